@@ -1,0 +1,100 @@
+"""The HTTP routes and queue consumers of Retrace: each parses, calls one use case, and answers."""
+
+import json
+import os
+
+from chalice.app import Chalice, IAMAuthorizer, Request, Response, SQSEvent
+
+from chalicelib import http, representations, telemetry, wiring
+from chalicelib.config import queue_name
+from chalicelib.domain.messages import Delivery
+from chalicelib.settle import BatchResponse
+
+app = Chalice(app_name="retrace")
+app.register_middleware(telemetry.measured, "all")
+signed = IAMAuthorizer()
+
+# Requests of these types reach the function byte by byte through API Gateway; answers stay text.
+app.api.binary_types = ["application/x-ndjson", "application/gzip"]
+ANY_CONTENT_TYPE = ["*/*"]
+
+
+def _request() -> Request:
+    assert app.current_request is not None, "Chalice sets the request before it calls a view"  # noqa: S101
+    return app.current_request
+
+
+@app.route("/ingest", methods=["POST"], authorizer=signed, content_types=ANY_CONTENT_TYPE)
+@http.answers_problems
+def ingest() -> Response:
+    """Take events in, or with ?dry_run=true tell what would become of them."""
+    request_id = http.request_id(_request())
+    submitted = http.ingest_request(_request())
+    take_in = wiring.ingest()
+    report = take_in.dry_run(submitted) if http.flag(_request(), "dry_run") else take_in(submitted, request_id)
+    telemetry.ingested(report, request_id)
+    return http.ingest_answer(report)
+
+
+@app.route("/events/{event_id}", authorizer=signed)
+@http.answers_problems
+def event(event_id: str) -> Response:
+    """What is known of an event, and its later arrivals."""
+    return http.answer(representations.event_history(wiring.investigate_event()(event_id)))
+
+
+@app.route("/events/{event_id}/raw", authorizer=signed)
+@http.answers_problems
+def raw_event(event_id: str) -> Response:
+    """The event's own text, its hash checked."""
+    line = wiring.investigate_event().raw_line(event_id)
+    return http.raw_answer(line.event, line.content_sha256)
+
+
+@app.route("/replay", methods=["POST"], authorizer=signed, content_types=ANY_CONTENT_TYPE)
+@http.answers_problems
+def request_replay() -> Response:
+    """Ask for a replay; it runs on its own."""
+    job = wiring.request_replay()(http.replay_request(_request()), http.caller(_request()))
+    telemetry.replay_requested(job, http.request_id(_request()))
+    return http.accepted(representations.replay_job(job))
+
+
+@app.route("/replay/{replay_id}", authorizer=signed)
+@http.answers_problems
+def replay(replay_id: str) -> Response:
+    """A replay and how far it is."""
+    return http.answer(representations.replay_job(wiring.find_replay()(replay_id)))
+
+
+@app.route("/aggregates", authorizer=signed)
+@http.answers_problems
+def aggregates() -> Response:
+    """Every version of an entity's daily aggregate."""
+    entity_id, day = http.entity_and_day(_request())
+    return http.answer(representations.daily_aggregates(wiring.investigate_aggregates()(entity_id, day)))
+
+
+@app.route("/health", authorizer=signed)
+@http.answers_problems
+def health() -> Response:
+    """Whether the API answers."""
+    return http.answer({"status": "ok"})
+
+
+@app.on_sqs_message(queue=queue_name(os.environ, "replay-jobs"), batch_size=1)
+def planner(event: SQSEvent) -> None:
+    """Plan one slice of a replay."""
+    for record in event:
+        replay_id = json.loads(record.body)["replay_id"]
+        sent = wiring.plan_replay()(replay_id, http.time_left_ms(event))
+        telemetry.planned(replay_id, sent)
+
+
+@app.on_sqs_message(queue=queue_name(os.environ, "replay"), batch_size=10)
+def processor(event: SQSEvent) -> BatchResponse:
+    """Turn replayed events into daily aggregates."""
+    deliveries = [Delivery(record.to_dict()["messageId"], record.receipt_handle, record.body) for record in event]
+    report = wiring.process()(deliveries)
+    telemetry.processed(report)
+    return wiring.settle()(deliveries, report.failures)

@@ -1,0 +1,1 @@
+"""Retrace: capture events once, keep them unchanged, investigate, replay, and account for every derived number."""

@@ -1,0 +1,157 @@
+"""Versions of daily aggregates in DynamoDB, with their inputs; version, inputs and progress change together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.aws import keys
+from chalicelib.aws.batches import get_items
+from chalicelib.aws.items import Item, from_item, to_item
+from chalicelib.aws.seam import translated
+from chalicelib.aws.transactions import write_together
+from chalicelib.domain import multiset_hash
+from chalicelib.domain.aggregation import METRIC_NAME, Aggregate, Input, Version, aggregate_of, merge
+from chalicelib.domain.errors import Contended
+from chalicelib.domain.ports import AggregateVersion, Pause, Snapshot
+from chalicelib.domain.timestamps import Day, Instant, end_of, start_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@dataclass(frozen=True)
+class DynamoAggregateStore:
+    """AggregatesTable, and the progress counters in ReplaysTable that change with it."""
+
+    dynamodb: DynamoDBClient
+    aggregates_table: str
+    replays_table: str
+    pause: Pause
+
+    def snapshot(self, version: Version, inputs: Sequence[Input]) -> Snapshot:
+        """A version as it is now, and which of at most 99 inputs it already holds."""
+        wanted = [_version_key(version), *(_input_key(version, single) for single in inputs)]
+        with translated("reading an aggregate"):
+            found = get_items(self.dynamodb, self.aggregates_table, wanted, self.pause, consistent=True)
+        rows = [from_item(item) for item in found]
+        present = frozenset(row["event_id"] for row in rows if "event_id" in row)
+        for row in rows:
+            if "revision" in row:
+                return Snapshot(_aggregate(row), row["revision"], present)
+        return Snapshot(Aggregate(), 0, present)
+
+    def add(self, version: Version, snapshot: Snapshot, inputs: Sequence[Input], now: Instant) -> None:
+        """Write at most 98 new inputs, the aggregate with them and the progress they make, all or nothing."""
+        merged = merge(snapshot.aggregate, aggregate_of(inputs))
+        actions = [_put_input(self.aggregates_table, version, single) for single in inputs]
+        actions.append(_put_version(self.aggregates_table, version, merged, snapshot.revision, now))
+        if version.of_job:
+            actions.append(_count_progress(self.replays_table, version, inputs))
+        with translated("writing an aggregate"):
+            reasons = write_together(self.dynamodb, actions)
+        if reasons:
+            raise Contended(f"The aggregate of {version.day} changed while it was being computed.")
+
+    def versions(self, entity_id: str, day: Day) -> list[AggregateVersion]:
+        """Every version of a daily aggregate, newest first."""
+        with translated("reading aggregates"):
+            pages = self.dynamodb.get_paginator("query").paginate(
+                TableName=self.aggregates_table,
+                KeyConditionExpression="PK = :pk AND begins_with(SK, :versions)",
+                ExpressionAttributeValues=to_item(
+                    {":pk": keys.entity(entity_id), ":versions": keys.aggregate_versions(day)}
+                ),
+                ConsistentRead=True,
+            )
+            rows = [from_item(item) for page in pages for item in page["Items"]]
+        found = [
+            AggregateVersion(Version(entity_id, day, row["replay_id"]), _aggregate(row), row["computed_at"])
+            for row in rows
+        ]
+        return sorted(found, key=lambda stored: (stored.computed_at, stored.version.replay_id), reverse=True)
+
+    def inputs(self, version: Version) -> list[Input]:
+        """The lineage of a version: every event that went into it, by time and id."""
+        with translated("reading an aggregate's inputs"):
+            pages = self.dynamodb.get_paginator("query").paginate(
+                TableName=self.aggregates_table,
+                KeyConditionExpression="PK = :pk",
+                ExpressionAttributeValues=to_item({":pk": keys.inputs(version)}),
+            )
+            rows = [from_item(item) for page in pages for item in page["Items"]]
+        return [
+            Input(Instant(row["event_time"]), row["event_id"], row["event_type"], row["content_sha256"]) for row in rows
+        ]
+
+
+def _version_key(version: Version) -> Item:
+    return to_item({"PK": keys.entity(version.entity_id), "SK": keys.aggregate_version(version)})
+
+
+def _input_key(version: Version, single: Input) -> Item:
+    return to_item({"PK": keys.inputs(version), "SK": keys.event(single.event_time, single.event_id)})
+
+
+def _put_input(table: str, version: Version, single: Input) -> dict[str, Any]:
+    values = to_item(
+        {
+            "event_id": single.event_id,
+            "event_time": single.event_time,
+            "event_type": single.event_type,
+            "content_sha256": single.content_sha256,
+        }
+    )
+    item = _input_key(version, single) | values
+    return {"Put": {"TableName": table, "Item": item, "ConditionExpression": "attribute_not_exists(PK)"}}
+
+
+def _put_version(table: str, version: Version, merged: Aggregate, revision: int, now: Instant) -> dict[str, Any]:
+    put: dict[str, Any] = {"TableName": table, "Item": _version_row(version, merged, revision + 1, now)}
+    if revision == 0:
+        put["ConditionExpression"] = "attribute_not_exists(PK)"
+    else:
+        put["ConditionExpression"] = "revision = :read"
+        put["ExpressionAttributeValues"] = to_item({":read": revision})
+    return {"Put": put}
+
+
+def _count_progress(table: str, version: Version, inputs: Sequence[Input]) -> dict[str, Any]:
+    counter = keys.progress(inputs[0].event_id)
+    return {
+        "Update": {
+            "TableName": table,
+            "Key": to_item({"PK": keys.replay(version.replay_id), "SK": counter}),
+            "UpdateExpression": "ADD processed_count :count",
+            "ExpressionAttributeValues": to_item({":count": len(inputs)}),
+        }
+    }
+
+
+def _version_row(version: Version, aggregate: Aggregate, revision: int, now: Instant) -> Item:
+    values = {
+        "replay_id": version.replay_id,
+        "metric_name": METRIC_NAME,
+        "value": aggregate.value,
+        "input_count": aggregate.input_count,
+        "inputs_hash": aggregate.inputs_hash,
+        "sample_event_ids": aggregate.sample_event_ids,
+        "counts_by_type": dict(aggregate.counts_by_type),
+        "window_start": start_of(version.day),
+        "window_end": end_of(version.day),
+        "computed_at": now,
+        "samples": [list(sample) for sample in aggregate.samples],
+        "state": multiset_hash.to_bytes(aggregate.state),
+        "revision": revision,
+    }
+    return _version_key(version) | to_item(values)
+
+
+def _aggregate(row: Mapping[str, Any]) -> Aggregate:
+    return Aggregate(
+        input_count=row["input_count"],
+        counts_by_type=row["counts_by_type"],
+        samples=tuple((Instant(event_time), event_id) for event_time, event_id in row["samples"]),
+        state=multiset_hash.from_bytes(row["state"]),
+    )

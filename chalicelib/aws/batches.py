@@ -1,0 +1,47 @@
+"""DynamoDB's batch calls, each repeated until nothing is left unprocessed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from chalicelib.aws.items import Item
+from chalicelib.domain.errors import TryAgain
+from chalicelib.domain.ports import Pause
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import WriteRequestOutputTypeDef
+
+KEYS_A_GET = 100
+ITEMS_A_WRITE = 25
+_ATTEMPTS = 8
+
+
+def get_items(
+    dynamodb: DynamoDBClient, table: str, keys: Sequence[Item], pause: Pause, *, consistent: bool = False
+) -> list[Item]:
+    """The items there are among at most 100 keys, in no order."""
+    found: list[Item] = []
+    wanted = list(keys)
+    for attempt in range(1, _ATTEMPTS + 1):
+        answer = dynamodb.batch_get_item(RequestItems={table: {"Keys": wanted, "ConsistentRead": consistent}})
+        found += answer["Responses"].get(table, [])
+        unread = answer.get("UnprocessedKeys", {})
+        wanted = list(unread[table]["Keys"]) if table in unread else []
+        if not wanted:
+            return found
+        pause(attempt)
+    raise TryAgain("DynamoDB left keys of a batch unread.")
+
+
+def put_items(dynamodb: DynamoDBClient, table: str, items: Sequence[Item], pause: Pause) -> None:
+    """Put at most 25 items, without conditions."""
+    wanted: Sequence[WriteRequestOutputTypeDef] = [{"PutRequest": {"Item": item}} for item in items]
+    for attempt in range(1, _ATTEMPTS + 1):
+        answer = dynamodb.batch_write_item(RequestItems={table: wanted})
+        wanted = answer.get("UnprocessedItems", {}).get(table, [])
+        if not wanted:
+            return
+        pause(attempt)
+    raise TryAgain("DynamoDB left items of a batch unwritten.")

@@ -1,0 +1,100 @@
+"""Rows of EventsTable and DedupeTable, and what they say in domain terms."""
+
+from __future__ import annotations
+
+from chalicelib.aws import keys
+from chalicelib.aws.items import Item, from_item, to_item
+from chalicelib.domain.ingest_report import Arrival, ArrivalKind
+from chalicelib.domain.raw_line import RawLocation, StoredEvent
+from chalicelib.domain.timestamps import Instant, day_of
+
+EventValues = dict[str, str | int]
+
+
+def event_values(event: StoredEvent) -> EventValues:
+    """What both the index row and the identity row say of an event."""
+    return {
+        "event_id": event.event_id,
+        "source": event.source,
+        "event_type": event.event_type,
+        "entity_id": event.entity_id,
+        "event_time": event.event_time,
+        "ingest_time": event.ingest_time,
+        "content_sha256": event.content_sha256,
+        "s3_bucket": event.location.bucket,
+        "s3_key": event.location.key,
+        "s3_offset": event.location.offset,
+        "s3_length": event.location.length,
+    }
+
+
+def identity_row(event: StoredEvent, request_id: str, expires_at: int | None) -> Item:
+    """The row of DedupeTable; `expires_at` is in seconds since 1970, None where identities never expire."""
+    return to_item({**event_values(event), "request_id": request_id, "expires_at": expires_at})
+
+
+def index_row(event: StoredEvent, shards: int, late_after_ms: int) -> Item:
+    """The row of EventsTable; only late events are in the index of late arrivals."""
+    shard = keys.shard_of(event.event_id, shards)
+    row = {
+        "PK": keys.entity(event.entity_id),
+        "SK": keys.event(event.event_time, event.event_id),
+        "type_day": keys.type_and_day(event.source, event.event_type, day_of(event.event_time), shard),
+        **event_values(event),
+    }
+    if event.ingest_lag_ms >= late_after_ms:
+        row["late_day"] = keys.late_day(event.source, event.event_type, day_of(event.ingest_time))
+        row["lag"] = keys.lag(event.ingest_lag_ms, event.event_id)
+    return to_item(row)
+
+
+def stored_event(item: Item) -> StoredEvent:
+    """The event of an index or identity row."""
+    row = from_item(item)
+    return StoredEvent(
+        event_id=row["event_id"],
+        source=row["source"],
+        event_type=row["event_type"],
+        entity_id=row["entity_id"],
+        event_time=Instant(row["event_time"]),
+        ingest_time=Instant(row["ingest_time"]),
+        content_sha256=row["content_sha256"],
+        location=RawLocation(row["s3_bucket"], row["s3_key"], row["s3_offset"], row["s3_length"]),
+    )
+
+
+def written_by(identity: Item) -> str:
+    """The request that wrote an identity row."""
+    return str(from_item(identity)["request_id"])
+
+
+def arrival_row(arrival: Arrival) -> Item:
+    """The row of a later arrival."""
+    conflict = arrival.kind is ArrivalKind.CONFLICT
+    return to_item(
+        {
+            "PK": keys.arrivals(arrival.event_id),
+            "SK": keys.arrival(arrival.ingest_time, arrival.request_id, arrival.position, conflict=conflict),
+            "kind": arrival.kind.value,
+            "event_id": arrival.event_id,
+            "ingest_time": arrival.ingest_time,
+            "request_id": arrival.request_id,
+            "position": arrival.position,
+            "content_sha256": arrival.content_sha256,
+            "rejected_id": arrival.rejected_id,
+        }
+    )
+
+
+def arrival_of(item: Item) -> Arrival:
+    """The arrival of such a row."""
+    row = from_item(item)
+    return Arrival(
+        kind=ArrivalKind(row["kind"]),
+        event_id=row["event_id"],
+        ingest_time=Instant(row["ingest_time"]),
+        request_id=row["request_id"],
+        position=row["position"],
+        content_sha256=row["content_sha256"],
+        rejected_id=row.get("rejected_id"),
+    )

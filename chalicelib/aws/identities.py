@@ -1,0 +1,134 @@
+"""Identity in DynamoDB: which events are known, and who was first to write a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.aws.batches import KEYS_A_GET, get_items
+from chalicelib.aws.event_rows import identity_row, index_row, stored_event, written_by
+from chalicelib.aws.items import Item, to_item
+from chalicelib.aws.seam import translated
+from chalicelib.aws.transactions import ACTIONS_A_TRANSACTION, Reason, write_together
+from chalicelib.domain.chunks import chunked
+from chalicelib.domain.errors import TryAgain
+from chalicelib.domain.ports import Concurrently, Pause
+from chalicelib.domain.raw_line import StoredEvent
+from chalicelib.domain.timestamps import nanoseconds
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_ATTEMPTS = 8
+_EVENTS_A_TRANSACTION = ACTIONS_A_TRANSACTION // 2
+_NANOSECONDS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class DynamoIdentities:
+    """DedupeTable, whose rows are written together with those of EventsTable or not at all.
+
+    `shards` is that of the index by type and day; `dedupe_ttl_s` is None where identities never expire.
+    """
+
+    dynamodb: DynamoDBClient
+    dedupe_table: str
+    events_table: str
+    shards: int
+    late_after_ms: int
+    dedupe_ttl_s: int | None
+    pause: Pause
+    concurrently: Concurrently
+
+    def first_seen(self, event_ids: Sequence[str]) -> dict[str, StoredEvent]:
+        """The events known under these ids. A very recent one may be missed: `admit` decides."""
+
+        def look_up(ids: Sequence[str]) -> list[Item]:
+            wanted = [to_item({"event_id": event_id}) for event_id in ids]
+            return get_items(self.dynamodb, self.dedupe_table, wanted, self.pause)
+
+        with translated("looking identities up"):
+            found = self.concurrently(look_up, chunked(event_ids, KEYS_A_GET))
+        return {event.event_id: event for items in found for event in map(stored_event, items)}
+
+    def admit(self, events: Sequence[StoredEvent], request_id: str) -> dict[str, StoredEvent]:
+        """Write identity and index rows together where there are none; answers the events that were there first."""
+        with translated("writing index and identity"):
+            beaten = self.concurrently(
+                lambda chunk: self._admit_together(chunk, request_id), chunked(events, _EVENTS_A_TRANSACTION)
+            )
+        return {event_id: first for firsts in beaten for event_id, first in firsts.items()}
+
+    def _admit_together(self, events: Sequence[StoredEvent], request_id: str) -> dict[str, StoredEvent]:
+        beaten: dict[str, StoredEvent] = {}
+        pending = list(events)
+        for attempt in range(1, _ATTEMPTS + 1):
+            actions = [action for event in pending for action in self._admission(event, request_id)]
+            reasons = write_together(self.dynamodb, actions)
+            if not reasons:
+                return beaten
+            verdicts = [_Verdict(*row) for row in zip(pending, reasons[::2], reasons[1::2], strict=True)]
+            for verdict in verdicts:
+                first = self._first_of(verdict, request_id)
+                if first is not None:
+                    beaten[verdict.event.event_id] = first
+            pending = [verdict.event for verdict in verdicts if not verdict.present]
+            if not pending:
+                return beaten
+            if any(reason.contention for reason in reasons):
+                self.pause(attempt)
+        raise TryAgain("Other requests kept writing the same events.")
+
+    def _first_of(self, verdict: _Verdict, request_id: str) -> StoredEvent | None:
+        """Whoever wrote the event before this request, if anybody did."""
+        if verdict.identity.item is not None:
+            # Our own row means that an earlier try was written though its answer was lost.
+            own = written_by(verdict.identity.item) == request_id
+            return None if own else stored_event(verdict.identity.item)
+        if verdict.index.item is not None:
+            first = stored_event(verdict.index.item)
+            self._restore(first, request_id)
+            return first
+        return None
+
+    def _restore(self, event: StoredEvent, request_id: str) -> None:
+        # The identity had expired, or was lost, while the event is still indexed.
+        write_together(self.dynamodb, self._admission(event, request_id)[:1])
+
+    def _admission(self, event: StoredEvent, request_id: str) -> list[dict[str, Any]]:
+        identity = identity_row(event, request_id, self._expiry(event))
+        index = index_row(event, self.shards, self.late_after_ms)
+        return [
+            _put_if_absent(self.dedupe_table, "event_id", identity),
+            _put_if_absent(self.events_table, "PK", index),
+        ]
+
+    def _expiry(self, event: StoredEvent) -> int | None:
+        if self.dedupe_ttl_s is None:
+            return None
+        return nanoseconds(event.ingest_time) // _NANOSECONDS + self.dedupe_ttl_s
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """Why the rows of one event were not written."""
+
+    event: StoredEvent
+    identity: Reason
+    index: Reason
+
+    @property
+    def present(self) -> bool:
+        return self.identity.condition_failed or self.index.condition_failed
+
+
+def _put_if_absent(table: str, key: str, item: Item) -> dict[str, Any]:
+    return {
+        "Put": {
+            "TableName": table,
+            "Item": item,
+            "ConditionExpression": f"attribute_not_exists({key})",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+    }

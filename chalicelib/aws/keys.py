@@ -1,0 +1,107 @@
+"""Every key in S3 and DynamoDB, built here alone.
+
+Inside a key `#` separates parts; in the parts themselves `#` and `%` are percent-encoded, so that no two different
+values share a key. Times are of fixed width, so that key order is time order.
+"""
+
+from __future__ import annotations
+
+from chalicelib.domain.aggregation import Version
+from chalicelib.domain.percent_encoding import for_key, for_path
+from chalicelib.domain.timestamps import Day, Instant
+
+TYPE_AND_DAY_INDEX = "by-type-and-day"
+LATE_ARRIVALS_INDEX = "late-arrivals"
+NEWEST_FIRST_INDEX = "newest-first"
+ALL_REPLAYS = "REPLAYS"
+JOB = "JOB"
+PROGRESS_SHARDS = 16
+
+_LAG_DIGITS = 15
+_AFTER_ANY_SUFFIX = "~"
+
+
+def raw_object(source: str, event_day: Day, ingest_day: Day, name: str) -> str:
+    """The S3 key of a raw object (Hive-style partitions, as Athena and DuckDB read them)."""
+    return f"raw/source={for_path(source)}/event_date={event_day}/ingest_date={ingest_day}/{name}.ndjson"
+
+
+def rejected_object(rejected_id: str) -> str:
+    """The S3 key of a quarantined event."""
+    ingest_day, _, digest = rejected_id.partition(".")
+    return f"rejected/ingest_date={ingest_day}/{digest}.json"
+
+
+def entity(entity_id: str) -> str:
+    """The partition of an entity's events."""
+    return f"ENTITY#{for_key(entity_id)}"
+
+
+def event(event_time: Instant, event_id: str) -> str:
+    """The sort key of an event, in tables and indexes alike."""
+    return f"TS#{event_time}#EID#{event_id}"
+
+
+def from_instant(instant: Instant) -> str:
+    """A bound below every event at or after an instant, and above every event before it."""
+    return f"TS#{instant}"
+
+
+def just_after(sort_key: str) -> str:
+    """A bound above a sort key of fixed width and below every greater one."""
+    return sort_key + _AFTER_ANY_SUFFIX
+
+
+def type_and_day(source: str, event_type: str, day: Day, shard: int) -> str:
+    """A partition of the index by type and day."""
+    return f"SRC#{for_key(source)}#TYPE#{for_key(event_type)}#DAY#{day}#{shard}"
+
+
+def shard_of(event_id: str, shards: int) -> int:
+    """The shard of an event; ids are hashes, so shards fill evenly."""
+    return int(event_id[:8], 16) % shards
+
+
+def late_day(source: str, event_type: str, ingest_day: Day) -> str:
+    """A partition of the index of late arrivals."""
+    return f"SRC#{for_key(source)}#TYPE#{for_key(event_type)}#ARRIVED#{ingest_day}"
+
+
+def lag(lag_ms: int, event_id: str) -> str:
+    """The sort key of a late arrival, of fixed width so that the worst sorts last."""
+    return f"LAG#{lag_ms:0{_LAG_DIGITS}d}#EID#{event_id}"
+
+
+def arrivals(event_id: str) -> str:
+    """The partition of an event's later arrivals."""
+    return f"EVENT#{event_id}"
+
+
+def arrival(ingest_time: Instant, request_id: str, position: int, *, conflict: bool) -> str:
+    """The sort key of a later arrival; the position tells apart those of one request."""
+    return f"{'CONFLICT' if conflict else 'DUP'}#{ingest_time}#{for_key(request_id)}#{position:04d}"
+
+
+def replay(replay_id: str) -> str:
+    """The partition of a replay: its job and its progress counters."""
+    return f"REPLAY#{for_key(replay_id)}"
+
+
+def progress(seed: str) -> str:
+    """One of a replay's progress counters, chosen by a hash; several, so that processors seldom meet in one."""
+    return f"PROGRESS#{int(seed[:8], 16) % PROGRESS_SHARDS:02d}"
+
+
+def aggregate_versions(day: Day) -> str:
+    """What the sort keys of all versions of a day's aggregate begin with."""
+    return f"DAY#{day}#VER#"
+
+
+def aggregate_version(version: Version) -> str:
+    """The sort key of one version of a daily aggregate."""
+    return f"{aggregate_versions(version.day)}{for_key(version.replay_id)}"
+
+
+def inputs(version: Version) -> str:
+    """The partition of a version's inputs."""
+    return f"{entity(version.entity_id)}#{aggregate_version(version)}"

@@ -1,0 +1,68 @@
+"""Raw objects in S3: written once under a name their bytes determine, never overwritten, never deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from botocore.exceptions import ClientError
+
+from chalicelib.aws import keys
+from chalicelib.aws.seam import code_of, translated
+from chalicelib.aws.write_once import WriteOnceBucket
+from chalicelib.domain.errors import NotFound
+from chalicelib.domain.event import Event
+from chalicelib.domain.raw_line import INGEST_TIME_RANGE, RawLocation, StoredEvent, event_time_of, name_of, object_of
+from chalicelib.domain.raw_line import stored_events as stored_events_of
+from chalicelib.domain.timestamps import Instant, day_of
+
+_MISSING = ("NoSuchKey", "InvalidRange")
+
+
+@dataclass(frozen=True)
+class S3RawStore:
+    """The raw bucket."""
+
+    objects: WriteOnceBucket
+
+    @property
+    def bucket(self) -> str:
+        """The raw bucket's name."""
+        return self.objects.bucket
+
+    def key_of(self, events: Sequence[Event], ingest_time: Instant) -> str:
+        """The key of the object that holds exactly these events; they share source and day."""
+        event_day = day_of(event_time_of(events[0], ingest_time))
+        return keys.raw_object(events[0].source, event_day, day_of(ingest_time), name_of(events))
+
+    def put_once(self, events: Sequence[Event], ingest_time: Instant) -> list[StoredEvent]:
+        """Store events as one object. Where an earlier attempt stored it already, its ingest_time holds."""
+        key = self.key_of(events, ingest_time)
+        body = object_of(events, ingest_time)
+        with translated("storing raw events"):
+            if not self.objects.put_if_absent(key, body, "application/x-ndjson"):
+                ingest_time = self._ingest_time_of(key)
+        return stored_events_of(events, ingest_time, self.bucket, key)
+
+    def _ingest_time_of(self, key: str) -> Instant:
+        start, end = INGEST_TIME_RANGE
+        return Instant(self._get(self.bucket, key, f"bytes={start}-{end - 1}").decode())
+
+    def read(self, location: RawLocation) -> bytes:
+        """The bytes at a location; raises NotFound if there is no such object or no such place in it."""
+        last = location.offset + location.length - 1
+        with translated("reading a raw event"):
+            return self._get(location.bucket, location.key, f"bytes={location.offset}-{last}")
+
+    def read_lines(self, bucket: str, key: str) -> list[bytes]:
+        """Every line of a raw object; raises NotFound."""
+        with translated("reading a raw object"):
+            return self._get(bucket, key, "bytes=0-").rstrip(b"\n").split(b"\n")
+
+    def _get(self, bucket: str, key: str, byte_range: str) -> bytes:
+        try:
+            return self.objects.s3.get_object(Bucket=bucket, Key=key, Range=byte_range)["Body"].read()
+        except ClientError as error:
+            if code_of(error) in _MISSING:
+                raise NotFound(f"There is no raw object {key} with {byte_range}.") from error
+            raise

@@ -1,0 +1,50 @@
+"""Where AWS's errors become ours: throttled or unreachable means try again, anything else is not ours to retry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+
+from chalicelib.domain.errors import StorageRefused, TryAgain
+
+_WORTH_RETRYING = frozenset(
+    {
+        "ConditionalRequestConflict",
+        "InternalError",
+        "InternalFailure",
+        "InternalServerError",
+        "LimitExceededException",
+        "OperationAborted",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestTimeout",
+        "ServiceUnavailable",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TransactionInProgressException",
+    }
+)
+
+
+def code_of(error: ClientError) -> str:
+    """The error code that AWS gave."""
+    return error.response["Error"]["Code"]
+
+
+@contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Raise TryAgain or StorageRefused in place of botocore's errors; `doing` says what was being done."""
+    try:
+        yield
+    except ClientError as error:
+        status = error.response["ResponseMetadata"].get("HTTPStatusCode", 0)
+        if code_of(error) in _WORTH_RETRYING or status >= 500:
+            raise TryAgain(f"AWS did not take a call while {doing} ({code_of(error)}).") from error
+        raise StorageRefused(f"AWS refused a call while {doing} ({code_of(error)}).") from error
+    except (BotoCoreError, HTTPClientError) as error:
+        raise TryAgain(f"AWS could not be reached while {doing} ({type(error).__name__}).") from error

@@ -1,0 +1,49 @@
+"""Settings, read once from the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_SECONDS_A_DAY = 86_400
+
+
+class Settings(BaseModel):
+    """What a deployment decides; each field is the environment variable of the same name in capitals.
+
+    Functions are given only the names they need; an empty one means that the function does not use it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    raw_bucket: str = Field("", description="Bucket of raw objects and quarantine.")
+    events_table: str = Field("", description="Index of events and later arrivals.")
+    dedupe_table: str = Field("", description="Identity of events.")
+    replays_table: str = Field("", description="Replay jobs and progress.")
+    aggregates_table: str = Field("", description="Versions of daily aggregates and their inputs.")
+    replay_queue_url: str = Field("", description="Where the messages of replays go.")
+    replay_jobs_queue_url: str = Field("", description="Where planners are called from.")
+    type_day_shards: int = Field(4, ge=1, le=64, description="Shards of the index by type and day; may only grow.")
+    late_after_seconds: int = Field(3_600, ge=0, description="From which lag on an event is listed as late.")
+    dedupe_ttl_days: int = Field(0, ge=0, description="Days until an identity expires; 0 keeps it for ever.")
+    concurrency: int = Field(16, ge=1, le=64, description="AWS calls that a function makes at once.")
+    report_batch_item_failures: bool = Field(
+        False, description="Whether the event source mapping of the processor takes partial batch responses."
+    )
+
+    @property
+    def dedupe_ttl_s(self) -> int | None:
+        """Seconds until an identity expires; None where it never does."""
+        return self.dedupe_ttl_days * _SECONDS_A_DAY or None
+
+
+def settings_from(environment: Mapping[str, str]) -> Settings:
+    """Settings of an environment; raises pydantic's ValidationError, which names the variable."""
+    names = {name.upper(): name for name in Settings.model_fields}
+    return Settings.model_validate({names[key]: value for key, value in environment.items() if key in names})
+
+
+def queue_name(environment: Mapping[str, str], purpose: str) -> str:
+    """The name of a stage's queue, by which `chalice deploy` connects a function to it."""
+    return f"retrace-{environment.get('STAGE', 'dev')}-{purpose}"

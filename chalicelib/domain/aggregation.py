@@ -1,0 +1,95 @@
+"""Daily aggregates: a commutative monoid, so that batches may be merged in any order and grouping."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+from types import MappingProxyType
+
+from chalicelib.domain import multiset_hash
+from chalicelib.domain.timestamps import Day, Instant
+
+METRIC_NAME = "daily_event_count"
+SAMPLE_SIZE = 10
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Input:
+    """One event that went into an aggregate; ordered by time, then id."""
+
+    event_time: Instant
+    event_id: str
+    event_type: str
+    content_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """Which aggregate: one entity and UTC day, as one replay computed it.
+
+    `of_job` is False where no job counts progress: a bare object reference, whose version id its content determines.
+    """
+
+    entity_id: str
+    day: Day
+    replay_id: str
+    of_job: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """The aggregate of a set of inputs; `Aggregate()` is that of none.
+
+    `samples` are the (event_time, event_id) of the ten earliest inputs; `state` is that of the inputs hash.
+    """
+
+    input_count: int = 0
+    counts_by_type: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    samples: tuple[tuple[Instant, str], ...] = ()
+    state: int = multiset_hash.EMPTY
+
+    @property
+    def value(self) -> int:
+        """The metric `daily_event_count`."""
+        return self.input_count
+
+    @property
+    def inputs_hash(self) -> str:
+        """64 hex digits that depend on the set of inputs alone."""
+        return multiset_hash.digest(self.state)
+
+    @property
+    def sample_event_ids(self) -> list[str]:
+        """The ids of the ten earliest inputs."""
+        return [event_id for _, event_id in self.samples]
+
+
+def aggregate_of(inputs: Iterable[Input]) -> Aggregate:
+    """The aggregate of distinct inputs."""
+    return merge_all(map(_of_one, inputs))
+
+
+def merge(left: Aggregate, right: Aggregate) -> Aggregate:
+    """The aggregate of the union of two disjoint sets of inputs."""
+    return Aggregate(
+        input_count=left.input_count + right.input_count,
+        counts_by_type=Counter(left.counts_by_type) + Counter(right.counts_by_type),
+        samples=tuple(sorted(left.samples + right.samples)[:SAMPLE_SIZE]),
+        state=multiset_hash.combine((left.state, right.state)),
+    )
+
+
+def merge_all(aggregates: Iterable[Aggregate]) -> Aggregate:
+    """The aggregate of the union of disjoint sets of inputs."""
+    return reduce(merge, aggregates, Aggregate())
+
+
+def _of_one(single: Input) -> Aggregate:
+    return Aggregate(
+        input_count=1,
+        counts_by_type={single.event_type: 1},
+        samples=((single.event_time, single.event_id),),
+        state=multiset_hash.element(single.event_id, single.content_sha256),
+    )

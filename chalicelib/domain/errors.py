@@ -1,0 +1,75 @@
+"""What can go wrong, by what the caller should do about it.
+
+RetraceError
+├── Refused                     sending the same again will not help
+│   ├── InvalidRequest          400  fields are wrong; every fault is listed
+│   ├── RequestTooLarge         413
+│   ├── UnsupportedMediaType    415
+│   ├── NotFound                404
+│   ├── IntegrityFailure        500  stored bytes are not what their hash says
+│   └── StorageRefused          500  AWS refused a call: permissions or configuration are wrong
+├── TryAgain                    503  storage did not take it; nothing was acknowledged
+│   └── Contended                    others changed the same rows; the state must be read again
+└── MessagesFailed                   part of a batch of messages goes back to its queue
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One reason for a refusal: the field it concerns (a dotted path, or "body") and what is wrong with it."""
+
+    field: str
+    message: str
+
+
+class RetraceError(Exception):
+    """Base of all errors that Retrace raises on purpose; its text is fit to be shown to a caller."""
+
+
+class Refused(RetraceError):
+    """The request cannot be served as it is; sending it again unchanged gives the same answer."""
+
+    def __init__(self, message: str, faults: Sequence[Fault] = ()) -> None:
+        super().__init__(message)
+        self.faults = tuple(faults)
+
+
+class InvalidRequest(Refused):
+    """Fields are missing or wrong; `faults` names them all."""
+
+
+class RequestTooLarge(Refused):
+    """The request holds more events or bytes than one request may."""
+
+
+class UnsupportedMediaType(Refused):
+    """The content type or encoding is none that the route understands."""
+
+
+class NotFound(Refused):
+    """Nothing is stored under the name that was asked for."""
+
+
+class IntegrityFailure(Refused):
+    """Stored content does not hash to what was recorded of it."""
+
+
+class StorageRefused(Refused):
+    """AWS refused a call in a way that no retry mends."""
+
+
+class TryAgain(RetraceError):
+    """Storage or a queue did not take a call after retries; the same request may be sent again."""
+
+
+class Contended(TryAgain):
+    """Rows changed between reading and writing them; read again, then write."""
+
+
+class MessagesFailed(RetraceError):
+    """Some messages of a batch could not be processed; failing the invocation returns them to the queue."""

@@ -1,0 +1,213 @@
+"""JSON that keeps what was written: number literals as text, faults located, one canonical form.
+
+Python's own parser would round 1.10 to 1.1, keep the last of two equal keys, and accept NaN. Here numbers stay
+literals, and what RFC 8259 leaves open or forbids becomes a located fault. The canonical form is RFC 8785 in key order,
+spacing and string escapes; numbers keep their literal text, so that no two different literals share a form.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from json.encoder import encode_basestring as quote  # RFC 8785, 3.2.2.2: the same escapes, everything else literal
+from typing import TypeAlias
+
+from chalicelib.domain.errors import Fault
+
+MAX_DEPTH = 256
+
+JsonValue: TypeAlias = object
+"""str, bool, None, Number, list of JsonValue, or dict of str to JsonValue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A JSON number as its literal text."""
+
+    literal: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotJson:
+    """NaN or an infinity, which Python's parser accepts and RFC 8259 does not."""
+
+    literal: str
+
+
+class RepeatedKeys(dict[str, JsonValue]):
+    """An object in which some key stood more than once."""
+
+    def __init__(self, pairs: list[tuple[str, JsonValue]]) -> None:
+        super().__init__(pairs)
+        keys = [key for key, _ in pairs]
+        self.repeated = sorted({key for key in keys if keys.count(key) > 1})
+
+
+class JsonSyntaxError(ValueError):
+    """The text is not JSON; the message says where it stops being so."""
+
+
+@dataclass(frozen=True, slots=True)
+class JsonText:
+    """A value together with the text it was written as and what is wrong inside it."""
+
+    text: str
+    value: JsonValue
+    faults: tuple[Fault, ...]
+
+
+def parse(text: str) -> JsonText:
+    """Parse one JSON text; raises JsonSyntaxError."""
+    reader = _Reader(text)
+    value = reader.value()
+    reader.expect_end()
+    return value
+
+
+def parse_elements(text: str) -> list[JsonText]:
+    """Parse a JSON array, keeping the text of each element; raises JsonSyntaxError if the array does not hold."""
+    reader = _Reader(text)
+    elements: list[JsonText] = []
+    if not reader.took("["):
+        raise JsonSyntaxError("not a JSON array")
+    if not reader.took("]"):
+        elements.append(reader.value())
+        while reader.took(","):
+            elements.append(reader.value())
+        if not reader.took("]"):
+            raise JsonSyntaxError(f"expected a comma or a closing bracket at character {reader.at}")
+    reader.expect_end()
+    return elements
+
+
+def canonical(value: JsonValue) -> str:
+    """The canonical text of a faultless value."""
+    match value:
+        case str():
+            return quote(value)
+        case Number():
+            return value.literal
+        case dict():
+            members = (f"{quote(key)}:{canonical(value[key])}" for key in _in_rfc8785_order(value))
+            return "{" + ",".join(members) + "}"
+        case list():
+            return "[" + ",".join(map(canonical, value)) + "]"
+        case None | True | False:
+            return _CONSTANTS[value]
+        case _:
+            raise TypeError(f"not a JSON value: {type(value).__name__}")
+
+
+_CONSTANTS = {None: "null", True: "true", False: "false"}
+
+
+def _in_rfc8785_order(members: dict[str, JsonValue]) -> list[str]:
+    # By UTF-16 code units (RFC 8785, 3.2.3); for ASCII keys that is Python's own order.
+    if all(map(str.isascii, members)):
+        return sorted(members)
+    return sorted(members, key=lambda key: key.encode("utf-16-be", "surrogatepass"))
+
+
+def one_line(text: str) -> str:
+    """The same tokens without line breaks: between the tokens of a valid JSON text a break is only white space."""
+    return text.replace("\r", " ").replace("\n", " ")
+
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+class _Reader:
+    """A position in a text, moved forward value by value."""
+
+    def __init__(self, text: str) -> None:
+        self.at = 0
+        self._text = text
+        self._suspect = False
+        self._scan = json.JSONDecoder(
+            object_pairs_hook=self._object, parse_int=Number, parse_float=Number, parse_constant=self._constant
+        ).raw_decode
+
+    def value(self) -> JsonText:
+        """The next value, with its own text and its faults."""
+        self._skip_space()
+        start, self._suspect = self.at, False
+        try:
+            value, self.at = self._scan(self._text, start)
+        except json.JSONDecodeError as error:
+            # The parser's message names what it expected and quotes nothing of the text.
+            raise JsonSyntaxError(f"{error.msg[:1].lower()}{error.msg[1:]} at character {error.pos}") from error
+        except RecursionError as error:
+            raise JsonSyntaxError(f"nested deeper than {MAX_DEPTH} levels") from error
+        text = self._text[start : self.at]
+        # Locating faults walks the whole value, so it is done only where the text gives reason to.
+        faults = tuple(_faults(value, "", 1)) if self._suspect or _suspicious(text) else ()
+        return JsonText(text, value, faults)
+
+    def took(self, character: str) -> bool:
+        """Whether the next character that is not white space is this one; if so, move past it."""
+        self._skip_space()
+        if not self._text.startswith(character, self.at):
+            return False
+        self.at += 1
+        return True
+
+    def expect_end(self) -> None:
+        self._skip_space()
+        if self.at != len(self._text):
+            raise JsonSyntaxError(f"unexpected text after the value at character {self.at}")
+
+    def _skip_space(self) -> None:
+        match = _SPACE.match(self._text, self.at)
+        self.at = match.end() if match else self.at
+
+    def _object(self, pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+        members = dict(pairs)
+        if len(members) == len(pairs):
+            return members
+        self._suspect = True
+        return RepeatedKeys(pairs)
+
+    def _constant(self, literal: str) -> NotJson:
+        self._suspect = True
+        return NotJson(literal)
+
+
+def _suspicious(text: str) -> bool:
+    return text.count("{") + text.count("[") > MAX_DEPTH or _ESCAPED_SURROGATE.search(text) is not None
+
+
+def _faults(value: JsonValue, path: str, depth: int) -> Iterator[Fault]:
+    if depth > MAX_DEPTH:
+        yield Fault(re.split(r"[.\[]", path, maxsplit=1)[0], f"is nested deeper than {MAX_DEPTH} levels")
+        return
+    match value:
+        case NotJson():
+            yield Fault(path, f"{value.literal} is not a JSON number")
+        case str() if _has_lone_surrogate(value):
+            yield Fault(path, "holds a lone surrogate, which is no Unicode character")
+        case dict():
+            if isinstance(value, RepeatedKeys):
+                yield from (Fault(_member(path, key), "stands more than once in its object") for key in value.repeated)
+            for key, child in value.items():
+                if _has_lone_surrogate(key):
+                    yield Fault(path, "has a key that holds a lone surrogate, which is no Unicode character")
+                yield from _faults(child, _member(path, key), depth + 1)
+        case list():
+            for position, child in enumerate(value):
+                yield from _faults(child, f"{path}[{position}]", depth + 1)
+
+
+def _member(path: str, key: str) -> str:
+    name = key.encode("utf-8", "replace").decode()
+    return f"{path}.{name}" if path else name
+
+
+def _has_lone_surrogate(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False

@@ -1,0 +1,20 @@
+"""The two percent-encodings that keep names apart inside larger names."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, unquote
+
+
+def for_path(value: str) -> str:
+    """RFC 3986 encoding of all but unreserved characters, for a segment of an S3 key."""
+    return quote(value, safe="")
+
+
+def from_path(encoded: str) -> str:
+    """The value that `for_path` encoded."""
+    return unquote(encoded, errors="strict")
+
+
+def for_key(value: str) -> str:
+    """Encode only the separator `#` and `%` itself, so that a part of a DynamoDB key stays readable."""
+    return value.replace("%", "%25").replace("#", "%23")

@@ -1,0 +1,156 @@
+"""What the use cases need from storage, queues and time, in domain terms; adapters provide it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from chalicelib.domain.aggregation import Aggregate, Input, Version
+from chalicelib.domain.event import Event
+from chalicelib.domain.ingest_report import Arrival
+from chalicelib.domain.messages import Delivery, ReplayMessage
+from chalicelib.domain.quarantine import RejectedEvent
+from chalicelib.domain.raw_line import RawLocation, StoredEvent
+from chalicelib.domain.replay_job import ReplayJob
+from chalicelib.domain.replay_request import Partition
+from chalicelib.domain.timestamps import Day, Instant
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+Clock = Callable[[], Instant]
+
+Pause = Callable[[int], None]
+"""Waits before the n-th retry (counted from 1), longer and with more jitter as n grows."""
+
+
+class Concurrently(Protocol):
+    """Applies a function to each item, possibly at once; results in order, the first error raised."""
+
+    def __call__(self, function: Callable[[T], R], items: Iterable[T], /) -> list[R]:
+        """The results, in the order of the items."""
+
+
+class RawStore(Protocol):
+    """Write-once storage of verbatim events."""
+
+    @property
+    def bucket(self) -> str:
+        """The raw bucket's name, which messages must refer to."""
+
+    def key_of(self, events: Sequence[Event], ingest_time: Instant) -> str:
+        """The key that `put_once` would use."""
+
+    def put_once(self, events: Sequence[Event], ingest_time: Instant) -> list[StoredEvent]:
+        """Store events of one source and day as one object; if it is there already, keep it and its ingest_time."""
+
+    def read(self, location: RawLocation) -> bytes:
+        """The bytes of a line, or of several neighbouring ones; raises NotFound."""
+
+    def read_lines(self, bucket: str, key: str) -> list[bytes]:
+        """Every line of an object; raises NotFound."""
+
+
+class Quarantine(Protocol):
+    """Where refused events are kept."""
+
+    def keep(self, rejected: RejectedEvent) -> None:
+        """Keep a refused event; keeping the same bytes twice on one day is the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Index rows in time order, and the sort key to go on after, None if there is nothing more."""
+
+    events: tuple[StoredEvent, ...]
+    after: str | None
+
+
+class Identities(Protocol):
+    """Which events are known, and by whom they were first sent."""
+
+    def first_seen(self, event_ids: Sequence[str]) -> dict[str, StoredEvent]:
+        """The events known under these ids; a very recent one may be missed."""
+
+    def admit(self, events: Sequence[StoredEvent], request_id: str) -> dict[str, StoredEvent]:
+        """Write identity and index rows together, only where there are none; answers the events that were first."""
+
+
+class EventIndex(Protocol):
+    """What lies in a window, and what arrived again."""
+
+    def record(self, arrivals: Sequence[Arrival]) -> None:
+        """Record later sends of known identities."""
+
+    def arrivals(self, event_id: str) -> list[Arrival]:
+        """All later sends of an identity, oldest first."""
+
+    def page(self, partition: Partition, after: str | None, limit: int) -> Page:
+        """Rows of a partition, in time order, after a sort key."""
+
+    def arrived_since(self, entity_id: str, day: Day, since: Instant) -> list[StoredEvent]:
+        """Events of an entity and day that were ingested after an instant."""
+
+
+class ReplayStore(Protocol):
+    """Replay jobs and how far they are."""
+
+    def create(self, job: ReplayJob) -> None:
+        """Keep a new job."""
+
+    def get(self, replay_id: str) -> ReplayJob | None:
+        """A job with its counts."""
+
+    def commit(self, planned_from: ReplayJob, reached: ReplayJob) -> None:
+        """Move a job forward; raises Contended if it is no longer where it was planned from."""
+
+
+class ReplayQueues(Protocol):
+    """Where replays are planned and where their messages go."""
+
+    def plan(self, replay_id: str) -> None:
+        """Ask for (the next slice of) a job to be planned."""
+
+    def send(self, messages: Sequence[ReplayMessage]) -> None:
+        """Send messages; returns when every one of them is on the queue."""
+
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """Take processed messages off the queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An aggregate version as it was read: with which of the asked inputs it already holds."""
+
+    aggregate: Aggregate
+    revision: int
+    present: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateVersion:
+    """A stored version of a daily aggregate."""
+
+    version: Version
+    aggregate: Aggregate
+    computed_at: Instant
+
+
+class AggregateStore(Protocol):
+    """Versions of daily aggregates, and their inputs."""
+
+    def snapshot(self, version: Version, inputs: Sequence[Input]) -> Snapshot:
+        """A version as it is now."""
+
+    def add(self, version: Version, snapshot: Snapshot, inputs: Sequence[Input], now: Instant) -> None:
+        """Write at most 98 new inputs, the aggregate with them and the job's progress together.
+
+        Raises Contended if the version changed since the snapshot.
+        """
+
+    def versions(self, entity_id: str, day: Day) -> list[AggregateVersion]:
+        """Every version of a daily aggregate, newest first."""
+
+    def inputs(self, version: Version) -> list[Input]:
+        """Every event that went into a version, by time and id."""

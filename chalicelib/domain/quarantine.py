@@ -1,0 +1,54 @@
+"""What could not be accepted, kept with the reasons."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from hashlib import sha256
+
+from chalicelib.domain.errors import Fault
+from chalicelib.domain.timestamps import Instant, day_of
+
+
+class RefusalStatus(StrEnum):
+    """Why an event was not accepted: it is not valid, or its identity belongs to other content."""
+
+    REJECTED = "REJECTED"
+    CONFLICT = "CONFLICT"
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedEvent:
+    """A refused event as quarantine keeps it: its bytes as they were sent, and every reason."""
+
+    status: RefusalStatus
+    body: bytes
+    faults: tuple[Fault, ...]
+    ingest_time: Instant
+    request_id: str
+
+    @property
+    def rejected_id(self) -> str:
+        """`<ingest day>.<SHA-256 of the body>`: tells where the object is, and is the same for the same bytes."""
+        return f"{day_of(self.ingest_time)}.{sha256(self.body).hexdigest()}"
+
+    def to_json(self) -> bytes:
+        """The quarantine object. `body` is text where the bytes are UTF-8, else `body_base64` holds them."""
+        kept = {
+            "rejected_id": self.rejected_id,
+            "status": self.status,
+            "errors": [asdict(fault) for fault in self.faults],
+            "ingest_time": self.ingest_time,
+            "request_id": self.request_id,
+            **_body_members(self.body),
+        }
+        return json.dumps(kept, ensure_ascii=False).encode()
+
+
+def _body_members(body: bytes) -> dict[str, str]:
+    try:
+        return {"body": body.decode()}
+    except UnicodeDecodeError:
+        return {"body_base64": base64.b64encode(body).decode()}

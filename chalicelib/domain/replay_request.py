@@ -1,0 +1,133 @@
+"""What may be replayed: the request, and the partitions of the index that it covers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from chalicelib.domain.errors import InvalidRequest
+from chalicelib.domain.event import faults_of
+from chalicelib.domain.timestamps import (
+    Day,
+    Instant,
+    day_after,
+    days_between,
+    end_of,
+    parse_day,
+    parse_instant,
+    start_of,
+)
+
+MAX_DAYS = 3_660
+
+_Name = Annotated[str, Field(min_length=1)]
+_Instant = Annotated[str, AfterValidator(parse_instant)]
+_Day = Annotated[str, AfterValidator(parse_day)]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of event time, start included and end excluded."""
+
+    start: Instant
+    end: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class EntityPartition:
+    """Events of one entity within a window."""
+
+    entity_id: str
+    window: Window
+
+
+@dataclass(frozen=True, slots=True)
+class TypeDayPartition:
+    """Events of one source and type on one day, in one shard of the index."""
+
+    source: str
+    event_type: str
+    day: Day
+    shard: int
+
+    @property
+    def window(self) -> Window:
+        """The whole day."""
+        return Window(start_of(self.day), end_of(self.day))
+
+
+Partition = EntityPartition | TypeDayPartition
+
+
+class ReplayRequest(BaseModel):
+    """By entity and window, or by source, event_type and `day` (or `start_day` to `end_day`, both included)."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    entity_id: _Name | None = None
+    start_time: _Instant | None = None
+    end_time: _Instant | None = None
+    source: _Name | None = None
+    event_type: _Name | None = None
+    day: _Day | None = None
+    start_day: _Day | None = None
+    end_day: _Day | None = None
+
+    @model_validator(mode="after")
+    def _names_one_selection(self) -> ReplayRequest:
+        given = self.model_fields_set & {name for name, value in self if value is not None}
+        if given == {"entity_id", "start_time", "end_time"}:
+            if str(self.start_time) >= str(self.end_time):
+                raise ValueError("start_time must lie before end_time; the end is excluded")
+        elif given in ({"source", "event_type", "day"}, {"source", "event_type", "start_day", "end_day"}):
+            self._check_days()
+        else:
+            raise ValueError(
+                "name what to replay by entity_id, start_time and end_time,"
+                " or by source, event_type and day (or start_day and end_day)"
+            )
+        return self
+
+    def _check_days(self) -> None:
+        first, last = self.days
+        count = days_between(first, last)
+        if count < 1:
+            raise ValueError("start_day must not lie after end_day")
+        if count > MAX_DAYS:
+            raise ValueError(f"at most {MAX_DAYS} days can be replayed at once, not {count}")
+
+    @property
+    def days(self) -> tuple[Day, Day]:
+        """First and last day of a replay by type."""
+        return Day(self.start_day or self.day or ""), Day(self.end_day or self.day or "")
+
+    @property
+    def window(self) -> Window:
+        """The stretch of event time that the replay covers."""
+        if self.entity_id is not None:
+            return Window(Instant(self.start_time or ""), Instant(self.end_time or ""))
+        first, last = self.days
+        return Window(start_of(first), end_of(last))
+
+    def partition(self, number: int, shards: int) -> Partition | None:
+        """The n-th partition of the index to read, counting from 0; None after the last.
+
+        A type replay reads day by day and shard by shard. Naming partitions by number keeps a job's cursor small.
+        """
+        if self.entity_id is not None:
+            return EntityPartition(self.entity_id, self.window) if number == 0 else None
+        first, last = self.days
+        day_number, shard = divmod(number, shards)
+        if day_number >= days_between(first, last):
+            return None
+        return TypeDayPartition(self.source or "", self.event_type or "", day_after(first, day_number), shard)
+
+
+def parse_replay_request(body: dict[str, Any]) -> ReplayRequest:
+    """Check a request; raises InvalidRequest with every fault."""
+    try:
+        return ReplayRequest.model_validate(body)
+    except ValidationError as error:
+        raise InvalidRequest("The replay request is not valid.", faults_of(error)) from error

@@ -1,0 +1,110 @@
+"""Instants as fixed-width UTC text with nine fractional digits, so that text order is time order."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import NewType
+
+Instant = NewType("Instant", str)
+"""`2026-11-21T23:59:59.123456789Z`: always 30 characters, always UTC."""
+
+Day = NewType("Day", str)
+"""`2026-11-21`: a UTC day."""
+
+INSTANT_WIDTH = 30
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ONE_DAY = timedelta(days=1)
+
+# RFC 3339, section 5.6; its note allows a lower-case "t" and "z".
+_RFC3339 = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}:\d{2})(?:\.(\d+))?(?:[Zz]|([+-])(\d{2}):(\d{2}))", re.ASCII)
+_WITHOUT_OFFSET = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+def parse_instant(text: str) -> Instant:
+    """Normalise an RFC 3339 timestamp to UTC.
+
+    Raises ValueError, with a text fit for a producer, for a missing offset, more than nine fractional digits, or a
+    date, time or offset that does not exist (leap seconds included: no UTC clock Retrace runs on can order them).
+    """
+    match = _RFC3339.fullmatch(text)
+    if match is None:
+        if _WITHOUT_OFFSET.fullmatch(text):
+            raise ValueError("has no offset; end it with Z or an offset such as +01:00")
+        raise ValueError("is not an RFC 3339 timestamp such as 2026-11-21T23:59:59.123Z")
+    day, clock, fraction, sign, offset_hours, offset_minutes = match.groups(default="")
+    if len(fraction) > 9:
+        raise ValueError("is finer than nanoseconds; at most nine fractional digits are kept")
+    try:
+        moment = datetime.fromisoformat(f"{day}T{clock}")
+        if sign:
+            moment -= _offset(sign, int(offset_hours), int(offset_minutes))
+    except (ValueError, OverflowError):
+        raise ValueError("is not a real instant") from None
+    return Instant(f"{moment.isoformat()}.{fraction:0<9}Z")
+
+
+def _offset(sign: str, hours: int, minutes: int) -> timedelta:
+    if hours > 23 or minutes > 59:
+        raise ValueError("offset out of range")
+    offset = timedelta(hours=hours, minutes=minutes)
+    return offset if sign == "+" else -offset
+
+
+def parse_day(text: str) -> Day:
+    """Check a calendar day; raises ValueError with a text fit for a caller."""
+    if _DAY.fullmatch(text) is None:
+        raise ValueError("is not a day such as 2026-11-21")
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("is not a real day") from None
+    return Day(text)
+
+
+def instant_of(moment: datetime) -> Instant:
+    """The instant of an aware datetime (microseconds are all that Python's clock gives)."""
+    return Instant(f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}000Z")
+
+
+def day_of(instant: Instant) -> Day:
+    """The UTC day that an instant falls on."""
+    return Day(instant[:10])
+
+
+def start_of(day: Day) -> Instant:
+    """The first instant of a day."""
+    return Instant(f"{day}T00:00:00.000000000Z")
+
+
+def end_of(day: Day) -> Instant:
+    """The first instant after a day, which half-open windows exclude.
+
+    The last day of the calendar has no day after it; ISO 8601's 24:00 stands in for it and keeps text order.
+    """
+    if day == "9999-12-31":
+        return Instant("9999-12-31T24:00:00.000000000Z")
+    return start_of(Day((date.fromisoformat(day) + _ONE_DAY).isoformat()))
+
+
+def days_between(first: Day, last: Day) -> int:
+    """How many days a range holds, both ends included; negative or zero when it is reversed."""
+    return (date.fromisoformat(last) - date.fromisoformat(first)).days + 1
+
+
+def day_after(first: Day, count: int) -> Day:
+    """The day `count` days after `first`."""
+    return Day((date.fromisoformat(first) + count * _ONE_DAY).isoformat())
+
+
+def nanoseconds(instant: Instant) -> int:
+    """Nanoseconds since 1970-01-01 UTC, exact."""
+    moment = datetime.fromisoformat(f"{instant[:19]}+00:00")
+    since_epoch = moment - _EPOCH
+    return (since_epoch.days * 86_400 + since_epoch.seconds) * 1_000_000_000 + int(instant[20:29])
+
+
+def lag_ms(event_time: Instant, ingest_time: Instant) -> int:
+    """Milliseconds from event to ingest, rounded down; negative when a producer's clock runs ahead."""
+    return (nanoseconds(ingest_time) - nanoseconds(event_time)) // 1_000_000

@@ -1,0 +1,185 @@
+"""Between Chalice and the use cases: requests read, answers and problems (RFC 9457) written."""
+
+from __future__ import annotations
+
+import functools
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from http import HTTPStatus
+from typing import Any, ParamSpec
+
+from chalice.app import Request, Response, SQSEvent
+
+from chalicelib import representations, telemetry
+from chalicelib.domain import errors
+from chalicelib.domain.errors import Fault, InvalidRequest
+from chalicelib.domain.ingest_report import IngestReport, Status
+from chalicelib.domain.ingest_request import IngestRequest, parse_request
+from chalicelib.domain.replay_request import ReplayRequest, parse_replay_request
+from chalicelib.domain.timestamps import Day, parse_day
+
+P = ParamSpec("P")
+
+RETRY_AFTER_S = 2
+
+_PROBLEM = {"Content-Type": "application/problem+json"}
+
+_STATUS_OF: Mapping[type[errors.RetraceError], HTTPStatus] = {
+    errors.InvalidRequest: HTTPStatus.BAD_REQUEST,
+    errors.NotFound: HTTPStatus.NOT_FOUND,
+    errors.RequestTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.IntegrityFailure: HTTPStatus.INTERNAL_SERVER_ERROR,
+    errors.StorageRefused: HTTPStatus.INTERNAL_SERVER_ERROR,
+    errors.TryAgain: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+def answers_problems(view: Callable[P, Response]) -> Callable[P, Response]:
+    """Turn Retrace's errors into problems. Goes beneath `@app.route`, as Chalice would make them a bare 500."""
+
+    @functools.wraps(view)
+    def answered(*args: P.args, **kwargs: P.kwargs) -> Response:
+        try:
+            return view(*args, **kwargs)
+        except errors.RetraceError as error:
+            status = next(_STATUS_OF[kind] for kind in type(error).__mro__ if kind in _STATUS_OF)
+            if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                telemetry.logger.exception("request failed")
+            return _problem(status, error)
+
+    return answered
+
+
+def _problem(status: HTTPStatus, error: errors.RetraceError) -> Response:
+    faults = error.faults if isinstance(error, errors.Refused) else ()
+    retry = {"Retry-After": str(RETRY_AFTER_S)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    body = _problem_members(status, str(error)) | {"errors": [asdict(fault) for fault in faults]}
+    return _json(status, body, _PROBLEM | retry)
+
+
+def _problem_members(status: HTTPStatus, detail: str) -> dict[str, Any]:
+    kind = status.phrase.lower().replace(" ", "-")
+    return {
+        "type": f"urn:retrace:problem:{kind}",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": detail,
+    }
+
+
+def _json(status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    all_headers: dict[str, str | list[str]] = {"Content-Type": "application/json", **(headers or {})}
+    return Response(text, all_headers, status)
+
+
+def answer(body: Mapping[str, Any]) -> Response:
+    """What was asked for."""
+    return _json(HTTPStatus.OK, body)
+
+
+def accepted(body: Mapping[str, Any]) -> Response:
+    """What was begun and goes on by itself."""
+    return _json(HTTPStatus.ACCEPTED, body)
+
+
+def raw_answer(event: bytes, content_sha256: str) -> Response:
+    """An event's own text, as it was sent."""
+    headers: dict[str, str | list[str]] = {"Content-Type": "application/json", "X-Content-Sha256": content_sha256}
+    return Response(event.decode(), headers, HTTPStatus.OK)
+
+
+def request_id(request: Request) -> str:
+    """The id under which API Gateway logged the request; a new one where there is no gateway."""
+    return str(request.context.get("requestId") or uuid.uuid4())
+
+
+def caller(request: Request) -> str:
+    """Who signed the request; `anonymous` only where no gateway checked (chalice local)."""
+    identity = request.context.get("identity") or {}
+    return str(identity.get("userArn") or "anonymous")
+
+
+def ingest_request(request: Request) -> IngestRequest:
+    """The events of a request."""
+    headers = request.headers
+    return parse_request(_body(request), headers.get("content-type"), headers.get("content-encoding"))
+
+
+def replay_request(request: Request) -> ReplayRequest:
+    """What a request wants replayed."""
+    try:
+        members = json.loads(_body(request))
+    except ValueError as error:
+        raise InvalidRequest("The body is not JSON.", (Fault("body", "is not JSON"),)) from error
+    if not isinstance(members, dict):
+        raise InvalidRequest("The body is not a JSON object.", (Fault("body", "must be a JSON object"),))
+    return parse_replay_request(members)
+
+
+def _body(request: Request) -> bytes:
+    body = request.raw_body
+    return body.encode() if isinstance(body, str) else body
+
+
+def time_left_ms(event: SQSEvent) -> Callable[[], int]:
+    """How long an invocation may still run, asked anew at each call."""
+    context: Any = event.context
+    return lambda: int(context.get_remaining_time_in_millis())
+
+
+def _query(request: Request) -> dict[str, str]:
+    return dict(request.query_params or {})
+
+
+def flag(request: Request, name: str) -> bool:
+    """A query parameter that is true or false; false if absent."""
+    given = _query(request).get(name, "false")
+    if given not in ("true", "false"):
+        raise InvalidRequest(f"{name} is either true or false.", (Fault(name, "must be true or false"),))
+    return given == "true"
+
+
+def entity_and_day(request: Request) -> tuple[str, Day]:
+    """The query parameters entity_id and day; every fault at once."""
+    given = _query(request)
+    faults = [Fault(name, "is missing") for name in ("entity_id", "day") if not given.get(name)]
+    day = Day("")
+    if given.get("day"):
+        try:
+            day = parse_day(given["day"])
+        except ValueError as error:
+            faults.append(Fault("day", str(error)))
+    if faults:
+        raise InvalidRequest("Ask with ?entity_id=…&day=YYYY-MM-DD.", faults)
+    return given["entity_id"], day
+
+
+def ingest_answer(report: IngestReport) -> Response:
+    """The answer to POST /ingest: one result, or a list of them with counts."""
+    if report.batch:
+        return _json(_batch_status(report), representations.ingest_report(report))
+    result = report.results[0]
+    body = representations.event_result(result)
+    if not result.refused:
+        created = result.status is Status.ACCEPTED and not report.dry_run
+        return _json(HTTPStatus.CREATED if created else HTTPStatus.OK, body)
+    status = HTTPStatus.CONFLICT if result.status is Status.CONFLICT else HTTPStatus.BAD_REQUEST
+    # The member "status" stays the event's, as in every result; RFC 9457, 3.1, ignores one that is not a number.
+    return _json(status, _problem_members(status, _REFUSED_DETAIL[result.status]) | body, _PROBLEM)
+
+
+_REFUSED_DETAIL = {
+    Status.CONFLICT: "An event of this identity is known with other content. This one is kept in quarantine.",
+    Status.REJECTED: "The event is not valid. It is kept in quarantine with the reasons.",
+}
+
+
+def _batch_status(report: IngestReport) -> HTTPStatus:
+    refused = sum(result.refused for result in report.results)
+    if refused == 0:
+        return HTTPStatus.OK
+    return HTTPStatus.BAD_REQUEST if refused == len(report.results) else HTTPStatus.MULTI_STATUS

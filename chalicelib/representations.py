@@ -1,0 +1,113 @@
+"""JSON shapes of the HTTP contract, made from domain values."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from chalicelib.domain.aggregation import METRIC_NAME
+from chalicelib.domain.ingest_report import Arrival, EventResult, IngestReport, Status
+from chalicelib.domain.ports import AggregateVersion
+from chalicelib.domain.raw_line import StoredEvent
+from chalicelib.domain.replay_job import ReplayJob
+from chalicelib.domain.timestamps import end_of, start_of
+from chalicelib.investigate import DailyAggregates, EventHistory
+
+Json = dict[str, Any]
+
+
+def event_result(result: EventResult) -> Json:
+    """What became of one submitted event."""
+    shown: Json = {"status": result.status.value}
+    if result.stored is not None:
+        shown["event_id"] = result.stored.event_id
+    if result.refused:
+        return shown | {"errors": [asdict(fault) for fault in result.faults], "rejected_id": result.rejected_id}
+    assert result.stored is not None, "an event that was taken in is stored"  # noqa: S101  # narrows the type
+    return shown | _receipt(result.stored)
+
+
+def _receipt(stored: StoredEvent) -> Json:
+    return {
+        "ingest_time": stored.ingest_time,
+        "ingest_lag_ms": stored.ingest_lag_ms,
+        "s3_bucket": stored.location.bucket,
+        "s3_key": stored.location.key,
+        "content_sha256": stored.content_sha256,
+    }
+
+
+def ingest_report(report: IngestReport) -> Json:
+    """The results of a batch, in order, and how many there are of each status."""
+    return {
+        "results": [event_result(result) for result in report.results],
+        "counts": {status.value.lower(): report.count(status) for status in Status},
+    }
+
+
+def event_history(history: EventHistory) -> Json:
+    """An event's metadata and its later arrivals."""
+    event = history.event
+    return {
+        "event_id": event.event_id,
+        "source": event.source,
+        "event_type": event.event_type,
+        "entity_id": event.entity_id,
+        "event_time": event.event_time,
+        **_receipt(event),
+        "s3_offset": event.location.offset,
+        "s3_length": event.location.length,
+        "arrivals": [_arrival(arrival) for arrival in history.arrivals],
+    }
+
+
+def _arrival(arrival: Arrival) -> Json:
+    shown = {
+        "status": arrival.kind.value,
+        "ingest_time": arrival.ingest_time,
+        "request_id": arrival.request_id,
+        "content_sha256": arrival.content_sha256,
+    }
+    return shown if arrival.rejected_id is None else shown | {"rejected_id": arrival.rejected_id}
+
+
+def replay_job(job: ReplayJob) -> Json:
+    """A replay and how far it is."""
+    return {
+        "replay_id": job.replay_id,
+        "state": job.public_state.value,
+        "request": job.request.model_dump(exclude_none=True),
+        "requested_by": job.requested_by,
+        "created_at": job.created_at,
+        "scanned": job.scanned,
+        "matched": job.matched,
+        "sent": job.sent,
+        "processed": job.processed,
+        "failed": job.failed,
+    }
+
+
+def daily_aggregates(found: DailyAggregates) -> Json:
+    """Every version of a daily aggregate."""
+    return {
+        "entity_id": found.entity_id,
+        "day": found.day,
+        "versions": [_version(stored) for stored in found.versions],
+        "late_arrivals": found.late_arrivals,
+    }
+
+
+def _version(stored: AggregateVersion) -> Json:
+    aggregate = stored.aggregate
+    return {
+        "replay_id": stored.version.replay_id,
+        "metric_name": METRIC_NAME,
+        "value": aggregate.value,
+        "input_count": aggregate.input_count,
+        "inputs_hash": aggregate.inputs_hash,
+        "sample_event_ids": aggregate.sample_event_ids,
+        "counts_by_type": dict(sorted(aggregate.counts_by_type.items())),
+        "window_start": start_of(stored.version.day),
+        "window_end": end_of(stored.version.day),
+        "computed_at": stored.computed_at,
+    }

@@ -1,0 +1,89 @@
+"""Metrics and logs: CloudWatch EMF and JSON lines on standard output, with ids and counts and never a payload."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from chalicelib.domain.ingest_report import IngestReport, Status
+from chalicelib.domain.replay_job import ReplayJob
+from chalicelib.process import ProcessReport
+
+NAMESPACE = "Retrace"
+_IDS_A_LINE = 20
+
+# The docs list these names; a test compares the two.
+METRICS = {
+    "IngestAcceptedCount": "events accepted",
+    "DuplicateCount": "events that were known already",
+    "ConflictCount": "events whose identity belongs to other content",
+    "RejectedCount": "events that were not valid",
+    "IngestLagMs": "milliseconds from event time to ingest time of accepted events",
+    "ReplayRequestedCount": "replays asked for",
+    "ReplayMessageCount": "messages sent to ReplayQueue",
+    "ProcessorMessageCount": "messages delivered to the processor",
+    "ProcessorErrorCount": "messages that failed and went back to the queue",
+    "IntegrityFailureCount": "messages whose raw event is not what was hashed",
+    "AggregateWriteCount": "transactions that wrote an aggregate",
+}
+
+logger = Logger(service="retrace")
+_metrics = Metrics(namespace=NAMESPACE, service="retrace")
+
+
+def measured(event: Any, get_response: Callable[[Any], Any]) -> Any:
+    """Chalice middleware: write the metrics of an invocation out at its end, however it ends."""
+    try:
+        return get_response(event)
+    finally:
+        if _metrics.metric_set:
+            _metrics.flush_metrics()
+
+
+def _count(name: str, value: int) -> None:
+    if value:
+        _metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+
+
+def ingested(report: IngestReport, request_id: str) -> None:
+    """What a request brought."""
+    counts = {status.value.lower(): report.count(status) for status in Status}
+    ids = [result.stored.event_id for result in report.results if result.stored is not None]
+    extra = {"request_id": request_id, "dry_run": report.dry_run, "counts": counts, "event_ids": ids[:_IDS_A_LINE]}
+    logger.info("ingest", extra=extra)
+    if report.dry_run:
+        return
+    _count("IngestAcceptedCount", counts["accepted"])
+    _count("DuplicateCount", counts["duplicate"])
+    _count("ConflictCount", counts["conflict"])
+    _count("RejectedCount", counts["rejected"])
+    for result in report.results:
+        if result.status is Status.ACCEPTED and result.stored is not None:
+            _metrics.add_metric(name="IngestLagMs", unit=MetricUnit.Milliseconds, value=result.stored.ingest_lag_ms)
+
+
+def replay_requested(job: ReplayJob, request_id: str) -> None:
+    """A replay was asked for."""
+    extra = {"request_id": request_id, "replay_id": job.replay_id, "requested_by": job.requested_by}
+    logger.info("replay requested", extra=extra)
+    _count("ReplayRequestedCount", 1)
+
+
+def planned(replay_id: str, sent: int) -> None:
+    """A slice of a replay was planned."""
+    logger.info("replay planned", extra={"replay_id": replay_id, "sent": sent})
+    _count("ReplayMessageCount", sent)
+
+
+def processed(report: ProcessReport) -> None:
+    """A batch of messages was processed, or failed."""
+    for message_id, error in report.failures.items():
+        reason = {"reason": str(error), "cause": str(error.__cause__ or "")}
+        logger.error("message failed", extra={"message_id": message_id} | reason)
+    _count("ProcessorMessageCount", report.messages)
+    _count("ProcessorErrorCount", len(report.failures))
+    _count("IntegrityFailureCount", report.integrity_failures)
+    _count("AggregateWriteCount", report.aggregate_writes)

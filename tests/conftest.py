@@ -1,0 +1,25 @@
+"""The environment that the application is imported in: known names, no real AWS."""
+
+from __future__ import annotations
+
+import os
+
+SETTINGS = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "RAW_BUCKET": "retrace-test-raw",
+    "EVENTS_TABLE": "retrace-test-events",
+    "DEDUPE_TABLE": "retrace-test-dedupe",
+    "REPLAYS_TABLE": "retrace-test-replays",
+    "AGGREGATES_TABLE": "retrace-test-aggregates",
+    "REPLAY_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/retrace-test-replay",
+    "REPLAY_JOBS_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/retrace-test-replay-jobs",
+    "STAGE": "test",
+    # moto copies a table for each transaction and does not lock it, so calls come one at a time.
+    "CONCURRENCY": "1",
+}
+
+for name in [name for name in os.environ if name.startswith("AWS_")]:
+    del os.environ[name]
+os.environ.update(SETTINGS)
