@@ -1,0 +1,66 @@
+# Every command of the project. `make` alone lists them.
+
+# The first Python 3.11 on the PATH; name another with PYTHON=/path/to/python3.11
+PYTHON ?= $(shell for python in python3.11 python3 python; do \
+	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$python && break; done)
+
+BIN := .venv/bin
+PROJECT := .venv/installed
+EMBEDDED := .retrace/venv/installed
+DATA ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up down forget local test lint format types package pins environments clean
+
+help:  ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: environments  ## tell the story of an incident on a stack of its own; DATA=file.ndjson[.gz] for your own events
+	@$(BIN)/python -m embedded.demo $(if $(DATA),--data '$(DATA)')
+
+up: environments  ## start the stack, or bring it up to date; RETRACE_PORT=4610
+	@$(BIN)/python -m embedded up
+
+down: environments  ## stop the stack; its state is kept
+	@$(BIN)/python -m embedded down
+
+forget: environments  ## stop the stack and delete its state
+	@$(BIN)/python -m embedded forget
+
+local: environments  ## run the code from the checkout, reloading as it changes, against the embedded AWS
+	@$(BIN)/python -m embedded.local
+
+test: environments lint types  ## all checks and all tests
+	@$(BIN)/pytest
+
+lint: $(PROJECT)  ## style, formatting and the CloudFormation template
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/cfn-lint infra/resources.yaml
+
+format: $(PROJECT)  ## put the style right where that can be done mechanically
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+types: $(PROJECT)  ## mypy, strictly
+	@$(BIN)/mypy
+
+package: $(PROJECT)  ## write build/sam.json and build/deployment.zip, ready for `aws cloudformation package`
+	@$(BIN)/python -m infra.package build
+
+pins: $(PROJECT)  ## pin the requirements anew from the .in files
+	@for name in requirements requirements-dev requirements-embedded; do \
+		$(BIN)/pip-compile --quiet --upgrade --strip-extras --no-header --no-emit-options \
+			--annotation-style=line --output-file $$name.txt $$name.in || exit 1; done
+
+environments: $(PROJECT) $(EMBEDDED)  ## install what is pinned; the other commands see to it themselves
+
+$(PROJECT): requirements-dev.txt
+$(EMBEDDED): requirements-embedded.txt
+$(PROJECT) $(EMBEDDED):
+	@test -n "$(PYTHON)" || { printf 'Python 3.11 was not found.\n→ %s\n' \
+		'Install it, or name it: make PYTHON=/path/to/python3.11' >&2; exit 1; }
+	@$(PYTHON) -m embedded.environment $(@D) $<
+
+clean: forget  ## delete all that make has made, the state of the stack included
+	@rm -rf .venv .retrace build .mypy_cache .pytest_cache .ruff_cache .hypothesis

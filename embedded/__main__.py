@@ -1,0 +1,61 @@
+"""The command line behind `make up`, `make down` and `make forget`."""
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+from embedded import commands
+from embedded.connection import Stack
+from embedded.layout import HOME, Layout
+from embedded.ports import parse_port
+from embedded.problem import Problem
+
+
+def main(arguments: Sequence[str], layout: Layout, environment: Mapping[str, str]) -> int:
+    """Run one command and return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m embedded", description=__doc__)
+    parser.add_argument("command", choices=["up", "down", "forget"])
+    command = parser.parse_args(arguments).command
+    try:
+        _run(command, layout, environment.get("RETRACE_PORT", ""))
+    except Problem as problem:
+        print(f"\n{problem.what}\n→ {problem.remedy}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted. `make up` carries on from here; `make down` stops what runs.", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _run(command: str, layout: Layout, port: str) -> None:
+    match command:
+        case "up":
+            _tell_how_to_use(layout, commands.up(layout, parse_port(port) if port else None, _progress))
+        case "down":
+            print("Stopped; its state is kept." if commands.down(layout, _progress) else "Nothing was up.")
+        case "forget":
+            commands.forget(layout, _progress)
+            print("Stopped and forgotten.")
+
+
+def _progress(message: str) -> None:
+    print(f"{message} …", flush=True)
+
+
+def _tell_how_to_use(layout: Layout, stack: Stack) -> None:
+    print(
+        f"""
+Retrace is up: {stack.api_url}
+Names and keys: {layout.connection_file}
+
+  curl --aws-sigv4 "aws:amz:{stack.region}:execute-api" \\
+       --user "{stack.access_key_id}:{stack.secret_access_key}" \\
+       {stack.api_url}/health
+
+make down stops it and keeps its state."""
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], Layout(HOME), os.environ))

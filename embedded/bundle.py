@@ -1,0 +1,71 @@
+"""The packaged application, made once for each content of what goes into it."""
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from embedded.layout import PACKAGES, ROOT
+from embedded.problem import Problem
+from embedded.progress import Progress
+from embedded.server import REGION
+from infra.package import SOURCES, PackagingFailed, package
+
+INPUTS = (*SOURCES, "infra", "requirements-dev.txt")
+"""What decides the content of a package; requirements-dev.txt pins Chalice."""
+
+KEPT = 8
+"""How many packages are kept; the oldest go first."""
+
+
+def packaged(progress: Progress) -> Path:
+    """Return the directory with sam.json and deployment.zip of the checkout as it is now."""
+    target = PACKAGES / fingerprint(ROOT, INPUTS)
+    if not target.exists():
+        progress("Packaging the application")
+        _make(target)
+        _forget_oldest(PACKAGES)
+    return target
+
+
+def fingerprint(root: Path, inputs: Iterable[str]) -> str:
+    """Return a hash over the names and contents of all files under the inputs."""
+    digest = hashlib.sha256()
+    for path in _files(root, inputs):
+        name, content = str(path.relative_to(root)).encode(), path.read_bytes()
+        digest.update(b"%d:%s%d:%s" % (len(name), name, len(content), content))
+    return digest.hexdigest()[:24]
+
+
+def _files(root: Path, inputs: Iterable[str]) -> Iterator[Path]:
+    for name in inputs:
+        base = root / name
+        found = sorted(base.rglob("*")) if base.is_dir() else [base]
+        yield from (path for path in found if path.is_file() and not _generated(path))
+
+
+def _generated(path: Path) -> bool:
+    return path.suffix == ".pyc" or path.parent.name in {"deployed", "deployments"}
+
+
+def _make(target: Path) -> None:
+    """Package beside the target and move it there whole: others see all of it or nothing."""
+    PACKAGES.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=PACKAGES, prefix=".making-"))
+    try:
+        package(temporary, region=REGION)
+        temporary.rename(target)
+    except PackagingFailed as exc:
+        raise Problem(f"The application could not be packaged.\n{exc}", "Put that right and try again.") from exc
+    except OSError:
+        if not target.exists():  # else another process made the same package first
+            raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _forget_oldest(directory: Path) -> None:
+    by_age = sorted(directory.glob("[!.]*"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for old in by_age[KEPT:]:
+        shutil.rmtree(old, ignore_errors=True)

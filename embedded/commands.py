@@ -1,0 +1,77 @@
+"""`make up`, `make down` and `make forget`: the stack that stays."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from embedded import server, stack
+from embedded.bundle import packaged
+from embedded.connection import Stack, shell_file
+from embedded.layout import Layout
+from embedded.locks import locked
+from embedded.ports import DEFAULT_PORT, require_free
+from embedded.problem import Problem
+from embedded.progress import Progress
+from embedded.server import Server
+
+
+def up(layout: Layout, port: int | None, progress: Progress) -> Stack:
+    """Start the stack, or bring a running one up to date with the checkout."""
+    with _alone(layout):
+        emulator = server.find(layout)
+        if emulator is not None:
+            _require_usable(layout, emulator, port)
+            return stack.bring_up(layout, emulator, packaged(progress), progress)
+        chosen = _port_for(layout, port)
+        require_free(chosen)  # said before the wait, not after
+        package = packaged(progress)
+        emulator = stack.launch(layout, chosen, progress)
+        return stack.bring_up(layout, emulator, package, progress)
+
+
+def down(layout: Layout, progress: Progress) -> bool:
+    """Stop the stack and keep its state; return whether it was up."""
+    with _alone(layout):
+        emulator = server.find(layout)
+        if emulator is not None:
+            progress("Stopping the embedded AWS")
+            server.stop(layout, emulator)
+        return emulator is not None
+
+
+def forget(layout: Layout, progress: Progress) -> None:
+    """Stop the stack and delete all that it remembers."""
+    down(layout, progress)
+    for directory in (layout.state, layout.objects):
+        shutil.rmtree(directory, ignore_errors=True)
+    for file in (layout.connection_file, shell_file(layout.connection_file), layout.port_file):
+        file.unlink(missing_ok=True)
+
+
+def _require_usable(layout: Layout, emulator: Server, port: int | None) -> None:
+    if port not in {None, emulator.port}:
+        raise Problem(f"The stack is up on port {emulator.port}.", "Stop it first: make down")
+    if not server.answers(emulator.port):
+        raise Problem(
+            f"The emulator runs (process {emulator.pid}) but does not answer on port {emulator.port}.",
+            f"Start afresh: make down, then make up. Its log: {layout.log_file}",
+        )
+
+
+def _port_for(layout: Layout, wanted: int | None) -> int:
+    """Return the port to start on: kept state is bound to the port it was made on, by the addresses of its queues."""
+    kept = layout.kept_port()
+    if wanted is not None and kept is not None and wanted != kept:
+        raise Problem(
+            f"The kept state belongs to port {kept}, which is part of the addresses of its queues.",
+            f"Use RETRACE_PORT={kept}, or start without that state: make forget",
+        )
+    return wanted or kept or DEFAULT_PORT
+
+
+@contextmanager
+def _alone(layout: Layout) -> Iterator[None]:
+    with locked(layout.busy_lock) as held:
+        if not held:
+            raise Problem("Another `make up` or `make down` is at work.", "Let it finish, then try again.")
+        yield

@@ -1,0 +1,65 @@
+"""How to reach a stack: what `make up` writes to .retrace/local.json, and for shells to .retrace/local.env."""
+
+import json
+import shlex
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """A deployed, answering stack. The key is that of the local user; the routes want SigV4."""
+
+    api_url: str
+    access_key_id: str
+    secret_access_key: str
+    aws_endpoint_url: str
+    region: str
+    raw_bucket: str
+    events_table: str
+    dedupe_table: str
+    replays_table: str
+    aggregates_table: str
+    replay_queue_url: str
+    replay_jobs_queue_url: str
+    dead_letter_queue_url: str
+
+
+def save(path: Path, stack: Stack) -> None:
+    """Write the file, and beside it what a shell may source."""
+    _write_privately(path, json.dumps(asdict(stack), indent=2) + "\n")
+    _write_privately(shell_file(path), shell_variables(stack))
+
+
+def shell_file(path: Path) -> Path:
+    """The file beside it that a shell may source."""
+    return path.with_suffix(".env")
+
+
+def shell_variables(stack: Stack) -> str:
+    """Return the lines that make curl and the AWS CLI talk to the stack."""
+    variables = {
+        "RETRACE_URL": stack.api_url,
+        "AWS_ACCESS_KEY_ID": stack.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": stack.secret_access_key,
+        "AWS_REGION": stack.region,
+        "AWS_ENDPOINT_URL": stack.aws_endpoint_url,
+    }
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+
+
+def _write_privately(path: Path, text: str) -> None:
+    """Write a file whole or not at all, for its owner only: it holds a secret."""
+    temporary = path.with_name(f"{path.name}.new")
+    temporary.unlink(missing_ok=True)
+    temporary.touch(mode=0o600, exist_ok=False)
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def load(path: Path) -> Stack | None:
+    """Read the file; None if there is none, or none that this version wrote."""
+    try:
+        return Stack(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None

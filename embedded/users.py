@@ -1,0 +1,85 @@
+"""IAM users on the emulator: the local user, who calls the API, and one with the rights of the functions."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from embedded.admin import Admin
+
+LOCAL_USER = "retrace-local"
+FUNCTIONS_USER = "retrace-functions"
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    """What a user signs requests with."""
+
+    access_key_id: str
+    secret_access_key: str
+
+
+def local_user(admin: Admin, outputs: dict[str, str], known: AccessKey | None) -> AccessKey:
+    """Return a key of the user who may call every route and look at what is stored; the known one if it is good."""
+    _ensure_user(admin, LOCAL_USER)
+    for policy in (outputs["ProducerPolicyArn"], outputs["InvestigatorPolicyArn"]):
+        admin.iam.attach_user_policy(UserName=LOCAL_USER, PolicyArn=policy)
+    _grant(admin, LOCAL_USER, "look", looking_policy(outputs))
+    return _ensure_key(admin, LOCAL_USER, known)
+
+
+def functions_user(admin: Admin, stack_name: str) -> AccessKey:
+    """Return a key with the rights of all functions together, for code of theirs that runs outside of Lambda."""
+    _ensure_user(admin, FUNCTIONS_USER)
+    resources = admin.cloudformation.describe_stack_resources(StackName=stack_name)["StackResources"]
+    for role in (each["PhysicalResourceId"] for each in resources if each["ResourceType"] == "AWS::IAM::Role"):
+        for name in admin.iam.list_role_policies(RoleName=role)["PolicyNames"]:
+            policy: Any = admin.iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+            _grant(admin, FUNCTIONS_USER, name, policy)
+    return _ensure_key(admin, FUNCTIONS_USER, None)
+
+
+def looking_policy(outputs: dict[str, str]) -> dict[str, Any]:
+    """Return the right to read, and only to read, what the stack stores."""
+    bucket = f"arn:aws:s3:::{outputs['RawBucket']}"
+    tables = [
+        f"arn:aws:dynamodb:*:*:table/{outputs[name]}"
+        for name in ("EventsTable", "DedupeTable", "ReplaysTable", "AggregatesTable")
+    ]
+    reading = ("BatchGetItem", "DescribeTable", "GetItem", "Query", "Scan")
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": ["s3:GetObject*", "s3:ListBucket*"], "Resource": [bucket, f"{bucket}/*"]},
+            {
+                "Effect": "Allow",
+                "Action": [f"dynamodb:{action}" for action in reading],
+                "Resource": [*tables, *(f"{table}/index/*" for table in tables)],
+            },
+            {"Effect": "Allow", "Action": "sqs:GetQueueAttributes", "Resource": "arn:aws:sqs:*:*:retrace-*"},
+            {"Effect": "Allow", "Action": "sqs:ReceiveMessage", "Resource": "arn:aws:sqs:*:*:retrace-*-dead-letters"},
+            {
+                "Effect": "Allow",
+                "Action": ["logs:DescribeLog*", "logs:FilterLogEvents", "logs:GetLogEvents"],
+                "Resource": "*",
+            },
+        ],
+    }
+
+
+def _ensure_user(admin: Admin, name: str) -> None:
+    if name not in {user["UserName"] for user in admin.iam.list_users()["Users"]}:
+        admin.iam.create_user(UserName=name)
+
+
+def _grant(admin: Admin, user: str, name: str, policy: dict[str, Any]) -> None:
+    admin.iam.put_user_policy(UserName=user, PolicyName=name, PolicyDocument=json.dumps(policy))
+
+
+def _ensure_key(admin: Admin, user: str, known: AccessKey | None) -> AccessKey:
+    present = [key["AccessKeyId"] for key in admin.iam.list_access_keys(UserName=user)["AccessKeyMetadata"]]
+    if known is not None and known.access_key_id in present:
+        return known
+    for key_id in present:  # nobody has its secret any more
+        admin.iam.delete_access_key(UserName=user, AccessKeyId=key_id)
+    key = admin.iam.create_access_key(UserName=user)["AccessKey"]
+    return AccessKey(key["AccessKeyId"], key["SecretAccessKey"])

@@ -1,0 +1,1 @@
+"""What Retrace needs of AWS, and the tools that turn it into a deployment."""

@@ -1,0 +1,34 @@
+"""Merge the two infra files into the one template that `chalice package --merge-template` accepts.
+
+    python -m infra.merge > build/infra.json
+
+It uses Chalice's own loader and merger, so both merges follow the same rule: maps key by key, lists and scalars as a
+whole. It writes JSON, which keeps no YAML aliases; CloudFormation accepts none.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from chalice.package import TemplateDeepMerger, YAMLTemplateSerializer
+
+HERE = Path(__file__).parent
+RESOURCES = HERE / "resources.yaml"
+FUNCTIONS = HERE / "functions.yaml"
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a CloudFormation file, short-form functions (`!Ref`) included."""
+    template: dict[str, Any] = YAMLTemplateSerializer().load_template(path.read_text(), str(path))
+    return template
+
+
+def merged() -> str:
+    """Return resources.yaml with functions.yaml merged over it, as JSON."""
+    template = TemplateDeepMerger().merge(load(FUNCTIONS), load(RESOURCES))
+    return json.dumps(template, indent=2)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(merged() + "\n")

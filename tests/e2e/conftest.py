@@ -1,0 +1,31 @@
+"""One deployed stack for the tests of a worker, and what they ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from embedded.connection import Stack
+from embedded.stack import started
+from tests.e2e.deployed import Deployed
+from tests.e2e.samples import Sample, real_or_own_sample
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """The application, deployed with CloudFormation onto an embedded AWS that enforces IAM."""
+    with started() as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def deployed(stack: Stack) -> Deployed:
+    """The deployed application."""
+    return Deployed(stack)
+
+
+@pytest.fixture(scope="session")
+def sample() -> Sample:
+    """2,900 real events where they are present, else the project's own."""
+    return real_or_own_sample()

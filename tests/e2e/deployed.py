@@ -1,0 +1,108 @@
+"""What a test says to the deployed application over HTTP, and what it finds in storage."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from urllib3 import BaseHTTPResponse
+
+from embedded.admin import Admin
+from embedded.api import Api
+from embedded.connection import Stack
+from embedded.polling import wait_until
+
+NDJSON = "application/x-ndjson"
+_PATIENCE_S = 120.0
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A deployed application."""
+
+    stack: Stack
+
+    @property
+    def api(self) -> Api:
+        """Signed HTTP, as the local user."""
+        return Api(self.stack)
+
+    @property
+    def admin(self) -> Admin:
+        """Storage and queues, looked at past the API."""
+        return Admin(self.stack.aws_endpoint_url)
+
+    def ingest(self, lines: Sequence[bytes]) -> dict[str, Any]:
+        """Send one batch; answers results and counts."""
+        answer = self.api.call("POST", "/ingest", body=b"\n".join(lines), headers={"Content-Type": NDJSON})
+        assert answer.status in {200, 207}, answer.data
+        answered: dict[str, Any] = answer.json()
+        return answered
+
+    def post(self, path: str, body: Any) -> BaseHTTPResponse:
+        """POST a JSON body."""
+        return self.api.call("POST", path, body=json.dumps(body).encode(), headers={"Content-Type": "application/json"})
+
+    def get(self, path: str, **query: str) -> dict[str, Any]:
+        """GET a route that answers 200."""
+        answer = self.api.call("GET", path, query=query)
+        assert answer.status == 200, answer.data
+        answered: dict[str, Any] = answer.json()
+        return answered
+
+    def replayed(self, **request: str) -> dict[str, Any]:
+        """Ask for a replay and wait until it is complete; answers the job."""
+        answer = self.post("/replay", request)
+        assert answer.status == 202, answer.data
+        replay_id = answer.json()["replay_id"]
+        until(lambda: self.get(f"/replay/{replay_id}")["state"] == "COMPLETE")
+        return self.get(f"/replay/{replay_id}")
+
+    def rows(self, table: str) -> list[Row]:
+        """Every item of a table."""
+        pages = self.admin.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+        return [item for page in pages for item in page["Items"]]
+
+    def events_and_identities(self) -> dict[str, Row]:
+        """The index row of every event and every identity row, by their keys."""
+        index = {
+            row["PK"]["S"] + row["SK"]["S"]: row
+            for row in self.rows(self.stack.events_table)
+            if row["PK"]["S"].startswith("ENTITY#")
+        }
+        return index | {row["event_id"]["S"]: row for row in self.rows(self.stack.dedupe_table)}
+
+    def objects(self) -> dict[str, str]:
+        """Every version of every object: key and version id to the hash of its bytes."""
+        s3 = self.admin.s3
+        found = {}
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=self.stack.raw_bucket):
+            assert not page.get("DeleteMarkers")
+            for version in page.get("Versions", []):
+                key, version_id = version["Key"], version["VersionId"]
+                content = s3.get_object(Bucket=self.stack.raw_bucket, Key=key, VersionId=version_id)["Body"].read()
+                found[f"{key}@{version_id}"] = hashlib.sha256(content).hexdigest()
+        return found
+
+    def raw_line(self, row: Row) -> bytes:
+        """The bytes that an index row points at."""
+        offset, length = int(row["s3_offset"]["N"]), int(row["s3_length"]["N"])
+        answer = self.admin.s3.get_object(
+            Bucket=row["s3_bucket"]["S"], Key=row["s3_key"]["S"], Range=f"bytes={offset}-{offset + length - 1}"
+        )
+        return answer["Body"].read()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition; fail if it does not come."""
+    assert wait_until(condition, _PATIENCE_S, every=0.2), "what was waited for did not come"
+
+
+def batches(lines: Sequence[bytes], size: int) -> Iterator[Sequence[bytes]]:
+    """Consecutive batches of at most `size` lines."""
+    return (lines[start : start + size] for start in range(0, len(lines), size))

@@ -1,0 +1,43 @@
+"""The curl session of the README, run as it is printed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+from embedded.connection import Stack, shell_variables
+from tests.e2e.samples import ROOT
+
+_SOURCED = ". .retrace/local.env"
+
+
+def curl_session() -> list[str]:
+    """The lines of the README's session, without starting and stopping the stack."""
+    section = (ROOT / "README.md").read_text().split("## Five minutes with curl")[1]
+    block = re.search(r"```sh\n(.*?)```", section, re.DOTALL)
+    assert block is not None
+    return [line for line in block[1].splitlines() if not line.startswith("make ")]
+
+
+def test_the_curl_session_works_as_printed(stack: Stack, tmp_path: Path) -> None:
+    lines = curl_session()
+    assert _SOURCED in lines
+    (tmp_path / ".retrace").mkdir()
+    (tmp_path / ".retrace/local.env").write_text(shell_variables(stack))
+
+    session = subprocess.run(  # noqa: S603  # the README's own lines
+        ["/bin/bash", "-euo", "pipefail", "-c", "\n".join(lines)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert session.returncode == 0, session.stderr
+    answers = [line for line in session.stdout.splitlines() if line]
+    assert '"status":"ACCEPTED"' in answers[0]
+    assert '"status":"DUPLICATE"' in answers[1]
+    assert '"state":"COMPLETE"' in answers[2]
+    assert '"value":1' in answers[3]

@@ -1,0 +1,75 @@
+"""The docs name every route, setting, metric and command there is, and none that is not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from app import app
+from chalicelib.config import Settings
+from chalicelib.telemetry import METRICS
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*.md")])
+
+_TARGET = re.compile(r"^([a-z]+):.*?## ", re.MULTILINE)
+_LINK = re.compile(r"\]\(([^)#]*)(#[^)]*)?\)")
+_ROUTE = re.compile(r"^\| `((?:GET|POST|PUT|DELETE) /[^`]*)` \|", re.MULTILINE)
+
+
+def page(name: str) -> str:
+    """The text of a page in docs/."""
+    return (ROOT / "docs" / name).read_text()
+
+
+def section(text: str, heading: str) -> str:
+    """What stands below a heading, up to the next."""
+    return text.split(f"\n## {heading}\n")[1].split("\n## ", maxsplit=1)[0]
+
+
+def test_the_api_page_lists_every_route_and_no_other() -> None:
+    served = {f"{method} {path}" for path, methods in app.routes.items() for method in methods}
+    assert set(_ROUTE.findall(page("api.md"))) == served
+
+
+def test_the_operations_page_lists_every_setting_with_its_default() -> None:
+    rows = dict(re.findall(r"^\| `([A-Z_]+)` \|([^|]*)\|", section(page("operations.md"), "Settings"), re.MULTILINE))
+    assert rows.keys() == {name.upper() for name in Settings.model_fields} | {"STAGE"}
+    for name, field in Settings.model_fields.items():
+        shown = rows[name.upper()].strip("` ")
+        assert shown == ("" if field.default == "" else str(field.default).lower())
+
+
+def test_the_operations_page_lists_every_metric_with_its_meaning() -> None:
+    rows = re.findall(r"^\| `([A-Za-z]+)` \| ([^|]*) \|", section(page("operations.md"), "Metrics"), re.MULTILINE)
+    assert dict(rows) == METRICS
+
+
+def test_every_command_in_the_docs_is_a_make_target_and_every_target_is_documented() -> None:
+    targets = set(_TARGET.findall((ROOT / "Makefile").read_text()))
+    named = {word for path in PAGES for word in re.findall(r"\bmake ([a-z]+)\b(?=[`\s])", _commands(path.read_text()))}
+    assert named == targets
+
+
+def _commands(text: str) -> str:
+    """The parts of a page that are set as code."""
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    return "\n".join([*blocks, *re.findall(r"`[^`\n]+`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))])
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_between_pages_lead_somewhere(path: Path) -> None:
+    for target, anchor in _LINK.findall(path.read_text()):
+        if target.startswith("https://"):
+            continue
+        linked = (path.parent / target) if target else path
+        assert linked.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", linked.read_text(), re.MULTILINE)
+            assert anchor[1:] in {_anchor(heading) for heading in headings}
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
