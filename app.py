@@ -7,6 +7,7 @@ from chalice.app import Chalice, IAMAuthorizer, Request, Response, SQSEvent
 
 from chalicelib import http, representations, telemetry, wiring
 from chalicelib.config import queue_name
+from chalicelib.domain.event_query import EventsQuery, FreshnessQuery, GapsQuery, LateQuery
 from chalicelib.domain.messages import Delivery
 from chalicelib.settle import BatchResponse
 
@@ -34,6 +35,37 @@ def ingest() -> Response:
     report = take_in.dry_run(submitted) if http.flag(_request(), "dry_run") else take_in(submitted, request_id)
     telemetry.ingested(report, request_id)
     return http.ingest_answer(report)
+
+
+@app.route("/events", authorizer=signed)
+@http.answers_problems
+def events() -> Response:
+    """Events of an entity, or of a source and type, in a window."""
+    return http.answer(representations.events(wiring.search_events()(http.query_of(_request(), EventsQuery))))
+
+
+@app.route("/late", authorizer=signed)
+@http.answers_problems
+def late() -> Response:
+    """Late arrivals of a day, and what they touch."""
+    return http.answer(representations.late(wiring.list_late()(http.query_of(_request(), LateQuery))))
+
+
+@app.route("/gaps", authorizer=signed)
+@http.answers_problems
+def gaps() -> Response:
+    """Hours or days without events."""
+    query = http.query_of(_request(), GapsQuery)
+    return http.answer(representations.gaps(query, wiring.find_gaps()(query)))
+
+
+@app.route("/freshness", authorizer=signed)
+@http.answers_problems
+def freshness() -> Response:
+    """The newest event of a source and type; 503 if it is older than asked for."""
+    query = http.query_of(_request(), FreshnessQuery)
+    found = wiring.check_freshness()(query)
+    return http.monitor_answer(representations.freshness(query, found), good=found.fresh)
 
 
 @app.route("/events/{event_id}", authorizer=signed)

@@ -8,13 +8,15 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from http import HTTPStatus
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TypeVar
 
 from chalice.app import Request, Response, SQSEvent
+from pydantic import BaseModel, ValidationError
 
 from chalicelib import representations, telemetry
 from chalicelib.domain import errors
 from chalicelib.domain.errors import Fault, InvalidRequest
+from chalicelib.domain.event import faults_of
 from chalicelib.domain.ingest_report import IngestReport, Status
 from chalicelib.domain.ingest_request import IngestRequest, parse_request
 from chalicelib.domain.replay_request import ReplayRequest, parse_replay_request
@@ -81,6 +83,15 @@ def answer(body: Mapping[str, Any]) -> Response:
     return _json(HTTPStatus.OK, body)
 
 
+def monitor_answer(body: Mapping[str, Any], *, good: bool) -> Response:
+    """What was asked for, with a status that a monitor understands without reading it."""
+    if good:
+        return _json(HTTPStatus.OK, body)
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    detail = "There is no event as new as asked for."
+    return _json(status, {**_problem_members(status, detail), "errors": [], **body}, _PROBLEM)
+
+
 def accepted(body: Mapping[str, Any]) -> Response:
     """What was begun and goes on by itself."""
     return _json(HTTPStatus.ACCEPTED, body)
@@ -113,7 +124,7 @@ def replay_request(request: Request) -> ReplayRequest:
     """What a request wants replayed."""
     try:
         members = json.loads(_body(request))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidRequest("The body is not JSON.", (Fault("body", "is not JSON"),)) from error
     if not isinstance(members, dict):
         raise InvalidRequest("The body is not a JSON object.", (Fault("body", "must be a JSON object"),))
@@ -141,6 +152,17 @@ def flag(request: Request, name: str) -> bool:
     if given not in ("true", "false"):
         raise InvalidRequest(f"{name} is either true or false.", (Fault(name, "must be true or false"),))
     return given == "true"
+
+
+Q = TypeVar("Q", bound=BaseModel)
+
+
+def query_of(request: Request, model: type[Q]) -> Q:
+    """The query parameters of a request; raises InvalidRequest with every fault."""
+    try:
+        return model.model_validate(_query(request))
+    except ValidationError as error:
+        raise InvalidRequest("The query is not valid.", faults_of(error)) from error
 
 
 def entity_and_day(request: Request) -> tuple[str, Day]:

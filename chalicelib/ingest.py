@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.errors import Fault
-from chalicelib.domain.event import Event
+from chalicelib.domain.event import Event, Form
 from chalicelib.domain.ingest_report import Arrival, ArrivalKind, EventResult, IngestReport, Status
 from chalicelib.domain.ingest_request import IngestRequest, Refusal, Submission, events_of
 from chalicelib.domain.ports import Clock, Concurrently, EventIndex, Identities, Quarantine, RawStore
@@ -104,8 +104,16 @@ class _Receipt:
     ingest_time: Instant
 
     def rejected(self, submission: Submission, result: EventResult) -> RejectedEvent:
-        body = submission.body if isinstance(submission, Refusal) else submission.text.encode()
-        return RejectedEvent(RefusalStatus(result.status), body, result.faults, self.ingest_time, self.request_id)
+        refusal = submission if isinstance(submission, Refusal) else _refused(submission, result)
+        return RejectedEvent(
+            RefusalStatus(result.status),
+            refusal.body,
+            refusal.faults,
+            self.ingest_time,
+            self.request_id,
+            refusal.content_type,
+            refusal.headers,
+        )
 
     def arrivals(self, submissions: Iterable[Submission], results: Iterable[EventResult]) -> Iterable[Arrival]:
         for position, (submission, result) in enumerate(zip(submissions, results, strict=True)):
@@ -136,9 +144,16 @@ def _by_source_and_day(events: Iterable[Event], ingest_time: Instant) -> list[li
     return list(groups.values())
 
 
+def _refused(event: Event, result: EventResult) -> Refusal:
+    return Refusal(event.text.encode(), result.faults, event.form)
+
+
+_KEY_OF = {Form.NATIVE: "idempotency_key", Form.CLOUDEVENT: "id"}
+
+
 def _other_content(event: Event, first: StoredEvent) -> Fault:
     return Fault(
-        "idempotency_key",
+        _KEY_OF[event.form],
         f"was first used by this source at {first.ingest_time} for other content"
         f" (content_sha256 {first.content_sha256}, here {event.content_sha256})",
     )

@@ -92,7 +92,7 @@ class PlanReplay:
         reached = replace(
             job,
             state=JobState.SENDING,
-            cursor=Cursor(job.cursor.partition + (page.after is None), page.after),
+            cursor=Cursor(job.cursor.partition + (page.read_to is None), page.read_to),
             scanned=job.scanned + count,
             matched=job.matched + count,
             sent=job.sent + count,

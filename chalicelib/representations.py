@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from chalicelib.domain.aggregation import METRIC_NAME
+from chalicelib.domain.event_query import FreshnessQuery, GapsQuery
+from chalicelib.domain.gaps import Gap
 from chalicelib.domain.ingest_report import Arrival, EventResult, IngestReport, Status
 from chalicelib.domain.ports import AggregateVersion
 from chalicelib.domain.raw_line import StoredEvent
 from chalicelib.domain.replay_job import ReplayJob
-from chalicelib.domain.timestamps import end_of, start_of
+from chalicelib.domain.timestamps import day_of, end_of, start_of
 from chalicelib.investigate import DailyAggregates, EventHistory
+from chalicelib.search import FoundEvents, Freshness
 
 Json = dict[str, Any]
 
@@ -47,7 +52,13 @@ def ingest_report(report: IngestReport) -> Json:
 
 def event_history(history: EventHistory) -> Json:
     """An event's metadata and its later arrivals."""
-    event = history.event
+    return {
+        **_event(history.event),
+        "arrivals": [_arrival(arrival) for arrival in history.arrivals],
+    }
+
+
+def _event(event: StoredEvent) -> Json:
     return {
         "event_id": event.event_id,
         "source": event.source,
@@ -57,7 +68,38 @@ def event_history(history: EventHistory) -> Json:
         **_receipt(event),
         "s3_offset": event.location.offset,
         "s3_length": event.location.length,
-        "arrivals": [_arrival(arrival) for arrival in history.arrivals],
+    }
+
+
+def events(found: FoundEvents) -> Json:
+    """A page of events."""
+    return {"items": list(map(_event, found.events)), "cursor": found.cursor}
+
+
+def late(found: FoundEvents) -> Json:
+    """A page of late arrivals, and which days of which entities they touch, most events first."""
+    touched = Counter((event.entity_id, day_of(event.event_time)) for event in found.events)
+    days = [{"entity_id": entity, "day": day, "events": count} for (entity, day), count in touched.most_common()]
+    return events(found) | {"touched": days}
+
+
+def gaps(query: GapsQuery, found: Sequence[Gap]) -> Json:
+    """Stretches without events."""
+    items = [{"start_time": gap.start, "end_time": gap.end} for gap in found]
+    asked = {"start_time": query.window.start, "end_time": query.window.end, "unit": query.unit.value}
+    return {"items": items, "cursor": None, **asked}
+
+
+def freshness(query: FreshnessQuery, found: Freshness) -> Json:
+    """The newest event of a source and type, and its age."""
+    return {
+        "source": query.source,
+        "event_type": query.event_type,
+        "fresh": found.fresh,
+        "age_s": found.age_s,
+        "max_age_s": query.max_age_s,
+        "newest": None if found.newest is None else _event(found.newest),
+        "looked_back_to": found.looked_back_to,
     }
 
 

@@ -29,6 +29,7 @@ from chalicelib.ingest import Ingest
 from chalicelib.investigate import InvestigateAggregates, InvestigateEvent
 from chalicelib.process import Process
 from chalicelib.replay import FindReplay, PlanReplay, RequestReplay
+from chalicelib.search import CheckFreshness, FindGaps, ListLate, SearchEvents
 from chalicelib.settle import Settle
 
 if TYPE_CHECKING:
@@ -152,6 +153,26 @@ def investigate_event() -> InvestigateEvent:
 def investigate_aggregates() -> InvestigateAggregates:
     """GET /aggregates."""
     return InvestigateAggregates(_aggregate_store(), _event_index(), _replay_store())
+
+
+def search_events() -> SearchEvents:
+    """GET /events."""
+    return SearchEvents(_event_index(), settings().type_day_shards, concurrently)
+
+
+def list_late() -> ListLate:
+    """GET /late."""
+    return ListLate(_event_index())
+
+
+def find_gaps() -> FindGaps:
+    """GET /gaps."""
+    return FindGaps(_event_index(), settings().type_day_shards, concurrently)
+
+
+def check_freshness() -> CheckFreshness:
+    """GET /freshness."""
+    return CheckFreshness(_event_index(), settings().type_day_shards, now, concurrently)
 
 
 def request_replay() -> RequestReplay:

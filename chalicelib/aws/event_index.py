@@ -12,10 +12,11 @@ from chalicelib.aws.event_rows import arrival_of, arrival_row, stored_event
 from chalicelib.aws.items import Item, to_item
 from chalicelib.aws.seam import translated
 from chalicelib.domain.chunks import chunked
-from chalicelib.domain.ingest_report import Arrival
-from chalicelib.domain.ports import Concurrently, Page, Pause
+from chalicelib.domain.ingest_report import Arrival, ArrivalKind
+from chalicelib.domain.merging import Page, Row
+from chalicelib.domain.partitions import EntityPartition, Partition
+from chalicelib.domain.ports import EVERY_EVENT, Concurrently, EventFilter, Pause
 from chalicelib.domain.raw_line import StoredEvent
-from chalicelib.domain.replay_request import EntityPartition, Partition
 from chalicelib.domain.timestamps import Day, Instant, end_of, start_of
 
 if TYPE_CHECKING:
@@ -49,36 +50,73 @@ class DynamoEventIndex:
         )
         return sorted(map(arrival_of, items), key=lambda arrival: (arrival.ingest_time, arrival.position))
 
-    def page(self, partition: Partition, after: str | None, limit: int) -> Page:
+    def arrived_again(self, event_id: str, kind: ArrivalKind) -> bool:
+        """Whether an identity was sent again in this way."""
+        with translated("reading arrivals"):
+            answer = self.dynamodb.query(
+                TableName=self.events_table,
+                KeyConditionExpression="PK = :pk AND begins_with(SK, :kind)",
+                ExpressionAttributeValues=to_item(
+                    {
+                        ":pk": keys.arrivals(event_id),
+                        ":kind": keys.arrivals_of(conflict=kind is ArrivalKind.CONFLICT),
+                    }
+                ),
+                Limit=1,
+            )
+        return bool(answer["Items"])
+
+    def page(
+        self,
+        partition: Partition,
+        after: str | None,
+        limit: int,
+        wanted: EventFilter = EVERY_EVENT,
+        *,
+        newest_first: bool = False,
+    ) -> Page:
         """Rows of a partition in time order. Entities are read consistently, types and days as their index has it."""
-        window = partition.window
-        low = keys.from_instant(window.start) if after is None else keys.just_after(after)
-        query = self._partition_query(partition)
-        values = {**query.pop("values"), ":low": low, ":high": keys.from_instant(window.end)}
+        low, high = keys.from_instant(partition.window.start), keys.from_instant(partition.window.end)
+        if after is not None:
+            low, high = (low, keys.just_before(after)) if newest_first else (keys.just_after(after), high)
+        if low > high:
+            return Page((), None)
+        if isinstance(partition, EntityPartition):
+            query: dict[str, Any] = {"ConsistentRead": True}
+            name, value = "PK", keys.entity(partition.entity_id)
+        else:
+            query = {"IndexName": keys.TYPE_AND_DAY_INDEX}
+            name = "type_day"
+            value = keys.type_and_day(partition.source, partition.event_type, partition.day, partition.shard)
+        values = {":partition": value, ":low": low, ":high": high}
+        query["KeyConditionExpression"] = f"{name} = :partition AND SK BETWEEN :low AND :high"
+        return self._page(query | {"Limit": limit, "ScanIndexForward": not newest_first}, values, wanted, "SK")
+
+    def late(self, source: str, event_type: str, ingest_day: Day, after: str | None, limit: int) -> Page:
+        """Late arrivals of a day, the latest first."""
+        low, above_all = keys.every_lag()
+        high = above_all if after is None else keys.just_before(after)
+        values = {":partition": keys.late_day(source, event_type, ingest_day), ":low": low, ":high": high}
+        query = {
+            "IndexName": keys.LATE_ARRIVALS_INDEX,
+            "KeyConditionExpression": "late_day = :partition AND lag BETWEEN :low AND :high",
+            "Limit": limit,
+            "ScanIndexForward": False,
+        }
+        return self._page(query, values, EVERY_EVENT, "lag")
+
+    def _page(self, query: Mapping[str, Any], values: Mapping[str, Any], wanted: EventFilter, sort_key: str) -> Page:
+        filtered, filter_values = _filter(wanted)
         with translated("reading the index"):
             answer = self.dynamodb.query(
                 TableName=self.events_table,
-                ExpressionAttributeValues=to_item(values),
-                Limit=limit,
+                ExpressionAttributeValues=to_item({**values, **filter_values}),
                 **query,
+                **filtered,
             )
-        items = answer["Items"]
-        more = "LastEvaluatedKey" in answer
-        return Page(tuple(map(stored_event, items)), answer["LastEvaluatedKey"]["SK"]["S"] if more else None)
-
-    def _partition_query(self, partition: Partition) -> dict[str, Any]:
-        if isinstance(partition, EntityPartition):
-            return {
-                "KeyConditionExpression": "PK = :partition AND SK BETWEEN :low AND :high",
-                "ConsistentRead": True,
-                "values": {":partition": keys.entity(partition.entity_id)},
-            }
-        name = keys.type_and_day(partition.source, partition.event_type, partition.day, partition.shard)
-        return {
-            "IndexName": keys.TYPE_AND_DAY_INDEX,
-            "KeyConditionExpression": "type_day = :partition AND SK BETWEEN :low AND :high",
-            "values": {":partition": name},
-        }
+        rows = tuple(Row(item[sort_key]["S"], stored_event(item)) for item in answer["Items"])
+        last = answer.get("LastEvaluatedKey")
+        return Page(rows, last[sort_key]["S"] if last else None)
 
     def arrived_since(self, entity_id: str, day: Day, since: Instant) -> list[StoredEvent]:
         """Events of an entity and day that were ingested after an instant. Reads the whole entity-day."""
@@ -102,3 +140,17 @@ class DynamoEventIndex:
         with translated("reading the index"):
             pages = self.dynamodb.get_paginator("query").paginate(TableName=self.events_table, **query)
             return [item for page in pages for item in page["Items"]]
+
+
+def _filter(wanted: EventFilter) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The filter of a query, and the values in it."""
+    comparisons = {"source": "=", "event_type": "=", "ingest_lag_ms": ">="}
+    values = {"source": wanted.source, "event_type": wanted.event_type, "ingest_lag_ms": wanted.min_lag_ms}
+    given = {name: value for name, value in values.items() if value is not None}
+    if not given:
+        return {}, {}
+    expression = {
+        "FilterExpression": " AND ".join(f"#{name} {comparisons[name]} :{name}" for name in given),
+        "ExpressionAttributeNames": {f"#{name}": name for name in given},  # "source" is a reserved word
+    }
+    return expression, {f":{name}": value for name, value in given.items()}

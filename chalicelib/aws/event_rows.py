@@ -41,6 +41,7 @@ def index_row(event: StoredEvent, shards: int, late_after_ms: int) -> Item:
         "SK": keys.event(event.event_time, event.event_id),
         "type_day": keys.type_and_day(event.source, event.event_type, day_of(event.event_time), shard),
         **event_values(event),
+        "ingest_lag_ms": event.ingest_lag_ms,
     }
     if event.ingest_lag_ms >= late_after_ms:
         row["late_day"] = keys.late_day(event.source, event.event_type, day_of(event.ingest_time))

@@ -52,6 +52,11 @@ def just_after(sort_key: str) -> str:
     return sort_key + _AFTER_ANY_SUFFIX
 
 
+def just_before(sort_key: str) -> str:
+    """A bound below a sort key of fixed width and above every smaller one."""
+    return sort_key[:-1] + chr(ord(sort_key[-1]) - 1) + _AFTER_ANY_SUFFIX
+
+
 def type_and_day(source: str, event_type: str, day: Day, shard: int) -> str:
     """A partition of the index by type and day."""
     return f"SRC#{for_key(source)}#TYPE#{for_key(event_type)}#DAY#{day}#{shard}"
@@ -72,6 +77,11 @@ def lag(lag_ms: int, event_id: str) -> str:
     return f"LAG#{lag_ms:0{_LAG_DIGITS}d}#EID#{event_id}"
 
 
+def every_lag() -> tuple[str, str]:
+    """Bounds around the sort keys of all late arrivals."""
+    return "LAG#", f"LAG#{_AFTER_ANY_SUFFIX}"
+
+
 def arrivals(event_id: str) -> str:
     """The partition of an event's later arrivals."""
     return f"EVENT#{event_id}"
@@ -79,7 +89,12 @@ def arrivals(event_id: str) -> str:
 
 def arrival(ingest_time: Instant, request_id: str, position: int, *, conflict: bool) -> str:
     """The sort key of a later arrival; the position tells apart those of one request."""
-    return f"{'CONFLICT' if conflict else 'DUP'}#{ingest_time}#{for_key(request_id)}#{position:04d}"
+    return f"{arrivals_of(conflict=conflict)}{ingest_time}#{for_key(request_id)}#{position:04d}"
+
+
+def arrivals_of(*, conflict: bool) -> str:
+    """What the sort keys of all later arrivals of a kind begin with."""
+    return "CONFLICT#" if conflict else "DUP#"
 
 
 def replay(replay_id: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -20,6 +21,13 @@ MAX_ENTITY_ID_BYTES = 1024
 MAX_IDEMPOTENCY_KEY_BYTES = 512
 
 
+class Form(StrEnum):
+    """In which of its forms an event's text is: the media type under which it can be sent again, alone."""
+
+    NATIVE = "application/json"
+    CLOUDEVENT = "application/cloudevents+json"
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """A valid event: its metadata, its identity, and its text on one line, token for token as it was sent.
@@ -34,6 +42,7 @@ class Event:
     content_sha256: str
     event_id: str
     text: str
+    form: Form = Form.NATIVE
 
 
 def _at_most(limit: int, encoded: Callable[[str], str], how: str = " once percent-encoded") -> AfterValidator:
@@ -46,18 +55,26 @@ def _at_most(limit: int, encoded: Callable[[str], str], how: str = " once percen
     return AfterValidator(check)
 
 
+# What every form of an event has to keep to. A source is part of S3 keys; types and entities are of DynamoDB keys only.
+Text = Annotated[str, Field(min_length=1)]
+Source = Annotated[Text, _at_most(MAX_SOURCE_BYTES, for_path)]
+EventType = Annotated[Text, _at_most(MAX_EVENT_TYPE_BYTES, for_key)]
+EntityId = Annotated[Text, _at_most(MAX_ENTITY_ID_BYTES, for_key)]
+EventTime = Annotated[str, AfterValidator(parse_instant)]
+IdempotencyKey = Annotated[Text, _at_most(MAX_IDEMPOTENCY_KEY_BYTES, str, "")]
+
+
 class NativeEvent(BaseModel):
     """An event in Retrace's own JSON form."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    # A source is part of S3 keys; event types and entity ids are part of DynamoDB keys only.
-    source: Annotated[str, Field(min_length=1), _at_most(MAX_SOURCE_BYTES, for_path)]
-    event_type: Annotated[str, Field(min_length=1), _at_most(MAX_EVENT_TYPE_BYTES, for_key)]
-    entity_id: Annotated[str, Field(min_length=1), _at_most(MAX_ENTITY_ID_BYTES, for_key)]
-    event_time: Annotated[str, AfterValidator(parse_instant)]
+    source: Source
+    event_type: EventType
+    entity_id: EntityId
+    event_time: EventTime
     payload: Any
-    idempotency_key: Annotated[str, Field(min_length=1), _at_most(MAX_IDEMPOTENCY_KEY_BYTES, str, "")] | None = None
+    idempotency_key: IdempotencyKey | None = None
 
 
 def parse_native(json: json_text.JsonText) -> Event:
@@ -67,7 +84,7 @@ def parse_native(json: json_text.JsonText) -> Event:
     try:
         native = NativeEvent.model_validate(json.value)
     except ValidationError as error:
-        raise InvalidRequest("The event is not valid.", _all_faults(json.faults, error)) from error
+        raise InvalidRequest("The event is not valid.", all_faults(json.faults, faults_of(error))) from error
     if json.faults:
         raise InvalidRequest("The event is not valid.", json.faults)
     event_time = Instant(native.event_time)
@@ -91,10 +108,11 @@ def parse_native(json: json_text.JsonText) -> Event:
     )
 
 
-def _all_faults(located: Iterable[Fault], error: ValidationError) -> tuple[Fault, ...]:
-    known = tuple(located)
-    named = {fault.field for fault in known}
-    return known + tuple(fault for fault in faults_of(error) if fault.field not in named)
+def all_faults(known: Iterable[Fault], further: Iterable[Fault]) -> tuple[Fault, ...]:
+    """Faults together with those found after them, which may be their consequences where they name the same field."""
+    first = tuple(known)
+    named = {fault.field for fault in first}
+    return first + tuple(fault for fault in further if fault.field not in named)
 
 
 _MESSAGES = {

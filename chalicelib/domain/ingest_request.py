@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from chalicelib.domain import json_text
 from chalicelib.domain.errors import Fault, InvalidRequest, RequestTooLarge, UnsupportedMediaType
@@ -19,10 +19,12 @@ _GZIP = 16 + zlib.MAX_WBITS
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What could not be accepted: its bytes as they were sent, and every reason."""
+    """What could not be accepted: its bytes as they were sent, every reason, and how to send it again, alone."""
 
     body: bytes
     faults: tuple[Fault, ...]
+    content_type: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 Submission = Event | Refusal
@@ -105,7 +107,7 @@ def _read_array(body: bytes) -> tuple[Submission, ...]:
 
 def _read_ndjson(body: bytes) -> IngestRequest:
     lines = [line.rstrip(b"\r") for line in body.split(b"\n")]
-    events = [line for line in lines if line.strip()]
+    events = [line for line in lines if line.strip(b" \t\r")]
     _check_count(len(events))
     return IngestRequest(tuple(map(_submission, events)), batch=True)
 

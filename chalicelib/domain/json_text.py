@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from json.encoder import encode_basestring as quote  # RFC 8785, 3.2.2.2: the same escapes, everything else literal
@@ -41,8 +42,7 @@ class RepeatedKeys(dict[str, JsonValue]):
 
     def __init__(self, pairs: list[tuple[str, JsonValue]]) -> None:
         super().__init__(pairs)
-        keys = [key for key, _ in pairs]
-        self.repeated = sorted({key for key in keys if keys.count(key) > 1})
+        self.repeated = sorted(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
 
 
 class JsonSyntaxError(ValueError):
@@ -138,7 +138,9 @@ class _Reader:
             value, self.at = self._scan(self._text, start)
         except json.JSONDecodeError as error:
             # The parser's message names what it expected and quotes nothing of the text.
-            raise JsonSyntaxError(f"{error.msg[:1].lower()}{error.msg[1:]} at character {error.pos}") from error
+            raise JsonSyntaxError(
+                f"{error.msg[:1].lower()}{error.msg[1:].removesuffix(' at')} at character {error.pos}"
+            ) from error
         except RecursionError as error:
             raise JsonSyntaxError(f"nested deeper than {MAX_DEPTH} levels") from error
         text = self._text[start : self.at]
@@ -180,7 +182,7 @@ def _suspicious(text: str) -> bool:
 
 
 def _faults(value: JsonValue, path: str, depth: int) -> Iterator[Fault]:
-    if depth > MAX_DEPTH:
+    if depth > MAX_DEPTH and isinstance(value, (dict, list)):
         yield Fault(re.split(r"[.\[]", path, maxsplit=1)[0], f"is nested deeper than {MAX_DEPTH} levels")
         return
     match value:

@@ -16,6 +16,8 @@ from chalicelib.domain.raw_line import RawLocation, StoredEvent
 _Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _Name = Annotated[str, Field(min_length=1)]
 
+_OBJECT_VERSION = "object-"
+
 
 class ReplayMessage(BaseModel):
     """One event of a replay: what it is, and where its raw line stands."""
@@ -52,7 +54,12 @@ class ObjectReference(BaseModel):
     def replay_id(self) -> str:
         """The version its aggregates get: derived from the content, so that a redelivery is the same version."""
         content = json.dumps([self.s3_bucket, self.s3_key], ensure_ascii=False)
-        return f"object-{sha256(content.encode()).hexdigest()[:32]}"
+        return f"{_OBJECT_VERSION}{sha256(content.encode()).hexdigest()[:32]}"
+
+
+def is_object_version(replay_id: str) -> bool:
+    """Whether a version was computed from a whole raw object and not by a replay."""
+    return replay_id.startswith(_OBJECT_VERSION)
 
 
 def message_of(replay_id: str, stored: StoredEvent) -> ReplayMessage:
@@ -85,7 +92,7 @@ def parse_message(body: str) -> ReplayMessage | ObjectReference:
     """Read a message; raises InvalidRequest with what is wrong."""
     try:
         members = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidRequest("The message is not JSON.") from error
     model = ReplayMessage if not isinstance(members, dict) or "replay_id" in members else ObjectReference
     try:

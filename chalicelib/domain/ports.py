@@ -8,12 +8,13 @@ from typing import Protocol, TypeVar
 
 from chalicelib.domain.aggregation import Aggregate, Input, Version
 from chalicelib.domain.event import Event
-from chalicelib.domain.ingest_report import Arrival
+from chalicelib.domain.ingest_report import Arrival, ArrivalKind
+from chalicelib.domain.merging import Page
 from chalicelib.domain.messages import Delivery, ReplayMessage
+from chalicelib.domain.partitions import Partition
 from chalicelib.domain.quarantine import RejectedEvent
 from chalicelib.domain.raw_line import RawLocation, StoredEvent
 from chalicelib.domain.replay_job import ReplayJob
-from chalicelib.domain.replay_request import Partition
 from chalicelib.domain.timestamps import Day, Instant
 
 T = TypeVar("T")
@@ -60,11 +61,15 @@ class Quarantine(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Index rows in time order, and the sort key to go on after, None if there is nothing more."""
+class EventFilter:
+    """Which rows of a partition are wanted."""
 
-    events: tuple[StoredEvent, ...]
-    after: str | None
+    source: str | None = None
+    event_type: str | None = None
+    min_lag_ms: int | None = None
+
+
+EVERY_EVENT = EventFilter()
 
 
 class Identities(Protocol):
@@ -86,8 +91,22 @@ class EventIndex(Protocol):
     def arrivals(self, event_id: str) -> list[Arrival]:
         """All later sends of an identity, oldest first."""
 
-    def page(self, partition: Partition, after: str | None, limit: int) -> Page:
-        """Rows of a partition, in time order, after a sort key."""
+    def page(
+        self,
+        partition: Partition,
+        after: str | None,
+        limit: int,
+        wanted: EventFilter = EVERY_EVENT,
+        *,
+        newest_first: bool = False,
+    ) -> Page:
+        """At most `limit` rows of a partition, in time order, after a position; reads no more than that."""
+
+    def late(self, source: str, event_type: str, ingest_day: Day, after: str | None, limit: int) -> Page:
+        """Late arrivals of a day, the latest first."""
+
+    def arrived_again(self, event_id: str, kind: ArrivalKind) -> bool:
+        """Whether an identity was sent again in this way."""
 
     def arrived_since(self, entity_id: str, day: Day, since: Instant) -> list[StoredEvent]:
         """Events of an entity and day that were ingested after an instant."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from hashlib import sha256
 
@@ -21,18 +22,31 @@ class RefusalStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RejectedEvent:
-    """A refused event as quarantine keeps it: its bytes as they were sent, and every reason."""
+    """A refused event as quarantine keeps it: all that is needed to send it again, and every reason.
+
+    `headers` are those, beside the content type, without which the body would say something else.
+    """
 
     status: RefusalStatus
     body: bytes
     faults: tuple[Fault, ...]
     ingest_time: Instant
     request_id: str
+    content_type: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def rejected_id(self) -> str:
-        """`<ingest day>.<SHA-256 of the body>`: tells where the object is, and is the same for the same bytes."""
-        return f"{day_of(self.ingest_time)}.{sha256(self.body).hexdigest()}"
+        """`<ingest day>.<SHA-256 of what was sent>`: tells where the object is, and is the same for the same event."""
+        return f"{day_of(self.ingest_time)}.{sha256(self._sent).hexdigest()}"
+
+    @property
+    def _sent(self) -> bytes:
+        # A CloudEvent in binary mode is mostly headers: many different ones have the same, or no, body.
+        if not self.headers:
+            return self.body
+        head = [self.content_type, sorted(self.headers.items())]
+        return json.dumps(head, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n" + self.body
 
     def to_json(self) -> bytes:
         """The quarantine object. `body` is text where the bytes are UTF-8, else `body_base64` holds them."""
@@ -42,6 +56,8 @@ class RejectedEvent:
             "errors": [asdict(fault) for fault in self.faults],
             "ingest_time": self.ingest_time,
             "request_id": self.request_id,
+            "content_type": self.content_type,
+            "headers": dict(self.headers),
             **_body_members(self.body),
         }
         return json.dumps(kept, ensure_ascii=False).encode()

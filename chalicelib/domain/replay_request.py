@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from chalicelib.domain.errors import InvalidRequest
 from chalicelib.domain.event import faults_of
+from chalicelib.domain.partitions import EntityPartition, Partition, TypeDayPartition
 from chalicelib.domain.timestamps import (
     Day,
     Instant,
+    Window,
     day_after,
     days_between,
     end_of,
     parse_day,
     parse_instant,
     start_of,
+    window_of,
 )
 
 MAX_DAYS = 3_660
@@ -25,40 +27,6 @@ MAX_DAYS = 3_660
 _Name = Annotated[str, Field(min_length=1)]
 _Instant = Annotated[str, AfterValidator(parse_instant)]
 _Day = Annotated[str, AfterValidator(parse_day)]
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A stretch of event time, start included and end excluded."""
-
-    start: Instant
-    end: Instant
-
-
-@dataclass(frozen=True, slots=True)
-class EntityPartition:
-    """Events of one entity within a window."""
-
-    entity_id: str
-    window: Window
-
-
-@dataclass(frozen=True, slots=True)
-class TypeDayPartition:
-    """Events of one source and type on one day, in one shard of the index."""
-
-    source: str
-    event_type: str
-    day: Day
-    shard: int
-
-    @property
-    def window(self) -> Window:
-        """The whole day."""
-        return Window(start_of(self.day), end_of(self.day))
-
-
-Partition = EntityPartition | TypeDayPartition
 
 
 class ReplayRequest(BaseModel):
@@ -122,7 +90,8 @@ class ReplayRequest(BaseModel):
         day_number, shard = divmod(number, shards)
         if day_number >= days_between(first, last):
             return None
-        return TypeDayPartition(self.source or "", self.event_type or "", day_after(first, day_number), shard)
+        day = day_after(first, day_number)
+        return TypeDayPartition(self.source or "", self.event_type or "", day, shard, window_of(day))
 
 
 def parse_replay_request(body: dict[str, Any]) -> ReplayRequest:

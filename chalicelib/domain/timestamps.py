@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import NewType
 
@@ -88,6 +89,19 @@ def end_of(day: Day) -> Instant:
     return start_of(Day((date.fromisoformat(day) + _ONE_DAY).isoformat()))
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of time, start included and end excluded."""
+
+    start: Instant
+    end: Instant
+
+
+def window_of(day: Day) -> Window:
+    """A whole day."""
+    return Window(start_of(day), end_of(day))
+
+
 def days_between(first: Day, last: Day) -> int:
     """How many days a range holds, both ends included; negative or zero when it is reversed."""
     return (date.fromisoformat(last) - date.fromisoformat(first)).days + 1
@@ -96,6 +110,18 @@ def days_between(first: Day, last: Day) -> int:
 def day_after(first: Day, count: int) -> Day:
     """The day `count` days after `first`."""
     return Day((date.fromisoformat(first) + count * _ONE_DAY).isoformat())
+
+
+def start_of_hour(instant: Instant) -> Instant:
+    """The beginning of the UTC hour that an instant falls in."""
+    return Instant(f"{instant[:13]}:00:00.000000000Z")
+
+
+def hour_after(instant: Instant) -> Instant:
+    """The beginning of the UTC hour after the one that an instant falls in."""
+    if instant[11:13] == "23":
+        return end_of(day_of(instant))
+    return Instant(f"{instant[:11]}{int(instant[11:13]) + 1:02d}:00:00.000000000Z")
 
 
 def nanoseconds(instant: Instant) -> int:

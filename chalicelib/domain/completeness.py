@@ -1,0 +1,72 @@
+"""Whether a version of a daily aggregate covers its whole day, and which events it may have missed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from chalicelib.domain.messages import is_object_version
+from chalicelib.domain.ports import AggregateVersion
+from chalicelib.domain.raw_line import StoredEvent
+from chalicelib.domain.replay_job import JobState, ReplayJob
+from chalicelib.domain.replay_request import ReplayRequest
+from chalicelib.domain.timestamps import Day, Instant, end_of, start_of
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A version and the job that computed it, None where there is no such job (any more)."""
+
+    stored: AggregateVersion
+    job: ReplayJob | None
+
+    @property
+    def partial_because(self) -> tuple[str, ...]:
+        """Why the version does not stand for its whole day; empty if it does, as of when its replay read the index."""
+        version = self.stored.version
+        if self.job is not None:
+            return tuple(_shortcomings(self.job, version.day))
+        if is_object_version(version.replay_id):
+            return ("It covers the events of one raw object only.",)
+        return ("Its replay is not known any more, so nothing tells what it covered.",)
+
+    @property
+    def settled(self) -> bool:
+        """Whether each event that the replay read is known to be an input."""
+        return self.job is not None and self.job.public_state is JobState.COMPLETE
+
+    @property
+    def asked_at(self) -> Instant:
+        """A time before which nothing was read; where no job tells it, when the version was last written."""
+        return self.job.created_at if self.job is not None else self.stored.computed_at
+
+    def may_miss(self, event: StoredEvent) -> bool:
+        """Whether an event of the day came after the replay read the index, unless it is an input.
+
+        What a settled replay covers and does not hold was not in the index when it was read, whatever its ingest_time:
+        an event can be indexed much later than it was first received, as a retry keeps the time of the first attempt.
+        """
+        if self.job is not None and self.settled and _covers(self.job.request, event):
+            return True
+        return event.ingest_time > self.asked_at
+
+
+def _shortcomings(job: ReplayJob, day: Day) -> Iterator[str]:
+    if job.public_state is not JobState.COMPLETE:
+        yield f"Its replay is {job.public_state.value}, with {job.processed} of {job.sent} sent messages processed."
+    request = job.request
+    if request.entity_id is None:
+        yield f"It covers events of source {request.source} and type {request.event_type} only."
+        return
+    if request.window.start > start_of(day):
+        yield f"Its replay leaves out the day's events before {request.window.start}."
+    if request.window.end < end_of(day):
+        yield f"Its replay leaves out the day's events from {request.window.end} on."
+
+
+def _covers(request: ReplayRequest, event: StoredEvent) -> bool:
+    if not request.window.start <= event.event_time < request.window.end:
+        return False
+    if request.entity_id is not None:
+        return request.entity_id == event.entity_id
+    return (request.source, request.event_type) == (event.source, event.event_type)

@@ -1,0 +1,157 @@
+"""What investigators may ask of the index: events, late arrivals, gaps and freshness."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from chalicelib.domain.ingest_report import Status
+from chalicelib.domain.partitions import EntityPartition, Partition, days_of, shards_of_day
+from chalicelib.domain.timestamps import (
+    Day,
+    Instant,
+    Window,
+    day_of,
+    days_between,
+    parse_day,
+    parse_instant,
+    window_of,
+)
+
+MAX_LIMIT = 1_000
+MAX_DAYS_BY_TYPE = 366
+MAX_DAYS_OF_HOURS = 31
+
+_BEGINNING = Instant("0001-01-01T00:00:00.000000000Z")
+_END = Instant("9999-12-31T24:00:00.000000000Z")
+
+Name = Annotated[str, Field(min_length=1)]
+Time = Annotated[str, AfterValidator(parse_instant)]
+DayText = Annotated[str, AfterValidator(parse_day)]
+Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT)]
+
+
+class Order(StrEnum):
+    """By event time, then by event id."""
+
+    OLDEST = "oldest"
+    NEWEST = "newest"
+
+
+class _Selection(BaseModel):
+    """Events of an entity, or of a source and type, within a day or a window."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    entity_id: Name | None = None
+    source: Name | None = None
+    event_type: Name | None = None
+    day: DayText | None = None
+    start_time: Time | None = None
+    end_time: Time | None = None
+
+    max_days: ClassVar[int] = MAX_DAYS_BY_TYPE
+
+    @model_validator(mode="after")
+    def _selects_something(self) -> _Selection:
+        if self.entity_id is None and (self.source is None or self.event_type is None):
+            raise ValueError("ask by entity_id, or by source and event_type")
+        if self.day is not None and (self.start_time is not None or self.end_time is not None):
+            raise ValueError("give either a day, or start_time and end_time")
+        if self.entity_id is None and self.day is None and (self.start_time is None or self.end_time is None):
+            raise ValueError("by source and event_type, give a day, or start_time and end_time")
+        if self.window.start >= self.window.end:
+            raise ValueError("start_time must lie before end_time; the end is excluded")
+        self._check_length()
+        return self
+
+    def _check_length(self) -> None:
+        if self.entity_id is None and self.length_in_days > MAX_DAYS_BY_TYPE:
+            raise ValueError(f"by source and event_type, a window touches at most {MAX_DAYS_BY_TYPE} days")
+
+    @property
+    def window(self) -> Window:
+        """The stretch of event time that is asked about; all of time where an entity's is not bounded."""
+        if self.day is not None:
+            return window_of(Day(self.day))
+        return Window(Instant(self.start_time or _BEGINNING), Instant(self.end_time or _END))
+
+    @property
+    def length_in_days(self) -> int:
+        """How many days the window touches, at most."""
+        return days_between(day_of(self.window.start), day_of(self.window.end))
+
+    def groups(self, shards: int, window: Window, order: Order = Order.OLDEST) -> Iterator[Sequence[Partition]]:
+        """The partitions that hold a window, in order; those of one group are to be merged."""
+        if self.entity_id is not None:
+            yield [EntityPartition(self.entity_id, window)]
+            return
+        days = list(days_of(window))
+        for day in days if order is Order.OLDEST else reversed(days):
+            yield shards_of_day(self.source or "", self.event_type or "", day, window, shards)
+
+
+class EventsQuery(_Selection):
+    """GET /events. `source` and `event_type` filter where an entity is asked for."""
+
+    min_lag_ms: Annotated[int, Field(ge=0)] | None = None
+    status: Status | None = None
+    order: Order = Order.OLDEST
+    limit: Limit = 100
+    cursor: str | None = None
+
+    @model_validator(mode="after")
+    def _asks_for_what_is_indexed(self) -> EventsQuery:
+        if self.status is Status.REJECTED:
+            raise ValueError("rejected events are not indexed; ask GET /rejected")
+        return self
+
+
+class Unit(StrEnum):
+    """What a gap is counted in."""
+
+    HOUR = "hour"
+    DAY = "day"
+
+
+class GapsQuery(_Selection):
+    """GET /gaps."""
+
+    unit: Unit = Unit.HOUR
+
+    @model_validator(mode="after")
+    def _is_bounded(self) -> GapsQuery:
+        if self.entity_id is not None and (self.source is not None or self.event_type is not None):
+            raise ValueError("ask either by entity_id, or by source and event_type")
+        if self.day is None and (self.start_time is None or self.end_time is None):
+            raise ValueError("give a day, or start_time and end_time")
+        longest = MAX_DAYS_OF_HOURS if self.unit is Unit.HOUR else MAX_DAYS_BY_TYPE
+        if self.length_in_days > longest + 1:
+            raise ValueError(f"gaps in {self.unit.value}s are looked for in at most {longest} days")
+        return self
+
+
+class LateQuery(BaseModel):
+    """GET /late: events of a source and type that arrived late on a day."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: Name
+    event_type: Name
+    day: DayText
+    limit: Limit = 100
+    cursor: str | None = None
+
+
+class FreshnessQuery(BaseModel):
+    """GET /freshness: the newest event of a source and type."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: Name
+    event_type: Name
+    max_age_s: Annotated[int, Field(ge=0)] | None = None
+    look_back_days: Annotated[int, Field(ge=1, le=MAX_DAYS_BY_TYPE)] = 31

@@ -1,0 +1,178 @@
+"""Search the index: events in a window, late arrivals, gaps, and how fresh the newest event is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chalicelib.domain.cursor import from_cursor, to_cursor
+from chalicelib.domain.event_query import EventsQuery, FreshnessQuery, GapsQuery, LateQuery, Order
+from chalicelib.domain.gaps import Gap, gaps_in
+from chalicelib.domain.ingest_report import ArrivalKind, Status
+from chalicelib.domain.merging import Page, Row, merged
+from chalicelib.domain.partitions import Partition, shards_of_day
+from chalicelib.domain.ports import EVERY_EVENT, Clock, Concurrently, EventFilter, EventIndex
+from chalicelib.domain.raw_line import StoredEvent
+from chalicelib.domain.timestamps import Day, Instant, Window, day_after, day_of, lag_ms, window_of
+
+MAX_READS = 60
+"""Queries of one answer; when they are used up it ends early, with a cursor to go on."""
+
+_ROWS_A_FILTERED_READ = 500
+_ROWS_A_STATUS_READ = 25
+
+
+@dataclass(frozen=True, slots=True)
+class FoundEvents:
+    """A page of events, and the cursor to the next."""
+
+    events: tuple[StoredEvent, ...]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Position:
+    """How far a query has come: a group of partitions, and the sort key that it was read to."""
+
+    group: int = 0
+    after: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.group}:{self.after or ''}"
+
+    @classmethod
+    def of(cls, text: str | None) -> _Position:
+        group, _, after = (text or "0:").partition(":")
+        return cls(int(group), after or None)
+
+
+@dataclass(frozen=True)
+class SearchEvents:
+    """The use case behind GET /events."""
+
+    index: EventIndex
+    shards: int
+    concurrently: Concurrently
+
+    def __call__(self, query: EventsQuery) -> FoundEvents:
+        """Events in the query's order. Reads a bounded number of rows, whatever lies in the window."""
+        sealed = query.model_dump(exclude={"cursor", "limit"}, mode="json")
+        position = _Position.of(from_cursor(sealed, query.cursor))
+        groups = list(query.groups(self.shards, query.window, query.order))
+        found: list[Row] = []
+        reads = 0
+        while position.group < len(groups) and len(found) < query.limit and reads < MAX_READS:
+            page, cost = self._read(query, groups[position.group], position.after)
+            reads += cost
+            room = query.limit - len(found)
+            found += page.rows[:room]
+            if len(page.rows) > room:
+                position = _Position(position.group, found[-1].sort_key)
+            elif page.read_to is None:
+                position = _Position(position.group + 1)
+            else:
+                position = _Position(position.group, page.read_to)
+        more = position.group < len(groups)
+        return FoundEvents(tuple(row.event for row in found), to_cursor(sealed, str(position) if more else None))
+
+    def _read(self, query: EventsQuery, group: Sequence[Partition], after: str | None) -> tuple[Page, int]:
+        """The next rows of a group, merged, and how many queries that took."""
+        wanted, limit = _filter_and_limit(query)
+        newest_first = query.order is Order.NEWEST
+        pages = self.concurrently(
+            lambda partition: self.index.page(partition, after, limit, wanted, newest_first=newest_first), group
+        )
+        page = merged(pages, newest_first=newest_first)
+        if query.status not in _ARRIVED_AGAIN:
+            return page, len(group)
+        kind = ArrivalKind(query.status)
+        again = self.concurrently(lambda row: self.index.arrived_again(row.event.event_id, kind), page.rows)
+        rows = tuple(row for row, is_wanted in zip(page.rows, again, strict=True) if is_wanted)
+        return Page(rows, page.read_to), len(group) + len(page.rows)
+
+
+# Every indexed event was accepted once, so asking for ACCEPTED filters nothing.
+_ARRIVED_AGAIN = (Status.DUPLICATE, Status.CONFLICT)
+
+
+def _filter_and_limit(query: EventsQuery) -> tuple[EventFilter, int]:
+    """What DynamoDB filters, and how many rows to read at a time so that a page costs few reads and is soon full."""
+    by_entity = query.entity_id is not None
+    wanted = EventFilter(query.source if by_entity else None, query.event_type if by_entity else None, query.min_lag_ms)
+    if query.status in _ARRIVED_AGAIN:
+        return wanted, _ROWS_A_STATUS_READ
+    return wanted, query.limit if wanted == EVERY_EVENT else _ROWS_A_FILTERED_READ
+
+
+@dataclass(frozen=True)
+class ListLate:
+    """The use case behind GET /late."""
+
+    index: EventIndex
+
+    def __call__(self, query: LateQuery) -> FoundEvents:
+        """Late arrivals of a day, the latest first."""
+        sealed = query.model_dump(exclude={"cursor", "limit"}, mode="json")
+        after = from_cursor(sealed, query.cursor)
+        page = self.index.late(query.source, query.event_type, Day(query.day), after, query.limit)
+        return FoundEvents(page.events, to_cursor(sealed, page.read_to))
+
+
+@dataclass(frozen=True)
+class FindGaps:
+    """The use case behind GET /gaps."""
+
+    index: EventIndex
+    shards: int
+    concurrently: Concurrently
+
+    def __call__(self, query: GapsQuery) -> list[Gap]:
+        """Hours or days without events; reads one row, in each shard, for each hour or day that has some."""
+        return list(gaps_in(query.window, query.unit, lambda window: self._next_event(query, window)))
+
+    def _next_event(self, query: GapsQuery, window: Window) -> Instant | None:
+        for group in query.groups(self.shards, window):
+            pages = self.concurrently(lambda partition: self.index.page(partition, None, 1), group)
+            firsts = [event.event_time for page in pages for event in page.events]
+            if firsts:
+                return min(firsts)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """The newest event of a source and type, if one was found, and its age in whole seconds."""
+
+    newest: StoredEvent | None
+    age_s: int | None
+    looked_back_to: Day
+    fresh: bool
+
+
+@dataclass(frozen=True)
+class CheckFreshness:
+    """The use case behind GET /freshness."""
+
+    index: EventIndex
+    shards: int
+    now: Clock
+    concurrently: Concurrently
+
+    def __call__(self, query: FreshnessQuery) -> Freshness:
+        """The newest event, looked for day by day from tomorrow (clocks run ahead) backwards."""
+        now = self.now()
+        tomorrow = day_after(day_of(now), 1)
+        for back in range(query.look_back_days + 2):
+            newest = self._newest_of(query, day_after(tomorrow, -back))
+            if newest is not None:
+                age_s = lag_ms(newest.event_time, now) // 1_000
+                fresh = query.max_age_s is None or age_s <= query.max_age_s
+                return Freshness(newest, age_s, day_of(newest.event_time), fresh)
+        oldest_day = day_after(tomorrow, -query.look_back_days - 1)
+        return Freshness(None, None, oldest_day, fresh=query.max_age_s is None)
+
+    def _newest_of(self, query: FreshnessQuery, day: Day) -> StoredEvent | None:
+        shards = shards_of_day(query.source, query.event_type, day, window_of(day), self.shards)
+        pages = self.concurrently(lambda partition: self.index.page(partition, None, 1, newest_first=True), shards)
+        page = merged(pages, newest_first=True)
+        return page.events[0] if page.rows else None
