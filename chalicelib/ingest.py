@@ -36,7 +36,7 @@ class Ingest:
         receipt = _Receipt(request_id, self.now())
         firsts, known = self._looked_up(request)
         stored = self._store(_unknown(firsts, known), receipt.ingest_time)
-        earlier = known | self.identities.admit(stored, request_id)
+        earlier = known | self.identities.admit(stored, request_id, receipt.ingest_time)
         return self._concluded(request, _Verdicts(firsts, _by_id(stored) | earlier, earlier), receipt)
 
     def dry_run(self, request: IngestRequest) -> IngestReport:

@@ -1,23 +1,26 @@
-"""Answer questions about what is stored: an event and its arrivals, its raw text, the aggregates of a day."""
+"""Answer questions about one event: what became of it, what it went into, its raw text."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chalicelib.domain.aggregation import Version
 from chalicelib.domain.errors import IntegrityFailure, NotFound
+from chalicelib.domain.identity import is_event_id
 from chalicelib.domain.ingest_report import Arrival
-from chalicelib.domain.ports import AggregateStore, AggregateVersion, EventIndex, Identities, RawStore, ReplayStore
+from chalicelib.domain.ports import AggregateHistory, EventIndex, Identities, RawStore
 from chalicelib.domain.raw_line import RawLine, StoredEvent, parse_line
-from chalicelib.domain.timestamps import Day, Instant
+from chalicelib.domain.timestamps import day_of
 from chalicelib.domain.verification import verify
 
 
 @dataclass(frozen=True, slots=True)
 class EventHistory:
-    """An event and every later arrival of its identity."""
+    """An event, every later arrival of its identity, and the versions of aggregates that it went into."""
 
     event: StoredEvent
     arrivals: tuple[Arrival, ...]
+    aggregates: tuple[Version, ...]
 
 
 @dataclass(frozen=True)
@@ -27,10 +30,12 @@ class InvestigateEvent:
     identities: Identities
     index: EventIndex
     raw: RawStore
+    aggregates: AggregateHistory
 
     def __call__(self, event_id: str) -> EventHistory:
         """What is known of an event; raises NotFound."""
-        return EventHistory(self._event(event_id), tuple(self.index.arrivals(event_id)))
+        event = self._event(event_id)
+        return EventHistory(event, tuple(self.index.arrivals(event_id)), tuple(self._versions_with(event)))
 
     def raw_line(self, event_id: str) -> RawLine:
         """The event's raw line, its hash checked; raises NotFound or IntegrityFailure."""
@@ -41,46 +46,14 @@ class InvestigateEvent:
             raise IntegrityFailure(f"The raw object {event.location.key} does not hold the event {event_id}.")
         return line
 
+    def _versions_with(self, event: StoredEvent) -> list[Version]:
+        """The versions that an event went into, newest first."""
+        versions = self.aggregates.versions(event.entity_id, day_of(event.event_time))
+        found = self.aggregates.inputs_among([(stored.version, event) for stored in versions])
+        return [version for version, _ in found]
+
     def _event(self, event_id: str) -> StoredEvent:
-        event = self.identities.first_seen([event_id]).get(event_id)
+        event = self.identities.first_seen([event_id]).get(event_id) if is_event_id(event_id) else None
         if event is None:
-            raise NotFound(f"There is no event {event_id}.")
+            raise NotFound(f"There is no event {event_id[:64]}.")
         return event
-
-
-@dataclass(frozen=True, slots=True)
-class DailyAggregates:
-    """Every version of an entity's daily aggregate, newest first.
-
-    `late_arrivals` counts the events of that day that are not in the newest version and came after it was asked for.
-    """
-
-    entity_id: str
-    day: Day
-    versions: tuple[AggregateVersion, ...]
-    late_arrivals: int
-
-
-@dataclass(frozen=True)
-class InvestigateAggregates:
-    """The use case behind GET /aggregates."""
-
-    aggregates: AggregateStore
-    index: EventIndex
-    replays: ReplayStore
-
-    def __call__(self, entity_id: str, day: Day) -> DailyAggregates:
-        """All versions there are, which may be none."""
-        versions = tuple(self.aggregates.versions(entity_id, day))
-        late = self._arrived_since(versions[0]) if versions else 0
-        return DailyAggregates(entity_id, day, versions, late)
-
-    def _arrived_since(self, newest: AggregateVersion) -> int:
-        version = newest.version
-        candidates = self.index.arrived_since(version.entity_id, version.day, self._asked_at(newest))
-        known = {single.event_id for single in self.aggregates.inputs(version)} if candidates else set()
-        return sum(event.event_id not in known for event in candidates)
-
-    def _asked_at(self, newest: AggregateVersion) -> Instant:
-        job = self.replays.get(newest.version.replay_id)
-        return job.created_at if job is not None else newest.computed_at

@@ -95,8 +95,11 @@ class Process:
             raise InvalidRequest(f"Messages must refer to the raw bucket, not to {reference.s3_bucket}.")
         if any(isinstance(message, ObjectReference) for message in messages):
             every_line = self.raw.read_lines(reference.s3_bucket, reference.s3_key)
+            content = b"\n".join(every_line)
             return [
-                every_line if isinstance(message, ObjectReference) else [self.raw.read(message.location)]
+                [content[message.s3_offset :][: message.s3_length]]
+                if isinstance(message, ReplayMessage)
+                else every_line
                 for message in messages
             ]
         locations = [message.location for message in messages if isinstance(message, ReplayMessage)]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.errors import Contended, NotFound
+from chalicelib.domain.fields import MAX_REPLAY_ID_BYTES
 from chalicelib.domain.messages import message_of
 from chalicelib.domain.ports import Clock, EventIndex, ReplayQueues, ReplayStore
 from chalicelib.domain.replay_job import UNPLANNED, Cursor, JobState, ReplayJob
@@ -45,9 +46,10 @@ class FindReplay:
 
     def __call__(self, replay_id: str) -> ReplayJob:
         """A job with its counts; raises NotFound."""
-        job = self.replays.get(replay_id)
+        fits_a_key = len(replay_id) <= MAX_REPLAY_ID_BYTES
+        job = self.replays.get(replay_id) if fits_a_key else None
         if job is None:
-            raise NotFound(f"There is no replay {replay_id}.")
+            raise NotFound(f"There is no replay {replay_id[:MAX_REPLAY_ID_BYTES]}.")
         return job
 
 
@@ -58,6 +60,7 @@ class PlanReplay:
     replays: ReplayStore
     index: EventIndex
     queues: ReplayQueues
+    new_id: Callable[[], str]
 
     def __call__(self, replay_id: str, time_left_ms: Callable[[], int]) -> int:
         """Send pages of messages until the slice or the time is used up; answers how many messages were sent.
@@ -100,6 +103,12 @@ class PlanReplay:
         return self._committed(job, reached)
 
     def _committed(self, job: ReplayJob, reached: ReplayJob) -> ReplayJob:
-        committed = replace(reached, revision=job.revision + 1)
-        self.replays.commit(planned_from=job, reached=committed)
+        committed = replace(reached, revision=job.revision + 1, committed_by=self.new_id())
+        try:
+            self.replays.commit(planned_from=job, reached=committed)
+        except Contended:
+            # If an answer is lost, the client sends the call again, and that one meets what the first has written.
+            current = self.replays.get(job.replay_id)
+            if current is None or current.committed_by != committed.committed_by:
+                raise
         return committed

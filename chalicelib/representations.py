@@ -7,15 +7,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from chalicelib.domain.aggregation import METRIC_NAME
 from chalicelib.domain.event_query import FreshnessQuery, GapsQuery
 from chalicelib.domain.gaps import Gap
 from chalicelib.domain.ingest_report import Arrival, EventResult, IngestReport, Status
-from chalicelib.domain.ports import AggregateVersion
 from chalicelib.domain.raw_line import StoredEvent
 from chalicelib.domain.replay_job import ReplayJob
-from chalicelib.domain.timestamps import day_of, end_of, start_of
-from chalicelib.investigate import DailyAggregates, EventHistory
+from chalicelib.domain.timestamps import day_of
+from chalicelib.investigate import EventHistory
 from chalicelib.search import FoundEvents, Freshness
 
 Json = dict[str, Any]
@@ -51,10 +49,14 @@ def ingest_report(report: IngestReport) -> Json:
 
 
 def event_history(history: EventHistory) -> Json:
-    """An event's metadata and its later arrivals."""
+    """An event's metadata, its later arrivals, and the versions of aggregates that it went into."""
     return {
         **_event(history.event),
         "arrivals": [_arrival(arrival) for arrival in history.arrivals],
+        "aggregates": [
+            {"entity_id": version.entity_id, "day": version.day, "replay_id": version.replay_id}
+            for version in history.aggregates
+        ],
     }
 
 
@@ -126,30 +128,4 @@ def replay_job(job: ReplayJob) -> Json:
         "sent": job.sent,
         "processed": job.processed,
         "failed": job.failed,
-    }
-
-
-def daily_aggregates(found: DailyAggregates) -> Json:
-    """Every version of a daily aggregate."""
-    return {
-        "entity_id": found.entity_id,
-        "day": found.day,
-        "versions": [_version(stored) for stored in found.versions],
-        "late_arrivals": found.late_arrivals,
-    }
-
-
-def _version(stored: AggregateVersion) -> Json:
-    aggregate = stored.aggregate
-    return {
-        "replay_id": stored.version.replay_id,
-        "metric_name": METRIC_NAME,
-        "value": aggregate.value,
-        "input_count": aggregate.input_count,
-        "inputs_hash": aggregate.inputs_hash,
-        "sample_event_ids": aggregate.sample_event_ids,
-        "counts_by_type": dict(sorted(aggregate.counts_by_type.items())),
-        "window_start": start_of(stored.version.day),
-        "window_end": end_of(stored.version.day),
-        "computed_at": stored.computed_at,
     }

@@ -23,7 +23,8 @@ def adapted(template: Template, code_uri: str) -> Template:
             case "AWS::Serverless::Api":
                 _repeat_binary_types(resource["Properties"])
             case "AWS::IAM::Role":
-                _allow_batch_forms(resource["Properties"])
+                for policy in resource["Properties"]["Policies"]:
+                    allow_batch_forms(policy["PolicyDocument"])
     return changed
 
 
@@ -32,9 +33,9 @@ def _repeat_binary_types(api: dict[str, Any]) -> None:
     api["BinaryMediaTypes"] = api["DefinitionBody"]["x-amazon-apigateway-binary-media-types"]
 
 
-def _allow_batch_forms(role: dict[str, Any]) -> None:
-    for policy in role["Policies"]:
-        for statement in policy["PolicyDocument"]["Statement"]:
-            given = statement["Action"]
-            actions = [given] if isinstance(given, str) else given
-            statement["Action"] = [*actions, *(BATCH_FORMS[action] for action in actions if action in BATCH_FORMS)]
+def allow_batch_forms(policy: dict[str, Any]) -> None:
+    """Add to a policy, where it allows something for one message, the same for ten."""
+    for statement in policy["Statement"]:
+        given = statement["Action"]
+        actions = [given] if isinstance(given, str) else given
+        statement["Action"] = [*actions, *(BATCH_FORMS[action] for action in actions if action in BATCH_FORMS)]

@@ -27,8 +27,13 @@ _UPDATABLE = _COMPLETE | {"UPDATE_ROLLBACK_COMPLETE"}
 
 
 def deploy(admin: Admin, package: Path) -> dict[str, str]:
+    """Deploy a packaged application and return the outputs of the stack."""
+    code_uri = _upload(admin, package / "deployment.zip")
+    return deploy_template(admin, adapted(json.loads((package / "sam.json").read_text()), code_uri))
+
+
+def deploy_template(admin: Admin, template: Template) -> dict[str, str]:
     """Create the stack, or bring it up to date, and return its outputs."""
-    template = adapted(json.loads((package / "sam.json").read_text()), _upload(admin, package / "deployment.zip"))
     status = _settled_status(admin)
     if status in _UPDATABLE:
         changed = _apply(admin, template, "UPDATE")

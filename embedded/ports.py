@@ -18,7 +18,7 @@ def free_port() -> int:
         return port
 
 
-def require_free(port: int) -> None:
+def require_free(port: int, setting: str = "RETRACE_PORT") -> None:
     """Raise Problem if something listens on the port already."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -26,17 +26,17 @@ def require_free(port: int) -> None:
             probe.bind((LOOPBACK, port))
         except PermissionError as exc:
             raise Problem(
-                f"Port {port} may not be opened by this user.", "Choose one above 1023, for example RETRACE_PORT=4610."
+                f"Port {port} may not be opened by this user.", f"Choose one above 1023, for example {setting}=4610."
             ) from exc
         except OSError as exc:
             raise Problem(
                 f"Port {port} is in use by another program.",
-                f"End that one, or choose a free port: RETRACE_PORT={port + 1}",
+                f"End that one, or choose a free port: {setting}={port + 1}",
             ) from exc
 
 
-def parse_port(text: str) -> int:
-    """Read a port number as a user wrote it in RETRACE_PORT."""
+def parse_port(text: str, setting: str = "RETRACE_PORT") -> int:
+    """Read a port number as a user wrote it in a setting."""
     if re.fullmatch(r"\d{1,5}", text, re.ASCII) and 0 < int(text) <= HIGHEST_PORT:
         return int(text)
-    raise Problem(f"RETRACE_PORT is {text!r}, which is no port number.", f"Give a number from 1024 to {HIGHEST_PORT}.")
+    raise Problem(f"{setting} is {text!r}, which is no port number.", f"Give a number from 1024 to {HIGHEST_PORT}.")

@@ -1,6 +1,7 @@
 """IAM users on the emulator: the local user, who calls the API, and one with the rights of the functions."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,14 +28,11 @@ def local_user(admin: Admin, outputs: dict[str, str], known: AccessKey | None) -
     return _ensure_key(admin, LOCAL_USER, known)
 
 
-def functions_user(admin: Admin, stack_name: str) -> AccessKey:
+def functions_user(admin: Admin, policies: Mapping[str, dict[str, Any]]) -> AccessKey:
     """Return a key with the rights of all functions together, for code of theirs that runs outside of Lambda."""
     _ensure_user(admin, FUNCTIONS_USER)
-    resources = admin.cloudformation.describe_stack_resources(StackName=stack_name)["StackResources"]
-    for role in (each["PhysicalResourceId"] for each in resources if each["ResourceType"] == "AWS::IAM::Role"):
-        for name in admin.iam.list_role_policies(RoleName=role)["PolicyNames"]:
-            policy: Any = admin.iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-            _grant(admin, FUNCTIONS_USER, name, policy)
+    for name, policy in policies.items():
+        _grant(admin, FUNCTIONS_USER, name, policy)
     return _ensure_key(admin, FUNCTIONS_USER, None)
 
 

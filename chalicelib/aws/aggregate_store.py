@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.aws import keys
-from chalicelib.aws.batches import get_items
+from chalicelib.aws.batches import KEYS_A_GET, get_items
 from chalicelib.aws.items import Item, from_item, to_item
 from chalicelib.aws.seam import translated
 from chalicelib.aws.transactions import write_together
 from chalicelib.domain import multiset_hash
 from chalicelib.domain.aggregation import METRIC_NAME, Aggregate, Input, Version, aggregate_of, merge
+from chalicelib.domain.chunks import chunked
 from chalicelib.domain.errors import Contended
-from chalicelib.domain.ports import AggregateVersion, Pause, Snapshot
+from chalicelib.domain.ports import AggregateVersion, Concurrently, InputsPage, Pause, Snapshot
+from chalicelib.domain.raw_line import StoredEvent
 from chalicelib.domain.timestamps import Day, Instant, end_of, start_of
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ class DynamoAggregateStore:
     aggregates_table: str
     replays_table: str
     pause: Pause
+    concurrently: Concurrently
 
     def snapshot(self, version: Version, inputs: Sequence[Input]) -> Snapshot:
         """A version as it is now, and which of at most 99 inputs it already holds."""
@@ -72,26 +75,50 @@ class DynamoAggregateStore:
         ]
         return sorted(found, key=lambda stored: (stored.computed_at, stored.version.replay_id), reverse=True)
 
-    def inputs(self, version: Version) -> list[Input]:
-        """The lineage of a version: every event that went into it, by time and id."""
+    def inputs(self, version: Version, after: str | None, limit: int) -> InputsPage:
+        """At most `limit` inputs of a version, by time and id: one Query."""
+        low = keys.after_position(after)
         with translated("reading an aggregate's inputs"):
-            pages = self.dynamodb.get_paginator("query").paginate(
+            answer = self.dynamodb.query(
                 TableName=self.aggregates_table,
-                KeyConditionExpression="PK = :pk",
-                ExpressionAttributeValues=to_item({":pk": keys.inputs(version)}),
+                KeyConditionExpression="PK = :pk AND SK > :low",
+                ExpressionAttributeValues=to_item({":pk": keys.inputs(version), ":low": low}),
+                ConsistentRead=True,
+                Limit=limit,
             )
-            rows = [from_item(item) for page in pages for item in page["Items"]]
-        return [
-            Input(Instant(row["event_time"]), row["event_id"], row["event_type"], row["content_sha256"]) for row in rows
-        ]
+        last = answer.get("LastEvaluatedKey")
+        return InputsPage(tuple(map(_input, answer["Items"])), last["SK"]["S"] if last else None)
+
+    def inputs_among(self, candidates: Sequence[tuple[Version, StoredEvent]]) -> list[tuple[Version, StoredEvent]]:
+        """Those of the candidates whose event went into the version: a BatchGetItem for each hundred."""
+        by_key = {_place(version, event.event_time, event.event_id): (version, event) for version, event in candidates}
+
+        def look_up(places: Sequence[tuple[str, str]]) -> list[Item]:
+            wanted = [to_item({"PK": partition, "SK": sort_key}) for partition, sort_key in places]
+            return get_items(self.dynamodb, self.aggregates_table, wanted, self.pause, consistent=True)
+
+        with translated("looking up an aggregate's inputs"):
+            found = self.concurrently(look_up, chunked(list(by_key), KEYS_A_GET))
+        present = {(item["PK"]["S"], item["SK"]["S"]) for items in found for item in items}
+        return [candidate for place, candidate in by_key.items() if place in present]
 
 
 def _version_key(version: Version) -> Item:
     return to_item({"PK": keys.entity(version.entity_id), "SK": keys.aggregate_version(version)})
 
 
+def _place(version: Version, event_time: Instant, event_id: str) -> tuple[str, str]:
+    return keys.inputs(version), keys.event(event_time, event_id)
+
+
 def _input_key(version: Version, single: Input) -> Item:
-    return to_item({"PK": keys.inputs(version), "SK": keys.event(single.event_time, single.event_id)})
+    partition, sort_key = _place(version, single.event_time, single.event_id)
+    return to_item({"PK": partition, "SK": sort_key})
+
+
+def _input(item: Item) -> Input:
+    row = from_item(item)
+    return Input(Instant(row["event_time"]), row["event_id"], row["event_type"], row["content_sha256"])
 
 
 def _put_input(table: str, version: Version, single: Input) -> dict[str, Any]:

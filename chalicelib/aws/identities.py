@@ -15,7 +15,7 @@ from chalicelib.domain.chunks import chunked
 from chalicelib.domain.errors import TryAgain
 from chalicelib.domain.ports import Concurrently, Pause
 from chalicelib.domain.raw_line import StoredEvent
-from chalicelib.domain.timestamps import nanoseconds
+from chalicelib.domain.timestamps import Instant, nanoseconds
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -52,25 +52,26 @@ class DynamoIdentities:
             found = self.concurrently(look_up, chunked(event_ids, KEYS_A_GET))
         return {event.event_id: event for items in found for event in map(stored_event, items)}
 
-    def admit(self, events: Sequence[StoredEvent], request_id: str) -> dict[str, StoredEvent]:
+    def admit(self, events: Sequence[StoredEvent], request_id: str, received_at: Instant) -> dict[str, StoredEvent]:
         """Write identity and index rows together where there are none; answers the events that were there first."""
         with translated("writing index and identity"):
+            writer = _Writer(request_id, self._expiry(received_at))
             beaten = self.concurrently(
-                lambda chunk: self._admit_together(chunk, request_id), chunked(events, _EVENTS_A_TRANSACTION)
+                lambda chunk: self._admit_together(chunk, writer), chunked(events, _EVENTS_A_TRANSACTION)
             )
         return {event_id: first for firsts in beaten for event_id, first in firsts.items()}
 
-    def _admit_together(self, events: Sequence[StoredEvent], request_id: str) -> dict[str, StoredEvent]:
+    def _admit_together(self, events: Sequence[StoredEvent], writer: _Writer) -> dict[str, StoredEvent]:
         beaten: dict[str, StoredEvent] = {}
         pending = list(events)
         for attempt in range(1, _ATTEMPTS + 1):
-            actions = [action for event in pending for action in self._admission(event, request_id)]
+            actions = [action for event in pending for action in self._admission(event, writer)]
             reasons = write_together(self.dynamodb, actions)
             if not reasons:
                 return beaten
             verdicts = [_Verdict(*row) for row in zip(pending, reasons[::2], reasons[1::2], strict=True)]
             for verdict in verdicts:
-                first = self._first_of(verdict, request_id)
+                first = self._first_of(verdict, writer)
                 if first is not None:
                     beaten[verdict.event.event_id] = first
             pending = [verdict.event for verdict in verdicts if not verdict.present]
@@ -80,34 +81,39 @@ class DynamoIdentities:
                 self.pause(attempt)
         raise TryAgain("Other requests kept writing the same events.")
 
-    def _first_of(self, verdict: _Verdict, request_id: str) -> StoredEvent | None:
+    def _first_of(self, verdict: _Verdict, writer: _Writer) -> StoredEvent | None:
         """Whoever wrote the event before this request, if anybody did."""
         if verdict.identity.item is not None:
             # Our own row means that an earlier try was written though its answer was lost.
-            own = written_by(verdict.identity.item) == request_id
+            own = written_by(verdict.identity.item) == writer.request_id
             return None if own else stored_event(verdict.identity.item)
         if verdict.index.item is not None:
             first = stored_event(verdict.index.item)
-            self._restore(first, request_id)
+            # The identity had expired, or was lost, while the event is still indexed.
+            write_together(self.dynamodb, self._admission(first, writer)[:1])
             return first
         return None
 
-    def _restore(self, event: StoredEvent, request_id: str) -> None:
-        # The identity had expired, or was lost, while the event is still indexed.
-        write_together(self.dynamodb, self._admission(event, request_id)[:1])
-
-    def _admission(self, event: StoredEvent, request_id: str) -> list[dict[str, Any]]:
-        identity = identity_row(event, request_id, self._expiry(event))
+    def _admission(self, event: StoredEvent, writer: _Writer) -> list[dict[str, Any]]:
+        identity = identity_row(event, writer.request_id, writer.expires_at)
         index = index_row(event, self.shards, self.late_after_ms)
         return [
             _put_if_absent(self.dedupe_table, "event_id", identity),
             _put_if_absent(self.events_table, "PK", index),
         ]
 
-    def _expiry(self, event: StoredEvent) -> int | None:
+    def _expiry(self, received_at: Instant) -> int | None:
         if self.dedupe_ttl_s is None:
             return None
-        return nanoseconds(event.ingest_time) // _NANOSECONDS + self.dedupe_ttl_s
+        return nanoseconds(received_at) // _NANOSECONDS + self.dedupe_ttl_s
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """The request that writes identities, and until when (in seconds since 1970) they are to last."""
+
+    request_id: str
+    expires_at: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ PROGRESS_SHARDS = 16
 
 _LAG_DIGITS = 15
 _AFTER_ANY_SUFFIX = "~"
+_AFTER_A_SLASH = "0"
 
 
 def raw_object(source: str, event_day: Day, ingest_day: Day, name: str) -> str:
@@ -26,10 +27,34 @@ def raw_object(source: str, event_day: Day, ingest_day: Day, name: str) -> str:
     return f"raw/source={for_path(source)}/event_date={event_day}/ingest_date={ingest_day}/{name}.ndjson"
 
 
+def rejected_on(ingest_day: Day) -> str:
+    """What the S3 keys of all that was refused on a day begin with."""
+    return f"rejected/ingest_date={ingest_day}/"
+
+
 def rejected_object(rejected_id: str) -> str:
     """The S3 key of a quarantined event."""
+    return f"{_rejected(rejected_id)}.json"
+
+
+def retries(rejected_id: str) -> str:
+    """What the S3 keys of the records of an event's retries begin with."""
+    return f"{_rejected(rejected_id)}/"
+
+
+def retry_record(rejected_id: str, requested_at: Instant) -> str:
+    """The S3 key of the record of one retry."""
+    return f"{retries(rejected_id)}{requested_at}.json"
+
+
+def after_rejected(rejected_id: str) -> str:
+    """A bound above the S3 keys of a quarantined event and its retries, and below those of the next one."""
+    return f"{_rejected(rejected_id)}{_AFTER_A_SLASH}"
+
+
+def _rejected(rejected_id: str) -> str:
     ingest_day, _, digest = rejected_id.partition(".")
-    return f"rejected/ingest_date={ingest_day}/{digest}.json"
+    return f"{rejected_on(Day(ingest_day))}{digest}"
 
 
 def entity(entity_id: str) -> str:
@@ -45,6 +70,11 @@ def event(event_time: Instant, event_id: str) -> str:
 def from_instant(instant: Instant) -> str:
     """A bound below every event at or after an instant, and above every event before it."""
     return f"TS#{instant}"
+
+
+def after_position(sort_key: str | None) -> str:
+    """A bound above a sort key of an event and below every greater one; below all of them if there is none."""
+    return "TS#" if sort_key is None else just_after(sort_key)
 
 
 def just_after(sort_key: str) -> str:

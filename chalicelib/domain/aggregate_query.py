@@ -4,29 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from chalicelib.domain.aggregation import Version
-from chalicelib.domain.event import MAX_ENTITY_ID_BYTES
-from chalicelib.domain.event_query import DayText, Limit
-from chalicelib.domain.percent_encoding import for_key
+from chalicelib.domain.fields import DayText, EntityId, Limit, ReplayId
 from chalicelib.domain.timestamps import Day
-
-MAX_REPLAY_ID_BYTES = 256
-
-
-def _fits_a_key(limit: int) -> AfterValidator:
-    def check(value: str) -> str:
-        if len(for_key(value).encode()) > limit:
-            raise ValueError(f"is longer than the {limit:,} bytes that it can have")
-        return value
-
-    return AfterValidator(check)
-
-
-# No stored name is longer, and DynamoDB refuses a longer key.
-EntityId = Annotated[str, Field(min_length=1), _fits_a_key(MAX_ENTITY_ID_BYTES)]
-ReplayId = Annotated[str, Field(min_length=1), _fits_a_key(MAX_REPLAY_ID_BYTES)]
 
 
 class AggregatesQuery(BaseModel):
@@ -56,3 +38,8 @@ class DiffQuery(AggregatesQuery):
     from_: Annotated[ReplayId, Field(alias="from")]
     to: ReplayId
     limit: Limit = 100
+
+    @property
+    def named(self) -> dict[str, str]:
+        """The versions to compare, by the parameters that name them."""
+        return {"from": self.from_, "to": self.to}

@@ -4,37 +4,43 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from chalicelib.domain.errors import Fault
-from chalicelib.domain.event import EntityId, EventTime, EventType, IdempotencyKey, Source, Text, faults_of
+from chalicelib.domain.fields import EntityId, EventType, IdempotencyKey, Source, Text, Time, faults_of
 from chalicelib.domain.json_text import JsonValue, Number
 
 _MAX_INTEGER = 2**31
 
 _NAME = re.compile(r"[a-z0-9]+")
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,9})")
-# Control characters, and the code points that Unicode says are no characters: the last two of each plane, and 32 more.
-_NO_CHARACTER = re.compile(
-    "[\0-\x1f\x7f-\x9f\ufdd0-\ufdef" + "".join(f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0, 0x110000, 0x10000)) + "]"
-)
+# Control characters, and Unicode's noncharacters: a block of 32, and the last two code points of each plane.
+_PLANES_END = "".join(chr(plane + last) for plane in range(0, 0x110000, 0x10000) for last in (0xFFFE, 0xFFFF))
+_NO_CHARACTER = re.compile(f"[\0-\x1f\x7f-\x9f\ufdd0-\ufdef{_PLANES_END}]")
 
-# RFC 3986, appendix A.
-_PCHAR = r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})"
-_SCHEME = r"[A-Za-z][A-Za-z0-9+.\-]*:"
-_AUTHORITY = rf"//(?:(?!@){_PCHAR})*@?(?:\[[0-9A-Fa-fvV:.]+\](?::[0-9]*)?|(?:(?!@){_PCHAR})*)"
-_PATH = rf"(?:{_PCHAR}|/)*"
-_TAIL = rf"(?:\?(?:{_PCHAR}|[/?])*)?(?:#(?:{_PCHAR}|[/?])*)?"
-_URI = re.compile(rf"{_SCHEME}(?:{_AUTHORITY}(?:/{_PATH})?|(?!//){_PATH}){_TAIL}")
-_RELATIVE = re.compile(rf"(?:{_AUTHORITY}(?:/{_PATH})?|(?!//|[^/?#]*:){_PATH}){_TAIL}")
+# RFC 3986, appendix A. Nothing is repeated so that it could match in two ways: attributes may be long.
+_UNRESERVED_AND_SUB_DELIMITERS = r"A-Za-z0-9\-._~!$&'()*+,;="
+_HOST = rf"(?:\[[0-9A-Fa-fvV:.]++\]|[{_UNRESERVED_AND_SUB_DELIMITERS}%]*+)"
+_AUTHORITY = rf"//(?:[{_UNRESERVED_AND_SUB_DELIMITERS}%:]*+@)?+{_HOST}(?::[0-9]*+)?+"
+_PATH = rf"[{_UNRESERVED_AND_SUB_DELIMITERS}%:@/]*+"
+_REST = rf"(?:{_AUTHORITY}(?:/{_PATH})?+|(?!//){_PATH})(?:\?[{_UNRESERVED_AND_SUB_DELIMITERS}%:@/?]*+)?+"
+_FRAGMENT = rf"(?:#[{_UNRESERVED_AND_SUB_DELIMITERS}%:@/?]*+)?+"
+_URI = re.compile(rf"[A-Za-z][A-Za-z0-9+.\-]*+:{_REST}{_FRAGMENT}")
+_RELATIVE = re.compile(rf"(?![^/?#:]*+:){_REST}{_FRAGMENT}")
+_BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 # RFC 2045, 5.1, with the white space and the empty parameters that HTTP allows (RFC 9110, 5.6.6).
-_TOKEN = r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+"  # noqa: S105  # a token of a grammar
-_MEDIA_TYPE = re.compile(
-    rf'{_TOKEN}/{_TOKEN}[ \t]*(?:;[ \t]*(?:{_TOKEN}=(?:{_TOKEN}|"(?:[^"\\]|\\.)*"))?[ \t]*)*'
-)
+_TOKEN = r"[A-Za-z0-9!#$%&'*+\-.^_`|~]++"  # noqa: S105  # of a grammar
+_PARAMETER = rf'{_TOKEN}=(?:{_TOKEN}|"(?:[^"\\]|\\.)*+")[ \t]*+'
+_MEDIA_TYPE = re.compile(rf"{_TOKEN}/{_TOKEN}[ \t]*+(?:;[ \t]*+(?:{_PARAMETER})?+)*+")
+
+
+def _version(value: str) -> str:
+    if value != "1.0":
+        raise ValueError("must be 1.0, the version of CloudEvents that is understood here")
+    return value
 
 
 def _only_characters(value: str) -> str:
@@ -44,14 +50,14 @@ def _only_characters(value: str) -> str:
 
 
 def _uri_reference(value: str) -> str:
-    if not (_URI.fullmatch(value) or _RELATIVE.fullmatch(value)):
-        raise ValueError("is not a URI-reference (RFC 3986); other characters are percent-encoded")
+    if not (_URI.fullmatch(value) or _RELATIVE.fullmatch(value)) or _BROKEN_ESCAPE.search(value):
+        raise ValueError("is not a URI-reference (RFC 3986): anything else in it must be percent-encoded")
     return value
 
 
 def _uri(value: str) -> str:
-    if not _URI.fullmatch(value):
-        raise ValueError("is not an absolute URI (RFC 3986)")
+    if not _URI.fullmatch(value) or _BROKEN_ESCAPE.search(value):
+        raise ValueError("is not a URI with a scheme (RFC 3986)")
     return value
 
 
@@ -69,12 +75,12 @@ class Attributes(BaseModel):
 
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
 
-    specversion: Literal["1.0"]
+    specversion: Annotated[str, AfterValidator(_version)]
     id: Annotated[IdempotencyKey, _CHARACTERS]
     source: Annotated[Source, AfterValidator(_uri_reference)]
     type: Annotated[EventType, _CHARACTERS]
     subject: Annotated[EntityId, _CHARACTERS] | None = None
-    time: EventTime | None = None
+    time: Time | None = None
     datacontenttype: Annotated[Text, AfterValidator(_media_type)] | None = None
     dataschema: Annotated[Text, AfterValidator(_uri)] | None = None
 
@@ -100,13 +106,12 @@ def extension_attributes(given: Mapping[str, JsonValue]) -> tuple[dict[str, str]
         try:
             extensions[_attribute_name(name)] = _canonical_string(value)
         except ValueError as error:
-            faults.append(Fault(name, str(error)))
+            # A name may be anything that JSON allows; that of a fault is answered, and so must be text.
+            faults.append(Fault(name.encode("utf-8", "replace").decode(), str(error)))
     return extensions, faults
 
 
 def _attribute_name(name: str) -> str:
-    if name == "data":
-        raise ValueError("is no attribute: the data of a binary-mode event is the body of its request")
     if not _NAME.fullmatch(name):
         raise ValueError("is not an attribute name: lower-case letters a to z and digits only")
     return name

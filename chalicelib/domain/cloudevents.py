@@ -8,13 +8,13 @@ the mode has no part in what an event is.
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from chalicelib.domain import identity, json_text
+from chalicelib.domain.canonical_json import canonical
 from chalicelib.domain.cloudevent_attributes import Attributes, core_attributes, extension_attributes
 from chalicelib.domain.errors import Fault, InvalidRequest
 from chalicelib.domain.event import Event, Form, all_faults
@@ -28,7 +28,8 @@ REPEATED = "\n"
 
 _DATA = ("data", "data_base64")
 _IMPLIED_TYPE = "application/json"
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_NOT_IN_HEADERS = {"datacontenttype": "Content-Type", "data": "body", "data_base64": "body"}
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+"')
 _NOT_ENCODED = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -37,6 +38,9 @@ class _Data(NamedTuple):
 
     content: Mapping[str, JsonValue]
     json: bool = False
+
+
+_NO_DATA = _Data({})
 
 
 def parse_structured(json: JsonText) -> Event:
@@ -48,9 +52,9 @@ def parse_structured(json: JsonText) -> Event:
     attributes, faults = core_attributes(given)
     extensions, further = extension_attributes(given)
     data, wrong = _data_of(json.value, given.get("datacontenttype"))
-    faults = [*all_faults(json.faults, [*faults, *further, *wrong])]
-    if attributes is None or faults:
-        raise InvalidRequest("The CloudEvent is not valid.", faults)
+    found = all_faults(json.faults, [*faults, *further, *wrong])
+    if attributes is None or found:
+        raise InvalidRequest("The CloudEvent is not valid.", found)
     return _event(attributes, extensions, data, json_text.one_line(json.text))
 
 
@@ -84,28 +88,30 @@ def _data_of(members: Mapping[str, JsonValue], content_type: JsonValue) -> tuple
     """The data of an event, and what is wrong with it."""
     encoded = members.get("data_base64")
     if "data" not in members:
-        return (_Data({}), []) if encoded is None else _decoded(encoded, content_type)
+        return (_NO_DATA, []) if encoded is None else _decoded(encoded, content_type)
     if encoded is not None:
-        return _Data({}), [Fault("data_base64", "stands beside data; an event has one or the other")]
+        return _NO_DATA, [Fault("data_base64", "stands beside data; an event has one or the other")]
     data = members["data"]
-    if content_type is None or _is_json(content_type):
+    if not content_type or not isinstance(content_type, str) or _is_json(content_type):
         return _Data({"payload": data}, json=True), []
     if not isinstance(data, str):
-        return _Data({}), [Fault("data", "must be a string, as datacontenttype is not JSON")]
+        return _NO_DATA, [Fault("data", "must be a string, as datacontenttype is not JSON")]
     return _bytes(data.encode(errors="replace")), []  # a lone surrogate is a fault that was found already
 
 
 def _decoded(encoded: JsonValue, content_type: JsonValue) -> tuple[_Data, list[Fault]]:
+    if not isinstance(encoded, str):
+        return _NO_DATA, [Fault("data_base64", "must be a string")]
     try:
-        data = base64.b64decode(encoded if isinstance(encoded, str) else "?", validate=True)
-    except (binascii.Error, ValueError):
-        return _Data({}), [Fault("data_base64", "is not Base64 (RFC 4648, section 4)")]
+        data = base64.b64decode(encoded, validate=True)
+    except ValueError:
+        return _NO_DATA, [Fault("data_base64", "is not Base64 (RFC 4648, section 4)")]
     return (_json_bytes(data) if _is_json(content_type) else _bytes(data)), []
 
 
 def _bytes(data: bytes) -> _Data:
     """Data that is not JSON. No data and data without bytes are one, as in binary mode both are an empty body."""
-    return _Data({"data_base64": base64.b64encode(data).decode()} if data else {})
+    return _Data({"data_base64": base64.b64encode(data).decode()}) if data else _NO_DATA
 
 
 def _json_bytes(data: bytes) -> _Data:
@@ -126,19 +132,13 @@ def _is_json(content_type: JsonValue) -> bool:
 def parse_binary(body: bytes, content_type: str | None, headers: Mapping[str, str]) -> Event:
     """Check one CloudEvent in binary mode; `headers` are those that begin with `ce-`, in lower case."""
     attributes, faults = _header_attributes(headers)
-    if content_type is not None:
+    if content_type:
         attributes["datacontenttype"] = content_type
-    members = [f"{json_text.quote(name)}:{json_text.quote(value)}" for name, value in sorted(attributes.items())]
-    if body:
-        try:
-            members.append(_data_member(body, content_type))
-        except (UnicodeDecodeError, json_text.JsonSyntaxError) as error:
-            faults.append(Fault("data", f"is not JSON, as the content type says: {_why(error)}"))
-    return _structured_unless(faults, json_text.parse(f"{{{','.join(members)}}}"))
-
-
-def _structured_unless(faults: list[Fault], json: JsonText) -> Event:
-    """The event of the text that was made, unless its making had faults already; these are told first."""
+    try:
+        json = json_text.parse(_structured_text(attributes, body, content_type))
+    except (UnicodeDecodeError, json_text.JsonSyntaxError) as error:
+        faults.append(Fault("data", f"is not JSON, as the content type says: {_why(error)}"))
+        json = json_text.parse(_structured_text(attributes, b"", None))
     try:
         event = parse_structured(json)
     except InvalidRequest as error:
@@ -162,8 +162,8 @@ def _header_attributes(headers: Mapping[str, str]) -> tuple[dict[str, str], list
 
 def _header_value(name: str, value: str) -> str:
     """The attribute that a header carries: HTTP binding, 3.1.3.2; raises ValueError."""
-    if name == "datacontenttype":
-        raise ValueError("must not be sent as a header of its own: in binary mode it is the Content-Type")
+    if name in _NOT_IN_HEADERS:
+        raise ValueError(f"must not be sent as a header of its own: in binary mode it is the {_NOT_IN_HEADERS[name]}")
     if REPEATED in value:
         raise ValueError("was sent more than once")
     plain = value.strip(" \t")
@@ -177,11 +177,15 @@ def _header_value(name: str, value: str) -> str:
         raise ValueError("is not UTF-8 once percent-decoded") from None
 
 
-def _data_member(body: bytes, content_type: str | None) -> str:
-    """The body as a member of the JSON format; JSON keeps its own tokens."""
-    if not _is_json(content_type):
-        return f'"data_base64":"{base64.b64encode(body).decode()}"'
-    return f'"data":{json_text.parse(body.decode()).text}'
+def _structured_text(attributes: Mapping[str, str], body: bytes, content_type: str | None) -> str:
+    """A CloudEvent in the JSON format, in one order whatever that of the headers; JSON data keeps its own tokens."""
+    members = {name: canonical(value) for name, value in sorted(attributes.items())}
+    if body and _is_json(content_type):
+        # Parsed before it is put between other members, so that it cannot bring members of its own.
+        members["data"] = json_text.parse(body.decode()).text
+    elif body:
+        members["data_base64"] = canonical(base64.b64encode(body).decode())
+    return f"{{{','.join(f'{canonical(name)}:{text}' for name, text in members.items())}}}"
 
 
 def _why(error: UnicodeDecodeError | json_text.JsonSyntaxError) -> str:

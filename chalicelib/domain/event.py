@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from chalicelib.domain import identity, json_text
 from chalicelib.domain.errors import Fault, InvalidRequest
-from chalicelib.domain.percent_encoding import for_key, for_path
-from chalicelib.domain.timestamps import Instant, parse_instant
-
-MAX_SOURCE_BYTES = 384
-MAX_EVENT_TYPE_BYTES = 384
-MAX_ENTITY_ID_BYTES = 1024
-MAX_IDEMPOTENCY_KEY_BYTES = 512
+from chalicelib.domain.fields import EntityId, EventType, IdempotencyKey, Source, Time, faults_of
+from chalicelib.domain.timestamps import Instant
 
 
 class Form(StrEnum):
@@ -45,34 +39,15 @@ class Event:
     form: Form = Form.NATIVE
 
 
-def _at_most(limit: int, encoded: Callable[[str], str], how: str = " once percent-encoded") -> AfterValidator:
-    def check(value: str) -> str:
-        size = len(encoded(value).encode())
-        if size > limit:
-            raise ValueError(f"is {size} bytes{how}; at most {limit} are allowed")
-        return value
-
-    return AfterValidator(check)
-
-
-# What every form of an event has to keep to. A source is part of S3 keys; types and entities are of DynamoDB keys only.
-Text = Annotated[str, Field(min_length=1)]
-Source = Annotated[Text, _at_most(MAX_SOURCE_BYTES, for_path)]
-EventType = Annotated[Text, _at_most(MAX_EVENT_TYPE_BYTES, for_key)]
-EntityId = Annotated[Text, _at_most(MAX_ENTITY_ID_BYTES, for_key)]
-EventTime = Annotated[str, AfterValidator(parse_instant)]
-IdempotencyKey = Annotated[Text, _at_most(MAX_IDEMPOTENCY_KEY_BYTES, str, "")]
-
-
 class NativeEvent(BaseModel):
     """An event in Retrace's own JSON form."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 
     source: Source
     event_type: EventType
     entity_id: EntityId
-    event_time: EventTime
+    event_time: Time
     payload: Any
     idempotency_key: IdempotencyKey | None = None
 
@@ -82,7 +57,7 @@ def parse_native(json: json_text.JsonText) -> Event:
     if not isinstance(json.value, dict):
         raise InvalidRequest("The event is not a JSON object.", (*json.faults, Fault("", "must be a JSON object")))
     try:
-        native = NativeEvent.model_validate(json.value)
+        native = NativeEvent.model_validate(json_text.without_lone_surrogates(json.value))
     except ValidationError as error:
         raise InvalidRequest("The event is not valid.", all_faults(json.faults, faults_of(error))) from error
     if json.faults:
@@ -113,23 +88,3 @@ def all_faults(known: Iterable[Fault], further: Iterable[Fault]) -> tuple[Fault,
     first = tuple(known)
     named = {fault.field for fault in first}
     return first + tuple(fault for fault in further if fault.field not in named)
-
-
-_MESSAGES = {
-    "missing": "is missing",
-    "extra_forbidden": "is not a known field",
-    "string_type": "must be a string",
-    "string_too_short": "must not be empty",
-}
-
-
-def faults_of(error: ValidationError) -> list[Fault]:
-    """The faults that a pydantic model found, in words for a caller and without the values they concern."""
-    details = error.errors(include_url=False, include_input=False)
-    return [Fault(".".join(map(str, detail["loc"])), _message(detail)) for detail in details]
-
-
-def _message(detail: ErrorDetails) -> str:
-    if detail["type"] == "value_error":
-        return str(detail["ctx"]["error"])
-    return _MESSAGES.get(detail["type"], detail["msg"][:1].lower() + detail["msg"][1:])

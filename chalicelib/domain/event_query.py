@@ -1,4 +1,4 @@
-"""What investigators may ask of the index: events, late arrivals, gaps and freshness."""
+"""What callers may ask of events: to take them in, to find them, what came late, what is missing, how fresh it is."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from chalicelib.domain.fields import DayText, EntityId, EventType, Limit, Source, Time
 from chalicelib.domain.ingest_report import Status
 from chalicelib.domain.partitions import EntityPartition, Partition, days_of, shards_of_day
 from chalicelib.domain.timestamps import (
@@ -16,22 +17,22 @@ from chalicelib.domain.timestamps import (
     Window,
     day_of,
     days_between,
-    parse_day,
-    parse_instant,
     window_of,
 )
 
-MAX_LIMIT = 1_000
 MAX_DAYS_BY_TYPE = 366
 MAX_DAYS_OF_HOURS = 31
 
 _BEGINNING = Instant("0001-01-01T00:00:00.000000000Z")
 _END = Instant("9999-12-31T24:00:00.000000000Z")
 
-Name = Annotated[str, Field(min_length=1)]
-Time = Annotated[str, AfterValidator(parse_instant)]
-DayText = Annotated[str, AfterValidator(parse_day)]
-Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT)]
+
+class IngestQuery(BaseModel):
+    """POST /ingest: with `dry_run` nothing is written."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dry_run: bool = False
 
 
 class Order(StrEnum):
@@ -46,9 +47,9 @@ class _Selection(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    entity_id: Name | None = None
-    source: Name | None = None
-    event_type: Name | None = None
+    entity_id: EntityId | None = None
+    source: Source | None = None
+    event_type: EventType | None = None
     day: DayText | None = None
     start_time: Time | None = None
     end_time: Time | None = None
@@ -139,8 +140,8 @@ class LateQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    source: Name
-    event_type: Name
+    source: Source
+    event_type: EventType
     day: DayText
     limit: Limit = 100
     cursor: str | None = None
@@ -151,7 +152,7 @@ class FreshnessQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    source: Name
-    event_type: Name
+    source: Source
+    event_type: EventType
     max_age_s: Annotated[int, Field(ge=0)] | None = None
     look_back_days: Annotated[int, Field(ge=1, le=MAX_DAYS_BY_TYPE)] = 31

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from hashlib import sha256
 
-from chalicelib.domain.json_text import JsonValue, canonical
+from chalicelib.domain.canonical_json import canonical
+from chalicelib.domain.json_text import JsonValue
+
+_EVENT_ID = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 # Each kind of identity hashes under its own prefix, so that no key can be made to collide with a content.
 _BY_KEY = "retrace:event-id:idempotency-key\n"
 _BY_CONTENT = "retrace:event-id:content\n"
+
+
+def is_event_id(text: str) -> bool:
+    """Whether an event can have this id: 64 lower-case hex digits."""
+    return _EVENT_ID.fullmatch(text) is not None
 
 
 def content_sha256(normalised_event: Mapping[str, JsonValue]) -> str:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
-from chalicelib.domain import json_text
+from chalicelib.domain import cloudevents, json_text
+from chalicelib.domain.content_encoding import BrokenGzip, unpacked
 from chalicelib.domain.errors import Fault, InvalidRequest, RequestTooLarge, UnsupportedMediaType
-from chalicelib.domain.event import Event, parse_native
+from chalicelib.domain.event import Event, Form, parse_native
 
 MAX_EVENTS = 1_000
 MAX_BYTES = 5_000_000
 """Of a body as sent, and again of what a gzip body unpacks to."""
-
-_GZIP = 16 + zlib.MAX_WBITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +37,42 @@ class IngestRequest:
     batch: bool
 
 
-def parse_request(body: bytes, content_type: str | None, content_encoding: str | None) -> IngestRequest:
-    """Read a request body; raises RequestTooLarge or UnsupportedMediaType, and leaves all else to the submissions."""
-    read = _reader_of(content_type)
+def parse_request(
+    body: bytes,
+    content_type: str | None,
+    content_encoding: str | None,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> IngestRequest:
+    """Read a request; raises RequestTooLarge or UnsupportedMediaType, and leaves all else to the submissions.
+
+    Of the other headers only those of CloudEvents matter; values of a repeated one are joined by `REPEATED`.
+    """
+    attributes = {
+        name.lower(): value for name, value in headers.items() if name.lower().startswith(cloudevents.HEADER_PREFIX)
+    }
+    read = _reader_of(content_type, attributes)
     try:
-        plain = _unpacked(body, content_encoding)
-    except zlib.error as error:
-        return IngestRequest((Refusal(body, (Fault("body", f"is not a whole gzip stream: {error}"),)),), batch=False)
+        plain = unpacked(body, content_encoding, MAX_BYTES)
+    except BrokenGzip as error:
+        fault = Fault("body", f"is not a whole gzip stream: {error}")
+        encoded = {**attributes, "content-encoding": content_encoding or ""}
+        return IngestRequest((Refusal(body, (fault,), content_type, encoded),), batch=False)
     return read(plain)
 
 
-def _reader_of(content_type: str | None) -> Callable[[bytes], IngestRequest]:
-    media_type, _, parameters = (content_type or "application/json").partition(";")
+_Reader = Callable[[bytes], IngestRequest]
+
+
+def _reader_of(content_type: str | None, attributes: Mapping[str, str]) -> _Reader:
+    media_type, _, parameters = (content_type or Form.NATIVE).partition(";")
+    media_type = media_type.strip().lower()
+    # The CloudEvents binding (3.): this media type first, then the headers tell the mode.
+    if attributes and not media_type.startswith("application/cloudevents"):
+        return lambda body: _read_binary(body, content_type, attributes)
     _check_charset(parameters)
-    reader = _READERS.get(media_type.strip().lower())
+    reader = _READERS.get(media_type)
     if reader is None:
-        raise UnsupportedMediaType(f"Send events as {' or '.join(_READERS)}, not as {media_type.strip()}.")
+        raise UnsupportedMediaType(f"Send events as {' or '.join(_READERS)}, not as {media_type}.")
     return reader
 
 
@@ -64,72 +83,87 @@ def _check_charset(parameters: str) -> None:
             raise UnsupportedMediaType(f"JSON is read as UTF-8, not as {value.strip()}.")
 
 
-def _unpacked(body: bytes, content_encoding: str | None) -> bytes:
-    if len(body) > MAX_BYTES:
-        raise RequestTooLarge(f"The body has {len(body):,} bytes; at most {MAX_BYTES:,} are allowed in one request.")
-    match (content_encoding or "identity").strip().lower():
-        case "identity":
-            return body
-        case "gzip" | "x-gzip":
-            return _gunzipped(body)
-        case other:
-            raise UnsupportedMediaType(f"Send the body plain or with Content-Encoding: gzip, not {other}.")
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How one event is read, and the content type under which its text can be sent again, alone."""
+
+    parse: Callable[[json_text.JsonText], Event]
+    content_type: str
+
+    def read(self, text: bytes) -> Submission:
+        """What a text submits."""
+        try:
+            json = json_text.parse(text.decode())
+        except (UnicodeDecodeError, json_text.JsonSyntaxError) as error:
+            return Refusal(text, (_syntax_fault(error),), self.content_type)
+        return self.checked(json)
+
+    def checked(self, json: json_text.JsonText) -> Submission:
+        """What a JSON value submits."""
+        try:
+            return self.parse(json)
+        except InvalidRequest as error:
+            return Refusal(json.text.encode(), error.faults, self.content_type)
 
 
-def _gunzipped(body: bytes) -> bytes:
-    # Members may follow one another (RFC 1952, 2.2); unpacking stops as soon as there is more than may be sent.
-    unpacked = b""
-    while body:
-        member = zlib.decompressobj(wbits=_GZIP)
-        unpacked += member.decompress(body, MAX_BYTES + 1 - len(unpacked))
-        if len(unpacked) > MAX_BYTES:
-            raise RequestTooLarge(f"The body unpacks to more than {MAX_BYTES:,} bytes, the most for one request.")
-        if not member.eof:
-            raise zlib.error("it ends too early")
-        body = member.unused_data
-    return unpacked
+_NDJSON = "application/x-ndjson"
+_BATCH = "application/cloudevents-batch+json"
+_NATIVE = _Kind(parse_native, Form.NATIVE)
+_LINE = _Kind(parse_native, _NDJSON)
+_CLOUDEVENT = _Kind(cloudevents.parse_structured, Form.CLOUDEVENT)
 
 
 def _read_json(body: bytes) -> IngestRequest:
-    if body.lstrip(b" \t\r\n").startswith(b"["):
-        return IngestRequest(_read_array(body), batch=True)
-    return IngestRequest((_submission(body),), batch=False)
+    if _is_array(body):
+        return IngestRequest(_read_array(body, _NATIVE, Form.NATIVE), batch=True)
+    return IngestRequest((_NATIVE.read(body),), batch=False)
 
 
-def _read_array(body: bytes) -> tuple[Submission, ...]:
+def _is_array(body: bytes) -> bool:
+    return body.lstrip(b" \t\r\n").startswith(b"[")
+
+
+def _read_array(body: bytes, kind: _Kind, content_type: str) -> tuple[Submission, ...]:
     try:
         elements = json_text.parse_elements(body.decode())
     except (UnicodeDecodeError, json_text.JsonSyntaxError) as error:
-        return (Refusal(body, (_syntax_fault(error),)),)
+        return (Refusal(body, (_syntax_fault(error),), content_type),)
     _check_count(len(elements))
-    return tuple(map(_checked, elements))
+    return tuple(map(kind.checked, elements))
 
 
 def _read_ndjson(body: bytes) -> IngestRequest:
     lines = [line.rstrip(b"\r") for line in body.split(b"\n")]
     events = [line for line in lines if line.strip(b" \t\r")]
     _check_count(len(events))
-    return IngestRequest(tuple(map(_submission, events)), batch=True)
+    return IngestRequest(tuple(map(_LINE.read, events)), batch=True)
+
+
+def _read_structured(body: bytes) -> IngestRequest:
+    return IngestRequest((_CLOUDEVENT.read(body),), batch=False)
+
+
+def _read_batch(body: bytes) -> IngestRequest:
+    if _is_array(body):
+        return IngestRequest(_read_array(body, _CLOUDEVENT, _BATCH), batch=True)
+    return IngestRequest((Refusal(body, (Fault("body", "must be a JSON array of CloudEvents"),), _BATCH),), batch=True)
+
+
+def _read_binary(body: bytes, content_type: str | None, attributes: Mapping[str, str]) -> IngestRequest:
+    try:
+        event = cloudevents.parse_binary(body, content_type, attributes)
+    except InvalidRequest as error:
+        return IngestRequest((Refusal(body, error.faults, content_type, attributes),), batch=False)
+    if len(event.text.encode()) > MAX_BYTES:
+        raise RequestTooLarge(
+            f"In the JSON format the event has more than {MAX_BYTES:,} bytes, the most for a request."
+        )
+    return IngestRequest((event,), batch=False)
 
 
 def _check_count(count: int) -> None:
     if count > MAX_EVENTS:
         raise RequestTooLarge(f"The body holds {count:,} events; at most {MAX_EVENTS:,} are allowed in one request.")
-
-
-def _submission(text: bytes) -> Submission:
-    try:
-        json = json_text.parse(text.decode())
-    except (UnicodeDecodeError, json_text.JsonSyntaxError) as error:
-        return Refusal(text, (_syntax_fault(error),))
-    return _checked(json)
-
-
-def _checked(json: json_text.JsonText) -> Submission:
-    try:
-        return parse_native(json)
-    except InvalidRequest as error:
-        return Refusal(json.text.encode(), error.faults)
 
 
 def _syntax_fault(error: UnicodeDecodeError | json_text.JsonSyntaxError) -> Fault:
@@ -138,9 +172,11 @@ def _syntax_fault(error: UnicodeDecodeError | json_text.JsonSyntaxError) -> Faul
     return Fault("body", f"is not JSON: {error}")
 
 
-_READERS: dict[str, Callable[[bytes], IngestRequest]] = {
-    "application/json": _read_json,
-    "application/x-ndjson": _read_ndjson,
+_READERS: dict[str, _Reader] = {
+    Form.NATIVE: _read_json,
+    _NDJSON: _read_ndjson,
+    Form.CLOUDEVENT: _read_structured,
+    _BATCH: _read_batch,
 }
 
 

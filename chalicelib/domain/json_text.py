@@ -1,8 +1,7 @@
-"""JSON that keeps what was written: number literals as text, faults located, one canonical form.
+"""JSON that keeps what was written: number literals as text, faults located.
 
 Python's own parser would round 1.10 to 1.1, keep the last of two equal keys, and accept NaN. Here numbers stay
-literals, and what RFC 8259 leaves open or forbids becomes a located fault. The canonical form is RFC 8785 in key order,
-spacing and string escapes; numbers keep their literal text, so that no two different literals share a form.
+literals, and what RFC 8259 leaves open or forbids becomes a located fault.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from json.encoder import encode_basestring as quote  # RFC 8785, 3.2.2.2: the same escapes, everything else literal
 from typing import TypeAlias
 
 from chalicelib.domain.errors import Fault
@@ -82,32 +80,11 @@ def parse_elements(text: str) -> list[JsonText]:
     return elements
 
 
-def canonical(value: JsonValue) -> str:
-    """The canonical text of a faultless value."""
-    match value:
-        case str():
-            return quote(value)
-        case Number():
-            return value.literal
-        case dict():
-            members = (f"{quote(key)}:{canonical(value[key])}" for key in _in_rfc8785_order(value))
-            return "{" + ",".join(members) + "}"
-        case list():
-            return "[" + ",".join(map(canonical, value)) + "]"
-        case None | True | False:
-            return _CONSTANTS[value]
-        case _:
-            raise TypeError(f"not a JSON value: {type(value).__name__}")
-
-
-_CONSTANTS = {None: "null", True: "true", False: "false"}
-
-
-def _in_rfc8785_order(members: dict[str, JsonValue]) -> list[str]:
-    # By UTF-16 code units (RFC 8785, 3.2.3); for ASCII keys that is Python's own order.
+def without_lone_surrogates(members: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """The members whose names are Unicode text: a fault names the others, and pydantic would see none beside them."""
     if all(map(str.isascii, members)):
-        return sorted(members)
-    return sorted(members, key=lambda key: key.encode("utf-16-be", "surrogatepass"))
+        return members
+    return {name: value for name, value in members.items() if not _has_lone_surrogate(name)}
 
 
 def one_line(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from chalicelib.domain.errors import InvalidRequest
-from chalicelib.domain.event import faults_of
+from chalicelib.domain.fields import faults_of
 from chalicelib.domain.raw_line import RawLocation, StoredEvent
 
 _Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -22,7 +22,7 @@ _OBJECT_VERSION = "object-"
 class ReplayMessage(BaseModel):
     """One event of a replay: what it is, and where its raw line stands."""
 
-    model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
+    model_config = ConfigDict(extra="ignore", strict=True, frozen=True, hide_input_in_errors=True)
 
     replay_id: _Name
     event_id: _Hash
@@ -45,7 +45,7 @@ class ReplayMessage(BaseModel):
 class ObjectReference(BaseModel):
     """A whole raw object: every event in it."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 
     s3_bucket: _Name
     s3_key: _Name

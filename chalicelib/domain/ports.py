@@ -14,6 +14,7 @@ from chalicelib.domain.messages import Delivery, ReplayMessage
 from chalicelib.domain.partitions import Partition
 from chalicelib.domain.quarantine import RejectedEvent
 from chalicelib.domain.raw_line import RawLocation, StoredEvent
+from chalicelib.domain.rejections import Listed, Retry
 from chalicelib.domain.replay_job import ReplayJob
 from chalicelib.domain.timestamps import Day, Instant
 
@@ -61,6 +62,30 @@ class Quarantine(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class RejectionsPage:
+    """Refused events in a fixed order, and the id up to which quarantine was read, None if to the end of the day."""
+
+    items: tuple[Listed, ...]
+    read_to: str | None
+
+
+class Rejections(Protocol):
+    """What is in quarantine, and the records of its retries."""
+
+    def page(self, ingest_day: Day, after: str | None, limit: int) -> RejectionsPage:
+        """At most `limit` refused events of a day, after an id; fewer where they are large."""
+
+    def read(self, rejected_id: str) -> RejectedEvent | None:
+        """A refused event as it is kept."""
+
+    def retries(self, rejected_id: str) -> list[Retry]:
+        """The first thousand retries of a refused event, oldest first."""
+
+    def record(self, retry: Retry) -> None:
+        """Keep the record of a retry; raises Contended if another retry has the same moment."""
+
+
+@dataclass(frozen=True, slots=True)
 class EventFilter:
     """Which rows of a partition are wanted."""
 
@@ -78,7 +103,7 @@ class Identities(Protocol):
     def first_seen(self, event_ids: Sequence[str]) -> dict[str, StoredEvent]:
         """The events known under these ids; a very recent one may be missed."""
 
-    def admit(self, events: Sequence[StoredEvent], request_id: str) -> dict[str, StoredEvent]:
+    def admit(self, events: Sequence[StoredEvent], request_id: str, received_at: Instant) -> dict[str, StoredEvent]:
         """Write identity and index rows together, only where there are none; answers the events that were first."""
 
 
@@ -107,9 +132,6 @@ class EventIndex(Protocol):
 
     def arrived_again(self, event_id: str, kind: ArrivalKind) -> bool:
         """Whether an identity was sent again in this way."""
-
-    def arrived_since(self, entity_id: str, day: Day, since: Instant) -> list[StoredEvent]:
-        """Events of an entity and day that were ingested after an instant."""
 
 
 class ReplayStore(Protocol):
@@ -168,8 +190,23 @@ class AggregateStore(Protocol):
         Raises Contended if the version changed since the snapshot.
         """
 
+
+@dataclass(frozen=True, slots=True)
+class InputsPage:
+    """Inputs of a version in order, and the sort key up to which they were read, None if to the end."""
+
+    inputs: tuple[Input, ...]
+    read_to: str | None
+
+
+class AggregateHistory(Protocol):
+    """What is kept of daily aggregates: their versions, and the events that went into each."""
+
     def versions(self, entity_id: str, day: Day) -> list[AggregateVersion]:
         """Every version of a daily aggregate, newest first."""
 
-    def inputs(self, version: Version) -> list[Input]:
-        """Every event that went into a version, by time and id."""
+    def inputs(self, version: Version, after: str | None, limit: int) -> InputsPage:
+        """At most `limit` inputs of a version, by time and id, after a position; reads no more than that."""
+
+    def inputs_among(self, candidates: Sequence[tuple[Version, StoredEvent]]) -> list[tuple[Version, StoredEvent]]:
+        """Those of the candidates whose event went into the version."""

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from hashlib import sha256
 
-from chalicelib.domain.errors import Fault
+from chalicelib.domain.errors import Fault, IntegrityFailure
 from chalicelib.domain.timestamps import Instant, day_of
 
 
@@ -58,12 +58,40 @@ class RejectedEvent:
             "request_id": self.request_id,
             "content_type": self.content_type,
             "headers": dict(self.headers),
-            **_body_members(self.body),
+            **body_members(self.body),
         }
         return json.dumps(kept, ensure_ascii=False).encode()
 
 
-def _body_members(body: bytes) -> dict[str, str]:
+def parse_rejected(kept: bytes) -> RejectedEvent:
+    """The refused event of a quarantine object; raises IntegrityFailure if it is none, or not what it was."""
+    try:
+        members = json.loads(kept)
+        rejected = RejectedEvent(
+            status=RefusalStatus(members["status"]),
+            body=_body_of(members),
+            faults=tuple(Fault(**fault) for fault in members["errors"]),
+            ingest_time=Instant(members["ingest_time"]),
+            request_id=members["request_id"],
+            content_type=members.get("content_type"),
+            headers=members.get("headers", {}),
+        )
+        recorded = members["rejected_id"]
+    except (ValueError, LookupError, TypeError) as error:
+        raise IntegrityFailure("The stored object is not a refused event of Retrace.") from error
+    if rejected.rejected_id != recorded:
+        raise IntegrityFailure(f"The refused event {recorded} hashes to {rejected.rejected_id}.")
+    return rejected
+
+
+def _body_of(members: Mapping[str, str]) -> bytes:
+    if "body" in members:
+        return members["body"].encode()
+    return base64.b64decode(members["body_base64"], validate=True)
+
+
+def body_members(body: bytes) -> dict[str, str]:
+    """How JSON holds a body: as text where it is UTF-8."""
     try:
         return {"body": body.decode()}
     except UnicodeDecodeError:

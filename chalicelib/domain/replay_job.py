@@ -37,7 +37,7 @@ class ReplayJob:
     """A replay and how far it is.
 
     `shards` is how many shards the type-and-day index had when the job was made. `revision` counts the planner's
-    commits: a commit holds only for the revision it was planned from.
+    commits: a commit holds only for the revision it was planned from. `committed_by` names the last one.
     """
 
     replay_id: str
@@ -48,6 +48,7 @@ class ReplayJob:
     state: JobState = JobState.PLANNING
     cursor: Cursor = Cursor()
     revision: int = 0
+    committed_by: str = ""
     scanned: int = 0
     matched: int = 0
     sent: int = 0

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from chalicelib.domain.errors import InvalidRequest
-from chalicelib.domain.event import faults_of
+from chalicelib.domain.fields import DayText, EntityId, EventType, Source, Time, faults_of
 from chalicelib.domain.partitions import EntityPartition, Partition, TypeDayPartition
 from chalicelib.domain.timestamps import (
     Day,
@@ -16,32 +16,26 @@ from chalicelib.domain.timestamps import (
     day_after,
     days_between,
     end_of,
-    parse_day,
-    parse_instant,
     start_of,
     window_of,
 )
 
 MAX_DAYS = 3_660
 
-_Name = Annotated[str, Field(min_length=1)]
-_Instant = Annotated[str, AfterValidator(parse_instant)]
-_Day = Annotated[str, AfterValidator(parse_day)]
-
 
 class ReplayRequest(BaseModel):
     """By entity and window, or by source, event_type and `day` (or `start_day` to `end_day`, both included)."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 
-    entity_id: _Name | None = None
-    start_time: _Instant | None = None
-    end_time: _Instant | None = None
-    source: _Name | None = None
-    event_type: _Name | None = None
-    day: _Day | None = None
-    start_day: _Day | None = None
-    end_day: _Day | None = None
+    entity_id: EntityId | None = None
+    start_time: Time | None = None
+    end_time: Time | None = None
+    source: Source | None = None
+    event_type: EventType | None = None
+    day: DayText | None = None
+    start_day: DayText | None = None
+    end_day: DayText | None = None
 
     @model_validator(mode="after")
     def _names_one_selection(self) -> ReplayRequest:

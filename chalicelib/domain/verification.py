@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from chalicelib.domain.cloudevents import parse_structured
 from chalicelib.domain.errors import IntegrityFailure, InvalidRequest
 from chalicelib.domain.event import Event, parse_native
-from chalicelib.domain.json_text import JsonSyntaxError, parse
+from chalicelib.domain.json_text import JsonSyntaxError, JsonText, parse
 from chalicelib.domain.raw_line import RawLine, event_time_of
 
 
 def verify(line: RawLine) -> Event:
     """The event of a line, derived anew from its own bytes; raises IntegrityFailure if the line says otherwise."""
     try:
-        event = parse_native(parse(line.event.decode()))
+        event = _read(parse(line.event.decode()))
     except (UnicodeDecodeError, JsonSyntaxError, InvalidRequest) as error:
         raise IntegrityFailure("The stored event can no longer be read.") from error
     derived = (
@@ -27,3 +28,9 @@ def verify(line: RawLine) -> Event:
             f"The stored event {line.event_id} hashes to {event.content_sha256}, not to {line.content_sha256}."
         )
     return event
+
+
+def _read(json: JsonText) -> Event:
+    """An event in whichever form it is kept: only a CloudEvent says which version of its specification it follows."""
+    is_cloudevent = isinstance(json.value, dict) and "specversion" in json.value
+    return parse_structured(json) if is_cloudevent else parse_native(json)

@@ -23,6 +23,11 @@ ROUTES = [
     ("POST", "/replay"),
     ("GET", "/replay/none"),
     ("GET", "/aggregates"),
+    ("GET", "/aggregates/inputs"),
+    ("GET", "/aggregates/diff"),
+    ("GET", "/rejected"),
+    ("GET", "/rejected/none"),
+    ("POST", "/rejected/none/retry"),
     ("GET", "/health"),
 ]
 

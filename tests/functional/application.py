@@ -1,95 +1,197 @@
-"""What a test says to the application and asks of its stored state."""
+"""What a test says to the application: HTTP in front, its queues behind, worked off on demand."""
 
 from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-import boto3
+from botocore.exceptions import ClientError
 from chalice.test import Client, HTTPResponse
 
 from tests.conftest import SETTINGS
+from tests.functional import clients
+from tests.functional.events import Json, as_json
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
 
-
-@dataclass(frozen=True)
-class Application:
-    """A running application: HTTP in front, its queues worked off on demand."""
-
-    client: Client
-
-    def ingest(
-        self, body: Any, content_type: str = JSON, headers: Mapping[str, str] | None = None, query: str = ""
-    ) -> HTTPResponse:
-        """POST /ingest; a body that is not bytes or text is sent as JSON."""
-        sent = body if isinstance(body, bytes) else (body if isinstance(body, str) else json.dumps(body)).encode()
-        return self.client.http.post(
-            f"/ingest{query}", headers={"Content-Type": content_type, **(headers or {})}, body=sent
-        )
-
-    def get(self, path: str, **query: str) -> HTTPResponse:
-        """GET a route."""
-        return self.client.http.get(f"{path}?{urlencode(query)}" if query else path, headers={})
-
-    def request_replay(self, **request: str) -> HTTPResponse:
-        """POST /replay."""
-        return self.client.http.post("/replay", headers={"Content-Type": JSON}, body=json.dumps(request).encode())
-
-    def replay(self, **request: str) -> str:
-        """Ask for a replay and work it off; answers its id."""
-        replay_id: str = self.request_replay(**request).json_body["replay_id"]
-        self.plan()
-        self.process(self.take_messages())
-        return replay_id
-
-    def plan(self) -> None:
-        """Let the planner work until its queue is empty."""
-        while bodies := take(SETTINGS["REPLAY_JOBS_QUEUE_URL"], at_most=1):
-            self.client.lambda_.invoke("planner", sqs_event(bodies))
-
-    def take_messages(self) -> list[str]:
-        """Every message on ReplayQueue, taken off it."""
-        return list(itertools.chain.from_iterable(iter(lambda: take(SETTINGS["REPLAY_QUEUE_URL"]), [])))
-
-    def process(self, bodies: Iterable[str], batch_size: int = 10) -> list[dict[str, Any]]:
-        """Deliver messages to the processor in batches; answers its responses."""
-        todo = list(bodies)
-        batches = [todo[start : start + batch_size] for start in range(0, len(todo), batch_size)]
-        return [self.client.lambda_.invoke("processor", sqs_event(batch)).payload for batch in batches]
-
-
-def take(queue_url: str, at_most: int = 10) -> list[str]:
-    """Receive messages and delete them."""
-    sqs = boto3.client("sqs")
-    messages = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=at_most).get("Messages", [])
-    for message in messages:
-        sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
-    return [message["Body"] for message in messages]
-
-
 _message_numbers = itertools.count(1)
 
 
-def sqs_event(bodies: Iterable[str]) -> dict[str, Any]:
-    """An event as Lambda gets it from SQS, each message with an id of its own."""
+@dataclass(frozen=True)
+class Message:
+    """A message as a queue delivers it."""
+
+    body: str
+    message_id: str
+    receipt_handle: str
+
+    @property
+    def members(self) -> Json:
+        """What it says."""
+        members: Json = json.loads(self.body)
+        return members
+
+
+def message(body: Any) -> Message:
+    """A message that no queue holds; what is not text is sent as JSON."""
+    number = next(_message_numbers)
+    text = body if isinstance(body, str) else json.dumps(body)
+    return Message(text, f"00000000-0000-4000-8000-{number:012d}", f"receipt-{number}")
+
+
+@dataclass(frozen=True)
+class Queue:
+    """A queue, read past the application."""
+
+    url: str
+
+    def send(self, body: str) -> None:
+        """Put a message on the queue."""
+        clients.sqs().send_message(QueueUrl=self.url, MessageBody=body)
+
+    def received(self) -> list[Message]:
+        """Every visible message; they stay on the queue, in flight."""
+        sqs = clients.sqs()
+        batches = iter(lambda: sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages", []), [])
+        return [
+            Message(found["Body"], found["MessageId"], found["ReceiptHandle"])
+            for found in itertools.chain.from_iterable(batches)
+        ]
+
+    def taken(self) -> list[Message]:
+        """Every visible message, taken off the queue."""
+        messages = self.received()
+        for found in messages:
+            clients.sqs().delete_message(QueueUrl=self.url, ReceiptHandle=found.receipt_handle)
+        return messages
+
+    def given_back(self, messages: Iterable[Message]) -> None:
+        """Make messages in flight visible again, as the end of their visibility timeout does."""
+        for found in messages:
+            with suppress(ClientError):  # a deleted message's receipt is good for nothing
+                clients.sqs().change_message_visibility(
+                    QueueUrl=self.url, ReceiptHandle=found.receipt_handle, VisibilityTimeout=0
+                )
+
+
+@dataclass(frozen=True)
+class Application:
+    """A running application."""
+
+    client: Client
+    jobs: Queue = Queue(SETTINGS["REPLAY_JOBS_QUEUE_URL"])
+    messages: Queue = Queue(SETTINGS["REPLAY_QUEUE_URL"])
+
+    def ingest(
+        self, body: Any, content_type: str | None = JSON, *, encoding: str | None = None, query: str = ""
+    ) -> HTTPResponse:
+        """POST /ingest; a body that is not bytes is sent as JSON."""
+        given = {"content-type": content_type, "content-encoding": encoding}
+        headers = {name: value for name, value in given.items() if value is not None}
+        sent = body if isinstance(body, bytes) else as_json(body)
+        return self.client.http.post(f"/ingest{query}", headers=headers, body=sent)
+
+    def accept(self, body: Any) -> Json:
+        """Ingest one event that must be new; answers its result."""
+        response = self.ingest(body)
+        assert response.status_code == 201, response.body
+        result: Json = response.json_body
+        return result
+
+    def accept_all(self, events: Sequence[Json]) -> list[Json]:
+        """Ingest a batch of events that must all be new; answers their results."""
+        answer = self.ingest(events).json_body
+        assert answer["counts"]["accepted"] == len(events), answer["counts"]
+        results: list[Json] = answer["results"]
+        return results
+
+    def get(self, path: str, **query: str) -> HTTPResponse:
+        """GET a route."""
+        return self.client.http.get(f"{path}?{urlencode(query)}" if query else path)
+
+    def request_replay(self, body: Any) -> HTTPResponse:
+        """POST /replay."""
+        sent = body if isinstance(body, bytes) else as_json(body)
+        return self.client.http.post("/replay", headers={"content-type": JSON}, body=sent)
+
+    def requested(self, **request: str) -> str:
+        """Ask for a replay that must be taken; answers its id."""
+        response = self.request_replay(request)
+        assert response.status_code == 202, response.body
+        replay_id: str = response.json_body["replay_id"]
+        return replay_id
+
+    def job(self, replay_id: str) -> Json:
+        """A replay and how far it is."""
+        job: Json = self.get(f"/replay/{replay_id}").json_body
+        return job
+
+    def plan(self) -> int:
+        """Let the planner work until its queue is empty; answers how often it was called."""
+        slices = 0
+        while messages := self.jobs.taken():
+            for found in messages:
+                self.call_planner(found)
+            slices += len(messages)
+        return slices
+
+    def call_planner(self, found: Message) -> None:
+        """Deliver one message to the planner."""
+        self.client.lambda_.invoke("planner", sqs_event([found]))
+
+    def planned(self, **request: str) -> tuple[str, list[Message]]:
+        """Ask for a replay and plan it; answers its id and its messages, taken off the queue."""
+        replay_id = self.requested(**request)
+        self.plan()
+        return replay_id, self.messages.taken()
+
+    def replayed(self, **request: str) -> str:
+        """Ask for a replay and work it off; answers its id."""
+        replay_id, messages = self.planned(**request)
+        for batch in batched(messages, 10):
+            assert self.process(batch) == {"batchItemFailures": []}
+        return replay_id
+
+    def process(self, messages: Iterable[Message]) -> Any:
+        """Deliver messages to the processor in one batch; answers its response."""
+        return self.client.lambda_.invoke("processor", sqs_event(messages)).payload
+
+    def versions(self, entity_id: str, day: str) -> list[Json]:
+        """The versions of a daily aggregate."""
+        versions: list[Json] = self.get("/aggregates", entity_id=entity_id, day=day).json_body["versions"]
+        return versions
+
+
+def batched(messages: Sequence[Message], *sizes: int) -> Iterator[Sequence[Message]]:
+    """Consecutive batches of these sizes, the last size repeated until nothing is left."""
+    start = 0
+    for size in itertools.chain(sizes, itertools.repeat(sizes[-1])):
+        if start >= len(messages):
+            return
+        yield messages[start : start + size]
+        start += size
+
+
+def sqs_event(messages: Iterable[Message]) -> Mapping[str, Any]:
+    """An event as Lambda gets it from SQS."""
     return {
         "Records": [
             {
-                "messageId": f"00000000-0000-4000-8000-{next(_message_numbers):012d}",
-                "receiptHandle": f"receipt-{number}",
-                "body": body,
+                "messageId": found.message_id,
+                "receiptHandle": found.receipt_handle,
+                "body": found.body,
                 "attributes": {"ApproximateReceiveCount": "1"},
                 "messageAttributes": {},
                 "eventSource": "aws:sqs",
                 "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:retrace-test-replay",
                 "awsRegion": "eu-west-1",
             }
-            for number, body in enumerate(bodies)
+            for found in messages
         ]
     }

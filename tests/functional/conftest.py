@@ -1,20 +1,26 @@
-"""The whole application in one process: Chalice's test client in front, moto as AWS, resources as infra/ defines them."""
+"""The whole application in one process: Chalice's test client in front, moto behind, resources as infra/ has them."""
 
 from __future__ import annotations
 
+import io
+import json
+import logging
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 import yaml
 from chalice.test import Client
 from moto import mock_aws
 
-from chalicelib import wiring
+from chalicelib import runtime, telemetry
 from tests.conftest import SETTINGS
+from tests.functional import clients
 from tests.functional.application import Application
+from tests.functional.storage import Storage
+from tests.functional.wire import Wire
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,30 +47,90 @@ def resources() -> dict[str, Any]:
     return resources
 
 
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the application nor the SDK waits before a retry."""
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+
+
 @pytest.fixture
 def aws(resources: dict[str, Any]) -> Iterator[None]:
     """An empty AWS with Retrace's bucket, tables and queues."""
-    with mock_aws():
-        s3 = boto3.client("s3")
-        s3.create_bucket(
-            Bucket=SETTINGS["RAW_BUCKET"], CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
-        )
+    # Service models are read once for all tests: the session that caches them is kept.
+    with mock_aws(config={"core": {"reset_boto3_session": False}}):
+        s3, dynamodb, sqs = clients.s3(), clients.dynamodb(), clients.sqs()
+        s3.create_bucket(Bucket=SETTINGS["RAW_BUCKET"], CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         s3.put_bucket_versioning(Bucket=SETTINGS["RAW_BUCKET"], VersioningConfiguration={"Status": "Enabled"})
         for logical_id, variable in _TABLES.items():
             properties = resources[logical_id]["Properties"]
             defined = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
             shape = {name: properties[name] for name in defined if name in properties}
-            boto3.client("dynamodb").create_table(TableName=SETTINGS[variable], **shape)
+            dynamodb.create_table(TableName=SETTINGS[variable], **shape)
         for variable in ("REPLAY_QUEUE_URL", "REPLAY_JOBS_QUEUE_URL"):
-            boto3.client("sqs").create_queue(QueueName=SETTINGS[variable].rpartition("/")[2])
+            sqs.create_queue(QueueName=SETTINGS[variable].rpartition("/")[2])
         yield
 
 
 @pytest.fixture
-def application(aws: None) -> Iterator[Application]:
+def storage(aws: None) -> Storage:
+    """What lies in the bucket and the tables."""
+    return Storage()
+
+
+@pytest.fixture
+def wire(aws: None) -> Wire:
+    """What every AWS call of the application goes over."""
+    wire = Wire()
+    # New clients for each test, as a client remembers failures: it stops retrying after too many.
+    for client in (runtime.s3, runtime.dynamodb, runtime.sqs):
+        client.cache_clear()
+        wire.attach(client())
+    return wire
+
+
+@pytest.fixture
+def application(wire: Wire) -> Iterator[Application]:
     """The application, ready for requests and queue messages."""
-    wiring.settings.cache_clear()
-    from app import app
+    runtime.settings.cache_clear()
+    from app import app  # noqa: PLC0415  # as Lambda does: nothing of it runs before the environment stands
 
     with Client(app, stage_name="test", project_dir=str(ROOT)) as client:
         yield Application(client)
+    runtime.settings.cache_clear()
+
+
+@pytest.fixture
+def partial_responses(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As `chalice package` deploys it: the event source mapping takes partial batch responses."""
+    monkeypatch.setenv("REPORT_BATCH_ITEM_FAILURES", "true")
+    runtime.settings.cache_clear()
+    yield
+    runtime.settings.cache_clear()
+
+
+@dataclass(frozen=True)
+class Logs:
+    """What the application logged."""
+
+    stream: io.StringIO
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return self.stream.getvalue()
+
+    def lines(self, message: str) -> list[dict[str, Any]]:
+        """The entries with a message."""
+        entries: list[dict[str, Any]] = [json.loads(line) for line in self.text.splitlines()]
+        return [entry for entry in entries if entry["message"] == message]
+
+
+@pytest.fixture
+def logs() -> Iterator[Logs]:
+    """What the application logs from now on."""
+    stream = io.StringIO()
+    [handler] = telemetry.logger.handlers
+    assert isinstance(handler, logging.StreamHandler)
+    before = handler.setStream(stream)
+    yield Logs(stream)
+    handler.setStream(before)

@@ -1,5 +1,6 @@
 """Requirements: all pinned, from no particular index, and tested in the versions that are deployed."""
 
+import json
 import re
 from pathlib import Path
 
@@ -39,3 +40,12 @@ def test_tests_run_against_the_versions_that_are_deployed() -> None:
 
 def test_boto3_is_left_to_lambda() -> None:
     assert not {"boto3", "botocore"} & pins("requirements.txt").keys()
+
+
+def test_packages_for_javascript_are_pinned_by_hash_and_name_no_registry() -> None:
+    locked = json.loads((ROOT / "tests/e2e/javascript/package-lock.json").read_text())["packages"]
+    packages = [package for path, package in locked.items() if path]
+
+    assert packages
+    assert all(package["integrity"].startswith("sha512-") for package in packages)
+    assert not any("resolved" in package for package in packages)

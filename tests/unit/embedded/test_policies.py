@@ -39,18 +39,27 @@ def named(resource: dict[str, Any]) -> str:
     raise AssertionError(resource)
 
 
-def role_statements(role: str) -> dict[str, tuple[set[str], set[str]]]:
+Statements = dict[str, tuple[set[str], set[str], Any]]
+
+
+def role_statements(role: str) -> Statements:
     policies = load(FUNCTIONS)["Resources"][role]["Properties"]["Policies"]
     return {
-        statement["Sid"]: (set(listed(statement["Action"])), {named(each) for each in listed(statement["Resource"])})
+        statement["Sid"]: (
+            set(listed(statement["Action"])),
+            {named(each) for each in listed(statement["Resource"])},
+            statement.get("Condition"),
+        )
         for policy in policies
         for statement in policy["PolicyDocument"]["Statement"]
     }
 
 
-def file_statements(function: str) -> dict[str, tuple[set[str], set[str]]]:
+def file_statements(function: str) -> Statements:
     policy = json.loads((POLICY_FILES / f"policy-{function}.json").read_text())
-    return {each["Sid"]: (set(each["Action"]), set(each["Resource"])) for each in policy["Statement"]}
+    return {
+        each["Sid"]: (set(each["Action"]), set(each["Resource"]), each.get("Condition")) for each in policy["Statement"]
+    }
 
 
 @pytest.mark.parametrize("function", ROLES)
@@ -63,7 +72,7 @@ def test_both_ways_of_deploying_give_a_function_the_same_rights(function: str) -
 
 @pytest.mark.parametrize("function", ROLES)
 def test_no_function_may_do_everything_or_delete_what_is_kept(function: str) -> None:
-    actions = {action for allowed, _ in file_statements(function).values() for action in allowed}
+    actions = {action for allowed, *_ in file_statements(function).values() for action in allowed}
 
     assert not [action for action in actions if "*" in action]
     assert {action for action in actions if "Delete" in action} <= {"sqs:DeleteMessage"}

@@ -1,0 +1,86 @@
+"""JSON shapes of daily aggregates, their inputs and what two versions do not share."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from chalicelib.domain.aggregate_query import DiffQuery
+from chalicelib.domain.aggregation import METRIC_NAME
+from chalicelib.domain.comparison import Changed
+from chalicelib.domain.ports import AggregateVersion
+from chalicelib.domain.timestamps import end_of, start_of
+from chalicelib.lineage import Account, DailyAggregates, Difference, FoundInputs
+
+Json = dict[str, Any]
+
+
+def daily_aggregates(found: DailyAggregates) -> Json:
+    """Every version of a daily aggregate, and how many events came after the newest."""
+    return {
+        "entity_id": found.query.entity_id,
+        "day": found.query.day,
+        "versions": list(map(_account, found.accounts)),
+        "late_arrivals": found.accounts[0].arrived_since if found.accounts else 0,
+    }
+
+
+def _account(account: Account) -> Json:
+    because = account.standing.partial_because
+    return {
+        **_version(account.standing.stored),
+        "complete": not because,
+        **({"partial_because": list(because)} if because else {}),
+        "arrived_since": account.arrived_since,
+    }
+
+
+def _version(stored: AggregateVersion) -> Json:
+    aggregate = stored.aggregate
+    return {
+        "replay_id": stored.version.replay_id,
+        "metric_name": METRIC_NAME,
+        "value": aggregate.value,
+        "input_count": aggregate.input_count,
+        "inputs_hash": aggregate.inputs_hash,
+        "sample_event_ids": aggregate.sample_event_ids,
+        "counts_by_type": dict(sorted(aggregate.counts_by_type.items())),
+        "window_start": start_of(stored.version.day),
+        "window_end": end_of(stored.version.day),
+        "computed_at": stored.computed_at,
+    }
+
+
+def inputs(found: FoundInputs) -> Json:
+    """A page of a version's inputs."""
+    return {"items": list(map(asdict, found.inputs)), "cursor": found.cursor}
+
+
+def difference(query: DiffQuery, found: Difference) -> Json:
+    """What two versions do not share; the counts are those of all differences, however many are listed."""
+    comparison = found.comparison
+    return {
+        "entity_id": query.entity_id,
+        "day": query.day,
+        "from": _version(found.from_),
+        "to": _version(found.to),
+        "only_in_from": list(map(asdict, comparison.only_in_from)),
+        "only_in_to": list(map(asdict, comparison.only_in_to)),
+        "changed": list(map(_changed, comparison.changed)),
+        "counts": {
+            "only_in_from": comparison.only_in_from_count,
+            "only_in_to": comparison.only_in_to_count,
+            "changed": comparison.changed_count,
+            "shared": comparison.shared_count,
+        },
+        "truncated": comparison.truncated,
+    }
+
+
+def _changed(changed: Changed) -> Json:
+    return {
+        "event_time": changed.before.event_time,
+        "event_id": changed.before.event_id,
+        "from_content_sha256": changed.before.content_sha256,
+        "to_content_sha256": changed.after.content_sha256,
+    }

@@ -1,0 +1,89 @@
+"""Answers about daily aggregates: their versions, the inputs of one, what two do not share."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from chalicelib.contract.shapes import Count, Cursor, Day, Sha256, Shape, Time
+
+
+class AggregateVersionShape(Shape):
+    """A daily aggregate as one replay computed it."""
+
+    replay_id: str
+    metric_name: Literal["daily_event_count"]
+    value: Count
+    input_count: Count
+    inputs_hash: Annotated[Sha256, Field(description="Depends on the set of inputs alone.")]
+    sample_event_ids: Annotated[list[Sha256], Field(description="The ten earliest.")]
+    counts_by_type: dict[str, Count]
+    window_start: Time
+    window_end: Time
+    computed_at: Time
+
+
+class AccountedVersion(AggregateVersionShape):
+    """A version, whether it covers its whole day, and how many events came after it was asked for."""
+
+    complete: bool
+    partial_because: list[str] = Field(default_factory=list)
+    arrived_since: Count
+
+
+class DailyAggregatesAnswer(Shape):
+    """Every version of an entity's daily aggregate, newest first."""
+
+    entity_id: str
+    day: Day
+    versions: list[AccountedVersion]
+    late_arrivals: Count
+
+
+class InputShape(Shape):
+    """An event that went into a version."""
+
+    event_id: Sha256
+    event_time: Time
+    event_type: str
+    content_sha256: Sha256
+
+
+class InputList(Shape):
+    """A page of a version's inputs, by time, then id."""
+
+    items: list[InputShape]
+    cursor: Cursor
+
+
+class ChangedInput(Shape):
+    """An event that both versions hold with different content."""
+
+    event_id: Sha256
+    event_time: Time
+    from_content_sha256: Sha256
+    to_content_sha256: Sha256
+
+
+class DifferenceCounts(Shape):
+    """How many events there are on each side, however many are listed."""
+
+    only_in_from: Count
+    only_in_to: Count
+    changed: Count
+    shared: Count
+
+
+class DifferenceAnswer(Shape):
+    """What two versions do not share."""
+
+    entity_id: str
+    day: Day
+    from_: Annotated[AggregateVersionShape, Field(alias="from")]
+    to: AggregateVersionShape
+    only_in_from: list[InputShape]
+    only_in_to: list[InputShape]
+    changed: list[ChangedInput]
+    counts: DifferenceCounts
+    truncated: bool

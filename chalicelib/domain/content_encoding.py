@@ -1,0 +1,39 @@
+"""Content encodings of a request's body: none, or gzip, unpacked no further than is allowed."""
+
+from __future__ import annotations
+
+import zlib
+
+from chalicelib.domain.errors import RequestTooLarge, UnsupportedMediaType
+
+_GZIP = 16 + zlib.MAX_WBITS
+
+BrokenGzip = zlib.error
+"""The body is not a whole gzip stream."""
+
+
+def unpacked(body: bytes, content_encoding: str | None, limit: int) -> bytes:
+    """A body without its encoding; raises RequestTooLarge if either has more bytes than the limit, or BrokenGzip."""
+    if len(body) > limit:
+        raise RequestTooLarge(f"The body has {len(body):,} bytes; at most {limit:,} are allowed in one request.")
+    match (content_encoding or "identity").strip().lower():
+        case "identity":
+            return body
+        case "gzip" | "x-gzip":
+            return _gunzipped(body, limit)
+        case other:
+            raise UnsupportedMediaType(f"Send the body plain or with Content-Encoding: gzip, not {other}.")
+
+
+def _gunzipped(body: bytes, limit: int) -> bytes:
+    # Members may follow one another (RFC 1952, 2.2); unpacking stops as soon as there is more than may be sent.
+    unpacked = b""
+    while body:
+        member = zlib.decompressobj(wbits=_GZIP)
+        unpacked += member.decompress(body, limit + 1 - len(unpacked))
+        if len(unpacked) > limit:
+            raise RequestTooLarge(f"The body unpacks to more than {limit:,} bytes, the most for one request.")
+        if not member.eof:
+            raise zlib.error("it ends too early")
+        body = member.unused_data
+    return unpacked

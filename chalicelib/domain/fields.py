@@ -1,0 +1,60 @@
+"""The fields that callers give, with their limits, and faults in words for a caller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, ValidationError, WithJsonSchema
+from pydantic_core import ErrorDetails
+
+from chalicelib.domain.errors import Fault
+from chalicelib.domain.percent_encoding import for_key, for_path
+from chalicelib.domain.timestamps import parse_day, parse_instant
+
+MAX_LIMIT = 1_000
+MAX_REPLAY_ID_BYTES = 256
+"""More than any id has; DynamoDB refuses longer keys."""
+
+
+def _at_most(limit: int, encoded: Callable[[str], str], how: str = " once percent-encoded") -> AfterValidator:
+    def check(value: str) -> str:
+        size = len(encoded(value).encode())
+        if size > limit:
+            raise ValueError(f"is {size} bytes{how}; at most {limit} are allowed")
+        return value
+
+    return AfterValidator(check)
+
+
+Text = Annotated[str, Field(min_length=1)]
+
+# A source is part of S3 keys; types and entities are part of DynamoDB keys only.
+Source = Annotated[Text, _at_most(384, for_path)]
+EventType = Annotated[Text, _at_most(384, for_key)]
+EntityId = Annotated[Text, _at_most(1_024, for_key)]
+IdempotencyKey = Annotated[Text, _at_most(512, str, "")]
+ReplayId = Annotated[Text, _at_most(MAX_REPLAY_ID_BYTES, for_key)]
+
+Time = Annotated[str, AfterValidator(parse_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
+DayText = Annotated[str, AfterValidator(parse_day), WithJsonSchema({"type": "string", "format": "date"})]
+Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT)]
+
+_MESSAGES = {
+    "missing": "is missing",
+    "extra_forbidden": "is not a known field",
+    "string_type": "must be a string",
+    "string_too_short": "must not be empty",
+}
+
+
+def faults_of(error: ValidationError) -> list[Fault]:
+    """The faults that a pydantic model found, in words for a caller and without the values they concern."""
+    details = error.errors(include_url=False, include_input=False)
+    return [Fault(".".join(map(str, detail["loc"])), _message(detail)) for detail in details]
+
+
+def _message(detail: ErrorDetails) -> str:
+    if detail["type"] == "value_error":
+        return str(detail["ctx"]["error"])
+    return _MESSAGES.get(detail["type"], detail["msg"][:1].lower() + detail["msg"][1:])

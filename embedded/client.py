@@ -1,0 +1,139 @@
+"""What a producer and an investigator ask of a stack, in the words of its HTTP contract."""
+
+import gzip
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+import urllib3
+
+from embedded.api import Api
+from embedded.connection import Stack
+from embedded.problem import Problem
+
+Json = dict[str, Any]
+
+NDJSON: Final = {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}
+OVER: Final = frozenset({"COMPLETE", "CANCELLED", "FAILED"})
+"""The states in which a replay does not change any more."""
+
+_AGAIN: Final = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
+_ATTEMPTS = 5
+_POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """The answer to one POST /ingest: a result for each event, in order."""
+
+    status: int
+    results: Sequence[Json]
+
+    def count(self, status: str) -> int:
+        """Return how many events ended in a status such as ACCEPTED."""
+        return Counter(result["status"] for result in self.results)[status]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A replay as GET /replay/{id} shows it."""
+
+    replay_id: str
+    state: str
+    matched: int
+    sent: int
+    processed: int
+
+
+class Client:
+    """Calls the API as its local user. Threads may share it."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._api = Api(stack)
+
+    def ingest(self, lines: Sequence[bytes]) -> Ingested:
+        """Send events, one a line, in one request."""
+        answer = self._call("POST", "/ingest", body=gzip.compress(b"\n".join(lines)), headers=NDJSON)
+        body: Json = json.loads(answer.data)
+        if "results" in body:
+            return Ingested(answer.status, body["results"])
+        if answer.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            raise _refusal("POST /ingest", answer)
+        refused = {"status": "REJECTED", "errors": [{"field": "body", "message": body["detail"]}]}
+        return Ingested(answer.status, [refused] * len(lines))
+
+    def event(self, event_id: str) -> Json:
+        """Return what is known of an event."""
+        return self._get(f"/events/{event_id}")
+
+    def raw(self, event_id: str) -> bytes:
+        """Return the event's own text."""
+        return self._ok("GET", f"/events/{event_id}/raw", {}).data
+
+    def request_replay(self, entity_id: str, start_time: str, end_time: str) -> Job:
+        """Ask for a replay of one entity. Not tried again by itself: each request is a replay of its own."""
+        request = {"entity_id": entity_id, "start_time": start_time, "end_time": end_time}
+        headers = {"Content-Type": "application/json"}
+        answer = self._call("POST", "/replay", body=json.dumps(request).encode(), headers=headers, attempts=1)
+        if answer.status != HTTPStatus.ACCEPTED:
+            raise _refusal("POST /replay", answer)
+        return _job(json.loads(answer.data))
+
+    def progress(self, job: Job, patience: float) -> Iterator[Job]:
+        """Yield the replay each time that it has moved on, until it is over.
+
+        Raises Problem if it does not end as COMPLETE, or does not move for as many seconds as there is patience.
+        """
+        moved = time.monotonic()
+        while job.state not in OVER:
+            now = _job(self._get(f"/replay/{job.replay_id}"))
+            if now != job:
+                moved, job = time.monotonic(), now
+                yield job
+            elif time.monotonic() > moved + patience:
+                raise Problem(f"The replay stands still: {job}", "Look for its messages in the dead-letter queue.")
+            else:
+                time.sleep(_POLL_SECONDS)
+        if job.state != "COMPLETE":
+            raise Problem(f"The replay did not complete: {job}", "GET /replay/{id} and the logs may say why.")
+
+    def aggregates(self, entity_id: str, day: str) -> Json:
+        """Return every version of a daily aggregate."""
+        return self._get("/aggregates", {"entity_id": entity_id, "day": day})
+
+    def _get(self, path: str, query: Mapping[str, str] | None = None) -> Json:
+        answer: Json = json.loads(self._ok("GET", path, query or {}).data)
+        return answer
+
+    def _ok(self, method: str, path: str, query: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+        answer = self._call(method, path, query=query)
+        if answer.status >= HTTPStatus.BAD_REQUEST:
+            raise _refusal(f"{method} {path}", answer)
+        return answer
+
+    def _call(self, method: str, path: str, *, attempts: int = _ATTEMPTS, **details: Any) -> urllib3.BaseHTTPResponse:
+        """Call, and call again where that may help: no event counts twice, however often it is sent."""
+        for left in reversed(range(attempts)):
+            try:
+                answer = self._api.call(method, path, **details)
+            except urllib3.exceptions.HTTPError as exc:
+                if not left:
+                    raise Problem(f"{method} {path} got no answer: {exc}", "Is the stack still running?") from exc
+            else:
+                if answer.status not in _AGAIN or not left:
+                    return answer
+                time.sleep(int(answer.headers.get("Retry-After", "1")))
+        raise AssertionError("an attempt either returns or raises")  # pragma: no cover
+
+
+def _job(body: Json) -> Job:
+    return Job(*(body[name] for name in ("replay_id", "state", "matched", "sent", "processed")))
+
+
+def _refusal(call: str, answer: urllib3.BaseHTTPResponse) -> Problem:
+    said = answer.data.decode(errors="replace")
+    return Problem(f"{call} was answered {answer.status}: {said}", "The answer says what is wrong.")

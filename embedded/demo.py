@@ -1,0 +1,62 @@
+"""`make demo`: the incident of examples/, or the same path on events of your own, on a stack that ends with it."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from embedded import stack
+from embedded.datafile import read
+from embedded.interrupts import interrupt_once
+from embedded.load import Load
+from embedded.narration import Narrator, complain
+from embedded.problem import Problem
+from embedded.story import Story
+
+TRY_NEXT = """\
+make up                      # a stack that stays; make down stops it and keeps its state
+. .retrace/local.env         # its address and a key, as shell variables
+signed() { curl -sS --aws-sigv4 "aws:amz:$AWS_REGION:execute-api" \\
+  --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" "$@"; echo; }
+signed "$RETRACE_URL/ingest" -H 'Content-Type: application/x-ndjson' \\
+  --data-binary @examples/shop-day/day.ndjson
+signed "$RETRACE_URL/replay" -H 'Content-Type: application/json' -d '{"entity_id": "depot-lyon",
+  "start_time": "2025-11-28T00:00:00Z", "end_time": "2025-11-29T00:00:00Z"}'
+signed "$RETRACE_URL/aggregates?day=2025-11-28&entity_id=depot-lyon"
+
+make demo DATA=events.ndjson.gz    # the same path on events of your own
+make local                         # the code of the checkout, reloaded as you change it"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the demo and return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m embedded.demo", description=__doc__)
+    parser.add_argument("--data", type=Path, metavar="FILE", help="native events, one a line; may be gzipped")
+    chosen = parser.parse_args(arguments)
+    interrupt_once()
+    try:
+        _tell(Narrator(sys.stdout), chosen.data)
+    except Problem as problem:
+        complain(problem.what, problem.remedy)
+        return 1
+    except KeyboardInterrupt:
+        complain("Interrupted. The stack of the demo is stopped and gone.", "Start again with: make demo")
+        return 1
+    return 0
+
+
+def _tell(narrator: Narrator, path: Path | None) -> None:
+    lines = read(path) if path is not None else []
+    narrator.title(f"Retrace, with {path.name}" if path else "Retrace: Black Friday at a small shop")
+    narrator.step("A stack of its own, on this machine: MiniStack as AWS, the packaged application on it")
+    with stack.started(progress=narrator.doing) as running:
+        if path is None:
+            Story(running, narrator).tell()
+        else:
+            Load(running, narrator, lines).run()
+    narrator.end("All figures held; the stack is stopped and gone. What to try next")
+    narrator.verbatim(TRY_NEXT)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,110 @@
+"""The AWS of `make local`: an emulator of its own with the resources of infra/resources.yaml and no functions.
+
+On the stack of `make up` the deployed functions would take the messages that the code of the checkout waits for. The
+names are those of the stage dev, so that the policies of .chalice/ hold here too, and a permission that is missing
+there is missed here.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from embedded import server
+from embedded.adaptation import allow_batch_forms
+from embedded.admin import Admin
+from embedded.deployment import PARAMETERS, deploy_template
+from embedded.gaps import close_gaps
+from embedded.layout import ROOT, Layout
+from embedded.locks import locked
+from embedded.ports import LOOPBACK, free_port, require_free
+from embedded.problem import Problem
+from embedded.progress import Progress
+from embedded.server import REGION, Server
+from embedded.users import AccessKey, functions_user
+from infra.merge import RESOURCES, load
+from infra.record_outputs import environment_name
+
+Environment = dict[str, str]
+
+POLLING = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": ["sqs:GetQueueUrl", "sqs:ChangeMessageVisibility"],
+            "Resource": "arn:aws:sqs:*:*:retrace-dev-replay*",
+        }
+    ],
+}
+"""What embedded/poller.py needs and Lambda does by itself."""
+
+
+@contextmanager
+def workbench(layout: Layout, inherited: Mapping[str, str], progress: Progress) -> Iterator[Environment]:
+    """Yield the environment in which the code of the checkout finds its resources; the emulator stops afterwards."""
+    with locked(layout.busy_lock) as alone:
+        if not alone:
+            raise Problem("`make local` runs already.", "End that one with Ctrl-C, or use it.")
+        emulator = _emulator(layout, progress)
+        try:
+            progress("Deploying bucket, tables and queues")
+            admin = Admin(emulator.endpoint_url)
+            outputs = deploy_template(admin, _resources())
+            close_gaps(admin, outputs)
+            yield environment(inherited, emulator, outputs, functions_user(admin, policies()))
+        finally:
+            server.stop(layout, emulator)
+
+
+def environment(
+    inherited: Mapping[str, str], emulator: Server, outputs: Mapping[str, str], key: AccessKey
+) -> Environment:
+    """Return the variables that a function would have, and none of the user's own AWS settings."""
+    foreign = {name: value for name, value in inherited.items() if not name.startswith("AWS_")}
+    settings = {environment_name(output): value for output, value in outputs.items()}
+    aws = {
+        "AWS_ACCESS_KEY_ID": key.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ENDPOINT_URL": emulator.endpoint_url,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "NO_PROXY": f"{LOOPBACK},localhost",
+    }
+    return foreign | settings | aws | {"STAGE": PARAMETERS["Stage"], "REPORT_BATCH_ITEM_FAILURES": "true"}
+
+
+def policies() -> dict[str, dict[str, Any]]:
+    """Return the policies of all functions, by name."""
+    found = {path.stem: json.loads(path.read_text()) for path in sorted((ROOT / ".chalice").glob("policy-*.json"))}
+    for policy in found.values():
+        allow_batch_forms(policy)
+    return found | {"polling": POLLING}
+
+
+def _emulator(layout: Layout, progress: Progress) -> Server:
+    """Return the emulator: a new one, or what a `make local` that was killed has left behind."""
+    left = server.find(layout)
+    if left is not None:
+        return left
+    progress("Starting the embedded AWS")
+    kept = layout.kept_port()
+    if kept is not None:
+        _require_kept(layout, kept)
+    return server.start(layout, kept or free_port())
+
+
+def _require_kept(layout: Layout, port: int) -> None:
+    try:
+        require_free(port)
+    except Problem as exc:
+        raise Problem(
+            f"{exc.what} What is kept in {layout.directory} belongs to that port.",
+            "End that program, or delete that directory and start without it.",
+        ) from exc
+
+
+def _resources() -> dict[str, Any]:
+    return load(RESOURCES)

@@ -1,0 +1,53 @@
+"""Aggregates computed a second time, by other means: the definitions of the documentation, written down plainly."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from hashlib import sha256, shake_256
+from typing import Any
+
+from tests.functional.events import Json
+from tests.functional.storage import Row
+
+_PRIME = 2**3072 - 1_103_717
+
+
+def inputs_hash(inputs: Iterable[Row]) -> str:
+    """MuHash: the product, modulo a prime, of a number for each input; its SHA-256 is what is shown."""
+    state = 1
+    for row in inputs:
+        text = f"retrace:inputs-hash\n{row['event_id']}\n{row['content_sha256']}\n"
+        state = state * int.from_bytes(shake_256(text.encode()).digest(384), "little") % _PRIME
+    return sha256(state.to_bytes(384, "little")).hexdigest()
+
+
+def aggregate(inputs: Iterable[Row]) -> Json:
+    """What a version says, given its inputs."""
+    rows = sorted(inputs, key=lambda row: (row["event_time"], row["event_id"]))
+    return {
+        "metric_name": "daily_event_count",
+        "value": len(rows),
+        "input_count": len(rows),
+        "inputs_hash": inputs_hash(rows),
+        "sample_event_ids": [row["event_id"] for row in rows[:10]],
+        "counts_by_type": dict(Counter(row["event_type"] for row in rows)),
+    }
+
+
+def said(version: Json) -> Json:
+    """Of a version as the API tells it, what its inputs determine."""
+    names: tuple[str, ...] = (
+        "metric_name",
+        "value",
+        "input_count",
+        "inputs_hash",
+        "sample_event_ids",
+        "counts_by_type",
+    )
+    return {name: version[name] for name in names}
+
+
+def inputs_of(rows: Iterable[Row], entity_id: Any, day: str, replay_id: str) -> list[Row]:
+    """Of the rows of AggregatesTable, the inputs of one version (of an entity whose name has no separators)."""
+    return [row for row in rows if row["PK"] == f"ENTITY#{entity_id}#DAY#{day}#VER#{replay_id}"]

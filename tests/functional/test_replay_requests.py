@@ -1,0 +1,206 @@
+"""POST /replay and GET /replay/{id}: what may be asked for, and how a job is told."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+from chalice.local import LambdaContext
+
+from tests.functional.application import Application
+from tests.functional.events import DAY, Json, as_json, paid, without
+from tests.functional.storage import Storage
+from tests.functional.wire import ALWAYS, Wire, answer_lost, throttled
+
+BY_ENTITY = {"entity_id": "order-1", "start_time": "2023-06-30T00:00:00Z", "end_time": "2023-07-01T00:00:00Z"}
+BY_DAY = {"source": "shop/checkout", "event_type": "order.paid", "day": DAY}
+BY_DAYS = {"source": "shop/checkout", "event_type": "order.paid", "start_day": DAY, "end_day": "2023-07-02"}
+
+NAME_ONE = (
+    "name what to replay by entity_id, start_time and end_time,"
+    " or by source, event_type and day (or start_day and end_day)"
+)
+
+
+@pytest.mark.parametrize("request_", [BY_ENTITY, BY_DAY, BY_DAYS], ids=["entity", "day", "days"])
+def test_a_replay_is_answered_202_at_once_whatever_it_will_find(
+    application: Application, storage: Storage, request_: Json
+) -> None:
+    application.accept(paid())
+
+    response = application.request_replay(request_)
+
+    job = response.json_body
+    [row] = storage.rows("REPLAYS_TABLE")
+    assert response.status_code == 202
+    assert job.pop("created_at") == row["created_at"]
+    assert uuid.UUID(job["replay_id"]).version == 7
+    request = job.pop("request")
+    assert {name: request[name][:10] for name in request} == {name: request_[name][:10] for name in request_}
+    assert job == {
+        "replay_id": row["replay_id"],
+        "state": "PLANNING",
+        "requested_by": "anonymous",
+        "scanned": 0,
+        "matched": 0,
+        "sent": 0,
+        "processed": 0,
+        "failed": 0,
+    }
+    assert application.messages.received() == []
+
+
+def test_a_job_can_be_asked_for_before_and_after_it_ran(application: Application) -> None:
+    application.accept(paid())
+    asked = application.request_replay(BY_ENTITY).json_body
+    assert application.get(f"/replay/{asked['replay_id']}").json_body == asked
+
+    application.plan()
+
+    sent = application.get(f"/replay/{asked['replay_id']}")
+    assert sent.status_code == 200
+    assert sent.json_body == {**asked, "state": "SENT", "scanned": 1, "matched": 1, "sent": 1}
+
+
+def test_ids_of_later_replays_are_greater(application: Application) -> None:
+    ids = [application.requested(**BY_ENTITY) for _ in range(5)]
+
+    assert ids == sorted(ids)
+
+
+def test_a_job_records_who_asked_for_it(application: Application) -> None:
+    from app import app  # noqa: PLC0415  # not before the environment stands
+
+    arn = "arn:aws:iam::123456789012:user/investigator"
+    event = {
+        "requestContext": {"httpMethod": "POST", "resourcePath": "/replay", "identity": {"userArn": arn}},
+        "headers": {"content-type": "application/json"},
+        "pathParameters": {},
+        "stageVariables": {},
+        "multiValueQueryStringParameters": None,
+        "body": as_json(BY_ENTITY).decode(),
+        "isBase64Encoded": False,
+    }
+
+    answer = app(event, LambdaContext("api_handler", memory_size=128))
+
+    assert answer["statusCode"] == 202
+    assert f'"requested_by":"{arn}"' in answer["body"]
+
+
+def test_an_unknown_replay_is_answered_404(application: Application) -> None:
+    response = application.get(f"/replay/{uuid.uuid4()}")
+
+    assert response.status_code == 404
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert response.json_body["title"] == "Not Found"
+
+
+REFUSED: dict[str, tuple[Any, dict[str, str]]] = {
+    "nothing": ({}, {"": NAME_ONE}),
+    "only an entity": ({"entity_id": "order-1"}, {"": NAME_ONE}),
+    "no end": (without(BY_ENTITY, "end_time"), {"": NAME_ONE}),
+    "no day": (without(BY_DAY, "day"), {"": NAME_ONE}),
+    "no last day": (without(BY_DAYS, "end_day"), {"": NAME_ONE}),
+    "an entity and a day": ({**BY_ENTITY, "day": DAY}, {"": NAME_ONE}),
+    "a day and days": ({**BY_DAYS, "day": DAY}, {"": NAME_ONE}),
+    "null for an entity": ({**BY_ENTITY, "entity_id": None}, {"": NAME_ONE}),
+    "a window that ends as it starts": (
+        {**BY_ENTITY, "end_time": BY_ENTITY["start_time"]},
+        {"": "start_time must lie before end_time; the end is excluded"},
+    ),
+    "a window that ends before it starts": (
+        {**BY_ENTITY, "end_time": "2023-06-30T01:00:00+02:00"},
+        {"": "start_time must lie before end_time; the end is excluded"},
+    ),
+    "days in the wrong order": ({**BY_DAYS, "end_day": "2023-06-29"}, {"": "start_day must not lie after end_day"}),
+    "more than ten years": (
+        {**BY_DAYS, "end_day": "2043-06-30"},
+        {"": "at most 3660 days can be replayed at once, not 7306"},
+    ),
+    "wrong values": (
+        {"entity_id": "", "start_time": "2023-06-30T00:00:00", "end_time": 7, "colour": "red"},
+        {
+            "entity_id": "must not be empty",
+            "start_time": "has no offset; end it with Z or an offset such as +01:00",
+            "end_time": "must be a string",
+            "colour": "is not a known field",
+        },
+    ),
+    "wrong days": (
+        {"source": "", "event_type": 1.5, "start_day": "2023-02-30", "end_day": "tomorrow"},
+        {
+            "source": "must not be empty",
+            "event_type": "must be a string",
+            "start_day": "is not a real day",
+            "end_day": "is not a day such as 2026-11-21",
+        },
+    ),
+    "no object": ([BY_ENTITY], {"body": "must be a JSON object"}),
+    "no JSON": (b"entity_id=order-1", {"body": "is not JSON"}),
+    "nothing at all": (b"", {"body": "is not JSON"}),
+    "no UTF-8": (b'{"entity_id": "\xff"}', {"body": "is not JSON"}),
+    "nesting beyond any parser": (b"[" * 100_000, {"body": "is not JSON"}),
+}
+
+
+@pytest.mark.parametrize(("body", "faults"), REFUSED.values(), ids=REFUSED)
+def test_a_request_that_is_not_valid_is_answered_400_with_every_fault(
+    application: Application, storage: Storage, body: Any, faults: dict[str, str]
+) -> None:
+    response = application.request_replay(body)
+
+    assert response.status_code == 400
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert {fault["field"]: fault["message"] for fault in response.json_body["errors"]} == faults
+    assert storage.rows("REPLAYS_TABLE") == []
+    assert application.jobs.received() == []
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {**BY_ENTITY, "entity_id": "e" * 1_025},
+        {**BY_DAY, "source": "/" * 129},
+        {**BY_DAY, "event_type": "#" * 129},
+    ],
+    ids=["entity_id", "source", "event_type"],
+)
+def test_names_that_no_event_can_have_are_refused_before_a_planner_meets_them(
+    application: Application, request_: Json
+) -> None:
+    response = application.request_replay(request_)
+
+    assert response.status_code == 400
+    assert len(response.json_body["errors"]) == 1
+
+
+def test_a_request_with_a_lone_surrogate_is_refused(application: Application) -> None:
+    response = application.request_replay(rb'{"entity_id": "\ud800", "\udc00": 1}')
+
+    assert response.status_code == 400
+    assert response.json_body["errors"] != []
+
+
+def test_a_replay_that_aws_does_not_take_is_answered_503(application: Application, wire: Wire) -> None:
+    wire.disturb(throttled, times=ALWAYS)
+
+    response = application.request_replay(BY_ENTITY)
+
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "2"
+
+
+@pytest.mark.parametrize("operation", ["PutItem", "SendMessage"])
+def test_a_lost_answer_while_a_replay_is_asked_for_makes_no_second_one(
+    application: Application, storage: Storage, wire: Wire, operation: str
+) -> None:
+    application.accept(paid())
+    wire.disturb(answer_lost, operation)
+
+    replay_id = application.replayed(**BY_ENTITY)
+
+    assert application.job(replay_id)["state"] == "COMPLETE"
+    assert application.job(replay_id)["sent"] == 1
+    assert len([row for row in storage.rows("REPLAYS_TABLE") if row["SK"] == "JOB"]) == 1

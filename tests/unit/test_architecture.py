@@ -1,0 +1,295 @@
+"""The shape of the code: who may import whom, where the world is let in, how large a module may grow.
+
+Each rule reads one module and names what offends it. The rules are held against every module of the application, and
+each of them against a snippet that must offend it, as a rule that cannot fail holds nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+# A module that is named in neither is held to the strictest rule of its place: that of a use case, or of an adapter.
+EDGE = {"config", "contract", "http", "openapi", "representations", "runtime", "telemetry", "wiring"}
+SHARED_BY_ADAPTERS = {"batches", "event_rows", "items", "keys", "seam", "transactions", "write_once"}
+
+MAX_LINES = 220
+VAGUE_WORDS = {"util", "utils", "helper", "helpers", "manager", "managers"}
+CLOCKS = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today"}
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module by its dotted name, and what it says."""
+
+    name: str
+    source: str
+
+    @property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.source)
+
+    @property
+    def stem(self) -> str:
+        return self.name.rpartition(".")[2]
+
+    @property
+    def is_use_case(self) -> bool:
+        package, _, name = self.name.partition(".")
+        of_edge = name.partition(".")[0] in EDGE or name.endswith("_representations")
+        return package == "chalicelib" and not (of_edge or self.is_domain or self.is_of_aws)
+
+    @property
+    def is_domain(self) -> bool:
+        return self.name == "chalicelib.domain" or self.name.startswith("chalicelib.domain.")
+
+    @property
+    def is_of_aws(self) -> bool:
+        return self.name == "chalicelib.aws" or self.name.startswith("chalicelib.aws.")
+
+    @property
+    def imports(self) -> Iterator[str]:
+        """The dotted name of whatever is imported, wherever in the module: `from a import b` is a.b."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                yield from (f"{'.' * node.level}{node.module or ''}.{alias.name}" for alias in node.names)
+
+    @property
+    def uses(self) -> Iterator[str]:
+        """Every dotted name that is read, such as os.environ or datetime.datetime.now."""
+        return (ast.unparse(node) for node in ast.walk(self.tree) if isinstance(node, ast.Attribute))
+
+
+def under(name: str, *packages: str) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+def ours(module: Module) -> Iterator[str]:
+    return (name for name in module.imports if under(name, "app", "chalicelib") or name.startswith("."))
+
+
+def use_cases_import_the_domain_alone(module: Module) -> Iterator[str]:
+    if module.is_use_case:
+        yield from (name for name in ours(module) if not under(name, "chalicelib.domain"))
+
+
+def adapters_import_the_domain_and_what_they_share(module: Module) -> Iterator[str]:
+    shared = {f"chalicelib.aws.{name}" for name in SHARED_BY_ADAPTERS}
+    if module.is_of_aws:
+        yield from (name for name in ours(module) if not under(name, "chalicelib.domain", *shared))
+
+
+def the_domain_imports_nothing_of_ours(module: Module) -> Iterator[str]:
+    if module.is_domain:
+        yield from (name for name in ours(module) if not under(name, "chalicelib.domain"))
+
+
+def the_domain_does_no_input_or_output(module: Module) -> Iterator[str]:
+    outside = ("boto3", "botocore", "chalice", "http", "io", "logging", "os", "pathlib", "random", "secrets", "socket")
+    if module.is_domain:
+        yield from (name for name in module.imports if under(name, *outside, "sys", "threading", "time", "uuid"))
+        yield from (name for name in called(module) if name in ("input", "open", "print"))
+
+
+def called(module: Module) -> Iterator[str]:
+    return (ast.unparse(node.func) for node in ast.walk(module.tree) if isinstance(node, ast.Call))
+
+
+def only_the_runtime_makes_clients(module: Module) -> Iterator[str]:
+    makers = ("boto3.client", "boto3.resource", "boto3.session", "boto3.Session", "botocore.session")
+    if module.name != "chalicelib.runtime":
+        yield from (name for name in (*module.imports, *module.uses) if under(name, *makers))
+
+
+def only_the_runtime_has_clock_chance_and_threads(module: Module) -> Iterator[str]:
+    if module.name != "chalicelib.runtime":
+        yield from (name for name in module.imports if under(name, "random", "secrets", "threading", "time"))
+        yield from (name for name in module.imports if under(name, "asyncio", "concurrent", "multiprocessing"))
+        yield from (name for name in module.uses if any(name.endswith(clock) for clock in CLOCKS))
+
+
+def only_the_runtime_and_the_routes_read_the_environment(module: Module) -> Iterator[str]:
+    if module.name not in ("chalicelib.runtime", "app"):
+        yield from (name for name in (*module.imports, *module.uses) if under(name, "os.environ", "os.getenv"))
+
+
+def nothing_of_aws_happens_at_import(module: Module) -> Iterator[str]:
+    for statement in module.tree.body:
+        if not isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom):
+            names = {ast.unparse(node) for node in ast.walk(statement) if isinstance(node, ast.Attribute | ast.Name)}
+            yield from (name for name in names if under(name, "boto3", "botocore"))
+
+
+def only_the_http_edge_knows_the_web_framework(module: Module) -> Iterator[str]:
+    if module.name not in ("app", "chalicelib.http"):
+        yield from (name for name in module.imports if under(name, "chalice"))
+
+
+def routes_only_delegate(module: Module) -> Iterator[str]:
+    if module.name == "app":
+        yield from (name for name in module.imports if under(name, "boto3", "botocore", "chalicelib.aws"))
+        yield from (f"try at line {node.lineno}" for node in ast.walk(module.tree) if isinstance(node, ast.Try))
+
+
+def aws_errors_stay_in_the_adapters(module: Module) -> Iterator[str]:
+    if not module.is_of_aws:
+        yield from (name for name in module.imports if under(name, "botocore.exceptions"))
+
+
+def modules_are_short(module: Module) -> Iterator[str]:
+    lines = len(module.source.splitlines())
+    if lines > MAX_LINES:
+        yield f"{lines} lines"
+
+
+def names_say_what_things_are(module: Module) -> Iterator[str]:
+    definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    names = [module.stem, *(node.name for node in ast.walk(module.tree) if isinstance(node, definitions))]
+    yield from (
+        name for name in names if VAGUE_WORDS & set(re.findall(r"[a-z]+", re.sub("([A-Z])", r"_\1", name).lower()))
+    )
+
+
+def modules_begin_with_their_docstring(module: Module) -> Iterator[str]:
+    if not module.source.startswith('"""') or not ast.get_docstring(module.tree):
+        yield "no docstring on the first line"
+
+
+Rule = Callable[[Module], Iterator[str]]
+
+# Each rule with the name and text of modules that offend it.
+RULES: dict[Rule, list[tuple[str, str]]] = {
+    use_cases_import_the_domain_alone: [
+        ("chalicelib.ingest", "from chalicelib.aws.raw_store import S3RawStore"),
+        ("chalicelib.ingest", "from chalicelib import telemetry"),
+        ("chalicelib.process", "import chalicelib.replay"),
+        ("chalicelib.settle", "def f():\n    from chalicelib.config import Settings"),
+        ("chalicelib.replay", "from . import wiring"),
+        ("chalicelib.search", "import app"),
+        ("chalicelib.anything_new", "from chalicelib import http"),
+    ],
+    adapters_import_the_domain_and_what_they_share: [
+        ("chalicelib.aws.raw_store", "from chalicelib.ingest import Ingest"),
+        ("chalicelib.aws.raw_store", "from chalicelib.aws.quarantine import S3Quarantine"),
+        ("chalicelib.aws.queues", "from chalicelib.aws import raw_store"),
+        ("chalicelib.aws.event_rows", "from chalicelib.aws import identities"),
+        ("chalicelib.aws.queues", "from chalicelib.config import Settings"),
+        ("chalicelib.aws.keys", "from .raw_store import S3RawStore"),
+        ("chalicelib.aws.anything_new", "from chalicelib.aws.raw_store import S3RawStore"),
+    ],
+    the_domain_imports_nothing_of_ours: [
+        ("chalicelib.domain.event", "from chalicelib.config import Settings"),
+        ("chalicelib.domain.event", "from chalicelib.aws import keys"),
+        ("chalicelib.domain.event", "from chalicelib import ingest"),
+        ("chalicelib.domain.event", "from .. import ingest"),
+    ],
+    the_domain_does_no_input_or_output: [
+        ("chalicelib.domain.event", "import boto3"),
+        ("chalicelib.domain.event", "from botocore.exceptions import ClientError"),
+        ("chalicelib.domain.event", "from chalice.app import BadRequestError"),
+        ("chalicelib.domain.event", "import os"),
+        ("chalicelib.domain.event", "from uuid import uuid4"),
+        ("chalicelib.domain.event", "print('x')"),
+        ("chalicelib.domain.event", "open('x')"),
+    ],
+    only_the_runtime_makes_clients: [
+        ("chalicelib.aws.raw_store", "import boto3\nboto3.client('s3')"),
+        ("chalicelib.aws.raw_store", "import boto3\ndef f():\n    return boto3.resource('dynamodb').Table('x')"),
+        ("chalicelib.http", "from boto3 import client"),
+        ("app", "import boto3\nboto3.Session()"),
+    ],
+    only_the_runtime_has_clock_chance_and_threads: [
+        ("chalicelib.domain.timestamps", "from datetime import datetime\ndatetime.now()"),
+        ("chalicelib.domain.timestamps", "import datetime\ndatetime.datetime.now(datetime.UTC)"),
+        ("chalicelib.domain.timestamps", "from datetime import date\ntoday = date.today"),
+        ("chalicelib.ingest", "import time"),
+        ("chalicelib.aws.queues", "from time import sleep"),
+        ("chalicelib.aws.queues", "from random import uniform"),
+        ("chalicelib.process", "from concurrent.futures import ThreadPoolExecutor"),
+    ],
+    only_the_runtime_and_the_routes_read_the_environment: [
+        ("chalicelib.config", "import os\nos.environ['RAW_BUCKET']"),
+        ("chalicelib.telemetry", "import os\nos.getenv('STAGE')"),
+        ("chalicelib.http", "from os import environ"),
+    ],
+    nothing_of_aws_happens_at_import: [
+        ("chalicelib.runtime", "import boto3\nS3 = boto3.client('s3')"),
+        ("chalicelib.runtime", "import boto3\nif True:\n    table = boto3.resource('dynamodb').Table('x')"),
+    ],
+    only_the_http_edge_knows_the_web_framework: [
+        ("chalicelib.ingest", "from chalice import BadRequestError"),
+        ("chalicelib.domain.errors", "import chalice"),
+    ],
+    routes_only_delegate: [
+        ("app", "import boto3"),
+        ("app", "from chalicelib.aws.raw_store import S3RawStore"),
+        ("app", "def ingest():\n    try:\n        pass\n    except ValueError:\n        pass"),
+    ],
+    aws_errors_stay_in_the_adapters: [
+        ("chalicelib.ingest", "from botocore.exceptions import ClientError"),
+        ("chalicelib.http", "import botocore.exceptions"),
+    ],
+    modules_are_short: [("chalicelib.http", "x = 1\n" * (MAX_LINES + 1))],
+    names_say_what_things_are: [
+        ("chalicelib.utils", ""),
+        ("chalicelib.domain.json_helpers", ""),
+        ("chalicelib.ingest", "def time_helper(): ..."),
+        ("chalicelib.ingest", "class ReplayManager: ..."),
+        ("chalicelib.ingest", "class A:\n    async def util(self): ..."),
+    ],
+    modules_begin_with_their_docstring: [
+        ("chalicelib.ingest", ""),
+        ("chalicelib.ingest", "import os"),
+        ("chalicelib.ingest", '# A remark.\n"""Take events in."""'),
+        ("chalicelib.ingest", '""""""'),
+    ],
+}
+
+MODULES = [
+    Module(".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"), path.read_text())
+    for path in [ROOT / "app.py", *sorted((ROOT / "chalicelib").rglob("*.py"))]
+]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_every_module_keeps_the_rule(rule: Rule) -> None:
+    offences = [f"{module.name}: {offence}" for module in MODULES for offence in rule(module)]
+
+    assert offences == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "name", "source"),
+    [(rule, name, source) for rule, offenders in RULES.items() for name, source in offenders],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_the_rule_can_be_broken(rule: Rule, name: str, source: str) -> None:
+    assert list(rule(Module(name, source)))
+
+
+def test_the_modules_held_against_the_rules_are_all_there_are() -> None:
+    names = {module.name for module in MODULES}
+
+    assert {"app", "chalicelib.ingest", "chalicelib.domain", "chalicelib.domain.event"} <= names
+    assert {f"chalicelib.aws.{name}" for name in SHARED_BY_ADAPTERS} <= names
+    assert {"chalicelib.ingest", "chalicelib.replay"} <= {module.name for module in MODULES if module.is_use_case}
+
+
+def test_what_the_rules_allow_does_not_offend_them() -> None:
+    allowed = [
+        Module("chalicelib.ingest", '"""Ingest."""\nfrom chalicelib.domain.errors import Fault\nself.now()'),
+        Module("chalicelib.aws.raw_store", '"""Raw."""\nimport botocore.exceptions\nfrom chalicelib.aws import keys'),
+        Module("chalicelib.domain.event", '"""Event."""\nfrom chalicelib.domain import errors\nimport datetime'),
+        Module("chalicelib.runtime", '"""W."""\nimport boto3, os, time\ndef f():\n    boto3.client(os.environ["x"])'),
+    ]
+
+    assert [list(rule(module)) for module in allowed for rule in RULES] == [[]] * len(allowed) * len(RULES)

@@ -1,0 +1,38 @@
+"""Settings: read from what a deployment says, checked, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from chalicelib.config import Settings, queue_name, settings_from
+
+
+def test_a_setting_is_the_environment_variable_of_its_name() -> None:
+    settings = settings_from(
+        {"RAW_BUCKET": "raw", "TYPE_DAY_SHARDS": "8", "REPORT_BATCH_ITEM_FAILURES": "true", "PATH": "/"}
+    )
+
+    assert settings == Settings(raw_bucket="raw", type_day_shards=8, report_batch_item_failures=True)
+
+
+def test_failures_are_not_reported_in_the_response_unless_somebody_says_that_it_is_read() -> None:
+    assert settings_from({}).report_batch_item_failures is False
+
+
+def test_identities_are_kept_for_ever_unless_somebody_says_how_long() -> None:
+    assert settings_from({}).dedupe_ttl_s is None
+    assert settings_from({"DEDUPE_TTL_DAYS": "2"}).dedupe_ttl_s == 172_800
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("TYPE_DAY_SHARDS", "0"), ("CONCURRENCY", "many"), ("LATE_AFTER_SECONDS", "-1")]
+)
+def test_a_setting_that_cannot_be_is_refused_by_name(name: str, value: str) -> None:
+    with pytest.raises(ValidationError, match=name.lower()):
+        settings_from({name: value})
+
+
+def test_queues_are_named_for_their_stage() -> None:
+    assert queue_name({"STAGE": "prod"}, "replay") == "retrace-prod-replay"
+    assert queue_name({}, "replay") == "retrace-dev-replay"

@@ -1,0 +1,200 @@
+"""Keys: no two values share one, and their order is the order of what they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote, unquote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.aws import keys
+from chalicelib.domain.aggregation import Version
+from chalicelib.domain.percent_encoding import for_key, for_path, from_path
+from chalicelib.domain.timestamps import Day, Instant, end_of, parse_instant
+from tests.unit.examples import hashes, instants
+from tests.unit.json_trees import texts
+
+# Everything that separators and escapes are made of, and the words that keys are made of, over and over.
+_pieces = st.sampled_from(
+    ["#", "%", "23", "25", "%23", "%25", "TYPE", "DAY", "VER", "/", "=", ".", "a", "é", "~", "\x00"]
+)
+values = st.lists(_pieces, max_size=5).map("".join) | texts
+days = st.dates().map(lambda day: Day(day.isoformat()))
+times = instants().map(parse_instant)
+shards = st.integers(0, 63)
+versions = st.builds(Version, values, days, values)
+lags = st.integers(0, 315_537_897_599_999) | st.sampled_from([0, 9_000, 20_000, 10**14])
+
+
+def arrival(conflict: bool, ingest_time: Instant, request_id: str, position: int) -> str:  # noqa: FBT001  # drawn
+    return keys.arrival(ingest_time, request_id, position, conflict=conflict)
+
+
+BUILDERS: list[tuple[Callable[..., str], tuple[st.SearchStrategy[Any], ...]]] = [
+    (for_key, (values,)),
+    (for_path, (values,)),
+    (keys.raw_object, (values, days, days, hashes)),
+    (keys.rejected_object, (st.builds("{}.{}".format, days, hashes),)),
+    (keys.entity, (values,)),
+    (keys.event, (times, hashes)),
+    (keys.type_and_day, (values, values, days, shards)),
+    (keys.late_day, (values, values, days)),
+    (keys.lag, (lags, hashes)),
+    (keys.arrivals, (hashes,)),
+    (arrival, (st.booleans(), times, values, st.integers(0, 999))),
+    (keys.replay, (values,)),
+    (keys.inputs, (versions,)),
+]
+
+
+def lookalikes(value: Any) -> st.SearchStrategy[Any]:
+    """What a value would look like if it had been encoded once more, once less, or in part."""
+    if not isinstance(value, str) or value[:4].isdigit():
+        return st.nothing()
+    encoded = [value.replace(plain, code) for plain, code in (("%", "%25"), ("#", "%23"), ("/", "%2F"))]
+    return st.sampled_from([*encoded, quote(value), unquote(value, errors="surrogateescape")]).filter(str.isprintable)
+
+
+@pytest.mark.parametrize(("build", "parts"), BUILDERS, ids=lambda value: getattr(value, "__name__", ""))
+@given(data=st.data())
+def test_no_two_values_share_a_key(
+    build: Callable[..., str], parts: tuple[st.SearchStrategy[Any], ...], data: st.DataObject
+) -> None:
+    one = [data.draw(part) for part in parts]
+    # Like the first in all parts but some, so that a part that is left out of the key shows.
+    other = [data.draw(st.just(same) | lookalikes(same) | part) for same, part in zip(one, parts, strict=True)]
+
+    assert (build(*one) == build(*other)) == (one == other)
+
+
+# How each key that is made of several values would read if nothing in them were encoded: the same for every cut.
+CUTS: dict[str, Callable[[str, str], str]] = {
+    "#TYPE#": lambda source, event_type: keys.type_and_day(source, event_type, Day("2026-11-21"), 0),
+    "#TYPE": lambda source, event_type: keys.late_day(source, f"#{event_type}", Day("2026-11-21")),
+    "#DAY#2026-11-21#VER#": lambda entity, replay: keys.inputs(Version(entity, Day("2026-11-21"), replay)),
+}
+
+
+@pytest.mark.parametrize("separator", CUTS)
+@given(parts=st.lists(values, min_size=2, max_size=5), data=st.data())
+def test_no_value_can_end_its_part_of_a_key_and_begin_the_next(
+    separator: str, parts: list[str], data: st.DataObject
+) -> None:
+    cut, other_cut = (data.draw(st.integers(1, len(parts) - 1)) for _ in range(2))
+
+    def key(at: int) -> str:
+        return CUTS[separator](separator.join(parts[:at]), separator.join(parts[at:]))
+
+    assert (key(cut) == key(other_cut)) == (cut == other_cut)
+
+
+@given(versions, values)
+def test_the_inputs_of_a_version_are_in_no_entitys_partition(version: Version, entity_id: str) -> None:
+    assert keys.inputs(version) != keys.entity(entity_id)
+
+
+@given(values, hashes)
+def test_an_entitys_partition_is_no_events(entity_id: str, event_id: str) -> None:
+    assert keys.entity(entity_id) != keys.arrivals(event_id)
+
+
+@given(versions, versions)
+def test_an_entitys_versions_of_a_day_are_found_by_their_beginning(one: Version, other: Version) -> None:
+    found = keys.aggregate_version(one).startswith(keys.aggregate_versions(other.day))
+
+    assert found == (one.day == other.day)
+    assert (keys.aggregate_version(one) == keys.aggregate_version(other)) == (
+        (one.day, one.replay_id) == (other.day, other.replay_id)
+    )
+
+
+@given(values)
+def test_a_value_in_a_path_can_be_read_back(value: str) -> None:
+    assert from_path(for_path(value)) == value
+    assert set(for_path(value)) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%")
+
+
+@given(values)
+def test_a_value_in_a_key_stays_readable_but_for_the_separator(value: str) -> None:
+    assert "#" not in for_key(value)
+    assert for_key(value).replace("%23", "#").replace("%25", "%") == value
+
+
+def test_the_keys_of_stored_data_are_what_they_were_yesterday() -> None:
+    day, event_id = Day("2026-11-21"), "ab" * 32
+    time = Instant("2026-11-21T10:00:00.000000000Z")
+    version = Version("order#1", day, "r-1")
+
+    assert [
+        keys.raw_object("shop/checkout", day, Day("2026-11-22"), "name"),
+        keys.rejected_object("2026-11-22.abc"),
+        keys.entity("order#1"),
+        keys.event(time, event_id),
+        keys.type_and_day("shop#1", "paid#%", day, 3),
+        keys.late_day("shop#1", "paid#%", day),
+        keys.lag(20_000, event_id),
+        keys.arrivals(event_id),
+        keys.arrival(time, "req", 7, conflict=False),
+        keys.arrival(time, "req", 7, conflict=True),
+        keys.aggregate_version(version),
+        keys.inputs(version),
+    ] == [
+        "raw/source=shop%2Fcheckout/event_date=2026-11-21/ingest_date=2026-11-22/name.ndjson",
+        "rejected/ingest_date=2026-11-22/abc.json",
+        "ENTITY#order%231",
+        f"TS#2026-11-21T10:00:00.000000000Z#EID#{event_id}",
+        "SRC#shop%231#TYPE#paid%23%25#DAY#2026-11-21#3",
+        "SRC#shop%231#TYPE#paid%23%25#ARRIVED#2026-11-21",
+        f"LAG#000000000020000#EID#{event_id}",
+        f"EVENT#{event_id}",
+        "DUP#2026-11-21T10:00:00.000000000Z#req#0007",
+        "CONFLICT#2026-11-21T10:00:00.000000000Z#req#0007",
+        "DAY#2026-11-21#VER#r-1",
+        "ENTITY#order%231#DAY#2026-11-21#VER#r-1",
+    ]
+
+
+class TestOrder:
+    @given(st.tuples(times, hashes), st.tuples(times, hashes))
+    def test_of_events_is_by_time_and_then_id(self, one: tuple[Instant, str], other: tuple[Instant, str]) -> None:
+        assert (keys.event(*one) < keys.event(*other)) == (one < other)
+
+    @given(st.tuples(lags, hashes), st.tuples(lags, hashes))
+    def test_of_late_arrivals_is_by_lag(self, one: tuple[int, str], other: tuple[int, str]) -> None:
+        assert (keys.lag(*one) < keys.lag(*other)) == (one < other)
+        assert len(keys.lag(*one)) == len(keys.lag(*other))
+
+    @given(times, hashes, times)
+    def test_puts_a_windows_bounds_below_the_events_at_them(
+        self, event: Instant, event_id: str, bound: Instant
+    ) -> None:
+        assert (keys.from_instant(bound) < keys.event(event, event_id)) == (bound <= event)
+
+    @given(hashes)
+    def test_knows_an_end_of_the_last_day(self, event_id: str) -> None:
+        last = Instant("9999-12-31T23:59:59.999999999Z")
+
+        assert keys.event(last, event_id) < keys.from_instant(end_of(Day("9999-12-31")))
+
+    @given(times, times, hashes, hashes)
+    def test_of_arrivals_is_by_time(self, one: Instant, other: Instant, request: str, later: str) -> None:
+        first, second = (
+            keys.arrival(time, request_id, 5, conflict=False) for time, request_id in ((one, request), (other, later))
+        )
+
+        assert (first < second) == ((one, request) < (other, later))
+
+
+class TestShards:
+    @given(hashes, st.integers(1, 64))
+    def test_are_among_those_there_are(self, event_id: str, count: int) -> None:
+        assert 0 <= keys.shard_of(event_id, count) < count
+
+    def test_are_all_used(self) -> None:
+        ids = [f"{number * 0x9E3779B9 % 2**32:08x}" + "0" * 56 for number in range(1_000)]
+
+        assert {keys.shard_of(event_id, 7) for event_id in ids} == set(range(7))
+        assert {keys.progress(event_id) for event_id in ids} == {f"PROGRESS#{shard:02}" for shard in range(16)}

@@ -1,0 +1,144 @@
+"""Replay messages: a public contract, read strictly and refused with reasons."""
+
+from __future__ import annotations
+
+import json
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.domain.errors import InvalidRequest
+from chalicelib.domain.messages import ObjectReference, ReplayMessage, message_of, parse_message
+from chalicelib.domain.raw_line import stored_events
+from tests.unit.examples import INGESTED, an_event, event_in, natives, small
+from tests.unit.json_trees import Members, Num, Tree, randoms, trees, write
+
+STORED = stored_events([an_event()], INGESTED, "raw-bucket", "raw/key")[0]
+MESSAGE = message_of("replay-1", STORED)
+
+
+def members(**others: Any) -> dict[str, Any]:
+    return MESSAGE.model_dump() | others
+
+
+def faults_of(body: Any) -> dict[str, str]:
+    with pytest.raises(InvalidRequest) as caught:
+        parse_message(json.dumps(body))
+    return {fault.field: fault.message for fault in caught.value.faults}
+
+
+def test_a_message_says_what_the_event_is_and_where_it_stands() -> None:
+    assert json.loads(MESSAGE.model_dump_json()) == {
+        "replay_id": "replay-1",
+        "event_id": STORED.event_id,
+        "entity_id": "order-1007",
+        "event_time": "2026-11-21T23:59:59.500000000Z",
+        "source": "shop/checkout",
+        "event_type": "order.paid",
+        "content_sha256": STORED.content_sha256,
+        "s3_bucket": "raw-bucket",
+        "s3_key": "raw/key",
+        "s3_offset": 0,
+        "s3_length": STORED.location.length,
+    }
+
+
+@given(natives(small), randoms)
+def test_a_message_is_read_as_it_was_sent(native: Members, rng: Random) -> None:
+    [stored] = stored_events([event_in(write(native, rng))], INGESTED, "raw-bucket", "raw/key")
+    message = message_of("replay-1", stored)
+
+    assert parse_message(message.model_dump_json()) == message
+    assert message.location == stored.location
+
+
+def test_a_message_of_a_later_version_may_say_more() -> None:
+    assert parse_message(json.dumps(members(trace_id="x"))) == MESSAGE
+
+
+@pytest.mark.parametrize("field", list(MESSAGE.model_dump()))
+def test_a_message_without_one_of_its_fields_is_refused(field: str) -> None:
+    body = members()
+    del body[field]
+
+    assert field in faults_of(body) or field == "replay_id"
+    assert faults_of(body)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("event_id", "ab"),
+        ("event_id", "AB" * 32),
+        ("event_id", "ab" * 32 + "\n"),
+        ("content_sha256", "g" * 64),
+        ("replay_id", ""),
+        ("replay_id", None),
+        ("entity_id", ""),
+        ("s3_key", ""),
+        ("s3_offset", -1),
+        ("s3_offset", "0"),
+        ("s3_offset", 0.5),
+        ("s3_length", 0),
+        ("s3_length", True),
+    ],
+)
+def test_a_message_with_a_wrong_value_is_refused_by_name(field: str, value: Any) -> None:
+    assert list(faults_of(members(**{field: value}))) == [field]
+
+
+@pytest.mark.parametrize(
+    "body", ["", "replay", "[]", "null", "7", '"{}"', "[" * 100_000, '{"a":' * 100_000, "9" * 5_000]
+)
+def test_what_is_no_message_is_refused_and_not_an_accident(body: str) -> None:
+    with pytest.raises(InvalidRequest):
+        parse_message(body)
+
+
+WRITTEN: Members = {name: Num(str(value)) if isinstance(value, int) else value for name, value in members().items()}
+
+
+@given(st.sampled_from(list(WRITTEN)), trees(), randoms)
+def test_any_json_is_a_message_or_refused(field: str, tree: Tree, rng: Random) -> None:
+    for body in (write(tree, rng), write({**WRITTEN, field: tree}, rng)):
+        try:
+            message = parse_message(body)
+        except InvalidRequest:
+            message = MESSAGE
+        assert isinstance(message, ReplayMessage | ObjectReference)
+        assert message.s3_key
+
+
+class TestObjectReference:
+    def test_names_a_whole_object(self) -> None:
+        assert parse_message('{"s3_bucket": "b", "s3_key": "k"}') == ObjectReference(s3_bucket="b", s3_key="k")
+
+    def test_says_nothing_else(self) -> None:
+        assert faults_of({"s3_bucket": "b", "s3_key": "k", "s3_offset": 0}) == {"s3_offset": "is not a known field"}
+
+    def test_gives_the_same_version_whenever_it_is_delivered(self) -> None:
+        one, again = (
+            parse_message(body) for body in ('{"s3_bucket":"b","s3_key":"k"}', '{"s3_key": "k", "s3_bucket": "b"}')
+        )
+
+        assert one.replay_id == again.replay_id
+
+    @given(st.tuples(st.text("abé/#", min_size=1), st.text("abé/#", min_size=1)), st.data())
+    def test_gives_no_two_objects_one_version(self, names: tuple[str, str], data: st.DataObject) -> None:
+        joined = "".join(names)
+        cut = data.draw(st.integers(1, len(joined) - 1))
+        one = ObjectReference(s3_bucket=names[0], s3_key=names[1])
+        other = ObjectReference(s3_bucket=joined[:cut], s3_key=joined[cut:])
+
+        assert (one.replay_id == other.replay_id) == (one == other)
+
+    def test_gives_a_version_that_no_replay_has(self) -> None:
+        assert ObjectReference(s3_bucket="b", s3_key="k").replay_id.startswith("object-")
+
+
+def test_a_message_is_strict_about_types_as_a_model_too() -> None:
+    with pytest.raises(ValueError, match="s3_offset"):
+        ReplayMessage.model_validate(members(s3_offset="0"))

@@ -1,0 +1,314 @@
+"""Processing: each event of a replay counts once, however its messages are batched, repeated, reordered or raced."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from itertools import count
+from random import Random
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from chalicelib.domain.aggregation import Input, Version
+from chalicelib.domain.errors import Contended, IntegrityFailure, InvalidRequest, NotFound, TryAgain
+from chalicelib.domain.messages import Delivery, ObjectReference, ReplayMessage, message_of
+from chalicelib.domain.timestamps import Day, Instant, day_of
+from chalicelib.process import Process, ProcessReport
+from tests.unit import one_shot
+from tests.unit.examples import INGESTED, an_event
+from tests.unit.in_memory import BUCKET, Aggregates, Bucket, Troubles, at, at_once, no_pause, one_by_one
+from tests.unit.json_trees import randoms
+
+DAY = Day("2026-11-21")
+
+
+@dataclass
+class World:
+    """Raw objects, aggregates, and a processor between them."""
+
+    bucket: Bucket = field(default_factory=Bucket)
+    aggregates: Aggregates = field(default_factory=Aggregates)
+    troubles: Troubles = field(default_factory=Troubles)
+    rng: Random | None = None
+    _message_ids: Callable[[], int] = field(default_factory=lambda: count().__next__)
+
+    def store(self, *events: dict[str, object]) -> list[ReplayMessage]:
+        """Events in one raw object, and the messages that replay them."""
+        stored = self.bucket.put_once([an_event(**event) for event in events], INGESTED)
+        return [message_of("replay-1", event) for event in stored]
+
+    def deliver(self, *bodies: ReplayMessage | ObjectReference | str) -> ProcessReport:
+        """One batch of messages."""
+        return self.process(list(map(self.delivery, bodies)))
+
+    def delivery(self, body: ReplayMessage | ObjectReference | str) -> Delivery:
+        text = body if isinstance(body, str) else body.model_dump_json()
+        return Delivery(f"message-{self._message_ids()}", "receipt", text)
+
+    def process(self, deliveries: list[Delivery]) -> ProcessReport:
+        concurrently = one_by_one if self.rng is None else at_once(self.rng)
+        raw, aggregates = self.troubles.beset(self.bucket), self.troubles.beset(self.aggregates)
+        return Process(raw, aggregates, at(), no_pause, concurrently)(deliveries)
+
+    def value(self, entity_id: str = "order-1007", replay_id: str = "replay-1") -> int:
+        """The aggregate's value."""
+        row = self.aggregates.rows.get(Version(entity_id, DAY, replay_id))
+        return 0 if row is None else row.aggregate.value
+
+
+def order(number: int, **members: object) -> dict[str, object]:
+    """The n-th event of an order's day."""
+    return {"payload": number, "event_time": f"2026-11-21T10:{number // 60:02}:{number % 60:02}Z"} | members
+
+
+# One day's and the next day's events of two entities, in objects of a source and day each.
+objects = st.lists(
+    st.tuples(
+        st.sampled_from(["shop", "web"]),
+        st.sampled_from(["2026-11-21", "2026-11-22"]),
+        st.lists(
+            st.tuples(st.sampled_from(["order-1", "order-2"]), st.sampled_from(["paid", "void"]), st.integers(0, 9)),
+            min_size=1,
+            max_size=8,
+            unique=True,
+        ),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(max_examples=150, phases=[Phase.explicit, Phase.reuse, Phase.generate])  # its randomness does not shrink
+@given(objects, st.lists(st.sampled_from(["none", "refused", "lost"]), max_size=12), randoms)
+def test_each_event_counts_once_whatever_happens_to_its_messages(
+    objects: list[tuple[str, str, list[tuple[str, str, int]]]], troubles: list[str], rng: Random
+) -> None:
+    """Batches interleave at every write, calls fail before or after they are done, and what failed comes again."""
+    world = World(troubles=Troubles(iter(troubles)), rng=rng)
+    messages = {
+        message.event_id: message
+        for source, day, members in objects
+        for message in world.store(
+            *(
+                order(n, source=source, entity_id=entity, event_type=kind, event_time=f"{day}T10:00:0{n}Z")
+                for entity, kind, n in members
+            )
+        )
+    }
+    deliveries = [world.delivery(message) for message in messages.values() for _ in range(rng.randint(1, 3))]
+    rng.shuffle(deliveries)
+
+    def process_some() -> None:
+        if deliveries:
+            batch = [deliveries.pop() for _ in range(rng.randint(1, min(10, len(deliveries))))]
+            failures = world.process(batch).failures
+            returned = [delivery for delivery in batch if delivery.message_id in failures]
+            deliveries.extend(returned)
+            rng.shuffle(deliveries)
+
+    def meanwhile() -> None:
+        if rng.random() < 0.3:
+            process_some()
+
+    world.aggregates.meanwhile = meanwhile
+    for _ in range(200):  # far more than all troubles and contention can take
+        process_some()
+    assert deliveries == []
+
+    expected: dict[Version, list[Input]] = defaultdict(list)
+    for message in messages.values():
+        version = Version(message.entity_id, day_of(Instant(message.event_time)), "replay-1")
+        expected[version].append(
+            Input(Instant(message.event_time), message.event_id, message.event_type, message.content_sha256)
+        )
+    assert {version: one_shot.said_by(row.aggregate) for version, row in world.aggregates.rows.items()} == {
+        version: one_shot.computed(inputs) for version, inputs in expected.items()
+    }
+    assert all(
+        sorted(world.aggregates.lineage[version].values()) == sorted(inputs) for version, inputs in expected.items()
+    )
+    assert world.aggregates.progress["replay-1"] == len(messages)
+
+
+def test_twelve_messages_in_batches_of_ten_and_two_twice_in_either_order_make_twelve() -> None:
+    world = World()
+    messages = world.store(*map(order, range(12)))
+    ten, two = messages[:10], messages[10:]
+
+    for batch in (ten, two, two, ten):
+        assert not world.deliver(*batch).failures
+
+    assert world.value() == 12
+    assert len(world.aggregates.rows) == 1
+
+
+def test_replays_are_versions_of_their_own() -> None:
+    world = World()
+    [message] = world.store(order(1))
+
+    world.deliver(message, message.model_copy(update={"replay_id": "replay-2"}))
+
+    assert world.value() == world.value(replay_id="replay-2") == 1
+
+
+def test_events_of_one_batch_that_change_one_version_are_one_write() -> None:
+    world = World()
+
+    assert world.deliver(*world.store(*map(order, range(10)))).aggregate_writes == 1
+
+
+def test_what_was_counted_before_is_no_write() -> None:
+    world = World()
+    messages = world.store(*map(order, range(3)))
+    world.deliver(*messages)
+
+    assert world.deliver(*messages).aggregate_writes == 0
+
+
+def test_neighbouring_lines_are_read_together() -> None:
+    world = World()
+
+    world.deliver(*world.store(*map(order, range(10))))
+
+    assert world.bucket.reads == 1
+
+
+class TestFailure:
+    def test_of_one_message_leaves_the_others_of_its_batch_alone(self) -> None:
+        world = World()
+        good, *bad = world.store(*map(order, range(3)))
+        wrong_hash = bad[0].model_copy(update={"content_sha256": "0" * 64})
+        elsewhere = bad[1].model_copy(update={"s3_key": "raw/none"})
+        foreign = bad[1].model_copy(update={"s3_bucket": "other-bucket"})
+
+        report = world.deliver("oops", wrong_hash, good, elsewhere, foreign)
+
+        assert {name: type(error) for name, error in report.failures.items()} == {
+            "message-0": InvalidRequest,
+            "message-1": IntegrityFailure,
+            "message-3": NotFound,
+            "message-4": InvalidRequest,
+        }
+        assert report.messages == 5
+        assert report.integrity_failures == 1
+        assert world.value() == 1
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"event_id": "0" * 64},
+            {"content_sha256": "0" * 64},
+            {"entity_id": "order-1"},
+            {"event_time": "2026-11-21T10:00:00.000000001Z"},
+            {"s3_offset": 1},
+            {"s3_length": 40},
+        ],
+        ids=str,
+    )
+    def test_is_the_end_of_a_message_that_is_not_what_is_stored(self, change: dict[str, object]) -> None:
+        world = World()
+        first, second = world.store(order(0), order(1))
+
+        report = world.deliver(first.model_copy(update=change), second)
+
+        assert [type(error) for error in report.failures.values()] == [IntegrityFailure]
+        assert list(report.failures) == ["message-0"]
+        assert world.value() == 1
+
+    def test_is_the_end_of_a_message_whose_raw_event_was_changed(self) -> None:
+        world = World()
+        message, other = world.store(order(0, payload="as sent"), order(1))
+        world.bucket.objects[message.s3_key] = world.bucket.objects[message.s3_key].replace(b"as sent", b"as lied")
+
+        report = world.deliver(message, other)
+
+        assert report.integrity_failures == 1
+        assert world.value() == 1
+
+    def test_to_write_one_version_leaves_the_others_alone(self) -> None:
+        world = World()
+        one, other = world.store(order(0, entity_id="order-1"), order(1, entity_id="order-2"))
+        add = world.aggregates.add
+
+        def add_only_order_2(version: Version, *args: object) -> None:
+            if version.entity_id == "order-1":
+                raise TryAgain("not now")
+            add(version, *args)  # type: ignore[arg-type]
+
+        world.aggregates.add = add_only_order_2  # type: ignore[method-assign,assignment]
+
+        assert list(world.deliver(one, other).failures) == ["message-0"]
+        assert (world.value("order-1"), world.value("order-2")) == (0, 1)
+
+    def test_is_what_endless_contention_comes_to(self) -> None:
+        world = World()
+        [message] = world.store(order(0))
+
+        def others_get_in_first() -> None:
+            version = Version("order-1007", DAY, "replay-1")
+            row = world.aggregates.snapshot(version, [])
+            world.aggregates.rows[version] = replace(row, revision=row.revision + 1)
+
+        world.aggregates.meanwhile = others_get_in_first
+
+        [error] = world.deliver(message).failures.values()
+        assert isinstance(error, Contended)
+
+
+class TestObjectReference:
+    def test_counts_every_event_of_an_object_once(self) -> None:
+        world = World()
+        [message, *_] = world.store(*map(order, range(250)))
+        reference = ObjectReference(s3_bucket=BUCKET, s3_key=message.s3_key)
+
+        reports = [world.deliver(reference, reference), world.deliver(reference)]
+
+        assert [report.failures for report in reports] == [{}, {}]
+        [(version, row)] = world.aggregates.rows.items()
+        assert version.replay_id == reference.replay_id
+        assert not version.of_job
+        assert row.aggregate.value == 250
+
+    def test_goes_with_messages_that_refer_into_the_object(self) -> None:
+        world = World()
+        messages = world.store(*map(order, range(4)))
+        reference = ObjectReference(s3_bucket=BUCKET, s3_key=messages[0].s3_key)
+
+        assert not world.deliver(messages[0], reference, messages[3]).failures
+
+        assert world.value() == 2
+        assert {row.aggregate.value for row in world.aggregates.rows.values()} == {2, 4}
+
+    def test_is_not_harmed_by_a_message_that_refers_past_the_objects_end(self) -> None:
+        world = World()
+        [message] = world.store(order(0))
+        past_the_end = message.model_copy(update={"s3_offset": 10**6})
+
+        report = world.deliver(past_the_end, ObjectReference(s3_bucket=BUCKET, s3_key=message.s3_key))
+
+        assert list(report.failures) == ["message-0"]
+        assert len(world.aggregates.rows) == 1
+
+    def test_of_an_object_with_a_damaged_line_counts_nothing(self) -> None:
+        world = World()
+        [message, *_] = world.store(order(0), order(1, payload="as sent"))
+        world.bucket.objects[message.s3_key] = world.bucket.objects[message.s3_key].replace(b"as sent", b"as lied")
+
+        report = world.deliver(ObjectReference(s3_bucket=BUCKET, s3_key=message.s3_key))
+
+        assert report.integrity_failures == 1
+        assert not world.aggregates.rows
+
+
+def test_a_message_names_what_it_replays_exactly() -> None:
+    world = World()
+    [message] = world.store(order(0))
+
+    world.deliver(json.dumps(message.model_dump()))
+
+    [version] = world.aggregates.rows
+    assert version == Version("order-1007", DAY, "replay-1")

@@ -1,0 +1,56 @@
+"""Quarantine: refused bytes are kept as they came, under a name that they determine."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import replace
+from hashlib import sha256
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.domain.errors import Fault
+from chalicelib.domain.quarantine import RefusalStatus, RejectedEvent
+from tests.unit.examples import INGESTED
+
+REFUSED = RejectedEvent(RefusalStatus.REJECTED, b"{oops", (Fault("body", "is not JSON"),), INGESTED, "request-1")
+
+
+def body_kept_by(rejected: RejectedEvent) -> bytes:
+    kept = json.loads(rejected.to_json())
+    return base64.b64decode(kept["body_base64"]) if "body_base64" in kept else kept["body"].encode()
+
+
+@given(st.binary(max_size=60) | st.text().map(lambda text: text.encode("utf-8", "surrogatepass")))
+def test_bytes_are_kept_as_they_came(body: bytes) -> None:
+    assert body_kept_by(replace(REFUSED, body=body)) == body
+
+
+def test_what_is_text_is_kept_as_text_with_the_reasons() -> None:
+    kept = json.loads(REFUSED.to_json())
+
+    assert kept["errors"] == [{"field": "body", "message": "is not JSON"}]
+    assert (
+        kept.items()
+        >= {
+            "rejected_id": REFUSED.rejected_id,
+            "status": "REJECTED",
+            "ingest_time": INGESTED,
+            "request_id": "request-1",
+            "content_type": None,
+            "headers": {},
+            "body": "{oops",
+        }.items()
+    )
+
+
+def test_the_same_bytes_on_one_day_have_one_name() -> None:
+    again = replace(REFUSED, request_id="request-2", faults=(), status=RefusalStatus.CONFLICT)
+
+    assert again.rejected_id == REFUSED.rejected_id == f"2026-11-22.{sha256(b'{oops').hexdigest()}"
+
+
+@given(st.binary(max_size=8), st.binary(max_size=8))
+def test_other_bytes_have_another_name(one: bytes, other: bytes) -> None:
+    assert (replace(REFUSED, body=one).rejected_id == replace(REFUSED, body=other).rejected_id) == (one == other)

@@ -1,0 +1,169 @@
+"""Replay requests: one selection each, bounded windows, and partitions that cover them once."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from itertools import count, takewhile
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.domain.errors import InvalidRequest
+from chalicelib.domain.partitions import EntityPartition, TypeDayPartition
+from chalicelib.domain.replay_request import MAX_DAYS, ReplayRequest, parse_replay_request
+from chalicelib.domain.timestamps import Instant, Window
+
+BY_ENTITY = {
+    "entity_id": "order-1007",
+    "start_time": "2026-11-21T01:00:00+01:00",
+    "end_time": "2026-11-22T00:00:00Z",
+}
+BY_DAY = {"source": "shop/checkout", "event_type": "order.paid", "day": "2026-11-21"}
+BY_DAYS = {
+    "source": "shop/checkout",
+    "event_type": "order.paid",
+    "start_day": "2026-11-21",
+    "end_day": "2026-11-23",
+}
+THE_DAY = Window(Instant("2026-11-21T00:00:00.000000000Z"), Instant("2026-11-22T00:00:00.000000000Z"))
+
+
+def request(*parts: dict[str, Any], **members: Any) -> ReplayRequest:
+    return parse_replay_request({name: value for part in parts for name, value in part.items()} | members)
+
+
+def faults_of(*parts: dict[str, Any], **members: Any) -> dict[str, str]:
+    with pytest.raises(InvalidRequest) as caught:
+        request(*parts, **members)
+    return {fault.field: fault.message for fault in caught.value.faults}
+
+
+def partitions_of(asked: ReplayRequest, shards: int) -> list[Any]:
+    return list(takewhile(lambda partition: partition is not None, (asked.partition(n, shards) for n in count())))
+
+
+class TestByEntity:
+    def test_covers_its_window_in_one_partition(self) -> None:
+        asked = request(BY_ENTITY)
+
+        assert asked.window == THE_DAY
+        assert partitions_of(asked, shards=4) == [EntityPartition("order-1007", THE_DAY)]
+
+    @pytest.mark.parametrize("end_time", ["2026-11-21T00:00:00Z", "2026-11-20T23:59:59Z"])
+    def test_needs_a_window_that_holds_something(self, end_time: str) -> None:
+        assert "start_time must lie before end_time" in "".join(faults_of(BY_ENTITY, end_time=end_time).values())
+
+    def test_may_cover_a_single_nanosecond(self) -> None:
+        asked = request(BY_ENTITY, start_time="2026-11-21T23:59:59.999999999Z")
+
+        assert asked.window.start < asked.window.end
+
+
+class TestByType:
+    def test_covers_a_day_shard_by_shard(self) -> None:
+        asked = request(BY_DAY)
+
+        assert asked.window == THE_DAY
+        assert [(partition.day, partition.shard, partition.window) for partition in partitions_of(asked, shards=3)] == [
+            ("2026-11-21", shard, THE_DAY) for shard in range(3)
+        ]
+
+    def test_covers_days_with_both_ends(self) -> None:
+        asked = request(BY_DAYS)
+
+        assert asked.window == Window(THE_DAY.start, Instant("2026-11-24T00:00:00.000000000Z"))
+        assert [partition.day for partition in partitions_of(asked, shards=1)] == [
+            "2026-11-21",
+            "2026-11-22",
+            "2026-11-23",
+        ]
+
+    @given(st.dates(max_value=date(9999, 12, 1)), st.integers(1, 12), st.integers(1, 5))
+    def test_covers_each_day_and_shard_once_and_its_window_without_gaps(
+        self, first: date, days: int, shards: int
+    ) -> None:
+        last = first + timedelta(days=days - 1)
+        asked = request(BY_DAYS, start_day=first.isoformat(), end_day=last.isoformat())
+
+        partitions: list[TypeDayPartition] = partitions_of(asked, shards)
+
+        expected = [
+            ((first + timedelta(days=day)).isoformat(), shard) for day in range(days) for shard in range(shards)
+        ]
+        assert [(partition.day, partition.shard) for partition in partitions] == expected
+        windows = [partition.window for partition in partitions[::shards]]
+        assert (windows[0].start, windows[-1].end) == (asked.window.start, asked.window.end)
+        assert [window.end for window in windows[:-1]] == [window.start for window in windows[1:]]
+
+    def test_may_cover_the_last_day_of_the_calendar(self) -> None:
+        asked = request(BY_DAY, day="9999-12-31")
+
+        assert len(partitions_of(asked, shards=2)) == 2
+        assert asked.window.end > "9999-12-31T23:59:59.999999999Z"
+
+    def test_covers_ten_years_and_no_more(self) -> None:
+        first = date(2026, 1, 1)
+        longest, longer = (
+            {"start_day": first.isoformat(), "end_day": (first + timedelta(days=days - 1)).isoformat()}
+            for days in (MAX_DAYS, MAX_DAYS + 1)
+        )
+
+        assert len(partitions_of(request(BY_DAYS, longest), shards=1)) == MAX_DAYS
+        assert f"not {MAX_DAYS + 1}" in "".join(faults_of(BY_DAYS, longer).values())
+
+    def test_needs_days_in_order(self) -> None:
+        assert "must not lie after end_day" in "".join(faults_of(BY_DAYS, end_day="2026-11-20").values())
+
+
+class TestRefusal:
+    @pytest.mark.parametrize(
+        "members",
+        [
+            {},
+            {"entity_id": "order-1007"},
+            {name: BY_ENTITY[name] for name in ("entity_id", "start_time")},
+            {name: BY_ENTITY[name] for name in ("start_time", "end_time")},
+            {name: BY_DAY[name] for name in ("source", "day")},
+            {name: BY_DAYS[name] for name in ("source", "event_type", "start_day")},
+            BY_DAY | BY_DAYS,
+            BY_DAY | BY_ENTITY,
+            BY_ENTITY | {"source": "shop/checkout"},
+            BY_DAY | {"day": None},
+        ],
+    )
+    def test_of_what_names_no_selection_or_more_than_one(self, members: dict[str, Any]) -> None:
+        assert "name what to replay" in "".join(faults_of(members).values())
+
+    def test_lists_every_fault_at_once(self) -> None:
+        assert faults_of(entity_id="", start_time="noon", end_time="2026-11-21T10:00:00", day="2026-02-30", what=1) == {
+            "entity_id": "must not be empty",
+            "start_time": "is not an RFC 3339 timestamp such as 2026-11-21T23:59:59.123Z",
+            "end_time": "has no offset; end it with Z or an offset such as +01:00",
+            "day": "is not a real day",
+            "what": "is not a known field",
+        }
+
+    @pytest.mark.parametrize("field", [*BY_ENTITY, *BY_DAYS, "day"])
+    @pytest.mark.parametrize("value", [1, True, [], {}])
+    def test_of_values_of_another_type(self, field: str, value: Any) -> None:
+        assert faults_of({field: value})[field] == "must be a string"
+
+    @pytest.mark.parametrize(
+        ("selection", "field"),
+        [(BY_ENTITY, "entity_id"), (BY_DAY, "source"), (BY_DAY, "event_type")],
+    )
+    def test_of_names_that_no_event_can_have(self, selection: dict[str, Any], field: str) -> None:
+        """Longer than DynamoDB's keys: nothing can be found under them, and the query would fail, not be empty."""
+        assert list(faults_of(selection, {field: "x" * 3_000})) == [field]
+
+
+@pytest.mark.parametrize("members", [BY_ENTITY, BY_DAY, BY_DAYS])
+def test_a_request_that_was_kept_as_json_is_read_as_the_same(members: dict[str, Any]) -> None:
+    asked = request(members)
+
+    assert (
+        ReplayRequest.model_validate_json(asked.model_dump_json(exclude_none=True)).model_dump() == asked.model_dump()
+    )
+    assert parse_replay_request(asked.model_dump(exclude_none=True)).window == asked.window
