@@ -11,7 +11,7 @@ JAVASCRIPT := tests/e2e/javascript/node_modules/installed
 DATA ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down forget local test lint format types package pins environments clean
+.PHONY: help demo up down forget local test lint format types breaks package pins environments clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ format: $(PROJECT)  ## put the style right where that can be done mechanically
 
 types: $(PROJECT)  ## mypy, strictly
 	@$(BIN)/mypy
+
+breaks: $(PROJECT)  ## break the code on purpose, once for each promise, and see its tests fail
+	@$(BIN)/python -m tests.breaks
 
 package: $(PROJECT)  ## write build/sam.json and build/deployment.zip, ready for `aws cloudformation package`
 	@$(BIN)/python -m infra.package build

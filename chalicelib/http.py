@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from http import HTTPStatus
@@ -13,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 from chalice.app import Request, Response, SQSEvent
 from pydantic import BaseModel, ValidationError
 
-from chalicelib import representations, telemetry
+from chalicelib import representations, runtime, telemetry
 from chalicelib.domain import errors
 from chalicelib.domain.cloudevents import HEADER_PREFIX, REPEATED
 from chalicelib.domain.errors import Fault, InvalidRequest
@@ -106,7 +105,7 @@ def raw_answer(event: bytes, content_sha256: str) -> Response:
 
 def request_id(request: Request) -> str:
     """The id under which API Gateway logged the request; a new one where there is no gateway."""
-    return str(request.context.get("requestId") or uuid.uuid4())
+    return str(request.context.get("requestId") or runtime.new_id())
 
 
 def caller(request: Request) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from chalicelib.domain.errors import Contended, NotFound
+from chalicelib.domain.errors import Contended, NotFound, TryAgain
 from chalicelib.domain.fields import MAX_REPLAY_ID_BYTES
 from chalicelib.domain.messages import message_of
 from chalicelib.domain.ports import Clock, EventIndex, ReplayQueues, ReplayStore
@@ -34,7 +34,12 @@ class RequestReplay:
         """Keep a job and queue it; the events are sent by planners, whatever their number."""
         job = ReplayJob(self.new_id(), request, requested_by, self.now(), self.shards)
         self.replays.create(job)
-        self.queues.plan(job.replay_id)
+        try:
+            self.queues.plan(job.replay_id)
+        except TryAgain:
+            # Nobody will plan it, and its caller is told to ask again.
+            self.replays.commit(job, replace(job, state=JobState.FAILED, revision=job.revision + 1))
+            raise
         return job
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,10 +18,15 @@ from chalicelib.domain.chunks import chunked
 from chalicelib.domain.errors import Contended
 from chalicelib.domain.ports import AggregateVersion, Concurrently, InputsPage, Pause, Snapshot
 from chalicelib.domain.raw_line import StoredEvent
-from chalicelib.domain.timestamps import Day, Instant, end_of, start_of
+from chalicelib.domain.timestamps import Day, Instant, end_of, nanoseconds, start_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+
+_NANOSECONDS_A_MS = 1_000_000
+# RFC 9562, 5.7: begins with 48 bits of milliseconds since 1970.
+_UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,7 @@ class DynamoAggregateStore:
             AggregateVersion(Version(entity_id, day, row["replay_id"]), _aggregate(row), row["computed_at"])
             for row in rows
         ]
-        return sorted(found, key=lambda stored: (stored.computed_at, stored.version.replay_id), reverse=True)
+        return sorted(found, key=_newest, reverse=True)
 
     def inputs(self, version: Version, after: str | None, limit: int) -> InputsPage:
         """At most `limit` inputs of a version, by time and id: one Query."""
@@ -173,6 +179,17 @@ def _version_row(version: Version, aggregate: Aggregate, revision: int, now: Ins
         "revision": revision,
     }
     return _version_key(version) | to_item(values)
+
+
+def _newest(stored: AggregateVersion) -> tuple[int, str]:
+    """When a version was asked for, in milliseconds: its id tells, where it is a replay's; else when it was written.
+
+    A message that was long on its way must not bring an old replay to the top.
+    """
+    replay_id = stored.version.replay_id
+    if _UUID7.fullmatch(replay_id):
+        return int(replay_id[:13].replace("-", ""), 16), replay_id
+    return nanoseconds(stored.computed_at) // _NANOSECONDS_A_MS, replay_id
 
 
 def _aggregate(row: Mapping[str, Any]) -> Aggregate:

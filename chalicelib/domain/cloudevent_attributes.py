@@ -73,7 +73,7 @@ _CHARACTERS = AfterValidator(_only_characters)
 class Attributes(BaseModel):
     """The context attributes that the specification defines, within the limits that Retrace sets to events."""
 
-    model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
+    model_config = ConfigDict(extra="ignore", strict=True, frozen=True, hide_input_in_errors=True)
 
     specversion: Annotated[str, AfterValidator(_version)]
     id: Annotated[IdempotencyKey, _CHARACTERS]
@@ -90,7 +90,7 @@ def core_attributes(given: Mapping[str, JsonValue]) -> tuple[Attributes | None, 
     try:
         return Attributes.model_validate(dict(given)), []
     except ValidationError as error:
-        return None, faults_of(error)
+        return None, list(faults_of(error))
 
 
 def extension_attributes(given: Mapping[str, JsonValue]) -> tuple[dict[str, str], list[Fault]]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import zlib
+from io import BytesIO
 
 from chalicelib.domain.errors import RequestTooLarge, UnsupportedMediaType
 
-_GZIP = 16 + zlib.MAX_WBITS
 
-BrokenGzip = zlib.error
-"""The body is not a whole gzip stream."""
+class BrokenGzip(ValueError):
+    """The body is not a whole gzip stream."""
 
 
 def unpacked(body: bytes, content_encoding: str | None, limit: int) -> bytes:
@@ -27,13 +28,10 @@ def unpacked(body: bytes, content_encoding: str | None, limit: int) -> bytes:
 
 def _gunzipped(body: bytes, limit: int) -> bytes:
     # Members may follow one another (RFC 1952, 2.2); unpacking stops as soon as there is more than may be sent.
-    unpacked = b""
-    while body:
-        member = zlib.decompressobj(wbits=_GZIP)
-        unpacked += member.decompress(body, limit + 1 - len(unpacked))
-        if len(unpacked) > limit:
-            raise RequestTooLarge(f"The body unpacks to more than {limit:,} bytes, the most for one request.")
-        if not member.eof:
-            raise zlib.error("it ends too early")
-        body = member.unused_data
-    return unpacked
+    try:
+        plain = gzip.GzipFile(fileobj=BytesIO(body)).read(limit + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise BrokenGzip(str(error)) from error
+    if len(plain) > limit:
+        raise RequestTooLarge(f"The body unpacks to more than {limit:,} bytes, the most for one request.")
+    return plain

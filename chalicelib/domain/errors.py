@@ -15,16 +15,29 @@ RetraceError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One reason for a refusal: the field it concerns (a dotted path, or "body") and what is wrong with it."""
+    """One reason for a refusal, and the field it concerns: a dotted path, "body", or "" for the whole of it."""
 
     field: str
     message: str
+
+
+MAX_FAULTS = 100
+"""Nobody reads more; and what is refused must not make the answer, or quarantine, larger than what was sent."""
+
+
+def first_faults(faults: Iterable[Fault]) -> tuple[Fault, ...]:
+    """The first faults, and if there are more, one that says so."""
+    found = tuple(islice(faults, MAX_FAULTS + 1))
+    if len(found) <= MAX_FAULTS:
+        return found
+    return (*found[:MAX_FAULTS], Fault("", f"has more faults than the {MAX_FAULTS} that are listed"))
 
 
 class RetraceError(Exception):

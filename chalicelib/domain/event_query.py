@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from chalicelib.domain.fields import DayText, EntityId, EventType, Limit, Source, Time
 from chalicelib.domain.ingest_report import Status
@@ -27,12 +27,19 @@ _BEGINNING = Instant("0001-01-01T00:00:00.000000000Z")
 _END = Instant("9999-12-31T24:00:00.000000000Z")
 
 
+def _true_or_false(given: object) -> object:
+    # pydantic would also take 1, yes and on; whoever misspells this means to write nothing.
+    if given not in ("true", "false"):
+        raise ValueError("must be true or false")
+    return given
+
+
 class IngestQuery(BaseModel):
     """POST /ingest: with `dry_run` nothing is written."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    dry_run: bool = False
+    dry_run: Annotated[bool, BeforeValidator(_true_or_false)] = False
 
 
 class Order(StrEnum):

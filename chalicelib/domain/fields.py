@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails
 
-from chalicelib.domain.errors import Fault
+from chalicelib.domain.errors import Fault, first_faults
 from chalicelib.domain.percent_encoding import for_key, for_path
 from chalicelib.domain.timestamps import parse_day, parse_instant
 
@@ -40,6 +40,7 @@ Time = Annotated[str, AfterValidator(parse_instant), WithJsonSchema({"type": "st
 DayText = Annotated[str, AfterValidator(parse_day), WithJsonSchema({"type": "string", "format": "date"})]
 Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT)]
 
+_LONGEST_NAME = 100  # of what is shown of a field
 _MESSAGES = {
     "missing": "is missing",
     "extra_forbidden": "is not a known field",
@@ -48,10 +49,14 @@ _MESSAGES = {
 }
 
 
-def faults_of(error: ValidationError) -> list[Fault]:
+def faults_of(error: ValidationError) -> tuple[Fault, ...]:
     """The faults that a pydantic model found, in words for a caller and without the values they concern."""
     details = error.errors(include_url=False, include_input=False)
-    return [Fault(".".join(map(str, detail["loc"])), _message(detail)) for detail in details]
+    return first_faults(Fault(_field(detail), _message(detail)) for detail in details)
+
+
+def _field(detail: ErrorDetails) -> str:
+    return ".".join(str(name)[:_LONGEST_NAME] for name in detail["loc"])
 
 
 def _message(detail: ErrorDetails) -> str:

@@ -125,7 +125,7 @@ def _is_array(body: bytes) -> bool:
 
 def _read_array(body: bytes, kind: _Kind, content_type: str) -> tuple[Submission, ...]:
     try:
-        elements = json_text.parse_elements(body.decode())
+        elements = json_text.parse_elements(body.decode(), MAX_EVENTS)
     except (UnicodeDecodeError, json_text.JsonSyntaxError) as error:
         return (Refusal(body, (_syntax_fault(error),), content_type),)
     _check_count(len(elements))
@@ -163,7 +163,7 @@ def _read_binary(body: bytes, content_type: str | None, attributes: Mapping[str,
 
 def _check_count(count: int) -> None:
     if count > MAX_EVENTS:
-        raise RequestTooLarge(f"The body holds {count:,} events; at most {MAX_EVENTS:,} are allowed in one request.")
+        raise RequestTooLarge(f"The body holds more than {MAX_EVENTS:,} events, the most for one request.")
 
 
 def _syntax_fault(error: UnicodeDecodeError | json_text.JsonSyntaxError) -> Fault:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from chalicelib.domain.errors import Fault
+from chalicelib.domain.errors import Fault, first_faults
 
 MAX_DEPTH = 256
 
@@ -64,8 +64,11 @@ def parse(text: str) -> JsonText:
     return value
 
 
-def parse_elements(text: str) -> list[JsonText]:
-    """Parse a JSON array, keeping the text of each element; raises JsonSyntaxError if the array does not hold."""
+def parse_elements(text: str, at_most: int) -> list[JsonText]:
+    """Parse a JSON array, keeping the text of each element; raises JsonSyntaxError if the array does not hold.
+
+    Stops once there is one element more than `at_most`.
+    """
     reader = _Reader(text)
     elements: list[JsonText] = []
     if not reader.took("["):
@@ -74,6 +77,8 @@ def parse_elements(text: str) -> list[JsonText]:
         elements.append(reader.value())
         while reader.took(","):
             elements.append(reader.value())
+            if len(elements) > at_most:
+                return elements
         if not reader.took("]"):
             raise JsonSyntaxError(f"expected a comma or a closing bracket at character {reader.at}")
     reader.expect_end()
@@ -92,6 +97,7 @@ def one_line(text: str) -> str:
     return text.replace("\r", " ").replace("\n", " ")
 
 
+_LONGEST_NAME = 100  # of what is shown of a key
 _SPACE = re.compile(r"[ \t\n\r]*")
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -122,7 +128,7 @@ class _Reader:
             raise JsonSyntaxError(f"nested deeper than {MAX_DEPTH} levels") from error
         text = self._text[start : self.at]
         # Locating faults walks the whole value, so it is done only where the text gives reason to.
-        faults = tuple(_faults(value, "", 1)) if self._suspect or _suspicious(text) else ()
+        faults = first_faults(_faults(value, "", 1)) if self._suspect or _suspicious(text) else ()
         return JsonText(text, value, faults)
 
     def took(self, character: str) -> bool:
@@ -180,7 +186,7 @@ def _faults(value: JsonValue, path: str, depth: int) -> Iterator[Fault]:
 
 
 def _member(path: str, key: str) -> str:
-    name = key.encode("utf-8", "replace").decode()
+    name = key[:_LONGEST_NAME].encode("utf-8", "replace").decode()
     return f"{path}.{name}" if path else name
 
 

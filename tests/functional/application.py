@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from botocore.exceptions import ClientError
 from chalice.test import Client, HTTPResponse
 
+from tests import conformance
 from tests.conftest import SETTINGS
 from tests.functional import clients
 from tests.functional.events import Json, as_json
@@ -88,6 +89,13 @@ class Application:
     jobs: Queue = Queue(SETTINGS["REPLAY_JOBS_QUEUE_URL"])
     messages: Queue = Queue(SETTINGS["REPLAY_QUEUE_URL"])
 
+    def call(self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> HTTPResponse:
+        """Send a request; its answer must be as the OpenAPI document says."""
+        response = self.client.http.request(method, path, headers=dict(headers or {}), body=body)
+        status, content_type = response.status_code, response.headers.get("Content-Type", "")
+        assert conformance.faults(method, path, status, content_type, response.body) == []
+        return response
+
     def ingest(
         self, body: Any, content_type: str | None = JSON, *, encoding: str | None = None, query: str = ""
     ) -> HTTPResponse:
@@ -95,7 +103,7 @@ class Application:
         given = {"content-type": content_type, "content-encoding": encoding}
         headers = {name: value for name, value in given.items() if value is not None}
         sent = body if isinstance(body, bytes) else as_json(body)
-        return self.client.http.post(f"/ingest{query}", headers=headers, body=sent)
+        return self.call("POST", f"/ingest{query}", headers, sent)
 
     def accept(self, body: Any) -> Json:
         """Ingest one event that must be new; answers its result."""
@@ -113,12 +121,12 @@ class Application:
 
     def get(self, path: str, **query: str) -> HTTPResponse:
         """GET a route."""
-        return self.client.http.get(f"{path}?{urlencode(query)}" if query else path)
+        return self.call("GET", f"{path}?{urlencode(query)}" if query else path)
 
     def request_replay(self, body: Any) -> HTTPResponse:
         """POST /replay."""
         sent = body if isinstance(body, bytes) else as_json(body)
-        return self.client.http.post("/replay", headers={"content-type": JSON}, body=sent)
+        return self.call("POST", "/replay", {"content-type": JSON}, sent)
 
     def requested(self, **request: str) -> str:
         """Ask for a replay that must be taken; answers its id."""

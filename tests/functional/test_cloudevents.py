@@ -44,7 +44,7 @@ class Case:
 def send(application: Application, headers: dict[str, str], body: bytes) -> HTTPResponse:
     """POST /ingest with these headers."""
     lower = {name.lower(): value for name, value in headers.items()}
-    return application.client.http.post("/ingest", headers=lower, body=body)
+    return application.call("POST", "/ingest", lower, body)
 
 
 def paid_event(**changes: Any) -> Json:

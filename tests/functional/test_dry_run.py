@@ -67,7 +67,7 @@ def test_dry_run_false_takes_in(application: Application, storage: Storage) -> N
     assert len(storage.index()) == 1
 
 
-@pytest.mark.parametrize("value", ["maybe", "2", ""])
+@pytest.mark.parametrize("value", ["maybe", "2", "", "yes", "1", "True"])
 def test_dry_run_is_true_or_false(application: Application, storage: Storage, value: str) -> None:
     response = application.ingest(paid(), query=f"?dry_run={value}")
 

@@ -64,7 +64,7 @@ def kept(application: Application, rejected_id: str) -> Json:
 def retried(application: Application, rejected_id: str, corrected: bytes = b"", **headers: str) -> HTTPResponse:
     """POST a retry; a header's underscores stand for hyphens."""
     given = {name.replace("_", "-"): value for name, value in headers.items()}
-    return application.client.http.post(f"/rejected/{rejected_id}/retry", headers=given, body=corrected)
+    return application.call("POST", f"/rejected/{rejected_id}/retry", given, corrected)
 
 
 def faults(response: HTTPResponse) -> dict[str, str]:

@@ -192,6 +192,16 @@ def test_a_replay_that_aws_does_not_take_is_answered_503(application: Applicatio
     assert response.headers["Retry-After"] == "2"
 
 
+def test_a_replay_that_cannot_be_queued_is_not_left_planning(
+    application: Application, storage: Storage, wire: Wire
+) -> None:
+    wire.disturb(throttled, "SendMessage", times=ALWAYS)
+
+    assert application.request_replay(BY_ENTITY).status_code == 503
+
+    assert [row["state"] for row in storage.rows("REPLAYS_TABLE")] == ["FAILED"]
+
+
 @pytest.mark.parametrize("operation", ["PutItem", "SendMessage"])
 def test_a_lost_answer_while_a_replay_is_asked_for_makes_no_second_one(
     application: Application, storage: Storage, wire: Wire, operation: str

@@ -32,9 +32,9 @@ def test_what_is_only_asked_cannot_be_posted(application: Application, path: str
 
 
 def test_events_are_not_taken_by_get(application: Application) -> None:
-    assert application.get("/ingest").status_code == 405
+    assert application.client.http.get("/ingest").status_code == 405
 
 
 @pytest.mark.parametrize("path", ["/", "/event", "/ingest/1", "/health/1"])
 def test_there_is_nothing_elsewhere(application: Application, path: str) -> None:
-    assert application.get(path).status_code == 403
+    assert application.client.http.get(path).status_code == 403

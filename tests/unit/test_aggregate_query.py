@@ -45,12 +45,8 @@ def test_a_limit_is_a_whole_number_from_1_to_1000(model: type[BaseModel], query:
 
 
 def test_names_that_no_key_can_hold_are_refused() -> None:
-    assert faults(AggregatesQuery, entity_id="é" * 513, day="2026-11-21") == {
-        "entity_id": TOO_LONG.format(1026, 1024)
-    }
-    assert faults(AggregatesQuery, entity_id="#" * 342, day="2026-11-21") == {
-        "entity_id": TOO_LONG.format(1026, 1024)
-    }
+    assert faults(AggregatesQuery, entity_id="é" * 513, day="2026-11-21") == {"entity_id": TOO_LONG.format(1026, 1024)}
+    assert faults(AggregatesQuery, entity_id="#" * 342, day="2026-11-21") == {"entity_id": TOO_LONG.format(1026, 1024)}
     assert faults(InputsQuery, **ENTITY_DAY, replay_id="r" * 257) == {"replay_id": TOO_LONG.format(257, 256)}
     AggregatesQuery.model_validate({"entity_id": "é" * 512, "day": "2026-11-21"})
 

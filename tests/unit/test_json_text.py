@@ -247,13 +247,13 @@ class TestElements:
     def test_keep_their_own_text_verbatim(self, elements: list[Tree], rng: Random) -> None:
         written = [write(element, rng) for element in elements]
 
-        parsed = parse_elements(f" [{','.join(written) or ' '}]\n")
+        parsed = parse_elements(f" [{','.join(written) or ' '}]\n", 5)
 
         assert [element.text for element in parsed] == [text.strip(" \t\r\n") for text in written]
         assert [element.value for element in parsed] == [value_of(element) for element in elements]
 
     def test_keep_their_faults_apart(self) -> None:
-        faulty, fine, deep = parse_elements(f'[{{"a":1,"a":1}}, {{"a":1}}, {arrays(257)}]')
+        faulty, fine, deep = parse_elements(f'[{{"a":1,"a":1}}, {{"a":1}}, {arrays(257)}]', 3)
 
         assert [fault.field for fault in faulty.faults] == ["a"]
         assert fine.faults == ()
@@ -262,7 +262,10 @@ class TestElements:
     @pytest.mark.parametrize("text", ["", "{}", "[", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "[1}", "[1]]", "[1] 2"])
     def test_are_those_of_a_whole_array(self, text: str) -> None:
         with pytest.raises(JsonSyntaxError):
-            parse_elements(text)
+            parse_elements(text, 9)
+
+    def test_are_not_read_further_than_one_too_many(self) -> None:
+        assert len(parse_elements("[1,2,3,4,5, broken", 2)) == 3
 
 
 @given(trees(), randoms)
@@ -274,3 +277,20 @@ def test_on_one_line_a_text_has_the_same_tokens(tree: Tree, rng: Random) -> None
     assert "\r" not in line
     assert len(line) == len(text)
     assert parse(line).value == value_of(tree)
+
+
+class TestManyFaults:
+    """However much is wrong, what is said of it stays small."""
+
+    def test_are_bounded_in_number(self) -> None:
+        faults = parse(f"[{','.join(['NaN'] * 300_000)}]").faults
+
+        assert len(faults) == 101
+        assert faults[-1].message == "has more faults than the 100 that are listed"
+
+    def test_are_bounded_in_length(self) -> None:
+        key = "k" * 200_000
+        faults = parse(f'{{"{key}":[{",".join(["NaN"] * 2_000)}]}}').faults
+
+        assert len(faults) == 101
+        assert max(len(fault.field) for fault in faults) < 120

@@ -1,0 +1,150 @@
+"""Proof that the tests of the promises can fail: break each promise once, in a copy, and expect red.
+
+python -m tests.breaks
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Break:
+    """One line of code made wrong, and the tests that must notice."""
+
+    promise: str
+    file: str
+    right: str
+    wrong: str
+    tests: str
+
+
+BREAKS = [
+    Break(
+        "1 acknowledged is durable: rows before the raw object",
+        "chalicelib/ingest.py",
+        "        stored = self._store(_unknown(firsts, known), receipt.ingest_time)\n"
+        "        earlier = known | self.identities.admit(stored, request_id, receipt.ingest_time)\n",
+        "        unknown = _unknown(firsts, known)\n"
+        "        groups = _by_source_and_day(unknown, receipt.ingest_time)\n"
+        "        stored = [s for g in groups for s in stored_events(\n"
+        "            g, receipt.ingest_time, self.raw.bucket, self.raw.key_of(g, receipt.ingest_time))]\n"
+        "        earlier = known | self.identities.admit(stored, request_id, receipt.ingest_time)\n"
+        "        self._store(unknown, receipt.ingest_time)\n",
+        "tests/functional/test_ingest_faults.py",
+    ),
+    Break(
+        "2 raw is verbatim: numbers through float",
+        "chalicelib/domain/raw_line.py",
+        '"event":{event.text}',
+        '"event":{json.dumps(json.loads(event.text))}',
+        "tests/functional/test_verbatim.py",
+    ),
+    Break(
+        "2 raw is write-once: objects overwritten",
+        "chalicelib/aws/write_once.py",
+        ', IfNoneMatch="*"',
+        "",
+        "tests/functional/test_ingest_faults.py",
+    ),
+    Break(
+        "3 same event, once: rows written without a condition",
+        "chalicelib/aws/identities.py",
+        '            "ConditionExpression": f"attribute_not_exists({key})",\n',
+        "",
+        "tests/functional/test_ingest_races.py",
+    ),
+    Break(
+        "4 conflict: taken for a duplicate",
+        "chalicelib/ingest.py",
+        "if submission.content_sha256 == stored.content_sha256:",
+        "if stored:",
+        "tests/functional/test_duplicates_and_conflicts.py",
+    ),
+    Break(
+        "5 nothing is dropped: a partial response where nobody reads it",
+        "chalicelib/settle.py",
+        "if failures and not self.partial_responses:",
+        "if False:",
+        "tests/functional/test_processor_failures.py",
+    ),
+    Break(
+        "5 nothing is dropped: refusals not kept",
+        "chalicelib/ingest.py",
+        "self.concurrently(self.quarantine.keep,",
+        "(lambda *_: None)(self.quarantine.keep,",
+        "tests/functional/test_ingest_rejections.py",
+    ),
+    Break(
+        "6 exact: a batch overwrites the one before",
+        "chalicelib/aws/aggregate_store.py",
+        "merge(snapshot.aggregate, aggregate_of(inputs))",
+        "aggregate_of(inputs)",
+        "tests/functional/test_processor.py",
+    ),
+    Break(
+        "6 exact: redelivered messages counted again",
+        "chalicelib/process.py",
+        "if single.event_id not in snapshot.present",
+        "if True",
+        "tests/unit/test_process.py",
+    ),
+    Break(
+        "7 no size limit: one page only",
+        "chalicelib/replay.py",
+        "cursor=Cursor(job.cursor.partition + (page.read_to is None), page.read_to)",
+        "cursor=Cursor(job.cursor.partition + 1)",
+        "tests/functional/test_replay_planning.py",
+    ),
+    Break(
+        "8 rows agree with the raw lines: offsets in characters",
+        "chalicelib/domain/raw_line.py",
+        "        length = len(line_of(event, ingest_time))\n",
+        "        length = len(line_of(event, ingest_time).decode())\n",
+        "tests/unit/test_raw_line.py",
+    ),
+    Break(
+        "9 no route is open: one without an authorizer",
+        "app.py",
+        '@app.route("/events", authorizer=signed)',
+        '@app.route("/events")',
+        "tests/functional/test_routes.py",
+    ),
+]
+
+
+def noticed(broken: Break) -> bool:
+    """Whether the tests fail on a copy of the project with one thing broken."""
+    with tempfile.TemporaryDirectory() as directory:
+        copy = Path(directory) / "project"
+        left_out = shutil.ignore_patterns(".git", ".venv", ".retrace", "node_modules", "__pycache__", ".*_cache")
+        shutil.copytree(ROOT, copy, ignore=left_out)
+        source = copy / broken.file
+        text = source.read_text()
+        if broken.right not in text:
+            sys.exit(f"{broken.file} no longer holds what is to be broken for: {broken.promise}")
+        source.write_text(text.replace(broken.right, broken.wrong))
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-n0", "-p", "no:cacheprovider", broken.tests]
+        run = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)  # noqa: S603  # our tests
+        return run.returncode == 1
+
+
+def main() -> None:
+    """Break everything in turn; exit 1 if some break went unnoticed."""
+    unnoticed = 0
+    for broken in BREAKS:
+        red = noticed(broken)
+        unnoticed += not red
+        print(f"{'red  ' if red else 'GREEN'}  {broken.promise}", flush=True)  # noqa: T201  # it reports to a person
+    sys.exit(1 if unnoticed else 0)
+
+
+if __name__ == "__main__":
+    main()

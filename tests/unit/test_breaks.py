@@ -1,0 +1,17 @@
+"""The list of deliberate breaks fits the code as it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.breaks import BREAKS, ROOT, Break
+
+
+@pytest.mark.parametrize("broken", BREAKS, ids=lambda broken: broken.promise)
+def test_a_break_finds_what_it_breaks_and_the_tests_that_notice(broken: Break) -> None:
+    assert broken.right in (ROOT / broken.file).read_text()
+    assert (ROOT / broken.tests).exists()
+
+
+def test_every_promise_is_broken_at_least_once() -> None:
+    assert {broken.promise[0] for broken in BREAKS} == set("123456789")
