@@ -20,7 +20,7 @@ from chalicelib.domain.messages import Delivery
 from chalicelib.domain.rejections import RejectedQuery
 from chalicelib.settle import BatchResponse
 
-app = Chalice(app_name="retrace")
+app = Chalice(app_name="retrace", configure_logs=False)  # telemetry configures them, as JSON
 app.register_middleware(telemetry.measured, "all")
 signed = IAMAuthorizer()
 

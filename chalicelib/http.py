@@ -15,7 +15,8 @@ from pydantic import BaseModel, ValidationError
 from chalicelib import representations, runtime, telemetry
 from chalicelib.domain import errors
 from chalicelib.domain.cloudevents import HEADER_PREFIX, REPEATED
-from chalicelib.domain.errors import Fault, InvalidRequest
+from chalicelib.domain.errors import Fault, InvalidRequest, first_faults, shown_name
+from chalicelib.domain.event_query import NoParameters
 from chalicelib.domain.fields import faults_of
 from chalicelib.domain.ingest_report import IngestReport, Status
 from chalicelib.domain.ingest_request import IngestRequest, parse_request
@@ -51,6 +52,10 @@ def answers_problems(view: Callable[P, Response]) -> Callable[P, Response]:
             if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 telemetry.logger.exception("request failed")
             return _problem(status, error)
+        except Exception:  # noqa: BLE001  # logged whole, and answered like every other problem
+            # Chalice would answer in a form of its own; what went wrong is for the log, not for the caller.
+            telemetry.logger.exception("request failed unexpectedly")
+            return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, errors.RetraceError("Something went wrong in Retrace."))
 
     return answered
 
@@ -131,19 +136,15 @@ def _headers(request: Request) -> dict[str, str]:
 
 def retry_request(request: Request) -> RetryRequest:
     """Who asks for a retry, and the correction that the request may carry: a body, or a CloudEvent in its headers."""
+    query_of(request, NoParameters)
     given = bool(_body(request)) or any(name.lower().startswith(HEADER_PREFIX) for name in request.headers)
     return RetryRequest(caller(request), request_id(request), ingest_request(request) if given else None)
 
 
 def replay_request(request: Request) -> ReplayRequest:
     """What a request wants replayed."""
-    try:
-        members = json.loads(_body(request))
-    except (ValueError, RecursionError) as error:
-        raise InvalidRequest("The body is not JSON.", (Fault("body", "is not JSON"),)) from error
-    if not isinstance(members, dict):
-        raise InvalidRequest("The body is not a JSON object.", (Fault("body", "must be a JSON object"),))
-    return parse_replay_request(members)
+    query_of(request, NoParameters)
+    return parse_replay_request(_body(request))
 
 
 def _body(request: Request) -> bytes:
@@ -158,7 +159,14 @@ def time_left_ms(event: SQSEvent) -> Callable[[], int]:
 
 
 def _query(request: Request) -> dict[str, str]:
-    return dict(request.query_params or {})
+    given = request.query_params
+    if given is None:
+        return {}
+    repeated = [name for name in given if len(given.getlist(name)) > 1]
+    if repeated:
+        faults = first_faults(Fault(shown_name(name), "is given more than once") for name in repeated)
+        raise InvalidRequest("Each parameter is given once.", faults)
+    return dict(given)
 
 
 Q = TypeVar("Q", bound=BaseModel)
@@ -183,12 +191,13 @@ def ingest_answer(report: IngestReport) -> Response:
         return _json(HTTPStatus.CREATED if created else HTTPStatus.OK, body)
     status = HTTPStatus.CONFLICT if result.status is Status.CONFLICT else HTTPStatus.BAD_REQUEST
     # The member "status" stays the event's, as in every result; RFC 9457, 3.1, ignores one that is not a number.
-    return _json(status, _problem_members(status, _REFUSED_DETAIL[result.status]) | body, _PROBLEM)
+    detail = _REFUSED_DETAIL[result.status] + ("" if report.dry_run else " It is kept in quarantine with the reasons.")
+    return _json(status, _problem_members(status, detail) | body, _PROBLEM)
 
 
 _REFUSED_DETAIL = {
-    Status.CONFLICT: "An event of this identity is known with other content. This one is kept in quarantine.",
-    Status.REJECTED: "The event is not valid. It is kept in quarantine with the reasons.",
+    Status.CONFLICT: "An event of this identity is known with other content.",
+    Status.REJECTED: "The event is not valid.",
 }
 
 

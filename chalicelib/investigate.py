@@ -53,7 +53,8 @@ class InvestigateEvent:
         return [version for version, _ in found]
 
     def _event(self, event_id: str) -> StoredEvent:
-        event = self.identities.first_seen([event_id]).get(event_id) if is_event_id(event_id) else None
+        known = self.identities.first_seen([event_id], consistent=True) if is_event_id(event_id) else {}
+        event = known.get(event_id)
         if event is None:
             raise NotFound(f"There is no event {event_id[:64]}.")
         return event

@@ -122,7 +122,7 @@ class Process:
     def _add_once(self, version: Version, inputs: Sequence[Input]) -> int:
         for attempt in range(1, _ATTEMPTS + 1):
             snapshot = self.aggregates.snapshot(version, inputs)
-            new = [single for single in inputs if single.event_id not in snapshot.present]
+            new = [single for single in inputs if single.place not in snapshot.present]
             if not new:
                 return 0
             try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from chalicelib.domain.errors import Contended, NotFound, TryAgain
+from chalicelib.domain.errors import Contended, NotFound, RetraceError
 from chalicelib.domain.fields import MAX_REPLAY_ID_BYTES
 from chalicelib.domain.messages import message_of
 from chalicelib.domain.ports import Clock, EventIndex, ReplayQueues, ReplayStore
@@ -36,7 +36,7 @@ class RequestReplay:
         self.replays.create(job)
         try:
             self.queues.plan(job.replay_id)
-        except TryAgain:
+        except RetraceError:
             # Nobody will plan it, and its caller is told to ask again.
             self.replays.commit(job, replace(job, state=JobState.FAILED, revision=job.revision + 1))
             raise

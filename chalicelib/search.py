@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chalicelib.domain.cursor import from_cursor, to_cursor
+from chalicelib.domain.cursor import from_cursor, not_ours, to_cursor
 from chalicelib.domain.event_query import EventsQuery, FreshnessQuery, GapsQuery, LateQuery, Order
-from chalicelib.domain.gaps import Gap, gaps_in
+from chalicelib.domain.gaps import Gap, gaps_in, joined
 from chalicelib.domain.ingest_report import ArrivalKind, Status
 from chalicelib.domain.merging import Page, Row, merged
-from chalicelib.domain.partitions import Partition, shards_of_day
+from chalicelib.domain.partitions import Partition, days_of, part_of_day, shards_of_day
 from chalicelib.domain.ports import EVERY_EVENT, Clock, Concurrently, EventFilter, EventIndex
 from chalicelib.domain.raw_line import StoredEvent
 from chalicelib.domain.timestamps import Day, Instant, Window, day_after, day_of, lag_ms, window_of
@@ -30,6 +31,9 @@ class FoundEvents:
     cursor: str | None
 
 
+_POSITION = re.compile(r"([0-9]{1,6}):(.*)", re.DOTALL | re.ASCII)
+
+
 @dataclass(frozen=True, slots=True)
 class _Position:
     """How far a query has come: a group of partitions, and the sort key that it was read to."""
@@ -42,8 +46,10 @@ class _Position:
 
     @classmethod
     def of(cls, text: str | None) -> _Position:
-        group, _, after = (text or "0:").partition(":")
-        return cls(int(group), after or None)
+        match = _POSITION.fullmatch(text or "0:")
+        if match is None:
+            raise not_ours()
+        return cls(int(match[1]), match[2] or None)
 
 
 @dataclass(frozen=True)
@@ -128,11 +134,15 @@ class FindGaps:
 
     def __call__(self, query: GapsQuery) -> list[Gap]:
         """Hours or days without events; reads one row, in each shard, for each hour or day that has some."""
-        return list(gaps_in(query.window, query.unit, lambda window: self._next_event(query, window)))
+        windows = [part_of_day(query.window, day) for day in days_of(query.window)]
+        found = self.concurrently(
+            lambda window: list(gaps_in(window, query.unit, lambda rest: self._next_event(query, rest))), windows
+        )
+        return joined(gap for gaps in found for gap in gaps)
 
     def _next_event(self, query: GapsQuery, window: Window) -> Instant | None:
         for group in query.groups(self.shards, window):
-            pages = self.concurrently(lambda partition: self.index.page(partition, None, 1), group)
+            pages = [self.index.page(partition, None, 1) for partition in group]  # days are read at once, not shards
             firsts = [event.event_time for page in pages for event in page.events]
             if firsts:
                 return min(firsts)

@@ -92,7 +92,7 @@ BREAKS = [
     Break(
         "6 exact: redelivered messages counted again",
         "chalicelib/process.py",
-        "if single.event_id not in snapshot.present",
+        "if single.place not in snapshot.present",
         "if True",
         "tests/unit/test_process.py",
     ),

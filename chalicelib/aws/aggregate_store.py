@@ -45,7 +45,7 @@ class DynamoAggregateStore:
         with translated("reading an aggregate"):
             found = get_items(self.dynamodb, self.aggregates_table, wanted, self.pause, consistent=True)
         rows = [from_item(item) for item in found]
-        present = frozenset(row["event_id"] for row in rows if "event_id" in row)
+        present = frozenset((Instant(row["event_time"]), row["event_id"]) for row in rows if "event_id" in row)
         for row in rows:
             if "revision" in row:
                 return Snapshot(_aggregate(row), row["revision"], present)

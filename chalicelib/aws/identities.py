@@ -41,12 +41,12 @@ class DynamoIdentities:
     pause: Pause
     concurrently: Concurrently
 
-    def first_seen(self, event_ids: Sequence[str]) -> dict[str, StoredEvent]:
-        """The events known under these ids. A very recent one may be missed: `admit` decides."""
+    def first_seen(self, event_ids: Sequence[str], *, consistent: bool = False) -> dict[str, StoredEvent]:
+        """The events known under these ids. A very recent one may be missed at half the price: `admit` decides."""
 
         def look_up(ids: Sequence[str]) -> list[Item]:
             wanted = [to_item({"event_id": event_id}) for event_id in ids]
-            return get_items(self.dynamodb, self.dedupe_table, wanted, self.pause)
+            return get_items(self.dynamodb, self.dedupe_table, wanted, self.pause, consistent=consistent)
 
         with translated("looking identities up"):
             found = self.concurrently(look_up, chunked(event_ids, KEYS_A_GET))

@@ -12,7 +12,6 @@ from chalicelib.domain.timestamps import Day, Instant
 
 TYPE_AND_DAY_INDEX = "by-type-and-day"
 LATE_ARRIVALS_INDEX = "late-arrivals"
-NEWEST_FIRST_INDEX = "newest-first"
 ALL_REPLAYS = "REPLAYS"
 JOB = "JOB"
 PROGRESS_SHARDS = 16

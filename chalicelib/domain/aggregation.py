@@ -15,6 +15,10 @@ METRIC_NAME = "daily_event_count"
 SAMPLE_SIZE = 10
 
 
+Place = tuple[Instant, str]
+"""The time and id of an input."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Input:
     """One event that went into an aggregate; ordered by time, then id."""
@@ -23,6 +27,11 @@ class Input:
     event_id: str
     event_type: str
     content_sha256: str
+
+    @property
+    def place(self) -> Place:
+        """What tells inputs of a version apart: an id comes twice if an identity expired and its key was used again."""
+        return self.event_time, self.event_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
-from chalicelib.domain.errors import Fault
+from chalicelib.domain.errors import Fault, shown_name
 from chalicelib.domain.fields import EntityId, EventType, IdempotencyKey, Source, Text, Time, faults_of
 from chalicelib.domain.json_text import JsonValue, Number
 
@@ -106,8 +106,7 @@ def extension_attributes(given: Mapping[str, JsonValue]) -> tuple[dict[str, str]
         try:
             extensions[_attribute_name(name)] = _canonical_string(value)
         except ValueError as error:
-            # A name may be anything that JSON allows; that of a fault is answered, and so must be text.
-            faults.append(Fault(name.encode("utf-8", "replace").decode(), str(error)))
+            faults.append(Fault(shown_name(name), str(error)))
     return extensions, faults
 
 

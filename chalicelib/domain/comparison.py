@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from chalicelib.domain.aggregation import Input
-from chalicelib.domain.timestamps import Instant
 
 T = TypeVar("T")
 
@@ -86,16 +85,12 @@ def paired(left: Iterable[Input], right: Iterable[Input]) -> Iterator[Pair]:
     lefts, rights = iter(left), iter(right)
     one, other = next(lefts, None), next(rights, None)
     while one is not None or other is not None:
-        if other is None or (one is not None and _place(one) < _place(other)):
+        if other is None or (one is not None and one.place < other.place):
             yield one, None
             one = next(lefts, None)
-        elif one is None or _place(other) < _place(one):
+        elif one is None or other.place < one.place:
             yield None, other
             other = next(rights, None)
         else:
             yield one, other
             one, other = next(lefts, None), next(rights, None)
-
-
-def _place(single: Input) -> tuple[Instant, str]:
-    return single.event_time, single.event_id

@@ -34,9 +34,9 @@ def from_cursor(query: Mapping[str, object], cursor: str | None) -> str | None:
         sealed = base64.b64decode(cursor + _PAD * (-len(cursor) % 4), altchars=b"-_", validate=True)
         position = sealed[_SEAL_BYTES:].decode()
     except (binascii.Error, ValueError) as error:
-        raise _not_ours() from error
-    if to_cursor(query, position) != cursor:
-        raise _not_ours()
+        raise not_ours() from error
+    if not position or to_cursor(query, position) != cursor:
+        raise not_ours()
     return position
 
 
@@ -45,6 +45,7 @@ def _seal(query: Mapping[str, object], position: str) -> bytes:
     return sha256(f"retrace:cursor\n{content}".encode()).digest()[:_SEAL_BYTES]
 
 
-def _not_ours() -> InvalidRequest:
+def not_ours() -> InvalidRequest:
+    """What a cursor is refused with."""
     message = "was changed, or belongs to another query; begin again without it"
     return InvalidRequest("The cursor does not fit the query.", (Fault("cursor", message),))

@@ -28,8 +28,16 @@ class Fault:
     message: str
 
 
-MAX_FAULTS = 100
-"""Nobody reads more; and what is refused must not make the answer, or quarantine, larger than what was sent."""
+MAX_FAULTS = 20
+"""Nobody reads more, and the answer to a batch of 1,000 refused events must stay below Lambda's 6 MB."""
+
+
+_LONGEST_NAME = 100
+
+
+def shown_name(name: str) -> str:
+    """A name that a caller chose, as a fault shows it: not endless, and Unicode text whatever it holds."""
+    return name[:_LONGEST_NAME].encode("utf-8", "replace").decode()
 
 
 def first_faults(faults: Iterable[Fault]) -> tuple[Fault, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from chalicelib.domain import identity, json_text
-from chalicelib.domain.errors import Fault, InvalidRequest
+from chalicelib.domain.errors import Fault, InvalidRequest, first_faults
 from chalicelib.domain.fields import EntityId, EventType, IdempotencyKey, Source, Time, faults_of
 from chalicelib.domain.timestamps import Instant
 
@@ -87,4 +87,4 @@ def all_faults(known: Iterable[Fault], further: Iterable[Fault]) -> tuple[Fault,
     """Faults together with those found after them, which may be their consequences where they name the same field."""
     first = tuple(known)
     named = {fault.field for fault in first}
-    return first + tuple(fault for fault in further if fault.field not in named)
+    return first_faults((*first, *(fault for fault in further if fault.field not in named)))

@@ -8,15 +8,13 @@ from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from chalicelib.domain.fields import DayText, EntityId, EventType, Limit, Source, Time
+from chalicelib.domain.fields import DayText, EntityId, EventType, Limit, Source, Time, WrongField
 from chalicelib.domain.ingest_report import Status
 from chalicelib.domain.partitions import EntityPartition, Partition, days_of, shards_of_day
 from chalicelib.domain.timestamps import (
     Day,
     Instant,
     Window,
-    day_of,
-    days_between,
     window_of,
 )
 
@@ -25,6 +23,12 @@ MAX_DAYS_OF_HOURS = 31
 
 _BEGINNING = Instant("0001-01-01T00:00:00.000000000Z")
 _END = Instant("9999-12-31T24:00:00.000000000Z")
+
+
+class NoParameters(BaseModel):
+    """What takes none: whoever adds dry_run to it must not be taken at less than their word."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def _true_or_false(given: object) -> object:
@@ -66,19 +70,19 @@ class _Selection(BaseModel):
     @model_validator(mode="after")
     def _selects_something(self) -> _Selection:
         if self.entity_id is None and (self.source is None or self.event_type is None):
-            raise ValueError("ask by entity_id, or by source and event_type")
+            raise WrongField("entity_id", "is missing; ask by it, or by source and event_type")
         if self.day is not None and (self.start_time is not None or self.end_time is not None):
-            raise ValueError("give either a day, or start_time and end_time")
+            raise WrongField("day", "stands beside start_time or end_time; give either a day, or those two")
         if self.entity_id is None and self.day is None and (self.start_time is None or self.end_time is None):
-            raise ValueError("by source and event_type, give a day, or start_time and end_time")
+            raise WrongField("day", "is missing; by source and event_type, give a day, or start_time and end_time")
         if self.window.start >= self.window.end:
-            raise ValueError("start_time must lie before end_time; the end is excluded")
+            raise WrongField("start_time", "must lie before end_time, which is excluded")
         self._check_length()
         return self
 
     def _check_length(self) -> None:
         if self.entity_id is None and self.length_in_days > MAX_DAYS_BY_TYPE:
-            raise ValueError(f"by source and event_type, a window touches at most {MAX_DAYS_BY_TYPE} days")
+            raise WrongField("end_time", f"by source and event_type, a window touches at most {MAX_DAYS_BY_TYPE} days")
 
     @property
     def window(self) -> Window:
@@ -89,8 +93,8 @@ class _Selection(BaseModel):
 
     @property
     def length_in_days(self) -> int:
-        """How many days the window touches, at most."""
-        return days_between(day_of(self.window.start), day_of(self.window.end))
+        """How many days the window touches."""
+        return sum(1 for _ in days_of(self.window))
 
     def groups(self, shards: int, window: Window, order: Order = Order.OLDEST) -> Iterator[Sequence[Partition]]:
         """The partitions that hold a window, in order; those of one group are to be merged."""
@@ -114,7 +118,7 @@ class EventsQuery(_Selection):
     @model_validator(mode="after")
     def _asks_for_what_is_indexed(self) -> EventsQuery:
         if self.status is Status.REJECTED:
-            raise ValueError("rejected events are not indexed; ask GET /rejected")
+            raise WrongField("status", "of rejected events is not indexed; ask GET /rejected")
         return self
 
 
@@ -133,12 +137,12 @@ class GapsQuery(_Selection):
     @model_validator(mode="after")
     def _is_bounded(self) -> GapsQuery:
         if self.entity_id is not None and (self.source is not None or self.event_type is not None):
-            raise ValueError("ask either by entity_id, or by source and event_type")
+            raise WrongField("entity_id", "stands beside source or event_type; ask by it, or by those two")
         if self.day is None and (self.start_time is None or self.end_time is None):
-            raise ValueError("give a day, or start_time and end_time")
+            raise WrongField("day", "is missing; give a day, or start_time and end_time")
         longest = MAX_DAYS_OF_HOURS if self.unit is Unit.HOUR else MAX_DAYS_BY_TYPE
-        if self.length_in_days > longest + 1:
-            raise ValueError(f"gaps in {self.unit.value}s are looked for in at most {longest} days")
+        if self.length_in_days > longest:
+            raise WrongField("end_time", f"gaps in {self.unit.value}s are looked for in at most {longest} days")
         return self
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails
 
-from chalicelib.domain.errors import Fault, first_faults
+from chalicelib.domain.errors import Fault, first_faults, shown_name
 from chalicelib.domain.percent_encoding import for_key, for_path
 from chalicelib.domain.timestamps import parse_day, parse_instant
 
@@ -27,6 +27,14 @@ def _at_most(limit: int, encoded: Callable[[str], str], how: str = " once percen
     return AfterValidator(check)
 
 
+class WrongField(ValueError):
+    """What a rule about several fields finds, with the field to change."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
 Text = Annotated[str, Field(min_length=1)]
 
 # A source is part of S3 keys; types and entities are part of DynamoDB keys only.
@@ -40,7 +48,6 @@ Time = Annotated[str, AfterValidator(parse_instant), WithJsonSchema({"type": "st
 DayText = Annotated[str, AfterValidator(parse_day), WithJsonSchema({"type": "string", "format": "date"})]
 Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT)]
 
-_LONGEST_NAME = 100  # of what is shown of a field
 _MESSAGES = {
     "missing": "is missing",
     "extra_forbidden": "is not a known field",
@@ -56,7 +63,10 @@ def faults_of(error: ValidationError) -> tuple[Fault, ...]:
 
 
 def _field(detail: ErrorDetails) -> str:
-    return ".".join(str(name)[:_LONGEST_NAME] for name in detail["loc"])
+    error = detail.get("ctx", {}).get("error")
+    if isinstance(error, WrongField):
+        return error.field
+    return ".".join(shown_name(str(name)) for name in detail["loc"])
 
 
 def _message(detail: ErrorDetails) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from chalicelib.domain.event_query import Unit
@@ -31,6 +31,17 @@ def gaps_in(window: Window, unit: Unit, next_event: NextEvent) -> Iterator[Gap]:
         if event_time is None:
             return
         at = _end(event_time, unit)
+
+
+def joined(gaps: Iterable[Gap]) -> list[Gap]:
+    """Gaps in order, those that touch as one: windows may have been looked at one by one."""
+    whole: list[Gap] = []
+    for gap in gaps:
+        if whole and whole[-1].end == gap.start:
+            whole[-1] = Gap(whole[-1].start, gap.end)
+        else:
+            whole.append(gap)
+    return whole
 
 
 def _start(instant: Instant, unit: Unit) -> Instant:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from chalicelib.domain.errors import Fault, first_faults
+from chalicelib.domain.errors import Fault, first_faults, shown_name
 
 MAX_DEPTH = 256
 
@@ -97,7 +97,6 @@ def one_line(text: str) -> str:
     return text.replace("\r", " ").replace("\n", " ")
 
 
-_LONGEST_NAME = 100  # of what is shown of a key
 _SPACE = re.compile(r"[ \t\n\r]*")
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -186,7 +185,7 @@ def _faults(value: JsonValue, path: str, depth: int) -> Iterator[Fault]:
 
 
 def _member(path: str, key: str) -> str:
-    name = key[:_LONGEST_NAME].encode("utf-8", "replace").decode()
+    name = shown_name(key)
     return f"{path}.{name}" if path else name
 
 

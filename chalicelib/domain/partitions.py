@@ -49,7 +49,12 @@ def days_of(window: Window) -> Iterator[Day]:
             yield day
 
 
+def part_of_day(window: Window, day: Day) -> Window:
+    """What of a window lies in a day that it touches."""
+    return Window(Instant(max(window.start, start_of(day))), Instant(min(window.end, end_of(day))))
+
+
 def shards_of_day(source: str, event_type: str, day: Day, window: Window, shards: int) -> list[TypeDayPartition]:
     """The partitions that together hold one day's part of a window."""
-    part = Window(Instant(max(window.start, start_of(day))), Instant(min(window.end, end_of(day))))
+    part = part_of_day(window, day)
     return [TypeDayPartition(source, event_type, day, shard, part) for shard in range(shards)]

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 
 def for_path(value: str) -> str:
     """RFC 3986 encoding of all but unreserved characters, for a segment of an S3 key."""
     return quote(value, safe="")
-
-
-def from_path(encoded: str) -> str:
-    """The value that `for_path` encoded."""
-    return unquote(encoded, errors="strict")
 
 
 def for_key(value: str) -> str:

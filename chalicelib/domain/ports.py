@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from chalicelib.domain.aggregation import Aggregate, Input, Version
+from chalicelib.domain.aggregation import Aggregate, Input, Place, Version
 from chalicelib.domain.event import Event
 from chalicelib.domain.ingest_report import Arrival, ArrivalKind
 from chalicelib.domain.merging import Page
@@ -100,8 +100,8 @@ EVERY_EVENT = EventFilter()
 class Identities(Protocol):
     """Which events are known, and by whom they were first sent."""
 
-    def first_seen(self, event_ids: Sequence[str]) -> dict[str, StoredEvent]:
-        """The events known under these ids; a very recent one may be missed."""
+    def first_seen(self, event_ids: Sequence[str], *, consistent: bool = False) -> dict[str, StoredEvent]:
+        """The events known under these ids; a very recent one may be missed unless the read is consistent."""
 
     def admit(self, events: Sequence[StoredEvent], request_id: str, received_at: Instant) -> dict[str, StoredEvent]:
         """Write identity and index rows together, only where there are none; answers the events that were first."""
@@ -166,7 +166,7 @@ class Snapshot:
 
     aggregate: Aggregate
     revision: int
-    present: frozenset[str]
+    present: frozenset[Place]
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,15 +37,16 @@ class RejectedEvent:
 
     @property
     def rejected_id(self) -> str:
-        """`<ingest day>.<SHA-256 of what was sent>`: tells where the object is, and is the same for the same event."""
+        """`<ingest day>.<SHA-256>` of what was sent and how it ended: tells where the object is.
+
+        The same bytes may be read in two forms, and be not valid in one and in conflict in the other.
+        """
         return f"{day_of(self.ingest_time)}.{sha256(self._sent).hexdigest()}"
 
     @property
     def _sent(self) -> bytes:
         # A CloudEvent in binary mode is mostly headers: many different ones have the same, or no, body.
-        if not self.headers:
-            return self.body
-        head = [self.content_type, sorted(self.headers.items())]
+        head = [self.status, self.content_type, sorted(self.headers.items())]
         return json.dumps(head, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n" + self.body
 
     def to_json(self) -> bytes:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from chalicelib.domain.errors import InvalidRequest
-from chalicelib.domain.fields import DayText, EntityId, EventType, Source, Time, faults_of
+from chalicelib.domain.errors import Fault, InvalidRequest
+from chalicelib.domain.fields import DayText, EntityId, EventType, Source, Time, WrongField, faults_of
+from chalicelib.domain.json_text import JsonSyntaxError, parse
 from chalicelib.domain.partitions import EntityPartition, Partition, TypeDayPartition
 from chalicelib.domain.timestamps import (
     Day,
@@ -42,7 +41,7 @@ class ReplayRequest(BaseModel):
         given = self.model_fields_set & {name for name, value in self if value is not None}
         if given == {"entity_id", "start_time", "end_time"}:
             if str(self.start_time) >= str(self.end_time):
-                raise ValueError("start_time must lie before end_time; the end is excluded")
+                raise WrongField("start_time", "must lie before end_time, which is excluded")
         elif given in ({"source", "event_type", "day"}, {"source", "event_type", "start_day", "end_day"}):
             self._check_days()
         else:
@@ -56,9 +55,9 @@ class ReplayRequest(BaseModel):
         first, last = self.days
         count = days_between(first, last)
         if count < 1:
-            raise ValueError("start_day must not lie after end_day")
+            raise WrongField("start_day", "must not lie after end_day")
         if count > MAX_DAYS:
-            raise ValueError(f"at most {MAX_DAYS} days can be replayed at once, not {count}")
+            raise WrongField("end_day", f"is {count} days on; at most {MAX_DAYS} can be replayed at once")
 
     @property
     def days(self) -> tuple[Day, Day]:
@@ -88,9 +87,18 @@ class ReplayRequest(BaseModel):
         return TypeDayPartition(self.source or "", self.event_type or "", day, shard, window_of(day))
 
 
-def parse_replay_request(body: dict[str, Any]) -> ReplayRequest:
-    """Check a request; raises InvalidRequest with every fault."""
+def parse_replay_request(body: bytes) -> ReplayRequest:
+    """Read a request, as strictly as an event is read; raises InvalidRequest with every fault."""
     try:
-        return ReplayRequest.model_validate(body)
+        json = parse(body.decode())
+    except (UnicodeDecodeError, JsonSyntaxError) as error:
+        at_fault = f"UTF-8 at byte {error.start}" if isinstance(error, UnicodeDecodeError) else f"JSON: {error}"
+        raise InvalidRequest("The body is not JSON.", (Fault("body", f"is not {at_fault}"),)) from error
+    if json.faults:
+        raise InvalidRequest("The replay request is not valid.", json.faults)
+    if not isinstance(json.value, dict):
+        raise InvalidRequest("The body is not a JSON object.", (Fault("body", "must be a JSON object"),))
+    try:
+        return ReplayRequest.model_validate(json.value)
     except ValidationError as error:
         raise InvalidRequest("The replay request is not valid.", faults_of(error)) from error

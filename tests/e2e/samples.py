@@ -31,9 +31,9 @@ class Sample:
         return Counter(event["entity_id"] for event in self.events)
 
     def from_source(self, source: str) -> Sample:
-        """The same events as if another source had sent them: other identities."""
-        renamed = [json.dumps(event | {"source": source}).encode() for event in self.events]
-        return Sample(tuple(renamed))
+        """The same events as if another source had sent them, of entities of its own: other identities."""
+        own = [event | {"source": source, "entity_id": f"{source}/{event['entity_id']}"} for event in self.events]
+        return Sample(tuple(json.dumps(event).encode() for event in own))
 
 
 def real_or_own_sample() -> Sample:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from chalice.local import LambdaContext
 
-from tests.functional.application import Application
+from tests.functional.application import JSON, Application
 from tests.functional.events import DAY, Json, as_json, paid, without
 from tests.functional.storage import Storage
 from tests.functional.wire import ALWAYS, Wire, answer_lost, throttled
@@ -108,16 +108,16 @@ REFUSED: dict[str, tuple[Any, dict[str, str]]] = {
     "null for an entity": ({**BY_ENTITY, "entity_id": None}, {"": NAME_ONE}),
     "a window that ends as it starts": (
         {**BY_ENTITY, "end_time": BY_ENTITY["start_time"]},
-        {"": "start_time must lie before end_time; the end is excluded"},
+        {"start_time": "must lie before end_time, which is excluded"},
     ),
     "a window that ends before it starts": (
         {**BY_ENTITY, "end_time": "2023-06-30T01:00:00+02:00"},
-        {"": "start_time must lie before end_time; the end is excluded"},
+        {"start_time": "must lie before end_time, which is excluded"},
     ),
-    "days in the wrong order": ({**BY_DAYS, "end_day": "2023-06-29"}, {"": "start_day must not lie after end_day"}),
+    "days in the wrong order": ({**BY_DAYS, "end_day": "2023-06-29"}, {"start_day": "must not lie after end_day"}),
     "more than ten years": (
         {**BY_DAYS, "end_day": "2043-06-30"},
-        {"": "at most 3660 days can be replayed at once, not 7306"},
+        {"end_day": "is 7306 days on; at most 3660 can be replayed at once"},
     ),
     "wrong values": (
         {"entity_id": "", "start_time": "2023-06-30T00:00:00", "end_time": 7, "colour": "red"},
@@ -138,10 +138,10 @@ REFUSED: dict[str, tuple[Any, dict[str, str]]] = {
         },
     ),
     "no object": ([BY_ENTITY], {"body": "must be a JSON object"}),
-    "no JSON": (b"entity_id=order-1", {"body": "is not JSON"}),
-    "nothing at all": (b"", {"body": "is not JSON"}),
-    "no UTF-8": (b'{"entity_id": "\xff"}', {"body": "is not JSON"}),
-    "nesting beyond any parser": (b"[" * 100_000, {"body": "is not JSON"}),
+    "no JSON": (b"entity_id=order-1", {"body": "is not JSON: expecting value at character 0"}),
+    "nothing at all": (b"", {"body": "is not JSON: expecting value at character 0"}),
+    "no UTF-8": (b'{"entity_id": "\xff"}', {"body": "is not UTF-8 at byte 15"}),
+    "nesting beyond any parser": (b"[" * 100_000, {"body": "is not JSON: nested deeper than 256 levels"}),
 }
 
 
@@ -190,6 +190,22 @@ def test_a_replay_that_aws_does_not_take_is_answered_503(application: Applicatio
 
     assert response.status_code == 503
     assert response.headers["Retry-After"] == "2"
+
+
+def test_a_query_parameter_is_refused_and_nothing_replayed(application: Application, storage: Storage) -> None:
+    response = application.call("POST", "/replay?dry_run=true", {"content-type": JSON}, as_json(BY_ENTITY))
+
+    assert response.status_code == 400
+    assert [fault["field"] for fault in response.json_body["errors"]] == ["dry_run"]
+    assert storage.rows("REPLAYS_TABLE") == []
+
+
+def test_a_member_that_stands_twice_is_refused(application: Application, storage: Storage) -> None:
+    response = application.request_replay(as_json(BY_ENTITY)[:-1] + b',"entity_id":"other"}')
+
+    assert response.status_code == 400
+    assert [fault["field"] for fault in response.json_body["errors"]] == ["entity_id"]
+    assert storage.rows("REPLAYS_TABLE") == []
 
 
 def test_a_replay_that_cannot_be_queued_is_not_left_planning(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from chalice.app import IAMAuthorizer
 
+from chalicelib import wiring
 from tests.functional.application import Application
 
 
@@ -38,3 +39,15 @@ def test_events_are_not_taken_by_get(application: Application) -> None:
 @pytest.mark.parametrize("path", ["/", "/event", "/ingest/1", "/health/1"])
 def test_there_is_nothing_elsewhere(application: Application, path: str) -> None:
     assert application.client.http.get(path).status_code == 403
+
+
+def test_what_nobody_foresaw_is_answered_as_a_problem_too(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wiring, "find_gaps", lambda: 1 / 0)
+
+    response = application.get("/gaps", entity_id="a", day="2026-11-21")
+
+    assert response.status_code == 500
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert "division" not in response.body.decode()

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from chalicelib import search
+from chalicelib.domain.cursor import to_cursor
+from chalicelib.domain.event_query import EventsQuery
 from tests.functional.application import Application
 from tests.functional.wire import Wire
 
@@ -155,6 +157,29 @@ def test_a_cursor_of_another_query_is_refused(application: Application, sent: li
     cursor = application.get("/events", entity_id="ordër-1#%", limit="1").json_body["cursor"]
     for other in ({"entity_id": "ordër-2#%"}, {"entity_id": "ordër-1#%", "order": "newest"}):
         assert application.get("/events", cursor=cursor, **other).status_code == 400
+
+
+@pytest.mark.parametrize("position", ["x:y", "-1:", "", "9"])
+def test_a_cursor_that_somebody_sealed_himself_is_refused(application: Application, position: str) -> None:
+    query = EventsQuery(entity_id="ordër-1#%")
+    cursor = to_cursor(query.model_dump(exclude={"cursor", "limit"}, mode="json"), position)
+    assert cursor is not None
+    assert application.get("/events", entity_id="ordër-1#%", cursor=cursor).status_code == 400
+
+
+def test_a_parameter_that_is_given_twice_is_refused(application: Application) -> None:
+    answer = application.call("GET", "/events?entity_id=a&entity_id=b")
+    assert answer.status_code == 400
+    assert answer.json_body["errors"] == [{"field": "entity_id", "message": "is given more than once"}]
+
+
+def test_whole_years_and_months_may_be_asked_for(application: Application) -> None:
+    leap_year = {"start_time": "2024-01-01T00:00:00Z", "end_time": "2025-01-01T00:00:00Z"}
+    assert application.get("/events", **BY_TYPE, **leap_year).status_code == 200
+    month = {"start_time": "2026-10-01T00:00:00Z", "end_time": "2026-11-01T00:00:00Z"}
+    assert len(application.get("/gaps", entity_id="nobody", **month).json_body["items"]) == 1
+    longer = {"start_time": "2026-10-01T00:00:00Z", "end_time": "2026-11-01T00:00:00.1Z"}
+    assert application.get("/gaps", entity_id="nobody", **longer).status_code == 400
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, TypeVar, cast
 
-from chalicelib.domain.aggregation import Aggregate, Input, Version, aggregate_of, merge
+from chalicelib.domain.aggregation import Aggregate, Input, Place, Version, aggregate_of, merge
 from chalicelib.domain.errors import Contended, NotFound, TryAgain
 from chalicelib.domain.event import Event
 from chalicelib.domain.ingest_report import Arrival, ArrivalKind
@@ -142,7 +142,7 @@ class Rows:
     forgets: Callable[[str], bool] = lambda event_id: False
     page_size: Callable[[], int] = lambda: 500
 
-    def first_seen(self, event_ids: Sequence[str]) -> dict[str, StoredEvent]:
+    def first_seen(self, event_ids: Sequence[str], *, consistent: bool = False) -> dict[str, StoredEvent]:
         known = (event_id for event_id in event_ids if event_id in self.by_id and not self.forgets(event_id))
         return {event_id: self.by_id[event_id][0] for event_id in known}
 
@@ -237,12 +237,12 @@ class Aggregates:
     """Versions and their inputs. Before each write, `meanwhile` may let others get in first."""
 
     rows: dict[Version, Snapshot] = field(default_factory=dict)
-    lineage: dict[Version, dict[str, Input]] = field(default_factory=lambda: defaultdict(dict))
+    lineage: dict[Version, dict[Place, Input]] = field(default_factory=lambda: defaultdict(dict))
     progress: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     meanwhile: Callable[[], None] = lambda: None
 
     def snapshot(self, version: Version, inputs: Sequence[Input]) -> Snapshot:
-        asked = {single.event_id for single in inputs}
+        asked = {single.place for single in inputs}
         row = self.rows.get(version, Snapshot(Aggregate(), 0, frozenset()))
         return replace(row, present=frozenset(asked & set(self.lineage[version])))
 
@@ -250,11 +250,11 @@ class Aggregates:
         self.meanwhile()
         assert len(inputs) <= 98, "a transaction holds no more"
         read = self.rows.get(version, Snapshot(Aggregate(), 0, frozenset())).revision
-        if read != snapshot.revision or any(single.event_id in self.lineage[version] for single in inputs):
+        if read != snapshot.revision or any(single.place in self.lineage[version] for single in inputs):
             raise Contended("changed since it was read")
         merged = merge(snapshot.aggregate, aggregate_of(inputs))
         self.rows[version] = Snapshot(merged, snapshot.revision + 1, frozenset())
-        self.lineage[version] |= {single.event_id: single for single in inputs}
+        self.lineage[version] |= {single.place: single for single in inputs}
         self.progress[version.replay_id] += len(inputs)
 
     def versions(self, entity_id: str, day: Day) -> list[AggregateVersion]:
@@ -265,7 +265,11 @@ class Aggregates:
         raise NotImplementedError
 
     def inputs_among(self, candidates: Sequence[tuple[Version, StoredEvent]]) -> list[tuple[Version, StoredEvent]]:
-        return [(version, event) for version, event in candidates if event.event_id in self.lineage[version]]
+        return [
+            (version, event)
+            for version, event in candidates
+            if (event.event_time, event.event_id) in self.lineage[version]
+        ]
 
 
 def copy_of(port: P) -> P:

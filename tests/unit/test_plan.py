@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -35,7 +36,7 @@ class World:
 
     def request(self, members: dict[str, str]) -> ReplayJob:
         request = RequestReplay(self.jobs, self.queues, 2, at(), lambda: f"replay-{len(self.jobs.by_id) + 1}")
-        return request(parse_replay_request(members), "somebody")
+        return request(parse_replay_request(json.dumps(members).encode()), "somebody")
 
     def plan(self, replay_id: str, time_left: int = 900_000) -> int:
         jobs, index, queues = map(self.troubles.beset, (self.jobs, self.index, self.queues))
