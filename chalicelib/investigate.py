@@ -13,13 +13,17 @@ from chalicelib.domain.raw_line import RawLine, StoredEvent, parse_line
 from chalicelib.domain.timestamps import day_of
 from chalicelib.domain.verification import verify
 
+ARRIVALS_SHOWN = 1_000
+"""A retry storm may have brought more than an answer can hold."""
+
 
 @dataclass(frozen=True, slots=True)
 class EventHistory:
-    """An event, every later arrival of its identity, and the versions of aggregates that it went into."""
+    """An event, later arrivals of its identity (and whether there are more), and the aggregates that it went into."""
 
     event: StoredEvent
     arrivals: tuple[Arrival, ...]
+    more_arrivals: bool
     aggregates: tuple[Version, ...]
 
 
@@ -35,7 +39,9 @@ class InvestigateEvent:
     def __call__(self, event_id: str) -> EventHistory:
         """What is known of an event; raises NotFound."""
         event = self._event(event_id)
-        return EventHistory(event, tuple(self.index.arrivals(event_id)), tuple(self._versions_with(event)))
+        arrivals = self.index.arrivals(event_id, ARRIVALS_SHOWN + 1)
+        more = len(arrivals) > ARRIVALS_SHOWN
+        return EventHistory(event, tuple(arrivals[:ARRIVALS_SHOWN]), more, tuple(self._versions_with(event)))
 
     def raw_line(self, event_id: str) -> RawLine:
         """The event's raw line, its hash checked; raises NotFound or IntegrityFailure."""

@@ -53,6 +53,7 @@ def event_history(history: EventHistory) -> Json:
     return {
         **_event(history.event),
         "arrivals": [_arrival(arrival) for arrival in history.arrivals],
+        "more_arrivals": history.more_arrivals,
         "aggregates": [
             {"entity_id": version.entity_id, "day": version.day, "replay_id": version.replay_id}
             for version in history.aggregates

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.aws import keys
 from chalicelib.aws.batches import ITEMS_A_WRITE, put_items
 from chalicelib.aws.event_rows import arrival_of, arrival_row, stored_event
-from chalicelib.aws.items import Item, to_item
+from chalicelib.aws.items import to_item
 from chalicelib.aws.seam import translated
 from chalicelib.domain.chunks import chunked
 from chalicelib.domain.ingest_report import Arrival, ArrivalKind
@@ -39,15 +39,16 @@ class DynamoEventIndex:
                 chunked(arrivals, ITEMS_A_WRITE),
             )
 
-    def arrivals(self, event_id: str) -> list[Arrival]:
-        """All later sends of an identity, oldest first."""
-        items = self._all_items(
-            {
-                "KeyConditionExpression": "PK = :pk",
-                "ExpressionAttributeValues": to_item({":pk": keys.arrivals(event_id)}),
-            }
-        )
-        return sorted(map(arrival_of, items), key=lambda arrival: (arrival.ingest_time, arrival.position))
+    def arrivals(self, event_id: str, limit: int) -> list[Arrival]:
+        """Later sends of an identity, oldest first; if there are more than `limit`, conflicts and the first others."""
+        with translated("reading arrivals"):
+            answer = self.dynamodb.query(
+                TableName=self.events_table,
+                KeyConditionExpression="PK = :pk",
+                ExpressionAttributeValues=to_item({":pk": keys.arrivals(event_id)}),
+                Limit=limit,
+            )
+        return sorted(map(arrival_of, answer["Items"]), key=lambda arrival: (arrival.ingest_time, arrival.position))
 
     def arrived_again(self, event_id: str, kind: ArrivalKind) -> bool:
         """Whether an identity was sent again in this way."""
@@ -117,11 +118,6 @@ class DynamoEventIndex:
         rows = tuple(Row(item[sort_key]["S"], stored_event(item)) for item in answer["Items"])
         last = answer.get("LastEvaluatedKey")
         return Page(rows, last[sort_key]["S"] if last else None)
-
-    def _all_items(self, query: Mapping[str, Any]) -> list[Item]:
-        with translated("reading the index"):
-            pages = self.dynamodb.get_paginator("query").paginate(TableName=self.events_table, **query)
-            return [item for page in pages for item in page["Items"]]
 
 
 def _filter(wanted: EventFilter) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -98,4 +98,5 @@ class EventHistoryAnswer(EventMetadata):
     """An event, each later send of its identity, and the aggregates it went into."""
 
     arrivals: list[ArrivalItem]
+    more_arrivals: bool
     aggregates: list[AggregateReference]

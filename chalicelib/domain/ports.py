@@ -113,8 +113,8 @@ class EventIndex(Protocol):
     def record(self, arrivals: Sequence[Arrival]) -> None:
         """Record later sends of known identities."""
 
-    def arrivals(self, event_id: str) -> list[Arrival]:
-        """All later sends of an identity, oldest first."""
+    def arrivals(self, event_id: str, limit: int) -> list[Arrival]:
+        """At most `limit` later sends of an identity, oldest first."""
 
     def page(
         self,

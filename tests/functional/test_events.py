@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from chalice.test import HTTPResponse
 
+from chalicelib import investigate
 from tests.functional.application import Application
 from tests.functional.events import Json, as_json, paid, paid_several
 from tests.functional.storage import Storage
@@ -35,6 +36,7 @@ def test_an_event_is_told_with_its_metadata_and_place(application: Application, 
         "s3_offset": 0,
         "s3_length": len(content) - 1,
         "arrivals": [],
+        "more_arrivals": False,
         "aggregates": [],
     }
 
@@ -134,3 +136,18 @@ def test_a_question_that_aws_does_not_take_is_answered_503(application: Applicat
 
     assert_problem(response, 503, "Service Unavailable")
     assert response.headers["Retry-After"] == "2"
+
+
+def test_a_retry_storm_is_told_as_far_as_an_answer_holds_it(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(investigate, "ARRIVALS_SHOWN", 3)
+    event_id = application.accept(paid())["event_id"]
+
+    application.ingest([paid()] * 3)
+    told = application.get(f"/events/{event_id}").json_body
+    assert (len(told["arrivals"]), told["more_arrivals"]) == (3, False)
+
+    application.ingest(paid())
+    told = application.get(f"/events/{event_id}").json_body
+    assert (len(told["arrivals"]), told["more_arrivals"]) == (3, True)

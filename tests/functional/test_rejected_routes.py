@@ -220,7 +220,30 @@ class TestOne:
         assert application.get(f"/rejected/{rejected_id}").status_code == 500
 
 
+def test_the_same_bytes_refused_for_another_reason_are_kept_beside(application: Application, storage: Storage) -> None:
+    application.accept(paid(idempotency_key="k", payload=1))
+    other = as_json(paid(idempotency_key="k", payload=2))
+
+    as_cloudevent = refused(application, other, content_type="application/cloudevents+json")
+    in_conflict = refused(application, other)
+
+    assert kept(application, as_cloudevent)["status"] == "REJECTED"
+    assert kept(application, in_conflict)["status"] == "CONFLICT"
+
+
 class TestRetry:
+    def test_takes_no_query_parameter(self, application: Application, storage: Storage) -> None:
+        rejected_id = refused(application, malformed())
+        before = storage.everything()
+
+        response = application.call(
+            "POST", f"/rejected/{rejected_id}/retry?dry_run=true", {"content-type": JSON}, as_json(paid())
+        )
+
+        assert response.status_code == 400
+        assert faults(response).keys() == {"dry_run"}
+        assert storage.everything() == before
+
     def test_with_a_corrected_body_takes_the_event_in(self, application: Application, storage: Storage) -> None:
         rejected_id = refused(application, malformed())
 

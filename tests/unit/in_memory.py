@@ -153,11 +153,11 @@ class Rows:
     def record(self, arrivals: Sequence[Arrival]) -> None:
         self.recorded += arrivals
 
-    def arrivals(self, event_id: str) -> list[Arrival]:
-        return [arrival for arrival in self.recorded if arrival.event_id == event_id]
+    def arrivals(self, event_id: str, limit: int) -> list[Arrival]:
+        return [arrival for arrival in self.recorded if arrival.event_id == event_id][:limit]
 
     def arrived_again(self, event_id: str, kind: ArrivalKind) -> bool:
-        return any(arrival.kind is kind for arrival in self.arrivals(event_id))
+        return any(arrival.kind is kind for arrival in self.arrivals(event_id, 1_000))
 
     def page(
         self,
