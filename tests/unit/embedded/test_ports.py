@@ -26,7 +26,11 @@ def test_a_port_in_use_is_named_with_a_way_out(taken_port: int) -> None:
 
 
 def test_a_free_port_is_free() -> None:
-    require_free(free_port())
+    port = free_port()
+
+    require_free(port)  # raises if it is not
+
+    assert 0 < port < 65_536
 
 
 @given(st.integers(1, 65535))
