@@ -125,6 +125,22 @@ def test_the_samples_are_the_ten_earliest_whatever_came_first(application: Appli
     assert_counts(application, storage, replay_id, storage.index())
 
 
+def test_an_id_that_came_back_after_its_identity_expired_is_an_input_of_its_own(
+    application: Application, storage: Storage
+) -> None:
+    first = application.accept(paid(1, idempotency_key="k"))
+    storage.forget(first["event_id"])
+    again = application.accept(paid(2, idempotency_key="k"))
+    assert again["event_id"] == first["event_id"]
+    _, messages = application.planned(**WHOLE_DAY)
+
+    application.process(messages[:1])
+    application.process(messages)
+
+    [version] = application.versions("order-1", DAY)
+    assert version["value"] == 2
+
+
 def test_types_are_counted_apart(application: Application) -> None:
     application.accept_all([paid(1), paid(2), paid(3, event_type="order.refunded"), paid(4, event_type="a#b%c")])
 

@@ -249,6 +249,14 @@ def faults_of(**members: Any) -> dict[str, str]:
     return {fault.field: fault.message for fault in refused.value.faults}
 
 
+def test_many_wrong_attributes_are_not_all_named() -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        with_members(**{f"{'X' * 300}{number}": 1 for number in range(5_000)})
+
+    assert len(refused.value.faults) == 21
+    assert max(len(fault.field) for fault in refused.value.faults) == 100
+
+
 class TestAttributeRules:
     @pytest.mark.parametrize("name", ["specversion", "id", "source", "type"])
     @pytest.mark.parametrize("value", [None, "", 1, True, {}, []], ids=repr)
