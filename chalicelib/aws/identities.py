@@ -64,22 +64,26 @@ class DynamoIdentities:
     def _admit_together(self, events: Sequence[StoredEvent], writer: _Writer) -> dict[str, StoredEvent]:
         beaten: dict[str, StoredEvent] = {}
         pending = list(events)
-        for attempt in range(1, _ATTEMPTS + 1):
+        stalled = 0
+        while pending:
             actions = [action for event in pending for action in self._admission(event, writer)]
             reasons = write_together(self.dynamodb, actions)
             if not reasons:
-                return beaten
+                break
             verdicts = [_Verdict(*row) for row in zip(pending, reasons[::2], reasons[1::2], strict=True)]
             for verdict in verdicts:
                 first = self._first_of(verdict, writer)
                 if first is not None:
                     beaten[verdict.event.event_id] = first
-            pending = [verdict.event for verdict in verdicts if not verdict.present]
-            if not pending:
-                return beaten
+            remaining = [verdict.event for verdict in verdicts if not verdict.present]
+            # Whoever else writes the same events settles some of them each time; only standing still is counted.
+            stalled += len(remaining) == len(pending)
+            if stalled == _ATTEMPTS:
+                raise TryAgain("Other requests kept writing the same events.")
             if any(reason.contention for reason in reasons):
-                self.pause(attempt)
-        raise TryAgain("Other requests kept writing the same events.")
+                self.pause(stalled + 1)
+            pending = remaining
+        return beaten
 
     def _first_of(self, verdict: _Verdict, writer: _Writer) -> StoredEvent | None:
         """Whoever wrote the event before this request, if anybody did."""

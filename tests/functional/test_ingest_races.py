@@ -9,7 +9,7 @@ from chalicelib.domain.timestamps import Instant
 from tests.functional.application import Application
 from tests.functional.events import Json, paid
 from tests.functional.storage import Row, Storage, assert_holds, assert_sound
-from tests.functional.wire import Wire, none_found, preceded_by
+from tests.functional.wire import ALWAYS, Wire, none_found, preceded_by
 
 
 @pytest.mark.parametrize("operation", ["PutObject", "TransactWriteItems"])
@@ -69,6 +69,28 @@ def test_two_batches_that_overlap_at_the_same_time_accept_each_event_once(
 
     assert outer["accepted"] + inner[0]["accepted"] == 3
     assert_holds(storage, paid(1), paid(2), paid(3))
+
+
+def test_a_batch_that_loses_one_event_after_another_still_takes_in_the_rest(
+    application: Application, storage: Storage, wire: Wire
+) -> None:
+    others = iter(range(1, 13))
+    running = False
+
+    def another_request() -> None:
+        nonlocal running
+        number = None if running else next(others, None)
+        if number is not None:
+            running = True
+            application.accept(paid(number))
+            running = False
+
+    wire.disturb(preceded_by(another_request), "TransactWriteItems", times=ALWAYS)
+
+    counts = application.ingest([paid(number) for number in range(1, 21)]).json_body["counts"]
+
+    assert (counts["accepted"], counts["duplicate"]) == (8, 12)
+    assert_holds(storage, *(paid(number) for number in range(1, 21)))
 
 
 def test_a_look_up_that_misses_a_recent_event_is_put_right_by_the_transaction(
