@@ -13,7 +13,6 @@ Instant = NewType("Instant", str)
 Day = NewType("Day", str)
 """`2026-11-21`: a UTC day."""
 
-INSTANT_WIDTH = 30
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ONE_DAY = timedelta(days=1)
 

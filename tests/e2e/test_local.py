@@ -160,6 +160,8 @@ def test_code_that_does_not_run_is_waited_for_until_it_does(local: Local) -> Non
     local.edit("app.py", "app = = Chalice(", "app = Chalice(")
     until(local.healthy)
 
+    assert local.call("GET", "/health") == {"status": "ok"}
+
 
 def test_a_second_one_is_told_that_the_first_runs(local: Local) -> None:
     other = Local(local.checkout, free_port())

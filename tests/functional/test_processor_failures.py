@@ -92,17 +92,19 @@ def test_a_message_that_is_wrong_fails_alone(application: Application, storage: 
     assert application.job(replay_id)["state"] == "SENT"
 
 
+SPOILT: dict[str, Json] = {
+    "offset": {"s3_offset": 10_000_000},
+    "length": {"s3_length": 1},
+    "hash": {"content_sha256": "0" * 64},
+}
+
+
 @pytest.mark.usefixtures("partial_responses")
-@pytest.mark.parametrize("spoil", ["offset", "length", "hash"])
+@pytest.mark.parametrize("spoil", SPOILT)
 def test_a_wrong_message_does_not_fail_the_others_of_its_object(application: Application, spoil: str) -> None:
     application.accept_all(paid_several(3))
     _, messages = application.planned(**WHOLE_DAY)
-    spoilt: Json = {
-        "offset": {"s3_offset": 10_000_000},
-        "length": {"s3_length": 1},
-        "hash": {"content_sha256": "0" * 64},
-    }
-    wrong = changed(messages[1], **spoilt[spoil])
+    wrong = changed(messages[1], **SPOILT[spoil])
 
     response = application.process([messages[0], wrong, messages[2]])
 
@@ -111,16 +113,11 @@ def test_a_wrong_message_does_not_fail_the_others_of_its_object(application: App
 
 
 @pytest.mark.usefixtures("partial_responses")
-@pytest.mark.parametrize("spoil", ["offset", "length", "hash"])
+@pytest.mark.parametrize("spoil", SPOILT)
 def test_a_wrong_message_does_not_fail_a_reference_to_its_object_either(application: Application, spoil: str) -> None:
     application.accept_all(paid_several(3))
     _, messages = application.planned(**WHOLE_DAY)
-    spoilt: Json = {
-        "offset": {"s3_offset": 10_000_000},
-        "length": {"s3_length": 1},
-        "hash": {"content_sha256": "0" * 64},
-    }
-    wrong = changed(messages[1], **spoilt[spoil])
+    wrong = changed(messages[1], **SPOILT[spoil])
 
     response = application.process([messages[0], wrong, bare(messages[0])])
 
