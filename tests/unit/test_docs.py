@@ -47,6 +47,11 @@ def test_the_operations_page_lists_every_metric_with_its_meaning() -> None:
     assert dict(rows) == METRICS
 
 
+def test_every_metric_that_is_written_is_listed_and_every_listed_one_is_written() -> None:
+    source = (ROOT / "chalicelib/telemetry.py").read_text()
+    assert set(re.findall(r'(?:_count\(|add_metric\(name=)"(\w+)"', source)) == METRICS.keys()
+
+
 def test_every_command_in_the_docs_is_a_make_target_and_every_target_is_documented() -> None:
     targets = set(_TARGET.findall((ROOT / "Makefile").read_text()))
     named = {word for path in PAGES for word in re.findall(r"\bmake ([a-z]+)\b(?=[`\s])", _commands(path.read_text()))}
