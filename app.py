@@ -1,6 +1,5 @@
 """The HTTP routes and queue consumers of Retrace: each parses, calls one use case, and answers."""
 
-import json
 import os
 
 from chalice.app import Chalice, IAMAuthorizer, Request, Response, SQSEvent
@@ -9,15 +8,18 @@ from chalicelib import (
     aggregate_representations,
     http,
     quarantine_representations,
+    received,
+    replay_representations,
     representations,
     telemetry,
     wiring,
 )
-from chalicelib.config import queue_name
+from chalicelib.config import processor_concurrency, queue_name
 from chalicelib.domain.aggregate_query import AggregatesQuery, DiffQuery, InputsQuery
 from chalicelib.domain.event_query import EventsQuery, FreshnessQuery, GapsQuery, IngestQuery, LateQuery
-from chalicelib.domain.messages import Delivery
 from chalicelib.domain.rejections import RejectedQuery
+from chalicelib.domain.replay_query import ReplaysQuery
+from chalicelib.domain.replay_task import RECEIVES, parse_task
 from chalicelib.settle import BatchResponse
 
 app = Chalice(app_name="retrace", configure_logs=False)  # telemetry configures them, as JSON
@@ -38,9 +40,9 @@ def _request() -> Request:
 @http.answers_problems
 def ingest() -> Response:
     """Take events in, or with ?dry_run=true tell what would become of them."""
-    request_id = http.request_id(_request())
-    submitted = http.ingest_request(_request())
-    query, take_in = http.query_of(_request(), IngestQuery), wiring.ingest()
+    request_id = received.request_id(_request())
+    submitted = received.ingest_request(_request())
+    query, take_in = received.query_of(_request(), IngestQuery), wiring.ingest()
     report = take_in.dry_run(submitted) if query.dry_run else take_in(submitted, request_id)
     telemetry.ingested(report, request_id)
     return http.ingest_answer(report)
@@ -50,21 +52,21 @@ def ingest() -> Response:
 @http.answers_problems
 def events() -> Response:
     """Events of an entity, or of a source and type, in a window."""
-    return http.answer(representations.events(wiring.search_events()(http.query_of(_request(), EventsQuery))))
+    return http.answer(representations.events(wiring.search_events()(received.query_of(_request(), EventsQuery))))
 
 
 @app.route("/late", authorizer=signed)
 @http.answers_problems
 def late() -> Response:
     """Late arrivals of a day, and what they touch."""
-    return http.answer(representations.late(wiring.list_late()(http.query_of(_request(), LateQuery))))
+    return http.answer(representations.late(wiring.list_late()(received.query_of(_request(), LateQuery))))
 
 
 @app.route("/gaps", authorizer=signed)
 @http.answers_problems
 def gaps() -> Response:
     """Hours or days without events."""
-    query = http.query_of(_request(), GapsQuery)
+    query = received.query_of(_request(), GapsQuery)
     return http.answer(representations.gaps(query, wiring.find_gaps()(query)))
 
 
@@ -72,7 +74,7 @@ def gaps() -> Response:
 @http.answers_problems
 def freshness() -> Response:
     """The newest event of a source and type; 503 if it is older than asked for."""
-    query = http.query_of(_request(), FreshnessQuery)
+    query = received.query_of(_request(), FreshnessQuery)
     found = wiring.check_freshness()(query)
     return http.monitor_answer(representations.freshness(query, found), good=found.fresh)
 
@@ -95,24 +97,54 @@ def raw_event(event_id: str) -> Response:
 @app.route("/replay", methods=["POST"], authorizer=signed, content_types=ANY_CONTENT_TYPE)
 @http.answers_problems
 def request_replay() -> Response:
-    """Ask for a replay; it runs on its own."""
-    job = wiring.request_replay()(http.replay_request(_request()), http.caller(_request()))
-    telemetry.replay_requested(job, http.request_id(_request()))
-    return http.accepted(representations.replay_job(job))
+    """Ask for a replay, which runs on its own, or with dry_run for what it would send."""
+    asked = received.replay_request(_request())
+    if asked.dry_run:
+        return http.answer(replay_representations.preview(wiring.preview_replay()(asked)))
+    job = wiring.request_replay()(asked, received.asker(_request()))
+    telemetry.replay_requested(job, received.request_id(_request()))
+    return http.accepted(replay_representations.job(job))
+
+
+@app.route("/replay", authorizer=signed)
+@http.answers_problems
+def replays() -> Response:
+    """Replays and how far they are, newest first."""
+    return http.answer(replay_representations.jobs(wiring.find_replays()(received.query_of(_request(), ReplaysQuery))))
 
 
 @app.route("/replay/{replay_id}", authorizer=signed)
 @http.answers_problems
 def replay(replay_id: str) -> Response:
     """A replay and how far it is."""
-    return http.answer(representations.replay_job(wiring.find_replay()(replay_id)))
+    return http.answer(replay_representations.job(wiring.find_replays().one(replay_id)))
+
+
+@app.route("/replay/{replay_id}/cancel", methods=["POST"], authorizer=signed, content_types=ANY_CONTENT_TYPE)
+@http.answers_problems
+def cancel_replay(replay_id: str) -> Response:
+    """Send nothing more of a replay, and drop what was sent and not processed."""
+    caller = received.bare_request(_request())
+    job = wiring.control_replay().cancel(replay_id, caller)
+    telemetry.replay_controlled(job, "cancel", caller)
+    return http.answer(replay_representations.job(job))
+
+
+@app.route("/replay/{replay_id}/redrive", methods=["POST"], authorizer=signed, content_types=ANY_CONTENT_TYPE)
+@http.answers_problems
+def redrive_replay(replay_id: str) -> Response:
+    """Move a replay's dead letters back to the queue, and plan on where its planner has given up."""
+    caller = received.bare_request(_request())
+    job = wiring.control_replay().redrive(replay_id)
+    telemetry.replay_controlled(job, "redrive", caller)
+    return http.accepted(replay_representations.job(job))
 
 
 @app.route("/aggregates", authorizer=signed)
 @http.answers_problems
 def aggregates() -> Response:
     """Every version of an entity's daily aggregate."""
-    found = wiring.investigate_aggregates()(http.query_of(_request(), AggregatesQuery))
+    found = wiring.investigate_aggregates()(received.query_of(_request(), AggregatesQuery))
     return http.answer(aggregate_representations.daily_aggregates(found))
 
 
@@ -121,7 +153,7 @@ def aggregates() -> Response:
 def aggregate_inputs() -> Response:
     """The events that went into one version."""
     return http.answer(
-        aggregate_representations.inputs(wiring.trace_versions().inputs(http.query_of(_request(), InputsQuery)))
+        aggregate_representations.inputs(wiring.trace_versions().inputs(received.query_of(_request(), InputsQuery)))
     )
 
 
@@ -129,7 +161,7 @@ def aggregate_inputs() -> Response:
 @http.answers_problems
 def aggregate_difference() -> Response:
     """What two versions do not share."""
-    query = http.query_of(_request(), DiffQuery)
+    query = received.query_of(_request(), DiffQuery)
     return http.answer(aggregate_representations.difference(query, wiring.trace_versions().difference(query)))
 
 
@@ -137,7 +169,7 @@ def aggregate_difference() -> Response:
 @http.answers_problems
 def rejections() -> Response:
     """What was refused on a day, and why."""
-    found = wiring.review_quarantine()(http.query_of(_request(), RejectedQuery))
+    found = wiring.review_quarantine()(received.query_of(_request(), RejectedQuery))
     return http.answer(quarantine_representations.rejections(found))
 
 
@@ -152,7 +184,7 @@ def rejection(rejected_id: str) -> Response:
 @http.answers_problems
 def retry_rejected(rejected_id: str) -> Response:
     """Send a refused event through ingest again, as it was kept or as the body corrects it."""
-    asked = http.retry_request(_request())
+    asked = received.retry_request(_request())
     report = wiring.review_quarantine().retry(rejected_id, asked)
     telemetry.ingested(report, asked.request_id)
     return http.ingest_answer(report)
@@ -174,17 +206,31 @@ def health() -> Response:
 
 @app.on_sqs_message(queue=queue_name(os.environ, "replay-jobs"), batch_size=1)
 def planner(event: SQSEvent) -> None:
-    """Plan one slice of a replay."""
+    """Work on one slice of a replay."""
     for record in event:
-        replay_id = json.loads(record.body)["replay_id"]
-        sent = wiring.plan_replay()(replay_id, http.time_left_ms(event))
-        telemetry.planned(replay_id, sent)
+        task = parse_task(record.body)
+        last_chance = received.times_received(record) >= RECEIVES
+        sent = wiring.work_on_replay()(task, received.time_left_ms(event), last_chance=last_chance)
+        telemetry.worked_on(task, sent)
 
 
-@app.on_sqs_message(queue=queue_name(os.environ, "replay"), batch_size=10)
+@app.on_sqs_message(
+    queue=queue_name(os.environ, "replay"),
+    batch_size=10,
+    maximum_concurrency=processor_concurrency(os.environ),
+)
 def processor(event: SQSEvent) -> BatchResponse:
     """Turn replayed events into daily aggregates."""
-    deliveries = [Delivery(record.to_dict()["messageId"], record.receipt_handle, record.body) for record in event]
+    deliveries = received.deliveries(event)
     report = wiring.process()(deliveries)
     telemetry.processed(report)
     return wiring.settle()(deliveries, report.failures)
+
+
+@app.on_sqs_message(queue=queue_name(os.environ, "replay-failures"), batch_size=10)
+def dead_letters(event: SQSEvent) -> BatchResponse:
+    """Count messages that were received too often, and keep them."""
+    deliveries = received.deliveries(event)
+    report = wiring.record_dead_letters()(deliveries)
+    telemetry.dead_lettered(report)
+    return wiring.settle_dead_letters()(deliveries, report.failures)

@@ -23,14 +23,21 @@ class Settings(BaseModel):
     replays_table: str = Field("", description="Replay jobs and progress.")
     aggregates_table: str = Field("", description="Versions of daily aggregates and their inputs.")
     replay_queue_url: str = Field("", description="Where the messages of replays go.")
+    ordered_replay_queue_url: str = Field("", description="Where the messages of ordered replays go.")
     replay_jobs_queue_url: str = Field("", description="Where planners are called from.")
+    replay_failures_queue_url: str = Field("", description="Where messages go that were received too often.")
+    dead_letter_queue_url: str = Field("", description="Where messages rest that could not be processed.")
     type_day_shards: int = Field(4, ge=1, le=64, description="Shards of the index by type and day; may only grow.")
     late_after_seconds: int = Field(3_600, ge=0, description="From which lag on an event is listed as late.")
     dedupe_ttl_days: int = Field(0, ge=0, description="Days until an identity expires; 0 keeps it for ever.")
     concurrency: int = Field(16, ge=1, le=64, description="AWS calls that a function makes at once.")
     report_batch_item_failures: bool = Field(
-        False, description="Whether the event source mapping of the processor takes partial batch responses."
+        False, description="Whether the event source mapping takes partial batch responses."
     )
+    processor_enabled: bool = Field(True, description="Whether the processor reads ReplayQueue.")
+    processor_concurrency: int = Field(10, ge=2, le=1_000, description="Processors that run at once.")
+    confirm_above: int = Field(100_000, ge=0, description="Events above which a replay must be confirmed.")
+    max_in_flight: int = Field(10_000, ge=1, description="Messages of a replay that are sent and not settled, at most.")
 
     @property
     def dedupe_ttl_s(self) -> int | None:
@@ -47,3 +54,8 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
 def queue_name(environment: Mapping[str, str], purpose: str) -> str:
     """The name of a stage's queue, by which `chalice deploy` connects a function to it."""
     return f"retrace-{environment.get('STAGE', 'dev')}-{purpose}"
+
+
+def processor_concurrency(environment: Mapping[str, str]) -> int:
+    """How many processors may run at once, which `chalice deploy` writes into the event source mapping."""
+    return settings_from(environment).processor_concurrency

@@ -7,21 +7,14 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from http import HTTPStatus
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec
 
-from chalice.app import Request, Response, SQSEvent
-from pydantic import BaseModel, ValidationError
+from chalice.app import Response
 
-from chalicelib import representations, runtime, telemetry
+from chalicelib import replay_representations, representations, telemetry
 from chalicelib.domain import errors
-from chalicelib.domain.cloudevents import HEADER_PREFIX, REPEATED
-from chalicelib.domain.errors import Fault, InvalidRequest, first_faults, shown_name
-from chalicelib.domain.event_query import NoParameters
-from chalicelib.domain.fields import faults_of
 from chalicelib.domain.ingest_report import IngestReport, Status
-from chalicelib.domain.ingest_request import IngestRequest, parse_request
-from chalicelib.domain.rejections import RetryRequest
-from chalicelib.domain.replay_request import ReplayRequest, parse_replay_request
+from chalicelib.domain.preview import ConfirmationNeeded
 
 P = ParamSpec("P")
 
@@ -32,6 +25,7 @@ _PROBLEM = {"Content-Type": "application/problem+json"}
 _STATUS_OF: Mapping[type[errors.RetraceError], HTTPStatus] = {
     errors.InvalidRequest: HTTPStatus.BAD_REQUEST,
     errors.NotFound: HTTPStatus.NOT_FOUND,
+    errors.Conflict: HTTPStatus.CONFLICT,
     errors.RequestTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.IntegrityFailure: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -64,6 +58,8 @@ def _problem(status: HTTPStatus, error: errors.RetraceError) -> Response:
     faults = error.faults if isinstance(error, errors.Refused) else ()
     retry = {"Retry-After": str(RETRY_AFTER_S)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
     body = _problem_members(status, str(error)) | {"errors": [asdict(fault) for fault in faults]}
+    if isinstance(error, ConfirmationNeeded):
+        body["preview"] = replay_representations.preview(error.preview)
     return _json(status, body, _PROBLEM | retry)
 
 
@@ -106,78 +102,6 @@ def raw_answer(event: bytes, content_sha256: str) -> Response:
     """An event's own text, as it was sent."""
     headers: dict[str, str | list[str]] = {"Content-Type": "application/json", "X-Content-Sha256": content_sha256}
     return Response(event.decode(), headers, HTTPStatus.OK)
-
-
-def request_id(request: Request) -> str:
-    """The id under which API Gateway logged the request; a new one where there is no gateway."""
-    return str(request.context.get("requestId") or runtime.new_id())
-
-
-def caller(request: Request) -> str:
-    """Who signed the request; `anonymous` only where no gateway checked (chalice local)."""
-    identity = request.context.get("identity") or {}
-    return str(identity.get("userArn") or "anonymous")
-
-
-def ingest_request(request: Request) -> IngestRequest:
-    """The events of a request."""
-    headers = request.headers
-    return parse_request(
-        _body(request), headers.get("content-type"), headers.get("content-encoding"), _headers(request)
-    )
-
-
-def _headers(request: Request) -> dict[str, str]:
-    """Every header; Chalice tells of a repeated one only the last value, API Gateway all of them."""
-    event: Mapping[str, Any] = request.to_original_event()
-    repeated: Mapping[str, list[str]] = event.get("multiValueHeaders") or {}
-    return {**request.headers, **{name.lower(): REPEATED.join(values) for name, values in repeated.items()}}
-
-
-def retry_request(request: Request) -> RetryRequest:
-    """Who asks for a retry, and the correction that the request may carry: a body, or a CloudEvent in its headers."""
-    query_of(request, NoParameters)
-    given = bool(_body(request)) or any(name.lower().startswith(HEADER_PREFIX) for name in request.headers)
-    return RetryRequest(caller(request), request_id(request), ingest_request(request) if given else None)
-
-
-def replay_request(request: Request) -> ReplayRequest:
-    """What a request wants replayed."""
-    query_of(request, NoParameters)
-    return parse_replay_request(_body(request))
-
-
-def _body(request: Request) -> bytes:
-    body = request.raw_body
-    return body.encode() if isinstance(body, str) else body
-
-
-def time_left_ms(event: SQSEvent) -> Callable[[], int]:
-    """How long an invocation may still run, asked anew at each call."""
-    context: Any = event.context
-    return lambda: int(context.get_remaining_time_in_millis())
-
-
-def _query(request: Request) -> dict[str, str]:
-    given = request.query_params
-    if given is None:
-        return {}
-    repeated = [name for name in given if len(given.getlist(name)) > 1]
-    if repeated:
-        faults = first_faults(Fault(shown_name(name), "is given more than once") for name in repeated)
-        raise InvalidRequest("Each parameter is given once.", faults)
-    return dict(given)
-
-
-Q = TypeVar("Q", bound=BaseModel)
-
-
-def query_of(request: Request, model: type[Q]) -> Q:
-    """The query parameters of a request; raises InvalidRequest with every fault."""
-    try:
-        return model.model_validate(_query(request))
-    except ValidationError as error:
-        raise InvalidRequest("The query is not valid.", faults_of(error)) from error
 
 
 def ingest_answer(report: IngestReport) -> Response:

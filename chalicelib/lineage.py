@@ -13,8 +13,9 @@ from chalicelib.domain.cursor import from_cursor, to_cursor
 from chalicelib.domain.errors import Fault, NotFound
 from chalicelib.domain.paging import every_page
 from chalicelib.domain.partitions import EntityPartition
-from chalicelib.domain.ports import AggregateHistory, AggregateVersion, Concurrently, EventIndex, ReplayStore
+from chalicelib.domain.ports import AggregateHistory, AggregateVersion, Concurrently, EventIndex
 from chalicelib.domain.raw_line import StoredEvent
+from chalicelib.domain.replay_ports import ReplayStore
 from chalicelib.domain.timestamps import Day, window_of
 
 ROWS_A_READ = 1_000
@@ -105,14 +106,24 @@ class TraceVersions:
     history: AggregateHistory
 
     def inputs(self, query: InputsQuery) -> FoundInputs:
-        """A page of inputs, by time and id; raises NotFound. One read, whatever the size of the version."""
+        """A page of inputs, by time and id; raises NotFound. It may be empty and have a cursor: then go on.
+
+        One read, whatever the size of the version; a second one if the first messages are no inputs.
+        """
         sealed = query.model_dump(exclude={"cursor", "limit"}, mode="json")
         after = from_cursor(sealed, query.cursor)
-        page = self.history.inputs(query.version(query.replay_id), after, query.limit)
-        # A version is written together with its inputs, so one without inputs does not exist.
-        if after is None and not page.inputs:
+        version = query.version(query.replay_id)
+        page = self.history.inputs(version, after, query.limit)
+        if after is None and not page.inputs and not (page.read_to and self._holds(version)):
             raise _no_version(query, replay_id=query.replay_id)
         return FoundInputs(page.inputs, to_cursor(sealed, page.read_to))
+
+    def _holds(self, version: Version) -> bool:
+        """Whether a version has inputs: it is written together with its first."""
+        return any(
+            stored.version.replay_id == version.replay_id
+            for stored in self.history.versions(version.entity_id, version.day)
+        )
 
     def difference(self, query: DiffQuery) -> Difference:
         """What two versions do not share; raises NotFound. Holds a page of each at a time, however large they are."""

@@ -7,26 +7,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.aggregation import Input, Version
-from chalicelib.domain.chunks import chunked
-from chalicelib.domain.errors import Contended, IntegrityFailure, InvalidRequest, RetraceError
+from chalicelib.domain.errors import IntegrityFailure, InvalidRequest, RetraceError
+from chalicelib.domain.ledger import Entry, Settlement, settlement_of
 from chalicelib.domain.messages import Delivery, ObjectReference, ReplayMessage, parse_message
-from chalicelib.domain.ports import AggregateStore, Clock, Concurrently, Pause, RawStore
+from chalicelib.domain.outcomes import MessagePlace, Outcome
+from chalicelib.domain.ports import Concurrently, RawStore
+from chalicelib.domain.processing_ports import RecordOutcomes, ReplayStates
 from chalicelib.domain.raw_line import RawLine, RawLocation, parse_line
+from chalicelib.domain.replay_job import JobState
 from chalicelib.domain.timestamps import day_of
 from chalicelib.domain.verification import verify
-
-INPUTS_A_WRITE = 98
-"""A transaction holds 100 actions: these, the aggregate, and the job's progress."""
-
-_ATTEMPTS = 12
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessReport:
-    """What became of a batch: message ids that failed and why, and how many aggregate writes there were."""
+    """What became of a batch: message ids that failed and why, how many were dropped, and writes of aggregates."""
 
     messages: int
     failures: Mapping[str, RetraceError]
+    dropped: int
     aggregate_writes: int
 
     @property
@@ -36,17 +35,10 @@ class ProcessReport:
 
 
 Message = ReplayMessage | ObjectReference
-
-
-@dataclass(frozen=True, slots=True)
-class _Contribution:
-    """What a message adds to a version."""
-
-    message_id: str
-    version: Version
-    single: Input
-
-
+Received = tuple[str, Message]
+"""A message, and the id of its delivery."""
+Settlements = list[tuple[str, Settlement]]
+"""What is to be recorded, and the ids of the deliveries that it is recorded for."""
 Failures = dict[str, RetraceError]
 
 
@@ -55,27 +47,48 @@ class Process:
     """The use case behind ReplayQueue."""
 
     raw: RawStore
-    aggregates: AggregateStore
-    now: Clock
-    pause: Pause
+    states: ReplayStates
+    record: RecordOutcomes
     concurrently: Concurrently
 
     def __call__(self, deliveries: Sequence[Delivery]) -> ProcessReport:
         """Process a batch; messages that cannot be processed are reported, never dropped.
 
-        However messages are batched, repeated or reordered, each event counts once in each version.
+        However messages are batched, repeated or reordered, each event counts once in each version. What is left of
+        a cancelled replay is neither read nor counted, and recorded as dropped.
         """
-        by_object, failures = _parsed(deliveries)
-        read = self.concurrently(self._read, by_object)
-        groups = _by_version(contribution for contributions, _ in read for contribution in contributions)
-        added = self.concurrently(lambda group: self._add(*group), list(groups.items()))
-        for failed in [*(failed for _, failed in read), *(failed for _, failed in added)]:
+        received, failures = _parsed(deliveries)
+        wanted, dropped, unknown = self._sorted_by_state(received)
+        read = self.concurrently(self._read, _by_object(wanted))
+        settlements = dropped + [each for some, _ in read for each in some]
+        recorded = self.record([settlement for _, settlement in settlements])
+        for failed in (unknown, *(failed for _, failed in read), _of_deliveries(settlements, recorded.failures)):
             failures |= failed
-        return ProcessReport(len(deliveries), failures, sum(writes for writes, _ in added))
+        done = {name for name, settlement in dropped if recorded.outcomes.get(settlement.entry) is Outcome.DROPPED}
+        return ProcessReport(len(deliveries), failures, len(done), recorded.aggregate_writes)
 
-    def _read(self, messages: Sequence[tuple[str, Message]]) -> tuple[list[_Contribution], Failures]:
+    def _sorted_by_state(self, received: Sequence[Received]) -> tuple[list[Received], Settlements, Failures]:
+        """What is to be processed, what is to be dropped, and what belongs to no replay that is known."""
+        try:
+            states = self.states.states({each.replay_id for _, each in received if isinstance(each, ReplayMessage)})
+        except RetraceError as error:
+            of_replays = [name for name, message in received if isinstance(message, ReplayMessage)]
+            return [each for each in received if each[0] not in of_replays], [], dict.fromkeys(of_replays, error)
+        wanted: list[Received] = []
+        dropped: Settlements = []
+        unknown: Failures = {}
+        for name, message in received:
+            if isinstance(message, ReplayMessage) and message.replay_id not in states:
+                unknown[name] = InvalidRequest(f"There is no replay {message.replay_id}.")
+            elif isinstance(message, ReplayMessage) and states[message.replay_id] is JobState.CANCELLED:
+                dropped.append((name, settlement_of(message, Outcome.DROPPED)))
+            else:
+                wanted.append((name, message))
+        return wanted, dropped, unknown
+
+    def _read(self, messages: Sequence[Received]) -> tuple[Settlements, Failures]:
         """Fetch what messages of one object refer to, with one GET, and check it."""
-        contributions: list[_Contribution] = []
+        settlements: Settlements = []
         failures: Failures = {}
         try:
             lines = self._lines_of([message for _, message in messages])
@@ -83,10 +96,10 @@ class Process:
             return [], dict.fromkeys((message_id for message_id, _ in messages), error)
         for (message_id, message), found in zip(messages, lines, strict=True):
             try:
-                contributions += [_contribution(message_id, message, parse_line(line)) for line in found]
+                settlements += [(message_id, _verified(message, parse_line(line))) for line in found]
             except RetraceError as error:
                 failures[message_id] = error
-        return contributions, failures
+        return settlements, failures
 
     def _lines_of(self, messages: Sequence[Message]) -> list[list[bytes]]:
         """For each message of one object, the lines it refers to."""
@@ -108,51 +121,28 @@ class Process:
         starts = [location.offset - span.offset for location in locations]
         return [[content[start : start + location.length]] for start, location in zip(starts, locations, strict=True)]
 
-    def _add(self, version: Version, contributions: Sequence[_Contribution]) -> tuple[int, Failures]:
-        """Add a batch's inputs to one version; answers how many writes that took."""
-        inputs = sorted({contribution.single for contribution in contributions})
-        writes = 0
-        try:
-            for some in chunked(inputs, INPUTS_A_WRITE):
-                writes += self._add_once(version, some)
-        except RetraceError as error:
-            return writes, dict.fromkeys((contribution.message_id for contribution in contributions), error)
-        return writes, {}
 
-    def _add_once(self, version: Version, inputs: Sequence[Input]) -> int:
-        for attempt in range(1, _ATTEMPTS + 1):
-            snapshot = self.aggregates.snapshot(version, inputs)
-            new = [single for single in inputs if single.place not in snapshot.present]
-            if not new:
-                return 0
-            try:
-                self.aggregates.add(version, snapshot, new, self.now())
-            except Contended:
-                self.pause(attempt)
-            else:
-                return 1
-        raise Contended(f"The aggregate of {version.day} kept changing; the messages go back to the queue.")
-
-
-def _parsed(deliveries: Iterable[Delivery]) -> tuple[list[list[tuple[str, Message]]], Failures]:
-    """Messages with their ids, grouped by the object they refer to."""
-    groups: dict[tuple[str, str], list[tuple[str, Message]]] = defaultdict(list)
+def _parsed(deliveries: Iterable[Delivery]) -> tuple[list[Received], Failures]:
+    received: list[Received] = []
     failures: Failures = {}
     for delivery in deliveries:
         try:
-            message = parse_message(delivery.body)
+            received.append((delivery.message_id, parse_message(delivery.body)))
         except RetraceError as error:
             failures[delivery.message_id] = error
-        else:
-            groups[message.s3_bucket, message.s3_key].append((delivery.message_id, message))
-    return list(groups.values()), failures
+    return received, failures
 
 
-def _by_version(contributions: Iterable[_Contribution]) -> dict[Version, list[_Contribution]]:
-    groups: dict[Version, list[_Contribution]] = defaultdict(list)
-    for contribution in contributions:
-        groups[contribution.version].append(contribution)
-    return groups
+def _by_object(received: Iterable[Received]) -> list[list[Received]]:
+    groups: dict[tuple[str, str], list[Received]] = defaultdict(list)
+    for message_id, message in received:
+        groups[message.s3_bucket, message.s3_key].append((message_id, message))
+    return list(groups.values())
+
+
+def _of_deliveries(settlements: Settlements, failures: Mapping[Entry, RetraceError]) -> Failures:
+    """Failures to record, by the deliveries that fail with them."""
+    return {name: failures[each.entry] for name, each in settlements if each.entry in failures}
 
 
 def _span(locations: Sequence[RawLocation]) -> RawLocation:
@@ -161,14 +151,16 @@ def _span(locations: Sequence[RawLocation]) -> RawLocation:
     return RawLocation(locations[0].bucket, locations[0].key, start, end - start)
 
 
-def _contribution(message_id: str, message: Message, line: RawLine) -> _Contribution:
-    """What a line adds to which version, after checking it against itself and against its message."""
+def _verified(message: Message, line: RawLine) -> Settlement:
+    """What a message comes to by a line, after checking that against itself and against the message."""
     verify(line)
-    of_job = isinstance(message, ReplayMessage)
+    duplicate = None
     if isinstance(message, ReplayMessage):
+        duplicate = message.duplicate
         expected = (message.event_id, message.content_sha256, message.entity_id, message.event_time)
         if expected != (line.event_id, line.content_sha256, line.entity_id, line.event_time):
             raise IntegrityFailure(f"The line at {message.s3_key} is not the event {message.event_id} of the message.")
-    version = Version(line.entity_id, day_of(line.event_time), message.replay_id, of_job)
-    single = Input(line.event_time, line.event_id, line.event_type, line.content_sha256)
-    return _Contribution(message_id, version, single)
+    version = Version(line.entity_id, day_of(line.event_time), message.replay_id, isinstance(message, ReplayMessage))
+    event = Input(line.event_time, line.event_id, line.event_type, line.content_sha256)
+    outcome = Outcome.INPUT if duplicate is None else Outcome.REPEATED
+    return Settlement(version, event, outcome, MessagePlace(line.event_time, line.event_id, duplicate))

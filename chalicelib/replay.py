@@ -1,23 +1,31 @@
-"""Replay events: make a job, and plan it slice by slice onto the queue."""
+"""Ask for replays, watch them, stop them, and set those going again that have come to a halt."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from hashlib import sha256
 
-from chalicelib.domain.errors import Contended, NotFound, RetraceError
+from chalicelib.domain.cursor import from_cursor, to_cursor
+from chalicelib.domain.errors import Conflict, Contended, Fault, NotFound, RetraceError
 from chalicelib.domain.fields import MAX_REPLAY_ID_BYTES
-from chalicelib.domain.messages import message_of
-from chalicelib.domain.ports import Clock, EventIndex, ReplayQueues, ReplayStore
+from chalicelib.domain.ports import Clock, Concurrently, Pause
+from chalicelib.domain.preview import ConfirmationNeeded, Preview
 from chalicelib.domain.replay_job import UNPLANNED, Cursor, JobState, ReplayJob
+from chalicelib.domain.replay_ports import KeyedReplay, ReplayQueues, ReplayStore
+from chalicelib.domain.replay_query import ReplaysQuery
 from chalicelib.domain.replay_request import ReplayRequest
 
-EVENTS_A_PAGE = 500
-PAGES_A_SLICE = 20
-"""A slice is short, so that a small replay does not wait for a large one: jobs take turns on the queue."""
+_ATTEMPTS = 10
 
-_RESERVE_MS = 20_000
-"""Left over of a planner's time, for a page that is slow to send."""
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks for a replay, and the idempotency key that makes asking again the same request."""
+
+    name: str
+    idempotency_key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -26,94 +34,167 @@ class RequestReplay:
 
     replays: ReplayStore
     queues: ReplayQueues
+    preview: Callable[[ReplayRequest], Preview]
+    confirm_above: int
     shards: int
     now: Clock
     new_id: Callable[[], str]
 
-    def __call__(self, request: ReplayRequest, requested_by: str) -> ReplayJob:
-        """Keep a job and queue it; the events are sent by planners, whatever their number."""
-        job = ReplayJob(self.new_id(), request, requested_by, self.now(), self.shards)
-        self.replays.create(job)
+    def __call__(self, request: ReplayRequest, asker: Asker) -> ReplayJob:
+        """Keep a job and queue it; the events are sent by planners, whatever their number.
+
+        Raises ConfirmationNeeded for a large replay that was not confirmed, and Conflict for an idempotency key that
+        stands for another request.
+        """
+        digest = _digest(request)
+        known = self._known_by(asker.idempotency_key)
+        if known is not None:
+            return self._again(known, digest, asker)
+        self._require_confirmation(request)
+        now = self.now()
+        job = ReplayJob(
+            replay_id=self.new_id(),
+            request=request,
+            requested_by=asker.name,
+            created_at=now,
+            updated_at=now,
+            shards=self.shards,
+            cursor=Cursor(finding=request.expands),
+        )
+        keyed = self.replays.create(job, asker.idempotency_key, digest)
+        return self._queued(job, asker) if keyed is None else self._again(keyed, digest, asker)
+
+    def _known_by(self, idempotency_key: str | None) -> KeyedReplay | None:
+        return None if idempotency_key is None else self.replays.keyed(idempotency_key)
+
+    def _again(self, keyed: KeyedReplay, digest: str, asker: Asker) -> ReplayJob:
+        """The job that was asked for before; queued again where no planner has had it yet, as it may not be queued."""
+        if keyed.digest != digest:
+            raise _other_request(asker.idempotency_key)
+        job = _known(self.replays, keyed.replay_id)
+        return job if job.revision > 0 else self._queued(job, asker)
+
+    def _require_confirmation(self, request: ReplayRequest) -> None:
+        if request.limit is not None and request.limit <= self.confirm_above:
+            return
+        preview = self.preview(request)
+        small = preview.exact and preview.messages <= self.confirm_above
+        if not small and request.confirm != preview.messages:
+            raise ConfirmationNeeded(preview, self.confirm_above)
+
+    def _queued(self, job: ReplayJob, asker: Asker) -> ReplayJob:
         try:
             self.queues.plan(job.replay_id)
         except RetraceError:
+            if asker.idempotency_key is not None:
+                raise  # asking again with the key queues this job
             # Nobody will plan it, and its caller is told to ask again.
-            self.replays.commit(job, replace(job, state=JobState.FAILED, revision=job.revision + 1))
+            failure = "It could not be queued."
+            self.replays.commit(job, replace(job, state=JobState.FAILED, failure=failure, revision=job.revision + 1))
             raise
         return job
 
 
+def _digest(request: ReplayRequest) -> str:
+    content = json.dumps(request.as_asked(), sort_keys=True, ensure_ascii=False)
+    return sha256(content.encode()).hexdigest()
+
+
+def _other_request(key: str | None) -> Conflict:
+    fault = Fault("Idempotency-Key", "stands for another request; use a new key for a new replay")
+    return Conflict(f"The Idempotency-Key {key} was used for another replay.", (fault,))
+
+
+def _known(replays: ReplayStore, replay_id: str) -> ReplayJob:
+    job = replays.get(replay_id) if len(replay_id) <= MAX_REPLAY_ID_BYTES else None
+    if job is None:
+        raise NotFound(f"There is no replay {replay_id[:MAX_REPLAY_ID_BYTES]}.")
+    return job
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaysFound:
+    """A page of jobs, and the cursor to the next."""
+
+    jobs: tuple[ReplayJob, ...]
+    cursor: str | None
+
+
 @dataclass(frozen=True)
-class FindReplay:
-    """The use case behind GET /replay/{id}."""
+class FindReplays:
+    """The use cases behind GET /replay and GET /replay/{id}."""
 
     replays: ReplayStore
+    concurrently: Concurrently
 
-    def __call__(self, replay_id: str) -> ReplayJob:
+    def __call__(self, query: ReplaysQuery) -> ReplaysFound:
+        """A page of jobs with their counts, newest first."""
+        sealed = query.model_dump(exclude={"cursor", "limit"}, mode="json")
+        page = self.replays.newest(from_cursor(sealed, query.cursor), query.limit)
+        jobs = self.concurrently(self.replays.get, page.replay_ids)
+        return ReplaysFound(tuple(job for job in jobs if job is not None), to_cursor(sealed, page.read_to))
+
+    def one(self, replay_id: str) -> ReplayJob:
         """A job with its counts; raises NotFound."""
-        fits_a_key = len(replay_id) <= MAX_REPLAY_ID_BYTES
-        job = self.replays.get(replay_id) if fits_a_key else None
-        if job is None:
-            raise NotFound(f"There is no replay {replay_id[:MAX_REPLAY_ID_BYTES]}.")
-        return job
+        return _known(self.replays, replay_id)
 
 
 @dataclass(frozen=True)
-class PlanReplay:
-    """The use case behind ReplayJobsQueue: one slice of one job."""
+class ControlReplay:
+    """The use cases behind POST /replay/{id}/cancel and POST /replay/{id}/redrive."""
 
     replays: ReplayStore
-    index: EventIndex
     queues: ReplayQueues
+    now: Clock
     new_id: Callable[[], str]
+    pause: Pause
 
-    def __call__(self, replay_id: str, time_left_ms: Callable[[], int]) -> int:
-        """Send pages of messages until the slice or the time is used up; answers how many messages were sent.
+    def cancel(self, replay_id: str, caller: str) -> ReplayJob:
+        """Send nothing more, and drop what was sent and not processed; a job cancelled already stays as it is.
 
-        Each page is committed after it is sent. A planner that dies in between leaves a page to be sent again, which
-        counts once, as processors tell events apart. A planner that finds the job moved on stops: another has it.
+        Raises Conflict for a replay that is complete.
         """
-        job = self.replays.get(replay_id)
-        if job is None:
-            raise NotFound(f"There is no replay {replay_id}.")
-        sent_before = job.sent
-        pages = 0
-        # At least one page, so that a slice with little time left still brings the job forward.
-        while job.state in UNPLANNED and (pages == 0 or (pages < PAGES_A_SLICE and time_left_ms() > _RESERVE_MS)):
-            try:
-                job = self._advanced(job)
-            except Contended:
-                return job.sent - sent_before
-            pages += 1
+
+        def cancelled(job: ReplayJob) -> ReplayJob | None:
+            if job.public_state is JobState.COMPLETE:
+                raise Conflict(f"Replay {job.replay_id} is complete; there is nothing left to cancel.")
+            if job.state is JobState.CANCELLED:
+                return None
+            return replace(job, state=JobState.CANCELLED, cancelled_by=caller)
+
+        return self._changed(replay_id, cancelled)
+
+    def redrive(self, replay_id: str) -> ReplayJob:
+        """Move a job's dead letters back to the queue, and plan on where its planner has given up.
+
+        Raises Conflict for a cancelled replay, whose messages would only be dropped.
+        """
+        job = self._changed(replay_id, _resumed)
         if job.state in UNPLANNED:
             self.queues.plan(replay_id)
-        return job.sent - sent_before
+        if job.failed > 0 or job.in_flight > 0:  # what rests in the dead-letter queue may not be counted yet
+            self.queues.redrive(replay_id)
+        return job
 
-    def _advanced(self, job: ReplayJob) -> ReplayJob:
-        """The job after one more page, or at its end."""
-        partition = job.request.partition(job.cursor.partition, job.shards)
-        if partition is None:
-            return self._committed(job, replace(job, state=JobState.SENT))
-        page = self.index.page(partition, job.cursor.after, EVENTS_A_PAGE)
-        self.queues.send([message_of(job.replay_id, event) for event in page.events])
-        count = len(page.events)
-        reached = replace(
-            job,
-            state=JobState.SENDING,
-            cursor=Cursor(job.cursor.partition + (page.read_to is None), page.read_to),
-            scanned=job.scanned + count,
-            matched=job.matched + count,
-            sent=job.sent + count,
-        )
-        return self._committed(job, reached)
+    def _changed(self, replay_id: str, change: Callable[[ReplayJob], ReplayJob | None]) -> ReplayJob:
+        """The job once it is changed, however often another is faster; None for what stays as it is."""
+        request_id = self.new_id()
+        for attempt in range(1, _ATTEMPTS + 1):
+            job = _known(self.replays, replay_id)
+            aim = None if job.committed_by == request_id else change(job)
+            if aim is None:
+                return job
+            changed = replace(aim, revision=job.revision + 1, committed_by=request_id, updated_at=self.now())
+            try:
+                self.replays.commit(planned_from=job, reached=changed)
+            except Contended:
+                self.pause(attempt)
+            else:
+                return changed
+        raise Contended(f"Replay {replay_id} kept moving on; try again.")
 
-    def _committed(self, job: ReplayJob, reached: ReplayJob) -> ReplayJob:
-        committed = replace(reached, revision=job.revision + 1, committed_by=self.new_id())
-        try:
-            self.replays.commit(planned_from=job, reached=committed)
-        except Contended:
-            # If an answer is lost, the client sends the call again, and that one meets what the first has written.
-            current = self.replays.get(job.replay_id)
-            if current is None or current.committed_by != committed.committed_by:
-                raise
-        return committed
+
+def _resumed(job: ReplayJob) -> ReplayJob | None:
+    if job.state is JobState.CANCELLED:
+        raise Conflict(f"Replay {job.replay_id} was cancelled; ask for a new one.")
+    return replace(job, state=JobState.SENDING, failure=None) if job.state is JobState.FAILED else None

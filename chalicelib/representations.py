@@ -11,7 +11,6 @@ from chalicelib.domain.event_query import FreshnessQuery, GapsQuery
 from chalicelib.domain.gaps import Gap
 from chalicelib.domain.ingest_report import Arrival, EventResult, IngestReport, Status
 from chalicelib.domain.raw_line import StoredEvent
-from chalicelib.domain.replay_job import ReplayJob
 from chalicelib.domain.timestamps import day_of
 from chalicelib.investigate import EventHistory
 from chalicelib.search import FoundEvents, Freshness
@@ -114,19 +113,3 @@ def _arrival(arrival: Arrival) -> Json:
         "content_sha256": arrival.content_sha256,
     }
     return shown if arrival.rejected_id is None else shown | {"rejected_id": arrival.rejected_id}
-
-
-def replay_job(job: ReplayJob) -> Json:
-    """A replay and how far it is."""
-    return {
-        "replay_id": job.replay_id,
-        "state": job.public_state.value,
-        "request": job.request.model_dump(exclude_none=True),
-        "requested_by": job.requested_by,
-        "created_at": job.created_at,
-        "scanned": job.scanned,
-        "matched": job.matched,
-        "sent": job.sent,
-        "processed": job.processed,
-        "failed": job.failed,
-    }

@@ -84,6 +84,11 @@ def pause(attempt: int) -> None:
     time.sleep(random.uniform(0, bound))  # noqa: S311  # jitter is no secret
 
 
+def sleep(seconds: float) -> None:
+    """Wait."""
+    time.sleep(seconds)
+
+
 @lru_cache(maxsize=1)
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(settings().concurrency)

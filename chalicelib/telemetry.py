@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
+from chalicelib.dead_letters import DeadLetterReport
+from chalicelib.domain.errors import RetraceError
 from chalicelib.domain.ingest_report import IngestReport, Status
 from chalicelib.domain.replay_job import ReplayJob
+from chalicelib.domain.replay_task import ReplayTask
 from chalicelib.process import ProcessReport
 
 NAMESPACE = "Retrace"
@@ -26,6 +29,8 @@ METRICS = {
     "ReplayMessageCount": "messages sent to ReplayQueue",
     "ProcessorMessageCount": "messages delivered to the processor",
     "ProcessorErrorCount": "messages that failed and went back to the queue",
+    "ReplayDroppedCount": "messages of cancelled replays that were not processed",
+    "DeadLetterCount": "messages put into the dead-letter queue",
     "IntegrityFailureCount": "messages whose raw event is not what was hashed",
     "AggregateWriteCount": "transactions that wrote an aggregate",
 }
@@ -72,18 +77,42 @@ def replay_requested(job: ReplayJob, request_id: str) -> None:
     _count("ReplayRequestedCount", 1)
 
 
-def planned(replay_id: str, sent: int) -> None:
-    """A slice of a replay was planned."""
-    logger.info("replay planned", extra={"replay_id": replay_id, "sent": sent})
+def replay_controlled(job: ReplayJob, action: str, caller: str) -> None:
+    """A replay was cancelled or redriven."""
+    extra = {"replay_id": job.replay_id, "action": action, "caller": caller, "state": job.public_state.value}
+    logger.info("replay controlled", extra=extra)
+
+
+def worked_on(task: ReplayTask, sent: int) -> None:
+    """A slice of a replay was planned, or of its dead letters moved."""
+    extra = {"replay_id": task.replay_id, "sent": sent}
+    logger.info("dead letters redriven" if task.redrive else "replay planned", extra=extra)
     _count("ReplayMessageCount", sent)
 
 
 def processed(report: ProcessReport) -> None:
     """A batch of messages was processed, or failed."""
-    for message_id, error in report.failures.items():
-        reason = {"reason": str(error), "cause": str(error.__cause__ or "")}
-        logger.error("message failed", extra={"message_id": message_id} | reason)
+    _failed(report.failures)
+    logger.info("messages processed", extra={"messages": report.messages, "dropped": report.dropped})
     _count("ProcessorMessageCount", report.messages)
     _count("ProcessorErrorCount", len(report.failures))
+    _count("ReplayDroppedCount", report.dropped)
     _count("IntegrityFailureCount", report.integrity_failures)
     _count("AggregateWriteCount", report.aggregate_writes)
+
+
+def dead_lettered(report: DeadLetterReport) -> None:
+    """Messages were received too often, and are kept."""
+    _failed(report.failures)
+    for message_id, message in report.kept.items():
+        ids: dict[str, object] = {"message_id": message_id}
+        if message is not None:
+            ids |= {"replay_id": message.replay_id, "event_ids": [message.event_id]}
+        logger.error("message is a dead letter", extra=ids)
+    _count("DeadLetterCount", len(report.kept))
+
+
+def _failed(failures: Mapping[str, RetraceError]) -> None:
+    for message_id, error in failures.items():
+        reason = {"reason": str(error), "cause": str(error.__cause__ or "")}
+        logger.error("message failed", extra={"message_id": message_id} | reason)

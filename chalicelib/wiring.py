@@ -4,115 +4,76 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib import runtime
-from chalicelib.aws.aggregate_store import DynamoAggregateStore
-from chalicelib.aws.event_index import DynamoEventIndex
-from chalicelib.aws.identities import DynamoIdentities
-from chalicelib.aws.quarantine import S3Quarantine
-from chalicelib.aws.queues import SqsReplayQueues
-from chalicelib.aws.raw_store import S3RawStore
-from chalicelib.aws.rejections import S3Rejections
-from chalicelib.aws.replay_store import DynamoReplayStore
-from chalicelib.aws.write_once import WriteOnceBucket
+from chalicelib import adapters, runtime
+from chalicelib.dead_letters import RecordDeadLetters, RedriveDeadLetters
 from chalicelib.ingest import Ingest
 from chalicelib.investigate import InvestigateEvent
 from chalicelib.lineage import InvestigateAggregates, TraceVersions
+from chalicelib.plan import PlanReplay
+from chalicelib.preview import PreviewReplay
 from chalicelib.process import Process
 from chalicelib.quarantine import ReviewQuarantine
-from chalicelib.replay import FindReplay, PlanReplay, RequestReplay
+from chalicelib.recording import RecordInLedger
+from chalicelib.replay import ControlReplay, FindReplays, RequestReplay
+from chalicelib.replay_work import WorkOnReplay
 from chalicelib.search import CheckFreshness, FindGaps, ListLate, SearchEvents
 from chalicelib.settle import Settle
-
-
-def _raw_bucket() -> WriteOnceBucket:
-    return WriteOnceBucket(runtime.s3(), runtime.settings().raw_bucket, runtime.pause)
-
-
-def _raw_store() -> S3RawStore:
-    return S3RawStore(_raw_bucket())
-
-
-def _identities() -> DynamoIdentities:
-    chosen = runtime.settings()
-    return DynamoIdentities(
-        runtime.dynamodb(),
-        dedupe_table=chosen.dedupe_table,
-        events_table=chosen.events_table,
-        shards=chosen.type_day_shards,
-        late_after_ms=chosen.late_after_seconds * 1_000,
-        dedupe_ttl_s=chosen.dedupe_ttl_s,
-        pause=runtime.pause,
-        concurrently=runtime.concurrently,
-    )
-
-
-def _event_index() -> DynamoEventIndex:
-    return DynamoEventIndex(runtime.dynamodb(), runtime.settings().events_table, runtime.pause, runtime.concurrently)
-
-
-def _replay_store() -> DynamoReplayStore:
-    return DynamoReplayStore(runtime.dynamodb(), runtime.settings().replays_table)
-
-
-def _queues() -> SqsReplayQueues:
-    chosen = runtime.settings()
-    return SqsReplayQueues(
-        runtime.sqs(), chosen.replay_jobs_queue_url, chosen.replay_queue_url, runtime.pause, runtime.concurrently
-    )
-
-
-def _aggregate_store() -> DynamoAggregateStore:
-    chosen = runtime.settings()
-    return DynamoAggregateStore(
-        runtime.dynamodb(), chosen.aggregates_table, chosen.replays_table, runtime.pause, runtime.concurrently
-    )
 
 
 def ingest() -> Ingest:
     """POST /ingest."""
     return Ingest(
-        _raw_store(), _identities(), _event_index(), S3Quarantine(_raw_bucket()), runtime.now, runtime.concurrently
+        adapters.raw_store(),
+        adapters.identities(),
+        adapters.event_index(),
+        adapters.quarantine(),
+        runtime.now,
+        runtime.concurrently,
     )
 
 
 def investigate_event() -> InvestigateEvent:
     """GET /events/{event_id} and /events/{event_id}/raw."""
-    return InvestigateEvent(_identities(), _event_index(), _raw_store(), _aggregate_store())
+    return InvestigateEvent(
+        adapters.identities(), adapters.event_index(), adapters.raw_store(), adapters.aggregate_history()
+    )
 
 
 def investigate_aggregates() -> InvestigateAggregates:
     """GET /aggregates."""
-    return InvestigateAggregates(_aggregate_store(), _event_index(), _replay_store(), runtime.concurrently)
+    return InvestigateAggregates(
+        adapters.aggregate_history(), adapters.event_index(), adapters.replay_store(), runtime.concurrently
+    )
 
 
 def trace_versions() -> TraceVersions:
     """GET /aggregates/inputs and /aggregates/diff."""
-    return TraceVersions(_aggregate_store())
+    return TraceVersions(adapters.aggregate_history())
 
 
 def review_quarantine() -> ReviewQuarantine:
     """GET /rejected and what lies beneath it."""
-    return ReviewQuarantine(S3Rejections(_raw_bucket(), runtime.concurrently), ingest(), runtime.now)
+    return ReviewQuarantine(adapters.rejections(), ingest(), runtime.now)
 
 
 def search_events() -> SearchEvents:
     """GET /events."""
-    return SearchEvents(_event_index(), runtime.settings().type_day_shards, runtime.concurrently)
+    return SearchEvents(adapters.event_index(), runtime.settings().type_day_shards, runtime.concurrently)
 
 
 def list_late() -> ListLate:
     """GET /late."""
-    return ListLate(_event_index())
+    return ListLate(adapters.event_index())
 
 
 def find_gaps() -> FindGaps:
     """GET /gaps."""
-    return FindGaps(_event_index(), runtime.settings().type_day_shards, runtime.concurrently)
+    return FindGaps(adapters.event_index(), runtime.settings().type_day_shards, runtime.concurrently)
 
 
 def check_freshness() -> CheckFreshness:
     """GET /freshness."""
-    return CheckFreshness(_event_index(), runtime.settings().type_day_shards, runtime.now, runtime.concurrently)
+    return CheckFreshness(adapters.event_index(), runtime.settings().type_day_shards, runtime.now, runtime.concurrently)
 
 
 def openapi_document() -> dict[str, Any]:
@@ -124,24 +85,83 @@ def openapi_document() -> dict[str, Any]:
 
 def request_replay() -> RequestReplay:
     """POST /replay."""
-    return RequestReplay(_replay_store(), _queues(), runtime.settings().type_day_shards, runtime.now, runtime.new_id)
+    chosen = runtime.settings()
+    return RequestReplay(
+        adapters.replay_store(),
+        adapters.queues(),
+        preview_replay(),
+        confirm_above=chosen.confirm_above,
+        shards=chosen.type_day_shards,
+        now=runtime.now,
+        new_id=runtime.new_id,
+    )
 
 
-def find_replay() -> FindReplay:
-    """GET /replay/{id}."""
-    return FindReplay(_replay_store())
+def preview_replay() -> PreviewReplay:
+    """POST /replay with dry_run."""
+    chosen = runtime.settings()
+    return PreviewReplay(
+        adapters.event_index(), chosen.type_day_shards, chosen.processor_concurrency, runtime.concurrently
+    )
 
 
-def plan_replay() -> PlanReplay:
+def find_replays() -> FindReplays:
+    """GET /replay and GET /replay/{id}."""
+    return FindReplays(adapters.replay_store(), runtime.concurrently)
+
+
+def control_replay() -> ControlReplay:
+    """POST /replay/{id}/cancel and POST /replay/{id}/redrive."""
+    return ControlReplay(adapters.replay_store(), adapters.queues(), runtime.now, runtime.new_id, runtime.pause)
+
+
+def work_on_replay() -> WorkOnReplay:
     """ReplayJobsQueue."""
-    return PlanReplay(_replay_store(), _event_index(), _queues(), runtime.new_id)
+    return WorkOnReplay(_plan_replay(), redrive_dead_letters(), adapters.queues())
+
+
+def _plan_replay() -> PlanReplay:
+    chosen = runtime.settings()
+    return PlanReplay(
+        adapters.replay_store(),
+        adapters.event_index(),
+        adapters.queues(),
+        runtime.now,
+        runtime.sleep,
+        runtime.new_id,
+        runtime.concurrently,
+        max_in_flight=chosen.max_in_flight if chosen.processor_enabled else None,
+    )
 
 
 def process() -> Process:
     """ReplayQueue."""
-    return Process(_raw_store(), _aggregate_store(), runtime.now, runtime.pause, runtime.concurrently)
+    return Process(adapters.raw_store(), adapters.replay_states(), _record(), runtime.concurrently)
 
 
 def settle() -> Settle:
     """How a batch from ReplayQueue ends."""
-    return Settle(_queues(), runtime.settings().report_batch_item_failures)
+    return _settle(runtime.settings().replay_queue_url)
+
+
+def record_dead_letters() -> RecordDeadLetters:
+    """ReplayFailuresQueue."""
+    return RecordDeadLetters(adapters.replay_states(), _record(), adapters.dead_letter_queue())
+
+
+def settle_dead_letters() -> Settle:
+    """How a batch from ReplayFailuresQueue ends."""
+    return _settle(runtime.settings().replay_failures_queue_url)
+
+
+def redrive_dead_letters() -> RedriveDeadLetters:
+    """One slice of sending a replay's dead letters back."""
+    return RedriveDeadLetters(_record(), adapters.dead_letter_queue())
+
+
+def _settle(queue_url: str) -> Settle:
+    return Settle(adapters.delivery_queue(queue_url), runtime.settings().report_batch_item_failures)
+
+
+def _record() -> RecordInLedger:
+    return RecordInLedger(adapters.aggregate_store(), runtime.now, runtime.pause)

@@ -10,6 +10,9 @@ from embedded.connection import Stack
 from embedded.layout import HOME, Layout
 from embedded.ports import parse_port
 from embedded.problem import Problem
+from embedded.stack import Parameters
+
+PARAMETERS = "RETRACE_PARAMETERS"
 
 
 def main(arguments: Sequence[str], layout: Layout, environment: Mapping[str, str]) -> int:
@@ -18,7 +21,7 @@ def main(arguments: Sequence[str], layout: Layout, environment: Mapping[str, str
     parser.add_argument("command", choices=["up", "down", "forget"])
     command = parser.parse_args(arguments).command
     try:
-        _run(command, layout, environment.get("RETRACE_PORT", ""))
+        _run(command, layout, environment)
     except Problem as problem:
         print(f"\n{problem.what}\n→ {problem.remedy}", file=sys.stderr)
         return 1
@@ -28,15 +31,26 @@ def main(arguments: Sequence[str], layout: Layout, environment: Mapping[str, str
     return 0
 
 
-def _run(command: str, layout: Layout, port: str) -> None:
+def _run(command: str, layout: Layout, environment: Mapping[str, str]) -> None:
     match command:
         case "up":
-            _tell_how_to_use(layout, commands.up(layout, parse_port(port) if port else None, _progress))
+            port = environment.get("RETRACE_PORT", "")
+            parameters = _parameters(environment.get(PARAMETERS, ""))
+            _tell_how_to_use(layout, commands.up(layout, parse_port(port) if port else None, _progress, parameters))
         case "down":
             print("Stopped; its state is kept." if commands.down(layout, _progress) else "Nothing was up.")
         case "forget":
             commands.forget(layout, _progress)
             print("Stopped and forgotten.")
+
+
+def _parameters(text: str) -> Parameters:
+    """Read parameters of the template, as in "EnableProcessor=false MaxInFlight=500"."""
+    pairs = [word.partition("=") for word in text.split()]
+    wrong = [name for name, equals, value in pairs if not (name and equals and value)]
+    if wrong:
+        raise Problem(f"{PARAMETERS} is {text!r}.", f"Write Name=value, as in {PARAMETERS}='EnableProcessor=false'")
+    return {name: value for name, _, value in pairs}
 
 
 def _progress(message: str) -> None:

@@ -1,6 +1,7 @@
 """The packaged template, changed where MiniStack reads it otherwise than AWS does."""
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 Template = dict[str, Any]
@@ -13,19 +14,33 @@ BATCH_FORMS = {
 """On AWS the permission for one message is the permission for ten; MiniStack asks for one of its own."""
 
 
-def adapted(template: Template, code_uri: str) -> Template:
-    """Return the template with its code in S3 and MiniStack's peculiarities served; the argument stays as it is."""
+def adapted(template: Template, code_uri: str, parameters: Mapping[str, str]) -> Template:
+    """Return the template with its code in S3 and MiniStack's peculiarities served; the argument stays as it is.
+
+    MiniStack gives a processor at most ten messages at once, whatever the batch size, and does not wait for them.
+    """
     changed = copy.deepcopy(template)
     for resource in changed["Resources"].values():
         match resource["Type"]:
             case "AWS::Serverless::Function":
                 resource["Properties"]["CodeUri"] = code_uri
+                _resolve_concurrency(resource["Properties"], template.get("Parameters", {}), parameters)
             case "AWS::Serverless::Api":
                 _repeat_binary_types(resource["Properties"])
+            case "AWS::IAM::ManagedPolicy":
+                allow_batch_forms(resource["Properties"]["PolicyDocument"])
             case "AWS::IAM::Role":
                 for policy in resource["Properties"]["Policies"]:
                     allow_batch_forms(policy["PolicyDocument"])
     return changed
+
+
+def _resolve_concurrency(function: dict[str, Any], declared: dict[str, Any], parameters: Mapping[str, str]) -> None:
+    """AWS makes a number of such a parameter; MiniStack compares its text with a number, fails, and polls no queue."""
+    for source in function.get("Events", {}).values():
+        match source["Properties"].get("ScalingConfig"):
+            case {"MaximumConcurrency": {"Ref": str(name)}} as scaling:
+                scaling["MaximumConcurrency"] = int(parameters.get(name, declared[name]["Default"]))
 
 
 def _repeat_binary_types(api: dict[str, Any]) -> None:

@@ -13,20 +13,21 @@ from embedded.ports import DEFAULT_PORT, require_free
 from embedded.problem import Problem
 from embedded.progress import Progress
 from embedded.server import Server
+from embedded.stack import DEFAULTS, Parameters
 
 
-def up(layout: Layout, port: int | None, progress: Progress) -> Stack:
-    """Start the stack, or bring a running one up to date with the checkout."""
+def up(layout: Layout, port: int | None, progress: Progress, parameters: Parameters = DEFAULTS) -> Stack:
+    """Start the stack, or bring a running one up to date with the checkout and these parameters."""
     with _alone(layout):
         emulator = server.find(layout)
         if emulator is not None:
             _require_usable(layout, emulator, port)
-            return stack.bring_up(layout, emulator, packaged(progress), progress)
+            return stack.bring_up(layout, emulator, packaged(progress), progress, parameters)
         chosen = _port_for(layout, port)
         require_free(chosen)  # said before the wait, not after
         package = packaged(progress)
         emulator = stack.launch(layout, chosen, progress)
-        return stack.bring_up(layout, emulator, package, progress)
+        return stack.bring_up(layout, emulator, package, progress, parameters)
 
 
 def down(layout: Layout, progress: Progress) -> bool:

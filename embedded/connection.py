@@ -21,7 +21,9 @@ class Stack:
     replays_table: str
     aggregates_table: str
     replay_queue_url: str
+    ordered_replay_queue_url: str
     replay_jobs_queue_url: str
+    replay_failures_queue_url: str
     dead_letter_queue_url: str
 
 
@@ -37,13 +39,17 @@ def shell_file(path: Path) -> Path:
 
 
 def shell_variables(stack: Stack) -> str:
-    """Return the lines that make curl and the AWS CLI talk to the stack."""
+    """Return the lines that make curl, the AWS CLI and a consumer of one's own talk to the stack."""
     variables = {
         "RETRACE_URL": stack.api_url,
         "AWS_ACCESS_KEY_ID": stack.access_key_id,
         "AWS_SECRET_ACCESS_KEY": stack.secret_access_key,
         "AWS_REGION": stack.region,
         "AWS_ENDPOINT_URL": stack.aws_endpoint_url,
+        "REPLAY_QUEUE_URL": stack.replay_queue_url,
+        "ORDERED_REPLAY_QUEUE_URL": stack.ordered_replay_queue_url,
+        "REPLAY_FAILURES_QUEUE_URL": stack.replay_failures_queue_url,
+        "DEAD_LETTER_QUEUE_URL": stack.dead_letter_queue_url,
     }
     return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
 

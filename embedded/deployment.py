@@ -3,6 +3,7 @@
 import hashlib
 import json
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -21,26 +22,35 @@ DEPLOY_SECONDS = 120.0
 PARAMETERS = {"Stage": "dev", "RefusePlainHttp": "false"}
 """The emulator is reached over http, and would enforce the refusal."""
 
+FUNCTION_PARAMETERS = {"ProcessorConcurrency": "5"}
+"""Each processor at work is a process of this machine."""
+
 _NOTHING_YET = {None, "REVIEW_IN_PROGRESS"}
 _COMPLETE = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 _UPDATABLE = _COMPLETE | {"UPDATE_ROLLBACK_COMPLETE"}
 
 
-def deploy(admin: Admin, package: Path) -> dict[str, str]:
+def deploy(admin: Admin, package: Path, parameters: Mapping[str, str]) -> dict[str, str]:
     """Deploy a packaged application and return the outputs of the stack."""
+    template: Template = json.loads((package / "sam.json").read_text())
+    unknown = parameters.keys() - template["Parameters"].keys()
+    if unknown:
+        known = ", ".join(sorted(template["Parameters"]))
+        raise Problem(f"The template has no parameter {', '.join(sorted(unknown))}.", f"It has: {known}")
     code_uri = _upload(admin, package / "deployment.zip")
-    return deploy_template(admin, adapted(json.loads((package / "sam.json").read_text()), code_uri))
+    chosen = {**PARAMETERS, **FUNCTION_PARAMETERS, **parameters}
+    return deploy_template(admin, adapted(template, code_uri, chosen), chosen)
 
 
-def deploy_template(admin: Admin, template: Template) -> dict[str, str]:
+def deploy_template(admin: Admin, template: Template, parameters: Mapping[str, str]) -> dict[str, str]:
     """Create the stack, or bring it up to date, and return its outputs."""
     status = _settled_status(admin)
     if status in _UPDATABLE:
-        changed = _apply(admin, template, "UPDATE")
+        changed = _apply(admin, template, parameters, "UPDATE")
     else:
         if status not in _NOTHING_YET:  # what remains of a deployment that failed can only be deleted
             _delete(admin)
-        changed = _apply(admin, template, "CREATE")
+        changed = _apply(admin, template, parameters, "CREATE")
     if changed:
         _require_complete(admin)
     stack = admin.cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]
@@ -86,25 +96,32 @@ def _delete(admin: Admin) -> None:
     wait_until(lambda: _status(admin) in {None, "DELETE_COMPLETE"}, DEPLOY_SECONDS)
 
 
-def _apply(admin: Admin, template: Template, kind: Literal["CREATE", "UPDATE"]) -> bool:
+def _apply(admin: Admin, template: Template, parameters: Mapping[str, str], kind: Literal["CREATE", "UPDATE"]) -> bool:
     """Execute a change set; return False if there is nothing to change."""
     name = f"change-{uuid.uuid4()}"
-    admin.cloudformation.create_change_set(
-        StackName=STACK_NAME,
-        ChangeSetName=name,
-        ChangeSetType=kind,
-        TemplateBody=json.dumps(template),
-        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in PARAMETERS.items()],
-        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-    )
+    try:
+        admin.cloudformation.create_change_set(
+            StackName=STACK_NAME,
+            ChangeSetName=name,
+            ChangeSetType=kind,
+            TemplateBody=json.dumps(template),
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        )
+    except ClientError as exc:
+        raise _refused(exc.response["Error"]["Message"]) from exc
     wait_until(lambda: _change_set(admin, name)[0] in {"CREATE_COMPLETE", "FAILED"}, DEPLOY_SECONDS)
     status, reason = _change_set(admin, name)
     if status == "FAILED":
         if "didn't contain changes" in reason:
             return False
-        raise Problem(f"CloudFormation refused the template: {reason}", "Put infra/ or app.py right and try again.")
+        raise _refused(reason)
     admin.cloudformation.execute_change_set(StackName=STACK_NAME, ChangeSetName=name)
     return True
+
+
+def _refused(reason: str) -> Problem:
+    return Problem(f"CloudFormation refused the template or its parameters: {reason}", "Put that right and try again.")
 
 
 def _change_set(admin: Admin, name: str) -> tuple[str, str]:

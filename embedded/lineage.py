@@ -54,7 +54,8 @@ class Lineage:
             pages = self._dynamodb.get_paginator("query").paginate(
                 TableName=self._table,
                 KeyConditionExpression="PK = :partition",
-                ExpressionAttributeValues={":partition": {"S": partition}},
+                FilterExpression="outcome = :input",
+                ExpressionAttributeValues={":partition": {"S": partition}, ":input": {"S": "INPUT"}},
                 ConsistentRead=True,
             )
             rows = [item for page in pages for item in page["Items"]]

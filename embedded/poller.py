@@ -7,8 +7,8 @@ started anew when the code changes; asked to end (SIGTERM), it finishes the batc
 
 As with Lambda: a handler gets at most as many messages as it asks for; those it names in a partial batch response, or
 all of them if it raises, are delivered again, until the queue has delivered them often enough and gives them to its
-dead-letter queue. Unlike Lambda: they come back after seconds, not after the visibility timeout, one batch of a queue
-is handled at a time, and no handler is stopped when its time is up.
+dead-letter queue. Unlike Lambda: a batch is no more than SQS hands out at once, messages come back after seconds, not
+after the visibility timeout, one batch of a queue is handled at a time, and no handler is stopped when its time is up.
 """
 
 import os
@@ -25,6 +25,7 @@ from chalice.app import SQSEventConfig
 from chalice.cli.factory import CLIFactory
 from chalice.local import LambdaContext
 
+from chalicelib.config import queue_name, settings_from
 from embedded.layout import ROOT
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ DEPLOYED_STAGE = "dev"
 """The stage whose timeouts the functions have."""
 
 RECEIVE_SECONDS = 1
+MESSAGES_A_RECEIVE = 10
 RETURN_SECONDS = 5
 
 
@@ -91,7 +93,7 @@ def poll_once(source: Source, sqs: "SQSClient") -> None:
     """Receive a batch, if there is one, and see it through."""
     answer = sqs.receive_message(
         QueueUrl=source.queue_url,
-        MaxNumberOfMessages=source.batch_size,
+        MaxNumberOfMessages=min(source.batch_size, MESSAGES_A_RECEIVE),
         WaitTimeSeconds=RECEIVE_SECONDS,
         MessageSystemAttributeNames=["All"],
     )
@@ -115,10 +117,11 @@ def _failed(source: Source, messages: Sequence["MessageTypeDef"]) -> set[str]:
 
 
 def sources(sqs: "SQSClient") -> list[Source]:
-    """Return the queues that the application of the checkout listens to."""
+    """Return the queues that the application of the checkout listens to; ReplayQueue only where the processor does."""
     factory = CLIFactory(str(ROOT), environ=os.environ)
     config = factory.create_config_obj(chalice_stage_name=CHALICE_STAGE)
     app = config.chalice_app
+    unread = set() if settings_from(os.environ).processor_enabled else {queue_name(os.environ, "replay")}
     return [
         Source(
             function=listener.name,
@@ -128,7 +131,7 @@ def sources(sqs: "SQSClient") -> list[Source]:
             timeout_ms=(config.scope(DEPLOYED_STAGE, listener.name).lambda_timeout or 60) * 1000,
         )
         for listener in app.event_sources
-        if isinstance(listener, SQSEventConfig) and listener.queue is not None
+        if isinstance(listener, SQSEventConfig) and listener.queue is not None and listener.queue not in unread
     ]
 
 

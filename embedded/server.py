@@ -59,8 +59,11 @@ def find(layout: Layout) -> Server | None:
         ) from exc
 
 
-def start(layout: Layout, port: int) -> Server:
-    """Start an emulator on this directory and return once it answers."""
+def start(layout: Layout, port: int, *, kept: bool = True) -> Server:
+    """Start an emulator on this directory and return once it answers.
+
+    If its state is not to be kept, stopping it takes no time, however much it holds.
+    """
     if not EMULATOR_PYTHON.exists():
         raise Problem("The emulator is not installed.", "Install it with: make environments")
     require_free(port)
@@ -68,7 +71,7 @@ def start(layout: Layout, port: int) -> Server:
     if lock is None:
         raise Problem(f"An emulator runs on {layout.directory} already.", "Stop it with: make down")
     try:
-        process = _spawn(layout, port, lock)
+        process = _spawn(layout, lock, _environment(layout, port, kept=kept))
     finally:
         os.close(lock)  # the child has its own; it alone holds the lock from here on
     layout.port_file.write_text(str(port))
@@ -111,14 +114,14 @@ def answers(port: int) -> bool:
         connection.close()
 
 
-def _spawn(layout: Layout, port: int, lock: int) -> subprocess.Popen[bytes]:
+def _spawn(layout: Layout, lock: int, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     shutil.rmtree(layout.scratch, ignore_errors=True)  # a crash leaves it behind
     for directory in (layout.state, layout.objects, layout.scratch):
         directory.mkdir(parents=True, exist_ok=True)
     with layout.log_file.open("wb") as log:
         return subprocess.Popen(
             [EMULATOR_PYTHON, "-I", "-m", "ministack"],
-            env=_environment(layout, port),
+            env=environment,
             cwd=layout.directory,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -128,7 +131,7 @@ def _spawn(layout: Layout, port: int, lock: int) -> subprocess.Popen[bytes]:
         )
 
 
-def _environment(layout: Layout, port: int) -> dict[str, str]:
+def _environment(layout: Layout, port: int, *, kept: bool) -> dict[str, str]:
     """Return all that the emulator and the functions in it see: nothing of the user's own AWS settings."""
     scratch = str(layout.scratch)
     return {
@@ -143,7 +146,7 @@ def _environment(layout: Layout, port: int) -> dict[str, str]:
         "MINISTACK_REGION": REGION,
         "BIND_HOST": LOOPBACK,
         "GATEWAY_PORT": str(port),
-        "PERSIST_STATE": "1",
+        "PERSIST_STATE": "1" if kept else "0",
         "STATE_DIR": str(layout.state),
         "S3_PERSIST": "1",
         "S3_DATA_DIR": str(layout.objects),

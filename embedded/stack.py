@@ -2,7 +2,7 @@
 
 import http
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,34 +26,42 @@ from embedded.users import AccessKey, local_user
 API_STAGE = "api"
 ANSWER_SECONDS = 30.0
 
+Parameters = Mapping[str, str]
+DEFAULTS: Parameters = {}
+
 
 @contextmanager
-def started(directory: Path | None = None, *, port: int = 0, progress: Progress = silent) -> Iterator[Stack]:
+def started(
+    directory: Path | None = None, *, port: int = 0, progress: Progress = silent, parameters: Parameters = DEFAULTS
+) -> Iterator[Stack]:
     """Yield a stack of its own, and stop it afterwards.
 
     Port 0 stands for any free one. Without a directory nothing is left behind; with one, state is kept there.
+    Parameters are those of the template, such as EnableProcessor.
     """
     with tempfile.TemporaryDirectory(prefix="retrace-", ignore_cleanup_errors=True) as temporary:
         layout = Layout(directory or Path(temporary))
         package = packaged(progress)  # before anything runs, so that a failure leaves nothing running
-        emulator = launch(layout, port or layout.kept_port() or free_port(), progress)
+        emulator = launch(layout, port or layout.kept_port() or free_port(), progress, kept=directory is not None)
         try:
-            yield bring_up(layout, emulator, package, progress)
+            yield bring_up(layout, emulator, package, progress, parameters)
         finally:
             server.stop(layout, emulator)
 
 
-def launch(layout: Layout, port: int, progress: Progress) -> Server:
+def launch(layout: Layout, port: int, progress: Progress, *, kept: bool = True) -> Server:
     """Start the emulator."""
     progress("Starting the embedded AWS")
-    return server.start(layout, port)
+    return server.start(layout, port, kept=kept)
 
 
-def bring_up(layout: Layout, emulator: Server, package: Path, progress: Progress) -> Stack:
+def bring_up(
+    layout: Layout, emulator: Server, package: Path, progress: Progress, parameters: Parameters = DEFAULTS
+) -> Stack:
     """Deploy the package onto a running emulator, wait for its API, and write down how to reach it."""
     progress("Deploying with CloudFormation")
     admin = Admin(emulator.endpoint_url)
-    outputs = deploy(admin, package)
+    outputs = deploy(admin, package, parameters)
     close_gaps(admin, outputs)
     key = local_user(admin, outputs, _known_key(layout))
     stack = _described(emulator, outputs, key)
@@ -82,7 +90,9 @@ def _described(emulator: Server, outputs: dict[str, str], key: AccessKey) -> Sta
         replays_table=outputs["ReplaysTable"],
         aggregates_table=outputs["AggregatesTable"],
         replay_queue_url=outputs["ReplayQueueUrl"],
+        ordered_replay_queue_url=outputs["OrderedReplayQueueUrl"],
         replay_jobs_queue_url=outputs["ReplayJobsQueueUrl"],
+        replay_failures_queue_url=outputs["ReplayFailuresQueueUrl"],
         dead_letter_queue_url=outputs["DeadLetterQueueUrl"],
     )
 

@@ -20,10 +20,13 @@ class AccessKey:
 
 
 def local_user(admin: Admin, outputs: dict[str, str], known: AccessKey | None) -> AccessKey:
-    """Return a key of the user who may call every route and look at what is stored; the known one if it is good."""
+    """Return a key of the user who may call every route, consume replays and look at what is stored.
+
+    It is the known one if that is good.
+    """
     _ensure_user(admin, LOCAL_USER)
-    for policy in (outputs["ProducerPolicyArn"], outputs["InvestigatorPolicyArn"]):
-        admin.iam.attach_user_policy(UserName=LOCAL_USER, PolicyArn=policy)
+    for policy in ("ProducerPolicyArn", "InvestigatorPolicyArn", "ConsumerPolicyArn"):
+        admin.iam.attach_user_policy(UserName=LOCAL_USER, PolicyArn=outputs[policy])
     _grant(admin, LOCAL_USER, "look", looking_policy(outputs))
     return _ensure_key(admin, LOCAL_USER, known)
 
@@ -54,7 +57,7 @@ def looking_policy(outputs: dict[str, str]) -> dict[str, Any]:
                 "Resource": [*tables, *(f"{table}/index/*" for table in tables)],
             },
             {"Effect": "Allow", "Action": "sqs:GetQueueAttributes", "Resource": "arn:aws:sqs:*:*:retrace-*"},
-            {"Effect": "Allow", "Action": "sqs:ReceiveMessage", "Resource": "arn:aws:sqs:*:*:retrace-*-dead-letters"},
+            {"Effect": "Allow", "Action": "sqs:ReceiveMessage", "Resource": "arn:aws:sqs:*:*:retrace-*-dead-letters*"},
             {
                 "Effect": "Allow",
                 "Action": ["logs:DescribeLog*", "logs:FilterLogEvents", "logs:GetLogEvents"],

@@ -51,7 +51,7 @@ def workbench(layout: Layout, inherited: Mapping[str, str], progress: Progress) 
         try:
             progress("Deploying bucket, tables and queues")
             admin = Admin(emulator.endpoint_url)
-            outputs = deploy_template(admin, _resources())
+            outputs = deploy_template(admin, _resources(), PARAMETERS)
             close_gaps(admin, outputs)
             yield environment(inherited, emulator, outputs, functions_user(admin, policies()))
         finally:

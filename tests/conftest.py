@@ -14,7 +14,10 @@ SETTINGS = {
     "REPLAYS_TABLE": "retrace-test-replays",
     "AGGREGATES_TABLE": "retrace-test-aggregates",
     "REPLAY_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/retrace-test-replay",
+    "ORDERED_REPLAY_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/retrace-test-replay-ordered.fifo",
     "REPLAY_JOBS_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/retrace-test-replay-jobs",
+    "REPLAY_FAILURES_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/retrace-test-replay-failures",
+    "DEAD_LETTER_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/retrace-test-replay-dead-letters",
     "STAGE": "test",
     # moto copies a table for each transaction and does not lock it, so calls come one at a time.
     "CONCURRENCY": "1",

@@ -1,32 +1,28 @@
-"""Versions of daily aggregates in DynamoDB, with their inputs; version, inputs and progress change together."""
+"""The ledger of what became of messages in DynamoDB: outcomes, aggregates and progress are written together."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.aws import keys
-from chalicelib.aws.batches import KEYS_A_GET, get_items
-from chalicelib.aws.items import Item, from_item, to_item
+from chalicelib.aws.aggregate_rows import entry_key, entry_row, outcome_of, snapshot_of, version_key, version_row
+from chalicelib.aws.batches import get_items
+from chalicelib.aws.items import Item, to_item
 from chalicelib.aws.seam import translated
-from chalicelib.aws.transactions import write_together
-from chalicelib.domain import multiset_hash
-from chalicelib.domain.aggregation import METRIC_NAME, Aggregate, Input, Version, aggregate_of, merge
-from chalicelib.domain.chunks import chunked
+from chalicelib.aws.transactions import Reason, write_together
+from chalicelib.domain.aggregation import Version
 from chalicelib.domain.errors import Contended
-from chalicelib.domain.ports import AggregateVersion, Concurrently, InputsPage, Pause, Snapshot
-from chalicelib.domain.raw_line import StoredEvent
-from chalicelib.domain.timestamps import Day, Instant, end_of, nanoseconds, start_of
+from chalicelib.domain.ledger import Changes, Entry, Ledger, NewRevision, Overtaken, Settlement, Transition
+from chalicelib.domain.outcomes import Counts, Outcome
+from chalicelib.domain.ports import Pause
+from chalicelib.domain.timestamps import Instant
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-
-_NANOSECONDS_A_MS = 1_000_000
-# RFC 9562, 5.7: begins with 48 bits of milliseconds since 1970.
-_UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
+Action = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -37,165 +33,91 @@ class DynamoAggregateStore:
     aggregates_table: str
     replays_table: str
     pause: Pause
-    concurrently: Concurrently
 
-    def snapshot(self, version: Version, inputs: Sequence[Input]) -> Snapshot:
-        """A version as it is now, and which of at most 99 inputs it already holds."""
-        wanted = [_version_key(version), *(_input_key(version, single) for single in inputs)]
-        with translated("reading an aggregate"):
-            found = get_items(self.dynamodb, self.aggregates_table, wanted, self.pause, consistent=True)
-        rows = [from_item(item) for item in found]
-        present = frozenset((Instant(row["event_time"]), row["event_id"]) for row in rows if "event_id" in row)
-        for row in rows:
-            if "revision" in row:
-                return Snapshot(_aggregate(row), row["revision"], present)
-        return Snapshot(Aggregate(), 0, present)
+    def read(self, settlements: Sequence[Settlement]) -> Ledger:
+        """What is recorded of messages, and the versions that inputs are to be added to: one BatchGetItem."""
+        entries = [each.entry for each in settlements]
+        versions = {each.version for each in settlements if each.outcome is Outcome.INPUT}
+        wanted = [*map(entry_key, entries), *map(version_key, versions)]
+        with translated("reading what became of messages"):
+            items = get_items(self.dynamodb, self.aggregates_table, wanted, self.pause, consistent=True)
+        return _ledger(entries, versions, items)
 
-    def add(self, version: Version, snapshot: Snapshot, inputs: Sequence[Input], now: Instant) -> None:
-        """Write at most 98 new inputs, the aggregate with them and the progress they make, all or nothing."""
-        merged = merge(snapshot.aggregate, aggregate_of(inputs))
-        actions = [_put_input(self.aggregates_table, version, single) for single in inputs]
-        actions.append(_put_version(self.aggregates_table, version, merged, snapshot.revision, now))
-        if version.of_job:
-            actions.append(_count_progress(self.replays_table, version, inputs))
-        with translated("writing an aggregate"):
+    def write(self, changes: Changes, now: Instant) -> None:
+        """Write outcomes, aggregates and the progress of replays together: one TransactWriteItems.
+
+        Raises Contended if any of it is no longer as it was read, or Overtaken where DynamoDB tells how it is now.
+        """
+        actions = [
+            *map(self._put_entry, changes.transitions),
+            *(self._put_version(revised, now) for revised in changes.revisions),
+            *(self._count(replay_id, by, _first_id(changes)) for replay_id, by in changes.progress.items()),
+        ]
+        with translated("writing what became of messages"):
             reasons = write_together(self.dynamodb, actions)
         if reasons:
-            raise Contended(f"The aggregate of {version.day} changed while it was being computed.")
+            raise _contention(changes, reasons)
 
-    def versions(self, entity_id: str, day: Day) -> list[AggregateVersion]:
-        """Every version of a daily aggregate, newest first."""
-        with translated("reading aggregates"):
-            pages = self.dynamodb.get_paginator("query").paginate(
-                TableName=self.aggregates_table,
-                KeyConditionExpression="PK = :pk AND begins_with(SK, :versions)",
-                ExpressionAttributeValues=to_item(
-                    {":pk": keys.entity(entity_id), ":versions": keys.aggregate_versions(day)}
-                ),
-                ConsistentRead=True,
-            )
-            rows = [from_item(item) for page in pages for item in page["Items"]]
-        found = [
-            AggregateVersion(Version(entity_id, day, row["replay_id"]), _aggregate(row), row["computed_at"])
-            for row in rows
-        ]
-        return sorted(found, key=_newest, reverse=True)
+    def _put_entry(self, transition: Transition) -> Action:
+        item = entry_row(transition.settlement)
+        if transition.before is None:
+            return self._put(item, "attribute_not_exists(PK)")
+        return self._put(item, "outcome = :read", transition.before.value)
 
-    def inputs(self, version: Version, after: str | None, limit: int) -> InputsPage:
-        """At most `limit` inputs of a version, by time and id: one Query."""
-        low = keys.after_position(after)
-        with translated("reading an aggregate's inputs"):
-            answer = self.dynamodb.query(
-                TableName=self.aggregates_table,
-                KeyConditionExpression="PK = :pk AND SK > :low",
-                ExpressionAttributeValues=to_item({":pk": keys.inputs(version), ":low": low}),
-                ConsistentRead=True,
-                Limit=limit,
-            )
-        last = answer.get("LastEvaluatedKey")
-        return InputsPage(tuple(map(_input, answer["Items"])), last["SK"]["S"] if last else None)
+    def _put_version(self, revised: NewRevision, now: Instant) -> Action:
+        item = version_row(revised, now)
+        if revised.read_revision == 0:
+            return self._put(item, "attribute_not_exists(PK)")
+        return self._put(item, "revision = :read", revised.read_revision)
 
-    def inputs_among(self, candidates: Sequence[tuple[Version, StoredEvent]]) -> list[tuple[Version, StoredEvent]]:
-        """Those of the candidates whose event went into the version: a BatchGetItem for each hundred."""
-        by_key = {_place(version, event.event_time, event.event_id): (version, event) for version, event in candidates}
-
-        def look_up(places: Sequence[tuple[str, str]]) -> list[Item]:
-            wanted = [to_item({"PK": partition, "SK": sort_key}) for partition, sort_key in places]
-            return get_items(self.dynamodb, self.aggregates_table, wanted, self.pause, consistent=True)
-
-        with translated("looking up an aggregate's inputs"):
-            found = self.concurrently(look_up, chunked(list(by_key), KEYS_A_GET))
-        present = {(item["PK"]["S"], item["SK"]["S"]) for items in found for item in items}
-        return [candidate for place, candidate in by_key.items() if place in present]
-
-
-def _version_key(version: Version) -> Item:
-    return to_item({"PK": keys.entity(version.entity_id), "SK": keys.aggregate_version(version)})
-
-
-def _place(version: Version, event_time: Instant, event_id: str) -> tuple[str, str]:
-    return keys.inputs(version), keys.event(event_time, event_id)
-
-
-def _input_key(version: Version, single: Input) -> Item:
-    partition, sort_key = _place(version, single.event_time, single.event_id)
-    return to_item({"PK": partition, "SK": sort_key})
-
-
-def _input(item: Item) -> Input:
-    row = from_item(item)
-    return Input(Instant(row["event_time"]), row["event_id"], row["event_type"], row["content_sha256"])
-
-
-def _put_input(table: str, version: Version, single: Input) -> dict[str, Any]:
-    values = to_item(
-        {
-            "event_id": single.event_id,
-            "event_time": single.event_time,
-            "event_type": single.event_type,
-            "content_sha256": single.content_sha256,
+    def _put(self, item: Item, condition: str, read: str | int | None = None) -> Action:
+        put: Action = {
+            "TableName": self.aggregates_table,
+            "Item": item,
+            "ConditionExpression": condition,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
-    )
-    item = _input_key(version, single) | values
-    return {"Put": {"TableName": table, "Item": item, "ConditionExpression": "attribute_not_exists(PK)"}}
+        if read is not None:
+            put["ExpressionAttributeValues"] = to_item({":read": read})
+        return {"Put": put}
 
-
-def _put_version(table: str, version: Version, merged: Aggregate, revision: int, now: Instant) -> dict[str, Any]:
-    put: dict[str, Any] = {"TableName": table, "Item": _version_row(version, merged, revision + 1, now)}
-    if revision == 0:
-        put["ConditionExpression"] = "attribute_not_exists(PK)"
-    else:
-        put["ConditionExpression"] = "revision = :read"
-        put["ExpressionAttributeValues"] = to_item({":read": revision})
-    return {"Put": put}
-
-
-def _count_progress(table: str, version: Version, inputs: Sequence[Input]) -> dict[str, Any]:
-    counter = keys.progress(inputs[0].event_id)
-    return {
-        "Update": {
-            "TableName": table,
-            "Key": to_item({"PK": keys.replay(version.replay_id), "SK": counter}),
-            "UpdateExpression": "ADD processed_count :count",
-            "ExpressionAttributeValues": to_item({":count": len(inputs)}),
+    def _count(self, replay_id: str, by: Counts, seed: str) -> Action:
+        named = {"processed_count": by.processed, "failed_count": by.failed, "dropped_count": by.dropped}
+        added = {name: value for name, value in named.items() if value}
+        return {
+            "Update": {
+                "TableName": self.replays_table,
+                "Key": to_item({"PK": keys.replay(replay_id), "SK": keys.progress(seed)}),
+                "UpdateExpression": "ADD " + ", ".join(f"{name} :{name}" for name in added),
+                "ExpressionAttributeValues": to_item({f":{name}": value for name, value in added.items()}),
+            }
         }
-    }
 
 
-def _version_row(version: Version, aggregate: Aggregate, revision: int, now: Instant) -> Item:
-    values = {
-        "replay_id": version.replay_id,
-        "metric_name": METRIC_NAME,
-        "value": aggregate.value,
-        "input_count": aggregate.input_count,
-        "inputs_hash": aggregate.inputs_hash,
-        "sample_event_ids": aggregate.sample_event_ids,
-        "counts_by_type": dict(aggregate.counts_by_type),
-        "window_start": start_of(version.day),
-        "window_end": end_of(version.day),
-        "computed_at": now,
-        "samples": [list(sample) for sample in aggregate.samples],
-        "state": multiset_hash.to_bytes(aggregate.state),
-        "revision": revision,
-    }
-    return _version_key(version) | to_item(values)
+def _first_id(changes: Changes) -> str:
+    return changes.transitions[0].settlement.place.event_id
 
 
-def _newest(stored: AggregateVersion) -> tuple[int, str]:
-    """When a version was asked for, in milliseconds: its id tells, where it is a replay's; else when it was written.
+def _ledger(entries: Iterable[Entry], versions: Iterable[Version], items: Iterable[Item]) -> Ledger:
+    """What items say of those entries and versions."""
+    found = {(item["PK"]["S"], item["SK"]["S"]): item for item in items}
 
-    A message that was long on its way must not bring an old replay to the top.
-    """
-    replay_id = stored.version.replay_id
-    if _UUID7.fullmatch(replay_id):
-        return int(replay_id[:13].replace("-", ""), 16), replay_id
-    return nanoseconds(stored.computed_at) // _NANOSECONDS_A_MS, replay_id
+    def item_at(key: Item) -> Item | None:
+        return found.get((key["PK"]["S"], key["SK"]["S"]))
 
-
-def _aggregate(row: Mapping[str, Any]) -> Aggregate:
-    return Aggregate(
-        input_count=row["input_count"],
-        counts_by_type=row["counts_by_type"],
-        samples=tuple((Instant(event_time), event_id) for event_time, event_id in row["samples"]),
-        state=multiset_hash.from_bytes(row["state"]),
+    of_entries = ((entry, item_at(entry_key(entry))) for entry in entries)
+    of_versions = ((version, item_at(version_key(version))) for version in versions)
+    return Ledger(
+        {entry: outcome_of(item) for entry, item in of_entries if item is not None},
+        {version: snapshot_of(item) for version, item in of_versions if item is not None},
     )
+
+
+def _contention(changes: Changes, reasons: Sequence[Reason]) -> Contended:
+    """How others came first: with what they wrote, if each action that did not hold was told the item it met."""
+    message = "Aggregates changed while they were being computed."
+    if any(reason.contention or (reason.condition_failed and reason.item is None) for reason in reasons):
+        return Contended(message)
+    met = [reason.item for reason in reasons if reason.item is not None]
+    entries = [transition.settlement.entry for transition in changes.transitions]
+    return Overtaken(message, _ledger(entries, [revised.version for revised in changes.revisions], met))

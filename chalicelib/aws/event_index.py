@@ -15,7 +15,7 @@ from chalicelib.domain.chunks import chunked
 from chalicelib.domain.ingest_report import Arrival, ArrivalKind
 from chalicelib.domain.merging import Page, Row
 from chalicelib.domain.partitions import EntityPartition, Partition
-from chalicelib.domain.ports import EVERY_EVENT, Concurrently, EventFilter, Pause
+from chalicelib.domain.ports import EVERY_EVENT, ArrivalsPage, Concurrently, Counted, EventFilter, Pause
 from chalicelib.domain.timestamps import Day
 
 if TYPE_CHECKING:
@@ -50,6 +50,25 @@ class DynamoEventIndex:
             )
         return sorted(map(arrival_of, answer["Items"]), key=lambda arrival: (arrival.ingest_time, arrival.position))
 
+    def duplicates(self, event_id: str, after: str | None, limit: int) -> ArrivalsPage:
+        """Later sends of the same event, conflicts left out, oldest first: one Query."""
+        low, high = keys.every_duplicate()
+        with translated("reading arrivals"):
+            answer = self.dynamodb.query(
+                TableName=self.events_table,
+                KeyConditionExpression="PK = :pk AND SK BETWEEN :low AND :high",
+                ExpressionAttributeValues=to_item(
+                    {
+                        ":pk": keys.arrivals(event_id),
+                        ":low": low if after is None else keys.just_after(after),
+                        ":high": high,
+                    }
+                ),
+                Limit=limit,
+            )
+        last = answer.get("LastEvaluatedKey")
+        return ArrivalsPage(tuple(map(arrival_of, answer["Items"])), last["SK"]["S"] if last else None)
+
     def arrived_again(self, event_id: str, kind: ArrivalKind) -> bool:
         """Whether an identity was sent again in this way."""
         with translated("reading arrivals"):
@@ -76,21 +95,21 @@ class DynamoEventIndex:
         newest_first: bool = False,
     ) -> Page:
         """Rows of a partition in time order. Entities are read consistently, types and days as their index has it."""
-        low, high = keys.from_instant(partition.window.start), keys.from_instant(partition.window.end)
-        if after is not None:
-            low, high = (low, keys.just_before(after)) if newest_first else (keys.just_after(after), high)
+        low, high = _bounds(partition, after, newest_first=newest_first)
         if low > high:
             return Page((), None)
-        if isinstance(partition, EntityPartition):
-            query: dict[str, Any] = {"ConsistentRead": True}
-            name, value = "PK", keys.entity(partition.entity_id)
-        else:
-            query = {"IndexName": keys.TYPE_AND_DAY_INDEX}
-            name = "type_day"
-            value = keys.type_and_day(partition.source, partition.event_type, partition.day, partition.shard)
-        values = {":partition": value, ":low": low, ":high": high}
-        query["KeyConditionExpression"] = f"{name} = :partition AND SK BETWEEN :low AND :high"
+        query, values = _query(partition, low, high)
         return self._page(query | {"Limit": limit, "ScanIndexForward": not newest_first}, values, wanted, "SK")
+
+    def count(self, partition: Partition, after: str | None) -> Counted:
+        """How many rows follow a position: one Query, of a megabyte of rows that are not sent here."""
+        query, values = _query(partition, *_bounds(partition, after, newest_first=False))
+        with translated("counting the index"):
+            answer = self.dynamodb.query(
+                TableName=self.events_table, Select="COUNT", ExpressionAttributeValues=to_item(values), **query
+            )
+        last = answer.get("LastEvaluatedKey")
+        return Counted(answer["Count"], last["SK"]["S"] if last else None)
 
     def late(self, source: str, event_type: str, ingest_day: Day, after: str | None, limit: int) -> Page:
         """Late arrivals of a day, the latest first."""
@@ -118,6 +137,27 @@ class DynamoEventIndex:
         rows = tuple(Row(item[sort_key]["S"], stored_event(item)) for item in answer["Items"])
         last = answer.get("LastEvaluatedKey")
         return Page(rows, last[sort_key]["S"] if last else None)
+
+
+def _bounds(partition: Partition, after: str | None, *, newest_first: bool) -> tuple[str, str]:
+    """Sort keys around what is left of a partition after a position; reversed if nothing is."""
+    low, high = keys.from_instant(partition.window.start), keys.from_instant(partition.window.end)
+    if after is None:
+        return low, high
+    return (low, keys.just_before(after)) if newest_first else (keys.just_after(after), high)
+
+
+def _query(partition: Partition, low: str, high: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The query for a partition, and the values in it."""
+    if isinstance(partition, EntityPartition):
+        query: dict[str, Any] = {"ConsistentRead": True}
+        name, value = "PK", keys.entity(partition.entity_id)
+    else:
+        query = {"IndexName": keys.TYPE_AND_DAY_INDEX}
+        name = "type_day"
+        value = keys.type_and_day(partition.source, partition.event_type, partition.day, partition.shard)
+    query["KeyConditionExpression"] = f"{name} = :partition AND SK BETWEEN :low AND :high"
+    return query, {":partition": value, ":low": low, ":high": high}
 
 
 def _filter(wanted: EventFilter) -> tuple[dict[str, Any], dict[str, Any]]:

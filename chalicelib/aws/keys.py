@@ -6,16 +6,23 @@ values share a key. Times are of fixed width, so that key order is time order.
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 from chalicelib.domain.aggregation import Version
-from chalicelib.domain.percent_encoding import for_key, for_path
+from chalicelib.domain.outcomes import MessagePlace
+from chalicelib.domain.percent_encoding import for_key, for_path, from_key
 from chalicelib.domain.timestamps import Day, Instant
 
 TYPE_AND_DAY_INDEX = "by-type-and-day"
 LATE_ARRIVALS_INDEX = "late-arrivals"
 ALL_REPLAYS = "REPLAYS"
+NEWEST_FIRST_INDEX = "newest-first"
+REQUEST = "REQUEST"
 JOB = "JOB"
-PROGRESS_SHARDS = 16
+KEYED = "KEYED"
+PROGRESS_SHARDS = 64
 
+_REPLAY = "REPLAY#"
 _LAG_DIGITS = 15
 _AFTER_ANY_SUFFIX = "~"
 _AFTER_A_SLASH = "0"
@@ -126,9 +133,40 @@ def arrivals_of(*, conflict: bool) -> str:
     return "CONFLICT#" if conflict else "DUP#"
 
 
+def every_duplicate() -> tuple[str, str]:
+    """Bounds around the sort keys of all later arrivals that are no conflicts."""
+    kind = arrivals_of(conflict=False)
+    return kind, just_after(kind)
+
+
 def replay(replay_id: str) -> str:
     """The partition of a replay: its job and its progress counters."""
-    return f"REPLAY#{for_key(replay_id)}"
+    return f"{_REPLAY}{for_key(replay_id)}"
+
+
+def replay_id_of(partition: str) -> str:
+    """The replay of a partition."""
+    return from_key(partition.removeprefix(_REPLAY))
+
+
+def found_days(replay_id: str) -> str:
+    """The partition of the days that a replay of whole days has found."""
+    return f"{replay(replay_id)}#DAYS"
+
+
+def found_day(entity_id: str, day: Day) -> str:
+    """The sort key of a found day; hashed, as an entity's name alone may be as long as a sort key may be."""
+    return f"DAY#{day}#{sha256(entity_id.encode()).hexdigest()}"
+
+
+def before_found_days() -> str:
+    """A bound below the sort keys of all found days."""
+    return "DAY#"
+
+
+def idempotency_key(key: str) -> str:
+    """The partition of the replay that an idempotency key stands for."""
+    return f"KEY#{for_key(key)}"
 
 
 def progress(seed: str) -> str:
@@ -147,5 +185,16 @@ def aggregate_version(version: Version) -> str:
 
 
 def inputs(version: Version) -> str:
-    """The partition of a version's inputs."""
+    """The partition of a version's messages, the inputs among them."""
     return f"{entity(version.entity_id)}#{aggregate_version(version)}"
+
+
+def message(place: MessagePlace) -> str:
+    """The sort key of a version's message: its event's, and that of the later arrival if it stands for one."""
+    of_event = event(place.event_time, place.event_id)
+    if place.duplicate is None:
+        return of_event
+    repeated = place.duplicate
+    return (
+        f"{of_event}#{arrival(Instant(repeated.ingest_time), repeated.request_id, repeated.position, conflict=False)}"
+    )

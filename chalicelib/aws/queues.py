@@ -1,67 +1,90 @@
-"""ReplayJobsQueue and ReplayQueue in SQS."""
+"""The queues of replays in SQS: ReplayJobsQueue, ReplayQueue and OrderedReplayQueue."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from chalicelib.aws.message_batches import MESSAGES_A_CALL, send_entries
 from chalicelib.aws.seam import translated
 from chalicelib.domain.chunks import chunked
-from chalicelib.domain.errors import TryAgain
-from chalicelib.domain.messages import Delivery, ReplayMessage
+from chalicelib.domain.messages import ReplayMessage, rounds_of
 from chalicelib.domain.ports import Concurrently, Pause
+from chalicelib.domain.replay_task import ReplayTask
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
-_MESSAGES_A_SEND = 10
-_ATTEMPTS = 5
-
 
 @dataclass(frozen=True)
 class SqsReplayQueues:
-    """The queue that planners are called from, and the queue that replayed events go to."""
+    """The queue that planners are called from, and the queues that replayed events go to."""
 
     sqs: SQSClient
     jobs_queue_url: str
     replay_queue_url: str
+    ordered_replay_queue_url: str
     pause: Pause
     concurrently: Concurrently
 
-    def plan(self, replay_id: str) -> None:
+    def plan(self, replay_id: str, delay_s: int = 0) -> None:
         """Ask for (the next slice of) a job to be planned."""
         with translated("queueing a replay job"):
-            self.sqs.send_message(QueueUrl=self.jobs_queue_url, MessageBody=json.dumps({"replay_id": replay_id}))
+            body = ReplayTask(replay_id).body
+            self.sqs.send_message(QueueUrl=self.jobs_queue_url, MessageBody=body, DelaySeconds=delay_s)
+
+    def redrive(self, replay_id: str) -> None:
+        """Ask for (the next slice of) a job's dead letters to be moved back."""
+        with translated("queueing a redrive"):
+            body = ReplayTask(replay_id, redrive=True).body
+            self.sqs.send_message(QueueUrl=self.jobs_queue_url, MessageBody=body)
 
     def send(self, messages: Sequence[ReplayMessage]) -> None:
         """Send messages in tens; returns when every one of them is on the queue."""
         with translated("sending replay messages"):
-            self.concurrently(self._send_together, chunked(messages, _MESSAGES_A_SEND))
+            self.concurrently(lambda some: self._send(self.replay_queue_url, some, _entry), _tens(messages))
 
-    def _send_together(self, messages: Sequence[ReplayMessage]) -> None:
-        pending: list[SendMessageBatchRequestEntryTypeDef] = [
-            {"Id": str(number), "MessageBody": message.model_dump_json()} for number, message in enumerate(messages)
-        ]
-        for attempt in range(1, _ATTEMPTS + 1):
-            answer = self.sqs.send_message_batch(QueueUrl=self.replay_queue_url, Entries=pending)
-            failed = {failure["Id"] for failure in answer.get("Failed", [])}
-            pending = [entry for entry in pending if entry["Id"] in failed]
-            if not pending:
-                return
-            self.pause(attempt)
-        raise TryAgain("SQS did not take every message of a batch.")
+    def send_ordered(self, messages: Sequence[ReplayMessage]) -> None:
+        """Send messages through the FIFO queue, those of one entity one after the other.
 
-    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
-        """Take processed messages off ReplayQueue. One that stays is delivered again, which changes nothing."""
-        with translated("acknowledging messages"):
-            for some in chunked(deliveries, _MESSAGES_A_SEND):
-                self.sqs.delete_message_batch(
-                    QueueUrl=self.replay_queue_url,
-                    Entries=[
-                        {"Id": str(number), "ReceiptHandle": delivery.receipt_handle}
-                        for number, delivery in enumerate(some)
-                    ],
+        SQS may take some messages of a batch and not others, so no batch holds two messages of one entity: the later
+        one could be taken first.
+        """
+        with translated("sending replay messages in order"):
+            for some in rounds_of(messages):
+                self.concurrently(
+                    lambda ten: self._send(self.ordered_replay_queue_url, ten, _ordered_entry), _tens(some)
                 )
+
+    def _send(self, queue_url: str, messages: Sequence[ReplayMessage], entry_of: _Entry) -> None:
+        entries = [entry_of(str(number), message) for number, message in enumerate(messages)]
+        send_entries(self.sqs, queue_url, entries, self.pause)
+
+
+_Entry = Callable[[str, ReplayMessage], "SendMessageBatchRequestEntryTypeDef"]
+
+
+def _tens(messages: Sequence[ReplayMessage]) -> list[Sequence[ReplayMessage]]:
+    return list(chunked(messages, MESSAGES_A_CALL))
+
+
+def _entry(entry_id: str, message: ReplayMessage) -> SendMessageBatchRequestEntryTypeDef:
+    return {"Id": entry_id, "MessageBody": message.model_dump_json(exclude_none=True)}
+
+
+def _ordered_entry(entry_id: str, message: ReplayMessage) -> SendMessageBatchRequestEntryTypeDef:
+    """Grouped by entity; hashed, as a group's name is shorter and plainer than an entity's may be.
+
+    What says the same is the same message: sent again within five minutes, after a crash, SQS leaves it out.
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+    """
+    body = message.model_dump_json(exclude_none=True)
+    return {
+        "Id": entry_id,
+        "MessageBody": body,
+        "MessageGroupId": sha256(message.entity_id.encode()).hexdigest(),
+        "MessageDeduplicationId": sha256(body.encode()).hexdigest(),
+    }

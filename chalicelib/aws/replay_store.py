@@ -1,20 +1,22 @@
-"""Replay jobs in DynamoDB: the job, moved forward under a condition, and its sharded progress counters."""
+"""Replay jobs in DynamoDB: kept once under an idempotency key, moved forward under a condition, listed newest first."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from chalicelib.aws import keys
-from chalicelib.aws.items import from_item, to_item
+from chalicelib.aws.found_days import DynamoFoundDays
+from chalicelib.aws.items import Item, from_item, to_item
+from chalicelib.aws.replay_rows import job_of, job_row, request_row
 from chalicelib.aws.seam import code_of, translated
+from chalicelib.aws.transactions import write_together
 from chalicelib.domain.errors import Contended
-from chalicelib.domain.replay_job import Cursor, JobState, ReplayJob
-from chalicelib.domain.replay_request import ReplayRequest
-from chalicelib.domain.timestamps import Instant
+from chalicelib.domain.ports import Pause
+from chalicelib.domain.replay_job import ReplayJob
+from chalicelib.domain.replay_ports import KeyedReplay, ReplayIdsPage
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -26,11 +28,29 @@ class DynamoReplayStore:
 
     dynamodb: DynamoDBClient
     replays_table: str
+    pause: Pause
 
-    def create(self, job: ReplayJob) -> None:
-        """Keep a new job. Its id is new, so that a second put of the same job, after a lost answer, changes nothing."""
+    def create(self, job: ReplayJob, idempotency_key: str | None, digest: str) -> KeyedReplay | None:
+        """Keep a new job and what its key stands for, all or nothing; answers what the key stood for already, if so."""
+        actions = [self._put(request_row(job)), self._put(job_row(job))]
+        if idempotency_key is not None:
+            actions.append(self._put_key(idempotency_key, KeyedReplay(job.replay_id, digest)))
         with translated("keeping a replay job"):
-            self.dynamodb.put_item(TableName=self.replays_table, Item=to_item(_row(job)))
+            reasons = write_together(self.dynamodb, actions)
+        if not reasons:
+            return None
+        keyed = _keyed(reasons[-1].item) if idempotency_key is not None else None
+        if keyed is None:
+            raise Contended("Another request with this Idempotency-Key was being kept.")
+        # If an answer is lost, the client sends the call again, and that one meets what the first has written.
+        return None if keyed.replay_id == job.replay_id else keyed
+
+    def keyed(self, idempotency_key: str) -> KeyedReplay | None:
+        """What an idempotency key stands for."""
+        key = {"PK": keys.idempotency_key(idempotency_key), "SK": keys.KEYED}
+        with translated("reading an idempotency key"):
+            answer = self.dynamodb.get_item(TableName=self.replays_table, Key=to_item(key), ConsistentRead=True)
+        return _keyed(answer.get("Item"))
 
     def get(self, replay_id: str) -> ReplayJob | None:
         """A job, with what processors have counted so far."""
@@ -41,11 +61,25 @@ class DynamoReplayStore:
                 ExpressionAttributeValues=to_item({":pk": keys.replay(replay_id)}),
                 ConsistentRead=True,
             )
-            rows = [from_item(item) for page in pages for item in page["Items"]]
-        job_row = next((row for row in rows if row["SK"] == keys.JOB), None)
-        if job_row is None:
-            return None
-        return _job(job_row, processed=sum(row.get("processed_count", 0) for row in rows if row is not job_row))
+            return job_of([from_item(item) for page in pages for item in page["Items"]])
+
+    def newest(self, after: str | None, limit: int) -> ReplayIdsPage:
+        """Ids of jobs, newest first: they are UUIDv7, so that their order is that of time."""
+        condition, values = "listing = :all", {":all": keys.ALL_REPLAYS}
+        if after is not None:
+            condition, values = f"{condition} AND PK < :after", {**values, ":after": after}
+        with translated("listing replays"):
+            answer = self.dynamodb.query(
+                TableName=self.replays_table,
+                IndexName=keys.NEWEST_FIRST_INDEX,
+                KeyConditionExpression=condition,
+                ExpressionAttributeValues=to_item(values),
+                ScanIndexForward=False,
+                Limit=limit,
+            )
+        partitions = [item["PK"]["S"] for item in answer["Items"]]
+        last = answer.get("LastEvaluatedKey")
+        return ReplayIdsPage(tuple(map(keys.replay_id_of, partitions)), last["PK"]["S"] if last else None)
 
     def commit(self, planned_from: ReplayJob, reached: ReplayJob) -> None:
         """Write state, cursor and counts together; raises Contended if another planner, or a cancel, was faster."""
@@ -53,7 +87,7 @@ class DynamoReplayStore:
             try:
                 self.dynamodb.put_item(
                     TableName=self.replays_table,
-                    Item=to_item(_row(reached)),
+                    Item=job_row(reached),
                     ConditionExpression="revision = :revision",
                     ExpressionAttributeValues=to_item({":revision": planned_from.revision}),
                 )
@@ -62,41 +96,29 @@ class DynamoReplayStore:
                     raise
                 raise Contended(f"Replay {reached.replay_id} was moved on by another.") from error
 
+    def found_days(self, replay_id: str) -> DynamoFoundDays:
+        """The days that a replay of whole days has found."""
+        return DynamoFoundDays(self.dynamodb, self.replays_table, replay_id, self.pause)
 
-def _row(job: ReplayJob) -> dict[str, Any]:
-    return {
-        "PK": keys.replay(job.replay_id),
-        "SK": keys.JOB,
-        "listing": keys.ALL_REPLAYS,
-        "replay_id": job.replay_id,
-        "request": job.request.model_dump_json(exclude_none=True),
-        "requested_by": job.requested_by,
-        "created_at": job.created_at,
-        "shards": job.shards,
-        "state": job.state.value,
-        "cursor_partition": job.cursor.partition,
-        "cursor_after": job.cursor.after,
-        "revision": job.revision,
-        "committed_by": job.committed_by,
-        "scanned": job.scanned,
-        "matched": job.matched,
-        "sent": job.sent,
-    }
+    def _put(self, item: dict[str, Any], **condition: Any) -> dict[str, Any]:
+        return {"Put": {"TableName": self.replays_table, "Item": item, **condition}}
+
+    def _put_key(self, idempotency_key: str, keyed: KeyedReplay) -> dict[str, Any]:
+        item = {
+            "PK": keys.idempotency_key(idempotency_key),
+            "SK": keys.KEYED,
+            "replay_id": keyed.replay_id,
+            "digest": keyed.digest,
+        }
+        return self._put(
+            to_item(item),
+            ConditionExpression="attribute_not_exists(PK)",
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
 
 
-def _job(row: dict[str, Any], processed: int) -> ReplayJob:
-    return ReplayJob(
-        replay_id=row["replay_id"],
-        request=ReplayRequest.model_validate(json.loads(row["request"])),
-        requested_by=row["requested_by"],
-        created_at=Instant(row["created_at"]),
-        shards=row["shards"],
-        state=JobState(row["state"]),
-        cursor=Cursor(row["cursor_partition"], row.get("cursor_after")),
-        revision=row["revision"],
-        committed_by=row["committed_by"],
-        scanned=row["scanned"],
-        matched=row["matched"],
-        sent=row["sent"],
-        processed=processed,
-    )
+def _keyed(item: Item | None) -> KeyedReplay | None:
+    if item is None:
+        return None
+    row = from_item(item)
+    return KeyedReplay(row["replay_id"], row["digest"])

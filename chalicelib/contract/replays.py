@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from chalicelib.contract.shapes import Count, Shape, Time
+from pydantic import Field
+
+from chalicelib.contract.shapes import Count, Cursor, Problem, Shape, Time
 from chalicelib.domain.replay_request import ReplayRequest
 
 
@@ -16,8 +18,41 @@ class ReplayAnswer(Shape):
     request: ReplayRequest
     requested_by: str
     created_at: Time
-    scanned: Count
-    matched: Count
-    sent: Count
-    processed: Count
-    failed: Count
+    updated_at: Time
+    cancelled_by: str | None
+    failure: Annotated[str | None, Field(description="Why nobody goes on with it.")]
+    scanned: Annotated[int, Field(ge=0, description="Rows of the index that were read.")]
+    matched: Annotated[int, Field(ge=0, description="Events among them that are sent.")]
+    sent: Annotated[int, Field(ge=0, description="Messages that were sent.")]
+    processed: Annotated[int, Field(ge=0, description="Of these, those that were processed.")]
+    failed: Annotated[int, Field(ge=0, description="Of these, those that are in the dead-letter queue.")]
+    dropped: Annotated[int, Field(ge=0, description="Of these, those that came after a cancel and were dropped.")]
+    advice: Annotated[str | None, Field(description="What to do where it does not get on by itself, or found nothing.")]
+
+
+class ReplayList(Shape):
+    """Replays, newest first."""
+
+    items: list[ReplayAnswer]
+    cursor: Cursor
+
+
+class PreviewAnswer(Shape):
+    """What a replay would send."""
+
+    request: ReplayRequest
+    messages: Annotated[int, Field(ge=0, description="How many messages; at least, if `exact` is false.")]
+    exact: Annotated[bool, Field(description="False if counting stopped before the end.")]
+    scanned: Annotated[int, Field(ge=0, description="Rows of the index that were read.")]
+    by_day: dict[str, Count]
+    by_source: Annotated[dict[str, Count], Field(description="The 100 with most messages.")]
+    by_type: Annotated[dict[str, Count], Field(description="The 100 with most messages.")]
+    estimated_seconds: Count
+    estimated_cost_usd: Annotated[float, Field(ge=0, description="At most, at list prices.")]
+    advice: Annotated[str | None, Field(description="Where to look, if it would send nothing.")]
+
+
+class UnconfirmedProblem(Problem):
+    """The replay is large, and was not confirmed with the number of its messages."""
+
+    preview: PreviewAnswer

@@ -32,8 +32,8 @@ class Standing:
 
     @property
     def settled(self) -> bool:
-        """Whether each event that the replay read is known to be an input."""
-        return self.job is not None and self.job.public_state is JobState.COMPLETE
+        """Whether each event that the replay covers, and that was there to be read, is known to be an input."""
+        return self.job is not None and self.job.settled and not _cut_short(self.job)
 
     @property
     def asked_at(self) -> Instant:
@@ -54,7 +54,21 @@ class Standing:
 def _shortcomings(job: ReplayJob, day: Day) -> Iterator[str]:
     if job.public_state is not JobState.COMPLETE:
         yield f"Its replay is {job.public_state.value}, with {job.processed} of {job.sent} sent messages processed."
-    request = job.request
+    elif job.failed > 0:
+        yield f"Of its replay's {job.sent} messages, {job.failed} are in the dead-letter queue."
+    if _cut_short(job):
+        yield f"Its replay ended at its limit of {job.request.limit} messages."
+    if not job.request.expands:
+        yield from _left_out(job.request, day)
+
+
+def _cut_short(job: ReplayJob) -> bool:
+    return job.request.limit is not None and job.sent >= job.request.limit
+
+
+def _left_out(request: ReplayRequest, day: Day) -> Iterator[str]:
+    if request.filtered:
+        yield "Its replay took only events that pass its filters."
     if request.entity_id is None:
         yield f"It covers events of source {request.source} and type {request.event_type} only."
         return
@@ -65,7 +79,9 @@ def _shortcomings(job: ReplayJob, day: Day) -> Iterator[str]:
 
 
 def _covers(request: ReplayRequest, event: StoredEvent) -> bool:
-    if not request.window.start <= event.event_time < request.window.end:
+    if request.expands:
+        return True  # the version is there, so its day was found, and all of it sent
+    if not request.takes(event) or not request.window.start <= event.event_time < request.window.end:
         return False
     if request.entity_id is not None:
         return request.entity_id == event.entity_id

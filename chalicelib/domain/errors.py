@@ -6,6 +6,7 @@ RetraceError
 │   ├── RequestTooLarge         413
 │   ├── UnsupportedMediaType    415
 │   ├── NotFound                404
+│   ├── Conflict                409  what is there, or what it does, is not as the request needs it
 │   ├── IntegrityFailure        500  stored bytes are not what their hash says
 │   └── StorageRefused          500  AWS refused a call: permissions or configuration are wrong
 ├── TryAgain                    503  storage did not take it; nothing was acknowledged
@@ -74,6 +75,10 @@ class UnsupportedMediaType(Refused):
 
 class NotFound(Refused):
     """Nothing is stored under the name that was asked for."""
+
+
+class Conflict(Refused):
+    """What the request wants does not go with what there is."""
 
 
 class IntegrityFailure(Refused):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Annotated
@@ -10,13 +12,24 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from chalicelib.domain.errors import InvalidRequest
-from chalicelib.domain.fields import faults_of
+from chalicelib.domain.fields import EntityId, ReplayId, RequestId, faults_of
 from chalicelib.domain.raw_line import RawLocation, StoredEvent
 
 _Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _Name = Annotated[str, Field(min_length=1)]
+_FixedWidthTime = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{9}Z$")]
 
 _OBJECT_VERSION = "object-"
+
+
+class Duplicate(BaseModel):
+    """Which later arrival of an event a message stands for: of a request, and the event's position in it."""
+
+    model_config = ConfigDict(extra="ignore", strict=True, frozen=True, hide_input_in_errors=True)
+
+    ingest_time: Annotated[_FixedWidthTime, Field(description="When it came: UTC, nine fractional digits.")]
+    request_id: Annotated[RequestId, Field(description="The request that brought it.")]
+    position: Annotated[int, Field(ge=0, description="Where in that request it stood, from 0.")]
 
 
 class ReplayMessage(BaseModel):
@@ -24,17 +37,20 @@ class ReplayMessage(BaseModel):
 
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True, hide_input_in_errors=True)
 
-    replay_id: _Name
-    event_id: _Hash
-    entity_id: _Name
-    event_time: _Name
-    source: _Name
-    event_type: _Name
-    content_sha256: _Hash
-    s3_bucket: _Name
-    s3_key: _Name
-    s3_offset: Annotated[int, Field(ge=0)]
-    s3_length: Annotated[int, Field(gt=0)]
+    replay_id: Annotated[ReplayId, Field(description="The replay; a UUIDv7, so ids sort by time.")]
+    event_id: Annotated[_Hash, Field(description="The identity of the event.")]
+    entity_id: Annotated[EntityId, Field(description="What the event is about, as its producer sent it.")]
+    event_time: Annotated[_FixedWidthTime, Field(description="When it happened: UTC, nine fractional digits.")]
+    source: Annotated[_Name, Field(description="Who produced it, as its producer sent it.")]
+    event_type: Annotated[_Name, Field(description="What kind of event it is, as its producer sent it.")]
+    content_sha256: Annotated[_Hash, Field(description="SHA-256 of its canonical content; its raw line says the same.")]
+    s3_bucket: Annotated[_Name, Field(description="Bucket of the raw object that holds it.")]
+    s3_key: Annotated[_Name, Field(description="Key of that raw object.")]
+    s3_offset: Annotated[int, Field(ge=0, description="Where in that object its raw line begins, in bytes.")]
+    s3_length: Annotated[int, Field(gt=0, description="How long that line is, in bytes, the line break excluded.")]
+    duplicate: Annotated[
+        Duplicate | None, Field(description="The later arrival that the message repeats; no other message has one.")
+    ] = None
 
     @property
     def location(self) -> RawLocation:
@@ -62,8 +78,8 @@ def is_object_version(replay_id: str) -> bool:
     return replay_id.startswith(_OBJECT_VERSION)
 
 
-def message_of(replay_id: str, stored: StoredEvent) -> ReplayMessage:
-    """The message that replays one event."""
+def message_of(replay_id: str, stored: StoredEvent, duplicate: Duplicate | None = None) -> ReplayMessage:
+    """The message that replays one event, or a later arrival of it."""
     return ReplayMessage(
         replay_id=replay_id,
         event_id=stored.event_id,
@@ -76,7 +92,21 @@ def message_of(replay_id: str, stored: StoredEvent) -> ReplayMessage:
         s3_key=stored.location.key,
         s3_offset=stored.location.offset,
         s3_length=stored.location.length,
+        duplicate=duplicate,
     )
+
+
+def rounds_of(messages: Iterable[ReplayMessage]) -> list[list[ReplayMessage]]:
+    """Messages in rounds: the first of each entity, then the second of each, and so on."""
+    so_far: Counter[str] = Counter()
+    rounds: list[list[ReplayMessage]] = []
+    for message in messages:
+        number = so_far[message.entity_id]
+        so_far[message.entity_id] += 1
+        if number == len(rounds):
+            rounds.append([])
+        rounds[number].append(message)
+    return rounds
 
 
 @dataclass(frozen=True, slots=True)

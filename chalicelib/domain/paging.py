@@ -17,9 +17,9 @@ class Paged(Protocol):
 P = TypeVar("P", bound=Paged)
 
 
-def every_page(read: Callable[[str | None], P]) -> Iterator[P]:
-    """Pages from the first to the last, each read when it is asked for."""
-    page = read(None)
+def every_page(read: Callable[[str | None], P], after: str | None = None) -> Iterator[P]:
+    """Pages from the first, or the one after a position, to the last; each read when it is asked for."""
+    page = read(after)
     yield page
     while page.read_to is not None:
         page = read(page.read_to)

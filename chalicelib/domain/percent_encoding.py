@@ -13,3 +13,8 @@ def for_path(value: str) -> str:
 def for_key(value: str) -> str:
     """Encode only the separator `#` and `%` itself, so that a part of a DynamoDB key stays readable."""
     return value.replace("%", "%25").replace("#", "%23")
+
+
+def from_key(part: str) -> str:
+    """What `for_key` encoded."""
+    return part.replace("%23", "#").replace("%25", "%")

@@ -6,16 +6,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from chalicelib.domain.aggregation import Aggregate, Input, Place, Version
+from chalicelib.domain.aggregation import Aggregate, Input, Version
 from chalicelib.domain.event import Event
 from chalicelib.domain.ingest_report import Arrival, ArrivalKind
 from chalicelib.domain.merging import Page
-from chalicelib.domain.messages import Delivery, ReplayMessage
 from chalicelib.domain.partitions import Partition
 from chalicelib.domain.quarantine import RejectedEvent
 from chalicelib.domain.raw_line import RawLocation, StoredEvent
 from chalicelib.domain.rejections import Listed, Retry
-from chalicelib.domain.replay_job import ReplayJob
 from chalicelib.domain.timestamps import Day, Instant
 
 T = TypeVar("T")
@@ -25,6 +23,9 @@ Clock = Callable[[], Instant]
 
 Pause = Callable[[int], None]
 """Waits before the n-th retry (counted from 1), longer and with more jitter as n grows."""
+
+Sleep = Callable[[float], None]
+"""Waits for so many seconds."""
 
 
 class Concurrently(Protocol):
@@ -107,6 +108,22 @@ class Identities(Protocol):
         """Write identity and index rows together, only where there are none; answers the events that were first."""
 
 
+@dataclass(frozen=True, slots=True)
+class ArrivalsPage:
+    """Later arrivals of an event in order, and the position up to which they were read, None if to the end."""
+
+    arrivals: tuple[Arrival, ...]
+    read_to: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many rows there were, and the position up to which they were counted, None if to the end."""
+
+    rows: int
+    read_to: str | None
+
+
 class EventIndex(Protocol):
     """What lies in a window, and what arrived again."""
 
@@ -115,6 +132,9 @@ class EventIndex(Protocol):
 
     def arrivals(self, event_id: str, limit: int) -> list[Arrival]:
         """At most `limit` later sends of an identity, oldest first."""
+
+    def duplicates(self, event_id: str, after: str | None, limit: int) -> ArrivalsPage:
+        """At most `limit` later sends of the same event, conflicts left out, oldest first, after a position."""
 
     def page(
         self,
@@ -127,46 +147,14 @@ class EventIndex(Protocol):
     ) -> Page:
         """At most `limit` rows of a partition, in time order, after a position; reads no more than that."""
 
+    def count(self, partition: Partition, after: str | None) -> Counted:
+        """How many rows of a partition follow a position, as far as one read goes."""
+
     def late(self, source: str, event_type: str, ingest_day: Day, after: str | None, limit: int) -> Page:
         """Late arrivals of a day, the latest first."""
 
     def arrived_again(self, event_id: str, kind: ArrivalKind) -> bool:
         """Whether an identity was sent again in this way."""
-
-
-class ReplayStore(Protocol):
-    """Replay jobs and how far they are."""
-
-    def create(self, job: ReplayJob) -> None:
-        """Keep a new job."""
-
-    def get(self, replay_id: str) -> ReplayJob | None:
-        """A job with its counts."""
-
-    def commit(self, planned_from: ReplayJob, reached: ReplayJob) -> None:
-        """Move a job forward; raises Contended if it is no longer where it was planned from."""
-
-
-class ReplayQueues(Protocol):
-    """Where replays are planned and where their messages go."""
-
-    def plan(self, replay_id: str) -> None:
-        """Ask for (the next slice of) a job to be planned."""
-
-    def send(self, messages: Sequence[ReplayMessage]) -> None:
-        """Send messages; returns when every one of them is on the queue."""
-
-    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
-        """Take processed messages off the queue."""
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """An aggregate version as it was read: with which of the asked inputs it already holds."""
-
-    aggregate: Aggregate
-    revision: int
-    present: frozenset[Place]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,22 +166,12 @@ class AggregateVersion:
     computed_at: Instant
 
 
-class AggregateStore(Protocol):
-    """Versions of daily aggregates, and their inputs."""
-
-    def snapshot(self, version: Version, inputs: Sequence[Input]) -> Snapshot:
-        """A version as it is now."""
-
-    def add(self, version: Version, snapshot: Snapshot, inputs: Sequence[Input], now: Instant) -> None:
-        """Write at most 98 new inputs, the aggregate with them and the job's progress together.
-
-        Raises Contended if the version changed since the snapshot.
-        """
-
-
 @dataclass(frozen=True, slots=True)
 class InputsPage:
-    """Inputs of a version in order, and the sort key up to which they were read, None if to the end."""
+    """Inputs of a version in order, and the sort key up to which they were read, None if to the end.
+
+    A version's messages that are no inputs are passed over, so a page may hold none and still not be the last.
+    """
 
     inputs: tuple[Input, ...]
     read_to: str | None
@@ -206,7 +184,7 @@ class AggregateHistory(Protocol):
         """Every version of a daily aggregate, newest first."""
 
     def inputs(self, version: Version, after: str | None, limit: int) -> InputsPage:
-        """At most `limit` inputs of a version, by time and id, after a position; reads no more than that."""
+        """The inputs among at most `limit` messages of a version, by time and id, after a position."""
 
     def inputs_among(self, candidates: Sequence[tuple[Version, StoredEvent]]) -> list[tuple[Version, StoredEvent]]:
         """Those of the candidates whose event went into the version."""

@@ -21,43 +21,69 @@ class JobState(StrEnum):
 
 
 UNPLANNED = (JobState.PLANNING, JobState.SENDING)
-"""States in which a planner still has pages to read."""
+"""States in which a planner still has something to read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far planning has come: the partition it is in, and the last index sort key it has sent from it."""
+    """How far planning has come. Everything before it has been sent; a planner that takes over begins after it.
 
-    partition: int = 0
+    `finding` is True while the days of a replay of whole days are being found. `group` counts groups of partitions,
+    `found_to` names the last day of those found that is done; `day` is the one being read. `after` is the last sort key
+    done in that group or day. `repeating` is an event whose later arrivals are being sent, `repeated_to` the last one.
+    """
+
+    finding: bool = False
+    group: int = 0
+    found_to: str | None = None
+    day: str | None = None
     after: str | None = None
+    repeating: str | None = None
+    repeated_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayJob:
     """A replay and how far it is.
 
-    `shards` is how many shards the type-and-day index had when the job was made. `revision` counts the planner's
-    commits: a commit holds only for the revision it was planned from. `committed_by` names the last one.
+    `shards` is how many shards the type-and-day index had when the job was made. `revision` counts commits: a commit
+    holds only for the revision it was made from. `committed_by` names the last one. `due_at` is when a paced replay
+    may send its next message. `failed` messages are in the dead-letter queue, `dropped` ones came after a cancel.
     """
 
     replay_id: str
     request: ReplayRequest
     requested_by: str
     created_at: Instant
+    updated_at: Instant
     shards: int
     state: JobState = JobState.PLANNING
     cursor: Cursor = Cursor()
     revision: int = 0
     committed_by: str = ""
+    due_at: Instant | None = None
+    cancelled_by: str | None = None
+    failure: str | None = None
     scanned: int = 0
     matched: int = 0
     sent: int = 0
     processed: int = 0
     failed: int = 0
+    dropped: int = 0
+
+    @property
+    def in_flight(self) -> int:
+        """How many messages were sent and are neither processed, dropped nor in the dead-letter queue."""
+        return self.sent - self.processed - self.failed - self.dropped
 
     @property
     def public_state(self) -> JobState:
-        """The state callers see: a sent job is complete once each of its messages was processed."""
-        if self.state is JobState.SENT and self.processed >= self.sent:
+        """The state callers see: a sent job is complete once nothing of it is in flight."""
+        if self.state is JobState.SENT and self.in_flight <= 0:
             return JobState.COMPLETE
         return self.state
+
+    @property
+    def settled(self) -> bool:
+        """Whether each event that the replay sent is known to have been processed."""
+        return self.public_state is JobState.COMPLETE and self.failed == 0

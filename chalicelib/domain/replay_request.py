@@ -1,25 +1,42 @@
-"""What may be replayed: the request, and the partitions of the index that it covers."""
+"""What may be replayed and how: the request, and the partitions of the index that it covers."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+import json
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError, model_validator
 
 from chalicelib.domain.errors import Fault, InvalidRequest
-from chalicelib.domain.fields import DayText, EntityId, EventType, Source, Time, WrongField, faults_of
-from chalicelib.domain.json_text import JsonSyntaxError, parse
-from chalicelib.domain.partitions import EntityPartition, Partition, TypeDayPartition
-from chalicelib.domain.timestamps import (
-    Day,
-    Instant,
-    Window,
-    day_after,
-    days_between,
-    end_of,
-    start_of,
-    window_of,
+from chalicelib.domain.fields import (
+    DayText,
+    EntityId,
+    EventType,
+    Reason,
+    Source,
+    Time,
+    WrongField,
+    faults_of,
 )
+from chalicelib.domain.json_text import JsonSyntaxError, parse
+from chalicelib.domain.partitions import EntityPartition, Partition, shards_of_day
+from chalicelib.domain.raw_line import StoredEvent
+from chalicelib.domain.replay_filter import ReplayFilter
+from chalicelib.domain.timestamps import Day, Instant, Window, day_after, days_between, end_of, start_of, whole_days_of
 
 MAX_DAYS = 3_660
+MIN_RATE, MAX_RATE = 0.1, 10_000
+_DIGITS_OF_COUNTS = 18
+
+_SELECTION = {"entity_id", "start_time", "end_time", "source", "event_type", "day", "start_day", "end_day"}
+
+
+class ReplayOrder(StrEnum):
+    """How the events of a replay follow one another."""
+
+    ENTITY = "entity"
 
 
 class ReplayRequest(BaseModel):
@@ -35,10 +52,24 @@ class ReplayRequest(BaseModel):
     day: DayText | None = None
     start_day: DayText | None = None
     end_day: DayText | None = None
+    include: ReplayFilter | None = Field(None, description="Takes only events that meet all of these criteria.")
+    exclude: ReplayFilter | None = Field(None, description="Leaves out events that meet any of these criteria.")
+    limit: Annotated[int, Field(ge=1)] | None = Field(None, description="Sends at most so many messages.")
+    include_duplicates: bool = Field(False, description="Sends an event again for each time it arrived again.")
+    whole_days: bool = Field(False, description="Sends all events of each entity and UTC day that is touched.")
+    rate: Annotated[float, Field(ge=MIN_RATE, le=MAX_RATE)] | None = Field(None, description="Messages a second.")
+    order: Annotated[ReplayOrder, Strict(strict=False)] | None = Field(
+        None, description="`entity`: through the FIFO queue, each entity's events in order."
+    )
+    reason: Reason | None = Field(None, description="Why, for whoever looks at the replay later.")
+    dry_run: bool = Field(False, description="Counts what would be sent, and sends nothing.")
+    confirm: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="The number of messages that a large replay was told it would send."
+    )
 
     @model_validator(mode="after")
     def _names_one_selection(self) -> ReplayRequest:
-        given = self.model_fields_set & {name for name, value in self if value is not None}
+        given = {name for name in _SELECTION if getattr(self, name) is not None}
         if given == {"entity_id", "start_time", "end_time"}:
             if str(self.start_time) >= str(self.end_time):
                 raise WrongField("start_time", "must lie before end_time, which is excluded")
@@ -66,39 +97,66 @@ class ReplayRequest(BaseModel):
 
     @property
     def window(self) -> Window:
-        """The stretch of event time that the replay covers."""
-        if self.entity_id is not None:
-            return Window(Instant(self.start_time or ""), Instant(self.end_time or ""))
-        first, last = self.days
-        return Window(start_of(first), end_of(last))
+        """The stretch of event time in which events are selected."""
+        if self.entity_id is None:
+            first, last = self.days
+            return Window(start_of(first), end_of(last))
+        asked = Window(Instant(self.start_time or ""), Instant(self.end_time or ""))
+        return whole_days_of(asked) if self.whole_days and not self.filtered else asked
 
-    def partition(self, number: int, shards: int) -> Partition | None:
-        """The n-th partition of the index to read, counting from 0; None after the last.
+    @property
+    def filtered(self) -> bool:
+        """Whether not every selected event is taken."""
+        return self.include is not None or self.exclude is not None
 
-        A type replay reads day by day and shard by shard. Naming partitions by number keeps a job's cursor small.
+    @property
+    def expands(self) -> bool:
+        """Whether selected events only tell which days of which entities to send, so that those must be found first."""
+        return self.whole_days and (self.entity_id is None or self.filtered)
+
+    def takes(self, event: StoredEvent) -> bool:
+        """Whether a selected event passes the filters."""
+        included = self.include is None or self.include.meets_all(event)
+        return included and not (self.exclude is not None and self.exclude.meets_any(event))
+
+    def group(self, number: int, shards: int) -> Sequence[Partition] | None:
+        """The n-th group of partitions to read, counting from 0; None after the last.
+
+        The partitions of a group are read at once and merged: a type replay reads day by day, all shards of a day.
+        Naming groups by number keeps a job's cursor small.
         """
         if self.entity_id is not None:
-            return EntityPartition(self.entity_id, self.window) if number == 0 else None
+            return [EntityPartition(self.entity_id, self.window)] if number == 0 else None
         first, last = self.days
-        day_number, shard = divmod(number, shards)
-        if day_number >= days_between(first, last):
+        if number >= days_between(first, last):
             return None
-        day = day_after(first, day_number)
-        return TypeDayPartition(self.source or "", self.event_type or "", day, shard, window_of(day))
+        day = day_after(first, number)
+        return shards_of_day(self.source or "", self.event_type or "", day, self.window, shards)
+
+    def as_asked(self) -> dict[str, object]:
+        """The request as JSON, without what it leaves to the defaults."""
+        return self.model_dump(mode="json", exclude_defaults=True)
 
 
 def parse_replay_request(body: bytes) -> ReplayRequest:
     """Read a request, as strictly as an event is read; raises InvalidRequest with every fault."""
     try:
-        json = parse(body.decode())
+        text = body.decode()
+        strictly_read = parse(text)
     except (UnicodeDecodeError, JsonSyntaxError) as error:
         at_fault = f"UTF-8 at byte {error.start}" if isinstance(error, UnicodeDecodeError) else f"JSON: {error}"
         raise InvalidRequest("The body is not JSON.", (Fault("body", f"is not {at_fault}"),)) from error
-    if json.faults:
-        raise InvalidRequest("The replay request is not valid.", json.faults)
-    if not isinstance(json.value, dict):
+    if strictly_read.faults:
+        raise InvalidRequest("The replay request is not valid.", strictly_read.faults)
+    members = json.loads(text, parse_int=_number)
+    if not isinstance(members, dict):
         raise InvalidRequest("The body is not a JSON object.", (Fault("body", "must be a JSON object"),))
     try:
-        return ReplayRequest.model_validate(json.value)
+        return ReplayRequest.model_validate(members)
     except ValidationError as error:
         raise InvalidRequest("The replay request is not valid.", faults_of(error)) from error
+
+
+def _number(digits: str) -> int | float:
+    # Python refuses to read integers of thousands of digits; such a one is no valid count anyway.
+    return int(digits) if len(digits) <= _DIGITS_OF_COUNTS else float(digits)

@@ -101,6 +101,13 @@ def window_of(day: Day) -> Window:
     return Window(start_of(day), end_of(day))
 
 
+def whole_days_of(window: Window) -> Window:
+    """The days that a window touches, as one window."""
+    last_day = day_of(window.end)
+    starts_a_day = window.end == start_of(last_day)
+    return Window(start_of(day_of(window.start)), window.end if starts_a_day else end_of(last_day))
+
+
 def days_between(first: Day, last: Day) -> int:
     """How many days a range holds, both ends included; negative or zero when it is reversed."""
     return (date.fromisoformat(last) - date.fromisoformat(first)).days + 1
@@ -133,3 +140,9 @@ def nanoseconds(instant: Instant) -> int:
 def lag_ms(event_time: Instant, ingest_time: Instant) -> int:
     """Milliseconds from event to ingest, rounded down; negative when a producer's clock runs ahead."""
     return (nanoseconds(ingest_time) - nanoseconds(event_time)) // 1_000_000
+
+
+def shifted(instant: Instant, by: int) -> Instant:
+    """The instant so many nanoseconds later, or earlier if negative; raises OverflowError outside the calendar."""
+    seconds, fraction = divmod(nanoseconds(instant) + by, 1_000_000_000)
+    return Instant(f"{(_EPOCH + timedelta(seconds=seconds)).replace(tzinfo=None).isoformat()}.{fraction:09d}Z")

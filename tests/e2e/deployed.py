@@ -68,6 +68,16 @@ class Deployed:
         pages = self.admin.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
         return [item for page in pages for item in page["Items"]]
 
+    def rows_of_replay(self, replay_id: str) -> list[Row]:
+        """The aggregates of a replay, and what became of its messages."""
+        pages = self.admin.dynamodb.get_paginator("scan").paginate(
+            TableName=self.stack.aggregates_table,
+            ConsistentRead=True,
+            FilterExpression="contains(PK, :replay) OR contains(SK, :replay)",
+            ExpressionAttributeValues={":replay": {"S": replay_id}},
+        )
+        return [item for page in pages for item in page["Items"]]
+
     def events_and_identities(self) -> dict[str, Row]:
         """The index row of every event and every identity row, by their keys."""
         index = {

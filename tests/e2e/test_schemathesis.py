@@ -20,7 +20,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from chalicelib.openapi import OPERATIONS, document
+from chalicelib.openapi import document
+from chalicelib.operations import OPERATIONS
 from embedded.connection import Stack
 
 _CHECKS = [status_code_conformance, content_type_conformance, response_schema_conformance]

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from botocore.exceptions import ClientError
 from chalice.test import Client, HTTPResponse
+from moto.sqs.models import sqs_backends
 
 from tests import conformance
 from tests.conftest import SETTINGS
@@ -58,19 +59,34 @@ class Queue:
 
     def received(self) -> list[Message]:
         """Every visible message; they stay on the queue, in flight."""
-        sqs = clients.sqs()
-        batches = iter(lambda: sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages", []), [])
+        return list(itertools.chain.from_iterable(iter(self._received_at_once, [])))
+
+    def _received_at_once(self) -> list[Message]:
+        answer = clients.sqs().receive_message(QueueUrl=self.url, MaxNumberOfMessages=10)
         return [
-            Message(found["Body"], found["MessageId"], found["ReceiptHandle"])
-            for found in itertools.chain.from_iterable(batches)
+            Message(found["Body"], found["MessageId"], found["ReceiptHandle"]) for found in answer.get("Messages", [])
         ]
 
     def taken(self) -> list[Message]:
-        """Every visible message, taken off the queue."""
-        messages = self.received()
-        for found in messages:
-            clients.sqs().delete_message(QueueUrl=self.url, ReceiptHandle=found.receipt_handle)
+        """Every visible message, taken off the queue; a FIFO queue gives out more of a group only then."""
+        messages = []
+        for batch in iter(self._received_at_once, []):
+            for found in batch:
+                clients.sqs().delete_message(QueueUrl=self.url, ReceiptHandle=found.receipt_handle)
+            messages += batch
         return messages
+
+    def counted(self) -> dict[str, str]:
+        """How many messages the queue holds: visible, in flight and delayed."""
+        answer = clients.sqs().get_queue_attributes(QueueUrl=self.url, AttributeNames=["All"])
+        counts = {str(name): value for name, value in answer["Attributes"].items()}
+        return {name: value for name, value in counts.items() if name.startswith("ApproximateNumber")}
+
+    def a_minute_later(self) -> None:
+        """Every message is visible again, whoever received it, as its visibility timeout has ended."""
+        _, account, name = self.url.rsplit("/", 2)
+        for found in sqs_backends[account]["eu-west-1"].queues[name].pending_messages:
+            found.visible_at = 0.0
 
     def given_back(self, messages: Iterable[Message]) -> None:
         """Make messages in flight visible again, as the end of their visibility timeout does."""
@@ -88,6 +104,9 @@ class Application:
     client: Client
     jobs: Queue = Queue(SETTINGS["REPLAY_JOBS_QUEUE_URL"])
     messages: Queue = Queue(SETTINGS["REPLAY_QUEUE_URL"])
+    ordered: Queue = Queue(SETTINGS["ORDERED_REPLAY_QUEUE_URL"])
+    failures: Queue = Queue(SETTINGS["REPLAY_FAILURES_QUEUE_URL"])
+    dead: Queue = Queue(SETTINGS["DEAD_LETTER_QUEUE_URL"])
 
     def call(self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> HTTPResponse:
         """Send a request; its answer must be as the OpenAPI document says."""
@@ -123,12 +142,12 @@ class Application:
         """GET a route."""
         return self.call("GET", f"{path}?{urlencode(query)}" if query else path)
 
-    def request_replay(self, body: Any) -> HTTPResponse:
+    def request_replay(self, body: Any, **headers: str) -> HTTPResponse:
         """POST /replay."""
         sent = body if isinstance(body, bytes) else as_json(body)
-        return self.call("POST", "/replay", {"content-type": JSON}, sent)
+        return self.call("POST", "/replay", {"content-type": JSON, **headers}, sent)
 
-    def requested(self, **request: str) -> str:
+    def requested(self, **request: Any) -> str:
         """Ask for a replay that must be taken; answers its id."""
         response = self.request_replay(request)
         assert response.status_code == 202, response.body
@@ -149,17 +168,17 @@ class Application:
             slices += len(messages)
         return slices
 
-    def call_planner(self, found: Message) -> None:
-        """Deliver one message to the planner."""
-        self.client.lambda_.invoke("planner", sqs_event([found]))
+    def call_planner(self, found: Message, receives: int = 1) -> None:
+        """Deliver one message to the planner, for the n-th time."""
+        self.client.lambda_.invoke("planner", sqs_event([found], receives))
 
-    def planned(self, **request: str) -> tuple[str, list[Message]]:
+    def planned(self, **request: Any) -> tuple[str, list[Message]]:
         """Ask for a replay and plan it; answers its id and its messages, taken off the queue."""
         replay_id = self.requested(**request)
         self.plan()
         return replay_id, self.messages.taken()
 
-    def replayed(self, **request: str) -> str:
+    def replayed(self, **request: Any) -> str:
         """Ask for a replay and work it off; answers its id."""
         replay_id, messages = self.planned(**request)
         for batch in batched(messages, 10):
@@ -169,6 +188,10 @@ class Application:
     def process(self, messages: Iterable[Message]) -> Any:
         """Deliver messages to the processor in one batch; answers its response."""
         return self.client.lambda_.invoke("processor", sqs_event(messages)).payload
+
+    def give_up_on(self, messages: Iterable[Message]) -> Any:
+        """Deliver messages that were received too often, in one batch; answers the response."""
+        return self.client.lambda_.invoke("dead_letters", sqs_event(messages)).payload
 
     def versions(self, entity_id: str, day: str) -> list[Json]:
         """The versions of a daily aggregate."""
@@ -186,7 +209,7 @@ def batched(messages: Sequence[Message], *sizes: int) -> Iterator[Sequence[Messa
         start += size
 
 
-def sqs_event(messages: Iterable[Message]) -> Mapping[str, Any]:
+def sqs_event(messages: Iterable[Message], receives: int = 1) -> Mapping[str, Any]:
     """An event as Lambda gets it from SQS."""
     return {
         "Records": [
@@ -194,7 +217,7 @@ def sqs_event(messages: Iterable[Message]) -> Mapping[str, Any]:
                 "messageId": found.message_id,
                 "receiptHandle": found.receipt_handle,
                 "body": found.body,
-                "attributes": {"ApproximateReceiveCount": "1"},
+                "attributes": {"ApproximateReceiveCount": str(receives)},
                 "messageAttributes": {},
                 "eventSource": "aws:sqs",
                 "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:retrace-test-replay",

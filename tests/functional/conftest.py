@@ -31,6 +31,8 @@ _TABLES = {
     "AggregatesTable": "AGGREGATES_TABLE",
 }
 
+_QUEUES = ("REPLAY_QUEUE_URL", "REPLAY_JOBS_QUEUE_URL", "REPLAY_FAILURES_QUEUE_URL", "DEAD_LETTER_QUEUE_URL")
+
 
 class _Template(yaml.SafeLoader):
     """Reads a CloudFormation template for its plain properties; intrinsic functions are left out."""
@@ -66,8 +68,10 @@ def aws(resources: dict[str, Any]) -> Iterator[None]:
             defined = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
             shape = {name: properties[name] for name in defined if name in properties}
             dynamodb.create_table(TableName=SETTINGS[variable], **shape)
-        for variable in ("REPLAY_QUEUE_URL", "REPLAY_JOBS_QUEUE_URL"):
+        for variable in _QUEUES:
             sqs.create_queue(QueueName=SETTINGS[variable].rpartition("/")[2])
+        ordered = SETTINGS["ORDERED_REPLAY_QUEUE_URL"].rpartition("/")[2]
+        sqs.create_queue(QueueName=ordered, Attributes={"FifoQueue": "true"})
         yield
 
 

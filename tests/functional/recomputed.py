@@ -50,4 +50,5 @@ def said(version: Json) -> Json:
 
 def inputs_of(rows: Iterable[Row], entity_id: Any, day: str, replay_id: str) -> list[Row]:
     """Of the rows of AggregatesTable, the inputs of one version (of an entity whose name has no separators)."""
-    return [row for row in rows if row["PK"] == f"ENTITY#{entity_id}#DAY#{day}#VER#{replay_id}"]
+    partition = f"ENTITY#{entity_id}#DAY#{day}#VER#{replay_id}"
+    return [row for row in rows if row["PK"] == partition and row["outcome"] == "INPUT"]

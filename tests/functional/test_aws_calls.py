@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from tests.functional.application import Application
-from tests.functional.events import paid, paid_several
+from hashlib import sha256
+
+import pytest
+
+from chalicelib import plan
+from chalicelib.aws import keys
+from tests.functional import ledger
+from tests.functional.application import Application, sqs_event
+from tests.functional.events import DAY, NEXT_DAY, paid, paid_several
+from tests.functional.storage import Storage
 from tests.functional.wire import ALWAYS, Wire, throttled
+
+WHOLE_DAY = {"entity_id": "order-1", "start_time": f"{DAY}T00:00:00Z", "end_time": f"{NEXT_DAY}T00:00:00Z"}
+OF_A_TYPE = {"source": "shop/checkout", "event_type": "order.paid", "day": DAY}
 
 
 def test_a_new_event_costs_three_calls(application: Application, wire: Wire) -> None:
@@ -68,13 +79,189 @@ def test_a_call_that_aws_never_takes_is_tried_three_times(application: Applicati
     assert wire.calls == ["BatchGetItem"] * 3
 
 
-def test_ten_messages_of_one_object_and_aggregate_cost_three_calls(application: Application, wire: Wire) -> None:
+PROCESSED = ["BatchGetItem", "GetObject", "BatchGetItem", "TransactWriteItems"]
+
+
+def test_ten_messages_of_one_object_and_aggregate_cost_four_calls(application: Application, wire: Wire) -> None:
     application.accept_all(paid_several(10))
-    _, messages = application.planned(
-        entity_id="order-1", start_time="2023-06-30T00:00:00Z", end_time="2023-07-01T00:00:00Z"
-    )
+    _, messages = application.planned(**WHOLE_DAY)
     wire.mend()
 
     application.process(messages)
 
-    assert wire.calls == ["GetObject", "BatchGetItem", "TransactWriteItems"]
+    assert wire.calls == PROCESSED
+
+
+def test_ten_messages_of_one_object_and_ten_aggregates_cost_four_calls(application: Application, wire: Wire) -> None:
+    application.accept_all([paid(number, entity_id=f"order-{number}") for number in range(10)])
+    _, messages = application.planned(**OF_A_TYPE)
+    wire.mend()
+
+    application.process(messages)
+
+    assert wire.calls == PROCESSED
+
+
+def test_a_hundred_messages_of_one_object_and_aggregate_cost_six_calls(application: Application, wire: Wire) -> None:
+    application.accept_all(paid_several(100))
+    _, messages = application.planned(**WHOLE_DAY)
+    wire.mend()
+
+    application.process(messages)
+
+    assert wire.calls == [*PROCESSED, "BatchGetItem", "TransactWriteItems"]
+
+
+def test_a_hundred_messages_of_one_object_and_ten_aggregates_cost_eight_calls(
+    application: Application, wire: Wire
+) -> None:
+    application.accept_all([paid(number, entity_id=f"order-{number % 10}") for number in range(100)])
+    _, messages = application.planned(**OF_A_TYPE)
+    wire.mend()
+
+    application.process(messages)
+
+    assert len(wire.calls) <= 8
+
+
+def test_ten_messages_that_were_processed_before_cost_three_calls(application: Application, wire: Wire) -> None:
+    application.accept_all(paid_several(10))
+    _, messages = application.planned(**WHOLE_DAY)
+    application.process(messages)
+    wire.mend()
+
+    application.process(messages)
+
+    assert wire.calls == ["BatchGetItem", "GetObject", "BatchGetItem"]
+
+
+def test_ten_messages_of_a_cancelled_replay_cost_three_calls(application: Application, wire: Wire) -> None:
+    application.accept_all(paid_several(10))
+    replay_id, messages = application.planned(**WHOLE_DAY)
+    ledger.cancel(replay_id)
+    wire.mend()
+
+    application.process(messages)
+
+    assert wire.calls == ["BatchGetItem", "BatchGetItem", "TransactWriteItems"]
+
+
+def test_ten_messages_that_were_received_too_often_cost_four_calls(application: Application, wire: Wire) -> None:
+    application.accept_all(paid_several(10))
+    _, messages = application.planned(**WHOLE_DAY)
+    wire.mend()
+
+    application.give_up_on(messages)
+
+    assert wire.calls == ["BatchGetItem", "BatchGetItem", "TransactWriteItems", "SendMessageBatch"]
+
+
+def test_asking_for_a_replay_of_an_entity_costs_three_calls(application: Application, wire: Wire) -> None:
+    application.request_replay(WHOLE_DAY)
+
+    assert wire.calls == ["Query", "TransactWriteItems", "SendMessage"]
+
+
+def test_asking_for_a_replay_of_a_type_costs_a_query_for_each_shard(application: Application, wire: Wire) -> None:
+    application.request_replay(OF_A_TYPE)
+
+    assert wire.calls == [*["Query"] * 4, "TransactWriteItems", "SendMessage"]
+
+
+def test_asking_for_a_replay_with_a_small_limit_counts_nothing(application: Application, wire: Wire) -> None:
+    application.request_replay({**OF_A_TYPE, "limit": 100_000})
+
+    assert wire.calls == ["TransactWriteItems", "SendMessage"]
+
+
+def test_asking_for_a_replay_under_a_key_costs_one_call_more_and_asking_again_two(
+    application: Application, wire: Wire
+) -> None:
+    application.request_replay(WHOLE_DAY, **{"idempotency-key": "k"})
+    assert wire.calls == ["GetItem", "Query", "TransactWriteItems", "SendMessage"]
+    application.plan()
+    wire.mend()
+
+    application.request_replay(WHOLE_DAY, **{"idempotency-key": "k"})
+
+    assert wire.calls == ["GetItem", "Query"]
+
+
+def test_looking_at_a_replay_costs_one_call_and_listing_one_more_than_there_are_on_the_page(
+    application: Application, wire: Wire
+) -> None:
+    replay_id = application.requested(**WHOLE_DAY)
+    application.requested(**WHOLE_DAY)
+    wire.mend()
+
+    application.job(replay_id)
+    assert wire.calls == ["Query"]
+    application.get("/replay")
+
+    assert wire.calls == ["Query"] * 4
+
+
+def test_cancelling_a_replay_costs_two_calls(application: Application, wire: Wire) -> None:
+    replay_id = application.requested(**WHOLE_DAY)
+    wire.mend()
+
+    application.call("POST", f"/replay/{replay_id}/cancel")
+
+    assert wire.calls == ["Query", "PutItem"]
+
+
+def test_redriving_dead_letters_costs_two_calls(application: Application, wire: Wire) -> None:
+    application.accept(paid())
+    replay_id, messages = application.planned(**WHOLE_DAY)
+    application.give_up_on(messages)
+    wire.mend()
+
+    application.call("POST", f"/replay/{replay_id}/redrive")
+
+    assert wire.calls == ["Query", "SendMessage"]
+
+
+def index_more_like_it(storage: Storage, count: int) -> None:
+    """Put rows like the one that is indexed, as moto takes a minute for the transactions of so many events."""
+    [row] = storage.index()
+    for number in range(count):
+        event_id = sha256(str(number).encode()).hexdigest()
+        partition, _, _ = row["type_day"].rpartition("#")
+        storage.put(
+            "EVENTS_TABLE",
+            {
+                **row,
+                "SK": keys.event(row["event_time"], event_id),
+                "event_id": event_id,
+                "type_day": f"{partition}#{keys.shard_of(event_id, 4)}",
+            },
+        )
+
+
+class FewSecondsLeft:
+    """What Lambda tells a planner that has just begun."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 45_000
+
+
+@pytest.mark.parametrize("request_", [WHOLE_DAY, OF_A_TYPE], ids=["entity", "type over four shards"])
+def test_sending_a_thousand_events_costs_a_tenth_of_a_call_for_each_and_ten_in_all(
+    application: Application, storage: Storage, wire: Wire, monkeypatch: pytest.MonkeyPatch, request_: dict[str, str]
+) -> None:
+    from app import planner  # noqa: PLC0415  # not before the environment stands
+
+    monkeypatch.setattr(plan, "SLICE_S", 3_600)  # moto is slow to take messages
+    application.accept(paid())
+    index_more_like_it(storage, 999)
+    replay_id = application.requested(**request_)
+    [found] = application.jobs.taken()
+    wire.mend()
+
+    planner(sqs_event([found]), FewSecondsLeft())
+
+    calls = wire.count()
+    assert (application.job(replay_id)["state"], application.job(replay_id)["sent"]) == ("SENT", 1_000)
+    assert application.jobs.counted()["ApproximateNumberOfMessages"] == "0"
+    assert calls["SendMessageBatch"] == 100
+    assert sum(calls.values()) <= 110, calls

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from tests.functional import ledger
 from tests.functional.application import Application, Message, batched, message
 from tests.functional.events import DAY, NEXT_DAY, Json, paid, paid_several
 from tests.functional.recomputed import aggregate, inputs_of, said
@@ -220,32 +221,36 @@ def test_an_aggregate_whose_transaction_met_others_is_written_again(
     assert_counts(application, storage, replay_id, storage.index())
 
 
-CALLS = ["GetObject", "BatchGetItem", "TransactWriteItems"]
+CALLS = ["BatchGetItem", "GetObject", "BatchGetItem", "TransactWriteItems"]
 
 
-@pytest.mark.parametrize("operation", CALLS)
+@pytest.mark.parametrize("call", range(4))
 @pytest.mark.parametrize("failure", [never_arrives, answer_lost, throttled, broken])
 def test_one_failed_call_is_retried_and_everything_counts_once(
-    application: Application, storage: Storage, wire: Wire, operation: str, failure: Effect
+    application: Application, storage: Storage, wire: Wire, call: int, failure: Effect
 ) -> None:
     application.accept_all(paid_several(4))
     replay_id, messages = application.planned(**WHOLE_DAY)
-    wire.disturb(failure, operation)
+    wire.disturb(failure, skip=call)
+    wire.calls.clear()
 
     assert application.process(messages) == ALL_WELL
+
+    assert wire.calls[call] == CALLS[call]
+    assert wire.calls[call + 1] == CALLS[call], "the client tries again"
 
     assert application.job(replay_id)["processed"] == 4
     assert_counts(application, storage, replay_id, storage.index())
 
 
-@pytest.mark.parametrize("operation", CALLS)
+@pytest.mark.parametrize("call", range(4))
 @pytest.mark.parametrize("end", [killed_before, killed_after])
 def test_a_processor_that_ends_between_two_calls_counts_everything_once_when_it_is_called_again(
-    application: Application, storage: Storage, wire: Wire, operation: str, end: Effect
+    application: Application, storage: Storage, wire: Wire, call: int, end: Effect
 ) -> None:
     application.accept_all([*paid_several(3), *(paid(number, entity_id="order-2") for number in (4, 5))])
     replay_id, messages = application.planned(**BY_TYPE)
-    wire.disturb(end, operation)
+    wire.disturb(end, skip=call)
     with pytest.raises(Killed):
         application.process(messages)
 
@@ -254,6 +259,70 @@ def test_a_processor_that_ends_between_two_calls_counts_everything_once_when_it_
     assert application.job(replay_id)["processed"] == 5
     for entity_id, rows in itertools.groupby(storage.index(), key=lambda row: str(row["entity_id"])):
         assert_counts(application, storage, replay_id, list(rows), entity_id)
+
+
+def test_two_processors_that_handle_the_same_messages_at_the_same_time_count_them_once(
+    application: Application, storage: Storage, wire: Wire
+) -> None:
+    application.accept_all([*paid_several(3), *(paid(number, entity_id="order-2") for number in (4, 5))])
+    replay_id, messages = application.planned(**BY_TYPE)
+    for call in range(4):
+        wire.disturb(preceded_by(lambda: application.process(messages)), skip=call)
+
+    assert application.process(messages) == ALL_WELL
+
+    assert ledger.counts(storage, replay_id) == {"processed": 5}
+    for entity_id, rows in itertools.groupby(storage.index(), key=lambda row: str(row["entity_id"])):
+        assert_counts(application, storage, replay_id, list(rows), entity_id)
+
+
+def test_an_aggregate_that_others_changed_is_not_read_again_as_the_refusal_says_how_it_is(
+    application: Application, wire: Wire
+) -> None:
+    application.accept_all(paid_several(4))
+    _, messages = application.planned(**WHOLE_DAY)
+    wire.disturb(preceded_by(lambda: application.process(messages[:2])), "TransactWriteItems")
+    wire.calls.clear()
+
+    application.process(messages[2:])
+
+    assert wire.calls == [*CALLS, *CALLS, "TransactWriteItems"]
+
+
+# Later arrivals
+
+
+def later_arrival(found: Message, position: int) -> Message:
+    duplicate = {"ingest_time": f"{DAY}T11:00:00.000000000Z", "request_id": "again#1", "position": position}
+    return message({**found.members, "duplicate": duplicate})
+
+
+def test_messages_of_later_arrivals_are_processed_once_each_and_are_no_inputs(
+    application: Application, storage: Storage
+) -> None:
+    application.accept_all(paid_several(2))
+    replay_id, messages = application.planned(**WHOLE_DAY)
+    repeated = [later_arrival(messages[0], position) for position in (0, 1)]
+
+    for batch in (repeated, messages, [*repeated, *messages]):
+        assert application.process(batch) == ALL_WELL
+
+    assert ledger.counts(storage, replay_id) == {"processed": 4}
+    assert ledger.outcomes(storage, replay_id) == {"INPUT": 2, "REPEATED": 2}
+    assert_counts(application, storage, replay_id, storage.index())
+    listed = application.get("/aggregates/inputs", entity_id="order-1", day=DAY, replay_id=replay_id).json_body
+    assert len(listed["items"]) == 2
+
+
+@pytest.mark.usefixtures("partial_responses")
+def test_a_later_arrival_whose_raw_event_was_changed_fails(application: Application, storage: Storage) -> None:
+    application.accept(paid(7))
+    replay_id, [found] = application.planned(**WHOLE_DAY)
+    storage.overwrite(found.members["s3_key"], b'"number": 7', b'"number": 8')
+    repeated = later_arrival(found, 0)
+
+    assert application.process([repeated]) == {"batchItemFailures": [{"itemIdentifier": repeated.message_id}]}
+    assert ledger.counts(storage, replay_id) == {}
 
 
 # Whole objects

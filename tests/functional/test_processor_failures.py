@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import SETTINGS
+from tests.functional import ledger
 from tests.functional.application import Application, Message, batched, message
 from tests.functional.conftest import Logs
 from tests.functional.events import DAY, NEXT_DAY, Json, paid, paid_several
@@ -167,13 +168,75 @@ def test_an_aggregate_that_fails_does_not_fail_the_others_of_the_batch(applicati
     application.accept_all([paid(1), paid(2, entity_id="order-2")])
     _, messages = application.planned(source="shop/checkout", event_type="order.paid", day=DAY)
     ordered = sorted(messages, key=lambda found: str(found.members["entity_id"]))
-    wire.disturb(fails_with(400, "ValidationException"), "TransactWriteItems")
+    # Refused with its neighbour, and then by itself.
+    wire.disturb(fails_with(400, "ValidationException"), "TransactWriteItems", times=2)
 
     response = application.process(ordered)
 
     assert failures(response) == {ordered[0].message_id}
     assert application.versions("order-1", DAY) == []
     assert application.versions("order-2", DAY)[0]["value"] == 1
+
+
+@pytest.mark.usefixtures("partial_responses")
+def test_a_key_that_dynamodb_refuses_to_read_does_not_fail_the_others_of_the_batch(
+    application: Application, wire: Wire
+) -> None:
+    application.accept_all([paid(1), paid(2, entity_id="order-2")])
+    _, messages = application.planned(source="shop/checkout", event_type="order.paid", day=DAY)
+    ordered = sorted(messages, key=lambda found: str(found.members["entity_id"]))
+    wire.disturb(fails_with(400, "ValidationException"), "BatchGetItem", skip=1, times=2)
+
+    response = application.process(ordered)
+
+    assert failures(response) == {ordered[0].message_id}
+    assert application.versions("order-2", DAY)[0]["value"] == 1
+
+
+@pytest.mark.usefixtures("partial_responses")
+def test_a_message_of_no_replay_fails_alone(application: Application) -> None:
+    application.accept_all(paid_several(2))
+    replay_id, [one, other] = application.planned(**WHOLE_DAY)
+    stranger = changed(other, replay_id="00000000-0000-7000-8000-000000000000")
+    no_key = changed(other, replay_id="r" * 3_000)
+
+    response = application.process([one, stranger, no_key])
+
+    assert failures(response) == {stranger.message_id, no_key.message_id}
+    assert application.job(replay_id)["processed"] == 1
+
+
+@pytest.mark.usefixtures("partial_responses")
+def test_a_cancelled_replays_messages_are_dropped_unread(
+    application: Application, storage: Storage, wire: Wire
+) -> None:
+    application.accept_all(paid_several(5))
+    replay_id, messages = application.planned(**WHOLE_DAY)
+    application.process(messages[:2])
+    ledger.cancel(replay_id)
+    wire.mend()
+
+    for _ in range(2):
+        assert application.process(messages) == {"batchItemFailures": []}
+
+    assert "GetObject" not in wire.calls
+    assert ledger.counts(storage, replay_id) == {"processed": 2, "dropped": 3}
+    assert ledger.outcomes(storage, replay_id) == {"INPUT": 2, "DROPPED": 3}
+    assert application.versions("order-1", DAY)[0]["value"] == 2
+
+
+@pytest.mark.usefixtures("partial_responses")
+def test_a_cancel_leaves_other_replays_alone(application: Application, storage: Storage) -> None:
+    application.accept_all(paid_several(2))
+    cancelled_id, messages = application.planned(**WHOLE_DAY)
+    other_id, others = application.planned(**WHOLE_DAY)
+    ledger.cancel(cancelled_id)
+
+    application.process([*messages, *others])
+
+    assert ledger.counts(storage, cancelled_id) == {"dropped": 2}
+    assert ledger.counts(storage, other_id) == {"processed": 2}
+    assert [version["replay_id"] for version in application.versions("order-1", DAY)] == [other_id]
 
 
 @pytest.mark.usefixtures("partial_responses")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib import replay
+from chalicelib import plan, selection
 from tests.conftest import SETTINGS
 from tests.functional.application import Application, Message, batched, message, sqs_event
 from tests.functional.events import DAY, NEXT_DAY, Json, paid, paid_several
@@ -45,9 +45,11 @@ def process_all(application: Application, messages: list[Message]) -> None:
 
 
 @pytest.fixture
-def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three events a page."""
-    monkeypatch.setattr(replay, "EVENTS_A_PAGE", 3)
+def small_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three messages a stretch, and two rows a read."""
+    monkeypatch.setattr(plan, "MESSAGES_A_STRETCH", 3)
+    monkeypatch.setattr(selection, "ROWS_A_READ", 2)
+    monkeypatch.setattr(selection, "FEWEST_ROWS_A_READ", 2)
 
 
 # What is sent
@@ -155,12 +157,12 @@ def test_a_replay_that_finds_nothing_completes_with_nothing_sent(application: Ap
         assert (job["state"], job["scanned"], job["sent"], job["processed"]) == ("COMPLETE", 0, 0, 0)
 
 
-# Pages and slices
+# Stretches and slices
 
 
-@pytest.mark.usefixtures("small_pages")
+@pytest.mark.usefixtures("small_stretches")
 @pytest.mark.parametrize("count", [2, 3, 4, 7, 9])
-def test_a_replay_of_many_pages_sends_every_event_once(application: Application, count: int) -> None:
+def test_a_replay_of_many_stretches_sends_every_event_once(application: Application, count: int) -> None:
     application.accept_all(paid_several(count))
 
     replay_id, messages = application.planned(**WHOLE_DAY)
@@ -170,7 +172,7 @@ def test_a_replay_of_many_pages_sends_every_event_once(application: Application,
     assert (job["scanned"], job["matched"], job["sent"]) == (count, count, count)
 
 
-@pytest.mark.usefixtures("small_pages")
+@pytest.mark.usefixtures("small_stretches")
 def test_a_replay_of_a_type_goes_through_the_pages_of_every_shard(application: Application) -> None:
     events = [paid(number, entity_id=f"order-{number % 3}") for number in range(1, 26)]
     application.accept_all(events)
@@ -192,23 +194,23 @@ def test_more_messages_than_one_send_takes_are_all_sent(application: Application
     assert wire.count()["SendMessageBatch"] == 3
 
 
-@pytest.mark.usefixtures("small_pages")
-def test_a_planner_that_has_time_takes_several_pages_and_then_makes_room_for_others(
+@pytest.mark.usefixtures("small_stretches")
+def test_a_planner_that_has_time_takes_several_stretches_and_then_makes_room_for_others(
     application: Application, monkeypatch: pytest.MonkeyPatch, wire: Wire
 ) -> None:
-    monkeypatch.setattr(replay, "PAGES_A_SLICE", 2)
+    monkeypatch.setattr(plan, "STRETCHES_A_SLICE", 2)
     application.accept_all(paid_several(10))
     replay_id = application.requested(**WHOLE_DAY)
 
-    slices = [call_with_time_left(application, ms=100_000) for _ in range(3)]
+    slices = [call_with_time_left(application, ms=100_000) for _ in range(2)]
 
-    assert slices == [6, 10, 10]
+    assert slices == [6, 10]
     assert application.jobs.taken() == []
     assert application.job(replay_id)["state"] == "SENT"
 
 
-@pytest.mark.usefixtures("small_pages")
-def test_a_planner_with_little_time_left_still_takes_one_page(application: Application) -> None:
+@pytest.mark.usefixtures("small_stretches")
+def test_a_planner_with_little_time_left_still_takes_one_stretch(application: Application) -> None:
     application.accept_all(paid_several(7))
     application.requested(**WHOLE_DAY)
 
@@ -229,7 +231,7 @@ def call_with_time_left(application: Application, ms: int) -> int:
     return sent
 
 
-@pytest.mark.usefixtures("small_pages")
+@pytest.mark.usefixtures("small_stretches")
 def test_replays_take_turns(application: Application) -> None:
     application.accept_all(paid_several(9))
     application.accept(paid(entity_id="order-2"))
@@ -246,12 +248,12 @@ def test_replays_take_turns(application: Application) -> None:
 # Progress
 
 
-@pytest.mark.usefixtures("small_pages")
+@pytest.mark.usefixtures("small_stretches")
 def test_a_job_passes_from_planning_over_sending_and_sent_to_complete(application: Application) -> None:
     application.accept_all(paid_several(4))
     replay_id = application.requested(**WHOLE_DAY)
     states = [application.job(replay_id)["state"]]
-    for _ in range(3):
+    for _ in range(2):
         for found in application.jobs.taken():
             application.call_planner(found)
         states.append(application.job(replay_id)["state"])
@@ -260,7 +262,7 @@ def test_a_job_passes_from_planning_over_sending_and_sent_to_complete(applicatio
         application.process([found])
         states.append(application.job(replay_id)["state"])
 
-    assert states == ["PLANNING", "SENDING", "SENDING", "SENT", "SENT", "SENT", "SENT", "COMPLETE"]
+    assert states == ["PLANNING", "SENDING", "SENT", "SENT", "SENT", "SENT", "COMPLETE"]
 
 
 def test_a_job_is_complete_only_when_each_of_its_messages_was_processed(application: Application) -> None:
@@ -295,7 +297,7 @@ def test_a_job_that_is_delivered_again_after_it_was_sent_sends_nothing_more(appl
     assert application.job(replay_id) == before
 
 
-@pytest.mark.usefixtures("small_pages")
+@pytest.mark.usefixtures("small_stretches")
 def test_every_slice_delivered_twice_sends_each_event_at_least_once_and_counts_it_once(
     application: Application,
 ) -> None:
@@ -321,7 +323,7 @@ INTERRUPTED: dict[str, tuple[str, Effect]] = {
 }
 
 
-@pytest.mark.usefixtures("small_pages")
+@pytest.mark.usefixtures("small_stretches")
 @pytest.mark.parametrize(("operation", "effect"), INTERRUPTED.values(), ids=INTERRUPTED)
 @pytest.mark.parametrize("skip", [0, 1])
 def test_a_planner_that_ends_between_two_calls_neither_skips_nor_counts_twice(
@@ -349,7 +351,7 @@ def test_a_planner_that_ends_between_two_calls_neither_skips_nor_counts_twice(
     assert application.versions("order-1", DAY)[0]["value"] == 7
 
 
-@pytest.mark.usefixtures("small_pages")
+@pytest.mark.usefixtures("small_stretches")
 @pytest.mark.parametrize("operation", ["Query", "SendMessageBatch", "PutItem", "SendMessage"])
 @pytest.mark.parametrize("skip", [0, 1])
 def test_a_planner_that_lost_one_answer_still_brings_the_job_to_its_end(
@@ -368,7 +370,7 @@ def test_a_planner_that_lost_one_answer_still_brings_the_job_to_its_end(
     assert (job["state"], job["sent"], job["processed"]) == ("COMPLETE", 7, 7)
 
 
-@pytest.mark.usefixtures("small_pages")
+@pytest.mark.usefixtures("small_stretches")
 def test_two_planners_at_once_neither_skip_nor_count_twice(application: Application, wire: Wire) -> None:
     application.accept_all(paid_several(10))
     replay_id = application.requested(**WHOLE_DAY)
@@ -385,7 +387,7 @@ def test_two_planners_at_once_neither_skip_nor_count_twice(application: Applicat
     assert (job["state"], job["scanned"], job["sent"], job["processed"]) == ("COMPLETE", 10, 10, 10)
 
 
-@pytest.mark.usefixtures("small_pages")
+@pytest.mark.usefixtures("small_stretches")
 def test_a_planner_that_was_overtaken_does_not_take_the_job_back(application: Application, wire: Wire) -> None:
     application.accept_all(paid_several(7))
     replay_id = application.requested(**WHOLE_DAY)
@@ -414,7 +416,7 @@ def test_messages_that_sqs_did_not_take_are_sent_again(application: Application,
     assert application.job(replay_id)["sent"] == 4
 
 
-def test_a_page_that_sqs_never_takes_is_not_counted_as_sent(application: Application, wire: Wire) -> None:
+def test_a_stretch_that_sqs_never_takes_is_not_counted_as_sent(application: Application, wire: Wire) -> None:
     application.accept_all(paid_several(4))
     replay_id = application.requested(**WHOLE_DAY)
     [found] = application.jobs.taken()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import SETTINGS
+from tests.functional import ledger
 from tests.functional.application import Application, message
 from tests.functional.conftest import Logs
 from tests.functional.events import DAY, NEXT_DAY, Json, as_json, paid, paid_several
@@ -162,6 +163,29 @@ def test_messages_that_were_counted_before_write_no_aggregate(application: Appli
     assert metrics() == {"ProcessorMessageCount": [1]}
 
 
+def test_messages_of_a_cancelled_replay_are_measured_as_dropped(application: Application, metrics: Metrics) -> None:
+    application.accept_all(paid_several(3))
+    replay_id, messages = application.planned(**WHOLE_DAY)
+    application.process(messages[:1])
+    ledger.cancel(replay_id)
+    metrics()
+
+    application.process(messages)
+
+    assert metrics() == {"ProcessorMessageCount": [3], "ReplayDroppedCount": [2]}
+
+
+def test_messages_that_become_dead_letters_are_measured(application: Application, metrics: Metrics) -> None:
+    application.accept_all(paid_several(3))
+    _, messages = application.planned(**WHOLE_DAY)
+    application.process(messages[:1])
+    metrics()
+
+    application.give_up_on([*messages, message("{")])
+
+    assert metrics() == {"DeadLetterCount": [3]}
+
+
 # Logs
 
 
@@ -237,6 +261,7 @@ def everything_that_goes_wrong(application: Application, storage: Storage, wire:
             json.dumps({**found.members, "s3_length": found.members["s3_length"] + len(after) - len(before)}),
         )
         with_failures(application, json.dumps({"s3_bucket": result["s3_bucket"], "s3_key": result["s3_key"]}))
+    application.give_up_on([found, message(SECRET)])
     for body in (SECRET, json.dumps([SECRET]), json.dumps({**found.members, "entity_id": [SECRET]})):
         with_failures(application, body)
     with_failures(application, json.dumps({"s3_bucket": "b", "s3_key": "k", "payload": SECRET}))

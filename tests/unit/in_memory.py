@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeVar, cast
 
-from chalicelib.domain.aggregation import Aggregate, Input, Place, Version, aggregate_of, merge
 from chalicelib.domain.errors import Contended, NotFound, TryAgain
 from chalicelib.domain.event import Event
 from chalicelib.domain.ingest_report import Arrival, ArrivalKind
 from chalicelib.domain.merging import Page, Row
-from chalicelib.domain.messages import Delivery, ReplayMessage
+from chalicelib.domain.messages import ReplayMessage
 from chalicelib.domain.partitions import Partition, TypeDayPartition
-from chalicelib.domain.ports import EVERY_EVENT, AggregateVersion, EventFilter, InputsPage, Snapshot
+from chalicelib.domain.ports import EVERY_EVENT, ArrivalsPage, Counted, EventFilter
 from chalicelib.domain.quarantine import RejectedEvent
 from chalicelib.domain.raw_line import (
     INGEST_TIME_RANGE,
@@ -28,7 +27,9 @@ from chalicelib.domain.raw_line import (
     stored_events,
 )
 from chalicelib.domain.replay_job import ReplayJob
+from chalicelib.domain.replay_ports import KeyedReplay, ReplayIdsPage
 from chalicelib.domain.timestamps import Day, Instant, day_of
+from chalicelib.preview import DaysInMemory
 from tests.unit.examples import INGESTED
 
 T = TypeVar("T")
@@ -63,9 +64,16 @@ def at(instant: Instant = INGESTED) -> Callable[[], Instant]:
     return lambda: instant
 
 
+class Ended(BaseException):
+    """The function's process ends in the middle of what it was doing; nobody can catch it."""
+
+
 @dataclass
 class Troubles:
-    """What goes wrong with the calls to come: "refused" ones are not done; of "lost" ones the answer is lost."""
+    """What goes wrong with the calls to come.
+
+    "refused" ones are not done; of "lost" ones the answer is lost; after "last" ones the function has ended.
+    """
 
     ahead: Iterator[str] = field(default_factory=lambda: iter(()))
 
@@ -80,6 +88,8 @@ class Troubles:
         answer = function(*args, **kwargs)
         if trouble == "lost":
             raise TryAgain("the answer was lost")
+        if trouble == "last":
+            raise Ended
         return answer
 
 
@@ -156,6 +166,14 @@ class Rows:
     def arrivals(self, event_id: str, limit: int) -> list[Arrival]:
         return [arrival for arrival in self.recorded if arrival.event_id == event_id][:limit]
 
+    def duplicates(self, event_id: str, after: str | None, limit: int) -> ArrivalsPage:
+        """As much as was asked for or less, as DynamoDB may end a page early."""
+        found = [arrival for arrival in self.arrivals(event_id, 1_000) if arrival.kind is ArrivalKind.DUPLICATE]
+        begin = 0 if after is None else int(after)
+        size = max(1, min(limit, self.page_size()))
+        more = begin + size < len(found)
+        return ArrivalsPage(tuple(found[begin : begin + size]), str(begin + size) if more else None)
+
     def arrived_again(self, event_id: str, kind: ArrivalKind) -> bool:
         return any(arrival.kind is kind for arrival in self.arrivals(event_id, 1_000))
 
@@ -183,6 +201,10 @@ class Rows:
         size = max(1, min(limit, self.page_size()))
         return Page(tuple(rest[:size]), rest[size - 1].sort_key if len(rest) > size else None)
 
+    def count(self, partition: Partition, after: str | None) -> Counted:
+        page = self.page(partition, after, self.page_size())
+        return Counted(len(page.rows), page.read_to)
+
     def late(self, source: str, event_type: str, ingest_day: Day, after: str | None, limit: int) -> Page:
         raise NotImplementedError
 
@@ -198,15 +220,32 @@ def _in(partition: Partition, event: StoredEvent) -> bool:
 
 @dataclass
 class Jobs:
-    """Replay jobs."""
+    """Replay jobs, what their keys stand for, and the days they have found."""
 
     by_id: dict[str, ReplayJob] = field(default_factory=dict)
+    by_key: dict[str, KeyedReplay] = field(default_factory=dict)
+    days: dict[str, DaysInMemory] = field(default_factory=lambda: defaultdict(DaysInMemory))
 
-    def create(self, job: ReplayJob) -> None:
+    def create(self, job: ReplayJob, idempotency_key: str | None, digest: str) -> KeyedReplay | None:
+        if idempotency_key is not None:
+            if idempotency_key in self.by_key:
+                return self.by_key[idempotency_key]
+            self.by_key[idempotency_key] = KeyedReplay(job.replay_id, digest)
         self.by_id[job.replay_id] = job
+        return None
+
+    def keyed(self, idempotency_key: str) -> KeyedReplay | None:
+        return self.by_key.get(idempotency_key)
 
     def get(self, replay_id: str) -> ReplayJob | None:
         return self.by_id.get(replay_id)
+
+    def newest(self, after: str | None, limit: int) -> ReplayIdsPage:
+        older = [replay_id for replay_id in sorted(self.by_id, reverse=True) if after is None or replay_id < after]
+        return ReplayIdsPage(tuple(older[:limit]), older[limit - 1] if len(older) > limit else None)
+
+    def found_days(self, replay_id: str) -> DaysInMemory:
+        return self.days[replay_id]
 
     def commit(self, planned_from: ReplayJob, reached: ReplayJob) -> None:
         if self.by_id[reached.replay_id].revision != planned_from.revision:
@@ -216,60 +255,26 @@ class Jobs:
 
 @dataclass
 class Queues:
-    """What is to be planned, what was sent, what was acknowledged."""
+    """What is to be planned, and what was sent."""
 
     to_plan: list[str] = field(default_factory=list)
+    delays_s: list[int] = field(default_factory=list)
+    to_redrive: list[str] = field(default_factory=list)
     sent: list[ReplayMessage] = field(default_factory=list)
-    acknowledged: list[Delivery] = field(default_factory=list)
+    sent_in_order: list[ReplayMessage] = field(default_factory=list)
 
-    def plan(self, replay_id: str) -> None:
+    def plan(self, replay_id: str, delay_s: int = 0) -> None:
         self.to_plan.append(replay_id)
+        self.delays_s.append(delay_s)
+
+    def redrive(self, replay_id: str) -> None:
+        self.to_redrive.append(replay_id)
 
     def send(self, messages: Sequence[ReplayMessage]) -> None:
         self.sent += messages
 
-    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
-        self.acknowledged += deliveries
-
-
-@dataclass
-class Aggregates:
-    """Versions and their inputs. Before each write, `meanwhile` may let others get in first."""
-
-    rows: dict[Version, Snapshot] = field(default_factory=dict)
-    lineage: dict[Version, dict[Place, Input]] = field(default_factory=lambda: defaultdict(dict))
-    progress: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    meanwhile: Callable[[], None] = lambda: None
-
-    def snapshot(self, version: Version, inputs: Sequence[Input]) -> Snapshot:
-        asked = {single.place for single in inputs}
-        row = self.rows.get(version, Snapshot(Aggregate(), 0, frozenset()))
-        return replace(row, present=frozenset(asked & set(self.lineage[version])))
-
-    def add(self, version: Version, snapshot: Snapshot, inputs: Sequence[Input], now: Instant) -> None:
-        self.meanwhile()
-        assert len(inputs) <= 98, "a transaction holds no more"
-        read = self.rows.get(version, Snapshot(Aggregate(), 0, frozenset())).revision
-        if read != snapshot.revision or any(single.place in self.lineage[version] for single in inputs):
-            raise Contended("changed since it was read")
-        merged = merge(snapshot.aggregate, aggregate_of(inputs))
-        self.rows[version] = Snapshot(merged, snapshot.revision + 1, frozenset())
-        self.lineage[version] |= {single.place: single for single in inputs}
-        self.progress[version.replay_id] += len(inputs)
-
-    def versions(self, entity_id: str, day: Day) -> list[AggregateVersion]:
-        found = [version for version in self.rows if (version.entity_id, version.day) == (entity_id, day)]
-        return [AggregateVersion(version, self.rows[version].aggregate, INGESTED) for version in reversed(found)]
-
-    def inputs(self, version: Version, after: str | None, limit: int) -> InputsPage:
-        raise NotImplementedError
-
-    def inputs_among(self, candidates: Sequence[tuple[Version, StoredEvent]]) -> list[tuple[Version, StoredEvent]]:
-        return [
-            (version, event)
-            for version, event in candidates
-            if (event.event_time, event.event_id) in self.lineage[version]
-        ]
+    def send_ordered(self, messages: Sequence[ReplayMessage]) -> None:
+        self.sent_in_order += messages
 
 
 def copy_of(port: P) -> P:

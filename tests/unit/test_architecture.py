@@ -17,10 +17,36 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 # A module that is named in neither is held to the strictest rule of its place: that of a use case, or of an adapter.
-EDGE = {"config", "contract", "http", "openapi", "representations", "runtime", "telemetry", "wiring"}
-SHARED_BY_ADAPTERS = {"batches", "event_rows", "items", "keys", "seam", "transactions", "write_once"}
+EDGE = {
+    "adapters",
+    "config",
+    "contract",
+    "http",
+    "openapi",
+    "operations",
+    "received",
+    "representations",
+    "runtime",
+    "telemetry",
+    "wiring",
+}
+SHARED_BY_USE_CASES = {"selection", "stretch"}
+SHARED_BY_ADAPTERS = {
+    "aggregate_rows",
+    "batches",
+    "event_rows",
+    "found_days",
+    "items",
+    "keys",
+    "message_batches",
+    "replay_rows",
+    "seam",
+    "transactions",
+    "write_once",
+}
 
 MAX_LINES = 220
+MAX_LINES_OF_ROUTES = 300  # a list of functions, each of which only delegates
 VAGUE_WORDS = {"util", "utils", "helper", "helpers", "manager", "managers"}
 CLOCKS = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today"}
 
@@ -77,9 +103,10 @@ def ours(module: Module) -> Iterator[str]:
     return (name for name in module.imports if under(name, "app", "chalicelib") or name.startswith("."))
 
 
-def use_cases_import_the_domain_alone(module: Module) -> Iterator[str]:
+def use_cases_import_the_domain_and_what_they_share(module: Module) -> Iterator[str]:
+    shared = {f"chalicelib.{name}" for name in SHARED_BY_USE_CASES}
     if module.is_use_case:
-        yield from (name for name in ours(module) if not under(name, "chalicelib.domain"))
+        yield from (name for name in ours(module) if not under(name, "chalicelib.domain", *shared))
 
 
 def adapters_import_the_domain_and_what_they_share(module: Module) -> Iterator[str]:
@@ -131,7 +158,7 @@ def nothing_of_aws_happens_at_import(module: Module) -> Iterator[str]:
 
 
 def only_the_http_edge_knows_the_web_framework(module: Module) -> Iterator[str]:
-    if module.name not in ("app", "chalicelib.http"):
+    if module.name not in ("app", "chalicelib.http", "chalicelib.received"):
         yield from (name for name in module.imports if under(name, "chalice"))
 
 
@@ -148,7 +175,7 @@ def aws_errors_stay_in_the_adapters(module: Module) -> Iterator[str]:
 
 def modules_are_short(module: Module) -> Iterator[str]:
     lines = len(module.source.splitlines())
-    if lines > MAX_LINES:
+    if lines > (MAX_LINES_OF_ROUTES if module.name == "app" else MAX_LINES):
         yield f"{lines} lines"
 
 
@@ -169,7 +196,7 @@ Rule = Callable[[Module], Iterator[str]]
 
 # Each rule with the name and text of modules that offend it.
 RULES: dict[Rule, list[tuple[str, str]]] = {
-    use_cases_import_the_domain_alone: [
+    use_cases_import_the_domain_and_what_they_share: [
         ("chalicelib.ingest", "from chalicelib.aws.raw_store import S3RawStore"),
         ("chalicelib.ingest", "from chalicelib import telemetry"),
         ("chalicelib.process", "import chalicelib.replay"),

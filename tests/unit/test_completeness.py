@@ -33,11 +33,11 @@ def window(start: str, end: str) -> dict[str, str]:
 WHOLE_DAY = window("2026-11-21T00:00:00Z", "2026-11-22T00:00:00Z")
 
 
-def job(request: dict[str, str] = WHOLE_DAY, **members: Any) -> ReplayJob:
+def job(request: dict[str, Any] = WHOLE_DAY, **members: Any) -> ReplayJob:
     """A job that is complete unless its members say otherwise."""
     given_members: dict[str, Any] = {"state": JobState.SENT, "sent": 5, "processed": 5} | members
     asked = ReplayRequest.model_validate(request)
-    return ReplayJob("replay-1", asked, "somebody", ASKED, shards=4, **given_members)
+    return ReplayJob("replay-1", asked, "somebody", ASKED, ASKED, shards=4, **given_members)
 
 
 def standing(of: ReplayJob | None, replay_id: str = "replay-1", computed_at: Instant = ASKED) -> Standing:
@@ -99,6 +99,39 @@ class TestPartial:
 
         assert len(standing(unfinished).partial_because) == 3
 
+    def test_is_a_version_some_of_whose_messages_are_dead_letters(self) -> None:
+        assert standing(job(processed=3, failed=2)).partial_because == (
+            "Of its replay's 5 messages, 2 are in the dead-letter queue.",
+        )
+
+    def test_is_a_version_whose_replay_took_only_some_events(self) -> None:
+        assert standing(job(WHOLE_DAY | {"exclude": {"min_lag_ms": 1}})).partial_because == (
+            "Its replay took only events that pass its filters.",
+        )
+
+    def test_is_a_version_whose_replay_ended_at_its_limit(self) -> None:
+        assert standing(job(WHOLE_DAY | {"limit": 5})).partial_because == (
+            "Its replay ended at its limit of 5 messages.",
+        )
+        assert standing(job(WHOLE_DAY | {"limit": 6})).partial_because == ()
+
+
+class TestWholeDays:
+    """A version that is there was computed from all of its day, whatever had its day found."""
+
+    @pytest.mark.parametrize(
+        "request_",
+        [
+            TYPE | {"whole_days": True},
+            TYPE | {"whole_days": True, "include": {"min_lag_ms": 1}},
+            window("2026-11-21T06:00:00Z", "2026-11-21T07:00:00Z") | {"whole_days": True},
+            WHOLE_DAY | {"whole_days": True, "include": {"event_types": ["order.refunded"]}},
+        ],
+    )
+    def test_are_complete_and_cover_every_event(self, request_: dict[str, Any]) -> None:
+        assert standing(job(request_)).partial_because == ()
+        assert standing(job(request_)).may_miss(event(BEFORE, source="shop/returns", event_time="2026-11-21T00:00:00Z"))
+
 
 class TestMayMiss:
     @pytest.mark.parametrize("of", [job(), job(TYPE), job(state=JobState.SENDING), None])
@@ -116,6 +149,12 @@ class TestMayMiss:
         assert not standing(job(TYPE)).may_miss(event(BEFORE, source="shop/returns"))
         assert not standing(job(TYPE)).may_miss(event(BEFORE, event_type="order.refunded"))
         assert not standing(job(WHOLE_DAY | {"entity_id": "order-1008"})).may_miss(event(BEFORE))
+
+    def test_not_what_was_there_before_and_did_not_pass_the_filters(self) -> None:
+        of_other_types = job(WHOLE_DAY | {"exclude": {"event_types": ["order.paid"]}})
+
+        assert not standing(of_other_types).may_miss(event(BEFORE))
+        assert standing(of_other_types).may_miss(event(BEFORE, event_type="order.refunded"))
 
     def test_the_end_of_a_window_is_not_covered(self) -> None:
         until = job(window("2026-11-21T00:00:00Z", "2026-11-21T23:59:59.5Z"))
@@ -156,5 +195,8 @@ class TestMayMiss:
 def test_a_version_is_settled_once_every_message_was_processed() -> None:
     assert standing(job()).settled
     assert not standing(job(processed=4)).settled
+    assert not standing(job(processed=4, failed=1)).settled
+    assert not standing(job(WHOLE_DAY | {"limit": 5})).settled
+    assert standing(job(WHOLE_DAY | {"limit": 6})).settled
     assert not standing(None).settled
     assert not standing(replace(job(), state=JobState.CANCELLED)).settled

@@ -11,10 +11,13 @@ from chalicelib.domain.errors import IntegrityFailure, NotFound
 from chalicelib.domain.ingest_report import Arrival, ArrivalKind
 from chalicelib.domain.messages import Delivery, message_of
 from chalicelib.domain.raw_line import StoredEvent
+from chalicelib.domain.replay_job import JobState
 from chalicelib.investigate import InvestigateEvent
 from chalicelib.process import Process
+from chalicelib.recording import RecordInLedger
 from tests.unit.examples import INGESTED, an_event, native
-from tests.unit.in_memory import Aggregates, Bucket, Rows, at, no_pause, one_by_one
+from tests.unit.in_memory import Bucket, Rows, at, no_pause, one_by_one
+from tests.unit.ledger_in_memory import Aggregates, States
 
 
 @dataclass
@@ -35,7 +38,8 @@ class World:
         return stored
 
     def replay(self, replay_id: str, event: StoredEvent) -> None:
-        process = Process(self.bucket, self.aggregates, at(), no_pause, one_by_one)
+        record = RecordInLedger(self.aggregates, at(), no_pause)
+        process = Process(self.bucket, States({replay_id: JobState.SENT}), record, one_by_one)
         process([Delivery("message", "receipt", message_of(replay_id, event).model_dump_json())])
 
 

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from chalicelib.aws import keys
 from chalicelib.domain.aggregation import Version
+from chalicelib.domain.messages import Duplicate
+from chalicelib.domain.outcomes import MessagePlace
 from chalicelib.domain.percent_encoding import for_key, for_path
 from chalicelib.domain.timestamps import Day, Instant, end_of, parse_instant
 from tests.unit.examples import hashes, instants
@@ -26,6 +28,13 @@ days = st.dates().map(lambda day: Day(day.isoformat()))
 times = instants().map(parse_instant)
 shards = st.integers(0, 63)
 versions = st.builds(Version, values, days, values)
+duplicates = st.builds(
+    Duplicate,
+    ingest_time=times,
+    request_id=values.filter(bool).map(lambda text: text[:80]),
+    position=st.integers(0, 999),
+)
+places = st.builds(MessagePlace, times, hashes, st.none() | duplicates)
 lags = st.integers(0, 315_537_897_599_999) | st.sampled_from([0, 9_000, 20_000, 10**14])
 
 
@@ -47,6 +56,7 @@ BUILDERS: list[tuple[Callable[..., str], tuple[st.SearchStrategy[Any], ...]]] = 
     (arrival, (st.booleans(), times, values, st.integers(0, 999))),
     (keys.replay, (values,)),
     (keys.inputs, (versions,)),
+    (keys.message, (places,)),
 ]
 
 
@@ -141,6 +151,8 @@ def test_the_keys_of_stored_data_are_what_they_were_yesterday() -> None:
         keys.arrival(time, "req", 7, conflict=True),
         keys.aggregate_version(version),
         keys.inputs(version),
+        keys.message(MessagePlace(time, event_id)),
+        keys.message(MessagePlace(time, event_id, Duplicate(ingest_time=time, request_id="req#1", position=7))),
     ] == [
         "raw/source=shop%2Fcheckout/event_date=2026-11-21/ingest_date=2026-11-22/name.ndjson",
         "rejected/ingest_date=2026-11-22/abc.json",
@@ -154,6 +166,8 @@ def test_the_keys_of_stored_data_are_what_they_were_yesterday() -> None:
         "CONFLICT#2026-11-21T10:00:00.000000000Z#req#0007",
         "DAY#2026-11-21#VER#r-1",
         "ENTITY#order%231#DAY#2026-11-21#VER#r-1",
+        f"TS#2026-11-21T10:00:00.000000000Z#EID#{event_id}",
+        f"TS#2026-11-21T10:00:00.000000000Z#EID#{event_id}#DUP#2026-11-21T10:00:00.000000000Z#req%231#0007",
     ]
 
 
@@ -179,6 +193,16 @@ class TestOrder:
 
         assert keys.event(last, event_id) < keys.from_instant(end_of(Day("9999-12-31")))
 
+    @given(places, places)
+    def test_of_a_versions_messages_is_by_event_and_that_of_its_later_arrivals_after_it(
+        self, one: MessagePlace, other: MessagePlace
+    ) -> None:
+        events = [(place.event_time, place.event_id) for place in (one, other)]
+
+        if events[0] != events[1]:
+            assert (keys.message(one) < keys.message(other)) == (events[0] < events[1])
+        assert keys.event(*events[0]) <= keys.message(one) < keys.after_position(keys.event(*events[0]))
+
     @given(times, times, hashes, hashes)
     def test_of_arrivals_is_by_time(self, one: Instant, other: Instant, request: str, later: str) -> None:
         first, second = (
@@ -197,4 +221,4 @@ class TestShards:
         ids = [f"{number * 0x9E3779B9 % 2**32:08x}" + "0" * 56 for number in range(1_000)]
 
         assert {keys.shard_of(event_id, 7) for event_id in ids} == set(range(7))
-        assert {keys.progress(event_id) for event_id in ids} == {f"PROGRESS#{shard:02}" for shard in range(16)}
+        assert {keys.progress(event_id) for event_id in ids} == {f"PROGRESS#{shard:02}" for shard in range(64)}

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.errors import InvalidRequest
-from chalicelib.domain.messages import ObjectReference, ReplayMessage, message_of, parse_message
+from chalicelib.domain.messages import Duplicate, ObjectReference, ReplayMessage, message_of, parse_message
 from chalicelib.domain.raw_line import stored_events
 from tests.unit.examples import INGESTED, an_event, event_in, natives, small
 from tests.unit.json_trees import Members, Num, Tree, randoms, trees, write
@@ -21,7 +21,7 @@ MESSAGE = message_of("replay-1", STORED)
 
 
 def members(**others: Any) -> dict[str, Any]:
-    return MESSAGE.model_dump() | others
+    return MESSAGE.model_dump(exclude_none=True) | others
 
 
 def faults_of(body: Any) -> dict[str, str]:
@@ -31,7 +31,7 @@ def faults_of(body: Any) -> dict[str, str]:
 
 
 def test_a_message_says_what_the_event_is_and_where_it_stands() -> None:
-    assert json.loads(MESSAGE.model_dump_json()) == {
+    assert json.loads(MESSAGE.model_dump_json(exclude_none=True)) == {
         "replay_id": "replay-1",
         "event_id": STORED.event_id,
         "entity_id": "order-1007",
@@ -59,7 +59,7 @@ def test_a_message_of_a_later_version_may_say_more() -> None:
     assert parse_message(json.dumps(members(trace_id="x"))) == MESSAGE
 
 
-@pytest.mark.parametrize("field", list(MESSAGE.model_dump()))
+@pytest.mark.parametrize("field", list(members()))
 def test_a_message_without_one_of_its_fields_is_refused(field: str) -> None:
     body = members()
     del body[field]
@@ -84,6 +84,11 @@ def test_a_message_without_one_of_its_fields_is_refused(field: str) -> None:
         ("s3_offset", 0.5),
         ("s3_length", 0),
         ("s3_length", True),
+        ("replay_id", "#" * 100),
+        ("entity_id", "e" * 1_025),
+        ("event_time", "2026-11-21T23:59:59Z"),
+        ("event_time", "2026-11-21T23:59:59.500000000+00:00"),
+        ("event_time", "\u0662026-11-21T23:59:59.500000000Z"),
     ],
 )
 def test_a_message_with_a_wrong_value_is_refused_by_name(field: str, value: Any) -> None:
@@ -96,6 +101,35 @@ def test_a_message_with_a_wrong_value_is_refused_by_name(field: str, value: Any)
 def test_what_is_no_message_is_refused_and_not_an_accident(body: str) -> None:
     with pytest.raises(InvalidRequest):
         parse_message(body)
+
+
+class TestLaterArrival:
+    DUPLICATE = Duplicate(ingest_time=INGESTED, request_id="again", position=3)
+
+    def test_is_named_by_the_message_that_stands_for_it(self) -> None:
+        message = message_of("replay-1", STORED, self.DUPLICATE)
+
+        assert json.loads(message.model_dump_json(exclude_none=True)) == members(
+            duplicate={"ingest_time": INGESTED, "request_id": "again", "position": 3}
+        )
+        assert parse_message(message.model_dump_json()) == message
+        assert hash(parse_message(message.model_dump_json())) == hash(message)
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [
+            ("ingest_time", "yesterday"),
+            ("ingest_time", None),
+            ("request_id", ""),
+            ("request_id", "r" * 513),
+            ("position", -1),
+            ("position", "3"),
+        ],
+    )
+    def test_with_a_wrong_value_is_refused_by_name(self, field: str, value: Any) -> None:
+        assert list(faults_of(members(duplicate=self.DUPLICATE.model_dump() | {field: value}))) == [
+            f"duplicate.{field}"
+        ]
 
 
 WRITTEN: Members = {name: Num(str(value)) if isinstance(value, int) else value for name, value in members().items()}

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib import selection, stretch
 from chalicelib.domain.errors import Contended, NotFound, RetraceError
-from chalicelib.domain.replay_job import JobState, ReplayJob
+from chalicelib.domain.ingest_report import Arrival, ArrivalKind
+from chalicelib.domain.messages import ReplayMessage
+from chalicelib.domain.raw_line import StoredEvent
+from chalicelib.domain.replay_job import Cursor, JobState, ReplayJob
 from chalicelib.domain.replay_request import parse_replay_request
-from chalicelib.replay import PAGES_A_SLICE, FindReplay, PlanReplay, RequestReplay
+from chalicelib.domain.timestamps import Instant, day_of, nanoseconds, shifted
+from chalicelib.plan import STRETCHES_A_SLICE, PlanReplay
 from tests.unit.examples import INGESTED, an_event, stored
-from tests.unit.in_memory import Jobs, Queues, Rows, Troubles, at
+from tests.unit.in_memory import Ended, Jobs, Queues, Rows, Troubles, one_by_one
 from tests.unit.json_trees import randoms
 
 BY_ENTITY = {"entity_id": "order-1007", "start_time": "2026-11-21T00:00:00Z", "end_time": "2026-11-23T00:00:00Z"}
@@ -25,59 +32,125 @@ BY_TYPE = {"source": "shop/checkout", "event_type": "order.paid", "start_day": "
 
 
 @dataclass
+class Clock:
+    """A clock that goes on only while somebody sleeps."""
+
+    now: Instant = INGESTED
+
+    def __call__(self) -> Instant:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now = shifted(self.now, int(seconds * 1_000_000_000))
+
+
+@dataclass
 class World:
-    """Indexed events, jobs, queues, and the use cases between them."""
+    """Indexed events, jobs, queues, and the planner between them."""
 
     index: Rows = field(default_factory=Rows)
     jobs: Jobs = field(default_factory=Jobs)
     queues: Queues = field(default_factory=Queues)
     troubles: Troubles = field(default_factory=Troubles)
+    clock: Clock = field(default_factory=Clock)
+    max_in_flight: int | None = None
     ids: Iterator[int] = field(default_factory=itertools.count)
 
-    def request(self, members: dict[str, str]) -> ReplayJob:
-        request = RequestReplay(self.jobs, self.queues, 2, at(), lambda: f"replay-{len(self.jobs.by_id) + 1}")
-        return request(parse_replay_request(json.dumps(members).encode()), "somebody")
+    def request(self, *parts: dict[str, Any], **members: Any) -> ReplayJob:
+        asked = {name: value for part in parts for name, value in part.items()} | members
+        request = parse_replay_request(json.dumps(asked).encode())
+        job = ReplayJob(
+            f"replay-{len(self.jobs.by_id) + 1}",
+            request,
+            "somebody",
+            INGESTED,
+            INGESTED,
+            shards=2,
+            cursor=Cursor(finding=request.expands),
+        )
+        self.jobs.create(job, None, "")
+        self.queues.plan(job.replay_id)
+        return job
 
-    def plan(self, replay_id: str, time_left: int = 900_000) -> int:
-        jobs, index, queues = map(self.troubles.beset, (self.jobs, self.index, self.queues))
-        plan = PlanReplay(jobs, index, queues, lambda: f"commit-{next(self.ids)}")  # type: ignore[arg-type]
-        return plan(replay_id, lambda: time_left)
+    def plan(self, replay_id: str, time_left: int = 900_000, *, last_chance: bool = False) -> int:
+        plan = PlanReplay(
+            self.troubles.beset(self.jobs),
+            self.troubles.beset(self.index),
+            self.troubles.beset(self.queues),
+            self.clock,
+            self.clock.sleep,
+            lambda: f"commit-{next(self.ids)}",
+            one_by_one,
+            self.max_in_flight,
+        )
+        return plan(replay_id, lambda: time_left, last_chance=last_chance)
 
     def work_off(self, time_left: int = 900_000) -> None:
         """Deliver what is to be planned until nothing is; a planner that fails gets its message again."""
-        for _ in range(1_000):  # far more slices than any of these jobs has
+        for _ in range(5_000):  # far more slices than any of these jobs has
             if not self.queues.to_plan:
                 return
-            replay_id = self.queues.to_plan.pop(0)
+            replay_id, delay_s = self.queues.to_plan.pop(0), self.queues.delays_s.pop(0)
+            self.clock.sleep(delay_s)
             try:
                 self.plan(replay_id, time_left)
-            except RetraceError:
-                self.queues.to_plan.append(replay_id)
+            except (RetraceError, Ended):
+                self.queues.plan(replay_id)
         pytest.fail("planning does not come to an end")
 
-    def index_events(self, *times: str, **members: str) -> set[str]:
+    def index_events(self, *times: str, **members: Any) -> list[StoredEvent]:
         events = [stored(an_event(event_time=time, payload=n, **members)) for n, time in enumerate(times)]
-        self.index.admit(events, "request", at()())
-        return {event.event_id for event in events}
+        self.index.admit(events, "request", INGESTED)
+        return events
+
+    def arrive_again(self, event: StoredEvent, times: int, kind: ArrivalKind = ArrivalKind.DUPLICATE) -> None:
+        self.index.record(
+            [Arrival(kind, event.event_id, INGESTED, f"again-{n}", 0, event.content_sha256) for n in range(times)]
+        )
+
+    def job(self, job: ReplayJob) -> ReplayJob:
+        return self.jobs.by_id[job.replay_id]
 
     @property
     def sent(self) -> set[str]:
         return {message.event_id for message in self.queues.sent}
+
+    @property
+    def distinct(self) -> Counter[tuple[str, str | None]]:
+        """The messages that processors tell apart."""
+        return Counter({(message.event_id, _again(message)) for message in self.queues.sent})
+
+
+def _again(message: ReplayMessage) -> str | None:
+    return None if message.duplicate is None else message.duplicate.request_id
+
+
+def ids(events: list[StoredEvent]) -> set[str]:
+    return {event.event_id for event in events}
 
 
 def minutes(count: int) -> list[str]:
     return [f"2026-11-{21 + n // 1440:02}T{n // 60 % 24:02}:{n % 60:02}:00Z" for n in range(count)]
 
 
+@pytest.fixture
+def one_event_a_stretch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stretch, "STEPS_A_STRETCH", 1)
+
+
+troubles = st.lists(st.sampled_from(["none", "none", "none", "refused", "lost", "last"]), max_size=40)
+
+
 @given(
     st.sampled_from([BY_ENTITY, BY_TYPE]),
-    st.integers(0, 60),
-    st.lists(st.sampled_from(["none", "none", "refused", "lost"]), max_size=25),
+    st.integers(0, 40),
+    troubles,
     st.sampled_from([0, 900_000]),
+    st.sampled_from([1, 7, 2_000]),
     randoms,
 )
-def test_every_event_is_sent_and_counted_once_wherever_planners_die(
-    request: dict[str, str], count: int, troubles: list[str], time_left: int, rng: Random
+def test_every_event_is_sent_and_counted_once_wherever_planners_die(  # noqa: PLR0913  # drawn one by one
+    request: dict[str, str], count: int, ahead: list[str], time_left: int, steps_a_stretch: int, rng: Random
 ) -> None:
     world = World(index=Rows(page_size=lambda: rng.randint(1, 9)))
     times = [f"2026-11-2{rng.randint(1, 2)}T{rng.randint(0, 23):02}:00:00Z" for _ in range(count)]
@@ -85,14 +158,211 @@ def test_every_event_is_sent_and_counted_once_wherever_planners_die(
     world.index_events("2026-11-20T23:59:59.999999999Z", "2026-11-23T00:00:00Z")
     world.index_events("2026-11-21T12:00:00Z", entity_id="other", event_type="other")
     job = world.request(request)
-    world.troubles.ahead = iter(troubles)
+    world.troubles.ahead = iter(ahead)
 
-    world.work_off(time_left)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(stretch, "STEPS_A_STRETCH", steps_a_stretch)
+        world.work_off(time_left)
 
-    planned = world.jobs.by_id[job.replay_id]
+    planned = world.job(job)
+    assert planned.state is JobState.SENT
+    assert world.sent == ids(wanted)
+    assert (planned.scanned, planned.matched, planned.sent) == (count, count, count)
+
+
+@given(st.lists(st.integers(0, 5), max_size=8), troubles, st.sampled_from([1, 5, 2_000]), randoms)
+def test_every_arrival_is_sent_and_counted_once_wherever_planners_die(
+    arrivals: list[int], ahead: list[str], steps_a_stretch: int, rng: Random
+) -> None:
+    world = World(index=Rows(page_size=lambda: rng.randint(1, 3)))
+    events = world.index_events(*minutes(len(arrivals)))
+    for event, times in zip(events, arrivals, strict=True):
+        world.arrive_again(event, times)
+        world.arrive_again(event, 1, ArrivalKind.CONFLICT)
+    job = world.request(BY_ENTITY, include_duplicates=True)
+    world.troubles.ahead = iter(ahead)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(stretch, "STEPS_A_STRETCH", steps_a_stretch)
+        patched.setattr(selection, "EVENTS_A_LOOK_UP", 3)
+        world.work_off()
+
+    planned = world.job(job)
+    everything = [(event.event_id, None) for event in events] + [
+        (event.event_id, f"again-{n}") for event, times in zip(events, arrivals, strict=True) for n in range(times)
+    ]
+    assert planned.state is JobState.SENT
+    assert world.distinct == Counter(everything)
+    assert (planned.scanned, planned.matched) == (len(events), len(events))
+    assert planned.sent == len(everything)
+
+
+@given(st.integers(0, 25), troubles, st.sampled_from([1, 5, 2_000]), st.sampled_from(["type", "filter"]), randoms)
+def test_whole_days_are_sent_once_wherever_planners_die(
+    count: int, ahead: list[str], steps_a_stretch: int, by: str, rng: Random
+) -> None:
+    """Every event of each entity and day that a selected event lies in, whatever its own source and type."""
+    world = World(index=Rows(page_size=lambda: rng.randint(1, 5)))
+    everything: list[StoredEvent] = []
+    for _ in range(count):
+        everything += world.index_events(
+            f"2026-11-2{rng.randint(1, 3)}T{rng.randint(0, 23):02}:{rng.randint(0, 59):02}:00Z",
+            entity_id=rng.choice(["order-1007", "order-2"]),
+            event_type=rng.choice(["order.paid", "order.refunded"]),
+        )
+    if by == "type":
+        job = world.request(BY_TYPE, whole_days=True)
+        selected = [
+            event for event in everything if event.event_type == "order.paid" and event.event_time < "2026-11-23"
+        ]
+    else:
+        job = world.request(BY_ENTITY, whole_days=True, include={"event_types": ["order.paid"]})
+        selected = [
+            event
+            for event in everything
+            if (event.event_type, event.entity_id) == ("order.paid", "order-1007") and event.event_time < "2026-11-23"
+        ]
+    world.troubles.ahead = iter(ahead)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(stretch, "STEPS_A_STRETCH", steps_a_stretch)
+        patched.setattr(selection, "DAYS_A_READ", 2)
+        world.work_off()
+
+    touched = {(event.entity_id, day_of(event.event_time)) for event in selected}
+    wanted = {event.event_id for event in everything if (event.entity_id, day_of(event.event_time)) in touched}
+    planned = world.job(job)
     assert planned.state is JobState.SENT
     assert world.sent == wanted
-    assert (planned.scanned, planned.matched, planned.sent) == (count, count, count)
+    assert planned.sent == len(wanted)
+
+
+def test_a_whole_days_replay_of_an_entity_covers_the_days_it_touches() -> None:
+    world = World()
+    wanted = world.index_events("2026-11-21T00:00:00Z", "2026-11-21T12:00:00Z", "2026-11-22T23:59:59.999999999Z")
+    world.index_events("2026-11-20T23:59:59Z", "2026-11-23T00:00:00Z")
+    world.request(BY_ENTITY, start_time="2026-11-21T11:00:00Z", end_time="2026-11-22T00:00:01Z", whole_days=True)
+
+    world.work_off()
+
+    assert world.sent == ids(wanted)
+
+
+def test_filters_choose_among_the_events_and_all_rows_are_counted_as_scanned() -> None:
+    world = World()
+    paid = world.index_events(*minutes(3))
+    world.index_events(*minutes(2), event_type="order.refunded")
+    job = world.request(BY_ENTITY, include={"event_types": ["order.paid"]}, exclude={"event_ids": [paid[0].event_id]})
+
+    world.work_off()
+
+    assert world.sent == ids(paid[1:])
+    assert (world.job(job).scanned, world.job(job).matched, world.job(job).sent) == (5, 2, 2)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5, 6])
+def test_a_limit_is_kept_and_ends_the_replay(limit: int) -> None:
+    world = World(index=Rows(page_size=lambda: 2))
+    events = world.index_events(*minutes(5))
+    job = world.request(BY_ENTITY, limit=limit)
+
+    world.work_off()
+
+    assert [message.event_id for message in world.queues.sent] == [event.event_id for event in events[:limit]]
+    assert (world.job(job).state, world.job(job).sent) == (JobState.SENT, min(limit, 5))
+
+
+def test_a_limit_counts_arrivals_too() -> None:
+    world = World()
+    [event] = world.index_events(*minutes(1))
+    world.arrive_again(event, 5)
+    job = world.request(BY_ENTITY, include_duplicates=True, limit=3)
+
+    world.work_off()
+
+    assert [_again(message) for message in world.queues.sent] == [None, "again-0", "again-1"]
+    assert world.job(job).sent == 3
+
+
+@pytest.mark.parametrize("rate", [0.5, 1, 3, 40, 1_000])
+def test_a_rate_is_kept_within_a_tenth_in_any_ten_seconds_and_more(rate: float) -> None:
+    world = World()
+    world.index_events(*minutes(2_000))
+    sent_at: list[int] = []
+    send = world.queues.send
+
+    def send_and_note(messages: list[ReplayMessage]) -> None:
+        sent_at.extend([nanoseconds(world.clock.now)] * len(messages))
+        world.clock.sleep(0.01)  # as sending takes time too
+        send(messages)
+
+    world.queues.send = send_and_note  # type: ignore[method-assign, assignment]
+    count = min(2_000, int(rate * 60))
+    job = world.request(BY_ENTITY, rate=rate, limit=count)
+
+    world.work_off()
+
+    assert world.job(job).sent == count
+    took_s = (sent_at[-1] - sent_at[0]) / 1_000_000_000
+    # The last burst is sent and the time it stands for is not waited for.
+    last_burst_s = max(0.25, 1 / rate)
+    assert count / rate * 0.9 - last_burst_s <= took_s <= count / rate * 1.1
+    span = 10_000_000_000
+    for begin in sent_at:
+        assert sum(begin <= moment < begin + span for moment in sent_at) <= rate * 10 * 1.1 + 1
+
+
+def test_a_paced_planner_that_was_away_does_not_make_up_for_it_in_a_flood() -> None:
+    world = World()
+    world.index_events(*minutes(300))
+    job = world.request(BY_ENTITY, rate=10)
+    world.plan(job.replay_id)
+    before = len(world.queues.sent)
+    world.clock.sleep(3_600)
+
+    begun = world.clock.now
+    world.plan(job.replay_id)
+
+    lasted_s = (nanoseconds(world.clock.now) - nanoseconds(begun)) / 1_000_000_000
+    assert len(world.queues.sent) - before <= 10 * (lasted_s + 1) + 10
+
+
+def test_a_slow_replay_is_put_off_rather_than_slept_through() -> None:
+    world = World()
+    world.index_events(*minutes(3))
+    job = world.request(BY_ENTITY, rate=0.1)
+    world.queues.to_plan.clear()
+    world.queues.delays_s.clear()
+
+    assert world.plan(job.replay_id) == 1
+    assert world.queues.to_plan == [job.replay_id]
+    assert world.queues.delays_s == [10]
+
+
+def test_a_planner_waits_while_much_of_its_replay_is_in_flight() -> None:
+    world = World(max_in_flight=4)
+    world.index_events(*minutes(10))
+    job = world.request(BY_ENTITY)
+    world.queues.to_plan.clear()
+    world.queues.delays_s.clear()
+
+    assert world.plan(job.replay_id) == 4
+    assert world.plan(job.replay_id) == 0
+    assert world.queues.delays_s == [1, 1]
+
+    world.jobs.by_id[job.replay_id] = replace(world.job(job), processed=2, failed=1, dropped=1)
+    assert world.plan(job.replay_id) == 4
+
+
+def test_an_ordered_replay_goes_to_the_fifo_queue_in_order() -> None:
+    world = World(index=Rows(page_size=lambda: 3), max_in_flight=2)
+    events = world.index_events(*minutes(10))
+    world.request(BY_TYPE, order="entity")
+
+    world.work_off()
+
+    assert world.queues.sent == []
+    assert [message.event_id for message in world.queues.sent_in_order] == [event.event_id for event in events]
 
 
 def test_a_planner_whose_commit_was_written_twice_goes_on() -> None:
@@ -114,8 +384,8 @@ def test_a_planner_whose_commit_was_written_twice_goes_on() -> None:
 
     world.work_off()
 
-    assert world.sent == wanted
-    assert world.jobs.by_id[job.replay_id].state is JobState.SENT
+    assert world.sent == ids(wanted)
+    assert world.job(job).state is JobState.SENT
 
 
 def test_a_planner_that_finds_another_one_ahead_stops() -> None:
@@ -134,7 +404,7 @@ def test_a_planner_that_finds_another_one_ahead_stops() -> None:
 
     world.plan(job.replay_id)
 
-    assert world.jobs.by_id[job.replay_id] == ahead
+    assert world.job(job) == ahead
 
 
 def test_a_cancelled_job_sends_nothing_more() -> None:
@@ -146,27 +416,64 @@ def test_a_cancelled_job_sends_nothing_more() -> None:
     world.work_off()
 
     assert world.sent == set()
-    assert world.jobs.by_id[job.replay_id].state is JobState.CANCELLED
+    assert world.job(job).state is JobState.CANCELLED
 
 
+@pytest.mark.usefixtures("one_event_a_stretch")
+def test_what_was_being_sent_while_its_job_was_cancelled_is_counted_and_nothing_more_is_sent() -> None:
+    world = World()
+    world.index_events(*minutes(6))
+    job = world.request(BY_ENTITY)
+    send = world.queues.send
+
+    def send_and_be_cancelled(messages: list[ReplayMessage]) -> None:
+        send(messages)
+        current = world.job(job)
+        if current.sent == 2:
+            world.jobs.by_id[job.replay_id] = replace(
+                current, state=JobState.CANCELLED, cancelled_by="somebody", revision=current.revision + 1
+            )
+
+    world.queues.send = send_and_be_cancelled  # type: ignore[method-assign, assignment]
+
+    world.work_off()
+
+    cancelled = world.job(job)
+    assert (cancelled.state, cancelled.cancelled_by) == (JobState.CANCELLED, "somebody")
+    assert cancelled.sent == len(world.queues.sent) == 3
+
+
+@pytest.mark.usefixtures("one_event_a_stretch")
 def test_a_large_replay_lets_others_have_a_turn() -> None:
-    world = World(index=Rows(page_size=lambda: 1))
-    world.index_events(*minutes(3 * PAGES_A_SLICE))
+    world = World()
+    world.index_events(*minutes(3 * STRETCHES_A_SLICE))
     large = world.request(BY_ENTITY)
 
-    assert world.plan(large.replay_id) == PAGES_A_SLICE
+    assert world.plan(large.replay_id) == STRETCHES_A_SLICE
     assert world.queues.to_plan == [large.replay_id, large.replay_id]
 
 
+def test_a_planner_whose_turn_is_over_ends() -> None:
+    world = World()
+    world.index_events(*minutes(100))
+    job = world.request(BY_ENTITY, rate=1.5)
+
+    sent = world.plan(job.replay_id)
+
+    assert sent == 17, "those of ten seconds, and the one that was waited for when they were over"
+    assert world.job(job).state is JobState.SENDING
+
+
+@pytest.mark.usefixtures("one_event_a_stretch")
 def test_a_planner_with_no_time_left_still_brings_its_job_forward() -> None:
-    world = World(index=Rows(page_size=lambda: 1))
+    world = World()
     wanted = world.index_events(*minutes(5))
     job = world.request(BY_ENTITY)
 
     assert world.plan(job.replay_id, time_left=0) == 1
     world.work_off(time_left=0)
 
-    assert world.sent == wanted
+    assert world.sent == ids(wanted)
 
 
 def test_a_finished_job_that_is_delivered_again_sends_nothing() -> None:
@@ -181,6 +488,29 @@ def test_a_finished_job_that_is_delivered_again_sends_nothing() -> None:
     assert world.queues.to_plan == []
 
 
+def test_a_job_that_fails_for_the_last_time_says_so() -> None:
+    world = World()
+    world.index_events(*minutes(3))
+    job = world.request(BY_ENTITY)
+    world.troubles.ahead = iter(["none", "refused"])
+
+    with pytest.raises(RetraceError):
+        world.plan(job.replay_id, last_chance=True)
+
+    assert (world.job(job).state, world.job(job).failure) == (JobState.FAILED, "the call was not taken")
+
+
+def test_a_job_that_fails_and_will_be_planned_again_stays_as_it_is() -> None:
+    world = World()
+    job = world.request(BY_ENTITY)
+    world.troubles.ahead = iter(["none", "refused"])
+
+    with pytest.raises(RetraceError):
+        world.plan(job.replay_id)
+
+    assert world.job(job) == job
+
+
 def test_messages_name_their_replay() -> None:
     world = World()
     world.index_events(*minutes(2))
@@ -190,42 +520,31 @@ def test_messages_name_their_replay() -> None:
     assert {message.replay_id for message in world.queues.sent} == {job.replay_id}
 
 
-def test_a_job_is_kept_before_it_is_queued_and_shown_as_it_was_asked_for() -> None:
-    world = World()
-    job = world.request(BY_ENTITY)
-
-    assert FindReplay(world.jobs)(job.replay_id) == job
-    assert (job.requested_by, job.created_at, job.state) == ("somebody", INGESTED, JobState.PLANNING)
-    assert world.queues.to_plan == [job.replay_id]
-
-
 def test_a_job_that_is_not_there_is_not_found() -> None:
-    world = World()
-
     with pytest.raises(NotFound):
-        world.plan("replay-9")
-    with pytest.raises(NotFound):
-        FindReplay(world.jobs)("replay-9")
+        World().plan("replay-9")
 
 
 @pytest.mark.parametrize(
-    ("state", "sent", "processed", "shown"),
+    ("state", "sent", "processed", "failed", "shown"),
     [
-        (JobState.PLANNING, 0, 0, JobState.PLANNING),
-        (JobState.SENDING, 5, 5, JobState.SENDING),
-        (JobState.SENT, 5, 4, JobState.SENT),
-        (JobState.SENT, 5, 5, JobState.COMPLETE),
-        (JobState.SENT, 0, 0, JobState.COMPLETE),
-        (JobState.CANCELLED, 5, 5, JobState.CANCELLED),
-        (JobState.FAILED, 5, 5, JobState.FAILED),
+        (JobState.PLANNING, 0, 0, 0, JobState.PLANNING),
+        (JobState.SENDING, 5, 5, 0, JobState.SENDING),
+        (JobState.SENT, 5, 4, 0, JobState.SENT),
+        (JobState.SENT, 5, 5, 0, JobState.COMPLETE),
+        (JobState.SENT, 5, 4, 1, JobState.COMPLETE),
+        (JobState.SENT, 5, 3, 1, JobState.SENT),
+        (JobState.SENT, 0, 0, 0, JobState.COMPLETE),
+        (JobState.CANCELLED, 5, 5, 0, JobState.CANCELLED),
+        (JobState.FAILED, 5, 5, 0, JobState.FAILED),
     ],
 )
-def test_a_job_is_complete_once_all_that_was_sent_is_processed(
-    state: JobState, sent: int, processed: int, shown: JobState
+def test_a_job_is_complete_once_all_that_was_sent_is_processed_or_a_dead_letter(
+    state: JobState, sent: int, processed: int, failed: int, shown: JobState
 ) -> None:
     job = World().request(BY_ENTITY)
 
-    assert replace(job, state=state, sent=sent, processed=processed).public_state is shown
+    assert replace(job, state=state, sent=sent, processed=processed, failed=failed).public_state is shown
 
 
 def test_a_commit_holds_only_for_the_revision_it_was_planned_from() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
+from itertools import count, islice
 from random import Random
 
 import pytest
@@ -14,14 +14,27 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.domain.aggregation import Input, Version
-from chalicelib.domain.errors import Contended, IntegrityFailure, InvalidRequest, NotFound, TryAgain
-from chalicelib.domain.messages import Delivery, ObjectReference, ReplayMessage, message_of
+from chalicelib.domain.errors import (
+    Contended,
+    IntegrityFailure,
+    InvalidRequest,
+    NotFound,
+    RetraceError,
+    StorageRefused,
+    TryAgain,
+)
+from chalicelib.domain.ledger import Changes, Ledger, Settlement, Snapshot, settlement_of
+from chalicelib.domain.messages import Delivery, Duplicate, ObjectReference, ReplayMessage, message_of
+from chalicelib.domain.outcomes import Counts, Outcome
+from chalicelib.domain.replay_job import JobState
 from chalicelib.domain.timestamps import Day, Instant, day_of
 from chalicelib.process import Process, ProcessReport
+from chalicelib.recording import RecordInLedger
 from tests.unit import one_shot
 from tests.unit.examples import INGESTED, an_event
-from tests.unit.in_memory import BUCKET, Aggregates, Bucket, Troubles, at, at_once, no_pause, one_by_one
+from tests.unit.in_memory import BUCKET, Bucket, Troubles, at, at_once, no_pause, one_by_one
 from tests.unit.json_trees import randoms
+from tests.unit.ledger_in_memory import Aggregates, States
 
 DAY = Day("2026-11-21")
 
@@ -32,6 +45,7 @@ class World:
 
     bucket: Bucket = field(default_factory=Bucket)
     aggregates: Aggregates = field(default_factory=Aggregates)
+    states: States = field(default_factory=lambda: States({"replay-1": JobState.SENT, "replay-2": JobState.SENDING}))
     troubles: Troubles = field(default_factory=Troubles)
     rng: Random | None = None
     _message_ids: Callable[[], int] = field(default_factory=lambda: count().__next__)
@@ -46,18 +60,36 @@ class World:
         return self.process(list(map(self.delivery, bodies)))
 
     def delivery(self, body: ReplayMessage | ObjectReference | str) -> Delivery:
-        text = body if isinstance(body, str) else body.model_dump_json()
+        text = body if isinstance(body, str) else body.model_dump_json(exclude_none=True)
         return Delivery(f"message-{self._message_ids()}", "receipt", text)
 
     def process(self, deliveries: list[Delivery]) -> ProcessReport:
         concurrently = one_by_one if self.rng is None else at_once(self.rng)
-        raw, aggregates = self.troubles.beset(self.bucket), self.troubles.beset(self.aggregates)
-        return Process(raw, aggregates, at(), no_pause, concurrently)(deliveries)
+        record = RecordInLedger(self.troubles.beset(self.aggregates), at(), no_pause)
+        raw, states = self.troubles.beset(self.bucket), self.troubles.beset(self.states)
+        return Process(raw, states, record, concurrently)(deliveries)
+
+    def deliver_meanwhile(self, message: ReplayMessage) -> None:
+        """Let another processor handle a message before the next write."""
+
+        def meanwhile() -> None:
+            self.aggregates.meanwhile = lambda: None
+            self.deliver(message)
+
+        self.aggregates.meanwhile = meanwhile
 
     def value(self, entity_id: str = "order-1007", replay_id: str = "replay-1") -> int:
         """The aggregate's value."""
-        row = self.aggregates.rows.get(Version(entity_id, DAY, replay_id))
-        return 0 if row is None else row.aggregate.value
+        version = Version(entity_id, DAY, replay_id)
+        return self.aggregates.versions_written.get(version, Snapshot()).aggregate.value
+
+    def outcome(self, message: ReplayMessage) -> Outcome | None:
+        """What is recorded of a message."""
+        return self.aggregates.outcome(settlement_of(message, Outcome.INPUT).entry)
+
+    def counts(self, replay_id: str = "replay-1") -> Counts:
+        """What the replay counts."""
+        return self.aggregates.progress[replay_id]
 
 
 def order(number: int, **members: object) -> dict[str, object]:
@@ -115,6 +147,7 @@ def test_each_event_counts_once_whatever_happens_to_its_messages(
             process_some()
 
     world.aggregates.meanwhile = meanwhile
+    world.aggregates.tells = lambda: rng.random() < 0.5
     for _ in range(200):  # far more than all troubles and contention can take
         process_some()
     assert deliveries == []
@@ -125,13 +158,11 @@ def test_each_event_counts_once_whatever_happens_to_its_messages(
         expected[version].append(
             Input(Instant(message.event_time), message.event_id, message.event_type, message.content_sha256)
         )
-    assert {version: one_shot.said_by(row.aggregate) for version, row in world.aggregates.rows.items()} == {
+    assert {version: one_shot.said_by(row.aggregate) for version, row in world.aggregates.versions_written.items()} == {
         version: one_shot.computed(inputs) for version, inputs in expected.items()
     }
-    assert all(
-        sorted(world.aggregates.lineage[version].values()) == sorted(inputs) for version, inputs in expected.items()
-    )
-    assert world.aggregates.progress["replay-1"] == len(messages)
+    assert all(world.aggregates.inputs_of(version) == sorted(inputs) for version, inputs in expected.items())
+    assert world.counts() == Counts(processed=len(messages))
 
 
 def test_twelve_messages_in_batches_of_ten_and_two_twice_in_either_order_make_twelve() -> None:
@@ -143,7 +174,7 @@ def test_twelve_messages_in_batches_of_ten_and_two_twice_in_either_order_make_tw
         assert not world.deliver(*batch).failures
 
     assert world.value() == 12
-    assert len(world.aggregates.rows) == 1
+    assert len(world.aggregates.versions_written) == 1
 
 
 def test_replays_are_versions_of_their_own() -> None:
@@ -229,20 +260,43 @@ class TestFailure:
         assert report.integrity_failures == 1
         assert world.value() == 1
 
-    def test_to_write_one_version_leaves_the_others_alone(self) -> None:
+    @pytest.mark.parametrize("error", [StorageRefused("too large"), Contended("too many writers")], ids=repr)
+    def test_to_write_one_version_leaves_the_others_alone(self, error: RetraceError) -> None:
         world = World()
-        one, other = world.store(order(0, entity_id="order-1"), order(1, entity_id="order-2"))
-        add = world.aggregates.add
+        messages = world.store(*(order(n, entity_id=f"order-{n % 3}") for n in range(9)))
+        write = world.aggregates.write
 
-        def add_only_order_2(version: Version, *args: object) -> None:
-            if version.entity_id == "order-1":
-                raise TryAgain("not now")
-            add(version, *args)  # type: ignore[arg-type]
+        def write_all_but_order_1(changes: Changes, now: Instant) -> None:
+            if any(each.version.entity_id == "order-1" for each in changes.revisions):
+                raise error
+            write(changes, now)
 
-        world.aggregates.add = add_only_order_2  # type: ignore[method-assign,assignment]
+        world.aggregates.write = write_all_but_order_1  # type: ignore[method-assign]
 
-        assert list(world.deliver(one, other).failures) == ["message-0"]
-        assert (world.value("order-1"), world.value("order-2")) == (0, 1)
+        assert list(world.deliver(*messages).failures) == ["message-1", "message-4", "message-7"]
+        assert [world.value(f"order-{n}") for n in range(3)] == [3, 0, 3]
+
+    def test_to_read_one_version_leaves_the_others_alone(self) -> None:
+        world = World()
+        messages = world.store(*(order(n, entity_id=f"order-{n}") for n in range(3)))
+        read = world.aggregates.read
+
+        def read_all_but_order_1(settlements: Sequence[Settlement]) -> Ledger:
+            if any(each.version.entity_id == "order-1" for each in settlements):
+                raise StorageRefused("no key")
+            return read(settlements)
+
+        world.aggregates.read = read_all_but_order_1  # type: ignore[method-assign]
+
+        assert list(world.deliver(*messages).failures) == ["message-1"]
+
+    def test_of_storage_that_takes_nothing_now_is_not_tried_for_each_version(self) -> None:
+        world = World()
+        messages = world.store(*(order(n, entity_id=f"order-{n}") for n in range(3)))
+        world.troubles.ahead = iter(["none", "none", "refused"])
+
+        assert len(world.deliver(*messages).failures) == 3
+        assert world.aggregates.calls == []
 
     def test_is_what_endless_contention_comes_to(self) -> None:
         world = World()
@@ -250,13 +304,138 @@ class TestFailure:
 
         def others_get_in_first() -> None:
             version = Version("order-1007", DAY, "replay-1")
-            row = world.aggregates.snapshot(version, [])
-            world.aggregates.rows[version] = replace(row, revision=row.revision + 1)
+            row = world.aggregates.versions_written.get(version, Snapshot())
+            world.aggregates.versions_written[version] = replace(row, revision=row.revision + 1)
 
         world.aggregates.meanwhile = others_get_in_first
 
         [error] = world.deliver(message).failures.values()
         assert isinstance(error, Contended)
+
+    def test_to_know_the_states_of_replays_is_not_that_of_a_reference_to_an_object(self) -> None:
+        world = World()
+        [message] = world.store(order(0))
+        world.troubles.ahead = iter(["refused"])
+
+        report = world.deliver(message, ObjectReference(s3_bucket=BUCKET, s3_key=message.s3_key))
+
+        assert {name: type(error) for name, error in report.failures.items()} == {"message-0": TryAgain}
+        assert len(world.aggregates.versions_written) == 1
+
+    def test_is_the_end_of_a_message_of_no_replay(self) -> None:
+        world = World()
+        message, other = world.store(order(0), order(1))
+
+        report = world.deliver(message.model_copy(update={"replay_id": "replay-9"}), other)
+
+        assert {name: type(error) for name, error in report.failures.items()} == {"message-0": InvalidRequest}
+        assert world.value() == 1
+
+
+class TestContention:
+    def test_that_is_told_of_costs_no_second_read(self) -> None:
+        world = World()
+        first, second = world.store(order(0), order(1))
+        world.deliver_meanwhile(first)
+
+        assert not world.deliver(second).failures
+
+        assert world.aggregates.calls == ["read", "read", "write", "write", "write"]
+        assert world.value() == 2
+
+    def test_that_is_not_told_of_is_waited_for_and_read(self) -> None:
+        world = World()
+        first, second = world.store(order(0), order(1))
+        world.deliver_meanwhile(first)
+        world.aggregates.tells = lambda: False
+
+        assert not world.deliver(second).failures
+
+        assert world.aggregates.calls == ["read", "read", "write", "write", "read", "write"]
+        assert world.value() == 2
+
+    @pytest.mark.parametrize("told", [True, False])
+    @pytest.mark.parametrize("entities", [1, 3])
+    def test_with_thirty_who_are_faster_each_time_loses_nobody_a_message(self, entities: int, *, told: bool) -> None:
+        world = World()
+        *others, own = world.store(*(order(n, entity_id=f"order-{n % entities}") for n in range(31)))
+        neighbours = world.store(*(order(40 + n, entity_id=f"order-{n}") for n in range(entities)))
+        faster = iter(others)
+
+        def meanwhile() -> None:
+            world.aggregates.meanwhile = lambda: None
+            for message in islice(faster, entities):  # one of each aggregate
+                assert not world.deliver(message).failures
+            world.aggregates.meanwhile = meanwhile
+
+        world.aggregates.meanwhile = meanwhile
+        world.aggregates.tells = lambda: told
+
+        assert not world.deliver(own, *neighbours).failures
+        assert world.counts() == Counts(processed=31 + entities)
+
+
+class TestCancelledReplay:
+    def test_has_its_messages_dropped_unread(self) -> None:
+        world = World()
+        messages = world.store(*map(order, range(3)))
+        other = messages[2].model_copy(update={"replay_id": "replay-2"})
+        world.states.by_id["replay-1"] = JobState.CANCELLED
+
+        report = world.deliver(*messages, messages[0])
+
+        assert (report.failures, report.dropped, report.aggregate_writes) == ({}, 4, 0)
+        assert world.bucket.reads == 0
+        assert world.counts() == Counts(dropped=3)
+        assert world.deliver(messages[0], other).failures == {}
+        assert (world.value(), world.value(replay_id="replay-2")) == (0, 1)
+
+    def test_keeps_what_was_processed_before(self) -> None:
+        world = World()
+        one, other = world.store(order(0), order(1))
+        world.deliver(one)
+        world.states.by_id["replay-1"] = JobState.CANCELLED
+
+        report = world.deliver(one, other)
+
+        assert report.dropped == 1
+        assert world.counts() == Counts(processed=1, dropped=1)
+        assert (world.outcome(one), world.outcome(other)) == (Outcome.INPUT, Outcome.DROPPED)
+
+    @pytest.mark.parametrize("state", [state for state in JobState if state is not JobState.CANCELLED])
+    def test_is_the_only_one_whose_messages_are_dropped(self, state: JobState) -> None:
+        world = World()
+        world.states.by_id["replay-1"] = state
+
+        assert world.deliver(*world.store(order(0))).dropped == 0
+        assert world.value() == 1
+
+
+class TestLaterArrival:
+    def arrival(self, message: ReplayMessage, position: int) -> ReplayMessage:
+        duplicate = Duplicate(ingest_time=INGESTED, request_id="request#1", position=position)
+        return message.model_copy(update={"duplicate": duplicate})
+
+    def test_is_processed_and_no_input(self) -> None:
+        world = World()
+        [message] = world.store(order(0))
+        repeated = [self.arrival(message, position) for position in (0, 1)]
+
+        report = world.deliver(*repeated, message, *repeated)
+
+        assert (report.failures, report.aggregate_writes) == ({}, 1)
+        assert world.value() == 1
+        assert world.counts() == Counts(processed=3)
+        assert [world.outcome(each) for each in (message, *repeated)] == ["INPUT", "REPEATED", "REPEATED"]
+
+    def test_is_verified_as_any_message(self) -> None:
+        world = World()
+        [message] = world.store(order(0))
+
+        report = world.deliver(self.arrival(message, 0).model_copy(update={"content_sha256": "0" * 64}))
+
+        assert report.integrity_failures == 1
+        assert world.counts() == Counts()
 
 
 class TestObjectReference:
@@ -268,10 +447,11 @@ class TestObjectReference:
         reports = [world.deliver(reference, reference), world.deliver(reference)]
 
         assert [report.failures for report in reports] == [{}, {}]
-        [(version, row)] = world.aggregates.rows.items()
+        [(version, row)] = world.aggregates.versions_written.items()
         assert version.replay_id == reference.replay_id
         assert not version.of_job
         assert row.aggregate.value == 250
+        assert world.aggregates.progress == {}
 
     def test_goes_with_messages_that_refer_into_the_object(self) -> None:
         world = World()
@@ -281,7 +461,7 @@ class TestObjectReference:
         assert not world.deliver(messages[0], reference, messages[3]).failures
 
         assert world.value() == 2
-        assert {row.aggregate.value for row in world.aggregates.rows.values()} == {2, 4}
+        assert {row.aggregate.value for row in world.aggregates.versions_written.values()} == {2, 4}
 
     def test_is_not_harmed_by_a_message_that_refers_past_the_objects_end(self) -> None:
         world = World()
@@ -291,7 +471,7 @@ class TestObjectReference:
         report = world.deliver(past_the_end, ObjectReference(s3_bucket=BUCKET, s3_key=message.s3_key))
 
         assert list(report.failures) == ["message-0"]
-        assert len(world.aggregates.rows) == 1
+        assert len(world.aggregates.versions_written) == 1
 
     def test_of_an_object_with_a_damaged_line_counts_nothing(self) -> None:
         world = World()
@@ -301,14 +481,14 @@ class TestObjectReference:
         report = world.deliver(ObjectReference(s3_bucket=BUCKET, s3_key=message.s3_key))
 
         assert report.integrity_failures == 1
-        assert not world.aggregates.rows
+        assert not world.aggregates.versions_written
 
 
 def test_a_message_names_what_it_replays_exactly() -> None:
     world = World()
     [message] = world.store(order(0))
 
-    world.deliver(json.dumps(message.model_dump()))
+    world.deliver(json.dumps(message.model_dump(exclude_none=True)))
 
-    [version] = world.aggregates.rows
+    [version] = world.aggregates.versions_written
     assert version == Version("order-1007", DAY, "replay-1")

@@ -15,6 +15,7 @@ from chalicelib.domain.errors import InvalidRequest
 from chalicelib.domain.partitions import EntityPartition, TypeDayPartition
 from chalicelib.domain.replay_request import MAX_DAYS, ReplayRequest, parse_replay_request
 from chalicelib.domain.timestamps import Instant, Window
+from tests.unit.examples import an_event, stored
 
 BY_ENTITY = {
     "entity_id": "order-1007",
@@ -43,7 +44,8 @@ def faults_of(*parts: dict[str, Any], **members: Any) -> dict[str, str]:
 
 
 def partitions_of(asked: ReplayRequest, shards: int) -> list[Any]:
-    return list(takewhile(lambda partition: partition is not None, (asked.partition(n, shards) for n in count())))
+    groups = takewhile(lambda group: group is not None, (asked.group(n, shards) for n in count()))
+    return [partition for group in groups for partition in group or ()]
 
 
 class TestByEntity:
@@ -161,11 +163,139 @@ class TestRefusal:
         assert list(faults_of(selection, {field: "x" * 3_000})) == [field]
 
 
-@pytest.mark.parametrize("members", [BY_ENTITY, BY_DAY, BY_DAYS])
+class TestHow:
+    @pytest.mark.parametrize(
+        ("members", "field", "message"),
+        [
+            ({"limit": 0}, "limit", "input should be greater than or equal to 1"),
+            ({"limit": 1.5}, "limit", "input should be a valid integer"),
+            ({"limit": "10"}, "limit", "input should be a valid integer"),
+            ({"limit": True}, "limit", "input should be a valid integer"),
+            ({"rate": 0}, "rate", "input should be greater than or equal to 0.1"),
+            ({"rate": 10_001}, "rate", "input should be less than or equal to 10000"),
+            ({"rate": "fast"}, "rate", "input should be a valid number"),
+            ({"whole_days": "yes"}, "whole_days", "input should be a valid boolean"),
+            ({"dry_run": 1}, "dry_run", "input should be a valid boolean"),
+            ({"include_duplicates": None}, "include_duplicates", "input should be a valid boolean"),
+            ({"order": "time"}, "order", "input should be 'entity'"),
+            ({"confirm": -1}, "confirm", "input should be greater than or equal to 0"),
+            ({"reason": ""}, "reason", "must not be empty"),
+            ({"reason": "x" * 1_025}, "reason", "is 1025 bytes; at most 1024 are allowed"),
+            ({"include": {}}, "include", "needs sources, event_types, event_ids or min_lag_ms"),
+            ({"include": {"sources": []}}, "include.sources", "must not be empty"),
+            ({"include": {"sources": "shop"}}, "include.sources", "input should be a valid tuple"),
+            ({"exclude": {"event_ids": ["abc"]}}, "exclude.event_ids.0", "string should match pattern"),
+            ({"exclude": {"event_types": [1]}}, "exclude.event_types.0", "must be a string"),
+            ({"exclude": {"event_type": "a"}}, "exclude.event_type", "is not a known field"),
+            ({"include": {"min_lag_ms": -1}}, "include.min_lag_ms", "greater than or equal to 0"),
+        ],
+    )
+    def test_refuses_what_makes_no_sense(self, members: dict[str, Any], field: str, message: str) -> None:
+        found = faults_of(BY_ENTITY, members)
+
+        assert list(found) == [field]
+        assert message in found[field]
+
+    def test_refuses_counts_too_long_to_be_read(self) -> None:
+        body = json.dumps(BY_ENTITY).encode()[:-1] + b',"limit":' + b"9" * 5_000 + b"}"
+
+        with pytest.raises(InvalidRequest) as caught:
+            parse_replay_request(body)
+
+        assert [fault.field for fault in caught.value.faults] == ["limit"]
+
+    def test_names_at_most_500_events_and_20_types(self) -> None:
+        assert list(faults_of(BY_ENTITY, include={"event_ids": ["0" * 64] * 501})) == ["include.event_ids"]
+        assert list(faults_of(BY_ENTITY, include={"event_types": ["a"] * 21})) == ["include.event_types"]
+        assert request(BY_ENTITY, include={"event_ids": ["0" * 64] * 500}).include is not None
+
+    def test_takes_a_whole_number_and_a_fraction_for_a_rate(self) -> None:
+        assert request(BY_ENTITY, rate=5).rate == 5
+        assert request(BY_ENTITY, rate=0.5).rate == 0.5
+
+
+class TestFilters:
+    PAID = stored(an_event(), ingest_time=Instant("2026-11-22T00:00:00.000000000Z"))  # half a second late
+
+    @pytest.mark.parametrize(
+        ("criteria", "met"),
+        [
+            ({"sources": ["a", "shop/checkout"]}, True),
+            ({"sources": ["shop"]}, False),
+            ({"event_types": ["order.paid"]}, True),
+            ({"event_types": ["order"]}, False),
+            ({"event_ids": [PAID.event_id]}, True),
+            ({"event_ids": ["0" * 64]}, False),
+            ({"min_lag_ms": 500}, True),
+            ({"min_lag_ms": 501}, False),
+        ],
+    )
+    def test_include_and_exclude_are_opposites_for_one_criterion(self, criteria: dict[str, Any], *, met: bool) -> None:
+        assert request(BY_ENTITY, include=criteria).takes(self.PAID) is met
+        assert request(BY_ENTITY, exclude=criteria).takes(self.PAID) is not met
+
+    def test_include_wants_all_criteria_and_exclude_any(self) -> None:
+        one_of_two = {"sources": ["shop/checkout"], "event_types": ["order.refunded"]}
+
+        assert not request(BY_ENTITY, include=one_of_two).takes(self.PAID)
+        assert not request(BY_ENTITY, exclude=one_of_two).takes(self.PAID)
+
+    def test_exclude_wins(self) -> None:
+        criteria = {"event_types": ["order.paid"]}
+
+        assert not request(BY_ENTITY, include=criteria, exclude=criteria).takes(self.PAID)
+
+    def test_without_filters_everything_is_taken(self) -> None:
+        assert request(BY_ENTITY).takes(self.PAID)
+        assert not request(BY_ENTITY).filtered
+
+
+class TestWholeDays:
+    def test_of_an_entity_widen_its_window(self) -> None:
+        asked = request(BY_ENTITY, start_time="2026-11-20T13:00:00Z", end_time="2026-11-21T00:00:00.000000001Z")
+
+        assert replaced(asked, whole_days=True).window == Window(
+            Instant("2026-11-20T00:00:00.000000000Z"), Instant("2026-11-22T00:00:00.000000000Z")
+        )
+        assert not replaced(asked, whole_days=True).expands
+
+    def test_leave_a_window_of_whole_days_as_it_is(self) -> None:
+        assert request(BY_ENTITY, whole_days=True).window == THE_DAY
+
+    def test_with_filters_or_by_type_must_first_be_found(self) -> None:
+        assert request(BY_DAY, whole_days=True).expands
+        assert request(BY_ENTITY, whole_days=True, include={"min_lag_ms": 1}).expands
+        assert not request(BY_DAY).expands
+
+
+def replaced(asked: ReplayRequest, **members: Any) -> ReplayRequest:
+    return ReplayRequest.model_validate_json(json.dumps(asked.as_asked() | members))
+
+
+EVERYTHING = {
+    "include": {"sources": ["a", "b"], "min_lag_ms": 5},
+    "exclude": {"event_ids": ["0" * 64]},
+    "limit": 5,
+    "include_duplicates": True,
+    "whole_days": True,
+    "rate": 0.5,
+    "order": "entity",
+    "reason": "an incident",
+    "confirm": 17,
+}
+
+
+@pytest.mark.parametrize("members", [BY_ENTITY, BY_DAY, BY_DAYS, BY_DAY | EVERYTHING])
 def test_a_request_that_was_kept_as_json_is_read_as_the_same(members: dict[str, Any]) -> None:
     asked = request(members)
 
-    assert (
-        ReplayRequest.model_validate_json(asked.model_dump_json(exclude_none=True)).model_dump() == asked.model_dump()
-    )
-    assert request(asked.model_dump(exclude_none=True)).window == asked.window
+    assert ReplayRequest.model_validate_json(asked.model_dump_json(exclude_defaults=True)) == asked
+    assert request(asked.as_asked()) == asked
+
+
+def test_a_request_is_shown_as_it_was_asked_with_its_times_in_utc() -> None:
+    assert request(BY_DAY, EVERYTHING).as_asked() == BY_DAY | EVERYTHING
+    assert request(BY_ENTITY, dry_run=False).as_asked() == BY_ENTITY | {
+        "start_time": "2026-11-21T00:00:00.000000000Z",
+        "end_time": "2026-11-22T00:00:00.000000000Z",
+    }

@@ -7,33 +7,33 @@ import pytest
 from chalicelib.domain.errors import MessagesFailed, RetraceError, TryAgain
 from chalicelib.domain.messages import Delivery
 from chalicelib.settle import Settle
-from tests.unit.in_memory import Queues
+from tests.unit.ledger_in_memory import AcknowledgedDeliveries
 
 DELIVERIES = [Delivery(f"message-{number}", f"receipt-{number}", "{}") for number in range(3)]
 FAILURES: dict[str, RetraceError] = {"message-1": TryAgain("later")}
 
 
 def test_failures_are_named_where_the_response_is_read() -> None:
-    queues = Queues()
+    queue = AcknowledgedDeliveries()
 
-    response = Settle(queues, partial_responses=True)(DELIVERIES, FAILURES)
+    response = Settle(queue, partial_responses=True)(DELIVERIES, FAILURES)
 
     assert response == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
-    assert queues.acknowledged == []
+    assert queue.deliveries == []
 
 
 def test_elsewhere_the_others_are_acknowledged_and_the_invocation_fails() -> None:
-    queues = Queues()
+    queue = AcknowledgedDeliveries()
 
     with pytest.raises(MessagesFailed, match="1 of 3"):
-        Settle(queues, partial_responses=False)(DELIVERIES, FAILURES)
+        Settle(queue, partial_responses=False)(DELIVERIES, FAILURES)
 
-    assert [delivery.message_id for delivery in queues.acknowledged] == ["message-0", "message-2"]
+    assert [delivery.message_id for delivery in queue.deliveries] == ["message-0", "message-2"]
 
 
 @pytest.mark.parametrize("partial_responses", [True, False])
 def test_without_failures_the_whole_batch_is_left_to_lambda(*, partial_responses: bool) -> None:
-    queues = Queues()
+    queue = AcknowledgedDeliveries()
 
-    assert Settle(queues, partial_responses)(DELIVERIES, {}) == {"batchItemFailures": []}
-    assert queues.acknowledged == []
+    assert Settle(queue, partial_responses)(DELIVERIES, {}) == {"batchItemFailures": []}
+    assert queue.deliveries == []

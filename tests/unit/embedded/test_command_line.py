@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from embedded.__main__ import main
+from embedded.admin import Admin
+from embedded.deployment import deploy
 from embedded.layout import Layout
 from embedded.locks import locked
 from embedded.ports import LOOPBACK
+from embedded.problem import Problem
 
 
 @pytest.fixture
@@ -17,9 +20,11 @@ def layout(tmp_path: Path) -> Layout:
     return Layout(tmp_path)
 
 
-def failing(capsys: pytest.CaptureFixture[str], command: str, layout: Layout, port: str = "") -> str:
+def failing(
+    capsys: pytest.CaptureFixture[str], command: str, layout: Layout, port: str = "", parameters: str = ""
+) -> str:
     """Run a command that must fail, and return what it said."""
-    assert main([command], layout, {"RETRACE_PORT": port}) == 1
+    assert main([command], layout, {"RETRACE_PORT": port, "RETRACE_PARAMETERS": parameters}) == 1
     said = capsys.readouterr().err
     assert "Traceback" not in said
     assert "→" in said
@@ -36,6 +41,21 @@ def test_a_port_in_use(capsys: pytest.CaptureFixture[str], layout: Layout) -> No
 
 def test_a_port_that_is_none(capsys: pytest.CaptureFixture[str], layout: Layout) -> None:
     assert "'http', which is no port" in failing(capsys, "up", layout, "http")
+
+
+@pytest.mark.parametrize("parameters", ["EnableProcessor", "EnableProcessor=", "=false", "EnableProcessor = false"])
+def test_parameters_that_are_none(capsys: pytest.CaptureFixture[str], layout: Layout, parameters: str) -> None:
+    assert "RETRACE_PARAMETERS='EnableProcessor=false'" in failing(capsys, "up", layout, parameters=parameters)
+
+
+def test_a_parameter_that_the_template_does_not_have(tmp_path: Path) -> None:
+    (tmp_path / "sam.json").write_text('{"Parameters": {"Stage": {}, "MaxInFlight": {}}}')
+
+    with pytest.raises(Problem) as caught:
+        deploy(Admin("http://127.0.0.1:1"), tmp_path, {"MaxInFlight": "5", "MaxInFlite": "5"})
+
+    assert caught.value.what == "The template has no parameter MaxInFlite."
+    assert caught.value.remedy == "It has: MaxInFlight, Stage"
 
 
 def test_another_port_than_that_of_the_kept_state(capsys: pytest.CaptureFixture[str], layout: Layout) -> None:

@@ -8,7 +8,12 @@ import pytest
 from infra.merge import FUNCTIONS, load
 
 POLICY_FILES = FUNCTIONS.parents[1] / ".chalice"
-ROLES = {"api": "ApiHandlerRole", "planner": "PlannerRole", "processor": "ProcessorRole"}
+ROLES = {
+    "api": "ApiHandlerRole",
+    "planner": "PlannerRole",
+    "processor": "ProcessorRole",
+    "dead-letters": "DeadLettersRole",
+}
 
 NAMES_IN_STAGE_DEV = {
     "RawBucket": "arn:aws:s3:::retrace-dev-rawbucket-*",
@@ -17,10 +22,14 @@ NAMES_IN_STAGE_DEV = {
     "ReplaysTable": "arn:aws:dynamodb:*:*:table/retrace-dev-ReplaysTable-*",
     "AggregatesTable": "arn:aws:dynamodb:*:*:table/retrace-dev-AggregatesTable-*",
     "ReplayQueue": "arn:aws:sqs:*:*:retrace-dev-replay",
+    "OrderedReplayQueue": "arn:aws:sqs:*:*:retrace-dev-replay-ordered.fifo",
     "ReplayJobsQueue": "arn:aws:sqs:*:*:retrace-dev-replay-jobs",
+    "ReplayFailuresQueue": "arn:aws:sqs:*:*:retrace-dev-replay-failures",
+    "DeadLetterQueue": "arn:aws:sqs:*:*:retrace-dev-replay-dead-letters",
     "ApiLogs": "arn:aws:logs:*:*:log-group:/aws/lambda/retrace-dev:*",
     "PlannerLogs": "arn:aws:logs:*:*:log-group:/aws/lambda/retrace-dev-planner:*",
     "ProcessorLogs": "arn:aws:logs:*:*:log-group:/aws/lambda/retrace-dev-processor:*",
+    "DeadLettersLogs": "arn:aws:logs:*:*:log-group:/aws/lambda/retrace-dev-dead_letters:*",
 }
 """What a stack called retrace-dev names its resources; under `chalice deploy`, functions make their log groups."""
 

@@ -7,9 +7,22 @@ from typing import Any
 
 import pytest
 
+from chalicelib.config import Settings
+from chalicelib.domain.replay_task import RECEIVES
 from infra.merge import FUNCTIONS, RESOURCES, load, merged
 
-CHALICE_RESOURCES = {"APIHandler", "ApiHandlerRole", "Planner", "PlannerRole", "Processor", "ProcessorRole", "RestAPI"}
+FUNCTIONS_OF_APP = {
+    "APIHandler": "api_handler",
+    "Planner": "planner",
+    "Processor": "processor",
+    "DeadLetters": "dead_letters",
+}
+"""What Chalice calls the functions that it generates for app.py, and what .chalice/config.json does."""
+
+CHALICE_RESOURCES = {
+    *FUNCTIONS_OF_APP,
+    *("ApiHandlerRole", "PlannerRole", "ProcessorRole", "DeadLettersRole", "RestAPI"),
+}
 """What Chalice calls what it generates for app.py; functions.yaml adds to these."""
 
 
@@ -58,7 +71,7 @@ def test_functions_override_nothing_of_the_resources() -> None:
 
 
 def test_partial_batch_responses_are_announced_exactly_where_they_are_given(template: dict[str, Any]) -> None:
-    for name in ("APIHandler", "Planner", "Processor"):
+    for name in FUNCTIONS_OF_APP:
         properties = template["Resources"][name]["Properties"]
         given = properties["Environment"]["Variables"].get("REPORT_BATCH_ITEM_FAILURES") == "true"
         sources = properties.get("Events", {}).values()
@@ -66,14 +79,145 @@ def test_partial_batch_responses_are_announced_exactly_where_they_are_given(temp
         assert given == announced, name
 
 
-@pytest.mark.parametrize(("queue", "function"), [("ReplayQueue", "processor"), ("ReplayJobsQueue", "planner")])
-def test_a_message_stays_hidden_for_six_timeouts_of_the_function_that_has_it(
-    template: dict[str, Any], queue: str, function: str
-) -> None:
-    config = json.loads((RESOURCES.parents[1] / ".chalice" / "config.json").read_text())
-    timeout = config["stages"]["dev"]["lambda_functions"][function]["lambda_timeout"]
+def sources(template: dict[str, Any]) -> dict[str, str]:
+    """Every function that takes messages, and the queue that it takes them from."""
+    found = {}
+    for name in FUNCTIONS_OF_APP:
+        for source in template["Resources"][name]["Properties"].get("Events", {}).values():
+            [queue] = references(source["Properties"]["Queue"])
+            found[name] = queue
+    return found
 
-    assert template["Resources"][queue]["Properties"]["VisibilityTimeout"] == 6 * timeout
+
+def test_each_queue_has_its_function(template: dict[str, Any]) -> None:
+    assert sources(template) == {
+        "Planner": "ReplayJobsQueue",
+        "Processor": "ReplayQueue",
+        "DeadLetters": "ReplayFailuresQueue",
+    }
+
+
+def test_a_message_stays_hidden_for_six_timeouts_of_the_function_that_has_it(template: dict[str, Any]) -> None:
+    config = json.loads((RESOURCES.parents[1] / ".chalice" / "config.json").read_text())
+    chosen = config["stages"]["dev"]["lambda_functions"]
+
+    for function, queue in sources(template).items():
+        timeout = chosen[FUNCTIONS_OF_APP[function]]["lambda_timeout"]
+        assert template["Resources"][queue]["Properties"]["VisibilityTimeout"] == 6 * timeout, function
+
+
+def test_a_page_that_is_sent_again_is_sent_while_fifo_still_recognises_it(template: dict[str, Any]) -> None:
+    assert template["Resources"]["ReplayJobsQueue"]["Properties"]["VisibilityTimeout"] < 300
+
+
+def queues(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The properties of every queue."""
+    return {
+        name: resource["Properties"]
+        for name, resource in template["Resources"].items()
+        if resource.get("Type") == "AWS::SQS::Queue"
+    }
+
+
+def test_messages_fall_from_queue_to_queue_and_come_to_rest(template: dict[str, Any]) -> None:
+    falls = {
+        name: (
+            next(references(queue["RedrivePolicy"]["deadLetterTargetArn"])),
+            queue["RedrivePolicy"]["maxReceiveCount"],
+        )
+        for name, queue in queues(template).items()
+        if "RedrivePolicy" in queue
+    }
+
+    # SQS counts receives across queues: a message comes to the second with the five of the first.
+    assert falls == {
+        "ReplayQueue": ("ReplayFailuresQueue", 5),
+        "ReplayFailuresQueue": ("DeadLetterQueue", 10),
+        "OrderedReplayQueue": ("OrderedDeadLetterQueue", 5),
+        "ReplayJobsQueue": ("ReplayJobsDeadLetterQueue", 5),
+    }
+
+
+def test_the_planner_knows_which_receive_of_a_slice_is_the_last(template: dict[str, Any]) -> None:
+    assert queues(template)["ReplayJobsQueue"]["RedrivePolicy"]["maxReceiveCount"] == RECEIVES
+
+
+def test_who_redrives_is_told_that_there_is_nothing_only_if_there_is_nothing(template: dict[str, Any]) -> None:
+    assert queues(template)["DeadLetterQueue"]["ReceiveMessageWaitTimeSeconds"] > 0
+
+
+def test_a_queue_takes_dead_letters_of_those_that_name_it_and_of_no_other(template: dict[str, Any]) -> None:
+    named = {queue["QueueName"]["Fn::Sub"]: name for name, queue in queues(template).items()}
+    for name, queue in queues(template).items():
+        fall_here = {
+            other
+            for other, properties in queues(template).items()
+            if name in references(properties.get("RedrivePolicy", {}))
+        }
+        allowed = queue.get("RedriveAllowPolicy", {"redrivePermission": "byQueue", "sourceQueueArns": []})
+        assert allowed["redrivePermission"] == "byQueue"
+        assert {named[arn["Fn::Sub"].rpartition(":")[2]] for arn in allowed["sourceQueueArns"]} == fall_here
+
+
+def test_dead_letters_are_kept_as_long_as_sqs_keeps_anything(template: dict[str, Any]) -> None:
+    assert {queue["MessageRetentionPeriod"] for queue in queues(template).values()} == {14 * 86_400}
+
+
+def test_ordered_replays_have_a_group_for_each_entity(template: dict[str, Any]) -> None:
+    ordered = queues(template)["OrderedReplayQueue"]
+
+    assert (ordered["DeduplicationScope"], ordered["FifoThroughputLimit"]) == ("messageGroup", "perMessageGroupId")
+    assert ordered["ContentBasedDeduplication"] is False
+    for name, queue in queues(template).items():
+        assert queue["QueueName"]["Fn::Sub"].endswith(".fifo") == queue.get("FifoQueue", False), name
+
+
+def test_all_of_the_processor_and_nothing_else_is_there_only_where_it_is_enabled(template: dict[str, Any]) -> None:
+    conditional = {name for name, resource in template["Resources"].items() if "Condition" in resource}
+
+    assert conditional == {"Processor", "ProcessorRole", "ProcessorLogs"}
+    assert {template["Resources"][name]["Condition"] for name in conditional} == {"EnablesProcessor"}
+    assert template["Conditions"]["EnablesProcessor"] == {"Fn::Equals": [{"Ref": "EnableProcessor"}, "true"]}
+
+
+def test_nothing_that_stays_refers_to_a_processor_that_may_not_be_there(template: dict[str, Any]) -> None:
+    gone = {name for name, resource in template["Resources"].items() if "Condition" in resource}
+    stays = [resource for name, resource in template["Resources"].items() if name not in gone]
+
+    assert not set(references([stays, template["Outputs"]])) & gone
+
+
+def test_a_parameter_says_how_many_processors_run_at_once(template: dict[str, Any]) -> None:
+    source = template["Resources"]["Processor"]["Properties"]["Events"]["ProcessorSqsEventSource"]["Properties"]
+
+    assert source["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "ProcessorConcurrency"}}
+    assert (source["BatchSize"], source["MaximumBatchingWindowInSeconds"]) == (100, 1)
+
+
+PARAMETERS_OF_SETTINGS = {
+    "PROCESSOR_ENABLED": "EnableProcessor",
+    "PROCESSOR_CONCURRENCY": "ProcessorConcurrency",
+    "CONFIRM_ABOVE": "ConfirmAbove",
+    "MAX_IN_FLIGHT": "MaxInFlight",
+}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS_OF_APP)
+def test_parameters_reach_the_functions_as_settings(template: dict[str, Any], function: str) -> None:
+    variables = template["Resources"][function]["Properties"]["Environment"]["Variables"]
+
+    assert {name: variables[name] for name in PARAMETERS_OF_SETTINGS} == {
+        name: {"Ref": parameter} for name, parameter in PARAMETERS_OF_SETTINGS.items()
+    }
+
+
+def test_parameters_and_settings_have_the_same_defaults_and_bounds(template: dict[str, Any]) -> None:
+    settings = Settings.model_json_schema()["properties"]
+    for name, parameter in PARAMETERS_OF_SETTINGS.items():
+        setting, declared = settings[name.lower()], template["Parameters"][parameter]
+        assert str(declared["Default"]) == str(setting["default"]).lower()
+        assert declared.get("MinValue") == setting.get("minimum"), parameter
+        assert declared.get("MaxValue") == setting.get("maximum"), parameter
 
 
 def test_nothing_that_holds_data_goes_with_the_stack(template: dict[str, Any]) -> None:

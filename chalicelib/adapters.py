@@ -1,0 +1,103 @@
+"""The adapters of this deployment, made from its settings when they are asked for."""
+
+from __future__ import annotations
+
+from chalicelib import runtime
+from chalicelib.aws.aggregate_history import DynamoAggregateHistory
+from chalicelib.aws.aggregate_store import DynamoAggregateStore
+from chalicelib.aws.dead_letter_queue import SqsDeadLetterQueue
+from chalicelib.aws.delivery_queue import SqsDeliveryQueue
+from chalicelib.aws.event_index import DynamoEventIndex
+from chalicelib.aws.identities import DynamoIdentities
+from chalicelib.aws.quarantine import S3Quarantine
+from chalicelib.aws.queues import SqsReplayQueues
+from chalicelib.aws.raw_store import S3RawStore
+from chalicelib.aws.rejections import S3Rejections
+from chalicelib.aws.replay_states import DynamoReplayStates
+from chalicelib.aws.replay_store import DynamoReplayStore
+from chalicelib.aws.write_once import WriteOnceBucket
+
+
+def _raw_bucket() -> WriteOnceBucket:
+    return WriteOnceBucket(runtime.s3(), runtime.settings().raw_bucket, runtime.pause)
+
+
+def raw_store() -> S3RawStore:
+    """The verbatim events."""
+    return S3RawStore(_raw_bucket())
+
+
+def identities() -> DynamoIdentities:
+    """Which events are known."""
+    chosen = runtime.settings()
+    return DynamoIdentities(
+        runtime.dynamodb(),
+        dedupe_table=chosen.dedupe_table,
+        events_table=chosen.events_table,
+        shards=chosen.type_day_shards,
+        late_after_ms=chosen.late_after_seconds * 1_000,
+        dedupe_ttl_s=chosen.dedupe_ttl_s,
+        pause=runtime.pause,
+        concurrently=runtime.concurrently,
+    )
+
+
+def event_index() -> DynamoEventIndex:
+    """What lies in a window."""
+    return DynamoEventIndex(runtime.dynamodb(), runtime.settings().events_table, runtime.pause, runtime.concurrently)
+
+
+def replay_store() -> DynamoReplayStore:
+    """Replay jobs."""
+    return DynamoReplayStore(runtime.dynamodb(), runtime.settings().replays_table, runtime.pause)
+
+
+def queues() -> SqsReplayQueues:
+    """The queues of replays."""
+    chosen = runtime.settings()
+    return SqsReplayQueues(
+        runtime.sqs(),
+        jobs_queue_url=chosen.replay_jobs_queue_url,
+        replay_queue_url=chosen.replay_queue_url,
+        ordered_replay_queue_url=chosen.ordered_replay_queue_url,
+        pause=runtime.pause,
+        concurrently=runtime.concurrently,
+    )
+
+
+def aggregate_history() -> DynamoAggregateHistory:
+    """What is kept of daily aggregates."""
+    chosen = runtime.settings()
+    return DynamoAggregateHistory(runtime.dynamodb(), chosen.aggregates_table, runtime.pause, runtime.concurrently)
+
+
+def aggregate_store() -> DynamoAggregateStore:
+    """Versions of daily aggregates and the ledger of their messages."""
+    chosen = runtime.settings()
+    return DynamoAggregateStore(runtime.dynamodb(), chosen.aggregates_table, chosen.replays_table, runtime.pause)
+
+
+def replay_states() -> DynamoReplayStates:
+    """The states of replay jobs."""
+    return DynamoReplayStates(runtime.dynamodb(), runtime.settings().replays_table, runtime.pause)
+
+
+def dead_letter_queue() -> SqsDeadLetterQueue:
+    """Where messages rest that could not be processed."""
+    chosen = runtime.settings()
+    return SqsDeadLetterQueue(runtime.sqs(), chosen.dead_letter_queue_url, chosen.replay_queue_url, runtime.pause)
+
+
+def delivery_queue(queue_url: str) -> SqsDeliveryQueue:
+    """A queue that deliveries come from."""
+    return SqsDeliveryQueue(runtime.sqs(), queue_url)
+
+
+def quarantine() -> S3Quarantine:
+    """Where refused events are kept."""
+    return S3Quarantine(_raw_bucket())
+
+
+def rejections() -> S3Rejections:
+    """What is in quarantine."""
+    return S3Rejections(_raw_bucket(), runtime.concurrently)

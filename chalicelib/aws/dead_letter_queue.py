@@ -1,0 +1,54 @@
+"""The dead-letter queue in SQS, and the way back to ReplayQueue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chalicelib.aws.message_batches import MESSAGES_A_CALL, delete_deliveries, send_bodies
+from chalicelib.aws.seam import translated
+from chalicelib.domain.messages import Delivery
+from chalicelib.domain.ports import Pause
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+# Long enough that whoever looks for the messages of one replay is not handed those of others over and over.
+_HIDDEN_S = 60
+
+
+@dataclass(frozen=True)
+class SqsDeadLetterQueue:
+    """DeadLetterQueue. Its own attributes say to wait a second for messages: an empty answer means that it is empty."""
+
+    sqs: SQSClient
+    dead_letter_queue_url: str
+    replay_queue_url: str
+    pause: Pause
+
+    def keep(self, bodies: Sequence[str]) -> None:
+        """Put messages on the queue; returns when every one of them is there."""
+        with translated("keeping dead letters"):
+            send_bodies(self.sqs, self.dead_letter_queue_url, bodies, self.pause)
+
+    def receive(self) -> list[Delivery]:
+        """At most ten messages, hidden from other receivers for a minute; none only if there are none."""
+        with translated("receiving dead letters"):
+            answer = self.sqs.receive_message(
+                QueueUrl=self.dead_letter_queue_url, MaxNumberOfMessages=MESSAGES_A_CALL, VisibilityTimeout=_HIDDEN_S
+            )
+        return [
+            Delivery(message["MessageId"], message["ReceiptHandle"], message["Body"])
+            for message in answer.get("Messages", [])
+        ]
+
+    def send_back(self, bodies: Sequence[str]) -> None:
+        """Send messages to ReplayQueue again; returns when every one of them is there."""
+        with translated("sending dead letters back"):
+            send_bodies(self.sqs, self.replay_queue_url, bodies, self.pause)
+
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """Take messages off the queue for good."""
+        with translated("taking dead letters off their queue"):
+            delete_deliveries(self.sqs, self.dead_letter_queue_url, deliveries)

@@ -1,0 +1,86 @@
+"""Rows of ReplaysTable, and the jobs they stand for: the request, which stays, and the job, which moves on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from chalicelib.aws import keys
+from chalicelib.aws.items import Item, to_item
+from chalicelib.domain.replay_job import Cursor, JobState, ReplayJob
+from chalicelib.domain.replay_request import ReplayRequest
+from chalicelib.domain.timestamps import Instant
+
+Row = Mapping[str, Any]
+
+
+def request_row(job: ReplayJob) -> Item:
+    """What is written once. It may be large, as a request may name many events; the job's row is read by the batch."""
+    return to_item(
+        {
+            "PK": keys.replay(job.replay_id),
+            "SK": keys.REQUEST,
+            "listing": keys.ALL_REPLAYS,
+            "replay_id": job.replay_id,
+            "request": job.request.model_dump_json(exclude_defaults=True),
+            "requested_by": job.requested_by,
+            "created_at": job.created_at,
+            "shards": job.shards,
+        }
+    )
+
+
+def job_row(job: ReplayJob) -> Item:
+    """What planners, a cancel and a redrive move on."""
+    cursor = {name: value for name, value in asdict(job.cursor).items() if value is not None}
+    return to_item(
+        {
+            "PK": keys.replay(job.replay_id),
+            "SK": keys.JOB,
+            "updated_at": job.updated_at,
+            "state": job.state.value,
+            "cursor": cursor,
+            "revision": job.revision,
+            "committed_by": job.committed_by,
+            "due_at": job.due_at,
+            "cancelled_by": job.cancelled_by,
+            "failure": job.failure,
+            "scanned": job.scanned,
+            "matched": job.matched,
+            "sent": job.sent,
+        }
+    )
+
+
+def job_of(rows: Sequence[Row]) -> ReplayJob | None:
+    """The job of all rows of a replay's partition; None if there is none."""
+    by_key = {row["SK"]: row for row in rows}
+    if keys.JOB not in by_key:
+        return None
+    request, job = by_key[keys.REQUEST], by_key[keys.JOB]
+    return ReplayJob(
+        replay_id=request["replay_id"],
+        request=ReplayRequest.model_validate_json(request["request"]),
+        requested_by=request["requested_by"],
+        created_at=Instant(request["created_at"]),
+        shards=request["shards"],
+        updated_at=Instant(job["updated_at"]),
+        state=JobState(job["state"]),
+        cursor=Cursor(**job["cursor"]),
+        revision=job["revision"],
+        committed_by=job["committed_by"],
+        due_at=job.get("due_at"),
+        cancelled_by=job.get("cancelled_by"),
+        failure=job.get("failure"),
+        scanned=job["scanned"],
+        matched=job["matched"],
+        sent=job["sent"],
+        processed=_counted(rows, "processed_count"),
+        failed=_counted(rows, "failed_count"),
+        dropped=_counted(rows, "dropped_count"),
+    )
+
+
+def _counted(rows: Sequence[Row], name: str) -> int:
+    return sum(row.get(name, 0) for row in rows)

@@ -1,0 +1,107 @@
+"""Dead letters: count messages that were received too often and keep them, and send a replay's back when asked to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from chalicelib.domain.errors import InvalidRequest, RetraceError
+from chalicelib.domain.ledger import settlement_of
+from chalicelib.domain.messages import Delivery, ReplayMessage, parse_message
+from chalicelib.domain.outcomes import Outcome
+from chalicelib.domain.processing_ports import DeadLetterQueue, RecordOutcomes, ReplayStates
+from chalicelib.domain.replay_ports import Redriven
+
+_RESERVE_MS = 20_000
+"""Left over of a function's time, for ten messages that are slow to move."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterReport:
+    """What became of a batch: messages that failed and why; those that were kept, with what they say if it is known."""
+
+    failures: Mapping[str, RetraceError]
+    kept: Mapping[str, ReplayMessage | None]
+
+
+@dataclass(frozen=True)
+class RecordDeadLetters:
+    """The use case behind the queue of messages that were received too often."""
+
+    states: ReplayStates
+    record: RecordOutcomes
+    dead_letters: DeadLetterQueue
+
+    def __call__(self, deliveries: Sequence[Delivery]) -> DeadLetterReport:
+        """Count each message of a replay as failed and keep it, unless it was handled before it came here.
+
+        It is counted first: whatever happens in between, it comes again, counts no second time, and is kept.
+        """
+        messages = self._of_replays(deliveries)
+        settlements = {name: settlement_of(message, Outcome.FAILED) for name, message in messages.items()}
+        recorded = self.record(list(settlements.values()))
+        failures = {
+            name: recorded.failures[each.entry] for name, each in settlements.items() if each.entry in recorded.failures
+        }
+        failed = {name for name, each in settlements.items() if recorded.outcomes.get(each.entry) is Outcome.FAILED}
+        kept = [each for each in deliveries if each.message_id in failed or each.message_id not in settlements]
+        self.dead_letters.keep([delivery.body for delivery in kept])
+        return DeadLetterReport(failures, {each.message_id: messages.get(each.message_id) for each in kept})
+
+    def _of_replays(self, deliveries: Iterable[Delivery]) -> dict[str, ReplayMessage]:
+        """The messages of replays that there are, by the id of their delivery."""
+        messages = dict(_replay_messages(deliveries))
+        states = self.states.states({message.replay_id for message in messages.values()})
+        return {name: message for name, message in messages.items() if message.replay_id in states}
+
+
+@dataclass(frozen=True)
+class RedriveDeadLetters:
+    """One slice of sending a replay's dead letters back to ReplayQueue."""
+
+    record: RecordOutcomes
+    dead_letters: DeadLetterQueue
+
+    def __call__(self, replay_id: str, time_left_ms: Callable[[], int]) -> Redriven:
+        """Move messages of the replay until the queue is empty or the time is used up; those of others stay.
+
+        Those come again after a minute, so with very many of them the queue never looks empty: a slice that finds
+        nothing of the replay is the last.
+        """
+        moved = found = 0
+        while deliveries := self.dead_letters.receive():
+            of_replay = {name: each for name, each in _replay_messages(deliveries) if each.replay_id == replay_id}
+            found += len(of_replay)
+            moved += self._moved(of_replay, deliveries)
+            if time_left_ms() <= _RESERVE_MS:
+                return Redriven(moved, more_to_do=found > 0)
+        return Redriven(moved, more_to_do=False)
+
+    def _moved(self, messages: Mapping[str, ReplayMessage], deliveries: Sequence[Delivery]) -> int:
+        """Send messages back, and take them off the dead-letter queue; answers how many were sent.
+
+        In this order, whatever ends in between leaves a message that is moved when it is received again. One that was
+        handled in the meantime is only taken off; one that cannot be recorded stays, and the request is made again.
+        """
+        settlements = {name: settlement_of(message, Outcome.REDRIVEN) for name, message in messages.items()}
+        recorded = self.record(list(settlements.values()))
+        done = {name for name, each in settlements.items() if each.entry not in recorded.failures}
+        outcomes = {name: recorded.outcomes.get(settlements[name].entry) for name in done}
+        handled = {name for name, outcome in outcomes.items() if outcome is not None and outcome.final}
+        back = [delivery.body for delivery in deliveries if delivery.message_id in done - handled]
+        self.dead_letters.send_back(back)
+        self.dead_letters.acknowledge([delivery for delivery in deliveries if delivery.message_id in done])
+        for error in recorded.failures.values():
+            raise error
+        return len(back)
+
+
+def _replay_messages(deliveries: Iterable[Delivery]) -> Iterable[tuple[str, ReplayMessage]]:
+    """The messages of replays that can be read, with the ids of their deliveries."""
+    for delivery in deliveries:
+        try:
+            message = parse_message(delivery.body)
+        except InvalidRequest:
+            continue  # it is no message of a replay
+        if isinstance(message, ReplayMessage):
+            yield delivery.message_id, message

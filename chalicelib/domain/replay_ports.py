@@ -1,0 +1,114 @@
+"""What replays need from storage and queues, in domain terms; adapters provide it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from chalicelib.domain.messages import ReplayMessage
+from chalicelib.domain.replay_job import ReplayJob
+from chalicelib.domain.timestamps import Day
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDay:
+    """A day of an entity that a replay of whole days sends, and its position in their order."""
+
+    position: str
+    entity_id: str
+    day: Day
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDaysPage:
+    """Found days in order, and the position up to which they were read, None if to the end."""
+
+    days: tuple[FoundDay, ...]
+    read_to: str | None
+
+
+class FoundDays(Protocol):
+    """The days of entities that one replay of whole days has found."""
+
+    def add(self, days: Iterable[tuple[str, Day]]) -> None:
+        """Keep days of entities; each is kept once."""
+
+    def page(self, after: str | None, limit: int) -> FoundDaysPage:
+        """At most `limit` days, in order, after a position."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedReplay:
+    """The replay that an idempotency key stands for, and the digest of what was asked for with it."""
+
+    replay_id: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayIdsPage:
+    """Ids of replays, newest first, and the position up to which they were read, None if to the end."""
+
+    replay_ids: tuple[str, ...]
+    read_to: str | None
+
+
+class ReplayStore(Protocol):
+    """Replay jobs and how far they are."""
+
+    def create(self, job: ReplayJob, idempotency_key: str | None, digest: str) -> KeyedReplay | None:
+        """Keep a new job; if the key stands for another one already, keep nothing and answer that."""
+
+    def keyed(self, idempotency_key: str) -> KeyedReplay | None:
+        """What an idempotency key stands for."""
+
+    def get(self, replay_id: str) -> ReplayJob | None:
+        """A job with its counts."""
+
+    def newest(self, after: str | None, limit: int) -> ReplayIdsPage:
+        """At most `limit` ids of jobs, newest first, after a position."""
+
+    def commit(self, planned_from: ReplayJob, reached: ReplayJob) -> None:
+        """Move a job forward; raises Contended if it is no longer where it was planned from."""
+
+    def found_days(self, replay_id: str) -> FoundDays:
+        """The days that a replay of whole days has found."""
+
+
+class ReplayQueues(Protocol):
+    """Where replays are planned and where their messages go."""
+
+    def plan(self, replay_id: str, delay_s: int = 0) -> None:
+        """Ask for (the next slice of) a job to be planned, not before a delay of at most 900 seconds."""
+
+    def redrive(self, replay_id: str) -> None:
+        """Ask for (the next slice of) a job's dead letters to be moved back."""
+
+    def send(self, messages: Sequence[ReplayMessage]) -> None:
+        """Send messages; returns when every one of them is on the queue."""
+
+    def send_ordered(self, messages: Sequence[ReplayMessage]) -> None:
+        """Send messages through the FIFO queue, those of one entity in the order they are given in."""
+
+
+class PlanSlice(Protocol):
+    """Plans one slice of a replay."""
+
+    def __call__(self, replay_id: str, time_left_ms: Callable[[], int], *, last_chance: bool) -> int:
+        """Answers how many messages were sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redriven:
+    """How many messages were sent back, and whether the time ran out before the queue was empty."""
+
+    moved: int
+    more_to_do: bool
+
+
+class RedriveSlice(Protocol):
+    """Sends one slice of a replay's dead letters back."""
+
+    def __call__(self, replay_id: str, time_left_ms: Callable[[], int]) -> Redriven:
+        """Answers how many messages were sent back."""

@@ -1,0 +1,18 @@
+"""What callers may ask of replays as a whole."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MAX_REPLAYS = 50
+
+
+class ReplaysQuery(BaseModel):
+    """GET /replay: newest first."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    limit: Annotated[int, Field(ge=1, le=MAX_REPLAYS)] = 20
+    cursor: str | None = None

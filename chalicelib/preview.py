@@ -1,0 +1,132 @@
+"""Count what a replay would send, without sending it."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import count, takewhile
+
+from chalicelib.domain.chunks import chunked
+from chalicelib.domain.estimate import estimate
+from chalicelib.domain.partitions import TypeDayPartition
+from chalicelib.domain.ports import Concurrently, EventIndex
+from chalicelib.domain.preview import Preview, Tally, in_order, largest
+from chalicelib.domain.replay_ports import FoundDay, FoundDaysPage
+from chalicelib.domain.replay_request import ReplayRequest
+from chalicelib.domain.timestamps import Day, day_of
+from chalicelib.selection import ReadSelection
+
+MAX_ROWS = 100_000
+MAX_READS = 4_000
+"""Rows and queries of one preview: a request must be answered in less than half a minute, whatever its window holds.
+
+Both are counts and not times, so that two previews of the same events stop at the same number.
+"""
+
+PARTITIONS_AT_ONCE = 16
+
+
+@dataclass
+class DaysInMemory:
+    """The days that a preview has found."""
+
+    found: list[tuple[Day, str]] = field(default_factory=list)
+    known: set[tuple[str, Day]] = field(default_factory=set)
+
+    def add(self, days: Iterable[tuple[str, Day]]) -> None:
+        """Keep days of entities; each is kept once."""
+        for entity_id, day in set(days) - self.known:
+            self.known.add((entity_id, day))
+            insort(self.found, (day, entity_id))
+
+    def page(self, after: str | None, limit: int) -> FoundDaysPage:
+        """At most `limit` days, in order, after a position."""
+        begin = 0 if after is None else int(after) + 1
+        some = self.found[begin : begin + limit]
+        days = tuple(FoundDay(str(begin + number), entity_id, day) for number, (day, entity_id) in enumerate(some))
+        more = begin + limit < len(self.found)
+        return FoundDaysPage(days, days[-1].position if more else None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """What would be sent, how many rows were gone through, and whether they were all."""
+
+    tally: Tally
+    scanned: int
+    exact: bool
+
+
+@dataclass(frozen=True)
+class PreviewReplay:
+    """What POST /replay answers with dry_run, and before a replay so large that it must be confirmed."""
+
+    index: EventIndex
+    shards: int
+    processors: int
+    concurrently: Concurrently
+
+    def __call__(self, request: ReplayRequest) -> Preview:
+        """Read what the planner would read, up to a bound, and count what it would send."""
+        counted = self._count(request) if _plain(request) else self._read(request)
+        tally = counted.tally
+        return Preview(
+            request=request,
+            messages=tally.messages,
+            exact=counted.exact,
+            scanned=counted.scanned,
+            by_day=in_order(tally.by_day),
+            by_source=largest(tally.by_source),
+            by_type=largest(tally.by_type),
+            estimate=estimate(tally.messages, request.rate, self.processors),
+        )
+
+    def _read(self, request: ReplayRequest) -> _Counted:
+        """Go through the rows that the planner would read."""
+        days, tally = DaysInMemory(), Tally()
+        selection = ReadSelection(request, self.index, days, self.shards, self.concurrently)
+        scanned = reads = 0
+        for step in selection.steps(selection.beginning()):
+            scanned += step.scanned
+            reads += step.reads
+            if step.found is not None:
+                days.add([step.found])
+            for event, _ in step.sends[: None if request.limit is None else request.limit - tally.messages]:
+                tally.add(event.source, event.event_type, day_of(event.event_time))
+            if tally.messages == request.limit:
+                break
+            if scanned >= MAX_ROWS or reads >= MAX_READS:
+                return _Counted(tally, scanned, exact=False)
+        return _Counted(tally, scanned, exact=True)
+
+    def _count(self, request: ReplayRequest) -> _Counted:
+        """The same where every row is a message of a known source and type: rows need not be fetched to be counted."""
+        tally = Tally()
+        reads = 0
+        for partitions in chunked(_partitions(request, self.shards), PARTITIONS_AT_ONCE):
+            unread: list[tuple[TypeDayPartition, str | None]] = [(partition, None) for partition in partitions]
+            while unread:
+                if reads >= MAX_READS:
+                    return _Counted(tally, tally.messages, exact=False)
+                reads += len(unread)
+                counted = self.concurrently(lambda both: self.index.count(*both), unread)
+                for (partition, _), found in zip(unread, counted, strict=True):
+                    tally.add(partition.source, partition.event_type, partition.day, found.rows)
+                unread = [
+                    (partition, found.read_to)
+                    for (partition, _), found in zip(unread, counted, strict=True)
+                    if found.read_to is not None
+                ]
+        return _Counted(tally, tally.messages, exact=True)
+
+
+def _plain(request: ReplayRequest) -> bool:
+    """Whether a replay sends each event of a type and no other, once."""
+    by_type, as_they_are = request.entity_id is None, request.limit is None and not request.filtered
+    return by_type and as_they_are and not request.whole_days and not request.include_duplicates
+
+
+def _partitions(request: ReplayRequest, shards: int) -> list[TypeDayPartition]:
+    groups = takewhile(lambda group: group is not None, (request.group(number, shards) for number in count()))
+    return [partition for group in groups for partition in group or () if isinstance(partition, TypeDayPartition)]

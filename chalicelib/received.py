@@ -1,0 +1,123 @@
+"""What came in, over HTTP or from a queue, read into what the use cases take."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from chalice.app import Request, SQSEvent, SQSRecord
+from pydantic import BaseModel, ValidationError
+
+from chalicelib import runtime
+from chalicelib.domain.cloudevents import HEADER_PREFIX, REPEATED
+from chalicelib.domain.errors import Fault, InvalidRequest, first_faults, shown_name
+from chalicelib.domain.event_query import NoParameters
+from chalicelib.domain.fields import faults_of
+from chalicelib.domain.ingest_request import IngestRequest, parse_request
+from chalicelib.domain.messages import Delivery
+from chalicelib.domain.rejections import RetryRequest
+from chalicelib.domain.replay_request import ReplayRequest, parse_replay_request
+from chalicelib.replay import Asker
+
+# https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header-07
+_IDEMPOTENCY_KEY = "Idempotency-Key"
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+Q = TypeVar("Q", bound=BaseModel)
+
+
+def request_id(request: Request) -> str:
+    """The id under which API Gateway logged the request; a new one where there is no gateway."""
+    return str(request.context.get("requestId") or runtime.new_id())
+
+
+def caller(request: Request) -> str:
+    """Who signed the request; `anonymous` only where no gateway checked (chalice local)."""
+    identity = request.context.get("identity") or {}
+    return str(identity.get("userArn") or "anonymous")
+
+
+def ingest_request(request: Request) -> IngestRequest:
+    """The events of a request."""
+    headers = request.headers
+    return parse_request(
+        _body(request), headers.get("content-type"), headers.get("content-encoding"), _headers(request)
+    )
+
+
+def _headers(request: Request) -> dict[str, str]:
+    """Every header; Chalice tells of a repeated one only the last value, API Gateway all of them."""
+    event: Mapping[str, Any] = request.to_original_event()
+    repeated: Mapping[str, list[str]] = event.get("multiValueHeaders") or {}
+    return {**request.headers, **{name.lower(): REPEATED.join(values) for name, values in repeated.items()}}
+
+
+def retry_request(request: Request) -> RetryRequest:
+    """Who asks for a retry, and the correction that the request may carry: a body, or a CloudEvent in its headers."""
+    query_of(request, NoParameters)
+    given = bool(_body(request)) or any(name.lower().startswith(HEADER_PREFIX) for name in request.headers)
+    return RetryRequest(caller(request), request_id(request), ingest_request(request) if given else None)
+
+
+def replay_request(request: Request) -> ReplayRequest:
+    """What a request wants replayed."""
+    query_of(request, NoParameters)
+    return parse_replay_request(_body(request))
+
+
+def bare_request(request: Request) -> str:
+    """Who sent a request that says everything with its path; raises InvalidRequest if it says more."""
+    query_of(request, NoParameters)
+    if _body(request).strip() not in (b"", b"{}"):
+        raise InvalidRequest("The request takes no body.", (Fault("body", "must be empty"),))
+    return caller(request)
+
+
+def asker(request: Request) -> Asker:
+    """Who asks for a replay, and the idempotency key that the request may carry."""
+    key = _headers(request).get(_IDEMPOTENCY_KEY.lower())
+    if key is not None and not _KEY.fullmatch(key):
+        fault = Fault(_IDEMPOTENCY_KEY, "must be given once, with 1 to 255 visible ASCII characters")
+        raise InvalidRequest("The idempotency key is not valid.", (fault,))
+    return Asker(caller(request), key)
+
+
+def _body(request: Request) -> bytes:
+    body = request.raw_body
+    return body.encode() if isinstance(body, str) else body
+
+
+def times_received(record: SQSRecord) -> int:
+    """How often SQS has given out a message, this time included."""
+    return int(record.to_dict()["attributes"]["ApproximateReceiveCount"])
+
+
+def time_left_ms(event: SQSEvent) -> Callable[[], int]:
+    """How long an invocation may still run, asked anew at each call."""
+    context: Any = event.context
+    return lambda: int(context.get_remaining_time_in_millis())
+
+
+def _query(request: Request) -> dict[str, str]:
+    given = request.query_params
+    if given is None:
+        return {}
+    repeated = [name for name in given if len(given.getlist(name)) > 1]
+    if repeated:
+        faults = first_faults(Fault(shown_name(name), "is given more than once") for name in repeated)
+        raise InvalidRequest("Each parameter is given once.", faults)
+    return dict(given)
+
+
+def query_of(request: Request, model: type[Q]) -> Q:
+    """The query parameters of a request; raises InvalidRequest with every fault."""
+    try:
+        return model.model_validate(_query(request))
+    except ValidationError as error:
+        raise InvalidRequest("The query is not valid.", faults_of(error)) from error
+
+
+def deliveries(event: SQSEvent) -> list[Delivery]:
+    """The messages that a queue delivered."""
+    return [Delivery(record.to_dict()["messageId"], record.receipt_handle, record.body) for record in event]

@@ -1,0 +1,92 @@
+"""JSON shapes of what is said of replays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalicelib.domain.percent_encoding import for_path
+from chalicelib.domain.preview import Preview
+from chalicelib.domain.replay_job import JobState, ReplayJob
+from chalicelib.domain.replay_request import ReplayRequest
+from chalicelib.replay import ReplaysFound
+
+Json = dict[str, Any]
+
+
+def job(shown: ReplayJob) -> Json:
+    """A replay and how far it is."""
+    return {
+        "replay_id": shown.replay_id,
+        "state": shown.public_state.value,
+        "request": shown.request.as_asked(),
+        "requested_by": shown.requested_by,
+        "created_at": shown.created_at,
+        "updated_at": shown.updated_at,
+        "cancelled_by": shown.cancelled_by,
+        "failure": shown.failure,
+        "scanned": shown.scanned,
+        "matched": shown.matched,
+        "sent": shown.sent,
+        "processed": shown.processed,
+        "failed": shown.failed,
+        "dropped": shown.dropped,
+        "advice": _advice(shown),
+    }
+
+
+def _advice(shown: ReplayJob) -> str | None:
+    """What to do about a replay that does not get on by itself, or that got on with nothing."""
+    again = f"POST /replay/{shown.replay_id}/redrive"
+    if shown.public_state is JobState.CANCELLED:
+        return None
+    if shown.public_state is JobState.FAILED:
+        return f"It was given up. Once the cause is gone, {again} goes on where it stopped."
+    if shown.public_state is JobState.COMPLETE and shown.sent == 0:
+        return _about_nothing(shown.request, shown.scanned)
+    if shown.failed > 0:
+        messages = "1 message is" if shown.failed == 1 else f"{shown.failed} messages are"
+        return f"{messages} in the dead-letter queue. Once the cause is gone, {again} sends them back to be processed."
+    return None
+
+
+def _about_nothing(request: ReplayRequest, scanned: int) -> str:
+    """Where to look after a replay that has no events."""
+    if scanned > 0:
+        return f"The filters leave none of the {scanned} events that were read."
+    if request.entity_id is not None:
+        look = f"GET /events?entity_id={for_path(request.entity_id)} lists all events of the entity"
+    else:
+        source, event_type = for_path(request.source or ""), for_path(request.event_type or "")
+        parameters = f"source={source}&event_type={event_type}&look_back_days=366"
+        look = f"GET /freshness?{parameters} finds the newest event of the type"
+    return f"No event lies there. Names are compared to the letter, and times are event times; {look}."
+
+
+def jobs(found: ReplaysFound) -> Json:
+    """A page of replays."""
+    return {"items": list(map(job, found.jobs)), "cursor": found.cursor}
+
+
+def preview(counted: Preview) -> Json:
+    """What a replay would send."""
+    return {
+        "request": counted.request.as_asked(),
+        "messages": counted.messages,
+        "exact": counted.exact,
+        "scanned": counted.scanned,
+        "by_day": dict(counted.by_day),
+        "by_source": dict(counted.by_source),
+        "by_type": dict(counted.by_type),
+        "estimated_seconds": counted.estimate.seconds,
+        "estimated_cost_usd": counted.estimate.cost_usd,
+        "advice": _advice_before(counted),
+    }
+
+
+def _advice_before(counted: Preview) -> str | None:
+    """Why nothing would be sent, if so."""
+    if counted.messages > 0:
+        return None
+    if not counted.exact:
+        return "Counting stopped before it found anything; ask for a shorter window to have all of it counted."
+    return _about_nothing(counted.request, counted.scanned)

@@ -1,0 +1,192 @@
+"""Read what a replay is to send, row by row, on from any cursor.
+
+The planner sends what is read here and a preview counts it, so that both speak of the same events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
+
+from chalicelib.domain.ingest_report import Arrival
+from chalicelib.domain.merging import Page, merged
+from chalicelib.domain.messages import Duplicate
+from chalicelib.domain.paging import every_page
+from chalicelib.domain.partitions import EntityPartition, Partition
+from chalicelib.domain.ports import ArrivalsPage, Concurrently, EventIndex
+from chalicelib.domain.raw_line import StoredEvent
+from chalicelib.domain.replay_job import Cursor
+from chalicelib.domain.replay_ports import FoundDay, FoundDays
+from chalicelib.domain.replay_request import ReplayRequest
+from chalicelib.domain.timestamps import Day, day_of, window_of
+
+ROWS_A_READ = 1_000
+"""Of a group of partitions, together."""
+
+FEWEST_ROWS_A_READ = 100
+"""Of each: what one has read beyond the others is read again, and weighs the more the shorter the pages are."""
+
+DAYS_A_READ = 25
+ROWS_OF_A_DAY = 200
+EVENTS_A_LOOK_UP = 25
+ARRIVALS_A_READ = 100
+
+Send = tuple[StoredEvent, Duplicate | None]
+"""What makes a message: an event, and which of its later arrivals, None for the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One row or less: what it makes, and the cursor at which reading goes on after it.
+
+    `found` is the day of an entity that is to be sent as a whole; it must be kept before the next step is asked for.
+    `reads` counts the queries that it took.
+    """
+
+    cursor: Cursor
+    scanned: int = 0
+    matched: int = 0
+    sends: tuple[Send, ...] = ()
+    found: tuple[str, Day] | None = None
+    reads: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row of the index, or None at the end of a group, and the cursor after it."""
+
+    cursor: Cursor
+    event: StoredEvent | None
+    reads: int = 0
+
+    @property
+    def scanned(self) -> int:
+        return int(self.event is not None)
+
+
+@dataclass(frozen=True)
+class ReadSelection:
+    """The steps of one replay."""
+
+    request: ReplayRequest
+    index: EventIndex
+    days: FoundDays
+    shards: int
+    concurrently: Concurrently
+
+    def beginning(self) -> Cursor:
+        """The cursor before the first step."""
+        return Cursor(finding=self.request.expands)
+
+    def steps(self, cursor: Cursor) -> Iterator[Step]:
+        """Everything after a cursor, read as it is asked for."""
+        if cursor.finding:
+            yield from map(self._finding, self._selected(cursor))
+            cursor = Cursor()
+            yield Step(cursor)
+        rows = self._of_days(cursor) if self.request.expands else self._selected(cursor)
+        if self.request.include_duplicates:
+            yield from self._repeated(rows, cursor)
+        else:
+            yield from map(self._sending, rows)
+
+    def _finding(self, row: _Row) -> Step:
+        event = row.event
+        found = (event.entity_id, day_of(event.event_time)) if event is not None and self.request.takes(event) else None
+        return Step(row.cursor, row.scanned, found=found, reads=row.reads)
+
+    def _sending(self, row: _Row) -> Step:
+        if row.event is None or not self._taken(row.event):
+            return Step(row.cursor, row.scanned, reads=row.reads)
+        return Step(row.cursor, 1, 1, ((row.event, None),), reads=row.reads)
+
+    def _taken(self, event: StoredEvent) -> bool:
+        # Of a whole day everything is sent: the filters chose the day.
+        return self.request.expands or self.request.takes(event)
+
+    def _selected(self, cursor: Cursor) -> Iterator[_Row]:
+        """The rows of the request's window: group by group, those of one group in time order."""
+        number, after = cursor.group, cursor.after
+        while (group := self.request.group(number, self.shards)) is not None:
+            reads = 0
+            for page in every_page(partial(self._page, group), after):
+                reads += len(group)
+                for row in page.rows:
+                    yield _Row(Cursor(cursor.finding, group=number, after=row.sort_key), row.event, reads)
+                    reads = 0
+            number, after = number + 1, None
+            yield _Row(Cursor(cursor.finding, group=number), None, reads)
+
+    def _page(self, group: Sequence[Partition], after: str | None) -> Page:
+        limit = max(FEWEST_ROWS_A_READ, ROWS_A_READ // len(group))
+        pages = self.concurrently(lambda partition: self.index.page(partition, after, limit), group)
+        return merged(pages, newest_first=False)
+
+    def _of_days(self, cursor: Cursor) -> Iterator[_Row]:
+        """The rows of all days that were found, day by day."""
+        found_to = cursor.found_to
+        for listed in every_page(lambda position: self.days.page(position, DAYS_A_READ), found_to):
+            befores = [cursor.after if day.position == cursor.day else None for day in listed.days]
+            begun = self.concurrently(lambda both: self._page_of_day(*both), zip(listed.days, befores, strict=True))
+            for day, first in zip(listed.days, begun, strict=True):
+                yield from self._of_day(day, first, found_to)
+                found_to = day.position
+
+    def _of_day(self, day: FoundDay, first: Page, found_to: str | None) -> Iterator[_Row]:
+        page, reads = first, 1
+        while True:
+            for row in page.rows:
+                yield _Row(Cursor(found_to=found_to, day=day.position, after=row.sort_key), row.event, reads)
+                reads = 0
+            if page.read_to is None:
+                return
+            page, reads = self._page_of_day(day, page.read_to), reads + 1
+
+    def _page_of_day(self, day: FoundDay, after: str | None) -> Page:
+        return self.index.page(EntityPartition(day.entity_id, window_of(day.day)), after, ROWS_OF_A_DAY)
+
+    def _repeated(self, rows: Iterable[_Row], cursor: Cursor) -> Iterator[Step]:
+        """Each row's event, and then its later arrivals, however many."""
+        remaining, before = iter(rows), cursor
+        while chunk := list(islice(remaining, EVENTS_A_LOOK_UP)):
+            taken = [row for row in chunk if row.event is not None and self._taken(row.event)]
+            pages = self.concurrently(lambda row: self._arrivals(row, cursor), taken)
+            first_pages = {row.cursor: page for row, page in zip(taken, pages, strict=True)}
+            for row in chunk:
+                if row.event is None or row.cursor not in first_pages:
+                    yield Step(row.cursor, row.scanned, reads=row.reads)
+                else:
+                    begun = row.cursor.after == cursor.repeating
+                    yield from _arrivals_of(row, before, self._every_arrival(row, first_pages[row.cursor]), begun=begun)
+                before = row.cursor
+
+    def _arrivals(self, row: _Row, start: Cursor) -> ArrivalsPage:
+        assert row.event is not None, "only events arrive"  # noqa: S101  # narrows the type
+        after = start.repeated_to if row.cursor.after == start.repeating else None
+        return self.index.duplicates(row.event.event_id, after, ARRIVALS_A_READ)
+
+    def _every_arrival(self, row: _Row, first: ArrivalsPage) -> Iterator[ArrivalsPage]:
+        yield first
+        if first.read_to is not None:
+            assert row.event is not None, "only events arrive"  # noqa: S101  # narrows the type
+            event_id = row.event.event_id
+            yield from every_page(lambda at: self.index.duplicates(event_id, at, ARRIVALS_A_READ), first.read_to)
+
+
+def _arrivals_of(row: _Row, before: Cursor, pages: Iterable[ArrivalsPage], *, begun: bool) -> Iterator[Step]:
+    """An event, unless it was sent before, and its later arrivals, a page of them at a time."""
+    assert row.event is not None, "only events arrive"  # noqa: S101  # narrows the type
+    event, first = row.event, 0 if begun else 1
+    sends: tuple[Send, ...] = () if begun else ((event, None),)
+    reads = row.reads
+    for page in pages:
+        sends += tuple((event, _duplicate(arrival)) for arrival in page.arrivals)
+        within = replace(before, repeating=row.cursor.after, repeated_to=page.read_to)
+        yield Step(row.cursor if page.read_to is None else within, first, first, sends, reads=reads + 1)
+        sends, first, reads = (), 0, 0
+
+
+def _duplicate(arrival: Arrival) -> Duplicate:
+    return Duplicate(ingest_time=arrival.ingest_time, request_id=arrival.request_id, position=arrival.position)

@@ -1,0 +1,160 @@
+"""The ledger, the states of replays and the dead-letter queue in memory, as the ports describe them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+from chalicelib.domain.aggregation import Input, Version
+from chalicelib.domain.errors import Contended
+from chalicelib.domain.ledger import Changes, Entry, Ledger, Overtaken, Settlement, Snapshot
+from chalicelib.domain.messages import Delivery
+from chalicelib.domain.outcomes import Counts, Outcome
+from chalicelib.domain.ports import AggregateVersion, InputsPage
+from chalicelib.domain.raw_line import StoredEvent
+from chalicelib.domain.replay_job import JobState
+from chalicelib.domain.timestamps import Day, Instant
+from tests.unit.examples import INGESTED
+
+ROWS_A_CALL = 100
+
+
+@dataclass
+class Aggregates:
+    """What became of messages, versions, and progress. Before each write, `meanwhile` may let others get in first.
+
+    `tells` says whether a write that others overtook is told what they wrote.
+    """
+
+    versions_written: dict[Version, Snapshot] = field(default_factory=dict)
+    entries: dict[Entry, Settlement] = field(default_factory=dict)
+    progress: dict[str, Counts] = field(default_factory=lambda: defaultdict(Counts))
+    meanwhile: Callable[[], None] = lambda: None
+    tells: Callable[[], bool] = lambda: True
+    calls: list[str] = field(default_factory=list)
+
+    def read(self, settlements: Sequence[Settlement]) -> Ledger:
+        self.calls.append("read")
+        versions = {each.version for each in settlements if each.outcome is Outcome.INPUT}
+        assert len(settlements) + len(versions) <= ROWS_A_CALL
+        return self._ledger([each.entry for each in settlements], versions)
+
+    def _ledger(self, entries: Collection[Entry], versions: Collection[Version]) -> Ledger:
+        return Ledger(
+            {entry: self.entries[entry].outcome for entry in entries if entry in self.entries},
+            {version: self.versions_written[version] for version in versions if version in self.versions_written},
+        )
+
+    def write(self, changes: Changes, now: Instant) -> None:
+        self.meanwhile()
+        self.calls.append("write")
+        assert changes.transitions, "nothing to write"
+        assert len(changes.transitions) + len(changes.revisions) + len(changes.progress) <= ROWS_A_CALL
+        entries = {each.settlement.entry: each.before for each in changes.transitions}
+        revisions = {each.version: each.read_revision for each in changes.revisions}
+        assert len(entries) == len(changes.transitions), "a transaction changes each row once"
+        current = self._ledger(entries, revisions)
+        overtaken = [entry for entry, before in entries.items() if current.outcomes.get(entry) is not before]
+        outdated = [
+            version
+            for version, revision in revisions.items()
+            if current.versions.get(version, Snapshot()).revision != revision
+        ]
+        if overtaken or outdated:
+            raise Overtaken("overtaken", self._ledger(overtaken, outdated)) if self.tells() else Contended("changed")
+        self._apply(changes)
+
+    def _apply(self, changes: Changes) -> None:
+        for each in changes.transitions:
+            self.entries[each.settlement.entry] = each.settlement
+        for revised in changes.revisions:
+            self.versions_written[revised.version] = Snapshot(revised.aggregate, revised.read_revision + 1)
+        for replay_id, by in changes.progress.items():
+            self.progress[replay_id] += by
+
+    def outcome(self, entry: Entry) -> Outcome | None:
+        """What is recorded of a message."""
+        return self.entries[entry].outcome if entry in self.entries else None
+
+    def inputs_of(self, version: Version) -> list[Input]:
+        """The inputs of a version, in order."""
+        of_version = (each for each in self.entries.values() if each.version == version)
+        return sorted(each.event for each in of_version if each.outcome is Outcome.INPUT)
+
+    def versions(self, entity_id: str, day: Day) -> list[AggregateVersion]:
+        found = [
+            AggregateVersion(version, snapshot.aggregate, INGESTED)
+            for version, snapshot in self.versions_written.items()
+            if (version.entity_id, version.day) == (entity_id, day)
+        ]
+        return found[::-1]
+
+    def inputs(self, version: Version, after: str | None, limit: int) -> InputsPage:
+        raise NotImplementedError
+
+    def inputs_among(self, candidates: Sequence[tuple[Version, StoredEvent]]) -> list[tuple[Version, StoredEvent]]:
+        return [
+            (version, event)
+            for version, event in candidates
+            if (event.event_time, event.event_id) in {single.place for single in self.inputs_of(version)}
+        ]
+
+
+@dataclass
+class States:
+    """The states of replays; those that are not named are unknown."""
+
+    by_id: dict[str, JobState] = field(default_factory=dict)
+
+    def states(self, replay_ids: Collection[str]) -> Mapping[str, JobState]:
+        return {replay_id: self.by_id[replay_id] for replay_id in replay_ids if replay_id in self.by_id}
+
+
+@dataclass
+class AcknowledgedDeliveries:
+    """What was taken off a queue."""
+
+    deliveries: list[Delivery] = field(default_factory=list)
+
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        self.deliveries += deliveries
+
+
+@dataclass
+class DeadLettersInMemory:
+    """The dead-letter queue, and what was sent back from it."""
+
+    visible: list[Delivery] = field(default_factory=list)
+    hidden: list[Delivery] = field(default_factory=list)
+    sent_back: list[str] = field(default_factory=list)
+    _numbers: Callable[[], int] = field(default_factory=lambda: count().__next__)
+
+    def keep(self, bodies: Sequence[str]) -> None:
+        numbers = [self._numbers() for _ in bodies]
+        self.visible += [
+            Delivery(f"dead-{number}", f"dead-receipt-{number}", body)
+            for number, body in zip(numbers, bodies, strict=True)
+        ]
+
+    def receive(self) -> list[Delivery]:
+        received, self.visible = self.visible[:10], self.visible[10:]
+        self.hidden += received
+        return received
+
+    def send_back(self, bodies: Sequence[str]) -> None:
+        self.sent_back += bodies
+
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        self.visible = [each for each in self.visible if each not in deliveries]
+        self.hidden = [each for each in self.hidden if each not in deliveries]
+
+    def a_minute_later(self) -> None:
+        """What was received and not taken off can be received again."""
+        self.visible, self.hidden = self.visible + self.hidden, []
+
+    @property
+    def bodies(self) -> list[str]:
+        """What rests there."""
+        return [each.body for each in self.visible + self.hidden]

@@ -1,0 +1,121 @@
+"""Previews: they count what the planner would send, and stop at a bound."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib import preview
+from chalicelib.domain.estimate import estimate
+from chalicelib.domain.preview import Preview
+from chalicelib.domain.replay_request import ReplayRequest
+from chalicelib.preview import PreviewReplay
+from tests.unit.in_memory import Rows, one_by_one
+from tests.unit.json_trees import randoms
+from tests.unit.test_plan import BY_ENTITY, BY_TYPE, World, minutes
+
+
+def counted(world: World, *parts: dict[str, Any], **members: Any) -> Preview:
+    asked = {name: value for part in parts for name, value in part.items()} | members
+    request = ReplayRequest.model_validate(asked)
+    return PreviewReplay(world.index, 2, 10, one_by_one)(request)
+
+
+@given(
+    st.sampled_from([BY_ENTITY, BY_TYPE]),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "limit": st.integers(1, 10),
+            "whole_days": st.booleans(),
+            "include_duplicates": st.booleans(),
+            "include": st.just({"event_types": ["order.paid"]}),
+            "exclude": st.just({"sources": ["shop/returns"]}),
+        },
+    ),
+    st.integers(0, 20),
+    randoms,
+)
+def test_what_is_counted_is_what_is_sent(
+    selection: dict[str, str], how: dict[str, Any], count: int, rng: Random
+) -> None:
+    world = World(index=Rows(page_size=lambda: rng.randint(1, 5)))
+    for _ in range(count):
+        [event] = world.index_events(
+            f"2026-11-2{rng.randint(1, 3)}T{rng.randint(0, 23):02}:{rng.randint(0, 59):02}:00Z",
+            entity_id=rng.choice(["order-1007", "order-2"]),
+            event_type=rng.choice(["order.paid", "order.refunded"]),
+            source=rng.choice(["shop/checkout", "shop/returns"]),
+        )
+        world.arrive_again(event, rng.randint(0, 2))
+
+    told = counted(world, selection, how)
+    job = world.request(selection, how)
+    world.work_off()
+
+    sent = world.queues.sent
+    assert told.exact
+    assert told.messages == len(sent) == world.job(job).sent
+    assert sum(told.by_day.values()) == sum(told.by_type.values()) == sum(told.by_source.values()) == len(sent)
+    assert set(told.by_day) == {message.event_time[:10] for message in sent}
+    assert told.by_type == {
+        event_type: sum(message.event_type == event_type for message in sent)
+        for event_type in {message.event_type for message in sent}
+    }
+
+
+def test_nothing_is_sent_or_kept() -> None:
+    world = World()
+    world.index_events(*minutes(3))
+
+    counted(world, BY_TYPE, whole_days=True)
+
+    assert (world.queues.sent, world.jobs.by_id, dict(world.jobs.days)) == ([], {}, {})
+
+
+def test_counting_stops_at_a_bound_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preview, "MAX_ROWS", 3)
+    world = World()
+    world.index_events(*minutes(5))
+
+    told = counted(world, BY_ENTITY)
+
+    assert (told.messages, told.exact, told.scanned) == (3, False, 3)
+
+
+def test_counting_stops_at_a_bound_of_reads_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preview, "MAX_READS", 2)
+    world = World(index=Rows(page_size=lambda: 2))
+    world.index_events(*minutes(9))
+
+    told = counted(world, BY_ENTITY)
+
+    assert (told.messages, told.exact) == (3, False)
+
+
+def test_a_limit_that_is_reached_makes_the_count_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preview, "MAX_ROWS", 3)
+    world = World()
+    world.index_events(*minutes(5))
+
+    assert counted(world, BY_ENTITY, limit=2).exact
+
+
+class TestEstimates:
+    def test_go_by_the_rate_or_by_what_is_slowest(self) -> None:
+        assert estimate(1_000, 10, 10).seconds == 100
+        assert estimate(1_000, None, 2).seconds == 7
+        assert estimate(4_000, None, 1_000).seconds == 4
+        assert estimate(1, 10_000, 10).seconds == 1
+        assert estimate(0, None, 10).seconds == 0
+
+    def test_cost_grows_with_the_messages(self) -> None:
+        assert estimate(0, None, 10).cost_usd == 0
+        assert estimate(1, None, 10).cost_usd > 0, "at most so much is never less than it costs"
+        assert estimate(2_000_000, None, 10).cost_usd == pytest.approx(
+            2 * estimate(1_000_000, None, 10).cost_usd, abs=0.001
+        )
