@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count, takewhile
 
 from chalicelib.domain.chunks import chunked
 from chalicelib.domain.estimate import estimate
-from chalicelib.domain.partitions import TypeDayPartition
+from chalicelib.domain.partitions import Partition, TypeDayPartition
 from chalicelib.domain.ports import Concurrently, EventIndex
-from chalicelib.domain.preview import Preview, Tally, in_order, largest
+from chalicelib.domain.preview import Preview, Size, Tally, in_order, largest
 from chalicelib.domain.replay_ports import FoundDay, FoundDaysPage
 from chalicelib.domain.replay_request import ReplayRequest
 from chalicelib.domain.timestamps import Day, day_of
@@ -68,26 +69,38 @@ class PreviewReplay:
     concurrently: Concurrently
 
     def __call__(self, request: ReplayRequest) -> Preview:
-        """Read what the planner would read, up to a bound, and count what it would send."""
-        counted = self._count(request) if _plain(request) else self._read(request)
-        tally = counted.tally
+        """Go through what the planner would read, up to a bound, and count what it would send."""
+        counted = self._counted_by_type(request) if _plain_by_type(request) else self._read(request)
+        tally, size = counted.tally, Size(counted.tally.messages, counted.exact)
+        if not size.exact and _plain(request):
+            size = self.size(request)
         return Preview(
             request=request,
-            messages=tally.messages,
-            exact=counted.exact,
+            messages=size.messages,
+            exact=size.exact,
             scanned=counted.scanned,
             by_day=in_order(tally.by_day),
             by_source=largest(tally.by_source),
             by_type=largest(tally.by_type),
-            estimate=estimate(tally.messages, request.rate, self.processors),
+            estimate=estimate(size.messages, request.rate, self.processors),
         )
 
+    def size(self, request: ReplayRequest) -> Size:
+        """How many messages a replay would send, without fetching what need not be fetched to be counted."""
+        if not _plain(request):
+            counted = self._read(request)
+            return Size(counted.tally.messages, counted.exact)
+        rows, exact = self._rows(_partitions(request, self.shards))
+        return Size(sum(rows.values()), exact)
+
     def _read(self, request: ReplayRequest) -> _Counted:
-        """Go through the rows that the planner would read."""
+        """Count row by row."""
         days, tally = DaysInMemory(), Tally()
         selection = ReadSelection(request, self.index, days, self.shards, self.concurrently)
         scanned = reads = 0
         for step in selection.steps(selection.beginning()):
+            if scanned + step.scanned > MAX_ROWS or reads + step.reads > MAX_READS:
+                return _Counted(tally, scanned, exact=False)
             scanned += step.scanned
             reads += step.reads
             if step.found is not None:
@@ -96,37 +109,44 @@ class PreviewReplay:
                 tally.add(event.source, event.event_type, day_of(event.event_time))
             if tally.messages == request.limit:
                 break
-            if scanned >= MAX_ROWS or reads >= MAX_READS:
-                return _Counted(tally, scanned, exact=False)
         return _Counted(tally, scanned, exact=True)
 
-    def _count(self, request: ReplayRequest) -> _Counted:
-        """The same where every row is a message of a known source and type: rows need not be fetched to be counted."""
+    def _counted_by_type(self, request: ReplayRequest) -> _Counted:
+        """The same where source, type and day of a row are those of its partition."""
+        rows, exact = self._rows(_partitions(request, self.shards))
         tally = Tally()
+        for partition, count_of_it in rows.items():
+            if isinstance(partition, TypeDayPartition):
+                tally.add(partition.source, partition.event_type, partition.day, count_of_it)
+        return _Counted(tally, tally.messages, exact)
+
+    def _rows(self, every: Sequence[Partition]) -> tuple[Counter[Partition], bool]:
+        """How many rows partitions have, and whether all of them were counted."""
+        rows: Counter[Partition] = Counter()
         reads = 0
-        for partitions in chunked(_partitions(request, self.shards), PARTITIONS_AT_ONCE):
-            unread: list[tuple[TypeDayPartition, str | None]] = [(partition, None) for partition in partitions]
+        for partitions in chunked(every, PARTITIONS_AT_ONCE):
+            unread: list[tuple[Partition, str | None]] = [(partition, None) for partition in partitions]
             while unread:
                 if reads >= MAX_READS:
-                    return _Counted(tally, tally.messages, exact=False)
+                    return rows, False
                 reads += len(unread)
                 counted = self.concurrently(lambda both: self.index.count(*both), unread)
-                for (partition, _), found in zip(unread, counted, strict=True):
-                    tally.add(partition.source, partition.event_type, partition.day, found.rows)
-                unread = [
-                    (partition, found.read_to)
-                    for (partition, _), found in zip(unread, counted, strict=True)
-                    if found.read_to is not None
-                ]
-        return _Counted(tally, tally.messages, exact=True)
+                so_far = [(partition, found) for (partition, _), found in zip(unread, counted, strict=True)]
+                rows.update({partition: found.rows for partition, found in so_far})
+                unread = [(partition, found.read_to) for partition, found in so_far if found.read_to is not None]
+        return rows, True
 
 
 def _plain(request: ReplayRequest) -> bool:
-    """Whether a replay sends each event of a type and no other, once."""
-    by_type, as_they_are = request.entity_id is None, request.limit is None and not request.filtered
-    return by_type and as_they_are and not request.whole_days and not request.include_duplicates
+    """Whether a replay sends each event of its window, once."""
+    as_they_are = request.limit is None and not request.filtered and not request.expands
+    return as_they_are and not request.include_duplicates
 
 
-def _partitions(request: ReplayRequest, shards: int) -> list[TypeDayPartition]:
+def _plain_by_type(request: ReplayRequest) -> bool:
+    return request.entity_id is None and _plain(request)
+
+
+def _partitions(request: ReplayRequest, shards: int) -> list[Partition]:
     groups = takewhile(lambda group: group is not None, (request.group(number, shards) for number in count()))
-    return [partition for group in groups for partition in group or () if isinstance(partition, TypeDayPartition)]
+    return [partition for group in groups for partition in group or ()]

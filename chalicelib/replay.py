@@ -11,9 +11,9 @@ from chalicelib.domain.cursor import from_cursor, to_cursor
 from chalicelib.domain.errors import Conflict, Contended, Fault, NotFound, RetraceError
 from chalicelib.domain.fields import MAX_REPLAY_ID_BYTES
 from chalicelib.domain.ports import Clock, Concurrently, Pause
-from chalicelib.domain.preview import ConfirmationNeeded, Preview
+from chalicelib.domain.preview import ConfirmationNeeded
 from chalicelib.domain.replay_job import UNPLANNED, Cursor, JobState, ReplayJob
-from chalicelib.domain.replay_ports import KeyedReplay, ReplayQueues, ReplayStore
+from chalicelib.domain.replay_ports import CountMessages, KeyedReplay, ReplayQueues, ReplayStore
 from chalicelib.domain.replay_query import ReplaysQuery
 from chalicelib.domain.replay_request import ReplayRequest
 
@@ -34,7 +34,7 @@ class RequestReplay:
 
     replays: ReplayStore
     queues: ReplayQueues
-    preview: Callable[[ReplayRequest], Preview]
+    preview: CountMessages
     confirm_above: int
     shards: int
     now: Clock
@@ -77,10 +77,10 @@ class RequestReplay:
     def _require_confirmation(self, request: ReplayRequest) -> None:
         if request.limit is not None and request.limit <= self.confirm_above:
             return
-        preview = self.preview(request)
-        small = preview.exact and preview.messages <= self.confirm_above
-        if not small and request.confirm != preview.messages:
-            raise ConfirmationNeeded(preview, self.confirm_above)
+        size = self.preview.size(request)
+        small = size.exact and size.messages <= self.confirm_above
+        if not small and request.confirm != size.messages:
+            raise ConfirmationNeeded(self.preview(request), self.confirm_above)
 
     def _queued(self, job: ReplayJob, asker: Asker) -> ReplayJob:
         try:

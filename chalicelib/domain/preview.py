@@ -34,8 +34,19 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class Size:
+    """How many messages a replay would send; at least, if the count is not exact."""
+
+    messages: int
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Preview:
-    """What a replay would send. If the count is not exact, it is what was found before counting stopped, at least."""
+    """What a replay would send. If the count is not exact, it is what was found before counting stopped, at least.
+
+    Days, sources and types are those of the rows that were gone through (`scanned`), which may be fewer.
+    """
 
     request: ReplayRequest
     messages: int

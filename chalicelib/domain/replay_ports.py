@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from chalicelib.domain.messages import ReplayMessage
+from chalicelib.domain.preview import Preview, Size
 from chalicelib.domain.replay_job import ReplayJob
+from chalicelib.domain.replay_request import ReplayRequest
 from chalicelib.domain.timestamps import Day
 
 
@@ -112,3 +114,13 @@ class RedriveSlice(Protocol):
 
     def __call__(self, replay_id: str, time_left_ms: Callable[[], int]) -> Redriven:
         """Answers how many messages were sent back."""
+
+
+class CountMessages(Protocol):
+    """Counts what a replay would send, before it runs."""
+
+    def __call__(self, request: ReplayRequest) -> Preview:
+        """All that can be said of it."""
+
+    def size(self, request: ReplayRequest) -> Size:
+        """How many messages there would be: the number that the preview says too."""

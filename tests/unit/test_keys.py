@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -55,6 +56,9 @@ BUILDERS: list[tuple[Callable[..., str], tuple[st.SearchStrategy[Any], ...]]] = 
     (keys.arrivals, (hashes,)),
     (arrival, (st.booleans(), times, values, st.integers(0, 999))),
     (keys.replay, (values,)),
+    (keys.found_days, (values,)),
+    (keys.found_day, (values, days)),
+    (keys.idempotency_key, (values,)),
     (keys.inputs, (versions,)),
     (keys.message, (places,)),
 ]
@@ -106,6 +110,16 @@ def test_the_inputs_of_a_version_are_in_no_entitys_partition(version: Version, e
     assert keys.inputs(version) != keys.entity(entity_id)
 
 
+@given(values)
+def test_a_replay_can_be_read_back_from_its_partition(replay_id: str) -> None:
+    assert keys.replay_id_of(keys.replay(replay_id)) == replay_id
+
+
+@given(values, values)
+def test_jobs_found_days_and_idempotency_keys_are_in_partitions_of_their_own(one: str, other: str) -> None:
+    assert len({keys.replay(one), keys.found_days(other), keys.idempotency_key(other)}) == 3
+
+
 @given(values, hashes)
 def test_an_entitys_partition_is_no_events(entity_id: str, event_id: str) -> None:
     assert keys.entity(entity_id) != keys.arrivals(event_id)
@@ -151,6 +165,10 @@ def test_the_keys_of_stored_data_are_what_they_were_yesterday() -> None:
         keys.arrival(time, "req", 7, conflict=True),
         keys.aggregate_version(version),
         keys.inputs(version),
+        keys.replay("r#1"),
+        keys.found_days("r#1"),
+        keys.found_day("order#1", day),
+        keys.idempotency_key("k#1"),
         keys.message(MessagePlace(time, event_id)),
         keys.message(MessagePlace(time, event_id, Duplicate(ingest_time=time, request_id="req#1", position=7))),
     ] == [
@@ -166,6 +184,10 @@ def test_the_keys_of_stored_data_are_what_they_were_yesterday() -> None:
         "CONFLICT#2026-11-21T10:00:00.000000000Z#req#0007",
         "DAY#2026-11-21#VER#r-1",
         "ENTITY#order%231#DAY#2026-11-21#VER#r-1",
+        "REPLAY#r%231",
+        "REPLAY#r%231#DAYS",
+        f"DAY#2026-11-21#{sha256(b'order#1').hexdigest()}",
+        "KEY#k%231",
         f"TS#2026-11-21T10:00:00.000000000Z#EID#{event_id}",
         f"TS#2026-11-21T10:00:00.000000000Z#EID#{event_id}#DUP#2026-11-21T10:00:00.000000000Z#req%231#0007",
     ]
@@ -192,6 +214,15 @@ class TestOrder:
         last = Instant("9999-12-31T23:59:59.999999999Z")
 
         assert keys.event(last, event_id) < keys.from_instant(end_of(Day("9999-12-31")))
+
+    @given(st.tuples(days, values), st.tuples(days, values))
+    def test_of_found_days_is_by_day(self, one: tuple[Day, str], other: tuple[Day, str]) -> None:
+        first, second = (keys.found_day(entity_id, day) for day, entity_id in (one, other))
+
+        assert keys.before_found_days() < min(first, second)
+        if one[0] != other[0]:
+            assert (first < second) == (one[0] < other[0])
+            assert (keys.just_after(first) < second) == (first < second)
 
     @given(places, places)
     def test_of_a_versions_messages_is_by_event_and_that_of_its_later_arrivals_after_it(

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.errors import InvalidRequest
-from chalicelib.domain.messages import Duplicate, ObjectReference, ReplayMessage, message_of, parse_message
+from chalicelib.domain.messages import Duplicate, ObjectReference, ReplayMessage, message_of, parse_message, rounds_of
 from chalicelib.domain.raw_line import stored_events
 from tests.unit.examples import INGESTED, an_event, event_in, natives, small
 from tests.unit.json_trees import Members, Num, Tree, randoms, trees, write
@@ -176,3 +176,19 @@ class TestObjectReference:
 def test_a_message_is_strict_about_types_as_a_model_too() -> None:
     with pytest.raises(ValueError, match="s3_offset"):
         ReplayMessage.model_validate(members(s3_offset="0"))
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=30))
+def test_rounds_hold_every_message_once_each_entitys_in_order_and_none_of_an_entity_twice(entities: list[str]) -> None:
+    messages = [
+        MESSAGE.model_copy(update={"entity_id": entity, "s3_offset": number}) for number, entity in enumerate(entities)
+    ]
+
+    rounds = rounds_of(messages)
+
+    assert len(rounds) == max((entities.count(entity) for entity in entities), default=0)
+    for each in rounds:
+        assert len({message.entity_id for message in each}) == len(each) > 0
+    for entity in set(entities):
+        of_entity = [message for each in rounds for message in each if message.entity_id == entity]
+        assert of_entity == [message for message in messages if message.entity_id == entity]

@@ -149,7 +149,7 @@ troubles = st.lists(st.sampled_from(["none", "none", "none", "refused", "lost", 
     st.sampled_from([1, 7, 2_000]),
     randoms,
 )
-def test_every_event_is_sent_and_counted_once_wherever_planners_die(  # noqa: PLR0913  # drawn one by one
+def test_every_event_is_sent_and_counted_once_wherever_planners_die(  # noqa: PLR0913, PLR0917  # drawn one by one
     request: dict[str, str], count: int, ahead: list[str], time_left: int, steps_a_stretch: int, rng: Random
 ) -> None:
     world = World(index=Rows(page_size=lambda: rng.randint(1, 9)))

@@ -11,18 +11,27 @@ from hypothesis import strategies as st
 
 from chalicelib import preview
 from chalicelib.domain.estimate import estimate
-from chalicelib.domain.preview import Preview
+from chalicelib.domain.paging import every_page
+from chalicelib.domain.preview import Preview, Size
 from chalicelib.domain.replay_request import ReplayRequest
+from chalicelib.domain.timestamps import Day
 from chalicelib.preview import PreviewReplay
 from tests.unit.in_memory import Rows, one_by_one
 from tests.unit.json_trees import randoms
 from tests.unit.test_plan import BY_ENTITY, BY_TYPE, World, minutes
+
+PAID = {"event_types": ["order.paid"]}
 
 
 def counted(world: World, *parts: dict[str, Any], **members: Any) -> Preview:
     asked = {name: value for part in parts for name, value in part.items()} | members
     request = ReplayRequest.model_validate(asked)
     return PreviewReplay(world.index, 2, 10, one_by_one)(request)
+
+
+def size_of(world: World, *parts: dict[str, Any]) -> Size:
+    request = ReplayRequest.model_validate({name: value for part in parts for name, value in part.items()})
+    return PreviewReplay(world.index, 2, 10, one_by_one).size(request)
 
 
 @given(
@@ -60,6 +69,7 @@ def test_what_is_counted_is_what_is_sent(
     sent = world.queues.sent
     assert told.exact
     assert told.messages == len(sent) == world.job(job).sent
+    assert size_of(world, selection, how) == Size(told.messages, told.exact)
     assert sum(told.by_day.values()) == sum(told.by_type.values()) == sum(told.by_source.values()) == len(sent)
     assert set(told.by_day) == {message.event_time[:10] for message in sent}
     assert told.by_type == {
@@ -82,9 +92,24 @@ def test_counting_stops_at_a_bound_and_says_so(monkeypatch: pytest.MonkeyPatch) 
     world = World()
     world.index_events(*minutes(5))
 
-    told = counted(world, BY_ENTITY)
+    told = counted(world, BY_ENTITY, include=PAID)
+    at_the_bound = counted(world, BY_ENTITY | {"end_time": "2026-11-21T00:03:00Z"}, include=PAID)
 
     assert (told.messages, told.exact, told.scanned) == (3, False, 3)
+    assert (at_the_bound.messages, at_the_bound.exact, at_the_bound.scanned) == (3, True, 3)
+
+
+def test_where_every_row_is_a_message_they_are_counted_beyond_the_rows_that_are_fetched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(preview, "MAX_ROWS", 3)
+    world = World()
+    world.index_events(*minutes(5))
+
+    told = counted(world, BY_ENTITY)
+
+    assert (told.messages, told.exact, told.scanned) == (5, True, 3)
+    assert sum(told.by_type.values()) == 3
 
 
 def test_counting_stops_at_a_bound_of_reads_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,9 +117,11 @@ def test_counting_stops_at_a_bound_of_reads_too(monkeypatch: pytest.MonkeyPatch)
     world = World(index=Rows(page_size=lambda: 2))
     world.index_events(*minutes(9))
 
-    told = counted(world, BY_ENTITY)
+    for selection in (BY_ENTITY, BY_ENTITY | {"include": PAID}, BY_TYPE):
+        told = counted(world, selection)
 
-    assert (told.messages, told.exact) == (3, False)
+        assert 0 < told.messages < 9
+        assert not told.exact
 
 
 def test_a_limit_that_is_reached_makes_the_count_exact(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,6 +130,20 @@ def test_a_limit_that_is_reached_makes_the_count_exact(monkeypatch: pytest.Monke
     world.index_events(*minutes(5))
 
     assert counted(world, BY_ENTITY, limit=2).exact
+
+
+found = st.lists(st.tuples(st.sampled_from("abc"), st.dates().map(lambda day: Day(day.isoformat()))), max_size=12)
+
+
+@given(st.lists(found, max_size=3), st.integers(1, 4))
+def test_found_days_are_kept_once_and_read_day_by_day(added: list[list[tuple[str, Day]]], limit: int) -> None:
+    days = preview.DaysInMemory()
+    for some in added:
+        days.add(some)
+
+    read = [(each.day, each.entity_id) for page in every_page(lambda at: days.page(at, limit)) for each in page.days]
+
+    assert read == sorted({(day, entity_id) for some in added for entity_id, day in some})
 
 
 class TestEstimates:

@@ -170,11 +170,12 @@ class TestConfirmation:
     def test_is_needed_where_counting_did_not_come_to_an_end(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("chalicelib.preview.MAX_ROWS", 3)
         desk.world.index_events(*minutes(4))
+        paid = {"include": {"event_types": ["order.paid"]}}
 
         with pytest.raises(ConfirmationNeeded, match="at least 3"):
-            desk.ask(BY_ENTITY)
+            desk.ask(BY_ENTITY, **paid)
 
-        assert desk.ask(BY_ENTITY, confirm=3).state is JobState.PLANNING
+        assert desk.ask(BY_ENTITY, **paid, confirm=3).state is JobState.PLANNING
 
 
 class TestCancel:
