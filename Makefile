@@ -11,7 +11,7 @@ JAVASCRIPT := tests/e2e/javascript/node_modules/installed
 DATA ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down forget local test lint format types breaks package pins environments clean
+.PHONY: help demo up down forget local test lint format types chaos memory breaks package pins environments clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,12 @@ format: $(PROJECT)  ## put the style right where that can be done mechanically
 
 types: $(PROJECT)  ## mypy, strictly
 	@$(BIN)/mypy
+
+chaos: environments  ## replay 100,000 events while planners and processors are killed, and 100,000 of one entity and day
+	@RETRACE_CHAOS=full $(BIN)/pytest -n0 -rP --durations=0 tests/e2e/test_chaos.py
+
+memory: environments  ## measure the memory that planner and processor need for replays of 1,000 to 100,000 events
+	@$(BIN)/python -m bench.replay_memory
 
 breaks: $(PROJECT)  ## break the code on purpose, once for each promise, and see its tests fail
 	@$(BIN)/python -m tests.breaks

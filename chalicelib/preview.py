@@ -6,21 +6,22 @@ from bisect import insort
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import count, takewhile
 
 from chalicelib.domain.chunks import chunked
 from chalicelib.domain.estimate import estimate
 from chalicelib.domain.partitions import Partition, TypeDayPartition
 from chalicelib.domain.ports import Concurrently, EventIndex
-from chalicelib.domain.preview import Preview, Size, Tally, in_order, largest
+from chalicelib.domain.preview import Preview, Tally, in_order, largest
 from chalicelib.domain.replay_ports import FoundDay, FoundDaysPage
 from chalicelib.domain.replay_request import ReplayRequest
 from chalicelib.domain.timestamps import Day, day_of
 from chalicelib.selection import ReadSelection
 
 MAX_ROWS = 100_000
-MAX_READS = 4_000
-"""Rows and queries of one preview: a request must be answered in less than half a minute, whatever its window holds.
+MAX_ROUNDS = 400
+"""Rows, and reads that wait for one another: a request must be answered in half a minute, whatever its window.
 
 Both are counts and not times, so that two previews of the same events stop at the same number.
 """
@@ -32,20 +33,20 @@ PARTITIONS_AT_ONCE = 16
 class DaysInMemory:
     """The days that a preview has found."""
 
-    found: list[tuple[Day, str]] = field(default_factory=list)
+    found: list[tuple[Day, str, str]] = field(default_factory=list)
     known: set[tuple[str, Day]] = field(default_factory=set)
 
     def add(self, days: Iterable[tuple[str, Day]]) -> None:
-        """Keep days of entities; each is kept once."""
+        """Keep days of entities; each is kept once, in the order that the planner has them in."""
         for entity_id, day in set(days) - self.known:
             self.known.add((entity_id, day))
-            insort(self.found, (day, entity_id))
+            insort(self.found, (day, sha256(entity_id.encode()).hexdigest(), entity_id))
 
     def page(self, after: str | None, limit: int) -> FoundDaysPage:
         """At most `limit` days, in order, after a position."""
         begin = 0 if after is None else int(after) + 1
         some = self.found[begin : begin + limit]
-        days = tuple(FoundDay(str(begin + number), entity_id, day) for number, (day, entity_id) in enumerate(some))
+        days = tuple(FoundDay(str(begin + number), entity_id, day) for number, (day, _, entity_id) in enumerate(some))
         more = begin + limit < len(self.found)
         return FoundDaysPage(days, days[-1].position if more else None)
 
@@ -68,41 +69,46 @@ class PreviewReplay:
     processors: int
     concurrently: Concurrently
 
-    def __call__(self, request: ReplayRequest) -> Preview:
-        """Go through what the planner would read, up to a bound, and count what it would send."""
-        counted = self._counted_by_type(request) if _plain_by_type(request) else self._read(request)
-        tally, size = counted.tally, Size(counted.tally.messages, counted.exact)
-        if not size.exact and _plain(request):
-            size = self.size(request)
+    def __call__(self, request: ReplayRequest, *, detailed_above: int = 0) -> Preview:
+        """Go through what the planner would read, up to a bound, and count what it would send.
+
+        Of an entity's events only the rows say what they are. Where that is not wanted of a replay of at most
+        `detailed_above` messages, they are counted without being fetched.
+        """
+        if _plain(request) and request.entity_id is not None:
+            return self._of_entity(request, detailed_above)
+        counted = self._counted_by_type(request) if _plain(request) else self._read(request)
+        return self._preview(request, counted, counted.tally.messages, exact=counted.exact)
+
+    def _of_entity(self, request: ReplayRequest, detailed_above: int) -> Preview:
+        rows, exact = self._rows(_partitions(request, self.shards))
+        messages = sum(rows.values())
+        few = exact and messages <= detailed_above
+        counted = _Counted(Tally(), messages, exact) if few else self._read(request)
+        return self._preview(request, counted, messages, exact=exact)
+
+    def _preview(self, request: ReplayRequest, counted: _Counted, messages: int, *, exact: bool) -> Preview:
         return Preview(
             request=request,
-            messages=size.messages,
-            exact=size.exact,
+            messages=messages,
+            exact=exact,
             scanned=counted.scanned,
-            by_day=in_order(tally.by_day),
-            by_source=largest(tally.by_source),
-            by_type=largest(tally.by_type),
-            estimate=estimate(size.messages, request.rate, self.processors),
+            by_day=in_order(counted.tally.by_day),
+            by_source=largest(counted.tally.by_source),
+            by_type=largest(counted.tally.by_type),
+            estimate=estimate(messages, request.rate, self.processors),
         )
-
-    def size(self, request: ReplayRequest) -> Size:
-        """How many messages a replay would send, without fetching what need not be fetched to be counted."""
-        if not _plain(request):
-            counted = self._read(request)
-            return Size(counted.tally.messages, counted.exact)
-        rows, exact = self._rows(_partitions(request, self.shards))
-        return Size(sum(rows.values()), exact)
 
     def _read(self, request: ReplayRequest) -> _Counted:
         """Count row by row."""
         days, tally = DaysInMemory(), Tally()
         selection = ReadSelection(request, self.index, days, self.shards, self.concurrently)
-        scanned = reads = 0
+        scanned = rounds = 0
         for step in selection.steps(selection.beginning()):
-            if scanned + step.scanned > MAX_ROWS or reads + step.reads > MAX_READS:
+            if scanned + step.scanned > MAX_ROWS or rounds + step.rounds > MAX_ROUNDS:
                 return _Counted(tally, scanned, exact=False)
             scanned += step.scanned
-            reads += step.reads
+            rounds += step.rounds
             if step.found is not None:
                 days.add([step.found])
             for event, _ in step.sends[: None if request.limit is None else request.limit - tally.messages]:
@@ -123,13 +129,13 @@ class PreviewReplay:
     def _rows(self, every: Sequence[Partition]) -> tuple[Counter[Partition], bool]:
         """How many rows partitions have, and whether all of them were counted."""
         rows: Counter[Partition] = Counter()
-        reads = 0
+        rounds = 0
         for partitions in chunked(every, PARTITIONS_AT_ONCE):
             unread: list[tuple[Partition, str | None]] = [(partition, None) for partition in partitions]
             while unread:
-                if reads >= MAX_READS:
+                if rounds >= MAX_ROUNDS:
                     return rows, False
-                reads += len(unread)
+                rounds += 1
                 counted = self.concurrently(lambda both: self.index.count(*both), unread)
                 so_far = [(partition, found) for (partition, _), found in zip(unread, counted, strict=True)]
                 rows.update({partition: found.rows for partition, found in so_far})
@@ -141,10 +147,6 @@ def _plain(request: ReplayRequest) -> bool:
     """Whether a replay sends each event of its window, once."""
     as_they_are = request.limit is None and not request.filtered and not request.expands
     return as_they_are and not request.include_duplicates
-
-
-def _plain_by_type(request: ReplayRequest) -> bool:
-    return request.entity_id is None and _plain(request)
 
 
 def _partitions(request: ReplayRequest, shards: int) -> list[Partition]:

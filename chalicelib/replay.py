@@ -77,10 +77,9 @@ class RequestReplay:
     def _require_confirmation(self, request: ReplayRequest) -> None:
         if request.limit is not None and request.limit <= self.confirm_above:
             return
-        size = self.preview.size(request)
-        small = size.exact and size.messages <= self.confirm_above
-        if not small and request.confirm != size.messages:
-            raise ConfirmationNeeded(self.preview(request), self.confirm_above)
+        preview = self.preview(request, detailed_above=self.confirm_above)
+        if not preview.confirmed(self.confirm_above):
+            raise ConfirmationNeeded(preview, self.confirm_above)
 
     def _queued(self, job: ReplayJob, asker: Asker) -> ReplayJob:
         try:
@@ -160,7 +159,7 @@ class ControlReplay:
                 raise Conflict(f"Replay {job.replay_id} is complete; there is nothing left to cancel.")
             if job.state is JobState.CANCELLED:
                 return None
-            return replace(job, state=JobState.CANCELLED, cancelled_by=caller)
+            return replace(job, state=JobState.CANCELLED, cancelled_by=caller, failure=None)
 
         return self._changed(replay_id, cancelled)
 
@@ -197,4 +196,6 @@ class ControlReplay:
 def _resumed(job: ReplayJob) -> ReplayJob | None:
     if job.state is JobState.CANCELLED:
         raise Conflict(f"Replay {job.replay_id} was cancelled; ask for a new one.")
-    return replace(job, state=JobState.SENDING, failure=None) if job.state is JobState.FAILED else None
+    if job.state is not JobState.FAILED:
+        return None
+    return replace(job, state=JobState.PLANNING if job.cursor.finding else JobState.SENDING, failure=None)

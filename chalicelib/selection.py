@@ -13,6 +13,7 @@ from itertools import islice
 from chalicelib.domain.ingest_report import Arrival
 from chalicelib.domain.merging import Page, merged
 from chalicelib.domain.messages import Duplicate
+from chalicelib.domain.pacing import burst
 from chalicelib.domain.paging import every_page
 from chalicelib.domain.partitions import EntityPartition, Partition
 from chalicelib.domain.ports import ArrivalsPage, Concurrently, EventIndex
@@ -42,7 +43,7 @@ class Step:
     """One row or less: what it makes, and the cursor at which reading goes on after it.
 
     `found` is the day of an entity that is to be sent as a whole; it must be kept before the next step is asked for.
-    `reads` counts the queries that it took.
+    `rounds` counts the reads that it waited for, those made at once as one.
     """
 
     cursor: Cursor
@@ -50,7 +51,7 @@ class Step:
     matched: int = 0
     sends: tuple[Send, ...] = ()
     found: tuple[str, Day] | None = None
-    reads: int = 0
+    rounds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class _Row:
 
     cursor: Cursor
     event: StoredEvent | None
-    reads: int = 0
+    rounds: int = 0
 
     @property
     def scanned(self) -> int:
@@ -95,12 +96,12 @@ class ReadSelection:
     def _finding(self, row: _Row) -> Step:
         event = row.event
         found = (event.entity_id, day_of(event.event_time)) if event is not None and self.request.takes(event) else None
-        return Step(row.cursor, row.scanned, found=found, reads=row.reads)
+        return Step(row.cursor, row.scanned, found=found, rounds=row.rounds)
 
     def _sending(self, row: _Row) -> Step:
         if row.event is None or not self._taken(row.event):
-            return Step(row.cursor, row.scanned, reads=row.reads)
-        return Step(row.cursor, 1, 1, ((row.event, None),), reads=row.reads)
+            return Step(row.cursor, row.scanned, rounds=row.rounds)
+        return Step(row.cursor, 1, 1, ((row.event, None),), rounds=row.rounds)
 
     def _taken(self, event: StoredEvent) -> bool:
         # Of a whole day everything is sent: the filters chose the day.
@@ -110,14 +111,14 @@ class ReadSelection:
         """The rows of the request's window: group by group, those of one group in time order."""
         number, after = cursor.group, cursor.after
         while (group := self.request.group(number, self.shards)) is not None:
-            reads = 0
+            rounds = 0
             for page in every_page(partial(self._page, group), after):
-                reads += len(group)
+                rounds += 1
                 for row in page.rows:
-                    yield _Row(Cursor(cursor.finding, group=number, after=row.sort_key), row.event, reads)
-                    reads = 0
+                    yield _Row(Cursor(cursor.finding, group=number, after=row.sort_key), row.event, rounds)
+                    rounds = 0
             number, after = number + 1, None
-            yield _Row(Cursor(cursor.finding, group=number), None, reads)
+            yield _Row(Cursor(cursor.finding, group=number), None, rounds)
 
     def _page(self, group: Sequence[Partition], after: str | None) -> Page:
         limit = max(FEWEST_ROWS_A_READ, ROWS_A_READ // len(group))
@@ -130,19 +131,19 @@ class ReadSelection:
         for listed in every_page(lambda position: self.days.page(position, DAYS_A_READ), found_to):
             befores = [cursor.after if day.position == cursor.day else None for day in listed.days]
             begun = self.concurrently(lambda both: self._page_of_day(*both), zip(listed.days, befores, strict=True))
-            for day, first in zip(listed.days, begun, strict=True):
-                yield from self._of_day(day, first, found_to)
+            for number, (day, first) in enumerate(zip(listed.days, begun, strict=True)):
+                yield from self._of_day(day, first, found_to, rounds=int(number == 0))
                 found_to = day.position
 
-    def _of_day(self, day: FoundDay, first: Page, found_to: str | None) -> Iterator[_Row]:
-        page, reads = first, 1
+    def _of_day(self, day: FoundDay, first: Page, found_to: str | None, rounds: int) -> Iterator[_Row]:
+        page = first
         while True:
             for row in page.rows:
-                yield _Row(Cursor(found_to=found_to, day=day.position, after=row.sort_key), row.event, reads)
-                reads = 0
+                yield _Row(Cursor(found_to=found_to, day=day.position, after=row.sort_key), row.event, rounds)
+                rounds = 0
             if page.read_to is None:
                 return
-            page, reads = self._page_of_day(day, page.read_to), reads + 1
+            page, rounds = self._page_of_day(day, page.read_to), rounds + 1
 
     def _page_of_day(self, day: FoundDay, after: str | None) -> Page:
         return self.index.page(EntityPartition(day.entity_id, window_of(day.day)), after, ROWS_OF_A_DAY)
@@ -154,38 +155,48 @@ class ReadSelection:
             taken = [row for row in chunk if row.event is not None and self._taken(row.event)]
             pages = self.concurrently(lambda row: self._arrivals(row, cursor), taken)
             first_pages = {row.cursor: page for row, page in zip(taken, pages, strict=True)}
+            looked_up = 1
             for row in chunk:
                 if row.event is None or row.cursor not in first_pages:
-                    yield Step(row.cursor, row.scanned, reads=row.reads)
+                    yield Step(row.cursor, row.scanned, rounds=row.rounds)
                 else:
                     begun = row.cursor.after == cursor.repeating
-                    yield from _arrivals_of(row, before, self._every_arrival(row, first_pages[row.cursor]), begun=begun)
+                    arrivals = self._every_arrival(row, first_pages[row.cursor])
+                    yield from _arrivals_of(row, before, arrivals, begun=begun, rounds=row.rounds + looked_up)
+                    looked_up = 0
                 before = row.cursor
 
     def _arrivals(self, row: _Row, start: Cursor) -> ArrivalsPage:
         assert row.event is not None, "only events arrive"  # noqa: S101  # narrows the type
         after = start.repeated_to if row.cursor.after == start.repeating else None
-        return self.index.duplicates(row.event.event_id, after, ARRIVALS_A_READ)
+        return self.index.duplicates(row.event.event_id, after, self._arrivals_a_read)
 
     def _every_arrival(self, row: _Row, first: ArrivalsPage) -> Iterator[ArrivalsPage]:
         yield first
         if first.read_to is not None:
             assert row.event is not None, "only events arrive"  # noqa: S101  # narrows the type
             event_id = row.event.event_id
-            yield from every_page(lambda at: self.index.duplicates(event_id, at, ARRIVALS_A_READ), first.read_to)
+            yield from every_page(lambda at: self.index.duplicates(event_id, at, self._arrivals_a_read), first.read_to)
+
+    @property
+    def _arrivals_a_read(self) -> int:
+        """Few where they are paced: what one read brings is sent together."""
+        rate = self.request.rate
+        return ARRIVALS_A_READ if rate is None else min(ARRIVALS_A_READ, burst(rate))
 
 
-def _arrivals_of(row: _Row, before: Cursor, pages: Iterable[ArrivalsPage], *, begun: bool) -> Iterator[Step]:
+def _arrivals_of(
+    row: _Row, before: Cursor, pages: Iterable[ArrivalsPage], *, begun: bool, rounds: int
+) -> Iterator[Step]:
     """An event, unless it was sent before, and its later arrivals, a page of them at a time."""
     assert row.event is not None, "only events arrive"  # noqa: S101  # narrows the type
     event, first = row.event, 0 if begun else 1
     sends: tuple[Send, ...] = () if begun else ((event, None),)
-    reads = row.reads
     for page in pages:
         sends += tuple((event, _duplicate(arrival)) for arrival in page.arrivals)
         within = replace(before, repeating=row.cursor.after, repeated_to=page.read_to)
-        yield Step(row.cursor if page.read_to is None else within, first, first, sends, reads=reads + 1)
-        sends, first, reads = (), 0, 0
+        yield Step(row.cursor if page.read_to is None else within, first, first, sends, rounds=rounds)
+        sends, first, rounds = (), 0, 1
 
 
 def _duplicate(arrival: Arrival) -> Duplicate:

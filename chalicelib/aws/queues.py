@@ -72,7 +72,7 @@ def _tens(messages: Sequence[ReplayMessage]) -> list[Sequence[ReplayMessage]]:
 
 
 def _entry(entry_id: str, message: ReplayMessage) -> SendMessageBatchRequestEntryTypeDef:
-    return {"Id": entry_id, "MessageBody": message.model_dump_json(exclude_none=True)}
+    return {"Id": entry_id, "MessageBody": message.body}
 
 
 def _ordered_entry(entry_id: str, message: ReplayMessage) -> SendMessageBatchRequestEntryTypeDef:
@@ -81,10 +81,9 @@ def _ordered_entry(entry_id: str, message: ReplayMessage) -> SendMessageBatchReq
     What says the same is the same message: sent again within five minutes, after a crash, SQS leaves it out.
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
     """
-    body = message.model_dump_json(exclude_none=True)
     return {
         "Id": entry_id,
-        "MessageBody": body,
+        "MessageBody": message.body,
         "MessageGroupId": sha256(message.entity_id.encode()).hexdigest(),
-        "MessageDeduplicationId": sha256(body.encode()).hexdigest(),
+        "MessageDeduplicationId": sha256(message.body.encode()).hexdigest(),
     }

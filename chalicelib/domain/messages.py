@@ -53,6 +53,14 @@ class ReplayMessage(BaseModel):
     ] = None
 
     @property
+    def body(self) -> str:
+        """The message as it is sent: in ASCII, as SQS takes only some of Unicode.
+
+        https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html, MessageBody
+        """
+        return json.dumps(self.model_dump(exclude_none=True), separators=(",", ":"))
+
+    @property
     def location(self) -> RawLocation:
         """Where the event's line is."""
         return RawLocation(self.s3_bucket, self.s3_key, self.s3_offset, self.s3_length)

@@ -34,14 +34,6 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
-    """How many messages a replay would send; at least, if the count is not exact."""
-
-    messages: int
-    exact: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Preview:
     """What a replay would send. If the count is not exact, it is what was found before counting stopped, at least.
 
@@ -57,6 +49,19 @@ class Preview:
     by_type: Mapping[str, int]
     estimate: Estimate
 
+    def confirmed(self, above: int) -> bool:
+        """Whether the replay may run: it is known to be small, or its size was named.
+
+        Its size is what was counted, or the limit that it sets itself. What was found before counting stopped is
+        its size only if that is large already: whoever confirms a few of many does not know what they confirm.
+        """
+        request = self.request
+        if self.exact and self.messages <= above:
+            return True
+        if request.limit is not None and request.confirm == request.limit:
+            return True
+        return request.confirm == self.messages and (self.exact or self.messages >= above)
+
 
 def largest(counts: Counter[str]) -> dict[str, int]:
     """The names that stand for most, in descending order."""
@@ -69,11 +74,21 @@ def in_order(counts: Counter[str]) -> dict[str, int]:
 
 
 class ConfirmationNeeded(Conflict):
-    """A replay is so large that it must be confirmed with the number of messages that were counted."""
+    """A replay is so large, or of so unknown a size, that it must be confirmed."""
 
     def __init__(self, preview: Preview, above: int) -> None:
-        given, counted = preview.request.confirm, f"{'' if preview.exact else 'at least '}{preview.messages}"
+        counted = f"{'' if preview.exact else 'at least '}{preview.messages}"
         detail = f"This replay would send {counted} messages. Above {above}, a replay must be confirmed."
-        advice = f'must be {preview.messages} to go on: repeat the request with "confirm": {preview.messages}'
+        given = preview.request.confirm
+        advice = _advice(preview, above)
         super().__init__(detail, (Fault("confirm", advice if given is None else f"is {given}, and {advice}"),))
         self.preview = preview
+
+
+def _advice(preview: Preview, above: int) -> str:
+    if preview.exact or preview.messages >= above:
+        return f'must be {preview.messages} to go on: repeat the request with "confirm": {preview.messages}'
+    return (
+        "needs a size that is known, and counting stopped before the end:"
+        ' narrow the window, or give a "limit" and confirm that number'
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from chalicelib.domain.messages import ReplayMessage
-from chalicelib.domain.preview import Preview, Size
+from chalicelib.domain.preview import Preview
 from chalicelib.domain.replay_job import ReplayJob
 from chalicelib.domain.replay_request import ReplayRequest
 from chalicelib.domain.timestamps import Day
@@ -119,8 +119,5 @@ class RedriveSlice(Protocol):
 class CountMessages(Protocol):
     """Counts what a replay would send, before it runs."""
 
-    def __call__(self, request: ReplayRequest) -> Preview:
-        """All that can be said of it."""
-
-    def size(self, request: ReplayRequest) -> Size:
-        """How many messages there would be: the number that the preview says too."""
+    def __call__(self, request: ReplayRequest, *, detailed_above: int = 0) -> Preview:
+        """All that can be said of it; of a replay of at most so many messages the number may be enough."""

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-MAX_REPLAYS = 50
+MAX_REPLAYS = 25
+"""Each may name a thousand events and eighty sources and types; together they must stay below Lambda's 6 MB."""
 
 
 class ReplaysQuery(BaseModel):

@@ -42,7 +42,7 @@ def listed(application: Application, **query: str) -> Json:
 
 def replay_ids(application: Application) -> list[str]:
     """All replays, newest first."""
-    return [item["replay_id"] for item in listed(application, limit="50")["items"]]
+    return [item["replay_id"] for item in listed(application, limit="25")["items"]]
 
 
 def cancel(application: Application, replay_id: str) -> Any:
@@ -77,7 +77,7 @@ def test_replays_are_listed_newest_first_page_by_page(application: Application) 
 
     first = listed(application, limit="2")
     second = listed(application, limit="2", cursor=first["cursor"])
-    third = listed(application, limit="50", cursor=second["cursor"])
+    third = listed(application, limit="25", cursor=second["cursor"])
 
     pages = [[item["replay_id"] for item in page["items"]] for page in (first, second, third)]
     assert pages == [asked[:2:-1], asked[2:0:-1], asked[:1]]
@@ -108,7 +108,7 @@ def test_twenty_replays_are_listed_unless_asked_otherwise(application: Applicati
     ("query", "field"),
     [
         ({"limit": "0"}, "limit"),
-        ({"limit": "51"}, "limit"),
+        ({"limit": "26"}, "limit"),
         ({"limit": "many"}, "limit"),
         ({"cursor": "abc"}, "cursor"),
         ({"cursor": ""}, "cursor"),

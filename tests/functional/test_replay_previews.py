@@ -284,10 +284,10 @@ def test_a_replay_of_as_many_messages_as_need_no_confirmation_is_taken(applicati
     assert application.request_replay(WHOLE_DAY).status_code == 202
 
 
-def test_a_replay_whose_count_came_to_no_end_needs_to_be_confirmed_with_what_was_counted(
+def test_a_replay_whose_count_came_to_no_end_is_confirmed_by_the_limit_that_it_sets_itself(
     application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preview, "MAX_READS", 2)
+    monkeypatch.setattr(preview, "MAX_ROUNDS", 2)
     monkeypatch.setattr(selection, "ROWS_A_READ", 2)
     monkeypatch.setattr(selection, "FEWEST_ROWS_A_READ", 2)
     application.accept_all(paid_several(9))
@@ -299,7 +299,8 @@ def test_a_replay_whose_count_came_to_no_end_needs_to_be_confirmed_with_what_was
     assert refused.status_code == 409
     assert refused.json_body["detail"].startswith(f"This replay would send at least {counted} messages.")
     assert 0 < counted < 9
-    assert application.request_replay({**asked, "confirm": counted}).status_code == 202
+    assert application.request_replay({**asked, "confirm": counted}).status_code == 409
+    assert application.request_replay({**asked, "limit": 9, "confirm": 9}).status_code == 202
 
 
 @pytest.mark.usefixtures("confirmed_above_two")

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib import preview
+from chalicelib.aws import keys
 from chalicelib.domain.estimate import estimate
 from chalicelib.domain.paging import every_page
-from chalicelib.domain.preview import Preview, Size
+from chalicelib.domain.preview import Preview
 from chalicelib.domain.replay_request import ReplayRequest
 from chalicelib.domain.timestamps import Day
 from chalicelib.preview import PreviewReplay
@@ -29,9 +30,11 @@ def counted(world: World, *parts: dict[str, Any], **members: Any) -> Preview:
     return PreviewReplay(world.index, 2, 10, one_by_one)(request)
 
 
-def size_of(world: World, *parts: dict[str, Any]) -> Size:
+def brief(world: World, *parts: dict[str, Any]) -> tuple[int, bool]:
+    """What is counted where details are wanted of large replays only."""
     request = ReplayRequest.model_validate({name: value for part in parts for name, value in part.items()})
-    return PreviewReplay(world.index, 2, 10, one_by_one).size(request)
+    told = PreviewReplay(world.index, 2, 10, one_by_one)(request, detailed_above=1_000)
+    return told.messages, told.exact
 
 
 @given(
@@ -69,7 +72,7 @@ def test_what_is_counted_is_what_is_sent(
     sent = world.queues.sent
     assert told.exact
     assert told.messages == len(sent) == world.job(job).sent
-    assert size_of(world, selection, how) == Size(told.messages, told.exact)
+    assert brief(world, selection, how) == (told.messages, told.exact)
     assert sum(told.by_day.values()) == sum(told.by_type.values()) == sum(told.by_source.values()) == len(sent)
     assert set(told.by_day) == {message.event_time[:10] for message in sent}
     assert told.by_type == {
@@ -112,8 +115,8 @@ def test_where_every_row_is_a_message_they_are_counted_beyond_the_rows_that_are_
     assert sum(told.by_type.values()) == 3
 
 
-def test_counting_stops_at_a_bound_of_reads_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preview, "MAX_READS", 2)
+def test_counting_stops_at_a_bound_of_rounds_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preview, "MAX_ROUNDS", 2)
     world = World(index=Rows(page_size=lambda: 2))
     world.index_events(*minutes(9))
 
@@ -143,7 +146,8 @@ def test_found_days_are_kept_once_and_read_day_by_day(added: list[list[tuple[str
 
     read = [(each.day, each.entity_id) for page in every_page(lambda at: days.page(at, limit)) for each in page.days]
 
-    assert read == sorted({(day, entity_id) for some in added for entity_id, day in some})
+    assert sorted(read) == sorted({(day, entity_id) for some in added for entity_id, day in some})
+    assert read == sorted(read, key=lambda found: keys.found_day(found[1], found[0])), "as the planner has them"
 
 
 class TestEstimates:

@@ -170,12 +170,26 @@ class TestConfirmation:
     def test_is_needed_where_counting_did_not_come_to_an_end(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("chalicelib.preview.MAX_ROWS", 3)
         desk.world.index_events(*minutes(4))
-        paid = {"include": {"event_types": ["order.paid"]}}
+        paid = BY_ENTITY | {"include": {"event_types": ["order.paid"]}}
 
         with pytest.raises(ConfirmationNeeded, match="at least 3"):
-            desk.ask(BY_ENTITY, **paid)
+            desk.ask(paid)
 
-        assert desk.ask(BY_ENTITY, **paid, confirm=3).state is JobState.PLANNING
+        # What was found so far says little of how many there are.
+        with pytest.raises(ConfirmationNeeded, match="at least 3") as caught:
+            desk.ask(paid, confirm=3)
+        assert 'give a "limit" and confirm that number' in caught.value.faults[0].message
+        assert desk.ask(paid, limit=100, confirm=100).state is JobState.PLANNING
+
+    def test_is_what_was_counted_where_that_alone_is_large(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("chalicelib.preview.MAX_ROWS", 6)
+        desk.world.index_events(*minutes(9))
+        paid = BY_ENTITY | {"include": {"event_types": ["order.paid"]}}
+
+        with pytest.raises(ConfirmationNeeded, match="at least 6"):
+            desk.ask(paid)
+
+        assert desk.ask(paid, confirm=6).state is JobState.PLANNING
 
 
 class TestCancel:

@@ -1,0 +1,117 @@
+"""An AWS within this process, with Retrace's bucket, tables and queue, and a meter on every call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import boto3
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from moto import mock_aws
+
+from bench.meter import Meter
+from chalicelib.aws.aggregate_store import DynamoAggregateStore
+from chalicelib.aws.event_index import DynamoEventIndex
+from chalicelib.aws.queues import SqsReplayQueues
+from chalicelib.aws.raw_store import S3RawStore
+from chalicelib.aws.replay_states import DynamoReplayStates
+from chalicelib.aws.replay_store import DynamoReplayStore
+from chalicelib.aws.write_once import WriteOnceBucket
+from infra.merge import RESOURCES, load
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+REGION = "us-east-1"
+BUCKET = "retrace-dev-raw"
+QUEUE = "https://sqs.us-east-1.amazonaws.com/123456789012/retrace-dev-replay"
+EVENTS, REPLAYS, AGGREGATES = "EventsTable", "ReplaysTable", "AggregatesTable"
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """The adapters of an AWS that holds nothing yet. `meter` counts what they ask for."""
+
+    s3: S3Client
+    dynamodb: DynamoDBClient
+    sqs: SQSClient
+    meter: Meter
+
+    @property
+    def raw(self) -> S3RawStore:
+        """The raw bucket."""
+        return S3RawStore(WriteOnceBucket(self.s3, BUCKET, never_wait))
+
+    @property
+    def index(self) -> DynamoEventIndex:
+        """The index of events."""
+        return DynamoEventIndex(self.dynamodb, EVENTS, never_wait, one_by_one)
+
+    @property
+    def replays(self) -> DynamoReplayStore:
+        """Replay jobs."""
+        return DynamoReplayStore(self.dynamodb, REPLAYS, never_wait)
+
+    @property
+    def states(self) -> DynamoReplayStates:
+        """How far replays are."""
+        return DynamoReplayStates(self.dynamodb, REPLAYS, never_wait)
+
+    @property
+    def aggregates(self) -> DynamoAggregateStore:
+        """The ledger."""
+        return DynamoAggregateStore(self.dynamodb, AGGREGATES, REPLAYS, never_wait)
+
+    @property
+    def queues(self) -> SqsReplayQueues:
+        """The queues of replays, all of them one."""
+        return SqsReplayQueues(self.sqs, QUEUE, QUEUE, QUEUE, never_wait, one_by_one)
+
+
+def one_by_one(function: Callable[[T], R], items: Iterable[T], /) -> list[R]:
+    """Calls counted are the same, whether made at once or one after the other."""
+    return list(map(function, items))
+
+
+def never_wait(_: float) -> None:
+    """Nothing is contended here."""
+
+
+@contextmanager
+def emulated() -> Iterator[Cloud]:
+    """An AWS that is gone afterwards. The meter is attached but may have counted nothing yet."""
+    with mock_aws(config={"core": {"reset_boto3_session": False}}):
+        # A session of its own: what is made here is not found by others who emulate AWS in this process.
+        session = boto3.session.Session(region_name=REGION)
+        s3, dynamodb, sqs = session.client("s3"), session.client("dynamodb"), session.client("sqs")
+        s3.create_bucket(Bucket=BUCKET)
+        for name in (EVENTS, REPLAYS, AGGREGATES):
+            _create_table(dynamodb, name)
+        events: Any = sqs.meta.events  # the stubs know no handlers that answer
+        events.register("before-call", _taken)
+        yield Cloud(s3, dynamodb, sqs, Meter())
+
+
+def _taken(params: dict[str, Any], **_: Any) -> tuple[AWSResponse, dict[str, Any]]:
+    """A queue that takes every message and keeps none: moto's gets slow when it is full."""
+    return AWSResponse(params["url"], 200, HTTPHeaders(), None), {}
+
+
+def _create_table(dynamodb: DynamoDBClient, name: str) -> None:
+    """The table as the template has it."""
+    properties = load(RESOURCES)["Resources"][name]["Properties"]
+    dynamodb.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=properties["AttributeDefinitions"],
+        KeySchema=properties["KeySchema"],
+        **({"GlobalSecondaryIndexes": found} if (found := properties.get("GlobalSecondaryIndexes")) else {}),
+    )

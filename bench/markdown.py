@@ -1,0 +1,32 @@
+"""Markdown: tables, and pages with generated parts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+Row = Iterable[object]
+
+
+def table(head: Row, rows: Iterable[Row]) -> str:
+    """A Markdown table; numbers stand right."""
+    body = [[_cell(each) for each in row] for row in rows]
+    columns = list(head)
+    right = [all(re.fullmatch(r"[$\d,. -]*", row[column]) for row in body) for column in range(len(columns))]
+    lines = [map(str, columns), ("---:" if number else "---" for number in right), *body]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def filled(page: str, generated: Mapping[str, str]) -> str:
+    """The page with its generated parts put in."""
+    for name, text in generated.items():
+        begin, end = f"<!-- bench.scale: {name} -->", f"<!-- /{name} -->"
+        before, after = page.partition(begin)[0], page.partition(end)[2]
+        page = f"{before}{begin}\n{text}\n{end}{after}"
+    return page

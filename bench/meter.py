@@ -1,0 +1,128 @@
+"""Count AWS calls, and what DynamoDB, SQS and S3 charge for each, by the rules that AWS publishes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import ceil
+from typing import Any
+
+from botocore.client import BaseClient
+
+from bench.prices import KIB
+
+Item = Mapping[str, Any]
+
+
+def item_size(item: Item) -> int:
+    """The size of an item in bytes: its names and values.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+    """
+    return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
+
+
+def _value_size(typed: Mapping[str, Any]) -> int:
+    [(kind, value)] = typed.items()
+    match kind:
+        case "S":
+            return len(value.encode())
+        case "B":
+            return len(value)
+        case "N":
+            return ceil(len(value.strip("-").replace(".", "").strip("0")) / 2) + 1
+        case "L":
+            return 3 + sum(1 + _value_size(member) for member in value)
+        case "M":
+            return 3 + sum(1 + len(name.encode()) + _value_size(member) for name, member in value.items())
+        case "BOOL" | "NULL":
+            return 1
+        case _:
+            raise ValueError(f"No size is known for {kind}.")
+
+
+def write_units(size: int) -> int:
+    """A unit for each KB begun."""
+    return max(1, ceil(size / KIB))
+
+
+def read_units(size: int, *, consistent: bool) -> float:
+    """A unit for each four KB begun, half of that where an older answer will do; what is not there costs one unit."""
+    return max(1, ceil(size / (4 * KIB))) * (1.0 if consistent else 0.5)
+
+
+@dataclass
+class Meter:
+    """What was asked of AWS since it was set to zero. Units are counted by table."""
+
+    calls: Counter[str] = field(default_factory=Counter)
+    writes: Counter[str] = field(default_factory=Counter)
+    reads: dict[str, float] = field(default_factory=dict)
+    sqs_requests: int = 0
+
+    def attach(self, client: BaseClient) -> None:
+        """Count the calls of a client."""
+        events: Any = client.meta.events  # the stubs know no handlers that are methods
+        events.register("before-parameter-build", self._asked)
+        events.register("after-call", self._answered)
+
+    def reset(self) -> None:
+        """Begin at zero."""
+        self.calls.clear()
+        self.writes.clear()
+        self.reads.clear()
+        self.sqs_requests = 0
+
+    def _asked(self, params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+        context["metered"] = params
+
+    def _answered(self, parsed: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
+        params = context["metered"]
+        self.calls[model.name] += 1
+        match model.name:
+            case "BatchGetItem":
+                self._batch_got(params, parsed)
+            case "Query":
+                self._queried(params, parsed)
+            case "PutItem":
+                self.writes[params["TableName"]] += write_units(item_size(params["Item"]))
+            case "TransactWriteItems":
+                self._wrote_together(params)
+            case "SendMessage":
+                self.sqs_requests += _requests([params])
+            case "SendMessageBatch":
+                self.sqs_requests += _requests(params["Entries"])
+            case "GetObject":
+                pass
+            case other:
+                raise ValueError(f"Nobody has said what {other} costs.")
+
+    def _batch_got(self, params: dict[str, Any], parsed: dict[str, Any]) -> None:
+        for table, wanted in params["RequestItems"].items():
+            consistent = wanted.get("ConsistentRead", False)
+            found = parsed["Responses"].get(table, [])
+            units = sum(read_units(item_size(item), consistent=consistent) for item in found)
+            absent = len(wanted["Keys"]) - len(found)
+            self._read(table, units + absent * read_units(0, consistent=consistent))
+
+    def _queried(self, params: dict[str, Any], parsed: dict[str, Any]) -> None:
+        if "FilterExpression" in params:
+            raise ValueError("What a filter leaves out is charged too, and not known here.")
+        size = sum(map(item_size, parsed["Items"]))
+        self._read(params["TableName"], read_units(size, consistent=params.get("ConsistentRead", False)))
+
+    def _read(self, table: str, units: float) -> None:
+        self.reads[table] = self.reads.get(table, 0.0) + units
+
+    def _wrote_together(self, params: dict[str, Any]) -> None:
+        """Each write of a transaction costs twice; rows that are written again only grow."""
+        for action in params["TransactItems"]:
+            [(kind, write)] = action.items()
+            item = write["Item"] if kind == "Put" else {**write["Key"], **write["ExpressionAttributeValues"]}
+            self.writes[write["TableName"]] += 2 * write_units(item_size(item))
+
+
+def _requests(entries: list[dict[str, Any]]) -> int:
+    """SQS counts a request for each 64 KB."""
+    return max(1, ceil(sum(len(entry["MessageBody"].encode()) for entry in entries) / (64 * KIB)))

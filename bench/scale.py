@@ -1,0 +1,200 @@
+"""The tables of docs/scale.md: what a replay of a billion events takes, by the model in bench/scale_model.py.
+
+python -m bench.scale            prints them
+python -m bench.scale --write    puts them into the page
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+
+from bench import prices
+from bench.assumptions import MB_A_VCPU, Assumptions
+from bench.counted import EVENTS_PLANNED, Count, count
+from bench.emulated import AGGREGATES, REPLAYS
+from bench.markdown import Row, filled, table
+from bench.meter import write_units
+from bench.scale_model import SERVICES, TABLES, Deployment, Model
+from bench.shapes import BATCHES, SCATTERED, SHAPES, TOGETHER
+
+PAGE = Path(__file__).parents[1] / "docs/scale.md"
+BILLION = 1_000_000_000
+HOT = 100_000
+
+INSTALLED = Deployment()
+TEN_JOBS = replace(INSTALLED, says="ten jobs, `ProcessorConcurrency` 100", jobs=10, processors=100)
+FORTY_JOBS = replace(
+    INSTALLED,
+    says="forty jobs, planners of 1,769 MB, `ProcessorConcurrency` 500, a table quota of 400,000",
+    jobs=40,
+    processors=500,
+    planner_mb=MB_A_VCPU,
+    table_units=400_000,
+)
+
+
+def blocks(counted: Count) -> Mapping[str, str]:
+    """The generated parts of the page, by name."""
+    return {
+        "rows": _rows(counted),
+        "units": _units(counted),
+        "billion": _billion(counted),
+        "dollars": _dollars(counted),
+        "stored": _stored(counted),
+        "ceilings": _ceilings(counted),
+        "hours": _hours(counted),
+        "hot": _hot(counted),
+        "assumptions": _assumptions(),
+        "prices": _figures(("price", "page", "who read it there, and when"), prices.PRICES),
+        "quotas": _figures(("quota", "page"), prices.QUOTAS),
+    }
+
+
+def _models(counted: Count, deployment: Deployment = INSTALLED) -> list[Model]:
+    return [Model(counted, shape, batch, deployment) for shape in SHAPES for batch in BATCHES]
+
+
+def _rows(counted: Count) -> str:
+    sizes = counted.sizes
+    written = {
+        "what became of a message": sizes.entry,
+        "version with one input": sizes.new_version,
+        "version with ten inputs or more": sizes.full_version,
+    }
+    rows: list[Row] = [
+        (name, size, 2 * write_units(size), write_units(size) * prices.KIB - size) for name, size in written.items()
+    ]
+    rows += [("row of the index", sizes.index_row, "", ""), ("message", sizes.message, "", "")]
+    return table(("", "bytes", "units to write it in a transaction", "bytes until it costs two more"), rows)
+
+
+def _units(counted: Count) -> str:
+    planning = counted.planning
+    planned = ("planning, any shape", "", planning.calls_a_message, 0.0, planning.writes[REPLAYS] / planning.messages)
+    rows: list[Row] = [(*planned, sum(planning.reads.values()) / EVENTS_PLANNED)]
+    rows += [
+        (
+            model.shape.name,
+            model.batch,
+            model.processing.calls_a_message,
+            model.processing.writes[AGGREGATES] / model.batch,
+            model.processing.writes[REPLAYS] / model.batch,
+            sum(model.processing.reads.values()) / model.batch,
+        )
+        for model in _models(counted)
+    ]
+    head = ("of one message", "batch", "AWS calls", "write units, AggregatesTable", "ReplaysTable", "read units")
+    return table(head, rows)
+
+
+def _billion(counted: Count) -> str:
+    """In billions, as a message is one billionth of it."""
+    head = (
+        "shape",
+        "batch",
+        "write units",
+        "read units",
+        "SQS requests",
+        "S3 GETs",
+        "invocations",
+        "GB-hours of Lambda",
+    )
+    return table(
+        head,
+        (
+            (
+                model.shape.name,
+                model.batch,
+                f"{sum(map(model.writes, TABLES)):.2f} billion",
+                f"{sum(map(model.reads, TABLES)):.2f} billion",
+                f"{model.sqs_requests:.2f} billion",
+                f"{model.gets * 1_000:,.0f} million",
+                f"{model.invocations * 1_000:,.1f} million",
+                model.gb_seconds * BILLION / 3_600,
+            )
+            for model in _models(counted)
+        ),
+    )
+
+
+def _dollars(counted: Count) -> str:
+    return table(
+        ("shape", "batch", *SERVICES, "all"),
+        (
+            (model.shape.name, model.batch, *(f"${each * BILLION:,.0f}" for each in (*cost, sum(cost))))
+            for model in _models(counted)
+            for cost in [tuple(model.dollars.values())]
+        ),
+    )
+
+
+def _stored(counted: Count) -> str:
+    """What stays in AggregatesTable."""
+    sizes = counted.sizes
+    kept = {"of each message": sizes.entry, "of each entity-day with one event": sizes.new_version}
+    kept["of each entity-day with ten events or more"] = sizes.full_version
+    rows = ((name, gb, f"${gb * prices.STORED_GB_MONTH.value:,.0f}") for name, gb in _gigabytes(kept))
+    return table(("a billion rows", "GB", "dollars a month"), rows)
+
+
+def _gigabytes(kept: Mapping[str, int]) -> Iterable[tuple[str, float]]:
+    return ((name, BILLION * (size + prices.BYTES_A_ROW) / prices.KIB**3) for name, size in kept.items())
+
+
+def _ceilings(counted: Count) -> str:
+    best, worst = (Model(counted, shape, BATCHES[0], INSTALLED).ceilings() for shape in (TOGETHER, SCATTERED))
+    of_best = {each.name: each.messages_a_second for each in best}
+    return table(
+        ("what binds, the lowest first", SCATTERED.name, TOGETHER.name, "what raises it"),
+        ((each.name, each.messages_a_second, of_best[each.name], each.to_raise) for each in worst),
+    )
+
+
+def _hours(counted: Count) -> str:
+    rows = []
+    for deployment in (INSTALLED, TEN_JOBS, FORTY_JOBS):
+        for shape in SHAPES:
+            bound = Model(counted, shape, BATCHES[0], deployment).binding()
+            hours = BILLION / bound.messages_a_second / 3_600
+            rows.append((deployment.says, shape.name, bound.messages_a_second, hours, bound.name))
+    return table(("deployment", "shape", "messages a second", "hours for a billion", "what binds"), rows)
+
+
+def _hot(counted: Count) -> str:
+    """One entity-day: its ledger is one partition, its version one row that one transaction at a time can change."""
+    rows = []
+    for batch in BATCHES:
+        model = Model(counted, TOGETHER, batch, INSTALLED)
+        entries = 2 * HOT / prices.PARTITION_WRITES.value
+        a_transaction = model.processing.messages / model.processing.calls["TransactWriteItems"]
+        turn_s = (model.assumed.read_ms + model.assumed.transaction_ms) / 1_000
+        rows.append((batch, entries, HOT / a_transaction * turn_s, max(entries, HOT / a_transaction * turn_s)))
+    head = (f"{HOT:,} messages of one entity-day, in batches of", "its ledger, s", "its version, s", "at least, s")
+    return table(head, rows)
+
+
+def _assumptions() -> str:
+    defaults = Assumptions()
+    return table(("assumed", "ms"), ((f"`{each.name}`", getattr(defaults, each.name)) for each in fields(defaults)))
+
+
+def _figures(head: Row, figures: Iterable[prices.Figure]) -> str:
+    rows = ((each.says, f"[{each.page}]({each.url})", each.seen) for each in figures)
+    return table(head, (row[: len(list(head))] for row in rows))
+
+
+def main() -> None:
+    """Print the tables, or put them into the page."""
+    generated = blocks(count())
+    if "--write" in sys.argv[1:]:
+        PAGE.write_text(filled(PAGE.read_text(), generated))
+        return
+    for name, text in generated.items():
+        print(f"{name}\n\n{text}\n")
+
+
+if __name__ == "__main__":
+    main()

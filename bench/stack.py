@@ -1,0 +1,93 @@
+"""A stack whose functions listen to no queue, and the environment in which workers do it in their place."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from chalicelib.config import Settings
+from chalicelib.domain.chunks import chunked
+from embedded.admin import Admin
+from embedded.connection import Stack
+from embedded.deployment import PARAMETERS
+from embedded.ports import LOOPBACK
+from embedded.stack import started
+from embedded.users import functions_user
+from embedded.workbench import policies
+
+COUNTS: Final = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A deployed stack, what workers on it see, and a look at it past its API."""
+
+    stack: Stack
+    environment: Mapping[str, str]
+    admin: Admin
+
+    def messages(self, *queue_urls: str) -> int:
+        """How many messages are on queues, those in flight and those not yet due included."""
+        return sum(messages_on(self.admin, url) for url in queue_urls)
+
+    def give_back(self, queue_url: str, receipts: Sequence[str]) -> None:
+        """Make messages visible again, as the end of their visibility timeout does."""
+        for some in chunked(receipts, 10):
+            self.admin.sqs.change_message_visibility_batch(
+                QueueUrl=queue_url,
+                Entries=[
+                    {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
+                    for number, receipt in enumerate(some)
+                ],
+            )
+
+
+def messages_on(admin: Admin, queue_url: str) -> int:
+    """How many messages are on a queue, those in flight and those not yet due included."""
+    answer = admin.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])
+    return sum(int(answer["Attributes"][name]) for name in COUNTS)
+
+
+@contextmanager
+def ground(settings: Mapping[str, str]) -> Iterator[Ground]:
+    """Yield a stack of its own; `settings` are added to the environment of its API and of workers."""
+    with started() as stack:
+        admin = Admin(stack.aws_endpoint_url)
+        _set(admin, settings)
+        for mapping in admin.functions.list_event_source_mappings()["EventSourceMappings"]:
+            admin.functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+        yield Ground(stack, {**_environment(stack, admin), **settings}, admin)
+
+
+def _set(admin: Admin, settings: Mapping[str, str]) -> None:
+    for function in admin.functions.list_functions()["Functions"]:
+        variables = {**function["Environment"]["Variables"], **settings}
+        admin.functions.update_function_configuration(
+            FunctionName=function["FunctionName"], Environment={"Variables": variables}
+        )
+
+
+def _environment(stack: Stack, admin: Admin) -> dict[str, str]:
+    """The variables that a function has, none of the user's own AWS settings, and the rights of all functions."""
+    key = functions_user(admin, policies())
+    foreign = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    settings = {name.upper(): value for name, value in asdict(stack).items() if name in Settings.model_fields}
+    return {
+        **foreign,
+        **settings,
+        "AWS_ACCESS_KEY_ID": key.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
+        "AWS_DEFAULT_REGION": stack.region,
+        "AWS_ENDPOINT_URL": stack.aws_endpoint_url,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "NO_PROXY": f"{LOOPBACK},localhost",
+        "STAGE": PARAMETERS["Stage"],
+        "REPORT_BATCH_ITEM_FAILURES": "true",
+        "POWERTOOLS_LOG_LEVEL": "WARNING",
+    }

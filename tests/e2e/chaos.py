@@ -1,0 +1,155 @@
+"""A replay worked off by processes that are killed while they work, and what came of it."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.fleet import Fleet, Process
+from bench.reports import Began, Ended, Report
+from bench.stack import Ground
+from tests.e2e.deployed import Deployed
+
+_TICK_S = 0.02
+_LOOK_S = 0.3
+_PATIENCE_S = 180.0
+"""A replay that does not move for so long has come to a halt."""
+
+LONGEST_S = {"planner": 1.5, "processor": 0.5}
+"""A worker that is to die dies so long after it began, at most; if its batch is done by then, the next is its last."""
+
+RECEIVES_OF_A_SLICE = 5
+SECOND_KILLS = 5
+"""So many batches with messages that came back after a kill are killed again, whatever else is due."""
+
+Job = dict[str, Any]
+
+
+@dataclass
+class Killer:
+    """Decides which workers die and when, spread over the whole replay."""
+
+    rng: random.Random
+    kills: Mapping[str, int]
+    done: Mapping[str, float] = field(default_factory=dict)
+    killed: Counter[str] = field(default_factory=Counter)
+    between_batches: int = 0
+    second: int = 0
+    deaths: dict[Process, float] = field(default_factory=dict)
+
+    def told(self, process: Process, report: Report) -> None:
+        """A batch has begun, which may be the last of its worker, or has ended before its worker died."""
+        if isinstance(report, Began) and self._is_due(process.function, report):
+            self.deaths[process] = time.monotonic() + self.rng.uniform(0, LONGEST_S[process.function])
+        elif isinstance(report, Ended):
+            self.deaths.pop(process, None)
+
+    def _is_due(self, function: str, batch: Began) -> bool:
+        quota = self.kills.get(function, 0)
+        if function == "planner":
+            return self.killed[function] < self._allowed(function, quota) and batch.receives < RECEIVES_OF_A_SLICE - 1
+        again = batch.receives > 1 and self.second < self._allowed(function, SECOND_KILLS if quota else 0)
+        return again or self.killed[function] < self._allowed(function, quota)
+
+    def _allowed(self, function: str, quota: int) -> int:
+        """How many may have died by now; all of them when nine tenths are done."""
+        return min(quota, 1 + int(quota * self.done.get(function, 0.0) / 0.9)) if quota else 0
+
+    def condemned(self) -> list[Process]:
+        """Those whose time has come."""
+        now = time.monotonic()
+        return [process for process, at in self.deaths.items() if at <= now and process.is_at_work]
+
+    def buried(self, process: Process) -> None:
+        """A worker was killed."""
+        del self.deaths[process]
+        if not isinstance(process.last, Began):
+            self.between_batches += 1
+            return
+        self.killed[process.function] += 1
+        self.second += process.function == "processor" and process.last.receives > 1
+
+
+@dataclass
+class Run:
+    """One replay, its workers and what was counted of them."""
+
+    ground: Ground
+    workers: Fleet
+    killer: Killer
+    counts: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def deployed(self) -> Deployed:
+        """The API."""
+        return Deployed(self.ground.stack)
+
+    def until_settled(self, replay_id: str) -> Job:
+        """Work until every message of the replay is processed and no queue holds any; answers the job."""
+        moved = time.monotonic()
+        before: Job = {}
+        while True:
+            job = self._looked_at(replay_id)
+            if job != before:
+                moved, before = time.monotonic(), job
+            if job["state"] == "COMPLETE" and self._redriven(job) and self._queues_are_empty():
+                return job
+            assert time.monotonic() < moved + _PATIENCE_S, f"the replay came to a halt: {job}, {self.counts}"
+            assert job["state"] not in {"FAILED", "CANCELLED"}, job
+            self._work(_LOOK_S)
+
+    def _looked_at(self, replay_id: str) -> Job:
+        job = self.deployed.get(f"/replay/{replay_id}")
+        total = max(1, job["sent"], self.counts["events"])
+        self.killer.done = {"planner": job["sent"] / total, "processor": job["processed"] / total}
+        return job
+
+    def _redriven(self, job: Job) -> bool:
+        """Whether nothing is left to send back; if something is, it is asked for."""
+        if job["failed"] == 0:
+            return True
+        if self._messages("replay_failures") == 0 == self._messages("replay_jobs"):
+            self.counts["redriven"] += job["failed"]
+            answer = self.deployed.post(f"/replay/{job['replay_id']}/redrive", {})
+            assert answer.status == 202, answer.data
+        return False
+
+    def _messages(self, *queues: str) -> int:
+        return self.ground.messages(*(getattr(self.ground.stack, f"{queue}_queue_url") for queue in queues))
+
+    def _queues_are_empty(self) -> bool:
+        return self._messages("replay", "replay_jobs", "replay_failures") == 0
+
+    def _work(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            for process, report in self.workers.reports(_TICK_S):
+                self._heard(process, report)
+            for process in self.killer.condemned():
+                self._kill(process)
+
+    def _heard(self, process: Process, report: Report) -> None:
+        self.killer.told(process, report)
+        self._count(process, report)
+
+    def _count(self, process: Process, report: Report) -> None:
+        if isinstance(report, Began):
+            self.counts[f"{process.function} batches"] += 1
+        if isinstance(report, Began) and report.receives > 1:
+            self.counts[f"{process.function} batches with messages that came back"] += 1
+        if isinstance(report, Ended):
+            for name in ("messages", "failed", "repeated", "transactions", "cancelled"):
+                self.counts[f"{process.function} {name}"] += getattr(report, name)
+
+    def _kill(self, process: Process) -> None:
+        """Kill a worker; what it had comes back at once, as if its visibility timeout were over."""
+        for report in self.workers.kill(process):
+            self._count(process, report)
+        self.killer.buried(process)
+        queue = {"planner": "replay_jobs", "processor": "replay"}[process.function]
+        self.counts[f"{process.function} messages in flight when it was killed"] += len(process.receipts)
+        self.ground.give_back(getattr(self.ground.stack, f"{queue}_queue_url"), process.receipts)

@@ -1,0 +1,175 @@
+"""What a planner and a processor hold does not grow with the replay: four times the events, the same memory."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import tracemalloc
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.ingest_report import Arrival, ArrivalKind
+from chalicelib.domain.ledger import Changes, Ledger, Settlement
+from chalicelib.domain.merging import Page, Row
+from chalicelib.domain.messages import Delivery, ReplayMessage, message_of
+from chalicelib.domain.partitions import Partition, TypeDayPartition
+from chalicelib.domain.ports import EVERY_EVENT, ArrivalsPage, EventFilter
+from chalicelib.domain.raw_line import RawLocation, StoredEvent
+from chalicelib.domain.replay_job import JobState, ReplayJob
+from chalicelib.domain.replay_request import parse_replay_request
+from chalicelib.domain.timestamps import Instant
+from chalicelib.plan import PlanReplay
+from chalicelib.process import Process
+from chalicelib.recording import RecordInLedger
+from tests.unit.examples import INGESTED, an_event
+from tests.unit.in_memory import Bucket, Jobs, Queues, Rows, at, no_pause, one_by_one
+from tests.unit.ledger_in_memory import States
+
+FEW, MANY = 2_500, 10_000
+"""More than a planner reads and sends at once, and four times as many."""
+
+FEW_BATCHES, MANY_BATCHES, BATCH = 5, 20, 40
+NO_MORE = 1.2
+"""The same but for a few names and numbers; what grew with the replay would be four times as much."""
+
+DAYS, SHARDS = 10, 2
+
+BY_ENTITY = {"entity_id": "order-1", "start_time": "2026-11-21T00:00:00Z", "end_time": "2026-11-22T00:00:00Z"}
+BY_TYPE = {"source": "shop", "event_type": "paid", "start_day": "2026-11-21", "end_day": "2026-11-30"}
+
+
+def most_allocated(work: Callable[[], object]) -> int:
+    """The most memory that Python's objects took while something was done, beyond what there was."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@dataclass
+class Generated(Rows):
+    """An index whose rows are made when they are read: `total` events, spread over days and shards."""
+
+    total: int = 0
+
+    def page(
+        self,
+        partition: Partition,
+        after: str | None,
+        limit: int,
+        wanted: EventFilter = EVERY_EVENT,
+        *,
+        newest_first: bool = False,
+    ) -> Page:
+        shard, shards, in_partition = 0, 1, self.total
+        if isinstance(partition, TypeDayPartition):
+            shard, shards, in_partition = partition.shard, SHARDS, self.total // DAYS // SHARDS
+        begin = 0 if after is None else (int(after) - shard) // shards + 1
+        end = min(begin + limit, in_partition)
+        rows = tuple(
+            Row(f"{number * shards + shard:06d}", generated(f"{partition.window}{shard}{number}"))
+            for number in range(begin, end)
+        )
+        return Page(rows, None if end == in_partition else rows[-1].sort_key)
+
+    def duplicates(self, event_id: str, after: str | None, limit: int) -> ArrivalsPage:
+        arrival = Arrival(ArrivalKind.DUPLICATE, event_id, INGESTED, "request", 0, event_id)
+        return ArrivalsPage((arrival,), None)
+
+
+def generated(seed: str) -> StoredEvent:
+    """An event of which only its row is known."""
+    name = sha256(seed.encode()).hexdigest()
+    instant = Instant("2026-11-21T10:00:00.000000000Z")
+    return StoredEvent(
+        name, "shop", "paid", "order-1", instant, INGESTED, name, RawLocation("raw", f"raw/{name}", 0, 9)
+    )
+
+
+class Forgetful(Queues):
+    """Queues that only count what was sent."""
+
+    count = 0
+
+    def send(self, messages: Sequence[ReplayMessage]) -> None:
+        self.count += len(messages)
+
+
+def planned(request: dict[str, Any], total: int) -> int:
+    """Plan a replay of so many events to its end; answers how many messages were sent."""
+    jobs, queues, ids = Jobs(), Forgetful(), itertools.count()
+    asked = parse_replay_request(json.dumps(request).encode())
+    job = ReplayJob("replay-1", asked, "somebody", INGESTED, INGESTED, SHARDS)
+    jobs.create(job, None, "")
+    plan = PlanReplay(
+        jobs, Generated(total=total), queues, at(), lambda _: None, lambda: str(next(ids)), one_by_one, None
+    )
+    while jobs.by_id[job.replay_id].state is not JobState.SENT:
+        plan(job.replay_id, lambda: 900_000)
+    return queues.count
+
+
+@pytest.mark.parametrize(
+    ("request_", "messages_of_an_event"),
+    [(BY_ENTITY, 1), (BY_TYPE, 1), (BY_ENTITY | {"include_duplicates": True}, 2)],
+    ids=["entity", "type", "duplicates"],
+)
+def test_a_planner(request_: dict[str, Any], messages_of_an_event: int) -> None:
+    sent = []
+    few = most_allocated(lambda: sent.append(planned(request_, FEW)))
+    many = most_allocated(lambda: sent.append(planned(request_, MANY)))
+
+    assert sent == [FEW * messages_of_an_event, MANY * messages_of_an_event]
+    assert many < few * NO_MORE
+
+
+@dataclass
+class ForgetfulLedger:
+    """A ledger that only counts what was written to it."""
+
+    written: list[int] = field(default_factory=lambda: [0])
+
+    def read(self, settlements: Sequence[Settlement]) -> Ledger:
+        return Ledger()
+
+    def write(self, changes: Changes, now: Instant) -> None:
+        self.written[0] += len(changes.transitions)
+
+
+def processed(batches: int) -> int:
+    """Process so many batches, each of other events in an object of its own; answers how many were recorded."""
+    bucket, ledger = Bucket(), ForgetfulLedger()
+    process = Process(bucket, States({"replay-1": JobState.SENT}), RecordInLedger(ledger, at(), no_pause), one_by_one)
+    for number in range(batches):
+        bucket.objects.clear()
+        batch = [an_event(entity_id=f"order-{number % 7}", payload=[number, each]) for each in range(BATCH)]
+        messages = [message_of("replay-1", event) for event in bucket.put_once(batch, INGESTED)]
+        report = process([Delivery(message.event_id, "", message.model_dump_json()) for message in messages])
+        assert report.failures == {}
+    return ledger.written[0]
+
+
+def test_a_processor() -> None:
+    recorded = [processed(1)]  # what is made once and kept is made now
+    few = most_allocated(lambda: recorded.append(processed(FEW_BATCHES)))
+    many = most_allocated(lambda: recorded.append(processed(MANY_BATCHES)))
+
+    assert recorded == [BATCH, FEW_BATCHES * BATCH, MANY_BATCHES * BATCH]
+    assert many < few * NO_MORE
+
+
+def test_memory_that_grows_would_be_seen() -> None:
+    def hoarding(total: int) -> int:
+        hoard: list[StoredEvent] = []
+        hoard.extend(generated(str(number)) for number in range(total))
+        return len(hoard)
+
+    few, many = most_allocated(lambda: hoarding(500)), most_allocated(lambda: hoarding(2_000))
+
+    assert many > few * 3

@@ -1,0 +1,120 @@
+"""The page about scale says what is counted, and what the model makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bench.counted import Count, count
+from bench.markdown import filled
+from bench.meter import item_size, read_units, write_units
+from bench.scale import BILLION, FORTY_JOBS, INSTALLED, PAGE, TEN_JOBS, blocks
+from bench.scale_model import NEW_TABLE, Model
+from bench.shapes import ALONE, BATCHES, SCATTERED, SHAPES, TOGETHER, Shape
+from chalicelib.domain import estimate
+
+
+@pytest.fixture(scope="module")
+def counted() -> Count:
+    return count()
+
+
+def model(counted: Count, shape: Shape, batch: int) -> Model:
+    return Model(counted, shape, batch, INSTALLED)
+
+
+def test_the_page_shows_what_is_counted_now(counted: Count) -> None:
+    page = PAGE.read_text()
+
+    assert filled(page, blocks(counted)) == page, "python -m bench.scale --write brings it up to date"
+
+
+def test_planning_costs_a_call_for_ten_events_or_little_more(counted: Count) -> None:
+    assert counted.planning.calls_a_message <= 0.11
+
+
+def test_processing_costs_few_calls_where_messages_share_a_raw_object(counted: Count) -> None:
+    assert counted.processing[TOGETHER, 10].calls_a_message <= 0.4
+    assert counted.processing[TOGETHER, 100].calls_a_message <= 0.1
+
+
+def test_a_raw_object_of_its_own_costs_each_message_a_call(counted: Count) -> None:
+    assert [counted.processing[ALONE, batch].calls["GetObject"] for batch in BATCHES] == list(BATCHES)
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
+def test_each_message_costs_two_units_and_the_rest_are_versions_and_counters(
+    counted: Count, shape: Shape, batch: int
+) -> None:
+    processing = counted.processing[shape, batch]
+    versions = processing.writes["AggregatesTable"] - 2 * batch
+
+    a_version = 2 * write_units(counted.sizes.full_version if shape.before else counted.sizes.new_version)
+    assert versions % a_version == 0
+    assert processing.writes["ReplaysTable"] == 2 * processing.calls["TransactWriteItems"]
+
+
+def test_the_estimate_of_a_preview_is_the_dearest_case_and_hardly_more(counted: Count) -> None:
+    dearest = max(sum(model(counted, shape, batch).dollars.values()) for shape in SHAPES for batch in BATCHES)
+
+    assert dearest <= estimate.DOLLARS_A_MESSAGE <= 1.02 * dearest
+    assert sum(model(counted, SCATTERED, 10).dollars.values()) == dearest
+
+
+def test_the_estimate_of_a_preview_is_as_slow_as_the_slowest_case_and_hardly_slower(counted: Count) -> None:
+    slowest = min((model(counted, shape, batch) for shape in SHAPES for batch in BATCHES), key=_a_second)
+
+    assert 0.9 * _a_second(slowest) <= estimate.MESSAGES_A_SECOND_A_PROCESSOR <= _a_second(slowest)
+    assert 0.9 / slowest.planning_s <= estimate.MESSAGES_A_SECOND_A_PLANNER <= 1 / slowest.planning_s
+
+
+def _a_second(of: Model) -> float:
+    return of.batch / of.batch_s
+
+
+def test_what_binds_is_the_lowest_ceiling_of_a_table_that_had_traffic_before(counted: Count) -> None:
+    scattered = model(counted, SCATTERED, 100)
+    ceilings = scattered.ceilings()
+
+    assert ceilings == sorted(ceilings, key=lambda each: each.messages_a_second)
+    assert ceilings[0].name == NEW_TABLE
+    assert scattered.binding() == ceilings[1]
+
+
+def test_jobs_side_by_side_raise_what_is_of_one_job_and_nothing_else(counted: Count) -> None:
+    one, ten = (
+        {each.name: each.messages_a_second for each in Model(counted, TOGETHER, 100, deployment).ceilings()}
+        for deployment in (INSTALLED, replace(INSTALLED, jobs=10))
+    )
+
+    of_a_job = {name for name in one if "of a job" in name or "of a day" in name or "source and day" in name}
+    assert {name for name in one if ten[name] == pytest.approx(10 * one[name])} == of_a_job
+    assert {name for name in one if ten[name] == one[name]} == one.keys() - of_a_job
+
+
+def test_each_deployment_of_the_page_is_faster_than_the_one_before(counted: Count) -> None:
+    for shape in SHAPES:
+        hours = [
+            BILLION / Model(counted, shape, 100, deployment).binding().messages_a_second
+            for deployment in (INSTALLED, TEN_JOBS, FORTY_JOBS)
+        ]
+        assert hours == sorted(hours, reverse=True)
+
+
+class TestTheRulesOfDynamoDB:
+    def test_an_item_is_its_names_and_values(self) -> None:
+        assert item_size({"PK": {"S": "é"}}) == 2 + 2
+        assert item_size({"state": {"B": b"abc"}}) == 5 + 3
+        assert item_size({"n": {"N": "1234"}}) == 1 + 3
+        assert item_size({"n": {"N": "-1200"}}) == 1 + 2
+        assert item_size({"l": {"L": [{"S": "ab"}, {"BOOL": True}]}}) == 1 + 3 + (1 + 2) + (1 + 1)
+        assert item_size({"m": {"M": {"k": {"S": "v"}}}}) == 1 + 3 + (1 + 1 + 1)
+
+    def test_writes_cost_a_unit_for_each_kilobyte_begun(self) -> None:
+        assert [write_units(size) for size in (1, 1_024, 1_025, 2_049)] == [1, 1, 2, 3]
+
+    def test_reads_cost_a_unit_for_each_four_kilobytes_begun_or_half_of_it(self) -> None:
+        assert [read_units(size, consistent=True) for size in (0, 4_096, 4_097)] == [1, 1, 2]
+        assert [read_units(size, consistent=False) for size in (0, 4_096, 4_097)] == [0.5, 0.5, 1]
