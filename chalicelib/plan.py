@@ -29,6 +29,9 @@ SLEEP_AT_MOST_S = 1.0
 """A planner that has longer to wait ends, and is called again when it is time."""
 
 FULL_PAUSE_S = 1.0
+WATCH_S = 300
+"""Longer than any planner lives."""
+
 DELAY_AT_MOST_S = 900
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html, DelaySeconds"""
 
@@ -81,11 +84,22 @@ class PlanReplay:
                     self.sleep(wait_s)
                 job = self._advanced(job, steps, may_go_on)
             except Contended:
+                self._watch(job)
                 return job.sent - sent_before
             stretches, wait_s = stretches + 1, 0.0
         if job.state in UNPLANNED:
             self.queues.plan(job.replay_id, int(min(wait_s, DELAY_AT_MOST_S)))
         return job.sent - sent_before
+
+    def _watch(self, job: ReplayJob) -> None:
+        """Look after a job again that another planner is ahead with.
+
+        It may be that of the same message, delivered twice: this one lets the message go, and if the other dies, nobody
+        else would be called.
+        """
+        current = self.replays.get(job.replay_id)
+        if current is not None and current.state in UNPLANNED:
+            self.queues.plan(job.replay_id, WATCH_S)
 
     def _turn(self, time_left_ms: Callable[[], int]) -> Callable[[], bool]:
         """Whether this planner may go on: its time is not up, and it is not another job's turn."""

@@ -407,6 +407,31 @@ def test_a_planner_that_finds_another_one_ahead_stops() -> None:
     assert world.job(job) == ahead
 
 
+def test_a_job_goes_on_although_of_two_planners_of_one_message_the_one_ahead_dies() -> None:
+    """The one behind lets the message go, and the one ahead does not live to leave another."""
+    world = World(index=Rows(page_size=lambda: 2))
+    wanted = world.index_events(*minutes(6))
+    job = world.request(BY_ENTITY)
+    world.queues.to_plan.clear()
+    world.queues.delays_s.clear()
+    send = world.queues.send
+
+    def send_and_be_overtaken(messages: list[ReplayMessage]) -> None:
+        world.queues.send = send  # type: ignore[method-assign]
+        send(messages)
+        ahead = world.job(job)
+        world.jobs.by_id[job.replay_id] = replace(ahead, revision=ahead.revision + 1, state=JobState.SENDING)
+
+    world.queues.send = send_and_be_overtaken  # type: ignore[method-assign, assignment]
+
+    world.plan(job.replay_id)
+    assert world.queues.delays_s == [300]
+    world.work_off()
+
+    assert world.sent == ids(wanted)
+    assert world.job(job).state is JobState.SENT
+
+
 def test_a_cancelled_job_sends_nothing_more() -> None:
     world = World()
     world.index_events(*minutes(6))
