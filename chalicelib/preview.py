@@ -6,14 +6,14 @@ from bisect import insort
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 from itertools import count, takewhile
 
 from chalicelib.domain.chunks import chunked
 from chalicelib.domain.estimate import estimate
-from chalicelib.domain.partitions import Partition, TypeDayPartition
+from chalicelib.domain.partitions import Partition, TypeDayPartition, entity_digest
 from chalicelib.domain.ports import Concurrently, EventIndex
 from chalicelib.domain.preview import Preview, Tally, in_order, largest
+from chalicelib.domain.replay_job import beginning_of
 from chalicelib.domain.replay_ports import FoundDay, FoundDaysPage
 from chalicelib.domain.replay_request import ReplayRequest
 from chalicelib.domain.timestamps import Day, day_of
@@ -40,7 +40,7 @@ class DaysInMemory:
         """Keep days of entities; each is kept once, in the order that the planner has them in."""
         for entity_id, day in set(days) - self.known:
             self.known.add((entity_id, day))
-            insort(self.found, (day, sha256(entity_id.encode()).hexdigest(), entity_id))
+            insort(self.found, (day, entity_digest(entity_id), entity_id))
 
     def page(self, after: str | None, limit: int) -> FoundDaysPage:
         """At most `limit` days, in order, after a position."""
@@ -104,7 +104,7 @@ class PreviewReplay:
         days, tally = DaysInMemory(), Tally()
         selection = ReadSelection(request, self.index, days, self.shards, self.concurrently)
         scanned = rounds = 0
-        for step in selection.steps(selection.beginning()):
+        for step in selection.steps(beginning_of(request)):
             if scanned + step.scanned > MAX_ROWS or rounds + step.rounds > MAX_ROUNDS:
                 return _Counted(tally, scanned, exact=False)
             scanned += step.scanned

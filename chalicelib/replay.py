@@ -12,7 +12,7 @@ from chalicelib.domain.errors import Conflict, Contended, Fault, NotFound, Retra
 from chalicelib.domain.fields import MAX_REPLAY_ID_BYTES
 from chalicelib.domain.ports import Clock, Concurrently, Pause
 from chalicelib.domain.preview import ConfirmationNeeded
-from chalicelib.domain.replay_job import UNPLANNED, Cursor, JobState, ReplayJob
+from chalicelib.domain.replay_job import UNPLANNED, JobState, ReplayJob, beginning_of
 from chalicelib.domain.replay_ports import CountMessages, KeyedReplay, ReplayQueues, ReplayStore
 from chalicelib.domain.replay_query import ReplaysQuery
 from chalicelib.domain.replay_request import ReplayRequest
@@ -59,7 +59,7 @@ class RequestReplay:
             created_at=now,
             updated_at=now,
             shards=self.shards,
-            cursor=Cursor(finding=request.expands),
+            cursor=beginning_of(request),
         )
         keyed = self.replays.create(job, asker.idempotency_key, digest)
         return self._queued(job, asker) if keyed is None else self._again(keyed, digest, asker)

@@ -77,10 +77,6 @@ class ReadSelection:
     shards: int
     concurrently: Concurrently
 
-    def beginning(self) -> Cursor:
-        """The cursor before the first step."""
-        return Cursor(finding=self.request.expands)
-
     def steps(self, cursor: Cursor) -> Iterator[Step]:
         """Everything after a cursor, read as it is asked for."""
         if cursor.finding:

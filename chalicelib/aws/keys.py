@@ -6,10 +6,9 @@ values share a key. Times are of fixed width, so that key order is time order.
 
 from __future__ import annotations
 
-from hashlib import sha256
-
 from chalicelib.domain.aggregation import Version
 from chalicelib.domain.outcomes import MessagePlace
+from chalicelib.domain.partitions import entity_digest
 from chalicelib.domain.percent_encoding import for_key, for_path, from_key
 from chalicelib.domain.timestamps import Day, Instant
 
@@ -156,7 +155,7 @@ def found_days(replay_id: str) -> str:
 
 def found_day(entity_id: str, day: Day) -> str:
     """The sort key of a found day; hashed, as an entity's name alone may be as long as a sort key may be."""
-    return f"DAY#{day}#{sha256(entity_id.encode()).hexdigest()}"
+    return f"DAY#{day}#{entity_digest(entity_id)}"
 
 
 def before_found_days() -> str:

@@ -11,6 +11,7 @@ from chalicelib.aws.message_batches import MESSAGES_A_CALL, send_entries
 from chalicelib.aws.seam import translated
 from chalicelib.domain.chunks import chunked
 from chalicelib.domain.messages import ReplayMessage, rounds_of
+from chalicelib.domain.partitions import entity_digest
 from chalicelib.domain.ports import Concurrently, Pause
 from chalicelib.domain.replay_task import ReplayTask
 
@@ -84,6 +85,6 @@ def _ordered_entry(entry_id: str, message: ReplayMessage) -> SendMessageBatchReq
     return {
         "Id": entry_id,
         "MessageBody": message.body,
-        "MessageGroupId": sha256(message.entity_id.encode()).hexdigest(),
+        "MessageGroupId": entity_digest(message.entity_id),
         "MessageDeduplicationId": sha256(message.body.encode()).hexdigest(),
     }

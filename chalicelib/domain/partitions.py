@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 
 from chalicelib.domain.timestamps import (
     Day,
@@ -58,3 +59,8 @@ def shards_of_day(source: str, event_type: str, day: Day, window: Window, shards
     """The partitions that together hold one day's part of a window."""
     part = part_of_day(window, day)
     return [TypeDayPartition(source, event_type, day, shard, part) for shard in range(shards)]
+
+
+def entity_digest(entity_id: str) -> str:
+    """A name of fixed length for an entity, whose own may be longer than sort keys and groups of queues may be."""
+    return sha256(entity_id.encode()).hexdigest()

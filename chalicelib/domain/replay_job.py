@@ -42,6 +42,11 @@ class Cursor:
     repeated_to: str | None = None
 
 
+def beginning_of(request: ReplayRequest) -> Cursor:
+    """The cursor before anything was read: days that must be found are found first."""
+    return Cursor(finding=request.expands)
+
+
 @dataclass(frozen=True, slots=True)
 class ReplayJob:
     """A replay and how far it is.

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from chalicelib.domain.errors import InvalidRequest
 from chalicelib.domain.messages import Duplicate, ObjectReference, ReplayMessage, message_of, parse_message, rounds_of
 from chalicelib.domain.raw_line import stored_events
-from tests.unit.examples import INGESTED, an_event, event_in, natives, small
+from tests.unit.examples import INGESTED, an_event, event_in, natives, small, stored
 from tests.unit.json_trees import Members, Num, Tree, randoms, trees, write
 
 STORED = stored_events([an_event()], INGESTED, "raw-bucket", "raw/key")[0]
@@ -51,7 +51,7 @@ def test_a_message_is_read_as_it_was_sent(native: Members, rng: Random) -> None:
     [stored] = stored_events([event_in(write(native, rng))], INGESTED, "raw-bucket", "raw/key")
     message = message_of("replay-1", stored)
 
-    assert parse_message(message.model_dump_json()) == message
+    assert parse_message(message.body) == message
     assert message.location == stored.location
 
 
@@ -112,7 +112,7 @@ class TestLaterArrival:
         assert json.loads(message.model_dump_json(exclude_none=True)) == members(
             duplicate={"ingest_time": INGESTED, "request_id": "again", "position": 3}
         )
-        assert parse_message(message.model_dump_json()) == message
+        assert parse_message(message.body) == message
         assert hash(parse_message(message.model_dump_json())) == hash(message)
 
     @pytest.mark.parametrize(
@@ -192,3 +192,12 @@ def test_rounds_hold_every_message_once_each_entitys_in_order_and_none_of_an_ent
     for entity in set(entities):
         of_entity = [message for each in rounds for message in each if message.entity_id == entity]
         assert of_entity == [message for message in messages if message.entity_id == entity]
+
+
+@given(st.text(min_size=1, max_size=20).filter(lambda name: name.isprintable() or "\uffff" in name))
+def test_a_message_is_sent_in_characters_that_sqs_takes_and_read_as_it_was(entity_id: str) -> None:
+    """SQS refuses, or replaces, what XML does not know, such as U+FFFF."""
+    message = message_of("replay-1", stored(an_event(entity_id=f"{entity_id}\uffff\ufffe")))
+
+    assert message.body.isascii()
+    assert parse_message(message.body) == message

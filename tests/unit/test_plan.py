@@ -19,7 +19,7 @@ from chalicelib.domain.errors import Contended, NotFound, RetraceError
 from chalicelib.domain.ingest_report import Arrival, ArrivalKind
 from chalicelib.domain.messages import ReplayMessage
 from chalicelib.domain.raw_line import StoredEvent
-from chalicelib.domain.replay_job import Cursor, JobState, ReplayJob
+from chalicelib.domain.replay_job import JobState, ReplayJob, beginning_of
 from chalicelib.domain.replay_request import parse_replay_request
 from chalicelib.domain.timestamps import Instant, day_of, nanoseconds, shifted
 from chalicelib.plan import STRETCHES_A_SLICE, PlanReplay
@@ -66,7 +66,7 @@ class World:
             INGESTED,
             INGESTED,
             shards=2,
-            cursor=Cursor(finding=request.expands),
+            cursor=beginning_of(request),
         )
         self.jobs.create(job, None, "")
         self.queues.plan(job.replay_id)
@@ -282,6 +282,15 @@ def test_a_limit_counts_arrivals_too() -> None:
 
     assert [_again(message) for message in world.queues.sent] == [None, "again-0", "again-1"]
     assert world.job(job).sent == 3
+
+
+def test_a_rate_holds_for_later_arrivals_too() -> None:
+    world = World()
+    [event] = world.index_events(*minutes(1))
+    world.arrive_again(event, 300)
+    job = world.request(BY_ENTITY, include_duplicates=True, rate=0.1)
+
+    assert world.plan(job.replay_id) <= 2, "the event, and one of its arrivals"
 
 
 @pytest.mark.parametrize("rate", [0.5, 1, 3, 40, 1_000])

@@ -264,6 +264,11 @@ class TestRedrive:
         assert (resumed.state, resumed.failure) == (JobState.SENDING, None)
         assert desk.world.queues.to_plan == [job.replay_id]
 
+    def test_goes_on_finding_days_where_that_is_where_it_failed(self, desk: Desk) -> None:
+        job = desk.put(desk.ask(BY_TYPE, whole_days=True), state=JobState.FAILED, failure="no reason")
+
+        assert desk.control.redrive(job.replay_id).state is JobState.PLANNING
+
     def test_plans_on_a_job_that_nobody_plans(self, desk: Desk) -> None:
         job = desk.put(desk.ask(BY_ENTITY), state=JobState.SENDING)
         desk.world.queues.to_plan.clear()
