@@ -6,6 +6,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python; do \
 
 BIN := .venv/bin
 PROJECT := .venv/installed
+COMMAND := .venv/bin/retrace
 EMBEDDED := .retrace/venv/installed
 JAVASCRIPT := tests/e2e/javascript/node_modules/installed
 DATA ?=
@@ -61,9 +62,9 @@ package: $(PROJECT)  ## write build/sam.json and build/deployment.zip, ready for
 pins: $(PROJECT)  ## pin the requirements anew from the .in files
 	@for name in requirements requirements-dev requirements-embedded; do \
 		$(BIN)/pip-compile --quiet --upgrade --strip-extras --no-header --no-emit-options \
-			--annotation-style=line --output-file $$name.txt $$name.in || exit 1; done
+			--annotation-style=line --unsafe-package=pip --output-file $$name.txt $$name.in || exit 1; done
 
-environments: $(PROJECT) $(EMBEDDED)  ## install what is pinned; the other commands see to it themselves
+environments: $(PROJECT) $(COMMAND) $(EMBEDDED)  ## install what is pinned; the other commands see to it themselves
 
 $(PROJECT): requirements-dev.txt
 $(EMBEDDED): requirements-embedded.txt
@@ -71,6 +72,11 @@ $(PROJECT) $(EMBEDDED):
 	@test -n "$(PYTHON)" || { printf 'Python 3.11 was not found.\n→ %s\n' \
 		'Install it, or name it: make PYTHON=/path/to/python3.11' >&2; exit 1; }
 	@$(PYTHON) -m embedded.environment $(@D) $<
+
+# What it needs is installed already, so this works offline.
+$(COMMAND): pyproject.toml | $(PROJECT)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
 
 # Node comes as a Python package. It runs the CloudEvents SDK for JavaScript, which the tests send events with.
 # It trusts what the machine trusts, which may be more than what Node brings.
@@ -81,4 +87,4 @@ $(JAVASCRIPT): tests/e2e/javascript/package-lock.json | $(PROJECT)
 	@touch $@
 
 clean: forget  ## delete all that make has made, the state of the stack included
-	@rm -rf .venv .retrace build .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/e2e/javascript/node_modules
+	@rm -rf .venv .retrace build retrace.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/e2e/javascript/node_modules

@@ -25,6 +25,8 @@ class Stack:
     replay_jobs_queue_url: str
     replay_failures_queue_url: str
     dead_letter_queue_url: str
+    ordered_dead_letter_queue_url: str
+    replay_jobs_dead_letter_queue_url: str
 
 
 def save(path: Path, stack: Stack) -> None:

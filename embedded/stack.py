@@ -94,6 +94,8 @@ def _described(emulator: Server, outputs: dict[str, str], key: AccessKey) -> Sta
         replay_jobs_queue_url=outputs["ReplayJobsQueueUrl"],
         replay_failures_queue_url=outputs["ReplayFailuresQueueUrl"],
         dead_letter_queue_url=outputs["DeadLetterQueueUrl"],
+        ordered_dead_letter_queue_url=outputs["OrderedDeadLetterQueueUrl"],
+        replay_jobs_dead_letter_queue_url=outputs["ReplayJobsDeadLetterQueueUrl"],
     )
 
 

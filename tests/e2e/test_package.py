@@ -45,7 +45,7 @@ def test_the_package_holds_the_application_and_no_copy_of_what_lambda_has(unpack
     names = {path.name for path in unpacked.iterdir()}
 
     assert {"app.py", "chalicelib", "pydantic", "aws_lambda_powertools"} <= names
-    assert not {"boto3", "botocore", "embedded", "infra", "tests", ".chalice"} & names
+    assert not {"boto3", "botocore", "embedded", "infra", "retrace", "rich", "tests", "typer", ".chalice"} & names
 
 
 def test_cloudformation_has_nothing_to_object_to_in_the_template() -> None:

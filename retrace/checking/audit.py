@@ -1,0 +1,119 @@
+"""`retrace audit`: bucket and index held against each other, both ways, and what is missing written again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from typing import Annotated
+
+import typer
+
+from retrace.calling import AsJson, calling
+from retrace.checking.deployment import (
+    LATE_AFTER_S,
+    SHARDS,
+    TTL_DAYS,
+    IdentityTtl,
+    LateAfter,
+    Shards,
+    refusals_in_words,
+    rules_of,
+    stores_of,
+    ttl_s,
+)
+from retrace.checking.differences import Difference
+from retrace.checking.inspection import Inspection
+from retrace.checking.judging import Group
+from retrace.checking.progress import Progress
+from retrace.checking.raw_objects import RAW
+from retrace.checking.report import shown
+from retrace.checking.restoring import Restore
+from retrace.checking.spool import Spool
+from retrace.problem import Exit
+from retrace.shown import Output
+
+NOT_REPAIRED = "no"
+REPAIRED = "done"
+WOULD_BE_REPAIRED = "with --repair"
+
+
+def audit(
+    context: typer.Context,
+    prefix: Annotated[
+        str, typer.Option("--prefix", "-p", help="Only raw objects whose keys begin so, and rows that point at them.")
+    ] = RAW,
+    repair: Annotated[
+        bool, typer.Option("--repair/--dry-run", help="Write the rows that are missing; else only say which they are.")
+    ] = False,
+    shards: Shards = SHARDS,
+    late_after_s: LateAfter = LATE_AFTER_S,
+    identity_ttl_days: IdentityTtl = TTL_DAYS,
+    as_json: AsJson = None,
+) -> None:
+    """Compare bucket, index and identities: raw without index, index without raw, identity without either.
+
+    retrace audit
+    retrace audit --prefix raw/source=shop%2Fcheckout/ --repair
+
+    It exits with 1 if anything differs that was not repaired. --repair only ever adds rows, as ingest writes them,
+    under the condition that there are none; a row without raw line is only reported. Aggregates are no part of it:
+    `retrace verify` looks at those.
+
+    It reads everything once, with your own rights: one GET for each raw object, and one Scan of the tables of events
+    and identities, which --prefix does not make cheaper. Temporary disk (TMPDIR): about 2 KB for each event.
+    """
+    call, output = calling(context), Output(as_json=as_json)
+    if not prefix.startswith(RAW):
+        raise typer.BadParameter(f"raw objects lie below {RAW}", param_hint="--prefix")
+    with refusals_in_words(), Progress(output, "Auditing") as progress:
+        stores = stores_of(call)
+        inspection = Inspection(stores, rules_of(call, shards, late_after_s, identity_ttl_days))
+        found = _differences(inspection, progress, prefix)
+        if repair:
+            restore = Restore(stores.tables, shards, late_after_s * 1_000, ttl_s(identity_ttl_days))
+            told = _repaired(inspection, restore, found)
+        else:
+            told = ((each, NOT_REPAIRED if each.repair is None else WOULD_BE_REPAIRED) for each in found)
+        open_ones = [0]
+        shown(output, progress, _counted(told, open_ones), "Bucket, index and identities agree.")
+    output.note(f"Audited: {progress}.")
+    if open_ones[0]:
+        raise typer.Exit(Exit.DIFFERENT)
+
+
+def _differences(inspection: Inspection, progress: Progress, prefix: str) -> Iterator[Difference]:
+    """Rows are read before objects, so that whatever a row points at is there when objects are listed."""
+    stores = inspection.stores
+    with closing(Spool()) as spool:
+        for rows in stores.tables.every_index_row(prefix):
+            spool.add_index(rows)
+            progress.add(index_rows=len(rows))
+        for rows in stores.tables.every_identity(prefix):
+            spool.add_identities(rows)
+            progress.add(identities=len(rows))
+        for found in stores.bucket.objects(prefix):
+            spool.add_lines(found.lines)
+            progress.add(objects=1, raw_lines=len(found.lines))
+            yield from inspection.of_object(found)
+        for group in spool.groups():
+            yield from inspection.judged(group)
+
+
+def _repaired(
+    inspection: Inspection, restore: Restore, differences: Iterable[Difference]
+) -> Iterator[tuple[Difference, str]]:
+    """Write what each difference lacks, and see whether the difference is gone."""
+    for difference in differences:
+        if difference.repair is None:
+            yield difference, NOT_REPAIRED
+            continue
+        restore([difference.repair])
+        group = Group(difference.repair.event_id, lines=(difference.repair,))
+        left = {each.kind for each in inspection.judged(group)}
+        yield difference, NOT_REPAIRED if difference.kind in left else REPAIRED
+
+
+def _counted(told: Iterable[tuple[Difference, str]], open_ones: list[int]) -> Iterator[tuple[Difference, str]]:
+    for difference, becomes in told:
+        open_ones[0] += becomes != REPAIRED
+        yield difference, becomes

@@ -1,0 +1,94 @@
+"""How far a rebuild is, in a file: which raw objects there are, when each was taken in, and which are done."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+
+from retrace.problem import Exit, Problem
+
+_AT_ONCE = 500
+
+
+class Checkpoint:
+    """An SQLite database. Killed at any moment, it says at most too little: what is done twice is the same."""
+
+    def __init__(self, path: Path, about: Mapping[str, object]) -> None:
+        """Open the file, or begin a new one; raises Problem if it is of another rebuild, which `about` tells."""
+        self.path = path
+        self.resumed = path.exists()
+        try:
+            self._database = sqlite3.connect(path, isolation_level=None)
+            self._database.executescript(
+                "CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, said TEXT);"
+                "CREATE TABLE IF NOT EXISTS object (key TEXT PRIMARY KEY, ingest_time TEXT, done INTEGER DEFAULT 0);"
+                "CREATE INDEX IF NOT EXISTS todo ON object (done, ingest_time, key);"
+            )
+            said = json.dumps(about, sort_keys=True)
+            self._database.execute("INSERT OR IGNORE INTO about VALUES ('rebuild', ?)", (said,))
+        except sqlite3.Error as error:
+            remedy = "Name another file with --checkpoint."
+            raise Problem(f"{path} cannot be used as a checkpoint: {error}", remedy, Exit.USAGE) from error
+        if self._said("rebuild") != said:
+            remedy = f"It is of {self._said('rebuild')}. Delete it to begin anew, or name another with --checkpoint."
+            raise Problem(f"{path} is the checkpoint of another rebuild.", remedy, Exit.USAGE)
+
+    @property
+    def listed(self) -> bool:
+        """Whether every object is known."""
+        return self._said("listed") is not None
+
+    @property
+    def listed_to(self) -> str:
+        """The last key that is known."""
+        found = self._database.execute("SELECT MAX(key) FROM object").fetchone()[0]
+        return str(found or "")
+
+    def add(self, objects: Iterable[tuple[str, str]]) -> None:
+        """Take in keys, in their order, and the ingest time of each."""
+        self._database.execute("BEGIN")
+        self._database.executemany("INSERT OR IGNORE INTO object (key, ingest_time) VALUES (?, ?)", objects)
+        self._database.execute("COMMIT")
+
+    def end_listing(self) -> None:
+        """Say that every object is known."""
+        self._database.execute("INSERT OR IGNORE INTO about VALUES ('listed', 'yes')")
+
+    def counts(self) -> tuple[int, int]:
+        """How many objects there are, and how many of them are done."""
+        objects, done = self._database.execute("SELECT COUNT(*), COALESCE(SUM(done), 0) FROM object").fetchone()
+        return int(objects), int(done)
+
+    def todo(self) -> Iterator[str]:
+        """The keys of objects that are not done, in the order in which they were taken in."""
+        ingest_time, key = "", ""
+        while True:
+            query = (
+                "SELECT ingest_time, key FROM object WHERE done = 0 AND (ingest_time, key) > (?, ?)"
+                " ORDER BY ingest_time, key LIMIT ?"
+            )
+            with closing(self._database.execute(query, (ingest_time, key, _AT_ONCE))) as found:
+                some = found.fetchall()
+            if not some:
+                return
+            yield from (str(row[1]) for row in some)
+            ingest_time, key = some[-1]
+
+    def done(self, some: Iterable[str]) -> None:
+        """Say that objects are done."""
+        self._database.execute("BEGIN")
+        self._database.executemany("UPDATE object SET done = 1 WHERE key = ?", [(key,) for key in some])
+        self._database.execute("COMMIT")
+
+    def close(self, *, finished: bool) -> None:
+        """Close the file, and delete it if there is nothing left to do."""
+        self._database.close()
+        if finished:
+            self.path.unlink(missing_ok=True)
+
+    def _said(self, name: str) -> str | None:
+        row = self._database.execute("SELECT said FROM about WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])

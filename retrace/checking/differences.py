@@ -1,0 +1,167 @@
+"""What can differ between raw objects, index, identities and aggregates: what each difference means and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from chalicelib.domain.raw_line import StoredEvent
+
+
+class Kind(StrEnum):
+    """The kinds of differences; `sentence` says what each means, `remedy` what to do."""
+
+    OBJECT_CHANGED = "object-changed"
+    FOREIGN_OBJECT = "foreign-object"
+    LINE_CHANGED = "line-changed"
+    LINE_DISAGREES = "line-disagrees"
+    RAW_NOT_INDEXED = "raw-not-indexed"
+    INDEX_MISSING = "index-missing"
+    IDENTITY_MISSING = "identity-missing"
+    INDEX_DIFFERS = "index-differs"
+    IDENTITY_DIFFERS = "identity-differs"
+    ROWS_DISAGREE = "rows-disagree"
+    INDEX_TWICE = "index-twice"
+    INDEX_WITHOUT_RAW = "index-without-raw"
+    IDENTITY_ALONE = "identity-alone"
+    INPUT_DIFFERS = "input-differs"
+    INPUT_UNKNOWN = "input-unknown"
+    VERSION_DIFFERS = "version-differs"
+    VERSION_MISSING = "version-missing"
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong."""
+        return _TOLD[self][0]
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it."""
+        return _TOLD[self][1]
+
+
+_LOST_BYTES = (
+    "The bucket keeps every version: `aws s3api list-object-versions` shows who changed it and what it was. Do not"
+    " replay it before it is put right."
+)
+_EDITED_ROW = (
+    "Somebody edited the table. The raw line holds: delete the row, then `retrace audit --repair` writes it anew."
+)
+_ADDED_BY_REPAIR = "`retrace audit --repair` writes it from the raw line."
+_REPLAY = "The raw events hold: compute the day anew with `retrace replay`, and do not use this version."
+
+_TOLD: dict[Kind, tuple[str, str]] = {
+    Kind.OBJECT_CHANGED: (
+        "Each line says what was hashed, yet the object's bytes are not those that its name was made from.",
+        _LOST_BYTES,
+    ),
+    Kind.FOREIGN_OBJECT: (
+        "The object lies among raw objects, and its key is none of Retrace's.",
+        "Ask who put it there; Retrace reads only what the index points at, and Athena reads this too.",
+    ),
+    Kind.LINE_CHANGED: (
+        "The line no longer says what was hashed when it was taken in, or cannot be read.",
+        _LOST_BYTES,
+    ),
+    Kind.LINE_DISAGREES: (
+        "Index and identity agree with each other, and the raw line says otherwise where no hash covers it.",
+        _LOST_BYTES,
+    ),
+    Kind.RAW_NOT_INDEXED: (
+        "A raw line whose event has no rows, so no query finds it: its request never ended, or they were lost.",
+        _ADDED_BY_REPAIR,
+    ),
+    Kind.INDEX_MISSING: (
+        "The event is known, so sending it again is a DUPLICATE, and it has no index row: no query finds it.",
+        _ADDED_BY_REPAIR,
+    ),
+    Kind.IDENTITY_MISSING: (
+        "The event is in the index and has no identity row: GET /events/{event_id} does not find it.",
+        f"{_ADDED_BY_REPAIR} If identities expire, say so: --identity-ttl-days.",
+    ),
+    Kind.INDEX_DIFFERS: (
+        "The index row does not say what the raw line says.",
+        f"{_EDITED_ROW} If it is type_day, late_day or lag: was --shards or --late-after-s another when it was taken?",
+    ),
+    Kind.IDENTITY_DIFFERS: ("The identity row does not say what the raw line says.", _EDITED_ROW),
+    Kind.ROWS_DISAGREE: (
+        "Index and identity point at different raw lines of the same event.",
+        "Both lines are sound. Delete the row of the later one, then `retrace audit --repair` writes it anew.",
+    ),
+    Kind.INDEX_TWICE: (
+        "The event has a second index row, of another time or entity, that its identity does not know.",
+        "If identities expire, that is how it has to be: --identity-ttl-days. Else somebody wrote it: delete it.",
+    ),
+    Kind.INDEX_WITHOUT_RAW: (
+        "The index row points at no raw line: the event itself cannot be read.",
+        "Look for a delete marker with `aws s3api list-object-versions`. The row is only reported, never deleted.",
+    ),
+    Kind.IDENTITY_ALONE: (
+        "The identity row has neither raw line nor index row: sent again, the event would be a DUPLICATE of nothing.",
+        "Look for its object with `aws s3api list-object-versions`. The row is only reported, never deleted.",
+    ),
+    Kind.INPUT_DIFFERS: ("The row of an input of an aggregate does not say what the event's raw line says.", _REPLAY),
+    Kind.INPUT_UNKNOWN: (
+        "An aggregate counts an event that is in neither index nor identities.",
+        "`retrace audit` looks for it in the raw objects. If it is in none, the version counts what never was.",
+    ),
+    Kind.VERSION_DIFFERS: ("The aggregate does not follow from its inputs.", _REPLAY),
+    Kind.VERSION_MISSING: ("There are inputs of an aggregate, and not the aggregate.", _REPLAY),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One difference: of which kind, where, and in which fields. `repair` is the event whose rows can be written."""
+
+    kind: Kind
+    event_id: str | None = None
+    entity_id: str | None = None
+    event_time: str | None = None
+    replay_id: str | None = None
+    day: str | None = None
+    s3_key: str | None = None
+    s3_offset: int | None = None
+    fields: tuple[str, ...] = ()
+    detail: str = ""
+    repair: StoredEvent | None = None
+
+    @property
+    def where(self) -> str:
+        """Where it is, for people."""
+        if self.replay_id is not None:
+            of_event = f" input {self.event_id[:16]}" if self.event_id else ""
+            return f"{self.entity_id} {self.day} of {self.replay_id}{of_event}"
+        place = f"{self.s3_key}" if self.s3_offset is None else f"{self.s3_key} at byte {self.s3_offset}"
+        if self.event_id is None:
+            return place
+        return f"event {self.event_id}" + (f" of {self.entity_id}" if self.entity_id else "") + f"\n{place}"
+
+    def as_json(self) -> dict[str, Any]:
+        """What scripts read: where it is, and the same words."""
+        named = ("event_id", "entity_id", "event_time", "replay_id", "day", "s3_key", "s3_offset")
+        given = {name: getattr(self, name) for name in named}
+        return {
+            "difference": self.kind.value,
+            **{name: value for name, value in given.items() if value is not None},
+            "fields": list(self.fields),
+            "detail": self.detail,
+            "repairable": self.repair is not None,
+            "meaning": self.kind.sentence,
+            "remedy": self.kind.remedy,
+        }
+
+
+def of_event(kind: Kind, event: StoredEvent, *, repair: bool = False, fields: tuple[str, ...] = ()) -> Difference:
+    """A difference of an event whose raw line is sound."""
+    return Difference(
+        kind,
+        event_id=event.event_id,
+        entity_id=event.entity_id,
+        event_time=event.event_time,
+        s3_key=event.location.key,
+        s3_offset=event.location.offset,
+        fields=fields,
+        repair=event if repair else None,
+    )

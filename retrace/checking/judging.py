@@ -1,0 +1,133 @@
+"""Raw lines, index rows and identity row of one event, held against each other: every difference, and each once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from chalicelib.aws import keys
+from chalicelib.domain.raw_line import StoredEvent
+from retrace.checking.differences import Difference, Kind, of_event
+from retrace.checking.matching import Match, Matching, Row, Rules
+from retrace.checking.raw_objects import Damages
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """All there is of one event id: sound raw lines, index rows, identity row."""
+
+    event_id: str
+    lines: tuple[StoredEvent, ...] = ()
+    index: tuple[Row, ...] = ()
+    identity: Row | None = None
+
+
+class Judge:
+    """Judges groups."""
+
+    def __init__(self, rules: Rules, damages: Damages) -> None:
+        self._rules = rules
+        self._matching = Matching(rules, damages)
+
+    def __call__(self, group: Group) -> list[Difference]:
+        """Every difference of one event."""
+        index, identity = self._matched(group)
+        if identity is not None and identity.line is not None and identity.fields and _agreed(identity, index):
+            return [of_event(Kind.LINE_DISAGREES, identity.line, fields=identity.fields)]
+        return [
+            *_of_index(index),
+            *_of_identity(identity, index),
+            *self._missing(group, identity, index),
+            *self._among_rows(identity, index),
+        ]
+
+    def counted(self, group: Group) -> list[StoredEvent | Row]:
+        """What an aggregate can have counted: the raw lines that rows are of; of other rows, what they say."""
+        index, identity = self._matched(group)
+        matches = index if identity is None else [identity, *index]
+        return [match.line or match.row for match in matches]
+
+    def _matched(self, group: Group) -> tuple[list[Match], Match | None]:
+        index = [self._matching.of_index(row, group.lines) for row in group.index]
+        if group.identity is None:
+            return index, None
+        return index, self._matching.of_identity(group.identity, group.lines)
+
+    def _missing(self, group: Group, identity: Match | None, index: Sequence[Match]) -> Iterator[Difference]:
+        """The row that an event lacks; it can be written if what is there of the event agrees."""
+        if identity is not None:
+            line = identity.line
+            if line is not None and not any(_is_row_of(line, match.row) for match in index):
+                yield of_event(Kind.INDEX_MISSING, line, repair=not identity.fields)
+        elif index:
+            firsts = [match.line for match in index if match.line is not None]
+            if firsts and not self._expired(min(firsts, key=_age)):
+                sound = not any(match.fields or match.line is None for match in index)
+                yield of_event(Kind.IDENTITY_MISSING, min(firsts, key=_age), repair=sound)
+        elif group.lines:
+            first = min(group.lines, key=_age)
+            if first.ingest_time < self._rules.in_flight_from:
+                yield of_event(Kind.RAW_NOT_INDEXED, first, repair=True)
+
+    def _expired(self, event: StoredEvent) -> bool:
+        return self._rules.expired_before is not None and event.ingest_time < self._rules.expired_before
+
+    def _among_rows(self, identity: Match | None, index: Sequence[Match]) -> Iterator[Difference]:
+        """What is wrong with rows that agree, each, with a raw line."""
+        if identity is None or identity.line is None or identity.fields:
+            return
+        for match in index:
+            if match.line is None or match.fields:
+                continue
+            if not _is_row_of(identity.line, match.row):
+                if self._rules.expired_before is None:
+                    yield of_event(Kind.INDEX_TWICE, match.line)
+            elif match.line != identity.line:
+                yield of_event(Kind.ROWS_DISAGREE, match.line)
+
+
+def _agreed(identity: Match, index: Sequence[Match]) -> bool:
+    """Whether an index row says the same as the identity row, so that it is the raw line that differs."""
+    return any(match.line == identity.line and match.said == identity.said for match in index)
+
+
+def _of_index(index: Sequence[Match]) -> Iterator[Difference]:
+    for match in index:
+        if match.line is not None and match.fields:
+            yield of_event(Kind.INDEX_DIFFERS, match.line, fields=match.fields)
+        elif match.without_raw:
+            yield _of_row(Kind.INDEX_WITHOUT_RAW, match)
+
+
+def _of_identity(identity: Match | None, index: Sequence[Match]) -> Iterator[Difference]:
+    if identity is None:
+        return
+    if identity.line is not None and identity.fields:
+        yield of_event(Kind.IDENTITY_DIFFERS, identity.line, fields=identity.fields)
+    elif identity.without_raw and not index:
+        yield _of_row(Kind.IDENTITY_ALONE, identity)
+    elif identity.without_raw and not any(match.said == identity.said for match in index):
+        # With an index row that says the same, that one is reported as the one without raw line.
+        yield _of_row(Kind.IDENTITY_DIFFERS, identity)
+
+
+def _of_row(kind: Kind, match: Match) -> Difference:
+    said = match.said
+    offset = said["s3_offset"]
+    return Difference(
+        kind,
+        event_id=str(said["event_id"]),
+        entity_id=str(said["entity_id"]),
+        event_time=str(said["event_time"]),
+        s3_key=str(said["s3_key"]),
+        s3_offset=offset if isinstance(offset, int) else None,
+    )
+
+
+def _age(line: StoredEvent) -> tuple[str, str, int]:
+    return line.ingest_time, line.location.key, line.location.offset
+
+
+def _is_row_of(line: StoredEvent, row: Row) -> bool:
+    """Whether a row's key is that of a line's index row."""
+    return (row.get("PK"), row.get("SK")) == (keys.entity(line.entity_id), keys.event(line.event_time, line.event_id))

@@ -1,0 +1,149 @@
+"""Raw objects read back: which lines are sound, and whether the bytes are those that the name was made from."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.aws import keys
+from chalicelib.domain.errors import IntegrityFailure
+from chalicelib.domain.event import Event
+from chalicelib.domain.raw_line import (
+    RawLine,
+    RawLocation,
+    StoredEvent,
+    event_time_of,
+    line_of,
+    name_of,
+    parse_line,
+)
+from chalicelib.domain.timestamps import day_of
+from chalicelib.domain.verification import verify
+from retrace.checking.differences import Difference, Kind
+
+RAW = "raw/"
+_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{9}Z", re.ASCII)
+_KEY = re.compile(r"raw/source=[^/]+/event_date=[\d-]{10}/ingest_date=[\d-]{10}/([0-9a-f]{64})\.ndjson", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A stretch of an object that is no sound line, and the event that it says it is, if it says one."""
+
+    key: str
+    offset: int
+    length: int
+    why: str
+    event_id: str | None = None
+
+    def covers(self, offset: int, length: int) -> bool:
+        """Whether a stretch of the same object overlaps it."""
+        return offset < self.offset + self.length and self.offset < offset + length
+
+
+@dataclass(frozen=True, slots=True)
+class ReadObject:
+    """A raw object: its sound lines, what is damaged, and what is wrong with the whole of it."""
+
+    key: str
+    lines: tuple[StoredEvent, ...]
+    damages: tuple[Damage, ...]
+    whole: Kind | None
+
+    def differences(self) -> Iterable[Difference]:
+        """What differs within the object itself."""
+        if self.whole is not None:
+            yield Difference(self.whole, s3_key=self.key)
+        for damage in self.damages:
+            yield damaged_line(damage)
+
+
+def damaged_line(damage: Damage) -> Difference:
+    """The difference that a damage is."""
+    return Difference(
+        Kind.LINE_CHANGED, event_id=damage.event_id, s3_key=damage.key, s3_offset=damage.offset, detail=damage.why
+    )
+
+
+class Damages:
+    """Damages by place, so that rows that point at one are not reported as well."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[str, set[Damage]] = defaultdict(set)
+
+    def add(self, damages: Iterable[Damage]) -> None:
+        """Remember damages."""
+        for damage in damages:
+            self._by_key[damage.key].add(damage)
+
+    def at(self, row: Mapping[str, Any]) -> list[Damage]:
+        """The damages that a row points at."""
+        offset, length = row.get("s3_offset"), row.get("s3_length")
+        if not isinstance(offset, int) or not isinstance(length, int):
+            return []
+        return [damage for damage in self._by_key.get(str(row.get("s3_key")), ()) if damage.covers(offset, length)]
+
+
+def read_object(bucket: str, key: str, content: bytes) -> ReadObject:
+    """Check every line of an object, and the object as a whole if no line is damaged."""
+    match = _KEY.fullmatch(key)
+    if match is None:
+        return ReadObject(key, (), (), Kind.FOREIGN_OBJECT)
+    lines: list[StoredEvent] = []
+    events: list[Event] = []
+    damages: list[Damage] = []
+    offset = 0
+    for line in _lines_of(content):
+        location = RawLocation(bucket, key, offset, len(line))
+        try:
+            event, stored = _sound(line, location, match[1])
+        except IntegrityFailure as error:
+            damages.append(Damage(key, offset, len(line), str(error), _claimed_id(line)))
+        else:
+            events.append(event)
+            lines.append(stored)
+        offset += len(line) + 1
+    changed = not damages and (not events or not content.endswith(b"\n") or name_of(events) != match[1])
+    return ReadObject(key, tuple(lines), tuple(damages), Kind.OBJECT_CHANGED if changed else None)
+
+
+def _lines_of(content: bytes) -> list[bytes]:
+    lines = content.split(b"\n")
+    return lines if lines[-1] else lines[:-1]
+
+
+def _sound(line: bytes, location: RawLocation, name: str) -> tuple[Event, StoredEvent]:
+    """The event of a line; raises IntegrityFailure unless it is, to the byte, the line of that event in that place."""
+    said = parse_line(line)
+    if _INSTANT.fullmatch(str(said.ingest_time)) is None:
+        raise IntegrityFailure("The line says no time of ingest.")
+    event = verify(said)
+    if line_of(event, said.ingest_time) != line:
+        raise IntegrityFailure("The line says the same in other bytes than Retrace writes.")
+    stored = _stored(said, event, location)
+    if keys.raw_object(event.source, day_of(stored.event_time), day_of(said.ingest_time), name) != location.key:
+        raise IntegrityFailure("The line stands under another source or day than its own.")
+    return event, stored
+
+
+def _stored(said: RawLine, event: Event, location: RawLocation) -> StoredEvent:
+    return StoredEvent(
+        event_id=event.event_id,
+        source=event.source,
+        event_type=event.event_type,
+        entity_id=event.entity_id,
+        event_time=event_time_of(event, said.ingest_time),
+        ingest_time=said.ingest_time,
+        content_sha256=event.content_sha256,
+        location=location,
+    )
+
+
+def _claimed_id(line: bytes) -> str | None:
+    try:
+        return str(parse_line(line).event_id)
+    except IntegrityFailure:
+        return None

@@ -1,0 +1,43 @@
+"""How differences are shown, and how a command ends by them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from retrace.checking.differences import Difference, Kind
+from retrace.checking.progress import Progress
+from retrace.shown import ROWS_A_TABLE, Column, Json, Output
+
+_COLUMNS = (
+    Column("difference", lambda item: item["difference"], style=lambda _: "red"),
+    Column("where", lambda item: item["where"]),
+    Column("in", lambda item: ", ".join(item["fields"]) or item["detail"]),
+    Column("repair", lambda item: item["repair"]),
+)
+
+
+def shown(
+    output: Output, progress: Progress, differences: Iterable[tuple[Difference, str]], nothing: str
+) -> dict[Kind, int]:
+    """Show differences, each with what becomes of it, as they are found; answers how many there are of each kind."""
+    kinds: dict[Kind, int] = {}
+
+    def items(some: Iterable[tuple[Difference, str]]) -> Iterator[Json]:
+        for difference, repair in some:
+            kinds[difference.kind] = kinds.get(difference.kind, 0) + 1
+            item = difference.as_json() | {"repair": repair}
+            yield item if output.as_json else item | {"where": difference.where}
+
+    left = iter(differences)
+    while some := list(islice(left, 1 if output.as_json else ROWS_A_TABLE)):
+        progress.pause()
+        output.rows(items(some), _COLUMNS, "")
+        progress.go_on()
+    progress.pause()
+    if not kinds:
+        output.note(nothing)
+    for kind, count in kinds.items():
+        output.say(f"{count:,} {kind}: {kind.sentence}")
+        output.say(f"→ {kind.remedy}", "dim")
+    return kinds

@@ -1,0 +1,120 @@
+"""Index and identity rows written from raw lines as ingest writes them: only where there are none, nothing deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from time import sleep
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from botocore.exceptions import ClientError
+
+from chalicelib.aws import keys
+from chalicelib.aws.event_rows import index_row
+from chalicelib.aws.identities import DynamoIdentities
+from chalicelib.aws.seam import code_of, translated
+from chalicelib.domain.raw_line import StoredEvent
+from chalicelib.domain.timestamps import Instant, nanoseconds
+from retrace.checking.threads import concurrently, in_order
+
+if TYPE_CHECKING:
+    from retrace.checking.tables import Key, Tables
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """How many events got rows, had them, or lost against another line of their identity (with other content)."""
+
+    written: int = 0
+    present: int = 0
+    repeated: int = 0
+    conflicting: int = 0
+
+
+@dataclass(frozen=True)
+class Restore:
+    """Writes rows of events."""
+
+    tables: Tables
+    shards: int
+    late_after_ms: int
+    identity_ttl_s: int | None
+
+    def __call__(self, events: Iterable[StoredEvent]) -> Restored:
+        """Write what is missing of these events; of several with one identity, the first that is given."""
+        given = list(events)
+        firsts: dict[str, StoredEvent] = {}
+        for event in given:
+            firsts.setdefault(event.event_id, event)
+        beaten = self._admitted(list(firsts.values()))
+        own = [event for event in firsts.values() if _same_line(event, beaten.get(event.event_id))]
+        completed = self._completed(own)
+        holds = firsts | beaten
+        others = [event for event in given if not _same_line(event, holds[event.event_id])]
+        again = [event for event in others if self._expired(holds[event.event_id], event)]
+        repeated = [event for event in others if event not in again]
+        return Restored(
+            len(firsts) - len(beaten) + completed + self._completed(again),
+            len(own) - completed,
+            len(repeated),
+            sum(event.content_sha256 != holds[event.event_id].content_sha256 for event in repeated),
+        )
+
+    def _expired(self, first: StoredEvent, event: StoredEvent) -> bool:
+        """Whether an identity had expired when it was used again, for an event that had an index row of its own."""
+        if self.identity_ttl_s is None or _key(first) == _key(event):
+            return False
+        return nanoseconds(event.ingest_time) - nanoseconds(first.ingest_time) >= self.identity_ttl_s * 1_000_000_000
+
+    def _admitted(self, events: Sequence[StoredEvent]) -> dict[str, StoredEvent]:
+        """Write rows as ingest does; answers the events that had an identity or index row before."""
+        identities = DynamoIdentities(
+            self.tables.dynamodb,
+            dedupe_table=self.tables.dedupe,
+            events_table=self.tables.events,
+            shards=self.shards,
+            late_after_ms=self.late_after_ms,
+            dedupe_ttl_s=self.identity_ttl_s,
+            pause=sleep,
+            concurrently=concurrently,
+        )
+        # It stands in identity rows where a request's would, and tells rows of this call from those of earlier ones.
+        name = f"restored-{uuid4()}"
+        beaten: dict[str, StoredEvent] = {}
+        for ingest_time, received in groupby(events, key=self._received):
+            beaten |= identities.admit(list(received), name, ingest_time)
+        return beaten
+
+    def _received(self, event: StoredEvent) -> Instant:
+        """What the expiry of an identity counts from; all the same where there is none, so that more go together."""
+        return event.ingest_time if self.identity_ttl_s is not None else Instant("")
+
+    def _completed(self, events: Sequence[StoredEvent]) -> int:
+        """Write index rows that are missing of known events, which ingest would take for duplicates."""
+        places = {event.event_id: _key(event) for event in events}
+        present = {row["SK"] for row in self.tables.index_rows(places.values())}
+        missing = [event for event in events if places[event.event_id]["SK"] not in present]
+        return sum(in_order(self._put_if_absent, missing))
+
+    def _put_if_absent(self, event: StoredEvent) -> bool:
+        row = index_row(event, self.shards, self.late_after_ms)
+        with translated("writing the index"):
+            try:
+                self.tables.dynamodb.put_item(
+                    TableName=self.tables.events, Item=row, ConditionExpression="attribute_not_exists(PK)"
+                )
+            except ClientError as error:
+                if code_of(error) != "ConditionalCheckFailedException":
+                    raise
+                return False
+        return True
+
+
+def _key(event: StoredEvent) -> Key:
+    return {"PK": keys.entity(event.entity_id), "SK": keys.event(event.event_time, event.event_id)}
+
+
+def _same_line(event: StoredEvent, other: StoredEvent | None) -> bool:
+    return other is not None and event.location == other.location

@@ -1,0 +1,80 @@
+"""What is read of many events in any order, put in order of their ids on disk, so that memory stays small."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import asdict
+from enum import IntEnum
+from itertools import groupby
+from typing import Any
+
+from chalicelib.domain.raw_line import RawLocation, StoredEvent
+from retrace.checking.judging import Group
+
+Record = tuple[str, int, str]
+
+
+class _Of(IntEnum):
+    """What a record is of."""
+
+    LINE = 0
+    INDEX = 1
+    IDENTITY = 2
+
+
+class Spool:
+    """Records of raw lines and rows in a temporary database that vanishes with the process."""
+
+    def __init__(self) -> None:
+        # An empty name is a private database on disk, deleted when it is closed (https://www.sqlite.org/inmemorydb.html).
+        self._database = sqlite3.connect("", isolation_level=None)
+        self._database.execute("PRAGMA synchronous = OFF")
+        self._database.execute("PRAGMA journal_mode = OFF")
+        self._database.execute("CREATE TABLE record (event_id TEXT, kind INTEGER, said TEXT)")
+
+    def add_lines(self, lines: Iterable[StoredEvent]) -> None:
+        """Take sound raw lines in."""
+        self._add((line.event_id, _Of.LINE, json.dumps(asdict(line))) for line in lines)
+
+    def add_index(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Take index rows in, by the event id of their sort key, which nobody can edit."""
+        self._add((row["SK"].rpartition("#EID#")[2], _Of.INDEX, json.dumps(row, default=repr)) for row in rows)
+
+    def add_identities(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Take identity rows in."""
+        self._add((row["event_id"], _Of.IDENTITY, json.dumps(row, default=repr)) for row in rows)
+
+    def groups(self) -> Iterator[Group]:
+        """Everything that was taken in, by event id."""
+        query = "SELECT event_id, kind, said FROM record ORDER BY event_id, kind"
+        with closing(self._database.execute(query)) as records:
+            for event_id, of_event in groupby(records, key=lambda record: str(record[0])):
+                yield _group(event_id, of_event)
+
+    def close(self) -> None:
+        """Delete it."""
+        self._database.close()
+
+    def _add(self, records: Iterable[Record]) -> None:
+        self._database.execute("BEGIN")
+        self._database.executemany("INSERT INTO record VALUES (?, ?, ?)", records)
+        self._database.execute("COMMIT")
+
+
+def _group(event_id: str, records: Iterable[Record]) -> Group:
+    said: dict[int, list[Any]] = {kind: [] for kind in _Of}
+    for _, kind, text in records:
+        said[kind].append(json.loads(text))
+    return Group(
+        event_id,
+        lines=tuple(map(_line, said[_Of.LINE])),
+        index=tuple(said[_Of.INDEX]),
+        identity=next(iter(said[_Of.IDENTITY]), None),
+    )
+
+
+def _line(said: dict[str, Any]) -> StoredEvent:
+    return StoredEvent(**{**said, "location": RawLocation(**said["location"])})

@@ -1,0 +1,146 @@
+"""Rows of the tables as they are, whatever somebody wrote into them: read by key, by entity and day, or all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from time import sleep
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.aws import keys
+from chalicelib.aws.batches import KEYS_A_GET, get_items
+from chalicelib.aws.items import Item, from_item, to_item
+from chalicelib.domain.aggregation import Version
+from chalicelib.domain.percent_encoding import for_key
+from chalicelib.domain.timestamps import Day, end_of, start_of
+from retrace.checking.threads import WORKERS, in_order, walked
+from retrace.checking.versions import version_of_partition
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Row = dict[str, Any]
+Key = dict[str, str]
+
+_Reached = tuple[int, dict[str, Any]]
+_POINTS_THERE = "attribute_not_exists(s3_key) OR begins_with(s3_key, :p)"
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables of a deployment, read consistently."""
+
+    dynamodb: DynamoDBClient
+    events: str
+    dedupe: str
+    aggregates: str
+
+    def index_rows_of_day(self, entity_id: str, day: Day) -> Iterator[Row]:
+        """The index rows of an entity's day, by time and id."""
+        low, high = keys.from_instant(start_of(day)), keys.from_instant(end_of(day))
+        values = {":pk": keys.entity(entity_id), ":low": low, ":high": high}
+        return self._query(self.events, "PK = :pk AND SK BETWEEN :low AND :high", values)
+
+    def identities(self, event_ids: Iterable[str]) -> Iterator[Row]:
+        """The identity rows that there are of these ids."""
+        return self._get(self.dedupe, ({"event_id": event_id} for event_id in event_ids))
+
+    def index_rows(self, places: Iterable[Key]) -> Iterator[Row]:
+        """The index rows that there are under these keys."""
+        return self._get(self.events, places)
+
+    def versions(self, entity_id: str, day: Day) -> list[Version]:
+        """The versions of a daily aggregate."""
+        values = {":pk": keys.entity(entity_id), ":versions": keys.aggregate_versions(day)}
+        rows = self._query(self.aggregates, "PK = :pk AND begins_with(SK, :versions)", values)
+        found = (version_of_partition(f"{row['PK']}#{row['SK']}") for row in rows)
+        return [version for version in found if version is not None]
+
+    def version_row(self, version: Version) -> Row | None:
+        """A version of a daily aggregate."""
+        key = {"PK": keys.entity(version.entity_id), "SK": keys.aggregate_version(version)}
+        return next(self._get(self.aggregates, [key]), None)
+
+    def entries(self, version: Version) -> Iterator[Row]:
+        """What became of each message of a version, by time and id."""
+        return self._query(self.aggregates, "PK = :pk", {":pk": keys.inputs(version)})
+
+    def versions_of_replay(self, replay_id: str) -> Iterator[list[Version]]:
+        """Versions of a replay, some of them more than once, page by page of a Scan of the whole table."""
+        mine = f"#VER#{for_key(replay_id)}"
+        condition = {
+            "FilterExpression": "contains(PK, :mine) OR contains(SK, :mine)",
+            "ExpressionAttributeValues": to_item({":mine": mine}),
+            "ProjectionExpression": "PK, SK",
+        }
+        for rows in self._scan(self.aggregates, condition):
+            found = (version_of_partition(_partition_of_messages(row)) for row in rows)
+            yield [version for version in found if version is not None and version.replay_id == replay_id]
+
+    def every_index_row(self, prefix: str) -> Iterator[list[Row]]:
+        """Every index row that points into a prefix, page by page of a Scan."""
+        condition = {
+            "FilterExpression": f"begins_with(PK, :entity) AND ({_POINTS_THERE})",
+            "ExpressionAttributeValues": to_item({":entity": keys.entity(""), ":p": prefix}),
+        }
+        return self._scan(self.events, condition)
+
+    def every_identity(self, prefix: str) -> Iterator[list[Row]]:
+        """Every identity row that points into a prefix, page by page of a Scan."""
+        condition = {
+            "FilterExpression": _POINTS_THERE,
+            "ExpressionAttributeValues": to_item({":p": prefix}),
+        }
+        return self._scan(self.dedupe, condition)
+
+    def _query(self, table: str, condition: str, values: Row) -> Iterator[Row]:
+        pages = self.dynamodb.get_paginator("query").paginate(
+            TableName=table,
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=to_item(values),
+            ConsistentRead=True,
+        )
+        return (_plain(item) for page in pages for item in page["Items"])
+
+    def _get(self, table: str, wanted: Iterable[Key]) -> Iterator[Row]:
+        def look_up(some: Sequence[Key]) -> list[Item]:
+            return get_items(self.dynamodb, table, [to_item(key) for key in some], sleep, consistent=True)
+
+        for found in in_order(look_up, chunks(wanted, KEYS_A_GET)):
+            yield from map(_plain, found)
+
+    def _scan(self, table: str, condition: Row) -> Iterator[list[Row]]:
+        def step(reached: _Reached) -> tuple[list[Row], _Reached | None]:
+            segment, begin = reached
+            answer = self.dynamodb.scan(
+                TableName=table, Segment=segment, TotalSegments=WORKERS, ConsistentRead=True, **begin, **condition
+            )
+            last = answer.get("LastEvaluatedKey")
+            return [_plain(item) for item in answer["Items"]], (segment, {"ExclusiveStartKey": last}) if last else None
+
+        starts: list[_Reached] = [(segment, {}) for segment in range(WORKERS)]
+        return walked(step, starts)
+
+
+def chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Consecutive parts of at most `size` items, of anything that can be gone through once."""
+    left = iter(items)
+    while some := list(islice(left, size)):
+        yield some
+
+
+def _plain(item: Item) -> Row:
+    """Plain values, where they are of the kinds that Retrace writes."""
+    row: Row = {}
+    for name, value in item.items():
+        try:
+            row |= from_item({name: value})
+        except (TypeError, ValueError):
+            row[name] = value
+    return row
+
+
+def _partition_of_messages(row: Row) -> str:
+    partition, sort_key = str(row["PK"]), str(row["SK"])
+    return f"{partition}#{sort_key}" if sort_key.startswith("DAY#") else partition

@@ -1,0 +1,84 @@
+"""`retrace verify`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from chalicelib.domain.timestamps import Day
+from retrace.calling import AsJson, calling
+from retrace.checking.deployment import (
+    LATE_AFTER_S,
+    SHARDS,
+    TTL_DAYS,
+    IdentityTtl,
+    LateAfter,
+    Shards,
+    refusals_in_words,
+    rules_of,
+    stores_of,
+)
+from retrace.checking.differences import Difference
+from retrace.checking.inspection import Inspection
+from retrace.checking.progress import Progress
+from retrace.checking.raw_objects import RAW
+from retrace.checking.report import shown
+from retrace.checking.verification import Verification
+from retrace.problem import Exit
+from retrace.shown import Output
+
+
+def verify(
+    context: typer.Context,
+    entity: Annotated[str | None, typer.Argument(help="An entity; then a day.")] = None,
+    day: Annotated[str | None, typer.Argument(help="A UTC day: today, yesterday, 3d, 2026-11-21.")] = None,
+    replay: Annotated[str | None, typer.Option("--replay", "-r", help="Every aggregate of this replay.")] = None,
+    prefix: Annotated[
+        str | None, typer.Option("--prefix", "-p", help="Raw objects whose keys begin so, such as raw/source=shop/.")
+    ] = None,
+    shards: Shards = SHARDS,
+    late_after_s: LateAfter = LATE_AFTER_S,
+    identity_ttl_days: IdentityTtl = TTL_DAYS,
+    as_json: AsJson = None,
+) -> None:
+    """Compute hashes, ids and aggregates again from the raw bytes, and say what differs. Exits with 1 if anything does.
+
+    retrace verify order-1007 yesterday
+    retrace verify --replay 019aa2c4-8f6e-7cc2-a1f3-5d4b1c7f2a10
+    retrace verify --prefix raw/source=shop%2Fcheckout/event_date=2026-11-21/
+
+    It reads S3 and DynamoDB with your own rights. A day costs one GET for each of its objects; --replay also a Scan
+    of the table of aggregates, the only way to find all versions of a replay that holds whatever else is damaged.
+    """
+    call, output = calling(context), Output(as_json=as_json)
+    if [entity is not None or day is not None, replay is not None, prefix is not None].count(True) != 1:
+        raise typer.BadParameter("name one thing to verify: ENTITY DAY, --replay or --prefix")
+    if replay is None and prefix is None and (entity is None or day is None):
+        raise typer.BadParameter("an entity goes with a day: retrace verify ENTITY DAY")
+    if prefix is not None and not prefix.startswith(RAW):
+        raise typer.BadParameter(f"raw objects lie below {RAW}", param_hint="--prefix")
+    day = call.day(day, "DAY")
+    with refusals_in_words(), Progress(output, "Verifying") as progress:
+        inspection = Inspection(stores_of(call), rules_of(call, shards, late_after_s, identity_ttl_days))
+        verification = Verification(inspection, progress)
+        found = _differences(verification, entity, day, replay, prefix)
+        kinds = shown(output, progress, ((difference, "") for difference in found), "Nothing differs.")
+    output.note(f"Verified: {progress}.")
+    if not progress.counts.total():
+        output.note("There is nothing there to verify. `retrace events` shows what there is of an entity.")
+    for version in verification.being_computed:
+        output.note(f"{version.entity_id} {version.day} of {version.replay_id} is being computed; verify it later.")
+    if kinds:
+        raise typer.Exit(Exit.DIFFERENT)
+
+
+def _differences(
+    verification: Verification, entity: str | None, day: str | None, replay: str | None, prefix: str | None
+) -> Iterator[Difference]:
+    if replay is not None:
+        return verification.of_replay(replay)
+    if prefix is not None:
+        return verification.of_prefix(prefix)
+    return verification.of_day(entity or "", Day(day or ""))

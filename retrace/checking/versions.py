@@ -1,0 +1,107 @@
+"""Versions of daily aggregates, computed anew from the rows of their inputs and held against what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from chalicelib.aws.aggregate_rows import version_row
+from chalicelib.aws.items import from_item
+from chalicelib.domain.aggregation import Input, Place, Version, aggregate_of
+from chalicelib.domain.ledger import NewRevision
+from chalicelib.domain.messages import is_object_version
+from chalicelib.domain.outcomes import Outcome
+from chalicelib.domain.percent_encoding import from_key
+from chalicelib.domain.raw_line import StoredEvent
+from chalicelib.domain.timestamps import Day, Instant
+from retrace.checking.differences import Difference, Kind
+
+Row = Mapping[str, Any]
+Known = Mapping[Place, Input]
+"""What raw lines (where they are sound, else rows) say of the events that an aggregate can have counted."""
+
+_MOVES_ON = ("computed_at", "revision")
+_SAID = ("event_time", "event_id", "event_type", "content_sha256")
+
+
+def input_of(event: StoredEvent | Row) -> Input:
+    """What an aggregate takes of an event."""
+    said = {name: getattr(event, name) for name in _SAID} if isinstance(event, StoredEvent) else event
+    return Input(
+        Instant(str(said.get("event_time"))),
+        str(said.get("event_id")),
+        str(said.get("event_type")),
+        str(said.get("content_sha256")),
+    )
+
+
+def check_version(version: Version, row: Row | None, entries: Iterable[Row], known: Known) -> list[Difference]:
+    """What differs between a version, the rows of its messages, and the events that are known.
+
+    A version that follows from its inputs as they are recorded, or as they are known, is not reported beside them.
+    """
+    recorded: list[Input] = []
+    believed: list[Input] = []
+    found: list[Difference] = []
+    for entry in entries:
+        if entry.get("outcome") != Outcome.INPUT.value:
+            continue
+        said = input_of(entry)
+        event = known.get(place_of_input(entry))
+        found += _of_input(version, entry, said, event)
+        recorded.append(said)
+        believed.append(event or said)
+    if row is None:
+        return [*found, _of_version(Kind.VERSION_MISSING, version)] if recorded else []
+    fields = _differing(version, row, recorded)
+    if fields and recorded != believed and not _differing(version, row, believed):
+        fields = ()
+    return [*found, _of_version(Kind.VERSION_DIFFERS, version, fields)] if fields else found
+
+
+def place_of_input(entry: Row) -> Place:
+    """Time and id as a row's sort key has them, which nobody can edit: TS#<time>#EID#<id>."""
+    _, event_time, _, event_id = [*str(entry.get("SK")).split("#", 4), "", "", ""][:4]
+    return Instant(event_time), event_id
+
+
+def _of_input(version: Version, entry: Row, said: Input, event: Input | None) -> list[Difference]:
+    if event is None:
+        # A bare reference to an object counts all lines of it, those included that lost against another request's.
+        kind = None if is_object_version(version.replay_id) else Kind.INPUT_UNKNOWN
+        fields: tuple[str, ...] = ()
+    else:
+        fields = tuple(name for name in _SAID if getattr(event, name) != getattr(said, name))
+        kind = Kind.INPUT_DIFFERS if fields else None
+    if kind is None:
+        return []
+    return [_of_version(kind, version, fields, place_of_input(entry))]
+
+
+def _differing(version: Version, row: Row, inputs: list[Input]) -> tuple[str, ...]:
+    changed = NewRevision(version, aggregate_of(inputs), read_revision=0)
+    expected = from_item(version_row(changed, Instant(str(row.get("computed_at")))))
+    return tuple(name for name in expected if name not in _MOVES_ON and expected[name] != row.get(name))
+
+
+def _of_version(
+    kind: Kind, version: Version, fields: tuple[str, ...] = (), event: Place | tuple[None, None] = (None, None)
+) -> Difference:
+    return Difference(
+        kind,
+        entity_id=version.entity_id,
+        day=version.day,
+        replay_id=version.replay_id,
+        fields=fields,
+        event_time=event[0],
+        event_id=event[1],
+    )
+
+
+def version_of_partition(partition: str) -> Version | None:
+    """The version whose messages a partition holds: ENTITY#<entity>#DAY#<day>#VER#<replay>."""
+    match partition.split("#"):
+        case ["ENTITY", entity, "DAY", day, "VER", replay]:
+            replay_id = from_key(replay)
+            return Version(from_key(entity), Day(day), replay_id, not is_object_version(replay_id))
+    return None

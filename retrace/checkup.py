@@ -1,0 +1,198 @@
+"""What `retrace doctor` looks at: credentials, the API and its clock, versions, speed, queues."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from statistics import median
+from typing import Any
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from retrace.client import Answer, Client, refusal
+from retrace.problem import Problem
+from retrace.shown import duration
+from retrace.target import Target
+
+API_VERSION = "1"
+"""The version of the API that this command line speaks."""
+
+REQUESTS = 5
+SLOW_S = 1.0
+SKEW_WARNING_S, SKEW_PROBLEM_S = 60, 300
+"""A signature is good for five minutes before and after the time that it names."""
+
+_PATIENCE = Config(connect_timeout=3, read_timeout=5, retries={"max_attempts": 1})
+
+
+class Level(StrEnum):
+    """How a thing is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was looked at, how it is, what was seen, and what to do about it."""
+
+    check: str
+    level: Level
+    said: str
+    remedy: str = ""
+
+
+def credentials(target: Target) -> Finding:
+    """Whose credentials requests are signed with."""
+    try:
+        key = f"access key …{str(target.credentials.access_key)[-4:]}"
+    except Problem as problem:
+        return Finding("credentials", Level.PROBLEM, problem.what, problem.remedy)
+    try:
+        caller = target.client("sts", _PATIENCE).get_caller_identity()
+    except ClientError as error:
+        remedy = "Log in anew, or name other credentials: AWS_PROFILE, or aws_profile in the profile."
+        return Finding("credentials", Level.PROBLEM, f"AWS does not take {key}: {error}", remedy)
+    except BotoCoreError:
+        return Finding("credentials", Level.OK, f"{key}; STS, which knows whose that is, was not reached")
+    return Finding("credentials", Level.OK, f"{caller['Arn']}, {key}")
+
+
+@dataclass
+class Api:
+    """The API, as a few requests find it."""
+
+    client: Client
+    clock: Callable[[], datetime]
+    seconds: Callable[[], float] = time.perf_counter
+
+    def look(self) -> Iterator[Finding]:
+        """Whether it takes our signature, the clocks agree, and how fast it answers."""
+        try:
+            answer = self.client.call("GET", "/health")
+        except Problem as problem:
+            yield Finding("signature", Level.PROBLEM, problem.what, problem.remedy)
+            return
+        yield self._signature(answer)
+        yield self.skew(answer.headers.get("date"), self.clock())
+        if answer.status < 400:
+            yield self._version()
+            yield self._speed()
+
+    def _signature(self, answer: Answer) -> Finding:
+        if answer.status < 400:
+            return Finding("signature", Level.OK, f"GET /health was answered {answer.status}")
+        try:
+            problem = refusal("GET /health", answer)
+        except Problem as foreign:
+            problem = foreign
+        remedy = problem.remedy
+        if answer.status in (401, 403):
+            remedy = "Look at credentials, region and clock here; then at the policies: execute-api:Invoke on this API."
+        return Finding("signature", Level.PROBLEM, problem.what, remedy)
+
+    def skew(self, date: str | None, now: datetime) -> Finding:
+        """Whether this clock agrees with the Date of an answer."""
+        try:
+            skew = (now - parsedate_to_datetime(date or "")).total_seconds()
+        except (TypeError, ValueError):
+            return Finding("clock", Level.WARNING, "The answer does not say what time it is.", "Is this API Gateway?")
+        ahead = f"{duration(abs(skew) * 1_000)} {'ahead of' if skew > 0 else 'behind'} the API's"
+        said = "agrees with the API's to the second" if abs(skew) < 2 else f"is {ahead}"  # a Date has whole seconds
+        if abs(skew) < SKEW_WARNING_S:
+            return Finding("clock", Level.OK, f"This clock {said}.")
+        level = Level.WARNING if abs(skew) < SKEW_PROBLEM_S else Level.PROBLEM
+        return Finding("clock", level, f"This clock {said}; a signature is good for 5m.", "Set the clock (NTP).")
+
+    def _version(self) -> Finding:
+        try:
+            info = self.client.get("/openapi.json").get("info", {})
+        except Problem as problem:
+            return Finding("version", Level.WARNING, problem.what, problem.remedy)
+        if str(info.get("version")) == API_VERSION:
+            return Finding("version", Level.OK, f"The API has version {API_VERSION}, as this command line.")
+        said = f"The API has version {info.get('version')}, this command line speaks {API_VERSION}."
+        return Finding("version", Level.WARNING, said, "Install the command line that belongs to it.")
+
+    def _speed(self) -> Finding:
+        taken = []
+        for _ in range(REQUESTS):
+            began = self.seconds()
+            try:
+                self.client.expect("GET", "/health")
+            except Problem as problem:
+                return Finding("speed", Level.PROBLEM, problem.what, problem.remedy)
+            taken.append(self.seconds() - began)
+        middle, most = median(taken), max(taken)
+        said = f"{REQUESTS} requests: {duration(middle * 1_000)} in the middle, {duration(most * 1_000)} at most"
+        if middle < SLOW_S:
+            return Finding("speed", Level.OK, said)
+        return Finding("speed", Level.WARNING, said, "Is the network slow, or the API function short of concurrency?")
+
+
+def queues(target: Target) -> Iterator[Finding]:
+    """How much waits in the queues, and whether there are dead letters."""
+    for name, judge in QUEUES.items():
+        check = f"queue {name.removesuffix('_queue_url').replace('_', ' ')}"
+        try:
+            url = target.known(name)
+            if url is None:
+                remedy = "Give --stack, or write `stack` into the profile."
+                yield Finding(check, Level.WARNING, "Nothing says what it is called.", remedy)
+                continue
+            attributes = target.client("sqs", _PATIENCE).get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+        except Problem as problem:
+            yield Finding(check, Level.WARNING, problem.what, problem.remedy)
+        except (BotoCoreError, ClientError) as error:
+            remedy = "It takes sqs:GetQueueAttributes; the API works without."
+            yield Finding(check, Level.WARNING, f"It cannot be looked at: {error}", remedy)
+        else:
+            yield judge(check, attributes["Attributes"])
+
+
+def _waiting(check: str, attributes: dict[str, Any]) -> Finding:
+    waiting, in_flight = _counts(attributes)
+    return Finding(check, Level.OK, f"{waiting} waiting, {in_flight} being worked at")
+
+
+def _on_their_way(check: str, attributes: dict[str, Any]) -> Finding:
+    found = sum(_counts(attributes))
+    if not found:
+        return Finding(check, Level.OK, "empty")
+    return Finding(check, Level.WARNING, f"{found} failed messages on their way to the dead letters", _OF_REPLAYS)
+
+
+def _dead(remedy: str) -> Callable[[str, dict[str, Any]], Finding]:
+    def judge(check: str, attributes: dict[str, Any]) -> Finding:
+        if found := sum(_counts(attributes)):
+            return Finding(check, Level.PROBLEM, f"{found} messages", remedy)
+        return Finding(check, Level.OK, "empty")
+
+    return judge
+
+
+def _counts(attributes: dict[str, Any]) -> tuple[int, int]:
+    waiting = int(attributes["ApproximateNumberOfMessages"]) + int(
+        attributes.get("ApproximateNumberOfMessagesDelayed", 0)
+    )
+    return waiting, int(attributes.get("ApproximateNumberOfMessagesNotVisible", 0))
+
+
+_OF_REPLAYS = "`retrace replays` says of which replay; the logs of the processor say why."
+_HALTED = "A replay has come to a halt; the logs of the planner say why. `retrace redrive` makes it go on."
+
+QUEUES: dict[str, Callable[[str, dict[str, Any]], Finding]] = {
+    "replay_queue_url": _waiting,
+    "ordered_replay_queue_url": _waiting,
+    "replay_jobs_queue_url": _waiting,
+    "replay_failures_queue_url": _on_their_way,
+    "dead_letter_queue_url": _dead(f"{_OF_REPLAYS} Then: retrace redrive"),
+    "ordered_dead_letter_queue_url": _dead("They are of a consumer of your own, which failed at them."),
+    "replay_jobs_dead_letter_queue_url": _dead(_HALTED),
+}

@@ -1,0 +1,184 @@
+"""Signed requests to the REST API, repeated where that may help, and its problems told in words."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import urllib3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+
+from retrace.problem import Exit, Problem
+from retrace.target import Target
+
+Json = dict[str, Any]
+
+ATTEMPTS = 6
+LONGEST_WAIT_S = 60.0
+"""A longer Retry-After is not waited for: the answer is told instead."""
+
+_LONGEST_PAUSE_S = 20.0
+_AGAIN = frozenset(
+    {
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    }
+)
+_NOT_SENT = (
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ConnectTimeoutError,
+    urllib3.exceptions.SSLError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the API said."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Json:
+        """The body; raises Problem if it is no JSON object, as of something that is not Retrace."""
+        try:
+            found = json.loads(self.body)
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise self.foreign()
+        return found
+
+    def foreign(self) -> Problem:
+        """What to say of an answer that Retrace would not give."""
+        shown = self.body[:200].decode(errors="replace")
+        remedy = "Is the URL that of the API, with its stage?"
+        return Problem(f"The answer ({self.status}) is not Retrace's: {shown}", remedy, Exit.UNREACHABLE)
+
+
+class Client:
+    """The API of one target. Threads may share it."""
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        connections: int = 8,
+        timeout_s: float = 60.0,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.target = target
+        self._pool = urllib3.PoolManager(maxsize=connections, block=True, timeout=timeout_s, retries=False)
+        self._sleep = sleep
+        self._ever_answered = False
+
+    def get(self, path: str, query: Mapping[str, str | None] | None = None) -> Json:
+        """The body of a GET; raises Problem for anything but success."""
+        return self.expect("GET", path, query=query).json
+
+    def pages(self, path: str, query: Mapping[str, str | None], at_most: int | None = None) -> Iterator[Json]:
+        """The items of a list, page after page, as they are asked for."""
+        cursor: str | None = None
+        left = at_most
+        while left is None or left > 0:
+            answer = self.expect("GET", path, query={**query, "cursor": cursor})
+            body = answer.json
+            if not isinstance(body.get("items"), list):
+                raise answer.foreign()
+            items = body["items"] if left is None else body["items"][:left]
+            yield from items
+            left = None if left is None else left - len(items)
+            cursor = body.get("cursor")
+            if cursor is None:
+                return
+
+    def expect(self, method: str, path: str, *, ok: int = HTTPStatus.BAD_REQUEST, **details: Any) -> Answer:
+        """An answer with a status below `ok`; raises Problem for any other."""
+        answer = self.call(method, path, **details)
+        if answer.status >= ok:
+            raise refusal(f"{method} {path}", answer)
+        return answer
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str | None] | None = None,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        again_on: frozenset[int] = _AGAIN,
+    ) -> Answer:
+        """Send a request, and again after a pause where it got no answer or one that says to try later.
+
+        So it must be one that may be repeated: a replay is asked for with an Idempotency-Key.
+        """
+        given = {name: value for name, value in (query or {}).items() if value is not None}
+        url = self.target.url + quote(path) + ("?" + urlencode(given, quote_via=quote) if given else "")
+        for attempt in range(1, ATTEMPTS + 1):
+            last = attempt == ATTEMPTS
+            try:
+                answer = self._once(method, url, body, headers or {})
+            except urllib3.exceptions.HTTPError as error:
+                if last or self._is_hopeless(error, attempt):
+                    raise _unreachable(self.target, error) from error
+                self._wait(attempt, 0)
+                continue
+            self._ever_answered = True
+            asked = _seconds(answer.headers.get("retry-after"))
+            if last or asked > LONGEST_WAIT_S or answer.status not in again_on:
+                return answer
+            self._wait(attempt, asked)
+        raise AssertionError("an attempt returns or raises")  # pragma: no cover
+
+    def _once(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        request = AWSRequest(method, url, data=body, headers=dict(headers))
+        SigV4Auth(self.target.credentials, "execute-api", self.target.signing_region).add_auth(request)
+        answer = self._pool.request(method, url, body=body, headers=dict(request.headers.items()))
+        return Answer(answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.data)
+
+    def _is_hopeless(self, error: Exception, attempt: int) -> bool:
+        """Where nobody was ever reached, the address is wrong rather than somebody busy; one more try is enough."""
+        return isinstance(error, _NOT_SENT) and attempt > 1 and not self._ever_answered
+
+    def _wait(self, attempt: int, asked: float) -> None:
+        bound = min(_LONGEST_PAUSE_S, 0.25 * 2**attempt)
+        self._sleep(max(asked, random.uniform(0, bound)))  # noqa: S311  # jitter is no secret
+
+
+def _seconds(retry_after: str | None) -> float:
+    """How long to wait; 0 where it is not said in seconds."""
+    return float(retry_after) if retry_after is not None and retry_after.isascii() and retry_after.isdigit() else 0.0
+
+
+def refusal(call: str, answer: Answer) -> Problem:
+    """What an answer refuses, with each field that is at fault."""
+    if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        said = answer.body[:300].decode(errors="replace")
+        remedy = "Whose credentials are these, and do they carry the policy for this route? `retrace doctor` looks."
+        return Problem(f"{call} is not allowed: {said}", remedy)
+    problem = answer.json
+    what = next((problem[name] for name in ("detail", "title", "message") if problem.get(name)), answer.status)
+    lines = [f"{call}: {what}"]
+    lines += [f"  {fault.get('field') or 'request'} {fault.get('message', '')}" for fault in problem.get("errors", [])]
+    server = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    remedy = "Try again; if it stays so, the logs of the API function say why." if server else "Put that right."
+    return Problem("\n".join(lines), remedy, Exit.UNREACHABLE if server else Exit.REFUSED)
+
+
+def _unreachable(target: Target, error: Exception) -> Problem:
+    remedy = f"Is it up, and is the address right ({target.found_in})? `retrace doctor` looks."
+    if target.is_local:
+        remedy = "Start the local stack: make up"
+    why = str(error).rpartition(": ")[2]  # without the address of an object
+    return Problem(f"{target.url} does not answer: {why}", remedy, Exit.UNREACHABLE)

@@ -1,0 +1,160 @@
+"""The command line: its commands, the options that say which deployment is meant, and how a command ends."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from io import TextIOWrapper
+from typing import Annotated
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.text import Text
+
+from retrace import monitoring, one_event, replays, search
+from retrace.aggregates import aggregates
+from retrace.calling import Calling
+from retrace.checking.audit import audit
+from retrace.checking.rebuild import rebuild
+from retrace.checking.verify import verify
+from retrace.diff import diff
+from retrace.doctor import doctor
+from retrace.export import export
+from retrace.finding import Chosen, names_of_profiles
+from retrace.ingesting.command import ingest
+from retrace.problem import Exit, Problem
+from retrace.shown import printable
+
+HELP = """Investigate, replay and account for events.
+
+Which deployment is meant: --url, --profile, RETRACE_URL, RETRACE_PROFILE, the profile `default` in
+~/.config/retrace/config.toml, or the local stack of `make up`; the first of these that is given. Requests are signed
+with the usual AWS credentials. `retrace doctor` looks whether all is well.
+
+Exit codes: 0 done; 1 done, and something is not as it should be (differences found, events refused); 2 wrong usage;
+3 no target, no credentials or no answer; 4 refused; 70 a fault of the command itself; 130 interrupted; 141 nobody reads
+the output any more.
+"""
+
+app = typer.Typer(
+    name="retrace",
+    help=HELP,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command("ingest")(ingest)
+app.command("events")(search.events)
+app.command("event")(one_event.event)
+app.command("late")(search.late)
+app.command("gaps")(search.gaps)
+app.command("freshness")(monitoring.freshness)
+app.command("rejected")(monitoring.rejected)
+app.command("replay")(replays.replay)
+app.command("replays")(replays.replays)
+app.command("replay-status")(replays.replay_status)
+app.command("replay-cancel")(replays.replay_cancel)
+app.command("redrive")(replays.redrive)
+app.command("aggregates")(aggregates)
+app.command("diff")(diff)
+app.command("export")(export)
+app.command("verify")(verify)
+app.command("audit")(audit)
+app.command("rebuild")(rebuild)
+app.command("doctor")(doctor)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"retrace {_version()}")
+        raise typer.Exit
+
+
+def _version() -> str:
+    try:
+        return version("retrace")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+def _profiles_like(beginning: str) -> list[str]:
+    return [name for name in names_of_profiles() if name.startswith(beginning)]
+
+
+def _explain() -> None:
+    """Help as the docstrings have it: the first sentence in the list of commands, examples on lines of their own."""
+    for command in app.registered_commands:
+        told = inspect.getdoc(command.callback) or ""
+        command.short_help = told.partition("\n")[0]
+        command.help = told.replace("\n\nretrace ", "\n\n\b\nretrace ")
+
+
+_explain()
+
+
+@app.callback()
+def _target(
+    context: typer.Context,
+    url: Annotated[str | None, typer.Option(help="The URL of the API.")] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            help="A profile in ~/.config/retrace/config.toml; else RETRACE_PROFILE.", autocompletion=_profiles_like
+        ),
+    ] = None,
+    region: Annotated[str | None, typer.Option(help="The AWS region, where the URL does not say it.")] = None,
+    stack: Annotated[str | None, typer.Option(help="The CloudFormation stack, to find tables and bucket.")] = None,
+    version: Annotated[  # noqa: ARG001  # the callback answers it
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    context.obj = Calling(Chosen(url, profile, region, stack))
+
+
+def main() -> None:
+    """Run the command line, and exit as it ended."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(run())
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; answers the exit code."""
+    try:
+        app(arguments)
+    except SystemExit as ended:
+        # The libraries below end with 1 when nobody reads on, which here means something else.
+        cut_off = isinstance(ended.__context__, BrokenPipeError)
+        return Exit.CUT_OFF if cut_off else int(ended.code or Exit.DONE)
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except Exception as error:  # noqa: BLE001  # whatever it is must not end as 1, which scripts take for an answer
+        return complain(_problem_of(error))
+    return Exit.DONE
+
+
+def _problem_of(error: Exception) -> Problem:
+    match error:
+        case Problem():
+            return error
+        case ClientError():
+            return Problem(f"AWS refused: {error}", "Whose credentials are these? `retrace doctor` looks.")
+        case BotoCoreError():
+            return Problem(f"AWS: {error}", "`retrace doctor` looks what is wrong.", Exit.UNREACHABLE)
+    traceback.print_exception(error)
+    return Problem(f"A fault of retrace itself: {error!r}", "Please report it, with what stands above.", Exit.BROKEN)
+
+
+def complain(problem: Problem) -> Exit:
+    """Say what is wrong and what to do about it; answers the exit code."""
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    console.print(Text(printable(problem.what), style="red"))
+    console.print(Text(f"→ {printable(problem.remedy)}"))
+    return problem.exit_code

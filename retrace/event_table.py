@@ -1,0 +1,93 @@
+"""How events are listed, and the options that say which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from retrace.calling import TIME_HELP, Calling
+from retrace.shown import Column, Json, Output, duration, short_time
+
+HOUR_MS = 3_600_000
+
+_WIDE = 150
+"""From this width on there is room for event ids, which are of use only whole."""
+_MEDIUM = 100
+"""Below this width times are shown to the second."""
+
+Source = Annotated[str | None, typer.Option("--source", "-s", help="Of this source.")]
+EventType = Annotated[str | None, typer.Option("--type", "-t", help="Of this type.")]
+Since = Annotated[str | None, typer.Option("--since", help=f"From then on. {TIME_HELP}")]
+Until = Annotated[str | None, typer.Option("--until", help="Before then (excluded); a time as in --since.")]
+Day = Annotated[str | None, typer.Option("--day", "-d", help="On this UTC day: today, yesterday, 3d, 2026-11-21.")]
+
+
+def event_columns(output: Output) -> tuple[Column, ...]:
+    """The columns of a list of events, with as much of their ids as there is room for."""
+    width = output.console.width
+    digits = 23 if width >= _MEDIUM else 19
+    columns = (
+        Column("event time (UTC)", lambda item: short_time(item["event_time"])[:digits], whole=True),
+        Column("lag", lambda item: duration(item["ingest_lag_ms"]), number=True, style=_late_style),
+        Column("source", lambda item: item["source"]),
+        Column("type", lambda item: item["event_type"]),
+        Column("entity", lambda item: item["entity_id"]),
+    )
+    return (*columns, Column("event id", lambda item: item["event_id"], whole=True)) if width >= _WIDE else columns
+
+
+def _late_style(item: Json) -> str:
+    return "yellow" if is_late(item) else ""
+
+
+def is_late(item: Json) -> bool:
+    """Whether an event came an hour late or more."""
+    return bool(item["ingest_lag_ms"] >= HOUR_MS)
+
+
+def list_events(output: Output, items: Iterator[Json], limit: int, nothing: str) -> list[Json]:
+    """Show events, and say where the list is cut off; answers them."""
+    found: list[Json] = []
+    output.rows(_noted(items, found), event_columns(output), nothing)
+    if len(found) == limit:
+        output.note(f"Cut off at {limit}; there may be more: --limit")
+    if found and not output.as_json and output.console.width < _WIDE:
+        output.note("Event ids: --json, or a wider terminal.")
+    return found
+
+
+def _noted(items: Iterator[Json], into: list[Json]) -> Iterator[Json]:
+    for item in items:
+        into.append(item)
+        yield item
+
+
+def window(
+    call: Calling,
+    entity: str | None,
+    source: str | None,
+    event_type: str | None,
+    day: str | None,
+    since: str | None,
+    until: str | None,
+) -> dict[str, str | None]:
+    """The query that these options mean. Only an entity's events may lie in an open window."""
+    if entity is None and (source is None or event_type is None):
+        raise typer.BadParameter("name an entity, or give --source and --type", param_hint="ENTITY")
+    if day is not None and (since, until) != (None, None):
+        raise typer.BadParameter("is a window by itself; leave out --since and --until", param_hint="--day")
+    start, end = call.time(since, "--since"), call.time(until, "--until")
+    if entity is None and start is None and day is None:
+        raise typer.BadParameter("say when: --day, or --since and --until", param_hint="--day")
+    if entity is None and start is not None and end is None:
+        end = call.time("now", "--until")
+    return {
+        "entity_id": entity,
+        "source": source,
+        "event_type": event_type,
+        "day": call.day(day, "--day"),
+        "start_time": start,
+        "end_time": end,
+    }

@@ -1,0 +1,145 @@
+"""Which deployment is meant: by an option, the environment, a profile, or the local stack."""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from retrace.problem import Exit, Problem
+from retrace.target import QUEUES, STORAGE, Target
+
+LOCAL_FILE = Path(".retrace/local.json")
+SETTINGS = ("url", "region", "aws_profile", "endpoint_url", "stack", *STORAGE, *QUEUES)
+"""What a profile may say."""
+
+_NOWHERE = "Give --url, set RETRACE_URL, write a profile into {config}, or run `make up` for a local stack."
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What the options of the command line say of the target."""
+
+    url: str | None = None
+    profile: str | None = None
+    region: str | None = None
+    stack: str | None = None
+
+
+def find(chosen: Chosen, environment: Mapping[str, str], directory: Path) -> Target:
+    """The target: --url, --profile, RETRACE_URL, RETRACE_PROFILE, the profile `default`, or the local stack.
+
+    The first of these that is given counts. Raises Problem, which says what to do, if none is.
+    """
+    if chosen.url and chosen.profile:
+        raise Problem("--url and --profile each name a target.", "Give one of them.", Exit.USAGE)
+    found = _found(chosen, environment, directory)
+    return replace(found, region=chosen.region or found.region, stack=chosen.stack or found.stack)
+
+
+def _found(chosen: Chosen, environment: Mapping[str, str], directory: Path) -> Target:
+    config = config_file(environment)
+    if chosen.url:
+        return _at(chosen.url, "--url", directory)
+    if chosen.profile:
+        return _of_profile(config, chosen.profile, "--profile")
+    if url := environment.get("RETRACE_URL"):
+        return _at(url, "RETRACE_URL", directory)
+    if name := environment.get("RETRACE_PROFILE"):
+        return _of_profile(config, name, "RETRACE_PROFILE")
+    if "default" in _profiles(config):
+        return _of_profile(config, "default", "the default")
+    local = _local(directory)
+    if local is None:
+        raise Problem("Nothing says which Retrace to talk to.", _NOWHERE.format(config=config), Exit.UNREACHABLE)
+    return local
+
+
+def config_file(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where profiles are kept."""
+    base = environment.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    return Path(base) / "retrace" / "config.toml"
+
+
+def names_of_profiles(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """The profiles there are; none where they cannot be read."""
+    try:
+        found = _profiles(config_file(environment))
+    except Problem:
+        return []
+    return sorted(name for name, profile in found.items() if isinstance(profile, dict))
+
+
+def _profiles(path: Path) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise Problem(f"{path} cannot be read: {error}", "Put it right, or give --url.", Exit.UNREACHABLE) from error
+
+
+def _of_profile(config: Path, name: str, named_by: str) -> Target:
+    profiles = _profiles(config)
+    profile = profiles.get(name)
+    if not isinstance(profile, dict) or "url" not in profile:
+        known = ", ".join(sorted(profiles)) or "none"
+        remedy = f"Profiles in {config}: {known}. Each needs at least `url`."
+        raise Problem(f"There is no profile {name} with a url.", remedy, Exit.UNREACHABLE)
+    for key, value in profile.items():
+        if key not in SETTINGS or not isinstance(value, str):
+            remedy = f"It may have these, all of them text: {', '.join(SETTINGS)}."
+            raise Problem(f"The profile {name} in {config} has a wrong {key}.", remedy, Exit.UNREACHABLE)
+    return Target(
+        url=_checked(profile["url"], f"The profile {name} in {config}"),
+        found_in=f"profile {name} of {config}, by {named_by}",
+        region=profile.get("region"),
+        aws_profile=profile.get("aws_profile"),
+        endpoint_url=profile.get("endpoint_url"),
+        stack=profile.get("stack"),
+        storage={key: profile[key] for key in (*STORAGE, *QUEUES) if key in profile},
+    )
+
+
+def _at(url: str, where: str, directory: Path) -> Target:
+    """The target at a URL; if that is the local stack's, which `make up` hands out, its own key opens it."""
+    checked = _checked(url, where)
+    local = _local(directory)
+    return replace(local, found_in=where) if local is not None and local.url == checked else Target(checked, where)
+
+
+def _checked(url: str, where: str) -> str:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.query or parts.fragment)
+    except ValueError:
+        usable = False
+    if not usable:
+        remedy = "It is that of the API with its stage, as https://abc123.execute-api.eu-west-1.amazonaws.com/api"
+        raise Problem(f"{where} has a url that cannot be one of an API: {url}", remedy, Exit.USAGE)
+    return url.rstrip("/")
+
+
+def _local(directory: Path) -> Target | None:
+    """The stack that `make up` wrote down, in this directory or one above it."""
+    places = (place / LOCAL_FILE for place in (directory, *directory.parents))
+    path = next((place for place in places if place.is_file()), None)
+    if path is None:
+        return None
+    try:
+        stack = json.loads(path.read_text(encoding="utf-8"))
+        return Target(
+            url=stack["api_url"],
+            found_in=str(path),
+            region=stack["region"],
+            access_key=(stack["access_key_id"], stack["secret_access_key"]),
+            endpoint_url=stack["aws_endpoint_url"],
+            storage={name: stack[name] for name in (*STORAGE, *QUEUES) if name in stack},
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Problem(f"{path} cannot be read: {error}", "Write it anew: make up", Exit.UNREACHABLE) from error

@@ -1,0 +1,44 @@
+"""Records in batches that a request may hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from retrace.ingesting.pace import Pace
+from retrace.ingesting.record import Record, Records
+from retrace.problem import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Consecutive records of one file, and how many bytes of the file were read for them."""
+
+    file: int
+    records: tuple[Record, ...]
+    read: int
+
+
+def batches(file: int, found: Records, pace: Pace, position: Callable[[], int]) -> Iterator[Batch]:
+    """Records in batches of the size that they should have; one that is larger stands alone.
+
+    Where the file cannot be read on, what was read before comes out as a last batch.
+    """
+    batch: list[Record] = []
+    size = begun = 0
+    try:
+        for record in found:
+            length = len(record.text) + 1
+            if batch and (len(batch) >= pace.events or size + length > pace.size):
+                # The last record read belongs to the next batch; its bytes are few beside what is buffered.
+                now = position()
+                yield Batch(file, tuple(batch), now - begun)
+                batch, size, begun = [], 0, now
+            batch.append(record)
+            size += length
+    except Problem:
+        if batch:
+            yield Batch(file, tuple(batch), position() - begun)
+        raise
+    if batch:
+        yield Batch(file, tuple(batch), position() - begun)

@@ -1,0 +1,77 @@
+"""How far a command got: kept in a small file, so that the same command with --resume goes on from there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from retrace.ingesting.tally import Tally
+from retrace.problem import Exit, Problem
+
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """Everything up to here is acknowledged: all files before `file`, and the first `events` of it."""
+
+    file: int = 0
+    events: int = 0
+    tally: Tally = Tally()  # noqa: RUF009  # it cannot be changed
+
+
+def checkpoint_file(target: str, names: Sequence[str], environment: Mapping[str, str] = os.environ) -> Path:
+    """Where the checkpoint is kept: one for each target and list of files."""
+    base = environment.get("XDG_STATE_HOME") or str(Path.home() / ".local/state")
+    key = "\n".join([target, *(str(Path(name).resolve()) for name in names)])
+    return Path(base) / "retrace" / f"ingest-{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
+
+
+class Checkpoint:
+    """The file. `of` identifies what is sent, how it is read, and the target: another command does not go on here."""
+
+    def __init__(self, path: Path, of: Sequence[str]) -> None:
+        self._path = path
+        self._is_ours = False
+        self._of = hashlib.sha256(json.dumps(list(of)).encode()).hexdigest()
+
+    def load(self) -> Reached | None:
+        """How far a command got; None if none began. Raises Problem if this is no checkpoint: it would be lost."""
+        try:
+            kept = json.loads(self._path.read_bytes())
+            self._is_ours = kept["of"] == self._of and kept["version"] == _VERSION
+            return Reached(kept["file"], kept["events"], Tally(**kept["tally"]))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            remedy = "Delete it, or give --checkpoint another file. No event is taken twice."
+            raise Problem(f"{self._path} is no checkpoint that can be read: {error}", remedy, Exit.USAGE) from error
+
+    def resume(self) -> Reached | None:
+        """How far this command got; Problem if the checkpoint is that of another."""
+        reached = self.load()
+        if reached is not None and not self._is_ours:
+            remedy = "Run it without --resume: no event is taken twice."
+            what = f"The checkpoint {self._path} is of other files or options, or a file has changed since."
+            raise Problem(what, remedy, Exit.USAGE)
+        return reached
+
+    def save(self, reached: Reached) -> None:
+        """Keep it, whole or not at all."""
+        kept = {"version": _VERSION, "of": self._of, **asdict(reached)}
+        temporary = self._path.with_name(f"{self._path.name}.new")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(json.dumps(kept) + "\n", encoding="utf-8")
+            temporary.replace(self._path)
+        except OSError as error:
+            remedy = "Give --checkpoint a file that can be written."
+            raise Problem(f"{self._path} cannot be written: {error.strerror}.", remedy, Exit.USAGE) from error
+
+    def remove(self) -> None:
+        """Forget it: there is nothing left to go on with."""
+        self._path.unlink(missing_ok=True)

@@ -1,0 +1,102 @@
+"""Which format a file is in, told by its name and its first bytes, and the events that it holds."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import PurePath
+from typing import BinaryIO
+
+from zstandard import ZstdError
+
+from retrace.ingesting.cloudtrail import BEGINS, cloudtrail_records
+from retrace.ingesting.elements import BrokenArray, array_records
+from retrace.ingesting.lines import line_records
+from retrace.ingesting.record import Records, Stream, unreadable
+from retrace.ingesting.table import BrokenTable, Mapped, table_records
+from retrace.ingesting.unpacking import read_ahead, rejoined, unpacked
+
+_BOM = b"\xef\xbb\xbf"
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_HEAD = 65_536
+
+
+class Format(StrEnum):
+    """What a file may be."""
+
+    NDJSON = "ndjson"
+    ARRAY = "array"
+    CSV = "csv"
+    CLOUDTRAIL = "cloudtrail"
+
+
+def records(path: str, packed: BinaryIO, wanted: Format | None, mapped: Mapped) -> Records:
+    """The events of a file; raises Problem where it cannot be read on."""
+    try:
+        stream = unpacked(packed)
+        head = read_ahead(stream, _tells)
+        whole = rejoined(head.removeprefix(_BOM), stream)
+        by_mapping = Format.CSV if mapped.given else None
+        found = wanted or by_mapping or _format(path, head.removeprefix(_BOM))
+        yield from _reader(path, found, mapped)(whole)
+    except (EOFError, zlib.error, ZstdError) as error:
+        raise unreadable(path, f"is not whole: {error}.", "Pack or download it again.") from error
+    except OSError as error:
+        raise unreadable(path, f"cannot be read: {error.strerror or error}.", "Is it a whole file?") from error
+    except BrokenArray as error:
+        raise unreadable(
+            path, f"is no whole JSON array: it {error}.", "Put it right; nothing is taken twice."
+        ) from error
+    except BrokenTable as error:
+        raise unreadable(path, f"{error}.", "Put it right; nothing is taken twice.") from error
+
+
+def _reader(path: str, found: Format, mapped: Mapped) -> Callable[[Stream], Records]:
+    match found:
+        case Format.NDJSON:
+            return line_records
+        case Format.ARRAY:
+            return array_records
+        case Format.CLOUDTRAIL:
+            return cloudtrail_records
+        case Format.CSV:
+            return lambda stream: table_records(stream, mapped, "\t" if ".tsv" in _suffixes(path) else ",")
+
+
+def _suffixes(path: str) -> frozenset[str]:
+    """How a name ends, with what it is packed with."""
+    return frozenset(suffix.lower() for suffix in PurePath(path).suffixes[-2:])
+
+
+def _tells(head: bytes) -> bool:
+    """Whether so much of a file tells its format: a line, or where that is but a brace, a few words more."""
+    text = head.removeprefix(_BOM).lstrip()
+    first, newline, _ = text.partition(b"\n")
+    return len(head) >= _HEAD or (bool(newline) and (first.strip() != b"{" or len(text.split(None, 4)) > 4))
+
+
+def _format(path: str, head: bytes) -> Format:
+    if _suffixes(path) & {".csv", ".tsv"}:
+        return Format.CSV
+    if head.startswith(_UTF16):
+        raise unreadable(path, "is UTF-16.", f"Convert it: iconv -f utf-16 -t utf-8 {path}")
+    text = head.lstrip()
+    if text.startswith(b"["):
+        return Format.ARRAY
+    if BEGINS.match(head):
+        return Format.CLOUDTRAIL
+    if text.startswith(b"{"):
+        _expect_lines(path, text)
+        return Format.NDJSON
+    if not text:
+        return Format.NDJSON
+    remedy = "Give --format ndjson, array, csv or cloudtrail."
+    raise unreadable(path, "is neither NDJSON nor an array, a CloudTrail log or named .csv.", remedy)
+
+
+def _expect_lines(path: str, text: bytes) -> None:
+    first, newline, _ = text.partition(b"\n")
+    if newline and not first.rstrip().endswith(b"}"):
+        remedy = f"Make it NDJSON: jq -c . {path} | retrace ingest -   (or insist with --format ndjson)"
+        raise unreadable(path, "has events that go over several lines.", remedy)

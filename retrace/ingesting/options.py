@@ -1,0 +1,76 @@
+"""The options of `retrace ingest`, and what they mean together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from retrace.ingesting.files import STDIN
+from retrace.ingesting.formats import Format
+from retrace.ingesting.pace import MOST_BYTES, MOST_EVENTS
+from retrace.ingesting.table import FIELDS, Mapped
+
+Files = Annotated[list[str], typer.Argument(help="Files, plain, .gz or .zst; - is standard input.", show_default=False)]
+FormatOption = Annotated[
+    Format | None, typer.Option("--format", help="Of all files; else told by their names and first bytes.")
+]
+Columns = Annotated[
+    list[str] | None, typer.Option("--map", metavar="FIELD=COLUMN", help="CSV: the column that a field is taken from.")
+]
+Constants = Annotated[
+    list[str] | None, typer.Option("--set", metavar="FIELD=TEXT", help="CSV: a field that is the same in each row.")
+]
+Delimiter = Annotated[
+    str | None, typer.Option("--delimiter", help="CSV: what is between columns; a comma, or a tab in .tsv.")
+]
+Concurrency = Annotated[int, typer.Option("--concurrency", "-c", min=1, max=64, help="Batches in flight at a time.")]
+BatchEvents = Annotated[int, typer.Option("--batch-events", min=1, max=MOST_EVENTS, help="At most, in a batch.")]
+BatchBytes = Annotated[int, typer.Option("--batch-bytes", min=1, max=MOST_BYTES, help="At most, in a batch.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on where the same command was stopped.")]
+CheckpointFile = Annotated[
+    Path | None, typer.Option("--checkpoint", help="Where it is kept how far this got; else in ~/.local/state/retrace.")
+]
+RejectsFile = Annotated[
+    Path | None, typer.Option("--rejects", help="Write what is refused there, and why; one JSON object a line.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing; tell what would become of the events.")]
+
+
+def mapped_of(columns: Sequence[str], constants: Sequence[str], delimiter: str | None) -> Mapped:
+    """The mapping of CSV."""
+    separator = "\t" if delimiter in ("tab", "\\t") else delimiter
+    if separator is not None and len(separator) != 1:
+        raise typer.BadParameter("give one character, or tab", param_hint="--delimiter")
+    by_column, by_constant = _pairs(columns, "--map"), _pairs(constants, "--set")
+    both = sorted(by_column.keys() & by_constant.keys())
+    if both:
+        raise typer.BadParameter(f"{both[0]} is mapped to a column, too", param_hint="--set")
+    return Mapped(by_column, by_constant, separator)
+
+
+def _pairs(texts: Sequence[str], option: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or name not in FIELDS or name in pairs:
+            raise typer.BadParameter(f"{text!r}: write FIELD=…, each of {', '.join(FIELDS)} once", param_hint=option)
+        pairs[name] = value
+    return pairs
+
+
+def check(files: Sequence[str], *, resume: bool, dry_run: bool, rejects: Path | None) -> None:
+    """Refuse what makes no sense together."""
+    if STDIN in files:
+        if len(files) > 1:
+            raise typer.BadParameter("- stands alone: what is read once cannot be taken up again", param_hint="FILES")
+        if resume:
+            raise typer.BadParameter(
+                "standard input cannot be read again; send it anew, nothing is taken twice", param_hint="--resume"
+            )
+    if resume and dry_run:
+        raise typer.BadParameter("a dry run leaves nothing to go on with", param_hint="--resume")
+    if rejects is not None and any(rejects.resolve() == Path(name).resolve() for name in files):
+        raise typer.BadParameter("is one of the files that are read", param_hint="--rejects")

@@ -1,0 +1,106 @@
+"""CSV: each row an event, some columns its fields, all others its payload, every value the text that stands there."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from chalicelib.domain.errors import Fault
+from chalicelib.domain.ingest_request import MAX_BYTES
+from retrace.ingesting.record import Record, Records, Stream, too_large
+from retrace.problem import Exit, Problem
+
+REQUIRED = ("source", "event_type", "entity_id", "event_time")
+FIELDS = (*REQUIRED, "idempotency_key")
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """Where the fields of an event come from: columns by name, or the same text for all; else a column named so."""
+
+    columns: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    constants: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    delimiter: str | None = None
+
+    @property
+    def given(self) -> bool:
+        """Whether anything was said, so that it must be CSV."""
+        return bool(self.columns or self.constants or self.delimiter)
+
+
+class BrokenTable(ValueError):
+    """The text is not CSV from here on; the message goes on after "it"."""
+
+
+def table_records(stream: Stream, mapped: Mapped, delimiter: str = ",") -> Records:
+    """The rows below the heading."""
+    csv.field_size_limit(MAX_BYTES)
+    rows = csv.reader(_lines(stream), delimiter=mapped.delimiter or delimiter, strict=True)
+    try:
+        header = next(rows, None)
+        if header is None:
+            return
+        columns = _columns(header, mapped)
+        before = rows.line_num
+        for row in rows:
+            if row:
+                yield _record(before + 1, row, header, columns, mapped.constants)
+            before = rows.line_num
+    except csv.Error as error:
+        raise BrokenTable(f"is no CSV at line {rows.line_num}: {error}") from error
+
+
+def _lines(stream: Stream) -> Iterator[str]:
+    number = 0
+    while line := stream.readline(MAX_BYTES):
+        number += 1
+        if len(line) == MAX_BYTES and not line.endswith(b"\n"):
+            raise BrokenTable(f"has a line of more than {MAX_BYTES:,} bytes, line {number}")
+        yield line.decode("utf-8", "surrogateescape")
+
+
+def _columns(header: Sequence[str], mapped: Mapped) -> Mapping[str, int]:
+    """The place of the column of each field that has one."""
+    shown = ", ".join(header)
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise Problem(f"Two columns are named {twice[0]!r}.", f"The columns are {shown}: rename one.", Exit.USAGE)
+    wanted = {name: name for name in FIELDS if name in header and name not in mapped.constants} | dict(mapped.columns)
+    for name, column in wanted.items():
+        if column not in header:
+            remedy = f"The columns are {shown}."
+            raise Problem(f"There is no column {column!r} to take {name} from.", remedy, Exit.USAGE)
+    missing = [name for name in REQUIRED if name not in wanted and name not in mapped.constants]
+    if missing:
+        remedy = f"Give --map {missing[0]}=COLUMN or --set {missing[0]}=TEXT. The columns are {shown}."
+        raise Problem(f"Nothing says what {' and '.join(missing)} of an event is.", remedy, Exit.USAGE)
+    return {name: header.index(column) for name, column in wanted.items()}
+
+
+def _record(
+    line: int, row: Sequence[str], header: Sequence[str], columns: Mapping[str, int], constants: Mapping[str, str]
+) -> Record:
+    if len(row) != len(header):
+        fault = Fault("", f"has {len(row)} columns where the heading has {len(header)}")
+        return Record(line, _json(list(row)), fault)
+    event: dict[str, object] = {**constants, **{name: row[place] for name, place in columns.items()}}
+    if event.get("idempotency_key") == "":
+        del event["idempotency_key"]
+    used = frozenset(columns.values())
+    event["payload"] = {name: row[place] for place, name in enumerate(header) if place not in used}
+    text = _json(event)
+    if any(map(_undecoded, row)):
+        return Record(line, text, Fault("", "is not UTF-8"))
+    return Record(line, text) if len(text) <= MAX_BYTES else too_large(line)
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogateescape")
+
+
+def _undecoded(text: str) -> bool:
+    return any("\udc80" <= char <= "\udcff" for char in text) if not text.isascii() else False

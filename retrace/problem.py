@@ -1,0 +1,35 @@
+"""What stops a command: told in words, with the remedy, and with an exit code that a script can use."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit codes, the same for every command."""
+
+    DONE = 0
+    DIFFERENT = 1
+    """The command worked, and what it looked for is not as it should be: differences found, events refused."""
+    USAGE = 2
+    """The command was called in a way that makes no sense."""
+    UNREACHABLE = 3
+    """No target, no credentials, or no answer."""
+    REFUSED = 4
+    """The API, or AWS, refused."""
+    BROKEN = 70
+    """A fault of the command itself."""
+    INTERRUPTED = 130
+    """Ctrl-C."""
+    CUT_OFF = 141
+    """Nobody reads the output any more, as with `| head`."""
+
+
+class Problem(Exception):
+    """Something that the user can put right: what is wrong, the remedy, and how the command exits."""
+
+    def __init__(self, what: str, remedy: str, exit_code: Exit = Exit.REFUSED) -> None:
+        super().__init__(what)
+        self.what = what
+        self.remedy = remedy
+        self.exit_code = exit_code

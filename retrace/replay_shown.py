@@ -1,0 +1,134 @@
+"""How replays are shown: what one would send, how far it is, and what to do about it."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from retrace.shown import Column, Json, Output, bar, duration, printable, short_time
+
+_NAMES = 10
+_MOST_DAYS = 40
+
+COUNTS = ("sent", "processed", "failed", "dropped")
+
+
+def show_preview(console: Console, preview: Json) -> None:
+    """What a replay would send: counts by day, source and type, and what it would take."""
+    console.print(Text(f"The replay would send {amount(preview)}."))
+    for heading, counts in (
+        ("day", _days(preview["by_day"])),
+        ("source", preview["by_source"]),
+        ("type", preview["by_type"]),
+    ):
+        if counts:
+            console.print(_bars(heading, counts))
+    if preview["messages"] > 0:
+        least = "" if preview["exact"] else "at least "
+        time, cost = duration(preview["estimated_seconds"] * 1_000), preview["estimated_cost_usd"]
+        console.print(Text(f"It takes about {least}{time} and costs at most ${cost:,.4f}."))
+    if not preview["exact"]:
+        console.print(Text("Counting stopped before the end, so there may be more of everything.", style="yellow"))
+    if preview["advice"]:
+        console.print(Text(printable(preview["advice"])))
+
+
+def amount(preview: Json) -> str:
+    """How many messages, and whether they are counted to the end."""
+    messages = preview["messages"]
+    return f"{'' if preview['exact'] else 'at least '}{messages:,} message{'' if messages == 1 else 's'}"
+
+
+def _days(by_day: Mapping[str, int]) -> Mapping[str, int]:
+    """Counts by day, or by month where the days are too many to be looked at."""
+    if len(by_day) <= _MOST_DAYS:
+        return by_day
+    months: Counter[str] = Counter()
+    for day, count in by_day.items():
+        months[day[:7]] += count
+    return dict(months)
+
+
+def _bars(heading: str, counts: Mapping[str, int]) -> Table:
+    """A bar for each count; of names, those with most."""
+    by_time = heading == "day"
+    shown = list(counts.items())[: _MOST_DAYS if by_time else _NAMES]
+    most = max(counts.values())
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_column(justify="right")
+    grid.add_column(style="cyan", no_wrap=True)
+    for position, (name, count) in enumerate(shown):
+        grid.add_row("" if position else f"by {heading}", Text(printable(name)), f"{count:,}", bar(count, most))
+    if len(counts) > len(shown):
+        grid.add_row("", Text(f"and {len(counts) - len(shown)} more", style="dim"))
+    return grid
+
+
+def show_job(output: Output, job: Json) -> None:
+    """A replay and how far it is."""
+    if output.as_json:
+        output.json(job)
+        return
+    facts: list[tuple[str, object]] = [
+        ("replay", job["replay_id"]),
+        ("state", job["state"]),
+        ("of", what(job["request"])),
+        ("asked for", f"{short_time(job['created_at'])} by {job['requested_by']}"),
+        ("last moved on", short_time(job["updated_at"])),
+        *((name, f"{job[name]:,}") for name in COUNTS),
+        ("cancelled by", job["cancelled_by"]),
+        ("failure", job["failure"]),
+        ("reason", job["request"].get("reason")),
+    ]
+    output.facts([(name, value) for name, value in facts if value is not None])
+    if job["advice"]:
+        route = f"POST /replay/{job['replay_id']}/redrive"
+        output.say(job["advice"].replace(route, f"`retrace redrive {job['replay_id']}`"), "yellow")
+
+
+def counts_of(job: Json) -> str:
+    """How far a replay is, in one line; what did not happen is left out."""
+    told = [f"{job[name]:,} {name}" for name in COUNTS if job[name] or name in {"sent", "processed"}]
+    return f"{job['state']}: {', '.join(told)}"
+
+
+def what(request: Json) -> str:
+    """Which events a request names, in words."""
+    if "entity_id" in request:
+        window = f"{short_time(request['start_time'])} to {short_time(request['end_time'])}"
+        selected = f"{request['entity_id']}, {window}"
+    else:
+        day = request.get("day") or f"{request['start_day']} to {request['end_day']}"
+        selected = f"{request['source']} {request['event_type']}, {day}"
+    how = [name.replace("_", " ") for name in ("include_duplicates", "whole_days") if request.get(name)]
+    how += [f"{name} {request[name]}" for name in ("limit", "rate", "order") if name in request]
+    how += ["filtered"] if "include" in request or "exclude" in request else []
+    return f"{selected} ({', '.join(how)})" if how else selected
+
+
+def next_command(job: Json) -> str | None:
+    """The command that shows what a replay of one entity came to."""
+    request = job["request"]
+    if "entity_id" not in request or job["state"] != "COMPLETE" or not job["sent"]:
+        return None
+    return f"retrace aggregates {shlex.quote(request['entity_id'])} {request['start_time'][:10]}"
+
+
+_STYLES = {"COMPLETE": "green", "FAILED": "red", "CANCELLED": "yellow"}
+
+JOB_COLUMNS = (
+    Column("asked for (UTC)", lambda job: short_time(job["created_at"][:19])),
+    Column("state", lambda job: job["state"], style=lambda job: _STYLES.get(job["state"], "")),
+    Column("of", lambda job: what(job["request"])),
+    *(Column(name, lambda job, name=name: f"{job[name]:,}", number=True) for name in COUNTS),  # type: ignore[misc]  # bound
+    Column("by", lambda job: job["requested_by"].rpartition("/")[2]),
+    Column("reason", lambda job: job["request"].get("reason", "")),
+    Column("replay", lambda job: job["replay_id"]),
+)

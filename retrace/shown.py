@@ -1,0 +1,168 @@
+"""What commands show: tables for people on a terminal, one JSON object a line for everything else."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, JustifyMethod
+from rich.table import Table
+from rich.text import Text
+
+Json = dict[str, Any]
+
+ROWS_A_TABLE = 200
+"""A longer list is shown as several tables, so that its beginning is not waited for."""
+
+BAR_CELLS = 24
+_ENDLESS = 10_000
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table: its heading, what of an item stands in it, and whether it is a number."""
+
+    heading: str
+    value: Callable[[Json], object]
+    number: bool = False
+    style: Callable[[Json], str] = lambda _: ""
+    whole: bool = False
+    """Whether it is never folded, as are numbers."""
+
+
+class Output:
+    """Where a command writes: results to standard output, everything else to standard error.
+
+    Text from outside is printed as it is: nothing in it is taken for mark-up, and control characters are escaped.
+    """
+
+    def __init__(self, *, as_json: bool | None = None, out: TextIO | None = None, err: TextIO | None = None) -> None:
+        self._out = out or sys.stdout
+        self.as_json = not self._out.isatty() if as_json is None else as_json
+        width = None if self._out.isatty() else _ENDLESS  # in a file an item stays on its line
+        self.console = Console(file=self._out, width=width, highlight=False, markup=False, emoji=False)
+        self.notes = Console(file=err or sys.stderr, highlight=False, markup=False, emoji=False)
+
+    def rows(self, items: Iterable[Json], columns: Sequence[Column], nothing: str, *, heading: bool = True) -> int:
+        """Show a list; answers how many items there were. `nothing` explains an empty one."""
+        count = 0
+        if self.as_json:
+            for item in items:
+                self.json(item)
+                count += 1
+        else:
+            for some in _chunks(items, ROWS_A_TABLE):
+                self.console.print(_table(some, columns, heading=heading))
+                count += len(some)
+        if count == 0:
+            self.note(nothing)
+        return count
+
+    def json(self, item: object) -> None:
+        """One JSON text on a line of its own."""
+        self._out.write(escaped(json.dumps(item, ensure_ascii=False, separators=(",", ":"))) + "\n")
+        self._out.flush()
+
+    def say(self, text: str, style: str = "") -> None:
+        """A sentence for people; left out of JSON output."""
+        if not self.as_json:
+            self.console.print(Text(printable(text), style=style), soft_wrap=True)
+
+    def facts(self, facts: Sequence[tuple[str, object]]) -> None:
+        """Names and values, one a line, for people."""
+        if self.as_json:
+            return
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(style="dim", no_wrap=True)
+        grid.add_column(overflow="fold")
+        for name, value in facts:
+            grid.add_row(name, Text(printable(str(value))))
+        self.console.print(grid)
+
+    def note(self, text: str, style: str = "dim") -> None:
+        """A remark on standard error, beside the results."""
+        self.notes.print(Text(printable(text), style=style), soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    """Text in which nothing moves the cursor or changes the colours of a terminal."""
+    return "".join(
+        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def escaped(text: str) -> str:
+    """The same JSON without characters that a terminal may act on: they are escaped as in ASCII."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text)
+
+
+def bar(value: float, most: float, cells: int = BAR_CELLS) -> str:
+    """A bar that shows a value beside the largest one."""
+    if most <= 0 or value <= 0:
+        return ""
+    eighths = max(1, round(value / most * cells * 8))
+    whole, rest = divmod(eighths, 8)
+    return "█" * whole + (_EIGHTHS[rest] if rest else "")
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """The shape of a series in one line."""
+    most = max(values, default=0)
+    if most <= 0:
+        return "·" * len(values)
+    return "".join("▁▂▃▄▅▆▇█"[min(7, int(value / most * 7.999))] if value > 0 else "·" for value in values)
+
+
+def duration(milliseconds: float) -> str:
+    """A length of time in at most two units, such as 3h 20m; negative ones with a minus."""
+    if milliseconds < 0:
+        return "-" + duration(-milliseconds)
+    if milliseconds < 1_000:
+        return f"{milliseconds:.0f}ms"
+    seconds = int(milliseconds // 1_000)
+    units = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+    first = next(index for index, (_, size) in enumerate(units) if seconds >= size)
+    parts = []
+    for name, size in units[first : first + 2]:
+        amount, seconds = divmod(seconds, size)
+        if amount:
+            parts.append(f"{amount}{name}")
+    return " ".join(parts)
+
+
+def short_time(instant: str) -> str:
+    """An instant as people read it, to the millisecond; the full one is in the JSON."""
+    text = instant.removesuffix("Z")
+    whole, _, fraction = text.partition(".")
+    shown = fraction[:3].rstrip("0")
+    return whole.replace("T", " ") + (f".{fraction[:3]}" if shown else "")
+
+
+def _table(items: Sequence[Json], columns: Sequence[Column], *, heading: bool) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, show_header=heading)
+    for column in columns:
+        justify: JustifyMethod = "right" if column.number else "left"
+        whole = column.number or column.whole
+        table.add_column(column.heading, justify=justify, overflow="fold", no_wrap=whole)
+    for item in items:
+        cells = [Text(printable(str(column.value(item))), style=column.style(item)) for column in columns]
+        table.add_row(*cells)
+    return table
+
+
+def _chunks(items: Iterable[Json], size: int) -> Iterator[list[Json]]:
+    chunk: list[Json] = []
+    for item in items:
+        chunk.append(item)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk

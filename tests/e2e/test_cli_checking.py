@@ -1,0 +1,358 @@
+"""verify, audit and rebuild on the deployed stack: what was damaged is found, and lost tables are written again."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from embedded.connection import Stack
+from embedded.polling import wait_until
+from embedded.stack import started
+from tests.e2e.deployed import Deployed, Row, batches
+from tests.e2e.samples import ROOT, Sample
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Shell:
+    """A shell in which the stack is the default profile, of somebody with an AWS key."""
+
+    deployed: Deployed
+    directory: Path
+    access_key: tuple[str, str]
+
+    def begin(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a command."""
+        stack = asdict(self.deployed.stack)
+        names = ("raw_bucket", "events_table", "dedupe_table", "replays_table", "aggregates_table")
+        settings = {name: stack[name] for name in names} | {
+            "url": stack["api_url"],
+            "region": stack["region"],
+            "endpoint_url": stack["aws_endpoint_url"],
+        }
+        config = self.directory / "retrace/config.toml"
+        config.parent.mkdir(exist_ok=True)
+        config.write_text("[default]\n" + "".join(f"{name} = {json.dumps(said)}\n" for name, said in settings.items()))
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "HOME": "/nonexistent",
+            "XDG_CONFIG_HOME": str(self.directory),
+            "AWS_ACCESS_KEY_ID": self.access_key[0],
+            "AWS_SECRET_ACCESS_KEY": self.access_key[1],
+        }
+        return subprocess.Popen(  # noqa: S603  # the project's own command
+            [sys.executable, "-m", "retrace", *arguments],
+            env=environment,
+            cwd=self.directory,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def run(self, *arguments: str) -> tuple[int, list[Json], str]:
+        """Run a command; answers its exit code, what it found, and its remarks."""
+        process = self.begin(*arguments)
+        out, err = process.communicate(timeout=300)
+        return process.returncode, [json.loads(line) for line in out.splitlines()], err.decode()
+
+    def finds(self, *arguments: str) -> list[tuple[str, str | None]]:
+        """Run a command, and say which differences of which events it found; its exit code has to say so too."""
+        code, found, err = self.run(*arguments)
+        assert code == bool(found), err
+        return sorted((each["difference"], each.get("event_id")) for each in found)
+
+
+@pytest.fixture(scope="module")
+def deployed(sample: Sample) -> Iterator[Deployed]:
+    """A stack of its own, to be damaged: a sample of which some was sent again and some replayed, and a conflict."""
+    with started() as stack:
+        deployed = Deployed(stack)
+        for batch in batches(sample.lines, 250):
+            assert {result["status"] for result in deployed.ingest(batch)["results"]} == {"ACCEPTED"}
+        deployed.ingest(sample.lines[:20])
+        results = deployed.ingest([keyed(1), keyed(2)])["results"]
+        assert [result["status"] for result in results] == ["ACCEPTED", "CONFLICT"]
+        for entity, _ in sample.entities.most_common(3):
+            deployed.replayed(entity_id=entity, start_time="2000-01-01T00:00:00Z", end_time="2100-01-01T00:00:00Z")
+        yield deployed
+
+
+def keyed(number: int) -> bytes:
+    event = {"source": "keyed", "event_type": "step", "entity_id": "keyed", "event_time": "2025-11-28T10:00:00Z"}
+    return json.dumps(event | {"payload": number, "idempotency_key": "one"}).encode()
+
+
+@pytest.fixture
+def reader(deployed: Deployed, tmp_path: Path) -> Shell:
+    """The shell of the local user, who may look at everything and change nothing."""
+    return Shell(deployed, tmp_path, (deployed.stack.access_key_id, deployed.stack.secret_access_key))
+
+
+@pytest.fixture(scope="module")
+def writing_key(deployed: Deployed) -> tuple[str, str]:
+    """The key of a user with the policy that docs/cli.md gives for --repair and rebuild."""
+    return user(deployed, "restorer", restoring_policy(deployed.stack))
+
+
+@pytest.fixture
+def writer(deployed: Deployed, writing_key: tuple[str, str], tmp_path: Path) -> Shell:
+    """The shell of somebody who may repair."""
+    return Shell(deployed, tmp_path, writing_key)
+
+
+def user(deployed: Deployed, name: str, policy: Json) -> tuple[str, str]:
+    iam = deployed.admin.iam
+    iam.create_user(UserName=name)
+    iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=json.dumps(policy))
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return key["AccessKeyId"], key["SecretAccessKey"]
+
+
+def restoring_policy(stack: Stack) -> Json:
+    """The policy of docs/cli.md, for the names of a stack."""
+    text = (ROOT / "docs/cli.md").read_text()
+    policy = text.split("### Rights to repair and rebuild")[1].split("```json\n")[1].split("```")[0]
+    for said, name in (("RAW_BUCKET", stack.raw_bucket), ("EVENTS_TABLE", stack.events_table)):
+        policy = policy.replace(said, name)
+    made: Json = json.loads(policy.replace("DEDUPE_TABLE", stack.dedupe_table))
+    return made
+
+
+@pytest.fixture
+def row(deployed: Deployed, sample: Sample) -> Row:
+    """The index row of an event that was replayed."""
+    entity = sample.entities.most_common(1)[0][0]
+    return random.Random(5).choice(rows_of(deployed, entity))
+
+
+def rows_of(deployed: Deployed, entity: str) -> list[Row]:
+    rows = deployed.rows(deployed.stack.events_table)
+    return [row for row in rows if row["PK"]["S"].startswith("ENTITY#") and row["entity_id"]["S"] == entity]
+
+
+def day_of(row: Row) -> tuple[str, str]:
+    """Entity and day, as `verify` takes them."""
+    return row["entity_id"]["S"], row["event_time"]["S"][:10]
+
+
+def prefix_of(row: Row) -> str:
+    return str(row["s3_key"]["S"].partition("ingest_date=")[0])
+
+
+def test_nothing_differs_on_a_stack_that_nobody_damaged(reader: Shell, deployed: Deployed, row: Row) -> None:
+    replays = deployed.get("/replay")["items"]
+
+    assert reader.finds("verify", *day_of(row)) == []
+    assert reader.finds("verify", "--prefix", prefix_of(row)) == []
+    assert reader.finds("verify", "--replay", replays[0]["replay_id"]) == []
+    assert reader.finds("audit") == []
+
+
+def test_one_changed_byte_of_a_raw_object_is_found(reader: Shell, deployed: Deployed, row: Row) -> None:
+    place = {"Bucket": row["s3_bucket"]["S"], "Key": row["s3_key"]["S"]}
+    before = deployed.admin.s3.get_object(**place)["Body"].read()
+    at = before.index(b'"event":', int(row["s3_offset"]["N"])) + 30
+    deployed.admin.s3.put_object(**place, Body=before[:at] + bytes([before[at] ^ 1]) + before[at + 1 :])
+    try:
+        expected = [("line-changed", row["event_id"]["S"])]
+        assert reader.finds("verify", *day_of(row)) == expected
+        assert reader.finds("verify", "--prefix", prefix_of(row)) == expected
+        assert reader.finds("audit") == expected
+        assert reader.finds("audit", "--prefix", prefix_of(row)) == expected
+    finally:
+        deployed.admin.s3.put_object(**place, Body=before)
+
+
+def test_one_edited_aggregate_is_found(reader: Shell, deployed: Deployed, row: Row) -> None:
+    table = deployed.stack.aggregates_table
+    entity, day = day_of(row)
+    [version] = [
+        each
+        for each in deployed.rows(table)
+        if each["PK"]["S"] == row["PK"]["S"] and each["SK"]["S"].startswith(f"DAY#{day}#VER#")
+    ]
+    edited = version | {"value": {"N": "7000000"}}
+    deployed.admin.dynamodb.put_item(TableName=table, Item=edited)
+    try:
+        for asked in ((entity, day), ("--replay", version["replay_id"]["S"]), ("--prefix", prefix_of(row))):
+            code, [found], _ = reader.run("verify", *asked)
+            assert code == 1
+            assert (found["difference"], found["fields"]) == ("version-differs", ["value"])
+            assert (found["entity_id"], found["day"], found["replay_id"]) == (entity, day, version["replay_id"]["S"])
+        assert reader.finds("audit") == []
+    finally:
+        deployed.admin.dynamodb.put_item(TableName=table, Item=version)
+
+
+def test_one_removed_index_row_is_found_and_repaired(
+    reader: Shell, writer: Shell, deployed: Deployed, row: Row
+) -> None:
+    before = deployed.rows(deployed.stack.events_table)
+    key = {name: row[name] for name in ("PK", "SK")}
+    deployed.admin.dynamodb.delete_item(TableName=deployed.stack.events_table, Key=key)
+    expected = [("index-missing", row["event_id"]["S"])]
+
+    assert reader.finds("verify", *day_of(row)) == expected
+    assert reader.finds("verify", "--prefix", prefix_of(row)) == expected
+    assert reader.finds("audit") == expected
+    refused, _, said = reader.run("audit", "--repair")
+    code, [repaired], _ = writer.run("audit", "--repair")
+
+    assert refused == 4
+    assert "docs/cli.md" in said
+    assert (code, repaired["difference"], repaired["repair"]) == (0, "index-missing", "done")
+    assert by_key(deployed.rows(deployed.stack.events_table)) == by_key(before)
+    assert reader.finds("audit") == []
+
+
+def test_a_removed_identity_is_repaired_and_rows_without_raw_are_only_reported(
+    writer: Shell, deployed: Deployed, row: Row
+) -> None:
+    stack, event_id = deployed.stack, row["event_id"]["S"]
+    deployed.admin.dynamodb.delete_item(TableName=stack.dedupe_table, Key={"event_id": row["event_id"]})
+    alone = {"event_id": {"S": "ab" * 32}, "s3_key": {"S": "raw/gone"}}
+    dangling = row | {"event_id": {"S": "cd" * 32}, "SK": {"S": f"TS#{row['event_time']['S']}#EID#{'cd' * 32}"}}
+    deployed.admin.dynamodb.put_item(TableName=stack.dedupe_table, Item=alone)
+    deployed.admin.dynamodb.put_item(TableName=stack.events_table, Item=dangling)
+
+    code, found, _ = writer.run("audit", "--repair")
+
+    assert code == 1
+    assert sorted((each["difference"], each["event_id"], each["repair"]) for each in found) == [
+        ("identity-alone", "ab" * 32, "no"),
+        ("identity-missing", event_id, "done"),
+        ("index-without-raw", "cd" * 32, "no"),
+    ]
+    assert deployed.get(f"/events/{event_id}")["s3_key"] == row["s3_key"]["S"]
+    deployed.admin.dynamodb.delete_item(TableName=stack.dedupe_table, Key={"event_id": alone["event_id"]})
+    deployed.admin.dynamodb.delete_item(
+        TableName=stack.events_table, Key={name: dangling[name] for name in ("PK", "SK")}
+    )
+
+
+def test_deleted_tables_are_rebuilt_and_every_route_answers_as_before(
+    writer: Shell, deployed: Deployed, sample: Sample
+) -> None:
+    stack = deployed.stack
+    rows, answers = deployed.events_and_identities(), every_answer(deployed)
+    for table in (stack.events_table, stack.dedupe_table):
+        recreate(deployed, table)
+    assert deployed.events_and_identities() == {}
+
+    kill_half_way(writer)
+    code, [summary], said = writer.run("rebuild")
+
+    assert code == 0, said
+    assert summary["conflicting"] == 0
+    assert without_requests(deployed.events_and_identities()) == without_requests(rows)
+    assert every_answer(deployed) == answers
+    assert not list(writer.directory.glob("*.checkpoint"))
+    again = [result["status"] for batch in batches(sample.lines, 250) for result in deployed.ingest(batch)["results"]]
+    assert set(again) == {"DUPLICATE"}
+    assert writer.run("rebuild")[1][0]["written"] == 0
+
+
+def test_a_table_that_is_not_there_is_told(writer: Shell) -> None:
+    code, found, said = writer.run("rebuild", "--events-table", "none-of-that-name")
+
+    assert (code, found) == (4, [])
+    assert "docs/cli.md" in said or "no such table" in said
+
+
+def kill_half_way(writer: Shell) -> None:
+    """Begin a rebuild, and kill it once a part is done."""
+    process = writer.begin("rebuild")
+    checkpoint = writer.directory / "retrace-rebuild.checkpoint"
+
+    def a_part_is_done() -> bool:
+        with suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{checkpoint}?mode=ro", uri=True)) as database:
+            return bool(database.execute("SELECT COUNT(*) FROM object WHERE done = 1").fetchone()[0])
+        return False
+
+    assert wait_until(lambda: a_part_is_done() or process.poll() is not None, 120)
+    process.kill()
+    process.communicate()
+
+
+def recreate(deployed: Deployed, table: str) -> None:
+    """Delete a table with all that is in it, and create it empty."""
+    dynamodb = deployed.admin.dynamodb
+    described: Any = dynamodb.describe_table(TableName=table)["Table"]
+    dynamodb.delete_table(TableName=table)
+    indexes = [
+        {name: index[name] for name in ("IndexName", "KeySchema", "Projection")}
+        for index in described.get("GlobalSecondaryIndexes", [])
+    ]
+    shape = {name: described[name] for name in ("AttributeDefinitions", "KeySchema")}
+    more: Any = {"GlobalSecondaryIndexes": indexes} if indexes else {}
+    dynamodb.create_table(TableName=table, BillingMode="PAY_PER_REQUEST", **shape, **more)
+
+
+def by_key(rows: list[Row]) -> dict[str, Row]:
+    return {row["PK"]["S"] + row["SK"]["S"]: row for row in rows}
+
+
+def without_requests(rows: dict[str, Row]) -> dict[str, Row]:
+    """Rows without the request that wrote them, which no raw line tells."""
+    return {key: {name: said for name, said in row.items() if name != "request_id"} for key, row in rows.items()}
+
+
+def every_answer(deployed: Deployed) -> dict[str, Any]:
+    """What the GET routes answer of every entity, type and day there is, and one by one of some events.
+
+    Later arrivals are left out. Lists hold every event; that each identity row is the same is looked at in the table.
+    """
+    index = deployed.events_and_identities()
+    rows = [index[key] for key in sorted(index) if "PK" in index[key]]
+    some = {row["event_id"]["S"] for row in random.Random(3).sample(rows, min(len(rows), 150))}
+    looked_back_for = sorted(some)[:8]  # it looks back day by day, and the sample is old
+    told: dict[str, dict[str, str]] = {}
+    for row in rows:
+        source, event_type, entity, day = (
+            row["source"]["S"],
+            row["event_type"]["S"],
+            row["entity_id"]["S"],
+            row["event_time"]["S"][:10],
+        )
+        of_type = {"source": source, "event_type": event_type}
+        arrived = row["ingest_time"]["S"][:10]
+        window = {"start_time": f"{day}T00:00:00Z", "end_time": f"{day}T23:59:59Z"}
+        for path, query in (
+            (f"/events/{row['event_id']['S']}", {}),
+            ("/events", {"entity_id": entity, **window, "limit": "1000"}),
+            ("/events", {**of_type, "day": day, "order": "newest", "limit": "1000"}),
+            ("/late", {**of_type, "day": arrived, "limit": "1000"}),
+            ("/gaps", {"entity_id": entity, **window}),
+            *([("/freshness", of_type)] if row["event_id"]["S"] in looked_back_for else []),
+            ("/aggregates", {"entity_id": entity, "day": day}),
+        ):
+            if "entity_id" in query or "source" in query or row["event_id"]["S"] in some:
+                told[f"{path} {json.dumps(query, sort_keys=True)}"] = {"path": path, **query}
+    with ThreadPoolExecutor(4) as clients:
+        return dict(zip(told, clients.map(lambda asked: answer(deployed, **asked), told.values()), strict=True))
+
+
+def answer(deployed: Deployed, path: str, **query: str) -> Any:
+    """What a route answers, all pages of it, but for what depends on the time it is and on later arrivals."""
+    got = deployed.api.call("GET", path, query=query)
+    said = json.loads(got.data)
+    for of_now in ("age_s", "arrivals", "looked_back_to"):
+        said.pop(of_now, None)
+    cursor = said.pop("cursor", None)
+    more = answer(deployed, path, **query | {"cursor": cursor}) if cursor else None
+    raw = deployed.api.call("GET", f"{path}/raw").data if path.startswith("/events/") else b""
+    return got.status, said, raw, more

@@ -1,0 +1,112 @@
+"""A server that takes events in like the API: each once, the answer in order; with troubles where a test wants them."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Json = dict[str, Any]
+Trouble = tuple[int, Json] | None
+"""A status and a body in place of an answer; None breaks the connection."""
+
+
+def no_trouble(lines: list[bytes]) -> tuple[()]:
+    return ()
+
+
+@dataclass
+class IngestApi:
+    """What it holds and what it was asked; `trouble` may answer a request in its place, given its lines."""
+
+    trouble: Callable[[list[bytes]], Trouble | tuple[()]] = no_trouble
+    url: str = ""
+    taken: Counter[bytes] = field(default_factory=Counter)
+    """How often each event was taken in; a second time must not be."""
+    batches: list[list[bytes]] = field(default_factory=list)
+    queries: list[str] = field(default_factory=list)
+    answered: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def answer(self, path: str, lines: list[bytes]) -> Trouble:
+        """Take events in; those whose text holds "refuse" or "conflict" are."""
+        trouble = self.trouble(lines)
+        if not isinstance(trouble, tuple) or trouble:
+            return trouble
+        with self.lock:
+            self.queries.append(path.partition("?")[2])
+            self.batches.append(lines)
+            results = [self._result(line, dry="dry_run=true" in path) for line in lines]
+            self.answered += len(lines)
+        return (207, {"results": results})
+
+    def _result(self, line: bytes, *, dry: bool) -> Json:
+        if b"refuse" in line:
+            return {"status": "REJECTED", "rejected_id": "r-1", "errors": [{"field": "payload", "message": "is bad"}]}
+        if b"conflict" in line:
+            return {"status": "CONFLICT", "rejected_id": "r-2", "errors": []}
+        if line in self.taken:
+            return {"status": "DUPLICATE"}
+        if not dry:
+            self.taken[line] += 1
+        return {"status": "ACCEPTED"}
+
+
+@contextmanager
+def serving(api: IngestApi) -> Iterator[IngestApi]:
+    """Serve it on a port of its own."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            answer = api.answer(self.path, gzip.decompress(body).split(b"\n"))
+            if answer is None:
+                self.close_connection = True
+                return
+            said = json.dumps(answer[1]).encode()
+            self.send_response(answer[0])
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # its name in the base class
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    api.url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield api
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def environment(home: object) -> dict[str, str]:
+    """What the command needs to sign requests, and a home of its own."""
+    return {
+        "AWS_ACCESS_KEY_ID": "AKIA",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_REGION": "eu-west-1",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "XDG_STATE_HOME": f"{home}/state",
+        "XDG_CONFIG_HOME": f"{home}/config",
+    }
+
+
+def numbered(count: int, first: int = 0) -> list[bytes]:
+    """So many events, each another one."""
+    return [
+        b'{"source":"shop","event_type":"paid","entity_id":"order-%d","event_time":"2026-11-21T10:00:00Z","payload":%d}'
+        % (number, number)
+        for number in range(first, first + count)
+    ]

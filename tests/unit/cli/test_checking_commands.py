@@ -1,0 +1,71 @@
+"""How verify and audit are called, and what they show."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from typer.testing import CliRunner
+
+from chalicelib.aws.event_rows import identity_row
+from chalicelib.aws.items import from_item
+from chalicelib.domain.timestamps import Instant
+from retrace.checking.differences import Difference, Kind
+from retrace.checking.judging import Group, Judge
+from retrace.checking.matching import Rules
+from retrace.checking.progress import Progress
+from retrace.checking.raw_objects import Damages
+from retrace.checking.report import shown
+from retrace.command_line import app
+from retrace.shown import Output
+from tests.unit.examples import an_event, stored
+
+_EVENT = stored(an_event())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["verify"],
+        ["verify", "order-1"],
+        ["verify", "order-1", "today", "--replay", "r"],
+        ["verify", "--replay", "r", "--prefix", "raw/"],
+        ["verify", "--prefix", "rejected/"],
+        ["verify", "order-1", "2026-13-01"],
+        ["audit", "--prefix", "/raw"],
+        ["audit", "--shards", "0"],
+        ["rebuild", "--shards", "65"],
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_anything_is_read(arguments: list[str]) -> None:
+    ended = CliRunner().invoke(app, ["--url", "http://127.0.0.1:9/api", *arguments])
+
+    assert ended.exit_code == 2, ended.output
+
+
+def found() -> list[tuple[Difference, str]]:
+    rules = Rules(4, 3_600_000, None, Instant("2026-12-01T00:00:00.000000000Z"))
+    identity = from_item(identity_row(_EVENT, "a request", None))
+    judged = Judge(rules, Damages())(Group(_EVENT.event_id, (_EVENT,), identity=identity))
+    return [(each, "with --repair") for each in judged]
+
+
+def test_a_table_says_what_differs_where_and_what_to_do() -> None:
+    out, err = io.StringIO(), io.StringIO()
+    output = Output(as_json=False, out=out, err=err)
+
+    kinds = shown(output, Progress(output, "Auditing"), found(), "Nothing.")
+
+    text = "".join(out.getvalue().split())
+    assert kinds == {Kind.INDEX_MISSING: 1}
+    for said in (_EVENT.event_id[:20], "with--repair", Kind.INDEX_MISSING.sentence, Kind.INDEX_MISSING.remedy):
+        assert "".join(said.split()) in text
+    assert err.getvalue() == ""
+
+
+def test_that_nothing_differs_is_a_remark() -> None:
+    out, err = io.StringIO(), io.StringIO()
+    output = Output(as_json=True, out=out, err=err)
+
+    assert shown(output, Progress(output, "Auditing"), [], "Nothing differs.") == {}
+    assert (out.getvalue(), err.getvalue()) == ("", "Nothing differs.\n")

@@ -1,0 +1,225 @@
+"""`retrace replay`: counted, shown and agreed to before anything is sent, and sent once."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.replay_request import parse_replay_request
+from tests.unit.cli.replay_answers import REPLAY_ID, REQUEST, job, preview
+from tests.unit.cli.scripted_api import Answer, Asked, Script, exit_code, problem, routes, said, serving
+
+DAY = ("replay", "depot-lyon", "--day", "2025-11-28")
+STATUS = f"GET /replay/{REPLAY_ID}"
+
+
+def takes(counted: dict[str, Any], *answers: Answer, **more: Any) -> Script:
+    """Answers a dry run with a preview, and then requests one after the other."""
+    sent = routes({"POST /replay": list(answers) or [(202, job("PLANNING"))], STATUS: (200, job()), **more})
+    return lambda asked: (200, counted) if (asked.body or {}).get("dry_run") else sent(asked)
+
+
+def requests(asked: list[Asked]) -> list[Asked]:
+    """The requests for a replay that are no dry runs."""
+    return [one for one in asked if one.call == "POST /replay" and "dry_run" not in one.body]
+
+
+def test_what_was_counted_is_confirmed_under_a_key_of_its_own() -> None:
+    with serving(takes(preview(147))) as api:
+        result = api.run(*DAY, "--yes")
+
+    (sent,) = requests(api.asked)
+    assert exit_code(result) == 0
+    assert sent.body == REQUEST | {"confirm": 147}
+    assert sent.headers["idempotency-key"].startswith("retrace-cli-")
+    assert json.loads(result.stdout) == job("PLANNING")
+    assert f"retrace replay-status {REPLAY_ID} --wait" in result.stderr
+
+
+def test_the_preview_is_shown_before_anything_is_sent() -> None:
+    shown = preview(3, by_day={"2025-11-27": 1, "2025-11-28": 2}, estimated_seconds=90)
+    with serving(takes(shown)) as api:
+        result = api.run(*DAY, "--yes")
+
+    assert api.asked[0].body == REQUEST | {"dry_run": True}
+    for told in (
+        "3 messages",
+        "by day",
+        "by source",
+        "by type",
+        "2025-11-27",
+        "2025-11-28",
+        "█",
+        "depot/scanners",
+        "parcel.sorted",
+        "1m 30s",
+        "$0.0001",
+    ):
+        assert told in result.stderr
+
+
+def test_a_count_that_is_not_exact_is_a_least_one() -> None:
+    with serving(takes(preview(100_000, exact=False))) as api:
+        result = api.run(*DAY, "--yes")
+
+    assert "at least 100,000 messages" in result.stderr
+    assert "at least 2s" in result.stderr
+
+
+def test_many_days_are_counted_by_month() -> None:
+    days = {f"2025-{month:02d}-{day:02d}": 1 for month in (1, 2) for day in range(1, 29)}
+    with serving(takes(preview(56, by_day=days))) as api:
+        result = api.run(*DAY, "--dry-run", "--table")
+
+    assert "2025-02 " in result.stdout
+    assert "2025-02-01" not in result.stdout
+
+
+def test_an_answer_that_was_lost_is_asked_for_again_under_the_same_key() -> None:
+    with serving(takes(preview(), (503, problem("Later.")), (202, job("PLANNING")))) as api:
+        result = api.run(*DAY, "--yes")
+
+    first, second = requests(api.asked)
+    assert exit_code(result) == 0
+    assert (first.headers["idempotency-key"], first.body) == (second.headers["idempotency-key"], second.body)
+
+
+def test_a_count_that_changed_meanwhile_is_shown_and_confirmed_anew() -> None:
+    with serving(takes(preview(3), (409, problem("Confirm.", preview=preview(4))), (202, job()))) as api:
+        result = api.run(*DAY, "--yes")
+
+    first, second = requests(api.asked)
+    assert [first.body["confirm"], second.body["confirm"]] == [3, 4]
+    assert first.headers["idempotency-key"] != second.headers["idempotency-key"]
+    assert "4 messages" in result.stderr
+
+
+def test_a_count_that_keeps_changing_is_given_up() -> None:
+    with serving(takes(preview(3), (409, problem("Confirm.", preview=preview(4))))) as api:
+        result = api.run(*DAY, "--yes")
+
+    assert exit_code(result) == 4
+    assert len(requests(api.asked)) == 3
+
+
+def test_without_a_terminal_nothing_is_sent_unless_told_to() -> None:
+    with serving(takes(preview())) as api:
+        result = api.run(*DAY)
+
+    assert exit_code(result) == 2
+    assert "--yes" in said(result)
+    assert "3 messages" in said(result)
+    assert requests(api.asked) == []
+
+
+def test_a_dry_run_answers_the_preview_and_sends_nothing() -> None:
+    with serving(takes(preview())) as api:
+        result = api.run(*DAY, "--dry-run")
+
+    assert exit_code(result) == 0
+    assert json.loads(result.stdout) == preview()
+    assert len(api.asked) == 1
+
+
+def test_nothing_is_sent_where_there_is_nothing() -> None:
+    with serving(takes(preview(0))) as api:
+        result = api.run(*DAY, "--yes")
+
+    assert exit_code(result) == 0
+    assert "No event lies there." in result.stderr
+    assert requests(api.asked) == []
+
+
+def test_a_refusal_is_told_with_its_fields() -> None:
+    refused = problem("The request is not valid.", errors=[{"field": "rate", "message": "must be less"}])
+    with serving(lambda _: (400, refused)) as api:
+        result = api.run(*DAY, "--rate", "99999")
+
+    assert exit_code(result) == 4
+    assert "rate must be less" in said(result)
+
+
+TYPE = ("--source", "shop", "--type", "order.paid")
+SHA = "ab" * 32
+
+
+@pytest.mark.parametrize(
+    ("options", "body"),
+    [
+        (("order-1", "--day", "2025-11-28"), REQUEST | {"entity_id": "order-1"}),
+        (
+            ("order-1", "--since", "2025-11-28T10:00:00Z", "--until", "2025-11-28T11:00:00+01:00"),
+            {
+                "entity_id": "order-1",
+                "start_time": "2025-11-28T10:00:00.000000000Z",
+                "end_time": "2025-11-28T10:00:00.000000000Z",
+            },
+        ),
+        (
+            ("order-1", "--from-day", "2025-11-27", "--to-day", "2025-11-28"),
+            REQUEST | {"entity_id": "order-1", "start_time": "2025-11-27T00:00:00.000000000Z"},
+        ),
+        ((*TYPE, "--day", "2025-11-28"), {"source": "shop", "event_type": "order.paid", "day": "2025-11-28"}),
+        (
+            (*TYPE, "--from-day", "2025-11-01", "--to-day", "2025-11-28"),
+            {"source": "shop", "event_type": "order.paid", "start_day": "2025-11-01", "end_day": "2025-11-28"},
+        ),
+    ],
+)
+def test_what_is_selected(options: tuple[str, ...], body: dict[str, Any]) -> None:
+    with serving(takes(preview())) as api:
+        api.run("replay", *options, "--dry-run")
+
+    assert api.asked[0].body == body | {"dry_run": True}
+
+
+@pytest.mark.parametrize(
+    ("options", "members"),
+    [
+        (("--limit", "5"), {"limit": 5}),
+        (("--include-duplicates",), {"include_duplicates": True}),
+        (("--whole-days",), {"whole_days": True}),
+        (("--rate", "2.5"), {"rate": 2.5}),
+        (("--order", "entity"), {"order": "entity"}),
+        (("--reason", "closing"), {"reason": "closing"}),
+        (("--include-source", "a", "--include-source", "b"), {"include": {"sources": ["a", "b"]}}),
+        (("--include-type", "t", "--include-min-lag-ms", "5"), {"include": {"event_types": ["t"], "min_lag_ms": 5}}),
+        (("--include-event", SHA), {"include": {"event_ids": [SHA]}}),
+        (("--exclude-source", "a", "--exclude-type", "t"), {"exclude": {"sources": ["a"], "event_types": ["t"]}}),
+        (("--exclude-event", SHA, "--exclude-min-lag-ms", "0"), {"exclude": {"event_ids": [SHA], "min_lag_ms": 0}}),
+    ],
+)
+def test_every_option_of_the_api(options: tuple[str, ...], members: dict[str, Any]) -> None:
+    with serving(takes(preview())) as api:
+        result = api.run(*DAY, *options, "--yes")
+
+    (sent,) = requests(api.asked)
+    assert exit_code(result) == 0
+    assert sent.body == REQUEST | members | {"confirm": 3}
+    assert parse_replay_request(json.dumps(sent.body).encode()).confirm == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ((), "name an entity, or give --source and --type"),
+        (("--source", "shop"), "name an entity, or give --source and --type"),
+        (("order-1",), "say which events"),
+        (("order-1", *TYPE, "--day", "2025-11-28"), "--include-source"),
+        (("order-1", "--day", "2025-11-28", "--since", "2h"), "either days or times"),
+        (("order-1", "--day", "2025-11-28", "--from-day", "2025-11-27"), "are a range"),
+        (("order-1", "--to-day", "2025-11-28"), "needs --from-day"),
+        ((*TYPE, "--since", "2h"), "by days"),
+        (TYPE, "say which"),
+        (("order-1", "--day", "someday"), "is no day"),
+    ],
+)
+def test_selections_that_make_no_sense(options: tuple[str, ...], told: str) -> None:
+    with serving(takes(preview())) as api:
+        result = api.run("replay", *options)
+
+    assert exit_code(result) == 2
+    assert told in " ".join(said(result).split())
+    assert api.asked == []

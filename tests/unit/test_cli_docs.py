@@ -1,0 +1,80 @@
+"""docs/cli.md and the help of the commands name every command and option there is, and none that is not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from retrace.command_line import app
+from retrace.problem import Exit
+
+PAGE = (Path(__file__).parents[2] / "docs/cli.md").read_text()
+ROOT: Any = typer.main.get_command(app)
+TOLD_ONCE = {"--help", "-h", "--json", "--table"}
+OF_THE_SHELL = {"--install-completion", "--show-completion"}
+
+_ROW = re.compile(r"^\| (`-[^|]*) \|", re.MULTILINE)
+_NAME = re.compile(r"`(--?[a-z][a-z0-9-]*)")
+
+
+def sections() -> dict[str, str]:
+    """What stands below each heading, by its text."""
+    parts = re.split(r"^## (.*)$", PAGE, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def documented_options(section: str) -> set[str]:
+    return {name for row in _ROW.findall(section) for name in _NAME.findall(row)}
+
+
+def options_of(command: Any) -> set[str]:
+    found = {name for option in command.params for name in (*option.opts, *option.secondary_opts)}
+    return {name for name in found if name.startswith("-")}
+
+
+def test_every_command_has_a_section_and_every_section_of_a_command_has_one() -> None:
+    documented = [name.removeprefix("retrace ") for name in sections() if name.startswith("retrace ")]
+
+    assert documented == list(ROOT.commands)
+
+
+@pytest.mark.parametrize("name", ROOT.commands)
+def test_the_options_of_a_command_are_those_of_its_section(name: str) -> None:
+    there = options_of(ROOT.commands[name]) - TOLD_ONCE
+
+    assert documented_options(sections().get(f"retrace {name}", "")) == there
+
+
+def test_the_options_of_the_command_line_as_a_whole_are_documented() -> None:
+    assert documented_options(sections()["Which deployment"]) == options_of(ROOT) - TOLD_ONCE - OF_THE_SHELL
+    assert all(name in sections()["Installing"] for name in OF_THE_SHELL)
+
+
+@pytest.mark.parametrize("name", ROOT.commands)
+def test_a_command_shows_an_example_of_its_use_in_its_help(name: str) -> None:
+    examples = [line.split() for line in (ROOT.commands[name].help or "").splitlines() if line.startswith("retrace ")]
+
+    assert any(name in words for words in examples)
+
+
+@pytest.mark.parametrize("name", ROOT.commands)
+def test_every_argument_and_option_says_what_it_is(name: str) -> None:
+    assert [parameter.name for parameter in ROOT.commands[name].params if not parameter.help] == []
+
+
+@pytest.mark.parametrize("name", ROOT.commands)
+def test_a_command_has_a_session_that_is_run(name: str) -> None:
+    session = "".join(re.findall(r"```sh\n(.*?)```", sections().get(f"retrace {name}", ""), re.DOTALL))
+
+    assert re.search(rf"\bretrace {name}\b", session)
+
+
+def test_the_exit_codes_are_all_documented() -> None:
+    codes = {int(code) for code in re.findall(r"^\| (\d+) \|", sections()["Output"], re.MULTILINE)}
+
+    assert codes == {int(code) for code in Exit}
+    assert all(f"{int(code)} " in ROOT.help for code in Exit)
