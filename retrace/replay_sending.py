@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import typer
 
-from retrace.client import Client, refusal
+from retrace.client import Answer, Client, refusal
 from retrace.problem import Exit, Problem
 from retrace.replay_shown import amount, show_preview
 from retrace.replay_watch import ask
@@ -26,18 +26,21 @@ def counted(client: Client, request: Json) -> Json:
 
 def sent(client: Client, output: Output, request: Json, preview: Json, *, yes: bool) -> Json:
     """Send what was agreed to; where the API has counted something else meanwhile, that is shown and asked for."""
+    limit = request.get("limit")
     for _ in range(_RECOUNTS):
+        # Where counting stopped early, what it found is not the size of the replay; a limit bounds that.
+        agreed = preview["messages"] if preview["exact"] or limit is None else limit
         if not yes:
-            _agree(output, preview)
+            _agree(output, preview, limit)
         # A key for each body: sending it again after a lost answer starts no second replay.
         headers = {**_JSON, "Idempotency-Key": f"retrace-cli-{uuid4()}"}
-        body = _body({**request, "confirm": preview["messages"]})
+        body = _body({**request, "confirm": agreed})
         try:
             answer = client.call("POST", "/replay", body=body, headers=headers)
         except KeyboardInterrupt:
             output.note("It may have been asked for already; `retrace replays` lists it then.", "yellow")
             raise
-        if answer.status == HTTPStatus.CONFLICT and "preview" in answer.json:
+        if _recounted(answer, agreed):
             preview = answer.json["preview"]
             output.note("There are other events by now:", "yellow")
             show_preview(output.notes, preview)
@@ -48,14 +51,20 @@ def sent(client: Client, output: Output, request: Json, preview: Json, *, yes: b
     raise Problem("The number of events kept changing.", "Let the window end before now, or try again.")
 
 
-def _agree(output: Output, preview: Json) -> None:
+def _recounted(answer: Answer, agreed: int) -> bool:
+    """Whether something else was counted now. The same again means that this number confirms nothing."""
+    return answer.status == HTTPStatus.CONFLICT and answer.json.get("preview", {}).get("messages", agreed) != agreed
+
+
+def _agree(output: Output, preview: Json, limit: int | None) -> None:
     if not sys.stdin.isatty():
         raise Problem(
             "There is no terminal to ask on, so nothing was sent.",
             "Add --yes to send it, or --dry-run to look only.",
             Exit.USAGE,
         )
-    if not ask(output, f"Send {amount(preview)}? [y/N]"):
+    at_most = "" if preview["exact"] or limit is None else f", at most {limit:,}"
+    if not ask(output, f"Send {amount(preview)}{at_most}? [y/N]"):
         output.note("Nothing was sent.")
         raise typer.Exit(Exit.DIFFERENT)
 

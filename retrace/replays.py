@@ -16,7 +16,8 @@ from retrace.replay_shown import JOB_COLUMNS, next_command, show_job, show_previ
 from retrace.replay_watch import Watch, cancelled, conclude
 from retrace.shown import Json, Output
 
-_PAGE = 50
+_PAGE = 25
+"""As many as the API lists at a time."""
 
 
 def _one_name(text: str) -> str:

@@ -97,10 +97,12 @@ def test_a_count_that_changed_meanwhile_is_shown_and_confirmed_anew() -> None:
 
 
 def test_a_count_that_keeps_changing_is_given_up() -> None:
-    with serving(takes(preview(3), (409, problem("Confirm.", preview=preview(4))))) as api:
+    recounted = [(409, problem("Confirm.", preview=preview(count))) for count in (4, 5, 6)]
+    with serving(takes(preview(3), *recounted)) as api:
         result = api.run(*DAY, "--yes")
 
     assert exit_code(result) == 4
+    assert "kept changing" in said(result)
     assert len(requests(api.asked)) == 3
 
 
@@ -112,6 +114,26 @@ def test_without_a_terminal_nothing_is_sent_unless_told_to() -> None:
     assert "--yes" in said(result)
     assert "3 messages" in said(result)
     assert requests(api.asked) == []
+
+
+def test_a_limit_is_agreed_to_where_counting_came_to_no_end() -> None:
+    with serving(takes(preview(40, exact=False))) as api:
+        result = api.run(*DAY, "--limit", "500000", "--yes")
+
+    (sent,) = requests(api.asked)
+    assert exit_code(result) == 0
+    assert sent.body["confirm"] == 500_000
+
+
+def test_a_count_that_confirms_nothing_is_not_sent_again() -> None:
+    advice = {"field": "confirm", "message": 'needs a size that is known: narrow the window, or give a "limit"'}
+    refused = problem("Confirm.", preview=preview(40, exact=False), errors=[advice])
+    with serving(takes(preview(40, exact=False), (409, refused))) as api:
+        result = api.run(*DAY, "--yes")
+
+    assert exit_code(result) == 4
+    assert "narrow the window" in said(result)
+    assert len(requests(api.asked)) == 1
 
 
 def test_a_dry_run_answers_the_preview_and_sends_nothing() -> None:
