@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 SETTINGS = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -26,3 +27,7 @@ SETTINGS = {
 for name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[name]
 os.environ.update(SETTINGS)
+
+# What a shell runs in the background ignores Ctrl-C, and so would every program that a test starts and interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
