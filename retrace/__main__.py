@@ -1,6 +1,18 @@
-"""python -m retrace."""
+"""Where the command begins: Ctrl-C ends it quietly also while its modules are read."""
 
-from retrace.command_line import main
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        from retrace.command_line import main as run  # noqa: PLC0415  # it takes half a second
+    except KeyboardInterrupt:
+        sys.exit(130)
+    run()
+
 
 if __name__ == "__main__":
     main()

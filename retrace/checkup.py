@@ -138,6 +138,10 @@ class Api:
 
 def queues(target: Target) -> Iterator[Finding]:
     """How much waits in the queues, and whether there are dead letters."""
+    if not target.names_queues:
+        remedy = "Give --stack, or write `stack` into the profile."
+        yield Finding("queues", Level.WARNING, "Nothing says what they are called.", remedy)
+        return
     for name, judge in QUEUES.items():
         check = f"queue {name.removesuffix('_queue_url').replace('_', ' ')}"
         try:

@@ -171,13 +171,15 @@ def refusal(call: str, answer: Answer) -> Problem:
     what = next((problem[name] for name in ("detail", "title", "message") if problem.get(name)), answer.status)
     lines = [f"{call}: {what}"]
     lines += [f"  {fault.get('field') or 'request'} {fault.get('message', '')}" for fault in problem.get("errors", [])]
-    server = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    remedy = "Try again; if it stays so, the logs of the API function say why." if server else "Put that right."
-    return Problem("\n".join(lines), remedy, Exit.UNREACHABLE if server else Exit.REFUSED)
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        remedy = "Try again; if it stays so, the logs of the API function say why."
+        return Problem("\n".join(lines), remedy, Exit.UNREACHABLE)
+    missing = answer.status == HTTPStatus.NOT_FOUND
+    return Problem("\n".join(lines), "Is the id right, and is it of this deployment?" if missing else "Put that right.")
 
 
 def _unreachable(target: Target, error: Exception) -> Problem:
-    remedy = f"Is it up, and is the address right ({target.found_in})? `retrace doctor` looks."
+    remedy = f"Is it up, and is the address right ({target.found_in})?"
     if target.is_local:
         remedy = "Start the local stack: make up"
     why = str(error).rpartition(": ")[2]  # without the address of an object

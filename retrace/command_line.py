@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 import traceback
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -35,9 +37,9 @@ Which deployment is meant: --url, --profile, RETRACE_URL, RETRACE_PROFILE, the p
 ~/.config/retrace/config.toml, or the local stack of `make up`; the first of these that is given. Requests are signed
 with the usual AWS credentials. `retrace doctor` looks whether all is well.
 
-Exit codes: 0 done; 1 done, and something is not as it should be (differences found, events refused); 2 wrong usage;
-3 no target, no credentials or no answer; 4 refused; 70 a fault of the command itself; 130 interrupted; 141 nobody reads
-the output any more.
+Exit codes: 0 done; 1 done, and something is not as it should be (differences found, events refused); 2 wrong usage, or
+a file that cannot be read or written; 3 no target, no credentials or no answer; 4 refused; 70 a fault of the command
+itself; 130 interrupted; 141 nobody reads the output any more.
 """
 
 app = typer.Typer(
@@ -119,10 +121,18 @@ def _target(
 
 def main() -> None:
     """Run the command line, and exit as it ended."""
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     sys.exit(run())
+
+
+def _open_what_is_closed() -> None:
+    """Read nothing from, and write nothing to, streams that whoever called has closed (`>&-`)."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115  # until the command ends
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -148,6 +158,11 @@ def _problem_of(error: Exception) -> Problem:
             return Problem(f"AWS refused: {error}", "Whose credentials are these? `retrace doctor` looks.")
         case BotoCoreError():
             return Problem(f"AWS: {error}", "`retrace doctor` looks what is wrong.", Exit.UNREACHABLE)
+        case OSError(strerror=str(why)):
+            what = "What is shown" if error.filename is None else error.filename
+            return Problem(
+                f"{what} cannot be read or written: {why}.", "Look at the path, its rights, and free space.", Exit.USAGE
+            )
     traceback.print_exception(error)
     return Problem(f"A fault of retrace itself: {error!r}", "Please report it, with what stands above.", Exit.BROKEN)
 

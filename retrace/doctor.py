@@ -29,7 +29,7 @@ def doctor(context: typer.Context, as_json: AsJson = None) -> None:
     columns = (
         Column("", lambda item: item["level"], style=lambda item: _STYLES[item["level"]]),
         Column("looked at", lambda item: item["check"]),
-        Column("found", lambda item: "\n→ ".join(filter(None, (item["said"], item["remedy"])))),
+        Column("found", lambda item: "\n→ ".join(filter(None, (item["said"], item["remedy"]))), several_lines=True),
     )
     findings = list(_findings(call))
     output.rows([asdict(finding) for finding in findings], columns, "")

@@ -12,7 +12,7 @@ class Exit(IntEnum):
     DIFFERENT = 1
     """The command worked, and what it looked for is not as it should be: differences found, events refused."""
     USAGE = 2
-    """The command was called in a way that makes no sense."""
+    """The command was called in a way that makes no sense, or with files that cannot be read or written."""
     UNREACHABLE = 3
     """No target, no credentials, or no answer."""
     REFUSED = 4

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from retrace.shown import Column, Json, Output, bar, duration, printable, short_time
+from retrace.shown import Column, Json, Output, bar, duration, on_one_line, printable, short_time
 
 _NAMES = 10
 _MOST_DAYS = 40
@@ -65,7 +65,7 @@ def _bars(heading: str, counts: Mapping[str, int]) -> Table:
     grid.add_column(justify="right")
     grid.add_column(style="cyan", no_wrap=True)
     for position, (name, count) in enumerate(shown):
-        grid.add_row("" if position else f"by {heading}", Text(printable(name)), f"{count:,}", bar(count, most))
+        grid.add_row("" if position else f"by {heading}", Text(on_one_line(name)), f"{count:,}", bar(count, most))
     if len(counts) > len(shown):
         grid.add_row("", Text(f"and {len(counts) - len(shown)} more", style="dim"))
     return grid

@@ -33,6 +33,13 @@ class Column:
     style: Callable[[Json], str] = lambda _: ""
     whole: bool = False
     """Whether it is never folded, as are numbers."""
+    several_lines: bool = False
+    """Whether line breaks in it are ours, and not those of text from outside."""
+
+    def shown(self, item: Json) -> str:
+        """The cell of an item."""
+        text = str(self.value(item))
+        return printable(text) if self.several_lines else on_one_line(text)
 
 
 class Output:
@@ -81,7 +88,7 @@ class Output:
         grid.add_column(style="dim", no_wrap=True)
         grid.add_column(overflow="fold")
         for name, value in facts:
-            grid.add_row(name, Text(printable(str(value))))
+            grid.add_row(name, Text(on_one_line(str(value))))
         self.console.print(grid)
 
     def note(self, text: str, style: str = "dim") -> None:
@@ -94,6 +101,11 @@ def printable(text: str) -> str:
     return "".join(
         char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode() for char in text
     )
+
+
+def on_one_line(text: str) -> str:
+    """The same, of text from outside: a line break in it would begin what looks like a row of its own."""
+    return printable(text).replace("\n", "\\n")
 
 
 def escaped(text: str) -> str:
@@ -152,7 +164,7 @@ def _table(items: Sequence[Json], columns: Sequence[Column], *, heading: bool) -
         whole = column.number or column.whole
         table.add_column(column.heading, justify=justify, overflow="fold", no_wrap=whole)
     for item in items:
-        cells = [Text(printable(str(column.value(item))), style=column.style(item)) for column in columns]
+        cells = [Text(column.shown(item), style=column.style(item)) for column in columns]
         table.add_row(*cells)
     return table
 

@@ -105,6 +105,11 @@ class Target:
         """The same, of a queue its URL; None if nothing says. Raises Problem if the stack cannot be read."""
         return self.storage.get(name) or self._outputs.get("".join(part.capitalize() for part in name.split("_")))
 
+    @property
+    def names_queues(self) -> bool:
+        """Whether something says what the queues are called."""
+        return self.stack is not None or any(name in self.storage for name in QUEUES)
+
     @cached_property
     def _outputs(self) -> Mapping[str, str]:
         if self.stack is None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,14 +25,26 @@ def opened(out: str, *, replace: bool) -> Iterator[BinaryIO]:
     path = Path(out)
     if path.exists() and not replace:
         raise Problem(f"{out} is there already.", "Name another file, or add --force to replace it.", Exit.USAGE)
-    partial = path.with_name(f"{path.name}.partial")
+    if path.is_dir():
+        raise Problem(f"{out} is a directory.", "Name a file in it.", Exit.USAGE)
     try:
-        with partial.open("wb") as file:
+        with _partial(path) as (file, name):
             yield file
-        partial.replace(path)
+            file.close()
+            name.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise Problem(f"{out} cannot be written: {error}", "Name a file that can be.", Exit.USAGE) from error
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+
+
+@contextmanager
+def _partial(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """A file of its own beside a path, deleted unless it was renamed. Its rights are those of any new file."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    mask = os.umask(0)
+    os.umask(mask)
+    os.fchmod(descriptor, 0o666 & ~mask)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file, Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)

@@ -42,7 +42,7 @@ class Checkpoint:
     def load(self) -> Reached | None:
         """How far a command got; None if none began. Raises Problem if this is no checkpoint: it would be lost."""
         try:
-            kept = json.loads(self._path.read_bytes())
+            kept = json.loads(self._content())
             self._is_ours = kept["of"] == self._of and kept["version"] == _VERSION
             return Reached(kept["file"], kept["events"], Tally(**kept["tally"]))
         except FileNotFoundError:
@@ -50,6 +50,11 @@ class Checkpoint:
         except (OSError, ValueError, KeyError, TypeError) as error:
             remedy = "Delete it, or give --checkpoint another file. No event is taken twice."
             raise Problem(f"{self._path} is no checkpoint that can be read: {error}", remedy, Exit.USAGE) from error
+
+    def _content(self) -> bytes:
+        if self._path.exists() and not self._path.is_file():
+            raise ValueError("it is no plain file")  # a device may have no end
+        return self._path.read_bytes()
 
     def resume(self) -> Reached | None:
         """How far this command got; Problem if the checkpoint is that of another."""

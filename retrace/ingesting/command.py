@@ -52,10 +52,11 @@ def ingest(
     Ctrl-C finishes the batches in flight, a second one ends at once; the same command with --resume goes on.
     Exits with 1 if events were refused.
     """
-    options.check(files, resume=resume, dry_run=dry_run, rejects=rejects)
+    found = [look_at(name) for name in files]
+    options.check(found, resume=resume, dry_run=dry_run, rejects=rejects, checkpoint=checkpoint)
     call, output = calling(context), Output(as_json=as_json)
     mapped = options.mapped_of(columns or [], constants or [], delimiter)
-    reading = Reading([look_at(name) for name in files], wanted, mapped, Pace(batch_events, batch_bytes))
+    reading = Reading(found, wanted, mapped, Pace(batch_events, batch_bytes))
     kept = None if dry_run or reading.size is None else _checkpoint(call, reading, checkpoint)
     reached = _reached(kept, resume, output)
     refused = None if rejects is None else Rejects(rejects, resumed=reached.tally.events > 0)
@@ -67,6 +68,8 @@ def ingest(
         finished = _sent(sending, concurrency, told, output)
     except Problem as problem:
         summary.show(output, told, finished=False)
+        if problem.exit_code is Exit.USAGE:  # what is put right is another file, or another command
+            raise
         raise Problem(problem.what, f"{problem.remedy} {summary.how_on}", problem.exit_code) from problem
     summary.show(output, told, finished=finished)
     if not finished:
@@ -96,10 +99,7 @@ def _sent(sending: Ingest, concurrency: int, told: Told, output: Output) -> bool
 
 def _checkpoint(call: Calling, reading: Reading, path: Path | None) -> Checkpoint:
     names = [file.name for file in reading.files]
-    path = path or checkpoint_file(call.target.url, names)
-    if any(path.resolve() == Path(name).resolve() for name in names):
-        raise typer.BadParameter("is one of the files that are read", param_hint="--checkpoint")
-    return Checkpoint(path, [call.target.url, *reading.identity])
+    return Checkpoint(path or checkpoint_file(call.target.url, names), [call.target.url, *reading.identity])
 
 
 def _reached(kept: Checkpoint | None, resume: bool, output: Output) -> Reached:

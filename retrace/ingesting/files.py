@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,16 +24,13 @@ class File:
     name: str
     size: int
     identity: str
-
-    @property
-    def is_stdin(self) -> bool:
-        """Whether it is standard input, which cannot be read again."""
-        return self.name == STDIN
+    is_stream: bool = False
+    """Whether it is standard input or a pipe: of no size, and gone once it is read."""
 
     @contextmanager
     def opened(self) -> Iterator[BinaryIO]:
         """Its bytes, as they lie there."""
-        if self.is_stdin:
+        if self.name == STDIN:
             yield sys.stdin.buffer
             return
         with Path(self.name).open("rb") as content:
@@ -42,20 +40,22 @@ class File:
 def look_at(name: str) -> File:
     """A file by its name; raises Problem if it cannot be read."""
     if name == STDIN:
-        return File(name, 0, STDIN)
+        return File(name, 0, STDIN, is_stream=True)
     path = Path(name)
     if path.is_dir():
         raise unreadable(name, "is a directory.", f"Name its files: {name.rstrip('/')}/*")
     try:
-        stat = path.stat()
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return File(name, 0, name, is_stream=True)
         with path.open("rb") as content:
             head = content.read(_LOOKED_AT)
     except OSError as error:
         raise unreadable(name, f"cannot be read: {error.strerror}.", "Check the path.") from error
-    facts = f"{path.resolve()}\n{stat.st_size}\n{stat.st_mtime_ns}\n".encode()
-    return File(name, stat.st_size, hashlib.sha256(facts + head).hexdigest())
+    facts = f"{path.resolve()}\n{status.st_size}\n{status.st_mtime_ns}\n".encode()
+    return File(name, status.st_size, hashlib.sha256(facts + head).hexdigest())
 
 
 def read_so_far(file: File, content: BinaryIO) -> int:
     """How many bytes of a file, packed if it is packed, have been read."""
-    return 0 if file.is_stdin else min(content.tell(), file.size)
+    return 0 if file.is_stream else min(content.tell(), file.size)

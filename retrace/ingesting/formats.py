@@ -40,10 +40,17 @@ def records(path: str, packed: BinaryIO, wanted: Format | None, mapped: Mapped) 
         by_mapping = Format.CSV if mapped.given else None
         found = wanted or by_mapping or _format(path, head.removeprefix(_BOM))
         yield from _reader(path, found, mapped)(whole)
-    except (EOFError, zlib.error, ZstdError) as error:
-        raise unreadable(path, f"is not whole: {error}.", "Pack or download it again.") from error
+    except ZstdError as error:
+        remedy = "Is it whole, and packed with a window of at most 128 MB? Unpack it: zstd -dc … | retrace ingest -"
+        raise unreadable(path, f"cannot be unpacked: {error}.", remedy) from error
+    except (EOFError, zlib.error) as error:
+        raise unreadable(
+            path, f"is not whole: {error}.", "Pack or download it again; nothing is taken twice."
+        ) from error
     except OSError as error:
-        raise unreadable(path, f"cannot be read: {error.strerror or error}.", "Is it a whole file?") from error
+        raise unreadable(
+            path, f"cannot be read: {error.strerror or error}.", "Is it a whole file? Nothing is taken twice."
+        ) from error
     except BrokenArray as error:
         raise unreadable(
             path, f"is no whole JSON array: it {error}.", "Put it right; nothing is taken twice."

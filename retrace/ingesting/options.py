@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from retrace.ingesting.files import STDIN
+from retrace.ingesting.files import STDIN, File
 from retrace.ingesting.formats import Format
 from retrace.ingesting.pace import MOST_BYTES, MOST_EVENTS
 from retrace.ingesting.table import FIELDS, Mapped
@@ -18,7 +18,12 @@ FormatOption = Annotated[
     Format | None, typer.Option("--format", help="Of all files; else told by their names and first bytes.")
 ]
 Columns = Annotated[
-    list[str] | None, typer.Option("--map", metavar="FIELD=COLUMN", help="CSV: the column that a field is taken from.")
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="FIELD=COLUMN",
+        help=f"CSV: the column that a field is taken from. Fields: {', '.join(FIELDS)}.",
+    ),
 ]
 Constants = Annotated[
     list[str] | None, typer.Option("--set", metavar="FIELD=TEXT", help="CSV: a field that is the same in each row.")
@@ -42,8 +47,8 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing; tell wha
 def mapped_of(columns: Sequence[str], constants: Sequence[str], delimiter: str | None) -> Mapped:
     """The mapping of CSV."""
     separator = "\t" if delimiter in ("tab", "\\t") else delimiter
-    if separator is not None and len(separator) != 1:
-        raise typer.BadParameter("give one character, or tab", param_hint="--delimiter")
+    if separator is not None and (len(separator) != 1 or separator in '"\r\n'):
+        raise typer.BadParameter("give one character, or tab; no quote and no line break", param_hint="--delimiter")
     by_column, by_constant = _pairs(columns, "--map"), _pairs(constants, "--set")
     both = sorted(by_column.keys() & by_constant.keys())
     if both:
@@ -61,16 +66,21 @@ def _pairs(texts: Sequence[str], option: str) -> dict[str, str]:
     return pairs
 
 
-def check(files: Sequence[str], *, resume: bool, dry_run: bool, rejects: Path | None) -> None:
+def check(files: Sequence[File], *, resume: bool, dry_run: bool, rejects: Path | None, checkpoint: Path | None) -> None:
     """Refuse what makes no sense together."""
-    if STDIN in files:
-        if len(files) > 1:
-            raise typer.BadParameter("- stands alone: what is read once cannot be taken up again", param_hint="FILES")
-        if resume:
-            raise typer.BadParameter(
-                "standard input cannot be read again; send it anew, nothing is taken twice", param_hint="--resume"
-            )
+    if len(files) > 1 and any(file.name == STDIN for file in files):
+        raise typer.BadParameter("- stands alone", param_hint="FILES")
+    if resume and any(file.is_stream for file in files):
+        raise typer.BadParameter(
+            "a pipe cannot be read again; send everything anew, nothing is taken twice", param_hint="--resume"
+        )
     if resume and dry_run:
         raise typer.BadParameter("a dry run leaves nothing to go on with", param_hint="--resume")
-    if rejects is not None and any(rejects.resolve() == Path(name).resolve() for name in files):
-        raise typer.BadParameter("is one of the files that are read", param_hint="--rejects")
+    written = {"--rejects": rejects, "--checkpoint": checkpoint}
+    used = {Path(file.name).resolve(): "is one of the files that are read" for file in files}
+    for option, path in written.items():
+        if path is None:
+            continue
+        if path.resolve() in used:
+            raise typer.BadParameter(used[path.resolve()], param_hint=option)
+        used[path.resolve()] = f"is the file of {option}"

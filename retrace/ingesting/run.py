@@ -47,7 +47,7 @@ class Reading:
     @property
     def size(self) -> int | None:
         """How many bytes the files have; None if that cannot be known."""
-        return None if any(file.is_stdin for file in self.files) else sum(file.size for file in self.files)
+        return None if any(file.is_stream for file in self.files) else sum(file.size for file in self.files)
 
 
 class Ingest:

@@ -31,7 +31,7 @@ from tests.unit.one_shot import computed
 FULL = os.environ.get("RETRACE_CHAOS") == "full"
 SEED = int(os.environ.get("RETRACE_CHAOS_SEED", "4"))
 
-EVENTS = 100_000 if FULL else 20_000
+EVENTS = 100_000 if FULL else 10_000
 KILLS = {"planner": 8, "processor": 24} if FULL else {"planner": 6, "processor": 20}
 REPEAT = 20
 """One message in so many is delivered twice: five in a hundred."""

@@ -11,11 +11,19 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.timestamps import parse_instant
+from embedded.stack import started
 from tests.e2e.deployed import Deployed, batches
 from tests.e2e.samples import Sample
 
 _GENERATED = 50_000
 _DAY = "2026-11-2{}"
+
+
+@pytest.fixture(scope="module")
+def deployed() -> Iterator[Deployed]:
+    """A stack of its own: tests that read whole tables need not go through so many events."""
+    with started() as stack:
+        yield Deployed(stack)
 
 
 @pytest.fixture(scope="module", params=["real", "generated"])

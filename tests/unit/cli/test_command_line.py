@@ -23,6 +23,7 @@ REFUSED = ClientError({"Error": {"Code": "AccessDenied", "Message": "not you"}},
         (Problem("It is \x1b[31mwrong", "Right it.", Exit.REFUSED), Exit.REFUSED, "It is \\x1b[31mwrong\n→ Right it."),
         (REFUSED, Exit.REFUSED, "AWS refused: "),
         (EndpointConnectionError(endpoint_url="http://x"), Exit.UNREACHABLE, "http://x"),
+        (OSError(28, "No space left on device"), Exit.USAGE, "cannot be read or written: No space left on device"),
         (ZeroDivisionError("zero"), Exit.BROKEN, "A fault of retrace itself: ZeroDivisionError('zero')"),
         (KeyboardInterrupt(), Exit.INTERRUPTED, ""),
     ],
@@ -75,6 +76,23 @@ def test_who_stops_reading_is_no_fault_and_no_answer(tmp_path: Path, shape: str)
 
     assert finished.stdout.splitlines()[-1] == str(int(Exit.CUT_OFF))
     assert finished.stderr == ""
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_streams_may_be_closed(tmp_path: Path, closed: str) -> None:
+    with serving(routes({"GET /events": (200, {"items": [], "cursor": None})})) as api:
+        finished = subprocess.run(  # noqa: S603  # our own command
+            ["/bin/bash", "-c", f'"{sys.executable}" -m retrace events e {closed}'],
+            cwd=tmp_path,
+            env=environment(RETRACE_URL=api.url, XDG_CONFIG_HOME=str(tmp_path), PYTHONPATH=os.getcwd()),  # noqa: PTH109  # text
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    assert (finished.returncode, finished.stdout) == (Exit.DONE, "")
+    assert "Traceback" not in finished.stderr
 
 
 def completed(directory: Path, words: str) -> list[str]:

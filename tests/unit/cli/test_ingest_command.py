@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -318,3 +320,42 @@ def test_people_are_told_in_words(api: IngestApi, run: Run, tmp_path: Path) -> N
     told = [" ".join(line.split()) for line in result.stdout.splitlines()]
     assert told[:3] == ["events 4", "accepted 3", "already there 0"]
     assert told[3] == "refused 1 (1 not valid, 0 in conflict); why: `retrace rejected`"
+
+
+def test_pipes_are_read_whole_and_only_once(api: IngestApi, run: Run, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    lines = numbered(3_000)
+    writers = [
+        Thread(target=path.write_bytes, args=(b"\n".join(some),))
+        for path, some in zip((first, second), (lines[:2_000], lines[2_000:]), strict=True)
+    ]
+    for path in (first, second):
+        os.mkfifo(path)
+    for writer in writers:
+        writer.start()
+
+    result = run(first, second)
+
+    for writer in writers:
+        writer.join()
+    assert result.exit_code == Exit.DONE
+    assert counts(result) == [3_000, 3_000, 0, 0, 0]
+    assert run(first, "--resume").exit_code == Exit.USAGE
+
+
+def test_what_was_put_right_is_sent_anew_and_not_resumed(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "a.ndjson.gz"
+    path.write_bytes(gzip.compress(b"\n".join(numbered(500)))[:-20])
+
+    result = run(path)
+
+    assert isinstance(result.exception, Problem)
+    assert "nothing is taken twice" in result.exception.remedy
+    assert "--resume" not in result.exception.remedy
+
+
+@pytest.mark.parametrize("options", [("--rejects", "x", "--checkpoint", "x"), ("--delimiter", '"')])
+def test_files_and_delimiters_that_cannot_be(run: Run, tmp_path: Path, options: tuple[str, ...]) -> None:
+    result = run(written(tmp_path / "a.csv", [b"a,b"]), *options)
+
+    assert result.exit_code == Exit.USAGE

@@ -36,6 +36,17 @@ def test_what_is_printable_moves_no_cursor(text: str) -> None:
     assert all(char.isprintable() or char == "\n" for char in printable(text))
 
 
+def test_text_from_outside_begins_no_row_of_its_own() -> None:
+    terminal = Terminal()
+    output = Output(out=terminal)
+
+    output.rows([{"a": "real\nforged", "b": "x"}], columns("a", "b"), "")
+    output.facts([("name", "real\nforged")])
+
+    assert not any(line.strip().startswith("forged") for line in terminal.getvalue().splitlines())
+    assert terminal.getvalue().count("real\\nforged") == 2
+
+
 def test_nothing_in_a_table_is_taken_for_markup_or_control() -> None:
     terminal = Terminal()
     Output(out=terminal, as_json=False).rows([{"entity": NASTY}], columns("entity"), "")
