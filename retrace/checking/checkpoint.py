@@ -11,6 +11,8 @@ from pathlib import Path
 from retrace.problem import Exit, Problem
 
 _AT_ONCE = 500
+_APPLICATION_ID = 0x52545243
+"""Marks the file as ours (https://www.sqlite.org/pragma.html#pragma_application_id): any other is left alone."""
 
 
 class Checkpoint:
@@ -19,12 +21,15 @@ class Checkpoint:
     def __init__(self, path: Path, about: Mapping[str, object]) -> None:
         """Open the file, or begin a new one; raises Problem if it is of another rebuild, which `about` tells."""
         self.path = path
-        self.resumed = path.exists()
         try:
             self._database = sqlite3.connect(path, isolation_level=None)
+            self.resumed = self._is_ours()
             self._database.executescript(
+                f"PRAGMA application_id = {_APPLICATION_ID};"
                 "CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, said TEXT);"
-                "CREATE TABLE IF NOT EXISTS object (key TEXT PRIMARY KEY, ingest_time TEXT, done INTEGER DEFAULT 0);"
+                "CREATE TABLE IF NOT EXISTS object"
+                " (key TEXT PRIMARY KEY, ingest_time TEXT, done INTEGER DEFAULT 0, damaged INTEGER DEFAULT 0);"
+                "CREATE TABLE IF NOT EXISTS tally (name TEXT PRIMARY KEY, events INTEGER);"
                 "CREATE INDEX IF NOT EXISTS todo ON object (done, ingest_time, key);"
             )
             said = json.dumps(about, sort_keys=True)
@@ -35,6 +40,15 @@ class Checkpoint:
         if self._said("rebuild") != said:
             remedy = f"It is of {self._said('rebuild')}. Delete it to begin anew, or name another with --checkpoint."
             raise Problem(f"{path} is the checkpoint of another rebuild.", remedy, Exit.USAGE)
+
+    def _is_ours(self) -> bool:
+        """Whether the file was begun by a rebuild; raises Problem if it holds something else."""
+        [application] = self._database.execute("PRAGMA application_id").fetchone()
+        [tables] = self._database.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+        if tables and application != _APPLICATION_ID:
+            remedy = "Name another file with --checkpoint."
+            raise Problem(f"{self.path} is a database of something else.", remedy, Exit.USAGE)
+        return bool(tables)
 
     @property
     def listed(self) -> bool:
@@ -77,11 +91,26 @@ class Checkpoint:
             yield from (str(row[1]) for row in some)
             ingest_time, key = some[-1]
 
-    def done(self, some: Iterable[str]) -> None:
-        """Say that objects are done."""
+    def done(self, some: Mapping[str, bool], events: Mapping[str, int]) -> None:
+        """Say of objects that they are done, and whether they are damaged; and what became of their events."""
         self._database.execute("BEGIN")
-        self._database.executemany("UPDATE object SET done = 1 WHERE key = ?", [(key,) for key in some])
+        self._database.executemany(
+            "UPDATE object SET done = 1, damaged = ? WHERE key = ?", [(damaged, key) for key, damaged in some.items()]
+        )
+        self._database.executemany(
+            "INSERT INTO tally VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET events = events + excluded.events",
+            events.items(),
+        )
         self._database.execute("COMMIT")
+
+    def damaged(self) -> list[str]:
+        """The keys of objects that are done and were found damaged."""
+        rows = self._database.execute("SELECT key FROM object WHERE damaged ORDER BY ingest_time, key").fetchall()
+        return [str(row[0]) for row in rows]
+
+    def tally(self) -> dict[str, int]:
+        """What became of the events of the objects that are done."""
+        return dict(self._database.execute("SELECT name, events FROM tally").fetchall())
 
     def close(self, *, finished: bool) -> None:
         """Close the file, and delete it if there is nothing left to do."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -90,9 +91,13 @@ def rebuild(
                 output.note(f"Going on from {checkpoint}.")
             _list(stores.bucket, kept, progress)
             progress.counts["objects"], progress.counts["done"] = kept.counts()
+            progress.counts.update(kept.tally())
             rebuilding = _rebuilt(stores.bucket, kept, restore, progress)
             kinds = shown(output, progress, ((each, "") for each in rebuilding), "Every raw line is sound.")
             finished = True
+        except KeyboardInterrupt:
+            output.note(f"Stopped. The same command goes on from {checkpoint}.")
+            raise
         finally:
             kept.close(finished=finished)
     _tell(output, progress)
@@ -112,6 +117,9 @@ def _list(bucket: RawBucket, kept: Checkpoint, progress: Progress) -> None:
 
 def _rebuilt(bucket: RawBucket, kept: Checkpoint, restore: Restore, progress: Progress) -> Iterator[Difference]:
     """Write rows object by object in the order of ingest; a part is written before the next one begins."""
+    for known in in_order(bucket.read, iter(kept.damaged())):  # whoever goes on is told of them, too
+        if known is not None:
+            yield from known.differences()
     part: list[ReadObject] = []
     for found in in_order(bucket.read, kept.todo()):
         if found is None:
@@ -126,9 +134,9 @@ def _rebuilt(bucket: RawBucket, kept: Checkpoint, restore: Restore, progress: Pr
 
 def _write(part: list[ReadObject], kept: Checkpoint, restore: Restore, progress: Progress) -> None:
     events: list[StoredEvent] = [line for found in part for line in found.lines]
-    restored = restore(events)
-    kept.done(found.key for found in part)
-    progress.add(done=len(part), **{name: getattr(restored, name) for name in _COUNTED})
+    restored = asdict(restore(events))
+    kept.done({found.key: any(True for _ in found.differences()) for found in part}, restored)
+    progress.add(done=len(part), **restored)
 
 
 def _tell(output: Output, progress: Progress) -> None:

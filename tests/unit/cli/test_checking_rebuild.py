@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -22,13 +24,15 @@ def test_objects_are_done_in_the_order_of_ingest_and_gone_on_with_after_a_crash(
     first.add([("c", "2"), ("d", "1")])
     first.end_listing()
     assert not first.resumed
-    first.done(["b", "d"])
+    first.done({"b": True}, {"written": 2, "present": 1})
+    first.done({"d": False}, {"written": 3, "present": 0})
     first.close(finished=False)
 
     second = Checkpoint(path, _ABOUT)
 
     assert (second.resumed, second.listed, second.counts()) == (True, True, (4, 2))
     assert list(second.todo()) == ["c", "a"]
+    assert (second.damaged(), second.tally()) == (["b"], {"written": 5, "present": 1})
     second.close(finished=True)
     assert not path.exists()
 
@@ -48,7 +52,7 @@ def test_more_objects_than_are_read_at_once_come_once_each_while_others_become_d
     seen = []
     for key in kept.todo():
         seen.append(key)
-        kept.done([key])
+        kept.done({key: False}, {})
 
     assert seen == sorted(seen, key=lambda key: (str(int(key) % 7), key))
     assert (len(seen), kept.counts()) == (1_700, (1_700, 1_700))
@@ -73,6 +77,18 @@ def test_a_file_that_is_no_checkpoint_is_refused_and_left_alone(tmp_path: Path) 
         Checkpoint(path, _ABOUT)
 
     assert path.read_text().startswith("not a database")
+
+
+def test_a_database_of_something_else_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "mine.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE mine (a TEXT)")
+    before = path.read_bytes()
+
+    with pytest.raises(Problem, match="something else"):
+        Checkpoint(path, _ABOUT)
+
+    assert path.read_bytes() == before
 
 
 def test_results_come_in_order_and_no_more_is_begun_than_is_taken() -> None:
