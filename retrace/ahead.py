@@ -1,10 +1,11 @@
-"""Work on many things at once, a few ahead of whoever takes the results, in bounded memory."""
+"""Many things at once or in parts, in bounded memory: never more is begun, or waits to be taken, than is said."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import islice
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -25,5 +26,32 @@ def in_order(work: Callable[[T], R], items: Iterable[T], at_once: int = AT_ONCE)
             while begun:
                 yield begun.popleft().result()
         finally:
-            for unwanted in begun:
-                unwanted.cancel()
+            threads.shutdown(cancel_futures=True)
+
+
+def concurrently(work: Callable[[T], R], items: Iterable[T], /) -> list[R]:
+    """What `work` makes of each item, in the order of the items; the first error is raised."""
+    return list(in_order(work, items))
+
+
+def walked(step: Callable[[T], tuple[R, T | None]], starts: Iterable[T]) -> Iterator[R]:
+    """The results of every step of several walks at once, in no order; a step answers where its walk goes on."""
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        running = {threads.submit(step, start) for start in starts}
+        try:
+            while running:
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    result, following = future.result()
+                    if following is not None:
+                        running.add(threads.submit(step, following))
+                    yield result
+        finally:
+            threads.shutdown(cancel_futures=True)
+
+
+def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Consecutive parts of at most `size` items, of anything that can be gone through once."""
+    left = iter(items)
+    while some := list(islice(left, size)):
+        yield some

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 from botocore.auth import SigV4Auth
@@ -78,7 +80,7 @@ class Client:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.target = target
-        self._pool = urllib3.PoolManager(maxsize=connections, block=True, timeout=timeout_s, retries=False)
+        self._pool = _pool(target.url, maxsize=connections, block=True, timeout=timeout_s, retries=False)
         self._sleep = sleep
         self._ever_answered = False
 
@@ -156,6 +158,14 @@ class Client:
         self._sleep(max(asked, random.uniform(0, bound)))  # noqa: S311  # jitter is no secret
 
 
+def _pool(url: str, **options: Any) -> urllib3.PoolManager:
+    """Connections as boto3 makes them: through the proxy of the environment, trusting what AWS_CA_BUNDLE holds."""
+    options["ca_certs"] = os.environ.get("AWS_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE")
+    parts = urlsplit(url)
+    proxy = None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
+    return urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+
+
 def _seconds(retry_after: str | None) -> float:
     """How long to wait; 0 where it is not said in seconds."""
     return float(retry_after) if retry_after is not None and retry_after.isascii() and retry_after.isdigit() else 0.0
@@ -171,7 +181,10 @@ def refusal(call: str, answer: Answer) -> Problem:
     what = next((problem[name] for name in ("detail", "title", "message") if problem.get(name)), answer.status)
     lines = [f"{call}: {what}"]
     lines += [f"  {fault.get('field') or 'request'} {fault.get('message', '')}" for fault in problem.get("errors", [])]
-    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        remedy = "The logs of the API function say why; of what is stored, `retrace verify` finds what was damaged."
+        return Problem("\n".join(lines), remedy)
+    if answer.status > HTTPStatus.INTERNAL_SERVER_ERROR:
         remedy = "Try again; if it stays so, the logs of the API function say why."
         return Problem("\n".join(lines), remedy, Exit.UNREACHABLE)
     missing = answer.status == HTTPStatus.NOT_FOUND

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
 
@@ -12,6 +12,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
+
+from retrace.ahead import chunks
 
 Json = dict[str, Any]
 
@@ -63,7 +65,7 @@ class Output:
                 self.json(item)
                 count += 1
         else:
-            for some in _chunks(items, ROWS_A_TABLE):
+            for some in chunks(items, ROWS_A_TABLE):
                 self.console.print(_table(some, columns, heading=heading))
                 count += len(some)
         if count == 0:
@@ -167,14 +169,3 @@ def _table(items: Sequence[Json], columns: Sequence[Column], *, heading: bool) -
         cells = [Text(column.shown(item), style=column.style(item)) for column in columns]
         table.add_row(*cells)
     return table
-
-
-def _chunks(items: Iterable[Json], size: int) -> Iterator[list[Json]]:
-    chunk: list[Json] = []
-    for item in items:
-        chunk.append(item)
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk

@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 
 from chalicelib.aws.seam import code_of
 from chalicelib.domain.raw_line import INGEST_TIME_RANGE
+from retrace.ahead import in_order
 from retrace.checking.raw_objects import RAW, ReadObject, read_object
-from retrace.checking.threads import in_order
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

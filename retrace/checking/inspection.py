@@ -11,13 +11,13 @@ from typing import Any
 from chalicelib.aws import keys
 from chalicelib.domain.raw_line import StoredEvent
 from chalicelib.domain.timestamps import Instant
+from retrace.ahead import chunks, in_order
 from retrace.checking.deployment import Stores
 from retrace.checking.differences import Difference
 from retrace.checking.judging import Group, Judge
 from retrace.checking.matching import Rules
 from retrace.checking.raw_objects import Damage, Damages, ReadObject, damaged_line
-from retrace.checking.tables import Key, Row, chunks
-from retrace.checking.threads import in_order
+from retrace.checking.tables import Key, Row
 
 EVENTS_A_READ = 1_000
 _OBJECTS_KEPT = 32
@@ -35,7 +35,7 @@ class Inspection:
 
     def of_object(self, found: ReadObject) -> Iterator[Difference]:
         """The differences within an object; rows that point at what is damaged are not reported as well."""
-        self._damages.add(found.damages)
+        self._damages.add(found)
         yield from found.differences()
 
     def of_lines(self, lines: Iterable[StoredEvent]) -> Iterator[Difference]:
@@ -92,7 +92,7 @@ class Inspection:
         self, found: ReadObject, wanted: Iterable[str], lines: dict[str, list[StoredEvent]]
     ) -> Iterator[Difference]:
         """Take the wanted lines of an object, and report what is wrong with the whole of it if that was not done."""
-        self._damages.add(found.damages)
+        self._damages.add(found)
         for line in found.lines:
             if line.event_id in wanted:
                 lines[line.event_id].append(line)
@@ -110,7 +110,7 @@ class Inspection:
         for key in _each_once(str(row.get("s3_key")) for row in rows):
             found = self._read_again(key)
             if found is not None:
-                self._damages.add(found.damages)
+                self._damages.add(found)
                 yield from (line for line in found.lines if line.event_id == event_id)
 
 

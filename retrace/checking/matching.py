@@ -92,7 +92,7 @@ class Matching:
         for line in lines:
             fields = fields_of(line, row)
             if set(fields) <= set(_LOCATION):
-                return Match(row, line, fields)
+                return Match(row, line, () if self.damages.moved(row, line) else fields)
         return Match(row)
 
     def _index_fields(self, line: StoredEvent, row: Row) -> tuple[str, ...]:

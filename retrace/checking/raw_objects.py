@@ -73,11 +73,18 @@ class Damages:
 
     def __init__(self) -> None:
         self._by_key: dict[str, set[Damage]] = defaultdict(set)
+        self._changed: set[str] = set()
 
-    def add(self, damages: Iterable[Damage]) -> None:
-        """Remember damages."""
-        for damage in damages:
+    def add(self, found: ReadObject) -> None:
+        """Remember what is damaged in an object."""
+        for damage in found.damages:
             self._by_key[damage.key].add(damage)
+        if found.damages or found.whole is Kind.OBJECT_CHANGED:
+            self._changed.add(found.key)
+
+    def moved(self, row: Mapping[str, Any], line: StoredEvent) -> bool:
+        """Whether a line stands elsewhere than a row says only because its object was changed, which is told once."""
+        return line.location.key == row.get("s3_key") and line.location.key in self._changed
 
     def at(self, row: Mapping[str, Any]) -> list[Damage]:
         """The damages that a row points at."""

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from chalicelib.domain.raw_line import StoredEvent
+from retrace.ahead import in_order
 from retrace.calling import AsJson, calling
 from retrace.checking.bucket import RawBucket
 from retrace.checking.checkpoint import Checkpoint
@@ -29,7 +30,6 @@ from retrace.checking.progress import Progress
 from retrace.checking.raw_objects import RAW, ReadObject
 from retrace.checking.report import shown
 from retrace.checking.restoring import Restore
-from retrace.checking.threads import in_order
 from retrace.problem import Exit
 from retrace.shown import Output
 

@@ -35,7 +35,7 @@ def shown(
         output.rows(items(some), _COLUMNS, "")
         progress.go_on()
     progress.pause()
-    if not kinds:
+    if not kinds and progress.counts.total():
         output.note(nothing)
     for kind, count in kinds.items():
         output.say(f"{count:,} {kind}: {kind.sentence}")

@@ -17,7 +17,7 @@ from chalicelib.aws.identities import DynamoIdentities
 from chalicelib.aws.seam import code_of, translated
 from chalicelib.domain.raw_line import StoredEvent
 from chalicelib.domain.timestamps import Instant, nanoseconds
-from retrace.checking.threads import concurrently, in_order
+from retrace.ahead import concurrently, in_order
 
 if TYPE_CHECKING:
     from retrace.checking.tables import Key, Tables

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from time import sleep
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from chalicelib.aws.items import Item, from_item, to_item
 from chalicelib.domain.aggregation import Version
 from chalicelib.domain.percent_encoding import for_key
 from chalicelib.domain.timestamps import Day, end_of, start_of
-from retrace.checking.threads import WORKERS, in_order, walked
+from retrace.ahead import AT_ONCE, chunks, in_order, walked
 from retrace.checking.versions import version_of_partition
 
 if TYPE_CHECKING:
@@ -114,20 +113,13 @@ class Tables:
         def step(reached: _Reached) -> tuple[list[Row], _Reached | None]:
             segment, begin = reached
             answer = self.dynamodb.scan(
-                TableName=table, Segment=segment, TotalSegments=WORKERS, ConsistentRead=True, **begin, **condition
+                TableName=table, Segment=segment, TotalSegments=AT_ONCE, ConsistentRead=True, **begin, **condition
             )
             last = answer.get("LastEvaluatedKey")
             return [_plain(item) for item in answer["Items"]], (segment, {"ExclusiveStartKey": last}) if last else None
 
-        starts: list[_Reached] = [(segment, {}) for segment in range(WORKERS)]
+        starts: list[_Reached] = [(segment, {}) for segment in range(AT_ONCE)]
         return walked(step, starts)
-
-
-def chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    """Consecutive parts of at most `size` items, of anything that can be gone through once."""
-    left = iter(items)
-    while some := list(islice(left, size)):
-        yield some
 
 
 def _plain(item: Item) -> Row:

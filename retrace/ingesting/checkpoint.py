@@ -36,15 +36,17 @@ class Checkpoint:
 
     def __init__(self, path: Path, of: Sequence[str]) -> None:
         self._path = path
-        self._is_ours = False
         self._of = hashlib.sha256(json.dumps(list(of)).encode()).hexdigest()
 
     def load(self) -> Reached | None:
-        """How far a command got; None if none began. Raises Problem if this is no checkpoint: it would be lost."""
+        """How far this command got; None if it did not begin, or with other files or options, or a file has changed.
+
+        Raises Problem if this is no checkpoint: it would be lost.
+        """
         try:
             kept = json.loads(self._content())
-            self._is_ours = kept["of"] == self._of and kept["version"] == _VERSION
-            return Reached(kept["file"], kept["events"], Tally(**kept["tally"]))
+            reached = Reached(kept["file"], kept["events"], Tally(**kept["tally"]))
+            return reached if kept["of"] == self._of and kept["version"] == _VERSION else None
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -56,19 +58,10 @@ class Checkpoint:
             raise ValueError("it is no plain file")  # a device may have no end
         return self._path.read_bytes()
 
-    def resume(self) -> Reached | None:
-        """How far this command got; Problem if the checkpoint is that of another."""
-        reached = self.load()
-        if reached is not None and not self._is_ours:
-            remedy = "Run it without --resume: no event is taken twice."
-            what = f"The checkpoint {self._path} is of other files or options, or a file has changed since."
-            raise Problem(what, remedy, Exit.USAGE)
-        return reached
-
     def save(self, reached: Reached) -> None:
         """Keep it, whole or not at all."""
         kept = {"version": _VERSION, "of": self._of, **asdict(reached)}
-        temporary = self._path.with_name(f"{self._path.name}.new")
+        temporary = self._path.with_name(f"{self._path.name}.{os.getpid()}")  # another may send the same
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_text(json.dumps(kept) + "\n", encoding="utf-8")

@@ -104,16 +104,14 @@ def _checkpoint(call: Calling, reading: Reading, path: Path | None) -> Checkpoin
 
 def _reached(kept: Checkpoint | None, resume: bool, output: Output) -> Reached:
     """Where to begin; raises Problem if that is not known."""
-    if kept is None:
-        return Reached()
-    if not resume:
-        earlier = kept.load()
-        if earlier is not None and earlier.tally.events:
+    earlier = None if kept is None else kept.load()
+    if resume:
+        if earlier is None:
             output.note(
-                f"An earlier run got as far as event {earlier.tally.events:,}; --resume would go on from there."
+                "There is nothing to go on with: no run of these files, as they are now, and these options was stopped."
+                " It begins at the beginning; nothing is taken twice."
             )
-        return Reached()
-    reached = kept.resume()
-    if reached is None:
-        output.note("There is nothing to go on with, so it begins at the beginning.")
-    return reached or Reached()
+        return earlier or Reached()
+    if earlier is not None and earlier.tally.events:
+        output.note(f"An earlier run got as far as event {earlier.tally.events:,}; --resume would go on from there.")
+    return Reached()

@@ -39,7 +39,10 @@ CheckpointFile = Annotated[
     Path | None, typer.Option("--checkpoint", help="Where it is kept how far this got; else in ~/.local/state/retrace.")
 ]
 RejectsFile = Annotated[
-    Path | None, typer.Option("--rejects", help="Write what is refused there, and why; one JSON object a line.")
+    Path | None,
+    typer.Option(
+        "--rejects", help="Write what is refused there, and why, in place of what it holds; one JSON object a line."
+    ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing; tell what would become of the events.")]
 
@@ -77,10 +80,20 @@ def check(files: Sequence[File], *, resume: bool, dry_run: bool, rejects: Path |
     if resume and dry_run:
         raise typer.BadParameter("a dry run leaves nothing to go on with", param_hint="--resume")
     written = {"--rejects": rejects, "--checkpoint": checkpoint}
-    used = {Path(file.name).resolve(): "is one of the files that are read" for file in files}
+    used = {_identity(Path(file.name)): "is one of the files that are read" for file in files}
     for option, path in written.items():
         if path is None:
             continue
-        if path.resolve() in used:
-            raise typer.BadParameter(used[path.resolve()], param_hint=option)
-        used[path.resolve()] = f"is the file of {option}"
+        identity = _identity(path)
+        if identity in used:
+            raise typer.BadParameter(used[identity], param_hint=option)
+        used[identity] = f"is the file of {option}"
+
+
+def _identity(path: Path) -> object:
+    """What two names of one file have in common, hard links included."""
+    try:
+        status = path.stat()
+    except OSError:
+        return path.resolve()
+    return status.st_dev, status.st_ino

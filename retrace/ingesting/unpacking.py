@@ -86,12 +86,11 @@ class _Rejoined(io.RawIOBase):
 def unpacked(packed: BinaryIO) -> BinaryIO:
     """The bytes without gzip or zstd, told by how they begin."""
     head = read_ahead(packed, lambda head: len(head) >= len(ZSTD))
-    whole = rejoined(head, packed)
     if head.startswith(GZIP):
-        return io.BufferedReader(gzip.GzipFile(fileobj=whole))
+        return io.BufferedReader(gzip.GzipFile(fileobj=rejoined(head, packed, _PIECE)))
     if head.startswith(ZSTD):
-        return io.BufferedReader(_Zstd(whole))
-    return whole
+        return io.BufferedReader(_Zstd(rejoined(head, packed, _PIECE)))
+    return rejoined(head, packed)
 
 
 def read_ahead(stream: BinaryIO, enough: Callable[[bytes], bool]) -> bytes:
@@ -105,6 +104,6 @@ def read_ahead(stream: BinaryIO, enough: Callable[[bytes], bool]) -> bytes:
     return head
 
 
-def rejoined(head: bytes, rest: BinaryIO) -> BinaryIO:
-    """The stream as it was before its first bytes were read."""
-    return io.BufferedReader(_Rejoined(head, rest), 65_536)
+def rejoined(head: bytes, rest: BinaryIO, ahead: int = 65_536) -> BinaryIO:
+    """The stream as it was before its first bytes were read; so many are read at once."""
+    return io.BufferedReader(_Rejoined(head, rest), ahead)

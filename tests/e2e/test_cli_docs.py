@@ -62,13 +62,13 @@ def test_a_session_works_and_shows_what_the_page_says(shown: list[str], number: 
 
 
 def missing(expected: str, text: str) -> str | None:
-    """The first cell of an expected line that begins no line of a text, in their order; None if all do."""
+    """The first expected line that begins no line of a text, in their order, however wide; None if all do."""
     lines = iter(text.splitlines())
     for wanted in filter(None, expected.splitlines()):
-        cell = re.split(r"\s{2,}", wanted.strip())[0]
-        pattern = re.compile(r"\s*" + ".*".join(map(re.escape, cell.split("…"))))
+        cells = re.split(r"\s{2,}", wanted.strip())
+        pattern = re.compile(r"\s*" + r"\s+".join(".*".join(map(re.escape, cell.split("…"))) for cell in cells))
         if not any(pattern.match(line) for line in lines):
-            return cell
+            return wanted
     return None
 
 
@@ -77,4 +77,5 @@ def test_a_line_that_is_not_shown_is_missed() -> None:
 
     assert missing("from (UTC)    to\n2025-…\n", text) is None
     assert missing("2025-11-28\nfrom (UTC)\n", text) == "from (UTC)"
-    assert missing("2025-11-29   x\n", text) == "2025-11-29"
+    assert missing("2025-11-28 x\n", text) == "2025-11-28 x"
+    assert missing("2025-11-28   y\n", text) == "2025-11-28   y"

@@ -68,7 +68,7 @@ class Store:
         for key, content in self.objects.items():
             read = read_object(_BUCKET, key, content)
             spool.add_lines(read.lines)
-            damages.add(read.damages)
+            damages.add(read)
             found += read.differences()
         judge = Judge(rules, damages)
         found += [difference for group in spool.groups() for difference in judge(group)]
@@ -127,6 +127,20 @@ def test_any_changed_byte_is_found_where_it_is_and_nothing_else(store: Store, da
     assert {difference.s3_key for difference in found} <= {key}
     assert len(found) <= (2 if content[at] == ord("\n") else 1), "a line that was cut in two is two"
     assert {difference.kind for difference in found} <= {Kind.LINE_CHANGED, Kind.OBJECT_CHANGED, Kind.LINE_DISAGREES}
+
+
+@given(stores(), st.data())
+def test_what_moved_with_an_inserted_byte_is_not_reported_beside_it(store: Store, data: st.DataObject) -> None:
+    key = data.draw(st.sampled_from(sorted({row["s3_key"] for row in store.index})))
+    content = store.objects[key]
+    at = data.draw(st.integers(0, len(content)))
+    store.objects[key] = content[:at] + bytes([data.draw(st.integers(0, 255))]) + content[at:]
+
+    found = store.differences()
+
+    assert {difference.s3_key for difference in found} == {key}
+    assert len(found) <= 2, "a line that was cut in two is two"
+    assert {difference.kind for difference in found} <= {Kind.LINE_CHANGED, Kind.OBJECT_CHANGED}
 
 
 def _in_ingest_time(content: bytes, at: int) -> bool:

@@ -67,5 +67,9 @@ def test_that_nothing_differs_is_a_remark() -> None:
     out, err = io.StringIO(), io.StringIO()
     output = Output(as_json=True, out=out, err=err)
 
-    assert shown(output, Progress(output, "Auditing"), [], "Nothing differs.") == {}
+    progress = Progress(output, "Auditing")
+    assert shown(output, progress, [], "Nothing differs.") == {}
+    assert (out.getvalue(), err.getvalue()) == ("", ""), "nothing was looked at"
+    progress.add(objects=1)
+    assert shown(output, progress, [], "Nothing differs.") == {}
     assert (out.getvalue(), err.getvalue()) == ("", "Nothing differs.\n")

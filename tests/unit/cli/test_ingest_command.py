@@ -245,17 +245,33 @@ def test_resume_goes_on_only_with_the_same_content_and_options(api: IngestApi, r
     run(path, *options)
     api.trouble = lambda lines: ()
 
-    as_array = run(path, *options, "--resume", "--format", "array")
+    kept = (tmp_path / "kept").read_bytes()
+    again = run(path, *options, "--dry-run")
+    as_lines = run(path, *options, "--resume", "--format", "ndjson")
+    (tmp_path / "kept").write_bytes(kept)
     written(path, numbered(41))
     changed = run(path, *options, "--resume")
+
+    assert counts(again) == [40, 20, 20, 0, 0]
+    assert counts(as_lines) == [40, 20, 20, 0, 0]
+    assert counts(changed) == [41, 1, 40, 0, 0]
+    for anew in (as_lines, changed):
+        assert summary(anew)["resumed_at"] == 0
+        assert "nothing to go on with" in anew.stderr
+    assert not (tmp_path / "kept").exists()
+
+
+def test_a_run_that_could_go_on_says_so(api: IngestApi, run: Run, tmp_path: Path) -> None:
+    path = written(tmp_path / "a.ndjson", numbered(40))
+    options = ("--checkpoint", tmp_path / "kept", "--batch-events", "10", "-c", "1")
+    api.trouble = lambda lines: (403, {}) if len(api.batches) == 2 else ()
+    run(path, *options)
+    api.trouble = lambda lines: ()
+
     anew = run(path, *options)
 
-    for refused in (as_array, changed):
-        assert isinstance(refused.exception, Problem)
-        assert "has changed since" in refused.exception.what
-    assert counts(anew) == [41, 21, 20, 0, 0]
+    assert counts(anew) == [40, 20, 20, 0, 0]
     assert "--resume would go on" in anew.stderr
-    assert not (tmp_path / "kept").exists()
 
 
 def test_resume_with_nothing_to_go_on_with_begins_at_the_beginning(api: IngestApi, run: Run, tmp_path: Path) -> None:
