@@ -4,15 +4,21 @@
 PYTHON ?= $(shell for python in python3.11 python3 python; do \
 	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$python && break; done)
 
+# Environments are made, and checks run, side by side.
+MAKEFLAGS += --jobs=3
+
 BIN := .venv/bin
 PROJECT := .venv/installed
 COMMAND := .venv/bin/retrace
 EMBEDDED := .retrace/venv/installed
+CHECKOV := .retrace/checkov/installed
 JAVASCRIPT := tests/e2e/javascript/node_modules/installed
 DATA ?=
+STAGE ?=
+PARAMETERS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down forget local test lint format types chaos memory breaks package pins environments clean
+.PHONY: help demo up down forget local test lint format types chaos memory breaks package deploy destroy pins environments clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,7 +38,8 @@ forget: environments  ## stop the stack and delete its state
 local: environments  ## run the code from the checkout, reloading as it changes, against the embedded AWS
 	@$(BIN)/python -m embedded.local
 
-test: environments $(JAVASCRIPT) lint types  ## all checks and all tests
+test: environments $(JAVASCRIPT) $(CHECKOV) lint types  ## all checks and all tests
+	@$(BIN)/python -m embedded.bundle
 	@$(BIN)/pytest
 
 lint: $(PROJECT)  ## style, formatting and the CloudFormation template
@@ -59,8 +66,14 @@ breaks: $(PROJECT)  ## break the code on purpose, once for each promise, and see
 package: $(PROJECT)  ## write build/sam.json and build/deployment.zip, ready for `aws cloudformation package`
 	@$(BIN)/python -m infra.package build
 
+deploy: $(PROJECT)  ## deploy into your AWS account; STAGE=dev names the deployment, PARAMETERS="Name=value …"
+	@$(BIN)/python -m infra.deploy '$(STAGE)' $(PARAMETERS)
+
+destroy: $(PROJECT)  ## remove a deployment that holds no data; STAGE=dev
+	@$(BIN)/python -m infra.destroy '$(STAGE)'
+
 pins: $(PROJECT)  ## pin the requirements anew from the .in files
-	@for name in requirements requirements-dev requirements-embedded; do \
+	@for name in requirements requirements-dev requirements-embedded requirements-checkov; do \
 		$(BIN)/pip-compile --quiet --upgrade --strip-extras --no-header --no-emit-options \
 			--annotation-style=line --unsafe-package=pip --output-file $$name.txt $$name.in || exit 1; done
 
@@ -68,7 +81,8 @@ environments: $(PROJECT) $(COMMAND) $(EMBEDDED)  ## install what is pinned; the 
 
 $(PROJECT): requirements-dev.txt
 $(EMBEDDED): requirements-embedded.txt
-$(PROJECT) $(EMBEDDED):
+$(CHECKOV): requirements-checkov.txt
+$(PROJECT) $(EMBEDDED) $(CHECKOV):
 	@test -n "$(PYTHON)" || { printf 'Python 3.11 was not found.\n→ %s\n' \
 		'Install it, or name it: make PYTHON=/path/to/python3.11' >&2; exit 1; }
 	@$(PYTHON) -m embedded.environment $(@D) $<

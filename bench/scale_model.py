@@ -22,7 +22,7 @@ SERVICES = ("DynamoDB writes", "DynamoDB reads", "SQS", "S3", "Lambda")
 
 def _memory_mb(function: str) -> int:
     config = json.loads((RESOURCES.parents[1] / ".chalice/config.json").read_text())
-    memory: int = config["stages"]["dev"]["lambda_functions"][function]["lambda_memory_size"]
+    memory: int = config["lambda_functions"][function]["lambda_memory_size"]
     return memory
 
 

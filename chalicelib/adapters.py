@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from chalicelib import runtime
 from chalicelib.aws.aggregate_history import DynamoAggregateHistory
 from chalicelib.aws.aggregate_store import DynamoAggregateStore
@@ -15,6 +17,7 @@ from chalicelib.aws.raw_store import S3RawStore
 from chalicelib.aws.rejections import S3Rejections
 from chalicelib.aws.replay_states import DynamoReplayStates
 from chalicelib.aws.replay_store import DynamoReplayStore
+from chalicelib.aws.webhook_secrets import StoredWebhookSecrets
 from chalicelib.aws.write_once import WriteOnceBucket
 
 
@@ -101,3 +104,9 @@ def quarantine() -> S3Quarantine:
 def rejections() -> S3Rejections:
     """What is in quarantine."""
     return S3Rejections(_raw_bucket(), runtime.concurrently)
+
+
+@lru_cache(maxsize=1)
+def webhook_secrets() -> StoredWebhookSecrets:
+    """What webhooks are signed with; one for all requests, as it remembers the secrets for a while."""
+    return StoredWebhookSecrets(runtime.secretsmanager(), runtime.settings().webhook_secret_arn, runtime.now)

@@ -22,8 +22,15 @@ RETRY_AFTER_S = 2
 
 _PROBLEM = {"Content-Type": "application/problem+json"}
 
+_MORE_HEADERS: Mapping[HTTPStatus, Mapping[str, str]] = {
+    HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": str(RETRY_AFTER_S)},
+    # RFC 9110, 15.5.2, wants a challenge; no scheme is registered for webhooks.
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "StandardWebhooks"},
+}
+
 _STATUS_OF: Mapping[type[errors.RetraceError], HTTPStatus] = {
     errors.InvalidRequest: HTTPStatus.BAD_REQUEST,
+    errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.Conflict: HTTPStatus.CONFLICT,
     errors.RequestTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -56,11 +63,11 @@ def answers_problems(view: Callable[P, Response]) -> Callable[P, Response]:
 
 def _problem(status: HTTPStatus, error: errors.RetraceError) -> Response:
     faults = error.faults if isinstance(error, errors.Refused) else ()
-    retry = {"Retry-After": str(RETRY_AFTER_S)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    more = _MORE_HEADERS.get(status, {})
     body = _problem_members(status, str(error)) | {"errors": [asdict(fault) for fault in faults]}
     if isinstance(error, ConfirmationNeeded):
         body["preview"] = replay_representations.preview(error.preview)
-    return _json(status, body, _PROBLEM | retry)
+    return _json(status, body, {**_PROBLEM, **more})
 
 
 def _problem_members(status: HTTPStatus, detail: str) -> dict[str, Any]:

@@ -31,6 +31,7 @@ _INGESTED: dict[int, tuple[Model, ...]] = {
     201: (ingest.TakenIn,),
     207: (ingest.IngestAnswer,),
     400: (ingest.RefusedEventProblem, ingest.IngestAnswer, Problem),
+    401: (Problem,),
     409: (ingest.RefusedEventProblem,),
     413: (Problem,),
     415: (Problem,),

@@ -18,6 +18,7 @@ from chalicelib.domain.ingest_request import IngestRequest, parse_request
 from chalicelib.domain.messages import Delivery
 from chalicelib.domain.rejections import RetryRequest
 from chalicelib.domain.replay_request import ReplayRequest, parse_replay_request
+from chalicelib.domain.webhook_signature import Webhook
 from chalicelib.replay import Asker
 
 # https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header-07
@@ -36,6 +37,11 @@ def caller(request: Request) -> str:
     """Who signed the request; `anonymous` only where no gateway checked (chalice local)."""
     identity = request.context.get("identity") or {}
     return str(identity.get("userArn") or "anonymous")
+
+
+def webhook(request: Request) -> Webhook:
+    """A request as its sender signed it."""
+    return Webhook(_headers(request), _body(request))
 
 
 def ingest_request(request: Request) -> IngestRequest:

@@ -35,8 +35,9 @@ METRICS = {
     "AggregateWriteCount": "transactions that wrote an aggregate",
 }
 
-logger = Logger(service="retrace")
-_metrics = Metrics(namespace=NAMESPACE, service="retrace")
+# Both name the service as POWERTOOLS_SERVICE_NAME does, which is another for each stage.
+logger = Logger()
+_metrics = Metrics(namespace=NAMESPACE)
 
 
 def measured(event: Any, get_response: Callable[[Any], Any]) -> Any:

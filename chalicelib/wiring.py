@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib import adapters, runtime
+from chalicelib.admission import Admit
 from chalicelib.dead_letters import RecordDeadLetters, RedriveDeadLetters
 from chalicelib.ingest import Ingest
 from chalicelib.investigate import InvestigateEvent
@@ -30,6 +31,12 @@ def ingest() -> Ingest:
         runtime.now,
         runtime.concurrently,
     )
+
+
+def admit() -> Admit:
+    """Who may POST /ingest, beyond what API Gateway has checked."""
+    signed_webhooks = bool(runtime.settings().webhook_secret_arn)
+    return Admit(adapters.webhook_secrets() if signed_webhooks else None, runtime.now)
 
 
 def investigate_event() -> InvestigateEvent:

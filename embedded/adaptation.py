@@ -27,10 +27,12 @@ def adapted(template: Template, code_uri: str, parameters: Mapping[str, str]) ->
                 _resolve_concurrency(resource["Properties"], template.get("Parameters", {}), parameters)
             case "AWS::Serverless::Api":
                 _repeat_binary_types(resource["Properties"])
+            case "AWS::CloudWatch::Alarm":
+                _watch_one_metric(resource["Properties"])
             case "AWS::IAM::ManagedPolicy":
                 allow_batch_forms(resource["Properties"]["PolicyDocument"])
             case "AWS::IAM::Role":
-                for policy in resource["Properties"]["Policies"]:
+                for policy in resource["Properties"].get("Policies", []):
                     allow_batch_forms(policy["PolicyDocument"])
     return changed
 
@@ -48,9 +50,18 @@ def _repeat_binary_types(api: dict[str, Any]) -> None:
     api["BinaryMediaTypes"] = api["DefinitionBody"]["x-amazon-apigateway-binary-media-types"]
 
 
+def _watch_one_metric(alarm: dict[str, Any]) -> None:
+    """MiniStack refuses alarms over several metrics; it gets the first of them."""
+    metrics = alarm.pop("Metrics", [])
+    first = next((metric["MetricStat"] for metric in metrics if "MetricStat" in metric), None)
+    if first is not None:
+        alarm |= {**first["Metric"], "Period": first["Period"], "Statistic": first["Stat"]}
+
+
 def allow_batch_forms(policy: dict[str, Any]) -> None:
     """Add to a policy, where it allows something for one message, the same for ten."""
-    for statement in policy["Statement"]:
+    for listed in policy["Statement"]:
+        statement = listed["Fn::If"][1] if "Fn::If" in listed else listed  # the other branch is no statement
         given = statement["Action"]
         actions = [given] if isinstance(given, str) else given
         statement["Action"] = [*actions, *(BATCH_FORMS[action] for action in actions if action in BATCH_FORMS)]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from embedded.layout import PACKAGES, ROOT
 from embedded.problem import Problem
-from embedded.progress import Progress
+from embedded.progress import Progress, silent
 from embedded.server import REGION
-from infra.package import SOURCES, PackagingFailed, package
+from infra.package import BUNDLE, SOURCES, PackagingFailed, package, size
 
 INPUTS = (*SOURCES, "infra", "requirements-dev.txt")
 """What decides the content of a package; requirements-dev.txt pins Chalice."""
@@ -69,3 +69,7 @@ def _forget_oldest(directory: Path) -> None:
     by_age = sorted(directory.glob("[!.]*"), key=lambda path: path.stat().st_mtime, reverse=True)
     for old in by_age[KEPT:]:
         shutil.rmtree(old, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    print(size(packaged(silent) / BUNDLE))

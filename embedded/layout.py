@@ -8,6 +8,9 @@ HOME = ROOT / ".retrace"
 EMULATOR_PYTHON = HOME / "venv" / "bin" / "python"
 """The interpreter of the emulator's own virtual environment, made by `make`."""
 
+CHECKOV = HOME / "checkov" / "bin" / "checkov"
+"""The scanner of templates, in an environment of its own, made by `make test`."""
+
 PACKAGES = HOME / "packages"
 """Packaged applications by content, shared by all stacks of this checkout."""
 

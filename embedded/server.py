@@ -21,6 +21,7 @@ from embedded.ports import LOOPBACK, require_free
 from embedded.problem import Problem
 
 REGION: Final = "eu-west-1"
+ACCOUNT: Final = "000000000000"
 
 ROOT_KEY_ID = "AKIARETRACELOCALROOT"
 ROOT_SECRET = "not-a-secret-the-emulator-never-checks-root-signatures"  # noqa: S105  it guards nothing, as it says

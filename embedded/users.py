@@ -1,7 +1,7 @@
-"""IAM users on the emulator: the local user, who calls the API, and one with the rights of the functions."""
+"""IAM users on the emulator: the local user, who calls the API, and others with rights of policies and functions."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,9 +25,9 @@ def local_user(admin: Admin, outputs: dict[str, str], known: AccessKey | None) -
     It is the known one if that is good.
     """
     _ensure_user(admin, LOCAL_USER)
-    for policy in ("ProducerPolicyArn", "InvestigatorPolicyArn", "ConsumerPolicyArn"):
+    for policy in ("ProducerPolicyArn", "InvestigatorPolicyArn", "AuditorPolicyArn", "ConsumerPolicyArn"):
         admin.iam.attach_user_policy(UserName=LOCAL_USER, PolicyArn=outputs[policy])
-    _grant(admin, LOCAL_USER, "look", looking_policy(outputs))
+    _grant(admin, LOCAL_USER, "look", looking_policy())
     return _ensure_key(admin, LOCAL_USER, known)
 
 
@@ -39,24 +39,32 @@ def functions_user(admin: Admin, policies: Mapping[str, dict[str, Any]]) -> Acce
     return _ensure_key(admin, FUNCTIONS_USER, None)
 
 
-def looking_policy(outputs: dict[str, str]) -> dict[str, Any]:
-    """Return the right to read, and only to read, what the stack stores."""
-    bucket = f"arn:aws:s3:::{outputs['RawBucket']}"
-    tables = [
-        f"arn:aws:dynamodb:*:*:table/{outputs[name]}"
-        for name in ("EventsTable", "DedupeTable", "ReplaysTable", "AggregatesTable")
-    ]
-    reading = ("BatchGetItem", "DescribeTable", "GetItem", "Query", "Scan")
+def user_with_policies(admin: Admin, name: str, policy_arns: Iterable[str]) -> AccessKey:
+    """Return a key of a user who has these managed policies and no other right."""
+    _ensure_user(admin, name)
+    for arn in policy_arns:
+        admin.iam.attach_user_policy(UserName=name, PolicyArn=arn)
+    return _ensure_key(admin, name, None)
+
+
+def user_with_role(admin: Admin, name: str, role: str) -> AccessKey:
+    """Return a key of a user who has the policies of a role and no other right.
+
+    The role itself is Lambda's: its trust policy lets nobody else assume it.
+    """
+    _ensure_user(admin, name)
+    for policy in admin.iam.list_role_policies(RoleName=role)["PolicyNames"]:
+        document: Any = admin.iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+        _grant(admin, name, policy, document)
+    attached = admin.iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+    return user_with_policies(admin, name, [policy["PolicyArn"] for policy in attached])
+
+
+def looking_policy() -> dict[str, Any]:
+    """Return the right to look at dead letters and logs, which no policy of the stack gives."""
     return {
         "Version": "2012-10-17",
         "Statement": [
-            {"Effect": "Allow", "Action": ["s3:GetObject*", "s3:ListBucket*"], "Resource": [bucket, f"{bucket}/*"]},
-            {
-                "Effect": "Allow",
-                "Action": [f"dynamodb:{action}" for action in reading],
-                "Resource": [*tables, *(f"{table}/index/*" for table in tables)],
-            },
-            {"Effect": "Allow", "Action": "sqs:GetQueueAttributes", "Resource": "arn:aws:sqs:*:*:retrace-*"},
             {"Effect": "Allow", "Action": "sqs:ReceiveMessage", "Resource": "arn:aws:sqs:*:*:retrace-*-dead-letters*"},
             {
                 "Effect": "Allow",

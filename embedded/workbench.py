@@ -1,11 +1,9 @@
 """The AWS of `make local`: an emulator of its own with the resources of infra/resources.yaml and no functions.
 
 On the stack of `make up` the deployed functions would take the messages that the code of the checkout waits for. The
-names are those of the stage dev, so that the policies of .chalice/ hold here too, and a permission that is missing
-there is missed here.
+policies are those that the functions have where they are deployed: a permission that is missing there is missed here.
 """
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,9 +12,9 @@ from typing import Any
 from embedded import server
 from embedded.adaptation import allow_batch_forms
 from embedded.admin import Admin
-from embedded.deployment import PARAMETERS, deploy_template
+from embedded.deployment import PARAMETERS, STACK_NAME, deploy_template
 from embedded.gaps import close_gaps
-from embedded.layout import ROOT, Layout
+from embedded.layout import Layout
 from embedded.locks import locked
 from embedded.ports import LOOPBACK, free_port, require_free
 from embedded.problem import Problem
@@ -24,7 +22,9 @@ from embedded.progress import Progress
 from embedded.server import REGION, Server
 from embedded.users import AccessKey, functions_user
 from infra.merge import RESOURCES, load
+from infra.policies import function_policies
 from infra.record_outputs import environment_name
+from infra.stack import Stack
 
 Environment = dict[str, str]
 
@@ -53,7 +53,7 @@ def workbench(layout: Layout, inherited: Mapping[str, str], progress: Progress) 
             admin = Admin(emulator.endpoint_url)
             outputs = deploy_template(admin, _resources(), PARAMETERS)
             close_gaps(admin, outputs)
-            yield environment(inherited, emulator, outputs, functions_user(admin, policies()))
+            yield environment(inherited, emulator, outputs, functions_user(admin, policies(admin)))
         finally:
             server.stop(layout, emulator)
 
@@ -76,9 +76,12 @@ def environment(
     return foreign | settings | aws | {"STAGE": PARAMETERS["Stage"], "REPORT_BATCH_ITEM_FAILURES": "true"}
 
 
-def policies() -> dict[str, dict[str, Any]]:
+def policies(admin: Admin) -> dict[str, dict[str, Any]]:
     """Return the policies of all functions, by name."""
-    found = {path.stem: json.loads(path.read_text()) for path in sorted((ROOT / ".chalice").glob("policy-*.json"))}
+    stack = Stack(admin.cloudformation, STACK_NAME)
+    described = stack.described()
+    assert described is not None, "it was deployed just now"  # noqa: S101  # mypy cannot know
+    found = function_policies(PARAMETERS["Stage"], described["StackId"], stack.resources(), PARAMETERS)
     for policy in found.values():
         allow_batch_forms(policy)
     return found | {"polling": POLLING}

@@ -1,13 +1,14 @@
-"""Merge the two infra files into the one template that `chalice package --merge-template` accepts.
+"""Merge the files of infra/ into the one template that `chalice package --merge-template` accepts.
 
     python -m infra.merge > build/infra.json
 
-It uses Chalice's own loader and merger, so both merges follow the same rule: maps key by key, lists and scalars as a
+It uses Chalice's own loader and merger, so all merges follow the same rule: maps key by key, lists and scalars as a
 whole. It writes JSON, which keeps no YAML aliases; CloudFormation accepts none.
 """
 
 import json
 import sys
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,11 @@ from chalice.package import TemplateDeepMerger, YAMLTemplateSerializer
 HERE = Path(__file__).parent
 RESOURCES = HERE / "resources.yaml"
 FUNCTIONS = HERE / "functions.yaml"
+MONITORING = HERE / "monitoring.yaml"
+CATALOG = HERE / "catalog.yaml"
+
+FILES = (RESOURCES, FUNCTIONS, MONITORING, CATALOG)
+"""What makes up the packaged deployment, each merged over those before it."""
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -25,8 +31,8 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def merged() -> str:
-    """Return resources.yaml with functions.yaml merged over it, as JSON."""
-    template = TemplateDeepMerger().merge(load(FUNCTIONS), load(RESOURCES))
+    """Return all of them in one, as JSON."""
+    template = reduce(lambda below, above: TemplateDeepMerger().merge(above, below), map(load, FILES))
     return json.dumps(template, indent=2)
 
 

@@ -1,20 +1,27 @@
-"""For `chalice deploy`: write the outputs of the deployed resources into .chalice/config.json.
+"""For `chalice deploy`: write a stage's names and policies into .chalice/, as its deployed resources have them.
 
-    aws cloudformation deploy --stack-name retrace-dev --template-file infra/resources.yaml
-    python -m infra.record_outputs retrace-dev
+    python -m infra.deploy --resources dev
+    python -m infra.record_outputs dev
     chalice deploy --stage dev
 
-`chalice package` needs none of this: there the template refers to its own resources.
+It may be run again at any time. `make deploy` needs none of this: there the template refers to its own resources.
 """
 
+import argparse
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import boto3
+from infra.account import session
+from infra.merge import RESOURCES, load
+from infra.policies import ROLES, Policy, function_policies
+from infra.problem import Problem
+from infra.rollout import kind_of_change
+from infra.stack import Stack
+from infra.terminal import say, told_in_words
 
 CONFIG = Path(__file__).resolve().parents[1] / ".chalice" / "config.json"
 
@@ -24,20 +31,63 @@ def environment_name(output: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", output).upper()
 
 
-def with_outputs(config: Mapping[str, Any], stage: str, outputs: Mapping[str, str]) -> dict[str, Any]:
-    """Return the Chalice configuration with the outputs among the environment variables of a stage."""
-    chosen = config["stages"][stage]
-    variables = chosen["environment_variables"] | {environment_name(key): value for key, value in outputs.items()}
-    return {**config, "stages": {**config["stages"], stage: {**chosen, "environment_variables": variables}}}
+def policy_file(stage: str, function: str) -> str:
+    """Return the name of the file with a function's policy."""
+    return f"policy-{stage}-{function}.json"
 
 
-def main(stack_name: str, stage: str = "dev") -> None:
-    """Read the outputs of a stack and record them for a stage."""
-    stack = boto3.client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"][0]
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-    config = with_outputs(json.loads(CONFIG.read_text()), stage, outputs)
-    CONFIG.write_text(json.dumps(config, indent=2) + "\n")
+def with_stage(config: Mapping[str, Any], stage: str, outputs: Mapping[str, str]) -> dict[str, Any]:
+    """Return the Chalice configuration with a stage of these outputs; what else was chosen for the stage stays."""
+    chosen = config["stages"].get(stage, {})
+    variables = {environment_name(name): value for name, value in outputs.items()}
+    functions = chosen.get("lambda_functions", {})
+    section = {
+        **chosen,
+        "environment_variables": {**chosen.get("environment_variables", {}), "STAGE": stage, **variables},
+        "lambda_functions": {
+            **functions,
+            **{name: {**functions.get(name, {}), "iam_policy_file": policy_file(stage, name)} for name in ROLES},
+        },
+    }
+    return {**config, "stages": {**config["stages"], stage: section}}
+
+
+def record(stage: str, stack: Stack, config_file: Path = CONFIG) -> None:
+    """Write a stage's section of the configuration, and the policies beside it."""
+    described = stack.settled()
+    if described is None or kind_of_change(stack, described) == "CREATE":
+        raise Problem(
+            f"There is no stack {stack.name}.", f"Deploy it first: python -m infra.deploy --resources {stage}"
+        )
+    declared = load(RESOURCES)["Outputs"]
+    outputs = {name: value for name, value in stack.outputs().items() if name in declared}
+    config = with_stage(json.loads(config_file.read_text()), stage, outputs)
+    parameters = {each["ParameterKey"]: each["ParameterValue"] for each in described.get("Parameters", [])}
+    policies = function_policies(stage, described["StackId"], stack.resources(), parameters)
+    _write(config_file, config)
+    for function, policy in policies.items():
+        _write(config_file.with_name(policy_file(stage, function)), policy)
+
+
+def _write(path: Path, document: Policy) -> None:
+    path.write_text(json.dumps(document, indent=2) + "\n")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Record one stage and return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.record_outputs",
+        description="Write a stage's names and policies into .chalice/, from its deployed resources.",
+    )
+    parser.add_argument("stage", help="the stage, as in: python -m infra.record_outputs dev")
+    stage = parser.parse_args(arguments).stage
+
+    def recording() -> None:
+        record(stage, Stack(session().client("cloudformation"), f"retrace-{stage}"))
+        say(f"Recorded in {CONFIG.parent}. Next: chalice deploy --stage {stage}")
+
+    return told_in_words(recording)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

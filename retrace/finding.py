@@ -12,10 +12,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from retrace.problem import Exit, Problem
-from retrace.target import QUEUES, STORAGE, Target
+from retrace.target import QUEUES, ROW_SETTINGS, STORAGE, Target
 
 LOCAL_FILE = Path(".retrace/local.json")
-SETTINGS = ("url", "region", "aws_profile", "endpoint_url", "stack", *STORAGE, *QUEUES)
+SETTINGS = ("url", "region", "aws_profile", "endpoint_url", "stack", *STORAGE, *QUEUES, *ROW_SETTINGS)
 """What a profile may say."""
 
 _NOWHERE = "Give --url, set RETRACE_URL, write a profile into {config}, or run `make up` for a local stack."
@@ -102,7 +102,7 @@ def _of_profile(config: Path, name: str, named_by: str) -> Target:
         aws_profile=profile.get("aws_profile"),
         endpoint_url=profile.get("endpoint_url"),
         stack=profile.get("stack"),
-        storage={key: profile[key] for key in (*STORAGE, *QUEUES) if key in profile},
+        storage={key: profile[key] for key in (*STORAGE, *QUEUES, *ROW_SETTINGS) if key in profile},
     )
 
 

@@ -29,6 +29,9 @@ QUEUES = (
     "replay_jobs_dead_letter_queue_url",
 )
 
+ROW_SETTINGS = ("type_day_shards", "late_after_seconds", "dedupe_ttl_days")
+"""What rows depend on beside their events; outputs of the stack, as all of these are."""
+
 _REGION_IN_URL = re.compile(r"execute-api\.([a-z0-9-]+)\.")
 
 

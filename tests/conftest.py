@@ -20,6 +20,7 @@ SETTINGS = {
     "REPLAY_FAILURES_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/retrace-test-replay-failures",
     "DEAD_LETTER_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/retrace-test-replay-dead-letters",
     "STAGE": "test",
+    "POWERTOOLS_SERVICE_NAME": "retrace-test",
     # moto copies a table for each transaction and does not lock it, so calls come one at a time.
     "CONCURRENCY": "1",
 }

@@ -3,6 +3,7 @@
 RetraceError
 ├── Refused                     sending the same again will not help
 │   ├── InvalidRequest          400  fields are wrong; every fault is listed
+│   ├── Unauthenticated         401  a webhook that nobody trusted has signed
 │   ├── RequestTooLarge         413
 │   ├── UnsupportedMediaType    415
 │   ├── NotFound                404
@@ -63,6 +64,10 @@ class Refused(RetraceError):
 
 class InvalidRequest(Refused):
     """Fields are missing or wrong; `faults` names them all."""
+
+
+class Unauthenticated(Refused):
+    """Whoever sent the request has not shown that they may."""
 
 
 class RequestTooLarge(Refused):

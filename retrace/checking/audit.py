@@ -10,16 +10,13 @@ import typer
 
 from retrace.calling import AsJson, calling
 from retrace.checking.deployment import (
-    LATE_AFTER_S,
-    SHARDS,
-    TTL_DAYS,
     IdentityTtl,
     LateAfter,
     Shards,
     refusals_in_words,
+    row_settings,
     rules_of,
     stores_of,
-    ttl_s,
 )
 from retrace.checking.differences import Difference
 from retrace.checking.inspection import Inspection
@@ -45,9 +42,9 @@ def audit(
     repair: Annotated[
         bool, typer.Option("--repair/--dry-run", help="Write the rows that are missing; else only say which they are.")
     ] = False,
-    shards: Shards = SHARDS,
-    late_after_s: LateAfter = LATE_AFTER_S,
-    identity_ttl_days: IdentityTtl = TTL_DAYS,
+    shards: Shards = None,
+    late_after_s: LateAfter = None,
+    identity_ttl_days: IdentityTtl = None,
     as_json: AsJson = None,
 ) -> None:
     """Compare bucket, index and identities: raw without index, index without raw, identity without either.
@@ -67,10 +64,11 @@ def audit(
         raise typer.BadParameter(f"raw objects lie below {RAW}", param_hint="--prefix")
     with refusals_in_words(), Progress(output, "Auditing") as progress:
         stores = stores_of(call)
-        inspection = Inspection(stores, rules_of(call, shards, late_after_s, identity_ttl_days))
+        settings = row_settings(call, shards, late_after_s, identity_ttl_days)
+        inspection = Inspection(stores, rules_of(call, settings))
         found = _differences(inspection, progress, prefix)
         if repair:
-            restore = Restore(stores.tables, shards, late_after_s * 1_000, ttl_s(identity_ttl_days))
+            restore = Restore(stores.tables, settings.shards, settings.late_after_ms, settings.identity_ttl_s)
             told = _repaired(inspection, restore, found)
         else:
             told = ((each, NOT_REPAIRED if each.repair is None else WOULD_BE_REPAIRED) for each in found)

@@ -25,21 +25,52 @@ _SECONDS_A_DAY = 86_400
 IN_FLIGHT_S = 60
 """An ingest request has written its rows after half as long, or never will."""
 
-SHARDS: int = Settings.model_fields["type_day_shards"].default
-LATE_AFTER_S: int = Settings.model_fields["late_after_seconds"].default
-TTL_DAYS: int = Settings.model_fields["dedupe_ttl_days"].default
+_ELSE = "else as the stack says, or as by default"
 
-Shards = Annotated[
-    int, typer.Option("--shards", envvar="TYPE_DAY_SHARDS", min=1, max=64, help="TYPE_DAY_SHARDS of the deployment.")
-]
-LateAfter = Annotated[
-    int,
-    typer.Option("--late-after-s", envvar="LATE_AFTER_SECONDS", min=0, help="LATE_AFTER_SECONDS of the deployment."),
-]
-IdentityTtl = Annotated[
-    int,
-    typer.Option("--identity-ttl-days", envvar="DEDUPE_TTL_DAYS", min=0, help="DEDUPE_TTL_DAYS of the deployment."),
-]
+Shards = Annotated[int | None, typer.Option("--shards", min=1, max=64, help=f"TYPE_DAY_SHARDS; {_ELSE}.")]
+LateAfter = Annotated[int | None, typer.Option("--late-after-s", min=0, help=f"LATE_AFTER_SECONDS; {_ELSE}.")]
+IdentityTtl = Annotated[int | None, typer.Option("--identity-ttl-days", min=0, help=f"DEDUPE_TTL_DAYS; {_ELSE}.")]
+
+
+@dataclass(frozen=True, slots=True)
+class RowSettings:
+    """What a deployment decides of rows."""
+
+    shards: int
+    late_after_s: int
+    identity_ttl_days: int
+
+    @property
+    def late_after_ms(self) -> int:
+        """From which lag on an event is listed as late."""
+        return self.late_after_s * 1_000
+
+    @property
+    def identity_ttl_s(self) -> int | None:
+        """Seconds until an identity expires; None where it never does."""
+        return self.identity_ttl_days * _SECONDS_A_DAY or None
+
+
+def row_settings(
+    call: Calling, shards: int | None, late_after_s: int | None, identity_ttl_days: int | None
+) -> RowSettings:
+    """As given, else as the stack or the profile says, else the default."""
+
+    def chosen(given: int | None, name: str) -> int:
+        if given is not None:
+            return given
+        known = call.target.known(name)
+        try:
+            return int(Settings.model_fields[name].default if known is None else known)
+        except ValueError as error:
+            remedy = "Put it right in the profile, or give the option."
+            raise Problem(f"{name} is {known}, which is no number.", remedy, Exit.USAGE) from error
+
+    return RowSettings(
+        chosen(shards, "type_day_shards"),
+        chosen(late_after_s, "late_after_seconds"),
+        chosen(identity_ttl_days, "dedupe_ttl_days"),
+    )
 
 
 @dataclass(frozen=True)
@@ -64,21 +95,16 @@ def stores_of(call: Calling, events: str | None = None, dedupe: str | None = Non
     )
 
 
-def rules_of(call: Calling, shards: int, late_after_s: int, identity_ttl_days: int) -> Rules:
+def rules_of(call: Calling, settings: RowSettings) -> Rules:
     """What rows are judged by, now."""
     now = instant_of(call.clock())
-    ttl = identity_ttl_days * _SECONDS_A_DAY
+    ttl = settings.identity_ttl_s
     return Rules(
-        shards,
-        late_after_s * 1_000,
+        settings.shards,
+        settings.late_after_ms,
         expired_before=shifted(now, -ttl * _NANOSECONDS) if ttl else None,
         in_flight_from=shifted(now, -IN_FLIGHT_S * _NANOSECONDS),
     )
-
-
-def ttl_s(identity_ttl_days: int) -> int | None:
-    """Seconds until an identity expires; None where it never does."""
-    return identity_ttl_days * _SECONDS_A_DAY or None
 
 
 @contextmanager

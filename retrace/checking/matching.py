@@ -86,14 +86,18 @@ class Matching:
     ) -> Match:
         for line in lines:
             if (line.location.key, line.location.offset) == (row.get("s3_key"), row.get("s3_offset")):
-                return Match(row, line, fields_of(line, row))
+                return Match(row, line, self._own(fields_of(line, row), row, line))
         if self.damages.at(row):
             return Match(row, unjudged=True)
         for line in lines:
             fields = fields_of(line, row)
             if set(fields) <= set(_LOCATION):
-                return Match(row, line, () if self.damages.moved(row, line) else fields)
+                return Match(row, line, self._own(fields, row, line))
         return Match(row)
+
+    def _own(self, fields: tuple[str, ...], row: Row, line: StoredEvent) -> tuple[str, ...]:
+        """The fields, but for where a line stands if only the change of its object has moved or stretched it."""
+        return tuple(name for name in fields if name not in _LOCATION) if self.damages.moved(row, line) else fields
 
     def _index_fields(self, line: StoredEvent, row: Row) -> tuple[str, ...]:
         """The fields in which an index row is not what ingest writes; the shard may be that of fewer shards."""

@@ -15,15 +15,12 @@ from retrace.calling import AsJson, calling
 from retrace.checking.bucket import RawBucket
 from retrace.checking.checkpoint import Checkpoint
 from retrace.checking.deployment import (
-    LATE_AFTER_S,
-    SHARDS,
-    TTL_DAYS,
     IdentityTtl,
     LateAfter,
     Shards,
     refusals_in_words,
+    row_settings,
     stores_of,
-    ttl_s,
 )
 from retrace.checking.differences import Difference
 from retrace.checking.progress import Progress
@@ -53,9 +50,9 @@ def rebuild(
     checkpoint: Annotated[
         Path, typer.Option("--checkpoint", help="Where it is kept how far this is; deleted at the end.")
     ] = CHECKPOINT,
-    shards: Shards = SHARDS,
-    late_after_s: LateAfter = LATE_AFTER_S,
-    identity_ttl_days: IdentityTtl = TTL_DAYS,
+    shards: Shards = None,
+    late_after_s: LateAfter = None,
+    identity_ttl_days: IdentityTtl = None,
     as_json: AsJson = None,
 ) -> None:
     """Write index and identities again from the raw objects. The tables must be there; nothing in them is changed.
@@ -65,7 +62,7 @@ def rebuild(
 
     Rows are those that ingest writes, each under the condition that there is none, so it may run beside ingest, be
     stopped at any time and be called again: it goes on from its checkpoint. --shards and --late-after-s must be what
-    the deployment has, or queries by type and of late arrivals find other events than before.
+    the deployment has, or queries by type and of late arrivals find other events than before; the stack says them.
 
     Of two raw lines of one identity, which a crash or two requests at once leave behind, the one that was taken in
     first gets the rows, whichever had them before. Damaged lines get none, and are listed; it then exits with 1.
@@ -75,14 +72,13 @@ def rebuild(
     call, output = calling(context), Output(as_json=as_json)
     with refusals_in_words(), Progress(output, "Rebuilding") as progress:
         stores = stores_of(call, events_table, dedupe_table)
-        restore = Restore(stores.tables, shards, late_after_s * 1_000, ttl_s(identity_ttl_days))
+        settings = row_settings(call, shards, late_after_s, identity_ttl_days)
+        restore = Restore(stores.tables, settings.shards, settings.late_after_ms, settings.identity_ttl_s)
         about = {
             "bucket": stores.bucket.name,
             "events_table": stores.tables.events,
             "dedupe_table": stores.tables.dedupe,
-            "shards": shards,
-            "late_after_s": late_after_s,
-            "identity_ttl_days": identity_ttl_days,
+            **asdict(settings),
         }
         kept = Checkpoint(checkpoint, about)
         finished = False

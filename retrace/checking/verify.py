@@ -10,13 +10,11 @@ import typer
 from chalicelib.domain.timestamps import Day
 from retrace.calling import AsJson, calling
 from retrace.checking.deployment import (
-    LATE_AFTER_S,
-    SHARDS,
-    TTL_DAYS,
     IdentityTtl,
     LateAfter,
     Shards,
     refusals_in_words,
+    row_settings,
     rules_of,
     stores_of,
 )
@@ -38,9 +36,9 @@ def verify(
     prefix: Annotated[
         str | None, typer.Option("--prefix", "-p", help="Raw objects whose keys begin so, such as raw/source=shop/.")
     ] = None,
-    shards: Shards = SHARDS,
-    late_after_s: LateAfter = LATE_AFTER_S,
-    identity_ttl_days: IdentityTtl = TTL_DAYS,
+    shards: Shards = None,
+    late_after_s: LateAfter = None,
+    identity_ttl_days: IdentityTtl = None,
     as_json: AsJson = None,
 ) -> None:
     """Compute hashes, ids and aggregates again from the raw bytes, and say what differs. Exits with 1 if anything does.
@@ -61,7 +59,8 @@ def verify(
         raise typer.BadParameter(f"raw objects lie below {RAW}", param_hint="--prefix")
     day = call.day(day, "DAY")
     with refusals_in_words(), Progress(output, "Verifying") as progress:
-        inspection = Inspection(stores_of(call), rules_of(call, shards, late_after_s, identity_ttl_days))
+        settings = row_settings(call, shards, late_after_s, identity_ttl_days)
+        inspection = Inspection(stores_of(call), rules_of(call, settings))
         verification = Verification(inspection, progress)
         found = _differences(verification, entity, day, replay, prefix)
         kinds = shown(output, progress, ((difference, "") for difference in found), "Nothing differs.")

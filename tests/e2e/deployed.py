@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from urllib3 import BaseHTTPResponse
@@ -27,12 +28,12 @@ class Deployed:
 
     stack: Stack
 
-    @property
+    @cached_property
     def api(self) -> Api:
         """Signed HTTP, as the local user."""
         return Api(self.stack)
 
-    @property
+    @cached_property
     def admin(self) -> Admin:
         """Storage and queues, looked at past the API."""
         return Admin(self.stack.aws_endpoint_url)

@@ -15,7 +15,7 @@ from embedded.stack import started
 from tests.e2e.deployed import Deployed, batches
 from tests.e2e.samples import Sample
 
-_GENERATED = 50_000
+_GENERATED = 20_000
 _DAY = "2026-11-2{}"
 
 
@@ -43,7 +43,7 @@ def sent(request: pytest.FixtureRequest, deployed: Deployed, sample: Sample) -> 
 
 
 def generated() -> list[bytes]:
-    """50,000 events of 700 entities with Unicode ids over three days, many at the same instant."""
+    """Events of 700 entities with Unicode ids over three days, many at the same instant."""
     rng = random.Random(17)
     names = [f"entité/{number}#%漢字🛒" for number in range(700)]
 

@@ -52,7 +52,7 @@ def metrics(emitted: Callable[[], list[Json]]) -> Metrics:
 # Metrics
 
 
-def test_metrics_are_emf_in_the_namespace_retrace_by_service_alone(
+def test_metrics_are_emf_in_the_namespace_retrace_by_the_service_of_a_stage_alone(
     application: Application, emitted: Callable[[], list[Json]]
 ) -> None:
     application.accept(paid())
@@ -61,7 +61,7 @@ def test_metrics_are_emf_in_the_namespace_retrace_by_service_alone(
     [directive] = document["_aws"]["CloudWatchMetrics"]
     assert directive["Namespace"] == "Retrace"
     assert directive["Dimensions"] == [["service"]]
-    assert document["service"] == "retrace"
+    assert document["service"] == "retrace-test"
     assert {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]} == {
         "IngestAcceptedCount": "Count",
         "IngestLagMs": "Milliseconds",
@@ -195,7 +195,7 @@ def test_an_ingest_is_logged_with_its_request_and_events(application: Applicatio
 
     taken_in, foretold = logs.lines("ingest")
     assert taken_in["level"] == "INFO"
-    assert taken_in["service"] == "retrace"
+    assert taken_in["service"] == "retrace-test"
     assert taken_in["request_id"]
     assert taken_in["event_ids"] == [result["event_id"] for result in results]
     assert taken_in["counts"] == {"accepted": 2, "duplicate": 0, "conflict": 0, "rejected": 0}

@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 from chalicelib.aws.event_rows import identity_row
 from chalicelib.aws.items import from_item
 from chalicelib.domain.timestamps import Instant
+from retrace.calling import Calling
+from retrace.checking.deployment import RowSettings, row_settings
 from retrace.checking.differences import Difference, Kind
 from retrace.checking.judging import Group, Judge
 from retrace.checking.matching import Rules
@@ -18,6 +20,7 @@ from retrace.checking.raw_objects import Damages
 from retrace.checking.report import shown
 from retrace.command_line import app
 from retrace.shown import Output
+from retrace.target import Target
 from tests.unit.examples import an_event, stored
 
 _EVENT = stored(an_event())
@@ -73,3 +76,20 @@ def test_that_nothing_differs_is_a_remark() -> None:
     progress.add(objects=1)
     assert shown(output, progress, [], "Nothing differs.") == {}
     assert (out.getvalue(), err.getvalue()) == ("", "Nothing differs.\n")
+
+
+@pytest.mark.parametrize(
+    ("given", "said", "expected"),
+    [
+        ((None, None, None), {}, RowSettings(4, 3_600, 0)),
+        ((None, None, None), {"type_day_shards": "8", "late_after_seconds": "60"}, RowSettings(8, 60, 0)),
+        ((16, None, 30), {"type_day_shards": "8", "dedupe_ttl_days": "7"}, RowSettings(16, 3_600, 30)),
+    ],
+)
+def test_settings_of_rows_are_as_given_else_as_the_stack_says(
+    given: tuple[int | None, int | None, int | None], said: dict[str, str], expected: RowSettings
+) -> None:
+    call = Calling()
+    call.target = Target("https://a.example/api", "test", storage=said)
+
+    assert row_settings(call, *given) == expected

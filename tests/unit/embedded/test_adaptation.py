@@ -69,11 +69,46 @@ def test_whom_a_policy_of_its_own_lets_delete_one_message_may_delete_ten() -> No
     assert statement["Action"] == ["sqs:DeleteMessage", "sqs:DeleteMessageBatch"]
 
 
+def test_a_right_that_depends_on_a_parameter_is_one_for_ten_as_well() -> None:
+    template = packaged("sqs:SendMessage")
+    document = template["Resources"]["ConsumerPolicy"]["Properties"]["PolicyDocument"]
+    document["Statement"] = [{"Fn::If": ["Condition", *document["Statement"], {"Ref": "AWS::NoValue"}]}]
+
+    policy = adapted(template, "", {})["Resources"]["ConsumerPolicy"]["Properties"]["PolicyDocument"]
+
+    assert policy["Statement"][0]["Fn::If"][1]["Action"] == ["sqs:SendMessage", "sqs:SendMessageBatch"]
+
+
 @pytest.mark.parametrize(("parameters", "number"), [({}, 10), ({"ProcessorConcurrency": "3"}, 3)])
 def test_how_many_processors_run_at_once_is_a_number(parameters: dict[str, str], number: int) -> None:
     processor = adapted(packaged("s3:GetObject"), "", parameters)["Resources"]["Processor"]["Properties"]
 
     assert processor["Events"]["Source"]["Properties"] == SOURCE | {"ScalingConfig": {"MaximumConcurrency": number}}
+
+
+def test_an_alarm_over_several_metrics_watches_the_first_of_them() -> None:
+    template = packaged("s3:GetObject")
+    metric = {"Namespace": "AWS/Lambda", "MetricName": "Errors", "Dimensions": []}
+    metrics = [
+        {"Id": "all", "Expression": "SUM(METRICS())"},
+        {"Id": "planner", "MetricStat": {"Metric": metric, "Period": 300, "Stat": "Sum"}},
+    ]
+    alarms = {"Many": {"Threshold": 0, "Metrics": metrics}, "One": {"Threshold": 0, **metric}}
+    template["Resources"] |= {
+        name: {"Type": "AWS::CloudWatch::Alarm", "Properties": alarm} for name, alarm in alarms.items()
+    }
+
+    resources = adapted(template, "", {})["Resources"]
+
+    assert resources["Many"]["Properties"] == {"Threshold": 0, **metric, "Period": 300, "Statistic": "Sum"}
+    assert resources["One"]["Properties"] == alarms["One"]
+
+
+def test_a_role_may_have_policies_of_others_only() -> None:
+    template = packaged("s3:GetObject")
+    template["Resources"]["LogRole"] = {"Type": "AWS::IAM::Role", "Properties": {"ManagedPolicyArns": ["arn:other"]}}
+
+    assert adapted(template, "", {})["Resources"]["LogRole"] == template["Resources"]["LogRole"]
 
 
 def test_no_other_right_is_added() -> None:

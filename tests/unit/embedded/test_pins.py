@@ -9,7 +9,7 @@ import pytest
 from embedded.layout import ROOT
 
 PINNED = re.compile(r"([a-z0-9-]+)==(\S+)")
-FILES = ["requirements.txt", "requirements-dev.txt", "requirements-embedded.txt"]
+FILES = ["requirements.txt", "requirements-dev.txt", "requirements-embedded.txt", "requirements-checkov.txt"]
 
 
 def pins(name: str) -> dict[str, str]:

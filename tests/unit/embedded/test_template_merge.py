@@ -1,4 +1,4 @@
-"""infra/: the two files merge into one template that Chalice can merge over its own."""
+"""infra/: its files merge into one template that Chalice can merge over its own."""
 
 import json
 import re
@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.config import Settings
 from chalicelib.domain.replay_task import RECEIVES
-from infra.merge import FUNCTIONS, RESOURCES, load, merged
+from infra.merge import FILES, RESOURCES, load, merged
 
 FUNCTIONS_OF_APP = {
     "APIHandler": "api_handler",
@@ -39,6 +39,9 @@ def references(node: Any) -> Iterator[str]:
             yield from [] if name.startswith("AWS::") else [name]
         case {"Fn::GetAtt": [str(name), *_]}:
             yield name
+        case {"Fn::Sub": [str(text), dict(given)]}:
+            yield from (name for name in references({"Fn::Sub": text}) if name not in given)
+            yield from references(given)
         case {"Fn::Sub": str(text)}:
             yield from re.findall(r"\$\{([A-Za-z0-9]+)(?:\.\w+)?}", text)
         case dict():
@@ -49,9 +52,10 @@ def references(node: Any) -> Iterator[str]:
                 yield from references(value)
 
 
-def test_everything_of_both_files_is_in_the_merged_template(template: dict[str, Any]) -> None:
-    for section in ("Parameters", "Resources", "Outputs"):
-        assert template[section].keys() == load(RESOURCES)[section].keys() | load(FUNCTIONS)[section].keys()
+def test_everything_of_all_files_is_in_the_merged_template_once(template: dict[str, Any]) -> None:
+    for section in ("Parameters", "Conditions", "Resources", "Outputs"):
+        names = [name for path in FILES for name in load(path).get(section, {})]
+        assert sorted(template[section]) == sorted(names)
 
 
 def test_every_reference_is_to_something_that_is_there(template: dict[str, Any]) -> None:
@@ -64,10 +68,6 @@ def test_resources_alone_refer_to_nothing_that_only_chalice_makes() -> None:
     resources = load(RESOURCES)
 
     assert set(references(resources)) <= resources["Parameters"].keys() | resources["Resources"].keys()
-
-
-def test_functions_override_nothing_of_the_resources() -> None:
-    assert not load(RESOURCES)["Resources"].keys() & load(FUNCTIONS)["Resources"].keys()
 
 
 def test_partial_batch_responses_are_announced_exactly_where_they_are_given(template: dict[str, Any]) -> None:
@@ -99,7 +99,7 @@ def test_each_queue_has_its_function(template: dict[str, Any]) -> None:
 
 def test_a_message_stays_hidden_for_six_timeouts_of_the_function_that_has_it(template: dict[str, Any]) -> None:
     config = json.loads((RESOURCES.parents[1] / ".chalice" / "config.json").read_text())
-    chosen = config["stages"]["dev"]["lambda_functions"]
+    chosen = config["lambda_functions"]
 
     for function, queue in sources(template).items():
         timeout = chosen[FUNCTIONS_OF_APP[function]]["lambda_timeout"]
@@ -172,19 +172,33 @@ def test_ordered_replays_have_a_group_for_each_entity(template: dict[str, Any]) 
         assert queue["QueueName"]["Fn::Sub"].endswith(".fifo") == queue.get("FifoQueue", False), name
 
 
-def test_all_of_the_processor_and_nothing_else_is_there_only_where_it_is_enabled(template: dict[str, Any]) -> None:
-    conditional = {name for name, resource in template["Resources"].items() if "Condition" in resource}
+def only_where(template: dict[str, Any], condition: str) -> set[str]:
+    """The resources that are there only under a condition."""
+    return {name for name, resource in template["Resources"].items() if resource.get("Condition") == condition}
 
-    assert conditional == {"Processor", "ProcessorRole", "ProcessorLogs"}
-    assert {template["Resources"][name]["Condition"] for name in conditional} == {"EnablesProcessor"}
+
+def without_conditional(node: Any, condition: str) -> Any:
+    """A part of a template as it is where a condition does not hold."""
+    match node:
+        case {"Fn::If": [str(name), _, otherwise]} if name == condition:
+            return without_conditional(otherwise, condition)
+        case dict():
+            return {name: without_conditional(value, condition) for name, value in node.items()}
+        case list():
+            return [without_conditional(value, condition) for value in node]
+    return node
+
+
+def test_all_of_the_processor_and_nothing_else_is_there_only_where_it_is_enabled(template: dict[str, Any]) -> None:
+    assert only_where(template, "EnablesProcessor") == {"Processor", "ProcessorRole", "ProcessorLogs"}
     assert template["Conditions"]["EnablesProcessor"] == {"Fn::Equals": [{"Ref": "EnableProcessor"}, "true"]}
 
 
 def test_nothing_that_stays_refers_to_a_processor_that_may_not_be_there(template: dict[str, Any]) -> None:
-    gone = {name for name, resource in template["Resources"].items() if "Condition" in resource}
+    gone = only_where(template, "EnablesProcessor")
     stays = [resource for name, resource in template["Resources"].items() if name not in gone]
 
-    assert not set(references([stays, template["Outputs"]])) & gone
+    assert not set(references(without_conditional([stays, template["Outputs"]], "EnablesProcessor"))) & gone
 
 
 def test_a_parameter_says_how_many_processors_run_at_once(template: dict[str, Any]) -> None:
@@ -194,7 +208,12 @@ def test_a_parameter_says_how_many_processors_run_at_once(template: dict[str, An
     assert (source["BatchSize"], source["MaximumBatchingWindowInSeconds"]) == (100, 1)
 
 
-PARAMETERS_OF_SETTINGS = {
+PARAMETERS_OF_INGEST = {
+    "TYPE_DAY_SHARDS": "TypeDayShards",
+    "LATE_AFTER_SECONDS": "LateAfterSeconds",
+    "DEDUPE_TTL_DAYS": "DedupeTtlDays",
+}
+PARAMETERS_OF_SETTINGS = PARAMETERS_OF_INGEST | {
     "PROCESSOR_ENABLED": "EnableProcessor",
     "PROCESSOR_CONCURRENCY": "ProcessorConcurrency",
     "CONFIRM_ABOVE": "ConfirmAbove",
@@ -211,6 +230,14 @@ def test_parameters_reach_the_functions_as_settings(template: dict[str, Any], fu
     }
 
 
+def test_the_parameters_that_say_how_events_are_kept_reach_ingest(template: dict[str, Any]) -> None:
+    variables = template["Resources"]["IngestHandler"]["Properties"]["Environment"]["Variables"]
+
+    assert {name: variables[name] for name in PARAMETERS_OF_INGEST} == {
+        name: {"Ref": parameter} for name, parameter in PARAMETERS_OF_INGEST.items()
+    }
+
+
 def test_parameters_and_settings_have_the_same_defaults_and_bounds(template: dict[str, Any]) -> None:
     settings = Settings.model_json_schema()["properties"]
     for name, parameter in PARAMETERS_OF_SETTINGS.items():
@@ -224,3 +251,22 @@ def test_nothing_that_holds_data_goes_with_the_stack(template: dict[str, Any]) -
     for name, resource in template["Resources"].items():
         if resource.get("Type") in {"AWS::S3::Bucket", "AWS::DynamoDB::Table"}:
             assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain", name
+
+
+def test_the_operations_page_lists_every_parameter_with_its_default(template: dict[str, Any]) -> None:
+    page = (RESOURCES.parents[1] / "docs/operations.md").read_text()
+    section = page.split("\n## Parameters\n")[1].split("\n## ", maxsplit=1)[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \|([^|]*)\|", section, re.MULTILINE))
+
+    assert {name: shown.strip() for name, shown in rows.items()} == {
+        name: str(parameter["Default"]) for name, parameter in template["Parameters"].items()
+    }
+    assert list(rows)[: len(load(RESOURCES)["Parameters"])] == list(load(RESOURCES)["Parameters"])
+
+
+def test_the_operations_page_lists_every_policy_that_is_an_output(template: dict[str, Any]) -> None:
+    page = (RESOURCES.parents[1] / "docs/operations.md").read_text()
+
+    assert set(re.findall(r"^\| `(\w+PolicyArn)` \|", page, re.MULTILINE)) == {
+        output for output in template["Outputs"] if output.endswith("PolicyArn")
+    }

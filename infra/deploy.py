@@ -1,0 +1,152 @@
+"""Deploy Retrace into an AWS account: one stack for each stage, with everything in it.
+
+    python -m infra.deploy STAGE [Name=value ...]
+
+The credentials, the region and the account are those that the AWS CLI would use.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from infra.account import Account, session
+from infra.application import Application
+from infra.artifacts import Artifacts
+from infra.changes import Change, described
+from infra.merge import RESOURCES, load, merged
+from infra.parameters import kept, parsed, require_declared, require_stage
+from infra.problem import Problem
+from infra.rollout import Tell, kind_of_change, roll_out, wait
+from infra.stack import Stack
+from infra.terminal import say, told_in_words
+
+EPILOG: Final = """\
+A parameter that is not given keeps the value it was deployed with; at first it has its default. They are described in
+docs/operations.md. No stage is changed without a change set: a table or bucket is never replaced or removed.
+
+examples:
+  make deploy STAGE=prod PARAMETERS="RawRetentionDays=365 AlarmTopic=arn:aws:sns:eu-west-1:123456789012:on-call"
+  make deploy STAGE=prod                         the same again, with the code as it is now
+  python -m infra.deploy prod --dry-run          uploads, shows what would change, changes nothing of the stage
+  python -m infra.deploy prod --resources        bucket, tables and queues only, for `chalice deploy`
+"""
+
+
+def stack_name(stage: str) -> str:
+    """Return what the stack of a stage is called."""
+    return f"retrace-{stage}"
+
+
+THE_APPLICATION: Final = Application()
+
+
+def main(arguments: Sequence[str], say: Tell = say, application: Application = THE_APPLICATION) -> int:
+    """Deploy one stage and return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.deploy",
+        description="Deploy Retrace into the AWS account that the AWS CLI would use.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("stage", help="a name for this deployment, such as dev or prod; the stack is retrace-STAGE")
+    parser.add_argument("parameters", nargs="*", metavar="Name=value", help="parameters of the template")
+    parser.add_argument("--resources", action="store_true", help="deploy bucket, tables and queues only")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="upload and show what would change, but change nothing of the stage"
+    )
+    chosen = parser.parse_intermixed_args(arguments)
+    return told_in_words(lambda: _deploy(chosen, say, application))
+
+
+def _deploy(chosen: argparse.Namespace, say: Tell, application: Application) -> None:
+    stage, given, resources_only = chosen.stage, parsed(chosen.parameters), chosen.resources
+    declared = load(RESOURCES)["Parameters"] if resources_only else json.loads(merged())["Parameters"]
+    require_stage(declared, stage, given)
+    require_declared(declared, given)
+    account = Account.of(session())
+    say(f"Account {account.number}, region {account.region}, as {account.caller}")
+    stack = Stack(account.cloudformation, stack_name(stage))
+    wait(stack, say)
+    before = stack.described()
+    kind = kind_of_change(stack, before)
+    artifacts = Artifacts(account.s3, account.number, account.region)
+    if resources_only:
+        _require_no_functions(stack, new=kind == "CREATE")
+        template = load(RESOURCES)
+        artifacts.prepare()
+    else:
+        template = application.uploaded(artifacts, account.region, stage, given, say)
+    url = artifacts.url(artifacts.keep(json.dumps(template).encode(), ".json"))
+    changed = roll_out(
+        stack,
+        kind,
+        url,
+        {"Stage": stage, **given},
+        kept=kept(declared, {"Stage": stage, **given}, before if kind == "UPDATE" else None),
+        agree=_review(stack.name, dry_run=chosen.dry_run, say=say),
+        tell=say,
+    )
+    if chosen.dry_run:
+        say(f"Nothing was changed in {stack.name}; what was uploaded stays in {artifacts.bucket}.")
+        return
+    say(f"\n{stack.name} is {'deployed' if changed else 'up to date: there was nothing to change'}.\n")
+    for line in _next_steps(stage, account.region, stack.outputs(), resources_only=resources_only):
+        say(line)
+
+
+def _review(name: str, *, dry_run: bool, say: Tell) -> Callable[[Sequence[Change]], bool]:
+    """Return what shows the changes, and agrees to them unless data would be lost."""
+
+    def reviewed(changes: Sequence[Change]) -> bool:
+        say(f"\nWhat changes in {name}:")
+        for line in described(changes):
+            say(line)
+        require_no_loss(changes)
+        if not dry_run:
+            say("\nDeploying …")
+        return not dry_run
+
+    return reviewed
+
+
+def require_no_loss(changes: Sequence[Change]) -> None:
+    """Raise Problem if what is protected would be replaced or removed."""
+    lost = [change for change in changes if change.loses]
+    if lost:
+        names = ", ".join(f"{change.logical_id} ({change.how})" for change in lost)
+        raise Problem(
+            f"Data or its protection would be lost with {names}. Nothing was changed.",
+            "Take that change of the template back, or move the data first; docs/deploying.md says how.",
+        )
+
+
+def _require_no_functions(stack: Stack, *, new: bool) -> None:
+    if not new and any(resource.type == "AWS::ApiGateway::RestApi" for resource in stack.resources()):
+        raise Problem(
+            f"{stack.name} has its functions and API in it already; with --resources they would be removed.",
+            "Deploy it without --resources, or choose another stage.",
+        )
+
+
+def _next_steps(stage: str, region: str, outputs: Mapping[str, str], *, resources_only: bool) -> Iterator[str]:
+    width = max(map(len, outputs), default=0)
+    for name, value in sorted(outputs.items()):
+        yield f"  {name:{width}}  {value}"
+    yield "\nNext:"
+    if resources_only:
+        yield f"  {Path(sys.executable).parent}/python -m infra.record_outputs {stage}"
+        yield f"  chalice deploy --stage {stage}"
+        return
+    yield "\n# whoever sends events, and whoever investigates, needs a policy of these"
+    for policy in ("ProducerPolicyArn", "InvestigatorPolicyArn"):
+        yield f"  aws iam attach-role-policy --role-name <role> --policy-arn {outputs[policy]}"
+    yield "\n# add this to ~/.config/retrace/config.toml"
+    yield f'  [{stage}]\n  url = "{outputs["ApiUrl"]}"\n  region = "{region}"\n  stack = "{stack_name(stage)}"'
+    yield f"\n# then\n  retrace --profile {stage} doctor"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,49 @@
+"""Parameters of a deployment: read from a command line, checked against the template, kept where not given again."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from infra.problem import Problem
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
+
+Declared = Mapping[str, Mapping[str, Any]]
+
+
+def parsed(words: Iterable[str]) -> dict[str, str]:
+    """Read words such as RawRetentionDays=365."""
+    pairs = {word: word.partition("=") for word in words}
+    wrong = [word for word, (name, equals, _) in pairs.items() if not (name and equals)]
+    if wrong:
+        raise Problem(
+            f"{wrong[0]!r} is no parameter.",
+            "Write Name=value: make deploy STAGE=prod PARAMETERS='RawRetentionDays=365'",
+        )
+    return {name: value for name, _, value in pairs.values()}
+
+
+def require_declared(declared: Declared, given: Mapping[str, str]) -> None:
+    """Raise Problem if a parameter is given that the template does not have."""
+    unknown = sorted(given.keys() - declared.keys())
+    if unknown:
+        raise Problem(f"The template has no parameter {', '.join(unknown)}.", f"It has: {', '.join(sorted(declared))}")
+
+
+def require_stage(declared: Declared, stage: str, given: Mapping[str, str]) -> None:
+    """Raise Problem if the stage cannot be called that."""
+    pattern = declared["Stage"]["AllowedPattern"]
+    if not re.fullmatch(pattern, stage):
+        raise Problem(
+            f"A stage cannot be called {stage!r}." if stage else "Which stage?",
+            f"Name one as STAGE=prod; its name matches {pattern}",
+        )
+    if "Stage" in given:
+        raise Problem("Stage is given twice.", "STAGE=… alone says which; leave it out of PARAMETERS.")
+
+
+def kept(declared: Declared, given: Mapping[str, str], described: "StackTypeDef | None") -> list[str]:
+    """Return the parameters that keep the value they were deployed with: those that nobody gave again."""
+    deployed = {each["ParameterKey"] for each in described.get("Parameters", [])} if described is not None else set()
+    return sorted((deployed & declared.keys()) - given.keys())

@@ -1,0 +1,165 @@
+"""Calls to AWS that change nothing even where they are allowed, one for each action that a function might take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from embedded.users import AccessKey
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+_DENIED: Final = {"AccessDenied", "AccessDeniedException"}
+_WRONG_MD5: Final = "1B2M2Y8AsgTpgAmY7PhCfg=="  # that of nothing
+_ONCE: Final = Config(proxies={}, retries={"total_max_attempts": 1})
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is in the stack that calls are tried on."""
+
+    bucket: str
+    raw_key: str
+    raw_version: str
+    rejected_key: str
+    tables: dict[str, str]
+    queues: dict[str, str]
+
+
+class Caller:
+    """Clients that sign with one key."""
+
+    def __init__(self, endpoint_url: str, region: str, key: AccessKey) -> None:
+        session = boto3.Session(key.access_key_id, key.secret_access_key, region_name=region)
+        self.s3: S3Client = session.client("s3", endpoint_url=endpoint_url, config=_ONCE)
+        self.dynamodb: DynamoDBClient = session.client("dynamodb", endpoint_url=endpoint_url, config=_ONCE)
+        self.cloudformation: CloudFormationClient = session.client(
+            "cloudformation", endpoint_url=endpoint_url, config=_ONCE
+        )
+        self.sqs: SQSClient = session.client("sqs", endpoint_url=endpoint_url, config=_ONCE)
+
+    def may(self, probe: Probe, kept: Kept) -> bool:
+        """Whether a call is not denied; it may fail for another reason."""
+        try:
+            probe(self, kept)
+        except ClientError as error:
+            return error.response["Error"]["Code"] not in _DENIED
+        return True
+
+
+Probe = Callable[[Caller, Kept], Any]
+
+
+def _put(key: Callable[[Kept], str]) -> Probe:
+    """Put an object under a new key; its checksum is wrong, so that it is not stored."""
+    return lambda caller, kept: caller.s3.put_object(
+        Bucket=kept.bucket, Key=key(kept), Body=b"x", ContentMD5=_WRONG_MD5, IfNoneMatch="*"
+    )
+
+
+BUCKET: Final[dict[str, Probe]] = {
+    "put a raw object": _put(lambda kept: f"{kept.raw_key}.new"),
+    "put a refused event": _put(lambda kept: f"{kept.rejected_key}.new"),
+    "put elsewhere": _put(lambda _: "elsewhere/object"),
+    "overwrite a raw object": lambda caller, kept: caller.s3.put_object(
+        Bucket=kept.bucket, Key=kept.raw_key, Body=b"x", ContentMD5=_WRONG_MD5
+    ),
+    "copy over a raw object": lambda caller, kept: caller.s3.copy_object(
+        Bucket=kept.bucket, Key=kept.raw_key, CopySource={"Bucket": kept.bucket, "Key": "raw/no such object"}
+    ),
+    "delete a raw object": lambda caller, kept: caller.s3.delete_object(Bucket=kept.bucket, Key=kept.raw_key),
+    "delete a version of a raw object": lambda caller, kept: caller.s3.delete_object(
+        Bucket=kept.bucket, Key=kept.raw_key, VersionId=kept.raw_version
+    ),
+    "delete a refused event": lambda caller, kept: caller.s3.delete_object(Bucket=kept.bucket, Key=kept.rejected_key),
+    "get a raw object": lambda caller, kept: caller.s3.get_object(Bucket=kept.bucket, Key=kept.raw_key),
+    "get a refused event": lambda caller, kept: caller.s3.get_object(Bucket=kept.bucket, Key=kept.rejected_key),
+    "list raw objects": lambda caller, kept: caller.s3.list_objects_v2(Bucket=kept.bucket, Prefix="raw/"),
+    "list refused events": lambda caller, kept: caller.s3.list_objects_v2(Bucket=kept.bucket, Prefix="rejected/"),
+    "list everything": lambda caller, kept: caller.s3.list_objects_v2(Bucket=kept.bucket),
+    "change the policy": lambda caller, kept: caller.s3.put_bucket_policy(Bucket=kept.bucket, Policy="{}"),
+    "suspend versioning": lambda caller, kept: caller.s3.put_bucket_versioning(
+        Bucket=kept.bucket, VersioningConfiguration={"Status": "Suspended"}
+    ),
+}
+
+
+def _key(table: str) -> dict[str, Any]:
+    names = ["event_id"] if table == "DedupeTable" else ["PK", "SK"]
+    return {name: {"S": "no such item"} for name in names}
+
+
+def _where(table: str) -> dict[str, Any]:
+    name = next(iter(_key(table)))
+    return {
+        "KeyConditionExpression": f"{name} = :value",
+        "ExpressionAttributeValues": {":value": {"S": "no such item"}},
+    }
+
+
+_NEVER: Final = "attribute_exists(no_such_attribute)"
+
+
+def table(name: str) -> dict[str, Probe]:
+    """Calls on a table, by the name of the action. What would write does so under a condition that never holds."""
+
+    def on(call: Callable[[DynamoDBClient, str], Any]) -> Probe:
+        return lambda caller, kept: call(caller.dynamodb, kept.tables[name])
+
+    key = _key(name)
+    refused: Any = {"PutRequest": {"Item": {"not_a_key": {"S": "x"}}}}
+    return {
+        "GetItem": on(lambda db, real: db.get_item(TableName=real, Key=key)),
+        "BatchGetItem": on(lambda db, real: db.batch_get_item(RequestItems={real: {"Keys": [key]}})),
+        "Query": on(lambda db, real: db.query(TableName=real, **_where(name))),
+        "Scan": on(lambda db, real: db.scan(TableName=real, Limit=1)),
+        "PutItem": on(lambda db, real: db.put_item(TableName=real, Item=key, ConditionExpression=_NEVER)),
+        "UpdateItem": on(
+            lambda db, real: db.update_item(
+                TableName=real,
+                Key=key,
+                UpdateExpression="SET x = :x",
+                ExpressionAttributeValues={":x": {"S": "x"}},
+                ConditionExpression=_NEVER,
+            )
+        ),
+        "DeleteItem": on(lambda db, real: db.delete_item(TableName=real, Key=key, ConditionExpression=_NEVER)),
+        "BatchWriteItem": on(lambda db, real: db.batch_write_item(RequestItems={real: [refused]})),
+    }
+
+
+def index(of: str, name: str, attribute: str) -> Probe:
+    """A query of an index."""
+    return lambda caller, kept: caller.dynamodb.query(
+        TableName=kept.tables[of],
+        IndexName=name,
+        KeyConditionExpression=f"{attribute} = :value",
+        ExpressionAttributeValues={":value": {"S": "no such item"}},
+    )
+
+
+def queue(name: str) -> dict[str, Probe]:
+    """Calls on a queue, by the name of the action."""
+
+    def on(call: Callable[[SQSClient, str], Any]) -> Probe:
+        return lambda caller, kept: call(caller.sqs, kept.queues[name])
+
+    return {
+        "SendMessage": on(lambda sqs, url: sqs.send_message(QueueUrl=url, MessageBody="x", DelaySeconds=1_000_000)),
+        "ReceiveMessage": on(lambda sqs, url: sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=1_000)),
+        "DeleteMessage": on(lambda sqs, url: sqs.delete_message(QueueUrl=url, ReceiptHandle="none")),
+        "GetQueueAttributes": on(lambda sqs, url: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])),
+        "PurgeQueue": on(lambda sqs, url: sqs.purge_queue(QueueUrl=url)),
+        "SetQueueAttributes": on(
+            lambda sqs, url: sqs.set_queue_attributes(QueueUrl=url, Attributes={"DelaySeconds": "-1"})
+        ),
+    }

@@ -1,0 +1,241 @@
+"""What the packaged template allows, as CloudFormation gets it: exact actions, exact resources, signed calls only."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from embedded.bundle import packaged
+from embedded.layout import EMULATOR_PYTHON
+from embedded.progress import silent
+from infra.application import with_code
+
+Json = dict[str, Any]
+
+METHODS = {"delete", "get", "patch", "post", "put"}
+API = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${RestAPI}/api/"
+
+STACK = "arn:${AWS::Partition}:cloudformation:${AWS::Region}:${AWS::AccountId}:stack/${AWS::StackName}/*"
+
+WIDER = {
+    "${RawBucket.Arn}/raw/*": "the keys of raw objects say what is in them",
+    "${RawBucket.Arn}/rejected/*": "likewise those of refused events",
+    f"{API}GET/*": "every route that is a GET only reads, and whoever may read may read all",
+    f"{API}POST/replay/*/cancel": "the id of a replay is part of the path",
+    f"{API}POST/replay/*/redrive": "likewise",
+    f"{API}POST/rejected/*/retry": "likewise that of a refused event",
+    STACK: "the id of this very stack, which nobody knows who asks for it by name",
+}
+"""Resources that are more than one thing, each with the reason."""
+
+WITHOUT_RESOURCES = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+"""Actions that can only be allowed on everything: X-Ray has no resources to name."""
+
+MANAGED_BY_AWS = {"AmazonAPIGatewayPushToCloudWatchLogs": "API Gateway takes no role for its logs that may do less"}
+
+
+# SAM runs in the emulator's environment, as it asks for libraries of other versions than the project has.
+_TRANSFORM = """
+import json, sys
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+template = json.load(sys.stdin)
+values = {name: str(parameter["Default"]) for name, parameter in template["Parameters"].items()}
+print(json.dumps(Translator({}, Parser()).translate(template, values)))
+"""
+
+
+@pytest.fixture(scope="module")
+def transformed(template: Json) -> Json:
+    """What SAM makes of the template, and CloudFormation deploys."""
+    finished = subprocess.run(  # noqa: S603  # our own interpreter, a program of our own
+        [EMULATOR_PYTHON, "-c", _TRANSFORM],
+        input=json.dumps(with_code(template, "s3://bucket/key", {})),
+        env={"AWS_DEFAULT_REGION": "eu-west-1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    made: Json = json.loads(finished.stdout)
+    return made
+
+
+def test_the_api_has_one_stage_with_limits_logs_and_traces(transformed: Json) -> None:
+    [stage] = of_type(transformed, "AWS::ApiGateway::Stage").values()
+    deployments = of_type(transformed, "AWS::ApiGateway::Deployment").values()
+
+    assert stage["Properties"]["StageName"] == "api"
+    assert {"AccessLogSetting", "MethodSettings", "TracingEnabled"} <= stage["Properties"].keys()
+    assert not [each for each in deployments if "StageName" in each["Properties"]], "a deployment may make a stage, too"
+
+
+@pytest.fixture(scope="module")
+def template() -> Json:
+    read: Json = json.loads((packaged(silent) / "sam.json").read_text())
+    return read
+
+
+def of_type(template: Json, *types: str) -> dict[str, Json]:
+    """The resources of some types."""
+    return {name: each for name, each in template["Resources"].items() if each["Type"] in types}
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def allowing(template: Json) -> Iterator[tuple[str, Json]]:
+    """Every statement that gives a right to whoever has the policy, with where it stands."""
+    for name, resource in of_type(template, "AWS::IAM::Role", "AWS::IAM::ManagedPolicy").items():
+        properties = resource["Properties"]
+        documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
+        for document in [*documents, *listed(properties.get("PolicyDocument", []))]:
+            for each in document["Statement"]:
+                statement = each["Fn::If"][1] if "Fn::If" in each else each
+                assert statement["Effect"] == "Allow"
+                yield f"{name}: {statement['Sid']}", statement
+
+
+def test_every_action_is_named_in_full(template: Json) -> None:
+    wide = [(place, action) for place, each in allowing(template) for action in listed(each["Action"]) if "*" in action]
+
+    assert not wide
+    assert not [place for place, each in allowing(template) if {"NotAction", "NotResource"} & each.keys()]
+
+
+def test_every_resource_is_named_but_for_those_with_a_reason(template: Json) -> None:
+    for place, statement in allowing(template):
+        for resource in listed(statement["Resource"]):
+            match resource:
+                case {"Fn::GetAtt": [str(), "Arn"]} | {"Ref": "KmsKeyArn" | "WebhookSecretArn"}:
+                    pass
+                case {"Fn::Sub": str(text)}:
+                    assert "*" not in text or text in WIDER, place
+                case _:
+                    assert resource == "*", place
+                    assert set(listed(statement["Action"])) <= WITHOUT_RESOURCES, place
+
+
+def test_every_reason_is_needed(template: Json) -> None:
+    used = {
+        resource["Fn::Sub"]
+        for _, statement in allowing(template)
+        for resource in listed(statement["Resource"])
+        if isinstance(resource, dict) and "Fn::Sub" in resource
+    }
+
+    assert WIDER.keys() <= used
+
+
+def test_each_function_has_a_role_of_its_own_that_only_lambda_takes(template: Json) -> None:
+    roles = [
+        function["Properties"]["Role"]["Fn::GetAtt"][0]
+        for function in of_type(template, "AWS::Serverless::Function").values()
+    ]
+
+    assert len(roles) == len(set(roles)) == 5
+    for role in roles:
+        [trust] = template["Resources"][role]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
+
+
+def test_policies_that_are_not_ours_are_those_with_a_reason(template: Json) -> None:
+    arns = [
+        str(arn)
+        for resource in of_type(template, "AWS::IAM::Role").values()
+        for arn in resource["Properties"].get("ManagedPolicyArns", [])
+    ]
+
+    assert len(arns) == len(MANAGED_BY_AWS)
+    assert all(any(name in arn for name in MANAGED_BY_AWS) for arn in arns)
+
+
+def methods(template: Json) -> Iterator[tuple[str, Json]]:
+    """Every method of every route of the API."""
+    for path, operations in template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]["paths"].items():
+        for method, operation in operations.items():
+            if method in METHODS:
+                yield f"{method.upper()} {path}", operation
+
+
+def test_every_route_takes_signed_requests_only(template: Json) -> None:
+    definition = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
+
+    assert definition["securityDefinitions"]["sigv4"]["x-amazon-apigateway-authtype"] == "awsSigv4"
+    takes_webhooks = {"Fn::If": ["TakesWebhooks", [], [{"sigv4": []}]]}
+    for route, operation in methods(template):
+        assert operation["security"] == (takes_webhooks if route == "POST /ingest" else [{"sigv4": []}]), route
+
+
+def test_what_takes_events_in_has_a_function_of_its_own(template: Json) -> None:
+    answered_by = {
+        route: "IngestHandler" if "${IngestHandler.Arn}" in str(operation) else "APIHandler"
+        for route, operation in methods(template)
+    }
+
+    assert {route for route, function in answered_by.items() if function == "IngestHandler"} == {
+        "POST /ingest",
+        "POST /rejected/{rejected_id}/retry",
+    }
+
+
+def test_that_function_runs_as_the_other_does(template: Json) -> None:
+    ingest, api = (template["Resources"][name]["Properties"] for name in ("IngestHandler", "APIHandler"))
+    different = {"Role", "LoggingConfig", "Environment", "Tags"}
+
+    assert {name: value for name, value in ingest.items() if name not in different} == {
+        name: value for name, value in api.items() if name not in different
+    }
+    settings = api["Environment"]["Variables"]
+    assert all(settings[name] == value for name, value in ingest["Environment"]["Variables"].items())
+
+
+def test_api_gateway_calls_it_on_those_routes_only(template: Json) -> None:
+    arns = [
+        permission["Properties"]["SourceArn"]["Fn::Sub"].partition("${RestAPI}/")[2]
+        for permission in of_type(template, "AWS::Lambda::Permission").values()
+        if permission["Properties"]["FunctionName"] == {"Ref": "IngestHandler"}
+    ]
+
+    assert sorted(arns) == ["api/POST/ingest", "api/POST/rejected/*/retry"]
+
+
+def test_functions_and_api_are_traced(template: Json) -> None:
+    functions = of_type(template, "AWS::Serverless::Function").values()
+
+    assert {function["Properties"]["Tracing"] for function in functions} == {"Active"}
+    assert template["Resources"]["RestAPI"]["Properties"]["TracingEnabled"] is True
+
+
+def test_every_log_is_kept_for_as_long_as_a_parameter_says(template: Json) -> None:
+    groups = of_type(template, "AWS::Logs::LogGroup")
+    written = {
+        function["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]
+        for function in of_type(template, "AWS::Serverless::Function").values()
+    }
+
+    assert groups.keys() == written | {"AccessLogs"}
+    for group in groups.values():
+        assert group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+def test_the_api_is_throttled_and_logs_who_called_but_never_what_was_sent(template: Json) -> None:
+    api = template["Resources"]["RestAPI"]["Properties"]
+    [settings] = api["MethodSettings"]
+    logged = json.loads(api["AccessLogSetting"]["Format"])
+
+    assert (settings["ResourcePath"], settings["HttpMethod"]) == ("/*", "*")
+    assert settings["ThrottlingRateLimit"] == {"Ref": "ThrottleRate"}
+    assert settings["ThrottlingBurstLimit"] == {"Ref": "ThrottleBurst"}
+    assert api["AccessLogSetting"]["DestinationArn"] == {"Fn::GetAtt": ["AccessLogs", "Arn"]}
+    assert {logged["caller"], logged["route"], logged["status"]} == {
+        "$context.identity.userArn",
+        "$context.resourcePath",
+        "$context.status",
+    }
+    assert all(variable.startswith("$context.") for variable in logged.values())
+    assert "$context.path" not in logged.values()

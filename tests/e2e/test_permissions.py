@@ -1,0 +1,291 @@
+"""Who may do what on the deployed stack: principals on routes, functions on bucket, tables and queues.
+
+Each is called with a key that carries exactly the policies in question. What a table below does not name is denied.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import urllib3
+
+from app import app
+from embedded.api import Api
+from embedded.deployment import STACK_NAME
+from embedded.users import AccessKey, user_with_policies, user_with_role
+from tests.e2e.deployed import Deployed
+from tests.e2e.probes import BUCKET, Caller, Kept, Probe, index, queue, table
+
+# Principals on routes
+
+POLICIES = {
+    "producer": "ProducerPolicyArn",
+    "investigator": "InvestigatorPolicyArn",
+    "auditor": "AuditorPolicyArn",
+    "consumer": "ConsumerPolicyArn",
+}
+
+READERS = {"investigator", "auditor"}
+WHO_MAY_CALL = {
+    "POST /ingest": {"producer"},
+    "GET /events": READERS,
+    "GET /events/{event_id}": READERS,
+    "GET /events/{event_id}/raw": READERS,
+    "GET /late": READERS,
+    "GET /gaps": READERS,
+    "GET /freshness": READERS,
+    "POST /replay": {"investigator"},
+    "GET /replay": READERS,
+    "GET /replay/{replay_id}": READERS,
+    "POST /replay/{replay_id}/cancel": {"investigator"},
+    "POST /replay/{replay_id}/redrive": {"investigator"},
+    "GET /aggregates": READERS,
+    "GET /aggregates/inputs": READERS,
+    "GET /aggregates/diff": READERS,
+    "GET /rejected": READERS,
+    "GET /rejected/{rejected_id}": READERS,
+    "POST /rejected/{rejected_id}/retry": {"producer"},
+    "GET /openapi.json": READERS,
+    "GET /health": READERS,
+}
+
+
+@pytest.fixture(scope="module")
+def outputs(deployed: Deployed) -> dict[str, str]:
+    [stack] = deployed.admin.cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+@pytest.fixture(scope="module")
+def principals(deployed: Deployed, outputs: dict[str, str]) -> dict[str, Api]:
+    """The API as each principal calls it; `nobody` is a user of the account without any policy."""
+    arns = {name: [outputs[policy]] for name, policy in POLICIES.items()} | {"nobody": []}
+    return {
+        name: Api(_signing_with(deployed, user_with_policies(deployed.admin, f"test-{name}", policies)))
+        for name, policies in arns.items()
+    }
+
+
+def _signing_with(deployed: Deployed, key: AccessKey) -> Any:
+    return replace(deployed.stack, access_key_id=key.access_key_id, secret_access_key=key.secret_access_key)
+
+
+def test_every_route_is_in_the_table_and_no_other() -> None:
+    assert {f"{method} {path}" for path, methods in app.routes.items() for method in methods} == WHO_MAY_CALL.keys()
+
+
+@pytest.mark.parametrize("route", WHO_MAY_CALL)
+@pytest.mark.parametrize("principal", [*POLICIES, "nobody"])
+def test_a_principal_may_call_its_routes_and_no_other(
+    principals: Mapping[str, Api], principal: str, route: str
+) -> None:
+    method, path = _request(route)
+
+    answer = principals[principal].call(method, path, headers={"Content-Type": "application/json"})
+
+    assert answer.status == (_answered(route) if principal in WHO_MAY_CALL[route] else 403), answer.data
+
+
+@pytest.mark.parametrize("route", WHO_MAY_CALL)
+def test_nobody_calls_a_route_unsigned(deployed: Deployed, route: str) -> None:
+    method, path = _request(route)
+
+    assert urllib3.request(method, deployed.stack.api_url + path, retries=False).status == 403
+
+
+def _answered(route: str) -> int:
+    """The status for who may call a route, and says nothing with it, or names what is not there."""
+    if route in {"GET /health", "GET /openapi.json", "GET /replay"}:
+        return 200
+    return 404 if "{" in route else 400
+
+
+def _request(route: str) -> tuple[str, str]:
+    method, _, path = route.partition(" ")
+    for parameter in ("event_id", "replay_id", "rejected_id"):
+        path = path.replace(f"{{{parameter}}}", "0" * 64)
+    return method, path
+
+
+# Functions on what is kept
+
+FUNCTIONS = {
+    "ingest": "IngestHandler",
+    "api": "APIHandler",
+    "planner": "Planner",
+    "processor": "Processor",
+    "dead letters": "DeadLetters",
+}
+
+ON_BUCKET = {
+    "put a raw object": {"ingest"},
+    "put a refused event": {"ingest"},
+    "get a raw object": {"ingest", "api", "processor"},
+    "get a refused event": {"ingest", "api"},
+    "list refused events": {"ingest", "api"},
+    # MiniStack knows neither s3:if-none-match nor s3:ObjectCreationOperation, by which the bucket policy denies these
+    # to everybody on AWS; tests/unit/embedded/test_resources.py holds it. Whoever may not put cannot do it anyhow.
+    "overwrite a raw object": {"ingest"},
+    "copy over a raw object": {"ingest"},
+}
+RECORDERS = {"planner", "processor", "dead letters"}
+ON_TABLES = {
+    ("EventsTable", "PutItem"): {"ingest"},
+    ("EventsTable", "BatchWriteItem"): {"ingest"},
+    ("EventsTable", "Query"): {"api", "planner"},
+    ("DedupeTable", "PutItem"): {"ingest"},
+    ("DedupeTable", "BatchGetItem"): {"ingest", "api"},
+    ("ReplaysTable", "GetItem"): {"api"},
+    ("ReplaysTable", "BatchGetItem"): {"processor", "dead letters"},
+    ("ReplaysTable", "Query"): {"api", "planner"},
+    ("ReplaysTable", "PutItem"): {"api", "planner"},
+    ("ReplaysTable", "UpdateItem"): RECORDERS,
+    ("ReplaysTable", "BatchWriteItem"): {"planner"},
+    ("AggregatesTable", "Query"): {"api"},
+    ("AggregatesTable", "BatchGetItem"): {"api"} | RECORDERS,
+    ("AggregatesTable", "PutItem"): RECORDERS,
+}
+INDEXES = {
+    ("EventsTable", "by-type-and-day", "type_day"): {"api", "planner"},
+    ("EventsTable", "late-arrivals", "late_day"): {"api"},
+    ("ReplaysTable", "newest-first", "listing"): {"api"},
+}
+ON_QUEUES = {
+    ("ReplayJobsQueue", "SendMessage"): {"api", "planner"},
+    ("ReplayQueue", "SendMessage"): {"planner"},
+    ("OrderedReplayQueue", "SendMessage"): {"planner"},
+    ("DeadLetterQueue", "SendMessage"): {"dead letters"},
+    ("DeadLetterQueue", "ReceiveMessage"): {"planner"},
+    ("DeadLetterQueue", "DeleteMessage"): {"planner"},
+    **{
+        (queue, action): {function}
+        for queue, function in {
+            "ReplayJobsQueue": "planner",
+            "ReplayQueue": "processor",
+            "ReplayFailuresQueue": "dead letters",
+        }.items()
+        for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+    },
+}
+
+TABLES = ("EventsTable", "DedupeTable", "ReplaysTable", "AggregatesTable")
+QUEUES = (
+    "ReplayQueue",
+    "ReplayFailuresQueue",
+    "DeadLetterQueue",
+    "OrderedReplayQueue",
+    "OrderedDeadLetterQueue",
+    "ReplayJobsQueue",
+    "ReplayJobsDeadLetterQueue",
+)
+PROBES: dict[str, tuple[Probe, set[str]]] = {
+    **{f"bucket: {name}": (probe, ON_BUCKET.get(name, set())) for name, probe in BUCKET.items()},
+    **{
+        f"{name}: {action}": (probe, ON_TABLES.get((name, action), set()))
+        for name in TABLES
+        for action, probe in table(name).items()
+    },
+    **{f"{of}: Query {name}": (index(of, name, key), who) for (of, name, key), who in INDEXES.items()},
+    **{
+        f"{name}: {action}": (probe, ON_QUEUES.get((name, action), set()))
+        for name in QUEUES
+        for action, probe in queue(name).items()
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def callers(deployed: Deployed) -> dict[str, Caller]:
+    """AWS as each function calls it."""
+    admin, found = deployed.admin, {}
+    for name, logical_id in FUNCTIONS.items():
+        resource = admin.cloudformation.describe_stack_resource(StackName=STACK_NAME, LogicalResourceId=logical_id)
+        physical_id = resource["StackResourceDetail"]["PhysicalResourceId"]
+        role = admin.functions.get_function_configuration(FunctionName=physical_id)["Role"].rpartition("/")[2]
+        key = user_with_role(admin, f"test-function-{logical_id}", role)
+        found[name] = Caller(deployed.stack.aws_endpoint_url, deployed.stack.region, key)
+    return found
+
+
+@pytest.fixture(scope="module")
+def kept(deployed: Deployed, outputs: dict[str, str]) -> Kept:
+    event = {"source": "e2e/permissions", "event_type": "t", "entity_id": "e", "event_time": "2026-11-21T12:00:00Z"}
+    accepted = deployed.post("/ingest", event | {"payload": 1}).json()
+    day, _, digest = deployed.post("/ingest", event).json()["rejected_id"].partition(".")
+    bucket = deployed.stack.raw_bucket
+    return Kept(
+        bucket=bucket,
+        raw_key=accepted["s3_key"],
+        raw_version=deployed.admin.s3.head_object(Bucket=bucket, Key=accepted["s3_key"])["VersionId"],
+        rejected_key=f"rejected/ingest_date={day}/{digest}.json",
+        tables={name: outputs[name] for name in TABLES},
+        queues={name: outputs[f"{name}Url"] for name in QUEUES},
+    )
+
+
+@pytest.mark.parametrize("action", PROBES)
+def test_functions_may_do_what_they_need_and_nothing_else(
+    callers: Mapping[str, Caller], kept: Kept, action: str
+) -> None:
+    probe, expected = PROBES[action]
+
+    assert {name for name, caller in callers.items() if caller.may(probe, kept)} == expected
+
+
+def test_what_was_tried_changed_nothing(deployed: Deployed, kept: Kept) -> None:
+    versions = deployed.admin.s3.list_object_versions(Bucket=kept.bucket, Prefix=kept.raw_key)
+    assert [(each["Key"], each["VersionId"]) for each in versions["Versions"]] == [(kept.raw_key, kept.raw_version)]
+    assert not versions.get("DeleteMarkers")
+
+
+def test_the_table_of_rights_names_only_what_is_tried() -> None:
+    tried = {(name, action) for name in TABLES for action in table(name)}
+    assert ON_BUCKET.keys() <= BUCKET.keys()
+    assert ON_TABLES.keys() <= tried
+    assert ON_QUEUES.keys() <= {(name, action) for name in QUEUES for action in queue(name)}
+
+
+# Who consumes, and who audits
+
+
+def test_a_policy_for_people_lets_nobody_change_what_is_kept(
+    deployed: Deployed, outputs: dict[str, str], kept: Kept
+) -> None:
+    changing = (
+        "PutItem",
+        "UpdateItem",
+        "DeleteItem",
+        "BatchWriteItem",
+        "PurgeQueue",
+        "SendMessage",
+        "SetQueueAttributes",
+    )
+    keys = {
+        name: user_with_policies(deployed.admin, f"test-{name}", [outputs[policy]]) for name, policy in POLICIES.items()
+    }
+    for name, key in keys.items():
+        caller = Caller(deployed.stack.aws_endpoint_url, deployed.stack.region, key)
+        may = {action for action, (probe, _) in PROBES.items() if caller.may(probe, kept)}
+        assert not [action for action in may if action.endswith(changing)], name
+        reading = ("bucket: get", "bucket: list")
+        assert not [action for action in may if action.startswith("bucket: ") and not action.startswith(reading)], name
+
+
+def test_an_auditor_reads_all_that_is_kept(deployed: Deployed, outputs: dict[str, str], kept: Kept) -> None:
+    key = user_with_policies(deployed.admin, "test-auditor", [outputs["AuditorPolicyArn"]])
+    caller = Caller(deployed.stack.aws_endpoint_url, deployed.stack.region, key)
+    may = {action for action, (probe, _) in PROBES.items() if caller.may(probe, kept)}
+
+    reading = ("GetItem", "BatchGetItem", "Query", "Scan")
+    assert may == {
+        *(f"bucket: {name}" for name in BUCKET if name.startswith(("get", "list"))),
+        *(f"{name}: {action}" for name in TABLES for action in reading),
+        *(f"{of}: Query {name}" for of, name, _ in INDEXES),
+        *(f"{name}: GetQueueAttributes" for name in QUEUES),
+    }
+    assert json.loads(caller.s3.get_bucket_policy(Bucket=kept.bucket)["Policy"])["Statement"]
+    assert caller.cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"]

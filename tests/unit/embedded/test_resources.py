@@ -1,0 +1,144 @@
+"""infra/resources.yaml: what bucket, tables and queues promise by themselves, whoever calls them."""
+
+from typing import Any
+
+import pytest
+
+from infra.merge import RESOURCES, load
+
+OWN_KEY, NOTHING = "EncryptsWithOwnKey", {"Ref": "AWS::NoValue"}
+
+
+def resources(kind: str) -> dict[str, dict[str, Any]]:
+    """All resources of a type."""
+    return {name: each for name, each in load(RESOURCES)["Resources"].items() if each["Type"] == kind}
+
+
+TABLES = sorted(resources("AWS::DynamoDB::Table"))
+QUEUES = sorted(resources("AWS::SQS::Queue"))
+
+
+@pytest.fixture
+def bucket() -> dict[str, Any]:
+    [found] = resources("AWS::S3::Bucket").values()
+    properties: dict[str, Any] = found["Properties"]
+    return properties
+
+
+@pytest.fixture
+def bucket_policy() -> dict[str, dict[str, Any]]:
+    """The statements of the bucket policy, by their names."""
+    [found] = resources("AWS::S3::BucketPolicy").values()
+    statements = [
+        statement["Fn::If"][1] if "Fn::If" in statement else statement
+        for statement in found["Properties"]["PolicyDocument"]["Statement"]
+    ]
+    return {statement["Sid"]: statement for statement in statements}
+
+
+def test_the_bucket_keeps_every_version_locked_for_as_long_as_a_parameter_says(bucket: dict[str, Any]) -> None:
+    lock = bucket["ObjectLockConfiguration"]
+
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert bucket["ObjectLockEnabled"] is True
+    assert lock["ObjectLockEnabled"] == "Enabled"
+    assert lock["Rule"] == {
+        "Fn::If": [
+            "RetainsRaw",
+            {"DefaultRetention": {"Mode": {"Ref": "RawRetentionMode"}, "Days": {"Ref": "RawRetentionDays"}}},
+            NOTHING,
+        ]
+    }
+
+
+def test_nothing_in_the_bucket_ever_expires_but_parts_of_uploads(bucket: dict[str, Any]) -> None:
+    [rule] = bucket["LifecycleConfiguration"]["Rules"]
+
+    assert rule.keys() == {"Id", "Status", "AbortIncompleteMultipartUpload"}
+
+
+def test_the_bucket_is_encrypted_by_s3_or_with_a_key_of_ones_own(bucket: dict[str, Any]) -> None:
+    [rule] = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+
+    assert rule["ServerSideEncryptionByDefault"] == {
+        "SSEAlgorithm": {"Fn::If": [OWN_KEY, "aws:kms", "AES256"]},
+        "KMSMasterKeyID": {"Fn::If": [OWN_KEY, {"Ref": "KmsKeyArn"}, NOTHING]},
+    }
+
+
+def test_nobody_else_is_given_access_to_the_bucket(
+    bucket: dict[str, Any], bucket_policy: dict[str, dict[str, Any]]
+) -> None:
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+    assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    assert {statement["Effect"] for statement in bucket_policy.values()} == {"Deny"}
+
+
+def test_the_bucket_denies_everybody_to_delete_to_overwrite_and_to_come_without_tls(
+    bucket_policy: dict[str, dict[str, Any]],
+) -> None:
+    objects = {"Fn::Sub": "${RawBucket.Arn}/*"}
+
+    def denied(sid: str) -> tuple[Any, ...]:
+        statement = bucket_policy[sid]
+        return statement["Principal"], statement["Action"], statement["Resource"], statement.get("Condition")
+
+    assert bucket_policy.keys() == {"NothingIsDeleted", "NothingIsOverwritten", "TlsOnly"}
+    assert denied("NothingIsDeleted") == ("*", "s3:DeleteObject*", objects, None)
+    assert denied("NothingIsOverwritten") == (
+        "*",
+        "s3:PutObject",
+        objects,
+        {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}},
+    )
+    assert denied("TlsOnly") == (
+        "*",
+        "s3:*",
+        [{"Fn::GetAtt": ["RawBucket", "Arn"]}, objects],
+        {"Bool": {"aws:SecureTransport": "false"}},
+    )
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_can_be_put_back_to_any_second_and_is_not_deleted_by_mistake(name: str) -> None:
+    table = resources("AWS::DynamoDB::Table")[name]["Properties"]
+
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["DeletionProtectionEnabled"] is True
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_is_encrypted_by_dynamodb_or_with_a_key_of_ones_own(name: str) -> None:
+    with_key = {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": {"Ref": "KmsKeyArn"}}
+
+    # SSEEnabled false is the key that DynamoDB owns; tables that are not encrypted there are none.
+    assert resources("AWS::DynamoDB::Table")[name]["Properties"]["SSESpecification"] == {
+        "Fn::If": [OWN_KEY, with_key, {"SSEEnabled": False}]
+    }
+
+
+@pytest.mark.parametrize("name", QUEUES)
+def test_a_queue_is_encrypted_by_sqs_or_with_a_key_of_ones_own(name: str) -> None:
+    queue = resources("AWS::SQS::Queue")[name]["Properties"]
+
+    assert queue["SqsManagedSseEnabled"] == {"Fn::If": [OWN_KEY, NOTHING, True]}
+    assert queue["KmsMasterKeyId"] == {"Fn::If": [OWN_KEY, {"Ref": "KmsKeyArn"}, NOTHING]}
+
+
+@pytest.mark.parametrize("name", QUEUES)
+def test_the_policy_of_a_queue_denies_all_without_tls_and_gives_nobody_access(name: str) -> None:
+    policy = resources("AWS::SQS::QueuePolicy")[f"{name}Policy"]
+
+    assert policy["Condition"] == "RefusesPlainHttp"
+    assert policy["Properties"]["Queues"] == [{"Ref": name}]
+    assert policy["Properties"]["PolicyDocument"]["Statement"] == [
+        {
+            "Sid": "TlsOnly",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "sqs:*",
+            "Resource": {"Fn::GetAtt": [name, "Arn"]},
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+    ]

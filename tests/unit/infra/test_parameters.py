@@ -1,0 +1,52 @@
+"""Parameters as they are typed, and what of them is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from infra.parameters import kept, parsed, require_declared, require_stage
+from infra.problem import Problem
+
+DECLARED = {"Stage": {"AllowedPattern": "[a-z][a-z0-9]{0,15}"}, "AlarmTopic": {}, "MaxInFlight": {}}
+
+
+def test_a_value_may_hold_whatever_an_arn_may_and_may_be_empty() -> None:
+    typed = ["AlarmTopic=arn:aws:sns:eu-west-1:1:a=b", "KmsKeyArn="]
+
+    assert parsed(typed) == {"AlarmTopic": "arn:aws:sns:eu-west-1:1:a=b", "KmsKeyArn": ""}
+
+
+@pytest.mark.parametrize("word", ["MaxInFlight", "=5", "="])
+def test_a_word_that_is_no_parameter(word: str) -> None:
+    with pytest.raises(Problem, match="Name=value"):
+        parsed(["Good=1", word])
+
+
+def test_a_parameter_that_the_template_does_not_have() -> None:
+    with pytest.raises(Problem) as caught:
+        require_declared(DECLARED, {"MaxInFlight": "5", "MaxInFlite": "5"})
+
+    assert caught.value.what == "The template has no parameter MaxInFlite."
+    assert caught.value.remedy == "It has: AlarmTopic, MaxInFlight, Stage"
+
+
+@pytest.mark.parametrize("stage", ["", "Prod", "1st", "prod-eu", "a" * 17, "prod\n"])
+def test_a_stage_that_cannot_be_called_that(stage: str) -> None:
+    with pytest.raises(Problem, match="STAGE=prod"):
+        require_stage(DECLARED, stage, {})
+
+
+def test_a_stage_is_named_once() -> None:
+    require_stage(DECLARED, "prod", {})
+
+    with pytest.raises(Problem, match="twice"):
+        require_stage(DECLARED, "prod", {"Stage": "test"})
+
+
+def test_parameters_that_are_deployed_and_not_given_keep_their_values() -> None:
+    deployed: Any = {"Parameters": [{"ParameterKey": key} for key in ("Stage", "AlarmTopic", "MaxInFlight", "Gone")]}
+
+    assert kept(DECLARED, {"Stage": "dev", "MaxInFlight": "5"}, deployed) == ["AlarmTopic"]
+    assert kept(DECLARED, {"Stage": "dev"}, None) == []
