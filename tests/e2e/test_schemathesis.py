@@ -25,7 +25,7 @@ from chalicelib.operations import OPERATIONS
 from embedded.connection import Stack
 
 _CHECKS = [status_code_conformance, content_type_conformance, response_schema_conformance]
-_EXAMPLES = 12
+_EXAMPLES = 8
 
 
 class Signed(AuthBase):

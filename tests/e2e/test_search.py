@@ -15,7 +15,7 @@ from embedded.stack import started
 from tests.e2e.deployed import Deployed, batches
 from tests.e2e.samples import Sample
 
-_GENERATED = 20_000
+_GENERATED = 12_000
 _DAY = "2026-11-2{}"
 
 
