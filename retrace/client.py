@@ -27,7 +27,7 @@ LONGEST_WAIT_S = 60.0
 """A longer Retry-After is not waited for: the answer is told instead."""
 
 _LONGEST_PAUSE_S = 20.0
-_AGAIN = frozenset(
+WORTH_SENDING_AGAIN: frozenset[int] = frozenset(
     {
         HTTPStatus.TOO_MANY_REQUESTS,
         HTTPStatus.BAD_GATEWAY,
@@ -119,7 +119,7 @@ class Client:
         query: Mapping[str, str | None] | None = None,
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
-        again_on: frozenset[int] = _AGAIN,
+        again_on: frozenset[int] = WORTH_SENDING_AGAIN,
     ) -> Answer:
         """Send a request, and again after a pause where it got no answer or one that says to try later.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -17,11 +18,27 @@ _WIDE = 150
 _MEDIUM = 100
 """Below this width times are shown to the second."""
 
+
+class Arrived(StrEnum):
+    """What became of an event when its identity arrived."""
+
+    ACCEPTED = "ACCEPTED"
+    DUPLICATE = "DUPLICATE"
+    CONFLICT = "CONFLICT"
+
+
+Entity = Annotated[str | None, typer.Argument(help="The entity; without one, give --source and --type.")]
 Source = Annotated[str | None, typer.Option("--source", "-s", help="Of this source.")]
 EventType = Annotated[str | None, typer.Option("--type", "-t", help="Of this type.")]
 Since = Annotated[str | None, typer.Option("--since", help=f"From then on. {TIME_HELP}")]
 Until = Annotated[str | None, typer.Option("--until", help="Before then (excluded); a time as in --since.")]
 Day = Annotated[str | None, typer.Option("--day", "-d", help="On this UTC day: today, yesterday, 3d, 2026-11-21.")]
+MinLag = Annotated[int | None, typer.Option("--min-lag-ms", min=0, help="At least so late.")]
+Status = Annotated[
+    Arrived | None,
+    typer.Option("--status", case_sensitive=False, help="DUPLICATE, CONFLICT: those that arrived again so."),
+]
+Newest = Annotated[bool, typer.Option("--newest", help="Newest first.")]
 
 
 def event_columns(output: Output) -> tuple[Column, ...]:

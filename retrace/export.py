@@ -14,13 +14,13 @@ import typer
 from retrace.ahead import in_order
 from retrace.calling import calling
 from retrace.client import Client
-from retrace.event_table import Day, EventType, Since, Source, Until, window
+from retrace.event_table import Day, Entity, EventType, MinLag, Newest, Since, Source, Status, Until, window
 from retrace.exporting.fetching import Fetched, fetch
 from retrace.exporting.files import STANDARD_OUTPUT, opened
 from retrace.exporting.ndjson import NdjsonWriter, Writer
 from retrace.live import Live
 from retrace.problem import Exit, Problem
-from retrace.search import PAGE, Arrived
+from retrace.search import PAGE
 from retrace.shown import Output
 
 _FAULTS_TOLD = 20
@@ -35,18 +35,15 @@ class Format(StrEnum):
 
 def export(
     context: typer.Context,
-    entity: Annotated[str | None, typer.Argument(help="The entity; without one, give --source and --type.")] = None,
+    entity: Entity = None,
     source: Source = None,
     event_type: EventType = None,
     day: Day = None,
     since: Since = None,
     until: Until = None,
-    min_lag: Annotated[int | None, typer.Option("--min-lag-ms", min=0, help="At least so late.")] = None,
-    status: Annotated[
-        Arrived | None,
-        typer.Option("--status", case_sensitive=False, help="DUPLICATE, CONFLICT: those that arrived again so."),
-    ] = None,
-    newest: Annotated[bool, typer.Option("--newest", help="Newest first.")] = False,
+    min_lag: MinLag = None,
+    status: Status = None,
+    newest: Newest = False,
     limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="At most so many; else all.")] = None,
     out: Annotated[str, typer.Option("--out", "-o", help="The file to write; - is standard output.")] = STANDARD_OUTPUT,
     written_as: Annotated[

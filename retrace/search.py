@@ -11,21 +11,26 @@ import typer
 
 from chalicelib.domain.timestamps import Instant, hour_after, start_of_hour
 from retrace.calling import AsJson, Limit, calling
-from retrace.event_table import Day, EventType, Since, Source, Until, is_late, list_events, window
+from retrace.event_table import (
+    Day,
+    Entity,
+    EventType,
+    MinLag,
+    Newest,
+    Since,
+    Source,
+    Status,
+    Until,
+    is_late,
+    list_events,
+    window,
+)
 from retrace.following import follow_events
 from retrace.shown import Column, Json, Output, short_time, sparkline
 
 PAGE = 1_000
 _MOST_HOURS = 72
 _WORTH_A_PICTURE = 10
-
-
-class Arrived(StrEnum):
-    """What became of an event when its identity arrived."""
-
-    ACCEPTED = "ACCEPTED"
-    DUPLICATE = "DUPLICATE"
-    CONFLICT = "CONFLICT"
 
 
 class Unit(StrEnum):
@@ -37,18 +42,15 @@ class Unit(StrEnum):
 
 def events(
     context: typer.Context,
-    entity: Annotated[str | None, typer.Argument(help="The entity; without one, give --source and --type.")] = None,
+    entity: Entity = None,
     source: Source = None,
     event_type: EventType = None,
     day: Day = None,
     since: Since = None,
     until: Until = None,
-    min_lag: Annotated[int | None, typer.Option("--min-lag-ms", min=0, help="At least so late.")] = None,
-    status: Annotated[
-        Arrived | None,
-        typer.Option("--status", case_sensitive=False, help="DUPLICATE, CONFLICT: those that arrived again so."),
-    ] = None,
-    newest: Annotated[bool, typer.Option("--newest", help="Newest first.")] = False,
+    min_lag: MinLag = None,
+    status: Status = None,
+    newest: Newest = False,
     limit: Limit = 100,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Show the last ten of an entity, then those that come in.")
@@ -118,7 +120,7 @@ def late(
 
 def gaps(
     context: typer.Context,
-    entity: Annotated[str | None, typer.Argument(help="The entity; without one, give --source and --type.")] = None,
+    entity: Entity = None,
     source: Source = None,
     event_type: EventType = None,
     day: Day = None,

@@ -9,9 +9,8 @@ from typing import Self
 
 from rich.status import Status
 
+from retrace.live import EVERY_S
 from retrace.shown import Output
-
-_EVERY_S = 5.0
 
 
 class Progress:
@@ -39,7 +38,7 @@ class Progress:
         self.counts.update(done)
         if self._status is not None:
             self._status.update(f"{self._doing}: {self}")
-        elif time.monotonic() - self._said_at >= _EVERY_S:
+        elif time.monotonic() - self._said_at >= EVERY_S:
             self._said_at = time.monotonic()
             self._output.note(f"{self._doing}: {self}")
 

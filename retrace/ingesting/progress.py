@@ -13,8 +13,7 @@ from rich.text import Text
 
 from retrace.ingesting.sending import Settled
 from retrace.ingesting.tally import Tally
-
-EVERY_S = 5.0
+from retrace.live import EVERY_S
 
 
 class Told:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from retrace.client import Client, refusal
+from retrace.client import WORTH_SENDING_AGAIN, Client, refusal
 from retrace.ingesting.batching import Batch
 from retrace.ingesting.pace import Pace
 from retrace.ingesting.record import Record
@@ -20,14 +20,6 @@ Json = dict[str, Any]
 
 _HEADERS = {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}
 _LEVEL = 3
-_OVERLOADED = frozenset(
-    {
-        HTTPStatus.TOO_MANY_REQUESTS,
-        HTTPStatus.BAD_GATEWAY,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        HTTPStatus.GATEWAY_TIMEOUT,
-    }
-)
 _TAKEN_IN = frozenset({"ACCEPTED", "DUPLICATE"})
 
 
@@ -75,7 +67,7 @@ class Sender:
         answer = self._client.call("POST", "/ingest", query=self._query, body=body, headers=_HEADERS)
         if answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             return self._in_halves(texts)
-        if answer.status in _OVERLOADED:
+        if answer.status in WORTH_SENDING_AGAIN:
             remedy = "Try it with fewer batches at a time (--concurrency) or smaller ones (--batch-events)."
             raise Problem(f"The API answers {answer.status} to every attempt.", remedy, Exit.UNREACHABLE)
         if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
