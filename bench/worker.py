@@ -13,7 +13,6 @@ import json
 import re
 import signal
 import threading
-import traceback
 import tracemalloc
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,7 +25,7 @@ import boto3
 from bench.reports import Began, Ended, Over, Ready, Received
 from chalicelib import runtime
 from chalicelib.domain.chunks import chunked
-from embedded.poller import MESSAGES_A_RECEIVE, Source, failed, sources
+from embedded.poller import MESSAGES_A_RECEIVE, Source, failed_of, sources
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -97,19 +96,11 @@ class Worker:
         written, cancelled = self.transactions.written, self.transactions.cancelled
         self.told.send(Began(len(messages), max(map(_receives, messages))))
         repeated = self._repeat(messages)
-        failures = self._failures(messages)
+        failures = failed_of(self.source, messages)
         self._delete([message["ReceiptHandle"] for message in messages if message["MessageId"] not in failures])
         self._return([message["ReceiptHandle"] for message in messages if message["MessageId"] in failures])
         now = self.transactions
         self.told.send(Ended(len(messages), len(failures), repeated, now.written - written, now.cancelled - cancelled))
-
-    def _failures(self, messages: Sequence["MessageTypeDef"]) -> set[str]:
-        names = [message["MessageId"] for message in messages]
-        try:
-            return failed(self.source.invoke(messages), names)
-        except Exception:  # noqa: BLE001  # as with Lambda: whatever the function raises, its messages come back
-            traceback.print_exc()
-            return set(names)
 
     def _repeat(self, messages: Sequence["MessageTypeDef"]) -> int:
         """Send every n-th message again, those of the same events in every run."""

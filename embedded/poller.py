@@ -98,7 +98,7 @@ def poll_once(source: Source, sqs: "SQSClient") -> None:
         MessageSystemAttributeNames=["All"],
     )
     messages = answer.get("Messages", [])
-    returned = _failed(source, messages) if messages else set()
+    returned = failed_of(source, messages) if messages else set()
     for message in messages:
         url, receipt = source.queue_url, message["ReceiptHandle"]
         if message["MessageId"] in returned:
@@ -107,11 +107,12 @@ def poll_once(source: Source, sqs: "SQSClient") -> None:
             sqs.delete_message(QueueUrl=url, ReceiptHandle=receipt)
 
 
-def _failed(source: Source, messages: Sequence["MessageTypeDef"]) -> set[str]:
+def failed_of(source: Source, messages: Sequence["MessageTypeDef"]) -> set[str]:
+    """Invoke the function of a queue, and return the ids of the messages that come back."""
     message_ids = [message["MessageId"] for message in messages]
     try:
         return failed(source.invoke(messages), message_ids)
-    except Exception:  # noqa: BLE001  # the code under development may raise anything; its messages go back
+    except Exception:  # noqa: BLE001  # as with Lambda: whatever the function raises, its messages come back
         traceback.print_exc()
         return set(message_ids)
 
