@@ -20,6 +20,14 @@ HEADERS = {
 NOW = Instant("2021-02-25T15:02:10.000000000Z")
 
 
+def admitted(headers: dict[str, str], *secrets: bytes, now: Instant = NOW) -> bool:
+    try:
+        verify(Webhook(headers, BODY), secrets, now)
+    except Unauthenticated:
+        return False
+    return True
+
+
 def refused_fields(
     headers: dict[str, str], body: bytes = BODY, now: Instant = NOW, secrets: tuple[bytes, ...] = (SECRET,)
 ) -> list[str]:
@@ -30,7 +38,7 @@ def refused_fields(
 
 def test_a_request_signed_with_the_secret_is_admitted() -> None:
     assert signature(HEADERS["webhook-id"], HEADERS["webhook-timestamp"], BODY, SECRET) == HEADERS["webhook-signature"]
-    verify(Webhook(HEADERS, BODY), [SECRET], NOW)
+    assert admitted(HEADERS, SECRET)
 
 
 @pytest.mark.parametrize("header", HEADERS)
@@ -62,7 +70,7 @@ def test_a_changed_body_and_an_unknown_secret_are_refused() -> None:
 
 def test_clocks_may_be_five_minutes_apart_and_no_more() -> None:
     for now in ("2021-02-25T15:07:10.000000000Z", "2021-02-25T14:57:10.000000000Z"):
-        verify(Webhook(HEADERS, BODY), [SECRET], Instant(now))
+        assert admitted(HEADERS, SECRET, now=Instant(now))
     for now in ("2021-02-25T15:07:10.000000001Z", "2021-02-25T14:57:09.999999999Z"):
         assert refused_fields(HEADERS, now=Instant(now)) == ["webhook-timestamp"]
 
@@ -77,9 +85,10 @@ def test_secrets_are_replaced_without_a_gap() -> None:
         f"{signature(HEADERS['webhook-id'], HEADERS['webhook-timestamp'], BODY, OTHER)} {HEADERS['webhook-signature']}"
     )
 
-    verify(Webhook(HEADERS, BODY), [OTHER, SECRET], NOW)
-    verify(Webhook(HEADERS | {"webhook-signature": both}, BODY), [SECRET], NOW)
-    verify(Webhook(HEADERS | {"webhook-signature": f"v1a,xyz {HEADERS['webhook-signature']}"}, BODY), [SECRET], NOW)
+    assert admitted(HEADERS, OTHER, SECRET)
+    assert admitted(HEADERS | {"webhook-signature": both}, SECRET)
+    assert admitted(HEADERS | {"webhook-signature": f"v1a,xyz {HEADERS['webhook-signature']}"}, SECRET)
+    assert not admitted(HEADERS, OTHER)
 
 
 def test_attributes_that_no_signature_covers_are_refused() -> None:

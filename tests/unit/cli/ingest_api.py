@@ -66,7 +66,11 @@ def serving(api: IngestApi) -> Iterator[IngestApi]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            length = int(self.headers["Content-Length"])
+            body = self.rfile.read(length)
+            if len(body) < length:  # whoever sent it has died; no gateway hands such a request on
+                self.close_connection = True
+                return
             answer = api.answer(self.path, gzip.decompress(body).split(b"\n"))
             if answer is None:
                 self.close_connection = True

@@ -58,21 +58,26 @@ def environment(**more: str) -> dict[str, str]:
     return kept | {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_REGION": "eu-west-1"} | more
 
 
+def in_bash(command: str, url: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    """Run a line of shell beside an API."""
+    return subprocess.run(  # noqa: S603  # our own command
+        ["/bin/bash", "-c", command],
+        cwd=directory,
+        env=environment(RETRACE_URL=url, XDG_CONFIG_HOME=str(directory), PYTHONPATH=os.getcwd()),  # noqa: PTH109  # text
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
 @pytest.mark.parametrize("shape", ["--json", "--table"])
 def test_who_stops_reading_is_no_fault_and_no_answer(tmp_path: Path, shape: str) -> None:
     event = {"event_id": "0" * 64, "source": "s", "event_type": "t", "entity_id": "e" * 200, "ingest_lag_ms": 1}
     event |= {"event_time": "2026-11-23T09:30:00.000000000Z"}
     with serving(routes({"GET /events": (200, {"items": [event] * 1_000, "cursor": None})})) as api:
         command = f'"{sys.executable}" -m retrace events e --limit 1000 {shape} | head -1; echo "${{PIPESTATUS[0]}}"'
-        finished = subprocess.run(  # noqa: S603  # our own command
-            ["/bin/bash", "-c", command],
-            cwd=tmp_path,
-            env=environment(RETRACE_URL=api.url, XDG_CONFIG_HOME=str(tmp_path), PYTHONPATH=os.getcwd()),  # noqa: PTH109  # text
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        finished = in_bash(command, api.url, tmp_path)
 
     assert finished.stdout.splitlines()[-1] == str(int(Exit.CUT_OFF))
     assert finished.stderr == ""
@@ -81,15 +86,7 @@ def test_who_stops_reading_is_no_fault_and_no_answer(tmp_path: Path, shape: str)
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_streams_may_be_closed(tmp_path: Path, closed: str) -> None:
     with serving(routes({"GET /events": (200, {"items": [], "cursor": None})})) as api:
-        finished = subprocess.run(  # noqa: S603  # our own command
-            ["/bin/bash", "-c", f'"{sys.executable}" -m retrace events e {closed}'],
-            cwd=tmp_path,
-            env=environment(RETRACE_URL=api.url, XDG_CONFIG_HOME=str(tmp_path), PYTHONPATH=os.getcwd()),  # noqa: PTH109  # text
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        finished = in_bash(f'"{sys.executable}" -m retrace events e {closed}', api.url, tmp_path)
 
     assert (finished.returncode, finished.stdout) == (Exit.DONE, "")
     assert "Traceback" not in finished.stderr

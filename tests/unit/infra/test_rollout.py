@@ -74,7 +74,11 @@ def test_what_is_under_way_is_waited_for_and_said_to_be(cloudformation: Stubber,
 def test_nothing_is_waited_for_where_nothing_is_under_way(cloudformation: Stubber, stack: Stack, status: str) -> None:
     cloudformation.add_response("describe_stacks", {"Stacks": [in_status(status)]})
 
-    wait(stack, pytest.fail)
+    said: list[str] = []
+    wait(stack, said.append)
+
+    assert said == []
+    cloudformation.assert_no_pending_responses()
 
 
 def test_what_was_only_cancelled_is_no_reason() -> None:
