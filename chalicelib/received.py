@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from chalice.app import Request, SQSEvent, SQSRecord
+from chalice.app import BaseLambdaEvent, Request, SQSEvent, SQSRecord
 from pydantic import BaseModel, ValidationError
 
-from chalicelib import runtime
+from chalicelib import invocation, runtime
 from chalicelib.domain.cloudevents import HEADER_PREFIX, REPEATED
 from chalicelib.domain.errors import Fault, InvalidRequest, first_faults, shown_name
 from chalicelib.domain.event_query import NoParameters
@@ -99,10 +99,16 @@ def times_received(record: SQSRecord) -> int:
     return int(record.to_dict()["attributes"]["ApproximateReceiveCount"])
 
 
-def time_left_ms(event: SQSEvent) -> Callable[[], int]:
+def time_left_ms(event: Request | BaseLambdaEvent) -> Callable[[], int]:
     """How long an invocation may still run, asked anew at each call."""
-    context: Any = event.context
+    context: Any = event.lambda_context if isinstance(event, Request) else event.context
     return lambda: int(context.get_remaining_time_in_millis())
+
+
+def within_its_time(event: Any, get_response: Callable[[Any], Any]) -> Any:
+    """Chalice middleware: of what an invocation does, nothing begins that could outlast the function."""
+    with invocation.lasting(time_left_ms(event)):
+        return get_response(event)
 
 
 def _query(request: Request) -> dict[str, str]:

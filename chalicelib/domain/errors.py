@@ -11,7 +11,8 @@ RetraceError
 │   ├── IntegrityFailure        500  stored bytes are not what their hash says
 │   └── StorageRefused          500  AWS refused a call: permissions or configuration are wrong
 ├── TryAgain                    503  storage did not take it; nothing was acknowledged
-│   └── Contended                    others changed the same rows; the state must be read again
+│   ├── Contended                    others changed the same rows; the state must be read again
+│   └── OutOfTime                    the function would have ended in the middle of it
 └── MessagesFailed                   part of a batch of messages goes back to its queue
 """
 
@@ -100,6 +101,10 @@ class TryAgain(RetraceError):
 
 class Contended(TryAgain):
     """Rows changed between reading and writing them; read again, then write."""
+
+
+class OutOfTime(TryAgain):
+    """The time of the invocation is used up; what was not begun is for the next one."""
 
 
 class MessagesFailed(RetraceError):
