@@ -7,6 +7,7 @@ from typing import Any
 from chalicelib import adapters, runtime
 from chalicelib.admission import Admit
 from chalicelib.dead_letters import RecordDeadLetters, RedriveDeadLetters
+from chalicelib.examine import Examine
 from chalicelib.ingest import Ingest
 from chalicelib.investigate import InvestigateEvent
 from chalicelib.lineage import InvestigateAggregates, TraceVersions
@@ -143,7 +144,7 @@ def _plan_replay() -> PlanReplay:
 
 def process() -> Process:
     """ReplayQueue."""
-    return Process(adapters.raw_store(), adapters.replay_states(), _record(), runtime.concurrently)
+    return Process(Examine(adapters.raw_store()), adapters.replay_states(), _record(), runtime.concurrently)
 
 
 def settle() -> Settle:
@@ -153,7 +154,13 @@ def settle() -> Settle:
 
 def record_dead_letters() -> RecordDeadLetters:
     """ReplayFailuresQueue."""
-    return RecordDeadLetters(adapters.replay_states(), _record(), adapters.dead_letter_queue())
+    return RecordDeadLetters(
+        adapters.replay_states(),
+        Examine(adapters.raw_store()),
+        _record(),
+        adapters.dead_letter_queue(),
+        runtime.concurrently,
+    )
 
 
 def settle_dead_letters() -> Settle:

@@ -141,7 +141,7 @@ BREAKS = [
     Break(
         "5 nothing is dropped: a dead letter counted and not kept",
         "chalicelib/dead_letters.py",
-        "        self.dead_letters.keep([delivery.body for delivery in kept])\n",
+        "        self.dead_letters.keep(list(letters.values()))\n",
         "",
         "tests/functional/test_dead_letters.py",
     ),

@@ -124,7 +124,7 @@ FUNCTIONS = {
 ON_BUCKET = {
     "put a raw object": {"ingest"},
     "put a refused event": {"ingest"},
-    "get a raw object": {"ingest", "api", "processor"},
+    "get a raw object": {"ingest", "api", "processor", "dead letters"},
     "get a refused event": {"ingest", "api"},
     "list refused events": {"ingest", "api"},
     # MiniStack knows neither s3:if-none-match nor s3:ObjectCreationOperation, by which the bucket policy denies these

@@ -148,14 +148,14 @@ def test_ten_messages_of_a_cancelled_replay_cost_three_calls(application: Applic
     assert wire.calls == ["BatchGetItem", "BatchGetItem", "TransactWriteItems"]
 
 
-def test_ten_messages_that_were_received_too_often_cost_four_calls(application: Application, wire: Wire) -> None:
+def test_ten_messages_that_were_received_too_often_cost_five_calls(application: Application, wire: Wire) -> None:
     application.accept_all(paid_several(10))
     _, messages = application.planned(**WHOLE_DAY)
     wire.mend()
 
     application.give_up_on(messages)
 
-    assert wire.calls == ["BatchGetItem", "BatchGetItem", "TransactWriteItems", "SendMessageBatch"]
+    assert wire.calls == ["BatchGetItem", "BatchGetItem", "TransactWriteItems", "GetObject", "SendMessageBatch"]
 
 
 def test_asking_for_a_replay_of_an_entity_costs_three_calls(application: Application, wire: Wire) -> None:

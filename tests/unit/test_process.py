@@ -18,16 +18,19 @@ from chalicelib.domain.errors import (
     Contended,
     IntegrityFailure,
     InvalidRequest,
-    NotFound,
+    RawObjectMissing,
     RetraceError,
     StorageRefused,
     TryAgain,
+    UnknownReplay,
+    WrongBucket,
 )
 from chalicelib.domain.ledger import Changes, Ledger, Settlement, Snapshot, settlement_of
 from chalicelib.domain.messages import Delivery, Duplicate, ObjectReference, ReplayMessage, message_of
 from chalicelib.domain.outcomes import Counts, Outcome
 from chalicelib.domain.replay_job import JobState
 from chalicelib.domain.timestamps import Day, Instant, day_of
+from chalicelib.examine import Examine
 from chalicelib.process import Process, ProcessReport
 from chalicelib.recording import RecordInLedger
 from tests.unit import one_shot
@@ -67,7 +70,7 @@ class World:
         concurrently = one_by_one if self.rng is None else at_once(self.rng)
         record = RecordInLedger(self.troubles.beset(self.aggregates), at(), no_pause)
         raw, states = self.troubles.beset(self.bucket), self.troubles.beset(self.states)
-        return Process(raw, states, record, concurrently)(deliveries)
+        return Process(Examine(raw), states, record, concurrently)(deliveries)
 
     def deliver_meanwhile(self, message: ReplayMessage) -> None:
         """Let another processor handle a message before the next write."""
@@ -221,11 +224,11 @@ class TestFailure:
         assert {name: type(error) for name, error in report.failures.items()} == {
             "message-0": InvalidRequest,
             "message-1": IntegrityFailure,
-            "message-3": NotFound,
-            "message-4": InvalidRequest,
+            "message-3": RawObjectMissing,
+            "message-4": WrongBucket,
         }
         assert report.messages == 5
-        assert report.integrity_failures == 1
+        assert report.integrity_failures == 2
         assert world.value() == 1
 
     @pytest.mark.parametrize(
@@ -328,7 +331,7 @@ class TestFailure:
 
         report = world.deliver(message.model_copy(update={"replay_id": "replay-9"}), other)
 
-        assert {name: type(error) for name, error in report.failures.items()} == {"message-0": InvalidRequest}
+        assert {name: type(error) for name, error in report.failures.items()} == {"message-0": UnknownReplay}
         assert world.value() == 1
 
 
