@@ -35,6 +35,23 @@ def test_a_known_event_costs_two_calls(application: Application, wire: Wire) -> 
     assert wire.calls == ["BatchGetItem", "BatchWriteItem"]
 
 
+def test_a_duplicate_costs_one_small_row_and_changes_nothing_of_the_first(
+    application: Application, storage: Storage, wire: Wire
+) -> None:
+    event = paid(payload={"large": "x" * 90_000})
+    application.accept(event)
+    before = storage.everything()
+    wire.mend()
+
+    application.ingest([event] * 50)  # about as much as a request holds
+
+    after = storage.everything()
+    assert wire.calls == ["BatchGetItem", "BatchWriteItem", "BatchWriteItem"]
+    assert after | {"EVENTS_TABLE": storage.index()} == before
+    assert len(storage.arrivals()) == 50
+    assert max(len(json.dumps(row, default=str)) for row in storage.arrivals()) < 600
+
+
 def test_a_refused_event_costs_one_call(application: Application, wire: Wire) -> None:
     application.ingest({})
 
