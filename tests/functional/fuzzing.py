@@ -129,10 +129,14 @@ INSTANTS = [
     f"{DAY}T10:00:00Z",
     f"{DAY}T10:00:00.123456789+05:30",
     f"{DAY}t10:00:00z",
-    f"{DAY}T23:59:60Z",
     "0001-01-01T00:00:00+23:59",
     "9999-12-31T23:59:59.999999999-23:59",
 ]
+
+
+def one_in(many: int) -> st.SearchStrategy[bool]:
+    """True once in so many times; Hypothesis prefers the ends of a range of numbers."""
+    return st.sampled_from([False] * (many - 1) + [True])
 
 
 @st.composite
@@ -156,7 +160,7 @@ def cloudevent(draw: st.DrawFn) -> str:
     event: dict[str, Any] = {
         "specversion": draw(st.sampled_from(["1.0", "1.0", "1.0", "0.3", "1"])),
         "id": draw(st.sampled_from(["1", "2"])),
-        "source": draw(st.sampled_from(["/shop", "urn:x", "http://[", "a b"])),
+        "source": draw(st.sampled_from(["/shop", "urn:x", "a/b", "a b"])),
         "type": "order.paid",
     }
     event |= draw(
@@ -177,9 +181,9 @@ def cloudevent(draw: st.DrawFn) -> str:
 
 
 def _spoilt(draw: st.DrawFn, event: dict[str, Any]) -> str:
-    if draw(st.integers(0, 3)) == 0:
+    if draw(one_in(8)):
         event[draw(st.sampled_from(FIELDS))] = draw(VALUES)
-    if draw(st.integers(0, 7)) == 0:
+    if draw(one_in(16)):
         event.pop(draw(st.sampled_from(sorted(event))))
     rng = draw(st.randoms(use_true_random=False))
     try:
@@ -196,7 +200,7 @@ def _tree(value: Any) -> Any:
 def mutated(draw: st.DrawFn, texts: st.SearchStrategy[bytes]) -> bytes:
     """A body with pieces taken out, put in, doubled or swapped."""
     body = draw(texts)
-    for _ in range(draw(st.sampled_from([0, 0, 1, 1, 2, 4]))):
+    for _ in range(draw(st.sampled_from([0, 0, 0, 0, 0, 1, 2, 4]))):
         start = draw(st.integers(0, len(body)))
         end = min(len(body), start + draw(st.sampled_from([0, 0, 1, 3, 20])))
         piece = draw(st.sampled_from(MORSELS) | st.binary(max_size=4) | st.just(body[start:end] * 2))
@@ -226,7 +230,8 @@ def plain_bodies(draw: st.DrawFn) -> tuple[str | None, bytes]:
             return "application/cloudevents-batch+json", draw(mutated(st.just(b"[" + b",".join(texts) + b"]")))
         case "lines":
             ends = draw(st.sampled_from([b"\n", b"\r\n", b"\n\n", b"\n \t\n", b"\r"]))
-            return "application/x-ndjson", draw(mutated(st.just(ends.join(texts) + ends)))
+            lines = [text.replace(b"\n", b" ").replace(b"\r", b" ") for text in texts]
+            return "application/x-ndjson", draw(mutated(st.just(ends.join(lines) + ends)))
         case _:
             return draw(st.sampled_from(CONTENT_TYPES)), draw(st.binary(max_size=200))
 
@@ -285,10 +290,10 @@ CE_VALUES = [
 @st.composite
 def odd_headers(draw: st.DrawFn, content_type: str | None) -> Headers:
     """Headers of a request: mostly its content type, with what does not belong there, and some of it twice."""
-    if draw(st.integers(0, 3)) == 0:
+    if draw(one_in(6)):
         content_type = draw(st.sampled_from(CONTENT_TYPES))
     headers: Headers = [] if content_type is None else [("content-type", content_type)]
-    if draw(st.integers(0, 3)) == 0:
+    if draw(one_in(6)):
         whole = [("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "/shop"), ("ce-type", "order.paid")]
         headers += draw(st.sampled_from([[], whole]))
         headers += draw(st.lists(st.tuples(st.sampled_from(CE_HEADERS), st.sampled_from(CE_VALUES)), max_size=4))
@@ -330,12 +335,12 @@ def packed(draw: st.DrawFn, plain: bytes) -> tuple[bytes, bytes, str | None]:
 def requests(draw: st.DrawFn) -> Sent:
     """A request to POST /ingest."""
     content_type, plain = draw(plain_bodies())
-    if draw(st.integers(0, 15)) == 0:
+    if draw(one_in(16)):
         plain = draw(st.sampled_from(CHARSETS))(draw(native() | cloudevent()))
-    if draw(st.integers(0, 15)) == 0:
+    if draw(one_in(16)):
         plain = draw(st.sampled_from([b"", b"\n", b"\n\r\n \n", b" ", b"[]", b"{}", b"null", b"\xef\xbb\xbf"]))
     headers = draw(odd_headers(content_type))
-    unpacked, body, encoding = draw(packed(plain))
+    unpacked, body, encoding = draw(packed(plain)) if draw(one_in(4)) else (plain, plain, None)
     if encoding is not None:
         headers.append(("content-encoding", encoding))
     query = draw(st.sampled_from(["", "", "", "", "dry_run=true", "dry_run=", "dry_run=ja", "x=1", "dry_run=false"]))
