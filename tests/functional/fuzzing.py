@@ -28,7 +28,7 @@ class Sent:
     headers: Headers
     query: str = ""
 
-    def lambda_event(self) -> Json:
+    def lambda_event(self, route: str = "/ingest", **parameters: str) -> Json:
         """The request as API Gateway hands it to the function: every body in Base64, each header with all values."""
         values: dict[str, list[str]] = {}
         for name, value in self.headers:
@@ -36,15 +36,15 @@ class Sent:
         query = dict(pair.partition("=")[::2] for pair in self.query.split("&") if pair)
         return {
             "httpMethod": "POST",
-            "path": "/ingest",
-            "resource": "/ingest",
-            "pathParameters": None,
+            "path": route.format(**parameters),
+            "resource": route,
+            "pathParameters": parameters or None,
             "stageVariables": None,
             "headers": {name: given[-1] for name, given in values.items()},
             "multiValueHeaders": values,
             "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} or None,
             "queryStringParameters": query or None,
-            "requestContext": {"resourcePath": "/ingest", "httpMethod": "POST", "requestId": f"fuzz-{next(_numbers)}"},
+            "requestContext": {"resourcePath": route, "httpMethod": "POST", "requestId": f"fuzz-{next(_numbers)}"},
             "isBase64Encoded": True,
             "body": base64.b64encode(self.body).decode(),
         }
@@ -300,6 +300,14 @@ def odd_headers(draw: st.DrawFn, content_type: str | None) -> Headers:
     return headers
 
 
+def _unpacked(body: bytes) -> bytes:
+    """What is in a gzip body, if it is whole: not every bit of its head counts."""
+    try:
+        return gzip.decompress(body)
+    except (OSError, EOFError, zlib.error):
+        return b""
+
+
 @st.composite
 def packed(draw: st.DrawFn, plain: bytes) -> tuple[bytes, bytes, str | None]:
     """A body unpacked, as it is sent, and the encoding that it is said to have."""
@@ -315,8 +323,8 @@ def packed(draw: st.DrawFn, plain: bytes) -> tuple[bytes, bytes, str | None]:
                 (plain, plain, "identity"),
                 (plain, gzipped, "gzip"),
                 (plain, gzipped[: len(gzipped) // 2] and gzip.compress(plain[:9]) + gzip.compress(plain[9:]), "x-gzip"),
-                (b"", gzipped[:cut], "gzip"),
-                (b"", flipped, "gzip"),
+                (_unpacked(gzipped[:cut]), gzipped[:cut], "gzip"),
+                (_unpacked(flipped), flipped, "gzip"),
                 (plain, gzipped + b"\x00" * 9, "gzip"),
                 (b"", gzipped + plain, "gzip"),
                 (b"", plain, "gzip"),
@@ -345,3 +353,25 @@ def requests(draw: st.DrawFn) -> Sent:
         headers.append(("content-encoding", encoding))
     query = draw(st.sampled_from(["", "", "", "", "dry_run=true", "dry_run=", "dry_run=ja", "x=1", "dry_run=false"]))
     return Sent(unpacked, body, headers, query)
+
+
+@st.composite
+def replays(draw: st.DrawFn) -> Sent:
+    """A request to POST /replay, or what is almost one."""
+    window = {"start_time": f"{DAY}T00:00:00Z", "end_time": f"{DAY}T12:00:00Z"}
+    right: list[Json] = [
+        {"entity_id": "order-1", **window},
+        {"source": "shop", "event_type": "order.paid", "day": DAY, "exclude": {"entity_id": ["x"]}, "limit": 3},
+        {"source": "shop", "event_type": "order.paid", "start_day": DAY, "end_day": DAY, "whole_days": True},
+        {"entity_id": "order-1", **window, "include_duplicates": True, "order": "entity", "dry_run": True},
+    ]
+    asked = dict(draw(st.sampled_from(right)))
+    if draw(st.booleans()):
+        names = [*FIELDS, "start_time", "end_time", "day", "limit", "rate", "include", "exclude", "confirm", "order"]
+        asked[draw(st.sampled_from(names))] = draw(VALUES | st.integers() | trees(max_leaves=3).map(str))
+    text = json.dumps(asked, ensure_ascii=draw(st.booleans()))
+    body = draw(mutated(st.just(_surrogates_pass(text))))
+    headers: Headers = [("content-type", draw(st.sampled_from(["application/json", "text/plain", "ü"])))]
+    if draw(one_in(4)):
+        headers.append(("idempotency-key", draw(st.sampled_from(["k", "", "ü", "k" * 300, "a b"]))))
+    return Sent(body, body, headers, draw(st.sampled_from(["", "", "", "x=1"])))

@@ -1,4 +1,4 @@
-"""Bad input to POST /ingest: whatever is sent, the answer is orderly, and what is kept is what was sent.
+"""Bad input to every route that takes a body: the answer is orderly, and what is kept is what was sent.
 
 A fixed set of requests; RETRACE_FUZZ=full makes many more, others each time.
 """
@@ -20,7 +20,7 @@ from tests.conftest import SETTINGS
 from tests.functional import clients
 from tests.functional.application import Application
 from tests.functional.events import Json
-from tests.functional.fuzzing import Sent, requests
+from tests.functional.fuzzing import Sent, replays, requests
 from tests.functional.storage import Storage, assert_sound
 
 FULL = os.environ.get("RETRACE_FUZZ") == "full"
@@ -46,15 +46,15 @@ class _Context:
     aws_request_id = "id"
 
 
-def answered(sent: Sent) -> tuple[int, str, Any]:
+def answered(sent: Sent, route: str = "/ingest", **parameters: str) -> tuple[int, str, Any]:
     """The answer to a request, which fits the OpenAPI document: status, content type, JSON."""
     from app import app  # noqa: PLC0415  # not before the environment stands
 
-    answer = app(sent.lambda_event(), _Context())
+    answer = app(sent.lambda_event(route, **parameters), _Context())
     headers = {**answer["headers"], **{name: each[0] for name, each in answer.get("multiValueHeaders", {}).items()}}
     content_type, status = headers["Content-Type"], answer["statusCode"]
     body = base64.b64decode(answer["body"]) if answer.get("isBase64Encoded") else answer["body"].encode()
-    assert conformance.faults("POST", "/ingest", status, content_type, body) == []
+    assert conformance.faults("POST", route.format(**parameters), status, content_type, body) == []
     return status, content_type, json.loads(body)
 
 
@@ -153,5 +153,45 @@ def test_whatever_is_sent_is_answered_in_order_and_kept_as_it_was_sent(
             assert_kept_as_sent(application, pristine, sent, results)
         assert {row["event_id"] for row in pristine.index()} == accepted
         assert_sound(pristine)
+
+    holds()
+
+
+def test_whatever_corrects_a_refused_event_is_answered_in_order_and_leaves_it_as_it_was(
+    application: Application, pristine: Storage
+) -> None:
+    @settings(FUZZED, max_examples=FUZZED.max_examples // 5)
+    @given(sent=requests())
+    def holds(sent: Sent) -> None:
+        swept()
+        rejected_id = application.ingest({"source": "shop"}).json_body["rejected_id"]
+        before = pristine.quarantined(rejected_id)
+
+        status, content_type, answer = answered(sent, "/rejected/{rejected_id}/retry", rejected_id=rejected_id)
+
+        assert status in TAKEN | REFUSED
+        assert content_type == "application/problem+json" or status in TAKEN or "results" in answer
+        assert pristine.quarantined(rejected_id) == before
+        accepted = {each["event_id"] for each in results_of(answer) if each["status"] == "ACCEPTED"}
+        assert {row["event_id"] for row in pristine.index()} == accepted
+        assert_sound(pristine)
+
+    holds()
+
+
+def test_whatever_is_asked_of_a_replay_is_answered_in_order_and_starts_one_only_if_it_says_so(
+    application: Application, pristine: Storage
+) -> None:
+    @settings(FUZZED, max_examples=FUZZED.max_examples // 4)
+    @given(sent=replays())
+    def holds(sent: Sent) -> None:
+        swept()
+        status, content_type, _ = answered(sent, "/replay")
+
+        assert status in {200, 202, 400, 409, 413, 415}
+        assert content_type == ("application/json" if status in {200, 202} else "application/problem+json")
+        jobs = {row["PK"] for row in pristine.rows("REPLAYS_TABLE") if row["PK"].startswith("REPLAY#")}
+        assert len(jobs) == (status == 202)
+        assert len(application.jobs.taken()) == (status == 202)
 
     holds()
