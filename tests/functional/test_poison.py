@@ -131,6 +131,7 @@ def worked_off(application: Application, bodies: list[str], *, partial: bool) ->
     """Have ReplayQueue deliver messages, five times where they fail, and then lay them aside."""
     for body in bodies:
         application.messages.send(body)
+    back: list[Message] = []
     for _ in range(RECEIVES):
         back = delivered(application, partial=partial)
     assert application.give_up_on(back) == {"batchItemFailures": []}
