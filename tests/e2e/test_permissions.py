@@ -127,6 +127,7 @@ ON_BUCKET = {
     "get a raw object": {"ingest", "api", "processor", "dead letters"},
     "get a refused event": {"ingest", "api"},
     "list refused events": {"ingest", "api"},
+    "list raw objects": {"api", "processor", "dead letters"},
     # MiniStack knows neither s3:if-none-match nor s3:ObjectCreationOperation, by which the bucket policy denies these
     # to everybody on AWS; tests/unit/embedded/test_resources.py holds it. Whoever may not put cannot do it anyhow.
     "overwrite a raw object": {"ingest"},
