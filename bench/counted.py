@@ -89,10 +89,9 @@ def processed(shape: Shape, batch: int) -> Counted:
     with emulated() as cloud:
         _keep_job(cloud)
         process = Process(
-            Examine(cloud.raw),
+            Examine(cloud.raw, one_by_one),
             cloud.states,
             RecordInLedger(cloud.aggregates, lambda: NOW, never_wait),
-            one_by_one,
         )
         stored = _stored(cloud, shape, batch)
         _keep_versions(cloud, {shape.entity_of(number) for number in range(batch)}, shape.before)

@@ -10,10 +10,9 @@ from chalicelib.domain.errors import InvalidRequest, RetraceError
 from chalicelib.domain.ledger import settlement_of
 from chalicelib.domain.messages import Delivery, ReplayMessage, parse_message
 from chalicelib.domain.outcomes import Outcome
-from chalicelib.domain.ports import Concurrently
 from chalicelib.domain.processing_ports import DeadLetterQueue, RecordOutcomes, ReplayStates
 from chalicelib.domain.replay_ports import Redriven
-from chalicelib.examine import Examine, Failures, Received, by_object, of_no_replay, parsed
+from chalicelib.examine import Examine, Failures, Received, of_no_replay, parsed
 
 _RESERVE_MS = 20_000
 """Left over of a function's time, for ten messages that are slow to move."""
@@ -35,7 +34,6 @@ class RecordDeadLetters:
     examine: Examine
     record: RecordOutcomes
     dead_letters: DeadLetterQueue
-    concurrently: Concurrently
 
     def __call__(self, deliveries: Sequence[Delivery]) -> DeadLetterReport:
         """Count each message of a replay as failed and keep it, unless it was handled before it came here.
@@ -53,27 +51,16 @@ class RecordDeadLetters:
             name: recorded.failures[each.entry] for name, each in settlements.items() if each.entry in recorded.failures
         }
         failed = {name for name, each in settlements.items() if recorded.outcomes.get(each.entry) is Outcome.FAILED}
-        kept = [each for each in deliveries if each.message_id in failed or each.message_id not in settlements]
-        names = {each.message_id for each in kept}
-        wrong |= self._examined([each for each in received if each[0] in names - wrong.keys()])
-        letters = {
-            name: dead_letter(each.body, messages.get(name), wrong.get(name))
-            for each in kept
-            for name in [each.message_id]
-        }
+        bodies = {each.message_id: each.body for each in deliveries}
+        kept = [name for name in bodies if name in failed or name not in settlements]
+        wrong |= self._found_wrong(each for each in received if each[0] in kept and each[0] not in wrong)
+        letters = {name: dead_letter(bodies[name], messages.get(name), wrong.get(name)) for name in kept}
         self.dead_letters.keep(list(letters.values()))
         return DeadLetterReport(failures, letters)
 
-    def _examined(self, received: Sequence[Received]) -> Failures:
-        """What is wrong with messages by what they refer to."""
-        groups = by_object(received)
-        found = self.concurrently(lambda group: self.examine([message for _, message in group]), groups)
-        return {
-            name: result
-            for group, results in zip(groups, found, strict=True)
-            for (name, _), result in zip(group, results, strict=True)
-            if isinstance(result, RetraceError)
-        }
+    def _found_wrong(self, received: Iterable[Received]) -> Failures:
+        """What is wrong with what messages refer to."""
+        return {name: found for name, found in self.examine(received) if isinstance(found, RetraceError)}
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.errors import IntegrityFailure, Oversized, RetraceError, UnknownReplay, WrongBucket
 from chalicelib.domain.messages import Delivery, ObjectReference, ReplayMessage, parse_message
-from chalicelib.domain.ports import RawStore
+from chalicelib.domain.ports import Concurrently, RawStore
 from chalicelib.domain.raw_line import MAX_RAW_OBJECT_BYTES, RawLine, RawLocation, parse_line
 from chalicelib.domain.verification import verify
 
@@ -19,24 +19,37 @@ Failures = dict[str, RetraceError]
 """Why deliveries failed, by their ids."""
 
 
+_BYTES_AT_ONCE = 4 * MAX_RAW_OBJECT_BYTES
+"""What may be read before it is checked: a batch may hold a hundred messages, each of a line of megabytes."""
+
+
 @dataclass(frozen=True)
 class Examine:
     """What messages refer to, as far as it can be believed."""
 
     raw: RawStore
+    concurrently: Concurrently
 
-    def __call__(self, messages: Sequence[Message]) -> list[list[RawLine] | RetraceError]:
-        """For each of the messages of one object its events, each checked, or what is wrong; with one GET for all."""
-        refused = [self._refusal(message) for message in messages]
-        taken = [message for message, error in zip(messages, refused, strict=True) if error is None]
+    def __call__(self, received: Iterable[Received]) -> Iterator[tuple[str, list[RawLine] | RetraceError]]:
+        """For each delivery its events, each checked, or what is wrong; with one GET for each object.
+
+        Objects are read side by side, and lines checked one after the other: that takes many times a line's size in
+        memory, and threads would win no time.
+        """
+        for groups in _in_turns(_by_object(received)):
+            for group, found in zip(groups, self.concurrently(self._found, groups), strict=True):
+                for (name, message), lines in zip(group, found, strict=True):
+                    yield name, lines if isinstance(lines, RetraceError) else _checked(message, lines)
+
+    def _found(self, group: Sequence[Received]) -> list[list[bytes] | RetraceError]:
+        """For each message of one object the lines it refers to, or why there are none."""
+        refused = {name: self._refusal(message) for name, message in group}
+        taken = [message for name, message in group if refused[name] is None]
         try:
-            found = iter(self._lines_of(taken))
+            lines = iter(self._lines_of(taken))
         except RetraceError as error:
-            return [error if each is None else each for each in refused]
-        return [
-            _checked(message, next(found)) if error is None else error
-            for message, error in zip(messages, refused, strict=True)
-        ]
+            return [refused[name] or error for name, _ in group]
+        return [refused[name] or next(lines) for name, _ in group]
 
     def _refusal(self, message: Message) -> RetraceError | None:
         """Why a message is not worth a GET."""
@@ -78,12 +91,35 @@ def parsed(deliveries: Iterable[Delivery]) -> tuple[list[Received], Failures]:
     return received, failures
 
 
-def by_object(received: Iterable[Received]) -> list[list[Received]]:
+def _by_object(received: Iterable[Received]) -> list[list[Received]]:
     """Messages in groups that refer to one object each."""
     groups: dict[tuple[str, str], list[Received]] = defaultdict(list)
     for message_id, message in received:
         groups[message.s3_bucket, message.s3_key].append((message_id, message))
     return list(groups.values())
+
+
+def _in_turns(groups: Iterable[list[Received]]) -> Iterator[list[list[Received]]]:
+    """Groups that are read at once: as many as come to so many bytes, by what their messages say."""
+    at_once: list[list[Received]] = []
+    size = 0
+    for group in groups:
+        more = _size_of([message for _, message in group])
+        if at_once and size + more > _BYTES_AT_ONCE:
+            yield at_once
+            at_once, size = [], 0
+        at_once.append(group)
+        size += more
+    if at_once:
+        yield at_once
+
+
+def _size_of(messages: Sequence[Message]) -> int:
+    """How much is read for the messages of one object, at most."""
+    locations = [message.location for message in messages if isinstance(message, ReplayMessage)]
+    if len(locations) < len(messages):
+        return MAX_RAW_OBJECT_BYTES
+    return min(_span(locations).length, MAX_RAW_OBJECT_BYTES)
 
 
 def of_no_replay(message: ReplayMessage) -> UnknownReplay:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.aggregation import Input, Version
@@ -10,12 +10,11 @@ from chalicelib.domain.errors import IntegrityFailure, RetraceError
 from chalicelib.domain.ledger import Entry, Settlement, settlement_of
 from chalicelib.domain.messages import Delivery, ReplayMessage
 from chalicelib.domain.outcomes import MessagePlace, Outcome
-from chalicelib.domain.ports import Concurrently
 from chalicelib.domain.processing_ports import RecordOutcomes, ReplayStates
 from chalicelib.domain.raw_line import RawLine
 from chalicelib.domain.replay_job import JobState
 from chalicelib.domain.timestamps import day_of
-from chalicelib.examine import Examine, Failures, Message, Received, by_object, of_no_replay, parsed
+from chalicelib.examine import Examine, Failures, Message, Received, of_no_replay, parsed
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,6 @@ class Process:
     examine: Examine
     states: ReplayStates
     record: RecordOutcomes
-    concurrently: Concurrently
 
     def __call__(self, deliveries: Sequence[Delivery]) -> ProcessReport:
         """Process a batch; messages that cannot be processed are reported, never dropped.
@@ -54,10 +52,10 @@ class Process:
         """
         received, failures = parsed(deliveries)
         wanted, dropped, unknown = self._sorted_by_state(received)
-        read = self.concurrently(self._read, by_object(wanted))
-        settlements = dropped + [each for some, _ in read for each in some]
+        read, unreadable = self._read(wanted)
+        settlements = dropped + read
         recorded = self.record([settlement for _, settlement in settlements])
-        for failed in (unknown, *(failed for _, failed in read), _of_deliveries(settlements, recorded.failures)):
+        for failed in (unknown, unreadable, _of_deliveries(settlements, recorded.failures)):
             failures |= failed
         done = {name for name, settlement in dropped if recorded.outcomes.get(settlement.entry) is Outcome.DROPPED}
         return ProcessReport(len(deliveries), failures, len(done), recorded.aggregate_writes)
@@ -81,15 +79,16 @@ class Process:
                 wanted.append((name, message))
         return wanted, dropped, unknown
 
-    def _read(self, messages: Sequence[Received]) -> tuple[Settlements, Failures]:
-        """What messages of one object come to, and what is wrong with those that come to nothing."""
+    def _read(self, wanted: Iterable[Received]) -> tuple[Settlements, Failures]:
+        """What messages come to, and what is wrong with those that come to nothing."""
+        messages = dict(wanted)
         settlements: Settlements = []
         failures: Failures = {}
-        for (name, message), found in zip(messages, self.examine([each for _, each in messages]), strict=True):
+        for name, found in self.examine(messages.items()):
             if isinstance(found, RetraceError):
                 failures[name] = found
             else:
-                settlements += [(name, _settlement(message, line)) for line in found]
+                settlements += [(name, _settlement(messages[name], line)) for line in found]
         return settlements, failures
 
 

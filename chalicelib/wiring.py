@@ -144,7 +144,7 @@ def _plan_replay() -> PlanReplay:
 
 def process() -> Process:
     """ReplayQueue."""
-    return Process(Examine(adapters.raw_store()), adapters.replay_states(), _record(), runtime.concurrently)
+    return Process(_examine(), adapters.replay_states(), _record())
 
 
 def settle() -> Settle:
@@ -154,13 +154,7 @@ def settle() -> Settle:
 
 def record_dead_letters() -> RecordDeadLetters:
     """ReplayFailuresQueue."""
-    return RecordDeadLetters(
-        adapters.replay_states(),
-        Examine(adapters.raw_store()),
-        _record(),
-        adapters.dead_letter_queue(),
-        runtime.concurrently,
-    )
+    return RecordDeadLetters(adapters.replay_states(), _examine(), _record(), adapters.dead_letter_queue())
 
 
 def settle_dead_letters() -> Settle:
@@ -171,6 +165,10 @@ def settle_dead_letters() -> Settle:
 def redrive_dead_letters() -> RedriveDeadLetters:
     """One slice of sending a replay's dead letters back."""
     return RedriveDeadLetters(_record(), adapters.dead_letter_queue())
+
+
+def _examine() -> Examine:
+    return Examine(adapters.raw_store(), runtime.concurrently)
 
 
 def _settle(queue_url: str) -> Settle:

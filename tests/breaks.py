@@ -148,8 +148,8 @@ BREAKS = [
     Break(
         "5 nothing is dropped: a dead letter without its reason",
         "chalicelib/dead_letters.py",
-        "dead_letter(each.body, messages.get(name), wrong.get(name))",
-        "dead_letter(each.body, messages.get(name), None)",
+        "dead_letter(bodies[name], messages.get(name), wrong.get(name))",
+        "dead_letter(bodies[name], messages.get(name), None)",
         "tests/functional/test_poison.py",
     ),
     Break(

@@ -65,13 +65,13 @@ class World:
     @property
     def process(self) -> Process:
         raw, states = self.troubles.beset(self.bucket), self.troubles.beset(self.states)
-        return Process(Examine(raw), states, self.record, one_by_one)
+        return Process(Examine(raw, one_by_one), states, self.record)
 
     @property
     def record_dead_letters(self) -> RecordDeadLetters:
-        examine = Examine(self.troubles.beset(self.bucket))
+        examine = Examine(self.troubles.beset(self.bucket), one_by_one)
         states, dead = self.troubles.beset(self.states), self.troubles.beset(self.dead)
-        return RecordDeadLetters(states, examine, self.record, dead, one_by_one)
+        return RecordDeadLetters(states, examine, self.record, dead)
 
     def give_up_on(self, *bodies: ReplayMessage | str) -> DeadLetterReport:
         """Messages that were received too often."""
@@ -311,7 +311,7 @@ class Turmoil:
         returned = list(batch)
         raw = Bucket() if self.unreadable and self.rng.random() < 0.5 else self.world.bucket
         with never_mind():
-            report = Process(Examine(raw), self.world.states, self.world.record, one_by_one)(batch)
+            report = Process(Examine(raw, one_by_one), self.world.states, self.world.record)(batch)
             returned = [each for each in batch if each.message_id in report.failures or self.rng.random() < 0.1]
         self.world.queue += returned
 
@@ -414,7 +414,7 @@ def come_to_rest(turmoil: Turmoil, *, unreadable: bool) -> None:
     world.redrive()
     turmoil.arrive()
     raw = Bucket() if unreadable else world.bucket
-    report = Process(Examine(raw), world.states, world.record, one_by_one)(world.queue)
+    report = Process(Examine(raw, one_by_one), world.states, world.record)(world.queue)
     failed = [each for each in world.queue if each.message_id in report.failures]
     assert world.record_dead_letters(failed).failures == {}
 

@@ -147,7 +147,7 @@ def processed(batches: int) -> int:
     """Process so many batches, each of other events in an object of its own; answers how many were recorded."""
     bucket, ledger = Bucket(), ForgetfulLedger()
     record, states = RecordInLedger(ledger, at(), no_pause), States({"replay-1": JobState.SENT})
-    process = Process(Examine(bucket), states, record, one_by_one)
+    process = Process(Examine(bucket, one_by_one), states, record)
     for number in range(batches):
         bucket.objects.clear()
         batch = [an_event(entity_id=f"order-{number % 7}", payload=[number, each]) for each in range(BATCH)]

@@ -40,7 +40,7 @@ class World:
 
     def replay(self, replay_id: str, event: StoredEvent) -> None:
         record = RecordInLedger(self.aggregates, at(), no_pause)
-        process = Process(Examine(self.bucket), States({replay_id: JobState.SENT}), record, one_by_one)
+        process = Process(Examine(self.bucket, one_by_one), States({replay_id: JobState.SENT}), record)
         process([Delivery("message", "receipt", message_of(replay_id, event).model_dump_json())])
 
 
