@@ -76,7 +76,7 @@ def _problem_members(status: HTTPStatus, detail: str) -> dict[str, Any]:
         "type": f"urn:retrace:problem:{kind}",
         "title": status.phrase,
         "status": status.value,
-        "detail": detail,
+        "detail": detail.encode("utf-8", "replace").decode(),  # it may quote a path with a lone surrogate
     }
 
 

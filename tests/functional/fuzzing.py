@@ -257,6 +257,9 @@ CONTENT_TYPES = [
     "application/json, application/x-ndjson",
     ";",
     "ü/ü",
+    "\ud800",
+    "a/\ud800",
+    "application/json;charset=\ud800",
     "x" * 5_000,
 ]
 
@@ -269,7 +272,18 @@ CHARSETS: list[Callable[[str], bytes]] = [
     lambda text: text.encode("utf-7", "ignore"),
 ]
 
-CE_HEADERS = ["ce-id", "ce-source", "ce-type", "ce-specversion", "ce-time", "ce-subject", "CE-Trace", "ce-", "ce-data"]
+CE_HEADERS = [
+    "ce-id",
+    "ce-source",
+    "ce-type",
+    "ce-specversion",
+    "ce-time",
+    "ce-subject",
+    "CE-Trace",
+    "ce-",
+    "ce-data",
+    "ce-\ud800",
+]
 CE_VALUES = [
     "1",
     "/shop",
@@ -279,6 +293,7 @@ CE_VALUES = [
     "%",
     "%ff",
     "%ED%A0%80",
+    "\ud800",
     '"a\\"b"',
     '"',
     "ü",
@@ -334,6 +349,7 @@ def packed(draw: st.DrawFn, plain: bytes) -> tuple[bytes, bytes, str | None]:
                 (b"", gzipped, "gzip, gzip"),
                 (plain, plain, ""),
                 (b"", plain, "ü"),
+                (b"", plain, "\udc00"),
             ]
         )
     )

@@ -20,7 +20,7 @@ from tests.conftest import SETTINGS
 from tests.functional import clients
 from tests.functional.application import Application
 from tests.functional.events import Json
-from tests.functional.fuzzing import Sent, replays, requests
+from tests.functional.fuzzing import Headers, Sent, replays, requests
 from tests.functional.storage import Storage, assert_sound
 
 FULL = os.environ.get("RETRACE_FUZZ") == "full"
@@ -126,6 +126,38 @@ def results_of(answer: Json) -> list[Json]:
         results: list[Json] = answer["results"]
         return results
     return [answer] if isinstance(answer["status"], str) else []
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ([("content-type", "\ud800")], 415),
+        ([("content-type", "application/json;charset=\ud800")], 415),
+        ([("content-type", "application/json"), ("content-encoding", "\ud800")], 415),
+        ([("content-type", "application/json"), ("ce-\ud800", "1")], 400),
+        ([("content-type", "a/\ud800"), ("ce-id", "\ud800")], 400),
+        ([("content-type", "application/json"), ("content-encoding", "gzip"), ("ce-x", "\ud800")], 400),
+    ],
+)
+def test_headers_with_lone_surrogates_are_answered_like_others_that_are_wrong(
+    application: Application, storage: Storage, headers: Headers, expected: int
+) -> None:
+    status, _, answer = answered(Sent(b"{}", b"{}", headers))
+
+    assert status == expected
+    for result in results_of(answer):
+        assert held(application, storage, result) == b"{}"
+
+
+def test_a_path_with_a_lone_surrogate_is_answered_404(application: Application) -> None:
+    from app import app  # noqa: PLC0415  # not before the environment stands
+
+    asked = Sent(b"", b"", []).lambda_event("/events/{event_id}", event_id="\ud800")
+    asked["requestContext"]["httpMethod"] = asked["httpMethod"] = "GET"
+    answer = app(asked, _Context())
+
+    assert answer["statusCode"] == 404
+    assert json.loads(answer["body"].encode())["detail"] == "There is no event ?."
 
 
 @pytest.fixture
