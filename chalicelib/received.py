@@ -46,9 +46,12 @@ def webhook(request: Request) -> Webhook:
 
 def ingest_request(request: Request) -> IngestRequest:
     """The events of a request."""
-    headers = request.headers
+    content_type, encoding = (request.headers.get(name) for name in ("content-type", "content-encoding"))
     return parse_request(
-        _body(request), headers.get("content-type"), headers.get("content-encoding"), _headers(request)
+        _body(request),
+        None if content_type is None else _unicode(content_type),
+        None if encoding is None else _unicode(encoding),
+        _headers(request),
     )
 
 
@@ -56,7 +59,17 @@ def _headers(request: Request) -> dict[str, str]:
     """Every header; Chalice tells of a repeated one only the last value, API Gateway all of them."""
     event: Mapping[str, Any] = request.to_original_event()
     repeated: Mapping[str, list[str]] = event.get("multiValueHeaders") or {}
-    return {**request.headers, **{name.lower(): REPEATED.join(values) for name, values in repeated.items()}}
+    given = {**request.headers, **{name.lower(): REPEATED.join(values) for name, values in repeated.items()}}
+    return {_unicode(name): _unicode(value) for name, value in given.items()}
+
+
+def _unicode(header: str) -> str:
+    """A header's name or value as text that answers, logs and quarantine can hold.
+
+    Lambda gets headers as JSON, which can say lone surrogates. They become U+FFFD, which no header may hold either, so
+    that nobody takes them for something else.
+    """
+    return header.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
 def retry_request(request: Request) -> RetryRequest:
