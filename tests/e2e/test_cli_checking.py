@@ -21,7 +21,7 @@ from embedded.disaster import Disaster
 from embedded.polling import wait_until
 from embedded.stack import started
 from tests.e2e.deployed import Deployed, Row, batches
-from tests.e2e.samples import ROOT, Sample
+from tests.e2e.samples import ROOT, Sample, real_or_own_sample
 
 Json = dict[str, Any]
 
@@ -74,6 +74,12 @@ class Shell:
         code, found, err = self.run(*arguments)
         assert code == bool(found), err
         return sorted((each["difference"], each.get("event_id")) for each in found)
+
+
+@pytest.fixture(scope="module")
+def sample() -> Sample:
+    """The first events only, as each command goes through all that there is."""
+    return Sample(real_or_own_sample().lines[:600])
 
 
 @pytest.fixture(scope="module")
