@@ -14,7 +14,6 @@ from botocore.exceptions import ClientError
 from chalice.app import Chalice
 from chalice.local import LambdaContext
 from chalice.test import Client, HTTPResponse
-from moto.sqs.models import sqs_backends
 
 from tests import conformance
 from tests.conftest import SETTINGS
@@ -90,17 +89,16 @@ class Queue:
 
     def a_minute_later(self) -> None:
         """Every message is visible again, whoever received it, as its visibility timeout has ended."""
-        _, account, name = self.url.rsplit("/", 2)
-        for found in sqs_backends[account]["eu-west-1"].queues[name].pending_messages:
-            found.visible_at = 0.0
+        self._shown_again(clients.received)
 
     def given_back(self, messages: Iterable[Message]) -> None:
         """Make messages in flight visible again, as the end of their visibility timeout does."""
-        for found in messages:
+        self._shown_again(found.receipt_handle for found in messages)
+
+    def _shown_again(self, receipts: Iterable[str]) -> None:
+        for receipt in receipts:
             with suppress(ClientError):  # a deleted message's receipt is good for nothing
-                clients.sqs().change_message_visibility(
-                    QueueUrl=self.url, ReceiptHandle=found.receipt_handle, VisibilityTimeout=0
-                )
+                clients.sqs().change_message_visibility(QueueUrl=self.url, ReceiptHandle=receipt, VisibilityTimeout=0)
 
 
 @dataclass(frozen=True)
