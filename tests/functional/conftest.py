@@ -75,6 +75,11 @@ def _forget_clients() -> None:
 def aws(emulator: Emulator, resources: dict[str, Any]) -> None:
     """An empty AWS with Retrace's bucket, tables and queues."""
     emulator.empty()
+    create(resources)
+
+
+def create(resources: dict[str, Any]) -> None:
+    """Create bucket, tables and queues."""
     clients.received.clear()
     s3, dynamodb, sqs = clients.s3(), clients.dynamodb(), clients.sqs()
     s3.create_bucket(Bucket=SETTINGS["RAW_BUCKET"], CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
