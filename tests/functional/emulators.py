@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.httpsession import URLLib3Session
@@ -89,7 +89,7 @@ class MiniStack:
     def __init__(self, running: server.Server) -> None:
         self._port = running.port
         # As botocore's own have it; without it each call waits for 40 ms.
-        at_once = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        at_once: Any = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # the stubs have it otherwise
         self._session = URLLib3Session(max_pool_connections=32, socket_options=[at_once])
         self.environment: Mapping[str, str] = {
             "AWS_ENDPOINT_URL": running.endpoint_url,

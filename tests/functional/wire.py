@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from io import BytesIO
 from threading import Lock
@@ -262,7 +263,7 @@ def one_left_unsent(attempt: Attempt) -> AWSResponse:
 
 def _with_members(attempt: Attempt, members: Mapping[str, Any]) -> Attempt:
     given, body = attempt.request, json.dumps(members).encode()
-    headers = given.headers.copy()
+    headers: Any = copy(given.headers)
     headers["Content-Length"] = str(len(body))
     changed = AWSPreparedRequest(given.method, given.url, headers, body, stream_output=False)
     return Attempt(attempt.event_name, changed, attempt.deliver)
