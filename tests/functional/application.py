@@ -68,9 +68,11 @@ class Queue:
 
     def _received_at_once(self) -> list[Message]:
         answer = clients.sqs().receive_message(QueueUrl=self.url, MaxNumberOfMessages=10)
-        return [
+        messages = [
             Message(found["Body"], found["MessageId"], found["ReceiptHandle"]) for found in answer.get("Messages", [])
         ]
+        clients.received.extend(found.receipt_handle for found in messages)
+        return messages
 
     def taken(self) -> list[Message]:
         """Every visible message, taken off the queue; a FIFO queue gives out more of a group only then."""

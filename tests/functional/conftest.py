@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import logging
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,10 +55,17 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda seconds: None)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Let each test that needs an AWS run on one after the other."""
+    if "emulator" in metafunc.fixturenames:
+        module = metafunc.module.__name__.rpartition(".")[2]
+        metafunc.parametrize("emulator", emulators.chosen_for(module), indirect=True, scope="package")
+
+
 @pytest.fixture(scope="package")
-def emulator() -> Iterator[Emulator]:
+def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
     """What stands for AWS."""
-    with emulators.running(os.environ.get("RETRACE_AWS", emulators.MOTO)) as emulator:
+    with emulators.running(request.param) as emulator:
         _forget_clients()
         yield emulator
     _forget_clients()
@@ -102,14 +108,16 @@ def storage(aws: None) -> Storage:
 
 
 @pytest.fixture
-def wire(aws: None, emulator: Emulator) -> Wire:
+def wire(aws: None, emulator: Emulator) -> Iterator[Wire]:
     """What every AWS call of the application goes over."""
     wire = Wire(emulator.deliver)
-    # New clients for each test, as a client remembers failures: it stops retrying after too many.
-    for client in (runtime.s3, runtime.dynamodb, runtime.sqs):
-        client.cache_clear()
+    clients_of_it = (runtime.s3, runtime.dynamodb, runtime.sqs)
+    for client in clients_of_it:
         wire.attach(client())
-    return wire
+    yield wire
+    if wire.disturbed:  # a client remembers failures: it stops retrying after too many
+        for client in clients_of_it:
+            client.cache_clear()
 
 
 @pytest.fixture

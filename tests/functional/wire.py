@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from io import BytesIO
 from threading import Lock
@@ -23,6 +24,8 @@ from moto.core.models import botocore_stubber
 from tests.functional import clients
 
 ALWAYS = 1_000_000
+
+_WIRE = "wire"
 
 Deliver = Callable[[str, AWSPreparedRequest], AWSResponse]
 """What does in place of AWS what a request says."""
@@ -53,7 +56,11 @@ class Attempt:
 
     def delivered(self) -> AWSResponse:
         """AWS's answer, after AWS did what it was asked for."""
-        return self.deliver(self.event_name, self.request)
+        answer = self.deliver(self.event_name, self.request)
+        if self.operation == "ReceiveMessage":
+            messages = json.loads(answer.content).get("Messages", [])
+            clients.received.extend(message["ReceiptHandle"] for message in messages)
+        return answer
 
     def answered(self, status: int, body: bytes) -> AWSResponse:
         """An answer that AWS might give."""
@@ -96,16 +103,17 @@ class Wire:
 
     deliver: Deliver
     calls: list[str] = field(default_factory=list)
+    disturbed: bool = False
     _disturbances: list[_Disturbance] = field(default_factory=list)
     _choosing: Lock = field(default_factory=Lock)
 
     def attach(self, client: BaseClient) -> None:
-        """Lead the calls of a client over this wire."""
+        """Lead the calls of a client over this wire, and no longer over another."""
         emulator: Any = botocore_stubber  # the stubs know no handlers that answer
         ours: Any = self._send
         client.meta.events.unregister("before-send", emulator)
-        client.meta.events.register("before-send", ours)
-        clients.watch_receipts(client)
+        client.meta.events.unregister("before-send", unique_id=_WIRE)
+        client.meta.events.register("before-send", ours, unique_id=_WIRE)
 
     def disturb(self, effect: Effect, operation: str | None = None, *, skip: int = 0, times: int = 1) -> None:
         """Let an effect strike the attempts at an operation (or any), from the one after `skip` on, `times` times."""
@@ -128,7 +136,9 @@ class Wire:
     def _effect(self, attempt: Attempt) -> Effect:
         with self._choosing:
             striking = (each.effect for each in self._disturbances if each.strikes(attempt))
-            return next(striking, Attempt.delivered)
+            effect = next(striking, Attempt.delivered)
+            self.disturbed |= effect is not Attempt.delivered
+            return effect
 
 
 def never_arrives(attempt: Attempt) -> AWSResponse:
@@ -253,7 +263,7 @@ def one_left_unsent(attempt: Attempt) -> AWSResponse:
 
 def _with_members(attempt: Attempt, members: Mapping[str, Any]) -> Attempt:
     given, body = attempt.request, json.dumps(members).encode()
-    headers = given.headers.copy()
+    headers: Any = copy(given.headers)
     headers["Content-Length"] = str(len(body))
     changed = AWSPreparedRequest(given.method, given.url, headers, body, stream_output=False)
     return Attempt(attempt.event_name, changed, attempt.deliver)
