@@ -7,6 +7,7 @@ from typing import Any
 from chalicelib import adapters, runtime
 from chalicelib.admission import Admit
 from chalicelib.dead_letters import RecordDeadLetters, RedriveDeadLetters
+from chalicelib.examine import Examine
 from chalicelib.ingest import Ingest
 from chalicelib.investigate import InvestigateEvent
 from chalicelib.lineage import InvestigateAggregates, TraceVersions
@@ -143,7 +144,7 @@ def _plan_replay() -> PlanReplay:
 
 def process() -> Process:
     """ReplayQueue."""
-    return Process(adapters.raw_store(), adapters.replay_states(), _record(), runtime.concurrently)
+    return Process(_examine(), adapters.replay_states(), _record())
 
 
 def settle() -> Settle:
@@ -153,7 +154,7 @@ def settle() -> Settle:
 
 def record_dead_letters() -> RecordDeadLetters:
     """ReplayFailuresQueue."""
-    return RecordDeadLetters(adapters.replay_states(), _record(), adapters.dead_letter_queue())
+    return RecordDeadLetters(adapters.replay_states(), _examine(), _record(), adapters.dead_letter_queue())
 
 
 def settle_dead_letters() -> Settle:
@@ -164,6 +165,10 @@ def settle_dead_letters() -> Settle:
 def redrive_dead_letters() -> RedriveDeadLetters:
     """One slice of sending a replay's dead letters back."""
     return RedriveDeadLetters(_record(), adapters.dead_letter_queue())
+
+
+def _examine() -> Examine:
+    return Examine(adapters.raw_store(), runtime.concurrently)
 
 
 def _settle(queue_url: str) -> Settle:
