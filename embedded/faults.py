@@ -29,7 +29,7 @@ TIMED_OUT_MS: Final = 8_000
 _THROTTLED: Final[Mapping[str, tuple[str, int]]] = {
     "dynamodb": ("ThrottlingException", 400),
     "s3": ("SlowDown", 503),
-    "sqs": ("ThrottlingException", 400),
+    "sqs": ("RequestThrottled", 403),
 }
 _FAILED: Final[Mapping[str, str]] = {"dynamodb": "InternalServerError", "s3": "InternalError", "sqs": "InternalFailure"}
 
