@@ -10,6 +10,7 @@ from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
 
 from bench.reports import Began, Ended, Over, Received, Report
+from bench.stack import APPLICATION_ID
 from embedded.layout import ROOT
 from embedded.problem import Problem
 
@@ -26,7 +27,7 @@ class Process:
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "bench.worker", function, str(telling.fileno()), *self.options],
-                env=dict(environment),
+                env={**environment, APPLICATION_ID: function},
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

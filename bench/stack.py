@@ -22,6 +22,9 @@ COUNTS: Final = (
     "ApproximateNumberOfMessagesDelayed",
 )
 
+APPLICATION_ID: Final = "AWS_SDK_UA_APP_ID"
+"""What the SDK tells AWS with each call, so that calls can be counted by who makes them."""
+
 
 @dataclass(frozen=True)
 class Ground:
@@ -57,16 +60,26 @@ def messages_on(admin: Admin, queue_url: str) -> int:
 def ground(settings: Mapping[str, str]) -> Iterator[Ground]:
     """Yield a stack of its own; `settings` are added to the environment of its API and of workers."""
     with started() as stack:
-        admin = Admin(stack.aws_endpoint_url)
-        _set(admin, settings)
-        for mapping in admin.functions.list_event_source_mappings()["EventSourceMappings"]:
-            admin.functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
-        yield Ground(stack, {**_environment(stack, admin), **settings}, admin)
+        yield ground_of(stack, settings)
 
 
-def _set(admin: Admin, settings: Mapping[str, str]) -> None:
+def ground_of(stack: Stack, settings: Mapping[str, str]) -> Ground:
+    """The same of a stack that is there, before anything has called it."""
+    admin = Admin(stack.aws_endpoint_url)
+    set_variables(admin, settings)
+    for mapping in admin.functions.list_event_source_mappings()["EventSourceMappings"]:
+        admin.functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    return Ground(stack, {**_environment(stack, admin), **settings}, admin)
+
+
+def set_variables(admin: Admin, settings: Mapping[str, str]) -> None:
+    """Add variables to the environment of every function, and the name that it calls AWS under.
+
+    It ends the function's processes, whatever they are doing.
+    """
     for function in admin.functions.list_functions()["Functions"]:
-        variables = {**function["Environment"]["Variables"], **settings}
+        name = {APPLICATION_ID: function["FunctionName"]}
+        variables = {**function["Environment"]["Variables"], **name, **settings}
         admin.functions.update_function_configuration(
             FunctionName=function["FunctionName"], Environment={"Variables": variables}
         )

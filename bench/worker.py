@@ -10,6 +10,7 @@ is put onto the queue a second time, as SQS may deliver it twice. SIGTERM ends i
 import argparse
 import gc
 import json
+import os
 import re
 import signal
 import threading
@@ -167,7 +168,8 @@ def main() -> None:
     asked = parser.parse_args()
     ending = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
-    sqs: SQSClient = boto3.client("sqs")
+    # Lambda reads queues by itself: that goes past whatever the application's own calls are led over.
+    sqs: SQSClient = boto3.client("sqs", endpoint_url=os.environ["AWS_ENDPOINT_URL"])
     [source] = [source for source in sources(sqs) if source.function == asked.function]
     told = Connection(asked.descriptor, readable=False)
     worker = Worker(source, sqs, told, asked.batch, asked.repeat)

@@ -1,0 +1,222 @@
+"""A long run: faults on the wire, crashes, producers and replays all the time, and an account of it at the end.
+
+    python -m bench.endurance [--minutes 30] [--share 0.3] [--seed 7] [--json FILE]
+                              [--write [--counted FILE]]
+
+All that the application asks of the embedded AWS goes over the faulty wire. Planners, processors and the function for
+dead letters run as processes, the API as deployed functions; all of them are killed at random. `--write` puts the
+counts into docs/reliability.md; with `--counted FILE` those that `--json` left there, without another run.
+"""
+
+import argparse
+import json
+import random
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+
+from bench.account import Account, account
+from bench.crashes import Crashes
+from bench.endurance_report import Counts, as_json, as_table, progress, write
+from bench.fleet import Fleet, fleet
+from bench.ledger import Ledger
+from bench.producers import LEFT_TYPE, Producer
+from bench.replay_desk import Desk
+from bench.stack import Ground, ground_of
+from embedded.api import Api
+from embedded.faults import foul_weather
+from embedded.polling import wait_until
+from embedded.problem import Problem
+from embedded.stack import started
+from embedded.wire import Wire, faulty_wire
+
+HIDDEN_S = "20"
+"""For what a worker was given in the moment of its death; what it is known to have had comes back at once."""
+
+RECEIVES = 2
+"""After which SQS gives a message up, so that there are dead letters to redrive."""
+
+WORKERS = (
+    ("planner",),
+    ("planner",),
+    *[("processor", "--batch", "20", "--repeat", "20")] * 5,
+    ("dead_letters", "--batch", "10"),
+)
+
+SETTINGS = {"MAX_IN_FLIGHT": "5000"}
+PATIENCE_S = 300.0
+START_S = 30.0
+TOLD_EVERY_S = 30.0
+TURN_S = 0.5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how hard."""
+
+    seconds: float
+    share: float = 0.3
+    seed: int = 7
+    producers: int = 5
+    epoch_s: float = 60.0
+    workers_every_s: float = 4.0
+    functions_every_s: float = 12.0
+
+
+@dataclass
+class Run:
+    """One long run on a stack."""
+
+    plan: Plan
+    ground: Ground
+    wire: Wire
+    workers: Fleet
+    ledger: Ledger = field(default_factory=Ledger)
+    ending: threading.Event = field(default_factory=threading.Event)
+    started: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        rng = random.Random(self.plan.seed)  # noqa: S311  # repeatable, not secret
+        api = Api(self.ground.stack, timeout=90.0, connections=4 * self.plan.producers)
+        self.producers = [
+            Producer(number, api, self.ledger, self._epoch, self.ending, random.Random(rng.random()))  # noqa: S311
+            for number in range(self.plan.producers)
+        ]
+        self.desk = Desk(api, self.ledger, self._epochs_closed, random.Random(rng.random()))  # noqa: S311
+        self.crashes = Crashes(
+            self.ground,
+            self.workers,
+            random.Random(rng.random()),  # noqa: S311
+            self.plan.workers_every_s,
+            self.plan.functions_every_s,
+        )
+
+    def __call__(self) -> Counts:
+        """Run it all; raises Problem if it does not come to an end."""
+        self.wire.disturb(foul_weather(self.plan.share))
+        threads = [threading.Thread(target=each.run, daemon=True) for each in (*self.producers, self.desk)]
+        for thread in threads:
+            thread.start()
+        self._storm()
+        self.ending.set()
+        while any(thread.is_alive() for thread in threads[:-1]):
+            self.crashes.work(TURN_S)
+        foul = time.monotonic() - self.started
+        calls = self.wire.calls()
+        self.wire.mend()
+        self.crashes.on = False
+        self._calm()
+        self.desk.ending.set()
+        threads[-1].join()
+        return Counts(foul, calls, self.ledger, self.crashes, self.desk.errands, self._accounted())
+
+    def _storm(self) -> None:
+        """The run itself."""
+        told = self.started
+        while (now := time.monotonic()) < self.started + self.plan.seconds:
+            self.crashes.work(TURN_S)
+            if now > told + TOLD_EVERY_S:
+                progress(now - self.started, self.ledger, self.crashes, self.desk.errands)
+                told = now
+
+    def _calm(self) -> None:
+        """What was not acknowledged is sent again, and everything is worked off."""
+        self._wait_for(lambda: self.desk.begun >= self._epochs_closed(), "the last replays to be asked for")
+        for request in self.ledger.left:
+            self.producers[0].deliver(request)
+        for kind, events in sorted(self.ledger.of_type(LEFT_TYPE).items()):
+            self.desk.want(" ".join(kind), kind, events)
+        self._wait_for(lambda: not self.desk.open, "the last replays to be complete")
+        self._wait_for(lambda: self._messages() == 0, "the queues to be empty")
+
+    def _wait_for(self, condition: Callable[[], bool], what: str) -> None:
+        moved, before = time.monotonic(), None
+        while not condition():
+            self.crashes.work(TURN_S)
+            state = [errand.job for errand in self.desk.errands], self._messages()
+            if state != before:
+                moved, before = time.monotonic(), state
+            if time.monotonic() > moved + PATIENCE_S:
+                raise Problem(f"It waits in vain for {what}: {self.desk.open}, {self._messages()} messages", "")
+
+    def _messages(self) -> int:
+        """Those that somebody would be given now, or has; not those that only look after a replay much later."""
+        stack = self.ground.stack
+        attributes = (
+            self.ground.admin.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+            for url in (stack.replay_queue_url, stack.replay_jobs_queue_url, stack.replay_failures_queue_url)
+        )
+        names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+        return sum(int(each[name]) for each in attributes for name in names)
+
+    def _accounted(self) -> Account:
+        return account(self.ground, self.ledger, self.desk.errands)
+
+    def _epoch(self) -> int:
+        return int((time.monotonic() - self.started) / self.plan.epoch_s)
+
+    def _epochs_closed(self) -> int:
+        """How many epochs are over: nobody sends a new event of theirs any more."""
+        alive = min(producer.epoch for producer in self.producers)
+        return min(alive, self._epoch() if not self.ending.is_set() else int(self.plan.seconds / self.plan.epoch_s) + 1)
+
+
+@contextmanager
+def prepared(plan: Plan, log: Path) -> Iterator[Run]:
+    """Yield a run on a stack of its own, with its workers started."""
+    with started() as stack, faulty_wire(stack.aws_endpoint_url) as wire:
+        ground = ground_of(stack, {**SETTINGS, **wire.environment})
+        _hurry(ground)
+        _wait_for_functions(ground)
+        with fleet(ground.environment, log) as workers:
+            for function, *options in WORKERS:
+                workers.start(function, *options)
+            yield Run(plan, ground, wire, workers)
+
+
+def _wait_for_functions(ground: Ground) -> None:
+    """Have the API's functions started, which the change of their environment has ended."""
+    api = Api(ground.stack)
+    for method, path in (("GET", "/health"), ("POST", "/ingest")):
+        if not wait_until(lambda: api.call(method, path).status < HTTPStatus.INTERNAL_SERVER_ERROR, START_S):  # noqa: B023
+            raise Problem(f"{method} {path} is not answered.", "")
+
+
+def _hurry(ground: Ground) -> None:
+    """Have SQS bring messages back soon, and give those of replays up soon."""
+    sqs, stack = ground.admin.sqs, ground.stack
+    for url in (stack.replay_queue_url, stack.replay_jobs_queue_url, stack.replay_failures_queue_url):
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": HIDDEN_S})
+    attributes = sqs.get_queue_attributes(QueueUrl=stack.replay_queue_url, AttributeNames=["RedrivePolicy"])
+    policy = json.loads(attributes["Attributes"]["RedrivePolicy"]) | {"maxReceiveCount": RECEIVES}
+    sqs.set_queue_attributes(QueueUrl=stack.replay_queue_url, Attributes={"RedrivePolicy": json.dumps(policy)})
+
+
+def main() -> int:
+    """Run as the command line says."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--share", type=float, default=0.3)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--write", action="store_true")
+    asked = parser.parse_args()
+    plan = Plan(asked.minutes * 60, asked.share, asked.seed)
+    with tempfile.TemporaryDirectory() as logs, prepared(plan, Path(logs) / "workers.log") as run:
+        counts = run()
+    print(as_table(counts))
+    if asked.json:
+        asked.json.write_text(as_json(counts))
+    if asked.write:
+        write(counts)
+    return 0 if counts.good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
