@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from chalice.app import Request, SQSEvent, SQSRecord
+from chalice.app import BaseLambdaEvent, Request, SQSEvent, SQSRecord
 from pydantic import BaseModel, ValidationError
 
 from chalicelib import runtime
@@ -99,7 +99,7 @@ def times_received(record: SQSRecord) -> int:
     return int(record.to_dict()["attributes"]["ApproximateReceiveCount"])
 
 
-def time_left_ms(event: SQSEvent) -> Callable[[], int]:
+def time_left_ms(event: BaseLambdaEvent) -> Callable[[], int]:
     """How long an invocation may still run, asked anew at each call."""
     context: Any = event.context
     return lambda: int(context.get_remaining_time_in_millis())
