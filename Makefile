@@ -18,13 +18,16 @@ STAGE ?=
 PARAMETERS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down forget local test lint format types chaos memory breaks package deploy destroy pins environments clean
+.PHONY: help demo drill up down forget local test lint format types chaos memory breaks package deploy destroy pins environments clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: environments  ## tell the story of an incident on a stack of its own; DATA=file.ndjson[.gz] for your own events
 	@$(BIN)/python -m embedded.demo $(if $(DATA),--data '$(DATA)')
+
+drill: environments  ## lose the tables and raw objects of a stack of its own, bring them back, and count what was lost; DATA=
+	@$(BIN)/python -m embedded.drill $(if $(DATA),--data '$(DATA)')
 
 up: environments  ## start the stack, or bring it up to date; RETRACE_PORT=4610
 	@$(BIN)/python -m embedded up

@@ -24,6 +24,7 @@ from chalicelib.settle import BatchResponse
 
 app = Chalice(app_name="retrace", configure_logs=False)  # telemetry configures them, as JSON
 app.register_middleware(telemetry.measured, "all")
+app.register_middleware(received.within_its_time, "all")
 signed = IAMAuthorizer()
 
 # Requests of these types reach the function byte by byte through API Gateway; answers stay text.

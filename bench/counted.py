@@ -27,6 +27,7 @@ from chalicelib.domain.raw_line import StoredEvent, name_of, stored_events
 from chalicelib.domain.replay_job import ReplayJob
 from chalicelib.domain.replay_request import ReplayRequest
 from chalicelib.domain.timestamps import Day, Instant, shifted, start_of
+from chalicelib.examine import Examine
 from chalicelib.plan import PlanReplay
 from chalicelib.process import Process
 from chalicelib.recording import RecordInLedger
@@ -88,10 +89,9 @@ def processed(shape: Shape, batch: int) -> Counted:
     with emulated() as cloud:
         _keep_job(cloud)
         process = Process(
-            cloud.raw,
+            Examine(cloud.raw, one_by_one),
             cloud.states,
             RecordInLedger(cloud.aggregates, lambda: NOW, never_wait),
-            one_by_one,
         )
         stored = _stored(cloud, shape, batch)
         _keep_versions(cloud, {shape.entity_of(number) for number in range(batch)}, shape.before)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from chalicelib.domain.dead_letter import DeadLetter, dead_letter
 from chalicelib.domain.errors import InvalidRequest, RetraceError
 from chalicelib.domain.ledger import settlement_of
 from chalicelib.domain.messages import Delivery, ReplayMessage, parse_message
 from chalicelib.domain.outcomes import Outcome
 from chalicelib.domain.processing_ports import DeadLetterQueue, RecordOutcomes, ReplayStates
 from chalicelib.domain.replay_ports import Redriven
+from chalicelib.examine import Examine, Failures, Received, of_no_replay, parsed
 
 _RESERVE_MS = 20_000
 """Left over of a function's time, for ten messages that are slow to move."""
@@ -18,10 +20,10 @@ _RESERVE_MS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterReport:
-    """What became of a batch: messages that failed and why; those that were kept, with what they say if it is known."""
+    """What became of a batch: messages that could not be recorded and why, and those that were kept."""
 
     failures: Mapping[str, RetraceError]
-    kept: Mapping[str, ReplayMessage | None]
+    kept: Mapping[str, DeadLetter]
 
 
 @dataclass(frozen=True)
@@ -29,30 +31,36 @@ class RecordDeadLetters:
     """The use case behind the queue of messages that were received too often."""
 
     states: ReplayStates
+    examine: Examine
     record: RecordOutcomes
     dead_letters: DeadLetterQueue
 
     def __call__(self, deliveries: Sequence[Delivery]) -> DeadLetterReport:
         """Count each message of a replay as failed and keep it, unless it was handled before it came here.
 
-        It is counted first: whatever happens in between, it comes again, counts no second time, and is kept.
+        It is counted first: whatever happens in between, it comes again, counts no second time, and is kept. What is
+        wrong with it is found out anew, as SQS hands on messages without a word.
         """
-        messages = self._of_replays(deliveries)
-        settlements = {name: settlement_of(message, Outcome.FAILED) for name, message in messages.items()}
+        received, wrong = parsed(deliveries)
+        messages = {name: each for name, each in received if isinstance(each, ReplayMessage)}
+        states = self.states.states({message.replay_id for message in messages.values()})
+        wrong |= {name: of_no_replay(each) for name, each in messages.items() if each.replay_id not in states}
+        settlements = {name: settlement_of(messages[name], Outcome.FAILED) for name in messages.keys() - wrong.keys()}
         recorded = self.record(list(settlements.values()))
         failures = {
             name: recorded.failures[each.entry] for name, each in settlements.items() if each.entry in recorded.failures
         }
         failed = {name for name, each in settlements.items() if recorded.outcomes.get(each.entry) is Outcome.FAILED}
-        kept = [each for each in deliveries if each.message_id in failed or each.message_id not in settlements]
-        self.dead_letters.keep([delivery.body for delivery in kept])
-        return DeadLetterReport(failures, {each.message_id: messages.get(each.message_id) for each in kept})
+        bodies = {each.message_id: each.body for each in deliveries}
+        kept = [name for name in bodies if name in failed or name not in settlements]
+        wrong |= self._found_wrong(each for each in received if each[0] in kept and each[0] not in wrong)
+        letters = {name: dead_letter(bodies[name], messages.get(name), wrong.get(name)) for name in kept}
+        self.dead_letters.keep(list(letters.values()))
+        return DeadLetterReport(failures, letters)
 
-    def _of_replays(self, deliveries: Iterable[Delivery]) -> dict[str, ReplayMessage]:
-        """The messages of replays that there are, by the id of their delivery."""
-        messages = dict(_replay_messages(deliveries))
-        states = self.states.states({message.replay_id for message in messages.values()})
-        return {name: message for name, message in messages.items() if message.replay_id in states}
+    def _found_wrong(self, received: Iterable[Received]) -> Failures:
+        """What is wrong with what messages refer to."""
+        return {name: found for name, found in self.examine(received) if isinstance(found, RetraceError)}
 
 
 @dataclass(frozen=True)

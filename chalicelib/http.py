@@ -51,7 +51,7 @@ def answers_problems(view: Callable[P, Response]) -> Callable[P, Response]:
         except errors.RetraceError as error:
             status = next(_STATUS_OF[kind] for kind in type(error).__mro__ if kind in _STATUS_OF)
             if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                telemetry.logger.exception("request failed")
+                telemetry.request_failed(error)
             return _problem(status, error)
         except Exception:  # noqa: BLE001  # logged whole, and answered like every other problem
             # Chalice would answer in a form of its own; what went wrong is for the log, not for the caller.
@@ -76,7 +76,7 @@ def _problem_members(status: HTTPStatus, detail: str) -> dict[str, Any]:
         "type": f"urn:retrace:problem:{kind}",
         "title": status.phrase,
         "status": status.value,
-        "detail": detail,
+        "detail": detail.encode("utf-8", "replace").decode(),  # it may quote a path with a lone surrogate
     }
 
 

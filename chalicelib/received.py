@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from chalice.app import BaseLambdaEvent, Request, SQSEvent, SQSRecord
 from pydantic import BaseModel, ValidationError
 
-from chalicelib import runtime
+from chalicelib import invocation, runtime
 from chalicelib.domain.cloudevents import HEADER_PREFIX, REPEATED
 from chalicelib.domain.errors import Fault, InvalidRequest, first_faults, shown_name
 from chalicelib.domain.event_query import NoParameters
@@ -46,9 +46,12 @@ def webhook(request: Request) -> Webhook:
 
 def ingest_request(request: Request) -> IngestRequest:
     """The events of a request."""
-    headers = request.headers
+    content_type, encoding = (request.headers.get(name) for name in ("content-type", "content-encoding"))
     return parse_request(
-        _body(request), headers.get("content-type"), headers.get("content-encoding"), _headers(request)
+        _body(request),
+        None if content_type is None else _unicode(content_type),
+        None if encoding is None else _unicode(encoding),
+        _headers(request),
     )
 
 
@@ -56,7 +59,17 @@ def _headers(request: Request) -> dict[str, str]:
     """Every header; Chalice tells of a repeated one only the last value, API Gateway all of them."""
     event: Mapping[str, Any] = request.to_original_event()
     repeated: Mapping[str, list[str]] = event.get("multiValueHeaders") or {}
-    return {**request.headers, **{name.lower(): REPEATED.join(values) for name, values in repeated.items()}}
+    given = {**request.headers, **{name.lower(): REPEATED.join(values) for name, values in repeated.items()}}
+    return {_unicode(name): _unicode(value) for name, value in given.items()}
+
+
+def _unicode(header: str) -> str:
+    """A header's name or value as text that answers, logs and quarantine can hold.
+
+    Lambda gets headers as JSON, which can say lone surrogates. They become U+FFFD, which no header may hold either, so
+    that nobody takes them for something else.
+    """
+    return header.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
 def retry_request(request: Request) -> RetryRequest:
@@ -99,10 +112,16 @@ def times_received(record: SQSRecord) -> int:
     return int(record.to_dict()["attributes"]["ApproximateReceiveCount"])
 
 
-def time_left_ms(event: BaseLambdaEvent) -> Callable[[], int]:
+def time_left_ms(event: Request | BaseLambdaEvent) -> Callable[[], int]:
     """How long an invocation may still run, asked anew at each call."""
-    context: Any = event.context
+    context: Any = event.lambda_context if isinstance(event, Request) else event.context
     return lambda: int(context.get_remaining_time_in_millis())
+
+
+def within_its_time(event: Any, get_response: Callable[[Any], Any]) -> Any:
+    """Chalice middleware: of what an invocation does, nothing begins that could outlast the function."""
+    with invocation.lasting(time_left_ms(event)):
+        return get_response(event)
 
 
 def _query(request: Request) -> dict[str, str]:

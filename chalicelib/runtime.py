@@ -10,14 +10,17 @@ import random
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
+from botocore.client import BaseClient
 from botocore.config import Config
 from uuid6 import uuid7
 
+from chalicelib import invocation
 from chalicelib.config import Settings, settings_from
 from chalicelib.domain.timestamps import Instant, instant_of
 
@@ -30,9 +33,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 R = TypeVar("R")
+C = TypeVar("C", bound=BaseClient)
 
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 2.0
+
+_CONNECT_TIMEOUT_S = 1
+_READ_TIMEOUT_S = 5
+_ATTEMPT_S = _CONNECT_TIMEOUT_S + _READ_TIMEOUT_S
+_ATTEMPTS = 3
+_LONGEST_WAIT_OF_SDK_S = 2 ** (_ATTEMPTS - 2)
 
 
 @lru_cache(maxsize=1)
@@ -43,43 +53,64 @@ def settings() -> Settings:
 
 @lru_cache(maxsize=1)
 def _client_config() -> Config:
-    # Three attempts at one call, each as slow as it may be, take 18 of the 29 seconds that an API function has.
+    # The SDK repeats what was throttled, failed or lost, and we what it does not know of: parts of a batch that were
+    # left over, and transactions that met others. So the two do not multiply. In this mode it waits at random below an
+    # exponential bound, and it has a budget of retries for each client, which successes fill up again:
+    # https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
     return Config(
-        connect_timeout=1,
-        read_timeout=5,
-        retries={"mode": "standard", "total_max_attempts": 3},
+        connect_timeout=_CONNECT_TIMEOUT_S,
+        read_timeout=_READ_TIMEOUT_S,
+        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
         max_pool_connections=settings().concurrency,
     )
+
+
+def _bounded(client: C) -> C:
+    """A client whose calls and retries fit into the time of the invocation."""
+    service = client.meta.service_model.service_id.hyphenize()
+    events: Any = client.meta.events  # the stubs know no handlers that answer
+    events.register_first(f"before-call.{service}", _no_late_call)
+    events.register_first(f"needs-retry.{service}", _no_late_retry)
+    return client
+
+
+def _no_late_retry(**_: object) -> bool | None:
+    """What the SDK asks after each attempt; the first that answers decides, and False stands for no retry."""
+    return None if invocation.has_time_for(_ATTEMPT_S + _LONGEST_WAIT_OF_SDK_S) else False
+
+
+def _no_late_call(**_: object) -> None:
+    invocation.require_time_for(_ATTEMPT_S)
 
 
 @lru_cache(maxsize=1)
 def s3() -> S3Client:
     """S3."""
-    return boto3.client("s3", config=_client_config())
+    return _bounded(boto3.client("s3", config=_client_config()))
 
 
 @lru_cache(maxsize=1)
 def dynamodb() -> DynamoDBClient:
     """DynamoDB."""
-    return boto3.client("dynamodb", config=_client_config())
+    return _bounded(boto3.client("dynamodb", config=_client_config()))
 
 
 @lru_cache(maxsize=1)
 def sqs() -> SQSClient:
     """SQS."""
-    return boto3.client("sqs", config=_client_config())
+    return _bounded(boto3.client("sqs", config=_client_config()))
 
 
 @lru_cache(maxsize=1)
 def kms() -> KMSClient:
     """KMS."""
-    return boto3.client("kms", config=_client_config())
+    return _bounded(boto3.client("kms", config=_client_config()))
 
 
 @lru_cache(maxsize=1)
 def secretsmanager() -> SecretsManagerClient:
     """Secrets Manager."""
-    return boto3.client("secretsmanager", config=_client_config())
+    return _bounded(boto3.client("secretsmanager", config=_client_config()))
 
 
 def now() -> Instant:
@@ -93,8 +124,12 @@ def new_id() -> str:
 
 
 def pause(attempt: int) -> None:
-    """Wait before the n-th retry: full jitter below an exponential bound, so that contenders spread out."""
+    """Wait before the n-th retry: full jitter below an exponential bound, so that contenders spread out.
+
+    Raises OutOfTime where the retry would come too late.
+    """
     bound = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**attempt)
+    invocation.require_time_for(bound + _ATTEMPT_S)
     time.sleep(random.uniform(0, bound))  # noqa: S311  # jitter is no secret
 
 
@@ -113,4 +148,5 @@ def concurrently(function: Callable[[T], R], items: Iterable[T], /) -> list[R]:
     todo = list(items)
     if len(todo) < 2 or settings().concurrency == 1:
         return [function(item) for item in todo]
-    return list(_pool().map(function, todo))
+    ours = copy_context()  # the threads know of the invocation's time only what they are told
+    return list(_pool().map(lambda item: ours.copy().run(function, item), todo))

@@ -10,7 +10,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from chalicelib.dead_letters import DeadLetterReport
 from chalicelib.digest import DigestReport
-from chalicelib.domain.errors import RetraceError
+from chalicelib.domain.errors import IntegrityFailure, RetraceError
 from chalicelib.domain.ingest_report import IngestReport, Status
 from chalicelib.domain.replay_job import ReplayJob
 from chalicelib.domain.replay_task import ReplayTask
@@ -32,7 +32,7 @@ METRICS = {
     "ProcessorErrorCount": "messages that failed and went back to the queue",
     "ReplayDroppedCount": "messages of cancelled replays that were not processed",
     "DeadLetterCount": "messages put into the dead-letter queue",
-    "IntegrityFailureCount": "messages whose raw event is not what was hashed",
+    "IntegrityFailureCount": "messages and questions whose raw event is missing or not what was hashed",
     "AggregateWriteCount": "transactions that wrote an aggregate",
     "DigestCount": "digests written",
     "DigestObjectCount": "raw objects listed in digests",
@@ -109,11 +109,11 @@ def processed(report: ProcessReport) -> None:
 def dead_lettered(report: DeadLetterReport) -> None:
     """Messages were received too often, and are kept."""
     _failed(report.failures)
-    for message_id, message in report.kept.items():
-        ids: dict[str, object] = {"message_id": message_id}
-        if message is not None:
-            ids |= {"replay_id": message.replay_id, "event_ids": [message.event_id]}
-        logger.error("message is a dead letter", extra=ids)
+    for message_id, letter in report.kept.items():
+        extra: dict[str, object] = {"message_id": message_id, "failure": letter.failure.value, "reason": letter.reason}
+        if letter.message is not None:
+            extra |= {"replay_id": letter.message.replay_id, "event_ids": [letter.message.event_id]}
+        logger.error("message is a dead letter", extra=extra)
     _count("DeadLetterCount", len(report.kept))
 
 
@@ -126,6 +126,12 @@ def digested(report: DigestReport) -> None:
     _count("DigestObjectCount", sum(head.objects for head in report.heads))
     if report.longest_lag_ms is not None:
         _metrics.add_metric(name="DigestLagMs", unit=MetricUnit.Milliseconds, value=report.longest_lag_ms)
+
+
+def request_failed(error: RetraceError) -> None:
+    """A request could not be served, through no fault of its own."""
+    logger.error("request failed", exc_info=error)
+    _count("IntegrityFailureCount", isinstance(error, IntegrityFailure))
 
 
 def _failed(failures: Mapping[str, RetraceError]) -> None:

@@ -8,6 +8,7 @@ from chalicelib import adapters, runtime
 from chalicelib.admission import Admit
 from chalicelib.dead_letters import RecordDeadLetters, RedriveDeadLetters
 from chalicelib.digest import WriteDigests
+from chalicelib.examine import Examine
 from chalicelib.ingest import Ingest
 from chalicelib.investigate import InvestigateEvent
 from chalicelib.lineage import InvestigateAggregates, TraceVersions
@@ -144,7 +145,7 @@ def _plan_replay() -> PlanReplay:
 
 def process() -> Process:
     """ReplayQueue."""
-    return Process(adapters.raw_store(), adapters.replay_states(), _record(), runtime.concurrently)
+    return Process(_examine(), adapters.replay_states(), _record())
 
 
 def settle() -> Settle:
@@ -154,7 +155,7 @@ def settle() -> Settle:
 
 def record_dead_letters() -> RecordDeadLetters:
     """ReplayFailuresQueue."""
-    return RecordDeadLetters(adapters.replay_states(), _record(), adapters.dead_letter_queue())
+    return RecordDeadLetters(adapters.replay_states(), _examine(), _record(), adapters.dead_letter_queue())
 
 
 def settle_dead_letters() -> Settle:
@@ -179,6 +180,10 @@ def write_digests() -> WriteDigests | None:
         runtime.now,
         runtime.concurrently,
     )
+
+
+def _examine() -> Examine:
+    return Examine(adapters.raw_store(), runtime.concurrently)
 
 
 def _settle(queue_url: str) -> Settle:

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chalicelib.aws.message_batches import MESSAGES_A_CALL, delete_deliveries, send_bodies
+from chalicelib.aws.message_batches import MESSAGES_A_CALL, delete_deliveries, send_all, send_bodies
 from chalicelib.aws.seam import translated
+from chalicelib.domain.dead_letter import DeadLetter
 from chalicelib.domain.messages import Delivery
 from chalicelib.domain.ports import Pause
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
 # Long enough that whoever looks for the messages of one replay is not handed those of others over and over.
 _HIDDEN_S = 60
@@ -27,10 +29,11 @@ class SqsDeadLetterQueue:
     replay_queue_url: str
     pause: Pause
 
-    def keep(self, bodies: Sequence[str]) -> None:
-        """Put messages on the queue; returns when every one of them is there."""
+    def keep(self, letters: Sequence[DeadLetter]) -> None:
+        """Put messages on the queue, each with its reason; returns when every one of them is there."""
         with translated("keeping dead letters"):
-            send_bodies(self.sqs, self.dead_letter_queue_url, bodies, self.pause)
+            entries = [_entry(number, letter) for number, letter in enumerate(letters)]
+            send_all(self.sqs, self.dead_letter_queue_url, entries, self.pause)
 
     def receive(self) -> list[Delivery]:
         """At most ten messages, hidden from other receivers for a minute; none only if there are none."""
@@ -52,3 +55,12 @@ class SqsDeadLetterQueue:
         """Take messages off the queue for good."""
         with translated("taking dead letters off their queue"):
             delete_deliveries(self.sqs, self.dead_letter_queue_url, deliveries)
+
+
+def _entry(number: int, letter: DeadLetter) -> SendMessageBatchRequestEntryTypeDef:
+    said = {"failure": letter.failure.value, "reason": letter.reason}
+    return {
+        "Id": str(number),
+        "MessageBody": letter.body,
+        "MessageAttributes": {name: {"DataType": "String", "StringValue": text} for name, text in said.items()},
+    }

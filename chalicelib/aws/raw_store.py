@@ -10,13 +10,25 @@ from botocore.exceptions import ClientError
 from chalicelib.aws import keys
 from chalicelib.aws.seam import code_of, translated
 from chalicelib.aws.write_once import WriteOnceBucket
-from chalicelib.domain.errors import NotFound
+from chalicelib.domain.errors import IntegrityFailure, RawObjectMissing, StorageRefused
 from chalicelib.domain.event import Event
-from chalicelib.domain.raw_line import INGEST_TIME_RANGE, RawLocation, StoredEvent, event_time_of, name_of, object_of
+from chalicelib.domain.raw_line import (
+    INGEST_TIME_RANGE,
+    MAX_RAW_OBJECT_BYTES,
+    RawLocation,
+    StoredEvent,
+    event_time_of,
+    name_of,
+    object_of,
+)
 from chalicelib.domain.raw_line import stored_events as stored_events_of
 from chalicelib.domain.timestamps import Instant, day_of
 
-_MISSING = ("NoSuchKey", "InvalidRange")
+# Of an object that is not there S3 says so only to who may list the bucket; anybody else is told AccessDenied.
+# https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, "Permissions"
+_MISSING = "NoSuchKey"
+_HIDDEN = "AccessDenied"
+_TOO_SHORT = "InvalidRange"
 
 
 @dataclass(frozen=True)
@@ -49,20 +61,29 @@ class S3RawStore:
         return Instant(self._get(self.bucket, key, f"bytes={start}-{end - 1}").decode())
 
     def read(self, location: RawLocation) -> bytes:
-        """The bytes at a location; raises NotFound if there is no such object or no such place in it."""
+        """The bytes at a location; raises RawObjectMissing, or IntegrityFailure if the object has no such place."""
         last = location.offset + location.length - 1
         with translated("reading a raw event"):
             return self._get(location.bucket, location.key, f"bytes={location.offset}-{last}")
 
     def read_lines(self, bucket: str, key: str) -> list[bytes]:
-        """Every line of a raw object; raises NotFound."""
+        """Every line of a raw object; raises RawObjectMissing, or IntegrityFailure if it is larger than any."""
         with translated("reading a raw object"):
-            return self._get(bucket, key, "bytes=0-").rstrip(b"\n").split(b"\n")
+            content = self._get(bucket, key, f"bytes=0-{MAX_RAW_OBJECT_BYTES}")
+        if len(content) > MAX_RAW_OBJECT_BYTES:
+            raise IntegrityFailure(f"The raw object {key} is larger than any that Retrace writes.")
+        return content.rstrip(b"\n").split(b"\n")
 
     def _get(self, bucket: str, key: str, byte_range: str) -> bytes:
         try:
             return self.objects.s3.get_object(Bucket=bucket, Key=key, Range=byte_range)["Body"].read()
         except ClientError as error:
-            if code_of(error) in _MISSING:
-                raise NotFound(f"There is no raw object {key} with {byte_range}.") from error
+            match code_of(error):
+                case code if code == _MISSING:
+                    raise RawObjectMissing(f"The raw object {key} is missing.") from error
+                case code if code == _TOO_SHORT:
+                    raise IntegrityFailure(f"The raw object {key} ends before {byte_range}.") from error
+                case code if code == _HIDDEN:
+                    why = "it is missing, or the function may not read it, or not list the bucket"
+                    raise StorageRefused(f"AWS did not show the raw object {key} (AccessDenied): {why}.") from error
             raise

@@ -3,15 +3,20 @@
 RetraceError
 ├── Refused                     sending the same again will not help
 │   ├── InvalidRequest          400  fields are wrong; every fault is listed
+│   │   ├── Oversized                a message, or what it refers to, is larger than any that Retrace makes
+│   │   ├── WrongBucket              a message refers to another bucket than that of raw events
+│   │   └── UnknownReplay            a message is of no replay that there is
 │   ├── Unauthenticated         401  a webhook that nobody trusted has signed
 │   ├── RequestTooLarge         413
 │   ├── UnsupportedMediaType    415
 │   ├── NotFound                404
 │   ├── Conflict                409  what is there, or what it does, is not as the request needs it
 │   ├── IntegrityFailure        500  stored bytes are not what their hash says
+│   │   └── RawObjectMissing         they are not there at all
 │   └── StorageRefused          500  AWS refused a call: permissions or configuration are wrong
 ├── TryAgain                    503  storage did not take it; nothing was acknowledged
-│   └── Contended                    others changed the same rows; the state must be read again
+│   ├── Contended                    others changed the same rows; the state must be read again
+│   └── OutOfTime                    the function would have ended in the middle of it
 └── MessagesFailed                   part of a batch of messages goes back to its queue
 """
 
@@ -66,6 +71,18 @@ class InvalidRequest(Refused):
     """Fields are missing or wrong; `faults` names them all."""
 
 
+class Oversized(InvalidRequest):
+    """A message, or what it refers to, is larger than any that Retrace makes; it is not read."""
+
+
+class WrongBucket(InvalidRequest):
+    """A message refers to another bucket than that of raw events; it is not read."""
+
+
+class UnknownReplay(InvalidRequest):
+    """A message is of no replay that there is."""
+
+
 class Unauthenticated(Refused):
     """Whoever sent the request has not shown that they may."""
 
@@ -90,6 +107,10 @@ class IntegrityFailure(Refused):
     """Stored content does not hash to what was recorded of it."""
 
 
+class RawObjectMissing(IntegrityFailure):
+    """A raw object that a row or a message refers to is not there, although none is ever deleted."""
+
+
 class StorageRefused(Refused):
     """AWS refused a call in a way that no retry mends."""
 
@@ -100,6 +121,10 @@ class TryAgain(RetraceError):
 
 class Contended(TryAgain):
     """Rows changed between reading and writing them; read again, then write."""
+
+
+class OutOfTime(TryAgain):
+    """The time of the invocation is used up; what was not begun is for the next one."""
 
 
 class MessagesFailed(RetraceError):

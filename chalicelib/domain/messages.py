@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from chalicelib.domain.errors import InvalidRequest
+from chalicelib.domain.errors import InvalidRequest, Oversized
 from chalicelib.domain.fields import EntityId, ReplayId, RequestId, faults_of
 from chalicelib.domain.raw_line import RawLocation, StoredEvent
 
@@ -20,6 +20,9 @@ _Name = Annotated[str, Field(min_length=1)]
 _FixedWidthTime = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{9}Z$")]
 
 _OBJECT_VERSION = "object-"
+
+MAX_MESSAGE_BYTES = 64 * 1024
+"""Four times what the longest names make of a message. Reading costs many times a message's size in memory."""
 
 
 class Duplicate(BaseModel):
@@ -128,6 +131,8 @@ class Delivery:
 
 def parse_message(body: str) -> ReplayMessage | ObjectReference:
     """Read a message; raises InvalidRequest with what is wrong."""
+    if len(body) > MAX_MESSAGE_BYTES:  # the messages of Retrace are ASCII
+        raise Oversized(f"The message has {len(body):,} characters; at most {MAX_MESSAGE_BYTES:,} are read.")
     try:
         members = json.loads(body)
     except (ValueError, RecursionError) as error:

@@ -49,10 +49,10 @@ class RawStore(Protocol):
         """Store events of one source and day as one object; if it is there already, keep it and its ingest_time."""
 
     def read(self, location: RawLocation) -> bytes:
-        """The bytes of a line, or of several neighbouring ones; raises NotFound."""
+        """The bytes of a line, or of several neighbouring ones; raises RawObjectMissing or IntegrityFailure."""
 
     def read_lines(self, bucket: str, key: str) -> list[bytes]:
-        """Every line of an object; raises NotFound."""
+        """Every line of an object; raises RawObjectMissing, or IntegrityFailure if it is larger than any."""
 
 
 class Quarantine(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
+from chalicelib.domain.dead_letter import DeadLetter
 from chalicelib.domain.ledger import Changes, Ledger, Recorded, Settlement
 from chalicelib.domain.messages import Delivery
 from chalicelib.domain.replay_job import JobState
@@ -44,8 +45,8 @@ class DeliveryQueue(Protocol):
 class DeadLetterQueue(DeliveryQueue, Protocol):
     """Where messages rest that could not be processed."""
 
-    def keep(self, bodies: Sequence[str]) -> None:
-        """Put messages on the queue; returns when every one of them is there."""
+    def keep(self, letters: Sequence[DeadLetter]) -> None:
+        """Put messages on the queue, each with its reason; returns when every one of them is there."""
 
     def receive(self) -> list[Delivery]:
         """At most ten messages, hidden from other receivers for a minute; none only if there are none."""

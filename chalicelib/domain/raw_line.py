@@ -17,6 +17,9 @@ _NAMELESS_TIME = Instant("0000-00-00T00:00:00.000000000Z")
 _EVENT_MEMBER = b',"event":'
 _INGEST_TIME_AT = len('{"event_id":"') + 64 + len('","ingest_time":"')
 
+MAX_RAW_OBJECT_BYTES = 16 * 1024 * 1024
+"""More than any request makes of its 5 MB, even of 1,000 events with the longest names. No more is ever read."""
+
 INGEST_TIME_RANGE = (_INGEST_TIME_AT, _INGEST_TIME_AT + len(_NAMELESS_TIME))
 """Where in an object, in bytes, the ingest_time of its first line (and so of every line) stands."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -99,29 +100,85 @@ def test_a_replay_by_type_reaches_every_entity(deployed: Deployed) -> None:
     ] * 30
 
 
+@pytest.fixture
+def impatient(deployed: Deployed) -> Iterator[None]:
+    """What fails comes back to ReplayQueue after a second, not after six minutes."""
+    sqs, url = deployed.admin.sqs, deployed.stack.replay_queue_url
+    visibility = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "1"})
+    yield
+    sqs.set_queue_attributes(QueueUrl=url, Attributes=visibility["Attributes"])
+
+
+@pytest.mark.usefixtures("impatient")
 def test_poison_ends_in_the_dead_letter_queue_and_its_neighbours_are_processed(deployed: Deployed) -> None:
-    accepted = deployed.post("/ingest", event("neighbour")).json()
-    stack, sqs = deployed.stack, deployed.admin.sqs
-    visibility = sqs.get_queue_attributes(QueueUrl=stack.replay_queue_url, AttributeNames=["VisibilityTimeout"])
-    sqs.set_queue_attributes(QueueUrl=stack.replay_queue_url, Attributes={"VisibilityTimeout": "1"})
-    try:
-        sqs.send_message_batch(
-            QueueUrl=stack.replay_queue_url,
-            Entries=[
-                {"Id": "poison", "MessageBody": "no message"},
-                {
-                    "Id": "neighbour",
-                    "MessageBody": json.dumps({"s3_bucket": accepted["s3_bucket"], "s3_key": accepted["s3_key"]}),
-                },
-            ],
-        )
-        until(lambda: _waiting(deployed) == 1)
-    finally:
-        sqs.set_queue_attributes(QueueUrl=stack.replay_queue_url, Attributes=visibility["Attributes"])
-    dead = sqs.receive_message(QueueUrl=stack.dead_letter_queue_url, MaxNumberOfMessages=10)["Messages"]
-    assert [message["Body"] for message in dead] == ["no message"]
-    versions = deployed.get("/aggregates", entity_id="neighbour", day="2026-11-21")["versions"]
-    assert [version["value"] for version in versions] == [1]
+    names = ["good", "tampered", "fine", "missing"]
+    stored = {name: deployed.post("/ingest", event("poison", payload=name)).json() for name in names}
+    stack, s3, sqs = deployed.stack, deployed.admin.s3, deployed.admin.sqs
+    place = {"Bucket": stack.raw_bucket, "Key": stored["tampered"]["s3_key"]}
+    body = s3.get_object(**place)["Body"].read().replace(b"tampered", b"tempered")
+    spoilt = [
+        (place["Key"], s3.put_object(**place, Body=body)["VersionId"]),
+        (stored["missing"]["s3_key"], _deleted(deployed, stored["missing"]["s3_key"])),
+    ]
+    strangers = {
+        "malformed": "no message",
+        "oversized": "x" * 100_000,
+        "wrong-bucket": json.dumps({"s3_bucket": "another", "s3_key": "raw/none"}),
+        "missing-object": json.dumps({"s3_bucket": stack.raw_bucket, "s3_key": "raw/none"}),
+        "unknown-replay": _message(stored["good"], stack.raw_bucket),
+    }
+    sqs.send_message_batch(
+        QueueUrl=stack.replay_queue_url,
+        Entries=[{"Id": name, "MessageBody": body} for name, body in strangers.items()],
+    )
+
+    job = deployed.replayed(entity_id="poison", start_time="2026-11-21T00:00:00Z", end_time="2026-11-22T00:00:00Z")
+    until(lambda: _waiting(deployed) == len(strangers) + 2)
+
+    assert (job["sent"], job["processed"], job["failed"]) == (4, 2, 2)
+    dead = _dead_letters(deployed)
+    assert {failure: body for body, failure in dead if body in strangers.values()} == strangers
+    by_event = {json.loads(body)["event_id"]: failure for body, failure in dead if job["replay_id"] in body}
+    assert by_event == {stored["tampered"]["event_id"]: "integrity", stored["missing"]["event_id"]: "missing-object"}
+    [version] = deployed.get("/aggregates", entity_id="poison", day="2026-11-21")["versions"]
+    assert version["value"] == 2
+
+    for key, version in spoilt:  # as an administrator mends it
+        s3.delete_object(Bucket=stack.raw_bucket, Key=key, VersionId=version)
+    deployed.post(f"/replay/{job['replay_id']}/redrive", {})
+    until(lambda: deployed.get(f"/replay/{job['replay_id']}")["processed"] == 4)
+    assert deployed.get(f"/replay/{job['replay_id']}")["failed"] == 0
+
+
+def _deleted(deployed: Deployed, key: str) -> str:
+    """Delete an object as nobody may; answers the version of its delete marker."""
+    return deployed.admin.s3.delete_object(Bucket=deployed.stack.raw_bucket, Key=key)["VersionId"]
+
+
+def _message(stored: dict[str, Any], bucket: str) -> str:
+    """A message of a replay that there is not."""
+    members = {name: stored[name] for name in ("event_id", "content_sha256", "s3_key")}
+    time = "2026-11-21T12:00:00.000000000Z"
+    of_event = {"entity_id": "poison", "event_time": time, "source": "e2e/edges", "event_type": "thing.happened"}
+    where = {"s3_bucket": bucket, "s3_offset": 0, "s3_length": 1}
+    return json.dumps({"replay_id": "00000000-0000-7000-8000-000000000000", **members, **of_event, **where})
+
+
+def _dead_letters(deployed: Deployed) -> list[tuple[str, str]]:
+    """Every dead letter, with its failure; those of no replay are taken off, as nothing will come of them."""
+    sqs, url = deployed.admin.sqs, deployed.stack.dead_letter_queue_url
+    found = []
+    while received := sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=60, MessageAttributeNames=["All"]
+    ).get("Messages", []):
+        found += received
+    for each in found:
+        if "00000000-0000-7000" in each["Body"] or "replay_id" not in each["Body"]:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=each["ReceiptHandle"])
+        else:
+            sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=each["ReceiptHandle"], VisibilityTimeout=0)
+    return [(each["Body"], each["MessageAttributes"]["failure"]["StringValue"]) for each in found]
 
 
 def _waiting(deployed: Deployed) -> int:

@@ -124,9 +124,10 @@ FUNCTIONS = {
 ON_BUCKET = {
     "put a raw object": {"ingest"},
     "put a refused event": {"ingest"},
-    "get a raw object": {"ingest", "api", "processor"},
+    "get a raw object": {"ingest", "api", "processor", "dead letters"},
     "get a refused event": {"ingest", "api"},
     "list refused events": {"ingest", "api"},
+    "list raw objects": {"api", "processor", "dead letters"},
     # MiniStack knows neither s3:if-none-match nor s3:ObjectCreationOperation, by which the bucket policy denies these
     # to everybody on AWS; tests/unit/embedded/test_resources.py holds it. Whoever may not put cannot do it anyhow.
     "overwrite a raw object": {"ingest"},

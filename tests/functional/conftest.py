@@ -99,7 +99,7 @@ def application(wire: Wire) -> Iterator[Application]:
     from app import app  # noqa: PLC0415  # as Lambda does: nothing of it runs before the environment stands
 
     with Client(app, stage_name="test", project_dir=str(ROOT)) as client:
-        yield Application(client)
+        yield Application(client, app)
     runtime.settings.cache_clear()
 
 

@@ -35,6 +35,23 @@ def test_a_known_event_costs_two_calls(application: Application, wire: Wire) -> 
     assert wire.calls == ["BatchGetItem", "BatchWriteItem"]
 
 
+def test_a_duplicate_costs_one_small_row_and_changes_nothing_of_the_first(
+    application: Application, storage: Storage, wire: Wire
+) -> None:
+    event = paid(payload={"large": "x" * 90_000})
+    application.accept(event)
+    before = storage.everything()
+    wire.mend()
+
+    application.ingest([event] * 50)  # about as much as a request holds
+
+    after = storage.everything()
+    assert wire.calls == ["BatchGetItem", "BatchWriteItem", "BatchWriteItem"]
+    assert after | {"EVENTS_TABLE": storage.index()} == before
+    assert len(storage.arrivals()) == 50
+    assert max(len(json.dumps(row, default=str)) for row in storage.arrivals()) < 600
+
+
 def test_a_refused_event_costs_one_call(application: Application, wire: Wire) -> None:
     application.ingest({})
 
@@ -148,14 +165,14 @@ def test_ten_messages_of_a_cancelled_replay_cost_three_calls(application: Applic
     assert wire.calls == ["BatchGetItem", "BatchGetItem", "TransactWriteItems"]
 
 
-def test_ten_messages_that_were_received_too_often_cost_four_calls(application: Application, wire: Wire) -> None:
+def test_ten_messages_that_were_received_too_often_cost_five_calls(application: Application, wire: Wire) -> None:
     application.accept_all(paid_several(10))
     _, messages = application.planned(**WHOLE_DAY)
     wire.mend()
 
     application.give_up_on(messages)
 
-    assert wire.calls == ["BatchGetItem", "BatchGetItem", "TransactWriteItems", "SendMessageBatch"]
+    assert wire.calls == ["BatchGetItem", "BatchGetItem", "TransactWriteItems", "GetObject", "SendMessageBatch"]
 
 
 def test_asking_for_a_replay_of_an_entity_costs_three_calls(application: Application, wire: Wire) -> None:

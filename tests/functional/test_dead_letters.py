@@ -33,7 +33,7 @@ WHOLE_DAY = {"entity_id": "order-1", "start_time": f"{DAY}T00:00:00Z", "end_time
 BY_TYPE = {"source": "shop/checkout", "event_type": "order.paid", "day": DAY}
 ALL_WELL: Any = {"batchItemFailures": []}
 
-RECORDING = ["BatchGetItem", "BatchGetItem", "TransactWriteItems", "SendMessageBatch"]
+RECORDING = ["BatchGetItem", "BatchGetItem", "TransactWriteItems", "GetObject", "SendMessageBatch"]
 REDRIVING = [
     "ReceiveMessage",
     "BatchGetItem",
@@ -117,7 +117,7 @@ def test_an_empty_batch_of_dead_letters_costs_nothing(application: Application, 
     assert wire.calls == []
 
 
-@pytest.mark.parametrize("call", range(4))
+@pytest.mark.parametrize("call", range(5))
 @pytest.mark.parametrize("effect", [killed_before, killed_after, answer_lost])
 def test_a_recording_that_ends_between_two_calls_counts_once_and_keeps_everything_when_it_is_called_again(
     application: Application, storage: Storage, wire: Wire, call: int, effect: Effect

@@ -12,7 +12,7 @@ from chalicelib import investigate
 from tests.functional.application import Application
 from tests.functional.events import Json, as_json, paid, paid_several
 from tests.functional.storage import Storage
-from tests.functional.wire import ALWAYS, Wire, throttled
+from tests.functional.wire import ALWAYS, Wire, fails_with, throttled
 
 NOBODY = "0" * 64
 
@@ -120,11 +120,30 @@ def test_a_row_that_points_at_another_event_is_noticed(application: Application,
     assert_problem(application.get(f"/events/{one['event_id']}/raw"), 500, "Internal Server Error")
 
 
-def test_an_event_whose_raw_object_is_gone_is_answered_404(application: Application, storage: Storage) -> None:
+def test_an_event_whose_raw_object_is_gone_is_known_and_said_to_be_missing(
+    application: Application, storage: Storage
+) -> None:
     result = application.accept(paid())
     storage.lose(result["s3_key"])
 
-    assert_problem(application.get(f"/events/{result['event_id']}/raw"), 404, "Not Found")
+    response = application.get(f"/events/{result['event_id']}/raw")
+
+    assert_problem(response, 500, "Internal Server Error")
+    assert response.json_body["detail"] == f"The raw object {result['s3_key']} is missing."
+    assert application.get(f"/events/{result['event_id']}").status_code == 200
+
+
+def test_an_event_whose_raw_object_s3_does_not_show_is_said_to_be_missing_or_hidden(
+    application: Application, wire: Wire
+) -> None:
+    result = application.accept(paid())
+    # As AWS answers of an object that is not there to who may not list the bucket; the emulators answer 404.
+    wire.disturb(fails_with(403, "AccessDenied"), "GetObject", times=ALWAYS)
+
+    response = application.get(f"/events/{result['event_id']}/raw")
+
+    assert_problem(response, 500, "Internal Server Error")
+    assert "is missing, or the function may not read it" in response.json_body["detail"]
 
 
 @pytest.mark.parametrize("path", ["", "/raw"])

@@ -186,6 +186,23 @@ def test_messages_that_become_dead_letters_are_measured(application: Application
     assert metrics() == {"DeadLetterCount": [3]}
 
 
+def test_a_raw_event_that_is_missing_or_was_changed_is_counted_whoever_wants_to_read_it(
+    application: Application, storage: Storage, metrics: Metrics
+) -> None:
+    lost, changed = application.accept(paid(1)), application.accept(paid(2))
+    _, messages = application.planned(**WHOLE_DAY)
+    storage.lose(lost["s3_key"])
+    storage.overwrite(changed["s3_key"], b'"number": 2', b'"number": 3')
+    metrics()
+
+    for result in (lost, changed):
+        application.get(f"/events/{result['event_id']}/raw")
+        assert metrics()["IntegrityFailureCount"] == [1]
+    with pytest.raises(Exception, match="2 of 2 messages failed"):
+        application.process(messages)
+    assert metrics()["IntegrityFailureCount"] == [2]
+
+
 # Logs
 
 

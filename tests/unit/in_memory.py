@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeVar, cast
 
-from chalicelib.domain.errors import Contended, NotFound, TryAgain
+from chalicelib.domain.errors import Contended, IntegrityFailure, RawObjectMissing, TryAgain
 from chalicelib.domain.event import Event
 from chalicelib.domain.ingest_report import Arrival, ArrivalKind
 from chalicelib.domain.merging import Page, Row
@@ -124,9 +124,12 @@ class Bucket:
 
     def read(self, location: RawLocation) -> bytes:
         self.reads += 1
-        content = self.objects.get(location.key, b"")
-        if location.bucket != BUCKET or location.offset >= len(content):
-            raise NotFound(f"no {location}")
+        assert location.bucket == BUCKET
+        if location.key not in self.objects:
+            raise RawObjectMissing(f"no {location}")
+        content = self.objects[location.key]
+        if location.offset >= len(content):
+            raise IntegrityFailure(f"no {location}")
         return content[location.offset : location.offset + location.length]
 
     def read_lines(self, bucket: str, key: str) -> list[bytes]:

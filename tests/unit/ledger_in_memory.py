@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from chalicelib.domain.aggregation import Input, Version
+from chalicelib.domain.dead_letter import DeadLetter
 from chalicelib.domain.errors import Contended
 from chalicelib.domain.ledger import Changes, Entry, Ledger, Overtaken, Settlement, Snapshot
 from chalicelib.domain.messages import Delivery
@@ -127,15 +128,17 @@ class DeadLettersInMemory:
     """The dead-letter queue, and what was sent back from it."""
 
     visible: list[Delivery] = field(default_factory=list)
+    reasons: list[tuple[str, str]] = field(default_factory=list)
     hidden: list[Delivery] = field(default_factory=list)
     sent_back: list[str] = field(default_factory=list)
     _numbers: Callable[[], int] = field(default_factory=lambda: count().__next__)
 
-    def keep(self, bodies: Sequence[str]) -> None:
-        numbers = [self._numbers() for _ in bodies]
+    def keep(self, letters: Sequence[DeadLetter]) -> None:
+        numbers = [self._numbers() for _ in letters]
+        self.reasons += [(letter.failure.value, letter.reason) for letter in letters]
         self.visible += [
-            Delivery(f"dead-{number}", f"dead-receipt-{number}", body)
-            for number, body in zip(numbers, bodies, strict=True)
+            Delivery(f"dead-{number}", f"dead-receipt-{number}", letter.body)
+            for number, letter in zip(numbers, letters, strict=True)
         ]
 
     def receive(self) -> list[Delivery]:

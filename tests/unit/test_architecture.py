@@ -30,7 +30,7 @@ EDGE = {
     "telemetry",
     "wiring",
 }
-SHARED_BY_USE_CASES = {"selection", "stretch"}
+SHARED_BY_USE_CASES = {"examine", "selection", "stretch"}
 SHARED_BY_ADAPTERS = {
     "aggregate_rows",
     "batches",

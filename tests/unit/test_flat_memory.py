@@ -22,6 +22,7 @@ from chalicelib.domain.raw_line import RawLocation, StoredEvent
 from chalicelib.domain.replay_job import JobState, ReplayJob
 from chalicelib.domain.replay_request import parse_replay_request
 from chalicelib.domain.timestamps import Instant
+from chalicelib.examine import Examine
 from chalicelib.plan import PlanReplay
 from chalicelib.process import Process
 from chalicelib.recording import RecordInLedger
@@ -145,7 +146,8 @@ class ForgetfulLedger:
 def processed(batches: int) -> int:
     """Process so many batches, each of other events in an object of its own; answers how many were recorded."""
     bucket, ledger = Bucket(), ForgetfulLedger()
-    process = Process(bucket, States({"replay-1": JobState.SENT}), RecordInLedger(ledger, at(), no_pause), one_by_one)
+    record, states = RecordInLedger(ledger, at(), no_pause), States({"replay-1": JobState.SENT})
+    process = Process(Examine(bucket, one_by_one), states, record)
     for number in range(batches):
         bucket.objects.clear()
         batch = [an_event(entity_id=f"order-{number % 7}", payload=[number, each]) for each in range(BATCH)]

@@ -12,6 +12,7 @@ from chalicelib.domain.ingest_report import Arrival, ArrivalKind
 from chalicelib.domain.messages import Delivery, message_of
 from chalicelib.domain.raw_line import StoredEvent
 from chalicelib.domain.replay_job import JobState
+from chalicelib.examine import Examine
 from chalicelib.investigate import InvestigateEvent
 from chalicelib.process import Process
 from chalicelib.recording import RecordInLedger
@@ -39,7 +40,7 @@ class World:
 
     def replay(self, replay_id: str, event: StoredEvent) -> None:
         record = RecordInLedger(self.aggregates, at(), no_pause)
-        process = Process(self.bucket, States({replay_id: JobState.SENT}), record, one_by_one)
+        process = Process(Examine(self.bucket, one_by_one), States({replay_id: JobState.SENT}), record)
         process([Delivery("message", "receipt", message_of(replay_id, event).model_dump_json())])
 
 

@@ -18,16 +18,20 @@ from chalicelib.domain.errors import (
     Contended,
     IntegrityFailure,
     InvalidRequest,
-    NotFound,
+    RawObjectMissing,
     RetraceError,
     StorageRefused,
     TryAgain,
+    UnknownReplay,
+    WrongBucket,
 )
 from chalicelib.domain.ledger import Changes, Ledger, Settlement, Snapshot, settlement_of
 from chalicelib.domain.messages import Delivery, Duplicate, ObjectReference, ReplayMessage, message_of
 from chalicelib.domain.outcomes import Counts, Outcome
+from chalicelib.domain.raw_line import MAX_RAW_OBJECT_BYTES, RawLocation
 from chalicelib.domain.replay_job import JobState
 from chalicelib.domain.timestamps import Day, Instant, day_of
+from chalicelib.examine import Examine
 from chalicelib.process import Process, ProcessReport
 from chalicelib.recording import RecordInLedger
 from tests.unit import one_shot
@@ -67,7 +71,7 @@ class World:
         concurrently = one_by_one if self.rng is None else at_once(self.rng)
         record = RecordInLedger(self.troubles.beset(self.aggregates), at(), no_pause)
         raw, states = self.troubles.beset(self.bucket), self.troubles.beset(self.states)
-        return Process(raw, states, record, concurrently)(deliveries)
+        return Process(Examine(raw, concurrently), states, record)(deliveries)
 
     def deliver_meanwhile(self, message: ReplayMessage) -> None:
         """Let another processor handle a message before the next write."""
@@ -208,6 +212,37 @@ def test_neighbouring_lines_are_read_together() -> None:
     assert world.bucket.reads == 1
 
 
+class Bottomless(Bucket):
+    """Holds whatever it is asked for, and remembers how much it gave out at once."""
+
+    held: int = 0
+    most: int = 0
+
+    def read(self, location: RawLocation) -> bytes:
+        self.held += location.length
+        self.most = max(self.most, self.held)
+        return b"{}"
+
+
+def test_however_large_the_events_of_a_batch_are_few_are_read_before_they_are_checked() -> None:
+    world = World(bucket=Bottomless())
+    [message] = world.store(order(0))
+    bucket = world.bucket
+    assert isinstance(bucket, Bottomless)
+    large = [message.model_copy(update={"s3_key": f"raw/{n}", "s3_length": 5_000_000}) for n in range(100)]
+
+    def checked_between(function: Callable[[list[object]], object], groups: list[list[object]], /) -> list[object]:
+        bucket.held = 0  # what was read the last time has been checked by now
+        return [function(group) for group in groups]
+
+    record = RecordInLedger(world.aggregates, at(), no_pause)
+    examine = Examine(bucket, checked_between)  # type: ignore[arg-type]
+    report = Process(examine, world.states, record)(list(map(world.delivery, large)))
+
+    assert len(report.failures) == 100
+    assert 5_000_000 < bucket.most <= 4 * MAX_RAW_OBJECT_BYTES
+
+
 class TestFailure:
     def test_of_one_message_leaves_the_others_of_its_batch_alone(self) -> None:
         world = World()
@@ -221,11 +256,11 @@ class TestFailure:
         assert {name: type(error) for name, error in report.failures.items()} == {
             "message-0": InvalidRequest,
             "message-1": IntegrityFailure,
-            "message-3": NotFound,
-            "message-4": InvalidRequest,
+            "message-3": RawObjectMissing,
+            "message-4": WrongBucket,
         }
         assert report.messages == 5
-        assert report.integrity_failures == 1
+        assert report.integrity_failures == 2
         assert world.value() == 1
 
     @pytest.mark.parametrize(
@@ -328,7 +363,7 @@ class TestFailure:
 
         report = world.deliver(message.model_copy(update={"replay_id": "replay-9"}), other)
 
-        assert {name: type(error) for name, error in report.failures.items()} == {"message-0": InvalidRequest}
+        assert {name: type(error) for name, error in report.failures.items()} == {"message-0": UnknownReplay}
         assert world.value() == 1
 
 

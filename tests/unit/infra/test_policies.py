@@ -75,7 +75,8 @@ def test_statements_have_names_of_their_own_and_keep_their_conditions(function: 
 
     assert len({statement["Sid"] for statement in statements}) == len(statements)
     listing = [statement for statement in statements if "s3:ListBucket" in listed(statement["Action"])]
-    assert all(statement["Condition"] == {"StringLike": {"s3:prefix": "rejected/*"}} for statement in listing)
+    wanted = [{"StringLike": {"s3:prefix": prefix}} for prefix in ("rejected/*", "raw/*")]
+    assert all(statement["Condition"] in wanted for statement in listing)
 
 
 def test_a_key_of_one_s_own_may_be_used_where_there_is_one() -> None:

@@ -1,0 +1,188 @@
+"""`make drill`: lose the tables, and raw objects, of a stack of its own; bring all back, and count what was lost."""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from embedded import stack
+from embedded.client import Client
+from embedded.connection import Stack
+from embedded.datafile import batches, read
+from embedded.disaster import Disaster, Row
+from embedded.expectations import require
+from embedded.interrupts import interrupt_once
+from embedded.narration import Narrator, complain
+from embedded.problem import Problem
+from embedded.remembered import KINDS, RAW, Remembered, asked, questions_about
+from embedded.retrace_command import RetraceCommand
+from embedded.story import SAMPLE
+
+EVENTS_A_REQUEST = 500
+BYTES_A_REQUEST = 4_000_000
+REPLAYED = 5
+PATIENCE_SECONDS = 420.0
+"""Longer than the visibility timeout of ReplayQueue, after which a message that failed is delivered again."""
+
+
+class Drill:
+    """One drill; the stack knows no event before it."""
+
+    def __init__(self, stack: Stack, narrator: Narrator, lines: Sequence[bytes]) -> None:
+        self._stack = stack
+        self._client = Client(stack)
+        self._disaster = Disaster(stack)
+        self._retrace = RetraceCommand(stack)
+        self._narrator = narrator
+        self._lines = lines
+
+    def run(self) -> None:
+        """Run it all; raises Problem if anything is lost."""
+        self._ingest()
+        index, arrivals = self._index(), len(self._arrivals())
+        replayed = self._busiest(index)
+        self._replay(replayed)
+        questions = questions_about(index)
+        before, rows = asked(self._stack, questions), self._counted()
+        self._narrator.say(f"What the API answers to {len(questions):,} questions is remembered.")
+        self._lose_tables(before)
+        self._rebuild(len(index))
+        self._replay(replayed)
+        self._nothing_differs()
+        self._compare("the tables", before, rows)
+        self._narrator.say(
+            f"In no raw object, and so not in this count: that {arrivals} events had come again. Point-in-time "
+            "recovery of EventsTable has it; duplicates have changed nothing, and conflicts are in quarantine."
+        )
+        self._lose_objects(index)
+        self._compare("the raw objects", before.of(RAW), rows)
+
+    def _ingest(self) -> None:
+        self._narrator.step("Events arrive, and some are replayed")
+        counts: Counter[str] = Counter()
+        for batch in batches(self._lines, EVENTS_A_REQUEST, BYTES_A_REQUEST):
+            counts.update(result["status"] for result in self._client.ingest(batch).results)
+        for status, count in sorted(counts.items()):
+            self._narrator.fact(status.lower(), count)
+
+    def _index(self) -> list[Row]:
+        return [row for row in self._disaster.rows(self._stack.events_table) if row["PK"]["S"].startswith("ENTITY#")]
+
+    def _arrivals(self) -> list[Row]:
+        return [row for row in self._disaster.rows(self._stack.events_table) if row["PK"]["S"].startswith("EVENT#")]
+
+    def _counted(self) -> dict[str, int]:
+        """Return how many rows there are of what raw objects tell."""
+        return {
+            "rows of the index": len(self._index()),
+            "rows of identities": len(self._disaster.rows(self._stack.dedupe_table)),
+        }
+
+    def _busiest(self, index: Sequence[Row]) -> dict[str, tuple[str, str]]:
+        """Return the entities that have most events, each with the first and the last day of these."""
+        most = Counter(row["entity_id"]["S"] for row in index).most_common(REPLAYED)
+        times = {
+            name: sorted(row["event_time"]["S"] for row in index if row["entity_id"]["S"] == name) for name, _ in most
+        }
+        return {name: (of_entity[0][:10], of_entity[-1][:10]) for name, of_entity in times.items()}
+
+    def _replay(self, entities: dict[str, tuple[str, str]]) -> None:
+        jobs = [
+            self._client.request_replay(name, f"{first}T00:00:00Z", f"{last}T23:59:59.999999999Z")
+            for name, (first, last) in entities.items()
+        ]
+        for number, job in enumerate(jobs):
+            for moved in self._client.progress(job, PATIENCE_SECONDS):
+                jobs[number] = moved
+        require("every sent message was processed", [job.processed for job in jobs], [job.sent for job in jobs])
+        self._narrator.fact("replayed", f"{sum(job.processed for job in jobs)} events of {len(jobs)} entities")
+
+    def _lose_tables(self, before: Remembered) -> None:
+        self._narrator.step(
+            "Index, identities and aggregates are lost: their tables are deleted, past their protection"
+        )
+        self._disaster.lose_tables()
+        left = {table: len(self._disaster.rows(table)) for table in self._disaster.tables()}
+        require("nothing is left in the tables", sum(left.values()), 0)
+        known = asked(self._stack, list(before.answers)[:1])
+        require("the API knows no event any more", known.count(KINDS[0]), 0)
+        self._narrator.say("The tables are there again, and empty; the API answers 404 to whoever asks for an event.")
+
+    def _rebuild(self, events: int) -> None:
+        self._narrator.step("retrace rebuild: index and identities, from the raw objects; then the same replays again")
+        [summary] = self._retrace.lines("rebuild", as_root=True)
+        self._narrator.fact("events written again", summary["written"])
+        require("rows of each event were written", summary["written"], events)
+
+    def _nothing_differs(self) -> None:
+        self._narrator.step("retrace audit and retrace verify: does anything differ?")
+        require("audit finds nothing", self._retrace.lines("audit"), [])
+        require("verify finds nothing", self._retrace.lines("verify", "--prefix", "raw/"), [])
+        self._narrator.say("Nothing differs between raw objects, index, identities and aggregates.")
+
+    def _compare(self, what: str, before: Remembered, rows: dict[str, int]) -> None:
+        """Show what there was and what there is; raises Problem if anything of it is lost."""
+        self._narrator.step(f"What was lost with {what}")
+        after = asked(self._stack, before.answers)
+        lost = before.lost_in(after)
+        of_kind = Counter(kind for kind, _, _ in lost)
+        now = self._counted()
+        table = [
+            (kind, before.count(kind), after.count(kind), of_kind[kind]) for kind in KINDS if before.of(kind).answers
+        ]
+        table += [(name, count, now[name], max(0, count - now[name])) for name, count in rows.items()]
+        self._narrator.table(("", "before", "after", "answered otherwise"), table)
+        require("nothing was lost", lost[:3], [])
+        require("no row was lost", now, rows)
+        self._narrator.say("Lost: nothing.")
+
+    def _lose_objects(self, index: Sequence[Row]) -> None:
+        keys = sorted({row["s3_key"]["S"] for row in index})
+        require("there are two raw objects to lose", len(keys) > 1, expected=True)
+        deleted, changed = keys[0], next(row for row in index if row["s3_key"]["S"] == keys[-1])
+        self._narrator.step("One raw object is deleted, and one overwritten, past the bucket's policy")
+        self._disaster.delete(deleted)
+        self._disaster.change(changed)
+        gone = {row["event_id"]["S"] for row in index if row["s3_key"]["S"] == deleted}
+        expected = {("index-without-raw", event_id) for event_id in gone}
+        expected |= {("line-changed", changed["event_id"]["S"])}
+        found = self._retrace.lines("audit", differs=True)
+        require("audit finds exactly that", {(each["difference"], each["event_id"]) for each in found}, expected)
+        for name, count in sorted(Counter(name for name, _ in expected).items()):
+            self._narrator.fact(name, count)
+        self._narrator.step("Every version is kept: the first of each is copied over what lies above it")
+        for key in (deleted, keys[-1]):
+            self._narrator.point(f"version {self._disaster.restore(key)} of {key}")
+        self._nothing_differs()
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the drill and return the exit status: 1 if anything was lost."""
+    parser = argparse.ArgumentParser(prog="python -m embedded.drill", description=__doc__)
+    parser.add_argument("--data", type=Path, metavar="FILE", help="native events, one a line; may be gzipped")
+    chosen = parser.parse_args(arguments)
+    interrupt_once()
+    try:
+        _drill(Narrator(sys.stdout), chosen.data)
+    except Problem as problem:
+        complain(problem.what, problem.remedy)
+        return 1
+    except KeyboardInterrupt:
+        complain("Interrupted. The stack of the drill is stopped and gone.", "Start again with: make drill")
+        return 1
+    return 0
+
+
+def _drill(narrator: Narrator, path: Path | None) -> None:
+    files = [path] if path is not None else sorted(SAMPLE.glob("*.ndjson"))
+    lines = [line for each in files for line in read(each)]
+    narrator.title("Retrace: a disaster drill")
+    narrator.step("A stack of its own, on this machine: MiniStack as AWS, the packaged application on it")
+    with stack.started(progress=narrator.doing) as running:
+        Drill(running, narrator, lines).run()
+    narrator.end("Nothing was lost; the stack is stopped and gone")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

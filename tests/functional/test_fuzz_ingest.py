@@ -1,0 +1,232 @@
+"""Bad input to every route that takes a body: the answer is orderly, and what is kept is what was sent.
+
+A fixed set of requests; RETRACE_FUZZ=full makes many more, others each time.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from moto.dynamodb.models import dynamodb_backends
+
+from tests import conformance
+from tests.conftest import SETTINGS
+from tests.functional import clients
+from tests.functional.application import Application
+from tests.functional.events import Json
+from tests.functional.fuzzing import Headers, Sent, replays, requests
+from tests.functional.storage import Storage, assert_sound
+
+FULL = os.environ.get("RETRACE_FUZZ") == "full"
+FUZZED = settings(
+    max_examples=1_000_000 if FULL else 400,
+    derandomize=not FULL,
+    deadline=None,
+    database=None,
+    phases=[Phase.explicit, Phase.generate, Phase.shrink],
+    suppress_health_check=list(HealthCheck),
+)
+TAKEN = {200, 201, 207}
+REFUSED = {400, 409, 413, 415}
+SPACE = b" \t\r\n"
+
+
+class _Context:
+    """What Lambda tells of an invocation."""
+
+    function_name = "ingest"
+    memory_limit_in_mb = 1024
+    invoked_function_arn = "arn"
+    aws_request_id = "id"
+
+
+def answered(sent: Sent, route: str = "/ingest", **parameters: str) -> tuple[int, str, Any]:
+    """The answer to a request, which fits the OpenAPI document: status, content type, JSON."""
+    from app import app  # noqa: PLC0415  # not before the environment stands
+
+    answer = app(sent.lambda_event(route, **parameters), _Context())
+    headers = {**answer["headers"], **{name: each[0] for name, each in answer.get("multiValueHeaders", {}).items()}}
+    content_type, status = headers["Content-Type"], answer["statusCode"]
+    body = base64.b64decode(answer["body"]) if answer.get("isBase64Encoded") else answer["body"].encode()
+    assert conformance.faults("POST", route.format(**parameters), status, content_type, body) == []
+    return status, content_type, json.loads(body)
+
+
+def swept() -> None:
+    """Nothing is stored any more: moto copies a table for each transaction, so it had better be small."""
+    for table in dynamodb_backends["123456789012"]["eu-west-1"].tables.values():
+        table.items.clear()
+    bucket = SETTINGS["RAW_BUCKET"]
+    versions = clients.s3().list_object_versions(Bucket=bucket).get("Versions", [])
+    if versions:
+        found = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in versions]
+        clients.s3().delete_objects(Bucket=bucket, Delete={"Objects": found})  # type: ignore[typeddict-item]
+
+
+def kept_bytes(kept: Json) -> bytes:
+    """The body of what is in quarantine."""
+    return kept["body"].encode() if "body" in kept else base64.b64decode(kept["body_base64"])
+
+
+def one_line(text: bytes) -> bytes:
+    """A text as it is stored: a break between tokens is a blank."""
+    return text.replace(b"\r", b" ").replace(b"\n", b" ")
+
+
+def assert_in_order(pieces: Sequence[bytes], whole: bytes) -> None:
+    """Each piece stands in the whole, after the one before."""
+    at = 0
+    for piece in pieces:
+        found = whole.find(piece, at)
+        assert found >= 0, (piece, whole[at:])
+        at = found + len(piece)
+
+
+def is_binary(sent: Sent) -> bool:
+    """Whether the request is read as a CloudEvent in binary mode, whose text is not its body."""
+    content_type = next((value for name, value in sent.headers if name == "content-type"), "")
+    headed = any(name.lower().startswith("ce-") for name, _ in sent.headers)
+    return headed and not content_type.strip().lower().startswith("application/cloudevents")
+
+
+def held(application: Application, storage: Storage, result: Json) -> bytes:
+    """What is kept of an event, wherever it is."""
+    if "rejected_id" not in result:
+        return application.get(f"/events/{result['event_id']}/raw").body
+    kept = storage.quarantined(result["rejected_id"])
+    assert kept["errors"] == result["errors"]
+    assert kept["status"] == result["status"]
+    assert application.get(f"/rejected/{result['rejected_id']}").status_code == 200, "it hashes to its id"
+    return kept_bytes(kept)
+
+
+def assert_kept_as_sent(application: Application, storage: Storage, sent: Sent, results: Sequence[Json]) -> None:
+    """Each event is held as it was sent: what was accepted by its raw text, what was refused in quarantine."""
+    texts = [held(application, storage, each) for each in results if each["status"] != "DUPLICATE"]
+    if is_binary(sent):
+        if [each["status"] for each in results] == ["REJECTED"]:
+            assert texts in ([sent.plain], [sent.body])
+    elif len(results) == 1 and "body" in {fault["field"] for fault in results[0].get("errors", ())}:
+        assert texts in ([sent.plain], [sent.body], *([line.rstrip(b"\r")] for line in sent.plain.split(b"\n")))
+    elif len(results) == 1 and texts and texts != [sent.body]:
+        assert one_line(texts[0]).strip(SPACE) in one_line(sent.plain)
+    elif texts != [sent.body]:
+        assert_in_order([one_line(text) for text in texts], one_line(sent.plain))
+
+
+def results_of(answer: Json) -> list[Json]:
+    """The result of each event, or none where the request was refused as a whole."""
+    if "results" in answer:
+        results: list[Json] = answer["results"]
+        return results
+    return [answer] if isinstance(answer["status"], str) else []
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ([("content-type", "\ud800")], 415),
+        ([("content-type", "application/json;charset=\ud800")], 415),
+        ([("content-type", "application/json"), ("content-encoding", "\ud800")], 415),
+        ([("content-type", "application/json"), ("ce-\ud800", "1")], 400),
+        ([("content-type", "a/\ud800"), ("ce-id", "\ud800")], 400),
+        ([("content-type", "application/json"), ("content-encoding", "gzip"), ("ce-x", "\ud800")], 400),
+    ],
+)
+def test_headers_with_lone_surrogates_are_answered_like_others_that_are_wrong(
+    application: Application, storage: Storage, headers: Headers, expected: int
+) -> None:
+    status, _, answer = answered(Sent(b"{}", b"{}", headers))
+
+    assert status == expected
+    for result in results_of(answer):
+        assert held(application, storage, result) == b"{}"
+
+
+def test_a_path_with_a_lone_surrogate_is_answered_404(application: Application) -> None:
+    from app import app  # noqa: PLC0415  # not before the environment stands
+
+    asked = Sent(b"", b"", []).lambda_event("/events/{event_id}", event_id="\ud800")
+    asked["requestContext"]["httpMethod"] = asked["httpMethod"] = "GET"
+    answer = app(asked, _Context())
+
+    assert answer["statusCode"] == 404
+    assert json.loads(answer["body"].encode())["detail"] == "There is no event ?."
+
+
+@pytest.fixture
+def pristine(storage: Storage) -> Iterator[Storage]:
+    """Storage for many requests, one after the other."""
+    yield storage
+    swept()
+
+
+def test_whatever_is_sent_is_answered_in_order_and_kept_as_it_was_sent(
+    application: Application, pristine: Storage
+) -> None:
+    @FUZZED
+    @given(sent=requests())
+    def holds(sent: Sent) -> None:
+        swept()
+        status, content_type, answer = answered(sent)
+
+        assert status in TAKEN | REFUSED
+        problem = status in REFUSED and "results" not in answer
+        assert content_type == ("application/problem+json" if problem else "application/json")
+        results = results_of(answer)
+        accepted = {each["event_id"] for each in results if each["status"] == "ACCEPTED"}
+        if "dry_run=true" in sent.query:
+            assert pristine.everything()["objects"] == []
+            accepted = set()
+        else:
+            assert_kept_as_sent(application, pristine, sent, results)
+        assert {row["event_id"] for row in pristine.index()} == accepted
+        assert_sound(pristine)
+
+    holds()
+
+
+def test_whatever_corrects_a_refused_event_is_answered_in_order_and_leaves_it_as_it_was(
+    application: Application, pristine: Storage
+) -> None:
+    @settings(FUZZED, max_examples=FUZZED.max_examples // 5)
+    @given(sent=requests())
+    def holds(sent: Sent) -> None:
+        swept()
+        rejected_id = application.ingest({"source": "shop"}).json_body["rejected_id"]
+        before = pristine.quarantined(rejected_id)
+
+        status, content_type, answer = answered(sent, "/rejected/{rejected_id}/retry", rejected_id=rejected_id)
+
+        assert status in TAKEN | REFUSED
+        assert content_type == "application/problem+json" or status in TAKEN or "results" in answer
+        assert pristine.quarantined(rejected_id) == before
+        accepted = {each["event_id"] for each in results_of(answer) if each["status"] == "ACCEPTED"}
+        assert {row["event_id"] for row in pristine.index()} == accepted
+        assert_sound(pristine)
+
+    holds()
+
+
+def test_whatever_is_asked_of_a_replay_is_answered_in_order_and_starts_one_only_if_it_says_so(
+    application: Application, pristine: Storage
+) -> None:
+    @settings(FUZZED, max_examples=FUZZED.max_examples // 4)
+    @given(sent=replays())
+    def holds(sent: Sent) -> None:
+        swept()
+        status, content_type, _ = answered(sent, "/replay")
+
+        assert status in {200, 202, 400, 409, 413, 415}
+        assert content_type == ("application/json" if status in {200, 202} else "application/problem+json")
+        jobs = {row["PK"] for row in pristine.rows("REPLAYS_TABLE") if row["PK"].startswith("REPLAY#")}
+        assert len(jobs) == (status == 202)
+        assert len(application.jobs.taken()) == (status == 202)
+
+    holds()

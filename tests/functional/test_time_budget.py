@@ -1,0 +1,158 @@
+"""However slow AWS is, an invocation answers before Lambda ends it: retries and pauses fit into the function's time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from botocore.awsrequest import AWSResponse
+from chalice.local import LambdaContext
+
+from chalicelib import invocation, runtime
+from chalicelib.domain.errors import OutOfTime
+from tests.functional.application import Application
+from tests.functional.events import paid, paid_several
+from tests.functional.storage import Storage, assert_holds, assert_sound
+from tests.functional.test_processor import WHOLE_DAY
+from tests.functional.wire import (
+    ALWAYS,
+    Attempt,
+    Effect,
+    Wire,
+    answer_lost,
+    conflicting,
+    none_read,
+    none_written,
+    throttled,
+)
+
+API_S = 29.0
+PROCESSOR_S = 60.0
+SLOWEST_S = 5.0
+"""An answer that takes longer is not waited for."""
+
+
+@dataclass
+class Time:
+    """The time that an invocation has left, which passes where AWS is slow and where somebody waits."""
+
+    left_s: float = API_S
+
+    def passes(self, seconds: float) -> None:
+        self.left_s -= seconds
+        assert self.left_s > 0, "Lambda ended the function"
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> Time:
+    time = Time()
+    monkeypatch.setattr(LambdaContext, "get_remaining_time_in_millis", lambda _: time.left_s * 1_000)
+    monkeypatch.setattr("time.sleep", time.passes)
+    return time
+
+
+def slowly(effect: Callable[[Attempt], AWSResponse], time: Time) -> Effect:
+    """It happens after as long as anybody waits."""
+
+    def slow(attempt: Attempt) -> AWSResponse:
+        time.passes(SLOWEST_S)
+        return effect(attempt)
+
+    return slow
+
+
+def answers(attempt: Attempt) -> AWSResponse:
+    return attempt.delivered()
+
+
+EFFECTS: dict[str, Effect] = {"answers": answers, "answers that are lost": answer_lost, "throttled": throttled}
+BATCH = [paid(number, event_time=f"2023-06-{number:02d}T10:00:00Z") for number in range(1, 9)]
+"""Eight days, so eight raw objects."""
+
+
+@pytest.mark.parametrize("effect", EFFECTS.values(), ids=EFFECTS)
+@pytest.mark.parametrize("slow_before", range(6))
+def test_a_request_is_answered_in_time_however_slow_every_call_is(
+    application: Application, wire: Wire, time: Time, effect: Effect, slow_before: int
+) -> None:
+    wire.disturb(slowly(answers, time), times=slow_before)
+    wire.disturb(slowly(effect, time), skip=slow_before, times=ALWAYS)
+
+    response = application.ingest(BATCH)
+
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "2"
+    assert_sound(Storage())
+    wire.mend()
+    time.left_s = API_S
+    assert application.ingest(BATCH).status_code == 200
+    assert_holds(Storage(), *BATCH)
+
+
+def test_nobody_waits_for_a_retry_that_would_come_too_late(time: Time) -> None:
+    with invocation.lasting(lambda: 7_000), pytest.raises(OutOfTime):
+        runtime.pause(1)
+    assert time.left_s == API_S
+
+    with invocation.lasting(lambda: 7_100 + 2_000):
+        runtime.pause(8)
+    assert time.left_s < API_S
+
+
+@pytest.mark.parametrize(
+    ("operation", "effect"),
+    [("BatchGetItem", none_read), ("BatchWriteItem", none_written), ("TransactWriteItems", conflicting)],
+)
+def test_what_is_left_over_again_and_again_is_given_up_in_time(
+    application: Application, wire: Wire, time: Time, operation: str, effect: Effect
+) -> None:
+    application.accept(paid(1))
+    time.left_s = API_S
+    wire.mend()
+    wire.disturb(slowly(effect, time), operation, times=ALWAYS)
+
+    response = application.ingest([paid(1), paid(2)])
+
+    assert response.status_code == 503
+    assert wire.count()[operation] <= API_S / SLOWEST_S
+
+
+def test_a_batch_of_messages_goes_back_to_its_queue_in_time(
+    application: Application, wire: Wire, time: Time, partial_responses: None
+) -> None:
+    time.left_s = 10_000.0
+    application.accept_all(paid_several(3))
+    _, messages = application.planned(**WHOLE_DAY)
+    time.left_s = PROCESSOR_S
+    wire.mend()
+    wire.disturb(slowly(conflicting, time), "TransactWriteItems", times=ALWAYS)
+
+    answer = application.process(messages)
+
+    assert {failure["itemIdentifier"] for failure in answer["batchItemFailures"]} == {
+        message.message_id for message in messages
+    }
+    assert wire.count()["TransactWriteItems"] <= PROCESSOR_S / SLOWEST_S
+
+
+def test_a_call_that_could_outlast_the_function_is_not_begun(aws: None, wire: Wire) -> None:
+    with invocation.lasting(lambda: 6_999), pytest.raises(OutOfTime):
+        runtime.sqs().list_queues()
+    assert wire.calls == []
+
+    with invocation.lasting(lambda: 7_000):
+        runtime.sqs().list_queues()
+    assert wire.calls == ["ListQueues"]
+
+
+def test_threads_know_the_time_of_the_invocation_that_they_work_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONCURRENCY", "4")
+    runtime.settings.cache_clear()
+
+    with invocation.lasting(lambda: 3_000):
+        known = runtime.concurrently(invocation.has_time_for, [1.0, 2.0, 3.0])
+
+    runtime.settings.cache_clear()
+    assert known == [True, True, False]
+    assert invocation.has_time_for(1_000_000)

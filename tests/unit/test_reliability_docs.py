@@ -1,0 +1,20 @@
+"""Every test that docs/reliability.md names is there, and every fault names one."""
+
+from __future__ import annotations
+
+import re
+
+from tests.unit.named_tests import ROOT, absent, named
+
+_PAGE = (ROOT / "docs/reliability.md").read_text()
+_TABLE = re.compile(r"^\| (?:fault|deviation) \|.*\n\|[ -|]+\n((?:\|.*\n)+)", re.MULTILINE)
+ROWS = [row for table in _TABLE.findall(_PAGE) for row in table.splitlines()]
+
+
+def test_every_fault_names_a_test() -> None:
+    assert len(ROWS) > 20
+    assert [row for row in ROWS if not named(row)] == []
+
+
+def test_every_test_that_is_named_is_there() -> None:
+    assert list(absent(_PAGE)) == []
