@@ -9,6 +9,7 @@ import boto3
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
@@ -26,3 +27,8 @@ def dynamodb() -> DynamoDBClient:
 @lru_cache(maxsize=1)
 def sqs() -> SQSClient:
     return boto3.client("sqs")
+
+
+@lru_cache(maxsize=1)
+def kms() -> KMSClient:
+    return boto3.client("kms")

@@ -111,7 +111,7 @@ def test_every_queue_that_messages_come_to_rest_in_has_an_alarm() -> None:
         name
         for name, resource in load(RESOURCES)["Resources"].items()
         if resource["Type"] == "AWS::SQS::Queue" and "RedrivePolicy" not in resource["Properties"]
-        if name != "DigestQueue"  # what waits there is no trouble until it is old, which OldestNotificationAlarm watches
+        if name != "DigestQueue"  # what waits there is no trouble until it is old
     }
     watched = {
         alarm["Dimensions"][0]["Value"]["Fn::GetAtt"][0]

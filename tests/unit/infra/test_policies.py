@@ -81,9 +81,11 @@ def test_statements_have_names_of_their_own_and_keep_their_conditions(function: 
 
 
 def test_a_key_of_one_s_own_may_be_used_where_there_is_one() -> None:
+    sign = "kms:Sign"  # with the key of digests, which is another
     for function, policy in derived({"KmsKeyArn": KEY}).items():
         assert ("kms:Decrypt", KEY) in rights(policy), function
-        assert not [action for action, _ in rights(derived()[function]) if action.startswith("kms:") and action != "kms:Sign"]
+        without = {action for action, _ in rights(derived()[function])}
+        assert not [action for action in without - {sign} if action.startswith("kms:")]
 
 
 @pytest.mark.parametrize("function", ROLES)
