@@ -9,7 +9,7 @@ from chalicelib.domain.digest import Digest, Head, KeptDigest, parse_digest
 from chalicelib.domain.errors import IntegrityFailure
 from chalicelib.domain.timestamps import Instant, lag_ms
 from retrace.checking.differences import Difference, Kind
-from retrace.checking.digest_key import PublicKey
+from retrace.checking.digest_key import PublicKeys
 from retrace.checking.digest_source import DigestSource
 from retrace.checking.listed import Listed
 from retrace.checking.progress import Progress
@@ -32,7 +32,7 @@ class DigestChain:
     """Goes through digests; takes in what those list that can be believed."""
 
     source: DigestSource
-    key: PublicKey
+    keys: PublicKeys
     bucket: str
     listed: Listed
     progress: Progress
@@ -70,7 +70,7 @@ class DigestChain:
             digest = parse_digest(kept.content)
         except IntegrityFailure as error:
             return Difference(Kind.DIGEST_CHANGED, sequence=kept.sequence, detail=str(error))
-        if not self.key.signed(digest.signed_part, digest.signature):
+        if not self.keys.signed(digest.signed_part, digest.signature):
             detail = "its signature is not good"
         elif digest.head.sequence != kept.sequence:
             detail = f"it is digest {digest.head.sequence}, under another's name"

@@ -1,8 +1,9 @@
-"""The public key that digests are checked with: from a file, or from KMS."""
+"""The public keys that digests are checked with: from files, or from KMS."""
 
 from __future__ import annotations
 
 from base64 import b64decode
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -18,25 +19,29 @@ from retrace.target import DIGEST_KEY
 _PEM = b"-----BEGIN"
 
 
-class PublicKey:
-    """A public key; says of bytes whether they were signed with its private part."""
+class PublicKeys:
+    """Public keys; they say of bytes whether they were signed with the private part of one of them."""
 
-    def __init__(self, key: ec.EllipticCurvePublicKey) -> None:
-        self._key = key
+    def __init__(self, *keys: ec.EllipticCurvePublicKey) -> None:
+        self._keys = keys
 
     def signed(self, content: bytes, signature: bytes) -> bool:
         """Whether a signature is of these bytes."""
-        try:
-            self._key.verify(signature, content, ec.ECDSA(SHA256()))
-        except InvalidSignature:
-            return False
-        return True
+        return any(_signed(key, content, signature) for key in self._keys)
 
 
-def public_key(call: Calling, output: Output, file: Path | None) -> PublicKey:
-    """The key in a file; else the one that KMS answers, which is said, as whoever rules there rules what it answers."""
-    if file is not None:
-        return _read(_content(file), str(file))
+def _signed(key: ec.EllipticCurvePublicKey, content: bytes, signature: bytes) -> bool:
+    try:
+        key.verify(signature, content, ec.ECDSA(SHA256()))
+    except InvalidSignature:
+        return False
+    return True
+
+
+def public_keys(call: Calling, output: Output, files: Sequence[Path]) -> PublicKeys:
+    """The keys in files; else the one that KMS answers, which is said, as whoever rules there rules what it answers."""
+    if files:
+        return PublicKeys(*(_read(_content(file), str(file)) for file in files))
     arn = call.target.known(DIGEST_KEY)
     if arn is None:
         remedy = (
@@ -44,7 +49,7 @@ def public_key(call: Calling, output: Output, file: Path | None) -> PublicKey:
         )
         raise Problem("Nothing says with which key digests are signed.", remedy, Exit.UNREACHABLE)
     output.note(f"The public key is the one that KMS gives for {arn}; --public-key takes one that you have kept.")
-    return _read(call.target.client("kms").get_public_key(KeyId=arn)["PublicKey"], arn)
+    return PublicKeys(_read(call.target.client("kms").get_public_key(KeyId=arn)["PublicKey"], arn))
 
 
 def _content(file: Path) -> bytes:
@@ -54,7 +59,7 @@ def _content(file: Path) -> bytes:
         raise Problem(f"{file} cannot be read: {error}", "Name the file of a public key.", Exit.USAGE) from error
 
 
-def _read(content: bytes, where: str) -> PublicKey:
+def _read(content: bytes, where: str) -> ec.EllipticCurvePublicKey:
     """PEM, DER, or DER in Base64, as `aws kms get-public-key` prints it."""
     try:
         if content.lstrip().startswith(_PEM):
@@ -68,4 +73,4 @@ def _read(content: bytes, where: str) -> PublicKey:
         raise Problem(f"{where} holds no public key.", remedy, Exit.USAGE) from error
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise Problem(f"The key in {where} is of another kind.", "Digests are signed with ECC_NIST_P256.", Exit.USAGE)
-    return PublicKey(key)
+    return key

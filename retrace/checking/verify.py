@@ -42,7 +42,8 @@ def verify(
         bool, typer.Option("--digests", help="The signed digests, and raw objects held against them; --prefix: some.")
     ] = False,
     public_key: Annotated[
-        Path | None, typer.Option("--public-key", help="With --digests: what they are checked with; else KMS is asked.")
+        list[Path] | None,
+        typer.Option("--public-key", help="With --digests: what they are checked with; else KMS is asked. Repeatable."),
     ] = None,
     directory: Annotated[
         Path | None, typer.Option("--directory", help="With --digests: a copy of the bucket's digests/ in their place.")
@@ -67,14 +68,14 @@ def verify(
     named = [entity is not None or day is not None, replay is not None, prefix is not None and not digests, digests]
     if named.count(True) != 1:
         raise typer.BadParameter("name one thing to verify: ENTITY DAY, --replay, --prefix or --digests")
-    if not digests and (public_key, directory) != (None, None):
+    if not digests and (public_key or directory is not None):
         raise typer.BadParameter("--public-key and --directory go with --digests")
     if not digests and replay is None and prefix is None and (entity is None or day is None):
         raise typer.BadParameter("an entity goes with a day: retrace verify ENTITY DAY")
     if prefix is not None and not prefix.startswith(RAW):
         raise typer.BadParameter(f"raw objects lie below {RAW}", param_hint="--prefix")
     if digests:
-        verify_digests(call, output, prefix or RAW, public_key, directory)
+        verify_digests(call, output, prefix or RAW, public_key or [], directory)
         return
     day = call.day(day, "DAY")
     with refusals_in_words(), Progress(output, "Verifying") as progress:
