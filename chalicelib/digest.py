@@ -44,7 +44,10 @@ class _Gathered:
     objects: dict[tuple[str, str], WrittenObject] = field(default_factory=dict)
     listed: list[Delivery] = field(default_factory=list)
     failures: dict[str, RetraceError] = field(default_factory=dict)
+    complete: bool = False
+    """Whether nothing was left to receive."""
     drained: bool = False
+    """Whether nobody else had any notification either."""
 
 
 @dataclass(frozen=True)
@@ -69,22 +72,23 @@ class WriteDigests:
         failures: dict[str, RetraceError] = {}
         lags: list[int] = []
         while True:
-            gathered = self._gather(time_left_ms)
+            gathered = self._gather(time_left_ms, len(failures))
             failures |= gathered.failures
             head = self._write(gathered)
             if head is not None:
                 heads.append(head)
                 lags += [lag_ms(each.written_at, head.end_time) for each in gathered.objects.values()]
-            if head is None or gathered.drained or time_left_ms() <= _RESERVE_MS:
+            if head is None or gathered.complete or time_left_ms() <= _RESERVE_MS:
                 return DigestReport(tuple(heads), max(lags, default=None), failures, overtaken=head is None)
 
-    def _gather(self, time_left_ms: Callable[[], int]) -> _Gathered:
-        """Receive notifications and hash what they tell of."""
+    def _gather(self, time_left_ms: Callable[[], int], held: int) -> _Gathered:
+        """Receive notifications and hash what they tell of; of those before, the run still holds some."""
         gathered = _Gathered()
         while len(gathered.objects) < MAX_OBJECTS and time_left_ms() > _RESERVE_MS:
             deliveries = self.notifications.receive()
             if not deliveries:
-                gathered.drained = True
+                gathered.complete = True
+                gathered.drained = self.notifications.hidden() <= held + len(gathered.listed) + len(gathered.failures)
                 break
             self._take_in(deliveries, gathered)
         return gathered

@@ -39,6 +39,14 @@ class SqsNotifications:
             for message in answer.get("Messages", [])
         ]
 
+    def hidden(self) -> int:
+        """How many messages are in flight, as far as SQS knows at the moment."""
+        with translated("counting notifications"):
+            answer = self.sqs.get_queue_attributes(
+                QueueUrl=self.queue_url, AttributeNames=["ApproximateNumberOfMessagesNotVisible"]
+            )
+        return int(answer["Attributes"]["ApproximateNumberOfMessagesNotVisible"])
+
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Take messages off the queue for good. One that stays is listed once more, which says nothing else."""
         with translated("forgetting notifications"):

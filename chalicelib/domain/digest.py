@@ -30,7 +30,7 @@ class WrittenObject:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The first line of a digest. `drained` says that no notification was left over for the next one."""
+    """The first line of a digest. `drained` says that no notification was left over, here or in other hands."""
 
     sequence: int
     start_time: Instant

@@ -16,6 +16,9 @@ class Notifications(Protocol):
     def receive(self) -> list[Delivery]:
         """Some notifications, hidden from others for longer than a run may last; none only if there are none."""
 
+    def hidden(self) -> int:
+        """How many notifications are hidden: those that this run received, and those of others or of runs that died."""
+
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Forget notifications for good."""
 

@@ -5,18 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Protocol
 
 from chalicelib.domain.timestamps import Instant
 from retrace.ahead import in_order
 from retrace.checking.differences import Difference, Kind
 from retrace.checking.digest_chain import DigestChain
 from retrace.checking.listed import ListedVersion
-from retrace.checking.object_versions import PresentVersion, VersionsInBucket
+from retrace.checking.object_versions import PresentVersion
 from retrace.checking.progress import Progress
 
 _SECONDS = len("2026-11-21T23:59:59")
 
 Sha256Of = Callable[[str, str], str | None]
+
+
+class Versions(Protocol):
+    """What there is in the raw bucket."""
+
+    def by_key(self, prefix: str) -> Iterator[tuple[str, list[PresentVersion]]]:
+        """Versions and delete markers below a prefix, in the order of keys; of each key the newest first."""
+
+    def sha256(self, s3_key: str, version_id: str) -> str | None:
+        """The hash of a version's bytes; None if it is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +54,7 @@ class DigestVerification:
     """Goes through digests first, and then through all that lies below a prefix."""
 
     chain: DigestChain
-    bucket: VersionsInBucket
+    bucket: Versions
     progress: Progress
 
     def differences(self, prefix: str, now: Instant) -> Iterator[Difference]:
