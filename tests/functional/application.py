@@ -200,6 +200,11 @@ class Application:
         """Deliver messages that were received too often, in one batch; answers the response."""
         return self._invoked("dead_letters", sqs_event(messages))
 
+    def run_hourly(self, function: str) -> None:
+        """Call a function as its schedule does, with ten minutes."""
+        event = dict.fromkeys(("version", "account", "region", "detail", "detail-type", "source", "time", "id"), "")
+        self._invoked(function, event | {"resources": []}, 600.0)
+
     def _invoked(self, function: str, event: Mapping[str, Any], seconds: float = _FUNCTION_S) -> Any:
         """Call a function with so much time; Chalice's client would give it three seconds."""
         return self.app.handler_map[function](event, LambdaContext(function, 512, max_runtime_ms=int(seconds * 1_000)))

@@ -186,7 +186,7 @@ class Machine(RuleBasedStateMachine):
 
     # Producers
 
-    @rule(batch=batches, trouble=troubles, other=st.none() | st.tuples(st.integers(0, 5), batches))
+    @rule(batch=batches, trouble=ends | troubles, other=st.none() | st.tuples(st.integers(0, 5), batches))
     def ingest(
         self, batch: list[Candidate | None], trouble: Trouble, other: tuple[int, list[Candidate | None]] | None
     ) -> None:
