@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from moto import mock_aws
 
+from retrace.checking.newest_digest import newest_digest
 from retrace.checkup import API_VERSION, Api, Finding, Level, credentials, queues
 from retrace.client import Client
 from retrace.problem import Exit
@@ -124,6 +125,43 @@ def test_queues_that_nothing_names_or_nobody_has_are_warnings(aws: Target) -> No
         assert {finding.level for finding in findings} == {Level.WARNING}
         assert all(told in finding.remedy for finding in findings)
         assert len(findings) == count
+
+
+def with_digests(aws: Target, *ages_h: float, key: bool = True) -> Finding:
+    """What is said of digests in a bucket whose newest are so old."""
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="raw", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    for number in range(len(ages_h)):
+        s3.put_object(Bucket="raw", Key=f"digests/000000000/{number + 1:012d}.ndjson", Body=b"")
+    s3.put_object(Bucket="raw", Key="digests/000000000/notes", Body=b"")
+    named = {"raw_bucket": "raw"} | ({"digest_key_arn": "arn"} if key else {})
+    target = Target(aws.url, "test", "eu-west-1", access_key=aws.access_key, storage=named)
+    return newest_digest(target, datetime.now(UTC) + timedelta(hours=ages_h[-1] if ages_h else 0))
+
+
+@pytest.mark.parametrize(("age_h", "level"), [(0, "ok"), (1.9, "ok"), (2.1, "problem"), (48, "problem")])
+def test_digests_that_do_not_come_any_more_are_a_problem(aws: Target, age_h: float, level: str) -> None:
+    finding = with_digests(aws, 5, age_h)
+
+    assert finding.level.value == level
+    assert "The newest, 2, was written" in finding.said
+    assert ("runbook" in finding.remedy) == (level == "problem")
+
+
+@pytest.mark.parametrize("key", [True, False])
+def test_a_stage_without_digests_is_a_warning(aws: Target, *, key: bool) -> None:
+    finding = with_digests(aws, key=key)
+
+    assert finding.level is Level.WARNING
+    assert ("yet" in finding.said) == key
+    assert "EnableDigests" in finding.remedy
+
+
+def test_digests_that_cannot_be_looked_at_are_a_warning(aws: Target) -> None:
+    nowhere = Target(aws.url, "test", "eu-west-1", access_key=aws.access_key)
+    gone = Target(aws.url, "test", "eu-west-1", access_key=aws.access_key, storage={"raw_bucket": "gone"})
+
+    assert [newest_digest(target, NOW).level for target in (nowhere, gone)] == [Level.WARNING] * 2
 
 
 def test_credentials_say_whose_they_are_and_never_the_secret(aws: Target) -> None:

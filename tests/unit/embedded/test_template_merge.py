@@ -16,12 +16,13 @@ FUNCTIONS_OF_APP = {
     "Planner": "planner",
     "Processor": "processor",
     "DeadLetters": "dead_letters",
+    "Digest": "digest",
 }
 """What Chalice calls the functions that it generates for app.py, and what .chalice/config.json does."""
 
 CHALICE_RESOURCES = {
     *FUNCTIONS_OF_APP,
-    *("ApiHandlerRole", "PlannerRole", "ProcessorRole", "DeadLettersRole", "RestAPI"),
+    *("ApiHandlerRole", "PlannerRole", "ProcessorRole", "DeadLettersRole", "DigestRole", "RestAPI"),
 }
 """What Chalice calls what it generates for app.py; functions.yaml adds to these."""
 
@@ -194,11 +195,38 @@ def test_all_of_the_processor_and_nothing_else_is_there_only_where_it_is_enabled
     assert template["Conditions"]["EnablesProcessor"] == {"Fn::Equals": [{"Ref": "EnableProcessor"}, "true"]}
 
 
-def test_nothing_that_stays_refers_to_a_processor_that_may_not_be_there(template: dict[str, Any]) -> None:
-    gone = only_where(template, "EnablesProcessor")
+def test_all_of_digests_and_nothing_else_is_there_only_where_they_are_enabled(template: dict[str, Any]) -> None:
+    of_digests = {"DigestQueue", "DigestQueuePolicy", "DigestKey", "Digest", "DigestRole", "DigestLogs"}
+
+    assert only_where(template, "EnablesDigests") == of_digests
+    assert template["Conditions"]["EnablesDigests"] == {"Fn::Equals": [{"Ref": "EnableDigests"}, "true"]}
+
+
+@pytest.mark.parametrize("condition", ["EnablesProcessor", "EnablesDigests"])
+def test_nothing_that_stays_refers_to_what_may_not_be_there(template: dict[str, Any], condition: str) -> None:
+    gone = only_where(template, condition)
+    outputs = [output for output in template["Outputs"].values() if output.get("Condition") != condition]
     stays = [resource for name, resource in template["Resources"].items() if name not in gone]
 
-    assert not set(references(without_conditional([stays, template["Outputs"]], "EnablesProcessor"))) & gone
+    assert not set(references(without_conditional([stays, outputs], condition))) & gone
+
+
+def test_the_function_of_digests_knows_its_queue_and_its_key_and_no_table(template: dict[str, Any]) -> None:
+    variables = template["Resources"]["Digest"]["Properties"]["Environment"]["Variables"]
+
+    assert set(references(variables)) == {"Stage", "RawBucket", "DigestQueue", "DigestKey"}
+
+
+def test_what_a_run_that_died_has_hidden_is_there_for_the_next(template: dict[str, Any]) -> None:
+    config = json.loads((RESOURCES.parents[1] / ".chalice" / "config.json").read_text())
+    timeout = config["lambda_functions"]["digest"]["lambda_timeout"]
+
+    assert 2 * timeout <= queues(template)["DigestQueue"]["VisibilityTimeout"] < 3_600
+    assert template["Resources"]["Digest"]["Properties"]["EventInvokeConfig"] == {"MaximumRetryAttempts": 0}
+
+
+def test_the_bucket_comes_after_what_lets_it_tell_the_queue(template: dict[str, Any]) -> None:
+    assert "DigestQueuePolicy" in references(template["Resources"]["RawBucket"]["Metadata"])
 
 
 def test_a_parameter_says_how_many_processors_run_at_once(template: dict[str, Any]) -> None:
@@ -221,7 +249,7 @@ PARAMETERS_OF_SETTINGS = PARAMETERS_OF_INGEST | {
 }
 
 
-@pytest.mark.parametrize("function", FUNCTIONS_OF_APP)
+@pytest.mark.parametrize("function", [name for name in FUNCTIONS_OF_APP if name != "Digest"])
 def test_parameters_reach_the_functions_as_settings(template: dict[str, Any], function: str) -> None:
     variables = template["Resources"][function]["Properties"]["Environment"]["Variables"]
 
@@ -249,7 +277,7 @@ def test_parameters_and_settings_have_the_same_defaults_and_bounds(template: dic
 
 def test_nothing_that_holds_data_goes_with_the_stack(template: dict[str, Any]) -> None:
     for name, resource in template["Resources"].items():
-        if resource.get("Type") in {"AWS::S3::Bucket", "AWS::DynamoDB::Table"}:
+        if resource.get("Type") in {"AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::KMS::Key"}:
             assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain", name
 
 
