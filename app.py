@@ -1,8 +1,8 @@
-"""The HTTP routes and queue consumers of Retrace: each parses, calls one use case, and answers."""
+"""The HTTP routes, queue consumers and schedule of Retrace: each parses, calls one use case, and answers."""
 
 import os
 
-from chalice.app import Chalice, IAMAuthorizer, Request, Response, SQSEvent
+from chalice.app import Chalice, CloudWatchEvent, IAMAuthorizer, Rate, Request, Response, SQSEvent
 
 from chalicelib import (
     aggregate_representations,
@@ -236,3 +236,10 @@ def dead_letters(event: SQSEvent) -> BatchResponse:
     report = wiring.record_dead_letters()(deliveries)
     telemetry.dead_lettered(report)
     return wiring.settle_dead_letters()(deliveries, report.failures)
+
+
+@app.schedule(Rate(1, unit=Rate.HOURS))
+def digest(event: CloudWatchEvent) -> None:
+    """List and sign the raw objects that were written since the last digest."""
+    if (write := wiring.write_digests()) is not None:
+        telemetry.digested(write(received.time_left_ms(event)))

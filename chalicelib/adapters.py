@@ -9,16 +9,20 @@ from chalicelib.aws.aggregate_history import DynamoAggregateHistory
 from chalicelib.aws.aggregate_store import DynamoAggregateStore
 from chalicelib.aws.dead_letter_queue import SqsDeadLetterQueue
 from chalicelib.aws.delivery_queue import SqsDeliveryQueue
+from chalicelib.aws.digest_store import S3DigestStore
 from chalicelib.aws.event_index import DynamoEventIndex
 from chalicelib.aws.identities import DynamoIdentities
+from chalicelib.aws.notification_queue import SqsNotifications
 from chalicelib.aws.quarantine import S3Quarantine
 from chalicelib.aws.queues import SqsReplayQueues
 from chalicelib.aws.raw_store import S3RawStore
 from chalicelib.aws.rejections import S3Rejections
 from chalicelib.aws.replay_states import DynamoReplayStates
 from chalicelib.aws.replay_store import DynamoReplayStore
+from chalicelib.aws.signing_key import KmsSigner
 from chalicelib.aws.webhook_secrets import StoredWebhookSecrets
 from chalicelib.aws.write_once import WriteOnceBucket
+from chalicelib.aws.written_objects import S3WrittenObjects
 
 
 def _raw_bucket() -> WriteOnceBucket:
@@ -104,6 +108,26 @@ def quarantine() -> S3Quarantine:
 def rejections() -> S3Rejections:
     """What is in quarantine."""
     return S3Rejections(_raw_bucket(), runtime.concurrently)
+
+
+def notifications() -> SqsNotifications:
+    """What S3 tells of raw objects."""
+    return SqsNotifications(runtime.sqs(), runtime.settings().digest_queue_url, runtime.concurrently)
+
+
+def written_objects() -> S3WrittenObjects:
+    """Versions of raw objects."""
+    return S3WrittenObjects(runtime.s3(), runtime.settings().raw_bucket)
+
+
+def digest_store() -> S3DigestStore:
+    """Digests."""
+    return S3DigestStore(_raw_bucket())
+
+
+def signer() -> KmsSigner:
+    """The key that digests are signed with."""
+    return KmsSigner(runtime.kms(), runtime.settings().digest_key_arn)
 
 
 @lru_cache(maxsize=1)

@@ -26,6 +26,7 @@ from chalicelib.domain.timestamps import Instant, instant_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
@@ -98,6 +99,12 @@ def dynamodb() -> DynamoDBClient:
 def sqs() -> SQSClient:
     """SQS."""
     return _bounded(boto3.client("sqs", config=_client_config()))
+
+
+@lru_cache(maxsize=1)
+def kms() -> KMSClient:
+    """KMS."""
+    return _bounded(boto3.client("kms", config=_client_config()))
 
 
 @lru_cache(maxsize=1)

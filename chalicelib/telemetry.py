@@ -9,6 +9,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from chalicelib.dead_letters import DeadLetterReport
+from chalicelib.digest import DigestReport
 from chalicelib.domain.errors import IntegrityFailure, RetraceError
 from chalicelib.domain.ingest_report import IngestReport, Status
 from chalicelib.domain.replay_job import ReplayJob
@@ -33,6 +34,9 @@ METRICS = {
     "DeadLetterCount": "messages put into the dead-letter queue",
     "IntegrityFailureCount": "messages and questions whose raw event is missing or not what was hashed",
     "AggregateWriteCount": "transactions that wrote an aggregate",
+    "DigestCount": "digests written",
+    "DigestObjectCount": "raw objects listed in digests",
+    "DigestLagMs": "milliseconds from writing an object to its digest, of the one that waited longest",
 }
 
 # Both name the service as POWERTOOLS_SERVICE_NAME does, which is another for each stage.
@@ -111,6 +115,17 @@ def dead_lettered(report: DeadLetterReport) -> None:
             extra |= {"replay_id": letter.message.replay_id, "event_ids": [letter.message.event_id]}
         logger.error("message is a dead letter", extra=extra)
     _count("DeadLetterCount", len(report.kept))
+
+
+def digested(report: DigestReport) -> None:
+    """Digests were written, or another run was first."""
+    _failed(report.failures)
+    extra = {"sequences": [head.sequence for head in report.heads], "overtaken": report.overtaken}
+    logger.info("digests written", extra=extra)
+    _count("DigestCount", len(report.heads))
+    _count("DigestObjectCount", sum(head.objects for head in report.heads))
+    if report.longest_lag_ms is not None:
+        _metrics.add_metric(name="DigestLagMs", unit=MetricUnit.Milliseconds, value=report.longest_lag_ms)
 
 
 def request_failed(error: RetraceError) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from chalicelib import adapters, runtime
 from chalicelib.admission import Admit
 from chalicelib.dead_letters import RecordDeadLetters, RedriveDeadLetters
+from chalicelib.digest import WriteDigests
 from chalicelib.examine import Examine
 from chalicelib.ingest import Ingest
 from chalicelib.investigate import InvestigateEvent
@@ -165,6 +166,20 @@ def settle_dead_letters() -> Settle:
 def redrive_dead_letters() -> RedriveDeadLetters:
     """One slice of sending a replay's dead letters back."""
     return RedriveDeadLetters(_record(), adapters.dead_letter_queue())
+
+
+def write_digests() -> WriteDigests | None:
+    """The hourly schedule; None where the stage has no digests."""
+    if not runtime.settings().digest_queue_url:
+        return None
+    return WriteDigests(
+        adapters.notifications(),
+        adapters.written_objects(),
+        adapters.digest_store(),
+        adapters.signer(),
+        runtime.now,
+        runtime.concurrently,
+    )
 
 
 def _examine() -> Examine:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_iam import IAMClient
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
@@ -29,5 +30,6 @@ class Admin:
         self.dynamodb: DynamoDBClient = session.client("dynamodb", endpoint_url=endpoint_url, config=_NO_PROXY)
         self.iam: IAMClient = session.client("iam", endpoint_url=endpoint_url, config=_NO_PROXY)
         self.functions: LambdaClient = session.client("lambda", endpoint_url=endpoint_url, config=_NO_PROXY)
+        self.kms: KMSClient = session.client("kms", endpoint_url=endpoint_url, config=_NO_PROXY)
         self.s3: S3Client = session.client("s3", endpoint_url=endpoint_url, config=_NO_PROXY)
         self.sqs: SQSClient = session.client("sqs", endpoint_url=endpoint_url, config=_NO_PROXY)

@@ -27,6 +27,8 @@ class Stack:
     dead_letter_queue_url: str
     ordered_dead_letter_queue_url: str
     replay_jobs_dead_letter_queue_url: str
+    digest_key_arn: str
+    """Empty where there are no digests."""
 
 
 def save(path: Path, stack: Stack) -> None:

@@ -96,6 +96,7 @@ def _described(emulator: Server, outputs: dict[str, str], key: AccessKey) -> Sta
         dead_letter_queue_url=outputs["DeadLetterQueueUrl"],
         ordered_dead_letter_queue_url=outputs["OrderedDeadLetterQueueUrl"],
         replay_jobs_dead_letter_queue_url=outputs["ReplayJobsDeadLetterQueueUrl"],
+        digest_key_arn=outputs.get("DigestKeyArn", ""),
     )
 
 

@@ -19,6 +19,9 @@ _GONE: Final = frozenset(
     {"NoSuchBucket", "ResourceNotFoundException", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
 )
 
+_AFTER_DIGESTS: Final = "digests0"
+"""A bound above every key of a digest, and below those of raw objects and quarantine."""
+
 _MESSAGES: Final[tuple["QueueAttributeNameType", ...]] = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
@@ -67,15 +70,18 @@ def _amount(account: Account, resource: Resource) -> str:
             return _objects(account.s3, resource.physical_id)
         case "AWS::DynamoDB::Table":
             return _items(account.dynamodb, resource.physical_id)
-        case "AWS::SQS::Queue":
+        case "AWS::SQS::Queue" if resource.logical_id != "DigestQueue":  # what is there tells only of objects
             return _messages(account.sqs, resource.physical_id)
         case _:
             return ""
 
 
 def _objects(s3: "S3Client", bucket: str) -> str:
-    """Count versions, as those are what is kept: an object may be hidden by a delete marker."""
-    page = s3.list_object_versions(Bucket=bucket)
+    """Count versions, as those are what is kept: an object may be hidden by a delete marker.
+
+    Digests are left out. They come every hour, of whatever else is there; alone they are of nothing.
+    """
+    page = s3.list_object_versions(Bucket=bucket, KeyMarker=_AFTER_DIGESTS)
     return _counted(len(page.get("Versions", [])), "object", more=page["IsTruncated"])
 
 

@@ -7,17 +7,19 @@ from infra.history import Event, Resource
 
 _REMOVAL: Final[Mapping[str, tuple[str, ...]]] = {
     "AWS::S3::Bucket": ("aws s3api delete-bucket --bucket {}",),
+    "AWS::KMS::Key": ("aws kms schedule-key-deletion --key-id {}",),
     "AWS::DynamoDB::Table": (
         "aws dynamodb update-table --table-name {} --no-deletion-protection-enabled",
         "aws dynamodb delete-table --table-name {}",
     ),
 }
-"""By type. Each of them fails where something is still held."""
+"""By type. But for the key's, each of them fails where something is still held."""
 
 _ALL_APIS: Final = "Leave it: all APIs of this account and region write their logs with it."
 _REMARKS: Final[Mapping[str, str]] = {
     "AWS::S3::BucketPolicy": "It goes with its bucket.",
     "AWS::ApiGateway::Account": _ALL_APIS,
+    "AWS::KMS::Key": "Keep its public key for as long as there are digests: nobody can check them without.",
     "AWS::IAM::Role": _ALL_APIS,
 }
 """By type, of what no command is shown for. The one role that stays is ApiLogRole."""

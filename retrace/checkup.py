@@ -27,7 +27,7 @@ SLOW_S = 1.0
 SKEW_WARNING_S, SKEW_PROBLEM_S = 60, 300
 """A signature is good for five minutes before and after the time that it names."""
 
-_PATIENCE = Config(connect_timeout=3, read_timeout=5, retries={"max_attempts": 1})
+PATIENCE = Config(connect_timeout=3, read_timeout=5, retries={"max_attempts": 1})
 
 
 class Level(StrEnum):
@@ -55,7 +55,7 @@ def credentials(target: Target) -> Finding:
     except Problem as problem:
         return Finding("credentials", Level.PROBLEM, problem.what, problem.remedy)
     try:
-        caller = target.client("sts", _PATIENCE).get_caller_identity()
+        caller = target.client("sts", PATIENCE).get_caller_identity()
     except ClientError as error:
         remedy = "Log in anew, or name other credentials: AWS_PROFILE, or aws_profile in the profile."
         return Finding("credentials", Level.PROBLEM, f"AWS does not take {key}: {error}", remedy)
@@ -150,7 +150,7 @@ def queues(target: Target) -> Iterator[Finding]:
                 remedy = "Give --stack, or write `stack` into the profile."
                 yield Finding(check, Level.WARNING, "Nothing says what it is called.", remedy)
                 continue
-            attributes = target.client("sqs", _PATIENCE).get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+            attributes = target.client("sqs", PATIENCE).get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
         except Problem as problem:
             yield Finding(check, Level.WARNING, problem.what, problem.remedy)
         except (BotoCoreError, ClientError) as error:

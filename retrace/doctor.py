@@ -10,6 +10,7 @@ import typer
 
 from retrace import checkup
 from retrace.calling import AsJson, Calling, calling
+from retrace.checking.newest_digest import newest_digest
 from retrace.checkup import Finding, Level
 from retrace.problem import Exit, Problem
 from retrace.shown import Column, Output
@@ -18,7 +19,7 @@ _STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "red"}
 
 
 def doctor(context: typer.Context, as_json: AsJson = None) -> None:
-    """Whether all is well: target, credentials, signature, clock, version, speed, queues, dead letters.
+    """Whether all is well: target, credentials, signature, clock, version, speed, queues, dead letters, digests.
 
     Nothing is changed. Exits with 1 if there is a problem; warnings are none.
 
@@ -50,3 +51,4 @@ def _findings(call: Calling) -> Iterator[Finding]:
     if of_credentials.level is not Level.PROBLEM:
         api = checkup.Api(call.client, call.clock)
         yield from chain(api.look(), checkup.queues(target))
+        yield newest_digest(target, call.clock())

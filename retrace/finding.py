@@ -12,10 +12,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from retrace.problem import Exit, Problem
-from retrace.target import QUEUES, ROW_SETTINGS, STORAGE, Target
+from retrace.target import DIGEST_KEY, QUEUES, ROW_SETTINGS, STORAGE, Target
 
 LOCAL_FILE = Path(".retrace/local.json")
-SETTINGS = ("url", "region", "aws_profile", "endpoint_url", "stack", *STORAGE, *QUEUES, *ROW_SETTINGS)
+SETTINGS = ("url", "region", "aws_profile", "endpoint_url", "stack", *STORAGE, *QUEUES, *ROW_SETTINGS, DIGEST_KEY)
 """What a profile may say."""
 
 _NOWHERE = "Give --url, set RETRACE_URL, write a profile into {config}, or run `make up` for a local stack."
@@ -102,7 +102,7 @@ def _of_profile(config: Path, name: str, named_by: str) -> Target:
         aws_profile=profile.get("aws_profile"),
         endpoint_url=profile.get("endpoint_url"),
         stack=profile.get("stack"),
-        storage={key: profile[key] for key in (*STORAGE, *QUEUES, *ROW_SETTINGS) if key in profile},
+        storage={key: profile[key] for key in (*STORAGE, *QUEUES, *ROW_SETTINGS, DIGEST_KEY) if key in profile},
     )
 
 
@@ -139,7 +139,7 @@ def _local(directory: Path) -> Target | None:
             region=stack["region"],
             access_key=(stack["access_key_id"], stack["secret_access_key"]),
             endpoint_url=stack["aws_endpoint_url"],
-            storage={name: stack[name] for name in (*STORAGE, *QUEUES) if name in stack},
+            storage={name: stack[name] for name in (*STORAGE, *QUEUES, DIGEST_KEY) if stack.get(name)},
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Problem(f"{path} cannot be read: {error}", "Write it anew: make up", Exit.UNREACHABLE) from error

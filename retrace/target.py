@@ -28,6 +28,8 @@ QUEUES = (
     "ordered_dead_letter_queue_url",
     "replay_jobs_dead_letter_queue_url",
 )
+DIGEST_KEY = "digest_key_arn"
+"""What digests are signed with, where a deployment has digests."""
 
 ROW_SETTINGS = ("type_day_shards", "late_after_seconds", "dedupe_ttl_days")
 """What rows depend on beside their events; outputs of the stack, as all of these are."""

@@ -1,10 +1,13 @@
-"""Proof that the tests of the promises can fail: break each promise once, in a copy, and expect red.
+"""Proof that the tests of the promises can fail: the code is broken on purpose, in a copy, and the tests must go red.
 
 python -m tests.breaks
+
+The suite applies the first break of each promise (tests/e2e/test_breaks.py), this command all of them.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -12,18 +15,27 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
+_LEFT_OUT = (".git", ".venv", ".retrace", "build", "node_modules", "__pycache__", ".*_cache", ".hypothesis")
 
 
 @dataclass(frozen=True)
 class Break:
-    """One line of code made wrong, and the tests that must notice."""
+    """One line of code made wrong, and the test (or any of a module) that must notice."""
 
     promise: str
     file: str
     right: str
     wrong: str
-    tests: str
+    module: str
+    test: str
+
+    @property
+    def noticed_by(self) -> str:
+        """The test, as pytest calls it."""
+        return f"{self.module}::{self.test}" if self.test else self.module
 
 
 BREAKS = [
@@ -39,6 +51,15 @@ BREAKS = [
         "        earlier = known | self.identities.admit(stored, request_id, receipt.ingest_time)\n"
         "        self._store(unknown, receipt.ingest_time)\n",
         "tests/functional/test_ingest_faults.py",
+        "",
+    ),
+    Break(
+        "1 acknowledged is durable: a retry that outlasts the function",
+        "chalicelib/runtime.py",
+        "    return None if invocation.has_time_for(_ATTEMPT_S + _LONGEST_WAIT_OF_SDK_S) else False\n",
+        "    return None\n",
+        "tests/functional/test_time_budget.py",
+        "test_a_request_is_answered_in_time_however_slow_every_call_is",
     ),
     Break(
         "2 raw is verbatim: numbers through float",
@@ -46,6 +67,7 @@ BREAKS = [
         '"event":{event.text}',
         '"event":{json.dumps(json.loads(event.text))}',
         "tests/functional/test_verbatim.py",
+        "",
     ),
     Break(
         "2 raw is write-once: objects overwritten",
@@ -53,6 +75,7 @@ BREAKS = [
         ', IfNoneMatch="*"',
         "",
         "tests/functional/test_ingest_faults.py",
+        "",
     ),
     Break(
         "3 same event, once: rows written without a condition",
@@ -60,6 +83,7 @@ BREAKS = [
         '            "ConditionExpression": f"attribute_not_exists({key})",\n',
         "",
         "tests/functional/test_ingest_races.py",
+        "",
     ),
     Break(
         "4 conflict: taken for a duplicate",
@@ -67,13 +91,7 @@ BREAKS = [
         "if submission.content_sha256 == stored.content_sha256:",
         "if stored:",
         "tests/functional/test_duplicates_and_conflicts.py",
-    ),
-    Break(
-        "5 nothing is dropped: a partial response where nobody reads it",
-        "chalicelib/settle.py",
-        "if failures and not self.partial_responses:",
-        "if False:",
-        "tests/functional/test_processor_failures.py",
+        "",
     ),
     Break(
         "5 nothing is dropped: refusals not kept",
@@ -81,62 +99,15 @@ BREAKS = [
         "self.concurrently(self.quarantine.keep,",
         "(lambda *_: None)(self.quarantine.keep,",
         "tests/functional/test_ingest_rejections.py",
-    ),
-    Break(
-        "6 exact: a batch overwrites the one before",
-        "chalicelib/domain/ledger.py",
-        "merge(read.aggregate, aggregate_of(added))",
-        "aggregate_of(added)",
-        "tests/functional/test_processor.py",
-    ),
-    Break(
-        "6 exact: redelivered messages counted again",
-        "chalicelib/domain/ledger.py",
-        "        if now == before:\n            continue\n",
         "",
-        "tests/unit/test_process.py",
     ),
     Break(
-        "6 exact: outcomes written over those of others",
-        "chalicelib/aws/aggregate_store.py",
-        'self._put(item, "attribute_not_exists(PK)")\n        return self._put(item, "outcome = :read", ',
-        'self._put(item, "attribute_not_exists(x)")\n        return self._put(item, "outcome <> :read", ',
-        "tests/functional/test_dead_letters.py",
-    ),
-    Break(
-        "6 exact: aggregates written over those of others",
-        "chalicelib/aws/aggregate_store.py",
-        'self._put(item, "revision = :read", ',
-        'self._put(item, "revision >= :read", ',
-        "tests/functional/test_processor.py",
-    ),
-    Break(
-        "6 exact: a later arrival counted as an input",
-        "chalicelib/process.py",
-        "Outcome.INPUT if duplicate is None else Outcome.REPEATED",
-        "Outcome.INPUT",
-        "tests/functional/test_processor.py",
-    ),
-    Break(
-        "6 exact: messages that are no inputs listed as inputs",
-        "chalicelib/aws/aggregate_history.py",
-        '                FilterExpression="outcome = :input",\n',
-        '                FilterExpression="outcome <> :input OR outcome = :input",\n',
-        "tests/functional/test_dead_letters.py",
-    ),
-    Break(
-        "7 visible: a dead letter that is processed stays counted as failed",
-        "chalicelib/domain/outcomes.py",
-        "return _counted(now) - _counted(before)",
-        "return _counted(now)",
-        "tests/functional/test_dead_letters.py",
-    ),
-    Break(
-        "7 stoppable: messages of a cancelled replay processed",
-        "chalicelib/process.py",
-        "states[message.replay_id] is JobState.CANCELLED",
-        "False",
+        "5 nothing is dropped: a partial response where nobody reads it",
+        "chalicelib/settle.py",
+        "if failures and not self.partial_responses:",
+        "if False:",
         "tests/functional/test_processor_failures.py",
+        "",
     ),
     Break(
         "5 nothing is dropped: a dead letter counted and not kept",
@@ -144,6 +115,7 @@ BREAKS = [
         "        self.dead_letters.keep(list(letters.values()))\n",
         "",
         "tests/functional/test_dead_letters.py",
+        "",
     ),
     Break(
         "5 nothing is dropped: a dead letter without its reason",
@@ -151,6 +123,7 @@ BREAKS = [
         "dead_letter(bodies[name], messages.get(name), wrong.get(name))",
         "dead_letter(bodies[name], messages.get(name), None)",
         "tests/functional/test_poison.py",
+        "test_poison_ends_with_its_reason_and_its_neighbours_are_processed_once",
     ),
     Break(
         "5 nothing is dropped: dead letters that one call does not take",
@@ -158,6 +131,7 @@ BREAKS = [
         "size + more > _BYTES_A_CALL",
         "False",
         "tests/functional/test_poison.py",
+        "test_the_largest_messages_are_kept_although_one_call_takes_few_of_them",
     ),
     Break(
         "5 nothing is dropped: refused bytes kept as something else",
@@ -165,20 +139,7 @@ BREAKS = [
         '"body": body.decode()',
         '"body": body.decode().strip()',
         "tests/functional/test_fuzz_ingest.py",
-    ),
-    Break(
-        "8 damage is found: a missing raw object taken for a refused call",
-        "chalicelib/aws/raw_store.py",
-        'raise RawObjectMissing(f"The raw object {key} is missing.") from error',
-        "raise",
-        "tests/functional/test_poison.py",
-    ),
-    Break(
-        "8 damage is found: a drill that does not look",
-        "embedded/remembered.py",
-        "if later.answers.get(question) != answer",
-        "if question not in later.answers",
-        "tests/unit/embedded/test_remembered.py",
+        "",
     ),
     Break(
         "5 nothing is dropped: a dead letter taken off before it is sent back",
@@ -188,6 +149,7 @@ BREAKS = [
         "        self.dead_letters.acknowledge([delivery for delivery in deliveries if delivery.message_id in done])\n"
         "        self.dead_letters.send_back(back)\n",
         "tests/functional/test_dead_letters.py",
+        "",
     ),
     Break(
         "5 nothing is dropped: one refused aggregate fails the others of its transaction",
@@ -195,97 +157,55 @@ BREAKS = [
         "        except (StorageRefused, Contended) as error:\n            if len(versions) == 1:\n",
         "        except (StorageRefused, Contended) as error:\n            if versions:\n",
         "tests/functional/test_processor_failures.py",
+        "",
     ),
     Break(
-        "7 no size limit: one page only",
-        "chalicelib/selection.py",
-        "            for page in every_page(partial(self._page, group), after):\n",
-        "            for page in [self._page(group, after)]:\n",
-        "tests/functional/test_replay_planning.py",
+        "6 exact: a batch overwrites the one before",
+        "chalicelib/domain/ledger.py",
+        "merge(read.aggregate, aggregate_of(added))",
+        "aggregate_of(added)",
+        "tests/functional/test_processor.py",
+        "",
     ),
     Break(
-        "7 no size limit: one page of later arrivals only",
-        "chalicelib/selection.py",
-        "        if first.read_to is not None:\n",
-        "        if False:\n",
-        "tests/functional/test_replay_options.py",
+        "6 exact: redelivered messages counted again",
+        "chalicelib/domain/ledger.py",
+        "        if now == before:\n            continue\n",
+        "",
+        "tests/unit/test_process.py",
+        "",
     ),
     Break(
-        "7 bounded: filters ignored",
-        "chalicelib/selection.py",
-        "return self.request.expands or self.request.takes(event)",
-        "return True",
-        "tests/functional/test_replay_options.py",
+        "6 exact: outcomes written over those of others",
+        "chalicelib/aws/aggregate_store.py",
+        'self._put(item, "attribute_not_exists(PK)")\n        return self._put(item, "outcome = :read", ',
+        'self._put(item, "attribute_not_exists(x)")\n        return self._put(item, "outcome <> :read", ',
+        "tests/functional/test_dead_letters.py",
+        "",
     ),
     Break(
-        "7 bounded: an event left out only if it meets every criterion",
-        "chalicelib/domain/replay_request.py",
-        "self.exclude.meets_any(event)",
-        "self.exclude.meets_all(event)",
-        "tests/functional/test_replay_options.py",
+        "6 exact: aggregates written over those of others",
+        "chalicelib/aws/aggregate_store.py",
+        'self._put(item, "revision = :read", ',
+        'self._put(item, "revision >= :read", ',
+        "tests/functional/test_processor.py",
+        "",
     ),
     Break(
-        "7 bounded: the limit ignored",
-        "chalicelib/stretch.py",
-        "    limit = job.request.limit\n    left =",
-        "    limit = None\n    left =",
-        "tests/functional/test_replay_options.py",
+        "6 exact: a later arrival counted as an input",
+        "chalicelib/process.py",
+        "Outcome.INPUT if duplicate is None else Outcome.REPEATED",
+        "Outcome.INPUT",
+        "tests/functional/test_processor.py",
+        "",
     ),
     Break(
-        "7 bounded: any number confirms",
-        "chalicelib/domain/preview.py",
-        "request.confirm == self.messages and",
-        "request.confirm is not None and",
-        "tests/functional/test_replay_previews.py",
-    ),
-    Break(
-        "7 bounded: a dry run that is none",
-        "app.py",
-        "    if asked.dry_run:\n",
-        "    if False:\n",
-        "tests/functional/test_replay_previews.py",
-    ),
-    Break(
-        "7 bounded: two jobs under one idempotency key",
-        "chalicelib/aws/replay_store.py",
-        '            ConditionExpression="attribute_not_exists(PK)",\n',
-        '            ConditionExpression="attribute_not_exists(other)",\n',
-        "tests/functional/test_replay_control.py",
-    ),
-    Break(
-        "7 bounded: another request under the same idempotency key",
-        "chalicelib/replay.py",
-        "        if keyed.digest != digest:\n",
-        "        if False:\n",
-        "tests/functional/test_replay_control.py",
-    ),
-    Break(
-        "7 visible: progress committed over that of others",
-        "chalicelib/aws/replay_store.py",
-        'ConditionExpression="revision = :revision"',
-        'ConditionExpression="revision >= :revision"',
-        "tests/functional/test_replay_planning.py",
-    ),
-    Break(
-        "7 visible: a planner that gives up without a word",
-        "chalicelib/plan.py",
-        "            if last_chance:\n",
-        "            if False:\n",
-        "tests/functional/test_replay_control.py",
-    ),
-    Break(
-        "7 stoppable: a planner that goes on after a cancel",
-        "chalicelib/plan.py",
-        "late = replace(committed, state=current.state, cancelled_by=current.cancelled_by)",
-        "late = committed",
-        "tests/functional/test_replay_control.py",
-    ),
-    Break(
-        "7 stoppable: a redrive that takes a cancel back",
-        "chalicelib/replay.py",
-        "        aim = None if job.committed_by == request_id else change(job)\n",
-        "        aim = None if job.committed_by == request_id else change(job if attempt == 1 else changed)\n",
-        "tests/functional/test_replay_control.py",
+        "6 exact: messages that are no inputs listed as inputs",
+        "chalicelib/aws/aggregate_history.py",
+        '                FilterExpression="outcome = :input",\n',
+        '                FilterExpression="outcome <> :input OR outcome = :input",\n',
+        "tests/functional/test_dead_letters.py",
+        "",
     ),
     Break(
         "6 exact: days found and not kept before they are read",
@@ -293,6 +213,127 @@ BREAKS = [
         "            self.replays.found_days(job.replay_id).add(stretch.found)\n",
         "            self.replays.found_days(job.replay_id).add(stretch.found[:1])\n",
         "tests/functional/test_replay_options.py",
+        "",
+    ),
+    Break(
+        "7 bounded: a dry run that is none",
+        "app.py",
+        "    if asked.dry_run:\n",
+        "    if False:\n",
+        "tests/functional/test_replay_previews.py",
+        "",
+    ),
+    Break(
+        "7 visible: a dead letter that is processed stays counted as failed",
+        "chalicelib/domain/outcomes.py",
+        "return _counted(now) - _counted(before)",
+        "return _counted(now)",
+        "tests/functional/test_dead_letters.py",
+        "",
+    ),
+    Break(
+        "7 stoppable: messages of a cancelled replay processed",
+        "chalicelib/process.py",
+        "states[message.replay_id] is JobState.CANCELLED",
+        "False",
+        "tests/functional/test_processor_failures.py",
+        "",
+    ),
+    Break(
+        "7 no size limit: one page only",
+        "chalicelib/selection.py",
+        "            for page in every_page(partial(self._page, group), after):\n",
+        "            for page in [self._page(group, after)]:\n",
+        "tests/functional/test_replay_planning.py",
+        "",
+    ),
+    Break(
+        "7 no size limit: one page of later arrivals only",
+        "chalicelib/selection.py",
+        "        if first.read_to is not None:\n",
+        "        if False:\n",
+        "tests/functional/test_replay_options.py",
+        "",
+    ),
+    Break(
+        "7 bounded: filters ignored",
+        "chalicelib/selection.py",
+        "return self.request.expands or self.request.takes(event)",
+        "return True",
+        "tests/functional/test_replay_options.py",
+        "",
+    ),
+    Break(
+        "7 bounded: an event left out only if it meets every criterion",
+        "chalicelib/domain/replay_request.py",
+        "self.exclude.meets_any(event)",
+        "self.exclude.meets_all(event)",
+        "tests/functional/test_replay_options.py",
+        "",
+    ),
+    Break(
+        "7 bounded: the limit ignored",
+        "chalicelib/stretch.py",
+        "    limit = job.request.limit\n    left =",
+        "    limit = None\n    left =",
+        "tests/functional/test_replay_options.py",
+        "",
+    ),
+    Break(
+        "7 bounded: any number confirms",
+        "chalicelib/domain/preview.py",
+        "request.confirm == self.messages and",
+        "request.confirm is not None and",
+        "tests/functional/test_replay_previews.py",
+        "",
+    ),
+    Break(
+        "7 bounded: two jobs under one idempotency key",
+        "chalicelib/aws/replay_store.py",
+        '            ConditionExpression="attribute_not_exists(PK)",\n',
+        '            ConditionExpression="attribute_not_exists(other)",\n',
+        "tests/functional/test_replay_control.py",
+        "",
+    ),
+    Break(
+        "7 bounded: another request under the same idempotency key",
+        "chalicelib/replay.py",
+        "        if keyed.digest != digest:\n",
+        "        if False:\n",
+        "tests/functional/test_replay_control.py",
+        "",
+    ),
+    Break(
+        "7 visible: progress committed over that of others",
+        "chalicelib/aws/replay_store.py",
+        'ConditionExpression="revision = :revision"',
+        'ConditionExpression="revision >= :revision"',
+        "tests/functional/test_replay_planning.py",
+        "",
+    ),
+    Break(
+        "7 visible: a planner that gives up without a word",
+        "chalicelib/plan.py",
+        "            if last_chance:\n",
+        "            if False:\n",
+        "tests/functional/test_replay_control.py",
+        "",
+    ),
+    Break(
+        "7 stoppable: a planner that goes on after a cancel",
+        "chalicelib/plan.py",
+        "late = replace(committed, state=current.state, cancelled_by=current.cancelled_by)",
+        "late = committed",
+        "tests/functional/test_replay_control.py",
+        "",
+    ),
+    Break(
+        "7 stoppable: a redrive that takes a cancel back",
+        "chalicelib/replay.py",
+        "        aim = None if job.committed_by == request_id else change(job)\n",
+        "        aim = None if job.committed_by == request_id else change(job if attempt == 1 else changed)\n",
+        "tests/functional/test_replay_control.py",
+        "",
     ),
     Break(
         "7 ordered: two messages of an entity in one batch",
@@ -300,13 +341,7 @@ BREAKS = [
         "for some in rounds_of(messages):",
         "for some in [messages]:",
         "tests/functional/test_replay_options.py",
-    ),
-    Break(
-        "8 rows agree with the raw lines: offsets in characters",
-        "chalicelib/domain/raw_line.py",
-        "        length = len(line_of(event, ingest_time))\n",
-        "        length = len(line_of(event, ingest_time).decode())\n",
-        "tests/unit/test_raw_line.py",
+        "",
     ),
     Break(
         "8 rebuilt: index rows that are missing beside an identity left out",
@@ -314,6 +349,31 @@ BREAKS = [
         "        return sum(in_order(self._put_if_absent, missing))\n",
         "        return sum(in_order(self._put_if_absent, missing[:0]))\n",
         "tests/functional/test_restoring.py",
+        "",
+    ),
+    Break(
+        "8 damage is found: a missing raw object taken for a refused call",
+        "chalicelib/aws/raw_store.py",
+        'raise RawObjectMissing(f"The raw object {key} is missing.") from error',
+        "raise",
+        "tests/functional/test_poison.py",
+        "test_poison_ends_with_its_reason_and_its_neighbours_are_processed_once",
+    ),
+    Break(
+        "8 damage is found: a drill that does not look",
+        "embedded/remembered.py",
+        "if later.answers.get(question) != answer",
+        "if question not in later.answers",
+        "tests/unit/embedded/test_remembered.py",
+        "test_what_is_answered_otherwise_is_lost",
+    ),
+    Break(
+        "8 rows agree with the raw lines: offsets in characters",
+        "chalicelib/domain/raw_line.py",
+        "        length = len(line_of(event, ingest_time))\n",
+        "        length = len(line_of(event, ingest_time).decode())\n",
+        "tests/unit/test_raw_line.py",
+        "",
     ),
     Break(
         "8 damage is found: rows that say something else than the raw line",
@@ -321,6 +381,7 @@ BREAKS = [
         "    return tuple(name for name in names if expected.get(name) != row.get(name))\n",
         "    return tuple(name for name in names if name not in row)\n",
         "tests/unit/cli/test_checking.py",
+        "test_any_edited_field_of_a_row_is_found_and_named",
     ),
     Break(
         "9 no route is open: one without an authorizer",
@@ -328,6 +389,7 @@ BREAKS = [
         '@app.route("/events", authorizer=signed)',
         '@app.route("/events")',
         "tests/functional/test_routes.py",
+        "",
     ),
     Break(
         "9 no route is open: webhooks taken whoever signed them",
@@ -335,6 +397,7 @@ BREAKS = [
         '    if not _any_matches(said[SIGNATURE].split(" "), signed, secrets):\n',
         "    if _any_matches([], signed, secrets):\n",
         "tests/unit/test_webhook_signature.py",
+        "",
     ),
     Break(
         "9 no route is open: webhooks taken however old",
@@ -342,24 +405,38 @@ BREAKS = [
         "    if not _is_recent(said[TIMESTAMP], now):\n",
         "    if not said[TIMESTAMP]:\n",
         "tests/functional/test_webhooks.py",
+        "",
     ),
 ]
 
 
+def of_each_promise() -> list[Break]:
+    """The first break of each promise."""
+    firsts: dict[str, Break] = {}
+    for broken in BREAKS:
+        firsts.setdefault(broken.promise[0], broken)
+    return list(firsts.values())
+
+
 def noticed(broken: Break) -> bool:
-    """Whether the tests fail on a copy of the project with one thing broken."""
+    """Whether the test fails on a copy of the project with one thing broken."""
     with tempfile.TemporaryDirectory() as directory:
         copy = Path(directory) / "project"
-        left_out = shutil.ignore_patterns(".git", ".venv", ".retrace", "node_modules", "__pycache__", ".*_cache")
-        shutil.copytree(ROOT, copy, ignore=left_out)
+        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*_LEFT_OUT))
         source = copy / broken.file
         text = source.read_text()
         if broken.right not in text:
             sys.exit(f"{broken.file} no longer holds what is to be broken for: {broken.promise}")
         source.write_text(text.replace(broken.right, broken.wrong))
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "-n0", "-p", "no:cacheprovider", broken.tests]
-        run = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)  # noqa: S603  # our tests
-        return run.returncode == 1
+        return _red(copy, broken.noticed_by)
+
+
+def _red(project: Path, test: str) -> bool:
+    """Whether a test fails; that it cannot be run at all is no failure."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "AWS_"))}
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n0", "-p", "no:cacheprovider", test]
+    run = subprocess.run(command, cwd=project, env=own, capture_output=True, text=True, check=False)  # noqa: S603  # ours
+    return run.returncode == pytest.ExitCode.TESTS_FAILED
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import os
 import signal
 
 SETTINGS = {
-    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_ACCESS_KEY_ID": "123456789012",  # to MiniStack the root of the account that is called so
     "AWS_SECRET_ACCESS_KEY": "testing",
     "AWS_DEFAULT_REGION": "eu-west-1",
     "RAW_BUCKET": "retrace-test-raw",

@@ -6,6 +6,8 @@ values share a key. Times are of fixed width, so that key order is time order.
 
 from __future__ import annotations
 
+import re
+
 from chalicelib.domain.aggregation import Version
 from chalicelib.domain.outcomes import MessagePlace
 from chalicelib.domain.partitions import entity_digest
@@ -21,6 +23,10 @@ JOB = "JOB"
 KEYED = "KEYED"
 PROGRESS_SHARDS = 64
 
+DIGESTS = "digests/"
+
+_DIGESTS_A_FOLDER = 1_000
+_DIGEST = re.compile(r"digests/\d{9,}/(\d{12,})\.ndjson", re.ASCII)
 _REPLAY = "REPLAY#"
 _LAG_DIGITS = 15
 _AFTER_ANY_SUFFIX = "~"
@@ -55,6 +61,17 @@ def retry_record(rejected_id: str, requested_at: Instant) -> str:
 def after_rejected(rejected_id: str) -> str:
     """A bound above the S3 keys of a quarantined event and its retries, and below those of the next one."""
     return f"{_rejected(rejected_id)}{_AFTER_A_SLASH}"
+
+
+def digest(sequence: int) -> str:
+    """The S3 key of a digest: the newest is the last in the last folder, and a missing one leaves a gap."""
+    return f"{DIGESTS}{sequence // _DIGESTS_A_FOLDER:09d}/{sequence:012d}.ndjson"
+
+
+def sequence_of_digest(key: str) -> int | None:
+    """The sequence that the key of a digest says; None if it is none."""
+    match = _DIGEST.fullmatch(key)
+    return int(match[1]) if match and digest(int(match[1])) == key else None
 
 
 def _rejected(rejected_id: str) -> str:

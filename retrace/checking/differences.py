@@ -1,4 +1,4 @@
-"""What can differ between raw objects, index, identities and aggregates: what each difference means and what to do."""
+"""What can differ between raw objects, digests, rows and aggregates: what each difference means and what to do."""
 
 from __future__ import annotations
 
@@ -29,6 +29,15 @@ class Kind(StrEnum):
     INPUT_UNKNOWN = "input-unknown"
     VERSION_DIFFERS = "version-differs"
     VERSION_MISSING = "version-missing"
+    DIGEST_CHANGED = "digest-changed"
+    DIGEST_MISSING = "digest-missing"
+    DIGEST_CHAIN_BROKEN = "digest-chain-broken"
+    DIGEST_DELAYED = "digest-delayed"
+    LISTED_CHANGED = "listed-changed"
+    LISTED_MISSING = "listed-missing"
+    OBJECT_HIDDEN = "object-hidden"
+    OBJECT_OVERWRITTEN = "object-overwritten"
+    OBJECT_UNLISTED = "object-unlisted"
 
     @property
     def sentence(self) -> str:
@@ -49,6 +58,9 @@ _EDITED_ROW = (
     "Somebody edited the table. The raw line holds: delete the row, then `retrace audit --repair` writes it anew."
 )
 _ADDED_BY_REPAIR = "`retrace audit --repair` writes it from the raw line."
+_ALL_VERSIONS = (
+    "`aws s3api list-object-versions` shows what was there and when; CloudTrail, if it logs objects, who it was."
+)
 _REPLAY = "The raw events hold: compute the day anew with `retrace replay`, and do not use this version."
 
 _TOLD: dict[Kind, tuple[str, str]] = {
@@ -108,6 +120,36 @@ _TOLD: dict[Kind, tuple[str, str]] = {
     ),
     Kind.VERSION_DIFFERS: ("The aggregate does not follow from its inputs.", _REPLAY),
     Kind.VERSION_MISSING: ("There are inputs of an aggregate, and not the aggregate.", _REPLAY),
+    Kind.DIGEST_CHANGED: (
+        "The digest is not what was signed, so nothing is believed of what it lists.",
+        f"Is it the right public key? {_ALL_VERSIONS}",
+    ),
+    Kind.DIGEST_MISSING: (
+        "Digests are numbered one by one, and some are not there; what only they list is unlisted.",
+        _ALL_VERSIONS,
+    ),
+    Kind.DIGEST_CHAIN_BROKEN: (
+        "The digest is signed, but the one before it is not the one that it names: somebody else may sign.",
+        "CloudTrail has every call of kms:Sign, and whose it was.",
+    ),
+    Kind.DIGEST_DELAYED: (
+        "For more than two hours no digest was written: they were disabled, or their function failed.",
+        "docs/runbook.md#digest-missing; what was written meanwhile is listed by the next digest, and was not watched.",
+    ),
+    Kind.LISTED_CHANGED: ("The bytes of an object are not those that a digest lists.", _LOST_BYTES),
+    Kind.LISTED_MISSING: ("An object that a digest lists is not there any more.", _ALL_VERSIONS),
+    Kind.OBJECT_HIDDEN: (
+        "A delete marker hides the object, which is there still.",
+        "Delete the marker, with its version id, and ask who put it there. " + _ALL_VERSIONS,
+    ),
+    Kind.OBJECT_OVERWRITTEN: (
+        "Raw objects are written once, and this is another version over the first.",
+        f"The first is there still, unless it is reported as missing. {_ALL_VERSIONS}",
+    ),
+    Kind.OBJECT_UNLISTED: (
+        "The object was written before the newest digest began, and no digest lists it.",
+        f"Did somebody switch notifications off? {_ALL_VERSIONS}",
+    ),
 }
 
 
@@ -123,6 +165,8 @@ class Difference:
     day: str | None = None
     s3_key: str | None = None
     s3_offset: int | None = None
+    version_id: str | None = None
+    sequence: int | None = None
     fields: tuple[str, ...] = ()
     detail: str = ""
     repair: StoredEvent | None = None
@@ -133,6 +177,10 @@ class Difference:
         if self.replay_id is not None:
             of_event = f" input {self.event_id[:16]}" if self.event_id else ""
             return f"{self.entity_id} {self.day} of {self.replay_id}{of_event}"
+        if self.version_id is not None:
+            return f"{self.s3_key} version {self.version_id}"
+        if self.sequence is not None:
+            return f"digest {self.sequence}"
         place = f"{self.s3_key}" if self.s3_offset is None else f"{self.s3_key} at byte {self.s3_offset}"
         if self.event_id is None:
             return place
@@ -140,7 +188,8 @@ class Difference:
 
     def as_json(self) -> dict[str, Any]:
         """What scripts read: where it is, and the same words."""
-        named = ("event_id", "entity_id", "event_time", "replay_id", "day", "s3_key", "s3_offset")
+        named = ["event_id", "entity_id", "event_time", "replay_id", "day", "s3_key", "s3_offset"]
+        named += ["version_id", "sequence"]
         given = {name: getattr(self, name) for name in named}
         return {
             "difference": self.kind.value,

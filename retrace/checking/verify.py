@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,6 +25,7 @@ from retrace.checking.progress import Progress
 from retrace.checking.raw_objects import RAW
 from retrace.checking.report import shown
 from retrace.checking.verification import Verification
+from retrace.checking.verify_digests import verify_digests
 from retrace.problem import Exit
 from retrace.shown import Output
 
@@ -36,6 +38,16 @@ def verify(
     prefix: Annotated[
         str | None, typer.Option("--prefix", "-p", help="Raw objects whose keys begin so, such as raw/source=shop/.")
     ] = None,
+    digests: Annotated[
+        bool, typer.Option("--digests", help="The signed digests, and raw objects held against them; --prefix: some.")
+    ] = False,
+    public_key: Annotated[
+        list[Path] | None,
+        typer.Option("--public-key", help="With --digests: what they are checked with; else KMS is asked. Repeatable."),
+    ] = None,
+    directory: Annotated[
+        Path | None, typer.Option("--directory", help="With --digests: a copy of the bucket's digests/ in their place.")
+    ] = None,
     shards: Shards = None,
     late_after_s: LateAfter = None,
     identity_ttl_days: IdentityTtl = None,
@@ -46,17 +58,25 @@ def verify(
     retrace verify order-1007 yesterday
     retrace verify --replay 019aa2c4-8f6e-7cc2-a1f3-5d4b1c7f2a10
     retrace verify --prefix raw/source=shop%2Fcheckout/event_date=2026-11-21/
+    retrace verify --digests --public-key digests.pem
 
     It reads S3 and DynamoDB with your own rights. A day costs one GET for each of its objects; --replay also a Scan
     of the table of aggregates, the only way to find all versions of a replay that holds whatever else is damaged.
+    --digests costs one GET for each object below --prefix, and looks at nothing in the tables.
     """
     call, output = calling(context), Output(as_json=as_json)
-    if [entity is not None or day is not None, replay is not None, prefix is not None].count(True) != 1:
-        raise typer.BadParameter("name one thing to verify: ENTITY DAY, --replay or --prefix")
-    if replay is None and prefix is None and (entity is None or day is None):
+    named = [entity is not None or day is not None, replay is not None, prefix is not None and not digests, digests]
+    if named.count(True) != 1:
+        raise typer.BadParameter("name one thing to verify: ENTITY DAY, --replay, --prefix or --digests")
+    if not digests and (public_key or directory is not None):
+        raise typer.BadParameter("--public-key and --directory go with --digests")
+    if not digests and replay is None and prefix is None and (entity is None or day is None):
         raise typer.BadParameter("an entity goes with a day: retrace verify ENTITY DAY")
     if prefix is not None and not prefix.startswith(RAW):
         raise typer.BadParameter(f"raw objects lie below {RAW}", param_hint="--prefix")
+    if digests:
+        verify_digests(call, output, prefix or RAW, public_key or [], directory)
+        return
     day = call.day(day, "DAY")
     with refusals_in_words(), Progress(output, "Verifying") as progress:
         settings = row_settings(call, shards, late_after_s, identity_ttl_days)

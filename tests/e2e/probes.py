@@ -15,11 +15,18 @@ from embedded.users import AccessKey
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
 _DENIED: Final = {"AccessDenied", "AccessDeniedException"}
 _WRONG_MD5: Final = "1B2M2Y8AsgTpgAmY7PhCfg=="  # that of nothing
+# One that names a queue that there is not, and so is refused where it is allowed.
+_NO_CONFIGURATION: Final[Any] = {
+    "QueueConfigurations": [
+        {"QueueArn": "arn:aws:sqs:eu-west-1:000000000000:no-such-queue", "Events": ["no such event"]}
+    ]
+}
 _ONCE: Final = Config(proxies={}, retries={"total_max_attempts": 1})
 
 
@@ -33,6 +40,7 @@ class Kept:
     rejected_key: str
     tables: dict[str, str]
     queues: dict[str, str]
+    key_arn: str
 
 
 class Caller:
@@ -45,6 +53,7 @@ class Caller:
         self.cloudformation: CloudFormationClient = session.client(
             "cloudformation", endpoint_url=endpoint_url, config=_ONCE
         )
+        self.kms: KMSClient = session.client("kms", endpoint_url=endpoint_url, config=_ONCE)
         self.sqs: SQSClient = session.client("sqs", endpoint_url=endpoint_url, config=_ONCE)
 
     def may(self, probe: Probe, kept: Kept) -> bool:
@@ -69,6 +78,7 @@ def _put(key: Callable[[Kept], str]) -> Probe:
 BUCKET: Final[dict[str, Probe]] = {
     "put a raw object": _put(lambda kept: f"{kept.raw_key}.new"),
     "put a refused event": _put(lambda kept: f"{kept.rejected_key}.new"),
+    "put a digest": _put(lambda _: "digests/new"),
     "put elsewhere": _put(lambda _: "elsewhere/object"),
     "overwrite a raw object": lambda caller, kept: caller.s3.put_object(
         Bucket=kept.bucket, Key=kept.raw_key, Body=b"x", ContentMD5=_WRONG_MD5
@@ -83,6 +93,18 @@ BUCKET: Final[dict[str, Probe]] = {
     "delete a refused event": lambda caller, kept: caller.s3.delete_object(Bucket=kept.bucket, Key=kept.rejected_key),
     "get a raw object": lambda caller, kept: caller.s3.get_object(Bucket=kept.bucket, Key=kept.raw_key),
     "get a refused event": lambda caller, kept: caller.s3.get_object(Bucket=kept.bucket, Key=kept.rejected_key),
+    "delete a digest": lambda caller, kept: caller.s3.delete_object(Bucket=kept.bucket, Key="digests/none"),
+    "get a digest": lambda caller, kept: caller.s3.get_object(Bucket=kept.bucket, Key="digests/none"),
+    "get a version of a raw object": lambda caller, kept: caller.s3.get_object(
+        Bucket=kept.bucket, Key=kept.raw_key, VersionId=kept.raw_version
+    ),
+    "list digests": lambda caller, kept: caller.s3.list_objects_v2(Bucket=kept.bucket, Prefix="digests/"),
+    "list versions of a raw object": lambda caller, kept: caller.s3.list_object_versions(
+        Bucket=kept.bucket, Prefix=kept.raw_key
+    ),
+    "turn notifications off": lambda caller, kept: caller.s3.put_bucket_notification_configuration(
+        Bucket=kept.bucket, NotificationConfiguration=_NO_CONFIGURATION
+    ),
     "list raw objects": lambda caller, kept: caller.s3.list_objects_v2(Bucket=kept.bucket, Prefix="raw/"),
     "list refused events": lambda caller, kept: caller.s3.list_objects_v2(Bucket=kept.bucket, Prefix="rejected/"),
     "list everything": lambda caller, kept: caller.s3.list_objects_v2(Bucket=kept.bucket),
@@ -91,6 +113,18 @@ BUCKET: Final[dict[str, Probe]] = {
         Bucket=kept.bucket, VersioningConfiguration={"Status": "Suspended"}
     ),
 }
+
+
+KEY: Final[dict[str, Probe]] = {
+    "Sign": lambda caller, kept: caller.kms.sign(
+        KeyId=kept.key_arn, Message=b"too short", MessageType="DIGEST", SigningAlgorithm="ECDSA_SHA_256"
+    ),
+    "GetPublicKey": lambda caller, kept: caller.kms.get_public_key(KeyId=kept.key_arn),
+    "ScheduleKeyDeletion": lambda caller, kept: caller.kms.schedule_key_deletion(
+        KeyId=kept.key_arn, PendingWindowInDays=1
+    ),
+}
+"""Calls on the key of digests, by the name of the action; fewer than seven days are no window."""
 
 
 def _key(table: str) -> dict[str, Any]:

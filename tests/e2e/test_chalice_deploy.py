@@ -97,9 +97,10 @@ def test_every_arn_is_exact_and_of_this_stage(aws: Emulated, checkout: Path, cha
         "*",  # X-Ray's, which knows no resources
         f"arn:aws:s3:::{stack.raw_bucket}/raw/*",
         f"arn:aws:s3:::{stack.raw_bucket}/rejected/*",
+        f"arn:aws:s3:::{stack.raw_bucket}/digests/*",
         *(
             f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/retrace-{STAGE}{name}:*"
-            for name in ("", "-planner", "-processor", "-dead_letters")
+            for name in ("", "-planner", "-processor", "-dead_letters", "-digest")
         ),
     }
 
@@ -147,7 +148,7 @@ def rights(aws: Emulated, role: str, stage: str) -> set[tuple[str, str, str]]:
     names = {
         resource.physical_id.rpartition("/")[2]: resource.logical_id
         for resource in aws.cloudformation(stage).resources()
-        if resource.type in {"AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::SQS::Queue"}
+        if resource.type in {"AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::KMS::Key"}
     }
     found = set()
     for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:

@@ -31,7 +31,7 @@ from tests.unit.one_shot import computed
 FULL = os.environ.get("RETRACE_CHAOS") == "full"
 SEED = int(os.environ.get("RETRACE_CHAOS_SEED", "4"))
 
-EVENTS = 100_000 if FULL else 6_000
+EVENTS = 100_000 if FULL else 4_000
 KILLS = {"planner": 8, "processor": 24} if FULL else {"planner": 6, "processor": 20}
 REPEAT = 20
 """One message in so many is delivered twice: five in a hundred."""
@@ -44,8 +44,8 @@ SHARDS = "32" if FULL else "4"
 HIDDEN_S = "60"
 """For what a worker was given in the moment of its death; what it is known to have had comes back at once."""
 
-HOT_EVENTS = 100_000 if FULL else 3_000
-HOT_EVENTS_BY_TEN = 5_000 if FULL else 1_000
+HOT_EVENTS = 100_000 if FULL else 1_500
+HOT_EVENTS_BY_TEN = 5_000 if FULL else 500
 
 _PLAIN = TypeDeserializer()
 

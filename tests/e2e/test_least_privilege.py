@@ -24,6 +24,7 @@ STACK = "arn:${AWS::Partition}:cloudformation:${AWS::Region}:${AWS::AccountId}:s
 WIDER = {
     "${RawBucket.Arn}/raw/*": "the keys of raw objects say what is in them",
     "${RawBucket.Arn}/rejected/*": "likewise those of refused events",
+    "${RawBucket.Arn}/digests/*": "likewise those of digests",
     f"{API}GET/*": "every route that is a GET only reads, and whoever may read may read all",
     f"{API}POST/replay/*/cancel": "the id of a replay is part of the path",
     f"{API}POST/replay/*/redrive": "likewise",
@@ -113,6 +114,8 @@ def test_every_resource_is_named_but_for_those_with_a_reason(template: Json) -> 
             match resource:
                 case {"Fn::GetAtt": [str(), "Arn"]} | {"Ref": "KmsKeyArn" | "WebhookSecretArn"}:
                     pass
+                case {"Fn::If": [str(), {"Fn::GetAtt": [str(), "Arn"]}, {"Ref": "AWS::NoValue"}]}:
+                    pass
                 case {"Fn::Sub": str(text)}:
                     assert "*" not in text or text in WIDER, place
                 case _:
@@ -137,10 +140,23 @@ def test_each_function_has_a_role_of_its_own_that_only_lambda_takes(template: Js
         for function in of_type(template, "AWS::Serverless::Function").values()
     ]
 
-    assert len(roles) == len(set(roles)) == 5
+    assert len(roles) == len(set(roles)) == 6
     for role in roles:
         [trust] = template["Resources"][role]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
         assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
+
+
+def test_one_function_signs_and_nobody_else(template: Json) -> None:
+    places = {place for place, each in allowing(template) if "kms:Sign" in listed(each["Action"])}
+    writing = {
+        place
+        for place, each in allowing(template)
+        if "s3:PutObject" in listed(each["Action"])
+        and {"Fn::Sub": "${RawBucket.Arn}/digests/*"} in listed(each["Resource"])
+    }
+
+    assert places == {"DigestRole: Sign"}
+    assert writing == {"DigestRole: KeepDigests"}
 
 
 def test_policies_that_are_not_ours_are_those_with_a_reason(template: Json) -> None:

@@ -18,7 +18,7 @@ from embedded.api import Api
 from embedded.deployment import STACK_NAME
 from embedded.users import AccessKey, user_with_policies, user_with_role
 from tests.e2e.deployed import Deployed
-from tests.e2e.probes import BUCKET, Caller, Kept, Probe, index, queue, table
+from tests.e2e.probes import BUCKET, KEY, Caller, Kept, Probe, index, queue, table
 
 # Principals on routes
 
@@ -119,6 +119,7 @@ FUNCTIONS = {
     "planner": "Planner",
     "processor": "Processor",
     "dead letters": "DeadLetters",
+    "digest": "Digest",
 }
 
 ON_BUCKET = {
@@ -128,11 +129,17 @@ ON_BUCKET = {
     "get a refused event": {"ingest", "api"},
     "list refused events": {"ingest", "api"},
     "list raw objects": {"api", "processor", "dead letters"},
+    "get a version of a raw object": {"digest"},
+    "list versions of a raw object": {"digest"},
+    "put a digest": {"digest"},
+    "get a digest": {"digest"},
+    "list digests": {"digest"},
     # MiniStack knows neither s3:if-none-match nor s3:ObjectCreationOperation, by which the bucket policy denies these
     # to everybody on AWS; tests/unit/embedded/test_resources.py holds it. Whoever may not put cannot do it anyhow.
     "overwrite a raw object": {"ingest"},
     "copy over a raw object": {"ingest"},
 }
+ON_KEY = {"Sign": {"digest"}}
 RECORDERS = {"planner", "processor", "dead letters"}
 ON_TABLES = {
     ("EventsTable", "PutItem"): {"ingest"},
@@ -168,6 +175,7 @@ ON_QUEUES = {
             "ReplayJobsQueue": "planner",
             "ReplayQueue": "processor",
             "ReplayFailuresQueue": "dead letters",
+            "DigestQueue": "digest",
         }.items()
         for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
     },
@@ -182,6 +190,7 @@ QUEUES = (
     "OrderedDeadLetterQueue",
     "ReplayJobsQueue",
     "ReplayJobsDeadLetterQueue",
+    "DigestQueue",
 )
 PROBES: dict[str, tuple[Probe, set[str]]] = {
     **{f"bucket: {name}": (probe, ON_BUCKET.get(name, set())) for name, probe in BUCKET.items()},
@@ -190,6 +199,7 @@ PROBES: dict[str, tuple[Probe, set[str]]] = {
         for name in TABLES
         for action, probe in table(name).items()
     },
+    **{f"key: {action}": (probe, ON_KEY.get(action, set())) for action, probe in KEY.items()},
     **{f"{of}: Query {name}": (index(of, name, key), who) for (of, name, key), who in INDEXES.items()},
     **{
         f"{name}: {action}": (probe, ON_QUEUES.get((name, action), set()))
@@ -225,6 +235,7 @@ def kept(deployed: Deployed, outputs: dict[str, str]) -> Kept:
         rejected_key=f"rejected/ingest_date={day}/{digest}.json",
         tables={name: outputs[name] for name in TABLES},
         queues={name: outputs[f"{name}Url"] for name in QUEUES},
+        key_arn=outputs["DigestKeyArn"],
     )
 
 
@@ -246,6 +257,7 @@ def test_what_was_tried_changed_nothing(deployed: Deployed, kept: Kept) -> None:
 def test_the_table_of_rights_names_only_what_is_tried() -> None:
     tried = {(name, action) for name in TABLES for action in table(name)}
     assert ON_BUCKET.keys() <= BUCKET.keys()
+    assert ON_KEY.keys() <= KEY.keys()
     assert ON_TABLES.keys() <= tried
     assert ON_QUEUES.keys() <= {(name, action) for name in QUEUES for action in queue(name)}
 
@@ -264,6 +276,8 @@ def test_a_policy_for_people_lets_nobody_change_what_is_kept(
         "PurgeQueue",
         "SendMessage",
         "SetQueueAttributes",
+        "Sign",
+        "ScheduleKeyDeletion",
     )
     keys = {
         name: user_with_policies(deployed.admin, f"test-{name}", [outputs[policy]]) for name, policy in POLICIES.items()
@@ -287,6 +301,7 @@ def test_an_auditor_reads_all_that_is_kept(deployed: Deployed, outputs: dict[str
         *(f"{name}: {action}" for name in TABLES for action in reading),
         *(f"{of}: Query {name}" for of, name, _ in INDEXES),
         *(f"{name}: GetQueueAttributes" for name in QUEUES),
+        "key: GetPublicKey",
     }
     assert json.loads(caller.s3.get_bucket_policy(Bucket=kept.bucket)["Policy"])["Statement"]
     assert caller.cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"]

@@ -14,7 +14,6 @@ from botocore.exceptions import ClientError
 from chalice.app import Chalice
 from chalice.local import LambdaContext
 from chalice.test import Client, HTTPResponse
-from moto.sqs.models import sqs_backends
 
 from tests import conformance
 from tests.conftest import SETTINGS
@@ -69,9 +68,11 @@ class Queue:
 
     def _received_at_once(self) -> list[Message]:
         answer = clients.sqs().receive_message(QueueUrl=self.url, MaxNumberOfMessages=10)
-        return [
+        messages = [
             Message(found["Body"], found["MessageId"], found["ReceiptHandle"]) for found in answer.get("Messages", [])
         ]
+        clients.received.extend(found.receipt_handle for found in messages)
+        return messages
 
     def taken(self) -> list[Message]:
         """Every visible message, taken off the queue; a FIFO queue gives out more of a group only then."""
@@ -90,17 +91,16 @@ class Queue:
 
     def a_minute_later(self) -> None:
         """Every message is visible again, whoever received it, as its visibility timeout has ended."""
-        _, account, name = self.url.rsplit("/", 2)
-        for found in sqs_backends[account]["eu-west-1"].queues[name].pending_messages:
-            found.visible_at = 0.0
+        self._shown_again(clients.received)
 
     def given_back(self, messages: Iterable[Message]) -> None:
         """Make messages in flight visible again, as the end of their visibility timeout does."""
-        for found in messages:
+        self._shown_again(found.receipt_handle for found in messages)
+
+    def _shown_again(self, receipts: Iterable[str]) -> None:
+        for receipt in receipts:
             with suppress(ClientError):  # a deleted message's receipt is good for nothing
-                clients.sqs().change_message_visibility(
-                    QueueUrl=self.url, ReceiptHandle=found.receipt_handle, VisibilityTimeout=0
-                )
+                clients.sqs().change_message_visibility(QueueUrl=self.url, ReceiptHandle=receipt, VisibilityTimeout=0)
 
 
 @dataclass(frozen=True)
@@ -199,6 +199,11 @@ class Application:
     def give_up_on(self, messages: Iterable[Message]) -> Any:
         """Deliver messages that were received too often, in one batch; answers the response."""
         return self._invoked("dead_letters", sqs_event(messages))
+
+    def run_hourly(self, function: str) -> None:
+        """Call a function as its schedule does, with ten minutes."""
+        event = dict.fromkeys(("version", "account", "region", "detail", "detail-type", "source", "time", "id"), "")
+        self._invoked(function, event | {"resources": []}, 600.0)
 
     def _invoked(self, function: str, event: Mapping[str, Any], seconds: float = _FUNCTION_S) -> Any:
         """Call a function with so much time; Chalice's client would give it three seconds."""

@@ -1,4 +1,4 @@
-"""The whole application in one process: Chalice's test client in front, moto behind, resources as infra/ has them."""
+"""The whole application in one process: Chalice's test client in front, an emulator behind, resources as in infra/."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 import yaml
 from chalice.test import Client
-from moto import mock_aws
 
 from chalicelib import runtime, telemetry
 from tests.conftest import SETTINGS
-from tests.functional import clients
+from tests.functional import clients, emulators
 from tests.functional.application import Application
+from tests.functional.emulators import Emulator
 from tests.functional.storage import Storage
 from tests.functional.wire import Wire
 
@@ -55,24 +55,50 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda seconds: None)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Let each test that needs an AWS run on one after the other."""
+    if "emulator" in metafunc.fixturenames:
+        module = metafunc.module.__name__.rpartition(".")[2]
+        metafunc.parametrize("emulator", emulators.chosen_for(module), indirect=True, scope="package")
+
+
+@pytest.fixture(scope="package")
+def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
+    """What stands for AWS."""
+    with emulators.running(request.param) as emulator:
+        _forget_clients()
+        yield emulator
+    _forget_clients()
+
+
+def _forget_clients() -> None:
+    clients.forget()
+    for client in (runtime.s3, runtime.dynamodb, runtime.sqs, runtime.secretsmanager, runtime.kms):
+        client.cache_clear()
+
+
 @pytest.fixture
-def aws(resources: dict[str, Any]) -> Iterator[None]:
+def aws(emulator: Emulator, resources: dict[str, Any]) -> None:
     """An empty AWS with Retrace's bucket, tables and queues."""
-    # Service models are read once for all tests: the session that caches them is kept.
-    with mock_aws(config={"core": {"reset_boto3_session": False}}):
-        s3, dynamodb, sqs = clients.s3(), clients.dynamodb(), clients.sqs()
-        s3.create_bucket(Bucket=SETTINGS["RAW_BUCKET"], CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-        s3.put_bucket_versioning(Bucket=SETTINGS["RAW_BUCKET"], VersioningConfiguration={"Status": "Enabled"})
-        for logical_id, variable in _TABLES.items():
-            properties = resources[logical_id]["Properties"]
-            defined = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
-            shape = {name: properties[name] for name in defined if name in properties}
-            dynamodb.create_table(TableName=SETTINGS[variable], **shape)
-        for variable in _QUEUES:
-            sqs.create_queue(QueueName=SETTINGS[variable].rpartition("/")[2])
-        ordered = SETTINGS["ORDERED_REPLAY_QUEUE_URL"].rpartition("/")[2]
-        sqs.create_queue(QueueName=ordered, Attributes={"FifoQueue": "true"})
-        yield
+    emulator.empty()
+    create(resources)
+
+
+def create(resources: dict[str, Any]) -> None:
+    """Create bucket, tables and queues."""
+    clients.received.clear()
+    s3, dynamodb, sqs = clients.s3(), clients.dynamodb(), clients.sqs()
+    s3.create_bucket(Bucket=SETTINGS["RAW_BUCKET"], CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_bucket_versioning(Bucket=SETTINGS["RAW_BUCKET"], VersioningConfiguration={"Status": "Enabled"})
+    for logical_id, variable in _TABLES.items():
+        properties = resources[logical_id]["Properties"]
+        defined = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
+        shape = {name: properties[name] for name in defined if name in properties}
+        dynamodb.create_table(TableName=SETTINGS[variable], **shape)
+    for variable in _QUEUES:
+        sqs.create_queue(QueueName=SETTINGS[variable].rpartition("/")[2])
+    ordered = SETTINGS["ORDERED_REPLAY_QUEUE_URL"].rpartition("/")[2]
+    sqs.create_queue(QueueName=ordered, Attributes={"FifoQueue": "true"})
 
 
 @pytest.fixture
@@ -82,14 +108,16 @@ def storage(aws: None) -> Storage:
 
 
 @pytest.fixture
-def wire(aws: None) -> Wire:
+def wire(aws: None, emulator: Emulator) -> Iterator[Wire]:
     """What every AWS call of the application goes over."""
-    wire = Wire()
-    # New clients for each test, as a client remembers failures: it stops retrying after too many.
-    for client in (runtime.s3, runtime.dynamodb, runtime.sqs):
-        client.cache_clear()
+    wire = Wire(emulator.deliver)
+    clients_of_it = (runtime.s3, runtime.dynamodb, runtime.sqs)
+    for client in clients_of_it:
         wire.attach(client())
-    return wire
+    yield wire
+    if wire.disturbed:  # a client remembers failures: it stops retrying after too many
+        for client in clients_of_it:
+            client.cache_clear()
 
 
 @pytest.fixture

@@ -251,12 +251,13 @@ def test_a_batch_that_fails_between_two_transactions_is_completed_by_a_resend(
 
     assert_nothing_acknowledged(application.ingest(events))
     assert_no_row_without_its_raw_object(storage)
-    assert len(storage.index()) == (52 if failure is answer_lost else 50)
+    written = len(storage.index())
+    assert written in ({52} if failure is answer_lost else {50, 2})  # they may be under way at the same time
     wire.mend()
     resent = application.ingest(events)
 
     assert resent.status_code == 200
-    assert resent.json_body["counts"]["duplicate"] == (52 if failure is answer_lost else 50)
+    assert resent.json_body["counts"]["duplicate"] == written
     assert_holds(storage, *events)
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from io import BytesIO
+from threading import Lock
 from typing import Any
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -19,7 +21,14 @@ from botocore.compat import HTTPHeaders
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from moto.core.models import botocore_stubber
 
+from tests.functional import clients
+
 ALWAYS = 1_000_000
+
+_WIRE = "wire"
+
+Deliver = Callable[[str, AWSPreparedRequest], AWSResponse]
+"""What does in place of AWS what a request says."""
 
 
 class Killed(BaseException):
@@ -32,6 +41,7 @@ class Attempt:
 
     event_name: str
     request: AWSPreparedRequest
+    deliver: Deliver
 
     @property
     def operation(self) -> str:
@@ -46,8 +56,10 @@ class Attempt:
 
     def delivered(self) -> AWSResponse:
         """AWS's answer, after AWS did what it was asked for."""
-        answer = botocore_stubber(self.event_name, self.request)
-        assert answer is not None, "the call is for none of the services that are emulated"
+        answer = self.deliver(self.event_name, self.request)
+        if self.operation == "ReceiveMessage":
+            messages = json.loads(answer.content).get("Messages", [])
+            clients.received.extend(message["ReceiptHandle"] for message in messages)
         return answer
 
     def answered(self, status: int, body: bytes) -> AWSResponse:
@@ -89,15 +101,19 @@ class _Disturbance:
 class Wire:
     """What every AWS call of the application goes over."""
 
+    deliver: Deliver
     calls: list[str] = field(default_factory=list)
+    disturbed: bool = False
     _disturbances: list[_Disturbance] = field(default_factory=list)
+    _choosing: Lock = field(default_factory=Lock)
 
     def attach(self, client: BaseClient) -> None:
-        """Lead the calls of a client over this wire."""
+        """Lead the calls of a client over this wire, and no longer over another."""
         emulator: Any = botocore_stubber  # the stubs know no handlers that answer
         ours: Any = self._send
         client.meta.events.unregister("before-send", emulator)
-        client.meta.events.register("before-send", ours)
+        client.meta.events.unregister("before-send", unique_id=_WIRE)
+        client.meta.events.register("before-send", ours, unique_id=_WIRE)
 
     def disturb(self, effect: Effect, operation: str | None = None, *, skip: int = 0, times: int = 1) -> None:
         """Let an effect strike the attempts at an operation (or any), from the one after `skip` on, `times` times."""
@@ -113,12 +129,16 @@ class Wire:
         return Counter(self.calls)
 
     def _send(self, request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse:
-        attempt = Attempt(event_name, request)
+        attempt = Attempt(event_name, request, self.deliver)
         self.calls.append(attempt.operation)
-        for disturbance in self._disturbances:
-            if disturbance.strikes(attempt):
-                return disturbance.effect(attempt)
-        return attempt.delivered()
+        return self._effect(attempt)(attempt)
+
+    def _effect(self, attempt: Attempt) -> Effect:
+        with self._choosing:
+            striking = (each.effect for each in self._disturbances if each.strikes(attempt))
+            effect = next(striking, Attempt.delivered)
+            self.disturbed |= effect is not Attempt.delivered
+            return effect
 
 
 def never_arrives(attempt: Attempt) -> AWSResponse:
@@ -242,8 +262,8 @@ def one_left_unsent(attempt: Attempt) -> AWSResponse:
 
 
 def _with_members(attempt: Attempt, members: Mapping[str, Any]) -> Attempt:
-    given = attempt.request
-    changed = AWSPreparedRequest(
-        given.method, given.url, given.headers, json.dumps(members).encode(), stream_output=False
-    )
-    return Attempt(attempt.event_name, changed)
+    given, body = attempt.request, json.dumps(members).encode()
+    headers: Any = copy(given.headers)
+    headers["Content-Length"] = str(len(body))
+    changed = AWSPreparedRequest(given.method, given.url, headers, body, stream_output=False)
+    return Attempt(attempt.event_name, changed, attempt.deliver)

@@ -16,7 +16,7 @@ from retrace.command_line import app
 
 RUNBOOK = (Path(__file__).parents[3] / "docs/runbook.md").read_text()
 PARTS = ["What it means.", "First look.", "How to mend.", "When it is over."]
-FUNCTIONS = {"IngestHandler", "APIHandler", "Planner", "Processor", "DeadLetters"}
+FUNCTIONS = {"IngestHandler", "APIHandler", "Planner", "Processor", "DeadLetters", "Digest"}
 
 ALARMS: dict[str, dict[str, Any]] = {
     name: resource["Properties"]
@@ -89,7 +89,21 @@ def test_somebody_is_told_when_an_alarm_begins_and_ends_if_a_topic_is_given() ->
 
     for name, alarm in ALARMS.items():
         assert alarm["AlarmActions"] == alarm["OKActions"] == told, name
-        assert alarm["TreatMissingData"] == "notBreaching", name
+        if name != "DigestMissingAlarm":
+            assert alarm["TreatMissingData"] == "notBreaching", name
+
+
+def test_digests_that_do_not_come_are_an_alarm_where_there_should_be_some() -> None:
+    alarm = ALARMS["DigestMissingAlarm"]
+
+    # A function that does not run writes no metric: what is missing is what the alarm is for.
+    assert alarm["TreatMissingData"] == {"Fn::If": ["EnablesDigests", "breaching", "notBreaching"]}
+    assert (alarm["MetricName"], alarm["ComparisonOperator"], alarm["Threshold"]) == (
+        "DigestCount",
+        "LessThanThreshold",
+        1,
+    )
+    assert alarm["Period"] * alarm["EvaluationPeriods"] == 3 * 3_600
 
 
 def test_every_queue_that_messages_come_to_rest_in_has_an_alarm() -> None:
@@ -97,6 +111,7 @@ def test_every_queue_that_messages_come_to_rest_in_has_an_alarm() -> None:
         name
         for name, resource in load(RESOURCES)["Resources"].items()
         if resource["Type"] == "AWS::SQS::Queue" and "RedrivePolicy" not in resource["Properties"]
+        if name != "DigestQueue"  # what waits there is no trouble until it is old
     }
     watched = {
         alarm["Dimensions"][0]["Value"]["Fn::GetAtt"][0]
@@ -118,11 +133,11 @@ def functions_in(metrics: list[Any]) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("alarm", ["FunctionErrorsAlarm", "FunctionThrottlesAlarm"])
-def test_every_function_is_watched_and_the_processor_where_there_is_one(alarm: str) -> None:
+def test_every_function_is_watched_and_those_that_are_optional_where_they_are_there(alarm: str) -> None:
     metrics = ALARMS[alarm]["Metrics"]
 
     assert set(functions_in(metrics)) == FUNCTIONS
-    assert [metric["Fn::If"][0] for metric in metrics if "Fn::If" in metric] == ["EnablesProcessor"]
+    assert [metric["Fn::If"][0] for metric in metrics if "Fn::If" in metric] == ["EnablesProcessor", "EnablesDigests"]
 
 
 def metrics_of_ours(node: Any) -> Iterator[tuple[str, Any]]:
@@ -143,7 +158,7 @@ def test_the_metrics_that_are_watched_are_those_that_are_written_for_the_stage()
     found = list(metrics_of_ours(ALARMS))
 
     assert {name for name, _ in found} <= METRICS.keys()
-    assert len(found) == 5
+    assert len(found) == 6
     assert all(dimensions == of_stage for _, dimensions in found)
 
 
@@ -165,6 +180,10 @@ def test_the_dashboard_shows_all_alarms_all_functions_and_all_metrics_of_ours() 
     assert widgets[0]["properties"]["alarms"] == [f"${{{name}.Arn}}" for name in ALARMS]
     assert {metric[1] for metric in shown if metric[0] == NAMESPACE} == METRICS.keys()
     assert {metric[3] for metric in shown if metric[:2] == ["AWS/Lambda", "Errors"]} == {
-        f"${{{name}}}" for name in FUNCTIONS - {"Processor"} | {"ProcessorName"}
+        f"${{{name}}}" for name in FUNCTIONS - {"Processor", "Digest"} | {"ProcessorName", "DigestName"}
     }
-    assert given == {"ProcessorName": {"Fn::If": ["EnablesProcessor", {"Ref": "Processor"}, "no processor"]}}
+    assert given == {
+        "ProcessorName": {"Fn::If": ["EnablesProcessor", {"Ref": "Processor"}, "no processor"]},
+        "DigestName": {"Fn::If": ["EnablesDigests", {"Ref": "Digest"}, "no digests"]},
+        "DigestQueueName": {"Fn::If": ["EnablesDigests", {"Fn::GetAtt": ["DigestQueue", "QueueName"]}, "no digests"]},
+    }

@@ -118,7 +118,7 @@ def test_a_table_is_encrypted_by_dynamodb_or_with_a_key_of_ones_own(name: str) -
     }
 
 
-@pytest.mark.parametrize("name", QUEUES)
+@pytest.mark.parametrize("name", sorted({*QUEUES} - {"DigestQueue"}))
 def test_a_queue_is_encrypted_by_sqs_or_with_a_key_of_ones_own(name: str) -> None:
     queue = resources("AWS::SQS::Queue")[name]["Properties"]
 
@@ -126,7 +126,39 @@ def test_a_queue_is_encrypted_by_sqs_or_with_a_key_of_ones_own(name: str) -> Non
     assert queue["KmsMasterKeyId"] == {"Fn::If": [OWN_KEY, {"Ref": "KmsKeyArn"}, NOTHING]}
 
 
-@pytest.mark.parametrize("name", QUEUES)
+def test_notifications_are_encrypted_by_sqs_and_only_s3_of_the_account_sends_them() -> None:
+    policy = resources("AWS::SQS::QueuePolicy")["DigestQueuePolicy"]["Properties"]["PolicyDocument"]
+    sends, denied = policy["Statement"]
+
+    assert resources("AWS::SQS::Queue")["DigestQueue"]["Properties"]["SqsManagedSseEnabled"] is True
+    assert (sends["Effect"], sends["Principal"], sends["Action"]) == (
+        "Allow",
+        {"Service": "s3.amazonaws.com"},
+        "sqs:SendMessage",
+    )
+    assert sends["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    assert denied["Fn::If"][0] == "RefusesPlainHttp"
+    assert denied["Fn::If"][1]["Effect"] == "Deny"
+
+
+def test_s3_tells_of_every_raw_object_and_of_nothing_else(bucket: dict[str, Any]) -> None:
+    [told] = bucket["NotificationConfiguration"]["Fn::If"][1]["QueueConfigurations"]
+
+    assert told == {
+        "Event": "s3:ObjectCreated:*",
+        "Queue": {"Fn::GetAtt": ["DigestQueue", "Arn"]},
+        "Filter": {"S3Key": {"Rules": [{"Name": "prefix", "Value": "raw/"}]}},
+    }
+
+
+def test_the_key_of_digests_outlives_the_stack() -> None:
+    [key] = resources("AWS::KMS::Key").values()
+
+    assert key["DeletionPolicy"] == key["UpdateReplacePolicy"] == "Retain"
+    assert key["Properties"]["KeySpec"] == "ECC_NIST_P256"
+
+
+@pytest.mark.parametrize("name", sorted({*QUEUES} - {"DigestQueue"}))
 def test_the_policy_of_a_queue_denies_all_without_tls_and_gives_nobody_access(name: str) -> None:
     policy = resources("AWS::SQS::QueuePolicy")[f"{name}Policy"]
 

@@ -1,0 +1,140 @@
+"""Write digests: what was written since the last one, hashed, listed, and signed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from chalicelib.domain.digest import (
+    MAX_OBJECTS,
+    Head,
+    KeptDigest,
+    Origin,
+    WrittenObject,
+    next_head,
+    sealed,
+    signed_part,
+)
+from chalicelib.domain.digest_ports import DigestStore, Notifications, Signer, WrittenObjects
+from chalicelib.domain.errors import InvalidRequest, RetraceError
+from chalicelib.domain.messages import Delivery
+from chalicelib.domain.notifications import Notice, parse_notification
+from chalicelib.domain.ports import Clock, Concurrently
+from chalicelib.domain.timestamps import lag_ms
+
+_RESERVE_MS = 120_000
+"""Left over of a run's time, to sign and keep a digest and forget what it lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class DigestReport:
+    """What a run wrote: the digests' heads, how long the oldest object waited, and what could not be listed and why."""
+
+    heads: tuple[Head, ...]
+    longest_lag_ms: int | None
+    failures: dict[str, RetraceError]
+    overtaken: bool
+
+
+@dataclass
+class _Gathered:
+    """What is to be listed, by key and version, and the notifications that told of it."""
+
+    objects: dict[tuple[str, str], WrittenObject] = field(default_factory=dict)
+    listed: list[Delivery] = field(default_factory=list)
+    failures: dict[str, RetraceError] = field(default_factory=dict)
+    complete: bool = False
+    """Whether nothing was left to receive."""
+    drained: bool = False
+    """Whether nobody else had any notification either."""
+
+
+@dataclass(frozen=True)
+class WriteDigests:
+    """The use case that runs every hour."""
+
+    notifications: Notifications
+    objects: WrittenObjects
+    digests: DigestStore
+    signer: Signer
+    now: Clock
+    concurrently: Concurrently
+
+    def __call__(self, time_left_ms: Callable[[], int]) -> DigestReport:
+        """Write digests until nothing is left to list or the time is used up; one even if there is nothing at all.
+
+        Notifications are forgotten only after the digest that lists them is there, so whatever ends in between leaves
+        some that are listed once more. Of two runs at once the second finds its sequence taken; its notifications
+        come again.
+        """
+        heads: list[Head] = []
+        failures: dict[str, RetraceError] = {}
+        lags: list[int] = []
+        while True:
+            gathered = self._gather(time_left_ms, len(failures))
+            failures |= gathered.failures
+            head = self._write(gathered)
+            if head is not None:
+                heads.append(head)
+                lags += [lag_ms(each.written_at, head.end_time) for each in gathered.objects.values()]
+            if head is None or gathered.complete or time_left_ms() <= _RESERVE_MS:
+                return DigestReport(tuple(heads), max(lags, default=None), failures, overtaken=head is None)
+
+    def _gather(self, time_left_ms: Callable[[], int], held: int) -> _Gathered:
+        """Receive notifications and hash what they tell of; of those before, the run still holds some."""
+        gathered = _Gathered()
+        while len(gathered.objects) < MAX_OBJECTS and time_left_ms() > _RESERVE_MS:
+            deliveries = self.notifications.receive()
+            if not deliveries:
+                gathered.complete = True
+                gathered.drained = self.notifications.hidden() <= held + len(gathered.listed) + len(gathered.failures)
+                break
+            self._take_in(deliveries, gathered)
+        return gathered
+
+    def _take_in(self, deliveries: Iterable[Delivery], gathered: _Gathered) -> None:
+        """What cannot be read or listed keeps its notification, and holds up nothing else."""
+        told: list[tuple[Delivery, list[Notice]]] = []
+        for delivery in deliveries:
+            try:
+                told.append((delivery, parse_notification(delivery.body, self.objects.bucket)))
+            except InvalidRequest as error:
+                gathered.failures[delivery.message_id] = error
+        new = {(each.s3_key, each.version_id): each for _, notices in told for each in notices}
+        todo = [notice for name, notice in new.items() if name not in gathered.objects]
+        unread: dict[tuple[str, str], RetraceError] = {}
+        for notice, found in zip(todo, self.concurrently(self._hashed, todo), strict=True):
+            if isinstance(found, WrittenObject):
+                gathered.objects[notice.s3_key, notice.version_id] = found
+            else:
+                unread[notice.s3_key, notice.version_id] = found
+        for delivery, notices in told:
+            errors = [unread[name] for each in notices if (name := (each.s3_key, each.version_id)) in unread]
+            if errors:
+                gathered.failures[delivery.message_id] = errors[0]
+            else:
+                gathered.listed.append(delivery)
+
+    def _hashed(self, notice: Notice) -> WrittenObject | RetraceError:
+        try:
+            return self.objects.hashed(notice)
+        except RetraceError as error:
+            return error
+
+    def _write(self, gathered: _Gathered) -> Head | None:
+        """Sign and keep a digest, then forget what it lists; None if another run was first."""
+        objects = list(gathered.objects.values())
+        head = next_head(
+            self.digests.newest(),
+            self.now(),
+            Origin(self.objects.bucket, self.signer.key_arn),
+            drained=gathered.drained,
+            objects=len(objects),
+        )
+        part = signed_part(head, objects)
+        signature = self.signer.sign(sha256(part).digest())
+        if not self.digests.keep(KeptDigest(head.sequence, sealed(part, signature, head.key_arn))):
+            return None
+        self.notifications.acknowledge(gathered.listed)
+        return head

@@ -1,0 +1,104 @@
+"""Digests gone through one after the other: signed, numbered without a gap, each naming the one before, in time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from chalicelib.domain.digest import Digest, Head, KeptDigest, parse_digest
+from chalicelib.domain.errors import IntegrityFailure
+from chalicelib.domain.timestamps import Instant, lag_ms
+from retrace.checking.differences import Difference, Kind
+from retrace.checking.digest_key import PublicKeys
+from retrace.checking.digest_source import DigestSource
+from retrace.checking.listed import Listed
+from retrace.checking.progress import Progress
+from retrace.shown import duration
+
+LATE_MS = 2 * 3_600_000
+"""Digests come every hour; a second one that does not come is no accident of timing."""
+
+
+@dataclass(frozen=True)
+class _Before:
+    """The digest before: what it is named by, and what it says if that can be believed."""
+
+    kept: KeptDigest
+    head: Head | None
+
+
+@dataclass
+class DigestChain:
+    """Goes through digests; takes in what those list that can be believed."""
+
+    source: DigestSource
+    keys: PublicKeys
+    bucket: str
+    listed: Listed
+    progress: Progress
+    covered_from: Instant = field(default=Instant(""), init=False)
+    """Where the first digest begins; before all time where that is not there to say so."""
+    listed_to: Instant | None = field(default=None, init=False)
+    """Where the newest digest begins that left nothing over: what is older is listed, or should be."""
+
+    def differences(self, now: Instant) -> Iterator[Difference]:
+        """What is wrong with digests, in their order."""
+        before: _Before | None = None
+        for kept in self.source.digests():
+            self.progress.add(digests=1)
+            expected = 1 if before is None else before.kept.sequence + 1
+            if kept.sequence > expected:
+                last = kept.sequence - 1
+                detail = f"{expected}" if last == expected else f"{expected} to {last}"
+                yield Difference(Kind.DIGEST_MISSING, sequence=expected, detail=f"missing: {detail}")
+            read = self._read(kept)
+            if isinstance(read, Difference):
+                yield read
+                before = _Before(kept, None)
+                continue
+            if kept.sequence == expected:
+                yield from _follows(read.head, before)
+            self._take_in(read)
+            before = _Before(kept, read.head)
+        if before is not None and before.head is not None and lag_ms(before.head.end_time, now) > LATE_MS:
+            age = duration(lag_ms(before.head.end_time, now))
+            yield Difference(Kind.DIGEST_DELAYED, sequence=before.kept.sequence, detail=f"the newest is {age} old")
+
+    def _read(self, kept: KeptDigest) -> Digest | Difference:
+        """A digest that is what was signed, in its place; else what is wrong with it."""
+        try:
+            digest = parse_digest(kept.content)
+        except IntegrityFailure as error:
+            return Difference(Kind.DIGEST_CHANGED, sequence=kept.sequence, detail=str(error))
+        if not self.keys.signed(digest.signed_part, digest.signature):
+            detail = "its signature is not good"
+        elif digest.head.sequence != kept.sequence:
+            detail = f"it is digest {digest.head.sequence}, under another's name"
+        elif digest.head.bucket != self.bucket:
+            detail = f"it is of the bucket {digest.head.bucket}"
+        else:
+            return digest
+        return Difference(Kind.DIGEST_CHANGED, sequence=kept.sequence, detail=detail)
+
+    def _take_in(self, digest: Digest) -> None:
+        head = digest.head
+        if head.sequence == 1:
+            self.covered_from = head.start_time
+        if head.drained:
+            self.listed_to = head.start_time
+        self.listed.add(head.sequence, digest.objects)
+
+
+def _follows(head: Head, before: _Before | None) -> Iterator[Difference]:
+    """What is wrong between a digest and the one before; nothing is said of one that cannot be believed anyhow."""
+    if before is None:
+        if head.previous_sha256 is not None:
+            yield Difference(Kind.DIGEST_CHAIN_BROKEN, sequence=head.sequence, detail="it names one before the first")
+    elif before.head is not None:
+        if head.previous_sha256 != before.kept.sha256:
+            yield Difference(Kind.DIGEST_CHAIN_BROKEN, sequence=head.sequence, detail=f"named: {head.previous_sha256}")
+        waited = lag_ms(before.head.end_time, head.end_time)
+        if waited > LATE_MS:
+            yield Difference(
+                Kind.DIGEST_DELAYED, sequence=head.sequence, detail=f"{duration(waited)} after the one before"
+            )

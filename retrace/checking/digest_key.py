@@ -1,0 +1,76 @@
+"""The public keys that digests are checked with: from files, or from KMS."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Sequence
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
+
+from retrace.calling import Calling
+from retrace.problem import Exit, Problem
+from retrace.shown import Output
+from retrace.target import DIGEST_KEY
+
+_PEM = b"-----BEGIN"
+
+
+class PublicKeys:
+    """Public keys; they say of bytes whether they were signed with the private part of one of them."""
+
+    def __init__(self, *keys: ec.EllipticCurvePublicKey) -> None:
+        self._keys = keys
+
+    def signed(self, content: bytes, signature: bytes) -> bool:
+        """Whether a signature is of these bytes."""
+        return any(_signed(key, content, signature) for key in self._keys)
+
+
+def _signed(key: ec.EllipticCurvePublicKey, content: bytes, signature: bytes) -> bool:
+    try:
+        key.verify(signature, content, ec.ECDSA(SHA256()))
+    except InvalidSignature:
+        return False
+    return True
+
+
+def public_keys(call: Calling, output: Output, files: Sequence[Path]) -> PublicKeys:
+    """The keys in files; else the one that KMS answers, which is said, as whoever rules there rules what it answers."""
+    if files:
+        return PublicKeys(*(_read(_content(file), str(file)) for file in files))
+    arn = call.target.known(DIGEST_KEY)
+    if arn is None:
+        remedy = (
+            "Give --public-key, or --stack if the stage has digests (the parameter EnableDigests: docs/operations.md)."
+        )
+        raise Problem("Nothing says with which key digests are signed.", remedy, Exit.UNREACHABLE)
+    output.note(f"The public key is the one that KMS gives for {arn}; --public-key takes one that you have kept.")
+    return PublicKeys(_read(call.target.client("kms").get_public_key(KeyId=arn)["PublicKey"], arn))
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise Problem(f"{file} cannot be read: {error}", "Name the file of a public key.", Exit.USAGE) from error
+
+
+def _read(content: bytes, where: str) -> ec.EllipticCurvePublicKey:
+    """PEM, DER, or DER in Base64, as `aws kms get-public-key` prints it."""
+    try:
+        if content.lstrip().startswith(_PEM):
+            key = load_pem_public_key(content)
+        elif content[:1] == b"\x30":  # a SEQUENCE of ASN.1, which all keys in DER are
+            key = load_der_public_key(content)
+        else:
+            key = load_der_public_key(b64decode(content))
+    except (ValueError, TypeError) as error:
+        remedy = "docs/cli.md says how to get it: aws kms get-public-key"
+        raise Problem(f"{where} holds no public key.", remedy, Exit.USAGE) from error
+    if not isinstance(key, ec.EllipticCurvePublicKey):
+        raise Problem(f"The key in {where} is of another kind.", "Digests are signed with ECC_NIST_P256.", Exit.USAGE)
+    return key

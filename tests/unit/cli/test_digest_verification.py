@@ -1,0 +1,319 @@
+"""`retrace verify --digests`: what is done to a digest or an object is found, and nothing else is."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.domain.digest import KeptDigest, parse_digest, sealed, signed_part
+from chalicelib.domain.timestamps import shifted
+from retrace.calling import Calling
+from retrace.checking.digest_key import PublicKeys, public_keys
+from retrace.checking.digest_source import DirectoryOfDigests
+from retrace.problem import Exit, Problem
+from retrace.shown import Output
+from retrace.target import Target
+from tests.unit.digests_in_memory import HOUR, World, differences, signing_key, verified
+
+Found = list[tuple[str, object]]
+
+_SHA256 = ec.ECDSA(SHA256())
+
+
+def told(world: World) -> Found:
+    """Each difference, and the object or digest that it is in."""
+    return sorted((each.kind.value, each.s3_key or each.sequence) for each in differences(world))
+
+
+def history(hours: int = 4) -> World:
+    """Two objects an hour, each hour with its digest."""
+    world = World()
+    for hour in range(hours):
+        world.put(f"raw/{hour}/a", b"an object of hour %d\n" % hour)
+        world.put(f"raw/{hour}/b", b"another one of hour %d\n" % hour)
+        world.hour()
+    return world
+
+
+def objects_of(hour: int) -> Found:
+    """The objects of an hour, listed by none."""
+    return [("object-unlisted", f"raw/{hour}/a"), ("object-unlisted", f"raw/{hour}/b")]
+
+
+def test_nothing_differs_where_nobody_did_anything() -> None:
+    found, counted = verified(history())
+
+    assert found == []
+    assert counted == {"digests": 4, "object_versions": 8}
+
+
+@given(sequence=st.integers(1, 4), place=st.floats(0, 1, exclude_max=True), difference=st.integers(1, 255))
+def test_any_changed_byte_of_any_digest_is_found(sequence: int, place: float, difference: int) -> None:
+    world = _HISTORY
+    sound = world.kept[sequence]
+    at = int(place * len(sound))
+    world.kept[sequence] = sound[:at] + bytes([sound[at] ^ difference]) + sound[at + 1 :]
+    try:
+        # The objects of the last hour are younger than the newest digest that can be believed; no digest is expected to
+        # list them yet.
+        unlisted = objects_of(sequence - 1) if sequence < 4 else []
+        assert told(world) == [("digest-changed", sequence), *unlisted]
+    finally:
+        world.kept[sequence] = sound
+
+
+@given(
+    hour=st.integers(0, 3),
+    name=st.sampled_from("ab"),
+    place=st.floats(0, 1, exclude_max=True),
+    other=st.integers(1, 255),
+)
+def test_any_changed_byte_of_any_object_is_found(hour: int, name: str, place: float, other: int) -> None:
+    world, key = _HISTORY, f"raw/{hour}/{name}"
+    [version] = world.objects[key]
+    sound = version.body
+    at = int(place * len(sound))
+    version.body = sound[:at] + bytes([sound[at] ^ other]) + sound[at + 1 :]
+    try:
+        assert told(world) == [("listed-changed", key)]
+    finally:
+        version.body = sound
+
+
+_HISTORY = history()
+
+
+@pytest.mark.parametrize("cut", [1, 40, -1, -40])
+def test_a_shortened_digest_is_found(cut: int) -> None:
+    world = history()
+    world.kept[2] = world.kept[2][cut:] if cut > 0 else world.kept[2][:cut]
+
+    assert told(world) == [("digest-changed", 2), *objects_of(1)]
+
+
+@pytest.mark.parametrize("sequence", [1, 2, 3])
+def test_a_removed_digest_is_a_gap_and_its_objects_are_unlisted(sequence: int) -> None:
+    world = history()
+    del world.kept[sequence]
+
+    assert told(world) == [("digest-missing", sequence), *objects_of(sequence - 1)]
+
+
+def test_removed_digests_at_the_end_show_as_a_pause_and_by_what_comes_after() -> None:
+    world = history()
+    del world.kept[4], world.kept[3]
+    world.now = shifted(world.now, 1_000_000)
+    assert told(world) == [("digest-delayed", 2)]
+
+    # The function goes on from the newest that there is.
+    world.hour()
+    world.hour()
+    assert told(world) == sorted([("digest-delayed", 3), *objects_of(2), *objects_of(3)])
+
+
+def test_digests_that_changed_places_are_found() -> None:
+    world = history()
+    world.kept[2], world.kept[3] = world.kept[3], world.kept[2]
+
+    assert told(world) == sorted([("digest-changed", 2), ("digest-changed", 3), *objects_of(1), *objects_of(2)])
+
+
+def test_a_digest_that_is_signed_and_does_not_follow_is_found() -> None:
+    """Whoever may sign can write another history; that it is another one shows."""
+    world = history()
+    digest = parse_digest(world.kept[2])
+    part = signed_part(replace(digest.head, objects=0), ())
+    world.kept[2] = sealed(part, signing_key().sign(part, _SHA256), digest.head.key_arn)
+
+    assert told(world) == sorted([("digest-chain-broken", 3), *objects_of(1)])
+
+
+def test_a_digest_of_another_bucket_is_not_believed() -> None:
+    world = history(2)
+    elsewhere = World(bucket="elsewhere")
+    elsewhere.hour()
+    world.kept[1] = elsewhere.kept[1]
+
+    assert told(world) == [("digest-changed", 1), *objects_of(0)]
+
+
+def test_a_pause_of_digests_is_found_also_when_it_is_over() -> None:
+    world = history(2)
+    world.pass_time(2 * HOUR)
+    assert told(world) == []
+    world.pass_time(1_000_000)
+    assert told(world) == [("digest-delayed", 2)]
+    world.run()
+
+    assert told(world) == [("digest-delayed", 3)]
+
+
+def test_an_object_that_is_gone_or_hidden_is_found() -> None:
+    world = history()
+    world.objects["raw/0/a"].clear()
+    world.hide("raw/1/a")
+
+    assert told(world) == [("listed-missing", "raw/0/a"), ("object-hidden", "raw/1/a")]
+
+
+@pytest.mark.parametrize("told_of", [True, False])
+def test_a_version_over_another_is_found_at_once_and_stays_found(*, told_of: bool) -> None:
+    world = history()
+    world.put("raw/1/a", b"forged\n", told=told_of)
+    [found] = differences(world)
+    assert (found.kind.value, found.s3_key, found.version_id) == ("object-overwritten", "raw/1/a", "v8")
+
+    world.hour()
+    world.hour()
+    assert told(world) == [("object-overwritten", "raw/1/a")]
+
+
+def test_a_version_that_took_the_place_of_another_is_found() -> None:
+    world = history()
+    world.put("raw/1/a", b"forged\n")
+    del world.objects["raw/1/a"][0]
+
+    assert told(world) == [("listed-missing", "raw/1/a"), ("object-overwritten", "raw/1/a")]
+
+
+def test_an_object_that_nobody_was_told_of_is_found_once_its_digest_is_there() -> None:
+    world = history()
+    world.put("raw/added", b"forged\n", told=False)
+    assert told(world) == []
+    world.hour()
+    assert verified(world)[1]["waiting_for_the_next_digest"] == 1
+    world.hour()
+
+    assert told(world) == [("object-unlisted", "raw/added")]
+
+
+def test_what_is_older_than_the_first_digest_is_counted_and_no_finding() -> None:
+    world = World()
+    world.put("raw/old", b"x", told=False)
+    world.hour()
+    world.hour()
+
+    found, counted = verified(world)
+    assert found == []
+    assert counted["older_than_the_first_digest"] == 1
+
+
+def test_without_its_first_digest_a_chain_says_that_all_should_be_listed() -> None:
+    world = World()
+    world.put("raw/old", b"x", told=False)
+    for _ in range(3):
+        world.hour()
+    del world.kept[1]
+
+    assert told(world) == [("digest-missing", 1), ("object-unlisted", "raw/old")]
+
+
+def test_only_what_lies_below_a_prefix_is_looked_at_but_every_digest() -> None:
+    world = history()
+    for hour in (0, 1):
+        world.objects[f"raw/{hour}/a"].clear()
+    del world.kept[4]
+
+    found, counted = verified(world, "raw/0/")
+    assert [(each.kind.value, each.s3_key) for each in found] == [("listed-missing", "raw/0/a")]
+    assert (counted["digests"], counted["object_versions"]) == (3, 1)
+
+
+def test_keys_are_held_against_each_other_in_the_order_of_their_bytes() -> None:
+    world = World()
+    keys = ["raw/\U0001f600", "raw/\uffee", "raw/é", "raw/z", "raw/Z", "raw/a/b", "raw/a b", "raw/a!"]
+    for key in keys:
+        world.put(key, b"x")
+    world.hour()
+
+    assert verified(world) == ([], {"digests": 1, "object_versions": len(keys)})
+
+
+def test_where_there_are_no_digests_no_object_is_looked_at() -> None:
+    world = World()
+    world.put("raw/a", b"x")
+
+    assert verified(world) == ([], {})
+
+
+# Where digests and keys come from
+
+
+def test_a_copy_of_digests_is_read_in_their_order_and_other_files_are_passed_over(tmp_path: Path) -> None:
+    for sequence in (1000, 2, 999, 1):
+        path = tmp_path / f"copy/{sequence // 1000:09d}/{sequence:012d}.ndjson"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"%d" % sequence)
+    (tmp_path / "copy/000000000/000000001000.ndjson").write_bytes(b"in a folder of others")
+    (tmp_path / "copy/notes.ndjson").write_bytes(b"")
+
+    assert list(DirectoryOfDigests(tmp_path).digests()) == [
+        KeptDigest(sequence, b"%d" % sequence) for sequence in (1, 2, 999, 1000)
+    ]
+
+
+def _public(encoding: Encoding, key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | None = None) -> bytes:
+    return (key or signing_key()).public_key().public_bytes(encoding, PublicFormat.SubjectPublicKeyInfo)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        _public(Encoding.PEM),
+        _public(Encoding.DER),
+        b64encode(_public(Encoding.DER)) + b"\n",
+    ],
+)
+def test_a_key_is_read_as_pem_der_and_as_the_aws_cli_prints_it(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "key"
+    file.write_bytes(content)
+
+    keys = public_keys(Calling(), Output(), [file])
+
+    assert keys.signed(b"what was signed", signing_key().sign(b"what was signed", _SHA256))
+
+
+def test_any_of_several_keys_may_have_signed() -> None:
+    other = ec.generate_private_key(ec.SECP256R1())
+    keys = PublicKeys(other.public_key(), signing_key().public_key())
+
+    assert keys.signed(b"x", signing_key().sign(b"x", _SHA256))
+    assert keys.signed(b"x", other.sign(b"x", _SHA256))
+    assert not keys.signed(b"y", other.sign(b"x", _SHA256))
+
+
+@pytest.mark.parametrize("content", [b"", b"key", b"-----BEGIN nothing", b"\x30\x00"])
+def test_what_is_no_key_is_told(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "key"
+    file.write_bytes(content)
+
+    with pytest.raises(Problem) as told_of:
+        public_keys(Calling(), Output(), [file])
+    assert told_of.value.exit_code == Exit.USAGE
+
+
+def test_a_key_of_another_kind_or_that_is_not_there_is_told(tmp_path: Path) -> None:
+    of_rsa = tmp_path / "rsa"
+    of_rsa.write_bytes(_public(Encoding.PEM, rsa.generate_private_key(65537, 2048)))
+
+    for file in (of_rsa, tmp_path / "absent"):
+        with pytest.raises(Problem) as told_of:
+            public_keys(Calling(), Output(), [file])
+        assert told_of.value.exit_code == Exit.USAGE
+
+
+def test_where_nothing_names_a_key_that_is_told_with_what_to_do() -> None:
+    call = Calling()
+    call.target = Target("https://a.example/api", "test")
+
+    with pytest.raises(Problem) as told_of:
+        public_keys(call, Output(), [])
+    assert "EnableDigests" in told_of.value.remedy
