@@ -110,4 +110,4 @@ def _has_called(process: Path) -> bool:
 
     If one does not start, the emulator ends all processes of its function, and those that start meanwhile with them.
     """
-    return any(os.readlink(descriptor).startswith("socket:") for descriptor in (process / "fd").iterdir())
+    return any(str(descriptor.readlink()).startswith("socket:") for descriptor in (process / "fd").iterdir())

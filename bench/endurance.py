@@ -100,7 +100,8 @@ class Run:
     def __call__(self) -> Counts:
         """Run it all; raises Problem if it does not come to an end."""
         self.wire.disturb(foul_weather(self.plan.share))
-        threads = [threading.Thread(target=each.run, daemon=True) for each in (*self.producers, self.desk)]
+        runs = [*(producer.run for producer in self.producers), self.desk.run]
+        threads = [threading.Thread(target=run, daemon=True) for run in runs]
         for thread in threads:
             thread.start()
         self._storm()
@@ -152,8 +153,10 @@ class Run:
             self.ground.admin.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
             for url in (stack.replay_queue_url, stack.replay_jobs_queue_url, stack.replay_failures_queue_url)
         )
-        names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-        return sum(int(each[name]) for each in attributes for name in names)
+        return sum(
+            int(each["ApproximateNumberOfMessages"]) + int(each["ApproximateNumberOfMessagesNotVisible"])
+            for each in attributes
+        )
 
     def _accounted(self) -> Account:
         return account(self.ground, self.ledger, self.desk.errands)

@@ -389,6 +389,7 @@ BREAKS = [
         "        part = signed_part(head, objects)\n",
         "        self.notifications.acknowledge(gathered.listed)\n        part = signed_part(head, objects)\n",
         "tests/functional/test_digests.py",
+        "",
     ),
     Break(
         "2 raw is write-once: digests believed whoever signed them",
@@ -396,6 +397,7 @@ BREAKS = [
         "        if not self.keys.signed(digest.signed_part, digest.signature):\n",
         "        if not digest.signature:\n",
         "tests/unit/cli/test_digest_verification.py",
+        "",
     ),
     Break(
         "2 raw is write-once: an object is taken for listed if only its key is",
@@ -403,6 +405,7 @@ BREAKS = [
         "            elif actual != said.sha256:\n",
         "            elif not said.sha256:\n",
         "tests/unit/cli/test_digest_verification.py",
+        "",
     ),
     Break(
         "9 no route is open: one without an authorizer",
