@@ -1,11 +1,10 @@
 """A long run: faults on the wire, crashes, producers and replays all the time, and an account of it at the end.
 
-    python -m bench.endurance [--minutes 30] [--share 0.3] [--seed 7] [--json FILE]
-                              [--write [--counted FILE]]
+    python -m bench.endurance [--minutes 30] [--share 0.3] [--seed 7] [--json FILE] [--write]
 
 All that the application asks of the embedded AWS goes over the faulty wire. Planners, processors and the function for
 dead letters run as processes, the API as deployed functions; all of them are killed at random. `--write` puts the
-counts into docs/reliability.md; with `--counted FILE` those that `--json` left there, without another run.
+counts into docs/reliability.md.
 """
 
 import argparse
