@@ -205,6 +205,11 @@ class Application:
         event = dict.fromkeys(("version", "account", "region", "detail", "detail-type", "source", "time", "id"), "")
         self._invoked(function, event | {"resources": []}, 600.0)
 
+    def handed_over(self, request: Mapping[str, Any]) -> Json:
+        """The answer to a request as API Gateway hands it over, of which Chalice's client writes only a part."""
+        answer: Json = self.app(request, LambdaContext("api_handler", 512, max_runtime_ms=int(_FUNCTION_S * 1_000)))
+        return answer
+
     def _invoked(self, function: str, event: Mapping[str, Any], seconds: float = _FUNCTION_S) -> Any:
         """Call a function with so much time; Chalice's client would give it three seconds."""
         return self.app.handler_map[function](event, LambdaContext(function, 512, max_runtime_ms=int(seconds * 1_000)))

@@ -308,7 +308,7 @@ def test_a_header_that_was_sent_twice_is_refused_and_kept_as_such(application: A
     headers = in_binary_mode(paid_event(), b"5").headers
     several = {name: [value] for name, value in headers.items()} | {"ce-id": ["payment-1", "payment-2"]}
 
-    answer = _through_api_gateway(headers, several)
+    answer = application.handed_over(_sent_through_api_gateway(headers, several))
 
     assert answer["statusCode"] == 400
     refused = json.loads(answer["body"])
@@ -316,21 +316,14 @@ def test_a_header_that_was_sent_twice_is_refused_and_kept_as_such(application: A
     assert storage.quarantined(refused["rejected_id"])["headers"]["ce-id"] == "payment-1\npayment-2"
 
 
-def _through_api_gateway(headers: dict[str, str], several: dict[str, list[str]]) -> Json:
-    """The answer to a request as API Gateway hands it over, which Chalice's test client does only in part."""
-    from app import app  # noqa: PLC0415  # as in the fixture: not before the environment stands
-
-    answer: Json = app(
-        {
-            "requestContext": {"httpMethod": "POST", "resourcePath": "/ingest", "identity": {}},
-            "headers": headers,
-            "multiValueHeaders": several,
-            "multiValueQueryStringParameters": None,
-            "pathParameters": None,
-            "stageVariables": None,
-            "body": "NQ==",
-            "isBase64Encoded": True,
-        },
-        None,
-    )
-    return answer
+def _sent_through_api_gateway(headers: dict[str, str], several: dict[str, list[str]]) -> Json:
+    return {
+        "requestContext": {"httpMethod": "POST", "resourcePath": "/ingest", "identity": {}},
+        "headers": headers,
+        "multiValueHeaders": several,
+        "multiValueQueryStringParameters": None,
+        "pathParameters": None,
+        "stageVariables": None,
+        "body": "NQ==",
+        "isBase64Encoded": True,
+    }

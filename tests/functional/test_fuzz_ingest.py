@@ -37,20 +37,9 @@ REFUSED = {400, 409, 413, 415}
 SPACE = b" \t\r\n"
 
 
-class _Context:
-    """What Lambda tells of an invocation."""
-
-    function_name = "ingest"
-    memory_limit_in_mb = 1024
-    invoked_function_arn = "arn"
-    aws_request_id = "id"
-
-
-def answered(sent: Sent, route: str = "/ingest", **parameters: str) -> tuple[int, str, Any]:
+def answered(application: Application, sent: Sent, route: str = "/ingest", **parameters: str) -> tuple[int, str, Any]:
     """The answer to a request, which fits the OpenAPI document: status, content type, JSON."""
-    from app import app  # noqa: PLC0415  # not before the environment stands
-
-    answer = app(sent.lambda_event(route, **parameters), _Context())
+    answer = application.handed_over(sent.lambda_event(route, **parameters))
     headers = {**answer["headers"], **{name: each[0] for name, each in answer.get("multiValueHeaders", {}).items()}}
     content_type, status = headers["Content-Type"], answer["statusCode"]
     body = base64.b64decode(answer["body"]) if answer.get("isBase64Encoded") else answer["body"].encode()
@@ -142,7 +131,7 @@ def results_of(answer: Json) -> list[Json]:
 def test_headers_with_lone_surrogates_are_answered_like_others_that_are_wrong(
     application: Application, storage: Storage, headers: Headers, expected: int
 ) -> None:
-    status, _, answer = answered(Sent(b"{}", b"{}", headers))
+    status, _, answer = answered(application, Sent(b"{}", b"{}", headers))
 
     assert status == expected
     for result in results_of(answer):
@@ -150,11 +139,9 @@ def test_headers_with_lone_surrogates_are_answered_like_others_that_are_wrong(
 
 
 def test_a_path_with_a_lone_surrogate_is_answered_404(application: Application) -> None:
-    from app import app  # noqa: PLC0415  # not before the environment stands
-
     asked = Sent(b"", b"", []).lambda_event("/events/{event_id}", event_id="\ud800")
     asked["requestContext"]["httpMethod"] = asked["httpMethod"] = "GET"
-    answer = app(asked, _Context())
+    answer = application.handed_over(asked)
 
     assert answer["statusCode"] == 404
     assert json.loads(answer["body"].encode())["detail"] == "There is no event ?."
@@ -174,7 +161,7 @@ def test_whatever_is_sent_is_answered_in_order_and_kept_as_it_was_sent(
     @given(sent=requests())
     def holds(sent: Sent) -> None:
         swept()
-        status, content_type, answer = answered(sent)
+        status, content_type, answer = answered(application, sent)
 
         assert status in TAKEN | REFUSED
         problem = status in REFUSED and "results" not in answer
@@ -202,7 +189,9 @@ def test_whatever_corrects_a_refused_event_is_answered_in_order_and_leaves_it_as
         rejected_id = application.ingest({"source": "shop"}).json_body["rejected_id"]
         before = pristine.quarantined(rejected_id)
 
-        status, content_type, answer = answered(sent, "/rejected/{rejected_id}/retry", rejected_id=rejected_id)
+        status, content_type, answer = answered(
+            application, sent, "/rejected/{rejected_id}/retry", rejected_id=rejected_id
+        )
 
         assert status in TAKEN | REFUSED
         assert content_type == "application/problem+json" or status in TAKEN or "results" in answer
@@ -221,7 +210,7 @@ def test_whatever_is_asked_of_a_replay_is_answered_in_order_and_starts_one_only_
     @given(sent=replays())
     def holds(sent: Sent) -> None:
         swept()
-        status, content_type, _ = answered(sent, "/replay")
+        status, content_type, _ = answered(application, sent, "/replay")
 
         assert status in {200, 202, 400, 409, 413, 415}
         assert content_type == ("application/json" if status in {200, 202} else "application/problem+json")

@@ -277,8 +277,6 @@ class TestRetry:
         assert [item["retried"] for item in listed(application)] == [True]
 
     def test_names_who_asked_and_in_which_request(self, application: Application) -> None:
-        from app import app  # noqa: PLC0415  # not before the environment stands
-
         rejected_id = refused(application, malformed())
         path = "/rejected/{rejected_id}/retry"
         caller = {"identity": {"userArn": "arn:aws:iam::123456789012:user/jo"}, "requestId": "request-9"}
@@ -292,7 +290,7 @@ class TestRetry:
             "isBase64Encoded": False,
         }
 
-        assert app(request, None)["statusCode"] == 400
+        assert application.handed_over(request)["statusCode"] == 400
 
         [record] = kept(application, rejected_id)["retries"]
         assert (record["requested_by"], record["request_id"]) == ("arn:aws:iam::123456789012:user/jo", "request-9")

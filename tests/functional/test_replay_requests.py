@@ -6,7 +6,6 @@ import uuid
 from typing import Any
 
 import pytest
-from chalice.local import LambdaContext
 
 from tests.functional.application import JSON, Application
 from tests.functional.events import DAY, Json, as_json, paid, without
@@ -76,8 +75,6 @@ def test_ids_of_later_replays_are_greater(application: Application) -> None:
 
 
 def test_a_job_records_who_asked_for_it(application: Application) -> None:
-    from app import app  # noqa: PLC0415  # not before the environment stands
-
     arn = "arn:aws:iam::123456789012:user/investigator"
     event = {
         "requestContext": {"httpMethod": "POST", "resourcePath": "/replay", "identity": {"userArn": arn}},
@@ -89,7 +86,7 @@ def test_a_job_records_who_asked_for_it(application: Application) -> None:
         "isBase64Encoded": False,
     }
 
-    answer = app(event, LambdaContext("api_handler", memory_size=128))
+    answer = application.handed_over(event)
 
     assert answer["statusCode"] == 202
     assert f'"requested_by":"{arn}"' in answer["body"]
