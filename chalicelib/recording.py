@@ -65,16 +65,19 @@ class RecordInLedger:
 
     def _written(self, part: Sequence[Settlement], attempts: int) -> Recorded:
         ledger: Ledger | None = None
-        for attempt in range(1, attempts + 1):
+        made = 0
+        while made < attempts:
             ledger = ledger or self.store.read(part)
             changes = changes_to(ledger, part)
             try:
                 if changes.transitions:
                     self.store.write(changes, self.now())
             except Overtaken as overtaken:
+                made += overtaken.attempts
                 ledger = ledger.with_newer(overtaken.found)
-            except Contended:
-                self.pause(attempt)
+            except Contended as contended:
+                made += contended.attempts
+                self.pause(made)
                 ledger = None
             else:
                 return Recorded(outcomes_after(ledger, part), {}, int(bool(changes.revisions)))

@@ -178,7 +178,8 @@ class ControlReplay:
     def _changed(self, replay_id: str, change: Callable[[ReplayJob], ReplayJob | None]) -> ReplayJob:
         """The job once it is changed, however often another is faster; None for what stays as it is."""
         request_id = self.new_id()
-        for attempt in range(1, _ATTEMPTS + 1):
+        attempts = 0
+        while attempts < _ATTEMPTS:
             job = _known(self.replays, replay_id)
             aim = None if job.committed_by == request_id else change(job)
             if aim is None:
@@ -186,8 +187,9 @@ class ControlReplay:
             changed = replace(aim, revision=job.revision + 1, committed_by=request_id, updated_at=self.now())
             try:
                 self.replays.commit(planned_from=job, reached=changed)
-            except Contended:
-                self.pause(attempt)
+            except Contended as contended:
+                attempts += contended.attempts
+                self.pause(attempts)
             else:
                 return changed
         raise Contended(f"Replay {replay_id} kept moving on; try again.")

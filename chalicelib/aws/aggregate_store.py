@@ -11,7 +11,7 @@ from chalicelib.aws.aggregate_rows import entry_key, entry_row, outcome_of, snap
 from chalicelib.aws.batches import get_items
 from chalicelib.aws.items import Item, to_item
 from chalicelib.aws.seam import translated
-from chalicelib.aws.transactions import Reason, write_together
+from chalicelib.aws.transactions import Cancellation, write_together
 from chalicelib.domain.aggregation import Version
 from chalicelib.domain.errors import Contended
 from chalicelib.domain.ledger import Changes, Entry, Ledger, NewRevision, Overtaken, Settlement, Transition
@@ -54,9 +54,9 @@ class DynamoAggregateStore:
             *(self._count(replay_id, by, _first_id(changes)) for replay_id, by in changes.progress.items()),
         ]
         with translated("writing what became of messages"):
-            reasons = write_together(self.dynamodb, actions)
-        if reasons:
-            raise _contention(changes, reasons)
+            cancelled = write_together(self.dynamodb, actions)
+        if cancelled is not None:
+            raise _contention(changes, cancelled)
 
     def _put_entry(self, transition: Transition) -> Action:
         item = entry_row(transition.settlement)
@@ -113,11 +113,13 @@ def _ledger(entries: Iterable[Entry], versions: Iterable[Version], items: Iterab
     )
 
 
-def _contention(changes: Changes, reasons: Sequence[Reason]) -> Contended:
+def _contention(changes: Changes, cancelled: Cancellation) -> Contended:
     """How others came first: with what they wrote, if each action that did not hold was told the item it met."""
     message = "Aggregates changed while they were being computed."
-    if any(reason.contention or (reason.condition_failed and reason.item is None) for reason in reasons):
-        return Contended(message)
-    met = [reason.item for reason in reasons if reason.item is not None]
+    untold = any(reason.condition_failed and reason.item is None for reason in cancelled.reasons)
+    if untold or cancelled.contention:
+        return Contended(message, cancelled.attempts)
+    met = [reason.item for reason in cancelled.reasons if reason.item is not None]
     entries = [transition.settlement.entry for transition in changes.transitions]
-    return Overtaken(message, _ledger(entries, [revised.version for revised in changes.revisions], met))
+    found = _ledger(entries, [revised.version for revised in changes.revisions], met)
+    return Overtaken(message, found, cancelled.attempts)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from chalicelib.aws.items import Item
+from chalicelib.aws.seam import attempts_of
 from chalicelib.domain.errors import TryAgain
 from chalicelib.domain.ports import Pause
 
@@ -24,24 +25,28 @@ def get_items(
     """The items there are among at most 100 keys, in no order."""
     found: list[Item] = []
     wanted = list(keys)
-    for attempt in range(1, _ATTEMPTS + 1):
+    attempts = 0
+    while attempts < _ATTEMPTS:
         answer = dynamodb.batch_get_item(RequestItems={table: {"Keys": wanted, "ConsistentRead": consistent}})
+        attempts += attempts_of(answer)
         found += answer["Responses"].get(table, [])
         unread = answer.get("UnprocessedKeys", {})
         wanted = list(unread[table]["Keys"]) if table in unread else []
         if not wanted:
             return found
-        pause(attempt)
+        pause(attempts)
     raise TryAgain("DynamoDB left keys of a batch unread.")
 
 
 def put_items(dynamodb: DynamoDBClient, table: str, items: Sequence[Item], pause: Pause) -> None:
     """Put at most 25 items, without conditions."""
     wanted: Sequence[WriteRequestOutputTypeDef] = [{"PutRequest": {"Item": item}} for item in items]
-    for attempt in range(1, _ATTEMPTS + 1):
+    attempts = 0
+    while attempts < _ATTEMPTS:
         answer = dynamodb.batch_write_item(RequestItems={table: wanted})
+        attempts += attempts_of(answer)
         wanted = answer.get("UnprocessedItems", {}).get(table, [])
         if not wanted:
             return
-        pause(attempt)
+        pause(attempts)
     raise TryAgain("DynamoDB left items of a batch unwritten.")

@@ -67,9 +67,10 @@ class DynamoIdentities:
         stalled = 0
         while pending:
             actions = [action for event in pending for action in self._admission(event, writer)]
-            reasons = write_together(self.dynamodb, actions)
-            if not reasons:
+            cancelled = write_together(self.dynamodb, actions)
+            if cancelled is None:
                 break
+            reasons = cancelled.reasons
             verdicts = [_Verdict(*row) for row in zip(pending, reasons[::2], reasons[1::2], strict=True)]
             for verdict in verdicts:
                 first = self._first_of(verdict, writer)
@@ -77,10 +78,11 @@ class DynamoIdentities:
                     beaten[verdict.event.event_id] = first
             remaining = [verdict.event for verdict in verdicts if not verdict.present]
             # Whoever else writes the same events settles some of them each time; only standing still is counted.
-            stalled += len(remaining) == len(pending)
-            if stalled == _ATTEMPTS:
+            if len(remaining) == len(pending):
+                stalled += cancelled.attempts
+            if stalled >= _ATTEMPTS:
                 raise TryAgain("Other requests kept writing the same events.")
-            if any(reason.contention for reason in reasons):
+            if cancelled.contention:
                 self.pause(stalled + 1)
             pending = remaining
         return beaten

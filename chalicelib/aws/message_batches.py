@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from chalicelib.aws.seam import attempts_of
 from chalicelib.domain.chunks import chunked
 from chalicelib.domain.errors import TryAgain
 from chalicelib.domain.messages import Delivery
@@ -69,13 +70,15 @@ def send_entries(
 ) -> None:
     """Send at most ten messages; returns when every one of them is on the queue."""
     pending = list(entries)
-    for attempt in range(1, _ATTEMPTS + 1):
+    attempts = 0
+    while attempts < _ATTEMPTS:
         answer = sqs.send_message_batch(QueueUrl=queue_url, Entries=pending)
+        attempts += attempts_of(answer)
         failed = {failure["Id"] for failure in answer.get("Failed", [])}
         pending = [entry for entry in pending if entry["Id"] in failed]
         if not pending:
             return
-        pause(attempt)
+        pause(attempts)
     raise TryAgain("SQS did not take every message of a batch.")
 
 

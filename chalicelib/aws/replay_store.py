@@ -11,7 +11,7 @@ from chalicelib.aws import keys
 from chalicelib.aws.found_days import DynamoFoundDays
 from chalicelib.aws.items import Item, from_item, to_item
 from chalicelib.aws.replay_rows import job_of, job_row, request_row
-from chalicelib.aws.seam import code_of, translated
+from chalicelib.aws.seam import attempts_of, code_of, translated
 from chalicelib.aws.transactions import write_together
 from chalicelib.domain.errors import Contended
 from chalicelib.domain.ports import Pause
@@ -36,10 +36,10 @@ class DynamoReplayStore:
         if idempotency_key is not None:
             actions.append(self._put_key(idempotency_key, KeyedReplay(job.replay_id, digest)))
         with translated("keeping a replay job"):
-            reasons = write_together(self.dynamodb, actions)
-        if not reasons:
+            cancelled = write_together(self.dynamodb, actions)
+        if cancelled is None:
             return None
-        keyed = _keyed(reasons[-1].item) if idempotency_key is not None else None
+        keyed = _keyed(cancelled.reasons[-1].item) if idempotency_key is not None else None
         if keyed is None:
             raise Contended("Another request with this Idempotency-Key was being kept.")
         # If an answer is lost, the client sends the call again, and that one meets what the first has written.
@@ -94,7 +94,8 @@ class DynamoReplayStore:
             except ClientError as error:
                 if code_of(error) != "ConditionalCheckFailedException":
                     raise
-                raise Contended(f"Replay {reached.replay_id} was moved on by another.") from error
+                message = f"Replay {reached.replay_id} was moved on by another."
+                raise Contended(message, attempts_of(error.response)) from error
 
     def found_days(self, replay_id: str) -> DynamoFoundDays:
         """The days that a replay of whole days has found."""

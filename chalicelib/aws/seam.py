@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
@@ -34,6 +35,14 @@ _WORTH_RETRYING = frozenset(
 def code_of(error: ClientError) -> str:
     """The error code that AWS gave."""
     return error.response["Error"]["Code"]
+
+
+def attempts_of(answer: Mapping[str, Any]) -> int:
+    """How often AWS was asked for an answer, the SDK's retries included.
+
+    Whoever repeats calls counts these, as else the SDK's attempts and ours would multiply.
+    """
+    return 1 + int(answer.get("ResponseMetadata", {}).get("RetryAttempts", 0))
 
 
 @contextmanager

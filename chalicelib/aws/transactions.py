@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from chalicelib.aws.items import Item
-from chalicelib.aws.seam import code_of
+from chalicelib.aws.seam import attempts_of, code_of
 from chalicelib.domain.errors import StorageRefused
 
 if TYPE_CHECKING:
@@ -40,15 +40,28 @@ class Reason:
         return self.code in _CONTENTION
 
 
-def write_together(dynamodb: DynamoDBClient, actions: Sequence[dict[str, Any]]) -> list[Reason]:
-    """Write all or nothing; answers an empty list, or the reason of each action if the transaction was cancelled."""
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """Why a transaction was cancelled: the reason of each action, and how often it was attempted."""
+
+    reasons: Sequence[Reason]
+    attempts: int
+
+    @property
+    def contention(self) -> bool:
+        """Whether it met others that were being written."""
+        return any(reason.contention for reason in self.reasons)
+
+
+def write_together(dynamodb: DynamoDBClient, actions: Sequence[dict[str, Any]]) -> Cancellation | None:
+    """Write all or nothing; answers why the transaction was cancelled, if it was."""
     try:
         dynamodb.transact_write_items(TransactItems=actions)  # type: ignore[arg-type]  # built as plain dicts
     except ClientError as error:
         if code_of(error) != "TransactionCanceledException":
             raise
-        return _reasons(error)
-    return []
+        return Cancellation(_reasons(error), attempts_of(error.response))
+    return None
 
 
 def _reasons(error: ClientError) -> list[Reason]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from chalicelib.aws.seam import code_of
+from chalicelib.aws.seam import attempts_of, code_of
 from chalicelib.domain.errors import TryAgain
 from chalicelib.domain.ports import Pause
 
@@ -32,7 +32,8 @@ class WriteOnceBucket:
 
     def put_if_absent(self, key: str, body: bytes, content_type: str) -> bool:
         """Whether this call wrote the object; False if one was there before, which then stands unchanged."""
-        for attempt in range(1, _ATTEMPTS + 1):
+        attempts = 0
+        while attempts < _ATTEMPTS:
             try:
                 self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type, IfNoneMatch="*")
             except ClientError as error:
@@ -40,7 +41,8 @@ class WriteOnceBucket:
                     return False
                 if code_of(error) != _CONFLICT:
                     raise
-                self.pause(attempt)
+                attempts += attempts_of(error.response)
+                self.pause(attempts)
             else:
                 return True
         raise TryAgain("Other requests kept writing the same object.")

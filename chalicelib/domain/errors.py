@@ -120,7 +120,11 @@ class TryAgain(RetraceError):
 
 
 class Contended(TryAgain):
-    """Rows changed between reading and writing them; read again, then write."""
+    """Rows changed between reading and writing them; read again, then write. They were written so many times."""
+
+    def __init__(self, message: str, attempts: int = 1) -> None:
+        super().__init__(message)
+        self.attempts = attempts
 
 
 class OutOfTime(TryAgain):

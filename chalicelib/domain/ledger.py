@@ -65,8 +65,8 @@ class Ledger:
 class Overtaken(Contended):
     """Others wrote first; `found` says what they wrote, so that nothing needs to be read again."""
 
-    def __init__(self, message: str, found: Ledger) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, found: Ledger, attempts: int = 1) -> None:
+        super().__init__(message, attempts)
         self.found = found
 
 

@@ -1,0 +1,263 @@
+"""How often AWS is asked by one invocation where a call never succeeds: retries of the SDK and ours do not multiply."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from botocore.awsrequest import AWSResponse
+
+from chalicelib import wiring
+from chalicelib.domain.errors import RetraceError
+from tests.functional.application import Application
+from tests.functional.events import DAY, NEXT_DAY, paid, paid_several
+from tests.functional.wire import (
+    ALWAYS,
+    Attempt,
+    Effect,
+    Wire,
+    answer_lost,
+    broken,
+    conflicting,
+    fails_with,
+    never_arrives,
+    none_read,
+    none_written,
+    throttled,
+)
+
+WHOLE_DAY = {"entity_id": "order-1", "start_time": f"{DAY}T00:00:00Z", "end_time": f"{NEXT_DAY}T00:00:00Z"}
+BY_TYPE = {"source": "shop/checkout", "event_type": "order.paid", "day": DAY}
+
+OF_THE_SDK = 3
+"""Of whatever it repeats: what was throttled, failed, could not be connected to or was never answered."""
+
+Act = Callable[[], Any]
+Prepare = Callable[[Application, Wire], Act]
+
+
+def ingest(application: Application, wire: Wire) -> Act:
+    application.accept_all([paid(1), paid(2, idempotency_key="known")])
+    batch = [paid(3), paid(1), paid(4, idempotency_key="known"), {}]
+    return lambda: application.ingest(batch)
+
+
+def ingest_again(application: Application, wire: Wire) -> Act:
+    """The raw object of an earlier attempt is there, and no row."""
+    wire.disturb(throttled, "TransactWriteItems", times=ALWAYS)
+    application.ingest(paid())
+    return lambda: application.ingest(paid())
+
+
+def request(application: Application, wire: Wire) -> Act:
+    return lambda: application.request_replay(WHOLE_DAY, **{"idempotency-key": "k"})
+
+
+def plan(application: Application, wire: Wire) -> Act:
+    application.accept_all(paid_several(2))
+    application.requested(**WHOLE_DAY)
+    [found] = application.jobs.taken()
+    return lambda: application.call_planner(found)
+
+
+def plan_whole_days(application: Application, wire: Wire) -> Act:
+    application.accept_all(paid_several(2))
+    application.requested(**BY_TYPE, whole_days=True)
+    [found] = application.jobs.taken()
+    return lambda: application.call_planner(found)
+
+
+def process(application: Application, wire: Wire) -> Act:
+    application.accept_all(paid_several(3))
+    _, messages = application.planned(**WHOLE_DAY)
+    return lambda: application.process(messages)
+
+
+def give_up(application: Application, wire: Wire) -> Act:
+    application.accept_all(paid_several(2))
+    _, messages = application.planned(**WHOLE_DAY)
+    return lambda: application.give_up_on(messages)
+
+
+def redrive(application: Application, wire: Wire) -> Act:
+    application.accept_all(paid_several(2))
+    replay_id, messages = application.planned(**WHOLE_DAY)
+    application.give_up_on(messages)
+    return lambda: wiring.redrive_dead_letters()(replay_id, lambda: 45_000)
+
+
+def cancel(application: Application, wire: Wire) -> Act:
+    replay_id = application.requested(**WHOLE_DAY)
+    return lambda: application.call("POST", f"/replay/{replay_id}/cancel")
+
+
+def ask_for_a_redrive(application: Application, wire: Wire) -> Act:
+    replay_id = application.requested(**WHOLE_DAY)
+    return lambda: application.call("POST", f"/replay/{replay_id}/redrive")
+
+
+def look_at_an_event(application: Application, wire: Wire) -> Act:
+    event_id = application.accept(paid())["event_id"]
+    return lambda: application.get(f"/events/{event_id}")
+
+
+def read_raw_text(application: Application, wire: Wire) -> Act:
+    event_id = application.accept(paid())["event_id"]
+    return lambda: application.get(f"/events/{event_id}/raw")
+
+
+def look_at_a_refusal(application: Application, wire: Wire) -> Act:
+    rejected_id = application.ingest({}).json_body["rejected_id"]
+    return lambda: application.get(f"/rejected/{rejected_id}")
+
+
+CALLS: dict[Prepare, Sequence[str]] = {
+    ingest: ["BatchGetItem", "PutObject", "TransactWriteItems", "PutObject", "PutObject", "BatchWriteItem"],
+    ingest_again: ["BatchGetItem", "PutObject", "GetObject", "TransactWriteItems"],
+    request: ["GetItem", "Query", "TransactWriteItems", "SendMessage"],
+    plan: ["Query", "Query", "SendMessageBatch", "PutItem"],
+    plan_whole_days: [*["Query"] * 5, "BatchWriteItem", "PutItem", "SendMessage"],
+    process: ["BatchGetItem", "GetObject", "BatchGetItem", "TransactWriteItems"],
+    give_up: ["BatchGetItem", "BatchGetItem", "TransactWriteItems", "GetObject", "SendMessageBatch"],
+    redrive: [
+        "ReceiveMessage",
+        "BatchGetItem",
+        "TransactWriteItems",
+        "SendMessageBatch",
+        "DeleteMessageBatch",
+        "ReceiveMessage",
+    ],
+    cancel: ["Query", "PutItem"],
+    ask_for_a_redrive: ["Query", "SendMessage"],
+    look_at_an_event: ["BatchGetItem", "Query", "Query"],
+    read_raw_text: ["BatchGetItem", "GetObject"],
+    look_at_a_refusal: ["ListObjectsV2", "GetObject", "ListObjectsV2"],
+}
+"""What each use case asks of AWS, in order."""
+
+
+@pytest.mark.parametrize("use_case", CALLS, ids=lambda use_case: use_case.__name__)
+def test_a_use_case_makes_these_calls(application: Application, wire: Wire, use_case: Prepare) -> None:
+    act = use_case(application, wire)
+    wire.mend()
+
+    act()
+
+    assert wire.calls == CALLS[use_case]
+
+
+FAILURES: dict[str, Effect] = {
+    "throttled": throttled,
+    "broken": broken,
+    "never arrives": never_arrives,
+    "answer lost": answer_lost,
+}
+
+
+EVERY_CALL = [(use_case, call) for use_case, calls in CALLS.items() for call in range(len(calls))]
+ONE_OF_EACH_OPERATION = {CALLS[use_case][call]: (use_case, call) for use_case, call in reversed(EVERY_CALL)}.values()
+
+
+def failing() -> Iterator[Any]:
+    """Every call of every use case, and every operation in every way."""
+    for use_case, call in EVERY_CALL:
+        for name, failure in FAILURES.items():
+            if failure is throttled or (use_case, call) in ONE_OF_EACH_OPERATION:
+                call_id = f"{use_case.__name__}-{call + 1}-{CALLS[use_case][call]}-{name}"
+                yield pytest.param(use_case, call, failure, id=call_id)
+
+
+@pytest.mark.parametrize(("use_case", "call", "failure"), list(failing()))
+def test_a_call_that_never_succeeds_is_attempted_three_times_whatever_it_fails_with(
+    application: Application, wire: Wire, use_case: Prepare, call: int, failure: Effect
+) -> None:
+    act = use_case(application, wire)
+    wire.mend()
+    wire.disturb(failure, skip=call, times=ALWAYS)
+
+    with suppress(RetraceError):  # what a function for a queue ends with
+        act()
+
+    attempts = wire.calls[call:]
+    assert attempts[:OF_THE_SDK] == [CALLS[use_case][call]] * OF_THE_SDK
+    # A dead letter is kept although it cannot be told what was wrong with it, and that fails in its turn.
+    assert max(Counter(attempts).values()) == OF_THE_SDK
+
+
+def no_message_taken(attempt: Attempt) -> AWSResponse:
+    """A SendMessageBatch refuses all of its messages, although it could take them the next time."""
+    names = [entry["Id"] for entry in attempt.members["Entries"]]
+    refused = [{"Id": name, "SenderFault": False, "Code": "InternalError"} for name in names]
+    return attempt.answered(200, json.dumps({"Successful": [], "Failed": refused}).encode())
+
+
+met_another = fails_with(409, "ConditionalRequestConflict")
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """What a use case repeats by itself, and how often it tries."""
+
+    use_case: Prepare
+    operation: str
+    effect: Effect
+    attempts: int
+
+
+OURS: dict[str, Repeated] = {
+    "keys left unread, on ingest": Repeated(ingest, "BatchGetItem", none_read, 8),
+    "keys left unread, by the processor": Repeated(process, "BatchGetItem", none_read, 8),
+    "items left unwritten, on ingest": Repeated(ingest, "BatchWriteItem", none_written, 8),
+    "items left unwritten, by the planner": Repeated(plan_whole_days, "BatchWriteItem", none_written, 8),
+    "puts that meet others": Repeated(ingest, "PutObject", met_another, 5),
+    "transactions that meet others, on ingest": Repeated(ingest, "TransactWriteItems", conflicting, 8),
+    "transactions that meet others, of one aggregate": Repeated(process, "TransactWriteItems", conflicting, 40),
+    "messages that SQS does not take, from the planner": Repeated(plan, "SendMessageBatch", no_message_taken, 5),
+    "messages that SQS does not take, of dead letters": Repeated(give_up, "SendMessageBatch", no_message_taken, 5),
+    "messages that SQS does not take, of a redrive": Repeated(redrive, "SendMessageBatch", no_message_taken, 5),
+}
+"""What the SDK takes for a success, or for an error that is nobody's to repeat: how often we try."""
+
+
+@pytest.mark.parametrize("ours", OURS.values(), ids=OURS)
+def test_what_the_sdk_does_not_repeat_is_attempted_as_often_as_we_say(
+    application: Application, wire: Wire, ours: Repeated
+) -> None:
+    act = ours.use_case(application, wire)
+    wire.mend()
+    wire.disturb(ours.effect, ours.operation, times=ALWAYS)
+
+    with suppress(RetraceError):
+        act()
+
+    assert wire.count()[ours.operation] == ours.attempts
+
+
+def in_turn(*effects: Effect) -> Effect:
+    """One after the other, over and over."""
+    coming = itertools.cycle(effects)
+
+    def effect(attempt: Attempt) -> AWSResponse:
+        return next(coming)(attempt)
+
+    return effect
+
+
+@pytest.mark.parametrize("ours", OURS.values(), ids=OURS)
+def test_where_both_have_something_to_repeat_attempts_add_up_and_do_not_multiply(
+    application: Application, wire: Wire, ours: Repeated
+) -> None:
+    act = ours.use_case(application, wire)
+    wire.mend()
+    wire.disturb(in_turn(throttled, throttled, ours.effect), ours.operation, times=ALWAYS)
+
+    with suppress(RetraceError):
+        act()
+
+    assert wire.count()[ours.operation] < ours.attempts + OF_THE_SDK
