@@ -250,6 +250,11 @@ def one_left_unwritten(attempt: Attempt) -> AWSResponse:
     return attempt.answered(200, json.dumps({"UnprocessedItems": {table: [left]}}).encode())
 
 
+def one_row_a_page(attempt: Attempt) -> AWSResponse:
+    """A Query's page ends long before its limit, as one does after a megabyte of rows."""
+    return _with_members(attempt, {**attempt.members, "Limit": 1}).delivered()
+
+
 def one_left_unsent(attempt: Attempt) -> AWSResponse:
     """A SendMessageBatch refuses the first of its messages, although it could take it the next time."""
     entries: Sequence[Mapping[str, Any]] = attempt.members["Entries"]

@@ -1,0 +1,29 @@
+"""Faults in 30 % of all AWS calls while functions are killed: a short `make endurance`, over a real wire.
+
+Deployed functions and worker processes reach the embedded AWS through microburst only.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.endurance import Plan, prepared
+from embedded.faults import Fault
+
+PLAN = Plan(seconds=12, epoch_s=4, workers_every_s=3, functions_every_s=6)
+USUAL = set(Fault) - {Fault.TIMED_OUT}
+"""Of a thousand calls ten time out, or in a short run none."""
+
+
+def test_producers_see_2xx_or_503_and_nothing_is_lost_or_counted_twice(tmp_path: Path) -> None:
+    with prepared(PLAN, tmp_path / "workers.log") as run:
+        counts = run()
+
+    assert counts.ledger.violations == []
+    account = counts.account
+    assert (account.lost, account.counted_twice, account.wrong) == ([], [], [])
+    assert account.accepted == account.sent > 0
+    assert account.exact_replays > 0
+    assert sum(counts.crashes.killed.values()) > 0
+    assert {call.fault for call in counts.calls} >= USUAL
+    assert 0.2 < counts.faults / sum(counts.calls.values()) < 0.4
