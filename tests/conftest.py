@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+from functools import partial
+
+import pytest
+
+from tests.roomy_stack import on_one_piece
 
 SETTINGS = {
     "AWS_ACCESS_KEY_ID": "123456789012",  # to MiniStack the root of the account that is called so
@@ -32,3 +37,10 @@ os.environ.update(SETTINGS)
 # What a shell runs in the background ignores Ctrl-C, and so would every program that a test starts and interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Called by pytest for each test that it finds."""
+    # No hook runs a test, or the fixtures it asks for, in place of pytest.
+    item.setup = partial(on_one_piece, item.setup)  # type: ignore[method-assign]
+    item.runtest = partial(on_one_piece, item.runtest)  # type: ignore[method-assign]
