@@ -146,15 +146,10 @@ class Run:
                 raise Problem(f"It waits in vain for {what}: {self.desk.open}, {self._messages()} messages", "")
 
     def _messages(self) -> int:
-        """Those that somebody would be given now, or has; not those that only look after a replay much later."""
+        """Those that are due; planners' messages to themselves look after a replay much later."""
         stack = self.ground.stack
-        attributes = (
-            self.ground.admin.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-            for url in (stack.replay_queue_url, stack.replay_jobs_queue_url, stack.replay_failures_queue_url)
-        )
-        return sum(
-            int(each["ApproximateNumberOfMessages"]) + int(each["ApproximateNumberOfMessagesNotVisible"])
-            for each in attributes
+        return self.ground.messages_due(
+            stack.replay_queue_url, stack.replay_jobs_queue_url, stack.replay_failures_queue_url
         )
 
     def _accounted(self) -> Account:

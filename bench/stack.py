@@ -1,10 +1,12 @@
 """A stack whose functions listen to no queue, and the environment in which workers do it in their place."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from chalicelib.config import Settings
 from chalicelib.domain.chunks import chunked
@@ -16,11 +18,11 @@ from embedded.stack import started
 from embedded.users import functions_user
 from embedded.workbench import policies
 
-COUNTS: Final = (
-    "ApproximateNumberOfMessages",
-    "ApproximateNumberOfMessagesNotVisible",
-    "ApproximateNumberOfMessagesDelayed",
-)
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.literals import QueueAttributeNameType
+
+DUE: Final[Sequence[QueueAttributeNameType]] = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+COUNTS: Final[Sequence[QueueAttributeNameType]] = (*DUE, "ApproximateNumberOfMessagesDelayed")
 
 APPLICATION_ID: Final = "AWS_SDK_UA_APP_ID"
 """What the SDK tells AWS with each call, so that calls can be counted by who makes them."""
@@ -38,6 +40,10 @@ class Ground:
         """How many messages are on queues, those in flight and those not yet due included."""
         return sum(messages_on(self.admin, url) for url in queue_urls)
 
+    def messages_due(self, *queue_urls: str) -> int:
+        """How many messages somebody has, or would be given now."""
+        return sum(messages_on(self.admin, url, DUE) for url in queue_urls)
+
     def give_back(self, queue_url: str, receipts: Sequence[str]) -> None:
         """Make messages visible again, as the end of their visibility timeout does."""
         for some in chunked(receipts, 10):
@@ -50,10 +56,10 @@ class Ground:
             )
 
 
-def messages_on(admin: Admin, queue_url: str) -> int:
+def messages_on(admin: Admin, queue_url: str, counts: Sequence[QueueAttributeNameType] = COUNTS) -> int:
     """How many messages are on a queue, those in flight and those not yet due included."""
     answer = admin.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])
-    return sum(int(answer["Attributes"][name]) for name in COUNTS)
+    return sum(int(answer["Attributes"][name]) for name in counts)
 
 
 @contextmanager

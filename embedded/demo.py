@@ -1,16 +1,13 @@
 """`make demo`: the incident of examples/, or the same path on events of your own, on a stack that ends with it."""
 
-import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from embedded import stack
 from embedded.datafile import read
-from embedded.interrupts import interrupt_once
 from embedded.load import Load
-from embedded.narration import Narrator, complain
-from embedded.problem import Problem
+from embedded.narration import Narrator
+from embedded.shown_command import performed
 from embedded.story import Story
 
 TRY_NEXT = """\
@@ -28,23 +25,6 @@ make demo DATA=events.ndjson.gz    # the same path on events of your own
 make local                         # the code of the checkout, reloaded as you change it"""
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the demo and return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m embedded.demo", description=__doc__)
-    parser.add_argument("--data", type=Path, metavar="FILE", help="native events, one a line; may be gzipped")
-    chosen = parser.parse_args(arguments)
-    interrupt_once()
-    try:
-        _tell(Narrator(sys.stdout), chosen.data)
-    except Problem as problem:
-        complain(problem.what, problem.remedy)
-        return 1
-    except KeyboardInterrupt:
-        complain("Interrupted. The stack of the demo is stopped and gone.", "Start again with: make demo")
-        return 1
-    return 0
-
-
 def _tell(narrator: Narrator, path: Path | None) -> None:
     lines = read(path) if path is not None else []
     narrator.title(f"Retrace, with {path.name}" if path else "Retrace: Black Friday at a small shop")
@@ -59,4 +39,4 @@ def _tell(narrator: Narrator, path: Path | None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(performed("demo", __doc__, _tell))

@@ -1,6 +1,5 @@
 """`make drill`: lose the tables, and raw objects, of a stack of its own; bring all back, and count what was lost."""
 
-import argparse
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -12,11 +11,10 @@ from embedded.connection import Stack
 from embedded.datafile import batches, read
 from embedded.disaster import Disaster, Row
 from embedded.expectations import require
-from embedded.interrupts import interrupt_once
-from embedded.narration import Narrator, complain
-from embedded.problem import Problem
+from embedded.narration import Narrator
 from embedded.remembered import KINDS, RAW, Remembered, asked, questions_about
 from embedded.retrace_command import RetraceCommand
+from embedded.shown_command import performed
 from embedded.story import SAMPLE
 
 EVENTS_A_REQUEST = 500
@@ -157,23 +155,6 @@ class Drill:
         self._nothing_differs()
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the drill and return the exit status: 1 if anything was lost."""
-    parser = argparse.ArgumentParser(prog="python -m embedded.drill", description=__doc__)
-    parser.add_argument("--data", type=Path, metavar="FILE", help="native events, one a line; may be gzipped")
-    chosen = parser.parse_args(arguments)
-    interrupt_once()
-    try:
-        _drill(Narrator(sys.stdout), chosen.data)
-    except Problem as problem:
-        complain(problem.what, problem.remedy)
-        return 1
-    except KeyboardInterrupt:
-        complain("Interrupted. The stack of the drill is stopped and gone.", "Start again with: make drill")
-        return 1
-    return 0
-
-
 def _drill(narrator: Narrator, path: Path | None) -> None:
     files = [path] if path is not None else sorted(SAMPLE.glob("*.ndjson"))
     lines = [line for each in files for line in read(each)]
@@ -185,4 +166,4 @@ def _drill(narrator: Narrator, path: Path | None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(performed("drill", __doc__, _drill))
