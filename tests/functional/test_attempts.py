@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from botocore.awsrequest import AWSResponse
 
-from chalicelib import wiring
+from chalicelib import runtime, wiring
 from chalicelib.domain.errors import RetraceError
 from tests.functional.application import Application
 from tests.functional.events import DAY, NEXT_DAY, paid, paid_several
@@ -40,6 +40,15 @@ OF_THE_SDK = 3
 
 Act = Callable[[], Any]
 Prepare = Callable[[Application, Wire], Act]
+
+
+@pytest.fixture(autouse=True)
+def one_call_at_a_time(application: Application, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """So that a call that fails is the last one, and all attempts are its own."""
+    monkeypatch.setenv("CONCURRENCY", "1")
+    runtime.settings.cache_clear()
+    yield
+    runtime.settings.cache_clear()
 
 
 def ingest(application: Application, wire: Wire) -> Act:
