@@ -67,7 +67,7 @@ memory: environments  ## measure the memory that planner and processor need for 
 endurance: environments  ## faults on the wire and crashes for as long as MINUTES=30 says, and an account at the end
 	@$(BIN)/python -m bench.endurance --minutes $(MINUTES)
 
-breaks: $(PROJECT)  ## break the code on purpose, once for each promise, and see its tests fail
+breaks: $(PROJECT)  ## break the code on purpose, several times for each promise, and see its tests fail
 	@$(BIN)/python -m tests.breaks
 
 package: $(PROJECT)  ## write build/sam.json and build/deployment.zip, ready for `aws cloudformation package`

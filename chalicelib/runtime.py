@@ -21,6 +21,7 @@ from botocore.config import Config
 from uuid6 import uuid7
 
 from chalicelib import invocation
+from chalicelib.answer_body import AnswerBody
 from chalicelib.config import Settings, settings_from
 from chalicelib.domain.timestamps import Instant, instant_of
 
@@ -71,6 +72,7 @@ def _bounded(client: C) -> C:
     events: Any = client.meta.events  # the stubs know no handlers that answer
     events.register_first(f"before-call.{service}", _no_late_call)
     events.register_first(f"needs-retry.{service}", _no_late_retry)
+    events.register("after-call.s3.GetObject", _no_late_piece)
     return client
 
 
@@ -81,6 +83,11 @@ def _no_late_retry(**_: object) -> bool | None:
 
 def _no_late_call(**_: object) -> None:
     invocation.require_time_for(_ATTEMPT_S)
+
+
+def _no_late_piece(parsed: dict[str, Any], **_: object) -> None:
+    if "Body" in parsed:
+        parsed["Body"] = AnswerBody(parsed["Body"], _READ_TIMEOUT_S)
 
 
 @lru_cache(maxsize=1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
 
 import pytest
 from botocore.awsrequest import AWSResponse
@@ -62,6 +64,30 @@ def slowly(effect: Callable[[Attempt], AWSResponse], time: Time) -> Effect:
     return slow
 
 
+class Trickle(BytesIO):
+    """A body of which each piece takes as long as anybody waits."""
+
+    def __init__(self, content: bytes, time: Time) -> None:
+        super().__init__(content)
+        self.time = time
+
+    def read(self, size: int | None = -1) -> bytes:
+        self.time.passes(SLOWEST_S)
+        return super().read(size)
+
+
+def trickling(time: Time) -> Effect:
+    """Bodies of objects come piece by piece."""
+
+    def trickle(attempt: Attempt) -> AWSResponse:
+        answer = attempt.delivered()
+        raw: Any = Trickle(answer.raw.read(), time)
+        answer.raw = raw
+        return answer
+
+    return trickle
+
+
 def answers(attempt: Attempt) -> AWSResponse:
     return attempt.delivered()
 
@@ -69,6 +95,18 @@ def answers(attempt: Attempt) -> AWSResponse:
 EFFECTS: dict[str, Effect] = {"answers": answers, "answers that are lost": answer_lost, "throttled": throttled}
 BATCH = [paid(number, event_time=f"2023-06-{number:02d}T10:00:00Z") for number in range(1, 9)]
 """Eight days, so eight raw objects."""
+
+
+def test_an_object_that_trickles_is_not_waited_for_to_its_end(application: Application, wire: Wire, time: Time) -> None:
+    small = application.accept(paid(1))["event_id"]
+    large = application.accept(paid(2, payload="x" * 1_000_000))["event_id"]
+    wire.disturb(trickling(time), "GetObject", times=ALWAYS)
+
+    found = application.get(f"/events/{small}/raw")
+    left = application.get(f"/events/{large}/raw")
+
+    assert (found.status_code, left.status_code) == (200, 503)
+    assert left.headers["Retry-After"]
 
 
 @pytest.mark.parametrize("effect", EFFECTS.values(), ids=EFFECTS)

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 # A module that is named in neither is held to the strictest rule of its place: that of a use case, or of an adapter.
 EDGE = {
     "adapters",
+    "answer_body",
     "config",
     "contract",
     "http",
