@@ -75,6 +75,7 @@ def account(ground: Ground, ledger: Ledger, errands: Sequence[Errand]) -> Accoun
     indexed = {_place(row) for row in stored.index.values()}
     found.unindexed_lines = len(stored.lines.keys() - indexed)
     found.arrivals = stored.arrivals
+    found.lost += [f"arrivals: {ledger.repeats} answered, {stored.arrivals} kept"] * (stored.arrivals < ledger.repeats)
     _check_aggregates(found, ground, errands)
     return found
 

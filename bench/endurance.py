@@ -204,7 +204,8 @@ def main() -> int:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--write", action="store_true")
     asked = parser.parse_args()
-    plan = Plan(asked.minutes * 60, asked.share, asked.seed)
+    seconds = asked.minutes * 60
+    plan = Plan(seconds, asked.share, asked.seed, epoch_s=min(60.0, seconds / 4))
     with tempfile.TemporaryDirectory() as logs, prepared(plan, Path(logs) / "workers.log") as run:
         counts = run()
     print(as_table(counts))

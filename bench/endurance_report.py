@@ -33,7 +33,15 @@ class Counts:
     @property
     def good(self) -> bool:
         """Whether every promise was kept."""
-        return self.account.good and not self.ledger.violations
+        return self.account.good and not self.ledger.violations and not self.unexplained
+
+    @property
+    def unexplained(self) -> int:
+        """How many requests were left without an answer although no function that might give it was killed."""
+        ingest = self.ledger.unanswered("POST /ingest")
+        others = self.ledger.unanswered() - ingest
+        killed = self.crashes.killed
+        return max(0, ingest - killed["ingest"]) + max(0, others - killed["api"])
 
     @property
     def faults(self) -> int:
@@ -76,7 +84,9 @@ def _summary(counts: Counts) -> Iterator[tuple[str, object]]:
     yield "later arrivals recorded", account.arrivals
     yield "refused events in quarantine", account.quarantined
     yield "raw lines that no row points at (requests that were not acknowledged)", account.unindexed_lines
-    yield "answers that were neither 2xx, 4xx nor 503 with Retry-After", len(ledger.violations)
+    yield "requests without an answer, as their function was killed (the emulator's 502)", ledger.unanswered()
+    yield "requests without an answer for no such reason", counts.unexplained
+    yield "other answers that were neither 2xx, 4xx nor 503 with Retry-After", len(ledger.violations)
     yield "events lost", len(account.lost)
     yield "events accepted or counted twice", len(account.counted_twice)
     yield "other contradictions", len(account.wrong)

@@ -101,6 +101,19 @@ class Ledger:
         with self.lock:
             self.violations.append(what)
 
+    @property
+    def repeats(self) -> int:
+        """How many sends were answered as later ones of an event that was known."""
+        return sum(known.answers["DUPLICATE"] + known.answers["CONFLICT"] for known in self.known.values())
+
+    def unanswered(self, *calls: str) -> int:
+        """How many requests of certain calls (all, if none are named) got no answer of a function."""
+        return sum(
+            count
+            for told, count in self.statuses.items()
+            if int(told.rpartition(" ")[2]) in UNANSWERED and (not calls or told.startswith(calls))
+        )
+
     def of_type(self, event_type: str) -> Mapping[Kind, Sequence[Event]]:
         """The events of a type that were acknowledged, by kind."""
         found: dict[Kind, list[Event]] = defaultdict(list)
@@ -128,3 +141,5 @@ class Ledger:
                 self.violations.append(f"{submission.event_id} was acknowledged with other content: {result}")
         elif status != "CONFLICT":
             self.violations.append(f"a valid event was answered {json.dumps(result)}")
+        elif known.acknowledged == {submission.content_sha256} or len(known.contents) == 1:
+            self.violations.append(f"{submission.event_id} was told to be in conflict with itself")
