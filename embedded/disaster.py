@@ -57,7 +57,7 @@ class Disaster:
     def restore(self, key: str) -> str:
         """Copy the first version of an object over whatever lies above it; return that version's id."""
         bucket, s3 = self._stack.raw_bucket, self._admin.s3
-        oldest = min(self._versions(key), key=lambda version: version["LastModified"])
+        *_, oldest = self._versions(key)  # S3 lists the newest first
         first: str = oldest["VersionId"]
         s3.copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": key, "VersionId": first})
         return first

@@ -12,7 +12,7 @@ from embedded.datafile import batches, read
 from embedded.disaster import Disaster, Row
 from embedded.expectations import require
 from embedded.narration import Narrator
-from embedded.remembered import KINDS, RAW, Remembered, asked, questions_about
+from embedded.remembered import EVENTS, KINDS, RAW, Remembered, asked, questions_about
 from embedded.retrace_command import RetraceCommand
 from embedded.shown_command import performed
 from embedded.story import SAMPLE
@@ -43,6 +43,7 @@ class Drill:
         self._replay(replayed)
         questions = questions_about(index)
         before, rows = asked(self._stack, questions), self._counted()
+        require("each event is known, and its text is there", [*before.unknown(EVENTS), *before.unknown(RAW)], [])
         self._narrator.say(f"What the API answers to {len(questions):,} questions is remembered.")
         self._lose_tables(before)
         self._rebuild(len(index))
@@ -103,8 +104,8 @@ class Drill:
         self._disaster.lose_tables()
         left = {table: len(self._disaster.rows(table)) for table in self._disaster.tables()}
         require("nothing is left in the tables", sum(left.values()), 0)
-        known = asked(self._stack, list(before.answers)[:1])
-        require("the API knows no event any more", known.count(KINDS[0]), 0)
+        known = asked(self._stack, list(before.of(EVENTS).answers)[:1])
+        require("the API knows no event any more", known.count(EVENTS), 0)
         self._narrator.say("The tables are there again, and empty; the API answers 404 to whoever asks for an event.")
 
     def _rebuild(self, events: int) -> None:

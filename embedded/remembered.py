@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from embedded.api import Api
 from embedded.connection import Stack
+from embedded.problem import Problem
 
 Row = Mapping[str, Any]
 Question = tuple[str, str, tuple[tuple[str, str], ...]]
@@ -40,6 +41,10 @@ class Remembered:
         """Return how many things the answers of a kind told: entries of lists, else answers that were none of 404."""
         told = [answer for question, answer in self.answers.items() if question[0] == kind and answer is not None]
         return sum(len(answer) if isinstance(answer, tuple) else 1 for answer in told)
+
+    def unknown(self, kind: str) -> list[Question]:
+        """Return the questions of a kind that nothing was told to."""
+        return [question for question, answer in self.of(kind).answers.items() if answer is None]
 
     def of(self, kind: str) -> "Remembered":
         """Return the questions of one kind."""
@@ -73,7 +78,7 @@ def questions_about(index: Sequence[Row]) -> list[Question]:
 
 
 def asked(stack: Stack, questions: Iterable[Question]) -> Remembered:
-    """Ask the API; an answer that is no success, or says nothing, is None."""
+    """Ask the API; an answer that is 404, or says nothing, is None. Raises Problem for any other that is no success."""
     api, wanted = Api(stack), list(questions)
     with ThreadPoolExecutor(_CLIENTS) as clients:
         return Remembered(dict(zip(wanted, clients.map(lambda question: _answer(api, question), wanted), strict=True)))
@@ -82,14 +87,23 @@ def asked(stack: Stack, questions: Iterable[Question]) -> Remembered:
 def _answer(api: Api, question: Question) -> object:
     kind, path, query = question
     if kind in (EVENTS, RAW, NUMBERS):
-        answer = api.call("GET", path, query=dict(query))
-        if answer.status != HTTPStatus.OK:
+        answer = _answered(api, path, dict(query))
+        if answer is None:
             return None
         if kind == RAW:
-            return answer.data
-        said: dict[str, Any] = json.loads(answer.data)
+            return answer
+        said: dict[str, Any] = json.loads(answer)
         return _numbers(said) if kind == NUMBERS else {name: said[name] for name in said.keys() - _APART}
     return tuple(_items(api, path, dict(query)))
+
+
+def _answered(api: Api, path: str, query: dict[str, str]) -> bytes | None:
+    answer = api.call("GET", path, query=query)
+    if answer.status == HTTPStatus.NOT_FOUND:
+        return None
+    if answer.status != HTTPStatus.OK:
+        raise Problem(f"GET {path} was answered {answer.status}: {answer.data[:300]!r}", "The stack's log says more.")
+    return answer.data
 
 
 def _numbers(said: Mapping[str, Any]) -> object:
@@ -100,10 +114,10 @@ def _numbers(said: Mapping[str, Any]) -> object:
 
 def _items(api: Api, path: str, query: dict[str, str]) -> Iterator[object]:
     while True:
-        answer = api.call("GET", path, query=query)
-        said = json.loads(answer.data)
-        if answer.status != HTTPStatus.OK:
+        answer = _answered(api, path, query)
+        if answer is None:
             return
+        said = json.loads(answer)
         yield from said.get("items", said.get("gaps", [said]))
         if not said.get("cursor"):
             return
