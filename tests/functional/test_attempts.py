@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 from botocore.awsrequest import AWSResponse
+from chalice.test import HTTPResponse
 
 from chalicelib import runtime, wiring
 from chalicelib.domain.errors import RetraceError
 from tests.functional.application import Application
 from tests.functional.events import DAY, NEXT_DAY, paid, paid_several
+from tests.functional.storage import Storage, assert_sound
 from tests.functional.wire import (
     ALWAYS,
     Attempt,
@@ -126,6 +128,59 @@ def look_at_a_refusal(application: Application, wire: Wire) -> Act:
     return lambda: application.get(f"/rejected/{rejected_id}")
 
 
+def search(application: Application, wire: Wire) -> Act:
+    application.accept(paid())
+    return lambda: application.get("/events", **WHOLE_DAY)
+
+
+def search_a_type(application: Application, wire: Wire) -> Act:
+    application.accept(paid())
+    return lambda: application.get("/events", **BY_TYPE)
+
+
+def look_for_late_events(application: Application, wire: Wire) -> Act:
+    return lambda: application.get("/late", **BY_TYPE)
+
+
+def look_for_gaps(application: Application, wire: Wire) -> Act:
+    return lambda: application.get("/gaps", **WHOLE_DAY)
+
+
+def ask_how_fresh(application: Application, wire: Wire) -> Act:
+    application.accept(paid(event_time=runtime.now()))
+    return lambda: application.get("/freshness", source="shop/checkout", event_type="order.paid")
+
+
+def look_at_aggregates(application: Application, wire: Wire) -> Act:
+    application.accept(paid())
+    application.replayed(**WHOLE_DAY)
+    return lambda: application.get("/aggregates", entity_id="order-1", day=DAY)
+
+
+def compare_aggregates(application: Application, wire: Wire) -> Act:
+    application.accept(paid())
+    versions = {name: application.replayed(**WHOLE_DAY) for name in ("from", "to")}
+    return lambda: application.get("/aggregates/diff", entity_id="order-1", day=DAY, **versions)
+
+
+def preview(application: Application, wire: Wire) -> Act:
+    application.accept(paid())
+    return lambda: application.request_replay({**WHOLE_DAY, "dry_run": True})
+
+
+def list_replays(application: Application, wire: Wire) -> Act:
+    application.requested(**WHOLE_DAY)
+    return lambda: application.get("/replay")
+
+
+def send_a_refusal_again(application: Application, wire: Wire) -> Act:
+    rejected_id = application.ingest({}).json_body["rejected_id"]
+    correction = json.dumps(paid()).encode()
+    return lambda: application.call(
+        "POST", f"/rejected/{rejected_id}/retry", {"content-type": "application/json"}, correction
+    )
+
+
 CALLS: dict[Prepare, Sequence[str]] = {
     ingest: ["BatchGetItem", "PutObject", "TransactWriteItems", "PutObject", "PutObject", "BatchWriteItem"],
     ingest_again: ["BatchGetItem", "PutObject", "GetObject", "TransactWriteItems"],
@@ -146,9 +201,26 @@ CALLS: dict[Prepare, Sequence[str]] = {
     ask_for_a_redrive: ["Query", "SendMessage"],
     look_at_an_event: ["BatchGetItem", "Query", "Query"],
     read_raw_text: ["BatchGetItem", "GetObject"],
+    search: ["Query"],
+    search_a_type: ["Query"] * 4,
+    look_for_late_events: ["Query"],
+    look_for_gaps: ["Query"],
+    ask_how_fresh: ["Query"] * 8,
+    look_at_aggregates: ["Query"] * 4,
+    compare_aggregates: ["Query"] * 3,
+    preview: ["Query"] * 2,
+    list_replays: ["Query"] * 2,
+    send_a_refusal_again: [
+        "ListObjectsV2",
+        "GetObject",
+        "BatchGetItem",
+        "PutObject",
+        "TransactWriteItems",
+        "PutObject",
+    ],
     look_at_a_refusal: ["ListObjectsV2", "GetObject", "ListObjectsV2"],
 }
-"""What each use case asks of AWS, in order."""
+"""What each use case asks of AWS, in order. Digests: test_digests.py."""
 
 
 @pytest.mark.parametrize("use_case", CALLS, ids=lambda use_case: use_case.__name__)
@@ -191,12 +263,16 @@ def test_a_call_that_never_succeeds_is_attempted_three_times_whatever_it_fails_w
     wire.disturb(failure, skip=call, times=ALWAYS)
 
     with suppress(RetraceError):  # what a function for a queue ends with
-        act()
+        answer = act()
+        if isinstance(answer, HTTPResponse):
+            assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
 
     attempts = wire.calls[call:]
     assert attempts[:OF_THE_SDK] == [CALLS[use_case][call]] * OF_THE_SDK
     # A dead letter is kept although it cannot be told what was wrong with it, and that fails in its turn.
     assert max(Counter(attempts).values()) == OF_THE_SDK
+    wire.mend()
+    assert_sound(Storage())
 
 
 def no_message_taken(attempt: Attempt) -> AWSResponse:

@@ -8,17 +8,16 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
-from moto.dynamodb.models import dynamodb_backends
 
 from tests import conformance
-from tests.conftest import SETTINGS
-from tests.functional import clients
+from tests.functional import conftest
 from tests.functional.application import Application
+from tests.functional.emulators import Emulator
 from tests.functional.events import Json
 from tests.functional.fuzzing import Headers, Sent, replays, requests
 from tests.functional.storage import Storage, assert_sound
@@ -45,17 +44,6 @@ def answered(application: Application, sent: Sent, route: str = "/ingest", **par
     body = base64.b64decode(answer["body"]) if answer.get("isBase64Encoded") else answer["body"].encode()
     assert conformance.faults("POST", route.format(**parameters), status, content_type, body) == []
     return status, content_type, json.loads(body)
-
-
-def swept() -> None:
-    """Nothing is stored any more: moto copies a table for each transaction, so it had better be small."""
-    for table in dynamodb_backends["123456789012"]["eu-west-1"].tables.values():
-        table.items.clear()
-    bucket = SETTINGS["RAW_BUCKET"]
-    versions = clients.s3().list_object_versions(Bucket=bucket).get("Versions", [])
-    if versions:
-        found = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in versions]
-        clients.s3().delete_objects(Bucket=bucket, Delete={"Objects": found})  # type: ignore[typeddict-item]
 
 
 def kept_bytes(kept: Json) -> bytes:
@@ -148,14 +136,18 @@ def test_a_path_with_a_lone_surrogate_is_answered_404(application: Application) 
 
 
 @pytest.fixture
-def pristine(storage: Storage) -> Iterator[Storage]:
-    """Storage for many requests, one after the other."""
-    yield storage
-    swept()
+def swept(application: Application, emulator: Emulator, resources: dict[str, Any]) -> Callable[[], None]:
+    """Makes storage empty: moto copies a table for each transaction, so it had better be small."""
+
+    def swept() -> None:
+        emulator.empty()
+        conftest.create(resources)
+
+    return swept
 
 
 def test_whatever_is_sent_is_answered_in_order_and_kept_as_it_was_sent(
-    application: Application, pristine: Storage
+    application: Application, storage: Storage, swept: Callable[[], None]
 ) -> None:
     @FUZZED
     @given(sent=requests())
@@ -169,25 +161,25 @@ def test_whatever_is_sent_is_answered_in_order_and_kept_as_it_was_sent(
         results = results_of(answer)
         accepted = {each["event_id"] for each in results if each["status"] == "ACCEPTED"}
         if "dry_run=true" in sent.query:
-            assert pristine.everything()["objects"] == []
+            assert storage.everything()["objects"] == []
             accepted = set()
         else:
-            assert_kept_as_sent(application, pristine, sent, results)
-        assert {row["event_id"] for row in pristine.index()} == accepted
-        assert_sound(pristine)
+            assert_kept_as_sent(application, storage, sent, results)
+        assert {row["event_id"] for row in storage.index()} == accepted
+        assert_sound(storage)
 
     holds()
 
 
 def test_whatever_corrects_a_refused_event_is_answered_in_order_and_leaves_it_as_it_was(
-    application: Application, pristine: Storage
+    application: Application, storage: Storage, swept: Callable[[], None]
 ) -> None:
     @settings(FUZZED, max_examples=FUZZED.max_examples // 5)
     @given(sent=requests())
     def holds(sent: Sent) -> None:
         swept()
         rejected_id = application.ingest({"source": "shop"}).json_body["rejected_id"]
-        before = pristine.quarantined(rejected_id)
+        before = storage.quarantined(rejected_id)
 
         status, content_type, answer = answered(
             application, sent, "/rejected/{rejected_id}/retry", rejected_id=rejected_id
@@ -195,16 +187,16 @@ def test_whatever_corrects_a_refused_event_is_answered_in_order_and_leaves_it_as
 
         assert status in TAKEN | REFUSED
         assert content_type == "application/problem+json" or status in TAKEN or "results" in answer
-        assert pristine.quarantined(rejected_id) == before
+        assert storage.quarantined(rejected_id) == before
         accepted = {each["event_id"] for each in results_of(answer) if each["status"] == "ACCEPTED"}
-        assert {row["event_id"] for row in pristine.index()} == accepted
-        assert_sound(pristine)
+        assert {row["event_id"] for row in storage.index()} == accepted
+        assert_sound(storage)
 
     holds()
 
 
 def test_whatever_is_asked_of_a_replay_is_answered_in_order_and_starts_one_only_if_it_says_so(
-    application: Application, pristine: Storage
+    application: Application, storage: Storage, swept: Callable[[], None]
 ) -> None:
     @settings(FUZZED, max_examples=FUZZED.max_examples // 4)
     @given(sent=replays())
@@ -214,7 +206,7 @@ def test_whatever_is_asked_of_a_replay_is_answered_in_order_and_starts_one_only_
 
         assert status in {200, 202, 400, 409, 413, 415}
         assert content_type == ("application/json" if status in {200, 202} else "application/problem+json")
-        jobs = {row["PK"] for row in pristine.rows("REPLAYS_TABLE") if row["PK"].startswith("REPLAY#")}
+        jobs = {row["PK"] for row in storage.rows("REPLAYS_TABLE") if row["PK"].startswith("REPLAY#")}
         assert len(jobs) == (status == 202)
         assert len(application.jobs.taken()) == (status == 202)
 
