@@ -31,7 +31,10 @@ class WrittenObject:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The first line of a digest. `drained` says that no notification was left over, here or in other hands."""
+    """The first line of a digest.
+
+    `drained` says that of what was written before its run began no notification was left, here or in other hands.
+    """
 
     sequence: int
     start_time: Instant

@@ -9,8 +9,9 @@ from typing import Protocol
 
 from chalicelib.domain.timestamps import Instant
 from retrace.ahead import in_order
-from retrace.checking.differences import Difference, Kind
+from retrace.checking.differences import Difference
 from retrace.checking.digest_chain import DigestChain
+from retrace.checking.kinds import Kind
 from retrace.checking.listed import ListedVersion
 from retrace.checking.object_versions import PresentVersion
 from retrace.checking.progress import Progress

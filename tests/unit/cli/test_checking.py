@@ -18,8 +18,9 @@ from chalicelib.aws.items import from_item
 from chalicelib.domain.event import Event
 from chalicelib.domain.raw_line import INGEST_TIME_RANGE, StoredEvent, event_time_of, name_of, object_of, stored_events
 from chalicelib.domain.timestamps import Instant, day_of
-from retrace.checking.differences import Difference, Kind
+from retrace.checking.differences import Difference
 from retrace.checking.judging import Group, Judge
+from retrace.checking.kinds import Kind
 from retrace.checking.matching import Rules
 from retrace.checking.raw_objects import Damages, read_object
 from retrace.checking.spool import Spool
