@@ -9,11 +9,11 @@ from chalicelib.domain.digest import Digest, Head, KeptDigest, parse_digest
 from chalicelib.domain.errors import IntegrityFailure
 from chalicelib.domain.timestamps import Instant, lag_ms, shifted
 from retrace.checking.differences import Difference
-from retrace.checking.digest_key import PublicKeys
 from retrace.checking.digest_source import DigestSource
 from retrace.checking.kinds import Kind
 from retrace.checking.listed import Listed
 from retrace.checking.progress import Progress
+from retrace.checking.succession import Succession
 from retrace.shown import duration
 
 LATE_MS = 2 * 3_600_000
@@ -44,7 +44,7 @@ class DigestChain:
     """Goes through digests; takes in what those list that can be believed."""
 
     source: DigestSource
-    keys: PublicKeys
+    signers: Succession
     bucket: str
     listed: Listed
     progress: Progress
@@ -94,15 +94,13 @@ class DigestChain:
             digest = parse_digest(kept.content)
         except IntegrityFailure as error:
             return Difference(Kind.DIGEST_CHANGED, sequence=kept.sequence, detail=str(error))
-        if not self.keys.signed(digest.signed_part, digest.signature):
-            detail = "its signature is not good"
-        elif digest.head.sequence != kept.sequence:
+        if digest.head.sequence != kept.sequence:
             detail = f"it is digest {digest.head.sequence}, under another's name"
         elif digest.head.bucket != self.bucket:
             detail = f"it is of the bucket {digest.head.bucket}"
         else:
-            return digest
-        return Difference(Kind.DIGEST_CHANGED, sequence=kept.sequence, detail=detail)
+            detail = self.signers.next_signs(digest)
+        return digest if not detail else Difference(Kind.DIGEST_CHANGED, sequence=kept.sequence, detail=detail)
 
     def _take_in(self, digest: Digest) -> None:
         head = digest.head

@@ -19,6 +19,7 @@ from retrace.checking.listed import Listed
 from retrace.checking.object_versions import VersionsInBucket
 from retrace.checking.progress import Progress
 from retrace.checking.report import shown
+from retrace.checking.succession import Succession
 from retrace.problem import Exit, Problem
 from retrace.shown import Output
 
@@ -31,11 +32,14 @@ def verify_digests(
         keys = public_keys(call, output, key_files)
         s3, bucket = call.target.client("s3"), call.target.stored_in("raw_bucket")
         source: DigestSource = BucketOfDigests(s3, bucket) if directory is None else DirectoryOfDigests(directory)
-        chain = DigestChain(source, keys, bucket, listed, progress)
+        signers = Succession(keys)
+        chain = DigestChain(source, signers, bucket, listed, progress)
         verification = DigestVerification(chain, VersionsInBucket(s3, bucket), progress)
         found = verification.differences(prefix, instant_of(call.clock()))
         kinds = shown(output, progress, ((difference, "") for difference in found), "Nothing differs.")
     output.note(f"Verified: {progress}.")
+    for key in signers.unused if key_files else ():
+        output.note(f"No digest is signed with the key in {key_files[key]}.")
     if not progress.counts["digests"]:
         remedy = (
             "Where they are enabled (EnableDigests: docs/operations.md) the first comes within an hour."

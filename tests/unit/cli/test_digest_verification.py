@@ -23,7 +23,7 @@ from retrace.checking.digest_source import DirectoryOfDigests
 from retrace.problem import Exit, Problem
 from retrace.shown import Output
 from retrace.target import Target
-from tests.unit.digests_in_memory import HOUR, PLENTY_MS, World, differences, signing_key, verified
+from tests.unit.digests_in_memory import HOUR, KEY_ARN, PLENTY_MS, World, differences, former_key, signing_key, verified
 
 Found = list[tuple[str, object]]
 
@@ -142,6 +142,57 @@ def test_a_digest_that_is_signed_and_does_not_follow_is_found() -> None:
     world.kept[2] = sealed(part, signing_key().sign(part, _SHA256), head.key_arn)
 
     assert told(world) == sorted([("digest-chain-broken", 3), *objects_of(1)])
+
+
+_FORMER_ARN = f"{KEY_ARN}-before"
+
+
+def replaced_key() -> World:
+    """A stage that has another key since its third digest."""
+    world = World(signs_with=former_key(), key_arn=_FORMER_ARN)
+    hours_pass(world, 2)
+    world.signs_with, world.key_arn = signing_key(), KEY_ARN
+    return world
+
+
+def test_a_key_that_takes_the_place_of_another_is_believed() -> None:
+    world = replaced_key()
+    hours_pass(world, 2)
+
+    assert told(world) == []
+
+
+def test_who_has_a_key_that_was_replaced_signs_no_more() -> None:
+    """As the newest digest is named by none yet, its signature is all that stands against him."""
+    world = replaced_key()
+    hours_pass(world, 1)
+    world.signs_with, world.key_arn = former_key(), _FORMER_ARN
+    hours_pass(world, 1)
+
+    [found] = differences(world)
+    assert (found.kind.value, found.sequence) == ("digest-changed", 4)
+    assert found.detail == "it is signed with a key that another had replaced"
+
+
+def test_a_key_does_not_sign_in_the_name_of_another() -> None:
+    world = replaced_key()
+    hours_pass(world, 1)
+    world.signs_with = former_key()
+    hours_pass(world, 1)
+
+    [found] = differences(world)
+    assert (found.kind.value, found.sequence) == ("digest-changed", 4)
+    assert found.detail == f"it is signed with the key {_FORMER_ARN}, and names {KEY_ARN}"
+
+
+def test_another_key_does_not_take_the_name_of_the_one_before() -> None:
+    world = replaced_key()
+    world.key_arn = _FORMER_ARN
+    hours_pass(world, 1)
+
+    [found] = differences(world)
+    assert (found.kind.value, found.sequence) == ("digest-changed", 3)
+    assert found.detail == f"it is signed with another key than those before that named {_FORMER_ARN}"
 
 
 def test_a_digest_of_another_bucket_is_not_believed() -> None:
@@ -369,16 +420,16 @@ def test_a_key_is_read_as_pem_der_and_as_the_aws_cli_prints_it(tmp_path: Path, c
 
     keys = public_keys(Calling(), Output(), [file])
 
-    assert keys.signed(b"what was signed", signing_key().sign(b"what was signed", _SHA256))
+    assert keys.signer_of(b"what was signed", signing_key().sign(b"what was signed", _SHA256)) == 0
 
 
 def test_any_of_several_keys_may_have_signed() -> None:
     other = ec.generate_private_key(ec.SECP256R1())
     keys = PublicKeys(other.public_key(), signing_key().public_key())
 
-    assert keys.signed(b"x", signing_key().sign(b"x", _SHA256))
-    assert keys.signed(b"x", other.sign(b"x", _SHA256))
-    assert not keys.signed(b"y", other.sign(b"x", _SHA256))
+    assert keys.signer_of(b"x", signing_key().sign(b"x", _SHA256)) == 1
+    assert keys.signer_of(b"x", other.sign(b"x", _SHA256)) == 0
+    assert keys.signer_of(b"y", other.sign(b"x", _SHA256)) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"key", b"-----BEGIN nothing", b"\x30\x00"])
