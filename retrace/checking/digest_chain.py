@@ -45,7 +45,8 @@ class DigestChain:
 
     source: DigestSource
     signers: Succession
-    bucket: str
+    bucket: str | None
+    """Of which they have to be; None takes that of the first one that is believed."""
     listed: Listed
     progress: Progress
     covered_from: Instant = field(default=Instant(""), init=False)
@@ -96,7 +97,7 @@ class DigestChain:
             return Difference(Kind.DIGEST_CHANGED, sequence=kept.sequence, detail=str(error))
         if digest.head.sequence != kept.sequence:
             detail = f"it is digest {digest.head.sequence}, under another's name"
-        elif digest.head.bucket != self.bucket:
+        elif digest.head.bucket != (self.bucket or digest.head.bucket):
             detail = f"it is of the bucket {digest.head.bucket}"
         else:
             detail = self.signers.next_signs(digest)
@@ -104,6 +105,7 @@ class DigestChain:
 
     def _take_in(self, digest: Digest) -> None:
         head = digest.head
+        self.bucket = head.bucket
         if head.sequence == 1:
             self.covered_from = head.start_time
         if head.drained:

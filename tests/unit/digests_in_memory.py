@@ -80,6 +80,7 @@ class World:
     before_keeping: Callable[[], None] = lambda: None
     bucket: str = BUCKET
     key_arn: str = KEY_ARN
+    keeps_versions: bool = True
     signs_with: ec.EllipticCurvePrivateKey = field(default_factory=signing_key)
 
     # What happens
