@@ -16,8 +16,11 @@ from retrace.checking.progress import Progress
 from retrace.checking.succession import Succession
 from retrace.shown import duration
 
-LATE_MS = 2 * 3_600_000
-"""Digests come every hour; a second one that does not come is no accident of timing."""
+LATE_MS = 90 * 60_000
+"""Digests come every hour, and a run takes seconds, or with much to list a quarter of an hour.
+
+One that does not come is always seen, and so is one that is written anew by the next run because it was removed.
+"""
 
 DUE_MS = 3 * 3_600_000
 """How much older than the beginning of a digest that left nothing over an object is that must be listed.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Protocol
 
+from chalicelib.aws import keys
 from chalicelib.domain.timestamps import Instant
 from retrace.ahead import in_order
 from retrace.checking.differences import Difference
@@ -65,6 +66,8 @@ class DigestVerification:
     def differences(self, prefix: str, now: Instant) -> Iterator[Difference]:
         """What is wrong, as it is found."""
         yield from self.chain.differences(now)
+        if self.bucket is not None and self.bucket.keeps_versions:
+            yield from _rewritten(self.bucket)
         if self.bucket is None or not self.progress.counts["digests"]:
             return
         judge_of = KeyJudge if self.bucket.keeps_versions else CopyJudge
@@ -92,6 +95,15 @@ class DigestVerification:
             yield found
             of_list = next(listed, None) if found.listed else of_list
             of_bucket = next(present, None) if found.present else of_bucket
+
+
+def _rewritten(bucket: Versions) -> Iterator[Difference]:
+    """Digests that somebody wrote over, or hid, and perhaps had the function write anew."""
+    for key, versions in bucket.by_key(keys.DIGESTS):
+        sequence = keys.sequence_of_digest(key)
+        if sequence is not None and (len(versions) > 1 or versions[0].is_marker):
+            detail = ", ".join(f"{'marker' if e.is_marker else 'version'} {e.version_id}" for e in versions)
+            yield Difference(Kind.DIGEST_REWRITTEN, sequence=sequence, detail=detail)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ class Kind(StrEnum):
     DIGEST_CHANGED = "digest-changed"
     DIGEST_MISSING = "digest-missing"
     DIGEST_CHAIN_BROKEN = "digest-chain-broken"
+    DIGEST_REWRITTEN = "digest-rewritten"
     DIGEST_DELAYED = "digest-delayed"
     DIGEST_BEHIND = "digest-behind"
     LISTED_CHANGED = "listed-changed"
@@ -129,8 +130,12 @@ _TOLD: dict[Kind, tuple[str, str]] = {
         "The digest is signed, but the one before it is not the one that it names: somebody else may sign.",
         "CloudTrail has every call of kms:Sign, and whose it was.",
     ),
+    Kind.DIGEST_REWRITTEN: (
+        "Digests are written once, and of this one there is another version, or a delete marker.",
+        "Read each version (`aws s3api list-object-versions`): which one says what? " + _ALL_VERSIONS,
+    ),
     Kind.DIGEST_DELAYED: (
-        "For more than two hours no digest was written: they were disabled, or their function failed.",
+        "For more than 90 minutes no digest was written: disabled, or the function failed, or one was removed.",
         "docs/runbook.md#digest-missing; what was written meanwhile is listed by the next digest, and was not watched.",
     ),
     Kind.DIGEST_BEHIND: (

@@ -47,7 +47,7 @@ def verify(
     ] = None,
     directory: Annotated[
         Path | None,
-        typer.Option("--directory", help="With --digests: a copy of the bucket's digests/, or of all of it."),
+        typer.Option("--directory", help="With --digests: a copy of the bucket, or of its digests/."),
     ] = None,
     shards: Shards = None,
     late_after_s: LateAfter = None,

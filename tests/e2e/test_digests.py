@@ -139,5 +139,12 @@ def test_what_root_does_to_objects_and_digests_is_found_and_nothing_else(auditor
 
     # What an edited digest lists is not believed, so its object counts as listed by none.
     assert checked(auditor, "--public-key", str(key)) == sorted(
-        [("digest-changed", 2), ("digest-missing", 3), *of_objects, ("object-unlisted", in_an_edited_digest)]
+        [
+            ("digest-changed", 2),
+            ("digest-missing", 3),
+            ("digest-rewritten", 2),
+            ("digest-rewritten", 3),
+            *of_objects,
+            ("object-unlisted", in_an_edited_digest),
+        ]
     )

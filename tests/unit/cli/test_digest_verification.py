@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib import digest
+from chalicelib.aws import keys
 from chalicelib.domain.digest import KeptDigest, parse_digest, sealed, signed_part
 from chalicelib.domain.messages import Delivery
 from chalicelib.domain.timestamps import shifted
@@ -127,6 +128,32 @@ def test_removed_digests_at_the_end_show_as_a_pause_and_by_what_comes_after() ->
     assert told(world) == sorted([("digest-delayed", 3), *objects_of(2), *objects_of(3)])
 
 
+def test_the_newest_digest_that_was_removed_with_its_objects_and_written_anew_by_the_next_run_is_late() -> None:
+    world = history()
+    del world.kept[4]
+    for name in "ab":
+        del world.objects[f"raw/3/{name}"]
+    world.hour()
+
+    assert told(world) == [("digest-delayed", 4)]
+
+
+def test_a_digest_that_was_written_over_or_hidden_and_written_anew_is_found_by_its_versions() -> None:
+    """Also in the minutes in which the times of digests do not show it."""
+    world = history()
+    name = keys.digest(4)
+    for key in (keys.digest(3), name):
+        world.put(key, b"a digest", told=False)
+    world.hide(name)
+    assert told(world) == [("digest-rewritten", 4)]
+
+    world.objects[keys.digest(3)].append(world.objects[name][1])
+    world.put("digests/notes", b"1", told=False)
+    world.put("digests/notes", b"2", told=False)
+    assert told(world) == [("digest-rewritten", 3), ("digest-rewritten", 4)]
+    assert "version v8" in differences(world)[0].detail
+
+
 def test_digests_that_changed_places_are_found() -> None:
     world = history(quiet=UNTIL_DUE)
     world.kept[2], world.kept[3] = world.kept[3], world.kept[2]
@@ -206,7 +233,7 @@ def test_a_digest_of_another_bucket_is_not_believed() -> None:
 
 def test_a_pause_of_digests_is_found_also_when_it_is_over() -> None:
     world = history(2)
-    world.pass_time(2 * HOUR)
+    world.pass_time(HOUR + HOUR // 2)
     assert told(world) == []
     world.pass_time(1_000_000)
     assert told(world) == [("digest-delayed", 2)]
