@@ -138,6 +138,21 @@ def test_the_newest_digest_that_was_removed_with_its_objects_and_written_anew_by
     assert told(world) == [("digest-delayed", 4)]
 
 
+def test_digests_that_were_removed_with_their_objects_and_written_anew_at_once_are_shown_by_a_copy_alone() -> None:
+    world = history()
+    copied = dict(world.kept)
+    del world.kept[4]
+    for name in "ab":
+        del world.objects[f"raw/3/{name}"]
+    world.pass_time(60_000_000_000)
+    world.run()
+    world.hour()
+    assert told(world) == [], "the page says that it leaves no trace"
+
+    world.kept = world.kept | copied
+    assert told(world) == [("digest-chain-broken", 5), ("listed-missing", "raw/3/a"), ("listed-missing", "raw/3/b")]
+
+
 def test_a_digest_that_was_written_over_or_hidden_and_written_anew_is_found_by_its_versions() -> None:
     """Also in the minutes in which the times of digests do not show it."""
     world = history()
@@ -240,6 +255,19 @@ def test_a_pause_of_digests_is_found_also_when_it_is_over() -> None:
     world.run()
 
     assert told(world) == [("digest-delayed", 3)]
+
+
+def test_an_object_that_two_digests_list_with_different_hashes_is_found_whichever_it_has() -> None:
+    world = history(2)
+    [version] = world.objects["raw/0/a"]
+    sound, version.body = version.body, b"forged\n"
+    world.tell("raw/0/a", version.version_id)
+    world.hour()
+
+    for body, sequence in ((b"forged\n", 1), (sound, 3)):
+        version.body = body
+        [found] = differences(world)
+        assert (found.kind.value, found.s3_key, found.sequence) == ("listed-changed", "raw/0/a", sequence)
 
 
 def test_an_object_that_is_gone_or_hidden_is_found() -> None:
