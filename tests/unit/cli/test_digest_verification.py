@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
@@ -24,7 +25,17 @@ from retrace.checking.digest_source import DirectoryOfDigests
 from retrace.problem import Exit, Problem
 from retrace.shown import Output
 from retrace.target import Target
-from tests.unit.digests_in_memory import HOUR, KEY_ARN, PLENTY_MS, World, differences, former_key, signing_key, verified
+from tests.unit.digests_in_memory import (
+    HOUR,
+    KEY_ARN,
+    PLENTY_MS,
+    World,
+    differences,
+    former_key,
+    signature_of,
+    signing_key,
+    verified,
+)
 
 Found = list[tuple[str, object]]
 
@@ -235,6 +246,24 @@ def test_another_key_does_not_take_the_name_of_the_one_before() -> None:
     [found] = differences(world)
     assert (found.kind.value, found.sequence) == ("digest-changed", 3)
     assert found.detail == f"it is signed with another key than those before that named {_FORMER_ARN}"
+
+
+@pytest.mark.parametrize(("sequence", "found"), [(3, []), (2, [("digest-chain-broken", 3)])])
+def test_the_other_signature_that_anybody_can_make_of_one_shows_in_all_digests_but_the_newest(
+    sequence: int, found: Found
+) -> None:
+    world = history(3)
+    r, s = decode_dss_signature(signature_of(world.kept[sequence]))
+    other = encode_dss_signature(r, _ORDER_OF_P256 - s)
+    head = parse_digest(world.kept[sequence]).head
+    part = parse_digest(world.kept[sequence]).signed_part
+    world.kept[sequence] = sealed(part, other, head.key_arn)
+
+    assert told(world) == found
+
+
+# FIPS 186-4, D.1.2.3.
+_ORDER_OF_P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
 def test_a_digest_of_another_bucket_is_not_believed() -> None:
