@@ -98,6 +98,7 @@ def test_what_was_removed_before_its_digest_is_listed_without_a_hash() -> None:
 
 def test_what_cannot_be_read_keeps_its_notification_and_holds_up_nothing_else() -> None:
     world = World()
+    world.hour()
     world.put("raw/a", b"one\n")
     world.put("raw/b", b"two\n")
     world.waiting["no notification"] = "hello"
@@ -107,9 +108,14 @@ def test_what_cannot_be_read_keeps_its_notification_and_holds_up_nothing_else() 
     assert listed(world) == [("raw/b", "v1")]
     assert len(report.failures) == len(world.waiting) == 2
 
+    for _ in range(4):
+        world.hour()
+    assert [(each.kind.value, each.s3_key) for each in differences(world)] == [("object-unlisted", "raw/a")]
+
     world.unreadable.clear()
     world.hour()
     assert listed(world) == [("raw/b", "v1"), ("raw/a", "v0")]
+    assert differences(world) == []
     assert list(world.waiting) == ["no notification"]
 
 
