@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -21,7 +21,7 @@ from chalicelib.domain.errors import InvalidRequest, RetraceError
 from chalicelib.domain.messages import Delivery
 from chalicelib.domain.notifications import Notice, parse_notification
 from chalicelib.domain.ports import Clock, Concurrently
-from chalicelib.domain.timestamps import lag_ms
+from chalicelib.domain.timestamps import Instant, lag_ms
 
 _RESERVE_MS = 120_000
 """Left over of a run's time, to sign and keep a digest and forget what it lists."""
@@ -45,9 +45,14 @@ class _Gathered:
     listed: list[Delivery] = field(default_factory=list)
     failures: dict[str, RetraceError] = field(default_factory=dict)
     complete: bool = False
-    """Whether nothing was left to receive."""
+    """Whether nothing was left to receive of what was written before the run began."""
     drained: bool = False
     """Whether nobody else had any notification either."""
+
+    @property
+    def received(self) -> int:
+        """How many notifications that is."""
+        return len(self.listed) + len(self.failures)
 
 
 @dataclass(frozen=True)
@@ -64,15 +69,18 @@ class WriteDigests:
     def __call__(self, time_left_ms: Callable[[], int]) -> DigestReport:
         """Write digests until nothing is left to list or the time is used up; one even if there is nothing at all.
 
+        What is written while the run goes on may wait for the next: where something always is, it would never end.
         Notifications are forgotten only after the digest that lists them is there, so whatever ends in between leaves
         some that are listed once more. Of two runs at once the second finds its sequence taken; its notifications
         come again.
         """
+        began, received = self.now(), 0
         heads: list[Head] = []
         failures: dict[str, RetraceError] = {}
         lags: list[int] = []
         while True:
-            gathered = self._gather(time_left_ms, len(failures))
+            gathered = self._gather(time_left_ms, began, received)
+            received += gathered.received
             failures |= gathered.failures
             head = self._write(gathered)
             if head is not None:
@@ -81,26 +89,32 @@ class WriteDigests:
             if head is None or gathered.complete or time_left_ms() <= _RESERVE_MS:
                 return DigestReport(tuple(heads), max(lags, default=None), failures, overtaken=head is None)
 
-    def _gather(self, time_left_ms: Callable[[], int], held: int) -> _Gathered:
-        """Receive notifications and hash what they tell of; of those before, the run still holds some."""
+    def _gather(self, time_left_ms: Callable[[], int], began: Instant, received: int) -> _Gathered:
+        """Receive notifications and hash what they tell of; the run has received some before."""
         gathered = _Gathered()
         while len(gathered.objects) < MAX_OBJECTS and time_left_ms() > _RESERVE_MS:
-            deliveries = self.notifications.receive()
-            if not deliveries:
+            told = self._take_in(self.notifications.receive(), gathered)
+            if all(notices and min(each.written_at for each in notices) >= began for notices in told):
                 gathered.complete = True
-                gathered.drained = self.notifications.hidden() <= held + len(gathered.listed) + len(gathered.failures)
+                # SQS may count for a minute yet what this run has received and forgotten:
+                # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
+                gathered.drained = self.notifications.hidden() <= received + gathered.received
                 break
-            self._take_in(deliveries, gathered)
         return gathered
 
-    def _take_in(self, deliveries: Iterable[Delivery], gathered: _Gathered) -> None:
-        """What cannot be read or listed keeps its notification, and holds up nothing else."""
-        told: list[tuple[Delivery, list[Notice]]] = []
+    def _take_in(self, deliveries: Sequence[Delivery], gathered: _Gathered) -> list[list[Notice]]:
+        """What each tells of; nothing, if it cannot be read, which keeps its notification and holds up no other."""
+        told: dict[str, list[Notice]] = {each.message_id: [] for each in deliveries}
         for delivery in deliveries:
             try:
-                told.append((delivery, parse_notification(delivery.body, self.objects.bucket)))
+                told[delivery.message_id] = parse_notification(delivery.body, self.objects.bucket)
             except InvalidRequest as error:
                 gathered.failures[delivery.message_id] = error
+        self._hash([(e, told[e.message_id]) for e in deliveries if e.message_id not in gathered.failures], gathered)
+        return list(told.values())
+
+    def _hash(self, told: Sequence[tuple[Delivery, list[Notice]]], gathered: _Gathered) -> None:
+        """Hash what notifications tell of; one of whose objects cannot be read is kept, and holds up no other."""
         new = {(each.s3_key, each.version_id): each for _, notices in told for each in notices}
         todo = [notice for name, notice in new.items() if name not in gathered.objects]
         unread: dict[tuple[str, str], RetraceError] = {}

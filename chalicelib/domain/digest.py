@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from chalicelib.domain.errors import IntegrityFailure
+from chalicelib.domain.notifications import is_size
 from chalicelib.domain.timestamps import Instant, parse_instant
 
 ALGORITHM: Final = "ECDSA_SHA_256"
@@ -30,7 +31,10 @@ class WrittenObject:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The first line of a digest. `drained` says that no notification was left over, here or in other hands."""
+    """The first line of a digest.
+
+    `drained` says that of what was written before its run began no notification was left, here or in other hands.
+    """
 
     sequence: int
     start_time: Instant
@@ -124,7 +128,8 @@ def parse_digest(content: bytes) -> Digest:
         whole = sealed(digest.signed_part, digest.signature, digest.head.key_arn)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise IntegrityFailure("It cannot be read.") from error
-    if whole != content or digest.head.objects != len(objects):
+    counts = digest.head.objects == len(objects) and all(is_size(each.size) for each in digest.objects)
+    if whole != content or not counts:
         raise IntegrityFailure("It is not as digests are written.")
     return digest
 

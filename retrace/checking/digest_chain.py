@@ -7,16 +7,31 @@ from dataclasses import dataclass, field
 
 from chalicelib.domain.digest import Digest, Head, KeptDigest, parse_digest
 from chalicelib.domain.errors import IntegrityFailure
-from chalicelib.domain.timestamps import Instant, lag_ms
-from retrace.checking.differences import Difference, Kind
-from retrace.checking.digest_key import PublicKeys
+from chalicelib.domain.timestamps import Instant, lag_ms, shifted
+from retrace.checking.differences import Difference
 from retrace.checking.digest_source import DigestSource
+from retrace.checking.kinds import Kind
 from retrace.checking.listed import Listed
 from retrace.checking.progress import Progress
+from retrace.checking.succession import Succession
 from retrace.shown import duration
 
-LATE_MS = 2 * 3_600_000
-"""Digests come every hour; a second one that does not come is no accident of timing."""
+LATE_MS = 90 * 60_000
+"""Digests come every hour, and a run takes seconds, or with much to list a quarter of an hour.
+
+One that does not come is always seen, and so is one that is written anew by the next run because it was removed.
+"""
+
+DUE_MS = 3 * 3_600_000
+"""How much older than the beginning of a digest that left nothing over an object is that must be listed.
+
+S3 tells of most objects within seconds, of some after a minute or more
+(https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventNotifications.html), and what a run that died had received
+comes to the next one. An accusation that is wrong costs more than one that comes three hours later.
+"""
+
+BEHIND_MS = 6 * 3_600_000
+"""How long every digest may leave something over, as after a flood, until nothing can be said of what is unlisted."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +47,17 @@ class DigestChain:
     """Goes through digests; takes in what those list that can be believed."""
 
     source: DigestSource
-    keys: PublicKeys
-    bucket: str
+    signers: Succession
+    bucket: str | None
+    """Of which they have to be; None takes that of the first one that is believed."""
     listed: Listed
     progress: Progress
     covered_from: Instant = field(default=Instant(""), init=False)
     """Where the first digest begins; before all time where that is not there to say so."""
     listed_to: Instant | None = field(default=None, init=False)
-    """Where the newest digest begins that left nothing over: what is older is listed, or should be."""
+    """What is older is listed, or should be: some hours before the newest digest begins that left nothing over."""
+    _drained_until: Instant | None = field(default=None, init=False)
+    """Where that one ends; where the first one begins, if there is none."""
 
     def differences(self, now: Instant) -> Iterator[Difference]:
         """What is wrong with digests, in their order."""
@@ -60,9 +78,19 @@ class DigestChain:
                 yield from _follows(read.head, before)
             self._take_in(read)
             before = _Before(kept, read.head)
-        if before is not None and before.head is not None and lag_ms(before.head.end_time, now) > LATE_MS:
-            age = duration(lag_ms(before.head.end_time, now))
-            yield Difference(Kind.DIGEST_DELAYED, sequence=before.kept.sequence, detail=f"the newest is {age} old")
+        if before is not None and before.head is not None:
+            yield from self._of_the_newest(before.head, now)
+
+    def _of_the_newest(self, head: Head, now: Instant) -> Iterator[Difference]:
+        """Whether digests go on, and catch up."""
+        age = lag_ms(head.end_time, now)
+        if age > LATE_MS:
+            detail = f"the newest is {duration(age)} old"
+            yield Difference(Kind.DIGEST_DELAYED, sequence=head.sequence, detail=detail)
+        behind = lag_ms(self._drained_until or head.start_time, head.end_time)
+        if behind > BEHIND_MS:
+            detail = f"each left something over for {duration(behind)}"
+            yield Difference(Kind.DIGEST_BEHIND, sequence=head.sequence, detail=detail)
 
     def _read(self, kept: KeptDigest) -> Digest | Difference:
         """A digest that is what was signed, in its place; else what is wrong with it."""
@@ -70,22 +98,24 @@ class DigestChain:
             digest = parse_digest(kept.content)
         except IntegrityFailure as error:
             return Difference(Kind.DIGEST_CHANGED, sequence=kept.sequence, detail=str(error))
-        if not self.keys.signed(digest.signed_part, digest.signature):
-            detail = "its signature is not good"
-        elif digest.head.sequence != kept.sequence:
+        if digest.head.sequence != kept.sequence:
             detail = f"it is digest {digest.head.sequence}, under another's name"
-        elif digest.head.bucket != self.bucket:
+        elif digest.head.bucket != (self.bucket or digest.head.bucket):
             detail = f"it is of the bucket {digest.head.bucket}"
         else:
-            return digest
-        return Difference(Kind.DIGEST_CHANGED, sequence=kept.sequence, detail=detail)
+            detail = self.signers.next_signs(digest)
+        return digest if not detail else Difference(Kind.DIGEST_CHANGED, sequence=kept.sequence, detail=detail)
 
     def _take_in(self, digest: Digest) -> None:
         head = digest.head
+        self.bucket = head.bucket
         if head.sequence == 1:
             self.covered_from = head.start_time
         if head.drained:
-            self.listed_to = head.start_time
+            self.listed_to = shifted(head.start_time, -DUE_MS * 1_000_000)
+            self._drained_until = head.end_time
+        elif self._drained_until is None:
+            self._drained_until = head.start_time
         self.listed.add(head.sequence, digest.objects)
 
 

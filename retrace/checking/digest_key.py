@@ -20,14 +20,18 @@ _PEM = b"-----BEGIN"
 
 
 class PublicKeys:
-    """Public keys; they say of bytes whether they were signed with the private part of one of them."""
+    """Public keys; they say with the private part of which of them bytes were signed."""
 
     def __init__(self, *keys: ec.EllipticCurvePublicKey) -> None:
         self._keys = keys
 
-    def signed(self, content: bytes, signature: bytes) -> bool:
-        """Whether a signature is of these bytes."""
-        return any(_signed(key, content, signature) for key in self._keys)
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._keys)
+
+    def signer_of(self, content: bytes, signature: bytes) -> int | None:
+        """Which of them a signature of these bytes is of; None if it is of none."""
+        return next((at for at, key in enumerate(self._keys) if _signed(key, content, signature)), None)
 
 
 def _signed(key: ec.EllipticCurvePublicKey, content: bytes, signature: bytes) -> bool:

@@ -46,12 +46,15 @@ class BucketOfDigests:
 
 @dataclass(frozen=True)
 class DirectoryOfDigests:
-    """A copy, as `aws s3 sync` makes it of the bucket's digests/."""
+    """A copy, as `aws s3 sync` makes it of the bucket's digests/ or of all of it."""
 
     directory: Path
 
     def digests(self) -> Iterator[KeptDigest]:
         """Those whose folder and name are those of a digest."""
+        if not self.directory.is_dir():
+            remedy = "Name a copy of the bucket's digests/, as `aws s3 sync` makes it."
+            raise Problem(f"{self.directory} is no directory.", remedy, Exit.USAGE)
         found = {}
         for path in self.directory.rglob("*.ndjson"):
             sequence = keys.sequence_of_digest(f"{keys.DIGESTS}{path.parent.name}/{path.name}")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Protocol
 
+from chalicelib.aws import keys
 from chalicelib.domain.timestamps import Instant
 from retrace.ahead import in_order
-from retrace.checking.differences import Difference, Kind
+from retrace.checking.differences import Difference
 from retrace.checking.digest_chain import DigestChain
+from retrace.checking.kinds import Kind
 from retrace.checking.listed import ListedVersion
 from retrace.checking.object_versions import PresentVersion
 from retrace.checking.progress import Progress
@@ -21,7 +23,11 @@ Sha256Of = Callable[[str, str], str | None]
 
 
 class Versions(Protocol):
-    """What there is in the raw bucket."""
+    """What there is in the raw bucket, or in a copy of it."""
+
+    @property
+    def keeps_versions(self) -> bool:
+        """Whether there is more than the newest of each object."""
 
     def by_key(self, prefix: str) -> Iterator[tuple[str, list[PresentVersion]]]:
         """Versions and delete markers below a prefix, in the order of keys; of each key the newest first."""
@@ -54,16 +60,19 @@ class DigestVerification:
     """Goes through digests first, and then through all that lies below a prefix."""
 
     chain: DigestChain
-    bucket: Versions
+    bucket: Versions | None
     progress: Progress
 
     def differences(self, prefix: str, now: Instant) -> Iterator[Difference]:
         """What is wrong, as it is found."""
         yield from self.chain.differences(now)
-        if not self.progress.counts["digests"]:
+        if self.bucket is not None and self.bucket.keeps_versions:
+            yield from _rewritten(self.bucket)
+        if self.bucket is None or not self.progress.counts["digests"]:
             return
-        judge = KeyJudge(self.bucket.sha256, self.chain.covered_from, self.chain.listed_to)
-        for judged in in_order(judge, self._keys(prefix)):
+        judge_of = KeyJudge if self.bucket.keeps_versions else CopyJudge
+        judge = judge_of(self.bucket.sha256, self.chain.covered_from, self.chain.listed_to)
+        for judged in in_order(judge, self._keys(prefix, self.bucket)):
             self.progress.add(object_versions=judged.versions)
             if judged.before_the_first:
                 self.progress.add(older_than_the_first_digest=judged.before_the_first)
@@ -71,10 +80,10 @@ class DigestVerification:
                 self.progress.add(waiting_for_the_next_digest=judged.since_the_newest)
             yield from judged.differences
 
-    def _keys(self, prefix: str) -> Iterator[OneKey]:
+    def _keys(self, prefix: str, bucket: Versions) -> Iterator[OneKey]:
         """Both lists side by side: each is in the order of keys, and held in memory only as far as they are apart."""
         listed = self.chain.listed.by_key(prefix)
-        present = self.bucket.by_key(prefix)
+        present = bucket.by_key(prefix)
         of_list, of_bucket = next(listed, None), next(present, None)
         while of_list is not None or of_bucket is not None:
             key = min((each[0] for each in (of_list, of_bucket) if each is not None), key=str.encode)
@@ -86,6 +95,15 @@ class DigestVerification:
             yield found
             of_list = next(listed, None) if found.listed else of_list
             of_bucket = next(present, None) if found.present else of_bucket
+
+
+def _rewritten(bucket: Versions) -> Iterator[Difference]:
+    """Digests that somebody wrote over, or hid, and perhaps had the function write anew."""
+    for key, versions in bucket.by_key(keys.DIGESTS):
+        sequence = keys.sequence_of_digest(key)
+        if sequence is not None and (len(versions) > 1 or versions[0].is_marker):
+            detail = ", ".join(f"{'marker' if e.is_marker else 'version'} {e.version_id}" for e in versions)
+            yield Difference(Kind.DIGEST_REWRITTEN, sequence=sequence, detail=detail)
 
 
 @dataclass(frozen=True)
@@ -101,21 +119,22 @@ class KeyJudge:
         versions = [each for each in key.present if not each.is_marker]
         over_the_first = set(_in_order_of_time(key.listed, versions)[1:])
         known = {each.found.version_id for each in key.listed}
-        unlisted = [each for each in versions if each.version_id not in known | over_the_first]
-        older = [each for each in unlisted if each.modified < self.covered_from]
-        newer = [each for each in unlisted if self.listed_to is None or each.modified >= self.listed_to]
+        of_unlisted = self._of_unlisted([each for each in versions if each.version_id not in known | over_the_first])
         found = chain(
             self._of_listed(key.listed, {each.version_id for each in versions}),
             (_of(Kind.OBJECT_OVERWRITTEN, key.s3_key, version) for version in sorted(over_the_first)),
-            (
-                _of(Kind.OBJECT_UNLISTED, key.s3_key, e.version_id)
-                for e in unlisted
-                if e not in older and e not in newer
-            ),
+            of_unlisted.differences,
             (_of(Kind.OBJECT_HIDDEN, key.s3_key, e.version_id) for e in key.present if e.is_marker and e.latest),
         )
-        since = [each for each in newer if each not in older]
-        return Judged(tuple(found), len(versions), len(older), len(since))
+        return replace(of_unlisted, differences=tuple(found), versions=len(versions))
+
+    def _of_unlisted(self, versions: Sequence[PresentVersion]) -> Judged:
+        """Which of them must have been listed."""
+        older = [each for each in versions if each.modified < self.covered_from]
+        since = [e for e in versions if e not in older and (self.listed_to is None or e.modified >= self.listed_to)]
+        due = [each for each in versions if each not in older and each not in since]
+        found = tuple(_of(Kind.OBJECT_UNLISTED, each.s3_key, each.version_id or None) for each in due)
+        return Judged(found, len(versions), len(older), len(since))
 
     def _of_listed(self, listed: Sequence[ListedVersion], there: set[str]) -> Iterator[Difference]:
         missing: set[str] = set()
@@ -131,6 +150,23 @@ class KeyJudge:
                 yield _of(Kind.LISTED_CHANGED, said.s3_key, said.version_id, each.sequence, f"sha256 is {actual}")
 
 
+class CopyJudge(KeyJudge):
+    """Judges one key of a copy, which has one file for it: that of any version that is listed."""
+
+    def __call__(self, key: OneKey) -> Judged:
+        """What is wrong with a key."""
+        if not key.listed:
+            return self._of_unlisted(key.present)
+        found = [_of(Kind.OBJECT_OVERWRITTEN, key.s3_key, version) for version in _in_order_of_time(key.listed, ())[1:]]
+        newest = key.listed[-1]
+        if not key.present:
+            found.append(_of(Kind.LISTED_MISSING, key.s3_key, newest.found.version_id, newest.sequence))
+        elif (actual := self.sha256_of(key.s3_key, "")) not in {each.found.sha256 for each in key.listed}:
+            detail = f"sha256 is {actual}"
+            found.append(_of(Kind.LISTED_CHANGED, key.s3_key, newest.found.version_id, newest.sequence, detail))
+        return Judged(tuple(found), len(key.present))
+
+
 def _in_order_of_time(listed: Sequence[ListedVersion], versions: Sequence[PresentVersion]) -> list[str]:
     """Every version that is there or was, oldest first.
 
@@ -141,5 +177,5 @@ def _in_order_of_time(listed: Sequence[ListedVersion], versions: Sequence[Presen
     return sorted(places, key=lambda version: places[version])
 
 
-def _of(kind: Kind, s3_key: str, version_id: str, sequence: int | None = None, detail: str = "") -> Difference:
+def _of(kind: Kind, s3_key: str, version_id: str | None, sequence: int | None = None, detail: str = "") -> Difference:
     return Difference(kind, s3_key=s3_key, version_id=version_id, sequence=sequence, detail=detail)

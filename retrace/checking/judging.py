@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from chalicelib.aws import keys
 from chalicelib.domain.raw_line import StoredEvent
-from retrace.checking.differences import Difference, Kind, of_event
+from retrace.checking.differences import Difference, of_event
+from retrace.checking.kinds import Kind
 from retrace.checking.matching import Match, Matching, Row, Rules
 from retrace.checking.raw_objects import Damages
 

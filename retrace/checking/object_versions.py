@@ -38,6 +38,7 @@ class VersionsInBucket:
 
     s3: S3Client
     bucket: str
+    keeps_versions: bool = True
 
     def by_key(self, prefix: str) -> Iterator[tuple[str, list[PresentVersion]]]:
         """What there is, in the order of keys; of each key the newest first."""

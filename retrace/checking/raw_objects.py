@@ -22,7 +22,8 @@ from chalicelib.domain.raw_line import (
 )
 from chalicelib.domain.timestamps import day_of
 from chalicelib.domain.verification import verify
-from retrace.checking.differences import Difference, Kind
+from retrace.checking.differences import Difference
+from retrace.checking.kinds import Kind
 
 RAW = "raw/"
 _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{9}Z", re.ASCII)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from retrace.checking.differences import Difference, Kind
+from retrace.checking.differences import Difference
+from retrace.checking.kinds import Kind
 from retrace.checking.progress import Progress
 from retrace.shown import ROWS_A_TABLE, Column, Json, Output
 

@@ -9,9 +9,10 @@ from chalicelib.aws import keys
 from chalicelib.domain.aggregation import Input, Place, Version
 from chalicelib.domain.raw_line import StoredEvent
 from chalicelib.domain.timestamps import Day, day_of
-from retrace.checking.differences import Difference, Kind
+from retrace.checking.differences import Difference
 from retrace.checking.inspection import EVENTS_A_READ, Inspection
 from retrace.checking.judging import Group
+from retrace.checking.kinds import Kind
 from retrace.checking.progress import Progress
 from retrace.checking.tables import Row
 from retrace.checking.versions import check_version, input_of, place_of_input

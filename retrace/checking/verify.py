@@ -46,7 +46,8 @@ def verify(
         typer.Option("--public-key", help="With --digests: what they are checked with; else KMS is asked. Repeatable."),
     ] = None,
     directory: Annotated[
-        Path | None, typer.Option("--directory", help="With --digests: a copy of the bucket's digests/ in their place.")
+        Path | None,
+        typer.Option("--directory", help="With --digests: a copy of the bucket, or of its digests/."),
     ] = None,
     shards: Shards = None,
     late_after_s: LateAfter = None,

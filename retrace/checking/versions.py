@@ -14,7 +14,8 @@ from chalicelib.domain.outcomes import Outcome
 from chalicelib.domain.percent_encoding import from_key
 from chalicelib.domain.raw_line import StoredEvent
 from chalicelib.domain.timestamps import Day, Instant
-from retrace.checking.differences import Difference, Kind
+from retrace.checking.differences import Difference
+from retrace.checking.kinds import Kind
 
 Row = Mapping[str, Any]
 Known = Mapping[Place, Input]

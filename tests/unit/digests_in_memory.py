@@ -27,6 +27,7 @@ from retrace.checking.digest_verification import DigestVerification
 from retrace.checking.listed import Listed
 from retrace.checking.object_versions import PresentVersion
 from retrace.checking.progress import Progress
+from retrace.checking.succession import Succession
 from retrace.shown import Output
 
 BUCKET = "raw-bucket"
@@ -45,6 +46,12 @@ def signing_key() -> ec.EllipticCurvePrivateKey:
     """The key of these tests."""
     # Derived from a number, so that a failing example fails again.
     return ec.derive_private_key(0x5EED, ec.SECP256R1())
+
+
+@lru_cache(maxsize=1)
+def former_key() -> ec.EllipticCurvePrivateKey:
+    """Another that is good, too: the one that was used before."""
+    return ec.derive_private_key(0xF0123, ec.SECP256R1())
 
 
 @dataclass
@@ -73,6 +80,8 @@ class World:
     before_keeping: Callable[[], None] = lambda: None
     bucket: str = BUCKET
     key_arn: str = KEY_ARN
+    keeps_versions: bool = True
+    signs_with: ec.EllipticCurvePrivateKey = field(default_factory=signing_key)
 
     # What happens
 
@@ -162,7 +171,7 @@ class World:
 
     def sign(self, sha256: bytes) -> bytes:
         self._step()
-        return signing_key().sign(sha256, ec.ECDSA(Prehashed(SHA256())))
+        return self.signs_with.sign(sha256, ec.ECDSA(Prehashed(SHA256())))
 
     # What the verification reads
 
@@ -201,7 +210,8 @@ def differences(world: World, prefix: str = "raw/", now: Instant | None = None) 
 def verified(world: World, prefix: str = "raw/", now: Instant | None = None) -> tuple[list[Difference], dict[str, int]]:
     """What a verification finds, and what it counts."""
     progress, listed = Progress(Output(), "Verifying"), Listed()
-    chain = DigestChain(world, PublicKeys(signing_key().public_key()), BUCKET, listed, progress)
+    keys = PublicKeys(former_key().public_key(), signing_key().public_key())
+    chain = DigestChain(world, Succession(keys), BUCKET, listed, progress)
     found = list(DigestVerification(chain, world, progress).differences(prefix, now or world.now))
     listed.close()
     return found, dict(progress.counts)

@@ -98,6 +98,7 @@ def test_what_was_removed_before_its_digest_is_listed_without_a_hash() -> None:
 
 def test_what_cannot_be_read_keeps_its_notification_and_holds_up_nothing_else() -> None:
     world = World()
+    world.hour()
     world.put("raw/a", b"one\n")
     world.put("raw/b", b"two\n")
     world.waiting["no notification"] = "hello"
@@ -107,9 +108,14 @@ def test_what_cannot_be_read_keeps_its_notification_and_holds_up_nothing_else() 
     assert listed(world) == [("raw/b", "v1")]
     assert len(report.failures) == len(world.waiting) == 2
 
+    for _ in range(4):
+        world.hour()
+    assert [(each.kind.value, each.s3_key) for each in differences(world)] == [("object-unlisted", "raw/a")]
+
     world.unreadable.clear()
     world.hour()
     assert listed(world) == [("raw/b", "v1"), ("raw/a", "v0")]
+    assert differences(world) == []
     assert list(world.waiting) == ["no notification"]
 
 
@@ -185,6 +191,7 @@ def test_a_digest_is_read_only_as_it_is_written() -> None:
         content.replace(b",", b", "),
         content[:-1],
         content.replace(b'"objects":1', b'"objects":2'),
+        content.replace(b'"size":4', b'"size":%d' % 10**40),
     ):
         with pytest.raises(IntegrityFailure):
             parse_digest(other)
@@ -202,22 +209,55 @@ def test_a_notification_is_read_with_its_key_as_it_is() -> None:
     assert notices == [Notice("raw/source=a%2Fb/x y", "v", 7, Instant("2026-11-21T10:00:00.123000000Z"))]
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        "",
-        "[]",
-        "{}",
-        "null",
-        '{"Records": 1}',
-        '{"Records": [{}]}',
-        json.dumps({"Records": [_RECORD | {"eventTime": "yesterday"}]}),
-        json.dumps({"Records": [_RECORD | {"s3": {"bucket": {"name": BUCKET}, "object": {"key": "a", "size": 1}}}]}),
-    ],
-)
+def _record_with(**members: object) -> str:
+    """A notification whose object says something else."""
+    told = {"key": "raw/x", "size": 7, "versionId": "v"} | members
+    return json.dumps({"Records": [_RECORD | {"s3": {"bucket": {"name": BUCKET}, "object": told}}]})
+
+
+_NO_NOTIFICATIONS = {
+    "nothing": "",
+    "a list": "[]",
+    "no records": "{}",
+    "null": "null",
+    "records of another kind": '{"Records": 1}',
+    "an empty record": '{"Records": [{}]}',
+    "a time that is none": json.dumps({"Records": [_RECORD | {"eventTime": "yesterday"}]}),
+    "no version": json.dumps(
+        {"Records": [_RECORD | {"s3": {"bucket": {"name": BUCKET}, "object": {"key": "a", "size": 1}}}]}
+    ),
+    "a version that is no text": _record_with(versionId=["v"]),
+    "a version without a character": _record_with(versionId=""),
+    "half a character in a version": _record_with(versionId="\ud800"),
+    "a key without a character": _record_with(key=""),
+    "half a character in a key": _record_with(key="raw/\ud800"),
+    "a size without end": _record_with(size=float("inf")),
+    "a size beyond numbers": _record_with(size=7).replace("7", "1e999"),
+    "a size that is no number": _record_with(size=float("nan")),
+    "a size that is text": _record_with(size="7"),
+    "a size below nothing": _record_with(size=-1),
+    "a size that SQLite does not take": _record_with(size=10**40),
+    "a size of five thousand digits": _record_with(size=7).replace("7", "9" * 5000),
+    "a hundred thousand levels": "[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("body", _NO_NOTIFICATIONS.values(), ids=_NO_NOTIFICATIONS)
 def test_what_is_no_notification_is_told(body: str) -> None:
     with pytest.raises(InvalidRequest):
         parse_notification(body, BUCKET)
+
+
+@pytest.mark.parametrize("body", _NO_NOTIFICATIONS.values(), ids=_NO_NOTIFICATIONS)
+def test_what_is_no_notification_holds_up_no_digest(body: str) -> None:
+    world = World()
+    world.waiting["no notification"] = body
+    world.put("raw/a", b"one\n")
+    report = world.hour()
+
+    assert listed(world) == [("raw/a", "v0")]
+    assert list(report.failures) == list(world.waiting) == ["no notification"]
+    assert differences(world) == []
 
 
 def test_killed_at_any_step_nothing_is_lost_and_nothing_differs() -> None:

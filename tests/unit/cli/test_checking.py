@@ -18,8 +18,9 @@ from chalicelib.aws.items import from_item
 from chalicelib.domain.event import Event
 from chalicelib.domain.raw_line import INGEST_TIME_RANGE, StoredEvent, event_time_of, name_of, object_of, stored_events
 from chalicelib.domain.timestamps import Instant, day_of
-from retrace.checking.differences import Difference, Kind
+from retrace.checking.differences import Difference
 from retrace.checking.judging import Group, Judge
+from retrace.checking.kinds import Kind
 from retrace.checking.matching import Rules
 from retrace.checking.raw_objects import Damages, read_object
 from retrace.checking.spool import Spool
@@ -268,6 +269,17 @@ def test_an_identity_that_may_have_expired_is_not_missed() -> None:
 
 def _expiring(before: Instant) -> Rules:
     return Rules(_RULES.shards, _RULES.late_after_ms, before, _RULES.in_flight_from)
+
+
+def test_a_sound_object_that_somebody_added_is_found_as_no_row_points_at_it() -> None:
+    """S3 tells of it as of any other, so a digest lists it."""
+    store = Store()
+    store.put([an_event(1)], _TIMES[0])
+    store.put([an_event(2)], _TIMES[1], indexed=False)
+
+    assert [(each.kind, each.event_id) for each in store.differences()] == [
+        (Kind.RAW_NOT_INDEXED, an_event(2).event_id)
+    ]
 
 
 def test_a_line_of_a_request_that_may_be_under_way_is_not_judged() -> None:

@@ -12,8 +12,9 @@ from chalicelib.aws.items import from_item
 from chalicelib.domain.timestamps import Instant
 from retrace.calling import Calling
 from retrace.checking.deployment import RowSettings, row_settings
-from retrace.checking.differences import Difference, Kind
+from retrace.checking.differences import Difference
 from retrace.checking.judging import Group, Judge
+from retrace.checking.kinds import Kind
 from retrace.checking.matching import Rules
 from retrace.checking.progress import Progress
 from retrace.checking.raw_objects import Damages

@@ -16,7 +16,8 @@ from chalicelib.domain.aggregation import Input, Version, aggregate_of
 from chalicelib.domain.ledger import NewRevision, Settlement
 from chalicelib.domain.outcomes import MessagePlace, Outcome
 from chalicelib.domain.timestamps import Day, Instant
-from retrace.checking.differences import Difference, Kind
+from retrace.checking.differences import Difference
+from retrace.checking.kinds import Kind
 from retrace.checking.versions import check_version, version_of_partition
 
 Row = dict[str, Any]

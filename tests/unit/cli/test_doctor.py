@@ -139,7 +139,7 @@ def with_digests(aws: Target, *ages_h: float, key: bool = True) -> Finding:
     return newest_digest(target, datetime.now(UTC) + timedelta(hours=ages_h[-1] if ages_h else 0))
 
 
-@pytest.mark.parametrize(("age_h", "level"), [(0, "ok"), (1.9, "ok"), (2.1, "problem"), (48, "problem")])
+@pytest.mark.parametrize(("age_h", "level"), [(0, "ok"), (1.4, "ok"), (1.6, "problem"), (48, "problem")])
 def test_digests_that_do_not_come_any_more_are_a_problem(aws: Target, age_h: float, level: str) -> None:
     finding = with_digests(aws, 5, age_h)
 

@@ -1,0 +1,159 @@
+"""The kinds of differences that are looked for: what each means, and what to do about it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """The kinds of differences; `sentence` says what each means, `remedy` what to do."""
+
+    OBJECT_CHANGED = "object-changed"
+    FOREIGN_OBJECT = "foreign-object"
+    LINE_CHANGED = "line-changed"
+    LINE_DISAGREES = "line-disagrees"
+    RAW_NOT_INDEXED = "raw-not-indexed"
+    INDEX_MISSING = "index-missing"
+    IDENTITY_MISSING = "identity-missing"
+    INDEX_DIFFERS = "index-differs"
+    IDENTITY_DIFFERS = "identity-differs"
+    ROWS_DISAGREE = "rows-disagree"
+    INDEX_TWICE = "index-twice"
+    INDEX_WITHOUT_RAW = "index-without-raw"
+    IDENTITY_ALONE = "identity-alone"
+    INPUT_DIFFERS = "input-differs"
+    INPUT_UNKNOWN = "input-unknown"
+    VERSION_DIFFERS = "version-differs"
+    VERSION_MISSING = "version-missing"
+    DIGEST_CHANGED = "digest-changed"
+    DIGEST_MISSING = "digest-missing"
+    DIGEST_CHAIN_BROKEN = "digest-chain-broken"
+    DIGEST_REWRITTEN = "digest-rewritten"
+    DIGEST_DELAYED = "digest-delayed"
+    DIGEST_BEHIND = "digest-behind"
+    LISTED_CHANGED = "listed-changed"
+    LISTED_MISSING = "listed-missing"
+    OBJECT_HIDDEN = "object-hidden"
+    OBJECT_OVERWRITTEN = "object-overwritten"
+    OBJECT_UNLISTED = "object-unlisted"
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong."""
+        return _TOLD[self][0]
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it."""
+        return _TOLD[self][1]
+
+
+_LOST_BYTES = (
+    "The bucket keeps every version: `aws s3api list-object-versions` shows who changed it and what it was. Do not"
+    " replay it before it is put right."
+)
+_EDITED_ROW = (
+    "Somebody edited the table. The raw line holds: delete the row, then `retrace audit --repair` writes it anew."
+)
+_ADDED_BY_REPAIR = "`retrace audit --repair` writes it from the raw line."
+_ALL_VERSIONS = (
+    "`aws s3api list-object-versions` shows what was there and when; CloudTrail, if it logs objects, who it was."
+)
+_REPLAY = "The raw events hold: compute the day anew with `retrace replay`, and do not use this version."
+
+_TOLD: dict[Kind, tuple[str, str]] = {
+    Kind.OBJECT_CHANGED: (
+        "Each line says what was hashed, yet the object's bytes are not those that its name was made from.",
+        _LOST_BYTES,
+    ),
+    Kind.FOREIGN_OBJECT: (
+        "The object lies among raw objects, and its key is none of Retrace's.",
+        "Ask who put it there; Retrace reads only what the index points at, and Athena reads this too.",
+    ),
+    Kind.LINE_CHANGED: (
+        "The line no longer says what was hashed when it was taken in, or cannot be read.",
+        _LOST_BYTES,
+    ),
+    Kind.LINE_DISAGREES: (
+        "Index and identity agree with each other, and the raw line says otherwise where no hash covers it.",
+        _LOST_BYTES,
+    ),
+    Kind.RAW_NOT_INDEXED: (
+        "A raw line whose event has no rows, so no query finds it: its request never ended, or they were lost.",
+        _ADDED_BY_REPAIR,
+    ),
+    Kind.INDEX_MISSING: (
+        "The event is known, so sending it again is a DUPLICATE, and it has no index row: no query finds it.",
+        _ADDED_BY_REPAIR,
+    ),
+    Kind.IDENTITY_MISSING: (
+        "The event is in the index and has no identity row: GET /events/{event_id} does not find it.",
+        f"{_ADDED_BY_REPAIR} If identities expire, say so: --identity-ttl-days.",
+    ),
+    Kind.INDEX_DIFFERS: (
+        "The index row does not say what the raw line says.",
+        f"{_EDITED_ROW} If it is type_day, late_day or lag: was --shards or --late-after-s another when it was taken?",
+    ),
+    Kind.IDENTITY_DIFFERS: ("The identity row does not say what the raw line says.", _EDITED_ROW),
+    Kind.ROWS_DISAGREE: (
+        "Index and identity point at different raw lines of the same event.",
+        "Both lines are sound. Delete the row of the later one, then `retrace audit --repair` writes it anew.",
+    ),
+    Kind.INDEX_TWICE: (
+        "The event has a second index row, of another time or entity, that its identity does not know.",
+        "If identities expire, that is how it has to be: --identity-ttl-days. Else somebody wrote it: delete it.",
+    ),
+    Kind.INDEX_WITHOUT_RAW: (
+        "The index row points at no raw line: the event itself cannot be read.",
+        "Look for a delete marker with `aws s3api list-object-versions`. The row is only reported, never deleted.",
+    ),
+    Kind.IDENTITY_ALONE: (
+        "The identity row has neither raw line nor index row: sent again, the event would be a DUPLICATE of nothing.",
+        "Look for its object with `aws s3api list-object-versions`. The row is only reported, never deleted.",
+    ),
+    Kind.INPUT_DIFFERS: ("The row of an input of an aggregate does not say what the event's raw line says.", _REPLAY),
+    Kind.INPUT_UNKNOWN: (
+        "An aggregate counts an event that is in neither index nor identities.",
+        "`retrace audit` looks for it in the raw objects. If it is in none, the version counts what never was.",
+    ),
+    Kind.VERSION_DIFFERS: ("The aggregate does not follow from its inputs.", _REPLAY),
+    Kind.VERSION_MISSING: ("There are inputs of an aggregate, and not the aggregate.", _REPLAY),
+    Kind.DIGEST_CHANGED: (
+        "The digest is not what was signed, so nothing is believed of what it lists.",
+        f"Is it the right public key? {_ALL_VERSIONS}",
+    ),
+    Kind.DIGEST_MISSING: (
+        "Digests are numbered one by one, and some are not there; what only they list is unlisted.",
+        _ALL_VERSIONS,
+    ),
+    Kind.DIGEST_CHAIN_BROKEN: (
+        "The digest is signed, but the one before it is not the one that it names: somebody else may sign.",
+        "CloudTrail has every call of kms:Sign, and whose it was.",
+    ),
+    Kind.DIGEST_REWRITTEN: (
+        "Digests are written once, and of this one there is another version, or a delete marker.",
+        "Read each version (`aws s3api list-object-versions`): which one says what? " + _ALL_VERSIONS,
+    ),
+    Kind.DIGEST_DELAYED: (
+        "For more than 90 minutes no digest was written: disabled, or the function failed, or one was removed.",
+        "docs/runbook.md#digest-missing; what was written meanwhile is listed by the next digest, and was not watched.",
+    ),
+    Kind.DIGEST_BEHIND: (
+        "For more than six hours every digest left something over; what was added unseen looks like what waits.",
+        "docs/runbook.md#oldest-notification; after a flood the next digests catch up.",
+    ),
+    Kind.LISTED_CHANGED: ("The bytes of an object are not those that a digest lists.", _LOST_BYTES),
+    Kind.LISTED_MISSING: ("An object that a digest lists is not there any more.", _ALL_VERSIONS),
+    Kind.OBJECT_HIDDEN: (
+        "A delete marker hides the object, which is there still.",
+        "Delete the marker, with its version id, and ask who put it there. " + _ALL_VERSIONS,
+    ),
+    Kind.OBJECT_OVERWRITTEN: (
+        "Raw objects are written once, and this is another version over the first.",
+        f"The first is there still, unless it is reported as missing. {_ALL_VERSIONS}",
+    ),
+    Kind.OBJECT_UNLISTED: (
+        "The object was written three hours before the newest digest began, and no digest lists it.",
+        f"Did somebody switch notifications off? {_ALL_VERSIONS}",
+    ),
+}
