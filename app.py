@@ -41,7 +41,7 @@ def _request() -> Request:
 @http.answers_problems
 def ingest() -> Response:
     """Take events in, or with ?dry_run=true tell what would become of them."""
-    wiring.admit()(received.webhook(_request()))
+    wiring.admit()(lambda: received.webhook(_request()))
     request_id = received.request_id(_request())
     submitted = received.ingest_request(_request())
     query, take_in = received.query_of(_request(), IngestQuery), wiring.ingest()

@@ -59,7 +59,9 @@ def _headers(request: Request) -> dict[str, str]:
     """Every header; Chalice tells of a repeated one only the last value, API Gateway all of them."""
     event: Mapping[str, Any] = request.to_original_event()
     repeated: Mapping[str, list[str]] = event.get("multiValueHeaders") or {}
-    given = {**request.headers, **{name.lower(): REPEATED.join(values) for name, values in repeated.items()}}
+    last: Mapping[str, str] = event.get("headers") or {}
+    given = {name.lower(): value for name, value in last.items()}
+    given |= {name.lower(): REPEATED.join(values) for name, values in repeated.items()}
     return {_unicode(name): _unicode(value) for name, value in given.items()}
 
 
@@ -69,7 +71,7 @@ def _unicode(header: str) -> str:
     Lambda gets headers as JSON, which can say lone surrogates. They become U+FFFD, which no header may hold either, so
     that nobody takes them for something else.
     """
-    return header.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    return header if header.isascii() else header.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
 def retry_request(request: Request) -> RetryRequest:

@@ -60,7 +60,7 @@ def _count(name: str, value: int) -> None:
 
 def ingested(report: IngestReport, request_id: str) -> None:
     """What a request brought."""
-    counts = {status.value.lower(): report.count(status) for status in Status}
+    counts = report.counts()
     ids = [result.stored.event_id for result in report.results if result.stored is not None]
     extra = {"request_id": request_id, "dry_run": report.dry_run, "counts": counts, "event_ids": ids[:_IDS_A_LINE]}
     logger.info("ingest", extra=extra)
