@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 EDGE = {
     "adapters",
     "config",
+    "consumer_wiring",
     "contract",
     "http",
     "openapi",
