@@ -1,11 +1,15 @@
 """The HTTP routes, queue consumers and schedule of Retrace: each parses, calls one use case, and answers."""
 
+from __future__ import annotations
+
 import os
+from typing import TYPE_CHECKING
 
 from chalice.app import Chalice, CloudWatchEvent, IAMAuthorizer, Rate, Request, Response, SQSEvent
 
 from chalicelib import (
     aggregate_representations,
+    consumer_wiring,
     http,
     quarantine_representations,
     received,
@@ -20,7 +24,9 @@ from chalicelib.domain.event_query import EventsQuery, FreshnessQuery, GapsQuery
 from chalicelib.domain.rejections import RejectedQuery
 from chalicelib.domain.replay_query import ReplaysQuery
 from chalicelib.domain.replay_task import RECEIVES, parse_task
-from chalicelib.settle import BatchResponse
+
+if TYPE_CHECKING:
+    from chalicelib.settle import BatchResponse
 
 app = Chalice(app_name="retrace", configure_logs=False)  # telemetry configures them, as JSON
 app.register_middleware(telemetry.measured, "all")
@@ -41,7 +47,7 @@ def _request() -> Request:
 @http.answers_problems
 def ingest() -> Response:
     """Take events in, or with ?dry_run=true tell what would become of them."""
-    wiring.admit()(received.webhook(_request()))
+    wiring.admit()(lambda: received.webhook(_request()))
     request_id = received.request_id(_request())
     submitted = received.ingest_request(_request())
     query, take_in = received.query_of(_request(), IngestQuery), wiring.ingest()
@@ -212,7 +218,7 @@ def planner(event: SQSEvent) -> None:
     for record in event:
         task = parse_task(record.body)
         last_chance = received.times_received(record) >= RECEIVES
-        sent = wiring.work_on_replay()(task, received.time_left_ms(event), last_chance=last_chance)
+        sent = consumer_wiring.work_on_replay()(task, received.time_left_ms(event), last_chance=last_chance)
         telemetry.worked_on(task, sent)
 
 
@@ -224,22 +230,22 @@ def planner(event: SQSEvent) -> None:
 def processor(event: SQSEvent) -> BatchResponse:
     """Turn replayed events into daily aggregates."""
     deliveries = received.deliveries(event)
-    report = wiring.process()(deliveries)
+    report = consumer_wiring.process()(deliveries)
     telemetry.processed(report)
-    return wiring.settle()(deliveries, report.failures)
+    return consumer_wiring.settle()(deliveries, report.failures)
 
 
 @app.on_sqs_message(queue=queue_name(os.environ, "replay-failures"), batch_size=10)
 def dead_letters(event: SQSEvent) -> BatchResponse:
     """Count messages that were received too often, and keep them."""
     deliveries = received.deliveries(event)
-    report = wiring.record_dead_letters()(deliveries)
+    report = consumer_wiring.record_dead_letters()(deliveries)
     telemetry.dead_lettered(report)
-    return wiring.settle_dead_letters()(deliveries, report.failures)
+    return consumer_wiring.settle_dead_letters()(deliveries, report.failures)
 
 
 @app.schedule(Rate(1, unit=Rate.HOURS))
 def digest(event: CloudWatchEvent) -> None:
     """List and sign the raw objects that were written since the last digest."""
-    if (write := wiring.write_digests()) is not None:
+    if (write := consumer_wiring.write_digests()) is not None:
         telemetry.digested(write(received.time_left_ms(event)))

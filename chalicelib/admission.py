@@ -25,7 +25,7 @@ class Admit:
     secrets: WebhookSecrets | None
     now: Callable[[], Instant]
 
-    def __call__(self, webhook: Webhook) -> None:
-        """Raise Unauthenticated for a webhook that is not signed with any secret."""
+    def __call__(self, webhook: Callable[[], Webhook]) -> None:
+        """Raise Unauthenticated for a webhook that is not signed with any secret; the request is read only for that."""
         if self.secrets is not None:
-            verify(webhook, self.secrets.current(), self.now())
+            verify(webhook(), self.secrets.current(), self.now())

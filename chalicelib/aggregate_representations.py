@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from chalicelib.domain.aggregate_query import DiffQuery
 from chalicelib.domain.aggregation import METRIC_NAME
-from chalicelib.domain.comparison import Changed
-from chalicelib.domain.ports import AggregateVersion
 from chalicelib.domain.timestamps import end_of, start_of
-from chalicelib.lineage import Account, DailyAggregates, Difference, FoundInputs
+
+if TYPE_CHECKING:  # a cold function imports what it runs
+    from chalicelib.domain.aggregate_query import DiffQuery
+    from chalicelib.domain.comparison import Changed
+    from chalicelib.domain.ports import AggregateVersion
+    from chalicelib.lineage import Account, DailyAggregates, Difference, FoundInputs
 
 Json = dict[str, Any]
 

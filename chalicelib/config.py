@@ -15,7 +15,7 @@ class Settings(BaseModel):
     Functions are given only the names they need; an empty one means that the function does not use it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     raw_bucket: str = Field("", description="Bucket of raw objects and quarantine.")
     events_table: str = Field("", description="Index of events and later arrivals.")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.quarantine import body_members
-from chalicelib.domain.rejections import Listed, Retry, RetryResult
-from chalicelib.quarantine import FoundRejections, KeptRejection
+
+if TYPE_CHECKING:  # a cold function imports what it runs
+    from chalicelib.domain.rejections import Listed, Retry, RetryResult
+    from chalicelib.quarantine import FoundRejections, KeptRejection
 
 Json = dict[str, Any]
 

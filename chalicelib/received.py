@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from chalice.app import BaseLambdaEvent, Request, SQSEvent, SQSRecord
 from pydantic import BaseModel, ValidationError
@@ -19,7 +19,9 @@ from chalicelib.domain.messages import Delivery
 from chalicelib.domain.rejections import RetryRequest
 from chalicelib.domain.replay_request import ReplayRequest, parse_replay_request
 from chalicelib.domain.webhook_signature import Webhook
-from chalicelib.replay import Asker
+
+if TYPE_CHECKING:
+    from chalicelib.replay import Asker
 
 # https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header-07
 _IDEMPOTENCY_KEY = "Idempotency-Key"
@@ -59,7 +61,9 @@ def _headers(request: Request) -> dict[str, str]:
     """Every header; Chalice tells of a repeated one only the last value, API Gateway all of them."""
     event: Mapping[str, Any] = request.to_original_event()
     repeated: Mapping[str, list[str]] = event.get("multiValueHeaders") or {}
-    given = {**request.headers, **{name.lower(): REPEATED.join(values) for name, values in repeated.items()}}
+    last: Mapping[str, str] = event.get("headers") or {}
+    given = {name.lower(): value for name, value in last.items()}
+    given |= {name.lower(): REPEATED.join(values) for name, values in repeated.items()}
     return {_unicode(name): _unicode(value) for name, value in given.items()}
 
 
@@ -69,7 +73,7 @@ def _unicode(header: str) -> str:
     Lambda gets headers as JSON, which can say lone surrogates. They become U+FFFD, which no header may hold either, so
     that nobody takes them for something else.
     """
-    return header.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    return header if header.isascii() else header.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
 def retry_request(request: Request) -> RetryRequest:
@@ -95,6 +99,8 @@ def bare_request(request: Request) -> str:
 
 def asker(request: Request) -> Asker:
     """Who asks for a replay, and the idempotency key that the request may carry."""
+    from chalicelib.replay import Asker  # noqa: PLC0415  # nothing else that is received needs this use case
+
     key = _headers(request).get(_IDEMPOTENCY_KEY.lower())
     if key is not None and not _KEY.fullmatch(key):
         fault = Fault(_IDEMPOTENCY_KEY, "must be given once, with 1 to 255 visible ASCII characters")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.percent_encoding import for_path
-from chalicelib.domain.preview import Preview
 from chalicelib.domain.replay_job import JobState, ReplayJob
-from chalicelib.domain.replay_request import ReplayRequest
-from chalicelib.replay import ReplaysFound
+
+if TYPE_CHECKING:  # a cold function imports what it runs
+    from chalicelib.domain.preview import Preview
+    from chalicelib.domain.replay_request import ReplayRequest
+    from chalicelib.replay import ReplaysFound
 
 Json = dict[str, Any]
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from chalicelib.dead_letters import DeadLetterReport
-from chalicelib.digest import DigestReport
 from chalicelib.domain.errors import IntegrityFailure, RetraceError
 from chalicelib.domain.ingest_report import IngestReport, Status
-from chalicelib.domain.replay_job import ReplayJob
-from chalicelib.domain.replay_task import ReplayTask
-from chalicelib.process import ProcessReport
+
+if TYPE_CHECKING:  # a cold function imports what it runs, and not what others report
+    from chalicelib.dead_letters import DeadLetterReport
+    from chalicelib.digest import DigestReport
+    from chalicelib.domain.replay_job import ReplayJob
+    from chalicelib.domain.replay_task import ReplayTask
+    from chalicelib.process import ProcessReport
 
 NAMESPACE = "Retrace"
 _IDS_A_LINE = 20
@@ -60,7 +62,7 @@ def _count(name: str, value: int) -> None:
 
 def ingested(report: IngestReport, request_id: str) -> None:
     """What a request brought."""
-    counts = {status.value.lower(): report.count(status) for status in Status}
+    counts = report.counts()
     ids = [result.stored.event_id for result in report.results if result.stored is not None]
     extra = {"request_id": request_id, "dry_run": report.dry_run, "counts": counts, "event_ids": ids[:_IDS_A_LINE]}
     logger.info("ingest", extra=extra)

@@ -36,16 +36,17 @@ def identity_row(event: StoredEvent, request_id: str, expires_at: int | None) ->
 def index_row(event: StoredEvent, shards: int, late_after_ms: int) -> Item:
     """The row of EventsTable; only late events are in the index of late arrivals."""
     shard = keys.shard_of(event.event_id, shards)
+    lag_ms = event.ingest_lag_ms
     row = {
         "PK": keys.entity(event.entity_id),
         "SK": keys.event(event.event_time, event.event_id),
         "type_day": keys.type_and_day(event.source, event.event_type, day_of(event.event_time), shard),
         **event_values(event),
-        "ingest_lag_ms": event.ingest_lag_ms,
+        "ingest_lag_ms": lag_ms,
     }
-    if event.ingest_lag_ms >= late_after_ms:
+    if lag_ms >= late_after_ms:
         row["late_day"] = keys.late_day(event.source, event.event_type, day_of(event.ingest_time))
-        row["lag"] = keys.lag(event.ingest_lag_ms, event.event_id)
+        row["lag"] = keys.lag(lag_ms, event.event_id)
     return to_item(row)
 
 

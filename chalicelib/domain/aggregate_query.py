@@ -14,7 +14,7 @@ from chalicelib.domain.timestamps import Day
 class AggregatesQuery(BaseModel):
     """GET /aggregates: an entity's daily aggregate, in all versions."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     entity_id: EntityId
     day: DayText

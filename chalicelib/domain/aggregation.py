@@ -77,7 +77,13 @@ class Aggregate:
 
 def aggregate_of(inputs: Iterable[Input]) -> Aggregate:
     """The aggregate of distinct inputs."""
-    return merge_all(map(_of_one, inputs))
+    events = list(inputs)
+    return Aggregate(
+        input_count=len(events),
+        counts_by_type=Counter(event.event_type for event in events),
+        samples=tuple(sorted(event.place for event in events)[:SAMPLE_SIZE]),
+        state=multiset_hash.combine(multiset_hash.element(event.event_id, event.content_sha256) for event in events),
+    )
 
 
 def merge(left: Aggregate, right: Aggregate) -> Aggregate:
@@ -93,12 +99,3 @@ def merge(left: Aggregate, right: Aggregate) -> Aggregate:
 def merge_all(aggregates: Iterable[Aggregate]) -> Aggregate:
     """The aggregate of the union of disjoint sets of inputs."""
     return reduce(merge, aggregates, Aggregate())
-
-
-def _of_one(single: Input) -> Aggregate:
-    return Aggregate(
-        input_count=1,
-        counts_by_type={single.event_type: 1},
-        samples=((single.event_time, single.event_id),),
-        state=multiset_hash.element(single.event_id, single.content_sha256),
-    )

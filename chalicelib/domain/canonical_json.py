@@ -6,30 +6,40 @@ share a form. A false "different" costs one stored event; a false "same" would l
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from json.encoder import encode_basestring as quote  # RFC 8785, 3.2.2.2: the same escapes, everything else literal
+from operator import attrgetter
 
 from chalicelib.domain.json_text import JsonValue, Number
 
 
 def canonical(value: JsonValue) -> str:
     """The canonical text of a faultless value."""
-    match value:
-        case str():
-            return quote(value)
-        case Number():
-            return value.literal
-        case dict():
-            members = (f"{quote(key)}:{canonical(value[key])}" for key in _in_rfc8785_order(value))
-            return "{" + ",".join(members) + "}"
-        case list():
-            return "[" + ",".join(map(canonical, value)) + "]"
-        case None | True | False:
-            return _CONSTANTS[value]
-        case _:
-            raise TypeError(f"not a JSON value: {type(value).__name__}")
+    try:
+        written = _WRITTEN[type(value)]
+    except KeyError:
+        raise TypeError(f"not a JSON value: {type(value).__name__}") from None
+    return written(value)
 
 
-_CONSTANTS = {None: "null", True: "true", False: "false"}
+def _object(value: dict[str, JsonValue]) -> str:
+    members = [f"{quote(key)}:{canonical(value[key])}" for key in _in_rfc8785_order(value)]
+    return "{" + ",".join(members) + "}"
+
+
+def _array(value: list[JsonValue]) -> str:
+    return "[" + ",".join([canonical(element) for element in value]) + "]"
+
+
+# Looked up by type, as a hash of every event waits for this.
+_WRITTEN: dict[type, Callable[..., str]] = {
+    str: quote,
+    Number: attrgetter("literal"),
+    dict: _object,
+    list: _array,
+    bool: {True: "true", False: "false"}.__getitem__,
+    type(None): {None: "null"}.__getitem__,
+}
 
 
 def _in_rfc8785_order(members: dict[str, JsonValue]) -> list[str]:

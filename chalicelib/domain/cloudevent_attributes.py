@@ -73,7 +73,7 @@ _CHARACTERS = AfterValidator(_only_characters)
 class Attributes(BaseModel):
     """The context attributes that the specification defines, within the limits that Retrace sets to events."""
 
-    model_config = ConfigDict(extra="ignore", strict=True, frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="ignore", strict=True, frozen=True, hide_input_in_errors=True, defer_build=True)
 
     specversion: Annotated[str, AfterValidator(_version)]
     id: Annotated[IdempotencyKey, _CHARACTERS]

@@ -42,7 +42,7 @@ class Event:
 class NativeEvent(BaseModel):
     """An event in Retrace's own JSON form."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, defer_build=True)
 
     source: Source
     event_type: EventType

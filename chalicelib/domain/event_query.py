@@ -28,7 +28,7 @@ _END = Instant("9999-12-31T24:00:00.000000000Z")
 class NoParameters(BaseModel):
     """What takes none: whoever adds dry_run to it must not be taken at less than their word."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 def _true_or_false(given: object) -> object:
@@ -41,7 +41,7 @@ def _true_or_false(given: object) -> object:
 class IngestQuery(BaseModel):
     """POST /ingest: with `dry_run` nothing is written."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     dry_run: Annotated[bool, BeforeValidator(_true_or_false)] = False
 
@@ -56,7 +56,7 @@ class Order(StrEnum):
 class _Selection(BaseModel):
     """Events of an entity, or of a source and type, within a day or a window."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     entity_id: EntityId | None = None
     source: Source | None = None
@@ -149,7 +149,7 @@ class GapsQuery(_Selection):
 class LateQuery(BaseModel):
     """GET /late: events of a source and type that arrived late on a day."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     source: Source
     event_type: EventType
@@ -161,7 +161,7 @@ class LateQuery(BaseModel):
 class FreshnessQuery(BaseModel):
     """GET /freshness: the newest event of a source and type."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     source: Source
     event_type: EventType

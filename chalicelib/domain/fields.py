@@ -17,8 +17,16 @@ MAX_REPLAY_ID_BYTES = 256
 """More than any id has; DynamoDB refuses longer keys."""
 
 
+_BYTES_OF_A_CHARACTER = 12
+"""At most: four in UTF-8, each of them three once percent-encoded."""
+
+
 def _at_most(limit: int, encoded: Callable[[str], str], how: str = " once percent-encoded") -> AfterValidator:
+    always_fits = limit // _BYTES_OF_A_CHARACTER
+
     def check(value: str) -> str:
+        if len(value) <= always_fits:
+            return value
         size = len(encoded(value).encode())
         if size > limit:
             raise ValueError(f"is {size} bytes{how}; at most {limit} are allowed")

@@ -43,9 +43,10 @@ class IngestReport:
     batch: bool
     dry_run: bool
 
-    def count(self, status: Status) -> int:
-        """How many submissions ended in a status."""
-        return Counter(result.status for result in self.results)[status]
+    def counts(self) -> dict[str, int]:
+        """How many submissions ended in each status, by its name in small letters."""
+        found = Counter(result.status.value for result in self.results)
+        return {status.value.lower(): found[status.value] for status in Status}
 
 
 class ArrivalKind(StrEnum):

@@ -149,12 +149,12 @@ def written_together(settlements: Iterable[Settlement]) -> Iterator[list[Settlem
     part: list[Settlement] = []
     rows: set[object] = set()
     for each in _in_order(settlements):
-        more = rows | _rows_of(each)
-        if len(more) > ROWS_TOGETHER:
+        more = _rows_of(each)
+        if len(rows) + len(more - rows) > ROWS_TOGETHER:
             yield part
-            part, more = [], _rows_of(each)
+            part, rows = [], set()
         part.append(each)
-        rows = more
+        rows |= more
     if part:
         yield part
 

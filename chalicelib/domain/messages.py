@@ -28,7 +28,7 @@ MAX_MESSAGE_BYTES = 64 * 1024
 class Duplicate(BaseModel):
     """Which later arrival of an event a message stands for: of a request, and the event's position in it."""
 
-    model_config = ConfigDict(extra="ignore", strict=True, frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="ignore", strict=True, frozen=True, hide_input_in_errors=True, defer_build=True)
 
     ingest_time: Annotated[_FixedWidthTime, Field(description="When it came: UTC, nine fractional digits.")]
     request_id: Annotated[RequestId, Field(description="The request that brought it.")]
@@ -38,7 +38,7 @@ class Duplicate(BaseModel):
 class ReplayMessage(BaseModel):
     """One event of a replay: what it is, and where its raw line stands."""
 
-    model_config = ConfigDict(extra="ignore", strict=True, frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="ignore", strict=True, frozen=True, hide_input_in_errors=True, defer_build=True)
 
     replay_id: Annotated[ReplayId, Field(description="The replay; a UUIDv7, so ids sort by time.")]
     event_id: Annotated[_Hash, Field(description="The identity of the event.")]
@@ -72,7 +72,7 @@ class ReplayMessage(BaseModel):
 class ObjectReference(BaseModel):
     """A whole raw object: every event in it."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, defer_build=True)
 
     s3_bucket: _Name
     s3_key: _Name

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from hashlib import sha256, shake_256
 
 PRIME = 2**3072 - 1_103_717
+_BITS, _LOW_BITS = 3_072, 2**3072 - 1
+_LACKING = 2**3072 - PRIME
 STATE_BYTES = 384
 EMPTY = 1
 
@@ -28,8 +30,16 @@ def combine(states: Iterable[int]) -> int:
     """The state of the union of disjoint sets."""
     product = EMPTY
     for state in states:
-        product = product * state % PRIME
-    return product
+        product = _folded(_folded(product * state))  # of 6,144 bits some 3,093 are left, and of those 3,073
+    return product % PRIME
+
+
+def _folded(product: int) -> int:
+    """A smaller number, the same modulo PRIME: there 2**3072 counts as much as the little that PRIME lacks of it.
+
+    A division would take several times as long; there is one, at the end.
+    """
+    return (product >> _BITS) * _LACKING + (product & _LOW_BITS)
 
 
 def to_bytes(state: int) -> bytes:

@@ -32,7 +32,7 @@ def is_rejected_id(text: str) -> bool:
 class RejectedQuery(BaseModel):
     """GET /rejected: what was refused on a day; `reason` is a status, or a field that was found at fault."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     day: DayText
     reason: Annotated[str, Field(min_length=1)] | None = None

@@ -29,7 +29,7 @@ _NOT_EMPTY = AfterValidator(_holding_something)
 class ReplayFilter(BaseModel):
     """Criteria by which events are taken in, or left out; at least one is given."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, defer_build=True)
 
     sources: Annotated[tuple[Source, ...], Field(max_length=MAX_NAMES), _NOT_EMPTY, _LENIENT] | None = None
     event_types: Annotated[tuple[EventType, ...], Field(max_length=MAX_NAMES), _NOT_EMPTY, _LENIENT] | None = None

@@ -13,7 +13,7 @@ MAX_REPLAYS = 25
 class ReplaysQuery(BaseModel):
     """GET /replay: newest first."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     limit: Annotated[int, Field(ge=1, le=MAX_REPLAYS)] = 20
     cursor: str | None = None

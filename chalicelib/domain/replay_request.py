@@ -42,7 +42,7 @@ class ReplayOrder(StrEnum):
 class ReplayRequest(BaseModel):
     """By entity and window, or by source, event_type and `day` (or `start_day` to `end_day`, both included)."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, defer_build=True)
 
     entity_id: EntityId | None = None
     start_time: Time | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import NewType
 
 Instant = NewType("Instant", str)
@@ -130,6 +131,7 @@ def hour_after(instant: Instant) -> Instant:
     return Instant(f"{instant[:11]}{int(instant[11:13]) + 1:02d}:00:00.000000000Z")
 
 
+@lru_cache(maxsize=64)  # all events of a request share the time of its receipt
 def nanoseconds(instant: Instant) -> int:
     """Nanoseconds since 1970-01-01 UTC, exact."""
     moment = datetime.fromisoformat(f"{instant[:19]}+00:00")

@@ -43,7 +43,15 @@ def lambda_libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_package_alone_can_be_imported(unpacked: Path, lambda_libraries: Path) -> None:
-    program = f"import sys; sys.path += [{str(unpacked)!r}, {str(lambda_libraries)!r}]; import app; print(app.__file__)"
+    # Every module, as the application imports most of them only when they are needed.
+    program = f"""
+import importlib, pkgutil, sys
+sys.path += [{str(unpacked)!r}, {str(lambda_libraries)!r}]
+import app, chalicelib
+for module in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
+    importlib.import_module(module.name)
+print(app.__file__)
+"""
     # -I -S: neither the checkout nor what is installed in this environment can be found.
     finished = subprocess.run(  # noqa: S603  # our own interpreter, a program of our own
         [sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=False, env={}

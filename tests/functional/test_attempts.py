@@ -14,7 +14,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from chalice.test import HTTPResponse
 
-from chalicelib import runtime, wiring
+from chalicelib import consumer_wiring, runtime
 from chalicelib.domain.errors import RetraceError
 from tests.functional.application import Application
 from tests.functional.events import DAY, NEXT_DAY, paid, paid_several
@@ -100,7 +100,7 @@ def redrive(application: Application, wire: Wire) -> Act:
     application.accept_all(paid_several(2))
     replay_id, messages = application.planned(**WHOLE_DAY)
     application.give_up_on(messages)
-    return lambda: wiring.redrive_dead_letters()(replay_id, lambda: 45_000)
+    return lambda: consumer_wiring.redrive_dead_letters()(replay_id, lambda: 45_000)
 
 
 def cancel(application: Application, wire: Wire) -> Act:

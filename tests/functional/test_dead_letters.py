@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib import wiring
+from chalicelib import consumer_wiring
 from chalicelib.domain.replay_ports import Redriven
 from tests.conftest import SETTINGS
 from tests.functional import ledger
@@ -46,7 +46,7 @@ REDRIVING = [
 
 def redriven(replay_id: str, time_left_ms: int = 45_000) -> Redriven:
     """One slice of a redrive."""
-    return wiring.redrive_dead_letters()(replay_id, lambda: time_left_ms)
+    return consumer_wiring.redrive_dead_letters()(replay_id, lambda: time_left_ms)
 
 
 def resting(application: Application) -> list[str]:

@@ -21,6 +21,7 @@ EDGE = {
     "adapters",
     "answer_body",
     "config",
+    "consumer_wiring",
     "contract",
     "http",
     "openapi",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
 from hypothesis import given
 
 from chalicelib.domain import multiset_hash
@@ -52,6 +53,11 @@ def test_an_input_counted_twice_shows() -> None:
     once = multiset_hash.element("a" * 64, "b" * 64)
 
     assert multiset_hash.digest(multiset_hash.combine([once, once])) != multiset_hash.digest(once)
+
+
+@pytest.mark.parametrize("state", [multiset_hash.PRIME - 1, multiset_hash.PRIME - 2, 2**3071, 1])
+def test_the_state_is_the_product_in_the_field_however_many_there_are(state: int) -> None:
+    assert multiset_hash.combine([state] * 300) == pow(state, 300, multiset_hash.PRIME)
 
 
 def test_id_and_content_are_not_interchangeable() -> None:

@@ -1,0 +1,60 @@
+"""How much is done for an event, and before the first one: counts, which no machine and no load changes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+Counts = dict[str, dict[str, float]]
+
+
+def said_by(*command: str) -> str:
+    """What Python prints, in a process of its own: the bench puts its clock into the libraries."""
+    arguments = [sys.executable, *command]
+    finished = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603  # fixed ones
+    return finished.stdout
+
+
+@pytest.fixture(scope="module")
+def calls() -> Counts:
+    """How many functions are called for an event, by workload and by whose code it is."""
+    counts: Counts = json.loads(said_by("-m", "bench.cpu", "--counts"))
+    return counts
+
+
+@pytest.mark.parametrize(
+    ("workload", "ours", "boto3"),
+    [
+        ("POST /ingest, one event", 850, 11_500),
+        ("POST /ingest, 100 events", 360, 600),
+        ("POST /ingest, 1,000 events", 350, 550),
+        ("replay, 1,000 planned", 100, 950),
+        ("replay, 100 processed", 480, 420),
+    ],
+)
+def test_an_event_takes_few_calls_of_functions(calls: Counts, workload: str, ours: int, boto3: int) -> None:
+    assert calls[workload]["ours"] <= ours
+    assert calls[workload]["boto3"] <= boto3
+
+
+def test_the_application_imports_no_use_case_and_no_adapter_before_it_is_called() -> None:
+    imported = said_by("-c", "import app, sys; print(*sys.modules)").split()
+
+    ours = {name.removeprefix("chalicelib.") for name in imported if name.startswith("chalicelib.")}
+    assert {"http", "received", "telemetry", "wiring"} <= ours
+    assert not {name for name in ours if name.startswith("aws.")}
+    assert not ours & {"dead_letters", "digest", "ingest", "lineage", "plan", "preview", "process", "replay", "search"}
+    assert not ours & {"contract", "openapi"}
+
+
+def test_a_function_that_takes_events_in_never_imports_what_replays_them() -> None:
+    imported = said_by("-c", "import sys; from chalicelib import wiring; wiring.ingest(); print(*sys.modules)").split()
+
+    assert "chalicelib.ingest" in imported
+    assert not {"chalicelib.plan", "chalicelib.process", "chalicelib.replay"} & set(imported)
