@@ -23,10 +23,10 @@ def _cell(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def filled(page: str, generated: Mapping[str, str]) -> str:
-    """The page with its generated parts put in."""
+def filled(page: str, generated: Mapping[str, str], by: str = "bench.scale") -> str:
+    """The page with its generated parts put in, each between marks that name it and what generates it."""
     for name, text in generated.items():
-        begin, end = f"<!-- bench.scale: {name} -->", f"<!-- /{name} -->"
+        begin, end = f"<!-- {by}: {name} -->", f"<!-- /{name} -->"
         before, after = page.partition(begin)[0], page.partition(end)[2]
         page = f"{before}{begin}\n{text}\n{end}{after}"
     return page

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
 from botocore.client import BaseClient
 
-from bench.prices import KIB
+from bench.prices import BYTES_A_ROW, KIB
+
+S3 = "S3"
 
 Item = Mapping[str, Any]
 
@@ -54,24 +56,34 @@ def read_units(size: int, *, consistent: bool) -> float:
 
 @dataclass
 class Meter:
-    """What was asked of AWS since it was set to zero. Units are counted by table."""
+    """What was asked of AWS since it was set to zero. Units are counted by table.
 
+    `indexes` are the partition keys of a table's indexes, all of which hold whole rows. They are written after the
+    transaction, and cost once: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html
+    """
+
+    indexes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
     writes: Counter[str] = field(default_factory=Counter)
+    projections: Counter[str] = field(default_factory=Counter)
     reads: dict[str, float] = field(default_factory=dict)
     sqs_requests: int = 0
+    stored_bytes: Counter[str] = field(default_factory=Counter)
+    """What stays, in S3 or a table, with what is charged beside it; of rows that are new."""
 
     def attach(self, client: BaseClient) -> None:
         """Count the calls of a client."""
-        events: Any = client.meta.events  # the stubs know no handlers that are methods
-        events.register("before-parameter-build", self._asked)
-        events.register("after-call", self._answered)
+        self.listen(client.meta.events, client.meta.service_model.service_id.hyphenize())
+
+    def listen(self, events: Any, service: str) -> None:
+        """Count the calls of a service, before anybody makes something else of their answers."""
+        events.register(f"before-parameter-build.{service}", self._asked)
+        events.register_first(f"after-call.{service}", self._answered)
 
     def reset(self) -> None:
         """Begin at zero."""
-        self.calls.clear()
-        self.writes.clear()
-        self.reads.clear()
+        for counts in (self.calls, self.writes, self.projections, self.reads, self.stored_bytes):
+            counts.clear()
         self.sqs_requests = 0
 
     def _asked(self, params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
@@ -86,9 +98,18 @@ class Meter:
             case "Query":
                 self._queried(params, parsed)
             case "PutItem":
-                self.writes[params["TableName"]] += write_units(item_size(params["Item"]))
+                self._put(params, parsed)
+            case "UpdateItem":
+                size = item_size({**params["Key"], **params["ExpressionAttributeValues"]})
+                self.writes[params["TableName"]] += write_units(size)
+            case "BatchWriteItem":
+                [(table, requests)] = params["RequestItems"].items()
+                for request in requests:
+                    self._wrote(table, request["PutRequest"]["Item"])
             case "TransactWriteItems":
                 self._wrote_together(params)
+            case "PutObject":
+                self.stored_bytes[S3] += len(params["Body"])
             case "SendMessage":
                 self.sqs_requests += _requests([params])
             case "SendMessageBatch":
@@ -115,12 +136,32 @@ class Meter:
     def _read(self, table: str, units: float) -> None:
         self.reads[table] = self.reads.get(table, 0.0) + units
 
+    def _put(self, params: dict[str, Any], parsed: dict[str, Any]) -> None:
+        """A put whose condition does not hold costs as much as one whose condition does, and leaves no row.
+
+        https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
+        """
+        if "Error" in parsed:
+            self.writes[params["TableName"]] += write_units(item_size(params["Item"]))
+        else:
+            self._wrote(params["TableName"], params["Item"])
+
+    def _wrote(self, table: str, item: Item, times: int = 1) -> None:
+        size = item_size(item)
+        projected = sum(key in item for key in self.indexes.get(table, ()))
+        self.writes[table] += times * write_units(size)
+        self.projections[table] += projected * write_units(size)
+        self.stored_bytes[table] += (1 + projected) * (size + BYTES_A_ROW)
+
     def _wrote_together(self, params: dict[str, Any]) -> None:
         """Each write of a transaction costs twice; rows that are written again only grow."""
         for action in params["TransactItems"]:
             [(kind, write)] = action.items()
-            item = write["Item"] if kind == "Put" else {**write["Key"], **write["ExpressionAttributeValues"]}
-            self.writes[write["TableName"]] += 2 * write_units(item_size(item))
+            if kind == "Put":
+                self._wrote(write["TableName"], write["Item"], times=2)
+            else:
+                size = item_size({**write["Key"], **write["ExpressionAttributeValues"]})
+                self.writes[write["TableName"]] += 2 * write_units(size)
 
 
 def _requests(entries: list[dict[str, Any]]) -> int:

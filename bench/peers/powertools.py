@@ -27,6 +27,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import boto3
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -51,6 +52,7 @@ QUEUE_URL = os.environ["QUEUE_URL"]
 TYPE_AND_DAY = "by-type-and-day"
 MESSAGES_A_SEND = 10
 
+logger = Logger()
 app = APIGatewayRestResolver()
 processor = BatchProcessor(event_type=EventType.SQS)
 persistence = DynamoDBPersistenceLayer(table_name=os.environ["DEDUPE_TABLE"], key_attr="event_id")
@@ -69,6 +71,7 @@ def ingest() -> Json:
     """Take in one event or several."""
     submitted = app.current_event.json_body
     events = submitted if isinstance(submitted, list) else [submitted]
+    logger.info("ingest", extra={"events": len(events)})
     return {"results": [take_in(event=event) for event in events]}
 
 
@@ -105,6 +108,7 @@ def type_and_day(source: str, event_type: str, day: str) -> str:
 def search() -> Json:
     """A page of the events of an entity, or of a source, type and day."""
     query = app.current_event.query_string_parameters
+    logger.info("search")
     return {"items": page(query, int(query["limit"]))["Items"]}
 
 
@@ -136,6 +140,7 @@ def replay() -> Json:
         sent += len(items)
         start = found.get("LastEvaluatedKey")
         if start is None:
+            logger.info("replay", extra={"sent": sent})
             return {"sent": sent}
 
 
@@ -148,6 +153,7 @@ def message(replay_id: str | None, item: Json) -> str:
 def process(event: Json, context: LambdaContext) -> Any:
     """Process what a queue delivers; those that fail are delivered again by themselves."""
     once_a_message.register_lambda_context(context)
+    logger.info("process", extra={"messages": len(event["Records"])})
     return process_partial_response(event=event, record_handler=handle, processor=processor, context=context)
 
 
