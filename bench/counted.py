@@ -96,7 +96,7 @@ def processed(shape: Shape, batch: int) -> Counted:
     """What one batch takes in the middle of a replay."""
     with emulated() as cloud:
         cloud.keep_in_memory(REPLAYS, AGGREGATES)
-        _keep_job(cloud)
+        keep_job(cloud)
         process = Process(
             Examine(cloud.raw, one_by_one),
             cloud.states,
@@ -127,7 +127,7 @@ def _version_row(entity: int, inputs: int) -> Item:
 def planned() -> Counted:
     """What planning takes of a replay by type that one slice plans."""
     with emulated() as cloud:
-        _keep_job(cloud)
+        keep_job(cloud)
         events = [_event(number % ENTITIES, number) for number in range(EVENTS_PLANNED)]
         index = cloud.keep_in_memory(EVENTS)[EVENTS]
         for stored in stored_events(events, NOW, BUCKET, _key(events)):
@@ -152,7 +152,8 @@ def _metered(cloud: Cloud, messages: int, work: Callable[[], bool]) -> Counted:
     return Counted(messages, dict(meter.calls), dict(meter.writes), dict(meter.reads), meter.sqs_requests)
 
 
-def _keep_job(cloud: Cloud) -> None:
+def keep_job(cloud: Cloud) -> None:
+    """Keep a job that replays the events of a day."""
     request = ReplayRequest.model_validate({"source": "shop/checkout", "event_type": "order.paid", "day": DAY})
     cloud.replays.create(ReplayJob(REPLAY_ID, request, "investigator", NOW, NOW, SHARDS), None, "")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from io import SEEK_END
 from math import ceil
 from typing import Any
 
@@ -73,12 +74,10 @@ class Meter:
 
     def attach(self, client: BaseClient) -> None:
         """Count the calls of a client."""
-        self.listen(client.meta.events, client.meta.service_model.service_id.hyphenize())
-
-    def listen(self, events: Any, service: str) -> None:
-        """Count the calls of a service, before anybody makes something else of their answers."""
-        events.register(f"before-parameter-build.{service}", self._asked)
-        events.register_first(f"after-call.{service}", self._answered)
+        events: Any = client.meta.events  # the stubs are stricter than the handlers
+        service = client.meta.service_model.service_id.hyphenize()
+        events.register(f"before-parameter-build.{service}", self.asked)
+        events.register_first(f"after-call.{service}", self.answered)
 
     def reset(self) -> None:
         """Begin at zero."""
@@ -86,10 +85,12 @@ class Meter:
             counts.clear()
         self.sqs_requests = 0
 
-    def _asked(self, params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+    def asked(self, params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+        """A handler for what a client is asked to call."""
         context["metered"] = params
 
-    def _answered(self, parsed: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
+    def answered(self, parsed: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
+        """A handler for the answer, to be called before others make something else of it."""
         params = context["metered"]
         self.calls[model.name] += 1
         match model.name:
@@ -109,7 +110,7 @@ class Meter:
             case "TransactWriteItems":
                 self._wrote_together(params)
             case "PutObject":
-                self.stored_bytes[S3] += len(params["Body"])
+                self.stored_bytes[S3] += params["Body"].seek(0, SEEK_END)  # a file by now, that was sent
             case "SendMessage":
                 self.sqs_requests += _requests([params])
             case "SendMessageBatch":

@@ -55,7 +55,9 @@ MESSAGES_A_SEND = 10
 logger = Logger()
 app = APIGatewayRestResolver()
 processor = BatchProcessor(event_type=EventType.SQS)
-persistence = DynamoDBPersistenceLayer(table_name=os.environ["DEDUPE_TABLE"], key_attr="event_id")
+# One for each: a persistence layer keeps the configuration that it is first used with.
+known_events = DynamoDBPersistenceLayer(table_name=os.environ["DEDUPE_TABLE"], key_attr="event_id")
+known_messages = DynamoDBPersistenceLayer(table_name=os.environ["DEDUPE_TABLE"], key_attr="event_id")
 once_an_event = IdempotencyConfig(event_key_jmespath="[source, idempotency_key]")
 once_a_message = IdempotencyConfig(event_key_jmespath="[replay_id, event_id]")
 
@@ -75,7 +77,7 @@ def ingest() -> Json:
     return {"results": [take_in(event=event) for event in events]}
 
 
-@idempotent_function(data_keyword_argument="event", config=once_an_event, persistence_store=persistence)
+@idempotent_function(data_keyword_argument="event", config=once_an_event, persistence_store=known_events)
 def take_in(event: Json) -> Json:
     """Write raw object and index row."""
     identity = f"{event['source']}#{event['idempotency_key']}"
@@ -162,7 +164,7 @@ def handle(record: SQSRecord) -> None:
     count(message=record.json_body)
 
 
-@idempotent_function(data_keyword_argument="message", config=once_a_message, persistence_store=persistence)
+@idempotent_function(data_keyword_argument="message", config=once_a_message, persistence_store=known_messages)
 def count(message: Json) -> None:
     """Count a message's event in its entity's day."""
     found = json.loads(s3.get_object(Bucket=BUCKET, Key=message["s3_key"])["Body"].read())
