@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from bench.emulated import DEDUPE, EVENTS, Cloud, emulated
-from bench.meter import S3, Meter
+from bench.meter import INDEXES, S3, Meter
 from bench.orders import orders
 from bench.peers.in_process import InProcess, in_process
 from chalicelib.domain.ingest_report import Status
@@ -49,9 +49,14 @@ class Cost:
         return self.each(self.stored_bytes.get(S3, 0))
 
     @property
+    def index_bytes(self) -> float:
+        """Bytes of an event in indexes, with those that are charged beside them."""
+        return self.each(self.stored_bytes.get(INDEXES, 0))
+
+    @property
     def table_bytes(self) -> float:
-        """Bytes of an event in tables and their indexes, with those that are charged beside them."""
-        return self.each(sum(size for name, size in self.stored_bytes.items() if name != S3))
+        """Bytes of an event in tables, with those that are charged beside them."""
+        return self.each(sum(size for name, size in self.stored_bytes.items() if name not in {S3, INDEXES}))
 
 
 def metered(meter: Meter, events: int, work: Callable[[], object]) -> Cost:

@@ -14,6 +14,7 @@ from botocore.client import BaseClient
 from bench.prices import BYTES_A_ROW, KIB
 
 S3 = "S3"
+INDEXES = "indexes"
 
 Item = Mapping[str, Any]
 
@@ -70,7 +71,7 @@ class Meter:
     reads: dict[str, float] = field(default_factory=dict)
     sqs_requests: int = 0
     stored_bytes: Counter[str] = field(default_factory=Counter)
-    """What stays, in S3 or a table, with what is charged beside it; of rows that are new."""
+    """What stays in S3, in a table or in indexes, with what is charged beside it; of rows that are put."""
 
     def attach(self, client: BaseClient) -> None:
         """Count the calls of a client."""
@@ -152,7 +153,8 @@ class Meter:
         projected = sum(key in item for key in self.indexes.get(table, ()))
         self.writes[table] += times * write_units(size)
         self.projections[table] += projected * write_units(size)
-        self.stored_bytes[table] += (1 + projected) * (size + BYTES_A_ROW)
+        self.stored_bytes[table] += size + BYTES_A_ROW
+        self.stored_bytes[INDEXES] += projected * (size + BYTES_A_ROW)
 
     def _wrote_together(self, params: dict[str, Any]) -> None:
         """Each write of a transaction costs twice; rows that are written again only grow."""

@@ -1,4 +1,4 @@
-"""aws-lambda-powertools: its event handler, idempotency in DynamoDB and batch processor. Deployed as a Lambda function.
+"""aws-lambda-powertools: its event handler, metrics, idempotency in DynamoDB and batch processor, as a Lambda function.
 
 Written as its documentation shows: the event handler (core/event_handler/api_gateway), idempotent_function around what
 must happen once (utilities/idempotency), the batch processor with idempotency around its records (utilities/batch),
@@ -27,8 +27,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
+from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.idempotency import (
@@ -52,7 +53,7 @@ QUEUE_URL = os.environ["QUEUE_URL"]
 TYPE_AND_DAY = "by-type-and-day"
 MESSAGES_A_SEND = 10
 
-logger = Logger()
+metrics = Metrics(namespace="Peer")
 app = APIGatewayRestResolver()
 processor = BatchProcessor(event_type=EventType.SQS)
 # One for each: a persistence layer keeps the configuration that it is first used with.
@@ -62,6 +63,7 @@ once_an_event = IdempotencyConfig(event_key_jmespath="[source, idempotency_key]"
 once_a_message = IdempotencyConfig(event_key_jmespath="[replay_id, event_id]")
 
 
+@metrics.log_metrics
 def api(event: Json, context: LambdaContext) -> Json:
     """Answer a request of API Gateway."""
     once_an_event.register_lambda_context(context)
@@ -73,7 +75,7 @@ def ingest() -> Json:
     """Take in one event or several."""
     submitted = app.current_event.json_body
     events = submitted if isinstance(submitted, list) else [submitted]
-    logger.info("ingest", extra={"events": len(events)})
+    metrics.add_metric(name="EventsTakenIn", unit=MetricUnit.Count, value=len(events))
     return {"results": [take_in(event=event) for event in events]}
 
 
@@ -110,7 +112,7 @@ def type_and_day(source: str, event_type: str, day: str) -> str:
 def search() -> Json:
     """A page of the events of an entity, or of a source, type and day."""
     query = app.current_event.query_string_parameters
-    logger.info("search")
+    metrics.add_metric(name="Searches", unit=MetricUnit.Count, value=1)
     return {"items": page(query, int(query["limit"]))["Items"]}
 
 
@@ -142,7 +144,7 @@ def replay() -> Json:
         sent += len(items)
         start = found.get("LastEvaluatedKey")
         if start is None:
-            logger.info("replay", extra={"sent": sent})
+            metrics.add_metric(name="MessagesSent", unit=MetricUnit.Count, value=sent)
             return {"sent": sent}
 
 
@@ -152,10 +154,11 @@ def message(replay_id: str | None, item: Json) -> str:
     return json.dumps({"replay_id": replay_id, "entity_id": item["PK"], **named})
 
 
+@metrics.log_metrics
 def process(event: Json, context: LambdaContext) -> Any:
     """Process what a queue delivers; those that fail are delivered again by themselves."""
     once_a_message.register_lambda_context(context)
-    logger.info("process", extra={"messages": len(event["Records"])})
+    metrics.add_metric(name="MessagesReceived", unit=MetricUnit.Count, value=len(event["Records"]))
     return process_partial_response(event=event, record_handler=handle, processor=processor, context=context)
 
 
