@@ -11,11 +11,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from bench.compare_tables import Measured, blocks
 from bench.clients import sent
+from bench.compare_tables import Measured, blocks
 from bench.markdown import filled
 from bench.measured import Ingested, Replayed, Scenario, ingested, replayed, replayed_by_eventbridge
 from bench.memory import most_mb
@@ -96,7 +97,11 @@ def warm(field: Field, clients: int) -> None:
     for side in field.sides:
         sent(side.api, list(bodies("order.warm", 0, 1, clients)), 1, clients)
         replay_id = side.replay("order.warm")
-        until(lambda side=side, replay_id=replay_id: side.counted(replay_id) == clients, f"{side.name} was warm")
+        until(partial(_has_counted, side, replay_id, clients), f"{side.name} was warm")
+
+
+def _has_counted(side: Side, replay_id: str, events: int) -> bool:
+    return side.counted(replay_id) == events
 
 
 def _ingested(field: Field, scenarios: Sequence[Scenario] | None) -> Iterator[Ingested]:

@@ -1,4 +1,4 @@
-"""The tables of docs/cost.md: what events cost, by the counts in bench/event_costs.py and the model in bench/cost_model.py.
+"""The tables of docs/cost.md: what events cost, by what is counted and the model in bench/cost_model.py.
 
 python -m bench.cost            prints them
 python -m bench.cost --write    puts them into the page
@@ -149,8 +149,8 @@ def _together() -> str:
     for name in PEERS:
         work = (model.by_peer(name, 100), model.sent_by_peer(name), model.processed_by_peer(name))
         totals[NAMES[name]] = _sum(*work) + model.kept_by_peer(name).dollars
-    work = (model.published(of_peer("plain").new), model.sent_by_eventbridge())
-    totals[f"{EVENTBRIDGE}, without aggregates"] = _sum(*work) + model.kept_by_eventbridge().dollars
+    archived = _sum(model.published(of_peer("plain").new), model.sent_by_eventbridge())
+    totals[f"{EVENTBRIDGE}, without aggregates"] = archived + model.kept_by_eventbridge().dollars
     return table(("a million events", "dollars"), ((name, _dollars(each)) for name, each in totals.items()))
 
 

@@ -107,7 +107,9 @@ def sent_by_retrace() -> Dollars:
 def processed_by_retrace(shape: Shape) -> Dollars:
     """What a message costs to be received, processed and deleted, in batches of a hundred."""
     model = Model(count(), shape, 100, Deployment())
-    return _of_message(model.processing, model.batch_s / 100 * Deployment().processor_mb / 1_024, 1 / 100, received=True)
+    return _of_message(
+        model.processing, model.batch_s / 100 * Deployment().processor_mb / 1_024, 1 / 100, received=True
+    )
 
 
 def _of_message(counted: Counted, gb_seconds: float, invocations: float, *, received: bool = False) -> Dollars:

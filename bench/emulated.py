@@ -97,7 +97,6 @@ class Cloud:
         """The queues of replays, all of them one."""
         return SqsReplayQueues(self.sqs, QUEUE, QUEUE, QUEUE, never_wait, one_by_one)
 
-
     def keep_in_memory(self, *names: str) -> Mapping[str, TableInMemory]:
         """Keep some of its tables outside of moto, empty ones."""
         tables = {name: TableInMemory(_keys(name)) for name in names}

@@ -34,7 +34,6 @@ PAGE = 100
 LAST_DAY = date(2026, 11, 21)
 
 
-
 @dataclass(frozen=True)
 class Grown:
     """What the same work takes where so many events are."""

@@ -1,4 +1,4 @@
-"""Measure the sides at the same work in turns: taking events in, sending replays, processing them, answering queries."""
+"""Measure the sides at the same work in turns: taking events in, sending replays, and processing them."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import SEEK_END
 from math import ceil
@@ -92,36 +92,28 @@ class Meter:
 
     def answered(self, parsed: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
         """A handler for the answer, to be called before others make something else of it."""
-        params = context["metered"]
+        if model.name not in self._counting:
+            raise ValueError(f"Nobody has said what {model.name} costs.")
         self.calls[model.name] += 1
-        match model.name:
-            case "BatchGetItem":
-                self._batch_got(params, parsed)
-            case "Query":
-                self._queried(params, parsed)
-            case "PutItem":
-                self._put(params, parsed)
-            case "UpdateItem":
-                size = item_size({**params["Key"], **params["ExpressionAttributeValues"]})
-                self.writes[params["TableName"]] += write_units(size)
-            case "BatchWriteItem":
-                [(table, requests)] = params["RequestItems"].items()
-                for request in requests:
-                    self._wrote(table, request["PutRequest"]["Item"])
-            case "TransactWriteItems":
-                self._wrote_together(params)
-            case "PutObject":
-                self.stored_bytes[S3] += params["Body"].seek(0, SEEK_END)  # a file by now, that was sent
-            case "SendMessage":
-                self.sqs_requests += _requests([params])
-            case "SendMessageBatch":
-                self.sqs_requests += _requests(params["Entries"])
-            case "GetObject":
-                pass
-            case other:
-                raise ValueError(f"Nobody has said what {other} costs.")
+        self._counting[model.name](context["metered"], parsed)
 
-    def _batch_got(self, params: dict[str, Any], parsed: dict[str, Any]) -> None:
+    @property
+    def _counting(self) -> Mapping[str, Callable[[Item, Item], None]]:
+        """What counts an operation, from what was asked and what was answered."""
+        return {
+            "BatchGetItem": self._batch_got,
+            "Query": self._queried,
+            "PutItem": self._put,
+            "UpdateItem": self._updated,
+            "BatchWriteItem": self._batch_wrote,
+            "TransactWriteItems": self._wrote_together,
+            "PutObject": self._stored,
+            "GetObject": lambda *_: None,
+            "SendMessage": lambda params, _: self._sent([params]),
+            "SendMessageBatch": lambda params, _: self._sent(params["Entries"]),
+        }
+
+    def _batch_got(self, params: Item, parsed: Item) -> None:
         for table, wanted in params["RequestItems"].items():
             consistent = wanted.get("ConsistentRead", False)
             found = parsed["Responses"].get(table, [])
@@ -129,7 +121,7 @@ class Meter:
             absent = len(wanted["Keys"]) - len(found)
             self._read(table, units + absent * read_units(0, consistent=consistent))
 
-    def _queried(self, params: dict[str, Any], parsed: dict[str, Any]) -> None:
+    def _queried(self, params: Item, parsed: Item) -> None:
         if "FilterExpression" in params:
             raise ValueError("What a filter leaves out is charged too, and not known here.")
         size = sum(map(item_size, parsed["Items"]))
@@ -138,7 +130,7 @@ class Meter:
     def _read(self, table: str, units: float) -> None:
         self.reads[table] = self.reads.get(table, 0.0) + units
 
-    def _put(self, params: dict[str, Any], parsed: dict[str, Any]) -> None:
+    def _put(self, params: Item, parsed: Item) -> None:
         """A put whose condition does not hold costs as much as one whose condition does, and leaves no row.
 
         https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
@@ -156,17 +148,34 @@ class Meter:
         self.stored_bytes[table] += size + BYTES_A_ROW
         self.stored_bytes[INDEXES] += projected * (size + BYTES_A_ROW)
 
-    def _wrote_together(self, params: dict[str, Any]) -> None:
+    def _updated(self, params: Item, _: Item) -> None:
+        """Rows that are written again are as long as what is written, or a little longer."""
+        self.writes[params["TableName"]] += write_units(item_size({**params["Key"], **_values(params)}))
+
+    def _batch_wrote(self, params: Item, _: Item) -> None:
+        for table, requests in params["RequestItems"].items():
+            for request in requests:
+                self._wrote(table, request["PutRequest"]["Item"])
+
+    def _wrote_together(self, params: Item, _: Item) -> None:
         """Each write of a transaction costs twice; rows that are written again only grow."""
         for action in params["TransactItems"]:
             [(kind, write)] = action.items()
             if kind == "Put":
                 self._wrote(write["TableName"], write["Item"], times=2)
             else:
-                size = item_size({**write["Key"], **write["ExpressionAttributeValues"]})
+                size = item_size({**write["Key"], **_values(write)})
                 self.writes[write["TableName"]] += 2 * write_units(size)
 
+    def _stored(self, params: Item, _: Item) -> None:
+        self.stored_bytes[S3] += params["Body"].seek(0, SEEK_END)  # a file by now, that was sent
 
-def _requests(entries: list[dict[str, Any]]) -> int:
-    """SQS counts a request for each 64 KB."""
-    return max(1, ceil(sum(len(entry["MessageBody"].encode()) for entry in entries) / (64 * KIB)))
+    def _sent(self, entries: Sequence[Item]) -> None:
+        """SQS counts a request for each 64 KB."""
+        size = sum(len(entry["MessageBody"].encode()) for entry in entries)
+        self.sqs_requests += max(1, ceil(size / (64 * KIB)))
+
+
+def _values(update: Item) -> Item:
+    values: Item = update["ExpressionAttributeValues"]
+    return values

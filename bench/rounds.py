@@ -1,4 +1,4 @@
-"""Rounds in which the sides take turns, so that what disturbs the machine disturbs them alike; and what came of them."""
+"""Rounds in which the sides take turns, so that what disturbs the machine disturbs them alike."""
 
 from __future__ import annotations
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from bench import prices
 from bench.assumptions import Assumptions
-from bench.counted import SHARDS, Count, Counted
-from bench.emulated import AGGREGATES, EVENTS, REPLAYS
+from bench.counted import Count, Counted
+from bench.emulated import AGGREGATES, EVENTS, REPLAYS, SHARDS
 from bench.shapes import Shape
 from chalicelib.config import Settings
 from chalicelib.plan import FULL_PAUSE_S, MESSAGES_A_STRETCH, STRETCHES_A_SLICE

@@ -96,10 +96,12 @@ class Retrace(Side):
     """Retrace."""
 
     def replay(self, event_type: str) -> str:
+        """Ask for a job, which a planner works off."""
         replay_id: str = self.call("POST", "/replay", _wanted(event_type))["replay_id"]
         return replay_id
 
     def counted(self, replay_id: str) -> int:
+        """The sum of its version's values."""
         job = self.call("GET", f"/replay/{replay_id}")
         if (job["state"], job["failed"]) != ("COMPLETE", 0):
             return 0
@@ -107,10 +109,12 @@ class Retrace(Side):
         return sum(int(row["value"]["N"]) for row in rows if row["SK"]["S"].endswith(f"VER#{replay_id}"))
 
     def partition(self, entity_id: str) -> str:
+        """As the index has it."""
         return keys.entity(entity_id)
 
     @property
     def stored(self) -> int:
+        """The lines of its raw objects."""
         return sum(body.count(b"\n") for body in objects(self.admin, self.bucket))
 
 
@@ -118,17 +122,21 @@ class Peer(Side):
     """A peer."""
 
     def replay(self, event_type: str) -> str:
+        """Have all messages sent within the request."""
         self.call("POST", "/replay", _wanted(event_type))
         return ""
 
     def counted(self, replay_id: str) -> int:  # noqa: ARG002  # its counts know of no replays
+        """The sum of all counters."""
         return sum(int(row["events"]["N"]) for row in items(self.admin, self.counts_table))
 
     def partition(self, entity_id: str) -> str:
+        """The entity itself."""
         return entity_id
 
     @property
     def stored(self) -> int:
+        """The number of its raw objects."""
         return sum(1 for _ in objects(self.admin, self.bucket))
 
 

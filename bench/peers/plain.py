@@ -113,9 +113,7 @@ def page(wanted: Json, limit: int, start: Json | None = None) -> Any:
     if "entity_id" in wanted:
         return events_table.query(KeyConditionExpression=Key("PK").eq(wanted["entity_id"]), **query)
     partition = type_and_day(wanted["source"], wanted["event_type"], wanted["day"])
-    return events_table.query(
-        IndexName=TYPE_AND_DAY, KeyConditionExpression=Key("type_day").eq(partition), **query
-    )
+    return events_table.query(IndexName=TYPE_AND_DAY, KeyConditionExpression=Key("type_day").eq(partition), **query)
 
 
 def replay(wanted: Json) -> Json:
@@ -125,9 +123,7 @@ def replay(wanted: Json) -> Json:
         found = page(wanted, 1_000, start)
         for item in found["Items"]:
             message = {name: item[name] for name in ("event_id", "event_time", "event_type", "s3_key")}
-            sqs.send_message(
-                QueueUrl=QUEUE_URL, MessageBody=json.dumps({**message, "entity_id": item["PK"]})
-            )
+            sqs.send_message(QueueUrl=QUEUE_URL, MessageBody=json.dumps({**message, "entity_id": item["PK"]}))
             sent += 1
         start = found.get("LastEvaluatedKey")
         if start is None:

@@ -79,7 +79,9 @@ def ingest() -> Json:
     return {"results": [take_in(event=event) for event in events]}
 
 
-@idempotent_function(data_keyword_argument="event", config=once_an_event, persistence_store=known_events)
+@idempotent_function(  # type: ignore[untyped-decorator]  # Powertools says nothing of what it makes
+    data_keyword_argument="event", config=once_an_event, persistence_store=known_events
+)
 def take_in(event: Json) -> Json:
     """Write raw object and index row."""
     identity = f"{event['source']}#{event['idempotency_key']}"
@@ -124,9 +126,7 @@ def page(wanted: Json, limit: int, start: Json | None = None) -> Any:
     if "entity_id" in wanted:
         return events_table.query(KeyConditionExpression=Key("PK").eq(wanted["entity_id"]), **query)
     partition = type_and_day(wanted["source"], wanted["event_type"], wanted["day"])
-    return events_table.query(
-        IndexName=TYPE_AND_DAY, KeyConditionExpression=Key("type_day").eq(partition), **query
-    )
+    return events_table.query(IndexName=TYPE_AND_DAY, KeyConditionExpression=Key("type_day").eq(partition), **query)
 
 
 @app.post("/replay")
@@ -167,7 +167,9 @@ def handle(record: SQSRecord) -> None:
     count(message=record.json_body)
 
 
-@idempotent_function(data_keyword_argument="message", config=once_a_message, persistence_store=known_messages)
+@idempotent_function(  # type: ignore[untyped-decorator]  # likewise
+    data_keyword_argument="message", config=once_a_message, persistence_store=known_messages
+)
 def count(message: Json) -> None:
     """Count a message's event in its entity's day."""
     found = json.loads(s3.get_object(Bucket=BUCKET, Key=message["s3_key"])["Body"].read())

@@ -103,9 +103,7 @@ def _role() -> Json:
         "Type": "AWS::IAM::Role",
         "Properties": {
             "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]},
-            "Policies": [
-                {"PolicyName": "peer", "PolicyDocument": {"Version": "2012-10-17", "Statement": statements}}
-            ],
+            "Policies": [{"PolicyName": "peer", "PolicyDocument": {"Version": "2012-10-17", "Statement": statements}}],
         },
     }
 
