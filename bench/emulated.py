@@ -119,12 +119,17 @@ def never_wait(_: float) -> None:
     """Nothing is contended here."""
 
 
+@lru_cache(maxsize=1)
+def own_session() -> boto3.session.Session:
+    """A session that others who emulate AWS in this process do not find; it reads the services' models once."""
+    return boto3.session.Session(region_name=REGION)
+
+
 @contextmanager
 def emulated() -> Iterator[Cloud]:
     """An AWS that is gone afterwards. The meter is attached but may have counted nothing yet."""
     with mock_aws(config={"core": {"reset_boto3_session": False}}):
-        # A session of its own: what is made here is not found by others who emulate AWS in this process.
-        session = boto3.session.Session(region_name=REGION)
+        session = own_session()
         s3, dynamodb, sqs = session.client("s3"), session.client("dynamodb"), session.client("sqs")
         s3.create_bucket(Bucket=BUCKET)
         for name in TABLES:

@@ -19,7 +19,7 @@ from chalicelib.domain.ingest_request import parse_request
 EVENT_TYPE = "order.paid"
 SIZES = (1, 10, 100, 1_000)
 PEERS = ("plain", "powertools")
-PEERS_EVENTS = 100
+PEERS_EVENTS = 20
 
 
 @dataclass(frozen=True)

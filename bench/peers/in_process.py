@@ -16,7 +16,7 @@ import boto3
 from botocore import handlers
 from moto import mock_aws
 
-from bench.emulated import REGION
+from bench.emulated import REGION, own_session
 from bench.meter import Meter
 from bench.peers.template import SHAPES, TABLES
 
@@ -45,10 +45,12 @@ class Context:
 
 @dataclass(frozen=True)
 class InProcess:
-    """A peer's module, called as Lambda calls it. `meter` counts what it asks AWS for."""
+    """A peer's module, called as Lambda calls it. `meter` counts what it asks AWS for, not what the clients here do."""
 
     module: ModuleType
     meter: Meter
+    s3: Any
+    dynamodb: Any
     sqs: Any
 
     def call(self, method: str, path: str, body: Any = None, query: Mapping[str, str] | None = None) -> Json:
@@ -96,7 +98,7 @@ def in_process(name: str) -> Iterator[InProcess]:
     """Yield a peer with empty tables; its module is read anew, as it makes its clients when it is read."""
     with mock_aws(config={"core": {"reset_boto3_session": False}}):
         before, meter = boto3.DEFAULT_SESSION, Meter(INDEXES)
-        own = boto3.session.Session(region_name=REGION)
+        own = own_session()
         s3, dynamodb, sqs = own.client("s3"), own.client("dynamodb"), own.client("sqs")
         s3.create_bucket(Bucket=BUCKET)
         queue_url = sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
@@ -107,7 +109,7 @@ def in_process(name: str) -> Iterator[InProcess]:
         try:
             with _environment(settings), _metered(meter):
                 boto3.DEFAULT_SESSION = boto3.session.Session()
-                yield InProcess(_read(name), meter, sqs)
+                yield InProcess(_read(name), meter, s3, dynamodb, sqs)
         finally:
             boto3.DEFAULT_SESSION = before
 
