@@ -19,10 +19,10 @@ from bench.clients import sent
 from bench.compare_tables import Measured, blocks
 from bench.markdown import filled
 from bench.measured import Ingested, Replayed, Scenario, ingested, replayed, replayed_by_eventbridge
-from bench.memory import most_mb
 from bench.orders import bodies
 from bench.peers import deployment
 from bench.peers.eventbridge import Archived, archived
+from bench.processes import most_mb
 from bench.questions import PARTITIONS, asked
 from bench.rounds import ROUNDS, require_equal
 from bench.sides import Side, peer, retrace, until
@@ -31,9 +31,9 @@ from embedded.stack import started
 
 PAGE = Path(__file__).parents[1] / "docs/performance.md"
 
-SINGLE = (Scenario(1, 1, 60), Scenario(1, 8, 160), Scenario(1, 32, 320))
-TENS = (Scenario(10, 1, 20), Scenario(10, 8, 40), Scenario(10, 32, 64))
-HUNDREDS = (Scenario(100, 1, 4), Scenario(100, 8, 16), Scenario(100, 32, 32))
+SINGLE = (Scenario(1, 1, 40), Scenario(1, 8, 120), Scenario(1, 32, 256))
+TENS = (Scenario(10, 1, 12), Scenario(10, 8, 32), Scenario(10, 32, 64))
+HUNDREDS = (Scenario(100, 1, 4), Scenario(100, 8, 8), Scenario(100, 32, 32))
 THOUSANDS = (Scenario(1_000, 1, 1),)
 CLIENTS = 32
 QUICK_CLIENTS = 2
@@ -73,21 +73,17 @@ def measure(field: Field, *, quick: bool) -> Measured:
     scenarios = [Scenario(each.size, QUICK_CLIENTS, 2) for each in (SINGLE[0], TENS[0])] if quick else None
     all_ingested = list(_ingested(field, scenarios))
     _require_all_stored(field, all_ingested, QUICK_CLIENTS if quick else CLIENTS)
-    replayable = (SINGLE[2], HUNDREDS[0]) if scenarios is None else (scenarios[0],)
-    all_replayed = [_told(replayed(scenario, field.sides)) for scenario in replayable]
+    replayable = (SINGLE[2], HUNDREDS[1]) if scenarios is None else (scenarios[0],)
+    all_replayed = [_told(replayed(scenario, _able(field, scenario))) for scenario in replayable]
     return Measured(
         ingested=all_ingested,
         replayed=all_replayed,
         replayed_by_eventbridge=replayed_by_eventbridge(field.eventbridge, field.admin, datetime.fromtimestamp(0, UTC)),
         asked=[asked(field.sides, partition) for partition in (PARTITIONS if scenarios is None else PARTITIONS[:1])],
         memory_mb={
-            ("Retrace", "takes events in"): most_mb(field.admin, "IngestHandler"),
-            ("Retrace", "plans"): most_mb(field.admin, "Planner"),
-            ("Retrace", "processes"): most_mb(field.admin, "retrace-dev-Processor"),
-            ("plain", "takes events in and sends"): most_mb(field.admin, "peer-plain-ApiFunction"),
-            ("plain", "processes"): most_mb(field.admin, "peer-plain-Processor"),
-            ("Powertools", "takes events in and sends"): most_mb(field.admin, "peer-powertools-ApiFunction"),
-            ("Powertools", "processes"): most_mb(field.admin, "peer-powertools-Processor"),
+            (side.name, function): most_mb(f"{side.functions}{function}")
+            for side in field.sides
+            for function in ("IngestHandler", "Planner", "ApiFunction", "Processor")
         },
     )
 
@@ -105,11 +101,16 @@ def _has_counted(side: Side, replay_id: str, events: int) -> bool:
 
 
 def _ingested(field: Field, scenarios: Sequence[Scenario] | None) -> Iterator[Ingested]:
-    """The dearer scenarios are without the slowest."""
-    few = field.sides[:2]
+    """What came of each scenario."""
     for scenario in scenarios or (*SINGLE, *TENS, *HUNDREDS, *THOUSANDS):
-        sides = field.sides if scenario.size * scenario.clients <= HUNDREDS[0].size * 4 else few
-        yield _told(ingested(scenario, sides, field.eventbridge if scenario.size == TENS[0].size else None))
+        yield _told(
+            ingested(scenario, _able(field, scenario), field.eventbridge if scenario.size == TENS[0].size else None)
+        )
+
+
+def _able(field: Field, scenario: Scenario) -> Sequence[Side]:
+    """Whoever takes part: the dearest scenarios are without the slowest side."""
+    return field.sides if scenario.size * scenario.clients < HUNDREDS[1].size * HUNDREDS[1].clients else field.sides[:2]
 
 
 def _require_all_stored(field: Field, done: Sequence[Ingested], warm: int) -> None:

@@ -29,12 +29,13 @@ def blocks(measured: Measured) -> Mapping[str, str]:
     return {
         "ingest": _ingest(measured.ingested),
         "waits": _waits(measured.ingested),
+        "processor": _processor(measured.ingested),
         "put-events": _put_events(measured.ingested),
         "sending": _replays([(each, each.sending) for each in measured.replayed]),
         "sent-by-eventbridge": table(("EventBridge, events a second sent",), [[measured.replayed_by_eventbridge]]),
         "processing": _replays([(each, each.processing) for each in measured.replayed]),
         "queries": _queries(measured.asked),
-        "peaks": table(("side", "function that", "MB"), [(*who, mb) for who, mb in measured.memory_mb.items()]),
+        "peaks": table(("side", "function that", "MB"), [(*who, mb) for who, mb in measured.memory_mb.items() if mb]),
     }
 
 
@@ -54,6 +55,17 @@ def _waits(measured: Sequence[Ingested]) -> str:
         )
         for each in measured
     )
+    return table(head, rows)
+
+
+def _processor(measured: Sequence[Ingested]) -> str:
+    head = ("events a request", "clients", *(f"{side}, {what}" for what in ("function", "emulator") for side in SIDES))
+    rows = []
+    for each in measured:
+        used = [each.cpu_ms(side) for side in SIDES]
+        functions = ("" if ms is None else ms.function_s for ms in used)
+        emulator = ("" if ms is None else ms.emulator_s for ms in used)
+        rows.append((each.scenario.size, each.scenario.clients, *functions, *emulator))
     return table(head, rows)
 
 

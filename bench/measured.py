@@ -12,6 +12,7 @@ from functools import partial
 from bench.clients import Load, percentile, sent, timed
 from bench.orders import bodies, orders
 from bench.peers.eventbridge import ENTRIES_A_CALL, Archived
+from bench.processes import NOTHING, Used, used
 from bench.rounds import ROUNDS, Rates, alternating, require_equal
 from bench.sides import Side, until
 from bench.stack import messages_on
@@ -46,6 +47,14 @@ class Ingested:
     scenario: Scenario
     rates: Rates
     loads: dict[str, list[Load]] = field(default_factory=lambda: defaultdict(list))
+    used: dict[str, Used] = field(default_factory=dict)
+
+    def cpu_ms(self, side: str) -> Used | None:
+        """Milliseconds of a processor for each event, over all rounds."""
+        if side not in self.used:
+            return None
+        events, used = sum(load.events for load in self.loads[side]) / 1_000, self.used[side]
+        return Used(used.function_s / events, used.emulator_s / events)
 
     def wait_ms(self, side: str, percent: int) -> float | None:
         """How long a request waited."""
@@ -60,15 +69,22 @@ class Ingested:
 def ingested(scenario: Scenario, sides: Sequence[Side], archived: Archived | None) -> Ingested:
     """Let all sides take the events of a scenario in."""
     loads: dict[str, list[Load]] = defaultdict(list)
+    cpu: dict[str, Used] = {}
+
+    def take_in_metered(side: Side, number: int) -> float:
+        before = used(side.takes_in)
+        rate = take_in(side.name, partial(_through_api, side, scenario), number)
+        cpu[side.name] = cpu.get(side.name, NOTHING) + used(side.takes_in).since(before)
+        return rate
 
     def take_in(name: str, send: Callable[[int], Load], number: int) -> float:
         loads[name].append(send(number * scenario.events))
         return loads[name][-1].a_second
 
-    measures = {side.name: partial(take_in, side.name, partial(_through_api, side, scenario)) for side in sides}
+    measures = {side.name: partial(take_in_metered, side) for side in sides}
     if archived is not None:
         measures[EVENTBRIDGE] = partial(take_in, EVENTBRIDGE, partial(_published, archived, scenario))
-    return Ingested(scenario, alternating(measures), loads)
+    return Ingested(scenario, alternating(measures), loads, cpu)
 
 
 def _through_api(side: Side, scenario: Scenario, first: int) -> Load:

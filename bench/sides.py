@@ -18,6 +18,7 @@ from chalicelib.aws import keys
 from embedded.admin import Admin
 from embedded.api import Api
 from embedded.connection import Stack
+from embedded.deployment import STACK_NAME
 
 PATIENCE_S = 120.0
 LOOK_S = 0.02
@@ -31,6 +32,12 @@ class Side(ABC):
     """A deployed application, called through its API, and looked at past it."""
 
     name: str
+    functions: str
+    """How the names of its functions begin."""
+
+    takes_in: str
+    """How the name of the one that takes events in begins."""
+
     stack: Stack
     admin: Admin
     api: Api
@@ -143,14 +150,16 @@ class Peer(Side):
 def retrace(stack: Stack, admin: Admin) -> Retrace:
     """Retrace as a side."""
     tables = (stack.events_table, stack.dedupe_table, stack.aggregates_table)
-    return Retrace("Retrace", stack, admin, _api(stack), stack.replay_queue_url, *tables, stack.raw_bucket)
+    names = (f"{STACK_NAME}-", f"{STACK_NAME}-IngestHandler")
+    return Retrace("Retrace", *names, stack, admin, _api(stack), stack.replay_queue_url, *tables, stack.raw_bucket)
 
 
 def peer(name: str, stack: Stack, admin: Admin, deployed: Deployed) -> Peer:
     """A deployed peer as a side, called by the same user."""
     theirs = replace(stack, api_url=deployed.api_url)
     tables = (deployed.events_table, deployed.dedupe_table, deployed.counts_table)
-    return Peer(name, theirs, admin, _api(theirs), deployed.queue_url, *tables, deployed.bucket)
+    names = (f"{deployed.stack}-", f"{deployed.stack}-ApiFunction")
+    return Peer(name, *names, theirs, admin, _api(theirs), deployed.queue_url, *tables, deployed.bucket)
 
 
 def until(condition: Callable[[], bool], what: str) -> float:

@@ -28,10 +28,10 @@ CALLING = {
 class Deployed:
     """Where a peer is, and what it keeps."""
 
+    stack: str
     api_url: str
     bucket: str
     queue_url: str
-    processor: str
     events_table: str
     dedupe_table: str
     counts_table: str
@@ -56,13 +56,14 @@ def powertools(admin: Admin) -> Deployed:
 def _deployed(admin: Admin, module: str, files: Iterable[Path], responses: list[str]) -> Deployed:
     artifacts = artifacts_of(admin)
     code = artifacts.uri(artifacts.keep(_zipped(files), ".zip"))
-    made = deploy_template(admin, template(module, code, responses), {}, name=f"peer-{module}")
+    stack = f"peer-{module}"
+    made = deploy_template(admin, template(module, code, responses), {}, name=stack)
     admin.iam.put_user_policy(UserName=LOCAL_USER, PolicyName="peers", PolicyDocument=json.dumps(CALLING))
     return Deployed(
+        stack=stack,
         api_url=f"{admin.s3.meta.endpoint_url}/_aws/execute-api/{made['Api']}/api",
         bucket=made["Bucket"],
         queue_url=made["Queue"],
-        processor=made["Processor"],
         events_table=made["EventsTable"],
         dedupe_table=made["DedupeTable"],
         counts_table=made["CountsTable"],

@@ -9,6 +9,7 @@ from bench.compare_tables import Measured, blocks
 from bench.markdown import filled
 from bench.measured import Ingested, Replayed, Scenario
 from bench.orders import orders
+from bench.processes import Used
 from bench.questions import Asked
 from bench.rounds import Rates, alternating, require_equal
 from chalicelib.domain.event import parse_native
@@ -66,11 +67,15 @@ def test_who_did_not_take_part_has_an_empty_cell() -> None:
     loads = {name: [Load(100, 1.0, (0.1, 0.3))] for name in rates.of}
     replayed = Replayed(scenario, rates, Rates({"Retrace": [900.0], "plain": [300.0], "Powertools": [200.0]}))
     asked = Asked(100, {"Retrace": 9.0, "plain": 8.0, "Powertools": 10.0})
-    measured = Measured([Ingested(scenario, rates, loads)], [replayed], 2_000.0, [asked], {("plain", "plans"): 50.0})
+    used = {name: Used(0.5, 0.25) for name in rates.of}
+    measured = Measured(
+        [Ingested(scenario, rates, loads, used)], [replayed], 2_000.0, [asked], {("plain", "plans"): 50.0}
+    )
 
     generated = blocks(measured)
 
     assert generated["ingest"].splitlines()[-1] == "| 100 | 8 | 1,500 | 100 |  | 15 |  |"
+    assert generated["processor"].splitlines()[-1] == "| 100 | 8 | 5 | 5 |  | 2.5 | 2.5 |  |"
     assert generated["processing"].splitlines()[-1] == "| requests of 100 events | 900 | 300 | 200 | 3 | 4.5 |"
     page = "".join(f"<!-- bench.compare: {name} -->\n<!-- /{name} -->\n" for name in generated)
     assert filled(page, generated, "bench.compare").count("|\n<!-- /") == len(generated)
