@@ -73,7 +73,7 @@ def measure(field: Field, *, quick: bool) -> Measured:
     scenarios = [Scenario(each.size, QUICK_CLIENTS, 2) for each in (SINGLE[0], TENS[0])] if quick else None
     all_ingested = list(_ingested(field, scenarios))
     _require_all_stored(field, all_ingested, QUICK_CLIENTS if quick else CLIENTS)
-    replayable = (SINGLE[2], HUNDREDS[1]) if scenarios is None else (scenarios[0],)
+    replayable = (SINGLE[2], HUNDREDS[0]) if scenarios is None else (scenarios[0],)
     all_replayed = [_told(replayed(scenario, _able(field, scenario))) for scenario in replayable]
     return Measured(
         ingested=all_ingested,
@@ -110,7 +110,8 @@ def _ingested(field: Field, scenarios: Sequence[Scenario] | None) -> Iterator[In
 
 def _able(field: Field, scenario: Scenario) -> Sequence[Side]:
     """Whoever takes part: the dearest scenarios are without the slowest side."""
-    return field.sides if scenario.size * scenario.clients < HUNDREDS[1].size * HUNDREDS[1].clients else field.sides[:2]
+    dear = scenario.size * scenario.clients >= HUNDREDS[1].size * HUNDREDS[1].clients
+    return field.sides[:2] if dear else field.sides
 
 
 def _require_all_stored(field: Field, done: Sequence[Ingested], warm: int) -> None:
