@@ -65,7 +65,7 @@ memory: environments  ## measure the memory that planner and processor need for 
 	@$(BIN)/python -m bench.replay_memory
 
 bench: environments  ## measure Retrace beside what people would otherwise use, and write docs/performance.md; ten minutes
-	@$(BIN)/python -m bench.compare
+	@$(BIN)/python -m bench.compare --write
 
 endurance: environments  ## faults on the wire and crashes for as long as MINUTES=30 says, and an account at the end
 	@$(BIN)/python -m bench.endurance --minutes $(MINUTES)

@@ -1,12 +1,14 @@
-"""Measure Retrace beside what people would otherwise use, on one embedded AWS; print the tables and write the page.
+"""Measure Retrace beside what people would otherwise use, on one embedded AWS.
 
-python -m bench.compare            takes less than ten minutes and writes docs/performance.md
-python -m bench.compare --quick    one round of few events, and writes nothing
+python -m bench.compare                prints the tables
+python -m bench.compare --write        puts them into docs/performance.md, too
+python -m bench.compare --clients 8    leaves out what more clients do: each of them needs a process
+python -m bench.compare --quick        few events, to see whether it works
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,9 +38,32 @@ TENS = (Scenario(10, 1, 12), Scenario(10, 8, 32), Scenario(10, 32, 64))
 HUNDREDS = (Scenario(100, 1, 4), Scenario(100, 8, 8), Scenario(100, 32, 32))
 THOUSANDS = (Scenario(1_000, 1, 1),)
 CLIENTS = 32
-QUICK_CLIENTS = 2
+STARTED_AT_ONCE = 8
 
 R = TypeVar("R", Ingested, Replayed)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is measured: scenarios of no more clients than so many."""
+
+    clients: int
+    scenarios: Sequence[Scenario] = (*SINGLE, *TENS, *HUNDREDS, *THOUSANDS)
+    partitions: Sequence[int] = PARTITIONS
+
+    @property
+    def ingested(self) -> list[Scenario]:
+        """What is taken in."""
+        return [scenario for scenario in self.scenarios if scenario.clients <= self.clients]
+
+    @property
+    def replayed(self) -> list[Scenario]:
+        """What of it is replayed: some that came one by one, and some that came in batches."""
+        singles = [scenario for scenario in self.ingested if scenario.size == 1]
+        return [singles[-1], *(scenario for scenario in self.ingested if scenario == HUNDREDS[0])]
+
+
+QUICK = Plan(2, (Scenario(1, 2, 2), Scenario(10, 2, 2)), PARTITIONS[:1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +92,17 @@ def field() -> Iterator[Field]:
         yield Field(admin, retrace(stack, admin), plain, powertools, archived(stack.aws_endpoint_url))
 
 
-def measure(field: Field, *, quick: bool) -> Measured:
+def measure(field: Field, plan: Plan) -> Measured:
     """Measure everything."""
-    warm(field, QUICK_CLIENTS if quick else CLIENTS)
-    scenarios = [Scenario(each.size, QUICK_CLIENTS, 2) for each in (SINGLE[0], TENS[0])] if quick else None
-    all_ingested = list(_ingested(field, scenarios))
-    _require_all_stored(field, all_ingested, QUICK_CLIENTS if quick else CLIENTS)
-    replayable = (SINGLE[2], HUNDREDS[0]) if scenarios is None else (scenarios[0],)
-    all_replayed = [_told(replayed(scenario, _able(field, scenario))) for scenario in replayable]
+    warm(field, plan.clients)
+    all_ingested = [_told(_ingested(field, scenario)) for scenario in plan.ingested]
+    _require_all_stored(field, all_ingested, plan.clients)
+    all_replayed = [_told(replayed(scenario, _able(field, scenario))) for scenario in plan.replayed]
     return Measured(
         ingested=all_ingested,
         replayed=all_replayed,
         replayed_by_eventbridge=replayed_by_eventbridge(field.eventbridge, field.admin, datetime.fromtimestamp(0, UTC)),
-        asked=[asked(field.sides, partition) for partition in (PARTITIONS if scenarios is None else PARTITIONS[:1])],
+        asked=[asked(field.sides, partition) for partition in plan.partitions],
         memory_mb={
             (side.name, function): most_mb(f"{side.functions}{function}")
             for side in field.sides
@@ -89,23 +112,28 @@ def measure(field: Field, *, quick: bool) -> Measured:
 
 
 def warm(field: Field, clients: int) -> None:
-    """Let each side start as many processes as it will need: a cold start is another measurement."""
+    """Let each side start as many processes as it will need, a few at once: a cold start is another measurement."""
     for side in field.sides:
-        sent(side.api, list(bodies("order.warm", 0, 1, clients)), 1, clients)
-        replay_id = side.replay("order.warm")
-        until(partial(_has_counted, side, replay_id, clients), f"{side.name} was warm")
+        for number in range(0, clients, STARTED_AT_ONCE):
+            at_once = min(number + STARTED_AT_ONCE, clients)
+            sent(side.api, list(bodies(f"order.warm-{number}", 0, 1, at_once)), 1, at_once)
+        replay_id = side.replay("order.warm-0")
+        until(partial(_has_counted, side, replay_id, min(STARTED_AT_ONCE, clients)), f"{side.name} was warm")
+
+
+def _warmed(clients: int) -> int:
+    """How many events that takes."""
+    return sum(min(number + STARTED_AT_ONCE, clients) for number in range(0, clients, STARTED_AT_ONCE))
 
 
 def _has_counted(side: Side, replay_id: str, events: int) -> bool:
     return side.counted(replay_id) == events
 
 
-def _ingested(field: Field, scenarios: Sequence[Scenario] | None) -> Iterator[Ingested]:
-    """What came of each scenario."""
-    for scenario in scenarios or (*SINGLE, *TENS, *HUNDREDS, *THOUSANDS):
-        yield _told(
-            ingested(scenario, _able(field, scenario), field.eventbridge if scenario.size == TENS[0].size else None)
-        )
+def _ingested(field: Field, scenario: Scenario) -> Ingested:
+    """EventBridge takes part where requests are as large as its own."""
+    eventbridge = field.eventbridge if scenario.size == TENS[0].size else None
+    return ingested(scenario, _able(field, scenario), eventbridge)
 
 
 def _able(field: Field, scenario: Scenario) -> Sequence[Side]:
@@ -114,11 +142,12 @@ def _able(field: Field, scenario: Scenario) -> Sequence[Side]:
     return field.sides[:2] if dear else field.sides
 
 
-def _require_all_stored(field: Field, done: Sequence[Ingested], warm: int) -> None:
+def _require_all_stored(field: Field, done: Sequence[Ingested], clients: int) -> None:
     """Each side has stored what it was sent, once."""
+    messages = min(STARTED_AT_ONCE, clients)  # Powertools keeps their identities among the others
     for side in field.sides:
-        taken = sum(each.scenario.events * ROUNDS for each in done if side.name in each.rates.of) + warm
-        identities = side.identities - (warm if side.name == field.powertools.name else 0)  # those of its messages
+        taken = sum(each.scenario.events * ROUNDS for each in done if side.name in each.rates.of) + _warmed(clients)
+        identities = side.identities - (messages if side.name == field.powertools.name else 0)
         counts = {"sent": taken, "rows": side.rows, "identities": identities, "raw": side.stored}
         require_equal(counts, side.name)
     in_tens = sum(each.scenario.events * ROUNDS for each in done if each.scenario.size == TENS[0].size)
@@ -131,13 +160,18 @@ def _told(result: R) -> R:
 
 
 def main() -> None:
-    """Measure, print the tables, and write them into the page."""
-    quick = "--quick" in sys.argv[1:]
+    """Measure and print the tables; write them into the page if asked to."""
+    parser = argparse.ArgumentParser(prog="python -m bench.compare")
+    parser.add_argument("--clients", type=int, default=CLIENTS)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--write", action="store_true")
+    chosen = parser.parse_args()
+    plan = QUICK if chosen.quick else Plan(chosen.clients)
     with field() as ready:
-        generated = blocks(measure(ready, quick=quick))
+        generated = blocks(measure(ready, plan))
     for name, text in generated.items():
         print(f"\n{name}\n\n{text}")
-    if not quick:
+    if chosen.write:
         PAGE.write_text(filled(PAGE.read_text(), generated, "bench.compare"))
 
 

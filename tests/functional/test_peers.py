@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +12,9 @@ from botocore.exceptions import ClientError
 
 from bench.event_costs import PEERS
 from bench.orders import DAY, ENTITIES, SOURCE, orders
+from bench.peers import in_process as in_process_module
 from bench.peers.in_process import BUCKET, InProcess, in_process
+from bench.peers.template import template
 
 TYPE = "order.paid"
 EVENTS = orders(TYPE, 0, 12)
@@ -44,6 +48,17 @@ def test_a_peer_takes_in_finds_replays_and_counts_each_event_once(peer: InProces
 
     assert peer.call("POST", "/replay", WANTED)["sent"] == len(EVENTS)
     assert (peer.process(), counted(peer)) == (len(EVENTS), len(EVENTS))
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_what_is_deployed_of_a_peer_is_what_its_module_has_and_reads(name: str) -> None:
+    source = (Path(in_process_module.__file__).parent / f"{name}.py").read_text()
+    resources = template(name, "s3://bucket/key", [])["Resources"]
+
+    for function in (resources["ApiFunction"]["Properties"], resources["Processor"]["Properties"]):
+        module, _, handler = function["Handler"].partition(".")
+        assert (module, f"def {handler}(" in source) == (name, True)
+        assert set(re.findall(r'environ\["(\w+)"\]', source)) <= function["Environment"]["Variables"].keys()
 
 
 @pytest.mark.parametrize("peer", ["plain"], indirect=True)
