@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from bench.clients import sent
 from bench.compare_tables import Measured, blocks
+from bench.handing_over import handed_over
 from bench.markdown import filled
 from bench.measured import Ingested, Replayed, Scenario, ingested, replayed, replayed_by_eventbridge
 from bench.orders import bodies
@@ -100,6 +101,7 @@ def measure(field: Field, plan: Plan) -> Measured:
     all_replayed = [_told(replayed(scenario, _able(field, scenario))) for scenario in plan.replayed]
     return Measured(
         ingested=all_ingested,
+        in_hundreds=[(scenario, handed_over(scenario, _able(field, scenario))) for scenario in plan.replayed],
         replayed=all_replayed,
         replayed_by_eventbridge=replayed_by_eventbridge(field.eventbridge, field.admin, datetime.fromtimestamp(0, UTC)),
         asked=[asked(field.sides, partition) for partition in plan.partitions],

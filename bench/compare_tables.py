@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.markdown import table
-from bench.measured import EVENTBRIDGE, Ingested, Replayed
+from bench.measured import EVENTBRIDGE, Ingested, Replayed, Scenario
 from bench.questions import Asked
 from bench.rounds import Rates
 
@@ -19,6 +19,7 @@ class Measured:
 
     ingested: Sequence[Ingested]
     replayed: Sequence[Replayed]
+    in_hundreds: Sequence[tuple[Scenario, Rates]]
     replayed_by_eventbridge: float
     asked: Sequence[Asked]
     memory_mb: Mapping[tuple[str, str], float]
@@ -31,9 +32,10 @@ def blocks(measured: Measured) -> Mapping[str, str]:
         "waits": _waits(measured.ingested),
         "processor": _processor(measured.ingested),
         "put-events": _put_events(measured.ingested),
-        "sending": _replays([(each, each.sending) for each in measured.replayed]),
+        "sending": _replays([(each.scenario, each.sending) for each in measured.replayed]),
         "sent-by-eventbridge": table(("EventBridge, events a second sent",), [[measured.replayed_by_eventbridge]]),
-        "processing": _replays([(each, each.processing) for each in measured.replayed]),
+        "processing": _replays([(each.scenario, each.processing) for each in measured.replayed]),
+        "in-hundreds": _replays(measured.in_hundreds),
         "queries": _queries(measured.asked),
         "peaks": table(("side", "function that", "MB"), [(*who, mb) for who, mb in measured.memory_mb.items() if mb]),
     }
@@ -84,9 +86,9 @@ def _put_events(measured: Sequence[Ingested]) -> str:
     return table(head, rows)
 
 
-def _replays(measured: Sequence[tuple[Replayed, Rates]]) -> str:
+def _replays(measured: Sequence[tuple[Scenario, Rates]]) -> str:
     head = ("taken in by", *SIDES, "times plain", "times Powertools")
-    return table(head, ((_taken_in(each.scenario.size), *_compared(rates)) for each, rates in measured))
+    return table(head, ((_taken_in(scenario.size), *_compared(rates)) for scenario, rates in measured))
 
 
 def _taken_in(size: int) -> str:

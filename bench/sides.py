@@ -79,6 +79,13 @@ class Side(ABC):
         return len(self.call("GET", "/events", entity_id=entity_id, limit=str(limit))["items"])
 
     @property
+    def processor(self) -> str:
+        """The name of the function that reads its queue."""
+        pages = self.admin.functions.get_paginator("list_functions").paginate()
+        names = (each["FunctionName"] for page in pages for each in page["Functions"])
+        return next(name for name in names if name.startswith(f"{self.functions}Processor"))
+
+    @property
     def waiting(self) -> int:
         """How many messages are on its queue, those in flight included."""
         return messages_on(self.admin, self.queue_url)

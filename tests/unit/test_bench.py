@@ -69,7 +69,12 @@ def test_who_did_not_take_part_has_an_empty_cell() -> None:
     asked = Asked(100, {"Retrace": 9.0, "plain": 8.0, "Powertools": 10.0})
     used = {name: Used(0.5, 0.25) for name in rates.of}
     measured = Measured(
-        [Ingested(scenario, rates, loads, used)], [replayed], 2_000.0, [asked], {("plain", "plans"): 50.0}
+        ingested=[Ingested(scenario, rates, loads, used)],
+        replayed=[replayed],
+        in_hundreds=[(scenario, rates)],
+        replayed_by_eventbridge=2_000.0,
+        asked=[asked],
+        memory_mb={("plain", "plans"): 50.0},
     )
 
     generated = blocks(measured)
