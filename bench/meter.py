@@ -168,7 +168,8 @@ class Meter:
                 self.writes[write["TableName"]] += 2 * write_units(size)
 
     def _stored(self, params: Item, _: Item) -> None:
-        self.stored_bytes[S3] += params["Body"].seek(0, SEEK_END)  # a file by now, that was sent
+        body = params["Body"]
+        self.stored_bytes[S3] += len(body) if isinstance(body, bytes) else body.seek(0, SEEK_END)
 
     def _sent(self, entries: Sequence[Item]) -> None:
         """SQS counts a request for each 64 KB."""
