@@ -7,9 +7,9 @@ themselves: there is neither an API nor a function, and nothing is computed here
 What it does not guarantee, and Retrace does:
 
 - Nothing is recognised: an event that is sent again is stored again, and replayed again.
-- Events cannot be looked at. What is in the archive is seen by replaying it, all of a time of receipt in whole minutes,
-  and no sooner than ten minutes after they came.
-- A replay goes by when events came, not by when they happened, and not by entity; in no order.
+- Events cannot be looked at. What is in the archive is seen by replaying it, and AWS advises to wait for ten minutes.
+- A replay goes by when events came, not by when they happened, and not by entity: minute after minute, and in no order
+  within one (https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_StartReplay.html).
 - An event is at most 1 MB, with all that comes with it in one call, and its time has whole seconds.
 - Which events a number was computed from, whether all of them arrived and were counted once, is for its consumers.
 """
