@@ -11,6 +11,7 @@ from itertools import chain
 from statistics import quantiles
 from typing import TypeVar
 
+from bench.rounds import Failed
 from embedded.api import Api
 
 T = TypeVar("T")
@@ -33,12 +34,12 @@ class Load:
 
 
 def sent(api: Api, bodies: Sequence[bytes], events_a_body: int, clients: int) -> Load:
-    """Send all bodies to POST /ingest; raises if an event of them is not new."""
+    """Send all bodies to POST /ingest; raises Failed if an event of them is not taken as new."""
 
     def send(body: bytes) -> None:
         answer = api.call("POST", "/ingest", body=body, headers=JSON)
         if answer.status not in {HTTPStatus.OK, HTTPStatus.CREATED} or answer.data.count(b'ACCEPTED"') != events_a_body:
-            raise RuntimeError(f"POST /ingest was answered {answer.status}: {answer.data[:300]!r}")
+            raise Failed(f"POST /ingest was answered {answer.status}: {answer.data[:300]!r}")
 
     return timed(send, bodies, events_a_body, clients)
 

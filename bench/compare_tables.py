@@ -101,7 +101,7 @@ def _queries(measured: Sequence[Asked]) -> str:
 
 
 def _compared(rates: Rates) -> tuple[object, ...]:
-    medians = (_shown(rates.median(side)) for side in SIDES)
+    medians = ("failed" if side in rates.failed else _shown(rates.median(side)) for side in SIDES)
     return (*medians, *(_shown(rates.ratio(RETRACE, peer)) for peer in (PLAIN, POWERTOOLS)))
 
 

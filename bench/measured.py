@@ -51,14 +51,14 @@ class Ingested:
 
     def cpu_ms(self, side: str) -> Used | None:
         """Milliseconds of a processor for each event, over all rounds."""
-        if side not in self.used:
+        if side not in self.used or side not in self.rates.of:
             return None
         events, used = sum(load.events for load in self.loads[side]) / 1_000, self.used[side]
         return Used(used.function_s / events, used.emulator_s / events)
 
     def wait_ms(self, side: str, percent: int) -> float | None:
         """How long a request waited."""
-        return percentile(self.loads[side], percent) if side in self.loads else None
+        return percentile(self.loads[side], percent) if side in self.rates.of else None
 
     @property
     def told(self) -> str:
@@ -152,5 +152,5 @@ def replayed_by_eventbridge(archived: Archived, admin: Admin, since: datetime) -
     return events / (time.perf_counter() - begun)
 
 
-def _rounded(rates: Rates) -> dict[str, list[int]]:
-    return {name: [round(each) for each in rounds] for name, rounds in rates.of.items()}
+def _rounded(rates: Rates) -> dict[str, list[int] | str]:
+    return {**{name: [round(each) for each in rounds] for name, rounds in rates.of.items()}, **rates.failed}

@@ -10,11 +10,17 @@ from statistics import median
 ROUNDS = 3
 
 
+class Failed(Exception):
+    """A side did not do what it was asked for, as a function whose time was over."""
+
+
 @dataclass
 class Rates:
     """How many a second each side did in each round, by the side's name."""
 
     of: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    failed: dict[str, str] = field(default_factory=dict)
+    """Those that did not do it, and what they said."""
 
     def median(self, side: str) -> float | None:
         """The median of a side's rounds; None for one that did not take part."""
@@ -33,7 +39,12 @@ def alternating(measures: Mapping[str, Callable[[int], float]], rounds: int = RO
     names = list(measures)
     for number in range(rounds):
         for name in _from(names, number % len(names)):
-            rates.of[name].append(measures[name](number))
+            try:
+                rates.of[name].append(measures[name](number))
+            except Failed as failure:  # whoever fails takes no further part
+                names.remove(name)
+                rates.of.pop(name, None)
+                rates.failed[name] = str(failure)
     return rates
 
 

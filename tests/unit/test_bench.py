@@ -11,7 +11,7 @@ from bench.measured import Ingested, Replayed, Scenario
 from bench.orders import orders
 from bench.processes import Used
 from bench.questions import Asked
-from bench.rounds import Rates, alternating, require_equal
+from bench.rounds import Failed, Rates, alternating, require_equal
 from chalicelib.domain.event import parse_native
 from chalicelib.domain.json_text import parse
 
@@ -27,6 +27,19 @@ def test_the_sides_take_turns_and_another_one_is_first_in_each_round() -> None:
 
     assert called == ["a", "b", "b", "a", "a", "b"]
     assert rates.of == {"a": [1, 4, 5], "b": [2, 3, 6]}
+
+
+def test_a_side_that_fails_takes_no_further_part() -> None:
+    called: list[str] = []
+
+    def fails(_: int) -> float:
+        called.append("b")
+        raise Failed("its time was over")
+
+    rates = alternating({"a": float, "b": fails})
+
+    assert (called, rates.of, rates.failed) == (["b"], {"a": [0, 1, 2]}, {"b": "its time was over"})
+    assert (rates.median("b"), rates.ratio("a", "b")) == (None, None)
 
 
 def test_a_ratio_is_the_median_of_the_rounds_ratios() -> None:
