@@ -38,7 +38,7 @@ def alternating(measures: Mapping[str, Callable[[int], float]], rounds: int = RO
     rates = Rates()
     names = list(measures)
     for number in range(rounds):
-        for name in _from(names, number % len(names)):
+        for name in _from(names, number):
             try:
                 rates.of[name].append(measures[name](number))
             except Failed as failure:  # whoever fails takes no further part
@@ -49,7 +49,9 @@ def alternating(measures: Mapping[str, Callable[[int], float]], rounds: int = RO
 
 
 def _from(names: Sequence[str], first: int) -> list[str]:
-    return [*names[first:], *names[:first]]
+    """All names, another one first in each round."""
+    begin = first % len(names) if names else 0
+    return [*names[begin:], *names[:begin]]
 
 
 def require_equal(counts: Mapping[str, object], what: str) -> None:
