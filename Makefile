@@ -19,7 +19,7 @@ MINUTES ?= 30
 PARAMETERS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo drill up down forget local test lint format types chaos memory endurance breaks package deploy destroy pins environments clean
+.PHONY: help demo drill up down forget local test lint format types chaos memory bench endurance breaks package deploy destroy pins environments clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ chaos: environments  ## replay 100,000 events while planners and processors are 
 
 memory: environments  ## measure the memory that planner and processor need for replays of 1,000 to 100,000 events
 	@$(BIN)/python -m bench.replay_memory
+
+bench: environments  ## measure Retrace beside what people would otherwise use, and write docs/performance.md; ten minutes
+	@$(BIN)/python -m bench.compare --write
 
 endurance: environments  ## faults on the wire and crashes for as long as MINUTES=30 says, and an account at the end
 	@$(BIN)/python -m bench.endurance --minutes $(MINUTES)

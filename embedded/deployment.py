@@ -29,25 +29,30 @@ def deploy(admin: Admin, package: Path, parameters: Mapping[str, str]) -> dict[s
     template: Template = json.loads((package / TEMPLATE).read_text())
     require_declared(template["Parameters"], parameters)
     chosen = {**PARAMETERS, **FUNCTION_PARAMETERS, **parameters}
-    artifacts = _artifacts(admin)
+    artifacts = artifacts_of(admin)
     artifacts.forget()  # every upload would stay for as long as the state does
     code = artifacts.keep((package / BUNDLE).read_bytes(), ".zip")
-    return _deployed(admin, artifacts, adapted(template, artifacts.uri(code), chosen), chosen)
+    return _deployed(admin, artifacts, adapted(template, artifacts.uri(code), chosen), chosen, STACK_NAME)
 
 
-def deploy_template(admin: Admin, template: Template, parameters: Mapping[str, str]) -> dict[str, str]:
+def deploy_template(
+    admin: Admin, template: Template, parameters: Mapping[str, str], *, name: str = STACK_NAME
+) -> dict[str, str]:
     """Create the stack, or bring it up to date, and return its outputs."""
-    return _deployed(admin, _artifacts(admin), template, parameters)
+    return _deployed(admin, artifacts_of(admin), template, parameters, name)
 
 
-def _artifacts(admin: Admin) -> Artifacts:
+def artifacts_of(admin: Admin) -> Artifacts:
+    """Return the bucket that code and templates are deployed from."""
     artifacts = Artifacts(admin.s3, ACCOUNT, REGION, CODE_BUCKET)
     artifacts.prepare()
     return artifacts
 
 
-def _deployed(admin: Admin, artifacts: Artifacts, template: Template, parameters: Mapping[str, str]) -> dict[str, str]:
-    stack = Stack(admin.cloudformation, STACK_NAME, every=LOOK_SECONDS)
+def _deployed(
+    admin: Admin, artifacts: Artifacts, template: Template, parameters: Mapping[str, str], name: str
+) -> dict[str, str]:
+    stack = Stack(admin.cloudformation, name, every=LOOK_SECONDS)
     url = artifacts.url(artifacts.keep(json.dumps(template).encode(), ".json"))
     described = stack.settled()
     status = described["StackStatus"] if described is not None else None

@@ -1,0 +1,67 @@
+"""Hand messages to processors in batches of a hundred, as Lambda does on AWS, where the emulator gives ten at most."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from bench.measured import Scenario
+from bench.rounds import ROUNDS, Rates, alternating, require_equal
+from bench.sides import Side, until
+from chalicelib.domain.chunks import chunked
+from embedded.server import ACCOUNT, REGION
+
+BATCH = 100
+AT_ONCE = 5
+
+Record = dict[str, Any]
+
+
+def handed_over(scenario: Scenario, sides: Sequence[Side]) -> Rates:
+    """How many messages a second the sides process of what they took in, and that each was counted once."""
+    events = scenario.events * ROUNDS
+
+    def process(side: Side, _: int) -> float:
+        side.listen(enabled=False)
+        replay_id = side.replay(scenario.event_type)
+        until(lambda: side.waiting >= events, f"{side.name} had sent its messages")
+        before, batches = side.counted(replay_id), list(chunked(list(_received(side)), BATCH))
+        begun = time.perf_counter()
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            list(threads.map(partial(_invoked, side), batches))
+        seconds = time.perf_counter() - begun
+        side.admin.sqs.purge_queue(QueueUrl=side.queue_url)
+        require_equal({"counted": side.counted(replay_id) - before, "taken in": events}, side.name)
+        return events / seconds
+
+    return alternating({side.name: partial(process, side) for side in sides})
+
+
+def _received(side: Side) -> Iterator[Record]:
+    """All messages of a side's queue, as Lambda hands them over."""
+    receive = partial(side.admin.sqs.receive_message, QueueUrl=side.queue_url, MaxNumberOfMessages=10)
+    while messages := receive().get("Messages", []):
+        for message in messages:
+            yield {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": {"ApproximateReceiveCount": "1"},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{side.queue_url.rpartition('/')[2]}",
+                "awsRegion": REGION,
+            }
+
+
+def _invoked(side: Side, records: Sequence[Record]) -> None:
+    payload = json.dumps({"Records": list(records)}).encode()
+    answer = side.admin.functions.invoke(FunctionName=side.processor, Payload=payload)
+    said: Record | None = json.loads(answer["Payload"].read())
+    failures = (said or {}).get("batchItemFailures")
+    if failures or "FunctionError" in answer:
+        raise RuntimeError(f"{side.name} did not process its messages: {said}")

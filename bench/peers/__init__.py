@@ -1,0 +1,1 @@
+"""What people would otherwise use, written as its documentation shows, to be measured beside Retrace."""

@@ -1,0 +1,99 @@
+"""What the bench makes of its measurements."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.clients import Load, percentile
+from bench.compare_tables import Measured, blocks
+from bench.markdown import filled
+from bench.measured import Ingested, Replayed, Scenario
+from bench.orders import orders
+from bench.processes import Used
+from bench.questions import Asked
+from bench.rounds import Failed, Rates, alternating, require_equal
+from chalicelib.domain.event import parse_native
+from chalicelib.domain.json_text import parse
+
+
+def test_the_sides_take_turns_and_another_one_is_first_in_each_round() -> None:
+    called: list[str] = []
+
+    def measured(name: str) -> float:
+        called.append(name)
+        return float(len(called))
+
+    rates = alternating({"a": lambda _: measured("a"), "b": lambda _: measured("b")})
+
+    assert called == ["a", "b", "b", "a", "a", "b"]
+    assert rates.of == {"a": [1, 4, 5], "b": [2, 3, 6]}
+
+
+def test_a_side_that_fails_takes_no_further_part() -> None:
+    called: list[str] = []
+
+    def fails(_: int) -> float:
+        called.append("b")
+        raise Failed("its time was over")
+
+    rates = alternating({"a": float, "b": fails})
+
+    assert (called, rates.of, rates.failed) == (["b"], {"a": [0, 1, 2]}, {"b": "its time was over"})
+    assert (rates.median("b"), rates.ratio("a", "b")) == (None, None)
+
+
+def test_a_ratio_is_the_median_of_the_rounds_ratios() -> None:
+    rates = Rates({"ours": [10, 40, 90], "theirs": [10, 10, 10]})
+
+    assert (rates.median("ours"), rates.ratio("ours", "theirs")) == (40, 4)
+    assert (rates.median("others"), rates.ratio("ours", "others")) == (None, None)
+
+
+def test_waits_are_of_all_requests_together() -> None:
+    loads = [
+        Load(50, 1.0, tuple(n / 1_000 for n in range(50))),
+        Load(51, 1.0, tuple(n / 1_000 for n in range(50, 101))),
+    ]
+
+    assert percentile(loads, 50) == pytest.approx(50)
+    assert percentile(loads, 99) == pytest.approx(99)
+    assert percentile([Load(1, 1.0, (0.007,))], 99) == 7
+
+
+def test_sides_that_did_not_do_the_same_are_not_compared() -> None:
+    require_equal({"a": 1, "b": 1}, "rows")
+
+    with pytest.raises(RuntimeError, match="did not do the same work, rows"):
+        require_equal({"a": 1, "b": 2}, "rows")
+
+
+def test_every_event_of_the_bench_is_valid_and_another_one() -> None:
+    events = [parse_native(parse(repr(order).replace("'", '"'))) for order in orders("order.paid", 0, 2_000)]
+
+    assert len({event.event_id for event in events}) == 2_000
+    assert events == sorted(events, key=lambda event: str(event.event_time))
+
+
+def test_who_did_not_take_part_has_an_empty_cell() -> None:
+    scenario = Scenario(100, 8, 16)
+    rates = Rates({"Retrace": [1_500.0], "plain": [100.0]})
+    loads = {name: [Load(100, 1.0, (0.1, 0.3))] for name in rates.of}
+    replayed = Replayed(scenario, rates, Rates({"Retrace": [900.0], "plain": [300.0], "Powertools": [200.0]}))
+    asked = Asked(100, {"Retrace": 9.0, "plain": 8.0, "Powertools": 10.0})
+    used = {name: Used(0.5, 0.25) for name in rates.of}
+    measured = Measured(
+        ingested=[Ingested(scenario, rates, loads, used)],
+        replayed=[replayed],
+        in_hundreds=[(scenario, rates)],
+        replayed_by_eventbridge=2_000.0,
+        asked=[asked],
+        memory_mb={("plain", "plans"): 50.0},
+    )
+
+    generated = blocks(measured)
+
+    assert generated["ingest"].splitlines()[-1] == "| 100 | 8 | 1,500 | 100 |  | 15 |  |"
+    assert generated["processor"].splitlines()[-1] == "| 100 | 8 | 5 | 5 |  | 2.5 | 2.5 |  |"
+    assert generated["processing"].splitlines()[-1] == "| requests of 100 events | 900 | 300 | 200 | 3 | 4.5 |"
+    page = "".join(f"<!-- bench.compare: {name} -->\n<!-- /{name} -->\n" for name in generated)
+    assert filled(page, generated, "bench.compare").count("|\n<!-- /") == len(generated)
