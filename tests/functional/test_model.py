@@ -464,8 +464,13 @@ def fresh(
     application: Application,
     partial_responses: None,
     monkeypatch: pytest.MonkeyPatch,
-) -> Callable[[Counter[str]], World]:
-    """Makes an empty world."""
+) -> Iterator[Callable[[Counter[str]], World]]:
+    """Makes an empty world.
+
+    Calls are made one after the other: of a function that is killed nothing goes on, as threads of this process would.
+    """
+    monkeypatch.setenv("CONCURRENCY", "1")
+    runtime.settings.cache_clear()
 
     def fresh(seen: Counter[str]) -> World:
         emulator.empty()
@@ -477,7 +482,8 @@ def fresh(
         monkeypatch.setattr(runtime, "now", clock)
         return World(application, wire, clock, seen)
 
-    return fresh
+    yield fresh
+    runtime.settings.cache_clear()
 
 
 MUST_HAPPEN = {
