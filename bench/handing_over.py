@@ -66,7 +66,7 @@ def _invoked(side: Side, records: Sequence[Record]) -> None:
         payload = json.dumps({"Records": pending}).encode()
         answer = side.admin.functions.invoke(FunctionName=side.processor, Payload=payload)
         said: Record | None = json.loads(answer["Payload"].read())
-        if "FunctionError" in answer:
+        if answer.get("FunctionError"):
             raise RuntimeError(f"{side.name} did not process its messages: {said}")
         failed = {each["itemIdentifier"] for each in (said or {}).get("batchItemFailures", [])}
         pending = [record for record in pending if record["messageId"] in failed]
