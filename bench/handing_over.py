@@ -17,6 +17,7 @@ from embedded.server import ACCOUNT, REGION
 
 BATCH = 100
 AT_ONCE = 5
+DELIVERIES = 5
 
 Record = dict[str, Any]
 
@@ -59,9 +60,16 @@ def _received(side: Side) -> Iterator[Record]:
 
 
 def _invoked(side: Side, records: Sequence[Record]) -> None:
-    payload = json.dumps({"Records": list(records)}).encode()
-    answer = side.admin.functions.invoke(FunctionName=side.processor, Payload=payload)
-    said: Record | None = json.loads(answer["Payload"].read())
-    failures = (said or {}).get("batchItemFailures")
-    if failures or "FunctionError" in answer:
-        raise RuntimeError(f"{side.name} did not process its messages: {said}")
+    """Deliver a batch, and what of it failed again, as others were writing the same."""
+    pending = list(records)
+    for _ in range(DELIVERIES):
+        payload = json.dumps({"Records": pending}).encode()
+        answer = side.admin.functions.invoke(FunctionName=side.processor, Payload=payload)
+        said: Record | None = json.loads(answer["Payload"].read())
+        if answer.get("FunctionError"):
+            raise RuntimeError(f"{side.name} did not process its messages: {said}")
+        failed = {each["itemIdentifier"] for each in (said or {}).get("batchItemFailures", [])}
+        pending = [record for record in pending if record["messageId"] in failed]
+        if not pending:
+            return
+    raise RuntimeError(f"{side.name} did not process {len(pending)} messages.")

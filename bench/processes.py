@@ -45,11 +45,16 @@ def most_mb(function: str) -> float:
 
 
 def _workers(function: str) -> Iterator[Path]:
-    """The directories of a function's processes."""
+    """The directories of a function's processes, of emulators that this process started: others may run beside them."""
     for process in PROCESSES.glob("[0-9]*"):
         with suppress(OSError):  # it may have ended by now
-            if f"ministack-lambda-{function}".encode() in (process / "cmdline").read_bytes():
+            called = f"ministack-lambda-{function}".encode() in (process / "cmdline").read_bytes()
+            if called and _parent(PROCESSES / _parent(process)) == str(os.getpid()):
                 yield process
+
+
+def _parent(process: Path) -> str:
+    return _fields(process)[PARENT]
 
 
 def _fields(process: Path) -> list[str]:
