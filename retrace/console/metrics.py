@@ -41,7 +41,7 @@ def metrics_of(target: Target, day: Day) -> Json:
 def _service(cloudwatch: Any, stack: str | None) -> str | None:
     """Which deployment is meant: metrics are told apart by the name of its stack."""
     listed = cloudwatch.list_metrics(Namespace=NAMESPACE, MetricName=NAMES["accepted"])["Metrics"]
-    services = {one["Value"] for metric in listed for one in metric["Dimensions"] if one["Name"] == "service"}
+    services: set[str] = {one["Value"] for metric in listed for one in metric["Dimensions"] if one["Name"] == "service"}
     if stack in services or len(services) != 1:
         return stack if stack in services else None
     return services.pop()

@@ -41,7 +41,7 @@ def chromium() -> Iterator[Browser]:
     """The browser, and nothing of it left afterwards."""
     other = os.environ.get(OTHER_CHROMIUM)
     # What it needs of the system's libraries lies beside it, so that a bare machine is enough.
-    environment = {**os.environ, "LD_LIBRARY_PATH": str(UNPACKED / "al2023/lib")}
+    environment: dict[str, str | float | bool] = {**os.environ, "LD_LIBRARY_PATH": str(UNPACKED / "al2023/lib")}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=other or UNPACKED / "chromium", args=_QUIET, env=environment if other is None else None
@@ -71,7 +71,9 @@ class Watched:
     def accessibility(self) -> list[dict[str, Any]]:
         """What axe-core finds that keeps somebody from using the page."""
         self.page.evaluate(AXE.read_text())
-        found = self.page.evaluate("axe.run({resultTypes: ['violations']}).then(({violations}) => JSON.stringify(violations))")
+        found = self.page.evaluate(
+            "axe.run({resultTypes: ['violations']}).then(({violations}) => JSON.stringify(violations))"
+        )
         return [
             {"rule": one["id"], "impact": one["impact"], "at": [node["target"] for node in one["nodes"]][:5]}
             for one in json.loads(found)

@@ -1,4 +1,4 @@
-"""The console in a real browser, on the deployed stack, with the shop's incident and the sample of real events in it."""
+"""The console in a real browser, on a deployed stack that holds the shop's incident and the sample of real events."""
 
 from __future__ import annotations
 
@@ -61,15 +61,16 @@ def incident(sample: Sample) -> Iterator[Incident]:
         deployed.ingest(lines("day.ndjson"))
         friday = deployed.replayed(**WINDOW)["replay_id"]
         for name in ("retry-storm.ndjson", "conflict.ndjson", "malformed.ndjson"):
-            deployed.api.call("POST", "/ingest", body=b"\n".join(lines(name)), headers={"Content-Type": "application/x-ndjson"})
+            deployed.api.call(
+                "POST", "/ingest", body=b"\n".join(lines(name)), headers={"Content-Type": "application/x-ndjson"}
+            )
         late = ids(deployed.ingest(lines("late-batch.ndjson")))
         saturday = deployed.replayed(**WINDOW, reason=SCRIPT)["replay_id"]
-        hostile = {name: SCRIPT for name in ("source", "event_type", "entity_id", "idempotency_key")}
+        hostile = dict.fromkeys(("source", "event_type", "entity_id", "idempotency_key"), SCRIPT)
         hostile |= {"event_time": f"{DAY}T12:00:00Z", "payload": {SCRIPT: [SCRIPT]}}  # type: ignore[dict-item]  # JSON
         known = deployed.ingest([json.dumps(hostile).encode()])
         deployed.ingest([json.dumps(hostile).encode()])
-        refused = json.dumps({**hostile, "payload": SCRIPT, "colour": SCRIPT})
-        deployed.post("/ingest", refused)
+        deployed.post("/ingest", {**hostile, "colour": SCRIPT})
         deployed.replayed(source=SCRIPT, event_type=SCRIPT, day=DAY)
         yield Incident(deployed, late, other, ids(known).pop(), [friday, saturday])
 
@@ -144,7 +145,12 @@ def page(watched: Watched) -> Page:
 
 def fact(page: Page, name: str) -> Any:
     """The value that stands under a name."""
-    return page.locator("main .facts div").filter(has=page.locator("dt", has_text=re.compile(f"^{name}"))).locator("dd").first
+    return (
+        page.locator("main .facts div")
+        .filter(has=page.locator("dt", has_text=re.compile(f"^{name}")))
+        .locator("dd")
+        .first
+    )
 
 
 def test_an_entity_shows_when_its_events_happened_came_and_came_again(page: Page) -> None:
@@ -206,7 +212,10 @@ def test_an_entity_of_the_real_events_has_as_many_as_were_sent(page: Page, incid
     days = Counter(event["event_time"][:10] for event in incident.sample.events if event["entity_id"] == entity)
     day, count = max(days.items())
     page.goto("/")
-    page.evaluate("(to) => { history.pushState(null, '', to); dispatchEvent(new PopStateEvent('popstate')); }", f"/entity?id={entity}&day={day}")
+    page.evaluate(
+        "(to) => { history.pushState(null, '', to); dispatchEvent(new PopStateEvent('popstate')); }",
+        f"/entity?id={entity}&day={day}",
+    )
 
     expect(fact(page, "events")).to_have_text(f"{count:,}")
 
@@ -272,7 +281,10 @@ def test_a_refused_event_is_corrected_and_sent_again(page: Page) -> None:
     page.goto("/quarantine?reason=entity_id")
     page.locator("tr", has_text="is missing").locator("a.id").click()
     expect(page.locator("main")).to_contain_text("stands more than once in its object")
-    corrected = '{"source":"shop/checkout","event_type":"order.placed","entity_id":"order-corrected","event_time":"2025-11-28T16:20:05Z","payload":{"total":19.90}}'
+    corrected = (
+        '{"source":"shop/checkout","event_type":"order.placed","entity_id":"order-corrected",'
+        '"event_time":"2025-11-28T16:20:05Z","payload":{"total":19.90}}'
+    )
     page.get_by_label("Body").fill(corrected)
     page.get_by_role("button", name="Send corrected").click()
 
@@ -335,12 +347,23 @@ def views(incident: Incident) -> dict[str, str]:
         "new-replay": f"/replay/new?entity=depot-lyon&from={DAY}&to=2025-11-29",
         "aggregates": f"/aggregates?entity=depot-lyon&day={DAY}",
         "quarantine": "/quarantine",
-        "event": f"/entity?{entity}&event={sorted(incident.late)[0]}",
+        "event": f"/entity?{entity}&event={min(incident.late)}",
         "nothing": "/entity?id=nobody",
     }
 
 
-VIEWS = ("overview", "entity", "type", "replays", "replay", "new-replay", "aggregates", "quarantine", "event", "nothing")
+VIEWS = (
+    "overview",
+    "entity",
+    "type",
+    "replays",
+    "replay",
+    "new-replay",
+    "aggregates",
+    "quarantine",
+    "event",
+    "nothing",
+)
 
 
 @pytest.fixture(scope="module")

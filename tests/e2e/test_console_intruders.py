@@ -1,4 +1,4 @@
-"""The console's page in a real browser before an API that a test scripts: intruders, faults of the API, dead letters."""
+"""The console's page in a real browser, before an API that a test scripts: intruders, faults, dead letters."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def evil_page(content: str) -> Iterator[str]:
     """A page of somebody else's on another port of this machine, which is another origin and yet the same site."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802  # the server calls it so
+        def do_GET(self) -> None:  # the server calls it so
             self.send_response(200)
             self.send_header("Content-Type", "text/html")
             self.end_headers()
@@ -102,11 +102,16 @@ def evil_page(content: str) -> Iterator[str]:
 
 
 ATTEMPTS = {
-    "a request without reading its answer": "fetch(at + 'api/replay', {method: 'POST', mode: 'no-cors', credentials: 'include', body: '{}'})",
-    "a request with the header": "fetch(at + 'api/replay', {method: 'POST', credentials: 'include', headers: {'X-Retrace-Console': '1', 'Idempotency-Key': 'k'}, body: '{}'})",
-    "a read": "fetch(at + 'api/replay', {credentials: 'include', headers: {'X-Retrace-Console': '1'}})",
-    "a read without being asked": "fetch(at + 'api/replay', {mode: 'no-cors', credentials: 'include'})",
+    "a request without reading its answer": "{method: 'POST', mode: 'no-cors', credentials: 'include', body: '{}'}",
+    "a request with the headers": "{method: 'POST', credentials: 'include', headers, body: '{}'}",
+    "a read": "{credentials: 'include', headers}",
+    "a read without being asked": "{mode: 'no-cors', credentials: 'include'}",
 }
+TRIED = """([url, options]) => {
+    const headers = {'X-Retrace-Console': '1', 'Idempotency-Key': 'k'};
+    const answer = (one) => one.type === 'opaque' ? 'opaque' : one.text();
+    return fetch(url, eval('(' + options + ')')).then(answer, () => 'refused');
+}"""
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS)
@@ -116,7 +121,9 @@ def test_a_page_of_another_origin_reaches_nothing_though_the_browser_was_let_in(
     before = len(served.api.asked)
     with evil_page("<h1>Win a prize</h1>") as evil:
         page.goto(evil)
-        tried = f"(at) => {ATTEMPTS[attempt]}.then((one) => one.type === 'opaque' ? 'opaque' : one.text(), () => 'refused')"
+        tried = (
+            f"(at) => {ATTEMPTS[attempt]}.then((one) => one.type === 'opaque' ? 'opaque' : one.text(), () => 'refused')"
+        )
         said = page.evaluate(tried, served.console.url)
 
     assert said in ("refused", "opaque")
@@ -125,7 +132,9 @@ def test_a_page_of_another_origin_reaches_nothing_though_the_browser_was_let_in(
 
 def test_a_form_of_another_origin_reaches_nothing(page: Page, served: Served) -> None:
     before = len(served.api.asked)
-    form = f'<form method="post" enctype="text/plain" action="{served.console.url}api/replay"><button>Win</button></form>'
+    form = (
+        f'<form method="post" enctype="text/plain" action="{served.console.url}api/replay"><button>Win</button></form>'
+    )
     with evil_page(form) as evil:
         page.goto(evil)
         with page.expect_response("**/api/replay") as answered:

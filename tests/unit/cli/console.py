@@ -1,4 +1,4 @@
-"""A console on a real port, in front of a scripted API, and requests as a browser's page or somebody else makes them."""
+"""A console on a real port in front of a scripted API, and requests as its own page or somebody else makes them."""
 
 from __future__ import annotations
 

@@ -37,7 +37,8 @@ def test_the_page_may_ask_and_a_link_may_be_followed(asking: Asking) -> None:
 
 @pytest.mark.parametrize("kind", Kind)
 @pytest.mark.parametrize(
-    "host", [None, "", "evil.example", "evil.example:4630", "127.0.0.1", "127.0.0.1:4631", "127.0.0.1:4630.evil.example"]
+    "host",
+    [None, "", "evil.example", "evil.example:4630", "127.0.0.1", "127.0.0.1:4631", "127.0.0.1:4630.evil.example"],
 )
 def test_a_host_of_another_name_is_refused_as_after_dns_rebinding(kind: Kind, host: str | None) -> None:
     assert status(replace(OF_THE_PAGE, kind=kind, method="GET", host=host)) == HTTPStatus.MISDIRECTED_REQUEST
@@ -45,7 +46,8 @@ def test_a_host_of_another_name_is_refused_as_after_dns_rebinding(kind: Kind, ho
 
 @pytest.mark.parametrize("kind", Kind)
 @pytest.mark.parametrize(
-    "origin", ["http://evil.example", "http://127.0.0.1:4631", "https://127.0.0.1:4630", "http://localhost:4630", "null"]
+    "origin",
+    ["http://evil.example", "http://127.0.0.1:4631", "https://127.0.0.1:4630", "http://localhost:4630", "null"],
 )
 def test_a_page_of_another_origin_is_refused(kind: Kind, origin: str) -> None:
     assert status(replace(OF_THE_PAGE, kind=kind, method="GET", origin=origin)) == HTTPStatus.FORBIDDEN

@@ -12,6 +12,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from chalicelib.domain.timestamps import Day
 from retrace.client import Client
 from retrace.console.ingest_logs import series_of_logs
 from retrace.console.metrics import metrics_of
@@ -23,6 +24,7 @@ from tests.unit.examples import event_in, stored
 
 DAY = "start_time=2025-11-28T00:00:00Z&end_time=2025-11-29T00:00:00Z"
 PAGES = 5
+TODAY = Day("2026-11-23")
 
 
 def page_of_events(asked: Asked) -> Answer:
@@ -197,7 +199,7 @@ def test_metrics_are_those_of_the_stack_by_hour(aws: None) -> None:
     put(cloudwatch, "IngestAcceptedCount", 7)
     put(cloudwatch, "DuplicateCount", 2)
     put(cloudwatch, "IngestAcceptedCount", 100, service="retrace-dev")
-    series = metrics_of(target(stack="retrace-prod"), "2026-11-23")["series"]
+    series = metrics_of(target(stack="retrace-prod"), TODAY)["series"]
 
     assert (series["accepted"][9], sum(series["accepted"])) == (7, 7)
     assert (series["duplicate"][9], sum(series["rejected"])) == (2, 0)
@@ -207,7 +209,7 @@ def test_of_several_stages_none_is_guessed(aws: None) -> None:
     cloudwatch = boto3.client("cloudwatch", region_name="eu-west-1")
     put(cloudwatch, "IngestAcceptedCount", 7)
     put(cloudwatch, "IngestAcceptedCount", 7, service="retrace-dev")
-    found = metrics_of(target(), "2026-11-23")
+    found = metrics_of(target(), TODAY)
 
     assert found["series"] is None
     assert found["not_found"]
@@ -225,9 +227,9 @@ def test_of_a_local_stack_the_logs_are_counted(aws: None) -> None:
     ]
     logs.create_log_group(logGroupName="stack/IngestLogs")
     logs.create_log_stream(logGroupName="stack/IngestLogs", logStreamName="1")
-    events = [{"timestamp": at, "message": text} for text in ("START", *map(json.dumps, said))]
+    events: Any = [{"timestamp": at, "message": text} for text in ("START", *map(json.dumps, said))]
     logs.put_log_events(logGroupName="stack/IngestLogs", logStreamName="1", logEvents=events)
-    series = series_of_logs(target(), day.date().isoformat())  # type: ignore[arg-type]  # a Day is text
+    series = series_of_logs(target(), Day(day.date().isoformat()))
 
     assert {name: hours[day.hour] for name, hours in series.items()} == counts
     assert sum(map(sum, series.values())) == 6

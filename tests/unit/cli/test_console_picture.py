@@ -43,7 +43,9 @@ def picture(found: Gathered, frame: Frame, *, by_lag: bool = False) -> dict[str,
     start=st.integers(T0 - DAY, T0 + DAY),
     length=st.integers(1, 3 * DAY),
 )
-def test_every_event_of_the_window_is_in_one_bin_and_no_other_event_is(times: list[int], start: int, length: int) -> None:
+def test_every_event_of_the_window_is_in_one_bin_and_no_other_event_is(
+    times: list[int], start: int, length: int
+) -> None:
     frame = Frame(start, start + length, HOUR)
     drawn = picture(gathered(times), frame)
     bins = drawn["bins"]
@@ -87,7 +89,7 @@ def test_marks_are_counted_and_drawn_on_their_events() -> None:
 
 
 @pytest.mark.parametrize("by_lag", [False, True])
-def test_fifty_thousand_events_are_a_bounded_picture(by_lag: bool) -> None:
+def test_fifty_thousand_events_are_a_bounded_picture(*, by_lag: bool) -> None:
     many = gathered([T0 + n for n in range(0, 50_000 * 1_500, 1_500)], lag=20)
     drawn = picture(many, Frame(T0, T0 + DAY, HOUR), by_lag=by_lag)
 

@@ -11,7 +11,7 @@ import pytest
 from chalicelib.operations import OPERATIONS
 from retrace.console.admission import MARK
 from retrace.console.command import PORT
-from retrace.console.forwarding import NOT_PASSED_ON, is_passed_on
+from retrace.console.forwarding import LONGEST_BODY, NOT_PASSED_ON, is_passed_on
 from retrace.console.serving import Console
 from retrace.problem import Exit, Problem
 from tests.unit.cli.console import MARKED, Served, console
@@ -61,7 +61,9 @@ def test_two_starts_have_two_tokens() -> None:
         assert other.ask("GET", "/api/health", {**one.cookie, **MARKED}).status == 401
 
 
-@pytest.mark.parametrize("path", ["/api/health", "/console/about", "/console/pictures?entity_id=a", "/console/events/a"])
+@pytest.mark.parametrize(
+    "path", ["/api/health", "/console/about", "/console/pictures?entity_id=a", "/console/events/a"]
+)
 def test_nothing_but_the_page_is_answered_without_the_token(served: Served, path: str) -> None:
     before = len(served.api.asked)
 
@@ -119,7 +121,11 @@ def test_a_name_that_dns_was_made_to_lead_here_is_not_answered(served: Served, p
 
 
 def test_every_answer_says_what_a_page_may_do(served: Served) -> None:
-    for answer in (served.ask("GET", "/", {}), served.ask("GET", "/", {"Host": "evil.example"}), served.page("/api/health")):
+    for answer in (
+        served.ask("GET", "/", {}),
+        served.ask("GET", "/", {"Host": "evil.example"}),
+        served.page("/api/health"),
+    ):
         policy = answer.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy
         assert "frame-ancestors 'none'" in policy
@@ -185,6 +191,14 @@ def test_a_replay_needs_a_key_so_that_sending_it_again_starts_no_second(served: 
     assert without.status == 400
     assert with_key.json()["sent"] == json.loads(REPLAY)
     assert served.api.asked[-1].headers["idempotency-key"] == "k-1"
+
+
+def test_a_body_that_is_too_long_is_not_passed_on(served: Served) -> None:
+    before = len(served.api.asked)
+    answer = served.page("/api/rejected/2026-11-23.ab/retry", "POST", b" " * (LONGEST_BODY + 1))
+
+    assert answer.status == 413
+    assert len(served.api.asked) == before
 
 
 def test_an_api_that_does_not_answer_is_told_with_a_remedy() -> None:
