@@ -86,7 +86,10 @@ export async function lines(path, query, signal, take) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '';
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await reader.read().catch((error) => {
+      if (signal.aborted) throw error;
+      throw new Failure(0, { detail: 'The console broke off in the middle.', remedy: 'Is `retrace console` still running? Try again.' });
+    });
     if (done) return;
     const pieces = (rest + value).split('\n');
     rest = pieces.pop() ?? '';

@@ -2,7 +2,7 @@
 
 import uPlot from './vendor/uplot.js';
 import { drawArrivals, heightOf, nearest } from './marks.js';
-import { duration, onAxis, zone } from './times.js';
+import { DAY, HOUR, MINUTE, duration, minute, onAxis, zone } from './times.js';
 
 /**
  * @typedef {object} Drawn what is shown
@@ -18,6 +18,9 @@ export const colours = () => {
   const style = getComputedStyle(document.documentElement);
   return (/** @type {string} */ name) => style.getPropertyValue(`--${name}`).trim();
 };
+
+/** The lags that the axis names. */
+const LAGS = [0, 1000, 10_000, MINUTE, 10 * MINUTE, HOUR, 6 * HOUR, DAY, 7 * DAY, 30 * DAY, 365 * DAY, 3650 * DAY];
 
 /** @type {WeakMap<HTMLElement, Timeline>} */
 const known = new WeakMap();
@@ -62,7 +65,7 @@ export class Timeline {
       draw: [(/** @type {uPlot} */ u) => drawArrivals(u, drawn, colours())],
     }, true) : null;
     const most = Math.max(4, ...bins.all) * 1.08;
-    const density = this.chart(130, { x, y: { range: () => [0, most] } }, { values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map((one) => (Number.isInteger(one) ? one : '')) }, {
+    const density = this.chart(130, { x, y: { range: () => [0, most] } }, { label: 'events', values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map((one) => (Number.isInteger(one) ? one : '')) }, {
       draw: [(/** @type {uPlot} */ u) => drawBins(u, bins, colours())],
     }, false);
     this.charts = [arrivals, density].filter((chart) => chart !== null);
@@ -73,10 +76,12 @@ export class Timeline {
   yAxis(bounds) {
     const span = bounds[1] - bounds[0];
     if (this.drawn?.byLag) {
-      const at = [0, 3, 4, 4.778, 5.778, 6.556, 7.334, 7.936, 8.781, 9.414, 10.5].flatMap((one) => [one, -one]).filter((one) => one >= bounds[0] && one <= bounds[1]).sort((a, b) => a - b);
-      return { splits: () => at, values: (/** @type {any} */ _, /** @type {number[]} */ all) => all.map((one) => duration(Math.sign(one) * (10 ** Math.abs(one) - 1))) };
+      const at = LAGS.flatMap((lag) => [lag, -lag]).map((lag) => [heightOf([0, lag], true), duration(lag)])
+        .filter(([height]) => height >= bounds[0] && height <= bounds[1]).sort(([one], [other]) => Number(one) - Number(other));
+      return { label: 'lag', splits: () => at.map(([height]) => height), values: () => at.map(([, name]) => name) };
     }
-    return { values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map((one) => onAxis(one, span)) };
+    const days = bounds.map((one) => minute(one).slice(0, 10));
+    return { label: days[0] === days[1] ? `arrived on ${days[0]}` : 'arrived', values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map((one) => onAxis(one, span)) };
   }
 
   /** @param {number} height @param {any} scales @param {any} axis @param {any} hooks @param {boolean} picks */
@@ -88,7 +93,7 @@ export class Timeline {
       width: Math.max(200, this.element.clientWidth), height, ms: 1, scales: { x: scales.x, y: { ...scales.y } },
       tzDate: (/** @type {number} */ ms) => (zone() === 'utc' ? uPlot.tzDate(new Date(ms), 'Etc/UTC') : new Date(ms)), legend: { show: false }, padding: [8, 8, 0, 0],
       cursor: { drag: { x: true, y: false, setScale: false }, sync: { key: 'timeline', scales: ['x', null], setSeries: false }, points: { show: false } },
-      axes: [{ ...line, values: picks ? (/** @type {any} */ _, /** @type {number[]} */ at) => at.map(() => '') : xValues(from, to), size: picks ? 8 : 26 }, { ...line, size: 84, ...axis }],
+      axes: [{ ...line, values: picks ? (/** @type {any} */ _, /** @type {number[]} */ at) => at.map(() => '') : xValues(from, to), size: picks ? 8 : 26 }, { ...line, size: 62, labelSize: 22, labelFont: line.font, labelGap: 2, ...axis }],
       series: [{}, { scale: 'y', paths: () => null, points: { show: false } }],
       hooks: {
         drawClear: [(/** @type {uPlot} */ u) => drawGaps(u, this.drawn?.gaps ?? [], colour)],

@@ -70,14 +70,14 @@ export function startOf(day) {
 const WRITTEN = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(:\d{2}(?:\.\d{1,9})?)?)?\s*(Z|UTC|[+-]\d{2}:\d{2})?$/i;
 
 /**
- * What somebody wrote, in milliseconds; null where it is no time. A time without an offset is of the chosen zone.
- * @param {string} text
+ * What somebody wrote, in milliseconds; null where it is no time. A time without an offset is of the chosen zone, or in UTC.
+ * @param {string} text @param {boolean} [utc]
  */
-export function written(text) {
+export function written(text, utc = zone() === 'utc') {
   const match = WRITTEN.exec(text.trim());
   if (!match) return null;
   const [, day, time = '00:00', seconds = ':00', offset] = match;
-  const wanted = offset ? offset.replace(/^(utc|z)$/i, 'Z') : zone() === 'utc' ? 'Z' : '';
+  const wanted = offset ? offset.replace(/^(utc|z)$/i, 'Z') : utc ? 'Z' : '';
   const ms = Date.parse(`${day}T${time}${seconds.slice(0, 7)}${wanted}`);
   return Number.isNaN(ms) ? null : ms;
 }
@@ -107,5 +107,5 @@ export function onAxis(ms, span) {
   const text = parts(ms);
   if (span > 3 * DAY) return text.slice(5, 10);
   if (span > DAY) return `${text.slice(5, 10)} ${text.slice(11, 16)}`;
-  return span > 10 * MINUTE ? text.slice(11, 16) : span > 10_000 ? text.slice(11, 19) : text.slice(11, 23);
+  return span > 10 * MINUTE ? text.slice(11, 16) : span > 3_000 ? text.slice(11, 19) : text.slice(11, 23);
 }

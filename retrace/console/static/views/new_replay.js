@@ -4,7 +4,7 @@ import { Failure, post } from '../api.js';
 import { counted, empty, facts, failed, formOf, html, loading, nothing, number, ranked } from '../parts.js';
 import { address } from '../place.js';
 import { duration } from '../times.js';
-import { fields, requestOf } from './replay_form.js';
+import { agreed, fields, requestOf } from './replay_form.js';
 
 // So that what is sent again, because no answer came, is one replay.
 const newKey = () => `retrace-console-${crypto.randomUUID()}`;
@@ -57,7 +57,7 @@ async function send(page, state, redraw) {
 /** @param {import('../main.js').Page} page @param {any} state */
 function template(page, state) {
   const submitted = (/** @type {SubmitEvent} */ event) => {
-    const to = address('/replay/new', formOf(event));
+    const to = address('/replay/new', agreed(formOf(event)));
     if (to === location.pathname + location.search) state.count();
     else page.go(to);
   };

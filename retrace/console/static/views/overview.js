@@ -3,10 +3,9 @@
 import { get, look } from '../api.js';
 import { badge, counted, empty, failed, formOf, html, loading, nothing, number, when } from '../parts.js';
 import { address } from '../place.js';
-import { DAY, dayOf, duration, isDay, startOf } from '../times.js';
+import { DAY, dayOf, duration, isDay, msOf, startOf } from '../times.js';
 import { hourly } from './hourly.js';
-import { isOver } from './job.js';
-import { table as replayTable } from './replays.js';
+import { isOver, progress, state as stateOf, subjectOf } from './job.js';
 
 const AT_ONCE = 4;
 const SHOWN = 15;
@@ -108,9 +107,16 @@ function cameIn({ day, metrics, refused, failures }) {
 function jobs(all) {
   const running = all.filter((job) => !isOver(job));
   const dead = all.filter((job) => job.failed);
-  const shown = [...running, ...dead.filter((job) => isOver(job))];
+  const notable = [...running, ...dead.filter((job) => isOver(job))];
+  const shown = notable.length ? notable : all.slice(0, 4);
   return html`<p>${running.length ? badge('warn', `${running.length} running`) : badge('good', 'none is running')} ${dead.length ? badge('bad', `${dead.length} with dead letters`) : nothing} <a href="/replays">all</a></p>
-    ${shown.length ? replayTable(shown) : nothing}`;
+    ${shown.length ? html`<div class="scroll"><table class="list"><tbody>${shown.map(job)}</tbody></table></div>` : nothing}`;
+}
+
+/** @param {any} one */
+function job(one) {
+  return html`<tr><td><a href=${address('/replay', { id: one.replay_id })} title=${one.replay_id}>${duration(Date.now() - msOf(one.created_at))} ago</a></td><td>${stateOf(one)}</td>
+    <td>${subjectOf(one.request)}</td><td class="number">${isOver(one) ? number(one.processed) : progress(one)}</td><td class="number is-late">${one.failed ? `${number(one.failed)} dead` : nothing}</td></tr>`;
 }
 
 /** @param {any[]} items */

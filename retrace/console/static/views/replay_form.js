@@ -1,13 +1,19 @@
 // The fields of a replay, and the request that they mean. Both are in the address, so that a replay can be handed round.
 
 import { html, nothing } from '../parts.js';
-import { rfc, written } from '../times.js';
+import { rfc, written, zone, zoneName } from '../times.js';
 
 const list = (/** @type {string | undefined} */ text) => (text ? text.split(',').map((one) => one.trim()).filter(Boolean) : []);
-const time = (/** @type {string} */ text) => {
-  const ms = written(text);
+const time = (/** @type {string} */ text, utc = true) => {
+  const ms = written(text, utc);
   return ms === null ? text : rfc(ms);
 };
+
+/** What a form says, with times that mean the same to everybody. @param {Record<string, string>} form */
+export function agreed(form) {
+  const shown = zone() === 'utc';
+  return { ...form, from: form.from && time(form.from, shown), to: form.to && time(form.to, shown) };
+}
 
 /**
  * The request as the API takes it; null where too little is said.
@@ -54,7 +60,7 @@ export function fields(query) {
     <input name=${name} .value=${query[name] ?? ''} placeholder=${hint || nothing} autocomplete="off" spellcheck="false"></label>`;
   const check = (/** @type {string} */ name, /** @type {string} */ label) => html`<label class="check"><input type="checkbox" name=${name} value="true" .checked=${query[name] === 'true'}> ${label}</label>`;
   const filtered = Object.keys(query).some((name) => name.startsWith('include_') || name.startsWith('exclude_'));
-  return html`<h3>Of an entity, in a window</h3>
+  return html`<h3>Of an entity, in a window (${zoneName()}, unless a time says otherwise)</h3>
     <div class="fields">${text('entity', 'entity')}${text('from', 'from', '2025-11-28')}${text('to', 'to, excluded', '2025-11-29')}</div>
     <h3>Or of a source and type, on days</h3>
     <div class="fields">${text('source', 'source')}${text('type', 'type')}${text('start_day', 'first day', '2025-11-28')}${text('end_day', 'last day, included')}</div>

@@ -33,7 +33,7 @@ export async function replays(page) {
 }
 
 /** @param {any[]} items */
-export function table(items) {
+function table(items) {
   return html`<div class="scroll"><table class="list"><thead><tr><th>replay</th><th>state</th><th>asked for</th><th>of</th><th class="number">sent</th><th class="number">processed</th><th class="number">dead letters</th><th>by</th></tr></thead><tbody>
     ${items.map((job) => html`<tr><td><a class="id" href=${address('/replay', { id: job.replay_id })} title=${job.replay_id}>${job.replay_id.slice(0, 18)}</a></td>
       <td>${state(job)} ${isOver(job) ? nothing : progress(job)}</td>

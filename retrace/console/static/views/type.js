@@ -36,6 +36,7 @@ export async function type(page) {
   const span = { start_time: rfc(startOf(dayAfter(last, 1 - DAYS))), end_time: rfc(startOf(dayAfter(last))) };
   await Promise.all([events, lines('/pictures', { ...selection, ...span, bin_ms: HOUR }, page.signal, (line) => {
     heat.picture = line.picture ?? heat.picture;
+    heat.stopped = line.stopped;
     subject.redraw?.();
   }).catch((failure) => {
     heat.failure = failure;
@@ -88,7 +89,7 @@ function heatmap(page, heat, last, window) {
 }
 
 /** @param {import('../main.js').Page} page @param {any} heat @param {string} last @param {import('./window.js').Window} window */
-function heatTable({ query }, { picture }, last, window) {
+function heatTable({ query }, { picture, stopped }, last, window) {
   const { all, late, first, width } = picture.bins;
   const most = Math.max(1, ...all);
   const days = Array.from({ length: DAYS }, (_, index) => dayAfter(last, index + 1 - DAYS));
@@ -101,7 +102,7 @@ function heatTable({ query }, { picture }, last, window) {
     const level = Math.max(1, Math.ceil((LEVELS * Math.log1p(count)) / Math.log1p(most)));
     return html`<td><a class="h${level} ${late[index] ? 'lately' : ''}" title=${name} aria-label=${name} href=${inWindow('/type', { ...query, last }, { from, to: from + HOUR })}>${short(count)}</a></td>`;
   };
-  return html`<div class="scroll"><table class="heat"><thead><tr><th>day</th>${Array.from({ length: 24 }, (_, hour) => html`<th scope="col">${String(hour).padStart(2, '0')}</th>`)}</tr></thead><tbody>
+  return html`${stopped ? html`<p class="note">There are more events than are read; the last of these days are incomplete.</p>` : nothing}<div class="scroll"><table class="heat"><thead><tr><th>day</th>${Array.from({ length: 24 }, (_, hour) => html`<th scope="col">${String(hour).padStart(2, '0')}</th>`)}</tr></thead><tbody>
     ${days.map((day) => html`<tr><th scope="row"><a href=${address('/type', { source: query.source, type: query.type, day, last })} aria-current=${window.from === startOf(day) && window.to - window.from === DAY ? 'true' : nothing}>${day}</a></th>${Array.from({ length: 24 }, (_, hour) => cell(day, hour))}</tr>`)}
   </tbody></table></div><p class="quiet">Darker is more; an orange foot means that some came late. Choose a day or an hour.</p>`;
 }

@@ -11,9 +11,10 @@ const SHORTEST = 2;
 /** The window in an address, if it says one. @param {import('../place.js').Query} query @returns {Window | null} */
 export function windowIn(query) {
   if (isDay(query.day)) return dayWindow(query.day);
-  const from = query.from ? written(query.from) ?? Date.parse(query.from) : NaN;
-  const to = query.to ? written(query.to) ?? Date.parse(query.to) : NaN;
-  if (Number.isNaN(from) || Number.isNaN(to)) return null;
+  // An address means the same to everybody, so a time in it is UTC unless it says otherwise.
+  const from = written(query.from ?? '', true);
+  const to = written(query.to ?? '', true);
+  if (from === null || to === null) return null;
   return from < to ? { from, to } : { from: to, to: from + SHORTEST };
 }
 
