@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import socket
 from collections.abc import Callable
@@ -17,7 +18,8 @@ from retrace.problem import Exit, Problem
 LOOPBACK = "127.0.0.1"
 CONNECTIONS = 16
 """A browser asks for six things at once, and a picture takes a while."""
-_SHUTDOWN_S = 2
+_SHUTDOWN_S = 1
+_LOG = logging.getLogger("uvicorn.error")
 
 
 class Console:
@@ -38,7 +40,7 @@ class Console:
             ws="none",
             timeout_graceful_shutdown=_SHUTDOWN_S,
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Quiet(config)
 
     @property
     def url(self) -> str:
@@ -51,11 +53,20 @@ class Console:
 
     def serve(self) -> None:
         """Answer until told to stop."""
+        _LOG.setLevel(logging.ERROR)
         self._server.run(sockets=[self._socket])
 
     def stop(self) -> None:
         """End what `serve` does in another thread."""
         self._server.should_exit = True
+
+
+class _Quiet(uvicorn.Server):
+    """A server that ends without a word, though somebody may still be waiting for an answer."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        _LOG.setLevel(logging.CRITICAL + 1)
+        await super().shutdown(sockets)
 
 
 def _listening(port: int) -> socket.socket:
