@@ -22,6 +22,7 @@ OTHER_CHROMIUM = "RETRACE_CHROMIUM"
 _QUIET = (
     "--no-sandbox",  # tests may run as root
     "--disable-gpu",
+    "--disable-dev-shm-usage",  # containers have little of it
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
@@ -40,8 +41,9 @@ expect.set_options(timeout=PATIENCE_MS)
 def chromium() -> Iterator[Browser]:
     """The browser, and nothing of it left afterwards."""
     other = os.environ.get(OTHER_CHROMIUM)
-    # What it needs of the system's libraries lies beside it, so that a bare machine is enough.
-    environment: dict[str, str | float | bool] = {**os.environ, "LD_LIBRARY_PATH": str(UNPACKED / "al2023/lib")}
+    # The libraries and the font that a bare machine lacks lie beside it.
+    beside = {"LD_LIBRARY_PATH": str(UNPACKED / "al2023/lib"), "FONTCONFIG_FILE": str(UNPACKED / "fonts.conf")}
+    environment: dict[str, str | float | bool] = {**os.environ, **beside}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=other or UNPACKED / "chromium", args=_QUIET, env=environment if other is None else None

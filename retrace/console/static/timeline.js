@@ -76,9 +76,9 @@ export class Timeline {
   yAxis(bounds) {
     const span = bounds[1] - bounds[0];
     if (this.drawn?.byLag) {
-      const at = LAGS.flatMap((lag) => [lag, -lag]).map((lag) => [heightOf([0, lag], true), duration(lag)])
-        .filter(([height]) => height >= bounds[0] && height <= bounds[1]).sort(([one], [other]) => Number(one) - Number(other));
-      return { label: 'lag', splits: () => at.map(([height]) => height), values: () => at.map(([, name]) => name) };
+      const at = LAGS.flatMap((lag) => [lag, -lag]).map((lag) => ({ height: heightOf([0, lag], true), name: duration(lag) }))
+        .filter(({ height }) => height >= bounds[0] && height <= bounds[1]).sort((one, other) => one.height - other.height);
+      return { label: 'lag', splits: () => at.map(({ height }) => height), values: () => at.map(({ name }) => name) };
     }
     const days = bounds.map((one) => minute(one).slice(0, 10));
     return { label: days[0] === days[1] ? `arrived on ${days[0]}` : 'arrived', values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map((one) => onAxis(one, span)) };

@@ -1,5 +1,5 @@
 // Unpacks the Chromium that the package carries into node_modules/chromium, once.
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const place = join(import.meta.dirname, 'node_modules', 'chromium');
@@ -9,3 +9,13 @@ process.env.TMPDIR = place;
 process.env.AWS_EXECUTION_ENV = 'AWS_Lambda_nodejs22.x';
 const { default: chromium } = await import('@sparticuz/chromium');
 await chromium.executablePath();
+
+// Its own font, and those of the system where there are any.
+writeFileSync(join(place, 'fonts.conf'), `<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>
+  <include ignore_missing="yes">/etc/fonts/fonts.conf</include>
+  <dir prefix="relative">fonts</dir>
+  <cachedir prefix="relative">fonts-cache</cachedir>
+</fontconfig>
+`);

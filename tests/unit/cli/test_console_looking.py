@@ -66,6 +66,7 @@ def test_a_picture_comes_with_the_first_page_and_the_last_one_is_whole(served: S
 
     assert pictures == [2, 4, 8, 10]
     assert [line["done"] for line in told if "picture" in line] == [False, False, False, True]
+    assert [asked.query["limit"] for asked in served.api.asked][:PAGES] == ["100", *["1000"] * (PAGES - 1)]
     assert sum(told[-1]["picture"]["bins"]["duplicate"]) == 1
 
 

@@ -52,6 +52,13 @@ def test_packages_for_javascript_are_pinned_by_hash_and_name_no_registry(place: 
     assert not any("resolved" in package for package in packages)
 
 
+def test_the_types_of_the_page_are_those_of_its_libraries() -> None:
+    used = json.loads((ROOT / "assets/package.json").read_text())["dependencies"]
+    checked = json.loads((ROOT / "tests/e2e/browser/package.json").read_text())["dependencies"]
+
+    assert used.items() <= checked.items()
+
+
 def test_node_that_fetches_the_libraries_of_the_page_is_the_one_that_is_pinned() -> None:
     source = (ROOT / "assets/backend.py").read_text()
 

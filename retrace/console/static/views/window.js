@@ -35,7 +35,7 @@ export function inWindow(path, query, { from, to }) {
 
 /**
  * Fields for both ends, and steps.
- * @param {Window} window @param {(to: Window) => string} to
+ * @param {Window} window @param {(there: Window) => string} at the address of another window
  */
 export function windowControls({ from, to }, at) {
   const span = to - from;
