@@ -37,9 +37,10 @@ const longer = (one) => { window.longest = Math.max(window.longest, one.duration
 new PerformanceObserver((seen) => seen.getEntries().forEach(longer))
     .observe({entryTypes: ['longtask']});
 """
+FAILED = "document.querySelector('.failure')?.textContent"
 PAINTED = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
-DRAWN = "document.querySelectorAll('#charts canvas').length === 2 && performance.now()"
-WHOLE = "document.querySelector('.reading')?.textContent.includes('Read at') && performance.now()"
+DRAWN = "(document.querySelectorAll('#charts canvas').length === 2 && performance.now())"
+WHOLE = "(document.querySelector('.reading')?.textContent.includes('Read at') && performance.now())"
 
 
 def main(count: int) -> None:
@@ -98,8 +99,11 @@ def looked_at(browser: Browser, stack: Stack) -> dict[str, float]:
 
 
 def waited(page: Page, script: str) -> float:
-    """When something was so, on the page's clock."""
-    return float(page.wait_for_function(script, timeout=600_000).json_value())
+    """When something was so, on the page's clock; raises what went wrong if something did."""
+    found = page.wait_for_function(f"{script} || {FAILED}", timeout=600_000).json_value()
+    if isinstance(found, str):
+        raise RuntimeError(found)  # noqa: TRY004  # it is what the page says
+    return float(found)
 
 
 @contextmanager

@@ -169,7 +169,7 @@ class Gathering:
 def _shown(kept: _Kept, wanted: Wanted, *, done: bool) -> Json:
     """The picture, and how much it stands for."""
     return {
-        "picture": kept.gathered.picture(wanted.frame, by_lag=wanted.by_lag),
+        "picture": kept.gathered.picture(wanted.frame, by_lag=wanted.by_lag, whole=done and not kept.stopped),
         "read": len(kept.gathered.ids),
         "read_at": kept.read_at,
         "stopped": kept.stopped,

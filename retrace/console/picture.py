@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntFlag
+from itertools import pairwise
 from math import copysign, log10
 from typing import Any
 
@@ -26,6 +27,8 @@ MOST_BINS = 120
 MOST_POINTS = 2_000
 """So many events are drawn one by one; more are drawn as cells."""
 COLUMNS, ROWS = 240, 60
+LONGEST_OF_HOURS = 14 * DAY
+"""In longer windows a gap is of days."""
 MOST_NAMES = 50
 
 
@@ -103,8 +106,8 @@ class Gathered:
             self.entity_names.append(name)
         return number
 
-    def picture(self, frame: Frame, *, by_lag: bool) -> Json:
-        """What is drawn of the frame."""
+    def picture(self, frame: Frame, *, by_lag: bool, whole: bool = True) -> Json:
+        """What is drawn of the frame; gaps only where all of it was read."""
         here = range(bisect_left(self.times, frame.start), bisect_left(self.times, frame.end))
         kinds = Counter(self.kinds[index] for index in here)
         entities = Counter(self.entities[index] for index in here)
@@ -112,6 +115,7 @@ class Gathered:
         return {
             "count": len(here),
             "bins": self._bins(here, frame),
+            "gaps": gaps([self.times[index] for index in here], frame) if whole else [],
             "kinds": [[*self.names[number], count] for number, count in kinds.most_common(MOST_NAMES)],
             "kinds_in_all": len(kinds),
             "entities": [[self.entity_names[number], count] for number, count in entities.most_common(MOST_NAMES)],
@@ -164,6 +168,15 @@ class Gathered:
         if by_lag:
             return [height_of_lag(self.arrivals[index] - self.times[index]) for index in here]
         return self.arrivals[here.start : here.stop]
+
+
+def gaps(times: Iterable[int], frame: Frame) -> list[list[int]]:
+    """Stretches of whole hours (in long windows days) without events, cut off at the edges, as GET /gaps finds them."""
+    unit = HOUR if frame.end - frame.start <= LONGEST_OF_HOURS else DAY
+    occupied = sorted({time // unit for time in times})
+    edges = [frame.start // unit - 1, *occupied, -(-frame.end // unit)]
+    between = [(one + 1, other) for one, other in pairwise(edges) if one + 1 < other]
+    return [[max(frame.start, one * unit), min(frame.end, other * unit)] for one, other in between]
 
 
 def height_of_lag(lag_ms: int) -> float:

@@ -11,7 +11,6 @@ import { DAY, HOUR, MINUTE, duration, minute, onAxis, zone } from './times.js';
  * @property {number} to
  * @property {boolean} byLag
  * @property {number} late
- * @property {Array<[number, number]>} gaps
  */
 
 export const colours = () => {
@@ -96,7 +95,7 @@ export class Timeline {
       axes: [{ ...line, values: picks ? (/** @type {any} */ _, /** @type {number[]} */ at) => at.map(() => '') : xValues(from, to), size: picks ? 8 : 26 }, { ...line, size: 62, labelSize: 22, labelFont: line.font, labelGap: 2, ...axis }],
       series: [{}, { scale: 'y', paths: () => null, points: { show: false } }],
       hooks: {
-        drawClear: [(/** @type {uPlot} */ u) => drawGaps(u, this.drawn?.gaps ?? [], colour)],
+        drawClear: [(/** @type {uPlot} */ u) => drawGaps(u, this.drawn?.picture.gaps ?? [], colour)],
         setSelect: [(/** @type {uPlot} */ u) => this.selected(u)],
         setCursor: picks ? [(/** @type {uPlot} */ u) => this.hover(u)] : [],
         ready: picks ? [(/** @type {uPlot} */ u) => u.over.addEventListener('click', () => this.clicked(u))] : [],

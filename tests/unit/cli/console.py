@@ -36,7 +36,12 @@ class Served:
     def ask(self, method: str, path: str, headers: dict[str, str], body: bytes = b"") -> urllib3.BaseHTTPResponse:
         """A request with these headers and no others of meaning."""
         return urllib3.request(
-            method, f"{self.console.url}{path.lstrip('/')}", headers=headers, body=body, redirect=False, retries=False
+            method,
+            f"{self.console.url}{path.removeprefix('/')}",
+            headers=headers,
+            body=body,
+            redirect=False,
+            retries=False,
         )
 
     def page(self, path: str, method: str = "GET", body: bytes = b"", **headers: str) -> urllib3.BaseHTTPResponse:

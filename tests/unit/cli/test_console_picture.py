@@ -77,6 +77,29 @@ def test_late_begins_at_the_threshold() -> None:
     assert (sum(on_time["bins"]["late"]), sum(late["bins"]["late"])) == (0, 2)
 
 
+def test_gaps_are_hours_without_events_cut_off_at_the_edges() -> None:
+    found = gathered([T0 + 9 * HOUR, T0 + 10 * HOUR - 1, T0 + 12 * HOUR])
+    window = Frame(T0 + 8 * HOUR + 1, T0 + 14 * HOUR + 2, HOUR)
+
+    assert picture(found, window)["gaps"] == [
+        [T0 + 8 * HOUR + 1, T0 + 9 * HOUR],
+        [T0 + 10 * HOUR, T0 + 12 * HOUR],
+        [T0 + 13 * HOUR, T0 + 14 * HOUR + 2],
+    ]
+    assert found.picture(window, by_lag=False, whole=False)["gaps"] == []
+
+
+def test_gaps_of_long_windows_are_of_days() -> None:
+    assert picture(gathered([T0 + 20 * DAY]), Frame(T0, T0 + 30 * DAY, HOUR))["gaps"] == [
+        [T0, T0 + 20 * DAY],
+        [T0 + 21 * DAY, T0 + 30 * DAY],
+    ]
+
+
+def test_a_window_without_events_is_one_gap() -> None:
+    assert picture(gathered([]), Frame(T0, T0 + DAY, HOUR))["gaps"] == [[T0, T0 + DAY]]
+
+
 def test_marks_are_counted_and_drawn_on_their_events() -> None:
     found = gathered([T0, T0 + HOUR])
     found.mark("id0", Mark.DUPLICATE)

@@ -5,7 +5,7 @@ import { badge, counted, empty, entityLink, eventLink, facts, failed, html, load
 import { address, placeOf } from '../place.js';
 import { forget, isWanted } from '../fresh.js';
 import { Timeline } from '../timeline.js';
-import { DAY, HOUR, dayOf, duration, minute, msOf, rfc } from '../times.js';
+import { HOUR, dayOf, duration, minute, msOf, rfc } from '../times.js';
 import { inWindow } from './window.js';
 
 /**
@@ -26,7 +26,7 @@ export async function showEvents(page, subject) {
   const { window, selection } = subject;
   const bounds = { start_time: rfc(window.from), end_time: rfc(window.to) };
   /** @type {any} */
-  const state = { picture: null, gaps: [], rows: null, cursor: null, progress: 0, done: false };
+  const state = { picture: null, rows: null, cursor: null, progress: 0, done: false };
   const redraw = () => page.draw(template(page, subject, state));
   const drawCharts = () => state.picture && chart(page, subject, state);
   subject.redraw = redraw;
@@ -40,7 +40,6 @@ export async function showEvents(page, subject) {
   state.more = more;
   await Promise.all([
     more(),
-    gaps(selection, window, page.signal).then((found) => { state.gaps = found; redraw(); drawCharts(); }, fail('gapsFailure')),
     lines('/pictures', { ...selection, ...bounds, by: page.query.by, late_ms: LATE, marks: page.query.marks, fresh: isWanted() ? 'true' : '' }, page.signal, (line) => {
       Object.assign(state, line, { progress: line.read ?? state.progress });
       redraw();
@@ -59,16 +58,7 @@ function chart(page, { window }, state) {
     zoom: (from, to) => page.go(inWindow(here.path, page.query, { from, to })),
     pick: (id) => page.go(address(here.path, { ...page.query, event: id })),
   });
-  timeline.show({ picture: state.picture, ...window, byLag: page.query.by === 'lag', late: LATE, gaps: state.gaps });
-}
-
-/** @param {Record<string, any>} selection @param {import('./window.js').Window} window @param {AbortSignal} signal */
-async function gaps(selection, { from, to }, signal) {
-  const span = to - from;
-  if (span > 366 * DAY || (selection.entity_id && (selection.source || selection.event_type))) return [];
-  const unit = span > 14 * DAY ? 'day' : 'hour';
-  const found = await get('/gaps', { ...selection, start_time: rfc(from), end_time: rfc(to), unit }, signal);
-  return found.items.map((/** @type {any} */ gap) => [msOf(gap.start_time), msOf(gap.end_time)]);
+  timeline.show({ picture: state.picture, ...window, byLag: page.query.by === 'lag', late: LATE });
 }
 
 /** @param {import('../main.js').Page} page @param {Subject} subject @param {any} state @param {Record<string, string>} bounds */
@@ -117,7 +107,7 @@ function summary(page, state) {
     ['lag, middle', picture.lag ? duration(picture.lag.p50) : '–'],
     ['95 %', picture.lag ? duration(picture.lag.p95) : '–'],
     ['most', picture.lag ? duration(picture.lag.max) : '–'],
-    ['gaps', state.gapsFailure ? '?' : number(state.gaps.length)],
+    ['gaps', done && !stopped ? number(picture.gaps.length) : '…'],
   ])}
   <p class="quiet reading">${done
     ? html`Read at ${when(state.read_at)}${stopped ? html` ${badge('warn', `stopped at ${number(progress)} events; narrow the window`)}` : nothing}
