@@ -39,13 +39,15 @@ def picture(found: Gathered, frame: Frame, *, by_lag: bool = False) -> dict[str,
 
 
 @given(
-    times=st.lists(st.integers(T0 - DAY, T0 + 3 * DAY), max_size=200).map(sorted),
-    start=st.integers(T0 - DAY, T0 + DAY),
-    length=st.integers(1, 3 * DAY),
+    start=st.integers(0, 24 * 60).map(lambda minutes: T0 + minutes * MINUTE + 1),
+    length=st.integers(1, 72).map(lambda hours: hours * HOUR),
+    places=st.lists(st.integers(-300, 1_300), min_size=1, max_size=50),
 )
 def test_every_event_of_the_window_is_in_one_bin_and_no_other_event_is(
-    times: list[int], start: int, length: int
+    start: int, length: int, places: list[int]
 ) -> None:
+    """Places are thousandths of the window; some lie before it or behind."""
+    times = sorted(start + length * place // 1_000 for place in places)
     frame = Frame(start, start + length, HOUR)
     drawn = picture(gathered(times), frame)
     bins = drawn["bins"]
