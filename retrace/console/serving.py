@@ -16,8 +16,8 @@ from retrace.console.application import application
 from retrace.problem import Exit, Problem
 
 LOOPBACK = "127.0.0.1"
-CONNECTIONS = 16
-"""A browser asks for six things at once, and a picture takes a while."""
+CONNECTIONS = 6
+"""A browser asks for six things at once; each more would want a function of its own."""
 _SHUTDOWN_S = 1
 _LOG = logging.getLogger("uvicorn.error")
 

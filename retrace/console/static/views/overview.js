@@ -7,7 +7,7 @@ import { DAY, dayOf, duration, isDay, msOf, startOf } from '../times.js';
 import { hourly } from './hourly.js';
 import { isOver, progress, state as stateOf, subjectOf } from './job.js';
 
-const AT_ONCE = 4;
+const AT_ONCE = 2;
 const SHOWN = 15;
 const LATE_SHOWN = 1000;
 
