@@ -16,8 +16,8 @@ from retrace.problem import Problem
 
 Json = dict[str, Any]
 
-FIRST_PAGE, PAGE = "100", "1000"
-"""The first page is short, so that there is something to see; what all of it costs lies in the number of pages."""
+FIRST_PAGE, PAGE = "50", "1000"
+"""The first page is short, as there is something to see sooner, and is the list below the picture."""
 MOST_EVENTS = 200_000
 MARKED_UNASKED = 500
 """Whether an event arrived again costs the API a read for each, so of more events it is asked only if wanted."""
@@ -133,7 +133,9 @@ class Gathering:
 
     def _read(self, kept: _Kept) -> Iterator[Json]:
         gathered = kept.gathered
-        for page, is_time in doubling(self._pages(kept.wanted)):
+        for (page, cursor), is_time in doubling(self._pages(kept.wanted)):
+            if not gathered.ids:
+                yield {"rows": page, "cursor": cursor}
             gathered.add(page, milliseconds)
             if is_time:
                 yield _shown(kept, kept.wanted, done=False)
@@ -147,21 +149,21 @@ class Gathering:
 
     def _mark(self, kept: _Kept) -> Iterator[Json]:
         for mark in Mark:
-            for page in self._pages(kept.wanted, mark):
+            for page, _ in self._pages(kept.wanted, mark):
                 for item in page:
                     kept.gathered.mark(item["event_id"], mark)
                 yield {"looking_for": mark.name}
         kept.marked = True
 
-    def _pages(self, wanted: Wanted, mark: Mark | None = None) -> Iterator[list[Json]]:
+    def _pages(self, wanted: Wanted, mark: Mark | None = None) -> Iterator[tuple[list[Json], str | None]]:
         status = None if mark is None else mark.name
         query = {**dict(wanted.selection), "start_time": wanted.start, "end_time": wanted.end, "status": status}
         cursor: str | None = None
         while True:
             limit = FIRST_PAGE if cursor is None else PAGE
             found = self._client.get("/events", {**query, "limit": limit, "cursor": cursor})
-            yield found["items"]
             cursor = found.get("cursor")
+            yield found["items"], cursor
             if cursor is None:
                 return
 

@@ -66,8 +66,15 @@ def test_a_picture_comes_with_the_first_page_and_the_last_one_is_whole(served: S
 
     assert pictures == [2, 4, 8, 10]
     assert [line["done"] for line in told if "picture" in line] == [False, False, False, True]
-    assert [asked.query["limit"] for asked in served.api.asked][:PAGES] == ["100", *["1000"] * (PAGES - 1)]
+    assert [asked.query["limit"] for asked in served.api.asked][:PAGES] == ["50", *["1000"] * (PAGES - 1)]
     assert sum(told[-1]["picture"]["bins"]["duplicate"]) == 1
+
+
+def test_the_first_page_is_the_list_below_the_picture(served: Served) -> None:
+    first = lines(served, f"entity_id=e&{DAY}")[0]
+
+    assert [row["event_id"] for row in first["rows"]] == [metadata(0)["event_id"], metadata(1)["event_id"]]
+    assert first["cursor"] == "1"
 
 
 def test_zooming_into_what_was_read_asks_the_api_for_nothing(served: Served) -> None:
@@ -110,7 +117,7 @@ def test_a_problem_on_the_way_is_told_after_what_was_read() -> None:
     with console(script) as served:
         told = lines(served, f"entity_id=e&{DAY}")
 
-    assert told[0]["picture"]["count"] == 2
+    assert told[1]["picture"]["count"] == 2
     assert "The cursor is not ours." in told[-1]["problem"]["detail"]
 
 

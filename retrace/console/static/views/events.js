@@ -39,10 +39,18 @@ export async function showEvents(page, subject) {
   };
   const more = () => nextRows(page, subject, state, bounds).then(redraw, fail('rowsFailure'));
   state.more = more;
+  // Unless it is to be another list, the first page of the picture is the list.
+  const own = !page.query.show && !page.query.order;
   await Promise.all([
-    more(),
+    own ? null : more(),
     lines('/pictures', { ...selection, ...bounds, by: page.query.by, marks: page.query.marks, fresh: isWanted() ? 'true' : '' }, page.signal, (line) => {
-      Object.assign(state, line, { progress: line.read ?? state.progress });
+      const { rows, cursor, ...others } = line;
+      if (own && rows) Object.assign(state, { rows, cursor });
+      else if (own && !state.rows && !state.asked) {
+        state.asked = true;
+        more();
+      }
+      Object.assign(state, others, { progress: line.read ?? state.progress });
       redraw();
       if (line.picture) drawCharts();
     }).catch(fail('failure')),
