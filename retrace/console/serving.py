@@ -1,0 +1,82 @@
+"""The console served on the loopback, and nowhere else, until Ctrl-C."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import socket
+from collections.abc import Callable
+from datetime import datetime
+
+import uvicorn
+
+from retrace.client import Client
+from retrace.console.admission import Door
+from retrace.console.application import application
+from retrace.problem import Exit, Problem
+
+LOOPBACK = "127.0.0.1"
+CONNECTIONS = 6
+"""A browser asks for six things at once; each more would want a function of its own."""
+_SHUTDOWN_S = 1
+_LOG = logging.getLogger("uvicorn.error")
+
+
+class Console:
+    """A console that listens, and can be asked for once `serve` is called."""
+
+    def __init__(self, client: Client, port: int, clock: Callable[[], datetime]) -> None:
+        self.client = client
+        self._socket = _listening(port)
+        self.port: int = self._socket.getsockname()[1]
+        self.token = secrets.token_urlsafe(32)
+        door = Door((f"{LOOPBACK}:{self.port}", f"localhost:{self.port}"), self.token)
+        config = uvicorn.Config(
+            application(client, door, clock),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            ws="none",
+            timeout_graceful_shutdown=_SHUTDOWN_S,
+        )
+        self._server = _Quiet(config)
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"http://{LOOPBACK}:{self.port}/"
+
+    def link(self, view: str = "") -> str:
+        """The address that lets a browser in."""
+        return f"{self.url}{view.lstrip('/')}{'&' if '?' in view else '?'}token={self.token}"
+
+    def serve(self) -> None:
+        """Answer until told to stop."""
+        _LOG.setLevel(logging.ERROR)
+        self._server.run(sockets=[self._socket])
+
+    def stop(self) -> None:
+        """End what `serve` does in another thread."""
+        self._server.should_exit = True
+
+
+class _Quiet(uvicorn.Server):
+    """A server that ends without a word, though somebody may still be waiting for an answer."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        _LOG.setLevel(logging.CRITICAL + 1)
+        await super().shutdown(sockets)
+
+
+def _listening(port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((LOOPBACK, port))
+    except OSError as error:
+        listening.close()
+        remedy = "Is another console running? Stop it, or take another port: retrace console --port 0"
+        raise Problem(f"Port {port} of {LOOPBACK} cannot be had: {error.strerror}.", remedy, Exit.USAGE) from error
+    listening.listen(128)
+    return listening

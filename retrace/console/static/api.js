@@ -1,0 +1,102 @@
+// Requests to the console's own server, which signs those that it passes on to the API.
+
+const MARK = { 'X-Retrace-Console': '1' };
+
+/** Something that did not work, told so that somebody can put it right. */
+export class Failure extends Error {
+  /** @param {number} status @param {any} problem */
+  constructor(status, problem) {
+    super(problem?.detail || problem?.title || problem?.message || `The answer was ${status}.`);
+    this.status = status;
+    this.problem = problem ?? {};
+    this.remedy = problem?.remedy || remedyFor(status);
+  }
+}
+
+/** @param {number} status */
+function remedyFor(status) {
+  if (status === 401) return 'Open the address that `retrace console` printed when it was started: it lets this browser in.';
+  if (status === 403) return 'Whose credentials are these, and do they carry the policy for this route? `retrace doctor` looks.';
+  if (status === 404) return 'Is it of this deployment, and written right?';
+  if (status === 400) return 'Correct what is named, and try again.';
+  if (status >= 500) return 'Try again; if it stays so, `retrace doctor` looks what is wrong.';
+  return '';
+}
+
+/** @param {string} path @param {Record<string, any>} [query] @param {RequestInit} [options] */
+async function asked(path, query = {}, options = {}) {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== '');
+  const search = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
+  let response;
+  try {
+    response = await fetch(search ? `${path}?${search}` : path, { ...options, headers: { ...MARK, ...options.headers } });
+  } catch (error) {
+    if (options.signal?.aborted) throw error;
+    throw new Failure(0, { detail: 'The console does not answer.', remedy: 'Is `retrace console` still running? Start it again, and open the address that it prints.' });
+  }
+  return response;
+}
+
+/** @param {Response} response */
+async function read(response) {
+  const text = await response.text();
+  let body = null;
+  try {
+    body = text ? JSON.parse(text) : null;
+  } catch {
+    body = { detail: text.slice(0, 300) };
+  }
+  if (!response.ok) throw new Failure(response.status, body);
+  return body;
+}
+
+/** A GET of the API. @param {string} path @param {Record<string, any>} query @param {AbortSignal} [signal] */
+export async function get(path, query = {}, signal) {
+  return read(await asked(`/api${path}`, query, { signal }));
+}
+
+/** A GET of what the console adds. @param {string} path @param {Record<string, any>} query @param {AbortSignal} [signal] */
+export async function look(path, query = {}, signal) {
+  return read(await asked(`/console${path}`, query, { signal }));
+}
+
+/**
+ * A POST to the API. A key makes sure that what is sent again is done once.
+ * @param {string} path @param {any} [body] @param {{key?: string, type?: string, text?: string}} [options]
+ */
+export async function post(path, body, { key, type = 'application/json', text } = {}) {
+  /** @type {Record<string, string>} */
+  const headers = {};
+  if (body !== undefined || text !== undefined) headers['Content-Type'] = type;
+  if (key) headers['Idempotency-Key'] = key;
+  const sent = text ?? (body === undefined ? undefined : JSON.stringify(body));
+  return read(await asked(`/api${path}`, {}, { method: 'POST', headers, body: sent }));
+}
+
+/**
+ * Lines of JSON, each handed over as it comes.
+ * @param {string} path @param {Record<string, any>} query @param {AbortSignal} signal @param {(line: any) => void} take
+ */
+export async function lines(path, query, signal, take) {
+  const response = await asked(`/console${path}`, query, { signal });
+  if (!response.ok || !response.body) {
+    await read(response);
+    return;
+  }
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = '';
+  for (;;) {
+    const { done, value } = await reader.read().catch((error) => {
+      if (signal.aborted) throw error;
+      throw new Failure(0, { detail: 'The console broke off in the middle.', remedy: 'Is `retrace console` still running? Try again.' });
+    });
+    if (done) return;
+    const pieces = (rest + value).split('\n');
+    rest = pieces.pop() ?? '';
+    for (const piece of pieces) {
+      const line = JSON.parse(piece);
+      if (line.problem) throw new Failure(502, line.problem);
+      take(line);
+    }
+  }
+}

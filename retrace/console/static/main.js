@@ -1,0 +1,98 @@
+// The console: which view the address means, and what surrounds it.
+
+import { render } from './vendor/lit-html.js';
+import { header, pressed } from './frame.js';
+import { eventPanel } from './panel.js';
+import { empty, failed, html, say } from './parts.js';
+import { placeOf, sameView } from './place.js';
+import { aggregates } from './views/aggregates.js';
+import { entity } from './views/entity.js';
+import { overview } from './views/overview.js';
+import { quarantine } from './views/quarantine.js';
+import { newReplay } from './views/new_replay.js';
+import { replay } from './views/replay.js';
+import { replays } from './views/replays.js';
+import { type } from './views/type.js';
+
+/**
+ * @typedef {object} Page
+ * @property {import('./place.js').Query} query what the address says
+ * @property {AbortSignal} signal ends when another view is shown
+ * @property {(template: unknown) => void} draw shows a template
+ * @property {(to: string, options?: {replace?: boolean}) => void} go shows another address
+ * @property {() => void} again shows this view afresh
+ */
+
+/** @type {Record<string, {title: string, show: (page: Page) => Promise<void>}>} */
+const VIEWS = {
+  '/': { title: 'Overview', show: overview },
+  '/entity': { title: 'Entity', show: entity },
+  '/type': { title: 'Source and type', show: type },
+  '/replays': { title: 'Replays', show: replays },
+  '/replay': { title: 'Replay', show: replay },
+  '/replay/new': { title: 'New replay', show: newReplay },
+  '/aggregates': { title: 'Aggregates', show: aggregates },
+  '/quarantine': { title: 'Quarantine', show: quarantine },
+};
+
+const view = /** @type {HTMLElement} */ (document.getElementById('view'));
+let shown = '';
+let leaving = new AbortController();
+
+/** @param {string} to @param {{replace?: boolean}} [options] */
+function go(to, { replace = false } = {}) {
+  const here = location.pathname + location.search;
+  if (to !== here) history[replace ? 'replaceState' : 'pushState'](null, '', to);
+  arrive();
+}
+
+/** Show what the address says; the view itself only if it is another one. @param {boolean} [afresh] */
+function arrive(afresh = false) {
+  const address = location.pathname + location.search;
+  if (afresh || !shown || !sameView(address, shown)) showView();
+  shown = address;
+  eventPanel(placeOf(location), go);
+}
+
+/** @param {string} path */
+function surround(path) {
+  render(header(path, () => arrive(true), () => surround(placeOf(location).path)), /** @type {HTMLElement} */ (document.getElementById('top')));
+}
+
+async function showView() {
+  leaving.abort();
+  leaving = new AbortController();
+  const { signal } = leaving;
+  const { path, query } = placeOf(location);
+  const found = VIEWS[path];
+  const draw = (/** @type {unknown} */ template) => {
+    if (!signal.aborted) render(template, view);
+  };
+  surround(path);
+  document.title = `${found?.title ?? 'Not found'} · ${query.id || query.entity || query.type || 'Retrace'}`;
+  view.dataset.path = path;
+  if (!found) {
+    draw(empty('There is no such view.', html`<a href="/">Overview</a>`));
+    return;
+  }
+  try {
+    await found.show({ query, signal, draw, go, again: () => arrive(true) });
+    if (!signal.aborted) say(`${found.title} is shown.`);
+  } catch (failure) {
+    if (!signal.aborted) draw(failed(failure, () => arrive(true)));
+  }
+}
+
+document.addEventListener('click', (event) => {
+  const link = event.target instanceof Element ? event.target.closest('a') : null;
+  const plain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
+  if (!link || !plain || link.target || link.origin !== location.origin || link.hash) return;
+  event.preventDefault();
+  const other = link.pathname !== location.pathname;
+  go(link.pathname + link.search);
+  if (other) view.focus({ preventScroll: false });
+});
+
+window.addEventListener('popstate', () => arrive());
+document.addEventListener('keydown', (event) => pressed(event, go, () => arrive(true)));
+arrive();

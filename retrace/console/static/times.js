@@ -1,0 +1,111 @@
+// Times as people read and write them: UTC or the browser's own zone, and never in doubt which.
+
+const KEY = 'retrace.zone';
+export const MINUTE = 60_000;
+export const HOUR = 3_600_000;
+export const DAY = 86_400_000;
+
+/** @returns {'utc' | 'local'} */
+export function zone() {
+  return localStorage.getItem(KEY) === 'local' ? 'local' : 'utc';
+}
+
+export function switchZone() {
+  localStorage.setItem(KEY, zone() === 'utc' ? 'local' : 'utc');
+}
+
+/** What the zone is called. */
+export function zoneName() {
+  return zone() === 'utc' ? 'UTC' : Intl.DateTimeFormat().resolvedOptions().timeZone || 'local';
+}
+
+/** The parts of an instant in the chosen zone, or in UTC. @param {number} ms @param {boolean} [utc] */
+function parts(ms, utc = zone() === 'utc') {
+  const moved = utc ? new Date(ms) : new Date(ms - new Date(ms).getTimezoneOffset() * MINUTE);
+  return moved.toISOString();
+}
+
+/** To the second, or finer where there is more to say. @param {number} ms @param {boolean} [utc] */
+export function clock(ms, utc) {
+  const text = parts(ms, utc);
+  const fine = ms % 1000 ? text.slice(19, 23) : '';
+  return `${text.slice(0, 10)} ${text.slice(11, 19)}${fine}`;
+}
+
+/** @param {number} ms @param {boolean} [utc] */
+export function minute(ms, utc) {
+  return clock(ms, utc).slice(0, 16);
+}
+
+/** An API time, nine digits and all, without what is zero. @param {string} text */
+export function exact(text) {
+  return text.replace('T', ' ').replace(/\.?0*Z$/, '');
+}
+
+/** Milliseconds of an API time; what is finer is cut off. @param {string} text */
+export function msOf(text) {
+  return Date.parse(text.length > 24 ? `${text.slice(0, 23)}Z` : text);
+}
+
+/** As the API takes it. @param {number} ms */
+export function rfc(ms) {
+  return new Date(ms).toISOString();
+}
+
+/** The UTC day of an instant. @param {number} ms */
+export function dayOf(ms) {
+  return new Date(ms).toISOString().slice(0, 10);
+}
+
+/** @param {string} day @param {number} [count] */
+export function dayAfter(day, count = 1) {
+  return dayOf(Date.parse(`${day}T00:00:00Z`) + count * DAY);
+}
+
+/** The beginning of a UTC day. @param {string} day */
+export function startOf(day) {
+  return Date.parse(`${day}T00:00:00Z`);
+}
+
+const WRITTEN = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(:\d{2}(?:\.\d{1,9})?)?)?\s*(Z|UTC|[+-]\d{2}:\d{2})?$/i;
+
+/**
+ * What somebody wrote, in milliseconds; null where it is no time. A time without an offset is of the chosen zone, or in UTC.
+ * @param {string} text @param {boolean} [utc]
+ */
+export function written(text, utc = zone() === 'utc') {
+  const match = WRITTEN.exec(text.trim());
+  if (!match) return null;
+  const [, day, time = '00:00', seconds = ':00', offset] = match;
+  const wanted = offset ? offset.replace(/^(utc|z)$/i, 'Z') : utc ? 'Z' : '';
+  const ms = Date.parse(`${day}T${time}${seconds.slice(0, 7)}${wanted}`);
+  return Number.isNaN(ms) ? null : ms;
+}
+
+/** @param {string | undefined} text */
+export function isDay(text) {
+  return !!text && /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(startOf(text)) && dayOf(startOf(text)) === text;
+}
+
+const UNITS = /** @type {const} */ ([['y', 365 * DAY], ['d', DAY], ['h', HOUR], ['m', MINUTE], ['s', 1000]]);
+
+/** How long, in two units at most. @param {number} ms */
+export function duration(ms) {
+  const size = Math.abs(ms);
+  const sign = ms < 0 ? '−' : '';
+  if (size < 1000) return `${sign}${Math.round(size)}ms`;
+  const at = UNITS.findIndex(([, unit]) => size >= unit);
+  const [name, unit] = UNITS[at];
+  const whole = Math.floor(size / unit);
+  const next = UNITS[at + 1];
+  const rest = next ? Math.floor((size % unit) / next[1]) : 0;
+  return `${sign}${whole}${name}${next && rest && whole < 100 ? ` ${rest}${next[0]}` : ''}`;
+}
+
+/** A point of time on an axis. @param {number} ms @param {number} span */
+export function onAxis(ms, span) {
+  const text = parts(ms);
+  if (span > 3 * DAY) return text.slice(5, 10);
+  if (span > DAY) return `${text.slice(5, 10)} ${text.slice(11, 16)}`;
+  return span > 10 * MINUTE ? text.slice(11, 16) : span > 3_000 ? text.slice(11, 19) : text.slice(11, 23);
+}

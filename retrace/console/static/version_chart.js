@@ -1,0 +1,49 @@
+// The value of an aggregate over its versions, in the order in which they were computed.
+
+import uPlot from './vendor/uplot.js';
+import { colours } from './timeline.js';
+
+/** @type {WeakMap<HTMLElement, uPlot>} */
+const known = new WeakMap();
+
+/** @param {HTMLElement} element @param {any[]} versions newest first @param {{from?: string, to?: string}} chosen */
+export function versionChart(element, versions, chosen) {
+  known.get(element)?.destroy();
+  if (versions.length < 2) return;
+  const ordered = [...versions].reverse();
+  const colour = colours();
+  const line = { stroke: colour('quiet'), grid: { stroke: colour('line'), width: 1 }, ticks: { show: false }, font: '11px system-ui, sans-serif' };
+  const values = ordered.map((version) => version.value);
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const room = Math.max(1, (high - low) * 0.3);
+  const chart = new uPlot(/** @type {any} */ ({
+    width: Math.max(200, element.clientWidth), height: 140, legend: { show: false }, cursor: { show: false }, padding: [14, 26, 0, 0],
+    scales: { x: { time: false, range: () => [-0.3, ordered.length - 0.7] }, y: { range: () => [Math.max(0, low - room), high + room] } },
+    axes: [
+      { ...line, splits: () => ordered.map((_, index) => index), values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map((index) => ordered[index]?.computed_at.slice(5, 16).replace('T', ' ')), space: 70 },
+      { ...line, size: 60, values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map((one) => (Number.isInteger(one) ? one : '')) },
+    ],
+    series: [{}, { stroke: colour('event'), width: 2, paths: uPlot.paths.stepped?.({ align: 1 }), points: { show: false } }],
+    hooks: { draw: [(/** @type {uPlot} */ u) => ordered.forEach((version, index) => dot(u, version, index, chosen, colour))] },
+  }), [ordered.map((_, index) => index), values], element);
+  known.set(element, chart);
+  new ResizeObserver(([{ contentRect }], observer) => {
+    if (known.get(element) !== chart) observer.disconnect();
+    else if (Math.abs(contentRect.width - chart.width) > 1) chart.setSize({ width: contentRect.width, height: chart.height });
+  }).observe(element);
+}
+
+/** @param {uPlot} u @param {any} version @param {number} index @param {{from?: string, to?: string}} chosen @param {(name: string) => string} colour */
+function dot(u, version, index, chosen, colour) {
+  const x = u.valToPos(index, 'x', true);
+  const y = u.valToPos(version.value, 'y', true);
+  const is = [chosen.from, chosen.to].includes(version.replay_id);
+  u.ctx.fillStyle = version.arrived_since || !version.complete ? colour('late') : colour('good');
+  u.ctx.beginPath();
+  u.ctx.arc(x, y, (is ? 6 : 4) * devicePixelRatio, 0, 7);
+  u.ctx.fill();
+  u.ctx.fillStyle = colour('ink');
+  u.ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
+  u.ctx.textAlign = 'center';
+  u.ctx.fillText(String(version.value), x, y - 9 * devicePixelRatio);
+}

@@ -1,0 +1,104 @@
+// One replay while it goes on: how far it is, and how to stop it or send its dead letters back.
+
+import { get, post } from '../api.js';
+import { empty, facts, failed, html, loading, nothing, number, say, when } from '../parts.js';
+import { address } from '../place.js';
+import { duration, msOf } from '../times.js';
+import { isOver, progress, state, subjectOf } from './job.js';
+
+const EVERY_MS = 1000;
+const HIDDEN_EVERY_MS = 10_000;
+
+/** @param {import('../main.js').Page} page */
+export async function replay(page) {
+  const { query, signal, draw, go } = page;
+  if (!query.id) {
+    go('/replays', { replace: true });
+    return;
+  }
+  draw(loading());
+  /** @type {any} */
+  const shown = { job: await get(`/replay/${encodeURIComponent(query.id)}`, {}, signal), failure: null, busy: false };
+  const redraw = () => draw(template(shown, act));
+  const act = async (/** @type {string} */ what) => {
+    Object.assign(shown, { busy: true, failure: null });
+    redraw();
+    try {
+      shown.job = await post(`/replay/${encodeURIComponent(query.id)}/${what}`);
+    } catch (failure) {
+      shown.failure = failure;
+    }
+    shown.busy = false;
+    redraw();
+    watch();
+  };
+  /** @type {any} */
+  let waiting;
+  const watch = () => {
+    clearTimeout(waiting);
+    if (signal.aborted || isOver(shown.job)) return;
+    waiting = setTimeout(async () => {
+      const before = shown.job.state;
+      try {
+        shown.job = await get(`/replay/${encodeURIComponent(query.id)}`, {}, signal);
+        shown.failure = null;
+      } catch (failure) {
+        shown.failure = failure;
+      }
+      if (shown.job.state !== before) say(`The replay is ${shown.job.state}.`);
+      redraw();
+      watch();
+    }, document.hidden ? HIDDEN_EVERY_MS : EVERY_MS);
+  };
+  redraw();
+  watch();
+}
+
+/** @param {any} shown @param {(what: string) => void} act */
+function template({ job, failure, busy }, act) {
+  const { request } = job;
+  return html`<section><div class="split"><h1>Replay <code>${job.replay_id}</code></h1>
+      <span class="actions">
+        ${isOver(job) ? nothing : html`<button class="danger" ?disabled=${busy} @click=${() => confirm('Send nothing more of this replay, and drop what is in flight? There is no way back.') && act('cancel')}>Cancel …</button>`}
+        ${job.failed || job.state === 'FAILED' ? html`<button class="main" ?disabled=${busy} @click=${() => act('redrive')}>Redrive ${job.failed ? `${number(job.failed)} dead letters` : ''}</button>` : nothing}
+      </span></div>
+    <p class="split"><span>${state(job)} ${subjectOf(request)}</span></p>
+    ${progress(job, 'wide')}
+    ${facts([
+    ['matched', number(job.matched)], ['sent', number(job.sent)], ['processed', html`<strong>${number(job.processed)}</strong>`],
+    ['dead letters', html`<span class=${job.failed ? 'is-late' : ''}>${number(job.failed)}</span>`], job.dropped > 0 && ['dropped', number(job.dropped)],
+    ['rows read', number(job.scanned)], ['asked for', when(job.created_at)],
+    [isOver(job) ? 'state changed' : 'runs for', isOver(job) ? when(job.updated_at) : duration(Date.now() - msOf(job.created_at))],
+    ['by', job.requested_by], job.cancelled_by && ['cancelled by', job.cancelled_by],
+  ])}
+    ${failure ? failed(failure) : nothing}
+    ${job.failure ? html`<p class="note">${job.failure}</p>` : nothing}
+    ${job.advice ? html`<p class="note">${job.advice}</p>` : nothing}
+    ${job.failed ? html`<p class="note">What is wrong with each dead letter lies in the queue beside it; mend the cause, then redrive.</p>` : nothing}
+  </section>
+  ${results(job)}
+  <section><h2>What was asked for</h2><pre tabindex="0">${JSON.stringify(request, null, 2)}</pre>
+    <p><a class="button replay" href=${again(request)}>Ask for it again …</a></p></section>`;
+}
+
+/** @param {any} job */
+function results({ request, sent, state: at }) {
+  if (!request.entity_id) return nothing;
+  const days = [...new Set([request.start_time.slice(0, 10), new Date(msOf(request.end_time) - 1).toISOString().slice(0, 10)])];
+  if (at === 'COMPLETE' && !sent) return empty('It found no events, so no aggregate was computed.');
+  return html`<section><h2>Aggregates that it computes</h2><p>${days.map((day, index) => html`${index ? ' to ' : ''}<a href=${address('/aggregates', { entity: request.entity_id, day })}>${day} of ${request.entity_id}</a>`)}</p></section>`;
+}
+
+/** The same replay, to be changed or asked for anew. @param {any} request */
+function again(request) {
+  const days = request.day ? { start_day: request.day, end_day: request.day } : { start_day: request.start_day, end_day: request.end_day };
+  const of = (/** @type {string} */ which) => {
+    const { sources = [], event_types: types = [], event_ids: events = [], min_lag_ms: lag = '' } = request[which] ?? {};
+    return { [`${which}_sources`]: sources.join(','), [`${which}_types`]: types.join(','), [`${which}_events`]: events.join(','), [`${which}_lag_ms`]: lag };
+  };
+  return address('/replay/new', {
+    entity: request.entity_id, from: request.start_time, to: request.end_time, source: request.source, type: request.event_type, ...days,
+    whole_days: request.whole_days && 'true', include_duplicates: request.include_duplicates && 'true', rate: request.rate, limit: request.limit,
+    order: request.order, reason: request.reason, ...of('include'), ...of('exclude'),
+  });
+}

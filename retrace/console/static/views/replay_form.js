@@ -1,0 +1,74 @@
+// The fields of a replay, and the request that they mean. Both are in the address, so that a replay can be handed round.
+
+import { html, nothing } from '../parts.js';
+import { rfc, written, zone, zoneName } from '../times.js';
+
+const list = (/** @type {string | undefined} */ text) => (text ? text.split(',').map((one) => one.trim()).filter(Boolean) : []);
+const time = (/** @type {string} */ text, utc = true) => {
+  const ms = written(text, utc);
+  return ms === null ? text : rfc(ms);
+};
+
+/** What a form says, with times that mean the same to everybody. @param {Record<string, string>} form */
+export function agreed(form) {
+  const shown = zone() === 'utc';
+  return { ...form, from: form.from && time(form.from, shown), to: form.to && time(form.to, shown) };
+}
+
+/**
+ * The request as the API takes it; null where too little is said.
+ * @param {import('../place.js').Query} query @returns {Record<string, any> | null}
+ */
+export function requestOf(query) {
+  const subject = query.entity
+    ? { entity_id: query.entity, start_time: time(query.from ?? ''), end_time: time(query.to ?? '') }
+    : { source: query.source, event_type: query.type, start_day: query.start_day, end_day: query.end_day || query.start_day };
+  if (Object.values(subject).some((value) => !value)) return null;
+  const include = criteria(query, 'include');
+  const exclude = criteria(query, 'exclude');
+  return {
+    ...subject,
+    ...(include ? { include } : {}),
+    ...(exclude ? { exclude } : {}),
+    ...(query.limit ? { limit: Number(query.limit) } : {}),
+    ...(query.rate ? { rate: Number(query.rate) } : {}),
+    ...(query.whole_days ? { whole_days: true } : {}),
+    ...(query.include_duplicates ? { include_duplicates: true } : {}),
+    ...(query.order ? { order: query.order } : {}),
+    ...(query.reason ? { reason: query.reason } : {}),
+  };
+}
+
+/** @param {import('../place.js').Query} query @param {'include' | 'exclude'} which */
+function criteria(query, which) {
+  const sources = list(query[`${which}_sources`]);
+  const types = list(query[`${which}_types`]);
+  const events = list(query[`${which}_events`]);
+  const lag = query[`${which}_lag_ms`];
+  const found = {
+    ...(sources.length ? { sources } : {}),
+    ...(types.length ? { event_types: types } : {}),
+    ...(events.length ? { event_ids: events } : {}),
+    ...(lag ? { min_lag_ms: Number(lag) } : {}),
+  };
+  return Object.keys(found).length ? found : null;
+}
+
+/** @param {import('../place.js').Query} query */
+export function fields(query) {
+  const text = (/** @type {string} */ name, /** @type {string} */ label, /** @type {string} */ hint = '') => html`<label>${label}
+    <input name=${name} .value=${query[name] ?? ''} placeholder=${hint || nothing} autocomplete="off" spellcheck="false"></label>`;
+  const check = (/** @type {string} */ name, /** @type {string} */ label) => html`<label class="check"><input type="checkbox" name=${name} value="true" .checked=${query[name] === 'true'}> ${label}</label>`;
+  const filtered = Object.keys(query).some((name) => name.startsWith('include_') || name.startsWith('exclude_'));
+  return html`<h3>Of an entity, in a window (${zoneName()}, unless a time says otherwise)</h3>
+    <div class="fields">${text('entity', 'entity')}${text('from', 'from', '2025-11-28')}${text('to', 'to, excluded', '2025-11-29')}</div>
+    <h3>Or of a source and type, on days</h3>
+    <div class="fields">${text('source', 'source')}${text('type', 'type')}${text('start_day', 'first day', '2025-11-28')}${text('end_day', 'last day, included')}</div>
+    <h3>How</h3>
+    <div class="fields">${text('reason', 'reason, for whoever looks later')}${text('rate', 'messages a second, at most')}${text('limit', 'messages in all, at most')}
+      <label>order <select name="order"><option value="">any, fastest</option><option value="entity" ?selected=${query.order === 'entity'}>entity: in order, for a consumer of your own</option></select></label>
+      ${check('whole_days', 'whole days of each entity, so that aggregates are complete')}${check('include_duplicates', 'again for each repeated arrival')}</div>
+    <details ?open=${filtered}><summary>Filters</summary>
+      <div class="fields">${text('include_sources', 'only sources, with commas')}${text('include_types', 'only types')}${text('include_events', 'only event ids')}${text('include_lag_ms', 'only later than (ms)')}
+      ${text('exclude_sources', 'without sources')}${text('exclude_types', 'without types')}${text('exclude_events', 'without event ids')}${text('exclude_lag_ms', 'without later than (ms)')}</div></details>`;
+}

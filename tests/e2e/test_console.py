@@ -1,0 +1,445 @@
+"""The console in a real browser, on a deployed stack that holds the shop's incident and the sample of real events."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from embedded import connection
+from embedded.stack import started
+from tests.e2e.chromium import Watched, chromium
+from tests.e2e.deployed import Deployed, batches
+from tests.e2e.samples import ROOT, Sample
+
+DAY = "2025-11-28"
+WINDOW = {"entity_id": "depot-lyon", "start_time": f"{DAY}T00:00:00Z", "end_time": "2025-11-29T00:00:00Z"}
+SCRIPT = '"><img src=x onerror="window.hurt=1"><script>window.hurt=1</script>'
+"""Text that would act if it were ever taken for markup."""
+
+
+def lines(name: str) -> list[bytes]:
+    return (ROOT / "examples/shop-day" / name).read_bytes().splitlines()
+
+
+def ids(answer: dict[str, Any]) -> set[str]:
+    return {result["event_id"] for result in answer["results"]}
+
+
+@dataclass(frozen=True)
+class Incident:
+    """What was done to the stack, and what is to be seen of it."""
+
+    deployed: Deployed
+    late: set[str]
+    """The events that made the difference."""
+    sample: Sample
+    hostile: str
+    """An event whose every field is text that would act."""
+    versions: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def incident(sample: Sample) -> Iterator[Incident]:
+    """A stack on which the incident of docs/incident.md has happened."""
+    with started() as stack:
+        deployed = Deployed(stack)
+        other = sample.from_source("elsewhere")
+        for batch in batches(other.lines, 1_000):
+            deployed.ingest(batch)
+        deployed.ingest(lines("day.ndjson"))
+        friday = deployed.replayed(**WINDOW)["replay_id"]
+        for name in ("retry-storm.ndjson", "conflict.ndjson", "malformed.ndjson"):
+            deployed.api.call(
+                "POST", "/ingest", body=b"\n".join(lines(name)), headers={"Content-Type": "application/x-ndjson"}
+            )
+        late = ids(deployed.ingest(lines("late-batch.ndjson")))
+        saturday = deployed.replayed(**WINDOW, reason=SCRIPT)["replay_id"]
+        hostile = dict.fromkeys(("source", "event_type", "entity_id", "idempotency_key"), SCRIPT)
+        hostile |= {"event_time": f"{DAY}T12:00:00Z", "payload": {SCRIPT: [SCRIPT]}}  # type: ignore[dict-item]  # JSON
+        known = deployed.ingest([json.dumps(hostile).encode()])
+        deployed.ingest([json.dumps(hostile).encode()])
+        deployed.post("/ingest", {**hostile, "colour": SCRIPT})
+        deployed.replayed(source=SCRIPT, event_type=SCRIPT, day=DAY)
+        yield Incident(deployed, late, other, ids(known).pop(), [friday, saturday])
+
+
+@dataclass(frozen=True)
+class Running:
+    """`retrace console`, as somebody started it."""
+
+    link: str
+    process: subprocess.Popen[str]
+
+    @property
+    def base(self) -> str:
+        return self.link.partition("/?")[0]
+
+    def ended(self) -> int:
+        """Press Ctrl-C; answers the exit code."""
+        with self.process:
+            self.process.send_signal(signal.SIGINT)
+            return self.process.wait(60)
+
+
+def start(deployed: Deployed, directory: Path) -> Running:
+    stack = deployed.stack
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "HOME": "/nonexistent",
+        "RETRACE_URL": stack.api_url,
+    }
+    (directory / ".retrace").mkdir(exist_ok=True)
+    connection.save(directory / ".retrace/local.json", stack)
+    command = [sys.executable, "-m", "retrace", "console", "--no-open", "--port", "0"]
+    process = subprocess.Popen(command, env=environment, cwd=directory, stdout=subprocess.PIPE, text=True)  # noqa: S603  # the project's own command
+    assert process.stdout is not None
+    link = next(line.strip() for line in process.stdout if "token=" in line)
+    return Running(link, process)
+
+
+@pytest.fixture(scope="module")
+def running(incident: Incident, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    running = start(incident.deployed, tmp_path_factory.mktemp("console"))
+    yield running
+    assert running.ended() == 0
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def watched(browser: Browser, running: Running, request: pytest.FixtureRequest) -> Iterator[Watched]:
+    """A browser that was let in; at the end nothing may have gone wrong in its page, and nothing have acted."""
+    options = getattr(request, "param", {})
+    context = browser.new_context(
+        base_url=running.base, locale="en-GB", viewport={"width": 1300, "height": 900}, bypass_csp=False, **options
+    )
+    watched = Watched(context.new_page())
+    watched.page.goto(running.link)
+    yield watched
+    assert watched.faults == []
+    assert watched.page.evaluate("window.hurt") is None
+    context.close()
+
+
+@pytest.fixture
+def page(watched: Watched) -> Page:
+    return watched.page
+
+
+def fact(page: Page, name: str) -> Any:
+    """The value that stands under a name."""
+    return (
+        page.locator("main .facts div")
+        .filter(has=page.locator("dt", has_text=re.compile(f"^{name}")))
+        .locator("dd")
+        .first
+    )
+
+
+def test_an_entity_shows_when_its_events_happened_came_and_came_again(page: Page) -> None:
+    page.goto(f"/entity?id=depot-lyon&day={DAY}")
+
+    expect(fact(page, "events")).to_have_text("36")
+    expect(fact(page, "arrived again")).to_have_text("27")
+    expect(fact(page, "late")).to_have_text("36")
+    expect(fact(page, "gaps")).to_have_text("2")
+    expect(page.locator("#charts canvas")).to_have_count(2)
+    expect(page.locator("section.events tbody tr")).to_have_count(36)
+
+
+def test_without_a_window_it_is_the_day_of_the_newest_event(page: Page) -> None:
+    page.goto("/entity?id=depot-lyon")
+
+    expect(page).to_have_url(re.compile(rf"/entity\?id=depot-lyon&day={DAY}$"))
+    expect(fact(page, "events")).to_have_text("36")
+
+
+def test_a_window_is_zoomed_by_dragging_and_one_goes_back(page: Page) -> None:
+    page.goto(f"/entity?id=depot-lyon&day={DAY}")
+    expect(fact(page, "arrived again")).to_have_text("27")
+    box = page.locator("#charts .u-over").first.bounding_box()
+    assert box is not None
+    at = [box["x"] + box["width"] * hour / 24 for hour in (17, 20)]
+    page.mouse.move(at[0], box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(at[1], box["y"] + 80, steps=4)
+    page.mouse.up()
+
+    expect(page).to_have_url(re.compile("from=2025-11-28T1[67]"))
+    expect(fact(page, "events")).to_have_text("7")
+    page.go_back()
+    expect(fact(page, "events")).to_have_text("36")
+
+
+def test_an_event_is_opened_from_the_chart_and_closed_with_escape(page: Page, incident: Incident) -> None:
+    page.goto(f"/entity?id=depot-lyon&from={DAY}T17:25:30Z&to={DAY}T17:25:45Z")
+    expect(fact(page, "arrived again")).to_have_text("0")
+    box = page.locator("#charts .u-over").first.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 8.567 / 15, box["y"] + box["height"] / 2)
+    expect(page.locator(".tip")).to_contain_text("parcel.received")
+    page.mouse.down()
+    page.mouse.up()
+
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("hash checked")
+    expect(dialog.locator("pre.raw")).to_contain_text('"entity_id":"depot-lyon"')
+    assert re.search("event=([0-9a-f]{64})", page.url)[1] in incident.late  # type: ignore[index]  # it is there
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(page).not_to_have_url(re.compile("event="))
+
+
+def test_an_entity_of_the_real_events_has_as_many_as_were_sent(page: Page, incident: Incident) -> None:
+    entity, _ = incident.sample.entities.most_common(1)[0]
+    days = Counter(event["event_time"][:10] for event in incident.sample.events if event["entity_id"] == entity)
+    day, count = max(days.items())
+    page.goto("/")
+    page.evaluate(
+        "(to) => { history.pushState(null, '', to); dispatchEvent(new PopStateEvent('popstate')); }",
+        f"/entity?id={entity}&day={day}",
+    )
+
+    expect(fact(page, "events")).to_have_text(f"{count:,}")
+
+
+def test_a_type_has_a_heat_map_of_hours_by_days_and_an_hour_is_chosen_in_it(page: Page) -> None:
+    page.goto(f"/type?source=depot/scanners&type=parcel.loaded&day={DAY}")
+    hours = Counter(
+        json.loads(line)["event_time"][11:13]
+        for line in (*lines("day.ndjson"), *lines("late-batch.ndjson"))
+        if json.loads(line)["event_type"] == "parcel.loaded" and json.loads(line)["event_time"].endswith("Z")
+    )
+    cells = page.locator(".heat a[aria-label]")
+    expect(cells.first).to_be_visible()
+    total = sum(int(cell.inner_text()) for cell in cells.all())
+
+    expect(fact(page, "events")).to_have_text(str(total))
+    assert total >= sum(hours.values())
+    cells.first.click()
+    expect(page).to_have_url(re.compile(rf"from={DAY}T"))
+    expect(fact(page, "events")).to_have_text(cells.first.inner_text())
+
+
+def test_a_replay_goes_from_what_is_on_screen_over_its_preview_to_complete(page: Page) -> None:
+    page.goto(f"/entity?id=depot-lyon&day={DAY}")
+    expect(fact(page, "events")).to_have_text("36")
+    page.keyboard.press("n")
+    expect(page).to_have_url(re.compile("/replay/new"))
+    expect(fact(page, "messages")).to_have_text("36")
+    expect(fact(page, "estimated cost")).to_contain_text("$0.01")
+    expect(page.get_by_role("table", name="By type").get_by_role("row")).to_have_count(3)
+    page.get_by_role("button", name="Send 36 messages").click()
+
+    expect(page.locator("main .badge").first).to_have_text("COMPLETE")
+    expect(fact(page, "processed")).to_have_text("36")
+    page.get_by_role("link", name=f"{DAY} of depot-lyon").click()
+    expect(page.locator("main")).to_contain_text("The same 36 events in both")
+
+
+def test_a_slow_replay_is_watched_and_cancelled(page: Page) -> None:
+    page.goto(f"/replay/new?entity=depot-lyon&from={DAY}&to=2025-11-29&rate=0.1&reason=slowly")
+    page.get_by_role("button", name="Send 36 messages").click()
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Cancel").click()
+
+    expect(page.locator("main .badge").first).to_have_text("CANCELLED")
+    expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
+
+
+def test_the_difference_of_two_versions_names_the_nine_late_scans(page: Page, incident: Incident) -> None:
+    friday, saturday = incident.versions
+    page.goto(f"/aggregates?entity=depot-lyon&day={DAY}&from={friday}&to={saturday}")
+    expect(page.get_by_role("heading", name="From 27 to 36")).to_be_visible()
+    named = page.locator("table.difference a.id")
+    expect(named).to_have_count(9)
+
+    assert {link.get_attribute("title") for link in named.all()} == incident.late
+    expect(page.locator("main")).to_contain_text("stale: 9 came since")
+    named.first.click()
+    expect(page.get_by_role("dialog")).to_contain_text("hash checked")
+
+
+def test_a_refused_event_is_corrected_and_sent_again(page: Page) -> None:
+    page.goto("/quarantine?reason=entity_id")
+    page.locator("tr", has_text="is missing").locator("a.id").click()
+    expect(page.locator("main")).to_contain_text("stands more than once in its object")
+    corrected = (
+        '{"source":"shop/checkout","event_type":"order.placed","entity_id":"order-corrected",'
+        '"event_time":"2025-11-28T16:20:05Z","payload":{"total":19.90}}'
+    )
+    page.get_by_label("Body").fill(corrected)
+    page.get_by_role("button", name="Send corrected").click()
+
+    expect(page.get_by_role("status").filter(has_text="ACCEPTED")).to_be_visible()
+    expect(page.locator("main")).to_contain_text("retrace-local")
+    page.get_by_role("status").locator("a.id").click()
+    expect(page.get_by_role("dialog").locator("pre.raw")).to_contain_text("19.90")
+
+
+def test_the_overview_counts_what_came_in(page: Page, incident: Incident) -> None:
+    page.goto("/?find=depot")
+    row = page.locator(".hourly tr", has=page.locator("th", has_text="accepted"))
+    accepted = len(incident.sample.lines) + 147 + 9 + 1
+    told = re.compile(f"{accepted:,}|{accepted + 1:,}")  # one was corrected, if that came first
+
+    expect(row.locator("td").first).to_have_text(told)
+    expect(page.locator(".hourly tr", has_text="conflicts").locator("td").first).to_have_text("1")
+    expect(page.locator("main")).to_contain_text("none is running")
+    expect(page.locator("tr", has_text="dead letter").first).to_contain_text("empty")
+    expect(page.locator("tr", has_text="parcel.loaded")).to_contain_text("none since")
+
+
+@pytest.mark.parametrize("watched", [{"timezone_id": "Asia/Kolkata"}], indirect=True)
+def test_times_are_utc_or_local_with_utc_beside(page: Page) -> None:
+    page.goto(f"/entity?id=depot-lyon&day={DAY}")
+    first = page.locator("section.events tbody time").first
+    expect(first).to_have_text("2025-11-28 08:16:14.398")
+    page.keyboard.press("z")
+
+    expect(first).to_contain_text("2025-11-28 13:46:14.398")
+    expect(first).to_contain_text("08:16:14 UTC")
+    expect(page.get_by_label("from")).to_have_value("2025-11-28 05:30:00")
+
+
+def test_the_console_is_used_with_the_keyboard_alone(page: Page) -> None:
+    page.goto("/replays")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("g")
+    page.keyboard.press("e")
+    expect(page).to_have_url(re.compile("/entity$"))
+    page.keyboard.press("/")
+    page.keyboard.type("depot-lyon")
+    page.keyboard.press("Enter")
+    expect(fact(page, "events")).to_have_text("36")
+    page.locator("#charts").focus()
+    page.keyboard.press("+")
+    expect(page).to_have_url(re.compile(f"from={DAY}T06"))
+
+
+def views(incident: Incident) -> dict[str, str]:
+    entity = "&".join(("id=depot-lyon", f"day={DAY}"))
+    return {
+        "overview": "/?find=depot",
+        "entity": f"/entity?{entity}",
+        "type": f"/type?source=depot/scanners&type=parcel.loaded&day={DAY}",
+        "replays": "/replays",
+        "replay": f"/replay?id={incident.versions[0]}",
+        "new-replay": f"/replay/new?entity=depot-lyon&from={DAY}&to=2025-11-29",
+        "aggregates": f"/aggregates?entity=depot-lyon&day={DAY}",
+        "quarantine": "/quarantine",
+        "event": f"/entity?{entity}&event={min(incident.late)}",
+        "nothing": "/entity?id=nobody",
+    }
+
+
+VIEWS = (
+    "overview",
+    "entity",
+    "type",
+    "replays",
+    "replay",
+    "new-replay",
+    "aggregates",
+    "quarantine",
+    "event",
+    "nothing",
+)
+
+
+@pytest.fixture(scope="module")
+def inspected(browser: Browser, running: Running) -> Iterator[Watched]:
+    """A page into which axe-core may be put, past the policy that keeps everything else out."""
+    context = browser.new_context(base_url=running.base, locale="en-GB", bypass_csp=True, reduced_motion="reduce")
+    watched = Watched(context.new_page())
+    watched.page.goto(running.link)
+    yield watched
+    context.close()
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_view_is_accessible_in_light_and_dark_and_fits_a_narrow_screen(
+    inspected: Watched, incident: Incident, name: str
+) -> None:
+    page = inspected.page
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size({"width": 1300, "height": 900})
+    page.goto(views(incident)[name])
+    inspected.settle()
+    inspected.screenshot(f"{name}-light")
+    found = inspected.accessibility()
+    page.emulate_media(color_scheme="dark")
+    inspected.screenshot(f"{name}-dark")
+    found += inspected.accessibility()
+    page.set_viewport_size({"width": 390, "height": 844})
+    inspected.screenshot(f"{name}-narrow")
+
+    assert found == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert inspected.faults == []
+
+
+def test_text_that_would_act_stays_text_wherever_it_is_shown(watched: Watched, incident: Incident) -> None:
+    page = watched.page
+    quoted = "%22%3E%3Cimg%20src%3Dx%20onerror%3D%22window.hurt%3D1%22%3E%3Cscript%3Ewindow.hurt%3D1%3C%2Fscript%3E"
+    shown = {
+        f"/entity?id={quoted}&day={DAY}&event={incident.hostile}": "dialog pre.raw",
+        f"/entity?id={quoted}&day={DAY}": "section.events tbody tr",
+        f"/type?source={quoted}&type={quoted}&day={DAY}": "section.events tbody tr",
+        f"/entity?id={quoted}&source={quoted}&type=nothing&day={DAY}": ".empty",
+        f"/aggregates?entity={quoted}&day={DAY}": "table.list tbody",
+        "/replays": "table.list tbody",
+        f"/replay/new?source={quoted}&type={quoted}&start_day={DAY}&reason={quoted}": ".ranked",
+        "/quarantine?reason=colour": "table.list tbody",
+        f"/?find={quoted}": ".empty, table.list",
+        f"/{quoted}": ".empty",
+    }
+    for path, place in shown.items():
+        page.goto(path)
+        expect(page.locator(place).first).to_be_visible()
+        watched.settle()
+        assert page.locator("img, main script, dialog script").count() == 0, path
+        assert page.evaluate("window.hurt") is None, path
+    page.goto("/quarantine?reason=colour")
+    page.locator("table.list a.id").first.click()
+    expect(page.get_by_label("Body")).to_have_value(re.compile("onerror"))
+    assert page.locator("img").count() == 0
+
+
+def test_a_pasted_link_holds_no_token_and_shows_the_same_in_a_colleagues_console(
+    watched: Watched, browser: Browser, incident: Incident, tmp_path: Path
+) -> None:
+    page = watched.page
+    page.goto(f"/entity?id=depot-lyon&from={DAY}T17:00:00Z&to={DAY}T20:00:00Z&by=lag")
+    expect(fact(page, "events")).to_have_text("7")
+    assert "token" not in page.url
+    theirs = start(incident.deployed, tmp_path)
+    try:
+        colleague = Watched(browser.new_context(locale="en-GB").new_page())
+        colleague.page.goto(page.url.replace(page.url.split("/")[2], theirs.base.removeprefix("http://")))
+        expect(colleague.page.get_by_role("alert").first).to_contain_text("retrace console")
+        colleague.page.goto(theirs.link)
+        colleague.page.goto(page.url.replace(page.url.split("/")[2], theirs.base.removeprefix("http://")))
+        expect(fact(colleague.page, "events")).to_have_text("7")
+        expect(colleague.page.locator(".steps [aria-current]", has_text="lag")).to_be_visible()
+    finally:
+        theirs.ended()

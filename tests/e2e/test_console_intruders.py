@@ -1,0 +1,201 @@
+"""The console's page in a real browser, before an API that a test scripts: intruders, faults, dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.chromium import chromium
+from tests.unit.cli.console import Served, console
+from tests.unit.cli.scripted_api import Answer, Asked, problem
+
+JOB: dict[str, Any] = {
+    "replay_id": "01a2087f-5d30-7685-9d9f-d6fe157fef44",
+    "state": "COMPLETE",
+    "request": {"source": "shop", "event_type": "order.paid", "day": "2025-11-28"},
+    "requested_by": "arn:aws:iam::000000000000:user/somebody",
+    "created_at": "2026-11-23T09:00:00.000000000Z",
+    "updated_at": "2026-11-23T09:00:05.000000000Z",
+    "cancelled_by": None,
+    "failure": None,
+    "advice": None,
+    **dict.fromkeys(("scanned", "matched", "sent"), 10),
+    "processed": 8,
+    "failed": 2,
+    "dropped": 0,
+}
+
+
+class Script:
+    """An API with one replay, whose dead letters may be sent back."""
+
+    def __init__(self) -> None:
+        self.redriven = False
+
+    def __call__(self, asked: Asked) -> Answer:
+        if asked.call.endswith("/redrive"):
+            self.redriven = True
+            return 202, {**JOB, "state": "SENT", "failed": 0}
+        if asked.call.startswith("GET /replay/01a2"):
+            return 200, {**JOB, "processed": 10, "failed": 0} if self.redriven else JOB
+        if asked.call == "GET /aggregates":
+            return 403, {"message": "User is not authorized to access this resource"}
+        if asked.call == "GET /replay":
+            return 200, {"items": [], "cursor": None}
+        if asked.call == "GET /rejected":
+            return 500, problem("It cannot be listed.")
+        return 404, problem("There is nothing here.")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Served]:
+    with console(Script()) as served:
+        yield served
+
+
+@pytest.fixture
+def page(browser: Browser, served: Served) -> Iterator[Page]:
+    """A page of a browser that was let in."""
+    context = browser.new_context(locale="en-GB", base_url=served.console.url)
+    page = context.new_page()
+    page.goto(served.console.link("/replays"))
+    page.wait_for_load_state("networkidle")
+    yield page
+    context.close()
+
+
+@contextmanager
+def evil_page(content: str) -> Iterator[str]:
+    """A page of somebody else's on another port of this machine, which is another origin and yet the same site."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # the server calls it so
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(content.encode())
+
+        def log_message(self, *arguments: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+OWN = {"X-Retrace-Console": "1", "Idempotency-Key": "k"}
+ATTEMPTS: dict[str, dict[str, Any]] = {
+    "a request without reading its answer": {"method": "POST", "mode": "no-cors", "body": "{}"},
+    "a request with the headers": {"method": "POST", "headers": OWN, "body": "{}"},
+    "a read": {"headers": OWN},
+    "a read without being asked": {"mode": "no-cors"},
+}
+TRIED = """([url, options]) => {
+    const answer = (one) => one.type === 'opaque' ? 'opaque' : one.text();
+    return fetch(url, {credentials: 'include', ...options}).then(answer, () => 'refused');
+}"""
+
+
+@pytest.mark.parametrize("attempt", ATTEMPTS)
+def test_a_page_of_another_origin_reaches_nothing_though_the_browser_was_let_in(
+    page: Page, served: Served, attempt: str
+) -> None:
+    before = len(served.api.asked)
+    with evil_page("<h1>Win a prize</h1>") as evil:
+        page.goto(evil)
+        said = page.evaluate(TRIED, [f"{served.console.url}api/replay", ATTEMPTS[attempt]])
+
+    assert said in ("refused", "opaque")
+    assert len(served.api.asked) == before
+
+
+def test_a_form_of_another_origin_reaches_nothing(page: Page, served: Served) -> None:
+    before = len(served.api.asked)
+    form = (
+        f'<form method="post" enctype="text/plain" action="{served.console.url}api/replay"><button>Win</button></form>'
+    )
+    with evil_page(form) as evil:
+        page.goto(evil)
+        with page.expect_response("**/api/replay") as answered:
+            page.click("button")
+
+    assert answered.value.status == 403
+    assert len(served.api.asked) == before
+
+
+def test_a_name_that_was_rebound_to_this_machine_shows_nothing(page: Page, served: Served) -> None:
+    before = len(served.api.asked)
+    answer = page.goto(f"http://rebound.example:{served.console.port}/")
+
+    assert answer is not None
+    assert answer.status == 421
+    said = page.evaluate("fetch('/api/replay', {headers: {'X-Retrace-Console': '1'}}).then((one) => one.status)")
+    assert said == 421
+    assert len(served.api.asked) == before
+
+
+def test_the_page_cannot_be_framed(page: Page, served: Served) -> None:
+    with evil_page(f'<iframe src="{served.console.url}replays"></iframe>') as evil:
+        page.goto(evil)
+        frame = page.frames[-1]
+
+        assert frame.url.startswith("chrome-error:")
+
+
+def test_scripts_do_not_see_the_token(page: Page, served: Served) -> None:
+    assert served.console.token not in page.evaluate("document.cookie + location.href + JSON.stringify(localStorage)")
+
+
+def test_a_browser_that_was_not_let_in_is_told_what_to_do(browser: Browser, served: Served) -> None:
+    page = browser.new_page(locale="en-GB")
+    page.goto(f"{served.console.url}replays")
+
+    expect(page.get_by_role("alert")).to_contain_text("Open the address that `retrace console` printed")
+    page.close()
+
+
+def test_a_refusal_of_aws_says_whose_rights_to_look_at(page: Page) -> None:
+    page.goto("/aggregates?entity=depot-lyon&day=2025-11-28")
+
+    expect(page.get_by_role("alert")).to_contain_text("not authorized")
+    expect(page.get_by_role("alert")).to_contain_text("policy for this route")
+
+
+def test_a_fault_of_the_api_is_told_and_can_be_tried_again(page: Page) -> None:
+    page.goto("/quarantine")
+
+    expect(page.get_by_role("alert")).to_contain_text("It cannot be listed.")
+    expect(page.get_by_role("button", name="Try again")).to_be_visible()
+
+
+def test_dead_letters_are_sent_back(page: Page, served: Served) -> None:
+    page.goto(f"/replay?id={JOB['replay_id']}")
+    expect(page.locator("main .badge").first).to_have_text("COMPLETE, with dead letters")
+    page.get_by_role("button", name="Redrive 2 dead letters").click()
+
+    expect(page.locator("main .badge").first).to_have_text("COMPLETE")
+    assert len(served.api.calls(f"POST /replay/{JOB['replay_id']}/redrive")) == 1
+
+
+def test_a_view_that_is_none_leads_back(page: Page) -> None:
+    page.goto("/nowhere")
+
+    expect(page.locator("main")).to_contain_text("There is no such view.")
