@@ -28,7 +28,7 @@ ROOT_SECRET = "not-a-secret-the-emulator-never-checks-root-signatures"  # noqa: 
 """The emulator takes any request under this key id for the account's root: for administration only."""
 
 START_SECONDS = 30.0
-STOP_SECONDS = 30.0
+STOP_SECONDS = 60.0
 
 _children: dict[int, subprocess.Popen[bytes]] = {}
 """The emulators that this process started; one may outlive it, as it does after `make up`."""
