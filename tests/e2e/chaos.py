@@ -98,6 +98,8 @@ class Run:
                 moved, before = time.monotonic(), job
             if job["state"] == "COMPLETE" and self._redriven(job) and self._queues_are_empty():
                 return job
+            if job["state"] == "SENT" and self._messages("dead_letter") and self._queues_are_empty():
+                self._redrive(replay_id)  # the planner that was at it was killed, and hides what it had received
             assert time.monotonic() < moved + _PATIENCE_S, f"the replay came to a halt: {job}, {self.counts}"
             assert job["state"] not in {"FAILED", "CANCELLED"}, job
             self._work(_LOOK_S)
@@ -114,9 +116,12 @@ class Run:
             return True
         if self._messages("replay_failures") == 0 == self._messages("replay_jobs"):
             self.counts["redriven"] += job["failed"]
-            answer = self.deployed.post(f"/replay/{job['replay_id']}/redrive", {})
-            assert answer.status == 202, answer.data
+            self._redrive(job["replay_id"])
         return False
+
+    def _redrive(self, replay_id: str) -> None:
+        answer = self.deployed.post(f"/replay/{replay_id}/redrive", {})
+        assert answer.status == 202, answer.data
 
     def _messages(self, *queues: str) -> int:
         return self.ground.messages(*(getattr(self.ground.stack, f"{queue}_queue_url") for queue in queues))

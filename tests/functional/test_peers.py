@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from moto.core.base_backend import BackendDict
 
 from bench.event_costs import PEERS
 from bench.orders import DAY, ENTITIES, SOURCE, orders
@@ -23,6 +24,7 @@ WANTED = {"source": SOURCE, "event_type": TYPE, "day": DAY}
 
 @pytest.fixture
 def peer(request: pytest.FixtureRequest) -> Iterator[InProcess]:
+    BackendDict.reset()  # what tests before have left in moto
     with in_process(request.param) as peer:
         yield peer
 
