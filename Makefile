@@ -7,6 +7,9 @@ PYTHON ?= $(shell for python in python3.11 python3 python; do \
 # Environments are made, and checks run, side by side.
 MAKEFLAGS += --jobs=3
 
+# Hundreds of processes import the same modules: they are compiled once, whatever the shell says.
+export PYTHONDONTWRITEBYTECODE :=
+
 BIN := .venv/bin
 PROJECT := .venv/installed
 COMMAND := .venv/bin/retrace
