@@ -62,7 +62,7 @@ class ReplayMessage(BaseModel):
 
         https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html, MessageBody
         """
-        return json.dumps(self.model_dump(exclude_none=True), separators=(",", ":"))
+        return self.model_dump_json(exclude_none=True, ensure_ascii=True)
 
     @property
     def location(self) -> RawLocation:
