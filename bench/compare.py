@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -40,6 +39,8 @@ HUNDREDS = (Scenario(100, 1, 4), Scenario(100, 8, 8), Scenario(100, 32, 32))
 THOUSANDS = (Scenario(1_000, 1, 2),)
 CLIENTS = 32
 STARTED_AT_ONCE = 8
+WARM_REPLAYS = 7
+"""Of so few messages each; together they make a batch for each of the five processes that read a queue at once."""
 
 R = TypeVar("R", Ingested, Replayed)
 
@@ -120,17 +121,22 @@ def warm(field: Field, clients: int) -> None:
         for number in range(0, clients, STARTED_AT_ONCE):
             at_once = min(number + STARTED_AT_ONCE, clients)
             sent(side.api, list(bodies(f"order.warm-{number}", 0, 1, at_once)), 1, at_once)
-        replay_id = side.replay("order.warm-0")
-        until(partial(_has_counted, side, replay_id, min(STARTED_AT_ONCE, clients)), f"{side.name} was warm")
+        _warm_processors(side, min(STARTED_AT_ONCE, clients))
+
+
+def _warm_processors(side: Side, events: int) -> None:
+    side.listen(enabled=False)
+    replay_ids = [side.replay("order.warm-0") for _ in range(WARM_REPLAYS)]
+    until(lambda: side.waiting == WARM_REPLAYS * events, f"{side.name} had sent its messages")
+    side.listen(enabled=True)
+    until(lambda: side.waiting == 0, f"{side.name} was warm")
+    counts = {replay_id: side.counted(replay_id) for replay_id in replay_ids}
+    require_equal({"counted": sum(counts.values()), "sent": WARM_REPLAYS * events}, side.name)
 
 
 def _warmed(clients: int) -> int:
     """How many events that takes."""
     return sum(min(number + STARTED_AT_ONCE, clients) for number in range(0, clients, STARTED_AT_ONCE))
-
-
-def _has_counted(side: Side, replay_id: str, events: int) -> bool:
-    return side.counted(replay_id) == events
 
 
 def _ingested(field: Field, scenario: Scenario) -> Ingested:
@@ -149,7 +155,7 @@ def _able(field: Field, scenario: Scenario) -> Sequence[Side]:
 
 def _require_all_stored(field: Field, done: Sequence[Ingested], clients: int) -> None:
     """Each side has stored what it was sent, once. What a side has stored that failed half-way, nobody can say."""
-    messages = min(STARTED_AT_ONCE, clients)  # Powertools keeps their identities among the others
+    messages = WARM_REPLAYS * min(STARTED_AT_ONCE, clients)  # Powertools keeps their identities among the others
     failed = {name for each in done for name in each.rates.failed}
     for side in (side for side in field.sides if side.name not in failed):
         taken = sum(each.scenario.events * ROUNDS for each in done if side.name in each.rates.of) + _warmed(clients)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bench.markdown import table
 from bench.measured import EVENTBRIDGE, Ingested, Replayed, Scenario
 from bench.questions import Asked
-from bench.rounds import Rates
+from bench.rounds import ROUNDS, Rates
 
 RETRACE, PLAIN, POWERTOOLS = SIDES = ("Retrace", "plain", "Powertools")
 
@@ -87,8 +87,9 @@ def _put_events(measured: Sequence[Ingested]) -> str:
 
 
 def _replays(measured: Sequence[tuple[Scenario, Rates]]) -> str:
-    head = ("taken in by", *SIDES, "times plain", "times Powertools")
-    return table(head, ((_taken_in(scenario.size), *_compared(rates)) for scenario, rates in measured))
+    head = ("taken in by", "events", *SIDES, "times plain", "times Powertools")
+    rows = ((_taken_in(scenario.size), scenario.events * ROUNDS, *_compared(rates)) for scenario, rates in measured)
+    return table(head, rows)
 
 
 def _taken_in(size: int) -> str:

@@ -135,9 +135,13 @@ def replayed(scenario: Scenario, sides: Sequence[Side]) -> Replayed:
 
 
 def _processed(side: Side, replay_id: str, events: int) -> float:
-    """How long all messages take, and that each was counted once."""
+    """How long all messages take, and that each was counted once.
+
+    The clock starts with the first of them: the emulator looks at a queue that it is to listen to up to a second later.
+    """
     before = side.counted(replay_id)
     side.listen(enabled=True)
+    until(lambda: side.taken > 0, f"{side.name} had begun")
     seconds = until(lambda: side.waiting == 0, f"{side.name} had processed its messages")
     until(lambda: side.counted(replay_id) - before >= events, f"{side.name} had counted its messages")
     require_equal({"counted": side.counted(replay_id) - before, "taken in": events}, side.name)

@@ -13,7 +13,7 @@ from typing import Any
 from bench.clients import JSON
 from bench.orders import DAY, SOURCE
 from bench.peers.deployment import Deployed
-from bench.stack import messages_on
+from bench.stack import IN_FLIGHT, messages_on
 from chalicelib.aws import keys
 from embedded.admin import Admin
 from embedded.api import Api
@@ -89,6 +89,11 @@ class Side(ABC):
     def waiting(self) -> int:
         """How many messages are on its queue, those in flight included."""
         return messages_on(self.admin, self.queue_url)
+
+    @property
+    def taken(self) -> int:
+        """How many messages its processor has taken off its queue and not deleted yet."""
+        return messages_on(self.admin, self.queue_url, IN_FLIGHT)
 
     def listen(self, *, enabled: bool) -> None:
         """Let its processor read its queue, or leave the queue alone."""

@@ -21,7 +21,8 @@ from embedded.workbench import policies
 if TYPE_CHECKING:
     from mypy_boto3_sqs.literals import QueueAttributeNameType
 
-DUE: Final[Sequence[QueueAttributeNameType]] = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+IN_FLIGHT: Final[Sequence[QueueAttributeNameType]] = ("ApproximateNumberOfMessagesNotVisible",)
+DUE: Final[Sequence[QueueAttributeNameType]] = ("ApproximateNumberOfMessages", *IN_FLIGHT)
 COUNTS: Final[Sequence[QueueAttributeNameType]] = (*DUE, "ApproximateNumberOfMessagesDelayed")
 
 APPLICATION_ID: Final = "AWS_SDK_UA_APP_ID"

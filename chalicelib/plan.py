@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from chalicelib.domain import pacing
 from chalicelib.domain.errors import Contended, NotFound
-from chalicelib.domain.messages import message_of
+from chalicelib.domain.messages import by_entity_and_day, message_of
 from chalicelib.domain.ports import Clock, Concurrently, EventIndex, Sleep
 from chalicelib.domain.replay_job import UNPLANNED, JobState, ReplayJob
 from chalicelib.domain.replay_ports import ReplayQueues, ReplayStore
@@ -133,7 +133,7 @@ class PlanReplay:
     def _send(self, job: ReplayJob, sends: Iterable[Send]) -> None:
         messages = [message_of(job.replay_id, event, duplicate) for event, duplicate in sends]
         if job.request.order is None:
-            self.queues.send(messages)
+            self.queues.send(by_entity_and_day(messages))
         else:
             self.queues.send_ordered(messages)
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from chalicelib.domain.errors import InvalidRequest, Oversized
 from chalicelib.domain.fields import EntityId, ReplayId, RequestId, faults_of
 from chalicelib.domain.raw_line import RawLocation, StoredEvent
+from chalicelib.domain.timestamps import Instant, day_of
 
 _Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _Name = Annotated[str, Field(min_length=1)]
@@ -61,7 +62,7 @@ class ReplayMessage(BaseModel):
 
         https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html, MessageBody
         """
-        return json.dumps(self.model_dump(exclude_none=True), separators=(",", ":"))
+        return self.model_dump_json(exclude_none=True, ensure_ascii=True)
 
     @property
     def location(self) -> RawLocation:
@@ -105,6 +106,14 @@ def message_of(replay_id: str, stored: StoredEvent, duplicate: Duplicate | None 
         s3_length=stored.location.length,
         duplicate=duplicate,
     )
+
+
+def by_entity_and_day(messages: Iterable[ReplayMessage]) -> list[ReplayMessage]:
+    """Messages of one entity and day one after the other, in the order that they came in.
+
+    So those that go into one aggregate mostly meet in one batch, and few processors write the same one at once.
+    """
+    return sorted(messages, key=lambda message: (message.entity_id, day_of(Instant(message.event_time))))
 
 
 def rounds_of(messages: Iterable[ReplayMessage]) -> list[list[ReplayMessage]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from random import Random
 from typing import Any
@@ -11,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.errors import InvalidRequest
-from chalicelib.domain.messages import Duplicate, ObjectReference, ReplayMessage, message_of, parse_message, rounds_of
+from chalicelib.domain.messages import (
+    Duplicate,
+    ObjectReference,
+    ReplayMessage,
+    by_entity_and_day,
+    message_of,
+    parse_message,
+    rounds_of,
+)
 from chalicelib.domain.raw_line import stored_events
 from tests.unit.examples import INGESTED, an_event, event_in, natives, small, stored
 from tests.unit.json_trees import Members, Num, Tree, randoms, trees, write
@@ -192,6 +201,25 @@ def test_rounds_hold_every_message_once_each_entitys_in_order_and_none_of_an_ent
     for entity in set(entities):
         of_entity = [message for each in rounds for message in each if message.entity_id == entity]
         assert of_entity == [message for message in messages if message.entity_id == entity]
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["2026-11-21", "2026-11-22"])), max_size=30))
+def test_messages_of_an_entity_and_day_come_one_after_the_other_in_their_order(places: list[tuple[str, str]]) -> None:
+    messages = [
+        MESSAGE.model_copy(
+            update={"entity_id": entity, "event_time": f"{day}T12:00:00.000000000Z", "s3_offset": number}
+        )
+        for number, (entity, day) in enumerate(places)
+    ]
+
+    together = by_entity_and_day(messages)
+
+    groups = [
+        (key, [message.s3_offset for message in group])
+        for key, group in itertools.groupby(together, lambda message: (message.entity_id, message.event_time[:10]))
+    ]
+    assert dict(groups) == {place: [n for n, other in enumerate(places) if other == place] for place in places}
+    assert len(groups) == len(set(places))
 
 
 @given(st.text(min_size=1, max_size=20).filter(lambda name: name.isprintable() or "\uffff" in name))

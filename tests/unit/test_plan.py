@@ -272,6 +272,28 @@ def test_a_limit_is_kept_and_ends_the_replay(limit: int) -> None:
     assert (world.job(job).state, world.job(job).sent) == (JobState.SENT, min(limit, 5))
 
 
+def test_what_a_stretch_sends_comes_entity_by_entity() -> None:
+    world = World()
+    events = [*world.index_events(*minutes(6), entity_id="a"), *world.index_events(*minutes(6), entity_id="b")]
+    world.request(BY_TYPE)
+
+    world.work_off()
+
+    assert [message.event_id for message in world.queues.sent] == [event.event_id for event in events]
+
+
+def test_a_limit_takes_the_first_events_whatever_their_entity() -> None:
+    world = World()
+    world.index_events(*minutes(6)[1::2], entity_id="a")
+    first = world.index_events(*minutes(6)[0:2:2], entity_id="b")
+    world.index_events(*minutes(6)[2::2], entity_id="b")
+    world.request(BY_TYPE, limit=1)
+
+    world.work_off()
+
+    assert world.sent == ids(first)
+
+
 def test_a_limit_counts_arrivals_too() -> None:
     world = World()
     [event] = world.index_events(*minutes(1))
