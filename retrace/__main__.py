@@ -8,7 +8,7 @@ import sys
 def main() -> None:
     """Run the command line."""
     try:
-        from retrace.command_line import main as run  # noqa: PLC0415  # it takes half a second
+        from retrace.command_line import main as run  # noqa: PLC0415  # it takes a while
     except KeyboardInterrupt:
         sys.exit(130)
     run()

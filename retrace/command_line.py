@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 import traceback
@@ -17,18 +16,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
-from retrace import monitoring, one_event, replays, search
-from retrace.aggregates import aggregates
 from retrace.calling import Calling
-from retrace.checking.audit import audit
-from retrace.checking.rebuild import rebuild
-from retrace.checking.verify import verify
-from retrace.console.command import console
-from retrace.diff import diff
-from retrace.doctor import doctor
-from retrace.export import export
+from retrace.commands import Commands
 from retrace.finding import Chosen, names_of_profiles
-from retrace.ingesting.command import ingest
 from retrace.problem import Exit, Problem
 from retrace.shown import printable
 
@@ -45,33 +35,13 @@ itself; 130 interrupted; 141 nobody reads the output any more.
 
 app = typer.Typer(
     name="retrace",
+    cls=Commands,
     help=HELP,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-app.command("ingest")(ingest)
-app.command("events")(search.events)
-app.command("event")(one_event.event)
-app.command("late")(search.late)
-app.command("gaps")(search.gaps)
-app.command("freshness")(monitoring.freshness)
-app.command("rejected")(monitoring.rejected)
-app.command("replay")(replays.replay)
-app.command("replays")(replays.replays)
-app.command("replay-status")(replays.replay_status)
-app.command("replay-cancel")(replays.replay_cancel)
-app.command("redrive")(replays.redrive)
-app.command("aggregates")(aggregates)
-app.command("diff")(diff)
-app.command("export")(export)
-app.command("verify")(verify)
-app.command("audit")(audit)
-app.command("rebuild")(rebuild)
-app.command("doctor")(doctor)
-app.command("console")(console)
 
 
 def _show_version(wanted: bool) -> None:
@@ -89,17 +59,6 @@ def _version() -> str:
 
 def _profiles_like(beginning: str) -> list[str]:
     return [name for name in names_of_profiles() if name.startswith(beginning)]
-
-
-def _explain() -> None:
-    """Help as the docstrings have it: the first sentence in the list of commands, examples on lines of their own."""
-    for command in app.registered_commands:
-        told = inspect.getdoc(command.callback) or ""
-        command.short_help = told.partition("\n")[0]
-        command.help = told.replace("\n\nretrace ", "\n\n\b\nretrace ")
-
-
-_explain()
 
 
 @app.callback()

@@ -10,11 +10,20 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from retrace.command_line import app, run
+from retrace.command_line import run
+from retrace.commands import PLACES
 from retrace.problem import Exit, Problem
 from tests.unit.cli.scripted_api import routes, serving
 
 REFUSED = ClientError({"Error": {"Code": "AccessDenied", "Message": "not you"}}, "GetObject")
+
+
+_errors: list[BaseException] = []
+
+
+def fails() -> None:
+    """A command that fails with the newest of the errors."""
+    raise _errors.pop()
 
 
 @pytest.mark.parametrize(
@@ -32,14 +41,12 @@ REFUSED = ClientError({"Error": {"Code": "AccessDenied", "Message": "not you"}},
 def test_a_command_that_is_stopped_says_so_and_ends_with_its_code(
     capsys: pytest.CaptureFixture[str], error: BaseException, code: Exit, told: str
 ) -> None:
-    def fails() -> None:
-        raise error
-
-    app.command("fails")(fails)
+    _errors.append(error)
+    PLACES["fails"] = f"{__name__}:fails"
     try:
         ended = run(["fails"])
     finally:
-        app.registered_commands.pop()
+        del PLACES["fails"]
 
     captured = capsys.readouterr()
     assert (ended, captured.out) == (code, "")
@@ -119,3 +126,11 @@ def completed(directory: Path, words: str) -> list[str]:
 )
 def test_a_shell_completes_commands_options_values_and_profiles(tmp_path: Path, words: str, offered: list[str]) -> None:
     assert completed(tmp_path, words) == offered
+
+
+def test_a_command_reads_only_what_it_needs() -> None:
+    script = "import sys; from retrace.command_line import run; code = run(['events', '--help']); print([*sys.modules])"
+    finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # noqa: S603
+
+    assert "retrace.search" in finished.stdout
+    assert "retrace.checking" not in finished.stdout
