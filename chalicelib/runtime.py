@@ -18,11 +18,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import boto3
 from botocore.client import BaseClient
 from botocore.config import Config
-from uuid6 import uuid7
 
 from chalicelib import invocation
 from chalicelib.answer_body import AnswerBody
-from chalicelib.config import Settings, settings_from
 from chalicelib.domain.timestamps import Instant, instant_of
 
 if TYPE_CHECKING:
@@ -31,6 +29,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
+
+    from chalicelib.config import Settings
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -49,6 +49,8 @@ _LONGEST_WAIT_OF_SDK_S = 2 ** (_ATTEMPTS - 2)
 @lru_cache(maxsize=1)
 def settings() -> Settings:
     """The settings of this process."""
+    from chalicelib.config import settings_from  # noqa: PLC0415  # a model: nothing is checked while a cold function is imported
+
     return settings_from(os.environ)
 
 
@@ -130,6 +132,8 @@ def now() -> Instant:
 
 def new_id() -> str:
     """A UUIDv7: ids sort by time."""
+    from uuid6 import uuid7  # noqa: PLC0415  # API Gateway names requests, so that few functions ever need one
+
     return str(uuid7())
 
 

@@ -53,6 +53,13 @@ def test_the_application_imports_no_use_case_and_no_adapter_before_it_is_called(
     assert not ours & {"contract", "openapi"}
 
 
+def test_the_application_imports_no_model_before_something_is_held_against_it() -> None:
+    imported = said_by("-c", "import app, sys; print(*sys.modules)").split()
+
+    assert "boto3" in imported
+    assert not {"pydantic", "pydantic_core", "uuid6"} & set(imported)
+
+
 def test_a_function_that_takes_events_in_never_imports_what_replays_them() -> None:
     imported = said_by("-c", "import sys; from chalicelib import wiring; wiring.ingest(); print(*sys.modules)").split()
 
