@@ -31,11 +31,11 @@ def calls() -> Counts:
 @pytest.mark.parametrize(
     ("workload", "ours", "boto3"),
     [
-        ("POST /ingest, one event", 850, 11_500),
-        ("POST /ingest, 100 events", 360, 600),
-        ("POST /ingest, 1,000 events", 350, 550),
-        ("replay, 1,000 planned", 100, 950),
-        ("replay, 100 processed", 480, 420),
+        ("POST /ingest, one event", 770, 7_800),
+        ("POST /ingest, 100 events", 300, 520),
+        ("POST /ingest, 1,000 events", 295, 490),
+        ("replay, 1,000 planned", 95, 810),
+        ("replay, 100 processed", 440, 335),
     ],
 )
 def test_an_event_takes_few_calls_of_functions(calls: Counts, workload: str, ours: int, boto3: int) -> None:
