@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from json.encoder import encode_basestring as quote  # RFC 8785, 3.2.2.2: the same escapes, everything else literal
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import NoReturn
 
 from chalicelib.domain.json_text import JsonValue, Number
@@ -20,7 +20,7 @@ def canonical(value: JsonValue) -> str:
 
 
 def _object(value: dict[str, JsonValue]) -> str:
-    members = [f"{quote(key)}:{_WRITTEN[type(member)](member)}" for key, member in _in_rfc8785_order(value)]
+    members = [f"{quote(key)}:{_WRITTEN[type(value[key])](value[key])}" for key in _in_rfc8785_order(value)]
     return "{" + ",".join(members) + "}"
 
 
@@ -46,8 +46,8 @@ _WRITTEN = _Writers(
 )
 
 
-def _in_rfc8785_order(members: dict[str, JsonValue]) -> list[tuple[str, JsonValue]]:
+def _in_rfc8785_order(members: dict[str, JsonValue]) -> list[str]:
     # By UTF-16 code units (RFC 8785, 3.2.3); for ASCII keys that is Python's own order.
     if "".join(members).isascii():
-        return sorted(members.items(), key=itemgetter(0))
-    return sorted(members.items(), key=lambda member: member[0].encode("utf-16-be", "surrogatepass"))
+        return sorted(members)
+    return sorted(members, key=lambda key: key.encode("utf-16-be", "surrogatepass"))
