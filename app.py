@@ -12,18 +12,15 @@ from chalicelib import (
     consumer_wiring,
     http,
     quarantine_representations,
+    queries,
     received,
     replay_representations,
     representations,
     telemetry,
     wiring,
 )
-from chalicelib.config import processor_concurrency, queue_name
-from chalicelib.domain.aggregate_query import AggregatesQuery, DiffQuery, InputsQuery
-from chalicelib.domain.event_query import EventsQuery, FreshnessQuery, GapsQuery, IngestQuery, LateQuery
-from chalicelib.domain.rejections import RejectedQuery
-from chalicelib.domain.replay_query import ReplaysQuery
 from chalicelib.domain.replay_task import RECEIVES, parse_task
+from chalicelib.event_sources import processor_concurrency, queue_name
 
 if TYPE_CHECKING:
     from chalicelib.settle import BatchResponse
@@ -50,7 +47,7 @@ def ingest() -> Response:
     wiring.admit()(lambda: received.webhook(_request()))
     request_id = received.request_id(_request())
     submitted = received.ingest_request(_request())
-    query, take_in = received.query_of(_request(), IngestQuery), wiring.ingest()
+    query, take_in = queries.ingest(_request()), wiring.ingest()
     report = take_in.dry_run(submitted) if query.dry_run else take_in(submitted, request_id)
     telemetry.ingested(report, request_id)
     return http.ingest_answer(report)
@@ -60,21 +57,21 @@ def ingest() -> Response:
 @http.answers_problems
 def events() -> Response:
     """Events of an entity, or of a source and type, in a window."""
-    return http.answer(representations.events(wiring.search_events()(received.query_of(_request(), EventsQuery))))
+    return http.answer(representations.events(wiring.search_events()(queries.events(_request()))))
 
 
 @app.route("/late", authorizer=signed)
 @http.answers_problems
 def late() -> Response:
     """Late arrivals of a day, and what they touch."""
-    return http.answer(representations.late(wiring.list_late()(received.query_of(_request(), LateQuery))))
+    return http.answer(representations.late(wiring.list_late()(queries.late(_request()))))
 
 
 @app.route("/gaps", authorizer=signed)
 @http.answers_problems
 def gaps() -> Response:
     """Hours or days without events."""
-    query = received.query_of(_request(), GapsQuery)
+    query = queries.gaps(_request())
     return http.answer(representations.gaps(query, wiring.find_gaps()(query)))
 
 
@@ -82,7 +79,7 @@ def gaps() -> Response:
 @http.answers_problems
 def freshness() -> Response:
     """The newest event of a source and type; 503 if it is older than asked for."""
-    query = received.query_of(_request(), FreshnessQuery)
+    query = queries.freshness(_request())
     found = wiring.check_freshness()(query)
     return http.monitor_answer(representations.freshness(query, found), good=found.fresh)
 
@@ -118,7 +115,7 @@ def request_replay() -> Response:
 @http.answers_problems
 def replays() -> Response:
     """Replays and how far they are, newest first."""
-    return http.answer(replay_representations.jobs(wiring.find_replays()(received.query_of(_request(), ReplaysQuery))))
+    return http.answer(replay_representations.jobs(wiring.find_replays()(queries.replays(_request()))))
 
 
 @app.route("/replay/{replay_id}", authorizer=signed)
@@ -152,7 +149,7 @@ def redrive_replay(replay_id: str) -> Response:
 @http.answers_problems
 def aggregates() -> Response:
     """Every version of an entity's daily aggregate."""
-    found = wiring.investigate_aggregates()(received.query_of(_request(), AggregatesQuery))
+    found = wiring.investigate_aggregates()(queries.aggregates(_request()))
     return http.answer(aggregate_representations.daily_aggregates(found))
 
 
@@ -160,16 +157,14 @@ def aggregates() -> Response:
 @http.answers_problems
 def aggregate_inputs() -> Response:
     """The events that went into one version."""
-    return http.answer(
-        aggregate_representations.inputs(wiring.trace_versions().inputs(received.query_of(_request(), InputsQuery)))
-    )
+    return http.answer(aggregate_representations.inputs(wiring.trace_versions().inputs(queries.inputs(_request()))))
 
 
 @app.route("/aggregates/diff", authorizer=signed)
 @http.answers_problems
 def aggregate_difference() -> Response:
     """What two versions do not share."""
-    query = received.query_of(_request(), DiffQuery)
+    query = queries.diff(_request())
     return http.answer(aggregate_representations.difference(query, wiring.trace_versions().difference(query)))
 
 
@@ -177,7 +172,7 @@ def aggregate_difference() -> Response:
 @http.answers_problems
 def rejections() -> Response:
     """What was refused on a day, and why."""
-    found = wiring.review_quarantine()(received.query_of(_request(), RejectedQuery))
+    found = wiring.review_quarantine()(queries.rejected(_request()))
     return http.answer(quarantine_representations.rejections(found))
 
 

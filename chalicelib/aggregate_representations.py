@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.domain.aggregation import METRIC_NAME
 from chalicelib.domain.timestamps import end_of, start_of
 
 if TYPE_CHECKING:  # a cold function imports what it runs
@@ -38,6 +37,8 @@ def _account(account: Account) -> Json:
 
 
 def _version(stored: AggregateVersion) -> Json:
+    from chalicelib.domain.aggregation import METRIC_NAME
+
     aggregate = stored.aggregate
     return {
         "replay_id": stored.version.replay_id,

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from chalicelib.event_sources import FEWEST_PROCESSORS, MOST_PROCESSORS, PROCESSORS
+
 _SECONDS_A_DAY = 86_400
 
 
@@ -40,7 +42,9 @@ class Settings(BaseModel):
         False, description="Whether the event source mapping takes partial batch responses."
     )
     processor_enabled: bool = Field(True, description="Whether the processor reads ReplayQueue.")
-    processor_concurrency: int = Field(10, ge=2, le=1_000, description="Processors that run at once.")
+    processor_concurrency: int = Field(
+        PROCESSORS, ge=FEWEST_PROCESSORS, le=MOST_PROCESSORS, description="Processors that run at once."
+    )
     confirm_above: int = Field(100_000, ge=0, description="Events above which a replay must be confirmed.")
     max_in_flight: int = Field(10_000, ge=1, description="Messages of a replay that are sent and not settled, at most.")
 
@@ -54,13 +58,3 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
     """Settings of an environment; raises pydantic's ValidationError, which names the variable."""
     names = {name.upper(): name for name in Settings.model_fields}
     return Settings.model_validate({names[key]: value for key, value in environment.items() if key in names})
-
-
-def queue_name(environment: Mapping[str, str], purpose: str) -> str:
-    """The name of a stage's queue, by which `chalice deploy` connects a function to it."""
-    return f"retrace-{environment.get('STAGE', 'dev')}-{purpose}"
-
-
-def processor_concurrency(environment: Mapping[str, str]) -> int:
-    """How many processors may run at once, which `chalice deploy` writes into the event source mapping."""
-    return settings_from(environment).processor_concurrency

@@ -7,14 +7,15 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from http import HTTPStatus
-from typing import Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 from chalice.app import Response
 
 from chalicelib import replay_representations, representations, telemetry
 from chalicelib.domain import errors
-from chalicelib.domain.ingest_report import IngestReport, Status
-from chalicelib.domain.preview import ConfirmationNeeded
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ingest_report import IngestReport
 
 P = ParamSpec("P")
 
@@ -62,6 +63,8 @@ def answers_problems(view: Callable[P, Response]) -> Callable[P, Response]:
 
 
 def _problem(status: HTTPStatus, error: errors.RetraceError) -> Response:
+    from chalicelib.domain.preview import ConfirmationNeeded
+
     faults = error.faults if isinstance(error, errors.Refused) else ()
     more = _MORE_HEADERS.get(status, {})
     body = _problem_members(status, str(error)) | {"errors": [asdict(fault) for fault in faults]}
@@ -113,6 +116,8 @@ def raw_answer(event: bytes, content_sha256: str) -> Response:
 
 def ingest_answer(report: IngestReport) -> Response:
     """The answer to POST /ingest: one result, or a list of them with counts."""
+    from chalicelib.domain.ingest_report import Status
+
     if report.batch:
         return _json(_batch_status(report), representations.ingest_report(report))
     result = report.results[0]
@@ -120,16 +125,12 @@ def ingest_answer(report: IngestReport) -> Response:
     if not result.refused:
         created = result.status is Status.ACCEPTED and not report.dry_run
         return _json(HTTPStatus.CREATED if created else HTTPStatus.OK, body)
-    status = HTTPStatus.CONFLICT if result.status is Status.CONFLICT else HTTPStatus.BAD_REQUEST
+    conflict = result.status is Status.CONFLICT
+    status = HTTPStatus.CONFLICT if conflict else HTTPStatus.BAD_REQUEST
+    why = "An event of this identity is known with other content." if conflict else "The event is not valid."
     # The member "status" stays the event's, as in every result; RFC 9457, 3.1, ignores one that is not a number.
-    detail = _REFUSED_DETAIL[result.status] + ("" if report.dry_run else " It is kept in quarantine with the reasons.")
+    detail = why + ("" if report.dry_run else " It is kept in quarantine with the reasons.")
     return _json(status, _problem_members(status, detail) | body, _PROBLEM)
-
-
-_REFUSED_DETAIL = {
-    Status.CONFLICT: "An event of this identity is known with other content.",
-    Status.REJECTED: "The event is not valid.",
-}
 
 
 def _batch_status(report: IngestReport) -> HTTPStatus:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.domain.quarantine import body_members
-
 if TYPE_CHECKING:  # a cold function imports what it runs
     from chalicelib.domain.rejections import Listed, Retry, RetryResult
     from chalicelib.quarantine import FoundRejections, KeptRejection
@@ -33,6 +31,8 @@ def _listed(item: Listed) -> Json:
 
 def rejection(found: KeptRejection) -> Json:
     """Everything that is kept of a refused event."""
+    from chalicelib.domain.quarantine import body_members
+
     rejected = found.rejected
     return {
         "rejected_id": rejected.rejected_id,

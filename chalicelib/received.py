@@ -1,30 +1,26 @@
-"""What came in, over HTTP or from a queue, read into what the use cases take."""
+"""What came in, over HTTP or from a queue, read into what the use cases take, which is imported when it is read."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from chalice.app import BaseLambdaEvent, Request, SQSEvent, SQSRecord
-from pydantic import BaseModel, ValidationError
 
-from chalicelib import invocation, runtime
-from chalicelib.domain.cloudevents import HEADER_PREFIX, REPEATED
-from chalicelib.domain.errors import Fault, InvalidRequest, first_faults, shown_name
-from chalicelib.domain.event_query import NoParameters
-from chalicelib.domain.fields import faults_of
-from chalicelib.domain.ingest_request import IngestRequest, parse_request
-from chalicelib.domain.messages import Delivery
-from chalicelib.domain.rejections import RetryRequest
-from chalicelib.domain.replay_request import Asker, ReplayRequest, parse_replay_request
-from chalicelib.domain.webhook_signature import Webhook
+from chalicelib import invocation, queries, runtime
+from chalicelib.domain.errors import Fault, InvalidRequest
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ingest_request import IngestRequest
+    from chalicelib.domain.messages import Delivery
+    from chalicelib.domain.rejections import RetryRequest
+    from chalicelib.domain.replay_request import Asker, ReplayRequest
+    from chalicelib.domain.webhook_signature import Webhook
 
 # https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header-07
 _IDEMPOTENCY_KEY = "Idempotency-Key"
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
-
-Q = TypeVar("Q", bound=BaseModel)
 
 
 def request_id(request: Request) -> str:
@@ -40,11 +36,15 @@ def caller(request: Request) -> str:
 
 def webhook(request: Request) -> Webhook:
     """A request as its sender signed it."""
+    from chalicelib.domain.webhook_signature import Webhook
+
     return Webhook(_headers(request), _body(request))
 
 
 def ingest_request(request: Request) -> IngestRequest:
     """The events of a request."""
+    from chalicelib.domain.ingest_request import parse_request
+
     content_type, encoding = (request.headers.get(name) for name in ("content-type", "content-encoding"))
     return parse_request(
         _body(request),
@@ -56,6 +56,8 @@ def ingest_request(request: Request) -> IngestRequest:
 
 def _headers(request: Request) -> dict[str, str]:
     """Every header; Chalice tells of a repeated one only the last value, API Gateway all of them."""
+    from chalicelib.domain.cloudevents import REPEATED
+
     event: Mapping[str, Any] = request.to_original_event()
     repeated: Mapping[str, list[str]] = event.get("multiValueHeaders") or {}
     last: Mapping[str, str] = event.get("headers") or {}
@@ -75,20 +77,25 @@ def _unicode(header: str) -> str:
 
 def retry_request(request: Request) -> RetryRequest:
     """Who asks for a retry, and the correction that the request may carry: a body, or a CloudEvent in its headers."""
-    query_of(request, NoParameters)
+    from chalicelib.domain.cloudevents import HEADER_PREFIX
+    from chalicelib.domain.rejections import RetryRequest
+
+    queries.nothing(request)
     given = bool(_body(request)) or any(name.lower().startswith(HEADER_PREFIX) for name in request.headers)
     return RetryRequest(caller(request), request_id(request), ingest_request(request) if given else None)
 
 
 def replay_request(request: Request) -> ReplayRequest:
     """What a request wants replayed."""
-    query_of(request, NoParameters)
+    from chalicelib.domain.replay_request import parse_replay_request
+
+    queries.nothing(request)
     return parse_replay_request(_body(request))
 
 
 def bare_request(request: Request) -> str:
     """Who sent a request that says everything with its path; raises InvalidRequest if it says more."""
-    query_of(request, NoParameters)
+    queries.nothing(request)
     if _body(request).strip() not in (b"", b"{}"):
         raise InvalidRequest("The request takes no body.", (Fault("body", "must be empty"),))
     return caller(request)
@@ -96,6 +103,8 @@ def bare_request(request: Request) -> str:
 
 def asker(request: Request) -> Asker:
     """Who asks for a replay, and the idempotency key that the request may carry."""
+    from chalicelib.domain.replay_request import Asker
+
     key = _headers(request).get(_IDEMPOTENCY_KEY.lower())
     if key is not None and not _KEY.fullmatch(key):
         fault = Fault(_IDEMPOTENCY_KEY, "must be given once, with 1 to 255 visible ASCII characters")
@@ -125,25 +134,8 @@ def within_its_time(event: Any, get_response: Callable[[Any], Any]) -> Any:
         return get_response(event)
 
 
-def _query(request: Request) -> dict[str, str]:
-    given = request.query_params
-    if given is None:
-        return {}
-    repeated = [name for name in given if len(given.getlist(name)) > 1]
-    if repeated:
-        faults = first_faults(Fault(shown_name(name), "is given more than once") for name in repeated)
-        raise InvalidRequest("Each parameter is given once.", faults)
-    return dict(given)
-
-
-def query_of(request: Request, model: type[Q]) -> Q:
-    """The query parameters of a request; raises InvalidRequest with every fault."""
-    try:
-        return model.model_validate(_query(request))
-    except ValidationError as error:
-        raise InvalidRequest("The query is not valid.", faults_of(error)) from error
-
-
 def deliveries(event: SQSEvent) -> list[Delivery]:
     """The messages that a queue delivered."""
+    from chalicelib.domain.messages import Delivery
+
     return [Delivery(record.to_dict()["messageId"], record.receipt_handle, record.body) for record in event]

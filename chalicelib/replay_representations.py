@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.percent_encoding import for_path
-from chalicelib.domain.replay_job import JobState, ReplayJob
 
 if TYPE_CHECKING:  # a cold function imports what it runs
     from chalicelib.domain.preview import Preview
+    from chalicelib.domain.replay_job import ReplayJob
     from chalicelib.domain.replay_request import ReplayRequest
     from chalicelib.replay import ReplaysFound
 
@@ -38,6 +38,8 @@ def job(shown: ReplayJob) -> Json:
 
 def _advice(shown: ReplayJob) -> str | None:
     """What to do about a replay that does not get on by itself, or that got on with nothing."""
+    from chalicelib.domain.replay_job import JobState
+
     again = f"POST /replay/{shown.replay_id}/redrive"
     if shown.public_state is JobState.CANCELLED:
         return None

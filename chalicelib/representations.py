@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.domain.ingest_report import Arrival, EventResult, IngestReport
-from chalicelib.domain.raw_line import StoredEvent
 from chalicelib.domain.timestamps import day_of
 
-if TYPE_CHECKING:  # whoever takes events in answers no questions
+if TYPE_CHECKING:  # a cold function imports what it runs
     from chalicelib.domain.event_query import FreshnessQuery, GapsQuery
     from chalicelib.domain.gaps import Gap
+    from chalicelib.domain.ingest_report import Arrival, EventResult, IngestReport
+    from chalicelib.domain.raw_line import StoredEvent
     from chalicelib.investigate import EventHistory
     from chalicelib.search import FoundEvents, Freshness
 

@@ -9,11 +9,11 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from chalicelib.domain.errors import IntegrityFailure, RetraceError
-from chalicelib.domain.ingest_report import IngestReport, Status
 
 if TYPE_CHECKING:  # a cold function imports what it runs, and not what others report
     from chalicelib.dead_letters import DeadLetterReport
     from chalicelib.digest import DigestReport
+    from chalicelib.domain.ingest_report import IngestReport
     from chalicelib.domain.replay_job import ReplayJob
     from chalicelib.domain.replay_task import ReplayTask
     from chalicelib.process import ProcessReport
@@ -71,6 +71,8 @@ def _count(name: str, value: int) -> None:
 
 def ingested(report: IngestReport, request_id: str) -> None:
     """What a request brought."""
+    from chalicelib.domain.ingest_report import Status  # noqa: PLC0415  # others bring nothing
+
     counts = report.counts()
     ids = [result.stored.event_id for result in report.results if result.stored is not None]
     extra = {"request_id": request_id, "dry_run": report.dry_run, "counts": counts, "event_ids": ids[:_IDS_A_LINE]}

@@ -25,7 +25,8 @@ from chalice.app import SQSEventConfig
 from chalice.cli.factory import CLIFactory
 from chalice.local import LambdaContext
 
-from chalicelib.config import queue_name, settings_from
+from chalicelib.config import settings_from
+from chalicelib.event_sources import queue_name
 from embedded.layout import ROOT
 
 if TYPE_CHECKING:

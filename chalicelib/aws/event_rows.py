@@ -28,26 +28,30 @@ def event_values(event: StoredEvent) -> EventValues:
     }
 
 
-def identity_row(event: StoredEvent, request_id: str, expires_at: int | None) -> Item:
+def event_item(event: StoredEvent) -> Item:
+    """The same, as DynamoDB has it. Whoever writes both rows makes it once."""
+    return to_item(event_values(event))
+
+
+def identity_row(event: StoredEvent, request_id: str, expires_at: int | None, said: Item | None = None) -> Item:
     """The row of DedupeTable; `expires_at` is in seconds since 1970, None where identities never expire."""
-    return to_item({**event_values(event), "request_id": request_id, "expires_at": expires_at})
+    return (said or event_item(event)) | to_item({"request_id": request_id, "expires_at": expires_at})
 
 
-def index_row(event: StoredEvent, shards: int, late_after_ms: int) -> Item:
+def index_row(event: StoredEvent, shards: int, late_after_ms: int, said: Item | None = None) -> Item:
     """The row of EventsTable; only late events are in the index of late arrivals."""
     shard = keys.shard_of(event.event_id, shards)
     lag_ms = event.ingest_lag_ms
-    row = {
+    members: EventValues = {
         "PK": keys.entity(event.entity_id),
         "SK": keys.event(event.event_time, event.event_id),
         "type_day": keys.type_and_day(event.source, event.event_type, day_of(event.event_time), shard),
-        **event_values(event),
         "ingest_lag_ms": lag_ms,
     }
     if lag_ms >= late_after_ms:
-        row["late_day"] = keys.late_day(event.source, event.event_type, day_of(event.ingest_time))
-        row["lag"] = keys.lag(lag_ms, event.event_id)
-    return to_item(row)
+        members["late_day"] = keys.late_day(event.source, event.event_type, day_of(event.ingest_time))
+        members["lag"] = keys.lag(lag_ms, event.event_id)
+    return (said or event_item(event)) | to_item(members)
 
 
 def stored_event(item: Item) -> StoredEvent:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.aws.batches import KEYS_A_GET, get_items
-from chalicelib.aws.event_rows import identity_row, index_row, stored_event, written_by
+from chalicelib.aws.event_rows import event_item, identity_row, index_row, stored_event, written_by
 from chalicelib.aws.items import Item, to_item
 from chalicelib.aws.seam import translated
 from chalicelib.aws.transactions import ACTIONS_A_TRANSACTION, Reason, write_together
@@ -101,8 +101,9 @@ class DynamoIdentities:
         return None
 
     def _admission(self, event: StoredEvent, writer: _Writer) -> list[dict[str, Any]]:
-        identity = identity_row(event, writer.request_id, writer.expires_at)
-        index = index_row(event, self.shards, self.late_after_ms)
+        said = event_item(event)
+        identity = identity_row(event, writer.request_id, writer.expires_at, said)
+        index = index_row(event, self.shards, self.late_after_ms, said)
         return [
             _put_if_absent(self.dedupe_table, "event_id", identity),
             _put_if_absent(self.events_table, "PK", index),

@@ -6,7 +6,7 @@ boto3 has a serializer too, which takes six times as long, as it goes through al
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 Item = dict[str, Any]
 """An item as DynamoDB's API has it: attribute name to a typed value such as {"S": "text"}."""
@@ -14,7 +14,7 @@ Item = dict[str, Any]
 
 def to_item(values: Mapping[str, Any]) -> Item:
     """An item of plain values; those that are None are left out."""
-    return {name: _typed(value) for name, value in values.items() if value is not None}
+    return {name: _TYPED[type(value)](value) for name, value in values.items() if value is not None}
 
 
 def from_item(item: Item) -> dict[str, Any]:
@@ -22,23 +22,22 @@ def from_item(item: Item) -> dict[str, Any]:
     return {name: _plain(value) for name, value in item.items()}
 
 
-def _typed(value: Any) -> dict[str, Any]:
-    try:
-        typed = _TYPED[type(value)]
-    except KeyError:
-        raise TypeError(f"no value for DynamoDB: {type(value).__name__}") from None
-    return typed(value)
+class _Types(dict[type, Callable[[Any], dict[str, Any]]]):
+    def __missing__(self, kind: type) -> NoReturn:
+        raise TypeError(f"no value for DynamoDB: {kind.__name__}")
 
 
-_TYPED: dict[type, Callable[[Any], dict[str, Any]]] = {
-    str: lambda value: {"S": value},
-    int: lambda value: {"N": str(value)},
-    bool: lambda value: {"BOOL": value},
-    bytes: lambda value: {"B": value},
-    type(None): lambda _: {"NULL": True},
-    list: lambda value: {"L": list(map(_typed, value))},
-    dict: lambda value: {"M": {name: _typed(member) for name, member in value.items()}},
-}
+_TYPED: _Types = _Types(
+    {
+        str: lambda value: {"S": value},
+        int: lambda value: {"N": str(value)},
+        bool: lambda value: {"BOOL": value},
+        bytes: lambda value: {"B": value},
+        type(None): lambda _: {"NULL": True},
+        list: lambda value: {"L": [_TYPED[type(element)](element) for element in value]},
+        dict: lambda value: {"M": {name: _TYPED[type(member)](member) for name, member in value.items()}},
+    }
+)
 
 
 def _plain(typed: Mapping[str, Any]) -> Any:

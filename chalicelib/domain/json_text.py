@@ -87,7 +87,7 @@ def parse_elements(text: str, at_most: int) -> list[JsonText]:
 
 def without_lone_surrogates(members: dict[str, JsonValue]) -> dict[str, JsonValue]:
     """The members whose names are Unicode text: a fault names the others, and pydantic would see none beside them."""
-    if all(map(str.isascii, members)):
+    if "".join(members).isascii():
         return members
     return {name: value for name, value in members.items() if not _has_lone_surrogate(name)}
 

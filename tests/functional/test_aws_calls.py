@@ -26,6 +26,21 @@ def test_a_new_event_costs_three_calls(application: Application, wire: Wire) -> 
     assert wire.calls == ["BatchGetItem", "PutObject", "TransactWriteItems"]
 
 
+def test_a_raw_object_is_sent_without_waiting_for_consent(application: Application, wire: Wire) -> None:
+    sent = []
+
+    def looked_at(attempt: Attempt) -> AWSResponse:
+        sent.append(attempt.request.headers)
+        return attempt.delivered()
+
+    wire.disturb(looked_at, "PutObject")
+    application.accept(paid())
+
+    [headers] = sent
+    assert "Expect" not in headers
+    assert "Retrace Boto3/" in str(headers["User-Agent"])
+
+
 def test_a_known_event_costs_two_calls(application: Application, wire: Wire) -> None:
     application.accept(paid())
     wire.mend()

@@ -23,9 +23,11 @@ EDGE = {
     "config",
     "consumer_wiring",
     "contract",
+    "event_sources",
     "http",
     "openapi",
     "operations",
+    "queries",
     "received",
     "representations",
     "runtime",
@@ -188,7 +190,7 @@ def nothing_of_aws_happens_at_import(module: Module) -> Iterator[str]:
 
 
 def only_the_http_edge_knows_the_web_framework(module: Module) -> Iterator[str]:
-    if module.name not in ("app", "chalicelib.http", "chalicelib.received"):
+    if module.name not in ("app", "chalicelib.http", "chalicelib.queries", "chalicelib.received"):
         yield from (name for name in module.imports if under(name, "chalice"))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from chalicelib.config import Settings, queue_name, settings_from
+from chalicelib.config import Settings, settings_from
+from chalicelib.event_sources import processor_concurrency, queue_name
 
 
 def test_a_setting_is_the_environment_variable_of_its_name() -> None:
@@ -36,3 +37,16 @@ def test_a_setting_that_cannot_be_is_refused_by_name(name: str, value: str) -> N
 def test_queues_are_named_for_their_stage() -> None:
     assert queue_name({"STAGE": "prod"}, "replay") == "retrace-prod-replay"
     assert queue_name({}, "replay") == "retrace-dev-replay"
+
+
+def test_a_function_is_deployed_with_as_many_processors_as_its_setting_says() -> None:
+    assert processor_concurrency({}) == Settings().processor_concurrency
+    assert processor_concurrency({"PROCESSOR_CONCURRENCY": "3"}) == 3
+
+
+@pytest.mark.parametrize("value", ["1", "1001", "many"])
+def test_a_number_of_processors_that_aws_would_refuse_is_not_deployed(value: str) -> None:
+    with pytest.raises(ValueError, match=r"PROCESSOR_CONCURRENCY|int"):
+        processor_concurrency({"PROCESSOR_CONCURRENCY": value})
+    with pytest.raises(ValidationError, match="processor_concurrency"):
+        settings_from({"PROCESSOR_CONCURRENCY": value})
