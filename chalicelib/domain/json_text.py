@@ -101,21 +101,42 @@ _SPACE = re.compile(r"[ \t\n\r]*")
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
+class _Met:
+    """Whether the parser met anything that needs a closer look.
+
+    It stands apart from the reader: a reader that its own parser refers to, and its text, would stay until Python looks
+    for cycles.
+    """
+
+    suspect = False
+
+    def object(self, pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+        members = dict(pairs)
+        if len(members) == len(pairs):
+            return members
+        self.suspect = True
+        return RepeatedKeys(pairs)
+
+    def constant(self, literal: str) -> NotJson:
+        self.suspect = True
+        return NotJson(literal)
+
+
 class _Reader:
     """A position in a text, moved forward value by value."""
 
     def __init__(self, text: str) -> None:
         self.at = 0
         self._text = text
-        self._suspect = False
+        self._met = met = _Met()
         self._scan = json.JSONDecoder(
-            object_pairs_hook=self._object, parse_int=Number, parse_float=Number, parse_constant=self._constant
+            object_pairs_hook=met.object, parse_int=Number, parse_float=Number, parse_constant=met.constant
         ).raw_decode
 
     def value(self) -> JsonText:
         """The next value, with its own text and its faults."""
         self._skip_space()
-        start, self._suspect = self.at, False
+        start, self._met.suspect = self.at, False
         try:
             value, self.at = self._scan(self._text, start)
         except json.JSONDecodeError as error:
@@ -127,7 +148,7 @@ class _Reader:
             raise JsonSyntaxError(f"nested deeper than {MAX_DEPTH} levels") from error
         text = self._text[start : self.at]
         # Locating faults walks the whole value, so it is done only where the text gives reason to.
-        faults = first_faults(_faults(value, "", 1)) if self._suspect or _suspicious(text) else ()
+        faults = first_faults(_faults(value, "", 1)) if self._met.suspect or _suspicious(text) else ()
         return JsonText(text, value, faults)
 
     def took(self, character: str) -> bool:
@@ -146,17 +167,6 @@ class _Reader:
     def _skip_space(self) -> None:
         match = _SPACE.match(self._text, self.at)
         self.at = match.end() if match else self.at
-
-    def _object(self, pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
-        members = dict(pairs)
-        if len(members) == len(pairs):
-            return members
-        self._suspect = True
-        return RepeatedKeys(pairs)
-
-    def _constant(self, literal: str) -> NotJson:
-        self._suspect = True
-        return NotJson(literal)
 
 
 def _suspicious(text: str) -> bool:

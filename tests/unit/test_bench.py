@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bench import cold
 from bench.clients import Load, percentile
 from bench.compare_tables import Measured, blocks
 from bench.markdown import filled
@@ -97,3 +98,10 @@ def test_who_did_not_take_part_has_an_empty_cell() -> None:
     assert generated["processing"].splitlines()[-1] == "| requests of 100 events | 4,800 | 900 | 300 | 200 | 3 | 4.5 |"
     page = "".join(f"<!-- bench.compare: {name} -->\n<!-- /{name} -->\n" for name in generated)
     assert filled(page, generated, "bench.compare").count("|\n<!-- /") == len(generated)
+
+
+def test_a_cold_function_takes_an_event_in_for_the_bench() -> None:
+    [row] = cold.rows(("app",), rounds=1)  # it fails where the function answers anything else than 201
+
+    assert row.answered_ms is not None
+    assert len(cold.tables([row]).split("\n\n")) == 2

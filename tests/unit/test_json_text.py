@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from random import Random
 
@@ -294,3 +295,14 @@ class TestManyFaults:
 
         assert len(faults) == 21
         assert max(len(fault.field) for fault in faults) < 120
+
+
+def test_what_was_parsed_is_gone_with_the_last_that_refers_to_it() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        parse('{"a": [1, {"b": null}]}')
+        parse_elements('[{"a": 1}, {"a": NaN, "a": 2}]', 10)
+        assert gc.collect() == 0  # Python looks for cycles so seldom that texts in them would fill the memory
+    finally:
+        gc.enable()
