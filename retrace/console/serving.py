@@ -48,8 +48,8 @@ class Console:
         return f"http://{LOOPBACK}:{self.port}/"
 
     def link(self, view: str = "") -> str:
-        """The address that lets a browser in."""
-        return f"{self.url}{view.lstrip('/')}{'&' if '?' in view else '?'}token={self.token}"
+        """The address that lets a browser in. What stands behind `#` is sent to no server, and to no next page."""
+        return f"{self.url}{view.lstrip('/')}#token={self.token}"
 
     def serve(self) -> None:
         """Answer until told to stop."""
