@@ -167,6 +167,14 @@ def test_an_event_that_is_not_known_is_answered_as_the_api_does() -> None:
         assert served.page("/console/events/abc").status == 404
 
 
+@pytest.mark.parametrize("path", ["/console/", "/console/nothing", "/console/events/", "/console/events/a%20b"])
+def test_what_the_console_does_not_add_is_told_and_asks_the_api_for_nothing(served: Served, path: str) -> None:
+    answer = served.page(path)
+
+    assert (answer.status, answer.json()["title"]) == (404, "Not Found")
+    assert served.api.asked == []
+
+
 def target(**more: Any) -> Target:
     return Target("http://127.0.0.1:9/api", "test", "eu-west-1", **more)
 
@@ -218,6 +226,12 @@ def test_metrics_are_those_of_the_stack_by_hour(aws: None) -> None:
 
     assert (series["accepted"][9], sum(series["accepted"])) == (7, 7)
     assert (series["duplicate"][9], sum(series["rejected"])) == (2, 0)
+
+
+def test_of_a_stack_that_is_named_nothing_is_listed(aws: None) -> None:
+    series = metrics_of(target(stack="retrace-prod"), TODAY)["series"]
+
+    assert {name: sum(counts) for name, counts in series.items()} == dict.fromkeys(series, 0)
 
 
 def test_of_several_stages_none_is_guessed(aws: None) -> None:
