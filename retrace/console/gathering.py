@@ -171,7 +171,9 @@ class Gathering:
 def _shown(kept: _Kept, wanted: Wanted, *, done: bool) -> Json:
     """The picture, and how much it stands for."""
     return {
-        "picture": kept.gathered.picture(wanted.frame, by_lag=wanted.by_lag, whole=done and not kept.stopped),
+        "picture": kept.gathered.picture(
+            wanted.frame, by_lag=wanted.by_lag, known_to=milliseconds(kept.read_at) if done and not kept.stopped else 0
+        ),
         "read": len(kept.gathered.ids),
         "read_at": kept.read_at,
         "late_ms": wanted.late_ms,

@@ -75,6 +75,7 @@ async function nextRows(page, { selection }, state, bounds) {
   const shown = page.query.show ?? '';
   const filter = shown === 'late' ? { min_lag_ms: state.late_ms } : shown ? { status: shown } : {};
   let { cursor, rows } = state;
+  state.rowsFailure = null;
   rows = [...(rows ?? [])];
   const enough = rows.length + Number(ROWS);
   do {
@@ -103,8 +104,8 @@ function template(page, subject, state) {
 
 /** @param {import('../main.js').Page} page @param {any} state */
 function summary(page, state) {
-  const { picture, progress, done, stopped } = state;
-  if (!picture) return loading('Reading the first events');
+  const { picture, progress, done, stopped, failure } = state;
+  if (!picture) return failure ? nothing : loading('Reading the first events');
   const sum = (/** @type {number[]} */ all) => all.reduce((one, other) => one + other, 0);
   const { late, duplicate, conflict } = picture.bins;
   const again = html`<button class="plain" @click=${() => page.go(address(placeOf(location).path, { ...page.query, marks: 'true' }))} title="Costs a read for each event">count</button>`;
@@ -142,13 +143,14 @@ function legend({ picture, marked, late_ms: late }) {
 }
 
 /** @param {import('../main.js').Page} page @param {any} state */
-function list(page, { rows, cursor, rowsFailure, more, late_ms: late }) {
+function list(page, { rows, cursor, rowsFailure, failure, more, late_ms: late }) {
   const { path } = placeOf(location);
   const shown = page.query.show ?? '';
   return html`<section aria-labelledby="events-title" class="events"><h2 id="events-title">Events</h2>
     <span class="steps" role="group" aria-label="Which events">${Object.entries(SHOWN).map(([show, name]) => html`<a class="button" href=${address(path, { ...page.query, show })} aria-current=${show === shown ? 'true' : nothing}>${name}</a>`)}
     <a class="button" href=${address(path, { ...page.query, order: page.query.order === 'newest' ? '' : 'newest' })}>${page.query.order === 'newest' ? 'newest first' : 'oldest first'}</a></span>
-    ${rowsFailure ? failed(rowsFailure) : !rows ? loading() : rows.length ? table(rows, page, late) : empty('None.')}
+    ${!rows ? (rowsFailure || failure ? nothing : loading()) : rows.length ? table(rows, page, late) : empty('None.')}
+    ${rowsFailure ? failed(rowsFailure, cursor ? null : more) : nothing}
     ${cursor ? html`<button @click=${more}>More</button>` : nothing}
   </section>`;
 }

@@ -13,6 +13,7 @@ const LEVELS = 5;
 /** @param {import('../main.js').Page} page */
 export async function type(page) {
   const { query, draw, go } = page;
+  page.head = form(page, null);
   if (!query.source || !query.type) {
     draw(html`${form(page, null)}${loading('Looking which there are')}`);
     draw(html`${form(page, null)}${await choices(page)}`);
@@ -65,8 +66,11 @@ function form(page, window) {
   const submitted = (/** @type {SubmitEvent} */ event) => {
     const given = formOf(event);
     const same = given.source === query.source && given.type === query.type;
-    const chosen = window && same ? windowOfForm(given) : null;
-    go(chosen ? inWindow('/type', query, chosen) : address('/type', { source: given.source, type: given.type }));
+    if (!window || !same) go(address('/type', { source: given.source, type: given.type }));
+    else {
+      const chosen = windowOfForm(event);
+      if (chosen) go(inWindow('/type', query, chosen));
+    }
   };
   const to = window ? { start_day: dayOf(window.from), end_day: dayOf(window.to - 1) } : {};
   return html`<form class="where" @submit=${submitted}>
@@ -85,7 +89,7 @@ function heatmap(page, heat, last, window) {
   return html`<section aria-labelledby="heat-title"><div class="split"><h2 id="heat-title">Hours by days, UTC</h2>
     <span class="steps"><a class="button" href=${to(dayAfter(last, -DAYS))} title="Two weeks before">◀</a><span class="button">${first} to ${last}</span><a class="button" href=${to(dayAfter(last, DAYS))} title="Two weeks after">▶</a></span></div>
     ${heat.failure ? failed(heat.failure) : nothing}
-    ${heat.picture ? heatTable(page, heat, last, window) : loading('Reading two weeks')}</section>`;
+    ${heat.picture ? heatTable(page, heat, last, window) : heat.failure ? nothing : loading('Reading two weeks')}</section>`;
 }
 
 /** @param {import('../main.js').Page} page @param {any} heat @param {string} last @param {import('./window.js').Window} window */
