@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Final
 
 from embedded.layout import EMULATOR_PYTHON, Layout
@@ -29,6 +30,8 @@ ROOT_SECRET = "not-a-secret-the-emulator-never-checks-root-signatures"  # noqa: 
 
 START_SECONDS = 30.0
 STOP_SECONDS = 60.0
+
+_PROGRAM = Path(__file__).with_name("emulator.py")
 
 _children: dict[int, subprocess.Popen[bytes]] = {}
 """The emulators that this process started; one may outlive it, as it does after `make up`."""
@@ -56,7 +59,7 @@ def find(layout: Layout) -> Server | None:
     except (OSError, ValueError, TypeError) as exc:
         raise Problem(
             f"An emulator runs on {layout.directory}, but {layout.server_file.name} does not say which.",
-            f"Find it with `ps ax | grep ministack`, end it with `kill PID`, and delete {layout.server_file}.",
+            f"Find it with `ps ax | grep emulator.py`, end it with `kill PID`, and delete {layout.server_file}.",
         ) from exc
 
 
@@ -121,7 +124,7 @@ def _spawn(layout: Layout, lock: int, environment: dict[str, str]) -> subprocess
         directory.mkdir(parents=True, exist_ok=True)
     with layout.log_file.open("wb") as log:
         return subprocess.Popen(
-            [EMULATOR_PYTHON, "-I", "-m", "ministack"],
+            [EMULATOR_PYTHON, "-I", _PROGRAM],
             env=environment,
             cwd=layout.directory,
             stdin=subprocess.DEVNULL,

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
 
-COOKIE = "retrace-console"
-MARK = "x-retrace-console"
-"""The header that requests for data carry: no form can send it, and no page of another origin without being asked."""
+HEADER = "x-retrace-console"
+"""What requests for data carry the token in: no form can send it, and no page of another origin without being asked.
+
+No cookie: browsers send those to every server of this machine, whatever its port.
+"""
 
 _SAFE = ("GET", "HEAD")
 _ALLOWED = (*_SAFE, "POST")
@@ -33,8 +35,8 @@ class Asking:
     origin: str | None = None
     fetch_site: str | None = None
     """Sec-Fetch-Site: where the browser says that the request comes from; no page can set it."""
-    mark: str | None = None
     token: str | None = None
+    """What the header says; the page says something even if it was not let in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,8 @@ class Door:
         return self._refusal_of_data(asking) if asking.kind is Kind.DATA else None
 
     def _refusal_of_data(self, asking: Asking) -> Refusal | None:
-        if asking.fetch_site not in (None, "same-origin") or not asking.mark:
+        if asking.fetch_site not in (None, "same-origin") or not asking.token:
             return Refusal(HTTPStatus.FORBIDDEN, "This was not asked for by the console's own page.")
-        if not self.opens(asking.token):
+        if not hmac.compare_digest(asking.token.encode(), self.token.encode()):
             return Refusal(HTTPStatus.UNAUTHORIZED, "This browser was not let in by this start of the console.")
         return None
-
-    def opens(self, token: str | None) -> bool:
-        """Whether a token is the one of this start."""
-        return token is not None and hmac.compare_digest(token.encode(), self.token.encode())

@@ -34,6 +34,7 @@ def application(client: Client, door: Door, clock: Callable[[], datetime]) -> St
         Route("/console/sources", looking.sources),
         Route("/console/queues", looking.queues),
         Route("/console/metrics", looking.metrics),
+        Route("/console/{rest:path}", looking.nothing),
         Mount("/static", StaticFiles(directory=STATIC)),
         # Whatever else is a view of the page, which finds out which one.
         Route("/{view:path}", _page),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-import webbrowser
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Annotated
 
 import typer
@@ -12,6 +11,7 @@ from rich.console import Console as Terminal
 
 from retrace.calling import calling
 from retrace.client import Client
+from retrace.console.opening import opened
 
 PORT = 4630
 """The same for everybody, so that a link of a colleague leads to one's own console."""
@@ -41,7 +41,7 @@ def console(
     out.print(f"The console of {call.target.url}")
     out.print(serving.link(view))
     out.print("Ctrl-C ends it.")
-    if browser if browser is not None else sys.stdout.isatty():
-        webbrowser.open(serving.link(view))
-    with suppress(KeyboardInterrupt):  # which is how it is meant to end
+    opens = browser if browser is not None else sys.stdout.isatty()
+    # Ctrl-C is how it is meant to end.
+    with suppress(KeyboardInterrupt), opened(serving.link(view)) if opens else nullcontext():
         serving.serve()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl, urlencode
-
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from retrace.console.admission import COOKIE, MARK, Asking, Door, Kind
+from retrace.console.admission import HEADER, Asking, Door, Kind
 
 HEADERS = {
     # Text of events is never markup: the page sets text, and the browser refuses anything else.
@@ -36,11 +34,11 @@ class Guard:
         self._door = door
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse, let in, or pass on."""
+        """Refuse, or pass on."""
         if scope["type"] != "http":
             return
         request = Request(scope)
-        answer = self._refused(request) or self._let_in(request) or self._app
+        answer = self._refused(request) or self._app
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -55,18 +53,6 @@ class Guard:
             return None
         return JSONResponse({"title": "Refused", "detail": refusal.why}, refusal.status)
 
-    def _let_in(self, request: Request) -> Response | None:
-        """Who comes with the token gets it as a cookie, and goes on to the same place without it."""
-        if "token" not in request.query_params or request.url.path.startswith(DATA):
-            return None
-        others = [(name, value) for name, value in parse_qsl(request.url.query) if name != "token"]
-        # Not beginning with two slashes, which would be another host.
-        path = "/" + request.url.path.lstrip("/")
-        response = RedirectResponse(path + ("?" + urlencode(others) if others else ""), 303)
-        if self._door.opens(request.query_params["token"]):
-            response.set_cookie(cookie_name(request), self._door.token, httponly=True, samesite="strict")
-        return response
-
 
 def asking(request: Request) -> Asking:
     """What decides who may ask, out of a request."""
@@ -77,11 +63,5 @@ def asking(request: Request) -> Asking:
         host=headers.get("host"),
         origin=headers.get("origin"),
         fetch_site=headers.get("sec-fetch-site"),
-        mark=headers.get(MARK),
-        token=request.cookies.get(cookie_name(request)),
+        token=headers.get(HEADER),
     )
-
-
-def cookie_name(request: Request) -> str:
-    """A name of its own for each port: cookies know none, and two consoles would shut each other out."""
-    return f"{COOKIE}-{(request.scope.get('server') or ('', 0))[1]}"

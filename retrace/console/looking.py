@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from chalicelib.domain.timestamps import parse_day
 from retrace import checkup
 from retrace.client import Client
-from retrace.console.forwarding import told, told_problem
+from retrace.console.forwarding import is_passed_on, told, told_problem
 from retrace.console.gathering import LATE_MS, Gathering, Wanted, wanted
 from retrace.console.metrics import metrics_of
 from retrace.console.sources import sources_of
@@ -66,6 +66,8 @@ class Looking:
         return await run_in_threadpool(self._event, request.path_params["event_id"])
 
     def _event(self, event_id: str) -> Response:
+        if not is_passed_on("GET", f"/events/{event_id}"):
+            return told(HTTPStatus.NOT_FOUND, "This is no event's id.")
         try:
             answer = self._client.call("GET", f"/events/{event_id}")
             if answer.status != HTTPStatus.OK:
@@ -78,6 +80,10 @@ class Looking:
         # Laid out here and not by the browser, which would round its numbers.
         laid_out = None if raw is None else indented(raw)
         return JSONResponse({"event": known, "raw": raw, "laid_out": laid_out, "fault": fetched.fault})
+
+    async def nothing(self, _: Request) -> Response:
+        """Whatever else is asked for there."""
+        return told(HTTPStatus.NOT_FOUND, "The console has nothing of that kind.")
 
     async def sources(self, _: Request) -> Response:
         """Sources and types, as far as the caller may find them."""

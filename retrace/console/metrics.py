@@ -16,6 +16,7 @@ from retrace.target import Target
 Json = dict[str, Any]
 
 NAMESPACE = "Retrace"
+REMEDY = "Write `stack` into the profile, or give --stack."
 NAMES = {
     "accepted": "IngestAcceptedCount",
     "duplicate": "DuplicateCount",
@@ -30,21 +31,20 @@ def metrics_of(target: Target, day: Day) -> Json:
         if target.is_local:
             return {"series": series_of_logs(target, day), "not_found": ""}
         cloudwatch = target.client("cloudwatch", PATIENCE)
-        service = _service(cloudwatch, target.stack)
+        service = target.stack or _only_service(cloudwatch)
         if service is None:
-            return {"series": None, "not_found": "CloudWatch has no metrics of one Retrace, and of no more than one."}
+            return {"series": None, "not_found": f"It has metrics of several Retraces, or of none. {REMEDY}"}
         return {"series": _series(cloudwatch, service, day), "not_found": ""}
     except (BotoCoreError, ClientError, Problem) as error:
-        return {"series": None, "not_found": str(error)}
+        # Without a name metrics have to be listed, which takes a right more.
+        return {"series": None, "not_found": str(error) if target.stack else f"{error} {REMEDY}"}
 
 
-def _service(cloudwatch: Any, stack: str | None) -> str | None:
-    """Which deployment is meant: metrics are told apart by the name of its stack."""
+def _only_service(cloudwatch: Any) -> str | None:
+    """The deployment that there is, told by the name of its stack; it takes a right that no policy of ours gives."""
     listed = cloudwatch.list_metrics(Namespace=NAMESPACE, MetricName=NAMES["accepted"])["Metrics"]
     services: set[str] = {one["Value"] for metric in listed for one in metric["Dimensions"] if one["Name"] == "service"}
-    if stack in services or len(services) != 1:
-        return stack if stack in services else None
-    return services.pop()
+    return services.pop() if len(services) == 1 else None
 
 
 def _series(cloudwatch: Any, service: str, day: Day) -> Json:

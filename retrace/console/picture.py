@@ -30,6 +30,8 @@ COLUMNS, ROWS = 240, 60
 LONGEST_OF_HOURS = 14 * DAY
 """In longer windows a gap is of days."""
 MOST_NAMES = 50
+_ALWAYS = 10**15
+"""Milliseconds: later than any window."""
 
 
 class Mark(IntFlag):
@@ -53,7 +55,9 @@ class Frame:
         """Of a bin: as asked for, or the narrowest that makes few enough."""
         if self.bin_ms:
             return self.bin_ms
-        return next((width for width in WIDTHS if (self.end - self.start) / width <= MOST_BINS), 28 * DAY)
+        span = self.end - self.start
+        in_centuries = WIDTHS[-1] * -(-span // (MOST_BINS * WIDTHS[-1]))
+        return next((width for width in WIDTHS if span / width <= MOST_BINS), in_centuries)
 
     @property
     def first(self) -> int:
@@ -106,16 +110,23 @@ class Gathered:
             self.entity_names.append(name)
         return number
 
-    def picture(self, frame: Frame, *, by_lag: bool, whole: bool = True) -> Json:
-        """What is drawn of the frame; gaps only where all of it was read."""
-        here = range(bisect_left(self.times, frame.start), bisect_left(self.times, frame.end))
+    def count(self, frame: Frame) -> int:
+        """How many events lie in it."""
+        return len(self._in(frame))
+
+    def _in(self, frame: Frame) -> range:
+        return range(bisect_left(self.times, frame.start), bisect_left(self.times, frame.end))
+
+    def picture(self, frame: Frame, *, by_lag: bool, known_to: int = _ALWAYS) -> Json:
+        """What is drawn of the frame; gaps only up to when it is known that nothing came."""
+        here = self._in(frame)
         kinds = Counter(self.kinds[index] for index in here)
         entities = Counter(self.entities[index] for index in here)
         drawn = self._points(here) if len(here) <= MOST_POINTS else self._cells(here, frame, by_lag=by_lag)
         return {
             "count": len(here),
             "bins": self._bins(here, frame),
-            "gaps": gaps([self.times[index] for index in here], frame) if whole else [],
+            "gaps": gaps([self.times[index] for index in here], frame, known_to),
             "kinds": [[*self.names[number], count] for number, count in kinds.most_common(MOST_NAMES)],
             "kinds_in_all": len(kinds),
             "entities": [[self.entity_names[number], count] for number, count in entities.most_common(MOST_NAMES)],
@@ -170,11 +181,15 @@ class Gathered:
         return self.arrivals[here.start : here.stop]
 
 
-def gaps(times: Iterable[int], frame: Frame) -> list[list[int]]:
-    """Stretches of whole hours (in long windows days) without events, cut off at the edges, as GET /gaps finds them."""
+def gaps(times: Iterable[int], frame: Frame, known_to: int = _ALWAYS) -> list[list[int]]:
+    """Stretches of whole hours (in long windows days) without events, cut off at the edges, as GET /gaps finds them.
+
+    What has not come yet is none: hours that are not over when it was read are left out.
+    """
     unit = HOUR if frame.end - frame.start <= LONGEST_OF_HOURS else DAY
     occupied = sorted({time // unit for time in times})
     edges = [frame.start // unit - 1, *occupied, -(-frame.end // unit)]
+    edges = [min(edge, known_to // unit) for edge in edges]
     between = [(one + 1, other) for one, other in pairwise(edges) if one + 1 < other]
     return [[max(frame.start, one * unit), min(frame.end, other * unit)] for one, other in between]
 

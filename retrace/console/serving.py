@@ -7,6 +7,7 @@ import secrets
 import socket
 from collections.abc import Callable
 from datetime import datetime
+from urllib.parse import urlsplit
 
 import uvicorn
 
@@ -48,8 +49,10 @@ class Console:
         return f"http://{LOOPBACK}:{self.port}/"
 
     def link(self, view: str = "") -> str:
-        """The address that lets a browser in."""
-        return f"{self.url}{view.lstrip('/')}{'&' if '?' in view else '?'}token={self.token}"
+        """The address that lets a browser in. What stands behind `#` is sent to no server, and to no next page."""
+        # A colleague's address is a view too.
+        view = urlsplit(view)._replace(scheme="", netloc="", fragment="").geturl()
+        return f"{self.url}{view.lstrip('/')}#token={self.token}"
 
     def serve(self) -> None:
         """Answer until told to stop."""

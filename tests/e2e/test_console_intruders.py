@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -36,14 +37,15 @@ class Script:
     """An API with one replay, whose dead letters may be sent back."""
 
     def __init__(self) -> None:
-        self.redriven = False
+        self.coming: list[dict[str, Any]] = [JOB]
 
     def __call__(self, asked: Asked) -> Answer:
         if asked.call.endswith("/redrive"):
-            self.redriven = True
-            return 202, {**JOB, "state": "SENT", "failed": 0}
+            # As the API has it: the job is as it was until a planner has found its dead letters.
+            self.coming = [JOB, JOB, {**JOB, "state": "SENT", "failed": 0}, {**JOB, "processed": 10, "failed": 0}]
+            return 202, JOB
         if asked.call.startswith("GET /replay/01a2"):
-            return 200, {**JOB, "processed": 10, "failed": 0} if self.redriven else JOB
+            return 200, self.coming.pop(0) if len(self.coming) > 1 else self.coming[0]
         if asked.call == "GET /aggregates":
             return 403, {"message": "User is not authorized to access this resource"}
         if asked.call == "GET /replay":
@@ -76,12 +78,23 @@ def page(browser: Browser, served: Served) -> Iterator[Page]:
     context.close()
 
 
+@dataclass(frozen=True)
+class Evil:
+    """A page of somebody else's."""
+
+    url: str
+    told: list[str]
+    """Path and headers of all that its server was asked for."""
+
+
 @contextmanager
-def evil_page(content: str) -> Iterator[str]:
+def evil_page(content: str) -> Iterator[Evil]:
     """A page of somebody else's on another port of this machine, which is another origin and yet the same site."""
+    told: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:  # the server calls it so
+            told.append(f"{self.path} {self.headers}")
             self.send_response(200)
             self.send_header("Content-Type", "text/html")
             self.end_headers()
@@ -94,7 +107,7 @@ def evil_page(content: str) -> Iterator[str]:
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}/"
+        yield Evil(f"http://127.0.0.1:{server.server_port}/", told)
     finally:
         server.shutdown()
         thread.join()
@@ -120,7 +133,7 @@ def test_a_page_of_another_origin_reaches_nothing_though_the_browser_was_let_in(
 ) -> None:
     before = len(served.api.asked)
     with evil_page("<h1>Win a prize</h1>") as evil:
-        page.goto(evil)
+        page.goto(evil.url)
         said = page.evaluate(TRIED, [f"{served.console.url}api/replay", ATTEMPTS[attempt]])
 
     assert said in ("refused", "opaque")
@@ -133,7 +146,7 @@ def test_a_form_of_another_origin_reaches_nothing(page: Page, served: Served) ->
         f'<form method="post" enctype="text/plain" action="{served.console.url}api/replay"><button>Win</button></form>'
     )
     with evil_page(form) as evil:
-        page.goto(evil)
+        page.goto(evil.url)
         with page.expect_response("**/api/replay") as answered:
             page.click("button")
 
@@ -154,14 +167,44 @@ def test_a_name_that_was_rebound_to_this_machine_shows_nothing(page: Page, serve
 
 def test_the_page_cannot_be_framed(page: Page, served: Served) -> None:
     with evil_page(f'<iframe src="{served.console.url}replays"></iframe>') as evil:
-        page.goto(evil)
+        page.goto(evil.url)
         frame = page.frames[-1]
 
         assert frame.url.startswith("chrome-error:")
 
 
-def test_scripts_do_not_see_the_token(page: Page, served: Served) -> None:
-    assert served.console.token not in page.evaluate("document.cookie + location.href + JSON.stringify(localStorage)")
+def test_a_server_on_another_port_is_not_sent_the_token_and_its_page_does_not_find_it(
+    page: Page, served: Served
+) -> None:
+    look = "fetch('/looked').then(() => document.cookie + document.referrer + JSON.stringify(localStorage))"
+    with evil_page(f'<a href="{served.console.link()}">look</a>') as evil:
+        page.goto(evil.url)
+        found = page.evaluate(look)
+        page.click("a")
+        expect(page.locator("main")).to_contain_text("Overview")
+        page.goto(evil.url)
+        found += page.evaluate(look)
+
+    assert served.console.token not in found
+    assert len(evil.told) >= 4
+    assert not any(served.console.token in told for told in evil.told)
+
+
+def test_the_token_stays_in_no_address(page: Page, served: Served) -> None:
+    page.goto(served.console.link("/replays"))
+    expect(page).to_have_url(f"{served.console.url}replays")
+
+    assert page.evaluate("history.length") <= 3
+
+
+def test_a_link_that_is_opened_in_a_page_that_was_not_let_in_lets_it_in(browser: Browser, served: Served) -> None:
+    page = browser.new_page(locale="en-GB")
+    page.goto(f"{served.console.url}replays")
+    expect(page.get_by_role("alert")).to_be_visible()
+    page.goto(served.console.link("/replays"))
+
+    expect(page.locator("main")).to_contain_text("There has been no replay.")
+    page.close()
 
 
 def test_a_browser_that_was_not_let_in_is_told_what_to_do(browser: Browser, served: Served) -> None:
@@ -191,7 +234,9 @@ def test_dead_letters_are_sent_back(page: Page, served: Served) -> None:
     expect(page.locator("main .badge").first).to_have_text("COMPLETE, with dead letters")
     page.get_by_role("button", name="Redrive 2 dead letters").click()
 
+    expect(page.locator("main")).to_contain_text("being looked for and sent back")
     expect(page.locator("main .badge").first).to_have_text("COMPLETE")
+    expect(page.get_by_role("button", name="Redrive")).to_have_count(0)
     assert len(served.api.calls(f"POST /replay/{JOB['replay_id']}/redrive")) == 1
 
 

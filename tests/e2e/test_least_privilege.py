@@ -33,8 +33,8 @@ WIDER = {
 }
 """Resources that are more than one thing, each with the reason."""
 
-WITHOUT_RESOURCES = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
-"""Actions that can only be allowed on everything: X-Ray has no resources to name."""
+WITHOUT_RESOURCES = {"xray:PutTraceSegments", "xray:PutTelemetryRecords", "cloudwatch:GetMetricData"}
+"""Actions that can only be allowed on everything: X-Ray and CloudWatch's reads have no resources to name."""
 
 MANAGED_BY_AWS = {"AmazonAPIGatewayPushToCloudWatchLogs": "API Gateway takes no role for its logs that may do less"}
 
@@ -121,6 +121,19 @@ def test_every_resource_is_named_but_for_those_with_a_reason(template: Json) -> 
                 case _:
                     assert resource == "*", place
                     assert set(listed(statement["Action"])) <= WITHOUT_RESOURCES, place
+
+
+def test_who_may_query_sees_metrics_of_this_region_and_nobody_else_any(template: Json) -> None:
+    seeing = {
+        place: each
+        for place, each in allowing(template)
+        if any(action.startswith("cloudwatch:") for action in listed(each["Action"]))
+    }
+
+    assert seeing.keys() == {f"{who}Policy: SeeHowMuchCameIn" for who in ("Investigator", "Auditor")}
+    for statement in seeing.values():
+        assert statement["Action"] == "cloudwatch:GetMetricData"
+        assert statement["Condition"] == {"StringEquals": {"aws:RequestedRegion": {"Ref": "AWS::Region"}}}
 
 
 def test_every_reason_is_needed(template: Json) -> None:

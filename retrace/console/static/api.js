@@ -1,17 +1,20 @@
 // Requests to the console's own server, which signs those that it passes on to the API.
 
-const MARK = { 'X-Retrace-Console': '1' };
+// What lets this browser in; something is said even without it, as that is what tells the page from a form.
+const token = () => ({ 'X-Retrace-Console': localStorage.getItem('retrace.token') ?? 'none' });
 
 /** Something that did not work, told so that somebody can put it right. */
 export class Failure extends Error {
   /** @param {number} status @param {any} problem */
   constructor(status, problem) {
-    super(problem?.detail || problem?.title || problem?.message || `The answer was ${status}.`);
+    super(problem?.detail || problem?.title || problem?.message || problem?.Message || `The answer was ${status}.`);
     this.status = status;
     this.problem = problem ?? {};
-    this.remedy = problem?.remedy || remedyFor(status);
+    this.remedy = /security token|token.*expired/i.test(this.message) ? LOG_IN : problem?.remedy || remedyFor(status);
   }
 }
+
+const LOG_IN = 'Log in anew (aws sso login), and try again; the console takes up new credentials by itself where they come from a profile.';
 
 /** @param {number} status */
 function remedyFor(status) {
@@ -29,7 +32,7 @@ async function asked(path, query = {}, options = {}) {
   const search = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
   let response;
   try {
-    response = await fetch(search ? `${path}?${search}` : path, { ...options, headers: { ...MARK, ...options.headers } });
+    response = await fetch(search ? `${path}?${search}` : path, { ...options, headers: { ...token(), ...options.headers } });
   } catch (error) {
     if (options.signal?.aborted) throw error;
     throw new Failure(0, { detail: 'The console does not answer.', remedy: 'Is `retrace console` still running? Start it again, and open the address that it prints.' });

@@ -3,7 +3,7 @@
 import { render } from './vendor/lit-html.js';
 import { header, pressed } from './frame.js';
 import { eventPanel } from './panel.js';
-import { empty, failed, html, say } from './parts.js';
+import { empty, failed, html, nothing, say } from './parts.js';
 import { placeOf, sameView } from './place.js';
 import { aggregates } from './views/aggregates.js';
 import { entity } from './views/entity.js';
@@ -21,6 +21,7 @@ import { type } from './views/type.js';
  * @property {(template: unknown) => void} draw shows a template
  * @property {(to: string, options?: {replace?: boolean}) => void} go shows another address
  * @property {() => void} again shows this view afresh
+ * @property {unknown} head what stays above a failure: the form in which something can be put right
  */
 
 /** @type {Record<string, {title: string, show: (page: Page) => Promise<void>}>} */
@@ -43,7 +44,8 @@ let leaving = new AbortController();
 function go(to, { replace = false } = {}) {
   const here = location.pathname + location.search;
   if (to !== here) history[replace ? 'replaceState' : 'pushState'](null, '', to);
-  arrive();
+  // Whoever asks for what is on screen wants to see how it is now.
+  arrive(to === here);
 }
 
 /** Show what the address says; the view itself only if it is another one. @param {boolean} [afresh] */
@@ -75,11 +77,13 @@ async function showView() {
     draw(empty('There is no such view.', html`<a href="/">Overview</a>`));
     return;
   }
+  /** @type {Page} */
+  const page = { query, signal, draw, go, again: () => arrive(true), head: nothing };
   try {
-    await found.show({ query, signal, draw, go, again: () => arrive(true) });
+    await found.show(page);
     if (!signal.aborted) say(`${found.title} is shown.`);
   } catch (failure) {
-    if (!signal.aborted) draw(failed(failure, () => arrive(true)));
+    if (!signal.aborted) draw(html`${page.head}${failed(failure, page.again)}`);
   }
 }
 

@@ -23,8 +23,10 @@ export function counted(count, one, many = `${one}s`) {
 /** An API time in the chosen zone; where that is not UTC, UTC stands beside it. @param {string} text */
 export function when(text) {
   if (zone() === 'utc') return html`<time datetime=${text} title="UTC">${exact(text)}</time>`;
-  return html`<time datetime=${text} title="${zoneName()}; UTC ${exact(text)}">${clock(msOf(text))}
-    <small class="utc">${exact(text).slice(11, 19)} UTC</small></time>`;
+  const [local, utc] = [clock(msOf(text)), exact(text)];
+  const other = local.slice(0, 10) === utc.slice(0, 10) ? '' : `${utc.slice(0, 10)} `;
+  return html`<time datetime=${text} title="${zoneName()}; UTC ${utc}">${local}
+    <small class="utc">${other}${utc.slice(11, 19)} UTC</small></time>`;
 }
 
 /** @param {string} text */
@@ -57,7 +59,7 @@ export function loading(what = 'Loading') {
   return html`<p class="quiet loading" role="status">${what} …</p>`;
 }
 
-/** What went wrong, each field that is at fault, and what to do. @param {any} failure @param {() => void} [again] */
+/** What went wrong, each field that is at fault, and what to do. @param {any} failure @param {(() => void) | null} [again] */
 export function failed(failure, again) {
   const faults = failure.problem?.errors ?? [];
   return html`<div class="failure" role="alert">

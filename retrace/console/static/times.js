@@ -39,7 +39,7 @@ export function minute(ms, utc) {
 
 /** An API time, nine digits and all, without what is zero. @param {string} text */
 export function exact(text) {
-  return text.replace('T', ' ').replace(/\.?0*Z$/, '');
+  return text.replace('T', ' ').replace(/(?:\.0*|(\.\d*?)0+)?Z$/, '$1');
 }
 
 /** Milliseconds of an API time; what is finer is cut off. @param {string} text */

@@ -12,13 +12,14 @@ from typing import Any
 import urllib3
 
 from retrace.client import Client
-from retrace.console.admission import MARK
+from retrace.console.admission import HEADER
 from retrace.console.serving import Console
 from retrace.target import Target
 from tests.unit.cli.scripted_api import Script, ScriptedApi, serving
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
-MARKED = {MARK: "1"}
+NOT_LET_IN = {HEADER: "none"}
+"""What the page says in a browser that has not the token."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,9 @@ class Served:
     api: ScriptedApi
 
     @property
-    def cookie(self) -> dict[str, str]:
-        """What a browser sends that was let in."""
-        return {"Cookie": f"retrace-console-{self.console.port}={self.console.token}"}
+    def let_in(self) -> dict[str, str]:
+        """What the page says in a browser that was let in."""
+        return {HEADER: self.console.token}
 
     def ask(self, method: str, path: str, headers: dict[str, str], body: bytes = b"") -> urllib3.BaseHTTPResponse:
         """A request with these headers and no others of meaning."""
@@ -48,7 +49,7 @@ class Served:
     def page(self, path: str, method: str = "GET", body: bytes = b"", **headers: str) -> urllib3.BaseHTTPResponse:
         """A request as the console's own page makes it."""
         given = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.ask(method, path, {**self.cookie, **MARKED, **given}, body)
+        return self.ask(method, path, {**self.let_in, **given}, body)
 
 
 @contextmanager

@@ -13,7 +13,8 @@ export async function aggregates(page) {
     draw(html`${form(page)}${empty('Of which entity, and which day?', 'A day is a UTC day of event time, such as 2025-11-28.')}`);
     return;
   }
-  draw(html`${form(page)}${loading()}`);
+  page.head = form(page);
+  draw(html`${page.head}${loading()}`);
   const known = await get('/aggregates', { entity_id: query.entity, day: query.day }, signal);
   if (!known.versions.length) {
     draw(html`${form(page)}${empty('This day has no version yet.', html`<a href=${replayOf(query)}>Replay the day</a> to compute one.`)}`);
@@ -21,7 +22,14 @@ export async function aggregates(page) {
   }
   const newest = known.versions[0].replay_id;
   const to = query.to || newest;
-  const from = query.from || known.versions.find((/** @type {any} */ version) => version.replay_id !== to)?.replay_id;
+  // The one before it; of the oldest the one after it.
+  const place = known.versions.findIndex((/** @type {any} */ version) => version.replay_id === to);
+  const from = query.from || (known.versions[place + 1] ?? known.versions[place - 1])?.replay_id;
+  // Newer versions may come, and the address is to lead whoever gets it to these two.
+  if (from && !(query.from && query.to)) {
+    page.go(address('/aggregates', { ...query, from, to }), { replace: true });
+    return;
+  }
   /** @type {any} */
   const state = { difference: null, failure: null };
   const redraw = () => {
@@ -67,7 +75,7 @@ function template(page, known, chosen, state) {
       <div id="versions" role="img" aria-label="Value of each version, in the order in which they were computed; the table below has the same numbers"></div>
       ${table(page, versions, chosen)}
     </section>
-    ${chosen.from && chosen.from !== chosen.to ? difference(state) : empty('There is one version, so nothing can be compared.', 'A second replay of the day makes another, and this page shows what changed.')}`;
+    ${chosen.from && chosen.from !== chosen.to ? difference(state) : empty(versions.length > 1 ? 'A version does not differ from itself: choose two.' : 'There is one version, so nothing can be compared.', versions.length > 1 ? '' : 'A second replay of the day makes another, and this page shows what changed.')}`;
 }
 
 /** @param {import('../main.js').Page} page @param {any[]} versions @param {{from?: string, to: string}} chosen */

@@ -14,6 +14,7 @@ export async function entity(page) {
     draw(html`${form(page, null)}${empty('Which entity?', 'Its id is what producers send as entity_id, or a CloudEvent’s subject: depot-lyon, order-1007.')}`);
     return;
   }
+  page.head = form(page, null);
   let window = windowIn(query);
   if (!window) {
     draw(html`${form(page, null)}${loading('Looking for its newest event')}`);
@@ -35,8 +36,11 @@ function form(page, window) {
   const { query, go } = page;
   const submitted = (/** @type {SubmitEvent} */ event) => {
     const given = formOf(event);
-    const chosen = window && given.id === query.id ? windowOfForm(given) : null;
-    go(chosen ? inWindow('/entity', { ...query }, chosen) : address('/entity', { id: given.id }));
+    if (!window || given.id !== query.id) go(address('/entity', { id: given.id }));
+    else {
+      const chosen = windowOfForm(event);
+      if (chosen) go(inWindow('/entity', { ...query }, chosen));
+    }
   };
   return html`<form class="where" @submit=${submitted}>
     <h1>Entity</h1>

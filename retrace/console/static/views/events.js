@@ -3,7 +3,7 @@
 import { get, lines } from '../api.js';
 import { badge, counted, empty, entityLink, eventLink, facts, failed, html, loading, nothing, number, say, when } from '../parts.js';
 import { address, placeOf } from '../place.js';
-import { forget, isWanted } from '../fresh.js';
+import { forget, readSince } from '../fresh.js';
 import { Timeline } from '../timeline.js';
 import { HOUR, dayOf, duration, minute, msOf, rfc } from '../times.js';
 import { inWindow } from './window.js';
@@ -43,7 +43,7 @@ export async function showEvents(page, subject) {
   const own = !page.query.show && !page.query.order;
   await Promise.all([
     own ? null : more(),
-    lines('/pictures', { ...selection, ...bounds, by: page.query.by, marks: page.query.marks, fresh: isWanted() ? 'true' : '' }, page.signal, (line) => {
+    lines('/pictures', { ...selection, ...bounds, by: page.query.by, marks: page.query.marks, since: readSince() }, page.signal, (line) => {
       const { rows, cursor, ...others } = line;
       if (own && rows) Object.assign(state, { rows, cursor });
       else if (own && !state.rows && !state.asked) {
@@ -75,6 +75,7 @@ async function nextRows(page, { selection }, state, bounds) {
   const shown = page.query.show ?? '';
   const filter = shown === 'late' ? { min_lag_ms: state.late_ms } : shown ? { status: shown } : {};
   let { cursor, rows } = state;
+  state.rowsFailure = null;
   rows = [...(rows ?? [])];
   const enough = rows.length + Number(ROWS);
   do {
@@ -103,11 +104,11 @@ function template(page, subject, state) {
 
 /** @param {import('../main.js').Page} page @param {any} state */
 function summary(page, state) {
-  const { picture, progress, done, stopped } = state;
-  if (!picture) return loading('Reading the first events');
+  const { picture, progress, done, stopped, failure } = state;
+  if (!picture) return failure ? nothing : loading('Reading the first events');
   const sum = (/** @type {number[]} */ all) => all.reduce((one, other) => one + other, 0);
   const { late, duplicate, conflict } = picture.bins;
-  const again = html`<button class="plain" @click=${() => page.go(address(placeOf(location).path, { ...page.query, marks: 'true' }))} title="Costs a read for each event">count</button>`;
+  const again = stopped ? 'not asked' : html`<button class="plain" @click=${() => page.go(address(placeOf(location).path, { ...page.query, marks: 'true' }))} title="Costs a read for each event">count</button>`;
   return html`${facts([
     ['events', html`<strong>${number(picture.count)}</strong>`],
     [`late (${duration(state.late_ms)} and more)`, number(sum(late))],
@@ -142,13 +143,14 @@ function legend({ picture, marked, late_ms: late }) {
 }
 
 /** @param {import('../main.js').Page} page @param {any} state */
-function list(page, { rows, cursor, rowsFailure, more, late_ms: late }) {
+function list(page, { rows, cursor, rowsFailure, failure, more, late_ms: late }) {
   const { path } = placeOf(location);
   const shown = page.query.show ?? '';
   return html`<section aria-labelledby="events-title" class="events"><h2 id="events-title">Events</h2>
     <span class="steps" role="group" aria-label="Which events">${Object.entries(SHOWN).map(([show, name]) => html`<a class="button" href=${address(path, { ...page.query, show })} aria-current=${show === shown ? 'true' : nothing}>${name}</a>`)}
     <a class="button" href=${address(path, { ...page.query, order: page.query.order === 'newest' ? '' : 'newest' })}>${page.query.order === 'newest' ? 'newest first' : 'oldest first'}</a></span>
-    ${rowsFailure ? failed(rowsFailure) : !rows ? loading() : rows.length ? table(rows, page, late) : empty('None.')}
+    ${!rows ? (rowsFailure || failure ? nothing : loading()) : rows.length ? table(rows, page, late) : empty('None.')}
+    ${rowsFailure ? failed(rowsFailure, cursor ? null : more) : nothing}
     ${cursor ? html`<button @click=${more}>More</button>` : nothing}
   </section>`;
 }

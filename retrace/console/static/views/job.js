@@ -1,6 +1,6 @@
 // How a replay is told: its state, how far it is, and what it is of.
 
-import { badge, html } from '../parts.js';
+import { badge, html, nothing } from '../parts.js';
 import { address } from '../place.js';
 
 const OVER = ['COMPLETE', 'CANCELLED', 'FAILED'];
@@ -26,7 +26,10 @@ export function state(job) {
 /** @param {any} job @param {string} [kind] */
 export function progress(job, kind = '') {
   const done = job.processed + job.failed + job.dropped;
-  return html`<progress class=${kind} max=${Math.max(1, job.sent, job.matched)} value=${done} aria-label="Processed">${done}</progress>`;
+  // What was found grows with what is sent; how much it will be is known from the count that was confirmed, or not at all.
+  const all = Math.max(1, job.request.confirm ?? 0, job.sent, job.matched);
+  const known = job.request.confirm || !['PLANNING', 'SENDING'].includes(job.state);
+  return html`<progress class=${kind} max=${all} value=${known ? done : nothing} aria-label="Processed">${done}</progress>`;
 }
 
 /** What a replay is of, linked to where that is seen. @param {any} request */

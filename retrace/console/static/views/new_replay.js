@@ -4,28 +4,35 @@ import { Failure, post } from '../api.js';
 import { counted, empty, facts, failed, formOf, html, loading, nothing, number, ranked } from '../parts.js';
 import { address } from '../place.js';
 import { duration } from '../times.js';
-import { agreed, fields, requestOf } from './replay_form.js';
+import { agreed, fields, isTwofold, requestOf } from './replay_form.js';
 
-// So that what is sent again, because no answer came, is one replay.
+// One for each count: what is sent again, because no answer came, is one replay.
 const newKey = () => `retrace-console-${crypto.randomUUID()}`;
 
 /** @param {import('../main.js').Page} page */
 export async function newReplay(page) {
   /** @type {any} */
-  const state = { preview: null, failure: null, busy: '', changed: false };
+  const state = { preview: null, key: '', failure: null, busy: '', changed: false, stale: false };
   const redraw = () => page.draw(template(page, state));
   state.count = () => count(page, state, redraw);
   state.send = () => send(page, state, redraw);
+  // What is sent is what was counted; a form that says something else by now has to be counted again.
+  state.edited = () => {
+    if (!state.preview) return;
+    Object.assign(state, { preview: null, failure: null, changed: false, stale: true });
+    redraw();
+  };
   redraw();
   if (requestOf(page.query)) await state.count();
 }
 
 /** @param {import('../main.js').Page} page @param {any} state @param {() => void} redraw */
 async function count(page, state, redraw) {
-  Object.assign(state, { busy: 'Counting', failure: null, preview: null });
+  Object.assign(state, { busy: 'Counting', failure: null, preview: null, changed: false, stale: false });
   redraw();
   try {
     state.preview = await post('/replay', { ...requestOf(page.query), dry_run: true }, { key: newKey() });
+    state.key = newKey();
   } catch (failure) {
     state.failure = failure;
   }
@@ -42,12 +49,12 @@ async function send(page, state, redraw) {
   // Where counting stopped early, what it found is not the size of the replay; a limit bounds that.
   const confirm = preview.exact || !request.limit ? preview.messages : request.limit;
   try {
-    const job = await post('/replay', { ...request, confirm }, { key: newKey() });
+    const job = await post('/replay', { ...request, confirm }, { key: state.key });
     page.go(address('/replay', { id: job.replay_id }));
     return;
   } catch (failure) {
     const recounted = failure instanceof Failure && failure.problem.preview;
-    if (recounted && recounted.messages !== preview.messages) Object.assign(state, { preview: recounted, changed: true });
+    if (recounted && recounted.messages !== preview.messages) Object.assign(state, { preview: recounted, key: newKey(), changed: true });
     else state.failure = failure;
   }
   state.busy = '';
@@ -61,11 +68,13 @@ function template(page, state) {
     if (to === location.pathname + location.search) state.count();
     else page.go(to);
   };
-  return html`<form class="card" @submit=${submitted}><h1>New replay</h1>${fields(page.query)}<p><button>Count what it would send</button></p></form>
+  return html`<form class="card" @submit=${submitted} @input=${state.edited}><h1>New replay</h1>${fields(page.query)}<p><button>Count what it would send</button></p></form>
     ${state.busy ? loading(state.busy) : nothing}
     ${state.failure ? failed(state.failure) : nothing}
+    ${state.stale ? html`<p class="note" role="alert">The form was changed. Count again before sending.</p>` : nothing}
+    ${isTwofold(page.query) ? html`<p class="note" role="alert">An entity is named and a source or type as well; a replay is of one or the other. Empty one of them. A source or type within an entity is a filter.</p>` : nothing}
     ${state.changed ? html`<p class="note" role="alert">There are other events by now; this is the new count.</p>` : nothing}
-    ${state.preview ? shown(state) : requestOf(page.query) || state.busy ? nothing : empty('Which events?', 'Give an entity and a window, or a source and type and days. Nothing is sent before you have seen the count.')}`;
+    ${state.preview ? shown(state) : requestOf(page.query) || isTwofold(page.query) || state.busy ? nothing : empty('Which events?', 'Give an entity and a window, or a source and type and days. Nothing is sent before you have seen the count.')}`;
 }
 
 /** @param {any} state */

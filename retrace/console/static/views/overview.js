@@ -9,12 +9,19 @@ import { isOver, progress, state as stateOf, subjectOf } from './job.js';
 
 const AT_ONCE = 2;
 const SHOWN = 15;
+/** So many are asked how fresh they are; which are the freshest is not known before. */
+const ASKED = 100;
 const LATE_SHOWN = 1000;
 
 /** @param {import('../main.js').Page} page */
 export async function overview(page) {
-  const { query, signal, draw } = page;
-  const day = isDay(query.day) ? query.day : dayOf(Date.now());
+  const { query, signal, draw, go } = page;
+  if (!isDay(query.day)) {
+    // Today is another day tomorrow, and the address is to stay right.
+    go(address('/', { ...query, day: dayOf(Date.now()) }), { replace: true });
+    return;
+  }
+  const { day } = query;
   /** @type {any} */
   const state = { day, metrics: null, refused: null, pairs: null, told: '', jobs: null, queues: null, failures: {}, shown: SHOWN, of: new Map() };
   const redraw = () => draw(template(page, state, more));
@@ -28,7 +35,7 @@ export async function overview(page) {
     redraw();
     await fresh();
   };
-  const fresh = () => examine(chosen(state, query).slice(0, state.shown), state, signal, redraw);
+  const fresh = () => examine(chosen(state, query).slice(0, Math.max(ASKED, state.shown)), state, signal, redraw);
   redraw();
   await Promise.all([
     load('metrics', look('/metrics', { day }, signal)),
@@ -130,10 +137,11 @@ function pairs(state, query, more) {
   const all = chosen(state, query);
   if (!all.length) return empty(query.find ? `No source or type is called like “${query.find}”.` : 'No sources are known.', state.told || html`Go to one by its name: <a href="/type">source and type</a>.`);
   const age = (/** @type {any} */ pair) => state.of.get(pair)?.fresh?.age_s ?? Infinity;
-  const shown = all.slice(0, state.shown).sort((/** @type {any} */ one, /** @type {any} */ other) => age(one) - age(other));
+  const shown = [...all].sort((/** @type {any} */ one, /** @type {any} */ other) => age(one) - age(other) || 0).slice(0, state.shown);
+  const asked = all.filter((/** @type {any} */ pair) => state.of.has(pair)).length;
   return html`<div class="scroll"><table class="list"><thead><tr><th>type</th><th>source</th><th>newest event</th><th>age</th><th class="number">late that arrived on ${state.day}</th><th class="number">latest by</th></tr></thead><tbody>
     ${shown.map((/** @type {any} */ pair) => row(pair, state))}</tbody></table></div>
-    <p class="quiet">${shown.length} of ${counted(all.length, 'type')}, as found in the newest objects and in replays${state.told ? `; ${state.told}` : ''}. ${all.length > state.shown ? html`<button @click=${more}>More</button>` : nothing}</p>`;
+    <p class="quiet">${shown.length} of ${counted(all.length, 'type')}${asked < all.length ? `, of which ${number(asked)} were asked how fresh they are` : ''}, as found in the newest objects and in replays${state.told ? `; ${state.told}` : ''}. ${all.length > state.shown ? html`<button @click=${more}>More</button>` : nothing}</p>`;
 }
 
 /** @param {any} pair @param {any} state */

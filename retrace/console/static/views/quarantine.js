@@ -9,7 +9,8 @@ import { DAY, dayOf, isDay, startOf } from '../times.js';
 export async function quarantine(page) {
   const { query } = page;
   if (query.id) await one(page);
-  else await day(page, isDay(query.day) ? query.day : dayOf(Date.now()));
+  else if (isDay(query.day)) await day(page, query.day);
+  else page.go(address('/quarantine', { ...query, day: dayOf(Date.now()) }), { replace: true }); // today is another day tomorrow
 }
 
 /** @param {import('../main.js').Page} page @param {string} of */
@@ -20,13 +21,18 @@ async function day(page, of) {
     <h1>Quarantine</h1><label>UTC day of receipt <input type="date" name="day" .value=${of} required></label>
     <label>reason <input name="reason" .value=${query.reason ?? ''} placeholder="CONFLICT, or a field such as event_time" size="32" autocomplete="off"></label><button>Show</button>
     <span class="steps"><a class="button" href=${other(-1)} title="The day before">◀</a><a class="button" href=${other(1)} title="The day after">▶</a></span></form>`;
+  page.head = head;
   draw(html`${head}${loading()}`);
   /** @type {any[]} */
   const items = [];
   /** @type {string | null} */
   let cursor = null;
+  /** @type {any} */
+  let failure = null;
+  const more = () => next().catch((wrong) => { failure = wrong; redraw(); });
   const next = async () => {
     const before = items.length;
+    failure = null;
     do {
       const found = await get('/rejected', { day: of, reason: query.reason, limit: 200, cursor }, signal);
       items.push(...found.items);
@@ -35,15 +41,16 @@ async function day(page, of) {
     redraw();
   };
   const redraw = () => draw(html`${head}<section>${items.length ? list(items) : empty(`Nothing was refused on ${of}${query.reason ? ` for ${query.reason}` : ''}.`, 'The day is that of receipt, not of the event. Look at the days before, or without a reason.')}
-    ${cursor ? html`<button @click=${next}>More</button>` : nothing}</section>`);
+    ${failure ? failed(failure) : nothing}
+    ${cursor ? html`<button @click=${more}>More</button>` : nothing}</section>`);
   await next();
 }
 
 /** @param {any[]} items */
 function list(items) {
-  return html`<p class="quiet">${counted(items.length, 'refusal')}</p><div class="scroll"><table class="list"><thead><tr><th>refused</th><th>as</th><th>why</th><th class="number">bytes</th><th>retried</th><th>id</th></tr></thead><tbody>
-    ${items.map((item) => html`<tr><td>${when(`${item.ingest_time.slice(0, 19)}Z`)}</td><td>${status(item)}</td><td>${why(item.errors)}</td><td class="number">${number(item.size)}</td>
-      <td>${item.retried ? badge('good', 'retried') : nothing}</td><td><a class="id" href=${address('/quarantine', { id: item.rejected_id })} title=${item.rejected_id}>${item.rejected_id.slice(0, 19)}</a></td></tr>`)}
+  return html`<p class="quiet">${counted(items.length, 'refusal')}</p><div class="scroll"><table class="list"><thead><tr><th>id</th><th>refused</th><th>as</th><th>why</th><th class="number">bytes</th><th>retried</th></tr></thead><tbody>
+    ${items.map((item) => html`<tr><td><a class="id" href=${address('/quarantine', { id: item.rejected_id })} title=${item.rejected_id}>${item.rejected_id.slice(0, 19)}</a></td><td>${when(`${item.ingest_time.slice(0, 19)}Z`)}</td><td>${status(item)}</td><td>${why(item.errors)}</td><td class="number">${number(item.size)}</td>
+      <td>${item.retried ? badge('good', 'retried') : nothing}</td></tr>`)}
   </tbody></table></div>`;
 }
 
@@ -60,14 +67,22 @@ async function one(page) {
   const { query, signal, draw } = page;
   draw(loading());
   const path = `/rejected/${encodeURIComponent(query.id)}`;
+  // A correction outlives whatever draws the view anew: another zone, another view and back.
+  const draft = `retrace.draft.${query.id}`;
   /** @type {any} */
-  const shown = { item: await get(path, {}, signal), answer: null, failure: null, busy: false, text: null };
-  const redraw = () => draw(template(shown, retry, (text) => { shown.text = text; redraw(); }));
+  const shown = { item: await get(path, {}, signal), answer: null, failure: null, busy: false, text: sessionStorage.getItem(draft) };
+  const changed = (/** @type {string} */ text) => {
+    shown.text = text;
+    sessionStorage.setItem(draft, text);
+    redraw();
+  };
+  const redraw = () => draw(template(shown, retry, changed));
   const retry = async (/** @type {string | undefined} */ text) => {
     Object.assign(shown, { busy: true, failure: null, answer: null });
     redraw();
     try {
       shown.answer = await post(`${path}/retry`, undefined, text === undefined ? {} : { text, type: shown.item.content_type || 'application/json' });
+      sessionStorage.removeItem(draft);
     } catch (failure) {
       shown.failure = failure;
     }

@@ -8,6 +8,8 @@ import { isOver, progress, state, subjectOf } from './job.js';
 
 const EVERY_MS = 1000;
 const HIDDEN_EVERY_MS = 10_000;
+/** So long a planner may take to find the dead letters of a replay; until then it is as complete as it was. */
+const REDRIVE_MS = 120_000;
 
 /** @param {import('../main.js').Page} page */
 export async function replay(page) {
@@ -18,13 +20,14 @@ export async function replay(page) {
   }
   draw(loading());
   /** @type {any} */
-  const shown = { job: await get(`/replay/${encodeURIComponent(query.id)}`, {}, signal), failure: null, busy: false };
+  const shown = { job: await get(`/replay/${encodeURIComponent(query.id)}`, {}, signal), failure: null, busy: false, redriveUntil: 0 };
   const redraw = () => draw(template(shown, act));
   const act = async (/** @type {string} */ what) => {
     Object.assign(shown, { busy: true, failure: null });
     redraw();
     try {
       shown.job = await post(`/replay/${encodeURIComponent(query.id)}/${what}`);
+      if (what === 'redrive') shown.redriveUntil = Date.now() + REDRIVE_MS;
     } catch (failure) {
       shown.failure = failure;
     }
@@ -36,7 +39,7 @@ export async function replay(page) {
   let waiting;
   const watch = () => {
     clearTimeout(waiting);
-    if (signal.aborted || isOver(shown.job)) return;
+    if (signal.aborted || (isOver(shown.job) && !isRedriven(shown))) return;
     waiting = setTimeout(async () => {
       const before = shown.job.state;
       try {
@@ -54,8 +57,12 @@ export async function replay(page) {
   watch();
 }
 
+/** Whether dead letters are on their way back, as far as is known. @param {any} shown */
+const isRedriven = ({ job, redriveUntil }) => job.failed > 0 && Date.now() < redriveUntil;
+
 /** @param {any} shown @param {(what: string) => void} act */
-function template({ job, failure, busy }, act) {
+function template(shown, act) {
+  const { job, failure, busy } = shown;
   const { request } = job;
   return html`<section><div class="split"><h1>Replay <code>${job.replay_id}</code></h1>
       <span class="actions">
@@ -74,7 +81,8 @@ function template({ job, failure, busy }, act) {
     ${failure ? failed(failure) : nothing}
     ${job.failure ? html`<p class="note">${job.failure}</p>` : nothing}
     ${job.advice ? html`<p class="note">${job.advice}</p>` : nothing}
-    ${job.failed ? html`<p class="note">What is wrong with each dead letter lies in the queue beside it; mend the cause, then redrive.</p>` : nothing}
+    ${isRedriven(shown) ? html`<p class="note">Dead letters are being looked for and sent back. What fails again comes back here.</p>`
+    : job.failed ? html`<p class="note">What is wrong with each dead letter lies in the queue beside it; mend the cause, then redrive.</p>` : nothing}
   </section>
   ${results(job)}
   <section><h2>What was asked for</h2><pre tabindex="0">${JSON.stringify(request, null, 2)}</pre>

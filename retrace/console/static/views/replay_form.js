@@ -1,13 +1,18 @@
 // The fields of a replay, and the request that they mean. Both are in the address, so that a replay can be handed round.
 
 import { html, nothing } from '../parts.js';
-import { rfc, written, zone, zoneName } from '../times.js';
+import { clock, rfc, written, zone, zoneName } from '../times.js';
 
 const list = (/** @type {string | undefined} */ text) => (text ? text.split(',').map((one) => one.trim()).filter(Boolean) : []);
+/** A number; what is none stays as it is written, so that the API refuses it and names the field. @param {string} text */
+const numeric = (text) => (/^\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : text);
 const time = (/** @type {string} */ text, utc = true) => {
   const ms = written(text, utc);
   return ms === null ? text : rfc(ms);
 };
+
+/** Whether it names an entity and a source: a replay is of one or the other. @param {import('../place.js').Query} query */
+export const isTwofold = (query) => !!query.entity && !!(query.source || query.type);
 
 /** What a form says, with times that mean the same to everybody. @param {Record<string, string>} form */
 export function agreed(form) {
@@ -16,10 +21,11 @@ export function agreed(form) {
 }
 
 /**
- * The request as the API takes it; null where too little is said.
+ * The request as the API takes it; null where too little is said, or two things at once.
  * @param {import('../place.js').Query} query @returns {Record<string, any> | null}
  */
 export function requestOf(query) {
+  if (isTwofold(query)) return null;
   const subject = query.entity
     ? { entity_id: query.entity, start_time: time(query.from ?? ''), end_time: time(query.to ?? '') }
     : { source: query.source, event_type: query.type, start_day: query.start_day, end_day: query.end_day || query.start_day };
@@ -30,8 +36,8 @@ export function requestOf(query) {
     ...subject,
     ...(include ? { include } : {}),
     ...(exclude ? { exclude } : {}),
-    ...(query.limit ? { limit: Number(query.limit) } : {}),
-    ...(query.rate ? { rate: Number(query.rate) } : {}),
+    ...(query.limit ? { limit: numeric(query.limit) } : {}),
+    ...(query.rate ? { rate: numeric(query.rate) } : {}),
     ...(query.whole_days ? { whole_days: true } : {}),
     ...(query.include_duplicates ? { include_duplicates: true } : {}),
     ...(query.order ? { order: query.order } : {}),
@@ -49,15 +55,20 @@ function criteria(query, which) {
     ...(sources.length ? { sources } : {}),
     ...(types.length ? { event_types: types } : {}),
     ...(events.length ? { event_ids: events } : {}),
-    ...(lag ? { min_lag_ms: Number(lag) } : {}),
+    ...(lag ? { min_lag_ms: numeric(lag) } : {}),
   };
   return Object.keys(found).length ? found : null;
 }
 
 /** @param {import('../place.js').Query} query */
 export function fields(query) {
+  // An address is in UTC; a field is in the zone that is shown, as that is how it is read.
+  const shown = (/** @type {string} */ name) => {
+    const ms = name === 'from' || name === 'to' ? written(query[name] ?? '', true) : null;
+    return ms === null ? query[name] ?? '' : clock(ms);
+  };
   const text = (/** @type {string} */ name, /** @type {string} */ label, /** @type {string} */ hint = '') => html`<label>${label}
-    <input name=${name} .value=${query[name] ?? ''} placeholder=${hint || nothing} autocomplete="off" spellcheck="false"></label>`;
+    <input name=${name} .value=${shown(name)} placeholder=${hint || nothing} autocomplete="off" spellcheck="false"></label>`;
   const check = (/** @type {string} */ name, /** @type {string} */ label) => html`<label class="check"><input type="checkbox" name=${name} value="true" .checked=${query[name] === 'true'}> ${label}</label>`;
   const filtered = Object.keys(query).some((name) => name.startsWith('include_') || name.startsWith('exclude_'));
   return html`<h3>Of an entity, in a window (${zoneName()}, unless a time says otherwise)</h3>

@@ -1,7 +1,7 @@
 // Replays, newest first, and those that still run, as they go on.
 
 import { get } from '../api.js';
-import { empty, html, loading, nothing, number, when } from '../parts.js';
+import { empty, failed, html, loading, nothing, number, when } from '../parts.js';
 import { address } from '../place.js';
 import { duration, msOf } from '../times.js';
 import { isOver, progress, state, subjectOf } from './job.js';
@@ -13,23 +13,37 @@ export async function replays(page) {
   const head = html`<form class="where"><h1>Replays</h1><span class="actions"><a class="button main replay" href="/replay/new">New replay …</a></span></form>`;
   page.draw(html`${head}${loading()}`);
   let { items, cursor } = await get('/replay', { limit: 25 }, page.signal);
+  /** @type {any} */
+  let failure = null;
   const more = async () => {
-    const found = await get('/replay', { limit: 25, cursor }, page.signal);
-    items = [...items, ...found.items];
-    ({ cursor } = found);
+    try {
+      const found = await get('/replay', { limit: 25, cursor }, page.signal);
+      items = [...items, ...found.items];
+      ({ cursor } = found);
+      failure = null;
+    } catch (wrong) {
+      failure = wrong;
+    }
     draw();
   };
   const draw = () => page.draw(html`${head}<section>${items.length ? table(items) : empty('There has been no replay.', html`Find the events first, as of an <a href="/entity">entity</a>, then “Replay this window”.`)}
+    ${failure ? failed(failure) : nothing}
     ${cursor ? html`<button @click=${more}>More</button>` : nothing}</section>`);
   draw();
   const look = async () => {
     const running = items.filter((/** @type {any} */ job) => !isOver(job));
     const found = await Promise.all(running.map((/** @type {any} */ job) => get(`/replay/${job.replay_id}`, {}, page.signal)));
     items = items.map((/** @type {any} */ job) => found.find((one) => one.replay_id === job.replay_id) ?? job);
-    draw();
-    if (!page.signal.aborted && items.some((/** @type {any} */ job) => !isOver(job))) setTimeout(() => look().catch(() => {}), EVERY_MS);
+    failure = null;
   };
-  look().catch(() => {});
+  // Goes on whatever happens, and says what does.
+  const watch = async () => {
+    await look().catch((wrong) => { failure = wrong; });
+    if (page.signal.aborted) return;
+    draw();
+    if (items.some((/** @type {any} */ job) => !isOver(job))) setTimeout(watch, EVERY_MS);
+  };
+  watch();
 }
 
 /** @param {any[]} items */

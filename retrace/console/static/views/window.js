@@ -7,6 +7,10 @@ import { DAY, HOUR, clock, isDay, rfc, startOf, written, zoneName } from '../tim
 /** @typedef {{from: number, to: number}} Window */
 
 const SHORTEST = 2;
+/** The API takes years of four digits. */
+const FIRST = Date.parse('0001-01-01T00:00:00Z');
+const LAST = Date.parse('9999-12-31T23:59:59.999Z');
+const within = (/** @type {number} */ ms) => Math.min(LAST, Math.max(FIRST, ms));
 
 /** The window in an address, if it says one. @param {import('../place.js').Query} query @returns {Window | null} */
 export function windowIn(query) {
@@ -20,13 +24,14 @@ export function windowIn(query) {
 
 /** @param {string} day @returns {Window} */
 export function dayWindow(day) {
-  return { from: startOf(day), to: startOf(day) + DAY };
+  return { from: startOf(day), to: within(startOf(day) + DAY) };
 }
 
 /** The same view in another window. @param {string} path @param {import('../place.js').Query} query @param {Window} window */
-export function inWindow(path, query, { from, to }) {
+export function inWindow(path, query, window) {
   const { day: _, ...others } = query;
-  const wide = Math.max(to, from + SHORTEST);
+  const from = Math.min(within(window.from), LAST - SHORTEST);
+  const wide = within(Math.max(window.to, from + SHORTEST));
   const whole = wide - from === DAY && from % DAY === 0;
   return whole
     ? address(path, { ...others, from: '', to: '', day: rfc(from).slice(0, 10) })
@@ -43,8 +48,8 @@ export function windowControls({ from, to }, at) {
   const around = (/** @type {number} */ wide) => at({ from: Math.round(middle - wide / 2), to: Math.round(middle + wide / 2) });
   const dayHere = Math.floor(middle / DAY) * DAY;
   return html`
-    <label>from <input name="from" .value=${clock(from)} size="21" autocomplete="off" required></label>
-    <label>to <input name="to" .value=${clock(to)} size="21" autocomplete="off" required></label>
+    <label>from <input name="from" .value=${clock(from)} @input=${forgive} size="21" autocomplete="off" required></label>
+    <label>to <input name="to" .value=${clock(to)} @input=${forgive} size="21" autocomplete="off" required></label>
     <span class="quiet zone">${zoneName()}</span>
     <button>Show</button>
     <span class="steps" role="group" aria-label="Move the window">
@@ -57,9 +62,30 @@ export function windowControls({ from, to }, at) {
     </span>`;
 }
 
-/** The window that a form says; null where it says none. @param {Record<string, string>} form @returns {Window | null} */
-export function windowOfForm(form) {
-  const from = written(form.from);
-  const to = written(form.to);
-  return from === null || to === null || from >= to ? null : { from, to };
+const NO_TIME = 'This is no time such as 2025-11-28 17:00.';
+
+/** What is wrong with the ends of a window, and with which; null if nothing is. @param {string} from @param {string} to @returns {['from' | 'to', string] | null} */
+export function wrongEnd(from, to) {
+  const [start, end] = [written(from), written(to)];
+  if (start === null) return ['from', NO_TIME];
+  if (end === null) return ['to', NO_TIME];
+  return start < end ? null : ['to', 'This has to lie after “from”.'];
+}
+
+/** The window that a submitted form says; null where it says none, and the field that is at fault then says so. @param {SubmitEvent} event @returns {Window | null} */
+export function windowOfForm({ target }) {
+  const form = /** @type {HTMLFormElement} */ (target);
+  const field = (/** @type {string} */ name) => /** @type {HTMLInputElement} */ (form.elements.namedItem(name));
+  const [from, to] = [field('from').value, field('to').value];
+  const wrong = wrongEnd(from, to);
+  if (!wrong) return { from: Number(written(from)), to: Number(written(to)) };
+  field(wrong[0]).setCustomValidity(wrong[1]);
+  form.reportValidity();
+  return null;
+}
+
+/** A field that was at fault may be right by now. @param {InputEvent} event */
+function forgive({ target }) {
+  const form = /** @type {HTMLInputElement} */ (target).form;
+  form?.querySelectorAll('input').forEach((field) => field.setCustomValidity(''));
 }
