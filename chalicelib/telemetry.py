@@ -47,21 +47,12 @@ _metrics = Metrics(namespace=NAMESPACE)
 
 
 def measured(event: Any, get_response: Callable[[Any], Any]) -> Any:
-    """Chalice middleware: log questions, and write the metrics of an invocation out at its end, however it ends."""
+    """Chalice middleware: write the metrics of an invocation out at its end, however it ends."""
     try:
-        response = get_response(event)
-        if getattr(event, "method", None) == "GET":  # no other event but a request has one
-            _answered(event, response)
-        return response
+        return get_response(event)
     finally:
         if _metrics.metric_set:
             _metrics.flush_metrics()
-
-
-def _answered(request: Any, response: Any) -> None:
-    """Which route, and never what was asked of it. What changes something is logged by what it changes."""
-    route, request_id = request.context.get("resourcePath"), request.context.get("requestId")
-    logger.info("question answered", extra={"request_id": request_id, "route": route, "status": response.status_code})
 
 
 def _count(name: str, value: int) -> None:

@@ -231,16 +231,6 @@ def test_a_replay_is_logged_with_its_id_at_each_step(application: Application, l
     assert sum(entry["sent"] for entry in planned) == 1
 
 
-def test_a_question_is_logged_by_its_route_and_never_by_what_was_asked(application: Application, logs: Logs) -> None:
-    application.get("/events", entity_id="order-1")
-    application.get("/events/unknown")
-
-    found, unknown = logs.lines("question answered")
-    assert (found["route"], found["status"]) == ("/events", 200)
-    assert (unknown["route"], unknown["status"]) == ("/events/{event_id}", 404)
-    assert "order-1" not in logs.text
-
-
 def test_a_request_that_failed_is_logged_with_its_cause(application: Application, wire: Wire, logs: Logs) -> None:
     wire.disturb(throttled, "PutObject", times=ALWAYS)
 

@@ -1,4 +1,4 @@
-"""Conditions that are read once hold for the rows that MiniStack's own hold for, and fail as they do."""
+"""What hastens the emulator changes neither its answers nor its logs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from embedded.layout import EMULATOR_PYTHON
 
@@ -49,14 +50,46 @@ print(json.dumps(found))
 """
 
 
-def test_conditions_hold_and_fail_as_those_of_ministack_do(tmp_path: Path) -> None:
-    environment = {"PATH": os.defpath, "LOG_LEVEL": "CRITICAL", "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
-    finished = subprocess.run(  # noqa: S603  # our own interpreter, a program of our own
-        [EMULATOR_PYTHON, "-c", COMPARED, str(ROOT)], check=False, env=environment, capture_output=True, text=True
-    )
+# A function that logs nothing is called twice. What ends the wait for its first line is looked at before it is dropped.
+SILENT = """
+import io, json, sys, zipfile
+sys.path.insert(0, sys.argv[1])
+from ministack.core import lambda_runtime
+from embedded.emulator import hasten
 
+hasten()
+packed = io.BytesIO()
+with zipfile.ZipFile(packed, "w") as archive:
+    archive.writestr("silent.py", "def handler(event, context): return event")
+arn = "arn:aws:lambda:eu-west-1:123456789012:function:silent"
+config = {"FunctionArn": arn, "FunctionName": "silent", "Handler": "silent.handler", "Runtime": "python3.11"}
+worker = lambda_runtime.Worker("silent", config, packed.getvalue())
+log = worker.invoke({"number": 1}, "first")["log"]
+drain, worker._drain_stderr_bounded = worker._drain_stderr_bounded, lambda: ""
+answer = worker.invoke({"number": 2}, "second")["result"]
+print(json.dumps([log, answer, worker._stderr_queue.get(timeout=60)]))
+worker.kill()
+"""
+
+
+def printed(program: str, directory: Path) -> Any:
+    """What a program prints that runs beside MiniStack, in its environment."""
+    environment = {"PATH": os.defpath, "LOG_LEVEL": "CRITICAL", "HOME": str(directory), "TMPDIR": str(directory)}
+    finished = subprocess.run(  # noqa: S603  # our own interpreter, a program of our own
+        [EMULATOR_PYTHON, "-c", program, str(ROOT)], check=False, env=environment, capture_output=True, text=True
+    )
     assert finished.returncode == 0, finished.stderr
-    for text, (own, once) in json.loads(finished.stdout).items():
+    return json.loads(finished.stdout)
+
+
+def test_conditions_hold_and_fail_as_those_of_ministack_do(tmp_path: Path) -> None:
+    found = printed(COMPARED, tmp_path)
+
+    for text, (own, once) in found.items():
         assert once == own, text
         assert len(own) == 23
-    assert json.loads(finished.stdout)["PK = :pk AND SK BETWEEN :low AND :high"][0].count(True) == 6
+    assert found["PK = :pk AND SK BETWEEN :low AND :high"][0].count(True) == 6
+
+
+def test_a_function_that_logs_nothing_writes_an_empty_line_that_is_in_no_log(tmp_path: Path) -> None:
+    assert printed(SILENT, tmp_path) == ["", {"number": 2}, ""]
