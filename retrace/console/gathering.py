@@ -19,6 +19,7 @@ Json = dict[str, Any]
 FIRST_PAGE, PAGE = "50", "1000"
 """The first page is short, as there is something to see sooner, and is the list below the picture."""
 MOST_EVENTS = 200_000
+MOST_BINS_ASKED = 10_000
 MARKED_UNASKED = 500
 """Whether an event arrived again costs the API a read for each, so of more events it is asked only if wanted."""
 KEPT = 6
@@ -37,7 +38,8 @@ class Wanted:
     bin_ms: int = 0
     by_lag: bool = False
     marks: bool = False
-    fresh: bool = False
+    since: int = 0
+    """In milliseconds: what was read before is not fresh enough."""
 
     @property
     def frame(self) -> Frame:
@@ -52,15 +54,18 @@ def wanted(query: Mapping[str, str], late_ms: int = LATE_MS) -> Wanted:
     start, end = (_instant(query, name) for name in ("start_time", "end_time"))
     if start >= end:
         raise ValueError("start_time must lie before end_time, which is excluded")
+    bin_ms = _number(query, "bin_ms", 0)
+    if bin_ms * MOST_BINS_ASKED < milliseconds(end) - milliseconds(start) and bin_ms:
+        raise ValueError(f"bin_ms makes more than {MOST_BINS_ASKED} bins")
     return Wanted(
         selection,
         start,
         end,
         late_ms=late_ms,
-        bin_ms=_number(query, "bin_ms", 0),
+        bin_ms=bin_ms,
         by_lag=query.get("by") == "lag",
         marks=query.get("marks") == "true",
-        fresh=query.get("fresh") == "true",
+        since=_number(query, "since", 0),
     )
 
 
@@ -97,7 +102,15 @@ class _Kept:
         """Whether what is wanted lies in it."""
         mine = self.wanted
         within = mine.start <= wanted.start and wanted.end <= mine.end
-        return mine.selection == wanted.selection and within and not self.stopped and (self.marked or not wanted.marks)
+        if (
+            mine.selection != wanted.selection
+            or not within
+            or self.stopped
+            or milliseconds(self.read_at) < wanted.since
+        ):
+            return False
+        # Of a few events it is worth asking which of them arrived again.
+        return self.marked or not (wanted.marks or self.gathered.count(wanted.frame) <= MARKED_UNASKED)
 
 
 class Gathering:
@@ -112,7 +125,7 @@ class Gathering:
     def pictures(self, wanted: Wanted) -> Iterator[Json]:
         """What is known so far, again and again, up to the whole; a problem at the end if one stopped it."""
         try:
-            kept = None if wanted.fresh else self._known(wanted)
+            kept = self._known(wanted)
             if kept is None:
                 kept = _Kept(wanted, instant_of(self._clock()))
                 yield from self._read(kept)
@@ -138,7 +151,7 @@ class Gathering:
                 yield {"rows": page, "cursor": cursor}
             gathered.add(page, milliseconds)
             if is_time:
-                yield _shown(kept, kept.wanted, done=False)
+                yield _shown(kept, kept.wanted, done=False) | {"until": page[-1]["event_time"] if page else None}
             else:
                 yield {"read": len(gathered.ids), "until": page[-1]["event_time"] if page else None}
             if len(gathered.ids) >= MOST_EVENTS:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Thread
 
 _PAGE = '<!doctype html><meta http-equiv="refresh" content="0;url={link}"><a href="{link}">The console</a>'
 
@@ -19,5 +20,6 @@ def opened(link: str, browse: Callable[[str], object] = webbrowser.open) -> Iter
         page = Path(directory) / "console.html"
         page.touch(0o600)
         page.write_text(_PAGE.format(link=escape(link)))
-        browse(page.as_uri())
+        # Some browsers come back when they are closed only, and wait for the console meanwhile.
+        Thread(target=browse, args=(page.as_uri(),), daemon=True).start()
         yield

@@ -110,9 +110,16 @@ class Gathered:
             self.entity_names.append(name)
         return number
 
+    def count(self, frame: Frame) -> int:
+        """How many events lie in it."""
+        return len(self._in(frame))
+
+    def _in(self, frame: Frame) -> range:
+        return range(bisect_left(self.times, frame.start), bisect_left(self.times, frame.end))
+
     def picture(self, frame: Frame, *, by_lag: bool, known_to: int = _ALWAYS) -> Json:
         """What is drawn of the frame; gaps only up to when it is known that nothing came."""
-        here = range(bisect_left(self.times, frame.start), bisect_left(self.times, frame.end))
+        here = self._in(frame)
         kinds = Counter(self.kinds[index] for index in here)
         entities = Counter(self.entities[index] for index in here)
         drawn = self._points(here) if len(here) <= MOST_POINTS else self._cells(here, frame, by_lag=by_lag)

@@ -7,6 +7,7 @@ import secrets
 import socket
 from collections.abc import Callable
 from datetime import datetime
+from urllib.parse import urlsplit
 
 import uvicorn
 
@@ -49,6 +50,8 @@ class Console:
 
     def link(self, view: str = "") -> str:
         """The address that lets a browser in. What stands behind `#` is sent to no server, and to no next page."""
+        # A colleague's address is a view too.
+        view = urlsplit(view)._replace(scheme="", netloc="", fragment="").geturl()
         return f"{self.url}{view.lstrip('/')}#token={self.token}"
 
     def serve(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 from urllib.parse import unquote
@@ -71,6 +72,8 @@ def _types_in(s3: Any, bucket: str, key: str) -> Iterator[str]:
     sample = s3.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{_SAMPLE - 1}")["Body"].read()
     lines = sample.splitlines()
     for line in lines if len(sample) < _SAMPLE else lines[:-1]:
-        kind = json.loads(line).get("event_type")
-        if isinstance(kind, str):
-            yield kind
+        # An object may be damaged; that is found elsewhere, and keeps nobody from seeing the others.
+        with suppress(ValueError, AttributeError):
+            kind = json.loads(line).get("event_type")
+            if isinstance(kind, str):
+                yield kind

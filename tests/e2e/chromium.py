@@ -72,7 +72,8 @@ class Watched:
 
     def accessibility(self) -> list[dict[str, Any]]:
         """What axe-core finds that keeps somebody from using the page."""
-        self.page.evaluate(AXE.read_text())
+        if self.page.evaluate("typeof axe === 'undefined'"):
+            self.page.evaluate(AXE.read_text())
         found = self.page.evaluate(
             "axe.run({resultTypes: ['violations']}).then(({violations}) => JSON.stringify(violations))"
         )

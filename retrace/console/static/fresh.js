@@ -1,15 +1,11 @@
-// Whether the next picture is to be read anew rather than taken from what the console still knows.
+// From when on what is shown has to have been read: since the page was opened, or since somebody asked to read again.
 
-let wanted = false;
+let since = Date.now();
 
-/** Ask for it. */
+/** Read anew whatever is shown from now on. */
 export function forget() {
-  wanted = true;
+  since = Date.now();
 }
 
-/** Whether it was asked for; asked once, it counts once. */
-export function isWanted() {
-  const was = wanted;
-  wanted = false;
-  return was;
-}
+/** In milliseconds. */
+export const readSince = () => since;

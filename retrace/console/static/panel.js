@@ -12,7 +12,7 @@ let leaving = new AbortController();
 
 /**
  * Open, change or close the panel as the address says.
- * @param {{path: string, query: Record<string, string>}} here @param {(to: string) => void} go
+ * @param {{path: string, query: Record<string, string>}} here @param {(to: string, options?: {replace?: boolean}) => void} go
  */
 export async function eventPanel(here, go) {
   const { event, ...others } = here.query;
@@ -21,7 +21,8 @@ export async function eventPanel(here, go) {
   leaving.abort();
   leaving = new AbortController();
   const { signal } = leaving;
-  const close = () => go(address(here.path, others));
+  // In place: going back is to lead before the event was opened, not to open it again.
+  const close = () => go(address(here.path, others), { replace: true });
   if (!event) {
     dialog()?.close();
     render(nothing, place);
@@ -58,7 +59,8 @@ function outside(event) {
 function body({ event, raw, laid_out, fault }) {
   const at = msOf(event.event_time);
   return html`
-    ${fault
+    ${fault && raw === null && !/integrity/.test(fault)
+    ? html`<div class="note" role="alert"><p><strong>Its text could not be read</strong>, so nothing is known of its hash. ${fault}</p></div>` : fault
     ? html`<div class="failure" role="alert"><p><strong>It is not what was taken in.</strong> ${fault}</p><p><code>retrace verify</code> finds what was damaged.</p></div>`
     : html`<p>${badge('good', 'hash checked', event.content_sha256)} <span class="quiet">The text below was hashed anew on this machine, and is what was taken in.</span></p>`}
     ${facts([

@@ -80,7 +80,8 @@ def test_the_first_page_is_the_list_below_the_picture(served: Served) -> None:
 def test_zooming_into_what_was_read_asks_the_api_for_nothing(served: Served) -> None:
     lines(served, f"entity_id=e&{DAY}")
     before = len(served.api.asked)
-    told = lines(served, "entity_id=e&start_time=2025-11-28T02:00:00Z&end_time=2025-11-28T04:00:00Z")
+    zoomed = "start_time=2025-11-28T02:00:00Z&end_time=2025-11-28T04:00:00Z"
+    told = lines(served, f"entity_id=e&{zoomed}&since=1795426200000")
 
     assert [line["picture"]["count"] for line in told] == [2]
     assert len(served.api.asked) == before
@@ -89,7 +90,7 @@ def test_zooming_into_what_was_read_asks_the_api_for_nothing(served: Served) -> 
 @pytest.mark.parametrize(
     "other",
     [
-        f"entity_id=e&{DAY}&fresh=true",
+        f"entity_id=e&{DAY}&since=1795426200001",
         f"entity_id=f&{DAY}",
         f"entity_id=e&source=s&{DAY}",
         "entity_id=e&start_time=2025-11-27T00:00:00Z&end_time=2025-11-28T04:00:00Z",
@@ -101,6 +102,27 @@ def test_anything_else_is_read_anew(served: Served, other: str) -> None:
     lines(served, other)
 
     assert len(served.api.asked) > before
+
+
+def test_bins_are_bounded(served: Served) -> None:
+    assert served.page(f"/console/pictures?entity_id=e&{DAY}&bin_ms=1").status == 400
+
+
+def test_of_what_was_read_without_marks_a_few_are_marked_when_they_are_zoomed_into() -> None:
+    def script(asked: Asked) -> Answer:
+        if asked.query.get("status"):
+            return page_of_events(asked)
+        items = [
+            {**metadata(n % 20), "event_id": f"{n:064x}"}
+            for n in range(501 if "T00" in asked.query["start_time"] else 5)
+        ]
+        return 200, {"items": sorted(items, key=lambda item: item["event_time"]), "cursor": None}
+
+    with console(script) as served:
+        whole = lines(served, f"entity_id=e&{DAY}")[-1]
+        few = lines(served, "entity_id=e&start_time=2025-11-28T02:00:00Z&end_time=2025-11-28T04:00:00Z")[-1]
+
+    assert (whole["marked"], few["marked"]) == (False, True)
 
 
 def test_late_is_what_the_deployment_calls_so() -> None:
@@ -185,12 +207,16 @@ def aws() -> Iterator[None]:
         yield
 
 
+DAMAGED = b'{"event_type":\n[]\n"\xff"\n'
+"""Lines of an object that somebody changed."""
+
+
 def test_sources_are_those_of_replays_and_of_the_newest_objects(aws: None) -> None:
     s3 = boto3.client("s3", region_name="us-east-1")
     s3.create_bucket(Bucket="raw")
     for day, kind in (("2025-11-27", "old"), ("2025-11-28", "order.paid")):
         key = f"raw/source=shop%2Fcheckout/event_date={day}/ingest_date=2026-01-01/a.ndjson"
-        s3.put_object(Bucket="raw", Key=key, Body=json.dumps({"event_type": kind}).encode() + b"\n")
+        s3.put_object(Bucket="raw", Key=key, Body=DAMAGED + json.dumps({"event_type": kind}).encode() + b"\n")
     job = {"request": {"source": "depot", "event_type": "scan", "day": "2025-11-28"}}
     with serving(routes({"GET /replay": (200, {"items": [job], "cursor": None})})) as api:
         found = sources_of(Client(Target(api.url, "test", "us-east-1", storage={"raw_bucket": "raw"})))

@@ -46,6 +46,12 @@ def test_no_answer_sets_a_cookie_which_other_ports_would_be_sent_or_leads_elsewh
     assert not {"set-cookie", "location"} & {name.lower() for name in answer.headers}
 
 
+def test_an_address_that_was_pasted_is_a_view(served: Served) -> None:
+    pasted = "http://127.0.0.1:4630/entity?id=a&day=2025-11-28#token=of-another-start"
+
+    assert served.console.link(pasted) == served.console.link("entity?id=a&day=2025-11-28")
+
+
 def test_two_starts_have_two_tokens() -> None:
     with console(answered) as one, console(answered) as other:
         assert one.console.token != other.console.token

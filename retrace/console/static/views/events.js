@@ -3,7 +3,7 @@
 import { get, lines } from '../api.js';
 import { badge, counted, empty, entityLink, eventLink, facts, failed, html, loading, nothing, number, say, when } from '../parts.js';
 import { address, placeOf } from '../place.js';
-import { forget, isWanted } from '../fresh.js';
+import { forget, readSince } from '../fresh.js';
 import { Timeline } from '../timeline.js';
 import { HOUR, dayOf, duration, minute, msOf, rfc } from '../times.js';
 import { inWindow } from './window.js';
@@ -43,7 +43,7 @@ export async function showEvents(page, subject) {
   const own = !page.query.show && !page.query.order;
   await Promise.all([
     own ? null : more(),
-    lines('/pictures', { ...selection, ...bounds, by: page.query.by, marks: page.query.marks, fresh: isWanted() ? 'true' : '' }, page.signal, (line) => {
+    lines('/pictures', { ...selection, ...bounds, by: page.query.by, marks: page.query.marks, since: readSince() }, page.signal, (line) => {
       const { rows, cursor, ...others } = line;
       if (own && rows) Object.assign(state, { rows, cursor });
       else if (own && !state.rows && !state.asked) {

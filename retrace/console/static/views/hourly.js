@@ -7,7 +7,7 @@ const NAMES = /** @type {const} */ ([['accepted', 'accepted'], ['duplicate', 'du
 
 /** @param {Record<string, number[]>} series @param {string} day */
 export function hourly(series, day) {
-  return html`<div class="scroll"><table class="hourly"><thead><tr><th scope="col"></th><th scope="col" class="number">in all</th>${Array.from({ length: 24 }, (_, hour) => html`<th scope="col">${String(hour).padStart(2, '0')}</th>`)}</tr></thead><tbody>
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="By hour"><table class="hourly"><thead><tr><th scope="col"></th><th scope="col" class="number">in all</th>${Array.from({ length: 24 }, (_, hour) => html`<th scope="col">${String(hour).padStart(2, '0')}</th>`)}</tr></thead><tbody>
     ${NAMES.filter(([name]) => series[name]).map(([name, told]) => line(told, name, series[name], day))}
   </tbody></table></div>`;
 }

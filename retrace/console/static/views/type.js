@@ -4,6 +4,7 @@ import { get, lines, look } from '../api.js';
 import { empty, entityLink, failed, formOf, html, loading, nothing, number, ranked, short } from '../parts.js';
 import { address } from '../place.js';
 import { DAY, HOUR, dayAfter, dayOf, isDay, msOf, rfc, startOf } from '../times.js';
+import { readSince } from '../fresh.js';
 import { showEvents } from './events.js';
 import { inWindow, windowControls, windowIn, windowOfForm } from './window.js';
 
@@ -35,9 +36,9 @@ export async function type(page) {
   const subject = { selection, window, head: form(page, window), redraw: () => {}, beside: (state) => html`${heatmap(page, heat, last, window)}${entities(state, window)}` };
   const events = showEvents(page, subject);
   const span = { start_time: rfc(startOf(dayAfter(last, 1 - DAYS))), end_time: rfc(startOf(dayAfter(last))) };
-  await Promise.all([events, lines('/pictures', { ...selection, ...span, bin_ms: HOUR }, page.signal, (line) => {
+  await Promise.all([events, lines('/pictures', { ...selection, ...span, bin_ms: HOUR, since: readSince() }, page.signal, (line) => {
     heat.picture = line.picture ?? heat.picture;
-    heat.stopped = line.stopped;
+    Object.assign(heat, { stopped: line.stopped, done: line.done, until: line.until ?? heat.until });
     subject.redraw?.();
   }).catch((failure) => {
     heat.failure = failure;
@@ -93,7 +94,7 @@ function heatmap(page, heat, last, window) {
 }
 
 /** @param {import('../main.js').Page} page @param {any} heat @param {string} last @param {import('./window.js').Window} window */
-function heatTable({ query }, { picture, stopped }, last, window) {
+function heatTable({ query }, { picture, stopped, done, until }, last, window) {
   const { all, late, first, width } = picture.bins;
   const most = Math.max(1, ...all);
   const days = Array.from({ length: DAYS }, (_, index) => dayAfter(last, index + 1 - DAYS));
@@ -101,14 +102,16 @@ function heatTable({ query }, { picture, stopped }, last, window) {
     const from = startOf(day) + hour * HOUR;
     const index = (from - first) / width;
     const count = all[index] ?? 0;
+    const unread = (!done || stopped) && !!until && from > msOf(until);
     const name = `${day} ${String(hour).padStart(2, '0')}:00, ${number(count)} events${late[index] ? `, ${number(late[index])} late` : ''}`;
+    if (unread) return html`<td class="unread"><span title="${day} ${String(hour).padStart(2, '0')}:00, not read yet" aria-label="not read yet" role="img"></span></td>`;
     if (!count) return html`<td><span title=${name} aria-label=${name} role="img"></span></td>`;
     const level = Math.max(1, Math.ceil((LEVELS * Math.log1p(count)) / Math.log1p(most)));
     return html`<td><a class="h${level} ${late[index] ? 'lately' : ''}" title=${name} aria-label=${name} href=${inWindow('/type', { ...query, last }, { from, to: from + HOUR })}>${short(count)}</a></td>`;
   };
   return html`${stopped ? html`<p class="note">There are more events than are read; the last of these days are incomplete.</p>` : nothing}<div class="scroll"><table class="heat"><thead><tr><th>day</th>${Array.from({ length: 24 }, (_, hour) => html`<th scope="col">${String(hour).padStart(2, '0')}</th>`)}</tr></thead><tbody>
     ${days.map((day) => html`<tr><th scope="row"><a href=${address('/type', { source: query.source, type: query.type, day, last })} aria-current=${window.from === startOf(day) && window.to - window.from === DAY ? 'true' : nothing}>${day}</a></th>${Array.from({ length: 24 }, (_, hour) => cell(day, hour))}</tr>`)}
-  </tbody></table></div><p class="quiet">Darker is more; an orange foot means that some came late. Choose a day or an hour.</p>`;
+  </tbody></table></div><p class="quiet">${done ? nothing : html`<progress></progress> Still reading: hatched hours are not read yet. `}Darker is more; an orange foot means that some came late. Choose a day or an hour.</p>`;
 }
 
 /** @param {any} state @param {import('./window.js').Window} window */

@@ -1,0 +1,122 @@
+"""What the console says of what it has not read, could not read, or read a while ago. The API is a scripted one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from threading import Event
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.chromium import chromium
+from tests.unit.cli.console import Served, console
+from tests.unit.cli.scripted_api import Answer, Asked, problem
+from tests.unit.examples import event_in, stored
+
+KNOWN = event_in('{"source":"s","event_type":"t","entity_id":"e","event_time":"2025-11-28T12:00:00Z","payload":1}')
+TYPE = "/type?source=s&type=t&day=2025-11-28"
+
+
+def metadata(hour: int) -> dict[str, Any]:
+    time = f"2025-11-28T{hour:02}:00:00.000000000Z"
+    names = {"source": "s", "event_type": "t", "entity_id": "e"}
+    return {"event_id": f"{hour:064x}", "event_time": time, "ingest_time": time, "ingest_lag_ms": 0, **names}
+
+
+@dataclass
+class Reading:
+    """An API that has as many events as a test says, a page of them at a time, and waits before the second page."""
+
+    events: int = 2
+    go_on: Event = field(default_factory=Event)
+
+    def __call__(self, asked: Asked) -> Answer:
+        """Events, and one whose text is not answered in time."""
+        if asked.call == "GET /events":
+            return 200, self._page(asked.query)
+        if asked.call == f"GET /events/{KNOWN.event_id}":
+            known = {name: value for name, value in asdict(stored(KNOWN)).items() if name != "location"}
+            where = {"s3_bucket": "b", "s3_key": "raw/a", "s3_offset": 0, "s3_length": 1, "ingest_lag_ms": 0}
+            return 200, {**known, **where, "arrivals": [], "more_arrivals": False, "aggregates": []}
+        if asked.call == f"GET /events/{KNOWN.event_id}/raw":
+            return 504, {"message": "Endpoint request timed out"}
+        return 404, problem("There is nothing here.")
+
+    def _page(self, query: dict[str, str]) -> dict[str, Any]:
+        if query.get("status"):
+            return {"items": [], "cursor": None}
+        if "cursor" not in query:
+            return {"items": [metadata(0)], "cursor": "1"}
+        self.go_on.wait(60)
+        return {"items": [metadata(hour) for hour in range(1, self.events)], "cursor": None}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def reading() -> Reading:
+    return Reading()
+
+
+@pytest.fixture
+def served(reading: Reading) -> Iterator[Served]:
+    with console(reading) as served:
+        yield served
+        reading.go_on.set()
+
+
+@pytest.fixture
+def page(browser: Browser, served: Served) -> Iterator[Page]:
+    context = browser.new_context(locale="en-GB", base_url=served.console.url)
+    page = context.new_page()
+    page.goto(served.console.link("/nowhere"))
+    yield page
+    context.close()
+
+
+def test_hours_that_are_not_read_yet_are_not_shown_as_empty(page: Page, reading: Reading) -> None:
+    page.goto(TYPE)
+    expect(page.locator(".heat td.unread")).to_have_count(23)
+    expect(page.locator("main")).to_contain_text("not read yet")
+    reading.go_on.set()
+
+    expect(page.locator(".heat td.unread")).to_have_count(0)
+    expect(page.locator(".heat a.h5")).to_have_count(2)
+
+
+def test_a_page_that_is_opened_anew_or_told_to_read_again_shows_what_there_is_by_now(
+    page: Page, reading: Reading
+) -> None:
+    reading.go_on.set()
+    page.goto(TYPE)
+    expect(page.locator(".heat a.h5")).to_have_count(2)
+    for read in (page.reload, page.get_by_role("button", name="read again").click):
+        reading.events += 1
+        read()
+        expect(page.locator(".heat a.h5")).to_have_count(reading.events)
+        expect(page.locator(".facts strong").first).to_have_text(str(reading.events))
+
+
+def test_a_text_that_cannot_be_had_is_not_called_damaged_and_back_leads_before_the_event(
+    page: Page, reading: Reading
+) -> None:
+    reading.go_on.set()
+    page.goto("/quarantine?id=none")
+    page.goto("/entity?id=e&day=2025-11-28")
+    page.goto(f"/entity?id=e&day=2025-11-28&event={KNOWN.event_id}")
+    dialog = page.get_by_role("dialog")
+
+    expect(dialog.get_by_role("alert")).to_contain_text("could not be read")
+    expect(dialog).not_to_contain_text("not what was taken in")
+    page.keyboard.press("Escape")
+    expect(page).to_have_url(re.compile("day=2025-11-28$"))
+    page.go_back()
+    expect(page).to_have_url(re.compile("day=2025-11-28$"))
+    expect(dialog).to_have_count(0)
