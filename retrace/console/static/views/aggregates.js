@@ -35,7 +35,6 @@ export async function aggregates(page) {
     go(address('/aggregates', { ...query, ...chosen }), { replace });
   };
   redraw();
-  if (!state.known) /** @type {HTMLFormElement | null} */ (document.querySelector('#view form'))?.reset();
   if (isAsked) await compare(page, state, redraw);
 }
 

@@ -26,8 +26,6 @@ export async function newReplay(page) {
     redraw();
   };
   redraw();
-  // What somebody wrote for another address, and did not send, is not of this one.
-  /** @type {HTMLFormElement | null} */ (document.querySelector('#view form'))?.reset();
   if (request) await state.count();
 }
 

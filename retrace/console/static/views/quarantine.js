@@ -32,7 +32,6 @@ async function day(page) {
     return { items, cursor };
   }, redraw);
   redraw();
-  /** @type {HTMLFormElement | null} */ (document.querySelector('#view form'))?.reset();
   if (isDay(query.day)) await list.more();
 }
 
@@ -75,11 +74,11 @@ async function one(page) {
   const { query, signal, draw } = page;
   const path = `/rejected/${encodeURIComponent(query.id)}`;
   /** @type {any} */
-  const shown = { id: query.id, item: null, answer: null, failure: null, busy: false, text: correctionOf(query.id) };
+  const shown = { id: query.id, item: null, was: '', answer: null, failure: null, busy: false, text: correctionOf(query.id) };
   const redraw = () => draw(template(shown, retry, write));
   const write = (/** @type {string | null} */ text) => {
     shown.text = text;
-    if (text === null || text === shown.item.body) drop(query.id);
+    if (text === null || text === shown.was) drop(query.id);
     else keep(query.id, text);
     redraw();
   };
@@ -91,7 +90,10 @@ async function one(page) {
       // What was refused again is corrected further.
       if (text !== undefined && resultsOf(shown.answer).every(isTaken)) drop(query.id);
     } catch (failure) {
-      shown.failure = failure;
+      // What was refused again is an answer too: it says what is wrong with each event.
+      const { problem } = /** @type {any} */ (failure);
+      if (problem?.results || problem?.rejected_id) shown.answer = problem;
+      else shown.failure = failure;
     }
     // Whatever became of it is recorded beside what was refused.
     shown.item = await get(path, {}, signal).catch(() => shown.item);
@@ -99,7 +101,7 @@ async function one(page) {
     redraw();
   };
   redraw();
-  shown.item = await get(path, {}, signal).catch((failure) => { shown.failure = failure; });
+  await get(path, {}, signal).then((item) => Object.assign(shown, { item, was: textOf(item) }), (failure) => { shown.failure = failure; });
   redraw();
 }
 
@@ -121,14 +123,23 @@ function template(shown, retry, write) {
 }
 
 /** @param {any} shown @param {(text?: string) => void} retry @param {(text: string | null) => void} write */
-function body({ item, text, busy }, retry, write) {
-  const edited = text !== null && text !== item.body;
-  return html`${item.body === undefined || item.body === null ? html`<p class="quiet">Its bytes are not UTF-8; here in base64. It can be sent again as it is.</p><pre tabindex="0">${item.body_base64}</pre>`
-    : html`<label class="unseen" for="body">Body</label><textarea id="body" spellcheck="false" .value=${text ?? item.body} @input=${(/** @type {any} */ event) => write(event.target.value)}></textarea>`}
+function body({ item, was, text, busy }, retry, write) {
+  const edited = text !== null && text !== was;
+  return html`${isText(item) ? nothing : html`<p class="note">Its bytes are not UTF-8. What is no character of it stands as � below, to be corrected; sent again as it was, it is sent in its own bytes.</p>`}
+    <label class="unseen" for="body">Body</label><textarea id="body" spellcheck="false" .value=${text ?? was} @input=${(/** @type {any} */ event) => write(event.target.value)}></textarea>
     <p><button class="main" ?disabled=${busy || !edited} @click=${() => retry(text)}>Send corrected</button>
       <button ?disabled=${busy} @click=${() => retry()}>Send again as it was</button>
       ${edited ? html`<button @click=${() => write(null)}>Drop the correction</button>` : nothing}
       <span class="quiet">What was refused stays as it is; the retry is recorded beside it.</span></p>`;
+}
+
+/** @param {any} item */
+const isText = (item) => typeof item.body === 'string';
+
+/** What was refused as a field can hold it, which has line feeds alone. @param {any} item @returns {string} */
+function textOf(item) {
+  const text = isText(item) ? item.body : new TextDecoder().decode(Uint8Array.from(atob(item.body_base64), (one) => one.charCodeAt(0)));
+  return text.replace(/\r\n?/g, '\n');
 }
 
 /** @param {any} answer @returns {any[]} */
@@ -139,12 +150,12 @@ const isTaken = (result) => !!result.event_id && result.status !== 'CONFLICT';
 
 /** @param {any} answer */
 function outcome(answer) {
-  return resultsOf(answer).map((result) => html`<p>${badge(isTaken(result) ? 'good' : 'bad', result.status)} ${result.event_id ? eventLink(result.event_id) : nothing}</p>`);
+  return resultsOf(answer).map((result) => html`<p>${badge(isTaken(result) ? 'good' : 'bad', result.status)} ${result.event_id ? eventLink(result.event_id) : nothing}</p>${why(result.errors ?? [])}`);
 }
 
 /** @param {any[]} all */
 function retries(all) {
-  return html`<div class="scroll"><table class="list"><thead><tr><th>asked for</th><th>by</th><th>corrected</th><th>came of it</th></tr></thead><tbody>
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Retries"><table class="list"><thead><tr><th>asked for</th><th>by</th><th>corrected</th><th>came of it</th></tr></thead><tbody>
     ${all.map((retry) => html`<tr><td>${when(retry.requested_at)}</td><td>${retry.requested_by}</td><td>${retry.corrected ? 'yes' : 'no'}</td><td>${outcome(retry)}</td></tr>`)}
   </tbody></table></div>`;
 }

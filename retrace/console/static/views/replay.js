@@ -9,6 +9,8 @@ import { listed } from './replay_form.js';
 
 const EVERY_MS = 1000;
 const SELDOM_MS = 10_000;
+/** So long a planner may take to find the dead letters of a replay; until then it is as complete as it was. */
+const REDRIVE_MS = 120_000;
 
 /** @param {import('../main.js').Page} page */
 export async function replay(page) {
@@ -19,13 +21,16 @@ export async function replay(page) {
   }
   const path = `/replay/${encodeURIComponent(query.id)}`;
   /** @type {any} */
-  const shown = { id: query.id, job: null, refused: null, unread: null, busy: false };
+  const shown = { id: query.id, job: null, refused: null, unread: null, busy: false, redriveUntil: 0 };
   const redraw = () => draw(template(shown, act));
   // What was asked for and refused is said until something else is asked for; what could not be read, until it can be.
   const act = async (/** @type {string} */ what) => {
     Object.assign(shown, { busy: true, refused: null });
     redraw();
-    await post(`${path}/${what}`).then((job) => { shown.job = job; }, (failure) => { shown.refused = failure; });
+    await post(`${path}/${what}`).then((job) => {
+      shown.job = job;
+      if (what === 'redrive') shown.redriveUntil = Date.now() + REDRIVE_MS;
+    }, (failure) => { shown.refused = failure; });
     shown.busy = false;
     redraw();
     watch();
@@ -42,12 +47,15 @@ export async function replay(page) {
   const watch = () => {
     clearTimeout(waiting);
     const isLost = !shown.job && shown.unread?.status === 404;
-    if (signal.aborted || isLost || (shown.job && isOver(shown.job))) return;
+    if (signal.aborted || isLost || (shown.job && isOver(shown.job) && !isRedriven(shown))) return;
     waiting = setTimeout(look, document.hidden || shown.unread ? SELDOM_MS : EVERY_MS);
   };
   redraw();
   await look();
 }
+
+/** Whether dead letters are on their way back, as far as is known. @param {any} shown */
+const isRedriven = ({ job, redriveUntil }) => job.failed > 0 && Date.now() < redriveUntil;
 
 /** @param {any} shown @param {(what: string) => void} act */
 function template(shown, act) {
@@ -61,7 +69,8 @@ function template(shown, act) {
 }
 
 /** @param {any} shown @param {(what: string) => void} act */
-function told({ job, busy }, act) {
+function told(shown, act) {
+  const { job, busy } = shown;
   const { request } = job;
   return html`<section><div class="split"><h1>Replay <code>${job.replay_id}</code></h1>
       <span class="actions">
@@ -79,7 +88,8 @@ function told({ job, busy }, act) {
   ])}
     ${job.failure ? html`<p class="note">${job.failure}</p>` : nothing}
     ${job.advice ? html`<p class="note">${job.advice}</p>` : nothing}
-    ${job.failed ? html`<p class="note">What is wrong with each dead letter lies in the queue beside it; mend the cause, then redrive.</p>` : nothing}
+    ${isRedriven(shown) ? html`<p class="note">Dead letters are being looked for and sent back. What fails again comes back here.</p>`
+    : job.failed ? html`<p class="note">What is wrong with each dead letter lies in the queue beside it; mend the cause, then redrive.</p>` : nothing}
   </section>`;
 }
 
