@@ -11,7 +11,7 @@ const page = '../../../retrace/console/static';
 const { address, placeOf, sameView } = await import(`${page}/place.js`);
 const times = await import(`${page}/times.js`);
 const { inWindow, windowIn, wrongEnd } = await import(`${page}/views/window.js`);
-const { agreed, isTwofold, listed, requestOf } = await import(`${page}/views/replay_form.js`);
+const { agreed, isTwofold, listed, queryOf, requestOf } = await import(`${page}/views/replay_form.js`);
 const { howFar } = await import(`${page}/views/job.js`);
 const { pager } = await import(`${page}/views/pager.js`);
 const { chosenOf, roomFor, tellingOf } = await import(`${page}/views/versions.js`);
@@ -136,6 +136,18 @@ test('a replay keeps the window that somebody wrote in local time', () => {
   const { from } = agreed({ from: '2025-11-28 00:00', to: '' });
   times.switchZone();
   assert.equal(from, new Date(2025, 10, 28).toISOString());
+});
+
+test('a replay that is asked for again is asked for as it was', () => {
+  const of = (request) => requestOf(placeOf(new URL(address('/replay/new', queryOf(request)), 'http://console')).query);
+  const filters = {
+    include: { sources: ['s,t', 'u'], event_types: ['x'], min_lag_ms: 0 }, exclude: { event_ids: ['e'.repeat(64)] }, limit: 5, rate: 0.5, order: 'entity', reason: 'late, again',
+    whole_days: true, include_duplicates: true,
+  };
+  const entity = { entity_id: ' a ', start_time: '2025-11-28T00:00:00.123456789Z', end_time: '2025-11-29T00:00:00.001Z', ...filters };
+  const type = { source: 's', event_type: 't', start_day: '2025-11-28', end_day: '2025-11-29' };
+  for (const request of [entity, type]) assert.deepEqual(of(request), request);
+  assert.deepEqual(of({ source: 's', event_type: 't', day: '2025-11-28' }), { ...type, end_day: '2025-11-28' });
 });
 
 test('how far a replay is, is known from what was confirmed or from what was sent, and else it is not', () => {

@@ -5,7 +5,7 @@ import { empty, facts, failed, html, loading, nothing, number, say, when } from 
 import { address } from '../place.js';
 import { duration, msOf } from '../times.js';
 import { isOver, progress, state, subjectOf } from './job.js';
-import { listed } from './replay_form.js';
+import { queryOf } from './replay_form.js';
 
 const EVERY_MS = 1000;
 const SELDOM_MS = 10_000;
@@ -65,7 +65,7 @@ function template(shown, act) {
     ${refused || unread ? html`<section>${refused ? failed(refused) : nothing}${unread ? failed(unread) : nothing}</section>` : nothing}
     ${results(job)}
     <section><h2>What was asked for</h2><pre tabindex="0">${JSON.stringify(job.request, null, 2)}</pre>
-      <p><a class="button replay" href=${again(job.request)}>Ask for it again …</a></p></section>`;
+      <p><a class="button replay" href=${address('/replay/new', queryOf(job.request))}>Ask for it again …</a></p></section>`;
 }
 
 /** @param {any} shown @param {(what: string) => void} act */
@@ -99,18 +99,4 @@ function results({ request, sent, state: at }) {
   const days = [...new Set([request.start_time.slice(0, 10), new Date(msOf(request.end_time) - 1).toISOString().slice(0, 10)])];
   if (at === 'COMPLETE' && !sent) return empty('It found no events, so no aggregate was computed.');
   return html`<section><h2>Aggregates that it computes</h2><p>${days.map((day, index) => html`${index ? ' to ' : ''}<a href=${address('/aggregates', { entity: request.entity_id, day })}>${day} of ${request.entity_id}</a>`)}</p></section>`;
-}
-
-/** The same replay, to be changed or asked for anew. @param {any} request */
-function again(request) {
-  const days = request.day ? { start_day: request.day, end_day: request.day } : { start_day: request.start_day, end_day: request.end_day };
-  const of = (/** @type {string} */ which) => {
-    const { sources = [], event_types: types = [], event_ids: events = [], min_lag_ms: lag = '' } = request[which] ?? {};
-    return { [`${which}_sources`]: listed(sources), [`${which}_types`]: listed(types), [`${which}_events`]: listed(events), [`${which}_lag_ms`]: lag };
-  };
-  return address('/replay/new', {
-    entity: request.entity_id, from: request.start_time, to: request.end_time, source: request.source, type: request.event_type, ...days,
-    whole_days: request.whole_days && 'true', include_duplicates: request.include_duplicates && 'true', rate: request.rate, limit: request.limit,
-    order: request.order, reason: request.reason, ...of('include'), ...of('exclude'),
-  });
 }

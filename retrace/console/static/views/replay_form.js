@@ -68,6 +68,19 @@ export function requestOf(query) {
   };
 }
 
+/** The other way round: the form of a request that was made, to be changed or asked for anew. @param {any} request */
+export function queryOf(request) {
+  const { entity_id: entity, start_time: from, end_time: to, source, event_type: type, day, rate, limit, order, reason } = request;
+  const of = (/** @type {string} */ which) => {
+    const { sources = [], event_types: types = [], event_ids: events = [], min_lag_ms: lag } = request[which] ?? {};
+    return { [`${which}_sources`]: listed(sources), [`${which}_types`]: listed(types), [`${which}_events`]: listed(events), [`${which}_lag_ms`]: lag };
+  };
+  return {
+    entity, from, to, source, type, start_day: day ?? request.start_day, end_day: day ?? request.end_day, rate, limit, order, reason,
+    whole_days: request.whole_days && 'true', include_duplicates: request.include_duplicates && 'true', ...of('include'), ...of('exclude'),
+  };
+}
+
 /** @param {import('../place.js').Query} query @param {'include' | 'exclude'} which */
 function criteria(query, which) {
   const sources = list(query[`${which}_sources`]);
