@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 HERE = Path(__file__).parent / "browser"
 UNPACKED = HERE / "node_modules/chromium"
@@ -34,6 +34,9 @@ _QUIET = (
 
 
 PATIENCE_MS = 60_000
+FRAMES = 4
+"""What is asked for because of an answer is asked for before the next frame or the one after."""
+A_FRAME = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
 expect.set_options(timeout=PATIENCE_MS)
 
 
@@ -60,15 +63,30 @@ class Watched:
 
     page: Page
     faults: list[str] = field(default_factory=list)
+    asking: set[Request] = field(default_factory=set)
+    """What the page has asked for and not got yet."""
 
     def __post_init__(self) -> None:
         self.page.set_default_timeout(PATIENCE_MS)
         self.page.on("console", lambda said: self.faults.append(said.text) if said.type == "error" else None)
+        self.page.on("request", self._asked)
+        self.page.on("requestfinished", self._over)
+        self.page.on("requestfailed", self._over)
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
 
+    def _asked(self, request: Request) -> None:
+        self.asking.add(request)
+
+    def _over(self, request: Request) -> None:
+        self.asking.discard(request)
+
     def settle(self) -> None:
-        """Wait until nothing is asked for any more."""
-        self.page.wait_for_load_state("networkidle")
+        """Wait until nothing is asked for any more, for some frames; "networkidle" waits for half a second."""
+        self.page.wait_for_load_state("load")
+        quiet = 0
+        while quiet < FRAMES:
+            self.page.evaluate(A_FRAME)
+            quiet = 0 if self.asking else quiet + 1
 
     def accessibility(self) -> list[dict[str, Any]]:
         """What axe-core finds that keeps somebody from using the page."""

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page, expect
 from embedded import connection
 from embedded.stack import started
 from tests.e2e.chromium import Watched, chromium
-from tests.e2e.deployed import Deployed, batches
+from tests.e2e.deployed import Deployed, batches, impatient
 from tests.e2e.samples import ROOT, Sample
 
 DAY = "2025-11-28"
@@ -84,7 +84,12 @@ class Running:
 
     @property
     def base(self) -> str:
-        return self.link.partition("/?")[0]
+        return self.link.partition("/#")[0]
+
+    @property
+    def entry(self) -> str:
+        """A view that asks for nothing, with the token: what a test looks at comes after."""
+        return self.link.replace("/#", "/nowhere#")
 
     def ended(self) -> int:
         """Press Ctrl-C; answers the exit code."""
@@ -131,7 +136,7 @@ def watched(browser: Browser, running: Running, request: pytest.FixtureRequest) 
         base_url=running.base, locale="en-GB", viewport={"width": 1300, "height": 900}, bypass_csp=False, **options
     )
     watched = Watched(context.new_page())
-    watched.page.goto(running.link)
+    watched.page.goto(running.entry)
     yield watched
     assert watched.faults == []
     assert watched.page.evaluate("window.hurt") is None
@@ -372,7 +377,7 @@ def inspected(browser: Browser, running: Running) -> Iterator[Watched]:
     """A page into which axe-core may be put, past the policy that keeps everything else out."""
     context = browser.new_context(base_url=running.base, locale="en-GB", bypass_csp=True, reduced_motion="reduce")
     watched = Watched(context.new_page())
-    watched.page.goto(running.link)
+    watched.page.goto(running.entry)
     yield watched
     context.close()
 
@@ -390,9 +395,9 @@ def test_a_view_is_accessible_in_light_and_dark_and_fits_a_narrow_screen(
     found = inspected.accessibility()
     page.emulate_media(color_scheme="dark")
     inspected.screenshot(f"{name}-dark")
-    found += inspected.accessibility()
     page.set_viewport_size({"width": 390, "height": 844})
     inspected.screenshot(f"{name}-narrow")
+    found += inspected.accessibility()
 
     assert found == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -438,9 +443,44 @@ def test_a_pasted_link_holds_no_token_and_shows_the_same_in_a_colleagues_console
         colleague = Watched(browser.new_context(locale="en-GB").new_page())
         colleague.page.goto(page.url.replace(page.url.split("/")[2], theirs.base.removeprefix("http://")))
         expect(colleague.page.get_by_role("alert").first).to_contain_text("retrace console")
-        colleague.page.goto(theirs.link)
+        colleague.page.goto(theirs.entry)
         colleague.page.goto(page.url.replace(page.url.split("/")[2], theirs.base.removeprefix("http://")))
         expect(fact(colleague.page, "events")).to_have_text("7")
         expect(colleague.page.locator(".steps [aria-current]", has_text="lag")).to_be_visible()
     finally:
         theirs.ended()
+
+
+@pytest.fixture
+def lost(incident: Incident) -> Iterator[Callable[[], None]]:
+    """Two events of an entity, one of which lost its raw object; what brings it back."""
+    deployed = incident.deployed
+    event = {"source": "depot/lost", "event_type": "thing.lost", "entity_id": "lost", "event_time": f"{DAY}T12:00:00Z"}
+    _, stored = (deployed.post("/ingest", {**event, "payload": number}).json() for number in (1, 2))
+    s3, place = deployed.admin.s3, {"Bucket": deployed.stack.raw_bucket, "Key": stored["s3_key"]}
+    marker = s3.delete_object(**place)["VersionId"]
+
+    def bring_back() -> None:
+        s3.delete_object(**place, VersionId=marker)
+
+    with impatient(deployed):
+        yield bring_back
+
+
+def test_a_dead_letter_is_seen_and_sent_back_once_its_cause_is_mended(page: Page, lost: Callable[[], None]) -> None:
+    page.goto(f"/replay/new?entity=lost&from={DAY}&to=2025-11-29")
+    page.get_by_role("button", name="Send 2 messages").click()
+    expect(page.locator("main .badge").first).to_have_text("COMPLETE, with dead letters")
+    expect(fact(page, "dead letters")).to_have_text("1")
+    replay = page.url
+    page.goto("/?find=depot")
+    expect(page.locator("main")).to_contain_text("1 with dead letters")
+    expect(page.locator("tr", has_text="dead letter").first).to_contain_text("1")
+    page.goto(replay)
+    lost()
+    page.get_by_role("button", name="Redrive 1").click()
+
+    expect(page.locator("main .badge").first).to_have_text("COMPLETE")
+    expect(fact(page, "processed")).to_have_text("2")
+    expect(fact(page, "dead letters")).to_have_text("0")
+    expect(page.get_by_role("button", name="Redrive")).to_have_count(0)

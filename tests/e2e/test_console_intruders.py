@@ -37,14 +37,15 @@ class Script:
     """An API with one replay, whose dead letters may be sent back."""
 
     def __init__(self) -> None:
-        self.redriven = False
+        self.coming: list[dict[str, Any]] = [JOB]
 
     def __call__(self, asked: Asked) -> Answer:
         if asked.call.endswith("/redrive"):
-            self.redriven = True
-            return 202, {**JOB, "state": "SENT", "failed": 0}
+            # As the API has it: the job is as it was until a planner has found its dead letters.
+            self.coming = [JOB, JOB, {**JOB, "state": "SENT", "failed": 0}, {**JOB, "processed": 10, "failed": 0}]
+            return 202, JOB
         if asked.call.startswith("GET /replay/01a2"):
-            return 200, {**JOB, "processed": 10, "failed": 0} if self.redriven else JOB
+            return 200, self.coming.pop(0) if len(self.coming) > 1 else self.coming[0]
         if asked.call == "GET /aggregates":
             return 403, {"message": "User is not authorized to access this resource"}
         if asked.call == "GET /replay":
@@ -233,7 +234,9 @@ def test_dead_letters_are_sent_back(page: Page, served: Served) -> None:
     expect(page.locator("main .badge").first).to_have_text("COMPLETE, with dead letters")
     page.get_by_role("button", name="Redrive 2 dead letters").click()
 
+    expect(page.locator("main")).to_contain_text("being looked for and sent back")
     expect(page.locator("main .badge").first).to_have_text("COMPLETE")
+    expect(page.get_by_role("button", name="Redrive")).to_have_count(0)
     assert len(served.api.calls(f"POST /replay/{JOB['replay_id']}/redrive")) == 1
 
 

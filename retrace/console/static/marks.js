@@ -1,6 +1,6 @@
 // What is drawn of single events, or of cells of many, and which of them lies under the pointer.
 
-import { clock, duration } from './times.js';
+import { MINUTE, clock, duration } from './times.js';
 
 export const DUPLICATE = 1;
 export const CONFLICT = 2;
@@ -136,4 +136,9 @@ function cellAt(u, { picture: { cells }, from, to }, left, top) {
   const begin = from + near[0] * wide;
   const text = `${near[2]} events${near[3] ? `, ${near[3]} late` : ''}\nfrom ${clock(Math.round(begin))}; click to look closer`;
   return { id: null, text, left, top, from: Math.floor(begin - 2 * wide), to: Math.ceil(begin + 3 * wide) };
+}
+
+/** How wide the y axis of both charts is, in pixels: the closer they look, the finer its times. @param {number} span */
+export function roomFor(span) {
+  return span > 10 * MINUTE ? 62 : span > 3_000 ? 74 : 98;
 }

@@ -1,7 +1,7 @@
 // Two charts of a window, one above the other: when events happened against when they arrived, and how many there were.
 
 import uPlot from './vendor/uplot.js';
-import { drawArrivals, heightOf, nearest } from './marks.js';
+import { drawArrivals, heightOf, nearest, roomFor } from './marks.js';
 import { DAY, HOUR, MINUTE, duration, minute, onAxis, zone } from './times.js';
 
 /**
@@ -47,6 +47,7 @@ export class Timeline {
     this.drawn = null;
     /** @type {uPlot[]} */
     this.charts = [];
+    this.room = roomFor(Infinity);
     this.tip = Object.assign(document.createElement('div'), { className: 'tip', hidden: true });
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(element);
@@ -59,6 +60,7 @@ export class Timeline {
     this.forget();
     const { bins, points, cells } = drawn.picture;
     const bounds = heights(drawn);
+    this.room = roomFor(drawn.byLag ? Infinity : bounds[1] - bounds[0]);
     const x = { time: true, range: () => /** @type {[number, number]} */ ([drawn.from, drawn.to]) };
     const arrivals = points || cells ? this.chart(240, { x, y: { range: () => bounds } }, this.yAxis(bounds), {
       draw: [(/** @type {uPlot} */ u) => drawArrivals(u, drawn, colours())],
@@ -90,9 +92,9 @@ export class Timeline {
     const { from, to } = /** @type {Drawn} */ (this.drawn);
     const options = {
       width: Math.max(200, this.element.clientWidth), height, ms: 1, scales: { x: scales.x, y: { ...scales.y } },
-      tzDate: (/** @type {number} */ ms) => (zone() === 'utc' ? uPlot.tzDate(new Date(ms), 'Etc/UTC') : new Date(ms)), legend: { show: false }, padding: [8, 8, 0, 0],
+      tzDate: (/** @type {number} */ ms) => (zone() === 'utc' ? uPlot.tzDate(new Date(ms), 'Etc/UTC') : new Date(ms)), legend: { show: false }, padding: [8, 18, 0, 0],
       cursor: { drag: { x: true, y: false, setScale: false }, sync: { key: 'timeline', scales: ['x', null], setSeries: false }, points: { show: false } },
-      axes: [{ ...line, values: picks ? (/** @type {any} */ _, /** @type {number[]} */ at) => at.map(() => '') : xValues(from, to), size: picks ? 8 : 26 }, { ...line, size: 62, labelSize: 22, labelFont: line.font, labelGap: 2, ...axis }],
+      axes: [{ ...line, values: picks ? (/** @type {any} */ _, /** @type {number[]} */ at) => at.map(() => '') : xValues(from, to), size: picks ? 8 : 26 }, { ...line, size: this.room, labelSize: 22, labelFont: line.font, labelGap: 2, ...axis }],
       series: [{}, { scale: 'y', paths: () => null, points: { show: false } }],
       hooks: {
         drawClear: [(/** @type {uPlot} */ u) => drawGaps(u, this.drawn?.picture.gaps ?? [], colour)],

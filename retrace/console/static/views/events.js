@@ -108,7 +108,7 @@ function summary(page, state) {
   if (!picture) return failure ? nothing : loading('Reading the first events');
   const sum = (/** @type {number[]} */ all) => all.reduce((one, other) => one + other, 0);
   const { late, duplicate, conflict } = picture.bins;
-  const again = html`<button class="plain" @click=${() => page.go(address(placeOf(location).path, { ...page.query, marks: 'true' }))} title="Costs a read for each event">count</button>`;
+  const again = stopped ? 'not asked' : html`<button class="plain" @click=${() => page.go(address(placeOf(location).path, { ...page.query, marks: 'true' }))} title="Costs a read for each event">count</button>`;
   return html`${facts([
     ['events', html`<strong>${number(picture.count)}</strong>`],
     [`late (${duration(state.late_ms)} and more)`, number(sum(late))],
