@@ -13,6 +13,7 @@ const times = await import(`${page}/times.js`);
 const { inWindow, windowIn, wrongEnd } = await import(`${page}/views/window.js`);
 const { agreed, isTwofold, listed, queryOf, requestOf } = await import(`${page}/views/replay_form.js`);
 const { howFar } = await import(`${page}/views/job.js`);
+const { wholeDifference } = await import(`${page}/views/difference.js`);
 const { pager } = await import(`${page}/views/pager.js`);
 const { chosenOf, roomFor, tellingOf } = await import(`${page}/views/versions.js`);
 
@@ -196,4 +197,13 @@ test('of many versions those are shown that say something, and labels only where
   assert.equal(tellingOf(versions.slice(0, 8), { to: '0' }).length, 8);
   assert.deepEqual(roomFor(4, 1000, 84), [0, 1, 2, 3]);
   assert.deepEqual(roomFor(17, 300, 84), [1, 6, 11, 16]);
+});
+
+test('all that two versions do not share is worked out of their inputs', async () => {
+  const item = (id, content = 'x') => ({ event_time: '2025-11-28T12:00:00.000000000Z', event_id: id, content_sha256: content });
+  const inputs = (...pages) => async (cursor) => ({ items: pages[Number(cursor)], cursor: pages[Number(cursor) + 1] ? `${Number(cursor) + 1}` : null });
+  const counts = [];
+  const found = await wholeDifference(inputs([item('a'), item('b')], [item('c')]), inputs([item('b', 'y')], [], [item('c'), item('d')]), (count) => counts.push(count));
+  assert.deepEqual(found, { only_in_from: [item('a')], only_in_to: [item('d')], changed: [item('b', 'y')] });
+  assert.deepEqual(counts, [2, 3, 4, 4, 6]);
 });

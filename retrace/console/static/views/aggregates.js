@@ -1,10 +1,11 @@
 // The versions of a day's number side by side, how far each can be trusted, and what two of them do not share.
 
 import { get } from '../api.js';
-import { badge, counted, empty, eventLink, failed, formOf, html, loading, nothing, number, when } from '../parts.js';
+import { badge, counted, empty, failed, formOf, html, loading, nothing, number, when } from '../parts.js';
 import { address } from '../place.js';
 import { DAY, dayOf, isDay, rfc, startOf, toSecond, zoneName } from '../times.js';
 import { versionChart } from '../version_chart.js';
+import { difference, wholeDifference } from './difference.js';
 import { chosenOf, tellingOf } from './versions.js';
 
 const LISTED = 1000;
@@ -17,7 +18,7 @@ export async function aggregates(page) {
   const { query, signal, draw, go } = page;
   const isAsked = query.entity && isDay(query.day);
   /** @type {any} */
-  const state = { known: null, all: false, ...carried, chosen: carried && chosenOf(carried.known.versions, query), difference: null, failure: null };
+  const state = { known: null, all: false, ...carried, chosen: carried && chosenOf(carried.known.versions, query), difference: null, failure: null, listed: LISTED, reading: '' };
   carried = null;
   const redraw = () => {
     draw(html`${form(page)}${isAsked ? content(page, state) : empty('Of which entity, and which day?', 'A day is a UTC day of event time, such as 2025-11-28.')}`);
@@ -34,8 +35,28 @@ export async function aggregates(page) {
     carried = { known: state.known, all: state.all };
     go(address('/aggregates', { ...query, ...chosen }), { replace });
   };
+  state.more = () => listMore(page, state, redraw);
   redraw();
   if (isAsked) await compare(page, state, redraw);
+}
+
+/** List more of what makes the difference; what the API did not list is worked out of all inputs. @param {import('../main.js').Page} page @param {any} state @param {() => void} redraw */
+async function listMore({ query, signal }, state, redraw) {
+  const of = (/** @type {string | undefined} */ replay_id) => (/** @type {string | null} */ cursor) =>
+    get('/aggregates/inputs', { entity_id: query.entity, day: query.day, replay_id, limit: LISTED, cursor }, signal);
+  const read = (/** @type {number} */ count) => {
+    state.reading = `${number(count)} inputs of both read`;
+    redraw();
+  };
+  state.unread = null;
+  try {
+    if (state.difference.truncated) Object.assign(state.difference, await wholeDifference(of(state.chosen.from), of(state.chosen.to), read), { truncated: false });
+    state.listed += LISTED;
+  } catch (failure) {
+    state.unread = failure;
+  }
+  state.reading = '';
+  redraw();
 }
 
 /** @param {import('../main.js').Page} page @param {any} state @param {() => void} redraw */
@@ -129,25 +150,4 @@ function trust({ complete, partial_because: why, arrived_since: since }) {
   return html`${complete ? badge('good', 'complete', 'It held every event of the day when its replay read the index.') : badge('warn', 'partial', why.join(' '))}
     ${since ? badge('bad', `stale: ${number(since)} came since`) : nothing}
     ${complete ? nothing : html`<div class="quiet">${why.join(' ')}</div>`}`;
-}
-
-/** @param {any} state */
-function difference({ difference: found, failure }) {
-  if (failure) return html`<section>${failed(failure)}</section>`;
-  if (!found) return loading('Comparing');
-  const { counts } = found;
-  const same = !(counts.only_in_from || counts.only_in_to || counts.changed);
-  const items = [
-    ...found.only_in_to.map((/** @type {any} */ item) => ['+', 'only in the second', 'good', item]),
-    ...found.only_in_from.map((/** @type {any} */ item) => ['−', 'only in the first', 'bad', item]),
-    ...found.changed.map((/** @type {any} */ item) => ['~', 'other content', 'warn', item]),
-  ];
-  return html`<section aria-labelledby="diff-title"><h2 id="diff-title">From ${number(found.from.value)} to ${number(found.to.value)}</h2>
-    <p>${same ? html`The same ${counted(counts.shared, 'event')} in both: the two hashes are ${found.from.inputs_hash === found.to.inputs_hash ? 'equal' : 'different'}.` : html`
-      ${badge('good', `+ ${number(counts.only_in_to)}`)} ${badge('bad', `− ${number(counts.only_in_from)}`)} ${badge('warn', `~ ${number(counts.changed)}`)}
-      <span class="quiet">${counted(counts.shared, 'event')} in both.</span>`}</p>
-    ${items.length ? html`<div class="scroll"><table class="list difference"><thead><tr><th></th><th>event</th><th>event time</th><th>type</th></tr></thead><tbody>
-      ${items.map(([sign, meaning, kind, item]) => html`<tr><td>${badge(kind, sign, meaning)}</td><td>${eventLink(item.event_id)}</td><td>${when(item.event_time)}</td><td>${item.event_type ?? '(content changed)'}</td></tr>`)}
-    </tbody></table></div>` : nothing}
-    ${found.truncated ? html`<p class="quiet">Not all are listed; the counts are exact.</p>` : nothing}</section>`;
 }
