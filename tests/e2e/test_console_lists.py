@@ -182,6 +182,9 @@ def test_a_form_says_what_its_address_says_and_keeps_the_focus(page: Page) -> No
     page.get_by_label("reason").fill("never sent")
     page.go_back()
     expect(page.get_by_label("reason")).to_have_value("")
+    page.locator("main").focus()
+    page.keyboard.press("n")
+    expect(page).to_have_url(re.compile("/replay/new$"))
 
 
 def test_a_correction_that_was_not_sent_can_be_dropped_and_what_is_refused_again_says_why(

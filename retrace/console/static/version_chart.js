@@ -6,7 +6,7 @@ import { minute, msOf } from './times.js';
 import { roomFor } from './views/versions.js';
 
 /** What the y axis and the padding take. */
-const BESIDE_PX = 86;
+const BESIDE_PX = 104;
 const LABEL_PX = 84;
 const VALUE_PX = 34;
 
@@ -24,10 +24,10 @@ export function versionChart(element, versions, chosen) {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const room = Math.max(1, (high - low) * 0.3);
   const chart = new uPlot(/** @type {any} */ ({
-    width: Math.max(200, element.clientWidth), height: 140, legend: { show: false }, cursor: { show: false }, padding: [14, 26, 0, 0],
+    width: Math.max(200, element.clientWidth), height: 140, legend: { show: false }, cursor: { show: false }, padding: [14, 44, 0, 0],
     scales: { x: { time: false, range: () => [-0.3, ordered.length - 0.7] }, y: { range: () => [Math.max(0, low - room), high + room] } },
     axes: [
-      { ...line, splits: (/** @type {uPlot} */ u) => roomFor(ordered.length, u.width - BESIDE_PX, LABEL_PX), values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map((index) => minute(msOf(ordered[index].computed_at)).slice(5)), space: 70 },
+      { ...line, splits: (/** @type {uPlot} */ u) => roomFor(ordered.length, u.width - BESIDE_PX, LABEL_PX), values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map((index) => minute(msOf(ordered[index].computed_at)).slice(5)), space: 70, size: 28 },
       { ...line, size: 60, values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map((one) => (Number.isInteger(one) ? one : '')) },
     ],
     series: [{}, { stroke: colour('event'), width: 2, paths: uPlot.paths.stepped?.({ align: 1 }), points: { show: false } }],
