@@ -256,7 +256,8 @@ def test_a_replay_goes_from_what_is_on_screen_over_its_preview_to_complete(page:
     expect(page.locator("main .badge").first).to_have_text("COMPLETE")
     expect(fact(page, "processed")).to_have_text("36")
     page.get_by_role("link", name=f"{DAY} of depot-lyon").click()
-    expect(page.locator("main")).to_contain_text("The same 36 events in both")
+    expect(page.get_by_role("heading", name="From 27 to 36")).to_be_visible()
+    expect(page).to_have_url(re.compile("&from=.*&to="))  # so that a pasted link stays what it is
 
 
 def test_a_slow_replay_is_watched_and_cancelled(page: Page) -> None:

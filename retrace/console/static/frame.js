@@ -69,6 +69,13 @@ function showKeys() {
   /** @type {HTMLDialogElement} */ (document.getElementById('keys')).showModal();
 }
 
+/** A replay of what is on screen, where the view has one to offer. @param {(to: string) => void} go */
+function newReplay(go) {
+  const link = document.querySelector('a.replay');
+  if (link) link.dispatchEvent(new MouseEvent('click', { bubbles: true, cancelable: true }));
+  else go('/replay/new');
+}
+
 let prefix = '';
 
 /** What a key does. @param {KeyboardEvent} event @param {(to: string) => void} go @param {() => void} again */
@@ -83,7 +90,7 @@ export function pressed(event, go, again) {
   else if (event.key === '?') showKeys();
   else if (event.key === 'z') { switchZone(); again(); }
   else if (event.key === 'd') { switchTheme(); again(); }
-  else if (event.key === 'n') document.querySelector('a.replay')?.dispatchEvent(new MouseEvent('click', { bubbles: true, cancelable: true }));
+  else if (event.key === 'n') newReplay(go);
   else if (event.key === '/') /** @type {HTMLElement | null} */ (document.querySelector('#view input'))?.focus();
   else return;
   event.preventDefault();

@@ -45,13 +45,13 @@ function go(to, { replace = false } = {}) {
   const here = location.pathname + location.search;
   if (to !== here) history[replace ? 'replaceState' : 'pushState'](null, '', to);
   // Whoever asks for what is on screen wants to see how it is now.
-  arrive(to === here);
+  arrive(to === here, replace);
 }
 
-/** Show what the address says; the view itself only if it is another one. @param {boolean} [afresh] */
-function arrive(afresh = false) {
+/** Show what the address says; the view itself only if it is another one. @param {boolean} [afresh] @param {boolean} [refined] whether it only says more */
+function arrive(afresh = false, refined = false) {
   const address = location.pathname + location.search;
-  if (afresh || !shown || !sameView(address, shown)) showView();
+  if (afresh || !shown || !sameView(address, shown)) showView(refined);
   shown = address;
   eventPanel(placeOf(location), go);
 }
@@ -61,7 +61,8 @@ function surround(path) {
   render(header(path, () => arrive(true), () => surround(placeOf(location).path)), /** @type {HTMLElement} */ (document.getElementById('top')));
 }
 
-async function showView() {
+/** @param {boolean} refined */
+async function showView(refined) {
   leaving.abort();
   leaving = new AbortController();
   const { signal } = leaving;
@@ -80,7 +81,10 @@ async function showView() {
   /** @type {Page} */
   const page = { query, signal, draw, go, again: () => arrive(true), head: nothing };
   try {
-    await found.show(page);
+    const showing = found.show(page);
+    // What somebody wrote for another address, and did not send, is not of this one.
+    if (!refined) view.querySelectorAll('form').forEach((form) => form.reset());
+    await showing;
     if (!signal.aborted) say(`${found.title} is shown.`);
   } catch (failure) {
     if (!signal.aborted) draw(html`${page.head}${failed(failure, page.again)}`);

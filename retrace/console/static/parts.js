@@ -94,9 +94,16 @@ export function say(text) {
   if (said) said.textContent = text;
 }
 
-/** A submitted form as an object. @param {SubmitEvent} event @returns {Record<string, string>} */
+/**
+ * A submitted form as an object. What somebody wrote is without blanks around it, as they come with what is pasted; what stands there as the
+ * address says it stays, blanks, line breaks and all, which a field does not show.
+ * @param {SubmitEvent} event @returns {Record<string, string>}
+ */
 export function formOf(event) {
   event.preventDefault();
   const form = /** @type {HTMLFormElement} */ (event.target);
-  return Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, String(value).trim()]));
+  return Object.fromEntries([...new FormData(form)].map(([name, value]) => {
+    const { defaultValue: before = '' } = /** @type {HTMLInputElement} */ (form.elements.namedItem(name));
+    return [name, value === before.replace(/[\r\n]/g, '') ? before : String(value).trim()];
+  }));
 }

@@ -25,11 +25,29 @@ function parts(ms, utc = zone() === 'utc') {
   return moved.toISOString();
 }
 
-/** To the second, or finer where there is more to say. @param {number} ms @param {boolean} [utc] */
-export function clock(ms, utc) {
+/**
+ * To the second, or finer where there is more to say. A time that comes twice, in the night when clocks are put back, has its offset,
+ * so that it is read back as what it was.
+ * @param {number} ms @param {boolean} [utc]
+ */
+export function clock(ms, utc = zone() === 'utc') {
   const text = parts(ms, utc);
   const fine = ms % 1000 ? text.slice(19, 23) : '';
-  return `${text.slice(0, 10)} ${text.slice(11, 19)}${fine}`;
+  const told = `${text.slice(0, 10)} ${text.slice(11, 19)}${fine}`;
+  return utc || !comesTwice(ms) ? told : `${told} ${offset(ms)}`;
+}
+
+/** Clocks are put back by an hour where they are at all, and by half an hour on one island. @param {number} ms */
+function comesTwice(ms) {
+  const here = new Date(ms).getTimezoneOffset();
+  return [-HOUR, -HOUR / 2, HOUR / 2, HOUR].some((by) => (new Date(ms + by).getTimezoneOffset() - here) * MINUTE === by);
+}
+
+/** The offset of local time, as +05:30. @param {number} ms */
+function offset(ms) {
+  const minutes = -new Date(ms).getTimezoneOffset();
+  const two = (/** @type {number} */ value) => String(Math.floor(value)).padStart(2, '0');
+  return `${minutes < 0 ? '-' : '+'}${two(Math.abs(minutes) / 60)}:${two(Math.abs(minutes) % 60)}`;
 }
 
 /** @param {number} ms @param {boolean} [utc] */
@@ -40,6 +58,11 @@ export function minute(ms, utc) {
 /** An API time, nine digits and all, without what is zero. @param {string} text */
 export function exact(text) {
   return text.replace('T', ' ').replace(/(?:\.0*|(\.\d*?)0+)?Z$/, '$1');
+}
+
+/** An API time to the second, where finer would only be in the way. @param {string} text */
+export function toSecond(text) {
+  return `${text.slice(0, 19)}Z`;
 }
 
 /** Milliseconds of an API time; what is finer is cut off. @param {string} text */

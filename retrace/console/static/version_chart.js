@@ -2,6 +2,13 @@
 
 import uPlot from './vendor/uplot.js';
 import { colours } from './colours.js';
+import { minute, msOf } from './times.js';
+import { roomFor } from './views/versions.js';
+
+/** What the y axis and the padding take. */
+const BESIDE_PX = 104;
+const LABEL_PX = 84;
+const VALUE_PX = 34;
 
 /** @type {WeakMap<HTMLElement, uPlot>} */
 const known = new WeakMap();
@@ -17,14 +24,14 @@ export function versionChart(element, versions, chosen) {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const room = Math.max(1, (high - low) * 0.3);
   const chart = new uPlot(/** @type {any} */ ({
-    width: Math.max(200, element.clientWidth), height: 140, legend: { show: false }, cursor: { show: false }, padding: [14, 26, 0, 0],
+    width: Math.max(200, element.clientWidth), height: 140, legend: { show: false }, cursor: { show: false }, padding: [14, 44, 0, 0],
     scales: { x: { time: false, range: () => [-0.3, ordered.length - 0.7] }, y: { range: () => [Math.max(0, low - room), high + room] } },
     axes: [
-      { ...line, splits: () => ordered.map((_, index) => index), values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map((index) => ordered[index]?.computed_at.slice(5, 16).replace('T', ' ')), space: 70 },
+      { ...line, splits: (/** @type {uPlot} */ u) => roomFor(ordered.length, u.width - BESIDE_PX, LABEL_PX), values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map((index) => minute(msOf(ordered[index].computed_at)).slice(5)), space: 70, size: 28 },
       { ...line, size: 60, values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map((one) => (Number.isInteger(one) ? one : '')) },
     ],
     series: [{}, { stroke: colour('event'), width: 2, paths: uPlot.paths.stepped?.({ align: 1 }), points: { show: false } }],
-    hooks: { draw: [(/** @type {uPlot} */ u) => ordered.forEach((version, index) => dot(u, version, index, chosen, colour))] },
+    hooks: { draw: [(/** @type {uPlot} */ u) => dots(u, ordered, chosen, colour)] },
   }), [ordered.map((_, index) => index), values], element);
   known.set(element, chart);
   new ResizeObserver(([{ contentRect }], observer) => {
@@ -33,8 +40,14 @@ export function versionChart(element, versions, chosen) {
   }).observe(element);
 }
 
-/** @param {uPlot} u @param {any} version @param {number} index @param {{from?: string, to?: string}} chosen @param {(name: string) => string} colour */
-function dot(u, version, index, chosen, colour) {
+/** A dot for each version, and its value where there is room. @param {uPlot} u @param {any[]} ordered @param {{from?: string, to?: string}} chosen @param {(name: string) => string} colour */
+function dots(u, ordered, chosen, colour) {
+  const room = new Set(roomFor(ordered.length, u.width - BESIDE_PX, VALUE_PX));
+  ordered.forEach((version, index) => dot(u, version, index, chosen, colour, room.has(index)));
+}
+
+/** @param {uPlot} u @param {any} version @param {number} index @param {{from?: string, to?: string}} chosen @param {(name: string) => string} colour @param {boolean} told */
+function dot(u, version, index, chosen, colour, told) {
   const x = u.valToPos(index, 'x', true);
   const y = u.valToPos(version.value, 'y', true);
   const is = [chosen.from, chosen.to].includes(version.replay_id);
@@ -42,6 +55,7 @@ function dot(u, version, index, chosen, colour) {
   u.ctx.beginPath();
   u.ctx.arc(x, y, (is ? 6 : 4) * devicePixelRatio, 0, 7);
   u.ctx.fill();
+  if (!told) return;
   u.ctx.fillStyle = colour('ink');
   u.ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
   u.ctx.textAlign = 'center';

@@ -11,7 +11,11 @@ const page = '../../../retrace/console/static';
 const { address, placeOf, sameView } = await import(`${page}/place.js`);
 const times = await import(`${page}/times.js`);
 const { inWindow, windowIn, wrongEnd } = await import(`${page}/views/window.js`);
-const { agreed, isTwofold, requestOf } = await import(`${page}/views/replay_form.js`);
+const { agreed, isTwofold, listed, queryOf, requestOf } = await import(`${page}/views/replay_form.js`);
+const { howFar } = await import(`${page}/views/job.js`);
+const { wholeDifference } = await import(`${page}/views/difference.js`);
+const { pager } = await import(`${page}/views/pager.js`);
+const { chosenOf, roomFor, tellingOf } = await import(`${page}/views/versions.js`);
 
 const NOON = Date.UTC(2025, 10, 28, 12);
 
@@ -70,6 +74,15 @@ test('a window ends where times of the API do', () => {
   assert.deepEqual(wide, { from: '0001-01-01T00:00:00.000Z', to: '9999-12-31T23:59:59.999Z' });
 });
 
+test('a time that comes twice is read back as the one that it was', () => {
+  times.switchZone();
+  for (const night of ['2025-11-02', '2025-10-26', '2025-03-09']) {
+    for (let ms = Date.parse(night) - times.DAY / 2; ms < Date.parse(night) + times.DAY; ms += 15 * times.MINUTE) assert.equal(times.written(times.clock(ms)), ms);
+  }
+  assert.match(times.clock(NOON), /^2025-11-\d\d \d\d:\d\d:00$/);
+  times.switchZone();
+});
+
 test('what is no window is none', () => {
   assert.equal(windowIn({ from: '2025-11-28' }), null);
   assert.equal(windowIn({ day: '2025-02-30' }), null);
@@ -98,7 +111,18 @@ test('of an entity and a source none is guessed', () => {
   const both = { entity: 'a', from: '2025-11-28', to: '2025-11-29', source: 's', type: 't', start_day: '2025-11-28' };
   assert.ok(isTwofold(both));
   assert.equal(requestOf(both), null);
+  assert.ok(isTwofold({ source: 's', type: 't', start_day: '2025-11-28', from: '2025-11-28' }));
   assert.ok(!isTwofold({ entity: 'a', include_sources: 's' }));
+});
+
+test('a replay keeps the nanoseconds and the names of the one that it is asked for like', () => {
+  const names = ['shop,eu', ' blank', 'plain'];
+  const query = { entity: 'a', from: '2025-11-28T00:00:00.000000000Z', to: '2025-11-28T12:00:00.123456789Z', include_sources: listed(names) };
+  const request = requestOf({ ...query, ...agreed(query), whole_days: 'false', include_duplicates: 'maybe' });
+  assert.deepEqual(request, {
+    entity_id: 'a', start_time: '2025-11-28T00:00:00.000Z', end_time: '2025-11-28T12:00:00.123456789Z', include: { sources: names }, include_duplicates: 'maybe',
+  });
+  assert.equal(listed(['a', 'b']), 'a,b');
 });
 
 test('of a window that is none it is known which end is at fault', () => {
@@ -113,4 +137,73 @@ test('a replay keeps the window that somebody wrote in local time', () => {
   const { from } = agreed({ from: '2025-11-28 00:00', to: '' });
   times.switchZone();
   assert.equal(from, new Date(2025, 10, 28).toISOString());
+});
+
+test('a replay that is asked for again is asked for as it was', () => {
+  const of = (request) => requestOf(placeOf(new URL(address('/replay/new', queryOf(request)), 'http://console')).query);
+  const filters = {
+    include: { sources: ['s,t', 'u'], event_types: ['x'], min_lag_ms: 0 }, exclude: { event_ids: ['e'.repeat(64)] }, limit: 5, rate: 0.5, order: 'entity', reason: 'late, again',
+    whole_days: true, include_duplicates: true,
+  };
+  const entity = { entity_id: ' a ', start_time: '2025-11-28T00:00:00.123456789Z', end_time: '2025-11-29T00:00:00.001Z', ...filters };
+  const type = { source: 's', event_type: 't', start_day: '2025-11-28', end_day: '2025-11-29' };
+  for (const request of [entity, type]) assert.deepEqual(of(request), request);
+  assert.deepEqual(of({ source: 's', event_type: 't', day: '2025-11-28' }), { ...type, end_day: '2025-11-28' });
+});
+
+test('how far a replay is, is known from what was confirmed or from what was sent, and else it is not', () => {
+  const running = { state: 'SENDING', sent: 3, matched: 3, processed: 2, failed: 1, dropped: 0, request: {} };
+  const all = (more) => howFar({ ...running, ...more }).all;
+  assert.equal(howFar(running).done, 3);
+  assert.equal(all({}), null);
+  assert.equal(all({ request: { confirm: 36 } }), 36);
+  assert.equal(all({ request: { confirm: 2 } }), null);
+  assert.equal(all({ request: { confirm: 36 }, state: 'CANCELLED' }), 36);
+  assert.equal(all({ request: { confirm: 36 }, state: 'COMPLETE' }), 3);
+  assert.equal(all({ state: 'FAILED', matched: 4 }), 4);
+});
+
+test('a page that could not be read takes nothing away, and is asked for again', async () => {
+  const asked = [];
+  const answers = [{ items: [1, 2], cursor: 'c' }, null, { items: [3], cursor: null }];
+  const list = pager(async (cursor) => {
+    asked.push(cursor);
+    const answer = answers.shift();
+    if (!answer) throw new Error('no');
+    return answer;
+  }, () => {});
+  await Promise.all([list.more(), list.more()]);
+  await list.more();
+  assert.deepEqual([list.items, list.failure.message, list.isRead], [[1, 2], 'no', true]);
+  await list.more();
+  assert.deepEqual([list.items, list.failure, list.cursor], [[1, 2, 3], null, null]);
+  assert.deepEqual(asked, [null, 'c', 'c']);
+});
+
+test('the versions that are compared are those between which the number changed', () => {
+  const versions = [['e', 2], ['d', 2], ['c', 2], ['b', 1], ['a', 1]].map(([id, hash]) => ({ replay_id: id, inputs_hash: hash }));
+  assert.deepEqual(chosenOf(versions, {}), { from: 'b', to: 'e' });
+  assert.deepEqual(chosenOf(versions, { to: 'c' }), { from: 'b', to: 'c' });
+  assert.deepEqual(chosenOf(versions, { to: 'b' }), { from: 'a', to: 'b' });
+  assert.deepEqual(chosenOf(versions, { to: 'a' }), { from: 'b', to: 'a' });
+  assert.deepEqual(chosenOf(versions, { to: 'lost' }), { from: 'e', to: 'lost' });
+  assert.deepEqual(chosenOf(versions, { from: 'e' }), { from: 'e', to: 'd' });
+  assert.deepEqual(chosenOf(versions.slice(0, 1), {}), { from: undefined, to: 'e' });
+});
+
+test('of many versions those are shown that say something, and labels only where there is room', () => {
+  const versions = Array.from({ length: 20 }, (_, index) => ({ replay_id: `${index}`, inputs_hash: index < 17 ? 'x' : `${index}` }));
+  assert.deepEqual(tellingOf(versions, { from: '15', to: '0' }).map(({ replay_id: id }) => id), ['0', '15', '17', '18', '19']);
+  assert.equal(tellingOf(versions.slice(0, 8), { to: '0' }).length, 8);
+  assert.deepEqual(roomFor(4, 1000, 84), [0, 1, 2, 3]);
+  assert.deepEqual(roomFor(17, 300, 84), [1, 6, 11, 16]);
+});
+
+test('all that two versions do not share is worked out of their inputs', async () => {
+  const item = (id, content = 'x') => ({ event_time: '2025-11-28T12:00:00.000000000Z', event_id: id, content_sha256: content });
+  const inputs = (...pages) => async (cursor) => ({ items: pages[Number(cursor)], cursor: pages[Number(cursor) + 1] ? `${Number(cursor) + 1}` : null });
+  const counts = [];
+  const found = await wholeDifference(inputs([item('a'), item('b')], [item('c')]), inputs([item('b', 'y')], [], [item('c'), item('d')]), (count) => counts.push(count));
+  assert.deepEqual(found, { only_in_from: [item('a')], only_in_to: [item('d')], changed: [item('b', 'y')] });
+  assert.deepEqual(counts, [2, 3, 4, 4, 6]);
 });

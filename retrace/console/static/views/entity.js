@@ -5,6 +5,7 @@ import { empty, formOf, html, loading, nothing, number, ranked } from '../parts.
 import { address } from '../place.js';
 import { DAY, dayOf, msOf, rfc } from '../times.js';
 import { showEvents } from './events.js';
+import { listed } from './replay_form.js';
 import { dayWindow, inWindow, windowControls, windowIn, windowOfForm } from './window.js';
 
 /** @param {import('../main.js').Page} page */
@@ -44,7 +45,7 @@ function form(page, window) {
   };
   return html`<form class="where" @submit=${submitted}>
     <h1>Entity</h1>
-    <label>entity <input name="id" .value=${query.id ?? ''} size="28" required autocomplete="off" spellcheck="false"></label>
+    <label>entity <input name="id" value=${query.id ?? ''} size="28" required autocomplete="off" spellcheck="false"></label>
     ${window ? windowControls(window, (to) => inWindow('/entity', query, to)) : html`<button>Show</button>`}
     ${window ? actions(query, window) : nothing}
   </form>
@@ -54,7 +55,7 @@ function form(page, window) {
 /** @param {import('../place.js').Query} query @param {import('./window.js').Window} window */
 function actions(query, { from, to }) {
   const day = dayOf(from);
-  const filter = { include_sources: query.source, include_types: query.type };
+  const filter = { include_sources: query.source && listed([query.source]), include_types: query.type && listed([query.type]) };
   return html`<span class="actions"><a class="button main replay" href=${address('/replay/new', { entity: query.id, from: rfc(from), to: rfc(to), ...filter })}>Replay this window …</a>
     <a class="button" href=${address('/aggregates', { entity: query.id, day: to - from > DAY ? dayOf(to - 1) : day })}>Aggregates of ${to - from > DAY ? dayOf(to - 1) : day}</a></span>`;
 }

@@ -23,13 +23,24 @@ export function state(job) {
   return badge(kind, job.state === 'COMPLETE' && job.failed ? 'COMPLETE, with dead letters' : job.state, MEANING[job.state]);
 }
 
+/**
+ * How much of a replay is done, of how much. What was found grows with what is sent, so while it is sent only the count that was confirmed
+ * says how much it will be; null where that is not known, or was too little.
+ * @param {any} job @returns {{done: number, all: number | null}}
+ */
+export function howFar({ processed, failed, dropped, sent, matched, request, state: at }) {
+  const done = processed + failed + dropped;
+  if (at === 'SENT' || at === 'COMPLETE') return { done, all: sent };
+  const found = Math.max(sent, matched);
+  if (request.confirm && request.confirm >= found) return { done, all: request.confirm };
+  return { done, all: OVER.includes(at) ? found : null };
+}
+
 /** @param {any} job @param {string} [kind] */
 export function progress(job, kind = '') {
-  const done = job.processed + job.failed + job.dropped;
-  // What was found grows with what is sent; how much it will be is known from the count that was confirmed, or not at all.
-  const all = Math.max(1, job.request.confirm ?? 0, job.sent, job.matched);
-  const known = job.request.confirm || !['PLANNING', 'SENDING'].includes(job.state);
-  return html`<progress class=${kind} max=${all} value=${known ? done : nothing} aria-label="Processed">${done}</progress>`;
+  const { done, all } = howFar(job);
+  const told = all === null ? `${done}, of how many is not known yet` : `${done} of ${all}`;
+  return html`<progress class=${kind} max=${Math.max(1, all ?? 1)} value=${all === null ? nothing : done} aria-label="Processed" title=${told}>${told}</progress>`;
 }
 
 /** What a replay is of, linked to where that is seen. @param {any} request */

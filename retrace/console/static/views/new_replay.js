@@ -6,33 +6,35 @@ import { address } from '../place.js';
 import { duration } from '../times.js';
 import { agreed, fields, isTwofold, requestOf } from './replay_form.js';
 
-// One for each count: what is sent again, because no answer came, is one replay.
 const newKey = () => `retrace-console-${crypto.randomUUID()}`;
+
+/** One key for each request until it is answered: what is sent again, because no answer came, is one replay. @type {Map<string, string>} */
+const keys = new Map();
 
 /** @param {import('../main.js').Page} page */
 export async function newReplay(page) {
+  const request = requestOf(page.query);
   /** @type {any} */
-  const state = { preview: null, key: '', failure: null, busy: '', changed: false, stale: false };
+  const state = { request, preview: null, failure: null, doubt: nothing, busy: '', changed: false, edited: false };
   const redraw = () => page.draw(template(page, state));
-  state.count = () => count(page, state, redraw);
+  state.count = () => count(state, redraw);
   state.send = () => send(page, state, redraw);
-  // What is sent is what was counted; a form that says something else by now has to be counted again.
-  state.edited = () => {
-    if (!state.preview) return;
-    Object.assign(state, { preview: null, failure: null, changed: false, stale: true });
+  // What is sent is what was counted. A form that says something else by now has to be counted first.
+  state.edit = () => {
+    if (state.edited || !request) return;
+    state.edited = true;
     redraw();
   };
   redraw();
-  if (requestOf(page.query)) await state.count();
+  if (request) await state.count();
 }
 
-/** @param {import('../main.js').Page} page @param {any} state @param {() => void} redraw */
-async function count(page, state, redraw) {
-  Object.assign(state, { busy: 'Counting', failure: null, preview: null, changed: false, stale: false });
+/** @param {any} state @param {() => void} redraw */
+async function count(state, redraw) {
+  Object.assign(state, { busy: 'Counting', failure: null, doubt: nothing, preview: null, changed: false, edited: false });
   redraw();
   try {
-    state.preview = await post('/replay', { ...requestOf(page.query), dry_run: true }, { key: newKey() });
-    state.key = newKey();
+    state.preview = await post('/replay', { ...state.request, dry_run: true }, { key: newKey() });
   } catch (failure) {
     state.failure = failure;
   }
@@ -42,39 +44,56 @@ async function count(page, state, redraw) {
 
 /** @param {import('../main.js').Page} page @param {any} state @param {() => void} redraw */
 async function send(page, state, redraw) {
-  const { preview } = state;
-  Object.assign(state, { busy: 'Asking for the replay', failure: null, changed: false });
+  const { preview, request } = state;
+  const asked = JSON.stringify(request);
+  const key = keys.get(asked) ?? newKey();
+  keys.set(asked, key);
+  Object.assign(state, { busy: 'Asking for the replay', failure: null, doubt: nothing, changed: false });
   redraw();
-  const request = requestOf(page.query) ?? {};
   // Where counting stopped early, what it found is not the size of the replay; a limit bounds that.
   const confirm = preview.exact || !request.limit ? preview.messages : request.limit;
   try {
-    const job = await post('/replay', { ...request, confirm }, { key: state.key });
-    page.go(address('/replay', { id: job.replay_id }));
+    const job = await post('/replay', { ...request, confirm }, { key });
+    keys.delete(asked);
+    if (!page.signal.aborted) page.go(address('/replay', { id: job.replay_id }));
     return;
   } catch (failure) {
     const recounted = failure instanceof Failure && failure.problem.preview;
-    if (recounted && recounted.messages !== preview.messages) Object.assign(state, { preview: recounted, key: newKey(), changed: true });
-    else state.failure = failure;
+    if (recounted && recounted.messages !== preview.messages) Object.assign(state, { preview: recounted, changed: true });
+    else Object.assign(state, { failure, doubt: doubtOf(failure) });
+    // That it was taken is told by now, so whoever sends it once more wants another one.
+    if (state.failure?.status === 409) keys.delete(asked);
   }
   state.busy = '';
   redraw();
 }
 
+/** Whether a replay was made though it does not look so. @param {any} failure */
+function doubtOf({ status }) {
+  if (status === 409) return html`<p class="note">It was taken the first time, with another count: look among the <a href="/replays">replays</a>.</p>`;
+  if (status && status < 500) return nothing;
+  return html`<p class="note">It may have been taken: look among the <a href="/replays">replays</a>. Sending the same again makes no second one.</p>`;
+}
+
 /** @param {import('../main.js').Page} page @param {any} state */
 function template(page, state) {
+  const { busy, failure, doubt, preview, edited, changed, request, count } = state;
   const submitted = (/** @type {SubmitEvent} */ event) => {
     const to = address('/replay/new', agreed(formOf(event)));
-    if (to === location.pathname + location.search) state.count();
+    if (to === location.pathname + location.search) count();
     else page.go(to);
   };
-  return html`<form class="card" @submit=${submitted} @input=${state.edited}><h1>New replay</h1>${fields(page.query)}<p><button>Count what it would send</button></p></form>
-    ${state.busy ? loading(state.busy) : nothing}
-    ${state.failure ? failed(state.failure) : nothing}
-    ${state.stale ? html`<p class="note" role="alert">The form was changed. Count again before sending.</p>` : nothing}
-    ${isTwofold(page.query) ? html`<p class="note" role="alert">An entity is named and a source or type as well; a replay is of one or the other. Empty one of them. A source or type within an entity is a filter.</p>` : nothing}
-    ${state.changed ? html`<p class="note" role="alert">There are other events by now; this is the new count.</p>` : nothing}
-    ${state.preview ? shown(state) : requestOf(page.query) || isTwofold(page.query) || state.busy ? nothing : empty('Which events?', 'Give an entity and a window, or a source and type and days. Nothing is sent before you have seen the count.')}`;
+  return html`<form class="card" @submit=${submitted} @input=${state.edit}><h1>New replay</h1>${fields(page.query)}<p><button>Count what it would send</button></p></form>
+    ${busy ? loading(busy) : nothing}
+    ${failure ? failed(failure) : nothing}
+    ${doubt}
+    ${edited ? html`<p class="note" role="alert">The form says something else than what was counted. Count again before sending.</p>` : nothing}
+    ${changed ? html`<p class="note" role="alert">There are other events by now; this is the new count.</p>` : nothing}
+    ${preview && !edited ? shown(state) : request || busy ? nothing : isTwofold(page.query) ? twofold() : empty('Which events?', 'Give an entity and a window, or a source and type and days. Nothing is sent before you have seen the count.')}`;
+}
+
+function twofold() {
+  return html`<p class="note" role="alert">An entity’s window is named, and a source and type or days as well; a replay is of one or the other. Empty one of them. Within an entity a source or type is a filter.</p>`;
 }
 
 /** @param {any} state */

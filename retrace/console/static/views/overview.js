@@ -87,8 +87,8 @@ function template(page, state, more) {
   const { day, failures } = state;
   const other = (/** @type {number} */ by) => address('/', { ...query, day: dayOf(startOf(day) + by * DAY) });
   return html`<form class="where" @submit=${(/** @type {SubmitEvent} */ event) => go(address('/', formOf(event)))}>
-      <h1>Overview</h1><label>UTC day of arrival <input type="date" name="day" .value=${day} required></label>
-      <label>sources and types <input name="find" .value=${query.find ?? ''} size="24" placeholder="all" autocomplete="off" spellcheck="false"></label><button>Show</button>
+      <h1>Overview</h1><label>UTC day of arrival <input type="date" name="day" value=${day} required></label>
+      <label>sources and types <input name="find" value=${query.find ?? ''} size="24" placeholder="all" autocomplete="off" spellcheck="false"></label><button>Show</button>
       <span class="steps"><a class="button" href=${other(-1)} title="The day before">◀</a><a class="button" href=${other(1)} title="The day after">▶</a></span>
     </form>
     <section aria-labelledby="came-in"><h2 id="came-in">What came in, by hour of ${day}</h2>${cameIn(state)}</section>

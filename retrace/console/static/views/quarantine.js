@@ -3,53 +3,60 @@
 import { get, post } from '../api.js';
 import { badge, counted, empty, eventLink, facts, failed, formOf, html, loading, nothing, number, when } from '../parts.js';
 import { address } from '../place.js';
-import { DAY, dayOf, isDay, startOf } from '../times.js';
+import { DAY, dayOf, isDay, startOf, toSecond } from '../times.js';
+import { correctionOf, drop, keep } from './corrections.js';
+import { below, pager } from './pager.js';
 
 /** @param {import('../main.js').Page} page */
 export async function quarantine(page) {
-  const { query } = page;
+  const { query, go } = page;
   if (query.id) await one(page);
-  else if (isDay(query.day)) await day(page, query.day);
-  else page.go(address('/quarantine', { ...query, day: dayOf(Date.now()) }), { replace: true }); // today is another day tomorrow
+  // An address without a day would be of another day for whoever opens it tomorrow.
+  else if (!query.day) go(address('/quarantine', { ...query, day: dayOf(Date.now()) }), { replace: true });
+  else await day(page);
 }
 
-/** @param {import('../main.js').Page} page @param {string} of */
-async function day(page, of) {
-  const { query, signal, draw, go } = page;
-  const other = (/** @type {number} */ by) => address('/quarantine', { ...query, day: dayOf(startOf(of) + by * DAY) });
-  const head = html`<form class="where" @submit=${(/** @type {SubmitEvent} */ event) => go(address('/quarantine', formOf(event)))}>
-    <h1>Quarantine</h1><label>UTC day of receipt <input type="date" name="day" .value=${of} required></label>
-    <label>reason <input name="reason" .value=${query.reason ?? ''} placeholder="CONFLICT, or a field such as event_time" size="32" autocomplete="off"></label><button>Show</button>
-    <span class="steps"><a class="button" href=${other(-1)} title="The day before">◀</a><a class="button" href=${other(1)} title="The day after">▶</a></span></form>`;
-  page.head = head;
-  draw(html`${head}${loading()}`);
-  /** @type {any[]} */
-  const items = [];
-  /** @type {string | null} */
-  let cursor = null;
-  /** @type {any} */
-  let failure = null;
-  const more = () => next().catch((wrong) => { failure = wrong; redraw(); });
-  const next = async () => {
-    const before = items.length;
-    failure = null;
+/** @param {import('../main.js').Page} page */
+async function day(page) {
+  const { query, signal, draw } = page;
+  const redraw = () => draw(html`${form(page)}<section>${rows(query, list)}</section>`);
+  const list = pager(async (cursor) => {
+    // A page may be empty before the end, where a reason leaves little.
+    /** @type {any[]} */
+    const items = [];
     do {
-      const found = await get('/rejected', { day: of, reason: query.reason, limit: 200, cursor }, signal);
+      const found = await get('/rejected', { day: query.day, reason: query.reason, limit: 200, cursor }, signal);
       items.push(...found.items);
       ({ cursor } = found);
-    } while (cursor && items.length < before + 50 && !signal.aborted);
-    redraw();
-  };
-  const redraw = () => draw(html`${head}<section>${items.length ? list(items) : empty(`Nothing was refused on ${of}${query.reason ? ` for ${query.reason}` : ''}.`, 'The day is that of receipt, not of the event. Look at the days before, or without a reason.')}
-    ${failure ? failed(failure) : nothing}
-    ${cursor ? html`<button @click=${more}>More</button>` : nothing}</section>`);
-  await next();
+    } while (cursor && items.length < 50);
+    return { items, cursor };
+  }, redraw);
+  redraw();
+  if (isDay(query.day)) await list.more();
+}
+
+/** @param {import('../main.js').Page} page */
+function form({ query, go }) {
+  const of = isDay(query.day) ? query.day : '';
+  const other = (/** @type {number} */ by) => address('/quarantine', { ...query, day: dayOf(startOf(of) + by * DAY) });
+  return html`<form class="where" @submit=${(/** @type {SubmitEvent} */ event) => go(address('/quarantine', formOf(event)))}>
+    <h1>Quarantine</h1><label>UTC day of receipt <input type="date" name="day" value=${of} required></label>
+    <label>reason <input name="reason" value=${query.reason ?? ''} placeholder="CONFLICT, or a field such as event_time" size="32" autocomplete="off"></label><button>Show</button>
+    ${of ? html`<span class="steps"><a class="button" href=${other(-1)} title="The day before">◀</a><a class="button" href=${other(1)} title="The day after">▶</a></span>` : nothing}</form>`;
+}
+
+/** @param {import('../place.js').Query} query @param {ReturnType<typeof pager>} list */
+function rows(query, list) {
+  if (!isDay(query.day)) return empty(html`<code>${query.day}</code> is no day.`, 'A day is written as 2025-11-28.');
+  const none = () => empty(`Nothing was refused on ${query.day}${query.reason ? ` for ${query.reason}` : ''}.`, 'The day is that of receipt, not of the event. Look at the days before, or without a reason.');
+  return html`${list.items.length ? table(list.items) : list.isRead && !list.cursor ? none() : nothing}${below(list)}`;
 }
 
 /** @param {any[]} items */
-function list(items) {
-  return html`<p class="quiet">${counted(items.length, 'refusal')}</p><div class="scroll"><table class="list"><thead><tr><th>id</th><th>refused</th><th>as</th><th>why</th><th class="number">bytes</th><th>retried</th></tr></thead><tbody>
-    ${items.map((item) => html`<tr><td><a class="id" href=${address('/quarantine', { id: item.rejected_id })} title=${item.rejected_id}>${item.rejected_id.slice(0, 19)}</a></td><td>${when(`${item.ingest_time.slice(0, 19)}Z`)}</td><td>${status(item)}</td><td>${why(item.errors)}</td><td class="number">${number(item.size)}</td>
+function table(items) {
+  return html`<p class="quiet">${counted(items.length, 'refusal')}</p><div class="scroll"><table class="list"><thead><tr><th>id</th><th>why</th><th>as</th><th>refused</th><th class="number">bytes</th><th>retried</th></tr></thead><tbody>
+    ${items.map((item) => html`<tr><td><a class="id" href=${address('/quarantine', { id: item.rejected_id })} title=${item.rejected_id}>${item.rejected_id.slice(0, 19)}</a></td>
+      <td>${why(item.errors)}</td><td>${status(item)}</td><td>${when(toSecond(item.ingest_time))}</td><td class="number">${number(item.size)}</td>
       <td>${item.retried ? badge('good', 'retried') : nothing}</td></tr>`)}
   </tbody></table></div>`;
 }
@@ -65,26 +72,28 @@ function why(errors) {
 /** @param {import('../main.js').Page} page */
 async function one(page) {
   const { query, signal, draw } = page;
-  draw(loading());
   const path = `/rejected/${encodeURIComponent(query.id)}`;
-  // A correction outlives whatever draws the view anew: another zone, another view and back.
-  const draft = `retrace.draft.${query.id}`;
   /** @type {any} */
-  const shown = { item: await get(path, {}, signal), answer: null, failure: null, busy: false, text: sessionStorage.getItem(draft) };
-  const changed = (/** @type {string} */ text) => {
+  const shown = { id: query.id, item: null, was: '', answer: null, failure: null, busy: false, text: correctionOf(query.id) };
+  const redraw = () => draw(template(shown, retry, write));
+  const write = (/** @type {string | null} */ text) => {
     shown.text = text;
-    sessionStorage.setItem(draft, text);
+    if (text === null || text === shown.was) drop(query.id);
+    else keep(query.id, text);
     redraw();
   };
-  const redraw = () => draw(template(shown, retry, changed));
   const retry = async (/** @type {string | undefined} */ text) => {
     Object.assign(shown, { busy: true, failure: null, answer: null });
     redraw();
     try {
       shown.answer = await post(`${path}/retry`, undefined, text === undefined ? {} : { text, type: shown.item.content_type || 'application/json' });
-      sessionStorage.removeItem(draft);
+      // What was refused again is corrected further.
+      if (text !== undefined && resultsOf(shown.answer).every(isTaken)) drop(query.id);
     } catch (failure) {
-      shown.failure = failure;
+      // What was refused again is an answer too: it says what is wrong with each event.
+      const { problem } = /** @type {any} */ (failure);
+      if (problem?.results || problem?.rejected_id) shown.answer = problem;
+      else shown.failure = failure;
     }
     // Whatever became of it is recorded beside what was refused.
     shown.item = await get(path, {}, signal).catch(() => shown.item);
@@ -92,36 +101,61 @@ async function one(page) {
     redraw();
   };
   redraw();
+  await get(path, {}, signal).then((item) => Object.assign(shown, { item, was: textOf(item) }), (failure) => { shown.failure = failure; });
+  redraw();
 }
 
-/** @param {any} shown @param {(text?: string) => void} retry @param {(text: string) => void} changed */
-function template({ item, answer, failure, busy, text }, retry, changed) {
-  const edited = text !== null && text !== item.body;
-  return html`<section><div class="split"><h1>Refused ${status(item)}</h1><a href=${address('/quarantine', { day: item.rejected_id.slice(0, 10) })}>all of ${item.rejected_id.slice(0, 10)}</a></div>
+/** @param {any} shown @param {(text?: string) => void} retry @param {(text: string | null) => void} write */
+function template(shown, retry, write) {
+  const { id, item, answer, failure, busy } = shown;
+  const of = id.slice(0, 10);
+  const head = html`<div class="split"><h1>Refused ${item ? status(item) : nothing}</h1><a href=${address('/quarantine', { day: isDay(of) ? of : '' })}>all of ${isDay(of) ? of : 'today'}</a></div>`;
+  if (!item) return html`<section>${head}${failure ? failed(failure) : loading()}</section>`;
+  return html`<section>${head}
     ${facts([['received', when(item.ingest_time)], ['content type', item.content_type ?? '–'], ['bytes', number(item.size)], ['request', item.request_id], ['id', html`<code>${item.rejected_id}</code>`]])}
-    <h3>Why</h3>${why(item.errors)}
-    ${Object.keys(item.headers).length ? html`<h3>Headers that belong to it</h3><pre tabindex="0">${Object.entries(item.headers).map(([name, value]) => `${name}: ${value}`).join('\n')}</pre>` : nothing}</section>
-  <section><h2>Body</h2>
-    ${item.body === undefined || item.body === null ? html`<p class="quiet">Its bytes are not UTF-8; here in base64. It can be sent again as it is.</p><pre tabindex="0">${item.body_base64}</pre>`
-    : html`<label class="unseen" for="body">Body</label><textarea id="body" spellcheck="false" .value=${text ?? item.body} @input=${(/** @type {any} */ event) => changed(event.target.value)}></textarea>`}
-    <p><button class="main" ?disabled=${busy || !edited} @click=${() => retry(text)}>Send corrected</button>
-      <button ?disabled=${busy} @click=${() => retry()}>Send again as it was</button>
-      <span class="quiet">What was refused stays as it is; the retry is recorded beside it.</span></p>
+    <h2 class="minor">Why</h2>${why(item.errors)}
+    ${Object.keys(item.headers).length ? html`<h2 class="minor">Headers that belong to it</h2><pre tabindex="0">${Object.entries(item.headers).map(([name, value]) => `${name}: ${value}`).join('\n')}</pre>` : nothing}</section>
+  <section><h2>Body</h2>${body(shown, retry, write)}
     ${busy ? loading('Sending') : nothing}
     ${failure ? failed(failure) : nothing}
     ${answer ? html`<div role="status">${outcome(answer)}</div>` : nothing}</section>
   <section><h2>Retries</h2>${item.retries.length ? retries(item.retries) : html`<p class="quiet">None yet.</p>`}</section>`;
 }
 
+/** @param {any} shown @param {(text?: string) => void} retry @param {(text: string | null) => void} write */
+function body({ item, was, text, busy }, retry, write) {
+  const edited = text !== null && text !== was;
+  return html`${isText(item) ? nothing : html`<p class="note">Its bytes are not UTF-8. What is no character of it stands as � below, to be corrected; sent again as it was, it is sent in its own bytes.</p>`}
+    <label class="unseen" for="body">Body</label><textarea id="body" spellcheck="false" .value=${text ?? was} @input=${(/** @type {any} */ event) => write(event.target.value)}></textarea>
+    <p><button class="main" ?disabled=${busy || !edited} @click=${() => retry(text)}>Send corrected</button>
+      <button ?disabled=${busy} @click=${() => retry()}>Send again as it was</button>
+      ${edited ? html`<button @click=${() => write(null)}>Drop the correction</button>` : nothing}
+      <span class="quiet">What was refused stays as it is; the retry is recorded beside it.</span></p>`;
+}
+
+/** @param {any} item */
+const isText = (item) => typeof item.body === 'string';
+
+/** What was refused as a field can hold it, which has line feeds alone. @param {any} item @returns {string} */
+function textOf(item) {
+  const text = isText(item) ? item.body : new TextDecoder().decode(Uint8Array.from(atob(item.body_base64), (one) => one.charCodeAt(0)));
+  return text.replace(/\r\n?/g, '\n');
+}
+
+/** @param {any} answer @returns {any[]} */
+const resultsOf = (answer) => answer.results ?? [answer];
+
+/** @param {any} result */
+const isTaken = (result) => !!result.event_id && result.status !== 'CONFLICT';
+
 /** @param {any} answer */
 function outcome(answer) {
-  const results = answer.results ?? [answer];
-  return results.map((/** @type {any} */ result) => html`<p>${badge(result.event_id && result.status !== 'CONFLICT' ? 'good' : 'bad', result.status)} ${result.event_id ? eventLink(result.event_id) : nothing}</p>`);
+  return resultsOf(answer).map((result) => html`<p>${badge(isTaken(result) ? 'good' : 'bad', result.status)} ${result.event_id ? eventLink(result.event_id) : nothing}</p>${why(result.errors ?? [])}`);
 }
 
 /** @param {any[]} all */
 function retries(all) {
-  return html`<div class="scroll"><table class="list"><thead><tr><th>asked for</th><th>by</th><th>corrected</th><th>came of it</th></tr></thead><tbody>
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Retries"><table class="list"><thead><tr><th>asked for</th><th>by</th><th>corrected</th><th>came of it</th></tr></thead><tbody>
     ${all.map((retry) => html`<tr><td>${when(retry.requested_at)}</td><td>${retry.requested_by}</td><td>${retry.corrected ? 'yes' : 'no'}</td><td>${outcome(retry)}</td></tr>`)}
   </tbody></table></div>`;
 }

@@ -5,9 +5,10 @@ import { empty, facts, failed, html, loading, nothing, number, say, when } from 
 import { address } from '../place.js';
 import { duration, msOf } from '../times.js';
 import { isOver, progress, state, subjectOf } from './job.js';
+import { queryOf } from './replay_form.js';
 
 const EVERY_MS = 1000;
-const HIDDEN_EVERY_MS = 10_000;
+const SELDOM_MS = 10_000;
 /** So long a planner may take to find the dead letters of a replay; until then it is as complete as it was. */
 const REDRIVE_MS = 120_000;
 
@@ -18,20 +19,26 @@ export async function replay(page) {
     go('/replays', { replace: true });
     return;
   }
-  draw(loading());
+  const path = `/replay/${encodeURIComponent(query.id)}`;
   /** @type {any} */
-  const shown = { job: await get(`/replay/${encodeURIComponent(query.id)}`, {}, signal), failure: null, busy: false, redriveUntil: 0 };
+  const shown = { id: query.id, job: null, refused: null, unread: null, busy: false, redriveUntil: 0 };
   const redraw = () => draw(template(shown, act));
+  // What was asked for and refused is said until something else is asked for; what could not be read, until it can be.
   const act = async (/** @type {string} */ what) => {
-    Object.assign(shown, { busy: true, failure: null });
+    Object.assign(shown, { busy: true, refused: null });
     redraw();
-    try {
-      shown.job = await post(`/replay/${encodeURIComponent(query.id)}/${what}`);
+    await post(`${path}/${what}`).then((job) => {
+      shown.job = job;
       if (what === 'redrive') shown.redriveUntil = Date.now() + REDRIVE_MS;
-    } catch (failure) {
-      shown.failure = failure;
-    }
+    }, (failure) => { shown.refused = failure; });
     shown.busy = false;
+    redraw();
+    watch();
+  };
+  const look = async () => {
+    const before = shown.job?.state;
+    await get(path, {}, signal).then((job) => Object.assign(shown, { job, unread: null }), (failure) => { shown.unread = failure; });
+    if (before && shown.job.state !== before) say(`The replay is ${shown.job.state}.`);
     redraw();
     watch();
   };
@@ -39,22 +46,12 @@ export async function replay(page) {
   let waiting;
   const watch = () => {
     clearTimeout(waiting);
-    if (signal.aborted || (isOver(shown.job) && !isRedriven(shown))) return;
-    waiting = setTimeout(async () => {
-      const before = shown.job.state;
-      try {
-        shown.job = await get(`/replay/${encodeURIComponent(query.id)}`, {}, signal);
-        shown.failure = null;
-      } catch (failure) {
-        shown.failure = failure;
-      }
-      if (shown.job.state !== before) say(`The replay is ${shown.job.state}.`);
-      redraw();
-      watch();
-    }, document.hidden ? HIDDEN_EVERY_MS : EVERY_MS);
+    const isLost = !shown.job && shown.unread?.status === 404;
+    if (signal.aborted || isLost || (shown.job && isOver(shown.job) && !isRedriven(shown))) return;
+    waiting = setTimeout(look, document.hidden || shown.unread ? SELDOM_MS : EVERY_MS);
   };
   redraw();
-  watch();
+  await look();
 }
 
 /** Whether dead letters are on their way back, as far as is known. @param {any} shown */
@@ -62,7 +59,18 @@ const isRedriven = ({ job, redriveUntil }) => job.failed > 0 && Date.now() < red
 
 /** @param {any} shown @param {(what: string) => void} act */
 function template(shown, act) {
-  const { job, failure, busy } = shown;
+  const { id, job, refused, unread } = shown;
+  if (!job) return html`<section><div class="split"><h1>Replay <code>${id}</code></h1><a href="/replays">all replays</a></div>${unread ? failed(unread) : loading()}</section>`;
+  return html`${told(shown, act)}
+    ${refused || unread ? html`<section>${refused ? failed(refused) : nothing}${unread ? failed(unread) : nothing}</section>` : nothing}
+    ${results(job)}
+    <section><h2>What was asked for</h2><pre tabindex="0">${JSON.stringify(job.request, null, 2)}</pre>
+      <p><a class="button replay" href=${address('/replay/new', queryOf(job.request))}>Ask for it again …</a></p></section>`;
+}
+
+/** @param {any} shown @param {(what: string) => void} act */
+function told(shown, act) {
+  const { job, busy } = shown;
   const { request } = job;
   return html`<section><div class="split"><h1>Replay <code>${job.replay_id}</code></h1>
       <span class="actions">
@@ -78,15 +86,11 @@ function template(shown, act) {
     [isOver(job) ? 'state changed' : 'runs for', isOver(job) ? when(job.updated_at) : duration(Date.now() - msOf(job.created_at))],
     ['by', job.requested_by], job.cancelled_by && ['cancelled by', job.cancelled_by],
   ])}
-    ${failure ? failed(failure) : nothing}
     ${job.failure ? html`<p class="note">${job.failure}</p>` : nothing}
     ${job.advice ? html`<p class="note">${job.advice}</p>` : nothing}
     ${isRedriven(shown) ? html`<p class="note">Dead letters are being looked for and sent back. What fails again comes back here.</p>`
     : job.failed ? html`<p class="note">What is wrong with each dead letter lies in the queue beside it; mend the cause, then redrive.</p>` : nothing}
-  </section>
-  ${results(job)}
-  <section><h2>What was asked for</h2><pre tabindex="0">${JSON.stringify(request, null, 2)}</pre>
-    <p><a class="button replay" href=${again(request)}>Ask for it again …</a></p></section>`;
+  </section>`;
 }
 
 /** @param {any} job */
@@ -95,18 +99,4 @@ function results({ request, sent, state: at }) {
   const days = [...new Set([request.start_time.slice(0, 10), new Date(msOf(request.end_time) - 1).toISOString().slice(0, 10)])];
   if (at === 'COMPLETE' && !sent) return empty('It found no events, so no aggregate was computed.');
   return html`<section><h2>Aggregates that it computes</h2><p>${days.map((day, index) => html`${index ? ' to ' : ''}<a href=${address('/aggregates', { entity: request.entity_id, day })}>${day} of ${request.entity_id}</a>`)}</p></section>`;
-}
-
-/** The same replay, to be changed or asked for anew. @param {any} request */
-function again(request) {
-  const days = request.day ? { start_day: request.day, end_day: request.day } : { start_day: request.start_day, end_day: request.end_day };
-  const of = (/** @type {string} */ which) => {
-    const { sources = [], event_types: types = [], event_ids: events = [], min_lag_ms: lag = '' } = request[which] ?? {};
-    return { [`${which}_sources`]: sources.join(','), [`${which}_types`]: types.join(','), [`${which}_events`]: events.join(','), [`${which}_lag_ms`]: lag };
-  };
-  return address('/replay/new', {
-    entity: request.entity_id, from: request.start_time, to: request.end_time, source: request.source, type: request.event_type, ...days,
-    whole_days: request.whole_days && 'true', include_duplicates: request.include_duplicates && 'true', rate: request.rate, limit: request.limit,
-    order: request.order, reason: request.reason, ...of('include'), ...of('exclude'),
-  });
 }

@@ -3,16 +3,39 @@
 import { html, nothing } from '../parts.js';
 import { clock, rfc, written, zone, zoneName } from '../times.js';
 
-const list = (/** @type {string | undefined} */ text) => (text ? text.split(',').map((one) => one.trim()).filter(Boolean) : []);
+/** Names as a field holds them: with commas, or as JSON where a name has one itself. @param {string[]} names */
+export function listed(names) {
+  const text = names.join(',');
+  return names.join('\n') === list(text).join('\n') ? text : JSON.stringify(names);
+}
+
+/** @param {string | undefined} text @returns {string[]} */
+function list(text = '') {
+  try {
+    const found = JSON.parse(text);
+    if (Array.isArray(found)) return found.map(String);
+  } catch {
+    // Not JSON, then: names with commas.
+  }
+  return text.split(',').map((one) => one.trim()).filter(Boolean);
+}
+
 /** A number; what is none stays as it is written, so that the API refuses it and names the field. @param {string} text */
 const numeric = (text) => (/^\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : text);
+/** A yes; what is neither yes nor no stays as it is written, likewise. @param {string | undefined} text */
+const yes = (text) => (text === 'true' ? true : text === 'false' ? '' : text);
+/** What only nanoseconds tell is not cut off, or the last event before the end would be left out. @param {string} text */
+const isFiner = (text) => /\.\d{3}\d*[1-9]/.test(text);
 const time = (/** @type {string} */ text, utc = true) => {
-  const ms = written(text, utc);
+  const ms = isFiner(text) ? null : written(text, utc);
   return ms === null ? text : rfc(ms);
 };
 
-/** Whether it names an entity and a source: a replay is of one or the other. @param {import('../place.js').Query} query */
-export const isTwofold = (query) => !!query.entity && !!(query.source || query.type);
+/** Whether it names two things to replay, of which one would be left out: an entity's window, or days of a source and type. @param {import('../place.js').Query} query */
+export function isTwofold(query) {
+  const ofEntity = query.entity || query.from || query.to;
+  return !!ofEntity && !!(query.source || query.type || query.start_day || query.end_day);
+}
 
 /** What a form says, with times that mean the same to everybody. @param {Record<string, string>} form */
 export function agreed(form) {
@@ -38,10 +61,23 @@ export function requestOf(query) {
     ...(exclude ? { exclude } : {}),
     ...(query.limit ? { limit: numeric(query.limit) } : {}),
     ...(query.rate ? { rate: numeric(query.rate) } : {}),
-    ...(query.whole_days ? { whole_days: true } : {}),
-    ...(query.include_duplicates ? { include_duplicates: true } : {}),
+    ...(yes(query.whole_days) ? { whole_days: yes(query.whole_days) } : {}),
+    ...(yes(query.include_duplicates) ? { include_duplicates: yes(query.include_duplicates) } : {}),
     ...(query.order ? { order: query.order } : {}),
     ...(query.reason ? { reason: query.reason } : {}),
+  };
+}
+
+/** The other way round: the form of a request that was made, to be changed or asked for anew. @param {any} request */
+export function queryOf(request) {
+  const { entity_id: entity, start_time: from, end_time: to, source, event_type: type, day, rate, limit, order, reason } = request;
+  const of = (/** @type {string} */ which) => {
+    const { sources = [], event_types: types = [], event_ids: events = [], min_lag_ms: lag } = request[which] ?? {};
+    return { [`${which}_sources`]: listed(sources), [`${which}_types`]: listed(types), [`${which}_events`]: listed(events), [`${which}_lag_ms`]: lag };
+  };
+  return {
+    entity, from, to, source, type, start_day: day ?? request.start_day, end_day: day ?? request.end_day, rate, limit, order, reason,
+    whole_days: request.whole_days && 'true', include_duplicates: request.include_duplicates && 'true', ...of('include'), ...of('exclude'),
   };
 }
 
@@ -64,18 +100,19 @@ function criteria(query, which) {
 export function fields(query) {
   // An address is in UTC; a field is in the zone that is shown, as that is how it is read.
   const shown = (/** @type {string} */ name) => {
-    const ms = name === 'from' || name === 'to' ? written(query[name] ?? '', true) : null;
-    return ms === null ? query[name] ?? '' : clock(ms);
+    const given = query[name] ?? '';
+    const ms = (name === 'from' || name === 'to') && !isFiner(given) ? written(given, true) : null;
+    return ms === null ? given : clock(ms);
   };
   const text = (/** @type {string} */ name, /** @type {string} */ label, /** @type {string} */ hint = '') => html`<label>${label}
-    <input name=${name} .value=${shown(name)} placeholder=${hint || nothing} autocomplete="off" spellcheck="false"></label>`;
-  const check = (/** @type {string} */ name, /** @type {string} */ label) => html`<label class="check"><input type="checkbox" name=${name} value="true" .checked=${query[name] === 'true'}> ${label}</label>`;
+    <input name=${name} value=${shown(name)} placeholder=${hint || nothing} autocomplete="off" spellcheck="false"></label>`;
+  const check = (/** @type {string} */ name, /** @type {string} */ label) => html`<label class="check"><input type="checkbox" name=${name} value="true" ?checked=${query[name] === 'true'}> ${label}</label>`;
   const filtered = Object.keys(query).some((name) => name.startsWith('include_') || name.startsWith('exclude_'));
-  return html`<h3>Of an entity, in a window (${zoneName()}, unless a time says otherwise)</h3>
+  return html`<h2 class="minor">Of an entity, in a window (${zoneName()}, unless a time says otherwise)</h2>
     <div class="fields">${text('entity', 'entity')}${text('from', 'from', '2025-11-28')}${text('to', 'to, excluded', '2025-11-29')}</div>
-    <h3>Or of a source and type, on days</h3>
+    <h2 class="minor">Or of a source and type, on days</h2>
     <div class="fields">${text('source', 'source')}${text('type', 'type')}${text('start_day', 'first day', '2025-11-28')}${text('end_day', 'last day, included')}</div>
-    <h3>How</h3>
+    <h2 class="minor">How</h2>
     <div class="fields">${text('reason', 'reason, for whoever looks later')}${text('rate', 'messages a second, at most')}${text('limit', 'messages in all, at most')}
       <label>order <select name="order"><option value="">any, fastest</option><option value="entity" ?selected=${query.order === 'entity'}>entity: in order, for a consumer of your own</option></select></label>
       ${check('whole_days', 'whole days of each entity, so that aggregates are complete')}${check('include_duplicates', 'again for each repeated arrival')}</div>

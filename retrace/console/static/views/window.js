@@ -48,8 +48,8 @@ export function windowControls({ from, to }, at) {
   const around = (/** @type {number} */ wide) => at({ from: Math.round(middle - wide / 2), to: Math.round(middle + wide / 2) });
   const dayHere = Math.floor(middle / DAY) * DAY;
   return html`
-    <label>from <input name="from" .value=${clock(from)} @input=${forgive} size="21" autocomplete="off" required></label>
-    <label>to <input name="to" .value=${clock(to)} @input=${forgive} size="21" autocomplete="off" required></label>
+    <label>from <input name="from" value=${clock(from)} @input=${forgive} size="21" autocomplete="off" required></label>
+    <label>to <input name="to" value=${clock(to)} @input=${forgive} size="21" autocomplete="off" required></label>
     <span class="quiet zone">${zoneName()}</span>
     <button>Show</button>
     <span class="steps" role="group" aria-label="Move the window">
