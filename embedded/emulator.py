@@ -10,6 +10,7 @@ waited 50 ms for the first line that a function logs, where that logs nothing.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from ministack.app import main
@@ -23,7 +24,7 @@ _NAME, _VALUE = r"(#?\w+)", r"(:\w+)"
 _RANGE = re.compile(rf"{_NAME} = {_VALUE} AND {_NAME} BETWEEN {_VALUE} AND {_VALUE}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Condition:
     """A condition with its values, as one request says it."""
 
@@ -36,7 +37,8 @@ class Condition:
         """Whether these are the very objects of the same request, which nobody has to compare in depth."""
         return self.text is text and self.values is values and self.names is names and self.slot == slot
 
-    def read(self) -> Holds:
+    @cached_property
+    def holds(self) -> Holds:
         """What says of a row whether the condition holds; the text is known to be right."""
         return self._range() or self._any()
 
@@ -61,20 +63,18 @@ class Conditions:
 
     def __init__(self, evaluate: Callable[..., bool]) -> None:
         self._evaluate = evaluate
-        self._last: tuple[Condition, Holds] | None = None
+        self._last: Condition | None = None
 
     def __call__(self, text: str, item: Item, values: Any, names: Any, slot: str = "ConditionExpression") -> bool:
         """Whether it holds for a row; raises what MiniStack raises, which looks at the first row as ever."""
         last = self._last
-        if last is not None and last[0].is_that_of(text, values, names, slot):
+        if last is not None and last.is_that_of(text, values, names, slot):
             try:
-                return last[1](item)
+                return last.holds(item)
             except Exception:  # noqa: BLE001  # MiniStack says what it is
                 return self._evaluate(text, item, values, names, slot)
         answer = self._evaluate(text, item, values, names, slot)
-        if text and text.strip():
-            condition = Condition(text, values, names, slot)
-            self._last = condition, condition.read()
+        self._last = Condition(text, values, names, slot) if text and text.strip() else None
         return answer
 
 
