@@ -5,6 +5,8 @@ import { colours } from './colours.js';
 import { minute, msOf } from './times.js';
 import { roomFor } from './views/versions.js';
 
+/** @typedef {import('./views/versions.js').Version} Version */
+
 /** What the y axis and the padding take. */
 const BESIDE_PX = 104;
 const LABEL_PX = 84;
@@ -13,7 +15,7 @@ const VALUE_PX = 34;
 /** @type {WeakMap<HTMLElement, uPlot>} */
 const known = new WeakMap();
 
-/** @param {HTMLElement} element @param {any[]} versions newest first @param {{from?: string, to?: string}} chosen */
+/** @param {HTMLElement} element @param {Version[]} versions newest first @param {{from?: string, to?: string}} chosen */
 export function versionChart(element, versions, chosen) {
   known.get(element)?.destroy();
   if (versions.length < 2) return;
@@ -40,17 +42,17 @@ export function versionChart(element, versions, chosen) {
   }).observe(element);
 }
 
-/** A dot for each version, and its value where there is room. @param {uPlot} u @param {any[]} ordered @param {{from?: string, to?: string}} chosen @param {(name: string) => string} colour */
+/** A dot for each version, and its value where there is room. @param {uPlot} u @param {Version[]} ordered @param {{from?: string, to?: string}} chosen @param {(name: string) => string} colour */
 function dots(u, ordered, chosen, colour) {
   const room = new Set(roomFor(ordered.length, u.width - BESIDE_PX, VALUE_PX));
   ordered.forEach((version, index) => dot(u, version, index, chosen, colour, room.has(index)));
 }
 
-/** @param {uPlot} u @param {any} version @param {number} index @param {{from?: string, to?: string}} chosen @param {(name: string) => string} colour @param {boolean} told */
+/** @param {uPlot} u @param {Version} version @param {number} index @param {{from?: string, to?: string}} chosen @param {(name: string) => string} colour @param {boolean} told */
 function dot(u, version, index, chosen, colour, told) {
   const x = u.valToPos(index, 'x', true);
   const y = u.valToPos(version.value, 'y', true);
-  const is = [chosen.from, chosen.to].includes(version.replay_id);
+  const is = version.replay_id === chosen.from || version.replay_id === chosen.to;
   u.ctx.fillStyle = version.arrived_since || !version.complete ? colour('late') : colour('good');
   u.ctx.beginPath();
   u.ctx.arc(x, y, (is ? 6 : 4) * devicePixelRatio, 0, 7);

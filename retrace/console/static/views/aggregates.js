@@ -145,7 +145,7 @@ function table({ known, chosen, all, showAll, choose }) {
   ${shown.length < versions.length ? html`<p class="quiet">${counted(versions.length - shown.length, 'version')} more, older ones or of the same events. <button @click=${showAll}>Show all</button></p>` : nothing}`;
 }
 
-/** How far a version can be trusted. @param {any} version */
+/** How far a version can be trusted. @param {import('./versions.js').Version} version */
 function trust({ complete, partial_because: why, arrived_since: since }) {
   return html`${complete ? badge('good', 'complete', 'It held every event of the day when its replay read the index.') : badge('warn', 'partial', why.join(' '))}
     ${since ? badge('bad', `stale: ${number(since)} came since`) : nothing}

@@ -3,6 +3,12 @@
 import { badge, html, nothing } from '../parts.js';
 import { address } from '../place.js';
 
+/**
+ * A replay as the API tells it; `request` is what was asked for.
+ * @typedef {{replay_id: string, state: string, request: any, requested_by: string, created_at: string, updated_at: string, cancelled_by: string | null,
+ *   scanned: number, matched: number, sent: number, processed: number, failed: number, dropped: number, advice: string | null, failure?: string | null}} Job
+ */
+
 const OVER = ['COMPLETE', 'CANCELLED', 'FAILED'];
 const KINDS = /** @type {Record<string, string>} */ ({ COMPLETE: 'good', CANCELLED: 'warn', FAILED: 'bad' });
 const MEANING = /** @type {Record<string, string>} */ ({
@@ -14,10 +20,10 @@ const MEANING = /** @type {Record<string, string>} */ ({
   FAILED: 'Its planner gave up.',
 });
 
-/** @param {any} job */
+/** @param {Job} job */
 export const isOver = (job) => OVER.includes(job.state);
 
-/** @param {any} job */
+/** @param {Job} job */
 export function state(job) {
   const kind = job.state === 'COMPLETE' && job.failed ? 'warn' : KINDS[job.state] ?? '';
   return badge(kind, job.state === 'COMPLETE' && job.failed ? 'COMPLETE, with dead letters' : job.state, MEANING[job.state]);
@@ -26,7 +32,7 @@ export function state(job) {
 /**
  * How much of a replay is done, of how much. What was found grows with what is sent, so while it is sent only the count that was confirmed
  * says how much it will be; null where that is not known, or was too little.
- * @param {any} job @returns {{done: number, all: number | null}}
+ * @param {Job} job @returns {{done: number, all: number | null}}
  */
 export function howFar({ processed, failed, dropped, sent, matched, request, state: at }) {
   const done = processed + failed + dropped;
@@ -36,7 +42,7 @@ export function howFar({ processed, failed, dropped, sent, matched, request, sta
   return { done, all: OVER.includes(at) ? found : null };
 }
 
-/** @param {any} job @param {string} [kind] */
+/** @param {Job} job @param {string} [kind] */
 export function progress(job, kind = '') {
   const { done, all } = howFar(job);
   const told = all === null ? `${done}, of how many is not known yet` : `${done} of ${all}`;

@@ -12,6 +12,11 @@ const SELDOM_MS = 10_000;
 /** So long a planner may take to find the dead letters of a replay; until then it is as complete as it was. */
 const REDRIVE_MS = 120_000;
 
+/**
+ * @typedef {import('./job.js').Job} Job
+ * @typedef {{id: string, job: Job | null, refused: any, unread: any, busy: boolean, redriveUntil: number}} Shown what went wrong: what was refused, what could not be read
+ */
+
 /** @param {import('../main.js').Page} page */
 export async function replay(page) {
   const { query, signal, draw, go } = page;
@@ -20,7 +25,7 @@ export async function replay(page) {
     return;
   }
   const path = `/replay/${encodeURIComponent(query.id)}`;
-  /** @type {any} */
+  /** @type {Shown} */
   const shown = { id: query.id, job: null, refused: null, unread: null, busy: false, redriveUntil: 0 };
   const redraw = () => draw(template(shown, act));
   // What was asked for and refused is said until something else is asked for; what could not be read, until it can be.
@@ -38,7 +43,7 @@ export async function replay(page) {
   const look = async () => {
     const before = shown.job?.state;
     await get(path, {}, signal).then((job) => Object.assign(shown, { job, unread: null }), (failure) => { shown.unread = failure; });
-    if (before && shown.job.state !== before) say(`The replay is ${shown.job.state}.`);
+    if (before && shown.job && shown.job.state !== before) say(`The replay is ${shown.job.state}.`);
     redraw();
     watch();
   };
@@ -54,23 +59,23 @@ export async function replay(page) {
   await look();
 }
 
-/** Whether dead letters are on their way back, as far as is known. @param {any} shown */
-const isRedriven = ({ job, redriveUntil }) => job.failed > 0 && Date.now() < redriveUntil;
+/** Whether dead letters are on their way back, as far as is known. @param {Shown} shown */
+const isRedriven = ({ job, redriveUntil }) => !!job?.failed && Date.now() < redriveUntil;
 
-/** @param {any} shown @param {(what: string) => void} act */
+/** @param {Shown} shown @param {(what: string) => void} act */
 function template(shown, act) {
   const { id, job, refused, unread } = shown;
   if (!job) return html`<section><div class="split"><h1>Replay <code>${id}</code></h1><a href="/replays">all replays</a></div>${unread ? failed(unread) : loading()}</section>`;
-  return html`${told(shown, act)}
+  return html`${told(job, shown, act)}
     ${refused || unread ? html`<section>${refused ? failed(refused) : nothing}${unread ? failed(unread) : nothing}</section>` : nothing}
     ${results(job)}
     <section><h2>What was asked for</h2><pre tabindex="0">${JSON.stringify(job.request, null, 2)}</pre>
       <p><a class="button replay" href=${address('/replay/new', queryOf(job.request))}>Ask for it again …</a></p></section>`;
 }
 
-/** @param {any} shown @param {(what: string) => void} act */
-function told(shown, act) {
-  const { job, busy } = shown;
+/** @param {Job} job @param {Shown} shown @param {(what: string) => void} act */
+function told(job, shown, act) {
+  const { busy } = shown;
   const { request } = job;
   return html`<section><div class="split"><h1>Replay <code>${job.replay_id}</code></h1>
       <span class="actions">
@@ -84,7 +89,7 @@ function told(shown, act) {
     ['dead letters', html`<span class=${job.failed ? 'is-late' : ''}>${number(job.failed)}</span>`], job.dropped > 0 && ['dropped', number(job.dropped)],
     ['rows read', number(job.scanned)], ['asked for', when(job.created_at)],
     [isOver(job) ? 'state changed' : 'runs for', isOver(job) ? when(job.updated_at) : duration(Date.now() - msOf(job.created_at))],
-    ['by', job.requested_by], job.cancelled_by && ['cancelled by', job.cancelled_by],
+    ['by', job.requested_by], !!job.cancelled_by && ['cancelled by', job.cancelled_by],
   ])}
     ${job.failure ? html`<p class="note">${job.failure}</p>` : nothing}
     ${job.advice ? html`<p class="note">${job.advice}</p>` : nothing}
@@ -93,7 +98,7 @@ function told(shown, act) {
   </section>`;
 }
 
-/** @param {any} job */
+/** @param {Job} job */
 function results({ request, sent, state: at }) {
   if (!request.entity_id) return nothing;
   const days = [...new Set([request.start_time.slice(0, 10), new Date(msOf(request.end_time) - 1).toISOString().slice(0, 10)])];

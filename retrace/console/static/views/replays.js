@@ -15,7 +15,7 @@ export async function replays({ signal, draw }) {
   let failure = null;
   const redraw = () => draw(template(list, failure));
   const list = pager((cursor) => get('/replay', { limit: 25, cursor }, signal), redraw);
-  const isRunning = (/** @type {any} */ job) => !isOver(job);
+  const isRunning = (/** @type {import('./job.js').Job} */ job) => !isOver(job);
   const look = async () => {
     const found = await Promise.all(list.items.filter(isRunning).map((job) => get(`/replay/${job.replay_id}`, {}, signal)));
     list.items = list.items.map((job) => found.find((one) => one.replay_id === job.replay_id) ?? job);
@@ -40,7 +40,7 @@ function template(list, failure) {
     ${below(list)}</section>`;
 }
 
-/** @param {any[]} items */
+/** @param {import('./job.js').Job[]} items */
 function table(items) {
   return html`<div class="scroll"><table class="list"><thead><tr><th>replay</th><th>state</th><th>asked for</th><th>of</th><th class="number">sent</th><th class="number">processed</th><th class="number">dead letters</th><th>by</th></tr></thead><tbody>
     ${items.map((job) => html`<tr><td><a class="id" href=${address('/replay', { id: job.replay_id })} title=${job.replay_id}>${job.replay_id.slice(0, 18)}</a></td>

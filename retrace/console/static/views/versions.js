@@ -1,6 +1,11 @@
 // Which versions of a day's number are compared and which are shown, where there are many.
 
-/** @typedef {{from?: string, to: string}} Chosen ids of replays */
+/**
+ * A version of a day's number, as the API tells it.
+ * @typedef {{replay_id: string, value: number, inputs_hash: string, counts_by_type: Record<string, number>, computed_at: string, complete: boolean,
+ *   partial_because: string[], arrived_since: number}} Version
+ * @typedef {{from?: string, to: string}} Chosen ids of replays
+ */
 
 /** Rows that are shown of more. */
 const ROWS = 8;
@@ -8,7 +13,7 @@ const ROWS = 8;
 /**
  * The two to compare: as the address says, else the newest and the newest older one that has other events, as it is the change that is
  * looked for. Only the oldest is compared with what came after it.
- * @param {any[]} versions newest first @param {{from?: string, to?: string}} query @returns {Chosen}
+ * @param {Version[]} versions newest first @param {{from?: string, to?: string}} query @returns {Chosen}
  */
 export function chosenOf(versions, { from, to }) {
   const [newest] = versions;
@@ -22,10 +27,10 @@ export function chosenOf(versions, { from, to }) {
 
 /**
  * The versions that say something: those that are compared, and of others with the same events the newest.
- * @param {any[]} versions newest first @param {Chosen} chosen
+ * @param {Version[]} versions newest first @param {Chosen} chosen
  */
 export function tellingOf(versions, { from, to }) {
-  const isChosen = (/** @type {any} */ version) => version.replay_id === from || version.replay_id === to;
+  const isChosen = (/** @type {Version} */ version) => version.replay_id === from || version.replay_id === to;
   const telling = versions.filter((version, index) => isChosen(version) || version.inputs_hash !== versions[index - 1]?.inputs_hash);
   const rest = new Set(telling.filter((version) => !isChosen(version)).slice(0, ROWS - 2));
   return versions.length <= ROWS ? versions : telling.filter((version) => isChosen(version) || rest.has(version));
