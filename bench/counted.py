@@ -132,17 +132,22 @@ def planned() -> Counted:
         index = cloud.keep_in_memory(EVENTS)[EVENTS]
         for stored in stored_events(events, NOW, BUCKET, _key(events)):
             index.put(index_row(stored, SHARDS, NEVER_LATE))
-        plan = PlanReplay(
-            cloud.replays,
-            cloud.index,
-            cloud.queues,
-            lambda: NOW,
-            never_wait,
-            lambda: REPLAY_ID,
-            one_by_one,
-            max_in_flight=None,
-        )
-        return _metered(cloud, EVENTS_PLANNED, lambda: plan(REPLAY_ID, lambda: 45_000) == EVENTS_PLANNED)
+        return _metered(cloud, EVENTS_PLANNED, lambda: plan_slice(cloud) == EVENTS_PLANNED)
+
+
+def plan_slice(cloud: Cloud) -> int:
+    """Let a planner send what it can of the kept job within the time of one invocation; how many messages it sent."""
+    plan = PlanReplay(
+        cloud.replays,
+        cloud.index,
+        cloud.queues,
+        lambda: NOW,
+        never_wait,
+        lambda: REPLAY_ID,
+        one_by_one,
+        max_in_flight=None,
+    )
+    return plan(REPLAY_ID, lambda: 45_000)
 
 
 def _metered(cloud: Cloud, messages: int, work: Callable[[], bool]) -> Counted:

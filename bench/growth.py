@@ -8,10 +8,9 @@ from datetime import date, timedelta
 from functools import lru_cache
 from hashlib import sha256
 
-from bench.counted import REPLAY_ID, keep_job
-from bench.emulated import BUCKET, DEDUPE, EVENTS, NEVER_LATE, NOW, SHARDS, Cloud, emulated, never_wait, one_by_one
+from bench.counted import keep_job, plan_slice
+from bench.emulated import BUCKET, DEDUPE, EVENTS, NEVER_LATE, NOW, SHARDS, Cloud, emulated, one_by_one
 from bench.event_costs import EVENT_TYPE, Cost, metered, take_in
-from bench.meter import item_size, read_units
 from bench.orders import SOURCE
 from chalicelib.aws import keys
 from chalicelib.aws.event_rows import identity_row, index_row
@@ -19,7 +18,6 @@ from chalicelib.domain.event_query import EventsQuery
 from chalicelib.domain.ingest_report import Status
 from chalicelib.domain.raw_line import RawLocation, StoredEvent
 from chalicelib.domain.timestamps import Day, shifted, start_of
-from chalicelib.plan import PlanReplay
 from chalicelib.search import SearchEvents
 
 ROWS = (1_000, 10_000, 100_000)
@@ -98,22 +96,6 @@ def _page(cloud: Cloud) -> None:
 
 
 def _replay(cloud: Cloud) -> None:
-    plan = PlanReplay(
-        cloud.replays,
-        cloud.index,
-        cloud.queues,
-        lambda: NOW,
-        never_wait,
-        lambda: REPLAY_ID,
-        one_by_one,
-        max_in_flight=None,
-    )
-    sent = plan(REPLAY_ID, lambda: 45_000)
+    sent = plan_slice(cloud)
     if sent != SENT:
         raise RuntimeError(f"{sent} events were sent.")
-
-
-def page_units(rows: int) -> float:
-    """The read units of a page of so many events of an entity, however many more it has."""
-    row = index_row(next(_events(1)), SHARDS, NEVER_LATE)
-    return read_units(rows * item_size(row), consistent=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from chalice.app import BaseLambdaEvent, Request, SQSEvent, SQSRecord
 from pydantic import BaseModel, ValidationError
@@ -17,11 +17,8 @@ from chalicelib.domain.fields import faults_of
 from chalicelib.domain.ingest_request import IngestRequest, parse_request
 from chalicelib.domain.messages import Delivery
 from chalicelib.domain.rejections import RetryRequest
-from chalicelib.domain.replay_request import ReplayRequest, parse_replay_request
+from chalicelib.domain.replay_request import Asker, ReplayRequest, parse_replay_request
 from chalicelib.domain.webhook_signature import Webhook
-
-if TYPE_CHECKING:
-    from chalicelib.replay import Asker
 
 # https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header-07
 _IDEMPOTENCY_KEY = "Idempotency-Key"
@@ -99,8 +96,6 @@ def bare_request(request: Request) -> str:
 
 def asker(request: Request) -> Asker:
     """Who asks for a replay, and the idempotency key that the request may carry."""
-    from chalicelib.replay import Asker  # noqa: PLC0415  # nothing else that is received needs this use case
-
     key = _headers(request).get(_IDEMPOTENCY_KEY.lower())
     if key is not None and not _KEY.fullmatch(key):
         fault = Fault(_IDEMPOTENCY_KEY, "must be given once, with 1 to 255 visible ASCII characters")

@@ -15,17 +15,9 @@ from chalicelib.domain.preview import ConfirmationNeeded
 from chalicelib.domain.replay_job import UNPLANNED, JobState, ReplayJob, beginning_of
 from chalicelib.domain.replay_ports import CountMessages, KeyedReplay, ReplayQueues, ReplayStore
 from chalicelib.domain.replay_query import ReplaysQuery
-from chalicelib.domain.replay_request import ReplayRequest
+from chalicelib.domain.replay_request import Asker, ReplayRequest
 
 _ATTEMPTS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """Who asks for a replay, and the idempotency key that makes asking again the same request."""
-
-    name: str
-    idempotency_key: str | None = None
 
 
 @dataclass(frozen=True)

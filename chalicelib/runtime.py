@@ -75,7 +75,6 @@ def _bounded(client: C) -> C:
     events: Any = client.meta.events  # the stubs know no handlers that answer
     events.register_first(f"before-call.{service}", _no_late_call)
     events.register_first(f"needs-retry.{service}", _no_late_retry)
-    events.register("after-call.s3.GetObject", _no_late_piece)
     return client
 
 
@@ -96,7 +95,9 @@ def _no_late_piece(parsed: dict[str, Any], **_: object) -> None:
 @lru_cache(maxsize=1)
 def s3() -> S3Client:
     """S3."""
-    return _bounded(boto3.client("s3", config=_client_config()))
+    client = _bounded(boto3.client("s3", config=_client_config()))
+    client.meta.events.register("after-call.s3.GetObject", _no_late_piece)
+    return client
 
 
 @lru_cache(maxsize=1)

@@ -61,7 +61,7 @@ class Wire:
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         content = None if body is None else json.dumps(body).encode()
-        answer = urllib3.request(method, self.endpoint_url + path, body=content, retries=False)
+        answer = urllib3.request(method, self.endpoint_url + path, body=content, retries=False, timeout=60)
         if answer.status != HTTPStatus.OK:
             raise Problem(f"The faulty wire answered {answer.status}: {answer.data!r}", "")
         return answer.json()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import reduce
 from types import MappingProxyType
 
 from chalicelib.domain import multiset_hash
@@ -94,8 +93,3 @@ def merge(left: Aggregate, right: Aggregate) -> Aggregate:
         samples=tuple(sorted(left.samples + right.samples)[:SAMPLE_SIZE]),
         state=multiset_hash.combine((left.state, right.state)),
     )
-
-
-def merge_all(aggregates: Iterable[Aggregate]) -> Aggregate:
-    """The aggregate of the union of disjoint sets of inputs."""
-    return reduce(merge, aggregates, Aggregate())

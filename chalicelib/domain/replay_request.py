@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
@@ -31,6 +32,14 @@ MIN_RATE, MAX_RATE = 0.1, 10_000
 _DIGITS_OF_COUNTS = 18
 
 _SELECTION = {"entity_id", "start_time", "end_time", "source", "event_type", "day", "start_day", "end_day"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks for a replay, and the idempotency key that makes asking again the same request."""
+
+    name: str
+    idempotency_key: str | None = None
 
 
 class ReplayOrder(StrEnum):

@@ -40,7 +40,9 @@ def gateway(endpoint_url: str) -> Iterator[str]:
             if self.command == "PATCH" and b"/minimumCompressionSize" in body:
                 body = b'{"patchOperations": []}'
             headers = {name: value for name, value in self.headers.items() if name.lower() != "content-length"}
-            passed = urllib3.request(self.command, endpoint_url + self.path, body=body, headers=headers, retries=False)
+            passed = urllib3.request(
+                self.command, endpoint_url + self.path, body=body, headers=headers, retries=False, timeout=60
+            )
             self.tell(passed.status, dict(passed.headers), passed.data)
 
         do_DELETE = do_GET = do_PATCH = do_POST = do_PUT = answer  # noqa: N815  # as http.server calls them

@@ -10,12 +10,13 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 
 from embedded import connection
 from embedded.stack import started
@@ -128,19 +129,35 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture
-def watched(browser: Browser, running: Running, request: pytest.FixtureRequest) -> Iterator[Watched]:
-    """A browser that was let in; at the end nothing may have gone wrong in its page, and nothing have acted."""
-    options = getattr(request, "param", {})
-    context = browser.new_context(
-        base_url=running.base, locale="en-GB", viewport={"width": 1300, "height": 900}, bypass_csp=False, **options
-    )
-    watched = Watched(context.new_page())
-    watched.page.goto(running.entry)
-    yield watched
-    assert watched.faults == []
-    assert watched.page.evaluate("window.hurt") is None
+@contextmanager
+def let_in(browser: Browser, running: Running, **options: Any) -> Iterator[BrowserContext]:
+    """A browser that was let in."""
+    viewport: ViewportSize = {"width": 1300, "height": 900}
+    context = browser.new_context(base_url=running.base, locale="en-GB", viewport=viewport, bypass_csp=False, **options)
+    context.new_page().goto(running.entry)
+    yield context
     context.close()
+
+
+@pytest.fixture(scope="module")
+def context(browser: Browser, running: Running) -> Iterator[BrowserContext]:
+    with let_in(browser, running) as context:
+        yield context
+
+
+@pytest.fixture
+def watched(
+    browser: Browser, running: Running, context: BrowserContext, request: pytest.FixtureRequest
+) -> Iterator[Watched]:
+    """A page of a browser that was let in; at the end nothing may have gone wrong in it, and nothing have acted."""
+    options = getattr(request, "param", {})
+    with let_in(browser, running, **options) if options else nullcontext(context) as here:
+        watched = Watched(here.new_page())
+        watched.page.goto("/nowhere")
+        yield watched
+        assert watched.faults == []
+        assert watched.page.evaluate("window.hurt") is None
+        watched.page.close()
 
 
 @pytest.fixture
@@ -216,7 +233,6 @@ def test_an_entity_of_the_real_events_has_as_many_as_were_sent(page: Page, incid
     entity, _ = incident.sample.entities.most_common(1)[0]
     days = Counter(event["event_time"][:10] for event in incident.sample.events if event["entity_id"] == entity)
     day, count = max(days.items())
-    page.goto("/")
     page.evaluate(
         "(to) => { history.pushState(null, '', to); dispatchEvent(new PopStateEvent('popstate')); }",
         f"/entity?id={entity}&day={day}",

@@ -47,7 +47,7 @@ def event(entity_id: str, **changes: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_no_route_answers_an_unsigned_request(stack: Stack, method: str, path: str) -> None:
-    answer = urllib3.request(method, stack.api_url + path, retries=False)
+    answer = urllib3.request(method, stack.api_url + path, retries=False, timeout=60)
     assert answer.status == 403
 
 

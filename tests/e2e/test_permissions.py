@@ -94,7 +94,7 @@ def test_a_principal_may_call_its_routes_and_no_other(
 def test_nobody_calls_a_route_unsigned(deployed: Deployed, route: str) -> None:
     method, path = _request(route)
 
-    assert urllib3.request(method, deployed.stack.api_url + path, retries=False).status == 403
+    assert urllib3.request(method, deployed.stack.api_url + path, retries=False, timeout=60).status == 403
 
 
 def _answered(route: str) -> int:

@@ -39,7 +39,12 @@ class Stage:
     def unsigned(self, method: str, path: str, body: bytes = b"") -> int:
         """The status of a request without any signature."""
         return urllib3.request(
-            method, self.deployed.stack.api_url + path, body=body, headers={"Content-Type": "application/json"}
+            method,
+            self.deployed.stack.api_url + path,
+            body=body,
+            headers={"Content-Type": "application/json"},
+            retries=False,
+            timeout=60,
         ).status
 
     def curled(self, secret: str) -> str:

@@ -12,9 +12,9 @@ from chalicelib.domain.errors import Conflict, Contended, InvalidRequest, NotFou
 from chalicelib.domain.preview import ConfirmationNeeded
 from chalicelib.domain.replay_job import JobState, ReplayJob
 from chalicelib.domain.replay_query import ReplaysQuery
-from chalicelib.domain.replay_request import ReplayRequest
+from chalicelib.domain.replay_request import Asker, ReplayRequest
 from chalicelib.preview import PreviewReplay
-from chalicelib.replay import Asker, ControlReplay, FindReplays, RequestReplay
+from chalicelib.replay import ControlReplay, FindReplays, RequestReplay
 from tests.unit.examples import INGESTED
 from tests.unit.in_memory import at, no_pause, one_by_one
 from tests.unit.test_plan import BY_ENTITY, BY_TYPE, World, minutes

@@ -1,6 +1,7 @@
 // Two charts of a window, one above the other: when events happened against when they arrived, and how many there were.
 
 import uPlot from './vendor/uplot.js';
+import { colours } from './colours.js';
 import { drawArrivals, heightOf, nearest, roomFor } from './marks.js';
 import { DAY, HOUR, MINUTE, duration, minute, onAxis, zone } from './times.js';
 
@@ -12,11 +13,6 @@ import { DAY, HOUR, MINUTE, duration, minute, onAxis, zone } from './times.js';
  * @property {boolean} byLag
  * @property {number} late
  */
-
-export const colours = () => {
-  const style = getComputedStyle(document.documentElement);
-  return (/** @type {string} */ name) => style.getPropertyValue(`--${name}`).trim();
-};
 
 /** The lags that the axis names. */
 const LAGS = [0, 1000, 10_000, MINUTE, 10 * MINUTE, HOUR, 6 * HOUR, DAY, 7 * DAY, 30 * DAY, 365 * DAY, 3650 * DAY];

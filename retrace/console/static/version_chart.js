@@ -1,7 +1,7 @@
 // The value of an aggregate over its versions, in the order in which they were computed.
 
 import uPlot from './vendor/uplot.js';
-import { colours } from './timeline.js';
+import { colours } from './colours.js';
 import { minute, msOf } from './times.js';
 import { roomFor } from './views/versions.js';
 

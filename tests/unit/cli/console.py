@@ -43,6 +43,7 @@ class Served:
             body=body,
             redirect=False,
             retries=False,
+            timeout=60,
         )
 
     def page(self, path: str, method: str = "GET", body: bytes = b"", **headers: str) -> urllib3.BaseHTTPResponse:
