@@ -102,7 +102,7 @@ def page(browser: Browser, served: Served) -> Iterator[Page]:
     """A page that was let in, in which no script fails, whatever the API answers."""
     context = browser.new_context(locale="en-GB", base_url=served.console.url)
     watched = Watched(context.new_page())
-    watched.page.goto(served.console.link("/replay/new"))
+    watched.page.goto(served.console.link("/nowhere"))
     yield watched.page
     assert [fault for fault in watched.faults if "Failed to load resource" not in fault] == []
     context.close()
