@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -120,16 +121,35 @@ def never_wait(_: float) -> None:
 
 
 @lru_cache(maxsize=1)
-def own_session() -> boto3.session.Session:
-    """A session that others who emulate AWS in this process do not find; it reads the services' models once."""
-    return boto3.session.Session(region_name=REGION)
+@contextmanager
+def aws_in_process() -> Iterator[boto3.session.Session]:
+    """Yield a session of an AWS within this process, whichever other one the environment names.
+
+    Others who emulate AWS in this process do not find the session; it reads the services' models once.
+    """
+    with (
+        mock_aws(config={"core": {"reset_boto3_session": False}}),
+        environment({"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}),
+    ):
+        yield boto3.session.Session(region_name=REGION)
+
+
+@contextmanager
+def environment(settings: Mapping[str, str]) -> Iterator[None]:
+    """Set variables, and put all of them back as they were."""
+    before = dict(os.environ)
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @contextmanager
 def emulated() -> Iterator[Cloud]:
     """An AWS that is gone afterwards. The meter is attached but may have counted nothing yet."""
-    with mock_aws(config={"core": {"reset_boto3_session": False}}):
-        session = own_session()
+    with aws_in_process() as session:
         s3, dynamodb, sqs = session.client("s3"), session.client("dynamodb"), session.client("sqs")
         s3.create_bucket(Bucket=BUCKET)
         for name in TABLES:

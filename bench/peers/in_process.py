@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,9 +13,8 @@ from typing import Any
 
 import boto3
 from botocore import handlers
-from moto import mock_aws
 
-from bench.emulated import REGION, own_session
+from bench.emulated import REGION, aws_in_process, environment
 from bench.meter import Meter
 from bench.peers.template import SHAPES, TABLES
 
@@ -96,9 +94,8 @@ class InProcess:
 @contextmanager
 def in_process(name: str) -> Iterator[InProcess]:
     """Yield a peer with empty tables; its module is read anew, as it makes its clients when it is read."""
-    with mock_aws(config={"core": {"reset_boto3_session": False}}):
+    with aws_in_process() as own:
         before, meter = boto3.DEFAULT_SESSION, Meter(INDEXES)
-        own = own_session()
         s3, dynamodb, sqs = own.client("s3"), own.client("dynamodb"), own.client("sqs")
         s3.create_bucket(Bucket=BUCKET)
         queue_url = sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
@@ -107,7 +104,7 @@ def in_process(name: str) -> Iterator[InProcess]:
         settings = {**TABLES, "BUCKET": BUCKET, "QUEUE_URL": queue_url}
         settings |= {"AWS_DEFAULT_REGION": REGION, "POWERTOOLS_SERVICE_NAME": name, "POWERTOOLS_LOG_LEVEL": "ERROR"}
         try:
-            with _environment(settings), _metered(meter):
+            with environment(settings), _metered(meter):
                 boto3.DEFAULT_SESSION = boto3.session.Session()
                 yield InProcess(_read(name), meter, s3, dynamodb, sqs)
         finally:
@@ -127,17 +124,6 @@ def _metered(meter: Meter) -> Iterator[None]:
         yield
     finally:
         handlers.BUILTIN_HANDLERS[:] = before
-
-
-@contextmanager
-def _environment(settings: Mapping[str, str]) -> Iterator[None]:
-    before = dict(os.environ)
-    os.environ.update(settings)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def _read(name: str) -> ModuleType:

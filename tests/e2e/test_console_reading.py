@@ -120,3 +120,22 @@ def test_a_text_that_cannot_be_had_is_not_called_damaged_and_back_leads_before_t
     page.go_back()
     expect(page).to_have_url(re.compile("day=2025-11-28$"))
     expect(dialog).to_have_count(0)
+
+
+def test_tabs_that_read_leave_room_for_what_is_opened_beside_them(page: Page, reading: Reading) -> None:
+    tabs = [page.context.new_page() for _ in range(4)]
+    for tab in tabs:
+        tab.goto(TYPE)
+    page.goto("/entity")
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Entity")
+    reading.go_on.set()
+    for tab in tabs:
+        expect(tab.locator(".heat a.h5")).to_have_count(2)
+
+
+def test_a_browser_whose_language_is_none_is_answered_in_english(page: Page) -> None:
+    page.add_init_script("Object.defineProperty(navigator, 'language', { configurable: true, value: 'en-US@posix' })")
+    page.goto("/entity")
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Entity")

@@ -23,8 +23,9 @@ WANTED = {"source": SOURCE, "event_type": TYPE, "day": DAY}
 
 
 @pytest.fixture
-def peer(request: pytest.FixtureRequest) -> Iterator[InProcess]:
+def peer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[InProcess]:
     BackendDict.reset()  # what tests before have left in moto
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")  # where nobody answers
     with in_process(request.param) as peer:
         yield peer
 

@@ -76,11 +76,24 @@ export async function post(path, body, { key, type = 'application/json', text } 
   return read(await asked(`/api${path}`, {}, { method: 'POST', headers, body: sent }));
 }
 
+/** A browser has six connections to a server, for all of its tabs: as many of them may be read from for long. */
+const STREAMS = 3;
+
 /**
- * Lines of JSON, each handed over as it comes.
+ * Lines of JSON, each handed over as it comes; they may wait for those of other tabs.
  * @param {string} path @param {Record<string, any>} query @param {AbortSignal} signal @param {(line: any) => void} take
  */
 export async function lines(path, query, signal, take) {
+  const name = (/** @type {number} */ number) => `retrace.stream.${number}`;
+  for (let number = 0; number < STREAMS; number += 1) {
+    const free = await navigator.locks.request(name(number), { ifAvailable: true }, (lock) => lock && streamed(path, query, signal, take).then(() => true));
+    if (free) return;
+  }
+  await navigator.locks.request(name(Math.floor(Math.random() * STREAMS)), { signal }, () => streamed(path, query, signal, take));
+}
+
+/** @param {string} path @param {Record<string, any>} query @param {AbortSignal} signal @param {(line: any) => void} take */
+async function streamed(path, query, signal, take) {
   const response = await asked(`/console${path}`, query, { signal });
   if (!response.ok || !response.body) {
     await read(response);

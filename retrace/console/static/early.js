@@ -1,4 +1,5 @@
-// Before anything is painted: the theme that was chosen, so that a dark page does not flash white, and the token of the link.
+// Before anything is painted: the theme that was chosen, so that a dark page does not flash white, the token of the link, and a
+// language to write in.
 {
   const theme = localStorage.getItem('retrace.theme');
   if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;
@@ -13,4 +14,10 @@
   takeToken();
   // A link that is opened where the page lies open already loads nothing by itself.
   window.addEventListener('hashchange', () => takeToken() && location.reload());
+  // Where the shell has LANG=C the browser's language is "en-US@posix", which is none, and stops the library of the charts.
+  try {
+    Intl.getCanonicalLocales(navigator.language);
+  } catch {
+    Object.defineProperty(navigator, 'language', { value: 'en' });
+  }
 }
