@@ -120,18 +120,20 @@ def never_wait(_: float) -> None:
     """Nothing is contended here."""
 
 
-@lru_cache(maxsize=1)
 @contextmanager
 def aws_in_process() -> Iterator[boto3.session.Session]:
-    """Yield a session of an AWS within this process, whichever other one the environment names.
-
-    Others who emulate AWS in this process do not find the session; it reads the services' models once.
-    """
+    """Yield a session of an AWS within this process, whichever other one the environment names."""
     with (
         mock_aws(config={"core": {"reset_boto3_session": False}}),
         environment({"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}),
     ):
-        yield boto3.session.Session(region_name=REGION)
+        yield _own_session()
+
+
+@lru_cache(maxsize=1)
+def _own_session() -> boto3.session.Session:
+    """A session that others who emulate AWS in this process do not find; it reads the services' models once."""
+    return boto3.session.Session(region_name=REGION)
 
 
 @contextmanager
