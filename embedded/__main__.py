@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from embedded import commands
 from embedded.connection import Stack
 from embedded.layout import HOME, Layout
-from embedded.ports import parse_port
+from embedded.ports import LOOPBACK, parse_port
 from embedded.problem import Problem
 from embedded.stack import Parameters
+from retrace.console.command import PORT
 
 PARAMETERS = "RETRACE_PARAMETERS"
 
@@ -67,7 +68,7 @@ Names and keys: {layout.connection_file}
        --user "{stack.access_key_id}:{stack.secret_access_key}" \\
        {stack.api_url}/health
 
-The console, in a browser: .venv/bin/retrace console
+The console, http://{LOOPBACK}:{PORT}/ in a browser, is served by: .venv/bin/retrace console
 
 make down stops it and keeps its state."""
     )

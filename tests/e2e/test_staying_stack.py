@@ -10,6 +10,7 @@ import pytest
 import urllib3
 
 from embedded import commands, connection, server
+from embedded.__main__ import main
 from embedded.admin import Admin
 from embedded.api import Api
 from embedded.connection import Stack
@@ -77,8 +78,15 @@ def test_what_cloudformation_passes_over_is_applied(stack: Stack) -> None:
     assert (expiry["TimeToLiveStatus"], expiry["AttributeName"]) == ("ENABLED", "expires_at")
 
 
-def test_a_second_up_changes_nothing_but_the_code(layout: Layout, stack: Stack) -> None:
-    assert commands.up(layout, None, silent) == stack
+def test_a_second_up_changes_nothing_but_the_code_and_says_where_all_is(
+    layout: Layout, stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["up"], layout, {}) == 0
+
+    assert connection.load(layout.connection_file) == stack
+    said = capsys.readouterr().out
+    assert f"{stack.api_url}/health" in said
+    assert "http://127.0.0.1:4630/" in said
 
 
 def test_events_queued_messages_and_keys_survive_down_and_up(layout: Layout, stack: Stack) -> None:
