@@ -8,7 +8,7 @@ from http import HTTPStatus
 from chalicelib.domain.errors import IntegrityFailure
 from chalicelib.domain.raw_line import RawLine
 from chalicelib.domain.verification import verify
-from retrace.client import Client, refusal
+from retrace.client import Answer, Client, refusal
 from retrace.shown import Json
 
 # What is wrong with one event. Anything else is wrong with all of them and stops the export.
@@ -45,7 +45,7 @@ def fetch(client: Client, metadata: Json) -> Fetched:
         return Fetched(metadata, answer.body, fault_of(metadata, answer.body))
     if answer.status not in _OF_THIS_EVENT:
         raise refusal(f"GET {path}", answer)
-    return Fetched(metadata, None, _reason(answer.status, answer.body, metadata))
+    return Fetched(metadata, None, _reason(answer, metadata))
 
 
 def fault_of(metadata: Json, text: bytes) -> str | None:
@@ -66,10 +66,10 @@ def fault_of(metadata: Json, text: bytes) -> str | None:
     return None if event.source == metadata["source"] else f"Its source is {event.source}, not {metadata['source']}."
 
 
-def _reason(status: int, body: bytes, metadata: Json) -> str:
+def _reason(answer: Answer, metadata: Json) -> str:
     """Why the API does not hand an event out."""
-    if status == HTTPStatus.NOT_FOUND:
+    if answer.status == HTTPStatus.NOT_FOUND:
         return f"Its identity is not known any more; its line is in {metadata['s3_key']}."
-    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        return f"The API does not hand it out: {body[:500].decode(errors='replace')}"
-    return f"It could not be answered ({status}), perhaps for its size; its line is in {metadata['s3_key']}."
+    if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        return f"The API does not hand it out: {answer.json.get('detail', 'it failed.')}"
+    return f"It could not be answered ({answer.status}), perhaps for its size; its line is in {metadata['s3_key']}."

@@ -32,9 +32,10 @@ class Reading:
 
     events: int = 2
     go_on: Event = field(default_factory=Event)
+    raw: Answer = (504, {"message": "Endpoint request timed out"})
 
     def __call__(self, asked: Asked) -> Answer:
-        """Events, and one whose text is not answered in time."""
+        """Events, and one whose text is not answered in time, or as a test says."""
         if asked.call == "GET /events":
             return 200, self._page(asked.query)
         if asked.call == f"GET /events/{KNOWN.event_id}":
@@ -42,7 +43,7 @@ class Reading:
             where = {"s3_bucket": "b", "s3_key": "raw/a", "s3_offset": 0, "s3_length": 1, "ingest_lag_ms": 0}
             return 200, {**known, **where, "arrivals": [], "more_arrivals": False, "aggregates": []}
         if asked.call == f"GET /events/{KNOWN.event_id}/raw":
-            return 504, {"message": "Endpoint request timed out"}
+            return self.raw
         return 404, problem("There is nothing here.")
 
     def _page(self, query: dict[str, str]) -> dict[str, Any]:
@@ -113,13 +114,31 @@ def test_a_text_that_cannot_be_had_is_not_called_damaged_and_back_leads_before_t
     page.goto(f"/entity?id=e&day=2025-11-28&event={KNOWN.event_id}")
     dialog = page.get_by_role("dialog")
 
-    expect(dialog.get_by_role("alert")).to_contain_text("could not be read")
+    expect(dialog.get_by_role("alert")).to_contain_text("not handed out, so its hash is not checked")
     expect(dialog).not_to_contain_text("not what was taken in")
     page.keyboard.press("Escape")
     expect(page).to_have_url(re.compile("day=2025-11-28$"))
     page.go_back()
     expect(page).to_have_url(re.compile("day=2025-11-28$"))
     expect(dialog).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [
+        ((500, problem("The raw object raw/a does not hold the event.")), "out: The raw object raw/a does not hold"),
+        ((200, b'{"source":"s","payload":2}'), "It is not what was taken in."),
+    ],
+    ids=["gone", "changed"],
+)
+def test_a_text_that_is_damaged_is_told_as_that(page: Page, reading: Reading, raw: Answer, told: str) -> None:
+    reading.raw = raw
+    reading.go_on.set()
+    page.goto(f"/entity?id=e&day=2025-11-28&event={KNOWN.event_id}")
+    alert = page.get_by_role("dialog").get_by_role("alert")
+
+    expect(alert).to_contain_text(told)
+    expect(alert).to_contain_text("retrace verify")
 
 
 def test_tabs_that_read_leave_room_for_what_is_opened_beside_them(page: Page, reading: Reading) -> None:

@@ -59,8 +59,8 @@ function outside(event) {
 function body({ event, raw, laid_out, fault }) {
   const at = msOf(event.event_time);
   return html`
-    ${fault && raw === null && !/integrity/.test(fault)
-    ? html`<div class="note" role="alert"><p><strong>Its text could not be read</strong>, so nothing is known of its hash. ${fault}</p></div>` : fault
+    ${raw === null
+    ? html`<div class="failure" role="alert"><p><strong>Its text was not handed out</strong>, so its hash is not checked. ${fault}</p><p><code>retrace verify</code> finds whether it was damaged.</p></div>` : fault
     ? html`<div class="failure" role="alert"><p><strong>It is not what was taken in.</strong> ${fault}</p><p><code>retrace verify</code> finds what was damaged.</p></div>`
     : html`<p>${badge('good', 'hash checked', event.content_sha256)} <span class="quiet">The text below was hashed anew on this machine, and is what was taken in.</span></p>`}
     ${facts([
