@@ -2,7 +2,7 @@
 
 import { html, nothing } from './vendor/lit-html.js';
 import { address } from './place.js';
-import { clock, duration, exact, msOf, zone, zoneName } from './times.js';
+import { clock, exact, msOf, zone, zoneName } from './times.js';
 
 export { html, nothing };
 
@@ -28,9 +28,6 @@ export function when(text) {
   return html`<time datetime=${text} title="${zoneName()}; UTC ${utc}">${local}
     <small class="utc">${other}${utc.slice(11, 19)} UTC</small></time>`;
 }
-
-/** @param {string} text */
-export const lag = (text) => duration(Number(text));
 
 /** @param {string} kind @param {unknown} text @param {string} [title] */
 export function badge(kind, text, title) {

@@ -17,9 +17,8 @@ T0 = 1_764_288_000_000
 """2025-11-28T00:00:00Z"""
 
 
-def gathered(times: list[int], lag: int = 0) -> Gathered:
-    found = Gathered()
-    items = [
+def gathered_items(times: list[int], lag: int = 0) -> list[dict[str, Any]]:
+    return [
         {
             "event_time": str(time),
             "ingest_time": str(time + lag),
@@ -30,7 +29,11 @@ def gathered(times: list[int], lag: int = 0) -> Gathered:
         }
         for n, time in enumerate(times)
     ]
-    found.add(items, int)
+
+
+def gathered(times: list[int], lag: int = 0) -> Gathered:
+    found = Gathered()
+    found.add(gathered_items(times, lag), int)
     return found
 
 
@@ -147,9 +150,11 @@ def test_drawing_again_costs_twice_the_last_time_in_all() -> None:
 
 
 def test_the_middle_and_the_latest_are_told() -> None:
-    found = gathered([T0, T0 + 1, T0 + 2], lag=5)
+    found = Gathered()
+    for lag in (*range(100, 200), *range(100)):  # in no order
+        found.add(gathered_items([T0 + lag], lag), int)
 
-    assert picture(found, Frame(T0, T0 + DAY, HOUR))["lag"] == {"p50": 5, "p95": 5, "p99": 5, "max": 5}
+    assert picture(found, Frame(T0, T0 + DAY, HOUR))["lag"] == {"p50": 99, "p95": 189, "p99": 197, "max": 199}
     assert picture(found, Frame(T0 + HOUR, T0 + DAY, HOUR))["lag"] is None
 
 
