@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 
 HERE = Path(__file__).parent / "browser"
 UNPACKED = HERE / "node_modules/chromium"
@@ -55,6 +55,15 @@ def chromium() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def let_in(browser: Browser, url: str, link: str, **options: Any) -> Iterator[BrowserContext]:
+    """A browser that has opened the link which a console printed."""
+    context = browser.new_context(locale="en-GB", base_url=url, **options)
+    context.new_page().goto(link)
+    yield context
+    context.close()
 
 
 @dataclass

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser
 
 from embedded.connection import Stack
 from embedded.stack import started
+from tests.e2e.chromium import chromium
 from tests.e2e.deployed import Deployed
 from tests.e2e.samples import Sample, real_or_own_sample
 
@@ -29,3 +31,10 @@ def deployed(stack: Stack) -> Deployed:
 def sample() -> Sample:
     """2,900 real events where they are present, else the project's own."""
     return real_or_own_sample()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium, gone after the tests of a module: what drives it keeps the thread's event loop."""
+    with chromium() as browser:
+        yield browser

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,12 @@ from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, exp
 
 from embedded import connection
 from embedded.stack import started
-from tests.e2e.chromium import Watched, chromium
+from tests.e2e.chromium import Watched, let_in
 from tests.e2e.deployed import Deployed, batches, impatient
 from tests.e2e.samples import ROOT, Sample
 
 DAY = "2025-11-28"
+WIDE: ViewportSize = {"width": 1300, "height": 900}
 WINDOW = {"entity_id": "depot-lyon", "start_time": f"{DAY}T00:00:00Z", "end_time": "2025-11-29T00:00:00Z"}
 SCRIPT = '"><img src=x onerror="window.hurt=1"><script>window.hurt=1</script>'
 """Text that would act if it were ever taken for markup."""
@@ -124,24 +125,8 @@ def running(incident: Incident, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@contextmanager
-def let_in(browser: Browser, running: Running, **options: Any) -> Iterator[BrowserContext]:
-    """A browser that was let in."""
-    viewport: ViewportSize = {"width": 1300, "height": 900}
-    context = browser.new_context(base_url=running.base, locale="en-GB", viewport=viewport, bypass_csp=False, **options)
-    context.new_page().goto(running.entry)
-    yield context
-    context.close()
-
-
-@pytest.fixture(scope="module")
 def context(browser: Browser, running: Running) -> Iterator[BrowserContext]:
-    with let_in(browser, running) as context:
+    with let_in(browser, running.base, running.entry, viewport=WIDE) as context:
         yield context
 
 
@@ -151,7 +136,11 @@ def watched(
 ) -> Iterator[Watched]:
     """A page of a browser that was let in; at the end nothing may have gone wrong in it, and nothing have acted."""
     options = getattr(request, "param", {})
-    with let_in(browser, running, **options) if options else nullcontext(context) as here:
+    with (
+        let_in(browser, running.base, running.entry, viewport=WIDE, **options)
+        if options
+        else nullcontext(context) as here
+    ):
         watched = Watched(here.new_page())
         watched.page.goto("/nowhere")
         yield watched

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.e2e.chromium import chromium
+from tests.e2e.chromium import let_in
 from tests.unit.cli.console import Served, console
 from tests.unit.cli.scripted_api import Answer, Asked, problem
 
@@ -76,37 +76,22 @@ def answered(asked: Asked) -> Answer:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
 def served() -> Iterator[Served]:
     with console(answered) as served:
         yield served
 
 
-@contextmanager
-def let_in(browser: Browser, served: Served, **options: Any) -> Iterator[BrowserContext]:
-    """A browser that was let in."""
-    context = browser.new_context(locale="en-GB", base_url=served.console.url, **options)
-    context.new_page().goto(served.console.link("/nowhere"))
-    yield context
-    context.close()
-
-
 @pytest.fixture(scope="module")
 def context(browser: Browser, served: Served) -> Iterator[BrowserContext]:
-    with let_in(browser, served) as context:
+    with let_in(browser, served.console.url, served.console.link("/nowhere")) as context:
         yield context
 
 
 @pytest.fixture
 def page(browser: Browser, served: Served, context: BrowserContext, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A page of a browser that was let in: of its own where a test wants another, else of one that is shared."""
-    options = getattr(request, "param", {})
-    with let_in(browser, served, **options) if options else nullcontext(context) as here:
+    options, link = getattr(request, "param", {}), served.console.link("/nowhere")
+    with let_in(browser, served.console.url, link, **options) if options else nullcontext(context) as here:
         page = here.new_page()
         yield page
         page.close()

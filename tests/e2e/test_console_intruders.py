@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.chromium import chromium
+from tests.e2e.chromium import let_in
 from tests.unit.cli.console import Served, console
 from tests.unit.cli.scripted_api import Answer, Asked, problem
 
@@ -56,12 +56,6 @@ class Script:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
 def served() -> Iterator[Served]:
     with console(Script()) as served:
         yield served
@@ -70,12 +64,10 @@ def served() -> Iterator[Served]:
 @pytest.fixture
 def page(browser: Browser, served: Served) -> Iterator[Page]:
     """A page of a browser that was let in."""
-    context = browser.new_context(locale="en-GB", base_url=served.console.url)
-    page = context.new_page()
-    page.goto(served.console.link("/replays"))
-    page.wait_for_load_state("networkidle")
-    yield page
-    context.close()
+    with let_in(browser, served.console.url, served.console.link("/replays")) as context:
+        [page] = context.pages
+        page.wait_for_load_state("networkidle")
+        yield page
 
 
 @dataclass(frozen=True)

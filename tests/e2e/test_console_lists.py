@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.chromium import Watched, chromium
+from tests.e2e.chromium import Watched, let_in
 from tests.unit.cli.console import Served, console
 from tests.unit.cli.scripted_api import Answer, Asked, problem
 
@@ -65,12 +65,6 @@ INPUTS = [{"event_id": letter * 64, "event_time": f"{DAY}T12:00:00Z", "content_s
 NOT_ALLOWED: Answer = (403, problem("It is not allowed."))
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
 @pytest.fixture
 def said() -> dict[str, Answer]:
     """What the API says, as long as nothing else is said."""
@@ -100,12 +94,11 @@ def served(said: dict[str, Answer]) -> Iterator[Served]:
 @pytest.fixture
 def page(browser: Browser, served: Served) -> Iterator[Page]:
     """A page that was let in, in which no script fails, whatever the API answers."""
-    context = browser.new_context(locale="en-GB", base_url=served.console.url)
-    watched = Watched(context.new_page())
-    watched.page.goto(served.console.link("/nowhere"))
-    yield watched.page
-    assert [fault for fault in watched.faults if "Failed to load resource" not in fault] == []
-    context.close()
+    with let_in(browser, served.console.url, served.console.link("/nowhere")) as context:
+        watched = Watched(context.new_page())
+        watched.page.goto("/nowhere")
+        yield watched.page
+        assert [fault for fault in watched.faults if "Failed to load resource" not in fault] == []
 
 
 def test_what_was_read_of_a_list_stays_when_more_of_it_cannot_be_had(page: Page, said: dict[str, Answer]) -> None:

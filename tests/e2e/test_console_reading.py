@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.chromium import chromium
+from tests.e2e.chromium import let_in
 from tests.unit.cli.console import Served, console
 from tests.unit.cli.scripted_api import Answer, Asked, problem
 from tests.unit.examples import event_in, stored
@@ -55,12 +55,6 @@ class Reading:
         return {"items": [metadata(hour) for hour in range(1, self.events)], "cursor": None}
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
 @pytest.fixture
 def reading() -> Reading:
     return Reading()
@@ -75,11 +69,8 @@ def served(reading: Reading) -> Iterator[Served]:
 
 @pytest.fixture
 def page(browser: Browser, served: Served) -> Iterator[Page]:
-    context = browser.new_context(locale="en-GB", base_url=served.console.url)
-    page = context.new_page()
-    page.goto(served.console.link("/nowhere"))
-    yield page
-    context.close()
+    with let_in(browser, served.console.url, served.console.link("/nowhere")) as context:
+        yield context.new_page()
 
 
 def test_hours_that_are_not_read_yet_are_not_shown_as_empty(page: Page, reading: Reading) -> None:
