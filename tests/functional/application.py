@@ -185,6 +185,14 @@ class Application:
         self.plan()
         return replay_id, self.messages.taken()
 
+    def received_beside(self, *others: str, **request: Any) -> tuple[str, list[Message]]:
+        """Ask for a replay and plan it; answers its id and its messages with others, received and not deleted."""
+        replay_id = self.requested(**request)
+        self.plan()
+        for body in others:
+            self.messages.send(body)
+        return replay_id, self.messages.received()
+
     def replayed(self, **request: Any) -> str:
         """Ask for a replay and work it off; answers its id."""
         replay_id, messages = self.planned(**request)

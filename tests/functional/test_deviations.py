@@ -181,10 +181,7 @@ def test_messages_whose_receipts_are_old_are_delivered_again_and_count_once(
     application: Application, wire: Wire, effect: Effect
 ) -> None:
     application.accept_all(paid_several(3))
-    replay_id = application.requested(**WHOLE_DAY)
-    application.plan()
-    application.messages.send("{")
-    received = application.messages.received()
+    replay_id, received = application.received_beside("{", **WHOLE_DAY)
     wire.disturb(effect, "DeleteMessageBatch", times=ALWAYS)
 
     for _ in range(2):

@@ -268,11 +268,8 @@ def test_without_partial_responses_the_invocation_fails_and_exactly_the_processe
     application: Application,
 ) -> None:
     application.accept_all(paid_several(3))
-    replay_id = application.requested(**WHOLE_DAY)
-    application.plan()
-    application.messages.send("{")
-    application.messages.send(json.dumps({"s3_bucket": SETTINGS["RAW_BUCKET"], "s3_key": "raw/gone.ndjson"}))
-    received = application.messages.received()
+    gone = json.dumps({"s3_bucket": SETTINGS["RAW_BUCKET"], "s3_key": "raw/gone.ndjson"})
+    replay_id, received = application.received_beside("{", gone, **WHOLE_DAY)
     assert len(received) == 5
 
     with pytest.raises(Exception, match="2 of 5 messages failed and go back to the queue"):
@@ -304,10 +301,7 @@ def test_without_partial_responses_messages_that_cannot_be_deleted_are_delivered
     application: Application, wire: Wire
 ) -> None:
     application.accept_all(paid_several(3))
-    replay_id = application.requested(**WHOLE_DAY)
-    application.plan()
-    application.messages.send("{")
-    received = application.messages.received()
+    replay_id, received = application.received_beside("{", **WHOLE_DAY)
     wire.disturb(throttled, "DeleteMessageBatch", times=ALWAYS)
     with pytest.raises(Exception, match="acknowledging messages"):
         application.process(received)
