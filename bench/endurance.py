@@ -9,6 +9,7 @@ counts into docs/reliability.md.
 
 import argparse
 import json
+import math
 import random
 import sys
 import tempfile
@@ -57,9 +58,10 @@ TURN_S = 0.5
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and how hard."""
+    """How long and how hard: at least so many seconds, and until so many calls have been made."""
 
     seconds: float
+    calls: int = 0
     share: float = 0.3
     seed: int = 7
     producers: int = 5
@@ -79,6 +81,7 @@ class Run:
     ledger: Ledger = field(default_factory=Ledger)
     ending: threading.Event = field(default_factory=threading.Event)
     started: float = field(default_factory=time.monotonic)
+    ended: float = math.inf
 
     def __post_init__(self) -> None:
         rng = random.Random(self.plan.seed)  # noqa: S311  # repeatable, not secret
@@ -104,6 +107,7 @@ class Run:
         for thread in threads:
             thread.start()
         self._storm()
+        self.ended = time.monotonic()
         self.ending.set()
         while any(thread.is_alive() for thread in threads[:-1]):
             self.crashes.work(TURN_S)
@@ -119,11 +123,19 @@ class Run:
     def _storm(self) -> None:
         """The run itself."""
         told = self.started
-        while (now := time.monotonic()) < self.started + self.plan.seconds:
+        while not self._enough(now := time.monotonic()):
             self.crashes.work(TURN_S)
             if now > told + TOLD_EVERY_S:
                 progress(now - self.started, self.ledger, self.crashes, self.desk.errands)
                 told = now
+
+    def _enough(self, now: float) -> bool:
+        if now < self.started + self.plan.seconds:
+            return False
+        calls = sum(self.wire.calls().values())
+        if calls < self.plan.calls and now > self.started + self.plan.seconds + PATIENCE_S:
+            raise Problem(f"Of {self.plan.calls} calls to AWS only {calls} have been made.", "")
+        return calls >= self.plan.calls
 
     def _calm(self) -> None:
         """What was not acknowledged is sent again, and everything is worked off."""
@@ -156,12 +168,12 @@ class Run:
         return account(self.ground, self.ledger, self.desk.errands)
 
     def _epoch(self) -> int:
-        return int((time.monotonic() - self.started) / self.plan.epoch_s)
+        return int((min(time.monotonic(), self.ended) - self.started) / self.plan.epoch_s)
 
     def _epochs_closed(self) -> int:
         """How many epochs are over: nobody sends a new event of theirs any more."""
         alive = min(producer.epoch for producer in self.producers)
-        return min(alive, self._epoch() if not self.ending.is_set() else int(self.plan.seconds / self.plan.epoch_s) + 1)
+        return min(alive, self._epoch() + self.ending.is_set())
 
 
 @contextmanager
@@ -205,7 +217,7 @@ def main() -> int:
     parser.add_argument("--write", action="store_true")
     asked = parser.parse_args()
     seconds = asked.minutes * 60
-    plan = Plan(seconds, asked.share, asked.seed, epoch_s=min(60.0, seconds / 4))
+    plan = Plan(seconds, share=asked.share, seed=asked.seed, epoch_s=min(60.0, seconds / 4))
     with tempfile.TemporaryDirectory() as logs, prepared(plan, Path(logs) / "workers.log") as run:
         counts = run()
     print(as_table(counts))
