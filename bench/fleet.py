@@ -117,10 +117,15 @@ class Fleet:
 
 @contextmanager
 def fleet(environment: Mapping[str, str], log: Path) -> Iterator[Fleet]:
-    """Yield workers; none is left afterwards."""
+    """Yield workers; none is left afterwards.
+
+    They are let end where they can: the queue may still give a message to one that was killed while it asked for some,
+    and hide it from whoever comes next.
+    """
     workers = Fleet(environment, log)
     try:
         yield workers
+        workers.end()
     finally:
         for process in workers.processes:
             process.kill()

@@ -19,7 +19,7 @@ _LOOK_S = 0.3
 _PATIENCE_S = 180.0
 """A replay that does not move for so long has come to a halt."""
 
-LONGEST_S = {"planner": 1.5, "processor": 0.5}
+LONGEST_S = {"planner": 1.5, "processor": 0.3}
 """A worker that is to die dies so long after it began, at most; if its batch is done by then, the next is its last."""
 
 RECEIVES_OF_A_SLICE = 5
@@ -31,11 +31,11 @@ Job = dict[str, Any]
 
 @dataclass
 class Killer:
-    """Decides which workers die and when, spread over the whole replay."""
+    """Decides which workers die and when: planners as soon as may be, processors spread over the whole replay."""
 
     rng: random.Random
     kills: Mapping[str, int]
-    done: Mapping[str, float] = field(default_factory=dict)
+    processed: float = 0.0
     killed: Counter[str] = field(default_factory=Counter)
     between_batches: int = 0
     second: int = 0
@@ -51,13 +51,13 @@ class Killer:
     def _is_due(self, function: str, batch: Began) -> bool:
         quota = self.kills.get(function, 0)
         if function == "planner":
-            return self.killed[function] < self._allowed(function, quota) and batch.receives < RECEIVES_OF_A_SLICE - 1
-        again = batch.receives > 1 and self.second < self._allowed(function, SECOND_KILLS if quota else 0)
-        return again or self.killed[function] < self._allowed(function, quota)
+            return self.killed[function] < quota and batch.receives < RECEIVES_OF_A_SLICE - 1
+        again = batch.receives > 1 and self.second < self._allowed(SECOND_KILLS if quota else 0)
+        return again or self.killed[function] < self._allowed(quota)
 
-    def _allowed(self, function: str, quota: int) -> int:
-        """How many may have died by now; all of them when nine tenths are done."""
-        return min(quota, 1 + int(quota * self.done.get(function, 0.0) / 0.9)) if quota else 0
+    def _allowed(self, quota: int) -> int:
+        """How many processors may have died by now; all of them when nine tenths are done."""
+        return min(quota, 1 + int(quota * self.processed / 0.9)) if quota else 0
 
     def condemned(self) -> list[Process]:
         """Those whose time has come."""
@@ -106,8 +106,7 @@ class Run:
 
     def _looked_at(self, replay_id: str) -> Job:
         job = self.deployed.get(f"/replay/{replay_id}")
-        total = max(1, job["sent"], self.counts["events"])
-        self.killer.done = {"planner": job["sent"] / total, "processor": job["processed"] / total}
+        self.killer.processed = job["processed"] / max(1, job["sent"], self.counts["events"])
         return job
 
     def _redriven(self, job: Job) -> bool:
