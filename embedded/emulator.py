@@ -1,19 +1,23 @@
-"""MiniStack, without two waits that AWS does not have.
+"""MiniStack, without two waits that AWS does not have, and, where asked, with the one that it has.
 
     python embedded/emulator.py
 
 It runs in the emulator's own environment, in the place of `python -m ministack`, and answers the same. MiniStack looks
-at every row of a partition for each query, whatever its window, and parsed the condition anew for each row. And it
-waited 50 ms for the first line that a function logs, where that logs nothing.
+at every row of a partition for each query, whatever its window, and parsed the condition anew for each row, and for
+each row of a transaction. And it waited 50 ms for the first line that a function logs, where that logs nothing.
+
+Here a call costs a processor's time, and on AWS time on the way. `PUT /_emulator/delay?ms=5` lets all calls of
+functions and users to DynamoDB, S3 and SQS wait so long, which costs no processor's time; `ms=0` ends it.
 """
 
+import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
-from ministack.app import main
+import ministack.app
 from ministack.core import lambda_runtime
 from ministack.services import dynamodb
 
@@ -78,8 +82,17 @@ class Conditions:
         return answer
 
 
+def parsed_once() -> None:
+    """Have MiniStack remember what it found of an expression's text, which depends on nothing else."""
+    tokenize = dynamodb._tokenize  # noqa: SLF001  # as above
+    tokens_of = lru_cache(lambda text: tuple(tokenize(text)))
+    dynamodb._tokenize = lambda text: list(tokens_of(text))  # noqa: SLF001
+    dynamodb._condition_syntax_error = lru_cache(dynamodb._condition_syntax_error)  # noqa: SLF001
+
+
 def hasten() -> None:
     """Put this in the place of MiniStack's own."""
+    parsed_once()
     dynamodb._evaluate_condition = Conditions(dynamodb._evaluate_condition)  # noqa: SLF001  # as above
     lambda_runtime._PYTHON_WORKER_SCRIPT = with_a_line(lambda_runtime._PYTHON_WORKER_SCRIPT)  # noqa: SLF001
 
@@ -93,6 +106,50 @@ def with_a_line(worker: str) -> str:
     return f"{before}{called}            print(file=sys.stderr, flush=True)\n{after}"
 
 
+DELAY = "/_emulator/delay"
+_ASKED = re.compile(rb"ms=(\d{1,4})")
+_SIGNED_BY = re.compile(rb"Credential=([^/,\s]+)/\d+/[^/]+/(?:dynamodb|s3|sqs)/")
+"""Who made a call to one of the three services, as it is signed."""
+
+_ADMINISTRATOR = b"AKIARETRACELOCALROOT"
+"""Who looks on while others are measured."""
+
+Scope = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+
+class Delayed:
+    """An ASGI application that is as far away as it is told."""
+
+    def __init__(self, application: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
+        self._application = application
+        self._delay_s = 0.0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a call, or be told how far away to be."""
+        if scope["type"] == "http" and scope["path"] == DELAY:
+            await self._told(scope["query_string"], send)
+            return
+        if self._delay_s and scope["type"] == "http" and is_delayed(scope["headers"]):
+            await asyncio.sleep(self._delay_s)
+        await self._application(scope, receive, send)
+
+    async def _told(self, query: bytes, send: Send) -> None:
+        asked = _ASKED.fullmatch(query)
+        if asked:
+            self._delay_s = int(asked[1]) / 1_000
+        await send({"type": "http.response.start", "status": 204 if asked else 400, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def is_delayed(headers: list[tuple[bytes, bytes]]) -> bool:
+    """Whether somebody but the administrator calls one of the three services."""
+    signed = _SIGNED_BY.search(dict(headers).get(b"authorization", b""))
+    return signed is not None and signed[1] != _ADMINISTRATOR
+
+
 if __name__ == "__main__":
     hasten()
-    main()
+    ministack.app.app = Delayed(ministack.app.app)
+    ministack.app.main()

@@ -1,4 +1,4 @@
-"""What hastens the emulator changes neither its answers nor its logs."""
+"""What hastens the emulator changes neither its answers nor its logs, and what delays it delays what it should."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from embedded.layout import EMULATOR_PYTHON
 
 ROOT = Path(__file__).parents[3]
 
-# Each is asked of all rows one after the other with the same objects, as a query does.
+# Each is asked of all rows one after the other with the same objects, as a query does: of MiniStack as it is, of what
+# remembers the last condition, and of MiniStack with all that hastens it.
 COMPARED = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 from ministack.services import dynamodb
-from embedded.emulator import Conditions
+from embedded.emulator import Conditions, hasten
 
 own = dynamodb._evaluate_condition
 once = Conditions(own)
@@ -42,10 +43,16 @@ def told(evaluate, text, row, names):
     except ValueError as error:
         return str(error)
 
-found = {text: [[told(one, text, row, names) for row in rows] for one in (own, once)] for text in asked}
+def of_all(text, *evaluates):
+    return [[told(evaluate, text, row, names) for row in rows] for evaluate in evaluates]
+
+found = {text: of_all(text, own, once) for text in asked}
 other = dict(values, **{":pk": {"S": "b"}})
 for values in (values, other, values):
-    found[str(values[":pk"])] = [[told(one, asked[1], row, names) for row in rows] for one in (own, once)]
+    found[str(values[":pk"])] = of_all(asked[1], own, once)
+hasten()
+for text in asked * 2:
+    found[text] += of_all(text, dynamodb._evaluate_condition)
 print(json.dumps(found))
 """
 
@@ -72,6 +79,45 @@ worker.kill()
 """
 
 
+# Calls are begun in turn, those of functions first; who is not delayed is answered before those that are.
+DELAYED = """
+import asyncio, json, sys
+sys.path.insert(0, sys.argv[1])
+from embedded.emulator import DELAY, Delayed
+
+SIGNED = "AWS4-HMAC-SHA256 Credential=%s/20261121/eu-west-1/%s/aws4_request, SignedHeaders=host, Signature=0"
+calls = [("ASIAFUNCTION", name) for name in ("dynamodb", "s3", "sqs", "execute-api")] + [
+    ("AKIARETRACELOCALROOT", "sqs"), ("", ""),
+]
+answered, statuses = [], []
+
+async def application(scope, receive, send):
+    if scope["type"] == "http":
+        answered.append(scope["who"])
+
+async def called(delayed, who, service):
+    headers = [(b"authorization", (SIGNED % (who, service)).encode())] if who else []
+    scope = {"type": "http", "path": "/", "headers": headers, "query_string": b"", "who": f"{who} {service}"}
+    await delayed(scope, None, None)
+
+async def told(delayed, query):
+    async def send(message):
+        statuses.append(message.get("status"))
+    await delayed({"type": "http", "path": DELAY, "headers": [], "query_string": query}, None, send)
+
+async def main():
+    delayed = Delayed(application)
+    await delayed({"type": "lifespan"}, None, None)
+    for query in (b"ms=0", b"ms=5", b"ms=five", b"ms=0"):
+        await told(delayed, query)
+        await asyncio.gather(*(called(delayed, *call) for call in calls))
+
+asyncio.run(main())
+rounds = [answered[start:start + len(calls)] for start in range(0, len(answered), len(calls))]
+print(json.dumps([statuses[::2], rounds]))
+"""
+
+
 def printed(program: str, directory: Path) -> Any:
     """What a program prints that runs beside MiniStack, in its environment."""
     environment = {"PATH": os.defpath, "LOG_LEVEL": "CRITICAL", "HOME": str(directory), "TMPDIR": str(directory)}
@@ -85,11 +131,25 @@ def printed(program: str, directory: Path) -> Any:
 def test_conditions_hold_and_fail_as_those_of_ministack_do(tmp_path: Path) -> None:
     found = printed(COMPARED, tmp_path)
 
-    for text, (own, once) in found.items():
-        assert once == own, text
+    for text, (own, *hastened) in found.items():
+        assert all(answers == own for answers in hastened), text
         assert len(own) == 23
+    assert {len(answers) for answers in found.values()} == {2, 4}
     assert found["PK = :pk AND SK BETWEEN :low AND :high"][0].count(True) == 6
 
 
 def test_a_function_that_logs_nothing_writes_an_empty_line_that_is_in_no_log(tmp_path: Path) -> None:
     assert printed(SILENT, tmp_path) == ["", {"number": 2}, ""]
+
+
+def test_calls_of_functions_to_three_services_wait_where_they_are_told_to(tmp_path: Path) -> None:
+    of_functions = [f"ASIAFUNCTION {service}" for service in ("dynamodb", "s3", "sqs")]
+    others = ["ASIAFUNCTION execute-api", "AKIARETRACELOCALROOT sqs", " "]
+
+    statuses, (at_first, told, told_nonsense, ended) = printed(DELAYED, tmp_path)
+
+    assert statuses == [204, 204, 400, 204]
+    assert at_first == ended == [*of_functions, *others]
+    assert (
+        [told[:3], sorted(told[3:])] == [told_nonsense[:3], sorted(told_nonsense[3:])] == [others, sorted(of_functions)]
+    )
