@@ -18,9 +18,10 @@ from typing import TypeVar
 
 from bench.clients import sent
 from bench.compare_tables import Measured, blocks
-from bench.handing_over import handed_over
+from bench.distance import far_away
+from bench.handing_over import AT_ONCE, handed_over
 from bench.markdown import filled
-from bench.measured import Ingested, Replayed, Scenario, ingested, replayed, replayed_by_eventbridge
+from bench.measured import EVENTBRIDGE, Ingested, Replayed, Scenario, ingested, replayed, replayed_by_eventbridge
 from bench.orders import bodies
 from bench.peers import deployment
 from bench.peers.eventbridge import Archived, archived
@@ -37,6 +38,12 @@ SINGLE = (Scenario(1, 1, 40), Scenario(1, 8, 120), Scenario(1, 32, 256))
 TENS = (Scenario(10, 1, 12), Scenario(10, 8, 32), Scenario(10, 32, 64))
 HUNDREDS = (Scenario(100, 1, 4), Scenario(100, 8, 8), Scenario(100, 32, 32))
 THOUSANDS = (Scenario(1_000, 1, 2),)
+FAR = (
+    Scenario(1, 1, 40, far=True),
+    Scenario(1, 8, 120, far=True),
+    Scenario(100, 1, 2, far=True),
+    Scenario(100, 8, 8, far=True),
+)
 CLIENTS = 32
 STARTED_AT_ONCE = 8
 WARM_REPLAYS = 7
@@ -51,6 +58,7 @@ class Plan:
 
     clients: int
     scenarios: Sequence[Scenario] = (*SINGLE, *TENS, *HUNDREDS, *THOUSANDS)
+    far: Sequence[Scenario] = FAR
     partitions: Sequence[int] = PARTITIONS
 
     @property
@@ -59,14 +67,29 @@ class Plan:
         return [scenario for scenario in self.scenarios if scenario.clients <= self.clients]
 
     @property
+    def ingested_far(self) -> list[Scenario]:
+        """What is taken in while AWS is far away."""
+        return [scenario for scenario in self.far if scenario.clients <= self.clients]
+
+    @property
     def replayed(self) -> list[Scenario]:
         """What of it is replayed: some that came one by one, and some that came in batches."""
-        singles = [scenario for scenario in self.ingested if scenario.size == 1]
-        batches = [scenario for scenario in self.ingested if scenario.size == HUNDREDS[0].size]
-        return [singles[-1], *batches[:1]]
+        return _some_of(self.ingested)
+
+    @property
+    def replayed_far(self) -> list[Scenario]:
+        """What of it is replayed while AWS is far away."""
+        return _some_of(self.ingested_far)
 
 
-QUICK = Plan(2, (Scenario(1, 2, 2), Scenario(10, 2, 2)), PARTITIONS[:1])
+def _some_of(ingested: Sequence[Scenario]) -> list[Scenario]:
+    """Some that came one by one, by as many clients as there were, and some that came in batches."""
+    singles = [scenario for scenario in ingested if scenario.size == 1]
+    batches = [scenario for scenario in ingested if scenario.size == HUNDREDS[0].size]
+    return [*singles[-1:], *batches[:1]]
+
+
+QUICK = Plan(2, (Scenario(1, 2, 2), Scenario(10, 2, 2)), (Scenario(1, 2, 2, far=True), Scenario(100, 1, 2, far=True)), PARTITIONS[:1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +121,20 @@ def field() -> Iterator[Field]:
 def measure(field: Field, plan: Plan) -> Measured:
     """Measure everything."""
     warm(field, plan.clients)
-    all_ingested = [_told(_ingested(field, scenario)) for scenario in plan.ingested]
-    _require_all_stored(field, all_ingested, plan.clients)
+    near = [_told(_ingested(field, scenario)) for scenario in plan.ingested]
+    _require_all_stored(field, field.sides, near, plan.clients)
     all_replayed = [_told(replayed(scenario, _able(field, scenario))) for scenario in plan.replayed]
+    with far_away(field.retrace.stack.aws_endpoint_url):
+        far = [_told(_ingested(field, scenario)) for scenario in plan.ingested_far]
+        replayed_far = [_told(replayed(scenario, field.sides[:2])) for scenario in plan.replayed_far]
+        one_by_one_far = [(scenario, handed_over(scenario, field.sides[:2], 1)) for scenario in plan.replayed_far]
+    _require_all_stored(field, field.sides[:2], [*near, *far], plan.clients)
     return Measured(
-        ingested=all_ingested,
-        in_hundreds=[(scenario, handed_over(scenario, _able(field, scenario))) for scenario in plan.replayed],
+        ingested=near,
+        ingested_far=far,
+        replayed_far=replayed_far,
+        in_hundreds=[(scenario, handed_over(scenario, field.sides[:2], AT_ONCE)) for scenario in plan.replayed],
+        one_by_one_far=one_by_one_far,
         replayed=all_replayed,
         replayed_by_eventbridge=replayed_by_eventbridge(field.eventbridge, field.admin, datetime.fromtimestamp(0, UTC)),
         asked=[asked(field.sides, partition) for partition in plan.partitions],
@@ -141,7 +172,7 @@ def _warmed(clients: int) -> int:
 
 def _ingested(field: Field, scenario: Scenario) -> Ingested:
     """EventBridge takes part where requests are as large as its own."""
-    eventbridge = field.eventbridge if scenario.size == TENS[0].size else None
+    eventbridge = field.eventbridge if scenario.size == TENS[0].size and not scenario.far else None
     return ingested(scenario, _able(field, scenario), eventbridge)
 
 
@@ -149,20 +180,20 @@ def _able(field: Field, scenario: Scenario) -> Sequence[Side]:
     """Whoever takes part. A loop over a thousand events may outlast a request; the dearest are without the slowest."""
     if scenario.size == THOUSANDS[0].size:
         return field.sides[:1]
-    dear = scenario.size * scenario.clients >= HUNDREDS[1].size * HUNDREDS[1].clients
+    dear = scenario.far or scenario.size * scenario.clients >= HUNDREDS[1].size * HUNDREDS[1].clients
     return field.sides[:2] if dear else field.sides
 
 
-def _require_all_stored(field: Field, done: Sequence[Ingested], clients: int) -> None:
+def _require_all_stored(field: Field, sides: Sequence[Side], done: Sequence[Ingested], clients: int) -> None:
     """Each side has stored what it was sent, once. What a side has stored that failed half-way, nobody can say."""
     messages = WARM_REPLAYS * min(STARTED_AT_ONCE, clients)  # Powertools keeps their identities among the others
     failed = {name for each in done for name in each.rates.failed}
-    for side in (side for side in field.sides if side.name not in failed):
+    for side in (side for side in sides if side.name not in failed):
         taken = sum(each.scenario.events * ROUNDS for each in done if side.name in each.rates.of) + _warmed(clients)
         identities = side.identities - (messages if side.name == field.powertools.name else 0)
         counts = {"sent": taken, "rows": side.rows, "identities": identities, "raw": side.stored}
         require_equal(counts, side.name)
-    in_tens = sum(each.scenario.events * ROUNDS for each in done if each.scenario.size == TENS[0].size)
+    in_tens = sum(each.scenario.events * ROUNDS for each in done if EVENTBRIDGE in each.rates.of)
     require_equal({"sent": in_tens, "archived": field.eventbridge.stored}, "EventBridge")
 
 

@@ -19,7 +19,10 @@ class Measured:
 
     ingested: Sequence[Ingested]
     replayed: Sequence[Replayed]
+    ingested_far: Sequence[Ingested]
+    replayed_far: Sequence[Replayed]
     in_hundreds: Sequence[tuple[Scenario, Rates]]
+    one_by_one_far: Sequence[tuple[Scenario, Rates]]
     replayed_by_eventbridge: float
     asked: Sequence[Asked]
     memory_mb: Mapping[tuple[str, str], float]
@@ -28,22 +31,26 @@ class Measured:
 def blocks(measured: Measured) -> Mapping[str, str]:
     """The generated parts of the page, by name."""
     return {
-        "ingest": _ingest(measured.ingested),
+        "ingest": _ingest(measured.ingested, SIDES),
+        "ingest-far": _ingest(measured.ingested_far, SIDES[:2]),
         "waits": _waits(measured.ingested),
         "processor": _processor(measured.ingested),
         "put-events": _put_events(measured.ingested),
-        "sending": _replays([(each.scenario, each.sending) for each in measured.replayed]),
+        "sending": _replays([(each.scenario, each.sending) for each in measured.replayed], SIDES),
+        "sending-far": _replays([(each.scenario, each.sending) for each in measured.replayed_far], SIDES[:2]),
         "sent-by-eventbridge": table(("EventBridge, events a second sent",), [[measured.replayed_by_eventbridge]]),
-        "processing": _replays([(each.scenario, each.processing) for each in measured.replayed]),
-        "in-hundreds": _replays(measured.in_hundreds),
+        "processing": _replays([(each.scenario, each.processing) for each in measured.replayed], SIDES),
+        "processing-far": _replays([(each.scenario, each.processing) for each in measured.replayed_far], SIDES[:2]),
+        "in-hundreds": _replays(measured.in_hundreds, SIDES[:2]),
+        "one-by-one-far": _replays(measured.one_by_one_far, SIDES[:2]),
         "queries": _queries(measured.asked),
         "peaks": table(("side", "function that", "MB"), [(*who, mb) for who, mb in measured.memory_mb.items() if mb]),
     }
 
 
-def _ingest(measured: Sequence[Ingested]) -> str:
-    head = ("events a request", "clients", *SIDES, "times plain", "times Powertools")
-    rows = ((each.scenario.size, each.scenario.clients, *_compared(each.rates)) for each in measured)
+def _ingest(measured: Sequence[Ingested], sides: Sequence[str]) -> str:
+    head = ("events a request", "clients", *_compared_with(sides))
+    rows = ((each.scenario.size, each.scenario.clients, *_compared(each.rates, sides)) for each in measured)
     return table(head, rows)
 
 
@@ -86,9 +93,11 @@ def _put_events(measured: Sequence[Ingested]) -> str:
     return table(head, rows)
 
 
-def _replays(measured: Sequence[tuple[Scenario, Rates]]) -> str:
-    head = ("taken in by", "events", *SIDES, "times plain", "times Powertools")
-    rows = ((_taken_in(scenario.size), scenario.events * ROUNDS, *_compared(rates)) for scenario, rates in measured)
+def _replays(measured: Sequence[tuple[Scenario, Rates]], sides: Sequence[str]) -> str:
+    head = ("taken in by", "events", *_compared_with(sides))
+    rows = (
+        (_taken_in(scenario.size), scenario.events * ROUNDS, *_compared(rates, sides)) for scenario, rates in measured
+    )
     return table(head, rows)
 
 
@@ -101,9 +110,14 @@ def _queries(measured: Sequence[Asked]) -> str:
     return table(head, ((each.partition, *(each.p50[side] for side in SIDES)) for each in measured))
 
 
-def _compared(rates: Rates) -> tuple[object, ...]:
-    medians = ("failed" if side in rates.failed else _shown(rates.median(side)) for side in SIDES)
-    return (*medians, *(_shown(rates.ratio(RETRACE, peer)) for peer in (PLAIN, POWERTOOLS)))
+def _compared_with(sides: Sequence[str]) -> tuple[str, ...]:
+    return (*sides, *(f"times {peer}" for peer in sides[1:]))
+
+
+def _compared(rates: Rates, sides: Sequence[str]) -> tuple[object, ...]:
+    """What each side did, and how many times that of each peer Retrace, the first of them."""
+    medians = ("failed" if side in rates.failed else _shown(rates.median(side)) for side in sides)
+    return (*medians, *(_shown(rates.ratio(sides[0], peer)) for peer in sides[1:]))
 
 
 def _shown(value: float | None) -> object:

@@ -17,13 +17,15 @@ from embedded.server import ACCOUNT, REGION
 
 BATCH = 100
 AT_ONCE = 5
+"""As many functions as the emulator lets read a queue."""
+
 DELIVERIES = 5
 
 Record = dict[str, Any]
 
 
-def handed_over(scenario: Scenario, sides: Sequence[Side]) -> Rates:
-    """How many messages a second the sides process of what they took in, and that each was counted once."""
+def handed_over(scenario: Scenario, sides: Sequence[Side], at_once: int) -> Rates:
+    """How many messages a second so many functions process of what they took in, and that each was counted once."""
     events = scenario.events * ROUNDS
 
     def process(side: Side, _: int) -> float:
@@ -32,7 +34,7 @@ def handed_over(scenario: Scenario, sides: Sequence[Side]) -> Rates:
         until(lambda: side.waiting >= events, f"{side.name} had sent its messages")
         before, batches = side.counted(replay_id), list(chunked(list(_received(side)), BATCH))
         begun = time.perf_counter()
-        with ThreadPoolExecutor(AT_ONCE) as threads:
+        with ThreadPoolExecutor(at_once) as threads:
             list(threads.map(partial(_invoked, side), batches))
         seconds = time.perf_counter() - begun
         side.admin.sqs.purge_queue(QueueUrl=side.queue_url)

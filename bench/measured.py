@@ -28,11 +28,13 @@ class Scenario:
     size: int
     clients: int
     requests: int
+    far: bool = False
+    """Whether AWS is far away meanwhile."""
 
     @property
     def event_type(self) -> str:
         """The type of its events, by which they are found again."""
-        return f"order.of-{self.size}-by-{self.clients}"
+        return f"order.of-{self.size}-by-{self.clients}{'-far' * self.far}"
 
     @property
     def events(self) -> int:

@@ -85,7 +85,10 @@ def test_who_did_not_take_part_has_an_empty_cell() -> None:
     measured = Measured(
         ingested=[Ingested(scenario, rates, loads, used)],
         replayed=[replayed],
+        ingested_far=[Ingested(scenario, rates, loads, used)],
+        replayed_far=[replayed],
         in_hundreds=[(scenario, rates)],
+        one_by_one_far=[(scenario, rates)],
         replayed_by_eventbridge=2_000.0,
         asked=[asked],
         memory_mb={("plain", "plans"): 50.0},
@@ -95,6 +98,7 @@ def test_who_did_not_take_part_has_an_empty_cell() -> None:
 
     assert generated["ingest"].splitlines()[-1] == "| 100 | 8 | 1,500 | 100 |  | 15 |  |"
     assert generated["processor"].splitlines()[-1] == "| 100 | 8 | 5 | 5 |  | 2.5 | 2.5 |  |"
+    assert generated["ingest-far"].splitlines()[-1] == "| 100 | 8 | 1,500 | 100 | 15 |"
     assert generated["processing"].splitlines()[-1] == "| requests of 100 events | 4,800 | 900 | 300 | 200 | 3 | 4.5 |"
     page = "".join(f"<!-- bench.compare: {name} -->\n<!-- /{name} -->\n" for name in generated)
     assert filled(page, generated, "bench.compare").count("|\n<!-- /") == len(generated)
