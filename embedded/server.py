@@ -28,7 +28,7 @@ ROOT_KEY_ID = "AKIARETRACELOCALROOT"
 ROOT_SECRET = "not-a-secret-the-emulator-never-checks-root-signatures"  # noqa: S105  it guards nothing, as it says
 """The emulator takes any request under this key id for the account's root: for administration only."""
 
-START_SECONDS = 30.0
+START_SECONDS = 90.0
 STOP_SECONDS = 60.0
 
 _PROGRAM = Path(__file__).with_name("emulator.py")

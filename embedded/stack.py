@@ -24,7 +24,7 @@ from embedded.server import Server
 from embedded.users import AccessKey, local_user
 
 API_STAGE = "api"
-ANSWER_SECONDS = 30.0
+ANSWER_SECONDS = 90.0
 
 Parameters = Mapping[str, str]
 DEFAULTS: Parameters = {}

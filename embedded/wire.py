@@ -19,7 +19,7 @@ from embedded.ports import LOOPBACK, free_port
 from embedded.problem import Problem
 
 _PROGRAM = Path(__file__).with_name("faulty_wire.py")
-_START_SECONDS = 20.0
+_START_SECONDS = 90.0
 
 
 @dataclass(frozen=True, slots=True)

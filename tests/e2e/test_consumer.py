@@ -94,7 +94,7 @@ def run_example(consumer: Stack, queue_url: str) -> subprocess.CompletedProcess[
         [sys.executable, ROOT / "examples/consumer/consumer.py", "--until-empty"],
         env=environment,
         capture_output=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 
@@ -136,7 +136,7 @@ def test_the_session_of_the_examples_page_works_as_printed(stack: Stack, tmp_pat
     [lines] = re.findall(r"```sh\n[^\n]* make up [^\n]*\n(.*?)```", section, re.DOTALL)
 
     session = subprocess.run(  # noqa: S603  # the page's own lines
-        ["/bin/bash", "-euo", "pipefail", "-c", lines], cwd=tmp_path, capture_output=True, timeout=120, check=False
+        ["/bin/bash", "-euo", "pipefail", "-c", lines], cwd=tmp_path, capture_output=True, timeout=300, check=False
     )
 
     assert session.returncode == 0, session.stderr

@@ -20,6 +20,7 @@ from embedded.datafile import read
 from embedded.demo import TRY_NEXT
 from embedded.load import Load
 from embedded.narration import Narrator
+from embedded.polling import wait_until
 from embedded.problem import Problem
 from embedded.story import Story
 from tests.e2e.samples import ROOT
@@ -187,7 +188,7 @@ def test_ctrl_c_ends_it_without_a_trace(tmp_path: Path) -> None:
     assert err.startswith("\nInterrupted.")
     assert "Traceback" not in err
     assert list(tmp_path.iterdir()) == []
-    assert not still_running(tmp_path)
+    assert wait_until(lambda: not still_running(tmp_path), PATIENCE_S)
 
 
 def still_running(directory: Path) -> list[str]:
@@ -210,7 +211,7 @@ def test_what_to_try_next_works_as_printed(stack: Stack) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
 

@@ -18,7 +18,7 @@ def test_the_drill_loses_tables_and_raw_objects_and_brings_all_of_them_back(tmp_
         env={**os.environ, "TMPDIR": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
         check=False,
     )
 

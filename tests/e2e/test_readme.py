@@ -31,7 +31,7 @@ def test_the_curl_session_works_as_printed(stack: Stack, tmp_path: Path) -> None
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 

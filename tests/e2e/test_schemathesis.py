@@ -26,6 +26,7 @@ from embedded.connection import Stack
 
 _CHECKS = [status_code_conformance, content_type_conformance, response_schema_conformance]
 _EXAMPLES = 8
+_PATIENCE_S = 60
 
 
 class Signed(AuthBase):
@@ -62,7 +63,7 @@ def test_generated_requests_are_answered_as_documented(
     )
     @given(case=operation.as_strategy(generation_mode=mode))
     def answered_as_documented(case: schemathesis.Case[Any]) -> None:
-        response = case.call(base_url=stack.api_url, auth=Signed(stack))
+        response = case.call(base_url=stack.api_url, auth=Signed(stack), timeout=_PATIENCE_S)
         case.validate_response(response, checks=_CHECKS if _is_stale(response) else [not_a_server_error, *_CHECKS])
 
     answered_as_documented()
