@@ -13,7 +13,7 @@ import pytest
 
 from chalicelib.domain.timestamps import parse_instant
 from embedded.stack import started
-from tests.e2e.deployed import Deployed, batches
+from tests.e2e.deployed import AT_ONCE, Deployed, batches
 from tests.e2e.samples import Sample
 
 _GENERATED = 50_000 if os.environ.get("RETRACE_SEARCH") == "full" else 6_000
@@ -32,7 +32,7 @@ def sent(request: pytest.FixtureRequest, deployed: Deployed, sample: Sample) -> 
     """Every event of a set, with its id, as the API orders them: by time, then id."""
     lines = sample.from_source("search/real").lines if request.param == "real" else generated()
     with ThreadPoolExecutor(4) as clients:
-        answers = list(clients.map(deployed.ingest, batches(lines, 1_000)))
+        answers = list(clients.map(deployed.ingest, batches(lines, AT_ONCE)))
     results = [result for answer in answers for result in answer["results"]]
     assert {result["status"] for result in results} == {"ACCEPTED"}
     events = [
