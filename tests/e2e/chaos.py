@@ -12,6 +12,7 @@ from typing import Any
 from bench.fleet import Fleet, Process
 from bench.reports import Began, Ended, Report
 from bench.stack import Ground
+from embedded.polling import wait_until
 from tests.e2e.deployed import Deployed
 
 _TICK_S = 0.02
@@ -87,6 +88,15 @@ class Run:
     def deployed(self) -> Deployed:
         """The API."""
         return Deployed(self.ground.stack)
+
+    def until_ready(self) -> None:
+        """Wait until every worker listens to its queue, so that none has all the work before another begins."""
+
+        def ready() -> bool:
+            self._work(_TICK_S)
+            return all(process.last is not None for process in self.workers.processes)
+
+        assert wait_until(ready, _PATIENCE_S), "not every worker has begun"
 
     def until_settled(self, replay_id: str) -> Job:
         """Work until every message of the replay is processed and no queue holds any; answers the job."""
