@@ -33,7 +33,7 @@ _QUIET = (
 )
 
 
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000
 FRAMES = 4
 """What is asked for because of an answer is asked for before the next frame or the one after."""
 A_FRAME = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
@@ -49,7 +49,10 @@ def chromium() -> Iterator[Browser]:
     environment: dict[str, str | float | bool] = {**os.environ, **beside}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=other or UNPACKED / "chromium", args=_QUIET, env=environment if other is None else None
+            executable_path=other or UNPACKED / "chromium",
+            args=_QUIET,
+            env=environment if other is None else None,
+            timeout=PATIENCE_MS,
         )
         try:
             yield browser
@@ -61,6 +64,7 @@ def chromium() -> Iterator[Browser]:
 def let_in(browser: Browser, url: str, link: str, **options: Any) -> Iterator[BrowserContext]:
     """A browser that has opened the link which a console printed."""
     context = browser.new_context(locale="en-GB", base_url=url, **options)
+    context.set_default_timeout(PATIENCE_MS)
     context.new_page().goto(link)
     yield context
     context.close()

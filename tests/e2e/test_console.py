@@ -185,6 +185,7 @@ def test_without_a_window_it_is_the_day_of_the_newest_event(page: Page) -> None:
 def test_a_window_is_zoomed_by_dragging_and_one_goes_back(page: Page) -> None:
     page.goto(f"/entity?id=depot-lyon&day={DAY}")
     expect(fact(page, "arrived again")).to_have_text("27")
+    expect(page.locator(".reading")).to_contain_text("Read at")  # nothing moves any more
     box = page.locator("#charts .u-over").first.bounding_box()
     assert box is not None
     at = [box["x"] + box["width"] * hour / 24 for hour in (17, 20)]
@@ -202,6 +203,7 @@ def test_a_window_is_zoomed_by_dragging_and_one_goes_back(page: Page) -> None:
 def test_an_event_is_opened_from_the_chart_and_closed_with_escape(page: Page, incident: Incident) -> None:
     page.goto(f"/entity?id=depot-lyon&from={DAY}T17:25:30Z&to={DAY}T17:25:45Z")
     expect(fact(page, "arrived again")).to_have_text("0")
+    expect(page.locator(".reading")).to_contain_text("Read at")
     box = page.locator("#charts .u-over").first.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] * 8.567 / 15, box["y"] + box["height"] / 2)
