@@ -53,7 +53,7 @@ def environment(directory: Path) -> dict[str, str]:
 
 def piped(directory: Path, *arguments: str) -> CompletedProcess[bytes]:
     return run(  # noqa: S603  # our own command
-        command(*arguments), cwd=directory, env=environment(directory), capture_output=True, timeout=120, check=False
+        command(*arguments), cwd=directory, env=environment(directory), capture_output=True, timeout=300, check=False
     )
 
 
@@ -141,6 +141,7 @@ def test_what_was_refused(listed: Listed, shown: Shown) -> None:
 def test_the_doctor_finds_nothing_wrong_but_that_no_digest_is_written_yet(listed: Listed, shown: Shown) -> None:
     findings = {finding["check"]: finding for finding in listed("doctor")}
 
+    assert findings.pop("speed")["level"] != "problem"  # how fast is a matter of the machine
     digests = findings.pop("digests")
     assert (digests["level"], digests["said"]) == ("warning", "There are none yet; the first comes within an hour.")
     assert {finding["level"] for finding in findings.values()} == {"ok"}

@@ -74,6 +74,9 @@ def ids(stage: Deployed, entity_id: str) -> set[str]:
     return {item["event_id"] for item in stage.get("/events", entity_id=entity_id, limit="1000", **WINDOW)["items"]}
 
 
+UPDATES = 4
+"""More than one deployment makes of a function."""
+
 WINDOW = {"start_time": f"{DAY}T00:00:00Z", "end_time": "2026-11-22T00:00:00Z"}
 
 
@@ -159,13 +162,16 @@ def kept_resources(aws: Emulated, stage: str) -> dict[str, str]:
 
 
 def answered(stage: Deployed, path: str, **query: str) -> BaseHTTPResponse:
-    """Ask, and once more where the emulator has killed the function at its work.
+    """Ask, and again where the emulator has killed the function at its work.
 
-    It does so when it updates a function; AWS lets an invocation that has begun end, and the next finds the new code.
+    It does so each time it updates a function, its code or its configuration, and a slow start meets several of them;
+    AWS lets an invocation that has begun end, and the next finds the new code.
     """
-    answer = stage.api.call("GET", path, query=query)
-    killed = answer.status == 502 and b"Runtime.HandlerError" in answer.data
-    return stage.api.call("GET", path, query=query) if killed else answer
+    for _ in range(UPDATES):
+        answer = stage.api.call("GET", path, query=query)
+        if answer.status != 502 or b"Runtime.HandlerError" not in answer.data:
+            return answer
+    return stage.api.call("GET", path, query=query)
 
 
 class calling:  # noqa: N801  # it reads as what it does: with calling(…)
