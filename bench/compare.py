@@ -125,15 +125,13 @@ def measure(field: Field, plan: Plan) -> Measured:
     all_replayed = [_told(replayed(scenario, _able(field, scenario))) for scenario in plan.replayed]
     with far_away(field.retrace.stack.aws_endpoint_url):
         far = [_told(_ingested(field, scenario)) for scenario in plan.ingested_far]
-        replayed_far = [_told(replayed(scenario, field.sides[:2])) for scenario in plan.replayed_far]
-        one_by_one_far = [(scenario, handed_over(scenario, field.sides[:2], 1)) for scenario in plan.replayed_far]
+        replayed_far = [_told(handed_over(scenario, field.sides[:2], 1)) for scenario in plan.replayed_far]
     _require_all_stored(field, field.sides[:2], [*near, *far], plan.clients)
     return Measured(
         ingested=near,
         ingested_far=far,
         replayed_far=replayed_far,
-        in_hundreds=[(scenario, handed_over(scenario, field.sides[:2], AT_ONCE)) for scenario in plan.replayed],
-        one_by_one_far=one_by_one_far,
+        in_hundreds=[_told(handed_over(scenario, field.sides[:2], AT_ONCE)) for scenario in plan.replayed],
         replayed=all_replayed,
         replayed_by_eventbridge=replayed_by_eventbridge(field.eventbridge, field.admin, datetime.fromtimestamp(0, UTC)),
         asked=[asked(field.sides, partition) for partition in plan.partitions],

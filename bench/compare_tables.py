@@ -21,8 +21,7 @@ class Measured:
     replayed: Sequence[Replayed]
     ingested_far: Sequence[Ingested]
     replayed_far: Sequence[Replayed]
-    in_hundreds: Sequence[tuple[Scenario, Rates]]
-    one_by_one_far: Sequence[tuple[Scenario, Rates]]
+    in_hundreds: Sequence[Replayed]
     replayed_by_eventbridge: float
     asked: Sequence[Asked]
     memory_mb: Mapping[tuple[str, str], float]
@@ -36,13 +35,12 @@ def blocks(measured: Measured) -> Mapping[str, str]:
         "waits": _waits(measured.ingested),
         "processor": _processor(measured.ingested),
         "put-events": _put_events(measured.ingested),
-        "sending": _replays([(each.scenario, each.sending) for each in measured.replayed], SIDES),
-        "sending-far": _replays([(each.scenario, each.sending) for each in measured.replayed_far], SIDES[:2]),
+        "sending": _sending(measured.replayed, SIDES),
+        "sending-far": _sending(measured.replayed_far, SIDES[:2]),
         "sent-by-eventbridge": table(("EventBridge, events a second sent",), [[measured.replayed_by_eventbridge]]),
-        "processing": _replays([(each.scenario, each.processing) for each in measured.replayed], SIDES),
-        "processing-far": _replays([(each.scenario, each.processing) for each in measured.replayed_far], SIDES[:2]),
-        "in-hundreds": _replays(measured.in_hundreds, SIDES[:2]),
-        "one-by-one-far": _replays(measured.one_by_one_far, SIDES[:2]),
+        "processing": _processing(measured.replayed, SIDES),
+        "processing-far": _processing(measured.replayed_far, SIDES[:2]),
+        "in-hundreds": _processing(measured.in_hundreds, SIDES[:2]),
         "queries": _queries(measured.asked),
         "peaks": table(("side", "function that", "MB"), [(*who, mb) for who, mb in measured.memory_mb.items() if mb]),
     }
@@ -91,6 +89,14 @@ def _put_events(measured: Sequence[Ingested]) -> str:
         if EVENTBRIDGE in each.rates.of
     )
     return table(head, rows)
+
+
+def _sending(measured: Sequence[Replayed], sides: Sequence[str]) -> str:
+    return _replays([(each.scenario, each.sending) for each in measured], sides)
+
+
+def _processing(measured: Sequence[Replayed], sides: Sequence[str]) -> str:
+    return _replays([(each.scenario, each.processing) for each in measured], sides)
 
 
 def _replays(measured: Sequence[tuple[Scenario, Rates]], sides: Sequence[str]) -> str:

@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from bench.measured import Scenario
+from bench.measured import Replayed, Scenario, sent_to_the_last
 from bench.rounds import ROUNDS, Rates, alternating, require_equal
-from bench.sides import Side, until
+from bench.sides import Side
 from chalicelib.domain.chunks import chunked
 from embedded.server import ACCOUNT, REGION
 
@@ -24,24 +24,24 @@ DELIVERIES = 5
 Record = dict[str, Any]
 
 
-def handed_over(scenario: Scenario, sides: Sequence[Side], at_once: int) -> Rates:
-    """How many messages a second so many functions process of what they took in, and that each was counted once."""
+def handed_over(scenario: Scenario, sides: Sequence[Side], at_once: int) -> Replayed:
+    """Let all sides send what they took in, and then so many of their functions process it, each event once."""
     events = scenario.events * ROUNDS
+    processing = Rates()
 
-    def process(side: Side, _: int) -> float:
+    def replay(side: Side, _: int) -> float:
         side.listen(enabled=False)
-        replay_id = side.replay(scenario.event_type)
-        until(lambda: side.waiting >= events, f"{side.name} had sent its messages")
+        replay_id, seconds = sent_to_the_last(side, scenario.event_type, events)
         before, batches = side.counted(replay_id), list(chunked(list(_received(side)), BATCH))
         begun = time.perf_counter()
         with ThreadPoolExecutor(at_once) as threads:
             list(threads.map(partial(_invoked, side), batches))
-        seconds = time.perf_counter() - begun
+        processing.of[side.name].append(events / (time.perf_counter() - begun))
         side.admin.sqs.purge_queue(QueueUrl=side.queue_url)
         require_equal({"counted": side.counted(replay_id) - before, "taken in": events}, side.name)
         return events / seconds
 
-    return alternating({side.name: partial(process, side) for side in sides})
+    return Replayed(scenario, alternating({side.name: partial(replay, side) for side in sides}), processing)
 
 
 def _received(side: Side) -> Iterator[Record]:

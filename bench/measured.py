@@ -124,16 +124,22 @@ def replayed(scenario: Scenario, sides: Sequence[Side]) -> Replayed:
 
     def replay(side: Side, _: int) -> float:
         side.listen(enabled=False)
-        begun = time.perf_counter()
-        replay_id = side.replay(scenario.event_type)
-        until(lambda: side.waiting >= events, f"{side.name} had sent its messages")
-        seconds = time.perf_counter() - begun
-        require_equal({"sent": side.waiting, "taken in": events}, side.name)
+        replay_id, seconds = sent_to_the_last(side, scenario.event_type, events)
         processing.of[side.name].append(events / _processed(side, replay_id, events))
         return events / seconds
 
     sending = alternating({side.name: partial(replay, side) for side in sides})
     return Replayed(scenario, sending, processing)
+
+
+def sent_to_the_last(side: Side, event_type: str, events: int) -> tuple[str, float]:
+    """A new replay to a queue that nobody reads, and how long it took until all messages were there."""
+    begun = time.perf_counter()
+    replay_id = side.replay(event_type)
+    until(lambda: side.waiting >= events, f"{side.name} had sent its messages")
+    seconds = time.perf_counter() - begun
+    require_equal({"sent": side.waiting, "taken in": events}, side.name)
+    return replay_id, seconds
 
 
 def _processed(side: Side, replay_id: str, events: int) -> float:
