@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,18 @@ def stop(process: subprocess.Popen[str]) -> str:
     return said
 
 
+@contextmanager
+def running(local: Local) -> Iterator[subprocess.Popen[str]]:
+    """`make local`, once it answers. Where the block fails it is ended, and what it said is told."""
+    process = local.start()
+    try:
+        until(lambda: process.poll() is not None or local.healthy())
+        yield process
+    except BaseException as failure:
+        failure.add_note(stop(process))
+        raise
+
+
 def still_running(checkout: Path) -> list[str]:
     """The processes that run in a checkout, or below it (only where there is a /proc to ask)."""
     found = []
@@ -115,11 +128,8 @@ def still_running(checkout: Path) -> list[str]:
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
     local = a_checkout(tmp_path_factory.mktemp("checkout"))
-    process = local.start()
-    try:
-        until(lambda: process.poll() is not None or local.healthy())
+    with running(local) as process:
         yield local
-    finally:
         stop(process)
 
 
@@ -194,9 +204,9 @@ def test_ctrl_c_ends_everything_and_what_was_stored_is_kept(tmp_path: Path) -> N
         "payload": None,
     }
     for status in ("ACCEPTED", "DUPLICATE"):
-        with local.start() as process:
-            until(lambda process=process: process.poll() is not None or local.healthy())
-            assert local.call("POST", "/ingest", event)["status"] == status
+        with running(local) as process:
+            answer = local.call("POST", "/ingest", event)
+            assert answer.get("status") == status, answer
             said = stop(process)
 
         assert process.returncode == 0
