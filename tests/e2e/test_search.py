@@ -16,7 +16,7 @@ from embedded.stack import started
 from tests.e2e.deployed import AT_ONCE, Deployed, batches
 from tests.e2e.samples import Sample
 
-_GENERATED = 50_000 if os.environ.get("RETRACE_SEARCH") == "full" else 6_000
+_GENERATED = 50_000 if os.environ.get("RETRACE_SEARCH") == "full" else 4_000
 _DAY = "2026-11-2{}"
 
 

@@ -24,7 +24,7 @@ from tests.functional.storage import Storage, assert_sound
 
 FULL = os.environ.get("RETRACE_FUZZ") == "full"
 FUZZED = settings(
-    max_examples=1_000_000 if FULL else 400,
+    max_examples=1_000_000 if FULL else 250,
     derandomize=not FULL,
     deadline=None,
     database=None,
