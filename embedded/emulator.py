@@ -112,7 +112,7 @@ _SIGNED_BY = re.compile(rb"Credential=([^/,\s]+)/\d+/[^/]+/(?:dynamodb|s3|sqs)/"
 """Who made a call to one of the three services, as it is signed."""
 
 _ADMINISTRATOR = b"AKIARETRACELOCALROOT"
-"""Who looks on while others are measured."""
+"""Who looks on while others are measured; embedded/server.py has the same, which cannot be imported from here."""
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]

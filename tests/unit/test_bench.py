@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import pytest
 
 from bench import cold
+from bench.assumptions import Assumptions
 from bench.clients import Load, percentile
 from bench.compare_tables import Measured, blocks
+from bench.distance import CALL_MS
 from bench.markdown import filled
 from bench.measured import Ingested, Replayed, Scenario
 from bench.orders import orders
@@ -73,6 +77,13 @@ def test_every_event_of_the_bench_is_valid_and_another_one() -> None:
 
     assert len({event.event_id for event in events}) == 2_000
     assert events == sorted(events, key=lambda event: str(event.event_time))
+
+
+def test_aws_is_no_farther_away_than_any_call_is_assumed_to_be() -> None:
+    assumed = [ms for name, ms in asdict(Assumptions()).items() if not name.startswith("cpu_")]
+
+    assert len(assumed) == 7
+    assert min(assumed) >= CALL_MS
 
 
 def test_who_did_not_take_part_has_an_empty_cell() -> None:
