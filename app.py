@@ -23,12 +23,23 @@ from chalicelib.domain.replay_task import RECEIVES, parse_task
 from chalicelib.event_sources import processor_concurrency, queue_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from chalicelib.settle import BatchResponse
 
 app = Chalice(app_name="retrace", configure_logs=False)  # telemetry configures them, as JSON
 app.register_middleware(telemetry.measured, "all")
 app.register_middleware(received.within_its_time, "all")
 signed = IAMAuthorizer()
+
+
+@app.middleware("http")
+@http.answers_problems
+def admitted(request: Request, get_response: Callable[[Request], Response]) -> Response:
+    """In front of every route: go on only with what is signed."""
+    wiring.admit()(received.signer(request), received.webhook(request))
+    return get_response(request)
+
 
 # Requests of these types reach the function byte by byte through API Gateway; answers stay text.
 app.api.binary_types = ["application/x-ndjson", "application/gzip"]
@@ -44,7 +55,6 @@ def _request() -> Request:
 @http.answers_problems
 def ingest() -> Response:
     """Take events in, or with ?dry_run=true tell what would become of them."""
-    wiring.admit()(lambda: received.webhook(_request()))
     request_id = received.request_id(_request())
     submitted = received.ingest_request(_request())
     query, take_in = queries.ingest(_request()), wiring.ingest()

@@ -23,11 +23,6 @@ RETRY_AFTER_S = 2
 
 _PROBLEM = {"Content-Type": "application/problem+json"}
 
-_MORE_HEADERS: Mapping[HTTPStatus, Mapping[str, str]] = {
-    HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": str(RETRY_AFTER_S)},
-    # RFC 9110, 15.5.2, wants a challenge; no scheme is registered for webhooks.
-    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "StandardWebhooks"},
-}
 
 _STATUS_OF: Mapping[type[errors.RetraceError], HTTPStatus] = {
     errors.InvalidRequest: HTTPStatus.BAD_REQUEST,
@@ -66,11 +61,16 @@ def _problem(status: HTTPStatus, error: errors.RetraceError) -> Response:
     from chalicelib.domain.preview import ConfirmationNeeded
 
     faults = error.faults if isinstance(error, errors.Refused) else ()
-    more = _MORE_HEADERS.get(status, {})
     body = _problem_members(status, str(error)) | {"errors": [asdict(fault) for fault in faults]}
     if isinstance(error, ConfirmationNeeded):
         body["preview"] = replay_representations.preview(error.preview)
-    return _json(status, body, {**_PROBLEM, **more})
+    return _json(status, body, {**_PROBLEM, **_more_headers(status, error)})
+
+
+def _more_headers(status: HTTPStatus, error: errors.RetraceError) -> Mapping[str, str]:
+    if isinstance(error, errors.Unauthenticated):
+        return {"WWW-Authenticate": error.scheme}
+    return {"Retry-After": str(RETRY_AFTER_S)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
 
 
 def _problem_members(status: HTTPStatus, detail: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ Model = type[BaseModel]
 JSON, PROBLEM, NDJSON = "application/json", "application/problem+json", "application/x-ndjson"
 REFERENCE = "#/components/schemas/{model}"
 
-_COMMON = {500: Problem, 503: Problem}
+_COMMON = {401: Problem, 500: Problem, 503: Problem}
 _QUERIED = {400: Problem, **_COMMON}
 _NAMED = {404: Problem, **_COMMON}
 _INGESTED: dict[int, tuple[Model, ...]] = {
@@ -79,7 +79,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/gaps"): Operation("Hours or days without events", {200: events.GapList, **_QUERIED}, GapsQuery),
     ("GET", "/freshness"): Operation(
         "The newest event of a source and type",
-        {200: events.FreshnessAnswer, 400: Problem, 500: Problem, 503: (events.StaleProblem, Problem)},
+        {200: events.FreshnessAnswer, 400: Problem, 401: Problem, 500: Problem, 503: (events.StaleProblem, Problem)},
         FreshnessQuery,
     ),
     ("GET", "/rejected"): Operation(
@@ -123,6 +123,6 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/aggregates/diff"): Operation(
         "What two versions do not share", {200: aggregates.DifferenceAnswer, 404: Problem, **_QUERIED}, DiffQuery
     ),
-    ("GET", "/health"): Operation("Whether the API answers", {200: Health}),
-    ("GET", "/openapi.json"): Operation("This document", {200: ()}),
+    ("GET", "/health"): Operation("Whether the API answers", {200: Health, **_COMMON}),
+    ("GET", "/openapi.json"): Operation("This document", {200: (), **_COMMON}),
 }

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header-07
 _IDEMPOTENCY_KEY = "Idempotency-Key"
+_TAKES_WEBHOOKS = "/ingest"
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -28,14 +29,23 @@ def request_id(request: Request) -> str:
     return str(request.context.get("requestId") or runtime.new_id())
 
 
-def caller(request: Request) -> str:
-    """Who signed the request; `anonymous` only where no gateway checked (chalice local)."""
+def signer(request: Request) -> str | None:
+    """The principal that API Gateway checked the signature of; None if it checked none."""
     identity = request.context.get("identity") or {}
-    return str(identity.get("userArn") or "anonymous")
+    return identity.get("userArn") or None
 
 
-def webhook(request: Request) -> Webhook:
-    """A request as its sender signed it."""
+def caller(request: Request) -> str:
+    """Who signed the request; `anonymous` outside Lambda (chalice local), and for a webhook."""
+    return signer(request) or "anonymous"
+
+
+def webhook(request: Request) -> Callable[[], Webhook] | None:
+    """Reads a request as its sender signed it; None on a route that takes no webhooks."""
+    return (lambda: _webhook(request)) if request.context["resourcePath"] == _TAKES_WEBHOOKS else None
+
+
+def _webhook(request: Request) -> Webhook:
     from chalicelib.domain.webhook_signature import Webhook
 
     return Webhook(_headers(request), _body(request))

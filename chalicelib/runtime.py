@@ -59,6 +59,15 @@ def settings() -> Settings:
     return settings_from(os.environ)
 
 
+def in_lambda() -> bool:
+    """Whether Lambda runs this process, and not `chalice local` or a test.
+
+    Lambda sets this variable itself and lets no configuration of a function set, empty or remove it:
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+    """
+    return "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+
+
 @lru_cache(maxsize=2)
 def _client_config(*, checks_parameters: bool = True) -> Config:
     # The SDK repeats what was throttled, failed or lost, and we what it does not know of: parts of a batch that were

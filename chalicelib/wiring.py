@@ -35,11 +35,11 @@ def ingest() -> Ingest:
 
 
 def admit() -> Admit:
-    """Who may POST /ingest, beyond what API Gateway has checked."""
+    """Which requests are read at all."""
     from chalicelib.admission import Admit
 
-    signed_webhooks = bool(runtime.settings().webhook_secret_arn)
-    return Admit(adapters.webhook_secrets() if signed_webhooks else None, runtime.now)
+    takes_webhooks = bool(runtime.settings().webhook_secret_arn)
+    return Admit(adapters.webhook_secrets() if takes_webhooks else None, runtime.now, runtime.in_lambda())
 
 
 def investigate_event() -> InvestigateEvent:

@@ -6,7 +6,7 @@ RetraceError
 │   │   ├── Oversized                a message, or what it refers to, is larger than any that Retrace makes
 │   │   ├── WrongBucket              a message refers to another bucket than that of raw events
 │   │   └── UnknownReplay            a message is of no replay that there is
-│   ├── Unauthenticated         401  a webhook that nobody trusted has signed
+│   ├── Unauthenticated         401  neither IAM nor a webhook's secret tells who sent it
 │   ├── RequestTooLarge         413
 │   ├── UnsupportedMediaType    415
 │   ├── NotFound                404
@@ -84,7 +84,11 @@ class UnknownReplay(InvalidRequest):
 
 
 class Unauthenticated(Refused):
-    """Whoever sent the request has not shown that they may."""
+    """The sender of the request is not known; `scheme` is how to sign it."""
+
+    def __init__(self, message: str, faults: Sequence[Fault] = (), *, scheme: str) -> None:
+        super().__init__(message, faults)
+        self.scheme = scheme
 
 
 class RequestTooLarge(Refused):

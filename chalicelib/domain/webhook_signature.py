@@ -17,6 +17,9 @@ ID, TIMESTAMP, SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature
 TOLERANCE_S = 300
 """How far the clocks of sender and receiver may be apart; older requests may be recorded ones."""
 
+_SCHEME = "StandardWebhooks"
+"""RFC 9110, 15.5.2, wants a challenge; no scheme is registered for webhooks."""
+
 _VERSION = "v1,"
 _SECRET_PREFIX = "whsec_"  # noqa: S105  # what a secret begins with is none
 _SHORTEST_KEY = 24
@@ -89,4 +92,4 @@ def _is_recent(timestamp: str, now: Instant) -> bool:
 
 
 def _refused(faults: Sequence[Fault]) -> Unauthenticated:
-    return Unauthenticated("The request does not carry a valid webhook signature.", faults)
+    return Unauthenticated("The request does not carry a valid webhook signature.", faults, scheme=_SCHEME)

@@ -13,6 +13,7 @@ import urllib3
 
 from embedded.api import Api
 from embedded.connection import Stack
+from embedded.deployment import STACK_NAME
 from tests.e2e.deployed import Deployed, until
 
 JSON = {"Content-Type": "application/json"}
@@ -54,6 +55,25 @@ def test_no_route_answers_an_unsigned_request(stack: Stack, method: str, path: s
 def test_a_wrong_secret_is_refused(stack: Stack) -> None:
     forged = Stack(**{name: getattr(stack, name) for name in stack.__slots__} | {"secret_access_key": "x" * 40})
     assert Api(forged).call("GET", "/health").status == 403
+
+
+@pytest.mark.parametrize(("function", "path"), [("IngestHandler", "/ingest"), ("APIHandler", "/replay")])
+def test_a_function_itself_refuses_what_reaches_it_unsigned(deployed: Deployed, function: str, path: str) -> None:
+    found = deployed.admin.cloudformation.describe_stack_resource(StackName=STACK_NAME, LogicalResourceId=function)
+    name = found["StackResourceDetail"]["PhysicalResourceId"]
+    request = {
+        "requestContext": {"httpMethod": "POST", "resourcePath": path, "identity": {"userArn": None}},
+        "headers": JSON,
+        "multiValueQueryStringParameters": None,
+        "pathParameters": None,
+        "stageVariables": None,
+        "body": json.dumps(event("unsigned")),
+        "isBase64Encoded": False,
+    }
+
+    answered = deployed.admin.functions.invoke(FunctionName=name, Payload=json.dumps(request).encode())
+
+    assert json.loads(answered["Payload"].read())["statusCode"] == 401
 
 
 def test_numbers_come_back_as_they_were_sent(deployed: Deployed) -> None:

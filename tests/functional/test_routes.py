@@ -2,11 +2,41 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from chalice.app import IAMAuthorizer
 
 from chalicelib import wiring
+from chalicelib.operations import OPERATIONS
 from tests.functional.application import Application
+from tests.functional.events import Json, as_json, paid
+from tests.functional.storage import Storage
+
+_SIGNER = {"userArn": "arn:aws:iam::123456789012:user/till"}
+
+
+def handed_over(application: Application, method: str, path: str, **context: Any) -> Json:
+    """The answer to a request as API Gateway hands it over to a function."""
+    names = {part[1:-1]: "1" for part in path.split("/") if part.startswith("{")}
+    return application.handed_over(
+        {
+            "requestContext": {"httpMethod": method, "resourcePath": path, **context},
+            "headers": {"content-type": "application/json"},
+            "multiValueHeaders": {"content-type": ["application/json"]},
+            "pathParameters": names or None,
+            "multiValueQueryStringParameters": None,
+            "stageVariables": None,
+            "body": as_json(paid()).decode() if path == "/ingest" else "",
+            "isBase64Encoded": False,
+        }
+    )
+
+
+@pytest.fixture
+def in_lambda(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process is a Lambda function's."""
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "retrace-prod-IngestHandler")
 
 
 def test_no_route_is_open(application: Application) -> None:
@@ -51,3 +81,33 @@ def test_what_nobody_foresaw_is_answered_as_a_problem_too(
     assert response.status_code == 500
     assert response.headers["Content-Type"] == "application/problem+json"
     assert "division" not in response.body.decode()
+
+
+@pytest.mark.usefixtures("in_lambda")
+def test_in_lambda_no_route_answers_a_request_without_an_identity(application: Application, storage: Storage) -> None:
+    unsigned = {"userArn": None, "sourceIp": "192.0.2.1"}
+    answers = {route: handed_over(application, *route, identity=unsigned) for route in OPERATIONS}
+
+    assert {answer["statusCode"] for answer in answers.values()} == {401}
+    assert answers["POST", "/ingest"]["headers"] == {
+        "Content-Type": "application/problem+json",
+        "WWW-Authenticate": "AWS4-HMAC-SHA256",
+    }
+    assert list(storage.objects()) == []
+
+
+@pytest.mark.usefixtures("in_lambda")
+@pytest.mark.parametrize("context", [{}, {"identity": None}, {"identity": {"userArn": ""}}])
+def test_in_lambda_what_does_not_name_a_signer_is_no_identity(application: Application, context: Json) -> None:
+    assert handed_over(application, "GET", "/health", **context)["statusCode"] == 401
+
+
+@pytest.mark.usefixtures("in_lambda")
+def test_in_lambda_no_unsigned_request_learns_which_methods_a_route_has(application: Application) -> None:
+    assert handed_over(application, "DELETE", "/health")["statusCode"] == 401
+
+
+@pytest.mark.usefixtures("in_lambda")
+def test_in_lambda_a_request_with_an_identity_is_answered(application: Application) -> None:
+    assert handed_over(application, "GET", "/health", identity=_SIGNER)["statusCode"] == 200
+    assert handed_over(application, "POST", "/ingest", identity=_SIGNER)["statusCode"] == 201

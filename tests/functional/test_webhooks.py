@@ -119,3 +119,54 @@ def test_a_secret_that_is_none_admits_nobody(application: Application, secret_id
 def test_no_other_route_asks_for_a_signature(application: Application) -> None:
     assert application.get("/health").status_code == 200
     assert application.get("/events", entity_id="order-1").status_code == 200
+
+
+def test_in_lambda_a_signed_webhook_needs_no_identity(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "retrace-prod-IngestHandler")
+
+    assert posted(application, signed(BODY)).status_code == 201
+    assert posted(application, {}).status_code == 401
+
+
+def test_a_webhook_signature_opens_no_other_route_in_lambda(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "retrace-prod-IngestHandler")
+
+    answer = application.call("POST", "/rejected/1/retry", signed(BODY), BODY)
+
+    assert answer.status_code == 401
+
+
+def test_while_webhooks_are_turned_off_the_function_takes_nothing_unsigned(
+    application: Application, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CloudFormation takes the secret from the function before the API asks for IAM again."""
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "retrace-prod-IngestHandler")
+    monkeypatch.delenv("WEBHOOK_SECRET_ARN")
+    _forget()
+
+    assert [posted(application, headers).status_code for headers in ({}, signed(BODY))] == [401, 401]
+    assert list(storage.objects()) == []
+
+
+def test_while_webhooks_are_turned_on_a_request_that_iam_let_in_is_taken(application: Application) -> None:
+    """CloudFormation gives the function the secret before the API stops asking for IAM."""
+    request = {
+        "requestContext": {
+            "httpMethod": "POST",
+            "resourcePath": "/ingest",
+            "identity": {"userArn": "arn:aws:iam::123456789012:user/till"},
+        },
+        "headers": {"content-type": JSON},
+        "multiValueHeaders": {"content-type": [JSON]},
+        "pathParameters": None,
+        "multiValueQueryStringParameters": None,
+        "stageVariables": None,
+        "body": BODY.decode(),
+        "isBase64Encoded": False,
+    }
+
+    assert application.handed_over(request)["statusCode"] == 201
