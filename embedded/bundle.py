@@ -10,10 +10,11 @@ from embedded.layout import PACKAGES, ROOT
 from embedded.problem import Problem
 from embedded.progress import Progress, silent
 from embedded.server import REGION
+from infra.merge import RUNTIME
 from infra.package import BUNDLE, SOURCES, PackagingFailed, package, size
 
-INPUTS = (*SOURCES, "infra", "requirements-dev.txt")
-"""What decides the content of a package; requirements-dev.txt pins Chalice."""
+INPUTS = (*SOURCES, "infra", "requirements-run.txt")
+"""What decides the content of a package, beside the Python that makes it; requirements-run.txt pins Chalice."""
 
 KEPT = 8
 """How many packages are kept; the oldest go first."""
@@ -21,7 +22,7 @@ KEPT = 8
 
 def packaged(progress: Progress) -> Path:
     """Return the directory with sam.json and deployment.zip of the checkout as it is now."""
-    target = PACKAGES / fingerprint(ROOT, INPUTS)
+    target = PACKAGES / f"{RUNTIME}-{fingerprint(ROOT, INPUTS)}"
     if not target.exists():
         progress("Packaging the application")
         _make(target)

@@ -12,6 +12,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
+from chalice.config import Config
 from chalice.package import TemplateDeepMerger, YAMLTemplateSerializer
 
 HERE = Path(__file__).parent
@@ -24,6 +25,10 @@ FILES = (RESOURCES, FUNCTIONS, MONITORING, CATALOG)
 """What makes up the packaged deployment, each merged over those before it."""
 
 
+RUNTIME: str = Config().lambda_python_version
+"""Lambda's name of the Python that packages: Chalice writes it into the functions that it generates."""
+
+
 def load(path: Path) -> dict[str, Any]:
     """Read a CloudFormation file, short-form functions (`!Ref`) included."""
     template: dict[str, Any] = YAMLTemplateSerializer().load_template(path.read_text(), str(path))
@@ -33,6 +38,7 @@ def load(path: Path) -> dict[str, Any]:
 def merged() -> str:
     """Return all of them in one, as JSON."""
     template = reduce(lambda below, above: TemplateDeepMerger().merge(above, below), map(load, FILES))
+    template["Resources"]["IngestHandler"]["Properties"]["Runtime"] = RUNTIME  # as of the others: they share a bundle
     return json.dumps(template, indent=2)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from infra.merge import RUNTIME
+
 Json = dict[str, Any]
 
 TABLES = {"EVENTS_TABLE": "EventsTable", "DEDUPE_TABLE": "DedupeTable", "COUNTS_TABLE": "CountsTable"}
@@ -69,7 +71,7 @@ def _function(handler: str, code_uri: str, timeout: int) -> Json:
     return {
         "Type": "AWS::Serverless::Function",
         "Properties": {
-            "Runtime": "python3.11",
+            "Runtime": RUNTIME,
             "Handler": handler,
             "CodeUri": code_uri,
             "Timeout": timeout,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from retrace.problem import Exit, Problem
@@ -22,24 +22,29 @@ class Checkpoint:
         """Open the file, or begin a new one; raises Problem if it is of another rebuild, which `about` tells."""
         self.path = path
         try:
-            self._database = sqlite3.connect(path, isolation_level=None)
-            self.resumed = self._is_ours()
-            self._database.executescript(
-                f"PRAGMA application_id = {_APPLICATION_ID};"
-                "CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, said TEXT);"
-                "CREATE TABLE IF NOT EXISTS object"
-                " (key TEXT PRIMARY KEY, ingest_time TEXT, done INTEGER DEFAULT 0, damaged INTEGER DEFAULT 0);"
-                "CREATE TABLE IF NOT EXISTS tally (name TEXT PRIMARY KEY, events INTEGER);"
-                "CREATE INDEX IF NOT EXISTS todo ON object (done, ingest_time, key);"
-            )
-            said = json.dumps(about, sort_keys=True)
-            self._database.execute("INSERT OR IGNORE INTO about VALUES ('rebuild', ?)", (said,))
+            with ExitStack() as unless_it_is_ours:
+                self._database = unless_it_is_ours.enter_context(closing(sqlite3.connect(path, isolation_level=None)))
+                self.resumed = self._is_ours()
+                self._begin(json.dumps(about, sort_keys=True))
+                unless_it_is_ours.pop_all()
         except sqlite3.Error as error:
             remedy = "Name another file with --checkpoint."
             raise Problem(f"{path} cannot be used as a checkpoint: {error}", remedy, Exit.USAGE) from error
-        if self._said("rebuild") != said:
+
+    def _begin(self, about: str) -> None:
+        """Make the tables that are not there; raises Problem if they are of another rebuild."""
+        self._database.executescript(
+            f"PRAGMA application_id = {_APPLICATION_ID};"
+            "CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, said TEXT);"
+            "CREATE TABLE IF NOT EXISTS object"
+            " (key TEXT PRIMARY KEY, ingest_time TEXT, done INTEGER DEFAULT 0, damaged INTEGER DEFAULT 0);"
+            "CREATE TABLE IF NOT EXISTS tally (name TEXT PRIMARY KEY, events INTEGER);"
+            "CREATE INDEX IF NOT EXISTS todo ON object (done, ingest_time, key);"
+        )
+        self._database.execute("INSERT OR IGNORE INTO about VALUES ('rebuild', ?)", (about,))
+        if self._said("rebuild") != about:
             remedy = f"It is of {self._said('rebuild')}. Delete it to begin anew, or name another with --checkpoint."
-            raise Problem(f"{path} is the checkpoint of another rebuild.", remedy, Exit.USAGE)
+            raise Problem(f"{self.path} is the checkpoint of another rebuild.", remedy, Exit.USAGE)
 
     def _is_ours(self) -> bool:
         """Whether the file was begun by a rebuild; raises Problem if it holds something else."""

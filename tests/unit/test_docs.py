@@ -6,16 +6,20 @@ import re
 from pathlib import Path
 
 import pytest
+from cfnlint.data import AdditionalSpecs  # type: ignore[import-untyped]  # it has no stubs
+from cfnlint.helpers import load_resource  # type: ignore[import-untyped]  # likewise
 
 from app import app
 from chalicelib.config import Settings
 from chalicelib.telemetry import METRICS
+from embedded.environment import NEWEST, OLDEST
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*.md")])
 
 _TARGET = re.compile(r"^([a-z]+):.*?## ", re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)#]*)(#[^)]*)?\)")
+_RUNTIME = re.compile(r"^\| `(python3\.\d+)` \| \d{4}-\d\d \| (\S+) \| (\S+) \| (\S+) \|$", re.MULTILINE)
 _ROUTE = re.compile(r"^\| `((?:GET|POST|PUT|DELETE) /[^`]*)` \|", re.MULTILINE)
 
 
@@ -78,3 +82,13 @@ def test_links_between_pages_lead_somewhere(path: Path) -> None:
 
 def _anchor(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def test_the_deploying_page_has_the_dates_of_every_runtime_that_retrace_packages_for() -> None:
+    known = load_resource(AdditionalSpecs, "LmbdRuntimeLifecycle.json")
+    dates = ("deprecated", "create-block", "update-block")
+    packaged = [f"python3.{minor}" for minor in range(OLDEST[1], NEWEST[1] + 1)]
+
+    rows = _RUNTIME.findall(page("deploying.md"))
+
+    assert rows == [(name, *(known[name][date] for date in dates)) for name in packaged]

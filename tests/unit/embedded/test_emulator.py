@@ -70,7 +70,7 @@ packed = io.BytesIO()
 with zipfile.ZipFile(packed, "w") as archive:
     archive.writestr("silent.py", "def handler(event, context): return event")
 arn = "arn:aws:lambda:eu-west-1:123456789012:function:silent"
-config = {"FunctionArn": arn, "FunctionName": "silent", "Handler": "silent.handler", "Runtime": "python3.11"}
+config = {"FunctionArn": arn, "FunctionName": "silent", "Handler": "silent.handler", "Runtime": "python3.13"}
 worker = lambda_runtime.Worker("silent", config, packed.getvalue())
 log = worker.invoke({"number": 1}, "first")["log"]
 drain, worker._drain_stderr_bounded = worker._drain_stderr_bounded, lambda: ""

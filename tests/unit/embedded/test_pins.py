@@ -1,20 +1,48 @@
-"""Requirements: all pinned, from no particular index, and tested in the versions that are deployed."""
+"""Requirements: all pinned by hash, from no particular index, few for who only looks, and those that are deployed."""
 
+import ast
 import json
 import re
+import subprocess
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
+from sys import stdlib_module_names
 
 import pytest
 
 from embedded.layout import ROOT
+from embedded.pins import WITHIN, as_of_pip
 
-PINNED = re.compile(r"([a-z0-9-]+)==(\S+)")
-FILES = ["requirements.txt", "requirements-dev.txt", "requirements-embedded.txt", "requirements-checkov.txt"]
+PINNED = re.compile(r"([a-z0-9-]+)==(\S+)(?: ; .+)?")
+HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
+FILES = [f"{name}.txt" for name in WITHIN]
+
+OURS = {"app", "bench", "chalicelib", "embedded", "infra", "retrace", "tests"}
+ADDED_LATER = {
+    "embedded/emulator.py": "requirements-embedded.txt",
+    "embedded/faulty_wire.py": "requirements-faults.txt",
+    "retrace/console": "requirements-dev.txt",
+    "retrace/exporting/parquet.py": "requirements-dev.txt",
+}
+"""What runs in another environment than the one that `make demo` makes, or in that one with more in it."""
+
+
+def entries(name: str) -> list[list[str]]:
+    """Each pin with its hashes, without the comments."""
+    text = (ROOT / name).read_text().replace(" \\\n", "\n")
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
+    found: list[list[str]] = []
+    for line in lines:
+        if line.startswith("--"):
+            found[-1].append(line)
+        else:
+            found.append([line])
+    return found
 
 
 def pins(name: str) -> dict[str, str]:
-    lines = [line.partition("#")[0].strip() for line in (ROOT / name).read_text().splitlines()]
-    found = [PINNED.fullmatch(line) for line in lines if line]
+    found = [PINNED.fullmatch(pin) for pin, *_ in entries(name)]
     assert all(found), f"{name} has a line that is no pin"
     return {match[1]: match[2] for match in found if match}
 
@@ -25,6 +53,13 @@ def test_every_requirement_is_pinned_and_names_no_index_or_path(name: str) -> No
 
 
 @pytest.mark.parametrize("name", FILES)
+def test_every_pin_has_hashes(name: str) -> None:
+    for pin, *hashes in entries(name):
+        assert hashes, pin
+        assert all(map(HASH.fullmatch, hashes)), pin
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_what_was_asked_for_is_pinned(name: str) -> None:
     asked = (ROOT / Path(name).with_suffix(".in")).read_text().splitlines()
     names = {re.split(r"[\[=]", line)[0].lower() for line in asked if line and not line.startswith(("#", "-r"))}
@@ -32,14 +67,68 @@ def test_what_was_asked_for_is_pinned(name: str) -> None:
     assert names <= pins(name).keys()
 
 
-def test_tests_run_against_the_versions_that_are_deployed() -> None:
-    development = pins("requirements-dev.txt")
-
-    assert pins("requirements.txt").items() <= development.items()
+@pytest.mark.parametrize(("smaller", "larger"), [(name, larger) for name, larger in WITHIN.items() if larger])
+def test_what_is_added_to_an_environment_changes_nothing_in_it(smaller: str, larger: str) -> None:
+    assert pins(f"{smaller}.txt").items() <= pins(f"{larger}.txt").items()
 
 
 def test_boto3_is_left_to_lambda() -> None:
     assert not {"boto3", "botocore"} & pins("requirements.txt").keys()
+
+
+def test_a_demo_takes_at_most_sixty_packages() -> None:
+    planned = subprocess.run(
+        ["make", "--dry-run", "--always-make", "demo"],  # noqa: S607  # whichever make there is
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", "PYTHON": "python3.12"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    files = set(re.findall(r"requirements\S*\.txt", planned.stdout))
+
+    assert files == {"requirements-run.txt", "requirements-embedded.txt"}
+    assert len({pin for name in files for pin in pins(name).items()}) <= 60 + len({"ansicon", "colorama"})
+
+
+def modules() -> Iterator[Path]:
+    yield ROOT / "app.py"
+    for package in ("chalicelib", "embedded", "infra", "retrace"):
+        yield from sorted((ROOT / package).rglob("*.py"))
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """The packages that a module imports when it runs, wherever in it."""
+    for node in ast.iter_child_nodes(tree):
+        match node:
+            case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+                continue
+            case ast.Import():
+                yield from (alias.name.partition(".")[0] for alias in node.names)
+            case ast.ImportFrom(level=0, module=str(name)):
+                yield name.partition(".")[0]
+            case _:
+                yield from imported(node)
+
+
+def test_each_module_imports_only_what_its_environment_has() -> None:
+    owners = packages_distributions()
+    for path in modules():
+        name = str(path.relative_to(ROOT))
+        [*lock] = {lock for place, lock in ADDED_LATER.items() if name.startswith(place)} or {"requirements-run.txt"}
+        foreign = set(imported(ast.parse(path.read_text()))) - OURS - stdlib_module_names
+        allowed = pins(lock[0]).keys()
+        for package in foreign:
+            distributions = {each.lower().replace("_", "-") for each in owners.get(package, [package])}
+            assert distributions & allowed, f"{name} imports {package}"
+
+
+def test_settings_of_pip_become_those_of_uv() -> None:
+    listed = (
+        ":env:.timeout='9'\nglobal.cert='/c.pem'\nglobal.index-url='https://one/'\ninstall.index-url='https://two/'\n"
+    )
+
+    assert as_of_pip(listed) == {"SSL_CERT_FILE": "/c.pem", "UV_DEFAULT_INDEX": "https://two/"}
 
 
 @pytest.mark.parametrize("place", ["assets", "tests/e2e/browser", "tests/e2e/javascript"])

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from chalicelib.config import Settings
 from chalicelib.domain.replay_task import RECEIVES
-from infra.merge import FILES, RESOURCES, load, merged
+from infra.merge import FILES, RESOURCES, RUNTIME, load, merged
 
 FUNCTIONS_OF_APP = {
     "APIHandler": "api_handler",
@@ -298,3 +299,8 @@ def test_the_operations_page_lists_every_policy_that_is_an_output(template: dict
     assert set(re.findall(r"^\| `(\w+PolicyArn)` \|", page, re.MULTILINE)) == {
         output for output in template["Outputs"] if output.endswith("PolicyArn")
     }
+
+
+def test_the_ingest_function_has_the_runtime_that_chalice_gives_the_others(template: dict[str, Any]) -> None:
+    assert template["Resources"]["IngestHandler"]["Properties"]["Runtime"] == RUNTIME
+    assert f"python{sys.version_info.major}.{sys.version_info.minor}" == RUNTIME

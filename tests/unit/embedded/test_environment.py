@@ -1,0 +1,147 @@
+"""The environments that make makes: of which Python, from what, and what is said if one cannot be made."""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from embedded.layout import ROOT
+
+MAKE = shutil.which("make") or "make"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """What the Makefile needs to say what it would do, and a place for Pythons."""
+    for path in [ROOT / "Makefile", *ROOT.glob("requirements*")]:
+        shutil.copy2(path, tmp_path)
+    (tmp_path / "bin").mkdir()
+    return tmp_path
+
+
+def python(checkout: Path, name: str, version: str) -> Path:
+    """A Python of some version, which runs nothing but says that."""
+    supported = 0 if version.startswith(("3.11.", "3.12.", "3.13.", "3.14.")) else 1
+    answer = f'case "$2" in *platform*) echo "version = {version}" ;; *) exit {supported} ;; esac'
+    program = checkout / "bin" / name
+    program.write_text(f"#!/bin/sh\n{answer}\n")
+    program.chmod(0o755)
+    return program
+
+
+def make(checkout: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603  # the make of this machine, on a copy of our Makefile
+        [MAKE, *arguments],
+        cwd=checkout,
+        env={"PATH": f"{checkout}/bin:/usr/bin:/bin", **variables} | ({} if arguments[0] == "-n" else {"PATH": "/no"}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_newest_python_that_is_found_is_taken(checkout: Path) -> None:
+    for name, version in {"python3.14": "3.15.0", "python3.13": "3.13.9", "python3.12": "3.12.4"}.items():
+        python(checkout, name, version)
+
+    assert "\npython3.13 -m embedded.environment .venv\n" in make(checkout, "-n", "-B", "demo").stdout
+
+
+def test_a_python_can_be_named(checkout: Path) -> None:
+    python(checkout, "python3.13", "3.13.9")
+    named = python(checkout, "another", "3.12.4")
+
+    assert f"\n{named} -m embedded.environment .venv\n" in make(checkout, "-n", "-B", "demo", f"PYTHON={named}").stdout
+
+
+@pytest.mark.parametrize(("version", "stays"), [("3.12.4", True), ("3.13.9", False)])
+def test_environments_of_another_python_than_the_one_that_is_named_are_made_again(
+    checkout: Path, version: str, *, stays: bool
+) -> None:
+    (checkout / ".venv").mkdir()
+    (checkout / ".venv/pyvenv.cfg").write_text("home = /usr/bin\nversion = 3.12.4\n")
+    (checkout / ".venv/made").touch()
+    python(checkout, "another", version)
+
+    make(checkout, "-n", "demo", PYTHON="another")
+
+    assert (checkout / ".venv/made").exists() == stays
+
+
+def test_without_a_python_make_says_which_are_taken_and_how_to_name_one(checkout: Path) -> None:
+    done = make(checkout, "demo")
+
+    assert done.returncode != 0
+    assert "Python 3.11, 3.12, 3.13 or 3.14 was not found." in done.stderr
+    assert "make PYTHON=/path/to/python3.13" in done.stderr
+
+
+def test_all_environments_are_of_the_python_of_the_first(checkout: Path) -> None:
+    planned = make(checkout, "-n", "-B", "demo", ".retrace/checkov/installed", "PYTHON=/opt/python3.12").stdout
+
+    assert [line for line in planned.splitlines() if line.startswith("/opt/python3.12")] == [
+        "/opt/python3.12 -m embedded.environment .venv"
+    ]
+    for place in (".retrace/venv", ".retrace/checkov"):
+        assert f".venv/bin/python -m venv --clear --without-pip {place}" in planned
+
+
+@pytest.fixture
+def lock(tmp_path: Path) -> Path:
+    """A lock file of one package, and that beside it."""
+    wheel = tmp_path / "tiny-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("tiny.py", "")
+        archive.writestr("tiny-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1\n")
+        archive.writestr("tiny-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr("tiny-1.dist-info/RECORD", "")
+    (tmp_path / "some.in").write_text("# Something tiny.\ntiny\n")
+    lock = tmp_path / "some.txt"
+    lock.write_text(f"tiny==1 --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n")
+    return lock
+
+
+def install(lock: Path) -> subprocess.CompletedProcess[str]:
+    made = lock.parent / "environment"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", made], check=True)  # noqa: S603  # our own
+    return subprocess.run(  # noqa: S603  # our own interpreter, our own module
+        [sys.executable, "-m", "embedded.installation", made, lock],
+        cwd=ROOT,
+        env={"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(lock.parent), "PIP_CONFIG_FILE": "/dev/null"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_what_is_pinned_is_installed_and_said_before(lock: Path) -> None:
+    done = install(lock)
+
+    assert done.stderr == ""
+    assert done.stdout == f"Something tiny. 1 packages for {lock.parent}/environment …\n"
+    assert len(list(lock.parent.glob("environment/lib/python*/site-packages/tiny.py"))) == 1
+
+
+@pytest.mark.parametrize("hashed", [f"--hash=sha256:{'0' * 64}", ""])
+def test_what_has_another_hash_or_none_is_not_installed(lock: Path, hashed: str) -> None:
+    lock.write_text(f"tiny==1 {hashed}\n")
+
+    done = install(lock)
+
+    assert done.returncode != 0
+    assert "hash" in done.stderr.lower()
+    assert "pip could not install what is pinned.\n→" in done.stderr
+
+
+def test_nothing_is_built_for_an_installation(lock: Path) -> None:
+    (source,) = lock.parent.glob("*.whl")
+    source.rename(lock.parent / "tiny-1.tar.gz")
+
+    done = install(lock)
+
+    assert done.returncode != 0
+    assert "No matching distribution" in done.stderr
