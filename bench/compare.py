@@ -106,10 +106,10 @@ class Field:
 def field() -> Iterator[Field]:
     """Yield all sides, deployed."""
     with started() as stack:
-        admin = Admin(stack.aws_endpoint_url)
+        admin = Admin.of(stack)
         plain = peer("plain", stack, admin, deployment.plain(admin))
         powertools = peer("Powertools", stack, admin, deployment.powertools(admin))
-        yield Field(admin, retrace(stack, admin), plain, powertools, archived(stack.aws_endpoint_url))
+        yield Field(admin, retrace(stack, admin), plain, powertools, archived(stack.aws_endpoint_url, admin))
 
 
 def measure(field: Field, plan: Plan) -> Measured:
@@ -118,7 +118,7 @@ def measure(field: Field, plan: Plan) -> Measured:
     near = [_told(_ingested(field, scenario)) for scenario in plan.ingested]
     _require_all_stored(field, field.sides, near, plan.clients)
     all_replayed = [_told(replayed(scenario, _able(field, scenario))) for scenario in plan.replayed]
-    with far_away(field.retrace.stack.aws_endpoint_url):
+    with far_away(field.retrace.stack):
         far = [_told(_ingested(field, scenario)) for scenario in plan.ingested_far]
         replayed_far = [_told(handed_over(scenario, field.sides[:2], 1)) for scenario in plan.replayed_far]
     _require_all_stored(field, field.sides[:2], [*near, *far], plan.clients)

@@ -5,24 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
+from pathlib import Path
 
 import urllib3
+
+from embedded import administrator
+from embedded.connection import Stack
 
 CALL_MS = 5
 """For every call, whatever it does: less than any of what `bench.assumptions` takes calls on AWS to need."""
 
 
 @contextmanager
-def far_away(endpoint_url: str) -> Iterator[None]:
+def far_away(stack: Stack) -> Iterator[None]:
     """Let all calls to DynamoDB, S3 and SQS take so much longer for a while, but those of the bench itself."""
-    _put(endpoint_url, CALL_MS)
+    _put(stack, CALL_MS)
     try:
         yield
     finally:
-        _put(endpoint_url, 0)
+        _put(stack, 0)
 
 
-def _put(endpoint_url: str, ms: int) -> None:
-    answer = urllib3.request("PUT", f"{endpoint_url}/_emulator/delay?ms={ms}", timeout=60)
+def _put(stack: Stack, ms: int) -> None:
+    headers = administrator.load(Path(stack.administrator_file)).control_headers
+    url = f"{stack.aws_endpoint_url}/_emulator/delay?ms={ms}"
+    answer = urllib3.request("PUT", url, headers=headers, timeout=60)
     if answer.status != HTTPStatus.NO_CONTENT:
         raise RuntimeError(f"The emulator does not let calls wait: {answer.status} {answer.data!r}")

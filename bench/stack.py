@@ -72,7 +72,7 @@ def ground(settings: Mapping[str, str]) -> Iterator[Ground]:
 
 def ground_of(stack: Stack, settings: Mapping[str, str]) -> Ground:
     """The same of a stack that is there, before anything has called it."""
-    admin = Admin(stack.aws_endpoint_url)
+    admin = Admin.of(stack)
     set_variables(admin, settings)
     for mapping in admin.functions.list_event_source_mappings()["EventSourceMappings"]:
         admin.functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)

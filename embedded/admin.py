@@ -1,11 +1,15 @@
 """boto3 clients with root rights on an emulator: for deploying and looking, never for the application's own traffic."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 import boto3
 from botocore.config import Config
 
-from embedded.server import REGION, ROOT_KEY_ID, ROOT_SECRET
+from embedded import administrator
+from embedded.administrator import Administrator
+from embedded.connection import Stack
+from embedded.server import REGION
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -22,8 +26,13 @@ _NO_PROXY = Config(proxies={}, retries={"mode": "standard"})
 class Admin:
     """One client for each service."""
 
-    def __init__(self, endpoint_url: str) -> None:
-        session = boto3.Session(aws_access_key_id=ROOT_KEY_ID, aws_secret_access_key=ROOT_SECRET, region_name=REGION)
+    @classmethod
+    def of(cls, stack: Stack) -> Self:
+        """Return those of the account that a stack is deployed in."""
+        return cls(stack.aws_endpoint_url, administrator.load(Path(stack.administrator_file)))
+
+    def __init__(self, endpoint_url: str, key: Administrator) -> None:
+        self.session = session = boto3.Session(key.access_key_id, key.secret_access_key, region_name=REGION)
         self.cloudformation: CloudFormationClient = session.client(
             "cloudformation", endpoint_url=endpoint_url, config=_NO_PROXY
         )

@@ -45,14 +45,15 @@ def forget(layout: Layout, progress: Progress) -> None:
     down(layout, progress)
     for directory in (layout.state, layout.objects):
         shutil.rmtree(directory, ignore_errors=True)
-    for file in (layout.connection_file, shell_file(layout.connection_file), layout.port_file):
+    connection, key = layout.connection_file, layout.administrator_file
+    for file in (connection, shell_file(connection), key, layout.port_file):
         file.unlink(missing_ok=True)
 
 
 def _require_usable(layout: Layout, emulator: Server, port: int | None) -> None:
     if port not in {None, emulator.port}:
         raise Problem(f"The stack is up on port {emulator.port}.", "Stop it first: make down")
-    if not server.answers(emulator.port):
+    if not server.answers(layout, emulator.port):
         raise Problem(
             f"The emulator runs (process {emulator.pid}) but does not answer on port {emulator.port}.",
             f"Start afresh: make down, then make up. Its log: {layout.log_file}",

@@ -5,6 +5,8 @@ import shlex
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from embedded import private
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
@@ -29,12 +31,14 @@ class Stack:
     replay_jobs_dead_letter_queue_url: str
     digest_key_arn: str
     """Empty where there are no digests."""
+    administrator_file: str
+    """Where the key of the account's administrator is kept, for what the local user may not do."""
 
 
 def save(path: Path, stack: Stack) -> None:
     """Write the file, and beside it what a shell may source."""
-    _write_privately(path, json.dumps(asdict(stack), indent=2) + "\n")
-    _write_privately(shell_file(path), shell_variables(stack))
+    private.write(path, json.dumps(asdict(stack), indent=2) + "\n")
+    private.write(shell_file(path), shell_variables(stack))
 
 
 def shell_file(path: Path) -> Path:
@@ -56,15 +60,6 @@ def shell_variables(stack: Stack) -> str:
         "DEAD_LETTER_QUEUE_URL": stack.dead_letter_queue_url,
     }
     return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
-
-
-def _write_privately(path: Path, text: str) -> None:
-    """Write a file whole or not at all, for its owner only: it holds a secret."""
-    temporary = path.with_name(f"{path.name}.new")
-    temporary.unlink(missing_ok=True)
-    temporary.touch(mode=0o600, exist_ok=False)
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
 
 
 def load(path: Path) -> Stack | None:

@@ -14,7 +14,7 @@ class Disaster:
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        self._admin = Admin(stack.aws_endpoint_url)
+        self._admin = Admin.of(stack)
 
     def rows(self, table: str) -> list[Row]:
         """Return every row of a table."""

@@ -1,18 +1,17 @@
 """MiniStack, without two waits that AWS does not have, and, where asked, with the one that it has.
 
-    python embedded/emulator.py
-
-It runs in the emulator's own environment, in the place of `python -m ministack`, and answers the same. MiniStack looks
-at every row of a partition for each query, whatever its window, and parsed the condition anew for each row, and for
-each row of a transaction. And it waited 50 ms for the first line that a function logs, where that logs nothing.
+It runs in the emulator's own environment, in the place of `python -m ministack`, behind embedded/guard.py. MiniStack
+looks at every row of a partition for each query, whatever its window, and parsed the condition anew for each row, and
+for each row of a transaction. And it waited 50 ms for the first line that a function logs, where that logs nothing.
 
 Here a call costs a processor's time, and on AWS time on the way. `PUT /_emulator/delay?ms=5` lets all calls of
 functions and users to DynamoDB, S3 and SQS wait so long, which costs no processor's time; `ms=0` ends it.
 """
 
 import asyncio
+import os
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -20,6 +19,10 @@ from typing import Any
 import ministack.app
 from ministack.core import lambda_runtime
 from ministack.services import dynamodb
+
+from embedded.guard import Application, Guard, Receive, Scope, Send, accept_one_root_key
+
+CONTROL_SECRET = "EMULATOR_CONTROL_SECRET"  # noqa: S105  # the variable that has it
 
 Item = Mapping[str, Any]
 Holds = Callable[[Item], bool]
@@ -111,19 +114,13 @@ _ASKED = re.compile(rb"ms=(\d{1,4})")
 _SIGNED_BY = re.compile(rb"Credential=([^/,\s]+)/\d+/[^/]+/(?:dynamodb|s3|sqs)/")
 """Who made a call to one of the three services, as it is signed."""
 
-_ADMINISTRATOR = b"AKIARETRACELOCALROOT"
-"""Who looks on while others are measured; embedded/server.py has the same, which cannot be imported from here."""
-
-Scope = Mapping[str, Any]
-Receive = Callable[[], Awaitable[Mapping[str, Any]]]
-Send = Callable[[Mapping[str, Any]], Awaitable[None]]
-
 
 class Delayed:
     """An ASGI application that is as far away as it is told."""
 
-    def __init__(self, application: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
+    def __init__(self, application: Application, *, root_key_id: str) -> None:
         self._application = application
+        self._administrator = root_key_id.encode()  # looks on while others are measured
         self._delay_s = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -131,7 +128,7 @@ class Delayed:
         if scope["type"] == "http" and scope["path"] == DELAY:
             await self._told(scope["query_string"], send)
             return
-        if self._delay_s and scope["type"] == "http" and is_delayed(scope["headers"]):
+        if self._delay_s and scope["type"] == "http" and self._is_delayed(scope["headers"]):
             await asyncio.sleep(self._delay_s)
         await self._application(scope, receive, send)
 
@@ -142,14 +139,23 @@ class Delayed:
         await send({"type": "http.response.start", "status": 204 if asked else 400, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
+    def _is_delayed(self, headers: list[tuple[bytes, bytes]]) -> bool:
+        """Whether somebody but the administrator calls one of the three services."""
+        signed = _SIGNED_BY.search(dict(headers).get(b"authorization", b""))
+        return signed is not None and signed[1] != self._administrator
 
-def is_delayed(headers: list[tuple[bytes, bytes]]) -> bool:
-    """Whether somebody but the administrator calls one of the three services."""
-    signed = _SIGNED_BY.search(dict(headers).get(b"authorization", b""))
-    return signed is not None and signed[1] != _ADMINISTRATOR
+
+def main() -> None:
+    """Run until told to stop."""
+    os.umask(0o077)
+    root_key_id = os.environ["AWS_ACCESS_KEY_ID"]
+    secret = os.environ.pop(CONTROL_SECRET)  # or each function would have it in its environment
+    hasten()
+    accept_one_root_key(root_key_id)
+    near_or_far = Delayed(ministack.app.app, root_key_id=root_key_id)
+    ministack.app.app = Guard(near_or_far, root_key_id=root_key_id, secret=secret)
+    ministack.app.main()
 
 
 if __name__ == "__main__":
-    hasten()
-    ministack.app.app = Delayed(ministack.app.app)
-    ministack.app.main()
+    main()

@@ -1,7 +1,5 @@
 """A proxy before the embedded AWS that counts calls and disturbs some. It runs in the emulator's own environment.
 
-    python embedded/faulty_wire.py UPSTREAM PORT
-
 Rules are those of microburst, set and read under /_microburst/; `GET /_wire/calls` tells what went over the wire.
 """
 
@@ -19,6 +17,8 @@ from microburst.core.pipeline import Microburst
 from microburst.forward import Upstream
 from microburst.rules import Decision, Rule, RuleEngine
 from yarl import URL
+
+from embedded.intruders import refusal
 
 _CALLER = re.compile(r"\bapp/(\S+)")
 """Where the SDK says what AWS_SDK_UA_APP_ID says."""
@@ -98,6 +98,8 @@ def _application(upstream: str) -> web.Application:
 
     @web.middleware
     async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if why := refusal(request.headers.items()):
+            return web.Response(status=403, text=f"{why}\n")
         if request.path != CALLS:
             return await handler(request)
         if request.method == "DELETE":

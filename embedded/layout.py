@@ -11,6 +11,16 @@ EMULATOR_PYTHON = HOME / "venv" / "bin" / "python"
 CHECKOV = HOME / "checkov" / "bin" / "checkov"
 """The scanner of templates, in an environment of its own, made by `make test`."""
 
+
+def emulator_program(module: str) -> list[str | Path]:
+    """Return the command that runs a module of this checkout in the emulator's environment.
+
+    The path is not in the environment: functions would inherit it, and import what is not in their package.
+    """
+    run = f"import runpy, sys; sys.path.insert(0, {str(ROOT)!r}); runpy.run_module({module!r}, run_name='__main__')"
+    return [EMULATOR_PYTHON, "-I", "-c", run]
+
+
 PACKAGES = HOME / "packages"
 """Packaged applications by content, shared by all stacks of this checkout."""
 
@@ -25,6 +35,11 @@ class Layout:
     def connection_file(self) -> Path:
         """How to reach the stack. It stays when the stack stops: the keys are good for the next time too."""
         return self.directory / "local.json"
+
+    @property
+    def administrator_file(self) -> Path:
+        """The key of the emulated account's administrator. It belongs to the state."""
+        return self.directory / "administrator.json"
 
     @property
     def server_file(self) -> Path:

@@ -4,7 +4,6 @@ import os
 import socket
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 from embedded.interrupts import interrupt_once
 from embedded.layout import HOME, ROOT, Layout
@@ -48,7 +47,7 @@ def _run(layout: Layout, environment: Mapping[str, str]) -> None:
 
 def _chalice(port: int) -> Command:
     where = ["--host", LOOPBACK, "--port", str(port), "--stage", CHALICE_STAGE]
-    return [Path(sys.executable).with_name("chalice"), "local", "--no-autoreload", *where]
+    return [sys.executable, "-m", "embedded.local_api", "--no-autoreload", *where]
 
 
 def _tell(message: str) -> None:

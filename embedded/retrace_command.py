@@ -8,10 +8,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from embedded import administrator
 from embedded.connection import Stack
 from embedded.layout import ROOT
 from embedded.problem import Problem
-from embedded.server import ROOT_KEY_ID, ROOT_SECRET
 
 _NAMES = ("raw_bucket", "events_table", "dedupe_table", "replays_table", "aggregates_table")
 _DIFFERENT = 1
@@ -55,13 +55,12 @@ class RetraceCommand:
         config.write_text("[default]\n" + "".join(f"{name} = {json.dumps(said)}\n" for name, said in settings.items()))
 
     def _environment(self, directory: str, *, as_root: bool) -> dict[str, str]:
-        local = (self._stack.access_key_id, self._stack.secret_access_key)
-        key_id, secret = (ROOT_KEY_ID, ROOT_SECRET) if as_root else local
+        key = administrator.load(Path(self._stack.administrator_file)) if as_root else self._stack
         return {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),
             "XDG_CONFIG_HOME": directory,
             "HOME": directory,
-            "AWS_ACCESS_KEY_ID": key_id,
-            "AWS_SECRET_ACCESS_KEY": secret,
+            "AWS_ACCESS_KEY_ID": key.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
         }

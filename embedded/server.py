@@ -12,10 +12,11 @@ import shutil
 import signal
 import subprocess
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Final
 
-from embedded.layout import EMULATOR_PYTHON, Layout
+from embedded import administrator, private
+from embedded.administrator import Administrator
+from embedded.layout import EMULATOR_PYTHON, HOME, Layout, emulator_program
 from embedded.locks import is_locked, try_lock
 from embedded.polling import wait_until
 from embedded.ports import LOOPBACK, require_free
@@ -24,14 +25,8 @@ from embedded.problem import Problem
 REGION: Final = "eu-west-1"
 ACCOUNT: Final = "000000000000"
 
-ROOT_KEY_ID = "AKIARETRACELOCALROOT"
-ROOT_SECRET = "not-a-secret-the-emulator-never-checks-root-signatures"  # noqa: S105  it guards nothing, as it says
-"""The emulator takes any request under this key id for the account's root: for administration only."""
-
 START_SECONDS = 90.0
 STOP_SECONDS = 60.0
-
-_PROGRAM = Path(__file__).with_name("emulator.py")
 
 _children: dict[int, subprocess.Popen[bytes]] = {}
 """The emulators that this process started; one may outlive it, as it does after `make up`."""
@@ -59,11 +54,11 @@ def find(layout: Layout) -> Server | None:
     except (OSError, ValueError, TypeError) as exc:
         raise Problem(
             f"An emulator runs on {layout.directory}, but {layout.server_file.name} does not say which.",
-            f"Find it with `ps ax | grep emulator.py`, end it with `kill PID`, and delete {layout.server_file}.",
+            f"Find it with `ps ax | grep embedded.emulator`, end it with `kill PID`, and delete {layout.server_file}.",
         ) from exc
 
 
-def start(layout: Layout, port: int, *, kept: bool = True) -> Server:
+def start(layout: Layout, port: int, *, kept: bool = True, account: str = ACCOUNT) -> Server:
     """Start an emulator on this directory and return once it answers.
 
     If its state is not to be kept, stopping it takes no time, however much it holds.
@@ -71,16 +66,19 @@ def start(layout: Layout, port: int, *, kept: bool = True) -> Server:
     if not EMULATOR_PYTHON.exists():
         raise Problem("The emulator is not installed.", "Install it with: make environments")
     require_free(port)
+    _close(layout)
+    key = administrator.made(layout)
     lock = try_lock(layout.alive_lock)
     if lock is None:
         raise Problem(f"An emulator runs on {layout.directory} already.", "Stop it with: make down")
     try:
-        process = _spawn(layout, lock, _environment(layout, port, kept=kept))
+        settings = {"PERSIST_STATE": "1" if kept else "0", "MINISTACK_ACCOUNT_ID": account}
+        process = _spawn(layout, lock, _environment(layout, port, key) | settings)
     finally:
         os.close(lock)  # the child has its own; it alone holds the lock from here on
-    layout.port_file.write_text(str(port))
+    private.write(layout.port_file, str(port))
     server = Server(process.pid, port)
-    layout.server_file.write_text(json.dumps(asdict(server)))
+    private.write(layout.server_file, json.dumps(asdict(server)))
     try:
         _wait_for_answer(layout, port, process)
     except BaseException:  # an impatient Ctrl-C included: nothing half-started stays
@@ -106,11 +104,11 @@ def stop(layout: Layout, server: Server) -> None:
     shutil.rmtree(layout.scratch, ignore_errors=True)
 
 
-def answers(port: int) -> bool:
-    """Return whether an emulator on the port says that it is ready."""
+def answers(layout: Layout, port: int) -> bool:
+    """Return whether the emulator of this directory says on the port that it is ready."""
     connection = http.client.HTTPConnection(LOOPBACK, port, timeout=2)
     try:
-        connection.request("GET", "/_ministack/ready")
+        connection.request("GET", "/_ministack/ready", headers=administrator.of(layout).control_headers)
         return connection.getresponse().status == http.HTTPStatus.OK
     except (OSError, http.client.HTTPException):
         return False
@@ -120,11 +118,11 @@ def answers(port: int) -> bool:
 
 def _spawn(layout: Layout, lock: int, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     shutil.rmtree(layout.scratch, ignore_errors=True)  # a crash leaves it behind
-    for directory in (layout.state, layout.objects, layout.scratch):
-        directory.mkdir(parents=True, exist_ok=True)
+    layout.scratch.mkdir(mode=0o700)
+    private.write(layout.log_file, "")
     with layout.log_file.open("wb") as log:
         return subprocess.Popen(
-            [EMULATOR_PYTHON, "-I", _PROGRAM],
+            emulator_program("embedded.emulator"),
             env=environment,
             cwd=layout.directory,
             stdin=subprocess.DEVNULL,
@@ -135,7 +133,18 @@ def _spawn(layout: Layout, lock: int, environment: dict[str, str]) -> subprocess
         )
 
 
-def _environment(layout: Layout, port: int, *, kept: bool) -> dict[str, str]:
+def _close(layout: Layout) -> None:
+    """Let nobody else at what holds secrets: keys, messages and rows are in the state, bodies in the objects."""
+    for directory in {HOME, layout.directory} if HOME in layout.directory.parents else {layout.directory}:
+        private.close_directory(directory)
+    private.close_directory(layout.objects)
+    private.close_all_in(layout.state)
+    for file in layout.directory.iterdir():
+        if file.is_file() and not file.is_symlink():
+            file.chmod(0o600)
+
+
+def _environment(layout: Layout, port: int, key: Administrator) -> dict[str, str]:
     """Return all that the emulator and the functions in it see: nothing of the user's own AWS settings."""
     scratch = str(layout.scratch)
     return {
@@ -144,13 +153,13 @@ def _environment(layout: Layout, port: int, *, kept: bool) -> dict[str, str]:
         "HOME": scratch,
         "TMPDIR": scratch,
         "AUTH": "true",
-        "AWS_ACCESS_KEY_ID": ROOT_KEY_ID,
-        "AWS_SECRET_ACCESS_KEY": ROOT_SECRET,
+        "AWS_ACCESS_KEY_ID": key.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
+        "EMULATOR_CONTROL_SECRET": key.control_secret,
         "AWS_DEFAULT_REGION": REGION,
         "MINISTACK_REGION": REGION,
         "BIND_HOST": LOOPBACK,
         "GATEWAY_PORT": str(port),
-        "PERSIST_STATE": "1" if kept else "0",
         "STATE_DIR": str(layout.state),
         "S3_PERSIST": "1",
         "S3_DATA_DIR": str(layout.objects),
@@ -162,7 +171,7 @@ def _environment(layout: Layout, port: int, *, kept: bool) -> dict[str, str]:
 
 
 def _wait_for_answer(layout: Layout, port: int, process: subprocess.Popen[bytes]) -> None:
-    wait_until(lambda: process.poll() is not None or answers(port), START_SECONDS)
-    if process.poll() is None and answers(port):
+    wait_until(lambda: process.poll() is not None or answers(layout, port), START_SECONDS)
+    if process.poll() is None and answers(layout, port):
         return
     raise Problem(f"The emulator did not start. It last said:\n{layout.last_words()}", f"More: {layout.log_file}")

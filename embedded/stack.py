@@ -8,7 +8,7 @@ from pathlib import Path
 
 import urllib3
 
-from embedded import connection, server
+from embedded import administrator, connection, server
 from embedded.admin import Admin
 from embedded.api import Api
 from embedded.bundle import packaged
@@ -60,11 +60,11 @@ def bring_up(
 ) -> Stack:
     """Deploy the package onto a running emulator, wait for its API, and write down how to reach it."""
     progress("Deploying with CloudFormation")
-    admin = Admin(emulator.endpoint_url)
+    admin = Admin(emulator.endpoint_url, administrator.of(layout))
     outputs = deploy(admin, package, parameters)
     close_gaps(admin, outputs)
     key = local_user(admin, outputs, _known_key(layout))
-    stack = _described(emulator, outputs, key)
+    stack = _described(emulator, outputs, key, layout)
     progress("Waiting for the API")
     _wait_for_api(stack, layout)
     connection.save(layout.connection_file, stack)
@@ -76,7 +76,7 @@ def _known_key(layout: Layout) -> AccessKey | None:
     return AccessKey(known.access_key_id, known.secret_access_key) if known is not None else None
 
 
-def _described(emulator: Server, outputs: dict[str, str], key: AccessKey) -> Stack:
+def _described(emulator: Server, outputs: dict[str, str], key: AccessKey, layout: Layout) -> Stack:
     return Stack(
         # The path-style address: the usual one, <api>.execute-api.<host>, needs DNS that not every machine has.
         api_url=f"{emulator.endpoint_url}/_aws/execute-api/{outputs['RestAPIId']}/{API_STAGE}",
@@ -97,6 +97,7 @@ def _described(emulator: Server, outputs: dict[str, str], key: AccessKey) -> Sta
         ordered_dead_letter_queue_url=outputs["OrderedDeadLetterQueueUrl"],
         replay_jobs_dead_letter_queue_url=outputs["ReplayJobsDeadLetterQueueUrl"],
         digest_key_arn=outputs.get("DigestKeyArn", ""),
+        administrator_file=str(layout.administrator_file),
     )
 
 

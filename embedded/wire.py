@@ -7,18 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 import urllib3
 
 from embedded.faults import Rule
-from embedded.layout import EMULATOR_PYTHON
+from embedded.layout import emulator_program
 from embedded.polling import wait_until
 from embedded.ports import LOOPBACK, free_port
 from embedded.problem import Problem
 
-_PROGRAM = Path(__file__).with_name("faulty_wire.py")
+_PROGRAM = "embedded.faulty_wire"
 _START_SECONDS = 90.0
 
 
@@ -72,7 +71,7 @@ def faulty_wire(upstream: str) -> Iterator[Wire]:
     """Yield a wire to an emulator that lets every call pass until it is told otherwise."""
     port = free_port()
     process = subprocess.Popen(
-        [EMULATOR_PYTHON, "-I", _PROGRAM, upstream, str(port)],
+        [*emulator_program(_PROGRAM), upstream, str(port)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -80,7 +79,10 @@ def faulty_wire(upstream: str) -> Iterator[Wire]:
     try:
         wire = Wire(f"http://{LOOPBACK}:{port}")
         if not wait_until(lambda: process.poll() is not None or _answers(wire), _START_SECONDS) or process.poll():
-            raise Problem("The faulty wire did not start.", f"{EMULATOR_PYTHON} {_PROGRAM} may say why.")
+            raise Problem(
+                "The faulty wire did not start.",
+                f"Start {_PROGRAM} by hand to see why.",
+            )
         yield wire
     finally:
         process.terminate()

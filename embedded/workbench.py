@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from embedded import server
+from embedded import administrator, server
 from embedded.adaptation import allow_batch_forms
 from embedded.admin import Admin
 from embedded.deployment import PARAMETERS, STACK_NAME, deploy_template
@@ -50,7 +50,7 @@ def workbench(layout: Layout, inherited: Mapping[str, str], progress: Progress) 
         emulator = _emulator(layout, progress)
         try:
             progress("Deploying bucket, tables and queues")
-            admin = Admin(emulator.endpoint_url)
+            admin = Admin(emulator.endpoint_url, administrator.of(layout))
             outputs = deploy_template(admin, _resources(), PARAMETERS)
             close_gaps(admin, outputs)
             yield environment(inherited, emulator, outputs, functions_user(admin, policies(admin)))

@@ -8,22 +8,27 @@ from functools import partial
 
 import pytest
 
+from embedded.administrator import new
 from tests.roomy_stack import NEEDED, on_one_piece
 
+ACCOUNT = "123456789012"  # moto's
+KEY = new()
+"""The administrator of every MiniStack that functional tests start: boto3 reads the environment once."""
+
 SETTINGS = {
-    "AWS_ACCESS_KEY_ID": "123456789012",  # to MiniStack the root of the account that is called so
-    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_ACCESS_KEY_ID": KEY.access_key_id,
+    "AWS_SECRET_ACCESS_KEY": KEY.secret_access_key,
     "AWS_DEFAULT_REGION": "eu-west-1",
     "RAW_BUCKET": "retrace-test-raw",
     "EVENTS_TABLE": "retrace-test-events",
     "DEDUPE_TABLE": "retrace-test-dedupe",
     "REPLAYS_TABLE": "retrace-test-replays",
     "AGGREGATES_TABLE": "retrace-test-aggregates",
-    "REPLAY_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/retrace-test-replay",
-    "ORDERED_REPLAY_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/retrace-test-replay-ordered.fifo",
-    "REPLAY_JOBS_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/retrace-test-replay-jobs",
-    "REPLAY_FAILURES_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/retrace-test-replay-failures",
-    "DEAD_LETTER_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/retrace-test-replay-dead-letters",
+    "REPLAY_QUEUE_URL": f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT}/retrace-test-replay",
+    "ORDERED_REPLAY_QUEUE_URL": f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT}/retrace-test-replay-ordered.fifo",
+    "REPLAY_JOBS_QUEUE_URL": f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT}/retrace-test-replay-jobs",
+    "REPLAY_FAILURES_QUEUE_URL": f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT}/retrace-test-replay-failures",
+    "DEAD_LETTER_QUEUE_URL": f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT}/retrace-test-replay-dead-letters",
     "STAGE": "test",
     "POWERTOOLS_SERVICE_NAME": "retrace-test",
     # moto copies a table for each transaction and does not lock it, so calls come one at a time.

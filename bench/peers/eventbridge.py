@@ -17,14 +17,13 @@ What it does not guarantee, and Retrace does:
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
-
-from embedded.server import ACCOUNT, REGION, ROOT_KEY_ID, ROOT_SECRET
+from embedded.admin import Admin
+from embedded.server import ACCOUNT, REGION
 
 ENTRIES_A_CALL = 10
 """https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html"""
@@ -72,10 +71,9 @@ class Archived:
         return held
 
 
-def archived(endpoint_url: str, client: Callable[..., Any] | None = None) -> Archived:
+def archived(endpoint_url: str, admin: Admin) -> Archived:
     """Make the bus, its archive, a queue, and the rule that sends to it what is replayed, and nothing else."""
-    session = boto3.Session(aws_access_key_id=ROOT_KEY_ID, aws_secret_access_key=ROOT_SECRET, region_name=REGION)
-    make: Any = client or session.client
+    make: Any = admin.session.client
     events, sqs = make("events", endpoint_url=endpoint_url), make("sqs", endpoint_url=endpoint_url)
     bus = events.create_event_bus(Name=BUS)["EventBusArn"]
     events.create_archive(ArchiveName=BUS, EventSourceArn=bus)

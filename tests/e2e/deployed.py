@@ -39,7 +39,7 @@ class Deployed:
     @cached_property
     def admin(self) -> Admin:
         """Storage and queues, looked at past the API."""
-        return Admin(self.stack.aws_endpoint_url)
+        return Admin.of(self.stack)
 
     def ingest(self, lines: Sequence[bytes]) -> dict[str, Any]:
         """Send one batch; answers results and counts."""

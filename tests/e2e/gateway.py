@@ -10,16 +10,19 @@ from contextlib import contextmanager
 from typing import Any
 
 import urllib3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 
 from embedded.admin import Admin
 from embedded.ports import LOOPBACK
+from embedded.server import REGION
 from infra.stack import Stack
 
 _OF_THE_CONNECTION = {"content-length", "transfer-encoding", "date", "server"}
 
 
 @contextmanager
-def gateway(endpoint_url: str) -> Iterator[str]:
+def gateway(account: Admin, endpoint_url: str) -> Iterator[str]:
     """Yield the URL of something that passes calls of API Gateway on to the emulator, but for two.
 
     ImportRestApi: AWS makes the routes that the document describes; the emulator makes an API without any. It does
@@ -30,16 +33,21 @@ def gateway(endpoint_url: str) -> Iterator[str]:
     would keep it as an empty text, and no SDK could then read the API.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-gzip-compression-decompression.html
     """
+    key: Any = account.session.get_credentials()
+    signer = SigV4Auth(key, "apigateway", REGION)
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             if self.command == "POST" and "mode=import" in self.path:
-                self.tell(201, {"Content-Type": "application/json"}, _imported(endpoint_url, json.loads(body)))
+                self.tell(201, {"Content-Type": "application/json"}, _imported(account, json.loads(body)))
                 return
+            headers = {name: value for name, value in self.headers.items() if name.lower() != "content-length"}
             if self.command == "PATCH" and b"/minimumCompressionSize" in body:
                 body = b'{"patchOperations": []}'
-            headers = {name: value for name, value in self.headers.items() if name.lower() != "content-length"}
+                changed = AWSRequest(self.command, endpoint_url + self.path, data=body)
+                signer.add_auth(changed)
+                headers = dict(changed.headers)
             passed = urllib3.request(
                 self.command, endpoint_url + self.path, body=body, headers=headers, retries=False, timeout=60
             )
@@ -67,13 +75,13 @@ def gateway(endpoint_url: str) -> Iterator[str]:
             proxy.shutdown()
 
 
-def _imported(endpoint_url: str, document: dict[str, Any]) -> bytes:
+def _imported(account: Admin, document: dict[str, Any]) -> bytes:
     """Import a description of an API, and answer as ImportRestApi does, in short."""
     properties = {
         "Body": document,
         "BinaryMediaTypes": [kind.replace("~1", "/") for kind in document["x-amazon-apigateway-binary-media-types"]],
     }
-    cloudformation = Admin(endpoint_url).cloudformation
+    cloudformation = account.cloudformation
     cloudformation.create_stack(
         StackName="imported-api",
         TemplateBody=json.dumps({"Resources": {"Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": properties}}}),

@@ -8,14 +8,16 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 
-from embedded import server
+from embedded import administrator, server
 from embedded.admin import Admin
+from embedded.administrator import Administrator
 from embedded.connection import Stack
 from embedded.layout import ROOT, Layout
 from embedded.ports import free_port
-from embedded.server import REGION, ROOT_KEY_ID, ROOT_SECRET
+from embedded.server import REGION
 from infra.record_outputs import environment_name
 from infra.stack import Stack as CloudFormationStack
 from tests.e2e.deployed import Deployed
@@ -29,11 +31,17 @@ class Emulated:
     """An account of AWS, as far as the emulator goes."""
 
     endpoint_url: str
+    layout: Layout
 
-    @property
+    @cached_property
+    def administrator(self) -> Administrator:
+        """The account's root key."""
+        return administrator.of(self.layout)
+
+    @cached_property
     def admin(self) -> Admin:
         """Clients with root rights."""
-        return Admin(self.endpoint_url)
+        return Admin(self.endpoint_url, self.administrator)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -41,8 +49,8 @@ class Emulated:
         own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         return own | {
             "AWS_ENDPOINT_URL": self.endpoint_url,
-            "AWS_ACCESS_KEY_ID": ROOT_KEY_ID,
-            "AWS_SECRET_ACCESS_KEY": ROOT_SECRET,
+            "AWS_ACCESS_KEY_ID": self.administrator.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.administrator.secret_access_key,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -92,6 +100,7 @@ class Emulated:
                 secret_access_key=key[1],
                 aws_endpoint_url=self.endpoint_url,
                 region=REGION,
+                administrator_file=str(self.layout.administrator_file),
             )
         )
 
@@ -102,6 +111,6 @@ def emulated(directory: Path) -> Iterator[Emulated]:
     layout = Layout(directory)
     emulator = server.start(layout, free_port(), kept=False)
     try:
-        yield Emulated(emulator.endpoint_url)
+        yield Emulated(emulator.endpoint_url, layout)
     finally:
         server.stop(layout, emulator)

@@ -62,7 +62,7 @@ def chalice(aws: Emulated, checkout: Path) -> Deployed:
     for function, document in written.items():  # on AWS the right to one message is the right to ten
         allow_batch_forms(document)
         (checkout / ".chalice" / policy_file(STAGE, function)).write_text(json.dumps(document))
-    with gateway(aws.endpoint_url) as gateway_url:
+    with gateway(aws.admin, aws.endpoint_url) as gateway_url:
         finished = subprocess.run(  # noqa: S603  # Chalice, of our own environment
             [Path(sys.executable).with_name("chalice"), "--project-dir", checkout, "deploy", "--stage", STAGE],
             env=aws.environment | {"AWS_ENDPOINT_URL_API_GATEWAY": gateway_url},

@@ -1,18 +1,18 @@
-"""The console's page in a real browser, before an API that a test scripts: intruders, faults, dead letters."""
+"""The console's page in a real browser, before an API that a test scripts: intruders, faults, dead letters.
+
+What intruders try on every server of this machine is in test_intruders.py.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.chromium import let_in
+from tests.e2e.evil_page import evil_page
 from tests.unit.cli.console import Served, console
 from tests.unit.cli.scripted_api import Answer, Asked, problem
 
@@ -68,93 +68,6 @@ def page(browser: Browser, served: Served) -> Iterator[Page]:
         [page] = context.pages
         expect(page.locator("main")).to_contain_text("There has been no replay.")  # it asks for nothing else
         yield page
-
-
-@dataclass(frozen=True)
-class Evil:
-    """A page of somebody else's."""
-
-    url: str
-    told: list[str]
-    """Path and headers of all that its server was asked for."""
-
-
-@contextmanager
-def evil_page(content: str) -> Iterator[Evil]:
-    """A page of somebody else's on another port of this machine, which is another origin and yet the same site."""
-    told: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # the server calls it so
-            told.append(f"{self.path} {self.headers}")
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.end_headers()
-            self.wfile.write(content.encode())
-
-        def log_message(self, *arguments: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield Evil(f"http://127.0.0.1:{server.server_port}/", told)
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-OWN = {"X-Retrace-Console": "1", "Idempotency-Key": "k"}
-ATTEMPTS: dict[str, dict[str, Any]] = {
-    "a request without reading its answer": {"method": "POST", "mode": "no-cors", "body": "{}"},
-    "a request with the headers": {"method": "POST", "headers": OWN, "body": "{}"},
-    "a read": {"headers": OWN},
-    "a read without being asked": {"mode": "no-cors"},
-}
-TRIED = """([url, options]) => {
-    const answer = (one) => one.type === 'opaque' ? 'opaque' : one.text();
-    return fetch(url, {credentials: 'include', ...options}).then(answer, () => 'refused');
-}"""
-
-
-@pytest.mark.parametrize("attempt", ATTEMPTS)
-def test_a_page_of_another_origin_reaches_nothing_though_the_browser_was_let_in(
-    page: Page, served: Served, attempt: str
-) -> None:
-    before = len(served.api.asked)
-    with evil_page("<h1>Win a prize</h1>") as evil:
-        page.goto(evil.url)
-        said = page.evaluate(TRIED, [f"{served.console.url}api/replay", ATTEMPTS[attempt]])
-
-    assert said in ("refused", "opaque")
-    assert len(served.api.asked) == before
-
-
-def test_a_form_of_another_origin_reaches_nothing(page: Page, served: Served) -> None:
-    before = len(served.api.asked)
-    form = (
-        f'<form method="post" enctype="text/plain" action="{served.console.url}api/replay"><button>Win</button></form>'
-    )
-    with evil_page(form) as evil:
-        page.goto(evil.url)
-        with page.expect_response("**/api/replay") as answered:
-            page.click("button")
-
-    assert answered.value.status == 403
-    assert len(served.api.asked) == before
-
-
-def test_a_name_that_was_rebound_to_this_machine_shows_nothing(page: Page, served: Served) -> None:
-    before = len(served.api.asked)
-    answer = page.goto(f"http://rebound.example:{served.console.port}/")
-
-    assert answer is not None
-    assert answer.status == 421
-    said = page.evaluate("fetch('/api/replay', {headers: {'X-Retrace-Console': '1'}}).then((one) => one.status)")
-    assert said == 421
-    assert len(served.api.asked) == before
 
 
 def test_the_page_cannot_be_framed(page: Page, served: Served) -> None:

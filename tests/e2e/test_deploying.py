@@ -13,7 +13,7 @@ from urllib3 import BaseHTTPResponse
 
 from embedded.adaptation import adapted
 from embedded.deploy import cached
-from embedded.server import ACCOUNT, REGION, ROOT_KEY_ID, ROOT_SECRET
+from embedded.server import ACCOUNT, REGION
 from infra import deploy, destroy
 from infra.application import Application
 from infra.artifacts import Artifacts
@@ -263,8 +263,8 @@ def template_url(aws: Emulated, template: dict[str, Any]) -> str:
 def session(aws: Emulated, monkeypatch: pytest.MonkeyPatch) -> None:
     """This process works with the emulator, as a shell does."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws.endpoint_url)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ROOT_KEY_ID)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", ROOT_SECRET)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", aws.administrator.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", aws.administrator.secret_access_key)
     boto3.setup_default_session()
 
 

@@ -69,7 +69,7 @@ def test_it_listens_on_the_loopback_interface_only(stack: Stack) -> None:
 
 
 def test_what_cloudformation_passes_over_is_applied(stack: Stack) -> None:
-    admin = Admin(stack.aws_endpoint_url)
+    admin = Admin.of(stack)
 
     lock = admin.s3.get_object_lock_configuration(Bucket=stack.raw_bucket)["ObjectLockConfiguration"]
     expiry = admin.dynamodb.describe_time_to_live(TableName=stack.dedupe_table)["TimeToLiveDescription"]
@@ -92,7 +92,7 @@ def test_a_second_up_changes_nothing_but_the_code_and_says_where_all_is(
 def test_events_queued_messages_and_keys_survive_down_and_up(layout: Layout, stack: Stack) -> None:
     body = EVENT.replace(b"order-1", b"order-2")
     sent = Api(stack).call("POST", "/ingest", body=body, headers={"Content-Type": "application/json"})
-    Admin(stack.aws_endpoint_url).sqs.send_message(QueueUrl=stack.dead_letter_queue_url, MessageBody="kept")
+    Admin.of(stack).sqs.send_message(QueueUrl=stack.dead_letter_queue_url, MessageBody="kept")
 
     assert commands.down(layout, silent)
     assert server.find(layout) is None
@@ -100,5 +100,5 @@ def test_events_queued_messages_and_keys_survive_down_and_up(layout: Layout, sta
 
     assert again == stack
     assert Api(again).call("GET", f"/events/{event_id_of(sent.data)}/raw").data == body
-    kept = Admin(again.aws_endpoint_url).sqs.receive_message(QueueUrl=again.dead_letter_queue_url)["Messages"]
+    kept = Admin.of(again).sqs.receive_message(QueueUrl=again.dead_letter_queue_url)["Messages"]
     assert [message["Body"] for message in kept] == ["kept"]

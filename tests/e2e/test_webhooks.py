@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import boto3
 import pytest
 import urllib3
 
@@ -15,7 +14,6 @@ from embedded import commands
 from embedded.layout import Layout
 from embedded.ports import free_port
 from embedded.progress import silent
-from embedded.server import REGION, ROOT_KEY_ID, ROOT_SECRET
 from tests.e2e.deployed import Deployed
 from tests.e2e.samples import ROOT
 from tests.functional.events import as_json, paid
@@ -75,13 +73,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 @pytest.fixture(scope="module")
 def secret_arn(stage: Stage) -> str:
     """A secret in Secrets Manager."""
-    client = boto3.client(
-        "secretsmanager",
-        endpoint_url=stage.deployed.stack.aws_endpoint_url,
-        region_name=REGION,
-        aws_access_key_id=ROOT_KEY_ID,
-        aws_secret_access_key=ROOT_SECRET,
-    )
+    session, endpoint_url = stage.deployed.admin.session, stage.deployed.stack.aws_endpoint_url
+    client = session.client("secretsmanager", endpoint_url=endpoint_url)
     return client.create_secret(Name="webhooks", SecretString=SECRET)["ARN"]
 
 

@@ -23,9 +23,10 @@ from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
 from moto.core.models import botocore_stubber
 
-from embedded import server
+from embedded import administrator, server
 from embedded.layout import Layout
 from embedded.ports import LOOPBACK, free_port
+from tests.conftest import ACCOUNT, KEY
 
 MOTO, MINISTACK = "moto", "ministack"
 
@@ -106,7 +107,7 @@ class MiniStack:
     def empty(self) -> None:
         """Forget everything; takes a millisecond, as there are no functions to end."""
         connection = HTTPConnection(LOOPBACK, self._port)
-        connection.request("POST", "/_ministack/reset")
+        connection.request("POST", "/_ministack/reset", headers=KEY.control_headers)
         assert connection.getresponse().status == HTTPStatus.OK
         connection.close()
 
@@ -134,7 +135,8 @@ def _moto() -> Iterator[Moto]:
 def _ministack() -> Iterator[MiniStack]:
     with tempfile.TemporaryDirectory() as directory:
         layout = Layout(Path(directory))
-        started = server.start(layout, free_port(), kept=False)
+        administrator.save(layout.administrator_file, KEY)
+        started = server.start(layout, free_port(), kept=False, account=ACCOUNT)
         try:
             yield MiniStack(started)
         finally:

@@ -9,18 +9,20 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass, field
 from io import BytesIO
 from threading import Lock
 from typing import Any
 
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
 from botocore.client import BaseClient
 from botocore.compat import HTTPHeaders
+from botocore.credentials import Credentials
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from moto.core.models import botocore_stubber
 
+from tests.conftest import SETTINGS
 from tests.functional import clients
 
 ALWAYS = 1_000_000
@@ -267,8 +269,15 @@ def one_left_unsent(attempt: Attempt) -> AWSResponse:
 
 
 def _with_members(attempt: Attempt, members: Mapping[str, Any]) -> Attempt:
+    """The attempt with another body, signed again."""
     given, body = attempt.request, json.dumps(members).encode()
-    headers: Any = copy(given.headers)
-    headers["Content-Length"] = str(len(body))
-    changed = AWSPreparedRequest(given.method, given.url, headers, body, stream_output=False)
-    return Attempt(attempt.event_name, changed, attempt.deliver)
+    of_json = ("Content-Type", "X-Amz-Target", "x-amzn-query-mode")
+    kept = {name: _text(given.headers[name]) for name in of_json if name in given.headers}
+    changed = AWSRequest(given.method, given.url, headers=kept, data=body)
+    key = Credentials(SETTINGS["AWS_ACCESS_KEY_ID"], SETTINGS["AWS_SECRET_ACCESS_KEY"])
+    SigV4Auth(key, attempt.event_name.split(".")[1], SETTINGS["AWS_DEFAULT_REGION"]).add_auth(changed)
+    return Attempt(attempt.event_name, changed.prepare(), attempt.deliver)
+
+
+def _text(value: str | bytes) -> str:
+    return value if isinstance(value, str) else value.decode()

@@ -8,10 +8,11 @@ import pytest
 
 from embedded.__main__ import main
 from embedded.admin import Admin
+from embedded.administrator import made, new
 from embedded.deployment import deploy
 from embedded.layout import Layout
 from embedded.locks import locked
-from embedded.ports import LOOPBACK
+from embedded.ports import LOOPBACK, free_port
 from embedded.problem import Problem
 
 
@@ -52,7 +53,7 @@ def test_a_parameter_that_the_template_does_not_have(tmp_path: Path) -> None:
     (tmp_path / "sam.json").write_text('{"Parameters": {"Stage": {}, "MaxInFlight": {}}}')
 
     with pytest.raises(Problem) as caught:
-        deploy(Admin("http://127.0.0.1:1"), tmp_path, {"MaxInFlight": "5", "MaxInFlite": "5"})
+        deploy(Admin("http://127.0.0.1:1", new()), tmp_path, {"MaxInFlight": "5", "MaxInFlite": "5"})
 
     assert caught.value.what == "The template has no parameter MaxInFlite."
     assert caught.value.remedy == "It has: MaxInFlight, Stage"
@@ -70,6 +71,7 @@ def test_a_command_while_another_is_at_work(capsys: pytest.CaptureFixture[str], 
 
 
 def test_a_half_started_stack_that_does_not_answer(capsys: pytest.CaptureFixture[str], layout: Layout) -> None:
+    made(layout)
     layout.server_file.write_text(json.dumps({"pid": 2**22, "port": 1}))
     with locked(layout.alive_lock):
         said = failing(capsys, "up", layout)
@@ -93,10 +95,21 @@ def test_down_ignores_the_process_id_of_an_emulator_that_is_gone(
 
 
 def test_forget_leaves_nothing_of_the_state(layout: Layout) -> None:
-    for path in (layout.connection_file, layout.port_file):
+    for path in (layout.connection_file, layout.administrator_file, layout.port_file):
         path.write_text("{}")
     for directory in (layout.state, layout.objects):
         (directory / "kept").mkdir(parents=True)
 
     assert main(["forget"], layout, {}) == 0
     assert [path.name for path in layout.directory.iterdir()] == [layout.busy_lock.name]
+
+
+def test_state_without_an_administrators_key_is_to_be_forgotten(
+    capsys: pytest.CaptureFixture[str], layout: Layout
+) -> None:
+    port = free_port()
+    layout.port_file.write_text(str(port))
+    told = failing(capsys, "up", layout)
+
+    assert str(layout.administrator_file.name) in told
+    assert f"rm -r {layout.directory}" in told

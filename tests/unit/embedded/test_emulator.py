@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from embedded.layout import EMULATOR_PYTHON
-from embedded.server import ROOT_KEY_ID
 
 ROOT = Path(__file__).parents[3]
 
@@ -88,7 +87,7 @@ from embedded.emulator import DELAY, Delayed
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=%s/20261121/eu-west-1/%s/aws4_request, SignedHeaders=host, Signature=0"
 calls = [("ASIAFUNCTION", name) for name in ("dynamodb", "s3", "sqs", "execute-api")] + [
-    (ADMINISTRATOR, "sqs"), ("", ""),
+    ("AKIAADMINISTRATOR", "sqs"), ("", ""),
 ]
 answered, statuses = [], []
 
@@ -107,7 +106,7 @@ async def told(delayed, query):
     await delayed({"type": "http", "path": DELAY, "headers": [], "query_string": query}, None, send)
 
 async def main():
-    delayed = Delayed(application)
+    delayed = Delayed(application, root_key_id="AKIAADMINISTRATOR")
     await delayed({"type": "lifespan"}, None, None)
     for query in (b"ms=0", b"ms=5", b"ms=five", b"ms=0"):
         await told(delayed, query)
@@ -145,9 +144,9 @@ def test_a_function_that_logs_nothing_writes_an_empty_line_that_is_in_no_log(tmp
 
 def test_calls_of_functions_to_three_services_wait_where_they_are_told_to(tmp_path: Path) -> None:
     of_functions = [f"ASIAFUNCTION {service}" for service in ("dynamodb", "s3", "sqs")]
-    others = ["ASIAFUNCTION execute-api", f"{ROOT_KEY_ID} sqs", " "]
+    others = ["ASIAFUNCTION execute-api", "AKIAADMINISTRATOR sqs", " "]
 
-    statuses, (at_first, told, told_nonsense, ended) = printed(f'ADMINISTRATOR = "{ROOT_KEY_ID}"\n{DELAYED}', tmp_path)
+    statuses, (at_first, told, told_nonsense, ended) = printed(DELAYED, tmp_path)
 
     assert statuses == [204, 204, 400, 204]
     assert at_first == ended == [*of_functions, *others]
