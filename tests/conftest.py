@@ -35,7 +35,22 @@ SETTINGS = {
     "CONCURRENCY": "1",
 }
 
-for name in [name for name in os.environ if name.startswith("AWS_")]:
+SWITCHES = (
+    "RETRACE_AWS",
+    "RETRACE_CHAOS",
+    "RETRACE_CHAOS_SEED",
+    "RETRACE_CHROMIUM",
+    "RETRACE_CLOUDEVENTS",
+    "RETRACE_EVENTS",
+    "RETRACE_FLOOD",
+    "RETRACE_FUZZ",
+    "RETRACE_INGEST",
+    "RETRACE_MODEL",
+    "RETRACE_SEARCH",
+)
+"""The variables by which tests are told to do more, or something else."""
+
+for name in [name for name in os.environ if name.startswith(("AWS_", "RETRACE_")) and name not in SWITCHES]:
     del os.environ[name]
 os.environ.update(SETTINGS)
 

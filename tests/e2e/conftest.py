@@ -11,7 +11,14 @@ from embedded.connection import Stack
 from embedded.stack import started
 from tests.e2e.chromium import chromium
 from tests.e2e.deployed import Deployed
-from tests.e2e.samples import Sample, real_or_own_sample
+from tests.e2e.samples import Sample, chosen_sample
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Called by pytest with the tests that it found: `-m sample` runs those that send the sample."""
+    for item in items:
+        if "sample" in getattr(item, "fixturenames", ()):
+            item.add_marker("sample")
 
 
 @pytest.fixture(scope="session")
@@ -29,8 +36,8 @@ def deployed(stack: Stack) -> Deployed:
 
 @pytest.fixture(scope="session")
 def sample() -> Sample:
-    """2,900 real events where they are present, else the project's own."""
-    return real_or_own_sample()
+    """The project's own sample, or the events of RETRACE_EVENTS."""
+    return chosen_sample()
 
 
 @pytest.fixture(scope="module")

@@ -145,11 +145,11 @@ def test_a_cloudtrail_log_is_taken_in_as_it_is(deployed: Deployed, tmp_path: Pat
     until(lambda: len(list(listed(deployed, source, "GetObject"))) == 25)
 
 
-def test_real_events_are_taken_in_once(deployed: Deployed, sample: Sample, tmp_path: Path) -> None:
-    lines = sample.from_source("cli/real").lines[:1_000]
-    (tmp_path / "real.ndjson").write_bytes(b"\n".join(lines))
+def test_the_sample_is_taken_in_once(deployed: Deployed, sample: Sample, tmp_path: Path) -> None:
+    lines = sample.first(1_000).from_source("cli/sample").lines
+    (tmp_path / "sample.ndjson").write_bytes(b"\n".join(lines))
 
-    code, summary = run(deployed, tmp_path, "real.ndjson", "--batch-events", "250")
+    code, summary = run(deployed, tmp_path, "sample.ndjson", "--batch-events", "250")
 
     assert (code, summary["accepted"]) == (0, len(lines))
 

@@ -27,10 +27,10 @@ def deployed() -> Iterator[Deployed]:
         yield Deployed(stack)
 
 
-@pytest.fixture(scope="module", params=["real", "generated"])
+@pytest.fixture(scope="module", params=["sample", "generated"])
 def sent(request: pytest.FixtureRequest, deployed: Deployed, sample: Sample) -> list[dict[str, str]]:
     """Every event of a set, with its id, as the API orders them: by time, then id."""
-    lines = sample.from_source("search/real").lines if request.param == "real" else generated()
+    lines = sample.from_source("search/sample").lines if request.param == "sample" else generated()
     with ThreadPoolExecutor(4) as clients:
         answers = list(clients.map(deployed.ingest, batches(lines, AT_ONCE)))
     results = [result for answer in answers for result in answer["results"]]

@@ -1,136 +1,31 @@
-"""CloudEvents over HTTP, from the request to what is stored: cases of the project's own, and 60 where they are present.
-
-The others lie beside the project (see tests/e2e/samples.py). They come from the CloudEvents conformance suite and
-specification, each labelled valid or invalid, with what a decoder has to get from the valid ones.
-"""
+"""CloudEvents over HTTP, from the request to what is stored."""
 
 from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import pytest
 from chalice.test import HTTPResponse
 
 from tests.functional.application import Application
+from tests.functional.cloudevent_cases import BATCH, STRUCTURED, Case, cases, in_binary_mode, paid_event
 from tests.functional.events import DAY, NEXT_DAY, Json, as_json, paid
 from tests.functional.storage import Storage
 
-ROOT = Path(__file__).parents[2]
-SHARED = ROOT.parent / "shared/data/cloudevents"
-
-STRUCTURED = "application/cloudevents+json"
-BATCH = "application/cloudevents-batch+json"
-
-
-@dataclass(frozen=True)
-class Case:
-    """A request, and the events that a decoder has to get from it, or (where faults are known) what is wrong."""
-
-    name: str
-    headers: dict[str, str]
-    body: bytes
-    decoded: tuple[Json, ...] | None
-    faults: tuple[str, ...] = field(default=())
-
-    def sent(self, application: Application) -> HTTPResponse:
-        """The answer to it."""
-        return send(application, self.headers, self.body)
+CASES = cases()
+VALID = [case for case in CASES if case.decoded is not None]
+INVALID = [case for case in CASES if case.decoded is None]
 
 
 def send(application: Application, headers: dict[str, str], body: bytes) -> HTTPResponse:
     """POST /ingest with these headers."""
-    lower = {name.lower(): value for name, value in headers.items()}
-    return application.call("POST", "/ingest", lower, body)
+    return application.call("POST", "/ingest", headers, body)
 
 
-def paid_event(**changes: Any) -> Json:
-    """A CloudEvent in the JSON format; None leaves an attribute out."""
-    event = {
-        "specversion": "1.0",
-        "id": "payment-1",
-        "source": "/shop/checkout",
-        "type": "order.paid",
-        "subject": "order-1",
-        "time": f"{DAY}T10:00:00Z",
-        "datacontenttype": "application/json",
-        "data": {"amount": 5},
-    }
-    return {name: value for name, value in (event | changes).items() if value is not None}
-
-
-def in_binary_mode(event: Json, body: bytes) -> Case:
-    """The request that carries an event with plain attributes in its headers."""
-    headers = {f"ce-{name}": str(value) for name, value in event.items() if name not in ("data", "datacontenttype")}
-    return Case("binary", {**headers, "content-type": event["datacontenttype"]}, body, None)
-
-
-def _own_cases() -> list[Case]:
-    plain = paid_event()
-    attributes = {name: value for name, value in plain.items() if name != "data"}
-    bare = paid_event(subject=None, time=None, datacontenttype=None, data=None)
-    binary = in_binary_mode(plain, b'{"amount": 5}')
-    decoded = {"attributes": attributes, "data_json": {"amount": 5}}
-    return [
-        Case("own: binary", binary.headers, binary.body, (decoded,)),
-        Case("own: structured", {"Content-Type": STRUCTURED}, as_json(plain), (decoded,)),
-        Case(
-            "own: a batch of two",
-            {"Content-Type": BATCH},
-            as_json([plain, bare | {"id": "payment-2"}]),
-            (decoded, {"attributes": bare | {"id": "payment-2"}}),
-        ),
-        Case("own: a batch of none", {"Content-Type": BATCH}, b"[]", ()),
-        Case(
-            "own: text in structured mode",
-            {"Content-Type": STRUCTURED},
-            as_json(plain | {"datacontenttype": "text/plain", "data": "Grüße"}),
-            ({"attributes": attributes | {"datacontenttype": "text/plain"}, "data_text": "Grüße"},),
-        ),
-        Case(
-            "own: bytes that are not UTF-8",
-            binary.headers | {"content-type": "image/png"},
-            b"\x89PNG\r\n",
-            ({"attributes": attributes | {"datacontenttype": "image/png"}, "data_bytes_base64": "iVBORw0K"},),
-        ),
-        Case(
-            "own: everything wrong in binary mode",
-            {"ce-specversion": "0.3", "ce-source": "two words", "ce-subject": "100%", "ce-time": "noon", "ce-a_b": "1"},
-            b"",
-            None,
-            ("a_b", "id", "source", "specversion", "subject", "time", "type"),
-        ),
-        Case(
-            "own: everything wrong in structured mode",
-            {"Content-Type": STRUCTURED},
-            as_json({"specversion": 1, "id": "", "type": "a\tb", "Big": 1.5, "dataschema": "x", "data_base64": "!"}),
-            None,
-            ("Big", "data_base64", "dataschema", "id", "source", "specversion", "type"),
-        ),
-    ]
-
-
-def _shared_cases() -> list[Case]:
-    if not SHARED.exists():
-        return []
-    expected = json.loads((SHARED / "expected.json").read_text())
-    return [
-        Case(
-            case["name"],
-            case["headers"],
-            base64.b64decode(case["body_base64"]),
-            tuple(expected[case["name"]]) if case["valid"] else None,
-        )
-        for case in json.loads((SHARED / "cases.json").read_text())
-    ]
-
-
-CASES = [*_own_cases(), *_shared_cases()]
-VALID = [case for case in CASES if case.decoded is not None]
-INVALID = [case for case in CASES if case.decoded is None]
+def sent(application: Application, case: Case) -> HTTPResponse:
+    """The answer to a case."""
+    return send(application, case.headers, case.body)
 
 
 def results(response: HTTPResponse) -> list[Json]:
@@ -158,9 +53,10 @@ def assert_data(stored: Json, decoded: Json) -> None:
         assert not {"data", "data_base64"} & stored.keys()
 
 
+@pytest.mark.sample
 @pytest.mark.parametrize("case", VALID, ids=lambda case: case.name)
 def test_what_is_valid_is_stored_as_a_decoder_has_to_get_it(application: Application, case: Case) -> None:
-    response = case.sent(application)
+    response = sent(application, case)
 
     assert case.decoded is not None
     assert response.status_code in {200, 201}
@@ -171,10 +67,11 @@ def test_what_is_valid_is_stored_as_a_decoder_has_to_get_it(application: Applica
         assert_data(stored, decoded)
 
 
+@pytest.mark.sample
 @pytest.mark.parametrize("case", VALID, ids=lambda case: case.name)
 def test_attributes_are_found_under_the_names_they_are_mapped_to(application: Application, case: Case) -> None:
     assert case.decoded is not None
-    for result, decoded in zip(results(case.sent(application)), case.decoded, strict=True):
+    for result, decoded in zip(results(sent(application, case)), case.decoded, strict=True):
         event = application.get(f"/events/{result['event_id']}").json_body
         attributes = decoded["attributes"]
         assert event["source"] == attributes["source"]
@@ -183,11 +80,12 @@ def test_attributes_are_found_under_the_names_they_are_mapped_to(application: Ap
         assert event["event_time"][:19] == attributes.get("time", event["ingest_time"])[:19]
 
 
+@pytest.mark.sample
 @pytest.mark.parametrize("case", INVALID, ids=lambda case: case.name)
 def test_what_is_invalid_is_refused_and_kept_with_the_reasons(
     application: Application, storage: Storage, case: Case
 ) -> None:
-    response = case.sent(application)
+    response = sent(application, case)
 
     assert response.status_code in {207, 400}
     refused = [result for result in results(response) if result["status"] == "REJECTED"]
@@ -199,11 +97,12 @@ def test_what_is_invalid_is_refused_and_kept_with_the_reasons(
         assert sorted(fault["field"] for fault in refused[0]["errors"]) == list(case.faults)
 
 
+@pytest.mark.sample
 @pytest.mark.parametrize("case", [case for case in INVALID if "ce-source" in case.headers], ids=lambda case: case.name)
 def test_a_refused_event_in_binary_mode_is_kept_with_its_headers(
     application: Application, storage: Storage, case: Case
 ) -> None:
-    kept = storage.quarantined(case.sent(application).json_body["rejected_id"])
+    kept = storage.quarantined(sent(application, case).json_body["rejected_id"])
 
     lower = {name.lower(): value for name, value in case.headers.items()}
     assert kept["body"].encode() == case.body
@@ -241,7 +140,7 @@ def test_one_event_in_every_mode_is_one_event(application: Application, storage:
     event = paid_event(**repeats)
     binary = in_binary_mode(event, b' {"amount": 5}\r\n')
 
-    first = binary.sent(application)
+    first = sent(application, binary)
     structured = send(application, {"content-type": STRUCTURED}, as_json(event))
     batch = send(application, {"content-type": BATCH}, as_json([event]))
 
@@ -254,7 +153,7 @@ def test_one_event_in_every_mode_is_one_event(application: Application, storage:
 def test_other_content_under_an_id_is_a_conflict_that_names_the_id(application: Application, storage: Storage) -> None:
     send(application, {"content-type": STRUCTURED}, as_json(paid_event()))
 
-    response = in_binary_mode(paid_event(), b'{"amount": 6}').sent(application)
+    response = sent(application, in_binary_mode(paid_event(), b'{"amount": 6}'))
 
     assert response.status_code == 409
     assert [fault["field"] for fault in response.json_body["errors"]] == ["id"]
@@ -266,7 +165,7 @@ def test_other_content_under_an_id_is_a_conflict_that_names_the_id(application: 
 def test_tokens_of_json_data_come_back_as_they_were_sent(application: Application) -> None:
     body = b'{"amount": 1.10, "many": 12345678901234567890, "e": 1.688560107857E9}'
 
-    accepted = in_binary_mode(paid_event(), body).sent(application)
+    accepted = sent(application, in_binary_mode(paid_event(), body))
 
     raw = application.get(f"/events/{accepted.json_body['event_id']}/raw")
     assert raw.body.endswith(b',"data":' + body + b"}")

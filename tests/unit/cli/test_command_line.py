@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from embedded.layout import ROOT
 from retrace.command_line import run
 from retrace.commands import PLACES
 from retrace.problem import Exit, Problem
@@ -70,7 +71,7 @@ def in_bash(command: str, url: str, directory: Path) -> subprocess.CompletedProc
     return subprocess.run(  # noqa: S603  # our own command
         ["/bin/bash", "-c", command],
         cwd=directory,
-        env=environment(RETRACE_URL=url, XDG_CONFIG_HOME=str(directory), PYTHONPATH=os.getcwd()),  # noqa: PTH109  # text
+        env=environment(RETRACE_URL=url, XDG_CONFIG_HOME=str(directory), PYTHONPATH=str(ROOT)),
         capture_output=True,
         text=True,
         timeout=120,

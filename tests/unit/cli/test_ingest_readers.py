@@ -20,7 +20,7 @@ from retrace.ingesting.formats import Format, records
 from retrace.ingesting.record import Record
 from retrace.ingesting.table import Mapped
 from retrace.problem import Problem
-from tests.e2e.samples import real_or_own_sample
+from tests.e2e.samples import Sample, chosen_sample, own_sample
 
 
 class Dripping(io.RawIOBase):
@@ -108,24 +108,20 @@ def test_the_scanner_finds_the_same_in_any_chunks(content: bytes, size: int) -> 
     assert fed([content]) == fed([content[at : at + size] for at in range(0, len(content), size)])
 
 
+@pytest.mark.sample
 def test_a_cloudtrail_log_becomes_the_native_events_of_its_records() -> None:
-    lines = [line for line in real_or_own_sample().lines if b"aws.cloudtrail/" in line] or [own_cloudtrail()]
+    lines = of_cloudtrail(chosen_sample()) or of_cloudtrail(own_sample())
     payloads = [line[line.index(b'"payload":') + 10 : line.rindex(b',"idempotency_key"')] for line in lines]
 
     found = read(gzip.compress(b'{"Records":[' + b",".join(payloads) + b"]}\n"), "123_CloudTrail_eu.json.gz")
 
+    assert len(lines) > 10
     assert [one.text for one in found] == lines
 
 
-def own_cloudtrail() -> bytes:
-    record = (
-        b'{"eventSource":"s3.amazonaws.com","eventName":"GetObject","eventTime":"2023-07-10T11:42:36Z","eventID":"e-1",'
-        b'"userIdentity":{"invokedBy":"ec2.amazonaws.com"},"n":1.10}'
-    )
-    return (
-        b'{"source":"aws.cloudtrail/s3.amazonaws.com","event_type":"GetObject","entity_id":"ec2.amazonaws.com",'
-        b'"event_time":"2023-07-10T11:42:36Z","payload":' + record + b',"idempotency_key":"e-1"}'
-    )
+def of_cloudtrail(sample: Sample) -> list[bytes]:
+    """The events that were made from records of CloudTrail."""
+    return [line for line in sample.lines if line.startswith(b'{"source":"aws.cloudtrail/')]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 
 from chalicelib.config import Settings
 from chalicelib.domain.replay_task import RECEIVES
+from embedded.layout import ROOT
 from infra.merge import FILES, RESOURCES, RUNTIME, load, merged
 
 FUNCTIONS_OF_APP = {
@@ -100,7 +101,7 @@ def test_each_queue_has_its_function(template: dict[str, Any]) -> None:
 
 
 def test_a_message_stays_hidden_for_six_timeouts_of_the_function_that_has_it(template: dict[str, Any]) -> None:
-    config = json.loads((RESOURCES.parents[1] / ".chalice" / "config.json").read_text())
+    config = json.loads((ROOT / ".chalice" / "config.json").read_text())
     chosen = config["lambda_functions"]
 
     for function, queue in sources(template).items():
@@ -219,7 +220,7 @@ def test_the_function_of_digests_knows_its_queue_and_its_key_and_no_table(templa
 
 
 def test_what_a_run_that_died_has_hidden_is_there_for_the_next(template: dict[str, Any]) -> None:
-    config = json.loads((RESOURCES.parents[1] / ".chalice" / "config.json").read_text())
+    config = json.loads((ROOT / ".chalice" / "config.json").read_text())
     timeout = config["lambda_functions"]["digest"]["lambda_timeout"]
 
     assert 2 * timeout <= queues(template)["DigestQueue"]["VisibilityTimeout"] < 3_600
@@ -283,7 +284,7 @@ def test_nothing_that_holds_data_goes_with_the_stack(template: dict[str, Any]) -
 
 
 def test_the_operations_page_lists_every_parameter_with_its_default(template: dict[str, Any]) -> None:
-    page = (RESOURCES.parents[1] / "docs/operations.md").read_text()
+    page = (ROOT / "docs/operations.md").read_text()
     section = page.split("\n## Parameters\n")[1].split("\n## ", maxsplit=1)[0]
     rows = dict(re.findall(r"^\| `(\w+)` \|([^|]*)\|", section, re.MULTILINE))
 
@@ -294,7 +295,7 @@ def test_the_operations_page_lists_every_parameter_with_its_default(template: di
 
 
 def test_the_operations_page_lists_every_policy_that_is_an_output(template: dict[str, Any]) -> None:
-    page = (RESOURCES.parents[1] / "docs/operations.md").read_text()
+    page = (ROOT / "docs/operations.md").read_text()
 
     assert set(re.findall(r"^\| `(\w+PolicyArn)` \|", page, re.MULTILINE)) == {
         output for output in template["Outputs"] if output.endswith("PolicyArn")
