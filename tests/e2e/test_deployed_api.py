@@ -132,6 +132,7 @@ def impatient(deployed: Deployed) -> Iterator[None]:
 
 @pytest.mark.usefixtures("impatient")
 def test_poison_ends_in_the_dead_letter_queue_and_its_neighbours_are_processed(deployed: Deployed) -> None:
+    before = _waiting(deployed)
     names = ["good", "tampered", "fine", "missing"]
     stored = {name: deployed.post("/ingest", event("poison", payload=name)).json() for name in names}
     stack, s3, sqs = deployed.stack, deployed.admin.s3, deployed.admin.sqs
@@ -154,7 +155,7 @@ def test_poison_ends_in_the_dead_letter_queue_and_its_neighbours_are_processed(d
     )
 
     job = deployed.replayed(entity_id="poison", start_time="2026-11-21T00:00:00Z", end_time="2026-11-22T00:00:00Z")
-    until(lambda: _waiting(deployed) == len(strangers) + 2)
+    until(lambda: _waiting(deployed) == before + len(strangers) + 2)
 
     assert (job["sent"], job["processed"], job["failed"]) == (4, 2, 2)
     dead = _dead_letters(deployed)
