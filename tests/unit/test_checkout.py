@@ -19,7 +19,7 @@ MODULES = sorted(path for path in (ROOT / "tests").rglob("*.py") if "node_module
 
 OUTSIDE = re.compile(r"(~|/(?!proc\b))|(.*/)?\.\.(/|$)", re.DOTALL)
 """A path that may lead out of the checkout: absolute, of a home directory, or upwards. /proc is no place of files."""
-OF_SOME_MACHINE = re.compile(r"(/home|/root|/tmp|/var|/opt|/srv|/mnt|/work|/Users|[A-Z]:\\)\b")
+OF_SOME_MACHINE = re.compile(r"(/home|/root|/tmp|/var|/srv|/mnt|/work|/Users|[A-Z]:\\)\b")
 PLACES_OF_A_PROCESS = {"Path.home", "Path.cwd", "os.getcwd", "os.path.expanduser", "tempfile.gettempdir"}
 TAKE_PATHS = {"Path", "open", "joinpath", "glob", "rglob", "chdir", "read", "relative_to", "with_name"}
 READERS = {"os.environ.get", "os.environ.pop", "os.environ.setdefault", "os.getenv"}
