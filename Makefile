@@ -33,7 +33,7 @@ $(shell version=$$($(PYTHON) -c 'import platform; print("version =", platform.py
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo drill up down forget local test lint format types chaos memory bench endurance picture breaks package deploy destroy pins environments clean
+.PHONY: help demo drill up down forget local test lint format types chaos memory bench endurance picture breaks page package deploy destroy pins environments clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,7 +56,7 @@ forget: $(PROJECT) $(EMBEDDED)  ## stop the stack and delete its state
 local: $(PROJECT) $(EMBEDDED)  ## run the code from the checkout, reloading as it changes, against the embedded AWS
 	@$(BIN)/python -m embedded.local
 
-test: environments $(JAVASCRIPT) $(BROWSER) $(CHECKOV) lint types  ## all checks and all tests
+test: environments $(PAGE) $(JAVASCRIPT) $(BROWSER) $(CHECKOV) lint types  ## all checks and all tests
 	@$(BIN)/python -m embedded.bundle
 	@$(BIN)/pytest
 
@@ -84,11 +84,13 @@ bench: environments  ## measure Retrace beside what people would otherwise use, 
 endurance: environments  ## faults on the wire and crashes for as long as MINUTES=30 says, and an account at the end
 	@$(BIN)/python -m bench.endurance --minutes $(MINUTES)
 
-picture: environments $(BROWSER)  ## measure how soon the console shows a day of 50,000 events, in a real browser
+picture: environments $(PAGE) $(BROWSER)  ## measure how soon the console shows a day of 50,000 events, in a real browser
 	@$(BIN)/python -m bench.picture
 
 breaks: $(TOOLS)  ## break the code on purpose, several times for each promise, and see its tests fail
 	@$(BIN)/python -m tests.breaks
+
+page: $(PAGE)  ## fetch the two libraries that the page of `retrace console` uses
 
 package: $(PROJECT)  ## write build/sam.json and build/deployment.zip, ready for `aws cloudformation package`
 	@$(BIN)/python -m infra.package build
@@ -102,7 +104,7 @@ destroy: $(PROJECT)  ## remove a deployment that holds no data; STAGE=dev
 pins: $(TOOLS)  ## pin the newest versions that the .in files allow, with hashes, for all Pythons
 	@$(BIN)/python -m embedded.pins --upgrade
 
-environments: $(TOOLS) $(COMMAND) $(FAULTS) $(PAGE)  ## install all that is pinned; other commands install what they need
+environments: $(TOOLS) $(COMMAND) $(FAULTS)  ## install all that is pinned; other commands install what they need
 
 $(EMPTY): requirements-run.txt
 	@test -n "$(PYTHON)" || { printf 'Python 3.11, 3.12, 3.13 or 3.14 was not found.\n→ %s\n' \
@@ -126,7 +128,7 @@ $(PROJECT) $(TOOLS) $(FAULTS):
 	@touch $@
 
 # What it needs is installed already, so this works offline.
-$(COMMAND): pyproject.toml $(PROJECT) | $(PAGE)
+$(COMMAND): pyproject.toml $(PROJECT)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 

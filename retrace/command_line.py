@@ -85,7 +85,9 @@ def main() -> None:
     _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            # On Windows, a pipe would have the encoding of its code page, and other line ends.
+            encoding = "utf-8" if os.name == "nt" else None
+            stream.reconfigure(encoding=encoding, errors="backslashreplace", newline="\n")
     sys.exit(run())
 
 

@@ -18,6 +18,7 @@ from retrace.event_table import Day, Entity, EventType, MinLag, Newest, Since, S
 from retrace.exporting.fetching import Fetched, fetch
 from retrace.exporting.files import STANDARD_OUTPUT, opened
 from retrace.exporting.ndjson import NdjsonWriter, Writer
+from retrace.extras import extra
 from retrace.live import Live
 from retrace.problem import Exit, Problem
 from retrace.search import PAGE
@@ -82,7 +83,8 @@ def export(
 def _writer(chosen: Format, file: BinaryIO) -> Writer:
     if chosen is Format.NDJSON:
         return NdjsonWriter(file)
-    from retrace.exporting.parquet import ParquetWriter  # noqa: PLC0415  # no other command should wait for pyarrow
+    with extra("parquet"):
+        from retrace.exporting.parquet import ParquetWriter  # noqa: PLC0415  # no other command should wait for pyarrow
 
     return ParquetWriter(file)
 

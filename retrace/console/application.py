@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -19,8 +18,7 @@ from retrace.console.forwarding import Forwarding
 from retrace.console.gathering import Gathering
 from retrace.console.guard import Guard
 from retrace.console.looking import Looking
-
-STATIC = Path(__file__).parent / "static"
+from retrace.console.page import STATIC
 
 
 def application(client: Client, door: Door, clock: Callable[[], datetime]) -> Starlette:

@@ -12,6 +12,8 @@ from rich.console import Console as Terminal
 from retrace.calling import calling
 from retrace.client import Client
 from retrace.console.opening import opened
+from retrace.console.page import require_libraries
+from retrace.extras import extra
 
 PORT = 4630
 """The same for everybody, so that a link of a colleague leads to one's own console."""
@@ -32,8 +34,10 @@ def console(
     who has the address that is printed is let in. Ctrl-C ends it.
     """
     # It brings a web server along, which no other command needs to wait for.
-    from retrace.console.serving import CONNECTIONS, Console  # noqa: PLC0415
+    with extra("console"):
+        from retrace.console.serving import CONNECTIONS, Console  # noqa: PLC0415
 
+    require_libraries()
     call = calling(context)
     client = Client(call.target, connections=CONNECTIONS)
     serving = Console(client, port, call.clock)

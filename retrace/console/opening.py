@@ -19,7 +19,7 @@ def opened(link: str, browse: Callable[[str], object] = webbrowser.open) -> Iter
     with TemporaryDirectory(prefix="retrace-console-", ignore_cleanup_errors=True) as directory:  # its owner's alone
         page = Path(directory) / "console.html"
         page.touch(0o600)
-        page.write_text(_PAGE.format(link=escape(link)))
+        page.write_text(_PAGE.format(link=escape(link)), encoding="utf-8")
         # Some browsers come back when they are closed only, and wait for the console meanwhile.
         Thread(target=browse, args=(page.as_uri(),), daemon=True).start()
         yield

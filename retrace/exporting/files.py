@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+from uuid import uuid4
 
 from retrace.problem import Exit, Problem
 
@@ -39,12 +38,9 @@ def opened(out: str, *, replace: bool) -> Iterator[BinaryIO]:
 @contextmanager
 def _partial(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
     """A file of its own beside a path, deleted unless it was renamed. Its rights are those of any new file."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    mask = os.umask(0)
-    os.umask(mask)
-    os.fchmod(descriptor, 0o666 & ~mask)
+    name = path.with_name(f".{path.name}.{uuid4()}")
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file, Path(name)
+        with name.open("xb") as file:
+            yield file, name
     finally:
-        Path(name).unlink(missing_ok=True)
+        name.unlink(missing_ok=True)

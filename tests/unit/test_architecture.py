@@ -164,6 +164,25 @@ def the_command_line_makes_clients_in_one_place(module: Module) -> Iterator[str]
         yield from (name for name in (*module.imports, *module.uses) if under(name, "boto3"))
 
 
+def the_command_line_imports_nothing_that_windows_lacks(module: Module) -> Iterator[str]:
+    lacking = ("fcntl", "grp", "os.fchmod", "os.fork", "os.geteuid", "os.getuid", "os.umask", "pty", "pwd", "resource")
+    signals = ("signal.SIGHUP", "signal.SIGKILL", "signal.SIGUSR1", "signal.SIGUSR2")
+    if module.is_of_command_line:
+        used = (*module.imports, *module.uses)
+        yield from (name for name in used if under(name, *lacking, *signals, "syslog", "termios", "tty"))
+
+
+def the_command_line_names_the_encoding_of_text(module: Module) -> Iterator[str]:
+    calls = (node for node in ast.walk(module.tree) if isinstance(node, ast.Call))
+    if module.is_of_command_line:
+        for call in calls:
+            name = call.func.attr if isinstance(call.func, ast.Attribute) else ast.unparse(call.func)
+            given = {keyword.arg for keyword in call.keywords}
+            binary = any(re.search("'[rwxa]b'", ast.unparse(value)) for value in call.args)
+            if name in ("read_text", "write_text") or (name == "open" and not binary):
+                yield from [] if "encoding" in given else [f"{name} at line {call.lineno}"]
+
+
 def only_the_runtime_makes_clients(module: Module) -> Iterator[str]:
     makers = ("boto3.client", "boto3.resource", "boto3.session", "boto3.Session", "botocore.session")
     if module.name != "chalicelib.runtime":
@@ -285,6 +304,16 @@ RULES: dict[Rule, list[tuple[str, str]]] = {
         ("retrace.checking.audit", "import boto3\nboto3.client('s3')"),
         ("retrace.search", "from boto3 import Session"),
     ],
+    the_command_line_imports_nothing_that_windows_lacks: [
+        ("retrace.search", "import fcntl"),
+        ("retrace.exporting.files", "import os\nos.fchmod(3, 0o600)"),
+        ("retrace.ingesting.interrupt", "from signal import SIGHUP"),
+    ],
+    the_command_line_names_the_encoding_of_text: [
+        ("retrace.finding", "path.read_text()"),
+        ("retrace.finding", "path.open()"),
+        ("retrace.finding", "open(name, 'w')"),
+    ],
     only_the_runtime_makes_clients: [
         ("chalicelib.aws.raw_store", "import boto3\nboto3.client('s3')"),
         ("chalicelib.aws.raw_store", "import boto3\ndef f():\n    return boto3.resource('dynamodb').Table('x')"),
@@ -347,6 +376,8 @@ OF_THE_COMMAND_LINE: set[Rule] = {
     the_command_line_imports_the_domain_and_where_it_checks_adapters_and_settings,
     the_rules_of_the_console_do_no_input_or_output,
     the_command_line_makes_clients_in_one_place,
+    the_command_line_imports_nothing_that_windows_lacks,
+    the_command_line_names_the_encoding_of_text,
     modules_are_short,
     names_say_what_things_are,
     modules_begin_with_their_docstring,

@@ -1,105 +1,177 @@
-"""`pip install .` installs the command line, what it imports, and nothing else of the project."""
+"""The wheel contains the command line, what it imports and the page, and adds nothing else to an environment."""
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
-from collections.abc import Sequence
 from importlib.metadata import packages_distributions
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
 from assets.fetching import FILES
+from release.building import sdist, wheel, wheel_of
+from retrace.commands import PLACES
+from tests.installation import Installation, installed
 
 ROOT = Path(__file__).parents[3]
-SOURCES = ("chalicelib", "retrace")
-IMPORT = re.compile(r"^(?:from|import) (\w+)", re.MULTILINE)
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+REQUIRED = [*PROJECT["dependencies"], *chain.from_iterable(PROJECT["optional-dependencies"].values())]
+VENDOR = Path("retrace/console/static/vendor")
+IMPORT = re.compile(r"^ *(?:from|import) (\w+)", re.MULTILINE)
 
 
-def pip(*arguments: object) -> None:
-    """Run pip without any index, as where there is no network."""
-    offline = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    command = [*offline, *map(str, arguments), "--no-index", "--no-deps"]
-    finished = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)  # noqa: S603  # ours
-    assert finished.returncode == 0, finished.stderr
+def a_checkout(directory: Path) -> Path:
+    """A copy of what the build reads, without what is fetched or generated."""
+    for name in ("chalicelib", "release", "retrace"):
+        ignored = shutil.ignore_patterns("__pycache__", "vendor")
+        shutil.copytree(ROOT / name, directory / name, ignore=ignored)
+    for name in ("LICENSE", "MANIFEST.in", "NOTICE", "README.md", "pyproject.toml"):
+        shutil.copy2(ROOT / name, directory / name)
+    return directory
+
+
+def content(archive: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(archive) as packed:
+        return {name: packed.read(name) for name in packed.namelist()}
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy of the sources."""
-    directory = tmp_path_factory.mktemp("wheel")
-    sources = directory / "sources"
-    for name in SOURCES:
-        shutil.copytree(ROOT / name, sources / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(ROOT / "assets", sources / "assets", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md"):
-        shutil.copy2(ROOT / name, sources / name)
-    (sources / "embedded").mkdir()
-    (sources / "embedded/__init__.py").touch()
-    pip("wheel", "--no-build-isolation", "--wheel-dir", directory, sources)
-    return next(directory.glob("*.whl"))
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel as `pip install .` makes it of a checkout in which nothing was fetched."""
+    directory = tmp_path_factory.mktemp("bare")
+    return wheel(a_checkout(directory / "sources"), directory)
 
 
-def test_the_wheel_holds_the_command_line_the_application_it_imports_and_the_page(wheel: Path) -> None:
-    with zipfile.ZipFile(wheel) as archive:
-        names = [name for name in archive.namelist() if ".dist-info/" not in name]
-    modules = [path for source in SOURCES for path in (ROOT / source).rglob("*.py")]
-    page = [path for path in (ROOT / "retrace/console/static").rglob("*") if path.is_file()]
-    expected = [str(path.relative_to(ROOT)) for path in (*modules, *page)]
-
-    assert sorted(names) == sorted(expected)
+@pytest.fixture(scope="module")
+def base(bare: Path, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """An environment with that wheel and what it requires without any extra."""
+    return installed(bare, tmp_path_factory.mktemp("base"))
 
 
-def test_the_wheel_holds_the_libraries_of_the_page_as_they_are_pinned(wheel: Path) -> None:
-    with zipfile.ZipFile(wheel) as archive:
-        names = archive.namelist()
-        fetched = archive.read("retrace/console/static/vendor/fetched")
+def test_an_installation_adds_one_importable_name_and_it_is_retrace(bare: Path) -> None:
+    names = content(bare)
 
-    assert fetched == (ROOT / "assets/package-lock.json").read_bytes()
-    assert {f"retrace/console/static/vendor/{name}" for name in FILES.values()} <= set(names)
+    assert {name.split("/")[0] for name in names} == {"retrace", f"retrace-{PROJECT['version']}.dist-info"}
+    assert names[f"retrace-{PROJECT['version']}.dist-info/top_level.txt"] == b"retrace\n"
 
 
-def test_what_is_installed_runs_without_the_checkout(wheel: Path, tmp_path: Path) -> None:
-    pip("install", "--target", tmp_path / "site", wheel)
-    said = shown([tmp_path / "site/bin/retrace", "--version"], tmp_path)
-    place = shown(
-        [sys.executable, "-c", "import retrace, chalicelib; print(retrace.__file__, chalicelib.__file__)"], tmp_path
-    )
+def test_no_module_of_the_wheel_names_chalicelib_and_each_can_be_imported(bare: Path, base: Installation) -> None:
+    modules = {name: text.decode() for name, text in content(bare).items() if name.endswith(".py")}
+    optional = ("retrace/console/", "retrace/exporting/parquet.py", "retrace/__main__.py")
+    dotted = [
+        name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        for name in modules
+        if not name.startswith(optional)
+    ]
 
-    assert said == f"retrace {tomllib.loads((ROOT / 'pyproject.toml').read_text())['project']['version']}\n"
-    assert all(path.startswith(str(tmp_path / "site")) for path in place.split())
-
-
-def shown(command: Sequence[object], directory: Path) -> str:
-    finished = subprocess.run(  # noqa: S603  # our own command
-        list(map(str, command)),
-        cwd=directory,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(directory / "site")},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stderr
-    return finished.stdout
+    assert [name for name, text in modules.items() if re.search(r"\bchalicelib\b", text)] == []
+    assert "retrace._chalicelib.domain.raw_line" in dotted
+    base.said("python", "-c", f"import importlib\nfor name in {dotted}: importlib.import_module(name)")
 
 
-def test_every_library_that_the_command_line_imports_is_a_dependency_and_pinned() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    required = {re.split(r"[<>=\[]", line)[0] for line in project["dependencies"]}
-    pinned = (ROOT / "requirements-dev.txt").read_text()
+def test_chalicelib_cannot_be_imported_where_retrace_is_installed(base: Installation) -> None:
+    finished = base.run("python", "-c", "import retrace, chalicelib")
+
+    assert finished.stderr.endswith("ModuleNotFoundError: No module named 'chalicelib'\n")
+
+
+def test_the_wheel_contains_only_those_modules_of_the_application_that_the_command_line_imports(bare: Path) -> None:
+    vendored = {name.removeprefix("retrace/_chalicelib/") for name in content(bare) if "/_chalicelib/" in name}
+
+    assert {"config.py", "domain/raw_line.py", "aws/items.py", "operations.py"} <= vendored
+    assert not {"runtime.py", "wiring.py", "http.py", "telemetry.py", "ingest.py"} & vendored
+
+
+def test_the_wheel_has_the_page_the_types_and_the_licence(bare: Path) -> None:
+    names = set(content(bare))
+    page = {path for path in (ROOT / "retrace/console/static").rglob("*") if path.is_file()}
+    own = {str(path.relative_to(ROOT)) for path in page if "vendor" not in path.parts}
+    licences = {f"retrace-{PROJECT['version']}.dist-info/licenses/{name}" for name in ("LICENSE", "NOTICE")}
+
+    assert own | licences | {"retrace/py.typed"} <= names
+
+
+def test_every_command_has_its_help_without_any_extra(base: Installation) -> None:
+    assert base.said("retrace", "--version") == f"retrace {PROJECT['version']}\n"
+    helps = "import sys; from retrace.command_line import run; sys.exit(sum(run([x, '-h']) for x in sys.argv[1:]))"
+    said = base.said("python", "-c", helps, *PLACES)
+    assert re.findall(r"^Usage: \S+ ([a-z-]+) ", said, re.MULTILINE) == list(PLACES)
+
+
+@pytest.mark.parametrize(
+    ("extra", "package", "command"),
+    [("console", "uvicorn", ("console",)), ("parquet", "pyarrow", ("export", "some-entity", "--out", "some.parquet"))],
+)
+def test_a_command_that_needs_an_extra_names_it(
+    base: Installation, extra: str, package: str, command: tuple[str, ...]
+) -> None:
+    finished = base.run("retrace", "--url", "http://127.0.0.1:1", "--region", "eu-central-1", *command)
+
+    remedy = f"→ Run: pip install 'retrace[{extra}]'"
+    assert finished.stderr == f"The package {package} is not installed.\n{remedy}\n"
+    assert finished.returncode == 2
+    assert not list(base.directory.glob("*parquet*"))
+
+
+def test_a_console_that_was_installed_from_a_bare_checkout_says_where_its_libraries_are(
+    bare: Path, tmp_path: Path
+) -> None:
+    finished = installed(bare, tmp_path, ["console"]).run("retrace", "--url", "http://127.0.0.1:1", "console")
+
+    assert "uPlot and lit-html" in finished.stderr
+    assert "`make page`" in finished.stderr
+    assert finished.returncode == 2
+
+
+def test_the_wheel_of_a_source_distribution_is_that_of_the_checkout_and_has_the_libraries_of_the_page(
+    tmp_path: Path,
+) -> None:
+    sources = a_checkout(tmp_path / "sources")
+    fetched = [str(VENDOR / name) for name in (*FILES.values(), "fetched")]
+    (sources / VENDOR).mkdir()
+    for name in fetched:
+        (sources / name).write_text(name)
+    (tmp_path / "again").mkdir()
+
+    archive = sdist(sources, tmp_path)
+    of_checkout, of_archive = content(wheel(sources, tmp_path)), content(wheel_of(archive, tmp_path / "again"))
+
+    assert of_checkout == of_archive
+    assert {name: of_archive[name].decode() for name in fetched} == {name: name for name in fetched}
+    with tarfile.open(archive) as packed:
+        names = {name.partition("/")[2] for name in packed.getnames()}
+    assert {"chalicelib/domain/event.py", "release/vendoring.py", "LICENSE", *fetched} <= names
+
+
+def test_modules_that_are_gone_are_gone_from_the_next_wheel(tmp_path: Path) -> None:
+    sources = a_checkout(tmp_path / "sources")
+    (sources / "retrace/gone.py").write_text('"""Gone."""\n')
+    assert "retrace/gone.py" in content(wheel(sources, tmp_path))
+    (sources / "retrace/gone.py").unlink()
+
+    assert "retrace/gone.py" not in content(wheel(sources, tmp_path))
+
+
+def test_every_library_that_the_command_line_imports_is_a_dependency_or_in_an_extra() -> None:
+    required = {re.split(r"[<>=]", line)[0] for line in REQUIRED}
     imported = {name for path in (ROOT / "retrace").rglob("*.py") for name in IMPORT.findall(path.read_text())}
-    outside = imported - set(sys.stdlib_module_names) - set(SOURCES) - {"botocore"}  # botocore is boto3's
-    distributions = packages_distributions()
+    known = packages_distributions()
+    outside = (imported & known.keys()) - set(sys.stdlib_module_names) - {"botocore", "retrace", "chalicelib"}
+    typing = {name for name in outside if name.startswith("mypy_boto3")}  # imported for annotations only
 
-    assert {distributions[name][0].lower() for name in outside} <= required
-    assert all(re.search(rf"^{name}==", pinned, re.MULTILINE) for name in required)
+    assert required == {known[name][0].lower() for name in outside - typing} | {"pydantic"}  # the vendored rules use it
+
+
+def test_every_dependency_is_pinned_for_the_tests() -> None:
+    pinned = (ROOT / "requirements-dev.txt").read_text()
+
+    assert all(re.search(rf"^{re.split(r'[<>=]', line)[0]}==", pinned, re.MULTILINE) for line in REQUIRED)
 
 
 def test_the_build_works_offline_with_what_is_pinned() -> None:

