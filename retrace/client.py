@@ -61,11 +61,23 @@ class Answer:
             raise self.foreign()
         return found
 
+    def has(self, member: str) -> bool:
+        """Whether the body is a JSON object with this member."""
+        try:
+            return member in self.json
+        except Problem:
+            return False
+
     def foreign(self) -> Problem:
         """What to say of an answer that Retrace would not give."""
         shown = self.body[:200].decode(errors="replace")
         remedy = "Is the URL that of the API, with its stage?"
         return Problem(f"The answer ({self.status}) is not Retrace's: {shown}", remedy, Exit.UNREACHABLE)
+
+
+def succeeded(answer: Answer) -> bool:
+    """Whether the status says success."""
+    return answer.status < HTTPStatus.BAD_REQUEST
 
 
 class Client:
@@ -104,10 +116,12 @@ class Client:
             if cursor is None:
                 return
 
-    def expect(self, method: str, path: str, *, ok: int = HTTPStatus.BAD_REQUEST, **details: Any) -> Answer:
-        """An answer with a status below `ok`; raises Problem for any other."""
-        answer = self.call(method, path, **details)
-        if answer.status >= ok:
+    def expect(
+        self, method: str, path: str, *, expected: Callable[[Answer], bool] = succeeded, **details: Any
+    ) -> Answer:
+        """An answer that is expected; raises Problem for any other."""
+        answer = self.call(method, path, expected=expected, **details)
+        if not expected(answer):
             raise refusal(f"{method} {path}", answer)
         return answer
 
@@ -119,7 +133,7 @@ class Client:
         query: Mapping[str, str | None] | None = None,
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
-        again_on: frozenset[int] = WORTH_SENDING_AGAIN,
+        expected: Callable[[Answer], bool] = succeeded,
     ) -> Answer:
         """Send a request, and again after a pause where it got no answer or one that says to try later.
 
@@ -138,7 +152,7 @@ class Client:
                 continue
             self._ever_answered = True
             asked = _seconds(answer.headers.get("retry-after"))
-            if last or asked > LONGEST_WAIT_S or answer.status not in again_on:
+            if last or asked > LONGEST_WAIT_S or expected(answer) or answer.status not in WORTH_SENDING_AGAIN:
                 return answer
             self._wait(attempt, asked)
         raise AssertionError("an attempt returns or raises")  # pragma: no cover

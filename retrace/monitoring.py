@@ -8,12 +8,10 @@ from typing import Annotated
 import typer
 
 from retrace.calling import AsJson, Limit, calling
-from retrace.client import WORTH_SENDING_AGAIN
 from retrace.event_table import event_columns
 from retrace.problem import Exit
 from retrace.shown import Column, Json, Output, bar, duration
 
-_STALE = 503
 _PAGE = 1_000
 
 
@@ -40,10 +38,8 @@ def freshness(
         "max_age_s": None if max_age is None else str(max_age),
         "look_back_days": None if look_back is None else str(look_back),
     }
-    answer = call.client.call("GET", "/freshness", query=query, again_on=WORTH_SENDING_AGAIN - {_STALE})
-    if answer.status >= 400 and not (answer.status == _STALE and b'"fresh"' in answer.body):
-        answer = call.client.expect("GET", "/freshness", query=query)
-    found = answer.json
+    # A stale one is answered with 503, for monitors that read the status alone.
+    found = call.client.expect("GET", "/freshness", query=query, expected=lambda answer: answer.has("fresh")).json
     if output.as_json:
         output.json(found)
     elif found["newest"] is None:

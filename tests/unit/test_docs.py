@@ -68,6 +68,20 @@ def _commands(text: str) -> str:
     return "\n".join([*blocks, *re.findall(r"`[^`\n]+`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))])
 
 
+_WAITING = re.compile(r"until signed \"\$RETRACE_URL/replay/[^|]*\|\s*grep (?:-qE|-E) '([^']*)'")
+_OVER = ('{"state":"FAILED"}', '{"state":"CANCELLED"}', '{"detail":"No such replay","status":404}')
+
+
+def test_a_loop_that_waits_for_a_replay_ends_also_where_the_replay_fails() -> None:
+    text = "\n".join(path.read_text() for path in PAGES)
+    patterns = _WAITING.findall(text)
+
+    assert len(patterns) == text.count("until signed") == 3
+    for pattern in patterns:
+        assert all(re.search(pattern, answer) for answer in _OVER)
+        assert not re.search(pattern, '{"state":"PLANNING","status_url":"/replay/4"}')
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_between_pages_lead_somewhere(path: Path) -> None:
     for target, anchor in _LINK.findall(path.read_text()):
