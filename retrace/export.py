@@ -19,8 +19,8 @@ from retrace.exporting.fetching import Fetched, fetch
 from retrace.exporting.files import STANDARD_OUTPUT, opened
 from retrace.exporting.ndjson import NdjsonWriter, Writer
 from retrace.extras import extra
-from retrace.live import Live
 from retrace.problem import Exit, Problem
+from retrace.progress import Progress
 from retrace.search import PAGE
 from retrace.shown import Output
 
@@ -104,10 +104,10 @@ class Export:
     def run(self, query: dict[str, str | None], limit: int | None) -> None:
         """Write every event of a query, in its order."""
         found = self.client.pages("/events", query, limit)
-        with closing(self.writer), Live(self.output.notes) as live:
+        with closing(self.writer), Progress(self.output.notes) as progress:
             for event in in_order(partial(fetch, self.client), found):
                 self._take(event)
-                live.show(f"{self.written:,} events, {_size(self.written_bytes)}", self.written + self.bad, limit)
+                progress.show(f"{self.written:,} events, {_size(self.written_bytes)}", self.written + self.bad, limit)
 
     def _take(self, event: Fetched) -> None:
         if event.fault is not None:

@@ -11,8 +11,8 @@ from http import HTTPStatus
 import typer
 
 from retrace.client import Client, refusal
-from retrace.live import Live
 from retrace.problem import Exit, Problem
+from retrace.progress import Progress
 from retrace.replay_shown import COUNTS, counts_of
 from retrace.shown import Json, Output, printable
 
@@ -61,14 +61,14 @@ class Watch:
 
     def _followed(self) -> Json:
         pause, moved, last = _FIRST_PAUSE_S, self.clock(), ""
-        with Live(self.output.notes, self.clock) as live:
+        with Progress(self.output.notes, self.clock) as progress:
             while True:
                 job = self.client.get(f"/replay/{self.replay_id}")
                 if over(job):
                     return job
                 told = counts_of(job)
                 done = sum(job[name] for name in COUNTS[1:])
-                live.show(f"{told}{self._of}", done, max(self.counted or 0, job["matched"]))
+                progress.show(f"{told}{self._of}", done, max(self.counted or 0, job["matched"]))
                 if told != last:
                     moved, last = self.clock(), told
                 elif self.clock() - moved >= STILL_S:

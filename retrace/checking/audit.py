@@ -21,12 +21,12 @@ from retrace.checking.deployment import (
 from retrace.checking.differences import Difference
 from retrace.checking.inspection import Inspection
 from retrace.checking.judging import Group
-from retrace.checking.progress import Progress
 from retrace.checking.raw_objects import RAW
 from retrace.checking.report import shown
 from retrace.checking.restoring import Restore
 from retrace.checking.spool import Spool
 from retrace.problem import Exit
+from retrace.progress import Counting
 from retrace.shown import Output
 
 NOT_REPAIRED = "no"
@@ -62,7 +62,7 @@ def audit(
     call, output = calling(context), Output(as_json=as_json)
     if not prefix.startswith(RAW):
         raise typer.BadParameter(f"raw objects lie below {RAW}", param_hint="--prefix")
-    with refusals_in_words(), Progress(output, "Auditing") as progress:
+    with refusals_in_words(), Counting(output.notes, "Auditing") as progress:
         stores = stores_of(call)
         settings = row_settings(call, shards, late_after_s, identity_ttl_days)
         inspection = Inspection(stores, rules_of(call, settings))
@@ -79,7 +79,7 @@ def audit(
         raise typer.Exit(Exit.DIFFERENT)
 
 
-def _differences(inspection: Inspection, progress: Progress, prefix: str) -> Iterator[Difference]:
+def _differences(inspection: Inspection, progress: Counting, prefix: str) -> Iterator[Difference]:
     """Rows are read before objects, so that whatever a row points at is there when objects are listed."""
     stores = inspection.stores
     with closing(Spool()) as spool:

@@ -12,8 +12,8 @@ from retrace.checking.differences import Difference
 from retrace.checking.digest_source import DigestSource
 from retrace.checking.kinds import Kind
 from retrace.checking.listed import Listed
-from retrace.checking.progress import Progress
 from retrace.checking.succession import Succession
+from retrace.progress import Counting
 from retrace.shown import duration
 
 LATE_MS = 90 * 60_000
@@ -51,7 +51,7 @@ class DigestChain:
     bucket: str | None
     """Of which they have to be; None takes that of the first one that is believed."""
     listed: Listed
-    progress: Progress
+    progress: Counting
     covered_from: Instant = field(default=Instant(""), init=False)
     """Where the first digest begins; before all time where that is not there to say so."""
     listed_to: Instant | None = field(default=None, init=False)

@@ -15,7 +15,7 @@ from retrace.checking.digest_chain import DigestChain
 from retrace.checking.kinds import Kind
 from retrace.checking.listed import ListedVersion
 from retrace.checking.object_versions import PresentVersion
-from retrace.checking.progress import Progress
+from retrace.progress import Counting
 
 _SECONDS = len("2026-11-21T23:59:59")
 
@@ -61,7 +61,7 @@ class DigestVerification:
 
     chain: DigestChain
     bucket: Versions | None
-    progress: Progress
+    progress: Counting
 
     def differences(self, prefix: str, now: Instant) -> Iterator[Difference]:
         """What is wrong, as it is found."""

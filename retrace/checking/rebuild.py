@@ -23,11 +23,11 @@ from retrace.checking.deployment import (
     stores_of,
 )
 from retrace.checking.differences import Difference
-from retrace.checking.progress import Progress
 from retrace.checking.raw_objects import RAW, ReadObject
 from retrace.checking.report import shown
 from retrace.checking.restoring import Restore
 from retrace.problem import Exit
+from retrace.progress import Counting
 from retrace.shown import Output
 
 CHECKPOINT = Path("retrace-rebuild.checkpoint")
@@ -70,7 +70,7 @@ def rebuild(
     Not rebuilt: later arrivals (duplicates and conflicts), which no raw object holds, and aggregates: replay for those.
     """
     call, output = calling(context), Output(as_json=as_json)
-    with refusals_in_words(), Progress(output, "Rebuilding") as progress:
+    with refusals_in_words(), Counting(output.notes, "Rebuilding") as progress:
         stores = stores_of(call, events_table, dedupe_table)
         settings = row_settings(call, shards, late_after_s, identity_ttl_days)
         restore = Restore(stores.tables, settings.shards, settings.late_after_ms, settings.identity_ttl_s)
@@ -101,7 +101,7 @@ def rebuild(
         raise typer.Exit(Exit.DIFFERENT)
 
 
-def _list(bucket: RawBucket, kept: Checkpoint, progress: Progress) -> None:
+def _list(bucket: RawBucket, kept: Checkpoint, progress: Counting) -> None:
     """Find every object and when it was taken in: a GET of 30 bytes each, as keys tell the day only."""
     if kept.listed:
         return
@@ -111,7 +111,7 @@ def _list(bucket: RawBucket, kept: Checkpoint, progress: Progress) -> None:
     kept.end_listing()
 
 
-def _rebuilt(bucket: RawBucket, kept: Checkpoint, restore: Restore, progress: Progress) -> Iterator[Difference]:
+def _rebuilt(bucket: RawBucket, kept: Checkpoint, restore: Restore, progress: Counting) -> Iterator[Difference]:
     """Write rows object by object in the order of ingest; a part is written before the next one begins."""
     for known in in_order(bucket.read, iter(kept.damaged())):  # whoever goes on is told of them, too
         if known is not None:
@@ -128,14 +128,14 @@ def _rebuilt(bucket: RawBucket, kept: Checkpoint, restore: Restore, progress: Pr
     _write(part, kept, restore, progress)
 
 
-def _write(part: list[ReadObject], kept: Checkpoint, restore: Restore, progress: Progress) -> None:
+def _write(part: list[ReadObject], kept: Checkpoint, restore: Restore, progress: Counting) -> None:
     events: list[StoredEvent] = [line for found in part for line in found.lines]
     restored = asdict(restore(events))
     kept.done({found.key: any(True for _ in found.differences()) for found in part}, restored)
     progress.add(done=len(part), **restored)
 
 
-def _tell(output: Output, progress: Progress) -> None:
+def _tell(output: Output, progress: Counting) -> None:
     counts = progress.counts
     if output.as_json:
         output.json({name: counts[name] for name in ("objects", *_COUNTED)})

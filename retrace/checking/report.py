@@ -7,7 +7,7 @@ from itertools import islice
 
 from retrace.checking.differences import Difference
 from retrace.checking.kinds import Kind
-from retrace.checking.progress import Progress
+from retrace.progress import Counting
 from retrace.shown import ROWS_A_TABLE, Column, Json, Output
 
 _COLUMNS = (
@@ -19,7 +19,7 @@ _COLUMNS = (
 
 
 def shown(
-    output: Output, progress: Progress, differences: Iterable[tuple[Difference, str]], nothing: str
+    output: Output, progress: Counting, differences: Iterable[tuple[Difference, str]], nothing: str
 ) -> dict[Kind, int]:
     """Show differences, each with what becomes of it, as they are found; answers how many there are of each kind."""
     kinds: dict[Kind, int] = {}

@@ -13,10 +13,10 @@ from retrace.checking.differences import Difference
 from retrace.checking.inspection import EVENTS_A_READ, Inspection
 from retrace.checking.judging import Group
 from retrace.checking.kinds import Kind
-from retrace.checking.progress import Progress
 from retrace.checking.tables import Row
 from retrace.checking.versions import check_version, input_of, place_of_input
 from retrace.problem import Problem
+from retrace.progress import Counting
 
 _READS = 5
 _DOUBTFUL = frozenset({Kind.INPUT_DIFFERS, Kind.INPUT_UNKNOWN})
@@ -27,7 +27,7 @@ class Verification:
     """Goes through events and aggregates; answers differences as they are found, each once."""
 
     inspection: Inspection
-    progress: Progress
+    progress: Counting
     being_computed: list[Version] = field(default_factory=list)
     _seen: set[Difference] = field(default_factory=set)
 

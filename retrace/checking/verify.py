@@ -21,12 +21,12 @@ from retrace.checking.deployment import (
 )
 from retrace.checking.differences import Difference
 from retrace.checking.inspection import Inspection
-from retrace.checking.progress import Progress
 from retrace.checking.raw_objects import RAW
 from retrace.checking.report import shown
 from retrace.checking.verification import Verification
 from retrace.checking.verify_digests import verify_digests
 from retrace.problem import Exit
+from retrace.progress import Counting
 from retrace.shown import Output
 
 
@@ -79,7 +79,7 @@ def verify(
         verify_digests(call, output, prefix or RAW, public_key or [], directory)
         return
     day = call.day(day, "DAY")
-    with refusals_in_words(), Progress(output, "Verifying") as progress:
+    with refusals_in_words(), Counting(output.notes, "Verifying") as progress:
         settings = row_settings(call, shards, late_after_s, identity_ttl_days)
         inspection = Inspection(stores_of(call), rules_of(call, settings))
         verification = Verification(inspection, progress)

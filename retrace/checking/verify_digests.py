@@ -19,11 +19,11 @@ from retrace.checking.digest_source import BucketOfDigests, DigestSource, Direct
 from retrace.checking.digest_verification import DigestVerification, Versions
 from retrace.checking.listed import Listed
 from retrace.checking.object_versions import VersionsInBucket
-from retrace.checking.progress import Progress
 from retrace.checking.report import shown
 from retrace.checking.succession import Succession
 from retrace.finding import Chosen
 from retrace.problem import Exit, Problem
+from retrace.progress import Counting
 from retrace.shown import Output
 
 
@@ -31,7 +31,7 @@ def verify_digests(
     call: Calling, output: Output, prefix: str, key_files: Sequence[Path], directory: Path | None
 ) -> None:
     """Check every digest, and what lies below a prefix against them; exits with 1 if anything differs."""
-    with refusals_in_words(), Progress(output, "Verifying") as progress, closing(Listed()) as listed:
+    with refusals_in_words(), Counting(output.notes, "Verifying") as progress, closing(Listed()) as listed:
         keys = public_keys(call, output, key_files)
         source, bucket, objects = _places(call, output, directory)
         signers = Succession(keys)

@@ -26,8 +26,8 @@ from retrace.checking.digest_key import PublicKeys
 from retrace.checking.digest_verification import DigestVerification
 from retrace.checking.listed import Listed
 from retrace.checking.object_versions import PresentVersion
-from retrace.checking.progress import Progress
 from retrace.checking.succession import Succession
+from retrace.progress import Counting
 from retrace.shown import Output
 
 BUCKET = "raw-bucket"
@@ -209,7 +209,7 @@ def differences(world: World, prefix: str = "raw/", now: Instant | None = None) 
 
 def verified(world: World, prefix: str = "raw/", now: Instant | None = None) -> tuple[list[Difference], dict[str, int]]:
     """What a verification finds, and what it counts."""
-    progress, listed = Progress(Output(), "Verifying"), Listed()
+    progress, listed = Counting(Output().notes, "Verifying"), Listed()
     keys = PublicKeys(former_key().public_key(), signing_key().public_key())
     chain = DigestChain(world, Succession(keys), BUCKET, listed, progress)
     found = list(DigestVerification(chain, world, progress).differences(prefix, now or world.now))

@@ -164,6 +164,11 @@ def the_command_line_makes_clients_in_one_place(module: Module) -> Iterator[str]
         yield from (name for name in (*module.imports, *module.uses) if under(name, "boto3"))
 
 
+def the_command_line_tells_progress_in_one_place(module: Module) -> Iterator[str]:
+    if module.is_of_command_line and module.name != "retrace.progress":
+        yield from (name for name in module.imports if under(name, "rich.live", "rich.progress", "rich.status"))
+
+
 def the_command_line_imports_nothing_that_windows_lacks(module: Module) -> Iterator[str]:
     lacking = ("fcntl", "grp", "os.fchmod", "os.fork", "os.geteuid", "os.getuid", "os.umask", "pty", "pwd", "resource")
     signals = ("signal.SIGHUP", "signal.SIGKILL", "signal.SIGUSR1", "signal.SIGUSR2")
@@ -304,6 +309,9 @@ RULES: dict[Rule, list[tuple[str, str]]] = {
         ("retrace.checking.audit", "import boto3\nboto3.client('s3')"),
         ("retrace.search", "from boto3 import Session"),
     ],
+    the_command_line_tells_progress_in_one_place: [
+        ("retrace.ingesting.progress", "from rich.progress import Progress")
+    ],
     the_command_line_imports_nothing_that_windows_lacks: [
         ("retrace.search", "import fcntl"),
         ("retrace.exporting.files", "import os\nos.fchmod(3, 0o600)"),
@@ -376,6 +384,7 @@ OF_THE_COMMAND_LINE: set[Rule] = {
     the_command_line_imports_the_domain_and_where_it_checks_adapters_and_settings,
     the_rules_of_the_console_do_no_input_or_output,
     the_command_line_makes_clients_in_one_place,
+    the_command_line_tells_progress_in_one_place,
     the_command_line_imports_nothing_that_windows_lacks,
     the_command_line_names_the_encoding_of_text,
     modules_are_short,

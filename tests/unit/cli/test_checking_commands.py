@@ -16,10 +16,10 @@ from retrace.checking.differences import Difference
 from retrace.checking.judging import Group, Judge
 from retrace.checking.kinds import Kind
 from retrace.checking.matching import Rules
-from retrace.checking.progress import Progress
 from retrace.checking.raw_objects import Damages
 from retrace.checking.report import shown
 from retrace.command_line import app
+from retrace.progress import Counting
 from retrace.shown import Output
 from retrace.target import Target
 from tests.unit.examples import an_event, stored
@@ -63,7 +63,7 @@ def test_a_table_says_what_differs_where_and_what_to_do() -> None:
     out, err = io.StringIO(), io.StringIO()
     output = Output(as_json=False, out=out, err=err)
 
-    kinds = shown(output, Progress(output, "Auditing"), found(), "Nothing.")
+    kinds = shown(output, Counting(output.notes, "Auditing"), found(), "Nothing.")
 
     text = "".join(out.getvalue().split())
     assert kinds == {Kind.INDEX_MISSING: 1}
@@ -76,7 +76,7 @@ def test_that_nothing_differs_is_a_remark() -> None:
     out, err = io.StringIO(), io.StringIO()
     output = Output(as_json=True, out=out, err=err)
 
-    progress = Progress(output, "Auditing")
+    progress = Counting(output.notes, "Auditing")
     assert shown(output, progress, [], "Nothing differs.") == {}
     assert (out.getvalue(), err.getvalue()) == ("", ""), "nothing was looked at"
     progress.add(objects=1)
