@@ -33,7 +33,7 @@ $(shell version=$$($(PYTHON) -c 'import platform; print("version =", platform.py
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo drill up down forget local test lint format types chaos memory bench endurance picture breaks page package deploy destroy pins environments clean
+.PHONY: help demo drill up down forget local test lint format types chaos memory bench endurance picture breaks page release package deploy destroy pins environments clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,6 +91,9 @@ breaks: $(TOOLS)  ## break the code on purpose, several times for each promise, 
 	@$(BIN)/python -m tests.breaks
 
 page: $(PAGE)  ## fetch the two libraries that the page of `retrace console` uses
+
+release: $(TOOLS) $(PAGE)  ## build the source distribution and the wheel of the last commit, and try the wheel out
+	@$(BIN)/python -m release
 
 package: $(PROJECT)  ## write build/sam.json and build/deployment.zip, ready for `aws cloudformation package`
 	@$(BIN)/python -m infra.package build

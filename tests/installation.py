@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -13,6 +14,8 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,16 @@ class Installation:
         finished = self.run(*arguments, **environment)
         assert finished.returncode == 0, finished.stderr
         return finished.stdout
+
+
+def a_checkout(directory: Path) -> Path:
+    """A copy of what the build reads, without what is fetched or generated."""
+    for name in ("chalicelib", "release", "retrace"):
+        ignored = shutil.ignore_patterns("__pycache__", "vendor")
+        shutil.copytree(ROOT / name, directory / name, ignore=ignored)
+    for name in ("CHANGELOG.md", "LICENSE", "MANIFEST.in", "NOTICE", "README.md", "pyproject.toml"):
+        shutil.copy2(ROOT / name, directory / name)
+    return directory
 
 
 def installed(wheel: Path, directory: Path, extras: Sequence[str] = ()) -> Installation:

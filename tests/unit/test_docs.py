@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from cfnlint.data import AdditionalSpecs  # type: ignore[import-untyped]  # it has no stubs
 from cfnlint.helpers import load_resource  # type: ignore[import-untyped]  # likewise
 
@@ -15,7 +16,7 @@ from chalicelib.telemetry import METRICS
 from embedded.environment import NEWEST, OLDEST
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*.md")])
 
 _TARGET = re.compile(r"^([a-z]+):.*?## ", re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)#]*)(#[^)]*)?\)")
@@ -66,6 +67,34 @@ def _commands(text: str) -> str:
     """The parts of a page that are set as code."""
     blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
     return "\n".join([*blocks, *re.findall(r"`[^`\n]+`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))])
+
+
+def test_the_steps_for_contributors_are_five_and_name_files_that_exist() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    named = set(re.findall(r"`((?:[\w.-]+/)+[\w.-]*|[\w-]+\.(?:py|toml|md))`", text)) - {"build/release/"}
+
+    assert [name for name in named if not (ROOT / name).exists()] == []
+    assert {"app.py", "chalicelib/domain/", "retrace/commands.py", "infra/functions.yaml", ".ci/run"} <= named
+    for thing in ("a route", "a use case", "an adapter", "a CLI command", "a setting"):
+        steps = re.findall(r"^(\d)\. (.*)$", section(text, f"Add {thing}"), re.MULTILINE)
+        assert [number for number, _ in steps] == list("12345")
+        assert all("`" in step for _, step in steps)
+
+
+def test_commits_are_checked_by_commands_of_this_repository_alone() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    steps = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]["test"]["steps"]
+
+    assert [each["repo"] for each in hooks] == ["local"]
+    assert [hook["entry"] for hook in hooks[0]["hooks"]] == ["make lint types"]
+    assert all(re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40}", step["uses"]) for step in steps if "uses" in step)
+    assert [step["run"].split()[0] for step in steps if "run" in step] == [".ci/run"]
+
+
+def test_ci_runs_with_every_python_that_the_project_supports() -> None:
+    matrix = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]["test"]["strategy"]["matrix"]
+
+    assert matrix["python"] == [f"3.{minor}" for minor in range(OLDEST[1], NEWEST[1] + 1)]
 
 
 _WAITING = re.compile(r"until signed \"\$RETRACE_URL/replay/[^|]*\|\s*grep (?:-qE|-E) '([^']*)'")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 import tarfile
 import tomllib
@@ -17,23 +16,13 @@ import pytest
 from assets.fetching import FILES
 from release.building import sdist, wheel, wheel_of
 from retrace.commands import PLACES
-from tests.installation import Installation, installed
+from tests.installation import Installation, a_checkout, installed
 
 ROOT = Path(__file__).parents[3]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 REQUIRED = [*PROJECT["dependencies"], *chain.from_iterable(PROJECT["optional-dependencies"].values())]
 VENDOR = Path("retrace/console/static/vendor")
 IMPORT = re.compile(r"^ *(?:from|import) (\w+)", re.MULTILINE)
-
-
-def a_checkout(directory: Path) -> Path:
-    """A copy of what the build reads, without what is fetched or generated."""
-    for name in ("chalicelib", "release", "retrace"):
-        ignored = shutil.ignore_patterns("__pycache__", "vendor")
-        shutil.copytree(ROOT / name, directory / name, ignore=ignored)
-    for name in ("LICENSE", "MANIFEST.in", "NOTICE", "README.md", "pyproject.toml"):
-        shutil.copy2(ROOT / name, directory / name)
-    return directory
 
 
 def content(archive: Path) -> dict[str, bytes]:
@@ -146,7 +135,7 @@ def test_the_wheel_of_a_source_distribution_is_that_of_the_checkout_and_has_the_
     assert {name: of_archive[name].decode() for name in fetched} == {name: name for name in fetched}
     with tarfile.open(archive) as packed:
         names = {name.partition("/")[2] for name in packed.getnames()}
-    assert {"chalicelib/domain/event.py", "release/vendoring.py", "LICENSE", *fetched} <= names
+    assert {"chalicelib/domain/event.py", "release/vendoring.py", "CHANGELOG.md", "LICENSE", *fetched} <= names
 
 
 def test_modules_that_are_gone_are_gone_from_the_next_wheel(tmp_path: Path) -> None:
