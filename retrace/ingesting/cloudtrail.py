@@ -15,18 +15,18 @@ from typing import Any
 
 from chalicelib.domain.errors import Fault
 from chalicelib.domain.ingest_request import MAX_BYTES
-from retrace.ingesting.elements import array, element_record
+from retrace.ingesting.elements import arrays, element_record
 from retrace.ingesting.record import Record, Records, Stream, too_large
 
-BEGINS = re.compile(rb'\s*\{\s*"Records"\s*:\s*\[')
-_ENDS = re.compile(rb"\s*\}\s*")
+BEGINS = re.compile(rb'\{\s*"Records"\s*:\s*\[')
+_ENDS = re.compile(rb"\}")
 _WHO = ("arn", "invokedBy", "principalId", "accountId")
 _NEEDED = ("eventSource", "eventName", "eventTime", "eventID")
 
 
 def cloudtrail_records(stream: Stream) -> Records:
     """The records of a log file as native events."""
-    for position, text in enumerate(array(stream, BEGINS, _ENDS), 1):
+    for position, text in enumerate(arrays(stream, BEGINS, _ENDS), 1):
         yield too_large(position) if text is None else _as_event(element_record(position, text))
 
 

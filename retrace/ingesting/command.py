@@ -43,7 +43,7 @@ def ingest(
     checkpoint: options.CheckpointFile = None,
     as_json: AsJson = None,
 ) -> None:
-    """Send files of events: NDJSON, JSON arrays, CSV, CloudTrail logs; each event is taken in once, however often sent.
+    """Send files of events: JSON, CSV, CloudTrail logs; each event is taken in once, however often sent.
 
     retrace ingest day.ndjson.gz --rejects refused.ndjson
 

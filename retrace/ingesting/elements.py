@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from chalicelib.domain import json_text
 from chalicelib.domain.errors import Fault
 from chalicelib.domain.ingest_request import MAX_BYTES
+from retrace.ingesting.brackets import StringEnd
 from retrace.ingesting.record import Record, Records, Stream, too_large
 
 CHUNK = 65_536
-_SPACE = b" \t\r\n"
+SPACE = b" \t\r\n"
 _STRUCTURE = re.compile(rb'["\[\]{},]')
 _NESTED = re.compile(rb'(?:[^"\[\]{}]+|"[^"\\]*(?:\\.[^"\\]*)*")*', re.DOTALL)
 """What may be passed over inside an element: anything but brackets, and whole strings."""
-_IN_STRING = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
 
 
 class BrokenArray(ValueError):
@@ -34,7 +34,7 @@ class Elements:
         """What follows the array in the last chunk, once it has ended."""
         self._most = most
         self._depth = 1
-        self._in_string = self._escaped = False
+        self._string = StringEnd()
         self._pieces: list[bytes] = []
         self._size = 0
         self._first = True
@@ -43,8 +43,8 @@ class Elements:
         """The elements that end in this chunk."""
         at = start = 0
         while at < len(chunk):
-            if self._in_string:
-                at = self._after_string(chunk, at)
+            if self._string.inside:
+                at = self._string.after(chunk, at)
                 continue
             passed = _NESTED.match(chunk, at) if self._depth > 1 else None
             found = _STRUCTURE.search(chunk, passed.end() if passed else at)
@@ -59,21 +59,10 @@ class Elements:
                 return
         self._keep(chunk[start:])
 
-    def _after_string(self, chunk: bytes, at: int) -> int:
-        if self._escaped:
-            self._escaped = False
-            at += 1
-        match = _IN_STRING.match(chunk, at)
-        end = match.end() if match else at
-        if end < len(chunk):
-            self._in_string = chunk[end] != ord('"')
-            self._escaped = self._in_string
-        return end + 1
-
     def _ends_element(self, sign: bytes) -> bool:
         match sign:
             case b'"':
-                self._in_string = True
+                self._string.inside = True
             case b"[" | b"{":
                 self._depth += 1
             case b",":
@@ -86,14 +75,14 @@ class Elements:
 
     def _element(self, end: bytes) -> Iterator[bytes | None]:
         self._keep(end)
-        text = b"".join(self._pieces).strip(_SPACE)
+        text = b"".join(self._pieces).strip(SPACE)
         empty_array = self._first and self._depth == 0 and not text and self._size <= self._most
         if not empty_array:
             yield text if self._size <= self._most else None
         self._pieces, self._size, self._first = [], 0, False
 
     def _keep(self, piece: bytes) -> None:
-        self._size += len(piece) if self._pieces else len(piece.lstrip(_SPACE))
+        self._size += len(piece) if self._pieces else len(piece.lstrip(SPACE))
         if self._size > self._most:
             self._pieces = [b""]
         elif self._size:
@@ -101,31 +90,38 @@ class Elements:
 
 
 def array_records(stream: Stream) -> Records:
-    """The elements of a file that is one array."""
-    texts = array(stream, re.compile(rb"\s*\["), re.compile(rb"\s*"))
+    """The elements of a file that is one array, or several, one after another."""
+    texts = arrays(stream, re.compile(rb"\["), re.compile(rb""))
     for position, text in enumerate(texts, 1):
         yield too_large(position) if text is None else element_record(position, text)
 
 
-def array(stream: Stream, before: re.Pattern[bytes], after: re.Pattern[bytes]) -> Iterator[bytes | None]:
-    """The elements of an array, between what must stand before and after it; raises BrokenArray."""
-    chunk = stream.read(CHUNK)
-    begin = before.match(chunk)
-    if begin is None:
-        raise BrokenArray("does not begin like one")
-    elements = Elements()
-    chunk = chunk[begin.end() :]
-    while elements.rest is None:
-        yield from elements.feed(chunk)
-        chunk = stream.read(CHUNK)
-        if not chunk and elements.rest is None:
-            raise BrokenArray("ends before its closing bracket")
-    rest = elements.rest
+def arrays(stream: Stream, before: re.Pattern[bytes], after: re.Pattern[bytes]) -> Iterator[bytes | None]:
+    """The elements of arrays, each between what must stand before and after it; raises BrokenArray."""
+    chunk = _filled(b"", stream)
     while chunk:
-        rest = (rest.strip(_SPACE) + chunk)[:CHUNK]
-        chunk = stream.read(CHUNK)
-    if not after.fullmatch(rest):
-        raise BrokenArray("goes on after its closing bracket")
+        begin = before.match(chunk)
+        if begin is None:
+            raise BrokenArray("goes on after its closing bracket")
+        elements = Elements()
+        chunk = chunk[begin.end() :]
+        while elements.rest is None:
+            yield from elements.feed(chunk)
+            chunk = stream.read(CHUNK)
+            if not chunk and elements.rest is None:
+                raise BrokenArray("ends before its closing bracket")
+        chunk = _filled(elements.rest + chunk, stream)
+        end = after.match(chunk)
+        if end is None:
+            raise BrokenArray("goes on after its closing bracket")
+        chunk = _filled(chunk[end.end() :], stream)
+
+
+def _filled(chunk: bytes, stream: Stream) -> bytes:
+    """A chunk that is long enough to be looked at, without blanks before it; empty at the end."""
+    while len(chunk := chunk.lstrip(SPACE)) < CHUNK and (more := stream.read(CHUNK)):
+        chunk += more
+    return chunk
 
 
 def element_record(position: int, text: bytes) -> Record:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Callable
 from enum import StrEnum
@@ -15,16 +16,20 @@ from retrace.ingesting.elements import BrokenArray, array_records
 from retrace.ingesting.lines import line_records
 from retrace.ingesting.record import Records, Stream, unreadable
 from retrace.ingesting.table import BrokenTable, Mapped, table_records
+from retrace.ingesting.texts import text_records
 from retrace.ingesting.unpacking import read_ahead, rejoined, unpacked
 
 _BOM = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _HEAD = 65_536
+_LINE_IS_ARRAY = re.compile(rb"\[.*\]\s*?\n\s*\{")
+"""No array has a closing bracket right before an element, so this one is the whole line."""
 
 
 class Format(StrEnum):
     """What a file may be."""
 
+    JSON = "json"
     NDJSON = "ndjson"
     ARRAY = "array"
     CSV = "csv"
@@ -61,6 +66,8 @@ def records(path: str, packed: BinaryIO, wanted: Format | None, mapped: Mapped) 
 
 def _reader(path: str, found: Format, mapped: Mapped) -> Callable[[Stream], Records]:
     match found:
+        case Format.JSON:
+            return text_records
         case Format.NDJSON:
             return line_records
         case Format.ARRAY:
@@ -89,21 +96,11 @@ def _format(path: str, head: bytes) -> Format:
     if head.startswith(_UTF16):
         raise unreadable(path, "is UTF-16.", f"Convert it: iconv -f utf-16 -t utf-8 {path}")
     text = head.lstrip()
-    if text.startswith(b"["):
+    if text.startswith(b"[") and not _LINE_IS_ARRAY.match(text):
         return Format.ARRAY
-    if BEGINS.match(head):
+    if BEGINS.match(text):
         return Format.CLOUDTRAIL
-    if text.startswith(b"{"):
-        _expect_lines(path, text)
-        return Format.NDJSON
-    if not text:
-        return Format.NDJSON
-    remedy = "Give --format ndjson, array, csv or cloudtrail."
-    raise unreadable(path, "is neither NDJSON nor an array, a CloudTrail log or named .csv.", remedy)
-
-
-def _expect_lines(path: str, text: bytes) -> None:
-    first, newline, _ = text.partition(b"\n")
-    if newline and not first.rstrip().endswith(b"}"):
-        remedy = f"Make it NDJSON: jq -c . {path} | retrace ingest -   (or insist with --format ndjson)"
-        raise unreadable(path, "has events that go over several lines.", remedy)
+    if text.startswith((b"{", b"[")) or not text:
+        return Format.JSON
+    remedy = "Give --format json, ndjson, array, csv or cloudtrail."
+    raise unreadable(path, "begins neither with a brace nor with a bracket, and is not named .csv or .tsv.", remedy)

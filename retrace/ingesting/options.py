@@ -11,6 +11,7 @@ import typer
 from retrace.ingesting.files import STDIN, File
 from retrace.ingesting.formats import Format
 from retrace.ingesting.pace import MOST_BYTES, MOST_EVENTS
+from retrace.ingesting.rejects import reasons_file
 from retrace.ingesting.table import FIELDS, Mapped
 
 Files = Annotated[list[str], typer.Argument(help="Files, plain, .gz or .zst; - is standard input.", show_default=False)]
@@ -41,7 +42,7 @@ CheckpointFile = Annotated[
 RejectsFile = Annotated[
     Path | None,
     typer.Option(
-        "--rejects", help="Write what is refused there, and why, in place of what it holds; one JSON object a line."
+        "--rejects", help="Write refused events there as they are, to be corrected and sent; FILE.reasons says why."
     ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing; tell what would become of the events.")]
@@ -79,7 +80,8 @@ def check(files: Sequence[File], *, resume: bool, dry_run: bool, rejects: Path |
         )
     if resume and dry_run:
         raise typer.BadParameter("a dry run leaves nothing to go on with", param_hint="--resume")
-    written = {"--rejects": rejects, "--checkpoint": checkpoint}
+    reasons = None if rejects is None else reasons_file(rejects)
+    written = {"--rejects": rejects, "--rejects (reasons)": reasons, "--checkpoint": checkpoint}
     used = {_identity(Path(file.name)): "is one of the files that are read" for file in files}
     for option, path in written.items():
         if path is None:

@@ -1,46 +1,50 @@
-"""The file of what was refused: NDJSON, each line one event with where it stood and why it was refused."""
+"""What was refused: a file with the events, as they were written, and one beside it with the reasons."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from chalicelib.domain import json_text
 from retrace.ingesting.sending import Refused
 from retrace.problem import Exit, Problem
 
 
+def reasons_file(path: Path) -> Path:
+    """Where the reasons are, for a file of rejects."""
+    return path.with_name(f"{path.name}.reasons")
+
+
 class Rejects:
-    """Written as events are refused, whole lines at a time."""
+    """Two files, written as events are refused, whole events and lines at a time."""
 
     def __init__(self, path: Path, *, resumed: bool) -> None:
-        self._path = path
-        try:
-            path.open("ab" if resumed else "wb").close()
-        except OSError as error:
-            remedy = "Give --rejects a file that can be written."
-            raise Problem(f"{path} cannot be written: {error.strerror}.", remedy, Exit.USAGE) from error
+        self._events = path
+        self._reasons = reasons_file(path)
+        for file in (self._events, self._reasons):
+            _opened(file, resumed=resumed)
+        self._lines = path.read_bytes().count(b"\n") if resumed else 0
 
     def write(self, file: str, refused: tuple[Refused, ...]) -> None:
-        """Add lines."""
-        with self._path.open("ab") as rejects:
-            rejects.write(b"".join(_line(file, one) for one in refused))
+        """Add what was refused of a file."""
+        texts, reasons = [], []
+        for one in refused:
+            reasons.append(_reason(self._lines + 1 if one.record.text else None, file, one))
+            if one.record.text:
+                texts.append(one.record.text + b"\n")
+                self._lines += texts[-1].count(b"\n")
+        for path, lines in ((self._events, texts), (self._reasons, reasons)):
+            with path.open("ab") as written:
+                written.write(b"".join(lines))
 
 
-def _line(file: str, refused: Refused) -> bytes:
-    told = {"file": file, "line": refused.record.line, **refused.result}
-    opening = json.dumps(told, ensure_ascii=False, separators=(",", ":"))[:-1].encode("utf-8", "backslashreplace")
-    return b'%s,"event":%s}\n' % (opening, _shown(refused.record.text))
-
-
-def _shown(text: bytes) -> bytes:
-    """The event verbatim where that is JSON, so that it can be put right and sent again; else as a text."""
-    if not text:
-        return b"null"
+def _opened(path: Path, *, resumed: bool) -> None:
     try:
-        parsed = json_text.parse(text.decode())
-    except (UnicodeDecodeError, json_text.JsonSyntaxError):
-        return json.dumps(text.decode(errors="backslashreplace")).encode()
-    if any("not a JSON number" in fault.message for fault in parsed.faults):
-        return json.dumps(parsed.text).encode()
-    return json_text.one_line(parsed.text).encode()
+        path.open("ab" if resumed else "wb").close()
+    except OSError as error:
+        remedy = "Give --rejects a file that can be written."
+        raise Problem(f"{path} cannot be written: {error.strerror}.", remedy, Exit.USAGE) from error
+
+
+def _reason(line: int | None, file: str, refused: Refused) -> bytes:
+    told = {"rejects_line": line, "file": file, "line": refused.record.line, **refused.result}
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace") + b"\n"

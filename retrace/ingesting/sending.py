@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from chalicelib.domain.errors import Fault
 from retrace.client import WORTH_SENDING_AGAIN, Client, refusal
 from retrace.ingesting.batching import Batch
 from retrace.ingesting.pace import Pace
 from retrace.ingesting.record import Record
-from retrace.ingesting.tally import Tally, tally_of
+from retrace.ingesting.tally import THIS_COMMAND, Tally, tally_of
 from retrace.problem import Exit, Problem
 
 Json = dict[str, Any]
@@ -25,7 +26,7 @@ _TAKEN_IN = frozenset({"ACCEPTED", "DUPLICATE"})
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """An event that was not taken in, and why."""
+    """An event that was not taken in, and why: a result of the API, or one like it, `refused_by` the command."""
 
     record: Record
     result: Json
@@ -58,9 +59,9 @@ class Sender:
         sound = [record for record in batch.records if record.fault is None]
         results = iter(self._send([record.text for record in sound]) if sound else ())
         self._pace.took(len(batch.records), self._clock() - begun)
-        pairs = [(record, _own(record) or next(results)) for record in batch.records]
+        pairs = [(one, next(results) if one.fault is None else _refused(one.fault)) for one in batch.records]
         refused = tuple(Refused(record, result) for record, result in pairs if result["status"] not in _TAKEN_IN)
-        return Settled(batch.file, tally_of(result["status"] for _, result in pairs), refused, batch.read)
+        return Settled(batch.file, tally_of(result for _, result in pairs), refused, batch.read)
 
     def _send(self, texts: Sequence[bytes]) -> Sequence[Json]:
         body = gzip.compress(b"\n".join(texts), _LEVEL)
@@ -82,14 +83,12 @@ class Sender:
     def _in_halves(self, texts: Sequence[bytes]) -> Sequence[Json]:
         """What is too large together may not be so apart; 413 says that nothing was taken in."""
         if len(texts) == 1:
-            message = f"is too large to be sent: {len(texts[0]):,} bytes"
-            return [{"status": "REJECTED", "errors": [{"field": "", "message": message}]}]
+            return [_refused(Fault("", f"is too large to be sent: {len(texts[0]):,} bytes"))]
         middle = len(texts) // 2
         return [*self._send(texts[:middle]), *self._send(texts[middle:])]
 
 
-def _own(record: Record) -> Json | None:
-    """The result of a record that is not sent."""
-    if record.fault is None:
-        return None
-    return {"status": "REJECTED", "errors": [{"field": record.fault.field, "message": record.fault.message}]}
+def _refused(fault: Fault) -> Json:
+    """The result of an event that the API did not get, so that its quarantine does not have it."""
+    errors = [{"field": fault.field, "message": fault.message}]
+    return {"status": "REJECTED", "refused_by": THIS_COMMAND, "errors": errors}

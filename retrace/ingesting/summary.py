@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from retrace.ingesting.checkpoint import Checkpoint
 from retrace.ingesting.progress import Told
+from retrace.ingesting.rejects import reasons_file
+from retrace.ingesting.tally import Tally
 from retrace.shown import Output, duration
 
 
@@ -36,10 +38,7 @@ class Summary:
             output.json(self._facts(told, finished=finished))
             return
         would = "would be " if self.dry_run else ""
-        refused = f"{tally.refused:,}"
-        if tally.refused:
-            where = self.rejects or ("nowhere" if self.dry_run else "`retrace rejected`")
-            refused += f" ({tally.rejected:,} not valid, {tally.conflict:,} in conflict); why: {where}"
+        refused = f"{tally.refused:,} ({tally.rejected:,} not valid, {tally.conflict:,} in conflict)"
         before = f", {self.resumed_at:,} of them by earlier runs" if self.resumed_at else ""
         output.facts(
             [
@@ -47,9 +46,21 @@ class Summary:
                 (f"{would}accepted", f"{tally.accepted:,}"),
                 ("already there", f"{tally.duplicate:,}"),
                 (f"{would}refused", refused),
+                *self._where(tally),
                 ("rate", f"{told.rate:,.0f} events/s for {duration(told.seconds * 1_000)}"),
             ]
         )
+
+    def _where(self, tally: Tally) -> Iterator[tuple[str, str]]:
+        """Where to find what was refused."""
+        quarantined = 0 if self.dry_run else tally.refused - tally.not_sent
+        if quarantined:
+            yield "  in quarantine", f"{quarantined:,}: retrace rejected"
+        if tally.not_sent:
+            keep = "" if self.rejects else ": run it again with --rejects FILE to keep them"
+            yield "  not sent", f"{tally.not_sent:,}, in no quarantine{keep}"
+        if tally.refused and self.rejects:
+            yield "  to correct", f"{self.rejects} (reasons: {reasons_file(self.rejects)})"
 
     def _facts(self, told: Told, *, finished: bool) -> dict[str, object]:
         return {
@@ -63,4 +74,5 @@ class Summary:
             "seconds": round(told.seconds, 3),
             "events_per_s": round(told.rate, 1),
             "rejects": None if self.rejects is None else str(self.rejects),
+            "reasons": None if self.rejects is None else str(reasons_file(self.rejects)),
         }

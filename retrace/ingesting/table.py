@@ -84,18 +84,28 @@ def _columns(header: Sequence[str], mapped: Mapped) -> Mapping[str, int]:
 def _record(
     line: int, row: Sequence[str], header: Sequence[str], columns: Mapping[str, int], constants: Mapping[str, str]
 ) -> Record:
-    if len(row) != len(header):
-        fault = Fault("", f"has {len(row)} columns where the heading has {len(header)}")
-        return Record(line, _json(list(row)), fault)
-    event: dict[str, object] = {**constants, **{name: row[place] for name, place in columns.items()}}
+    event: dict[str, object] = {
+        **constants,
+        **{name: row[place] for name, place in columns.items() if place < len(row)},
+    }
     if event.get("idempotency_key") == "":
         del event["idempotency_key"]
     used = frozenset(columns.values())
-    event["payload"] = {name: row[place] for place, name in enumerate(header) if place not in used}
+    event["payload"] = {name: cell for place, (name, cell) in enumerate(zip(header, row)) if place not in used}  # noqa: B905  # a row may be short
+    fault = _fault(row, header)
+    if len(row) != len(header):
+        event["row"] = list(row)
     text = _json(event)
-    if any(map(_undecoded, row)):
-        return Record(line, text, Fault("", "is not UTF-8"))
+    if fault is not None:
+        return Record(line, text, fault)
     return Record(line, text) if len(text) <= MAX_BYTES else too_large(line)
+
+
+def _fault(row: Sequence[str], header: Sequence[str]) -> Fault | None:
+    if len(row) != len(header):
+        remedy = "complete the event and take `row` out of it, or put the file right"
+        return Fault("row", f"has {len(row)} cells where the heading has {len(header)}: {remedy}")
+    return Fault("", "is not UTF-8") if any(map(_undecoded, row)) else None
 
 
 def _json(value: object) -> bytes:

@@ -117,8 +117,9 @@ def test_rows_of_csv_are_stored_as_events(deployed: Deployed, tmp_path: Path) ->
     until(lambda: len(list(listed(deployed, "cli/csv"))) == 1)
     stored = json.loads(raws(deployed, listed(deployed, "cli/csv")).pop())
     assert (stored["entity_id"], stored["payload"]) == ("o-1", {"price": "1,10"})
-    told = json.loads((tmp_path / "rejects.ndjson").read_text())
-    assert (told["line"], told["errors"][0]["field"], told["event"]["entity_id"]) == (3, "event_time", "o-2")
+    told = json.loads((tmp_path / "rejects.ndjson.reasons").read_text())
+    assert (told["rejects_line"], told["line"], told["errors"][0]["field"]) == (1, 3, "event_time")
+    assert json.loads((tmp_path / "rejects.ndjson").read_text())["entity_id"] == "o-2"
     assert deployed.get(f"/rejected/{told['rejected_id']}")["errors"] == told["errors"]
 
 

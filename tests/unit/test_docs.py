@@ -135,3 +135,10 @@ def test_the_deploying_page_has_the_dates_of_every_runtime_that_retrace_packages
     rows = _RUNTIME.findall(page("deploying.md"))
 
     assert rows == [(name, *(known[name][date] for date in dates)) for name in packaged]
+
+
+def test_no_remedy_passes_events_through_a_tool_that_rounds_numbers() -> None:
+    texts = [*PAGES, *ROOT.glob("retrace/**/*.py"), *ROOT.glob("chalicelib/**/*.py")]
+    lines = [line for path in texts for line in path.read_text().splitlines() if re.search(r"\bjq\b +-", line)]
+
+    assert [line for line in lines if not re.search(r"aws logs|latencyMs", line)] == []

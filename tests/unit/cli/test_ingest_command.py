@@ -114,26 +114,56 @@ def test_what_is_there_already_is_told_apart(api: IngestApi, run: Run, tmp_path:
     assert counts(result) == [15, 5, 10, 0, 0]
 
 
-def test_refusals_are_written_with_place_reason_and_event(api: IngestApi, run: Run, tmp_path: Path) -> None:
+def test_refusals_are_written_as_they_are_and_beside_them_place_and_reason(run: Run, tmp_path: Path) -> None:
     lines = [*numbered(2), b'{"refuse": 1.10}', b"", b"refuse {", b'{"conflict":1}', b'{"x":"%s"}' % (b"y" * 5_000_000)]
     rejects = tmp_path / "rejects.ndjson"
 
-    result = run(written(tmp_path / "a.ndjson", lines), "--rejects", rejects)
+    result = run(written(tmp_path / "a.ndjson", [*lines, b'{"a":', b"1,}"]), "--rejects", rejects)
 
     assert result.exit_code == Exit.DIFFERENT
-    assert counts(result) == [6, 2, 0, 1, 3]
-    told = rejects.read_bytes().splitlines()
-    assert [(one["line"], one["status"]) for one in map(json.loads, told)] == [
-        (3, "REJECTED"),
-        (5, "REJECTED"),
-        (6, "CONFLICT"),
-        (7, "REJECTED"),
+    assert counts(result) == [7, 2, 0, 1, 4]
+    assert summary(result)["not_sent"] == 2
+    assert rejects.read_bytes() == b'{"refuse": 1.10}\nrefuse {\n{"conflict":1}\n{"a":\n1,}\n'
+    told = [json.loads(line) for line in (tmp_path / "rejects.ndjson.reasons").read_bytes().splitlines()]
+    assert [(one["rejects_line"], one["line"], one["status"], one.get("refused_by")) for one in told] == [
+        (1, 3, "REJECTED", None),
+        (2, 5, "REJECTED", None),
+        (3, 6, "CONFLICT", None),
+        (None, 7, "REJECTED", "retrace ingest"),
+        (4, 8, "REJECTED", "retrace ingest"),
     ]
-    assert told[0].endswith(b'"event":{"refuse": 1.10}}')
-    assert json.loads(told[0])["errors"] == [{"field": "payload", "message": "is bad"}]
-    assert json.loads(told[1])["event"] == "refuse {"
-    assert json.loads(told[3])["event"] is None
-    assert {json.loads(one)["file"] for one in told} == {str(tmp_path / "a.ndjson")}
+    assert told[0]["errors"] == [{"field": "payload", "message": "is bad"}]
+    assert told[0]["rejected_id"] == "r-1"
+    assert {one["file"] for one in told} == {str(tmp_path / "a.ndjson")}
+
+
+def test_what_was_refused_is_corrected_by_hand_and_sent_with_every_number_as_it_was(
+    api: IngestApi, run: Run, tmp_path: Path
+) -> None:
+    event = b'{"source":"shop","refuse":1,"payload":{"order":9007199254740993,"amount":1.10,"rate":1e2}}'
+    first, again = tmp_path / "r.ndjson", tmp_path / "again.ndjson"
+    run(written(tmp_path / "a.ndjson", [b'["refuse"]', event, b'{"refuse":', event]), "--rejects", first)
+    first.write_bytes(first.read_bytes().replace(b'"refuse":1,', b""))
+
+    result = run(first, "--rejects", again)
+
+    assert counts(result) == [4, 1, 1, 0, 2]
+    assert set(api.taken) == {event.replace(b'"refuse":1,', b"")}
+    assert again.read_bytes() == b'["refuse"]\n{"refuse":\n'
+
+
+def test_places_of_rejects_go_on_where_a_run_was_stopped(api: IngestApi, run: Run, tmp_path: Path) -> None:
+    path, rejects = written(tmp_path / "a.ndjson", [b'{"refuse":%d}' % n for n in range(4)]), tmp_path / "r"
+    options = ("--rejects", rejects, "--batch-events", "1", "-c", "1")
+    api.trouble = lambda lines: (403, {}) if len(api.batches) == 2 else ()
+    run(path, *options)
+    api.trouble = lambda lines: ()
+
+    run(path, *options, "--resume")
+
+    reasons = (tmp_path / "r.reasons").read_text().splitlines()
+    assert [json.loads(one)["rejects_line"] for one in reasons] == [1, 2, 3, 4]
+    assert len(rejects.read_bytes().splitlines()) == 4
 
 
 def test_standard_input_is_read(api: IngestApi, run: Run) -> None:
@@ -197,7 +227,8 @@ def test_a_body_that_is_too_large_goes_in_parts(api: IngestApi, run: Run, tmp_pa
 
     assert result.exit_code == Exit.DIFFERENT
     assert counts(result) == [20, 19, 0, 0, 1]
-    assert json.loads((tmp_path / "r").read_bytes())["line"] == 11
+    assert (tmp_path / "r").read_bytes() == b'{"huge":1}\n'
+    assert json.loads((tmp_path / "r.reasons").read_bytes())["line"] == 11
 
 
 @pytest.mark.parametrize(
@@ -298,6 +329,7 @@ def test_a_file_that_is_no_checkpoint_is_not_overwritten(api: IngestApi, run: Ru
         ["-", "--resume"],
         ["a.ndjson", "--resume", "--dry-run"],
         ["a.ndjson", "--rejects", "a.ndjson"],
+        ["a.ndjson", "--rejects", "r", "--checkpoint", "r.reasons"],
         ["a.ndjson", "--checkpoint", "a.ndjson"],
         ["a.ndjson", "--map", "entity"],
         ["a.ndjson", "--map", "payload=x"],
@@ -330,12 +362,30 @@ def test_what_cannot_be_read_is_told_before_anything_is_sent(
     assert not api.batches
 
 
-def test_people_are_told_in_words(api: IngestApi, run: Run, tmp_path: Path) -> None:
-    result = run(written(tmp_path / "a.ndjson", [*numbered(3), b'{"refuse":1}']), "--table")
+def facts(result: Result) -> list[str]:
+    return [" ".join(line.split()) for line in result.stdout.splitlines()]
 
-    told = [" ".join(line.split()) for line in result.stdout.splitlines()]
-    assert told[:3] == ["events 4", "accepted 3", "already there 0"]
-    assert told[3] == "refused 1 (1 not valid, 0 in conflict); why: `retrace rejected`"
+
+def test_people_are_told_where_refused_events_are(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = written(tmp_path / "a.ndjson", [*numbered(3), b'{"refuse":1}', b'{"conflict":1}', b'{\n"a":}'])
+
+    told, kept, dry = run(path, "--table"), run(path, "--table", "--rejects", "r"), run(path, "--table", "--dry-run")
+
+    assert facts(told)[:6] == [
+        "events 6",
+        "accepted 3",
+        "already there 0",
+        "refused 3 (2 not valid, 1 in conflict)",
+        "in quarantine 2: retrace rejected",
+        "not sent 1, in no quarantine: run it again with --rejects FILE to keep them",
+    ]
+    assert facts(kept)[4:7] == [
+        "in quarantine 2: retrace rejected",
+        "not sent 1, in no quarantine",
+        "to correct r (reasons: r.reasons)",
+    ]
+    assert not any("quarantine 2" in line for line in facts(dry))
 
 
 def test_pipes_are_read_whole_and_only_once(api: IngestApi, run: Run, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain import json_text
+from chalicelib.domain.event import NativeEvent
 from chalicelib.domain.ingest_request import MAX_BYTES
 from retrace.ingesting.elements import Elements
 from retrace.ingesting.formats import Format, records
@@ -202,11 +203,21 @@ def test_a_row_that_is_wrong_is_refused_alone() -> None:
 
     found = read(head + b"a;b;c;d\n\xff;b;c;d;e\na;b;c;d;e\n", "x.csv", mapped=Mapped(delimiter=";"))
 
-    assert [one.fault.message if one.fault else "" for one in found] == [
-        "has 4 columns where the heading has 5",
-        "is not UTF-8",
-        "",
-    ]
+    faults = [one.fault.message if one.fault else "" for one in found]
+    assert faults[0].startswith("has 4 cells where the heading has 5")
+    assert faults[1:] == ["is not UTF-8", ""]
+
+
+@pytest.mark.parametrize("row", ["a,b", "a,b,c,d,e,f"])
+def test_a_row_with_cells_too_few_or_too_many_becomes_an_event_that_is_not_taken_before_it_is_corrected(
+    row: str,
+) -> None:
+    found = read(f"source,event_type,entity_id,event_time,x\n{row}\n".encode(), "x.csv")
+
+    event = json.loads(found[0].text)
+    assert (event["source"], event["event_type"]) == ("a", "b")
+    assert event["row"] == row.split(",")
+    assert "row" not in NativeEvent.model_fields
 
 
 @pytest.mark.parametrize(
@@ -214,10 +225,9 @@ def test_a_row_that_is_wrong_is_refused_alone() -> None:
     [
         (b'[{"a":1}, {"b":2}', "x", "ends before its closing bracket"),
         (b'[{"a":1}}', "x", "a brace too many"),
-        (b'[{"a":1}] []', "x", "goes on after"),
+        (b'[{"a":1}] {}', "x", "goes on after"),
         (b'{"Records": [{}], "more": 1}', "x", "goes on after"),
-        (b'{\n  "source": "a"\n}\n', "x", "over several lines"),
-        (b"order,paid\n", "x", "neither NDJSON nor"),
+        (b"order,paid\n", "x", "begins neither with"),
         (b"\xff\xfe[\x00", "x", "UTF-16"),
         (gzip.compress(b'{"a":1}\n' * 99, mtime=0)[:-9], "x", "not whole"),
         (zstandard.compress(b'{"a":1}\n' * 99)[:-9], "x", "not whole"),
