@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import PurePath
 from typing import BinaryIO
-
-from zstandard import ZstdError
 
 from retrace.ingesting.cloudtrail import BEGINS, cloudtrail_records
 from retrace.ingesting.elements import BrokenArray, array_records
@@ -17,7 +14,7 @@ from retrace.ingesting.lines import line_records
 from retrace.ingesting.record import Records, Stream, unreadable
 from retrace.ingesting.table import BrokenTable, Mapped, table_records
 from retrace.ingesting.texts import text_records
-from retrace.ingesting.unpacking import read_ahead, rejoined, unpacked
+from retrace.ingesting.unpacking import Broken, read_ahead, rejoined, unpacked
 
 _BOM = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -45,13 +42,11 @@ def records(path: str, packed: BinaryIO, wanted: Format | None, mapped: Mapped) 
         by_mapping = Format.CSV if mapped.given else None
         found = wanted or by_mapping or _format(path, head.removeprefix(_BOM))
         yield from _reader(path, found, mapped)(whole)
-    except ZstdError as error:
-        remedy = "Is it whole, and packed with a window of at most 128 MB? Unpack it: zstd -dc … | retrace ingest -"
-        raise unreadable(path, f"cannot be unpacked: {error}.", remedy) from error
-    except (EOFError, zlib.error) as error:
-        raise unreadable(
-            path, f"is not whole: {error}.", "Pack or download it again; nothing is taken twice."
-        ) from error
+    except Broken as error:
+        remedy = "What came before was sent. Pack or download it again; nothing is taken twice."
+        if "memory" in str(error):
+            remedy = f"Its window is larger than 128 MB: zstd -dc --long=31 {path} | retrace ingest -"
+        raise unreadable(path, f"is not whole: it {error}.", remedy) from error
     except OSError as error:
         raise unreadable(
             path, f"cannot be read: {error.strerror or error}.", "Is it a whole file? Nothing is taken twice."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chalicelib.domain.ingest_request import MAX_BYTES
-from retrace.ingesting.record import Record, Records, Stream, too_large
+from retrace.ingesting.record import Record, Records, Stream, too_large, whole_line
 
 _BLANK = b" \t\r\n"
 
@@ -11,7 +11,7 @@ _BLANK = b" \t\r\n"
 def line_records(stream: Stream) -> Records:
     """Every line that is not blank."""
     number = 0
-    while line := stream.readline(MAX_BYTES + 2):
+    while line := whole_line(stream, MAX_BYTES + 2):
         number += 1
         if len(line) > MAX_BYTES and not line.endswith(b"\n"):
             _skip_line(stream)

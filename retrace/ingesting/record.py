@@ -44,6 +44,14 @@ def too_large(line: int) -> Record:
     return Record(line, b"", Fault("", f"has more than {MAX_BYTES:,} bytes, the most for a request"))
 
 
+def whole_line(stream: Stream, size: int) -> bytes:
+    """The next line, or the first bytes of it; raises if the file breaks off inside of it."""
+    line = stream.readline(size)
+    if line and len(line) < size and not line.endswith(b"\n"):
+        stream.read(1)  # raises; half a line may look like a whole one
+    return line
+
+
 def unreadable(path: str, what: str, remedy: str) -> Problem:
     """A file that cannot be read, or not to its end."""
     return Problem(f"{path} {what}", remedy, Exit.USAGE)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from chalicelib.domain.errors import Fault
 from chalicelib.domain.ingest_request import MAX_BYTES
-from retrace.ingesting.record import Record, Records, Stream, too_large
+from retrace.ingesting.record import Record, Records, Stream, too_large, whole_line
 from retrace.problem import Exit, Problem
 
 REQUIRED = ("source", "event_type", "entity_id", "event_time")
@@ -56,7 +56,7 @@ def table_records(stream: Stream, mapped: Mapped, delimiter: str = ",") -> Recor
 
 def _lines(stream: Stream) -> Iterator[str]:
     number = 0
-    while line := stream.readline(MAX_BYTES):
+    while line := whole_line(stream, MAX_BYTES):
         number += 1
         if len(line) == MAX_BYTES and not line.endswith(b"\n"):
             raise BrokenTable(f"has a line of more than {MAX_BYTES:,} bytes, line {number}")

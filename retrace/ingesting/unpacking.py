@@ -1,22 +1,70 @@
-"""Files as they lie there, plain, gzipped or packed with zstd: unpacked as they are read, and to their end."""
+"""Files as they lie there, plain, gzipped or packed with zstd: unpacked as they are read, up to where they break."""
 
 from __future__ import annotations
 
-import gzip
 import io
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, BinaryIO, Protocol
 
 import zstandard
 
 GZIP = b"\x1f\x8b"
 ZSTD = b"\x28\xb5\x2f\xfd"
-_PIECE = 2_048
-"""Of packed bytes at a time: what repeats itself unpacks to a thousand times as much."""
+_SKIPPABLE = b"\x2a\x4d\x18"
+"""Behind a byte from 0x50 to 0x5f: a zstd frame without content, with which files of pzstd begin."""
 
 
-class _Frame(Protocol):
-    """A zstd frame being unpacked."""
+class Broken(Exception):
+    """The packed bytes cannot be unpacked from here on; the message goes on after "it"."""
+
+
+class _Raw(io.RawIOBase):
+    """Bytes that end where they cannot be read on, with the reason kept, so that what came before is not lost."""
+
+    error: Exception | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Fill a buffer; 0 at the end."""
+        try:
+            piece = b"" if self.error else self.next_piece(len(buffer))
+        except (OSError, Broken) as error:
+            self.error, piece = error, b""
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+    def next_piece(self, most: int) -> bytes:
+        """The next bytes, at most so many; none at the end."""
+        raise NotImplementedError
+
+
+class _UpToTheBreak(io.BufferedReader):
+    """Hands out all there is, and only then raises why there is no more."""
+
+    def __init__(self, raw: _Raw, ahead: int = io.DEFAULT_BUFFER_SIZE) -> None:
+        super().__init__(raw, ahead)
+        self._source = raw
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return self._checked(super().read(size))
+
+    def read1(self, size: int = -1, /) -> bytes:
+        return self._checked(super().read1(size))
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        return self._checked(super().readline(size))
+
+    def _checked(self, found: bytes) -> bytes:
+        if not found and self._source.error is not None:
+            raise self._source.error
+        return found
+
+
+class _Part(Protocol):
+    """A gzip member or a zstd frame being unpacked."""
 
     @property
     def eof(self) -> bool: ...
@@ -27,83 +75,127 @@ class _Frame(Protocol):
     def decompress(self, data: bytes, /) -> bytes: ...
 
 
-class _Zstd(io.RawIOBase):
-    """Unpacks frames, one after another; unlike the library's own stream it tells a file that ends inside one."""
+class _Unpacked(_Raw):
+    """The parts of a packed file, one after another."""
 
     def __init__(self, packed: BinaryIO) -> None:
         self._packed = packed
-        self._frame: _Frame | None = None
+        self._at = 0
+        self._part: _Part | None = None
         self._ready = memoryview(b"")
+        self._broken: Broken | None = None
 
-    def readable(self) -> bool:
-        return True
+    kind = ""
+    piece_size = 0
+    """Of packed bytes at a time: what repeats itself unpacks to a thousand times as much."""
 
-    def readinto(self, buffer: Any, /) -> int:
-        """Fill a buffer; 0 at the end."""
+    def begun(self) -> _Part:
+        """A part of which nothing is unpacked yet."""
+        raise NotImplementedError
+
+    def before(self, part: _Part) -> _Part | None:  # noqa: ARG002  # zstd's cannot be copied
+        """A part as it is now, should the next bytes break it."""
+        return None
+
+    def next_piece(self, most: int) -> bytes:
         while not self._ready:
-            piece = self._packed.read(_PIECE)
-            if not piece:
-                if self._frame is not None:
-                    raise EOFError("it ends inside a zstd frame")
-                return 0
-            self._ready = memoryview(self._unpacked(piece))
-        count = min(len(buffer), len(self._ready))
-        buffer[:count] = self._ready[:count]
-        self._ready = self._ready[count:]
-        return count
+            if self._broken is not None:
+                raise self._broken
+            packed = self._packed.read(self.piece_size)
+            if not packed:
+                if self._part is not None:
+                    raise Broken(f"ends inside a {self.kind}, at byte {self._at:,}")
+                return b""
+            self._ready = memoryview(b"".join(self._unpacked(packed)))
+            self._at += len(packed)
+        found, self._ready = self._ready[:most], self._ready[most:]
+        return bytes(found)
 
-    def _unpacked(self, piece: bytes) -> bytes:
-        found = []
-        while piece:
-            if self._frame is None:
-                self._frame = zstandard.ZstdDecompressor().decompressobj()
-            found.append(self._frame.decompress(piece))
-            piece = self._frame.unused_data if self._frame.eof else b""
-            if self._frame.eof:
-                self._frame = None
-        return b"".join(found)
+    def _unpacked(self, packed: bytes) -> Iterator[bytes]:
+        rest = packed
+        while rest := rest if self._part else rest.lstrip(b"\0"):  # tapes pad with zeros
+            begins, part = self._part is None, self._part or self.begun()
+            before = self.before(part)
+            try:
+                yield part.decompress(rest)
+            except (zlib.error, zstandard.ZstdError) as error:
+                sound = 0 if begins or before is None else (yield from _byte_by_byte(before, rest))
+                place = self._at + len(packed) - len(rest) + sound
+                self._broken = Broken(f"cannot be unpacked from byte {place:,} on: {error}")
+                return
+            self._part, rest = (None, part.unused_data) if part.eof else (part, b"")
 
 
-class _Rejoined(io.RawIOBase):
+def _byte_by_byte(part: _Part, packed: bytes) -> Generator[bytes, None, int]:
+    """What comes out before the byte that breaks it; answers how many bytes that were."""
+    for at in range(len(packed)):
+        try:
+            yield part.decompress(packed[at : at + 1])
+        except zlib.error:
+            return at
+    return len(packed)
+
+
+class _Gzip(_Unpacked):
+    kind = "gzip member"
+    piece_size = 2_048
+
+    def begun(self) -> _Part:
+        return zlib.decompressobj(31)
+
+    def before(self, part: Any) -> _Part:
+        copied: _Part = part.copy()
+        return copied
+
+
+class _Zstd(_Unpacked):
+    kind = "zstd frame"
+    piece_size = 256
+    """Of a piece that breaks it the unpacker gives nothing, so the smaller the better."""
+
+    def begun(self) -> _Part:
+        return zstandard.ZstdDecompressor().decompressobj()
+
+
+class _Rejoined(_Raw):
     """A stream whose first bytes were read already, to look at them."""
 
     def __init__(self, head: bytes, rest: BinaryIO) -> None:
         self._head = head
         self._rest = rest
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any, /) -> int:
-        """Fill a buffer; 0 at the end."""
+    def next_piece(self, most: int) -> bytes:
         # A pipe hands over what it has, so that nobody waits for a full buffer.
-        piece = self._head[: len(buffer)] or self._rest.read1(len(buffer))  # type: ignore[attr-defined]  # buffered
+        piece: bytes = self._head[:most] or self._rest.read1(most)  # type: ignore[attr-defined]  # buffered
         self._head = self._head[len(piece) :]
-        buffer[: len(piece)] = piece
-        return len(piece)
+        return piece
 
 
 def unpacked(packed: BinaryIO) -> BinaryIO:
-    """The bytes without gzip or zstd, told by how they begin."""
+    """The bytes without gzip or zstd, told by how they begin; reading them raises OSError or Broken where they end."""
     head = read_ahead(packed, lambda head: len(head) >= len(ZSTD))
+    whole = rejoined(head, packed)
     if head.startswith(GZIP):
-        return io.BufferedReader(gzip.GzipFile(fileobj=rejoined(head, packed, _PIECE)))
-    if head.startswith(ZSTD):
-        return io.BufferedReader(_Zstd(rejoined(head, packed, _PIECE)))
-    return rejoined(head, packed)
+        return _UpToTheBreak(_Gzip(whole))
+    if head.startswith(ZSTD) or (head[1:4] == _SKIPPABLE and head[0] >> 4 == 5):
+        return _UpToTheBreak(_Zstd(whole))
+    return whole
 
 
 def read_ahead(stream: BinaryIO, enough: Callable[[bytes], bool]) -> bytes:
-    """The first bytes, as few as tell what is looked for."""
+    """The first bytes, as few as tell what is looked for, or as can be read."""
     head = b""
     while not enough(head):
-        piece: bytes = stream.read1(io.DEFAULT_BUFFER_SIZE)  # type: ignore[attr-defined]  # they are all buffered
+        try:
+            piece: bytes = stream.read1(io.DEFAULT_BUFFER_SIZE)  # type: ignore[attr-defined]  # they are all buffered
+        except (OSError, Broken):
+            break  # it is raised again where the rest is read
         if not piece:
             break
         head += piece
     return head
 
 
-def rejoined(head: bytes, rest: BinaryIO, ahead: int = 65_536) -> BinaryIO:
-    """The stream as it was before its first bytes were read; so many are read at once."""
-    return io.BufferedReader(_Rejoined(head, rest), ahead)
+def rejoined(head: bytes, rest: BinaryIO) -> BinaryIO:
+    """The stream as it was before its first bytes were read."""
+    return _UpToTheBreak(_Rejoined(head, rest), 65_536)

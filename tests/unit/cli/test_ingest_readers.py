@@ -231,7 +231,7 @@ def test_a_row_with_cells_too_few_or_too_many_becomes_an_event_that_is_not_taken
         (b"\xff\xfe[\x00", "x", "UTF-16"),
         (gzip.compress(b'{"a":1}\n' * 99, mtime=0)[:-9], "x", "not whole"),
         (zstandard.compress(b'{"a":1}\n' * 99)[:-9], "x", "not whole"),
-        (zstandard.compress(b'{"a":1}\n' * 99) + b"junk", "x", "cannot be unpacked"),
+        (zstandard.compress(b'{"a":1}\n' * 99) + b"junk", "x", "not whole: it cannot be unpacked"),
         (b'a,b\n"1', "x.csv", "Nothing says what source"),
         (b'source,event_type,entity_id,event_time\n"1', "x.csv", "no CSV at line"),
         (b"source,source\n", "x.csv", "Two columns"),
