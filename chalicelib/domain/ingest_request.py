@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -60,6 +61,9 @@ def parse_request(
     return read(plain)
 
 
+_PARAMETERS = re.compile(r'(?:[^;"]++|"(?:[^"\\]++|\\.)*+"?)++', re.DOTALL)
+"""What is between semicolons, but for those in quotes (RFC 9110, 5.6.6)."""
+
 _Reader = Callable[[bytes], IngestRequest]
 
 
@@ -77,10 +81,15 @@ def _reader_of(content_type: str | None, attributes: Mapping[str, str]) -> _Read
 
 
 def _check_charset(parameters: str) -> None:
-    for parameter in parameters.split(";"):
+    for parameter in _PARAMETERS.findall(parameters):
         name, _, value = parameter.partition("=")
-        if name.strip().lower() == "charset" and value.strip(' "').lower() not in ("utf-8", "utf8", "us-ascii"):
+        plain = _unquoted(value.strip())
+        if name.strip().lower() == "charset" and plain.lower() not in ("utf-8", "utf8", "us-ascii"):
             raise UnsupportedMediaType(f"JSON is read as UTF-8, not as {value.strip()}.")
+
+
+def _unquoted(value: str) -> str:
+    return re.sub(r"\\(.)", r"\1", value[1:].removesuffix('"')) if value.startswith('"') else value
 
 
 @dataclass(frozen=True, slots=True)

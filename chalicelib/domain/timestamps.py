@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -20,14 +21,19 @@ _ONE_DAY = timedelta(days=1)
 # RFC 3339, section 5.6; its note allows a lower-case "t" and "z".
 _RFC3339 = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}:\d{2})(?:\.(\d+))?(?:[Zz]|([+-])(\d{2}):(\d{2}))", re.ASCII)
 _WITHOUT_OFFSET = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?", re.ASCII)
+_LEAP_SECOND = (
+    "is a leap second, which RFC 3339 allows and Retrace cannot put in order: send the second before it (:59) or"
+    " the one after it (:00 of the next minute)"
+)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 def parse_instant(text: str) -> Instant:
     """Normalise an RFC 3339 timestamp to UTC.
 
-    Raises ValueError, with a text fit for a producer, for a missing offset, more than nine fractional digits, or a
-    date, time or offset that does not exist (leap seconds included: no UTC clock Retrace runs on can order them).
+    Zeros beyond nanoseconds change no instant, and are left out. Raises ValueError, with a text fit for a producer, for
+    a missing offset, other digits there, a leap second (no clock here can order it), or a date, time or offset that
+    does not exist.
     """
     match = _RFC3339.fullmatch(text)
     if match is None:
@@ -35,15 +41,23 @@ def parse_instant(text: str) -> Instant:
             raise ValueError("has no offset; end it with Z or an offset such as +01:00")
         raise ValueError("is not an RFC 3339 timestamp such as 2026-11-21T23:59:59.123Z")
     day, clock, fraction, sign, offset_hours, offset_minutes = match.groups(default="")
-    if len(fraction) > 9:
-        raise ValueError("is finer than nanoseconds; at most nine fractional digits are kept")
+    if fraction[9:].strip("0"):
+        raise ValueError("is finer than nanoseconds; beyond nine fractional digits only zeros are taken")
+    leaps = clock.endswith(":60")
     try:
-        moment = datetime.fromisoformat(f"{day}T{clock}")
+        moment = datetime.fromisoformat(f"{day}T{clock[:-2]}59" if leaps else f"{day}T{clock}")
         if sign:
             moment -= _offset(sign, int(offset_hours), int(offset_minutes))
     except (ValueError, OverflowError):
         raise ValueError("is not a real instant") from None
-    return Instant(f"{moment.isoformat()}.{fraction:0<9}Z")
+    if leaps:
+        raise ValueError(_LEAP_SECOND if _ends_a_month(moment) else "is not a real instant")
+    return Instant(f"{moment.isoformat()}.{fraction[:9]:0<9}Z")
+
+
+def _ends_a_month(moment: datetime) -> bool:
+    """Whether this is the last second of a month in UTC, after which alone a leap second may come."""
+    return (moment.hour, moment.minute) == (23, 59) and moment.day == monthrange(moment.year, moment.month)[1]
 
 
 def _offset(sign: str, hours: int, minutes: int) -> timedelta:

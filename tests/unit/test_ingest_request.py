@@ -229,3 +229,24 @@ class TestMediaType:
             parse_request(b"{}", content_type, content_encoding)
 
         assert (content_encoding or content_type.rpartition("=")[2]) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        'profile="a;charset=x"',
+        'profile="a\\";charset=x"; charset=utf-8',
+        'charset="UTF-8"; profile="; charset=latin-1"',
+        'charset="ut\\f-8"',
+    ],
+)
+def test_what_is_in_quotes_is_the_value_of_its_parameter(parameters: str) -> None:
+    request = parse_request(json.dumps(native()).encode(), f"application/json; {parameters}", None)
+
+    assert isinstance(request.submissions[0], Event)
+
+
+@pytest.mark.parametrize("parameters", ['profile="a;b"; charset=latin-1', 'charset="latin-1"', 'charset="', "charset="])
+def test_another_character_set_behind_quotes_or_in_them_is_refused(parameters: str) -> None:
+    with pytest.raises(UnsupportedMediaType, match="UTF-8"):
+        parse_request(json.dumps(native()).encode(), f"application/json; {parameters}", None)

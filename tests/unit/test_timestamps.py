@@ -158,9 +158,22 @@ class TestParsing:
         with pytest.raises(ValueError, match="has no offset"):
             parse_instant(text)
 
-    def test_refuses_what_is_finer_than_nanoseconds(self) -> None:
-        with pytest.raises(ValueError, match="finer than nanoseconds"):
-            parse_instant("2026-11-21T10:00:00.1234567891Z")
+    @pytest.mark.parametrize("fraction", ["1234567891", "000000000001", "0000000000000000000000100"])
+    def test_refuses_what_is_finer_than_nanoseconds(self, fraction: str) -> None:
+        with pytest.raises(ValueError, match="finer than nanoseconds; beyond nine fractional digits only zeros"):
+            parse_instant(f"2026-11-21T10:00:00.{fraction}Z")
+
+    @given(_fractions, st.integers(0, 40))
+    def test_zeros_behind_a_fraction_change_no_instant(self, fraction: str, zeros: int) -> None:
+        padded = f"2026-11-21T10:00:00.{fraction}{'0' * (zeros + 1)}Z"
+        assert parse_instant(padded) == parse_instant(f"2026-11-21T10:00:00.{fraction or '0'}Z")
+
+    @pytest.mark.parametrize(
+        "text", ["2016-12-31T23:59:60Z", "2015-06-30T23:59:60.5Z", "2017-01-01T05:29:60+05:30", "2026-02-28T23:59:60Z"]
+    )
+    def test_says_of_a_leap_second_what_to_send(self, text: str) -> None:
+        with pytest.raises(ValueError, match=r"leap second, which RFC 3339 allows .* send the second before"):
+            parse_instant(text)
 
     @pytest.mark.parametrize(
         "text",
@@ -172,7 +185,10 @@ class TestParsing:
             "0000-01-01T00:00:00Z",
             "2026-11-21T24:00:00Z",
             "2026-11-21T10:60:00Z",
-            "2016-12-31T23:59:60Z",
+            "2016-12-31T23:58:60Z",
+            "2016-12-30T23:59:60Z",
+            "2016-12-31T23:59:60+01:00",
+            "2016-12-31T23:59:61Z",
             "2026-11-21T10:00:00+24:00",
             "2026-11-21T10:00:00+01:60",
         ],
