@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from chalicelib.domain.json_text import MAX_DEPTH
@@ -73,3 +74,14 @@ class Brackets:
                 raise Unbalanced
         elif self._open.pop() != _OPENED_BY[sign]:
             raise Unbalanced
+
+
+def is_one_object(line: bytes) -> bool:
+    """Whether a line is one JSON object, as most are, which Python's parser tells sooner than a look at brackets."""
+    if line[:1] != b"{" or line[-1:] != b"\n" or b"\r" in line[:-2]:
+        return False
+    try:
+        json.loads(line.decode())
+    except (ValueError, RecursionError):
+        return False
+    return True

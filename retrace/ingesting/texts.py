@@ -7,14 +7,13 @@ with a brace and no further in than its own first line: that is how the next eve
 
 from __future__ import annotations
 
-import json
 import re
 from collections import deque
 from collections.abc import Generator, Iterator
 from enum import Enum, auto
 
 from chalicelib.domain.ingest_request import MAX_BYTES
-from retrace.ingesting.brackets import Brackets, Unbalanced
+from retrace.ingesting.brackets import Brackets, Unbalanced, is_one_object
 from retrace.ingesting.elements import CHUNK, SPACE, element_record
 from retrace.ingesting.record import Record, Records, Stream, too_large
 
@@ -119,7 +118,7 @@ class _Texts:
                     return
                 yield from self._ended()
         at = 0
-        if self._text is None and self._begins_line and _is_one_text(piece):
+        if self._text is None and self._begins_line and is_one_object(piece):
             yield Record(self._line, piece.strip(SPACE))
             at = len(piece)
         self._begins_line = piece.endswith(b"\n")
@@ -208,14 +207,3 @@ class _Texts:
 def _after_blanks(piece: bytes, at: int) -> int:
     match = _BETWEEN.match(piece, at)
     return match.end() if match else at
-
-
-def _is_one_text(line: bytes) -> bool:
-    """Whether a line is one JSON object, as most are; tells it sooner than a look at its brackets."""
-    if line[:1] != b"{" or line[-1:] != b"\n" or b"\r" in line[:-2]:
-        return False
-    try:
-        json.loads(line.decode())
-    except (ValueError, RecursionError):
-        return False
-    return True
