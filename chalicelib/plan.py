@@ -1,22 +1,23 @@
-"""Plan a replay slice by slice: read on from the cursor, send, and commit cursor and counts together."""
+"""Plan a replay slice by slice: read on from the cursor, commit cursor, counts and outbox together, and send that."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from chalicelib.domain import pacing
 from chalicelib.domain.errors import Contended, NotFound
-from chalicelib.domain.messages import by_entity_and_day, message_of
+from chalicelib.domain.messages import ReplayMessage, by_entity_and_day, message_of
+from chalicelib.domain.outbox import Outbox
 from chalicelib.domain.ports import Clock, Concurrently, EventIndex, Sleep
 from chalicelib.domain.replay_job import UNPLANNED, JobState, ReplayJob
 from chalicelib.domain.replay_ports import ReplayQueues, ReplayStore
 from chalicelib.domain.timestamps import nanoseconds
-from chalicelib.selection import ReadSelection, Send, Step
+from chalicelib.selection import ReadSelection, Step
 from chalicelib.stretch import Stretch, next_stretch
 
 MESSAGES_A_STRETCH = 1_000
-"""Sent, and then committed; a planner that dies in between leaves at most so many to be sent again."""
+"""Committed, and then sent; a planner that dies in between leaves at most so many to be sent again."""
 
 ORDERED_MESSAGES_A_STRETCH = 100
 """Those of one entity are sent one after the other."""
@@ -55,8 +56,10 @@ class PlanReplay:
     def __call__(self, replay_id: str, time_left_ms: Callable[[], int], *, last_chance: bool = False) -> int:
         """Send messages until the slice or the time is used up; answers how many messages were sent.
 
-        Each stretch is committed after it is sent. A planner that dies in between leaves it to be sent again, which
-        counts once, as processors tell messages apart. A planner that finds the job moved on stops: another has it.
+        Each stretch is committed before it is sent, with its messages, so nothing is ever in flight that the job does
+        not count, whatever another planner reads. If a planner dies before the next commit, its successor sends those
+        same messages again, which count once, as processors tell messages apart. A planner whose commit fails has sent
+        nothing of it, and stops: another has the job.
         If it fails and will not be called again (`last_chance`), the job is FAILED, as nobody would go on with it.
         """
         job = self.replays.get(replay_id)
@@ -72,10 +75,12 @@ class PlanReplay:
     def _slice(self, job: ReplayJob, may_go_on: Callable[[], bool]) -> int:
         sent_before = job.sent
         steps = self._selection(job).steps(job.cursor)
+        if job.outbox is not None:
+            self._carry_out(job, self.replays.outbox(job.replay_id, job.outbox))
         stretches, wait_s = 0, 0.0
         # At least one stretch, so that a slice with little time left still brings the job forward.
-        while job.state in UNPLANNED and (stretches == 0 or (stretches < STRETCHES_A_SLICE and may_go_on())):
-            try:
+        try:
+            while job.state in UNPLANNED and (stretches == 0 or (stretches < STRETCHES_A_SLICE and may_go_on())):
                 job = self._with_fresh_counts(job)
                 wait_s = FULL_PAUSE_S if self._full(job) else self._wait_s(job)
                 if wait_s >= SLEEP_AT_MOST_S:
@@ -83,23 +88,42 @@ class PlanReplay:
                 if wait_s > 0:
                     self.sleep(wait_s)
                 job = self._advanced(job, steps, may_go_on)
-            except Contended:
-                self._watch(job)
-                return job.sent - sent_before
-            stretches, wait_s = stretches + 1, 0.0
+                stretches, wait_s = stretches + 1, 0.0
+            job = self._acknowledged(job)
+        except Contended:
+            self._overtaken(job)
+            return job.sent - sent_before
         if job.state in UNPLANNED:
             self.queues.plan(job.replay_id, int(min(wait_s, DELAY_AT_MOST_S)))
         return job.sent - sent_before
 
-    def _watch(self, job: ReplayJob) -> None:
-        """Look after a job again that another planner is ahead with.
+    def _overtaken(self, job: ReplayJob) -> None:
+        """Look after a job again that another planner is ahead with, or that was cancelled or resumed.
 
-        It may be that of the same message, delivered twice: this one lets the message go, and if the other dies, nobody
-        else would be called.
+        The other planner may be that of the same message, delivered twice: this one lets the message go, and if the
+        other dies, nobody else would be called.
         """
-        current = self.replays.get(job.replay_id)
-        if current is not None and current.state in UNPLANNED:
+        current = self._current(job)
+        if current.outbox == job.outbox:
+            current = self._acknowledged(current)
+        if current.unfinished:
             self.queues.plan(job.replay_id, WATCH_S)
+
+    def _acknowledged(self, job: ReplayJob) -> ReplayJob:
+        """The job without the outbox that was carried out; raises Contended if another planner has replaced it."""
+        if job.outbox is None:
+            return job
+        try:
+            return self._committed(job, replace(job, outbox=None))
+        except Contended:
+            current = self._current(job)
+            if current.outbox != job.outbox:
+                raise
+            return self._acknowledged(current)
+
+    def _current(self, job: ReplayJob) -> ReplayJob:
+        current = self.replays.get(job.replay_id)
+        return job if current is None else current
 
     def _turn(self, time_left_ms: Callable[[], int]) -> Callable[[], bool]:
         """Whether this planner may go on: its time is not up, and it is not another job's turn."""
@@ -114,9 +138,7 @@ class PlanReplay:
         """The job after one more stretch, or at its end."""
         begun = self.now()
         stretch = next_stretch(steps, job, self._stretch_size(job), may_go_on)
-        if stretch.found:
-            self.replays.found_days(job.replay_id).add(stretch.found)
-        self._send(job, stretch.sends)
+        outbox = Outbox(tuple(message_of(job.replay_id, *send) for send in stretch.sends), stretch.found)
         reached = replace(
             job,
             state=_state_after(stretch),
@@ -124,21 +146,30 @@ class PlanReplay:
             scanned=job.scanned + stretch.scanned,
             matched=job.matched + stretch.matched,
             sent=job.sent + len(stretch.sends),
+            outbox=None,
         )
         if job.request.rate is not None and stretch.sends:
             due_at = pacing.due_after(job.due_at, begun, len(stretch.sends), job.request.rate)
             reached = replace(reached, due_at=due_at)
-        return self._committed(job, reached)
+        committed = self._committed(job, reached, outbox)
+        self._carry_out(committed, outbox)
+        return committed
 
-    def _send(self, job: ReplayJob, sends: Iterable[Send]) -> None:
-        messages = [message_of(job.replay_id, event, duplicate) for event, duplicate in sends]
+    def _carry_out(self, job: ReplayJob, outbox: Outbox) -> None:
+        """Do what is committed. Days are kept before the next stretch reads them; both may be done twice."""
+        if outbox.days:
+            self.replays.found_days(job.replay_id).add(outbox.days)
+        if outbox.messages:
+            self._send(job, outbox.messages)
+
+    def _send(self, job: ReplayJob, messages: Sequence[ReplayMessage]) -> None:
         if job.request.order is None:
             self.queues.send(by_entity_and_day(messages))
         else:
             self.queues.send_ordered(messages)
 
     def _wait_s(self, job: ReplayJob) -> float:
-        return 0.0 if job.request.rate is None else pacing.wait_s(job.due_at, self.now())
+        return 0.0 if job.request.rate is None else pacing.wait_s(job.due_at, self.now(), job.request.rate)
 
     def _full(self, job: ReplayJob) -> bool:
         """Whether so much of the job is in flight that its planner waits, and leaves the queue to other replays.
@@ -163,25 +194,23 @@ class PlanReplay:
             raise Contended(f"Replay {job.replay_id} was moved on by another.")
         return current
 
-    def _committed(self, job: ReplayJob, reached: ReplayJob) -> ReplayJob:
-        committed = replace(reached, revision=job.revision + 1, committed_by=self.new_id(), updated_at=self.now())
+    def _committed(self, job: ReplayJob, reached: ReplayJob, outbox: Outbox | None = None) -> ReplayJob:
+        commit_id = self.new_id()
+        committed = replace(reached, revision=job.revision + 1, committed_by=commit_id, updated_at=self.now())
+        if outbox:
+            committed = replace(committed, outbox=commit_id)
         try:
-            self.replays.commit(planned_from=job, reached=committed)
+            self.replays.commit(job, committed, outbox or None)
         except Contended:
             # If an answer is lost, the client sends the call again, and that one meets what the first has written.
             current = self.replays.get(job.replay_id)
-            if current is not None and current.committed_by == committed.committed_by:
-                return committed
-            if current is None or current.state is not JobState.CANCELLED or current.cursor != job.cursor:
+            if current is None or current.committed_by != commit_id:
                 raise
-            # It was cancelled while the stretch was being sent; what was sent is told all the same.
-            late = replace(committed, state=current.state, cancelled_by=current.cancelled_by)
-            return self._committed(current, late)
         return committed
 
     def _give_up(self, replay_id: str, error: Exception) -> None:
         job = self.replays.get(replay_id)
-        if job is not None and job.state in UNPLANNED:
+        if job is not None and job.unfinished and job.state is not JobState.CANCELLED:
             self._committed(job, replace(job, state=JobState.FAILED, failure=str(error) or type(error).__name__))
 
 

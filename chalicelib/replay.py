@@ -12,7 +12,7 @@ from chalicelib.domain.errors import Conflict, Contended, Fault, NotFound, Retra
 from chalicelib.domain.fields import MAX_REPLAY_ID_BYTES
 from chalicelib.domain.ports import Clock, Concurrently, Pause
 from chalicelib.domain.preview import ConfirmationNeeded
-from chalicelib.domain.replay_job import UNPLANNED, JobState, ReplayJob, beginning_of
+from chalicelib.domain.replay_job import JobState, ReplayJob, beginning_of
 from chalicelib.domain.replay_ports import CountMessages, KeyedReplay, ReplayQueues, ReplayStore
 from chalicelib.domain.replay_query import ReplaysQuery
 from chalicelib.domain.replay_request import Asker, ReplayRequest
@@ -161,7 +161,7 @@ class ControlReplay:
         Raises Conflict for a cancelled replay, whose messages would only be dropped.
         """
         job = self._changed(replay_id, _resumed)
-        if job.state in UNPLANNED:
+        if job.unfinished:
             self.queues.plan(replay_id)
         if job.failed > 0 or job.in_flight > 0:  # what rests in the dead-letter queue may not be counted yet
             self.queues.redrive(replay_id)

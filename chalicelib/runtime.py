@@ -10,7 +10,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -182,9 +182,19 @@ def _pool() -> ThreadPoolExecutor:
 
 
 def concurrently(function: Callable[[T], R], items: Iterable[T], /) -> list[R]:
-    """Apply a function to each item, several at once; a single item stays in this thread."""
+    """Apply a function to each item, several at once; a single item stays in this thread.
+
+    If one fails, no other is begun, and those that are under way are waited for: what goes on after the answer would be
+    frozen with the process, and thawed in the middle of another request.
+    """
     todo = list(items)
     if len(todo) < 2 or settings().concurrency == 1:
         return [function(item) for item in todo]
     ours = copy_context()  # the threads know of the invocation's time only what they are told
-    return list(_pool().map(lambda item: ours.copy().run(function, item), todo))
+    futures = [_pool().submit(ours.copy().run, function, item) for item in todo]
+    _, unfinished = wait(futures, return_when=FIRST_EXCEPTION)
+    wait([future for future in unfinished if not future.cancel()])
+    for future in futures:
+        if not future.cancelled() and (error := future.exception()):
+            raise error
+    return [future.result() for future in futures]

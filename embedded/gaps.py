@@ -10,16 +10,18 @@ if TYPE_CHECKING:
 Mode = Literal["COMPLIANCE", "GOVERNANCE"]
 
 TTL_ATTRIBUTE = "expires_at"
+EXPIRING = ("DedupeTable", "ReplaysTable")
 TABLES = ("EventsTable", "DedupeTable", "ReplaysTable", "AggregatesTable")
 
 
 def close_gaps(admin: Admin, outputs: dict[str, str]) -> None:
-    """Apply Object Lock to the raw bucket, time to live to the identity table, and recovery to all tables.
+    """Apply Object Lock to the raw bucket, time to live to the tables with rows that expire, and recovery to all.
 
     What else it passes over changes nothing there: lifecycle rules, encryption, the stage's access logs.
     """
     _lock(admin, outputs["RawBucket"], _parameters(admin, outputs))
-    _let_expire(admin, outputs["DedupeTable"])
+    for name in EXPIRING:
+        _let_expire(admin, outputs[name])
     for name in TABLES:
         admin.dynamodb.update_continuous_backups(
             TableName=outputs[name], PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}

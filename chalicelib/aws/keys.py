@@ -165,6 +165,16 @@ def replay_id_of(partition: str) -> str:
     return from_key(partition.removeprefix(_REPLAY))
 
 
+def outbox(replay_id: str) -> str:
+    """The partition of what a replay's planners have committed themselves to."""
+    return f"{replay(replay_id)}#OUTBOX"
+
+
+def outbox_part(commit_id: str, number: int) -> str:
+    """The sort key of one part of the outbox of a commit."""
+    return f"{commit_id}#{number:03d}"
+
+
 def found_days(replay_id: str) -> str:
     """The partition of the days that a replay of whole days has found."""
     return f"{replay(replay_id)}#DAYS"

@@ -10,10 +10,12 @@ from botocore.exceptions import ClientError
 from chalicelib.aws import keys
 from chalicelib.aws.found_days import DynamoFoundDays
 from chalicelib.aws.items import Item, from_item, to_item
+from chalicelib.aws.outboxes import DynamoOutboxes
 from chalicelib.aws.replay_rows import job_of, job_row, request_row
 from chalicelib.aws.seam import attempts_of, code_of, translated
 from chalicelib.aws.transactions import write_together
 from chalicelib.domain.errors import Contended
+from chalicelib.domain.outbox import Outbox
 from chalicelib.domain.ports import Pause
 from chalicelib.domain.replay_job import ReplayJob
 from chalicelib.domain.replay_ports import KeyedReplay, ReplayIdsPage
@@ -81,8 +83,13 @@ class DynamoReplayStore:
         last = answer.get("LastEvaluatedKey")
         return ReplayIdsPage(tuple(map(keys.replay_id_of, partitions)), last["PK"]["S"] if last else None)
 
-    def commit(self, planned_from: ReplayJob, reached: ReplayJob) -> None:
-        """Write state, cursor and counts together; raises Contended if another planner, or a cancel, was faster."""
+    def commit(self, planned_from: ReplayJob, reached: ReplayJob, outbox: Outbox | None = None) -> None:
+        """Write state, cursor and counts together; raises Contended if another planner, or a cancel, was faster.
+
+        The outbox is written first, under the name of the commit: that of a commit that fails is read by nobody.
+        """
+        if outbox is not None:
+            self._outboxes(reached.replay_id).put(reached.committed_by, outbox, reached.updated_at)
         with translated("committing a replay's progress"):
             try:
                 self.dynamodb.put_item(
@@ -96,6 +103,13 @@ class DynamoReplayStore:
                     raise
                 message = f"Replay {reached.replay_id} was moved on by another."
                 raise Contended(message, attempts_of(error.response)) from error
+
+    def outbox(self, replay_id: str, commit_id: str) -> Outbox:
+        """The outbox of a job's commit; raises NotFound if it has expired."""
+        return self._outboxes(replay_id).get(commit_id)
+
+    def _outboxes(self, replay_id: str) -> DynamoOutboxes:
+        return DynamoOutboxes(self.dynamodb, self.replays_table, replay_id)
 
     def found_days(self, replay_id: str) -> DynamoFoundDays:
         """The days that a replay of whole days has found."""

@@ -26,7 +26,7 @@ UNPLANNED = (JobState.PLANNING, JobState.SENDING)
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far planning has come. Everything before it has been sent; a planner that takes over begins after it.
+    """How far planning has come. Everything before it was sent or is in the outbox; who takes over begins after it.
 
     `finding` is True while the days of a replay of whole days are being found. `group` counts groups of partitions,
     `found_to` names the last day of those found that is done; `day` is the one being read. `after` is the last sort key
@@ -52,8 +52,9 @@ class ReplayJob:
     """A replay and how far it is.
 
     `shards` is how many shards the type-and-day index had when the job was made. `revision` counts commits: a commit
-    holds only for the revision it was made from. `committed_by` names the last one. `due_at` is when a paced replay
-    may send its next message. `failed` messages are in the dead-letter queue, `dropped` ones came after a cancel.
+    holds only for the revision it was made from. `committed_by` names the last one. `outbox` names the commit whose
+    messages may not all have been sent; `sent` counts them. `due_at` is when a paced replay may send its next message.
+    `failed` messages are in the dead-letter queue, `dropped` ones came after a cancel.
     """
 
     replay_id: str
@@ -66,6 +67,7 @@ class ReplayJob:
     cursor: Cursor = Cursor()
     revision: int = 0
     committed_by: str = ""
+    outbox: str | None = None
     due_at: Instant | None = None
     cancelled_by: str | None = None
     failure: str | None = None
@@ -82,11 +84,18 @@ class ReplayJob:
         return self.sent - self.processed - self.failed - self.dropped
 
     @property
+    def unfinished(self) -> bool:
+        """Whether a planner still has something to read or to send."""
+        return self.state in UNPLANNED or self.outbox is not None
+
+    @property
     def public_state(self) -> JobState:
-        """The state callers see: a sent job is complete once nothing of it is in flight."""
-        if self.state is JobState.SENT and self.in_flight <= 0:
+        """The state callers see: SENT once the outbox is empty, COMPLETE once nothing is in flight."""
+        if self.state is not JobState.SENT:
+            return self.state
+        if self.in_flight <= 0:
             return JobState.COMPLETE
-        return self.state
+        return JobState.SENT if self.outbox is None else JobState.SENDING
 
     @property
     def settled(self) -> bool:

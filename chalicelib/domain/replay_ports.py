@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from chalicelib.domain.messages import ReplayMessage
+from chalicelib.domain.outbox import Outbox
 from chalicelib.domain.preview import Preview
 from chalicelib.domain.replay_job import ReplayJob
 from chalicelib.domain.replay_request import ReplayRequest
@@ -71,8 +72,11 @@ class ReplayStore(Protocol):
     def newest(self, after: str | None, limit: int) -> ReplayIdsPage:
         """At most `limit` ids of jobs, newest first, after a position."""
 
-    def commit(self, planned_from: ReplayJob, reached: ReplayJob) -> None:
-        """Move a job forward; raises Contended if it is no longer where it was planned from."""
+    def commit(self, planned_from: ReplayJob, reached: ReplayJob, outbox: Outbox | None = None) -> None:
+        """Move a job forward, with the outbox that it names; raises Contended if it was moved on by another."""
+
+    def outbox(self, replay_id: str, commit_id: str) -> Outbox:
+        """The outbox of a job's commit; raises NotFound if it has expired."""
 
     def found_days(self, replay_id: str) -> FoundDays:
         """The days that a replay of whole days has found."""

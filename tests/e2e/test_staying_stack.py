@@ -72,10 +72,11 @@ def test_what_cloudformation_passes_over_is_applied(stack: Stack) -> None:
     admin = Admin.of(stack)
 
     lock = admin.s3.get_object_lock_configuration(Bucket=stack.raw_bucket)["ObjectLockConfiguration"]
-    expiry = admin.dynamodb.describe_time_to_live(TableName=stack.dedupe_table)["TimeToLiveDescription"]
-
     assert lock["ObjectLockEnabled"] == "Enabled"
-    assert (expiry["TimeToLiveStatus"], expiry["AttributeName"]) == ("ENABLED", "expires_at")
+
+    for table in (stack.dedupe_table, stack.replays_table):
+        expiry = admin.dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+        assert (expiry["TimeToLiveStatus"], expiry["AttributeName"]) == ("ENABLED", "expires_at")
 
 
 def test_a_second_up_changes_nothing_but_the_code_and_says_where_all_is(

@@ -416,7 +416,9 @@ def test_messages_that_sqs_did_not_take_are_sent_again(application: Application,
     assert application.job(replay_id)["sent"] == 4
 
 
-def test_a_stretch_that_sqs_never_takes_is_not_counted_as_sent(application: Application, wire: Wire) -> None:
+def test_what_sqs_did_not_take_is_in_flight_until_the_next_planner_has_sent_it(
+    application: Application, wire: Wire
+) -> None:
     application.accept_all(paid_several(4))
     replay_id = application.requested(**WHOLE_DAY)
     [found] = application.jobs.taken()
@@ -426,11 +428,12 @@ def test_a_stretch_that_sqs_never_takes_is_not_counted_as_sent(application: Appl
         application.call_planner(found)
 
     job = application.job(replay_id)
-    assert (job["state"], job["sent"]) == ("PLANNING", 0)
+    assert (job["state"], job["sent"]) == ("SENDING", 4)
     wire.mend()
     application.call_planner(found)
     application.plan()
-    assert application.job(replay_id)["sent"] == 4
+    assert set(times(application.messages.taken())) == {event["event_time"] for event in paid_several(4)}
+    assert (application.job(replay_id)["state"], application.job(replay_id)["sent"]) == ("SENT", 4)
 
 
 @pytest.mark.parametrize("operation", ["Query", "SendMessageBatch", "PutItem"])

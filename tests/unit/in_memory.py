@@ -14,6 +14,7 @@ from chalicelib.domain.event import Event
 from chalicelib.domain.ingest_report import Arrival, ArrivalKind
 from chalicelib.domain.merging import Page, Row
 from chalicelib.domain.messages import ReplayMessage
+from chalicelib.domain.outbox import Outbox, unpacked
 from chalicelib.domain.partitions import Partition, TypeDayPartition
 from chalicelib.domain.ports import EVERY_EVENT, ArrivalsPage, Counted, EventFilter
 from chalicelib.domain.quarantine import RejectedEvent
@@ -228,6 +229,7 @@ class Jobs:
     by_id: dict[str, ReplayJob] = field(default_factory=dict)
     by_key: dict[str, KeyedReplay] = field(default_factory=dict)
     days: dict[str, DaysInMemory] = field(default_factory=lambda: defaultdict(DaysInMemory))
+    outboxes: dict[str, bytes] = field(default_factory=dict)
 
     def create(self, job: ReplayJob, idempotency_key: str | None, digest: str) -> KeyedReplay | None:
         if idempotency_key is not None:
@@ -250,7 +252,12 @@ class Jobs:
     def found_days(self, replay_id: str) -> DaysInMemory:
         return self.days[replay_id]
 
-    def commit(self, planned_from: ReplayJob, reached: ReplayJob) -> None:
+    def outbox(self, replay_id: str, commit_id: str) -> Outbox:
+        return unpacked(self.outboxes[commit_id])
+
+    def commit(self, planned_from: ReplayJob, reached: ReplayJob, outbox: Outbox | None = None) -> None:
+        if outbox is not None:
+            self.outboxes[reached.committed_by] = outbox.packed
         if self.by_id[reached.replay_id].revision != planned_from.revision:
             raise Contended("moved on by another")
         self.by_id[reached.replay_id] = reached

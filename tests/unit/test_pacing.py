@@ -17,7 +17,7 @@ rates = st.floats(MIN_RATE, MAX_RATE)
 
 
 def test_the_first_messages_wait_for_nothing() -> None:
-    assert wait_s(None, INGESTED) == 0
+    assert wait_s(None, INGESTED, 1) == 0
 
 
 @given(rates)
@@ -30,9 +30,9 @@ def test_a_burst_is_at_least_one_message_and_otherwise_a_moments(rate: float) ->
 def test_after_one_message_the_next_is_due_when_its_share_of_a_second_is_over(rate: float, waits_s: float) -> None:
     due_at = due_after(None, INGESTED, 1, rate)
 
-    assert wait_s(due_at, INGESTED) == pytest.approx(waits_s)
-    assert wait_s(due_at, shifted(INGESTED, int(waits_s * SECOND))) == 0
-    assert wait_s(due_at, shifted(INGESTED, 3_600 * SECOND)) == 0
+    assert wait_s(due_at, INGESTED, rate) == pytest.approx(waits_s)
+    assert wait_s(due_at, shifted(INGESTED, int(waits_s * SECOND)), rate) == 0
+    assert wait_s(due_at, shifted(INGESTED, 3_600 * SECOND), rate) == 0
 
 
 @given(st.integers(1, 10_000), rates)
@@ -50,3 +50,11 @@ def test_who_was_away_makes_up_for_a_second_and_no_more(away_s: int, sent: int, 
 
     from_then = shifted(back, -int(MOST_BEHIND_S * SECOND))
     assert due_after(due_at, back, sent, rate) == shifted(from_then, int(sent / rate * SECOND))
+
+
+@given(st.integers(1, 86_400), rates)
+def test_a_clock_that_was_ahead_stalls_nothing(ahead_s: int, rate: float) -> None:
+    due_at = due_after(None, shifted(INGESTED, ahead_s * SECOND), 1, rate)
+
+    assert wait_s(due_at, INGESTED, rate) <= 2 * burst(rate) / rate
+    assert due_after(due_at, INGESTED, 1, rate) == due_after(None, INGESTED, 1, rate)

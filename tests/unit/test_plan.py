@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
@@ -17,7 +18,10 @@ from hypothesis import strategies as st
 from chalicelib import selection, stretch
 from chalicelib.domain.errors import Contended, NotFound, RetraceError
 from chalicelib.domain.ingest_report import Arrival, ArrivalKind
+from chalicelib.domain.merging import Page
 from chalicelib.domain.messages import ReplayMessage
+from chalicelib.domain.outbox import Outbox
+from chalicelib.domain.partitions import Partition, TypeDayPartition, entity_digest
 from chalicelib.domain.raw_line import StoredEvent
 from chalicelib.domain.replay_job import JobState, ReplayJob, beginning_of
 from chalicelib.domain.replay_request import parse_replay_request
@@ -406,12 +410,12 @@ def test_a_planner_whose_commit_was_written_twice_goes_on() -> None:
     job = world.request(BY_ENTITY)
     commit = world.jobs.commit
 
-    def commit_twice(planned_from: ReplayJob, reached: ReplayJob) -> None:
+    def commit_twice(planned_from: ReplayJob, reached: ReplayJob, outbox: Outbox | None) -> None:
         world.jobs.commit = commit  # type: ignore[method-assign]
-        commit(planned_from, reached)
-        commit(planned_from, reached)
+        commit(planned_from, reached, outbox)
+        commit(planned_from, reached, outbox)
 
-    world.jobs.commit = commit_twice  # type: ignore[method-assign]
+    world.jobs.commit = commit_twice  # type: ignore[method-assign, assignment]
 
     world.work_off()
 
@@ -451,7 +455,10 @@ def test_a_job_goes_on_although_of_two_planners_of_one_message_the_one_ahead_die
         world.queues.send = send  # type: ignore[method-assign]
         send(messages)
         ahead = world.job(job)
-        world.jobs.by_id[job.replay_id] = replace(ahead, revision=ahead.revision + 1, state=JobState.SENDING)
+        world.jobs.outboxes["of another"] = Outbox().packed
+        world.jobs.by_id[job.replay_id] = replace(
+            ahead, revision=ahead.revision + 1, outbox="of another", state=JobState.SENDING
+        )
 
     world.queues.send = send_and_be_overtaken  # type: ignore[method-assign, assignment]
 
@@ -485,7 +492,7 @@ def test_what_was_being_sent_while_its_job_was_cancelled_is_counted_and_nothing_
     def send_and_be_cancelled(messages: list[ReplayMessage]) -> None:
         send(messages)
         current = world.job(job)
-        if current.sent == 2:
+        if current.sent == 2 and current.state is not JobState.CANCELLED:
             world.jobs.by_id[job.replay_id] = replace(
                 current, state=JobState.CANCELLED, cancelled_by="somebody", revision=current.revision + 1
             )
@@ -496,7 +503,8 @@ def test_what_was_being_sent_while_its_job_was_cancelled_is_counted_and_nothing_
 
     cancelled = world.job(job)
     assert (cancelled.state, cancelled.cancelled_by) == (JobState.CANCELLED, "somebody")
-    assert cancelled.sent == len(world.queues.sent) == 3
+    assert cancelled.sent == len(world.queues.sent) == 2
+    assert not cancelled.unfinished
 
 
 @pytest.mark.usefixtures("one_event_a_stretch")
@@ -610,3 +618,139 @@ def test_a_commit_holds_only_for_the_revision_it_was_planned_from() -> None:
 
     with pytest.raises(Contended):
         jobs.commit(job, replace(job, revision=1))
+
+
+@dataclass
+class Interleaved:
+    """Between calls of a planner another one runs, events arrive, or the planner dies; reads of the index go back."""
+
+    world: World
+    job: ReplayJob
+    rng: Random
+    dies_at: Collection[int]
+    calls: int = 0
+    planners: int = 1
+
+    def begin(self) -> None:
+        """Stand between the planners and what they call."""
+        self.world.index.page = self.hiding(self.world.index.page)  # type: ignore[method-assign]
+        ports: list[tuple[Any, str]] = [
+            (self.world.jobs, "commit"),
+            (self.world.jobs, "found_days"),
+            (self.world.queues, "send"),
+        ]
+        for port, name in ports:
+            setattr(port, name, self.after_anything(getattr(port, name)))
+
+    def after_anything(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            self.anything_happens()
+            return function(*args, **kwargs)
+
+        return call
+
+    def hiding(self, page: Callable[..., Page]) -> Callable[..., Page]:
+        """Leave rows of the index by type out, other ones at each read."""
+
+        def some(partition: Partition, *args: Any, **kwargs: Any) -> Page:
+            self.anything_happens()
+            found = page(partition, *args, **kwargs)
+            if not isinstance(partition, TypeDayPartition):
+                return found
+            return replace(found, rows=tuple(row for row in found.rows if self.rng.random() > 0.2))
+
+        return some
+
+    def anything_happens(self) -> None:
+        self.calls += 1
+        assert len(self.world.distinct) <= self.world.job(self.job).sent, "a message is in flight and not counted"
+        if self.calls in self.dies_at:
+            raise Ended
+        if self.rng.random() < 0.2:
+            entity_id = self.rng.choice(["order-1007", "z"])
+            self.world.index_events(f"2026-11-21T00:{self.rng.randint(0, 59):02}:30Z", entity_id=entity_id)
+        if self.planners < 3 and self.rng.random() < 0.2:
+            self.planners += 1
+            with suppress(Ended):
+                self.world.plan(self.job.replay_id)
+            self.planners -= 1
+
+
+@given(
+    randoms,
+    st.sampled_from([BY_ENTITY, BY_TYPE]),
+    st.sampled_from(["whole", "plain"]),
+    st.sets(st.integers(0, 60), max_size=4),
+)
+def test_planners_of_one_job_that_meet_and_die_send_nothing_that_it_does_not_count(
+    rng: Random, request: dict[str, str], days: str, dies_at: set[int]
+) -> None:
+    world = World(index=Rows(page_size=lambda: rng.randint(1, 4)))
+    world.index_events(*minutes(12), entity_id="order-1007")
+    world.index_events(*minutes(5), entity_id="order-2")
+    job = world.request(request, whole_days=days == "whole")
+    Interleaved(world, job, rng, dies_at).begin()
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(stretch, "STEPS_A_STRETCH", 3)
+        world.work_off()
+
+    ended = world.job(job)
+    assert (ended.state, ended.unfinished) == (JobState.SENT, False)
+    assert ended.sent == len(world.distinct)
+
+
+def test_a_slow_planner_that_still_finds_days_keeps_none_once_another_sends() -> None:
+    names = sorted((f"order-{n}" for n in range(20)), key=entity_digest)
+    late, early = names[0], names[-1]
+    world = World()
+    world.index_events(*minutes(8), entity_id=early)
+    job = world.request(BY_TYPE, whole_days=True)
+    page = world.index.page
+
+    def meanwhile(*args: Any, **kwargs: Any) -> Page:
+        world.index.page = page  # type: ignore[method-assign]
+        world.work_off()
+        world.index_events(*minutes(12), entity_id=late)
+        return page(*args, **kwargs)
+
+    world.index.page = meanwhile  # type: ignore[method-assign]
+    world.plan(job.replay_id)
+    world.work_off()
+
+    assert world.job(job).sent == len(world.distinct) == 8
+
+
+def test_a_planner_that_dies_before_it_has_sent_leaves_its_messages_to_the_next() -> None:
+    world = World()
+    wanted = world.index_events(*minutes(3))
+    job = world.request(BY_ENTITY)
+    send = world.queues.send
+
+    def end(_: object) -> None:
+        world.queues.send = send  # type: ignore[method-assign]
+        raise Ended
+
+    world.queues.send = end  # type: ignore[method-assign, assignment]
+    with pytest.raises(Ended):
+        world.plan(job.replay_id)
+    assert (world.job(job).sent, world.job(job).public_state) == (3, JobState.SENDING)
+    world.index.by_id.clear()
+    world.plan(job.replay_id)
+
+    assert world.sent == ids(wanted)
+    assert world.job(job).public_state is JobState.SENT
+
+
+@given(st.integers(1, 12), troubles)
+def test_a_limit_is_kept_wherever_planners_die(limit: int, ahead: list[str]) -> None:
+    world = World(index=Rows(page_size=lambda: 2))
+    world.index_events(*minutes(10))
+    job = world.request(BY_ENTITY, limit=limit)
+    world.troubles.ahead = iter(ahead)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(stretch, "STEPS_A_STRETCH", 3)
+        world.work_off()
+
+    assert world.job(job).sent == len(world.distinct) == min(limit, 10)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Conflict, Contended, InvalidRequest, NotFound, TryAgain
+from chalicelib.domain.outbox import Outbox
 from chalicelib.domain.preview import ConfirmationNeeded
 from chalicelib.domain.replay_job import JobState, ReplayJob
 from chalicelib.domain.replay_query import ReplaysQuery
@@ -223,11 +224,11 @@ class TestCancel:
         job = desk.ask(BY_ENTITY)
         commit = desk.world.jobs.commit
 
-        def commit_after_another(planned_from: ReplayJob, reached: ReplayJob) -> None:
+        def commit_after_another(planned_from: ReplayJob, reached: ReplayJob, outbox: Outbox | None = None) -> None:
             current = desk.world.jobs.by_id[job.replay_id]
             if current.revision < 3:
                 desk.put(current, revision=current.revision + 1, sent=current.sent + 1)
-            commit(planned_from, reached)
+            commit(planned_from, reached, outbox)
 
         desk.world.jobs.commit = commit_after_another  # type: ignore[method-assign]
 
@@ -238,7 +239,7 @@ class TestCancel:
     def test_gives_up_where_it_is_never_fast_enough(self, desk: Desk) -> None:
         job = desk.ask(BY_ENTITY)
 
-        def never(planned_from: ReplayJob, reached: ReplayJob) -> None:
+        def never(planned_from: ReplayJob, reached: ReplayJob, outbox: Outbox | None = None) -> None:
             raise Contended("moved on")
 
         desk.world.jobs.commit = never  # type: ignore[method-assign]
