@@ -185,8 +185,8 @@ CALLS: dict[Prepare, Sequence[str]] = {
     ingest: ["BatchGetItem", "PutObject", "TransactWriteItems", "PutObject", "PutObject", "BatchWriteItem"],
     ingest_again: ["BatchGetItem", "PutObject", "GetObject", "TransactWriteItems"],
     request: ["GetItem", "Query", "TransactWriteItems", "SendMessage"],
-    plan: ["Query", "Query", "SendMessageBatch", "PutItem"],
-    plan_whole_days: [*["Query"] * 5, "BatchWriteItem", "PutItem", "SendMessage"],
+    plan: ["Query", "Query", "PutItem", "PutItem", "SendMessageBatch", "PutItem"],
+    plan_whole_days: [*["Query"] * 5, "PutItem", "PutItem", "BatchWriteItem", "PutItem", "SendMessage"],
     process: ["BatchGetItem", "GetObject", "BatchGetItem", "TransactWriteItems"],
     give_up: ["BatchGetItem", "BatchGetItem", "TransactWriteItems", "GetObject", "SendMessageBatch"],
     redrive: [

@@ -15,7 +15,7 @@ from tests.functional import ledger
 from tests.functional.application import Application, Queue
 from tests.functional.events import DAY, NEXT_DAY, paid, paid_several
 from tests.functional.storage import Storage
-from tests.functional.wire import ALWAYS, Attempt, Effect, Wire, one_row_a_page
+from tests.functional.wire import ALWAYS, Attempt, Effect, Wire, lagging, one_row_a_page
 
 WHOLE_DAY = {"entity_id": "order-1", "start_time": f"{DAY}T00:00:00Z", "end_time": f"{NEXT_DAY}T00:00:00Z"}
 BY_TYPE = {"source": "shop/checkout", "event_type": "order.paid", "day": DAY}
@@ -23,23 +23,6 @@ BY_TYPE = {"source": "shop/checkout", "event_type": "order.paid", "day": DAY}
 
 # Indexes, and reads that are not consistent, lag behind
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.ReadConsistency.html
-
-
-def lagging(event_id: str, kind: str) -> Effect:
-    """A Query does not show yet a row that was just written, unless it is consistent."""
-
-    def effect(attempt: Attempt) -> AWSResponse:
-        if attempt.members.get("ConsistentRead"):
-            return attempt.delivered()
-        answer = json.loads(attempt.delivered().content)
-        shown = [
-            item
-            for item in answer.get("Items", [])
-            if not (item["event_id"]["S"] == event_id and item["PK"]["S"].startswith(kind))
-        ]
-        return attempt.answered(200, json.dumps({**answer, "Items": shown, "Count": len(shown)}).encode())
-
-    return effect
 
 
 def sent(application: Application, **request: object) -> list[str]:

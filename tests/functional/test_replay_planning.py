@@ -21,6 +21,7 @@ from tests.functional.wire import (
     answer_lost,
     killed_after,
     killed_before,
+    lagging,
     one_left_unsent,
     preceded_by,
     throttled,
@@ -404,6 +405,58 @@ def test_a_planner_that_was_overtaken_does_not_take_the_job_back(application: Ap
 
     assert overtaken[0]["state"] == "SENT"
     assert application.job(replay_id) == overtaken[0]
+
+
+def different(messages: Iterable[Message]) -> list[Message]:
+    """Each message once, as processors tell them apart."""
+    return list({found.members["event_id"]: found for found in messages}.values())
+
+
+def test_a_replay_whose_planners_meet_and_die_is_not_complete_before_its_last_message_is_processed(
+    application: Application, wire: Wire
+) -> None:
+    application.accept_all(paid_several(5))
+    replay_id = application.requested(**WHOLE_DAY)
+    application.call("POST", f"/replay/{replay_id}/redrive")  # a second chain of planners
+    first, second = application.jobs.taken()
+
+    def meet_another() -> None:
+        application.accept(paid(6))
+        wire.disturb(killed_before, "PutItem", skip=1)
+        with pytest.raises(Killed):
+            application.call_planner(second)
+
+    wire.disturb(preceded_by(meet_another), "PutItem", skip=1)
+    application.call_planner(first)
+    application.call_planner(second)  # SQS delivers it again
+    application.plan()
+
+    [withheld, *others] = different(application.messages.taken())
+    process_all(application, others)
+    before = application.job(replay_id)
+    process_all(application, [withheld])
+    after = application.job(replay_id)
+    assert before["sent"] == after["sent"] == len(others) + 1
+    assert (before["state"], after["state"]) == ("SENT", "COMPLETE")
+
+
+def test_a_planner_that_reads_less_than_the_one_that_died_sends_what_that_one_committed(
+    application: Application, wire: Wire
+) -> None:
+    ids = [result["event_id"] for result in application.accept_all(paid_several(3))]
+    replay_id = application.requested(**BY_TYPE, day=DAY)
+    [found] = application.jobs.taken()
+    wire.disturb(killed_after, "PutItem", skip=1)
+    with pytest.raises(Killed):
+        application.call_planner(found)
+    wire.disturb(lagging(ids[1], "ENTITY#"), "Query", times=ALWAYS)
+
+    application.call_planner(found)
+    application.plan()
+
+    messages = application.messages.taken()
+    assert {each.members["event_id"] for each in messages} == set(ids)
+    assert application.job(replay_id)["sent"] == 3
 
 
 def test_messages_that_sqs_did_not_take_are_sent_again(application: Application, wire: Wire) -> None:

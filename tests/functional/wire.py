@@ -281,3 +281,20 @@ def _with_members(attempt: Attempt, members: Mapping[str, Any]) -> Attempt:
 
 def _text(value: str | bytes) -> str:
     return value if isinstance(value, str) else value.decode()
+
+
+def lagging(event_id: str, kind: str) -> Effect:
+    """A Query does not show yet a row that was just written, unless it is consistent."""
+
+    def effect(attempt: Attempt) -> AWSResponse:
+        if attempt.members.get("ConsistentRead"):
+            return attempt.delivered()
+        answer = json.loads(attempt.delivered().content)
+        shown = [
+            item
+            for item in answer.get("Items", [])
+            if not (item["event_id"]["S"] == event_id and item["PK"]["S"].startswith(kind))
+        ]
+        return attempt.answered(200, json.dumps({**answer, "Items": shown, "Count": len(shown)}).encode())
+
+    return effect
