@@ -37,6 +37,7 @@ from chalicelib.domain.outcomes import Outcome
 from chalicelib.domain.raw_line import StoredEvent, name_of, stored_events
 from chalicelib.domain.replay_job import ReplayJob
 from chalicelib.domain.replay_request import ReplayRequest
+from chalicelib.domain.replay_task import ReplayTask
 from chalicelib.domain.timestamps import Day, shifted, start_of
 from chalicelib.examine import Examine
 from chalicelib.plan import PlanReplay
@@ -147,7 +148,7 @@ def plan_slice(cloud: Cloud) -> int:
         one_by_one,
         max_in_flight=None,
     )
-    return plan(REPLAY_ID, lambda: 45_000)
+    return plan(ReplayTask(REPLAY_ID), lambda: 45_000)
 
 
 def _metered(cloud: Cloud, messages: int, work: Callable[[], bool]) -> Counted:

@@ -12,6 +12,7 @@ from chalicelib.domain.outbox import Outbox
 from chalicelib.domain.ports import Clock, Concurrently, EventIndex, Sleep
 from chalicelib.domain.replay_job import UNPLANNED, JobState, ReplayJob
 from chalicelib.domain.replay_ports import ReplayQueues, ReplayStore
+from chalicelib.domain.replay_task import ReplayTask
 from chalicelib.domain.timestamps import nanoseconds
 from chalicelib.selection import ReadSelection, Step
 from chalicelib.stretch import Stretch, next_stretch
@@ -53,7 +54,7 @@ class PlanReplay:
     concurrently: Concurrently
     max_in_flight: int | None
 
-    def __call__(self, replay_id: str, time_left_ms: Callable[[], int], *, last_chance: bool = False) -> int:
+    def __call__(self, task: ReplayTask, time_left_ms: Callable[[], int], *, last_chance: bool = False) -> int:
         """Send messages until the slice or the time is used up; answers how many messages were sent.
 
         Each stretch is committed before it is sent, with its messages, so nothing is ever in flight that the job does
@@ -62,14 +63,16 @@ class PlanReplay:
         nothing of it, and stops: another has the job.
         If it fails and will not be called again (`last_chance`), the job is FAILED, as nobody would go on with it.
         """
-        job = self.replays.get(replay_id)
+        job = self.replays.get(task.replay_id)
+        if task.unless_planned and (job is None or job.revision > 0):
+            return 0
         if job is None:
-            raise NotFound(f"There is no replay {replay_id}.")
+            raise NotFound(f"There is no replay {task.replay_id}.")
         try:
             return self._slice(job, self._turn(time_left_ms))
         except Exception as error:
             if last_chance:
-                self._give_up(replay_id, error)
+                self._give_up(task.replay_id, error)
             raise
 
     def _slice(self, job: ReplayJob, may_go_on: Callable[[], bool]) -> int:
@@ -172,10 +175,7 @@ class PlanReplay:
         return 0.0 if job.request.rate is None else pacing.wait_s(job.due_at, self.now(), job.request.rate)
 
     def _full(self, job: ReplayJob) -> bool:
-        """Whether so much of the job is in flight that its planner waits, and leaves the queue to other replays.
-
-        Of an ordered replay, and where no processor is deployed, nobody tells what became of the messages.
-        """
+        """Whether so much is in flight that planning waits; no processor tells it of an ordered replay."""
         if self.max_in_flight is None or job.request.order is not None:
             return False
         return job.in_flight + self._stretch_size(job) > self.max_in_flight
@@ -189,8 +189,8 @@ class PlanReplay:
         """The job with what processors have counted meanwhile, read only where it matters."""
         if not self._full(job):
             return job
-        current = self.replays.get(job.replay_id)
-        if current is None or current.revision != job.revision:
+        current = self._current(job)
+        if current.revision != job.revision:
             raise Contended(f"Replay {job.replay_id} was moved on by another.")
         return current
 
@@ -203,8 +203,7 @@ class PlanReplay:
             self.replays.commit(job, committed, outbox or None)
         except Contended:
             # If an answer is lost, the client sends the call again, and that one meets what the first has written.
-            current = self.replays.get(job.replay_id)
-            if current is None or current.committed_by != commit_id:
+            if self._current(job).committed_by != commit_id:
                 raise
         return committed
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from chalicelib.domain.cursor import from_cursor, to_cursor
-from chalicelib.domain.errors import Conflict, Contended, Fault, NotFound, RetraceError
+from chalicelib.domain.errors import Conflict, Contended, Fault, NotFound, TryAgain
 from chalicelib.domain.fields import MAX_REPLAY_ID_BYTES
 from chalicelib.domain.ports import Clock, Concurrently, Pause
 from chalicelib.domain.preview import ConfirmationNeeded
@@ -35,6 +36,8 @@ class RequestReplay:
     def __call__(self, request: ReplayRequest, asker: Asker) -> ReplayJob:
         """Keep a job and queue it; the events are sent by planners, whatever their number.
 
+        A second message is queued before the job is kept, in case the function ends before it has queued the first.
+
         Raises ConfirmationNeeded for a large replay that was not confirmed, and Conflict for an idempotency key that
         stands for another request.
         """
@@ -53,8 +56,13 @@ class RequestReplay:
             shards=self.shards,
             cursor=beginning_of(request),
         )
+        self.queues.plan_unless_planned(job.replay_id)
         keyed = self.replays.create(job, asker.idempotency_key, digest)
-        return self._queued(job, asker) if keyed is None else self._again(keyed, digest, asker)
+        if keyed is not None:
+            return self._again(keyed, digest, asker)
+        with suppress(TryAgain):  # it is planned in a minute all the same
+            self.queues.plan(job.replay_id)
+        return job
 
     def _known_by(self, idempotency_key: str | None) -> KeyedReplay | None:
         return None if idempotency_key is None else self.replays.keyed(idempotency_key)
@@ -64,7 +72,9 @@ class RequestReplay:
         if keyed.digest != digest:
             raise _other_request(asker.idempotency_key)
         job = _known(self.replays, keyed.replay_id)
-        return job if job.revision > 0 else self._queued(job, asker)
+        if job.revision == 0:
+            self.queues.plan(job.replay_id)
+        return job
 
     def _require_confirmation(self, request: ReplayRequest) -> None:
         if request.limit is not None and request.limit <= self.confirm_above:
@@ -72,18 +82,6 @@ class RequestReplay:
         preview = self.preview(request, detailed_above=self.confirm_above)
         if not preview.confirmed(self.confirm_above):
             raise ConfirmationNeeded(preview, self.confirm_above)
-
-    def _queued(self, job: ReplayJob, asker: Asker) -> ReplayJob:
-        try:
-            self.queues.plan(job.replay_id)
-        except RetraceError:
-            if asker.idempotency_key is not None:
-                raise  # asking again with the key queues this job
-            # Nobody will plan it, and its caller is told to ask again.
-            failure = "It could not be queued."
-            self.replays.commit(job, replace(job, state=JobState.FAILED, failure=failure, revision=job.revision + 1))
-            raise
-        return job
 
 
 def _digest(request: ReplayRequest) -> str:

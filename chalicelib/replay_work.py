@@ -20,7 +20,7 @@ class WorkOnReplay:
     def __call__(self, task: ReplayTask, time_left_ms: Callable[[], int], *, last_chance: bool) -> int:
         """Work on a slice, and ask for the next if there is one; answers how many messages were sent."""
         if not task.redrive:
-            return self.plan(task.replay_id, time_left_ms, last_chance=last_chance)
+            return self.plan(task, time_left_ms, last_chance=last_chance)
         redriven = self.redrive(task.replay_id, time_left_ms)
         if redriven.more_to_do:
             self.queues.redrive(task.replay_id)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.aws import keys
+from chalicelib.aws import replay_keys
 from chalicelib.aws.aggregate_rows import entry_key, entry_row, outcome_of, snapshot_of, version_key, version_row
 from chalicelib.aws.batches import get_items
 from chalicelib.aws.items import Item, to_item
@@ -87,7 +87,7 @@ class DynamoAggregateStore:
         return {
             "Update": {
                 "TableName": self.replays_table,
-                "Key": to_item({"PK": keys.replay(replay_id), "SK": keys.progress(seed)}),
+                "Key": to_item({"PK": replay_keys.replay(replay_id), "SK": replay_keys.progress(seed)}),
                 "UpdateExpression": "ADD " + ", ".join(f"{name} :{name}" for name in added),
                 "ExpressionAttributeValues": to_item({f":{name}": value for name, value in added.items()}),
             }

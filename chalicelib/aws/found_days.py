@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chalicelib.aws import keys
+from chalicelib.aws import keys, replay_keys
 from chalicelib.aws.batches import ITEMS_A_WRITE, put_items
 from chalicelib.aws.items import Item, from_item, to_item
 from chalicelib.aws.seam import translated
@@ -37,12 +37,12 @@ class DynamoFoundDays:
 
     def page(self, after: str | None, limit: int) -> FoundDaysPage:
         """Days in order, day by day: one Query."""
-        low = keys.before_found_days() if after is None else keys.just_after(after)
+        low = replay_keys.before_found_days() if after is None else keys.just_after(after)
         with translated("reading the days of a replay"):
             answer = self.dynamodb.query(
                 TableName=self.replays_table,
                 KeyConditionExpression="PK = :pk AND SK > :low",
-                ExpressionAttributeValues=to_item({":pk": keys.found_days(self.replay_id), ":low": low}),
+                ExpressionAttributeValues=to_item({":pk": replay_keys.found_days(self.replay_id), ":low": low}),
                 ConsistentRead=True,
                 Limit=limit,
             )
@@ -50,7 +50,7 @@ class DynamoFoundDays:
         return FoundDaysPage(tuple(map(_found_day, answer["Items"])), last["SK"]["S"] if last else None)
 
     def _row(self, entity_id: str, day: Day) -> Item:
-        key = {"PK": keys.found_days(self.replay_id), "SK": keys.found_day(entity_id, day)}
+        key = {"PK": replay_keys.found_days(self.replay_id), "SK": replay_keys.found_day(entity_id, day)}
         return to_item(key | {"entity_id": entity_id, "day": day})
 
 

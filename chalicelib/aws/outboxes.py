@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chalicelib.aws import keys
+from chalicelib.aws import replay_keys
 from chalicelib.aws.items import to_item
 from chalicelib.aws.seam import translated
 from chalicelib.domain.chunks import chunked
@@ -38,7 +38,7 @@ class DynamoOutboxes:
         expires_at = nanoseconds(now) // _NANOSECONDS + KEPT_DAYS * 86_400
         with translated("keeping what a replay is about to send"):
             for number, part in enumerate(chunked(outbox.packed, PART_BYTES)):
-                row = {"PK": keys.outbox(self.replay_id), "SK": keys.outbox_part(commit_id, number)}
+                row = {"PK": replay_keys.outbox(self.replay_id), "SK": replay_keys.outbox_part(commit_id, number)}
                 item = to_item(row | {"content": part, "expires_at": expires_at})
                 self.dynamodb.put_item(TableName=self.replays_table, Item=item)
 
@@ -48,7 +48,7 @@ class DynamoOutboxes:
             pages = self.dynamodb.get_paginator("query").paginate(
                 TableName=self.replays_table,
                 KeyConditionExpression="PK = :pk AND begins_with(SK, :commit)",
-                ExpressionAttributeValues=to_item({":pk": keys.outbox(self.replay_id), ":commit": commit_id}),
+                ExpressionAttributeValues=to_item({":pk": replay_keys.outbox(self.replay_id), ":commit": commit_id}),
                 ConsistentRead=True,
             )
             content = b"".join(item["content"]["B"] for page in pages for item in page["Items"])

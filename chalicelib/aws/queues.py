@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
 
+UNLESS_PLANNED_S = 60
+"""Longer than the function lives that keeps a job."""
+
+
 @dataclass(frozen=True)
 class SqsReplayQueues:
     """The queue that planners are called from, and the queues that replayed events go to."""
@@ -36,6 +40,12 @@ class SqsReplayQueues:
         with translated("queueing a replay job"):
             body = ReplayTask(replay_id).body
             self.sqs.send_message(QueueUrl=self.jobs_queue_url, MessageBody=body, DelaySeconds=delay_s)
+
+    def plan_unless_planned(self, replay_id: str) -> None:
+        """Ask for a job to be planned in a minute, if there is one then and no planner has had it."""
+        with translated("queueing a replay job"):
+            body = ReplayTask(replay_id, unless_planned=True).body
+            self.sqs.send_message(QueueUrl=self.jobs_queue_url, MessageBody=body, DelaySeconds=UNLESS_PLANNED_S)
 
     def redrive(self, replay_id: str) -> None:
         """Ask for (the next slice of) a job's dead letters to be moved back."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from chalicelib.aws import keys
+from chalicelib.aws import replay_keys
 from chalicelib.aws.items import Item, to_item
 from chalicelib.domain.replay_job import Cursor, JobState, ReplayJob
 from chalicelib.domain.replay_request import ReplayRequest
@@ -19,9 +19,9 @@ def request_row(job: ReplayJob) -> Item:
     """What is written once. It may be large, as a request may name many events; the job's row is read by the batch."""
     return to_item(
         {
-            "PK": keys.replay(job.replay_id),
-            "SK": keys.REQUEST,
-            "listing": keys.ALL_REPLAYS,
+            "PK": replay_keys.replay(job.replay_id),
+            "SK": replay_keys.REQUEST,
+            "listing": replay_keys.ALL_REPLAYS,
             "replay_id": job.replay_id,
             "request": job.request.model_dump_json(exclude_defaults=True),
             "requested_by": job.requested_by,
@@ -36,8 +36,8 @@ def job_row(job: ReplayJob) -> Item:
     cursor = {name: value for name, value in asdict(job.cursor).items() if value is not None}
     return to_item(
         {
-            "PK": keys.replay(job.replay_id),
-            "SK": keys.JOB,
+            "PK": replay_keys.replay(job.replay_id),
+            "SK": replay_keys.JOB,
             "updated_at": job.updated_at,
             "state": job.state.value,
             "cursor": cursor,
@@ -57,9 +57,9 @@ def job_row(job: ReplayJob) -> Item:
 def job_of(rows: Sequence[Row]) -> ReplayJob | None:
     """The job of all rows of a replay's partition; None if there is none."""
     by_key = {row["SK"]: row for row in rows}
-    if keys.JOB not in by_key:
+    if replay_keys.JOB not in by_key:
         return None
-    request, job = by_key[keys.REQUEST], by_key[keys.JOB]
+    request, job = by_key[replay_keys.REQUEST], by_key[replay_keys.JOB]
     return ReplayJob(
         replay_id=request["replay_id"],
         request=ReplayRequest.model_validate_json(request["request"]),

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chalicelib.aws import keys
+from chalicelib.aws import replay_keys
 from chalicelib.aws.batches import KEYS_A_GET, get_items
 from chalicelib.aws.items import to_item
 from chalicelib.aws.seam import translated
@@ -28,11 +28,11 @@ class DynamoReplayStates:
 
     def states(self, replay_ids: Collection[str]) -> Mapping[str, JobState]:
         """The states of those replays that there are, as they are now: a BatchGetItem for each hundred."""
-        partitions = {keys.replay(replay_id): replay_id for replay_id in replay_ids}
+        partitions = {replay_keys.replay(replay_id): replay_id for replay_id in replay_ids}
         found: dict[str, JobState] = {}
         with translated("reading the states of replays"):
             for some in chunked(list(partitions), KEYS_A_GET):
-                wanted = [to_item({"PK": partition, "SK": keys.JOB}) for partition in some]
+                wanted = [to_item({"PK": partition, "SK": replay_keys.JOB}) for partition in some]
                 items = get_items(self.dynamodb, self.replays_table, wanted, self.pause, consistent=True)
                 found |= {partitions[item["PK"]["S"]]: JobState(item["state"]["S"]) for item in items}
         return found

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.aws import keys
+from chalicelib.aws import replay_keys
 from chalicelib.aws.found_days import DynamoFoundDays
 from chalicelib.aws.items import Item, from_item, to_item
 from chalicelib.aws.outboxes import DynamoOutboxes
@@ -49,7 +49,7 @@ class DynamoReplayStore:
 
     def keyed(self, idempotency_key: str) -> KeyedReplay | None:
         """What an idempotency key stands for."""
-        key = {"PK": keys.idempotency_key(idempotency_key), "SK": keys.KEYED}
+        key = {"PK": replay_keys.idempotency_key(idempotency_key), "SK": replay_keys.KEYED}
         with translated("reading an idempotency key"):
             answer = self.dynamodb.get_item(TableName=self.replays_table, Key=to_item(key), ConsistentRead=True)
         return _keyed(answer.get("Item"))
@@ -60,20 +60,20 @@ class DynamoReplayStore:
             pages = self.dynamodb.get_paginator("query").paginate(
                 TableName=self.replays_table,
                 KeyConditionExpression="PK = :pk",
-                ExpressionAttributeValues=to_item({":pk": keys.replay(replay_id)}),
+                ExpressionAttributeValues=to_item({":pk": replay_keys.replay(replay_id)}),
                 ConsistentRead=True,
             )
             return job_of([from_item(item) for page in pages for item in page["Items"]])
 
     def newest(self, after: str | None, limit: int) -> ReplayIdsPage:
         """Ids of jobs, newest first: they are UUIDv7, so that their order is that of time."""
-        condition, values = "listing = :all", {":all": keys.ALL_REPLAYS}
+        condition, values = "listing = :all", {":all": replay_keys.ALL_REPLAYS}
         if after is not None:
             condition, values = f"{condition} AND PK < :after", {**values, ":after": after}
         with translated("listing replays"):
             answer = self.dynamodb.query(
                 TableName=self.replays_table,
-                IndexName=keys.NEWEST_FIRST_INDEX,
+                IndexName=replay_keys.NEWEST_FIRST_INDEX,
                 KeyConditionExpression=condition,
                 ExpressionAttributeValues=to_item(values),
                 ScanIndexForward=False,
@@ -81,7 +81,7 @@ class DynamoReplayStore:
             )
         partitions = [item["PK"]["S"] for item in answer["Items"]]
         last = answer.get("LastEvaluatedKey")
-        return ReplayIdsPage(tuple(map(keys.replay_id_of, partitions)), last["PK"]["S"] if last else None)
+        return ReplayIdsPage(tuple(map(replay_keys.replay_id_of, partitions)), last["PK"]["S"] if last else None)
 
     def commit(self, planned_from: ReplayJob, reached: ReplayJob, outbox: Outbox | None = None) -> None:
         """Write state, cursor and counts together; raises Contended if another planner, or a cancel, was faster.
@@ -120,8 +120,8 @@ class DynamoReplayStore:
 
     def _put_key(self, idempotency_key: str, keyed: KeyedReplay) -> dict[str, Any]:
         item = {
-            "PK": keys.idempotency_key(idempotency_key),
-            "SK": keys.KEYED,
+            "PK": replay_keys.idempotency_key(idempotency_key),
+            "SK": replay_keys.KEYED,
             "replay_id": keyed.replay_id,
             "digest": keyed.digest,
         }

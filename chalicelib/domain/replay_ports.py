@@ -11,6 +11,7 @@ from chalicelib.domain.outbox import Outbox
 from chalicelib.domain.preview import Preview
 from chalicelib.domain.replay_job import ReplayJob
 from chalicelib.domain.replay_request import ReplayRequest
+from chalicelib.domain.replay_task import ReplayTask
 from chalicelib.domain.timestamps import Day
 
 
@@ -88,6 +89,9 @@ class ReplayQueues(Protocol):
     def plan(self, replay_id: str, delay_s: int = 0) -> None:
         """Ask for (the next slice of) a job to be planned, not before a delay of at most 900 seconds."""
 
+    def plan_unless_planned(self, replay_id: str) -> None:
+        """Ask for a job to be planned in a minute, if there is one then and no planner has had it."""
+
     def redrive(self, replay_id: str) -> None:
         """Ask for (the next slice of) a job's dead letters to be moved back."""
 
@@ -101,7 +105,7 @@ class ReplayQueues(Protocol):
 class PlanSlice(Protocol):
     """Plans one slice of a replay."""
 
-    def __call__(self, replay_id: str, time_left_ms: Callable[[], int], *, last_chance: bool) -> int:
+    def __call__(self, task: ReplayTask, time_left_ms: Callable[[], int], *, last_chance: bool) -> int:
         """Answers how many messages were sent."""
 
 

@@ -11,18 +11,22 @@ RECEIVES = 5
 
 @dataclass(frozen=True, slots=True)
 class ReplayTask:
-    """Plan a slice of a replay, or move a slice of its dead letters back."""
+    """Plan a slice of a replay (`unless_planned`: if no planner had it), or move a slice of its dead letters back."""
 
     replay_id: str
     redrive: bool = False
+    unless_planned: bool = False
 
     @property
     def body(self) -> str:
         """The message."""
-        return json.dumps({"redrive" if self.redrive else "replay_id": self.replay_id})
+        members = {"redrive" if self.redrive else "replay_id": self.replay_id}
+        return json.dumps(members | ({"unless_planned": True} if self.unless_planned else {}))
 
 
 def parse_task(body: str) -> ReplayTask:
     """Read a message; only Retrace writes them."""
     members = json.loads(body)
-    return ReplayTask(members["redrive"], redrive=True) if "redrive" in members else ReplayTask(members["replay_id"])
+    if "redrive" in members:
+        return ReplayTask(members["redrive"], redrive=True)
+    return ReplayTask(members["replay_id"], unless_planned=members.get("unless_planned", False))

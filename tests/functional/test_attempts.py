@@ -184,7 +184,7 @@ def send_a_refusal_again(application: Application, wire: Wire) -> Act:
 CALLS: dict[Prepare, Sequence[str]] = {
     ingest: ["BatchGetItem", "PutObject", "TransactWriteItems", "PutObject", "PutObject", "BatchWriteItem"],
     ingest_again: ["BatchGetItem", "PutObject", "GetObject", "TransactWriteItems"],
-    request: ["GetItem", "Query", "TransactWriteItems", "SendMessage"],
+    request: ["GetItem", "Query", "SendMessage", "TransactWriteItems", "SendMessage"],
     plan: ["Query", "Query", "PutItem", "PutItem", "SendMessageBatch", "PutItem"],
     plan_whole_days: [*["Query"] * 5, "PutItem", "PutItem", "BatchWriteItem", "PutItem", "SendMessage"],
     process: ["BatchGetItem", "GetObject", "BatchGetItem", "TransactWriteItems"],

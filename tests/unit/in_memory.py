@@ -256,10 +256,10 @@ class Jobs:
         return unpacked(self.outboxes[commit_id])
 
     def commit(self, planned_from: ReplayJob, reached: ReplayJob, outbox: Outbox | None = None) -> None:
-        if outbox is not None:
-            self.outboxes[reached.committed_by] = outbox.packed
         if self.by_id[reached.replay_id].revision != planned_from.revision:
             raise Contended("moved on by another")
+        if outbox is not None:
+            self.outboxes[reached.committed_by] = outbox.packed
         self.by_id[reached.replay_id] = reached
 
 
@@ -269,6 +269,7 @@ class Queues:
 
     to_plan: list[str] = field(default_factory=list)
     delays_s: list[int] = field(default_factory=list)
+    to_plan_unless_planned: list[str] = field(default_factory=list)
     to_redrive: list[str] = field(default_factory=list)
     sent: list[ReplayMessage] = field(default_factory=list)
     sent_in_order: list[ReplayMessage] = field(default_factory=list)
@@ -276,6 +277,9 @@ class Queues:
     def plan(self, replay_id: str, delay_s: int = 0) -> None:
         self.to_plan.append(replay_id)
         self.delays_s.append(delay_s)
+
+    def plan_unless_planned(self, replay_id: str) -> None:
+        self.to_plan_unless_planned.append(replay_id)
 
     def redrive(self, replay_id: str) -> None:
         self.to_redrive.append(replay_id)

@@ -43,6 +43,8 @@ SHARED_BY_ADAPTERS = {
     "items",
     "keys",
     "message_batches",
+    "outboxes",
+    "replay_keys",
     "replay_rows",
     "seam",
     "transactions",

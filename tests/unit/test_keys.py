@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.aws import keys
+from chalicelib.aws import keys, replay_keys
 from chalicelib.domain.aggregation import Version
 from chalicelib.domain.messages import Duplicate
 from chalicelib.domain.outcomes import MessagePlace
@@ -55,10 +55,10 @@ BUILDERS: list[tuple[Callable[..., str], tuple[st.SearchStrategy[Any], ...]]] = 
     (keys.lag, (lags, hashes)),
     (keys.arrivals, (hashes,)),
     (arrival, (st.booleans(), times, values, st.integers(0, 999))),
-    (keys.replay, (values,)),
-    (keys.found_days, (values,)),
-    (keys.found_day, (values, days)),
-    (keys.idempotency_key, (values,)),
+    (replay_keys.replay, (values,)),
+    (replay_keys.found_days, (values,)),
+    (replay_keys.found_day, (values, days)),
+    (replay_keys.idempotency_key, (values,)),
     (keys.inputs, (versions,)),
     (keys.message, (places,)),
 ]
@@ -112,12 +112,12 @@ def test_the_inputs_of_a_version_are_in_no_entitys_partition(version: Version, e
 
 @given(values)
 def test_a_replay_can_be_read_back_from_its_partition(replay_id: str) -> None:
-    assert keys.replay_id_of(keys.replay(replay_id)) == replay_id
+    assert replay_keys.replay_id_of(replay_keys.replay(replay_id)) == replay_id
 
 
 @given(values, values)
 def test_jobs_found_days_and_idempotency_keys_are_in_partitions_of_their_own(one: str, other: str) -> None:
-    assert len({keys.replay(one), keys.found_days(other), keys.idempotency_key(other)}) == 3
+    assert len({replay_keys.replay(one), replay_keys.found_days(other), replay_keys.idempotency_key(other)}) == 3
 
 
 @given(values, hashes)
@@ -165,10 +165,10 @@ def test_the_keys_of_stored_data_are_what_they_were_yesterday() -> None:
         keys.arrival(time, "req", 7, conflict=True),
         keys.aggregate_version(version),
         keys.inputs(version),
-        keys.replay("r#1"),
-        keys.found_days("r#1"),
-        keys.found_day("order#1", day),
-        keys.idempotency_key("k#1"),
+        replay_keys.replay("r#1"),
+        replay_keys.found_days("r#1"),
+        replay_keys.found_day("order#1", day),
+        replay_keys.idempotency_key("k#1"),
         keys.message(MessagePlace(time, event_id)),
         keys.message(MessagePlace(time, event_id, Duplicate(ingest_time=time, request_id="req#1", position=7))),
     ] == [
@@ -217,9 +217,9 @@ class TestOrder:
 
     @given(st.tuples(days, values), st.tuples(days, values))
     def test_of_found_days_is_by_day(self, one: tuple[Day, str], other: tuple[Day, str]) -> None:
-        first, second = (keys.found_day(entity_id, day) for day, entity_id in (one, other))
+        first, second = (replay_keys.found_day(entity_id, day) for day, entity_id in (one, other))
 
-        assert keys.before_found_days() < min(first, second)
+        assert replay_keys.before_found_days() < min(first, second)
         if one[0] != other[0]:
             assert (first < second) == (one[0] < other[0])
             assert (keys.just_after(first) < second) == (first < second)
@@ -252,4 +252,4 @@ class TestShards:
         ids = [f"{number * 0x9E3779B9 % 2**32:08x}" + "0" * 56 for number in range(1_000)]
 
         assert {keys.shard_of(event_id, 7) for event_id in ids} == set(range(7))
-        assert {keys.progress(event_id) for event_id in ids} == {f"PROGRESS#{shard:02}" for shard in range(64)}
+        assert {replay_keys.progress(event_id) for event_id in ids} == {f"PROGRESS#{shard:02}" for shard in range(64)}

@@ -25,6 +25,7 @@ from chalicelib.domain.partitions import Partition, TypeDayPartition, entity_dig
 from chalicelib.domain.raw_line import StoredEvent
 from chalicelib.domain.replay_job import JobState, ReplayJob, beginning_of
 from chalicelib.domain.replay_request import parse_replay_request
+from chalicelib.domain.replay_task import ReplayTask
 from chalicelib.domain.timestamps import Instant, day_of, nanoseconds, shifted
 from chalicelib.plan import STRETCHES_A_SLICE, PlanReplay
 from tests.unit.examples import INGESTED, an_event, stored
@@ -87,7 +88,7 @@ class World:
             one_by_one,
             self.max_in_flight,
         )
-        return plan(replay_id, lambda: time_left, last_chance=last_chance)
+        return plan(ReplayTask(replay_id), lambda: time_left, last_chance=last_chance)
 
     def work_off(self, time_left: int = 900_000) -> None:
         """Deliver what is to be planned until nothing is; a planner that fails gets its message again."""

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib import preview
-from chalicelib.aws import keys
+from chalicelib.aws import replay_keys
 from chalicelib.domain.estimate import estimate
 from chalicelib.domain.paging import every_page
 from chalicelib.domain.preview import Preview
@@ -147,7 +147,7 @@ def test_found_days_are_kept_once_and_read_day_by_day(added: list[list[tuple[str
     read = [(each.day, each.entity_id) for page in every_page(lambda at: days.page(at, limit)) for each in page.days]
 
     assert sorted(read) == sorted({(day, entity_id) for some in added for entity_id, day in some})
-    assert read == sorted(read, key=lambda found: keys.found_day(found[1], found[0])), "as the planner has them"
+    assert read == sorted(read, key=lambda found: replay_keys.found_day(found[1], found[0])), "as the planner has them"
 
 
 class TestEstimates:

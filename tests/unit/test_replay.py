@@ -68,13 +68,23 @@ def test_a_job_is_kept_before_it_is_queued_and_shown_as_it_was_asked_for(desk: D
     assert desk.world.queues.to_plan == [job.replay_id]
 
 
-def test_a_job_that_cannot_be_queued_is_failed(desk: Desk) -> None:
-    desk.world.troubles.ahead = iter(["none", "refused"])
+def test_a_job_is_kept_only_if_it_will_be_planned_whatever_becomes_of_its_function(desk: Desk) -> None:
+    desk.world.troubles.ahead = iter(["refused"])
 
     with pytest.raises(TryAgain):
         desk.ask(BY_ENTITY)
 
-    assert [job.state for job in desk.world.jobs.by_id.values()] == [JobState.FAILED]
+    assert desk.world.jobs.by_id == {}
+
+
+def test_a_job_that_is_kept_and_cannot_be_queued_is_planned_a_minute_later(desk: Desk) -> None:
+    desk.world.troubles.ahead = iter(["none", "none", "refused"])
+
+    job = desk.ask(BY_ENTITY)
+
+    assert desk.find.one(job.replay_id).state is JobState.PLANNING
+    assert desk.world.queues.to_plan == []
+    assert desk.world.queues.to_plan_unless_planned == [job.replay_id]
 
 
 @pytest.mark.parametrize("replay_id", ["replay-9", "x" * 3_000])

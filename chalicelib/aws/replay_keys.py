@@ -1,0 +1,61 @@
+"""Every key in ReplaysTable, built here alone, by the rules of keys.py."""
+
+from __future__ import annotations
+
+from chalicelib.domain.partitions import entity_digest
+from chalicelib.domain.percent_encoding import for_key, from_key
+from chalicelib.domain.timestamps import Day
+
+ALL_REPLAYS = "REPLAYS"
+NEWEST_FIRST_INDEX = "newest-first"
+REQUEST = "REQUEST"
+JOB = "JOB"
+KEYED = "KEYED"
+PROGRESS_SHARDS = 64
+
+_REPLAY = "REPLAY#"
+
+
+def replay(replay_id: str) -> str:
+    """The partition of a replay: its job and its progress counters."""
+    return f"{_REPLAY}{for_key(replay_id)}"
+
+
+def replay_id_of(partition: str) -> str:
+    """The replay of a partition."""
+    return from_key(partition.removeprefix(_REPLAY))
+
+
+def outbox(replay_id: str) -> str:
+    """The partition of what a replay's planners have committed themselves to."""
+    return f"{replay(replay_id)}#OUTBOX"
+
+
+def outbox_part(commit_id: str, number: int) -> str:
+    """The sort key of one part of the outbox of a commit."""
+    return f"{commit_id}#{number:03d}"
+
+
+def found_days(replay_id: str) -> str:
+    """The partition of the days that a replay of whole days has found."""
+    return f"{replay(replay_id)}#DAYS"
+
+
+def found_day(entity_id: str, day: Day) -> str:
+    """The sort key of a found day; hashed, as an entity's name alone may be as long as a sort key may be."""
+    return f"DAY#{day}#{entity_digest(entity_id)}"
+
+
+def before_found_days() -> str:
+    """A bound below the sort keys of all found days."""
+    return "DAY#"
+
+
+def idempotency_key(key: str) -> str:
+    """The partition of the replay that an idempotency key stands for."""
+    return f"KEY#{for_key(key)}"
+
+
+def progress(seed: str) -> str:
+    """One of a replay's progress counters, chosen by a hash; several, so that processors seldom meet in one."""
+    return f"PROGRESS#{int(seed[:8], 16) % PROGRESS_SHARDS:02d}"
