@@ -10,6 +10,7 @@ from chalicelib.domain.errors import Fault
 from chalicelib.domain.event import Event, Form
 from chalicelib.domain.ingest_report import Arrival, ArrivalKind, EventResult, IngestReport, Status
 from chalicelib.domain.ingest_request import IngestRequest, Refusal, Submission, events_of
+from chalicelib.domain.kept_together import objects_of
 from chalicelib.domain.ports import Clock, Concurrently, EventIndex, Identities, Quarantine, RawStore
 from chalicelib.domain.quarantine import RefusalStatus, RejectedEvent
 from chalicelib.domain.raw_line import StoredEvent, event_time_of, stored_events
@@ -65,14 +66,15 @@ class Ingest:
 
     def _concluded(self, request: IngestRequest, verdicts: _Verdicts, receipt: _Receipt) -> IngestReport:
         results = [verdicts.of(submission) for submission in request.submissions]
-        kept = {
+        refused = {
             position: receipt.rejected(submission, result)
             for position, (submission, result) in enumerate(zip(request.submissions, results, strict=True))
             if result.refused
         }
+        kept = objects_of(refused.values())
         self.concurrently(self.quarantine.keep, list({event.rejected_id: event for event in kept.values()}.values()))
-        for position, rejected in kept.items():
-            results[position] = replace(results[position], rejected_id=rejected.rejected_id)
+        for position, rejected in refused.items():
+            results[position] = replace(results[position], rejected_id=kept[rejected.rejected_id].rejected_id)
         self.index.record(list(receipt.arrivals(request.submissions, results)))
         return IngestReport(tuple(results), request.batch, dry_run=False)
 

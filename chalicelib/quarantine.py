@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chalicelib.domain.cursor import from_cursor, to_cursor
+from chalicelib.domain.cursor import from_cursor, not_ours, to_cursor
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.ingest_report import IngestReport
 from chalicelib.domain.ingest_request import IngestRequest, parse_request
@@ -42,7 +42,10 @@ class ReviewQuarantine:
     def __call__(self, query: RejectedQuery) -> FoundRejections:
         """What was refused on a day. Looks at no more than `limit` events, so a page by reason may hold fewer."""
         sealed = query.model_dump(exclude={"cursor", "limit"}, mode="json")
-        page = self.rejections.page(Day(query.day), from_cursor(sealed, query.cursor), query.limit)
+        after = from_cursor(sealed, query.cursor)
+        if after is not None and not (is_rejected_id(after) and after.startswith(query.day)):
+            raise not_ours()
+        page = self.rejections.page(Day(query.day), after, query.limit)
         items = tuple(item for item in page.items if item.is_for(query.reason))
         return FoundRejections(items, to_cursor(sealed, page.read_to))
 

@@ -65,6 +65,8 @@ class SearchEvents:
         sealed = query.model_dump(exclude={"cursor", "limit"}, mode="json")
         position = _Position.of(from_cursor(sealed, query.cursor))
         groups = list(query.groups(self.shards, query.window, query.order))
+        if position.group >= len(groups):
+            raise not_ours()
         found: list[Row] = []
         reads = 0
         while position.group < len(groups) and len(found) < query.limit and reads < MAX_READS:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chalicelib.aws import keys
+from chalicelib.aws import keys, positions
 from chalicelib.aws.aggregate_rows import aggregate_of_row, input_of, outcome_of
 from chalicelib.aws.batches import KEYS_A_GET, get_items
 from chalicelib.aws.items import Item, from_item, to_item
@@ -57,6 +57,7 @@ class DynamoAggregateHistory:
 
     def inputs(self, version: Version, after: str | None, limit: int) -> InputsPage:
         """The inputs among at most `limit` messages of a version, by time and id: one Query."""
+        positions.require(positions.MESSAGE, after)
         low = keys.after_position(after)
         with translated("reading an aggregate's inputs"):
             answer = self.dynamodb.query(

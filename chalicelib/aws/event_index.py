@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.aws import keys
+from chalicelib.aws import keys, positions
 from chalicelib.aws.batches import ITEMS_A_WRITE, put_items
 from chalicelib.aws.event_rows import arrival_of, arrival_row, stored_event
 from chalicelib.aws.items import to_item
@@ -95,6 +95,7 @@ class DynamoEventIndex:
         newest_first: bool = False,
     ) -> Page:
         """Rows of a partition in time order. Entities are read consistently, types and days as their index has it."""
+        positions.require(positions.EVENT, after)
         low, high = _bounds(partition, after, newest_first=newest_first)
         if low > high:
             return Page((), None)
@@ -113,6 +114,7 @@ class DynamoEventIndex:
 
     def late(self, source: str, event_type: str, ingest_day: Day, after: str | None, limit: int) -> Page:
         """Late arrivals of a day, the latest first."""
+        positions.require(positions.LATE, after)
         low, above_all = keys.every_lag()
         high = above_all if after is None else keys.just_before(after)
         values = {":partition": keys.late_day(source, event_type, ingest_day), ":low": low, ":high": high}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.aws import replay_keys
+from chalicelib.aws import positions, replay_keys
 from chalicelib.aws.found_days import DynamoFoundDays
 from chalicelib.aws.items import Item, from_item, to_item
 from chalicelib.aws.outboxes import DynamoOutboxes
@@ -67,6 +67,7 @@ class DynamoReplayStore:
 
     def newest(self, after: str | None, limit: int) -> ReplayIdsPage:
         """Ids of jobs, newest first: they are UUIDv7, so that their order is that of time."""
+        positions.require(positions.REPLAY, after)
         condition, values = "listing = :all", {":all": replay_keys.ALL_REPLAYS}
         if after is not None:
             condition, values = f"{condition} AND PK < :after", {**values, ":after": after}

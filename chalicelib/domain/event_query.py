@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from chalicelib.domain.fields import DayText, EntityId, EventType, Limit, Source, Time, WrongField
+from chalicelib.domain.fields import MAX_MS, DayText, EntityId, EventType, Limit, Milliseconds, Source, Time, WrongField
 from chalicelib.domain.ingest_report import Status
 from chalicelib.domain.partitions import EntityPartition, Partition, days_of, shards_of_day
 from chalicelib.domain.timestamps import (
@@ -109,7 +109,7 @@ class _Selection(BaseModel):
 class EventsQuery(_Selection):
     """GET /events. `source` and `event_type` filter where an entity is asked for."""
 
-    min_lag_ms: Annotated[int, Field(ge=0)] | None = None
+    min_lag_ms: Milliseconds | None = None
     status: Status | None = None
     order: Order = Order.OLDEST
     limit: Limit = 100
@@ -165,5 +165,5 @@ class FreshnessQuery(BaseModel):
 
     source: Source
     event_type: EventType
-    max_age_s: Annotated[int, Field(ge=0)] | None = None
+    max_age_s: Annotated[int, Field(ge=0, le=MAX_MS // 1_000)] | None = None
     look_back_days: Annotated[int, Field(ge=1, le=MAX_DAYS_BY_TYPE)] = 31

@@ -13,6 +13,8 @@ from chalicelib.domain.percent_encoding import for_key, for_path
 from chalicelib.domain.timestamps import parse_day, parse_instant
 
 MAX_LIMIT = 1_000
+MAX_MS = 10**15 - 1
+"""Three times what lies between the first and the last instant that there is."""
 MAX_REPLAY_ID_BYTES = 256
 """More than any id has; DynamoDB refuses longer keys."""
 
@@ -57,6 +59,7 @@ RequestId = Annotated[Text, _at_most(512, for_key)]
 
 Time = Annotated[str, AfterValidator(parse_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
 DayText = Annotated[str, AfterValidator(parse_day), WithJsonSchema({"type": "string", "format": "date"})]
+Milliseconds = Annotated[int, Field(ge=0, le=MAX_MS)]
 Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT)]
 
 _MESSAGES = {

@@ -27,6 +27,9 @@ class Refusal:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+NDJSON = "application/x-ndjson"
+BATCH = "application/cloudevents-batch+json"
+
 Submission = Event | Refusal
 
 
@@ -51,13 +54,18 @@ def parse_request(
     attributes = {
         name.lower(): value for name, value in headers.items() if name.lower().startswith(cloudevents.HEADER_PREFIX)
     }
-    read = _reader_of(content_type, attributes)
+    media_type, _, parameters = (content_type or Form.NATIVE).partition(";")
+    media_type = media_type.strip().lower()
+    # The CloudEvents binding (3.): this media type first, then the headers tell the mode.
+    binary = bool(attributes) and not media_type.startswith("application/cloudevents")
+    read = _binary_reader(content_type, attributes) if binary else _reader_of(media_type, parameters)
     try:
         plain = unpacked(body, content_encoding, MAX_BYTES)
     except BrokenGzip as error:
         fault = Fault("body", f"is not a whole gzip stream: {error}")
-        encoded = {**attributes, "content-encoding": content_encoding or ""}
-        return IngestRequest((Refusal(body, (fault,), content_type, encoded),), batch=False)
+        # Spelled in one way: the names that senders have for one encoding and form must not each make a new object.
+        encoded = {**attributes, "content-encoding": "gzip"}
+        return IngestRequest((Refusal(body, (fault,), content_type if binary else media_type, encoded),), batch=False)
     return read(plain)
 
 
@@ -67,12 +75,11 @@ _PARAMETERS = re.compile(r'(?:[^;"]++|"(?:[^"\\]++|\\.)*+"?)++', re.DOTALL)
 _Reader = Callable[[bytes], IngestRequest]
 
 
-def _reader_of(content_type: str | None, attributes: Mapping[str, str]) -> _Reader:
-    media_type, _, parameters = (content_type or Form.NATIVE).partition(";")
-    media_type = media_type.strip().lower()
-    # The CloudEvents binding (3.): this media type first, then the headers tell the mode.
-    if attributes and not media_type.startswith("application/cloudevents"):
-        return lambda body: _read_binary(body, content_type, attributes)
+def _binary_reader(content_type: str | None, attributes: Mapping[str, str]) -> _Reader:
+    return lambda body: _read_binary(body, content_type, attributes)
+
+
+def _reader_of(media_type: str, parameters: str) -> _Reader:
     _check_charset(parameters)
     reader = _READERS.get(media_type)
     if reader is None:
@@ -115,10 +122,8 @@ class _Kind:
             return Refusal(json.text.encode(), error.faults, self.content_type)
 
 
-_NDJSON = "application/x-ndjson"
-_BATCH = "application/cloudevents-batch+json"
 _NATIVE = _Kind(parse_native, Form.NATIVE)
-_LINE = _Kind(parse_native, _NDJSON)
+_LINE = _Kind(parse_native, NDJSON)
 _CLOUDEVENT = _Kind(cloudevents.parse_structured, Form.CLOUDEVENT)
 
 
@@ -154,8 +159,8 @@ def _read_structured(body: bytes) -> IngestRequest:
 
 def _read_batch(body: bytes) -> IngestRequest:
     if _is_array(body):
-        return IngestRequest(_read_array(body, _CLOUDEVENT, _BATCH), batch=True)
-    return IngestRequest((Refusal(body, (Fault("body", "must be a JSON array of CloudEvents"),), _BATCH),), batch=True)
+        return IngestRequest(_read_array(body, _CLOUDEVENT, BATCH), batch=True)
+    return IngestRequest((Refusal(body, (Fault("body", "must be a JSON array of CloudEvents"),), BATCH),), batch=True)
 
 
 def _read_binary(body: bytes, content_type: str | None, attributes: Mapping[str, str]) -> IngestRequest:
@@ -183,9 +188,9 @@ def _syntax_fault(error: UnicodeDecodeError | json_text.JsonSyntaxError) -> Faul
 
 _READERS: dict[str, _Reader] = {
     Form.NATIVE: _read_json,
-    _NDJSON: _read_ndjson,
+    NDJSON: _read_ndjson,
     Form.CLOUDEVENT: _read_structured,
-    _BATCH: _read_batch,
+    BATCH: _read_batch,
 }
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, model_validator
 
-from chalicelib.domain.fields import EventType, Sha256Text, Source
+from chalicelib.domain.fields import EventType, Milliseconds, Sha256Text, Source
 from chalicelib.domain.raw_line import StoredEvent
 
 MAX_NAMES = 20
@@ -34,7 +34,7 @@ class ReplayFilter(BaseModel):
     sources: Annotated[tuple[Source, ...], Field(max_length=MAX_NAMES), _NOT_EMPTY, _LENIENT] | None = None
     event_types: Annotated[tuple[EventType, ...], Field(max_length=MAX_NAMES), _NOT_EMPTY, _LENIENT] | None = None
     event_ids: Annotated[tuple[Sha256Text, ...], Field(max_length=MAX_EVENT_IDS), _NOT_EMPTY, _LENIENT] | None = None
-    min_lag_ms: Annotated[int, Field(ge=0)] | None = None
+    min_lag_ms: Milliseconds | None = None
 
     @model_validator(mode="after")
     def _has_a_criterion(self) -> ReplayFilter:

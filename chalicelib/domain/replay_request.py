@@ -29,6 +29,10 @@ from chalicelib.domain.timestamps import Day, Instant, Window, day_after, days_b
 
 MAX_DAYS = 3_660
 MIN_RATE, MAX_RATE = 0.1, 10_000
+MAX_MESSAGES = 10_000_000
+"""Of a limit. It can confirm itself, which a number beyond every replay must not do."""
+MAX_CONFIRMED = 10**12
+"""More events than can be counted."""
 _DIGITS_OF_COUNTS = 18
 
 _SELECTION = {"entity_id", "start_time", "end_time", "source", "event_type", "day", "start_day", "end_day"}
@@ -63,7 +67,9 @@ class ReplayRequest(BaseModel):
     end_day: DayText | None = None
     include: ReplayFilter | None = Field(None, description="Takes only events that meet all of these criteria.")
     exclude: ReplayFilter | None = Field(None, description="Leaves out events that meet any of these criteria.")
-    limit: Annotated[int, Field(ge=1)] | None = Field(None, description="Sends at most so many messages.")
+    limit: Annotated[int, Field(ge=1, le=MAX_MESSAGES)] | None = Field(
+        None, description="Sends at most so many messages."
+    )
     include_duplicates: bool = Field(False, description="Sends an event again for each time it arrived again.")
     whole_days: bool = Field(False, description="Sends all events of each entity and UTC day that is touched.")
     rate: Annotated[float, Field(ge=MIN_RATE, le=MAX_RATE)] | None = Field(None, description="Messages a second.")
@@ -72,7 +78,7 @@ class ReplayRequest(BaseModel):
     )
     reason: Reason | None = Field(None, description="Why, for whoever looks at the replay later.")
     dry_run: bool = Field(False, description="Counts what would be sent, and sends nothing.")
-    confirm: Annotated[int, Field(ge=0)] | None = Field(
+    confirm: Annotated[int, Field(ge=0, le=MAX_CONFIRMED)] | None = Field(
         None, description="The number of messages that a large replay was told it would send."
     )
 

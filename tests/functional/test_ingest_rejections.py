@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.functional.application import NDJSON, Application
-from tests.functional.events import Json, as_json, paid, without
+from tests.functional.events import Json, as_json, as_ndjson, paid, without
 from tests.functional.storage import Storage, assert_holds
 
 SECRET = "4111-1111-1111-1111"
@@ -58,6 +58,36 @@ def test_a_fault_is_told_with_its_field(application: Application, event: Json, f
 
     assert response.status_code == 400
     assert response.json_body["errors"] == [{"field": field, "message": message}]
+
+
+def test_a_thousand_broken_lines_are_kept_in_twenty_objects_and_none_is_lost(
+    application: Application, storage: Storage
+) -> None:
+    lines = [b"%d}" % number for number in range(1_000)]
+    answers = [application.ingest(b"\n".join(lines), NDJSON).json_body["results"] for _ in range(2)]
+    ids = [result["rejected_id"] for result in answers[0]]
+
+    kept = [storage.quarantined(rejected_id)["body"].encode() for rejected_id in dict.fromkeys(ids)]
+    assert len(list(storage.objects("rejected/"))) == len(kept) == 20
+    assert b"\n".join(kept).split(b"\n") == lines
+    assert [result["rejected_id"] for result in answers[1]] == ids
+    assert all(result["errors"] for result in answers[0])
+
+
+def test_refused_lines_that_are_kept_together_are_retried_together(application: Application, storage: Storage) -> None:
+    broken = [without(paid(number), "event_time") for number in range(40)]
+    results = application.ingest(as_ndjson(broken), NDJSON).json_body["results"]
+
+    corrected = as_ndjson([paid(0), paid(1)])
+    path = f"/rejected/{results[0]['rejected_id']}/retry"
+    as_it_was = application.call("POST", path).json_body
+    mended = application.call("POST", path, {"content-type": NDJSON}, corrected).json_body
+
+    assert [result["errors"] for result in as_it_was["results"]] == [result["errors"] for result in results[:2]]
+    assert mended["counts"]["accepted"] == 2
+    [errors] = {str(storage.quarantined(result["rejected_id"])["errors"]) for result in results}
+    assert "is missing (2 of 2 events)" in errors
+    assert len(storage.index()) == 2
 
 
 IN_THE_TEXT = {

@@ -140,6 +140,15 @@ REFUSED: dict[str, tuple[Any, dict[str, str]]] = {
             "end_day": "is not a day such as 2026-11-21",
         },
     ),
+    "numbers beyond every replay": (
+        {**BY_DAY, "limit": 10**17, "confirm": 10**17, "rate": 10**17, "include": {"min_lag_ms": 10**17}},
+        {
+            "limit": "input should be less than or equal to 10000000",
+            "confirm": "input should be less than or equal to 1000000000000",
+            "rate": "input should be less than or equal to 10000",
+            "include.min_lag_ms": "input should be less than or equal to 999999999999999",
+        },
+    ),
     "no object": ([BY_ENTITY], {"body": "must be a JSON object"}),
     "no JSON": (b"entity_id=order-1", {"body": "is not JSON: expecting value at character 0"}),
     "nothing at all": (b"", {"body": "is not JSON: expecting value at character 0"}),

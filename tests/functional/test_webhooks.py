@@ -93,6 +93,23 @@ def test_the_signature_is_looked_at_before_the_body(application: Application) ->
     assert posted(application, signed(b"{"), b"{").status_code == 400
 
 
+def test_a_recorded_webhook_makes_one_quarantine_object_however_its_form_and_encoding_are_spelled(
+    application: Application, storage: Storage
+) -> None:
+    spellings = [
+        {"content-type": content_type, "content-encoding": encoding}
+        for content_type in (JSON, "Application/JSON", f"{JSON}; charset=utf-8", f"{JSON}; a=1", f"{JSON};a=2")
+        for encoding in ("gzip", "GZIP", "x-gzip", " gzip ")
+    ]
+
+    answers = [posted(application, signed(BODY) | spelling) for spelling in spellings]
+
+    assert {answer.status_code for answer in answers} == {400}
+    [kept] = {answer.json_body["rejected_id"] for answer in answers}
+    assert len(list(storage.objects())) == 1
+    assert storage.quarantined(kept)["body"] == BODY.decode()
+
+
 def test_a_secret_is_replaced_while_functions_run(
     application: Application, secret_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

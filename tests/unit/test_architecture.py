@@ -44,6 +44,7 @@ SHARED_BY_ADAPTERS = {
     "keys",
     "message_batches",
     "outboxes",
+    "positions",
     "replay_keys",
     "replay_rows",
     "seam",
