@@ -33,7 +33,7 @@ $(shell version=$$($(PYTHON) -c 'import platform; print("version =", platform.py
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo drill up down forget local test lint format types chaos memory bench endurance picture breaks page release package deploy destroy pins environments clean
+.PHONY: help demo drill up down forget local test lint format types chaos memory bench endurance picture breaks console page release package deploy destroy pins environments clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,6 +89,9 @@ picture: environments $(PAGE) $(BROWSER)  ## measure how soon the console shows 
 
 breaks: $(TOOLS)  ## break the code on purpose, several times for each promise, and see its tests fail
 	@$(BIN)/python -m tests.breaks
+
+console: $(TOOLS) $(COMMAND) $(PAGE)  ## serve the web console of the stack that `make up` started
+	@$(COMMAND) console
 
 page: $(PAGE)  ## fetch the two libraries that the page of `retrace console` uses
 

@@ -68,7 +68,7 @@ Names and keys: {layout.connection_file}
        --user "{stack.access_key_id}:{stack.secret_access_key}" \\
        {stack.api_url}/health
 
-The console, http://{LOOPBACK}:{PORT}/ in a browser, is served by: .venv/bin/retrace console
+The console, http://{LOOPBACK}:{PORT}/ in a browser, is served by: make console
 
 make down stops it and keeps its state."""
     )

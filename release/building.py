@@ -13,12 +13,12 @@ _HOOK = "import sys; from setuptools import build_meta; print(build_meta.{}(sys.
 
 def sdist(sources: Path, out: Path) -> Path:
     """Build the source distribution of a tree."""
-    return out / _called("build_sdist", sources, out)
+    return out / built("build_sdist", sources, out)
 
 
 def wheel(sources: Path, out: Path) -> Path:
     """Build the wheel of a tree."""
-    return out / _called("build_wheel", sources, out)
+    return out / built("build_wheel", sources, out)
 
 
 def wheel_of(archive: Path, out: Path) -> Path:
@@ -30,7 +30,7 @@ def wheel_of(archive: Path, out: Path) -> Path:
         return wheel(sources, out)
 
 
-def _called(hook: str, sources: Path, out: Path) -> str:
+def built(hook: str, sources: Path, out: Path) -> str:
     """Call a hook of setuptools in a tree, as build front ends do; returns the name of what it made."""
     command = [sys.executable, "-c", _HOOK.format(hook), str(out)]
     finished = subprocess.run(command, cwd=sources, capture_output=True, text=True, check=False)

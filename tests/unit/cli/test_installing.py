@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from assets.fetching import FILES
-from release.building import sdist, wheel, wheel_of
+from release.building import built, sdist, wheel, wheel_of
 from retrace.commands import PLACES
 from tests.installation import Installation, a_checkout, installed
 
@@ -136,6 +136,16 @@ def test_the_wheel_of_a_source_distribution_is_that_of_the_checkout_and_has_the_
     with tarfile.open(archive) as packed:
         names = {name.partition("/")[2] for name in packed.getnames()}
     assert {"chalicelib/domain/event.py", "release/vendoring.py", "CHANGELOG.md", "LICENSE", *fetched} <= names
+
+
+def test_an_editable_installation_uses_the_modules_of_the_checkout(tmp_path: Path) -> None:
+    sources = a_checkout(tmp_path / "sources")
+    installation = installed(tmp_path / built("build_editable", sources, tmp_path), tmp_path / "environment")
+
+    asked = "import chalicelib, retrace; print(chalicelib.__file__, retrace.__file__)"
+    files = installation.said("python", "-c", asked)
+
+    assert files.split() == [str(sources / "chalicelib/__init__.py"), str(sources / "retrace/__init__.py")]
 
 
 def test_modules_that_are_gone_are_gone_from_the_next_wheel(tmp_path: Path) -> None:
