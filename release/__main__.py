@@ -39,7 +39,7 @@ def main() -> int:
     for made in (archive, wheel):
         digest = hashlib.sha256(made.read_bytes()).hexdigest()
         print(f"{made.relative_to(ROOT)}  {made.stat().st_size:,} bytes  sha256 {digest}")
-    print(f"Next: git tag v{version} && git push origin v{version}, then publish both files.")
+    print(f"Next: git tag v{version} && git push origin v{version}, then attach both files to the release of that tag.")
     return 0
 
 
