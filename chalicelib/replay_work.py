@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chalicelib.domain.replay_ports import PlanSlice, RedriveSlice, ReplayQueues
+from chalicelib.domain.processing_ports import HIDDEN_S
+from chalicelib.domain.replay_ports import PlanSlice, RedriveSlice, ReplayQueues, ReplayStore
 from chalicelib.domain.replay_task import ReplayTask
 
 
@@ -16,6 +17,7 @@ class WorkOnReplay:
     plan: PlanSlice
     redrive: RedriveSlice
     queues: ReplayQueues
+    replays: ReplayStore
 
     def __call__(self, task: ReplayTask, time_left_ms: Callable[[], int], *, last_chance: bool) -> int:
         """Work on a slice, and ask for the next if there is one; answers how many messages were sent."""
@@ -23,5 +25,12 @@ class WorkOnReplay:
             return self.plan(task, time_left_ms, last_chance=last_chance)
         redriven = self.redrive(task.replay_id, time_left_ms)
         if redriven.more_to_do:
-            self.queues.redrive(task.replay_id)
+            self.queues.redrive(task.replay_id, task.looks)
+        elif task.looks > 0 and self._has_dead_letters(task.replay_id):
+            self.queues.redrive(task.replay_id, task.looks - 1, HIDDEN_S + 1)
         return redriven.moved
+
+    def _has_dead_letters(self, replay_id: str) -> bool:
+        """Whether some were not found: a redrive of another replay received them, and hides them meanwhile."""
+        job = self.replays.get(replay_id)
+        return job is not None and job.failed > 0

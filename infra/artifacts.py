@@ -1,5 +1,6 @@
 """The bucket that CloudFormation takes templates and code from: one for each account and region, made on first use."""
 
+import base64
 import hashlib
 import json
 from http import HTTPStatus
@@ -21,7 +22,7 @@ _WAYS_OF_BEING_PUBLIC: Final = (
 
 
 class Artifacts:
-    """A private, encrypted, versioned bucket. Objects are named by their content."""
+    """A private, encrypted, versioned bucket. Objects are named by their content, and count by their checksum."""
 
     def __init__(self, s3: "S3Client", account: str, region: str, name: str | None = None) -> None:
         self.bucket = name or f"retrace-artifacts-{account}-{region}"
@@ -42,16 +43,23 @@ class Artifacts:
         self._s3.put_bucket_policy(**owned, Policy=json.dumps(self._tls_only()))
 
     def keep(self, content: bytes, suffix: str) -> str:
-        """Upload something, unless it is there already, and return its key."""
-        key = hashlib.sha256(content).hexdigest() + suffix
+        """Upload something, unless it is there already, byte for byte, and return its key."""
+        digest = hashlib.sha256(content)
+        key = digest.hexdigest() + suffix
+        checksum = base64.b64encode(digest.digest()).decode()
         owned: Any = {"Bucket": self.bucket, "Key": key, "ExpectedBucketOwner": self._account}
+        if self._checksum(owned) != checksum:
+            self._s3.put_object(**owned, Body=content, ChecksumAlgorithm="SHA256")
+        return key
+
+    def _checksum(self, owned: Any) -> str | None:
+        """The SHA-256 that S3 itself computed of an object; None if there is no object, or S3 computed another sum."""
         try:
-            self._s3.head_object(**owned)
+            return self._s3.head_object(**owned, ChecksumMode="ENABLED").get("ChecksumSHA256")
         except ClientError as exc:
             if _status(exc) != HTTPStatus.NOT_FOUND:
                 raise
-            self._s3.put_object(**owned, Body=content)
-        return key
+            return None
 
     def forget(self) -> None:
         """Delete all that was uploaded: for an emulator, where nothing is ever rolled back to it."""

@@ -11,13 +11,11 @@ from chalicelib.aws.seam import translated
 from chalicelib.domain.dead_letter import DeadLetter
 from chalicelib.domain.messages import Delivery
 from chalicelib.domain.ports import Pause
+from chalicelib.domain.processing_ports import HIDDEN_S
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
-
-# Long enough that whoever looks for the messages of one replay is not handed those of others over and over.
-_HIDDEN_S = 60
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class SqsDeadLetterQueue:
         """At most ten messages, hidden from other receivers for a minute; none only if there are none."""
         with translated("receiving dead letters"):
             answer = self.sqs.receive_message(
-                QueueUrl=self.dead_letter_queue_url, MaxNumberOfMessages=MESSAGES_A_CALL, VisibilityTimeout=_HIDDEN_S
+                QueueUrl=self.dead_letter_queue_url, MaxNumberOfMessages=MESSAGES_A_CALL, VisibilityTimeout=HIDDEN_S
             )
         return [
             Delivery(message["MessageId"], message["ReceiptHandle"], message["Body"])

@@ -13,7 +13,7 @@ from chalicelib.domain.chunks import chunked
 from chalicelib.domain.messages import ReplayMessage, rounds_of
 from chalicelib.domain.partitions import entity_digest
 from chalicelib.domain.ports import Concurrently, Pause
-from chalicelib.domain.replay_task import ReplayTask
+from chalicelib.domain.replay_task import LOOKS, ReplayTask
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -47,11 +47,11 @@ class SqsReplayQueues:
             body = ReplayTask(replay_id, unless_planned=True).body
             self.sqs.send_message(QueueUrl=self.jobs_queue_url, MessageBody=body, DelaySeconds=UNLESS_PLANNED_S)
 
-    def redrive(self, replay_id: str) -> None:
+    def redrive(self, replay_id: str, looks: int = LOOKS, delay_s: int = 0) -> None:
         """Ask for (the next slice of) a job's dead letters to be moved back."""
         with translated("queueing a redrive"):
-            body = ReplayTask(replay_id, redrive=True).body
-            self.sqs.send_message(QueueUrl=self.jobs_queue_url, MessageBody=body)
+            body = ReplayTask(replay_id, redrive=True, looks=looks).body
+            self.sqs.send_message(QueueUrl=self.jobs_queue_url, MessageBody=body, DelaySeconds=delay_s)
 
     def send(self, messages: Sequence[ReplayMessage]) -> None:
         """Send messages in tens; returns when every one of them is on the queue."""

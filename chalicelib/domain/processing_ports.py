@@ -11,6 +11,10 @@ from chalicelib.domain.messages import Delivery
 from chalicelib.domain.replay_job import JobState
 from chalicelib.domain.timestamps import Instant
 
+HIDDEN_S = 60
+"""How long dead letters that were received are hidden: long enough that a redrive is not handed those of other replays
+over and over."""
+
 RecordOutcomes = Callable[[Sequence[Settlement]], Recorded]
 """Records what became of messages; one that cannot be recorded is reported and harms no other."""
 

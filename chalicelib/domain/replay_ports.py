@@ -11,7 +11,7 @@ from chalicelib.domain.outbox import Outbox
 from chalicelib.domain.preview import Preview
 from chalicelib.domain.replay_job import ReplayJob
 from chalicelib.domain.replay_request import ReplayRequest
-from chalicelib.domain.replay_task import ReplayTask
+from chalicelib.domain.replay_task import LOOKS, ReplayTask
 from chalicelib.domain.timestamps import Day
 
 
@@ -92,8 +92,8 @@ class ReplayQueues(Protocol):
     def plan_unless_planned(self, replay_id: str) -> None:
         """Ask for a job to be planned in a minute, if there is one then and no planner has had it."""
 
-    def redrive(self, replay_id: str) -> None:
-        """Ask for (the next slice of) a job's dead letters to be moved back."""
+    def redrive(self, replay_id: str, looks: int = LOOKS, delay_s: int = 0) -> None:
+        """Ask for (the next slice of) a job's dead letters to be moved back, not before a delay."""
 
     def send(self, messages: Sequence[ReplayMessage]) -> None:
         """Send messages; returns when every one of them is on the queue."""

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 RECEIVES = 5
 """After so many, SQS gives a message to the dead-letter queue: maxReceiveCount in infra/resources.yaml."""
 
+LOOKS = 5
+"""How often a redrive looks again for dead letters that it did not find."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReplayTask:
@@ -16,17 +19,19 @@ class ReplayTask:
     replay_id: str
     redrive: bool = False
     unless_planned: bool = False
+    looks: int = LOOKS
 
     @property
     def body(self) -> str:
         """The message."""
-        members = {"redrive" if self.redrive else "replay_id": self.replay_id}
-        return json.dumps(members | ({"unless_planned": True} if self.unless_planned else {}))
+        if self.redrive:
+            return json.dumps({"redrive": self.replay_id, "looks": self.looks})
+        return json.dumps({"replay_id": self.replay_id} | ({"unless_planned": True} if self.unless_planned else {}))
 
 
 def parse_task(body: str) -> ReplayTask:
     """Read a message; only Retrace writes them."""
     members = json.loads(body)
     if "redrive" in members:
-        return ReplayTask(members["redrive"], redrive=True)
+        return ReplayTask(members["redrive"], redrive=True, looks=members["looks"])
     return ReplayTask(members["replay_id"], unless_planned=members.get("unless_planned", False))

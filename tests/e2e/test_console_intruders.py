@@ -113,6 +113,30 @@ def test_a_link_that_is_opened_in_a_page_that_was_not_let_in_lets_it_in(browser:
     page.close()
 
 
+def test_a_page_that_leads_here_with_a_token_of_its_own_logs_nobody_out(page: Page, served: Served) -> None:
+    with evil_page(f'<a href="{served.console.url}replays#token=made-up">look</a>') as evil:
+        page.goto(evil.url)
+        page.click("a")
+
+        expect(page).to_have_url(f"{served.console.url}replays")
+        expect(page.locator("main")).to_contain_text("There has been no replay.")
+        page.goto(f"{served.console.url}replays#token=made-up-too")  # the page lies open: nothing is loaded
+        page.reload()
+        expect(page.locator("main")).to_contain_text("There has been no replay.")
+
+
+def test_a_browser_that_an_older_start_let_in_is_let_in_by_the_link_of_this_one(
+    browser: Browser, served: Served
+) -> None:
+    with let_in(browser, served.console.url, f"{served.console.url}replays#token=of-an-older-start") as context:
+        [page] = context.pages
+        expect(page.get_by_role("alert")).to_be_visible()
+        page.goto("about:blank")
+        page.goto(served.console.link("/replays"))
+
+        expect(page.locator("main")).to_contain_text("There has been no replay.")
+
+
 def test_a_browser_that_was_not_let_in_is_told_what_to_do(browser: Browser, served: Served) -> None:
     page = browser.new_page(locale="en-GB")
     page.goto(f"{served.console.url}replays")

@@ -394,3 +394,43 @@ def test_a_dead_letter_is_logged_with_its_ids(application: Application, logs: Lo
     assert (entry["message_id"], entry["replay_id"]) == (found.message_id, replay_id)
     assert entry["event_ids"] == [found.members["event_id"]]
     assert other["message_id"] == unreadable.message_id
+
+
+def delayed(application: Application) -> int:
+    """How many tasks of planners wait for their time."""
+    return int(application.jobs.counted()["ApproximateNumberOfMessagesDelayed"])
+
+
+def test_a_redrive_whose_dead_letters_another_redrive_hides_is_planned_again_until_it_has_them(
+    application: Application,
+) -> None:
+    application.accept(paid())
+    (first, [one]), (second, [other]) = (application.planned(**WHOLE_DAY) for _ in range(2))
+    application.give_up_on([one, other])
+    before = delayed(application)
+    for replay_id in (first, second):
+        assert application.call("POST", f"/replay/{replay_id}/redrive").status_code == 202
+    application.plan()
+
+    assert bodies(application.messages.taken()) == [one.body]
+    assert delayed(application) == before + 1
+
+    application.dead.a_minute_later()
+    application.call_planner(message({"redrive": second, "looks": 1}))
+
+    assert bodies(application.messages.taken()) == [other.body]
+    assert application.job(second)["failed"] == 0
+    assert delayed(application) == before + 1
+
+
+def test_a_redrive_looks_for_dead_letters_that_are_gone_a_few_times_and_no_more(application: Application) -> None:
+    application.accept(paid())
+    replay_id, messages = application.planned(**WHOLE_DAY)
+    application.give_up_on(messages)
+    application.dead.taken()  # as SQS does after fourteen days
+    before = delayed(application)
+
+    application.call_planner(message({"redrive": replay_id, "looks": 1}))
+    assert delayed(application) == before + 1
+    application.call_planner(message({"redrive": replay_id, "looks": 0}))
+    assert delayed(application) == before + 1

@@ -498,6 +498,17 @@ class TestObjectReference:
         assert world.value() == 2
         assert {row.aggregate.value for row in world.aggregates.versions_written.values()} == {2, 4}
 
+    def test_adds_nothing_to_the_version_of_a_replay(self) -> None:
+        world = World()
+        [message, other] = world.store(order(0), order(1))
+        world.deliver(message)
+        before, counted = world.value(), world.counts()
+
+        world.deliver(ObjectReference(s3_bucket=BUCKET, s3_key=other.s3_key))
+
+        assert (world.value(), world.counts()) == (before, counted)
+        assert {version.of_job for version in world.aggregates.versions_written} == {True, False}
+
     def test_is_not_harmed_by_a_message_that_refers_past_the_objects_end(self) -> None:
         world = World()
         [message] = world.store(order(0))

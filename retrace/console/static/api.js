@@ -30,6 +30,7 @@ function remedyFor(status) {
 async function asked(path, query = {}, options = {}) {
   const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== '');
   const search = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
+  await /** @type {any} */ (globalThis).tokenTaken;
   let response;
   try {
     response = await fetch(search ? `${path}?${search}` : path, { ...options, headers: { ...token(), ...options.headers } });
