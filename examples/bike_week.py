@@ -22,8 +22,8 @@ CENTRAL_EUROPE = timezone(timedelta(hours=1))
 PHONES = (CENTRAL_EUROPE, timezone(timedelta(hours=-5)), timezone(timedelta(hours=5, minutes=30)))
 """Phones keep the time zone that their owners came from."""
 
-BIKES = 8
-OFFLINE_BIKE = 7
+BIKES = 4
+OFFLINE_BIKE = 3
 RIDERS = ("zoë.brontë", "łukasz.wójcik", "李雷", "Δήμητρα", "siân", "ana-maría", "jürgen", "שירה", "o'neill", "🚲-fan")
 STATIONS = ("station:rynek-główny/north", "station:Δημαρχείο/2")
 REPORTS_OF_WEDNESDAY = 1_100
@@ -139,7 +139,9 @@ def docks(chance: random.Random) -> Iterator[Event]:
 def rentals(chance: random.Random) -> Iterator[Event]:
     """Yield rentals with their payments; what phones say arrives up to some hours late."""
     for count in range(RENTALS_A_DAY * DAYS):
-        rider, fraction = chance.choice(RIDERS), chance.randrange(10**9)
+        # Each day three others ride.
+        rider = RIDERS[(2 * (count // RENTALS_A_DAY) + chance.randrange(3)) % len(RIDERS)]
+        fraction = chance.randrange(10**9)
         begin = MONDAY + seconds(count * 86_400 // RENTALS_A_DAY + chance.randrange(3_000))
         end, delay = begin + seconds(chance.randrange(120, 5_000)), seconds(chance.choice((1, 5, 9_000)))
         bike = {"bike": f"bike:{chance.randrange(BIKES) + 1:04d}", "rental": number(str(2**102 + count))}
