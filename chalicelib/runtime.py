@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import suppress
 from contextvars import copy_context
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -40,6 +41,13 @@ C = TypeVar("C", bound=BaseClient)
 # Objects that are there at once are looked through for cycles whenever there are so many more of them. A request of a
 # thousand events makes that many and drops them all; at Python's 700, looking took a third of its time.
 gc.set_threshold(10_000)
+
+# A snapshot has the state of `random`, which the SDK's pauses and ours are drawn from. All environments that start from
+# it would draw the same ones, and meet again at each retry. Only Lambda has the hooks, from Python 3.12 on.
+with suppress(ModuleNotFoundError):
+    from snapshot_restore_py import register_after_restore
+
+    register_after_restore(random.seed)
 
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 2.0

@@ -1,17 +1,16 @@
 """The packaged application, made once for each content of what goes into it."""
 
-import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from embedded.layout import PACKAGES, ROOT
 from embedded.problem import Problem
 from embedded.progress import Progress, silent
 from embedded.server import REGION
+from infra.fingerprint import SOURCES, fingerprint
 from infra.merge import RUNTIME
-from infra.package import BUNDLE, SOURCES, PackagingFailed, package, size
+from infra.package import BUNDLE, PackagingFailed, package, size
 
 INPUTS = (*SOURCES, "infra", "requirements-run.txt")
 """What decides the content of a package, beside the Python that makes it; requirements-run.txt pins Chalice."""
@@ -28,26 +27,6 @@ def packaged(progress: Progress) -> Path:
         _make(target)
         _forget_oldest(PACKAGES)
     return target
-
-
-def fingerprint(root: Path, inputs: Iterable[str]) -> str:
-    """Return a hash over the names and contents of all files under the inputs."""
-    digest = hashlib.sha256()
-    for path in _files(root, inputs):
-        name, content = str(path.relative_to(root)).encode(), path.read_bytes()
-        digest.update(b"%d:%s%d:%s" % (len(name), name, len(content), content))
-    return digest.hexdigest()[:24]
-
-
-def _files(root: Path, inputs: Iterable[str]) -> Iterator[Path]:
-    for name in inputs:
-        base = root / name
-        found = sorted(base.rglob("*")) if base.is_dir() else [base]
-        yield from (path for path in found if path.is_file() and not _generated(path))
-
-
-def _generated(path: Path) -> bool:
-    return path.suffix == ".pyc" or path.parent.name in {"deployed", "deployments"}
 
 
 def _make(target: Path) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from embedded.polling import wait_until
-from infra.package import SOURCES
+from infra.fingerprint import SOURCES
 
 LOOK_SECONDS = 0.3
 END_SECONDS = 15.0

@@ -15,6 +15,9 @@ from typing import Any
 from chalice.config import Config
 from chalice.package import TemplateDeepMerger, YAMLTemplateSerializer
 
+from infra.fingerprint import ROOT, SOURCES, fingerprint
+from infra.snapshots import prepared
+
 HERE = Path(__file__).parent
 RESOURCES = HERE / "resources.yaml"
 FUNCTIONS = HERE / "functions.yaml"
@@ -39,6 +42,7 @@ def merged() -> str:
     """Return all of them in one, as JSON."""
     template = reduce(lambda below, above: TemplateDeepMerger().merge(above, below), map(load, FILES))
     template["Resources"]["IngestHandler"]["Properties"]["Runtime"] = RUNTIME  # as of the others: they share a bundle
+    template = prepared(template, RUNTIME, fingerprint(ROOT, (*SOURCES, "infra")))
     return json.dumps(template, indent=2)
 
 

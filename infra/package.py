@@ -16,11 +16,8 @@ import zipfile
 from pathlib import Path
 from typing import Any, Final
 
+from infra.fingerprint import ROOT, SOURCES
 from infra.merge import merged
-
-ROOT = Path(__file__).resolve().parents[1]
-SOURCES = ("app.py", "chalicelib", "vendor", "requirements.txt", ".chalice")
-"""All that ends in a package, relative to the project; vendor/ may be absent."""
 
 TEMPLATE: Final = "sam.json"
 BUNDLE: Final = "deployment.zip"

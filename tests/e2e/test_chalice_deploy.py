@@ -15,7 +15,7 @@ import pytest
 from embedded.adaptation import allow_batch_forms
 from embedded.layout import ROOT
 from embedded.server import ACCOUNT, REGION
-from infra.package import SOURCES
+from infra.fingerprint import SOURCES
 from infra.policies import ROLES
 from infra.record_outputs import policy_file
 from tests.e2e.deployed import Deployed

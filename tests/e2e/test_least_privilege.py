@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from typing import Any
@@ -202,7 +203,7 @@ def test_every_route_takes_signed_requests_only(template: Json) -> None:
 
 def test_what_takes_events_in_has_a_function_of_its_own(template: Json) -> None:
     answered_by = {
-        route: "IngestHandler" if "${IngestHandler.Arn}" in str(operation) else "APIHandler"
+        route: "IngestHandler" if "'Fn::GetAtt': ['IngestHandler', 'Arn']" in str(operation) else "APIHandler"
         for route, operation in methods(template)
     }
 
@@ -223,14 +224,24 @@ def test_that_function_runs_as_the_other_does(template: Json) -> None:
     assert all(settings[name] == value for name, value in ingest["Environment"]["Variables"].items())
 
 
-def test_api_gateway_calls_it_on_those_routes_only(template: Json) -> None:
-    arns = [
-        permission["Properties"]["SourceArn"]["Fn::Sub"].partition("${RestAPI}/")[2]
+def callable_routes(template: Json, called: str) -> list[str]:
+    """The routes on which API Gateway may call a function, or its alias."""
+    sources = [
+        permission["Properties"]["SourceArn"]["Fn::Sub"]
         for permission in of_type(template, "AWS::Lambda::Permission").values()
-        if permission["Properties"]["FunctionName"] == {"Ref": "IngestHandler"}
+        if permission["Properties"]["FunctionName"] == {"Ref": called}
     ]
+    texts = [source if isinstance(source, str) else source[0] for source in sources]
+    return sorted(re.split(r"\$\{RestAPI(?:Id)?}/", text)[1] for text in texts)
 
-    assert sorted(arns) == ["api/POST/ingest", "api/POST/rejected/*/retry"]
+
+def test_api_gateway_calls_it_on_those_routes_only(template: Json) -> None:
+    assert callable_routes(template, "IngestHandler") == ["api/POST/ingest", "api/POST/rejected/*/retry"]
+
+
+@pytest.mark.parametrize(("function", "alias"), [("IngestHandler", "IngestAlias"), ("APIHandler", "ApiAlias")])
+def test_api_gateway_may_call_the_alias_of_a_function_on_its_routes(template: Json, function: str, alias: str) -> None:
+    assert callable_routes(template, alias) == callable_routes(template, function) != []
 
 
 def test_functions_and_api_are_traced(template: Json) -> None:

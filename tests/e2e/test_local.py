@@ -21,7 +21,7 @@ import urllib3
 from embedded.layout import HOME
 from embedded.polling import wait_until
 from embedded.ports import LOOPBACK, free_port
-from infra.package import SOURCES
+from infra.fingerprint import SOURCES
 from tests.e2e.samples import ROOT
 
 PATIENCE_S = 180.0

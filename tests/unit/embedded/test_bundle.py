@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from embedded.bundle import fingerprint
+from infra.fingerprint import fingerprint
 
 INPUTS = ("app.py", "chalicelib", "vendor", ".chalice")
 
