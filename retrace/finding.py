@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -11,10 +10,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from retrace.local_stack import is_on_this_machine, local_stack
 from retrace.problem import Exit, Problem
 from retrace.target import DIGEST_KEY, QUEUES, ROW_SETTINGS, STORAGE, Target
 
-LOCAL_FILE = Path(".retrace/local.json")
 SETTINGS = ("url", "region", "aws_profile", "endpoint_url", "stack", *STORAGE, *QUEUES, *ROW_SETTINGS, DIGEST_KEY)
 """What a profile may say."""
 
@@ -54,7 +53,7 @@ def _found(chosen: Chosen, environment: Mapping[str, str], directory: Path) -> T
         return _of_profile(config, name, "RETRACE_PROFILE")
     if "default" in _profiles(config):
         return _of_profile(config, "default", "the default")
-    local = _local(directory)
+    local = local_stack(directory)
     if local is None:
         raise Problem("Nothing says which Retrace to talk to.", _NOWHERE.format(config=config), Exit.UNREACHABLE)
     return local
@@ -109,7 +108,7 @@ def _of_profile(config: Path, name: str, named_by: str) -> Target:
 def _at(url: str, where: str, directory: Path) -> Target:
     """The target at a URL; if that is the local stack's, which `make up` hands out, its own key opens it."""
     checked = _checked(url, where)
-    local = _local(directory)
+    local = local_stack(directory) if is_on_this_machine(checked) else None
     return replace(local, found_in=where) if local is not None and local.url == checked else Target(checked, where)
 
 
@@ -123,23 +122,3 @@ def _checked(url: str, where: str) -> str:
         remedy = "It is that of the API with its stage, as https://abc123.execute-api.eu-west-1.amazonaws.com/api"
         raise Problem(f"{where} has a url that cannot be one of an API: {url}", remedy, Exit.USAGE)
     return url.rstrip("/")
-
-
-def _local(directory: Path) -> Target | None:
-    """The stack that `make up` wrote down, in this directory or one above it."""
-    places = (place / LOCAL_FILE for place in (directory, *directory.parents))
-    path = next((place for place in places if place.is_file()), None)
-    if path is None:
-        return None
-    try:
-        stack = json.loads(path.read_text(encoding="utf-8"))
-        return Target(
-            url=stack["api_url"],
-            found_in=str(path),
-            region=stack["region"],
-            access_key=(stack["access_key_id"], stack["secret_access_key"]),
-            endpoint_url=stack["aws_endpoint_url"],
-            storage={name: stack[name] for name in (*STORAGE, *QUEUES, DIGEST_KEY) if stack.get(name)},
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Problem(f"{path} cannot be read: {error}", "Write it anew: make up", Exit.UNREACHABLE) from error

@@ -187,7 +187,8 @@ def the_command_line_names_the_encoding_of_text(module: Module) -> Iterator[str]
             name = call.func.attr if isinstance(call.func, ast.Attribute) else ast.unparse(call.func)
             given = {keyword.arg for keyword in call.keywords}
             binary = any(re.search("'[rwxa]b'", ast.unparse(value)) for value in call.args)
-            if name in ("read_text", "write_text") or (name == "open" and not binary):
+            takes_bytes = binary or ast.unparse(call.func) == "os.open"
+            if name in ("read_text", "write_text") or (name == "open" and not takes_bytes):
                 yield from [] if "encoding" in given else [f"{name} at line {call.lineno}"]
 
 
