@@ -76,7 +76,7 @@ def names_of_profiles(environment: Mapping[str, str] = os.environ) -> list[str]:
 
 def _profiles(path: Path) -> Mapping[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:

@@ -53,7 +53,7 @@ def _content(path: Path, user: int | None) -> Any:
     """What the file says, looked at through one descriptor, so that it cannot be exchanged in between."""
     try:
         _require_regular(path, path.lstat())
-        with os.fdopen(os.open(path, _SAFELY), encoding="utf-8") as file:
+        with os.fdopen(os.open(path, _SAFELY), encoding="utf-8-sig") as file:
             status = os.fstat(file.fileno())
             _require_regular(path, status)
             _require_own(path, status, user)

@@ -8,6 +8,9 @@ from io import BytesIO
 
 from chalicelib.domain.errors import RequestTooLarge, UnsupportedMediaType
 
+GZIP = b"\x1f\x8b"
+"""How a gzip stream begins (RFC 1952, 2.3.1)."""
+
 
 class BrokenGzip(ValueError):
     """The body is not a whole gzip stream."""

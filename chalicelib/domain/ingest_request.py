@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from chalicelib.domain import cloudevents, json_text
-from chalicelib.domain.content_encoding import BrokenGzip, unpacked
+from chalicelib.domain.content_encoding import GZIP, BrokenGzip, unpacked
 from chalicelib.domain.errors import Fault, InvalidRequest, RequestTooLarge, UnsupportedMediaType
 from chalicelib.domain.event import Event, Form, parse_native
 
@@ -59,8 +60,10 @@ def parse_request(
     # The CloudEvents binding (3.): this media type first, then the headers tell the mode.
     binary = bool(attributes) and not media_type.startswith("application/cloudevents")
     read = _binary_reader(content_type, attributes) if binary else _reader_of(media_type, parameters)
+    # No JSON begins as gzip does, so a packed body whose header got lost is still known for what it is.
+    encoding = "gzip" if not (binary or content_encoding) and body.startswith(GZIP) else content_encoding
     try:
-        plain = unpacked(body, content_encoding, MAX_BYTES)
+        plain = unpacked(body, encoding, MAX_BYTES)
     except BrokenGzip as error:
         fault = Fault("body", f"is not a whole gzip stream: {error}")
         # Spelled in one way: the names that senders have for one encoding and form must not each make a new object.
@@ -109,7 +112,7 @@ class _Kind:
     def read(self, text: bytes) -> Submission:
         """What a text submits."""
         try:
-            json = json_text.parse(text.decode())
+            json = json_text.parse(_decoded(text))
         except (UnicodeDecodeError, json_text.JsonSyntaxError) as error:
             return Refusal(text, (_syntax_fault(error),), self.content_type)
         return self.checked(json)
@@ -134,12 +137,17 @@ def _read_json(body: bytes) -> IngestRequest:
 
 
 def _is_array(body: bytes) -> bool:
-    return body.lstrip(b" \t\r\n").startswith(b"[")
+    return body.removeprefix(BOM_UTF8).lstrip(b" \t\r\n").startswith(b"[")
+
+
+def _decoded(text: bytes) -> str:
+    """Without the byte order mark that RFC 8259, 8.1 lets a reader ignore; NDJSON put together of files has several."""
+    return text.removeprefix(BOM_UTF8).decode()
 
 
 def _read_array(body: bytes, kind: _Kind, content_type: str) -> tuple[Submission, ...]:
     try:
-        elements = json_text.parse_elements(body.decode(), MAX_EVENTS)
+        elements = json_text.parse_elements(_decoded(body), MAX_EVENTS)
     except (UnicodeDecodeError, json_text.JsonSyntaxError) as error:
         return (Refusal(body, (_syntax_fault(error),), content_type),)
     _check_count(len(elements))

@@ -17,6 +17,7 @@ from retrace.shown import Output
 from retrace.target import DIGEST_KEY
 
 _PEM = b"-----BEGIN"
+_MOST_BYTES = 65_536
 
 
 class PublicKeys:
@@ -58,9 +59,13 @@ def public_keys(call: Calling, output: Output, files: Sequence[Path]) -> PublicK
 
 def _content(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        with file.open("rb") as content:
+            found = content.read(_MOST_BYTES + 1)  # a device may have no end
     except OSError as error:
         raise Problem(f"{file} cannot be read: {error}", "Name the file of a public key.", Exit.USAGE) from error
+    if len(found) > _MOST_BYTES:
+        raise Problem(f"{file} is too large for a public key.", "Name the file of a public key.", Exit.USAGE)
+    return found
 
 
 def _read(content: bytes, where: str) -> ec.EllipticCurvePublicKey:

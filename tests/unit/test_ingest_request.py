@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
+from collections.abc import Callable
 from random import Random
 
 import pytest
@@ -71,7 +73,7 @@ class TestForms:
 
 
 class TestWhatCannotBeAccepted:
-    @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"{}", b"5", b"\xef\xbb\xbf{}", b'{"source":"\xff"}'])
+    @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"{}", b"5", b"\xef\xbb\xbf{", b'{"source":"\xff"}'])
     def test_is_kept_byte_for_byte_with_a_reason(self, body: bytes) -> None:
         [refusal] = json_request(body).submissions
 
@@ -250,3 +252,36 @@ def test_what_is_in_quotes_is_the_value_of_its_parameter(parameters: str) -> Non
 def test_another_character_set_behind_quotes_or_in_them_is_refused(parameters: str) -> None:
     with pytest.raises(UnsupportedMediaType, match="UTF-8"):
         parse_request(json.dumps(native()).encode(), f"application/json; {parameters}", None)
+
+
+BOM = b"\xef\xbb\xbf"
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_byte_order_mark_and_a_lost_header_of_gzip_change_no_event(pack: Callable[[bytes], bytes]) -> None:
+    event = json.dumps(native()).encode()
+    bodies = [(event, JSON), (b"[" + event + b"]", JSON), (event + b"\n" + BOM + event, NDJSON)]
+
+    for body, content_type in bodies:
+        plain = parse_request(body.replace(BOM, b""), content_type, None)
+        assert parse_request(pack(BOM + body), content_type, None) == plain
+        assert all(isinstance(one, Event) for one in plain.submissions)
+
+
+def test_the_data_of_a_cloudevent_in_binary_mode_may_be_gzip_or_begin_with_a_byte_order_mark() -> None:
+    headers = {"ce-id": "1", "ce-source": "s", "ce-type": "t", "ce-specversion": "1.0"}
+
+    for data in (gzip.compress(b"x"), BOM + b"x"):
+        [event] = parse_request(data, "application/octet-stream", None, headers).submissions
+        assert isinstance(event, Event)
+        assert base64.b64encode(data).decode() in event.text
+
+
+def test_a_broken_body_without_the_header_of_gzip_is_kept_with_it() -> None:
+    packed = gzip.compress(json.dumps(native()).encode())[:-9]
+
+    [refusal] = parse_request(packed, JSON, None).submissions
+
+    assert isinstance(refusal, Refusal)
+    assert refusal.headers == {"content-encoding": "gzip"}
+    assert refusal.body == packed

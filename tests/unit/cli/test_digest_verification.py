@@ -543,3 +543,11 @@ def test_where_nothing_names_a_key_that_is_told_with_what_to_do() -> None:
     with pytest.raises(Problem) as told_of:
         public_keys(call, Output(), [])
     assert "EnableDigests" in told_of.value.remedy
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "large"])
+def test_a_file_without_end_is_no_public_key(tmp_path: Path, name: str) -> None:
+    (tmp_path / "large").write_bytes(bytes(70_000))
+
+    with pytest.raises(Problem, match="too large for a public key"):
+        public_keys(Calling(), Output(), [tmp_path / name])

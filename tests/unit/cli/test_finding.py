@@ -203,3 +203,13 @@ def test_the_command_line_hands_its_options_on() -> None:
 
     assert exit_code(good) == Exit.DONE
     assert (exit_code(wrong), "nowhere" in said(wrong)) == (Exit.USAGE, True)
+
+
+def test_files_with_a_byte_order_mark_are_read(config: Path, checkout: Path) -> None:
+    empty, profiles = {"XDG_CONFIG_HOME": str(config / "empty")}, {"XDG_CONFIG_HOME": str(config)}
+    local, profile = find(Chosen(), empty, checkout), find(Chosen(profile="staging"), profiles, checkout)
+    for path in (checkout.parent / ".retrace/local.json", config_file(profiles)):
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+
+    assert find(Chosen(), empty, checkout) == local
+    assert find(Chosen(profile="staging"), profiles, checkout) == profile
