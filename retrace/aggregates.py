@@ -37,15 +37,15 @@ VERSION_COLUMNS = (
     Column("value", lambda version: f"{version['value']:,}", number=True),
     Column("holds the day", _standing, style=_partial),
     Column("came since", lambda version: f"{version['arrived_since']:,}", number=True),
-    Column("inputs", lambda version: version["inputs_hash"][:12]),
+    Column("inputs", lambda version: version["inputs_hash"][:12], whole=True),
     Column("asked for", _asked_for),
-    Column("replay", lambda version: version["replay_id"]),
+    Column("replay", lambda version: version["replay_id"], whole=True),
 )
 INPUT_COLUMNS = (
     Column("event time (UTC)", lambda item: short_time(item["event_time"])),
     Column("type", lambda item: item["event_type"]),
-    Column("event id", lambda item: item["event_id"][:16]),
-    Column("content", lambda item: item["content_sha256"][:16]),
+    Column("event id", lambda item: item["event_id"][:16], whole=True),
+    Column("content", lambda item: item["content_sha256"][:16], whole=True),
 )
 
 

@@ -28,7 +28,7 @@ COLUMNS = (
     Column("lag", lambda item: duration(item["ingest_lag_ms"]) if "ingest_lag_ms" in item else "", number=True),
     Column("source", lambda item: item.get("source", "")),
     Column("type", lambda item: item.get("event_type", "")),
-    Column("event id", lambda item: item["event_id"][:16]),
+    Column("event id", lambda item: item["event_id"][:16], whole=True),
 )
 
 

@@ -50,7 +50,7 @@ def event_columns(output: Output) -> tuple[Column, ...]:
         Column("lag", lambda item: duration(item["ingest_lag_ms"]), number=True, style=_late_style),
         Column("source", lambda item: item["source"]),
         Column("type", lambda item: item["event_type"]),
-        Column("entity", lambda item: item["entity_id"]),
+        Column("entity", lambda item: item["entity_id"], whole=True),
     )
     return (*columns, Column("event id", lambda item: item["event_id"], whole=True)) if width >= _WIDE else columns
 

@@ -68,7 +68,7 @@ def rejected(
     call, output = calling(context), Output(as_json=as_json)
     query = {"day": call.day(day, "--day"), "reason": reason, "limit": str(min(limit, _PAGE))}
     columns = (
-        Column("id", lambda item: item["rejected_id"]),
+        Column("id", lambda item: item["rejected_id"], whole=True),
         Column("status", lambda item: item["status"]),
         Column("why", _reasons),
         Column("retried", lambda item: "yes" if item.get("retried") else ""),

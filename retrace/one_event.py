@@ -45,14 +45,14 @@ def event(
     arrivals = (
         Column("arrived again (UTC)", lambda item: short_time(item["ingest_time"])),
         Column("as", lambda item: item["status"]),
-        Column("in request", lambda item: item["request_id"]),
+        Column("in request", lambda item: item["request_id"], whole=True),
     )
     output.rows(found["arrivals"], arrivals, "It arrived once.")
     if found.get("more_arrivals"):
         output.note("It arrived more often than is listed.")
     versions = (
         Column("in the aggregate of", lambda item: item["day"]),
-        Column("replay", lambda item: item["replay_id"]),
+        Column("replay", lambda item: item["replay_id"], whole=True),
     )
     output.rows(found["aggregates"], versions, "It is in no aggregate yet.")
     shown = Text(escaped(indented(call.client.expect("GET", f"/events/{wanted}/raw").body.decode())))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
-from chalicelib.domain.timestamps import Day, end_of, start_of
+from chalicelib.domain.timestamps import Day, day_after, day_of, end_of, start_of
 from retrace.calling import Calling
 from retrace.shown import Json
 
@@ -29,12 +29,9 @@ def selection(
         return {"entity_id": entity, **_window(call, times, _range(call, days))}
     if source is None or event_type is None:
         raise _wrong("ENTITY", "name an entity, or give --source and --type")
-    if times != (None, None):
-        raise _wrong("--since, --until", "a source and type is replayed by days: --day, or --from-day and --to-day")
-    named = _range(call, days)
-    if named is None:
-        raise _wrong("--day", "say which: --day, or --from-day and --to-day")
-    first, last = named
+    if times != (None, None) and days != (None, None, None):
+        raise _wrong("--since, --until", "give either days or times")
+    first, last = _range(call, days) or _whole_days(call, times)
     stretch = {"day": first} if first == last else {"start_day": first, "end_day": last}
     return {"source": source, "event_type": event_type, **stretch}
 
@@ -74,6 +71,25 @@ def _range(call: Calling, days: tuple[str | None, str | None, str | None]) -> tu
             raise _wrong("--to-day", "needs --from-day")
         return None
     return call.day(first, "--from-day") or "", call.day(last or "today", "--to-day") or ""
+
+
+def _whole_days(call: Calling, times: tuple[str | None, str | None]) -> tuple[str, str]:
+    """The first and the last day of a window of whole days; without an end it goes on until today."""
+    first, end = _day_begun(call, times[0], "--since"), _day_begun(call, times[1], "--until")
+    if first is None:
+        raise _wrong("--day", "say which: --day, --since (and --until), or --from-day and --to-day")
+    return first, call.day("today", "--until") or "" if end is None else day_after(end, -1)
+
+
+def _day_begun(call: Calling, text: str | None, option: str) -> Day | None:
+    time = call.time(text, option)
+    if time is None:
+        return None
+    if time != start_of(day_of(time)):
+        raise _wrong(
+            option, f"a source and type is replayed by whole UTC days: {option} {day_of(time)}, or another day"
+        )
+    return day_of(time)
 
 
 def _window(call: Calling, times: tuple[str | None, str | None], named: tuple[str, str] | None) -> Json:

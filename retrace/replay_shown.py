@@ -130,5 +130,5 @@ JOB_COLUMNS = (
     *(Column(name, lambda job, name=name: f"{job[name]:,}", number=True) for name in COUNTS),  # type: ignore[misc]  # bound
     Column("by", lambda job: job["requested_by"].rpartition("/")[2]),
     Column("reason", lambda job: job["request"].get("reason", "")),
-    Column("replay", lambda job: job["replay_id"]),
+    Column("replay", lambda job: job["replay_id"], whole=True),
 )

@@ -38,7 +38,9 @@ def replay(
         str | None, typer.Option("--type", "-t", help="All events of this type and --source.")
     ] = None,
     day: Annotated[str | None, typer.Option("--day", "-d", help="On this UTC day: yesterday, 3d, 2026-11-21.")] = None,
-    since: Annotated[str | None, typer.Option("--since", help=f"Of an entity: from then on. {TIME_HELP}")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", help=f"From then on; whole days of a type. {TIME_HELP}")
+    ] = None,
     until: Annotated[str | None, typer.Option("--until", help="Before then (excluded); now if not given.")] = None,
     from_day: Annotated[str | None, typer.Option("--from-day", help="From this day on (included).")] = None,
     to_day: Annotated[str | None, typer.Option("--to-day", help="To this day (included); else today.")] = None,

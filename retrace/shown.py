@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TextIO
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
@@ -21,6 +22,11 @@ ROWS_A_TABLE = 200
 """A longer list is shown as several tables, so that its beginning is not waited for."""
 
 BAR_CELLS = 24
+_LONGEST_ID = 64
+_LEAST = 8
+"""What is left of a column that may be folded."""
+_BETWEEN = 3
+"""Cells between two columns of a table."""
 _ENDLESS = 10_000
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
@@ -34,7 +40,7 @@ class Column:
     number: bool = False
     style: Callable[[Json], str] = lambda _: ""
     whole: bool = False
-    """Whether it is never folded, as are numbers."""
+    """Whether it is never folded, as are numbers: ids, which are copied, up to the length of an event's."""
     several_lines: bool = False
     """Whether line breaks in it are ours, and not those of text from outside."""
 
@@ -66,7 +72,8 @@ class Output:
                 count += 1
         else:
             for some in chunks(items, ROWS_A_TABLE):
-                self.console.print(_table(some, columns, heading=heading))
+                # A table that is too wide is broken by the terminal, so that what is copied from it is still whole.
+                self.console.print(_table(some, columns, self.console.width, heading=heading), crop=False)
                 count += len(some)
         if count == 0:
             self.note(nothing)
@@ -159,13 +166,23 @@ def short_time(instant: str) -> str:
     return whole.replace("T", " ") + (f".{fraction[:3]}" if shown else "")
 
 
-def _table(items: Sequence[Json], columns: Sequence[Column], *, heading: bool) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, show_header=heading)
-    for column in columns:
+def _table(items: Sequence[Json], columns: Sequence[Column], width: int, *, heading: bool) -> Table:
+    rows = [[Text(column.shown(item), style=column.style(item)) for column in columns] for item in items]
+    widest = [max(map(cell_len, (column.heading, *texts))) for column, texts in zip(columns, _plain(rows), strict=True)]
+    whole = [one.number or (one.whole and most <= _LONGEST_ID) for one, most in zip(columns, widest, strict=True)]
+    needed = sum(most if kept else min(most, _LEAST) for most, kept in zip(widest, whole, strict=True))
+    needed += _BETWEEN * (len(columns) - 1)
+    table = Table(
+        box=SIMPLE_HEAD, pad_edge=False, show_edge=False, show_header=heading, width=needed if needed > width else None
+    )
+    for column, kept in zip(columns, whole, strict=True):
         justify: JustifyMethod = "right" if column.number else "left"
-        whole = column.number or column.whole
-        table.add_column(column.heading, justify=justify, overflow="fold", no_wrap=whole)
-    for item in items:
-        cells = [Text(column.shown(item), style=column.style(item)) for column in columns]
-        table.add_row(*cells)
+        table.add_column(column.heading, justify=justify, overflow="fold", no_wrap=kept)
+    for row in rows:
+        table.add_row(*row)
     return table
+
+
+def _plain(rows: Sequence[Sequence[Text]]) -> Iterable[list[str]]:
+    """The texts of each column, line by line."""
+    return ([line for cell in column for line in cell.plain.split("\n")] for column in zip(*rows, strict=True))

@@ -18,9 +18,14 @@ class Batch:
     records: tuple[Record, ...]
     read: int
 
+    @property
+    def cloudevents(self) -> bool:
+        """Whether its events are CloudEvents; those of one batch are all of one form."""
+        return any(record.cloudevent for record in self.records)
+
 
 def batches(file: int, found: Records, pace: Pace, position: Callable[[], int]) -> Iterator[Batch]:
-    """Records in batches of the size that they should have; one that is larger stands alone.
+    """Records of one form in batches of the size that they should have; one that is larger stands alone.
 
     Where the file cannot be read on, what was read before comes out as a last batch.
     """
@@ -29,7 +34,8 @@ def batches(file: int, found: Records, pace: Pace, position: Callable[[], int]) 
     try:
         for record in found:
             length = len(record.text) + 1
-            if batch and (len(batch) >= pace.events or size + length > pace.size):
+            full = len(batch) >= pace.events or size + length > pace.size
+            if batch and (full or record.cloudevent != batch[0].cloudevent):
                 # The last record read belongs to the next batch; its bytes are few beside what is buffered.
                 now = position()
                 yield Batch(file, tuple(batch), now - begun)

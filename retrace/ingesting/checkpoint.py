@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -58,14 +59,24 @@ class Checkpoint:
             raise ValueError("it is no plain file")  # a device may have no end
         return self._path.read_bytes()
 
+    def check(self) -> None:
+        """Find out before anything is sent whether it can be kept; what an earlier run left stays."""
+        with self._written("") as temporary:
+            temporary.unlink()
+
     def save(self, reached: Reached) -> None:
         """Keep it, whole or not at all."""
         kept = {"version": _VERSION, "of": self._of, **asdict(reached)}
+        with self._written(json.dumps(kept) + "\n") as temporary:
+            temporary.replace(self._path)
+
+    @contextmanager
+    def _written(self, text: str) -> Iterator[Path]:
         temporary = self._path.with_name(f"{self._path.name}.{os.getpid()}")  # another may send the same
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(kept) + "\n", encoding="utf-8")
-            temporary.replace(self._path)
+            temporary.write_text(text, encoding="utf-8")
+            yield temporary
         except OSError as error:
             remedy = "Give --checkpoint a file that can be written."
             raise Problem(f"{self._path} cannot be written: {error.strerror}.", remedy, Exit.USAGE) from error

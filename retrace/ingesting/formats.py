@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import PurePath
 from typing import BinaryIO
 
+from retrace.ingesting.cloudevents import with_form
 from retrace.ingesting.cloudtrail import BEGINS, cloudtrail_records
 from retrace.ingesting.elements import BrokenArray, array_records
 from retrace.ingesting.lines import line_records
@@ -15,9 +16,8 @@ from retrace.ingesting.record import Records, Stream, unreadable
 from retrace.ingesting.table import BrokenTable, Mapped, table_records
 from retrace.ingesting.texts import text_records
 from retrace.ingesting.unpacking import Broken, read_ahead, rejoined, unpacked
+from retrace.ingesting.utf16 import as_utf8
 
-_BOM = b"\xef\xbb\xbf"
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _HEAD = 65_536
 _LINE_IS_ARRAY = re.compile(rb"\[.*\]\s*?\n\s*\{")
 """No array has a closing bracket right before an element, so this one is the whole line."""
@@ -36,12 +36,11 @@ class Format(StrEnum):
 def records(path: str, packed: BinaryIO, wanted: Format | None, mapped: Mapped) -> Records:
     """The events of a file; raises Problem where it cannot be read on."""
     try:
-        stream = unpacked(packed)
+        stream = as_utf8(unpacked(packed))
         head = read_ahead(stream, _tells)
-        whole = rejoined(head.removeprefix(_BOM), stream)
         by_mapping = Format.CSV if mapped.given else None
-        found = wanted or by_mapping or _format(path, head.removeprefix(_BOM))
-        yield from _reader(path, found, mapped)(whole)
+        found = wanted or by_mapping or _format(path, head)
+        yield from map(with_form, _reader(path, found, mapped)(rejoined(head, stream)))
     except Broken as error:
         remedy = "What came before was sent. Pack or download it again; nothing is taken twice."
         if "memory" in str(error):
@@ -80,7 +79,7 @@ def _suffixes(path: str) -> frozenset[str]:
 
 def _tells(head: bytes) -> bool:
     """Whether so much of a file tells its format: a line, or where that is but a brace, a few words more."""
-    text = head.removeprefix(_BOM).lstrip()
+    text = head.lstrip()
     first, newline, _ = text.partition(b"\n")
     return len(head) >= _HEAD or (bool(newline) and (first.strip() != b"{" or len(text.split(None, 4)) > 4))
 
@@ -88,8 +87,6 @@ def _tells(head: bytes) -> bool:
 def _format(path: str, head: bytes) -> Format:
     if _suffixes(path) & {".csv", ".tsv"}:
         return Format.CSV
-    if head.startswith(_UTF16):
-        raise unreadable(path, "is UTF-16.", f"Convert it: iconv -f utf-16 -t utf-8 {path}")
     text = head.lstrip()
     if text.startswith(b"[") and not _LINE_IS_ARRAY.match(text):
         return Format.ARRAY

@@ -30,7 +30,7 @@ Constants = Annotated[
     list[str] | None, typer.Option("--set", metavar="FIELD=TEXT", help="CSV: a field that is the same in each row.")
 ]
 Delimiter = Annotated[
-    str | None, typer.Option("--delimiter", help="CSV: what is between columns; a comma, or a tab in .tsv.")
+    str | None, typer.Option("--delimiter", help="CSV: what is between columns; else as the heading shows.")
 ]
 Concurrency = Annotated[int, typer.Option("--concurrency", "-c", min=1, max=64, help="Batches in flight at a time.")]
 BatchEvents = Annotated[int, typer.Option("--batch-events", min=1, max=MOST_EVENTS, help="At most, in a batch.")]

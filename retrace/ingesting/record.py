@@ -22,6 +22,7 @@ class Record:
     line: int
     text: bytes
     fault: Fault | None = None
+    cloudevent: bool = False
 
 
 class Stream(Protocol):

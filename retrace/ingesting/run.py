@@ -69,7 +69,8 @@ class Ingest:
 
     def run(self, concurrency: int, told: Told, interrupt: Interrupt) -> None:
         """Send everything; raises Problem where that cannot be, after what was in flight is acknowledged."""
-        self._keep()
+        if self._checkpoint is not None:
+            self._checkpoint.check()
         told.skipped(sum(file.size for file in self._reading.files[: self.reached.file]))
         flight = Flight(self._settle, concurrency, told.answered, self._acknowledged)
         with interrupt.watched():

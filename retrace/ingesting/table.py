@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from types import MappingProxyType
 
 from chalicelib.domain.errors import Fault
@@ -15,6 +17,10 @@ from retrace.problem import Exit, Problem
 
 REQUIRED = ("source", "event_type", "entity_id", "event_time")
 FIELDS = (*REQUIRED, "idempotency_key")
+_DELIMITERS = ",;\t|"
+_SAYS_DELIMITER = re.compile(r'"?sep=([^"\r\n])"?', re.IGNORECASE)
+"""A line before the heading by which spreadsheets tell each other."""
+_QUOTED = re.compile(r'"[^"]*"?')
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -39,19 +45,31 @@ class BrokenTable(ValueError):
 def table_records(stream: Stream, mapped: Mapped, delimiter: str = ",") -> Records:
     """The rows below the heading."""
     csv.field_size_limit(MAX_BYTES)
-    rows = csv.reader(_lines(stream), delimiter=mapped.delimiter or delimiter, strict=True)
+    lines = _lines(stream)
+    first = next(lines, "")
+    says = _SAYS_DELIMITER.fullmatch(first.strip("\r\n"))
+    chosen = mapped.delimiter or (says[1] if says else _delimiter_of(first, delimiter))
+    rows = csv.reader(lines if says else chain([first], lines), delimiter=chosen, strict=True)
+    passed = 1 if says else 0
     try:
         header = next(rows, None)
-        if header is None:
+        if not header:
             return
         columns = _columns(header, mapped)
         before = rows.line_num
         for row in rows:
             if row:
-                yield _record(before + 1, row, header, columns, mapped.constants)
+                yield _record(passed + before + 1, row, header, columns, mapped.constants)
             before = rows.line_num
     except csv.Error as error:
-        raise BrokenTable(f"is no CSV at line {rows.line_num}: {error}") from error
+        raise BrokenTable(f"is no CSV at line {passed + rows.line_num}: {error}") from error
+
+
+def _delimiter_of(heading: str, usual: str) -> str:
+    """What is between the columns of a heading: the usual delimiter if it is there, else another if that is alone."""
+    names = _QUOTED.sub("", heading)
+    others = [one for one in _DELIMITERS if one in names]
+    return others[0] if usual not in names and len(others) == 1 else usual
 
 
 def _lines(stream: Stream) -> Iterator[str]:
@@ -77,6 +95,8 @@ def _columns(header: Sequence[str], mapped: Mapped) -> Mapping[str, int]:
     missing = [name for name in REQUIRED if name not in wanted and name not in mapped.constants]
     if missing:
         remedy = f"Give --map {missing[0]}=COLUMN or --set {missing[0]}=TEXT. The columns are {shown}."
+        if len(header) == 1:
+            remedy = f"There is one column: {shown}. If it is several, give --delimiter. {remedy}"
         raise Problem(f"Nothing says what {' and '.join(missing)} of an event is.", remedy, Exit.USAGE)
     return {name: header.index(column) for name, column in wanted.items()}
 

@@ -19,12 +19,13 @@ class Broken(Exception):
     """The packed bytes cannot be unpacked from here on; the message goes on after "it"."""
 
 
-class _Raw(io.RawIOBase):
+class Raw(io.RawIOBase):
     """Bytes that end where they cannot be read on, with the reason kept, so that what came before is not lost."""
 
     error: Exception | None = None
 
     def readable(self) -> bool:
+        """Whether it can be read."""
         return True
 
     def readinto(self, buffer: Any, /) -> int:
@@ -41,20 +42,23 @@ class _Raw(io.RawIOBase):
         raise NotImplementedError
 
 
-class _UpToTheBreak(io.BufferedReader):
+class UpToTheBreak(io.BufferedReader):
     """Hands out all there is, and only then raises why there is no more."""
 
-    def __init__(self, raw: _Raw, ahead: int = io.DEFAULT_BUFFER_SIZE) -> None:
+    def __init__(self, raw: Raw, ahead: int = io.DEFAULT_BUFFER_SIZE) -> None:
         super().__init__(raw, ahead)
         self._source = raw
 
     def read(self, size: int | None = -1, /) -> bytes:
+        """Bytes as they are asked for, or all there are before the break."""
         return self._checked(super().read(size))
 
     def read1(self, size: int = -1, /) -> bytes:
+        """Bytes that are there."""
         return self._checked(super().read1(size))
 
     def readline(self, size: int | None = -1, /) -> bytes:
+        """A line, or what there is of it before the break."""
         return self._checked(super().readline(size))
 
     def _checked(self, found: bytes) -> bytes:
@@ -75,7 +79,7 @@ class _Part(Protocol):
     def decompress(self, data: bytes, /) -> bytes: ...
 
 
-class _Unpacked(_Raw):
+class _Unpacked(Raw):
     """The parts of a packed file, one after another."""
 
     def __init__(self, packed: BinaryIO) -> None:
@@ -157,7 +161,7 @@ class _Zstd(_Unpacked):
         return zstandard.ZstdDecompressor().decompressobj()
 
 
-class _Rejoined(_Raw):
+class _Rejoined(Raw):
     """A stream whose first bytes were read already, to look at them."""
 
     def __init__(self, head: bytes, rest: BinaryIO) -> None:
@@ -176,9 +180,9 @@ def unpacked(packed: BinaryIO) -> BinaryIO:
     head = read_ahead(packed, lambda head: len(head) >= len(ZSTD))
     whole = rejoined(head, packed)
     if head.startswith(GZIP):
-        return _UpToTheBreak(_Gzip(whole))
+        return UpToTheBreak(_Gzip(whole))
     if head.startswith(ZSTD) or (head[1:4] == _SKIPPABLE and head[0] >> 4 == 5):
-        return _UpToTheBreak(_Zstd(whole))
+        return UpToTheBreak(_Zstd(whole))
     return whole
 
 
@@ -198,4 +202,4 @@ def read_ahead(stream: BinaryIO, enough: Callable[[bytes], bool]) -> bytes:
 
 def rejoined(head: bytes, rest: BinaryIO) -> BinaryIO:
     """The stream as it was before its first bytes were read."""
-    return _UpToTheBreak(_Rejoined(head, rest), 65_536)
+    return UpToTheBreak(_Rejoined(head, rest), 65_536)

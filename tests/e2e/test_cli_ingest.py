@@ -155,6 +155,20 @@ def test_the_sample_is_taken_in_once(deployed: Deployed, sample: Sample, tmp_pat
     assert (code, summary["accepted"]) == (0, len(lines))
 
 
+def test_cloudevents_are_taken_in_as_such(deployed: Deployed, tmp_path: Path) -> None:
+    event = {"specversion": "1.0", "id": "a", "source": "cli/cloudevents", "type": "paid", "time": f"{DAY}T10:00:00Z"}
+    (tmp_path / "one.json").write_text(json.dumps(event | {"data": {"n": 1}}, indent=2))
+    (tmp_path / "batch.json").write_text(json.dumps([event | {"id": "b"}, event | {"id": "c", "specversion": "2"}]))
+
+    code, summary = run(deployed, tmp_path, "one.json", "batch.json", "--rejects", "rejects.ndjson")
+
+    assert (code, summary["accepted"], summary["rejected"]) == (1, 2, 1)
+    assert json.loads((tmp_path / "rejects.ndjson").read_text())["id"] == "c"
+    until(lambda: len(list(listed(deployed, "cli/cloudevents"))) == 2)
+    stored = raws(deployed, listed(deployed, "cli/cloudevents"))
+    assert {json.loads(text)["id"] for text in stored} == {"a", "b"}
+
+
 def test_ctrl_c_and_resume_end_with_every_event_accepted_once(deployed: Deployed, tmp_path: Path) -> None:
     source = "cli/resumed"
     (tmp_path / "day.ndjson").write_bytes(b"\n".join(events(source, EVENTS)))

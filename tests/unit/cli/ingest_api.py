@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from chalicelib.domain import json_text
+
 Json = dict[str, Any]
 Trouble = tuple[int, Json] | None
 """A status and a body in place of an answer; None breaks the connection."""
@@ -58,6 +60,15 @@ class IngestApi:
         return {"status": "ACCEPTED"}
 
 
+def _events(body: bytes, content_type: str) -> list[bytes]:
+    if content_type == "application/cloudevents-batch+json":
+        events = [element.text.encode() for element in json_text.parse_elements(body.decode(), 1_000)]
+        assert all(b'"specversion"' in event for event in events)
+        return events
+    assert content_type == "application/x-ndjson"
+    return body.split(b"\n")
+
+
 @contextmanager
 def serving(api: IngestApi) -> Iterator[IngestApi]:
     """Serve it on a port of its own."""
@@ -71,7 +82,7 @@ def serving(api: IngestApi) -> Iterator[IngestApi]:
             if len(body) < length:  # whoever sent it has died; no gateway hands such a request on
                 self.close_connection = True
                 return
-            answer = api.answer(self.path, gzip.decompress(body).split(b"\n"))
+            answer = api.answer(self.path, _events(gzip.decompress(body), self.headers["Content-Type"]))
             if answer is None:
                 self.close_connection = True
                 return

@@ -105,6 +105,32 @@ def test_several_files_of_several_formats_go_in_together(api: IngestApi, run: Ru
     assert b'"idempotency_key":"4"' in b"".join(api.taken)
 
 
+CLOUDEVENT = b'{"specversion":"1.0","id":"%d","source":"s","type":"t","data":{"n":1.10}}'
+
+
+@pytest.mark.parametrize("layout", [b"%s", b"[%s,\n%s]", b"%s\n%s", b"{\n%s"])
+def test_cloudevents_are_sent_as_cloudevents(api: IngestApi, run: Run, tmp_path: Path, layout: bytes) -> None:
+    events = [CLOUDEVENT % number for number in range(layout.count(b"%"))]
+    pretty = layout.startswith(b"{")
+    content = layout % (events[0][1:] if pretty else tuple(events))
+
+    result = run(written(tmp_path / "a.json", [content]), "--rejects", tmp_path / "r")
+
+    assert counts(result) == [len(events), len(events), 0, 0, 0]
+    assert set(api.taken) == ({b"{ " + events[0][1:]} if pretty else set(events))
+
+
+def test_cloudevents_and_others_go_in_batches_of_their_own(api: IngestApi, run: Run, tmp_path: Path) -> None:
+    native = b'{"source":"shop","payload":{"specversion":"1.0"}}'
+    broken = [b'{"specversion":"1.0",}', b'{"specversion":' + b"[" * 300 + b"]" * 300 + b"}"]
+    lines = [CLOUDEVENT % 1, CLOUDEVENT % 2, native, *broken, CLOUDEVENT % 3]
+
+    result = run(written(tmp_path / "a.ndjson", lines), "-c", "1")
+
+    assert counts(result) == [6, 6, 0, 0, 0]
+    assert api.batches == [lines[:2], lines[2:5], lines[5:]]
+
+
 def test_what_is_there_already_is_told_apart(api: IngestApi, run: Run, tmp_path: Path) -> None:
     run(written(tmp_path / "a.ndjson", numbered(10)))
 
@@ -310,6 +336,43 @@ def test_resume_with_nothing_to_go_on_with_begins_at_the_beginning(api: IngestAp
 
     assert counts(result) == [3, 3, 0, 0, 0]
     assert "nothing to go on with" in result.stderr
+
+
+@pytest.mark.parametrize("answer", [(403, {}), (415, {"detail": "no"})])
+def test_a_run_that_fails_before_its_first_event_leaves_no_checkpoint(
+    api: IngestApi, run: Run, tmp_path: Path, answer: Trouble
+) -> None:
+    api.trouble = lambda lines: answer
+
+    result = run(written(tmp_path / "a.ndjson", numbered(40)))
+
+    assert isinstance(result.exception, Problem)
+    assert list((tmp_path / "state/retrace").iterdir()) == []
+
+
+def test_a_run_that_fails_before_its_first_event_leaves_the_checkpoint_of_another_as_it_was(
+    api: IngestApi, run: Run, tmp_path: Path
+) -> None:
+    path, kept = written(tmp_path / "a.ndjson", numbered(40)), tmp_path / "kept"
+    options = ("--checkpoint", kept, "--batch-events", "10", "-c", "1")
+    api.trouble = lambda lines: (403, {}) if len(api.batches) == 2 else ()
+    run(path, *options)
+    before = kept.read_bytes()
+    api.trouble = lambda lines: (403, {})
+
+    run(path, *options)
+
+    assert kept.read_bytes() == before
+
+
+def test_a_checkpoint_that_cannot_be_written_is_told_before_anything_is_sent(
+    api: IngestApi, run: Run, tmp_path: Path
+) -> None:
+    result = run(written(tmp_path / "a.ndjson", numbered(3)), "--checkpoint", "/proc/kept")
+
+    assert isinstance(result.exception, Problem)
+    assert "cannot be written" in result.exception.what
+    assert not api.batches
 
 
 def test_a_file_that_is_no_checkpoint_is_not_overwritten(api: IngestApi, run: Run, tmp_path: Path) -> None:

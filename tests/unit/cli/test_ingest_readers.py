@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import json
@@ -198,6 +199,61 @@ def test_every_cell_of_csv_is_the_text_that_was_written(rows: list[list[str]], s
     assert [[*(event[name] for name in names[:4]), event["payload"]["note"]] for event in events] == rows
 
 
+@pytest.mark.parametrize(
+    ("name", "between", "before"),
+    [
+        ("x.csv", ";", ""),
+        ("x.csv", "\t", ""),
+        ("x.csv", "|", ""),
+        ("x.tsv", ",", ""),
+        ("x.csv", ",", "sep=,\n"),
+        ("x.csv", ";", "SEP=;\r\n"),
+        ("x.csv", "~", '"sep=~"\n'),
+    ],
+)
+def test_a_table_tells_by_its_heading_what_is_between_columns(name: str, between: str, before: str) -> None:
+    heading = between.join(["source", "event_type", "entity_id", "event_time", '"a,b;c\t|"'])
+    cells = between.join(["s", "t", "e", "2026-11-21T10:00:00Z", '"x;y,z"'])
+
+    [found] = read(f"{before}{heading}\n{cells}\n".encode(), name)
+
+    assert json.loads(found.text)["payload"] == {"a,b;c\t|": "x;y,z"}
+    assert found.fault is None
+    assert found.line == 2 + bool(before)
+
+
+def test_semicolons_in_cells_are_no_delimiters() -> None:
+    [found] = read(b"source,event_type,entity_id,event_time,x;y\ns,t,e;f,T,1;2\n", "x.csv")
+
+    event = json.loads(found.text)
+    assert (event["entity_id"], event["payload"]) == ("e;f", {"x;y": "1;2"})
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@given(texts=st.lists(written(), min_size=1, max_size=4), form=st.sampled_from(["%s", "[%s]"]), sizes=SIZES)
+def test_other_unicode_encodings_are_read_as_the_same_characters(
+    encoding: str, pack: Any, texts: list[str], form: str, sizes: list[int]
+) -> None:
+    found = read(pack((form % ",".join(texts)).encode(encoding)), sizes=sizes)
+
+    assert [one.text.decode() for one in found] == list(map(json_text.one_line, texts))
+
+
+def test_a_table_in_utf_16_is_read() -> None:
+    table = "source;event_type;entity_id;event_time\nłódź;t;😀;T\n"
+
+    [found] = read(codecs.BOM_UTF16_BE + table.encode("utf-16-be"), "x.csv", sizes=[1])
+
+    assert json.loads(found.text) | {"payload": {}} == {
+        "source": "łódź",
+        "event_type": "t",
+        "entity_id": "😀",
+        "event_time": "T",
+        "payload": {},
+    }
+
+
 def test_a_row_that_is_wrong_is_refused_alone() -> None:
     head = b"source;event_type;entity_id;event_time;x\n"
 
@@ -228,7 +284,8 @@ def test_a_row_with_cells_too_few_or_too_many_becomes_an_event_that_is_not_taken
         (b'[{"a":1}] {}', "x", "goes on after"),
         (b'{"Records": [{}], "more": 1}', "x", "goes on after"),
         (b"order,paid\n", "x", "begins neither with"),
-        (b"\xff\xfe[\x00", "x", "UTF-16"),
+        (b"\xff\xfe[\x00{", "x", "no UTF-16 within"),
+        (b"a~b~c\n", "x.csv", "Nothing says what source"),
         (gzip.compress(b'{"a":1}\n' * 99, mtime=0)[:-9], "x", "not whole"),
         (zstandard.compress(b'{"a":1}\n' * 99)[:-9], "x", "not whole"),
         (zstandard.compress(b'{"a":1}\n' * 99) + b"junk", "x", "not whole: it cannot be unpacked"),

@@ -188,6 +188,14 @@ SHA = "ab" * 32
             (*TYPE, "--from-day", "2025-11-01", "--to-day", "2025-11-28"),
             {"source": "shop", "event_type": "order.paid", "start_day": "2025-11-01", "end_day": "2025-11-28"},
         ),
+        (
+            (*TYPE, "--since", "2025-11-01", "--until", "2025-11-29T00:00:00Z"),
+            {"source": "shop", "event_type": "order.paid", "start_day": "2025-11-01", "end_day": "2025-11-28"},
+        ),
+        (
+            (*TYPE, "--since", "2025-11-28", "--until", "2025-11-29"),
+            {"source": "shop", "event_type": "order.paid", "day": "2025-11-28"},
+        ),
     ],
 )
 def test_what_is_selected(options: tuple[str, ...], body: dict[str, Any]) -> None:
@@ -233,7 +241,10 @@ def test_every_option_of_the_api(options: tuple[str, ...], members: dict[str, An
         (("order-1", "--day", "2025-11-28", "--since", "2h"), "either days or times"),
         (("order-1", "--day", "2025-11-28", "--from-day", "2025-11-27"), "are a range"),
         (("order-1", "--to-day", "2025-11-28"), "needs --from-day"),
-        ((*TYPE, "--since", "2h"), "by days"),
+        ((*TYPE, "--since", "2025-11-28T02:00"), "by whole UTC days: --since 2025-11-28"),
+        ((*TYPE, "--since", "2025-11-28", "--until", "2025-11-29T00:00:01Z"), "by whole UTC days: --until 2025-11-29"),
+        ((*TYPE, "--since", "2025-11-28", "--day", "2025-11-28"), "either days or times"),
+        ((*TYPE, "--until", "2025-11-28"), "say which"),
         (TYPE, "say which"),
         (("order-1", "--day", "someday"), "is no day"),
     ],

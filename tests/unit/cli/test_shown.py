@@ -116,6 +116,20 @@ def test_a_table_in_a_pipe_keeps_each_item_on_its_line() -> None:
     assert len(piped.getvalue().splitlines()) == 3
 
 
+@pytest.mark.parametrize("width", [20, 40, 80, 200])
+def test_an_id_is_never_broken_apart_however_narrow_the_terminal(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    item = {"id": "0199b0f4-5a1c-7c3e-9f00-3d2b6a1e4f57", "entity": "order-" + "7" * 40, "why": "some words " * 20}
+    wanted = [Column(name, lambda item, name=name: item[name], whole=name != "why") for name in item]  # type: ignore[misc]
+    terminal = Terminal()
+
+    Output(out=terminal).rows([item], wanted, "")
+
+    assert item["id"] in terminal.getvalue()
+    assert item["entity"] in terminal.getvalue()
+    assert terminal.getvalue().count("words") == 20
+
+
 @pytest.mark.parametrize("as_json", [True, False])
 def test_an_empty_list_is_explained_beside_the_results(*, as_json: bool) -> None:
     out, err = StringIO(), StringIO()
