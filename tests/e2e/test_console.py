@@ -311,7 +311,7 @@ def test_the_overview_counts_what_came_in(page: Page, incident: Incident) -> Non
     page.goto("/?find=depot")
     row = page.locator(".hourly tr", has=page.locator("th", has_text="accepted"))
     accepted = len(incident.sample.lines) + 147 + 9 + 1
-    told = re.compile(f"{accepted:,}|{accepted + 1:,}")  # one was corrected, if that came first
+    told = re.compile("|".join(f"{accepted + more:,}" for more in range(4)))  # other tests here send up to three more
 
     expect(row.locator("td").first).to_have_text(told)
     expect(page.locator(".hourly tr", has_text="conflicts").locator("td").first).to_have_text("1")
