@@ -24,6 +24,9 @@ PAGE := retrace/console/static/vendor/fetched
 DATA ?=
 STAGE ?=
 MINUTES ?= 30
+SOAK ?= full
+SEED := $(or $(SEED),$(strip $(shell od -An -N3 -tu4 /dev/urandom)))
+SOAKING = $(BIN)/pytest -m 'soak or hypothesis' --hypothesis-profile=$(SOAK) --hypothesis-seed=$(SEED)
 PARAMETERS ?=
 
 # Environments of another Python than the one that is named are made again.
@@ -33,7 +36,7 @@ $(shell version=$$($(PYTHON) -c 'import platform; print("version =", platform.py
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo drill up down forget local test lint format types chaos memory bench endurance picture breaks console page release package deploy destroy pins environments clean
+.PHONY: help demo drill up down forget local check test soak lint format types unit chaos memory bench endurance picture breaks console page release package deploy destroy pins environments clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,9 +59,19 @@ forget: $(PROJECT) $(EMBEDDED)  ## stop the stack and delete its state
 local: $(PROJECT) $(EMBEDDED)  ## run the code from the checkout, reloading as it changes, against the embedded AWS
 	@$(BIN)/python -m embedded.local
 
-test: environments $(PAGE) $(JAVASCRIPT) $(BROWSER) $(CHECKOV) lint types  ## all checks and all tests
+check: lint types unit  ## the quick loop: style, types and unit tests
+
+test: environments $(PAGE) $(JAVASCRIPT) $(BROWSER) $(CHECKOV) lint types  ## style, types and all tests but those of soak
 	@$(BIN)/python -m embedded.bundle
 	@$(BIN)/pytest
+
+soak: environments $(PAGE) $(JAVASCRIPT) $(BROWSER)  ## breaks, crashes, floods, faults, stories and fuzz; SOAK=ci or full, SEED=
+	@$(BIN)/python -m embedded.bundle
+	@echo 'make soak SOAK=$(SOAK) SEED=$(SEED)'
+	@$(SOAKING)
+
+unit: environments $(PAGE)  ## unit tests except the longest, with fewer examples of each property
+	@$(BIN)/pytest --numprocesses=2 -m 'not long' --hypothesis-profile=quick tests/unit
 
 lint: $(TOOLS)  ## style, formatting and the CloudFormation template
 	@$(BIN)/ruff check
@@ -73,7 +86,7 @@ types: $(TOOLS)  ## mypy, strictly
 	@$(BIN)/mypy
 
 chaos: environments  ## replay 100,000 events while planners and processors are killed, and 100,000 of one entity and day
-	@RETRACE_CHAOS=full $(BIN)/pytest -n0 -rP --durations=0 tests/e2e/test_chaos.py
+	@$(SOAKING) -n0 -rP --durations=0 tests/e2e/test_chaos.py
 
 memory: environments  ## measure the memory that planner and processor need for replays of 1,000 to 100,000 events
 	@$(BIN)/python -m bench.replay_memory
@@ -88,7 +101,7 @@ picture: environments $(PAGE) $(BROWSER)  ## measure how soon the console shows 
 	@$(BIN)/python -m bench.picture
 
 breaks: $(TOOLS)  ## break the code on purpose, several times for each promise, and see its tests fail
-	@$(BIN)/python -m tests.breaks
+	@$(SOAKING) --numprocesses=2 --dist=load tests/e2e/test_breaks.py
 
 console: $(TOOLS) $(COMMAND) $(PAGE)  ## serve the web console of the stack that `make up` started
 	@$(COMMAND) console

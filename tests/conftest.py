@@ -9,6 +9,7 @@ from functools import partial
 import pytest
 
 from embedded.administrator import new
+from tests import sizes
 from tests.roomy_stack import NEEDED, on_one_piece
 
 ACCOUNT = "123456789012"  # moto's
@@ -54,6 +55,8 @@ for name in [name for name in os.environ if name.startswith(("AWS_", "RETRACE_")
     del os.environ[name]
 os.environ.update(SETTINGS)
 
+sizes.register()
+
 # What a shell runs in the background ignores Ctrl-C, and so would every program that a test starts and interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -65,3 +68,9 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     if NEEDED:
         item.setup = partial(on_one_piece, item.setup)  # type: ignore[method-assign]
         item.runtest = partial(on_one_piece, item.runtest)  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session")
+def seed(pytestconfig: pytest.Config) -> int:
+    """What random choices begin with: that of Hypothesis, where one was given."""
+    return int(pytestconfig.getoption("--hypothesis-seed") or 4)

@@ -1,13 +1,12 @@
 """Aggregates are exact although planners and processors die, messages come twice, and many write the same aggregate.
 
-The functions run as processes of the test, which read the queues as Lambda does and are ended with SIGKILL. The suite
-takes sizes that it has the time for; `make chaos` takes 100,000 events each.
+The functions run as processes of the test, which read the queues as Lambda does and are ended with SIGKILL.
+`make chaos` takes 100,000 events each.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -26,10 +25,12 @@ from chalicelib.domain.aggregation import Input
 from chalicelib.domain.timestamps import Instant
 from tests.e2e.chaos import Job, Killer, Run
 from tests.e2e.deployed import AT_ONCE, Deployed, batches
+from tests.sizes import is_full
 from tests.unit.one_shot import computed
 
-FULL = os.environ.get("RETRACE_CHAOS") == "full"
-SEED = int(os.environ.get("RETRACE_CHAOS_SEED", "4"))
+pytestmark = pytest.mark.soak
+
+FULL = is_full()
 
 EVENTS = 100_000 if FULL else 4_000
 RATE = EVENTS // 8
@@ -129,23 +130,22 @@ def assert_exact(deployed: Deployed, replay_id: str, expected: Expected) -> None
         assert lineage[key] == {single.event_id for single in inputs}, key
 
 
-def assert_served(deployed: Deployed, expected: Expected) -> None:
+def assert_served(deployed: Deployed, expected: Expected, rng: random.Random) -> None:
     """The API tells some of them in the same way."""
-    for key in random.Random(SEED).sample(sorted(expected), 20):
+    for key in rng.sample(sorted(expected), 20):
         [version] = deployed.get("/aggregates", entity_id=key[0], day=key[1])["versions"]
         once = computed(expected[key])
         assert {name: version[name] for name in once} == once, key
 
 
 def test_a_replay_is_exact_although_planners_and_processors_are_killed_and_messages_come_twice(
-    quiet: Ground, workers: Fleet
+    quiet: Ground, workers: Fleet, seed: int
 ) -> None:
-    print(f"RETRACE_CHAOS_SEED={SEED}")  # noqa: T201  # pytest shows it where it matters
     deployed = Deployed(quiet.stack)
     expected = ingested(deployed, list(events.of_a_month(EVENTS)), events.EVENT_TYPE)
     every_input = [single for inputs in expected.values() for single in inputs]
     assert len(every_input) == EVENTS
-    killer = Killer(random.Random(SEED), KILLS)
+    killer = Killer(random.Random(seed), KILLS)
     run = Run(quiet, workers, killer, Counter(events=EVENTS))
     workers.start("planner")
     workers.start("dead_letters", "--batch", "10")
@@ -157,25 +157,25 @@ def test_a_replay_is_exact_although_planners_and_processors_are_killed_and_messa
         replay_id = requested(deployed, events.EVENT_TYPE, rate=RATE, **days)
         job = run.until_settled(replay_id)
 
-    print(dict(killer.killed), killer.between_batches, killer.second, dict(run.counts), job)  # noqa: T201  # likewise
+    print(dict(killer.killed), killer.between_batches, killer.second, dict(run.counts), job)  # noqa: T201  # pytest shows it
     assert_settled(job, EVENTS)
     assert sum(killer.killed.values()) >= 20
     assert killer.killed["planner"] >= 3
     assert run.counts["processor repeated"] >= REPEATED_AT_LEAST
     assert run.counts["dead_letters messages"] > 0
     assert_exact(deployed, replay_id, expected)
-    assert_served(deployed, expected)
+    assert_served(deployed, expected, random.Random(seed))
 
 
 @pytest.mark.parametrize(("count", "batch"), [(HOT_EVENTS, 100), (HOT_EVENTS_BY_TEN, 10)])
 def test_an_aggregate_that_many_processors_write_at_once_is_exact(
-    quiet: Ground, workers: Fleet, count: int, batch: int
+    quiet: Ground, workers: Fleet, count: int, batch: int, seed: int
 ) -> None:
     deployed = Deployed(quiet.stack)
     event_type = f"hot-{batch}"
     expected = ingested(deployed, list(events.of_a_day(count, event_type)), event_type)
     assert len(expected) == 1
-    run = Run(quiet, workers, Killer(random.Random(SEED), {}), Counter(events=count))
+    run = Run(quiet, workers, Killer(random.Random(seed), {}), Counter(events=count))
     given_up = quiet.stack.replay_failures_queue_url, quiet.stack.dead_letter_queue_url
     given_up_before = quiet.messages(*given_up)
     workers.start("planner")

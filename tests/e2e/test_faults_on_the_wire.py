@@ -5,18 +5,24 @@ Deployed functions and worker processes reach the embedded AWS through microburs
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from bench.endurance import Plan, prepared
 from embedded.faults import Fault
+from tests.sizes import is_full
 
-PLAN = Plan(seconds=8, calls=600, epoch_s=4, workers_every_s=3, functions_every_s=6)
+pytestmark = pytest.mark.soak
+
+PLAN = Plan(seconds=600 if is_full() else 8, calls=600, epoch_s=4, workers_every_s=3, functions_every_s=6)
 USUAL = set(Fault) - {Fault.TIMED_OUT}
 """Of six hundred calls two time out, or none; each other kind strikes some twenty of them or more."""
 
 
-def test_producers_see_2xx_or_503_and_nothing_is_lost_or_counted_twice(tmp_path: Path) -> None:
-    with prepared(PLAN, tmp_path / "workers.log") as run:
+def test_producers_see_2xx_or_503_and_nothing_is_lost_or_counted_twice(tmp_path: Path, seed: int) -> None:
+    with prepared(replace(PLAN, seed=seed), tmp_path / "workers.log") as run:
         counts = run()
 
     assert (counts.ledger.violations, counts.unexplained) == ([], 0)

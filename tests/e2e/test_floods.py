@@ -1,12 +1,11 @@
 """A retry storm over real HTTP: one event, thousands of times, by fifty clients at once.
 
-With RETRACE_FLOOD=full all 10,000 sends are requests of their own.
+At full size all 10,000 sends are requests of their own.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,18 +13,22 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import pytest
+
 from bench.meter import item_size
 from embedded.api import Api
 from tests.e2e.deployed import Deployed
+from tests.sizes import is_full
+
+pytestmark = pytest.mark.soak
 
 CLIENTS = 50
-FULL = os.environ.get("RETRACE_FLOOD") == "full"
-COPIES = [1] * 200 if FULL else [1, 1, 1, 1, 100]
+COPIES = [1] * 200 if is_full() else [1, 1, 1, 1, 100]
 """How often each client sends the event: in so many requests, each with so many copies."""
 SENDS = CLIENTS * sum(COPIES)
 
 # Each request that is under way at once is a process of the emulator's, as it is one of Lambda's.
-AT_ONCE = CLIENTS if FULL else 6
+AT_ONCE = CLIENTS if is_full() else 6
 
 SOURCE = "e2e/floods"
 EVENT = {

@@ -23,10 +23,13 @@ from schemathesis.specs.openapi.checks import (
 from chalicelib.openapi import document
 from chalicelib.operations import OPERATIONS
 from embedded.connection import Stack
+from tests.sizes import times
 
 _CHECKS = [status_code_conformance, content_type_conformance, response_schema_conformance]
-_EXAMPLES = 8
+_EXAMPLES = times(8)
 _PATIENCE_S = 60
+
+pytestmark = pytest.mark.hypothesis
 
 
 class Signed(AuthBase):
@@ -55,9 +58,6 @@ def test_generated_requests_are_answered_as_documented(
 
     @settings(
         max_examples=_EXAMPLES,
-        deadline=None,
-        derandomize=True,
-        database=None,
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )

@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,13 +81,16 @@ def _forget_clients() -> None:
 @pytest.fixture
 def aws(emulator: Emulator, resources: dict[str, Any]) -> None:
     """An empty AWS with Retrace's bucket, tables and queues."""
-    emulator.empty()
-    create(resources)
+    sweep(emulator, resources)
 
 
-def create(resources: dict[str, Any]) -> None:
-    """Create bucket, tables and queues."""
+def sweep(emulator: Emulator, resources: dict[str, Any]) -> None:
+    """Leave nothing but empty tables, queues and an empty bucket."""
     clients.received.clear()
+    emulator.emptied(partial(_create, resources))
+
+
+def _create(resources: dict[str, Any]) -> None:
     s3, dynamodb, sqs = clients.s3(), clients.dynamodb(), clients.sqs()
     s3.create_bucket(Bucket=SETTINGS["RAW_BUCKET"], CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     s3.put_bucket_versioning(Bucket=SETTINGS["RAW_BUCKET"], VersioningConfiguration={"Status": "Enabled"})

@@ -5,15 +5,18 @@ What neither does, or both do otherwise than AWS, tests imitate on the wire; see
 
 from __future__ import annotations
 
+import copyreg
 import os
+import pickle
 import socket
 import tempfile
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.client import HTTPConnection
 from pathlib import Path
+from threading import Condition
 from typing import Any, Protocol
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -22,11 +25,15 @@ from moto import mock_aws
 from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
 from moto.core.models import botocore_stubber
+from moto.dynamodb.models import dynamodb_backends
+from moto.s3.models import s3_backends
+from moto.sqs.models import sqs_backends
 
 from embedded import administrator, server
 from embedded.layout import Layout
 from embedded.ports import LOOPBACK, free_port
-from tests.conftest import ACCOUNT, KEY
+from tests.conftest import ACCOUNT, KEY, SETTINGS
+from tests.functional import quick_moto
 
 MOTO, MINISTACK = "moto", "ministack"
 
@@ -34,6 +41,7 @@ _ON_BOTH = {
     "test_dead_letters",
     "test_deviations",
     "test_duplicates_and_conflicts",
+    "test_emulators",
     "test_ingest_faults",
     "test_ingest_races",
     "test_model",
@@ -65,8 +73,8 @@ class Emulator(Protocol):
     """What clients and the application need to be told beside the settings of all tests."""
 
     @abstractmethod
-    def empty(self) -> None:
-        """Forget everything."""
+    def emptied(self, create: Callable[[], None]) -> None:
+        """Forget everything, and hold what the function creates, which is the same each time."""
 
     @abstractmethod
     def deliver(self, event_name: str, request: AWSPreparedRequest) -> AWSResponse:
@@ -78,16 +86,37 @@ class Moto:
 
     environment: Mapping[str, str] = {"CONCURRENCY": "1"}
 
-    def empty(self) -> None:
-        """Forget everything."""
+    def __init__(self) -> None:
+        self._created: list[bytes] = []
+
+    def emptied(self, create: Callable[[], None]) -> None:
+        """Forget everything; what was created once is copied."""
         BackendDict.reset()
         reset_model_data()
+        if self._created:
+            for (backend, attribute), kept in zip(_held(), self._created, strict=True):
+                setattr(backend, attribute, pickle.loads(kept))  # noqa: S301  # ours
+            s3_backends.bucket_accounts[SETTINGS["RAW_BUCKET"]] = ("aws", ACCOUNT)
+        else:
+            create()
+            self._created = [pickle.dumps(getattr(backend, attribute)) for backend, attribute in _held()]
 
     def deliver(self, event_name: str, request: AWSPreparedRequest) -> AWSResponse:
         """Do what a request says."""
         answer = botocore_stubber(event_name, request)
         assert answer is not None, "the call is for none of the services that are emulated"
         return answer
+
+
+copyreg.pickle(Condition, lambda condition: (Condition, ()))  # a queue has one, which is not held while it is copied
+
+
+def _held() -> Iterator[tuple[Any, str]]:
+    """Where moto keeps what Retrace's resources are."""
+    region = SETTINGS["AWS_DEFAULT_REGION"]
+    yield dynamodb_backends[ACCOUNT][region], "tables"
+    yield s3_backends[ACCOUNT]["aws"], "buckets"
+    yield sqs_backends[ACCOUNT][region], "queues"
 
 
 class MiniStack:
@@ -104,12 +133,13 @@ class MiniStack:
             "CONCURRENCY": "8",
         }
 
-    def empty(self) -> None:
-        """Forget everything; takes a millisecond, as there are no functions to end."""
+    def emptied(self, create: Callable[[], None]) -> None:
+        """Forget everything, which takes a millisecond, as there are no functions to end; create it again."""
         connection = HTTPConnection(LOOPBACK, self._port)
         connection.request("POST", "/_ministack/reset", headers=KEY.control_headers)
         assert connection.getresponse().status == HTTPStatus.OK
         connection.close()
+        create()
 
     def deliver(self, event_name: str, request: AWSPreparedRequest) -> AWSResponse:
         """Send a request over HTTP."""
@@ -127,6 +157,7 @@ def running(name: str) -> Iterator[Emulator]:
 @contextmanager
 def _moto() -> Iterator[Moto]:
     # Service models are read once for all tests: the session that caches them is kept, and with it the credentials.
+    quick_moto.hasten()
     with mock_aws(config={"core": {"reset_boto3_session": False, "mock_credentials": False}}):
         yield Moto()
 

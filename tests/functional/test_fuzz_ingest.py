@@ -1,13 +1,12 @@
 """Bad input to every route that takes a body: the answer is orderly, and what is kept is what was sent.
 
-A fixed set of requests; RETRACE_FUZZ=full makes many more, others each time.
+A fixed set of requests in `make test`; `make soak` makes more, others each time.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,13 +20,12 @@ from tests.functional.emulators import Emulator
 from tests.functional.events import Json
 from tests.functional.fuzzing import Headers, Sent, replays, requests
 from tests.functional.storage import Storage, assert_sound
+from tests.sizes import times
 
-FULL = os.environ.get("RETRACE_FUZZ") == "full"
+pytestmark = pytest.mark.hypothesis
+
 FUZZED = settings(
-    max_examples=1_000_000 if FULL else 250,
-    derandomize=not FULL,
-    deadline=None,
-    database=None,
+    max_examples=times(80),
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),
 )
@@ -140,8 +138,7 @@ def swept(application: Application, emulator: Emulator, resources: dict[str, Any
     """Makes storage empty: moto copies a table for each transaction, so it had better be small."""
 
     def swept() -> None:
-        emulator.empty()
-        conftest.create(resources)
+        conftest.sweep(emulator, resources)
 
     return swept
 
@@ -174,7 +171,7 @@ def test_whatever_is_sent_is_answered_in_order_and_kept_as_it_was_sent(
 def test_whatever_corrects_a_refused_event_is_answered_in_order_and_leaves_it_as_it_was(
     application: Application, storage: Storage, swept: Callable[[], None]
 ) -> None:
-    @settings(FUZZED, max_examples=FUZZED.max_examples // 5)
+    @settings(FUZZED, max_examples=times(20))
     @given(sent=requests())
     def holds(sent: Sent) -> None:
         swept()
@@ -198,7 +195,7 @@ def test_whatever_corrects_a_refused_event_is_answered_in_order_and_leaves_it_as
 def test_whatever_is_asked_of_a_replay_is_answered_in_order_and_starts_one_only_if_it_says_so(
     application: Application, storage: Storage, swept: Callable[[], None]
 ) -> None:
-    @settings(FUZZED, max_examples=FUZZED.max_examples // 4)
+    @settings(FUZZED, max_examples=times(25))
     @given(sent=replays())
     def holds(sent: Sent) -> None:
         swept()

@@ -2,18 +2,17 @@
 
 Hypothesis draws the steps: requests with faults, ends and other requests between their AWS calls; planners, processors
 and the function for dead letters on messages in any batches, orders and repetitions; cancels, redrives, jumps of the
-clock. RETRACE_MODEL=400 draws as many long ones, others each time.
+clock. `make soak` draws more and longer ones, others each time.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -35,7 +34,7 @@ from tests.functional import conftest, ledger, recomputed
 from tests.functional.application import Application, Message
 from tests.functional.emulators import Emulator, MiniStack
 from tests.functional.model import CANDIDATES, INVALID, SELECTIONS, Candidate, Model, Replay, Selection
-from tests.functional.storage import Row, Storage, assert_sound
+from tests.functional.storage import Moment, Row, Storage, assert_sound
 from tests.functional.wire import (
     ALWAYS,
     Effect,
@@ -55,8 +54,10 @@ from tests.functional.wire import (
     preceded_by,
     throttled,
 )
+from tests.sizes import is_full, times
 
-STORIES = int(os.environ.get("RETRACE_MODEL", "0"))
+pytestmark = pytest.mark.hypothesis
+
 RECEIVES = 5
 """After so many SQS gives a message up."""
 
@@ -132,7 +133,6 @@ class World:
     wire: Wire
     clock: Clock
     seen: Counter[str]
-    storage: Storage = field(default_factory=Storage)
 
     @contextmanager
     def troubled(self, trouble: Trouble) -> Iterator[None]:
@@ -354,32 +354,36 @@ class Machine(RuleBasedStateMachine):
         assert self.model.accounted, self.model.tally
 
     @invariant()
-    def what_was_acknowledged_is_stored(self) -> None:
+    def what_is_stored_is_right(self) -> None:
+        """All of it, read once."""
+        storage = Moment()
+        self._what_was_acknowledged_is_stored(storage)
+        self._nothing_in_the_bucket_changes(storage)
+        self._every_aggregate_is_that_of_its_inputs(storage)
+
+    def _what_was_acknowledged_is_stored(self, storage: Storage) -> None:
         """Raw line, index row and identity row agree, and hold what was sent."""
-        storage = self.world.storage
         assert_sound(storage)
         held = {json.dumps(json.loads(storage.line(row))["event"], sort_keys=True) for row in storage.index()}
         for known in self.model.known.values():
             assert json.dumps(json.loads(known.body), sort_keys=True) in held, f"{known} is lost"
 
-    @invariant()
-    def nothing_in_the_bucket_changes(self) -> None:
+    def _nothing_in_the_bucket_changes(self, storage: Storage) -> None:
         """Objects are only added."""
-        now = self.world.storage.objects()
+        now = storage.objects()
         assert self.raw.items() <= now.items()
-        assert len(self.world.storage.everything()["objects"]) == len(now), "an object has two versions"
+        assert len(storage.versions().get("Versions", [])) == len(now), "an object has two versions"
         self.raw = now
 
-    @invariant()
-    def every_aggregate_is_that_of_its_inputs(self) -> None:
+    def _every_aggregate_is_that_of_its_inputs(self, storage: Storage) -> None:
         """And the counts of a replay are those of its messages."""
-        rows = self.world.storage.rows("AGGREGATES_TABLE")
+        rows = storage.rows("AGGREGATES_TABLE")
         for version in versions_in(rows):
             _, day, _, replay_id = version["SK"].split("#")
             inputs = recomputed.inputs_of(rows, version["PK"].removeprefix("ENTITY#"), day, replay_id)
             assert recomputed.said(version) == recomputed.aggregate(inputs)
         for replay_id in self.replays:
-            assert settled_in(self.world.storage, replay_id) == ledger.counts(self.world.storage, replay_id)
+            assert settled_in(storage, replay_id) == ledger.counts(storage, replay_id)
 
     # How it ends
 
@@ -395,10 +399,10 @@ class Machine(RuleBasedStateMachine):
                 self._control(replay_id, "redrive", None)
         self._work_off()
         assert self._unfinished() == []
+        self.what_is_stored_is_right()
+        storage = Moment()
         for replay_id, replay in self.replays.items():
-            self._has_replayed(replay_id, replay)
-        self.what_was_acknowledged_is_stored()
-        self.every_aggregate_is_that_of_its_inputs()
+            self._has_replayed(storage, replay_id, replay)
 
     def _work_off(self) -> None:
         self._receive()
@@ -418,13 +422,13 @@ class Machine(RuleBasedStateMachine):
         jobs = [self.world.application.job(replay_id) for replay_id in going]
         return [job["replay_id"] for job in jobs if job["state"] != "COMPLETE" or job["failed"] > 0]
 
-    def _has_replayed(self, replay_id: str, replay: Replay) -> None:
+    def _has_replayed(self, storage: Storage, replay_id: str, replay: Replay) -> None:
         """What was there when it was asked for is in its aggregates, and nothing that it is not about."""
-        inputs = [row for row in ledger.entries(self.world.storage, replay_id) if row["outcome"] == "INPUT"]
+        inputs = [row for row in ledger.entries(storage, replay_id) if row["outcome"] == "INPUT"]
         events = {row["event_id"] for row in inputs}
         assert len(events) == len(inputs)
-        about = {row["event_id"] for row in self.world.storage.index() if replay.selection.takes(candidate_of(row))}
-        must = {row["event_id"] for row in self.world.storage.index() if candidate_of(row) in replay.must}
+        about = {row["event_id"] for row in storage.index() if replay.selection.takes(candidate_of(row))}
+        must = {row["event_id"] for row in storage.index() if candidate_of(row) in replay.must}
         assert events <= about
         if not replay.cancelled:
             assert must <= events, "an event was not replayed"
@@ -473,8 +477,7 @@ def fresh(
     runtime.settings.cache_clear()
 
     def fresh(seen: Counter[str]) -> World:
-        emulator.empty()
-        conftest.create(resources)
+        conftest.sweep(emulator, resources)
         wire, clock = Wire(emulator.deliver), Clock()
         for client in (runtime.s3, runtime.dynamodb, runtime.sqs):
             client.cache_clear()
@@ -486,6 +489,8 @@ def fresh(
     runtime.settings.cache_clear()
 
 
+ENOUGH = 12
+"""Stories in which all that must happen does."""
 MUST_HAPPEN = {
     *("ACCEPTED", "DUPLICATE", "CONFLICT", "REJECTED", "interrupted", "killed"),
     *("cancel", "redrive", "dead letters", "planner failed"),
@@ -493,23 +498,21 @@ MUST_HAPPEN = {
 
 
 def test_nothing_is_lost_whatever_happens(fresh: Callable[[Counter[str]], World], emulator: Emulator) -> None:
-    examples = 12 if isinstance(emulator, MiniStack) else 3  # moto takes ten times as long for each transaction
+    many = isinstance(emulator, MiniStack)  # moto takes ten times as long for each transaction
+    stories = times(4 if many else 1)
     seen: Counter[str] = Counter()
 
     machine: Any = lambda: Machine(fresh(seen))  # noqa: E731  # Hypothesis takes what makes one, and says otherwise
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=STORIES or examples,
-            stateful_step_count=50 if STORIES else 30,
-            derandomize=not STORIES,
-            deadline=None,
-            database=None,
-            phases=(Phase.generate, Phase.shrink) if STORIES else (Phase.generate,),
+            max_examples=stories,
+            stateful_step_count=50 if is_full() else 30,
+            phases=(Phase.generate, Phase.shrink) if is_full() else (Phase.generate,),
             suppress_health_check=list(HealthCheck),
             verbosity=Verbosity.normal,
         ),
     )
 
     print(dict(seen))  # noqa: T201  # pytest shows it where it matters
-    assert examples == 3 or seen.keys() >= MUST_HAPPEN
+    assert stories < ENOUGH or seen.keys() >= MUST_HAPPEN

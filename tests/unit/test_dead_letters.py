@@ -26,6 +26,7 @@ from chalicelib.domain.timestamps import Day, Instant
 from chalicelib.examine import Examine
 from chalicelib.process import Process
 from chalicelib.recording import RecordInLedger
+from tests.sizes import times
 from tests.unit import one_shot
 from tests.unit.examples import INGESTED, an_event
 from tests.unit.in_memory import Bucket, Ended, Troubles, at, no_pause, one_by_one
@@ -353,7 +354,9 @@ def assert_counts_are_those_of_outcomes(world: World) -> None:
     assert world.counts() == expected
 
 
-@settings(max_examples=150, phases=[Phase.explicit, Phase.reuse, Phase.generate])  # its randomness does not shrink
+@settings(
+    max_examples=times(150), phases=[Phase.explicit, Phase.reuse, Phase.generate]
+)  # its randomness does not shrink
 @given(
     st.lists(st.tuples(st.integers(0, 12), st.integers(0, 2)), min_size=1, max_size=16, unique=True),
     st.lists(st.sampled_from(["none", "none", "refused", "lost", "last"]), max_size=40),

@@ -63,6 +63,14 @@ def test_every_command_in_the_docs_is_a_make_target_and_every_target_is_document
     assert named == targets
 
 
+def test_what_make_test_leaves_out_is_what_make_soak_runs_and_continuous_integration_runs_both() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+
+    assert '"-m=not soak"' in (ROOT / "pyproject.toml").read_text()
+    assert "SOAKING = $(BIN)/pytest -m 'soak or hypothesis' " in makefile
+    assert re.findall(r"^run make (\w+)", (ROOT / ".ci/run").read_text(), re.MULTILINE) == ["test", "soak"]
+
+
 def _commands(text: str) -> str:
     """The parts of a page that are set as code."""
     blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)

@@ -32,6 +32,8 @@ from tests.unit.examples import INGESTED, an_event
 from tests.unit.in_memory import Bucket, Jobs, Queues, Rows, at, no_pause, one_by_one
 from tests.unit.ledger_in_memory import States
 
+pytestmark = pytest.mark.long
+
 FEW, MANY = 2_500, 10_000
 """More than a planner reads and sends at once, and four times as many."""
 

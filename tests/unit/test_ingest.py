@@ -19,6 +19,7 @@ from chalicelib.domain.raw_line import StoredEvent, parse_line
 from chalicelib.domain.timestamps import Instant, parse_instant
 from chalicelib.domain.verification import verify
 from chalicelib.ingest import Ingest
+from tests.sizes import times
 from tests.unit.examples import native
 from tests.unit.in_memory import Bucket, QuarantineInMemory, Rows, Troubles, at_once, copy_of
 from tests.unit.json_trees import randoms
@@ -78,7 +79,7 @@ def statuses(results: list[EventResult]) -> list[Status]:
     return [result.status for result in results]
 
 
-@settings(max_examples=150)
+@settings(max_examples=times(150))
 @given(
     st.lists(st.lists(st.sampled_from(POOL), min_size=1, max_size=5), min_size=1, max_size=5),
     st.lists(st.sampled_from(["none", "none", "refused", "lost"]), max_size=20),

@@ -34,6 +34,7 @@ from chalicelib.domain.timestamps import Day, Instant, day_of
 from chalicelib.examine import Examine
 from chalicelib.process import Process, ProcessReport
 from chalicelib.recording import RecordInLedger
+from tests.sizes import times
 from tests.unit import one_shot
 from tests.unit.examples import INGESTED, an_event
 from tests.unit.in_memory import BUCKET, Bucket, Troubles, at, at_once, no_pause, one_by_one
@@ -118,7 +119,9 @@ objects = st.lists(
 )
 
 
-@settings(max_examples=150, phases=[Phase.explicit, Phase.reuse, Phase.generate])  # its randomness does not shrink
+@settings(
+    max_examples=times(150), phases=[Phase.explicit, Phase.reuse, Phase.generate]
+)  # its randomness does not shrink
 @given(objects, st.lists(st.sampled_from(["none", "refused", "lost"]), max_size=12), randoms)
 def test_each_event_counts_once_whatever_happens_to_its_messages(
     objects: list[tuple[str, str, list[tuple[str, str, int]]]], troubles: list[str], rng: Random

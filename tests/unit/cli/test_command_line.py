@@ -16,6 +16,8 @@ from retrace.commands import PLACES
 from retrace.problem import Exit, Problem
 from tests.unit.cli.scripted_api import routes, serving
 
+pytestmark = pytest.mark.long
+
 REFUSED = ClientError({"Error": {"Code": "AccessDenied", "Message": "not you"}}, "GetObject")
 
 

@@ -16,6 +16,8 @@ import pytest
 
 from tests.unit.cli.ingest_api import IngestApi, Trouble, environment, numbered, serving
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[3]
 EVENTS = 1_000
 PATIENCE_S = 120

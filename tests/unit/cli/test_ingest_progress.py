@@ -24,6 +24,8 @@ from retrace.ingesting.sending import Settled
 from retrace.ingesting.tally import Tally
 from tests.unit.cli.ingest_api import numbered
 
+pytestmark = pytest.mark.long
+
 MOST_MEMORY = 64_000_000
 
 

@@ -18,6 +18,8 @@ from release.building import built, sdist, wheel, wheel_of
 from retrace.commands import PLACES
 from tests.installation import Installation, a_checkout, installed
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[3]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 REQUIRED = [*PROJECT["dependencies"], *chain.from_iterable(PROJECT["optional-dependencies"].values())]

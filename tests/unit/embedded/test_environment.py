@@ -11,6 +11,8 @@ import pytest
 
 from embedded.layout import ROOT
 
+pytestmark = pytest.mark.long
+
 MAKE = shutil.which("make") or "make"
 
 
