@@ -94,7 +94,7 @@ def test_commits_are_checked_by_commands_of_this_repository_alone() -> None:
     steps = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]["test"]["steps"]
 
     assert [each["repo"] for each in hooks] == ["local"]
-    assert [hook["entry"] for hook in hooks[0]["hooks"]] == ["make lint types"]
+    assert [hook["entry"] for hook in hooks[0]["hooks"]] == ["make check"]
     assert all(re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40}", step["uses"]) for step in steps if "uses" in step)
     assert [step["run"].split()[0] for step in steps if "run" in step] == [".ci/run"]
 
