@@ -47,7 +47,7 @@ demo: $(PROJECT) $(EMBEDDED)  ## tell the story of an incident on a stack of its
 drill: $(PROJECT) $(EMBEDDED)  ## lose the tables and raw objects of a stack of its own, bring them back, and count what was lost; DATA=
 	@$(BIN)/python -m embedded.drill $(if $(DATA),--data '$(DATA)')
 
-up: $(PROJECT) $(EMBEDDED)  ## start the stack, or bring it up to date; RETRACE_PORT=4610
+up: $(COMMAND) $(EMBEDDED)  ## start the stack, or bring it up to date; RETRACE_PORT=4610
 	@$(BIN)/python -m embedded up
 
 down: $(PROJECT) $(EMBEDDED)  ## stop the stack; its state is kept
