@@ -21,6 +21,7 @@ from embedded.admin import Admin
 from embedded.administrator import CONTROL_HEADER
 from embedded.layout import Layout
 from embedded.server import REGION
+from embedded.wire import faulty_wire
 from tests.e2e.stages import Emulated, emulated
 
 CREATED = "/?Action=CreateUser&UserName=mallory&Version=2010-05-08"
@@ -145,6 +146,17 @@ def test_nobody_controls_the_emulator_without_its_secret(
 
 def test_its_own_programs_control_it(aws: Emulated) -> None:
     assert asked(aws, "GET", "/_ministack/health", **aws.administrator.control_headers).status == 200
+    assert asked(aws, "PUT", "/_emulator/delay?ms=0", **aws.administrator.control_headers).status == 204
+
+
+def test_a_page_reaches_nothing_over_the_faulty_wire_either(aws: Emulated) -> None:
+    with faulty_wire(aws.endpoint_url) as wire:
+        answers = [
+            urllib3.request(method, wire.endpoint_url + path, headers={"Origin": "null"}, retries=False, timeout=60.0)
+            for method, path in [("DELETE", "/_wire/calls"), ("POST", "/_microburst/rules"), ("GET", "/kept")]
+        ]
+
+    assert [answer.status for answer in answers] == [403, 403, 403]
 
 
 def test_no_answer_lets_a_page_read_it(aws: Emulated) -> None:
