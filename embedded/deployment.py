@@ -17,8 +17,8 @@ STACK_NAME = "retrace-dev"
 CODE_BUCKET = "retrace-deployment-code"
 LOOK_SECONDS = 0.05
 
-PARAMETERS = {"Stage": "dev", "RefusePlainHttp": "false"}
-"""The emulator is reached over http, and would enforce the refusal."""
+PARAMETERS = {"Stage": "dev", "RefusePlainHttp": "false", "RawRetentionDays": "0"}
+"""The emulator is reached over http, and would enforce the refusal. What lies on it may be cleared away."""
 
 FUNCTION_PARAMETERS = {"ProcessorConcurrency": "5"}
 """Each processor at work is a process of this machine."""

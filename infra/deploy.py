@@ -17,7 +17,7 @@ from infra.application import Application
 from infra.artifacts import Artifacts
 from infra.changes import Change, described
 from infra.merge import RESOURCES, load, merged
-from infra.parameters import kept, parsed, require_declared, require_stage
+from infra.parameters import kept, parsed, require_declared, require_stage, value_of
 from infra.problem import Problem
 from infra.rollout import Tell, kind_of_change, roll_out, wait
 from infra.stack import Stack
@@ -73,6 +73,8 @@ def _deploy(chosen: argparse.Namespace, say: Tell, application: Application) -> 
     before = stack.described()
     kind = kind_of_change(stack, before)
     artifacts = Artifacts(account.s3, account.number, account.region)
+    for line in warnings(stage, value_of("RawRetentionDays", declared, given, before)):
+        say(line)
     if resources_only:
         _require_no_functions(stack, new=kind == "CREATE")
         template = load(RESOURCES)
@@ -95,6 +97,13 @@ def _deploy(chosen: argparse.Namespace, say: Tell, application: Application) -> 
     say(f"\n{stack.name} is {'deployed' if changed else 'up to date: there was nothing to change'}.\n")
     for line in _next_steps(stage, account.region, stack.outputs(), resources_only=resources_only):
         say(line)
+
+
+def warnings(stage: str, retention_days: str) -> Iterator[str]:
+    """Yield what you should know before you deploy a stage whose events can be deleted."""
+    if int(retention_days) == 0:
+        yield "\nWARNING: RawRetentionDays is 0. Object Lock keeps nothing; only the bucket's policy does."
+        yield f"→ If they matter: make deploy STAGE={stage} PARAMETERS='RawRetentionDays=365'"
 
 
 def _review(name: str, *, dry_run: bool, say: Tell) -> Callable[[Sequence[Change]], bool]:

@@ -43,6 +43,13 @@ def require_stage(declared: Declared, stage: str, given: Mapping[str, str]) -> N
         raise Problem("Stage is given twice.", "STAGE=… alone says which; leave it out of PARAMETERS.")
 
 
+def value_of(name: str, declared: Declared, given: Mapping[str, str], described: "StackTypeDef | None") -> str:
+    """Return what a parameter will be: as it is given, else as it was deployed, else its default."""
+    before = described.get("Parameters", []) if described is not None else []
+    deployed = {each["ParameterKey"]: each["ParameterValue"] for each in before}
+    return str(given.get(name, deployed.get(name, declared[name]["Default"])))
+
+
 def kept(declared: Declared, given: Mapping[str, str], described: "StackTypeDef | None") -> list[str]:
     """Return the parameters that keep the value they were deployed with: those that nobody gave again."""
     deployed = {each["ParameterKey"] for each in described.get("Parameters", [])} if described is not None else set()

@@ -11,6 +11,7 @@ import typer
 from retrace import checkup
 from retrace.calling import AsJson, Calling, calling
 from retrace.checking.newest_digest import newest_digest
+from retrace.checking.safeguards import safeguards
 from retrace.checkup import Finding, Level
 from retrace.problem import Exit, Problem
 from retrace.shown import Column, Output
@@ -20,6 +21,8 @@ _STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "red"}
 
 def doctor(context: typer.Context, as_json: AsJson = None) -> None:
     """Whether all is well: target, credentials, signature, clock, version, speed, queues, dead letters, digests.
+
+    Of a stack also what protects its bucket and tables, against what it was deployed with.
 
     Nothing is changed. Exits with 1 if there is a problem; warnings are none.
 
@@ -52,3 +55,4 @@ def _findings(call: Calling) -> Iterator[Finding]:
         api = checkup.Api(call.client, call.clock)
         yield from chain(api.look(), checkup.queues(target))
         yield newest_digest(target, call.clock())
+        yield from safeguards(target)

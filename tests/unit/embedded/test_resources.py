@@ -84,7 +84,7 @@ def test_the_bucket_denies_everybody_to_delete_to_overwrite_and_to_come_without_
         statement = bucket_policy[sid]
         return statement["Principal"], statement["Action"], statement["Resource"], statement.get("Condition")
 
-    assert bucket_policy.keys() == {"NothingIsDeleted", "NothingIsOverwritten", "TlsOnly"}
+    assert bucket_policy.keys() == {"NothingIsDeleted", "NothingIsOverwritten", "ProtectionIsDeployed", "TlsOnly"}
     assert denied("NothingIsDeleted") == ("*", "s3:DeleteObject*", objects, None)
     assert denied("NothingIsOverwritten") == (
         "*",
@@ -98,6 +98,31 @@ def test_the_bucket_denies_everybody_to_delete_to_overwrite_and_to_come_without_
         [{"Fn::GetAtt": ["RawBucket", "Arn"]}, objects],
         {"Bool": {"aws:SecureTransport": "false"}},
     )
+
+
+def test_what_would_undo_the_protection_is_denied_to_everybody_but_cloudformation(
+    bucket_policy: dict[str, dict[str, Any]],
+) -> None:
+    statement = bucket_policy["ProtectionIsDeployed"]
+
+    assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
+    assert statement["Resource"] == {"Fn::GetAtt": ["RawBucket", "Arn"]}
+    assert set(statement["Action"]) == {
+        "s3:DeleteBucketPolicy",
+        "s3:PutBucketNotification",
+        "s3:PutBucketObjectLockConfiguration",
+        "s3:PutBucketPolicy",
+        "s3:PutBucketPublicAccessBlock",
+        "s3:PutBucketVersioning",
+        "s3:PutLifecycleConfiguration",
+    }
+    assert statement["Condition"] == {"ForAllValues:StringNotEquals": {"aws:CalledVia": "cloudformation.amazonaws.com"}}
+
+
+def test_what_is_kept_is_kept_for_a_year_unless_a_stage_says_otherwise() -> None:
+    parameters = load(RESOURCES)["Parameters"]
+
+    assert (parameters["RawRetentionDays"]["Default"], parameters["RawRetentionMode"]["Default"]) == (365, "GOVERNANCE")
 
 
 @pytest.mark.parametrize("name", TABLES)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from infra.parameters import kept, parsed, require_declared, require_stage
+from infra.deploy import warnings
+from infra.parameters import kept, parsed, require_declared, require_stage, value_of
 from infra.problem import Problem
 
 DECLARED = {"Stage": {"AllowedPattern": "[a-z][a-z0-9]{0,15}"}, "AlarmTopic": {}, "MaxInFlight": {}}
@@ -50,3 +51,28 @@ def test_parameters_that_are_deployed_and_not_given_keep_their_values() -> None:
 
     assert kept(DECLARED, {"Stage": "dev", "MaxInFlight": "5"}, deployed) == ["AlarmTopic"]
     assert kept(DECLARED, {"Stage": "dev"}, None) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "deployed", "value"),
+    [
+        ({}, None, "365"),
+        ({}, {"RawRetentionDays": "0"}, "0"),
+        ({"RawRetentionDays": "7"}, {"RawRetentionDays": "0"}, "7"),
+    ],
+)
+def test_a_parameter_is_as_given_else_as_deployed_else_as_by_default(
+    given: dict[str, str], deployed: dict[str, str] | None, value: str
+) -> None:
+    pairs = [{"ParameterKey": name, "ParameterValue": each} for name, each in (deployed or {}).items()]
+    described: Any = None if deployed is None else {"Parameters": pairs}
+
+    assert value_of("RawRetentionDays", {"RawRetentionDays": {"Default": 365}}, given, described) == value
+
+
+def test_a_deployment_that_keeps_nothing_is_told_aloud() -> None:
+    [warning, remedy] = warnings("prod", "0")
+
+    assert "WARNING: RawRetentionDays is 0." in warning
+    assert "make deploy STAGE=prod PARAMETERS='RawRetentionDays=365'" in remedy
+    assert list(warnings("prod", "365")) == []

@@ -1,0 +1,108 @@
+"""What keeps raw events and tables from being changed or deleted, held against what the template says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from retrace.checkup import Finding, Level
+
+Json = Mapping[str, Any]
+
+_REDEPLOY = "Find out who changed it (CloudTrail), then put it back: docs/security.md#protection"
+_NOT_ACTIONS = {"Id", "ID", "Filter", "Prefix"}
+
+
+def policy(declared: Json, found: Json | None) -> Finding:
+    """Whether each statement of the bucket's policy is there as it was deployed, and no other beside them."""
+    wanted = _statements(declared)
+    there = _statements(found or {})
+    lost = sorted(sid for sid, statement in wanted.items() if there.get(sid) != statement)
+    added = sorted(there.keys() - wanted.keys())
+    if lost:
+        said = f"It lacks {', '.join(lost)}, or has them changed." if found else "The bucket has none."
+        return Finding("bucket policy", Level.PROBLEM, f"{said} What the bucket keeps can be deleted.", _REDEPLOY)
+    if added:
+        return Finding("bucket policy", Level.PROBLEM, f"It has more than was deployed: {', '.join(added)}.", _REDEPLOY)
+    return Finding("bucket policy", Level.OK, ", ".join(sorted(wanted)))
+
+
+def _statements(document: Json) -> dict[str, Any]:
+    """Statements by their names, in the one form that values have which may be given alone or in a list."""
+    return {str(each.get("Sid", "one without a Sid")): _listed(each) for each in document.get("Statement", [])}
+
+
+def _listed(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _listed(each) for name, each in value.items()}
+    return sorted(map(str, value)) if isinstance(value, list) else [str(value)]
+
+
+def lock(declared: Json, found: Json) -> Finding:
+    """Whether Object Lock keeps new versions as long as it was deployed to."""
+    wanted, there = (each.get("Rule", {}).get("DefaultRetention", {}) for each in (declared, found))
+    if found.get("ObjectLockEnabled") != "Enabled":
+        return Finding("object lock", Level.PROBLEM, "It is not enabled.", _REDEPLOY)
+    if _retention(there) != _retention(wanted):
+        said = f"It keeps new versions for {_retention(there)}; deployed was {_retention(wanted)}."
+        return Finding("object lock", Level.PROBLEM, said, _REDEPLOY)
+    if not there:
+        remedy = "Deploy with RawRetentionDays above 0; objects that are there already stay without."
+        return Finding("object lock", Level.WARNING, "It keeps nothing: RawRetentionDays is 0.", remedy)
+    return Finding("object lock", Level.OK, f"new versions are kept for {_retention(there)}")
+
+
+def _retention(default: Json) -> str:
+    return f"{default['Days']} days ({default['Mode']})" if default else "0 days"
+
+
+def versioning(declared: Json, found: Json) -> Finding:
+    """Whether what is overwritten or deleted stays as a version."""
+    return _same("versioning", declared["Status"], found.get("Status", "off"))
+
+
+def public_access(declared: Json, found: Json) -> Finding:
+    """Whether every way of being public is blocked."""
+    opened = sorted(name for name, wanted in declared.items() if found.get(name) != wanted)
+    if opened:
+        return Finding("public access", Level.PROBLEM, f"Not as deployed: {', '.join(opened)}.", _REDEPLOY)
+    return Finding("public access", Level.OK, "blocked")
+
+
+def lifecycle(declared: Json, found: Iterable[Json]) -> Finding:
+    """Whether nothing expires but what was deployed to."""
+    wanted, there = _rules(declared.get("Rules", [])), _rules(found)
+    others = sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
+    if others:
+        said = f"Rules are not as deployed: {', '.join(others)}. A rule may delete what Object Lock does not hold."
+        return Finding("lifecycle", Level.PROBLEM, said, _REDEPLOY)
+    return Finding("lifecycle", Level.OK, "nothing expires but parts of uploads")
+
+
+def _rules(rules: Iterable[Json]) -> dict[str, Json]:
+    return {
+        str(rule.get("ID", rule.get("Id", "one without an id"))): {
+            name: each for name, each in rule.items() if name not in _NOT_ACTIONS
+        }
+        for rule in rules
+    }
+
+
+def table(name: str, declared: Json, described: Json, recovery: str) -> Finding:
+    """Whether a table is protected from deletion and can be put back to any second."""
+    wanted = (
+        declared.get("DeletionProtectionEnabled", False),
+        declared.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled", False),
+    )
+    there = (described.get("DeletionProtectionEnabled", False), recovery == "ENABLED")
+    labels = ("deletion protection", "point-in-time recovery")
+    lacking = [label for label, is_wanted, is_there in zip(labels, wanted, there, strict=True) if is_wanted > is_there]
+    if lacking:
+        return Finding(f"table {name}", Level.PROBLEM, f"It lacks {' and '.join(lacking)}.", _REDEPLOY)
+    return Finding(f"table {name}", Level.OK, " and ".join(labels))
+
+
+def _same(check: str, wanted: str, there: str) -> Finding:
+    if wanted == there:
+        return Finding(check, Level.OK, there.lower())
+    return Finding(check, Level.PROBLEM, f"It is {there}; deployed was {wanted}.", _REDEPLOY)

@@ -1,0 +1,118 @@
+"""How bucket and tables are protected now: what `retrace doctor` holds against the deployed template."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.aws.seam import code_of
+from retrace.checking import protection
+from retrace.checking.declared import Declared
+from retrace.checkup import PATIENCE, Finding, Level
+from retrace.problem import Problem
+from retrace.target import Target
+
+_TABLES = {"EventsTable": "events", "DedupeTable": "dedupe", "ReplaysTable": "replays", "AggregatesTable": "aggregates"}
+_NONE = {"NoSuchBucketPolicy", "NoSuchLifecycleConfiguration", "ObjectLockConfigurationNotFoundError"} | {
+    "NoSuchPublicAccessBlockConfiguration"
+}
+_RIGHTS = "The policy AuditorPolicyArn of the stack has the rights that this takes."
+
+
+def safeguards(target: Target) -> Iterator[Finding]:
+    """What protects the bucket and each table, and whether it is as deployed. A local stack has nothing to protect."""
+    if target.is_local:
+        return
+    if target.stack is None:
+        remedy = "Give --stack, or write `stack` into the profile."
+        yield Finding("protection", Level.WARNING, "Nothing says how it was deployed.", remedy)
+        return
+    try:
+        bucket = target.stored_in("raw_bucket")
+        declared = _declared(target, target.stack, bucket)
+        of_bucket, of_policy = declared.properties("RawBucket"), declared.properties("RawBucketPolicy")
+    except Problem as problem:
+        yield Finding("protection", Level.WARNING, problem.what, problem.remedy)
+        return
+    except (BotoCoreError, ClientError) as error:
+        yield Finding("protection", Level.WARNING, f"The template cannot be read: {error}", _RIGHTS)
+        return
+    for check, look in _of_bucket(target, bucket, of_bucket, of_policy).items():
+        yield _looked(check, look)
+    for logical_id, name in _TABLES.items():
+        yield _looked(f"table {name}", _of_table(target, name, declared.properties(logical_id)))
+
+
+def _declared(target: Target, stack: str, bucket: str) -> Declared:
+    cloudformation = target.client("cloudformation", PATIENCE)
+    body = cloudformation.get_template(StackName=stack)["TemplateBody"]
+    [described] = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+    parameters = {each["ParameterKey"]: each["ParameterValue"] for each in described.get("Parameters", [])}
+    partition = target.client("s3").meta.partition
+    template = json.loads(body) if isinstance(body, str) else body
+    return Declared(template, parameters, {"RawBucket": f"arn:{partition}:s3:::{bucket}"})
+
+
+Look = Callable[[], Finding]
+
+
+def _of_bucket(target: Target, bucket: str, of_bucket: Any, of_policy: Any) -> dict[str, Look]:
+    s3 = target.client("s3", PATIENCE)
+
+    def found(call: Callable[..., Any], member: str) -> Any:
+        """What the bucket has; nothing if it has none."""
+        try:
+            return call(Bucket=bucket).get(member, {})
+        except ClientError as error:
+            if code_of(error) in _NONE:
+                return {}
+            raise
+
+    def policy() -> Finding:
+        text = found(s3.get_bucket_policy, "Policy")
+        return protection.policy(of_policy["PolicyDocument"], json.loads(text) if text else None)
+
+    def lock() -> Finding:
+        there = found(s3.get_object_lock_configuration, "ObjectLockConfiguration")
+        return protection.lock(of_bucket["ObjectLockConfiguration"], there)
+
+    def versioning() -> Finding:
+        return protection.versioning(of_bucket["VersioningConfiguration"], s3.get_bucket_versioning(Bucket=bucket))
+
+    def public_access() -> Finding:
+        there = found(s3.get_public_access_block, "PublicAccessBlockConfiguration")
+        return protection.public_access(of_bucket["PublicAccessBlockConfiguration"], there)
+
+    def lifecycle() -> Finding:
+        there = found(s3.get_bucket_lifecycle_configuration, "Rules")
+        return protection.lifecycle(of_bucket["LifecycleConfiguration"], there)
+
+    return {
+        "bucket policy": policy,
+        "object lock": lock,
+        "versioning": versioning,
+        "public access": public_access,
+        "lifecycle": lifecycle,
+    }
+
+
+def _of_table(target: Target, name: str, declared: Any) -> Look:
+    def look() -> Finding:
+        dynamodb, table = target.client("dynamodb", PATIENCE), target.stored_in(f"{name}_table")
+        backups = dynamodb.describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
+        recovery = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus", "DISABLED")
+        return protection.table(name, declared, dynamodb.describe_table(TableName=table)["Table"], recovery)
+
+    return look
+
+
+def _looked(check: str, look: Look) -> Finding:
+    try:
+        return look()
+    except Problem as problem:
+        return Finding(check, Level.WARNING, problem.what, problem.remedy)
+    except (BotoCoreError, ClientError) as error:
+        return Finding(check, Level.WARNING, f"It cannot be looked at: {error}", _RIGHTS)

@@ -1,0 +1,243 @@
+"""What protects a deployment: `retrace doctor` holds it against the template, and says what is not as deployed.
+
+moto stands for AWS. Its CloudFormation passes over lifecycle, lock and recovery, so the fixture puts them as AWS would.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from infra.merge import RESOURCES, load
+from retrace.checking.declared import Declared
+from retrace.checking.safeguards import safeguards
+from retrace.checkup import Finding, Level
+from retrace.target import Target
+
+STACK, BUCKET = "retrace-prod", "retrace-prod-raw"
+ARNS = {"RawBucket": f"arn:aws:s3:::{BUCKET}"}
+TABLES = {"EventsTable": "events", "DedupeTable": "dedupe", "ReplaysTable": "replays", "AggregatesTable": "aggregates"}
+TEMPLATE = load(RESOURCES)
+PARAMETERS = {name: str(each["Default"]) for name, each in TEMPLATE["Parameters"].items()}
+
+
+class Deployed:
+    """A stage, deployed; its CloudFormation only remembers the template."""
+
+    def __init__(self, **parameters: str) -> None:
+        names = {"raw_bucket": BUCKET} | {f"{name}_table": name for name in TABLES.values()}
+        self.target = Target("https://a.example/api", "test", "eu-west-1", stack=STACK, storage=names)
+        self.s3, self.dynamodb = self.target.client("s3"), self.target.client("dynamodb")
+        self.parameters = PARAMETERS | parameters
+        declared = Declared(TEMPLATE, self.parameters, ARNS)
+        self._remember()
+        self._put_bucket(declared.properties("RawBucket"), declared.properties("RawBucketPolicy"))
+        for name in TABLES.values():
+            self._put_table(name)
+
+    def _remember(self) -> None:
+        # moto would make the resources under names of its own, so they are under a condition that does not hold.
+        looked_at = ("RawBucket", "RawBucketPolicy", *TABLES)
+        never = {name: TEMPLATE["Resources"][name] | {"Condition": "Never"} for name in looked_at}
+        resources = {"Topic": {"Type": "AWS::SNS::Topic"}} | never
+        given = [{"ParameterKey": name, "ParameterValue": value} for name, value in self.parameters.items()]
+        conditions = TEMPLATE["Conditions"] | {"Never": {"Fn::Equals": ["a", "b"]}}
+        template = {**TEMPLATE, "Conditions": conditions, "Resources": resources, "Outputs": {}}
+        cloudformation = self.target.client("cloudformation")
+        cloudformation.create_stack(StackName=STACK, TemplateBody=json.dumps(template), Parameters=given)
+
+    def _put_bucket(self, bucket: Any, policy: Any) -> None:
+        named: Any = {"Bucket": BUCKET}
+        where = {"LocationConstraint": "eu-west-1"}
+        self.s3.create_bucket(**named, CreateBucketConfiguration=where, ObjectLockEnabledForBucket=True)
+        lock = bucket["ObjectLockConfiguration"]
+        if "Rule" in lock:
+            days = lock["Rule"]["DefaultRetention"]
+            lock = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": days | {"Days": int(days["Days"])}}}
+            self.s3.put_object_lock_configuration(**named, ObjectLockConfiguration=lock)
+        blocked = bucket["PublicAccessBlockConfiguration"]
+        self.s3.put_public_access_block(**named, PublicAccessBlockConfiguration=blocked)
+        self.expire([])
+        self.s3.put_bucket_policy(**named, Policy=json.dumps(policy["PolicyDocument"]))
+
+    def expire(self, more: list[Any]) -> None:
+        """Put the template's lifecycle rule, and others."""
+        rule = {
+            "ID": "forget-uploads-that-were-not-completed",
+            "Status": "Enabled",
+            "Filter": {"Prefix": ""},
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+        }
+        rules: Any = {"Rules": [rule, *more]}
+        self.s3.put_bucket_lifecycle_configuration(Bucket=BUCKET, LifecycleConfiguration=rules)
+
+    def _put_table(self, name: str) -> None:
+        self.dynamodb.create_table(
+            TableName=name,
+            AttributeDefinitions=[{"AttributeName": "PK", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
+            DeletionProtectionEnabled=True,
+        )
+        self.recover(name, enabled=True)
+
+    def recover(self, name: str, *, enabled: bool) -> None:
+        """Say whether a table can be put back to any second."""
+        wanted: Any = {"PointInTimeRecoveryEnabled": enabled}
+        self.dynamodb.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification=wanted)
+
+    def found(self) -> dict[str, Finding]:
+        """What doctor says, by what was looked at."""
+        return {finding.check: finding for finding in safeguards(self.target)}
+
+    def wrong(self) -> dict[str, str]:
+        """What doctor calls a problem."""
+        return {check: each.said for check, each in self.found().items() if each.level is Level.PROBLEM}
+
+
+@pytest.fixture
+def deployed() -> Iterator[Deployed]:
+    with mock_aws():
+        yield Deployed()
+
+
+def test_as_deployed_all_is_well(deployed: Deployed) -> None:
+    found = deployed.found()
+
+    assert {check: each.said for check, each in found.items() if each.level is not Level.OK} == {}
+    assert found.keys() == {
+        "bucket policy",
+        "object lock",
+        "versioning",
+        "public access",
+        "lifecycle",
+        *(f"table {name}" for name in TABLES.values()),
+    }
+    assert found["object lock"].said == "new versions are kept for 365 days (GOVERNANCE)"
+
+
+def test_a_deleted_policy_and_a_rule_that_expires_everything_are_problems(deployed: Deployed) -> None:
+    deployed.s3.delete_bucket_policy(Bucket=BUCKET)
+    deployed.expire([{"ID": "all", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}])
+
+    wrong = deployed.wrong()
+
+    assert wrong.keys() == {"bucket policy", "lifecycle"}
+    assert wrong["bucket policy"].startswith("The bucket has none.")
+    assert "all" in wrong["lifecycle"]
+
+
+def without_deletes(deployed: Deployed) -> None:
+    document = json.loads(deployed.s3.get_bucket_policy(Bucket=BUCKET)["Policy"])
+    document["Statement"] = [each for each in document["Statement"] if each["Sid"] != "NothingIsDeleted"]
+    deployed.s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps(document))
+
+
+def of_one_prefix(deployed: Deployed) -> None:
+    policy = deployed.s3.get_bucket_policy(Bucket=BUCKET)["Policy"].replace(f"{BUCKET}/*", f"{BUCKET}/raw/*")
+    deployed.s3.put_bucket_policy(Bucket=BUCKET, Policy=policy)
+
+
+def more_allowed(deployed: Deployed) -> None:
+    document = json.loads(deployed.s3.get_bucket_policy(Bucket=BUCKET)["Policy"])
+    more = {
+        "Sid": "More",
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{BUCKET}/*",
+    }
+    document["Statement"].append(more)
+    deployed.s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps(document))
+
+
+def shorter_retention(deployed: Deployed) -> None:
+    lock: Any = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}}}
+    deployed.s3.put_object_lock_configuration(Bucket=BUCKET, ObjectLockConfiguration=lock)
+
+
+def no_retention(deployed: Deployed) -> None:
+    lock: Any = {"ObjectLockEnabled": "Enabled"}
+    deployed.s3.put_object_lock_configuration(Bucket=BUCKET, ObjectLockConfiguration=lock)
+
+
+def no_lifecycle(deployed: Deployed) -> None:
+    deployed.s3.delete_bucket_lifecycle(Bucket=BUCKET)
+
+
+def suspended(deployed: Deployed) -> None:
+    """AWS refuses it where Object Lock is on; moto does not."""
+    deployed.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Suspended"})
+
+
+def opened(deployed: Deployed) -> None:
+    deployed.s3.delete_public_access_block(Bucket=BUCKET)
+
+
+def unprotected(deployed: Deployed) -> None:
+    deployed.dynamodb.update_table(TableName="events", DeletionProtectionEnabled=False)
+
+
+def irrecoverable(deployed: Deployed) -> None:
+    deployed.recover("dedupe", enabled=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "check"),
+    [
+        (without_deletes, "bucket policy"),
+        (of_one_prefix, "bucket policy"),
+        (more_allowed, "bucket policy"),
+        (shorter_retention, "object lock"),
+        (no_retention, "object lock"),
+        (no_lifecycle, "lifecycle"),
+        (suspended, "versioning"),
+        (opened, "public access"),
+        (unprotected, "table events"),
+        (irrecoverable, "table dedupe"),
+    ],
+)
+def test_each_part_of_the_protection_that_is_changed_is_a_problem(
+    deployed: Deployed, change: Callable[[Deployed], None], check: str
+) -> None:
+    change(deployed)
+
+    assert deployed.wrong().keys() == {check}
+    assert deployed.found()[check].remedy
+
+
+def test_the_values_are_those_that_the_stage_was_deployed_with() -> None:
+    with mock_aws():
+        deployed = Deployed(RawRetentionDays="30", RawRetentionMode="COMPLIANCE", RefusePlainHttp="false")
+
+        assert deployed.wrong() == {}
+        assert deployed.found()["object lock"].said == "new versions are kept for 30 days (COMPLIANCE)"
+        assert "TlsOnly" not in deployed.found()["bucket policy"].said
+
+
+def test_a_stage_that_keeps_nothing_is_a_warning() -> None:
+    with mock_aws():
+        finding = Deployed(RawRetentionDays="0").found()["object lock"]
+
+    assert finding.level is Level.WARNING
+    assert "RawRetentionDays is 0" in finding.said
+
+
+def test_a_target_without_a_stack_is_a_warning_and_a_local_one_has_nothing_to_protect() -> None:
+    unnamed = Target("https://a.example/api", "test", "eu-west-1")
+    local = Target("https://a.example/api", "test", "eu-west-1", access_key=("AKIATESTING", "secret"))
+
+    assert [finding.level for finding in safeguards(unnamed)] == [Level.WARNING]
+    assert list(safeguards(local)) == []
+
+
+def test_a_template_that_nobody_may_read_is_a_warning() -> None:
+    names = {"raw_bucket": BUCKET}
+    with mock_aws():
+        target = Target("https://a.example/api", "test", "eu-west-1", stack="gone", storage=names)
+
+        assert [finding.level for finding in safeguards(target)] == [Level.WARNING]
