@@ -20,6 +20,10 @@ from retrace.ingesting.record import Record, Records, Stream, too_large
 _BETWEEN = re.compile(rb"(?:[ \t\r\n,]|\xef\xbb\xbf)*")
 
 
+_MOST_DOUBTS = 8
+"""A torn line is found out by the next one or two; a text with more is laid out so, and not to be read many times."""
+
+
 class _State(Enum):
     """Of the text at hand."""
 
@@ -45,7 +49,7 @@ class _Text:
         self.doubted: tuple[int, int] | None = None
         """The piece and line with which another event may begin, if this one turns out to be broken."""
         self.pieces: list[bytes] = []
-        self._size = 0
+        self._size = self._doubts = 0
         self._last = b""
 
     def keep(self, piece: bytes) -> None:
@@ -59,7 +63,10 @@ class _Text:
 
     def doubt(self, line: int) -> None:
         """Another event may begin here, though this one may also go on."""
-        if self.doubted is None and self.pieces:
+        self._doubts += 1
+        if self._doubts > _MOST_DOUBTS:
+            self.doubted = None
+        elif self.doubted is None and self.pieces:
             self.doubted = len(self.pieces), line
 
     def cut(self, kept: int) -> None:

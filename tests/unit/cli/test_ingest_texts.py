@@ -101,6 +101,13 @@ def test_texts_nested_too_deep_are_refused_by_the_server_and_not_read_on_for_eve
     assert texts_of(read(deep + b'\n{"a": 9}\n')) == [deep, b'{"a": 9}']
 
 
+def test_lines_that_could_each_be_another_event_are_not_read_again_and_again() -> None:
+    found = read(b'{"a":[\n' * 1_000 + b'{"a": 9}\n{"a": 9}\n')
+
+    assert len(found) < 10
+    assert texts_of(found)[-1] == b'{"a": 9}'
+
+
 @pytest.mark.parametrize("layout", [lambda text: text, lambda text: text.replace(b":", b":\n")])
 def test_a_text_that_no_request_can_hold_is_skipped(layout: Callable[[bytes], bytes]) -> None:
     large = layout(b'{"a":["' + b'", "'.join(itertools.repeat(b"x" * 70_000, 80)) + b'"]}')
