@@ -16,7 +16,9 @@ from infra.merge import RESOURCES, load
 from retrace.checking.declared import Declared
 from retrace.checking.safeguards import safeguards
 from retrace.checkup import Finding, Level
+from retrace.problem import Exit
 from retrace.target import Target
+from tests.unit.cli.scripted_api import exit_code, routes, serving
 
 STACK, BUCKET = "retrace-prod", "retrace-prod-raw"
 ARNS = {"RawBucket": f"arn:aws:s3:::{BUCKET}"}
@@ -45,8 +47,9 @@ class Deployed:
         never = {name: TEMPLATE["Resources"][name] | {"Condition": "Never"} for name in looked_at}
         resources = {"Topic": {"Type": "AWS::SNS::Topic"}} | never
         given = [{"ParameterKey": name, "ParameterValue": value} for name, value in self.parameters.items()]
+        outputs = {"RawBucket": {"Value": BUCKET}} | {name: {"Value": each} for name, each in TABLES.items()}
         conditions = TEMPLATE["Conditions"] | {"Never": {"Fn::Equals": ["a", "b"]}}
-        template = {**TEMPLATE, "Conditions": conditions, "Resources": resources, "Outputs": {}}
+        template = {**TEMPLATE, "Conditions": conditions, "Resources": resources, "Outputs": outputs}
         cloudformation = self.target.client("cloudformation")
         cloudformation.create_stack(StackName=STACK, TemplateBody=json.dumps(template), Parameters=given)
 
@@ -241,3 +244,14 @@ def test_a_template_that_nobody_may_read_is_a_warning() -> None:
         target = Target("https://a.example/api", "test", "eu-west-1", stack="gone", storage=names)
 
         assert [finding.level for finding in safeguards(target)] == [Level.WARNING]
+
+
+def test_the_command_says_so_and_ends_with_1(deployed: Deployed) -> None:
+    deployed.s3.delete_bucket_policy(Bucket=BUCKET)
+    health = {"GET /health": (200, {"status": "ok"})}
+    with serving(routes(health)) as api:
+        result = api.run("--stack", STACK, "--region", "eu-west-1", "doctor", "--json")
+
+    findings = {each["check"]: each["level"] for each in map(json.loads, result.stdout.splitlines())}
+    assert (findings["signature"], findings["bucket policy"], findings["lifecycle"]) == ("ok", "problem", "ok")
+    assert exit_code(result) == Exit.DIFFERENT

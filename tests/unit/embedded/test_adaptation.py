@@ -86,6 +86,18 @@ def test_how_many_processors_run_at_once_is_a_number(parameters: dict[str, str],
     assert processor["Events"]["Source"]["Properties"] == SOURCE | {"ScalingConfig": {"MaximumConcurrency": number}}
 
 
+def test_the_policy_of_a_key_asks_no_conditions_of_kms() -> None:
+    template = packaged("s3:GetObject")
+    signing = {"Sid": "Sign", "Effect": "Allow", "Action": "kms:Sign", "Resource": "*"}
+    asked = signing | {"Condition": {"StringEquals": {"kms:MessageType": "DIGEST"}}}
+    key = {"Type": "AWS::KMS::Key", "Properties": {"KeyPolicy": {"Statement": [asked]}}}
+    template["Resources"]["DigestKey"] = key
+
+    adapted_key = adapted(template, "", {})["Resources"]["DigestKey"]
+
+    assert adapted_key["Properties"]["KeyPolicy"]["Statement"] == [signing]
+
+
 def test_an_alarm_over_several_metrics_watches_the_first_of_them() -> None:
     template = packaged("s3:GetObject")
     metric = {"Namespace": "AWS/Lambda", "MetricName": "Errors", "Dimensions": []}

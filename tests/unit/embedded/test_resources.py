@@ -125,6 +125,23 @@ def test_what_is_kept_is_kept_for_a_year_unless_a_stage_says_otherwise() -> None
     assert (parameters["RawRetentionDays"]["Default"], parameters["RawRetentionMode"]["Default"]) == (365, "GOVERNANCE")
 
 
+def test_the_key_of_digests_signs_for_roles_of_its_stage_alone_and_locks_nobody_out() -> None:
+    [key] = resources("AWS::KMS::Key").values()
+    managed, signing = key["Properties"]["KeyPolicy"]["Statement"]
+    account = {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}
+
+    assert (managed["Principal"], signing["Principal"]) == (account, account)
+    assert {"kms:PutKeyPolicy", "kms:GetPublicKey", "kms:ScheduleKeyDeletion"} <= set(managed["Action"])
+    assert not {"kms:*", "kms:Sign", "kms:CreateGrant"} & set(managed["Action"])
+    assert signing["Action"] == "kms:Sign"
+    assert signing["Condition"] == {
+        "StringEquals": {"kms:SigningAlgorithm": "ECDSA_SHA_256", "kms:MessageType": "DIGEST"},
+        "ArnLike": {
+            "aws:PrincipalArn": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/retrace-${Stage}-*"}
+        },
+    }
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_can_be_put_back_to_any_second_and_is_not_deleted_by_mistake(name: str) -> None:
     table = resources("AWS::DynamoDB::Table")[name]["Properties"]
