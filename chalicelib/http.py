@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 from chalice.app import Response
 
 from chalicelib import replay_representations, representations, telemetry
+from chalicelib.contract.problems import TITLES, problem_type
 from chalicelib.domain import errors
 
 if TYPE_CHECKING:
@@ -74,10 +75,9 @@ def _more_headers(status: HTTPStatus, error: errors.RetraceError) -> Mapping[str
 
 
 def _problem_members(status: HTTPStatus, detail: str) -> dict[str, Any]:
-    kind = status.phrase.lower().replace(" ", "-")
     return {
-        "type": f"urn:retrace:problem:{kind}",
-        "title": status.phrase,
+        "type": problem_type(status),
+        "title": TITLES[status],
         "status": status.value,
         "detail": detail.encode("utf-8", "replace").decode(),  # it may quote a path with a lone surrogate
     }

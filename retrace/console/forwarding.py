@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from chalicelib.contract.problems import TITLES
 from chalicelib.operations import OPERATIONS
 from retrace.client import Client
 from retrace.problem import Problem
@@ -85,7 +86,7 @@ def _begins_replay(method: str, path: str) -> bool:
 
 def told(status: HTTPStatus, detail: str, remedy: str = "") -> Response:
     """A problem of the console's own, in the form that the API tells them."""
-    body = {"title": status.phrase, "status": status, "detail": detail, "remedy": remedy, "errors": []}
+    body = {"title": TITLES[status], "status": status, "detail": detail, "remedy": remedy, "errors": []}
     return JSONResponse(body, status, media_type="application/problem+json")
 
 

@@ -25,7 +25,7 @@ def assert_too_large(response: Any, storage: Storage) -> None:
     assert response.status_code == 413
     assert response.headers["Content-Type"] == "application/problem+json"
     assert response.json_body["status"] == 413
-    assert response.json_body["title"] == "Request Entity Too Large"
+    assert response.json_body["title"] == "Content Too Large"
     assert storage.objects() == {}
 
 
