@@ -11,6 +11,7 @@ from chalicelib import (
     aggregate_representations,
     consumer_wiring,
     http,
+    invocation,
     quarantine_representations,
     queries,
     received,
@@ -223,7 +224,7 @@ def planner(event: SQSEvent) -> None:
     for record in event:
         task = parse_task(record.body)
         last_chance = received.times_received(record) >= RECEIVES
-        sent = consumer_wiring.work_on_replay()(task, received.time_left_ms(event), last_chance=last_chance)
+        sent = consumer_wiring.work_on_replay()(task, invocation.time_left_ms, last_chance=last_chance)
         telemetry.worked_on(task, sent)
 
 
@@ -250,7 +251,7 @@ def dead_letters(event: SQSEvent) -> BatchResponse:
 
 
 @app.schedule(Rate(1, unit=Rate.HOURS))
-def digest(event: CloudWatchEvent) -> None:
+def digest(_event: CloudWatchEvent) -> None:
     """List and sign the raw objects that were written since the last digest."""
     if (write := consumer_wiring.write_digests()) is not None:
-        telemetry.digested(write(received.time_left_ms(event)))
+        telemetry.digested(write(invocation.time_left_ms))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from chalicelib import runtime
@@ -167,7 +166,7 @@ def signer() -> KmsSigner:
     return KmsSigner(runtime.kms(), runtime.settings().digest_key_arn)
 
 
-@lru_cache(maxsize=1)
+@runtime.once
 def webhook_secrets() -> StoredWebhookSecrets:
     """What webhooks are signed with; one for all requests, as it remembers the secrets for a while."""
     from chalicelib.aws.webhook_secrets import StoredWebhookSecrets

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 from chalice.app import Response
 
 from chalicelib import replay_representations, representations, telemetry
-from chalicelib.contract.problems import TITLES, problem_type
 from chalicelib.domain import errors
+from chalicelib.domain.problems import TITLES, problem_type
 
 if TYPE_CHECKING:
     from chalicelib.domain.ingest_report import IngestReport

@@ -18,6 +18,9 @@ TimeLeft = Callable[[], float]
 ANSWER_S = 1.0
 """Kept for writing the answer."""
 
+_LONGEST_MS = 900_000
+"""https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html"""
+
 # A variable of the context and not of the process: `chalice local` runs several functions at once.
 _time_left: ContextVar[TimeLeft | None] = ContextVar("time_left", default=None)
 
@@ -32,10 +35,16 @@ def lasting(time_left_ms: TimeLeft) -> Iterator[None]:
         _time_left.reset(token)
 
 
+def time_left_ms() -> int:
+    """Milliseconds that are left; outside an invocation as many as Lambda gives at most."""
+    left = _time_left.get()
+    return _LONGEST_MS if left is None else int(left())
+
+
 def has_time_for(seconds: float) -> bool:
     """Whether something that takes so long at most may begin; always, outside an invocation."""
-    time_left_ms = _time_left.get()
-    return time_left_ms is None or time_left_ms() >= (seconds + ANSWER_S) * 1_000
+    left = _time_left.get()
+    return left is None or left() >= (seconds + ANSWER_S) * 1_000
 
 
 def require_time_for(seconds: float) -> None:

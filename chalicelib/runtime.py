@@ -26,6 +26,8 @@ from chalicelib.answer_body import AnswerBody
 from chalicelib.domain.timestamps import Instant, instant_of
 
 if TYPE_CHECKING:
+    from functools import _lru_cache_wrapper
+
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
@@ -59,7 +61,23 @@ _ATTEMPTS = 3
 _LONGEST_WAIT_OF_SDK_S = 2 ** (_ATTEMPTS - 2)
 
 
-@lru_cache(maxsize=1)
+_remembered: list[_lru_cache_wrapper[Any]] = []
+
+
+def once(make: Callable[..., R]) -> _lru_cache_wrapper[R]:
+    """Make a thing when it is first asked for, and then answer the same one, until all is forgotten."""
+    remembered = lru_cache(maxsize=None)(make)
+    _remembered.append(remembered)
+    return remembered
+
+
+def forget() -> None:
+    """Forget settings and clients, so that they are made again, of the environment as it is then. For tests."""
+    for each in _remembered:
+        each.cache_clear()
+
+
+@once
 def settings() -> Settings:
     """The settings of this process."""
     from chalicelib.config import settings_from  # noqa: PLC0415  # a model: nothing is checked while a cold function is imported
@@ -76,7 +94,7 @@ def in_lambda() -> bool:
     return "AWS_LAMBDA_FUNCTION_NAME" in os.environ
 
 
-@lru_cache(maxsize=2)
+@once
 def _client_config(*, checks_parameters: bool = True) -> Config:
     # The SDK repeats what was throttled, failed or lost, and we what it does not know of: parts of a batch that were
     # left over, and transactions that met others. So the two do not multiply. In this mode it waits at random below an
@@ -124,7 +142,7 @@ def _no_late_piece(parsed: dict[str, Any], **_: object) -> None:
         parsed["Body"] = AnswerBody(parsed["Body"], _READ_TIMEOUT_S)
 
 
-@lru_cache(maxsize=1)
+@once
 def s3() -> S3Client:
     """S3."""
     client = _bounded(boto3.client("s3", config=_client_config()))
@@ -133,25 +151,25 @@ def s3() -> S3Client:
     return client
 
 
-@lru_cache(maxsize=1)
+@once
 def dynamodb() -> DynamoDBClient:
     """DynamoDB."""
     return _bounded(boto3.client("dynamodb", config=_client_config(checks_parameters=False)))
 
 
-@lru_cache(maxsize=1)
+@once
 def sqs() -> SQSClient:
     """SQS."""
     return _bounded(boto3.client("sqs", config=_client_config(checks_parameters=False)))
 
 
-@lru_cache(maxsize=1)
+@once
 def kms() -> KMSClient:
     """KMS."""
     return _bounded(boto3.client("kms", config=_client_config()))
 
 
-@lru_cache(maxsize=1)
+@once
 def secretsmanager() -> SecretsManagerClient:
     """Secrets Manager."""
     return _bounded(boto3.client("secretsmanager", config=_client_config()))
@@ -184,7 +202,7 @@ def sleep(seconds: float) -> None:
     time.sleep(seconds)
 
 
-@lru_cache(maxsize=1)
+@once
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(settings().concurrency)
 

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from chalicelib.contract.problems import TITLES
+from chalicelib.domain.problems import TITLES
 from chalicelib.operations import OPERATIONS
 from retrace.client import Client
 from retrace.problem import Problem

@@ -74,8 +74,7 @@ def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
 
 def _forget_clients() -> None:
     clients.forget()
-    for client in (runtime.s3, runtime.dynamodb, runtime.sqs, runtime.secretsmanager, runtime.kms):
-        client.cache_clear()
+    runtime.forget()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -11,8 +12,9 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from chalice.local import LambdaContext
 
-from chalicelib import invocation, runtime
+from chalicelib import invocation, received, runtime
 from chalicelib.domain.errors import OutOfTime
+from tests.functional import conftest
 from tests.functional.application import Application
 from tests.functional.events import paid, paid_several
 from tests.functional.storage import Storage, assert_holds, assert_sound
@@ -194,3 +196,9 @@ def test_threads_know_the_time_of_the_invocation_that_they_work_for(monkeypatch:
     runtime.settings.cache_clear()
     assert known == [True, True, False]
     assert invocation.has_time_for(1_000_000)
+
+
+def test_every_deployed_function_has_more_time_than_what_is_taken_for_the_test_clients() -> None:
+    functions = json.loads((conftest.ROOT / ".chalice/config.json").read_text())["lambda_functions"]
+
+    assert min(function["lambda_timeout"] for function in functions.values()) * 1_000 > received.SHORTEST_MS

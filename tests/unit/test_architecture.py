@@ -152,9 +152,7 @@ def the_application_does_not_know_the_command_line(module: Module) -> Iterator[s
 def the_command_line_imports_the_domain_and_where_it_checks_adapters_and_settings(module: Module) -> Iterator[str]:
     if module.is_of_command_line:
         checking = ("chalicelib.aws", "chalicelib.config") if under(module.name, "retrace.checking") else ()
-        console = (
-            ("chalicelib.operations", "chalicelib.contract.problems") if under(module.name, "retrace.console") else ()
-        )
+        console = ("chalicelib.operations",) if under(module.name, "retrace.console") else ()
         allowed = ("retrace", "chalicelib.domain", *checking, *console)
         yield from (name for name in ours(module) if not under(name, *allowed))
 

@@ -57,6 +57,11 @@ def test_every_metric_that_is_written_is_listed_and_every_listed_one_is_written(
     assert set(re.findall(r'(?:_count\(|add_metric\(name=)"(\w+)"', source)) == METRICS.keys()
 
 
+def test_the_testing_page_shows_the_test_that_runs() -> None:
+    [shown] = re.findall(r"```python\n(.*?)\n```", page("testing.md"), re.DOTALL)
+    assert (ROOT / "tests/functional/test_your_fork.py").read_text().endswith(f"import annotations\n\n{shown}\n")
+
+
 def test_every_command_in_the_docs_is_a_make_target_and_every_target_is_documented() -> None:
     targets = set(_TARGET.findall((ROOT / "Makefile").read_text()))
     named = {word for path in PAGES for word in re.findall(r"\bmake ([a-z]+)\b(?=[`\s])", _commands(path.read_text()))}

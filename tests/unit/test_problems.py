@@ -10,8 +10,8 @@ import pytest
 from chalice.app import Response
 
 from chalicelib import http
-from chalicelib.contract.problems import TITLES, problem_type
 from chalicelib.domain import errors
+from chalicelib.domain.problems import TITLES, problem_type
 from chalicelib.openapi import document
 
 ROOT = Path(__file__).parents[2]

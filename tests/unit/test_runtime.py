@@ -1,0 +1,44 @@
+"""What a process has of the world outside is made once, and forgotten by one call."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chalicelib import adapters, runtime
+
+ROOT = Path(__file__).parents[2]
+MADE_ONCE = (runtime.settings, runtime.s3, runtime.dynamodb, runtime.sqs, runtime.kms, runtime.secretsmanager)
+
+
+@pytest.fixture(autouse=True)
+def forgotten() -> Iterator[None]:
+    runtime.forget()
+    yield
+    runtime.forget()
+
+
+def test_one_call_forgets_settings_clients_and_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = [each() for each in MADE_ONCE]
+    secrets = adapters.webhook_secrets()
+    assert [each() for each in MADE_ONCE] == before
+
+    monkeypatch.setenv("RAW_BUCKET", "another")
+    runtime.forget()
+
+    assert runtime.settings().raw_bucket == "another"
+    assert not [each for each, old in zip(MADE_ONCE, before, strict=True) if each() is old]
+    assert adapters.webhook_secrets() is not secrets
+
+
+def test_nothing_is_remembered_that_this_call_does_not_forget() -> None:
+    remembering = {
+        path.stem
+        for path in ROOT.glob("chalicelib/**/*.py")
+        if re.search(r"lru_cache|functools import .*\bcache\b|functools\.cache", path.read_text())
+    }
+
+    assert remembering == {"runtime", "timestamps"}  # the latter of pure functions
