@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def _raw_bucket() -> WriteOnceBucket:
     from chalicelib.aws.write_once import WriteOnceBucket
 
-    return WriteOnceBucket(runtime.s3(), runtime.settings().raw_bucket, runtime.pause)
+    return WriteOnceBucket(runtime.s3(), runtime.settings().named("raw_bucket"), runtime.pause)
 
 
 def raw_store() -> S3RawStore:
@@ -47,8 +47,8 @@ def identities() -> DynamoIdentities:
     chosen = runtime.settings()
     return DynamoIdentities(
         runtime.dynamodb(),
-        dedupe_table=chosen.dedupe_table,
-        events_table=chosen.events_table,
+        dedupe_table=chosen.named("dedupe_table"),
+        events_table=chosen.named("events_table"),
         shards=chosen.type_day_shards,
         late_after_ms=chosen.late_after_seconds * 1_000,
         dedupe_ttl_s=chosen.dedupe_ttl_s,
@@ -61,14 +61,16 @@ def event_index() -> DynamoEventIndex:
     """What lies in a window."""
     from chalicelib.aws.event_index import DynamoEventIndex
 
-    return DynamoEventIndex(runtime.dynamodb(), runtime.settings().events_table, runtime.pause, runtime.concurrently)
+    return DynamoEventIndex(
+        runtime.dynamodb(), runtime.settings().named("events_table"), runtime.pause, runtime.concurrently
+    )
 
 
 def replay_store() -> DynamoReplayStore:
     """Replay jobs."""
     from chalicelib.aws.replay_store import DynamoReplayStore
 
-    return DynamoReplayStore(runtime.dynamodb(), runtime.settings().replays_table, runtime.pause)
+    return DynamoReplayStore(runtime.dynamodb(), runtime.settings().named("replays_table"), runtime.pause)
 
 
 def queues() -> SqsReplayQueues:
@@ -78,9 +80,9 @@ def queues() -> SqsReplayQueues:
     chosen = runtime.settings()
     return SqsReplayQueues(
         runtime.sqs(),
-        jobs_queue_url=chosen.replay_jobs_queue_url,
-        replay_queue_url=chosen.replay_queue_url,
-        ordered_replay_queue_url=chosen.ordered_replay_queue_url,
+        jobs_queue_url=chosen.named("replay_jobs_queue_url"),
+        replay_queue_url=chosen.named("replay_queue_url"),
+        ordered_replay_queue_url=chosen.named("ordered_replay_queue_url"),
         pause=runtime.pause,
         concurrently=runtime.concurrently,
     )
@@ -91,7 +93,9 @@ def aggregate_history() -> DynamoAggregateHistory:
     from chalicelib.aws.aggregate_history import DynamoAggregateHistory
 
     chosen = runtime.settings()
-    return DynamoAggregateHistory(runtime.dynamodb(), chosen.aggregates_table, runtime.pause, runtime.concurrently)
+    return DynamoAggregateHistory(
+        runtime.dynamodb(), chosen.named("aggregates_table"), runtime.pause, runtime.concurrently
+    )
 
 
 def aggregate_store() -> DynamoAggregateStore:
@@ -99,14 +103,16 @@ def aggregate_store() -> DynamoAggregateStore:
     from chalicelib.aws.aggregate_store import DynamoAggregateStore
 
     chosen = runtime.settings()
-    return DynamoAggregateStore(runtime.dynamodb(), chosen.aggregates_table, chosen.replays_table, runtime.pause)
+    return DynamoAggregateStore(
+        runtime.dynamodb(), chosen.named("aggregates_table"), chosen.named("replays_table"), runtime.pause
+    )
 
 
 def replay_states() -> DynamoReplayStates:
     """The states of replay jobs."""
     from chalicelib.aws.replay_states import DynamoReplayStates
 
-    return DynamoReplayStates(runtime.dynamodb(), runtime.settings().replays_table, runtime.pause)
+    return DynamoReplayStates(runtime.dynamodb(), runtime.settings().named("replays_table"), runtime.pause)
 
 
 def dead_letter_queue() -> SqsDeadLetterQueue:
@@ -114,7 +120,9 @@ def dead_letter_queue() -> SqsDeadLetterQueue:
     from chalicelib.aws.dead_letter_queue import SqsDeadLetterQueue
 
     chosen = runtime.settings()
-    return SqsDeadLetterQueue(runtime.sqs(), chosen.dead_letter_queue_url, chosen.replay_queue_url, runtime.pause)
+    return SqsDeadLetterQueue(
+        runtime.sqs(), chosen.named("dead_letter_queue_url"), chosen.named("replay_queue_url"), runtime.pause
+    )
 
 
 def delivery_queue(queue_url: str) -> SqsDeliveryQueue:
@@ -142,14 +150,14 @@ def notifications() -> SqsNotifications:
     """What S3 tells of raw objects."""
     from chalicelib.aws.notification_queue import SqsNotifications
 
-    return SqsNotifications(runtime.sqs(), runtime.settings().digest_queue_url, runtime.concurrently)
+    return SqsNotifications(runtime.sqs(), runtime.settings().named("digest_queue_url"), runtime.concurrently)
 
 
 def written_objects() -> S3WrittenObjects:
     """Versions of raw objects."""
     from chalicelib.aws.written_objects import S3WrittenObjects
 
-    return S3WrittenObjects(runtime.s3(), runtime.settings().raw_bucket)
+    return S3WrittenObjects(runtime.s3(), runtime.settings().named("raw_bucket"))
 
 
 def digest_store() -> S3DigestStore:
@@ -163,7 +171,7 @@ def signer() -> KmsSigner:
     """The key that digests are signed with."""
     from chalicelib.aws.signing_key import KmsSigner
 
-    return KmsSigner(runtime.kms(), runtime.settings().digest_key_arn)
+    return KmsSigner(runtime.kms(), runtime.settings().named("digest_key_arn"))
 
 
 @runtime.once

@@ -6,15 +6,17 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from chalicelib.domain.errors import NotConfigured
 from chalicelib.event_sources import FEWEST_PROCESSORS, MOST_PROCESSORS, PROCESSORS
 
 _SECONDS_A_DAY = 86_400
+_MAY_BE_EMPTY = frozenset({"digest_queue_url", "digest_key_arn", "webhook_secret_arn"})
 
 
 class Settings(BaseModel):
     """What a deployment decides; each field is the environment variable of the same name in capitals.
 
-    Functions are given only the names they need; an empty one means that the function does not use it.
+    Functions are given only the names they need; one that is empty all the same never reaches AWS.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
@@ -52,6 +54,19 @@ class Settings(BaseModel):
     def dedupe_ttl_s(self) -> int | None:
         """Seconds until an identity expires; None where it never does."""
         return self.dedupe_ttl_days * _SECONDS_A_DAY or None
+
+    @property
+    def missing(self) -> list[str]:
+        """The environment variables of names that are empty, but for those of what a stage may do without."""
+        names = [name for name, field in type(self).model_fields.items() if field.default == ""]
+        return [name.upper() for name in names if name not in _MAY_BE_EMPTY and not getattr(self, name)]
+
+    def named(self, field: str) -> str:
+        """A name of something in AWS; raises NotConfigured if it is empty, with all that are missing."""
+        name: str = getattr(self, field)
+        if not name:
+            raise NotConfigured([field.upper(), *self.missing])
+        return name
 
 
 def settings_from(environment: Mapping[str, str]) -> Settings:

@@ -49,7 +49,7 @@ def process() -> Process:
 
 def settle() -> Settle:
     """How a batch from ReplayQueue ends."""
-    return _settle(runtime.settings().replay_queue_url)
+    return _settle(runtime.settings().named("replay_queue_url"))
 
 
 def record_dead_letters() -> RecordDeadLetters:
@@ -61,7 +61,7 @@ def record_dead_letters() -> RecordDeadLetters:
 
 def settle_dead_letters() -> Settle:
     """How a batch from ReplayFailuresQueue ends."""
-    return _settle(runtime.settings().replay_failures_queue_url)
+    return _settle(runtime.settings().named("replay_failures_queue_url"))
 
 
 def redrive_dead_letters() -> RedriveDeadLetters:

@@ -34,6 +34,7 @@ _STATUS_OF: Mapping[type[errors.RetraceError], HTTPStatus] = {
     errors.UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.IntegrityFailure: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.StorageRefused: HTTPStatus.INTERNAL_SERVER_ERROR,
+    errors.NotConfigured: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.TryAgain: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 

@@ -23,6 +23,7 @@ from botocore.config import Config
 
 from chalicelib import invocation
 from chalicelib.answer_body import AnswerBody
+from chalicelib.domain.errors import NotConfigured
 from chalicelib.domain.timestamps import Instant, instant_of
 
 if TYPE_CHECKING:
@@ -96,6 +97,8 @@ def in_lambda() -> bool:
 
 @once
 def _client_config(*, checks_parameters: bool = True) -> Config:
+    if not (os.environ.get("AWS_DEFAULT_REGION") or boto3.Session().region_name):
+        raise NotConfigured(["AWS_DEFAULT_REGION", *settings().missing])
     # The SDK repeats what was throttled, failed or lost, and we what it does not know of: parts of a batch that were
     # left over, and transactions that met others. So the two do not multiply. In this mode it waits at random below an
     # exponential bound, and it has a budget of retries for each client, which successes fill up again:

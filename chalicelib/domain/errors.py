@@ -13,7 +13,8 @@ RetraceError
 │   ├── Conflict                409  what is there, or what it does, is not as the request needs it
 │   ├── IntegrityFailure        500  stored bytes are not what their hash says
 │   │   └── RawObjectMissing         they are not there at all
-│   └── StorageRefused          500  AWS refused a call: permissions or configuration are wrong
+│   ├── StorageRefused          500  AWS refused a call: permissions or configuration are wrong
+│   └── NotConfigured           500  settings are missing; every missing one is named
 ├── TryAgain                    503  storage did not take it; nothing was acknowledged
 │   ├── Contended                    others changed the same rows; the state must be read again
 │   └── OutOfTime                    the function would have ended in the middle of it
@@ -117,6 +118,16 @@ class RawObjectMissing(IntegrityFailure):
 
 class StorageRefused(Refused):
     """AWS refused a call in a way that no retry mends."""
+
+
+class NotConfigured(Refused):
+    """Settings are missing, so that AWS is not called."""
+
+    def __init__(self, missing: Iterable[str]) -> None:
+        super().__init__(
+            f"Not set: {', '.join(dict.fromkeys(missing))}. Run `make local`, which sets them, or record a stage"
+            " (python -m infra.record_outputs STAGE) and name it (chalice local --stage STAGE)."
+        )
 
 
 class TryAgain(RetraceError):

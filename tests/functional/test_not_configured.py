@@ -1,0 +1,106 @@
+"""Without an environment nothing reaches AWS: what is missing is named, with the way out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from inspect import getmembers, isfunction
+
+import pytest
+from chalice.app import Chalice
+from chalice.test import Client
+
+from chalicelib import adapters, runtime
+from chalicelib.config import Settings
+from chalicelib.domain.errors import NotConfigured
+from tests.conftest import SETTINGS
+
+NAMES = {name for name in SETTINGS if name.endswith(("_BUCKET", "_TABLE", "_QUEUE_URL"))}
+EVENT = {"source": "s", "event_type": "t", "entity_id": "e", "event_time": "2026-11-21T12:00:00Z", "payload": 1}
+WINDOW = "start_time=2026-11-21T00:00:00Z&end_time=2026-11-22T00:00:00Z"
+ID = "0" * 64
+
+REQUESTS = [
+    ("POST", "/ingest", EVENT),
+    ("GET", f"/events?entity_id=e&{WINDOW}", None),
+    ("GET", f"/events/{ID}", None),
+    ("GET", f"/events/{ID}/raw", None),
+    ("GET", "/late?source=s&event_type=t&day=2026-11-21", None),
+    ("GET", f"/gaps?entity_id=e&{WINDOW}", None),
+    ("GET", "/freshness?source=s&event_type=t&max_age_s=60", None),
+    ("POST", "/replay", {"entity_id": "e", "start_time": "2026-11-21T00:00:00Z", "end_time": "2026-11-22T00:00:00Z"}),
+    ("GET", "/replay", None),
+    ("GET", "/replay/r", None),
+    ("POST", "/replay/r/cancel", None),
+    ("POST", "/replay/r/redrive", None),
+    ("GET", "/aggregates?entity_id=e&day=2026-11-21", None),
+    ("GET", "/aggregates/inputs?entity_id=e&day=2026-11-21&replay_id=r", None),
+    ("GET", "/aggregates/diff?entity_id=e&day=2026-11-21&from=r&to=q", None),
+    ("GET", "/rejected?day=2026-11-21", None),
+    ("GET", f"/rejected/2026-11-21.{ID}", None),
+    ("POST", f"/rejected/2026-11-21.{ID}/retry", None),
+]
+WITHOUT_AWS = {"/health", "/openapi.json"}
+
+ADAPTERS: list[tuple[str, Callable[[], object]]] = [
+    (name, make) for name, make in getmembers(adapters, isfunction) if name != "delivery_queue" and name[0] != "_"
+]
+
+
+@pytest.fixture
+def application(monkeypatch: pytest.MonkeyPatch) -> Iterator[Chalice]:
+    """The application, imported already, in an environment that says nothing."""
+    from app import app  # noqa: PLC0415  # not before the environment of the tests stands
+
+    for name in NAMES | {"AWS_DEFAULT_REGION"}:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    runtime.forget()
+    yield app
+    runtime.forget()
+
+
+@pytest.mark.parametrize(("method", "path", "body"), REQUESTS, ids=lambda value: str(value)[:40])
+def test_a_route_names_all_that_is_missing_and_the_way_out(
+    application: Chalice, method: str, path: str, body: object
+) -> None:
+    with Client(application, stage_name="local") as client:
+        answer = client.http.request(
+            method,
+            path,
+            headers={"Content-Type": "application/json"} if body else {},
+            body=json.dumps(body).encode() if body else b"",
+        )
+
+    detail = answer.json_body["detail"]
+    assert answer.status_code == 500
+    assert {name for name in NAMES | {"AWS_DEFAULT_REGION"} if name in detail} == NAMES | {"AWS_DEFAULT_REGION"}
+    assert "`make local`" in detail
+    assert "infra.record_outputs" in detail
+
+
+def test_every_route_that_asks_aws_is_tried(application: Chalice) -> None:
+    tried = {(method, path.partition("?")[0].replace(ID, "*")) for method, path, _ in REQUESTS}
+    routes = sum(len(methods) for path, methods in application.routes.items() if path not in WITHOUT_AWS)
+
+    assert len(tried) == routes
+
+
+@pytest.mark.parametrize("function", ["planner", "processor", "dead_letters"])
+def test_a_consumer_names_them_too(application: Chalice, function: str) -> None:
+    with Client(application, stage_name="local") as client, pytest.raises(NotConfigured, match="RAW_BUCKET"):
+        client.lambda_.invoke(function, client.events.generate_sqs_event(['{"replay_id": "r"}']))
+
+
+@pytest.mark.parametrize(("name", "make"), ADAPTERS)
+def test_no_adapter_takes_an_empty_name(
+    application: Chalice, monkeypatch: pytest.MonkeyPatch, name: str, make: Callable[[], object]
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+
+    with pytest.raises(NotConfigured, match="Not set: "):
+        make()
+
+
+def test_what_a_stage_may_do_without_is_not_called_missing() -> None:
+    assert set(Settings().missing) == NAMES
