@@ -36,7 +36,7 @@ $(shell version=$$($(PYTHON) -c 'import platform; print("version =", platform.py
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo drill up down forget local check test soak lint format types unit chaos memory bench endurance picture breaks console page release package deploy destroy pins environments clean
+.PHONY: help demo drill up down forget local check test soak lint format types unit chaos memory bench endurance picture breaks console page release package deploy chalice destroy pins environments clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -116,6 +116,11 @@ package: $(PROJECT)  ## write build/sam.json and build/deployment.zip, ready for
 
 deploy: $(PROJECT)  ## deploy into your AWS account; STAGE=dev names the deployment, PARAMETERS="Name=value …"
 	@$(BIN)/python -m infra.deploy '$(STAGE)' $(PARAMETERS)
+
+chalice: $(PROJECT)  ## deploy with Chalice: resources, their names and rights recorded, functions; STAGE=dev, PARAMETERS= as above
+	@$(BIN)/python -m infra.deploy '$(STAGE)' --resources $(PARAMETERS)
+	@$(BIN)/python -m infra.record_outputs '$(STAGE)'
+	@$(BIN)/chalice deploy --stage '$(STAGE)'
 
 destroy: $(PROJECT)  ## remove a deployment that holds no data; STAGE=dev
 	@$(BIN)/python -m infra.destroy '$(STAGE)'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from chalice.app import Chalice, CloudWatchEvent, IAMAuthorizer, Rate, Request, Response, SQSEvent
@@ -21,12 +22,14 @@ from chalicelib import (
     wiring,
 )
 from chalicelib.domain.replay_task import RECEIVES, parse_task
-from chalicelib.event_sources import processor_concurrency, queue_name
+from chalicelib.event_sources import processor_concurrency, queue_name, refuse_unrecorded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chalicelib.settle import BatchResponse
+
+refuse_unrecorded(os.environ, sys.argv)
 
 app = Chalice(app_name="retrace", configure_logs=False)  # telemetry configures them, as JSON
 app.register_middleware(telemetry.measured, "all")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chalicelib import runtime
+from chalicelib.caching import once
 
 if TYPE_CHECKING:
     from chalicelib.aws.aggregate_history import DynamoAggregateHistory
@@ -174,7 +175,7 @@ def signer() -> KmsSigner:
     return KmsSigner(runtime.kms(), runtime.settings().named("digest_key_arn"))
 
 
-@runtime.once
+@once
 def webhook_secrets() -> StoredWebhookSecrets:
     """What webhooks are signed with; one for all requests, as it remembers the secrets for a while."""
     from chalicelib.aws.webhook_secrets import StoredWebhookSecrets

@@ -14,7 +14,6 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
 from contextvars import copy_context
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
@@ -23,12 +22,11 @@ from botocore.config import Config
 
 from chalicelib import invocation
 from chalicelib.answer_body import AnswerBody
+from chalicelib.caching import once
 from chalicelib.domain.errors import NotConfigured
 from chalicelib.domain.timestamps import Instant, instant_of
 
 if TYPE_CHECKING:
-    from functools import _lru_cache_wrapper
-
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
@@ -60,22 +58,6 @@ _READ_TIMEOUT_S = 5
 _ATTEMPT_S = _CONNECT_TIMEOUT_S + _READ_TIMEOUT_S
 _ATTEMPTS = 3
 _LONGEST_WAIT_OF_SDK_S = 2 ** (_ATTEMPTS - 2)
-
-
-_remembered: list[_lru_cache_wrapper[Any]] = []
-
-
-def once(make: Callable[..., R]) -> _lru_cache_wrapper[R]:
-    """Make a thing when it is first asked for, and then answer the same one, until all is forgotten."""
-    remembered = lru_cache(maxsize=None)(make)
-    _remembered.append(remembered)
-    return remembered
-
-
-def forget() -> None:
-    """Forget settings and clients, so that they are made again, of the environment as it is then. For tests."""
-    for each in _remembered:
-        each.cache_clear()
 
 
 @once

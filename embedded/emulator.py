@@ -1,4 +1,4 @@
-"""MiniStack, without two waits that AWS does not have, and, where asked, with the one that it has.
+"""MiniStack, without two waits that AWS does not have, where asked with the one that it has, and with leading keys.
 
 It runs in the emulator's own environment, in the place of `python -m ministack`, behind embedded/guard.py. MiniStack
 looks at every row of a partition for each query, whatever its window, and parsed the condition anew for each row, and
@@ -21,6 +21,7 @@ from ministack.core import lambda_runtime
 from ministack.services import dynamodb
 
 from embedded.guard import Application, Guard, Receive, Scope, Send, accept_one_root_key
+from embedded.leading_keys import tell_leading_keys
 
 CONTROL_SECRET = "EMULATOR_CONTROL_SECRET"  # noqa: S105  # the variable that has it
 
@@ -151,6 +152,7 @@ def main() -> None:
     root_key_id = os.environ["AWS_ACCESS_KEY_ID"]
     secret = os.environ.pop(CONTROL_SECRET)  # or each function would have it in its environment
     hasten()
+    tell_leading_keys()
     accept_one_root_key(root_key_id)
     near_or_far = Delayed(ministack.app.app, root_key_id=root_key_id)
     ministack.app.app = Guard(near_or_far, root_key_id=root_key_id, secret=secret)

@@ -22,8 +22,8 @@ from embedded.progress import Progress
 from embedded.server import REGION, Server
 from embedded.users import AccessKey, functions_user
 from infra.merge import RESOURCES, load
-from infra.policies import function_policies
 from infra.record_outputs import environment_name
+from infra.roles import of_stage
 from infra.stack import Stack
 
 Environment = dict[str, str]
@@ -81,7 +81,7 @@ def policies(admin: Admin) -> dict[str, dict[str, Any]]:
     stack = Stack(admin.cloudformation, STACK_NAME)
     described = stack.described()
     assert described is not None, "it was deployed just now"  # noqa: S101  # mypy cannot know
-    found = function_policies(PARAMETERS["Stage"], described["StackId"], stack.resources(), PARAMETERS)
+    found = of_stage(PARAMETERS["Stage"], described["StackId"], stack.resources(), PARAMETERS)
     for policy in found.values():
         allow_batch_forms(policy)
     return found | {"polling": POLLING}

@@ -16,6 +16,7 @@ from chalice.config import Config
 from chalice.package import TemplateDeepMerger, YAMLTemplateSerializer
 
 from infra.fingerprint import ROOT, SOURCES, fingerprint
+from infra.roles import in_template
 from infra.snapshots import prepared
 
 HERE = Path(__file__).parent
@@ -39,8 +40,9 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def merged() -> str:
-    """Return all of them in one, as JSON."""
-    template = reduce(lambda below, above: TemplateDeepMerger().merge(above, below), map(load, FILES))
+    """Return all of them in one, with what the functions may do, as JSON."""
+    parts = [*map(load, FILES), in_template()]
+    template = reduce(lambda below, above: TemplateDeepMerger().merge(above, below), parts)
     template["Resources"]["IngestHandler"]["Properties"]["Runtime"] = RUNTIME  # as of the others: they share a bundle
     template = prepared(template, RUNTIME, fingerprint(ROOT, (*SOURCES, "infra")))
     return json.dumps(template, indent=2)

@@ -22,7 +22,7 @@ from infra.merge import merged
 TEMPLATE: Final = "sam.json"
 BUNDLE: Final = "deployment.zip"
 
-_NOT_SOURCE = shutil.ignore_patterns("__pycache__", "deployed", "deployments", "policy-*.json")
+_NOT_SOURCE = shutil.ignore_patterns("__pycache__", "deployed", "deployments")
 _MB: Final = 1_000_000
 
 
@@ -59,13 +59,11 @@ def _copy_sources(project: Path) -> None:
 
 
 def _configure(directory: Path, stage: str) -> None:
-    """Leave nothing that was recorded for `chalice deploy`: names and policies come from the template."""
+    """Leave nothing that was recorded for `chalice deploy`: names and rights come from the template."""
     file = directory / "config.json"
     config: dict[str, Any] = json.loads(file.read_text())
     config["stages"] = {stage: {"environment_variables": {"STAGE": stage}}}
     file.write_text(json.dumps(config))
-    # Chalice wants a policy, and gives it to each role; infra/functions.yaml puts the role's own in its place.
-    (directory / f"policy-{stage}.json").write_text(json.dumps({"Version": "2012-10-17", "Statement": []}))
 
 
 def _run_chalice(project: Path, template: Path, target: Path, region: str, stage: str) -> None:

@@ -17,8 +17,8 @@ from typing import Any
 
 from infra.account import session
 from infra.merge import RESOURCES, load
-from infra.policies import ROLES, Policy, function_policies
 from infra.problem import Problem
+from infra.roles import DEPLOYED_BY_CHALICE, Policy, of_stage
 from infra.rollout import kind_of_change
 from infra.stack import Stack
 from infra.terminal import say, told_in_words
@@ -46,7 +46,10 @@ def with_stage(config: Mapping[str, Any], stage: str, outputs: Mapping[str, str]
         "environment_variables": {**chosen.get("environment_variables", {}), "STAGE": stage, **variables},
         "lambda_functions": {
             **functions,
-            **{name: {**functions.get(name, {}), "iam_policy_file": policy_file(stage, name)} for name in ROLES},
+            **{
+                name: {**functions.get(name, {}), "iam_policy_file": policy_file(stage, name)}
+                for name in DEPLOYED_BY_CHALICE
+            },
         },
     }
     return {**config, "stages": {**config["stages"], stage: section}}
@@ -63,7 +66,7 @@ def record(stage: str, stack: Stack, config_file: Path = CONFIG) -> None:
     outputs = {name: value for name, value in stack.outputs().items() if name in declared}
     config = with_stage(json.loads(config_file.read_text()), stage, outputs)
     parameters = {each["ParameterKey"]: each["ParameterValue"] for each in described.get("Parameters", [])}
-    policies = function_policies(stage, described["StackId"], stack.resources(), parameters)
+    policies = of_stage(stage, described["StackId"], stack.resources(), parameters)
     _write(config_file, config)
     for function, policy in policies.items():
         _write(config_file.with_name(policy_file(stage, function)), policy)

@@ -127,47 +127,60 @@ KEY: Final[dict[str, Probe]] = {
 """Calls on the key of digests, by the name of the action; fewer than seven days are no window."""
 
 
-def _key(table: str) -> dict[str, Any]:
-    names = ["event_id"] if table == "DedupeTable" else ["PK", "SK"]
-    return {name: {"S": "no such item"} for name in names}
-
-
-def _where(table: str) -> dict[str, Any]:
-    name = next(iter(_key(table)))
-    return {
-        "KeyConditionExpression": f"{name} = :value",
-        "ExpressionAttributeValues": {":value": {"S": "no such item"}},
-    }
-
+PARTITIONS: Final[dict[str, tuple[str, ...]]] = {
+    "EventsTable": ("ENTITY#none", "EVENT#none"),
+    "DedupeTable": ("none",),
+    "ReplaysTable": ("REPLAY#none", "REPLAY#none#DAYS", "KEY#none"),
+    "AggregatesTable": ("ENTITY#none", "ENTITY#none#DAY#2026-11-21#VER#none"),
+}
+"""A partition of each kind that a table has; none of these has a row."""
 
 _NEVER: Final = "attribute_exists(no_such_attribute)"
 
 
-def table(name: str) -> dict[str, Probe]:
-    """Calls on a table, by the name of the action. What would write does so under a condition that never holds."""
+def table(name: str, partition: str) -> dict[str, Probe]:
+    """Calls on a partition of a table, by what they do.
+
+    What would write does so under a condition that never holds. What should have none is no whole item.
+    """
 
     def on(call: Callable[[DynamoDBClient, str], Any]) -> Probe:
         return lambda caller, kept: call(caller.dynamodb, kept.tables[name])
 
-    key = _key(name)
-    refused: Any = {"PutRequest": {"Item": {"not_a_key": {"S": "x"}}}}
+    def together(action: str, **members: Any) -> Probe:
+        return on(lambda db, real: db.transact_write_items(TransactItems=[{action: {"TableName": real, **members}}]))  # type: ignore[misc]
+
+    def batch(request: Any) -> Probe:
+        return on(lambda db, real: db.batch_write_item(RequestItems={real: [request]}))
+
+    names = ["event_id"] if name == "DedupeTable" else ["PK", "SK"]
+    key: dict[str, Any] = {each: {"S": partition} for each in names}
+    broken: dict[str, Any] = (
+        {names[0]: {"S": partition}, "SK": {"N": "1"}} if len(names) > 1 else {names[0]: {"N": "1"}}
+    )
+    update: Any = {"UpdateExpression": "SET x = :x", "ExpressionAttributeValues": {":x": {"S": "x"}}}
+    never: Any = {"ConditionExpression": _NEVER}
     return {
         "GetItem": on(lambda db, real: db.get_item(TableName=real, Key=key)),
         "BatchGetItem": on(lambda db, real: db.batch_get_item(RequestItems={real: {"Keys": [key]}})),
-        "Query": on(lambda db, real: db.query(TableName=real, **_where(name))),
-        "Scan": on(lambda db, real: db.scan(TableName=real, Limit=1)),
-        "PutItem": on(lambda db, real: db.put_item(TableName=real, Item=key, ConditionExpression=_NEVER)),
-        "UpdateItem": on(
-            lambda db, real: db.update_item(
+        "Query": on(
+            lambda db, real: db.query(
                 TableName=real,
-                Key=key,
-                UpdateExpression="SET x = :x",
-                ExpressionAttributeValues={":x": {"S": "x"}},
-                ConditionExpression=_NEVER,
+                KeyConditionExpression=f"{names[0]} = :value",
+                ExpressionAttributeValues={":value": {"S": partition}},
             )
         ),
-        "DeleteItem": on(lambda db, real: db.delete_item(TableName=real, Key=key, ConditionExpression=_NEVER)),
-        "BatchWriteItem": on(lambda db, real: db.batch_write_item(RequestItems={real: [refused]})),
+        "Scan": on(lambda db, real: db.scan(TableName=real, Limit=1)),
+        "PutItem": on(lambda db, real: db.put_item(TableName=real, Item=key, **never)),
+        "PutItem over": on(lambda db, real: db.put_item(TableName=real, Item=broken)),
+        "PutItem together": together("Put", Item=key, **never),
+        "PutItem over together": together("Put", Item=broken),
+        "UpdateItem": on(lambda db, real: db.update_item(TableName=real, Key=key, **update, **never)),
+        "UpdateItem together": together("Update", Key=key, **update, **never),
+        "DeleteItem": on(lambda db, real: db.delete_item(TableName=real, Key=key, **never)),
+        "DeleteItem together": together("Delete", Key=key, **never),
+        "BatchWriteItem put": batch({"PutRequest": {"Item": broken}}),
+        "BatchWriteItem delete": batch({"DeleteRequest": {"Key": broken}}),
     }
 
 

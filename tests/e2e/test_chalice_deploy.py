@@ -5,21 +5,19 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from embedded.adaptation import allow_batch_forms
+from embedded.gateway import gateway
 from embedded.layout import ROOT
 from embedded.server import ACCOUNT, REGION
 from infra.fingerprint import SOURCES
-from infra.policies import ROLES
 from infra.record_outputs import policy_file
+from infra.roles import DEPLOYED_BY_CHALICE, ROLES
 from tests.e2e.deployed import Deployed
-from tests.e2e.gateway import gateway
 from tests.e2e.stages import ON_HTTP, Emulated, emulated
 
 STAGE = "bare"
@@ -39,44 +37,50 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
 
 
 @pytest.fixture(scope="module")
-def checkout(aws: Emulated, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the checkout, with what was recorded of the stage's resources."""
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the checkout, with its environment."""
     copy = tmp_path_factory.mktemp("checkout")
-    for name in (*SOURCES, "infra"):
+    for name in (*SOURCES, "infra", "Makefile"):
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__", "policy-*.json"))
+            shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__", "deployed"))
         elif source.exists():
             shutil.copy2(source, copy / name)
-    aws.deploy(STAGE, "--resources", ON_HTTP)
-    recorded = aws.run("infra.record_outputs", STAGE, directory=copy)
-    assert recorded.returncode == 0, recorded.stderr
-    assert recorded.stdout.endswith(f"Next: chalice deploy --stage {STAGE}\n")
+    (copy / ".venv").symlink_to(ROOT / ".venv")
     return copy
 
 
-@pytest.fixture(scope="module")
-def chalice(aws: Emulated, checkout: Path) -> Deployed:
-    """The application, deployed by Chalice."""
-    written = {function: policy(checkout, function) for function in ROLES}
-    for function, document in written.items():  # on AWS the right to one message is the right to ten
-        allow_batch_forms(document)
-        (checkout / ".chalice" / policy_file(STAGE, function)).write_text(json.dumps(document))
-    with gateway(aws.admin, aws.endpoint_url) as gateway_url:
-        finished = subprocess.run(  # noqa: S603  # Chalice, of our own environment
-            [Path(sys.executable).with_name("chalice"), "--project-dir", checkout, "deploy", "--stage", STAGE],
-            env=aws.environment | {"AWS_ENDPOINT_URL_API_GATEWAY": gateway_url},
+def run(aws: Emulated, checkout: Path, *command: str) -> str:
+    """Run a command in the copy, as `python -m embedded.gateway` does, and return what it said."""
+    with gateway(aws.admin, aws.endpoint_url) as found:
+        finished = subprocess.run(  # noqa: S603  # make, and Chalice of our own environment
+            command,
+            cwd=checkout,
+            env={**aws.environment, **found},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
         )
     assert finished.returncode == 0, finished.stdout + finished.stderr
+    return finished.stdout
+
+
+def rest_api(checkout: Path) -> str:
+    """The id of the API that Chalice has made."""
     deployed = json.loads((checkout / ".chalice" / "deployed" / f"{STAGE}.json").read_text())
     [api] = [resource for resource in deployed["resources"] if resource["resource_type"] == "rest_api"]
+    return str(api["rest_api_id"])
+
+
+@pytest.fixture(scope="module")
+def chalice(aws: Emulated, checkout: Path) -> Deployed:
+    """The application, deployed by Chalice: resources, recording and functions."""
+    # The environment is as it is, whatever make thinks of its age.
+    run(aws, checkout, "make", "-o", ".venv/installed", "chalice", f"STAGE={STAGE}", f"PARAMETERS={ON_HTTP}")
     key = aws.user("caller")
     aws.admin.iam.put_user_policy(UserName="caller", PolicyName="invoke", PolicyDocument=json.dumps(INVOKE))
-    return aws.reached(aws.cloudformation(STAGE).outputs(), api["rest_api_id"], key)
+    return aws.reached(aws.cloudformation(STAGE).outputs(), rest_api(checkout), key)
 
 
 def policy(checkout: Path, function: str) -> dict[str, Any]:
@@ -86,7 +90,10 @@ def policy(checkout: Path, function: str) -> dict[str, Any]:
 
 def test_every_arn_is_exact_and_of_this_stage(aws: Emulated, checkout: Path, chalice: Deployed) -> None:
     resources = {
-        resource for function in ROLES for each in policy(checkout, function)["Statement"] for resource in listed(each)
+        resource
+        for function in DEPLOYED_BY_CHALICE
+        for each in policy(checkout, function)["Statement"]
+        for resource in listed(each)
     }
     stack = chalice.stack
 
@@ -132,13 +139,24 @@ def test_the_way_of_an_event_from_ingest_to_its_aggregate(chalice: Deployed) -> 
     assert [(version["replay_id"], version["value"]) for version in versions] == [(job["replay_id"], 12)]
 
 
+def an_event(entity_id: str) -> dict[str, Any]:
+    """An event of an entity."""
+    return {
+        "source": "e2e/chalice",
+        "event_type": "thing.happened",
+        "entity_id": entity_id,
+        "event_time": f"{DAY}T12:00:00Z",
+        "payload": 1,
+    }
+
+
 def test_roles_allow_what_those_of_a_packaged_stage_allow(aws: Emulated, chalice: Deployed) -> None:
     aws.deploy("packaged", ON_HTTP)
     roles = {r.logical_id: r.physical_id for r in aws.cloudformation("packaged").resources() if r.type.endswith("Role")}
 
-    for function, packaged in ROLES.items():
+    for function, given in DEPLOYED_BY_CHALICE.items():
         allowed = rights(aws, f"retrace-{STAGE}-{function}", STAGE)
-        wanted = set().union(*(rights(aws, roles[role], "packaged") for role in packaged))
+        wanted = set().union(*(rights(aws, roles[ROLES[each]], "packaged") for each in given))
         assert {right for right in allowed if right[0] != "logs:CreateLogGroup"} == wanted
 
 
@@ -170,7 +188,7 @@ def _shared(resource: str, names: dict[str, str]) -> str:
     return "/".join([place, *(names.get(part, part) for part in parts)])
 
 
-def test_recording_again_changes_nothing(aws: Emulated, checkout: Path) -> None:
+def test_recording_again_changes_nothing(aws: Emulated, checkout: Path, chalice: Deployed) -> None:
     config = (checkout / ".chalice/config.json").read_text()
 
     assert aws.run("infra.record_outputs", STAGE, directory=checkout).returncode == 0
@@ -188,14 +206,32 @@ def test_a_stage_that_is_not_deployed_cannot_be_recorded(aws: Emulated, checkout
     assert "→ Deploy it first: python -m infra.deploy --resources nowhere" in finished.stderr
 
 
+def test_an_update_changes_functions_and_routes_and_keeps_address_and_events(
+    aws: Emulated, checkout: Path, chalice: Deployed
+) -> None:
+    accepted = chalice.post("/ingest", an_event("update")).json()
+    before = rest_api(checkout)
+    routes = checkout / "app.py"
+    routes.write_text(
+        routes.read_text()
+        + """
+
+@app.route("/new", authorizer=signed)
+def new() -> dict[str, str]:
+    return {"stage": os.environ["STAGE"]}
+"""
+    )
+
+    run(aws, checkout, str(checkout / ".venv/bin/chalice"), "deploy", "--stage", STAGE)
+
+    assert rest_api(checkout) == before
+    assert chalice.get("/new") == {"stage": STAGE}
+    known = chalice.post("/ingest", an_event("update")).json()
+    assert (known["status"], known["event_id"]) == ("DUPLICATE", accepted["event_id"])
+
+
 def test_going_over_to_one_stack_keeps_all_that_is_stored(aws: Emulated, chalice: Deployed) -> None:
-    event = {
-        "source": "e2e/chalice",
-        "event_type": "thing.happened",
-        "entity_id": "over",
-        "event_time": f"{DAY}T12:00:00Z",
-        "payload": 1,
-    }
+    event = an_event("over")
     accepted = chalice.post("/ingest", event).json()
 
     aws.deploy(STAGE)
@@ -205,3 +241,18 @@ def test_going_over_to_one_stack_keeps_all_that_is_stored(aws: Emulated, chalice
     known = stage.post("/ingest", event).json()
     assert (known["status"], known["event_id"]) == ("DUPLICATE", accepted["event_id"])
     assert stage.stack.raw_bucket == chalice.stack.raw_bucket
+
+
+def test_delete_removes_what_chalice_made_and_keeps_all_that_is_stored(
+    aws: Emulated, checkout: Path, chalice: Deployed
+) -> None:
+    objects = aws.admin.s3.list_objects_v2(Bucket=chalice.stack.raw_bucket)["KeyCount"]
+
+    run(aws, checkout, str(checkout / ".venv/bin/chalice"), "delete", "--stage", STAGE)
+
+    names = [each["FunctionName"] for each in aws.admin.functions.list_functions()["Functions"]]
+    assert not [name for name in names if name in {f"retrace-{STAGE}", *(f"retrace-{STAGE}-{each}" for each in ROLES)}]
+    assert chalice.api.call("GET", "/health").status != 200
+    roles = {each["RoleName"] for each in aws.admin.iam.list_roles()["Roles"]}
+    assert not roles & {f"retrace-{STAGE}-{function}" for function in DEPLOYED_BY_CHALICE}
+    assert aws.admin.s3.list_objects_v2(Bucket=chalice.stack.raw_bucket)["KeyCount"] == objects > 0

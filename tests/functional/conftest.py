@@ -15,7 +15,7 @@ import pytest
 import yaml
 from chalice.test import Client
 
-from chalicelib import runtime, telemetry
+from chalicelib import caching, runtime, telemetry
 from tests.conftest import SETTINGS
 from tests.functional import clients, emulators
 from tests.functional.application import Application
@@ -74,7 +74,7 @@ def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
 
 def _forget_clients() -> None:
     clients.forget()
-    runtime.forget()
+    caching.forget()
 
 
 @pytest.fixture

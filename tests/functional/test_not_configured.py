@@ -10,7 +10,7 @@ import pytest
 from chalice.app import Chalice
 from chalice.test import Client
 
-from chalicelib import adapters, runtime
+from chalicelib import adapters, caching
 from chalicelib.config import Settings
 from chalicelib.domain.errors import NotConfigured
 from tests.conftest import SETTINGS
@@ -43,7 +43,9 @@ REQUESTS = [
 WITHOUT_AWS = {"/health", "/openapi.json"}
 
 ADAPTERS: list[tuple[str, Callable[[], object]]] = [
-    (name, make) for name, make in getmembers(adapters, isfunction) if name != "delivery_queue" and name[0] != "_"
+    (name, make)
+    for name, make in getmembers(adapters, isfunction)
+    if name not in {"delivery_queue", "once"} and name[0] != "_"
 ]
 
 
@@ -55,9 +57,9 @@ def application(monkeypatch: pytest.MonkeyPatch) -> Iterator[Chalice]:
     for name in NAMES | {"AWS_DEFAULT_REGION"}:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
-    runtime.forget()
+    caching.forget()
     yield app
-    runtime.forget()
+    caching.forget()
 
 
 @pytest.mark.parametrize(("method", "path", "body"), REQUESTS, ids=lambda value: str(value)[:40])

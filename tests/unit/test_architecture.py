@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 EDGE = {
     "adapters",
     "answer_body",
+    "caching",
     "config",
     "consumer_wiring",
     "contract",
@@ -27,6 +28,7 @@ EDGE = {
     "http",
     "openapi",
     "operations",
+    "permissions",
     "queries",
     "received",
     "representations",

@@ -22,7 +22,7 @@ OF_THE_CONSOLE = {502}
     ("error", "status", "kind", "title"),
     [
         (errors.InvalidRequest("x"), 400, "bad-request", "Bad Request"),
-        (errors.Unauthenticated("x"), 401, "unauthorized", "Unauthorized"),
+        (errors.Unauthenticated("x", scheme="AWS4-HMAC-SHA256"), 401, "unauthorized", "Unauthorized"),
         (errors.NotFound("x"), 404, "not-found", "Not Found"),
         (errors.Conflict("x"), 409, "conflict", "Conflict"),
         (errors.RequestTooLarge("x"), 413, "content-too-large", "Content Too Large"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib import adapters, runtime
+from chalicelib import adapters, caching, runtime
 
 ROOT = Path(__file__).parents[2]
 MADE_ONCE = (runtime.settings, runtime.s3, runtime.dynamodb, runtime.sqs, runtime.kms, runtime.secretsmanager)
@@ -16,9 +16,9 @@ MADE_ONCE = (runtime.settings, runtime.s3, runtime.dynamodb, runtime.sqs, runtim
 
 @pytest.fixture(autouse=True)
 def forgotten() -> Iterator[None]:
-    runtime.forget()
+    caching.forget()
     yield
-    runtime.forget()
+    caching.forget()
 
 
 def test_one_call_forgets_settings_clients_and_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,7 +27,7 @@ def test_one_call_forgets_settings_clients_and_secrets(monkeypatch: pytest.Monke
     assert [each() for each in MADE_ONCE] == before
 
     monkeypatch.setenv("RAW_BUCKET", "another")
-    runtime.forget()
+    caching.forget()
 
     assert runtime.settings().raw_bucket == "another"
     assert not [each for each, old in zip(MADE_ONCE, before, strict=True) if each() is old]
@@ -41,4 +41,4 @@ def test_nothing_is_remembered_that_this_call_does_not_forget() -> None:
         if re.search(r"lru_cache|functools import .*\bcache\b|functools\.cache", path.read_text())
     }
 
-    assert remembering == {"runtime", "timestamps"}  # the latter of pure functions
+    assert remembering == {"caching", "timestamps"}  # the latter of pure functions

@@ -12,6 +12,7 @@ from chalicelib.config import Settings
 from chalicelib.domain.replay_task import RECEIVES
 from embedded.layout import ROOT
 from infra.merge import FILES, RESOURCES, RUNTIME, load, merged
+from infra.roles import ROLES
 
 FUNCTIONS_OF_APP = {
     "APIHandler": "api_handler",
@@ -58,7 +59,8 @@ def references(node: Any) -> Iterator[str]:
 def test_everything_of_all_files_is_in_the_merged_template_once(template: dict[str, Any]) -> None:
     for section in ("Parameters", "Conditions", "Resources", "Outputs"):
         names = [name for path in FILES for name in load(path).get(section, {})]
-        assert sorted(template[section]) == sorted(names)
+        assert len(names) == len(set(names))
+        assert template[section].keys() == set(names) | (set(ROLES.values()) if section == "Resources" else set())
 
 
 def test_every_reference_is_to_something_that_is_there(template: dict[str, Any]) -> None:

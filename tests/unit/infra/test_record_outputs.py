@@ -11,9 +11,9 @@ import pytest
 
 from chalicelib.config import Settings
 from infra.merge import RESOURCES, load
-from infra.policies import ROLES
 from infra.problem import Problem
 from infra.record_outputs import CONFIG, environment_name, policy_file, record, with_stage
+from infra.roles import DEPLOYED_BY_CHALICE
 from infra.stack import Stack
 from tests.unit.infra.scripted import Scripted
 
@@ -44,7 +44,7 @@ def test_outputs_become_environment_variables_of_their_stage(config: dict[str, A
 def test_each_function_has_a_policy_of_its_own_named_for_the_stage(config: dict[str, Any]) -> None:
     functions = with_stage(config, "prod", {})["stages"]["prod"]["lambda_functions"]
 
-    assert functions == {name: {"iam_policy_file": policy_file("prod", name)} for name in ROLES}
+    assert functions == {name: {"iam_policy_file": policy_file("prod", name)} for name in DEPLOYED_BY_CHALICE}
     assert policy_file("prod", "planner") == "policy-prod-planner.json"
     assert functions.keys() == config["lambda_functions"].keys()
 

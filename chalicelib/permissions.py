@@ -1,0 +1,154 @@
+"""Which rights each function has: the one place that says so.
+
+infra/roles.py makes of it the roles of the packaged template, and the policies that `chalice deploy` gives its roles.
+What is common to keys of the bucket is the prefix that the function works under. Keys of tables are what their
+partitions begin with (chalicelib/aws/keys.py, replay_keys.py). A transaction needs the right of each action in it, and
+none of its own: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+EVERYTHING = "*"
+
+
+@dataclass(frozen=True)
+class Right:
+    """Actions of one service on resources, by their names in infra/resources.yaml and what follows in their ARNs.
+
+    `listing` is the prefix below which objects may be listed, `keys` what partition keys must be like, and `together`
+    says that a write must be part of a transaction. A parameter as resource, such as KmsKeyArn, may be empty: then
+    nobody has the right.
+    """
+
+    sid: str
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    listing: str = ""
+    keys: tuple[str, ...] = ()
+    together: bool = False
+    by_way_of: tuple[str, ...] = ()
+
+
+def _receive(sid: str, queue: str) -> Right:
+    return Right(sid, ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"), (queue,))
+
+
+# Asked for `*`, as X-Ray knows no resources: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html
+_TRACE = Right("Trace", ("xray:PutTraceSegments", "xray:PutTelemetryRecords"), (EVERYTHING,))
+
+# Where the stage has a key of its own. The services call KMS for the function, with the function's rights.
+_USE_KEY = Right("UseKey", ("kms:Decrypt", "kms:GenerateDataKey"), ("KmsKeyArn",), by_way_of=("s3", "sqs", "dynamodb"))
+
+_READ_RAW = Right("ReadRawEvents", ("s3:GetObject",), ("RawBucket/raw/*",))
+# No function lists these: S3 answers 404 and not 403 for a missing object to callers that may list it.
+# https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, "Permissions"
+_TELL_MISSING = Right("TellMissingRawEvents", ("s3:ListBucket",), ("RawBucket",), listing="raw/*")
+_LIST_REFUSED = Right("ListWhatWasRefused", ("s3:ListBucket",), ("RawBucket",), listing="rejected/*")
+
+_EVENTS = ("ENTITY#*", "EVENT#*")
+_MESSAGES = ("ENTITY#*#DAY#*#VER#*",)
+"""What became of the messages of a version: never the version itself, whose partition is that of its entity."""
+
+_REPLAYS = ("REPLAY#*",)
+_COUNT_PROGRESS = Right("CountProgress", ("dynamodb:UpdateItem",), ("ReplaysTable",), keys=_REPLAYS, together=True)
+_READ_STATES = Right("ReadStates", ("dynamodb:BatchGetItem",), ("ReplaysTable",), keys=_REPLAYS)
+_READ_RECORDED = Right("ReadWhatIsRecorded", ("dynamodb:BatchGetItem",), ("AggregatesTable",), keys=("ENTITY#*",))
+
+
+def _record(*keys: str) -> Right:
+    return Right("RecordOutcomes", ("dynamodb:PutItem",), ("AggregatesTable",), keys=keys, together=True)
+
+
+_COMMON = (_USE_KEY, _TRACE)
+
+RIGHTS: Mapping[str, tuple[Right, ...]] = {
+    # Takes events in, and refused ones again. It reads objects: where an earlier attempt wrote one, its ingest_time
+    # counts, and a retry reads what was refused.
+    "ingest": (
+        Right("KeepEvents", ("s3:PutObject", "s3:GetObject"), ("RawBucket/raw/*", "RawBucket/rejected/*")),
+        _LIST_REFUSED,
+        Right("IndexEvents", ("dynamodb:PutItem",), ("EventsTable",), keys=("ENTITY#*",), together=True),
+        Right("IdentifyEvents", ("dynamodb:PutItem",), ("DedupeTable",), together=True),
+        Right("RecordArrivals", ("dynamodb:BatchWriteItem",), ("EventsTable",), keys=("EVENT#*",)),
+        Right("LookEventsUp", ("dynamodb:BatchGetItem",), ("DedupeTable",)),
+        Right("ReadWebhookSecret", ("secretsmanager:GetSecretValue",), ("WebhookSecretArn",)),
+        *_COMMON,
+    ),
+    # Answers questions, starts replays; it writes no event, and nothing of the bucket.
+    "api": (
+        Right("ReadEvents", ("s3:GetObject",), ("RawBucket/raw/*", "RawBucket/rejected/*")),
+        _LIST_REFUSED,
+        _TELL_MISSING,
+        Right("FindEvents", ("dynamodb:Query",), ("EventsTable",), keys=_EVENTS),
+        Right(
+            "FindEventsByIndex",
+            ("dynamodb:Query",),
+            ("EventsTable/index/by-type-and-day", "EventsTable/index/late-arrivals"),
+        ),
+        Right("LookEventsUp", ("dynamodb:BatchGetItem",), ("DedupeTable",)),
+        Right(
+            "KeepReplayJobs",
+            ("dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:Query"),
+            ("ReplaysTable",),
+            keys=(*_REPLAYS, "KEY#*"),
+        ),
+        Right("ListReplayJobs", ("dynamodb:Query",), ("ReplaysTable/index/newest-first",)),
+        Right("ReadAggregates", ("dynamodb:Query", "dynamodb:BatchGetItem"), ("AggregatesTable",), keys=("ENTITY#*",)),
+        Right("StartReplays", ("sqs:SendMessage",), ("ReplayJobsQueue",)),
+        *_COMMON,
+    ),
+    # Turns a replay job into messages, slice by slice, and sends dead letters back.
+    "planner": (
+        Right("FindEvents", ("dynamodb:Query",), ("EventsTable",), keys=_EVENTS),
+        Right("FindEventsByIndex", ("dynamodb:Query",), ("EventsTable/index/by-type-and-day",)),
+        Right("AdvanceReplayJobs", ("dynamodb:PutItem", "dynamodb:Query"), ("ReplaysTable",), keys=_REPLAYS),
+        Right("KeepFoundDays", ("dynamodb:BatchWriteItem",), ("ReplaysTable",), keys=("REPLAY#*#DAYS",)),
+        Right(
+            "SendReferencesAndNextSlices",
+            ("sqs:SendMessage",),
+            ("ReplayQueue", "OrderedReplayQueue", "ReplayJobsQueue"),
+        ),
+        Right("TakeDeadLettersBack", ("sqs:ReceiveMessage", "sqs:DeleteMessage"), ("DeadLetterQueue",)),
+        _READ_RECORDED,
+        _record(*_MESSAGES),
+        _COUNT_PROGRESS,
+        _receive("TakeSlices", "ReplayJobsQueue"),
+        *_COMMON,
+    ),
+    # Reads replayed events back and computes aggregates.
+    "processor": (
+        _READ_RAW,
+        _TELL_MISSING,
+        _READ_RECORDED,
+        _record("ENTITY#*"),
+        _READ_STATES,
+        _COUNT_PROGRESS,
+        _receive("TakeReferences", "ReplayQueue"),
+        *_COMMON,
+    ),
+    # Counts messages that were received too often, looks at them as the processor does, and lays them to rest.
+    "dead_letters": (
+        _receive("TakeFailures", "ReplayFailuresQueue"),
+        _READ_RAW,
+        _TELL_MISSING,
+        Right("LayToRest", ("sqs:SendMessage",), ("DeadLetterQueue",)),
+        _READ_RECORDED,
+        _record(*_MESSAGES),
+        _READ_STATES,
+        _COUNT_PROGRESS,
+        *_COMMON,
+    ),
+    # Lists and signs what was written.
+    "digest": (
+        Right("HashRawObjects", ("s3:GetObjectVersion",), ("RawBucket/raw/*",)),
+        Right("SeeWhetherOneIsGone", ("s3:ListBucketVersions",), ("RawBucket",), listing="raw/*"),
+        Right("KeepDigests", ("s3:PutObject", "s3:GetObject"), ("RawBucket/digests/*",)),
+        Right("FindTheNewest", ("s3:ListBucket",), ("RawBucket",), listing="digests/*"),
+        Right("Sign", ("kms:Sign",), ("DigestKey",)),
+        _receive("TakeNotifications", "DigestQueue"),
+        *_COMMON,
+    ),
+}

@@ -1,0 +1,69 @@
+# The bucket, the tables and the queues of one stage of Retrace, as Terraform sees them: a CloudFormation stack. Its
+# functions are deployed with Chalice afterwards; README.md says how.
+
+terraform {
+  required_version = ">= 1.5"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.0"
+    }
+  }
+}
+
+resource "aws_cloudformation_stack" "retrace" {
+  name          = "retrace-${var.stage}"
+  template_body = file("${path.module}/../../infra/resources.yaml")
+  on_failure    = "DO_NOTHING"
+
+  parameters = {
+    Stage            = var.stage
+    RawRetentionDays = var.raw_retention_days
+  }
+
+  # No update may replace or remove what is stored, whoever makes it.
+  policy_body = jsonencode({
+    Statement = [
+      { Effect = "Allow", Principal = "*", Action = "Update:*", Resource = "*" },
+      {
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = ["Update:Replace", "Update:Delete"]
+        Resource  = "*"
+        Condition = {
+          StringEquals = { ResourceType = ["AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::S3::BucketPolicy"] }
+        }
+      },
+    ]
+  })
+
+  lifecycle {
+    prevent_destroy = true
+  }
+}
+
+# What a consumer of your own may do: receive the messages of replays, and read the events that they refer to.
+
+data "aws_sqs_queue" "replay" {
+  name = element(split("/", aws_cloudformation_stack.retrace.outputs["ReplayQueueUrl"]), 4)
+}
+
+data "aws_iam_policy_document" "consumer" {
+  statement {
+    sid       = "TakeReferences"
+    actions   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"]
+    resources = [data.aws_sqs_queue.replay.arn]
+  }
+
+  statement {
+    sid       = "ReadRawEvents"
+    actions   = ["s3:GetObject"]
+    resources = ["arn:aws:s3:::${aws_cloudformation_stack.retrace.outputs["RawBucket"]}/raw/*"]
+  }
+}
+
+resource "aws_iam_policy" "consumer" {
+  name   = "retrace-${var.stage}-consumer"
+  policy = data.aws_iam_policy_document.consumer.json
+}
