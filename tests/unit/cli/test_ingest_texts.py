@@ -74,6 +74,7 @@ def test_a_torn_line_costs_no_other_event(cut: int) -> None:
         ('{"a": 1}}', ['{"a": 1}}']),
         ('{"a": {}}, "idempotency_key": "k"}', ['{"a": {}}, "idempotency_key": "k"}']),
         ('{"a": {}},\n "idempotency_key": "k"}', ['{"a": {}},\n "idempotency_key": "k"}']),
+        ('{"a": "at 10:', ['{"a": "at 10:']),
         ("refuse {", ["refuse {"]),
         ("[1, 2]", ["[1, 2]"]),
         ("[ERROR, (", ["[ERROR, ("]),
@@ -81,9 +82,9 @@ def test_a_torn_line_costs_no_other_event(cut: int) -> None:
     ],
 )
 def test_what_is_broken_is_refused_alone_and_as_it_stands(broken: str, refused: list[str]) -> None:
-    found = read(f'{{"a": 0}}\n{broken}\n{{"a": 9}}\n'.encode())
+    found = read(f'{{"a": 0}}\n{broken}\n{{"a": "}}"}}\n'.encode())
 
-    assert texts_of(found) == [b'{"a": 0}', *(text.encode() for text in refused), b'{"a": 9}']
+    assert texts_of(found) == [b'{"a": 0}', *(text.encode() for text in refused), b'{"a": "}"}']
     assert sound(found)[:1] == sound(found)[-1:] == [True]
     assert all("\n" not in text or not fine for text, fine in zip(refused, sound(found)[1:-1], strict=True))
 
