@@ -82,6 +82,13 @@ def test_gzip_is_taken_of_ndjson_too(application: Application, storage: Storage)
     assert_holds(storage, *paid_several(2))
 
 
+def test_gzip_without_its_header_and_a_byte_order_mark_are_taken(application: Application, storage: Storage) -> None:
+    response = application.ingest(gzip.compress(b"\xef\xbb\xbf" + as_json(paid())))
+
+    assert response.status_code == 201
+    assert_holds(storage, paid())
+
+
 def test_identity_is_no_encoding(application: Application) -> None:
     assert application.ingest(paid(), encoding="identity").status_code == 201
 

@@ -155,7 +155,7 @@ NOT_JSON = {
     "two objects on two lines": as_json(paid(1)) + b"\n" + as_json(paid(2)),
     "single quotes": b"{'source': 'shop'}",
     "a trailing comma": as_json(paid())[:-1] + b",}",
-    "a byte order mark": b"\xef\xbb\xbf" + as_json(paid()),
+    "broken behind a byte order mark": b"\xef\xbb\xbf" + as_json(paid())[:-1],
     "a line break in a string": b'{"source": "shop\n"}',
     "a string cut off": b'{"source": "shop',
     "nesting beyond any parser": b'{"payload":' * 100_000,
