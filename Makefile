@@ -26,7 +26,7 @@ STAGE ?=
 MINUTES ?= 30
 SOAK ?= full
 SEED := $(or $(SEED),$(strip $(shell od -An -N3 -tu4 /dev/urandom)))
-SOAKING = $(BIN)/pytest -m 'soak or hypothesis' --hypothesis-profile=$(SOAK) --hypothesis-seed=$(SEED)
+SOAKING = $(BIN)/pytest -m 'soak or sized or hypothesis' --hypothesis-profile=$(SOAK) --hypothesis-seed=$(SEED)
 PARAMETERS ?=
 
 # Environments of another Python than the one that is named are made again.

@@ -38,16 +38,9 @@ SETTINGS = {
 
 SWITCHES = (
     "RETRACE_AWS",
-    "RETRACE_CHAOS",
-    "RETRACE_CHAOS_SEED",
     "RETRACE_CHROMIUM",
     "RETRACE_CLOUDEVENTS",
     "RETRACE_EVENTS",
-    "RETRACE_FLOOD",
-    "RETRACE_FUZZ",
-    "RETRACE_INGEST",
-    "RETRACE_MODEL",
-    "RETRACE_SEARCH",
 )
 """The variables by which tests are told to do more, or something else."""
 

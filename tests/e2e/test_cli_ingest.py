@@ -1,6 +1,6 @@
 """`retrace ingest` into the deployed stack: every format, refusals, and Ctrl-C with --resume.
 
-RETRACE_INGEST=full sends 100,000 events where the suite sends 5,000.
+`make soak` sends 100,000 events where `make test` sends 3,000.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import zstandard
 
 from embedded.polling import wait_until
@@ -24,8 +25,11 @@ from retrace.client import Client
 from retrace.target import Target
 from tests.e2e.deployed import Deployed, until
 from tests.e2e.samples import ROOT, Sample
+from tests.sizes import is_full
 
-FULL = os.environ.get("RETRACE_INGEST") == "full"
+pytestmark = pytest.mark.sized
+
+FULL = is_full()
 EVENTS = 100_000 if FULL else 3_000
 _PATIENCE_S = 3_600 if FULL else 300
 DAY = "2026-11-21"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +14,11 @@ from chalicelib.domain.timestamps import parse_instant
 from embedded.stack import started
 from tests.e2e.deployed import AT_ONCE, Deployed, batches
 from tests.e2e.samples import Sample
+from tests.sizes import is_full
 
-_GENERATED = 50_000 if os.environ.get("RETRACE_SEARCH") == "full" else 4_000
+pytestmark = pytest.mark.sized
+
+_GENERATED = 50_000 if is_full() else 4_000
 _DAY = "2026-11-2{}"
 
 

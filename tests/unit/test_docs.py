@@ -72,7 +72,7 @@ def test_what_make_test_leaves_out_is_what_make_soak_runs_and_continuous_integra
     makefile = (ROOT / "Makefile").read_text()
 
     assert '"-m=not soak"' in (ROOT / "pyproject.toml").read_text()
-    assert "SOAKING = $(BIN)/pytest -m 'soak or hypothesis' " in makefile
+    assert "SOAKING = $(BIN)/pytest -m 'soak or sized or hypothesis' " in makefile
     assert re.findall(r"^run make (\w+)", (ROOT / ".ci/run").read_text(), re.MULTILINE) == ["test", "soak"]
 
 
