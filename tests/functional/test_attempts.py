@@ -241,6 +241,9 @@ FAILURES: dict[str, Effect] = {
 }
 
 
+TAKEN_ALL_THE_SAME = {(request, 4)}
+"""A replay that was kept and could not be queued is planned a minute later."""
+
 EVERY_CALL = [(use_case, call) for use_case, calls in CALLS.items() for call in range(len(calls))]
 ONE_OF_EACH_OPERATION = {CALLS[use_case][call]: (use_case, call) for use_case, call in reversed(EVERY_CALL)}.values()
 
@@ -265,7 +268,8 @@ def test_a_call_that_never_succeeds_is_attempted_three_times_whatever_it_fails_w
     with suppress(RetraceError):  # what a function for a queue ends with
         answer = act()
         if isinstance(answer, HTTPResponse):
-            assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+            refused = (use_case, call) not in TAKEN_ALL_THE_SAME
+            assert (answer.status_code, "Retry-After" in answer.headers) == (503 if refused else 202, refused)
 
     attempts = wire.calls[call:]
     assert attempts[:OF_THE_SDK] == [CALLS[use_case][call]] * OF_THE_SDK

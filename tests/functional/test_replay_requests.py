@@ -220,16 +220,6 @@ def test_a_member_that_stands_twice_is_refused(application: Application, storage
     assert storage.rows("REPLAYS_TABLE") == []
 
 
-def test_a_replay_that_cannot_be_queued_is_not_left_planning(
-    application: Application, storage: Storage, wire: Wire
-) -> None:
-    wire.disturb(throttled, "SendMessage", times=ALWAYS)
-
-    assert application.request_replay(BY_ENTITY).status_code == 503
-
-    assert [row["state"] for row in storage.rows("REPLAYS_TABLE") if row["SK"] == "JOB"] == ["FAILED"]
-
-
 @pytest.mark.parametrize("operation", ["TransactWriteItems", "SendMessage"])
 def test_a_lost_answer_while_a_replay_is_asked_for_makes_no_second_one(
     application: Application, storage: Storage, wire: Wire, operation: str
