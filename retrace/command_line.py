@@ -121,6 +121,9 @@ def _problem_of(error: Exception) -> Problem:
             return Problem(f"AWS refused: {error}", "Whose credentials are these? `retrace doctor` looks.")
         case BotoCoreError():
             return Problem(f"AWS: {error}", "`retrace doctor` looks what is wrong.", Exit.UNREACHABLE)
+        case UnicodeEncodeError(object=str(text), start=start, reason="surrogates not allowed"):
+            word = ascii(os.fsencode(text[max(0, start - 20) : start + 20]))[2:-1]
+            return Problem(f"This is not UTF-8: {word}", "Only names of files may be in another encoding.", Exit.USAGE)
         case OSError(strerror=str(why)):
             what = "What is shown" if error.filename is None else error.filename
             return Problem(

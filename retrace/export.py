@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -104,10 +103,11 @@ class Export:
     def run(self, query: dict[str, str | None], limit: int | None) -> None:
         """Write every event of a query, in its order."""
         found = self.client.pages("/events", query, limit)
-        with closing(self.writer), Progress(self.output.notes) as progress:
+        with Progress(self.output.notes) as progress:
             for event in in_order(partial(fetch, self.client), found):
                 self._take(event)
                 progress.show(f"{self.written:,} events, {_size(self.written_bytes)}", self.written + self.bad, limit)
+        self.writer.close()
 
     def _take(self, event: Fetched) -> None:
         if event.fault is not None:

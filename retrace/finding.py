@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from retrace.directories import own_directory
 from retrace.local_stack import is_on_this_machine, local_stack
 from retrace.problem import Exit, Problem
 from retrace.target import DIGEST_KEY, QUEUES, ROW_SETTINGS, STORAGE, Target
@@ -17,6 +18,7 @@ from retrace.target import DIGEST_KEY, QUEUES, ROW_SETTINGS, STORAGE, Target
 SETTINGS = ("url", "region", "aws_profile", "endpoint_url", "stack", *STORAGE, *QUEUES, *ROW_SETTINGS, DIGEST_KEY)
 """What a profile may say."""
 
+_NO_HOME = Path("/no-home-directory/.config/retrace")
 _NOWHERE = "Give --url, set RETRACE_URL, write a profile into {config}, or run `make up` for a local stack."
 
 
@@ -60,9 +62,8 @@ def _found(chosen: Chosen, environment: Mapping[str, str], directory: Path) -> T
 
 
 def config_file(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where profiles are kept."""
-    base = environment.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
-    return Path(base) / "retrace" / "config.toml"
+    """Where profiles are kept; if there is no home directory, a path that nothing is at."""
+    return (own_directory("XDG_CONFIG_HOME", ".config", environment) or _NO_HOME) / "config.toml"
 
 
 def names_of_profiles(environment: Mapping[str, str] = os.environ) -> list[str]:

@@ -19,6 +19,7 @@ from retrace.checking.deployment import (
     stores_of,
 )
 from retrace.checking.differences import Difference
+from retrace.checking.disk import disk_in_words
 from retrace.checking.inspection import Inspection
 from retrace.checking.judging import Group
 from retrace.checking.raw_objects import RAW
@@ -79,10 +80,13 @@ def audit(
         raise typer.Exit(Exit.DIFFERENT)
 
 
+_NO_ROOM = "Make room, or let TMPDIR name a directory with room: an event needs about 2 KB."
+
+
 def _differences(inspection: Inspection, progress: Counting, prefix: str) -> Iterator[Difference]:
     """Rows are read before objects, so that whatever a row points at is there when objects are listed."""
     stores = inspection.stores
-    with closing(Spool()) as spool:
+    with disk_in_words("Temporary files", _NO_ROOM), closing(Spool()) as spool:
         for rows in stores.tables.every_index_row(prefix):
             spool.add_index(rows)
             progress.add(index_rows=len(rows))

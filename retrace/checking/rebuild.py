@@ -23,6 +23,7 @@ from retrace.checking.deployment import (
     stores_of,
 )
 from retrace.checking.differences import Difference
+from retrace.checking.disk import disk_in_words
 from retrace.checking.raw_objects import RAW, ReadObject
 from retrace.checking.report import shown
 from retrace.checking.restoring import Restore
@@ -70,7 +71,12 @@ def rebuild(
     Not rebuilt: later arrivals (duplicates and conflicts), which no raw object holds, and aggregates: replay for those.
     """
     call, output = calling(context), Output(as_json=as_json)
-    with refusals_in_words(), Counting(output.notes, "Rebuilding") as progress:
+    no_room = "Make room. The same command goes on from the checkpoint."
+    with (
+        refusals_in_words(),
+        disk_in_words(str(checkpoint), no_room),
+        Counting(output.notes, "Rebuilding") as progress,
+    ):
         stores = stores_of(call, events_table, dedupe_table)
         settings = row_settings(call, shards, late_after_s, identity_ttl_days)
         restore = Restore(stores.tables, settings.shards, settings.late_after_ms, settings.identity_ttl_s)

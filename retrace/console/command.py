@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import nullcontext, suppress
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console as Terminal
@@ -19,10 +20,22 @@ PORT = 4630
 """The same for everybody, so that a link of a colleague leads to one's own console."""
 
 
+def _address(view: str) -> str:
+    try:
+        urlsplit(view)
+    except ValueError as error:
+        raise typer.BadParameter("cannot be an address of the console") from error
+    return view
+
+
 def console(
     context: typer.Context,
-    view: Annotated[str, typer.Argument(help="The view to begin with, such as /entity?id=depot-lyon")] = "",
-    port: Annotated[int, typer.Option(help="The port on 127.0.0.1; 0 takes any that is free.")] = PORT,
+    view: Annotated[
+        str, typer.Argument(help="The view to begin with, such as /entity?id=depot-lyon", callback=_address)
+    ] = "",
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="The port on 127.0.0.1; 0 takes any that is free.")
+    ] = PORT,
     browser: Annotated[bool | None, typer.Option("--open/--no-open", help="Whether to open a browser.")] = None,
 ) -> None:
     """Serve a web console on this machine: see events, lateness, replays, aggregates and what was refused.

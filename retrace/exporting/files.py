@@ -32,7 +32,8 @@ def opened(out: str, *, replace: bool) -> Iterator[BinaryIO]:
             file.close()
             name.replace(path)
     except OSError as error:
-        raise Problem(f"{out} cannot be written: {error}", "Name a file that can be.", Exit.USAGE) from error
+        remedy = "Make room, or name a file that can be written."
+        raise Problem(f"{out} cannot be written: {error}", remedy, Exit.USAGE) from error
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from retrace.directories import own_directory
 from retrace.ingesting.tally import Tally
 from retrace.problem import Exit, Problem
 
@@ -25,11 +26,11 @@ class Reached:
     tally: Tally = Tally()  # noqa: RUF009  # it cannot be changed
 
 
-def checkpoint_file(target: str, names: Sequence[str], environment: Mapping[str, str] = os.environ) -> Path:
-    """Where the checkpoint is kept: one for each target and list of files."""
-    base = environment.get("XDG_STATE_HOME") or str(Path.home() / ".local/state")
+def checkpoint_file(target: str, names: Sequence[str], environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Where the checkpoint is kept: one for each target and list of files; None if there is no home directory."""
     key = "\n".join([target, *(str(Path(name).resolve()) for name in names)])
-    return Path(base) / "retrace" / f"ingest-{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
+    kept = own_directory("XDG_STATE_HOME", ".local/state", environment)
+    return None if kept is None else kept / f"ingest-{hashlib.sha256(os.fsencode(key)).hexdigest()[:16]}.json"
 
 
 class Checkpoint:
@@ -78,7 +79,8 @@ class Checkpoint:
             temporary.write_text(text, encoding="utf-8")
             yield temporary
         except OSError as error:
-            remedy = "Give --checkpoint a file that can be written."
+            temporary.unlink(missing_ok=True)
+            remedy = "Make room, or give --checkpoint a file that can be written."
             raise Problem(f"{self._path} cannot be written: {error.strerror}.", remedy, Exit.USAGE) from error
 
     def remove(self) -> None:

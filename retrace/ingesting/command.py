@@ -97,13 +97,15 @@ def _sent(sending: Ingest, concurrency: int, told: Told, output: Output) -> bool
     return not interrupt.cut_short
 
 
-def _checkpoint(call: Calling, reading: Reading, path: Path | None) -> Checkpoint:
-    names = [file.name for file in reading.files]
-    return Checkpoint(path or checkpoint_file(call.target.url, names), [call.target.url, *reading.identity])
+def _checkpoint(call: Calling, reading: Reading, path: Path | None) -> Checkpoint | None:
+    path = path or checkpoint_file(call.target.url, [file.name for file in reading.files])
+    return None if path is None else Checkpoint(path, [call.target.url, *reading.identity])
 
 
 def _reached(kept: Checkpoint | None, resume: bool, output: Output) -> Reached:
     """Where to begin; raises Problem if that is not known."""
+    if resume and kept is None:
+        raise Problem("There is no home directory with a checkpoint.", "Give --checkpoint FILE.", Exit.USAGE)
     earlier = None if kept is None else kept.load()
     if resume:
         if earlier is None:

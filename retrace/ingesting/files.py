@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import stat
 import sys
 from collections.abc import Iterator
@@ -42,9 +43,9 @@ def look_at(name: str) -> File:
     if name == STDIN:
         return File(name, 0, STDIN, is_stream=True)
     path = Path(name)
-    if path.is_dir():
-        raise unreadable(name, "is a directory.", f"Name its files: {name.rstrip('/')}/*")
     try:
+        if path.is_dir():
+            raise unreadable(name, "is a directory.", f"Name its files: {name.rstrip('/')}/*")
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             return File(name, 0, name, is_stream=True)
@@ -52,7 +53,7 @@ def look_at(name: str) -> File:
             head = content.read(_LOOKED_AT)
     except OSError as error:
         raise unreadable(name, f"cannot be read: {error.strerror}.", "Check the path.") from error
-    facts = f"{path.resolve()}\n{status.st_size}\n{status.st_mtime_ns}\n".encode()
+    facts = os.fsencode(f"{path.resolve()}\n{status.st_size}\n{status.st_mtime_ns}\n")
     return File(name, status.st_size, hashlib.sha256(facts + head).hexdigest())
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from retrace.ingesting.sending import Refused
@@ -32,9 +35,9 @@ class Rejects:
             if one.record.text:
                 texts.append(one.record.text + b"\n")
                 self._lines += texts[-1].count(b"\n")
-        for path, lines in ((self._events, texts), (self._reasons, reasons)):
-            with path.open("ab") as written:
-                written.write(b"".join(lines))
+        with _whole(self._events), _whole(self._reasons):
+            _append(self._events, b"".join(texts))
+            _append(self._reasons, b"".join(reasons))
 
 
 def _opened(path: Path, *, resumed: bool) -> None:
@@ -42,6 +45,27 @@ def _opened(path: Path, *, resumed: bool) -> None:
         path.open("ab" if resumed else "wb").close()
     except OSError as error:
         remedy = "Give --rejects a file that can be written."
+        raise Problem(f"{path} cannot be written: {error.strerror}.", remedy, Exit.USAGE) from error
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """Cut a file back to what it was if writing fails, so that no half of an event stays in it."""
+    before = path.stat().st_size
+    try:
+        yield
+    except Problem:
+        if path.is_file():
+            os.truncate(path, before)
+        raise
+
+
+def _append(path: Path, lines: bytes) -> None:
+    try:
+        with path.open("ab") as written:
+            written.write(lines)
+    except OSError as error:
+        remedy = "Make room. Then give the same command again; --resume goes on if all FILES are files."
         raise Problem(f"{path} cannot be written: {error.strerror}.", remedy, Exit.USAGE) from error
 
 

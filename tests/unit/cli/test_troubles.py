@@ -1,0 +1,267 @@
+"""No command ends in a traceback for what a user, a container, a terminal or a disk does to it."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import pwd
+import resource
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from retrace.checking.checkpoint import Checkpoint
+from retrace.checking.disk import disk_in_words
+from retrace.checking.spool import Spool
+from retrace.command_line import run
+from retrace.commands import PLACES
+from retrace.ingesting import checkpoint as ingest_checkpoint
+from retrace.ingesting.checkpoint import Reached
+from retrace.ingesting.record import Record
+from retrace.ingesting.rejects import Rejects
+from retrace.ingesting.sending import Refused
+from retrace.problem import Exit, Problem
+from tests.unit.cli.scripted_api import Asked, problem, serving
+
+NOT_UTF8 = os.fsdecode(b"caf\xe9")
+ID = "0" * 64
+EVENT: dict[str, Any] = {"event_id": ID, "source": "s", "event_type": "t", "entity_id": "e", "ingest_lag_ms": 1}
+EVENT |= {"event_time": "2026-11-23T09:30:00.000000000Z", "ingest_time": "2026-11-23T09:30:00.001000000Z"}
+EVENT |= {"content_sha256": ID, "s3_bucket": "raw", "s3_key": "events/x", "s3_offset": 0, "s3_length": 1}
+OF_TYPE = ("--source", "s", "--type", "t", "--day", "2026-11-23")
+
+CALLS: dict[str, list[str]] = {
+    "ingest": ["{text}"],
+    "events": ["{text}"],
+    "event": ["{text}"],
+    "late": ["--source", "{text}", "--type", "t"],
+    "gaps": ["{text}", "--day", "2026-11-23"],
+    "freshness": ["--source", "s", "--type", "{text}"],
+    "rejected": ["--reason", "{text}"],
+    "replay": ["{text}", "--day", "2026-11-23", "--yes"],
+    "replays": ["--reason", "{text}"],
+    "replay-status": ["{text}"],
+    "replay-cancel": ["{text}"],
+    "redrive": ["{text}"],
+    "aggregates": ["{text}", "2026-11-23"],
+    "diff": ["{text}", "2026-11-23"],
+    "export": ["{text}"],
+    "verify": ["{text}", "2026-11-23"],
+    "audit": ["--prefix", "events/{text}"],
+    "rebuild": ["--events-table", "{text}"],
+    "doctor": ["--day", "{text}"],
+    "console": ["http://[{text}", "--port", "0", "--no-open"],
+}
+"""A call of each command with a text in it."""
+
+SHOWN: dict[str, list[str]] = {
+    "events": ["e"],
+    "event": ["--raw", ID],
+    "late": [*OF_TYPE],
+    "gaps": ["e", "--day", "2026-11-23"],
+    "rejected": [],
+    "replays": [],
+    "aggregates": ["e", "2026-11-23", "--inputs", "r1"],
+    "export": ["e", "--keep-bad", "--format", "parquet"],
+}
+"""Calls that write results to standard output."""
+
+Told = Callable[..., tuple[int, str]]
+
+
+def answers(asked: Asked) -> tuple[int, Any]:
+    if asked.call.startswith("GET") and asked.call.endswith("/raw"):
+        return 200, EVENT
+    if asked.call in (
+        "GET /events",
+        "GET /late",
+        "GET /gaps",
+        "GET /rejected",
+        "GET /replay",
+        "GET /aggregates/inputs",
+    ):
+        return 200, {"items": [EVENT | {"start_time": EVENT["event_time"], "end_time": EVENT["event_time"]}] * 3}
+    return 404, problem("There is nothing here.")
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Told]:
+    """Run a command in a directory of its own beside an API; answers its exit code and what it wrote to stderr."""
+    with serving(answers) as api:
+        for name, value in {
+            "RETRACE_URL": api.url,
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_REGION": "eu-central-1",
+            "XDG_CONFIG_HOME": str(tmp_path),
+            "XDG_STATE_HOME": str(tmp_path),
+        }.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(tmp_path)
+        yield lambda *arguments: (run(arguments), capsys.readouterr().err)
+
+
+def fails(name: str) -> NoReturn:
+    raise KeyError(name)
+
+
+def test_every_command_is_called_here() -> None:
+    assert [*CALLS] == [*PLACES]
+
+
+@pytest.mark.parametrize("command", CALLS)
+@pytest.mark.parametrize("text", [NOT_UTF8, "", "x" * 10_000, "http://[", "-1", "²"], ids=str.__len__)
+def test_no_argument_ends_in_a_traceback(told: Told, command: str, text: str) -> None:
+    code, err = told(command, *(each.format(text=text) for each in CALLS[command]))
+
+    assert "Traceback" not in err
+    assert code != Exit.BROKEN
+
+
+@pytest.mark.parametrize("command", CALLS)
+def test_a_user_without_name_and_home_may_call_it(
+    told: Told, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
+) -> None:
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", fails)
+    (tmp_path / "e").touch()
+    code, err = told(command, *(each.format(text="e") for each in CALLS[command]))
+
+    assert "Traceback" not in err
+    assert code != Exit.BROKEN
+
+
+def test_without_a_home_only_resume_needs_to_be_told_where_a_checkpoint_is(
+    told: Told, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", fails)
+    (tmp_path / "e").touch()
+
+    assert told("ingest", "e")[0] == Exit.DONE
+    code, err = told("ingest", "e", "--resume")
+    assert (code, "--checkpoint" in err) == (Exit.USAGE, True)
+
+
+@pytest.mark.parametrize("text", [NOT_UTF8, f"a{NOT_UTF8}b"])
+def test_text_that_is_not_utf8_is_named(told: Told, text: str) -> None:
+    code, err = told("events", text)
+
+    assert (code, "caf\\xe9" in err, "UTF-8" in err) == (Exit.USAGE, True, True)
+
+
+def test_a_file_may_have_a_name_that_is_not_utf8(told: Told, tmp_path: Path) -> None:
+    (tmp_path / f"{NOT_UTF8}.ndjson").write_bytes(b"")
+
+    assert told("ingest", f"{NOT_UTF8}.ndjson", "--json")[0] == Exit.DONE
+
+
+@pytest.mark.parametrize("port", ["99999", "65536"])
+def test_a_port_that_is_none_is_refused(told: Told, port: str) -> None:
+    code, err = told("console", "--no-open", "--port", port)
+
+    assert (code, "65535" in err) == (Exit.USAGE, True)
+
+
+class Failing(io.RawIOBase):
+    """A stream that fails to take anything, until it is let off."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.fails = True
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any) -> int:
+        if self.fails:
+            raise OSError(self.number, os.strerror(self.number))
+        return len(content)
+
+
+@pytest.mark.parametrize("command", SHOWN)
+@pytest.mark.parametrize(("number", "ends"), [(errno.EPIPE, Exit.CUT_OFF), (errno.ENOSPC, Exit.USAGE)])
+def test_output_that_nobody_takes_ends_a_command_by_its_reason(
+    told: Told, monkeypatch: pytest.MonkeyPatch, command: str, number: int, ends: Exit
+) -> None:
+    nowhere = Failing(number)
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BufferedWriter(nowhere)))
+    code, err = told(command, *SHOWN[command])
+    nowhere.fails = False
+
+    assert (code, "Traceback" in err) == (ends, False)
+    assert ("No space left" in err) == (number == errno.ENOSPC)
+
+
+@contextmanager
+def small_disk(most_bytes: int) -> Iterator[None]:
+    """Let no file grow beyond a size, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def refused(text: bytes) -> tuple[Refused, ...]:
+    return (Refused(Record(1, text), {"status": "REJECTED"}),)
+
+
+@pytest.mark.parametrize("most_bytes", [60, 200])
+def test_a_disk_that_fills_leaves_no_half_of_a_rejected_event(tmp_path: Path, most_bytes: int) -> None:
+    """The disk fills at the event, or at its reason."""
+    rejects = Rejects(tmp_path / "r", resumed=False)
+    rejects.write("a", refused(b"{1}"))
+    before = [file.read_bytes() for file in (tmp_path / "r", tmp_path / "r.reasons")]
+    with small_disk(most_bytes), pytest.raises(Problem, match="cannot be written: File too large") as raised:
+        rejects.write("a" * 120, refused(b"{%s}" % (b"2" * 80)))
+
+    assert (raised.value.exit_code, "--resume" in raised.value.remedy) == (Exit.USAGE, True)
+    assert [file.read_bytes() for file in (tmp_path / "r", tmp_path / "r.reasons")] == before
+    Rejects(tmp_path / "r", resumed=True).write("a", refused(b"{3}"))
+    assert (tmp_path / "r").read_bytes() == b"{1}\n{3}\n"
+    assert b'"rejects_line":2' in (tmp_path / "r.reasons").read_bytes()
+
+
+def test_a_disk_that_fills_leaves_the_checkpoint_that_was_there(tmp_path: Path) -> None:
+    kept = ingest_checkpoint.Checkpoint(tmp_path / "c", ["x"])
+    kept.save(Reached(0, 1))
+    with small_disk(10), pytest.raises(Problem, match="c cannot be written: File too large"):
+        kept.save(Reached(0, 2))
+
+    assert kept.load() == Reached(0, 1)
+    assert [file.name for file in tmp_path.iterdir()] == ["c"]
+
+
+@pytest.mark.parametrize("form", ["parquet", "ndjson"])
+def test_a_disk_that_fills_leaves_no_part_of_an_export(told: Told, tmp_path: Path, form: str) -> None:
+    with small_disk(100):
+        code, err = told("export", "e", "--keep-bad", "--format", form, "--out", "x")
+
+    assert (code, "x cannot be written" in err, "File too large" in err) == (Exit.USAGE, True, True)
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_disk_that_fills_is_named_by_commands_that_keep_much_on_it(tmp_path: Path) -> None:
+    rows = [{"event_id": str(number), "text": "x" * 100_000} for number in range(100)]
+    with (
+        small_disk(1_000_000),
+        pytest.raises(Problem, match="Temporary files cannot be written"),
+        disk_in_words("Temporary files", "Make room."),
+        closing(Spool()) as spool,
+    ):
+        spool.add_identities(rows)
+
+
+def test_a_checkpoint_on_a_full_disk_says_so(tmp_path: Path) -> None:
+    kept = Checkpoint(tmp_path / "c", {})
+    with closing(kept._database), small_disk(50_000), pytest.raises(Problem), disk_in_words("c", "Make room."):  # noqa: SLF001
+        kept.add((str(number) * 100, "") for number in range(10_000))
