@@ -15,17 +15,18 @@ def verify(line: RawLine) -> Event:
         event = _read(parse(line.event.decode()))
     except (UnicodeDecodeError, JsonSyntaxError, InvalidRequest) as error:
         raise IntegrityFailure("The stored event can no longer be read.") from error
-    derived = (
-        event.event_id,
-        event.content_sha256,
-        event.entity_id,
-        event.event_type,
-        event_time_of(event, line.ingest_time),
-    )
-    recorded = (line.event_id, line.content_sha256, line.entity_id, line.event_type, line.event_time)
-    if derived != recorded:
+    derived = {
+        "event_id": event.event_id,
+        "content_sha256": event.content_sha256,
+        "entity_id": event.entity_id,
+        "event_type": event.event_type,
+        "event_time": event_time_of(event, line.ingest_time),
+    }
+    wrong = [name for name, value in derived.items() if getattr(line, name) != value]
+    if wrong:
         raise IntegrityFailure(
-            f"The stored event {line.event_id} hashes to {event.content_sha256}, not to {line.content_sha256}."
+            f"The stored event {line.event_id} hashes to {event.content_sha256}; "
+            f"its line has another {', '.join(wrong)}."
         )
     return event
 

@@ -122,6 +122,25 @@ def test_status_finds_what_arrived_again(application: Application, sent: list[di
     assert ids(application, entity_id="twice", status="CONFLICT") == everything[:1]
 
 
+@pytest.mark.parametrize("order", ["oldest", "newest"])
+@pytest.mark.parametrize("limit", [1, 4, 1000])
+def test_status_misses_nothing_in_shards_that_are_read_unevenly(
+    application: Application, sent: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, order: str, limit: int
+) -> None:
+    """One day in several shards, of which one holds hours that the others have not been read to yet."""
+    monkeypatch.setattr(search, "_ROWS_A_STATUS_READ", 2)
+    events = [event(f"again-{number}", f"2026-11-25T{number:02d}:00:00Z") for number in range(24)]
+    application.ingest(events)
+    results = application.ingest(events[::3]).json_body["results"]
+    expected = [result["event_id"] for result in results]
+    if order == "newest":
+        expected.reverse()
+
+    window = {"start_time": "2026-11-25T00:00:00Z", "end_time": "2026-11-26T00:00:00Z"}
+
+    assert ids(application, **BY_TYPE, **window, status="DUPLICATE", order=order, limit=limit) == expected
+
+
 def test_the_reads_of_a_page_do_not_grow_with_the_partition(
     application: Application, sent: list[dict[str, Any]], wire: Wire
 ) -> None:

@@ -162,6 +162,17 @@ class TestMayMiss:
         assert not standing(until).may_miss(event(BEFORE, event_time="2026-11-21T23:59:59.5Z"))
         assert standing(until).may_miss(event(BEFORE, event_time="2026-11-21T23:59:59.499999999Z"))
 
+    def test_the_start_of_a_window_is_covered(self) -> None:
+        since = job(window("2026-11-21T06:00:00Z", "2026-11-22T00:00:00Z"))
+
+        assert standing(since).may_miss(event(BEFORE, event_time="2026-11-21T06:00:00Z"))
+        assert not standing(since).may_miss(event(BEFORE, event_time="2026-11-21T05:59:59.999999999Z"))
+
+    @pytest.mark.parametrize("of", [job(TYPE | {"source": "shop/returns"}), job(state=JobState.SENDING), None])
+    def test_not_what_was_ingested_at_the_moment_it_was_asked_for(self, of: ReplayJob | None) -> None:
+        assert not standing(of).may_miss(event(ASKED))
+        assert standing(of).may_miss(event(parse_instant("2026-11-22T12:00:00.000000001Z")))
+
     def test_not_what_was_there_before_where_no_job_tells_what_was_covered(self) -> None:
         late = parse_instant("2026-11-23T00:00:00Z")
 

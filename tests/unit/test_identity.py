@@ -29,8 +29,13 @@ def test_an_event_written_in_another_way_is_the_same_event(native: Members, rng:
 @given(natives(), names, randoms)
 def test_so_is_an_event_with_an_idempotency_key(native: Members, key: str, rng: Random) -> None:
     keyed: Members = {**native, "idempotency_key": key}
+    one, other = event_in(write(keyed, rng)), event_in(write(keyed, rng))
+    without = event_in(write(native, rng))
 
-    assert identity(event_in(write(keyed, rng))) == identity(event_in(write(keyed, rng)))
+    assert identity(one) == identity(other)
+    assert one.event_id == event_id(one.source, key, "")
+    assert one.event_id != without.event_id
+    assert one.content_sha256 == without.content_sha256
 
 
 @given(natives(), randoms)

@@ -14,6 +14,11 @@ OPEN = [None, Outcome.FAILED, Outcome.REDRIVEN]
 outcomes = st.sampled_from(Outcome)
 
 
+def test_what_is_stored_of_an_outcome_stays_readable() -> None:
+    """Rows of earlier versions hold these texts, and so does the filter that lists the inputs of a version."""
+    assert list(Outcome) == ["INPUT", "REPEATED", "FAILED", "REDRIVEN", "DROPPED"]
+
+
 @pytest.mark.parametrize("first", FINAL)
 @given(later=outcomes)
 def test_nothing_else_becomes_of_a_message_that_has_come_to_its_end(first: Outcome, later: Outcome) -> None:

@@ -390,6 +390,41 @@ def test_a_planner_waits_while_much_of_its_replay_is_in_flight() -> None:
     assert world.plan(job.replay_id) == 4
 
 
+def test_a_planner_that_waits_for_room_sends_on_once_processors_have_made_it() -> None:
+    """The counts are read again before it gives up its turn."""
+    world = World(max_in_flight=4)
+    world.index_events(*minutes(10))
+    job = world.request(BY_ENTITY)
+    send = world.queues.send
+
+    def send_and_be_processed(messages: list[ReplayMessage]) -> None:
+        send(messages)
+        current = world.job(job)
+        world.jobs.by_id[job.replay_id] = replace(current, processed=current.processed + len(messages))
+
+    world.queues.send = send_and_be_processed  # type: ignore[method-assign, assignment]
+
+    assert world.plan(job.replay_id) == 10
+
+
+@pytest.mark.parametrize("max_in_flight", [None, 2_000])
+@pytest.mark.usefixtures("one_event_a_stretch")
+def test_a_planner_reads_its_job_once_while_there_is_room(max_in_flight: int | None) -> None:
+    world = World(max_in_flight=max_in_flight)
+    world.index_events(*minutes(5))
+    job = world.request(BY_ENTITY)
+    get, reads = world.jobs.get, []
+
+    def get_and_note(replay_id: str) -> ReplayJob | None:
+        reads.append(replay_id)
+        return get(replay_id)
+
+    world.jobs.get = get_and_note  # type: ignore[method-assign]
+
+    assert world.plan(job.replay_id) == 5
+    assert reads == [job.replay_id]
+
+
 def test_an_ordered_replay_goes_to_the_fifo_queue_in_order() -> None:
     world = World(index=Rows(page_size=lambda: 3), max_in_flight=2)
     events = world.index_events(*minutes(10))

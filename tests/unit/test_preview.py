@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chalicelib import preview
 from chalicelib.aws import replay_keys
-from chalicelib.domain.estimate import estimate
+from chalicelib.domain.estimate import DOLLARS_A_MESSAGE, estimate
 from chalicelib.domain.paging import every_page
 from chalicelib.domain.preview import Preview
 from chalicelib.domain.replay_request import ReplayRequest
@@ -157,6 +157,11 @@ class TestEstimates:
         assert estimate(4_000, None, 1_000).seconds == 4
         assert estimate(1, 10_000, 10).seconds == 1
         assert estimate(0, None, 10).seconds == 0
+
+    def test_cost_is_that_of_the_messages_rounded_up_to_a_hundredth_of_a_cent(self) -> None:
+        for messages in (1, 2_000, 1_000_000):
+            cost = messages * DOLLARS_A_MESSAGE
+            assert cost <= estimate(messages, None, 10).cost_usd <= cost + 0.000_1
 
     def test_cost_grows_with_the_messages(self) -> None:
         assert estimate(0, None, 10).cost_usd == 0

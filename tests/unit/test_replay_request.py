@@ -204,10 +204,12 @@ class TestHow:
 
         assert [fault.field for fault in caught.value.faults] == ["limit"]
 
-    def test_names_at_most_500_events_and_20_types(self) -> None:
+    def test_names_at_most_500_events_20_types_and_20_sources(self) -> None:
         assert list(faults_of(BY_ENTITY, include={"event_ids": ["0" * 64] * 501})) == ["include.event_ids"]
-        assert list(faults_of(BY_ENTITY, include={"event_types": ["a"] * 21})) == ["include.event_types"]
         assert request(BY_ENTITY, include={"event_ids": ["0" * 64] * 500}).include is not None
+        for names in ("event_types", "sources"):
+            assert list(faults_of(BY_ENTITY, include={names: ["a"] * 21})) == [f"include.{names}"]
+            assert request(BY_ENTITY, include={names: ["a"] * 20}).include is not None
 
     def test_takes_a_whole_number_and_a_fraction_for_a_rate(self) -> None:
         assert request(BY_ENTITY, rate=5).rate == 5

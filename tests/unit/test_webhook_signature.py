@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 import pytest
 
 from chalicelib.domain.errors import Unauthenticated
@@ -93,6 +95,14 @@ def test_secrets_are_replaced_without_a_gap() -> None:
 
 def test_attributes_that_no_signature_covers_are_refused() -> None:
     assert refused_fields(HEADERS | {"ce-subject": "somebody-else"}) == ["ce-subject"]
+
+
+def test_a_secret_has_at_least_24_bytes() -> None:
+    shortest, too_short = b"k" * 24, b"k" * 23
+
+    assert secret_of(f"whsec_{b64encode(shortest).decode()}") == shortest
+    with pytest.raises(ValueError, match="at least 24 bytes"):
+        secret_of(f"whsec_{b64encode(too_short).decode()}")
 
 
 @pytest.mark.parametrize(
