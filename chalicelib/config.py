@@ -31,7 +31,9 @@ class Settings(BaseModel):
     replay_jobs_queue_url: str = Field("", description="Where planners are called from.")
     replay_failures_queue_url: str = Field("", description="Where messages go that were received too often.")
     dead_letter_queue_url: str = Field("", description="Where messages rest that could not be processed.")
-    digest_queue_url: str = Field("", description="Where S3 tells of raw objects; without one, no digests are written.")
+    digest_queue_url: str = Field(
+        "", description="Where S3 tells of objects that were written; without one, no digests are written."
+    )
     digest_key_arn: str = Field("", description="KMS key that digests are signed with.")
     webhook_secret_arn: str = Field(
         "", description="Secret that POST /ingest wants webhook signatures of; without one, API Gateway checks IAM."

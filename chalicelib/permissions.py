@@ -143,8 +143,9 @@ RIGHTS: Mapping[str, tuple[Right, ...]] = {
     ),
     # Lists and signs what was written.
     "digest": (
-        Right("HashRawObjects", ("s3:GetObjectVersion",), ("RawBucket/raw/*",)),
+        Right("HashObjects", ("s3:GetObjectVersion",), ("RawBucket/raw/*", "RawBucket/rejected/*")),
         Right("SeeWhetherOneIsGone", ("s3:ListBucketVersions",), ("RawBucket",), listing="raw/*"),
+        Right("SeeWhetherARefusedOneIsGone", ("s3:ListBucketVersions",), ("RawBucket",), listing="rejected/*"),
         Right("KeepDigests", ("s3:PutObject", "s3:GetObject"), ("RawBucket/digests/*",)),
         Right("FindTheNewest", ("s3:ListBucket",), ("RawBucket",), listing="digests/*"),
         Right("Sign", ("kms:Sign",), ("DigestKey",)),

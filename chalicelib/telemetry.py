@@ -37,7 +37,7 @@ METRICS = {
     "IntegrityFailureCount": "messages and questions whose raw event is missing or not what was hashed",
     "AggregateWriteCount": "transactions that wrote an aggregate",
     "DigestCount": "digests written",
-    "DigestObjectCount": "raw objects listed in digests",
+    "DigestObjectCount": "objects listed in digests",
     "DigestLagMs": "milliseconds from writing an object to its digest, of the one that waited longest",
 }
 

@@ -17,6 +17,8 @@ TYPE_AND_DAY_INDEX = "by-type-and-day"
 LATE_ARRIVALS_INDEX = "late-arrivals"
 
 DIGESTS = "digests/"
+LISTED = ("raw/", "rejected/")
+"""What digests list."""
 
 _DIGESTS_A_FOLDER = 1_000
 _DIGEST = re.compile(r"digests/\d{9,}/(\d{12,})\.ndjson", re.ASCII)

@@ -1,4 +1,4 @@
-"""Versions of raw objects, hashed byte by byte for digests."""
+"""Versions of objects, hashed byte by byte for digests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class S3WrittenObjects:
 
     def hashed(self, notice: Notice) -> WrittenObject:
         """A version with its hash; without one if somebody has removed it since it was written."""
-        with translated("hashing a raw object"):
+        with translated("hashing an object"):
             digest = self._sha256(notice)
         return WrittenObject(notice.s3_key, notice.version_id, notice.size, digest, notice.written_at)
 

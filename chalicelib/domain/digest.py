@@ -1,4 +1,4 @@
-"""Digests: signed lists of the raw objects that were written, each with the hash of the digest before it."""
+"""Digests: signed lists of the objects that were written, each with the hash of the digest before it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_OBJECTS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class WrittenObject:
-    """A version of a raw object. Without a hash it was gone already when its digest was made."""
+    """A version of an object, raw or refused. Without a hash it was gone already when its digest was made."""
 
     s3_key: str
     version_id: str

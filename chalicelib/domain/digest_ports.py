@@ -24,7 +24,7 @@ class Notifications(Protocol):
 
 
 class WrittenObjects(Protocol):
-    """The raw objects that digests list."""
+    """The raw and refused objects that digests list."""
 
     @property
     def bucket(self) -> str:

@@ -1,4 +1,4 @@
-"""Raw objects as they lie in a copy of the bucket: one file for each key, without versions."""
+"""Objects that digests list, as they lie in a copy of the bucket: one file for each key, without versions."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from hashlib import file_digest
 from pathlib import Path
 
+from chalicelib.aws import keys
 from chalicelib.domain.timestamps import instant_of
 from retrace.checking.object_versions import PresentVersion
-from retrace.checking.raw_objects import RAW
 from retrace.problem import Exit, Problem
 
 
@@ -23,14 +23,14 @@ class CopiedObjects:
 
     @property
     def are_there(self) -> bool:
-        """Whether raw objects were copied, too."""
-        return (self.directory / RAW).is_dir()
+        """Whether objects were copied, too."""
+        return any((self.directory / each).is_dir() for each in keys.LISTED)
 
     def by_key(self, prefix: str) -> Iterator[tuple[str, list[PresentVersion]]]:
         """Each file in the order of the keys' bytes."""
-        files = (path for path in (self.directory / RAW).rglob("*") if path.is_file())
-        keys = (path.relative_to(self.directory).as_posix() for path in files)
-        for key in sorted((key for key in keys if key.startswith(prefix)), key=str.encode):
+        folder = self.directory / prefix.rpartition("/")[0]
+        names = (path.relative_to(self.directory).as_posix() for path in folder.rglob("*") if path.is_file())
+        for key in sorted((name for name in names if name.startswith(prefix)), key=str.encode):
             modified = datetime.fromtimestamp((self.directory / key).stat().st_mtime, UTC)
             yield key, [PresentVersion(key, "", instant_of(modified), latest=True)]
 

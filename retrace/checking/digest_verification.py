@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Protocol
@@ -57,13 +57,13 @@ class Judged:
 
 @dataclass(frozen=True)
 class DigestVerification:
-    """Goes through digests first, and then through all that lies below a prefix."""
+    """Goes through digests first, and then through all that lies below some prefixes."""
 
     chain: DigestChain
     bucket: Versions | None
     progress: Counting
 
-    def differences(self, prefix: str, now: Instant) -> Iterator[Difference]:
+    def differences(self, prefixes: Iterable[str], now: Instant) -> Iterator[Difference]:
         """What is wrong, as it is found."""
         yield from self.chain.differences(now)
         if self.bucket is not None and self.bucket.keeps_versions:
@@ -72,13 +72,16 @@ class DigestVerification:
             return
         judge_of = KeyJudge if self.bucket.keeps_versions else CopyJudge
         judge = judge_of(self.bucket.sha256, self.chain.covered_from, self.chain.listed_to)
-        for judged in in_order(judge, self._keys(prefix, self.bucket)):
+        for judged in in_order(judge, self._keys_below(prefixes, self.bucket)):
             self.progress.add(object_versions=judged.versions)
             if judged.before_the_first:
                 self.progress.add(older_than_the_first_digest=judged.before_the_first)
             if judged.since_the_newest:
                 self.progress.add(waiting_for_the_next_digest=judged.since_the_newest)
             yield from judged.differences
+
+    def _keys_below(self, prefixes: Iterable[str], bucket: Versions) -> Iterator[OneKey]:
+        return chain.from_iterable(self._keys(prefix, bucket) for prefix in prefixes)
 
     def _keys(self, prefix: str, bucket: Versions) -> Iterator[OneKey]:
         """Both lists side by side: each is in the order of keys, and held in memory only as far as they are apart."""

@@ -149,7 +149,7 @@ _TOLD: dict[Kind, tuple[str, str]] = {
         "Delete the marker, with its version id, and ask who put it there. " + _ALL_VERSIONS,
     ),
     Kind.OBJECT_OVERWRITTEN: (
-        "Raw objects are written once, and this is another version over the first.",
+        "Objects are written once, and this is another version over the first.",
         f"The first is there still, unless it is reported as missing. {_ALL_VERSIONS}",
     ),
     Kind.OBJECT_UNLISTED: (

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from chalicelib.aws import keys
 from chalicelib.domain.timestamps import Day
 from retrace.calling import AsJson, calling
 from retrace.checking.deployment import (
@@ -39,7 +40,7 @@ def verify(
         str | None, typer.Option("--prefix", "-p", help="Raw objects whose keys begin so, such as raw/source=shop/.")
     ] = None,
     digests: Annotated[
-        bool, typer.Option("--digests", help="The signed digests, and raw objects held against them; --prefix: some.")
+        bool, typer.Option("--digests", help="The signed digests, and objects held against them; --prefix: some.")
     ] = False,
     public_key: Annotated[
         list[Path] | None,
@@ -73,10 +74,12 @@ def verify(
         raise typer.BadParameter("--public-key and --directory go with --digests")
     if not digests and replay is None and prefix is None and (entity is None or day is None):
         raise typer.BadParameter("an entity goes with a day: retrace verify ENTITY DAY")
-    if prefix is not None and not prefix.startswith(RAW):
-        raise typer.BadParameter(f"raw objects lie below {RAW}", param_hint="--prefix")
+    below = keys.LISTED if digests else (RAW,)
+    if prefix is not None and not prefix.startswith(below):
+        what = "digests list what lies" if digests else "raw objects lie"
+        raise typer.BadParameter(f"{what} below {' and '.join(below)}", param_hint="--prefix")
     if digests:
-        verify_digests(call, output, prefix or RAW, public_key or [], directory)
+        verify_digests(call, output, keys.LISTED if prefix is None else [prefix], public_key or [], directory)
         return
     day = call.day(day, "DAY")
     with refusals_in_words(), Counting(output.notes, "Verifying") as progress:

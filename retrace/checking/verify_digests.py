@@ -28,15 +28,15 @@ from retrace.shown import Output
 
 
 def verify_digests(
-    call: Calling, output: Output, prefix: str, key_files: Sequence[Path], directory: Path | None
+    call: Calling, output: Output, prefixes: Sequence[str], key_files: Sequence[Path], directory: Path | None
 ) -> None:
-    """Check every digest, and what lies below a prefix against them; exits with 1 if anything differs."""
+    """Check every digest, and what lies below some prefixes against them; exits with 1 if anything differs."""
     with refusals_in_words(), Counting(output.notes, "Verifying") as progress, closing(Listed()) as listed:
         keys = public_keys(call, output, key_files)
         source, bucket, objects = _places(call, output, directory)
         signers = Succession(keys)
         chain = DigestChain(source, signers, bucket, listed, progress)
-        found = DigestVerification(chain, objects, progress).differences(prefix, instant_of(call.clock()))
+        found = DigestVerification(chain, objects, progress).differences(prefixes, instant_of(call.clock()))
         kinds = shown(output, progress, ((difference, "") for difference in found), "Nothing differs.")
     output.note(f"Verified: {progress}.")
     for key in signers.unused if key_files else ():
@@ -61,14 +61,14 @@ def _places(call: Calling, output: Output, directory: Path | None) -> _Places:
         return BucketOfDigests(s3, bucket), bucket, VersionsInBucket(s3, bucket)
     copy, objects = DirectoryOfDigests(directory), CopiedObjects(directory)
     if objects.are_there:
-        output.note(f"Raw objects are those in {directory}, which has one version of each.")
+        output.note(f"Objects are those in {directory}, which has one version of each.")
         return copy, None, objects
     try:
         s3, bucket = _bucket(call)
     except Problem as problem:
         if call.chosen != Chosen() or problem.exit_code != Exit.UNREACHABLE:
             raise  # who names a target means it
-        output.note(f"Raw objects are not looked at: {problem.what} Only the digests themselves are verified.")
+        output.note(f"Objects are not looked at: {problem.what} Only the digests themselves are verified.")
         return copy, None, None
     return copy, bucket, VersionsInBucket(s3, bucket)
 

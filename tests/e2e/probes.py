@@ -38,6 +38,7 @@ class Kept:
     raw_key: str
     raw_version: str
     rejected_key: str
+    rejected_version: str
     tables: dict[str, str]
     queues: dict[str, str]
     key_arn: str
@@ -98,9 +99,15 @@ BUCKET: Final[dict[str, Probe]] = {
     "get a version of a raw object": lambda caller, kept: caller.s3.get_object(
         Bucket=kept.bucket, Key=kept.raw_key, VersionId=kept.raw_version
     ),
+    "get a version of a refused event": lambda caller, kept: caller.s3.get_object(
+        Bucket=kept.bucket, Key=kept.rejected_key, VersionId=kept.rejected_version
+    ),
     "list digests": lambda caller, kept: caller.s3.list_objects_v2(Bucket=kept.bucket, Prefix="digests/"),
     "list versions of a raw object": lambda caller, kept: caller.s3.list_object_versions(
         Bucket=kept.bucket, Prefix=kept.raw_key
+    ),
+    "list versions of a refused event": lambda caller, kept: caller.s3.list_object_versions(
+        Bucket=kept.bucket, Prefix=kept.rejected_key
     ),
     "turn notifications off": lambda caller, kept: caller.s3.put_bucket_notification_configuration(
         Bucket=kept.bucket, NotificationConfiguration=_NO_CONFIGURATION

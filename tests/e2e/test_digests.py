@@ -56,6 +56,13 @@ def ingested(deployed: Deployed, number: int) -> str:
     return key
 
 
+def refused(deployed: Deployed, number: int) -> str:
+    """Have an event refused; answers the key of its object."""
+    answer = deployed.post("/ingest", {"source": "depot", "payload": number})
+    assert answer.status == 400, answer.data
+    return keys.rejected_object(answer.json()["rejected_id"])
+
+
 def an_hour_passes(deployed: Deployed) -> None:
     """Call the function as its schedule does."""
     [function] = [
@@ -89,7 +96,7 @@ def signed_in_some_hours(deployed: Deployed, hours: int) -> None:
 
 
 def added_unseen(deployed: Deployed, key: str) -> None:
-    """Put an object among raw ones while notifications are off."""
+    """Put an object into the bucket while notifications are off."""
     s3, bucket = deployed.admin.s3, deployed.stack.raw_bucket
     told = s3.get_bucket_notification_configuration(Bucket=bucket)["QueueConfigurations"]
     s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
@@ -108,6 +115,7 @@ def public_key(auditor: Shell, deployed: Deployed) -> Path:
 def test_what_root_does_to_objects_and_digests_is_found_and_nothing_else(auditor: Shell, deployed: Deployed) -> None:
     s3, bucket = deployed.admin.s3, deployed.stack.raw_bucket
     overwritten, hidden, deleted, sound = (ingested(deployed, number) for number in range(4))
+    removed, replaced = refused(deployed, 0), refused(deployed, 1)
     an_hour_passes(deployed)
     in_an_edited_digest = ingested(deployed, 4)
     an_hour_passes(deployed)
@@ -120,14 +128,22 @@ def test_what_root_does_to_objects_and_digests_is_found_and_nothing_else(auditor
     s3.delete_object(Bucket=bucket, Key=deleted, VersionId=version["VersionId"])
     added = sound.replace("source=depot", "source=forged")
     added_unseen(deployed, added)
+    s3.put_object(Bucket=bucket, Key=replaced, Body=b"{}")
+    [version] = s3.list_object_versions(Bucket=bucket, Prefix=removed)["Versions"]
+    s3.delete_object(Bucket=bucket, Key=removed, VersionId=version["VersionId"])
+    added_to_quarantine = f"{removed}.added"
+    added_unseen(deployed, added_to_quarantine)
     an_hour_passes(deployed)
     for hours in range(1, 6):
         signed_in_some_hours(deployed, hours)
     of_objects = [
         ("listed-missing", deleted),
+        ("listed-missing", removed),
         ("object-hidden", hidden),
         ("object-overwritten", overwritten),
+        ("object-overwritten", replaced),
         ("object-unlisted", added),
+        ("object-unlisted", added_to_quarantine),
     ]
     assert checked(auditor) == of_objects
 

@@ -130,7 +130,9 @@ ON_BUCKET = {
     "list refused events": {"ingest", "api"},
     "list raw objects": {"api", "processor", "dead letters"},
     "get a version of a raw object": {"digest"},
+    "get a version of a refused event": {"digest"},
     "list versions of a raw object": {"digest"},
+    "list versions of a refused event": {"digest"},
     "put a digest": {"digest"},
     "get a digest": {"digest"},
     "list digests": {"digest"},
@@ -254,12 +256,14 @@ def kept(deployed: Deployed, outputs: dict[str, str]) -> Kept:
     event = {"source": "e2e/permissions", "event_type": "t", "entity_id": "e", "event_time": "2026-11-21T12:00:00Z"}
     accepted = deployed.post("/ingest", event | {"payload": 1}).json()
     day, _, digest = deployed.post("/ingest", event).json()["rejected_id"].partition(".")
-    bucket = deployed.stack.raw_bucket
+    bucket, raw_key = deployed.stack.raw_bucket, accepted["s3_key"]
+    rejected_key = f"rejected/ingest_date={day}/{digest}.json"
     return Kept(
         bucket=bucket,
-        raw_key=accepted["s3_key"],
-        raw_version=deployed.admin.s3.head_object(Bucket=bucket, Key=accepted["s3_key"])["VersionId"],
-        rejected_key=f"rejected/ingest_date={day}/{digest}.json",
+        raw_key=raw_key,
+        raw_version=deployed.admin.s3.head_object(Bucket=bucket, Key=raw_key)["VersionId"],
+        rejected_key=rejected_key,
+        rejected_version=deployed.admin.s3.head_object(Bucket=bucket, Key=rejected_key)["VersionId"],
         tables={name: outputs[name] for name in TABLES},
         queues={name: outputs[f"{name}Url"] for name in QUEUES},
         key_arn=outputs["DigestKeyArn"],

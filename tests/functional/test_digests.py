@@ -93,13 +93,16 @@ def digests(application: Application, wire: Wire, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(notification_queue, "_RECEIVES_AT_ONCE", 1)  # fewer calls to die at
     key_arn = boto3.client("kms").create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
     clients.sqs().create_queue(QueueName="retrace-test-digest")
-    told: Any = {
-        "QueueArn": "arn:aws:sqs:eu-west-1:123456789012:retrace-test-digest",
-        "Events": ["s3:ObjectCreated:*"],
-        "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": "raw/"}]}},
-    }
+    told: Any = [
+        {
+            "QueueArn": "arn:aws:sqs:eu-west-1:123456789012:retrace-test-digest",
+            "Events": ["s3:ObjectCreated:*"],
+            "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": prefix}]}},
+        }
+        for prefix in keys.LISTED
+    ]
     clients.s3().put_bucket_notification_configuration(
-        Bucket=BUCKET, NotificationConfiguration={"QueueConfigurations": [told]}
+        Bucket=BUCKET, NotificationConfiguration={"QueueConfigurations": told}
     )
     monkeypatch.setenv("DIGEST_QUEUE_URL", QUEUE_URL)
     monkeypatch.setenv("DIGEST_KEY_ARN", key_arn)
@@ -155,6 +158,19 @@ def test_what_was_ingested_is_listed_with_its_hash_and_signed(digests: Digests) 
     assert isinstance(key, ec.EllipticCurvePublicKey)
     for digest in written.values():
         key.verify(digest.signature, digest.signed_part, ec.ECDSA(SHA256()))
+
+
+def test_what_was_refused_and_its_retry_are_listed_once_however_often_they_are_sent(digests: Digests) -> None:
+    refused = [digests.application.ingest({"source": "depot"}).json_body["rejected_id"] for _ in range(2)]
+    rejected_id = refused[0]
+    digests.application.call("POST", f"/rejected/{rejected_id}/retry", {"Content-Type": "application/json"})
+    digests.hour()
+
+    event, retry = digests.written()[1].objects
+    assert event.s3_key == keys.rejected_object(rejected_id)
+    assert retry.s3_key.startswith(keys.retries(rejected_id))
+    assert event.sha256 == sha256(digests.content(event.s3_key)).hexdigest()
+    assert digests.waiting() == 0
 
 
 def test_ingest_makes_no_call_for_digests(digests: Digests, wire: Wire) -> None:

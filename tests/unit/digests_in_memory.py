@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from chalicelib.aws import keys
 from chalicelib.digest import DigestReport, WriteDigests
 from chalicelib.domain.digest import KeptDigest, WrittenObject
 from chalicelib.domain.errors import StorageRefused
@@ -152,7 +153,7 @@ class World:
     def hashed(self, notice: Notice) -> WrittenObject:
         self._step()
         if notice.s3_key in self.unreadable:
-            raise StorageRefused("AWS refused a call while hashing a raw object (AccessDenied).")
+            raise StorageRefused("AWS refused a call while hashing an object (AccessDenied).")
         digest = self.sha256(notice.s3_key, notice.version_id)
         return WrittenObject(notice.s3_key, notice.version_id, notice.size, digest, notice.written_at)
 
@@ -202,17 +203,19 @@ class World:
         return sha256(bodies[0]).hexdigest() if bodies else None
 
 
-def differences(world: World, prefix: str = "raw/", now: Instant | None = None) -> list[Difference]:
+def differences(world: World, prefixes: Sequence[str] = keys.LISTED, now: Instant | None = None) -> list[Difference]:
     """What a verification finds."""
-    return verified(world, prefix, now)[0]
+    return verified(world, prefixes, now)[0]
 
 
-def verified(world: World, prefix: str = "raw/", now: Instant | None = None) -> tuple[list[Difference], dict[str, int]]:
+def verified(
+    world: World, prefixes: Sequence[str] = keys.LISTED, now: Instant | None = None
+) -> tuple[list[Difference], dict[str, int]]:
     """What a verification finds, and what it counts."""
     progress, listed = Counting(Output().notes, "Verifying"), Listed()
-    keys = PublicKeys(former_key().public_key(), signing_key().public_key())
-    chain = DigestChain(world, Succession(keys), BUCKET, listed, progress)
-    found = list(DigestVerification(chain, world, progress).differences(prefix, now or world.now))
+    signers = Succession(PublicKeys(former_key().public_key(), signing_key().public_key()))
+    chain = DigestChain(world, signers, BUCKET, listed, progress)
+    found = list(DigestVerification(chain, world, progress).differences(prefixes, now or world.now))
     listed.close()
     return found, dict(progress.counts)
 

@@ -338,6 +338,48 @@ def test_an_object_that_nobody_was_told_of_is_found_once_its_digest_is_there() -
     assert told(world) == [("object-unlisted", "raw/added")]
 
 
+def quarantined() -> World:
+    """A refused event, and the record of its retry, listed by a digest; a raw object beside them."""
+    world = World()
+    for key in (_REFUSED, _RETRIED, "raw/a"):
+        world.put(key, b"of %s\n" % key.encode())
+    world.hour()
+    return world
+
+
+_REFUSED = "rejected/ingest_date=2026-11-21/0a.json"
+_RETRIED = "rejected/ingest_date=2026-11-21/0a/2026-11-21T00:30:00.000000000Z.json"
+
+
+def test_what_was_refused_is_listed_and_held_against_its_digest() -> None:
+    world = quarantined()
+
+    assert [each.s3_key for each in parse_digest(world.kept[1]).objects] == ["raw/a", _REFUSED, _RETRIED]
+    assert verified(world) == ([], {"digests": 1, "object_versions": 3})
+
+
+@pytest.mark.parametrize("key", [_REFUSED, _RETRIED])
+def test_a_quarantined_object_that_is_gone_changed_overwritten_or_hidden_is_found(key: str) -> None:
+    gone, changed, overwritten, hidden = (quarantined() for _ in range(4))
+    gone.objects[key].clear()
+    changed.objects[key][0].body = b"something else\n"
+    overwritten.put(key, b"something else\n")
+    hidden.hide(key)
+
+    assert told(gone) == [("listed-missing", key)]
+    assert told(changed) == [("listed-changed", key)]
+    assert told(overwritten) == [("object-overwritten", key)]
+    assert told(hidden) == [("object-hidden", key)]
+
+
+def test_a_quarantined_object_that_no_digest_lists_is_found() -> None:
+    world = quarantined()
+    world.put(f"{_REFUSED}.added", b"forged\n", told=False)
+    hours_pass(world, UNTIL_DUE + 1)
+
+    assert told(world) == [("object-unlisted", f"{_REFUSED}.added")]
+
+
 @dataclass
 class _Busy(World):
     """Somebody writes an object before anything is received."""
@@ -448,7 +490,7 @@ def test_only_what_lies_below_a_prefix_is_looked_at_but_every_digest() -> None:
         world.objects[f"raw/{hour}/a"].clear()
     del world.kept[4]
 
-    found, counted = verified(world, "raw/0/")
+    found, counted = verified(world, ["raw/0/"])
     assert [(each.kind.value, each.s3_key) for each in found] == [("listed-missing", "raw/0/a")]
     assert (counted["digests"], counted["object_versions"]) == (3, 1)
 

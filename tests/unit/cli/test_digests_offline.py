@@ -88,7 +88,7 @@ def test_a_copy_of_digests_is_verified_and_that_no_object_is_looked_at_is_said(c
     code, found, said = copy.verify()
 
     assert (code, found) == (Exit.DONE, []), said
-    assert "Raw objects are not looked at: Nothing says which Retrace to talk to." in said
+    assert "Objects are not looked at: Nothing says which Retrace to talk to." in said
     assert "Verified: 6 digests." in said
 
 
@@ -143,6 +143,33 @@ def test_what_is_wrong_with_copied_objects_is_found(copy: Copy) -> None:
     assert "1 waiting for the next digest" in said
 
     assert copy.verify("--prefix", "raw/u")[1] == [("object-unlisted", "raw/unseen")]
+
+
+def test_the_quarantine_of_a_copy_is_held_against_copied_digests(copy: Copy) -> None:
+    refused = [f"rejected/ingest_date=2026-11-21/{name}.json" for name in ("0a", "0b", "0c")]
+    for key in refused:
+        copy.world.put(key, b"{}")
+    copy.world.objects["rejected/unseen"] = copy.world.objects["raw/source=a%2Fb/1"]
+    copy.world.hour()
+    copy.take(raw=True)
+    copy.path(refused[0]).write_bytes(b"[]")
+    copy.path(refused[1]).unlink()
+
+    in_quarantine = [
+        ("listed-changed", refused[0]),
+        ("listed-missing", refused[1]),
+        ("object-unlisted", "rejected/unseen"),
+    ]
+    assert copy.verify()[1] == in_quarantine
+    assert copy.verify("--prefix", "rejected/")[1] == in_quarantine
+    assert copy.verify("--prefix", "raw/")[1] == []
+
+
+def test_a_prefix_below_which_digests_list_nothing_is_refused(copy: Copy) -> None:
+    code, found, said = copy.verify("--prefix", "digests/")
+
+    assert (code, found) == (Exit.USAGE, [])
+    assert "digests list what lies below raw/ and rejected/" in " ".join(said.split())
 
 
 def test_who_names_a_target_has_it_asked(copy: Copy) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.aws import keys
 from infra.merge import RESOURCES, load
 
 OWN_KEY, NOTHING = "EncryptsWithOwnKey", {"Ref": "AWS::NoValue"}
@@ -183,14 +184,17 @@ def test_notifications_are_encrypted_by_sqs_and_only_s3_of_the_account_sends_the
     assert denied["Fn::If"][1]["Effect"] == "Deny"
 
 
-def test_s3_tells_of_every_raw_object_and_of_nothing_else(bucket: dict[str, Any]) -> None:
-    [told] = bucket["NotificationConfiguration"]["Fn::If"][1]["QueueConfigurations"]
+def test_s3_tells_of_every_raw_object_and_all_that_is_refused_and_of_nothing_else(bucket: dict[str, Any]) -> None:
+    told = bucket["NotificationConfiguration"]["Fn::If"][1]["QueueConfigurations"]
 
-    assert told == {
-        "Event": "s3:ObjectCreated:*",
-        "Queue": {"Fn::GetAtt": ["DigestQueue", "Arn"]},
-        "Filter": {"S3Key": {"Rules": [{"Name": "prefix", "Value": "raw/"}]}},
-    }
+    assert told == [
+        {
+            "Event": "s3:ObjectCreated:*",
+            "Queue": {"Fn::GetAtt": ["DigestQueue", "Arn"]},
+            "Filter": {"S3Key": {"Rules": [{"Name": "prefix", "Value": prefix}]}},
+        }
+        for prefix in keys.LISTED
+    ]
 
 
 def test_the_key_of_digests_outlives_the_stack() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.aws import keys
 from chalicelib.permissions import EVERYTHING, RIGHTS
 from infra.history import Resource
 from infra.merge import FUNCTIONS, RESOURCES, load
@@ -162,6 +163,15 @@ def test_statements_have_names_of_their_own_and_keep_their_conditions(function: 
     listing = [statement for statement in statements if "s3:ListBucket" in listed(statement["Action"])]
     wanted = [{"StringLike": {"s3:prefix": prefix}} for prefix in ("rejected/*", "raw/*", "digests/*")]
     assert all(statement["Condition"] in wanted for statement in listing)
+
+
+def test_the_function_of_digests_reads_all_that_they_list() -> None:
+    statements = derived()["digest"]["Statement"]
+    read = [each for each in statements if "s3:GetObjectVersion" in listed(each["Action"])]
+    looked_at = [each for each in statements if "s3:ListBucketVersions" in listed(each["Action"])]
+
+    assert [[arn.partition("/")[2] for arn in each["Resource"]] for each in read] == [[f"{p}*" for p in keys.LISTED]]
+    assert [each["Condition"]["StringLike"]["s3:prefix"] for each in looked_at] == [f"{p}*" for p in keys.LISTED]
 
 
 def test_a_key_of_one_s_own_may_be_used_where_there_is_one() -> None:
