@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.parse import quote, urlencode
 
 import urllib3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
+from retrace.connecting import Proxy, pool, proxy_for
 from retrace.problem import Exit, Problem
 from retrace.target import Target
 
@@ -37,6 +36,7 @@ WORTH_SENDING_AGAIN: frozenset[int] = frozenset(
 )
 _NOT_SENT = (
     urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ProxyError,
     urllib3.exceptions.ConnectTimeoutError,
     urllib3.exceptions.SSLError,
 )
@@ -92,7 +92,8 @@ class Client:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.target = target
-        self._pool = _pool(target.url, maxsize=connections, block=True, timeout=timeout_s, retries=False)
+        self._proxy = proxy_for(target.url)
+        self._pool = pool(self._proxy, maxsize=connections, block=True, timeout=timeout_s, retries=False)
         self._sleep = sleep
         self._ever_answered = False
 
@@ -147,9 +148,11 @@ class Client:
                 answer = self._once(method, url, body, headers or {})
             except urllib3.exceptions.HTTPError as error:
                 if last or self._is_hopeless(error, attempt):
-                    raise _unreachable(self.target, error) from error
+                    raise _unreachable(self.target, self._proxy, error) from error
                 self._wait(attempt, 0)
                 continue
+            if answer.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+                raise _unreachable(self.target, self._proxy, "407 Proxy Authentication Required")
             self._ever_answered = True
             asked = _seconds(answer.headers.get("retry-after"))
             if last or asked > LONGEST_WAIT_S or expected(answer) or answer.status not in WORTH_SENDING_AGAIN:
@@ -170,14 +173,6 @@ class Client:
     def _wait(self, attempt: int, asked: float) -> None:
         bound = min(_LONGEST_PAUSE_S, 0.25 * 2**attempt)
         self._sleep(max(asked, random.uniform(0, bound)))  # noqa: S311  # jitter is no secret
-
-
-def _pool(url: str, **options: Any) -> urllib3.PoolManager:
-    """Connections as boto3 makes them: through the proxy of the environment, trusting what AWS_CA_BUNDLE holds."""
-    options["ca_certs"] = os.environ.get("AWS_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE")
-    parts = urlsplit(url)
-    proxy = None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
-    return urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
 
 
 def _seconds(retry_after: str | None) -> float:
@@ -205,9 +200,12 @@ def refusal(call: str, answer: Answer) -> Problem:
     return Problem("\n".join(lines), "Is the id right, and is it of this deployment?" if missing else "Put that right.")
 
 
-def _unreachable(target: Target, error: Exception) -> Problem:
-    remedy = f"Is it up, and is the address right ({target.found_in})?"
+def _unreachable(target: Target, proxy: Proxy | None, error: object) -> Problem:
+    remedy, through = f"Is it up, and is the address right ({target.found_in})?", ""
     if target.is_local:
         remedy = "Start the local stack: make up"
+    if proxy is not None:
+        through = f" through the proxy {proxy.url}"
+        remedy = "Check the proxy and its credentials (http_proxy, https_proxy), or let NO_PROXY name the API's host."
     why = str(error).rpartition(": ")[2]  # without the address of an object
-    return Problem(f"{target.url} does not answer: {why}", remedy, Exit.UNREACHABLE)
+    return Problem(f"{target.url} does not answer{through}: {why}", remedy, Exit.UNREACHABLE)

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from io import TextIOWrapper
 from typing import Any, TextIO
 
 from rich.box import SIMPLE_HEAD
@@ -80,8 +81,13 @@ class Output:
         return count
 
     def json(self, item: object) -> None:
-        """One JSON text on a line of its own."""
-        self._out.write(escaped(json.dumps(item, ensure_ascii=False, separators=(",", ":"))) + "\n")
+        """One JSON text on a line of its own, in UTF-8 whatever the locale (RFC 8259, section 8.1)."""
+        line = escaped(json.dumps(item, ensure_ascii=False, separators=(",", ":"))) + "\n"
+        self._out.flush()
+        if isinstance(self._out, TextIOWrapper):
+            self._out.buffer.write(line.encode())
+        else:
+            self._out.write(line)
         self._out.flush()
 
     def say(self, text: str, style: str = "") -> None:

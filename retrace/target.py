@@ -92,7 +92,9 @@ class Target:
         return self.access_key is not None
 
     def client(self, service: str, config: Config | None = None) -> Any:
-        """An AWS client as the caller."""
+        """An AWS client as the caller; of a local stack past any proxy, as its addresses are on this machine."""
+        if self.is_local:
+            config = (config or Config()).merge(Config(proxies={}))
         made: Any = self.session.client(  # type: ignore[call-overload]  # one of many services
             service, region_name=self.signing_region, endpoint_url=self.endpoint_url, config=config
         )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from socket import socket
+from urllib.parse import urlsplit
 
 import pytest
+from botocore.config import Config
 
 from retrace.client import ATTEMPTS, Client
+from retrace.connecting import Proxy, proxy_for
 from retrace.problem import Exit, Problem
 from retrace.target import Target
 from tests.unit.cli.scripted_api import BROKEN, Answer, ScriptedApi, problem, routes, serving
@@ -153,3 +157,95 @@ def test_pages_are_asked_for_as_they_are_needed() -> None:
 def test_a_list_of_somebody_else_is_told_apart() -> None:
     with answering((200, {"data": []})) as api, pytest.raises(Problem, match="is not Retrace's"):
         list(client_of(api).pages("/health", {}))
+
+
+API = "http://api.example/api"
+"""Nobody is there: requests reach a test only through its proxy."""
+
+
+def through(proxy: str, monkeypatch: pytest.MonkeyPatch, **more: str) -> Client:
+    """A client with a proxy in its environment."""
+    for name in ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"http_proxy": proxy, "https_proxy": proxy, **more}.items():
+        monkeypatch.setenv(name, value)
+    target = Target(more.get("url", API), "test", "eu-central-1", access_key=("key", "secret"))
+    return Client(target, sleep=lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("named", "authorization"),
+    [
+        ("{address}", None),
+        ("//{address}", None),
+        ("http://{address}", None),
+        ("http://us%40er:p%3Ass@{address}/", "us@er:p:ss"),
+        ("u:é@{address}", "u:é"),
+        ("http://user@{address}", "user:"),
+    ],
+)
+def test_a_proxy_is_read_as_boto3_and_curl_read_it(
+    monkeypatch: pytest.MonkeyPatch, named: str, authorization: str | None
+) -> None:
+    with answering(FINE) as api:
+        client = through(named.format(address=urlsplit(api.url).netloc), monkeypatch)
+        client.get("/health")
+
+    expected = None if authorization is None else f"Basic {b64encode(authorization.encode()).decode()}"
+    assert (api.asked[0].headers["host"], api.asked[0].headers.get("proxy-authorization")) == ("api.example", expected)
+
+
+@pytest.mark.parametrize("spared", [{}, {"no_proxy": "localhost,127.0.0.1"}, {"no_proxy": "*"}])
+def test_what_is_on_this_machine_or_in_no_proxy_goes_past_the_proxy(
+    monkeypatch: pytest.MonkeyPatch, spared: dict[str, str]
+) -> None:
+    with answering(FINE) as api:
+        assert through("http://127.0.0.1:9", monkeypatch, url=api.url, **spared).get("/health") == {"fine": True}
+
+
+@pytest.mark.parametrize("no_proxy", ["api.example", ".example", "example,other", "*", "api.example:80"])
+def test_no_proxy_names_hosts_and_domains(monkeypatch: pytest.MonkeyPatch, no_proxy: str) -> None:
+    through("http://127.0.0.1:9", monkeypatch, no_proxy=no_proxy)
+
+    assert proxy_for("http://api.example:80/") is None
+    assert (
+        proxy_for("http://api.test/") is None
+        if no_proxy == "*"
+        else proxy_for("http://api.test/") == Proxy("http://127.0.0.1:9")
+    )
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_does_not_answer_is_named_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    url = f"{scheme}://api.example/api"
+    told = problem_of(through("user:secret-word@127.0.0.1:9", monkeypatch, url=url))
+
+    assert (told.exit_code, "through the proxy http://127.0.0.1:9:" in told.what) == (Exit.UNREACHABLE, True)
+    assert ("secret-word" in told.what, "NO_PROXY" in told.remedy) == (False, True)
+
+
+def test_a_proxy_that_wants_credentials_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering((407, b"<html>")) as api:
+        told = problem_of(through(urlsplit(api.url).netloc, monkeypatch))
+
+    assert "through the proxy http://127.0.0.1:" in told.what
+    assert told.what.endswith("407 Proxy Authentication Required")
+
+
+@pytest.mark.parametrize("named", ["socks5://127.0.0.1:9", "http://a:port", "http://"])
+def test_a_proxy_that_is_not_of_http_is_told(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+    with pytest.raises(Problem, match="The proxy that http_proxy names is not one of HTTP") as raised:
+        through(named, monkeypatch)
+
+    assert raised.value.exit_code == Exit.UNREACHABLE
+
+
+def test_the_storage_of_a_local_stack_is_reached_past_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    through("http://127.0.0.1:9", monkeypatch)
+    with serving(lambda _: (200, {"TableNames": []})) as api:
+        target = Target(api.url, "test", "eu-central-1", access_key=("k", "s"), endpoint_url=api.url)
+        found = target.client("dynamodb", Config(retries={"total_max_attempts": 1})).list_tables()
+
+    assert found["TableNames"] == []

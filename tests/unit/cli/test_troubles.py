@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import os
 import pwd
 import resource
@@ -86,6 +87,8 @@ def answers(asked: Asked) -> tuple[int, Any]:
         "GET /aggregates/inputs",
     ):
         return 200, {"items": [EVENT | {"start_time": EVENT["event_time"], "end_time": EVENT["event_time"]}] * 3}
+    if asked.call == "GET /freshness":
+        return 200, EVENT | {"fresh": True}
     return 404, problem("There is nothing here.")
 
 
@@ -198,6 +201,21 @@ def test_output_that_nobody_takes_ends_a_command_by_its_reason(
 
     assert (code, "Traceback" in err) == (ends, False)
     assert ("No space left" in err) == (number == errno.ENOSPC)
+
+
+@pytest.mark.parametrize("command", [*(name for name in SHOWN if name not in ("event", "export")), "freshness"])
+@pytest.mark.parametrize("encoding", ["iso-8859-1", "cp1252", "ascii", "utf-16"])
+def test_json_is_utf8_whatever_the_locale(
+    told: Told, monkeypatch: pytest.MonkeyPatch, command: str, encoding: str
+) -> None:
+    written = io.BytesIO()
+    output = io.TextIOWrapper(written, encoding=encoding, errors="backslashreplace")
+    monkeypatch.setattr(sys, "stdout", output)
+    monkeypatch.setitem(EVENT, "entity_id", "é😀")
+    told(command, *SHOWN.get(command, ["--source", "s", "--type", "t"]))
+
+    lines = [json.loads(line) for line in written.getvalue().decode().splitlines()]
+    assert {line["entity_id"] for line in lines} == {"é😀"}
 
 
 @contextmanager
