@@ -92,5 +92,8 @@ def _advice_before(counted: Preview) -> str | None:
     if counted.messages > 0:
         return None
     if not counted.exact:
-        return "Counting stopped before it found anything; ask for a shorter window to have all of it counted."
+        return (
+            "Counting ran out of reads before it found anything. Give a limit to replay it uncounted,"
+            " or a shorter window to have all of it counted."
+        )
     return _about_nothing(counted.request, counted.scanned)

@@ -15,6 +15,7 @@ from retrace.shown import Column, Json, Output, bar, duration, on_one_line, prin
 _NAMES = 10
 _MOST_DAYS = 40
 
+_UNCOUNTED = "Counting ran out of reads before the end, so there may be more of everything. A --limit bounds it."
 COUNTS = ("sent", "processed", "failed", "dropped")
 
 
@@ -33,7 +34,7 @@ def show_preview(console: Console, preview: Json) -> None:
         time, cost = duration(preview["estimated_seconds"] * 1_000), preview["estimated_cost_usd"]
         console.print(Text(f"It takes about {least}{time} and costs at most ${cost:,.4f}."))
     if not preview["exact"]:
-        console.print(Text("Counting stopped before the end, so there may be more of everything.", style="yellow"))
+        console.print(Text(_UNCOUNTED, style="yellow"))
     if preview["advice"]:
         console.print(Text(printable(preview["advice"])))
 

@@ -8,10 +8,22 @@ from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from chalicelib.domain.fields import MAX_MS, DayText, EntityId, EventType, Limit, Milliseconds, Source, Time, WrongField
+from chalicelib.domain.fields import (
+    MAX_MS,
+    DayText,
+    EndTime,
+    EntityId,
+    EventType,
+    Limit,
+    Milliseconds,
+    Source,
+    Time,
+    WrongField,
+)
 from chalicelib.domain.ingest_report import Status
 from chalicelib.domain.partitions import EntityPartition, Partition, days_of, shards_of_day
 from chalicelib.domain.timestamps import (
+    END_OF_TIME,
     Day,
     Instant,
     Window,
@@ -22,7 +34,6 @@ MAX_DAYS_BY_TYPE = 366
 MAX_DAYS_OF_HOURS = 31
 
 _BEGINNING = Instant("0001-01-01T00:00:00.000000000Z")
-_END = Instant("9999-12-31T24:00:00.000000000Z")
 
 
 class NoParameters(BaseModel):
@@ -63,7 +74,7 @@ class _Selection(BaseModel):
     event_type: EventType | None = None
     day: DayText | None = None
     start_time: Time | None = None
-    end_time: Time | None = None
+    end_time: EndTime | None = None
 
     max_days: ClassVar[int] = MAX_DAYS_BY_TYPE
 
@@ -89,7 +100,7 @@ class _Selection(BaseModel):
         """The stretch of event time that is asked about; all of time where an entity's is not bounded."""
         if self.day is not None:
             return window_of(Day(self.day))
-        return Window(Instant(self.start_time or _BEGINNING), Instant(self.end_time or _END))
+        return Window(Instant(self.start_time or _BEGINNING), Instant(self.end_time or END_OF_TIME))
 
     @property
     def length_in_days(self) -> int:

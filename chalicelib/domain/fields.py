@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from chalicelib.domain.errors import Fault, first_faults, shown_name
 from chalicelib.domain.percent_encoding import for_key, for_path
-from chalicelib.domain.timestamps import parse_day, parse_instant
+from chalicelib.domain.timestamps import parse_day, parse_end, parse_instant
 
 MAX_LIMIT = 1_000
 MAX_MS = 10**15 - 1
@@ -58,6 +58,7 @@ ReplayId = Annotated[Text, _at_most(MAX_REPLAY_ID_BYTES, for_key)]
 RequestId = Annotated[Text, _at_most(512, for_key)]
 
 Time = Annotated[str, AfterValidator(parse_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
+EndTime = Annotated[str, AfterValidator(parse_end), WithJsonSchema({"type": "string", "format": "date-time"})]
 DayText = Annotated[str, AfterValidator(parse_day), WithJsonSchema({"type": "string", "format": "date"})]
 Milliseconds = Annotated[int, Field(ge=0, le=MAX_MS)]
 Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT)]

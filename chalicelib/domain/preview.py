@@ -60,7 +60,7 @@ class Preview:
             return True
         if request.limit is not None and request.confirm == request.limit:
             return True
-        return request.confirm == self.messages and (self.exact or self.messages >= above)
+        return request.confirm == self.messages and not _is_unknown(self, above)
 
 
 def largest(counts: Counter[str]) -> dict[str, int]:
@@ -77,18 +77,27 @@ class ConfirmationNeeded(Conflict):
     """A replay is so large, or of so unknown a size, that it must be confirmed."""
 
     def __init__(self, preview: Preview, above: int) -> None:
-        counted = f"{'' if preview.exact else 'at least '}{preview.messages}"
-        detail = f"This replay would send {counted} messages. Above {above}, a replay must be confirmed."
+        detail, advice = _unknown(preview, above) if _is_unknown(preview, above) else _large(preview, above)
         given = preview.request.confirm
-        advice = _advice(preview, above)
         super().__init__(detail, (Fault("confirm", advice if given is None else f"is {given}, and {advice}"),))
         self.preview = preview
 
 
-def _advice(preview: Preview, above: int) -> str:
-    if preview.exact or preview.messages >= above:
-        return f'must be {preview.messages} to go on: repeat the request with "confirm": {preview.messages}'
+def _is_unknown(preview: Preview, above: int) -> bool:
+    """Whether the size cannot be confirmed, as counting stopped before it found a large one."""
+    return not preview.exact and preview.messages < above
+
+
+def _large(preview: Preview, above: int) -> tuple[str, str]:
+    counted = f"{'' if preview.exact else 'at least '}{preview.messages}"
     return (
-        "needs a size that is known, and counting stopped before the end:"
-        ' narrow the window, or give a "limit" and confirm that number'
+        f"This replay would send {counted} messages. Above {above}, a replay must be confirmed.",
+        f'must be {preview.messages} to go on: repeat the request with "confirm": {preview.messages}',
+    )
+
+
+def _unknown(preview: Preview, above: int) -> tuple[str, str]:
+    return (
+        f"Counting ran out of reads, with {preview.messages} messages found: the size of this replay is not known.",
+        f'needs a size that is known: give a "limit" of at most {above}, or confirm a larger one, or narrow the window',
     )

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError, mode
 from chalicelib.domain.errors import Fault, InvalidRequest
 from chalicelib.domain.fields import (
     DayText,
+    EndTime,
     EntityId,
     EventType,
     Reason,
@@ -59,7 +60,7 @@ class ReplayRequest(BaseModel):
 
     entity_id: EntityId | None = None
     start_time: Time | None = None
-    end_time: Time | None = None
+    end_time: EndTime | None = None
     source: Source | None = None
     event_type: EventType | None = None
     day: DayText | None = None

@@ -26,6 +26,10 @@ _LEAP_SECOND = (
     " the one after it (:00 of the next minute)"
 )
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_END = re.compile(r"9999-12-31[Tt]24:00:00(?:\.0+)?[Zz]")
+
+END_OF_TIME = Instant("9999-12-31T24:00:00.000000000Z")
+"""The end of the last day that there is."""
 
 
 def parse_instant(text: str) -> Instant:
@@ -44,6 +48,8 @@ def parse_instant(text: str) -> Instant:
     if fraction[9:].strip("0"):
         raise ValueError("is finer than nanoseconds; beyond nine fractional digits only zeros are taken")
     leaps = clock.endswith(":60")
+    if clock >= "24":  # Python 3.14 reads 24:00 as the next day
+        raise ValueError("is not a real instant")
     try:
         moment = datetime.fromisoformat(f"{day}T{clock[:-2]}59" if leaps else f"{day}T{clock}")
         if sign:
@@ -53,6 +59,11 @@ def parse_instant(text: str) -> Instant:
     if leaps:
         raise ValueError(_LEAP_SECOND if _ends_a_month(moment) else "is not a real instant")
     return Instant(f"{moment.isoformat()}.{fraction[:9]:0<9}Z")
+
+
+def parse_end(text: str) -> Instant:
+    """The end of a window, which is excluded: an instant, or the end of the calendar as `end_of` has it."""
+    return END_OF_TIME if _END.fullmatch(text) else parse_instant(text)
 
 
 def _ends_a_month(moment: datetime) -> bool:
@@ -99,7 +110,7 @@ def end_of(day: Day) -> Instant:
     The last day of the calendar has no day after it; ISO 8601's 24:00 stands in for it and keeps text order.
     """
     if day == "9999-12-31":
-        return Instant("9999-12-31T24:00:00.000000000Z")
+        return END_OF_TIME
     return start_of(Day((date.fromisoformat(day) + _ONE_DAY).isoformat()))
 
 

@@ -193,7 +193,7 @@ def test_a_dry_run_that_stopped_before_it_found_anything_does_not_say_that_there
     told = previewed(application, WHOLE_DAY, include={"sources": ["shop/checkout"]})
 
     assert (told["messages"], told["exact"]) == (0, False)
-    assert told["advice"].startswith("Counting stopped before it found anything")
+    assert told["advice"].startswith("Counting ran out of reads before it found anything")
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ def test_a_replay_whose_count_came_to_no_end_is_confirmed_by_the_limit_that_it_s
     counted = refused.json_body["preview"]["messages"]
 
     assert refused.status_code == 409
-    assert refused.json_body["detail"].startswith(f"This replay would send at least {counted} messages.")
+    assert refused.json_body["detail"].startswith(f"Counting ran out of reads, with {counted} messages found")
     assert 0 < counted < 9
     assert application.request_replay({**asked, "confirm": counted}).status_code == 409
     assert application.request_replay({**asked, "limit": 9, "confirm": 9}).status_code == 202

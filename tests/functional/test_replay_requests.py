@@ -232,3 +232,15 @@ def test_a_lost_answer_while_a_replay_is_asked_for_makes_no_second_one(
     assert application.job(replay_id)["state"] == "COMPLETE"
     assert application.job(replay_id)["sent"] == 1
     assert len([row for row in storage.rows("REPLAYS_TABLE") if row["SK"] == "JOB"]) == 1
+
+
+@pytest.mark.parametrize("end", ["9999-12-31T24:00:00Z", "9999-12-31T24:00:00.000000000Z"])
+def test_the_last_day_of_the_calendar_is_replayed_to_its_end(application: Application, end: str) -> None:
+    application.accept(paid(event_time="9999-12-31T23:59:59.999999999Z"))
+    window = {"entity_id": "order-1", "start_time": "9999-12-31T00:00:00Z", "end_time": end}
+
+    counted = application.request_replay({**window, "dry_run": True}).json_body
+    listed = application.get("/events", **window).json_body["items"]
+
+    assert (counted["messages"], len(listed)) == (1, 1)
+    assert len(application.planned(**window)[1]) == 1

@@ -286,3 +286,25 @@ def test_freshness_without_any_event_says_how_far_it_looked(application: Applica
     assert answer.status_code == 503
     assert answer.json_body["newest"] is None
     assert answer.json_body["looked_back_to"] == _ago(days=3)[:10]
+
+
+@pytest.mark.parametrize("digits", [16, 38, 39, 5_000])
+@pytest.mark.parametrize(
+    ("path", "name", "query"),
+    [
+        ("/events", "min_lag_ms", {"entity_id": "e"}),
+        ("/events", "limit", {"entity_id": "e"}),
+        ("/late", "limit", {"source": "s", "event_type": "t", "day": "2026-11-21"}),
+        ("/freshness", "max_age_s", {"source": "s", "event_type": "t"}),
+        ("/freshness", "look_back_days", {"source": "s", "event_type": "t"}),
+        ("/rejected", "limit", {"day": "2026-11-21"}),
+        ("/replay", "limit", {}),
+        ("/aggregates/inputs", "limit", {"entity_id": "e", "day": "2026-11-21", "replay_id": "r"}),
+    ],
+)
+def test_a_number_that_dynamodb_cannot_take_is_refused(
+    application: Application, path: str, name: str, query: dict[str, str], digits: int
+) -> None:
+    response = application.get(path, **query, **{name: "9" * digits})
+
+    assert (response.status_code, response.json_body["errors"][0]["field"]) == (400, name)

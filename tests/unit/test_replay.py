@@ -183,13 +183,13 @@ class TestConfirmation:
         desk.world.index_events(*minutes(4))
         paid = BY_ENTITY | {"include": {"event_types": ["order.paid"]}}
 
-        with pytest.raises(ConfirmationNeeded, match="at least 3"):
-            desk.ask(paid)
-
         # What was found so far says little of how many there are.
-        with pytest.raises(ConfirmationNeeded, match="at least 3") as caught:
-            desk.ask(paid, confirm=3)
-        assert 'give a "limit" and confirm that number' in caught.value.faults[0].message
+        for confirm in (None, 3):
+            with pytest.raises(ConfirmationNeeded, match="Counting ran out of reads, with 3 messages found") as caught:
+                desk.ask(paid, confirm=confirm)
+            assert 'give a "limit" of at most 5' in caught.value.faults[0].message
+            assert "Above" not in str(caught.value)
+        assert desk.ask(paid, limit=5).state is JobState.PLANNING
         assert desk.ask(paid, limit=100, confirm=100).state is JobState.PLANNING
 
     def test_is_what_was_counted_where_that_alone_is_large(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from chalicelib.domain.errors import InvalidRequest
 from chalicelib.domain.partitions import EntityPartition, TypeDayPartition
 from chalicelib.domain.replay_request import MAX_DAYS, ReplayRequest, parse_replay_request
-from chalicelib.domain.timestamps import Instant, Window
+from chalicelib.domain.timestamps import Day, Instant, Window, window_of
 from tests.unit.examples import an_event, stored
 
 BY_ENTITY = {
@@ -301,3 +301,13 @@ def test_a_request_is_shown_as_it_was_asked_with_its_times_in_utc() -> None:
         "start_time": "2026-11-21T00:00:00.000000000Z",
         "end_time": "2026-11-22T00:00:00.000000000Z",
     }
+
+
+def test_an_entity_is_replayed_up_to_the_end_of_the_calendar() -> None:
+    last_day = window_of(Day("9999-12-31"))
+    asked = {"entity_id": "e", "start_time": last_day.start, "end_time": last_day.end}
+    request = ReplayRequest.model_validate(asked)
+
+    assert request.window == last_day
+    assert ReplayRequest.model_validate(request.as_asked()) == request
+    assert ReplayRequest.model_validate(asked | {"whole_days": True}).window == last_day

@@ -21,6 +21,7 @@ from chalicelib.domain.timestamps import (
     lag_ms,
     nanoseconds,
     parse_day,
+    parse_end,
     parse_instant,
     start_of,
 )
@@ -292,3 +293,20 @@ def test_a_clocks_reading_becomes_an_instant_in_utc() -> None:
     reading = datetime(2026, 11, 22, 0, 30, 0, 123456, tzinfo=timezone(timedelta(hours=1)))
 
     assert instant_of(reading) == Instant("2026-11-21T23:30:00.123456000Z")
+
+
+@pytest.mark.parametrize("text", ["9999-12-31T24:00:00Z", "9999-12-31T24:00:00.000000000Z", "9999-12-31t24:00:00z"])
+def test_the_end_of_the_calendar_ends_a_window_and_is_no_instant(text: str) -> None:
+    assert parse_end(text) == end_of(Day("9999-12-31"))
+    with pytest.raises(ValueError, match="is not a real instant"):
+        parse_instant(text)
+
+
+@pytest.mark.parametrize("text", ["9999-12-31T24:00:01Z", "9999-12-30T24:00:00Z", "9999-12-31T24:00:00+01:00"])
+def test_no_other_hour_24_is_taken_on_any_python(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a real instant"):
+        parse_end(text)
+
+
+def test_any_instant_ends_a_window() -> None:
+    assert parse_end("2026-11-21T01:00:00+01:00") == parse_instant("2026-11-21T00:00:00Z")
