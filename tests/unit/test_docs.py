@@ -73,7 +73,11 @@ def test_what_make_test_leaves_out_is_what_make_soak_runs_and_continuous_integra
 
     assert '"-m=not soak"' in (ROOT / "pyproject.toml").read_text()
     assert "SOAKING = $(BIN)/pytest -m 'soak or sized or hypothesis' " in makefile
-    assert re.findall(r"^run make (\w+)", (ROOT / ".ci/run").read_text(), re.MULTILINE) == ["test", "soak"]
+    assert re.findall(r"^\s*run make (\w+)", (ROOT / ".ci/run").read_text(), re.MULTILINE) == [
+        "test",
+        "soak",
+        "dynamodb",
+    ]
 
 
 def _commands(text: str) -> str:

@@ -134,7 +134,7 @@ def test_settings_of_pip_become_those_of_uv() -> None:
     assert as_of_pip(listed) == {"SSL_CERT_FILE": "/c.pem", "UV_DEFAULT_INDEX": "https://two/"}
 
 
-@pytest.mark.parametrize("place", ["assets", "tests/e2e/browser", "tests/e2e/javascript"])
+@pytest.mark.parametrize("place", ["assets", "tests/e2e/browser", "tests/e2e/javascript", "tests/functional/dynamodb"])
 def test_packages_for_javascript_are_pinned_by_hash_and_name_no_registry(place: str) -> None:
     locked = json.loads((ROOT / place / "package-lock.json").read_text())["packages"]
     packages = [package for path, package in locked.items() if path]
