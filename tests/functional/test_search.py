@@ -216,6 +216,8 @@ def test_whole_years_and_months_may_be_asked_for(application: Application) -> No
         ("/gaps", {"entity_id": "a"}, "day"),
         ("/gaps", {"entity_id": "a", "start_time": "2026-01-01T00:00:00Z", "end_time": "2026-12-01T00:00:00Z"}, "31"),
         ("/freshness", {"source": "a", "event_type": "b", "max_age_s": "-1"}, "max_age_s"),
+        ("/freshness", {"source": "a", "event_type": "b", "max_age_s": "9" * 39}, "less than or equal to 999999999999"),
+        ("/events", {"entity_id": "a", "min_lag_ms": "9" * 39}, "less than or equal to 999999999999999"),
     ],
 )
 def test_a_query_that_cannot_be_answered_says_why(

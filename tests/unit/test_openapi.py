@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
@@ -24,6 +27,29 @@ def test_it_describes_every_route_and_no_other() -> None:
 def test_every_schema_in_it_is_a_json_schema() -> None:
     for schema in document()["components"]["schemas"].values():
         Draft202012Validator.check_schema(schema)
+
+
+def test_every_number_of_a_request_has_bounds() -> None:
+    requests = [
+        (operation.get("parameters", []), operation.get("requestBody", {}))
+        for methods in document()["paths"].values()
+        for operation in methods.values()
+    ]
+    numbers = [each for each in _parts(requests) if {"integer", "number"} & {each.get("type")}]
+
+    assert len(numbers) >= 12
+    assert [each for each in numbers if not {"minimum", "maximum"} <= each.keys()] == []
+
+
+def _parts(node: Any) -> Iterator[dict[str, Any]]:
+    """Every object in a part of the document, and in the schemas that it refers to."""
+    if isinstance(node, dict):
+        yield node
+        if "$ref" in node:
+            yield from _parts(document()["components"]["schemas"][node["$ref"].rpartition("/")[2]])
+        node = list(node.values())
+    for each in node if isinstance(node, (list, tuple)) else ():
+        yield from _parts(each)
 
 
 @pytest.mark.parametrize(
