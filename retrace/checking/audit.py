@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from retrace.calling import AsJson, calling
+from retrace.calling import AsJson, Calling, calling
 from retrace.checking.deployment import (
     IdentityTtl,
     LateAfter,
@@ -25,7 +25,9 @@ from retrace.checking.judging import Group
 from retrace.checking.raw_objects import RAW
 from retrace.checking.report import shown
 from retrace.checking.restoring import Restore
+from retrace.checking.safeguards import safeguards
 from retrace.checking.spool import Spool
+from retrace.checkup import Level
 from retrace.problem import Exit
 from retrace.progress import Counting
 from retrace.shown import Output
@@ -53,9 +55,9 @@ def audit(
     retrace audit
     retrace audit --prefix raw/source=shop%2Fcheckout/ --repair
 
-    It exits with 1 if anything differs that was not repaired. --repair only ever adds rows, as ingest writes them,
-    under the condition that there are none; a row without raw line is only reported. Aggregates are no part of it:
-    `retrace verify` looks at those.
+    It exits with 1 if anything differs that was not repaired, or if what protects bucket and tables of a stack is not
+    as it was deployed. --repair only ever adds rows, as ingest writes them, under the condition that there are none; a
+    row without raw line is only reported. Aggregates are no part of it: `retrace verify` looks at those.
 
     It reads everything once, with your own rights: one GET for each raw object, and one Scan of the tables of events
     and identities, which --prefix does not make cheaper. Temporary disk (TMPDIR): about 2 KB for each event.
@@ -76,8 +78,16 @@ def audit(
         open_ones = [0]
         shown(output, progress, _counted(told, open_ones), "Bucket, index and identities agree.")
     output.note(f"Audited: {progress}.")
-    if open_ones[0]:
+    if open_ones[0] + _unprotected(call, output):
         raise typer.Exit(Exit.DIFFERENT)
+
+
+def _unprotected(call: Calling, output: Output) -> int:
+    """How much of the protection is not as deployed: what agrees today can be deleted tomorrow."""
+    findings = [each for each in safeguards(call.target) if each.level is not Level.OK]
+    for each in findings:
+        output.note(f"{each.check}: {each.said} {each.remedy}")
+    return sum(each.level is Level.PROBLEM for each in findings)
 
 
 _NO_ROOM = "Make room, or let TMPDIR name a directory with room: an event needs about 2 KB."

@@ -38,7 +38,7 @@ _EVENT = stored(an_event())
         ["verify", "order-1", "2026-13-01"],
         ["verify", "--digests", "order-1", "today"],
         ["verify", "--digests", "--replay", "r"],
-        ["verify", "--digests", "--prefix", "rejected/"],
+        ["verify", "--digests", "--prefix", "digests/"],
         ["verify", "order-1", "today", "--public-key", "k"],
         ["verify", "--prefix", "raw/", "--directory", "."],
         ["audit", "--prefix", "/raw"],

@@ -255,3 +255,27 @@ def test_the_command_says_so_and_ends_with_1(deployed: Deployed) -> None:
     findings = {each["check"]: each["level"] for each in map(json.loads, result.stdout.splitlines())}
     assert (findings["signature"], findings["bucket policy"], findings["lifecycle"]) == ("ok", "problem", "ok")
     assert exit_code(result) == Exit.DIFFERENT
+
+
+def audited(*arguments: str) -> tuple[int, str]:
+    """How an audit of empty bucket and tables ends, and its remarks."""
+    with serving(routes({})) as api:
+        result = api.run("--region", "eu-west-1", *arguments, "audit", "--json")
+    return exit_code(result), result.stderr
+
+
+def test_an_audit_of_a_sound_stage_ends_with_0(deployed: Deployed) -> None:
+    assert deployed.wrong() == {}
+    code, said = audited("--stack", STACK)
+
+    assert (code, "protects" in said) == (Exit.DONE, False), said
+
+
+def test_an_audit_does_not_end_well_where_the_protection_is_gone(deployed: Deployed) -> None:
+    deployed.s3.delete_bucket_policy(Bucket=BUCKET)
+    deployed.expire([{"ID": "all", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}])
+    code, said = audited("--stack", STACK)
+
+    assert code == Exit.DIFFERENT
+    assert "bucket policy: The bucket has none." in said
+    assert "lifecycle: Rules are not as deployed: all." in said
