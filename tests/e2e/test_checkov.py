@@ -18,8 +18,18 @@ Json = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def template() -> Path:
-    return packaged(silent) / "sam.json"
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The packaged template with all statements of its policies: checkov skips a policy with a conditional one."""
+    whole = json.loads((packaged(silent) / "sam.json").read_text(), object_hook=_with_every_statement)
+    path = tmp_path_factory.mktemp("scanned") / "sam.json"
+    path.write_text(json.dumps(whole))
+    return path
+
+
+def _with_every_statement(members: Json) -> Json:
+    if isinstance(listed := members.get("Statement"), list):
+        members["Statement"] = [each["Fn::If"][1] if "Fn::If" in each else each for each in listed]
+    return members
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +52,7 @@ def test_no_check_fails(found: Json) -> None:
 
     assert failed == []
     assert found["summary"]["parsing_errors"] == 0
-    assert found["summary"]["passed"] > 100
+    assert found["summary"]["passed"] > 120
 
 
 def test_every_check_that_is_passed_over_has_a_reason(found: Json, template: Path) -> None:
