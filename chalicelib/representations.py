@@ -14,8 +14,9 @@ if TYPE_CHECKING:  # a cold function imports what it runs
     from chalicelib.domain.gaps import Gap
     from chalicelib.domain.ingest_report import Arrival, EventResult, IngestReport
     from chalicelib.domain.raw_line import StoredEvent
+    from chalicelib.freshness import Freshness
     from chalicelib.investigate import EventHistory
-    from chalicelib.search import FoundEvents, Freshness
+    from chalicelib.search import FoundEvents
 
 Json = dict[str, Any]
 
@@ -103,6 +104,7 @@ def freshness(query: FreshnessQuery, found: Freshness) -> Json:
         "age_s": found.age_s,
         "max_age_s": query.max_age_s,
         "newest": None if found.newest is None else _event(found.newest),
+        "ahead": None if found.ahead is None else _event(found.ahead),
         "looked_back_to": found.looked_back_to,
     }
 

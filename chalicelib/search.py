@@ -1,4 +1,4 @@
-"""Search the index: events in a window, late arrivals, gaps, and how fresh the newest event is."""
+"""Search the index: events in a window, late arrivals, and gaps."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.cursor import from_cursor, not_ours, to_cursor
-from chalicelib.domain.event_query import EventsQuery, FreshnessQuery, GapsQuery, LateQuery, Order
+from chalicelib.domain.event_query import EventsQuery, GapsQuery, LateQuery, Order
 from chalicelib.domain.gaps import Gap, gaps_in, joined
 from chalicelib.domain.ingest_report import ArrivalKind, Status
 from chalicelib.domain.merging import Page, Row, merged
-from chalicelib.domain.partitions import Partition, days_of, part_of_day, shards_of_day
-from chalicelib.domain.ports import EVERY_EVENT, Clock, Concurrently, EventFilter, EventIndex
+from chalicelib.domain.paging import every_page
+from chalicelib.domain.partitions import Partition, days_of, part_of_day
+from chalicelib.domain.ports import EVERY_EVENT, Concurrently, EventFilter, EventIndex
 from chalicelib.domain.raw_line import StoredEvent
-from chalicelib.domain.timestamps import Day, Instant, Window, day_after, day_of, lag_ms, window_of
+from chalicelib.domain.timestamps import Day, Instant, Window
 
 MAX_READS = 60
 """Queries of one answer; when they are used up it ends early, with a cursor to go on."""
 
 _ROWS_A_FILTERED_READ = 500
 _ROWS_A_STATUS_READ = 25
+_ROWS_AHEAD = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,47 +146,13 @@ class FindGaps:
 
     def _next_event(self, query: GapsQuery, window: Window) -> Instant | None:
         for group in query.groups(self.shards, window):
-            pages = [self.index.page(partition, None, 1) for partition in group]  # days are read at once, not shards
-            firsts = [event.event_time for page in pages for event in page.events]
-            if firsts:
-                return min(firsts)
+            firsts = [self._first(partition) for partition in group]  # days are read at once, not shards
+            times = [event.event_time for event in firsts if event is not None]
+            if times:
+                return min(times)
         return None
 
-
-@dataclass(frozen=True, slots=True)
-class Freshness:
-    """The newest event of a source and type, if one was found, and its age in whole seconds."""
-
-    newest: StoredEvent | None
-    age_s: int | None
-    looked_back_to: Day
-    fresh: bool
-
-
-@dataclass(frozen=True)
-class CheckFreshness:
-    """The use case behind GET /freshness."""
-
-    index: EventIndex
-    shards: int
-    now: Clock
-    concurrently: Concurrently
-
-    def __call__(self, query: FreshnessQuery) -> Freshness:
-        """The newest event, looked for day by day from tomorrow (clocks run ahead) backwards."""
-        now = self.now()
-        tomorrow = day_after(day_of(now), 1)
-        for back in range(query.look_back_days + 2):
-            newest = self._newest_of(query, day_after(tomorrow, -back))
-            if newest is not None:
-                age_s = lag_ms(newest.event_time, now) // 1_000
-                fresh = query.max_age_s is None or age_s <= query.max_age_s
-                return Freshness(newest, age_s, day_of(newest.event_time), fresh)
-        oldest_day = day_after(tomorrow, -query.look_back_days - 1)
-        return Freshness(None, None, oldest_day, fresh=query.max_age_s is None)
-
-    def _newest_of(self, query: FreshnessQuery, day: Day) -> StoredEvent | None:
-        shards = shards_of_day(query.source, query.event_type, day, window_of(day), self.shards)
-        pages = self.concurrently(lambda partition: self.index.page(partition, None, 1, newest_first=True), shards)
-        page = merged(pages, newest_first=True)
-        return page.events[0] if page.rows else None
+    def _first(self, partition: Partition) -> StoredEvent | None:
+        """The first event that fills a gap: one that is ahead has another time than it says."""
+        pages = every_page(lambda after: self.index.page(partition, after, 1 if after is None else _ROWS_AHEAD))
+        return next((event for page in pages for event in page.events if not event.is_ahead), None)

@@ -27,7 +27,7 @@ METRICS = {
     "DuplicateCount": "events that were known already",
     "ConflictCount": "events whose identity belongs to other content",
     "RejectedCount": "events that were not valid",
-    "IngestLagMs": "milliseconds from event time to ingest time of accepted events",
+    "IngestLagMs": "milliseconds from event time to ingest time of accepted events, without those that are ahead",
     "ReplayRequestedCount": "replays asked for",
     "ReplayMessageCount": "messages sent to ReplayQueue",
     "ProcessorMessageCount": "messages delivered to the processor",
@@ -75,7 +75,7 @@ def ingested(report: IngestReport, request_id: str) -> None:
     _count("ConflictCount", counts["conflict"])
     _count("RejectedCount", counts["rejected"])
     for result in report.results:
-        if result.status is Status.ACCEPTED and result.stored is not None:
+        if result.status is Status.ACCEPTED and result.stored is not None and not result.stored.is_ahead:
             _metrics.add_metric(name="IngestLagMs", unit=MetricUnit.Milliseconds, value=result.stored.ingest_lag_ms)
 
 

@@ -11,13 +11,14 @@ from chalicelib import adapters, runtime
 
 if TYPE_CHECKING:
     from chalicelib.admission import Admit
+    from chalicelib.freshness import CheckFreshness
     from chalicelib.ingest import Ingest
     from chalicelib.investigate import InvestigateEvent
     from chalicelib.lineage import InvestigateAggregates, TraceVersions
     from chalicelib.preview import PreviewReplay
     from chalicelib.quarantine import ReviewQuarantine
     from chalicelib.replay import ControlReplay, FindReplays, RequestReplay
-    from chalicelib.search import CheckFreshness, FindGaps, ListLate, SearchEvents
+    from chalicelib.search import FindGaps, ListLate, SearchEvents
 
 
 def ingest() -> Ingest:
@@ -97,7 +98,7 @@ def find_gaps() -> FindGaps:
 
 def check_freshness() -> CheckFreshness:
     """GET /freshness."""
-    from chalicelib.search import CheckFreshness
+    from chalicelib.freshness import CheckFreshness
 
     return CheckFreshness(adapters.event_index(), runtime.settings().type_day_shards, runtime.now, runtime.concurrently)
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from chalicelib.domain.timestamps import CLOCKS_DIFFER_MS
 from retrace.calling import TIME_HELP, Calling
 from retrace.shown import Column, Json, Output, duration, short_time
 
@@ -47,7 +48,7 @@ def event_columns(output: Output) -> tuple[Column, ...]:
     digits = 23 if width >= _MEDIUM else 19
     columns = (
         Column("event time (UTC)", lambda item: short_time(item["event_time"])[:digits], whole=True),
-        Column("lag", lambda item: duration(item["ingest_lag_ms"]), number=True, style=_late_style),
+        Column("lag", lag, number=True, style=_late_style),
         Column("source", lambda item: item["source"]),
         Column("type", lambda item: item["event_type"]),
         Column("entity", lambda item: item["entity_id"], whole=True),
@@ -55,8 +56,19 @@ def event_columns(output: Output) -> tuple[Column, ...]:
     return (*columns, Column("event id", lambda item: item["event_id"], whole=True)) if width >= _WIDE else columns
 
 
+def lag(item: Json) -> str:
+    """How late an event came, or that it came before its own time."""
+    milliseconds = item["ingest_lag_ms"]
+    return f"{duration(-milliseconds)} ahead" if is_ahead(item) else duration(milliseconds)
+
+
 def _late_style(item: Json) -> str:
-    return "yellow" if is_late(item) else ""
+    return "magenta" if is_ahead(item) else "yellow" if is_late(item) else ""
+
+
+def is_ahead(item: Json) -> bool:
+    """Whether an event came before its own time by more than clocks may differ."""
+    return bool(item["ingest_lag_ms"] < -CLOCKS_DIFFER_MS)
 
 
 def is_late(item: Json) -> bool:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from retrace.calling import AsJson, Limit, calling
-from retrace.event_table import event_columns
+from retrace.event_table import event_columns, lag
 from retrace.problem import Exit
 from retrace.shown import Column, Json, Output, bar, duration
 
@@ -47,6 +47,8 @@ def freshness(
     else:
         output.say(f"The newest is {duration(found['age_s'] * 1_000)} old.", "" if found["fresh"] else "red")
         output.rows([found["newest"]], event_columns(output), "")
+    if not output.as_json and found.get("ahead") is not None:
+        output.note(f"The newest of the future, {lag(found['ahead'])}, does not count: a producer's clock is wrong.")
     if not found["fresh"]:
         raise typer.Exit(Exit.DIFFERENT)
 

@@ -21,6 +21,7 @@ from retrace.event_table import (
     Source,
     Status,
     Until,
+    is_ahead,
     is_late,
     list_events,
     window,
@@ -83,7 +84,7 @@ def _shape(output: Output, found: list[Json]) -> None:
     """How the events are spread over time, where a picture says more than the list."""
     if output.as_json or len(found) < _WORTH_A_PICTURE:
         return
-    late = sum(map(is_late, found))
+    late, ahead = sum(map(is_late, found)), sum(map(is_ahead, found))
     hours = Counter(start_of_hour(item["event_time"]) for item in found)
     hour, last = min(hours), max(hours)
     values: list[int] = []
@@ -91,7 +92,8 @@ def _shape(output: Output, found: list[Json]) -> None:
         values.append(hours[hour])
         hour = Instant(hour_after(hour))
     shape = f"; by hour {sparkline(values)}" if hour > last else ""
-    output.say(f"{len(found)} events, {late} of them an hour late or more{shape}", "dim")
+    early = f", {ahead} ahead of their receipt" if ahead else ""
+    output.say(f"{len(found)} events, {late} of them an hour late or more{early}{shape}", "dim")
 
 
 def late(

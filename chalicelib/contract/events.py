@@ -66,9 +66,13 @@ class FreshnessAnswer(Shape):
     source: str
     event_type: str
     fresh: bool
-    age_s: Annotated[int | None, Field(description="Seconds; negative where a producer's clock runs ahead.")]
+    age_s: Annotated[Count | None, Field(description="Seconds; 0 if a producer's clock runs a little ahead.")]
     max_age_s: Count | None
     newest: EventMetadata | None
+    ahead: Annotated[
+        EventMetadata | None,
+        Field(description="The newest event that arrived over five minutes before its own time; it does not count."),
+    ]
     looked_back_to: Day
 
 

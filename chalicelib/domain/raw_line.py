@@ -10,7 +10,7 @@ from json.encoder import encode_basestring as quote
 
 from chalicelib.domain.errors import IntegrityFailure
 from chalicelib.domain.event import Event
-from chalicelib.domain.timestamps import Instant, lag_ms
+from chalicelib.domain.timestamps import CLOCKS_DIFFER_MS, Instant, lag_ms
 
 # Stands in for ingest_time where an object's name is computed; as wide as any instant, so that offsets stay the same.
 _NAMELESS_TIME = Instant("0000-00-00T00:00:00.000000000Z")
@@ -51,6 +51,11 @@ class StoredEvent:
     def ingest_lag_ms(self) -> int:
         """Milliseconds from event time to ingest time; negative when the producer's clock ran ahead."""
         return lag_ms(self.event_time, self.ingest_time)
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether it arrived before its own time by more than clocks may differ."""
+        return self.ingest_lag_ms < -CLOCKS_DIFFER_MS
 
 
 def event_time_of(event: Event, ingest_time: Instant) -> Instant:

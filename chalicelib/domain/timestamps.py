@@ -15,6 +15,9 @@ Instant = NewType("Instant", str)
 Day = NewType("Day", str)
 """`2026-11-21`: a UTC day."""
 
+CLOCKS_DIFFER_MS = 300_000
+"""What a producer's clock may be ahead, as signatures allow it: beyond that its times are not believed."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ONE_DAY = timedelta(days=1)
 

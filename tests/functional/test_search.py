@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib import search
+from chalicelib import freshness, search
 from chalicelib.domain.cursor import to_cursor
 from chalicelib.domain.event_query import EventsQuery
 from tests.functional.application import Application
@@ -310,3 +310,52 @@ def test_a_number_that_dynamodb_cannot_take_is_refused(
     response = application.get(path, **query, **{name: "9" * digits})
 
     assert (response.status_code, response.json_body["errors"][0]["field"]) == (400, name)
+
+
+def test_an_event_of_the_future_keeps_no_monitor_quiet(application: Application) -> None:
+    application.ingest([event("a", _ago(days=10)), *(event(f"fast-{h}", _ago(hours=-h)) for h in (20, 19))])
+
+    stale = application.get("/freshness", **BY_TYPE, max_age_s="60")
+
+    assert (stale.status_code, stale.json_body["fresh"], stale.json_body["newest"]["entity_id"]) == (503, False, "a")
+    assert stale.json_body["age_s"] >= 10 * 86_400
+    assert stale.json_body["ahead"]["entity_id"] == "fast-20"
+
+
+def test_a_clock_that_is_a_little_fast_is_fresh(application: Application) -> None:
+    application.ingest(event("a", _ago(minutes=-3)))
+
+    found = application.get("/freshness", **BY_TYPE, max_age_s="60").json_body
+
+    assert (found["fresh"], found["age_s"], found["ahead"]) == (True, 0, None)
+
+
+def test_events_of_the_future_alone_are_not_fresh(application: Application) -> None:
+    application.ingest([event(f"fast-{hours}", _ago(hours=-hours)) for hours in (1, 2, 3)])
+
+    found = application.get("/freshness", **BY_TYPE, max_age_s="60", look_back_days="1").json_body
+
+    assert (found["fresh"], found["newest"], found["age_s"]) == (False, None, None)
+    assert found["ahead"]["entity_id"] == "fast-3"
+
+
+def test_looking_past_events_of_the_future_has_an_end(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(freshness, "MAX_PAGES_AHEAD", 2)
+    monkeypatch.setattr(freshness, "_ROWS_AHEAD", 2)
+    application.ingest([event("a", _ago(minutes=1)), *(event("fast", _ago(hours=-1 - n / 10)) for n in range(8))])
+
+    found = application.get("/freshness", **BY_TYPE, max_age_s="1000000").json_body
+
+    assert (found["fresh"], found["newest"]) == (False, None)
+
+
+@pytest.mark.parametrize("selection", [BY_TYPE, {"entity_id": "a"}], ids=["type", "entity"])
+def test_an_event_of_the_future_fills_no_gap(application: Application, selection: dict[str, str]) -> None:
+    day = _ago(days=-2)[:10]
+    application.ingest([event("a", f"{day}T05:10:00Z"), event("a", f"{day}T05:20:00Z")])
+
+    [gap] = application.get("/gaps", **selection, day=day).json_body["items"]
+
+    assert (gap["start_time"][:10], gap["start_time"][11:16]) == (day, "00:00")

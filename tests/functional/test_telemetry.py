@@ -87,6 +87,12 @@ def test_a_batch_is_measured_by_what_became_of_its_events(application: Applicati
     }
 
 
+def test_the_lag_of_an_event_of_the_future_is_not_measured(application: Application, metrics: Metrics) -> None:
+    application.accept(paid(event_time="9999-12-31T00:00:00Z"))
+
+    assert metrics() == {"IngestAcceptedCount": [1]}
+
+
 def test_more_lags_than_one_document_holds_are_all_measured(application: Application, metrics: Metrics) -> None:
     application.accept_all(paid_several(101))
 

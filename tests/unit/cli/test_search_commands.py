@@ -259,7 +259,8 @@ def test_gaps_of_an_open_window_end_now() -> None:
     assert (exit_code(openly), len(api.asked)) == (Exit.USAGE, 1)
 
 
-FRESH = {"newest": item(1), "age_s": 90, "fresh": True, "looked_back_to": "2025-10-28"}
+FRESH = {"newest": item(1), "age_s": 90, "fresh": True, "looked_back_to": "2025-10-28", "ahead": None}
+AHEAD = item(2) | {"ingest_lag_ms": -129_600_000}
 
 
 @pytest.mark.parametrize(
@@ -268,6 +269,7 @@ FRESH = {"newest": item(1), "age_s": 90, "fresh": True, "looked_back_to": "2025-
         ((200, FRESH), Exit.DONE, "1m 30s old"),
         ((503, FRESH | {"fresh": False}), Exit.DIFFERENT, "1m 30s old"),
         ((503, FRESH | {"fresh": False, "newest": None}), Exit.DIFFERENT, "Nothing since 2025-10-28"),
+        ((200, FRESH | {"ahead": AHEAD}), Exit.DONE, "The newest of the future, 1d 12h ahead, does not count"),
         ((400, problem("look_back_days is too large")), Exit.REFUSED, "look_back_days is too large"),
     ],
 )
@@ -305,3 +307,13 @@ def test_what_was_refused_is_counted_by_reason() -> None:
     assert re.search(r"r-1 +REJECTED +a is wrong +yes", result.stdout)
     assert re.search(r"█+ +2  a\n█+ +1  \(whole\)", result.stdout)
     assert api.asked[0].query == {"day": DAY, "reason": "a", "limit": "100"}
+
+
+def test_an_event_of_the_future_is_told_apart_in_lists() -> None:
+    soon = item(3) | {"ingest_lag_ms": -300_000}
+    found = [AHEAD, soon] + [item(number) | {"ingest_lag_ms": 3_600_000} for number in range(4, 14)]
+    with serving(routes({"GET /events": (200, {"items": found, "cursor": None})})) as api:
+        result = api.run("events", "depot", "--table")
+
+    assert [re.search(text, result.stdout) is not None for text in ("1d 12h ahead", "-5m", "1h ")] == [True] * 3
+    assert "12 events, 10 of them an hour late or more, 1 ahead of their receipt" in result.stdout
