@@ -57,14 +57,17 @@ def _webhook(request: Request) -> Webhook:
 def ingest_request(request: Request) -> IngestRequest:
     """The events of a request."""
     from chalicelib.domain.ingest_request import parse_request
+    from chalicelib.domain.own_keys import with_own_keys
 
+    headers = _headers(request)
     content_type, encoding = (request.headers.get(name) for name in ("content-type", "content-encoding"))
-    return parse_request(
+    read = parse_request(
         _body(request),
         None if content_type is None else _unicode(content_type),
         None if encoding is None else _unicode(encoding),
-        _headers(request),
+        headers,
     )
+    return with_own_keys(read) if _IDEMPOTENCY_KEY.lower() in headers else read
 
 
 def _headers(request: Request) -> dict[str, str]:

@@ -38,6 +38,11 @@ class Event:
     text: str
     form: Form = Form.NATIVE
 
+    @property
+    def has_own_key(self) -> bool:
+        """Whether it is identified by a key in its text, and not by its content."""
+        return self.event_id != identity.event_id(self.source, None, self.content_sha256)
+
 
 class NativeEvent(BaseModel):
     """An event in Retrace's own JSON form."""

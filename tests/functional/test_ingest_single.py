@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
+from chalice.test import HTTPResponse
 
 from chalicelib import runtime
 from chalicelib.domain.timestamps import Instant
 from tests.conftest import SETTINGS
-from tests.functional.application import Application
+from tests.functional.application import JSON, Application
 from tests.functional.events import DAY, as_json, paid
 from tests.functional.storage import Storage, assert_holds
 
@@ -153,3 +155,35 @@ def test_numbers_that_are_written_differently_make_different_events(
     second = application.accept(written % other.encode())
 
     assert first["event_id"] != second["event_id"]
+
+
+def with_key(application: Application, body: Any, key: str = "click-1", content_type: str = JSON) -> HTTPResponse:
+    """POST /ingest with an Idempotency-Key."""
+    headers = {"content-type": content_type, "Idempotency-Key": key}
+    return application.call("POST", "/ingest", headers, as_json(body))
+
+
+def test_a_key_in_a_header_is_refused_with_the_place_to_put_it(application: Application) -> None:
+    refused = with_key(application, paid())
+
+    [error] = refused.json_body["errors"]
+    assert (refused.status_code, refused.json_body["status"]) == (400, "REJECTED")
+    assert (error["field"], "as idempotency_key" in error["message"]) == ("Idempotency-Key", True)
+    retried = application.call("POST", f"/rejected/{refused.json_body['rejected_id']}/retry")
+    assert retried.json_body["status"] == "ACCEPTED"
+
+
+def test_a_key_in_a_header_tells_no_two_events_apart_that_have_their_own(application: Application) -> None:
+    first, again = (with_key(application, paid(idempotency_key="mine"), key) for key in "ab")
+    cloudevent = {"specversion": "1.0", "id": "1", "source": "s", "type": "t"}
+    by_id = with_key(application, cloudevent, content_type="application/cloudevents+json")
+
+    assert [one.json_body["status"] for one in (first, again, by_id)] == ["ACCEPTED", "DUPLICATE", "ACCEPTED"]
+
+
+def test_of_many_events_under_one_key_those_without_their_own_are_refused(application: Application) -> None:
+    answer = with_key(application, [paid(1), paid(2, idempotency_key="mine"), {}])
+
+    results = answer.json_body["results"]
+    assert [one["status"] for one in results] == ["REJECTED", "ACCEPTED", "REJECTED"]
+    assert results[0]["errors"] != results[2]["errors"]
