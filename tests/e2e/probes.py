@@ -27,6 +27,16 @@ _NO_CONFIGURATION: Final[Any] = {
         {"QueueArn": "arn:aws:sqs:eu-west-1:000000000000:no-such-queue", "Events": ["no such event"]}
     ]
 }
+_NO_LOCK: Final[Any] = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 0}}}
+_NO_RULE: Final[Any] = {
+    "Rules": [{"ID": "all", "Status": "neither", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}]
+}
+_ALL_BLOCKED: Final[Any] = {
+    "BlockPublicAcls": True,
+    "BlockPublicPolicy": True,
+    "IgnorePublicAcls": True,
+    "RestrictPublicBuckets": True,
+}
 _ONCE: Final = Config(proxies={}, retries={"total_max_attempts": 1})
 
 
@@ -116,6 +126,16 @@ BUCKET: Final[dict[str, Probe]] = {
     "list refused events": lambda caller, kept: caller.s3.list_objects_v2(Bucket=kept.bucket, Prefix="rejected/"),
     "list everything": lambda caller, kept: caller.s3.list_objects_v2(Bucket=kept.bucket),
     "change the policy": lambda caller, kept: caller.s3.put_bucket_policy(Bucket=kept.bucket, Policy="{}"),
+    "delete the policy": lambda caller, kept: caller.s3.delete_bucket_policy(Bucket=kept.bucket),
+    "shorten the lock": lambda caller, kept: caller.s3.put_object_lock_configuration(
+        Bucket=kept.bucket, ObjectLockConfiguration=_NO_LOCK
+    ),
+    "change public access": lambda caller, kept: caller.s3.put_public_access_block(
+        Bucket=kept.bucket, PublicAccessBlockConfiguration=_ALL_BLOCKED
+    ),
+    "expire everything": lambda caller, kept: caller.s3.put_bucket_lifecycle_configuration(
+        Bucket=kept.bucket, LifecycleConfiguration=_NO_RULE
+    ),
     "suspend versioning": lambda caller, kept: caller.s3.put_bucket_versioning(
         Bucket=kept.bucket, VersioningConfiguration={"Status": "Suspended"}
     ),

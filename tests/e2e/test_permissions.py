@@ -295,6 +295,45 @@ def test_the_table_of_rights_names_only_what_is_tried() -> None:
     assert ON_QUEUES.keys() <= {(name, action) for name in QUEUES for action in queue(name)}
 
 
+# What the bucket denies to everybody
+
+ANY_CALL_OF_S3 = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}
+DENIED_TO_EVERYBODY = {
+    "change public access",
+    "change the policy",
+    "delete a digest",
+    "delete a raw object",
+    "delete a refused event",
+    "delete a version of a raw object",
+    "delete the policy",
+    "expire everything",
+    "shorten the lock",
+    "suspend versioning",
+    "turn notifications off",
+}
+
+
+def test_who_may_call_all_of_s3_still_cannot_delete_or_undo_what_protects_the_bucket(
+    deployed: Deployed, kept: Kept
+) -> None:
+    """A bucket without a policy shows that nothing else denies these calls.
+
+    MiniStack obeys bucket policies for everybody but root, and never sets aws:CalledVia. So the exception for
+    CloudFormation is held on the template only (tests/unit/embedded/test_resources.py).
+    """
+    unprotected = replace(kept, bucket="test-unprotected")
+    where: Any = {"LocationConstraint": deployed.stack.region}
+    deployed.admin.s3.create_bucket(Bucket=unprotected.bucket, CreateBucketConfiguration=where)
+    key = user_with_policies(deployed.admin, "test-any-call-of-s3", [])
+    deployed.admin.iam.put_user_policy(
+        UserName="test-any-call-of-s3", PolicyName="any", PolicyDocument=json.dumps(ANY_CALL_OF_S3)
+    )
+    caller = Caller(deployed.stack.aws_endpoint_url, deployed.stack.region, key)
+
+    assert {name for name in DENIED_TO_EVERYBODY if caller.may(BUCKET[name], unprotected)} == DENIED_TO_EVERYBODY
+    assert {name for name in BUCKET if not caller.may(BUCKET[name], kept)} == DENIED_TO_EVERYBODY
+
+
 # Who consumes, and who audits
 
 
