@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from moto import mock_aws
+from typer.testing import CliRunner
 
 from infra.merge import RESOURCES, load
 from retrace.checking.declared import Declared
 from retrace.checking.safeguards import safeguards
 from retrace.checkup import Finding, Level
+from retrace.command_line import app
 from retrace.problem import Exit
 from retrace.target import Target
 from tests.unit.cli.scripted_api import exit_code, routes, serving
@@ -257,25 +260,48 @@ def test_the_command_says_so_and_ends_with_1(deployed: Deployed) -> None:
     assert exit_code(result) == Exit.DIFFERENT
 
 
-def audited(*arguments: str) -> tuple[int, str]:
+def audited(config: Path, *chosen: str) -> tuple[int, str]:
     """How an audit of empty bucket and tables ends, and its remarks."""
-    with serving(routes({})) as api:
-        result = api.run("--region", "eu-west-1", *arguments, "audit", "--json")
+    environment = {
+        "XDG_CONFIG_HOME": str(config),
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_REGION": "eu-west-1",
+    }
+    result = CliRunner().invoke(app, [*chosen, "audit", "--json"], env=environment)
     return exit_code(result), result.stderr
 
 
-def test_an_audit_of_a_sound_stage_ends_with_0(deployed: Deployed) -> None:
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A profile that names bucket and tables, and no stack."""
+    names = {"url": "https://a.example/api", "raw_bucket": BUCKET} | {f"{name}_table": name for name in TABLES.values()}
+    path = tmp_path / "retrace/config.toml"
+    path.parent.mkdir()
+    path.write_text("".join(["[prod]\n", *(f'{name} = "{value}"\n' for name, value in names.items())]))
+    return tmp_path
+
+
+def test_an_audit_of_a_sound_stage_ends_with_0(deployed: Deployed, config: Path) -> None:
     assert deployed.wrong() == {}
-    code, said = audited("--stack", STACK)
+    code, said = audited(config, "--profile", "prod", "--stack", STACK)
 
-    assert (code, "protects" in said) == (Exit.DONE, False), said
+    assert (code, "bucket policy" in said) == (Exit.DONE, False), said
 
 
-def test_an_audit_does_not_end_well_where_the_protection_is_gone(deployed: Deployed) -> None:
+def test_an_audit_does_not_end_well_where_the_protection_is_gone(deployed: Deployed, config: Path) -> None:
     deployed.s3.delete_bucket_policy(Bucket=BUCKET)
     deployed.expire([{"ID": "all", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}])
-    code, said = audited("--stack", STACK)
+    code, said = audited(config, "--profile", "prod", "--stack", STACK)
 
     assert code == Exit.DIFFERENT
     assert "bucket policy: The bucket has none." in said
     assert "lifecycle: Rules are not as deployed: all." in said
+
+
+@pytest.mark.usefixtures("deployed")
+def test_an_audit_without_a_stack_says_that_the_protection_was_not_looked_at(config: Path) -> None:
+    code, said = audited(config, "--profile", "prod")
+
+    assert code == Exit.DONE
+    assert "protection: Nothing says how it was deployed. Give --stack" in said
