@@ -207,5 +207,5 @@ def _unreachable(target: Target, proxy: Proxy | None, error: object) -> Problem:
     if proxy is not None:
         through = f" through the proxy {proxy.url}"
         remedy = "Check the proxy and its credentials (http_proxy, https_proxy), or let NO_PROXY name the API's host."
-    why = str(error).rpartition(": ")[2]  # without the address of an object
+    why = str(getattr(error, "original_error", error)).rpartition(": ")[2]  # without the address of an object
     return Problem(f"{target.url} does not answer{through}: {why}", remedy, Exit.UNREACHABLE)

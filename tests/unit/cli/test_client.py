@@ -223,6 +223,7 @@ def test_a_proxy_that_does_not_answer_is_named_without_its_password(
     told = problem_of(through("user:secret-word@127.0.0.1:9", monkeypatch, url=url))
 
     assert (told.exit_code, "through the proxy http://127.0.0.1:9:" in told.what) == (Exit.UNREACHABLE, True)
+    assert told.what.endswith("Connection refused")
     assert ("secret-word" in told.what, "NO_PROXY" in told.remedy) == (False, True)
 
 

@@ -27,6 +27,7 @@ from retrace.ingesting.record import Record
 from retrace.ingesting.rejects import Rejects
 from retrace.ingesting.sending import Refused
 from retrace.problem import Exit, Problem
+from tests.unit.cli import ingest_api
 from tests.unit.cli.scripted_api import Asked, problem, serving
 
 NOT_UTF8 = os.fsdecode(b"caf\xe9")
@@ -247,6 +248,21 @@ def test_a_disk_that_fills_leaves_no_half_of_a_rejected_event(tmp_path: Path, mo
     Rejects(tmp_path / "r", resumed=True).write("a", refused(b"{3}"))
     assert (tmp_path / "r").read_bytes() == b"{1}\n{3}\n"
     assert b'"rejects_line":2' in (tmp_path / "r.reasons").read_bytes()
+
+
+def test_after_making_room_resume_leaves_each_rejected_event_whole_and_once(told: Told, tmp_path: Path) -> None:
+    lines = [b'{"refuse":%d,"text":"%s"}' % (number, b"x" * 300) for number in range(9)]
+    (tmp_path / "a.ndjson").write_bytes(b"\n".join(lines))
+    with ingest_api.serving(ingest_api.IngestApi()) as api:
+        command = ("--url", api.url, "ingest", "a.ndjson", "--rejects", "r", "--batch-events", "1", "-c", "1")
+        with small_disk(2_000):
+            code, err = told(*command)
+        again, _ = told(*command, "--resume")
+
+    assert (code, "r cannot be written: File too large" in err, again) == (Exit.USAGE, True, Exit.DIFFERENT)
+    assert (tmp_path / "r").read_bytes().splitlines() == lines
+    reasons = (tmp_path / "r.reasons").read_bytes().splitlines()
+    assert [json.loads(line)["rejects_line"] for line in reasons] == list(range(1, 10))
 
 
 def test_a_disk_that_fills_leaves_the_checkpoint_that_was_there(tmp_path: Path) -> None:
