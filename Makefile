@@ -25,6 +25,7 @@ PAGE := retrace/console/static/vendor/fetched
 DATA ?=
 STAGE ?=
 MINUTES ?= 30
+MUTANTS ?= 100
 SOAK ?= full
 SEED := $(or $(SEED),$(strip $(shell od -An -N3 -tu4 /dev/urandom)))
 SOAKING = $(BIN)/pytest -m 'soak or sized or hypothesis' --hypothesis-profile=$(SOAK) --hypothesis-seed=$(SEED)
@@ -37,7 +38,7 @@ $(shell version=$$($(PYTHON) -c 'import platform; print("version =", platform.py
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo drill up down forget local check test soak dynamodb lint format types unit chaos memory bench endurance picture breaks console page release package deploy chalice destroy pins environments clean
+.PHONY: help demo drill up down forget local check test soak dynamodb lint format types unit chaos memory bench endurance picture breaks mutants console page release package deploy chalice destroy pins environments clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -106,6 +107,10 @@ picture: environments $(PAGE) $(BROWSER)  ## measure how soon the console shows 
 
 breaks: $(TOOLS)  ## break the code on purpose, several times for each promise, and see its tests fail
 	@$(SOAKING) --numprocesses=2 --dist=load tests/e2e/test_breaks.py
+
+mutants: $(TOOLS)  ## make random expressions of the pure code wrong, one at a time, and count which the unit tests notice; MUTANTS=100, SEED=
+	@echo 'make mutants MUTANTS=$(MUTANTS) SEED=$(SEED)'
+	@RETRACE_MUTANTS=$(MUTANTS) $(SOAKING) -n0 -rP tests/e2e/test_mutants.py
 
 console: $(TOOLS) $(COMMAND) $(PAGE)  ## serve the web console of the stack that `make up` started
 	@$(COMMAND) console

@@ -5,19 +5,11 @@ tests/e2e/test_breaks.py applies them.
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 import sys
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from xml.etree import ElementTree as ET
 
-ROOT = Path(__file__).parents[1]
-_LEFT_OUT = (".git", ".venv", ".retrace", "build", "node_modules", "__pycache__", ".*_cache", ".hypothesis")
+from tests.copied_project import a_copy, run_tests
 
 
 @dataclass(frozen=True)
@@ -603,57 +595,16 @@ def of_each_promise() -> list[Break]:
 
 def noticed(broken: Break) -> bool:
     """Whether the test fails on a copy of the project with one thing broken."""
-    with _copy() as project:
+    with a_copy() as project:
         source = project / broken.file
         text = source.read_text()
         if broken.right not in text:
             sys.exit(f"{broken.file} no longer holds what is to be broken for: {broken.promise}")
         source.write_text(text.replace(broken.right, broken.wrong))
-        return _run(project, "-x", broken.noticed_by).noticing
+        return run_tests(project, "-x", broken.noticed_by).noticing
 
 
 def all_pass_unbroken(breaks: Iterable[Break]) -> bool:
     """Whether the tests that are to go red are green in a copy of the project as it is."""
-    with _copy() as project:
-        return _run(project, *sorted({broken.noticed_by for broken in breaks})).green
-
-
-@contextmanager
-def _copy() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as directory:
-        project = Path(directory) / "project"
-        shutil.copytree(ROOT, project, ignore=shutil.ignore_patterns(*_LEFT_OUT))
-        yield project
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    """What a run of tests came to."""
-
-    tests: int
-    failures: int
-    errors: int
-
-    @property
-    def green(self) -> bool:
-        """Whether all of them passed."""
-        return self.tests > 0 and not self.failures and not self.errors
-
-    @property
-    def noticing(self) -> bool:
-        """Whether a test failed; that one cannot be run at all is no failure."""
-        return self.failures > 0 and not self.errors
-
-
-def _run(project: Path, *arguments: str) -> _Outcome:
-    """Run tests in a copy, on moto, as MiniStack is not installed there."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "AWS_"))}
-    report = project / "report.xml"
-    command = [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", f"--junit-xml={report}"]
-    subprocess.run(  # noqa: S603  # ours
-        [*command, *arguments], cwd=project, env={**own, "RETRACE_AWS": "moto"}, capture_output=True, check=False
-    )
-    if not report.exists():
-        return _Outcome(0, 0, 1)
-    found = ET.parse(report).getroot()[0].attrib  # noqa: S314  # pytest wrote it just now
-    return _Outcome(*(int(found[name]) for name in ("tests", "failures", "errors")))
+    with a_copy() as project:
+        return run_tests(project, *sorted({broken.noticed_by for broken in breaks})).green

@@ -41,6 +41,7 @@ SWITCHES = (
     "RETRACE_CHROMIUM",
     "RETRACE_CLOUDEVENTS",
     "RETRACE_EVENTS",
+    "RETRACE_MUTANTS",
 )
 """The variables by which tests are told to do more, or something else."""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.breaks import BREAKS, ROOT, Break, of_each_promise
+from tests.breaks import BREAKS, Break, of_each_promise
+from tests.copied_project import ROOT
 from tests.unit.named_tests import absent
 
 
