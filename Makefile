@@ -1,6 +1,6 @@
 # Every command of the project. `make` alone lists them.
 
-# The newest Python on the PATH that Retrace runs on; name another with PYTHON=/path/to/python3.12
+# The newest supported Python on the PATH; name another with PYTHON=/path/to/python3.12
 PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 python3 python; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null && echo $$python && break; done)
 
@@ -31,7 +31,7 @@ SEED := $(or $(SEED),$(strip $(shell od -An -N3 -tu4 /dev/urandom)))
 SOAKING = $(BIN)/pytest -m 'soak or sized or hypothesis' --hypothesis-profile=$(SOAK) --hypothesis-seed=$(SEED)
 PARAMETERS ?=
 
-# Environments of another Python than the one that is named are made again.
+# If PYTHON names a different version than the environments have, make them again.
 ifneq ($(origin PYTHON),file)
 $(shell version=$$($(PYTHON) -c 'import platform; print("version =", platform.python_version())') && \
 	{ grep -qsx "$$version" .venv/pyvenv.cfg || rm -f $(EMPTY); })
@@ -67,7 +67,7 @@ test: environments $(PAGE) $(JAVASCRIPT) $(BROWSER) $(CHECKOV) lint types  ## st
 	@$(BIN)/python -m embedded.bundle
 	@$(BIN)/pytest
 
-soak: environments $(PAGE) $(JAVASCRIPT) $(BROWSER)  ## breaks, crashes, floods, faults, stories and fuzz; SOAK=ci or full, SEED=
+soak: environments $(PAGE) $(JAVASCRIPT) $(BROWSER)  ## run the long tests: breaks, crashes, floods, faults, stories and fuzz; SOAK=ci or full, SEED=
 	@$(BIN)/python -m embedded.bundle
 	@echo 'make soak SOAK=$(SOAK) SEED=$(SEED)'
 	@$(SOAKING)
@@ -83,7 +83,7 @@ lint: $(TOOLS)  ## style, formatting and the CloudFormation template
 	@$(BIN)/ruff format --check
 	@$(BIN)/cfn-lint infra/resources.yaml
 
-format: $(TOOLS)  ## put the style right where that can be done mechanically
+format: $(TOOLS)  ## fix style and formatting automatically
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
@@ -105,7 +105,7 @@ endurance: environments  ## faults on the wire and crashes for as long as MINUTE
 picture: environments $(PAGE) $(BROWSER)  ## measure how soon the console shows a day of 50,000 events, in a real browser
 	@$(BIN)/python -m bench.picture
 
-breaks: $(TOOLS)  ## break the code on purpose, several times for each promise, and see its tests fail
+breaks: $(TOOLS)  ## break the code on purpose, several times for each promise, and expect its tests to fail
 	@$(SOAKING) --numprocesses=2 --dist=load tests/e2e/test_breaks.py
 
 mutants: $(TOOLS)  ## make random expressions of the pure code wrong, one at a time, and count which the unit tests notice; MUTANTS=100, SEED=
@@ -117,7 +117,7 @@ console: $(TOOLS) $(COMMAND) $(PAGE)  ## serve the web console of the stack that
 
 page: $(PAGE)  ## fetch the two libraries that the page of `retrace console` uses
 
-release: $(TOOLS) $(PAGE)  ## build the source distribution and the wheel of the last commit, and try the wheel out
+release: $(TOOLS) $(PAGE)  ## build the source distribution and the wheel of the last commit, and test the wheel
 	@$(BIN)/python -m release
 
 package: $(PROJECT)  ## write build/sam.json and build/deployment.zip, ready for `aws cloudformation package`
@@ -126,7 +126,7 @@ package: $(PROJECT)  ## write build/sam.json and build/deployment.zip, ready for
 deploy: $(PROJECT)  ## deploy into your AWS account; STAGE=dev names the deployment, PARAMETERS="Name=value …"
 	@$(BIN)/python -m infra.deploy '$(STAGE)' $(PARAMETERS)
 
-chalice: $(PROJECT)  ## deploy with Chalice: resources, their names and rights recorded, functions; STAGE=dev, PARAMETERS= as above
+chalice: $(PROJECT)  ## deploy with Chalice: deploy resources, record names and rights, deploy functions; STAGE=dev, PARAMETERS= as above
 	@$(BIN)/python -m infra.deploy '$(STAGE)' --resources $(PARAMETERS)
 	@$(BIN)/python -m infra.record_outputs '$(STAGE)'
 	@$(BIN)/chalice deploy --stage '$(STAGE)'
@@ -137,7 +137,7 @@ destroy: $(PROJECT)  ## remove a deployment that holds no data; STAGE=dev
 pins: $(TOOLS)  ## pin the newest versions that the .in files allow, with hashes, for all Pythons
 	@$(BIN)/python -m embedded.pins --upgrade
 
-environments: $(TOOLS) $(COMMAND) $(FAULTS)  ## install all that is pinned; other commands install what they need
+environments: $(TOOLS) $(COMMAND) $(FAULTS)  ## install all that is pinned; other commands install only what they need
 
 $(EMPTY): requirements-run.txt
 	@test -n "$(PYTHON)" || { printf 'Python 3.11, 3.12, 3.13 or 3.14 was not found.\n→ %s\n' \
@@ -145,7 +145,7 @@ $(EMPTY): requirements-run.txt
 	@$(PYTHON) -m embedded.environment $(@D)
 	@touch $@
 
-# All environments are of one Python: what is packaged in the first runs in the emulator's. They share its pip, too.
+# All environments use one Python: the emulator runs what the first one packages. They share its pip, too.
 $(EMBEDDED): requirements-embedded.txt $(EMPTY)
 $(CHECKOV): requirements-checkov.txt $(EMPTY)
 $(EMBEDDED) $(CHECKOV):

@@ -32,7 +32,7 @@ class Settings(BaseModel):
     replay_failures_queue_url: str = Field("", description="Where messages go that were received too often.")
     dead_letter_queue_url: str = Field("", description="Where messages rest that could not be processed.")
     digest_queue_url: str = Field(
-        "", description="Where S3 tells of objects that were written; without one, no digests are written."
+        "", description="The queue that S3 notifies of objects; without it, no digests are written."
     )
     digest_key_arn: str = Field("", description="KMS key that digests are signed with.")
     webhook_secret_arn: str = Field(
@@ -59,7 +59,7 @@ class Settings(BaseModel):
 
     @property
     def missing(self) -> list[str]:
-        """The environment variables of names that are empty, but for those of what a stage may do without."""
+        """The environment variables of names that are empty, except the optional ones."""
         names = [name for name, field in type(self).model_fields.items() if field.default == ""]
         return [name.upper() for name in names if name not in _MAY_BE_EMPTY and not getattr(self, name)]
 

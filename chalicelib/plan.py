@@ -18,7 +18,7 @@ from chalicelib.selection import ReadSelection, Step
 from chalicelib.stretch import Stretch, next_stretch
 
 MESSAGES_A_STRETCH = 1_000
-"""Committed, and then sent; a planner that dies in between leaves at most so many to be sent again."""
+"""Committed, and then sent; a planner that dies in between leaves at most this many to be sent again."""
 
 ORDERED_MESSAGES_A_STRETCH = 100
 """Those of one entity are sent one after the other."""

@@ -141,7 +141,7 @@ def times_received(record: SQSRecord) -> int:
 def within_its_time(event: Any, get_response: Callable[[Any], Any]) -> Any:
     """Chalice middleware: of what an invocation does, nothing begins that could outlast the function.
 
-    Chalice's test client tells every function of three seconds, and ends none: that is no bound.
+    Chalice's test client tells every function that three seconds are left, but never stops it: that is not a deadline.
     """
     context: Any = event.lambda_context if isinstance(event, Request) else event.context
     if context.get_remaining_time_in_millis() < SHORTEST_MS:

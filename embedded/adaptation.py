@@ -61,7 +61,7 @@ def _watch_one_metric(alarm: dict[str, Any]) -> None:
 
 
 def _ask_no_conditions(key_policy: dict[str, Any]) -> None:
-    """MiniStack knows no condition key of KMS, and takes a condition on one for not met: nobody could sign."""
+    """MiniStack knows no condition key of KMS and treats a condition on one as not met, so all signing would fail."""
     for statement in key_policy["Statement"]:
         statement.pop("Condition", None)
 

@@ -31,7 +31,7 @@ class Administrator:
 
 
 def new() -> Administrator:
-    """Return one that nobody can guess."""
+    """Return one that cannot be guessed."""
     key_id = "AKIA" + "".join(secrets.choice(_LETTERS) for _ in range(16))
     return Administrator(key_id, secrets.token_urlsafe(30), secrets.token_urlsafe(32))
 

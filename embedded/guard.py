@@ -1,4 +1,4 @@
-"""Stands before the emulator: lets no web page in, and nobody control it who does not know its secret.
+"""Guards the emulator: refuses web pages, and control without its secret.
 
 It runs in the emulator's own environment. MiniStack takes an empty key, `test`, any twelve digits and one of its own
 for the account's root, looks at none of their signatures, allows every origin, and is controlled by anybody.
@@ -69,7 +69,7 @@ class Guard:
         if path.startswith(_S3_CONTROL):
             return "The emulator does not serve S3 Control."
         if extract_access_key_id({}, query) == self._root_key_id:
-            return "The administrator signs in the header. Sign a URL as a user."
+            return "A presigned URL of the administrator is refused. Sign URLs as a user."
         return None
 
 

@@ -27,7 +27,7 @@ def main(directory: Path, lock: Path) -> int:
         said = list(_followed(pip.stdout or (), f"of {total} packages found for {directory}"))
     if pip.returncode != 0:
         print("", *said[-15:], "pip could not install what is pinned.", sep="\n", file=sys.stderr)
-        print("→ It says why above. Put that right and run make again.", file=sys.stderr)
+        print("→ The reason is above. Correct it and run make again.", file=sys.stderr)
     return pip.returncode
 
 

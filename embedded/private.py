@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 def close_directory(path: Path) -> None:
-    """Make a directory if there is none, and let nobody else into it."""
+    """Make a directory if there is none, and close it to other users."""
     path.mkdir(parents=True, exist_ok=True)
     path.chmod(0o700)
 

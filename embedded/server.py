@@ -134,7 +134,7 @@ def _spawn(layout: Layout, lock: int, environment: dict[str, str]) -> subprocess
 
 
 def _close(layout: Layout) -> None:
-    """Let nobody else at what holds secrets: keys, messages and rows are in the state, bodies in the objects."""
+    """Close what contains secrets to other users: keys, messages and rows are in the state, bodies in the objects."""
     for directory in {HOME, layout.directory} if HOME in layout.directory.parents else {layout.directory}:
         private.close_directory(directory)
     private.close_directory(layout.objects)

@@ -102,8 +102,8 @@ def _deploy(chosen: argparse.Namespace, say: Tell, application: Application) -> 
 def warnings(stage: str, retention_days: str) -> Iterator[str]:
     """Yield what you should know before you deploy a stage whose events can be deleted."""
     if int(retention_days) == 0:
-        yield "\nWARNING: RawRetentionDays is 0. Object Lock keeps nothing; only the bucket's policy does."
-        yield f"→ If they matter: make deploy STAGE={stage} PARAMETERS='RawRetentionDays=365'"
+        yield "\nWARNING: RawRetentionDays is 0. Object Lock keeps nothing. Only the bucket's policy prevents deletion."
+        yield f"→ To keep events for a year: make deploy STAGE={stage} PARAMETERS='RawRetentionDays=365'"
 
 
 def _review(name: str, *, dry_run: bool, say: Tell) -> Callable[[Sequence[Change]], bool]:

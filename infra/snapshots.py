@@ -1,4 +1,4 @@
-"""What SnapStart changes of the packaged template beyond functions.yaml.
+"""Applies SnapStart to the packaged template, beyond functions.yaml.
 
 Chalice has API Gateway call the function behind all routes, whose unpublished version has no snapshot. Here its alias
 is called if there is one.

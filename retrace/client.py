@@ -201,7 +201,7 @@ def refusal(call: str, answer: Answer) -> Problem:
 
 
 def _unreachable(target: Target, proxy: Proxy | None, error: object) -> Problem:
-    remedy, through = f"Is it up, and is the address right ({target.found_in})?", ""
+    remedy, through = f"Check that it is up and that the address is right ({target.found_in}).", ""
     if target.is_local:
         remedy = "Start the local stack: make up"
     if proxy is not None:

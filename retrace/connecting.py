@@ -27,7 +27,7 @@ class Proxy:
 def proxy_for(url: str) -> Proxy | None:
     """The proxy of the environment for a URL; None if NO_PROXY names its host, or it is on this machine.
 
-    Raises Problem if the proxy is not one of HTTP.
+    Raises Problem if it is not an HTTP proxy.
     """
     parts = urlsplit(url)
     if is_on_this_machine(url) or proxy_bypass(parts.netloc):
@@ -44,7 +44,7 @@ def _proxy(named: str, variable: str) -> Proxy:
         proxy = urllib3.util.Url()
     if proxy.host is None or proxy.scheme not in ("http", "https"):
         remedy = f"Set {variable} to a URL such as http://proxy.example:3128, or let NO_PROXY name the API's host."
-        raise Problem(f"The proxy that {variable} names is not one of HTTP.", remedy, Exit.UNREACHABLE)
+        raise Problem(f"The proxy that {variable} names is not an HTTP proxy.", remedy, Exit.UNREACHABLE)
     return Proxy(f"{proxy.scheme}://{proxy.netloc}", _credentials(proxy.auth))
 
 

@@ -62,7 +62,7 @@ def _found(chosen: Chosen, environment: Mapping[str, str], directory: Path) -> T
 
 
 def config_file(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where profiles are kept; if there is no home directory, a path that nothing is at."""
+    """Where profiles are kept; without a home directory, a path that does not exist."""
     return (own_directory("XDG_CONFIG_HOME", ".config", environment) or _NO_HOME) / "config.toml"
 
 

@@ -1,4 +1,4 @@
-"""The stack that `make up` wrote down, if only you can have written it: it says where your events and keys go."""
+"""Reads the stack that `make up` wrote down, if only you can have written it: your events and keys go there."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _trusted(path: Path, stack: Any) -> dict[str, str]:
     for name in {*_NEEDED, *stack}:
         value = stack.get(name)
         if not isinstance(value, str) or (name in _NEEDED and not value):
-            raise _refused(f"{path} has no text as {name}.")
+            raise _refused(f"{path} has no text for {name}.")
         if name.endswith("_url") and not is_on_this_machine(value):
             raise _refused(f"{path} has an address that is not on this machine: {name} is {value!r}.")
     return stack

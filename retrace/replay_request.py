@@ -77,7 +77,7 @@ def _whole_days(call: Calling, times: tuple[str | None, str | None]) -> tuple[st
     """The first and the last day of a window of whole days; without an end it goes on until today."""
     first, end = _day_begun(call, times[0], "--since"), _day_begun(call, times[1], "--until")
     if first is None:
-        raise _wrong("--day", "say which: --day, --since (and --until), or --from-day and --to-day")
+        raise _wrong("--day", "give --day, --since (and --until), or --from-day and --to-day")
     return first, call.day("today", "--until") or "" if end is None else day_after(end, -1)
 
 

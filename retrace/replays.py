@@ -39,7 +39,7 @@ def replay(
     ] = None,
     day: Annotated[str | None, typer.Option("--day", "-d", help="On this UTC day: yesterday, 3d, 2026-11-21.")] = None,
     since: Annotated[
-        str | None, typer.Option("--since", help=f"From then on; whole days of a type. {TIME_HELP}")
+        str | None, typer.Option("--since", help=f"From this time on; whole days for a type. {TIME_HELP}")
     ] = None,
     until: Annotated[str | None, typer.Option("--until", help="Before then (excluded); now if not given.")] = None,
     from_day: Annotated[str | None, typer.Option("--from-day", help="From this day on (included).")] = None,
@@ -52,7 +52,7 @@ def replay(
     exclude_type: Annotated[list[str] | None, typer.Option(help="Nothing of this type; repeatable.")] = None,
     exclude_event: Annotated[list[str] | None, typer.Option(help="Not the event with this id; repeatable.")] = None,
     exclude_min_lag_ms: Annotated[int | None, typer.Option(min=0, help="No events that are so late.")] = None,
-    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Send at most so many messages.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Send at most this many messages.")] = None,
     include_duplicates: Annotated[
         bool, typer.Option("--include-duplicates", help="Each event again for each time it arrived again.")
     ] = False,

@@ -20,7 +20,7 @@ PART_BYTES = 390_000
 """An item has at most 400 KB, its keys included."""
 
 KEPT_DAYS = 30
-"""Longer than any message rests in a queue, so that a job can be taken up again for as long as that makes sense."""
+"""Longer than a queue keeps any message, so a job can be resumed for as long as that makes sense."""
 
 _NANOSECONDS = 1_000_000_000
 
@@ -54,7 +54,6 @@ class DynamoOutboxes:
             content = b"".join(item["content"]["B"] for page in pages for item in page["Items"])
         if not content:
             raise NotFound(
-                f"What replay {self.replay_id} was about to send was kept for {KEPT_DAYS} days only. "
-                "Ask for a new replay."
+                f"The outbox of replay {self.replay_id} expired after {KEPT_DAYS} days. Ask for a new replay."
             )
         return unpacked(content)

@@ -22,6 +22,6 @@ _LONGEST = 1_000
 
 
 def require(kind: re.Pattern[str], position: str | None) -> None:
-    """Raise InvalidRequest for what is no position of this kind of list."""
+    """Raise InvalidRequest unless it is a position of this kind of list."""
     if position is not None and not (kind.fullmatch(position) and len(position.encode()) <= _LONGEST):
         raise not_ours()

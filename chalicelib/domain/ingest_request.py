@@ -73,7 +73,7 @@ def parse_request(
 
 
 _PARAMETERS = re.compile(r'(?:[^;"]++|"(?:[^"\\]++|\\.)*+"?)++', re.DOTALL)
-"""What is between semicolons, but for those in quotes (RFC 9110, 5.6.6)."""
+"""The parts between semicolons, except those in quotes (RFC 9110, 5.6.6)."""
 
 _Reader = Callable[[bytes], IngestRequest]
 

@@ -69,7 +69,7 @@ class ReplayRequest(BaseModel):
     include: ReplayFilter | None = Field(None, description="Takes only events that meet all of these criteria.")
     exclude: ReplayFilter | None = Field(None, description="Leaves out events that meet any of these criteria.")
     limit: Annotated[int, Field(ge=1, le=MAX_MESSAGES)] | None = Field(
-        None, description="Sends at most so many messages."
+        None, description="Sends at most this many messages."
     )
     include_duplicates: bool = Field(False, description="Sends an event again for each time it arrived again.")
     whole_days: bool = Field(False, description="Sends all events of each entity and UTC day that is touched.")

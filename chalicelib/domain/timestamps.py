@@ -25,7 +25,7 @@ _ONE_DAY = timedelta(days=1)
 _RFC3339 = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}:\d{2})(?:\.(\d+))?(?:[Zz]|([+-])(\d{2}):(\d{2}))", re.ASCII)
 _WITHOUT_OFFSET = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?", re.ASCII)
 _LEAP_SECOND = (
-    "is a leap second, which RFC 3339 allows and Retrace cannot put in order: send the second before it (:59) or"
+    "is a leap second, which Retrace does not accept because it cannot order it: send the second before it (:59) or"
     " the one after it (:00 of the next minute)"
 )
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -49,7 +49,7 @@ def parse_instant(text: str) -> Instant:
         raise ValueError("is not an RFC 3339 timestamp such as 2026-11-21T23:59:59.123Z")
     day, clock, fraction, sign, offset_hours, offset_minutes = match.groups(default="")
     if fraction[9:].strip("0"):
-        raise ValueError("is finer than nanoseconds; beyond nine fractional digits only zeros are taken")
+        raise ValueError("is finer than nanoseconds; beyond nine fractional digits only zeros are accepted")
     leaps = clock.endswith(":60")
     if clock >= "24":  # Python 3.14 reads 24:00 as the next day
         raise ValueError("is not a real instant")
@@ -70,7 +70,7 @@ def parse_end(text: str) -> Instant:
 
 
 def _ends_a_month(moment: datetime) -> bool:
-    """Whether this is the last second of a month in UTC, after which alone a leap second may come."""
+    """Whether this is the last second of a month in UTC: a leap second comes only after that."""
     return (moment.hour, moment.minute) == (23, 59) and moment.day == monthrange(moment.year, moment.month)[1]
 
 

@@ -26,7 +26,7 @@ def verify(line: RawLine) -> Event:
     if wrong:
         raise IntegrityFailure(
             f"The stored event {line.event_id} hashes to {event.content_sha256}; "
-            f"its line has another {', '.join(wrong)}."
+            f"its line has a different {', '.join(wrong)}."
         )
     return event
 

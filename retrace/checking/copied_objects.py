@@ -1,4 +1,4 @@
-"""Objects that digests list, as they lie in a copy of the bucket: one file for each key, without versions."""
+"""Objects that digests list, read from a copy of the bucket: one file for each key, without versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What SQLite says of a disk, told as a problem that the user can solve."""
+"""Turns errors of SQLite about a disk into problems that the user can solve."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keeps raw events and tables from being changed or deleted, held against what the template says."""
+"""Compares the settings that protect raw events and tables with the deployed template."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from retrace.checkup import Finding, Level
 
 Json = Mapping[str, Any]
 
-_REDEPLOY = "Find out who changed it (CloudTrail), then put it back: docs/security.md#protection"
+_REDEPLOY = "Find in CloudTrail who changed it, then restore it: docs/security.md#protection"
 _NOT_ACTIONS = {"Id", "ID", "Filter", "Prefix"}
 
 
@@ -20,15 +20,15 @@ def policy(declared: Json, found: Json | None) -> Finding:
     lost = sorted(sid for sid, statement in wanted.items() if there.get(sid) != statement)
     added = sorted(there.keys() - wanted.keys())
     if lost:
-        said = f"It lacks {', '.join(lost)}, or has them changed." if found else "The bucket has none."
-        return Finding("bucket policy", Level.PROBLEM, f"{said} What the bucket keeps can be deleted.", _REDEPLOY)
+        said = f"These were changed or removed: {', '.join(lost)}." if found else "The bucket has no policy."
+        return Finding("bucket policy", Level.PROBLEM, f"{said} Objects can be deleted.", _REDEPLOY)
     if added:
-        return Finding("bucket policy", Level.PROBLEM, f"It has more than was deployed: {', '.join(added)}.", _REDEPLOY)
+        return Finding("bucket policy", Level.PROBLEM, f"These were added: {', '.join(added)}.", _REDEPLOY)
     return Finding("bucket policy", Level.OK, ", ".join(sorted(wanted)))
 
 
 def _statements(document: Json) -> dict[str, Any]:
-    """Statements by their names, in the one form that values have which may be given alone or in a list."""
+    """Statements by their names. A single value becomes a list of one, as IAM accepts both."""
     return {str(each.get("Sid", "one without a Sid")): _listed(each) for each in document.get("Statement", [])}
 
 
@@ -44,10 +44,10 @@ def lock(declared: Json, found: Json) -> Finding:
     if found.get("ObjectLockEnabled") != "Enabled":
         return Finding("object lock", Level.PROBLEM, "It is not enabled.", _REDEPLOY)
     if _retention(there) != _retention(wanted):
-        said = f"It keeps new versions for {_retention(there)}; deployed was {_retention(wanted)}."
+        said = f"It keeps new versions for {_retention(there)}, but was deployed with {_retention(wanted)}."
         return Finding("object lock", Level.PROBLEM, said, _REDEPLOY)
     if not there:
-        remedy = "Deploy with RawRetentionDays above 0; objects that are there already stay without."
+        remedy = "Deploy with RawRetentionDays above 0. Existing objects stay without retention."
         return Finding("object lock", Level.WARNING, "It keeps nothing: RawRetentionDays is 0.", remedy)
     return Finding("object lock", Level.OK, f"new versions are kept for {_retention(there)}")
 
@@ -65,18 +65,20 @@ def public_access(declared: Json, found: Json) -> Finding:
     """Whether every way of being public is blocked."""
     opened = sorted(name for name, wanted in declared.items() if found.get(name) != wanted)
     if opened:
-        return Finding("public access", Level.PROBLEM, f"Not as deployed: {', '.join(opened)}.", _REDEPLOY)
+        return Finding(
+            "public access", Level.PROBLEM, f"It differs from what was deployed: {', '.join(opened)}.", _REDEPLOY
+        )
     return Finding("public access", Level.OK, "blocked")
 
 
 def lifecycle(declared: Json, found: Iterable[Json]) -> Finding:
-    """Whether nothing expires but what was deployed to."""
+    """Whether nothing expires except what was deployed to."""
     wanted, there = _rules(declared.get("Rules", [])), _rules(found)
     others = sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
     if others:
-        said = f"Rules are not as deployed: {', '.join(others)}. A rule may delete what Object Lock does not hold."
+        said = f"Rules differ from those deployed: {', '.join(others)}. They may delete what Object Lock does not keep."
         return Finding("lifecycle", Level.PROBLEM, said, _REDEPLOY)
-    return Finding("lifecycle", Level.OK, "nothing expires but parts of uploads")
+    return Finding("lifecycle", Level.OK, "nothing expires except parts of uploads")
 
 
 def _rules(rules: Iterable[Json]) -> dict[str, Json]:
@@ -89,7 +91,7 @@ def _rules(rules: Iterable[Json]) -> dict[str, Json]:
 
 
 def table(name: str, declared: Json, described: Json, recovery: str) -> Finding:
-    """Whether a table is protected from deletion and can be put back to any second."""
+    """Whether a table is protected from deletion and can be restored to any second."""
     wanted = (
         declared.get("DeletionProtectionEnabled", False),
         declared.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled", False),
@@ -105,4 +107,4 @@ def table(name: str, declared: Json, described: Json, recovery: str) -> Finding:
 def _same(check: str, wanted: str, there: str) -> Finding:
     if wanted == there:
         return Finding(check, Level.OK, there.lower())
-    return Finding(check, Level.PROBLEM, f"It is {there}; deployed was {wanted}.", _REDEPLOY)
+    return Finding(check, Level.PROBLEM, f"It is {there}, but was deployed as {wanted}.", _REDEPLOY)

@@ -71,7 +71,7 @@ def rebuild(
     Not rebuilt: later arrivals (duplicates and conflicts), which no raw object holds, and aggregates: replay for those.
     """
     call, output = calling(context), Output(as_json=as_json)
-    no_room = "Make room. The same command goes on from the checkpoint."
+    no_room = "Make room, then run the same command again. It continues from the checkpoint."
     with (
         refusals_in_words(),
         disk_in_words(str(checkpoint), no_room),

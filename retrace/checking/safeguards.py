@@ -1,4 +1,4 @@
-"""How bucket and tables are protected now: what `retrace doctor` holds against the deployed template."""
+"""Reads how bucket and tables are protected now; `retrace doctor` compares it with the deployed template."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TABLES = {"EventsTable": "events", "DedupeTable": "dedupe", "ReplaysTable": "re
 _NONE = {"NoSuchBucketPolicy", "NoSuchLifecycleConfiguration", "ObjectLockConfigurationNotFoundError"} | {
     "NoSuchPublicAccessBlockConfiguration"
 }
-_RIGHTS = "The policy AuditorPolicyArn of the stack has the rights that this takes."
+_RIGHTS = "Use credentials with the stack's policy AuditorPolicyArn."
 
 
 def safeguards(target: Target) -> Iterator[Finding]:
@@ -28,7 +28,7 @@ def safeguards(target: Target) -> Iterator[Finding]:
         return
     if target.stack is None:
         remedy = "Give --stack, or write `stack` into the profile."
-        yield Finding("protection", Level.WARNING, "Nothing says how it was deployed.", remedy)
+        yield Finding("protection", Level.WARNING, "The deployed template is unknown.", remedy)
         return
     try:
         bucket = target.stored_in("raw_bucket")
@@ -115,4 +115,4 @@ def _looked(check: str, look: Look) -> Finding:
     except Problem as problem:
         return Finding(check, Level.WARNING, problem.what, problem.remedy)
     except (BotoCoreError, ClientError) as error:
-        return Finding(check, Level.WARNING, f"It cannot be looked at: {error}", _RIGHTS)
+        return Finding(check, Level.WARNING, f"It cannot be read: {error}", _RIGHTS)

@@ -40,7 +40,8 @@ def verify(
         str | None, typer.Option("--prefix", "-p", help="Raw objects whose keys begin so, such as raw/source=shop/.")
     ] = None,
     digests: Annotated[
-        bool, typer.Option("--digests", help="The signed digests, and objects held against them; --prefix: some.")
+        bool,
+        typer.Option("--digests", help="Check signed digests, and compare objects with them; --prefix: only some."),
     ] = False,
     public_key: Annotated[
         list[Path] | None,
@@ -76,7 +77,7 @@ def verify(
         raise typer.BadParameter("an entity goes with a day: retrace verify ENTITY DAY")
     below = keys.LISTED if digests else (RAW,)
     if prefix is not None and not prefix.startswith(below):
-        what = "digests list what lies" if digests else "raw objects lie"
+        what = "digests list only objects" if digests else "raw objects are only"
         raise typer.BadParameter(f"{what} below {' and '.join(below)}", param_hint="--prefix")
     if digests:
         verify_digests(call, output, keys.LISTED if prefix is None else [prefix], public_key or [], directory)

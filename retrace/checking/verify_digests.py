@@ -61,14 +61,14 @@ def _places(call: Calling, output: Output, directory: Path | None) -> _Places:
         return BucketOfDigests(s3, bucket), bucket, VersionsInBucket(s3, bucket)
     copy, objects = DirectoryOfDigests(directory), CopiedObjects(directory)
     if objects.are_there:
-        output.note(f"Objects are those in {directory}, which has one version of each.")
+        output.note(f"Objects are read from {directory}, which has one version of each.")
         return copy, None, objects
     try:
         s3, bucket = _bucket(call)
     except Problem as problem:
         if call.chosen != Chosen() or problem.exit_code != Exit.UNREACHABLE:
             raise  # who names a target means it
-        output.note(f"Objects are not looked at: {problem.what} Only the digests themselves are verified.")
+        output.note(f"Objects are not checked: {problem.what} Only the digests themselves are verified.")
         return copy, None, None
     return copy, bucket, VersionsInBucket(s3, bucket)
 

@@ -24,7 +24,7 @@ def _address(view: str) -> str:
     try:
         urlsplit(view)
     except ValueError as error:
-        raise typer.BadParameter("cannot be an address of the console") from error
+        raise typer.BadParameter("is not an address of the console") from error
     return view
 
 
@@ -33,9 +33,7 @@ def console(
     view: Annotated[
         str, typer.Argument(help="The view to begin with, such as /entity?id=depot-lyon", callback=_address)
     ] = "",
-    port: Annotated[
-        int, typer.Option(min=0, max=65_535, help="The port on 127.0.0.1; 0 takes any that is free.")
-    ] = PORT,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="The port on 127.0.0.1; 0 takes any free port.")] = PORT,
     browser: Annotated[bool | None, typer.Option("--open/--no-open", help="Whether to open a browser.")] = None,
 ) -> None:
     """Serve a web console on this machine: see events, lateness, replays, aggregates and what was refused.

@@ -42,7 +42,7 @@ def records(path: str, packed: BinaryIO, wanted: Format | None, mapped: Mapped) 
         found = wanted or by_mapping or _format(path, head)
         yield from map(with_form, _reader(path, found, mapped)(rejoined(head, stream)))
     except Broken as error:
-        remedy = "What came before was sent. Pack or download it again; nothing is taken twice."
+        remedy = "The events before that were sent. Download or compress it again and send it: no event counts twice."
         if "memory" in str(error):
             remedy = f"Its window is larger than 128 MB: zstd -dc --long=31 {path} | retrace ingest -"
         raise unreadable(path, f"is not whole: it {error}.", remedy) from error

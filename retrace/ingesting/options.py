@@ -30,7 +30,7 @@ Constants = Annotated[
     list[str] | None, typer.Option("--set", metavar="FIELD=TEXT", help="CSV: a field that is the same in each row.")
 ]
 Delimiter = Annotated[
-    str | None, typer.Option("--delimiter", help="CSV: what is between columns; else as the heading shows.")
+    str | None, typer.Option("--delimiter", help="CSV: the delimiter; if not given, detected from the heading.")
 ]
 Concurrency = Annotated[int, typer.Option("--concurrency", "-c", min=1, max=64, help="Batches in flight at a time.")]
 BatchEvents = Annotated[int, typer.Option("--batch-events", min=1, max=MOST_EVENTS, help="At most, in a batch.")]
@@ -41,9 +41,7 @@ CheckpointFile = Annotated[
 ]
 RejectsFile = Annotated[
     Path | None,
-    typer.Option(
-        "--rejects", help="Write refused events there as they are, to be corrected and sent; FILE.reasons says why."
-    ),
+    typer.Option("--rejects", help="Write refused events to FILE, to correct and send, and why to FILE.reasons."),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing; tell what would become of the events.")]
 

@@ -1,4 +1,4 @@
-"""What was refused: a file with the events, as they were written, and one beside it with the reasons."""
+"""Writes refused events to a file, as they were sent, and their reasons to another beside it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _opened(path: Path, *, resumed: bool) -> None:
 
 @contextmanager
 def _whole(path: Path) -> Iterator[None]:
-    """Cut a file back to what it was if writing fails, so that no half of an event stays in it."""
+    """Cut a file back to its former size if writing fails, so that no partial event stays in it."""
     before = path.stat().st_size
     try:
         yield
@@ -65,7 +65,7 @@ def _append(path: Path, lines: bytes) -> None:
         with path.open("ab") as written:
             written.write(lines)
     except OSError as error:
-        remedy = "Make room. Then give the same command again; --resume goes on if all FILES are files."
+        remedy = "Make room, then run the same command again, with --resume if all FILES are files."
         raise Problem(f"{path} cannot be written: {error.strerror}.", remedy, Exit.USAGE) from error
 
 

@@ -19,7 +19,7 @@ REQUIRED = ("source", "event_type", "entity_id", "event_time")
 FIELDS = (*REQUIRED, "idempotency_key")
 _DELIMITERS = ",;\t|"
 _SAYS_DELIMITER = re.compile(r'"?sep=([^"\r\n])"?', re.IGNORECASE)
-"""A line before the heading by which spreadsheets tell each other."""
+"""A line before the heading by which spreadsheets name the delimiter."""
 _QUOTED = re.compile(r'"[^"]*"?')
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -62,11 +62,11 @@ def table_records(stream: Stream, mapped: Mapped, delimiter: str = ",") -> Recor
                 yield _record(passed + before + 1, row, header, columns, mapped.constants)
             before = rows.line_num
     except csv.Error as error:
-        raise BrokenTable(f"is no CSV at line {passed + rows.line_num}: {error}") from error
+        raise BrokenTable(f"is not CSV at line {passed + rows.line_num}: {error}") from error
 
 
 def _delimiter_of(heading: str, usual: str) -> str:
-    """What is between the columns of a heading: the usual delimiter if it is there, else another if that is alone."""
+    """The delimiter of a heading: the usual one if it is there, else another if it is the only one."""
     names = _QUOTED.sub("", heading)
     others = [one for one in _DELIMITERS if one in names]
     return others[0] if usual not in names and len(others) == 1 else usual
@@ -96,7 +96,7 @@ def _columns(header: Sequence[str], mapped: Mapped) -> Mapping[str, int]:
     if missing:
         remedy = f"Give --map {missing[0]}=COLUMN or --set {missing[0]}=TEXT. The columns are {shown}."
         if len(header) == 1:
-            remedy = f"There is one column: {shown}. If it is several, give --delimiter. {remedy}"
+            remedy = f"The heading has one column: {shown}. If it should have several, give --delimiter. {remedy}"
         raise Problem(f"Nothing says what {' and '.join(missing)} of an event is.", remedy, Exit.USAGE)
     return {name: header.index(column) for name, column in wanted.items()}
 
@@ -123,7 +123,7 @@ def _record(
 
 def _fault(row: Sequence[str], header: Sequence[str]) -> Fault | None:
     if len(row) != len(header):
-        remedy = "complete the event and take `row` out of it, or put the file right"
+        remedy = "complete the event and remove `row` from it, or correct the file"
         return Fault("row", f"has {len(row)} cells where the heading has {len(header)}: {remedy}")
     return Fault("", "is not UTF-8") if any(map(_undecoded, row)) else None
 

@@ -38,7 +38,7 @@ class Raw(io.RawIOBase):
         return len(piece)
 
     def next_piece(self, most: int) -> bytes:
-        """The next bytes, at most so many; none at the end."""
+        """The next bytes, at most this many; none at the end."""
         raise NotImplementedError
 
 

@@ -44,7 +44,7 @@ class _Recoded(Raw):
                 self._ready = self._decoder.decode(piece, final=not piece).encode()
             except UnicodeDecodeError as error:
                 where = f"within {len(piece):,} bytes after byte {self._at:,}"
-                raise Broken(f"is no UTF-16 {where}: {error.reason}") from error
+                raise Broken(f"is not UTF-16 {where}: {error.reason}") from error
             if not piece:
                 break
             self._at += len(piece)

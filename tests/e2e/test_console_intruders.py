@@ -113,7 +113,7 @@ def test_a_link_that_is_opened_in_a_page_that_was_not_let_in_lets_it_in(browser:
     page.close()
 
 
-def test_a_page_that_leads_here_with_a_token_of_its_own_logs_nobody_out(page: Page, served: Served) -> None:
+def test_a_link_with_a_made_up_token_does_not_log_the_browser_out(page: Page, served: Served) -> None:
     with evil_page(f'<a href="{served.console.url}replays#token=made-up">look</a>') as evil:
         page.goto(evil.url)
         page.click("a")

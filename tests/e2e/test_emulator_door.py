@@ -52,7 +52,7 @@ def users(aws: Emulated) -> list[str]:
 
 @pytest.mark.parametrize("in_query", [False, True])
 @pytest.mark.parametrize("key_id", ["test", "000000000000", "123456789012", "AKIARETRACELOCALROOT", "", "nobody"])
-def test_no_key_but_the_administrators_is_root(aws: Emulated, key_id: str, *, in_query: bool) -> None:
+def test_only_the_administrators_key_is_root(aws: Emulated, key_id: str, *, in_query: bool) -> None:
     secret = aws.administrator.secret_access_key
 
     assert signed(aws, CREATED, key_id, secret, in_query=in_query).status == 403
@@ -66,7 +66,7 @@ def test_the_administrators_key_without_its_secret_opens_nothing(aws: Emulated, 
 
 
 @pytest.mark.parametrize("scope", ["iam", "s3", "sts", "nothing"])
-def test_a_signature_that_is_none_opens_nothing_whatever_service_it_names(aws: Emulated, scope: str) -> None:
+def test_an_invalid_signature_opens_nothing_whatever_service_it_names(aws: Emulated, scope: str) -> None:
     credential = f"{aws.administrator.access_key_id}/20261121/{REGION}/{scope}/aws4_request"
     header = f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature={64 * '0'}"
     query = f"&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={quote(credential)}&X-Amz-Signature={64 * '0'}"
@@ -135,7 +135,7 @@ CONTROL = [
 
 @pytest.mark.parametrize(("method", "path"), CONTROL)
 @pytest.mark.parametrize("secret", [None, "", "guessed"])
-def test_nobody_controls_the_emulator_without_its_secret(
+def test_controlling_the_emulator_requires_its_secret(
     aws: Emulated, method: str, path: str, secret: str | None
 ) -> None:
     headers = {} if secret is None else {CONTROL_HEADER: secret}

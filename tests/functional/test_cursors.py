@@ -74,7 +74,7 @@ def refusal(application: Application, name: str, cursor: str) -> tuple[int, str]
 
 
 @pytest.mark.parametrize("name", QUERIES)
-def test_a_cursor_that_somebody_sealed_is_refused(application: Application, name: str) -> None:
+def test_a_cursor_sealed_by_a_client_is_refused(application: Application, name: str) -> None:
     answers = {position: refusal(application, name, sealed(name, position)) for position in SELF_MADE}
 
     assert {position: answer for position, answer in answers.items() if answer != (400, "cursor")} == {}
@@ -83,12 +83,12 @@ def test_a_cursor_that_somebody_sealed_is_refused(application: Application, name
 @pytest.mark.parametrize("name", QUERIES)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(position=st.text(min_size=1))
-def test_whatever_text_is_sealed_is_refused(application: Application, name: str, position: str) -> None:
+def test_any_text_sealed_by_a_client_is_refused(application: Application, name: str, position: str) -> None:
     assert refusal(application, name, sealed(name, position.encode("utf-8", "replace").decode())) == (400, "cursor")
 
 
 @pytest.mark.parametrize("name", QUERIES)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cursor=st.text(min_size=1, max_size=80) | st.binary().map(lambda raw: base64.urlsafe_b64encode(raw).decode()))
-def test_whatever_is_no_cursor_is_refused(application: Application, name: str, cursor: str) -> None:
+def test_text_that_is_not_a_cursor_is_refused(application: Application, name: str, cursor: str) -> None:
     assert refusal(application, name, cursor.encode("utf-8", "replace").decode()) == (400, "cursor")

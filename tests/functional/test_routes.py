@@ -98,7 +98,7 @@ def test_in_lambda_no_route_answers_a_request_without_an_identity(application: A
 
 @pytest.mark.usefixtures("in_lambda")
 @pytest.mark.parametrize("context", [{}, {"identity": None}, {"identity": {"userArn": ""}}])
-def test_in_lambda_what_does_not_name_a_signer_is_no_identity(application: Application, context: Json) -> None:
+def test_in_lambda_a_context_without_a_signer_is_not_an_identity(application: Application, context: Json) -> None:
     assert handed_over(application, "GET", "/health", **context)["statusCode"] == 401
 
 

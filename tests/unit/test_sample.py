@@ -70,7 +70,7 @@ def test_the_readme_says_what_the_week_contains() -> None:
 
 
 @pytest.mark.sample
-def test_every_event_of_the_sample_is_valid_and_a_distinct_one_whoever_sends_it() -> None:
+def test_every_event_of_the_sample_is_valid_and_distinct_whatever_its_source() -> None:
     sample = chosen_sample()
 
     for moved in (sample, sample.below("mine"), sample.from_source("one")):

@@ -236,8 +236,8 @@ def test_a_proxy_that_wants_credentials_is_named(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("named", ["socks5://127.0.0.1:9", "http://a:port", "http://"])
-def test_a_proxy_that_is_not_of_http_is_told(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
-    with pytest.raises(Problem, match="The proxy that http_proxy names is not one of HTTP") as raised:
+def test_a_proxy_that_is_not_an_http_proxy_is_refused(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+    with pytest.raises(Problem, match="The proxy that http_proxy names is not an HTTP proxy") as raised:
         through(named, monkeypatch)
 
     assert raised.value.exit_code == Exit.UNREACHABLE

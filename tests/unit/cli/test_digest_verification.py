@@ -588,7 +588,7 @@ def test_where_nothing_names_a_key_that_is_told_with_what_to_do() -> None:
 
 
 @pytest.mark.parametrize("name", ["/dev/zero", "large"])
-def test_a_file_without_end_is_no_public_key(tmp_path: Path, name: str) -> None:
+def test_an_endless_file_is_not_a_public_key(tmp_path: Path, name: str) -> None:
     (tmp_path / "large").write_bytes(bytes(70_000))
 
     with pytest.raises(Problem, match="too large for a public key"):

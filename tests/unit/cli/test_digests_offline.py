@@ -88,7 +88,7 @@ def test_a_copy_of_digests_is_verified_and_that_no_object_is_looked_at_is_said(c
     code, found, said = copy.verify()
 
     assert (code, found) == (Exit.DONE, []), said
-    assert "Objects are not looked at: Nothing says which Retrace to talk to." in said
+    assert "Objects are not checked: Nothing says which Retrace to talk to." in said
     assert "Verified: 6 digests." in said
 
 
@@ -169,7 +169,7 @@ def test_a_prefix_below_which_digests_list_nothing_is_refused(copy: Copy) -> Non
     code, found, said = copy.verify("--prefix", "digests/")
 
     assert (code, found) == (Exit.USAGE, [])
-    assert "digests list what lies below raw/ and rejected/" in " ".join(said.split())
+    assert "digests list only objects below raw/ and rejected/" in " ".join(said.split())
 
 
 def test_who_names_a_target_has_it_asked(copy: Copy) -> None:

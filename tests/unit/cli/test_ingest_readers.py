@@ -222,7 +222,7 @@ def test_a_table_tells_by_its_heading_what_is_between_columns(name: str, between
     assert found.line == 2 + bool(before)
 
 
-def test_semicolons_in_cells_are_no_delimiters() -> None:
+def test_semicolons_in_cells_are_not_delimiters() -> None:
     [found] = read(b"source,event_type,entity_id,event_time,x;y\ns,t,e;f,T,1;2\n", "x.csv")
 
     event = json.loads(found.text)

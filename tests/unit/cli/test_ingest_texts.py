@@ -125,11 +125,11 @@ def test_arrays_that_follow_one_another_are_read_as_one() -> None:
     assert [(one.line, one.text) for one in found] == [(1, b'{"a":1}'), (2, b'{"a":2}'), (3, b'{"a":3}')]
 
 
-def test_an_array_among_lines_is_no_array_of_events() -> None:
+def test_an_array_among_lines_is_not_an_array_of_events() -> None:
     assert texts_of(read(b'[1, 2]\n{"a":1}\n')) == [b"[1, 2]", b'{"a":1}']
 
 
-def test_lines_are_taken_as_they_stand_if_that_is_asked_for() -> None:
+def test_ndjson_lines_are_taken_unchanged_if_asked_for() -> None:
     found = read(b'{"a":\n1}{"a":2}\n', wanted=Format.NDJSON)
 
     assert texts_of(found) == [b'{"a":', b'1}{"a":2}']

@@ -94,7 +94,7 @@ def test_every_byte_before_a_change_comes_out(pack: Pack) -> None:
 
 
 @pytest.mark.parametrize("pack", PACKINGS)
-def test_the_place_of_the_break_is_told(pack: Pack) -> None:
+def test_the_error_names_the_place_of_the_break(pack: Pack) -> None:
     packed = pack(b"\n".join(EVENTS))
 
     cut = before_the_break(packed[:5_000], "x")[1]

@@ -117,7 +117,7 @@ def folder(path: Path) -> None:
 
 
 @pytest.mark.parametrize("made", [link, dangle, pipe, folder])
-def test_refuses_what_is_no_regular_file_and_does_not_wait_for_it(home: Path, made: Callable[[Path], None]) -> None:
+def test_refuses_a_file_that_is_not_regular_and_does_not_wait_for_it(home: Path, made: Callable[[Path], None]) -> None:
     made(written(home))
 
     assert "is not a regular file" in refusal(home).what
@@ -175,7 +175,7 @@ def test_without_its_own_keys_it_never_signs_with_yours(home: Path, name: str, v
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '"text"', "\xff"])
-def test_refuses_what_is_no_json_object(home: Path, text: str) -> None:
+def test_refuses_a_file_that_is_not_a_json_object(home: Path, text: str) -> None:
     written(home).write_bytes(text.encode("latin-1"))
 
     assert "cannot be read" in refusal(home).what
@@ -222,7 +222,7 @@ def test_outside_of_home_and_repositories_it_looks_up_to_the_top(tmp_path: Path)
     assert local_stack(inner) is not None
 
 
-def test_a_file_that_is_not_trusted_stands_in_nobodys_way_to_another_target(home: Path) -> None:
+def test_an_untrusted_file_does_not_block_another_target(home: Path) -> None:
     written(home, access_key_id=None)
     environment = {"XDG_CONFIG_HOME": "/nonexistent"}
 

@@ -133,7 +133,7 @@ def test_a_deleted_policy_and_a_rule_that_expires_everything_are_problems(deploy
     wrong = deployed.wrong()
 
     assert wrong.keys() == {"bucket policy", "lifecycle"}
-    assert wrong["bucket policy"].startswith("The bucket has none.")
+    assert wrong["bucket policy"].startswith("The bucket has no policy.")
     assert "all" in wrong["lifecycle"]
 
 
@@ -241,7 +241,7 @@ def test_a_target_without_a_stack_is_a_warning_and_a_local_one_has_nothing_to_pr
     assert list(safeguards(local)) == []
 
 
-def test_a_template_that_nobody_may_read_is_a_warning() -> None:
+def test_a_template_that_cannot_be_read_is_a_warning() -> None:
     names = {"raw_bucket": BUCKET}
     with mock_aws():
         target = Target("https://a.example/api", "test", "eu-west-1", stack="gone", storage=names)

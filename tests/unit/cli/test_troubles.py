@@ -168,7 +168,7 @@ def test_a_file_may_have_a_name_that_is_not_utf8(told: Told, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("port", ["99999", "65536"])
-def test_a_port_that_is_none_is_refused(told: Told, port: str) -> None:
+def test_an_invalid_port_is_refused(told: Told, port: str) -> None:
     code, err = told("console", "--no-open", "--port", port)
 
     assert (code, "65535" in err) == (Exit.USAGE, True)
@@ -192,7 +192,7 @@ class Failing(io.RawIOBase):
 
 @pytest.mark.parametrize("command", SHOWN)
 @pytest.mark.parametrize(("number", "ends"), [(errno.EPIPE, Exit.CUT_OFF), (errno.ENOSPC, Exit.USAGE)])
-def test_output_that_nobody_takes_ends_a_command_by_its_reason(
+def test_output_that_cannot_be_written_ends_a_command_with_the_code_of_its_reason(
     told: Told, monkeypatch: pytest.MonkeyPatch, command: str, number: int, ends: Exit
 ) -> None:
     nowhere = Failing(number)

@@ -101,7 +101,7 @@ def test_the_bucket_denies_everybody_to_delete_to_overwrite_and_to_come_without_
     )
 
 
-def test_what_would_undo_the_protection_is_denied_to_everybody_but_cloudformation(
+def test_only_cloudformation_may_undo_the_protection(
     bucket_policy: dict[str, dict[str, Any]],
 ) -> None:
     statement = bucket_policy["ProtectionIsDeployed"]
@@ -126,7 +126,7 @@ def test_what_is_kept_is_kept_for_a_year_unless_a_stage_says_otherwise() -> None
     assert (parameters["RawRetentionDays"]["Default"], parameters["RawRetentionMode"]["Default"]) == (365, "GOVERNANCE")
 
 
-def test_the_key_of_digests_signs_for_roles_of_its_stage_alone_and_locks_nobody_out() -> None:
+def test_the_key_of_digests_signs_only_for_roles_of_its_stage_and_stays_manageable() -> None:
     [key] = resources("AWS::KMS::Key").values()
     managed, signing = key["Properties"]["KeyPolicy"]["Statement"]
     account = {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}
@@ -184,7 +184,7 @@ def test_notifications_are_encrypted_by_sqs_and_only_s3_of_the_account_sends_the
     assert denied["Fn::If"][1]["Effect"] == "Deny"
 
 
-def test_s3_tells_of_every_raw_object_and_all_that_is_refused_and_of_nothing_else(bucket: dict[str, Any]) -> None:
+def test_s3_notifies_of_raw_and_refused_objects_and_nothing_else(bucket: dict[str, Any]) -> None:
     told = bucket["NotificationConfiguration"]["Fn::If"][1]["QueueConfigurations"]
 
     assert told == [

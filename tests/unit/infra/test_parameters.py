@@ -70,7 +70,7 @@ def test_a_parameter_is_as_given_else_as_deployed_else_as_by_default(
     assert value_of("RawRetentionDays", {"RawRetentionDays": {"Default": 365}}, given, described) == value
 
 
-def test_a_deployment_that_keeps_nothing_is_told_aloud() -> None:
+def test_a_deployment_that_keeps_nothing_warns() -> None:
     [warning, remedy] = warnings("prod", "0")
 
     assert "WARNING: RawRetentionDays is 0." in warning

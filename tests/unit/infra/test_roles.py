@@ -174,7 +174,7 @@ def test_the_function_of_digests_reads_all_that_they_list() -> None:
     assert [each["Condition"]["StringLike"]["s3:prefix"] for each in looked_at] == [f"{p}*" for p in keys.LISTED]
 
 
-def test_a_key_of_one_s_own_may_be_used_where_there_is_one() -> None:
+def test_functions_may_use_the_kms_key_of_a_stage_that_has_one() -> None:
     sign = "kms:Sign"  # with the key of digests, which is another
     for function, policy in derived({"KmsKeyArn": KEY}).items():
         assert ("kms:Decrypt", KEY) in rights(policy), function
