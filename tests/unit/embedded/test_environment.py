@@ -1,6 +1,7 @@
 """The environments that make makes: of which Python, from what, and what is said if one cannot be made."""
 
 import hashlib
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from embedded.environment import NEWEST, OLDEST
 from embedded.layout import ROOT
 
 pytestmark = pytest.mark.long
@@ -26,11 +28,10 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def python(checkout: Path, name: str, version: str) -> Path:
-    """A Python of some version, which runs nothing but says that."""
-    supported = 0 if version.startswith(("3.11.", "3.12.", "3.13.", "3.14.")) else 1
-    answer = f'case "$2" in *platform*) echo "version = {version}" ;; *) exit {supported} ;; esac'
+    """A Python of some version, which runs nothing but says that, if Retrace runs on it."""
+    supported = version.startswith(("3.11.", "3.12.", "3.13.", "3.14."))
     program = checkout / "bin" / name
-    program.write_text(f"#!/bin/sh\n{answer}\n")
+    program.write_text(f"#!/bin/sh\n{f'echo {version}' if supported else ''}\n")
     program.chmod(0o755)
     return program
 
@@ -50,14 +51,16 @@ def test_the_newest_python_that_is_found_is_taken(checkout: Path) -> None:
     for name, version in {"python3.14": "3.15.0", "python3.13": "3.13.9", "python3.12": "3.12.4"}.items():
         python(checkout, name, version)
 
-    assert "\npython3.13 -m embedded.environment .venv\n" in make(checkout, "-n", "-B", "demo").stdout
+    assert "python3.13 -m embedded.environment .venv" in make(checkout, "-n", "-B", "demo").stdout.splitlines()
 
 
 def test_a_python_can_be_named(checkout: Path) -> None:
     python(checkout, "python3.13", "3.13.9")
     named = python(checkout, "another", "3.12.4")
 
-    assert f"\n{named} -m embedded.environment .venv\n" in make(checkout, "-n", "-B", "demo", f"PYTHON={named}").stdout
+    planned = make(checkout, "-n", "-B", "demo", f"PYTHON={named}").stdout
+
+    assert f"{named} -m embedded.environment .venv" in planned.splitlines()
 
 
 @pytest.mark.parametrize(("version", "stays"), [("3.12.4", True), ("3.13.9", False)])
@@ -74,6 +77,34 @@ def test_environments_of_another_python_than_the_one_that_is_named_are_made_agai
     assert (checkout / ".venv/made").exists() == stays
 
 
+@pytest.mark.parametrize("named", ["missing", "true", "old"])
+def test_another_program_or_python_that_is_named_is_refused_and_environments_stay(checkout: Path, named: str) -> None:
+    (checkout / ".venv").mkdir()
+    (checkout / ".venv/made").touch()
+    python(checkout, "old", "3.10.13")
+
+    done = make(checkout, "-n", "demo", f"PYTHON={named}")
+
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert f"{named} is not Python 3.11, 3.12, 3.13 or 3.14." in done.stderr
+    assert "→ Install one of them, or name it: make PYTHON=/path/to/python3.13" in done.stderr
+    assert (checkout / ".venv/made").exists()
+
+
+@pytest.mark.parametrize("version", [(3, 10, 13), (3, 11, 0), (3, 14, 9), (3, 15, 0)])
+def test_make_takes_the_pythons_that_retrace_runs_on(version: tuple[int, int, int]) -> None:
+    [asked] = re.findall("^VERSION := -c '(.*)'$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    answer = subprocess.run(  # noqa: S603  # our own interpreter
+        [sys.executable, "-c", f"import sys; sys.version_info = {version}; {asked}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert answer.stdout.strip() == (".".join(map(str, version)) if OLDEST <= version[:2] <= NEWEST else "")
+
+
 def test_without_a_python_make_says_which_are_taken_and_how_to_name_one(checkout: Path) -> None:
     done = make(checkout, "demo")
 
@@ -83,13 +114,28 @@ def test_without_a_python_make_says_which_are_taken_and_how_to_name_one(checkout
 
 
 def test_all_environments_are_of_the_python_of_the_first(checkout: Path) -> None:
-    planned = make(checkout, "-n", "-B", "demo", ".retrace/checkov/installed", "PYTHON=/opt/python3.12").stdout
+    named = python(checkout, "another", "3.12.4")
+    planned = make(checkout, "-n", "-B", "demo", ".retrace/checkov/installed", f"PYTHON={named}").stdout
 
-    assert [line for line in planned.splitlines() if line.startswith("/opt/python3.12")] == [
-        "/opt/python3.12 -m embedded.environment .venv"
+    assert [line for line in planned.splitlines() if line.startswith(str(named))] == [
+        f"{named} -m embedded.environment .venv"
     ]
     for place in (".retrace/venv", ".retrace/checkov"):
         assert f".venv/bin/python -m venv --clear --without-pip {place}" in planned
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_clean_stops_a_stack_where_one_can_be_and_installs_nothing_where_none_can(
+    checkout: Path, *, installed: bool
+) -> None:
+    if installed:
+        (checkout / ".retrace/venv").mkdir(parents=True)
+        (checkout / ".retrace/venv/installed").touch()
+
+    planned = make(checkout, "-n", "clean").stdout
+
+    assert ("embedded forget" in planned) == installed
+    assert ("embedded.installation" in planned) == installed
 
 
 @pytest.fixture
