@@ -18,7 +18,10 @@ def faults(version: str, changelog: str, changes: str, tags: Collection[str]) ->
     if not found.get(version):
         yield f"CHANGELOG.md has no section '## [{version}] - <date>' with entries. Add it."
     if found.get("Unreleased"):
-        yield f"CHANGELOG.md lists changes under Unreleased. Move them to the section of {version}."
+        yield (
+            f"CHANGELOG.md lists changes under Unreleased. Move them to the section of {version}. If {version} is "
+            "released already, move them to a section of the next version and set that in pyproject.toml."
+        )
 
 
 def sections(changelog: str) -> dict[str, str]:

@@ -28,6 +28,13 @@ def test_a_clean_commit_with_a_dated_section_of_its_version_can_be_released() ->
         ("1.2.0", CHANGELOG.replace(" - 2026-11-30", ""), "", [], "no section '## [1.2.0] - <date>'"),
         ("1.2.0", CHANGELOG.replace("- More.", ""), "", [], "no section '## [1.2.0] - <date>'"),
         ("1.2.0", CHANGELOG.replace("[Unreleased]", "[Unreleased]\n\n- New."), "", [], "under Unreleased"),
+        (
+            "1.2.0",
+            CHANGELOG.replace("[Unreleased]", "[Unreleased]\n\n- New."),
+            "",
+            [],
+            "the next version and set that in",
+        ),
     ],
 )
 def test_each_fault_is_told_with_what_to_do(
