@@ -63,7 +63,9 @@ def test_an_event_that_was_tampered_with_is_an_integrity_failure(said: bytes, in
 def test_metadata_that_does_not_follow_from_the_event_is_an_integrity_failure_that_names_it(
     name: str, value: str
 ) -> None:
-    with pytest.raises(IntegrityFailure, match=rf"hashes to {line().content_sha256}; its line has another {name}\.$"):
+    with pytest.raises(
+        IntegrityFailure, match=rf"hashes to {line().content_sha256}; its line has a different {name}\.$"
+    ):
         verify(RawLine(**{each: getattr(line(), each) for each in RawLine.__slots__} | {name: value}))
 
 
@@ -71,5 +73,5 @@ def test_another_idempotency_key_is_an_integrity_failure_though_the_content_is_t
     kept, other = line(idempotency_key="one"), line(idempotency_key="two")
     assert kept.content_sha256 == other.content_sha256
 
-    with pytest.raises(IntegrityFailure, match=r"has another event_id\.$"):
+    with pytest.raises(IntegrityFailure, match=r"has a different event_id\.$"):
         verify(replace(kept, event=other.event))

@@ -304,4 +304,4 @@ def test_an_audit_without_a_stack_says_that_the_protection_was_not_looked_at(con
     code, said = audited(config, "--profile", "prod")
 
     assert code == Exit.DONE
-    assert "protection: Nothing says how it was deployed. Give --stack" in said
+    assert "protection: The deployed template is unknown. Give --stack" in said

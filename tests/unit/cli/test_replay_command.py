@@ -244,8 +244,8 @@ def test_every_option_of_the_api(options: tuple[str, ...], members: dict[str, An
         ((*TYPE, "--since", "2025-11-28T02:00"), "by whole UTC days: --since 2025-11-28"),
         ((*TYPE, "--since", "2025-11-28", "--until", "2025-11-29T00:00:01Z"), "by whole UTC days: --until 2025-11-29"),
         ((*TYPE, "--since", "2025-11-28", "--day", "2025-11-28"), "either days or times"),
-        ((*TYPE, "--until", "2025-11-28"), "say which"),
-        (TYPE, "say which"),
+        ((*TYPE, "--until", "2025-11-28"), "give --day"),
+        (TYPE, "give --day"),
         (("order-1", "--day", "someday"), "is no day"),
     ],
 )
