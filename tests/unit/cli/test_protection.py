@@ -295,7 +295,7 @@ def test_an_audit_does_not_end_well_where_the_protection_is_gone(deployed: Deplo
     code, said = audited(config, "--profile", "prod", "--stack", STACK)
 
     assert code == Exit.DIFFERENT
-    assert "bucket policy: The bucket has none." in said
+    assert "bucket policy: The bucket has no policy." in said
     assert "lifecycle: Rules are not as deployed: all." in said
 
 
