@@ -296,7 +296,7 @@ def test_an_audit_does_not_end_well_where_the_protection_is_gone(deployed: Deplo
 
     assert code == Exit.DIFFERENT
     assert "bucket policy: The bucket has no policy." in said
-    assert "lifecycle: Rules are not as deployed: all." in said
+    assert "lifecycle: Rules differ from those deployed: all." in said
 
 
 @pytest.mark.usefixtures("deployed")
