@@ -17,6 +17,7 @@ export PYTHONDONTWRITEBYTECODE :=
 BIN := .venv/bin
 EMPTY := .venv/made
 PROJECT := .venv/installed
+CONSOLE := .venv/console
 TOOLS := .venv/tools
 COMMAND := .venv/bin/retrace
 EMBEDDED := .retrace/venv/installed
@@ -122,7 +123,7 @@ mutants: $(TOOLS)  ## make random expressions of the pure code wrong, one at a t
 	@echo 'make mutants MUTANTS=$(MUTANTS) SEED=$(SEED)'
 	@RETRACE_MUTANTS=$(MUTANTS) $(SOAKING) -n0 -rP tests/e2e/test_mutants.py
 
-console: $(TOOLS) $(COMMAND) $(PAGE)  ## serve the web console of the stack that `make up` started
+console: $(CONSOLE) $(COMMAND) $(PAGE)  ## serve the web console of the stack that `make up` started
 	@$(COMMAND) console
 
 page: $(PAGE)  ## fetch the two libraries that the page of `retrace console` uses
@@ -163,9 +164,10 @@ $(EMBEDDED) $(CHECKOV):
 	@touch $@
 
 $(PROJECT): requirements-run.txt $(EMPTY)
-$(TOOLS): requirements-dev.txt $(PROJECT)
+$(CONSOLE): requirements-console.txt $(PROJECT)
+$(TOOLS): requirements-dev.txt $(CONSOLE)
 $(FAULTS): requirements-faults.txt $(EMBEDDED)
-$(PROJECT) $(TOOLS) $(FAULTS):
+$(PROJECT) $(CONSOLE) $(TOOLS) $(FAULTS):
 	@$(BIN)/python -m embedded.installation $(@D) $<
 	@touch $@
 
@@ -175,7 +177,7 @@ $(COMMAND): pyproject.toml $(PROJECT)
 	@touch $@
 
 # The libraries of the console's page, as files of the package.
-$(PAGE): assets/package-lock.json | $(TOOLS)
+$(PAGE): assets/package-lock.json | $(CONSOLE)
 	@echo 'Fetching the libraries of the console …'
 	@$(BIN)/python -m assets.fetching
 

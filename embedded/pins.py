@@ -14,7 +14,8 @@ from embedded.layout import ROOT
 
 WITHIN = {
     "requirements-dev": None,
-    "requirements-run": "requirements-dev",
+    "requirements-console": "requirements-dev",
+    "requirements-run": "requirements-console",
     "requirements": "requirements-dev",
     "requirements-faults": None,
     "requirements-embedded": "requirements-faults",

@@ -4,6 +4,7 @@ import ast
 import json
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -25,7 +26,7 @@ ADDED_LATER = {
     "embedded/faulty_wire.py": "requirements-faults.txt",
     "embedded/guard.py": "requirements-embedded.txt",
     "embedded/leading_keys.py": "requirements-embedded.txt",
-    "retrace/console": "requirements-dev.txt",
+    "retrace/console": "requirements-console.txt",
     "retrace/exporting/parquet.py": "requirements-dev.txt",
 }
 """What runs in another environment than the one that `make demo` makes, or in that one with more in it."""
@@ -83,7 +84,7 @@ def test_a_demo_takes_at_most_sixty_packages() -> None:
     planned = subprocess.run(
         ["make", "--dry-run", "--always-make", "demo"],  # noqa: S607  # whichever make there is
         cwd=ROOT,
-        env={"PATH": "/usr/bin:/bin", "PYTHON": "python3.12"},
+        env={"PATH": "/usr/bin:/bin", "PYTHON": sys.executable},
         capture_output=True,
         text=True,
         check=True,
