@@ -479,7 +479,7 @@ def test_what_was_put_right_is_sent_anew_and_not_resumed(run: Run, tmp_path: Pat
     result = run(path)
 
     assert isinstance(result.exception, Problem)
-    assert "nothing is taken twice" in result.exception.remedy
+    assert "no event counts twice" in result.exception.remedy
     assert "--resume" not in result.exception.remedy
 
 

@@ -104,7 +104,7 @@ def test_the_error_names_the_place_of_the_break(pack: Pack) -> None:
     assert "byte 5,000" in cut.what
     assert f"from byte {len(packed):,}" in with_more[1].what
     assert [one.text for one in with_more[0]] == EVENTS
-    assert "nothing is taken twice" in cut.remedy
+    assert "no event counts twice" in cut.remedy
 
 
 def test_the_checksum_of_what_came_out_counts() -> None:
