@@ -87,7 +87,7 @@ dynamodb: environments $(DYNAMODB)  ## the tests of storage on AWS's DynamoDB Lo
 	@RETRACE_AWS=dynamodb-local $(BIN)/pytest --numprocesses=2 -m 'storage and not soak' tests/functional
 
 unit: environments $(PAGE)  ## unit tests except the longest, with fewer examples of each property
-	@$(BIN)/pytest --numprocesses=2 -m 'not long' --hypothesis-profile=quick tests/unit
+	@$(BIN)/pytest --numprocesses=3 -m 'not long' --hypothesis-profile=quick tests/unit
 
 lint: $(TOOLS)  ## style, formatting and the CloudFormation template
 	@$(BIN)/ruff check

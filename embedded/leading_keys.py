@@ -55,7 +55,9 @@ def _partition_key(item: Call) -> str:
 
 
 def _text(value: Call) -> str:
-    return str(next(iter(value.values())))
+    # A `*` of MiniStack's policies matches no line break; AWS documents it for any characters:
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+    return str(next(iter(value.values()))).replace("\n", " ")
 
 
 def tell_leading_keys() -> None:

@@ -52,6 +52,17 @@ def test_no_route_answers_an_unsigned_request(stack: Stack, method: str, path: s
     assert answer.status == 403
 
 
+@pytest.mark.parametrize("entity_id", ["\nbreak", "tab\tand\x00", "*", "a/b#c", "łódź", " "])
+def test_rights_reach_the_keys_of_every_entity(deployed: Deployed, entity_id: str) -> None:
+    """The conditions on partition keys are patterns, and an entity's name is part of its key."""
+    answer = deployed.post("/ingest", event(entity_id))
+    assert answer.status == 201, answer.data
+
+    found = deployed.get("/events", entity_id=entity_id)
+
+    assert [item["entity_id"] for item in found["items"]] == [entity_id]
+
+
 def test_a_wrong_secret_is_refused(stack: Stack) -> None:
     forged = Stack(**{name: getattr(stack, name) for name in stack.__slots__} | {"secret_access_key": "x" * 40})
     assert Api(forged).call("GET", "/health").status == 403

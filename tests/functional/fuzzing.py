@@ -344,7 +344,7 @@ def packed(draw: st.DrawFn, plain: bytes) -> tuple[bytes, bytes, str | None]:
                 (b"", gzipped + plain, "gzip"),
                 (b"", plain, "gzip"),
                 (b"", zlib.compress(plain), "gzip"),
-                (gzipped, gzipped, None),
+                (plain, gzipped, None),
                 (b"", plain, "br"),
                 (b"", gzipped, "gzip, gzip"),
                 (plain, plain, ""),
