@@ -148,7 +148,7 @@ destroy: $(PROJECT)  ## remove a deployment that holds no data; STAGE=dev
 pins: $(TOOLS)  ## pin the newest versions that the .in files allow, with hashes, for all Pythons
 	@$(BIN)/python -m embedded.pins --upgrade
 
-environments: $(TOOLS) $(COMMAND) $(FAULTS)  ## install all that is pinned; other commands install only what they need
+environments: $(TOOLS) $(COMMAND) $(FAULTS) $(PAGE)  ## install all that is pinned; other commands install only what they need
 
 $(EMPTY): requirements-run.txt
 	$(if $(PYTHON),,$(error $(PYTHONS) was not found.$(REMEDY)))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from embedded.polling import wait_until
-from infra.fingerprint import SOURCES
+from infra.fingerprint import SOURCES, generated
 
 LOOK_SECONDS = 0.3
 END_SECONDS = 15.0
@@ -65,7 +65,7 @@ def snapshot(directory: Path) -> Snapshot:
     for name in SOURCES:
         base = directory / name
         for path in base.rglob("*") if base.is_dir() else [base]:
-            if path.suffix != ".pyc" and path.is_file():
+            if not generated(path) and path.is_file():
                 status = path.stat()
                 found[path] = (status.st_mtime_ns, status.st_size)
     return found

@@ -22,8 +22,9 @@ def _files(root: Path, inputs: Iterable[str]) -> Iterator[Path]:
     for name in inputs:
         base = root / name
         found = sorted(base.rglob("*")) if base.is_dir() else [base]
-        yield from (path for path in found if path.is_file() and not _generated(path))
+        yield from (path for path in found if path.is_file() and not generated(path))
 
 
-def _generated(path: Path) -> bool:
-    return path.suffix == ".pyc" or path.parent.name in {"deployed", "deployments"}
+def generated(path: Path) -> bool:
+    """Whether a file beneath the sources was made by Python (bytecode, and its temporary file) or by Chalice."""
+    return path.parent.name in {"__pycache__", "deployed", "deployments"}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from embedded.reloading import snapshot
 from infra.fingerprint import fingerprint
 
 INPUTS = ("app.py", "chalicelib", "vendor", ".chalice")
@@ -57,5 +58,17 @@ def test_other_files_and_compiled_ones_do_not_matter(checkout: Path) -> None:
     (checkout / "README.md").write_text("other")
     (checkout / "chalicelib/__pycache__").mkdir()
     (checkout / "chalicelib/__pycache__/keys.cpython-311.pyc").write_text("compiled")
+    (checkout / "chalicelib/__pycache__/cells.cpython-311.pyc.140245").write_text("being compiled")
 
     assert fingerprint(checkout, INPUTS) == before
+
+
+def test_make_local_restarts_for_code_and_not_for_what_python_compiles_on_the_way(checkout: Path) -> None:
+    before = snapshot(checkout)
+    (checkout / "chalicelib/__pycache__").mkdir()
+    (checkout / "chalicelib/__pycache__/cells.cpython-311.pyc.140245").write_text("being compiled")
+    compiled = snapshot(checkout)
+    add_vendored_library(checkout)
+
+    assert compiled == before
+    assert snapshot(checkout) != before
