@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from chalicelib import plan, selection
+from chalicelib.aws import outboxes
 from tests.conftest import SETTINGS
+from tests.functional import clients
 from tests.functional.application import Application, Message, batched, message, sqs_event
 from tests.functional.events import DAY, NEXT_DAY, Json, paid, paid_several
 from tests.functional.storage import Storage
@@ -457,6 +459,47 @@ def test_a_planner_that_reads_less_than_the_one_that_died_sends_what_that_one_co
     messages = application.messages.taken()
     assert {each.members["event_id"] for each in messages} == set(ids)
     assert application.job(replay_id)["sent"] == 3
+
+
+def killed_once_committed(application: Application, wire: Wire) -> tuple[str, Message]:
+    """A replay whose planner died before it sent anything, and the message that calls the next one."""
+    application.accept_all(paid_several(3))
+    replay_id = application.requested(**WHOLE_DAY)
+    [found] = application.jobs.taken()
+    wire.disturb(killed_before, "SendMessageBatch")
+    with pytest.raises(Killed):
+        application.call_planner(found)
+    return replay_id, found
+
+
+def test_an_outbox_of_several_rows_is_sent_whole(
+    application: Application, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outboxes, "PART_BYTES", 100)
+    replay_id, found = killed_once_committed(application, wire)
+
+    application.call_planner(found)
+
+    assert times(application.messages.taken()) == [event["event_time"] for event in paid_several(3)]
+    assert application.job(replay_id)["state"] == "SENT"
+
+
+def test_a_replay_whose_outbox_has_expired_fails_and_says_why(
+    application: Application, wire: Wire, storage: Storage
+) -> None:
+    replay_id, found = killed_once_committed(application, wire)
+    [row] = [row for row in storage.rows("REPLAYS_TABLE") if row["PK"].endswith("#OUTBOX")]
+    key = {name: {"S": row[name]} for name in ("PK", "SK")}
+    clients.dynamodb().delete_item(TableName=SETTINGS["REPLAYS_TABLE"], Key=key)
+
+    with pytest.raises(Exception, match="expired after 30 days"):
+        application.call_planner(found, receives=5)
+
+    job = application.job(replay_id)
+    assert (job["state"], job["failure"]) == (
+        "FAILED",
+        f"The outbox of replay {replay_id} expired after 30 days. Ask for a new replay.",
+    )
 
 
 def test_messages_that_sqs_did_not_take_are_sent_again(application: Application, wire: Wire) -> None:
