@@ -95,6 +95,7 @@ RIGHTS: Mapping[str, tuple[Right, ...]] = {
             ("ReplaysTable",),
             keys=(*_REPLAYS, "KEY#*"),
         ),
+        Right("OrderReplayJobs", ("dynamodb:UpdateItem",), ("ReplaysTable",), keys=("ORDER",)),
         Right("ListReplayJobs", ("dynamodb:Query",), ("ReplaysTable/index/newest-first",)),
         Right("ReadAggregates", ("dynamodb:Query", "dynamodb:BatchGetItem"), ("AggregatesTable",), keys=("ENTITY#*",)),
         Right("StartReplays", ("sqs:SendMessage",), ("ReplayJobsQueue",)),

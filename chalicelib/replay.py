@@ -31,7 +31,7 @@ class RequestReplay:
     confirm_above: int
     shards: int
     now: Clock
-    new_id: Callable[[], str]
+    id_at: Callable[[int], str]
 
     def __call__(self, request: ReplayRequest, asker: Asker) -> ReplayJob:
         """Keep a job and queue it; the events are sent by planners, whatever their number.
@@ -48,7 +48,7 @@ class RequestReplay:
         self._require_confirmation(request)
         now = self.now()
         job = ReplayJob(
-            replay_id=self.new_id(),
+            replay_id=self.id_at(self.replays.next_millisecond(now)),
             request=request,
             requested_by=asker.name,
             created_at=now,

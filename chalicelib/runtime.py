@@ -172,6 +172,13 @@ def new_id() -> str:
     return str(uuid7())
 
 
+def id_at(milliseconds: int) -> str:
+    """A UUIDv7 of a time that is given."""
+    from uuid6 import UUID  # noqa: PLC0415  # a replay is rarely asked for
+
+    return str(UUID(int=milliseconds << 80 | int.from_bytes(os.urandom(10)), version=7))
+
+
 def pause(attempt: int) -> None:
     """Wait before the n-th retry: full jitter below an exponential bound, so that contenders spread out.
 

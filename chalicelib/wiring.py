@@ -122,7 +122,7 @@ def request_replay() -> RequestReplay:
         confirm_above=chosen.confirm_above,
         shards=chosen.type_day_shards,
         now=runtime.now,
-        new_id=runtime.new_id,
+        id_at=runtime.id_at,
     )
 
 

@@ -19,9 +19,12 @@ from chalicelib.domain.outbox import Outbox
 from chalicelib.domain.ports import Pause
 from chalicelib.domain.replay_job import ReplayJob
 from chalicelib.domain.replay_ports import KeyedReplay, ReplayIdsPage
+from chalicelib.domain.timestamps import Instant, nanoseconds
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+_NANOSECONDS_A_MS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,36 @@ class DynamoReplayStore:
     dynamodb: DynamoDBClient
     replays_table: str
     pause: Pause
+
+    def next_millisecond(self, now: Instant) -> int:
+        """The millisecond of a new replay's id, which no other has, in the order in which DynamoDB takes the requests.
+
+        A function whose clock is behind that of another counts on from the other's. If the answer of a call is lost and
+        the SDK sends it again, a millisecond is left out.
+        """
+        clock = nanoseconds(now) // _NANOSECONDS_A_MS
+        with translated("giving a replay its place in the order"):
+            try:
+                return self._moved(
+                    "SET newest = :to", clock, ConditionExpression="attribute_not_exists(newest) OR newest < :to"
+                )
+            except ClientError as error:
+                if code_of(error) != "ConditionalCheckFailedException":
+                    raise
+                return self._moved("ADD newest :to", 1)
+
+    def _moved(self, expression: str, to: int, **condition: Any) -> int:
+        """The millisecond of the newest replay, once it is moved on."""
+        answer = self.dynamodb.update_item(
+            TableName=self.replays_table,
+            Key=to_item({"PK": replay_keys.ORDER, "SK": replay_keys.ORDER}),
+            UpdateExpression=expression,
+            ExpressionAttributeValues=to_item({":to": to}),
+            ReturnValues="UPDATED_NEW",
+            **condition,
+        )
+        newest: int = from_item(answer["Attributes"])["newest"]
+        return newest
 
     def create(self, job: ReplayJob, idempotency_key: str | None, digest: str) -> KeyedReplay | None:
         """Keep a new job and what its key stands for, all or nothing; answers what the key stood for already, if so."""
@@ -66,7 +99,7 @@ class DynamoReplayStore:
             return job_of([from_item(item) for page in pages for item in page["Items"]])
 
     def newest(self, after: str | None, limit: int) -> ReplayIdsPage:
-        """Ids of jobs, newest first: they are UUIDv7, so that their order is that of time."""
+        """Ids of jobs, newest first: each begins with the millisecond that was the next when it was requested."""
         positions.require(positions.REPLAY, after)
         condition, values = "listing = :all", {":all": replay_keys.ALL_REPLAYS}
         if after is not None:

@@ -41,7 +41,7 @@ class ReplayMessage(BaseModel):
 
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True, hide_input_in_errors=True, defer_build=True)
 
-    replay_id: Annotated[ReplayId, Field(description="The replay; a UUIDv7, so ids sort by time.")]
+    replay_id: Annotated[ReplayId, Field(description="The replay; a UUIDv7. Ids sort in the order of the requests.")]
     event_id: Annotated[_Hash, Field(description="The identity of the event.")]
     entity_id: Annotated[EntityId, Field(description="What the event is about, as its producer sent it.")]
     event_time: Annotated[_FixedWidthTime, Field(description="When it happened: UTC, nine fractional digits.")]

@@ -12,7 +12,7 @@ from chalicelib.domain.preview import Preview
 from chalicelib.domain.replay_job import ReplayJob
 from chalicelib.domain.replay_request import ReplayRequest
 from chalicelib.domain.replay_task import LOOKS, ReplayTask
-from chalicelib.domain.timestamps import Day
+from chalicelib.domain.timestamps import Day, Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,9 @@ class ReplayIdsPage:
 
 class ReplayStore(Protocol):
     """Replay jobs and how far they are."""
+
+    def next_millisecond(self, now: Instant) -> int:
+        """The millisecond of a new replay's id: now, or later if a replay was given that one or a later one before."""
 
     def create(self, job: ReplayJob, idempotency_key: str | None, digest: str) -> KeyedReplay | None:
         """Keep a new job; if the key stands for another one already, keep nothing and answer that."""

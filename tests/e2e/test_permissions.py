@@ -172,6 +172,7 @@ ON_TABLES = {
         }
         for partition in ("REPLAY#none", "REPLAY#none#DAYS")
     },
+    ("ReplaysTable", "ORDER"): each(("UpdateItem", "UpdateItem together"), {"api"}),
     ("ReplaysTable", "KEY#none"): {"GetItem": {"api"}, "Query": {"api"}, **each(WRITES, {"api"})},
     ("AggregatesTable", "ENTITY#none"): {
         "Query": {"api"},

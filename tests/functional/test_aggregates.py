@@ -178,6 +178,24 @@ def test_a_version_of_an_object_counts_what_came_after_it_was_computed(
     assert asked(application)["late_arrivals"] == 1
 
 
+@pytest.mark.parametrize("ahead", ["2043-01-01T00:05:00.000000000Z", "9999-12-31T23:59:59.999999999Z"])
+def test_the_newest_version_is_that_of_the_replay_that_was_requested_last_although_a_clock_was_ahead(
+    application: Application, monkeypatch: pytest.MonkeyPatch, ahead: str
+) -> None:
+    application.accept_all(paid_several(2))
+    monkeypatch.setattr(runtime, "now", lambda: Instant(ahead))
+    first = application.replayed(**WHOLE_DAY)
+    monkeypatch.setattr(runtime, "now", lambda: Instant("2043-01-01T00:00:00.000000000Z"))
+    application.accept(paid(3))
+
+    second = application.replayed(**WHOLE_DAY)
+
+    answer = asked(application)
+    assert [version["replay_id"] for version in answer["versions"]] == [second, first]
+    assert [version["arrived_since"] for version in answer["versions"]] == [0, 1]
+    assert answer["late_arrivals"] == 0
+
+
 # Faults of the question
 
 

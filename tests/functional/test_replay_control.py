@@ -9,6 +9,7 @@ import pytest
 from chalice.local import LambdaContext
 
 from chalicelib import plan, runtime
+from chalicelib.domain.timestamps import Instant
 from tests.functional import ledger
 from tests.functional.application import JSON, Application, Message, batched, message
 from tests.functional.events import DAY, NEXT_DAY, Json, as_json, paid, paid_several
@@ -83,6 +84,33 @@ def test_replays_are_listed_newest_first_page_by_page(application: Application) 
     assert pages == [asked[:2:-1], asked[2:0:-1], asked[:1]]
     assert third["cursor"] is None
     assert first["items"][0]["request"]["reason"] == "number 4"
+
+
+def test_replays_are_listed_in_the_order_of_their_requests_whatever_the_clocks_say(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    for instant in (
+        "2026-11-30T10:05:00.000000000Z",
+        "2026-11-30T10:00:00.000000000Z",
+        "2026-11-30T10:05:00.000999999Z",
+    ):
+        monkeypatch.setattr(runtime, "now", lambda instant=instant: Instant(instant))
+        asked += [application.requested(**WHOLE_DAY), application.requested(**WHOLE_DAY)]
+
+    assert replay_ids(application) == asked[::-1]
+
+
+def test_a_replay_whose_place_in_order_was_given_and_not_answered_comes_after_the_one_before(
+    application: Application, wire: Wire
+) -> None:
+    first = application.requested(**WHOLE_DAY)
+    wire.disturb(answer_lost, "UpdateItem")
+
+    second = application.requested(**WHOLE_DAY)
+
+    assert replay_ids(application) == [second, first]
+    assert wire.count()["UpdateItem"] == 4
 
 
 def test_a_replay_is_listed_as_it_is_shown_by_itself(application: Application) -> None:
@@ -258,10 +286,10 @@ def test_a_key_that_another_request_is_writing_is_answered_503(application: Appl
     assert application.request_replay(WHOLE_DAY, **KEY).status_code == 202
 
 
-ASKING = ["GetItem", "Query", "SendMessage", "TransactWriteItems", "SendMessage"]
+ASKING = ["GetItem", "Query", "UpdateItem", "SendMessage", "TransactWriteItems", "SendMessage"]
 
 
-@pytest.mark.parametrize("call", range(5))
+@pytest.mark.parametrize("call", range(6))
 @pytest.mark.parametrize("effect", [killed_before, killed_after, answer_lost, throttled])
 def test_a_request_that_ends_between_two_calls_makes_one_job_when_it_is_sent_again(
     application: Application, wire: Wire, call: int, effect: Effect
@@ -274,7 +302,7 @@ def test_a_request_that_ends_between_two_calls_makes_one_job_when_it_is_sent_aga
     except Killed:
         pass
     else:
-        assert response.status_code == (503 if effect is throttled and call < 4 else 202)
+        assert response.status_code == (503 if effect is throttled and call < 5 else 202)
     assert wire.calls[: call + 1] == ASKING[: call + 1]
     wire.mend()
 

@@ -29,7 +29,7 @@ from chalicelib.domain.raw_line import (
 )
 from chalicelib.domain.replay_job import ReplayJob
 from chalicelib.domain.replay_ports import KeyedReplay, ReplayIdsPage
-from chalicelib.domain.timestamps import Day, Instant, day_of
+from chalicelib.domain.timestamps import Day, Instant, day_of, nanoseconds
 from chalicelib.preview import DaysInMemory
 from tests.unit.examples import INGESTED
 
@@ -230,6 +230,11 @@ class Jobs:
     by_key: dict[str, KeyedReplay] = field(default_factory=dict)
     days: dict[str, DaysInMemory] = field(default_factory=lambda: defaultdict(DaysInMemory))
     outboxes: dict[str, bytes] = field(default_factory=dict)
+    newest_ms: int = 0
+
+    def next_millisecond(self, now: Instant) -> int:
+        self.newest_ms = max(nanoseconds(now) // 1_000_000, self.newest_ms + 1)
+        return self.newest_ms
 
     def create(self, job: ReplayJob, idempotency_key: str | None, digest: str) -> KeyedReplay | None:
         if idempotency_key is not None:
