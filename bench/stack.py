@@ -13,10 +13,10 @@ from chalicelib.domain.chunks import chunked
 from embedded.admin import Admin
 from embedded.connection import Stack
 from embedded.deployment import PARAMETERS
+from embedded.local_stack import policies
 from embedded.ports import LOOPBACK
 from embedded.stack import started
 from embedded.users import functions_user
-from embedded.workbench import policies
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.literals import QueueAttributeNameType

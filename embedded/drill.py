@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from embedded import stack
+from embedded.api_snapshot import EVENTS, KINDS, RAW, Remembered, asked, questions_about
 from embedded.client import Client
 from embedded.connection import Stack
 from embedded.datafile import batches, read
 from embedded.disaster import Disaster, Row
 from embedded.expectations import require
 from embedded.narration import Narrator
-from embedded.remembered import EVENTS, KINDS, RAW, Remembered, asked, questions_about
 from embedded.retrace_command import RetraceCommand
 from embedded.shown_command import performed
 from embedded.story import SAMPLE

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 
 from embedded.interrupts import interrupt_once
 from embedded.layout import HOME, ROOT, Layout
+from embedded.local_stack import workbench
 from embedded.narration import complain
 from embedded.poller import CHALICE_STAGE
 from embedded.polling import wait_until
 from embedded.ports import LOOPBACK, parse_port, require_free
 from embedded.problem import Problem
 from embedded.reloading import Command, Programs, run_reloading
-from embedded.workbench import workbench
 
 SETTING = "RETRACE_LOCAL_PORT"
 DEFAULT_PORT = "8000"

@@ -12,9 +12,9 @@ from embedded import administrator, connection, server
 from embedded.admin import Admin
 from embedded.api import Api
 from embedded.bundle import packaged
+from embedded.cloudformation_gaps import close_gaps
 from embedded.connection import Stack
 from embedded.deployment import deploy
-from embedded.gaps import close_gaps
 from embedded.layout import Layout
 from embedded.polling import wait_until
 from embedded.ports import free_port

@@ -10,11 +10,11 @@ from typing import Final
 
 from infra.account import Account, session
 from infra.deploy import stack_name
-from infra.holdings import Holding, holdings
-from infra.leftovers import passed_over, told
 from infra.problem import Problem
+from infra.retained_resources import passed_over, told
 from infra.rollout import Tell, failures, wait
 from infra.stack import Stack
+from infra.stored_data import Holding, holdings
 from infra.terminal import say, told_in_words
 
 EPILOG: Final = """\

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from infra.changes import Change
 from infra.history import Event, end
-from infra.leftovers import passed_over, told
 from infra.problem import Problem
+from infra.retained_resources import passed_over, told
 from infra.stack import ABSENT, COMPLETE, UPDATABLE, Kind, Stack
 
 if TYPE_CHECKING:

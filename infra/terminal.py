@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra.aws_errors import problem_of
 from infra.problem import Problem
-from infra.refusals import problem_of
 
 
 def say(line: str) -> None:

@@ -464,10 +464,10 @@ BREAKS = [
     ),
     Break(
         "8 damage is found: a drill that does not look",
-        "embedded/remembered.py",
+        "embedded/api_snapshot.py",
         "if later.answers.get(question) != answer",
         "if question not in later.answers",
-        "tests/unit/embedded/test_remembered.py",
+        "tests/unit/embedded/test_api_snapshot.py",
         "test_what_is_answered_otherwise_is_lost",
     ),
     Break(

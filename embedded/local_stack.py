@@ -12,8 +12,8 @@ from typing import Any
 from embedded import administrator, server
 from embedded.adaptation import allow_batch_forms
 from embedded.admin import Admin
+from embedded.cloudformation_gaps import close_gaps
 from embedded.deployment import PARAMETERS, STACK_NAME, deploy_template
-from embedded.gaps import close_gaps
 from embedded.layout import Layout
 from embedded.locks import locked
 from embedded.ports import LOOPBACK, free_port, require_free

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from embedded.remembered import EVENTS, LISTS, RAW, Question, Remembered, questions_about
+from embedded.api_snapshot import EVENTS, LISTS, RAW, Question, Remembered, questions_about
 
 EVENT: Question = (EVENTS, "/events/1", ())
 TEXT: Question = (RAW, "/events/1/raw", ())

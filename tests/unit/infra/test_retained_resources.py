@@ -7,9 +7,9 @@ import pytest
 
 from infra.account import Account
 from infra.history import Event, Resource
-from infra.holdings import holdings
-from infra.leftovers import passed_over, told
 from infra.merge import FUNCTIONS, RESOURCES, load
+from infra.retained_resources import passed_over, told
+from infra.stored_data import holdings
 
 
 def retained() -> list[tuple[str, str]]:

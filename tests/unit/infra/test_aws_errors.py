@@ -10,7 +10,7 @@ import pytest
 from botocore import exceptions
 
 from infra import deploy, destroy
-from infra.refusals import problem_of
+from infra.aws_errors import problem_of
 from infra.terminal import told_in_words
 
 
