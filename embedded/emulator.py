@@ -94,7 +94,7 @@ def parsed_once() -> None:
     dynamodb._condition_syntax_error = lru_cache(dynamodb._condition_syntax_error)  # noqa: SLF001
 
 
-def hasten() -> None:
+def patch_ministack() -> None:
     """Put this in the place of MiniStack's own."""
     parsed_once()
     dynamodb._evaluate_condition = Conditions(dynamodb._evaluate_condition)  # noqa: SLF001  # as above
@@ -151,7 +151,7 @@ def main() -> None:
     os.umask(0o077)
     root_key_id = os.environ["AWS_ACCESS_KEY_ID"]
     secret = os.environ.pop(CONTROL_SECRET)  # or each function would have it in its environment
-    hasten()
+    patch_ministack()
     tell_leading_keys()
     accept_one_root_key(root_key_id)
     near_or_far = Delayed(ministack.app.app, root_key_id=root_key_id)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from embedded.interrupts import interrupt_once
 from embedded.layout import HOME, ROOT, Layout
-from embedded.local_stack import workbench
+from embedded.local_stack import local_stack
 from embedded.narration import complain
 from embedded.poller import CHALICE_STAGE
 from embedded.polling import wait_until
@@ -36,7 +36,7 @@ def main(layout: Layout, environment: Mapping[str, str]) -> int:
 def _run(layout: Layout, environment: Mapping[str, str]) -> None:
     port = parse_port(environment.get(SETTING) or DEFAULT_PORT, SETTING)
     require_free(port, SETTING)
-    with workbench(layout, environment, _tell) as found:
+    with local_stack(layout, environment, _tell) as found:
         commands: dict[str, Command] = {
             "chalice local": _chalice(port),
             "the poller of the queues": [sys.executable, "-m", "embedded.poller"],

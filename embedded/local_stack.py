@@ -42,7 +42,7 @@ POLLING = {
 
 
 @contextmanager
-def workbench(layout: Layout, inherited: Mapping[str, str], progress: Progress) -> Iterator[Environment]:
+def local_stack(layout: Layout, inherited: Mapping[str, str], progress: Progress) -> Iterator[Environment]:
     """Yield the environment in which the code of the checkout finds its resources; the emulator stops afterwards."""
     with locked(layout.busy_lock) as alone:
         if not alone:

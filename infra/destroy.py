@@ -14,7 +14,7 @@ from infra.problem import Problem
 from infra.retained_resources import passed_over, told
 from infra.rollout import Tell, failures, wait
 from infra.stack import Stack
-from infra.stored_data import Holding, holdings
+from infra.stored_data import Holding, stored_data
 from infra.terminal import say, told_in_words
 
 EPILOG: Final = """\
@@ -52,7 +52,7 @@ def _destroy(stage: str, say: Tell, ask: Ask | None) -> None:
             f"There is no stack {stack.name} in this account and region.",
             "AWS_PROFILE and AWS_REGION choose others.",
         )
-    _require_empty(stack, list(holdings(account, stack.resources())))
+    _require_empty(stack, list(stored_data(account, stack.resources())))
     if ask is not None:
         _confirm(stage, stack, ask)
     _remove(stack, say)

@@ -38,7 +38,7 @@ class Holding:
     commands: tuple[str, ...]
 
 
-def holdings(account: Account, resources: Iterable[Resource]) -> Iterator[Holding]:
+def stored_data(account: Account, resources: Iterable[Resource]) -> Iterator[Holding]:
     """Yield what holds data; what somebody removed by hand holds none."""
     for resource in resources:
         if not resource.physical_id:  # it was never made

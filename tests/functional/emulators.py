@@ -146,7 +146,7 @@ def running(name: str) -> Iterator[Emulator]:
 @contextmanager
 def _moto() -> Iterator[Moto]:
     # Service models are read once for all tests: the session that caches them is kept, and with it the credentials.
-    quick_moto.hasten()
+    quick_moto.patch_moto()
     with mock_aws(config={"core": {"reset_boto3_session": False, "mock_credentials": False}}):
         yield Moto()
 

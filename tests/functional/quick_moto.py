@@ -23,7 +23,7 @@ _names = _Picker.get_possible_keys
 _copy = _Value.__deepcopy__
 
 
-def hasten() -> None:
+def patch_moto() -> None:
     """Replace moto's own functions."""
     _Picker.get_possible_keys = _known_names
     _Value.__deepcopy__ = _shared_or_copied

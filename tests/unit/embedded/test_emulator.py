@@ -18,7 +18,7 @@ COMPARED = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 from ministack.services import dynamodb
-from embedded.emulator import Conditions, hasten
+from embedded.emulator import Conditions, patch_ministack
 
 own = dynamodb._evaluate_condition
 once = Conditions(own)
@@ -50,7 +50,7 @@ found = {text: of_all(text, own, once) for text in asked}
 other = dict(values, **{":pk": {"S": "b"}})
 for values in (values, other, values):
     found[str(values[":pk"])] = of_all(asked[1], own, once)
-hasten()
+patch_ministack()
 for text in asked * 2:
     found[text] += of_all(text, dynamodb._evaluate_condition)
 print(json.dumps(found))
@@ -62,9 +62,9 @@ SILENT = """
 import io, json, sys, zipfile
 sys.path.insert(0, sys.argv[1])
 from ministack.core import lambda_runtime
-from embedded.emulator import hasten
+from embedded.emulator import patch_ministack
 
-hasten()
+patch_ministack()
 packed = io.BytesIO()
 with zipfile.ZipFile(packed, "w") as archive:
     archive.writestr("silent.py", "def handler(event, context): return event")

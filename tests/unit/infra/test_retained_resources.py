@@ -9,7 +9,7 @@ from infra.account import Account
 from infra.history import Event, Resource
 from infra.merge import FUNCTIONS, RESOURCES, load
 from infra.retained_resources import passed_over, told
-from infra.stored_data import holdings
+from infra.stored_data import stored_data
 
 
 def retained() -> list[tuple[str, str]]:
@@ -51,4 +51,4 @@ def test_what_was_never_made_holds_nothing(resource_type: str) -> None:
         session.client("sqs"),
     )
 
-    assert list(holdings(account, [Resource("Failed", resource_type, "")])) == []
+    assert list(stored_data(account, [Resource("Failed", resource_type, "")])) == []
