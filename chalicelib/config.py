@@ -38,7 +38,9 @@ class Settings(BaseModel):
     webhook_secret_arn: str = Field(
         "", description="Secret that POST /ingest wants webhook signatures of; without one, API Gateway checks IAM."
     )
-    type_day_shards: int = Field(4, ge=1, le=64, description="Shards of the index by type and day; may only grow.")
+    type_day_shards: int = Field(
+        4, ge=1, le=64, description="Shards of the indexes by type and of late arrivals; may only grow."
+    )
     late_after_seconds: int = Field(3_600, ge=0, description="From which lag on an event is listed as late.")
     dedupe_ttl_days: int = Field(0, ge=0, description="Days until an identity expires; 0 keeps it for ever.")
     concurrency: int = Field(16, ge=1, le=64, description="AWS calls that a function makes at once.")

@@ -10,9 +10,9 @@ from chalicelib.domain.cursor import from_cursor, not_ours, to_cursor
 from chalicelib.domain.event_query import EventsQuery, GapsQuery, LateQuery, Order
 from chalicelib.domain.gaps import Gap, gaps_in, joined
 from chalicelib.domain.ingest_report import ArrivalKind, Status
-from chalicelib.domain.merging import Page, Row, merged
+from chalicelib.domain.merging import Page, Row, first_of, merged
 from chalicelib.domain.paging import every_page
-from chalicelib.domain.partitions import Partition, days_of, part_of_day
+from chalicelib.domain.partitions import Partition, days_of, part_of_day, shards_of_late_day
 from chalicelib.domain.ports import EVERY_EVENT, Concurrently, EventFilter, EventIndex
 from chalicelib.domain.raw_line import StoredEvent
 from chalicelib.domain.timestamps import Day, Instant, Window
@@ -74,11 +74,9 @@ class SearchEvents:
         while position.group < len(groups) and len(found) < query.limit and reads < MAX_READS:
             page, cost = self._read(query, groups[position.group], position.after)
             reads += cost
-            room = query.limit - len(found)
-            found += page.rows[:room]
-            if len(page.rows) > room:
-                position = _Position(position.group, found[-1].sort_key)
-            elif page.read_to is None:
+            page = first_of(page, query.limit - len(found))
+            found += page.rows
+            if page.read_to is None:
                 position = _Position(position.group + 1)
             else:
                 position = _Position(position.group, page.read_to)
@@ -119,12 +117,16 @@ class ListLate:
     """The use case behind GET /late."""
 
     index: EventIndex
+    shards: int
+    concurrently: Concurrently
 
     def __call__(self, query: LateQuery) -> FoundEvents:
         """Late arrivals of a day, the latest first."""
         sealed = query.model_dump(exclude={"cursor", "limit"}, mode="json")
         after = from_cursor(sealed, query.cursor)
-        page = self.index.late(query.source, query.event_type, Day(query.day), after, query.limit)
+        shards = shards_of_late_day(query.source, query.event_type, Day(query.day), self.shards)
+        pages = self.concurrently(lambda shard: self.index.late(shard, after, query.limit), shards)
+        page = first_of(merged(pages, newest_first=True), query.limit)
         return FoundEvents(page.events, to_cursor(sealed, page.read_to))
 
 

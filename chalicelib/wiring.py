@@ -86,7 +86,7 @@ def list_late() -> ListLate:
     """GET /late."""
     from chalicelib.search import ListLate
 
-    return ListLate(adapters.event_index())
+    return ListLate(adapters.event_index(), runtime.settings().type_day_shards, runtime.concurrently)
 
 
 def find_gaps() -> FindGaps:

@@ -14,9 +14,8 @@ from chalicelib.aws.seam import translated
 from chalicelib.domain.chunks import chunked
 from chalicelib.domain.ingest_report import Arrival, ArrivalKind
 from chalicelib.domain.merging import Page, Row
-from chalicelib.domain.partitions import EntityPartition, Partition
+from chalicelib.domain.partitions import EntityPartition, LateDayPartition, Partition
 from chalicelib.domain.ports import EVERY_EVENT, ArrivalsPage, Concurrently, Counted, EventFilter, Pause
-from chalicelib.domain.timestamps import Day
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -112,12 +111,13 @@ class DynamoEventIndex:
         last = answer.get("LastEvaluatedKey")
         return Counted(answer["Count"], last["SK"]["S"] if last else None)
 
-    def late(self, source: str, event_type: str, ingest_day: Day, after: str | None, limit: int) -> Page:
-        """Late arrivals of a day, the latest first."""
+    def late(self, partition: LateDayPartition, after: str | None, limit: int) -> Page:
+        """Late arrivals of a partition, the latest first."""
         positions.require(positions.LATE, after)
         low, above_all = keys.every_lag()
         high = above_all if after is None else keys.just_before(after)
-        values = {":partition": keys.late_day(source, event_type, ingest_day), ":low": low, ":high": high}
+        late_day = keys.late_day(partition.source, partition.event_type, partition.ingest_day, partition.shard)
+        values = {":partition": late_day, ":low": low, ":high": high}
         query = {
             "IndexName": keys.LATE_ARRIVALS_INDEX,
             "KeyConditionExpression": "late_day = :partition AND #lag BETWEEN :low AND :high",

@@ -49,7 +49,7 @@ def index_row(event: StoredEvent, shards: int, late_after_ms: int, said: Item | 
         "ingest_lag_ms": lag_ms,
     }
     if lag_ms >= late_after_ms:
-        members["late_day"] = keys.late_day(event.source, event.event_type, day_of(event.ingest_time))
+        members["late_day"] = keys.late_day(event.source, event.event_type, day_of(event.ingest_time), shard)
         members["lag"] = keys.lag(lag_ms, event.event_id)
     return (said or event_item(event)) | to_item(members)
 

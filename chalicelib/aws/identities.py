@@ -29,7 +29,7 @@ _NANOSECONDS = 1_000_000_000
 class DynamoIdentities:
     """DedupeTable, whose rows are written together with those of EventsTable or not at all.
 
-    `shards` is that of the index by type and day; `dedupe_ttl_s` is None where identities never expire.
+    `shards` is that of both indexes of EventsTable; `dedupe_ttl_s` is None where identities never expire.
     """
 
     dynamodb: DynamoDBClient

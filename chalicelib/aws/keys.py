@@ -113,9 +113,9 @@ def shard_of(event_id: str, shards: int) -> int:
     return int(event_id[:8], 16) % shards
 
 
-def late_day(source: str, event_type: str, ingest_day: Day) -> str:
+def late_day(source: str, event_type: str, ingest_day: Day, shard: int) -> str:
     """A partition of the index of late arrivals."""
-    return f"SRC#{for_key(source)}#TYPE#{for_key(event_type)}#ARRIVED#{ingest_day}"
+    return f"SRC#{for_key(source)}#TYPE#{for_key(event_type)}#ARRIVED#{ingest_day}#{shard}"
 
 
 def lag(lag_ms: int, event_id: str) -> str:

@@ -32,6 +32,13 @@ class Page:
         return tuple(row.event for row in self.rows)
 
 
+def first_of(page: Page, limit: int) -> Page:
+    """At most so many of a page's rows, and the position to go on from."""
+    if len(page.rows) <= limit:
+        return page
+    return Page(page.rows[:limit], page.rows[limit - 1].sort_key)
+
+
 def merged(pages: Sequence[Page], *, newest_first: bool) -> Page:
     """One page of all partitions: only rows that no partition can still bring something before."""
     ends = [page.read_to for page in pages if page.read_to is not None]

@@ -40,6 +40,16 @@ class TypeDayPartition:
 Partition = EntityPartition | TypeDayPartition
 
 
+@dataclass(frozen=True, slots=True)
+class LateDayPartition:
+    """Events of one source and type that arrived late on a day, in one shard of the index of late arrivals."""
+
+    source: str
+    event_type: str
+    ingest_day: Day
+    shard: int
+
+
 def days_of(window: Window) -> Iterator[Day]:
     """The UTC days that a window touches, in order."""
     first = day_of(window.start)
@@ -59,6 +69,11 @@ def shards_of_day(source: str, event_type: str, day: Day, window: Window, shards
     """The partitions that together hold one day's part of a window."""
     part = part_of_day(window, day)
     return [TypeDayPartition(source, event_type, day, shard, part) for shard in range(shards)]
+
+
+def shards_of_late_day(source: str, event_type: str, ingest_day: Day, shards: int) -> list[LateDayPartition]:
+    """The partitions that together hold what arrived late on a day."""
+    return [LateDayPartition(source, event_type, ingest_day, shard) for shard in range(shards)]
 
 
 def entity_digest(entity_id: str) -> str:

@@ -10,7 +10,7 @@ from chalicelib.domain.aggregation import Aggregate, Input, Version
 from chalicelib.domain.event import Event
 from chalicelib.domain.ingest_report import Arrival, ArrivalKind
 from chalicelib.domain.merging import Page
-from chalicelib.domain.partitions import Partition
+from chalicelib.domain.partitions import LateDayPartition, Partition
 from chalicelib.domain.quarantine import RejectedEvent
 from chalicelib.domain.raw_line import RawLocation, StoredEvent
 from chalicelib.domain.rejections import Listed, Retry
@@ -150,8 +150,8 @@ class EventIndex(Protocol):
     def count(self, partition: Partition, after: str | None) -> Counted:
         """How many rows of a partition follow a position, as far as one read goes."""
 
-    def late(self, source: str, event_type: str, ingest_day: Day, after: str | None, limit: int) -> Page:
-        """Late arrivals of a day, the latest first."""
+    def late(self, partition: LateDayPartition, after: str | None, limit: int) -> Page:
+        """At most `limit` late arrivals of a partition, the latest first, after a position."""
 
     def arrived_again(self, event_id: str, kind: ArrivalKind) -> bool:
         """Whether an identity was sent again in this way."""

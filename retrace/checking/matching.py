@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.aws import keys
 from chalicelib.aws.event_rows import event_values, index_row
 from chalicelib.aws.items import from_item
 from chalicelib.domain.raw_line import StoredEvent
-from chalicelib.domain.timestamps import Instant, day_of
+from chalicelib.domain.timestamps import Instant
 from retrace.checking.raw_objects import Damages
 
 Row = Mapping[str, Any]
 
 _LOCATION = ("s3_bucket", "s3_key", "s3_offset", "s3_length")
 _ONLY_IF_LATE = ("late_day", "lag")
+_SHARDED = ("type_day", "late_day")
 _OF_EVENT = (
     "event_id",
     "source",
@@ -100,17 +100,14 @@ class Matching:
         return tuple(name for name in fields if name not in _LOCATION) if self.damages.moved(row, line) else fields
 
     def _index_fields(self, line: StoredEvent, row: Row) -> tuple[str, ...]:
-        """The fields in which an index row is not what ingest writes; the shard may be that of fewer shards."""
+        """The fields in which an index row is not what ingest writes; shards may be those of fewer shards."""
         expected = from_item(index_row(line, self.rules.shards, self.rules.late_after_ms))
         differing = _differing(expected, row, [*expected, *(name for name in _ONLY_IF_LATE if name not in expected)])
-        return tuple(
-            name for name in differing if name != "type_day" or row.get(name) not in self._readable_shards(line)
-        )
+        return tuple(name for name in differing if name not in _SHARDED or not self._of_fewer_shards(name, line, row))
 
-    def _readable_shards(self, line: StoredEvent) -> set[str]:
-        shards = {keys.shard_of(line.event_id, count) for count in range(1, self.rules.shards + 1)}
-        day = day_of(line.event_time)
-        return {keys.type_and_day(line.source, line.event_type, day, shard) for shard in shards}
+    def _of_fewer_shards(self, name: str, line: StoredEvent, row: Row) -> bool:
+        fewer = (index_row(line, shards, self.rules.late_after_ms) for shards in range(1, self.rules.shards))
+        return any(from_item(expected).get(name) == row.get(name) for expected in fewer)
 
 
 def _identity_fields(line: StoredEvent, row: Row) -> tuple[str, ...]:

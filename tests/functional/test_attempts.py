@@ -203,7 +203,7 @@ CALLS: dict[Prepare, Sequence[str]] = {
     read_raw_text: ["BatchGetItem", "GetObject"],
     search: ["Query"],
     search_a_type: ["Query"] * 4,
-    look_for_late_events: ["Query"],
+    look_for_late_events: ["Query"] * 4,
     look_for_gaps: ["Query"],
     ask_how_fresh: ["Query"] * 8,
     look_at_aggregates: ["Query"] * 4,

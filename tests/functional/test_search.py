@@ -13,6 +13,7 @@ from chalicelib import freshness, search
 from chalicelib.domain.cursor import to_cursor
 from chalicelib.domain.event_query import EventsQuery
 from tests.functional.application import Application
+from tests.functional.storage import Storage
 from tests.functional.wire import Wire
 
 SOURCE, TYPE = "shop/checkout", "order.paid"
@@ -49,10 +50,10 @@ def sent(application: Application) -> list[dict[str, Any]]:
     return sorted(listed, key=lambda one: (one["event_time"], one["event_id"]))
 
 
-def pages(application: Application, **query: Any) -> Iterator[list[dict[str, Any]]]:
+def pages(application: Application, path: str = "/events", **query: Any) -> Iterator[list[dict[str, Any]]]:
     """Every page of a query."""
     while True:
-        answer = application.get("/events", **{name: str(value) for name, value in query.items()})
+        answer = application.get(path, **{name: str(value) for name, value in query.items()})
         assert answer.status_code == 200, answer.json_body
         yield answer.json_body["items"]
         if answer.json_body["cursor"] is None:
@@ -239,6 +240,27 @@ def test_late_lists_the_worst_first_and_what_it_touches(application: Application
     first = application.get("/late", **BY_TYPE, day=today, limit="2").json_body
     rest = application.get("/late", **BY_TYPE, day=today, limit="2", cursor=first["cursor"]).json_body
     assert first["items"] + rest["items"] == answer["items"]
+
+
+@pytest.mark.parametrize("limit", [1, 4, 11, 1000])
+def test_late_arrivals_of_all_shards_are_listed_once_and_in_order_whatever_the_size_of_a_page(
+    application: Application, storage: Storage, limit: int
+) -> None:
+    sent = [event("late", f"2001-01-01T{number // 2:02}:00:00Z", payload=number) for number in range(24)]
+    results = application.ingest(sent).json_body["results"]
+    expected = sorted(((one["ingest_lag_ms"], one["event_id"]) for one in results), reverse=True)
+
+    found = list(pages(application, "/late", **BY_TYPE, day=results[0]["ingest_time"][:10], limit=limit))
+
+    assert {row["late_day"][-2:] for row in storage.index()} == {"#0", "#1", "#2", "#3"}
+    assert [(one["ingest_lag_ms"], one["event_id"]) for page in found for one in page] == expected
+    assert all(len(page) == limit for page in found[:-1])
+
+
+def test_a_page_of_late_arrivals_costs_one_query_for_each_shard(application: Application, wire: Wire) -> None:
+    application.get("/late", **BY_TYPE, day="2026-11-21")
+
+    assert wire.count() == {"Query": 4}
 
 
 def _ago(**time: float) -> str:

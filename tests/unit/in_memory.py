@@ -15,7 +15,7 @@ from chalicelib.domain.ingest_report import Arrival, ArrivalKind
 from chalicelib.domain.merging import Page, Row
 from chalicelib.domain.messages import ReplayMessage
 from chalicelib.domain.outbox import Outbox, unpacked
-from chalicelib.domain.partitions import Partition, TypeDayPartition
+from chalicelib.domain.partitions import LateDayPartition, Partition, TypeDayPartition
 from chalicelib.domain.ports import EVERY_EVENT, ArrivalsPage, Counted, EventFilter
 from chalicelib.domain.quarantine import RejectedEvent
 from chalicelib.domain.raw_line import (
@@ -29,7 +29,7 @@ from chalicelib.domain.raw_line import (
 )
 from chalicelib.domain.replay_job import ReplayJob
 from chalicelib.domain.replay_ports import KeyedReplay, ReplayIdsPage
-from chalicelib.domain.timestamps import Day, Instant, day_of, nanoseconds
+from chalicelib.domain.timestamps import Instant, day_of, nanoseconds
 from chalicelib.preview import DaysInMemory
 from tests.unit.examples import INGESTED
 
@@ -209,7 +209,7 @@ class Rows:
         page = self.page(partition, after, self.page_size())
         return Counted(len(page.rows), page.read_to)
 
-    def late(self, source: str, event_type: str, ingest_day: Day, after: str | None, limit: int) -> Page:
+    def late(self, partition: LateDayPartition, after: str | None, limit: int) -> Page:
         raise NotImplementedError
 
 

@@ -61,6 +61,17 @@ def test_an_event_is_listed_as_late_from_the_threshold_on(event_time: str, late:
     assert ("late_day" in row) == ("lag" in row) == late
 
 
+@given(events, st.integers(0, 63), st.integers(1, 64))
+def test_a_late_event_has_one_shard_in_both_indexes(event: StoredEvent, number: int, shards: int) -> None:
+    late = replace(event, event_id=f"{number:08x}", event_time=Instant("0001-01-01T00:00:00.000000000Z"))
+    shard = f"#{number % shards}"
+
+    row = from_item(index_row(late, shards, late_after_ms=0))
+
+    assert row["type_day"].endswith(shard)
+    assert row["late_day"].endswith(shard)
+
+
 @given(
     st.dictionaries(
         names,

@@ -51,7 +51,7 @@ BUILDERS: list[tuple[Callable[..., str], tuple[st.SearchStrategy[Any], ...]]] = 
     (keys.entity, (values,)),
     (keys.event, (times, hashes)),
     (keys.type_and_day, (values, values, days, shards)),
-    (keys.late_day, (values, values, days)),
+    (keys.late_day, (values, values, days, shards)),
     (keys.lag, (lags, hashes)),
     (keys.arrivals, (hashes,)),
     (arrival, (st.booleans(), times, values, st.integers(0, 999))),
@@ -87,7 +87,7 @@ def test_no_two_values_share_a_key(
 # How each key that is made of several values would read if nothing in them were encoded: the same for every cut.
 CUTS: dict[str, Callable[[str, str], str]] = {
     "#TYPE#": lambda source, event_type: keys.type_and_day(source, event_type, Day("2026-11-21"), 0),
-    "#TYPE": lambda source, event_type: keys.late_day(source, f"#{event_type}", Day("2026-11-21")),
+    "#TYPE": lambda source, event_type: keys.late_day(source, f"#{event_type}", Day("2026-11-21"), 0),
     "#DAY#2026-11-21#VER#": lambda entity, replay: keys.inputs(Version(entity, Day("2026-11-21"), replay)),
 }
 
@@ -173,7 +173,7 @@ def test_the_keys_of_stored_data_are_what_they_were_yesterday() -> None:
         keys.entity("order#1"),
         keys.event(time, event_id),
         keys.type_and_day("shop#1", "paid#%", day, 3),
-        keys.late_day("shop#1", "paid#%", day),
+        keys.late_day("shop#1", "paid#%", day, 3),
         keys.lag(20_000, event_id),
         keys.arrivals(event_id),
         keys.arrival(time, "req", 7, conflict=False),
@@ -192,7 +192,7 @@ def test_the_keys_of_stored_data_are_what_they_were_yesterday() -> None:
         "ENTITY#order%231",
         f"TS#2026-11-21T10:00:00.000000000Z#EID#{event_id}",
         "SRC#shop%231#TYPE#paid%23%25#DAY#2026-11-21#3",
-        "SRC#shop%231#TYPE#paid%23%25#ARRIVED#2026-11-21",
+        "SRC#shop%231#TYPE#paid%23%25#ARRIVED#2026-11-21#3",
         f"LAG#000000000020000#EID#{event_id}",
         f"EVENT#{event_id}",
         "DUP#2026-11-21T10:00:00.000000000Z#req#0007",

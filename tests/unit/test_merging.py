@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.merging import Page, Row, merged
+from chalicelib.domain.merging import Page, Row, first_of, merged
 from chalicelib.domain.paging import every_page
 from tests.unit.examples import an_event, stored
 from tests.unit.json_trees import randoms
@@ -52,6 +52,15 @@ def test_a_walk_over_uneven_partitions_brings_every_wanted_row_once_and_in_order
     found = list(walked(shards, rng, set(wanted), newest_first=newest_first))
 
     assert found == sorted(wanted, reverse=newest_first)
+
+
+@given(st.integers(1, 30), st.none() | st.just("99"))
+def test_a_page_cut_at_a_limit_goes_on_after_its_last_row(limit: int, read_to: str | None) -> None:
+    rows = tuple(Row(f"{number:02}", EVENT) for number in range(20))
+
+    page = first_of(Page(rows, read_to), limit)
+
+    assert page == (Page(rows[:limit], f"{limit - 1:02}") if limit < 20 else Page(rows, read_to))
 
 
 def test_a_page_names_the_events_of_its_rows() -> None:

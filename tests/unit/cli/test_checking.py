@@ -296,7 +296,8 @@ def test_rows_of_a_time_of_fewer_shards_are_as_they_should_be_and_those_of_more_
     fewer = Rules(7, _RULES.late_after_ms, None, _RULES.in_flight_from)
 
     assert store.differences(fewer) == []
-    assert {each.fields for each in store.differences(Rules(1, 3_600_000, None, _TIMES[2]))} == {("type_day",)}
+    more = store.differences(Rules(1, _RULES.late_after_ms, None, _RULES.in_flight_from))
+    assert {each.fields for each in more} == {("type_day",), ("type_day", "late_day")}
 
 
 @pytest.mark.parametrize("key", ["raw/notes.txt", "raw/source=a/event_date=2026-11-21/ingest_date=2026-11-22/x.ndjson"])
