@@ -1,0 +1,37 @@
+"""docs/index.md leads to every page of docs/, and each page says what it is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = sorted(DOCS.glob("*.md"))
+
+_KIND = re.compile(r"# [^\n]+\n\n(?:A tutorial|A how-to|A reference|An explanation): \w")
+_LINKED = re.compile(r"\]\((?:docs/)?([\w-]+\.md)(?:#[^)]*)?\)")
+
+
+def linked(path: Path) -> set[str]:
+    """The pages beside it that a page links to."""
+    return set(_LINKED.findall(path.read_text()))
+
+
+def test_the_index_leads_to_every_page_and_the_readme_to_the_index() -> None:
+    assert {path.name for path in PAGES} - {"index.md"} <= linked(DOCS / "index.md")
+    assert "index.md" in linked(DOCS.parent / "README.md")
+
+
+def test_every_row_of_the_index_is_a_question_with_a_link() -> None:
+    index = (DOCS / "index.md").read_text()
+    rows = [row for row in re.findall(r"^\|.*\|$", index, re.MULTILINE) if not re.match(r"\| (?:question|---) \|", row)]
+
+    assert len(rows) > 30
+    assert [row for row in rows if not re.fullmatch(r"\| [^|]+\? \| \[[^|]*\) \|", row)] == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.name))
+def test_a_page_says_in_its_first_words_what_it_is(path: Path) -> None:
+    assert _KIND.match(path.read_text())

@@ -1,0 +1,109 @@
+"""The pages stay short, one fact a sentence, and name who acts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.prose import Count, count, prose
+
+ROOT = Path(__file__).parents[2]
+COUNTS = {
+    path.relative_to(ROOT).as_posix(): count(path.read_text())
+    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md")))
+}
+
+SEMICOLONS = 2
+VAGUE = 1
+"""How many of each a page may have for 1,000 words of prose."""
+
+WORDS = {
+    "README.md": 880,
+    "CONTRIBUTING.md": 690,
+    "docs/api.md": 5_300,
+    "docs/architecture.md": 1_900,
+    "docs/cli.md": 7_000,
+    "docs/console.md": 940,
+    "docs/consumer.md": 790,
+    "docs/cost.md": 2_300,
+    "docs/decisions.md": 9_500,
+    "docs/deploying.md": 1_440,
+    "docs/incident.md": 810,
+    "docs/index.md": 560,
+    "docs/operations.md": 3_800,
+    "docs/performance.md": 3_600,
+    "docs/reliability.md": 4_000,
+    "docs/runbook.md": 2_400,
+    "docs/scale.md": 3_600,
+    "docs/security.md": 2_810,
+    "docs/sql.md": 400,
+    "docs/testing.md": 380,
+}
+"""How many words `wc -w` may count on a page, code and tables included. Lower a number when its page gets shorter."""
+
+BEHIND = {
+    "docs/api.md": (16, 2),
+    "docs/architecture.md": (25, 1),
+    "docs/cli.md": (18, 2),
+    "docs/cost.md": (12, 2),
+    "docs/decisions.md": (6, 3),
+    "docs/operations.md": (22, 3),
+    "docs/performance.md": (7, 2),
+    "docs/reliability.md": (18, 3),
+    "docs/runbook.md": (12, 5),
+    "docs/scale.md": (11, 1),
+}
+"""Semicolons and vague words for 1,000 words of prose on pages that are still above the limits. They may only fall."""
+
+
+def rates(counted: Count) -> tuple[float, float]:
+    """Semicolons and vague words for 1,000 words of prose."""
+    return counted.for_1000(counted.semicolons), counted.for_1000(counted.vague)
+
+
+@pytest.mark.parametrize("page", COUNTS)
+def test_a_page_stays_within_its_words(page: str) -> None:
+    assert COUNTS[page].words <= WORDS[page]
+
+
+@pytest.mark.parametrize("page", COUNTS)
+def test_a_page_says_one_fact_a_sentence_and_names_who_acts(page: str) -> None:
+    semicolons, vague = BEHIND.get(page, (SEMICOLONS, VAGUE))
+
+    assert rates(COUNTS[page])[0] <= semicolons
+    assert rates(COUNTS[page])[1] <= vague
+
+
+@pytest.mark.parametrize("page", BEHIND)
+def test_a_page_that_reached_the_limits_has_no_others(page: str) -> None:
+    semicolons, vague = rates(COUNTS[page])
+
+    assert semicolons > SEMICOLONS or vague > VAGUE
+
+
+def test_every_page_has_a_limit_and_every_limit_a_page() -> None:
+    assert WORDS.keys() == COUNTS.keys()
+    assert BEHIND.keys() <= WORDS.keys()
+
+
+def test_blocks_links_and_code_are_no_prose() -> None:
+    page = """# A *page*
+```sh
+echo whoever; done
+```
+Run `a; b` of [that page](other.md#nobody) anew.
+<!-- nobody; -->"""
+
+    assert prose(page).split() == ["#", "A", "*page*", "Run", "NAME", "of", "[that", "page]", "anew."]
+    assert count(page) == Count(words=18, prose=8, semicolons=0, vague=1)
+
+
+def test_cells_of_a_table_are_prose_unless_they_are_code_or_numbers() -> None:
+    page = "| name | ms | what |\n| --- | ---: | --- |\n| `a` | 1,200 | it waits; Nobody asks |\n"
+
+    assert count(page) == Count(words=24, prose=7, semicolons=1, vague=1)
+
+
+def test_rates_are_for_1000_words_of_prose() -> None:
+    assert rates(count("word; " * 499 + "whoever")) == (998.0, 2.0)
