@@ -48,6 +48,7 @@ def _version(stored: AggregateVersion) -> Json:
         "inputs_hash": aggregate.inputs_hash,
         "sample_event_ids": aggregate.sample_event_ids,
         "counts_by_type": dict(sorted(aggregate.counts_by_type.items())),
+        "other_types_count": aggregate.other_types_count,
         "window_start": start_of(stored.version.day),
         "window_end": end_of(stored.version.day),
         "computed_at": stored.computed_at,

@@ -174,7 +174,15 @@ def _of_the_depot(line: bytes) -> bool:
 
 def _computed(version: Json) -> Json:
     """Return what a version was computed to be; what is told of it beside that, such as late arrivals, may change."""
-    names = ("value", "input_count", "inputs_hash", "sample_event_ids", "counts_by_type", "computed_at")
+    names = (
+        "value",
+        "input_count",
+        "inputs_hash",
+        "sample_event_ids",
+        "counts_by_type",
+        "other_types_count",
+        "computed_at",
+    )
     return {name: version[name] for name in names}
 
 

@@ -18,7 +18,8 @@ class AggregateVersionShape(Shape):
     input_count: Count
     inputs_hash: Annotated[Sha256, Field(description="Depends on the set of inputs alone.")]
     sample_event_ids: Annotated[list[Sha256], Field(description="The ten earliest.")]
-    counts_by_type: dict[str, Count]
+    counts_by_type: Annotated[dict[str, Count], Field(description="The first 100 types, in the order of code points.")]
+    other_types_count: Annotated[int, Field(ge=0, description="Inputs of types that are not among those.")]
     window_start: Time
     window_end: Time
     computed_at: Time

@@ -12,6 +12,11 @@ from chalicelib.domain.timestamps import Day, Instant
 
 METRIC_NAME = "daily_event_count"
 SAMPLE_SIZE = 10
+TYPES_LISTED = 100
+"""A version fits into a row, however many types its events have.
+
+A type that is not among the first hundred of a part is not among those of the whole either, so merging stays exact.
+"""
 
 
 Place = tuple[Instant, str]
@@ -50,7 +55,8 @@ class Version:
 class Aggregate:
     """The aggregate of a set of inputs; `Aggregate()` is that of none.
 
-    `samples` are the (event_time, event_id) of the ten earliest inputs; `state` is that of the inputs hash.
+    `counts_by_type` has the first hundred types in the order of their code points. `samples` are the
+    (event_time, event_id) of the ten earliest inputs; `state` is that of the inputs hash.
     """
 
     input_count: int = 0
@@ -62,6 +68,11 @@ class Aggregate:
     def value(self) -> int:
         """The metric `daily_event_count`."""
         return self.input_count
+
+    @property
+    def other_types_count(self) -> int:
+        """How many inputs are of types that are not listed."""
+        return self.input_count - sum(self.counts_by_type.values())
 
     @property
     def inputs_hash(self) -> str:
@@ -79,7 +90,7 @@ def aggregate_of(inputs: Iterable[Input]) -> Aggregate:
     events = list(inputs)
     return Aggregate(
         input_count=len(events),
-        counts_by_type=Counter(event.event_type for event in events),
+        counts_by_type=_listed(Counter(event.event_type for event in events)),
         samples=tuple(sorted(event.place for event in events)[:SAMPLE_SIZE]),
         state=multiset_hash.combine(multiset_hash.element(event.event_id, event.content_sha256) for event in events),
     )
@@ -89,7 +100,11 @@ def merge(left: Aggregate, right: Aggregate) -> Aggregate:
     """The aggregate of the union of two disjoint sets of inputs."""
     return Aggregate(
         input_count=left.input_count + right.input_count,
-        counts_by_type=Counter(left.counts_by_type) + Counter(right.counts_by_type),
+        counts_by_type=_listed(Counter(left.counts_by_type) + Counter(right.counts_by_type)),
         samples=tuple(sorted(left.samples + right.samples)[:SAMPLE_SIZE]),
         state=multiset_hash.combine((left.state, right.state)),
     )
+
+
+def _listed(counts: Mapping[str, int]) -> Mapping[str, int]:
+    return dict(sorted(counts.items())[:TYPES_LISTED])

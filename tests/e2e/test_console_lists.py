@@ -46,6 +46,7 @@ VERSIONS: list[dict[str, Any]] = [
         "value": 36 if number > 15 else 27,
         "inputs_hash": ("b" if number > 15 else "a") * 64,
         "counts_by_type": {"t": 1},
+        "other_types_count": 0,
         "computed_at": f"{DAY}T09:{number:02}:10.000000000Z",
         "complete": True,
         "partial_because": [],

@@ -25,13 +25,15 @@ def inputs_hash(inputs: Iterable[Row]) -> str:
 def aggregate(inputs: Iterable[Row]) -> Json:
     """What a version says, given its inputs."""
     rows = sorted(inputs, key=lambda row: (row["event_time"], row["event_id"]))
+    counts = sorted(Counter(row["event_type"] for row in rows).items())
     return {
         "metric_name": "daily_event_count",
         "value": len(rows),
         "input_count": len(rows),
         "inputs_hash": inputs_hash(rows),
         "sample_event_ids": [row["event_id"] for row in rows[:10]],
-        "counts_by_type": dict(Counter(row["event_type"] for row in rows)),
+        "counts_by_type": dict(counts[:100]),
+        "other_types_count": sum(count for _, count in counts[100:]),
     }
 
 
@@ -44,6 +46,7 @@ def said(version: Json) -> Json:
         "inputs_hash",
         "sample_event_ids",
         "counts_by_type",
+        "other_types_count",
     )
     return {name: version[name] for name in names}
 

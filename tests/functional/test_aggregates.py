@@ -24,6 +24,22 @@ def asked(application: Application, entity_id: str = "order-1", day: str = DAY) 
     return answer
 
 
+def test_a_version_lists_a_hundred_types_and_counts_the_events_of_all_others_together(
+    application: Application, storage: Storage
+) -> None:
+    events = [paid(number, event_type=f"{number:03d}{'t' * 381}") for number in range(103)]
+    application.accept_all(events)
+    replay_id, messages = application.planned(**WHOLE_DAY)
+    for some in batched(messages[::-1], 40):
+        application.process(some)
+
+    [version] = asked(application)["versions"]
+
+    assert said(version) == aggregate(inputs_of(storage.rows("AGGREGATES_TABLE"), "order-1", DAY, replay_id))
+    assert (version["value"], len(version["counts_by_type"]), version["other_types_count"]) == (103, 100, 3)
+    assert list(version["counts_by_type"]) == [event["event_type"] for event in events[:100]]
+
+
 def test_a_version_says_what_was_computed_from_what(application: Application, storage: Storage) -> None:
     application.accept_all([*paid_several(11), paid(12, event_type="order.refunded")])
     replay_id = application.replayed(**WHOLE_DAY)

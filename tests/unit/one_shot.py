@@ -34,8 +34,14 @@ def computed(inputs: Iterable[Input]) -> dict[str, Any]:
         "input_count": len(distinct),
         "inputs_hash": inputs_hash(distinct),
         "sample_event_ids": [single.event_id for single in distinct[:10]],
-        "counts_by_type": dict(Counter(single.event_type for single in distinct)),
+        **counts_by_type(single.event_type for single in distinct),
     }
+
+
+def counts_by_type(types: Iterable[str]) -> dict[str, Any]:
+    """How many inputs there are of each of the first hundred types, and of all others together."""
+    counts = sorted(Counter(types).items())
+    return {"counts_by_type": dict(counts[:100]), "other_types_count": sum(count for _, count in counts[100:])}
 
 
 def said_by(aggregate: Aggregate) -> dict[str, Any]:
@@ -46,6 +52,7 @@ def said_by(aggregate: Aggregate) -> dict[str, Any]:
         "inputs_hash": aggregate.inputs_hash,
         "sample_event_ids": aggregate.sample_event_ids,
         "counts_by_type": dict(aggregate.counts_by_type),
+        "other_types_count": aggregate.other_types_count,
     }
 
 

@@ -6,8 +6,10 @@ from functools import reduce
 from random import Random
 
 from hypothesis import given
+from hypothesis import strategies as st
 
 from chalicelib.domain.aggregation import Aggregate, Input, aggregate_of, merge
+from chalicelib.domain.timestamps import Instant
 from tests.unit import one_shot
 from tests.unit.json_trees import randoms
 
@@ -39,6 +41,20 @@ def test_it_is_the_same_in_any_batches_order_and_grouping(inputs: list[Input], r
 
     assert one_shot.said_by(merged_somehow(aggregates, rng)) == one_shot.computed(inputs)
     assert one_shot.said_by(reduce(merge, aggregates, Aggregate())) == one_shot.computed(inputs)
+
+
+@given(st.lists(st.integers(0, 130), min_size=90, max_size=250), randoms)
+def test_of_more_than_a_hundred_types_the_first_are_counted_one_by_one_and_all_others_together(
+    numbers: list[int], rng: Random
+) -> None:
+    inputs = [
+        Input(Instant("2026-11-21T10:00:00.000000000Z"), f"{position:064x}", f"type-{number:03d}", "0" * 64)
+        for position, number in enumerate(numbers)
+    ]
+
+    aggregates = [aggregate_of(batch) for batch in batches_of(inputs, rng)]
+
+    assert one_shot.said_by(merged_somehow(aggregates, rng)) == one_shot.computed(inputs)
 
 
 @given(one_shot.inputs_sets)

@@ -27,6 +27,7 @@ def version(replay_id: str, value: int, **members: Any) -> Json:
         "inputs_hash": "ab" * 32,
         "sample_event_ids": [],
         "counts_by_type": {},
+        "other_types_count": 0,
         "window_start": "2025-11-28T00:00:00.000000000Z",
         "window_end": "2025-11-29T00:00:00.000000000Z",
         "computed_at": "2025-11-28T20:00:00.000000000Z",

@@ -138,7 +138,7 @@ function table({ known, chosen, all, showAll, choose }) {
   return html`<div class="scroll"><table class="list"><thead><tr><th>from</th><th>to</th><th class="number">value</th><th>trust</th><th>computed</th><th>by type</th><th>inputs hash</th><th>replay</th></tr></thead><tbody>
     ${shown.map((/** @type {any} */ version) => html`<tr><td>${radio('from', version.replay_id)}</td><td>${radio('to', version.replay_id)}</td>
       <td class="number"><strong>${number(version.value)}</strong></td><td>${trust(version)}</td><td>${when(toSecond(version.computed_at))}</td>
-      <td>${Object.entries(version.counts_by_type).map(([type, count]) => html`<div>${type} <span class="quiet">${number(/** @type {number} */ (count))}</span></div>`)}</td>
+      <td>${Object.entries(version.counts_by_type).map(([type, count]) => html`<div>${type} <span class="quiet">${number(/** @type {number} */ (count))}</span></div>`)}${version.other_types_count ? html`<div class="quiet">other types ${number(version.other_types_count)}</div>` : nothing}</td>
       <td><code title=${version.inputs_hash}>${version.inputs_hash.slice(0, 12)}</code></td>
       <td><a class="id" href=${address('/replay', { id: version.replay_id })} title=${version.replay_id}>${version.replay_id.slice(0, 18)}</a></td></tr>`)}
   </tbody></table></div>

@@ -1,0 +1,150 @@
+"""Every row fits into DynamoDB, however long the names are that it is made of, and every transaction of such rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pytest
+
+from chalicelib.aws import event_rows, replay_rows
+from chalicelib.aws.aggregate_rows import entry_row, version_row
+from chalicelib.aws.items import Item
+from chalicelib.domain.aggregation import Aggregate, Input, Version, aggregate_of, merge
+from chalicelib.domain.ingest_report import Arrival, ArrivalKind
+from chalicelib.domain.ledger import NewRevision, Settlement, written_together
+from chalicelib.domain.messages import Duplicate
+from chalicelib.domain.outcomes import MessagePlace, Outcome
+from chalicelib.domain.raw_line import RawLocation, StoredEvent
+from chalicelib.domain.replay_filter import MAX_EVENT_IDS, MAX_NAMES
+from chalicelib.domain.replay_job import Cursor, ReplayJob
+from chalicelib.domain.replay_request import ReplayRequest
+from chalicelib.domain.timestamps import Day, Instant
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+ROW = 400_000
+TRANSACTION = 4_000_000
+
+TIME = Instant("2026-11-21T10:00:00.123456789Z")
+HASH = "f" * 64
+ENTITY = "#" * 341
+"""Three bytes each in a key; an entity has at most 1,024 there."""
+TYPE = "#" * 123
+SOURCE = "#" * 128
+REPLAY = "r" * 256
+REQUEST = "#" * 170
+REPEATED = Duplicate(ingest_time=TIME, request_id=REQUEST, position=9_999)
+ARN = "arn:aws:sts::123456789012:assumed-role/" + "r" * 2_048
+
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+def size_of(item: Item) -> int:
+    """The bytes of an item, at most."""
+    return sum(len(name.encode()) + _of_value(value) for name, value in item.items())
+
+
+def _of_value(typed: Mapping[str, Any]) -> int:
+    [(kind, value)] = typed.items()
+    match kind:
+        case "S":
+            return len(value.encode())
+        case "B":
+            return len(value)
+        case "N":
+            return 21
+        case "L":
+            return 3 + sum(1 + _of_value(each) for each in value)
+        case "M":
+            return 3 + len(value) + size_of(value)
+        case _:
+            return 1
+
+
+def input_of_type(number: int) -> Input:
+    return Input(TIME, f"{number:064x}", f"{TYPE}{number:05d}", HASH)
+
+
+def aggregate_of_types(numbers: Iterable[int]) -> Aggregate:
+    return aggregate_of(map(input_of_type, numbers))
+
+
+def test_a_version_of_ten_thousand_types_fits_into_a_row() -> None:
+    aggregate = Aggregate()
+    for begin in range(0, 10_000, 1_000):
+        aggregate = merge(aggregate, aggregate_of_types(range(begin, begin + 1_000)))
+
+    row = version_row(NewRevision(Version(ENTITY, Day("2026-11-21"), REPLAY), aggregate, 10**9), TIME)
+
+    assert aggregate.value == 10_000
+    assert size_of(row) < ROW / 8
+
+
+def test_a_transaction_of_as_many_versions_as_it_has_room_for_fits() -> None:
+    settlements = [
+        Settlement(
+            Version(f"{ENTITY[5:]}{number:05d}", Day("2026-11-21"), REPLAY),
+            input_of_type(number),
+            Outcome.INPUT,
+            MessagePlace(TIME, HASH, REPEATED),
+        )
+        for number in range(100)
+    ]
+    aggregate = aggregate_of_types(range(200))
+
+    sizes = [
+        sum(
+            size_of(entry_row(each)) + size_of(version_row(NewRevision(each.version, aggregate, 10**9), TIME))
+            for each in part
+        )
+        for part in written_together(settlements)
+    ]
+
+    assert len(sizes) == 3
+    assert max(sizes) < TRANSACTION
+
+
+def largest_request() -> ReplayRequest:
+    chosen = {
+        "sources": [f"{SOURCE[1:]}{number:02d}" for number in range(MAX_NAMES)],
+        "event_types": [f"{TYPE}{number:02d}" for number in range(MAX_NAMES)],
+        "event_ids": [f"{number:064x}" for number in range(MAX_EVENT_IDS)],
+    }
+    return ReplayRequest.model_validate(
+        {
+            "entity_id": ENTITY,
+            "start_time": TIME,
+            "end_time": "9999-12-31T24:00:00Z",
+            "include": chosen,
+            "exclude": chosen,
+            "reason": "\x01" * 1_024,
+        }
+    )
+
+
+JOB = ReplayJob(
+    replay_id=REPLAY,
+    request=largest_request(),
+    requested_by=ARN,
+    created_at=TIME,
+    updated_at=TIME,
+    shards=64,
+    cursor=Cursor(after="#" * 1_024, day="#" * 1_024, found_to="#" * 1_024, repeating=HASH, repeated_to="#" * 1_024),
+    cancelled_by=ARN,
+)
+EVENT = StoredEvent(HASH, SOURCE, TYPE, ENTITY, TIME, TIME, HASH, RawLocation("b" * 63, "k" * 1_024, 10**9, 10**9))
+ARRIVAL = Arrival(ArrivalKind.CONFLICT, HASH, TIME, REQUEST, 9_999, HASH, "r" * 256)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        replay_rows.request_row(JOB),
+        replay_rows.job_row(JOB),
+        event_rows.identity_row(EVENT, REQUEST, 10**10),
+        event_rows.index_row(EVENT, 64, late_after_ms=0),
+        event_rows.arrival_row(ARRIVAL),
+    ],
+    ids=["request", "job", "identity", "event", "arrival"],
+)
+def test_a_row_of_the_longest_names_fits(row: Item) -> None:
+    assert size_of(row) < ROW / 2
