@@ -105,13 +105,13 @@ chaos: environments  ## replay 100,000 events while planners and processors are 
 	@$(SOAKING) -n0 -rP --durations=0 tests/e2e/test_chaos.py
 
 memory: environments  ## measure the memory that planner and processor need for replays of 1,000 to 100,000 events
-	@$(BIN)/python -m bench.replay_memory
+	@$(SOAKING) -n0 -rP tests/e2e/test_replay_memory.py
 
 bench: environments  ## measure Retrace beside what people would otherwise use, and write docs/performance.md; ten minutes
 	@$(BIN)/python -m bench.compare --write
 
 endurance: environments  ## faults on the wire and crashes for as long as MINUTES=30 says, and an account at the end
-	@$(BIN)/python -m bench.endurance --minutes $(MINUTES)
+	@$(BIN)/python -m tests.e2e.endurance --minutes $(MINUTES)
 
 picture: environments $(PAGE) $(BROWSER)  ## measure how soon the console shows a day of 50,000 events, in a real browser
 	@$(BIN)/python -m bench.picture

@@ -1,1 +1,1 @@
-"""Retrace under load on the embedded AWS: what its functions need, and what becomes of replays when they die."""
+"""The figures of docs/performance.md, docs/cost.md and docs/scale.md: what is measured and counted, and how."""

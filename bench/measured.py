@@ -14,8 +14,7 @@ from bench.orders import bodies, orders
 from bench.peers.eventbridge import ENTRIES_A_CALL, Archived
 from bench.processes import NOTHING, Used, used
 from bench.rounds import ROUNDS, Rates, alternating, require_equal
-from bench.sides import Side, until
-from bench.stack import messages_on
+from bench.sides import Side, messages_on, until
 from embedded.admin import Admin
 
 EVENTBRIDGE = "EventBridge"
@@ -160,7 +159,7 @@ def replayed_by_eventbridge(archived: Archived, admin: Admin, since: datetime) -
     """How many events a second a replay of the whole archive sends to a queue."""
     events, begun = archived.stored, time.perf_counter()
     archived.replay("everything", since)
-    until(lambda: messages_on(admin, archived.queue_url) >= events, "EventBridge had sent its messages")
+    until(lambda: messages_on(admin.sqs, archived.queue_url) >= events, "EventBridge had sent its messages")
     return events / (time.perf_counter() - begun)
 
 

@@ -5,24 +5,34 @@ from __future__ import annotations
 import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from bench.clients import JSON
 from bench.orders import DAY, SOURCE
 from bench.peers.deployment import Deployed
-from bench.stack import IN_FLIGHT, messages_on
 from chalicelib.aws import keys
 from embedded.admin import Admin
 from embedded.api import Api
 from embedded.connection import Stack
 from embedded.deployment import STACK_NAME
 
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.literals import QueueAttributeNameType
+
 PATIENCE_S = 120.0
 LOOK_S = 0.02
 CONNECTIONS = 32
+
+IN_FLIGHT: Final[Sequence[QueueAttributeNameType]] = ("ApproximateNumberOfMessagesNotVisible",)
+IN_ALL: Final[Sequence[QueueAttributeNameType]] = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesDelayed",
+    *IN_FLIGHT,
+)
 
 Json = dict[str, Any]
 
@@ -88,12 +98,12 @@ class Side(ABC):
     @property
     def waiting(self) -> int:
         """How many messages are on its queue, those in flight included."""
-        return messages_on(self.admin, self.queue_url)
+        return messages_on(self.admin.sqs, self.queue_url)
 
     @property
     def taken(self) -> int:
         """How many messages its processor has taken off its queue and not deleted yet."""
-        return messages_on(self.admin, self.queue_url, IN_FLIGHT)
+        return messages_on(self.admin.sqs, self.queue_url, IN_FLIGHT)
 
     def listen(self, *, enabled: bool) -> None:
         """Let its processor read its queue, or leave the queue alone."""
@@ -182,6 +192,12 @@ def until(condition: Callable[[], bool], what: str) -> float:
             raise RuntimeError(f"Waited {PATIENCE_S:.0f} seconds in vain until {what}.")
         time.sleep(LOOK_S)
     return time.perf_counter() - begun
+
+
+def messages_on(sqs: SQSClient, queue_url: str, counts: Sequence[QueueAttributeNameType] = IN_ALL) -> int:
+    """How many messages are on a queue."""
+    attributes = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])["Attributes"]
+    return sum(int(attributes[name]) for name in counts)
 
 
 def count(admin: Admin, table: str) -> int:

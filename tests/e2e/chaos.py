@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.fleet import Fleet, Process
-from bench.reports import Began, Ended, Report
-from bench.stack import Ground
 from embedded.polling import wait_until
 from tests.e2e.deployed import Deployed
+from tests.e2e.workers.fleet import Fleet, Process
+from tests.e2e.workers.reports import Began, Ended, Report
+from tests.e2e.workers.stack import Ground
 
 _TICK_S = 0.02
 _LOOK_S = 0.3

@@ -18,13 +18,13 @@ from typing import Any
 import pytest
 from boto3.dynamodb.types import TypeDeserializer
 
-from bench import events
-from bench.fleet import Fleet, fleet
-from bench.stack import Ground, ground
 from chalicelib.domain.aggregation import Input
 from chalicelib.domain.timestamps import Instant
 from tests.e2e.chaos import Job, Killer, Run
 from tests.e2e.deployed import AT_ONCE, Deployed, batches
+from tests.e2e.workers import events
+from tests.e2e.workers.fleet import Fleet, fleet
+from tests.e2e.workers.stack import Ground, ground
 from tests.sizes import is_full
 from tests.unit.one_shot import computed
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.endurance import Plan, prepared
 from embedded.faults import Fault
+from tests.e2e.endurance.run import Plan, prepared
 from tests.sizes import is_full
 
 pytestmark = pytest.mark.soak

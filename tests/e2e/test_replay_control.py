@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from bench.stack import messages_on
 from embedded.stack import started
 from tests.e2e.deployed import Deployed, batches, until
+from tests.e2e.workers.stack import messages_on
 
 LARGE, SMALL = 4_000, 60
 MAX_IN_FLIGHT = 300

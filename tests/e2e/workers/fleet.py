@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
 
-from bench.reports import Began, Ended, Over, Received, Report
-from bench.stack import APPLICATION_ID
 from embedded.layout import ROOT
 from embedded.problem import Problem
+from tests.e2e.workers.reports import Began, Ended, Over, Received, Report
+from tests.e2e.workers.stack import APPLICATION_ID
 
 
 class Process:
@@ -26,7 +26,7 @@ class Process:
         self.heard, telling = Pipe(duplex=False)
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "bench.worker", function, str(telling.fileno()), *self.options],
+                [sys.executable, "-m", "tests.e2e.workers.worker", function, str(telling.fileno()), *self.options],
                 env={**environment, APPLICATION_ID: function},
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
@@ -94,7 +94,7 @@ class Fleet:
         while (left := until - time.monotonic()) > 0:
             by_connection = {process.heard: process for process in self.processes}
             for connection in wait(list(by_connection), left):
-                assert isinstance(connection, Connection)  # noqa: S101  # narrows the type
+                assert isinstance(connection, Connection)  # narrows the type
                 process = by_connection[connection]
                 report = process.next_report()
                 if report is None:

@@ -39,14 +39,9 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """It was asked to end: the most memory that the process had.
-
-    If it was traced: the most that was allocated since it began to listen, and how much of that was still held.
-    """
+    """It was asked to end: the most memory that the process had."""
 
     resident_bytes: int
-    traced_bytes: int
-    kept_bytes: int
 
 
 Report = Ready | Received | Began | Ended | Over

@@ -12,10 +12,10 @@ from typing import Any
 
 import urllib3
 
-from bench.ledger import Kind, Ledger
-from bench.producers import DAYS, FIRST_DAY, type_of
 from chalicelib.domain.event import Event
 from embedded.api import Api
+from tests.e2e.endurance.ledger import Kind, Ledger
+from tests.e2e.endurance.producers import DAYS, FIRST_DAY, type_of
 
 LAST_DAY = FIRST_DAY + timedelta(days=DAYS - 1)
 REPLAYS_AN_EPOCH = 3

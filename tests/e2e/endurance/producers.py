@@ -13,9 +13,9 @@ from typing import Any
 
 import urllib3
 
-from bench.ledger import Ledger, Request
 from chalicelib.domain.event import Form
 from embedded.api import Api
+from tests.e2e.endurance.ledger import Ledger, Request
 
 FIRST_DAY = date(2026, 3, 1)
 DAYS = 3
@@ -71,7 +71,7 @@ class Producer:
     def deliver(self, request: Request) -> None:
         """Send until it is acknowledged."""
         while not self._sent(request):
-            time.sleep(random.uniform(0, PAUSE_S))  # noqa: S311  # jitter is no secret
+            time.sleep(random.uniform(0, PAUSE_S))  # jitter is no secret
 
     def _sent(self, request: Request) -> bool:
         self.ledger.sends(request)

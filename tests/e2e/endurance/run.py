@@ -1,18 +1,12 @@
 """A long run: faults on the wire, crashes, producers and replays all the time, and an account of it at the end.
 
-    python -m bench.endurance [--minutes 30] [--share 0.3] [--seed 7] [--json FILE] [--write]
-
 All that the application asks of the embedded AWS goes over the faulty wire. Planners, processors and the function for
-dead letters run as processes, the API as deployed functions; all of them are killed at random. `--write` puts the
-counts into docs/reliability.md.
+dead letters run as processes, the API as deployed functions; all of them are killed at random.
 """
 
-import argparse
 import json
 import math
 import random
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,20 +15,20 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 
-from bench.account import Account, account
-from bench.crashes import Crashes
-from bench.endurance_report import Counts, as_json, as_table, progress, write
-from bench.fleet import Fleet, fleet
-from bench.ledger import Ledger
-from bench.producers import LEFT_TYPE, Producer
-from bench.replay_desk import Desk
-from bench.stack import Ground, ground_of
 from embedded.api import Api
 from embedded.faults import foul_weather
 from embedded.polling import wait_until
 from embedded.problem import Problem
 from embedded.stack import started
 from embedded.wire import Wire, faulty_wire
+from tests.e2e.endurance.account import Account, account
+from tests.e2e.endurance.crashes import Crashes
+from tests.e2e.endurance.ledger import Ledger
+from tests.e2e.endurance.producers import LEFT_TYPE, Producer
+from tests.e2e.endurance.replay_desk import Desk
+from tests.e2e.endurance.report import Counts, progress
+from tests.e2e.workers.fleet import Fleet, fleet
+from tests.e2e.workers.stack import Ground, ground_of
 
 HIDDEN_S = "20"
 """For what a worker was given in the moment of its death; what it is known to have had comes back at once."""
@@ -84,17 +78,17 @@ class Run:
     ended: float = math.inf
 
     def __post_init__(self) -> None:
-        rng = random.Random(self.plan.seed)  # noqa: S311  # repeatable, not secret
+        rng = random.Random(self.plan.seed)  # repeatable, not secret
         api = Api(self.ground.stack, timeout=90.0, connections=4 * self.plan.producers)
         self.producers = [
-            Producer(number, api, self.ledger, self._epoch, self.ending, random.Random(rng.random()))  # noqa: S311
+            Producer(number, api, self.ledger, self._epoch, self.ending, random.Random(rng.random()))
             for number in range(self.plan.producers)
         ]
-        self.desk = Desk(api, self.ledger, self._epochs_closed, random.Random(rng.random()))  # noqa: S311
+        self.desk = Desk(api, self.ledger, self._epochs_closed, random.Random(rng.random()))
         self.crashes = Crashes(
             self.ground,
             self.workers,
-            random.Random(rng.random()),  # noqa: S311
+            random.Random(rng.random()),
             self.plan.workers_every_s,
             self.plan.functions_every_s,
         )
@@ -205,28 +199,3 @@ def _hurry(ground: Ground) -> None:
     attributes = sqs.get_queue_attributes(QueueUrl=stack.replay_queue_url, AttributeNames=["RedrivePolicy"])
     policy = json.loads(attributes["Attributes"]["RedrivePolicy"]) | {"maxReceiveCount": RECEIVES}
     sqs.set_queue_attributes(QueueUrl=stack.replay_queue_url, Attributes={"RedrivePolicy": json.dumps(policy)})
-
-
-def main() -> int:
-    """Run as the command line says."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--minutes", type=float, default=30)
-    parser.add_argument("--share", type=float, default=0.3)
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--write", action="store_true")
-    asked = parser.parse_args()
-    seconds = asked.minutes * 60
-    plan = Plan(seconds, share=asked.share, seed=asked.seed, epoch_s=min(60.0, seconds / 4))
-    with tempfile.TemporaryDirectory() as logs, prepared(plan, Path(logs) / "workers.log") as run:
-        counts = run()
-    print(as_table(counts))
-    if asked.json:
-        asked.json.write_text(as_json(counts))
-    if asked.write:
-        write(counts)
-    return 0 if counts.good else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

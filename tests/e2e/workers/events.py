@@ -23,7 +23,7 @@ SECONDS_A_DAY = 86_400
 
 def of_a_month(count: int) -> Iterator[bytes]:
     """`count` events of one type, of 1,000 entities over 30 days in about the order of time, and some of others."""
-    rng = random.Random(count)  # noqa: S311  # repeatable, not secret
+    rng = random.Random(count)  # repeatable, not secret
     for number in range(count):
         day = FIRST_DAY + timedelta(days=number * DAYS // count)
         entity = f"order-{rng.randrange(ENTITIES):04d}"
@@ -34,7 +34,7 @@ def of_a_month(count: int) -> Iterator[bytes]:
 
 def of_a_day(count: int, event_type: str) -> Iterator[bytes]:
     """`count` events of one type, all of one entity, on the first day."""
-    rng = random.Random(count)  # noqa: S311  # repeatable, not secret
+    rng = random.Random(count)  # repeatable, not secret
     for number in range(count):
         yield _event(rng, (SOURCE, event_type), f"entity-of-{event_type}", FIRST_DAY, number)
 

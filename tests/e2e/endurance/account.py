@@ -6,15 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.ledger import Known, Ledger
-from bench.replay_desk import Errand
-from bench.stack import Ground
 from chalicelib.aws import keys
 from chalicelib.aws.items import Item, from_item
 from chalicelib.domain.errors import RetraceError
 from chalicelib.domain.raw_line import parse_line
 from chalicelib.domain.verification import verify
 from embedded.lineage import Input, inputs_hash
+from tests.e2e.endurance.ledger import Known, Ledger
+from tests.e2e.endurance.replay_desk import Errand
+from tests.e2e.workers.stack import Ground
 
 READERS = 4
 SHOWN = 10

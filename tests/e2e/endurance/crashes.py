@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.fleet import Fleet, Process
-from bench.reports import Began, Ended, Report
-from bench.stack import APPLICATION_ID, Ground
+from tests.e2e.workers.fleet import Fleet, Process
+from tests.e2e.workers.reports import Began, Ended, Report
+from tests.e2e.workers.stack import APPLICATION_ID, Ground
 
 QUEUES = {"planner": "replay_jobs", "processor": "replay", "dead_letters": "replay_failures"}
 TICK_S = 0.05

@@ -1,6 +1,6 @@
 """A function of the application as Lambda runs it for a queue, in a process that may be killed at any moment.
 
-    python -m bench.worker FUNCTION DESCRIPTOR [--batch 100] [--repeat 20] [--traced]
+    python -m tests.e2e.workers.worker FUNCTION DESCRIPTOR [--batch 100] [--repeat 20]
 
 It reads the function's queue, runs the handler here, and takes off the queue what did not fail; what failed comes back
 after a second, not after the visibility timeout. It tells of each batch over the descriptor. One message in `--repeat`
@@ -8,13 +8,11 @@ is put onto the queue a second time, as SQS may deliver it twice. SIGTERM ends i
 """
 
 import argparse
-import gc
 import json
 import os
 import re
 import signal
 import threading
-import tracemalloc
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -23,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from bench.reports import Began, Ended, Over, Ready, Received
 from chalicelib import runtime
 from chalicelib.domain.chunks import chunked
 from embedded.poller import MESSAGES_A_RECEIVE, Source, failed_of, sources
+from tests.e2e.workers.reports import Began, Ended, Over, Ready, Received
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -164,7 +162,6 @@ def main() -> None:
     parser.add_argument("descriptor", type=int)
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--repeat", type=int)
-    parser.add_argument("--traced", action="store_true")
     asked = parser.parse_args()
     ending = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
@@ -173,12 +170,8 @@ def main() -> None:
     [source] = [source for source in sources(sqs) if source.function == asked.function]
     told = Connection(asked.descriptor, readable=False)
     worker = Worker(source, sqs, told, asked.batch, asked.repeat)
-    if asked.traced:
-        tracemalloc.start()
     worker.run(ending)
-    gc.collect()
-    kept, traced = tracemalloc.get_traced_memory()
-    told.send(Over(_most_resident(), traced, kept))
+    told.send(Over(_most_resident()))
 
 
 if __name__ == "__main__":

@@ -6,17 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from bench.account import SHOWN, Account
-from bench.crashes import Crashes
-from bench.ledger import Ledger
-from bench.markdown import table
-from bench.replay_desk import Errand
+from bench.markdown import filled, table
 from embedded.layout import ROOT
 from embedded.wire import Call
+from tests.e2e.endurance.account import SHOWN, Account
+from tests.e2e.endurance.crashes import Crashes
+from tests.e2e.endurance.ledger import Ledger
+from tests.e2e.endurance.replay_desk import Errand
 
 PAGE = ROOT / "docs" / "reliability.md"
-HEADING = "## A long run"
-BEGIN, END = "<!-- bench.endurance -->", "<!-- /bench.endurance -->"
 
 
 @dataclass(frozen=True)
@@ -132,9 +130,5 @@ def as_json(counts: Counts) -> str:
 
 
 def write(counts: Counts) -> None:
-    """Put the tables into their section of the docs."""
-    page = PAGE.read_text() if PAGE.exists() else "# Reliability\n"
-    if BEGIN not in page:
-        page += f"\n{HEADING}\n\n`make endurance` counts, over one run:\n\n{BEGIN}\n{END}\n"
-    before, after = page.partition(BEGIN)[0], page.partition(END)[2]
-    PAGE.write_text(f"{before}{BEGIN}\n{as_table(counts)}\n{END}{after}")
+    """Put the tables into the docs."""
+    PAGE.write_text(filled(PAGE.read_text(), {"counts": as_table(counts)}, "make endurance"))

@@ -1,0 +1,1 @@
+"""Processes that do the work of the deployed functions for queues, and may be killed while they do."""
