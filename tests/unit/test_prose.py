@@ -34,10 +34,10 @@ WORDS = {
     "docs/deploying.md": 1_440,
     "docs/incident.md": 810,
     "docs/index.md": 560,
-    "docs/operations.md": 3_800,
+    "docs/operations.md": 2_600,
     "docs/performance.md": 3_600,
     "docs/reliability.md": 4_000,
-    "docs/runbook.md": 2_400,
+    "docs/runbook.md": 2_060,
     "docs/scale.md": 3_600,
     "docs/security.md": 2_810,
     "docs/sql.md": 400,
@@ -50,10 +50,8 @@ BEHIND = {
     "docs/architecture.md": (25, 1),
     "docs/cli.md": (18, 2),
     "docs/cost.md": (12, 2),
-    "docs/operations.md": (22, 3),
     "docs/performance.md": (7, 2),
     "docs/reliability.md": (18, 3),
-    "docs/runbook.md": (12, 5),
     "docs/scale.md": (11, 1),
 }
 """Semicolons and vague words for 1,000 words of prose on pages that are still above the limits. They may only fall."""
