@@ -4,29 +4,26 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import count, takewhile
+from itertools import count, islice, takewhile
 
-from chalicelib.domain.chunks import chunked
 from chalicelib.domain.estimate import estimate
 from chalicelib.domain.partitions import Partition, TypeDayPartition, entity_digest
 from chalicelib.domain.ports import Concurrently, EventIndex
 from chalicelib.domain.preview import Preview, Tally, in_order, largest
+from chalicelib.domain.read_budget import AT_ONCE, REQUEST_US, PaidReads, ReadsSpent
 from chalicelib.domain.replay_job import beginning_of
 from chalicelib.domain.replay_ports import FoundDay, FoundDaysPage
 from chalicelib.domain.replay_request import ReplayRequest
 from chalicelib.domain.timestamps import Day, day_of
 from chalicelib.selection import ReadSelection
 
-MAX_ROWS = 100_000
-MAX_ROUNDS = 400
-"""Rows, and reads that wait for one another: a request must be answered in half a minute, whatever its window.
+COUNTING_US = REQUEST_US * 2 // 3
+"""What an entity's events may be counted for. What is left of the budget goes into their details."""
 
-Both are counts and not times, so that two previews of the same events stop at the same number.
-"""
-
-PARTITIONS_AT_ONCE = 16
+PARTITIONS_AT_ONCE = AT_ONCE
 
 
 @dataclass
@@ -77,14 +74,17 @@ class PreviewReplay:
         """
         if _plain(request) and request.entity_id is not None:
             return self._of_entity(request, detailed_above)
-        counted = self._counted_by_type(request) if _plain(request) else self._read(request)
+        counted = self._counted_by_type(request) if _plain(request) else self._read(request, REQUEST_US)
         return self._preview(request, counted, counted.tally.messages, exact=counted.exact)
 
     def _of_entity(self, request: ReplayRequest, detailed_above: int) -> Preview:
-        rows, exact = self._rows(_partitions(request, self.shards))
+        counting = PaidReads(self.concurrently, COUNTING_US)
+        rows, exact = self._rows(request, counting)
         messages = sum(rows.values())
-        few = exact and messages <= detailed_above
-        counted = _Counted(Tally(), messages, exact) if few else self._read(request)
+        if exact and messages <= detailed_above:
+            counted = _Counted(Tally(), messages, exact)
+        else:
+            counted = self._read(request, REQUEST_US - COUNTING_US + counting.left_us)
         return self._preview(request, counted, messages, exact=exact)
 
     def _preview(self, request: ReplayRequest, counted: _Counted, messages: int, *, exact: bool) -> Preview:
@@ -99,48 +99,45 @@ class PreviewReplay:
             estimate=estimate(messages, request.rate, self.processors),
         )
 
-    def _read(self, request: ReplayRequest) -> _Counted:
+    def _read(self, request: ReplayRequest, budget_us: int) -> _Counted:
         """Count row by row."""
-        days, tally = DaysInMemory(), Tally()
-        selection = ReadSelection(request, self.index, days, self.shards, self.concurrently)
-        scanned = rounds = 0
-        for step in selection.steps(beginning_of(request)):
-            if scanned + step.scanned > MAX_ROWS or rounds + step.rounds > MAX_ROUNDS:
-                return _Counted(tally, scanned, exact=False)
-            scanned += step.scanned
-            rounds += step.rounds
-            if step.found is not None:
-                days.add([step.found])
-            for event, _ in step.sends[: None if request.limit is None else request.limit - tally.messages]:
-                tally.add(event.source, event.event_type, day_of(event.event_time))
-            if tally.messages == request.limit:
-                break
-        return _Counted(tally, scanned, exact=True)
+        days, tally, scanned = DaysInMemory(), Tally(), 0
+        reads = PaidReads(self.concurrently, budget_us)
+        with suppress(ReadsSpent):
+            for step in ReadSelection(request, self.index, days, self.shards, reads).steps(beginning_of(request)):
+                scanned += step.scanned
+                if step.found is not None:
+                    days.add([step.found])
+                for event, _ in step.sends[: None if request.limit is None else request.limit - tally.messages]:
+                    tally.add(event.source, event.event_type, day_of(event.event_time))
+                if tally.messages == request.limit:
+                    break
+            return _Counted(tally, scanned, exact=True)
+        return _Counted(tally, scanned, exact=False)
 
     def _counted_by_type(self, request: ReplayRequest) -> _Counted:
         """The same where source, type and day of a row are those of its partition."""
-        rows, exact = self._rows(_partitions(request, self.shards))
+        rows, exact = self._rows(request, PaidReads(self.concurrently, REQUEST_US))
         tally = Tally()
         for partition, count_of_it in rows.items():
             if isinstance(partition, TypeDayPartition):
                 tally.add(partition.source, partition.event_type, partition.day, count_of_it)
         return _Counted(tally, tally.messages, exact)
 
-    def _rows(self, every: Sequence[Partition]) -> tuple[Counter[Partition], bool]:
-        """How many rows partitions have, and whether all of them were counted."""
+    def _rows(self, request: ReplayRequest, reads: PaidReads) -> tuple[Counter[Partition], bool]:
+        """How many rows each partition has, and whether all of them were counted."""
         rows: Counter[Partition] = Counter()
-        rounds = 0
-        for partitions in chunked(every, PARTITIONS_AT_ONCE):
-            unread: list[tuple[Partition, str | None]] = [(partition, None) for partition in partitions]
-            while unread:
-                if rounds >= MAX_ROUNDS:
-                    return rows, False
-                rounds += 1
-                counted = self.concurrently(lambda both: self.index.count(*both), unread)
-                so_far = [(partition, found) for (partition, _), found in zip(unread, counted, strict=True)]
-                rows.update({partition: found.rows for partition, found in so_far})
-                unread = [(partition, found.read_to) for partition, found in so_far if found.read_to is not None]
-        return rows, True
+        every = _partitions(request, self.shards)
+        with suppress(ReadsSpent):
+            while partitions := list(islice(every, PARTITIONS_AT_ONCE)):
+                unread: list[tuple[Partition, str | None]] = [(partition, None) for partition in partitions]
+                while unread:
+                    counted = reads(lambda both: self.index.count(*both), unread)
+                    so_far = [(partition, found) for (partition, _), found in zip(unread, counted, strict=True)]
+                    rows.update({partition: found.rows for partition, found in so_far})
+                    unread = [(partition, found.read_to) for partition, found in so_far if found.read_to is not None]
+            return rows, True
+        return rows, False
 
 
 def _plain(request: ReplayRequest) -> bool:
@@ -149,6 +146,6 @@ def _plain(request: ReplayRequest) -> bool:
     return as_they_are and not request.include_duplicates
 
 
-def _partitions(request: ReplayRequest, shards: int) -> list[Partition]:
+def _partitions(request: ReplayRequest, shards: int) -> Iterator[Partition]:
     groups = takewhile(lambda group: group is not None, (request.group(number, shards) for number in count()))
-    return [partition for group in groups for partition in group or ()]
+    return (partition for group in groups for partition in group or ())

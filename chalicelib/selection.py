@@ -5,16 +5,17 @@ The planner sends what is read here and a preview counts it, so that both speak 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
+from typing import TypeVar
 
 from chalicelib.domain.ingest_report import Arrival
 from chalicelib.domain.merging import Page, merged
 from chalicelib.domain.messages import Duplicate
 from chalicelib.domain.pacing import burst
-from chalicelib.domain.paging import every_page
+from chalicelib.domain.paging import Paged, every_page
 from chalicelib.domain.partitions import EntityPartition, Partition
 from chalicelib.domain.ports import ArrivalsPage, Concurrently, EventIndex
 from chalicelib.domain.raw_line import StoredEvent
@@ -34,6 +35,8 @@ ROWS_OF_A_DAY = 200
 EVENTS_A_LOOK_UP = 25
 ARRIVALS_A_READ = 100
 
+P = TypeVar("P", bound=Paged)
+
 Send = tuple[StoredEvent, Duplicate | None]
 """What makes a message: an event, and which of its later arrivals, None for the first."""
 
@@ -43,7 +46,6 @@ class Step:
     """One row or less: what it makes, and the cursor at which reading goes on after it.
 
     `found` is the day of an entity that is to be sent as a whole; it must be kept before the next step is asked for.
-    `rounds` counts the reads that it waited for, those made at once as one.
     """
 
     cursor: Cursor
@@ -51,7 +53,6 @@ class Step:
     matched: int = 0
     sends: tuple[Send, ...] = ()
     found: tuple[str, Day] | None = None
-    rounds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,6 @@ class _Row:
 
     cursor: Cursor
     event: StoredEvent | None
-    rounds: int = 0
 
     @property
     def scanned(self) -> int:
@@ -69,7 +69,7 @@ class _Row:
 
 @dataclass(frozen=True)
 class ReadSelection:
-    """The steps of one replay."""
+    """The steps of one replay; every read of the index goes through `concurrently`, which may bound them."""
 
     request: ReplayRequest
     index: EventIndex
@@ -92,12 +92,12 @@ class ReadSelection:
     def _finding(self, row: _Row) -> Step:
         event = row.event
         found = (event.entity_id, day_of(event.event_time)) if event is not None and self.request.takes(event) else None
-        return Step(row.cursor, row.scanned, found=found, rounds=row.rounds)
+        return Step(row.cursor, row.scanned, found=found)
 
     def _sending(self, row: _Row) -> Step:
         if row.event is None or not self._taken(row.event):
-            return Step(row.cursor, row.scanned, rounds=row.rounds)
-        return Step(row.cursor, 1, 1, ((row.event, None),), rounds=row.rounds)
+            return Step(row.cursor, row.scanned)
+        return Step(row.cursor, 1, 1, ((row.event, None),))
 
     def _taken(self, event: StoredEvent) -> bool:
         # Of a whole day everything is sent: the filters chose the day.
@@ -107,14 +107,11 @@ class ReadSelection:
         """The rows of the request's window: group by group, those of one group in time order."""
         number, after = cursor.group, cursor.after
         while (group := self.request.group(number, self.shards)) is not None:
-            rounds = 0
             for page in every_page(partial(self._page, group), after):
-                rounds += 1
                 for row in page.rows:
-                    yield _Row(Cursor(cursor.finding, group=number, after=row.sort_key), row.event, rounds)
-                    rounds = 0
+                    yield _Row(Cursor(cursor.finding, group=number, after=row.sort_key), row.event)
             number, after = number + 1, None
-            yield _Row(Cursor(cursor.finding, group=number), None, rounds)
+            yield _Row(Cursor(cursor.finding, group=number), None)
 
     def _page(self, group: Sequence[Partition], after: str | None) -> Page:
         limit = max(FEWEST_ROWS_A_READ, ROWS_A_READ // len(group))
@@ -127,19 +124,14 @@ class ReadSelection:
         for listed in every_page(lambda position: self.days.page(position, DAYS_A_READ), found_to):
             befores = [cursor.after if day.position == cursor.day else None for day in listed.days]
             begun = self.concurrently(lambda both: self._page_of_day(*both), zip(listed.days, befores, strict=True))
-            for number, (day, first) in enumerate(zip(listed.days, begun, strict=True)):
-                yield from self._of_day(day, first, found_to, rounds=int(number == 0))
+            for day, first in zip(listed.days, begun, strict=True):
+                yield from self._of_day(day, first, found_to)
                 found_to = day.position
 
-    def _of_day(self, day: FoundDay, first: Page, found_to: str | None, rounds: int) -> Iterator[_Row]:
-        page = first
-        while True:
+    def _of_day(self, day: FoundDay, first: Page, found_to: str | None) -> Iterator[_Row]:
+        for page in self._rest(partial(self._page_of_day, day), first):
             for row in page.rows:
-                yield _Row(Cursor(found_to=found_to, day=day.position, after=row.sort_key), row.event, rounds)
-                rounds = 0
-            if page.read_to is None:
-                return
-            page, rounds = self._page_of_day(day, page.read_to), rounds + 1
+                yield _Row(Cursor(found_to=found_to, day=day.position, after=row.sort_key), row.event)
 
     def _page_of_day(self, day: FoundDay, after: str | None) -> Page:
         return self.index.page(EntityPartition(day.entity_id, window_of(day.day)), after, ROWS_OF_A_DAY)
@@ -151,15 +143,13 @@ class ReadSelection:
             taken = [row for row in chunk if row.event is not None and self._taken(row.event)]
             pages = self.concurrently(lambda row: self._arrivals(row, cursor), taken)
             first_pages = {row.cursor: page for row, page in zip(taken, pages, strict=True)}
-            looked_up = 1
             for row in chunk:
                 if row.event is None or row.cursor not in first_pages:
-                    yield Step(row.cursor, row.scanned, rounds=row.rounds)
+                    yield Step(row.cursor, row.scanned)
                 else:
                     begun = row.cursor.after == cursor.repeating
                     arrivals = self._every_arrival(row, first_pages[row.cursor])
-                    yield from _arrivals_of(row, before, arrivals, begun=begun, rounds=row.rounds + looked_up)
-                    looked_up = 0
+                    yield from _arrivals_of(row, before, arrivals, begun=begun)
                 before = row.cursor
 
     def _arrivals(self, row: _Row, start: Cursor) -> ArrivalsPage:
@@ -168,11 +158,15 @@ class ReadSelection:
         return self.index.duplicates(row.event.event_id, after, self._arrivals_a_read)
 
     def _every_arrival(self, row: _Row, first: ArrivalsPage) -> Iterator[ArrivalsPage]:
+        assert row.event is not None, "only events arrive"  # noqa: S101  # narrows the type
+        event_id = row.event.event_id
+        return self._rest(lambda at: self.index.duplicates(event_id, at, self._arrivals_a_read), first)
+
+    def _rest(self, read: Callable[[str | None], P], first: P) -> Iterator[P]:
+        """A first page, and all that follow it."""
         yield first
         if first.read_to is not None:
-            assert row.event is not None, "only events arrive"  # noqa: S101  # narrows the type
-            event_id = row.event.event_id
-            yield from every_page(lambda at: self.index.duplicates(event_id, at, self._arrivals_a_read), first.read_to)
+            yield from every_page(lambda at: self.concurrently(read, [at])[0], first.read_to)
 
     @property
     def _arrivals_a_read(self) -> int:
@@ -181,9 +175,7 @@ class ReadSelection:
         return ARRIVALS_A_READ if rate is None else min(ARRIVALS_A_READ, burst(rate))
 
 
-def _arrivals_of(
-    row: _Row, before: Cursor, pages: Iterable[ArrivalsPage], *, begun: bool, rounds: int
-) -> Iterator[Step]:
+def _arrivals_of(row: _Row, before: Cursor, pages: Iterable[ArrivalsPage], *, begun: bool) -> Iterator[Step]:
     """An event, unless it was sent before, and its later arrivals, a page of them at a time."""
     assert row.event is not None, "only events arrive"  # noqa: S101  # narrows the type
     event, first = row.event, 0 if begun else 1
@@ -191,8 +183,8 @@ def _arrivals_of(
     for page in pages:
         sends += tuple((event, _duplicate(arrival)) for arrival in page.arrivals)
         within = replace(before, repeating=row.cursor.after, repeated_to=page.read_to)
-        yield Step(row.cursor if page.read_to is None else within, first, first, sends, rounds=rounds)
-        sends, first, rounds = (), 0, 1
+        yield Step(row.cursor if page.read_to is None else within, first, first, sends)
+        sends, first = (), 0
 
 
 def _duplicate(arrival: Arrival) -> Duplicate:

@@ -27,6 +27,11 @@ class Page:
     read_to: str | None
 
     @property
+    def brought(self) -> int:
+        """How many rows were fetched."""
+        return len(self.rows)
+
+    @property
     def events(self) -> tuple[StoredEvent, ...]:
         """The events of the rows."""
         return tuple(row.event for row in self.rows)

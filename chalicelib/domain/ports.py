@@ -115,6 +115,11 @@ class ArrivalsPage:
     arrivals: tuple[Arrival, ...]
     read_to: str | None
 
+    @property
+    def brought(self) -> int:
+        """How many rows were fetched."""
+        return len(self.arrivals)
+
 
 @dataclass(frozen=True, slots=True)
 class Counted:
@@ -122,6 +127,11 @@ class Counted:
 
     rows: int
     read_to: str | None
+
+    @property
+    def brought(self) -> int:
+        """No row is fetched to be counted."""
+        return 0
 
 
 class EventIndex(Protocol):
@@ -175,6 +185,11 @@ class InputsPage:
 
     inputs: tuple[Input, ...]
     read_to: str | None
+
+    @property
+    def brought(self) -> int:
+        """How many rows were fetched."""
+        return len(self.inputs)
 
 
 class AggregateHistory(Protocol):

@@ -38,6 +38,12 @@ def everything(application: Application, storage: Storage) -> dict[str, Any]:
     return storage.everything() | {name: getattr(application, name).counted() for name in queues}
 
 
+def spent_after_one_read_of_two_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preview, "REQUEST_US", 1)
+    monkeypatch.setattr(selection, "ROWS_A_READ", 2)
+    monkeypatch.setattr(selection, "FEWEST_ROWS_A_READ", 2)
+
+
 @pytest.fixture
 def confirmed_above_two(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A replay of more than two messages must be confirmed."""
@@ -134,12 +140,12 @@ def test_an_estimate_goes_by_the_rate(application: Application) -> None:
 
 
 def test_counting_stops_at_a_bound_and_says_so(application: Application, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preview, "MAX_ROWS", 3)
+    spent_after_one_read_of_two_rows(monkeypatch)
     application.accept_all(paid_several(5))
 
     told = previewed(application, WHOLE_DAY, include={"event_types": ["order.paid"]})
 
-    assert (told["messages"], told["exact"], told["scanned"]) == (3, False, 3)
+    assert (told["messages"], told["exact"], told["scanned"]) == (2, False, 2)
 
 
 def test_a_dry_run_that_aws_does_not_take_is_answered_503(application: Application, wire: Wire) -> None:
@@ -187,7 +193,7 @@ def test_a_dry_run_whose_filters_leave_nothing_says_so(application: Application,
 def test_a_dry_run_that_stopped_before_it_found_anything_does_not_say_that_there_is_nothing(
     application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preview, "MAX_ROWS", 2)
+    spent_after_one_read_of_two_rows(monkeypatch)
     application.accept_all([*paid_several(2, source="shop/returns"), paid(3)])
 
     told = previewed(application, WHOLE_DAY, include={"sources": ["shop/checkout"]})
@@ -287,9 +293,7 @@ def test_a_replay_of_as_many_messages_as_need_no_confirmation_is_taken(applicati
 def test_a_replay_whose_count_came_to_no_end_is_confirmed_by_the_limit_that_it_sets_itself(
     application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preview, "MAX_ROUNDS", 2)
-    monkeypatch.setattr(selection, "ROWS_A_READ", 2)
-    monkeypatch.setattr(selection, "FEWEST_ROWS_A_READ", 2)
+    spent_after_one_read_of_two_rows(monkeypatch)
     application.accept_all(paid_several(9))
 
     asked = {**WHOLE_DAY, "include": {"event_types": ["order.paid"]}}

@@ -14,6 +14,7 @@ from chalicelib.aws import replay_keys
 from chalicelib.domain.estimate import DOLLARS_A_MESSAGE, estimate
 from chalicelib.domain.paging import every_page
 from chalicelib.domain.preview import Preview
+from chalicelib.domain.read_budget import ROUND_US
 from chalicelib.domain.replay_request import ReplayRequest
 from chalicelib.domain.timestamps import Day
 from chalicelib.preview import PreviewReplay
@@ -90,33 +91,35 @@ def test_nothing_is_sent_or_kept() -> None:
     assert (world.queues.sent, world.jobs.by_id, dict(world.jobs.days)) == ([], {}, {})
 
 
-def test_counting_stops_at_a_bound_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preview, "MAX_ROWS", 3)
-    world = World()
+def test_counting_stops_once_the_budget_is_spent_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preview, "REQUEST_US", 2 * ROUND_US)
+    world = World(index=Rows(page_size=lambda: 2))
     world.index_events(*minutes(5))
 
     told = counted(world, BY_ENTITY, include=PAID)
-    at_the_bound = counted(world, BY_ENTITY | {"end_time": "2026-11-21T00:03:00Z"}, include=PAID)
+    at_the_end = counted(world, BY_ENTITY | {"end_time": "2026-11-21T00:04:00Z"}, include=PAID)
 
-    assert (told.messages, told.exact, told.scanned) == (3, False, 3)
-    assert (at_the_bound.messages, at_the_bound.exact, at_the_bound.scanned) == (3, True, 3)
+    assert (told.messages, told.exact, told.scanned) == (4, False, 4)
+    assert (at_the_end.messages, at_the_end.exact, at_the_end.scanned) == (4, True, 4)
 
 
 def test_where_every_row_is_a_message_they_are_counted_beyond_the_rows_that_are_fetched(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(preview, "MAX_ROWS", 3)
-    world = World()
-    world.index_events(*minutes(5))
+    monkeypatch.setattr(preview, "COUNTING_US", 4 * ROUND_US)
+    monkeypatch.setattr(preview, "REQUEST_US", 5 * ROUND_US)
+    world = World(index=Rows(page_size=lambda: 2))
+    world.index_events(*minutes(7))
 
     told = counted(world, BY_ENTITY)
 
-    assert (told.messages, told.exact, told.scanned) == (5, True, 3)
-    assert sum(told.by_type.values()) == 3
+    assert (told.messages, told.exact, told.scanned) == (7, True, 2)
+    assert sum(told.by_type.values()) == 2
 
 
-def test_counting_stops_at_a_bound_of_rounds_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preview, "MAX_ROUNDS", 2)
+def test_no_selection_is_read_beyond_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preview, "REQUEST_US", 2 * ROUND_US)
+    monkeypatch.setattr(preview, "COUNTING_US", 1 * ROUND_US)
     world = World(index=Rows(page_size=lambda: 2))
     world.index_events(*minutes(9))
 
@@ -128,11 +131,12 @@ def test_counting_stops_at_a_bound_of_rounds_too(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_limit_that_is_reached_makes_the_count_exact(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preview, "MAX_ROWS", 3)
-    world = World()
+    monkeypatch.setattr(preview, "REQUEST_US", 1)
+    world = World(index=Rows(page_size=lambda: 2))
     world.index_events(*minutes(5))
 
     assert counted(world, BY_ENTITY, limit=2).exact
+    assert not counted(world, BY_ENTITY, limit=3).exact
 
 
 found = st.lists(st.tuples(st.sampled_from("abc"), st.dates().map(lambda day: Day(day.isoformat()))), max_size=12)
