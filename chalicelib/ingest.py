@@ -12,7 +12,7 @@ from chalicelib.domain.ingest_report import Arrival, ArrivalKind, EventResult, I
 from chalicelib.domain.ingest_request import IngestRequest, Refusal, Submission, events_of
 from chalicelib.domain.kept_together import objects_of
 from chalicelib.domain.ports import Clock, Concurrently, EventIndex, Identities, Quarantine, RawStore
-from chalicelib.domain.quarantine import RefusalStatus, RejectedEvent
+from chalicelib.domain.quarantine import Conflict, LineReference, RefusalStatus, RejectedEvent
 from chalicelib.domain.raw_line import StoredEvent, event_time_of, stored_events
 from chalicelib.domain.timestamps import Instant, day_of
 
@@ -115,6 +115,7 @@ class _Receipt:
             self.request_id,
             refusal.content_type,
             refusal.headers,
+            tuple(_conflicts(submission, result)),
         )
 
     def arrivals(self, submissions: Iterable[Submission], results: Iterable[EventResult]) -> Iterable[Arrival]:
@@ -148,6 +149,11 @@ def _by_source_and_day(events: Iterable[Event], ingest_time: Instant) -> list[li
 
 def _refused(event: Event, result: EventResult) -> Refusal:
     return Refusal(event.text.encode(), result.faults, event.form)
+
+
+def _conflicts(submission: Submission, result: EventResult) -> Iterable[Conflict]:
+    if isinstance(submission, Event) and result.stored is not None:
+        yield Conflict(submission.event_id, submission.content_sha256, LineReference.of(result.stored))
 
 
 _KEY_OF = {Form.NATIVE: "idempotency_key", Form.CLOUDEVENT: "id"}

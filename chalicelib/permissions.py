@@ -144,9 +144,14 @@ RIGHTS: Mapping[str, tuple[Right, ...]] = {
     ),
     # Lists and signs what was written.
     "digest": (
-        Right("HashObjects", ("s3:GetObjectVersion",), ("RawBucket/raw/*", "RawBucket/rejected/*")),
+        Right(
+            "HashObjects",
+            ("s3:GetObjectVersion",),
+            ("RawBucket/raw/*", "RawBucket/rejected/*", "RawBucket/superseded/*"),
+        ),
         Right("SeeWhetherOneIsGone", ("s3:ListBucketVersions",), ("RawBucket",), listing="raw/*"),
         Right("SeeWhetherARefusedOneIsGone", ("s3:ListBucketVersions",), ("RawBucket",), listing="rejected/*"),
+        Right("SeeWhetherAMarkerIsGone", ("s3:ListBucketVersions",), ("RawBucket",), listing="superseded/*"),
         Right("KeepDigests", ("s3:PutObject", "s3:GetObject"), ("RawBucket/digests/*",)),
         Right("FindTheNewest", ("s3:ListBucket",), ("RawBucket",), listing="digests/*"),
         Right("Sign", ("kms:Sign",), ("DigestKey",)),

@@ -43,6 +43,7 @@ def rejection(found: KeptRejection) -> Json:
         "size": len(rejected.body),
         "content_type": rejected.content_type,
         "headers": dict(rejected.headers),
+        "conflicts": [asdict(conflict) for conflict in rejected.conflicts],
         **body_members(rejected.body),
         "retries": list(map(_retry, found.retries)),
     }

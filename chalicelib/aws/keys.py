@@ -16,12 +16,16 @@ from chalicelib.domain.timestamps import Day, Instant
 TYPE_AND_DAY_INDEX = "by-type-and-day"
 LATE_ARRIVALS_INDEX = "late-arrivals"
 
+RAW = "raw/"
+REJECTED = "rejected/"
 DIGESTS = "digests/"
-LISTED = ("raw/", "rejected/")
+SUPERSEDED = "superseded/"
+LISTED = (RAW, REJECTED, SUPERSEDED)
 """What digests list."""
 
 _DIGESTS_A_FOLDER = 1_000
 _DIGEST = re.compile(r"digests/\d{9,}/(\d{12,})\.ndjson", re.ASCII)
+_CONFLICT = ".conflict.json"
 _LAG_DIGITS = 15
 _AFTER_ANY_SUFFIX = "~"
 _AFTER_A_SLASH = "0"
@@ -29,17 +33,27 @@ _AFTER_A_SLASH = "0"
 
 def raw_object(source: str, event_day: Day, ingest_day: Day, name: str) -> str:
     """The S3 key of a raw object (Hive-style partitions, as Athena and DuckDB read them)."""
-    return f"raw/source={for_path(source)}/event_date={event_day}/ingest_date={ingest_day}/{name}.ndjson"
+    return f"{RAW}source={for_path(source)}/event_date={event_day}/ingest_date={ingest_day}/{name}.ndjson"
 
 
 def rejected_on(ingest_day: Day) -> str:
     """What the S3 keys of all that was refused on a day begin with."""
-    return f"rejected/ingest_date={ingest_day}/"
+    return f"{REJECTED}ingest_date={ingest_day}/"
 
 
-def rejected_object(rejected_id: str) -> str:
-    """The S3 key of a quarantined event."""
-    return f"{_rejected(rejected_id)}.json"
+def rejected_object(rejected_id: str, *, conflict: bool = False) -> str:
+    """The S3 key of a quarantined event. It tells conflicts, so that a rebuild lists all and reads only these."""
+    return f"{_rejected(rejected_id)}{_CONFLICT if conflict else '.json'}"
+
+
+def every_form_of_rejected(rejected_id: str) -> str:
+    """What the S3 key of a quarantined event begins with, whatever it was refused for, and those of retries do not."""
+    return f"{_rejected(rejected_id)}."
+
+
+def is_conflict(key: str) -> bool:
+    """Whether an S3 key in quarantine is that of a conflict."""
+    return key.endswith(_CONFLICT)
 
 
 def retries(rejected_id: str) -> str:
@@ -55,6 +69,11 @@ def retry_record(rejected_id: str, requested_at: Instant) -> str:
 def after_rejected(rejected_id: str) -> str:
     """A bound above the S3 keys of a quarantined event and its retries, and below those of the next one."""
     return f"{_rejected(rejected_id)}{_AFTER_A_SLASH}"
+
+
+def superseded(raw_key: str, offset: int) -> str:
+    """The S3 key of the marker of a superseded raw line: that of its object, below another prefix, and its place."""
+    return f"{SUPERSEDED}{raw_key.removeprefix(RAW).removesuffix('.ndjson')}/{offset}.json"
 
 
 def digest(sequence: int) -> str:

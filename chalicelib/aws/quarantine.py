@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from chalicelib.aws import keys
 from chalicelib.aws.seam import translated
 from chalicelib.aws.write_once import WriteOnceBucket
-from chalicelib.domain.quarantine import RejectedEvent
+from chalicelib.domain.quarantine import RefusalStatus, RejectedEvent
 
 
 @dataclass(frozen=True)
@@ -19,5 +19,6 @@ class S3Quarantine:
     def keep(self, rejected: RejectedEvent) -> None:
         """Keep a refused event; the first record of the same bytes on one day stands."""
         with translated("keeping a refused event"):
-            key = keys.rejected_object(rejected.rejected_id)
+            conflict = rejected.status is RefusalStatus.CONFLICT
+            key = keys.rejected_object(rejected.rejected_id, conflict=conflict)
             self.objects.put_if_absent(key, rejected.to_json(), "application/json")

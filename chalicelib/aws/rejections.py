@@ -62,10 +62,9 @@ class S3Rejections:
 
         It is listed first: S3 answers a GET of what is not there with 403 to those who may not list the whole bucket.
         """
-        key = keys.rejected_object(rejected_id)
         with translated("reading a refused event"):
-            found = self._keys(key)
-            return parse_rejected(self._get(key)) if key in found else None
+            found = self._keys(keys.every_form_of_rejected(rejected_id))
+            return parse_rejected(self._get(found[0])) if found else None
 
     def retries(self, rejected_id: str) -> list[Retry]:
         """The first thousand retries, oldest first."""

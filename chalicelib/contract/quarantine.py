@@ -46,6 +46,23 @@ class RetryShape(Shape):
     results: list[RetryResultShape]
 
 
+class LineReferenceShape(Shape):
+    """A raw line, its content, and when it was taken in."""
+
+    s3_key: str
+    s3_offset: Count
+    content_sha256: Sha256
+    ingest_time: Time
+
+
+class ConflictShape(Shape):
+    """An identity, the content that was refused, and the first line of the identity."""
+
+    event_id: Sha256
+    content_sha256: Sha256
+    first: LineReferenceShape
+
+
 class RejectedAnswer(Shape):
     """Everything that is kept of a refused event; the body is text where its bytes are UTF-8, else base64."""
 
@@ -57,6 +74,7 @@ class RejectedAnswer(Shape):
     size: Count
     content_type: str | None
     headers: dict[str, str]
+    conflicts: list[ConflictShape]
     body: str | None = None
     body_base64: str | None = None
     retries: list[RetryShape]

@@ -50,7 +50,9 @@ def _together(events: Sequence[RejectedEvent]) -> RejectedEvent:
         return events[0]
     content_type, joined = _SEVERAL[events[0].content_type]
     faults = tuple(_counted(events))
-    return replace(events[0], body=joined(event.body for event in events), faults=faults, content_type=content_type)
+    conflicts = tuple(conflict for event in events for conflict in event.conflicts)
+    body = joined(event.body for event in events)
+    return replace(events[0], body=body, faults=faults, content_type=content_type, conflicts=conflicts)
 
 
 def _counted(events: Sequence[RejectedEvent]) -> Iterable[Fault]:

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from hashlib import sha256
+from typing import Any
 
 from chalicelib.domain.errors import Fault, IntegrityFailure
+from chalicelib.domain.raw_line import StoredEvent
 from chalicelib.domain.timestamps import Instant, day_of
 
 
@@ -18,6 +20,30 @@ class RefusalStatus(StrEnum):
 
     REJECTED = "REJECTED"
     CONFLICT = "CONFLICT"
+
+
+@dataclass(frozen=True, slots=True)
+class LineReference:
+    """Which raw line, with which content, taken in when."""
+
+    s3_key: str
+    s3_offset: int
+    content_sha256: str
+    ingest_time: Instant
+
+    @classmethod
+    def of(cls, event: StoredEvent) -> LineReference:
+        """The line of an event."""
+        return cls(event.location.key, event.location.offset, event.content_sha256, event.ingest_time)
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """An identity, the content that was refused, and the line that had its rows then, which a rebuild goes by."""
+
+    event_id: str
+    content_sha256: str
+    first: LineReference
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +60,7 @@ class RejectedEvent:
     request_id: str
     content_type: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    conflicts: tuple[Conflict, ...] = ()
 
     @property
     def rejected_id(self) -> str:
@@ -59,6 +86,7 @@ class RejectedEvent:
             "request_id": self.request_id,
             "content_type": self.content_type,
             "headers": dict(self.headers),
+            "conflicts": [asdict(conflict) for conflict in self.conflicts],
             **body_members(self.body),
         }
         return json.dumps(kept, ensure_ascii=False).encode()
@@ -76,6 +104,7 @@ def parse_rejected(kept: bytes) -> RejectedEvent:
             request_id=members["request_id"],
             content_type=members.get("content_type"),
             headers=members.get("headers", {}),
+            conflicts=tuple(_conflict(**conflict) for conflict in members["conflicts"]),
         )
         recorded = members["rejected_id"]
     except (ValueError, LookupError, TypeError) as error:
@@ -83,6 +112,10 @@ def parse_rejected(kept: bytes) -> RejectedEvent:
     if rejected.rejected_id != recorded:
         raise IntegrityFailure(f"The refused event {recorded} hashes to {rejected.rejected_id}.")
     return rejected
+
+
+def _conflict(first: Mapping[str, Any], **refused: str) -> Conflict:
+    return Conflict(first=LineReference(**first), **refused)
 
 
 def _body_of(members: Mapping[str, str]) -> bytes:

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from chalicelib.aws.keys import SUPERSEDED
+from chalicelib.domain.timestamps import Instant, instant_of
 from retrace.calling import AsJson, Calling, calling
 from retrace.checking.deployment import (
     IdentityTtl,
@@ -43,7 +45,8 @@ def audit(
         str, typer.Option("--prefix", "-p", help="Only raw objects whose keys begin so, and rows that point at them.")
     ] = RAW,
     repair: Annotated[
-        bool, typer.Option("--repair/--dry-run", help="Write the rows that are missing; else only say which they are.")
+        bool,
+        typer.Option("--repair/--dry-run", help="Write missing rows and markers; else only say which they are."),
     ] = False,
     shards: Shards = None,
     late_after_s: LateAfter = None,
@@ -56,8 +59,11 @@ def audit(
     retrace audit --prefix raw/source=shop%2Fcheckout/ --repair
 
     It exits with 1 if anything differs that was not repaired, or if what protects bucket and tables of a stack is not
-    as it was deployed. --repair only ever adds rows, as ingest writes them, under the condition that there are none; a
+    as it was deployed. --repair only ever adds rows, as ingest writes them, under the condition that there are none. A
     row without raw line is only reported. Aggregates are no part of it: `retrace verify` looks at those.
+
+    Of two raw lines of one identity only one has rows. --repair marks the other in the bucket, so that a rebuild knows
+    which of them was acknowledged. Run it now and then: once the tables are lost, it is too late.
 
     It reads everything once, with your own rights: one GET for each raw object, and one Scan of the tables of events
     and identities, which --prefix does not make cheaper. Temporary disk (TMPDIR): about 2 KB for each event.
@@ -69,12 +75,12 @@ def audit(
         stores = stores_of(call)
         settings = row_settings(call, shards, late_after_s, identity_ttl_days)
         inspection = Inspection(stores, rules_of(call, settings))
-        found = _differences(inspection, progress, prefix)
+        found = _differences(inspection, progress, prefix, instant_of(call.clock()))
         if repair:
             restore = Restore(stores.tables, settings.shards, settings.late_after_ms, settings.identity_ttl_s)
             told = _repaired(inspection, restore, found)
         else:
-            told = ((each, NOT_REPAIRED if each.repair is None else WOULD_BE_REPAIRED) for each in found)
+            told = ((each, WOULD_BE_REPAIRED if each.repairable else NOT_REPAIRED) for each in found)
         open_ones = [0]
         shown(output, progress, _counted(told, open_ones), "Bucket, index and identities agree.")
     output.note(f"Audited: {progress}.")
@@ -93,7 +99,7 @@ def _unprotected(call: Calling, output: Output) -> int:
 _NO_ROOM = "Make room, or let TMPDIR name a directory with room: an event needs about 2 KB."
 
 
-def _differences(inspection: Inspection, progress: Counting, prefix: str) -> Iterator[Difference]:
+def _differences(inspection: Inspection, progress: Counting, prefix: str, found_at: Instant) -> Iterator[Difference]:
     """Rows are read before objects, so that whatever a row points at is there when objects are listed."""
     stores = inspection.stores
     with disk_in_words("Temporary files", _NO_ROOM), closing(Spool()) as spool:
@@ -107,8 +113,12 @@ def _differences(inspection: Inspection, progress: Counting, prefix: str) -> Ite
             spool.add_lines(found.lines)
             progress.add(objects=1, raw_lines=len(found.lines))
             yield from inspection.of_object(found)
+        for marker_keys in stores.bucket.keys(f"{SUPERSEDED}{prefix.removeprefix(RAW)}"):
+            spool.add_markers(marker_keys)
+            progress.add(markers=len(marker_keys))
         for group in spool.groups():
             yield from inspection.judged(group)
+            yield from inspection.superseded(group, found_at)
 
 
 def _repaired(
@@ -116,6 +126,10 @@ def _repaired(
 ) -> Iterator[tuple[Difference, str]]:
     """Write what each difference lacks, and see whether the difference is gone."""
     for difference in differences:
+        if difference.marker is not None:
+            inspection.stores.bucket.keep(difference.marker)
+            yield difference, REPAIRED
+            continue
         if difference.repair is None:
             yield difference, NOT_REPAIRED
             continue

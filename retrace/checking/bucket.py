@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from chalicelib.aws.seam import code_of
+from chalicelib.aws.write_once import WriteOnceBucket
 from chalicelib.domain.raw_line import INGEST_TIME_RANGE
 from retrace.ahead import in_order
+from retrace.checking.markers import Marker
 from retrace.checking.raw_objects import RAW, ReadObject, read_object
 
 if TYPE_CHECKING:
@@ -39,15 +42,21 @@ class RawBucket:
 
     def read(self, key: str) -> ReadObject | None:
         """An object, checked; None if there is none, or none among raw objects."""
-        content = self._get(key) if key.startswith(RAW) else None
+        content = self.content(key) if key.startswith(RAW) else None
         return None if content is None else read_object(self.name, key, content)
+
+    def keep(self, marker: Marker) -> None:
+        """Keep a marker, unless one of its line is there."""
+        bucket = WriteOnceBucket(self.s3, self.name, pause=sleep)
+        bucket.put_if_absent(marker.key, marker.to_json(), "application/json")
 
     def ingest_time(self, key: str) -> str:
         """When an object's events were taken in, as it says; empty if it is too short to say so."""
         start, end = INGEST_TIME_RANGE
-        return (self._get(key, Range=f"bytes={start}-{end - 1}") or b"").decode(errors="replace")
+        return (self.content(key, Range=f"bytes={start}-{end - 1}") or b"").decode(errors="replace")
 
-    def _get(self, key: str, **part: Any) -> bytes | None:
+    def content(self, key: str, **part: Any) -> bytes | None:
+        """The bytes of an object, or a part of them; None if there is none."""
         try:
             return self.s3.get_object(Bucket=self.name, Key=key, **part)["Body"].read()
         except ClientError as error:

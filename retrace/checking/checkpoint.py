@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+from retrace.checking.contested import Contested
 from retrace.problem import Exit, Problem
 
 _AT_ONCE = 500
@@ -41,6 +42,7 @@ class Checkpoint:
             "CREATE TABLE IF NOT EXISTS tally (name TEXT PRIMARY KEY, events INTEGER);"
             "CREATE INDEX IF NOT EXISTS todo ON object (done, ingest_time, key);"
         )
+        self.contested = Contested(self._database)
         self._database.execute("INSERT OR IGNORE INTO about VALUES ('rebuild', ?)", (about,))
         if self._said("rebuild") != about:
             remedy = f"It is of {self._said('rebuild')}. Delete it to begin anew, or name another with --checkpoint."
@@ -75,6 +77,15 @@ class Checkpoint:
     def end_listing(self) -> None:
         """Say that every object is known."""
         self._database.execute("INSERT OR IGNORE INTO about VALUES ('listed', 'yes')")
+
+    @property
+    def learnt(self) -> bool:
+        """Whether every record and marker was read."""
+        return self._said("learnt") is not None
+
+    def end_learning(self) -> None:
+        """Say that every record and marker was read."""
+        self._database.execute("INSERT OR IGNORE INTO about VALUES ('learnt', 'yes')")
 
     def counts(self) -> tuple[int, int]:
         """How many objects there are, and how many of them are done."""

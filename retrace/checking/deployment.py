@@ -104,6 +104,7 @@ def rules_of(call: Calling, settings: RowSettings) -> Rules:
         settings.late_after_ms,
         expired_before=shifted(now, -ttl * _NANOSECONDS) if ttl else None,
         in_flight_from=shifted(now, -IN_FLIGHT_S * _NANOSECONDS),
+        identity_ttl_s=ttl,
     )
 
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from chalicelib.domain.quarantine import LineReference
 from chalicelib.domain.raw_line import StoredEvent
 from retrace.checking.kinds import Kind
+from retrace.checking.markers import Marker
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One difference: of which kind, where, and in which fields. `repair` is the event whose rows can be written."""
+    """One difference: of which kind, where, and in which fields.
+
+    `repair` is the event whose rows can be written, `marker` what can be kept of a line that has none. `chosen` is the
+    line that has, or should have, the rows in place of this one.
+    """
 
     kind: Kind
     event_id: str | None = None
@@ -26,6 +32,15 @@ class Difference:
     fields: tuple[str, ...] = ()
     detail: str = ""
     repair: StoredEvent | None = None
+    marker: Marker | None = None
+    content_sha256: str | None = None
+    ingest_time: str | None = None
+    chosen: LineReference | None = None
+
+    @property
+    def repairable(self) -> bool:
+        """Whether `retrace audit --repair` writes something."""
+        return self.repair is not None or self.marker is not None
 
     @property
     def where(self) -> str:
@@ -40,25 +55,34 @@ class Difference:
         place = f"{self.s3_key}" if self.s3_offset is None else f"{self.s3_key} at byte {self.s3_offset}"
         if self.event_id is None:
             return place
-        return f"event {self.event_id}" + (f" of {self.entity_id}" if self.entity_id else "") + f"\n{place}"
+        event = f"event {self.event_id}" + (f" of {self.entity_id}" if self.entity_id else "")
+        if self.chosen is None:
+            return f"{event}\n{place}"
+        return (
+            f"{event}\nrows: {self.chosen.s3_key} at byte {self.chosen.s3_offset} ({self.chosen.ingest_time})"
+            f"\nnone: {place} ({self.ingest_time})"
+        )
 
     def as_json(self) -> dict[str, Any]:
         """What scripts read: where it is, and the same words."""
         named = ["event_id", "entity_id", "event_time", "replay_id", "day", "s3_key", "s3_offset"]
-        named += ["version_id", "sequence"]
+        named += ["version_id", "sequence", "content_sha256", "ingest_time"]
         given = {name: getattr(self, name) for name in named}
         return {
             "difference": self.kind.value,
             **{name: value for name, value in given.items() if value is not None},
+            **({} if self.chosen is None else {"chosen": asdict(self.chosen)}),
             "fields": list(self.fields),
             "detail": self.detail,
-            "repairable": self.repair is not None,
+            "repairable": self.repairable,
             "meaning": self.kind.sentence,
             "remedy": self.kind.remedy,
         }
 
 
-def of_event(kind: Kind, event: StoredEvent, *, repair: bool = False, fields: tuple[str, ...] = ()) -> Difference:
+def of_event(
+    kind: Kind, event: StoredEvent, *, repair: bool = False, fields: tuple[str, ...] = (), detail: str = ""
+) -> Difference:
     """A difference of an event whose raw line is sound."""
     return Difference(
         kind,
@@ -68,5 +92,26 @@ def of_event(kind: Kind, event: StoredEvent, *, repair: bool = False, fields: tu
         s3_key=event.location.key,
         s3_offset=event.location.offset,
         fields=fields,
+        detail=detail,
         repair=event if repair else None,
     )
+
+
+def between(
+    kind: Kind, chosen: LineReference, other: StoredEvent, why: str, marker: Marker | None = None
+) -> Difference:
+    """A difference between two lines of an identity, of which only the chosen one may have rows."""
+    return replace(
+        of_event(kind, other),
+        content_sha256=other.content_sha256,
+        ingest_time=other.ingest_time,
+        chosen=chosen,
+        detail=why,
+        marker=marker,
+    )
+
+
+def of_json(said: dict[str, Any]) -> Difference:
+    """A difference that no repair belongs to, whose fields were kept as JSON."""
+    chosen = said["chosen"] and LineReference(**said["chosen"])
+    return Difference(**said | {"kind": Kind(said["kind"]), "fields": tuple(said["fields"]), "chosen": chosen})

@@ -9,12 +9,15 @@ from functools import lru_cache
 from typing import Any
 
 from chalicelib.aws import keys
+from chalicelib.domain.quarantine import LineReference
 from chalicelib.domain.raw_line import StoredEvent
 from chalicelib.domain.timestamps import Instant
 from retrace.ahead import chunks, in_order
 from retrace.checking.deployment import Stores
-from retrace.checking.differences import Difference
+from retrace.checking.differences import Difference, between
 from retrace.checking.judging import Group, Judge
+from retrace.checking.kinds import Kind
+from retrace.checking.markers import Marker
 from retrace.checking.matching import Rules
 from retrace.checking.raw_objects import Damage, Damages, ReadObject, damaged_line
 from retrace.checking.tables import Key, Row
@@ -70,6 +73,18 @@ class Inspection:
     def judged(self, group: Group) -> list[Difference]:
         """The differences of a group that are there still when it is read again."""
         return self._judge(self.again(group)) if self._judge(group) else []
+
+    def superseded(self, group: Group, found_at: Instant) -> Iterator[Difference]:
+        """Raw lines that no row points at, as rows point at another line of their identity, and no marker tells so."""
+        pointed_at = {(row.get("s3_key"), row.get("s3_offset")) for row in (*group.index, group.identity or {})}
+        if all((line.location.key, line.location.offset) in pointed_at for line in group.unmarked):
+            return
+        for line, first in self._judge.superseded(self.again(group)):
+            lines = LineReference.of(line), LineReference.of(first)
+            marker = Marker(group.event_id, *lines, found_at)
+            same = line.content_sha256 == first.content_sha256
+            why = f"{'the same' if same else 'other'} content"
+            yield between(Kind.LINE_SUPERSEDED, lines[1], line, why, marker)
 
     def again(self, group: Group) -> Group:
         """A group with its rows as they are now, and every raw line that they point at."""

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from chalicelib.aws import keys
-from chalicelib.domain.raw_line import StoredEvent
+from chalicelib.domain.raw_line import RawLocation, StoredEvent
+from retrace.checking.claims import apart
 from retrace.checking.differences import Difference, of_event
 from retrace.checking.kinds import Kind
 from retrace.checking.matching import Match, Matching, Row, Rules
@@ -15,12 +16,21 @@ from retrace.checking.raw_objects import Damages
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """All there is of one event id: sound raw lines, index rows, identity row."""
+    """All there is of one event id: sound raw lines, those of them that a marker names, index rows, identity row."""
 
     event_id: str
     lines: tuple[StoredEvent, ...] = ()
     index: tuple[Row, ...] = ()
     identity: Row | None = None
+    marked: frozenset[RawLocation] = frozenset()
+
+    @property
+    def unmarked(self) -> list[StoredEvent]:
+        """The lines that no marker names, the earliest first."""
+        return sorted((line for line in self.lines if line.location not in self.marked), key=_age)
+
+
+_REBUILD_DECIDES = "it may not be the one that was acknowledged: `retrace rebuild` decides by quarantine and markers"
 
 
 class Judge:
@@ -48,6 +58,21 @@ class Judge:
         matches = index if identity is None else [identity, *index]
         return [match.line or match.row for match in matches]
 
+    def superseded(self, group: Group) -> Iterator[tuple[StoredEvent, StoredEvent]]:
+        """Lines that no row is of and no marker names, each with the line that has the rows of its identity."""
+        index, identity = self._matched(group)
+        matches = index if identity is None else [identity, *index]
+        firsts = [match.line for match in matches if match.line is not None and not match.fields]
+        if len(firsts) < len(matches):  # first the rows must be right
+            return
+        for line in group.unmarked:
+            own = [first for first in firsts if not self._apart(first, line)]
+            if own and line not in firsts and line.ingest_time < self._rules.in_flight_from:
+                yield line, min(own, key=_age)
+
+    def _apart(self, one: StoredEvent, other: StoredEvent) -> bool:
+        return apart(one.ingest_time, other.ingest_time, self._rules.identity_ttl_s)
+
     def _matched(self, group: Group) -> tuple[list[Match], Match | None]:
         index = [self._matching.of_index(row, group.lines) for row in group.index]
         if group.identity is None:
@@ -66,9 +91,11 @@ class Judge:
                 sound = not any(match.fields or match.line is None for match in index)
                 yield of_event(Kind.IDENTITY_MISSING, min(firsts, key=_age), repair=sound)
         elif group.lines:
-            first = min(group.lines, key=_age)
+            [first, *others] = group.unmarked or sorted(group.lines, key=_age)
             if first.ingest_time < self._rules.in_flight_from:
-                yield of_event(Kind.RAW_NOT_INDEXED, first, repair=True)
+                decided = all(line.content_sha256 == first.content_sha256 for line in others)
+                repair = decided and bool(group.unmarked)
+                yield of_event(Kind.RAW_NOT_INDEXED, first, repair=repair, detail="" if repair else _REBUILD_DECIDES)
 
     def _expired(self, event: StoredEvent) -> bool:
         return self._rules.expired_before is not None and event.ingest_time < self._rules.expired_before

@@ -21,6 +21,10 @@ class Kind(StrEnum):
     INDEX_TWICE = "index-twice"
     INDEX_WITHOUT_RAW = "index-without-raw"
     IDENTITY_ALONE = "identity-alone"
+    CONTENT_UNDECIDED = "content-undecided"
+    FIRST_MISSING = "first-missing"
+    RECORD_CHANGED = "record-changed"
+    LINE_SUPERSEDED = "line-superseded"
     INPUT_DIFFERS = "input-differs"
     INPUT_UNKNOWN = "input-unknown"
     VERSION_DIFFERS = "version-differs"
@@ -110,6 +114,22 @@ _TOLD: dict[Kind, tuple[str, str]] = {
     Kind.IDENTITY_ALONE: (
         "The identity row has neither raw line nor index row: sent again, the event would be a DUPLICATE of nothing.",
         "Look for its object with `aws s3api list-object-versions`. The row is only reported, never deleted.",
+    ),
+    Kind.CONTENT_UNDECIDED: (
+        "Raw lines of one identity have different content, and the bucket does not tell which was acknowledged.",
+        "Ask the producer which content was answered 201, then: docs/operations.md#undecided-content",
+    ),
+    Kind.FIRST_MISSING: (
+        "The line that had the rows is missing or damaged. The other lines of its identity were refused, and got none.",
+        f"Restore the object that has it, then run `retrace rebuild` again. {_ALL_VERSIONS}",
+    ),
+    Kind.RECORD_CHANGED: (
+        "The object tells which raw lines had rows, and it cannot be read or was changed.",
+        f"Restore it, then run `retrace rebuild` again. {_ALL_VERSIONS}",
+    ),
+    Kind.LINE_SUPERSEDED: (
+        "Another line has the rows of the line's identity, and no marker tells a rebuild which of them it was.",
+        "`retrace audit --repair` writes the marker.",
     ),
     Kind.INPUT_DIFFERS: ("The row of an input of an aggregate does not say what the event's raw line says.", _REPLAY),
     Kind.INPUT_UNKNOWN: (

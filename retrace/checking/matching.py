@@ -34,13 +34,15 @@ class Rules:
     """What the deployment decides of rows, and what is too young to be judged.
 
     `expired_before` bounds the ingest times whose identities may have expired; None where they never do. A raw line
-    from `in_flight_from` on may belong to a request that has yet to write its rows.
+    from `in_flight_from` on may belong to a request that has yet to write its rows. `identity_ttl_s` is None where
+    identities never expire.
     """
 
     shards: int
     late_after_ms: int
     expired_before: Instant | None
     in_flight_from: Instant
+    identity_ttl_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

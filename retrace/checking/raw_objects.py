@@ -25,7 +25,7 @@ from chalicelib.domain.verification import verify
 from retrace.checking.differences import Difference
 from retrace.checking.kinds import Kind
 
-RAW = "raw/"
+RAW = keys.RAW
 _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{9}Z", re.ASCII)
 _KEY = re.compile(r"raw/source=[^/]+/event_date=[\d-]{10}/ingest_date=[\d-]{10}/([0-9a-f]{64})\.ndjson", re.ASCII)
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from chalicelib.domain.raw_line import StoredEvent
-from retrace.ahead import in_order
 from retrace.calling import AsJson, calling
-from retrace.checking.bucket import RawBucket
 from retrace.checking.checkpoint import Checkpoint
 from retrace.checking.deployment import (
     IdentityTtl,
@@ -22,9 +20,9 @@ from retrace.checking.deployment import (
     row_settings,
     stores_of,
 )
-from retrace.checking.differences import Difference
 from retrace.checking.disk import disk_in_words
-from retrace.checking.raw_objects import RAW, ReadObject
+from retrace.checking.kinds import Kind
+from retrace.checking.rebuilding import Rebuilding
 from retrace.checking.report import shown
 from retrace.checking.restoring import Restore
 from retrace.problem import Exit
@@ -32,8 +30,7 @@ from retrace.progress import Counting
 from retrace.shown import Output
 
 CHECKPOINT = Path("retrace-rebuild.checkpoint")
-_EVENTS_A_WRITE = 1_000
-_COUNTED = ("written", "present", "repeated", "conflicting")
+_COUNTED = ("objects", "written", "present", "repeated", "conflicting")
 _NOT_REBUILT = (
     "Not rebuilt: later arrivals (duplicates and conflicts), which are in no raw object, and aggregates:"
     " `retrace replay` computes those anew."
@@ -65,8 +62,10 @@ def rebuild(
     stopped at any time and be called again: it goes on from its checkpoint. --shards and --late-after-s must be what
     the deployment has, or queries by type and of late arrivals find other events than before; the stack says them.
 
-    Of two raw lines of one identity, which a crash or two requests at once leave behind, the one that was taken in
-    first gets the rows, whichever had them before. Damaged lines get none, and are listed; it then exits with 1.
+    Of two raw lines of one identity, which a crash or two requests at once leave behind, the one gets the rows that had
+    them before, if quarantine or a marker of `retrace audit --repair` tells. If not, the one that was taken in first
+    gets them. If its content differs, the other is listed, with both places. Damaged lines get no rows and are listed,
+    too. If anything is listed it exits with 1.
 
     Not rebuilt: later arrivals (duplicates and conflicts), which no raw object holds, and aggregates: replay for those.
     """
@@ -91,66 +90,29 @@ def rebuild(
         try:
             if kept.resumed:
                 output.note(f"Going on from {checkpoint}.")
-            _list(stores.bucket, kept, progress)
-            progress.counts["objects"], progress.counts["done"] = kept.counts()
-            progress.counts.update(kept.tally())
-            rebuilding = _rebuilt(stores.bucket, kept, restore, progress)
-            kinds = shown(output, progress, ((each, "") for each in rebuilding), "Every raw line is sound.")
+            rebuilding = Rebuilding(stores, kept, restore, progress)
+            kinds = shown(output, progress, ((each, "") for each in rebuilding()), "Every raw line is sound.")
             finished = True
         except KeyboardInterrupt:
             output.note(f"Stopped. The same command goes on from {checkpoint}.")
             raise
         finally:
             kept.close(finished=finished)
-    _tell(output, progress)
+    _tell(output, progress.counts, kinds)
     if kinds:
         raise typer.Exit(Exit.DIFFERENT)
 
 
-def _list(bucket: RawBucket, kept: Checkpoint, progress: Counting) -> None:
-    """Find every object and when it was taken in: a GET of 30 bytes each, as keys tell the day only."""
-    if kept.listed:
-        return
-    for page in bucket.keys(RAW, after=kept.listed_to):
-        kept.add(zip(page, in_order(bucket.ingest_time, page), strict=True))
-        progress.add(objects=len(page))
-    kept.end_listing()
-
-
-def _rebuilt(bucket: RawBucket, kept: Checkpoint, restore: Restore, progress: Counting) -> Iterator[Difference]:
-    """Write rows object by object in the order of ingest; a part is written before the next one begins."""
-    for known in in_order(bucket.read, iter(kept.damaged())):  # whoever goes on is told of them, too
-        if known is not None:
-            yield from known.differences()
-    part: list[ReadObject] = []
-    for found in in_order(bucket.read, kept.todo()):
-        if found is None:
-            continue
-        yield from found.differences()
-        part.append(found)
-        if sum(len(each.lines) for each in part) >= _EVENTS_A_WRITE:
-            _write(part, kept, restore, progress)
-            part = []
-    _write(part, kept, restore, progress)
-
-
-def _write(part: list[ReadObject], kept: Checkpoint, restore: Restore, progress: Counting) -> None:
-    events: list[StoredEvent] = [line for found in part for line in found.lines]
-    restored = asdict(restore(events))
-    kept.done({found.key: any(True for _ in found.differences()) for found in part}, restored)
-    progress.add(done=len(part), **restored)
-
-
-def _tell(output: Output, progress: Counting) -> None:
-    counts = progress.counts
+def _tell(output: Output, counts: Counter[str], kinds: Mapping[Kind, int]) -> None:
+    undecided = kinds.get(Kind.CONTENT_UNDECIDED, 0)
     if output.as_json:
-        output.json({name: counts[name] for name in ("objects", *_COUNTED)})
+        output.json({name: counts[name] for name in _COUNTED} | {"undecided": undecided})
     output.say(f"{counts['objects']:,} raw objects. Rows written of {counts['written']:,} events.")
     if counts["present"]:
         output.say(f"{counts['present']:,} events had their rows.")
     if counts["repeated"]:
         output.say(
-            f"{counts['repeated']:,} raw lines repeat an identity that another line holds"
-            f" ({counts['conflicting']:,} with other content), and got no rows: the first one holds."
+            f"{counts['repeated']:,} raw lines have the identity of another line and got no rows"
+            f" ({counts['conflicting']:,} with other content, of which {undecided:,} are undecided)."
         )
     output.note(_NOT_REBUILT)

@@ -16,8 +16,9 @@ from chalicelib.aws.event_rows import index_row
 from chalicelib.aws.identities import DynamoIdentities
 from chalicelib.aws.seam import code_of, translated
 from chalicelib.domain.raw_line import StoredEvent
-from chalicelib.domain.timestamps import Instant, nanoseconds
+from chalicelib.domain.timestamps import Instant
 from retrace.ahead import concurrently, in_order
+from retrace.checking.claims import apart
 
 if TYPE_CHECKING:
     from retrace.checking.tables import Key, Tables
@@ -25,12 +26,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """How many events got rows, had them, or lost against another line of their identity (with other content)."""
+    """How many events got rows, had them, or lost against another line of their identity.
+
+    `conflicts` are those that lost against other content: the line that has the rows, and the one that lost.
+    """
 
     written: int = 0
     present: int = 0
     repeated: int = 0
-    conflicting: int = 0
+    conflicts: tuple[tuple[StoredEvent, StoredEvent], ...] = ()
+
+    def counts(self) -> dict[str, int]:
+        """The same in numbers."""
+        numbers = {"written": self.written, "present": self.present, "repeated": self.repeated}
+        return numbers | {"conflicting": len(self.conflicts)}
 
 
 @dataclass(frozen=True)
@@ -55,18 +64,17 @@ class Restore:
         others = [event for event in given if not _same_line(event, holds[event.event_id])]
         again = [event for event in others if self._expired(holds[event.event_id], event)]
         repeated = [event for event in others if event not in again]
+        pairs = [(holds[event.event_id], event) for event in repeated]
         return Restored(
             len(firsts) - len(beaten) + completed + self._completed(again),
             len(own) - completed,
             len(repeated),
-            sum(event.content_sha256 != holds[event.event_id].content_sha256 for event in repeated),
+            tuple((first, event) for first, event in pairs if first.content_sha256 != event.content_sha256),
         )
 
     def _expired(self, first: StoredEvent, event: StoredEvent) -> bool:
         """Whether an identity had expired when it was used again, for an event that had an index row of its own."""
-        if self.identity_ttl_s is None or _key(first) == _key(event):
-            return False
-        return nanoseconds(event.ingest_time) - nanoseconds(first.ingest_time) >= self.identity_ttl_s * 1_000_000_000
+        return _key(first) != _key(event) and apart(first.ingest_time, event.ingest_time, self.identity_ttl_s)
 
     def _admitted(self, events: Sequence[StoredEvent]) -> dict[str, StoredEvent]:
         """Write rows as ingest does; answers the events that had an identity or index row before."""

@@ -6,11 +6,12 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from enum import IntEnum
 from itertools import groupby
 from typing import Any
 
+from chalicelib.aws import keys
 from chalicelib.domain.raw_line import RawLocation, StoredEvent
 from retrace.checking.judging import Group
 
@@ -34,6 +35,7 @@ class Spool:
         self._database.execute("PRAGMA synchronous = OFF")
         self._database.execute("PRAGMA journal_mode = OFF")
         self._database.execute("CREATE TABLE record (event_id TEXT, kind INTEGER, said TEXT)")
+        self._database.execute("CREATE TABLE marker (key TEXT PRIMARY KEY)")
 
     def add_lines(self, lines: Iterable[StoredEvent]) -> None:
         """Take sound raw lines in."""
@@ -47,12 +49,23 @@ class Spool:
         """Take identity rows in."""
         self._add((row["event_id"], _Of.IDENTITY, json.dumps(row, default=repr)) for row in rows)
 
+    def add_markers(self, marker_keys: Iterable[str]) -> None:
+        """Take in the keys of markers, each of which tells its line."""
+        self._database.executemany("INSERT OR IGNORE INTO marker VALUES (?)", ((key,) for key in marker_keys))
+
     def groups(self) -> Iterator[Group]:
         """Everything that was taken in, by event id."""
         query = "SELECT event_id, kind, said FROM record ORDER BY event_id, kind"
         with closing(self._database.execute(query)) as records:
             for event_id, of_event in groupby(records, key=lambda record: str(record[0])):
-                yield _group(event_id, of_event)
+                group = _group(event_id, of_event)
+                yield replace(group, marked=frozenset(self._marked(group.lines)))
+
+    def _marked(self, lines: Iterable[StoredEvent]) -> Iterator[RawLocation]:
+        for line in lines:
+            key = keys.superseded(line.location.key, line.location.offset)
+            if self._database.execute("SELECT 1 FROM marker WHERE key = ?", (key,)).fetchone():
+                yield line.location
 
     def close(self) -> None:
         """Delete it."""
@@ -70,11 +83,12 @@ def _group(event_id: str, records: Iterable[Record]) -> Group:
         said[kind].append(json.loads(text))
     return Group(
         event_id,
-        lines=tuple(map(_line, said[_Of.LINE])),
+        lines=tuple(map(line_of_json, said[_Of.LINE])),
         index=tuple(said[_Of.INDEX]),
         identity=next(iter(said[_Of.IDENTITY]), None),
     )
 
 
-def _line(said: dict[str, Any]) -> StoredEvent:
+def line_of_json(said: dict[str, Any]) -> StoredEvent:
+    """A line whose members were kept as JSON."""
     return StoredEvent(**{**said, "location": RawLocation(**said["location"])})

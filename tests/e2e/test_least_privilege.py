@@ -25,6 +25,7 @@ STACK = "arn:${AWS::Partition}:cloudformation:${AWS::Region}:${AWS::AccountId}:s
 WIDER = {
     "${RawBucket.Arn}/raw/*": "the keys of raw objects say what is in them",
     "${RawBucket.Arn}/rejected/*": "likewise those of refused events",
+    "${RawBucket.Arn}/superseded/*": "likewise those of markers",
     "${RawBucket.Arn}/digests/*": "likewise those of digests",
     f"{API}GET/*": "every route that is a GET only reads, and whoever may read may read all",
     f"{API}POST/replay/*/cancel": "the id of a replay is part of the path",

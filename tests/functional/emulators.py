@@ -40,6 +40,7 @@ _ON_BOTH = {
     "test_model",
     "test_processor",
     "test_processor_failures",
+    "test_rebuilding",
     "test_replay_control",
     "test_replay_planning",
 }

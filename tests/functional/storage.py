@@ -50,7 +50,8 @@ class Storage:
     def quarantined(self, rejected_id: str) -> Any:
         """What quarantine holds under an id."""
         day, _, digest = rejected_id.partition(".")
-        return json.loads(self.object(f"rejected/ingest_date={day}/{digest}.json"))
+        [kept] = self.objects(f"rejected/ingest_date={day}/{digest}.").values()
+        return json.loads(kept)
 
     def rows(self, table: str) -> list[Row]:
         """Every row of a table, named by its setting, in a fixed order."""

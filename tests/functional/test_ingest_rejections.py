@@ -213,6 +213,7 @@ def test_quarantine_keeps_the_bytes_the_reasons_and_when_and_in_which_request_th
         "status": "REJECTED",
         "errors": problem["errors"],
         "content_type": "application/json",
+        "conflicts": [],
         "headers": {},
         "body": text,
     }

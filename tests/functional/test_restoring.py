@@ -71,8 +71,9 @@ def test_of_several_lines_of_an_identity_the_first_that_is_given_gets_the_rows(
     repeat = line(1, location=RawLocation("raw", "raw/repeat", 0, 9))
     conflict = line(1, location=RawLocation("raw", "raw/conflict", 0, 9), content_sha256="other")
 
-    assert restore([first, repeat, conflict]) == Restored(written=1, repeated=2, conflicting=1)
-    assert restore([conflict, repeat]) == Restored(repeated=2, conflicting=1)
+    assert restore([first, repeat, conflict]) == Restored(written=1, repeated=2, conflicts=((first, conflict),))
+    again = restore([conflict, repeat])
+    assert again.counts() == {"written": 0, "present": 0, "repeated": 2, "conflicting": 1}
     assert [row["s3_key"] for row in storage.index()] == ["raw/1"]
     assert [row["s3_key"] for row in storage.identities()] == ["raw/1"]
 
@@ -85,7 +86,7 @@ def test_an_event_whose_key_had_expired_is_in_the_index_again(storage: Storage, 
     later = line(1, **other, ingest_time=Instant("2026-11-20T00:00:00.000000000Z"))
     restore = Restore(tables, 4, 3_600_000, identity_ttl_s=_DAY_S)
 
-    assert restore([first, soon]) == Restored(written=1, repeated=1, conflicting=1)
+    assert restore([first, soon]) == Restored(written=1, repeated=1, conflicts=((first, soon),))
     assert restore([later]) == Restored(written=1)
     assert sorted(row["s3_key"] for row in storage.index()) == ["raw/1", "raw/again"]
     assert [row["expires_at"] for row in storage.identities()] == [1_793_491_200 + _DAY_S]

@@ -70,7 +70,9 @@ def account(ground: Ground, ledger: Ledger, errands: Sequence[Errand]) -> Accoun
         f"nobody sent {name}" for name in (stored.identities.keys() | stored.index.keys()) - ledger.known.keys()
     ]
     found.lost += [
-        f"{name} is not in quarantine" for name in ledger.rejected if keys.rejected_object(name) not in stored.objects
+        f"{name} is not in quarantine"
+        for name in ledger.rejected
+        if stored.objects.isdisjoint(keys.rejected_object(name, conflict=each) for each in (False, True))
     ]
     indexed = {_place(row) for row in stored.index.values()}
     found.unindexed_lines = len(stored.lines.keys() - indexed)

@@ -184,7 +184,7 @@ def test_notifications_are_encrypted_by_sqs_and_only_s3_of_the_account_sends_the
     assert denied["Fn::If"][1]["Effect"] == "Deny"
 
 
-def test_s3_notifies_of_raw_and_refused_objects_and_nothing_else(bucket: dict[str, Any]) -> None:
+def test_s3_notifies_of_what_digests_list_and_nothing_else(bucket: dict[str, Any]) -> None:
     told = bucket["NotificationConfiguration"]["Fn::If"][1]["QueueConfigurations"]
 
     assert told == [

@@ -1,0 +1,334 @@
+"""After the tables are lost: which of several raw lines of one identity gets the rows, and what cannot be told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from chalicelib import runtime
+from chalicelib.domain.timestamps import Instant, shifted
+from retrace.command_line import app
+from tests.conftest import SETTINGS
+from tests.functional import clients
+from tests.functional.application import Application
+from tests.functional.events import Json, paid
+from tests.functional.storage import Storage, assert_holds
+from tests.functional.wire import Killed, Wire, killed_after, preceded_by
+
+_LOST = {"EVENTS_TABLE": ("PK", "SK"), "DEDUPE_TABLE": ("event_id",)}
+_SECOND = 1_000_000_000
+_PROFILE = {"url": "https://a.example/api", "region": "eu-west-1"} | {
+    name: SETTINGS[name.upper()] for name in ("raw_bucket", "events_table", "dedupe_table", "aggregates_table")
+}
+
+
+@dataclass(frozen=True)
+class Operator:
+    """Somebody with the command line."""
+
+    directory: Path
+
+    def run(self, command: str, *arguments: str) -> tuple[int, list[Json]]:
+        """How a command ends, and the JSON objects that it answers."""
+        result = CliRunner().invoke(
+            app, ["--profile", "test", command, "--json", *arguments], env={"XDG_CONFIG_HOME": str(self.directory)}
+        )
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.output
+        return result.exit_code, [json.loads(line) for line in result.stdout.splitlines()]
+
+    def rebuild(self) -> tuple[int, list[Json], Json]:
+        """How a rebuild ends, what it lists, and its summary."""
+        code, [*listed, summary] = self.run("rebuild", "--checkpoint", str(self.directory / "checkpoint"))
+        return code, listed, summary
+
+    def audit(self, *arguments: str) -> list[tuple[str, str]]:
+        """What an audit finds, and what becomes of it."""
+        code, found = self.run("audit", *arguments)
+        assert code == any(each["repair"] != "done" for each in found)
+        return [(each["difference"], each["repair"]) for each in found]
+
+
+@pytest.fixture
+def operator(tmp_path: Path) -> Operator:
+    config = tmp_path / "retrace/config.toml"
+    config.parent.mkdir()
+    config.write_text("".join(["[test]\n", *(f'{name} = "{value}"\n' for name, value in _PROFILE.items())]))
+    return Operator(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def ticking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each request is received a second after the one before, long before the operator looks."""
+    ticks = iter(range(1_000))
+    begin = Instant("2026-11-22T08:30:00.000000000Z")
+    monkeypatch.setattr(runtime, "now", lambda: shifted(begin, next(ticks) * _SECOND))
+
+
+@pytest.fixture
+def lose_tables(storage: Storage) -> Callable[[], None]:
+    def lose() -> None:
+        for table, key in _LOST.items():
+            for row in clients.dynamodb().scan(TableName=SETTINGS[table])["Items"]:
+                clients.dynamodb().delete_item(TableName=SETTINGS[table], Key={name: row[name] for name in key})
+        assert storage.identities() == []
+
+    return lose
+
+
+def content(number: int) -> Json:
+    """One of several contents of one identity; the time, and so the index row, is another."""
+    return paid(number, idempotency_key="payment-1")
+
+
+def refused_after_a_race(application: Application, wire: Wire) -> None:
+    """The second content is stored first and refused, as the first one's rows are written in between."""
+    wire.disturb(preceded_by(lambda: application.accept(content(1))), "TransactWriteItems")
+    assert application.ingest(content(2)).status_code == 409
+
+
+def stored_and_never_answered(application: Application, wire: Wire, number: int) -> None:
+    wire.disturb(killed_after, "PutObject")
+    with pytest.raises(Killed):
+        application.ingest(content(number))
+
+
+def place(row: Any) -> Json:
+    return {
+        "s3_key": row["s3_key"],
+        "s3_offset": int(row["s3_offset"]),
+        "content_sha256": row["content_sha256"],
+        "ingest_time": row["ingest_time"],
+    }
+
+
+def test_content_that_was_refused_in_a_race_does_not_take_the_place_of_what_was_accepted(
+    application: Application, wire: Wire, storage: Storage, operator: Operator, lose_tables: Callable[[], None]
+) -> None:
+    refused_after_a_race(application, wire)
+    before = storage.index()
+    assert len(storage.objects("raw/")) == 2
+    lose_tables()
+
+    code, listed, summary = operator.rebuild()
+
+    assert (code, listed) == (0, [])
+    assert summary == {"objects": 2, "written": 1, "present": 0, "repeated": 1, "conflicting": 1, "undecided": 0}
+    assert storage.index() == before
+    assert_holds(storage, content(1))
+
+
+def test_content_that_was_stored_before_its_function_ended_and_refused_later_is_not_chosen(
+    application: Application, wire: Wire, storage: Storage, operator: Operator, lose_tables: Callable[[], None]
+) -> None:
+    stored_and_never_answered(application, wire, 2)
+    application.accept(content(1))
+    assert application.ingest([content(2), paid(9)]).json_body["counts"]["conflict"] == 1
+    before = storage.index()
+    lose_tables()
+
+    code, listed, _ = operator.rebuild()
+
+    assert (code, listed) == (0, [])
+    assert storage.index() == before
+
+
+def test_a_marker_of_an_audit_keeps_what_was_accepted_over_what_was_never_answered(
+    application: Application, wire: Wire, storage: Storage, operator: Operator, lose_tables: Callable[[], None]
+) -> None:
+    stored_and_never_answered(application, wire, 2)
+    application.accept(content(1))
+    before = storage.index()
+
+    assert operator.audit() == [("line-superseded", "with --repair")]
+    assert storage.objects("superseded/") == {}
+    assert operator.audit("--repair") == [("line-superseded", "done")]
+    assert operator.audit() == []
+    [marker] = map(json.loads, storage.objects("superseded/").values())
+    assert marker["first"] == place(before[0])
+    lose_tables()
+    code, listed, _ = operator.rebuild()
+
+    assert (code, listed) == (0, [])
+    assert storage.index() == before
+    assert operator.audit() == []
+
+
+def test_a_marker_also_tells_the_line_where_the_content_is_the_same(
+    application: Application, wire: Wire, storage: Storage, operator: Operator, lose_tables: Callable[[], None]
+) -> None:
+    wire.disturb(killed_after, "PutObject")
+    with pytest.raises(Killed):
+        application.ingest([content(1), paid(7)])
+    application.accept(content(1))
+    application.accept(paid(7))
+    before = storage.index()
+    assert operator.audit("--repair") == [("line-superseded", "done")] * 2
+    lose_tables()
+
+    assert operator.rebuild()[2]["repeated"] == 2
+    assert storage.index() == before
+
+
+def test_without_record_and_marker_the_earlier_line_is_chosen_and_the_other_is_listed_at_each_rebuild(
+    application: Application, wire: Wire, storage: Storage, operator: Operator, lose_tables: Callable[[], None]
+) -> None:
+    stored_and_never_answered(application, wire, 2)
+    application.accept(content(1))
+    accepted = place(storage.index()[0])
+    lose_tables()
+
+    code, [found], summary = operator.rebuild()
+
+    [chosen] = storage.index()
+    assert (code, summary["undecided"]) == (1, 1)
+    assert found["difference"] == "content-undecided"
+    assert found["event_id"] == chosen["event_id"]
+    assert found["chosen"] == place(chosen)
+    assert {name: found[name] for name in accepted} == accepted != found["chosen"]
+    assert "taken in first" in found["detail"]
+    assert "docs/operations.md#undecided-content" in found["remedy"]
+    again, [still], _ = operator.rebuild()
+    assert (again, still["chosen"]) == (1, found["chosen"])
+
+
+def test_the_other_content_gets_the_rows_once_they_are_deleted_and_a_marker_names_it(
+    application: Application, wire: Wire, storage: Storage, operator: Operator, lose_tables: Callable[[], None]
+) -> None:
+    stored_and_never_answered(application, wire, 2)
+    application.accept(content(1))
+    before = storage.index()
+    lose_tables()
+    _, [found], _ = operator.rebuild()
+    first = {name: found[name] for name in found["chosen"]}
+    marker = {"event_id": found["event_id"], "superseded": found["chosen"], "first": first}
+    chosen = found["chosen"]
+    key = f"superseded/{chosen['s3_key'].removeprefix('raw/').removesuffix('.ndjson')}/{chosen['s3_offset']}.json"
+    clients.s3().put_object(
+        Bucket=SETTINGS["RAW_BUCKET"],
+        Key=key,
+        Body=json.dumps(marker | {"found_at": "2026-11-22T09:00:00.000000000Z"}),
+        IfNoneMatch="*",
+    )
+    lose_tables()
+
+    assert operator.audit("--repair") == [("raw-not-indexed", "done")]
+    assert storage.index() == before
+
+
+def test_a_repair_does_not_choose_between_contents(
+    application: Application, wire: Wire, storage: Storage, operator: Operator, lose_tables: Callable[[], None]
+) -> None:
+    stored_and_never_answered(application, wire, 2)
+    application.accept(content(1))
+    lose_tables()
+
+    assert operator.audit("--repair") == [("raw-not-indexed", "no")]
+    assert storage.index() == []
+
+
+def test_rows_that_hold_refused_content_are_listed_and_stay(
+    application: Application, wire: Wire, storage: Storage, operator: Operator, lose_tables: Callable[[], None]
+) -> None:
+    refused_after_a_race(application, wire)
+    records = storage.objects("rejected/")
+    lose_tables()
+    for key in records:
+        storage.lose(key)
+    operator.rebuild()  # nothing tells it
+    [wrong] = storage.index()
+    for key, record in records.items():
+        clients.s3().put_object(Bucket=SETTINGS["RAW_BUCKET"], Key=key, Body=record)
+
+    code, [found], _ = operator.rebuild()
+
+    assert (code, found["difference"], found["chosen"]) == (1, "content-undecided", place(wrong))
+    assert next(iter(records)) in found["detail"]
+    assert storage.index() == [wrong]
+
+
+def test_where_the_accepted_line_is_gone_refused_content_gets_no_rows_and_is_listed(
+    application: Application, wire: Wire, storage: Storage, operator: Operator, lose_tables: Callable[[], None]
+) -> None:
+    refused_after_a_race(application, wire)
+    [accepted] = storage.index()
+    lose_tables()
+    storage.lose(accepted["s3_key"])
+
+    code, [found], _ = operator.rebuild()
+
+    assert (code, found["difference"], found["chosen"]) == (1, "first-missing", place(accepted))
+    assert storage.index() == []
+
+
+def test_where_the_accepted_line_is_gone_another_of_the_same_content_gets_the_rows(
+    application: Application, wire: Wire, storage: Storage, operator: Operator, lose_tables: Callable[[], None]
+) -> None:
+    wire.disturb(killed_after, "PutObject")
+    with pytest.raises(Killed):
+        application.ingest([content(1), paid(7)])
+    application.accept(content(1))
+    [accepted] = storage.index()
+    operator.audit("--repair")
+    lose_tables()
+    storage.lose(accepted["s3_key"])
+
+    code, listed, _ = operator.rebuild()
+
+    assert (code, listed) == (0, [])
+    assert_holds(storage, content(1), paid(7))
+
+
+def test_a_record_that_was_changed_is_listed_and_decides_nothing(
+    application: Application, wire: Wire, storage: Storage, operator: Operator, lose_tables: Callable[[], None]
+) -> None:
+    refused_after_a_race(application, wire)
+    lose_tables()
+    [key] = storage.objects("rejected/")
+    storage.overwrite(key, b"payment-1", b"payment-2")
+
+    code, listed, _ = operator.rebuild()
+
+    assert code == 1
+    assert [each["difference"] for each in listed] == ["record-changed", "content-undecided"]
+    assert listed[0]["s3_key"] == key
+
+
+def test_of_quarantine_only_conflicts_are_read(application: Application, operator: Operator, storage: Storage) -> None:
+    for refused in ({"source": 1}, {"source": 2}, content(1), content(2)):
+        application.ingest(refused)
+    others = [key for key in storage.objects("rejected/") if not key.endswith(".conflict.json")]
+    assert len(others) == 2
+    for key in others:
+        storage.overwrite(key, b"status", b"STATUS")
+
+    assert operator.rebuild()[:2] == (0, [])
+
+
+def test_an_identity_that_had_expired_before_it_was_used_again_is_decided_by_its_own_records(
+    application: Application,
+    storage: Storage,
+    operator: Operator,
+    lose_tables: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = application.accept(content(1))
+    assert application.ingest(content(2)).status_code == 409
+    storage.forget(first["event_id"])
+    monkeypatch.setattr(runtime, "now", lambda: Instant("2026-11-25T08:30:00.000000000Z"))
+    application.accept(content(2))
+    before = storage.index()
+    assert len(before) == 2
+    lose_tables()
+
+    code, [*listed, _] = operator.run(
+        "rebuild", "--identity-ttl-days", "2", "--checkpoint", str(operator.directory / "checkpoint")
+    )
+
+    assert (code, listed) == (0, [])
+    assert storage.index() == before
