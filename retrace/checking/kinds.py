@@ -117,7 +117,7 @@ _TOLD: dict[Kind, tuple[str, str]] = {
     ),
     Kind.CONTENT_UNDECIDED: (
         "Raw lines of one identity have different content, and the bucket does not tell which was acknowledged.",
-        "Ask the producer which content was answered 201, then: docs/operations.md#undecided-content",
+        "docs/operations.md#undecided-content has the steps. Ask the producer which content was answered 201.",
     ),
     Kind.FIRST_MISSING: (
         "The line that had the rows is missing or damaged. The other lines of its identity were refused, and got none.",

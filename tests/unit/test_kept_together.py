@@ -11,8 +11,8 @@ from chalicelib.domain.errors import Fault
 from chalicelib.domain.event import Form
 from chalicelib.domain.ingest_request import BATCH, NDJSON, Refusal, parse_request
 from chalicelib.domain.kept_together import MOST_OBJECTS, objects_of
-from chalicelib.domain.quarantine import RefusalStatus, RejectedEvent
-from tests.unit.examples import INGESTED
+from chalicelib.domain.quarantine import Conflict, LineReference, RefusalStatus, RejectedEvent
+from tests.unit.examples import INGESTED, an_event, stored
 
 IS_MISSING, IS_NO_JSON = Fault("source", "is missing"), Fault("body", "is not JSON")
 
@@ -100,3 +100,12 @@ def test_each_reason_is_named_once_with_the_number_of_events_that_have_it() -> N
         Fault("source", "is missing (1 of 2 events)"),
     )
     assert mixed.body == refused[24].body + b"\n" + refused[25].body
+
+
+def test_records_that_are_kept_together_keep_every_conflict() -> None:
+    first = LineReference.of(stored(an_event()))
+    conflicts = [Conflict(f"{number:064x}", "other", first) for number in range(50)]
+    refused = [replace(each, conflicts=(conflict,)) for each, conflict in zip(lines(50), conflicts, strict=True)]
+
+    objects = {each.rejected_id: each for each in objects_of(refused).values()}.values()
+    assert [conflict for each in objects for conflict in each.conflicts] == conflicts

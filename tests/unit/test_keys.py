@@ -43,11 +43,16 @@ def arrival(conflict: bool, ingest_time: Instant, request_id: str, position: int
     return keys.arrival(ingest_time, request_id, position, conflict=conflict)
 
 
+def superseded(source: str, day: Day, name: str, offset: int) -> str:
+    return keys.superseded(keys.raw_object(source, day, day, name), offset)
+
+
 BUILDERS: list[tuple[Callable[..., str], tuple[st.SearchStrategy[Any], ...]]] = [
     (for_key, (values,)),
     (for_path, (values,)),
     (keys.raw_object, (values, days, days, hashes)),
     (keys.rejected_object, (st.builds("{}.{}".format, days, hashes),)),
+    (superseded, (values, days, hashes, st.integers(0, 10_000_000))),
     (keys.entity, (values,)),
     (keys.event, (times, hashes)),
     (keys.type_and_day, (values, values, days, shards)),
@@ -170,6 +175,8 @@ def test_the_keys_of_stored_data_are_what_they_were_yesterday() -> None:
     assert [
         keys.raw_object("shop/checkout", day, Day("2026-11-22"), "name"),
         keys.rejected_object("2026-11-22.abc"),
+        keys.rejected_object("2026-11-22.abc", conflict=True),
+        keys.superseded(keys.raw_object("shop/checkout", day, Day("2026-11-22"), "name"), 414),
         keys.entity("order#1"),
         keys.event(time, event_id),
         keys.type_and_day("shop#1", "paid#%", day, 3),
@@ -189,6 +196,8 @@ def test_the_keys_of_stored_data_are_what_they_were_yesterday() -> None:
     ] == [
         "raw/source=shop%2Fcheckout/event_date=2026-11-21/ingest_date=2026-11-22/name.ndjson",
         "rejected/ingest_date=2026-11-22/abc.json",
+        "rejected/ingest_date=2026-11-22/abc.conflict.json",
+        "superseded/source=shop%2Fcheckout/event_date=2026-11-21/ingest_date=2026-11-22/name/414.json",
         "ENTITY#order%231",
         f"TS#2026-11-21T10:00:00.000000000Z#EID#{event_id}",
         "SRC#shop%231#TYPE#paid%23%25#DAY#2026-11-21#3",

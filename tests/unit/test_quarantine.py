@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.errors import Fault
-from chalicelib.domain.quarantine import RefusalStatus, RejectedEvent
-from tests.unit.examples import INGESTED
+from chalicelib.domain.quarantine import Conflict, LineReference, RefusalStatus, RejectedEvent, parse_rejected
+from tests.unit.examples import INGESTED, an_event, stored
 
 REFUSED = RejectedEvent(RefusalStatus.REJECTED, b"{oops", (Fault("body", "is not JSON"),), INGESTED, "request-1")
 
@@ -61,3 +61,12 @@ def test_the_same_bytes_refused_otherwise_or_read_otherwise_have_another_name() 
 @given(st.binary(max_size=8), st.binary(max_size=8))
 def test_other_bytes_have_another_name(one: bytes, other: bytes) -> None:
     assert (replace(REFUSED, body=one).rejected_id == replace(REFUSED, body=other).rejected_id) == (one == other)
+
+
+def test_a_record_of_conflicts_is_read_back_with_the_first_line_of_each_identity() -> None:
+    conflict = Conflict("ab" * 32, "other", LineReference.of(stored(an_event())))
+    refused = replace(
+        REFUSED, status=RefusalStatus.CONFLICT, conflicts=(conflict, replace(conflict, event_id="cd" * 32))
+    )
+
+    assert parse_rejected(refused.to_json()) == refused
