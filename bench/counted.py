@@ -147,6 +147,7 @@ def plan_slice(cloud: Cloud) -> int:
         lambda: REPLAY_ID,
         one_by_one,
         max_in_flight=None,
+        index_lag_s=0,
     )
     return plan(ReplayTask(REPLAY_ID), lambda: 45_000)
 

@@ -12,7 +12,8 @@ from bench.counted import Count, Counted
 from bench.emulated import AGGREGATES, EVENTS, REPLAYS, SHARDS
 from bench.shapes import Shape
 from chalicelib.config import Settings
-from chalicelib.plan import FULL_PAUSE_S, MESSAGES_A_STRETCH, STRETCHES_A_SLICE
+from chalicelib.plan import FULL_PAUSE_S, STRETCHES_A_SLICE
+from chalicelib.stretch import MESSAGES_A_STRETCH
 from infra.merge import FUNCTIONS, RESOURCES, load
 
 TABLES = (AGGREGATES, REPLAYS, EVENTS)

@@ -41,6 +41,9 @@ class Settings(BaseModel):
     type_day_shards: int = Field(
         4, ge=1, le=64, description="Shards of the indexes by type and of late arrivals; may only grow."
     )
+    index_lag_seconds: int = Field(
+        5, ge=0, le=900, description="Seconds after which the index by type shows every event that was acknowledged."
+    )
     late_after_seconds: int = Field(3_600, ge=0, description="From which lag on an event is listed as late.")
     dedupe_ttl_days: int = Field(0, ge=0, description="Days until an identity expires; 0 keeps it for ever.")
     concurrency: int = Field(16, ge=1, le=64, description="AWS calls that a function makes at once.")

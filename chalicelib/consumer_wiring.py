@@ -37,6 +37,7 @@ def _plan_replay() -> PlanReplay:
         runtime.new_id,
         runtime.concurrently,
         max_in_flight=chosen.max_in_flight if chosen.processor_enabled else None,
+        index_lag_s=chosen.index_lag_seconds,
     )
 
 

@@ -15,13 +15,7 @@ from chalicelib.domain.replay_ports import ReplayQueues, ReplayStore
 from chalicelib.domain.replay_task import ReplayTask
 from chalicelib.domain.timestamps import nanoseconds
 from chalicelib.selection import ReadSelection, Step
-from chalicelib.stretch import Stretch, next_stretch
-
-MESSAGES_A_STRETCH = 1_000
-"""Committed, and then sent; a planner that dies in between leaves at most this many to be sent again."""
-
-ORDERED_MESSAGES_A_STRETCH = 100
-"""Those of one entity are sent one after the other."""
+from chalicelib.stretch import Stretch, is_full, next_stretch, stretch_size
 
 STRETCHES_A_SLICE = 20
 SLICE_S = 10
@@ -53,6 +47,7 @@ class PlanReplay:
     new_id: Callable[[], str]
     concurrently: Concurrently
     max_in_flight: int | None
+    index_lag_s: int
 
     def __call__(self, task: ReplayTask, time_left_ms: Callable[[], int], *, last_chance: bool = False) -> int:
         """Send messages until the slice or the time is used up; answers how many messages were sent.
@@ -69,11 +64,24 @@ class PlanReplay:
         if job is None:
             raise NotFound(f"There is no replay {task.replay_id}.")
         try:
+            if self._put_off(job, task):
+                return 0
             return self._slice(job, self._turn(time_left_ms))
         except Exception as error:
             if last_chance:
                 self._give_up(task.replay_id, error)
             raise
+
+    def _put_off(self, job: ReplayJob, task: ReplayTask) -> bool:
+        """Queue a job again whose index may not show yet what was acknowledged before the job was made.
+
+        The queue measures the time, so it does not matter whether the clocks of two functions agree.
+        """
+        settles_s = job.request.settles_in(self.index_lag_s)
+        if job.revision > 0 or task.waited_s >= settles_s:
+            return False
+        self.queues.plan(job.replay_id, settles_s)
+        return True
 
     def _slice(self, job: ReplayJob, may_go_on: Callable[[], bool]) -> int:
         sent_before = job.sent
@@ -85,7 +93,7 @@ class PlanReplay:
         try:
             while job.state in UNPLANNED and (stretches == 0 or (stretches < STRETCHES_A_SLICE and may_go_on())):
                 job = self._with_fresh_counts(job)
-                wait_s = FULL_PAUSE_S if self._full(job) else self._wait_s(job)
+                wait_s = FULL_PAUSE_S if is_full(job, self.max_in_flight) else self._wait_s(job)
                 if wait_s >= SLEEP_AT_MOST_S:
                     break
                 if wait_s > 0:
@@ -140,7 +148,7 @@ class PlanReplay:
     def _advanced(self, job: ReplayJob, steps: Iterator[Step], may_go_on: Callable[[], bool]) -> ReplayJob:
         """The job after one more stretch, or at its end."""
         begun = self.now()
-        stretch = next_stretch(steps, job, self._stretch_size(job), may_go_on)
+        stretch = next_stretch(steps, job, stretch_size(job, self.max_in_flight), may_go_on)
         outbox = Outbox(tuple(message_of(job.replay_id, *send) for send in stretch.sends), stretch.found)
         reached = replace(
             job,
@@ -174,20 +182,9 @@ class PlanReplay:
     def _wait_s(self, job: ReplayJob) -> float:
         return 0.0 if job.request.rate is None else pacing.wait_s(job.due_at, self.now(), job.request.rate)
 
-    def _full(self, job: ReplayJob) -> bool:
-        """Whether so much is in flight that planning waits; no processor tells it of an ordered replay."""
-        if self.max_in_flight is None or job.request.order is not None:
-            return False
-        return job.in_flight + self._stretch_size(job) > self.max_in_flight
-
-    def _stretch_size(self, job: ReplayJob) -> int:
-        if job.request.order is not None:
-            return ORDERED_MESSAGES_A_STRETCH
-        return MESSAGES_A_STRETCH if self.max_in_flight is None else min(MESSAGES_A_STRETCH, self.max_in_flight)
-
     def _with_fresh_counts(self, job: ReplayJob) -> ReplayJob:
         """The job with what processors have counted meanwhile, read only where it matters."""
-        if not self._full(job):
+        if not is_full(job, self.max_in_flight):
             return job
         current = self._current(job)
         if current.revision != job.revision:

@@ -6,18 +6,18 @@ from bisect import insort
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count, islice, takewhile
 
 from chalicelib.domain.estimate import estimate
 from chalicelib.domain.partitions import Partition, TypeDayPartition, entity_digest
-from chalicelib.domain.ports import Concurrently, EventIndex
+from chalicelib.domain.ports import Clock, Concurrently, EventIndex
 from chalicelib.domain.preview import Preview, Tally, in_order, largest
 from chalicelib.domain.read_budget import AT_ONCE, REQUEST_US, PaidReads, ReadsSpent
 from chalicelib.domain.replay_job import beginning_of
 from chalicelib.domain.replay_ports import FoundDay, FoundDaysPage
 from chalicelib.domain.replay_request import ReplayRequest
-from chalicelib.domain.timestamps import Day, day_of
+from chalicelib.domain.timestamps import Day, Instant, day_of, shifted
 from chalicelib.selection import ReadSelection
 
 COUNTING_US = REQUEST_US * 2 // 3
@@ -64,6 +64,8 @@ class PreviewReplay:
     index: EventIndex
     shards: int
     processors: int
+    index_lag_s: int
+    now: Clock
     concurrently: Concurrently
 
     def __call__(self, request: ReplayRequest, *, detailed_above: int = 0) -> Preview:
@@ -74,8 +76,15 @@ class PreviewReplay:
         """
         if _plain(request) and request.entity_id is not None:
             return self._of_entity(request, detailed_above)
+        shown_to = self._index_shows_to(request)
         counted = self._counted_by_type(request) if _plain(request) else self._read(request, REQUEST_US)
-        return self._preview(request, counted, counted.tally.messages, exact=counted.exact)
+        told = self._preview(request, counted, counted.tally.messages, exact=counted.exact)
+        return replace(told, index_read_to=shown_to)
+
+    def _index_shows_to(self, request: ReplayRequest) -> Instant | None:
+        if request.entity_id is not None:
+            return None
+        return shifted(self.now(), -self.index_lag_s * 1_000_000_000)
 
     def _of_entity(self, request: ReplayRequest, detailed_above: int) -> Preview:
         counting = PaidReads(self.concurrently, COUNTING_US)
@@ -97,6 +106,7 @@ class PreviewReplay:
             by_source=largest(counted.tally.by_source),
             by_type=largest(counted.tally.by_type),
             estimate=estimate(messages, request.rate, self.processors),
+            index_read_to=None,
         )
 
     def _read(self, request: ReplayRequest, budget_us: int) -> _Counted:

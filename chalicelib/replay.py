@@ -30,6 +30,7 @@ class RequestReplay:
     preview: CountMessages
     confirm_above: int
     shards: int
+    index_lag_s: int
     now: Clock
     id_at: Callable[[int], str]
 
@@ -61,7 +62,7 @@ class RequestReplay:
         if keyed is not None:
             return self._again(keyed, digest, asker)
         with suppress(TryAgain):  # it is planned in a minute all the same
-            self.queues.plan(job.replay_id)
+            self.queues.plan(job.replay_id, request.settles_in(self.index_lag_s))
         return job
 
     def _known_by(self, idempotency_key: str | None) -> KeyedReplay | None:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:  # a cold function imports what it runs
     from chalicelib.domain.preview import Preview
     from chalicelib.domain.replay_job import ReplayJob
     from chalicelib.domain.replay_request import ReplayRequest
+    from chalicelib.domain.timestamps import Instant
     from chalicelib.replay import ReplaysFound
 
 Json = dict[str, Any]
@@ -24,6 +25,7 @@ def job(shown: ReplayJob) -> Json:
         "requested_by": shown.requested_by,
         "created_at": shown.created_at,
         "updated_at": shown.updated_at,
+        "index_read_to": shown.index_read_to,
         "cancelled_by": shown.cancelled_by,
         "failure": shown.failure,
         "scanned": shown.scanned,
@@ -46,24 +48,29 @@ def _advice(shown: ReplayJob) -> str | None:
     if shown.public_state is JobState.FAILED:
         return f"It was given up. Once the cause is gone, {again} goes on where it stopped."
     if shown.public_state is JobState.COMPLETE and shown.sent == 0:
-        return _about_nothing(shown.request, shown.scanned)
+        return _about_nothing(shown.request, shown.scanned, shown.index_read_to)
     if shown.failed > 0:
         messages = "1 message is" if shown.failed == 1 else f"{shown.failed} messages are"
         return f"{messages} in the dead-letter queue. Once the cause is gone, {again} sends them back to be processed."
     return None
 
 
-def _about_nothing(request: ReplayRequest, scanned: int) -> str:
-    """Where to look after a replay that has no events."""
+def _about_nothing(request: ReplayRequest, scanned: int, index_read_to: Instant | None) -> str:
+    """What is known of a replay that has no events, and where to look."""
     if scanned > 0:
         return f"The filters leave none of the {scanned} events that were read."
     if request.entity_id is not None:
+        known = "The entity has no event in this window."
         look = f"GET /events?entity_id={for_path(request.entity_id)} lists all events of the entity"
     else:
+        known = (
+            f"The index by type shows no event that was acknowledged before {index_read_to}."
+            " If one was acknowledged later, send the request again."
+        )
         source, event_type = for_path(request.source or ""), for_path(request.event_type or "")
         parameters = f"source={source}&event_type={event_type}&look_back_days=366"
         look = f"GET /freshness?{parameters} finds the newest event of the type"
-    return f"No event lies there. Names are compared to the letter, and times are event times; {look}."
+    return f"{known} Names are compared to the letter, and times are event times; {look}."
 
 
 def jobs(found: ReplaysFound) -> Json:
@@ -77,6 +84,7 @@ def preview(counted: Preview) -> Json:
         "request": counted.request.as_asked(),
         "messages": counted.messages,
         "exact": counted.exact,
+        "index_read_to": counted.index_read_to,
         "scanned": counted.scanned,
         "by_day": dict(counted.by_day),
         "by_source": dict(counted.by_source),
@@ -96,4 +104,4 @@ def _advice_before(counted: Preview) -> str | None:
             "Counting ran out of reads before it found anything. Give a limit to replay it uncounted,"
             " or a shorter window to have all of it counted."
         )
-    return _about_nothing(counted.request, counted.scanned)
+    return _about_nothing(counted.request, counted.scanned, counted.index_read_to)

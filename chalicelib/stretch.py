@@ -10,6 +10,12 @@ from chalicelib.domain.replay_job import Cursor, ReplayJob
 from chalicelib.domain.timestamps import Day
 from chalicelib.selection import Send, Step
 
+MESSAGES_A_STRETCH = 1_000
+"""Committed, and then sent; a planner that dies in between leaves at most this many to be sent again."""
+
+ORDERED_MESSAGES_A_STRETCH = 100
+"""Those of one entity are sent one after the other."""
+
 STEPS_A_STRETCH = 2_000
 """However few messages they make."""
 
@@ -27,6 +33,20 @@ class Stretch:
     sends: tuple[Send, ...]
     found: tuple[tuple[str, Day], ...]
     ended: bool
+
+
+def stretch_size(job: ReplayJob, max_in_flight: int | None) -> int:
+    """How many messages of a job may be sent together."""
+    if job.request.order is not None:
+        return ORDERED_MESSAGES_A_STRETCH
+    return MESSAGES_A_STRETCH if max_in_flight is None else min(MESSAGES_A_STRETCH, max_in_flight)
+
+
+def is_full(job: ReplayJob, max_in_flight: int | None) -> bool:
+    """Whether so much is in flight that planning waits; no processor tells it of an ordered replay."""
+    if max_in_flight is None or job.request.order is not None:
+        return False
+    return job.in_flight + stretch_size(job, max_in_flight) > max_in_flight
 
 
 def next_stretch(steps: Iterator[Step], job: ReplayJob, size: int, may_go_on: Callable[[], bool]) -> Stretch:

@@ -121,6 +121,7 @@ def request_replay() -> RequestReplay:
         preview_replay(),
         confirm_above=chosen.confirm_above,
         shards=chosen.type_day_shards,
+        index_lag_s=chosen.index_lag_seconds,
         now=runtime.now,
         id_at=runtime.id_at,
     )
@@ -132,7 +133,12 @@ def preview_replay() -> PreviewReplay:
 
     chosen = runtime.settings()
     return PreviewReplay(
-        adapters.event_index(), chosen.type_day_shards, chosen.processor_concurrency, runtime.concurrently
+        adapters.event_index(),
+        chosen.type_day_shards,
+        chosen.processor_concurrency,
+        chosen.index_lag_seconds,
+        runtime.now,
+        runtime.concurrently,
     )
 
 

@@ -20,8 +20,8 @@ LOOK_SECONDS = 0.05
 PARAMETERS = {"Stage": "dev", "RefusePlainHttp": "false", "RawRetentionDays": "0"}
 """The emulator is reached over http, and would enforce the refusal. What lies on it may be cleared away."""
 
-FUNCTION_PARAMETERS = {"ProcessorConcurrency": "5"}
-"""Each processor at work is a process of this machine."""
+FUNCTION_PARAMETERS = {"ProcessorConcurrency": "5", "IndexLagSeconds": "0"}
+"""Each processor at work is a process of this machine. The emulator's indexes do not lag."""
 
 
 def deploy(admin: Admin, package: Path, parameters: Mapping[str, str]) -> dict[str, str]:

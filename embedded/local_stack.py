@@ -73,7 +73,8 @@ def environment(
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "NO_PROXY": f"{LOOPBACK},localhost",
     }
-    return foreign | settings | aws | {"STAGE": PARAMETERS["Stage"], "REPORT_BATCH_ITEM_FAILURES": "true"}
+    ours = {"STAGE": PARAMETERS["Stage"], "REPORT_BATCH_ITEM_FAILURES": "true", "INDEX_LAG_SECONDS": "0"}
+    return foreign | settings | aws | ours
 
 
 def policies(admin: Admin) -> dict[str, dict[str, Any]]:

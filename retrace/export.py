@@ -123,7 +123,7 @@ class Export:
     def conclude(self) -> None:
         """Say what was written, and end the command with 1 if something was wrong."""
         if self.written == self.bad == 0:
-            self.output.note("No event lies there. `retrace gaps` and `retrace late` may say why.")
+            self.output.note("No event was found. `retrace gaps` and `retrace late` may say why.")
             return
         sound = self.written - self.bad if self.keep_bad else self.written
         told = f"{sound:,} events, {_size(self.written_bytes)}; the hash of each is as it was recorded."

@@ -83,6 +83,7 @@ def show_job(output: Output, job: Json) -> None:
         ("of", what(job["request"])),
         ("asked for", f"{short_time(job['created_at'])} by {job['requested_by']}"),
         ("last moved on", short_time(job["updated_at"])),
+        ("index read to", short_time(job["index_read_to"]) if job["index_read_to"] else None),
         *((name, f"{job[name]:,}") for name in COUNTS),
         ("cancelled by", job["cancelled_by"]),
         ("failure", job["failure"]),

@@ -255,6 +255,30 @@ BREAKS = [
         "",
     ),
     Break(
+        "7 complete: an index read before it shows what was acknowledged",
+        "chalicelib/plan.py",
+        "task.waited_s >= settles_s",
+        "task.waited_s >= 0",
+        "tests/unit/test_index_lag.py",
+        "test_a_replay_by_type_sends_every_event_that_was_acknowledged_before_it_was_asked_for",
+    ),
+    Break(
+        "7 complete: the first slice queued for at once",
+        "chalicelib/replay.py",
+        "self.queues.plan(job.replay_id, request.settles_in(self.index_lag_s))",
+        "self.queues.plan(job.replay_id)",
+        "tests/unit/test_index_lag.py",
+        "test_the_first_slice_is_queued_for_when_the_index_has_caught_up",
+    ),
+    Break(
+        "7 honest: an index that lags taken for all there is",
+        "chalicelib/replay_representations.py",
+        "The index by type shows no event that was acknowledged before {index_read_to}.",
+        "No event lies there.",
+        "tests/functional/test_deviations.py",
+        "test_a_replay_whose_index_shows_nothing_yet_does_not_say_that_there_is_nothing",
+    ),
+    Break(
         "7 bounded: a dry run that is none",
         "app.py",
         "    if asked.dry_run:\n",
@@ -449,7 +473,7 @@ BREAKS = [
     Break(
         "7 bounded: a planner that does not see the room that processors made",
         "chalicelib/plan.py",
-        "        if not self._full(job):\n            return job\n",
+        "        if not is_full(job, self.max_in_flight):\n            return job\n",
         "        return job\n",
         "tests/unit/test_plan.py",
         "test_a_planner_that_waits_for_room_sends_on_once_processors_have_made_it",
@@ -457,7 +481,7 @@ BREAKS = [
     Break(
         "7 bounded: a planner that reads its job again for each stretch",
         "chalicelib/plan.py",
-        "        if not self._full(job):\n            return job\n",
+        "        if not is_full(job, self.max_in_flight):\n            return job\n",
         "",
         "tests/unit/test_plan.py",
         "test_a_planner_reads_its_job_once_while_there_is_room",

@@ -38,13 +38,13 @@ class SqsReplayQueues:
     def plan(self, replay_id: str, delay_s: int = 0) -> None:
         """Ask for (the next slice of) a job to be planned."""
         with translated("queueing a replay job"):
-            body = ReplayTask(replay_id).body
+            body = ReplayTask(replay_id, waited_s=delay_s).body
             self.sqs.send_message(QueueUrl=self.jobs_queue_url, MessageBody=body, DelaySeconds=delay_s)
 
     def plan_unless_planned(self, replay_id: str) -> None:
         """Ask for a job to be planned in a minute, if there is one then and no planner has had it."""
         with translated("queueing a replay job"):
-            body = ReplayTask(replay_id, unless_planned=True).body
+            body = ReplayTask(replay_id, unless_planned=True, waited_s=UNLESS_PLANNED_S).body
             self.sqs.send_message(QueueUrl=self.jobs_queue_url, MessageBody=body, DelaySeconds=UNLESS_PLANNED_S)
 
     def redrive(self, replay_id: str, looks: int = LOOKS, delay_s: int = 0) -> None:

@@ -19,6 +19,10 @@ class ReplayAnswer(Shape):
     requested_by: str
     created_at: Time
     updated_at: Time
+    index_read_to: Annotated[
+        Time | None,
+        Field(description="By type: every event acknowledged before this was in the index. Null until all is read."),
+    ]
     cancelled_by: str | None
     failure: Annotated[str | None, Field(description="Why nobody goes on with it.")]
     scanned: Annotated[int, Field(ge=0, description="Rows of the index that were read.")]
@@ -43,6 +47,9 @@ class PreviewAnswer(Shape):
     request: ReplayRequest
     messages: Annotated[int, Field(ge=0, description="How many messages; at least, if `exact` is false.")]
     exact: Annotated[bool, Field(description="False if counting stopped before the end.")]
+    index_read_to: Annotated[
+        Time | None, Field(description="By type: every event acknowledged before this is in the index.")
+    ]
     scanned: Annotated[int, Field(ge=0, description="Rows of the index that were read.")]
     by_day: dict[str, Count]
     by_source: Annotated[dict[str, Count], Field(description="The 100 with most messages.")]

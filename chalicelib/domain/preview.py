@@ -10,7 +10,7 @@ from operator import itemgetter
 from chalicelib.domain.errors import Conflict, Fault
 from chalicelib.domain.estimate import Estimate
 from chalicelib.domain.replay_request import ReplayRequest
-from chalicelib.domain.timestamps import Day
+from chalicelib.domain.timestamps import Day, Instant
 
 NAMES_SHOWN = 100
 
@@ -38,6 +38,8 @@ class Preview:
     """What a replay would send. If the count is not exact, it is what was found before counting stopped, at least.
 
     Days, sources and types are those of the rows that were gone through (`scanned`), which may be fewer.
+    `index_read_to` is the instant before which every acknowledged event is in the index by type; None for an entity,
+    which is read consistently.
     """
 
     request: ReplayRequest
@@ -48,6 +50,7 @@ class Preview:
     by_source: Mapping[str, int]
     by_type: Mapping[str, int]
     estimate: Estimate
+    index_read_to: Instant | None
 
     def confirmed(self, above: int) -> bool:
         """Whether the replay may run: it is known to be small, or its size was named.

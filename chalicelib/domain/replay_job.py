@@ -98,6 +98,16 @@ class ReplayJob:
         return JobState.SENT if self.outbox is None else JobState.SENDING
 
     @property
+    def index_read_to(self) -> Instant | None:
+        """The instant before which every acknowledged event is in the index as it was read; None until all is read.
+
+        Planners wait until the index shows what was acknowledged before the job was made. Entities are read
+        consistently and need no such instant.
+        """
+        read_by_type = self.request.entity_id is None and self.state is JobState.SENT
+        return self.created_at if read_by_type else None
+
+    @property
     def settled(self) -> bool:
         """Whether each event that the replay sent is known to have been processed."""
         return self.public_state is JobState.COMPLETE and self.failed == 0

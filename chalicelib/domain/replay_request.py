@@ -135,6 +135,10 @@ class ReplayRequest(BaseModel):
         included = self.include is None or self.include.meets_all(event)
         return included and not (self.exclude is not None and self.exclude.meets_any(event))
 
+    def settles_in(self, index_lag_s: int) -> int:
+        """Seconds until all that this reads shows what is acknowledged now; entities are read consistently."""
+        return index_lag_s if self.entity_id is None else 0
+
     def group(self, number: int, shards: int) -> Sequence[Partition] | None:
         """The n-th group of partitions to read, counting from 0; None after the last.
 

@@ -14,11 +14,15 @@ LOOKS = 5
 
 @dataclass(frozen=True, slots=True)
 class ReplayTask:
-    """Plan a slice of a replay (`unless_planned`: if no planner had it), or move a slice of its dead letters back."""
+    """Plan a slice of a replay (`unless_planned`: if no planner had it), or move a slice of its dead letters back.
+
+    `waited_s` is how many seconds the queue has kept it back.
+    """
 
     replay_id: str
     redrive: bool = False
     unless_planned: bool = False
+    waited_s: int = 0
     looks: int = LOOKS
 
     @property
@@ -26,7 +30,8 @@ class ReplayTask:
         """The message."""
         if self.redrive:
             return json.dumps({"redrive": self.replay_id, "looks": self.looks})
-        return json.dumps({"replay_id": self.replay_id} | ({"unless_planned": True} if self.unless_planned else {}))
+        more = {"unless_planned": self.unless_planned, "waited_s": self.waited_s}
+        return json.dumps({"replay_id": self.replay_id} | {name: value for name, value in more.items() if value})
 
 
 def parse_task(body: str) -> ReplayTask:
@@ -34,4 +39,5 @@ def parse_task(body: str) -> ReplayTask:
     members = json.loads(body)
     if "redrive" in members:
         return ReplayTask(members["redrive"], redrive=True, looks=members["looks"])
-    return ReplayTask(members["replay_id"], unless_planned=members.get("unless_planned", False))
+    replay_id, unless_planned = members["replay_id"], members.get("unless_planned", False)
+    return ReplayTask(replay_id, unless_planned=unless_planned, waited_s=members.get("waited_s", 0))

@@ -6,13 +6,14 @@ What is tested elsewhere is listed in docs/reliability.md.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pytest
 from botocore.awsrequest import AWSResponse
 
-from chalicelib import selection
+from chalicelib import runtime, selection
 from tests.functional import ledger
-from tests.functional.application import Application, Queue
+from tests.functional.application import Application, Queue, message
 from tests.functional.events import DAY, NEXT_DAY, paid, paid_several
 from tests.functional.storage import Storage
 from tests.functional.wire import ALWAYS, Attempt, Effect, Wire, lagging, one_row_a_page
@@ -50,6 +51,58 @@ def test_a_replay_of_an_entity_or_of_whole_days_leaves_nothing_out_however_far_t
     wire.disturb(lagging(ids[1], "ENTITY#"), "Query", times=ALWAYS)
 
     assert sent(application, **request_) == ids
+
+
+@pytest.fixture
+def known_lag(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """How many seconds replays by type wait for their index."""
+    monkeypatch.setenv("INDEX_LAG_SECONDS", "5")
+    runtime.settings.cache_clear()
+    yield 5
+    runtime.settings.cache_clear()
+
+
+@pytest.mark.parametrize("options", [{}, {"whole_days": True}], ids=["plain", "whole days"])
+def test_a_replay_of_a_type_waits_until_its_index_shows_every_entity_of_before(
+    application: Application, wire: Wire, known_lag: int, options: dict[str, object]
+) -> None:
+    accepted = [application.accept(paid(number, entity_id=f"order-{number}"))["event_id"] for number in (1, 2)]
+    wire.disturb(lagging(accepted[1], "ENTITY#"), "Query", times=ALWAYS)
+    replay_id = application.requested(**BY_TYPE, **options)
+    application.call("POST", f"/replay/{replay_id}/redrive")
+
+    application.plan()  # what is on the queue comes early
+    assert application.messages.received() == []
+    wire.mend()
+    application.call_planner(message({"replay_id": replay_id, "waited_s": known_lag}))
+    application.plan()
+
+    found = {each.members["event_id"] for each in application.messages.taken()}
+    job = application.job(replay_id)
+    assert found == set(accepted)
+    assert job["index_read_to"] == job["created_at"]
+
+
+@pytest.mark.parametrize("options", [{}, {"whole_days": True}], ids=["plain", "whole days"])
+def test_a_replay_whose_index_shows_nothing_yet_does_not_say_that_there_is_nothing(
+    application: Application, wire: Wire, options: dict[str, object]
+) -> None:
+    event_id = application.accept(paid())["event_id"]
+    wire.disturb(lagging(event_id, "ENTITY#"), "Query", times=ALWAYS)
+
+    replay_id, messages = application.planned(**BY_TYPE, **options)
+
+    job = application.job(replay_id)
+    assert (job["state"], messages) == ("COMPLETE", [])
+    assert f"no event that was acknowledged before {job['created_at']}. If one was" in job["advice"]
+
+
+def test_a_replay_of_an_entity_does_not_wait_for_an_index(application: Application, known_lag: int) -> None:
+    application.accept(paid())
+
+    replay_id, messages = application.planned(**WHOLE_DAY)
+
+    assert (len(messages), application.job(replay_id)["index_read_to"], known_lag) == (1, None, 5)
 
 
 def test_a_search_by_entity_finds_an_event_at_once_and_one_by_type_once_its_index_shows_it(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from chalice.local import LambdaContext
 
-from chalicelib import plan, runtime
+from chalicelib import runtime, stretch
 from chalicelib.domain.timestamps import Instant
 from tests.functional import ledger
 from tests.functional.application import JSON, Application, Message, batched, message
@@ -63,7 +63,7 @@ def work_off(application: Application) -> None:
 
 @pytest.fixture
 def two_messages_a_stretch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "MESSAGES_A_STRETCH", 2)
+    monkeypatch.setattr(stretch, "MESSAGES_A_STRETCH", 2)
 
 
 # GET /replay

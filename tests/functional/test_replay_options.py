@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib import adapters, plan, selection
+from chalicelib import adapters, selection, stretch
 from chalicelib.domain.paging import every_page
 from chalicelib.domain.timestamps import Day
 from tests.functional.application import Application, Message, batched
@@ -51,8 +51,8 @@ def partial_because(application: Application, entity_id: str = "order-1", day: s
 def small_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three messages a stretch, ordered ones too, two rows and two arrivals a read, and one found day."""
     for module, name, size in (
-        (plan, "MESSAGES_A_STRETCH", 3),
-        (plan, "ORDERED_MESSAGES_A_STRETCH", 3),
+        (stretch, "MESSAGES_A_STRETCH", 3),
+        (stretch, "ORDERED_MESSAGES_A_STRETCH", 3),
         (selection, "ROWS_A_READ", 2),
         (selection, "FEWEST_ROWS_A_READ", 2),
         (selection, "ROWS_OF_A_DAY", 2),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib import plan, selection
+from chalicelib import plan, selection, stretch
 from chalicelib.aws import outboxes
 from tests.conftest import SETTINGS
 from tests.functional import clients
@@ -50,7 +50,7 @@ def process_all(application: Application, messages: list[Message]) -> None:
 @pytest.fixture
 def small_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three messages a stretch, and two rows a read."""
-    monkeypatch.setattr(plan, "MESSAGES_A_STRETCH", 3)
+    monkeypatch.setattr(stretch, "MESSAGES_A_STRETCH", 3)
     monkeypatch.setattr(selection, "ROWS_A_READ", 2)
     monkeypatch.setattr(selection, "FEWEST_ROWS_A_READ", 2)
 

@@ -72,6 +72,7 @@ def test_a_dry_run_counts_by_day_source_and_type(application: Application) -> No
         },
         "messages": 4,
         "exact": True,
+        "index_read_to": told["index_read_to"],
         "scanned": 4,
         "by_day": {DAY: 3, NEXT_DAY: 1},
         "by_source": {"shop/checkout": 3, "shop/returns": 1},
@@ -164,7 +165,7 @@ def test_a_dry_run_that_finds_no_event_of_an_entity_says_where_to_look(applicati
 
     assert (told["messages"], told["by_day"], told["estimated_seconds"], told["estimated_cost_usd"]) == (0, {}, 0, 0)
     assert told["advice"] == (
-        "No event lies there. Names are compared to the letter, and times are event times;"
+        "The entity has no event in this window. Names are compared to the letter, and times are event times;"
         " GET /events?entity_id=Order%231 lists all events of the entity."
     )
 
@@ -172,10 +173,12 @@ def test_a_dry_run_that_finds_no_event_of_an_entity_says_where_to_look(applicati
 def test_a_dry_run_that_finds_no_event_of_a_type_says_where_to_look(application: Application) -> None:
     application.accept(paid(event_time="2022-06-30T10:00:00Z"))
 
-    advice = previewed(application, BY_TYPE)["advice"]
+    told = previewed(application, BY_TYPE)
 
-    assert advice == (
-        "No event lies there. Names are compared to the letter, and times are event times;"
+    assert told["advice"] == (
+        f"The index by type shows no event that was acknowledged before {told['index_read_to']}."
+        " If one was acknowledged later, send the request again."
+        " Names are compared to the letter, and times are event times;"
         " GET /freshness?source=shop%2Fcheckout&event_type=order.paid&look_back_days=366"
         " finds the newest event of the type."
     )
@@ -241,7 +244,8 @@ def test_a_large_replay_is_answered_409_with_its_preview_and_taken_once_it_is_co
         {"field": "confirm", "message": 'must be 3 to go on: repeat the request with "confirm": 3'}
     ]
     told = previewed(application, request_)
-    assert {**told, "request": problem["preview"]["request"]} == problem["preview"]
+    of_its_own = {name: problem["preview"][name] for name in ("request", "index_read_to")}
+    assert {**told, **of_its_own} == problem["preview"]
     assert everything(application, storage) == before
 
     taken = application.request_replay({**request_, "confirm": problem["preview"]["messages"]})

@@ -49,6 +49,7 @@ def test_a_replay_is_answered_202_at_once_whatever_it_will_find(
         "dropped": 0,
         "cancelled_by": None,
         "failure": None,
+        "index_read_to": None,
         "advice": None,
     }
     assert application.messages.received() == []

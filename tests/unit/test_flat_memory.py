@@ -121,7 +121,7 @@ def planned(request: dict[str, Any], total: int) -> int:
     job = ReplayJob("replay-1", asked, "somebody", INGESTED, INGESTED, SHARDS)
     jobs.create(job, None, "")
     plan = PlanReplay(
-        jobs, Generated(total=total), queues, at(), lambda _: None, lambda: str(next(ids)), one_by_one, None
+        jobs, Generated(total=total), queues, at(), lambda _: None, lambda: str(next(ids)), one_by_one, None, 0
     )
     while jobs.by_id[job.replay_id].state is not JobState.SENT:
         plan(ReplayTask(job.replay_id), lambda: 900_000)

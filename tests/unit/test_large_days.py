@@ -57,7 +57,7 @@ def index_of(tables: LargeTables) -> DynamoEventIndex:
 
 
 def preview_of(tables: LargeTables, shards: int = 4) -> PreviewReplay:
-    return PreviewReplay(index_of(tables), shards, 10, tables.invocation.concurrently)
+    return PreviewReplay(index_of(tables), shards, 10, 5, at(), tables.invocation.concurrently)
 
 
 @pytest.mark.parametrize("shards", [4, 64])
@@ -102,7 +102,7 @@ def test_a_large_replay_is_refused_with_a_number_that_confirms_it(
     def ask(invocation: Invocation, **confirm: int) -> ReplayJob:
         preview = preview_of(LargeTables(invocation, 10_000_000))
         asked = ReplayRequest.model_validate({**chosen, **confirm})
-        return RequestReplay(Jobs(), Queues(), preview, 100_000, 4, at(), str)(asked, SOMEBODY)
+        return RequestReplay(Jobs(), Queues(), preview, 100_000, 4, 5, at(), str)(asked, SOMEBODY)
 
     with pytest.raises(ConfirmationNeeded) as refused:
         ask(fifty_at_a_time)

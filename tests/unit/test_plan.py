@@ -59,6 +59,7 @@ class World:
     troubles: Troubles = field(default_factory=Troubles)
     clock: Clock = field(default_factory=Clock)
     max_in_flight: int | None = None
+    index_lag_s: int = 0
     ids: Iterator[int] = field(default_factory=itertools.count)
 
     def request(self, *parts: dict[str, Any], **members: Any) -> ReplayJob:
@@ -77,7 +78,7 @@ class World:
         self.queues.plan(job.replay_id)
         return job
 
-    def plan(self, replay_id: str, time_left: int = 900_000, *, last_chance: bool = False) -> int:
+    def plan(self, replay_id: str, time_left: int = 900_000, *, last_chance: bool = False, waited_s: int = 0) -> int:
         plan = PlanReplay(
             self.troubles.beset(self.jobs),
             self.troubles.beset(self.index),
@@ -87,8 +88,9 @@ class World:
             lambda: f"commit-{next(self.ids)}",
             one_by_one,
             self.max_in_flight,
+            self.index_lag_s,
         )
-        return plan(ReplayTask(replay_id), lambda: time_left, last_chance=last_chance)
+        return plan(ReplayTask(replay_id, waited_s=waited_s), lambda: time_left, last_chance=last_chance)
 
     def work_off(self, time_left: int = 900_000) -> None:
         """Deliver what is to be planned until nothing is; a planner that fails gets its message again."""
@@ -98,7 +100,7 @@ class World:
             replay_id, delay_s = self.queues.to_plan.pop(0), self.queues.delays_s.pop(0)
             self.clock.sleep(delay_s)
             try:
-                self.plan(replay_id, time_left)
+                self.plan(replay_id, time_left, waited_s=delay_s)
             except (RetraceError, Ended):
                 self.queues.plan(replay_id)
         pytest.fail("planning does not come to an end")

@@ -41,8 +41,8 @@ class Desk:
 
     def ask(self, members: dict[str, Any], asker: Asker = SOMEBODY, **more: Any) -> ReplayJob:
         jobs, queues = self.world.troubles.beset(self.world.jobs), self.world.troubles.beset(self.world.queues)
-        preview = PreviewReplay(self.world.index, 2, 10, one_by_one)
-        ask = RequestReplay(jobs, queues, preview, self.confirm_above, 2, at(), self.id_at)
+        preview = PreviewReplay(self.world.index, 2, 10, self.world.index_lag_s, at(), one_by_one)
+        ask = RequestReplay(jobs, queues, preview, self.confirm_above, 2, self.world.index_lag_s, at(), self.id_at)
         return ask(ReplayRequest.model_validate(members | more), asker)
 
     @property
@@ -184,7 +184,8 @@ class TestConfirmation:
             desk.ask(BY_ENTITY, limit=6)
 
     def test_is_needed_where_counting_did_not_come_to_an_end(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("chalicelib.preview.MAX_ROWS", 3)
+        monkeypatch.setattr("chalicelib.preview.REQUEST_US", 1)
+        desk.world.index.page_size = lambda: 3
         desk.world.index_events(*minutes(4))
         paid = BY_ENTITY | {"include": {"event_types": ["order.paid"]}}
 
@@ -198,7 +199,8 @@ class TestConfirmation:
         assert desk.ask(paid, limit=100, confirm=100).state is JobState.PLANNING
 
     def test_is_what_was_counted_where_that_alone_is_large(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("chalicelib.preview.MAX_ROWS", 6)
+        monkeypatch.setattr("chalicelib.preview.REQUEST_US", 1)
+        desk.world.index.page_size = lambda: 6
         desk.world.index_events(*minutes(9))
         paid = BY_ENTITY | {"include": {"event_types": ["order.paid"]}}
 

@@ -12,13 +12,14 @@ from chalicelib.domain.replay_task import ReplayTask, parse_task
 from tests.unit.json_trees import texts
 
 
-@given(texts, st.integers(0, 5))
-def test_a_task_is_read_as_it_was_written(replay_id: str, looks: int) -> None:
-    for task in (ReplayTask(replay_id), ReplayTask(replay_id, redrive=True, looks=looks)):
+@given(texts, st.integers(0, 5), st.integers(0, 900))
+def test_a_task_is_read_as_it_was_written(replay_id: str, looks: int, waited_s: int) -> None:
+    planning, guarding = (ReplayTask(replay_id, unless_planned=each, waited_s=waited_s) for each in (False, True))
+    for task in (planning, guarding, ReplayTask(replay_id, redrive=True, looks=looks)):
         assert parse_task(task.body) == task
 
 
-def test_what_was_queued_before_there_were_redrives_is_still_understood() -> None:
+def test_a_task_that_has_not_waited_names_its_replay_alone() -> None:
     assert parse_task('{"replay_id": "r-1"}') == ReplayTask("r-1")
     assert json.loads(ReplayTask("r-1").body) == {"replay_id": "r-1"}
 

@@ -18,13 +18,14 @@ def preview(messages: int = 3, **members: Any) -> Json:
         "request": REQUEST,
         "messages": messages,
         "exact": True,
+        "index_read_to": None,
         "scanned": messages,
         "by_day": counted,
         "by_source": {"depot/scanners": messages} if messages else {},
         "by_type": {"parcel.sorted": messages} if messages else {},
         "estimated_seconds": 2,
         "estimated_cost_usd": 0.0001,
-        "advice": None if messages else "No event lies there.",
+        "advice": None if messages else "The entity has no event in this window.",
         **members,
     }
 
@@ -38,6 +39,7 @@ def job(state: str = "COMPLETE", **members: Any) -> Json:
         "requested_by": "arn:aws:iam::000000000000:user/ana",
         "created_at": "2025-11-29T08:00:00.000000000Z",
         "updated_at": "2025-11-29T08:00:01.000000000Z",
+        "index_read_to": None,
         "cancelled_by": None,
         "failure": None,
         "scanned": 3,

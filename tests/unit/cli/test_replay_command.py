@@ -150,7 +150,7 @@ def test_nothing_is_sent_where_there_is_nothing() -> None:
         result = api.run(*DAY, "--yes")
 
     assert exit_code(result) == 0
-    assert "No event lies there." in result.stderr
+    assert "The entity has no event in this window." in result.stderr
     assert requests(api.asked) == []
 
 

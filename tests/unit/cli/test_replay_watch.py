@@ -178,6 +178,14 @@ def test_advice_names_the_command_and_not_the_route() -> None:
     assert exit_code(result) == 1
 
 
+@pytest.mark.parametrize(("read_to", "shown"), [("2025-11-29T08:00:00.000000000Z", True), (None, False)])
+def test_a_replay_by_type_shows_what_it_has_read(read_to: str | None, shown: bool) -> None:  # noqa: FBT001  # parametrized
+    with serving(routes({STATUS: (200, job(index_read_to=read_to))})) as api:
+        result = api.run("replay-status", REPLAY_ID, "--table")
+
+    assert ("index read to" in result.stdout) == shown
+
+
 def test_the_list_of_replays() -> None:
     by_type = {"source": "shop", "event_type": "order.paid", "start_day": "2025-11-01", "end_day": "2025-11-28"}
     listed = [job(), job("FAILED", request=by_type | {"limit": 5, "whole_days": True, "reason": "why"})]

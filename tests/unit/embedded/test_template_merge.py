@@ -250,6 +250,7 @@ PARAMETERS_OF_SETTINGS = PARAMETERS_OF_INGEST | {
     "PROCESSOR_CONCURRENCY": "ProcessorConcurrency",
     "CONFIRM_ABOVE": "ConfirmAbove",
     "MAX_IN_FLIGHT": "MaxInFlight",
+    "INDEX_LAG_SECONDS": "IndexLagSeconds",
 }
 
 

@@ -5,7 +5,7 @@ import { address } from '../place.js';
 
 /**
  * A replay as the API tells it; `request` is what was asked for.
- * @typedef {{replay_id: string, state: string, request: any, requested_by: string, created_at: string, updated_at: string, cancelled_by: string | null,
+ * @typedef {{replay_id: string, state: string, request: any, requested_by: string, created_at: string, updated_at: string, index_read_to: string | null, cancelled_by: string | null,
  *   scanned: number, matched: number, sent: number, processed: number, failed: number, dropped: number, advice: string | null, failure?: string | null}} Job
  */
 
