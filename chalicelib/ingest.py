@@ -32,7 +32,7 @@ class Ingest:
         """Take a request in. Raises TryAgain if storage would not take it; sending it again is then safe.
 
         Raw objects come before rows, so that no row can point at nothing; the transaction that writes an event's
-        rows, not the look-up before it, decides who was first.
+        rows, not the look-up before it, decides who was first. Later arrivals come last, as no answer depends on them.
         """
         receipt = _Receipt(request_id, self.now())
         firsts, known = self._looked_up(request)
@@ -75,8 +75,8 @@ class Ingest:
         self.concurrently(self.quarantine.keep, list({event.rejected_id: event for event in kept.values()}.values()))
         for position, rejected in refused.items():
             results[position] = replace(results[position], rejected_id=kept[rejected.rejected_id].rejected_id)
-        self.index.record(list(receipt.arrivals(request.submissions, results)))
-        return IngestReport(tuple(results), request.batch, dry_run=False)
+        unrecorded = self.index.record(list(receipt.arrivals(request.submissions, results)))
+        return IngestReport(tuple(results), request.batch, dry_run=False, unrecorded=tuple(unrecorded))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -13,7 +13,7 @@ from chalicelib.domain.errors import IntegrityFailure, RetraceError
 if TYPE_CHECKING:  # a cold function imports what it runs, and not what others report
     from chalicelib.dead_letters import DeadLetterReport
     from chalicelib.digest import DigestReport
-    from chalicelib.domain.ingest_report import IngestReport
+    from chalicelib.domain.ingest_report import Arrival, IngestReport
     from chalicelib.domain.replay_job import ReplayJob
     from chalicelib.domain.replay_task import ReplayTask
     from chalicelib.process import ProcessReport
@@ -27,6 +27,7 @@ METRICS = {
     "DuplicateCount": "events that were known already",
     "ConflictCount": "events whose identity belongs to other content",
     "RejectedCount": "events that were not valid",
+    "UnrecordedArrivalCount": "duplicates and conflicts that DynamoDB did not confirm as recorded arrivals",
     "IngestLagMs": "milliseconds from event time to ingest time of accepted events, without those that are ahead",
     "ReplayRequestedCount": "replays asked for",
     "ReplayMessageCount": "messages sent to ReplayQueue",
@@ -74,9 +75,19 @@ def ingested(report: IngestReport, request_id: str) -> None:
     _count("DuplicateCount", counts["duplicate"])
     _count("ConflictCount", counts["conflict"])
     _count("RejectedCount", counts["rejected"])
+    _unrecorded(report.unrecorded, request_id)
     for result in report.results:
         if result.status is Status.ACCEPTED and result.stored is not None and not result.stored.is_ahead:
             _metrics.add_metric(name="IngestLagMs", unit=MetricUnit.Milliseconds, value=result.stored.ingest_lag_ms)
+
+
+def _unrecorded(arrivals: Sequence[Arrival], request_id: str) -> None:
+    if not arrivals:
+        return
+    ids = list(dict.fromkeys(arrival.event_id for arrival in arrivals))
+    extra = {"request_id": request_id, "arrivals": len(arrivals), "event_ids": ids[:_IDS_A_LINE]}
+    logger.warning("arrivals were not recorded", extra=extra)
+    _count("UnrecordedArrivalCount", len(arrivals))
 
 
 def replay_requested(job: ReplayJob, request_id: str) -> None:

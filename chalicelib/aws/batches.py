@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from chalicelib.aws.items import Item
@@ -40,13 +40,21 @@ def get_items(
 
 def put_items(dynamodb: DynamoDBClient, table: str, items: Sequence[Item], pause: Pause) -> None:
     """Put at most 25 items, without conditions."""
-    wanted: Sequence[WriteRequestOutputTypeDef] = [{"PutRequest": {"Item": item}} for item in items]
-    attempts = 0
-    while attempts < _ATTEMPTS:
+    *_, left = putting(dynamodb, table, items, pause, _ATTEMPTS)
+    if left:
+        raise TryAgain("DynamoDB left items of a batch unwritten.")
+
+
+def putting(
+    dynamodb: DynamoDBClient, table: str, items: Sequence[Item], pause: Pause, attempts: int
+) -> Iterator[list[Item]]:
+    """Put at most 25 items, without conditions, in so many attempts; yields what is unwritten after each call."""
+    left, made = list(items), 0
+    while left and made < attempts:
+        if made:
+            pause(made)
+        wanted: Sequence[WriteRequestOutputTypeDef] = [{"PutRequest": {"Item": item}} for item in left]
         answer = dynamodb.batch_write_item(RequestItems={table: wanted})
-        attempts += attempts_of(answer)
-        wanted = answer.get("UnprocessedItems", {}).get(table, [])
-        if not wanted:
-            return
-        pause(attempts)
-    raise TryAgain("DynamoDB left items of a batch unwritten.")
+        made += attempts_of(answer)
+        left = [request["PutRequest"]["Item"] for request in answer.get("UnprocessedItems", {}).get(table, [])]
+        yield left

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.aws import keys, positions
-from chalicelib.aws.batches import ITEMS_A_WRITE, put_items
+from chalicelib.aws.batches import ITEMS_A_WRITE, putting
 from chalicelib.aws.event_rows import arrival_of, arrival_row, stored_event
 from chalicelib.aws.items import to_item
 from chalicelib.aws.seam import translated
 from chalicelib.domain.chunks import chunked
+from chalicelib.domain.errors import TryAgain
 from chalicelib.domain.ingest_report import Arrival, ArrivalKind
 from chalicelib.domain.merging import Page, Row
 from chalicelib.domain.partitions import EntityPartition, LateDayPartition, Partition
@@ -19,6 +21,9 @@ from chalicelib.domain.ports import EVERY_EVENT, ArrivalsPage, Concurrently, Cou
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+_ATTEMPTS_TO_RECORD = 4
+"""Half of what other writes have: the producer waits for its answer meanwhile, which does not depend on them."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +35,20 @@ class DynamoEventIndex:
     pause: Pause
     concurrently: Concurrently
 
-    def record(self, arrivals: Sequence[Arrival]) -> None:
-        """Record later sends of known identities, without touching what is known of the first."""
-        with translated("recording duplicate arrivals"):
-            self.concurrently(
-                lambda chunk: put_items(self.dynamodb, self.events_table, list(map(arrival_row, chunk)), self.pause),
-                chunked(arrivals, ITEMS_A_WRITE),
-            )
+    def record(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
+        """Record later sends of known identities as far as DynamoDB takes them; answers those that it may not have.
+
+        All of one event share a partition key, and with it what DynamoDB writes to a partition in a second.
+        """
+        left = self.concurrently(self._record_together, chunked(arrivals, ITEMS_A_WRITE))
+        return [arrival for some in left for arrival in some]
+
+    def _record_together(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
+        rows = left = list(map(arrival_row, arrivals))
+        with suppress(TryAgain), translated("recording later arrivals"):
+            for left in putting(self.dynamodb, self.events_table, rows, self.pause, _ATTEMPTS_TO_RECORD):  # noqa: B007  # the last
+                continue
+        return list(map(arrival_of, left))
 
     def arrivals(self, event_id: str, limit: int) -> list[Arrival]:
         """Later sends of an identity, oldest first; if there are more than `limit`, conflicts and the first others."""

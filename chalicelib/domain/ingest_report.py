@@ -37,11 +37,12 @@ class EventResult:
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """The results of one request, in the order of its submissions."""
+    """The results of one request, in the order of its submissions, and its later arrivals that may not be recorded."""
 
     results: tuple[EventResult, ...]
     batch: bool
     dry_run: bool
+    unrecorded: tuple[Arrival, ...] = ()
 
     def counts(self) -> dict[str, int]:
         """How many submissions ended in each status, by its name in small letters."""

@@ -137,8 +137,8 @@ class Counted:
 class EventIndex(Protocol):
     """What lies in a window, and what arrived again."""
 
-    def record(self, arrivals: Sequence[Arrival]) -> None:
-        """Record later sends of known identities."""
+    def record(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
+        """Record later sends of known identities as far as storage takes them; answers those that it may not have."""
 
     def arrivals(self, event_id: str, limit: int) -> list[Arrival]:
         """At most `limit` later sends of an identity, oldest first."""

@@ -196,7 +196,7 @@ def test_a_batch_makes_these_calls(application: Application, wire: Wire) -> None
 
 
 @pytest.mark.usefixtures("known")
-@each_call(CALLS_OF_BATCH)
+@each_call(CALLS_OF_BATCH[:-1])
 @each_failure
 def test_an_outage_acknowledges_nothing_of_a_batch_and_a_resend_completes_it(
     application: Application, storage: Storage, wire: Wire, skip: int, failure: Effect
@@ -352,13 +352,32 @@ def test_arrivals_that_were_left_unwritten_are_written_again(
 
 
 @pytest.mark.usefixtures("known")
-@pytest.mark.parametrize(("operation", "effect"), [("BatchGetItem", none_read), ("BatchWriteItem", none_written)])
-def test_batches_that_are_never_processed_are_answered_503(
-    application: Application, wire: Wire, operation: str, effect: Effect
-) -> None:
-    wire.disturb(effect, operation, times=ALWAYS)
+def test_keys_that_are_never_read_are_answered_503(application: Application, wire: Wire) -> None:
+    wire.disturb(none_read, "BatchGetItem", times=ALWAYS)
 
     assert_nothing_acknowledged(application.ingest([KNOWN]))
+
+
+@pytest.mark.usefixtures("known")
+@pytest.mark.parametrize("failure", [*FAILURES.values(), none_written], ids=[*FAILURES, "none written"])
+def test_arrivals_that_are_never_recorded_change_nothing_of_what_a_batch_is_answered(
+    application: Application, storage: Storage, wire: Wire, failure: Effect
+) -> None:
+    wire.disturb(failure, "BatchWriteItem", times=ALWAYS)
+
+    response = application.ingest(BATCH)
+
+    assert response.json_body["counts"] == {"accepted": 2, "duplicate": 2, "conflict": 1, "rejected": 1}
+    assert_batch_taken_in(response, storage)
+
+
+@pytest.mark.usefixtures("known")
+def test_a_duplicate_whose_arrival_is_never_recorded_is_answered_as_one(application: Application, wire: Wire) -> None:
+    wire.disturb(throttled, "BatchWriteItem", times=ALWAYS)
+
+    response = application.ingest(KNOWN)
+
+    assert (response.status_code, response.json_body["status"]) == (200, "DUPLICATE")
 
 
 # What no retry mends

@@ -15,7 +15,7 @@ from tests.functional.application import Application, message
 from tests.functional.conftest import Logs
 from tests.functional.events import DAY, NEXT_DAY, Json, as_json, paid, paid_several
 from tests.functional.storage import Storage
-from tests.functional.wire import ALWAYS, Wire, throttled
+from tests.functional.wire import ALWAYS, Wire, one_left_unwritten, throttled
 
 SECRET = "4111-1111-1111-1111"
 WHOLE_DAY = {"entity_id": "order-1", "start_time": f"{DAY}T00:00:00Z", "end_time": f"{NEXT_DAY}T00:00:00Z"}
@@ -113,6 +113,24 @@ def test_what_was_not_acknowledged_is_not_measured(application: Application, met
     application.ingest(paid())
 
     assert metrics() == {}
+
+
+def test_arrivals_that_dynamodb_does_not_take_are_measured_and_logged_with_their_events(
+    application: Application, metrics: Metrics, logs: Logs, wire: Wire
+) -> None:
+    """A batch of 25 takes 24, and the one that is left is throttled: DynamoDB fails calls of which it takes nothing."""
+    hot, *others = application.accept_all(paid_several(25))
+    metrics()
+    wire.disturb(one_left_unwritten, "BatchWriteItem")
+    wire.disturb(throttled, "BatchWriteItem", times=ALWAYS)
+
+    answer = application.ingest(paid_several(25))
+
+    assert answer.json_body["counts"]["duplicate"] == 25
+    assert metrics() == {"DuplicateCount": [25], "UnrecordedArrivalCount": [1]}
+    [line] = logs.lines("arrivals were not recorded")
+    assert (line["level"], line["arrivals"], line["event_ids"]) == ("WARNING", 1, [hot["event_id"]])
+    assert {row["event_id"] for row in Storage().arrivals()} == {other["event_id"] for other in others}
 
 
 def test_replays_are_measured_when_they_are_asked_for_planned_and_processed(

@@ -140,10 +140,7 @@ def test_nobody_waits_for_a_retry_that_would_come_too_late(time: Time) -> None:
     assert time.left_s < API_S
 
 
-@pytest.mark.parametrize(
-    ("operation", "effect"),
-    [("BatchGetItem", none_read), ("BatchWriteItem", none_written), ("TransactWriteItems", conflicting)],
-)
+@pytest.mark.parametrize(("operation", "effect"), [("BatchGetItem", none_read), ("TransactWriteItems", conflicting)])
 def test_what_is_left_over_again_and_again_is_given_up_in_time(
     application: Application, wire: Wire, time: Time, operation: str, effect: Effect
 ) -> None:
@@ -161,6 +158,22 @@ def test_what_is_left_over_again_and_again_is_given_up_in_time(
     time.left_s = API_S
     assert application.ingest([paid(1), paid(2)]).status_code == 200
     assert_holds(Storage(), paid(1), paid(2))
+
+
+@pytest.mark.parametrize("effect", [none_written, throttled, answer_lost])
+def test_recording_arrivals_leaves_an_answer_its_time(
+    application: Application, wire: Wire, time: Time, effect: Effect
+) -> None:
+    application.accept_all(paid_several(60))
+    time.left_s = API_S
+    wire.mend()
+    wire.disturb(slowly(effect, time), "BatchWriteItem", times=ALWAYS)
+
+    response = application.ingest(paid_several(61))
+
+    assert response.status_code == 200
+    assert response.json_body["counts"] == {"accepted": 1, "duplicate": 60, "conflict": 0, "rejected": 0}
+    assert_holds(Storage(), *paid_several(61))
 
 
 def test_a_batch_of_messages_goes_back_to_its_queue_in_time(

@@ -164,8 +164,9 @@ class Rows:
         first = {event.event_id: self.by_id.setdefault(event.event_id, (event, request_id)) for event in events}
         return {event_id: stored for event_id, (stored, written_by) in first.items() if written_by != request_id}
 
-    def record(self, arrivals: Sequence[Arrival]) -> None:
+    def record(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
         self.recorded += arrivals
+        return []
 
     def arrivals(self, event_id: str, limit: int) -> list[Arrival]:
         return [arrival for arrival in self.recorded if arrival.event_id == event_id][:limit]

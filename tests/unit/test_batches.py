@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from chalicelib.aws.batches import get_items, put_items
+from chalicelib.aws.batches import get_items, put_items, putting
 from chalicelib.domain.errors import TryAgain
 
 if TYPE_CHECKING:
@@ -68,4 +68,13 @@ def test_what_dynamodb_never_does_is_to_be_tried_again() -> None:
         get_items(Busy(at_once=0).client, "table", ITEMS, pauses.append)
     with pytest.raises(TryAgain, match="unwritten"):
         put_items(Busy(at_once=0).client, "table", ITEMS, pauses.append)
-    assert pauses == [*range(1, 9)] * 2
+    assert pauses == [*range(1, 9), *range(1, 8)]
+
+
+def test_what_is_unwritten_is_told_after_each_call() -> None:
+    pauses: list[int] = []
+
+    left = list(putting(Busy(at_once=2).client, "table", ITEMS, pauses.append, attempts=2))
+
+    assert left == [ITEMS[2:], ITEMS[4:]]
+    assert pauses == [1]
