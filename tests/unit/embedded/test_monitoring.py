@@ -158,7 +158,7 @@ def test_the_metrics_that_are_watched_are_those_that_are_written_for_the_stage()
     found = list(metrics_of_ours(ALARMS))
 
     assert {name for name, _ in found} <= METRICS.keys()
-    assert len(found) == 6
+    assert len(found) == 7
     assert all(dimensions == of_stage for _, dimensions in found)
 
 
