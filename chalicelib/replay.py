@@ -142,6 +142,8 @@ class ControlReplay:
     def cancel(self, replay_id: str, caller: str) -> ReplayJob:
         """Send nothing more, and drop what was sent and not processed; a job cancelled already stays as it is.
 
+        A processor that read the job before still counts the batch that it has in hand: the job says until when.
+
         Raises Conflict for a replay that is complete.
         """
 
@@ -150,7 +152,7 @@ class ControlReplay:
                 raise Conflict(f"Replay {job.replay_id} is complete; there is nothing left to cancel.")
             if job.state is JobState.CANCELLED:
                 return None
-            return replace(job, state=JobState.CANCELLED, cancelled_by=caller, failure=None)
+            return replace(job, state=JobState.CANCELLED, cancelled_by=caller, cancelled_at=self.now(), failure=None)
 
         return self._changed(replay_id, cancelled)
 

@@ -27,6 +27,7 @@ def job(shown: ReplayJob) -> Json:
         "updated_at": shown.updated_at,
         "index_read_to": shown.index_read_to,
         "cancelled_by": shown.cancelled_by,
+        "may_change_until": shown.may_change_until,
         "failure": shown.failure,
         "scanned": shown.scanned,
         "matched": shown.matched,

@@ -86,6 +86,7 @@ def show_job(output: Output, job: Json) -> None:
         ("index read to", short_time(job["index_read_to"]) if job["index_read_to"] else None),
         *((name, f"{job[name]:,}") for name in COUNTS),
         ("cancelled by", job["cancelled_by"]),
+        ("may count until", job["may_change_until"] and short_time(job["may_change_until"])),
         ("failure", job["failure"]),
         ("reason", job["request"].get("reason")),
     ]

@@ -303,6 +303,22 @@ BREAKS = [
         "test_the_newest_version_is_that_of_the_replay_that_was_requested_last_although_a_clock_was_ahead",
     ),
     Break(
+        "7 stoppable: an answer to a cancel that does not say what may still change",
+        "chalicelib/replay.py",
+        "cancelled_at=self.now(), ",
+        "",
+        "tests/functional/test_replay_control.py",
+        "test_a_batch_that_a_processor_had_in_hand_at_a_cancel_still_counts_as_the_answer_said_and_no_later_one",
+    ),
+    Break(
+        "7 stoppable: a cancel called settled before a processor has ended",
+        "chalicelib/domain/replay_job.py",
+        "AFTER_CANCEL_S = 120\n",
+        "AFTER_CANCEL_S = 60\n",
+        "tests/unit/embedded/test_template_merge.py",
+        "test_after_a_cancel_a_job_says_it_may_change_for_longer_than_the_cancel_and_a_processor_last_together",
+    ),
+    Break(
         "7 stoppable: messages of a cancelled replay processed",
         "chalicelib/process.py",
         "states[message.replay_id] is JobState.CANCELLED",

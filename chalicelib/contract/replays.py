@@ -24,6 +24,13 @@ class ReplayAnswer(Shape):
         Field(description="By type: every event acknowledged before this was in the index. Null until all is read."),
     ]
     cancelled_by: str | None
+    may_change_until: Annotated[
+        Time | None,
+        Field(
+            description="Of a cancelled replay: until then, a batch that a processor had in hand may still count in"
+            " `processed` and in aggregates. Afterwards neither changes."
+        ),
+    ]
     failure: Annotated[str | None, Field(description="Why nobody goes on with it.")]
     scanned: Annotated[int, Field(ge=0, description="Rows of the index that were read.")]
     matched: Annotated[int, Field(ge=0, description="Events among them that are sent.")]

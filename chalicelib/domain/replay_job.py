@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from chalicelib.domain.replay_request import ReplayRequest
-from chalicelib.domain.timestamps import Instant
+from chalicelib.domain.timestamps import Instant, shifted
 
 
 class JobState(StrEnum):
@@ -22,6 +22,11 @@ class JobState(StrEnum):
 
 UNPLANNED = (JobState.PLANNING, JobState.SENDING)
 """States in which a planner still has something to read."""
+
+
+AFTER_CANCEL_S = 120
+"""A cancel is committed while its function lives, at most 29 seconds. A processor that read the job before that ends 60
+seconds later. The rest is for clocks that differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,7 @@ class ReplayJob:
     outbox: str | None = None
     due_at: Instant | None = None
     cancelled_by: str | None = None
+    cancelled_at: Instant | None = None
     failure: str | None = None
     scanned: int = 0
     matched: int = 0
@@ -82,6 +88,11 @@ class ReplayJob:
     def in_flight(self) -> int:
         """How many messages were sent and are neither processed, dropped nor in the dead-letter queue."""
         return self.sent - self.processed - self.failed - self.dropped
+
+    @property
+    def may_change_until(self) -> Instant | None:
+        """When the last batch that a processor had in hand at a cancel has ended; it may count until then."""
+        return None if self.cancelled_at is None else shifted(self.cancelled_at, AFTER_CANCEL_S * 1_000_000_000)
 
     @property
     def unfinished(self) -> bool:

@@ -24,6 +24,7 @@ JOB: dict[str, Any] = {
     "created_at": "2026-11-23T09:00:00.000000000Z",
     "updated_at": "2026-11-23T09:00:05.000000000Z",
     "cancelled_by": None,
+    "may_change_until": None,
     "failure": None,
     "advice": None,
     **dict.fromkeys(("scanned", "matched", "sent"), 10),

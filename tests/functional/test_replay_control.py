@@ -461,6 +461,30 @@ def test_what_is_in_flight_of_a_cancelled_replay_is_dropped_and_counted_as_such(
     assert (version["value"], version["complete"]) == (2, False)
 
 
+def test_a_batch_that_a_processor_had_in_hand_at_a_cancel_still_counts_as_the_answer_said_and_no_later_one(
+    application: Application, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application.accept_all(paid_several(5))
+    replay_id, messages = application.planned(**WHOLE_DAY)
+    monkeypatch.setattr(runtime, "now", lambda: Instant("2043-01-01T00:00:00.000000000Z"))
+    answers: list[Json] = []
+    wire.disturb(preceded_by(lambda: answers.append(cancel(application, replay_id).json_body)), "TransactWriteItems")
+
+    application.process(messages[:3])
+    counted = application.versions("order-1", DAY)
+    application.process(messages[3:])
+
+    [answer] = answers
+    assert (answer["state"], answer["processed"], answer["may_change_until"]) == (
+        *("CANCELLED", 0),
+        "2043-01-01T00:02:00.000000000Z",
+    )
+    assert counted[0]["value"] == 3
+    assert application.versions("order-1", DAY) == counted
+    job = application.job(replay_id)
+    assert (job["processed"], job["dropped"], job["may_change_until"]) == (3, 2, answer["may_change_until"])
+
+
 def test_a_replay_that_was_given_up_can_be_cancelled_and_is_then_not_to_be_redriven(
     application: Application, wire: Wire
 ) -> None:

@@ -41,6 +41,7 @@ def job(state: str = "COMPLETE", **members: Any) -> Json:
         "updated_at": "2025-11-29T08:00:01.000000000Z",
         "index_read_to": None,
         "cancelled_by": None,
+        "may_change_until": None,
         "failure": None,
         "scanned": 3,
         "matched": 3,

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from chalicelib.config import Settings
+from chalicelib.domain.replay_job import AFTER_CANCEL_S
 from chalicelib.domain.replay_task import RECEIVES
 from embedded.layout import ROOT
 from infra.merge import FILES, RESOURCES, RUNTIME, load, merged
@@ -109,6 +110,13 @@ def test_a_message_stays_hidden_for_six_timeouts_of_the_function_that_has_it(tem
     for function, queue in sources(template).items():
         timeout = chosen[FUNCTIONS_OF_APP[function]]["lambda_timeout"]
         assert template["Resources"][queue]["Properties"]["VisibilityTimeout"] == 6 * timeout, function
+
+
+def test_after_a_cancel_a_job_says_it_may_change_for_longer_than_the_cancel_and_a_processor_last_together() -> None:
+    functions = json.loads((ROOT / ".chalice" / "config.json").read_text())["lambda_functions"]
+
+    longest = functions["api_handler"]["lambda_timeout"] + functions["processor"]["lambda_timeout"]
+    assert longest + 30 <= AFTER_CANCEL_S
 
 
 def test_a_page_that_is_sent_again_is_sent_while_fifo_still_recognises_it(template: dict[str, Any]) -> None:

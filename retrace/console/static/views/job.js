@@ -5,7 +5,7 @@ import { address } from '../place.js';
 
 /**
  * A replay as the API tells it; `request` is what was asked for.
- * @typedef {{replay_id: string, state: string, request: any, requested_by: string, created_at: string, updated_at: string, index_read_to: string | null, cancelled_by: string | null,
+ * @typedef {{replay_id: string, state: string, request: any, requested_by: string, created_at: string, updated_at: string, index_read_to: string | null, cancelled_by: string | null, may_change_until: string | null,
  *   scanned: number, matched: number, sent: number, processed: number, failed: number, dropped: number, advice: string | null, failure?: string | null}} Job
  */
 
@@ -16,7 +16,7 @@ const MEANING = /** @type {Record<string, string>} */ ({
   SENDING: 'Some of it has been sent.',
   SENT: 'All of it has been sent.',
   COMPLETE: 'Each message was processed, or is in the dead-letter queue.',
-  CANCELLED: 'Nothing more is sent, and what was sent is dropped.',
+  CANCELLED: 'Nothing more is sent, and what was sent is dropped. A batch that a processor had in hand may still count for two minutes.',
   FAILED: 'Its planner gave up.',
 });
 
