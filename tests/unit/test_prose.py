@@ -24,7 +24,7 @@ DECISION_LINES = 5
 WORDS = {
     "README.md": 910,
     "CONTRIBUTING.md": 710,
-    "docs/api.md": 5_300,
+    "docs/api.md": 4_400,
     "docs/architecture.md": 1_900,
     "docs/cli.md": 5_600,
     "docs/console.md": 970,
@@ -46,7 +46,6 @@ WORDS = {
 """How many words `wc -w` may count on a page, code and tables included. Lower a number when its page gets shorter."""
 
 BEHIND = {
-    "docs/api.md": (16, 2),
     "docs/architecture.md": (25, 1),
     "docs/cost.md": (12, 2),
     "docs/performance.md": (7, 2),
