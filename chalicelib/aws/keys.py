@@ -1,4 +1,4 @@
-"""Every key in S3 and DynamoDB, built here alone.
+"""Every key in S3 and DynamoDB, built here alone; those of ReplaysTable are in replay_keys.py.
 
 Inside a key `#` separates parts; in the parts themselves `#` and `%` are percent-encoded, so that no two different
 values share a key. Times are of fixed width, so that key order is time order.

@@ -184,7 +184,7 @@ def send_a_refusal_again(application: Application, wire: Wire) -> Act:
 CALLS: dict[Prepare, Sequence[str]] = {
     ingest: ["BatchGetItem", "PutObject", "TransactWriteItems", "PutObject", "PutObject", "BatchWriteItem"],
     ingest_again: ["BatchGetItem", "PutObject", "GetObject", "TransactWriteItems"],
-    request: ["GetItem", "Query", "SendMessage", "TransactWriteItems", "SendMessage"],
+    request: ["GetItem", "Query", "UpdateItem", "SendMessage", "TransactWriteItems", "SendMessage"],
     plan: ["Query", "Query", "PutItem", "PutItem", "SendMessageBatch", "PutItem"],
     plan_whole_days: [*["Query"] * 5, "PutItem", "PutItem", "BatchWriteItem", "PutItem", "SendMessage"],
     process: ["BatchGetItem", "GetObject", "BatchGetItem", "TransactWriteItems"],
@@ -241,7 +241,7 @@ FAILURES: dict[str, Effect] = {
 }
 
 
-TAKEN_ALL_THE_SAME: dict[tuple[Prepare, int], int] = {(request, 4): 202, (ingest, 5): 207}
+TAKEN_ALL_THE_SAME: dict[tuple[Prepare, int], int] = {(request, 5): 202, (ingest, 5): 207}
 """A replay that was kept and could not be queued is planned a minute later; no answer depends on recorded arrivals."""
 
 EVERY_CALL = [(use_case, call) for use_case, calls in CALLS.items() for call in range(len(calls))]

@@ -36,6 +36,7 @@ EDGE = {
     "telemetry",
     "wiring",
 }
+WIRING = ("chalicelib.wiring", "chalicelib.consumer_wiring")
 SHARED_BY_USE_CASES = {"examine", "selection", "stretch"}
 SHARED_BY_ADAPTERS = {
     "aggregate_rows",
@@ -212,6 +213,24 @@ def only_the_runtime_and_the_routes_read_the_environment(module: Module) -> Iter
         yield from (name for name in (*module.imports, *module.uses) if under(name, "os.environ", "os.getenv"))
 
 
+def only_the_wiring_reads_settings(module: Module) -> Iterator[str]:
+    if module.name not in ("chalicelib.runtime", "chalicelib.adapters", *WIRING) and not module.is_of_command_line:
+        read = (*module.imports, *module.uses)
+        yield from (name for name in read if under(name, "chalicelib.config", "chalicelib.runtime.settings"))
+        yield from (name for name in module.uses if under(name, "runtime.settings"))
+
+
+def adapters_are_constructed_in_one_place(module: Module) -> Iterator[str]:
+    if module.name != "chalicelib.adapters" and not module.is_of_aws and not module.is_of_command_line:
+        yield from (name for name in module.imports if under(name, "chalicelib.aws"))
+
+
+def adapters_take_keys_from_where_they_are_built(module: Module) -> Iterator[str]:
+    if module.is_of_aws and module.stem not in ("keys", "replay_keys", "positions"):
+        literals = (node.value for node in ast.walk(module.tree) if isinstance(node, ast.Constant))
+        yield from (text for text in literals if isinstance(text, str) and re.search("[A-Z]#", text))
+
+
 def nothing_of_aws_happens_at_import(module: Module) -> Iterator[str]:
     for statement in module.tree.body:
         if not isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom):
@@ -347,6 +366,19 @@ RULES: dict[Rule, list[tuple[str, str]]] = {
         ("chalicelib.config", "import os\nos.environ['RAW_BUCKET']"),
         ("chalicelib.telemetry", "import os\nos.getenv('STAGE')"),
         ("chalicelib.http", "from os import environ"),
+    ],
+    only_the_wiring_reads_settings: [
+        ("chalicelib.http", "from chalicelib import runtime\nruntime.settings().raw_bucket"),
+        ("app", "from chalicelib.runtime import settings"),
+        ("chalicelib.telemetry", "from chalicelib.config import Settings"),
+    ],
+    adapters_are_constructed_in_one_place: [
+        ("chalicelib.wiring", "from chalicelib.aws.raw_store import S3RawStore"),
+        ("chalicelib.consumer_wiring", "def f():\n    from chalicelib.aws import queues"),
+    ],
+    adapters_take_keys_from_where_they_are_built: [
+        ("chalicelib.aws.event_index", "def f(entity_id):\n    return f'ENTITY#{entity_id}'"),
+        ("chalicelib.aws.queues", "KEY = 'REPLAY#1'"),
     ],
     nothing_of_aws_happens_at_import: [
         ("chalicelib.runtime", "import boto3\nS3 = boto3.client('s3')"),
