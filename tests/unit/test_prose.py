@@ -33,10 +33,10 @@ WORDS = {
     "docs/decisions.md": 5_500,
     "docs/deploying.md": 1_480,
     "docs/incident.md": 900,
-    "docs/index.md": 570,
+    "docs/index.md": 620,
     "docs/operations.md": 3_000,
     "docs/performance.md": 3_600,
-    "docs/reliability.md": 4_400,
+    "docs/reliability.md": 3_300,
     "docs/runbook.md": 2_300,
     "docs/scale.md": 3_900,
     "docs/security.md": 2_890,
@@ -49,7 +49,6 @@ BEHIND = {
     "docs/architecture.md": (25, 1),
     "docs/cost.md": (12, 2),
     "docs/performance.md": (7, 2),
-    "docs/reliability.md": (18, 3),
     "docs/scale.md": (11, 1),
 }
 """Semicolons and vague words for 1,000 words of prose on pages that are still above the limits. They may only fall."""

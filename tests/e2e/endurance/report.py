@@ -1,4 +1,4 @@
-"""What a long run counted: told while it runs, as a table, as JSON, and in the docs."""
+"""What a long run counted: told while it runs, as tables, as JSON, and its sums in the docs."""
 
 import json
 from collections import Counter
@@ -59,10 +59,14 @@ def progress(seconds: float, ledger: Ledger, crashes: Crashes, errands: Sequence
 
 
 def as_table(counts: Counts) -> str:
-    """The tables that are printed and documented."""
-    parts = [table(("", "count"), _summary(counts)), table(("answer", "count"), sorted(counts.ledger.statuses.items()))]
+    """The tables that are printed."""
+    parts = [_sums(counts), table(("answer", "count"), sorted(counts.ledger.statuses.items()))]
     parts += [_faults(counts.calls), table(("function", "killed"), sorted(counts.crashes.killed.items()))]
     return "\n\n".join(parts) + "".join(f"\n\n{name}: {what}" for name, what in _offences(counts))
+
+
+def _sums(counts: Counts) -> str:
+    return table(("", "count"), _summary(counts))
 
 
 def _summary(counts: Counts) -> Iterator[tuple[str, object]]:
@@ -70,21 +74,21 @@ def _summary(counts: Counts) -> Iterator[tuple[str, object]]:
     states = Counter(errand.job.get("state", "never begun") for errand in counts.errands)
     yield "minutes under faults", round(counts.seconds / 60, 1)
     yield "requests to the API", sum(ledger.statuses.values())
-    yield "events sent, repeats and invalid ones included", ledger.submissions
+    yield "events sent, with repeats and invalid ones", ledger.submissions
     yield "different events sent", account.sent
     yield "AWS calls", sum(counts.calls.values())
     yield "faults injected", counts.faults
     yield "crashes", sum(counts.crashes.killed.values())
     yield "replays complete, cancelled", f"{states['COMPLETE']}, {states['CANCELLED']}"
     yield "redrives", sum(errand.redrives for errand in counts.errands)
-    yield "aggregate versions checked against one computation", account.versions
+    yield "aggregate versions checked", account.versions
     yield "events counted in them", account.inputs
     yield "later arrivals recorded", account.arrivals
-    yield "refused events in quarantine", account.quarantined
-    yield "raw lines that no row points at (requests that were not acknowledged)", account.unindexed_lines
-    yield "requests without an answer, as their function was killed (the emulator's 502)", ledger.unanswered()
-    yield "requests without an answer for no such reason", counts.unexplained
-    yield "other answers that were neither 2xx, 4xx nor 503 with Retry-After", len(ledger.violations)
+    yield "rejected events in quarantine", account.quarantined
+    yield "raw lines without a row", account.unindexed_lines
+    yield "requests without an answer, because their function was killed", ledger.unanswered()
+    yield "requests without an answer for another reason", counts.unexplained
+    yield "answers that were not 2xx, 4xx or 503 with Retry-After", len(ledger.violations)
     yield "events lost", len(account.lost)
     yield "events accepted or counted twice", len(account.counted_twice)
     yield "other contradictions", len(account.wrong)
@@ -130,5 +134,5 @@ def as_json(counts: Counts) -> str:
 
 
 def write(counts: Counts) -> None:
-    """Put the tables into the docs."""
-    PAGE.write_text(filled(PAGE.read_text(), {"counts": as_table(counts)}, "make endurance"))
+    """Put the sums into the docs."""
+    PAGE.write_text(filled(PAGE.read_text(), {"counts": _sums(counts)}, "make endurance"))
