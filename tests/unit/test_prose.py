@@ -38,7 +38,7 @@ WORDS = {
     "docs/performance.md": 3_600,
     "docs/reliability.md": 3_300,
     "docs/runbook.md": 2_300,
-    "docs/scale.md": 3_900,
+    "docs/scale.md": 4_100,
     "docs/security.md": 2_890,
     "docs/sql.md": 410,
     "docs/testing.md": 390,
