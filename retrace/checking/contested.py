@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict
 from itertools import groupby
@@ -84,9 +84,10 @@ class Contested:
                 [claim] = [each for each in self.claims(event_id) if each.told_by == told_by]
                 yield claim, [line_of_json(json.loads(row[2])) for row in lost]
 
-    def tell(self, differences: Sequence[Difference]) -> None:
-        """Remember differences, so that a rebuild that goes on tells them, too."""
-        self._many("INSERT OR IGNORE INTO difference VALUES (?)", ((json.dumps(asdict(each)),) for each in differences))
+    def tell(self, differences: Iterable[Difference]) -> list[Difference]:
+        """Remember differences, so that a rebuild that goes on tells them, too; answers those that are new."""
+        remember = "INSERT OR IGNORE INTO difference VALUES (?)"
+        return [each for each in differences if self._database.execute(remember, (json.dumps(asdict(each)),)).rowcount]
 
     def told(self) -> list[Difference]:
         """The differences that were found before."""

@@ -71,7 +71,7 @@ class Rebuilding:
             try:
                 self.kept.contested.learn(claims_of(key, content))
             except IntegrityFailure as error:
-                yield from self._told([Difference(Kind.RECORD_CHANGED, s3_key=key, detail=str(error))])
+                yield from self.kept.contested.tell([Difference(Kind.RECORD_CHANGED, s3_key=key, detail=str(error))])
             self.progress.add(records=1)
         self.kept.end_learning()
 
@@ -99,9 +99,11 @@ class Rebuilding:
         counts = restored.counts()
         counts["repeated"] += len(lost)
         counts["conflicting"] += sum(line.content_sha256 != claim.first.content_sha256 for line, claim in lost)
-        yield from self._told([*self._contradicted(lost, claims), *self._undecided(restored.conflicts, claims)])
+        found = [*self._contradicted(lost, claims), *self._undecided(restored.conflicts, claims)]
+        new = self.kept.contested.tell(found)
         self.kept.done({found.key: any(True for _ in found.differences()) for found in part}, counts)
         self.progress.add(done=len(part), **counts)
+        yield from new
 
     def _lost_to(self, line: StoredEvent, claims: Claims) -> Claim | None:
         claim = self._ruling(line, claims)
@@ -140,8 +142,6 @@ class Rebuilding:
                 self.progress.add(**counts)
             else:
                 why = f"{claim.told_by} names the line"
-                yield from self._told([between(Kind.FIRST_MISSING, claim.first, line, why) for line in lost])
-
-    def _told(self, differences: Sequence[Difference]) -> Sequence[Difference]:
-        self.kept.contested.tell(differences)
-        return differences
+                yield from self.kept.contested.tell(
+                    between(Kind.FIRST_MISSING, claim.first, line, why) for line in lost
+                )

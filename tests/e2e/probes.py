@@ -90,6 +90,7 @@ BUCKET: Final[dict[str, Probe]] = {
     "put a raw object": _put(lambda kept: f"{kept.raw_key}.new"),
     "put a refused event": _put(lambda kept: f"{kept.rejected_key}.new"),
     "put a digest": _put(lambda _: "digests/new"),
+    "put a marker": _put(lambda _: "superseded/new"),
     "put elsewhere": _put(lambda _: "elsewhere/object"),
     "overwrite a raw object": lambda caller, kept: caller.s3.put_object(
         Bucket=kept.bucket, Key=kept.raw_key, Body=b"x", ContentMD5=_WRONG_MD5
@@ -104,6 +105,7 @@ BUCKET: Final[dict[str, Probe]] = {
     "delete a refused event": lambda caller, kept: caller.s3.delete_object(Bucket=kept.bucket, Key=kept.rejected_key),
     "get a raw object": lambda caller, kept: caller.s3.get_object(Bucket=kept.bucket, Key=kept.raw_key),
     "get a refused event": lambda caller, kept: caller.s3.get_object(Bucket=kept.bucket, Key=kept.rejected_key),
+    "get a marker": lambda caller, kept: caller.s3.get_object(Bucket=kept.bucket, Key="superseded/none"),
     "delete a digest": lambda caller, kept: caller.s3.delete_object(Bucket=kept.bucket, Key="digests/none"),
     "get a digest": lambda caller, kept: caller.s3.get_object(Bucket=kept.bucket, Key="digests/none"),
     "get a version of a raw object": lambda caller, kept: caller.s3.get_object(
@@ -118,6 +120,9 @@ BUCKET: Final[dict[str, Probe]] = {
     ),
     "list versions of a refused event": lambda caller, kept: caller.s3.list_object_versions(
         Bucket=kept.bucket, Prefix=kept.rejected_key
+    ),
+    "list versions of markers": lambda caller, kept: caller.s3.list_object_versions(
+        Bucket=kept.bucket, Prefix="superseded/none"
     ),
     "turn notifications off": lambda caller, kept: caller.s3.put_bucket_notification_configuration(
         Bucket=kept.bucket, NotificationConfiguration=_NO_CONFIGURATION

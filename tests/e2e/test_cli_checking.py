@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from chalicelib.aws import keys
+from chalicelib.domain.raw_line import name_of, object_of
+from chalicelib.domain.timestamps import Day, Instant
 from embedded.connection import Stack
 from embedded.disaster import Disaster
 from embedded.polling import wait_until
@@ -19,6 +22,7 @@ from embedded.stack import started
 from tests.e2e.deployed import Deployed, Row, batches
 from tests.e2e.samples import ROOT, Sample
 from tests.e2e.shell import Shell
+from tests.unit.examples import event_in
 
 Json = dict[str, Any]
 
@@ -202,6 +206,26 @@ def test_a_removed_identity_is_repaired_and_rows_without_raw_are_only_reported(
     )
 
 
+def test_a_superseded_line_is_marked_by_a_principal_that_may_and_found_no_more(
+    reader: Shell, writer: Shell, deployed: Deployed
+) -> None:
+    [first] = rows_of(deployed, "keyed")
+    other = event_in(keyed(2).decode())
+    day, long_ago = Day("2025-11-28"), Instant("2025-11-28T11:00:00.000000000Z")
+    key = keys.raw_object(other.source, day, day, name_of([other]))
+    deployed.admin.s3.put_object(Bucket=deployed.stack.raw_bucket, Key=key, Body=object_of([other], long_ago))
+    expected = [("line-superseded", first["event_id"]["S"])]
+
+    assert reader.finds("audit") == expected
+    refused, _, said = reader.run("audit", "--repair")
+    code, [marked], _ = writer.run("audit", "--repair")
+
+    assert (refused, "docs/cli.md" in said) == (4, True)
+    assert (code, marked["s3_key"], marked["repair"]) == (0, key, "done")
+    assert marked["chosen"]["s3_key"] == first["s3_key"]["S"]
+    assert reader.finds("audit") == []
+
+
 def test_a_rebuild_that_is_killed_half_way_goes_on_and_every_row_is_as_before(
     writer: Shell, deployed: Deployed
 ) -> None:
@@ -214,7 +238,8 @@ def test_a_rebuild_that_is_killed_half_way_goes_on_and_every_row_is_as_before(
     code, [summary], said = writer.run("rebuild")
 
     assert code == 0, said
-    assert summary["conflicting"] == 0
+    # The line that an audit has marked is older than the one that was accepted.
+    assert (summary["conflicting"], summary["undecided"]) == (1, 0)
     assert without_requests(deployed.events_and_identities()) == without_requests(rows)
     assert not list(writer.directory.glob("*.checkpoint"))
     assert writer.run("rebuild")[1][0]["written"] == 0

@@ -133,6 +133,7 @@ ON_BUCKET = {
     "get a version of a refused event": {"digest"},
     "list versions of a raw object": {"digest"},
     "list versions of a refused event": {"digest"},
+    "list versions of markers": {"digest"},
     "put a digest": {"digest"},
     "get a digest": {"digest"},
     "list digests": {"digest"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,11 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from chalicelib import runtime
 from chalicelib.domain.timestamps import Instant, shifted
+from retrace.checking.bucket import RawBucket
+from retrace.checking.checkpoint import Checkpoint
+from retrace.checking.deployment import Stores
+from retrace.checking.rebuilding import Rebuilding
+from retrace.checking.restoring import Restore
+from retrace.checking.tables import Tables
 from retrace.command_line import app
+from retrace.progress import Counting
 from tests.conftest import SETTINGS
 from tests.functional import clients
 from tests.functional.application import Application
@@ -250,6 +259,48 @@ def test_rows_that_hold_refused_content_are_listed_and_stay(
     assert (code, found["difference"], found["chosen"]) == (1, "content-undecided", place(wrong))
     assert next(iter(records)) in found["detail"]
     assert storage.index() == [wrong]
+
+
+def test_of_two_records_that_contradict_each_other_the_older_decides_and_the_line_that_lost_is_listed(
+    application: Application, wire: Wire, storage: Storage, operator: Operator, lose_tables: Callable[[], None]
+) -> None:
+    refused_after_a_race(application, wire)
+    before = storage.index()
+    [(key, record)] = storage.objects("rejected/").items()
+    lose_tables()
+    storage.lose(key)
+    operator.rebuild()  # nothing tells it, so the wrong content has the rows
+    wrong = place(storage.index()[0])
+    assert application.ingest(content(1)).status_code == 409
+    clients.s3().put_object(Bucket=SETTINGS["RAW_BUCKET"], Key=key, Body=record)
+    lose_tables()
+
+    code, [found], _ = operator.rebuild()
+
+    assert (code, found["difference"], found["chosen"]) == (1, "content-undecided", place(before[0]))
+    assert {name: found[name] for name in wrong} == wrong
+    assert storage.index() == before
+
+
+def test_a_rebuild_that_goes_on_lists_again_what_it_listed_and_nothing_twice(
+    application: Application, wire: Wire, operator: Operator, lose_tables: Callable[[], None]
+) -> None:
+    stored_and_never_answered(application, wire, 2)
+    application.accept(content(1))
+    lose_tables()
+    stores = Stores(
+        RawBucket(clients.s3(), SETTINGS["RAW_BUCKET"]),
+        Tables(clients.dynamodb(), SETTINGS["EVENTS_TABLE"], SETTINGS["DEDUPE_TABLE"], SETTINGS["AGGREGATES_TABLE"]),
+    )
+    listed = []
+    for finished in (False, True):
+        kept = Checkpoint(operator.directory / "checkpoint", {})
+        progress = Counting(Console(file=io.StringIO()), "Rebuilding")
+        listed.append(list(Rebuilding(stores, kept, Restore(stores.tables, 4, 3_600_000, None), progress)()))
+        kept.close(finished=finished)
+
+    assert len(listed[0]) == 1
+    assert listed[1] == listed[0]
 
 
 def test_where_the_accepted_line_is_gone_refused_content_gets_no_rows_and_is_listed(

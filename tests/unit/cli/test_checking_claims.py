@@ -106,8 +106,8 @@ def test_a_rebuild_that_goes_on_tells_what_it_found_before(tmp_path: Path) -> No
         Difference(Kind.RECORD_CHANGED, s3_key="rejected/one.conflict.json", fields=("body",)),
     ]
     first = Checkpoint(tmp_path / "checkpoint", {})
-    first.contested.tell(found)
-    first.contested.tell(found)
+    assert first.contested.tell(found) == found
+    assert first.contested.tell(found) == []
     first.close(finished=False)
 
     second = Checkpoint(tmp_path / "checkpoint", {})
