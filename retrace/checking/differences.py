@@ -9,6 +9,7 @@ from chalicelib.domain.quarantine import LineReference
 from chalicelib.domain.raw_line import StoredEvent
 from retrace.checking.kinds import Kind
 from retrace.checking.markers import Marker
+from retrace.shown import on_one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,24 +45,25 @@ class Difference:
 
     @property
     def where(self) -> str:
-        """Where it is, for people."""
+        """Where it is, for people: a line for each thing that has a place."""
+        return "\n".join(map(on_one_line, self._places()))
+
+    def _places(self) -> list[str]:
         if self.replay_id is not None:
             of_event = f" input {self.event_id[:16]}" if self.event_id else ""
-            return f"{self.entity_id} {self.day} of {self.replay_id}{of_event}"
+            return [f"{self.entity_id} {self.day} of {self.replay_id}{of_event}"]
         if self.version_id is not None:
-            return f"{self.s3_key} version {self.version_id}"
+            return [f"{self.s3_key} version {self.version_id}"]
         if self.sequence is not None:
-            return f"digest {self.sequence}"
+            return [f"digest {self.sequence}"]
         place = f"{self.s3_key}" if self.s3_offset is None else f"{self.s3_key} at byte {self.s3_offset}"
         if self.event_id is None:
-            return place
+            return [place]
         event = f"event {self.event_id}" + (f" of {self.entity_id}" if self.entity_id else "")
         if self.chosen is None:
-            return f"{event}\n{place}"
-        return (
-            f"{event}\nrows: {self.chosen.s3_key} at byte {self.chosen.s3_offset} ({self.chosen.ingest_time})"
-            f"\nnone: {place} ({self.ingest_time})"
-        )
+            return [event, place]
+        chosen = f"{self.chosen.s3_key} at byte {self.chosen.s3_offset} ({self.chosen.ingest_time})"
+        return [event, f"chosen: {chosen}", f"other: {place} ({self.ingest_time})"]
 
     def as_json(self) -> dict[str, Any]:
         """What scripts read: where it is, and the same words."""

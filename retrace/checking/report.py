@@ -12,7 +12,7 @@ from retrace.shown import ROWS_A_TABLE, Column, Json, Output
 
 _COLUMNS = (
     Column("difference", lambda item: item["difference"], style=lambda _: "red"),
-    Column("where", lambda item: item["where"]),
+    Column("where", lambda item: item["where"], several_lines=True),
     Column("in", lambda item: ", ".join(item["fields"]) or item["detail"]),
     Column("repair", lambda item: item["repair"]),
 )

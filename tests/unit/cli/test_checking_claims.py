@@ -119,10 +119,18 @@ def test_a_rebuild_that_goes_on_tells_what_it_found_before(tmp_path: Path) -> No
 def test_a_difference_between_lines_names_both_places() -> None:
     found = between(Kind.CONTENT_UNDECIDED, LineReference.of(line(1)), line(2), "it was taken in first")
 
-    assert line(1).location.key in found.where
-    assert line(2).location.key in found.where
+    [event, chosen, other] = found.where.split("\n")
+    assert line(1).event_id in event
+    assert f"{line(1).location.key} at byte 0" in chosen
+    assert f"{line(2).location.key} at byte 0" in other
     assert found.as_json()["chosen"]["content_sha256"] == line(1).content_sha256
     assert found.as_json()["content_sha256"] == line(2).content_sha256
+
+
+def test_a_line_break_in_a_name_begins_no_line_of_its_own() -> None:
+    found = Difference(Kind.RAW_NOT_INDEXED, event_id="e", entity_id="order\nline-changed", s3_key="raw/key")
+
+    assert found.where == "event e of order\\nline-changed\nraw/key"
 
 
 def group(*others: StoredEvent, marked: frozenset[RawLocation] = frozenset()) -> Group:
