@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from chalicelib.aws.keys import SUPERSEDED
-from chalicelib.domain.timestamps import Instant, instant_of
+from chalicelib.domain.timestamps import instant_of
 from retrace.calling import AsJson, Calling, calling
 from retrace.checking.deployment import (
     IdentityTtl,
@@ -48,6 +49,9 @@ def audit(
         bool,
         typer.Option("--repair/--dry-run", help="Write missing rows and markers; else only say which they are."),
     ] = False,
+    settle: Annotated[
+        bool, typer.Option("--settle", help="Also mark lines that lost by the choice of a rebuild. Look at them first.")
+    ] = False,
     shards: Shards = None,
     late_after_s: LateAfter = None,
     identity_ttl_days: IdentityTtl = None,
@@ -75,7 +79,8 @@ def audit(
         stores = stores_of(call)
         settings = row_settings(call, shards, late_after_s, identity_ttl_days)
         inspection = Inspection(stores, rules_of(call, settings))
-        found = _differences(inspection, progress, prefix, instant_of(call.clock()))
+        superseded = partial(inspection.superseded, found_at=instant_of(call.clock()), settle=settle)
+        found = _differences(inspection, progress, prefix, superseded)
         if repair:
             restore = Restore(stores.tables, settings.shards, settings.late_after_ms, settings.identity_ttl_s)
             told = _repaired(inspection, restore, found)
@@ -99,7 +104,9 @@ def _unprotected(call: Calling, output: Output) -> int:
 _NO_ROOM = "Make room, or let TMPDIR name a directory with room: an event needs about 2 KB."
 
 
-def _differences(inspection: Inspection, progress: Counting, prefix: str, found_at: Instant) -> Iterator[Difference]:
+def _differences(
+    inspection: Inspection, progress: Counting, prefix: str, superseded: Callable[[Group], Iterable[Difference]]
+) -> Iterator[Difference]:
     """Rows are read before objects, so that whatever a row points at is there when objects are listed."""
     stores = inspection.stores
     with disk_in_words("Temporary files", _NO_ROOM), closing(Spool()) as spool:
@@ -118,7 +125,7 @@ def _differences(inspection: Inspection, progress: Counting, prefix: str, found_
             progress.add(markers=len(marker_keys))
         for group in spool.groups():
             yield from inspection.judged(group)
-            yield from inspection.superseded(group, found_at)
+            yield from superseded(group)
 
 
 def _repaired(

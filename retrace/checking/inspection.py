@@ -20,6 +20,7 @@ from retrace.checking.kinds import Kind
 from retrace.checking.markers import Marker
 from retrace.checking.matching import Rules
 from retrace.checking.raw_objects import Damage, Damages, ReadObject, damaged_line
+from retrace.checking.restoring import is_restored
 from retrace.checking.tables import Key, Row
 
 EVENTS_A_READ = 1_000
@@ -74,17 +75,24 @@ class Inspection:
         """The differences of a group that are there still when it is read again."""
         return self._judge(self.again(group)) if self._judge(group) else []
 
-    def superseded(self, group: Group, found_at: Instant) -> Iterator[Difference]:
-        """Raw lines that no row points at, as rows point at another line of their identity, and no marker tells so."""
+    def superseded(self, group: Group, found_at: Instant, *, settle: bool) -> Iterator[Difference]:
+        """Raw lines that no row points at, as rows point at another line of their identity, and no marker tells so.
+
+        Where a rebuild chose between contents, only somebody who knows may settle that.
+        """
         pointed_at = {(row.get("s3_key"), row.get("s3_offset")) for row in (*group.index, group.identity or {})}
         if all((line.location.key, line.location.offset) in pointed_at for line in group.unmarked):
             return
-        for line, first in self._judge.superseded(self.again(group)):
+        now = self.again(group)
+        for line, first in self._judge.superseded(now):
             lines = LineReference.of(line), LineReference.of(first)
             marker = Marker(group.event_id, *lines, found_at)
-            same = line.content_sha256 == first.content_sha256
-            why = f"{'the same' if same else 'other'} content"
-            yield between(Kind.LINE_SUPERSEDED, lines[1], line, why, marker)
+            if line.content_sha256 == first.content_sha256:
+                yield between(Kind.LINE_SUPERSEDED, lines[1], line, "the same content", marker)
+            elif settle or not is_restored(now.identity or {}):
+                yield between(Kind.LINE_SUPERSEDED, lines[1], line, "other content", marker)
+            else:
+                yield between(Kind.CONTENT_UNDECIDED, lines[1], line, "a rebuild chose it, by age")
 
     def again(self, group: Group) -> Group:
         """A group with its rows as they are now, and every raw line that they point at."""

@@ -15,6 +15,7 @@ from retrace.checking.claims import Claim, claims_of, ruling, tells
 from retrace.checking.deployment import Stores
 from retrace.checking.differences import Difference, between
 from retrace.checking.kinds import Kind
+from retrace.checking.markers import Marker
 from retrace.checking.raw_objects import ReadObject
 from retrace.checking.restoring import Restore
 from retrace.progress import Counting
@@ -95,6 +96,7 @@ class Rebuilding:
         losers = {line.location for line, _ in lost}
         self.kept.contested.found(line for line in lines if claims[line.event_id])
         self.kept.contested.withhold(lost)
+        self._mark(lost)
         restored = self.restore(line for line in lines if line.location not in losers)
         counts = restored.counts()
         counts["repeated"] += len(lost)
@@ -104,6 +106,13 @@ class Rebuilding:
         self.kept.done({found.key: any(True for _ in found.differences()) for found in part}, counts)
         self.progress.add(done=len(part), **counts)
         yield from new
+
+    def _mark(self, lost: Sequence[tuple[StoredEvent, Claim]]) -> None:
+        """Keep what a record tells of these lines, as an audit cannot tell it from what a rebuild chose by age."""
+        for line, claim in lost:
+            if not claim.told_by.startswith(keys.SUPERSEDED):
+                marker = Marker(line.event_id, LineReference.of(line), claim.first, claim.told_at)
+                self.stores.bucket.keep(marker)
 
     def _lost_to(self, line: StoredEvent, claims: Claims) -> Claim | None:
         claim = self._ruling(line, claims)

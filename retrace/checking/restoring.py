@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from time import sleep
@@ -22,6 +22,8 @@ from retrace.checking.claims import apart
 
 if TYPE_CHECKING:
     from retrace.checking.tables import Key, Tables
+
+_REQUEST = "restored-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ class Restore:
             concurrently=concurrently,
         )
         # It stands in identity rows where a request's would, and tells rows of this call from those of earlier ones.
-        name = f"restored-{uuid4()}"
+        name = f"{_REQUEST}{uuid4()}"
         beaten: dict[str, StoredEvent] = {}
         for ingest_time, received in groupby(events, key=self._received):
             beaten |= identities.admit(list(received), name, ingest_time)
@@ -118,6 +120,11 @@ class Restore:
                     raise
                 return False
         return True
+
+
+def is_restored(identity: Mapping[str, object]) -> bool:
+    """Whether an identity row was written from a raw line, so that it does not tell which line was acknowledged."""
+    return str(identity.get("request_id")).startswith(_REQUEST)
 
 
 def _key(event: StoredEvent) -> Key:

@@ -126,7 +126,7 @@ def test_content_that_was_refused_in_a_race_does_not_take_the_place_of_what_was_
 
     code, listed, summary = operator.rebuild()
 
-    assert (code, listed) == (0, [])
+    assert (code, listed, operator.audit()) == (0, [], [])
     assert summary == {"objects": 2, "written": 1, "present": 0, "repeated": 1, "conflicting": 1, "undecided": 0}
     assert storage.index() == before
     assert_holds(storage, content(1))
@@ -204,6 +204,20 @@ def test_without_record_and_marker_the_earlier_line_is_chosen_and_the_other_is_l
     assert "docs/operations.md#undecided-content" in found["remedy"]
     again, [still], _ = operator.rebuild()
     assert (again, still["chosen"]) == (1, found["chosen"])
+
+
+def test_the_choice_of_a_rebuild_is_settled_only_on_demand(
+    application: Application, wire: Wire, storage: Storage, operator: Operator, lose_tables: Callable[[], None]
+) -> None:
+    stored_and_never_answered(application, wire, 2)
+    application.accept(content(1))
+    lose_tables()
+    operator.rebuild()
+
+    assert operator.audit("--repair") == [("content-undecided", "no")]
+    assert storage.objects("superseded/") == {}
+    assert operator.audit("--repair", "--settle") == [("line-superseded", "done")]
+    assert operator.rebuild()[:2] == (0, [])
 
 
 def test_the_other_content_gets_the_rows_once_they_are_deleted_and_a_marker_names_it(
