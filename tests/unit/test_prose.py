@@ -24,9 +24,9 @@ DECISION_LINES = 5
 WORDS = {
     "README.md": 910,
     "CONTRIBUTING.md": 710,
-    "docs/api.md": 4_400,
+    "docs/api.md": 4_500,
     "docs/architecture.md": 1_900,
-    "docs/cli.md": 5_600,
+    "docs/cli.md": 5_700,
     "docs/console.md": 970,
     "docs/consumer.md": 900,
     "docs/cost.md": 2_300,
@@ -38,7 +38,7 @@ WORDS = {
     "docs/performance.md": 3_600,
     "docs/reliability.md": 3_300,
     "docs/runbook.md": 2_300,
-    "docs/scale.md": 4_100,
+    "docs/scale.md": 3_700,
     "docs/security.md": 2_890,
     "docs/sql.md": 410,
     "docs/testing.md": 390,
@@ -49,7 +49,7 @@ BEHIND = {
     "docs/architecture.md": (25, 1),
     "docs/cost.md": (12, 2),
     "docs/performance.md": (7, 2),
-    "docs/scale.md": (11, 1),
+    "docs/scale.md": (3, 0),
 }
 """Semicolons and vague words for 1,000 words of prose on pages that are still above the limits. They may only fall."""
 
