@@ -21,8 +21,14 @@ from chalicelib import (
     telemetry,
     wiring,
 )
-from chalicelib.domain.replay_task import RECEIVES, parse_task
-from chalicelib.event_sources import processor_concurrency, queue_name, refuse_unrecorded
+from chalicelib.domain.replay_task import parse_task
+from chalicelib.event_sources import (
+    DEAD_LETTER_CONCURRENCY,
+    planner_concurrency,
+    processor_concurrency,
+    queue_name,
+    refuse_unrecorded,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -221,13 +227,16 @@ def health() -> Response:
     return http.answer({"status": "ok"})
 
 
-@app.on_sqs_message(queue=queue_name(os.environ, "replay-jobs"), batch_size=1)
+@app.on_sqs_message(
+    queue=queue_name(os.environ, "replay-jobs"),
+    batch_size=1,
+    maximum_concurrency=planner_concurrency(os.environ),
+)
 def planner(event: SQSEvent) -> None:
     """Work on one slice of a replay."""
     for record in event:
         task = parse_task(record.body)
-        last_chance = received.times_received(record) >= RECEIVES
-        sent = consumer_wiring.work_on_replay()(task, invocation.time_left_ms, last_chance=last_chance)
+        sent = consumer_wiring.work_on_replay()(task, invocation.time_left_ms, received.times_received(record))
         telemetry.worked_on(task, sent)
 
 
@@ -244,7 +253,9 @@ def processor(event: SQSEvent) -> BatchResponse:
     return consumer_wiring.settle()(deliveries, report.failures)
 
 
-@app.on_sqs_message(queue=queue_name(os.environ, "replay-failures"), batch_size=10)
+@app.on_sqs_message(
+    queue=queue_name(os.environ, "replay-failures"), batch_size=10, maximum_concurrency=DEAD_LETTER_CONCURRENCY
+)
 def dead_letters(event: SQSEvent) -> BatchResponse:
     """Count messages that were received too often, and keep them."""
     deliveries = received.deliveries(event)

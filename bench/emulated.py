@@ -96,7 +96,7 @@ class Cloud:
     @property
     def queues(self) -> SqsReplayQueues:
         """The queues of replays, all of them one."""
-        return SqsReplayQueues(self.sqs, QUEUE, QUEUE, QUEUE, never_wait, one_by_one)
+        return SqsReplayQueues(self.sqs, QUEUE, QUEUE, QUEUE, QUEUE, never_wait, one_by_one)
 
     def keep_in_memory(self, *names: str) -> Mapping[str, TableInMemory]:
         """Keep some of its tables outside of moto, empty ones."""

@@ -28,8 +28,9 @@ INSTALLED = Deployment()
 TEN_JOBS = replace(INSTALLED, says="ten jobs, `ProcessorConcurrency` 100", jobs=10, processors=100)
 FORTY_JOBS = replace(
     INSTALLED,
-    says="forty jobs, planners of 1,769 MB, `ProcessorConcurrency` 500, a table quota of 400,000",
+    says="forty jobs, forty planners of 1,769 MB, `ProcessorConcurrency` 500, a table quota of 400,000",
     jobs=40,
+    planners=40,
     processors=500,
     planner_mb=MB_A_VCPU,
     table_units=400_000,

@@ -12,6 +12,7 @@ from bench.counted import Count, Counted
 from bench.emulated import AGGREGATES, EVENTS, REPLAYS, SHARDS
 from bench.shapes import Shape
 from chalicelib.config import Settings
+from chalicelib.event_sources import PLANNERS
 from chalicelib.plan import FULL_PAUSE_S, STRETCHES_A_SLICE
 from chalicelib.stretch import MESSAGES_A_STRETCH
 from infra.merge import FUNCTIONS, RESOURCES, load
@@ -38,6 +39,7 @@ class Deployment:
 
     says: str = "as installed, one job"
     jobs: int = 1
+    planners: int = PLANNERS
     processors: int = Settings().processor_concurrency
     max_in_flight: int = Settings().max_in_flight
     at_once: int = Settings().concurrency
@@ -145,7 +147,8 @@ class Model:
         window_s = chosen.window_s if self.batch > prices.SQS_BATCH.value else 0
         dwell_s = window_s + self.batch_s + FULL_PAUSE_S
         in_flight = chosen.max_in_flight - MESSAGES_A_STRETCH
-        yield "the planner of a job", jobs / self.planning_s, "more jobs; the planner's memory"
+        planners = min(jobs, chosen.planners)
+        yield "the planner of a job", planners / self.planning_s, "more jobs; the planner's memory"
         yield "`MaxInFlight` of a job", jobs * in_flight / dwell_s, "`MaxInFlight`; more jobs"
         yield "`ProcessorConcurrency`", chosen.processors * self.batch / self.batch_s, "`ProcessorConcurrency`"
 

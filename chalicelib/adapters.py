@@ -82,6 +82,7 @@ def queues() -> SqsReplayQueues:
     return SqsReplayQueues(
         runtime.sqs(),
         jobs_queue_url=chosen.named("replay_jobs_queue_url"),
+        halted_jobs_queue_url=chosen.named("replay_jobs_dead_letter_queue_url"),
         replay_queue_url=chosen.named("replay_queue_url"),
         ordered_replay_queue_url=chosen.named("ordered_replay_queue_url"),
         pause=runtime.pause,

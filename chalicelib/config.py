@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict, Field
 
 from chalicelib.domain.errors import NotConfigured
-from chalicelib.event_sources import FEWEST_PROCESSORS, MOST_PROCESSORS, PROCESSORS
+from chalicelib.event_sources import FEWEST_AT_ONCE, MOST_AT_ONCE, PROCESSORS
 
 _SECONDS_A_DAY = 86_400
 _MAY_BE_EMPTY = frozenset({"digest_queue_url", "digest_key_arn", "webhook_secret_arn"})
@@ -29,6 +29,9 @@ class Settings(BaseModel):
     replay_queue_url: str = Field("", description="Where the messages of replays go.")
     ordered_replay_queue_url: str = Field("", description="Where the messages of ordered replays go.")
     replay_jobs_queue_url: str = Field("", description="Where planners are called from.")
+    replay_jobs_dead_letter_queue_url: str = Field(
+        "", description="Where the slices of replays rest that came to a halt."
+    )
     replay_failures_queue_url: str = Field("", description="Where messages go that were received too often.")
     dead_letter_queue_url: str = Field("", description="Where messages rest that could not be processed.")
     digest_queue_url: str = Field(
@@ -52,7 +55,7 @@ class Settings(BaseModel):
     )
     processor_enabled: bool = Field(True, description="Whether the processor reads ReplayQueue.")
     processor_concurrency: int = Field(
-        PROCESSORS, ge=FEWEST_PROCESSORS, le=MOST_PROCESSORS, description="Processors that run at once."
+        PROCESSORS, ge=FEWEST_AT_ONCE, le=MOST_AT_ONCE, description="Processors that run at once."
     )
     confirm_above: int = Field(100_000, ge=0, description="Events above which a replay must be confirmed.")
     max_in_flight: int = Field(10_000, ge=1, description="Messages of a replay that are sent and not settled, at most.")

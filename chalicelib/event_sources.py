@@ -1,4 +1,4 @@
-"""What `chalice deploy` reads of the environment: names of queues, how many processors run, whether it may run at all.
+"""What `chalice deploy` reads of the environment: names of queues, how many functions run, whether it may run at all.
 
 It stands apart from the settings, as every function reads it while it is imported, and none needs it.
 """
@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+PLANNERS = 10
 PROCESSORS = 10
-FEWEST_PROCESSORS, MOST_PROCESSORS = 2, 1_000
+DEAD_LETTER_CONCURRENCY = 5
+FEWEST_AT_ONCE, MOST_AT_ONCE = 2, 1_000
 """https://docs.aws.amazon.com/lambda/latest/api/API_ScalingConfig.html"""
 
 
@@ -19,10 +21,19 @@ def queue_name(environment: Mapping[str, str], purpose: str) -> str:
 
 def processor_concurrency(environment: Mapping[str, str]) -> int:
     """How many processors may run at once, which `chalice deploy` writes into the event source mapping."""
-    processors = int(environment.get("PROCESSOR_CONCURRENCY", PROCESSORS))
-    if not FEWEST_PROCESSORS <= processors <= MOST_PROCESSORS:
-        raise ValueError(f"PROCESSOR_CONCURRENCY must be from {FEWEST_PROCESSORS} to {MOST_PROCESSORS:,}.")
-    return processors
+    return _concurrency(environment, "PROCESSOR_CONCURRENCY", PROCESSORS)
+
+
+def planner_concurrency(environment: Mapping[str, str]) -> int:
+    """How many planners may run at once, likewise."""
+    return _concurrency(environment, "PLANNER_CONCURRENCY", PLANNERS)
+
+
+def _concurrency(environment: Mapping[str, str], name: str, default: int) -> int:
+    chosen = int(environment.get(name, default))
+    if not FEWEST_AT_ONCE <= chosen <= MOST_AT_ONCE:
+        raise ValueError(f"{name} must be from {FEWEST_AT_ONCE} to {MOST_AT_ONCE:,}.")
+    return chosen
 
 
 def refuse_unrecorded(environment: Mapping[str, str], command: Sequence[str]) -> None:

@@ -110,7 +110,7 @@ RIGHTS: Mapping[str, tuple[Right, ...]] = {
         Right(
             "SendReferencesAndNextSlices",
             ("sqs:SendMessage",),
-            ("ReplayQueue", "OrderedReplayQueue", "ReplayJobsQueue"),
+            ("ReplayQueue", "OrderedReplayQueue", "ReplayJobsQueue", "ReplayJobsDeadLetterQueue"),
         ),
         Right("TakeDeadLettersBack", ("sqs:ReceiveMessage", "sqs:DeleteMessage"), ("DeadLetterQueue",)),
         _READ_RECORDED,

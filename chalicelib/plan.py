@@ -69,7 +69,7 @@ class PlanReplay:
             return self._slice(job, self._turn(time_left_ms))
         except Exception as error:
             if last_chance:
-                self._give_up(task.replay_id, error)
+                self.give_up(task, error)
             raise
 
     def _put_off(self, job: ReplayJob, task: ReplayTask) -> bool:
@@ -204,10 +204,14 @@ class PlanReplay:
                 raise
         return committed
 
-    def _give_up(self, replay_id: str, error: Exception) -> None:
-        job = self.replays.get(replay_id)
-        if job is not None and job.unfinished and job.state is not JobState.CANCELLED:
+    def give_up(self, task: ReplayTask, error: Exception) -> None:
+        """Mark a job FAILED that has something left to plan, and lay its task aside, where an alarm watches."""
+        job = self.replays.get(task.replay_id)
+        if job is None or not job.unfinished or (task.unless_planned and job.revision > 0):
+            return
+        if job.state is not JobState.CANCELLED:
             self._committed(job, replace(job, state=JobState.FAILED, failure=str(error) or type(error).__name__))
+            self.queues.lay_aside(task)
 
 
 def _state_after(stretch: Stretch) -> JobState:

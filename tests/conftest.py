@@ -28,6 +28,9 @@ SETTINGS = {
     "REPLAY_QUEUE_URL": f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT}/retrace-test-replay",
     "ORDERED_REPLAY_QUEUE_URL": f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT}/retrace-test-replay-ordered.fifo",
     "REPLAY_JOBS_QUEUE_URL": f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT}/retrace-test-replay-jobs",
+    "REPLAY_JOBS_DEAD_LETTER_QUEUE_URL": (
+        f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT}/retrace-test-replay-jobs-dead-letters"
+    ),
     "REPLAY_FAILURES_QUEUE_URL": f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT}/retrace-test-replay-failures",
     "DEAD_LETTER_QUEUE_URL": f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT}/retrace-test-replay-dead-letters",
     "STAGE": "test",

@@ -30,6 +30,7 @@ class SqsReplayQueues:
 
     sqs: SQSClient
     jobs_queue_url: str
+    halted_jobs_queue_url: str
     replay_queue_url: str
     ordered_replay_queue_url: str
     pause: Pause
@@ -52,6 +53,11 @@ class SqsReplayQueues:
         with translated("queueing a redrive"):
             body = ReplayTask(replay_id, redrive=True, looks=looks).body
             self.sqs.send_message(QueueUrl=self.jobs_queue_url, MessageBody=body, DelaySeconds=delay_s)
+
+    def lay_aside(self, task: ReplayTask) -> None:
+        """Put a task where it rests until somebody has looked at it."""
+        with translated("laying a replay job aside"):
+            self.sqs.send_message(QueueUrl=self.halted_jobs_queue_url, MessageBody=task.body)
 
     def send(self, messages: Sequence[ReplayMessage]) -> None:
         """Send messages in tens; returns when every one of them is on the queue."""

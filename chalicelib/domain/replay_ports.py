@@ -98,6 +98,9 @@ class ReplayQueues(Protocol):
     def redrive(self, replay_id: str, looks: int = LOOKS, delay_s: int = 0) -> None:
         """Ask for (the next slice of) a job's dead letters to be moved back, not before a delay."""
 
+    def lay_aside(self, task: ReplayTask) -> None:
+        """Put a task where it rests until somebody has looked at it."""
+
     def send(self, messages: Sequence[ReplayMessage]) -> None:
         """Send messages; returns when every one of them is on the queue."""
 
@@ -110,6 +113,9 @@ class PlanSlice(Protocol):
 
     def __call__(self, task: ReplayTask, time_left_ms: Callable[[], int], *, last_chance: bool) -> int:
         """Answers how many messages were sent."""
+
+    def give_up(self, task: ReplayTask, error: Exception) -> None:
+        """Mark a job FAILED that has something left to plan, and lay its task aside."""
 
 
 @dataclass(frozen=True, slots=True)

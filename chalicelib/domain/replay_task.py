@@ -6,7 +6,14 @@ import json
 from dataclasses import dataclass
 
 RECEIVES = 5
-"""After so many, SQS gives a message to the dead-letter queue: maxReceiveCount in infra/resources.yaml."""
+"""A planner that fails at this receive of its task, or at a later one, gives its job up."""
+
+RECEIVES_IN_VAIN = 50
+"""After this many, no planner has come to an end: the next one gives the job up. It is almost four hours.
+
+If Lambda throttles planners, SQS counts receives that no planner has seen. maxReceiveCount in infra/resources.yaml is
+twice as much, so that there is a planner to say so.
+"""
 
 LOOKS = 5
 """How often a redrive looks again for dead letters that it did not find."""

@@ -110,6 +110,7 @@ class Application:
     client: Client
     app: Chalice
     jobs: Queue = Queue(SETTINGS["REPLAY_JOBS_QUEUE_URL"])
+    halted: Queue = Queue(SETTINGS["REPLAY_JOBS_DEAD_LETTER_QUEUE_URL"])
     messages: Queue = Queue(SETTINGS["REPLAY_QUEUE_URL"])
     ordered: Queue = Queue(SETTINGS["ORDERED_REPLAY_QUEUE_URL"])
     failures: Queue = Queue(SETTINGS["REPLAY_FAILURES_QUEUE_URL"])

@@ -654,6 +654,40 @@ def give_up(application: Application, wire: Wire, operation: str = "Query", skip
     return found
 
 
+@pytest.mark.parametrize("receives", [5, 15])
+def test_a_slice_that_lambda_threw_back_for_an_hour_is_planned_when_a_planner_is_called(
+    application: Application, receives: int
+) -> None:
+    application.accept_all(paid_several(3))
+    replay_id = application.requested(**WHOLE_DAY)
+    [found] = application.jobs.taken()
+
+    application.call_planner(found, receives)
+    work_off(application)
+
+    assert application.job(replay_id)["state"] == "COMPLETE"
+    assert application.halted.received() == []
+
+
+def test_a_slice_that_no_planner_ever_ended_leaves_its_replay_failed_and_a_redrive_completes_it(
+    application: Application,
+) -> None:
+    application.accept_all(paid_several(3))
+    replay_id = application.requested(**WHOLE_DAY)
+    [found] = application.jobs.taken()
+
+    application.call_planner(found, receives=51)
+
+    job = application.job(replay_id)
+    assert (job["state"], job["sent"]) == ("FAILED", 0)
+    assert job["failure"].startswith("No planner came to an end in 50 calls")
+    assert [laid.members for laid in application.halted.received()] == [{"replay_id": replay_id}]
+
+    redrive(application, replay_id)
+    work_off(application)
+    assert application.job(replay_id)["state"] == "COMPLETE"
+
+
 @pytest.mark.usefixtures("two_messages_a_stretch")
 @pytest.mark.parametrize(
     ("operation", "skip", "sent"), [("Query", 1, 0), ("SendMessageBatch", 0, 2), ("PutItem", 0, 0)]

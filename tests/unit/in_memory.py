@@ -29,6 +29,7 @@ from chalicelib.domain.raw_line import (
 )
 from chalicelib.domain.replay_job import ReplayJob
 from chalicelib.domain.replay_ports import KeyedReplay, ReplayIdsPage
+from chalicelib.domain.replay_task import ReplayTask
 from chalicelib.domain.timestamps import Instant, day_of, nanoseconds
 from chalicelib.preview import DaysInMemory
 from tests.unit.examples import INGESTED
@@ -277,6 +278,7 @@ class Queues:
     delays_s: list[int] = field(default_factory=list)
     to_plan_unless_planned: list[str] = field(default_factory=list)
     to_redrive: list[str] = field(default_factory=list)
+    laid_aside: list[ReplayTask] = field(default_factory=list)
     sent: list[ReplayMessage] = field(default_factory=list)
     sent_in_order: list[ReplayMessage] = field(default_factory=list)
 
@@ -289,6 +291,9 @@ class Queues:
 
     def redrive(self, replay_id: str, looks: int = 0, delay_s: int = 0) -> None:
         self.to_redrive.append(replay_id)
+
+    def lay_aside(self, task: ReplayTask) -> None:
+        self.laid_aside.append(task)
 
     def send(self, messages: Sequence[ReplayMessage]) -> None:
         self.sent += messages

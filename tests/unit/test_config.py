@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from chalicelib.config import Settings, settings_from
-from chalicelib.event_sources import processor_concurrency, queue_name
+from chalicelib.event_sources import planner_concurrency, processor_concurrency, queue_name
 
 
 def test_a_setting_is_the_environment_variable_of_its_name() -> None:
@@ -42,6 +42,13 @@ def test_queues_are_named_for_their_stage() -> None:
 def test_a_function_is_deployed_with_as_many_processors_as_its_setting_says() -> None:
     assert processor_concurrency({}) == Settings().processor_concurrency
     assert processor_concurrency({"PROCESSOR_CONCURRENCY": "3"}) == 3
+
+
+def test_a_function_is_deployed_with_as_many_planners_as_its_variable_says() -> None:
+    assert planner_concurrency({}) == 10
+    assert planner_concurrency({"PLANNER_CONCURRENCY": "3"}) == 3
+    with pytest.raises(ValueError, match="PLANNER_CONCURRENCY must be from 2 to 1,000"):
+        planner_concurrency({"PLANNER_CONCURRENCY": "1"})
 
 
 @pytest.mark.parametrize("value", ["1", "1001", "many"])

@@ -41,7 +41,7 @@ def test_the_api_page_lists_every_route_and_no_other() -> None:
 
 def test_the_operations_page_lists_every_setting_with_its_default() -> None:
     rows = dict(re.findall(r"^\| `([A-Z_]+)` \|([^|]*)\|", section(page("operations.md"), "Settings"), re.MULTILINE))
-    assert rows.keys() == {name.upper() for name in Settings.model_fields} | {"STAGE"}
+    assert rows.keys() == {name.upper() for name in Settings.model_fields} | {"STAGE", "PLANNER_CONCURRENCY"}
     for name, field in Settings.model_fields.items():
         shown = rows[name.upper()].strip("` ")
         assert shown == ("" if field.default == "" else str(field.default).lower())

@@ -79,7 +79,12 @@ class World:
         return job
 
     def plan(self, replay_id: str, time_left: int = 900_000, *, last_chance: bool = False, waited_s: int = 0) -> int:
-        plan = PlanReplay(
+        task = ReplayTask(replay_id, waited_s=waited_s)
+        return self.planner(task, lambda: time_left, last_chance=last_chance)
+
+    @property
+    def planner(self) -> PlanReplay:
+        return PlanReplay(
             self.troubles.beset(self.jobs),
             self.troubles.beset(self.index),
             self.troubles.beset(self.queues),
@@ -90,7 +95,6 @@ class World:
             self.max_in_flight,
             self.index_lag_s,
         )
-        return plan(ReplayTask(replay_id, waited_s=waited_s), lambda: time_left, last_chance=last_chance)
 
     def work_off(self, time_left: int = 900_000) -> None:
         """Deliver what is to be planned until nothing is; a planner that fails gets its message again."""

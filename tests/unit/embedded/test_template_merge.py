@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from chalice.app import SQSEventConfig
 
+from app import app
 from chalicelib.config import Settings
 from chalicelib.domain.replay_job import AFTER_CANCEL_S
-from chalicelib.domain.replay_task import RECEIVES
+from chalicelib.domain.replay_task import RECEIVES, RECEIVES_IN_VAIN
 from embedded.layout import ROOT
 from infra.merge import FILES, RESOURCES, RUNTIME, load, merged
 from infra.roles import ROLES
@@ -147,12 +149,15 @@ def test_messages_fall_from_queue_to_queue_and_come_to_rest(template: dict[str, 
         "ReplayQueue": ("ReplayFailuresQueue", 5),
         "ReplayFailuresQueue": ("DeadLetterQueue", 10),
         "OrderedReplayQueue": ("OrderedDeadLetterQueue", 5),
-        "ReplayJobsQueue": ("ReplayJobsDeadLetterQueue", 5),
+        "ReplayJobsQueue": ("ReplayJobsDeadLetterQueue", 100),
     }
 
 
-def test_the_planner_knows_which_receive_of_a_slice_is_the_last(template: dict[str, Any]) -> None:
-    assert queues(template)["ReplayJobsQueue"]["RedrivePolicy"]["maxReceiveCount"] == RECEIVES
+def test_a_planner_is_called_and_gives_its_job_up_before_sqs_takes_the_slice_away(template: dict[str, Any]) -> None:
+    most = queues(template)["ReplayJobsQueue"]["RedrivePolicy"]["maxReceiveCount"]
+
+    assert RECEIVES < RECEIVES_IN_VAIN
+    assert most >= 2 * RECEIVES_IN_VAIN
 
 
 def test_who_redrives_is_told_that_there_is_nothing_only_if_there_is_nothing(template: dict[str, Any]) -> None:
@@ -246,6 +251,33 @@ def test_a_parameter_says_how_many_processors_run_at_once(template: dict[str, An
 
     assert source["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "ProcessorConcurrency"}}
     assert (source["BatchSize"], source["MaximumBatchingWindowInSeconds"]) == (100, 1)
+
+
+def test_what_reads_a_queue_never_takes_all_of_an_account(template: dict[str, Any]) -> None:
+    most = {
+        name: next(iter(template["Resources"][name]["Properties"]["Events"].values()))["Properties"].get(
+            "ScalingConfig"
+        )
+        for name in sources(template)
+    }
+    of_chalice = {each.name: each.maximum_concurrency for each in app.event_sources if isinstance(each, SQSEventConfig)}
+
+    assert most == {
+        "Planner": {"MaximumConcurrency": {"Ref": "PlannerConcurrency"}},
+        "Processor": {"MaximumConcurrency": {"Ref": "ProcessorConcurrency"}},
+        "DeadLetters": {"MaximumConcurrency": of_chalice["dead_letters"]},
+    }
+    assert of_chalice == {"planner": 10, "processor": 10, "dead_letters": 5}
+    assert [template["Parameters"][f"{name}Concurrency"]["Default"] for name in ("Planner", "Processor")] == [10, 10]
+
+
+def test_ingest_has_a_share_of_its_own_only_if_it_is_asked_for(template: dict[str, Any]) -> None:
+    reserved = template["Resources"]["IngestHandler"]["Properties"]["ReservedConcurrentExecutions"]
+    condition = {"Fn::Not": [{"Fn::Equals": [{"Ref": "IngestReservedConcurrency"}, 0]}]}
+
+    assert reserved == {"Fn::If": ["ReservesForIngest", {"Ref": "IngestReservedConcurrency"}, {"Ref": "AWS::NoValue"}]}
+    assert template["Conditions"]["ReservesForIngest"] == condition
+    assert template["Parameters"]["IngestReservedConcurrency"]["Default"] == 0
 
 
 PARAMETERS_OF_INGEST = {
