@@ -190,29 +190,29 @@ def test_ten_messages_that_were_received_too_often_cost_five_calls(application: 
     assert wire.calls == ["BatchGetItem", "BatchGetItem", "TransactWriteItems", "GetObject", "SendMessageBatch"]
 
 
-def test_asking_for_a_replay_of_an_entity_costs_four_calls(application: Application, wire: Wire) -> None:
+def test_asking_for_a_replay_of_an_entity_costs_five_calls(application: Application, wire: Wire) -> None:
     application.request_replay(WHOLE_DAY)
 
-    assert wire.calls == ["Query", "SendMessage", "TransactWriteItems", "SendMessage"]
+    assert wire.calls == ["Query", "UpdateItem", "SendMessage", "TransactWriteItems", "SendMessage"]
 
 
 def test_asking_for_a_replay_of_a_type_costs_a_query_for_each_shard(application: Application, wire: Wire) -> None:
     application.request_replay(OF_A_TYPE)
 
-    assert wire.calls == [*["Query"] * 4, "SendMessage", "TransactWriteItems", "SendMessage"]
+    assert wire.calls == [*["Query"] * 4, "UpdateItem", "SendMessage", "TransactWriteItems", "SendMessage"]
 
 
 def test_asking_for_a_replay_with_a_small_limit_counts_nothing(application: Application, wire: Wire) -> None:
     application.request_replay({**OF_A_TYPE, "limit": 100_000})
 
-    assert wire.calls == ["SendMessage", "TransactWriteItems", "SendMessage"]
+    assert wire.calls == ["UpdateItem", "SendMessage", "TransactWriteItems", "SendMessage"]
 
 
 def test_asking_for_a_replay_under_a_key_costs_one_call_more_and_asking_again_two(
     application: Application, wire: Wire
 ) -> None:
     application.request_replay(WHOLE_DAY, **{"idempotency-key": "k"})
-    assert wire.calls == ["GetItem", "Query", "SendMessage", "TransactWriteItems", "SendMessage"]
+    assert wire.calls == ["GetItem", "Query", "UpdateItem", "SendMessage", "TransactWriteItems", "SendMessage"]
     application.plan()
     wire.mend()
 
