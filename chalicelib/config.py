@@ -44,6 +44,9 @@ class Settings(BaseModel):
     type_day_shards: int = Field(
         4, ge=1, le=64, description="Shards of the indexes by type and of late arrivals; may only grow."
     )
+    type_day_shards_read: int = Field(
+        0, ge=0, le=64, description="Shards that are read at least, so that readers come before ingest when it grows."
+    )
     index_lag_seconds: int = Field(
         5, ge=0, le=900, description="Seconds after which the index by type shows every event that was acknowledged."
     )
@@ -59,6 +62,11 @@ class Settings(BaseModel):
     )
     confirm_above: int = Field(100_000, ge=0, description="Events above which a replay must be confirmed.")
     max_in_flight: int = Field(10_000, ge=1, description="Messages of a replay that are sent and not settled, at most.")
+
+    @property
+    def shards_read(self) -> int:
+        """How many shards are read: those that are written to, and those that will be."""
+        return max(self.type_day_shards, self.type_day_shards_read)
 
     @property
     def dedupe_ttl_s(self) -> int | None:

@@ -79,28 +79,28 @@ def search_events() -> SearchEvents:
     """GET /events."""
     from chalicelib.search import SearchEvents
 
-    return SearchEvents(adapters.event_index(), runtime.settings().type_day_shards, runtime.concurrently)
+    return SearchEvents(adapters.event_index(), runtime.settings().shards_read, runtime.concurrently)
 
 
 def list_late() -> ListLate:
     """GET /late."""
     from chalicelib.search import ListLate
 
-    return ListLate(adapters.event_index(), runtime.settings().type_day_shards, runtime.concurrently)
+    return ListLate(adapters.event_index(), runtime.settings().shards_read, runtime.concurrently)
 
 
 def find_gaps() -> FindGaps:
     """GET /gaps."""
     from chalicelib.search import FindGaps
 
-    return FindGaps(adapters.event_index(), runtime.settings().type_day_shards, runtime.concurrently)
+    return FindGaps(adapters.event_index(), runtime.settings().shards_read, runtime.concurrently)
 
 
 def check_freshness() -> CheckFreshness:
     """GET /freshness."""
     from chalicelib.freshness import CheckFreshness
 
-    return CheckFreshness(adapters.event_index(), runtime.settings().type_day_shards, runtime.now, runtime.concurrently)
+    return CheckFreshness(adapters.event_index(), runtime.settings().shards_read, runtime.now, runtime.concurrently)
 
 
 def openapi_document() -> dict[str, Any]:
@@ -120,7 +120,7 @@ def request_replay() -> RequestReplay:
         adapters.queues(),
         preview_replay(),
         confirm_above=chosen.confirm_above,
-        shards=chosen.type_day_shards,
+        shards=chosen.shards_read,
         index_lag_s=chosen.index_lag_seconds,
         now=runtime.now,
         id_at=runtime.id_at,
@@ -134,7 +134,7 @@ def preview_replay() -> PreviewReplay:
     chosen = runtime.settings()
     return PreviewReplay(
         adapters.event_index(),
-        chosen.type_day_shards,
+        chosen.shards_read,
         chosen.processor_concurrency,
         chosen.index_lag_seconds,
         runtime.now,

@@ -17,7 +17,7 @@ from infra.application import Application
 from infra.artifacts import Artifacts
 from infra.changes import Change, described
 from infra.merge import RESOURCES, load, merged
-from infra.parameters import kept, parsed, require_declared, require_stage, value_of
+from infra.parameters import kept, parsed, require_declared, require_readers_first, require_stage, value_of
 from infra.problem import Problem
 from infra.rollout import Tell, kind_of_change, roll_out, wait
 from infra.stack import Stack
@@ -72,6 +72,7 @@ def _deploy(chosen: argparse.Namespace, say: Tell, application: Application) -> 
     wait(stack, say)
     before = stack.described()
     kind = kind_of_change(stack, before)
+    require_readers_first(declared, given, before if kind == "UPDATE" else None)
     artifacts = Artifacts(account.s3, account.number, account.region)
     for line in warnings(stage, value_of("RawRetentionDays", declared, given, before)):
         say(line)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from infra.problem import Problem
 
@@ -48,6 +48,31 @@ def value_of(name: str, declared: Declared, given: Mapping[str, str], described:
     before = described.get("Parameters", []) if described is not None else []
     deployed = {each["ParameterKey"]: each["ParameterValue"] for each in before}
     return str(given.get(name, deployed.get(name, declared[name]["Default"])))
+
+
+SHARDS: Final = ("TypeDayShards", "TypeDayShardsRead")
+"""Written to, and read at least."""
+
+
+def require_readers_first(declared: Declared, given: Mapping[str, str], described: "StackTypeDef | None") -> None:
+    """Raise Problem if ingest would write to shards that are not read yet, or if shards would not be read any more.
+
+    CloudFormation updates one function after the other. A function of before reads as many shards as before.
+    """
+    if described is None:
+        return
+    read = max(int(value_of(name, declared, {}, described)) for name in SHARDS)
+    written, will_be_read = (int(value_of(name, declared, given, described)) for name in SHARDS)
+    if written > read:
+        raise Problem(
+            f"TypeDayShards would be {written}, but the deployed functions read {read}: they would miss new events.",
+            f"Deploy TypeDayShardsRead={written} first, and TypeDayShards={written} after that.",
+        )
+    if max(written, will_be_read) < read:
+        raise Problem(
+            f"Only {max(written, will_be_read)} shards would be read, but {read} may contain events.",
+            f"Keep TypeDayShards or TypeDayShardsRead at {read}.",
+        )
 
 
 def kept(declared: Declared, given: Mapping[str, str], described: "StackTypeDef | None") -> list[str]:

@@ -291,6 +291,7 @@ PARAMETERS_OF_SETTINGS = PARAMETERS_OF_INGEST | {
     "CONFIRM_ABOVE": "ConfirmAbove",
     "MAX_IN_FLIGHT": "MaxInFlight",
     "INDEX_LAG_SECONDS": "IndexLagSeconds",
+    "TYPE_DAY_SHARDS_READ": "TypeDayShardsRead",
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from infra.deploy import warnings
-from infra.parameters import kept, parsed, require_declared, require_stage, value_of
+from infra.parameters import kept, parsed, require_declared, require_readers_first, require_stage, value_of
 from infra.problem import Problem
 
 DECLARED = {"Stage": {"AllowedPattern": "[a-z][a-z0-9]{0,15}"}, "AlarmTopic": {}, "MaxInFlight": {}}
@@ -44,6 +44,51 @@ def test_a_stage_is_named_once() -> None:
 
     with pytest.raises(Problem, match="twice"):
         require_stage(DECLARED, "prod", {"Stage": "test"})
+
+
+SHARDS = {"TypeDayShards": {"Default": "4"}, "TypeDayShardsRead": {"Default": "0"}}
+
+
+def deployed(**parameters: str) -> Any:
+    """A stack with these parameters."""
+    return {"Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]}
+
+
+@pytest.mark.parametrize(
+    ("given", "before"),
+    [
+        ({"TypeDayShards": "8"}, {}),
+        ({"TypeDayShards": "8", "TypeDayShardsRead": "8"}, {"TypeDayShards": "4"}),
+        ({"TypeDayShards": "9"}, {"TypeDayShards": "4", "TypeDayShardsRead": "8"}),
+    ],
+)
+def test_ingest_writes_to_no_shard_that_what_is_deployed_does_not_read(
+    given: dict[str, str], before: dict[str, str]
+) -> None:
+    with pytest.raises(Problem, match=r"they would miss new events") as caught:
+        require_readers_first(SHARDS, given, deployed(**before))
+
+    assert caught.value.remedy.startswith(f"Deploy TypeDayShardsRead={given['TypeDayShards']} first")
+
+
+@pytest.mark.parametrize("given", [{"TypeDayShards": "6", "TypeDayShardsRead": "0"}, {"TypeDayShardsRead": "6"}])
+def test_shards_that_may_contain_events_are_read_for_ever(given: dict[str, str]) -> None:
+    with pytest.raises(Problem, match=r"8 may contain events"):
+        require_readers_first(SHARDS, given, deployed(TypeDayShards="4", TypeDayShardsRead="8"))
+
+
+@pytest.mark.parametrize(
+    ("given", "before"),
+    [
+        ({}, {}),
+        ({"TypeDayShardsRead": "8"}, {}),
+        ({"TypeDayShards": "8"}, {"TypeDayShards": "4", "TypeDayShardsRead": "8"}),
+        ({"TypeDayShardsRead": "0"}, {"TypeDayShards": "8", "TypeDayShardsRead": "8"}),
+    ],
+)
+def test_shards_grow_in_two_deployments(given: dict[str, str], before: dict[str, str]) -> None:
+    require_readers_first(SHARDS, given, deployed(**before))
+    require_readers_first(SHARDS, {"TypeDayShards": "64"}, None)
 
 
 def test_parameters_that_are_deployed_and_not_given_keep_their_values() -> None:
