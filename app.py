@@ -236,8 +236,8 @@ def planner(event: SQSEvent) -> None:
     """Work on one slice of a replay."""
     for record in event:
         task = parse_task(record.body)
-        sent = consumer_wiring.work_on_replay()(task, invocation.time_left_ms, received.times_received(record))
-        telemetry.worked_on(task, sent)
+        worked = consumer_wiring.work_on_replay()(task, invocation.time_left_ms, received.times_received(record))
+        telemetry.worked_on(task, worked)
 
 
 @app.on_sqs_message(

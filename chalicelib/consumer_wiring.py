@@ -21,7 +21,7 @@ def work_on_replay() -> WorkOnReplay:
     """ReplayJobsQueue."""
     from chalicelib.replay_work import WorkOnReplay
 
-    return WorkOnReplay(_plan_replay(), redrive_dead_letters(), adapters.queues(), adapters.replay_store())
+    return WorkOnReplay(_plan_replay(), redrive_dead_letters(), adapters.queues(), adapters.replay_store(), runtime.now)
 
 
 def _plan_replay() -> PlanReplay:

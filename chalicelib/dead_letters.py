@@ -14,7 +14,7 @@ from chalicelib.domain.processing_ports import DeadLetterQueue, RecordOutcomes, 
 from chalicelib.domain.replay_ports import Redriven
 from chalicelib.examine import Examine, Failures, Received, of_no_replay, parsed
 
-_RESERVE_MS = 20_000
+RESERVE_MS = 20_000
 """Left over of a function's time, for ten messages that are slow to move."""
 
 
@@ -54,7 +54,7 @@ class RecordDeadLetters:
         bodies = {each.message_id: each.body for each in deliveries}
         kept = [name for name in bodies if name in failed or name not in settlements]
         wrong |= self._found_wrong(each for each in received if each[0] in kept and each[0] not in wrong)
-        letters = {name: dead_letter(bodies[name], messages.get(name), wrong.get(name)) for name in kept}
+        letters = {name: dead_letter(bodies[name], messages.get(name), wrong.get(name), name) for name in kept}
         self.dead_letters.keep(list(letters.values()))
         return DeadLetterReport(failures, letters)
 
@@ -70,20 +70,18 @@ class RedriveDeadLetters:
     record: RecordOutcomes
     dead_letters: DeadLetterQueue
 
-    def __call__(self, replay_id: str, time_left_ms: Callable[[], int]) -> Redriven:
-        """Move messages of the replay until the queue is empty or the time is used up; those of others stay.
+    def __call__(self, replay_id: str, time_left_ms: Callable[[], int], hidden_s: int) -> Redriven:
+        """Move messages of the replay until the queue looks empty or the time is used up.
 
-        Those come again after a minute, so with very many of them the queue never looks empty: a slice that finds
-        nothing of the replay is the last.
+        Those of others stay, and are hidden for as long as the pass takes that this slice is of.
         """
-        moved = found = 0
-        while deliveries := self.dead_letters.receive():
+        moved = 0
+        while deliveries := self.dead_letters.receive(hidden_s):
             of_replay = {name: each for name, each in _replay_messages(deliveries) if each.replay_id == replay_id}
-            found += len(of_replay)
             moved += self._moved(of_replay, deliveries)
-            if time_left_ms() <= _RESERVE_MS:
-                return Redriven(moved, more_to_do=found > 0)
-        return Redriven(moved, more_to_do=False)
+            if time_left_ms() <= RESERVE_MS:
+                return Redriven(moved, came_through=False)
+        return Redriven(moved, came_through=True)
 
     def _moved(self, messages: Mapping[str, ReplayMessage], deliveries: Sequence[Delivery]) -> int:
         """Send messages back, and take them off the dead-letter queue; answers how many were sent.

@@ -17,6 +17,7 @@ from chalicelib.domain.replay_job import JobState, ReplayJob, beginning_of
 from chalicelib.domain.replay_ports import CountMessages, KeyedReplay, ReplayQueues, ReplayStore
 from chalicelib.domain.replay_query import ReplaysQuery
 from chalicelib.domain.replay_request import Asker, ReplayRequest
+from chalicelib.domain.replay_task import ReplayTask
 
 _ATTEMPTS = 10
 
@@ -165,7 +166,7 @@ class ControlReplay:
         if job.unfinished:
             self.queues.plan(replay_id)
         if job.failed > 0 or job.in_flight > 0:  # what rests in the dead-letter queue may not be counted yet
-            self.queues.redrive(replay_id)
+            self.queues.redrive(ReplayTask(replay_id, redrive=True))
         return job
 
     def _changed(self, replay_id: str, change: Callable[[ReplayJob], ReplayJob | None]) -> ReplayJob:

@@ -35,6 +35,7 @@ def job(shown: ReplayJob) -> Json:
         "processed": shown.processed,
         "failed": shown.failed,
         "dropped": shown.dropped,
+        "dead_letters_until": shown.dead_letters_until,
         "advice": _advice(shown),
     }
 
@@ -51,9 +52,17 @@ def _advice(shown: ReplayJob) -> str | None:
     if shown.public_state is JobState.COMPLETE and shown.sent == 0:
         return _about_nothing(shown.request, shown.scanned, shown.index_read_to)
     if shown.failed > 0:
-        messages = "1 message is" if shown.failed == 1 else f"{shown.failed} messages are"
-        return f"{messages} in the dead-letter queue. Once the cause is gone, {again} sends them back to be processed."
+        return _about_dead_letters(shown, again)
     return None
+
+
+def _about_dead_letters(shown: ReplayJob, again: str) -> str:
+    """What to do about messages that failed, before their dead letters expire and after."""
+    failed = "1 message" if shown.failed == 1 else f"{shown.failed} messages"
+    return (
+        f"{failed} failed. Once the cause is gone, {again} sends them back to be processed."
+        f" Dead letters expire after 14 days, the last of these by {shown.dead_letters_until}: then replay again."
+    )
 
 
 def _about_nothing(request: ReplayRequest, scanned: int, index_read_to: Instant | None) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # a cold function imports what it runs, and not what others r
     from chalicelib.domain.replay_job import ReplayJob
     from chalicelib.domain.replay_task import ReplayTask
     from chalicelib.process import ProcessReport
+    from chalicelib.replay_work import Worked
 
 NAMESPACE = "Retrace"
 _IDS_A_LINE = 20
@@ -103,11 +104,14 @@ def replay_controlled(job: ReplayJob, action: str, caller: str) -> None:
     logger.info("replay controlled", extra=extra)
 
 
-def worked_on(task: ReplayTask, sent: int) -> None:
+def worked_on(task: ReplayTask, worked: Worked) -> None:
     """A slice of a replay was planned, or of its dead letters moved."""
-    extra = {"replay_id": task.replay_id, "sent": sent}
+    extra = {"replay_id": task.replay_id, "sent": worked.sent}
     logger.info("dead letters redriven" if task.redrive else "replay planned", extra=extra)
-    _count("ReplayMessageCount", sent)
+    _count("ReplayMessageCount", worked.sent)
+    if worked.not_found:
+        extra = {"replay_id": task.replay_id, "failed": worked.not_found}
+        logger.error("dead letters were not found", extra=extra)
 
 
 def processed(report: ProcessReport) -> None:

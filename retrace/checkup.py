@@ -196,7 +196,7 @@ QUEUES: dict[str, Callable[[str, dict[str, Any]], Finding]] = {
     "ordered_replay_queue_url": _waiting,
     "replay_jobs_queue_url": _waiting,
     "replay_failures_queue_url": _on_their_way,
-    "dead_letter_queue_url": _dead(f"{_OF_REPLAYS} Then: retrace redrive"),
+    "dead_letter_queue_url": _dead(f"{_OF_REPLAYS} SQS keeps them for 14 days. Then: retrace redrive"),
     "ordered_dead_letter_queue_url": _dead("They are of a consumer of your own, which failed at them."),
     "replay_jobs_dead_letter_queue_url": _dead(_HALTED),
 }

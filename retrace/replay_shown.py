@@ -87,6 +87,7 @@ def show_job(output: Output, job: Json) -> None:
         *((name, f"{job[name]:,}") for name in COUNTS),
         ("cancelled by", job["cancelled_by"]),
         ("may count until", job["may_change_until"] and short_time(job["may_change_until"])),
+        ("dead letters until", job["dead_letters_until"] and short_time(job["dead_letters_until"])),
         ("failure", job["failure"]),
         ("reason", job["request"].get("reason")),
     ]

@@ -51,7 +51,7 @@ class DynamoAggregateStore:
         actions = [
             *map(self._put_entry, changes.transitions),
             *(self._put_version(revised, now) for revised in changes.revisions),
-            *(self._count(replay_id, by, _first_id(changes)) for replay_id, by in changes.progress.items()),
+            *(self._count(replay_id, by, _first_id(changes), now) for replay_id, by in changes.progress.items()),
         ]
         with translated("writing what became of messages"):
             cancelled = write_together(self.dynamodb, actions)
@@ -81,15 +81,19 @@ class DynamoAggregateStore:
             put["ExpressionAttributeValues"] = to_item({":read": read})
         return {"Put": put}
 
-    def _count(self, replay_id: str, by: Counts, seed: str) -> Action:
+    def _count(self, replay_id: str, by: Counts, seed: str, now: Instant) -> Action:
+        """Add to a progress counter, which also says when the last message failed."""
         named = {"processed_count": by.processed, "failed_count": by.failed, "dropped_count": by.dropped}
         added = {name: value for name, value in named.items() if value}
+        failed = {"failed_at": now} if by.failed > 0 else {}
         return {
             "Update": {
                 "TableName": self.replays_table,
                 "Key": to_item({"PK": replay_keys.replay(replay_id), "SK": replay_keys.progress(seed)}),
-                "UpdateExpression": "ADD " + ", ".join(f"{name} :{name}" for name in added),
-                "ExpressionAttributeValues": to_item({f":{name}": value for name, value in added.items()}),
+                "UpdateExpression": "ADD "
+                + ", ".join(f"{name} :{name}" for name in added)
+                + (" SET failed_at = :failed_at" if failed else ""),
+                "ExpressionAttributeValues": to_item({f":{name}": value for name, value in (added | failed).items()}),
             }
         }
 

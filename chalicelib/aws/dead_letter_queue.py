@@ -11,7 +11,6 @@ from chalicelib.aws.seam import translated
 from chalicelib.domain.dead_letter import DeadLetter
 from chalicelib.domain.messages import Delivery
 from chalicelib.domain.ports import Pause
-from chalicelib.domain.processing_ports import HIDDEN_S
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -33,11 +32,15 @@ class SqsDeadLetterQueue:
             entries = [_entry(number, letter) for number, letter in enumerate(letters)]
             send_all(self.sqs, self.dead_letter_queue_url, entries, self.pause)
 
-    def receive(self) -> list[Delivery]:
-        """At most ten messages, hidden from other receivers for a minute; none only if there are none."""
+    def receive(self, hidden_s: int) -> list[Delivery]:
+        """At most ten messages, hidden from all receivers for this long. None only if none is visible.
+
+        SQS gives out nothing either while 120,000 messages are hidden:
+        https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+        """
         with translated("receiving dead letters"):
             answer = self.sqs.receive_message(
-                QueueUrl=self.dead_letter_queue_url, MaxNumberOfMessages=MESSAGES_A_CALL, VisibilityTimeout=HIDDEN_S
+                QueueUrl=self.dead_letter_queue_url, MaxNumberOfMessages=MESSAGES_A_CALL, VisibilityTimeout=hidden_s
             )
         return [
             Delivery(message["MessageId"], message["ReceiptHandle"], message["Body"])

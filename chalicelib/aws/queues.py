@@ -13,7 +13,7 @@ from chalicelib.domain.chunks import chunked
 from chalicelib.domain.messages import ReplayMessage, rounds_of
 from chalicelib.domain.partitions import entity_digest
 from chalicelib.domain.ports import Concurrently, Pause
-from chalicelib.domain.replay_task import LOOKS, ReplayTask
+from chalicelib.domain.replay_task import ReplayTask
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -48,11 +48,10 @@ class SqsReplayQueues:
             body = ReplayTask(replay_id, unless_planned=True, waited_s=UNLESS_PLANNED_S).body
             self.sqs.send_message(QueueUrl=self.jobs_queue_url, MessageBody=body, DelaySeconds=UNLESS_PLANNED_S)
 
-    def redrive(self, replay_id: str, looks: int = LOOKS, delay_s: int = 0) -> None:
+    def redrive(self, task: ReplayTask, delay_s: int = 0) -> None:
         """Ask for (the next slice of) a job's dead letters to be moved back."""
         with translated("queueing a redrive"):
-            body = ReplayTask(replay_id, redrive=True, looks=looks).body
-            self.sqs.send_message(QueueUrl=self.jobs_queue_url, MessageBody=body, DelaySeconds=delay_s)
+            self.sqs.send_message(QueueUrl=self.jobs_queue_url, MessageBody=task.body, DelaySeconds=delay_s)
 
     def lay_aside(self, task: ReplayTask) -> None:
         """Put a task where it rests until somebody has looked at it."""

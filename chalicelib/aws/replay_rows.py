@@ -82,6 +82,7 @@ def job_of(rows: Sequence[Row]) -> ReplayJob | None:
         sent=job["sent"],
         processed=_counted(rows, "processed_count"),
         failed=_counted(rows, "failed_count"),
+        failed_at=max((row["failed_at"] for row in rows if "failed_at" in row), default=None),
         dropped=_counted(rows, "dropped_count"),
     )
 

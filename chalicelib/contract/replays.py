@@ -36,8 +36,11 @@ class ReplayAnswer(Shape):
     matched: Annotated[int, Field(ge=0, description="Events among them that are sent.")]
     sent: Annotated[int, Field(ge=0, description="Messages that were sent.")]
     processed: Annotated[int, Field(ge=0, description="Of these, those that were processed.")]
-    failed: Annotated[int, Field(ge=0, description="Of these, those that are in the dead-letter queue.")]
+    failed: Annotated[int, Field(ge=0, description="Of these, those that failed: dead letters, until these expire.")]
     dropped: Annotated[int, Field(ge=0, description="Of these, those that came after a cancel and were dropped.")]
+    dead_letters_until: Annotated[
+        Time | None, Field(description="By when the last of its dead letters has expired; null if it has none.")
+    ]
     advice: Annotated[str | None, Field(description="What to do where it does not get on by itself, or found nothing.")]
 
 

@@ -55,7 +55,7 @@ def _shortcomings(job: ReplayJob, day: Day) -> Iterator[str]:
     if job.public_state is not JobState.COMPLETE:
         yield f"Its replay is {job.public_state.value}, with {job.processed} of {job.sent} sent messages processed."
     elif job.failed > 0:
-        yield f"Of its replay's {job.sent} messages, {job.failed} are in the dead-letter queue."
+        yield f"Of its replay's {job.sent} messages, {job.failed} failed."
     if _cut_short(job):
         yield f"Its replay ended at its limit of {job.request.limit} messages."
     if not job.request.expands:

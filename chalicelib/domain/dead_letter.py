@@ -31,7 +31,7 @@ class Failure(StrEnum):
     MISSING_OBJECT = "missing-object"
     INTEGRITY = "integrity"
     STORAGE = "storage"
-    NOTHING_WRONG = "nothing-wrong"
+    CONSUMER = "consumer"
 
 
 # A kind of error stands before those that it is a kind of.
@@ -45,8 +45,9 @@ _FAILURES: Mapping[type[RetraceError], Failure] = {
     RetraceError: Failure.STORAGE,
 }
 
-_NOTHING_WRONG = (
-    "Message and event are well now: what it failed for has passed, or lies with whoever received it. Redrive it."
+_VALID = (
+    "Message and event are valid, so the processor or your consumer failed with it. The processor logs every failure"
+    " under message_id {message_id}. A redrive fails again for as long as that cause is there."
 )
 
 
@@ -60,10 +61,10 @@ class DeadLetter:
     reason: str
 
 
-def dead_letter(body: str, message: ReplayMessage | None, error: RetraceError | None) -> DeadLetter:
-    """A message as it is laid to rest; without an error there is nothing wrong with it any more."""
+def dead_letter(body: str, message: ReplayMessage | None, error: RetraceError | None, message_id: str) -> DeadLetter:
+    """A message as it is laid to rest; without an error neither it nor its event is why it failed."""
     if error is None:
-        return DeadLetter(body, message, Failure.NOTHING_WRONG, _NOTHING_WRONG)
+        return DeadLetter(body, message, Failure.CONSUMER, _VALID.format(message_id=message_id))
     failure = next(_FAILURES[kind] for kind in type(error).__mro__ if kind in _FAILURES)
     return DeadLetter(body, message, failure, _reason(error))
 

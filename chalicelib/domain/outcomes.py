@@ -17,7 +17,7 @@ class Outcome(StrEnum):
     REPEATED = "REPEATED"
     """It stands for a later arrival of an event, which is no input."""
     FAILED = "FAILED"
-    """It is in the dead-letter queue."""
+    """It is a dead letter, or was until that expired."""
     REDRIVEN = "REDRIVEN"
     """It was in the dead-letter queue, and is on its way again."""
     DROPPED = "DROPPED"

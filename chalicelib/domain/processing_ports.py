@@ -11,10 +11,6 @@ from chalicelib.domain.messages import Delivery
 from chalicelib.domain.replay_job import JobState
 from chalicelib.domain.timestamps import Instant
 
-HIDDEN_S = 60
-"""How long dead letters that were received are hidden: long enough that a redrive is not handed those of other replays
-over and over."""
-
 RecordOutcomes = Callable[[Sequence[Settlement]], Recorded]
 """Records what became of messages; one that cannot be recorded is reported and harms no other."""
 
@@ -52,8 +48,8 @@ class DeadLetterQueue(DeliveryQueue, Protocol):
     def keep(self, letters: Sequence[DeadLetter]) -> None:
         """Put messages on the queue, each with its reason; returns when every one of them is there."""
 
-    def receive(self) -> list[Delivery]:
-        """At most ten messages, hidden from other receivers for a minute; none only if there are none."""
+    def receive(self, hidden_s: int) -> list[Delivery]:
+        """At most ten messages, hidden from all receivers for this long. None only if none is visible."""
 
     def send_back(self, bodies: Sequence[str]) -> None:
         """Send messages to ReplayQueue again; returns when every one of them is there."""

@@ -29,6 +29,10 @@ AFTER_CANCEL_S = 120
 seconds later. The rest is for clocks that differ."""
 
 
+DEAD_LETTERS_KEPT_S = 14 * 86_400 + 3_600
+"""SQS keeps a message for 14 days. It can be counted up to an hour before that, if the function in between fails."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """How far planning has come. Everything before it was sent or is in the outbox; who takes over begins after it.
@@ -59,7 +63,7 @@ class ReplayJob:
     `shards` is how many shards the type-and-day index had when the job was made. `revision` counts commits: a commit
     holds only for the revision it was made from. `committed_by` names the last one. `outbox` names the commit whose
     messages may not all have been sent; `sent` counts them. `due_at` is when a paced replay may send its next message.
-    `failed` messages are in the dead-letter queue, `dropped` ones came after a cancel.
+    `failed` messages are dead letters, the last of them since `failed_at`; `dropped` ones came after a cancel.
     """
 
     replay_id: str
@@ -82,17 +86,25 @@ class ReplayJob:
     sent: int = 0
     processed: int = 0
     failed: int = 0
+    failed_at: Instant | None = None
     dropped: int = 0
 
     @property
     def in_flight(self) -> int:
-        """How many messages were sent and are neither processed, dropped nor in the dead-letter queue."""
+        """How many messages were sent and are neither processed, dropped nor a dead letter."""
         return self.sent - self.processed - self.failed - self.dropped
 
     @property
     def may_change_until(self) -> Instant | None:
         """When the last batch that a processor had in hand at a cancel has ended; it may count until then."""
         return None if self.cancelled_at is None else shifted(self.cancelled_at, AFTER_CANCEL_S * 1_000_000_000)
+
+    @property
+    def dead_letters_until(self) -> Instant | None:
+        """When the last of its dead letters has expired; None if it has none."""
+        if self.failed_at is None or self.failed <= 0:
+            return None
+        return shifted(self.failed_at, DEAD_LETTERS_KEPT_S * 1_000_000_000)
 
     @property
     def unfinished(self) -> bool:

@@ -11,7 +11,7 @@ from chalicelib.domain.outbox import Outbox
 from chalicelib.domain.preview import Preview
 from chalicelib.domain.replay_job import ReplayJob
 from chalicelib.domain.replay_request import ReplayRequest
-from chalicelib.domain.replay_task import LOOKS, ReplayTask
+from chalicelib.domain.replay_task import ReplayTask
 from chalicelib.domain.timestamps import Day, Instant
 
 
@@ -95,8 +95,8 @@ class ReplayQueues(Protocol):
     def plan_unless_planned(self, replay_id: str) -> None:
         """Ask for a job to be planned in a minute, if there is one then and no planner has had it."""
 
-    def redrive(self, replay_id: str, looks: int = LOOKS, delay_s: int = 0) -> None:
-        """Ask for (the next slice of) a job's dead letters to be moved back, not before a delay."""
+    def redrive(self, task: ReplayTask, delay_s: int = 0) -> None:
+        """Ask for (the next slice of) a job's dead letters to be moved back, after a delay of at most 900 seconds."""
 
     def lay_aside(self, task: ReplayTask) -> None:
         """Put a task where it rests until somebody has looked at it."""
@@ -120,17 +120,17 @@ class PlanSlice(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Redriven:
-    """How many messages were sent back, and whether the time ran out before the queue was empty."""
+    """How many messages were sent back, and whether the queue looked empty before the time ran out."""
 
     moved: int
-    more_to_do: bool
+    came_through: bool
 
 
 class RedriveSlice(Protocol):
     """Sends one slice of a replay's dead letters back."""
 
-    def __call__(self, replay_id: str, time_left_ms: Callable[[], int]) -> Redriven:
-        """Answers how many messages were sent back."""
+    def __call__(self, replay_id: str, time_left_ms: Callable[[], int], hidden_s: int) -> Redriven:
+        """Hides the messages of others for this long; answers how many messages were sent back."""
 
 
 class CountMessages(Protocol):

@@ -46,7 +46,7 @@ RUNNING: dict[str, Any] = {
     "requested_by": "arn:aws:iam::000000000000:user/somebody",
     "created_at": "2026-11-23T09:00:10.000000000Z",
     "updated_at": "2026-11-23T09:00:10.000000000Z",
-    **dict.fromkeys(("cancelled_by", "may_change_until", "failure", "advice")),
+    **dict.fromkeys(("cancelled_by", "may_change_until", "dead_letters_until", "failure", "advice")),
     **dict.fromkeys(("scanned", "matched", "sent", "processed"), 3),
     **dict.fromkeys(("failed", "dropped"), 0),
 }

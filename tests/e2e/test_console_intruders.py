@@ -25,6 +25,7 @@ JOB: dict[str, Any] = {
     "updated_at": "2026-11-23T09:00:05.000000000Z",
     "cancelled_by": None,
     "may_change_until": None,
+    "dead_letters_until": None,
     "failure": None,
     "advice": None,
     **dict.fromkeys(("scanned", "matched", "sent"), 10),

@@ -22,7 +22,7 @@ JOB: dict[str, Any] = {
     "requested_by": "somebody",
     "created_at": f"{DAY}T09:00:10.000000000Z",
     "updated_at": f"{DAY}T09:00:10.000000000Z",
-    **dict.fromkeys(("cancelled_by", "may_change_until", "failure", "advice")),
+    **dict.fromkeys(("cancelled_by", "may_change_until", "dead_letters_until", "failure", "advice")),
     **dict.fromkeys(("scanned", "matched", "sent", "processed"), 3),
     **dict.fromkeys(("failed", "dropped"), 0),
 }

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib import consumer_wiring
+from chalicelib import consumer_wiring, runtime
 from chalicelib.domain.replay_ports import Redriven
+from chalicelib.domain.timestamps import Instant
 from tests.conftest import SETTINGS
 from tests.functional import ledger
 from tests.functional.application import Application, Message, message
@@ -46,7 +47,7 @@ REDRIVING = [
 
 def redriven(replay_id: str, time_left_ms: int = 45_000) -> Redriven:
     """One slice of a redrive."""
-    return consumer_wiring.redrive_dead_letters()(replay_id, lambda: time_left_ms)
+    return consumer_wiring.redrive_dead_letters()(replay_id, lambda: time_left_ms, 60)
 
 
 def resting(application: Application) -> list[str]:
@@ -219,9 +220,27 @@ def test_a_message_that_is_given_up_on_while_it_is_processed_counts_as_processed
     assert ledger.counts(storage, replay_id) == {"processed": 2}
     assert application.versions("order-1", DAY)[0]["value"] == 2
     application.dead.a_minute_later()
-    assert redriven(replay_id) == Redriven(moved=0, more_to_do=False)
+    assert redriven(replay_id) == Redriven(moved=0, came_through=True)
     assert resting(application) == []
     assert ledger.counts(storage, replay_id) == {"processed": 2}
+
+
+def test_a_job_says_by_when_its_last_dead_letter_has_expired(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application.accept_all(paid_several(3))
+    replay_id, messages = application.planned(**WHOLE_DAY)
+    assert application.job(replay_id)["dead_letters_until"] is None
+    for day, found in (("02", messages[0]), ("01", messages[1])):
+        monkeypatch.setattr(runtime, "now", lambda day=day: Instant(f"2043-01-{day}T00:00:00.000000000Z"))
+        application.give_up_on([found])
+
+    job = application.job(replay_id)
+
+    assert job["dead_letters_until"] == "2043-01-16T01:00:00.000000000Z"
+    assert f"the last of these by {job['dead_letters_until']}: then replay again." in job["advice"]
+    redriven(replay_id)
+    assert application.job(replay_id)["dead_letters_until"] is None
 
 
 # Redriving
@@ -236,7 +255,7 @@ def test_a_redriven_message_is_processed_and_no_longer_counted_as_failed(
         application.give_up_on(batch)
     assert ledger.counts(storage, replay_id) == {"failed": 13}
 
-    assert redriven(replay_id) == Redriven(moved=13, more_to_do=False)
+    assert redriven(replay_id) == Redriven(moved=13, came_through=True)
 
     assert ledger.counts(storage, replay_id) == {}
     assert resting(application) == []
@@ -269,8 +288,8 @@ def test_a_redrive_whose_time_runs_short_says_that_there_is_more(application: Ap
     first = redriven(replay_id, time_left_ms=1_000)
     second = redriven(replay_id)
 
-    assert first.more_to_do
-    assert not second.more_to_do
+    assert not first.came_through
+    assert second.came_through
     assert first.moved + second.moved == 13
 
 
@@ -423,7 +442,9 @@ def test_a_redrive_whose_dead_letters_another_redrive_hides_is_planned_again_unt
     assert delayed(application) == before + 1
 
 
-def test_a_redrive_looks_for_dead_letters_that_are_gone_a_few_times_and_no_more(application: Application) -> None:
+def test_a_redrive_looks_for_dead_letters_that_are_gone_a_few_times_and_logs_how_many_it_did_not_find(
+    application: Application, logs: Logs
+) -> None:
     application.accept(paid())
     replay_id, messages = application.planned(**WHOLE_DAY)
     application.give_up_on(messages)
@@ -432,5 +453,8 @@ def test_a_redrive_looks_for_dead_letters_that_are_gone_a_few_times_and_no_more(
 
     application.call_planner(message({"redrive": replay_id, "looks": 1}))
     assert delayed(application) == before + 1
+    assert logs.lines("dead letters were not found") == []
     application.call_planner(message({"redrive": replay_id, "looks": 0}))
     assert delayed(application) == before + 1
+    [logged] = logs.lines("dead letters were not found")
+    assert (logged["replay_id"], logged["failed"]) == (replay_id, 1)

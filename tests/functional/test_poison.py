@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -178,15 +179,25 @@ def test_all_kinds_at_once_end_with_their_reasons_and_the_neighbours_are_process
     assert ledger.counts(storage, replay_id)["processed"] == len(good)
 
 
-def test_a_reason_that_has_passed_is_told_as_such(application: Application, wire: Wire) -> None:
+@pytest.mark.parametrize(
+    ("effect", "attempts"), [(throttled, 3), (fails_with(400, "ValidationException"), 1)], ids=["throttled", "refused"]
+)
+def test_a_valid_message_says_that_the_processor_failed_and_under_which_id_it_logged_why(
+    application: Application, wire: Wire, logs: Logs, effect: Effect, attempts: int
+) -> None:
     application.accept(paid())
     _, [found] = application.planned(**WHOLE_DAY)
-    wire.disturb(throttled, "TransactWriteItems", times=RECEIVES * 3)
+    wire.disturb(effect, "TransactWriteItems", times=RECEIVES * attempts)
 
     [(body, failure, reason)] = worked_off(application, [found.body], partial=False)
 
-    assert (body, failure) == (found.body, "nothing-wrong")
-    assert reason.startswith("Message and event are well now")
+    assert (body, failure) == (found.body, "consumer")
+    assert reason.startswith("Message and event are valid, so the processor or your consumer failed with it.")
+    assert reason.endswith("A redrive fails again for as long as that cause is there.")
+    [logged] = re.findall("under message_id ([^ ]+)[.]", reason)
+    failures = [entry for entry in logs.lines("message failed") if entry["message_id"] == logged]
+    assert len(failures) == RECEIVES
+    assert all("while writing what became of messages" in entry["reason"] for entry in failures)
 
 
 @pytest.mark.parametrize(

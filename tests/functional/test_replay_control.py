@@ -763,8 +763,9 @@ def test_dead_letters_are_told_and_a_redrive_completes_the_replay(application: A
     job = application.job(replay_id)
     assert (job["state"], job["processed"], job["failed"]) == ("COMPLETE", 2, 2)
     assert job["advice"] == (
-        "2 messages are in the dead-letter queue."
+        "2 messages failed."
         f" Once the cause is gone, POST /replay/{replay_id}/redrive sends them back to be processed."
+        f" Dead letters expire after 14 days, the last of these by {job['dead_letters_until']}: then replay again."
     )
     assert application.versions("order-1", DAY)[0]["complete"] is False
 
@@ -792,7 +793,7 @@ def test_while_dead_letters_are_on_their_way_again_the_replay_is_not_complete(ap
     assert (on_its_way["state"], on_its_way["failed"], on_its_way["advice"]) == ("SENT", 0, None)
     again = application.job(replay_id)
     assert (again["state"], again["failed"]) == ("COMPLETE", 1)
-    assert again["advice"].startswith("1 message is in the dead-letter queue.")
+    assert again["advice"].startswith("1 message failed.")
 
 
 def test_a_redrive_of_a_replay_that_has_nothing_to_redrive_does_nothing(application: Application) -> None:

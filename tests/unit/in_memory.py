@@ -289,8 +289,8 @@ class Queues:
     def plan_unless_planned(self, replay_id: str) -> None:
         self.to_plan_unless_planned.append(replay_id)
 
-    def redrive(self, replay_id: str, looks: int = 0, delay_s: int = 0) -> None:
-        self.to_redrive.append(replay_id)
+    def redrive(self, task: ReplayTask, delay_s: int = 0) -> None:
+        self.to_redrive.append(task.replay_id)
 
     def lay_aside(self, task: ReplayTask) -> None:
         self.laid_aside.append(task)

@@ -141,7 +141,7 @@ class DeadLettersInMemory:
             for number, letter in zip(numbers, letters, strict=True)
         ]
 
-    def receive(self) -> list[Delivery]:
+    def receive(self, hidden_s: int) -> list[Delivery]:
         received, self.visible = self.visible[:10], self.visible[10:]
         self.hidden += received
         return received

@@ -80,7 +80,7 @@ class World:
 
     def redrive(self, replay_id: str = "replay-1", time_left_ms: int = 45_000) -> Redriven:
         redrive = RedriveDeadLetters(self.record, self.troubles.beset(self.dead))
-        return redrive(replay_id, lambda: time_left_ms)
+        return redrive(replay_id, lambda: time_left_ms, 60)
 
     def outcome(self, message: ReplayMessage) -> Outcome | None:
         return self.aggregates.outcome(settlement_of(message, Outcome.INPUT).entry)
@@ -201,7 +201,7 @@ class TestRedriving:
         redriven = world.redrive()
         world.dead.a_minute_later()
 
-        assert redriven == Redriven(moved=1, more_to_do=False)
+        assert redriven == Redriven(moved=1, came_through=True)
         assert world.dead.sent_back == [body_of(one)]
         assert world.dead.bodies == [body_of(foreign), "{"]
         assert (world.counts(), world.counts("replay-2")) == (Counts(), Counts(failed=1))
@@ -221,15 +221,8 @@ class TestRedriving:
         world = World()
         world.give_up_on(*world.store(*range(25)))
 
-        assert world.redrive(time_left_ms=20_000) == Redriven(moved=10, more_to_do=True)
-        assert world.redrive() == Redriven(moved=15, more_to_do=False)
-
-    def test_does_not_go_on_for_ever_among_the_messages_of_others(self) -> None:
-        world = World()
-        foreign = [each.model_copy(update={"replay_id": "replay-2"}) for each in world.store(*range(25))]
-        world.give_up_on(*foreign)
-
-        assert world.redrive(time_left_ms=20_000) == Redriven(moved=0, more_to_do=False)
+        assert world.redrive(time_left_ms=20_000) == Redriven(moved=10, came_through=False)
+        assert world.redrive() == Redriven(moved=15, came_through=True)
 
     def test_of_a_message_that_was_handled_meanwhile_only_takes_it_off(self) -> None:
         world = World()
@@ -237,7 +230,7 @@ class TestRedriving:
         world.give_up_on(message)
         world.process([world.delivery(message)])
 
-        assert world.redrive() == Redriven(moved=0, more_to_do=False)
+        assert world.redrive() == Redriven(moved=0, came_through=True)
 
         assert (world.dead.bodies, world.dead.sent_back) == ([], [])
         assert world.counts() == Counts(processed=1)
@@ -245,7 +238,7 @@ class TestRedriving:
     def test_moves_a_message_that_nobody_counted(self) -> None:
         world = World()
         [message] = world.store(1)
-        world.dead.keep([dead_letter(body_of(message), message, None)])  # as SQS does where the function could not
+        world.dead.keep([dead_letter(body_of(message), message, None, "1")])  # as SQS does if the function cannot
 
         assert world.redrive().moved == 1
 

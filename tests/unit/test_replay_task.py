@@ -9,13 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.replay_task import ReplayTask, parse_task
+from tests.unit.examples import INGESTED
 from tests.unit.json_trees import texts
 
 
 @given(texts, st.integers(0, 5), st.integers(0, 900))
 def test_a_task_is_read_as_it_was_written(replay_id: str, looks: int, waited_s: int) -> None:
     planning, guarding = (ReplayTask(replay_id, unless_planned=each, waited_s=waited_s) for each in (False, True))
-    for task in (planning, guarding, ReplayTask(replay_id, redrive=True, looks=looks)):
+    for task in (
+        planning,
+        guarding,
+        ReplayTask(replay_id, redrive=True, looks=looks, pass_s=waited_s, began_at=INGESTED),
+    ):
         assert parse_task(task.body) == task
 
 

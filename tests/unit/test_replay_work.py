@@ -13,16 +13,17 @@ from chalicelib.domain.replay_job import JobState, ReplayJob
 from chalicelib.domain.replay_ports import Redriven
 from chalicelib.domain.replay_task import RECEIVES, RECEIVES_IN_VAIN, ReplayTask
 from chalicelib.replay_work import WorkOnReplay
+from tests.unit.in_memory import at
 from tests.unit.test_plan import BY_ENTITY, World, ids, minutes
 
 
-def redrives_nothing(replay_id: str, time_left_ms: Callable[[], int]) -> Redriven:
-    return Redriven(0, more_to_do=False)
+def redrives_nothing(replay_id: str, time_left_ms: Callable[[], int], hidden_s: int) -> Redriven:
+    return Redriven(0, came_through=True)
 
 
 def work_on(world: World, task: ReplayTask, receives: int) -> int:
-    work = WorkOnReplay(world.planner, redrives_nothing, world.queues, world.jobs)
-    return work(task, lambda: 900_000, receives)
+    work = WorkOnReplay(world.planner, redrives_nothing, world.queues, world.jobs, at())
+    return work(task, lambda: 900_000, receives).sent
 
 
 def a_replay() -> tuple[World, ReplayJob, set[str]]:

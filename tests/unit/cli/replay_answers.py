@@ -42,6 +42,7 @@ def job(state: str = "COMPLETE", **members: Any) -> Json:
         "index_read_to": None,
         "cancelled_by": None,
         "may_change_until": None,
+        "dead_letters_until": None,
         "failure": None,
         "scanned": 3,
         "matched": 3,

@@ -11,8 +11,9 @@ from chalice.app import SQSEventConfig
 
 from app import app
 from chalicelib.config import Settings
-from chalicelib.domain.replay_job import AFTER_CANCEL_S
-from chalicelib.domain.replay_task import RECEIVES, RECEIVES_IN_VAIN
+from chalicelib.dead_letters import RESERVE_MS
+from chalicelib.domain.replay_job import AFTER_CANCEL_S, DEAD_LETTERS_KEPT_S
+from chalicelib.domain.replay_task import RECEIVES, RECEIVES_IN_VAIN, SLICE_S
 from embedded.layout import ROOT
 from infra.merge import FILES, RESOURCES, RUNTIME, load, merged
 from infra.roles import ROLES
@@ -119,6 +120,16 @@ def test_after_a_cancel_a_job_says_it_may_change_for_longer_than_the_cancel_and_
 
     longest = functions["api_handler"]["lambda_timeout"] + functions["processor"]["lambda_timeout"]
     assert longest + 30 <= AFTER_CANCEL_S
+
+
+def test_a_dead_letter_is_not_said_to_have_expired_before_sqs_drops_it(template: dict[str, Any]) -> None:
+    assert queues(template)["DeadLetterQueue"]["MessageRetentionPeriod"] < DEAD_LETTERS_KEPT_S
+
+
+def test_a_slice_of_a_redrive_ends_before_the_next_one_of_its_pass_must_not_begin() -> None:
+    functions = json.loads((ROOT / ".chalice" / "config.json").read_text())["lambda_functions"]
+
+    assert functions["planner"]["lambda_timeout"] - RESERVE_MS / 1_000 < SLICE_S
 
 
 def test_a_page_that_is_sent_again_is_sent_while_fifo_still_recognises_it(template: dict[str, Any]) -> None:

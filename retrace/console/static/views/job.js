@@ -6,7 +6,7 @@ import { address } from '../place.js';
 /**
  * A replay as the API tells it; `request` is what was asked for.
  * @typedef {{replay_id: string, state: string, request: any, requested_by: string, created_at: string, updated_at: string, index_read_to: string | null, cancelled_by: string | null, may_change_until: string | null,
- *   scanned: number, matched: number, sent: number, processed: number, failed: number, dropped: number, advice: string | null, failure?: string | null}} Job
+ *   scanned: number, matched: number, sent: number, processed: number, failed: number, dropped: number, dead_letters_until: string | null, advice: string | null, failure?: string | null}} Job
  */
 
 const OVER = ['COMPLETE', 'CANCELLED', 'FAILED'];
@@ -15,7 +15,7 @@ const MEANING = /** @type {Record<string, string>} */ ({
   PLANNING: 'Nothing has been sent yet, or days are being found.',
   SENDING: 'Some of it has been sent.',
   SENT: 'All of it has been sent.',
-  COMPLETE: 'Each message was processed, or is in the dead-letter queue.',
+  COMPLETE: 'Each message was processed or failed.',
   CANCELLED: 'Nothing more is sent, and what was sent is dropped. A batch that a processor had in hand may still count for two minutes.',
   FAILED: 'Its planner gave up.',
 });

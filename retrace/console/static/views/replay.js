@@ -89,7 +89,7 @@ function told(job, shown, act) {
     ['dead letters', html`<span class=${job.failed ? 'is-late' : ''}>${number(job.failed)}</span>`], job.dropped > 0 && ['dropped', number(job.dropped)],
     ['rows read', number(job.scanned)], ['asked for', when(job.created_at)],
     [isOver(job) ? 'state changed' : 'runs for', isOver(job) ? when(job.updated_at) : duration(Date.now() - msOf(job.created_at))],
-    !!job.index_read_to && ['index read to', when(job.index_read_to)], ['by', job.requested_by], !!job.cancelled_by && ['cancelled by', job.cancelled_by], !!job.may_change_until && ['may count until', when(job.may_change_until)],
+    !!job.index_read_to && ['index read to', when(job.index_read_to)], ['by', job.requested_by], !!job.cancelled_by && ['cancelled by', job.cancelled_by], !!job.dead_letters_until && ['dead letters until', when(job.dead_letters_until)], !!job.may_change_until && ['may count until', when(job.may_change_until)],
   ])}
     ${job.failure ? html`<p class="note">${job.failure}</p>` : nothing}
     ${job.advice ? html`<p class="note">${job.advice}</p>` : nothing}
