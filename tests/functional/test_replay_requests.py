@@ -50,6 +50,8 @@ def test_a_replay_is_answered_202_at_once_whatever_it_will_find(
         "cancelled_by": None,
         "failure": None,
         "index_read_to": None,
+        "may_change_until": None,
+        "dead_letters_until": None,
         "advice": None,
     }
     assert application.messages.received() == []
@@ -221,7 +223,7 @@ def test_a_member_that_stands_twice_is_refused(application: Application, storage
     assert storage.rows("REPLAYS_TABLE") == []
 
 
-@pytest.mark.parametrize("operation", ["TransactWriteItems", "SendMessage"])
+@pytest.mark.parametrize("operation", ["UpdateItem", "TransactWriteItems", "SendMessage"])
 def test_a_lost_answer_while_a_replay_is_asked_for_makes_no_second_one(
     application: Application, storage: Storage, wire: Wire, operation: str
 ) -> None:
