@@ -17,7 +17,7 @@ ROOT: Any = typer.main.get_command(app)
 TOLD_ONCE = {"--help", "-h", "--json", "--table"}
 OF_THE_SHELL = {"--install-completion", "--show-completion"}
 
-_ROW = re.compile(r"^\| (`-[^|]*) \|", re.MULTILINE)
+_OPTIONS = re.compile(r"^- (`-[^:]*): \S", re.MULTILINE)
 _NAME = re.compile(r"`(--?[a-z][a-z0-9-]*)")
 
 
@@ -28,7 +28,7 @@ def sections() -> dict[str, str]:
 
 
 def documented_options(section: str) -> set[str]:
-    return {name for row in _ROW.findall(section) for name in _NAME.findall(row)}
+    return {name for row in _OPTIONS.findall(section) for name in _NAME.findall(row)}
 
 
 def options_of(command: Any) -> set[str]:

@@ -26,7 +26,7 @@ WORDS = {
     "CONTRIBUTING.md": 710,
     "docs/api.md": 4_500,
     "docs/architecture.md": 1_900,
-    "docs/cli.md": 5_700,
+    "docs/cli.md": 5_200,
     "docs/console.md": 970,
     "docs/consumer.md": 900,
     "docs/cost.md": 2_300,
@@ -45,6 +45,9 @@ WORDS = {
 }
 """How many words `wc -w` may count on a page, code and tables included. Lower a number when its page gets shorter."""
 
+ALL_WORDS = 43_000
+"""How many the README and docs/ may have together. The goal is 28,000."""
+
 BEHIND = {
     "docs/architecture.md": (25, 1),
     "docs/cost.md": (12, 2),
@@ -62,6 +65,10 @@ def rates(counted: Count) -> tuple[float, float]:
 @pytest.mark.parametrize("page", COUNTS)
 def test_a_page_stays_within_its_words(page: str) -> None:
     assert COUNTS[page].words <= WORDS[page]
+
+
+def test_the_docs_stay_within_their_words_together() -> None:
+    assert sum(counted.words for page, counted in COUNTS.items() if page != "CONTRIBUTING.md") <= ALL_WORDS
 
 
 @pytest.mark.parametrize("page", COUNTS)
