@@ -162,7 +162,7 @@ KEY: Final[dict[str, Probe]] = {
 PARTITIONS: Final[dict[str, tuple[str, ...]]] = {
     "EventsTable": ("ENTITY#none", "EVENT#none"),
     "DedupeTable": ("none",),
-    "ReplaysTable": ("REPLAY#none", "REPLAY#none#DAYS", "KEY#none"),
+    "ReplaysTable": ("REPLAY#none", "REPLAY#none#DAYS", "KEY#none", "ORDER"),
     "AggregatesTable": ("ENTITY#none", "ENTITY#none#DAY#2026-11-21#VER#none"),
 }
 """A partition of each kind that a table has; none of these has a row."""

@@ -196,6 +196,7 @@ ON_QUEUES = {
     ("ReplayJobsQueue", "SendMessage"): {"api", "planner"},
     ("ReplayQueue", "SendMessage"): {"planner"},
     ("OrderedReplayQueue", "SendMessage"): {"planner"},
+    ("ReplayJobsDeadLetterQueue", "SendMessage"): {"planner"},
     ("DeadLetterQueue", "SendMessage"): {"dead letters"},
     ("DeadLetterQueue", "ReceiveMessage"): {"planner"},
     ("DeadLetterQueue", "DeleteMessage"): {"planner"},
