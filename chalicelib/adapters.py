@@ -94,10 +94,7 @@ def aggregate_history() -> DynamoAggregateHistory:
     """What is kept of daily aggregates."""
     from chalicelib.aws.aggregate_history import DynamoAggregateHistory
 
-    chosen = runtime.settings()
-    return DynamoAggregateHistory(
-        runtime.dynamodb(), chosen.named("aggregates_table"), runtime.pause, runtime.concurrently
-    )
+    return DynamoAggregateHistory(runtime.dynamodb(), runtime.settings().named("aggregates_table"), runtime.pause)
 
 
 def aggregate_store() -> DynamoAggregateStore:

@@ -8,22 +8,31 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.domain.timestamps import end_of, start_of
 
 if TYPE_CHECKING:  # a cold function imports what it runs
+    from chalicelib.domain.aggregate_ports import AggregateVersion
     from chalicelib.domain.aggregate_query import DiffQuery
     from chalicelib.domain.comparison import Changed
-    from chalicelib.domain.ports import AggregateVersion
     from chalicelib.lineage import Account, DailyAggregates, Difference, FoundInputs
 
 Json = dict[str, Any]
 
 
 def daily_aggregates(found: DailyAggregates) -> Json:
-    """Every version of a daily aggregate, and how many events came after the newest."""
+    """Versions of a daily aggregate, and how many events came after each: at least this many, unless it is exact."""
     return {
         "entity_id": found.query.entity_id,
         "day": found.query.day,
         "versions": list(map(_account, found.accounts)),
-        "late_arrivals": found.accounts[0].arrived_since if found.accounts else 0,
+        "late_arrivals": _late(found),
+        "exact": found.exact,
+        "cursor": found.cursor,
     }
+
+
+def _late(found: DailyAggregates) -> int | None:
+    """What came after the newest version, which only the first page has."""
+    if found.query.cursor is not None:
+        return None
+    return found.accounts[0].arrived_since if found.accounts else 0
 
 
 def _account(account: Account) -> Json:
@@ -61,7 +70,7 @@ def inputs(found: FoundInputs) -> Json:
 
 
 def difference(query: DiffQuery, found: Difference) -> Json:
-    """What two versions do not share; the counts are those of all differences, however many are listed."""
+    """What a stretch of two versions does not share; the counts are those of the stretch."""
     comparison = found.comparison
     return {
         "entity_id": query.entity_id,
@@ -72,12 +81,12 @@ def difference(query: DiffQuery, found: Difference) -> Json:
         "only_in_to": list(map(asdict, comparison.only_in_to)),
         "changed": list(map(_changed, comparison.changed)),
         "counts": {
-            "only_in_from": comparison.only_in_from_count,
-            "only_in_to": comparison.only_in_to_count,
-            "changed": comparison.changed_count,
-            "shared": comparison.shared_count,
+            "only_in_from": len(comparison.only_in_from),
+            "only_in_to": len(comparison.only_in_to),
+            "changed": len(comparison.changed),
+            "shared": comparison.shared,
         },
-        "truncated": comparison.truncated,
+        "cursor": found.cursor,
     }
 
 

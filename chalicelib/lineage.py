@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from chalicelib.domain.aggregate_query import AggregatesQuery, DiffQuery, InputsQuery
+from chalicelib.domain.aggregate_ports import AggregateHistory, AggregateVersion
+from chalicelib.domain.aggregate_query import AggregatesQuery, DiffQuery, InputsQuery, VersionsQuery
 from chalicelib.domain.aggregation import Input, Version
-from chalicelib.domain.comparison import Comparison, compare
+from chalicelib.domain.chunks import chunked
+from chalicelib.domain.comparison import Comparison, Side
 from chalicelib.domain.completeness import Standing
-from chalicelib.domain.cursor import from_cursor, to_cursor
+from chalicelib.domain.cursor import from_cursor, not_ours, to_cursor
 from chalicelib.domain.errors import Fault, NotFound
 from chalicelib.domain.paging import every_page
 from chalicelib.domain.partitions import EntityPartition
-from chalicelib.domain.ports import AggregateHistory, AggregateVersion, Concurrently, EventIndex
+from chalicelib.domain.ports import Concurrently, EventIndex
 from chalicelib.domain.raw_line import StoredEvent
+from chalicelib.domain.read_budget import AT_ONCE, LOOK_US, REQUEST_US, PaidReads, ReadsSpent
 from chalicelib.domain.replay_ports import ReplayStore
 from chalicelib.domain.timestamps import Day, window_of
 
 ROWS_A_READ = 1_000
+INPUTS_A_LOOK_UP = 100
+
+_BETWEEN = "\x00"
+"""Of the two positions of a cursor; no key has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +39,15 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class DailyAggregates:
-    """Every version of an entity's daily aggregate, newest first."""
+    """A page of the versions of an entity's daily aggregate, newest first, and the cursor to the next.
 
-    query: AggregatesQuery
+    If it is not exact, at least this many events came after each version.
+    """
+
+    query: VersionsQuery
     accounts: tuple[Account, ...]
+    exact: bool
+    cursor: str | None
 
 
 @dataclass(frozen=True)
@@ -46,40 +59,69 @@ class InvestigateAggregates:
     replays: ReplayStore
     concurrently: Concurrently
 
-    def __call__(self, query: AggregatesQuery) -> DailyAggregates:
-        """All versions there are, which may be none. Reads the events of the day once, if there are versions."""
-        standings = self._standings(query)
-        missed = self._missed(query, standings) if standings else []
-        return DailyAggregates(query, tuple(map(Account, standings, missed)))
+    def __call__(self, query: VersionsQuery) -> DailyAggregates:
+        """A page of versions, which may be empty. Reads the events of the day once, as far as the budget goes."""
+        sealed = query.model_dump(exclude={"cursor", "limit"}, mode="json")
+        reads = PaidReads(self.concurrently, REQUEST_US)
+        standings, read_to = self._standings(query, from_cursor(sealed, query.cursor), reads)
+        missed, exact = self._missed(query, standings, reads) if standings else ([], True)
+        return DailyAggregates(query, tuple(map(Account, standings, missed)), exact, to_cursor(sealed, read_to))
 
-    def _standings(self, query: AggregatesQuery) -> list[Standing]:
+    def _standings(
+        self, query: VersionsQuery, after: str | None, reads: PaidReads
+    ) -> tuple[list[Standing], str | None]:
         entity_id, day = query.entity_id, Day(query.day)
-        replay_ids = [stored.version.replay_id for stored in self.history.versions(entity_id, day)]
-        jobs = dict(zip(replay_ids, self.concurrently(self.replays.get, replay_ids), strict=True))
+        page = self.history.versions(entity_id, day, after, query.limit)
+        replay_ids = [stored.version.replay_id for stored in page.versions]
+        jobs = dict(zip(replay_ids, reads(self.replays.get, replay_ids), strict=True))
         # Read once more, after the jobs: what a job that is complete by now had written is then there.
-        versions = self.history.versions(entity_id, day) if replay_ids else []
-        return [
-            Standing(stored, jobs[stored.version.replay_id]) for stored in versions if stored.version.replay_id in jobs
-        ]
+        if replay_ids:
+            page = self.history.versions(entity_id, day, after, query.limit)
+        known = [stored for stored in page.versions if stored.version.replay_id in jobs]
+        return [Standing(stored, jobs[stored.version.replay_id]) for stored in known], page.read_to
 
-    def _missed(self, query: AggregatesQuery, standings: Sequence[Standing]) -> list[int]:
+    def _missed(self, query: VersionsQuery, standings: Sequence[Standing], reads: PaidReads) -> tuple[list[int], bool]:
+        """How many events each version missed, at least, and whether all events of the day were gone through."""
         # All inputs of a settled version are among what it may have missed, so they need no looking up.
-        counts = [-standing.stored.aggregate.input_count if standing.settled else 0 for standing in standings]
-        for events in self._events_of_day(query.entity_id, Day(query.day)):
-            for number, standing in enumerate(standings):
-                candidates = [event for event in events if standing.may_miss(event)]
-                counts[number] += len(candidates) - self._unsettled_inputs(standing, candidates)
-        return counts
+        missed = [-standing.stored.aggregate.input_count if standing.settled else 0 for standing in standings]
+        exact = True
+        try:
+            for candidates in self._candidates(query, standings, reads):
+                missed = [so_far + more for so_far, more in zip(missed, candidates, strict=True)]
+        except ReadsSpent:
+            exact = False
+        return [max(0, count) for count in missed], exact
 
-    def _unsettled_inputs(self, standing: Standing, candidates: Sequence[StoredEvent]) -> int:
-        if standing.settled:
-            return 0
-        return len(self.history.inputs_among([(standing.stored.version, event) for event in candidates]))
+    def _candidates(
+        self, query: VersionsQuery, standings: Sequence[Standing], reads: PaidReads
+    ) -> Iterator[Sequence[int]]:
+        """How many events each version may have missed, page by page; counted only, if each may have missed any."""
+        partition = EntityPartition(query.entity_id, window_of(Day(query.day)))
+        if all(standing.covers_day for standing in standings):
+            for counted in every_page(lambda after: reads(lambda at: self.index.count(partition, at), [after])[0]):
+                yield [counted.rows] * len(standings)
+            return
+        for page in every_page(lambda after: reads(lambda at: self.index.page(partition, at, ROWS_A_READ), [after])[0]):
+            yield self._candidates_among(page.events, standings, reads)
 
-    def _events_of_day(self, entity_id: str, day: Day) -> Iterator[tuple[StoredEvent, ...]]:
-        partition = EntityPartition(entity_id, window_of(day))
-        pages = every_page(lambda after: self.index.page(partition, after, ROWS_A_READ))
-        return (page.events for page in pages)
+    def _candidates_among(
+        self, events: Sequence[StoredEvent], standings: Sequence[Standing], reads: PaidReads
+    ) -> Sequence[int]:
+        reads.pay(len(events) * len(standings) * LOOK_US)
+        candidates = [[event for event in events if standing.may_miss(event)] for standing in standings]
+        doubtful = [
+            (standing.stored.version, event)
+            for standing, some in zip(standings, candidates, strict=True)
+            if not standing.settled
+            for event in some
+        ]
+        held = Counter(self._holding(doubtful, reads))
+        return [len(some) - held[standing.stored.version] for standing, some in zip(standings, candidates, strict=True)]
+
+    def _holding(self, doubtful: Sequence[tuple[Version, StoredEvent]], reads: PaidReads) -> Iterator[Version]:
+        """The version of each pair, if it holds the event."""
+        for look_ups in chunked(list(chunked(doubtful, INPUTS_A_LOOK_UP)), AT_ONCE):
+            yield from (version for found in reads(self.history.inputs_among, look_ups) for version, _ in found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +134,12 @@ class FoundInputs:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Two versions of a daily aggregate, and what they do not share."""
+    """Two versions of a daily aggregate, what a stretch of them does not share, and the cursor to the next."""
 
     from_: AggregateVersion
     to: AggregateVersion
     comparison: Comparison
+    cursor: str | None
 
 
 @dataclass(frozen=True)
@@ -104,6 +147,7 @@ class TraceVersions:
     """The use cases behind GET /aggregates/inputs and /aggregates/diff."""
 
     history: AggregateHistory
+    concurrently: Concurrently
 
     def inputs(self, query: InputsQuery) -> FoundInputs:
         """A page of inputs, by time and id; raises NotFound. It may be empty and have a cursor: then go on.
@@ -114,31 +158,56 @@ class TraceVersions:
         after = from_cursor(sealed, query.cursor)
         version = query.version(query.replay_id)
         page = self.history.inputs(version, after, query.limit)
-        if after is None and not page.inputs and not (page.read_to and self._holds(version)):
+        if after is None and not page.inputs and not (page.read_to and self._named(query, query.replay_id)):
             raise _no_version(query, replay_id=query.replay_id)
         return FoundInputs(page.inputs, to_cursor(sealed, page.read_to))
 
-    def _holds(self, version: Version) -> bool:
-        """Whether a version has inputs: it is written together with its first."""
-        return any(
-            stored.version.replay_id == version.replay_id
-            for stored in self.history.versions(version.entity_id, version.day)
-        )
-
     def difference(self, query: DiffQuery) -> Difference:
-        """What two versions do not share; raises NotFound. Holds a page of each at a time, however large they are."""
-        versions = self.history.versions(query.entity_id, Day(query.day))
-        stored = {version.version.replay_id: version for version in versions}
+        """What a stretch of two versions does not share, with the cursor to the next; raises NotFound.
+
+        A stretch ends with its differences, or when the reads of a request are used up: it may have none.
+        """
+        sealed = query.model_dump(exclude={"cursor", "limit"}, mode="json")
+        afters = _positions(from_cursor(sealed, query.cursor))
+        from_, to = both = self._compared(query)
+        sides = [Side(one.version, self.history.position_of, at) for one, at in zip(both, afters, strict=True)]
+        comparison = self._comparison(sides, query.limit)
+        more = any(side.more or side.next is not None for side in sides)
+        position = _BETWEEN.join(side.after or "" for side in sides) if more else None
+        return Difference(from_, to, comparison, to_cursor(sealed, position))
+
+    def _compared(self, query: DiffQuery) -> tuple[AggregateVersion, AggregateVersion]:
+        stored = {found.version.replay_id: found for found in self._named(query, *query.named.values())}
         unknown = {name: replay_id for name, replay_id in query.named.items() if replay_id not in stored}
         if unknown:
             raise _no_version(query, **unknown)
-        from_, to = stored[query.from_], stored[query.to]
-        comparison = compare(self._every_input(from_.version), self._every_input(to.version), query.limit)
-        return Difference(from_, to, comparison)
+        return stored[query.from_], stored[query.to]
 
-    def _every_input(self, version: Version) -> Iterator[Input]:
-        pages = every_page(lambda after: self.history.inputs(version, after, ROWS_A_READ))
-        return (single for page in pages for single in page.inputs)
+    def _named(self, query: AggregatesQuery, *replay_ids: str) -> list[AggregateVersion]:
+        return self.history.named(query.entity_id, Day(query.day), replay_ids)
+
+    def _comparison(self, sides: list[Side], limit: int) -> Comparison:
+        reads, found = PaidReads(self.concurrently, REQUEST_US), Comparison()
+        while found.differences < limit:
+            lagging = [side for side in sides if side.lags]
+            try:
+                pages = reads(lambda side: self.history.inputs(side.version, side.after, ROWS_A_READ), lagging)
+            except ReadsSpent:
+                break
+            for side, page in zip(lagging, pages, strict=True):
+                side.take_in(page)
+            if not any(side.lags for side in sides) and not found.add(*sides):
+                break
+        return found
+
+
+def _positions(both: str | None) -> list[str | None]:
+    if both is None:
+        return [None, None]
+    positions = both.split(_BETWEEN)
+    if len(positions) != len(("from", "to")):
+        raise not_ours()
+    return [position or None for position in positions]
 
 
 def _no_version(query: AggregatesQuery, **replay_ids: str) -> NotFound:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from chalicelib.contract import aggregates, events, ingest, quarantine, replays
 from chalicelib.contract.shapes import Health, Problem
-from chalicelib.domain.aggregate_query import AggregatesQuery, DiffQuery, InputsQuery
+from chalicelib.domain.aggregate_query import DiffQuery, InputsQuery, VersionsQuery
 from chalicelib.domain.event import NativeEvent
 from chalicelib.domain.event_query import EventsQuery, FreshnessQuery, GapsQuery, IngestQuery, LateQuery
 from chalicelib.domain.rejections import RejectedQuery
@@ -115,7 +115,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "Send dead letters back, and go on", {202: replays.ReplayAnswer, 409: Problem, 400: Problem, **_NAMED}
     ),
     ("GET", "/aggregates"): Operation(
-        "Every version of a daily aggregate", {200: aggregates.DailyAggregatesAnswer, **_QUERIED}, AggregatesQuery
+        "Versions of a daily aggregate, newest first",
+        {200: aggregates.DailyAggregatesAnswer, **_QUERIED},
+        VersionsQuery,
     ),
     ("GET", "/aggregates/inputs"): Operation(
         "The events of one version", {200: aggregates.InputList, 404: Problem, **_QUERIED}, InputsQuery

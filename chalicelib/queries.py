@@ -11,7 +11,7 @@ from chalicelib.domain.errors import Fault, InvalidRequest, first_faults, shown_
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from chalicelib.domain.aggregate_query import AggregatesQuery, DiffQuery, InputsQuery
+    from chalicelib.domain.aggregate_query import DiffQuery, InputsQuery, VersionsQuery
     from chalicelib.domain.event_query import EventsQuery, FreshnessQuery, GapsQuery, IngestQuery, LateQuery
     from chalicelib.domain.rejections import RejectedQuery
     from chalicelib.domain.replay_query import ReplaysQuery
@@ -68,11 +68,11 @@ def replays(request: Request) -> ReplaysQuery:
     return _parameters(request, ReplaysQuery)
 
 
-def aggregates(request: Request) -> AggregatesQuery:
+def aggregates(request: Request) -> VersionsQuery:
     """GET /aggregates."""
-    from chalicelib.domain.aggregate_query import AggregatesQuery
+    from chalicelib.domain.aggregate_query import VersionsQuery
 
-    return _parameters(request, AggregatesQuery)
+    return _parameters(request, VersionsQuery)
 
 
 def inputs(request: Request) -> InputsQuery:

@@ -60,6 +60,7 @@ def event_history(history: EventHistory) -> Json:
             {"entity_id": version.entity_id, "day": version.day, "replay_id": version.replay_id}
             for version in history.aggregates
         ],
+        "more_aggregates": history.more_aggregates,
     }
 
 

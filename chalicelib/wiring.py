@@ -48,7 +48,11 @@ def investigate_event() -> InvestigateEvent:
     from chalicelib.investigate import InvestigateEvent
 
     return InvestigateEvent(
-        adapters.identities(), adapters.event_index(), adapters.raw_store(), adapters.aggregate_history()
+        adapters.identities(),
+        adapters.event_index(),
+        adapters.raw_store(),
+        adapters.aggregate_history(),
+        runtime.concurrently,
     )
 
 
@@ -65,7 +69,7 @@ def trace_versions() -> TraceVersions:
     """GET /aggregates/inputs and /aggregates/diff."""
     from chalicelib.lineage import TraceVersions
 
-    return TraceVersions(adapters.aggregate_history())
+    return TraceVersions(adapters.aggregate_history(), runtime.concurrently)
 
 
 def review_quarantine() -> ReviewQuarantine:

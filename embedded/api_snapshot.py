@@ -21,7 +21,7 @@ _MOST_EVENTS = 500
 _MOST_DAYS = 500
 _COMPUTED = ("value", "input_count", "inputs_hash", "sample_event_ids", "counts_by_type", "other_types_count")
 # What no raw line tells: later arrivals, and replays, whose ids the versions of aggregates have.
-_APART: Final = frozenset({"arrivals", "more_arrivals", "aggregates"})
+_APART: Final = frozenset({"arrivals", "more_arrivals", "aggregates", "more_aggregates"})
 
 EVENTS: Final = "events, by id"
 RAW: Final = "events, as they were sent"

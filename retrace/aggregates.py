@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 from http import HTTPStatus
+from itertools import chain
 from typing import Annotated
 
 import typer
@@ -17,6 +19,7 @@ Entity = Annotated[str, typer.Argument(help="The entity.")]
 OfDay = Annotated[str, typer.Argument(metavar="DAY", help="The UTC day: today, yesterday, 3d, 2026-11-21.")]
 
 _PAGE = "1000"
+_VERSIONS_A_PAGE = 100
 
 
 def _standing(version: Json) -> str:
@@ -36,7 +39,7 @@ VERSION_COLUMNS = (
     Column("computed (UTC)", lambda version: short_time(version["computed_at"][:19])),
     Column("value", lambda version: f"{version['value']:,}", number=True),
     Column("holds the day", _standing, style=_partial),
-    Column("came since", lambda version: f"{version['arrived_since']:,}", number=True),
+    Column("came since", lambda version: at_least(version, version["arrived_since"]), number=True),
     Column("inputs", lambda version: version["inputs_hash"][:12], whole=True),
     Column("asked for", _asked_for),
     Column("replay", lambda version: version["replay_id"], whole=True),
@@ -56,14 +59,16 @@ def aggregates(
     inputs: Annotated[
         str | None, typer.Option("--inputs", metavar="REPLAY", help="List the events that went into this version.")
     ] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="List at most this many versions.")] = 20,
+    every: Annotated[bool, typer.Option("--all", help="List every version.")] = False,
     as_json: AsJson = None,
 ) -> None:
-    """Every version of an entity's daily aggregate, newest first: its value, and how far it can be trusted.
+    """The versions of an entity's daily aggregate, newest first: its value, and how far it can be trusted.
 
     retrace aggregates depot-lyon 2025-11-28
 
     A version is complete if it held every event of the day when its replay read the index; `came since` counts those
-    that arrived later.
+    that arrived later. On a day of more events than a request can read it says "at least".
     """
     call, output = calling(context), Output(as_json=as_json)
     day = call.day(of_day, "DAY") or ""
@@ -72,14 +77,36 @@ def aggregates(
         page = {**query, "replay_id": inputs, "limit": _PAGE}
         output.rows(call.client.pages("/aggregates/inputs", page), INPUT_COLUMNS, "No event went into this version.")
         return
-    found = call.client.get("/aggregates", query)
+    at_most = None if every else limit
+    pages = version_pages(call.client, query, at_most)
+    newest = next(pages)
+    versions = (version for page in chain([newest], pages) for version in page["versions"])
     nothing = f"There is no version yet. One is computed by {replay_command(entity, day)}"
-    output.rows(in_order(lambda version: _asked(call, version), found["versions"]), VERSION_COLUMNS, nothing)
-    if found["late_arrivals"]:
-        came = f"{found['late_arrivals']:,} of the day's events came after the newest version."
+    listed = output.rows(in_order(lambda version: _asked(call, version), versions), VERSION_COLUMNS, nothing)
+    if listed == at_most:
+        output.note(f"Cut off at {limit}; there may be more: --limit, --all")
+    if newest["late_arrivals"]:
+        came = f"{at_least(newest, newest['late_arrivals'])} of the day's events came after the newest version."
         output.note(f"{came} A version with them: {replay_command(entity, day)}", "yellow")
-    elif len(found["versions"]) > 1:
+    elif listed > 1:
         output.note(f"What changed: retrace diff {shlex.quote(entity)} {day}")
+
+
+def version_pages(client: Client, query: Json, at_most: int | None) -> Iterator[Json]:
+    """Pages of versions, as they are asked for; each version says whether what came since is exact."""
+    cursor, left = None, at_most
+    while left is None or left > 0:
+        asked = {**query, "limit": str(min(left or _VERSIONS_A_PAGE, _VERSIONS_A_PAGE)), "cursor": cursor}
+        page = client.get("/aggregates", asked)
+        yield {**page, "versions": [{**version, "exact": page["exact"]} for version in page["versions"]]}
+        left, cursor = left and left - len(page["versions"]), page["cursor"]
+        if cursor is None:
+            return
+
+
+def at_least(counted: Json, count: int) -> str:
+    """A count, and that there may be more if it is not exact."""
+    return f"{'' if counted['exact'] else 'at least '}{count:,}"
 
 
 def replay_command(entity: str, day: str) -> str:

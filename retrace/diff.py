@@ -9,17 +9,19 @@ from typing import Annotated
 
 import typer
 
-from retrace.aggregates import Entity, OfDay, replay_command
+from retrace.aggregates import Entity, OfDay, at_least, replay_command
 from retrace.ahead import in_order
 from retrace.calling import AsJson, calling
 from retrace.client import Client
 from retrace.problem import Exit, Problem
+from retrace.progress import Counting
 from retrace.shown import Column, Json, Output, duration, short_time
 
 LISTS = ("only_in_from", "only_in_to", "changed")
 _SIGNS = {"only_in_from": "-", "only_in_to": "+", "changed": "~"}
 _STYLES = {"-": "red", "+": "green", "~": "yellow"}
 _MOST_NAMED = 3
+_PAGE = "1000"
 
 COLUMNS = (
     Column("", lambda item: item["sign"], style=lambda item: _STYLES[item["sign"]]),
@@ -41,7 +43,8 @@ def diff(
     ] = None,
     to: Annotated[str | None, typer.Argument(metavar="TO", help="The replay of the other; else the newest.")] = None,
     raw: Annotated[bool, typer.Option("--raw", help="With each event as it was sent.")] = False,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1_000, help="List at most so many a kind.")] = 100,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="List at most this many a kind.")] = 100,
+    every: Annotated[bool, typer.Option("--all", help="List every difference.")] = False,
     as_json: AsJson = None,
 ) -> None:
     """What changed between two versions of a daily aggregate, and by which events. Exits with 1 if something did.
@@ -49,12 +52,14 @@ def diff(
     retrace diff depot-lyon 2025-11-28
     retrace diff depot-lyon 2025-11-28 REPLAY REPLAY --raw
 
-    `-` is in the older version only, `+` in the newer only, `~` in both with different content.
+    `-` is in the older version only, `+` in the newer only, `~` in both with different content. Both are compared to
+    their ends, whatever is listed.
     """
     call, output = calling(context), Output(as_json=as_json)
     query = {"entity_id": entity, "day": call.day(of_day, "DAY") or ""}
     older, newer = _versions(call.client, query, from_, to)
-    found = call.client.get("/aggregates/diff", {**query, "from": older, "to": newer, "limit": str(limit)})
+    with Counting(output.notes, "Comparing") as progress:
+        found = _compared(call.client, {**query, "from": older, "to": newer}, None if every else limit, progress)
     for name in LISTS:
         found[name] = list(in_order(lambda item: described(call.client, item, raw=raw), found[name]))
     if output.as_json:
@@ -65,11 +70,26 @@ def diff(
         raise typer.Exit(Exit.DIFFERENT)
 
 
+def _compared(client: Client, query: Json, listed: int | None, progress: Counting) -> Json:
+    """The difference of two versions, page after page: all of it counted, and the first of each kind."""
+    found: Json = {}
+    cursor: str | None = None
+    while not found or cursor is not None:
+        page = client.get("/aggregates/diff", {**query, "limit": _PAGE, "cursor": cursor})
+        cursor = page.pop("cursor")
+        progress.add(events=sum(page["counts"].values()))
+        for name in LISTS:
+            page[name] = [*found.get(name, ()), *page[name]][:listed]
+        before = found.get("counts", {})
+        found = {**page, "counts": {name: count + before.get(name, 0) for name, count in page["counts"].items()}}
+    return found
+
+
 def _versions(client: Client, query: Json, from_: str | None, to: str | None) -> tuple[str, str]:
     """The replay ids of the versions to compare: as named, or the two newest."""
     if from_ is not None and to is not None:
         return from_, to
-    known = client.get("/aggregates", query)
+    known = client.get("/aggregates", {**query, "limit": "2"})
     newest = [version["replay_id"] for version in known["versions"]]
     needed = 1 if from_ is not None else 2
     if len(newest) < needed:
@@ -84,7 +104,8 @@ def _too_few(known: Json) -> Problem:
     only = known["versions"][0]
     what = f"This day has one version, with the value {only['value']:,}, so nothing can be compared."
     came = known["late_arrivals"]
-    since = f"{came:,} of the day's events came since" if came else "No event of the day came since"
+    none = "No event of the day came since" if known["exact"] else "Whether more events came since is not counted"
+    since = f"{at_least(known, came)} of the day's events came since" if came else none
     return Problem(what, f"{since}; {again} more.", Exit.DIFFERENT)
 
 
@@ -92,7 +113,7 @@ def described(client: Client, item: Json, *, raw: bool) -> Json:
     """An event with its metadata, as far as it is known, and with `raw` as it was sent."""
     event_id = item["event_id"]
     answer = client.call("GET", f"/events/{event_id}")
-    hidden = ("arrivals", "aggregates", "more_arrivals", *item)
+    hidden = ("arrivals", "more_arrivals", "aggregates", "more_aggregates", *item)
     known = answer.json if answer.status == HTTPStatus.OK else {}
     found = {**item, **{name: value for name, value in known.items() if name not in hidden}}
     if raw:
@@ -111,8 +132,8 @@ def _show(output: Output, found: Json) -> None:
     for item in items:
         if "raw" in item:
             output.say(f"{item['sign']} {item['event_id'][:16]} {item['raw'] or '(not to be had)'}")
-    if found["truncated"]:
-        output.note("Not all are listed; --limit lists up to 1,000 a kind.", "yellow")
+    if any(len(found[name]) < found["counts"][name] for name in LISTS):
+        output.note("Not all are listed: --limit, --all", "yellow")
     output.say(summary(found), "bold")
 
 

@@ -15,7 +15,7 @@ from retrace.indenting import indented
 from retrace.shown import Column, Output, escaped, short_time
 
 _EVENT_ID = re.compile(r"[0-9a-f]{64}")
-_LISTED = ("arrivals", "aggregates", "more_arrivals")
+_LISTED = ("arrivals", "more_arrivals", "aggregates", "more_aggregates")
 
 
 def event(
@@ -55,6 +55,8 @@ def event(
         Column("replay", lambda item: item["replay_id"], whole=True),
     )
     output.rows(found["aggregates"], versions, "It is in no aggregate yet.")
+    if found.get("more_aggregates"):
+        output.note("It may be in older versions as well: only the newest of its day were looked at.")
     shown = Text(escaped(indented(call.client.expect("GET", f"/events/{wanted}/raw").body.decode())))
     JSONHighlighter().highlight(shown)
     output.console.print(shown, soft_wrap=True)

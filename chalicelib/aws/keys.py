@@ -29,6 +29,10 @@ _CONFLICT = ".conflict.json"
 _LAG_DIGITS = 15
 _AFTER_ANY_SUFFIX = "~"
 _AFTER_A_SLASH = "0"
+_ABOVE_HEX = "g"
+
+FIRST_MESSAGE = "TS#"
+"""A bound below the sort keys of a version's messages."""
 
 
 def raw_object(source: str, event_day: Day, ingest_day: Day, name: str) -> str:
@@ -107,11 +111,6 @@ def from_instant(instant: Instant) -> str:
     return f"TS#{instant}"
 
 
-def after_position(sort_key: str | None) -> str:
-    """A bound above a sort key of an event and below every greater one; below all of them if there is none."""
-    return "TS#" if sort_key is None else just_after(sort_key)
-
-
 def just_after(sort_key: str) -> str:
     """A bound above a sort key of fixed width and below every greater one."""
     return sort_key + _AFTER_ANY_SUFFIX
@@ -166,6 +165,16 @@ def every_duplicate() -> tuple[str, str]:
     """Bounds around the sort keys of all later arrivals that are no conflicts."""
     kind = arrivals_of(conflict=False)
     return kind, just_after(kind)
+
+
+def versions_of_replays(day: Day) -> tuple[str, str]:
+    """Bounds around the sort keys of a day's versions that replays computed: their ids begin with a hex digit."""
+    return aggregate_versions(day), f"{aggregate_versions(day)}{_ABOVE_HEX}"
+
+
+def versions_of_objects(day: Day) -> tuple[str, str]:
+    """Bounds around the sort keys of all other versions of a day."""
+    return f"{aggregate_versions(day)}{_ABOVE_HEX}", just_after(aggregate_versions(day))
 
 
 def aggregate_versions(day: Day) -> str:

@@ -14,7 +14,8 @@ _EVENT = rf"TS#{_INSTANT}#EID#[0-9a-f]{{64}}"
 
 EVENT = re.compile(_EVENT, re.ASCII)
 LATE = re.compile(r"LAG#\d{15}#EID#[0-9a-f]{64}", re.ASCII)
-MESSAGE = re.compile(rf"{_EVENT}(#DUP#{_INSTANT}#[^#\x00]+#\d{{4,6}})?", re.ASCII)
+MESSAGE = re.compile(rf"{_EVENT}(#DUP#{_INSTANT}#[^#\x00]+#\d{{4,6}}|~)?", re.ASCII)
+VERSION = re.compile(r"DAY#\d{4}-\d{2}-\d{2}#VER#[^#\x00]+", re.ASCII)
 REPLAY = re.compile(r"REPLAY#[^#\x00]+")
 
 _LONGEST = 1_000

@@ -30,16 +30,20 @@ class AccountedVersion(AggregateVersionShape):
 
     complete: bool
     partial_because: list[str] = Field(default_factory=list)
-    arrived_since: Count
+    arrived_since: Annotated[int, Field(ge=0, description="At least, if the answer's `exact` is false.")]
 
 
 class DailyAggregatesAnswer(Shape):
-    """Every version of an entity's daily aggregate, newest first."""
+    """A page of the versions of an entity's daily aggregate, newest first."""
 
     entity_id: str
     day: Day
     versions: list[AccountedVersion]
-    late_arrivals: Count
+    late_arrivals: Annotated[
+        int | None, Field(ge=0, description="The newest version's `arrived_since`; null on later pages.")
+    ]
+    exact: Annotated[bool, Field(description="False if the day has more events than a request reads.")]
+    cursor: Cursor
 
 
 class InputShape(Shape):
@@ -68,7 +72,7 @@ class ChangedInput(Shape):
 
 
 class DifferenceCounts(Shape):
-    """How many events there are on each side, however many are listed."""
+    """How many events the page has compared. Those of all pages together are those of the versions."""
 
     only_in_from: Count
     only_in_to: Count
@@ -77,7 +81,7 @@ class DifferenceCounts(Shape):
 
 
 class DifferenceAnswer(Shape):
-    """What two versions do not share."""
+    """A page of what two versions do not share, in order of time and id."""
 
     entity_id: str
     day: Day
@@ -87,4 +91,4 @@ class DifferenceAnswer(Shape):
     only_in_to: list[InputShape]
     changed: list[ChangedInput]
     counts: DifferenceCounts
-    truncated: bool
+    cursor: Cursor

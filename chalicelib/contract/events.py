@@ -104,3 +104,4 @@ class EventHistoryAnswer(EventMetadata):
     arrivals: list[ArrivalItem]
     more_arrivals: bool
     aggregates: list[AggregateReference]
+    more_aggregates: bool

@@ -10,9 +10,11 @@ from chalicelib.domain.aggregation import Version
 from chalicelib.domain.fields import DayText, EntityId, Limit, ReplayId
 from chalicelib.domain.timestamps import Day
 
+MAX_VERSIONS = 100
+
 
 class AggregatesQuery(BaseModel):
-    """GET /aggregates: an entity's daily aggregate, in all versions."""
+    """An entity's daily aggregate."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
@@ -24,6 +26,13 @@ class AggregatesQuery(BaseModel):
         return Version(self.entity_id, Day(self.day), replay_id)
 
 
+class VersionsQuery(AggregatesQuery):
+    """GET /aggregates: the versions, newest first."""
+
+    limit: Annotated[int, Field(ge=1, le=MAX_VERSIONS)] = 20
+    cursor: str | None = None
+
+
 class InputsQuery(AggregatesQuery):
     """GET /aggregates/inputs: the events of one version."""
 
@@ -33,11 +42,12 @@ class InputsQuery(AggregatesQuery):
 
 
 class DiffQuery(AggregatesQuery):
-    """GET /aggregates/diff: what two versions do not share; `limit` is that of each list of differences."""
+    """GET /aggregates/diff: what two versions do not share; `limit` is that of all differences of a page."""
 
     from_: Annotated[ReplayId, Field(alias="from")]
     to: ReplayId
     limit: Limit = 100
+    cursor: str | None = None
 
     @property
     def named(self) -> dict[str, str]:

@@ -1,17 +1,51 @@
-"""What two versions of a daily aggregate do not share, found by walking along both of their inputs."""
+"""What two versions of a daily aggregate do not share, found by walking along both of their inputs, page by page."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
 
-from chalicelib.domain.aggregation import Input
+from chalicelib.domain.aggregate_ports import InputsPage
+from chalicelib.domain.aggregation import Input, Version
 
-T = TypeVar("T")
+PositionOf = Callable[[Input], str]
+"""The position just behind an input."""
 
-Pair = tuple[Input | None, Input | None]
-"""An input of one version beside that of the other with the same time and id, None where it has none."""
+
+@dataclass
+class Side:
+    """One version: up to which position its inputs are compared, and those that are read and not compared yet."""
+
+    version: Version
+    position_of: PositionOf
+    after: str | None = None
+    more: bool = True
+    _waiting: deque[Input] = field(default_factory=deque)
+    _read_to: str | None = None
+
+    @property
+    def lags(self) -> bool:
+        """Whether its next input is not known before another page is read."""
+        return self.more and not self._waiting
+
+    @property
+    def next(self) -> Input | None:
+        """Its next input, None at the end."""
+        return self._waiting[0] if self._waiting else None
+
+    def take_in(self, page: InputsPage) -> None:
+        """Keep the page that follows. One without inputs is compared as it is."""
+        self._waiting.extend(page.inputs)
+        self._read_to, self.more = page.read_to, page.read_to is not None
+        if not page.inputs:
+            self.after = page.read_to or self.after
+
+    def pass_by(self) -> Input:
+        """Go on after the next input."""
+        passed = self._waiting.popleft()
+        self.after = self.position_of(passed) if self._waiting else self._read_to or self.position_of(passed)
+        return passed
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,75 +56,31 @@ class Changed:
     after: Input
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Comparison:
-    """The first differences in order of time and id, and how many there are in all."""
+    """The differences of a stretch in order of time and id, and how many inputs both share there."""
 
-    only_in_from: tuple[Input, ...]
-    only_in_to: tuple[Input, ...]
-    changed: tuple[Changed, ...]
-    only_in_from_count: int
-    only_in_to_count: int
-    changed_count: int
-    shared_count: int
+    only_in_from: list[Input] = field(default_factory=list)
+    only_in_to: list[Input] = field(default_factory=list)
+    changed: list[Changed] = field(default_factory=list)
+    shared: int = 0
 
     @property
-    def truncated(self) -> bool:
-        """Whether there are more differences than are listed."""
-        listed = (len(self.only_in_from), len(self.only_in_to), len(self.changed))
-        return listed != (self.only_in_from_count, self.only_in_to_count, self.changed_count)
+    def differences(self) -> int:
+        """How many were found."""
+        return len(self.only_in_from) + len(self.only_in_to) + len(self.changed)
 
-
-@dataclass(slots=True)
-class _Listed(Generic[T]):
-    """The first of many, all of them counted."""
-
-    limit: int
-    first: list[T] = field(default_factory=list)
-    count: int = 0
-
-    def add(self, found: T) -> None:
-        self.count += 1
-        if self.count <= self.limit:
-            self.first.append(found)
-
-
-def compare(left: Iterable[Input], right: Iterable[Input], limit: int) -> Comparison:
-    """Compare inputs that come in order of time and id, keeping at most `limit` differences of each kind."""
-    only_left, only_right, changed = _Listed[Input](limit), _Listed[Input](limit), _Listed[Changed](limit)
-    shared = 0
-    for before, after in paired(left, right):
-        if before is not None and after is not None:
-            if before.content_sha256 == after.content_sha256:
-                shared += 1
-            else:
-                changed.add(Changed(before, after))
-        elif before is not None:
-            only_left.add(before)
-        elif after is not None:
-            only_right.add(after)
-    return Comparison(
-        only_in_from=tuple(only_left.first),
-        only_in_to=tuple(only_right.first),
-        changed=tuple(changed.first),
-        only_in_from_count=only_left.count,
-        only_in_to_count=only_right.count,
-        changed_count=changed.count,
-        shared_count=shared,
-    )
-
-
-def paired(left: Iterable[Input], right: Iterable[Input]) -> Iterator[Pair]:
-    """Inputs of both sides side by side; each side in order of time and id, read as the walk goes on."""
-    lefts, rights = iter(left), iter(right)
-    one, other = next(lefts, None), next(rights, None)
-    while one is not None or other is not None:
-        if other is None or (one is not None and one.place < other.place):
-            yield one, None
-            one = next(lefts, None)
-        elif one is None or other.place < one.place:
-            yield None, other
-            other = next(rights, None)
+    def add(self, from_: Side, to: Side) -> bool:
+        """Compare what is next, and pass it by; False if nothing is. An input is the same if time and id are."""
+        before, after = from_.next, to.next
+        if before is None and after is None:
+            return False
+        if after is None or (before is not None and before.place < after.place):
+            self.only_in_from.append(from_.pass_by())
+        elif before is None or after.place < before.place:
+            self.only_in_to.append(to.pass_by())
+        elif from_.pass_by().content_sha256 == to.pass_by().content_sha256:
+            self.shared += 1
         else:
-            yield one, other
-            one, other = next(lefts, None), next(rights, None)
+            self.changed.append(Changed(before, after))
+        return True

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from chalicelib.domain.aggregate_ports import AggregateVersion
 from chalicelib.domain.messages import is_object_version
-from chalicelib.domain.ports import AggregateVersion
 from chalicelib.domain.raw_line import StoredEvent
 from chalicelib.domain.replay_job import JobState, ReplayJob
 from chalicelib.domain.replay_request import ReplayRequest
@@ -34,6 +34,13 @@ class Standing:
     def settled(self) -> bool:
         """Whether each event that the replay covers, and that was there to be read, is known to be an input."""
         return self.job is not None and self.job.settled and not _cut_short(self.job)
+
+    @property
+    def covers_day(self) -> bool:
+        """Whether it may miss each event of its day that it does not hold, whichever event that is."""
+        if self.job is None or not self.settled:
+            return False
+        return self.job.request.expands or not any(_left_out(self.job.request, self.stored.version.day))
 
     @property
     def asked_at(self) -> Instant:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from chalicelib.domain.aggregation import Aggregate, Input, Version
 from chalicelib.domain.event import Event
 from chalicelib.domain.ingest_report import Arrival, ArrivalKind
 from chalicelib.domain.merging import Page
@@ -165,41 +164,3 @@ class EventIndex(Protocol):
 
     def arrived_again(self, event_id: str, kind: ArrivalKind) -> bool:
         """Whether an identity was sent again in this way."""
-
-
-@dataclass(frozen=True, slots=True)
-class AggregateVersion:
-    """A stored version of a daily aggregate."""
-
-    version: Version
-    aggregate: Aggregate
-    computed_at: Instant
-
-
-@dataclass(frozen=True, slots=True)
-class InputsPage:
-    """Inputs of a version in order, and the sort key up to which they were read, None if to the end.
-
-    A version's messages that are no inputs are passed over, so a page may hold none and still not be the last.
-    """
-
-    inputs: tuple[Input, ...]
-    read_to: str | None
-
-    @property
-    def brought(self) -> int:
-        """How many rows were fetched."""
-        return len(self.inputs)
-
-
-class AggregateHistory(Protocol):
-    """What is kept of daily aggregates: their versions, and the events that went into each."""
-
-    def versions(self, entity_id: str, day: Day) -> list[AggregateVersion]:
-        """Every version of a daily aggregate, newest first."""
-
-    def inputs(self, version: Version, after: str | None, limit: int) -> InputsPage:
-        """The inputs among at most `limit` messages of a version, by time and id, after a position."""
-
-    def inputs_among(self, candidates: Sequence[tuple[Version, StoredEvent]]) -> list[tuple[Version, StoredEvent]]:
-        """Those of the candidates whose event went into the version."""

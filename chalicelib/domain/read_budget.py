@@ -25,6 +25,9 @@ ROW_US = 100
 On a whole core 1.2 ms for a call (docs/scale.md) and, measured in development, 57 ms for a page of 1,000 index rows.
 """
 
+LOOK_US = 4
+"""Computing for one row beside one version of an aggregate."""
+
 AT_ONCE = 16
 """`CONCURRENCY`, as installed: what is beyond it waits."""
 
@@ -58,6 +61,12 @@ class PaidReads:
         self.left_us -= ceil(len(todo) / AT_ONCE) * ROUND_US + len(todo) * READ_US + sum(map(_rows, results)) * ROW_US
         return results
 
+    def pay(self, computing_us: int) -> None:
+        """Pay for what is computed of results beyond reading them."""
+        self.left_us -= computing_us
+
 
 def _rows(result: object) -> int:
+    if isinstance(result, list):
+        return len(result)
     return result.brought if isinstance(result, Brought) else 1

@@ -54,15 +54,20 @@ VERSIONS: list[dict[str, Any]] = [
     }
     for number in range(19, -1, -1)
 ]
-AGGREGATES = {"entity_id": "a", "day": DAY, "versions": VERSIONS, "late_arrivals": 0}
+AGGREGATES = {"entity_id": "a", "day": DAY, "versions": VERSIONS, "late_arrivals": 0, "exact": True, "cursor": None}
 DIFFERENCE = {
     "from": VERSIONS[4],
     "to": VERSIONS[0],
-    "counts": {"only_in_from": 0, "only_in_to": 2, "changed": 0, "shared": 27},
+    "counts": {"only_in_from": 0, "only_in_to": 0, "changed": 0, "shared": 27},
     **{name: [] for name in ("only_in_from", "only_in_to", "changed")},
-    "truncated": True,
+    "cursor": "next",
 }
-INPUTS = [{"event_id": letter * 64, "event_time": f"{DAY}T12:00:00Z", "content_sha256": "x"} for letter in "abc"]
+INPUTS = [{"event_id": letter * 64, "event_time": f"{DAY}T12:00:00Z", "content_sha256": "x"} for letter in "ab"]
+REST = DIFFERENCE | {
+    "counts": {"only_in_from": 0, "only_in_to": 2, "changed": 0, "shared": 0},
+    "only_in_to": INPUTS,
+    "cursor": None,
+}
 NOT_ALLOWED: Answer = (403, problem("It is not allowed."))
 
 
@@ -76,8 +81,7 @@ def said() -> dict[str, Answer]:
         f"GET /rejected/{REFUSAL['rejected_id']}": (200, REFUSAL),
         "GET /aggregates": (200, AGGREGATES),
         "GET /aggregates/diff": (200, DIFFERENCE),
-        "GET /aggregates/inputs version-15": (200, {"items": INPUTS[:1], "cursor": None}),
-        "GET /aggregates/inputs version-19": (200, {"items": INPUTS, "cursor": None}),
+        "GET /aggregates/diff next": (200, REST),
         "GET /events": (200, {"items": [], "cursor": None}),
     }
 
@@ -85,8 +89,8 @@ def said() -> dict[str, Answer]:
 @pytest.fixture
 def served(said: dict[str, Answer]) -> Iterator[Served]:
     def answered(asked: Asked) -> Answer:
-        of_version = said.get(f"{asked.call} {asked.query.get('replay_id')}")
-        return of_version or said.get(asked.call, (404, problem("There is nothing here.")))
+        of_page = said.get(f"{asked.call} {asked.query.get('cursor')}")
+        return of_page or said.get(asked.call, (404, problem("There is nothing here.")))
 
     with console(answered) as served:
         yield served
@@ -145,7 +149,7 @@ def test_the_versions_between_which_the_number_changed_are_compared_and_others_c
     page.goto(f"/aggregates?entity=a&day={DAY}")
     expect(page).to_have_url(re.compile("from=version-15&to=version-19$"))
     expect(page.get_by_role("heading", name="From 27 to 36")).to_be_in_viewport()
-    page.get_by_role("button", name="List more").click()
+    page.get_by_role("button", name="Compare more").click()
     expect(page.locator("table.difference tbody tr")).to_have_count(2)
     page.goto(f"/aggregates?entity=a&day={DAY}&from=version-10&to=version-17")
     page.get_by_role("radio", name="to version-17").focus()

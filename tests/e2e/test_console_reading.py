@@ -41,7 +41,14 @@ class Reading:
         if asked.call == f"GET /events/{KNOWN.event_id}":
             known = {name: value for name, value in asdict(stored(KNOWN)).items() if name != "location"}
             where = {"s3_bucket": "b", "s3_key": "raw/a", "s3_offset": 0, "s3_length": 1, "ingest_lag_ms": 0}
-            return 200, {**known, **where, "arrivals": [], "more_arrivals": False, "aggregates": []}
+            return 200, {
+                **known,
+                **where,
+                "arrivals": [],
+                "more_arrivals": False,
+                "aggregates": [],
+                "more_aggregates": False,
+            }
         if asked.call == f"GET /events/{KNOWN.event_id}/raw":
             return self.raw
         return 404, problem("There is nothing here.")

@@ -48,7 +48,7 @@ def test_a_version_says_what_was_computed_from_what(application: Application, st
 
     inputs = inputs_of(storage.rows("AGGREGATES_TABLE"), "order-1", DAY, replay_id)
     [version] = answer.pop("versions")
-    assert answer == {"entity_id": "order-1", "day": DAY, "late_arrivals": 0}
+    assert answer == {"entity_id": "order-1", "day": DAY, "late_arrivals": 0, "exact": True, "cursor": None}
     assert said(version) == aggregate(inputs)
     assert version["value"] == 12
     assert version["replay_id"] == replay_id
@@ -126,7 +126,8 @@ def test_days_and_entities_are_told_apart(application: Application) -> None:
 def test_where_nothing_was_computed_there_are_no_versions(application: Application) -> None:
     application.accept(paid())
 
-    assert asked(application) == {"entity_id": "order-1", "day": DAY, "versions": [], "late_arrivals": 0}
+    none = {"entity_id": "order-1", "day": DAY, "versions": [], "late_arrivals": 0, "exact": True, "cursor": None}
+    assert asked(application) == none
 
 
 # Events that came after

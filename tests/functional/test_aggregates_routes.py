@@ -143,8 +143,37 @@ class TestHowVersionsStand:
 
         application.versions("order-1", DAY)
 
-        # The versions before and after their jobs, a job for each of them, and the events of the day.
-        assert wire.count() == {"Query": 2 + 4 + 1}
+        # The versions (those of replays, of objects) before and after their jobs, the jobs, and the events of the day.
+        assert wire.count() == {"Query": 2 * 2 + 4 + 1}
+
+    def test_versions_come_in_pages_newest_first_and_those_of_objects_last(self, application: Application) -> None:
+        of_one = of_object(application, application.accept(paid(1)))
+        replays = [application.replayed(**WHOLE_DAY) for _ in range(3)]
+
+        pages: list[Json] = []
+        while not pages or pages[-1]["cursor"]:
+            cursor = {"cursor": pages[-1]["cursor"]} if pages else {}
+            pages.append(application.get("/aggregates", **ENTITY_DAY, limit="2", **cursor).json_body)
+
+        listed = [[version["replay_id"] for version in page["versions"]] for page in pages]
+        assert listed[:2] == [replays[:0:-1], [replays[0], of_one]]
+        assert not any(listed[2:])
+        assert [page["late_arrivals"] for page in pages[:2]] == [0, None]
+
+    def test_a_day_of_more_events_than_a_request_reads_tells_how_many_came_since_at_least(
+        self, application: Application, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        application.accept_all([paid(1), paid(2)])
+        application.replayed(**BY_TYPE)
+        application.accept_all([paid(number) for number in range(3, 9)])
+        exact = application.get("/aggregates", **ENTITY_DAY).json_body
+        monkeypatch.setattr("chalicelib.lineage.ROWS_A_READ", 5)
+        monkeypatch.setattr("chalicelib.lineage.REQUEST_US", 60_000)
+
+        told = application.get("/aggregates", **ENTITY_DAY).json_body
+
+        assert (exact["late_arrivals"], exact["exact"]) == (6, True)
+        assert (told["late_arrivals"], told["versions"][0]["arrived_since"], told["exact"]) == (3, 3, False)
 
 
 class TestInputs:
@@ -246,7 +275,7 @@ class TestDiff:
         assert (found["entity_id"], found["day"]) == ("order-1", DAY)
         assert [item["event_id"] for item in found["only_in_to"]] == [result["event_id"] for result in late]
         assert [item["event_type"] for item in found["only_in_to"]] == ["order.paid", "order.refunded"]
-        assert (found["only_in_from"], found["changed"], found["truncated"]) == ([], [], False)
+        assert (found["only_in_from"], found["changed"], found["cursor"]) == ([], [], None)
         assert found["counts"] == {"only_in_from": 0, "only_in_to": 2, "changed": 0, "shared": 3}
 
     def test_the_other_way_round_is_the_mirror_image(self, application: Application) -> None:
@@ -295,17 +324,31 @@ class TestDiff:
         assert (found["only_in_from"], found["only_in_to"], found["changed"]) == ([], [], [])
         assert found["counts"] == {"only_in_from": 0, "only_in_to": 0, "changed": 0, "shared": 3}
 
-    def test_lists_no_more_than_asked_for_and_counts_all(self, application: Application) -> None:
+    def test_comes_in_pages_of_as_many_differences_as_are_asked_for(self, application: Application) -> None:
         results = application.accept_all(paid_several(12))
         whole = application.replayed(**WHOLE_DAY)
         part = application.replayed(**(WHOLE_DAY | {"end_time": paid(3)["event_time"]}))
 
-        found = self.compared(application, whole, part, limit="4")
+        first = self.compared(application, whole, part, limit="4")
+        second = self.compared(application, whole, part, limit="100", cursor=first["cursor"])
 
-        assert [item["event_id"] for item in found["only_in_from"]] == [result["event_id"] for result in results[2:6]]
-        assert found["counts"]["only_in_from"] == 10
-        assert found["truncated"] is True
-        assert self.compared(application, whole, part, limit="10")["truncated"] is False
+        assert [item["event_id"] for item in first["only_in_from"]] == [result["event_id"] for result in results[2:6]]
+        assert first["counts"] == {"only_in_from": 4, "only_in_to": 0, "changed": 0, "shared": 2}
+        assert [item["event_id"] for item in second["only_in_from"]] == [result["event_id"] for result in results[6:]]
+        assert second["counts"] == {"only_in_from": 6, "only_in_to": 0, "changed": 0, "shared": 0}
+        assert second["cursor"] is None
+
+    def test_a_cursor_serves_its_own_query_only(self, application: Application) -> None:
+        application.accept_all(paid_several(5))
+        whole = application.replayed(**WHOLE_DAY)
+        part = application.replayed(**(WHOLE_DAY | {"end_time": paid(3)["event_time"]}))
+        cursor = self.compared(application, whole, part, limit="1")["cursor"]
+        question = {**ENTITY_DAY, "from": part, "to": whole}
+
+        for query in (question | {"cursor": cursor}, question | {"cursor": f"{cursor[:-2]}AA"}):
+            response = application.get("/aggregates/diff", **query)
+            assert response.status_code == 400
+            assert faults(response).keys() == {"cursor"}
 
     def test_walks_versions_of_many_pages(self, application: Application, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("chalicelib.lineage.ROWS_A_READ", 4)
@@ -379,5 +422,19 @@ class TestWhereAnEventWent:
         answer = application.get(f"/events/{result['event_id']}").json_body
 
         assert len(answer["aggregates"]) == 61
-        # The identity and two batches of inputs; the arrivals and the versions.
-        assert wire.count() == {"BatchGetItem": 1 + 2, "Query": 2}
+        assert answer["more_aggregates"] is False
+        # The identity and two batches of inputs; the arrivals and the versions: those of replays, and of objects.
+        assert wire.count() == {"BatchGetItem": 1 + 2, "Query": 1 + 2}
+
+    def test_of_more_versions_than_a_request_looks_at_the_newest_are_named(
+        self, application: Application, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        result = application.accept(paid(1))
+        replays = [application.replayed(**WHOLE_DAY) for _ in range(3)]
+        monkeypatch.setattr("chalicelib.investigate.VERSIONS_A_READ", 1)
+        monkeypatch.setattr("chalicelib.investigate.VERSIONS_LOOKED_AT", 2)
+
+        answer = application.get(f"/events/{result['event_id']}").json_body
+
+        assert [version["replay_id"] for version in answer["aggregates"]] == replays[:0:-1]
+        assert answer["more_aggregates"] is True

@@ -38,6 +38,7 @@ def test_an_event_is_told_with_its_metadata_and_place(application: Application, 
         "arrivals": [],
         "more_arrivals": False,
         "aggregates": [],
+        "more_aggregates": False,
     }
 
 

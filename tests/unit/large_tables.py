@@ -10,8 +10,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from chalicelib.aws.aggregate_rows import version_row
 from chalicelib.aws.event_rows import arrival_row, index_row
+from chalicelib.domain.aggregation import Aggregate, Version
 from chalicelib.domain.ingest_report import Arrival, ArrivalKind
+from chalicelib.domain.ledger import NewRevision
 from chalicelib.domain.timestamps import Day, Instant, nanoseconds, shifted, start_of
 from tests.unit.examples import INGESTED, an_event, stored
 
@@ -35,6 +38,8 @@ LATENCIES_S = (0.010, 0.020, 0.040)
 CALLS_AT_ONCE = 16
 BYTES_A_READ = 1_048_576
 ROW_BYTES = 755
+VERSION_BYTES = 2_479
+"""docs/scale.md, of a version with ten inputs or more."""
 DAYS = (Day("2026-11-01"), Day("2026-12-01"))
 """The days that have events, the last one excluded."""
 
@@ -79,6 +84,17 @@ class Invocation:
         return results
 
 
+def replay_id(number: int) -> str:
+    """Of the n-th replay."""
+    return f"{number:08x}-0000-7000-8000-000000000000"
+
+
+def a_version() -> Item:
+    """The row of a version."""
+    version = NewRevision(Version("order-1007", DAYS[0], replay_id(0)), Aggregate(10_000_000), 0)
+    return version_row(version, INGESTED)
+
+
 @dataclass
 class LargeTables:
     """The client that the adapters are handed; each partition of an entity, or of a type and day, is as large."""
@@ -88,6 +104,11 @@ class LargeTables:
     later_arrivals: int = 0
     passes: bool = True
     """Whether rows pass the filter that DynamoDB is asked to apply."""
+    versions: int = 0
+    """Of each day."""
+    without_inputs: frozenset[str] = frozenset()
+    """Partitions of versions whose messages are no inputs."""
+    version: Item = field(default_factory=a_version)
     row: Item = field(default_factory=lambda: index_row(stored(an_event()), 4, 3_600_000))
 
     def query(self, **asked: Any) -> Item:
@@ -95,6 +116,10 @@ class LargeTables:
         values = {name: value.get("S") for name, value in asked["ExpressionAttributeValues"].items()}
         if str(values.get(":pk", "")).startswith("EVENT#"):
             return self._arrivals(values, asked)
+        if ":high" not in values:
+            return self._inputs(values, asked)
+        if "#VER#" in values[":low"]:
+            return self._versions(values, asked)
         return self._events(values[":low"], values[":high"], asked)
 
     def _events(self, low: str, high: str, asked: Item) -> Item:
@@ -111,6 +136,40 @@ class LargeTables:
         self.invocation.call(len(items))
         more = bool(numbers) and (numbers[-1] > begin if numbers.step < 0 else numbers[-1] < end - 1)
         return {"Items": items} | ({"LastEvaluatedKey": self._key(numbers[-1])} if more else {})
+
+    def batch_get_item(self, **asked: Any) -> Item:
+        """Versions, or the inputs among messages: all of them are there."""
+        [(table, wanted)] = asked["RequestItems"].items()
+        found = [
+            self._version(key) if "#VER#" in key["SK"]["S"] else key | {"outcome": {"S": "INPUT"}}
+            for key in wanted["Keys"]
+        ]
+        self.invocation.call(len(found))
+        return {"Responses": {table: found}}
+
+    def _version(self, key: Item) -> Item:
+        return self.version | key | {"replay_id": {"S": key["SK"]["S"].rpartition("#")[2]}}
+
+    def _versions(self, values: dict[str, Any], asked: Item) -> Item:
+        """A page of a day's versions, the newest first; none is of a raw object."""
+        low, high = values[":low"], values[":high"]
+        of_replays = range(0 if low.endswith("#VER#g") else self.versions)
+        before = re.search(r"VER#([0-9a-f]{8})-.*~$", high)
+        numbers = of_replays[: int(before[1], 16) if before else None][::-1]
+        some = numbers[: min(asked["Limit"], BYTES_A_READ // VERSION_BYTES)]
+        rows = [self._version({"PK": self.row["PK"], "SK": {"S": low + replay_id(number)}}) for number in some]
+        self.invocation.call(len(rows))
+        return {"Items": rows} | ({"LastEvaluatedKey": rows[-1]} if len(some) < len(numbers) else {})
+
+    def _inputs(self, values: dict[str, Any], asked: Item) -> Item:
+        """A page of a version's messages, which are as many as the events of the day; all, or none, are inputs."""
+        begin = 0 if values[":low"] == "TS#" else self._number(values[":low"])
+        end = self._number(f"TS#{DAYS[0]}T23:59:59.999999999Z")
+        numbers = range(begin, min(end, begin + asked["Limit"]))
+        wanted = values[":pk"] not in self.without_inputs
+        rows = [self._event(number) for number in numbers] if wanted else []
+        self.invocation.call(len(rows))
+        return {"Items": rows} | self._last(numbers, end)
 
     def _last(self, numbers: range, end: int) -> Item:
         return {"LastEvaluatedKey": self._key(numbers[-1])} if numbers and numbers[-1] < end - 1 else {}

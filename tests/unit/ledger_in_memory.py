@@ -7,13 +7,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
+from chalicelib.domain.aggregate_ports import AggregateVersion, InputsPage, VersionsPage
 from chalicelib.domain.aggregation import Input, Version
 from chalicelib.domain.dead_letter import DeadLetter
 from chalicelib.domain.errors import Contended
 from chalicelib.domain.ledger import Changes, Entry, Ledger, Overtaken, Settlement, Snapshot
 from chalicelib.domain.messages import Delivery
 from chalicelib.domain.outcomes import Counts, Outcome
-from chalicelib.domain.ports import AggregateVersion, InputsPage
 from chalicelib.domain.raw_line import StoredEvent
 from chalicelib.domain.replay_job import JobState
 from chalicelib.domain.timestamps import Day, Instant
@@ -84,13 +84,21 @@ class Aggregates:
         of_version = (each for each in self.entries.values() if each.version == version)
         return sorted(each.event for each in of_version if each.outcome is Outcome.INPUT)
 
-    def versions(self, entity_id: str, day: Day) -> list[AggregateVersion]:
+    def versions(self, entity_id: str, day: Day, after: str | None, limit: int) -> VersionsPage:
         found = [
             AggregateVersion(version, snapshot.aggregate, INGESTED)
             for version, snapshot in self.versions_written.items()
             if (version.entity_id, version.day) == (entity_id, day)
         ]
-        return found[::-1]
+        begin = int(after or 0)
+        more = len(found) > begin + limit
+        return VersionsPage(tuple(found[::-1][begin : begin + limit]), str(begin + limit) if more else None)
+
+    def named(self, entity_id: str, day: Day, replay_ids: Collection[str]) -> list[AggregateVersion]:
+        raise NotImplementedError
+
+    def position_of(self, single: Input) -> str:
+        raise NotImplementedError
 
     def inputs(self, version: Version, after: str | None, limit: int) -> InputsPage:
         raise NotImplementedError

@@ -1,75 +1,128 @@
-"""What two versions do not share is what set arithmetic says, and no list is longer than asked for."""
+"""What two versions do not share is what set arithmetic says, in whatever pages it is asked for and read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.aggregation import Input
-from chalicelib.domain.comparison import compare, paired
-from chalicelib.domain.timestamps import Instant
+from chalicelib import lineage
+from chalicelib.domain.aggregate_ports import AggregateVersion, InputsPage, VersionsPage
+from chalicelib.domain.aggregate_query import DiffQuery
+from chalicelib.domain.aggregation import Aggregate, Input, Place, Version
+from chalicelib.domain.raw_line import StoredEvent
+from chalicelib.domain.read_budget import ROUND_US
+from chalicelib.domain.timestamps import Day, Instant
+from chalicelib.lineage import Difference, TraceVersions
+from tests.unit.examples import INGESTED
+from tests.unit.in_memory import one_by_one
+from tests.unit.json_trees import randoms
 
-Place = tuple[str, str]
+Contents = dict[Place, str | None]
+"""The content of each input; None for a message that is no input."""
+
+
+@dataclass
+class History:
+    """Two versions, of which a read brings as many messages as it is let."""
+
+    sides: dict[str, Contents]
+    page_size: Callable[[], int] = lambda: 1_000
+    reads: list[str | None] = field(default_factory=list)
+
+    def named(self, entity_id: str, day: Day, replay_ids: Collection[str]) -> list[AggregateVersion]:
+        found = [Version(entity_id, day, replay_id) for replay_id in replay_ids if replay_id in self.sides]
+        return [AggregateVersion(version, Aggregate(), INGESTED) for version in found]
+
+    def inputs(self, version: Version, after: str | None, limit: int) -> InputsPage:
+        self.reads.append(after)
+        rows = sorted(self.sides[version.replay_id].items())
+        rest = [(place, content) for place, content in rows if after is None or "/".join(place) > after]
+        some = rest[: min(limit, self.page_size())]
+        read_to = "/".join(some[-1][0]) if len(some) < len(rest) else None
+        return InputsPage(tuple(an_input(place, content) for place, content in some if content), read_to)
+
+    def position_of(self, single: Input) -> str:
+        return "/".join(single.place)
+
+    def versions(self, entity_id: str, day: Day, after: str | None, limit: int) -> VersionsPage:
+        raise NotImplementedError
+
+    def inputs_among(self, candidates: Sequence[tuple[Version, StoredEvent]]) -> list[tuple[Version, StoredEvent]]:
+        raise NotImplementedError
 
 
 def an_input(place: Place, content: str) -> Input:
-    return Input(Instant(place[0]), place[1], "order.paid", content)
+    return Input(place[0], place[1], "order.paid", content)
 
 
-def in_order(contents: dict[Place, str]) -> list[Input]:
-    return sorted(an_input(place, content) for place, content in contents.items())
+def pages_of(history: History, limit: int = 100) -> list[Difference]:
+    """The comparison of both versions, page by page."""
+    compare, pages, cursor = TraceVersions(history, one_by_one).difference, list[Difference](), None
+    asked = {"entity_id": "order-1", "day": "2026-11-21", "from": "from", "to": "to", "limit": limit}
+    while not pages or cursor is not None:
+        pages.append(compare(DiffQuery.model_validate({**asked, "cursor": cursor})))
+        cursor = pages[-1].cursor
+        assert len(pages) < 1_000, "each page goes on"
+    return pages
 
 
 # Few times, ids and contents, so that places meet, times tie and contents differ.
-sides = st.dictionaries(st.tuples(st.sampled_from("123"), st.sampled_from("abcdef")), st.sampled_from("xy"))
+places = st.tuples(st.sampled_from("123").map(Instant), st.sampled_from("abcdef"))
+sides = st.dictionaries(places, st.sampled_from(["x", "y", None]))
 
 
-@given(sides, sides, st.integers(1, 12))
-def test_a_comparison_is_what_set_arithmetic_says(left: dict[Place, str], right: dict[Place, str], limit: int) -> None:
-    found = compare(in_order(left), in_order(right), limit)
+@given(sides, sides, st.integers(1, 12), randoms, st.integers(1, 6))
+def test_all_pages_together_are_what_set_arithmetic_says(
+    left: Contents, right: Contents, limit: int, rng: Random, rounds: int
+) -> None:
+    history = History({"from": left, "to": right}, lambda: rng.randint(1, 4))
 
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(lineage, "REQUEST_US", rounds * ROUND_US)
+        pages = [page.comparison for page in pages_of(history, limit)]
+
+    left, right = (dict(filter(lambda row: row[1] is not None, side.items())) for side in (left, right))
     both = left.keys() & right.keys()
     changed = sorted(place for place in both if left[place] != right[place])
-    only_left, only_right = sorted(left.keys() - right.keys()), sorted(right.keys() - left.keys())
-    assert found.only_in_from == tuple(an_input(place, left[place]) for place in only_left[:limit])
-    assert found.only_in_to == tuple(an_input(place, right[place]) for place in only_right[:limit])
-    assert [(pair.before, pair.after) for pair in found.changed] == [
-        (an_input(place, left[place]), an_input(place, right[place])) for place in changed[:limit]
+    assert [one.place for page in pages for one in page.only_in_from] == sorted(left.keys() - right.keys())
+    assert [one.place for page in pages for one in page.only_in_to] == sorted(right.keys() - left.keys())
+    assert [pair.before.place for page in pages for pair in page.changed] == changed
+    assert [(pair.before.content_sha256, pair.after.content_sha256) for page in pages for pair in page.changed] == [
+        (left[place], right[place]) for place in changed
     ]
-    assert (found.only_in_from_count, found.only_in_to_count, found.changed_count, found.shared_count) == (
-        len(only_left),
-        len(only_right),
-        len(changed),
-        len(both) - len(changed),
-    )
-    assert found.truncated == (max(len(only_left), len(only_right), len(changed)) > limit)
+    assert sum(page.shared for page in pages) == len(both) - len(changed)
+    assert all(page.differences <= limit for page in pages)
 
 
-@given(sides, sides)
-def test_pairs_are_in_order_and_hold_every_input_once(left: dict[Place, str], right: dict[Place, str]) -> None:
-    pairs = list(paired(in_order(left), in_order(right)))
+def test_a_page_without_differences_has_a_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lineage, "REQUEST_US", 2 * ROUND_US)
+    equal: Contents = {(Instant(f"{number:04}"), "a"): "x" for number in range(100)}
 
-    assert [one for one, _ in pairs if one is not None] == in_order(left)
-    assert [other for _, other in pairs if other is not None] == in_order(right)
-    places = [(known.event_time, known.event_id) for pair in pairs for known in pair[:1] if known is not None]
-    assert places == sorted(places)
+    pages = pages_of(History({"from": equal, "to": equal | {(Instant("9"), "b"): "y"}}, lambda: 10))
 
-
-@given(sides)
-def test_a_version_compared_with_itself_shares_everything(side: dict[Place, str]) -> None:
-    found = compare(in_order(side), in_order(side), 1)
-
-    assert (found.only_in_from, found.only_in_to, found.changed, found.truncated) == ((), (), (), False)
-    assert found.shared_count == len(side)
+    assert [(page.comparison.shared, page.comparison.differences) for page in pages[:3]] == [(20, 0)] * 3
+    assert sum(page.comparison.differences for page in pages) == 1
 
 
-def test_inputs_are_read_only_as_the_walk_goes_on() -> None:
-    def endless() -> Iterator[Input]:
-        yield from (an_input((f"{number:04}", "a"), "x") for number in range(5))
-        pytest.fail("read further than asked")
+def test_messages_that_are_no_inputs_are_passed_over_however_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lineage, "REQUEST_US", ROUND_US)
+    none: Contents = {(Instant(f"{number:04}"), "a"): None for number in range(100)}
 
-    assert len(list(islice(paired(endless(), []), 4))) == 4
+    pages = pages_of(History({"from": none, "to": none}, lambda: 10))
+
+    assert sum(page.comparison.differences for page in pages) == 0
+    assert len(pages) == 10
+
+
+def test_a_page_reads_no_further_than_its_differences() -> None:
+    history = History({"from": {(Instant(f"{number:04}"), "a"): "x" for number in range(100)}, "to": {}}, lambda: 5)
+
+    first, *_ = pages_of(history, 5)
+
+    assert len(first.comparison.only_in_from) == 5
+    assert history.reads[:3] == [None, None, "0004/a"]

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.domain.aggregate_ports import AggregateVersion
 from chalicelib.domain.aggregation import Aggregate, Version
 from chalicelib.domain.completeness import Standing
-from chalicelib.domain.ports import AggregateVersion
 from chalicelib.domain.raw_line import StoredEvent
 from chalicelib.domain.replay_job import JobState, ReplayJob
 from chalicelib.domain.replay_request import ReplayRequest

@@ -31,7 +31,7 @@ class World:
 
     @property
     def investigate(self) -> InvestigateEvent:
-        return InvestigateEvent(self.rows, self.rows, self.bucket, self.aggregates)
+        return InvestigateEvent(self.rows, self.rows, self.bucket, self.aggregates, one_by_one)
 
     def ingest(self, payload: int) -> StoredEvent:
         [stored] = self.bucket.put_once([an_event(payload=payload)], INGESTED)

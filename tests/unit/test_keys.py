@@ -256,7 +256,7 @@ class TestOrder:
 
         if events[0] != events[1]:
             assert (keys.message(one) < keys.message(other)) == (events[0] < events[1])
-        assert keys.event(*events[0]) <= keys.message(one) < keys.after_position(keys.event(*events[0]))
+        assert keys.event(*events[0]) <= keys.message(one) < keys.just_after(keys.event(*events[0]))
 
     @given(times, times, hashes, hashes)
     def test_of_arrivals_is_by_time(self, one: Instant, other: Instant, request: str, later: str) -> None:

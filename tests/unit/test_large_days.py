@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
-from chalicelib import selection
+from chalicelib import lineage, selection
+from chalicelib.aws import keys
+from chalicelib.aws.aggregate_history import DynamoAggregateHistory
 from chalicelib.aws.event_index import DynamoEventIndex
 from chalicelib.domain import read_budget
+from chalicelib.domain.aggregate_query import DiffQuery, InputsQuery, VersionsQuery
+from chalicelib.domain.aggregation import Version
 from chalicelib.domain.preview import ConfirmationNeeded
-from chalicelib.domain.replay_job import ReplayJob
+from chalicelib.domain.replay_job import JobState, ReplayJob
 from chalicelib.domain.replay_request import Asker, ReplayRequest
+from chalicelib.lineage import InvestigateAggregates, TraceVersions
 from chalicelib.preview import PreviewReplay
 from chalicelib.replay import RequestReplay
+from tests.unit.examples import INGESTED
 from tests.unit.in_memory import Jobs, Queues, at, no_pause
-from tests.unit.large_tables import Invocation, LargeTables
+from tests.unit.large_tables import DAYS, Invocation, LargeTables, replay_id
 
 SOMEBODY = Asker("somebody")
 CALLS_BESIDE = 8
@@ -50,6 +57,10 @@ def fifty_at_a_time(monkeypatch: pytest.MonkeyPatch) -> Invocation:
     for name in ("ROWS_A_READ", "FEWEST_ROWS_A_READ", "ROWS_OF_A_DAY"):
         monkeypatch.setattr(selection, name, getattr(selection, name) // 50)
     return Invocation(a_row=50)
+
+
+def history_of(tables: LargeTables) -> DynamoAggregateHistory:
+    return DynamoAggregateHistory(tables, "aggregates", no_pause)  # type: ignore[arg-type]  # a fake
 
 
 def index_of(tables: LargeTables) -> DynamoEventIndex:
@@ -112,3 +123,98 @@ def test_a_large_replay_is_refused_with_a_number_that_confirms_it(
 
     assert (told.messages > 100_000, told.exact) == (True, False)
     assert job.request.confirm == told.messages
+
+
+@dataclass
+class Replays(Jobs):
+    """A replay for each id, each of the same request and in the same state."""
+
+    invocation: Invocation = field(default_factory=Invocation)
+    request: dict[str, Any] = field(default_factory=dict)
+    state: JobState = JobState.SENT
+
+    def get(self, replay_id: str) -> ReplayJob:
+        self.invocation.call(1)
+        request = ReplayRequest.model_validate(self.request)
+        job = ReplayJob(replay_id, request, "somebody", INGESTED, INGESTED, 4, self.state)
+        return replace(job, sent=10_000_000, processed=10_000_000)
+
+
+DAY = {"entity_id": "order-1007", "day": DAYS[0]}
+FIRST_DAY = {**ENTITY_DAY, "start_time": f"{DAYS[0]}T00:00:00Z", "end_time": "2026-11-02T00:00:00Z"}
+STANDINGS = {
+    "complete": (FIRST_DAY, JobState.SENT),
+    "complete by type": ({**TYPE_DAY, "day": DAYS[0]}, JobState.SENT),
+    "running": (FIRST_DAY, JobState.SENDING),
+}
+
+
+@pytest.fixture
+def fifty_events_at_a_time(monkeypatch: pytest.MonkeyPatch, fifty_at_a_time: Invocation) -> Invocation:
+    """The same for questions about aggregates."""
+    monkeypatch.setattr(lineage, "ROWS_A_READ", lineage.ROWS_A_READ // 50)
+    monkeypatch.setattr(lineage, "INPUTS_A_LOOK_UP", lineage.INPUTS_A_LOOK_UP // 50)
+    monkeypatch.setattr(lineage, "LOOK_US", 50 * read_budget.LOOK_US)
+    return fifty_at_a_time
+
+
+@pytest.mark.parametrize("limit", [1, 20, 100])
+@pytest.mark.parametrize(("request_", "state"), STANDINGS.values(), ids=STANDINGS)
+def test_versions_of_a_day_of_ten_million_events_are_answered_in_time(
+    fifty_events_at_a_time: Invocation, request_: dict[str, Any], state: JobState, limit: int
+) -> None:
+    invocation = fifty_events_at_a_time
+    tables = LargeTables(invocation, 10_000_000, versions=5_000)
+    replays = Replays(invocation=invocation, request=request_, state=state)
+    investigate = InvestigateAggregates(history_of(tables), index_of(tables), replays, invocation.concurrently)
+
+    found = investigate(VersionsQuery.model_validate({**DAY, "limit": limit}))
+
+    invocation.assert_answered()
+    assert [account.standing.stored.version.replay_id for account in found.accounts] == [
+        replay_id(4_999 - number) for number in range(limit)
+    ]
+    assert (found.exact, found.cursor is not None) == (False, True)
+
+
+def test_a_complete_day_of_half_a_million_events_is_counted_to_its_end(fifty_events_at_a_time: Invocation) -> None:
+    invocation = fifty_events_at_a_time
+    tables = LargeTables(invocation, 500_000, versions=1)
+    replays = Replays(invocation=invocation, request=FIRST_DAY)
+    investigate = InvestigateAggregates(history_of(tables), index_of(tables), replays, invocation.concurrently)
+
+    found = investigate(VersionsQuery.model_validate(DAY))
+
+    invocation.assert_answered()
+    assert found.exact
+
+
+@pytest.mark.parametrize("of_to", ["inputs", "no inputs"])
+@pytest.mark.parametrize("of_from", ["inputs", "no inputs"])
+def test_two_versions_of_ten_million_inputs_are_compared_page_by_page_each_in_time(
+    fifty_events_at_a_time: Invocation, of_from: str, of_to: str
+) -> None:
+    sides = [keys.inputs(Version("order-1007", DAYS[0], replay_id(number))) for number in range(2)]
+    without = [side for side, holds in zip(sides, (of_from, of_to), strict=True) if holds == "no inputs"]
+    asked = {**DAY, "from": replay_id(0), "to": replay_id(1), "limit": 1_000}
+    after: list[str | None] = [None]
+    for _ in range(3):
+        invocation = Invocation(a_row=50)
+        tables = LargeTables(invocation, 10_000_000, versions=2, without_inputs=frozenset(without))
+        compare = TraceVersions(history_of(tables), invocation.concurrently).difference
+        after.append(compare(DiffQuery.model_validate({**asked, "cursor": after[-1]})).cursor)
+        invocation.assert_answered()
+
+    assert None not in after[1:]
+    assert len(set(after)) == len(after), "each page goes on"
+
+
+def test_a_page_of_inputs_is_answered_in_time_whatever_the_version() -> None:
+    invocation = Invocation()
+    tables = LargeTables(invocation, 10_000_000, versions=1)
+
+    asked = InputsQuery.model_validate({**DAY, "replay_id": replay_id(0), "limit": 1_000})
+    found = TraceVersions(history_of(tables), invocation.concurrently).inputs(asked)
+
+    invocation.assert_answered()
+    assert (len(found.inputs), found.cursor is not None) == (1_000, True)

@@ -96,9 +96,10 @@ function arrivals(event) {
 
 /** @param {any} event */
 function versions(event) {
-  if (!event.aggregates.length) return html`<h3>Aggregates</h3><p class="quiet">It is in no aggregate yet.</p>`;
+  const older = event.more_aggregates ? html`<p class="quiet">Only the newest versions of its day were looked at.</p>` : nothing;
+  if (!event.aggregates.length) return html`<h3>Aggregates</h3>${event.more_aggregates ? older : html`<p class="quiet">It is in no aggregate yet.</p>`}`;
   return html`<h3>In ${event.aggregates.length === 1 ? 'one version' : `${event.aggregates.length} versions`} of an aggregate</h3>
-    <ul>${event.aggregates.map((/** @type {any} */ one) => html`<li>
+    ${older}<ul>${event.aggregates.map((/** @type {any} */ one) => html`<li>
       <a href=${address('/aggregates', { entity: one.entity_id, day: one.day, to: one.replay_id })}>${one.day} of ${one.entity_id}</a>
       by <a href=${address('/replay', { id: one.replay_id })}>replay ${one.replay_id.slice(0, 13)}</a></li>`)}</ul>`;
 }

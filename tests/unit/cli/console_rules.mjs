@@ -13,7 +13,7 @@ const times = await import(`${page}/times.js`);
 const { inWindow, windowIn, wrongEnd } = await import(`${page}/views/window.js`);
 const { agreed, isTwofold, listed, queryOf, requestOf } = await import(`${page}/views/replay_form.js`);
 const { howFar } = await import(`${page}/views/job.js`);
-const { wholeDifference } = await import(`${page}/views/difference.js`);
+const { joined } = await import(`${page}/views/difference.js`);
 const { pager } = await import(`${page}/views/pager.js`);
 const { chosenOf, roomFor, tellingOf } = await import(`${page}/views/versions.js`);
 
@@ -199,11 +199,8 @@ test('of many versions those are shown that say something, and labels only where
   assert.deepEqual(roomFor(17, 300, 84), [1, 6, 11, 16]);
 });
 
-test('all that two versions do not share is worked out of their inputs', async () => {
-  const item = (id, content = 'x') => ({ event_time: '2025-11-28T12:00:00.000000000Z', event_id: id, content_sha256: content });
-  const inputs = (...pages) => async (cursor) => ({ items: pages[Number(cursor)], cursor: pages[Number(cursor) + 1] ? `${Number(cursor) + 1}` : null });
-  const counts = [];
-  const found = await wholeDifference(inputs([item('a'), item('b')], [item('c')]), inputs([item('b', 'y')], [], [item('c'), item('d')]), (count) => counts.push(count));
-  assert.deepEqual(found, { only_in_from: [item('a')], only_in_to: [item('d')], changed: [item('b', 'y')] });
-  assert.deepEqual(counts, [2, 3, 4, 4, 6]);
+test('pages of a comparison are one comparison, as far as the last of them', () => {
+  const page = (letter, cursor) => ({ only_in_from: [], only_in_to: [letter], changed: [], counts: { only_in_from: 0, only_in_to: 1, changed: 0, shared: 5 }, cursor });
+  const first = joined(null, page('a', 'next'));
+  assert.deepEqual(joined(first, page('b', null)), { only_in_from: [], only_in_to: ['a', 'b'], changed: [], counts: { only_in_from: 0, only_in_to: 2, changed: 0, shared: 10 }, cursor: null });
 });

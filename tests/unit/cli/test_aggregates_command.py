@@ -37,8 +37,9 @@ def version(replay_id: str, value: int, **members: Any) -> Json:
     }
 
 
-def day(*versions: Json, late: int = 0) -> Json:
-    return {"entity_id": DAY[0], "day": DAY[1], "versions": list(versions), "late_arrivals": late}
+def day(*versions: Json, late: int = 0, **members: Any) -> Json:
+    counted = {"late_arrivals": late, "exact": True, "cursor": None, **members}
+    return {"entity_id": DAY[0], "day": DAY[1], "versions": list(versions), **counted}
 
 
 def an_input(number: int, **members: Any) -> Json:
@@ -60,7 +61,7 @@ def difference(from_: list[Json], to: list[Json], changed: list[Json], **members
         "to": version(NEW, 27 + len(to) - len(from_)),
         **lists,
         "counts": {name: len(items) for name, items in lists.items()} | {"shared": 27 - len(from_)},
-        "truncated": False,
+        "cursor": None,
         **members,
     }
 
@@ -75,6 +76,7 @@ def known(number: int, ingested: str = "2025-11-29T07:00:00.000000000Z") -> Json
         "arrivals": [],
         "aggregates": [],
         "more_arrivals": False,
+        "more_aggregates": False,
     }
 
 
@@ -98,6 +100,29 @@ def test_late_arrivals_are_said_with_the_command_that_takes_them_in() -> None:
 
     assert "9 of the day's events came after the newest version" in result.stderr
     assert "retrace replay depot-lyon --day 2025-11-28" in result.stderr
+
+
+def test_what_was_not_counted_to_its_end_is_told_as_at_least() -> None:
+    found = day(version(OLD, 27, arrived_since=9), late=9, exact=False)
+    with serving(routes({"GET /aggregates": (200, found)})) as api:
+        shown, piped = api.run("aggregates", *DAY, "--table"), api.run("aggregates", *DAY)
+
+    assert "at least 9" in shown.stdout
+    assert "at least 9 of the day's events came after the newest version" in shown.stderr
+    assert json.loads(piped.stdout)["exact"] is False
+
+
+def test_as_many_versions_are_listed_as_asked_for_and_all_of_them_page_by_page() -> None:
+    pages = [(200, day(version(NEW, 36), cursor="next")), (200, day(version(OLD, 27), late_arrivals=None))]
+    with serving(routes({"GET /aggregates": pages})) as api:
+        every = api.run("aggregates", *DAY, "--all")
+    with serving(routes({"GET /aggregates": pages})) as cut:
+        one = cut.run("aggregates", *DAY, "--limit", "1")
+
+    assert [json.loads(line)["replay_id"] for line in every.stdout.splitlines()] == [NEW, OLD]
+    assert [asked.query.get("cursor") for asked in api.calls("GET /aggregates")] == [None, "next"]
+    assert (len(one.stdout.splitlines()), "Cut off at 1" in one.stderr) == (1, True)
+    assert [asked.query["limit"] for asked in cut.calls("GET /aggregates")] == ["1"]
 
 
 def test_a_day_without_versions_explains_itself() -> None:
@@ -196,10 +221,27 @@ def test_fewer_than_two_versions_explain_themselves(found: Json, told: str) -> N
 
 
 def test_a_list_that_is_cut_off_is_said() -> None:
-    with serving(compares(difference([], [an_input(0)], [], truncated=True))) as api:
-        result = api.run("diff", *DAY, "--table", "--limit", "1")
+    with serving(compares(difference([], [an_input(0), an_input(1)], []))) as api:
+        cut, every = api.run("diff", *DAY, "--table", "-n", "1"), api.run("diff", *DAY, "--table", "-n", "1", "--all")
 
-    assert "Not all are listed" in result.stderr
+    assert ("Not all are listed" in cut.stderr, "Not all are listed" in every.stderr) == (True, False)
+    assert IDS[1][:16] not in cut.stdout
+    assert IDS[1][:16] in every.stdout
+    assert cut.stdout.splitlines()[-1].startswith("2 events more")
+
+
+def test_versions_are_compared_page_by_page_to_their_ends() -> None:
+    first = difference([], [an_input(0)], [], cursor="next")
+    none = difference([], [], [], cursor="last")
+    pages = [(200, first), (200, none), (200, difference([an_input(2)], [an_input(1)], []))]
+    with serving(compares(first, **{"GET /aggregates/diff": pages})) as api:
+        result = api.run("diff", *DAY, OLD, NEW)
+
+    found = json.loads(result.stdout)
+    assert [asked.query.get("cursor") for asked in api.calls("GET /aggregates/diff")] == [None, "next", "last"]
+    assert found["counts"] == {"only_in_from": 1, "only_in_to": 2, "changed": 0, "shared": 27 + 27 + 26}
+    assert [item["event_id"] for item in found["only_in_to"]] == IDS[:2]
+    assert "cursor" not in found
 
 
 def test_many_kinds_are_summed_up_by_the_largest() -> None:

@@ -206,7 +206,7 @@ RAW = '{"amount":1.10,"big":123456789012345678901234567890,"text":"Ł\u009b31m"}
 @pytest.fixture
 def one() -> Iterator[ScriptedApi]:
     """An API that knows one event."""
-    known = item(1) | {"event_id": ID, "arrivals": [], "aggregates": [], "more_arrivals": True}
+    known = item(1) | {"event_id": ID, "arrivals": [], "aggregates": [], "more_arrivals": True, "more_aggregates": True}
     with serving(routes({f"GET /events/{ID}": (200, known), f"GET /events/{ID}/raw": (200, RAW)})) as api:
         yield api
 
@@ -217,6 +217,7 @@ def test_an_event_is_shown_with_its_numbers_as_they_were_written(one: ScriptedAp
     assert '  "amount": 1.10,\n  "big": 123456789012345678901234567890,\n  "text": "Ł\\u009b31m"\n' in result.stdout
     assert "depot/scanners" in result.stdout
     assert "more often than is listed" in result.stderr
+    assert "may be in older versions" in result.stderr
 
 
 def test_the_raw_event_is_handed_on_byte_for_byte_but_not_to_a_terminal(one: ScriptedApi, tmp_path: Path) -> None:

@@ -5,10 +5,11 @@ import { badge, counted, empty, failed, formOf, html, loading, nothing, number, 
 import { address } from '../place.js';
 import { DAY, dayOf, isDay, rfc, startOf, toSecond, zoneName } from '../times.js';
 import { versionChart } from '../version_chart.js';
-import { difference, wholeDifference } from './difference.js';
+import { difference, joined } from './difference.js';
 import { chosenOf, tellingOf } from './versions.js';
 
 const LISTED = 1000;
+const VERSIONS = 100;
 
 /** What was read goes along to an address that only chooses other versions of the same day. @type {any} */
 let carried = null;
@@ -18,7 +19,7 @@ export async function aggregates(page) {
   const { query, signal, draw, go } = page;
   const isAsked = query.entity && isDay(query.day);
   /** @type {any} */
-  const state = { known: null, all: false, ...carried, chosen: carried && chosenOf(carried.known.versions, query), difference: null, failure: null, listed: LISTED, reading: '' };
+  const state = { known: null, all: false, ...carried, chosen: carried && chosenOf(carried.known.versions, query), difference: null, failure: null, reading: false };
   carried = null;
   const redraw = () => {
     draw(html`${form(page)}${isAsked ? content(page, state) : empty('Of which entity, and which day?', 'A day is a UTC day of event time, such as 2025-11-28.')}`);
@@ -35,35 +36,47 @@ export async function aggregates(page) {
     carried = { known: state.known, all: state.all };
     go(address('/aggregates', { ...query, ...chosen }), { replace });
   };
-  state.more = () => listMore(page, state, redraw);
+  state.more = () => compareMore(page, state, redraw);
+  state.older = () => listOlder(page, state, redraw);
   redraw();
   if (isAsked) await compare(page, state, redraw);
 }
 
-/** List more of what makes the difference; what the API did not list is worked out of all inputs. @param {import('../main.js').Page} page @param {any} state @param {() => void} redraw */
-async function listMore({ query, signal }, state, redraw) {
-  const of = (/** @type {string | undefined} */ replay_id) => (/** @type {string | null} */ cursor) =>
-    get('/aggregates/inputs', { entity_id: query.entity, day: query.day, replay_id, limit: LISTED, cursor }, signal);
-  const read = (/** @type {number} */ count) => {
-    state.reading = `${number(count)} inputs of both read`;
-    redraw();
-  };
-  state.unread = null;
+/** Compare on from where the last page ended. @param {import('../main.js').Page} page @param {any} state @param {() => void} redraw */
+async function compareMore(page, state, redraw) {
+  Object.assign(state, { reading: true, unread: null });
+  redraw();
   try {
-    if (state.difference.truncated) Object.assign(state.difference, await wholeDifference(of(state.chosen.from), of(state.chosen.to), read), { truncated: false });
-    state.listed += LISTED;
+    state.difference = joined(state.difference, await nextPage(page, state));
   } catch (failure) {
     state.unread = failure;
   }
-  state.reading = '';
+  state.reading = false;
+  redraw();
+}
+
+/** @param {import('../main.js').Page} page @param {any} state */
+function nextPage({ query, signal }, { chosen, difference: found }) {
+  return get('/aggregates/diff', { entity_id: query.entity, day: query.day, from: chosen.from, to: chosen.to, limit: LISTED, cursor: found?.cursor }, signal);
+}
+
+/** List older versions as well. @param {import('../main.js').Page} page @param {any} state @param {() => void} redraw */
+async function listOlder({ query, signal }, state, redraw) {
+  state.unlisted = null;
+  try {
+    const older = await get('/aggregates', { entity_id: query.entity, day: query.day, limit: VERSIONS, cursor: state.known.cursor }, signal);
+    Object.assign(state.known, { versions: [...state.known.versions, ...older.versions], cursor: older.cursor });
+  } catch (failure) {
+    state.unlisted = failure;
+  }
   redraw();
 }
 
 /** @param {import('../main.js').Page} page @param {any} state @param {() => void} redraw */
-async function compare({ query, signal }, state, redraw) {
-  const { entity: entity_id, day } = query;
+async function compare(page, state, redraw) {
+  const { query: { entity: entity_id, day }, query, signal } = page;
   try {
-    state.known ??= await get('/aggregates', { entity_id, day }, signal);
+    state.known ??= await get('/aggregates', { entity_id, day, limit: VERSIONS }, signal);
     if (signal.aborted) return;
     if (!state.known.versions.length) return;
     const { from, to } = chosenOf(state.known.versions, query);
@@ -74,7 +87,7 @@ async function compare({ query, signal }, state, redraw) {
     }
     state.chosen = { from, to };
     redraw();
-    if (from && from !== to) state.difference = await get('/aggregates/diff', { entity_id, day, from, to, limit: LISTED }, signal);
+    if (from && from !== to) state.difference = await nextPage(page, state);
   } catch (failure) {
     state.failure = failure;
   } finally {
@@ -112,10 +125,10 @@ function content(page, state) {
   if (!known) return failure ? html`<section>${failed(failure, page.again)}</section>` : loading();
   if (!known.versions.length) return empty('This day has no version yet.', html`<a href=${replayOf(page.query)}>Replay the day</a> to compute one.`);
   if (!chosen) return loading();
-  const { versions, late_arrivals: late } = known;
+  const { versions, late_arrivals: late, exact } = known;
   return html`
-    ${late ? html`<p class="note">${counted(late, 'event')} of this day came after the newest version read it. <a href=${replayOf({ entity: known.entity_id, day: known.day })}>Replay the day</a> to take them in.</p>` : nothing}
-    <section aria-labelledby="versions-title"><h2 id="versions-title">${counted(versions.length, 'version')} of ${known.day}, newest first</h2>
+    ${late ? html`<p class="note">${exact ? '' : 'At least '}${counted(late, 'event')} of this day came after the newest version read it. <a href=${replayOf({ entity: known.entity_id, day: known.day })}>Replay the day</a> to take them in.</p>` : nothing}
+    <section aria-labelledby="versions-title"><h2 id="versions-title">${known.cursor ? 'The newest ' : ''}${counted(versions.length, 'version')} of ${known.day}, newest first</h2>
       <div id="versions" role="img" aria-label="Value of each version, in the order in which they were computed; the table below has the same numbers"></div>
       ${versions.length > 1 ? html`<p class="quiet">The value of each version by when it was computed, ${zoneName()}.</p>` : nothing}
       ${table(state)}
@@ -126,8 +139,8 @@ function content(page, state) {
 }
 
 /** @param {any} state */
-function table({ known, chosen, all, showAll, choose }) {
-  const { versions } = known;
+function table({ known, chosen, all, showAll, choose, older, unlisted }) {
+  const { versions, exact } = known;
   const shown = all ? versions : tellingOf(versions, chosen);
   const taken = (/** @type {'from' | 'to'} */ name, /** @type {string} */ id) => {
     choose({ ...chosen, [name]: id }, false);
@@ -137,17 +150,18 @@ function table({ known, chosen, all, showAll, choose }) {
   const radio = (/** @type {'from' | 'to'} */ name, /** @type {string} */ id) => html`<input type="radio" name=${name} value=${id} aria-label="${name} ${id}" @change=${() => taken(name, id)}>`;
   return html`<div class="scroll"><table class="list"><thead><tr><th>from</th><th>to</th><th class="number">value</th><th>trust</th><th>computed</th><th>by type</th><th>inputs hash</th><th>replay</th></tr></thead><tbody>
     ${shown.map((/** @type {any} */ version) => html`<tr><td>${radio('from', version.replay_id)}</td><td>${radio('to', version.replay_id)}</td>
-      <td class="number"><strong>${number(version.value)}</strong></td><td>${trust(version)}</td><td>${when(toSecond(version.computed_at))}</td>
+      <td class="number"><strong>${number(version.value)}</strong></td><td>${trust(version, exact)}</td><td>${when(toSecond(version.computed_at))}</td>
       <td>${Object.entries(version.counts_by_type).map(([type, count]) => html`<div>${type} <span class="quiet">${number(/** @type {number} */ (count))}</span></div>`)}${version.other_types_count ? html`<div class="quiet">other types ${number(version.other_types_count)}</div>` : nothing}</td>
       <td><code title=${version.inputs_hash}>${version.inputs_hash.slice(0, 12)}</code></td>
       <td><a class="id" href=${address('/replay', { id: version.replay_id })} title=${version.replay_id}>${version.replay_id.slice(0, 18)}</a></td></tr>`)}
   </tbody></table></div>
-  ${shown.length < versions.length ? html`<p class="quiet">${counted(versions.length - shown.length, 'version')} more, older ones or of the same events. <button @click=${showAll}>Show all</button></p>` : nothing}`;
+  ${shown.length < versions.length ? html`<p class="quiet">${counted(versions.length - shown.length, 'version')} more, older ones or of the same events. <button @click=${showAll}>Show all</button></p>` : nothing}
+  ${unlisted ? failed(unlisted) : nothing}${known.cursor ? html`<p class="quiet">There may be older versions. <button @click=${older}>List older</button></p>` : nothing}`;
 }
 
-/** How far a version can be trusted. @param {import('./versions.js').Version} version */
-function trust({ complete, partial_because: why, arrived_since: since }) {
+/** How far a version can be trusted. @param {import('./versions.js').Version} version @param {boolean} exact */
+function trust({ complete, partial_because: why, arrived_since: since }, exact) {
   return html`${complete ? badge('good', 'complete', 'It held every event of the day when its replay read the index.') : badge('warn', 'partial', why.join(' '))}
-    ${since ? badge('bad', `stale: ${number(since)} came since`) : nothing}
+    ${since ? badge('bad', `stale: ${exact ? '' : 'at least '}${number(since)} came since`) : nothing}
     ${complete ? nothing : html`<div class="quiet">${why.join(' ')}</div>`}`;
 }
