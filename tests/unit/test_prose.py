@@ -39,7 +39,7 @@ WORDS = {
     "docs/reliability.md": 3_300,
     "docs/runbook.md": 2_300,
     "docs/scale.md": 3_700,
-    "docs/security.md": 2_890,
+    "docs/security.md": 2_800,
     "docs/sql.md": 410,
     "docs/testing.md": 390,
 }
