@@ -10,7 +10,7 @@ from chalicelib.domain.errors import Contended, NotFound
 from chalicelib.domain.messages import ReplayMessage, by_entity_and_day, message_of
 from chalicelib.domain.outbox import Outbox
 from chalicelib.domain.ports import Clock, Concurrently, EventIndex, Sleep
-from chalicelib.domain.replay_job import UNPLANNED, JobState, ReplayJob
+from chalicelib.domain.replay_job import UNPLANNED, JobState, ReplayJob, told_failure
 from chalicelib.domain.replay_ports import ReplayQueues, ReplayStore
 from chalicelib.domain.replay_task import ReplayTask
 from chalicelib.domain.timestamps import nanoseconds
@@ -210,7 +210,7 @@ class PlanReplay:
         if job is None or not job.unfinished or (task.unless_planned and job.revision > 0):
             return
         if job.state is not JobState.CANCELLED:
-            self._committed(job, replace(job, state=JobState.FAILED, failure=str(error) or type(error).__name__))
+            self._committed(job, replace(job, state=JobState.FAILED, failure=told_failure(error)))
             self.queues.lay_aside(task)
 
 

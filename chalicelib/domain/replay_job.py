@@ -33,6 +33,9 @@ DEAD_LETTERS_KEPT_S = 14 * 86_400 + 3_600
 """SQS keeps a message for 14 days. It can be counted up to an hour before that, if the function in between fails."""
 
 
+_LONGEST_FAILURE = 1_000
+
+
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """How far planning has come. Everything before it was sent or is in the outbox; who takes over begins after it.
@@ -54,6 +57,11 @@ class Cursor:
 def beginning_of(request: ReplayRequest) -> Cursor:
     """The cursor before anything was read: days that must be found are found first."""
     return Cursor(finding=request.expands)
+
+
+def told_failure(error: Exception) -> str:
+    """What a job says of the error that ended it; short, so the job fits into a row whatever an error contains."""
+    return (str(error) or type(error).__name__)[:_LONGEST_FAILURE]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from chalicelib.domain.messages import Duplicate
 from chalicelib.domain.outcomes import MessagePlace, Outcome
 from chalicelib.domain.raw_line import RawLocation, StoredEvent
 from chalicelib.domain.replay_filter import MAX_EVENT_IDS, MAX_NAMES
-from chalicelib.domain.replay_job import Cursor, ReplayJob
+from chalicelib.domain.replay_job import Cursor, ReplayJob, told_failure
 from chalicelib.domain.replay_request import ReplayRequest
 from chalicelib.domain.timestamps import Day, Instant
 
@@ -130,6 +130,7 @@ JOB = ReplayJob(
     shards=64,
     cursor=Cursor(after="#" * 1_024, day="#" * 1_024, found_to="#" * 1_024, repeating=HASH, repeated_to="#" * 1_024),
     cancelled_by=ARN,
+    failure=told_failure(ValueError("x" * 1_000_000)),
 )
 EVENT = StoredEvent(HASH, SOURCE, TYPE, ENTITY, TIME, TIME, HASH, RawLocation("b" * 63, "k" * 1_024, 10**9, 10**9))
 ARRIVAL = Arrival(ArrivalKind.CONFLICT, HASH, TIME, REQUEST, 9_999, HASH, "r" * 256)
