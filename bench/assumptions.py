@@ -1,4 +1,4 @@
-"""What the model of a replay assumes: how long calls take and functions compute. It was not measured on AWS."""
+"""What the models assume: how long calls take and functions compute. It was not measured on AWS."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 
+from bench.meter import Cost
+
 MB_A_VCPU = 1_769
 """https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html"""
 
 
 @dataclass(frozen=True, slots=True)
 class Assumptions:
-    """What is not counted and no quota: nothing here was measured on AWS."""
+    """What is not counted and no quota."""
 
     query_ms: float = 20
     read_ms: float = 10
@@ -26,9 +28,17 @@ class Assumptions:
     cpu_ms_processed: float = 0.3
     cpu_ms_a_call: float = 1.2
 
-    def latency_s(self, calls: Mapping[str, int], at_once: Mapping[str, int]) -> float:
-        """How long calls take, of which so many of a kind are made at once, and all others one after the other."""
-        of_a_call = {
+    def function_s(self, cost: Cost, at_once: Mapping[str, int], ms_an_event: float, memory_mb: int) -> float:
+        """How long a function takes: for its calls, and to compute with the share of a core that its memory brings.
+
+        Of a kind of call it makes so many at once, and all others one after the other.
+        """
+        calls_ms = sum(ceil(n / at_once.get(name, 1)) * self._of_a_call(name) for name, n in cost.calls.items())
+        cpu_ms = cost.events * ms_an_event + self.cpu_ms_a_call * sum(cost.calls.values())
+        return (calls_ms + cpu_ms / min(1.0, memory_mb / MB_A_VCPU)) / 1_000
+
+    def _of_a_call(self, operation: str) -> float:
+        return {
             "Query": self.query_ms,
             "BatchGetItem": self.read_ms,
             "PutItem": self.write_ms,
@@ -39,10 +49,4 @@ class Assumptions:
             "PutObject": self.put_ms,
             "SendMessage": self.send_ms,
             "SendMessageBatch": self.send_ms,
-        }
-        return sum(ceil(n / at_once.get(name, 1)) * of_a_call[name] for name, n in calls.items()) / 1_000
-
-    def cpu_s(self, messages: int, calls: int, ms_a_message: float, memory_mb: int) -> float:
-        """How long a function computes with the share of a processor that its memory comes with."""
-        ms = messages * ms_a_message + self.cpu_ms_a_call * calls
-        return ms / 1_000 / min(1.0, memory_mb / MB_A_VCPU)
+        }[operation]

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+DOCS = Path(__file__).parents[1] / "docs"
 
 Row = Iterable[object]
 
@@ -23,7 +27,14 @@ def _cell(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def filled(page: str, generated: Mapping[str, str], by: str = "bench.scale") -> str:
+def publish(page: Path, by: str, generated: Mapping[str, str]) -> None:
+    """Print the generated parts of a page; with `--write` on the command line, put them into it as well."""
+    print("\n\n".join(f"{name}\n\n{text}" for name, text in generated.items()))
+    if "--write" in sys.argv[1:]:
+        page.write_text(filled(page.read_text(), generated, by))
+
+
+def filled(page: str, generated: Mapping[str, str], by: str) -> str:
     """The page with its generated parts put in, each between marks that name it and what generates it."""
     for name, text in generated.items():
         begin, end = f"<!-- {by}: {name} -->", f"<!-- /{name} -->"

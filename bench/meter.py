@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import SEEK_END
 from math import ceil
 from typing import Any
@@ -52,26 +52,70 @@ def write_units(size: int) -> int:
 
 
 def read_units(size: int, *, consistent: bool) -> float:
-    """A unit for each four KB begun, half of that where an older answer will do; what is not there costs one unit."""
+    """A unit for each four KB begun, half of that if an older answer will do. A row that is not there costs one."""
     return max(1, ceil(size / (4 * KIB))) * (1.0 if consistent else 0.5)
 
 
-@dataclass
+@dataclass(frozen=True)
+class Cost:
+    """What some events took: AWS calls, DynamoDB's units by table, what SQS charges for, and bytes that stay."""
+
+    events: int
+    calls: Mapping[str, int]
+    writes: Mapping[str, int]
+    projections: int
+    reads: Mapping[str, float]
+    sqs_requests: int
+    stored_bytes: Mapping[str, int]
+
+    def each(self, count: float | Mapping[str, float]) -> float:
+        """A count, or the sum of several, for one event."""
+        return (sum(count.values()) if isinstance(count, Mapping) else count) / self.events
+
+    @property
+    def units(self) -> tuple[float, float, float]:
+        """Write units, those of indexes and read units, for one event."""
+        return self.each(self.writes), self.each(self.projections), self.each(self.reads)
+
+    @property
+    def s3_bytes(self) -> float:
+        """Bytes of an event in S3."""
+        return self.each(self.stored_bytes.get(S3, 0))
+
+    @property
+    def index_bytes(self) -> float:
+        """Bytes of an event in indexes, with those that are charged beside them."""
+        return self.each(self.stored_bytes.get(INDEXES, 0))
+
+    @property
+    def table_bytes(self) -> float:
+        """Bytes of an event in tables, with those that are charged beside them."""
+        return self.each(self.stored_bytes) - self.s3_bytes - self.index_bytes
+
+
 class Meter:
-    """What was asked of AWS since it was set to zero. Units are counted by table.
+    """What was asked of AWS since it was set to zero.
 
     `indexes` are the partition keys of a table's indexes, all of which hold whole rows. They are written after the
     transaction, and cost once: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html
     """
 
-    indexes: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    calls: Counter[str] = field(default_factory=Counter)
-    writes: Counter[str] = field(default_factory=Counter)
-    projections: Counter[str] = field(default_factory=Counter)
-    reads: dict[str, float] = field(default_factory=dict)
-    sqs_requests: int = 0
-    stored_bytes: Counter[str] = field(default_factory=Counter)
-    """What stays in S3, in a table or in indexes, with what is charged beside it; of rows that are put."""
+    def __init__(self, indexes: Mapping[str, Sequence[str]]) -> None:
+        self._indexes = indexes
+        self._reset()
+
+    def _reset(self) -> None:
+        self._calls, self._writes = Counter[str](), Counter[str]()
+        self._reads = defaultdict[str, float](float)
+        self._stored_bytes = Counter[str]()  # of rows that are put, with what is charged beside them
+        self._projections = self._sqs_requests = 0
+
+    def measured(self, events: int, work: Callable[[], object]) -> Cost:
+        """Do something with this many events and count what it takes."""
+        self._reset()
+        work()
+        units = (self._writes, self._projections, self._reads)
+        return Cost(events, self._calls, *units, self._sqs_requests, self._stored_bytes)
 
     def attach(self, client: BaseClient) -> None:
         """Count the calls of a client."""
@@ -80,103 +124,89 @@ class Meter:
         events.register(f"before-parameter-build.{service}", self.asked)
         events.register_first(f"after-call.{service}", self.answered)
 
-    def reset(self) -> None:
-        """Begin at zero."""
-        for counts in (self.calls, self.writes, self.projections, self.reads, self.stored_bytes):
-            counts.clear()
-        self.sqs_requests = 0
-
-    def asked(self, params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+    def asked(self, params: Item, context: dict[str, Any], **_: Any) -> None:
         """A handler for what a client is asked to call."""
         context["metered"] = params
 
-    def answered(self, parsed: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
+    def answered(self, parsed: Item, model: Any, context: dict[str, Any], **_: Any) -> None:
         """A handler for the answer, to be called before others make something else of it."""
-        if model.name not in self._counting:
-            raise ValueError(f"Nobody has said what {model.name} costs.")
-        self.calls[model.name] += 1
-        self._counting[model.name](context["metered"], parsed)
+        asked: Item = context["metered"]
+        self._calls[model.name] += 1
+        match model.name:
+            case "GetObject":
+                pass
+            case "PutObject":
+                body = asked["Body"]
+                self._stored_bytes[S3] += len(body) if isinstance(body, bytes) else body.seek(0, SEEK_END)
+            case "SendMessage" | "SendMessageBatch":
+                self._sent(asked.get("Entries", [asked]))
+            case "BatchGetItem":
+                for table, wanted in asked["RequestItems"].items():
+                    self._got(table, wanted, parsed["Responses"].get(table, []))
+            case "Query":
+                self._queried(asked, parsed)
+            case operation:
+                self._written(operation, asked, parsed)
 
-    @property
-    def _counting(self) -> Mapping[str, Callable[[Item, Item], None]]:
-        """What counts an operation, from what was asked and what was answered."""
-        return {
-            "BatchGetItem": self._batch_got,
-            "Query": self._queried,
-            "PutItem": self._put,
-            "UpdateItem": self._updated,
-            "BatchWriteItem": self._batch_wrote,
-            "TransactWriteItems": self._wrote_together,
-            "PutObject": self._stored,
-            "GetObject": lambda *_: None,
-            "SendMessage": lambda params, _: self._sent([params]),
-            "SendMessageBatch": lambda params, _: self._sent(params["Entries"]),
-        }
+    def _written(self, operation: str, asked: Item, parsed: Item) -> None:
+        match operation:
+            case "PutItem":
+                self._put(asked, parsed)
+            case "UpdateItem":
+                self._updated(asked)
+            case "BatchWriteItem":
+                for table, requests in asked["RequestItems"].items():
+                    for request in requests:
+                        self._wrote(table, request["PutRequest"]["Item"])
+            case "TransactWriteItems":
+                self._wrote_together(asked["TransactItems"])
+            case _:
+                raise ValueError(f"It is not known what {operation} costs.")
 
-    def _batch_got(self, params: Item, parsed: Item) -> None:
-        for table, wanted in params["RequestItems"].items():
-            consistent = wanted.get("ConsistentRead", False)
-            found = parsed["Responses"].get(table, [])
-            units = sum(read_units(item_size(item), consistent=consistent) for item in found)
-            absent = len(wanted["Keys"]) - len(found)
-            self._read(table, units + absent * read_units(0, consistent=consistent))
+    def _got(self, table: str, wanted: Item, found: Sequence[Item]) -> None:
+        consistent = wanted.get("ConsistentRead", False)
+        sizes = [*map(item_size, found), *[0] * (len(wanted["Keys"]) - len(found))]
+        self._reads[table] += sum(read_units(size, consistent=consistent) for size in sizes)
 
-    def _queried(self, params: Item, parsed: Item) -> None:
-        if "FilterExpression" in params:
+    def _queried(self, asked: Item, parsed: Item) -> None:
+        if "FilterExpression" in asked:
             raise ValueError("What a filter leaves out is charged too, and not known here.")
         size = sum(map(item_size, parsed["Items"]))
-        self._read(params["TableName"], read_units(size, consistent=params.get("ConsistentRead", False)))
+        self._reads[asked["TableName"]] += read_units(size, consistent=asked.get("ConsistentRead", False))
 
-    def _read(self, table: str, units: float) -> None:
-        self.reads[table] = self.reads.get(table, 0.0) + units
-
-    def _put(self, params: Item, parsed: Item) -> None:
+    def _put(self, asked: Item, parsed: Item) -> None:
         """A put whose condition does not hold costs as much as one whose condition does, and leaves no row.
 
         https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
         """
         if "Error" in parsed:
-            self.writes[params["TableName"]] += write_units(item_size(params["Item"]))
+            self._writes[asked["TableName"]] += write_units(item_size(asked["Item"]))
         else:
-            self._wrote(params["TableName"], params["Item"])
+            self._wrote(asked["TableName"], asked["Item"])
 
     def _wrote(self, table: str, item: Item, times: int = 1) -> None:
         size = item_size(item)
-        projected = sum(key in item for key in self.indexes.get(table, ()))
-        self.writes[table] += times * write_units(size)
-        self.projections[table] += projected * write_units(size)
-        self.stored_bytes[table] += size + BYTES_A_ROW
-        self.stored_bytes[INDEXES] += projected * (size + BYTES_A_ROW)
+        projected = sum(key in item for key in self._indexes.get(table, ()))
+        self._writes[table] += times * write_units(size)
+        self._projections += projected * write_units(size)
+        self._stored_bytes[table] += size + BYTES_A_ROW
+        self._stored_bytes[INDEXES] += projected * (size + BYTES_A_ROW)
 
-    def _updated(self, params: Item, _: Item) -> None:
+    def _updated(self, update: Item, times: int = 1) -> None:
         """Rows that are written again are as long as what is written, or a little longer."""
-        self.writes[params["TableName"]] += write_units(item_size({**params["Key"], **_values(params)}))
+        size = item_size({**update["Key"], **update["ExpressionAttributeValues"]})
+        self._writes[update["TableName"]] += times * write_units(size)
 
-    def _batch_wrote(self, params: Item, _: Item) -> None:
-        for table, requests in params["RequestItems"].items():
-            for request in requests:
-                self._wrote(table, request["PutRequest"]["Item"])
-
-    def _wrote_together(self, params: Item, _: Item) -> None:
-        """Each write of a transaction costs twice; rows that are written again only grow."""
-        for action in params["TransactItems"]:
+    def _wrote_together(self, actions: Sequence[Item]) -> None:
+        """Each write of a transaction costs twice."""
+        for action in actions:
             [(kind, write)] = action.items()
             if kind == "Put":
                 self._wrote(write["TableName"], write["Item"], times=2)
             else:
-                size = item_size({**write["Key"], **_values(write)})
-                self.writes[write["TableName"]] += 2 * write_units(size)
-
-    def _stored(self, params: Item, _: Item) -> None:
-        body = params["Body"]
-        self.stored_bytes[S3] += len(body) if isinstance(body, bytes) else body.seek(0, SEEK_END)
+                self._updated(write, times=2)
 
     def _sent(self, entries: Sequence[Item]) -> None:
         """SQS counts a request for each 64 KB."""
         size = sum(len(entry["MessageBody"].encode()) for entry in entries)
-        self.sqs_requests += max(1, ceil(size / (64 * KIB)))
-
-
-def _values(update: Item) -> Item:
-    values: Item = update["ExpressionAttributeValues"]
-    return values
+        self._sqs_requests += max(1, ceil(size / (64 * KIB)))

@@ -22,6 +22,11 @@ class Figure:
     seen: str = ""
 
 
+def row(figure: Figure) -> tuple[str, str, str]:
+    """A figure in a table: what it says, its page, and who read it there."""
+    return figure.says, f"[{figure.page}]({figure.url})", figure.seen
+
+
 _DYNAMODB = ("Amazon DynamoDB pricing, on-demand", "https://aws.amazon.com/dynamodb/pricing/on-demand/")
 _DYNAMODB_QUOTAS = (
     "Quotas in Amazon DynamoDB",
@@ -76,8 +81,7 @@ ARCHIVED_GB = Figure(0.10, "$0.10 a GB that is archived", *_EVENTBRIDGE, _ARCHIV
 ARCHIVE_GB_MONTH = Figure(0.023, "$0.023 a GB-month in an archive", *_EVENTBRIDGE, "2025-10-28, from AWS's price list")
 
 PRICES = (WRITE_UNIT, READ_UNIT, STORED_GB_MONTH, SQS_REQUEST, S3_GET, LAMBDA_REQUEST, LAMBDA_GB_SECOND)
-COSTS = (
-    *PRICES,
+OTHER_PRICES = (
     S3_PUT,
     S3_GB_MONTH,
     RECOVERY_GB_MONTH,
@@ -87,7 +91,7 @@ COSTS = (
     ARCHIVED_GB,
     ARCHIVE_GB_MONTH,
 )
-"""All that docs/cost.md counts with; docs/scale.md needs the first of them."""
+"""What docs/cost.md counts with beside those of docs/scale.md."""
 
 # --- Quotas -----------------------------------------------------------------------------------------------------------
 

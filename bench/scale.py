@@ -6,21 +6,18 @@ python -m bench.scale --write    puts them into the page
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
-from pathlib import Path
 
 from bench import prices
 from bench.assumptions import MB_A_VCPU, Assumptions
-from bench.counted import EVENTS_PLANNED, Count, count
-from bench.emulated import AGGREGATES, REPLAYS
-from bench.markdown import Row, filled, table
+from bench.markdown import DOCS, Row, publish, table
 from bench.meter import write_units
+from bench.metered_aws import AGGREGATES, REPLAYS
+from bench.replay_costs import BATCHES, SCATTERED, SHAPES, TOGETHER, Count, count
 from bench.scale_model import SERVICES, TABLES, Deployment, Model
-from bench.shapes import BATCHES, SCATTERED, SHAPES, TOGETHER
 
-PAGE = Path(__file__).parents[1] / "docs/scale.md"
+PAGE = DOCS / "scale.md"
 BILLION = 1_000_000_000
 HOT = 100_000
 
@@ -48,9 +45,9 @@ def blocks(counted: Count) -> Mapping[str, str]:
         "ceilings": _ceilings(counted),
         "hours": _hours(counted),
         "hot": _hot(counted),
-        "assumptions": _assumptions(),
-        "prices": _figures(("price", "page", "who read it there, and when"), prices.PRICES),
-        "quotas": _figures(("quota", "page"), prices.QUOTAS),
+        "assumptions": table(("assumed", "ms"), ((f"`{each.name}`", each.default) for each in fields(Assumptions))),
+        "prices": table(("price", "page", "who read it there, and when"), map(prices.row, prices.PRICES)),
+        "quotas": table(("quota", "page"), (prices.row(quota)[:2] for quota in prices.QUOTAS)),
     }
 
 
@@ -73,63 +70,42 @@ def _rows(counted: Count) -> str:
 
 
 def _units(counted: Count) -> str:
-    planning = counted.planning
-    planned = ("planning, any shape", "", planning.calls_a_message, 0.0, planning.writes[REPLAYS] / planning.messages)
-    rows: list[Row] = [(*planned, sum(planning.reads.values()) / EVENTS_PLANNED)]
-    rows += [
-        (
-            model.shape.name,
-            model.batch,
-            model.processing.calls_a_message,
-            model.processing.writes[AGGREGATES] / model.batch,
-            model.processing.writes[REPLAYS] / model.batch,
-            sum(model.processing.reads.values()) / model.batch,
-        )
-        for model in _models(counted)
-    ]
+    costs = {("planning, any shape", ""): counted.planning}
+    costs |= {(model.shape.name, str(model.batch)): model.processing for model in _models(counted)}
+    rows = (
+        (*of, *map(cost.each, (cost.calls, cost.writes.get(AGGREGATES, 0), cost.writes[REPLAYS], cost.reads)))
+        for of, cost in costs.items()
+    )
     head = ("of one message", "batch", "AWS calls", "write units, AggregatesTable", "ReplaysTable", "read units")
     return table(head, rows)
 
 
 def _billion(counted: Count) -> str:
     """In billions, as a message is one billionth of it."""
-    head = (
-        "shape",
-        "batch",
-        "write units",
-        "read units",
-        "SQS requests",
-        "S3 GETs",
-        "invocations",
-        "GB-hours of Lambda",
-    )
-    return table(
-        head,
+    counts = ("write units", "read units", "SQS requests", "S3 GETs", "invocations", "GB-hours of Lambda")
+    rows = (
         (
-            (
-                model.shape.name,
-                model.batch,
-                f"{sum(map(model.writes, TABLES)):.2f} billion",
-                f"{sum(map(model.reads, TABLES)):.2f} billion",
-                f"{model.sqs_requests:.2f} billion",
-                f"{model.gets * 1_000:,.0f} million",
-                f"{model.invocations * 1_000:,.1f} million",
-                model.gb_seconds * BILLION / 3_600,
-            )
-            for model in _models(counted)
-        ),
+            model.shape.name,
+            model.batch,
+            f"{sum(map(model.writes, TABLES)):.2f} billion",
+            f"{sum(map(model.reads, TABLES)):.2f} billion",
+            f"{model.sqs_requests:.2f} billion",
+            f"{model.gets * 1_000:,.0f} million",
+            f"{model.invocations * 1_000:,.1f} million",
+            model.gb_seconds * BILLION / 3_600,
+        )
+        for model in _models(counted)
     )
+    return table(("shape", "batch", *counts), rows)
 
 
 def _dollars(counted: Count) -> str:
-    return table(
-        ("shape", "batch", *SERVICES, "all"),
-        (
-            (model.shape.name, model.batch, *(f"${each * BILLION:,.0f}" for each in (*cost, sum(cost))))
-            for model in _models(counted)
-            for cost in [tuple(model.dollars.values())]
-        ),
+    rows = (
+        (model.shape.name, model.batch, *(f"${each * BILLION:,.0f}" for each in (*cost, sum(cost))))
+        for model in _models(counted)
+        for cost in [tuple(model.dollars.values())]
     )
+    return table(("shape", "batch", *SERVICES, "all"), rows)
 
 
 def _stored(counted: Count) -> str:
@@ -148,10 +124,8 @@ def _gigabytes(kept: Mapping[str, int]) -> Iterable[tuple[str, float]]:
 def _ceilings(counted: Count) -> str:
     best, worst = (Model(counted, shape, BATCHES[0], INSTALLED).ceilings() for shape in (TOGETHER, SCATTERED))
     of_best = {each.name: each.messages_a_second for each in best}
-    return table(
-        ("what binds, the lowest first", SCATTERED.name, TOGETHER.name, "what raises it"),
-        ((each.name, each.messages_a_second, of_best[each.name], each.to_raise) for each in worst),
-    )
+    rows = ((each.name, each.messages_a_second, of_best[each.name], each.to_raise) for each in worst)
+    return table(("what binds, the lowest first", SCATTERED.name, TOGETHER.name, "what raises it"), rows)
 
 
 def _hours(counted: Count) -> str:
@@ -170,32 +144,12 @@ def _hot(counted: Count) -> str:
     for batch in BATCHES:
         model = Model(counted, TOGETHER, batch, INSTALLED)
         entries = 2 * HOT / prices.PARTITION_WRITES.value
-        a_transaction = model.processing.messages / model.processing.calls["TransactWriteItems"]
+        a_transaction = model.processing.events / model.processing.calls["TransactWriteItems"]
         turn_s = (model.assumed.read_ms + model.assumed.transaction_ms) / 1_000
         rows.append((batch, entries, HOT / a_transaction * turn_s, max(entries, HOT / a_transaction * turn_s)))
     head = (f"{HOT:,} messages of one entity-day, in batches of", "its ledger, s", "its version, s", "at least, s")
     return table(head, rows)
 
 
-def _assumptions() -> str:
-    defaults = Assumptions()
-    return table(("assumed", "ms"), ((f"`{each.name}`", getattr(defaults, each.name)) for each in fields(defaults)))
-
-
-def _figures(head: Row, figures: Iterable[prices.Figure]) -> str:
-    rows = ((each.says, f"[{each.page}]({each.url})", each.seen) for each in figures)
-    return table(head, (row[: len(list(head))] for row in rows))
-
-
-def main() -> None:
-    """Print the tables, or put them into the page."""
-    generated = blocks(count())
-    if "--write" in sys.argv[1:]:
-        PAGE.write_text(filled(PAGE.read_text(), generated))
-        return
-    for name, text in generated.items():
-        print(f"{name}\n\n{text}\n")
-
-
 if __name__ == "__main__":
-    main()
+    publish(PAGE, "bench.scale", blocks(count()))

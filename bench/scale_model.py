@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from bench import prices
 from bench.assumptions import Assumptions
-from bench.counted import Count, Counted
-from bench.emulated import AGGREGATES, EVENTS, REPLAYS, SHARDS
-from bench.shapes import Shape
+from bench.meter import Cost
+from bench.metered_aws import AGGREGATES, EVENTS, REPLAYS, SHARDS
+from bench.replay_costs import Count, Shape
 from chalicelib.config import Settings
 from chalicelib.event_sources import PLANNERS
 from chalicelib.plan import FULL_PAUSE_S, STRETCHES_A_SLICE
@@ -69,31 +69,31 @@ class Model:
     assumed: Assumptions = field(default_factory=Assumptions)
 
     @property
-    def processing(self) -> Counted:
+    def processing(self) -> Cost:
         """What a batch takes."""
         return self.count.processing[self.shape, self.batch]
 
-    def a_message(self, of: Callable[[Counted], float]) -> float:
+    def a_message(self, of: Callable[[Cost], float]) -> float:
         """What one message takes, planned and processed."""
-        return sum(of(counted) / counted.messages for counted in (self.count.planning, self.processing))
+        return sum(cost.each(of(cost)) for cost in (self.count.planning, self.processing))
 
     def writes(self, table: str) -> float:
         """Write units of a message in a table."""
-        return self.a_message(lambda counted: counted.writes.get(table, 0))
+        return self.a_message(lambda cost: cost.writes.get(table, 0))
 
     def reads(self, table: str) -> float:
         """Read units of a message in a table."""
-        return self.a_message(lambda counted: counted.reads.get(table, 0))
+        return self.a_message(lambda cost: cost.reads.get(table, 0))
 
     @property
     def sqs_requests(self) -> float:
         """SQS requests of a message. Lambda's pollers receive and delete in tens, at best."""
-        return self.a_message(lambda counted: counted.sqs_requests) + 2 / prices.SQS_BATCH.value
+        return self.a_message(lambda cost: cost.sqs_requests) + 2 / prices.SQS_BATCH.value
 
     @property
     def gets(self) -> float:
         """S3 GETs of a message."""
-        return self.a_message(lambda counted: counted.calls.get("GetObject", 0))
+        return self.a_message(lambda cost: cost.calls.get("GetObject", 0))
 
     @property
     def invocations(self) -> float:
@@ -102,20 +102,17 @@ class Model:
 
     @property
     def batch_s(self) -> float:
-        """How long a processor takes for a batch."""
-        processing, calls = self.processing, sum(self.processing.calls.values())
-        latency = self.assumed.latency_s(processing.calls, {"GetObject": self.deployment.at_once})
-        memory_mb = self.deployment.processor_mb
-        return latency + self.assumed.cpu_s(processing.messages, calls, self.assumed.cpu_ms_processed, memory_mb)
+        """How long a processor takes for a batch. It gets several objects at once."""
+        chosen, at_once = self.deployment, {"GetObject": self.deployment.at_once}
+        return self.assumed.function_s(self.processing, at_once, self.assumed.cpu_ms_processed, chosen.processor_mb)
 
     @property
     def planning_s(self) -> float:
         """How long a planner takes for a message. It reads the shards at once, and sends several tens at once."""
-        planning = self.count.planning
-        calls, at_once = sum(planning.calls.values()), {"Query": SHARDS, "SendMessageBatch": self.deployment.at_once}
-        latency = self.assumed.latency_s(planning.calls, at_once)
-        cpu = self.assumed.cpu_s(planning.messages, calls, self.assumed.cpu_ms_planned, self.deployment.planner_mb)
-        return (latency + cpu) / planning.messages
+        chosen, planning = self.deployment, self.count.planning
+        at_once = {"Query": SHARDS, "SendMessageBatch": chosen.at_once}
+        seconds = self.assumed.function_s(planning, at_once, self.assumed.cpu_ms_planned, chosen.planner_mb)
+        return planning.each(seconds)
 
     @property
     def gb_seconds(self) -> float:
@@ -161,21 +158,10 @@ class Model:
         yield "reads of AggregatesTable", units / self.reads(AGGREGATES), "DynamoDB's table quota"
         yield "counters of a job, one partition", jobs * writes / self.writes(REPLAYS), "more jobs"
         yield "state of a job, one partition", jobs * reads / self.reads(REPLAYS), "more jobs"
-        yield (
-            "index of a day, a partition a shard",
-            jobs * SHARDS * reads / self.reads(EVENTS),
-            "more jobs, of other days",
-        )
-        yield (
-            "raw objects of a source and day",
-            jobs * prices.S3_PREFIX_GETS.value / self.gets,
-            "more jobs, of other days",
-        )
-        yield (
-            "functions at once",
-            prices.ACCOUNT_CONCURRENCY.value * self.batch / self.batch_s,
-            "Lambda's account quota",
-        )
+        other_days, of_batches = "more jobs, of other days", self.batch / self.batch_s
+        yield "index of a day, a partition a shard", jobs * SHARDS * reads / self.reads(EVENTS), other_days
+        yield "raw objects of a source and day", jobs * prices.S3_PREFIX_GETS.value / self.gets, other_days
+        yield "functions at once", prices.ACCOUNT_CONCURRENCY.value * of_batches, "Lambda's account quota"
         yield "messages received and not deleted", prices.SQS_IN_FLIGHT.value / self.batch_s, "SQS's quota"
 
     def binding(self) -> Ceiling:

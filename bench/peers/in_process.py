@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,32 +14,19 @@ from typing import Any
 
 import boto3
 from botocore import handlers
+from moto import mock_aws
 
-from bench.emulated import REGION, aws_in_process, environment
+from bench import lambda_events
 from bench.meter import Meter
-from bench.peers.template import SHAPES, TABLES
+from bench.peers.deployment import INDEX_KEYS, SHAPES, TABLES
 
 HERE = Path(__file__).parent
 BUCKET = "peer-raw"
 QUEUE = "peer-replay"
 MESSAGES_A_BATCH = 10
-INDEXES = {"EventsTable": ["type_day"]}
+REGION = "us-east-1"
 
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Context:
-    """What Lambda tells a function of its invocation."""
-
-    function_name: str = "peer"
-    memory_limit_in_mb: int = 1024
-    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:peer"
-    aws_request_id: str = "00000000-0000-4000-8000-000000000001"
-
-    def get_remaining_time_in_millis(self) -> int:
-        """All the time there is."""
-        return 29_000
 
 
 @dataclass(frozen=True)
@@ -53,16 +41,8 @@ class InProcess:
 
     def call(self, method: str, path: str, body: Any = None, query: Mapping[str, str] | None = None) -> Json:
         """A request, as API Gateway hands it over."""
-        event = {
-            "httpMethod": method,
-            "resource": path,
-            "path": path,
-            "body": json.dumps(body),
-            "headers": {"Content-Type": "application/json"},
-            "queryStringParameters": dict(query or {}),
-            "requestContext": {"requestId": Context.aws_request_id},
-        }
-        answer = self.module.api(event, Context())
+        event = lambda_events.request(method, path, json.dumps(body), query)
+        answer = self.module.api(event, lambda_events.Context())
         if answer["statusCode"] != 200:
             raise RuntimeError(f"{method} {path} was answered {answer}")
         answered: Json = json.loads(answer["body"])
@@ -71,44 +51,43 @@ class InProcess:
     def process(self) -> int:
         """Process all that is on the queue, in tens; return how many messages there were."""
         processed = 0
-        while records := self._received():
-            answer = self.module.process({"Records": records}, Context())
+        while received := self._received():
+            bodies = [message["Body"] for message in received]
+            answer = self.module.process(lambda_events.messages(bodies), lambda_events.Context())
             if answer is not None and answer["batchItemFailures"]:
                 raise RuntimeError("A message could not be processed.")
-            processed += len(records)
+            processed += len(bodies)
         return processed
 
     def _received(self) -> list[Json]:
         answer = self.sqs.receive_message(QueueUrl=self.module.QUEUE_URL, MaxNumberOfMessages=MESSAGES_A_BATCH)
-        return [
-            {
-                "messageId": message["MessageId"],
-                "receiptHandle": message["ReceiptHandle"],
-                "body": message["Body"],
-                "eventSource": "aws:sqs",
-            }
-            for message in answer.get("Messages", [])
-        ]
+        messages: list[Json] = answer.get("Messages", [])
+        return messages
 
 
 @contextmanager
 def in_process(name: str) -> Iterator[InProcess]:
     """Yield a peer with empty tables; its module is read anew, as it makes its clients when it is read."""
-    with aws_in_process() as own:
-        before, meter = boto3.DEFAULT_SESSION, Meter(INDEXES)
-        s3, dynamodb, sqs = own.client("s3"), own.client("dynamodb"), own.client("sqs")
-        s3.create_bucket(Bucket=BUCKET)
-        queue_url = sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
-        for table, shape in SHAPES.items():
-            dynamodb.create_table(TableName=table, BillingMode="PAY_PER_REQUEST", **shape)
-        settings = {**TABLES, "BUCKET": BUCKET, "QUEUE_URL": queue_url}
-        settings |= {"AWS_DEFAULT_REGION": REGION, "POWERTOOLS_SERVICE_NAME": name, "POWERTOOLS_LOG_LEVEL": "ERROR"}
+    meter = Meter(INDEX_KEYS)
+    with mock_aws(config={"core": {"reset_boto3_session": False}}):
+        before, variables = boto3.DEFAULT_SESSION, dict(os.environ)
+        os.environ["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = "true"
         try:
-            with environment(settings), _metered(meter):
+            own = boto3.session.Session(region_name=REGION)
+            s3, dynamodb, sqs = own.client("s3"), own.client("dynamodb"), own.client("sqs")
+            s3.create_bucket(Bucket=BUCKET)
+            queue_url = sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
+            for table, shape in SHAPES.items():
+                dynamodb.create_table(TableName=table, **shape)
+            os.environ |= {**TABLES, "BUCKET": BUCKET, "QUEUE_URL": queue_url, "AWS_DEFAULT_REGION": REGION}
+            os.environ |= {"POWERTOOLS_SERVICE_NAME": name, "POWERTOOLS_LOG_LEVEL": "ERROR"}
+            with _metered(meter):
                 boto3.DEFAULT_SESSION = boto3.session.Session()
                 yield InProcess(_read(name), meter, s3, dynamodb, sqs)
         finally:
             boto3.DEFAULT_SESSION = before
+            os.environ.clear()
+            os.environ.update(variables)
 
 
 @contextmanager

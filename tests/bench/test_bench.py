@@ -115,7 +115,6 @@ def test_who_did_not_take_part_has_an_empty_cell() -> None:
 
 
 def test_a_cold_function_takes_an_event_in_for_the_bench() -> None:
-    [row] = cold.rows(("app",), rounds=1)  # it fails where the function answers anything else than 201
+    *_, row = cold.measured(("app",), rounds=1).splitlines()  # it fails if the function does not answer 201
 
-    assert row.answered_ms is not None
-    assert len(cold.tables([row]).split("\n\n")) == 2
+    assert row.startswith("| `app` | ")

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from bench import prices
 from bench.cost import PAGE, blocks
-from bench.event_costs import PEERS, SIZES, Cost, of_peer, taken_in, taken_in_again
-from bench.growth import ROWS, grown
+from bench.event_costs import PEERS, SIZES, of_peer, taken_in, taken_in_again
 from bench.markdown import filled
-
-
-def units(cost: Cost) -> tuple[float, float, float]:
-    """Write units, those of indexes and read units, for one event."""
-    return cost.each(cost.writes), cost.each(cost.projections), cost.each(cost.reads)
 
 
 def test_the_page_shows_what_is_counted_now() -> None:
@@ -26,17 +18,17 @@ def test_the_page_shows_what_is_counted_now() -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_a_new_event_costs_four_write_units_and_half_a_read_unit_besides_its_index(size: int) -> None:
-    assert units(taken_in(size)) == (4, 1, 0.5)
+    assert taken_in(size).units == (4, 1, 0.5)
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_a_known_event_costs_one_write_unit_and_half_a_read_unit(size: int) -> None:
-    assert units(taken_in_again(size)) == (1, 0, 0.5)
+    assert taken_in_again(size).units == (1, 0, 0.5)
 
 
 def test_longer_names_cost_a_unit_for_each_kilobyte_of_a_row_and_nothing_else_does() -> None:
-    assert units(taken_in(100, 100)) == (4, 1, 0.5)
-    assert units(taken_in(100, 400)) == (6, 2, 0.5)
+    assert taken_in(100, 100).units == (4, 1, 0.5)
+    assert taken_in(100, 400).units == (6, 2, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -68,29 +60,19 @@ def test_the_calls_of_peers() -> None:
 def test_the_units_of_peers() -> None:
     plain, powertools = (of_peer(name) for name in PEERS)
 
-    assert [units(each) for each in (plain.new, plain.known)] == [(2, 1, 0), (1, 0, 0)]
-    assert [units(each) for each in (powertools.new, powertools.known)] == [(3, 1, 0), (1, 0, 0)]
+    assert [each.units for each in (plain.new, plain.known)] == [(2, 1, 0), (1, 0, 0)]
+    assert [each.units for each in (powertools.new, powertools.known)] == [(3, 1, 0), (1, 0, 0)]
     assert [each.processing.each(each.processing.writes) for each in (plain, powertools)] == [1, 3]
 
 
 def test_a_batch_of_a_hundred_takes_less_than_a_quarter_of_the_plain_designs_calls() -> None:
-    assert taken_in(100).calls_an_event <= of_peer("plain").new.calls_an_event / 4
+    retrace, plain = taken_in(100), of_peer("plain").new
 
-
-def test_the_same_work_costs_the_same_among_a_thousand_events_and_among_a_hundred_thousand() -> None:
-    first, *others = (grown(rows) for rows in ROWS)
-
-    for other in others:
-        assert (other.one, other.hundred, other.page) == (first.one, first.hundred, first.page)
-        assert _without_outbox(other.replay) == _without_outbox(first.replay)
-        assert other.replay.writes <= 1.05 * first.replay.writes
-
-
-def _without_outbox(cost: Cost) -> Cost:
-    """The names of other events make outboxes of other sizes, by a few bytes in a hundred."""
-    return replace(cost, writes=0, stored_bytes={})
+    assert retrace.each(retrace.calls) <= plain.each(plain.calls) / 4
 
 
 def test_every_price_names_its_page_and_who_read_it_where_the_page_shows_none() -> None:
-    assert all(each.url.startswith("https://") for each in prices.COSTS)
-    assert [each.says for each in prices.COSTS if not each.seen] == [prices.API_REQUEST.says]
+    every = (*prices.PRICES, *prices.OTHER_PRICES)
+
+    assert all(each.url.startswith("https://") for each in every)
+    assert [each.says for each in every if not each.seen] == [prices.API_REQUEST.says]

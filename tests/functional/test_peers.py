@@ -14,8 +14,8 @@ from moto.core.base_backend import BackendDict
 from bench.event_costs import PEERS
 from bench.orders import DAY, ENTITIES, SOURCE, orders
 from bench.peers import in_process as in_process_module
+from bench.peers.deployment import template
 from bench.peers.in_process import BUCKET, InProcess, in_process
-from bench.peers.template import template
 
 TYPE = "order.paid"
 EVENTS = orders(TYPE, 0, 12)

@@ -1,34 +1,31 @@
-"""Count what a message of a replay costs: the code that is deployed plans and processes events of several shapes."""
+"""Count what a message of a replay takes: the deployed planner and processor work on events of several shapes."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from bench.emulated import (
+from bench.meter import Cost, item_size
+from bench.metered_aws import (
     AGGREGATES,
     BUCKET,
     EVENTS,
     NEVER_LATE,
     NOW,
-    REPLAYS,
     SHARDS,
-    Cloud,
-    emulated,
+    MeteredAws,
+    metered_aws,
     never_wait,
     one_by_one,
 )
-from bench.meter import item_size
-from bench.shapes import BATCHES, SHAPES, Shape
+from bench.stub_transport import on_the_wire
 from chalicelib.aws import keys
 from chalicelib.aws.aggregate_rows import entry_row, version_row
-from chalicelib.aws.batches import ITEMS_A_WRITE, put_items
 from chalicelib.aws.event_rows import index_row
 from chalicelib.aws.items import Item
 from chalicelib.domain.aggregation import SAMPLE_SIZE, Input, Version, aggregate_of
-from chalicelib.domain.chunks import chunked
 from chalicelib.domain.event import Event, parse_native
 from chalicelib.domain.json_text import parse
 from chalicelib.domain.ledger import NewRevision, settlement_of
@@ -48,22 +45,31 @@ DAY = Day("2026-11-21")
 REPLAY_ID = "019a0000-0000-7000-8000-000000000001"
 EVENTS_PLANNED = 4_000
 ENTITIES = 97
+BATCHES = (100, 10)
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
-    """What some messages took: calls by operation, DynamoDB's units by table, and requests that SQS charges for."""
+class Shape:
+    """How the messages of a batch belong together, as docs/scale.md says in words.
 
-    messages: int
-    calls: Mapping[str, int]
-    writes: Mapping[str, int]
-    reads: Mapping[str, float]
-    sqs_requests: int
+    `together` of them are of one entity-day and come in one raw object, as far as the batch goes. Each entity-day has
+    had `before` messages in earlier batches.
+    """
 
-    @property
-    def calls_a_message(self) -> float:
-        """AWS calls that the code makes."""
-        return sum(self.calls.values()) / self.messages
+    name: str
+    together: float
+    before: int = 0
+
+    def entity_of(self, number: int) -> int:
+        """Which entity the n-th message of a batch belongs to."""
+        return int(number / self.together)
+
+
+TOGETHER = Shape("together", 1_000, before=SAMPLE_SIZE)
+THREES = Shape("threes", 10 / 3)
+ALONE = Shape("alone", 1)
+SCATTERED = Shape("scattered", 1, before=SAMPLE_SIZE)
+SHAPES = (TOGETHER, THREES, ALONE, SCATTERED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,90 +85,70 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """All that is counted."""
+    """All that is counted: planning, processing a batch by shape and size, and sizes."""
 
-    planning: Counted
-    processing: Mapping[tuple[Shape, int], Counted]
+    planning: Cost
+    processing: Mapping[tuple[Shape, int], Cost]
     sizes: Sizes
 
 
 @lru_cache(maxsize=1)
 def count() -> Count:
     """Count everything once."""
-    processing = {(shape, batch): processed(shape, batch) for shape in SHAPES for batch in BATCHES}
-    return Count(planned(), processing, _sizes())
+    processing = {(shape, batch): _processed(shape, batch) for shape in SHAPES for batch in BATCHES}
+    return Count(_planned(), processing, _sizes())
 
 
-def processed(shape: Shape, batch: int) -> Counted:
+def _processed(shape: Shape, batch: int) -> Cost:
     """What one batch takes in the middle of a replay."""
-    with emulated() as cloud:
-        cloud.keep_in_memory(REPLAYS, AGGREGATES)
-        keep_job(cloud)
-        process = Process(
-            Examine(cloud.raw, one_by_one),
-            cloud.states,
-            RecordInLedger(cloud.aggregates, lambda: NOW, never_wait),
-        )
-        stored = _stored(cloud, shape, batch)
-        _keep_versions(cloud, {shape.entity_of(number) for number in range(batch)}, shape.before)
-        deliveries = _deliveries(stored)
-        return _metered(cloud, batch, lambda: process(deliveries).failures == {})
-
-
-def _keep_versions(cloud: Cloud, entities: Iterable[int], inputs: int) -> None:
-    """Versions that so many messages went into before."""
-    rows = [_version_row(entity, inputs) for entity in entities if inputs]
-    for some in chunked(rows, ITEMS_A_WRITE):
-        put_items(cloud.dynamodb, AGGREGATES, some, never_wait)
+    aws = metered_aws()
+    keep_job(aws)
+    process = Process(Examine(aws.raw, one_by_one), aws.states, RecordInLedger(aws.aggregates, lambda: NOW, never_wait))
+    deliveries = _deliveries(_stored(aws, shape, batch))
+    for entity in {shape.entity_of(number) for number in range(batch)} if shape.before else ():
+        aws.tables[AGGREGATES].put(on_the_wire(_version_row(entity, shape.before)))
+    return _measured(aws, batch, lambda: process(deliveries).failures == {})
 
 
 def _version_row(entity: int, inputs: int) -> Item:
+    """A version that so many messages went into before."""
     events = [_event(entity, -number) for number in range(1, inputs + 1)]
     aggregate = aggregate_of(
         Input(start_of(DAY), each.event_id, each.event_type, each.content_sha256) for each in events
     )
-    version = Version(events[0].entity_id, DAY, REPLAY_ID)
-    return version_row(NewRevision(version, aggregate, 0), NOW)
+    return version_row(NewRevision(Version(events[0].entity_id, DAY, REPLAY_ID), aggregate, 0), NOW)
 
 
-def planned() -> Counted:
+def _planned() -> Cost:
     """What planning takes of a replay by type that one slice plans."""
-    with emulated() as cloud:
-        keep_job(cloud)
-        events = [_event(number % ENTITIES, number) for number in range(EVENTS_PLANNED)]
-        index = cloud.keep_in_memory(EVENTS)[EVENTS]
-        for stored in stored_events(events, NOW, BUCKET, _key(events)):
-            index.put(index_row(stored, SHARDS, NEVER_LATE))
-        return _metered(cloud, EVENTS_PLANNED, lambda: plan_slice(cloud) == EVENTS_PLANNED)
+    aws = metered_aws()
+    keep_job(aws)
+    events = [_event(number % ENTITIES, number) for number in range(EVENTS_PLANNED)]
+    for stored in stored_events(events, NOW, BUCKET, _key(events)):
+        aws.tables[EVENTS].put(index_row(stored, SHARDS, NEVER_LATE))
+    return _measured(aws, EVENTS_PLANNED, lambda: plan_slice(aws) == EVENTS_PLANNED)
 
 
-def plan_slice(cloud: Cloud) -> int:
-    """Let a planner send what it can of the kept job within the time of one invocation; how many messages it sent."""
-    plan = PlanReplay(
-        cloud.replays,
-        cloud.index,
-        cloud.queues,
-        lambda: NOW,
-        never_wait,
-        lambda: REPLAY_ID,
-        one_by_one,
-        max_in_flight=None,
-        index_lag_s=0,
-    )
+def plan_slice(aws: MeteredAws) -> int:
+    """Let a planner send what it can of the kept job within one invocation; returns how many messages it sent."""
+    ports = (aws.replays, aws.index, aws.queues)
+    outside = (lambda: NOW, never_wait, lambda: REPLAY_ID, one_by_one)
+    plan = PlanReplay(*ports, *outside, max_in_flight=None, index_lag_s=0)
     return plan(ReplayTask(REPLAY_ID), lambda: 45_000)
 
 
-def _metered(cloud: Cloud, messages: int, work: Callable[[], bool]) -> Counted:
-    meter = cloud.measure()
-    if not work():
+def _measured(aws: MeteredAws, messages: int, work: Callable[[], bool]) -> Cost:
+    done: list[bool] = []
+    cost = aws.meter.measured(messages, lambda: done.append(work()))
+    if done != [True]:
         raise RuntimeError("What was to be counted has failed.")
-    return Counted(messages, dict(meter.calls), dict(meter.writes), dict(meter.reads), meter.sqs_requests)
+    return cost
 
 
-def keep_job(cloud: Cloud) -> None:
+def keep_job(aws: MeteredAws) -> None:
     """Keep a job that replays the events of a day."""
     request = ReplayRequest.model_validate({"source": "shop/checkout", "event_type": "order.paid", "day": DAY})
-    cloud.replays.create(ReplayJob(REPLAY_ID, request, "investigator", NOW, NOW, SHARDS), None, "")
+    aws.replays.create(ReplayJob(REPLAY_ID, request, "investigator", NOW, NOW, SHARDS), None, "")
 
 
 def _event(entity: int, number: int) -> Event:
@@ -177,13 +163,13 @@ def _event(entity: int, number: int) -> Event:
     return parse_native(parse(json.dumps(native)))
 
 
-def _stored(cloud: Cloud, shape: Shape, batch: int) -> list[StoredEvent]:
+def _stored(aws: MeteredAws, shape: Shape, batch: int) -> list[StoredEvent]:
     """A batch's events, kept in raw objects; those of one entity-day share one."""
     objects: dict[int, list[Event]] = {}
     for number in range(batch):
         entity = shape.entity_of(number)
         objects.setdefault(entity, []).append(_event(entity, number))
-    return [stored for events in objects.values() for stored in cloud.raw.put_once(events, NOW)]
+    return [stored for events in objects.values() for stored in aws.raw.put_once(events, NOW)]
 
 
 def _deliveries(stored: Sequence[StoredEvent]) -> list[Delivery]:

@@ -1,9 +1,10 @@
-"""What Lambda hands to the functions: requests as API Gateway does, messages as SQS does, of generated events."""
+"""What Lambda hands to functions: requests as API Gateway does, and messages as SQS does."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 Json = dict[str, Any]
@@ -13,18 +14,22 @@ ENTITY = "order-00001007"
 WHOLE_DAY = {"entity_id": ENTITY, "start_time": f"{DAY}T00:00:00Z", "end_time": f"{NEXT_DAY}T00:00:00Z"}
 
 
+@dataclass(frozen=True)
 class Context:
     """An invocation that has just begun."""
 
-    aws_request_id = "00000000-0000-4000-8000-000000000001"
+    function_name: str = "bench"
+    memory_limit_in_mb: int = 1024
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:bench"
+    aws_request_id: str = "00000000-0000-4000-8000-000000000001"
 
     def get_remaining_time_in_millis(self) -> int:
         """As Lambda tells it."""
         return 60_000
 
 
-def event(number: int) -> Json:
-    """A payment of one order, some 300 bytes long; numbers tell events apart."""
+def payment(number: int) -> Json:
+    """A payment of one order, 435 bytes long; numbers tell events apart."""
     return {
         "source": "shop/checkout",
         "event_type": "order.paid",
@@ -42,15 +47,15 @@ def event(number: int) -> Json:
 
 def one(number: int) -> Json:
     """POST /ingest of a single event."""
-    return request("POST", "/ingest", json.dumps(event(number)))
+    return request("POST", "/ingest", json.dumps(payment(number)))
 
 
 def batch(first: int, size: int) -> Json:
     """POST /ingest of a JSON array."""
-    return request("POST", "/ingest", json.dumps([event(number) for number in range(first, first + size)]))
+    return request("POST", "/ingest", json.dumps([payment(number) for number in range(first, first + size)]))
 
 
-def request(method: str, path: str, body: str | None = None) -> Json:
+def request(method: str, path: str, body: str | None = None, query: Mapping[str, str] | None = None) -> Json:
     """As a REST API of API Gateway hands it over.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
@@ -76,7 +81,7 @@ def request(method: str, path: str, body: str | None = None) -> Json:
         "httpMethod": method,
         "headers": headers,
         "multiValueHeaders": {name: [value] for name, value in headers.items()},
-        "queryStringParameters": None,
+        "queryStringParameters": query,
         "multiValueQueryStringParameters": None,
         "pathParameters": None,
         "stageVariables": None,
@@ -91,7 +96,7 @@ def request(method: str, path: str, body: str | None = None) -> Json:
     }
 
 
-def messages(bodies: Sequence[str]) -> Json:
+def messages(bodies: Sequence[str], queue: str = "retrace-dev-replay") -> Json:
     """Messages as an event source mapping hands them over."""
     return {
         "Records": [
@@ -103,7 +108,7 @@ def messages(bodies: Sequence[str]) -> Json:
                 "messageAttributes": {},
                 "md5OfBody": "",
                 "eventSource": "aws:sqs",
-                "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:retrace-dev-replay",
+                "eventSourceARN": f"arn:aws:sqs:eu-west-1:123456789012:{queue}",
                 "awsRegion": "eu-west-1",
             }
             for number, body in enumerate(bodies)

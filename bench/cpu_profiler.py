@@ -1,7 +1,7 @@
-"""A clock that charges processor time, or calls, to whoever is at work: it is told at each border that is crossed.
+"""A profiler that charges processor time, or calls of functions, to our code, boto3 or the framework.
 
-Sampling and tracing profilers cost more than what is measured here, so there is none. What stands at a border is
-replaced by itself with a look at the clock before and after; how long a look takes is measured too, and taken off.
+Sampling and tracing profilers cost more than what is measured here. So what stands at a border between owners is
+replaced by itself with a look at the clock before and after. How long a look takes is measured too, and taken off.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from statistics import median
 from time import thread_time_ns
 from types import FrameType
@@ -18,18 +17,31 @@ from typing import Any
 
 OURS, BOTO3, FRAMEWORK, NETWORK = "ours", "boto3", "framework", "network"
 OWNERS = (OURS, BOTO3, FRAMEWORK)
-"""Of what is measured: the network is not there, and what stands in for it is nobody's."""
+"""Of what is measured: what stands in for the network is nobody's."""
+
+_CALL_NS = 40
+"""About what calling nothing takes. It belongs to what is measured."""
 
 
-@dataclass
 class Clock:
     """Whose turn it is, and nanoseconds of this thread's processor time and calls by owner."""
 
-    spent: Counter[str] = field(default_factory=Counter)
-    calls: Counter[str] = field(default_factory=Counter)
-    looks: Counter[str] = field(default_factory=Counter)
-    _owner: str = NETWORK
-    _since: int = 0
+    def __init__(self) -> None:
+        self.spent: Counter[str] = Counter()
+        self.calls: Counter[str] = Counter()
+        self._looks: Counter[str] = Counter()
+        self._owner = NETWORK
+        self._since = 0
+        self._look_ns = 0.0
+
+    def calibrate(self) -> None:
+        """Measure how long a look takes, of the time that it charges."""
+        nothing, found = self.at(OURS, lambda: None), []
+        for _ in range(2_000):
+            self.reset()
+            nothing()
+            found.append(self.spent[OURS] - _CALL_NS)
+        self._look_ns = median(found)
 
     def at(self, owner: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function, charged to an owner."""
@@ -47,19 +59,19 @@ class Clock:
         now = thread_time_ns()
         before, self._owner = self._owner, owner
         self.spent[before] += now - self._since
-        self.looks[before] += 1
+        self._looks[before] += 1
         self._since = thread_time_ns()
         return before
 
     def reset(self) -> None:
-        """Begin anew."""
-        for counted in (self.spent, self.calls, self.looks):
+        """Begin at zero."""
+        for counted in (self.spent, self.calls, self._looks):
             counted.clear()
         self._since = thread_time_ns()
 
-    def net(self, owner: str, look_ns: float) -> float:
+    def microseconds(self, owner: str) -> float:
         """What an owner spent, without the looks at the clock."""
-        return self.spent[owner] - self.looks[owner] * look_ns
+        return (self.spent[owner] - self._looks[owner] * self._look_ns) / 1_000
 
     @contextmanager
     def counting(self) -> Iterator[None]:
@@ -74,23 +86,3 @@ class Clock:
         # The clock's own calls are nobody's.
         if event in ("call", "c_call") and frame.f_code.co_filename != __file__ and called is not sys.setprofile:
             self.calls[self._owner] += 1
-
-
-def look_ns() -> float:
-    """How long a look at the clock takes, of the time that it charges."""
-    clock = Clock()
-    nothing = clock.at(OURS, _nothing)
-    found = []
-    for _ in range(2_000):
-        clock.reset()
-        nothing()
-        found.append(clock.spent[OURS] - _CALL_NS)
-    return median(found)
-
-
-_CALL_NS = 40
-"""About what calling nothing takes; it belongs to what is measured."""
-
-
-def _nothing() -> None:
-    pass

@@ -1,0 +1,99 @@
+"""Retrace's adapters on AWS without a network, with a meter on every call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import boto3
+from botocore.config import Config
+
+from bench.meter import Meter
+from bench.stub_transport import StubTransport, Table
+from chalicelib.aws.aggregate_store import DynamoAggregateStore
+from chalicelib.aws.event_index import DynamoEventIndex
+from chalicelib.aws.identities import DynamoIdentities
+from chalicelib.aws.quarantine import S3Quarantine
+from chalicelib.aws.queues import SqsReplayQueues
+from chalicelib.aws.raw_store import S3RawStore
+from chalicelib.aws.replay_states import DynamoReplayStates
+from chalicelib.aws.replay_store import DynamoReplayStore
+from chalicelib.aws.write_once import WriteOnceBucket
+from chalicelib.domain.timestamps import Instant
+from chalicelib.ingest import Ingest
+from infra.merge import RESOURCES, load
+
+BUCKET = "retrace-dev-raw"
+QUEUE = "https://sqs.us-east-1.amazonaws.com/123456789012/retrace-dev-replay"
+EVENTS, DEDUPE, REPLAYS, AGGREGATES = TABLES = ("EventsTable", "DedupeTable", "ReplaysTable", "AggregatesTable")
+SHARDS = 4
+NEVER_LATE = 1 << 40
+NOW = Instant("2026-11-22T09:30:00.123456789Z")
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class MeteredAws:
+    """An AWS that holds nothing yet, as the application sees it. `meter` counts what the adapters ask for."""
+
+    tables: Mapping[str, Table]
+    meter: Meter
+    raw: S3RawStore
+    index: DynamoEventIndex
+    replays: DynamoReplayStore
+    states: DynamoReplayStates
+    aggregates: DynamoAggregateStore
+    queues: SqsReplayQueues
+    ingest: Ingest
+
+
+def one_by_one(function: Callable[[T], R], items: Iterable[T], /) -> list[R]:
+    """Calls counted are the same, whether made at once or one after the other."""
+    return list(map(function, items))
+
+
+def never_wait(_: float) -> None:
+    """Nothing is contended here."""
+
+
+def metered_aws() -> MeteredAws:
+    """An AWS of its own."""
+    session, config = _session(), Config(ignore_configured_endpoint_urls=True)
+    s3, dynamodb, sqs = (session.client(name, config=config) for name in ("s3", "dynamodb", "sqs"))
+    transport, meter = StubTransport(), Meter({name: _index_keys(name) for name in TABLES})
+    for client in (s3, dynamodb, sqs):
+        transport.attach(client)
+        meter.attach(client)
+    bucket = WriteOnceBucket(s3, BUCKET, never_wait)
+    raw, index = S3RawStore(bucket), DynamoEventIndex(dynamodb, EVENTS, never_wait, one_by_one)
+    identities = DynamoIdentities(
+        dynamodb, DEDUPE, EVENTS, SHARDS, NEVER_LATE, None, pause=never_wait, concurrently=one_by_one
+    )
+    return MeteredAws(
+        transport.tables,
+        meter,
+        raw,
+        index,
+        DynamoReplayStore(dynamodb, REPLAYS, never_wait),
+        DynamoReplayStates(dynamodb, REPLAYS, never_wait),
+        DynamoAggregateStore(dynamodb, AGGREGATES, REPLAYS, never_wait),
+        SqsReplayQueues(sqs, QUEUE, QUEUE, QUEUE, QUEUE, never_wait, one_by_one),
+        Ingest(raw, identities, index, S3Quarantine(bucket), lambda: NOW, one_by_one),
+    )
+
+
+@lru_cache(maxsize=1)
+def _session() -> boto3.session.Session:
+    """One session, as it reads the services' models."""
+    return boto3.session.Session("AKIAIOSFODNN7EXAMPLE", "secret", region_name="us-east-1")
+
+
+@lru_cache
+def _index_keys(table: str) -> list[str]:
+    """The partition keys of a table's indexes, as the template has them."""
+    properties: Any = load(RESOURCES)["Resources"][table]["Properties"]
+    return [each["KeySchema"][0]["AttributeName"] for each in properties.get("GlobalSecondaryIndexes", [])]

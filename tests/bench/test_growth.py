@@ -1,0 +1,104 @@
+"""The same work costs the same among a thousand events, ten thousand and a hundred thousand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from hashlib import sha256
+
+import pytest
+
+from bench.event_costs import EVENT_TYPE, take_in
+from bench.meter import Cost
+from bench.metered_aws import BUCKET, DEDUPE, EVENTS, NEVER_LATE, NOW, SHARDS, MeteredAws, metered_aws, one_by_one
+from bench.orders import SOURCE
+from bench.replay_costs import keep_job, plan_slice
+from chalicelib.aws.event_rows import identity_row, index_row
+from chalicelib.domain.event_query import EventsQuery
+from chalicelib.domain.ingest_report import Status
+from chalicelib.domain.raw_line import RawLocation, StoredEvent
+from chalicelib.domain.timestamps import Day, shifted, start_of
+from chalicelib.search import SearchEvents
+
+A_DAY = 1_000
+"""As many events of the type has each day, so that there are as many to replay, however many there are in all."""
+
+SENT = A_DAY + 101
+"""With those that are taken in before they are counted."""
+
+AN_ENTITY = 100
+PAGE = 100
+LAST_DAY = date(2026, 11, 21)
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Of an event by itself, one in a hundred, one of a page of a hundred, and a message that is sent."""
+
+    one: Cost
+    hundred: Cost
+    page: Cost
+    replay: Cost
+
+
+def costs_among(count: int) -> Costs:
+    aws = metered_aws()
+    for event in events(count):
+        aws.tables[EVENTS].put(index_row(event, SHARDS, NEVER_LATE))
+        aws.tables[DEDUPE].put(identity_row(event, "request", None))
+    keep_job(aws)
+    one = take_in(aws, 1, Status.ACCEPTED)
+    hundred = take_in(aws, 100, Status.ACCEPTED, first=1)
+    page = aws.meter.measured(PAGE, lambda: read_page(aws))
+    replay = aws.meter.measured(SENT, lambda: replay_day(aws))
+    return Costs(one, hundred, page, replay)
+
+
+def events(count: int) -> Iterator[StoredEvent]:
+    """This many events, of many entities and days."""
+    location = RawLocation(BUCKET, f"raw/source={SOURCE}/some.ndjson", 0, 613)
+    content = sha256(b"").hexdigest()
+    like = StoredEvent("", SOURCE, EVENT_TYPE, "", NOW, NOW, content, location)
+    for number in range(count):
+        day = start_of(Day(str(LAST_DAY - timedelta(days=number // A_DAY))))
+        yield replace(
+            like,
+            event_id=sha256(b"%d" % number).hexdigest(),
+            entity_id=f"filled-{number % (count // AN_ENTITY or 1):08d}",
+            event_time=shifted(day, number % A_DAY * 1_000_000),
+        )
+
+
+def read_page(aws: MeteredAws) -> None:
+    query = EventsQuery.model_validate({"entity_id": "filled-00000001", "limit": PAGE})
+    assert len(SearchEvents(aws.index, SHARDS, one_by_one)(query).events) == PAGE
+
+
+def replay_day(aws: MeteredAws) -> None:
+    assert plan_slice(aws) == SENT
+
+
+def without_outbox(cost: Cost) -> Cost:
+    """Other event ids make outboxes of other sizes, by a few bytes in a hundred."""
+    return replace(cost, writes={}, stored_bytes={})
+
+
+@pytest.fixture(scope="module")
+def among_a_thousand() -> Costs:
+    return costs_among(1_000)
+
+
+@pytest.mark.parametrize("count", [10_000, 100_000])
+def test_the_same_work_costs_the_same_however_many_events_there_are(among_a_thousand: Costs, count: int) -> None:
+    first, other = among_a_thousand, costs_among(count)
+
+    assert (other.one, other.hundred, other.page) == (first.one, first.hundred, first.page)
+    assert without_outbox(other.replay) == without_outbox(first.replay)
+    assert other.replay.each(other.replay.writes) <= 1.05 * first.replay.each(first.replay.writes)
+
+
+def test_a_page_of_a_hundred_events_costs_a_call_and_fifteen_read_units(among_a_thousand: Costs) -> None:
+    page = among_a_thousand.page
+
+    assert (page.calls, page.units) == ({"Query": 1}, (0, 0, 0.15))
