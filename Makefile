@@ -114,7 +114,7 @@ endurance: environments  ## faults on the wire and crashes for as long as MINUTE
 	@$(BIN)/python -m tests.e2e.endurance --minutes $(MINUTES)
 
 picture: environments $(PAGE) $(BROWSER)  ## measure how soon the console shows a day of 50,000 events, in a real browser
-	@$(BIN)/python -m bench.picture
+	@$(SOAKING) -n0 -rP tests/e2e/test_console_large_day.py
 
 breaks: $(TOOLS)  ## break the code on purpose, several times for each promise, and expect its tests to fail
 	@$(SOAKING) --numprocesses=2 --dist=load tests/e2e/test_breaks.py

@@ -78,7 +78,7 @@ def counts(application: Application, workloads: Sequence[Workload]) -> dict[str,
 def times(application: Application, workloads: Sequence[Workload]) -> dict[str, ByOwner]:
     """Microseconds of an event, by workload and owner: medians of rounds in which the workloads take turns."""
     rounds: dict[str, list[ByOwner]] = {workload.name: [] for workload in workloads}
-    for workload in workloads * ROUNDS:
+    for workload in [*workloads] * ROUNDS:
         rounds[workload.name].append(_timed(application, workload))
     return {name: {owner: median(each[owner] for each in found) for owner in OWNERS} for name, found in rounds.items()}
 

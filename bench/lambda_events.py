@@ -96,21 +96,26 @@ def request(method: str, path: str, body: str | None = None, query: Mapping[str,
     }
 
 
-def messages(bodies: Sequence[str], queue: str = "retrace-dev-replay") -> Json:
-    """Messages as an event source mapping hands them over."""
-    return {
-        "Records": [
-            {
-                "messageId": f"00000000-0000-4000-8000-{number:012d}",
-                "receiptHandle": f"receipt-{number}",
-                "body": body,
-                "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1795341600000"},
-                "messageAttributes": {},
-                "md5OfBody": "",
-                "eventSource": "aws:sqs",
-                "eventSourceARN": f"arn:aws:sqs:eu-west-1:123456789012:{queue}",
-                "awsRegion": "eu-west-1",
-            }
-            for number, body in enumerate(bodies)
-        ]
-    }
+def messages(bodies: Sequence[str]) -> Json:
+    """Messages of these bodies as an event source mapping hands them over."""
+    sent = ((f"00000000-0000-4000-8000-{number:012d}", f"receipt-{number}", body) for number, body in enumerate(bodies))
+    names = ("MessageId", "ReceiptHandle", "Body")
+    return {"Records": delivered([dict(zip(names, each, strict=True)) for each in sent])}
+
+
+def delivered(received: Sequence[Mapping[str, str]]) -> list[Json]:
+    """Messages that were received from a queue, likewise."""
+    return [
+        {
+            "messageId": message["MessageId"],
+            "receiptHandle": message["ReceiptHandle"],
+            "body": message["Body"],
+            "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1795341600000"},
+            "messageAttributes": {},
+            "md5OfBody": "",
+            "eventSource": "aws:sqs",
+            "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:retrace-dev-replay",
+            "awsRegion": "eu-west-1",
+        }
+        for message in received
+    ]

@@ -62,8 +62,9 @@ def never_wait(_: float) -> None:
 
 def metered_aws() -> MeteredAws:
     """An AWS of its own."""
-    session, config = _session(), Config(ignore_configured_endpoint_urls=True)
-    s3, dynamodb, sqs = (session.client(name, config=config) for name in ("s3", "dynamodb", "sqs"))
+    session, own = _session(), Config(ignore_configured_endpoint_urls=True)  # type: ignore[call-arg]  # stubs lack it
+    s3, dynamodb = session.client("s3", config=own), session.client("dynamodb", config=own)
+    sqs = session.client("sqs", config=own)
     transport, meter = StubTransport(), Meter({name: _index_keys(name) for name in TABLES})
     for client in (s3, dynamodb, sqs):
         transport.attach(client)

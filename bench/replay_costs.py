@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -107,7 +107,7 @@ def _processed(shape: Shape, batch: int) -> Cost:
     deliveries = _deliveries(_stored(aws, shape, batch))
     for entity in {shape.entity_of(number) for number in range(batch)} if shape.before else ():
         aws.tables[AGGREGATES].put(on_the_wire(_version_row(entity, shape.before)))
-    return _measured(aws, batch, lambda: process(deliveries).failures == {})
+    return aws.meter.measured(batch, lambda: _require(process(deliveries).failures == {}))
 
 
 def _version_row(entity: int, inputs: int) -> Item:
@@ -126,23 +126,19 @@ def _planned() -> Cost:
     events = [_event(number % ENTITIES, number) for number in range(EVENTS_PLANNED)]
     for stored in stored_events(events, NOW, BUCKET, _key(events)):
         aws.tables[EVENTS].put(index_row(stored, SHARDS, NEVER_LATE))
-    return _measured(aws, EVENTS_PLANNED, lambda: plan_slice(aws) == EVENTS_PLANNED)
+    return aws.meter.measured(EVENTS_PLANNED, lambda: _require(plan_slice(aws) == EVENTS_PLANNED))
 
 
 def plan_slice(aws: MeteredAws) -> int:
     """Let a planner send what it can of the kept job within one invocation; returns how many messages it sent."""
-    ports = (aws.replays, aws.index, aws.queues)
-    outside = (lambda: NOW, never_wait, lambda: REPLAY_ID, one_by_one)
-    plan = PlanReplay(*ports, *outside, max_in_flight=None, index_lag_s=0)
+    ports, clock = (aws.replays, aws.index, aws.queues), (lambda: NOW, never_wait, lambda: REPLAY_ID)
+    plan = PlanReplay(*ports, *clock, one_by_one, max_in_flight=None, index_lag_s=0)
     return plan(ReplayTask(REPLAY_ID), lambda: 45_000)
 
 
-def _measured(aws: MeteredAws, messages: int, work: Callable[[], bool]) -> Cost:
-    done: list[bool] = []
-    cost = aws.meter.measured(messages, lambda: done.append(work()))
-    if done != [True]:
+def _require(done: bool) -> None:  # noqa: FBT001  # an assertion
+    if not done:
         raise RuntimeError("What was to be counted has failed.")
-    return cost
 
 
 def keep_job(aws: MeteredAws) -> None:

@@ -1,60 +1,94 @@
-"""Rounds in which the sides take turns, so that what disturbs the machine disturbs them alike."""
+"""Rounds in which the contenders take turns, so that what disturbs the machine disturbs them alike."""
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from statistics import median
+from itertools import chain
+from statistics import median, quantiles
+from typing import TypeVar
+
+T = TypeVar("T")
 
 ROUNDS = 3
 
 
 class Failed(Exception):
-    """A side did not do what it was asked for, as a function whose time was over."""
+    """A contender did not do what it was asked for, as a function whose time was over."""
 
 
 @dataclass
 class Rates:
-    """How many a second each side did in each round, by the side's name."""
+    """How many a second each contender did in each round, by its name."""
 
     of: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     failed: dict[str, str] = field(default_factory=dict)
     """Those that did not do it, and what they said."""
 
-    def median(self, side: str) -> float | None:
-        """The median of a side's rounds; None for one that did not take part."""
-        return median(self.of[side]) if side in self.of else None
+    def median(self, name: str) -> float | None:
+        """The median of a contender's rounds; None for one that did not take part."""
+        return median(self.of[name]) if name in self.of else None
 
-    def ratio(self, side: str, other: str) -> float | None:
-        """The median of the rounds' ratios between two sides."""
-        if side not in self.of or other not in self.of:
+    def ratio(self, name: str, other: str) -> float | None:
+        """The median of the rounds' ratios between two contenders."""
+        if name not in self.of or other not in self.of:
             return None
-        return median(ours / theirs for ours, theirs in zip(self.of[side], self.of[other], strict=True))
+        return median(ours / theirs for ours, theirs in zip(self.of[name], self.of[other], strict=True))
 
 
-def alternating(measures: Mapping[str, Callable[[int], float]], rounds: int = ROUNDS) -> Rates:
-    """Let each side do the same in turn, another one first in each round."""
-    rates = Rates()
-    names = list(measures)
-    for number in range(rounds):
-        for name in _from(names, number):
+def alternating(measures: Mapping[str, Callable[[int], float]]) -> Rates:
+    """Let each contender do the same in turn, another one first in each round; one that fails takes no further part."""
+    rates, names = Rates(), list(measures)
+    for number in range(ROUNDS):
+        first = number % max(1, len(names))
+        for name in names[first:] + names[:first]:
             try:
                 rates.of[name].append(measures[name](number))
-            except Failed as failure:  # whoever fails takes no further part
+            except Failed as failure:
                 names.remove(name)
                 rates.of.pop(name, None)
                 rates.failed[name] = str(failure)
     return rates
 
 
-def _from(names: Sequence[str], first: int) -> list[str]:
-    """All names, another one first in each round."""
-    begin = first % len(names) if names else 0
-    return [*names[begin:], *names[:begin]]
-
-
-def require_equal(counts: Mapping[str, object], what: str) -> None:
-    """Raise unless all sides did the same work."""
+def require_equal(counts: Mapping[str, object], whose: str) -> None:
+    """Raise unless all counts are the same."""
     if len(set(counts.values())) != 1:
-        raise RuntimeError(f"The sides did not do the same work, {what}: {dict(counts)}")
+        raise RuntimeError(f"{whose} did not do the same work: {dict(counts)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What some requests took, from the first to the last, and each of them."""
+
+    events: int
+    seconds: float
+    waits: tuple[float, ...]
+
+    @property
+    def a_second(self) -> float:
+        """Events a second."""
+        return self.events / self.seconds
+
+
+def timed(send: Callable[[T], object], parts: Sequence[T], events_a_part: int, clients: int) -> Load:
+    """Send all parts, so many at once."""
+
+    def wait_for(part: T) -> float:
+        begun = time.perf_counter()
+        send(part)
+        return time.perf_counter() - begun
+
+    with ThreadPoolExecutor(clients) as threads:
+        begun = time.perf_counter()
+        waits = tuple(threads.map(wait_for, parts))
+        return Load(events_a_part * len(parts), time.perf_counter() - begun, waits)
+
+
+def percentile(loads: Sequence[Load], percent: int) -> float:
+    """How long a request waited, in milliseconds, over all loads: p50, p99."""
+    waits = list(chain.from_iterable(load.waits for load in loads))
+    return 1_000 * (quantiles(waits, n=100, method="inclusive")[percent - 1] if len(waits) > 1 else waits[0])

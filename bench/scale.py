@@ -73,8 +73,9 @@ def _units(counted: Count) -> str:
     costs = {("planning, any shape", ""): counted.planning}
     costs |= {(model.shape.name, str(model.batch)): model.processing for model in _models(counted)}
     rows = (
-        (*of, *map(cost.each, (cost.calls, cost.writes.get(AGGREGATES, 0), cost.writes[REPLAYS], cost.reads)))
+        (*of, each(cost.calls), each(cost.writes.get(AGGREGATES, 0)), each(cost.writes[REPLAYS]), each(cost.reads))
         for of, cost in costs.items()
+        for each in [cost.each]
     )
     head = ("of one message", "batch", "AWS calls", "write units, AggregatesTable", "ReplaysTable", "read units")
     return table(head, rows)

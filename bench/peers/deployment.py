@@ -41,16 +41,14 @@ def template(module: str, code_uri: str, responses: list[str]) -> Json:
     return found
 
 
-def plain(admin: Admin) -> Mapping[str, str]:
-    """Deploy the plain design; returns the outputs of its stack."""
-    return _deployed(admin, "plain", [HERE / "plain.py"], [])
-
-
-def powertools(admin: Admin) -> Mapping[str, str]:
-    """Deploy the one that is made with aws-lambda-powertools, which Lambda gets as a layer on AWS."""
-    package = Path(aws_lambda_powertools.__file__).parent
-    files = [HERE / "powertools.py", *package.rglob("*.py"), package.parent / "typing_extensions.py"]
-    return _deployed(admin, "powertools", files, ["ReportBatchItemFailures"])
+def deploy(admin: Admin, module: str) -> Mapping[str, str]:
+    """Deploy the peer in a module; returns the outputs of its stack."""
+    artifacts = artifacts_of(admin)
+    code = artifacts.uri(artifacts.keep(_zipped(_files(module)), ".zip"))
+    responses = ["ReportBatchItemFailures"] if module == "powertools" else []
+    outputs = deploy_template(admin, template(module, code, responses), {}, name=stack_of(module))
+    admin.iam.put_user_policy(UserName=LOCAL_USER, PolicyName="peers", PolicyDocument=json.dumps(CALLING))
+    return outputs
 
 
 def stack_of(module: str) -> str:
@@ -58,12 +56,12 @@ def stack_of(module: str) -> str:
     return f"peer-{module}"
 
 
-def _deployed(admin: Admin, module: str, files: Iterable[Path], responses: list[str]) -> Mapping[str, str]:
-    artifacts = artifacts_of(admin)
-    code = artifacts.uri(artifacts.keep(_zipped(files), ".zip"))
-    outputs = deploy_template(admin, template(module, code, responses), {}, name=stack_of(module))
-    admin.iam.put_user_policy(UserName=LOCAL_USER, PolicyName="peers", PolicyDocument=json.dumps(CALLING))
-    return outputs
+def _files(module: str) -> Iterable[Path]:
+    """A peer's own module, and what Lambda gets as a layer on AWS."""
+    yield HERE / f"{module}.py"
+    if module == "powertools":
+        package = Path(aws_lambda_powertools.__file__).parent
+        yield from (*package.rglob("*.py"), package.parent / "typing_extensions.py")
 
 
 def _zipped(files: Iterable[Path]) -> bytes:

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import pytest
 
 from bench import cold
 from bench.assumptions import Assumptions
-from bench.clients import Load, percentile
 from bench.compare_tables import Measured, blocks
-from bench.distance import CALL_MS
-from bench.markdown import filled
-from bench.measured import Ingested, Replayed, Scenario
+from bench.contenders import CALL_MS
+from bench.markdown import DOCS, filled
 from bench.orders import orders
-from bench.processes import Used
-from bench.questions import Asked
-from bench.rounds import Failed, Rates, alternating, require_equal
+from bench.query_latency import Asked
+from bench.rounds import Failed, Load, Rates, alternating, percentile, require_equal
+from bench.throughput import Ingested, Replayed, Scenario
 from chalicelib.domain.event import parse_native
 from chalicelib.domain.json_text import parse
 
 
-def test_the_sides_take_turns_and_another_one_is_first_in_each_round() -> None:
+def test_contenders_take_turns_and_another_one_is_first_in_each_round() -> None:
     called: list[str] = []
 
     def measured(name: str) -> float:
@@ -34,7 +34,7 @@ def test_the_sides_take_turns_and_another_one_is_first_in_each_round() -> None:
     assert rates.of == {"a": [1, 4, 5], "b": [2, 3, 6]}
 
 
-def test_a_side_that_fails_takes_no_further_part() -> None:
+def test_a_contender_that_fails_takes_no_further_part() -> None:
     called: list[str] = []
 
     def fails(_: int) -> float:
@@ -65,10 +65,10 @@ def test_waits_are_of_all_requests_together() -> None:
     assert percentile([Load(1, 1.0, (0.007,))], 99) == 7
 
 
-def test_sides_that_did_not_do_the_same_are_not_compared() -> None:
+def test_contenders_that_did_not_do_the_same_are_not_compared() -> None:
     require_equal({"a": 1, "b": 1}, "rows")
 
-    with pytest.raises(RuntimeError, match="did not do the same work, rows"):
+    with pytest.raises(RuntimeError, match="rows did not do the same work"):
         require_equal({"a": 1, "b": 2}, "rows")
 
 
@@ -86,32 +86,40 @@ def test_aws_is_no_farther_away_than_any_call_is_assumed_to_be() -> None:
     assert min(assumed) >= CALL_MS
 
 
-def test_who_did_not_take_part_has_an_empty_cell() -> None:
-    scenario = Scenario(100, 8, 16)
+@pytest.fixture
+def generated() -> Mapping[str, str]:
+    """The tables of a run in which Powertools took part in some of the work."""
+    scenario = Scenario(100, 1, 16)
     rates = Rates({"Retrace": [1_500.0], "plain": [100.0]})
     loads = {name: [Load(100, 1.0, (0.1, 0.3))] for name in rates.of}
     replayed = Replayed(scenario, rates, Rates({"Retrace": [900.0], "plain": [300.0], "Powertools": [200.0]}))
-    asked = Asked(100, {"Retrace": 9.0, "plain": 8.0, "Powertools": 10.0})
-    used = {name: Used(0.5, 0.25) for name in rates.of}
-    measured = Measured(
-        ingested=[Ingested(scenario, rates, loads, used)],
-        replayed=[replayed],
-        ingested_far=[Ingested(scenario, rates, loads, used)],
-        replayed_far=[replayed],
-        in_hundreds=[replayed],
-        replayed_by_eventbridge=2_000.0,
-        asked=[asked],
-        memory_mb={("plain", "plans"): 50.0},
+    return blocks(
+        Measured(
+            ingested=[Ingested(scenario, rates, loads)],
+            ingested_far=[Ingested(scenario, rates, loads)],
+            replayed=[replayed],
+            replayed_far=[replayed],
+            in_hundreds=[replayed],
+            asked=[Asked(100, {"Retrace": 9.0, "plain": 8.0, "Powertools": 10.0})],
+        )
     )
 
-    generated = blocks(measured)
 
-    assert generated["ingest"].splitlines()[-1] == "| 100 | 8 | 1,500 | 100 |  | 15 |  |"
-    assert generated["processor"].splitlines()[-1] == "| 100 | 8 | 5 | 5 |  | 2.5 | 2.5 |  |"
-    assert generated["ingest-far"].splitlines()[-1] == "| 100 | 8 | 1,500 | 100 | 15 |"
+def test_a_contender_that_did_not_take_part_has_an_empty_cell(generated: Mapping[str, str]) -> None:
+    assert generated["ingest"].splitlines()[-1] == "| 100 | 1 | 1,500 | 100 |  | 15 |  |"
+    assert generated["waits"].splitlines()[-1] == "| 100 | 200 | 298 | 200 | 298 |  |  |"
+    assert generated["ingest-far"].splitlines()[-1] == "| 100 | 1 | 1,500 | 100 | 15 |"
     assert generated["processing"].splitlines()[-1] == "| requests of 100 events | 4,800 | 900 | 300 | 200 | 3 | 4.5 |"
-    page = "".join(f"<!-- bench.compare: {name} -->\n<!-- /{name} -->\n" for name in generated)
-    assert filled(page, generated, "bench.compare").count("|\n<!-- /") == len(generated)
+    assert generated["queries"].splitlines()[-1] == "| 100 | 9 | 8 | 10 |"
+
+
+def test_the_page_has_the_tables_that_are_generated_with_their_columns(generated: Mapping[str, str]) -> None:
+    page = (DOCS / "performance.md").read_text()
+    marked = re.findall(r"<!-- bench\.compare: (\S+) -->\n(.*)\n(.*)\n", page)
+
+    heads = [(name, *text.splitlines()[:1]) for name, text in generated.items()]
+    assert [(name, head) for name, head, _ in marked] == heads
+    assert filled(page, generated, "bench.compare").count("|\n<!-- /") == page.count("|\n<!-- /")
 
 
 def test_a_cold_function_takes_an_event_in_for_the_bench() -> None:

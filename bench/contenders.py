@@ -1,0 +1,228 @@
+"""What is compared on one embedded AWS: Retrace and its peers, called through their APIs and looked at past them."""
+
+from __future__ import annotations
+
+import json
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import urllib3
+
+from bench.orders import DAY, SOURCE
+from bench.peers import deployment
+from bench.rounds import Failed, Load, timed
+from chalicelib.aws import keys
+from embedded import administrator
+from embedded.admin import Admin
+from embedded.api import Api
+from embedded.connection import Stack
+from embedded.deployment import STACK_NAME
+from embedded.stack import started
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.literals import QueueAttributeNameType
+
+CALL_MS = 5
+"""How far away AWS is for a while: less than any of what `bench.assumptions` takes calls on AWS to need."""
+
+PATIENCE_S = 120.0
+LOOK_S = 0.02
+CONNECTIONS = 32
+JSON = {"Content-Type": "application/json"}
+IN_FLIGHT: Final[Sequence[QueueAttributeNameType]] = ("ApproximateNumberOfMessagesNotVisible",)
+WAITING: Final[Sequence[QueueAttributeNameType]] = ("ApproximateNumberOfMessages", *IN_FLIGHT)
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Contender(ABC):
+    """A deployed application, called through its API."""
+
+    name: str
+    stack: str
+    admin: Admin
+    api: Api
+    queue_url: str
+    events_table: str
+    dedupe_table: str
+    counts_table: str
+    bucket: str
+
+    @abstractmethod
+    def replay(self, event_type: str) -> str:
+        """Ask for a replay of the events of a type, and return how it is known."""
+
+    @abstractmethod
+    def counted(self, replay_id: str) -> int:
+        """How many events its aggregates count, once a replay is over; before that none, or what there was before."""
+
+    @abstractmethod
+    def partition(self, entity_id: str) -> str:
+        """The key that the rows of an entity have."""
+
+    @property
+    @abstractmethod
+    def stored(self) -> int:
+        """How many events are in raw objects."""
+
+    def take_in(self, bodies: Sequence[bytes], events_a_body: int, clients: int) -> Load:
+        """Have all bodies sent to POST /ingest; raises Failed if an event of them is not taken as new."""
+
+        def send(body: bytes) -> None:
+            answer = self.api.call("POST", "/ingest", body=body, headers=JSON)
+            accepted = answer.data.count(b'ACCEPTED"')
+            if answer.status not in {HTTPStatus.OK, HTTPStatus.CREATED} or accepted != events_a_body:
+                raise Failed(f"POST /ingest was answered {answer.status}: {answer.data[:300]!r}")
+
+        return timed(send, bodies, events_a_body, clients)
+
+    def page(self, entity_id: str, limit: int) -> int:
+        """Ask for a page of an entity's events, and return how many there were."""
+        return len(self.call("GET", "/events", entity_id=entity_id, limit=str(limit))["items"])
+
+    def call(self, method: str, path: str, body: Json | None = None, **query: str) -> Json:
+        """Call the API."""
+        sent = json.dumps(body).encode() if body is not None else b""
+        answer = self.api.call(method, path, query=query, body=sent, headers=JSON if sent else {})
+        if answer.status >= HTTPStatus.BAD_REQUEST:
+            raise RuntimeError(f"{method} {path} was answered {answer.status}: {answer.data[:300]!r}")
+        answered: Json = json.loads(answer.data)
+        return answered
+
+    @property
+    def processor(self) -> str:
+        """The name of the function that reads its queue."""
+        pages = self.admin.functions.get_paginator("list_functions").paginate()
+        names = (each["FunctionName"] for page in pages for each in page["Functions"])
+        return next(name for name in names if name.startswith(f"{self.stack}-Processor"))
+
+    def listen(self, *, enabled: bool) -> None:
+        """Let its processor read its queue, or leave the queue alone."""
+        for mapping in self.admin.functions.list_event_source_mappings()["EventSourceMappings"]:
+            if mapping["EventSourceArn"].rpartition(":")[2] == self.queue_url.rpartition("/")[2]:
+                self.admin.functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=enabled)
+
+    def messages(self, counts: Sequence[QueueAttributeNameType] = WAITING) -> int:
+        """How many messages are on its queue, those that its processor has taken and not deleted included."""
+        found = self.admin.sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=["All"])["Attributes"]
+        return sum(int(found[name]) for name in counts)
+
+    def rows(self, table: str) -> Iterator[Json]:
+        """The rows of a table."""
+        for page in self.admin.dynamodb.get_paginator("scan").paginate(TableName=table):
+            yield from page["Items"]
+
+    def objects(self) -> Iterator[bytes]:
+        """The content of all raw objects."""
+        for page in self.admin.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix="raw/"):
+            for found in page.get("Contents", []):
+                yield self.admin.s3.get_object(Bucket=self.bucket, Key=found["Key"])["Body"].read()
+
+
+class Retrace(Contender):
+    """Retrace."""
+
+    def replay(self, event_type: str) -> str:
+        """Ask for a job, which a planner works off."""
+        replay_id: str = self.call("POST", "/replay", _wanted(event_type))["replay_id"]
+        return replay_id
+
+    def counted(self, replay_id: str) -> int:
+        """The sum of its version's values."""
+        job = self.call("GET", f"/replay/{replay_id}")
+        if (job["state"], job["failed"]) != ("COMPLETE", 0):
+            return 0
+        rows = self.rows(self.counts_table)
+        return sum(int(row["value"]["N"]) for row in rows if row["SK"]["S"].endswith(f"VER#{replay_id}"))
+
+    def partition(self, entity_id: str) -> str:
+        """As the index has it."""
+        return keys.entity(entity_id)
+
+    @property
+    def stored(self) -> int:
+        """The lines of its raw objects."""
+        return sum(body.count(b"\n") for body in self.objects())
+
+
+class Peer(Contender):
+    """A peer."""
+
+    def replay(self, event_type: str) -> str:
+        """Have all messages sent within the request."""
+        self.call("POST", "/replay", _wanted(event_type))
+        return ""
+
+    def counted(self, replay_id: str) -> int:  # noqa: ARG002  # its counts know of no replays
+        """The sum of all counters."""
+        return sum(int(row["events"]["N"]) for row in self.rows(self.counts_table))
+
+    def partition(self, entity_id: str) -> str:
+        """The entity itself."""
+        return entity_id
+
+    @property
+    def stored(self) -> int:
+        """The number of its raw objects."""
+        return sum(1 for _ in self.objects())
+
+
+def _wanted(event_type: str) -> Json:
+    return {"source": SOURCE, "event_type": event_type, "day": DAY}
+
+
+@contextmanager
+def deployed() -> Iterator[tuple[Stack, Sequence[Contender]]]:
+    """Yield Retrace, the plain design and the one of Powertools, on one emulator."""
+    with started() as stack:
+        admin = Admin.of(stack)
+        tables = (stack.events_table, stack.dedupe_table, stack.aggregates_table, stack.raw_bucket)
+        retrace = Retrace("Retrace", STACK_NAME, admin, _api(stack), stack.replay_queue_url, *tables)
+        yield stack, (retrace, _peer("plain", stack, admin), _peer("Powertools", stack, admin))
+
+
+def _peer(name: str, stack: Stack, admin: Admin) -> Peer:
+    """A deployed peer, called by the same user."""
+    made = deployment.deploy(admin, name.lower())
+    api = _api(replace(stack, api_url=f"{stack.aws_endpoint_url}/_aws/execute-api/{made['Api']}/api"))
+    tables = (made["EventsTable"], made["DedupeTable"], made["CountsTable"], made["Bucket"])
+    return Peer(name, deployment.stack_of(name.lower()), admin, api, made["Queue"], *tables)
+
+
+def _api(stack: Stack) -> Api:
+    return Api(stack, connections=CONNECTIONS, timeout=PATIENCE_S)
+
+
+@contextmanager
+def far_away(stack: Stack) -> Iterator[None]:
+    """Let all calls of functions to DynamoDB, S3 and SQS wait for a while, as a network does."""
+    _delay(stack, CALL_MS)
+    try:
+        yield
+    finally:
+        _delay(stack, 0)
+
+
+def _delay(stack: Stack, ms: int) -> None:
+    headers = administrator.load(Path(stack.administrator_file)).control_headers
+    url = f"{stack.aws_endpoint_url}/_emulator/delay?ms={ms}"
+    answer = urllib3.request("PUT", url, headers=headers, timeout=60)
+    if answer.status != HTTPStatus.NO_CONTENT:
+        raise RuntimeError(f"The emulator does not let calls wait: {answer.status} {answer.data!r}")
+
+
+def until(condition: Callable[[], bool], what: str) -> float:
+    """Wait until something holds, and return for how long that was."""
+    begun = time.perf_counter()
+    while not condition():
+        if time.perf_counter() > begun + PATIENCE_S:
+            raise RuntimeError(f"Waited {PATIENCE_S:.0f} seconds in vain until {what}.")
+        time.sleep(LOOK_S)
+    return time.perf_counter() - begun

@@ -1,0 +1,150 @@
+"""Measure the contenders at the same work in turns: taking events in, sending replays, and processing them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from bench.contenders import IN_FLIGHT, Contender, until
+from bench.lambda_events import delivered
+from bench.orders import bodies
+from bench.rounds import ROUNDS, Load, Rates, alternating, percentile, require_equal
+from chalicelib.domain.chunks import chunked
+
+BATCH = 100
+DELIVERIES = 5
+
+Process = Callable[[Contender, int], float]
+"""Lets a contender process so many messages, and says for how many seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """So many requests of so many events each, from so many clients at once, in each round."""
+
+    size: int
+    clients: int
+    requests: int
+    far: bool = False
+    """Whether AWS is far away meanwhile."""
+
+    @property
+    def event_type(self) -> str:
+        """The type of its events, by which they are found again."""
+        return f"order.of-{self.size}-by-{self.clients}{'-far' * self.far}"
+
+    @property
+    def events(self) -> int:
+        """How many events all rounds have."""
+        return self.size * self.requests * ROUNDS
+
+    def bodies(self, number: int) -> Sequence[bytes]:
+        """The requests of a round."""
+        return list(bodies(self.event_type, number * self.size * self.requests, self.size, self.requests))
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """How many events a second a scenario took in, and how long requests waited."""
+
+    scenario: Scenario
+    rates: Rates
+    loads: Mapping[str, Sequence[Load]]
+
+    def wait_ms(self, name: str, percent: int) -> float | None:
+        """How long a request waited."""
+        return percentile(self.loads[name], percent) if name in self.rates.of else None
+
+
+def ingested(scenario: Scenario, contenders: Sequence[Contender]) -> Ingested:
+    """Let all take the events of a scenario in."""
+    loads: dict[str, list[Load]] = defaultdict(list)
+
+    def take_in(contender: Contender, number: int) -> float:
+        loads[contender.name].append(contender.take_in(scenario.bodies(number), scenario.size, scenario.clients))
+        return loads[contender.name][-1].a_second
+
+    return Ingested(scenario, alternating({each.name: partial(take_in, each) for each in contenders}), loads)
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """How many events a second were sent and processed."""
+
+    scenario: Scenario
+    sending: Rates
+    processing: Rates
+
+
+def replayed(scenario: Scenario, contenders: Sequence[Contender], process: Process) -> Replayed:
+    """Let all replay what they took in, first all of it sent to a queue that is not read, then all of it processed."""
+    events, processing = scenario.events, Rates()
+
+    def replay(contender: Contender, _: int) -> float:
+        contender.listen(enabled=False)
+        begun = time.perf_counter()
+        replay_id = contender.replay(scenario.event_type)
+        until(lambda: contender.messages() >= events, f"{contender.name} had sent its messages")
+        seconds = time.perf_counter() - begun
+        require_equal({"sent": contender.messages(), "taken in": events}, contender.name)
+        before = contender.counted(replay_id)
+        processing.of[contender.name].append(events / process(contender, events))
+        until(lambda: contender.counted(replay_id) - before >= events, f"{contender.name} had counted its messages")
+        require_equal({"counted": contender.counted(replay_id) - before, "taken in": events}, contender.name)
+        return events / seconds
+
+    return Replayed(scenario, alternating({each.name: partial(replay, each) for each in contenders}), processing)
+
+
+def from_the_queue(contender: Contender, _: int) -> float:
+    """Process as the emulator delivers: tens, to five functions at once.
+
+    The clock starts with the first message: the emulator looks at a queue that it is to listen to up to a second later.
+    """
+    contender.listen(enabled=True)
+    until(lambda: contender.messages(IN_FLIGHT) > 0 or contender.messages() == 0, f"{contender.name} had begun")
+    return until(lambda: contender.messages() == 0, f"{contender.name} had processed its messages")
+
+
+def in_hundreds(at_once: int) -> Process:
+    """Process in batches of a hundred, as the package asks for on AWS: the bench hands them to so many functions."""
+
+    def process(contender: Contender, _: int) -> float:
+        batches = list(chunked(delivered(list(_received(contender))), BATCH))
+        begun = time.perf_counter()
+        with ThreadPoolExecutor(at_once) as threads:
+            list(threads.map(partial(_invoke, contender), batches))
+        seconds = time.perf_counter() - begun
+        contender.admin.sqs.purge_queue(QueueUrl=contender.queue_url)
+        return seconds
+
+    return process
+
+
+def _received(contender: Contender) -> Iterator[Any]:
+    """All messages of a queue."""
+    receive = partial(contender.admin.sqs.receive_message, QueueUrl=contender.queue_url, MaxNumberOfMessages=10)
+    while messages := receive().get("Messages", []):
+        yield from messages
+
+
+def _invoke(contender: Contender, records: Sequence[Mapping[str, Any]]) -> None:
+    """Deliver a batch, and what of it failed once more, as others were writing the same."""
+    pending = list(records)
+    for _ in range(DELIVERIES):
+        payload = json.dumps({"Records": pending}).encode()
+        answer = contender.admin.functions.invoke(FunctionName=contender.processor, Payload=payload)
+        said = json.loads(answer["Payload"].read()) or {}
+        if answer.get("FunctionError"):
+            raise RuntimeError(f"{contender.name} did not process its messages: {said}")
+        failed = {each["itemIdentifier"] for each in said.get("batchItemFailures", [])}
+        pending = [record for record in pending if record["messageId"] in failed]
+        if not pending:
+            return
+    raise RuntimeError(f"{contender.name} did not process {len(pending)} messages.")
