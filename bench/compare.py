@@ -12,27 +12,25 @@ have counted each event once. Processes of functions are started before anything
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.compare_tables import Measured, blocks
 from bench.contenders import Contender, deployed, far_away, until
-from bench.markdown import DOCS, publish
+from bench.markdown import DOCS, publish, table
 from bench.orders import bodies
-from bench.query_latency import asked
-from bench.rounds import require_equal
-from bench.throughput import Ingested, Scenario, from_the_queue, in_hundreds, ingested, replayed
+from bench.query_latency import Asked, asked
+from bench.rounds import Rates, require_equal
+from bench.throughput import Ingested, Replayed, Scenario, from_the_queue, in_hundreds, ingested, replayed
 from embedded.connection import Stack
 
+ALL = ("Retrace", "plain", "Powertools")
+FAST = ALL[:2]
 FUNCTIONS_AT_ONCE = 5
 """As many as the emulator lets read a queue."""
 
 STARTED_AT_ONCE = 8
 WARM_REPLAYS = 7
 """Of so few messages each; together they make a batch for each of the five processes that read a queue at once."""
-
-THOUSAND, DEAR = 1_000, 800
-"""Events of a request, and of all requests at once, that not all contenders manage before a function's time is over."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +51,10 @@ class Plan:
 
 SINGLES = (Scenario(1, 1, 40), Scenario(1, 32, 160))
 TENS = (Scenario(10, 1, 12), Scenario(10, 32, 32))
-HUNDREDS = (Scenario(100, 1, 3), Scenario(100, 32, 32))
-FAR = tuple(Scenario(*of, far=True) for of in ((1, 1, 40), (1, 8, 80), (100, 1, 1), (100, 8, 8)))
+HUNDREDS = (Scenario(100, 1, 3), Scenario(100, 32, 32, contenders=2))
+FAR = tuple(Scenario(*of, contenders=2, far=True) for of in ((1, 1, 40), (1, 8, 80), (100, 1, 1), (100, 8, 8)))
 FULL = Plan(
-    near=(*SINGLES, *TENS, *HUNDREDS, Scenario(1_000, 1, 2)),
+    near=(*SINGLES, *TENS, *HUNDREDS, Scenario(1_000, 1, 2, contenders=1)),
     far=FAR,
     replayed=(SINGLES[-1], HUNDREDS[0]),
     replayed_far=FAR[::2],
@@ -65,16 +63,28 @@ FULL = Plan(
 QUICK = Plan((Scenario(1, 1, 4), Scenario(10, 2, 2)), FAR[::2], (Scenario(1, 1, 4),), FAR[::2], (100,))
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """All that was measured."""
+
+    ingested: Sequence[Ingested]
+    ingested_far: Sequence[Ingested]
+    replayed: Sequence[Replayed]
+    replayed_far: Sequence[Replayed]
+    in_hundreds: Sequence[Replayed]
+    asked: Sequence[Asked]
+
+
 def measure(stack: Stack, contenders: Sequence[Contender], plan: Plan) -> Measured:
     """Measure everything. What costs most is done without the slowest."""
     fast = contenders[:2]
     for contender in contenders:
         _warm(contender, plan.clients)
-    near = [ingested(scenario, _able(scenario, contenders)) for scenario in plan.near]
+    near = [ingested(scenario, contenders) for scenario in plan.near]
     _require_all_stored(contenders, near, plan.clients)
     from_queues = [replayed(scenario, contenders, from_the_queue) for scenario in plan.replayed]
     with far_away(stack):
-        far = [ingested(scenario, fast) for scenario in plan.far]
+        far = [ingested(scenario, contenders) for scenario in plan.far]
         replayed_far = [replayed(scenario, fast, in_hundreds(1)) for scenario in plan.replayed_far]
     _require_all_stored(fast, [*near, *far], plan.clients)
     return Measured(
@@ -85,13 +95,6 @@ def measure(stack: Stack, contenders: Sequence[Contender], plan: Plan) -> Measur
         in_hundreds=[replayed(scenario, fast, in_hundreds(FUNCTIONS_AT_ONCE)) for scenario in plan.replayed],
         asked=[asked(contenders, partition) for partition in plan.partitions],
     )
-
-
-def _able(scenario: Scenario, contenders: Sequence[Contender]) -> Sequence[Contender]:
-    """Those that take part: a loop over a thousand events may outlast a request."""
-    if scenario.size >= THOUSAND:
-        return contenders[:1]
-    return contenders[:2] if scenario.size * scenario.clients >= DEAR else contenders
 
 
 def _warm(contender: Contender, clients: int) -> None:
@@ -113,16 +116,71 @@ def _started(clients: int) -> list[tuple[int, int]]:
 
 
 def _require_all_stored(contenders: Sequence[Contender], done: Sequence[Ingested], clients: int) -> None:
-    """Each has stored what it was sent, once. It is not known what one has stored that failed half-way."""
+    """Each has stored what it was sent, once."""
     warm = sum(at_once for _, at_once in _started(clients))
     messages = WARM_REPLAYS * min(STARTED_AT_ONCE, clients)  # Powertools keeps their identities among the others
-    failed = {name for each in done for name in each.rates.failed}
-    for contender in (each for each in contenders if each.name not in failed):
+    for contender in contenders:
         sent = warm + sum(each.scenario.events for each in done if contender.name in each.rates.of)
         identities = sum(1 for _ in contender.rows(contender.dedupe_table))
         rows = sum(1 for _ in contender.rows(contender.events_table))
         known = identities - (messages if contender.name == "Powertools" else 0)
         require_equal({"sent": sent, "rows": rows, "identities": known, "raw": contender.stored}, contender.name)
+
+
+def blocks(measured: Measured) -> Mapping[str, str]:
+    """The generated parts of the page, by name."""
+    near, far, hundreds = measured.replayed, measured.replayed_far, measured.in_hundreds
+    return {
+        "ingest": _ingest(measured.ingested, ALL),
+        "waits": _waits(measured.ingested),
+        "sending": _replays([(each.scenario, each.sending) for each in near], ALL),
+        "processing": _replays([(each.scenario, each.processing) for each in near], ALL),
+        "in-hundreds": _replays([(each.scenario, each.processing) for each in hundreds], FAST),
+        "ingest-far": _ingest(measured.ingested_far, FAST),
+        "sending-far": _replays([(each.scenario, each.sending) for each in far], FAST),
+        "processing-far": _replays([(each.scenario, each.processing) for each in far], FAST),
+        "queries": table(
+            ("events of the entity", *ALL), ((each.partition, *map(each.p50.get, ALL)) for each in measured.asked)
+        ),
+    }
+
+
+def _ingest(measured: Sequence[Ingested], names: Sequence[str]) -> str:
+    rows = ((each.scenario.size, each.scenario.clients, *_compared(each.rates, names)) for each in measured)
+    return table(("events a request", "clients", *_compared_with(names)), rows)
+
+
+def _waits(measured: Sequence[Ingested]) -> str:
+    """Of single clients: with more of them than cores, a request waits for the others."""
+    columns = [(name, percent) for name in ALL for percent in (50, 99)]
+    head = ("events a request", *(f"{name}, p{percent}" for name, percent in columns))
+    single = (each for each in measured if each.scenario.clients == 1)
+    return table(
+        head, ((each.scenario.size, *(_shown(each.wait_ms(*column)) for column in columns)) for each in single)
+    )
+
+
+def _replays(measured: Sequence[tuple[Scenario, Rates]], names: Sequence[str]) -> str:
+    rows = ((_taken_in(scenario.size), scenario.events, *_compared(rates, names)) for scenario, rates in measured)
+    return table(("taken in by", "events", *_compared_with(names)), rows)
+
+
+def _taken_in(size: int) -> str:
+    return "requests of one event" if size == 1 else f"requests of {size} events"
+
+
+def _compared_with(names: Sequence[str]) -> tuple[str, ...]:
+    return (*names, *(f"times {peer}" for peer in names[1:]))
+
+
+def _compared(rates: Rates, names: Sequence[str]) -> tuple[object, ...]:
+    """What each contender did, and how many times that of each peer Retrace, the first of them."""
+    ratios = (_shown(rates.ratio(names[0], peer)) for peer in names[1:])
+    return (*(_shown(rates.median(name)) for name in names), *ratios)
+
+
+def _shown(value: float | None) -> object:
+    return "" if value is None else value
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import urllib3
 
 from bench.orders import DAY, SOURCE
 from bench.peers import deployment
-from bench.rounds import Failed, Load, timed
+from bench.rounds import Load, timed
 from chalicelib.aws import keys
 from embedded import administrator
 from embedded.admin import Admin
@@ -73,19 +73,15 @@ class Contender(ABC):
         """How many events are in raw objects."""
 
     def take_in(self, bodies: Sequence[bytes], events_a_body: int, clients: int) -> Load:
-        """Have all bodies sent to POST /ingest; raises Failed if an event of them is not taken as new."""
+        """Have all bodies sent to POST /ingest; raises unless each event of them is taken as new."""
 
         def send(body: bytes) -> None:
             answer = self.api.call("POST", "/ingest", body=body, headers=JSON)
             accepted = answer.data.count(b'ACCEPTED"')
             if answer.status not in {HTTPStatus.OK, HTTPStatus.CREATED} or accepted != events_a_body:
-                raise Failed(f"POST /ingest was answered {answer.status}: {answer.data[:300]!r}")
+                raise RuntimeError(f"{self.name} answered {answer.status}: {answer.data[:300]!r}")
 
         return timed(send, bodies, events_a_body, clients)
-
-    def page(self, entity_id: str, limit: int) -> int:
-        """Ask for a page of an entity's events, and return how many there were."""
-        return len(self.call("GET", "/events", entity_id=entity_id, limit=str(limit))["items"])
 
     def call(self, method: str, path: str, body: Json | None = None, **query: str) -> Json:
         """Call the API."""

@@ -110,10 +110,11 @@ class Meter:
         self._stored_bytes = Counter[str]()  # of rows that are put, with what is charged beside them
         self._projections = self._sqs_requests = 0
 
-    def measured(self, events: int, work: Callable[[], object]) -> Cost:
-        """Do something with this many events and count what it takes."""
+    def measured(self, events: int, work: Callable[[], int]) -> Cost:
+        """Count what work takes that has to do with this many events, and says with how many it did."""
         self._reset()
-        work()
+        if (done := work()) != events:
+            raise RuntimeError(f"{done} of {events} events were counted.")
         units = (self._writes, self._projections, self._reads)
         return Cost(events, self._calls, *units, self._sqs_requests, self._stored_bytes)
 

@@ -24,17 +24,12 @@ def bodies(event_type: str, first: int, size: int, requests: int) -> Iterator[by
         yield json.dumps(events if size > 1 else events[0]).encode()
 
 
-def entity(number: int) -> str:
-    """The entity of an event."""
-    return f"order-{number % ENTITIES:08d}"
-
-
 def _order(event_type: str, number: int) -> Json:
     second, fraction = divmod(number, 1_000)
     return {
         "source": SOURCE,
         "event_type": event_type,
-        "entity_id": entity(number),
+        "entity_id": f"order-{number % ENTITIES:08d}",
         "event_time": f"{DAY}T{second // 60 % 24:02d}:{second % 60:02d}:00.{fraction:03d}000000Z",
         "payload": {"amount": "19.99", "currency": "EUR", "customer": f"customer-{number:08d}", "lines": [1, 2, 3]},
         "idempotency_key": f"payment-{event_type}-{number:012d}",

@@ -16,17 +16,11 @@ T = TypeVar("T")
 ROUNDS = 3
 
 
-class Failed(Exception):
-    """A contender did not do what it was asked for, as a function whose time was over."""
-
-
 @dataclass
 class Rates:
     """How many a second each contender did in each round, by its name."""
 
     of: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    failed: dict[str, str] = field(default_factory=dict)
-    """Those that did not do it, and what they said."""
 
     def median(self, name: str) -> float | None:
         """The median of a contender's rounds; None for one that did not take part."""
@@ -39,18 +33,14 @@ class Rates:
         return median(ours / theirs for ours, theirs in zip(self.of[name], self.of[other], strict=True))
 
 
-def alternating(measures: Mapping[str, Callable[[int], float]]) -> Rates:
-    """Let each contender do the same in turn, another one first in each round; one that fails takes no further part."""
+def alternating(what: str, measures: Mapping[str, Callable[[int], float]]) -> Rates:
+    """Let each contender do the same in turn, another one first in each round, and say how many a second it did."""
     rates, names = Rates(), list(measures)
     for number in range(ROUNDS):
-        first = number % max(1, len(names))
+        first = number % len(names)
         for name in names[first:] + names[:first]:
-            try:
-                rates.of[name].append(measures[name](number))
-            except Failed as failure:
-                names.remove(name)
-                rates.of.pop(name, None)
-                rates.failed[name] = str(failure)
+            rates.of[name].append(measures[name](number))
+    print(f"{what}: { ({name: round(median(each)) for name, each in rates.of.items()}) } a second", flush=True)
     return rates
 
 

@@ -6,7 +6,7 @@ python -m bench.scale --write    puts them into the page
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, replace
 
 from bench import prices
@@ -114,12 +114,9 @@ def _stored(counted: Count) -> str:
     sizes = counted.sizes
     kept = {"of each message": sizes.entry, "of each entity-day with one event": sizes.new_version}
     kept["of each entity-day with ten events or more"] = sizes.full_version
-    rows = ((name, gb, f"${gb * prices.STORED_GB_MONTH.value:,.0f}") for name, gb in _gigabytes(kept))
+    gb = {name: BILLION * (size + prices.BYTES_A_ROW) / prices.KIB**3 for name, size in kept.items()}
+    rows = ((name, each, f"${each * prices.STORED_GB_MONTH.value:,.0f}") for name, each in gb.items())
     return table(("a billion rows", "GB", "dollars a month"), rows)
-
-
-def _gigabytes(kept: Mapping[str, int]) -> Iterable[tuple[str, float]]:
-    return ((name, BILLION * (size + prices.BYTES_A_ROW) / prices.KIB**3) for name, size in kept.items())
 
 
 def _ceilings(counted: Count) -> str:

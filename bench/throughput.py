@@ -31,6 +31,9 @@ class Scenario:
     size: int
     clients: int
     requests: int
+    contenders: int = 3
+    """How many take part, the fastest first: a loop over many events may outlast a request."""
+
     far: bool = False
     """Whether AWS is far away meanwhile."""
 
@@ -70,7 +73,8 @@ def ingested(scenario: Scenario, contenders: Sequence[Contender]) -> Ingested:
         loads[contender.name].append(contender.take_in(scenario.bodies(number), scenario.size, scenario.clients))
         return loads[contender.name][-1].a_second
 
-    return Ingested(scenario, alternating({each.name: partial(take_in, each) for each in contenders}), loads)
+    measures = {each.name: partial(take_in, each) for each in contenders[: scenario.contenders]}
+    return Ingested(scenario, alternating(f"{scenario.event_type} taken in", measures), loads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,8 @@ def replayed(scenario: Scenario, contenders: Sequence[Contender], process: Proce
         require_equal({"counted": contender.counted(replay_id) - before, "taken in": events}, contender.name)
         return events / seconds
 
-    return Replayed(scenario, alternating({each.name: partial(replay, each) for each in contenders}), processing)
+    measures = {each.name: partial(replay, each) for each in contenders}
+    return Replayed(scenario, alternating(f"{scenario.event_type} sent", measures), processing)
 
 
 def from_the_queue(contender: Contender, _: int) -> float:

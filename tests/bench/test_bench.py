@@ -10,12 +10,12 @@ import pytest
 
 from bench import cold
 from bench.assumptions import Assumptions
-from bench.compare_tables import Measured, blocks
+from bench.compare import Measured, blocks
 from bench.contenders import CALL_MS
 from bench.markdown import DOCS, filled
 from bench.orders import orders
 from bench.query_latency import Asked
-from bench.rounds import Failed, Load, Rates, alternating, percentile, require_equal
+from bench.rounds import Load, Rates, alternating, percentile, require_equal
 from bench.throughput import Ingested, Replayed, Scenario
 from chalicelib.domain.event import parse_native
 from chalicelib.domain.json_text import parse
@@ -28,23 +28,10 @@ def test_contenders_take_turns_and_another_one_is_first_in_each_round() -> None:
         called.append(name)
         return float(len(called))
 
-    rates = alternating({"a": lambda _: measured("a"), "b": lambda _: measured("b")})
+    rates = alternating("work", {"a": lambda _: measured("a"), "b": lambda _: measured("b")})
 
     assert called == ["a", "b", "b", "a", "a", "b"]
     assert rates.of == {"a": [1, 4, 5], "b": [2, 3, 6]}
-
-
-def test_a_contender_that_fails_takes_no_further_part() -> None:
-    called: list[str] = []
-
-    def fails(_: int) -> float:
-        called.append("b")
-        raise Failed("its time was over")
-
-    rates = alternating({"a": float, "b": fails})
-
-    assert (called, rates.of, rates.failed) == (["b"], {"a": [0, 1, 2]}, {"b": "its time was over"})
-    assert (rates.median("b"), rates.ratio("a", "b")) == (None, None)
 
 
 def test_a_ratio_is_the_median_of_the_rounds_ratios() -> None:

@@ -51,7 +51,7 @@ def costs_among(count: int) -> Costs:
     one = take_in(aws, 1, Status.ACCEPTED)
     hundred = take_in(aws, 100, Status.ACCEPTED, first=1)
     page = aws.meter.measured(PAGE, lambda: read_page(aws))
-    replay = aws.meter.measured(SENT, lambda: replay_day(aws))
+    replay = aws.meter.measured(SENT, lambda: plan_slice(aws))
     return Costs(one, hundred, page, replay)
 
 
@@ -70,13 +70,9 @@ def events(count: int) -> Iterator[StoredEvent]:
         )
 
 
-def read_page(aws: MeteredAws) -> None:
+def read_page(aws: MeteredAws) -> int:
     query = EventsQuery.model_validate({"entity_id": "filled-00000001", "limit": PAGE})
-    assert len(SearchEvents(aws.index, SHARDS, one_by_one)(query).events) == PAGE
-
-
-def replay_day(aws: MeteredAws) -> None:
-    assert plan_slice(aws) == SENT
+    return len(SearchEvents(aws.index, SHARDS, one_by_one)(query).events)
 
 
 def without_outbox(cost: Cost) -> Cost:
