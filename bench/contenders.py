@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -22,10 +23,10 @@ from embedded import administrator
 from embedded.admin import Admin
 from embedded.api import Api
 from embedded.connection import Stack
-from embedded.deployment import STACK_NAME
 from embedded.stack import started
 
 if TYPE_CHECKING:
+    from mypy_boto3_lambda.type_defs import EventSourceMappingConfigurationTypeDef
     from mypy_boto3_sqs.literals import QueueAttributeNameType
 
 CALL_MS = 5
@@ -46,7 +47,6 @@ class Contender(ABC):
     """A deployed application, called through its API."""
 
     name: str
-    stack: str
     admin: Admin
     api: Api
     queue_url: str
@@ -92,18 +92,16 @@ class Contender(ABC):
         answered: Json = json.loads(answer.data)
         return answered
 
-    @property
-    def processor(self) -> str:
-        """The name of the function that reads its queue."""
-        pages = self.admin.functions.get_paginator("list_functions").paginate()
-        names = (each["FunctionName"] for page in pages for each in page["Functions"])
-        return next(name for name in names if name.startswith(f"{self.stack}-Processor"))
+    @cached_property
+    def listener(self) -> EventSourceMappingConfigurationTypeDef:
+        """What has its processor read its queue."""
+        found = self.admin.functions.list_event_source_mappings()["EventSourceMappings"]
+        queue = self.queue_url.rpartition("/")[2]
+        return next(each for each in found if each["EventSourceArn"].rpartition(":")[2] == queue)
 
     def listen(self, *, enabled: bool) -> None:
         """Let its processor read its queue, or leave the queue alone."""
-        for mapping in self.admin.functions.list_event_source_mappings()["EventSourceMappings"]:
-            if mapping["EventSourceArn"].rpartition(":")[2] == self.queue_url.rpartition("/")[2]:
-                self.admin.functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=enabled)
+        self.admin.functions.update_event_source_mapping(UUID=self.listener["UUID"], Enabled=enabled)
 
     def messages(self, counts: Sequence[QueueAttributeNameType] = WAITING) -> int:
         """How many messages are on its queue, those that its processor has taken and not deleted included."""
@@ -180,7 +178,7 @@ def deployed() -> Iterator[tuple[Stack, Sequence[Contender]]]:
     with started() as stack:
         admin = Admin.of(stack)
         tables = (stack.events_table, stack.dedupe_table, stack.aggregates_table, stack.raw_bucket)
-        retrace = Retrace("Retrace", STACK_NAME, admin, _api(stack), stack.replay_queue_url, *tables)
+        retrace = Retrace("Retrace", admin, _api(stack), stack.replay_queue_url, *tables)
         yield stack, (retrace, _peer("plain", stack, admin), _peer("Powertools", stack, admin))
 
 
@@ -189,7 +187,7 @@ def _peer(name: str, stack: Stack, admin: Admin) -> Peer:
     made = deployment.deploy(admin, name.lower())
     api = _api(replace(stack, api_url=f"{stack.aws_endpoint_url}/_aws/execute-api/{made['Api']}/api"))
     tables = (made["EventsTable"], made["DedupeTable"], made["CountsTable"], made["Bucket"])
-    return Peer(name, deployment.stack_of(name.lower()), admin, api, made["Queue"], *tables)
+    return Peer(name, admin, api, made["Queue"], *tables)
 
 
 def _api(stack: Stack) -> Api:

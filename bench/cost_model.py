@@ -9,7 +9,7 @@ from bench import prices
 from bench.assumptions import Assumptions
 from bench.event_costs import of_peer, taken_in, taken_in_again
 from bench.meter import Cost
-from bench.replay_costs import Shape, count
+from bench.replay_costs import TOGETHER, Shape, count
 from bench.scale_model import SERVICES, Deployment, Model
 
 API = "API Gateway"
@@ -99,8 +99,8 @@ def _kept(cost: Cost, table_bytes: float, recovery: float) -> Kept:
 
 def sent_by_retrace() -> Dollars:
     """What a message costs to be planned and sent."""
-    model = Model(count(), next(iter(count().processing))[0], BATCH, Deployment())
-    return _of_message(count().planning, model.planning_s * Deployment().planner_mb / 1_024)
+    planning_s = Model(count(), TOGETHER, BATCH, Deployment()).planning_s
+    return _of_message(count().planning, planning_s * Deployment().planner_mb / 1_024)
 
 
 def processed_by_retrace(shape: Shape) -> Dollars:

@@ -144,7 +144,7 @@ def _invoke(contender: Contender, records: Sequence[Mapping[str, Any]]) -> None:
     pending = list(records)
     for _ in range(DELIVERIES):
         payload = json.dumps({"Records": pending}).encode()
-        answer = contender.admin.functions.invoke(FunctionName=contender.processor, Payload=payload)
+        answer = contender.admin.functions.invoke(FunctionName=contender.listener["FunctionArn"], Payload=payload)
         said = json.loads(answer["Payload"].read()) or {}
         if answer.get("FunctionError"):
             raise RuntimeError(f"{contender.name} did not process its messages: {said}")

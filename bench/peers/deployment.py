@@ -46,14 +46,9 @@ def deploy(admin: Admin, module: str) -> Mapping[str, str]:
     artifacts = artifacts_of(admin)
     code = artifacts.uri(artifacts.keep(_zipped(_files(module)), ".zip"))
     responses = ["ReportBatchItemFailures"] if module == "powertools" else []
-    outputs = deploy_template(admin, template(module, code, responses), {}, name=stack_of(module))
+    outputs = deploy_template(admin, template(module, code, responses), {}, name=f"peer-{module}")
     admin.iam.put_user_policy(UserName=LOCAL_USER, PolicyName="peers", PolicyDocument=json.dumps(CALLING))
     return outputs
-
-
-def stack_of(module: str) -> str:
-    """The name of a peer's stack."""
-    return f"peer-{module}"
 
 
 def _files(module: str) -> Iterable[Path]:

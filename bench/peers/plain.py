@@ -2,16 +2,14 @@
 
 What it does not guarantee, and Retrace does:
 
-- Acknowledged is durable, but not the other way round: a function that ends between the identity row and the event
-  leaves an identity without event, and every later send is answered DUPLICATE. The event is lost.
-- Events are kept as parsed and written again: 1.10 becomes 1.1. Nothing hashes them, and nothing keeps them from being
-  overwritten.
-- The same identity with other content is taken for a duplicate, without a trace; so is the time of later arrivals.
+- A function that ends between the identity row and the event leaves an identity without event. Every later send is
+  answered DUPLICATE, and the event is lost.
+- Events are kept as parsed and written again: 1.10 becomes 1.1. They are not hashed, and can be overwritten.
+- The same identity with other content is taken for a duplicate, without a trace. So is the time of later arrivals.
 - One event that is not valid fails its whole batch, after those before it were stored.
-- A replay is sent within the request that asks for it: it ends when the function's time does, nobody sees how far it
-  is, and nobody can stop it.
-- A message that is delivered twice counts twice, and nobody can say which events a count was computed from. Counts of
-  two replays add up.
+- A replay is sent within the request that asks for it. It ends when the function's time does, shows no progress and
+  cannot be stopped.
+- A message that is delivered twice counts twice, and a count does not name its events. Counts of two replays add up.
 """
 
 from __future__ import annotations

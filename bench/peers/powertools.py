@@ -4,18 +4,13 @@ Written as its documentation shows: the event handler (core/event_handler/api_ga
 must happen once (utilities/idempotency), the batch processor with idempotency around its records (utilities/batch),
 under https://docs.aws.amazon.com/powertools/python/latest/. Sending has no utility there; it is done in tens.
 
-What it does not guarantee, and Retrace does:
+What it does not guarantee, and Retrace does, beside what bench/peers/plain.py says of content and replays:
 
-- An identity is known for as long as its record: an hour unless told otherwise. What is sent again later is stored
-  again, and its rows overwritten.
-- Events are kept as parsed and written again: 1.10 becomes 1.1. Nothing hashes them, and nothing keeps them from being
-  overwritten.
-- The same identity with other content gets the first one's answer, or fails its batch where payload validation is on.
-- While an event is in progress a second send fails, with its whole batch. So does what is not valid.
-- A replay is sent within the request that asks for it: it ends when the function's time does, nobody sees how far it
-  is, and nobody can stop it.
-- Between counting and noting that it was counted lies a crash that counts twice, and nobody can say which events a
-  count was computed from.
+- An identity is known for as long as its record: an hour unless told otherwise. An event that is sent again later is
+  stored again, and its rows overwritten.
+- The same identity with other content gets the first one's answer, or fails its batch if payload validation is on.
+- While an event is in progress a second send fails, with its whole batch. So does an event that is not valid.
+- A function that ends after it counted and before it noted so counts twice.
 """
 
 from __future__ import annotations

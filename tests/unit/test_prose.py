@@ -29,13 +29,13 @@ WORDS = {
     "docs/cli.md": 5_200,
     "docs/console.md": 970,
     "docs/consumer.md": 900,
-    "docs/cost.md": 2_300,
+    "docs/cost.md": 1_500,
     "docs/decisions.md": 5_500,
     "docs/deploying.md": 1_480,
     "docs/incident.md": 900,
     "docs/index.md": 620,
     "docs/operations.md": 3_000,
-    "docs/performance.md": 3_600,
+    "docs/performance.md": 2_000,
     "docs/reliability.md": 3_300,
     "docs/runbook.md": 2_300,
     "docs/scale.md": 3_700,
@@ -50,8 +50,6 @@ ALL_WORDS = 43_000
 
 BEHIND = {
     "docs/architecture.md": (25, 1),
-    "docs/cost.md": (12, 2),
-    "docs/performance.md": (7, 2),
     "docs/scale.md": (3, 0),
 }
 """Semicolons and vague words for 1,000 words of prose on pages that are still above the limits. They may only fall."""
