@@ -1,13 +1,14 @@
-"""The tables of docs/scale.md: what a replay of a billion events takes, by the model in bench/scale_model.py.
+"""The tables of docs/scale.md and bench/scale.md: what a replay of a billion events takes, by bench/scale_model.py.
 
 python -m bench.scale            prints them
-python -m bench.scale --write    puts them into the page
+python -m bench.scale --write    puts them into the pages
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from pathlib import Path
 
 from bench import prices
 from bench.assumptions import MB_A_VCPU, Assumptions
@@ -18,6 +19,7 @@ from bench.replay_costs import BATCHES, SCATTERED, SHAPES, TOGETHER, Count, coun
 from bench.scale_model import SERVICES, TABLES, Deployment, Model
 
 PAGE = DOCS / "scale.md"
+WORKINGS = Path(__file__).with_suffix(".md")
 BILLION = 1_000_000_000
 HOT = 100_000
 
@@ -37,14 +39,20 @@ FORTY_JOBS = replace(
 def blocks(counted: Count) -> Mapping[str, str]:
     """The generated parts of the page, by name."""
     return {
-        "rows": _rows(counted),
-        "units": _units(counted),
-        "billion": _billion(counted),
         "dollars": _dollars(counted),
         "stored": _stored(counted),
         "ceilings": _ceilings(counted),
         "hours": _hours(counted),
         "hot": _hot(counted),
+    }
+
+
+def workings(counted: Count) -> Mapping[str, str]:
+    """The generated parts of bench/scale.md, which the page follows from."""
+    return {
+        "rows": _rows(counted),
+        "units": _units(counted),
+        "billion": _billion(counted),
         "assumptions": table(("assumed", "ms"), ((f"`{each.name}`", each.default) for each in fields(Assumptions))),
         "prices": table(("price", "page", "who read it there, and when"), map(prices.row, prices.PRICES)),
         "quotas": table(("quota", "page"), (prices.row(quota)[:2] for quota in prices.QUOTAS)),
@@ -150,4 +158,6 @@ def _hot(counted: Count) -> str:
 
 
 if __name__ == "__main__":
-    publish(PAGE, "bench.scale", blocks(count()))
+    once = count()
+    publish(PAGE, "bench.scale", blocks(once))
+    publish(WORKINGS, "bench.scale", workings(once))

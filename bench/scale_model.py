@@ -145,8 +145,8 @@ class Model:
         dwell_s = window_s + self.batch_s + FULL_PAUSE_S
         in_flight = chosen.max_in_flight - MESSAGES_A_STRETCH
         planners = min(jobs, chosen.planners)
-        yield "the planner of a job", planners / self.planning_s, "more jobs; the planner's memory"
-        yield "`MaxInFlight` of a job", jobs * in_flight / dwell_s, "`MaxInFlight`; more jobs"
+        yield "the planner of a job", planners / self.planning_s, "more jobs, or the planner's memory"
+        yield "`MaxInFlight` of a job", jobs * in_flight / dwell_s, "`MaxInFlight`, or more jobs"
         yield "`ProcessorConcurrency`", chosen.processors * self.batch / self.batch_s, "`ProcessorConcurrency`"
 
     def _of_aws(self) -> Iterator[tuple[str, float, str]]:

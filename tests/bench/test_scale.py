@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from bench.markdown import filled
 from bench.meter import item_size, read_units, write_units
 from bench.replay_costs import ALONE, BATCHES, SCATTERED, SHAPES, TOGETHER, Count, Shape, count
-from bench.scale import BILLION, FORTY_JOBS, INSTALLED, PAGE, TEN_JOBS, blocks
+from bench.scale import BILLION, FORTY_JOBS, INSTALLED, PAGE, TEN_JOBS, WORKINGS, blocks, workings
 from bench.scale_model import NEW_TABLE, Model
 from chalicelib.domain import estimate
 
@@ -23,10 +25,13 @@ def model(counted: Count, shape: Shape, batch: int) -> Model:
     return Model(counted, shape, batch, INSTALLED)
 
 
-def test_the_page_shows_what_is_counted_now(counted: Count) -> None:
-    page = PAGE.read_text()
+@pytest.mark.parametrize(("path", "parts"), [(PAGE, blocks), (WORKINGS, workings)], ids=["page", "workings"])
+def test_a_page_shows_what_is_counted_now(
+    counted: Count, path: Path, parts: Callable[[Count], Mapping[str, str]]
+) -> None:
+    page = path.read_text()
 
-    assert filled(page, blocks(counted), "bench.scale") == page, "python -m bench.scale --write brings it up to date"
+    assert filled(page, parts(counted), "bench.scale") == page, "python -m bench.scale --write brings it up to date"
 
 
 def test_planning_costs_a_call_for_ten_events_or_little_more(counted: Count) -> None:

@@ -16,7 +16,7 @@ from chalicelib.telemetry import METRICS
 from embedded.environment import NEWEST, OLDEST
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*.md")])
+PAGES = sorted(path for place in ("*.md", "docs/*.md", "bench/*.md", "examples/**/*.md") for path in ROOT.glob(place))
 
 _TARGET = re.compile(r"^([a-z]+):.*?## ", re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)#]*)(#[^)]*)?\)")

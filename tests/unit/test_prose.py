@@ -38,19 +38,18 @@ WORDS = {
     "docs/performance.md": 2_000,
     "docs/reliability.md": 3_300,
     "docs/runbook.md": 2_300,
-    "docs/scale.md": 3_700,
+    "docs/scale.md": 2_650,
     "docs/security.md": 2_800,
     "docs/sql.md": 410,
     "docs/testing.md": 390,
 }
 """How many words `wc -w` may count on a page, code and tables included. Lower a number when its page gets shorter."""
 
-ALL_WORDS = 43_000
+ALL_WORDS = 40_500
 """How many the README and docs/ may have together. The goal is 28,000."""
 
 BEHIND = {
     "docs/architecture.md": (25, 1),
-    "docs/scale.md": (3, 0),
 }
 """Semicolons and vague words for 1,000 words of prose on pages that are still above the limits. They may only fall."""
 
