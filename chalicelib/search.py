@@ -6,15 +6,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chalicelib.domain.chunks import chunked
 from chalicelib.domain.cursor import from_cursor, not_ours, to_cursor
+from chalicelib.domain.errors import Fault, InvalidRequest
 from chalicelib.domain.event_query import EventsQuery, GapsQuery, LateQuery, Order
 from chalicelib.domain.gaps import Gap, gaps_in, joined
 from chalicelib.domain.ingest_report import ArrivalKind, Status
 from chalicelib.domain.merging import Page, Row, first_of, merged
-from chalicelib.domain.paging import every_page
 from chalicelib.domain.partitions import Partition, days_of, part_of_day, shards_of_late_day
-from chalicelib.domain.ports import EVERY_EVENT, Concurrently, EventFilter, EventIndex
+from chalicelib.domain.ports import EVERY_EVENT, NOT_AHEAD, Concurrently, EventFilter, EventIndex
 from chalicelib.domain.raw_line import StoredEvent
+from chalicelib.domain.read_budget import REQUEST_US, PaidReads, ReadsSpent
 from chalicelib.domain.timestamps import Day, Instant, Window
 
 MAX_READS = 60
@@ -23,6 +25,7 @@ MAX_READS = 60
 _ROWS_A_FILTERED_READ = 500
 _ROWS_A_STATUS_READ = 25
 _ROWS_AHEAD = 1_000
+_DAYS_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,22 +142,57 @@ class FindGaps:
     concurrently: Concurrently
 
     def __call__(self, query: GapsQuery) -> list[Gap]:
-        """Hours or days without events; reads one row, in each shard, for each hour or day that has some."""
+        """Hours or days without events; reads one row, in each shard, for each hour or day that has some.
+
+        Raises InvalidRequest if that is more than a request may read.
+        """
         windows = [part_of_day(query.window, day) for day in days_of(query.window)]
-        found = self.concurrently(
-            lambda window: list(gaps_in(window, query.unit, lambda rest: self._next_event(query, rest))), windows
-        )
-        return joined(gap for gaps in found for gap in gaps)
+        reads = PaidReads(self.concurrently, REQUEST_US)
+        try:
+            return joined(gap for some in chunked(windows, _DAYS_AT_ONCE) for gap in self._gaps(query, some, reads))
+        except ReadsSpent as spent:
+            fault = Fault("end_time", "is too far on for the number of shards and of events ahead; ask for fewer days")
+            raise InvalidRequest("The window has more to read than a request can.", (fault,)) from spent
 
-    def _next_event(self, query: GapsQuery, window: Window) -> Instant | None:
-        for group in query.groups(self.shards, window):
-            firsts = [self._first(partition) for partition in group]  # days are read at once, not shards
-            times = [event.event_time for event in firsts if event is not None]
-            if times:
-                return min(times)
-        return None
+    def _gaps(self, query: GapsQuery, windows: Sequence[Window], reads: PaidReads) -> list[Gap]:
+        """The gaps of each window; what one after the other asks for is read at once."""
+        found: dict[int, list[Gap]] = {}
+        searches = dict(enumerate(gaps_in(window, query.unit) for window in windows))
+        asked = {number: next(search) for number, search in searches.items()}
+        while asked:
+            firsts = self._first_times(query, list(asked.values()), reads)
+            for number, event_time in zip(list(asked), firsts, strict=True):
+                try:
+                    asked[number] = searches[number].send(event_time)
+                except StopIteration as ended:
+                    found[number] = ended.value
+                    del asked[number]
+        return [gap for number in sorted(found) for gap in found[number]]
 
-    def _first(self, partition: Partition) -> StoredEvent | None:
-        """The first event that fills a gap: one that is ahead has another time than it says."""
-        pages = every_page(lambda after: self.index.page(partition, after, 1 if after is None else _ROWS_AHEAD))
-        return next((event for page in pages for event in page.events if not event.is_ahead), None)
+    def _first_times(self, query: GapsQuery, windows: Sequence[Window], reads: PaidReads) -> list[Instant | None]:
+        """The time of the first event in each window, of those that fill a gap."""
+        parts = [
+            (number, partition)
+            for number, window in enumerate(windows)
+            for group in query.groups(self.shards, window)
+            for partition in group
+        ]
+        times: dict[int, Instant] = {}
+        unread: list[tuple[int, Partition, str | None]] = [(*part, None) for part in parts]
+        while unread:
+            pages = reads(lambda part: self._page(*part[1:]), unread)
+            more = list[tuple[int, Partition, str | None]]()
+            for (number, partition, _), page in zip(unread, pages, strict=True):
+                first = next((event.event_time for event in page.events if not event.is_ahead), None)
+                if first is not None:
+                    times[number] = min(first, times.get(number, first))
+                elif page.read_to is not None:
+                    more.append((number, partition, page.read_to))
+            unread = more
+        return [times.get(number) for number in range(len(windows))]
+
+    def _page(self, partition: Partition, after: str | None) -> Page:
+        """One event first; if it is ahead, which has another time than it says, only those that are not."""
+        if after is None:
+            return self.index.page(partition, None, 1)
+        return self.index.page(partition, after, _ROWS_AHEAD, NOT_AHEAD)

@@ -631,6 +631,22 @@ BREAKS = [
         "test_all_pages_together_are_what_set_arithmetic_says",
     ),
     Break(
+        "7 bounded: freshness that looks on whatever it costs",
+        "chalicelib/freshness.py",
+        "PaidReads(self.concurrently, REQUEST_US)",
+        "self.concurrently",
+        "tests/unit/test_large_days.py",
+        "test_freshness_is_answered_in_time_however_far_back_or_ahead_events_are",
+    ),
+    Break(
+        "7 bounded: gaps that read on whatever it costs",
+        "chalicelib/search.py",
+        "PaidReads(self.concurrently, REQUEST_US)",
+        "self.concurrently",
+        "tests/unit/test_large_days.py",
+        "test_gaps_among_millions_of_events_that_are_ahead_are_refused_in_time",
+    ),
+    Break(
         "7 bounded: versions read all at once",
         "chalicelib/aws/aggregate_history.py",
         "                ScanIndexForward=False,\n                Limit=limit,\n",

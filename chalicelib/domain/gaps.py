@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 
 from chalicelib.domain.event_query import Unit
 from chalicelib.domain.timestamps import Instant, Window, day_of, end_of, hour_after, start_of, start_of_hour
-
-NextEvent = Callable[[Window], Instant | None]
-"""The time of the first event in a window, None if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +17,20 @@ class Gap:
     end: Instant
 
 
-def gaps_in(window: Window, unit: Unit, next_event: NextEvent) -> Iterator[Gap]:
+Search = Generator[Window, Instant | None, list[Gap]]
+"""Asks for the time of the first event in a window, None if there is none, until it knows all gaps."""
+
+
+def gaps_in(window: Window, unit: Unit) -> Search:
     """The hours or days of a window without events, neighbouring ones as one gap; one question for each with events."""
-    at = window.start
+    at, gaps = window.start, list[Gap]()
     while at < window.end:
-        event_time = next_event(Window(at, window.end))
+        event_time = yield Window(at, window.end)
         until = window.end if event_time is None else _start(event_time, unit)
         if until > at:
-            yield Gap(at, until)
-        if event_time is None:
-            return
-        at = _end(event_time, unit)
+            gaps.append(Gap(at, until))
+        at = window.end if event_time is None else _end(event_time, unit)
+    return gaps
 
 
 def joined(gaps: Iterable[Gap]) -> list[Gap]:

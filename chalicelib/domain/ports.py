@@ -13,7 +13,7 @@ from chalicelib.domain.partitions import LateDayPartition, Partition
 from chalicelib.domain.quarantine import RejectedEvent
 from chalicelib.domain.raw_line import RawLocation, StoredEvent
 from chalicelib.domain.rejections import Listed, Retry
-from chalicelib.domain.timestamps import Day, Instant
+from chalicelib.domain.timestamps import CLOCKS_DIFFER_MS, Day, Instant
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -95,6 +95,8 @@ class EventFilter:
 
 
 EVERY_EVENT = EventFilter()
+NOT_AHEAD = EventFilter(min_lag_ms=-CLOCKS_DIFFER_MS)
+"""Events whose own times are believed."""
 
 
 class Identities(Protocol):

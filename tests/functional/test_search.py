@@ -364,13 +364,36 @@ def test_events_of_the_future_alone_are_not_fresh(application: Application) -> N
 def test_looking_past_events_of_the_future_has_an_end(
     application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(freshness, "MAX_PAGES_AHEAD", 2)
-    monkeypatch.setattr(freshness, "_ROWS_AHEAD", 2)
+    monkeypatch.setattr(freshness, "REQUEST_US", 1)
     application.ingest([event("a", _ago(minutes=1)), *(event("fast", _ago(hours=-1 - n / 10)) for n in range(8))])
 
     found = application.get("/freshness", **BY_TYPE, max_age_s="1000000").json_body
 
     assert (found["fresh"], found["newest"]) == (False, None)
+    assert found["looked_back_to"] > _ago(days=0)[:10], "it has not come to today's events"
+
+
+def test_events_of_the_future_are_passed_over_without_being_fetched(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(freshness, "_ROWS_AHEAD", 2)
+    application.ingest([event("a", _ago(minutes=1)), *(event("fast", _ago(minutes=-6 - n)) for n in range(8))])
+
+    found = application.get("/freshness", **BY_TYPE, max_age_s="1000000").json_body
+
+    assert (found["fresh"], found["newest"]["entity_id"], found["ahead"]["entity_id"]) == (True, "a", "fast")
+
+
+def test_gaps_of_more_than_a_request_reads_are_refused_with_what_to_do(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chalicelib.search.REQUEST_US", 1)
+    window = {"start_time": "2026-11-01T00:00:00Z", "end_time": "2026-11-20T00:00:00Z"}
+
+    response = application.get("/gaps", entity_id="a", **window)
+
+    assert response.status_code == 400
+    assert response.json_body["errors"][0]["message"].endswith("ask for fewer days")
 
 
 @pytest.mark.parametrize("selection", [BY_TYPE, {"entity_id": "a"}], ids=["type", "entity"])

@@ -118,6 +118,8 @@ class LargeTables:
             return self._arrivals(values, asked)
         if ":high" not in values:
             return self._inputs(values, asked)
+        if values[":low"].startswith("LAG#"):
+            return self._late(asked)
         if "#VER#" in values[":low"]:
             return self._versions(values, asked)
         return self._events(values[":low"], values[":high"], asked)
@@ -171,6 +173,15 @@ class LargeTables:
         self.invocation.call(len(rows))
         return {"Items": rows} | self._last(numbers, end)
 
+    def _late(self, asked: Item) -> Item:
+        """A full page of late arrivals."""
+        rows = [
+            self._event(number) | {"lag": {"S": f"LAG#{number:015d}#EID#{number:064x}"}}
+            for number in range(asked["Limit"])[::-1]
+        ]
+        self.invocation.call(len(rows))
+        return {"Items": rows, "LastEvaluatedKey": rows[-1]}
+
     def _last(self, numbers: range, end: int) -> Item:
         return {"LastEvaluatedKey": self._key(numbers[-1])} if numbers and numbers[-1] < end - 1 else {}
 
@@ -203,6 +214,9 @@ class LargeTables:
 
     def _arrivals(self, values: dict[str, Any], asked: Item) -> Item:
         """A page of an event's later arrivals, the first at position 0."""
+        if ":kind" in values or ("Limit" in asked and ":low" not in values):
+            self.invocation.call()
+            return {"Items": []}
         event_id = values[":pk"].removeprefix("EVENT#")
         after = re.search(r"#(\d{4})~$", values[":low"])
         numbers = range(self.later_arrivals)[int(after[1]) + 1 if after else 0 :][: asked["Limit"]]

@@ -11,17 +11,25 @@ from chalicelib import lineage, selection
 from chalicelib.aws import keys
 from chalicelib.aws.aggregate_history import DynamoAggregateHistory
 from chalicelib.aws.event_index import DynamoEventIndex
+from chalicelib.aws.event_rows import index_row
+from chalicelib.aws.items import Item
 from chalicelib.domain import read_budget
 from chalicelib.domain.aggregate_query import DiffQuery, InputsQuery, VersionsQuery
 from chalicelib.domain.aggregation import Version
+from chalicelib.domain.errors import InvalidRequest
+from chalicelib.domain.event_query import EventsQuery, FreshnessQuery, GapsQuery, LateQuery
 from chalicelib.domain.preview import ConfirmationNeeded
 from chalicelib.domain.replay_job import JobState, ReplayJob
 from chalicelib.domain.replay_request import Asker, ReplayRequest
+from chalicelib.domain.timestamps import Instant
+from chalicelib.freshness import CheckFreshness
+from chalicelib.investigate import InvestigateEvent
 from chalicelib.lineage import InvestigateAggregates, TraceVersions
 from chalicelib.preview import PreviewReplay
 from chalicelib.replay import RequestReplay
-from tests.unit.examples import INGESTED
-from tests.unit.in_memory import Jobs, Queues, at, no_pause
+from chalicelib.search import FindGaps, ListLate, SearchEvents
+from tests.unit.examples import INGESTED, an_event, stored
+from tests.unit.in_memory import Bucket, Jobs, Queues, Rows, at, no_pause
 from tests.unit.large_tables import DAYS, Invocation, LargeTables, replay_id
 
 SOMEBODY = Asker("somebody")
@@ -218,3 +226,95 @@ def test_a_page_of_inputs_is_answered_in_time_whatever_the_version() -> None:
 
     invocation.assert_answered()
     assert (len(found.inputs), found.cursor is not None) == (1_000, True)
+
+
+LATER, EARLIER = Instant("2027-01-01T00:00:00.000000000Z"), Instant("2026-10-01T00:00:00.000000000Z")
+WINDOWS = {
+    "a month of hours": {"start_time": "2026-11-01T00:00:00Z", "end_time": "2026-12-01T00:00:00Z", "unit": "hour"},
+    "a year of days": {"start_time": "2026-01-01T00:00:00Z", "end_time": "2027-01-01T00:00:00Z", "unit": "day"},
+}
+OF_ENTITY, OF_TYPE = {"entity_id": "order-1007"}, {"source": "shop/checkout", "event_type": "order.paid"}
+
+
+def arrived(at_: Instant) -> Item:
+    """The row of each event, all of which arrived at once; rows that are ahead pass no filter."""
+    return index_row(stored(an_event(), at_), 4, 3_600_000)
+
+
+@pytest.mark.parametrize("window", WINDOWS.values(), ids=WINDOWS)
+@pytest.mark.parametrize("chosen", [OF_ENTITY, OF_TYPE], ids=["entity", "type"])
+def test_gaps_among_ten_million_events_a_day_are_answered_in_time(
+    chosen: dict[str, str], window: dict[str, str]
+) -> None:
+    invocation = Invocation()
+    index = index_of(LargeTables(invocation, 10_000_000, row=arrived(LATER)))
+
+    gaps = FindGaps(index, 4, invocation.concurrently)(GapsQuery.model_validate(chosen | window))
+
+    invocation.assert_answered()
+    assert [gap.start[:10] for gap in gaps] == ([] if window["unit"] == "hour" else ["2026-01-01", "2026-12-01"])
+
+
+@pytest.mark.parametrize("chosen", [OF_ENTITY, OF_TYPE], ids=["entity", "type"])
+@pytest.mark.parametrize("shards", [4, 64])
+def test_gaps_among_millions_of_events_that_are_ahead_are_refused_in_time(chosen: dict[str, str], shards: int) -> None:
+    invocation = Invocation()
+    index = index_of(LargeTables(invocation, 10_000_000, passes=False, row=arrived(EARLIER)))
+
+    with pytest.raises(InvalidRequest, match="more to read than a request can"):
+        FindGaps(index, shards, invocation.concurrently)(GapsQuery.model_validate({**chosen, "day": DAYS[0]}))
+
+    invocation.assert_answered()
+
+
+@pytest.mark.parametrize("shards", [4, 64])
+@pytest.mark.parametrize("now", [Instant("2026-11-30T12:00:00.000000000Z"), LATER], ids=["ahead", "long ago"])
+def test_freshness_is_answered_in_time_however_far_back_or_ahead_events_are(now: Instant, shards: int) -> None:
+    invocation = Invocation()
+    index = index_of(LargeTables(invocation, 10_000_000, passes=False, row=arrived(EARLIER)))
+    asked = FreshnessQuery.model_validate({**OF_TYPE, "look_back_days": 366, "max_age_s": 60})
+
+    found = CheckFreshness(index, shards, at(now), invocation.concurrently)(asked)
+
+    invocation.assert_answered()
+    assert (found.newest, found.fresh) == (None, False)
+    assert found.looked_back_to > "2025-12-31", "no further than it came"
+
+
+@pytest.mark.parametrize("more", [{}, {"min_lag_ms": 1}, {"status": "DUPLICATE"}], ids=["all", "late", "duplicates"])
+@pytest.mark.parametrize("chosen", [OF_ENTITY, OF_TYPE], ids=["entity", "type"])
+@pytest.mark.parametrize("shards", [4, 64])
+def test_a_page_of_events_is_answered_in_time(chosen: dict[str, Any], shards: int, more: dict[str, Any]) -> None:
+    invocation = Invocation()
+    index = index_of(LargeTables(invocation, 10_000_000, passes=False))
+    asked = EventsQuery.model_validate({**chosen, "day": DAYS[0], "limit": 1_000, **more})
+
+    found = SearchEvents(index, shards, invocation.concurrently)(asked)
+
+    invocation.assert_answered()
+    assert found.cursor is not None
+
+
+@pytest.mark.parametrize("shards", [4, 64])
+def test_a_page_of_late_arrivals_is_answered_in_time(shards: int) -> None:
+    invocation = Invocation()
+    index = index_of(LargeTables(invocation, 10_000_000))
+
+    found = ListLate(index, shards, invocation.concurrently)(
+        LateQuery.model_validate({**OF_TYPE, "day": DAYS[0], "limit": 1_000})
+    )
+
+    invocation.assert_answered()
+    assert len(found.events) == 1_000
+
+
+def test_an_event_of_a_day_of_thousands_of_versions_is_shown_in_time() -> None:
+    invocation = Invocation()
+    tables, rows, event = LargeTables(invocation, 10_000_000, versions=5_000), Rows(), stored(an_event())
+    rows.admit([event], "request", INGESTED)
+    show = InvestigateEvent(rows, index_of(tables), Bucket(), history_of(tables), invocation.concurrently)
+
+    shown = show(event.event_id)
+
+    invocation.assert_answered()
+    assert (len(shown.aggregates), shown.more_aggregates) == (1_000, True)
