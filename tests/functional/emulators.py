@@ -1,6 +1,6 @@
 """The AWS that the tests run on: moto in this process, MiniStack or DynamoDB Local in one of its own, or two in turn.
 
-What none of them does, or does otherwise than AWS, tests imitate on the wire; see docs/reliability.md.
+What none of them does, or does otherwise than AWS, tests imitate on the wire; see tests/README.md.
 """
 
 from __future__ import annotations

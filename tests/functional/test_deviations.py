@@ -1,6 +1,6 @@
 """What AWS does and its emulators do not, or not by themselves: imitated on the wire, so that it is seen all the same.
 
-What is tested elsewhere is listed in docs/reliability.md.
+What is tested elsewhere is listed in tests/README.md.
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 
 _KIND = re.compile(r"# [^\n]+\n\n(?:A tutorial|A how-to|A reference|An explanation): \w")
@@ -21,7 +22,7 @@ def linked(path: Path) -> set[str]:
 
 def test_the_index_leads_to_every_page_and_the_readme_to_the_index() -> None:
     assert {path.name for path in PAGES} - {"index.md"} <= linked(DOCS / "index.md")
-    assert "index.md" in linked(DOCS.parent / "README.md")
+    assert "index.md" in linked(ROOT / "README.md")
 
 
 def test_every_row_of_the_index_is_a_question_with_a_link() -> None:

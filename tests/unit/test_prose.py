@@ -23,7 +23,7 @@ DECISION_LINES = 5
 
 WORDS = {
     "README.md": 910,
-    "CONTRIBUTING.md": 710,
+    "CONTRIBUTING.md": 1_260,
     "docs/api.md": 4_500,
     "docs/architecture.md": 1_900,
     "docs/cli.md": 5_200,
@@ -34,9 +34,9 @@ WORDS = {
     "docs/deploying.md": 1_480,
     "docs/incident.md": 900,
     "docs/index.md": 620,
-    "docs/operations.md": 3_000,
+    "docs/operations.md": 2_450,
     "docs/performance.md": 2_000,
-    "docs/reliability.md": 3_300,
+    "docs/reliability.md": 2_700,
     "docs/runbook.md": 2_300,
     "docs/scale.md": 2_650,
     "docs/security.md": 2_800,
@@ -45,7 +45,7 @@ WORDS = {
 }
 """How many words `wc -w` may count on a page, code and tables included. Lower a number when its page gets shorter."""
 
-ALL_WORDS = 40_500
+ALL_WORDS = 39_500
 """How many the README and docs/ may have together. The goal is 28,000."""
 
 BEHIND = {

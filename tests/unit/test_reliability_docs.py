@@ -1,4 +1,4 @@
-"""Every test that docs/reliability.md names is there, and every fault names one."""
+"""Every test that docs/reliability.md and tests/README.md name is there, and every fault and deviation names one."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import re
 
 from tests.unit.named_tests import ROOT, absent, named
 
-_PAGE = (ROOT / "docs/reliability.md").read_text()
+_PAGES = "\n".join((ROOT / path).read_text() for path in ("docs/reliability.md", "tests/README.md"))
 _TABLE = re.compile(r"^\| (?:fault|deviation) \|.*\n\|[ -|]+\n((?:\|.*\n)+)", re.MULTILINE)
-ROWS = [row for table in _TABLE.findall(_PAGE) for row in table.splitlines()]
+ROWS = [row for table in _TABLE.findall(_PAGES) for row in table.splitlines()]
 
 
 def test_every_fault_names_a_test() -> None:
@@ -17,4 +17,4 @@ def test_every_fault_names_a_test() -> None:
 
 
 def test_every_test_that_is_named_is_there() -> None:
-    assert list(absent(_PAGE)) == []
+    assert list(absent(_PAGES)) == []

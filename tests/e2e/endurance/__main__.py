@@ -2,7 +2,7 @@
 
 python -m tests.e2e.endurance [--minutes 30] [--share 0.3] [--seed 7] [--json FILE] [--write]
 
-`--write` puts the counts into docs/reliability.md.
+`--write` puts the counts into tests/README.md.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""What a long run counted: told while it runs, as tables, as JSON, and its sums in the docs."""
+"""What a long run counted: told while it runs, as tables, as JSON, and its sums in tests/README.md."""
 
 import json
 from collections import Counter
@@ -14,7 +14,7 @@ from tests.e2e.endurance.crashes import Crashes
 from tests.e2e.endurance.ledger import Ledger
 from tests.e2e.endurance.replay_desk import Errand
 
-PAGE = ROOT / "docs" / "reliability.md"
+PAGE = ROOT / "tests" / "README.md"
 
 
 @dataclass(frozen=True)
@@ -134,5 +134,5 @@ def as_json(counts: Counts) -> str:
 
 
 def write(counts: Counts) -> None:
-    """Put the sums into the docs."""
+    """Put the sums into tests/README.md."""
     PAGE.write_text(filled(PAGE.read_text(), {"counts": _sums(counts)}, "make endurance"))
