@@ -179,7 +179,7 @@ $(COMMAND): pyproject.toml $(PROJECT)
 # The libraries of the console's page, as files of the package.
 $(PAGE): assets/package-lock.json | $(CONSOLE)
 	@echo 'Fetching the libraries of the console …'
-	@$(BIN)/python -m assets.fetching
+	@$(BIN)/python -m release.page_libraries
 
 # Node comes as a Python package. It runs the CloudEvents SDK for JavaScript, which the tests send events with, and brings
 # the Chromium that they look at the console with. It trusts what the machine trusts, which may be more than what Node brings.

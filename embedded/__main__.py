@@ -9,8 +9,8 @@ from embedded import commands
 from embedded.connection import Stack
 from embedded.layout import HOME, Layout
 from embedded.ports import LOOPBACK, parse_port
-from embedded.problem import Problem
 from embedded.stack import Parameters
+from infra.command import Problem
 from retrace.console.command import PORT
 
 PARAMETERS = "RETRACE_PARAMETERS"

@@ -8,7 +8,7 @@ from typing import Final
 
 from embedded import private
 from embedded.layout import HOME, Layout
-from embedded.problem import Problem
+from infra.command import Problem
 
 CONTROL_HEADER: Final = "X-Emulator-Secret"
 """The header of requests that control the emulator itself. A form cannot send it."""

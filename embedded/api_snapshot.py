@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from embedded.api import Api
 from embedded.connection import Stack
-from embedded.problem import Problem
+from infra.command import Problem
 
 Row = Mapping[str, Any]
 Question = tuple[str, str, tuple[tuple[str, str], ...]]

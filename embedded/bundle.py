@@ -5,12 +5,10 @@ import tempfile
 from pathlib import Path
 
 from embedded.layout import PACKAGES, ROOT
-from embedded.problem import Problem
-from embedded.progress import Progress, silent
 from embedded.server import REGION
-from infra.fingerprint import SOURCES, fingerprint
-from infra.merge import RUNTIME
-from infra.package import BUNDLE, PackagingFailed, package, size
+from infra.command import Tell, silent
+from infra.merge import RUNTIME, SOURCES, fingerprint
+from infra.package import BUNDLE, package, size
 
 INPUTS = (*SOURCES, "infra", "requirements-run.txt")
 """What decides the content of a package, beside the Python that makes it; requirements-run.txt pins Chalice."""
@@ -19,11 +17,11 @@ KEPT = 8
 """How many packages are kept; the oldest go first."""
 
 
-def packaged(progress: Progress) -> Path:
+def packaged(tell: Tell) -> Path:
     """Return the directory with sam.json and deployment.zip of the checkout as it is now."""
     target = PACKAGES / f"{RUNTIME}-{fingerprint(ROOT, INPUTS)}"
     if not target.exists():
-        progress("Packaging the application")
+        tell("Packaging the application")
         _make(target)
         _forget_oldest(PACKAGES)
     return target
@@ -36,8 +34,6 @@ def _make(target: Path) -> None:
     try:
         package(temporary, region=REGION)
         temporary.rename(target)
-    except PackagingFailed as exc:
-        raise Problem(f"The application could not be packaged.\n{exc}", "Put that right and try again.") from exc
     except OSError:
         if not target.exists():  # else another process made the same package first
             raise

@@ -13,7 +13,7 @@ import urllib3
 
 from embedded.api import Api
 from embedded.connection import Stack
-from embedded.problem import Problem
+from infra.command import Problem
 
 Json = dict[str, Any]
 

@@ -10,39 +10,38 @@ from embedded.connection import Stack, shell_file
 from embedded.layout import Layout
 from embedded.locks import locked
 from embedded.ports import DEFAULT_PORT, require_free
-from embedded.problem import Problem
-from embedded.progress import Progress
 from embedded.server import Server
 from embedded.stack import DEFAULTS, Parameters
+from infra.command import Problem, Tell
 
 
-def up(layout: Layout, port: int | None, progress: Progress, parameters: Parameters = DEFAULTS) -> Stack:
+def up(layout: Layout, port: int | None, tell: Tell, parameters: Parameters = DEFAULTS) -> Stack:
     """Start the stack, or bring a running one up to date with the checkout and these parameters."""
     with _alone(layout):
         emulator = server.find(layout)
         if emulator is not None:
             _require_usable(layout, emulator, port)
-            return stack.bring_up(layout, emulator, packaged(progress), progress, parameters)
+            return stack.bring_up(layout, emulator, packaged(tell), tell, parameters)
         chosen = _port_for(layout, port)
         require_free(chosen)  # said before the wait, not after
-        package = packaged(progress)
-        emulator = stack.launch(layout, chosen, progress)
-        return stack.bring_up(layout, emulator, package, progress, parameters)
+        package = packaged(tell)
+        emulator = stack.launch(layout, chosen, tell)
+        return stack.bring_up(layout, emulator, package, tell, parameters)
 
 
-def down(layout: Layout, progress: Progress) -> bool:
+def down(layout: Layout, tell: Tell) -> bool:
     """Stop the stack and keep its state; return whether it was up."""
     with _alone(layout):
         emulator = server.find(layout)
         if emulator is not None:
-            progress("Stopping the embedded AWS")
+            tell("Stopping the embedded AWS")
             server.stop(layout, emulator)
         return emulator is not None
 
 
-def forget(layout: Layout, progress: Progress) -> None:
+def forget(layout: Layout, tell: Tell) -> None:
     """Stop the stack and delete all that it remembers."""
-    down(layout, progress)
+    down(layout, tell)
     for directory in (layout.state, layout.objects):
         shutil.rmtree(directory, ignore_errors=True)
     connection, key = layout.connection_file, layout.administrator_file

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from embedded.problem import Problem
+from infra.command import Problem
 
 GZIP_MAGIC = b"\x1f\x8b"
 LOOKED_AT = 20

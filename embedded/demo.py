@@ -29,7 +29,7 @@ def _tell(narrator: Narrator, path: Path | None) -> None:
     lines = read(path) if path is not None else []
     narrator.title(f"Retrace, with {path.name}" if path else "Retrace: Black Friday at a small shop")
     narrator.step("A stack of its own, on this machine: MiniStack as AWS, the packaged application on it")
-    with stack.started(progress=narrator.doing) as running:
+    with stack.started(tell=narrator.doing) as running:
         if path is None:
             Story(running, narrator).tell()
         else:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from embedded.adaptation import adapted
 from embedded.bundle import packaged
-from embedded.progress import silent
 from infra import deploy
-from infra.application import Application
+from infra.command import silent
+from infra.package import Application
 
 
 def cached(target: Path, *, region: str, stage: str) -> None:  # noqa: ARG001  # one is for all of them

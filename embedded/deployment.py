@@ -7,10 +7,9 @@ from pathlib import Path
 from embedded.adaptation import Template, adapted
 from embedded.admin import Admin
 from embedded.server import ACCOUNT, REGION
-from infra.artifacts import Artifacts
+from infra.account import Artifacts
 from infra.package import BUNDLE, TEMPLATE
-from infra.parameters import require_declared
-from infra.rollout import roll_out
+from infra.rollout import require_declared, roll_out
 from infra.stack import ABSENT, UPDATABLE, Stack
 
 STACK_NAME = "retrace-dev"

@@ -161,7 +161,7 @@ def _drill(narrator: Narrator, path: Path | None) -> None:
     lines = [line for each in files for line in read(each)]
     narrator.title("Retrace: a disaster drill")
     narrator.step("A stack of its own, on this machine: MiniStack as AWS, the packaged application on it")
-    with stack.started(progress=narrator.doing) as running:
+    with stack.started(tell=narrator.doing) as running:
         Drill(running, narrator, lines).run()
     narrator.end("Nothing was lost; the stack is stopped and gone")
 

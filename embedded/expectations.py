@@ -1,6 +1,6 @@
 """What must come out as told: a figure that does not ends the story."""
 
-from embedded.problem import Problem
+from infra.command import Problem
 
 
 def require(what: str, found: object, expected: object) -> None:

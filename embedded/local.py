@@ -5,15 +5,13 @@ import socket
 import sys
 from collections.abc import Mapping
 
-from embedded.interrupts import interrupt_once
 from embedded.layout import HOME, ROOT, Layout
 from embedded.local_stack import local_stack
 from embedded.narration import complain
 from embedded.poller import CHALICE_STAGE
-from embedded.polling import wait_until
 from embedded.ports import LOOPBACK, parse_port, require_free
-from embedded.problem import Problem
 from embedded.reloading import Command, Programs, run_reloading
+from infra.command import Problem, interrupt_once, wait_until
 
 SETTING = "RETRACE_LOCAL_PORT"
 DEFAULT_PORT = "8000"

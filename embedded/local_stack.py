@@ -17,10 +17,9 @@ from embedded.deployment import PARAMETERS, STACK_NAME, deploy_template
 from embedded.layout import Layout
 from embedded.locks import locked
 from embedded.ports import LOOPBACK, free_port, require_free
-from embedded.problem import Problem
-from embedded.progress import Progress
 from embedded.server import REGION, Server
 from embedded.users import AccessKey, functions_user
+from infra.command import Problem, Tell
 from infra.merge import RESOURCES, load
 from infra.record_outputs import environment_name
 from infra.roles import of_stage
@@ -42,14 +41,14 @@ POLLING = {
 
 
 @contextmanager
-def local_stack(layout: Layout, inherited: Mapping[str, str], progress: Progress) -> Iterator[Environment]:
+def local_stack(layout: Layout, inherited: Mapping[str, str], tell: Tell) -> Iterator[Environment]:
     """Yield the environment in which the code of the checkout finds its resources; the emulator stops afterwards."""
     with locked(layout.busy_lock) as alone:
         if not alone:
             raise Problem("`make local` runs already.", "End that one with Ctrl-C, or use it.")
-        emulator = _emulator(layout, progress)
+        emulator = _emulator(layout, tell)
         try:
-            progress("Deploying bucket, tables and queues")
+            tell("Deploying bucket, tables and queues")
             admin = Admin(emulator.endpoint_url, administrator.of(layout))
             outputs = deploy_template(admin, _resources(), PARAMETERS)
             close_gaps(admin, outputs)
@@ -88,12 +87,12 @@ def policies(admin: Admin) -> dict[str, dict[str, Any]]:
     return found | {"polling": POLLING}
 
 
-def _emulator(layout: Layout, progress: Progress) -> Server:
+def _emulator(layout: Layout, tell: Tell) -> Server:
     """Return the emulator: a new one, or what a `make local` that was killed has left behind."""
     left = server.find(layout)
     if left is not None:
         return left
-    progress("Starting the embedded AWS")
+    tell("Starting the embedded AWS")
     kept = layout.kept_port()
     if kept is not None:
         _require_kept(layout, kept)

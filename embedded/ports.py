@@ -3,7 +3,7 @@
 import re
 import socket
 
-from embedded.problem import Problem
+from infra.command import Problem
 
 LOOPBACK = "127.0.0.1"
 DEFAULT_PORT = 4610

@@ -10,15 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from embedded.polling import wait_until
-from infra.fingerprint import SOURCES, generated
+from infra.command import Tell, wait_until
+from infra.merge import source_files
 
 LOOK_SECONDS = 0.3
 END_SECONDS = 15.0
 
 Command = Sequence[str | Path]
 Snapshot = dict[Path, tuple[int, int]]
-Told = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ class Programs:
             _end(list(children.values()))
 
 
-def run_reloading(programs: Programs, begun: Callable[[], None], tell: Told) -> None:
+def run_reloading(programs: Programs, begun: Callable[[], None], tell: Tell) -> None:
     """Run programs from here on; only an exception, such as KeyboardInterrupt, ends this. `begun` is called once."""
     seen = snapshot(programs.directory)
     first = True
@@ -61,17 +60,11 @@ def run_reloading(programs: Programs, begun: Callable[[], None], tell: Told) -> 
 
 def snapshot(directory: Path) -> Snapshot:
     """Return the time and size of every source file."""
-    found: Snapshot = {}
-    for name in SOURCES:
-        base = directory / name
-        for path in base.rglob("*") if base.is_dir() else [base]:
-            if not generated(path) and path.is_file():
-                status = path.stat()
-                found[path] = (status.st_mtime_ns, status.st_size)
-    return found
+    states = {path: path.stat() for path in source_files(directory)}
+    return {path: (state.st_mtime_ns, state.st_size) for path, state in states.items()}
 
 
-def _changed(directory: Path, seen: Snapshot, children: Mapping[str, subprocess.Popen[bytes]], tell: Told) -> Snapshot:
+def _changed(directory: Path, seen: Snapshot, children: Mapping[str, subprocess.Popen[bytes]], tell: Tell) -> Snapshot:
     """Return the next snapshot that differs; say so if a program ends in the meantime."""
     ended: set[str] = set()
     now = seen

@@ -11,7 +11,7 @@ from typing import Any
 from embedded import administrator
 from embedded.connection import Stack
 from embedded.layout import ROOT
-from embedded.problem import Problem
+from infra.command import Problem
 
 _NAMES = ("raw_bucket", "events_table", "dedupe_table", "replays_table", "aggregates_table")
 _DIFFERENT = 1

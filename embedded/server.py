@@ -18,9 +18,8 @@ from embedded import administrator, private
 from embedded.administrator import Administrator
 from embedded.layout import EMULATOR_PYTHON, HOME, Layout, emulator_program
 from embedded.locks import is_locked, try_lock
-from embedded.polling import wait_until
 from embedded.ports import LOOPBACK, require_free
-from embedded.problem import Problem
+from infra.command import Problem, wait_until
 
 REGION: Final = "eu-west-1"
 ACCOUNT: Final = "000000000000"

@@ -5,9 +5,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from embedded.interrupts import interrupt_once
 from embedded.narration import Narrator, complain
-from embedded.problem import Problem
+from infra.command import Problem, interrupt_once
 
 
 def performed(name: str, says: str | None, show: Callable[[Narrator, Path | None], None]) -> int:

@@ -16,12 +16,10 @@ from embedded.cloudformation_gaps import close_gaps
 from embedded.connection import Stack
 from embedded.deployment import deploy
 from embedded.layout import Layout
-from embedded.polling import wait_until
 from embedded.ports import free_port
-from embedded.problem import Problem
-from embedded.progress import Progress, silent
 from embedded.server import Server
 from embedded.users import AccessKey, local_user
+from infra.command import Problem, Tell, silent, wait_until
 
 API_STAGE = "api"
 ANSWER_SECONDS = 90.0
@@ -32,7 +30,7 @@ DEFAULTS: Parameters = {}
 
 @contextmanager
 def started(
-    directory: Path | None = None, *, port: int = 0, progress: Progress = silent, parameters: Parameters = DEFAULTS
+    directory: Path | None = None, *, port: int = 0, tell: Tell = silent, parameters: Parameters = DEFAULTS
 ) -> Iterator[Stack]:
     """Yield a stack of its own, and stop it afterwards.
 
@@ -41,31 +39,29 @@ def started(
     """
     with tempfile.TemporaryDirectory(prefix="retrace-", ignore_cleanup_errors=True) as temporary:
         layout = Layout(directory or Path(temporary))
-        package = packaged(progress)  # before anything runs, so that a failure leaves nothing running
-        emulator = launch(layout, port or layout.kept_port() or free_port(), progress, kept=directory is not None)
+        package = packaged(tell)  # before anything runs, so that a failure leaves nothing running
+        emulator = launch(layout, port or layout.kept_port() or free_port(), tell, kept=directory is not None)
         try:
-            yield bring_up(layout, emulator, package, progress, parameters)
+            yield bring_up(layout, emulator, package, tell, parameters)
         finally:
             server.stop(layout, emulator)
 
 
-def launch(layout: Layout, port: int, progress: Progress, *, kept: bool = True) -> Server:
+def launch(layout: Layout, port: int, tell: Tell, *, kept: bool = True) -> Server:
     """Start the emulator."""
-    progress("Starting the embedded AWS")
+    tell("Starting the embedded AWS")
     return server.start(layout, port, kept=kept)
 
 
-def bring_up(
-    layout: Layout, emulator: Server, package: Path, progress: Progress, parameters: Parameters = DEFAULTS
-) -> Stack:
+def bring_up(layout: Layout, emulator: Server, package: Path, tell: Tell, parameters: Parameters = DEFAULTS) -> Stack:
     """Deploy the package onto a running emulator, wait for its API, and write down how to reach it."""
-    progress("Deploying with CloudFormation")
+    tell("Deploying with CloudFormation")
     admin = Admin(emulator.endpoint_url, administrator.of(layout))
     outputs = deploy(admin, package, parameters)
     close_gaps(admin, outputs)
     key = local_user(admin, outputs, _known_key(layout))
     stack = _described(emulator, outputs, key, layout)
-    progress("Waiting for the API")
+    tell("Waiting for the API")
     _wait_for_api(stack, layout)
     connection.save(layout.connection_file, stack)
     return stack

@@ -13,9 +13,8 @@ import urllib3
 
 from embedded.faults import Rule
 from embedded.layout import emulator_program
-from embedded.polling import wait_until
 from embedded.ports import LOOPBACK, free_port
-from embedded.problem import Problem
+from infra.command import Problem, wait_until
 
 _PROGRAM = "embedded.faulty_wire"
 _START_SECONDS = 90.0

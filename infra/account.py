@@ -1,12 +1,20 @@
-"""The AWS account, region and caller that a command works with."""
+"""The AWS account that a command works with: its clients, its refusals in words, its bucket for what is deployed."""
 
+import base64
+import hashlib
+import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
 
 import boto3
+from botocore import exceptions
 from botocore.config import Config
-from botocore.exceptions import NoRegionError
+
+from infra.command import Problem
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -15,6 +23,36 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 _CONFIG: Final = Config(retries={"mode": "standard", "max_attempts": 8})
+
+_NOT_KNOWN: Final = frozenset(
+    {
+        *("AuthFailure", "ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId", "InvalidClientTokenId"),
+        *("InvalidSignatureException", "SignatureDoesNotMatch", "UnrecognizedClientException"),
+    }
+)
+_LOG_IN: Final = "Log in, as with `aws sso login` or `aws configure`, and choose the profile with AWS_PROFILE."
+_PUT_RIGHT: Final = "Put that right and try again; what is done stays done."
+_RIGHTS: Final = "docs/deploying.md lists the rights that deploying takes."
+
+_UNASKED: Final = (
+    (exceptions.NoRegionError, "No AWS region is chosen.", "Choose one: AWS_REGION=eu-west-1 make deploy …"),
+    ((exceptions.NoCredentialsError, exceptions.PartialCredentialsError), "No AWS credentials were found.", _LOG_IN),
+    (exceptions.ProfileNotFound, "{}.", "AWS_PROFILE chooses it; `aws configure list-profiles` lists them."),
+    (
+        (exceptions.CredentialRetrievalError, exceptions.SSOError),
+        "The AWS credentials are no longer good: {}",
+        _LOG_IN,
+    ),
+    (
+        (exceptions.ConnectionError, exceptions.HTTPClientError),
+        "AWS cannot be reached: {}",
+        "See to the network and the region, then try again.",
+    ),
+    (exceptions.BotoCoreError, "AWS could not be asked: {}", _PUT_RIGHT),
+)
+"""What kept a call from AWS, in words, and the remedy: the first that fits."""
+
+_WAYS_OF_BEING_PUBLIC: Final = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
 
 def session() -> boto3.Session:
@@ -28,7 +66,7 @@ def session() -> boto3.Session:
 
 @dataclass(frozen=True)
 class Account:
-    """Clients of one account and region, and who calls."""
+    """Clients of one account and region, and the caller."""
 
     number: str
     caller: str
@@ -40,9 +78,9 @@ class Account:
 
     @classmethod
     def of(cls, session: boto3.Session) -> "Account":
-        """Ask AWS who calls; raises Problem if it does not know."""
+        """Ask AWS who calls."""
         if session.region_name is None:  # STS would answer all the same
-            raise NoRegionError
+            raise exceptions.NoRegionError
         identity = session.client("sts").get_caller_identity()
         return cls(
             identity["Account"],
@@ -53,3 +91,118 @@ class Account:
             session.client("s3", config=_CONFIG),
             session.client("sqs", config=_CONFIG),
         )
+
+    def __str__(self) -> str:
+        return f"Account {self.number}, region {self.region}, as {self.caller}"
+
+
+@contextmanager
+def aws_errors_in_words() -> Iterator[None]:
+    """Raise a Problem for whatever boto3 raises."""
+    try:
+        yield
+    except (exceptions.BotoCoreError, exceptions.ClientError) as error:
+        raise problem_of(error) from error
+
+
+def problem_of(error: exceptions.BotoCoreError | exceptions.ClientError) -> Problem:
+    """Return what is wrong, and the remedy."""
+    if isinstance(error, exceptions.ClientError):
+        return _refusal(error)
+    what, remedy = next(words for kinds, *words in _UNASKED if isinstance(error, kinds))
+    return Problem(what.format(error), remedy)
+
+
+def _refusal(error: exceptions.ClientError) -> Problem:
+    code = error.response["Error"]["Code"]
+    if code in _NOT_KNOWN:
+        return Problem(f"AWS does not accept the credentials: {error}", _LOG_IN)
+    if "AccessDenied" in code or code in {"403", "UnauthorizedOperation"}:
+        return Problem(f"You may not do this: {error}", _RIGHTS)
+    return Problem(f"AWS refused a call: {error}", _PUT_RIGHT)
+
+
+class Artifacts:
+    """The private, encrypted, versioned bucket that CloudFormation takes templates and code from.
+
+    Each account and region has one, made on first use. Objects are named by their content, and count by their checksum.
+    """
+
+    def __init__(self, s3: "S3Client", account: str, region: str, name: str | None = None) -> None:
+        self.bucket = name or f"retrace-artifacts-{account}-{region}"
+        self._s3 = s3
+        self._region = region
+        self._owned: Any = {"Bucket": self.bucket, "ExpectedBucketOwner": account}
+
+    def prepare(self) -> None:
+        """Make the bucket if need be, and see to it that it is as it should be."""
+        if not self._exists():
+            self._create()
+        closed: Any = dict.fromkeys(_WAYS_OF_BEING_PUBLIC, True)
+        self._s3.put_public_access_block(**self._owned, PublicAccessBlockConfiguration=closed)
+        by_s3: Any = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+        self._s3.put_bucket_encryption(**self._owned, ServerSideEncryptionConfiguration={"Rules": [by_s3]})
+        self._s3.put_bucket_versioning(**self._owned, VersioningConfiguration={"Status": "Enabled"})
+        self._s3.put_bucket_policy(**self._owned, Policy=json.dumps(self._tls_only()))
+
+    def keep(self, content: bytes, suffix: str) -> str:
+        """Upload something, unless it is there already, byte for byte, and return its key."""
+        digest = hashlib.sha256(content)
+        key = digest.hexdigest() + suffix
+        if self._checksum(key) != base64.b64encode(digest.digest()).decode():
+            self._s3.put_object(**self._owned, Key=key, Body=content, ChecksumAlgorithm="SHA256")
+        return key
+
+    def _checksum(self, key: str) -> str | None:
+        """The SHA-256 that S3 itself computed of an object; None if there is no object, or S3 computed another sum."""
+        try:
+            return self._s3.head_object(**self._owned, Key=key, ChecksumMode="ENABLED").get("ChecksumSHA256")
+        except exceptions.ClientError as error:
+            if _status(error) != HTTPStatus.NOT_FOUND:
+                raise
+            return None
+
+    def forget(self) -> None:
+        """Delete all that was uploaded: for an emulator, where nothing is ever rolled back to it."""
+        for old in self._s3.list_objects_v2(Bucket=self.bucket).get("Contents", []):
+            self._s3.delete_object(Bucket=self.bucket, Key=old["Key"])
+
+    def uri(self, key: str) -> str:
+        """How a template names code."""
+        return f"s3://{self.bucket}/{key}"
+
+    def url(self, key: str) -> str:
+        """How a change set names a template: with the bucket in the path, as `aws cloudformation deploy` does."""
+        return f"{self._s3.meta.endpoint_url}/{self.bucket}/{key}"
+
+    def _exists(self) -> bool:
+        """Whether it is there and ours: anyone may have taken a name that can be guessed."""
+        try:
+            self._s3.head_bucket(**self._owned)
+        except exceptions.ClientError as error:
+            if _status(error) == HTTPStatus.NOT_FOUND:
+                return False
+            if _status(error) == HTTPStatus.FORBIDDEN:
+                raise Problem(
+                    f"The bucket {self.bucket} is not yours to use: it belongs to another account, or you lack rights.",
+                    _RIGHTS,
+                ) from error
+            raise
+        return True
+
+    def _create(self) -> None:
+        if self._region == "us-east-1":  # where S3 refuses to be told so
+            self._s3.create_bucket(Bucket=self.bucket)
+        else:
+            where: Any = {"LocationConstraint": self._region}
+            self._s3.create_bucket(Bucket=self.bucket, CreateBucketConfiguration=where)
+
+    def _tls_only(self) -> dict[str, Any]:
+        bucket = f"arn:{self._s3.meta.partition}:s3:::{self.bucket}"
+        statement: dict[str, Any] = {"Sid": "TlsOnly", "Effect": "Deny", "Principal": "*", "Action": "s3:*"}
+        statement |= {"Resource": [bucket, f"{bucket}/*"], "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
+        return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def _status(error: exceptions.ClientError) -> int:
+    return error.response["ResponseMetadata"]["HTTPStatusCode"]

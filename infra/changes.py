@@ -1,12 +1,13 @@
-"""What a change set would change, in words, and whether data or its protection would be lost to it."""
+"""What CloudFormation says of a stack: the changes that it would make, what has happened, and what stays in the end."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from mypy_boto3_cloudformation.type_defs import ResourceChangeTypeDef
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.type_defs import ResourceChangeTypeDef, StackEventTypeDef
 
 PROTECTED: Final = frozenset({"AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::DynamoDB::Table"})
 """What holds data, and what keeps others from deleting it."""
@@ -16,6 +17,26 @@ _SIGNS: Final = {"added": "+", "changed": "~", "may be replaced": "?", "replaced
 _ACTIONS: Final = {"Add": "added", "Import": "added", "Remove": "removed", "Dynamic": "may be replaced"}
 _REPLACEMENTS: Final = {"True": "replaced", "Conditional": "may be replaced"}
 """https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChange.html"""
+
+DELETE_TABLE: Final = (
+    "aws dynamodb update-table --table-name {} --no-deletion-protection-enabled",
+    "aws dynamodb delete-table --table-name {}",
+)
+_REMOVAL: Final[Mapping[str, tuple[str, ...]]] = {
+    "AWS::S3::Bucket": ("aws s3api delete-bucket --bucket {}",),
+    "AWS::KMS::Key": ("aws kms schedule-key-deletion --key-id {}",),
+    "AWS::DynamoDB::Table": DELETE_TABLE,
+}
+"""By type. Except the key's, each of them fails if something is still contained."""
+
+_ALL_APIS: Final = "Leave it: all APIs of this account and region write their logs with it."
+_REMARKS: Final[Mapping[str, str]] = {
+    "AWS::S3::BucketPolicy": "It goes with its bucket.",
+    "AWS::ApiGateway::Account": _ALL_APIS,
+    "AWS::KMS::Key": "Keep its public key for as long as there are digests: nobody can check them without.",
+    "AWS::IAM::Role": _ALL_APIS,
+}
+"""By type, of what no command is shown for. The one role that stays is ApiLogRole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +73,85 @@ def described(changes: Sequence[Change]) -> Iterator[str]:
         yield f"{line} ({', '.join(change.properties)})" if change.properties else line
     counts = Counter(change.how for change in changes)
     yield ", ".join(f"{counts[how]} {how}" for how in _SIGNS if counts[how]) or "only outputs"
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """Something that the stack has made: its name in the template, its type, and its name in AWS."""
+
+    logical_id: str
+    type: str
+    physical_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a resource of the stack, or to the stack itself."""
+
+    resource: Resource
+    status: str
+    reason: str
+
+    @classmethod
+    def of(cls, event: "StackEventTypeDef") -> "Event":
+        """Read it as CloudFormation tells it."""
+        resource = Resource(
+            event.get("LogicalResourceId", ""), event.get("ResourceType", ""), event.get("PhysicalResourceId", "")
+        )
+        return cls(resource, event.get("ResourceStatus", ""), event.get("ResourceStatusReason", ""))
+
+
+class History:
+    """The events of a stack from now on. By its id and not by its name: only so is a deleted stack still found."""
+
+    def __init__(self, cloudformation: "CloudFormationClient", stack_id: str) -> None:
+        self.stack_id = stack_id
+        self._aws = cloudformation
+        self._seen = {event["EventId"] for page in self._pages() for event in page}
+
+    def news(self) -> list[Event]:
+        """What has happened since the last look, oldest first."""
+        fresh: list[StackEventTypeDef] = []
+        for page in self._pages():
+            unseen = [event for event in page if event["EventId"] not in self._seen]
+            fresh += unseen
+            if len(unseen) < len(page):  # the newest come first: all further pages were seen before
+                break
+        self._seen |= {event["EventId"] for event in fresh}
+        return [Event.of(event) for event in reversed(fresh)]
+
+    def _pages(self) -> Iterator[Sequence["StackEventTypeDef"]]:
+        for page in self._aws.get_paginator("describe_stack_events").paginate(StackName=self.stack_id):
+            yield page["StackEvents"]
+
+
+def end(stack_id: str, events: Sequence[Event]) -> str | None:
+    """Return the status that a stack has come to by these events; None if it goes on, or has not begun yet.
+
+    What executes a change set or deletes a stack only begins it: its status may still be the one of the last time.
+    Its own events tell. https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ExecuteChangeSet.html
+    """
+    own = [event.status for event in events if event.resource.physical_id == stack_id]
+    return own[-1] if own and not own[-1].endswith("_IN_PROGRESS") else None
+
+
+def failures(events: Iterable[Event]) -> list[str]:
+    """Return a line for each resource that failed by itself, with its reason; the others were only cancelled."""
+    failed = [each for each in events if each.status.endswith("_FAILED") and "cancelled" not in each.reason.lower()]
+    reasons = dict.fromkeys((each.resource, each.reason or "no reason was given") for each in failed)
+    return [f"  {resource.logical_id} ({resource.type}): {reason}" for resource, reason in reasons]
+
+
+def retained(events: Iterable[Event]) -> list[Resource]:
+    """Return what CloudFormation passed over as it deleted, because its deletion policy says so."""
+    return [event.resource for event in events if event.status == "DELETE_SKIPPED"]
+
+
+def removal(left: Iterable[Resource]) -> Iterator[str]:
+    """Yield what is left, and the commands that would remove it, or why there are none."""
+    for resource in left:
+        yield f"  {resource.logical_id}  {resource.type}  {resource.physical_id}"
+        for command in _REMOVAL.get(resource.type, ()):
+            yield f"      {command.format(resource.physical_id)}"
+        if resource.type in _REMARKS:
+            yield f"      {_REMARKS[resource.type]}"

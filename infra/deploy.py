@@ -12,16 +12,26 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from infra.account import Account, session
-from infra.application import Application
-from infra.artifacts import Artifacts
+from infra.account import Account, Artifacts, aws_errors_in_words, session
 from infra.changes import Change, described
+from infra.command import Problem, Tell, exit_status, say
 from infra.merge import RESOURCES, load, merged
-from infra.parameters import kept, parsed, require_declared, require_readers_first, require_stage, value_of
-from infra.problem import Problem
-from infra.rollout import Tell, kind_of_change, roll_out, wait
+from infra.package import Application
+from infra.rollout import (
+    kept,
+    kind_of_change,
+    parsed,
+    require_declared,
+    require_readers_first,
+    require_stage,
+    roll_out,
+    value_of,
+    wait,
+)
 from infra.stack import Stack
-from infra.terminal import say, told_in_words
+
+INTERRUPTED: Final = ("Interrupted. What CloudFormation has begun goes on without you.", 130)
+"""What is said if a command on a stack is interrupted, and its exit status."""
 
 EPILOG: Final = """\
 A parameter that is not given keeps the value it was deployed with; at first it has its default. They are described in
@@ -58,16 +68,17 @@ def main(arguments: Sequence[str], say: Tell = say, application: Application = T
         "--dry-run", action="store_true", help="upload and show what would change, but change nothing of the stage"
     )
     chosen = parser.parse_intermixed_args(arguments)
-    return told_in_words(lambda: _deploy(chosen, say, application))
+    return exit_status(lambda: _deploy(chosen, say, application), *INTERRUPTED)
 
 
+@aws_errors_in_words()
 def _deploy(chosen: argparse.Namespace, say: Tell, application: Application) -> None:
     stage, given, resources_only = chosen.stage, parsed(chosen.parameters), chosen.resources
     declared = load(RESOURCES)["Parameters"] if resources_only else json.loads(merged())["Parameters"]
     require_stage(declared, stage, given)
     require_declared(declared, given)
     account = Account.of(session())
-    say(f"Account {account.number}, region {account.region}, as {account.caller}")
+    say(str(account))
     stack = Stack(account.cloudformation, stack_name(stage))
     wait(stack, say)
     before = stack.described()

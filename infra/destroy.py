@@ -1,21 +1,28 @@
-"""Remove a stage's stack, unless it holds data.
+"""Remove a stage's stack, unless it holds data: objects, items or messages.
 
 python -m infra.destroy STAGE [--yes]
 """
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
-from infra.account import Account, session
-from infra.deploy import stack_name
-from infra.problem import Problem
-from infra.retained_resources import passed_over, told
-from infra.rollout import Tell, failures, wait
+from botocore.exceptions import ClientError
+
+from infra.account import Account, aws_errors_in_words, session
+from infra.changes import DELETE_TABLE, Resource, failures, removal, retained
+from infra.command import Problem, Tell, exit_status, say
+from infra.deploy import INTERRUPTED, stack_name
+from infra.rollout import wait
 from infra.stack import Stack
-from infra.stored_data import Holding, stored_data
-from infra.terminal import say, told_in_words
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.literals import QueueAttributeNameType
 
 EPILOG: Final = """\
 A stack is not removed while its bucket, a table or a queue holds anything: it says which, and how much. What has a
@@ -23,7 +30,35 @@ deletion policy of its own, as the bucket and the tables have, stays even if it 
 remove those are shown.
 """
 
+_GONE: Final = frozenset(
+    {"NoSuchBucket", "ResourceNotFoundException", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
+)
+
+_AFTER_DIGESTS: Final = "digests0"
+"""A bound above every key of a digest, and below those of raw objects and quarantine."""
+
+_MESSAGES: Final[tuple["QueueAttributeNameType", ...]] = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+)
+
+_EMPTYING: Final[dict[str, tuple[str, ...]]] = {
+    "AWS::S3::Bucket": (),
+    "AWS::DynamoDB::Table": DELETE_TABLE,
+    "AWS::SQS::Queue": ("aws sqs purge-queue --queue-url {}",),
+}
+
 Ask = Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A resource that holds something, how much in words, and the commands that would empty it."""
+
+    resource: Resource
+    amount: str
+    commands: tuple[str, ...]
 
 
 def main(arguments: Sequence[str], say: Tell = say, ask: Ask = input) -> int:
@@ -37,14 +72,15 @@ def main(arguments: Sequence[str], say: Tell = say, ask: Ask = input) -> int:
     parser.add_argument("stage", help="the stage; its stack is retrace-STAGE")
     parser.add_argument("--yes", action="store_true", help="do not ask for the stage's name to be typed")
     chosen = parser.parse_args(arguments)
-    return told_in_words(lambda: _destroy(chosen.stage, say, None if chosen.yes else ask))
+    return exit_status(lambda: _destroy(chosen.stage, say, None if chosen.yes else ask), *INTERRUPTED)
 
 
+@aws_errors_in_words()
 def _destroy(stage: str, say: Tell, ask: Ask | None) -> None:
     if not stage:
         raise Problem("Which stage?", "Name it: make destroy STAGE=dev")
     account = Account.of(session())
-    say(f"Account {account.number}, region {account.region}, as {account.caller}")
+    say(str(account))
     stack = Stack(account.cloudformation, stack_name(stage))
     wait(stack, say)
     if stack.described() is None:
@@ -90,15 +126,67 @@ def _remove(stack: Stack, say: Tell) -> None:
         events.append(event)
         if event.status == "DELETE_COMPLETE" and event.resource.logical_id != stack.name:
             say(f"  {event.resource.logical_id} deleted")
-    failed = list(dict.fromkeys(failures(events)))
-    if failed:
+    if failed := failures(events):
         raise Problem("\n".join([f"{stack.name} could not be removed.", *failed]), "Put that right and try again.")
     say(f"\n{stack.name} is removed.")
-    left = passed_over(events)
-    if left:
+    if left := retained(events):
         say("\nThis stays, by its deletion policy; where a command follows, that removes it:\n")
-        for line in told(left):
+        for line in removal(left):
             say(line)
+
+
+def stored_data(account: Account, resources: Iterable[Resource]) -> Iterator[Holding]:
+    """Yield what holds data; what somebody removed by hand holds none."""
+    for resource in resources:
+        if not resource.physical_id:  # it was never made
+            continue
+        try:
+            amount = _amount(account, resource)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _GONE:
+                raise
+            continue
+        if amount:
+            commands = tuple(command.format(resource.physical_id) for command in _EMPTYING[resource.type])
+            yield Holding(resource, amount, commands)
+
+
+def _amount(account: Account, resource: Resource) -> str:
+    match resource.type:
+        case "AWS::S3::Bucket":
+            return _objects(account.s3, resource.physical_id)
+        case "AWS::DynamoDB::Table":
+            return _items(account.dynamodb, resource.physical_id)
+        case "AWS::SQS::Queue" if resource.logical_id != "DigestQueue":  # what is there tells only of objects
+            return _messages(account.sqs, resource.physical_id)
+        case _:
+            return ""
+
+
+def _objects(s3: "S3Client", bucket: str) -> str:
+    """Count versions, as those are what is kept: an object may be hidden by a delete marker.
+
+    Digests are left out. They come every hour, of whatever else is there; alone they are of nothing.
+    """
+    page = s3.list_object_versions(Bucket=bucket, KeyMarker=_AFTER_DIGESTS)
+    return _counted(len(page.get("Versions", [])), "object", more=page["IsTruncated"])
+
+
+def _items(dynamodb: "DynamoDBClient", table: str) -> str:
+    """Count a page: DynamoDB's own count is six hours old."""
+    page = dynamodb.scan(TableName=table, Select="COUNT", ConsistentRead=True)
+    return _counted(page["Count"], "item", more="LastEvaluatedKey" in page)
+
+
+def _messages(sqs: "SQSClient", url: str) -> str:
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=_MESSAGES)["Attributes"]
+    return _counted(sum(int(attributes[name]) for name in _MESSAGES), "message", more=False)
+
+
+def _counted(number: int, noun: str, *, more: bool) -> str:
+    if not number and not more:
+        return ""
+    return f"{'at least ' if more else ''}{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Package the application for CloudFormation: sam.json and deployment.zip.
+"""Package the application for CloudFormation, as sam.json and deployment.zip, and upload it.
 
     python -m infra.package build/ [stage]
 
@@ -13,11 +13,14 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from infra.fingerprint import ROOT, SOURCES
-from infra.merge import merged
+from infra.account import Artifacts
+from infra.command import Problem, Tell, exit_status, say
+from infra.merge import ROOT, SOURCES, Template, merged
 
 TEMPLATE: Final = "sam.json"
 BUNDLE: Final = "deployment.zip"
@@ -25,9 +28,8 @@ BUNDLE: Final = "deployment.zip"
 _NOT_SOURCE = shutil.ignore_patterns("__pycache__", "deployed", "deployments")
 _MB: Final = 1_000_000
 
-
-class PackagingFailed(Exception):
-    """Chalice could not package the application; the text is what it said."""
+Finish = Callable[[Template, str, Mapping[str, str]], Template]
+"""Makes of a packaged template, the place of its code and the given parameters what CloudFormation gets."""
 
 
 def package(target: Path, *, region: str, stage: str = "dev") -> None:
@@ -78,15 +80,54 @@ def _run_chalice(project: Path, template: Path, target: Path, region: str, stage
         check=False,
     )
     if finished.returncode != 0:
-        raise PackagingFailed(finished.stdout.strip())
+        said = finished.stdout.strip()
+        raise Problem(f"The application could not be packaged.\n{said}", "Put that right and try again.")
+
+
+class Make(Protocol):
+    """Packages the application for a stage into a directory."""
+
+    def __call__(self, target: Path, *, region: str, stage: str) -> None:
+        """Write template and bundle."""
+
+
+def with_code(template: Template, code_uri: str, _: Mapping[str, str]) -> Template:
+    """Return the template with the code of its functions in S3."""
+    resources = {
+        name: {**resource, "Properties": {**resource["Properties"], "CodeUri": code_uri}}
+        if resource["Type"] == "AWS::Serverless::Function"
+        else resource
+        for name, resource in template["Resources"].items()
+    }
+    return {**template, "Resources": resources}
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """How the application is packaged, and its template finished; an emulator has ways of its own."""
+
+    make: Make = package
+    finish: Finish = with_code
+
+    def uploaded(self, artifacts: Artifacts, region: str, stage: str, given: Mapping[str, str], tell: Tell) -> Template:
+        """Package the application for a stage, upload its code, and return the template."""
+        with tempfile.TemporaryDirectory(prefix="retrace-deploy-") as temporary:
+            directory = Path(temporary)
+            tell("Packaging the application …")
+            self.make(directory, region=region, stage=stage)
+            bundle = directory / BUNDLE
+            tell(f"Uploading to {artifacts.bucket} … ({size(bundle)})")
+            artifacts.prepare()
+            code = artifacts.uri(artifacts.keep(bundle.read_bytes(), ".zip"))
+            return self.finish(json.loads((directory / TEMPLATE).read_text()), code, given)
 
 
 def main(directory: str, stage: str = "dev") -> None:
     """Package, and say how large the bundle is."""
     target = Path(directory)
     package(target, region=os.environ.get("AWS_DEFAULT_REGION", "eu-west-1"), stage=stage)
-    sys.stdout.write(f"{size(target / BUNDLE)}\n")
+    say(size(target / BUNDLE))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    sys.exit(exit_status(lambda: main(*sys.argv[1:]), "Interrupted."))

@@ -15,15 +15,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from infra.account import session
-from infra.merge import RESOURCES, load
-from infra.problem import Problem
+from infra.account import aws_errors_in_words, session
+from infra.command import Problem, exit_status, say
+from infra.deploy import INTERRUPTED, stack_name
+from infra.merge import RESOURCES, ROOT, load
 from infra.roles import DEPLOYED_BY_CHALICE, Policy, of_stage
-from infra.rollout import kind_of_change
+from infra.rollout import deployed_values, kind_of_change
 from infra.stack import Stack
-from infra.terminal import say, told_in_words
 
-CONFIG = Path(__file__).resolve().parents[1] / ".chalice" / "config.json"
+CONFIG = ROOT / ".chalice" / "config.json"
 
 
 def environment_name(output: str) -> str:
@@ -65,8 +65,7 @@ def record(stage: str, stack: Stack, config_file: Path = CONFIG) -> None:
     declared = load(RESOURCES)["Outputs"]
     outputs = {name: value for name, value in stack.outputs().items() if name in declared}
     config = with_stage(json.loads(config_file.read_text()), stage, outputs)
-    parameters = {each["ParameterKey"]: each["ParameterValue"] for each in described.get("Parameters", [])}
-    policies = of_stage(stage, described["StackId"], stack.resources(), parameters)
+    policies = of_stage(stage, described["StackId"], stack.resources(), deployed_values(described))
     _write(config_file, config)
     for function, policy in policies.items():
         _write(config_file.with_name(policy_file(stage, function)), policy)
@@ -85,11 +84,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("stage", help="the stage, as in: python -m infra.record_outputs dev")
     stage = parser.parse_args(arguments).stage
 
+    @aws_errors_in_words()
     def recording() -> None:
-        record(stage, Stack(session().client("cloudformation"), f"retrace-{stage}"))
+        record(stage, Stack(session().client("cloudformation"), stack_name(stage)))
         say(f"Recorded in {CONFIG.parent}. Next: chalice deploy --stage {stage}")
 
-    return told_in_words(recording)
+    return exit_status(recording, *INTERRUPTED)
 
 
 if __name__ == "__main__":

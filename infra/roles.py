@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from chalicelib.permissions import EVERYTHING, RIGHTS, Right
-from infra.history import Resource
+from infra.changes import Resource
 
 Policy = dict[str, Any]
 Named = Callable[[str], Any]

@@ -1,20 +1,24 @@
-"""Bring a stack to what a template says, or say in words why that cannot be."""
+"""Bring a stack to what a template and its parameters say, or say in words why that cannot be."""
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
-from infra.changes import Change
-from infra.history import Event, end
-from infra.problem import Problem
-from infra.retained_resources import passed_over, told
+from infra.changes import Change, Event, end, failures, removal, retained
+from infra.command import Problem, Tell, silent
 from infra.stack import ABSENT, COMPLETE, UPDATABLE, Kind, Stack
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import StackTypeDef
 
-Tell = Callable[[str], None]
+Declared = Mapping[str, Mapping[str, Any]]
 Agree = Callable[[Sequence[Change]], bool]
 """Asked with what would change, before anything does."""
+
+SHARDS: Final = ("TypeDayShards", "TypeDayShardsRead")
+"""Written to, and read at least."""
+
+_PAST: Final = {"CREATE": "created", "UPDATE": "updated", "DELETE": "deleted", "IMPORT": "imported"}
 
 
 def wait(stack: Stack, tell: Tell) -> None:
@@ -50,7 +54,7 @@ def roll_out(  # noqa: PLR0913  # the stack, what it is to be, and whom to ask a
     *,
     kept: Collection[str] = (),
     agree: Agree = lambda _: True,
-    tell: Tell = lambda _: None,
+    tell: Tell = silent,
 ) -> bool:
     """Make a change set and carry it out; return False if there is nothing to change, or nobody agrees."""
     change_set = stack.propose(kind, template_url, parameters, kept)
@@ -88,21 +92,79 @@ def _telling(events: Iterable[Event], names: Collection[str], tell: Tell) -> Ite
         yield event
 
 
-_PAST = {"CREATE": "created", "UPDATE": "updated", "DELETE": "deleted", "IMPORT": "imported"}
-
-
 def _require_complete(status: str | None, events: Sequence[Event]) -> None:
     if status in COMPLETE:
         return
-    lines = [f"The deployment ended as {status}.", *dict.fromkeys(failures(events))]
-    left = list(told(passed_over(events)))
+    lines = [f"The deployment ended as {status}.", *failures(events)]
+    left = list(removal(retained(events)))
     if left:
         lines += ["What it had made already stays, by its deletion policy:", *left]
     raise Problem("\n".join(lines), "Put that right and try again.")
 
 
-def failures(events: Iterable[Event]) -> Iterator[str]:
-    """Yield each resource that failed by itself, with its reason; the others were only cancelled."""
-    for event in events:
-        if event.status.endswith("_FAILED") and "cancelled" not in event.reason.lower():
-            yield f"  {event.resource.logical_id} ({event.resource.type}): {event.reason or 'no reason was given'}"
+def parsed(words: Iterable[str]) -> dict[str, str]:
+    """Read words such as RawRetentionDays=365."""
+    pairs = {word: word.partition("=") for word in words}
+    wrong = [word for word, (name, equals, _) in pairs.items() if not (name and equals)]
+    if wrong:
+        raise Problem(
+            f"{wrong[0]!r} is no parameter.",
+            "Write Name=value: make deploy STAGE=prod PARAMETERS='RawRetentionDays=365'",
+        )
+    return {name: value for name, _, value in pairs.values()}
+
+
+def require_declared(declared: Declared, given: Mapping[str, str]) -> None:
+    """Raise Problem if a parameter is given that the template does not have."""
+    unknown = sorted(given.keys() - declared.keys())
+    if unknown:
+        raise Problem(f"The template has no parameter {', '.join(unknown)}.", f"It has: {', '.join(sorted(declared))}")
+
+
+def require_stage(declared: Declared, stage: str, given: Mapping[str, str]) -> None:
+    """Raise Problem if the stage cannot be called that."""
+    pattern = declared["Stage"]["AllowedPattern"]
+    if not re.fullmatch(pattern, stage):
+        raise Problem(
+            f"A stage cannot be called {stage!r}." if stage else "Which stage?",
+            f"Name one as STAGE=prod; its name matches {pattern}",
+        )
+    if "Stage" in given:
+        raise Problem("Stage is given twice.", "STAGE=… alone says which; leave it out of PARAMETERS.")
+
+
+def value_of(name: str, declared: Declared, given: Mapping[str, str], described: "StackTypeDef | None") -> str:
+    """Return what a parameter will be: as it is given, else as it was deployed, else its default."""
+    return str(given.get(name, deployed_values(described).get(name, declared[name]["Default"])))
+
+
+def require_readers_first(declared: Declared, given: Mapping[str, str], described: "StackTypeDef | None") -> None:
+    """Raise Problem if ingest would write to shards that are not read yet, or if shards would not be read any more.
+
+    CloudFormation updates one function after the other. A function of before reads as many shards as before.
+    """
+    if described is None:
+        return
+    read = max(int(value_of(name, declared, {}, described)) for name in SHARDS)
+    written, will_be_read = (int(value_of(name, declared, given, described)) for name in SHARDS)
+    if written > read:
+        raise Problem(
+            f"TypeDayShards would be {written}, but the deployed functions read {read}: they would miss new events.",
+            f"Deploy TypeDayShardsRead={written} first, and TypeDayShards={written} after that.",
+        )
+    if max(written, will_be_read) < read:
+        raise Problem(
+            f"Only {max(written, will_be_read)} shards would be read, but {read} may contain events.",
+            f"Keep TypeDayShards or TypeDayShardsRead at {read}.",
+        )
+
+
+def kept(declared: Declared, given: Mapping[str, str], described: "StackTypeDef | None") -> list[str]:
+    """Return the parameters that keep the value they were deployed with: those that nobody gave again."""
+    return sorted((deployed_values(described).keys() & declared.keys()) - given.keys())
+
+
+def deployed_values(described: "StackTypeDef | None") -> dict[str, str]:
+    """Return the parameters that a stack was deployed with."""
+    deployed = described.get("Parameters", []) if described is not None else []
+    return {each["ParameterKey"]: each["ParameterValue"] for each in deployed}

@@ -1,7 +1,6 @@
 """One CloudFormation stack: its status, its change sets, and what goes on in it."""
 
 import json
-import time
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,9 +8,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from botocore.exceptions import ClientError
 
-from infra.changes import PROTECTED, Change
-from infra.history import Event, History, Resource, end
-from infra.problem import Problem
+from infra.changes import PROTECTED, Change, Event, History, Resource, end
+from infra.command import Problem, observe
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -55,21 +53,18 @@ class Stack:
         """What CloudFormation knows of it; None if it does not exist."""
         try:
             return self._aws.describe_stacks(StackName=self.name)["Stacks"][0]
-        except ClientError as exc:
-            if "does not exist" in str(exc):
+        except ClientError as error:
+            if "does not exist" in str(error):
                 return None
             raise
 
     def settled(self) -> "StackTypeDef | None":
         """The same, once nothing is under way: an interrupted deployment goes on without whoever began it."""
-        while (described := self.described()) and _under_way(described["StackStatus"]):
-            time.sleep(self._every)
-        return described
+        return next(described for described in observe(self.described, self._every) if not _under_way(described))
 
     def busy(self) -> bool:
         """Whether something is under way."""
-        described = self.described()
-        return described is not None and _under_way(described["StackStatus"])
+        return _under_way(self.described())
 
     def outputs(self) -> dict[str, str]:
         """Its outputs by name."""
@@ -103,19 +98,16 @@ class Stack:
                 Parameters=values,
                 Capabilities=_CAPABILITIES,
             )
-        except ClientError as exc:
-            if exc.response["Error"]["Code"] != "ValidationError":
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ValidationError":
                 raise
-            raise _refused(exc.response["Error"]["Message"]) from exc
+            raise _refused(error.response["Error"]["Message"]) from error
         return self._examined(name, made["StackId"])
 
     def _examined(self, name: str, stack_id: str) -> "ChangeSet | None":
-        pages = self._aws.get_paginator("describe_change_set")
-        while True:
-            described = list(pages.paginate(StackName=self.name, ChangeSetName=name))
-            if described[0]["Status"] in {"CREATE_COMPLETE", "FAILED"}:
-                break
-            time.sleep(self._every)
+        pages = self._aws.get_paginator("describe_change_set").paginate(StackName=self.name, ChangeSetName=name)
+        looks = observe(lambda: list(pages), self._every)
+        described = next(each for each in looks if each[0]["Status"] in {"CREATE_COMPLETE", "FAILED"})
         if described[0]["Status"] == "FAILED":
             self.discard(name)
             reason = described[0].get("StatusReason", "")
@@ -152,12 +144,10 @@ class Stack:
         return self._follow(history)
 
     def _follow(self, history: History) -> Iterator[Event]:
-        while True:
-            news = history.news()
+        for news in observe(history.news, self._every):
             yield from news
             if end(history.stack_id, news):
                 return
-            time.sleep(self._every)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +159,8 @@ class ChangeSet:
     changes: Sequence[Change]
 
 
-def _under_way(status: str) -> bool:
+def _under_way(described: "StackTypeDef | None") -> bool:
+    status = described["StackStatus"] if described is not None else ""
     return status.endswith("_IN_PROGRESS") and status not in ABSENT
 
 

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
 import tomllib
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from assets.fetching import PLACE
-from release.building import sdist, wheel_of
-from release.checks import faults
-from release.trial import try_out
+from infra.command import say, say_doing
+from release.building import sdist, try_out, wheel_of
+from release.page_libraries import PLACE, ROOT
 
-ROOT = Path(__file__).parents[1]
 OUT = ROOT / "build/release"
+_HEADING = re.compile(r"^## \[(.+?)\](?: - (\d{4}-\d{2}-\d{2}))?$", re.MULTILINE)
 
 
 def main() -> int:
@@ -31,16 +32,43 @@ def main() -> int:
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
     with TemporaryDirectory(prefix="retrace-release-") as directory:
-        print(f"Building {version} …", flush=True)
+        say_doing(f"Building {version}")
         archive = sdist(_sources(Path(directory, "sources")), OUT)
         wheel = wheel_of(archive, OUT)
-        print("Trying the wheel in an empty environment …", flush=True)
+        say_doing("Trying the wheel in an empty environment")
         try_out(wheel, version, Path(directory, "environment"))
     for made in (archive, wheel):
         digest = hashlib.sha256(made.read_bytes()).hexdigest()
-        print(f"{made.relative_to(ROOT)}  {made.stat().st_size:,} bytes  sha256 {digest}")
-    print(f"Next: git tag v{version} && git push origin v{version}, then attach both files to the release of that tag.")
+        say(f"{made.relative_to(ROOT)}  {made.stat().st_size:,} bytes  sha256 {digest}")
+    say(f"Next: git tag v{version} && git push origin v{version}, then attach both files to the release of that tag.")
     return 0
+
+
+def faults(version: str, changelog: str, changes: str, tags: Collection[str]) -> Iterator[str]:
+    """What is wrong, each with what to do. `changes` are those of the working tree, as `git status` lists them."""
+    if changes:
+        yield f"These files differ from the last commit. Commit or remove them:\n{changes}"
+    if f"v{version}" in tags:
+        yield f"Version {version} is released: there is a tag v{version}. Set the next version in pyproject.toml."
+    found = sections(changelog)
+    if not found.get(version):
+        yield f"CHANGELOG.md has no section '## [{version}] - <date>' with entries. Add it."
+    if found.get("Unreleased"):
+        yield (
+            f"CHANGELOG.md lists changes under Unreleased. Move them to the section of {version}. If {version} is "
+            "released already, move them to a section of the next version and set that in pyproject.toml."
+        )
+
+
+def sections(changelog: str) -> dict[str, str]:
+    """What a changelog lists of each version. A version without a date is not released, so its entries do not count."""
+    found = {}
+    headings = list(_HEADING.finditer(changelog))
+    ends = [heading.start() for heading in headings[1:]] + [len(changelog)]
+    for heading, end in zip(headings, ends, strict=True):
+        if heading[1] == "Unreleased" or heading[2]:
+            found[heading[1]] = changelog[heading.end() : end].strip()
+    return found
 
 
 def _sources(directory: Path) -> Path:

@@ -296,7 +296,7 @@ BREAKS = [
     ),
     Break(
         "5 nothing is hidden: more shards in one deployment",
-        "infra/parameters.py",
+        "infra/rollout.py",
         "    if written > read:\n",
         "    if False:\n",
         "tests/unit/infra/test_parameters.py",

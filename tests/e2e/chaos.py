@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from embedded.polling import wait_until
+from infra.command import wait_until
 from tests.e2e.deployed import Deployed
 from tests.e2e.workers.fleet import Fleet, Process
 from tests.e2e.workers.reports import Began, Ended, Report

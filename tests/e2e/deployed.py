@@ -15,7 +15,7 @@ from urllib3 import BaseHTTPResponse
 from embedded.admin import Admin
 from embedded.api import Api
 from embedded.connection import Stack
-from embedded.polling import wait_until
+from infra.command import wait_until
 
 NDJSON = "application/x-ndjson"
 AT_ONCE = 500

@@ -14,7 +14,7 @@ import pytest
 from embedded.gateway import gateway
 from embedded.layout import ROOT
 from embedded.server import ACCOUNT, REGION
-from infra.fingerprint import SOURCES
+from infra.merge import SOURCES
 from infra.record_outputs import policy_file
 from infra.roles import DEPLOYED_BY_CHALICE, ROLES
 from tests.e2e.deployed import Deployed

@@ -12,7 +12,7 @@ import pytest
 
 from embedded.bundle import packaged
 from embedded.layout import CHECKOV
-from embedded.progress import silent
+from infra.command import silent
 
 Json = dict[str, Any]
 

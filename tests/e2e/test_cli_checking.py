@@ -17,8 +17,8 @@ from chalicelib.domain.raw_line import name_of, object_of
 from chalicelib.domain.timestamps import Day, Instant
 from embedded.connection import Stack
 from embedded.disaster import Disaster
-from embedded.polling import wait_until
 from embedded.stack import started
+from infra.command import wait_until
 from tests.e2e.deployed import Deployed, Row, batches
 from tests.e2e.samples import ROOT, Sample
 from tests.e2e.shell import Shell

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 import zstandard
 
-from embedded.polling import wait_until
+from infra.command import wait_until
 from retrace.client import Client
 from retrace.target import Target
 from tests.e2e.deployed import Deployed, until

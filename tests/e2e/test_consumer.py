@@ -17,7 +17,7 @@ from embedded.connection import Stack, shell_variables
 from embedded.deployment import STACK_NAME
 from embedded.layout import Layout
 from embedded.ports import free_port
-from embedded.progress import silent
+from infra.command import silent
 from tests.e2e.deployed import Deployed, until
 from tests.e2e.samples import ROOT
 

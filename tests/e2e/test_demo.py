@@ -20,9 +20,8 @@ from embedded.datafile import read
 from embedded.demo import TRY_NEXT
 from embedded.load import Load
 from embedded.narration import Narrator
-from embedded.polling import wait_until
-from embedded.problem import Problem
 from embedded.story import Story
+from infra.command import Problem, wait_until
 from tests.e2e.samples import ROOT
 
 PATIENCE_S = 240

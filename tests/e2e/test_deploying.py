@@ -15,10 +15,10 @@ from embedded.adaptation import adapted
 from embedded.deploy import cached
 from embedded.server import ACCOUNT, REGION
 from infra import deploy, destroy
-from infra.application import Application
-from infra.artifacts import Artifacts
+from infra.account import Artifacts
 from infra.changes import PROTECTED
-from infra.problem import Problem
+from infra.command import Problem
+from infra.package import Application
 from infra.rollout import roll_out
 from tests.e2e.deployed import Deployed
 from tests.e2e.stages import ON_HTTP, Emulated, emulated

@@ -14,9 +14,8 @@ import pytest
 
 from embedded.bundle import packaged
 from embedded.layout import ROOT
-from embedded.progress import silent
-from infra.fingerprint import SOURCES
-from infra.merge import merged
+from infra.command import silent
+from infra.merge import SOURCES, merged
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import pytest
 
 from embedded.bundle import packaged
 from embedded.layout import EMULATOR_PYTHON
-from embedded.progress import silent
-from infra.application import with_code
+from infra.command import silent
+from infra.package import with_code
 
 Json = dict[str, Any]
 

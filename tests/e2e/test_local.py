@@ -19,9 +19,9 @@ import pytest
 import urllib3
 
 from embedded.layout import HOME
-from embedded.polling import wait_until
 from embedded.ports import LOOPBACK, free_port
-from infra.fingerprint import SOURCES
+from infra.command import wait_until
+from infra.merge import SOURCES
 from tests.e2e.samples import ROOT
 
 PATIENCE_S = 180.0

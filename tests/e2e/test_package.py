@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from embedded.bundle import packaged
-from embedded.progress import silent
+from infra.command import silent
 from infra.package import BUNDLE, TEMPLATE, package, size
 
 IN_LAMBDA = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six.py", "urllib3")

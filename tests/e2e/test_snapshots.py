@@ -12,11 +12,9 @@ from embedded.admin import Admin
 from embedded.api import Api
 from embedded.bundle import packaged
 from embedded.deployment import deploy
-from embedded.problem import Problem as EmbeddedProblem
-from embedded.progress import silent
-from infra.merge import RUNTIME
-from infra.problem import Problem
-from infra.snapshots import WITHOUT_SNAPSHOTS
+from infra.command import Problem, silent
+from infra.command import Problem as EmbeddedProblem
+from infra.merge import RUNTIME, WITHOUT_SNAPSHOTS
 
 ON = {"SnapStart": "true"}
 

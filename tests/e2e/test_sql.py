@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from embedded.bundle import packaged
-from embedded.progress import silent
+from infra.command import silent
 from tests.e2e.deployed import Deployed, batches
 from tests.e2e.samples import ROOT, Sample
 

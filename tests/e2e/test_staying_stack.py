@@ -16,7 +16,7 @@ from embedded.api import Api
 from embedded.connection import Stack
 from embedded.layout import Layout
 from embedded.ports import free_port
-from embedded.progress import silent
+from infra.command import silent
 
 EVENT = (
     b'{"source":"shop","event_type":"order.paid","entity_id":"order-1","event_time":"2026-11-21T09:00:00Z",'

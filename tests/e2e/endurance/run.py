@@ -17,10 +17,9 @@ from pathlib import Path
 
 from embedded.api import Api
 from embedded.faults import foul_weather
-from embedded.polling import wait_until
-from embedded.problem import Problem
 from embedded.stack import started
 from embedded.wire import Wire, faulty_wire
+from infra.command import Problem, wait_until
 from tests.e2e.endurance.account import Account, account
 from tests.e2e.endurance.crashes import Crashes
 from tests.e2e.endurance.ledger import Ledger

@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
 
 from embedded.layout import ROOT
-from embedded.problem import Problem
+from infra.command import Problem
 from tests.e2e.workers.reports import Began, Ended, Over, Received, Report
 from tests.e2e.workers.stack import APPLICATION_ID
 

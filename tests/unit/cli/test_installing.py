@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from assets.fetching import FILES
 from release.building import built, sdist, wheel, wheel_of
+from release.page_libraries import FILES
 from retrace.commands import PLACES
 from tests.installation import Installation, a_checkout, installed
 

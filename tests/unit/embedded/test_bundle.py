@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from embedded.reloading import snapshot
-from infra.fingerprint import fingerprint
+from infra.merge import fingerprint
 
 INPUTS = ("app.py", "chalicelib", "vendor", ".chalice")
 

@@ -13,7 +13,7 @@ from embedded.deployment import deploy
 from embedded.layout import Layout
 from embedded.locks import locked
 from embedded.ports import LOOPBACK, free_port
-from embedded.problem import Problem
+from infra.command import Problem
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embedded.datafile import batches, read
-from embedded.problem import Problem
+from infra.command import Problem
 
 
 @pytest.mark.parametrize("packed", [False, True])

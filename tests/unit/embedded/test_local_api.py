@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from embedded.polling import wait_until
 from embedded.ports import LOOPBACK, free_port
+from infra.command import wait_until
 
 ROOT = Path(__file__).parents[3]
 REPLAY = b'{"entity_id": "a", "start_time": "2026-11-21T00:00:00Z", "end_time": "2026-11-22T00:00:00Z"}'

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embedded.ports import LOOPBACK, free_port, parse_port, require_free
-from embedded.problem import Problem
+from infra.command import Problem
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from infra.artifacts import Artifacts
+from infra.account import Artifacts
 
 CODE = b"the code that was packaged"
 

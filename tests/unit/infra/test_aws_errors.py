@@ -10,8 +10,8 @@ import pytest
 from botocore import exceptions
 
 from infra import deploy, destroy
-from infra.aws_errors import problem_of
-from infra.terminal import told_in_words
+from infra.account import problem_of
+from infra.command import exit_status
 
 
 @pytest.fixture(autouse=True)
@@ -131,7 +131,7 @@ def test_an_interrupt_says_that_cloudformation_goes_on(capsys: pytest.CaptureFix
     def interrupted() -> None:
         raise KeyboardInterrupt
 
-    assert told_in_words(interrupted) == 130
+    assert exit_status(interrupted, *deploy.INTERRUPTED) == 130
     assert capsys.readouterr().err == "\nInterrupted. What CloudFormation has begun goes on without you.\n"
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from infra.changes import Change, described
+from infra.command import Problem
 from infra.deploy import require_no_loss
-from infra.problem import Problem
 from infra.stack import PROTECTION
 
 

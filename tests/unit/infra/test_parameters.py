@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from infra.command import Problem
 from infra.deploy import warnings
-from infra.parameters import kept, parsed, require_declared, require_readers_first, require_stage, value_of
-from infra.problem import Problem
+from infra.rollout import kept, parsed, require_declared, require_readers_first, require_stage, value_of
 
 DECLARED = {"Stage": {"AllowedPattern": "[a-z][a-z0-9]{0,15}"}, "AlarmTopic": {}, "MaxInFlight": {}}
 
@@ -92,7 +92,11 @@ def test_shards_grow_in_two_deployments(given: dict[str, str], before: dict[str,
 
 
 def test_parameters_that_are_deployed_and_not_given_keep_their_values() -> None:
-    deployed: Any = {"Parameters": [{"ParameterKey": key} for key in ("Stage", "AlarmTopic", "MaxInFlight", "Gone")]}
+    deployed: Any = {
+        "Parameters": [
+            {"ParameterKey": key, "ParameterValue": ""} for key in ("Stage", "AlarmTopic", "MaxInFlight", "Gone")
+        ]
+    }
 
     assert kept(DECLARED, {"Stage": "dev", "MaxInFlight": "5"}, deployed) == ["AlarmTopic"]
     assert kept(DECLARED, {"Stage": "dev"}, None) == []

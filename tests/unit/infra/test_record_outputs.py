@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from chalicelib.config import Settings
+from infra.command import Problem
 from infra.merge import RESOURCES, load
-from infra.problem import Problem
 from infra.record_outputs import CONFIG, environment_name, policy_file, record, with_stage
 from infra.roles import DEPLOYED_BY_CHALICE
 from infra.stack import Stack

@@ -11,7 +11,7 @@ import pytest
 
 from chalicelib.aws import keys
 from chalicelib.permissions import EVERYTHING, RIGHTS
-from infra.history import Resource
+from infra.changes import Resource
 from infra.merge import FUNCTIONS, RESOURCES, load
 from infra.record_outputs import CONFIG
 from infra.roles import DEPLOYED_BY_CHALICE, ROLES, Policy, in_template, of_stage

@@ -9,9 +9,9 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from infra.history import Event, Resource
-from infra.problem import Problem
-from infra.rollout import failures, kind_of_change, wait
+from infra.changes import Event, Resource, failures
+from infra.command import Problem
+from infra.rollout import kind_of_change, wait
 from infra.stack import Stack
 
 CLOUDFORMATION = boto3.client("cloudformation")

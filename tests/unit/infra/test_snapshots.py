@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from app import app
-from infra.merge import FILES, load, merged
-from infra.snapshots import WITHOUT_SNAPSHOTS, prepared
+from infra.merge import FILES, WITHOUT_SNAPSHOTS, load, merged, prepared
 
 PUBLISHED = {"APIHandler": ("ApiVersion", "ApiAlias"), "IngestHandler": ("IngestVersion", "IngestAlias")}
 
@@ -104,6 +103,6 @@ def test_there_are_no_versions_unless_they_are_asked_for(template: dict[str, Any
 
 @pytest.mark.parametrize(("runtime", "allowed"), [(WITHOUT_SNAPSHOTS, ["false"]), ("python3.12", ["true", "false"])])
 def test_only_a_runtime_that_has_snapshots_can_start_from_them(runtime: str, allowed: list[str]) -> None:
-    source = {"Parameters": {}, "Resources": {}} | load(FILES[1])
+    source: dict[str, Any] = {"Parameters": {}, "Resources": {}} | load(FILES[1])
 
     assert prepared(source, runtime, "any")["Parameters"]["SnapStart"]["AllowedValues"] == allowed

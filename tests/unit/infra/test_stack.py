@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from infra.history import History
-from infra.problem import Problem
+from infra.changes import History
+from infra.command import Problem
 from infra.rollout import roll_out
 from infra.stack import ChangeSet, Stack
 from tests.unit.infra.scripted import Scripted

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from release.checks import faults, sections
+from release.__main__ import faults, sections
 
 ROOT = Path(__file__).parents[3]
 CHANGELOG = "# Changelog\n\n## [Unreleased]\n\n## [1.2.0] - 2026-11-30\n\n- More.\n\n## [1.1.0] - 2026-10-01\n\n- A.\n"

@@ -1,4 +1,7 @@
-"""Fetch what the console's page needs of other projects, as package-lock.json pins it, into the package's own files."""
+"""Fetch what the console's page needs of other projects, as assets/package-lock.json pins it, into the package's files.
+
+python -m release.page_libraries
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-HERE = Path(__file__).parent
-PLACE = HERE.parent / "retrace/console/static/vendor"
+ROOT = Path(__file__).parents[1]
+PINNED = ROOT / "assets"
+PLACE = ROOT / "retrace/console/static/vendor"
 FILES = {
     "uplot/dist/uPlot.esm.js": "uplot.js",
     "uplot/dist/uPlot.min.css": "uplot.css",
@@ -23,22 +27,17 @@ _INPUTS = ("package.json", "package-lock.json", ".npmrc")
 STAMP = PLACE / "fetched"
 
 
-def is_there() -> bool:
-    """Whether all of it is there, of these versions."""
-    return STAMP.is_file() and STAMP.read_bytes() == (HERE / "package-lock.json").read_bytes()
-
-
 def fetch() -> None:
     """Have npm fetch what the lock file names, by its hashes, and copy the files. No script of a package is run."""
     with tempfile.TemporaryDirectory(prefix="retrace-assets-") as directory:
         for name in _INPUTS:
-            shutil.copy2(HERE / name, directory)
+            shutil.copy2(PINNED / name, directory)
         _npm("--prefix", directory, "ci", "--ignore-scripts", "--loglevel=error")
         shutil.rmtree(PLACE, ignore_errors=True)
         PLACE.mkdir(parents=True)
         for source, name in FILES.items():
             shutil.copyfile(Path(directory, "node_modules", source), PLACE / name)
-    shutil.copyfile(HERE / "package-lock.json", STAMP)
+    shutil.copyfile(PINNED / "package-lock.json", STAMP)
 
 
 def _npm(*arguments: str) -> None:
