@@ -160,7 +160,7 @@ $(EMBEDDED): requirements-embedded.txt $(EMPTY)
 $(CHECKOV): requirements-checkov.txt $(EMPTY)
 $(EMBEDDED) $(CHECKOV):
 	@$(BIN)/python -m venv --clear --without-pip $(@D)
-	@$(BIN)/python -m embedded.installation $(@D) $<
+	@$(BIN)/python -m embedded.environment $(@D) $<
 	@touch $@
 
 $(PROJECT): requirements-run.txt $(EMPTY)
@@ -168,7 +168,7 @@ $(CONSOLE): requirements-console.txt $(PROJECT)
 $(TOOLS): requirements-dev.txt $(CONSOLE)
 $(FAULTS): requirements-faults.txt $(EMBEDDED)
 $(PROJECT) $(CONSOLE) $(TOOLS) $(FAULTS):
-	@$(BIN)/python -m embedded.installation $(@D) $<
+	@$(BIN)/python -m embedded.environment $(@D) $<
 	@touch $@
 
 # What it needs is installed already, so this works offline.

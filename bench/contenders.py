@@ -19,9 +19,8 @@ from bench.orders import DAY, SOURCE
 from bench.peers import deployment
 from bench.rounds import Load, timed
 from chalicelib.aws import keys
-from embedded import administrator
-from embedded.admin import Admin
-from embedded.api import Api
+from embedded.admin import Admin, Administrator
+from embedded.client import Api
 from embedded.connection import Stack
 from embedded.stack import started
 
@@ -205,7 +204,7 @@ def far_away(stack: Stack) -> Iterator[None]:
 
 
 def _delay(stack: Stack, ms: int) -> None:
-    headers = administrator.load(Path(stack.administrator_file)).control_headers
+    headers = Administrator.load(Path(stack.administrator_file)).control_headers
     url = f"{stack.aws_endpoint_url}/_emulator/delay?ms={ms}"
     answer = urllib3.request("PUT", url, headers=headers, timeout=60)
     if answer.status != HTTPStatus.NO_CONTENT:

@@ -5,12 +5,11 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from embedded import commands
 from embedded.connection import Stack
 from embedded.layout import HOME, Layout
 from embedded.ports import LOOPBACK, parse_port
-from embedded.stack import Parameters
-from infra.command import Problem
+from embedded.stack import Parameters, down, forget, up
+from infra.command import Problem, exit_status, say_doing
 from retrace.console.command import PORT
 
 PARAMETERS = "RETRACE_PARAMETERS"
@@ -21,15 +20,8 @@ def main(arguments: Sequence[str], layout: Layout, environment: Mapping[str, str
     parser = argparse.ArgumentParser(prog="python -m embedded", description=__doc__)
     parser.add_argument("command", choices=["up", "down", "forget"])
     command = parser.parse_args(arguments).command
-    try:
-        _run(command, layout, environment)
-    except Problem as problem:
-        print(f"\n{problem.what}\n→ {problem.remedy}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nInterrupted. `make up` carries on from here; `make down` stops what runs.", file=sys.stderr)
-        return 1
-    return 0
+    interrupted = "Interrupted. `make up` carries on from here; `make down` stops what runs."
+    return exit_status(lambda: _run(command, layout, environment), interrupted)
 
 
 def _run(command: str, layout: Layout, environment: Mapping[str, str]) -> None:
@@ -37,11 +29,11 @@ def _run(command: str, layout: Layout, environment: Mapping[str, str]) -> None:
         case "up":
             port = environment.get("RETRACE_PORT", "")
             parameters = _parameters(environment.get(PARAMETERS, ""))
-            _tell_how_to_use(layout, commands.up(layout, parse_port(port) if port else None, _progress, parameters))
+            _tell_how_to_use(layout, up(layout, parse_port(port) if port else None, say_doing, parameters))
         case "down":
-            print("Stopped; its state is kept." if commands.down(layout, _progress) else "Nothing was up.")
+            print("Stopped; its state is kept." if down(layout, say_doing) else "Nothing was up.")
         case "forget":
-            commands.forget(layout, _progress)
+            forget(layout, say_doing)
             print("Stopped and forgotten.")
 
 
@@ -52,10 +44,6 @@ def _parameters(text: str) -> Parameters:
     if wrong:
         raise Problem(f"{PARAMETERS} is {text!r}.", f"Write Name=value, as in {PARAMETERS}='EnableProcessor=false'")
     return {name: value for name, _, value in pairs}
-
-
-def _progress(message: str) -> None:
-    print(f"{message} …", flush=True)
 
 
 def _tell_how_to_use(layout: Layout, stack: Stack) -> None:

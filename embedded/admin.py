@@ -1,15 +1,21 @@
-"""boto3 clients with root rights on an emulator: for deploying and looking, never for the application's own traffic."""
+"""The administrator of an emulated account: a key that is made with the state, and boto3 clients that have its rights.
 
+They deploy and look. The application's own traffic never uses them.
+"""
+
+import json
+import secrets
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import boto3
 from botocore.config import Config
 
-from embedded import administrator
-from embedded.administrator import Administrator
 from embedded.connection import Stack
-from embedded.server import REGION
+from embedded.intruders import CONTROL_HEADER
+from embedded.layout import HOME, Layout, write_private
+from infra.command import Problem
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -20,7 +26,60 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
-_NO_PROXY = Config(proxies={}, retries={"mode": "standard"})
+REGION: Final = "eu-west-1"
+ACCOUNT: Final = "000000000000"
+
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_CONFIG = Config(proxies={}, retries={"mode": "standard"})
+
+
+@dataclass(frozen=True, slots=True)
+class Administrator:
+    """The only root key that an emulator accepts, and the secret of its control paths."""
+
+    access_key_id: str
+    secret_access_key: str
+    control_secret: str
+
+    @classmethod
+    def new(cls) -> Self:
+        """Return one that cannot be guessed."""
+        key_id = "AKIA" + "".join(secrets.choice(_LETTERS) for _ in range(16))
+        return cls(key_id, secrets.token_urlsafe(30), secrets.token_urlsafe(32))
+
+    @classmethod
+    def ensured(cls, layout: Layout) -> Self:
+        """Return the administrator of a state, a new one if there is no state yet."""
+        if not layout.administrator_file.exists() and layout.kept_port() is None:
+            cls.new().save(layout.administrator_file)
+        return cls.of(layout)
+
+    @classmethod
+    def of(cls, layout: Layout) -> Self:
+        """Return the administrator of a state; raises Problem if the state does not name one."""
+        try:
+            return cls.load(layout.administrator_file)
+        except (OSError, ValueError, TypeError) as error:
+            name = layout.administrator_file.name
+            raise Problem(
+                f"The state in {layout.directory} has no readable administrator's key ({name}).",
+                "Delete the state, then start again: "
+                + ("make forget" if layout.directory == HOME else f"rm -r {layout.directory}"),
+            ) from error
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read the file; raises OSError, ValueError or TypeError."""
+        return cls(**json.loads(path.read_text(encoding="utf-8")))
+
+    def save(self, path: Path) -> None:
+        """Write the file."""
+        write_private(path, json.dumps(asdict(self), indent=2) + "\n")
+
+    @property
+    def control_headers(self) -> dict[str, str]:
+        """The header that lets a request control the emulator."""
+        return {CONTROL_HEADER: self.control_secret}
 
 
 class Admin:
@@ -29,16 +88,16 @@ class Admin:
     @classmethod
     def of(cls, stack: Stack) -> Self:
         """Return those of the account that a stack is deployed in."""
-        return cls(stack.aws_endpoint_url, administrator.load(Path(stack.administrator_file)))
+        return cls(stack.aws_endpoint_url, Administrator.load(Path(stack.administrator_file)))
 
     def __init__(self, endpoint_url: str, key: Administrator) -> None:
         self.session = session = boto3.Session(key.access_key_id, key.secret_access_key, region_name=REGION)
         self.cloudformation: CloudFormationClient = session.client(
-            "cloudformation", endpoint_url=endpoint_url, config=_NO_PROXY
+            "cloudformation", endpoint_url=endpoint_url, config=_CONFIG
         )
-        self.dynamodb: DynamoDBClient = session.client("dynamodb", endpoint_url=endpoint_url, config=_NO_PROXY)
-        self.iam: IAMClient = session.client("iam", endpoint_url=endpoint_url, config=_NO_PROXY)
-        self.functions: LambdaClient = session.client("lambda", endpoint_url=endpoint_url, config=_NO_PROXY)
-        self.kms: KMSClient = session.client("kms", endpoint_url=endpoint_url, config=_NO_PROXY)
-        self.s3: S3Client = session.client("s3", endpoint_url=endpoint_url, config=_NO_PROXY)
-        self.sqs: SQSClient = session.client("sqs", endpoint_url=endpoint_url, config=_NO_PROXY)
+        self.dynamodb: DynamoDBClient = session.client("dynamodb", endpoint_url=endpoint_url, config=_CONFIG)
+        self.iam: IAMClient = session.client("iam", endpoint_url=endpoint_url, config=_CONFIG)
+        self.functions: LambdaClient = session.client("lambda", endpoint_url=endpoint_url, config=_CONFIG)
+        self.kms: KMSClient = session.client("kms", endpoint_url=endpoint_url, config=_CONFIG)
+        self.s3: S3Client = session.client("s3", endpoint_url=endpoint_url, config=_CONFIG)
+        self.sqs: SQSClient = session.client("sqs", endpoint_url=endpoint_url, config=_CONFIG)

@@ -4,8 +4,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from embedded.admin import REGION
 from embedded.layout import PACKAGES, ROOT
-from embedded.server import REGION
 from infra.command import Tell, silent
 from infra.merge import RUNTIME, SOURCES, fingerprint
 from infra.package import BUNDLE, package, size

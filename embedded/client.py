@@ -1,4 +1,4 @@
-"""What a producer and an investigator ask of a stack, in the words of its HTTP contract."""
+"""Signed calls to the API of a stack, and what a producer and an investigator ask of it."""
 
 import gzip
 import json
@@ -8,10 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import quote, urlencode
 
 import urllib3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
-from embedded.api import Api
 from embedded.connection import Stack
 from infra.command import Problem
 
@@ -24,6 +27,31 @@ OVER: Final = frozenset({"COMPLETE", "CANCELLED", "FAILED"})
 _AGAIN: Final = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
 _ATTEMPTS = 5
 _POLL_SECONDS = 0.1
+
+
+class Api:
+    """The API of one stack, called as its local user. Connections are kept; threads may share it."""
+
+    def __init__(self, stack: Stack, *, timeout: float = 60.0, connections: int = 16) -> None:
+        self._base = stack.api_url
+        self._pool = urllib3.PoolManager(maxsize=connections, block=True, timeout=timeout, retries=False)
+        credentials = Credentials(stack.access_key_id, stack.secret_access_key)
+        self._signer = SigV4Auth(credentials, "execute-api", stack.region)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> urllib3.BaseHTTPResponse:
+        """Send one request; the path starts with a slash and is taken as plain text."""
+        url = self._base + quote(path) + ("?" + urlencode(query, quote_via=quote) if query else "")
+        request = AWSRequest(method, url, data=body, headers=dict(headers or {}))
+        self._signer.add_auth(request)
+        return self._pool.request(method, url, body=body, headers=dict(request.headers.items()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import shlex
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from embedded import private
+from embedded.layout import write_private
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +37,8 @@ class Stack:
 
 def save(path: Path, stack: Stack) -> None:
     """Write the file, and beside it what a shell may source."""
-    private.write(path, json.dumps(asdict(stack), indent=2) + "\n")
-    private.write(shell_file(path), shell_variables(stack))
+    write_private(path, json.dumps(asdict(stack), indent=2) + "\n")
+    write_private(shell_file(path), shell_variables(stack))
 
 
 def shell_file(path: Path) -> Path:

@@ -1,14 +1,25 @@
-"""Deploy a package onto the emulator as infra/ deploys onto AWS: only the template is adapted."""
+"""Deploy a package onto the emulator as infra/ deploys onto AWS: only the template is adapted.
+
+    python -m embedded.deployment STAGE [Name=value ...]
+
+does it with `python -m infra.deploy`, for an emulator at AWS_ENDPOINT_URL. What is packaged already is not packaged
+again; the tag that names Chalice's stage says dev for all stages.
+"""
 
 import json
+import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from embedded.adaptation import Template, adapted
-from embedded.admin import Admin
-from embedded.server import ACCOUNT, REGION
+from embedded.adaptation import adapted
+from embedded.admin import ACCOUNT, REGION, Admin
+from embedded.bundle import packaged
+from infra import deploy as onto_aws
 from infra.account import Artifacts
-from infra.package import BUNDLE, TEMPLATE
+from infra.command import silent
+from infra.merge import Template
+from infra.package import BUNDLE, TEMPLATE, Application
 from infra.rollout import require_declared, roll_out
 from infra.stack import ABSENT, UPDATABLE, Stack
 
@@ -59,3 +70,12 @@ def _deployed(
         list(stack.delete())
     roll_out(stack, "UPDATE" if status in UPDATABLE else "CREATE", url, parameters)
     return stack.outputs()
+
+
+def cached(target: Path, *, region: str, stage: str) -> None:  # noqa: ARG001  # one is for all of them
+    """Take the package of the checkout as it is now."""
+    shutil.copytree(packaged(silent), target, dirs_exist_ok=True)
+
+
+if __name__ == "__main__":
+    sys.exit(onto_aws.main(sys.argv[1:], application=Application(cached, adapted)))

@@ -1,27 +1,34 @@
 """`make drill`: lose the tables, and raw objects, of a stack of its own; bring all back, and count what was lost."""
 
+import json
+import os
+import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from embedded import stack
-from embedded.api_snapshot import EVENTS, KINDS, RAW, Remembered, asked, questions_about
+from embedded.admin import Administrator
 from embedded.client import Client
 from embedded.connection import Stack
-from embedded.datafile import batches, read
-from embedded.disaster import Disaster, Row
-from embedded.expectations import require
-from embedded.narration import Narrator
-from embedded.retrace_command import RetraceCommand
-from embedded.shown_command import performed
-from embedded.story import SAMPLE
+from embedded.demo import SAMPLE
+from embedded.disaster import EVENTS, KINDS, RAW, ApiSnapshot, Disaster, Row, asked, questions_about
+from embedded.layout import ROOT
+from embedded.narration import Narrator, perform, require
+from embedded.sending import batches, read
+from embedded.stack import started
+from infra.command import Problem
 
 EVENTS_A_REQUEST = 500
 BYTES_A_REQUEST = 4_000_000
 REPLAYED = 5
 PATIENCE_SECONDS = 420.0
 """Longer than the visibility timeout of ReplayQueue, after which a message that failed is delivered again."""
+_NAMES = ("raw_bucket", "events_table", "dedupe_table", "replays_table", "aggregates_table")
+_DIFFERENT = 1
+"""How a command exits that found differences."""
 
 
 class Drill:
@@ -97,7 +104,7 @@ class Drill:
         require("every sent message was processed", [job.processed for job in jobs], [job.sent for job in jobs])
         self._narrator.fact("replayed", f"{sum(job.processed for job in jobs)} events of {len(jobs)} entities")
 
-    def _lose_tables(self, before: Remembered) -> None:
+    def _lose_tables(self, before: ApiSnapshot) -> None:
         self._narrator.step(
             "Index, identities and aggregates are lost: their tables are deleted, past their protection"
         )
@@ -120,7 +127,7 @@ class Drill:
         require("verify finds nothing", self._retrace.lines("verify", "--prefix", "raw/"), [])
         self._narrator.say("Nothing differs between raw objects, index, identities and aggregates.")
 
-    def _compare(self, what: str, before: Remembered, rows: dict[str, int]) -> None:
+    def _compare(self, what: str, before: ApiSnapshot, rows: dict[str, int]) -> None:
         """Show what there was and what there is; raises Problem if anything of it is lost."""
         self._narrator.step(f"What was lost with {what}")
         after = asked(self._stack, before.answers)
@@ -156,15 +163,63 @@ class Drill:
         self._nothing_differs()
 
 
+class RetraceCommand:
+    """`retrace`, with the stack as its default profile."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+
+    def lines(self, *arguments: str, as_root: bool = False, differs: bool = False) -> list[dict[str, Any]]:
+        """Return what a command tells, a JSON object a line; raises Problem unless it ends as it should."""
+        with tempfile.TemporaryDirectory(prefix="retrace-drill-") as directory:
+            self._write_profile(Path(directory))
+            done = subprocess.run(  # our own interpreter, our own module
+                [sys.executable, "-m", "retrace", *arguments],
+                env=self._environment(directory, as_root=as_root),
+                cwd=directory,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        if done.returncode != (_DIFFERENT if differs else 0):
+            raise Problem(
+                f"retrace {' '.join(arguments)} ended with {done.returncode}: {done.stdout}{done.stderr}",
+                "docs/runbook.md has what to do.",
+            )
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def _write_profile(self, directory: Path) -> None:
+        settings = {name: getattr(self._stack, name) for name in _NAMES} | {
+            "url": self._stack.api_url,
+            "region": self._stack.region,
+            "endpoint_url": self._stack.aws_endpoint_url,
+        }
+        config = directory / "retrace/config.toml"
+        config.parent.mkdir()
+        config.write_text("[default]\n" + "".join(f"{name} = {json.dumps(said)}\n" for name, said in settings.items()))
+
+    def _environment(self, directory: str, *, as_root: bool) -> dict[str, str]:
+        key = Administrator.load(Path(self._stack.administrator_file)) if as_root else self._stack
+        return {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "XDG_CONFIG_HOME": directory,
+            "HOME": directory,
+            "AWS_ACCESS_KEY_ID": key.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
+        }
+
+
 def _drill(narrator: Narrator, path: Path | None) -> None:
     files = [path] if path is not None else sorted(SAMPLE.glob("*.ndjson"))
     lines = [line for each in files for line in read(each)]
     narrator.title("Retrace: a disaster drill")
     narrator.step("A stack of its own, on this machine: MiniStack as AWS, the packaged application on it")
-    with stack.started(tell=narrator.doing) as running:
+    with started(tell=narrator.doing) as running:
         Drill(running, narrator, lines).run()
     narrator.end("Nothing was lost; the stack is stopped and gone")
 
 
 if __name__ == "__main__":
-    sys.exit(performed("drill", __doc__, _drill))
+    sys.exit(perform("drill", __doc__, _drill))

@@ -20,8 +20,7 @@ import ministack.app
 from ministack.core import lambda_runtime
 from ministack.services import dynamodb
 
-from embedded.guard import Application, Guard, Receive, Scope, Send, accept_one_root_key
-from embedded.leading_keys import tell_leading_keys
+from embedded.guard import Application, Guard, Receive, Scope, Send, accept_one_root_key, tell_leading_keys
 
 CONTROL_SECRET = "EMULATOR_CONTROL_SECRET"  # noqa: S105  # the variable that has it
 

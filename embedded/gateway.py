@@ -38,13 +38,12 @@ import urllib3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
-from embedded import administrator, server
+from embedded import server
 from embedded.adaptation import allow_batch_forms
-from embedded.admin import Admin
+from embedded.admin import REGION, Admin, Administrator
 from embedded.layout import HOME, Layout
-from embedded.narration import complain
 from embedded.ports import LOOPBACK
-from embedded.server import REGION
+from infra.command import Problem, complain
 from infra.stack import Stack
 
 _OF_THE_CONNECTION: Final = {"content-length", "transfer-encoding", "date", "server"}
@@ -183,14 +182,13 @@ def _template(document: Document) -> str:
 def main(command: Sequence[str], layout: Layout) -> int:
     """Run a command and return its exit status."""
     if not command:
-        complain("No command is given.", "python -m embedded.gateway make chalice STAGE=try")
+        complain(Problem("No command is given.", "python -m embedded.gateway make chalice STAGE=try"))
         return 2
     running = server.find(layout)
     if running is None:
-        complain("No embedded AWS is running.", "Start it with: make up")
-        return 1
+        return complain(Problem("No embedded AWS is running.", "Start it with: make up"))
     own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    key = administrator.of(layout)
+    key = Administrator.of(layout)
     with gateway(Admin(running.endpoint_url, key), running.endpoint_url) as found:
         environment = own | {
             "AWS_ENDPOINT_URL": running.endpoint_url,

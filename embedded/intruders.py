@@ -5,6 +5,10 @@ The emulator imports it in its own environment, so it needs nothing but the stan
 
 import re
 from collections.abc import Iterable
+from typing import Final
+
+CONTROL_HEADER: Final = "X-Emulator-Secret"
+"""The header of requests that control the emulator itself. A form cannot send it."""
 
 _OWN_NAME = re.compile(r"(?:127\.0\.0\.1|\[::1\]|(?:[a-z0-9._-]+\.)?localhost)(?::\d{1,5})?", re.ASCII | re.IGNORECASE)
 """The loopback and names below localhost, which no site can register. A port proves nothing: proxies have their own."""

@@ -1,5 +1,9 @@
-"""Where the embedded stack keeps its files."""
+"""Where the embedded stack keeps its files, how they are closed to other users, and the locks on them."""
 
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,3 +92,63 @@ class Layout:
     def scratch(self) -> Path:
         """Unpacked functions and other temporary files of the emulator."""
         return self.directory / "scratch"
+
+
+def close_directory(path: Path) -> None:
+    """Make a directory if there is none, and close it to other users."""
+    path.mkdir(parents=True, exist_ok=True)
+    path.chmod(0o700)
+
+
+def close_all_in(path: Path) -> None:
+    """Do the same with a directory and all that is in it."""
+    close_directory(path)
+    for inner in path.rglob("*"):
+        if not inner.is_symlink():
+            inner.chmod(0o700 if inner.is_dir() else 0o600)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file for its owner only, whole or not at all, whatever the umask and whatever was there before."""
+    temporary = path.with_name(f"{path.name}.new")
+    temporary.unlink(missing_ok=True)
+    temporary.touch(mode=0o600, exist_ok=False)
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def try_lock(path: Path) -> int | None:
+    """Lock a file; return the descriptor that holds the lock, or None if another process holds it.
+
+    The kernel drops the lock with its holder, so a crash leaves none behind.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def is_locked(path: Path) -> bool:
+    """Return whether some process holds the lock on a file."""
+    if not path.exists():
+        return False
+    descriptor = try_lock(path)
+    if descriptor is None:
+        return True
+    os.close(descriptor)
+    return False
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[bool]:
+    """Hold the lock for the block; yields False, holding nothing, if another process has it."""
+    descriptor = try_lock(path)
+    try:
+        yield descriptor is not None
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)

@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from chalicelib.domain.timestamps import Day, day_of, end_of, parse_instant, start_of
 from embedded.client import Client, Job
 from embedded.connection import Stack
-from embedded.datafile import batches
-from embedded.expectations import require
 from embedded.lineage import Lineage, inputs_hash
-from embedded.narration import Narrator
-from embedded.sending import CLIENTS, Pass, send
+from embedded.narration import Narrator, require
+from embedded.sending import CLIENTS, Pass, batches, send
 
 EVENTS_A_REQUEST = 200
 OTHER_EVENTS_A_REQUEST = 333

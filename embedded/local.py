@@ -1,46 +1,50 @@
-"""`make local`: the code of the checkout, HTTP routes and queue handlers alike, run here and reloaded as it changes."""
+"""`make local`: the code of the checkout, HTTP routes and queue handlers alike, run here and reloaded as it changes.
+
+Chalice's own reloading looks at every file beneath the project, virtual environments and the emulator's state
+included, and so would restart at each write to S3. This looks at what is deployed, and nothing else.
+"""
 
 import os
-import socket
+import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 from embedded.layout import HOME, ROOT, Layout
 from embedded.local_stack import local_stack
-from embedded.narration import complain
 from embedded.poller import CHALICE_STAGE
-from embedded.ports import LOOPBACK, parse_port, require_free
-from embedded.reloading import Command, Programs, run_reloading
-from infra.command import Problem, interrupt_once, wait_until
+from embedded.ports import LOOPBACK, listens, parse_port, require_free
+from infra.command import exit_status, interrupt_once, say_doing, wait_until
+from infra.merge import source_files
 
 SETTING = "RETRACE_LOCAL_PORT"
 DEFAULT_PORT = "8000"
 ANSWER_SECONDS = 20.0
+LOOK_SECONDS = 0.3
+END_SECONDS = 15.0
+
+Command = Sequence[str | Path]
+Snapshot = dict[Path, tuple[int, int]]
 
 
 def main(layout: Layout, environment: Mapping[str, str]) -> int:
     """Run until interrupted and return the exit status."""
     interrupt_once()
-    try:
-        _run(layout, environment)
-    except Problem as problem:
-        complain(problem.what, problem.remedy)
-        return 1
-    except KeyboardInterrupt:
-        print("\nEnded. What was stored is kept.", flush=True)
-    return 0
+    return exit_status(lambda: _run(layout, environment), "Ended. What was stored is kept.", 0)
 
 
 def _run(layout: Layout, environment: Mapping[str, str]) -> None:
     port = parse_port(environment.get(SETTING) or DEFAULT_PORT, SETTING)
     require_free(port, SETTING)
-    with local_stack(layout, environment, _tell) as found:
+    with local_stack(layout, environment, say_doing) as found:
         commands: dict[str, Command] = {
             "chalice local": _chalice(port),
             "the poller of the queues": [sys.executable, "-m", "embedded.poller"],
         }
         quiet = {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "ignore:IAMAuthorizer is not a supported in local mode"}
-        run_reloading(Programs(commands, ROOT, found | quiet), lambda: _tell_how_to_use(layout, port), _tell)
+        run_reloading(Programs(commands, ROOT, found | quiet), lambda: _tell_how_to_use(layout, port))
 
 
 def _chalice(port: int) -> Command:
@@ -48,12 +52,8 @@ def _chalice(port: int) -> Command:
     return [sys.executable, "-m", "embedded.local_api", "--no-autoreload", *where]
 
 
-def _tell(message: str) -> None:
-    print(f"{message} …", flush=True)
-
-
 def _tell_how_to_use(layout: Layout, port: int) -> None:
-    if not wait_until(lambda: _listens(port), ANSWER_SECONDS):
+    if not wait_until(lambda: listens(port), ANSWER_SECONDS):
         return  # it has said why, and is started anew when the code changes
     url = f"http://{LOOPBACK}:{port}"
     print(
@@ -74,9 +74,78 @@ Ctrl-C ends it. What is stored is kept in {layout.directory}; delete that to sta
     )
 
 
-def _listens(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        return probe.connect_ex((LOOPBACK, port)) == 0
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """Programs by what people call them, and where and with which environment they run."""
+
+    commands: Mapping[str, Command]
+    directory: Path
+    environment: Mapping[str, str]
+
+    @contextmanager
+    def running(self) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+        """Run them for as long as the block lasts."""
+        children: dict[str, subprocess.Popen[bytes]] = {}
+        try:
+            for name, command in self.commands.items():
+                # In a group of its own, so that Ctrl-C reaches this process alone, which then ends them in order.
+                children[name] = subprocess.Popen(
+                    command, cwd=self.directory, env=self.environment, stdin=subprocess.DEVNULL, process_group=0
+                )
+            yield children
+        finally:
+            _end(list(children.values()))
+
+
+def run_reloading(programs: Programs, begun: Callable[[], None]) -> None:
+    """Run programs from here on; only an exception, such as KeyboardInterrupt, ends this. `begun` is called once."""
+    seen = snapshot(programs.directory)
+    first = True
+    while True:
+        with programs.running() as children:
+            if first:
+                begun()
+            first = False
+            now = _changed(programs.directory, seen, children)
+        names = sorted(path.name for path in now.keys() | seen.keys() if now.get(path) != seen.get(path))
+        say_doing(f"Changed: {', '.join(names)}. Starting anew")
+        seen = now
+
+
+def snapshot(directory: Path) -> Snapshot:
+    """Return the time and size of every source file."""
+    states = {path: path.stat() for path in source_files(directory)}
+    return {path: (state.st_mtime_ns, state.st_size) for path, state in states.items()}
+
+
+def _changed(directory: Path, seen: Snapshot, children: Mapping[str, subprocess.Popen[bytes]]) -> Snapshot:
+    """Return the next snapshot that differs; say so if a program ends in the meantime."""
+    ended: set[str] = set()
+    now = seen
+
+    def changed() -> bool:
+        nonlocal now
+        for name, child in children.items():
+            if name not in ended and child.poll() is not None:
+                ended.add(name)
+                say_doing(f"{name} has ended. It is started anew when the code changes")
+        now = snapshot(directory)
+        return now != seen
+
+    while not wait_until(changed, 3600, every=LOOK_SECONDS):
+        pass
+    return now
+
+
+def _end(children: Sequence[subprocess.Popen[bytes]]) -> None:
+    for child in children:
+        child.terminate()
+    for child in children:
+        try:
+            child.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
 
 
 if __name__ == "__main__":

@@ -9,15 +9,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from embedded import administrator, server
-from embedded.adaptation import allow_batch_forms
-from embedded.admin import Admin
-from embedded.cloudformation_gaps import close_gaps
+from embedded import server
+from embedded.adaptation import allow_batch_forms, close_gaps
+from embedded.admin import REGION, Admin, Administrator
 from embedded.deployment import PARAMETERS, STACK_NAME, deploy_template
-from embedded.layout import Layout
-from embedded.locks import locked
+from embedded.layout import Layout, locked
 from embedded.ports import LOOPBACK, free_port, require_free
-from embedded.server import REGION, Server
+from embedded.server import Server
 from embedded.users import AccessKey, functions_user
 from infra.command import Problem, Tell
 from infra.merge import RESOURCES, load
@@ -49,7 +47,7 @@ def local_stack(layout: Layout, inherited: Mapping[str, str], tell: Tell) -> Ite
         emulator = _emulator(layout, tell)
         try:
             tell("Deploying bucket, tables and queues")
-            admin = Admin(emulator.endpoint_url, administrator.of(layout))
+            admin = Admin(emulator.endpoint_url, Administrator.of(layout))
             outputs = deploy_template(admin, _resources(), PARAMETERS)
             close_gaps(admin, outputs)
             yield environment(inherited, emulator, outputs, functions_user(admin, policies(admin)))

@@ -1,9 +1,11 @@
-"""Telling a story on a terminal, or into a file: the same words, without colours and moving parts there."""
+"""Tells a story on a terminal, or into a file: the same words, without colours and moving parts there."""
 
+import argparse
 import io
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from textwrap import wrap
 from typing import TextIO
 
@@ -13,6 +15,8 @@ from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
+
+from infra.command import Problem, exit_status, interrupt_once
 
 WIDTH = 100
 """Of what goes to a file, and the most on a terminal: longer lines are hard to read."""
@@ -106,6 +110,20 @@ def listed(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {name}" for name, count in counts.items())
 
 
-def complain(what: str, remedy: str) -> None:
-    """Say on standard error what went wrong and what to do."""
-    print(f"\n{what}\n→ {remedy}", file=sys.stderr)
+def require(what: str, found: object, expected: object) -> None:
+    """Raise Problem if something is not what it should be."""
+    if found != expected:
+        raise Problem(
+            f"This does not hold: {what}\n  expected {expected}\n  found    {found}",
+            "Promises of docs/architecture.md are broken, or files in examples/ were changed.",
+        )
+
+
+def perform(name: str, description: str | None, show: Callable[[Narrator, Path | None], None]) -> int:
+    """Show something on a stack of its own; return the exit status: 1 if it was not as it should be."""
+    parser = argparse.ArgumentParser(prog=f"python -m embedded.{name}", description=description)
+    parser.add_argument("--data", type=Path, metavar="FILE", help="native events, one a line; may be gzipped")
+    chosen = parser.parse_args()
+    interrupt_once()
+    interrupted = f"Interrupted. The stack of the {name} is stopped and gone.\n→ Start again with: make {name}"
+    return exit_status(lambda: show(Narrator(sys.stdout), chosen.data), interrupted)

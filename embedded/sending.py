@@ -1,14 +1,66 @@
-"""Several clients at once sending batches of events."""
+"""Files of native events, one a line, plain or gzipped, and several clients at once that send them in batches."""
 
+import gzip
+import json
 import time
+import zlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from pathlib import Path
 
 from embedded.client import Client, Json
+from infra.command import Problem
 
 CLIENTS = 8
+GZIP_MAGIC = b"\x1f\x8b"
+LOOKED_AT = 20
+"""How many lines are looked at to tell whether a file is NDJSON at all; the stack judges each line by itself."""
+
+
+def read(path: Path) -> list[bytes]:
+    """Return the lines of a file that are not blank; raises Problem if it cannot hold events."""
+    lines = [line for line in _content(path).split(b"\n") if line.strip()]
+    if not lines:
+        raise Problem(f"{path} holds no events: it is empty.", "Give a file with one event a line.")
+    if not any(map(_is_object, lines[:LOOKED_AT])):
+        raise Problem(
+            f"{path} is not NDJSON: none of its first lines is a JSON object.",
+            "Give one event a line, as in examples/shop-day/day.ndjson.",
+        )
+    return lines
+
+
+def batches(lines: Sequence[bytes], events: int, size: int) -> Iterator[list[bytes]]:
+    """Yield the lines in batches of at most so many events and bytes; one that is too long stands alone."""
+    batch: list[bytes] = []
+    room = size
+    for line in lines:
+        if batch and (len(batch) == events or len(line) + 1 > room):
+            yield batch
+            batch, room = [], size
+        batch.append(line)
+        room -= len(line) + 1
+    if batch:
+        yield batch
+
+
+def _content(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+        return gzip.decompress(content) if content.startswith(GZIP_MAGIC) else content
+    except (EOFError, gzip.BadGzipFile, zlib.error) as exc:
+        raise Problem(f"{path} is not a whole gzip file: {exc}", "Pack or download it again.") from exc
+    except OSError as exc:
+        raise Problem(f"{path} cannot be read: {exc.strerror}.", "Check the path: make demo DATA=FILE") from exc
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line, parse_int=str, parse_float=str), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 @dataclass(frozen=True, slots=True)

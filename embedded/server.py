@@ -12,17 +12,21 @@ import shutil
 import signal
 import subprocess
 from dataclasses import asdict, dataclass
-from typing import Final
 
-from embedded import administrator, private
-from embedded.administrator import Administrator
-from embedded.layout import EMULATOR_PYTHON, HOME, Layout, emulator_program
-from embedded.locks import is_locked, try_lock
+from embedded.admin import ACCOUNT, REGION, Administrator
+from embedded.layout import (
+    EMULATOR_PYTHON,
+    HOME,
+    Layout,
+    close_all_in,
+    close_directory,
+    emulator_program,
+    is_locked,
+    try_lock,
+    write_private,
+)
 from embedded.ports import LOOPBACK, require_free
 from infra.command import Problem, wait_until
-
-REGION: Final = "eu-west-1"
-ACCOUNT: Final = "000000000000"
 
 START_SECONDS = 90.0
 STOP_SECONDS = 60.0
@@ -66,7 +70,7 @@ def start(layout: Layout, port: int, *, kept: bool = True, account: str = ACCOUN
         raise Problem("The emulator is not installed.", "Install it with: make environments")
     require_free(port)
     _close(layout)
-    key = administrator.made(layout)
+    key = Administrator.ensured(layout)
     lock = try_lock(layout.alive_lock)
     if lock is None:
         raise Problem(f"An emulator runs on {layout.directory} already.", "Stop it with: make down")
@@ -75,9 +79,9 @@ def start(layout: Layout, port: int, *, kept: bool = True, account: str = ACCOUN
         process = _spawn(layout, lock, _environment(layout, port, key) | settings)
     finally:
         os.close(lock)  # the child has its own; it alone holds the lock from here on
-    private.write(layout.port_file, str(port))
+    write_private(layout.port_file, str(port))
     server = Server(process.pid, port)
-    private.write(layout.server_file, json.dumps(asdict(server)))
+    write_private(layout.server_file, json.dumps(asdict(server)))
     try:
         _wait_for_answer(layout, port, process)
     except BaseException:  # an impatient Ctrl-C included: nothing half-started stays
@@ -107,7 +111,7 @@ def answers(layout: Layout, port: int) -> bool:
     """Return whether the emulator of this directory says on the port that it is ready."""
     connection = http.client.HTTPConnection(LOOPBACK, port, timeout=2)
     try:
-        connection.request("GET", "/_ministack/ready", headers=administrator.of(layout).control_headers)
+        connection.request("GET", "/_ministack/ready", headers=Administrator.of(layout).control_headers)
         return connection.getresponse().status == http.HTTPStatus.OK
     except (OSError, http.client.HTTPException):
         return False
@@ -118,7 +122,7 @@ def answers(layout: Layout, port: int) -> bool:
 def _spawn(layout: Layout, lock: int, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     shutil.rmtree(layout.scratch, ignore_errors=True)  # a crash leaves it behind
     layout.scratch.mkdir(mode=0o700)
-    private.write(layout.log_file, "")
+    write_private(layout.log_file, "")
     with layout.log_file.open("wb") as log:
         return subprocess.Popen(
             emulator_program("embedded.emulator"),
@@ -135,9 +139,9 @@ def _spawn(layout: Layout, lock: int, environment: dict[str, str]) -> subprocess
 def _close(layout: Layout) -> None:
     """Close what contains secrets to other users: keys, messages and rows are in the state, bodies in the objects."""
     for directory in {HOME, layout.directory} if HOME in layout.directory.parents else {layout.directory}:
-        private.close_directory(directory)
-    private.close_directory(layout.objects)
-    private.close_all_in(layout.state)
+        close_directory(directory)
+    close_directory(layout.objects)
+    close_all_in(layout.state)
     for file in layout.directory.iterdir():
         if file.is_file() and not file.is_symlink():
             file.chmod(0o600)

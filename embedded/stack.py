@@ -1,6 +1,10 @@
-"""A whole stack: the emulator started, the application deployed onto it, its API answering."""
+"""A whole stack: the emulator started, the application deployed onto it, its API answering.
+
+It lasts for a block, or stays: `make up`, `make down` and `make forget`.
+"""
 
 import http
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,15 +12,15 @@ from pathlib import Path
 
 import urllib3
 
-from embedded import administrator, connection, server
-from embedded.admin import Admin
-from embedded.api import Api
+from embedded import connection, server
+from embedded.adaptation import close_gaps
+from embedded.admin import REGION, Admin, Administrator
 from embedded.bundle import packaged
-from embedded.cloudformation_gaps import close_gaps
+from embedded.client import Api
 from embedded.connection import Stack
 from embedded.deployment import deploy
-from embedded.layout import Layout
-from embedded.ports import free_port
+from embedded.layout import Layout, locked
+from embedded.ports import DEFAULT_PORT, free_port, require_free
 from embedded.server import Server
 from embedded.users import AccessKey, local_user
 from infra.command import Problem, Tell, silent, wait_until
@@ -56,7 +60,7 @@ def launch(layout: Layout, port: int, tell: Tell, *, kept: bool = True) -> Serve
 def bring_up(layout: Layout, emulator: Server, package: Path, tell: Tell, parameters: Parameters = DEFAULTS) -> Stack:
     """Deploy the package onto a running emulator, wait for its API, and write down how to reach it."""
     tell("Deploying with CloudFormation")
-    admin = Admin(emulator.endpoint_url, administrator.of(layout))
+    admin = Admin(emulator.endpoint_url, Administrator.of(layout))
     outputs = deploy(admin, package, parameters)
     close_gaps(admin, outputs)
     key = local_user(admin, outputs, _known_key(layout))
@@ -79,7 +83,7 @@ def _described(emulator: Server, outputs: dict[str, str], key: AccessKey, layout
         access_key_id=key.access_key_id,
         secret_access_key=key.secret_access_key,
         aws_endpoint_url=emulator.endpoint_url,
-        region=server.REGION,
+        region=REGION,
         raw_bucket=outputs["RawBucket"],
         events_table=outputs["EventsTable"],
         dedupe_table=outputs["DedupeTable"],
@@ -115,3 +119,66 @@ def _wait_for_api(stack: Stack, layout: Layout) -> None:
             f"GET /health did not succeed; it last answered: {last}\nThe emulator last said:\n{layout.last_words()}",
             f"More: {layout.log_file}",
         )
+
+
+def up(layout: Layout, port: int | None, tell: Tell, parameters: Parameters = DEFAULTS) -> Stack:
+    """Start the stack, or bring a running one up to date with the checkout and these parameters."""
+    with _alone(layout):
+        emulator = server.find(layout)
+        if emulator is not None:
+            _require_usable(layout, emulator, port)
+            return bring_up(layout, emulator, packaged(tell), tell, parameters)
+        chosen = _port_for(layout, port)
+        require_free(chosen)  # said before the wait, not after
+        package = packaged(tell)
+        emulator = launch(layout, chosen, tell)
+        return bring_up(layout, emulator, package, tell, parameters)
+
+
+def down(layout: Layout, tell: Tell) -> bool:
+    """Stop the stack and keep its state; return whether it was up."""
+    with _alone(layout):
+        emulator = server.find(layout)
+        if emulator is not None:
+            tell("Stopping the embedded AWS")
+            server.stop(layout, emulator)
+        return emulator is not None
+
+
+def forget(layout: Layout, tell: Tell) -> None:
+    """Stop the stack and delete all that it remembers."""
+    down(layout, tell)
+    for directory in (layout.state, layout.objects):
+        shutil.rmtree(directory, ignore_errors=True)
+    shell_file = connection.shell_file(layout.connection_file)
+    for file in (layout.connection_file, shell_file, layout.administrator_file, layout.port_file):
+        file.unlink(missing_ok=True)
+
+
+def _require_usable(layout: Layout, emulator: Server, port: int | None) -> None:
+    if port not in {None, emulator.port}:
+        raise Problem(f"The stack is up on port {emulator.port}.", "Stop it first: make down")
+    if not server.answers(layout, emulator.port):
+        raise Problem(
+            f"The emulator runs (process {emulator.pid}) but does not answer on port {emulator.port}.",
+            f"Start afresh: make down, then make up. Its log: {layout.log_file}",
+        )
+
+
+def _port_for(layout: Layout, wanted: int | None) -> int:
+    """Return the port to start on: kept state is bound to the port it was made on, by the addresses of its queues."""
+    kept = layout.kept_port()
+    if wanted is not None and kept is not None and wanted != kept:
+        raise Problem(
+            f"The kept state belongs to port {kept}, which is part of the addresses of its queues.",
+            f"Use RETRACE_PORT={kept}, or start without that state: make forget",
+        )
+    return wanted or kept or DEFAULT_PORT
+
+
+@contextmanager
+def _alone(layout: Layout) -> Iterator[None]:
+    with locked(layout.busy_lock) as held:
+        if not held:
+            raise Problem("Another `make up` or `make down` is at work.", "Let it finish, then try again.")
+        yield

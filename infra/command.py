@@ -47,11 +47,14 @@ def complain(problem: Problem) -> int:
 
 
 def exit_status(command: Callable[[], None], interrupted: str, status: int = 1) -> int:
-    """Run a command, tell what stops it, and return its exit status; if it is interrupted, this text and status."""
+    """Run a command, tell what stops it, and return its exit status.
+
+    If it is interrupted, that is `status`, and the text is told: as an error, unless to interrupt it is how it ends.
+    """
     try:
         command()
     except KeyboardInterrupt:
-        print(f"\n{interrupted}", file=sys.stderr)
+        print(f"\n{interrupted}", file=sys.stderr if status else sys.stdout, flush=True)
         return status
     except Problem as problem:
         return complain(problem)

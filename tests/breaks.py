@@ -792,7 +792,7 @@ BREAKS = [
     ),
     Break(
         "8 damage is found: a drill that does not look",
-        "embedded/api_snapshot.py",
+        "embedded/disaster.py",
         "if later.answers.get(question) != answer",
         "if question not in later.answers",
         "tests/unit/embedded/test_api_snapshot.py",

@@ -8,12 +8,12 @@ from functools import partial
 
 import pytest
 
-from embedded.administrator import new
+from embedded.admin import Administrator
 from tests import sizes
 from tests.roomy_stack import NEEDED, on_one_piece
 
 ACCOUNT = "123456789012"  # moto's
-KEY = new()
+KEY = Administrator.new()
 """The administrator of every MiniStack that functional tests start: boto3 reads the environment once."""
 
 SETTINGS = {

@@ -13,7 +13,7 @@ from typing import Any
 from urllib3 import BaseHTTPResponse
 
 from embedded.admin import Admin
-from embedded.api import Api
+from embedded.client import Api
 from embedded.connection import Stack
 from infra.command import wait_until
 

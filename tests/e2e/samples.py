@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.domain.timestamps import parse_instant
-from embedded.datafile import read
+from embedded.sending import read
 from examples import bike_week
 
 ROOT = Path(__file__).parents[2]

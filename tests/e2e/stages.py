@@ -11,13 +11,11 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 
-from embedded import administrator, server
-from embedded.admin import Admin
-from embedded.administrator import Administrator
+from embedded import server
+from embedded.admin import REGION, Admin, Administrator
 from embedded.connection import Stack
 from embedded.layout import ROOT, Layout
 from embedded.ports import free_port
-from embedded.server import REGION
 from infra.record_outputs import environment_name
 from infra.stack import Stack as CloudFormationStack
 from tests.e2e.deployed import Deployed
@@ -36,7 +34,7 @@ class Emulated:
     @cached_property
     def administrator(self) -> Administrator:
         """The account's root key."""
-        return administrator.of(self.layout)
+        return Administrator.of(self.layout)
 
     @cached_property
     def admin(self) -> Admin:
@@ -71,7 +69,7 @@ class Emulated:
 
     def deploy(self, stage: str, *arguments: str) -> str:
         """Deploy a stage, in a form that the emulator understands, and return what was said."""
-        finished = self.run("embedded.deploy", stage, *arguments)
+        finished = self.run("embedded.deployment", stage, *arguments)
         assert finished.returncode == 0, finished.stdout + finished.stderr
         return finished.stdout
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from embedded.admin import ACCOUNT, REGION
 from embedded.gateway import gateway
 from embedded.layout import ROOT
-from embedded.server import ACCOUNT, REGION
 from infra.merge import SOURCES
 from infra.record_outputs import policy_file
 from infra.roles import DEPLOYED_BY_CHALICE, ROLES

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from embedded import commands
-from embedded.api import Api
+from embedded.client import Api
 from embedded.connection import Stack, shell_variables
 from embedded.deployment import STACK_NAME
 from embedded.layout import Layout
 from embedded.ports import free_port
+from embedded.stack import down, up
 from infra.command import silent
 from tests.e2e.deployed import Deployed, until
 from tests.e2e.samples import ROOT
@@ -34,13 +34,13 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
     """A stack's directory; the stack in it is stopped after the tests."""
     layout = Layout(tmp_path_factory.mktemp("retrace"))
     yield layout
-    commands.down(layout, silent)
+    down(layout, silent)
 
 
 @pytest.fixture(scope="module")
 def stack(layout: Layout) -> Stack:
     """The application, without a processor."""
-    return commands.up(layout, free_port(), silent, WITHOUT_PROCESSOR)
+    return up(layout, free_port(), silent, WITHOUT_PROCESSOR)
 
 
 @pytest.fixture(scope="module")
@@ -150,9 +150,9 @@ def test_who_may_consume_may_do_nothing_else(stack: Stack, consumer: Stack) -> N
 
 
 def test_a_processor_can_be_put_there_and_taken_away_again(layout: Layout, deployed: Deployed) -> None:
-    commands.up(layout, None, silent)
+    up(layout, None, silent)
     processed = replayed(deployed, "COMPLETE")
-    commands.up(layout, None, silent, WITHOUT_PROCESSOR)
+    up(layout, None, silent, WITHOUT_PROCESSOR)
     sent = replayed(deployed, "SENT")
 
     assert (processed["processed"], sent["processed"]) == (len(EVENTS), 0)

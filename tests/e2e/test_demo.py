@@ -16,11 +16,10 @@ from pathlib import Path
 import pytest
 
 from embedded.connection import Stack, shell_variables
-from embedded.datafile import read
-from embedded.demo import TRY_NEXT
+from embedded.demo import TRY_NEXT, Story
 from embedded.load import Load
 from embedded.narration import Narrator
-from embedded.story import Story
+from embedded.sending import read
 from infra.command import Problem, wait_until
 from tests.e2e.samples import ROOT
 

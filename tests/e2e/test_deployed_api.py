@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import urllib3
 
-from embedded.api import Api
+from embedded.client import Api
 from embedded.connection import Stack
 from embedded.deployment import STACK_NAME
 from tests.e2e.deployed import Deployed, until

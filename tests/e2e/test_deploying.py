@@ -12,8 +12,8 @@ import pytest
 from urllib3 import BaseHTTPResponse
 
 from embedded.adaptation import adapted
-from embedded.deploy import cached
-from embedded.server import ACCOUNT, REGION
+from embedded.admin import ACCOUNT, REGION
+from embedded.deployment import cached
 from infra import deploy, destroy
 from infra.account import Artifacts
 from infra.changes import PROTECTED

@@ -17,10 +17,9 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from embedded.admin import Admin
-from embedded.administrator import CONTROL_HEADER
+from embedded.admin import REGION, Admin
+from embedded.intruders import CONTROL_HEADER
 from embedded.layout import Layout
-from embedded.server import REGION
 from embedded.wire import faulty_wire
 from tests.e2e.stages import Emulated, emulated
 

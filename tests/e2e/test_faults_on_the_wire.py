@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from embedded.faults import Fault
+from embedded.wire import Fault
 from tests.e2e.endurance.run import Plan, prepared
 from tests.sizes import is_full
 

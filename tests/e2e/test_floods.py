@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from bench.meter import item_size
-from embedded.api import Api
+from embedded.client import Api
 from tests.e2e.deployed import Deployed
 from tests.sizes import is_full
 

@@ -14,7 +14,7 @@ import pytest
 import urllib3
 
 from app import app
-from embedded.api import Api
+from embedded.client import Api
 from embedded.deployment import STACK_NAME
 from embedded.users import AccessKey, user_with_policies, user_with_role
 from tests.e2e.deployed import Deployed

@@ -9,8 +9,8 @@ import pytest
 
 from embedded import stack
 from embedded.admin import Admin
-from embedded.api import Api
 from embedded.bundle import packaged
+from embedded.client import Api
 from embedded.deployment import deploy
 from infra.command import Problem, silent
 from infra.command import Problem as EmbeddedProblem

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 import pytest
 import urllib3
 
-from embedded import commands, connection, server
+from embedded import connection, server
 from embedded.__main__ import main
 from embedded.admin import Admin
-from embedded.api import Api
+from embedded.client import Api
 from embedded.connection import Stack
 from embedded.layout import Layout
 from embedded.ports import free_port
+from embedded.stack import down, up
 from infra.command import silent
 
 EVENT = (
@@ -29,12 +30,12 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
     """A stack's directory; the stack in it is stopped after the tests."""
     layout = Layout(tmp_path_factory.mktemp("retrace"))
     yield layout
-    commands.down(layout, silent)
+    down(layout, silent)
 
 
 @pytest.fixture(scope="module")
 def stack(layout: Layout) -> Stack:
-    return commands.up(layout, free_port(), silent)
+    return up(layout, free_port(), silent)
 
 
 def event_id_of(response: bytes) -> str:
@@ -95,9 +96,9 @@ def test_events_queued_messages_and_keys_survive_down_and_up(layout: Layout, sta
     sent = Api(stack).call("POST", "/ingest", body=body, headers={"Content-Type": "application/json"})
     Admin.of(stack).sqs.send_message(QueueUrl=stack.dead_letter_queue_url, MessageBody="kept")
 
-    assert commands.down(layout, silent)
+    assert down(layout, silent)
     assert server.find(layout) is None
-    again = commands.up(layout, None, silent)
+    again = up(layout, None, silent)
 
     assert again == stack
     assert Api(again).call("GET", f"/events/{event_id_of(sent.data)}/raw").data == body

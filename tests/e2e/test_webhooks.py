@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import pytest
 import urllib3
 
-from embedded import commands
 from embedded.layout import Layout
 from embedded.ports import free_port
+from embedded.stack import down, up
 from infra.command import silent
 from tests.e2e.deployed import Deployed
 from tests.e2e.samples import ROOT
@@ -32,7 +32,7 @@ class Stage:
 
     def changed(self, **parameters: str) -> Stage:
         """Deploy again with other parameters. MiniStack then makes another API, where AWS keeps the one there is."""
-        return Stage(self.layout, Deployed(commands.up(self.layout, None, silent, parameters)))
+        return Stage(self.layout, Deployed(up(self.layout, None, silent, parameters)))
 
     def unsigned(self, method: str, path: str, body: bytes = b"") -> int:
         """The status of a request without any signature."""
@@ -63,11 +63,11 @@ class Stage:
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A stage as it is deployed by default."""
     layout = Layout(tmp_path_factory.mktemp("webhooks"))
-    stack = commands.up(layout, free_port(), silent)
+    stack = up(layout, free_port(), silent)
     try:
         yield Stage(layout, Deployed(stack))
     finally:
-        commands.down(layout, silent)
+        down(layout, silent)
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from botocore.httpsession import URLLib3Session
 from moto import mock_aws
 from moto.core.models import botocore_stubber
 
-from embedded import administrator, server
+from embedded import server
 from embedded.layout import Layout
 from embedded.ports import LOOPBACK, free_port
 from tests.conftest import ACCOUNT, KEY
@@ -162,7 +162,7 @@ def _dynamodb_local() -> Iterator[DynamoDBLocal]:
 def _ministack() -> Iterator[MiniStack]:
     with tempfile.TemporaryDirectory() as directory:
         layout = Layout(Path(directory))
-        administrator.save(layout.administrator_file, KEY)
+        KEY.save(layout.administrator_file)
         started = server.start(layout, free_port(), kept=False, account=ACCOUNT)
         try:
             yield MiniStack(started)

@@ -14,7 +14,7 @@ from typing import Any
 import urllib3
 
 from chalicelib.domain.event import Form
-from embedded.api import Api
+from embedded.client import Api
 from tests.e2e.endurance.ledger import Ledger, Request
 
 FIRST_DAY = date(2026, 3, 1)

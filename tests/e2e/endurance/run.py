@@ -15,10 +15,9 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 
-from embedded.api import Api
-from embedded.faults import foul_weather
+from embedded.client import Api
 from embedded.stack import started
-from embedded.wire import Wire, faulty_wire
+from embedded.wire import Wire, faulty_wire, foul_weather
 from infra.command import Problem, wait_until
 from tests.e2e.endurance.account import Account, account
 from tests.e2e.endurance.crashes import Crashes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from embedded.api_snapshot import EVENTS, LISTS, RAW, Question, Remembered, questions_about
+from embedded.disaster import EVENTS, LISTS, RAW, ApiSnapshot, Question, questions_about
 
 EVENT: Question = (EVENTS, "/events/1", ())
 TEXT: Question = (RAW, "/events/1/raw", ())
@@ -16,18 +16,18 @@ def row(number: int) -> dict[str, dict[str, str]]:
 
 
 def test_what_is_answered_otherwise_is_lost() -> None:
-    before = Remembered({EVENT: {"event_id": "1"}, TEXT: b"1", LIST: ("one", "two")})
+    before = ApiSnapshot({EVENT: {"event_id": "1"}, TEXT: b"1", LIST: ("one", "two")})
 
     assert before.lost_in(before) == []
-    assert before.lost_in(Remembered({EVENT: {"event_id": "1"}, TEXT: b"2", LIST: ("one",)})) == [TEXT, LIST]
-    assert before.lost_in(Remembered({EVENT: None})) == [EVENT, TEXT, LIST]
+    assert before.lost_in(ApiSnapshot({EVENT: {"event_id": "1"}, TEXT: b"2", LIST: ("one",)})) == [TEXT, LIST]
+    assert before.lost_in(ApiSnapshot({EVENT: None})) == [EVENT, TEXT, LIST]
 
 
 def test_things_are_counted_and_not_questions() -> None:
-    told = Remembered({EVENT: None, TEXT: b"1", LIST: ("one", "two")})
+    told = ApiSnapshot({EVENT: None, TEXT: b"1", LIST: ("one", "two")})
 
     assert (told.count(EVENTS), told.count(RAW), told.count(LISTS)) == (0, 1, 2)
-    assert told.of(RAW) == Remembered({TEXT: b"1"})
+    assert told.of(RAW) == ApiSnapshot({TEXT: b"1"})
 
 
 def test_every_event_is_asked_for_and_of_very_many_some() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from embedded.reloading import snapshot
+from embedded.local import snapshot
 from infra.merge import fingerprint
 
 INPUTS = ("app.py", "chalicelib", "vendor", ".chalice")

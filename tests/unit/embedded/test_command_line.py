@@ -7,11 +7,9 @@ from pathlib import Path
 import pytest
 
 from embedded.__main__ import main
-from embedded.admin import Admin
-from embedded.administrator import made, new
+from embedded.admin import Admin, Administrator
 from embedded.deployment import deploy
-from embedded.layout import Layout
-from embedded.locks import locked
+from embedded.layout import Layout, locked
 from embedded.ports import LOOPBACK, free_port
 from infra.command import Problem
 
@@ -53,7 +51,7 @@ def test_a_parameter_that_the_template_does_not_have(tmp_path: Path) -> None:
     (tmp_path / "sam.json").write_text('{"Parameters": {"Stage": {}, "MaxInFlight": {}}}')
 
     with pytest.raises(Problem) as caught:
-        deploy(Admin("http://127.0.0.1:1", new()), tmp_path, {"MaxInFlight": "5", "MaxInFlite": "5"})
+        deploy(Admin("http://127.0.0.1:1", Administrator.new()), tmp_path, {"MaxInFlight": "5", "MaxInFlite": "5"})
 
     assert caught.value.what == "The template has no parameter MaxInFlite."
     assert caught.value.remedy == "It has: MaxInFlight, Stage"
@@ -71,7 +69,7 @@ def test_a_command_while_another_is_at_work(capsys: pytest.CaptureFixture[str], 
 
 
 def test_a_half_started_stack_that_does_not_answer(capsys: pytest.CaptureFixture[str], layout: Layout) -> None:
-    made(layout)
+    Administrator.ensured(layout)
     layout.server_file.write_text(json.dumps({"pid": 2**22, "port": 1}))
     with locked(layout.alive_lock):
         said = failing(capsys, "up", layout)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedded.datafile import batches, read
+from embedded.sending import batches, read
 from infra.command import Problem
 
 

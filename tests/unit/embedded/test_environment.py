@@ -135,7 +135,7 @@ def test_clean_stops_a_stack_where_one_can_be_and_installs_nothing_where_none_ca
     planned = make(checkout, "-n", "clean").stdout
 
     assert ("embedded forget" in planned) == installed
-    assert ("embedded.installation" in planned) == installed
+    assert ("embedded.environment .retrace/venv" in planned) == installed
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ def install(lock: Path) -> subprocess.CompletedProcess[str]:
     made = lock.parent / "environment"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", made], check=True)  # noqa: S603  # our own
     return subprocess.run(  # noqa: S603  # our own interpreter, our own module
-        [sys.executable, "-m", "embedded.installation", made, lock],
+        [sys.executable, "-m", "embedded.environment", made, lock],
         cwd=ROOT,
         env={"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(lock.parent), "PIP_CONFIG_FILE": "/dev/null"},
         capture_output=True,

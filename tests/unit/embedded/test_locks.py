@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from embedded.locks import is_locked, locked, try_lock
+from embedded.layout import is_locked, locked, try_lock
 
 
 def test_a_lock_is_held_once(tmp_path: Path) -> None:

@@ -25,7 +25,6 @@ ADDED_LATER = {
     "embedded/emulator.py": "requirements-embedded.txt",
     "embedded/faulty_wire.py": "requirements-faults.txt",
     "embedded/guard.py": "requirements-embedded.txt",
-    "embedded/leading_keys.py": "requirements-embedded.txt",
     "retrace/console": "requirements-console.txt",
     "retrace/exporting/parquet.py": "requirements-dev.txt",
 }
