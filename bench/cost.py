@@ -60,8 +60,8 @@ def _ingested() -> str:
 def _services() -> str:
     services = (model.API, model.WRITES, model.READS, model.S3, model.LAMBDA)
     rows = (
-        (f"{side}, {how}", *(_dollars({service: dollars[service]}) for service in services))
-        for side, name in ((RETRACE, ""), *((NAMES[name], name) for name in PEERS))
+        (f"{who}, {how}", *(_dollars({service: dollars[service]}) for service in services))
+        for who, name in ((RETRACE, ""), *((NAMES[name], name) for name in PEERS))
         for how, size in (("one by one", 1), ("in hundreds", 100))
         for dollars in [model.by_peer(name, size) if name else model.by_retrace(size)]
     )

@@ -17,7 +17,7 @@ from typing import Any
 
 OURS, BOTO3, FRAMEWORK, NETWORK = "ours", "boto3", "framework", "network"
 OWNERS = (OURS, BOTO3, FRAMEWORK)
-"""Of what is measured: what stands in for the network is nobody's."""
+"""Of what is measured: what stands in for the network belongs to none of them."""
 
 _CALL_NS = 40
 """About what calling nothing takes. It belongs to what is measured."""
@@ -83,6 +83,6 @@ class Clock:
             sys.setprofile(None)
 
     def _count(self, frame: FrameType, event: str, called: object) -> None:
-        # The clock's own calls are nobody's.
+        # The clock's own calls belong to none of them.
         if event in ("call", "c_call") and frame.f_code.co_filename != __file__ and called is not sys.setprofile:
             self.calls[self._owner] += 1

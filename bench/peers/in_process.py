@@ -66,7 +66,7 @@ class InProcess:
 
 @contextmanager
 def in_process(name: str) -> Iterator[InProcess]:
-    """Yield a peer with empty tables; its module is read anew, as it makes its clients when it is read."""
+    """Yield a peer with empty tables; its module is read again, as it makes its clients when it is read."""
     meter = Meter(INDEX_KEYS)
     with mock_aws(config={"core": {"reset_boto3_session": False}}):
         before, variables = boto3.DEFAULT_SESSION, dict(os.environ)

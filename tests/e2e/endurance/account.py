@@ -61,13 +61,13 @@ class Storage:
 
 
 def account(ground: Ground, ledger: Ledger, errands: Sequence[Errand]) -> Account:
-    """Take stock of a stack that nobody works on any more."""
+    """Take stock of a stack on which all work is done."""
     found = Account(sent=len(ledger.known), quarantined=len(ledger.rejected))
     stored = _stored(ground, found)
     for event_id, known in ledger.known.items():
         _check_event(found, stored, event_id, known)
     found.wrong += [
-        f"nobody sent {name}" for name in (stored.identities.keys() | stored.index.keys()) - ledger.known.keys()
+        f"{name} was never sent" for name in (stored.identities.keys() | stored.index.keys()) - ledger.known.keys()
     ]
     found.lost += [
         f"{name} is not in quarantine"

@@ -84,7 +84,7 @@ class Desk:
         return [errand for errand in self.errands if not errand.done]
 
     def want(self, name: str, kind: Kind, expected: Sequence[Event], cancel_after: float | None = None) -> None:
-        """Have a replay made of all events of a kind, which nobody adds to any more."""
+        """Have a replay made of all events of a kind to which none are added any more."""
         self.errands.append(Errand(name, kind, expected, cancel_after))
 
     def _begin(self, epoch: int) -> None:

@@ -163,7 +163,7 @@ class Run:
         return int((min(time.monotonic(), self.ended) - self.started) / self.plan.epoch_s)
 
     def _epochs_closed(self) -> int:
-        """How many epochs are over: nobody sends a new event of theirs any more."""
+        """How many epochs are over: no producer sends a new event of theirs any more."""
         alive = min(producer.epoch for producer in self.producers)
         return min(alive, self._epoch() + self.ending.is_set())
 

@@ -119,8 +119,8 @@ class Fleet:
 def fleet(environment: Mapping[str, str], log: Path) -> Iterator[Fleet]:
     """Yield workers; none is left afterwards.
 
-    They are let end where they can: the queue may still give a message to one that was killed while it asked for some,
-    and hide it from whoever comes next.
+    They end after their batches if they can. The queue may still give a message to one that was killed while it asked
+    for some, and hide it from the next one.
     """
     workers = Fleet(environment, log)
     try:

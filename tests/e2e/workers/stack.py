@@ -42,7 +42,7 @@ class Ground:
         return sum(messages_on(self.admin, url) for url in queue_urls)
 
     def messages_due(self, *queue_urls: str) -> int:
-        """How many messages somebody has, or would be given now."""
+        """How many messages are in flight, or would be delivered now."""
         return sum(messages_on(self.admin, url, DUE) for url in queue_urls)
 
     def give_back(self, queue_url: str, receipts: Sequence[str]) -> None:

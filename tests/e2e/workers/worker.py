@@ -45,7 +45,7 @@ class Transactions:
     cancelled: int = 0
 
     def count(self) -> None:
-        """Count from now on; botocore calls whoever registers with each answer."""
+        """Count from now on; botocore calls what is registered with each answer."""
         runtime.dynamodb().meta.events.register("after-call.dynamodb.TransactWriteItems", self._answered)
 
     def _answered(self, parsed: dict[str, Any], **_: Any) -> None:
