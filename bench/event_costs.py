@@ -12,8 +12,8 @@ from bench.meter import Cost
 from bench.metered_aws import MeteredAws, metered_aws
 from bench.orders import DAY, SOURCE, orders
 from bench.peers.in_process import in_process
-from chalicelib.domain.ingest_report import Status
-from chalicelib.domain.ingest_request import parse_request
+from chalicelib.events.arrivals import Status
+from chalicelib.ingest.request import parse_request
 
 EVENT_TYPE = "order.paid"
 SIZES = (1, 10, 100, 1_000)

@@ -81,7 +81,7 @@ def instrumented() -> Application:
 
 def _meet_the_framework(application: Application) -> None:
     """Chalice calls our views, consumers and middlewares, and we call the loggers and metrics of Powertools."""
-    from chalicelib import telemetry  # noqa: PLC0415  # likewise
+    from chalicelib.runtime import telemetry  # noqa: PLC0415  # likewise
 
     clock, chalice = application.clock, application.module.app
     for entry in (entry for methods in chalice.routes.values() for entry in methods.values()):
@@ -104,9 +104,9 @@ def _met(clock: Clock, middleware: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _meet_aws(application: Application) -> None:
-    from chalicelib import runtime  # noqa: PLC0415  # likewise
+    from chalicelib.runtime import system  # noqa: PLC0415  # likewise
 
     calls: Any = BaseClient
     calls._make_api_call = application.clock.at(BOTO3, calls._make_api_call)  # noqa: SLF001  # where every call begins
     charging = partial(application.clock.at, NETWORK)
-    application.aws.attach(runtime.s3(), runtime.dynamodb(), runtime.sqs(), charged=charging)
+    application.aws.attach(system.s3(), system.dynamodb(), system.sqs(), charged=charging)

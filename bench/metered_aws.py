@@ -12,17 +12,17 @@ from botocore.config import Config
 
 from bench.meter import Meter
 from bench.stub_transport import StubTransport, Table
-from chalicelib.aws.aggregate_store import DynamoAggregateStore
-from chalicelib.aws.event_index import DynamoEventIndex
-from chalicelib.aws.identities import DynamoIdentities
-from chalicelib.aws.quarantine import S3Quarantine
-from chalicelib.aws.queues import SqsReplayQueues
-from chalicelib.aws.raw_store import S3RawStore
-from chalicelib.aws.replay_states import DynamoReplayStates
-from chalicelib.aws.replay_store import DynamoReplayStore
+from chalicelib.aggregates.dynamodb_ledger import DynamoAggregateStore
 from chalicelib.aws.write_once import WriteOnceBucket
-from chalicelib.domain.timestamps import Instant
-from chalicelib.ingest import Ingest
+from chalicelib.core.timestamps import Instant
+from chalicelib.events.dynamodb_identities import DynamoIdentities
+from chalicelib.events.dynamodb_index import DynamoEventIndex
+from chalicelib.events.s3_raw_store import S3RawStore
+from chalicelib.ingest.s3_quarantine import S3Quarantine
+from chalicelib.ingest.use_cases import Ingest
+from chalicelib.replays.dynamodb_jobs import DynamoReplayStore
+from chalicelib.replays.dynamodb_states import DynamoReplayStates
+from chalicelib.replays.sqs import SqsReplayQueues
 from infra.merge import RESOURCES, load
 
 BUCKET = "retrace-dev-raw"

@@ -21,25 +21,26 @@ from bench.metered_aws import (
     one_by_one,
 )
 from bench.stub_transport import on_the_wire
+from chalicelib.aggregates.aggregate import SAMPLE_SIZE, Input, Version, aggregate_of
+from chalicelib.aggregates.dynamodb_rows import entry_row, version_row
+from chalicelib.aggregates.ledger import NewRevision, settlement_of
+from chalicelib.aggregates.outcomes import Outcome
 from chalicelib.aws import keys
-from chalicelib.aws.aggregate_rows import entry_row, version_row
-from chalicelib.aws.event_rows import index_row
 from chalicelib.aws.items import Item
-from chalicelib.domain.aggregation import SAMPLE_SIZE, Input, Version, aggregate_of
-from chalicelib.domain.event import Event, parse_native
-from chalicelib.domain.json_text import parse
-from chalicelib.domain.ledger import NewRevision, settlement_of
-from chalicelib.domain.messages import Delivery, message_of
-from chalicelib.domain.outcomes import Outcome
-from chalicelib.domain.raw_line import StoredEvent, name_of, stored_events
-from chalicelib.domain.replay_job import ReplayJob
-from chalicelib.domain.replay_request import ReplayRequest
-from chalicelib.domain.replay_task import ReplayTask
-from chalicelib.domain.timestamps import Day, shifted, start_of
-from chalicelib.examine import Examine
-from chalicelib.plan import PlanReplay
-from chalicelib.process import Process
-from chalicelib.recording import RecordInLedger
+from chalicelib.core.deliveries import Delivery
+from chalicelib.core.lossless_json import parse
+from chalicelib.core.timestamps import Day, shifted, start_of
+from chalicelib.events.dynamodb_rows import index_row
+from chalicelib.events.event import Event, parse_native
+from chalicelib.events.raw_objects import StoredEvent, name_of, stored_events
+from chalicelib.processing.fetcher import Examine
+from chalicelib.processing.processor import Process
+from chalicelib.processing.recorder import RecordInLedger
+from chalicelib.replays.job import ReplayJob
+from chalicelib.replays.messages import message_of
+from chalicelib.replays.planner import PlanReplay
+from chalicelib.replays.request import ReplayRequest
+from chalicelib.replays.tasks import ReplayTask
 
 DAY = Day("2026-11-21")
 REPLAY_ID = "019a0000-0000-7000-8000-000000000001"

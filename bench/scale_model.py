@@ -11,10 +11,10 @@ from bench.assumptions import Assumptions
 from bench.meter import Cost
 from bench.metered_aws import AGGREGATES, EVENTS, REPLAYS, SHARDS
 from bench.replay_costs import Count, Shape
-from chalicelib.config import Settings
-from chalicelib.event_sources import PLANNERS
-from chalicelib.plan import FULL_PAUSE_S, STRETCHES_A_SLICE
-from chalicelib.stretch import MESSAGES_A_STRETCH
+from chalicelib.replays.commit_batch import MESSAGES_A_STRETCH
+from chalicelib.replays.planner import FULL_PAUSE_S, STRETCHES_A_SLICE
+from chalicelib.runtime.event_sources import PLANNERS
+from chalicelib.runtime.settings import Settings
 from infra.merge import FUNCTIONS, RESOURCES, load
 
 TABLES = (AGGREGATES, REPLAYS, EVENTS)

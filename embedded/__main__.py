@@ -10,7 +10,7 @@ from embedded.layout import HOME, Layout
 from embedded.ports import LOOPBACK, parse_port
 from embedded.stack import Parameters, down, forget, up
 from infra.command import Problem, exit_status, say_doing
-from retrace.console.command import PORT
+from retrace.commands.console import PORT
 
 PARAMETERS = "RETRACE_PARAMETERS"
 

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from chalicelib.domain.timestamps import Day, day_of, end_of, parse_instant, start_of
+from chalicelib.core.timestamps import Day, day_of, end_of, parse_instant, start_of
 from embedded.client import Client, Job
 from embedded.connection import Stack
 from embedded.lineage import Lineage, inputs_hash

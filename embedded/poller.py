@@ -25,8 +25,8 @@ from chalice.app import SQSEventConfig
 from chalice.cli.factory import CLIFactory
 from chalice.local import LambdaContext
 
-from chalicelib.config import settings_from
-from chalicelib.event_sources import queue_name
+from chalicelib.runtime.event_sources import queue_name
+from chalicelib.runtime.settings import settings_from
 from embedded.layout import ROOT
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from chalicelib.domain.messages import Duplicate, ReplayMessage
+from chalicelib.replays.messages import Duplicate, ReplayMessage
 
 SCHEMA = Path(__file__).resolve().parents[1] / "docs" / "replay-message.schema.json"
 SCHEMA_ID = "urn:retrace:replay-message:1"

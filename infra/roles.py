@@ -1,4 +1,4 @@
-"""What chalicelib/permissions.py says, as IAM has it: for the packaged template, and with the ARNs of a deployed stage.
+"""What infra/permissions.py says, as IAM has it: for the packaged template, and with the ARNs of a deployed stage.
 
 The two differ in two things. `chalice deploy` has one function for all routes, so it has the rights of both; and its
 functions make their log groups themselves.
@@ -7,8 +7,8 @@ functions make their log groups themselves.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from chalicelib.permissions import EVERYTHING, RIGHTS, Right
 from infra.changes import Resource
+from infra.permissions import EVERYTHING, RIGHTS, Right
 
 Policy = dict[str, Any]
 Named = Callable[[str], Any]

@@ -14,7 +14,7 @@ _HOOK = "import sys; from setuptools import build_meta; print(build_meta.{}(sys.
 _HELP_OF_EVERY_COMMAND = """
 import sys
 from retrace.command_line import run
-from retrace.commands import PLACES
+from retrace.command_registry import PLACES
 sys.exit(sum(run([name, "--help"]) for name in PLACES))
 """
 _NO_CHALICELIB = "import importlib.util, sys; sys.exit(importlib.util.find_spec('chalicelib') is not None)"

@@ -15,8 +15,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from retrace.client import Answer, Client, refusal
+from retrace.output import duration
 from retrace.problem import Problem
-from retrace.shown import duration
 from retrace.target import Target
 
 API_VERSION = "1"

@@ -16,11 +16,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
-from retrace.calling import Calling
-from retrace.commands import Commands
-from retrace.finding import Chosen, names_of_profiles
+from retrace.command_registry import Commands
+from retrace.context import Calling
+from retrace.output import printable
 from retrace.problem import Exit, Problem
-from retrace.shown import printable
+from retrace.target_resolution import Chosen, names_of_profiles
 
 HELP = """Investigate, replay and account for events.
 

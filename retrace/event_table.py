@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from chalicelib.domain.timestamps import CLOCKS_DIFFER_MS
-from retrace.calling import TIME_HELP, Calling
-from retrace.shown import Column, Json, Output, duration, short_time
+from chalicelib.core.timestamps import CLOCKS_DIFFER_MS
+from retrace.context import TIME_HELP, Calling
+from retrace.output import Column, Json, Output, duration, short_time
 
 HOUR_MS = 3_600_000
 

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from retrace.client import Client
 from retrace.event_table import event_columns
-from retrace.shown import Json, Output
+from retrace.output import Json, Output
 
 EVERY_S = 2.0
 MOST = 10_000

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Column
 from rich.text import Text
 
-from retrace.shown import printable
+from retrace.output import printable
 
 EVERY_S = 5.0
 

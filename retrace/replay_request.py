@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import typer
 
-from chalicelib.domain.timestamps import Day, day_after, day_of, end_of, start_of
-from retrace.calling import Calling
-from retrace.shown import Json
+from chalicelib.core.timestamps import Day, day_after, day_of, end_of, start_of
+from retrace.context import Calling
+from retrace.output import Json
 
 
 def selection(

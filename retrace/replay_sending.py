@@ -10,10 +10,10 @@ from uuid import uuid4
 import typer
 
 from retrace.client import Answer, Client, refusal
+from retrace.output import Json, Output
 from retrace.problem import Exit, Problem
 from retrace.replay_shown import amount, show_preview
 from retrace.replay_watch import ask
-from retrace.shown import Json, Output
 
 _RECOUNTS = 3
 _JSON = {"Content-Type": "application/json"}

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from retrace.shown import Column, Json, Output, bar, duration, on_one_line, printable, short_time
+from retrace.output import Column, Json, Output, bar, duration, on_one_line, printable, short_time
 
 _NAMES = 10
 _MOST_DAYS = 40

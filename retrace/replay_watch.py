@@ -11,10 +11,10 @@ from http import HTTPStatus
 import typer
 
 from retrace.client import Client, refusal
+from retrace.output import Json, Output, printable
 from retrace.problem import Exit, Problem
 from retrace.progress import Progress
 from retrace.replay_shown import COUNTS, counts_of
-from retrace.shown import Json, Output, printable
 
 FINAL = frozenset({"COMPLETE", "CANCELLED", "FAILED"})
 STILL_S = 60.0

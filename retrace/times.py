@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date, datetime, timedelta
 
-from chalicelib.domain.timestamps import Day, Instant, instant_of, parse_instant, start_of
+from chalicelib.core.timestamps import Day, Instant, instant_of, parse_instant, start_of
 
 EXAMPLES = "15m, 2h, 3d, 1w, now, today, yesterday, 2026-11-21, 2026-11-21T09:30, 2026-11-21T09:30:00Z"
 

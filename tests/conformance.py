@@ -9,7 +9,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from chalicelib.openapi import document
+from chalicelib.api.openapi import document
 
 Json = dict[str, Any]
 

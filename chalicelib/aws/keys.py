@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import re
 
-from chalicelib.domain.aggregation import Version
-from chalicelib.domain.outcomes import MessagePlace
-from chalicelib.domain.percent_encoding import for_key, for_path
-from chalicelib.domain.timestamps import Day, Instant
+from chalicelib.core.percent_encoding import for_key, for_path
+from chalicelib.core.timestamps import Day, Instant
 
 TYPE_AND_DAY_INDEX = "by-type-and-day"
 LATE_ARRIVALS_INDEX = "late-arrivals"
@@ -182,22 +180,17 @@ def aggregate_versions(day: Day) -> str:
     return f"DAY#{day}#VER#"
 
 
-def aggregate_version(version: Version) -> str:
+def aggregate_version(day: Day, replay_id: str) -> str:
     """The sort key of one version of a daily aggregate."""
-    return f"{aggregate_versions(version.day)}{for_key(version.replay_id)}"
+    return f"{aggregate_versions(day)}{for_key(replay_id)}"
 
 
-def inputs(version: Version) -> str:
+def inputs(entity_id: str, day: Day, replay_id: str) -> str:
     """The partition of a version's messages, the inputs among them."""
-    return f"{entity(version.entity_id)}#{aggregate_version(version)}"
+    return f"{entity(entity_id)}#{aggregate_version(day, replay_id)}"
 
 
-def message(place: MessagePlace) -> str:
-    """The sort key of a version's message: its event's, and that of the later arrival if it stands for one."""
-    of_event = event(place.event_time, place.event_id)
-    if place.duplicate is None:
-        return of_event
-    repeated = place.duplicate
-    return (
-        f"{of_event}#{arrival(Instant(repeated.ingest_time), repeated.request_id, repeated.position, conflict=False)}"
-    )
+def message(event_time: Instant, event_id: str, repeated: str | None = None) -> str:
+    """The sort key of a version's message: its event's, and that of the later arrival that it stands for, if any."""
+    of_event = event(event_time, event_id)
+    return of_event if repeated is None else f"{of_event}#{repeated}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from chalicelib.domain.cursor import not_ours
+from chalicelib.core.cursors import not_ours
 
 _INSTANT = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{9}Z"
 _EVENT = rf"TS#{_INSTANT}#EID#[0-9a-f]{{64}}"

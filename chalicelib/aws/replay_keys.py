@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from chalicelib.domain.partitions import entity_digest
-from chalicelib.domain.percent_encoding import for_key, from_key
-from chalicelib.domain.timestamps import Day
+from chalicelib.core.percent_encoding import entity_digest, for_key, from_key
+from chalicelib.core.timestamps import Day
 
 ALL_REPLAYS = "REPLAYS"
 NEWEST_FIRST_INDEX = "newest-first"

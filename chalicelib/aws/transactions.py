@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from chalicelib.aws.errors import attempts_of, code_of
 from chalicelib.aws.items import Item
-from chalicelib.aws.seam import attempts_of, code_of
-from chalicelib.domain.errors import StorageRefused
+from chalicelib.core.errors import StorageRefused
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from chalicelib.aws.seam import attempts_of, code_of
-from chalicelib.domain.errors import TryAgain
-from chalicelib.domain.ports import Pause
+from chalicelib.aws.errors import attempts_of, code_of
+from chalicelib.core.errors import TryAgain
+from chalicelib.core.ports import Pause
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.aws.seam import code_of
+from chalicelib.aws.errors import code_of
 from chalicelib.aws.write_once import WriteOnceBucket
-from chalicelib.domain.raw_line import INGEST_TIME_RANGE
-from retrace.ahead import in_order
+from chalicelib.events.raw_objects import INGEST_TIME_RANGE
 from retrace.checking.markers import Marker
 from retrace.checking.raw_objects import RAW, ReadObject, read_object
+from retrace.concurrency import in_order
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from chalicelib.aws import keys
-from chalicelib.domain.quarantine import LineReference, parse_rejected
-from chalicelib.domain.raw_line import StoredEvent
-from chalicelib.domain.timestamps import Instant, nanoseconds
+from chalicelib.core.timestamps import Instant, nanoseconds
+from chalicelib.events.raw_objects import StoredEvent
+from chalicelib.ingest.rejected_event import LineReference, parse_rejected
 from retrace.checking.markers import parse_marker
 
 _NANOSECONDS = 1_000_000_000

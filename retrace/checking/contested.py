@@ -9,9 +9,9 @@ from contextlib import closing
 from dataclasses import asdict
 from itertools import groupby
 
-from chalicelib.domain.quarantine import LineReference
-from chalicelib.domain.raw_line import StoredEvent
-from chalicelib.domain.timestamps import Instant
+from chalicelib.core.timestamps import Instant
+from chalicelib.events.raw_objects import StoredEvent
+from chalicelib.ingest.rejected_event import LineReference
 from retrace.checking.claims import Claim
 from retrace.checking.differences import Difference, of_json
 from retrace.checking.spool import line_of_json

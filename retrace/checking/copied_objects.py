@@ -9,7 +9,7 @@ from hashlib import file_digest
 from pathlib import Path
 
 from chalicelib.aws import keys
-from chalicelib.domain.timestamps import instant_of
+from chalicelib.core.timestamps import instant_of
 from retrace.checking.object_versions import PresentVersion
 from retrace.problem import Exit, Problem
 

@@ -10,14 +10,14 @@ from typing import Annotated
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.aws.seam import code_of
-from chalicelib.config import Settings
-from chalicelib.domain.errors import RetraceError, TryAgain
-from chalicelib.domain.timestamps import instant_of, shifted
-from retrace.calling import Calling
+from chalicelib.aws.errors import code_of
+from chalicelib.core.errors import RetraceError, TryAgain
+from chalicelib.core.timestamps import instant_of, shifted
+from chalicelib.runtime.settings import Settings
 from retrace.checking.bucket import RawBucket
 from retrace.checking.matching import Rules
 from retrace.checking.tables import Tables
+from retrace.context import Calling
 from retrace.problem import Exit, Problem
 
 _NANOSECONDS = 1_000_000_000

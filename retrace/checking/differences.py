@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from chalicelib.domain.quarantine import LineReference
-from chalicelib.domain.raw_line import StoredEvent
+from chalicelib.events.raw_objects import StoredEvent
+from chalicelib.ingest.rejected_event import LineReference
 from retrace.checking.kinds import Kind
 from retrace.checking.markers import Marker
-from retrace.shown import on_one_line
+from retrace.output import on_one_line
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from chalicelib.domain.digest import Digest, Head, KeptDigest, parse_digest
-from chalicelib.domain.errors import IntegrityFailure
-from chalicelib.domain.timestamps import Instant, lag_ms, shifted
+from chalicelib.core.errors import IntegrityFailure
+from chalicelib.core.timestamps import Instant, lag_ms, shifted
+from chalicelib.digests.digest import Digest, Head, KeptDigest, parse_digest
 from retrace.checking.differences import Difference
 from retrace.checking.digest_source import DigestSource
 from retrace.checking.kinds import Kind
 from retrace.checking.listed import Listed
 from retrace.checking.succession import Succession
+from retrace.output import duration
 from retrace.progress import Counting
-from retrace.shown import duration
 
 LATE_MS = 90 * 60_000
 """Digests come every hour, and a run takes seconds, or with much to list a quarter of an hour.

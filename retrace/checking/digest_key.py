@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
 
-from retrace.calling import Calling
+from retrace.context import Calling
+from retrace.output import Output
 from retrace.problem import Exit, Problem
-from retrace.shown import Output
 from retrace.target import DIGEST_KEY
 
 _PEM = b"-----BEGIN"

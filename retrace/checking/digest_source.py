@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from chalicelib.aws import keys
-from chalicelib.domain.digest import KeptDigest
-from retrace.ahead import in_order
+from chalicelib.digests.digest import KeptDigest
+from retrace.concurrency import in_order
 from retrace.problem import Exit, Problem
 
 if TYPE_CHECKING:

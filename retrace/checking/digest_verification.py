@@ -8,13 +8,13 @@ from itertools import chain
 from typing import Protocol
 
 from chalicelib.aws import keys
-from chalicelib.domain.timestamps import Instant
-from retrace.ahead import in_order
+from chalicelib.core.timestamps import Instant
 from retrace.checking.differences import Difference
 from retrace.checking.digest_chain import DigestChain
 from retrace.checking.kinds import Kind
 from retrace.checking.listed import ListedVersion
 from retrace.checking.object_versions import PresentVersion
+from retrace.concurrency import in_order
 from retrace.progress import Counting
 
 _SECONDS = len("2026-11-21T23:59:59")

@@ -9,10 +9,9 @@ from functools import lru_cache
 from typing import Any
 
 from chalicelib.aws import keys
-from chalicelib.domain.quarantine import LineReference
-from chalicelib.domain.raw_line import StoredEvent
-from chalicelib.domain.timestamps import Instant
-from retrace.ahead import chunks, in_order
+from chalicelib.core.timestamps import Instant
+from chalicelib.events.raw_objects import StoredEvent
+from chalicelib.ingest.rejected_event import LineReference
 from retrace.checking.deployment import Stores
 from retrace.checking.differences import Difference, between
 from retrace.checking.judging import Group, Judge
@@ -22,6 +21,7 @@ from retrace.checking.matching import Rules
 from retrace.checking.raw_objects import Damage, Damages, ReadObject, damaged_line
 from retrace.checking.restoring import is_restored
 from retrace.checking.tables import Key, Row
+from retrace.concurrency import chunks, in_order
 
 EVENTS_A_READ = 1_000
 _OBJECTS_KEPT = 32

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from chalicelib.aws import keys
-from chalicelib.domain.raw_line import RawLocation, StoredEvent
+from chalicelib.events.raw_objects import RawLocation, StoredEvent
 from retrace.checking.claims import apart
 from retrace.checking.differences import Difference, of_event
 from retrace.checking.kinds import Kind

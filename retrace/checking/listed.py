@@ -8,8 +8,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
 
-from chalicelib.domain.digest import WrittenObject
-from chalicelib.domain.timestamps import Instant
+from chalicelib.core.timestamps import Instant
+from chalicelib.digests.digest import WrittenObject
 
 
 @dataclass(frozen=True, slots=True)

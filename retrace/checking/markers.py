@@ -6,9 +6,9 @@ import json
 from dataclasses import asdict, dataclass
 
 from chalicelib.aws import keys
-from chalicelib.domain.errors import IntegrityFailure
-from chalicelib.domain.quarantine import LineReference
-from chalicelib.domain.timestamps import Instant
+from chalicelib.core.errors import IntegrityFailure
+from chalicelib.core.timestamps import Instant
+from chalicelib.ingest.rejected_event import LineReference
 
 
 @dataclass(frozen=True, slots=True)

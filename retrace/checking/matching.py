@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.aws.event_rows import event_values, index_row
 from chalicelib.aws.items import from_item
-from chalicelib.domain.raw_line import StoredEvent
-from chalicelib.domain.timestamps import Instant
+from chalicelib.core.timestamps import Instant
+from chalicelib.events.dynamodb_rows import event_values, index_row
+from chalicelib.events.raw_objects import StoredEvent
 from retrace.checking.raw_objects import Damages
 
 Row = Mapping[str, Any]

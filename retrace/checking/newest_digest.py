@@ -7,11 +7,11 @@ from datetime import datetime
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.aws import keys
-from chalicelib.domain.timestamps import instant_of, lag_ms
+from chalicelib.core.timestamps import instant_of, lag_ms
 from retrace.checking.digest_chain import LATE_MS
 from retrace.checkup import PATIENCE, Finding, Level
+from retrace.output import duration
 from retrace.problem import Problem
-from retrace.shown import duration
 from retrace.target import DIGEST_KEY, Target
 
 _CHECK = "digests"

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.aws.seam import code_of
-from chalicelib.domain.timestamps import Instant, instant_of
+from chalicelib.aws.errors import code_of
+from chalicelib.core.timestamps import Instant, instant_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

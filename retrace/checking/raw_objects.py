@@ -9,19 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.aws import keys
-from chalicelib.domain.errors import IntegrityFailure
-from chalicelib.domain.event import Event
-from chalicelib.domain.raw_line import (
-    RawLine,
-    RawLocation,
-    StoredEvent,
-    event_time_of,
-    line_of,
-    name_of,
-    parse_line,
-)
-from chalicelib.domain.timestamps import day_of
-from chalicelib.domain.verification import verify
+from chalicelib.core.errors import IntegrityFailure
+from chalicelib.core.timestamps import day_of
+from chalicelib.events.event import Event
+from chalicelib.events.raw_objects import RawLine, RawLocation, StoredEvent, event_time_of, line_of, name_of, parse_line
+from chalicelib.events.verification import verify
 from retrace.checking.differences import Difference
 from retrace.checking.kinds import Kind
 

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from chalicelib.aws import keys
-from chalicelib.domain.errors import IntegrityFailure
-from chalicelib.domain.quarantine import LineReference
-from chalicelib.domain.raw_line import StoredEvent
-from retrace.ahead import in_order
+from chalicelib.core.errors import IntegrityFailure
+from chalicelib.events.raw_objects import StoredEvent
+from chalicelib.ingest.rejected_event import LineReference
 from retrace.checking.checkpoint import Checkpoint
 from retrace.checking.claims import Claim, claims_of, ruling, tells
 from retrace.checking.deployment import Stores
@@ -18,6 +17,7 @@ from retrace.checking.kinds import Kind
 from retrace.checking.markers import Marker
 from retrace.checking.raw_objects import ReadObject
 from retrace.checking.restoring import Restore
+from retrace.concurrency import in_order
 from retrace.progress import Counting
 
 _EVENTS_A_WRITE = 1_000

@@ -7,8 +7,8 @@ from itertools import islice
 
 from retrace.checking.differences import Difference
 from retrace.checking.kinds import Kind
+from retrace.output import ROWS_A_TABLE, Column, Json, Output
 from retrace.progress import Counting
-from retrace.shown import ROWS_A_TABLE, Column, Json, Output
 
 _COLUMNS = (
     Column("difference", lambda item: item["difference"], style=lambda _: "red"),

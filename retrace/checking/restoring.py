@@ -12,13 +12,13 @@ from uuid import uuid4
 from botocore.exceptions import ClientError
 
 from chalicelib.aws import keys
-from chalicelib.aws.event_rows import index_row
-from chalicelib.aws.identities import DynamoIdentities
-from chalicelib.aws.seam import code_of, translated
-from chalicelib.domain.raw_line import StoredEvent
-from chalicelib.domain.timestamps import Instant
-from retrace.ahead import concurrently, in_order
+from chalicelib.aws.errors import code_of, translated
+from chalicelib.core.timestamps import Instant
+from chalicelib.events.dynamodb_identities import DynamoIdentities
+from chalicelib.events.dynamodb_rows import index_row
+from chalicelib.events.raw_objects import StoredEvent
 from retrace.checking.claims import apart
+from retrace.concurrency import concurrently, in_order
 
 if TYPE_CHECKING:
     from retrace.checking.tables import Key, Tables

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.aws.seam import code_of
+from chalicelib.aws.errors import code_of
 from retrace.checking import protection
 from retrace.checking.declared import Declared
 from retrace.checkup import PATIENCE, Finding, Level

@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Any
 
 from chalicelib.aws import keys
-from chalicelib.domain.raw_line import RawLocation, StoredEvent
+from chalicelib.events.raw_objects import RawLocation, StoredEvent
 from retrace.checking.judging import Group
 
 Record = tuple[str, int, str]

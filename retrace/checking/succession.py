@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from chalicelib.domain.digest import Digest
+from chalicelib.digests.digest import Digest
 from retrace.checking.digest_key import PublicKeys
 
 

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from time import sleep
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.aggregates.aggregate import Version
+from chalicelib.aggregates.dynamodb_rows import partition_of_inputs
 from chalicelib.aws import keys
-from chalicelib.aws.batches import KEYS_A_GET, get_items
+from chalicelib.aws.batch_calls import KEYS_A_GET, get_items
 from chalicelib.aws.items import Item, from_item, to_item
-from chalicelib.domain.aggregation import Version
-from chalicelib.domain.percent_encoding import for_key
-from chalicelib.domain.timestamps import Day, end_of, start_of
-from retrace.ahead import AT_ONCE, chunks, in_order, walked
+from chalicelib.core.percent_encoding import for_key
+from chalicelib.core.timestamps import Day, end_of, start_of
 from retrace.checking.versions import version_of_partition
+from retrace.concurrency import AT_ONCE, chunks, in_order, walked
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -58,12 +59,12 @@ class Tables:
 
     def version_row(self, version: Version) -> Row | None:
         """A version of a daily aggregate."""
-        key = {"PK": keys.entity(version.entity_id), "SK": keys.aggregate_version(version)}
+        key = {"PK": keys.entity(version.entity_id), "SK": keys.aggregate_version(version.day, version.replay_id)}
         return next(self._get(self.aggregates, [key]), None)
 
     def entries(self, version: Version) -> Iterator[Row]:
         """What became of each message of a version, by time and id."""
-        return self._query(self.aggregates, "PK = :pk", {":pk": keys.inputs(version)})
+        return self._query(self.aggregates, "PK = :pk", {":pk": partition_of_inputs(version)})
 
     def versions_of_replay(self, replay_id: str) -> Iterator[list[Version]]:
         """Versions of a replay, some of them more than once, page by page of a Scan of the whole table."""

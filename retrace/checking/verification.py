@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from chalicelib.aggregates.aggregate import Input, Place, Version
 from chalicelib.aws import keys
-from chalicelib.domain.aggregation import Input, Place, Version
-from chalicelib.domain.raw_line import StoredEvent
-from chalicelib.domain.timestamps import Day, day_of
+from chalicelib.core.timestamps import Day, day_of
+from chalicelib.events.raw_objects import StoredEvent
 from retrace.checking.differences import Difference
 from retrace.checking.inspection import EVENTS_A_READ, Inspection
 from retrace.checking.judging import Group

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from chalicelib.aws.aggregate_rows import version_row
+from chalicelib.aggregates.aggregate import Input, Place, Version, aggregate_of
+from chalicelib.aggregates.dynamodb_rows import version_row
+from chalicelib.aggregates.ledger import NewRevision
+from chalicelib.aggregates.outcomes import Outcome
 from chalicelib.aws.items import from_item
-from chalicelib.domain.aggregation import Input, Place, Version, aggregate_of
-from chalicelib.domain.ledger import NewRevision
-from chalicelib.domain.messages import is_object_version
-from chalicelib.domain.outcomes import Outcome
-from chalicelib.domain.percent_encoding import from_key
-from chalicelib.domain.raw_line import StoredEvent
-from chalicelib.domain.timestamps import Day, Instant
+from chalicelib.core.percent_encoding import from_key
+from chalicelib.core.timestamps import Day, Instant
+from chalicelib.events.raw_objects import StoredEvent
+from chalicelib.replays.messages import is_object_version
 from retrace.checking.differences import Difference
 from retrace.checking.kinds import Kind
 

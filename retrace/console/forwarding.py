@@ -9,8 +9,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from chalicelib.domain.problems import TITLES
-from chalicelib.operations import OPERATIONS
+from chalicelib.api.operations import OPERATIONS
+from chalicelib.core.problem_titles import TITLES
 from retrace.client import Client
 from retrace.problem import Problem
 

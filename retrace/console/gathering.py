@@ -9,7 +9,7 @@ from datetime import datetime
 from threading import Lock
 from typing import Any
 
-from chalicelib.domain.timestamps import Instant, instant_of, parse_instant
+from chalicelib.core.timestamps import Instant, instant_of, parse_instant
 from retrace.client import Client
 from retrace.console.picture import HOUR, Frame, Gathered, Mark, doubling
 from retrace.problem import Problem

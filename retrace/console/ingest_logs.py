@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from chalicelib.domain.timestamps import Day
+from chalicelib.core.timestamps import Day
 from retrace.checkup import PATIENCE
 from retrace.target import Target
 

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from chalicelib.domain.timestamps import parse_day
+from chalicelib.core.timestamps import parse_day
 from retrace import checkup
 from retrace.client import Client
 from retrace.console.forwarding import is_passed_on, told, told_problem
@@ -18,7 +18,7 @@ from retrace.console.gathering import LATE_MS, Gathering, Wanted, wanted
 from retrace.console.metrics import metrics_of
 from retrace.console.sources import sources_of
 from retrace.exporting.fetching import fetch
-from retrace.indenting import indented
+from retrace.pretty_json import indented
 from retrace.problem import Problem
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.domain.timestamps import Day
+from chalicelib.core.timestamps import Day
 from retrace.checkup import PATIENCE
 from retrace.console.ingest_logs import HOURS, series_of_logs
 from retrace.problem import Problem

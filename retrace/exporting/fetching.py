@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from chalicelib.domain.errors import IntegrityFailure
-from chalicelib.domain.raw_line import RawLine
-from chalicelib.domain.verification import verify
+from chalicelib.core.errors import IntegrityFailure
+from chalicelib.events.raw_objects import RawLine
+from chalicelib.events.verification import verify
 from retrace.client import Answer, Client, refusal
-from retrace.shown import Json
+from retrace.output import Json
 
 # What is wrong with one event. Anything else is wrong with all of them and stops the export.
 _OF_THIS_EVENT = frozenset(

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa  # type: ignore[import-untyped]  # it has no stubs
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # likewise
 
-from chalicelib.domain.timestamps import Instant, nanoseconds
+from chalicelib.core.timestamps import Instant, nanoseconds
 from retrace.exporting.fetching import Fetched
 
 ROWS_A_GROUP = 10_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from chalicelib.domain.json_text import MAX_DEPTH
+from chalicelib.core.lossless_json import MAX_DEPTH
 
 _QUOTE = ord('"')
 _IN_STRING = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chalicelib.domain import json_text
+from chalicelib.core import lossless_json
 from retrace.ingesting.record import Record
 
 _TELLS = "specversion"
@@ -20,8 +20,8 @@ def with_form(record: Record) -> Record:
 
 def _is_cloudevent(text: bytes) -> bool:
     try:
-        found = json_text.parse(text.decode())
-    except (UnicodeDecodeError, json_text.JsonSyntaxError):
+        found = lossless_json.parse(text.decode())
+    except (UnicodeDecodeError, lossless_json.JsonSyntaxError):
         return False
     # An array of CloudEvents has to be JSON as a whole; alone, what is nested too deep is refused alone.
     too_deep = any("nested" in fault.message for fault in found.faults)

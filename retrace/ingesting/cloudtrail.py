@@ -13,8 +13,8 @@ import json
 import re
 from typing import Any
 
-from chalicelib.domain.errors import Fault
-from chalicelib.domain.ingest_request import MAX_BYTES
+from chalicelib.core.errors import Fault
+from chalicelib.ingest.request import MAX_BYTES
 from retrace.ingesting.elements import arrays, element_record
 from retrace.ingesting.record import Record, Records, Stream, too_large
 

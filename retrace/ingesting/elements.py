@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from chalicelib.domain import json_text
-from chalicelib.domain.errors import Fault
-from chalicelib.domain.ingest_request import MAX_BYTES
+from chalicelib.core import lossless_json
+from chalicelib.core.errors import Fault
+from chalicelib.ingest.request import MAX_BYTES
 from retrace.ingesting.brackets import StringEnd
 from retrace.ingesting.record import Record, Records, Stream, too_large
 
@@ -135,7 +135,7 @@ def element_record(position: int, text: bytes) -> Record:
     if b"\n" not in text and b"\r" not in text:
         return Record(position, text)
     try:
-        whole = json_text.parse(text.decode()).text
-    except (UnicodeDecodeError, json_text.JsonSyntaxError) as error:
+        whole = lossless_json.parse(text.decode()).text
+    except (UnicodeDecodeError, lossless_json.JsonSyntaxError) as error:
         return Record(position, text, Fault("body", f"is not JSON: {error}"))
-    return Record(position, json_text.one_line(whole).encode())
+    return Record(position, lossless_json.one_line(whole).encode())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.domain.ingest_request import MAX_BYTES
+from chalicelib.ingest.request import MAX_BYTES
 from retrace.ingesting.record import Record, Records, Stream, too_large, whole_line
 
 _BLANK = b" \t\r\n"

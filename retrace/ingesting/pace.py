@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.domain.ingest_request import MAX_EVENTS
+from chalicelib.ingest.request import MAX_EVENTS
 
 MOST_EVENTS = MAX_EVENTS
 MOST_BYTES = 4_400_000

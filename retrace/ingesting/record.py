@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from chalicelib.domain.errors import Fault
-from chalicelib.domain.ingest_request import MAX_BYTES
+from chalicelib.core.errors import Fault
+from chalicelib.ingest.request import MAX_BYTES
 from retrace.problem import Exit, Problem
 
 

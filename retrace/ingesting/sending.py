@@ -10,7 +10,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from chalicelib.domain.errors import Fault
+from chalicelib.core.errors import Fault
 from retrace.client import WORTH_SENDING_AGAIN, Client, refusal
 from retrace.ingesting.batching import Batch
 from retrace.ingesting.pace import Pace

@@ -10,7 +10,7 @@ from retrace.ingesting.checkpoint import Checkpoint
 from retrace.ingesting.progress import Told
 from retrace.ingesting.rejects import reasons_file
 from retrace.ingesting.tally import Tally
-from retrace.shown import Output, duration
+from retrace.output import Output, duration
 
 
 @dataclass(frozen=True, slots=True)

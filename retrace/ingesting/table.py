@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from types import MappingProxyType
 
-from chalicelib.domain.errors import Fault
-from chalicelib.domain.ingest_request import MAX_BYTES
+from chalicelib.core.errors import Fault
+from chalicelib.ingest.request import MAX_BYTES
 from retrace.ingesting.record import Record, Records, Stream, too_large, whole_line
 from retrace.problem import Exit, Problem
 

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from enum import Enum, auto
 
-from chalicelib.domain.ingest_request import MAX_BYTES
+from chalicelib.ingest.request import MAX_BYTES
 from retrace.ingesting.brackets import Brackets, Unbalanced, is_one_object
 from retrace.ingesting.elements import CHUNK, SPACE, element_record
 from retrace.ingesting.record import Record, Records, Stream, too_large

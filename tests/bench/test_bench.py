@@ -17,8 +17,8 @@ from bench.orders import orders
 from bench.query_latency import Asked
 from bench.rounds import Load, Rates, alternating, percentile, require_equal
 from bench.throughput import Ingested, Replayed, Scenario
-from chalicelib.domain.event import parse_native
-from chalicelib.domain.json_text import parse
+from chalicelib.core.lossless_json import parse
+from chalicelib.events.event import parse_native
 
 
 def test_contenders_take_turns_and_another_one_is_first_in_each_round() -> None:

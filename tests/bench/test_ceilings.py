@@ -9,10 +9,10 @@ import pytest
 from bench.meter import item_size, read_units, write_units
 from bench.prices import NEW_TABLE_WRITES, PARTITION_READS, PARTITION_WRITES, TABLE_UNITS
 from bench.scale import PAGE
-from chalicelib.aws.event_rows import arrival_row, identity_row, index_row
-from chalicelib.config import Settings
-from chalicelib.domain.ingest_report import Arrival, ArrivalKind
-from chalicelib.domain.ingest_request import MAX_BYTES, MAX_EVENTS
+from chalicelib.events.arrivals import Arrival, ArrivalKind
+from chalicelib.events.dynamodb_rows import arrival_row, identity_row, index_row
+from chalicelib.ingest.request import MAX_BYTES, MAX_EVENTS
+from chalicelib.runtime.settings import Settings
 from infra.merge import FUNCTIONS, load
 from tests.unit.examples import INGESTED, an_event, stored
 

@@ -14,12 +14,12 @@ from bench.meter import Cost
 from bench.metered_aws import BUCKET, DEDUPE, EVENTS, NEVER_LATE, NOW, SHARDS, MeteredAws, metered_aws, one_by_one
 from bench.orders import SOURCE
 from bench.replay_costs import keep_job, plan_slice
-from chalicelib.aws.event_rows import identity_row, index_row
-from chalicelib.domain.event_query import EventsQuery
-from chalicelib.domain.ingest_report import Status
-from chalicelib.domain.raw_line import RawLocation, StoredEvent
-from chalicelib.domain.timestamps import Day, shifted, start_of
-from chalicelib.search import SearchEvents
+from chalicelib.core.timestamps import Day, shifted, start_of
+from chalicelib.events.arrivals import Status
+from chalicelib.events.dynamodb_rows import identity_row, index_row
+from chalicelib.events.raw_objects import RawLocation, StoredEvent
+from chalicelib.search.queries import EventsQuery
+from chalicelib.search.use_cases import SearchEvents
 
 A_DAY = 1_000
 """As many events of the type has each day, so that there are as many to replay, however many there are in all."""

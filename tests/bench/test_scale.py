@@ -13,7 +13,7 @@ from bench.meter import item_size, read_units, write_units
 from bench.replay_costs import ALONE, BATCHES, SCATTERED, SHAPES, TOGETHER, Count, Shape, count
 from bench.scale import BILLION, FORTY_JOBS, INSTALLED, PAGE, TEN_JOBS, WORKINGS, blocks, workings
 from bench.scale_model import NEW_TABLE, Model
-from chalicelib.domain import estimate
+from chalicelib.replays import estimate
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chalicelib.domain.timestamps import parse_instant
+from chalicelib.core.timestamps import parse_instant
 from embedded.sending import read
 from examples import bike_week
 

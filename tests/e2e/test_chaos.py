@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 from boto3.dynamodb.types import TypeDeserializer
 
-from chalicelib.domain.aggregation import Input
-from chalicelib.domain.timestamps import Instant
+from chalicelib.aggregates.aggregate import Input
+from chalicelib.core.timestamps import Instant
 from tests.e2e.chaos import Job, Killer, Run
 from tests.e2e.deployed import AT_ONCE, Deployed, batches
 from tests.e2e.workers import events

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from chalicelib.aws import keys
-from chalicelib.domain.raw_line import name_of, object_of
-from chalicelib.domain.timestamps import Day, Instant
+from chalicelib.core.timestamps import Day, Instant
+from chalicelib.events.raw_objects import name_of, object_of
 from embedded.connection import Stack
 from embedded.disaster import Disaster
 from embedded.stack import started

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.timestamps import parse_instant
+from chalicelib.core.timestamps import parse_instant
 from embedded import connection
 from embedded.stack import started
 from retrace.problem import Exit

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from chalicelib.aws import keys
-from chalicelib.aws.signing_key import KmsSigner
-from chalicelib.domain.digest import KeptDigest, Origin, next_head, sealed, signed_part
-from chalicelib.domain.timestamps import instant_of, shifted
+from chalicelib.core.timestamps import instant_of, shifted
+from chalicelib.digests.digest import KeptDigest, Origin, next_head, sealed, signed_part
+from chalicelib.digests.kms import KmsSigner
 from embedded.deployment import STACK_NAME
 from embedded.stack import started
 from tests.e2e.deployed import Deployed

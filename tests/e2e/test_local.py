@@ -153,7 +153,7 @@ def test_a_replay_reaches_its_aggregate_without_any_signature(local: Local) -> N
 def test_a_change_of_the_code_reaches_the_routes_and_the_queue_handlers(local: Local) -> None:
     assert len(local.replayed("counter-1")["sample_event_ids"]) == 10
 
-    local.edit("chalicelib/domain/aggregation.py", "SAMPLE_SIZE = 10", "SAMPLE_SIZE = 3")
+    local.edit("chalicelib/aggregates/aggregate.py", "SAMPLE_SIZE = 10", "SAMPLE_SIZE = 3")
     local.edit("app.py", '"status": "ok"', '"status": "edited"')
     until(lambda: local.call("GET", "/health") == {"status": "edited"})
 

@@ -20,8 +20,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from chalicelib.openapi import document
-from chalicelib.operations import OPERATIONS
+from chalicelib.api.openapi import document
+from chalicelib.api.operations import OPERATIONS
 from embedded.connection import Stack
 from tests.sizes import times
 

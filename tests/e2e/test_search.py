@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.timestamps import parse_instant
+from chalicelib.core.timestamps import parse_instant
 from embedded.stack import started
 from tests.e2e.deployed import AT_ONCE, Deployed, batches
 from tests.e2e.samples import Sample

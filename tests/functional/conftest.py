@@ -15,7 +15,7 @@ import pytest
 import yaml
 from chalice.test import Client
 
-from chalicelib import caching, runtime, telemetry
+from chalicelib.runtime import caching, system, telemetry
 from tests.conftest import SETTINGS
 from tests.functional import clients, emulators
 from tests.functional.application import Application
@@ -122,7 +122,7 @@ def storage(aws: None) -> Storage:
 def wire(aws: None, emulator: Emulator) -> Iterator[Wire]:
     """What every AWS call of the application goes over."""
     wire = Wire(emulator.deliver)
-    clients_of_it = (runtime.s3, runtime.dynamodb, runtime.sqs)
+    clients_of_it = (system.s3, system.dynamodb, system.sqs)
     for client in clients_of_it:
         wire.attach(client())
     yield wire
@@ -134,21 +134,21 @@ def wire(aws: None, emulator: Emulator) -> Iterator[Wire]:
 @pytest.fixture
 def application(wire: Wire) -> Iterator[Application]:
     """The application, ready for requests and queue messages."""
-    runtime.settings.cache_clear()
+    system.settings.cache_clear()
     from app import app  # noqa: PLC0415  # as Lambda does: nothing of it runs before the environment stands
 
     with Client(app, stage_name="test", project_dir=str(ROOT)) as client:
         yield Application(client, app)
-    runtime.settings.cache_clear()
+    system.settings.cache_clear()
 
 
 @pytest.fixture
 def partial_responses(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As `chalice package` deploys it: the event source mapping takes partial batch responses."""
     monkeypatch.setenv("REPORT_BATCH_ITEM_FAILURES", "true")
-    runtime.settings.cache_clear()
+    system.settings.cache_clear()
     yield
-    runtime.settings.cache_clear()
+    system.settings.cache_clear()
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from chalicelib import runtime
-from chalicelib.domain.timestamps import Instant
+from chalicelib.core.timestamps import Instant
+from chalicelib.runtime import system
 from tests.functional.application import Application, batched, message
 from tests.functional.events import DAY, NEXT_DAY, Json, paid, paid_several
 from tests.functional.recomputed import aggregate, inputs_of, said
@@ -188,7 +188,7 @@ def test_a_version_of_an_object_counts_what_came_after_it_was_computed(
     result = application.accept(paid(1))
     reference = {"s3_bucket": result["s3_bucket"], "s3_key": result["s3_key"]}
     application.process([message(reference)])
-    monkeypatch.setattr(runtime, "now", lambda: Instant("2043-01-01T00:00:00.000000000Z"))
+    monkeypatch.setattr(system, "now", lambda: Instant("2043-01-01T00:00:00.000000000Z"))
 
     application.accept(paid(2))
 
@@ -200,9 +200,9 @@ def test_the_newest_version_is_that_of_the_replay_that_was_requested_last_althou
     application: Application, monkeypatch: pytest.MonkeyPatch, ahead: str
 ) -> None:
     application.accept_all(paid_several(2))
-    monkeypatch.setattr(runtime, "now", lambda: Instant(ahead))
+    monkeypatch.setattr(system, "now", lambda: Instant(ahead))
     first = application.replayed(**WHOLE_DAY)
-    monkeypatch.setattr(runtime, "now", lambda: Instant("2043-01-01T00:00:00.000000000Z"))
+    monkeypatch.setattr(system, "now", lambda: Instant("2043-01-01T00:00:00.000000000Z"))
     application.accept(paid(3))
 
     second = application.replayed(**WHOLE_DAY)

@@ -167,8 +167,8 @@ class TestHowVersionsStand:
         application.replayed(**BY_TYPE)
         application.accept_all([paid(number) for number in range(3, 9)])
         exact = application.get("/aggregates", **ENTITY_DAY).json_body
-        monkeypatch.setattr("chalicelib.lineage.ROWS_A_READ", 5)
-        monkeypatch.setattr("chalicelib.lineage.REQUEST_US", 60_000)
+        monkeypatch.setattr("chalicelib.aggregates.use_cases.ROWS_A_READ", 5)
+        monkeypatch.setattr("chalicelib.aggregates.use_cases.REQUEST_US", 60_000)
 
         told = application.get("/aggregates", **ENTITY_DAY).json_body
 
@@ -351,7 +351,7 @@ class TestDiff:
             assert faults(response).keys() == {"cursor"}
 
     def test_walks_versions_of_many_pages(self, application: Application, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("chalicelib.lineage.ROWS_A_READ", 4)
+        monkeypatch.setattr("chalicelib.aggregates.use_cases.ROWS_A_READ", 4)
         application.accept_all([paid(number) for number in range(1, 31) if number % 3])
         older = application.replayed(**WHOLE_DAY)
         application.accept_all([paid(number) for number in range(1, 31) if not number % 3])
@@ -431,8 +431,8 @@ class TestWhereAnEventWent:
     ) -> None:
         result = application.accept(paid(1))
         replays = [application.replayed(**WHOLE_DAY) for _ in range(3)]
-        monkeypatch.setattr("chalicelib.investigate.VERSIONS_A_READ", 1)
-        monkeypatch.setattr("chalicelib.investigate.VERSIONS_LOOKED_AT", 2)
+        monkeypatch.setattr("chalicelib.search.event_history.VERSIONS_A_READ", 1)
+        monkeypatch.setattr("chalicelib.search.event_history.VERSIONS_LOOKED_AT", 2)
 
         answer = application.get(f"/events/{result['event_id']}").json_body
 

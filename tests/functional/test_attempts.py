@@ -14,8 +14,8 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from chalice.test import HTTPResponse
 
-from chalicelib import consumer_wiring, runtime
-from chalicelib.domain.errors import RetraceError
+from chalicelib.core.errors import RetraceError
+from chalicelib.runtime import consumer_wiring, system
 from tests.functional.application import Application
 from tests.functional.events import DAY, NEXT_DAY, paid, paid_several
 from tests.functional.storage import Storage, assert_sound
@@ -48,9 +48,9 @@ Prepare = Callable[[Application, Wire], Act]
 def one_call_at_a_time(application: Application, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """So that a call that fails is the last one, and all attempts are its own."""
     monkeypatch.setenv("CONCURRENCY", "1")
-    runtime.settings.cache_clear()
+    system.settings.cache_clear()
     yield
-    runtime.settings.cache_clear()
+    system.settings.cache_clear()
 
 
 def ingest(application: Application, wire: Wire) -> Act:
@@ -147,7 +147,7 @@ def look_for_gaps(application: Application, wire: Wire) -> Act:
 
 
 def ask_how_fresh(application: Application, wire: Wire) -> Act:
-    application.accept(paid(event_time=runtime.now()))
+    application.accept(paid(event_time=system.now()))
     return lambda: application.get("/freshness", source="shop/checkout", event_type="order.paid")
 
 

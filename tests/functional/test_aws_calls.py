@@ -8,8 +8,8 @@ from hashlib import sha256
 import pytest
 from botocore.awsrequest import AWSResponse
 
-from chalicelib import plan
 from chalicelib.aws import keys
+from chalicelib.replays import planner as plan
 from tests.functional import ledger
 from tests.functional.application import Application, sqs_event
 from tests.functional.events import DAY, NEXT_DAY, paid, paid_several

@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from chalicelib.domain.aggregate_query import InputsQuery
-from chalicelib.domain.cursor import to_cursor
-from chalicelib.domain.event_query import EventsQuery, LateQuery
-from chalicelib.domain.rejections import RejectedQuery
-from chalicelib.domain.replay_query import ReplaysQuery
+from chalicelib.aggregates.queries import InputsQuery
+from chalicelib.core.cursors import to_cursor
+from chalicelib.quarantine.retries import RejectedQuery
+from chalicelib.replays.queries import ReplaysQuery
+from chalicelib.search.queries import EventsQuery, LateQuery
 from tests.functional.application import Application
 
 DAY = "2026-11-21"

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib import consumer_wiring, runtime
-from chalicelib.domain.replay_ports import Redriven
-from chalicelib.domain.timestamps import Instant
+from chalicelib.core.timestamps import Instant
+from chalicelib.replays.ports import Redriven
+from chalicelib.runtime import consumer_wiring, system
 from tests.conftest import SETTINGS
 from tests.functional import ledger
 from tests.functional.application import Application, Message, message
@@ -232,7 +232,7 @@ def test_a_job_says_by_when_its_last_dead_letter_has_expired(
     replay_id, messages = application.planned(**WHOLE_DAY)
     assert application.job(replay_id)["dead_letters_until"] is None
     for day, found in (("02", messages[0]), ("01", messages[1])):
-        monkeypatch.setattr(runtime, "now", lambda day=day: Instant(f"2043-01-{day}T00:00:00.000000000Z"))
+        monkeypatch.setattr(system, "now", lambda day=day: Instant(f"2043-01-{day}T00:00:00.000000000Z"))
         application.give_up_on([found])
 
     job = application.job(replay_id)

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import pytest
 from botocore.awsrequest import AWSResponse
 
-from chalicelib import runtime, selection
+from chalicelib.replays import selection
+from chalicelib.runtime import system
 from tests.functional import ledger
 from tests.functional.application import Application, Queue, message
 from tests.functional.events import DAY, NEXT_DAY, paid, paid_several
@@ -57,9 +58,9 @@ def test_a_replay_of_an_entity_or_of_whole_days_leaves_nothing_out_however_far_t
 def known_lag(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """How many seconds replays by type wait for their index."""
     monkeypatch.setenv("INDEX_LAG_SECONDS", "5")
-    runtime.settings.cache_clear()
+    system.settings.cache_clear()
     yield 5
-    runtime.settings.cache_clear()
+    system.settings.cache_clear()
 
 
 @pytest.mark.parametrize("options", [{}, {"whole_days": True}], ids=["plain", "whole days"])

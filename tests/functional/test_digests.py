@@ -21,9 +21,10 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from moto.kms import utils as kms_of_moto
 from moto.s3 import notifications as notifications_of_moto
 
-from chalicelib import runtime
-from chalicelib.aws import keys, notification_queue
-from chalicelib.domain.digest import Digest, parse_digest
+from chalicelib.aws import keys
+from chalicelib.digests import sqs as digests_sqs
+from chalicelib.digests.digest import Digest, parse_digest
+from chalicelib.runtime import system
 from tests.conftest import SETTINGS
 from tests.functional import clients
 from tests.functional.application import Application, Queue
@@ -90,7 +91,7 @@ def digests(application: Application, wire: Wire, monkeypatch: pytest.MonkeyPatc
     """A stage with digests. moto's S3 and KMS do what AWS's do where they do not by themselves."""
     _tell_versions(monkeypatch)
     _sign_hashes(monkeypatch)
-    monkeypatch.setattr(notification_queue, "_RECEIVES_AT_ONCE", 1)  # fewer calls to die at
+    monkeypatch.setattr(digests_sqs, "_RECEIVES_AT_ONCE", 1)  # fewer calls to die at
     key_arn = boto3.client("kms").create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
     clients.sqs().create_queue(QueueName="retrace-test-digest")
     told: Any = [
@@ -106,11 +107,11 @@ def digests(application: Application, wire: Wire, monkeypatch: pytest.MonkeyPatc
     )
     monkeypatch.setenv("DIGEST_QUEUE_URL", QUEUE_URL)
     monkeypatch.setenv("DIGEST_KEY_ARN", key_arn)
-    runtime.settings.cache_clear()
-    runtime.kms.cache_clear()
-    wire.attach(runtime.kms())
+    system.settings.cache_clear()
+    system.kms.cache_clear()
+    wire.attach(system.kms())
     yield Digests(application, key_arn)
-    runtime.kms.cache_clear()
+    system.kms.cache_clear()
 
 
 def _tell_versions(monkeypatch: pytest.MonkeyPatch) -> None:

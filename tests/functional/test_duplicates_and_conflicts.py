@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib import runtime
-from chalicelib.domain.timestamps import Instant
+from chalicelib.core.timestamps import Instant
+from chalicelib.runtime import system
 from tests.functional.application import NDJSON, Application
 from tests.functional.events import Json, as_ndjson, paid, paid_several
 from tests.functional.storage import Row, Storage, assert_holds
@@ -47,7 +47,7 @@ def test_a_duplicate_days_later_is_still_one(
 ) -> None:
     first = application.accept(paid())
     before = firsts(storage)
-    monkeypatch.setattr(runtime, "now", lambda: Instant("2043-01-01T00:00:00.000000000Z"))
+    monkeypatch.setattr(system, "now", lambda: Instant("2043-01-01T00:00:00.000000000Z"))
 
     again = application.ingest(paid())
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain import json_text
-from chalicelib.domain.errors import RetraceError
-from chalicelib.domain.ingest_request import MAX_BYTES, parse_request
+from chalicelib.core import lossless_json
+from chalicelib.core.errors import RetraceError
+from chalicelib.ingest.request import MAX_BYTES, parse_request
 from tests.functional.events import DAY
 
 FIXED_BYTES = 5_500_000
@@ -139,7 +139,7 @@ def test_a_bomb_is_unpacked_to_the_limit_and_one_byte_and_no_further(
             produced += len(plain)
             return plain
 
-    monkeypatch.setattr("chalicelib.domain.content_encoding.gzip.GzipFile", Counting)
+    monkeypatch.setattr("chalicelib.ingest.content_encoding.gzip.GzipFile", Counting)
     bomb = gzip.compress(b"\x00" * (200_000_000 // members)) * members
     assert len(bomb) < 300_000
 
@@ -153,8 +153,8 @@ def test_every_limit_holds_before_anything_is_parsed(monkeypatch: pytest.MonkeyP
     def never(*args: Any) -> Any:
         raise AssertionError("a body that is too large was parsed")
 
-    monkeypatch.setattr(json_text, "parse", never)
-    monkeypatch.setattr(json_text, "parse_elements", never)
+    monkeypatch.setattr(lossless_json, "parse", never)
+    monkeypatch.setattr(lossless_json, "parse_elements", never)
 
     for body in (b"[" * (MAX_BYTES + 1), b"{" * (MAX_BYTES + 1)):
         assert isinstance(read("application/json", body), RetraceError)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from chalice.test import HTTPResponse
 
-from chalicelib import runtime
-from chalicelib.domain.timestamps import Instant
+from chalicelib.core.timestamps import Instant
+from chalicelib.runtime import system
 from tests.functional.application import Application
 from tests.functional.events import NEXT_DAY, Json, paid
 from tests.functional.storage import Storage, assert_holds, assert_sound
@@ -175,11 +175,11 @@ def test_a_resend_keeps_the_ingest_time_that_the_raw_object_has(
 def test_a_resend_after_midnight_completes_the_event_from_an_object_of_its_own(
     application: Application, storage: Storage, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runtime, "now", lambda: Instant("2023-06-30T23:59:59.000000000Z"))
+    monkeypatch.setattr(system, "now", lambda: Instant("2023-06-30T23:59:59.000000000Z"))
     wire.disturb(killed_after, "PutObject")
     with pytest.raises(Killed):
         application.ingest(SINGLE)
-    monkeypatch.setattr(runtime, "now", lambda: Instant("2023-07-01T00:00:01.000000000Z"))
+    monkeypatch.setattr(system, "now", lambda: Instant("2023-07-01T00:00:01.000000000Z"))
 
     result = application.accept(SINGLE)
 

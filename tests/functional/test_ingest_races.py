@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib import runtime
-from chalicelib.domain.timestamps import Instant
+from chalicelib.core.timestamps import Instant
+from chalicelib.runtime import system
 from tests.functional.application import Application
 from tests.functional.events import Json, paid
 from tests.functional.storage import Row, Storage, assert_holds, assert_sound
@@ -182,7 +182,7 @@ def lifetime_of_a_week(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_identities_expire_after_the_lifetime_that_is_set(
     lifetime_of_a_week: None, application: Application, storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runtime, "now", lambda: Instant("2043-01-01T00:00:00.999999999Z"))
+    monkeypatch.setattr(system, "now", lambda: Instant("2043-01-01T00:00:00.999999999Z"))
 
     application.accept(paid())
 
@@ -194,7 +194,7 @@ def test_a_restored_identity_lives_as_long_as_a_new_one(
 ) -> None:
     first = application.accept(paid())
     storage.forget(first["event_id"])
-    monkeypatch.setattr(runtime, "now", lambda: Instant("2043-01-01T00:00:00.000000000Z"))
+    monkeypatch.setattr(system, "now", lambda: Instant("2043-01-01T00:00:00.000000000Z"))
 
     application.ingest(paid())
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from chalice.test import HTTPResponse
 
-from chalicelib import runtime
-from chalicelib.domain.timestamps import Instant
+from chalicelib.core.timestamps import Instant
+from chalicelib.runtime import system
 from tests.conftest import SETTINGS
 from tests.functional.application import JSON, Application
 from tests.functional.events import DAY, as_json, paid
@@ -67,7 +67,7 @@ def test_raw_objects_lie_under_their_source_and_the_days_of_event_and_arrival(
 def test_the_lag_is_the_time_from_event_to_arrival_in_whole_milliseconds(
     application: Application, monkeypatch: pytest.MonkeyPatch, event_time: str, lag_ms: int
 ) -> None:
-    monkeypatch.setattr(runtime, "now", lambda: Instant("2023-07-01T10:00:00.000000000Z"))
+    monkeypatch.setattr(system, "now", lambda: Instant("2023-07-01T10:00:00.000000000Z"))
 
     result = application.accept(paid(event_time=event_time))
 

@@ -28,8 +28,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from chalicelib import runtime
-from chalicelib.domain.timestamps import Instant, shifted
+from chalicelib.core.timestamps import Instant, shifted
+from chalicelib.runtime import system
 from tests.functional import conftest, ledger, recomputed
 from tests.functional.application import Application, Message
 from tests.functional.emulators import Emulator, MiniStack
@@ -475,19 +475,19 @@ def fresh(
     Calls are made one after the other: of a function that is killed nothing goes on, as threads of this process would.
     """
     monkeypatch.setenv("CONCURRENCY", "1")
-    runtime.settings.cache_clear()
+    system.settings.cache_clear()
 
     def fresh(seen: Counter[str]) -> World:
         conftest.sweep(emulator, resources)
         wire, clock = Wire(emulator.deliver), Clock()
-        for client in (runtime.s3, runtime.dynamodb, runtime.sqs):
+        for client in (system.s3, system.dynamodb, system.sqs):
             client.cache_clear()
             wire.attach(client())
-        monkeypatch.setattr(runtime, "now", clock)
+        monkeypatch.setattr(system, "now", clock)
         return World(application, wire, clock, seen)
 
     yield fresh
-    runtime.settings.cache_clear()
+    system.settings.cache_clear()
 
 
 ENOUGH = 12

@@ -10,9 +10,9 @@ import pytest
 from chalice.app import Chalice
 from chalice.test import Client
 
-from chalicelib import adapters, caching
-from chalicelib.config import Settings
-from chalicelib.domain.errors import NotConfigured
+from chalicelib.core.errors import NotConfigured
+from chalicelib.runtime import adapters, caching
+from chalicelib.runtime.settings import Settings
 from tests.conftest import SETTINGS
 
 NAMES = {name for name in SETTINGS if name.endswith(("_BUCKET", "_TABLE", "_QUEUE_URL"))}

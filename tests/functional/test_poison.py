@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib import runtime
-from chalicelib.domain.messages import MAX_MESSAGE_BYTES
-from chalicelib.domain.raw_line import MAX_RAW_OBJECT_BYTES
+from chalicelib.events.raw_objects import MAX_RAW_OBJECT_BYTES
+from chalicelib.replays.messages import MAX_MESSAGE_BYTES
+from chalicelib.runtime import system
 from tests.conftest import SETTINGS
 from tests.functional import clients, ledger
 from tests.functional.application import Application, Message, message
@@ -92,7 +92,7 @@ def partial(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     partial: bool = request.param == "partial responses"
     if partial:
         monkeypatch.setenv("REPORT_BATCH_ITEM_FAILURES", "true")
-        runtime.settings.cache_clear()
+        system.settings.cache_clear()
     return partial
 
 

@@ -13,8 +13,8 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from chalicelib import runtime
-from chalicelib.domain.timestamps import Instant, shifted
+from chalicelib.core.timestamps import Instant, shifted
+from chalicelib.runtime import system
 from retrace.checking.bucket import RawBucket
 from retrace.checking.checkpoint import Checkpoint
 from retrace.checking.deployment import Stores
@@ -76,7 +76,7 @@ def ticking(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each request is received a second after the one before, long before the operator looks."""
     ticks = iter(range(1_000))
     begin = Instant("2026-11-22T08:30:00.000000000Z")
-    monkeypatch.setattr(runtime, "now", lambda: shifted(begin, next(ticks) * _SECOND))
+    monkeypatch.setattr(system, "now", lambda: shifted(begin, next(ticks) * _SECOND))
 
 
 @pytest.fixture
@@ -385,7 +385,7 @@ def test_an_identity_that_had_expired_before_it_was_used_again_is_decided_by_its
     first = application.accept(content(1))
     assert application.ingest(content(2)).status_code == 409
     storage.forget(first["event_id"])
-    monkeypatch.setattr(runtime, "now", lambda: Instant("2026-11-25T08:30:00.000000000Z"))
+    monkeypatch.setattr(system, "now", lambda: Instant("2026-11-25T08:30:00.000000000Z"))
     application.accept(content(2))
     before = storage.index()
     assert len(before) == 2

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from chalice.test import HTTPResponse
 
-from chalicelib import runtime
-from chalicelib.domain.timestamps import Instant
+from chalicelib.core.timestamps import Instant
+from chalicelib.runtime import system
 from tests.functional.application import JSON, NDJSON, Application
 from tests.functional.events import Json, as_json, as_ndjson, paid, without
 from tests.functional.storage import Storage, assert_holds
@@ -26,7 +26,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def set_clock(monkeypatch: pytest.MonkeyPatch, instant: str) -> None:
-    monkeypatch.setattr(runtime, "now", lambda: Instant(instant))
+    monkeypatch.setattr(system, "now", lambda: Instant(instant))
 
 
 def refused(application: Application, body: Any, **how: Any) -> str:
@@ -146,7 +146,7 @@ class TestList:
     def test_reads_fewer_where_they_are_large(
         self, application: Application, wire: Wire, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("chalicelib.aws.rejections.MAX_BYTES_A_PAGE", 2_500)
+        monkeypatch.setattr("chalicelib.quarantine.s3.MAX_BYTES_A_PAGE", 2_500)
         ids = sorted(refused(application, malformed(number, payload="x" * 800)) for number in range(5))
         huge = refused(application, malformed(6, payload="x" * 4_000))
         wire.mend()

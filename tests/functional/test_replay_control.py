@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from chalice.local import LambdaContext
 
-from chalicelib import runtime, stretch
-from chalicelib.domain.timestamps import Instant
+from chalicelib.core.timestamps import Instant
+from chalicelib.replays import commit_batch
+from chalicelib.runtime import system
 from tests.functional import ledger
 from tests.functional.application import JSON, Application, Message, batched, message
 from tests.functional.events import DAY, NEXT_DAY, Json, as_json, paid, paid_several
@@ -63,7 +64,7 @@ def work_off(application: Application) -> None:
 
 @pytest.fixture
 def two_messages_a_stretch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stretch, "MESSAGES_A_STRETCH", 2)
+    monkeypatch.setattr(commit_batch, "MESSAGES_A_STRETCH", 2)
 
 
 # GET /replay
@@ -95,7 +96,7 @@ def test_replays_are_listed_in_the_order_of_their_requests_whatever_the_clocks_s
         "2026-11-30T10:00:00.000000000Z",
         "2026-11-30T10:05:00.000999999Z",
     ):
-        monkeypatch.setattr(runtime, "now", lambda instant=instant: Instant(instant))
+        monkeypatch.setattr(system, "now", lambda instant=instant: Instant(instant))
         asked += [application.requested(**WHOLE_DAY), application.requested(**WHOLE_DAY)]
 
     assert replay_ids(application) == asked[::-1]
@@ -373,9 +374,9 @@ def test_a_replay_that_nothing_can_be_queued_for_is_not_kept(application: Applic
 def two_in_flight(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """At most two messages of a replay are sent and not settled."""
     monkeypatch.setenv("MAX_IN_FLIGHT", "2")
-    runtime.settings.cache_clear()
+    system.settings.cache_clear()
     yield
-    runtime.settings.cache_clear()
+    system.settings.cache_clear()
 
 
 @pytest.mark.usefixtures("two_in_flight")
@@ -406,7 +407,7 @@ def test_where_nobody_tells_what_became_of_messages_a_planner_waits_for_nobody(
 ) -> None:
     if order is None:
         monkeypatch.setenv("PROCESSOR_ENABLED", "false")
-        runtime.settings.cache_clear()
+        system.settings.cache_clear()
     application.accept_all(paid_several(5))
 
     replay_id = application.requested(**WHOLE_DAY, order=order)
@@ -466,7 +467,7 @@ def test_a_batch_that_a_processor_had_in_hand_at_a_cancel_still_counts_as_the_an
 ) -> None:
     application.accept_all(paid_several(5))
     replay_id, messages = application.planned(**WHOLE_DAY)
-    monkeypatch.setattr(runtime, "now", lambda: Instant("2043-01-01T00:00:00.000000000Z"))
+    monkeypatch.setattr(system, "now", lambda: Instant("2043-01-01T00:00:00.000000000Z"))
     answers: list[Json] = []
     wire.disturb(preceded_by(lambda: answers.append(cancel(application, replay_id).json_body)), "TransactWriteItems")
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib import adapters, selection, stretch
-from chalicelib.domain.paging import every_page
-from chalicelib.domain.timestamps import Day
+from chalicelib.core.pagination import every_page
+from chalicelib.core.timestamps import Day
+from chalicelib.replays import commit_batch, selection
+from chalicelib.runtime import adapters
 from tests.functional.application import Application, Message, batched
 from tests.functional.events import DAY, NEXT_DAY, Json, paid, paid_several
 from tests.functional.wire import (
@@ -51,8 +52,8 @@ def partial_because(application: Application, entity_id: str = "order-1", day: s
 def small_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three messages a stretch, ordered ones too, two rows and two arrivals a read, and one found day."""
     for module, name, size in (
-        (stretch, "MESSAGES_A_STRETCH", 3),
-        (stretch, "ORDERED_MESSAGES_A_STRETCH", 3),
+        (commit_batch, "MESSAGES_A_STRETCH", 3),
+        (commit_batch, "ORDERED_MESSAGES_A_STRETCH", 3),
         (selection, "ROWS_A_READ", 2),
         (selection, "FEWEST_ROWS_A_READ", 2),
         (selection, "ROWS_OF_A_DAY", 2),

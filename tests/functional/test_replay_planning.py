@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib import plan, selection, stretch
-from chalicelib.aws import outboxes
+from chalicelib.replays import commit_batch, dynamodb_outboxes, selection
+from chalicelib.replays import planner as plan
 from tests.conftest import SETTINGS
 from tests.functional import clients
 from tests.functional.application import Application, Message, batched, message, sqs_event
@@ -50,7 +50,7 @@ def process_all(application: Application, messages: list[Message]) -> None:
 @pytest.fixture
 def small_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three messages a stretch, and two rows a read."""
-    monkeypatch.setattr(stretch, "MESSAGES_A_STRETCH", 3)
+    monkeypatch.setattr(commit_batch, "MESSAGES_A_STRETCH", 3)
     monkeypatch.setattr(selection, "ROWS_A_READ", 2)
     monkeypatch.setattr(selection, "FEWEST_ROWS_A_READ", 2)
 
@@ -475,7 +475,7 @@ def killed_once_committed(application: Application, wire: Wire) -> tuple[str, Me
 def test_an_outbox_of_several_rows_is_sent_whole(
     application: Application, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outboxes, "PART_BYTES", 100)
+    monkeypatch.setattr(dynamodb_outboxes, "PART_BYTES", 100)
     replay_id, found = killed_once_committed(application, wire)
 
     application.call_planner(found)

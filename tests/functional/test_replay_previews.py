@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib import preview, runtime, selection
+from chalicelib.replays import preview, selection
+from chalicelib.runtime import system
 from tests.functional.application import Application
 from tests.functional.events import DAY, NEXT_DAY, Json, paid, paid_several
 from tests.functional.storage import Storage
@@ -48,9 +49,9 @@ def spent_after_one_read_of_two_rows(monkeypatch: pytest.MonkeyPatch) -> None:
 def confirmed_above_two(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A replay of more than two messages must be confirmed."""
     monkeypatch.setenv("CONFIRM_ABOVE", "2")
-    runtime.settings.cache_clear()
+    system.settings.cache_clear()
     yield
-    runtime.settings.cache_clear()
+    system.settings.cache_clear()
 
 
 # Dry runs

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.aws.event_rows import index_row
 from chalicelib.aws.items import from_item
-from chalicelib.domain.raw_line import RawLocation, StoredEvent
-from chalicelib.domain.timestamps import Instant
+from chalicelib.core.timestamps import Instant
+from chalicelib.events.dynamodb_rows import index_row
+from chalicelib.events.raw_objects import RawLocation, StoredEvent
 from retrace.checking.restoring import Restore, Restored
 from retrace.checking.tables import Tables
 from tests.conftest import SETTINGS

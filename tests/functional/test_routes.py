@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from chalice.app import IAMAuthorizer
 
-from chalicelib import wiring
-from chalicelib.operations import OPERATIONS
+from chalicelib.api.operations import OPERATIONS
+from chalicelib.runtime import wiring
 from tests.functional.application import Application
 from tests.functional.events import Json, as_json, paid
 from tests.functional.storage import Storage

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib import freshness, search
-from chalicelib.domain.cursor import to_cursor
-from chalicelib.domain.event_query import EventsQuery
+from chalicelib.core.cursors import to_cursor
+from chalicelib.search import freshness
+from chalicelib.search import use_cases as search_use_cases
+from chalicelib.search.queries import EventsQuery
 from tests.functional.application import Application
 from tests.functional.storage import Storage
 from tests.functional.wire import Wire
@@ -129,7 +130,7 @@ def test_status_misses_nothing_in_shards_that_are_read_unevenly(
     application: Application, sent: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, order: str, limit: int
 ) -> None:
     """One day in several shards, of which one holds hours that the others have not been read to yet."""
-    monkeypatch.setattr(search, "_ROWS_A_STATUS_READ", 2)
+    monkeypatch.setattr(search_use_cases, "_ROWS_A_STATUS_READ", 2)
     events = [event(f"again-{number}", f"2026-11-25T{number:02d}:00:00Z") for number in range(24)]
     application.ingest(events)
     results = application.ingest(events[::3]).json_body["results"]
@@ -156,7 +157,7 @@ def test_the_reads_of_a_page_do_not_grow_with_the_partition(
 def test_a_search_that_finds_little_ends_early_with_a_cursor(
     application: Application, sent: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "MAX_READS", 8)
+    monkeypatch.setattr(search_use_cases, "MAX_READS", 8)
     window = {"start_time": "2026-10-01T00:00:00Z", "end_time": "2026-11-23T00:00:00Z"}
     found = list(pages(application, **BY_TYPE, **window))
     assert found[0] == []
@@ -387,7 +388,7 @@ def test_events_of_the_future_are_passed_over_without_being_fetched(
 def test_gaps_of_more_than_a_request_reads_are_refused_with_what_to_do(
     application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chalicelib.search.REQUEST_US", 1)
+    monkeypatch.setattr("chalicelib.search.use_cases.REQUEST_US", 1)
     window = {"start_time": "2026-11-01T00:00:00Z", "end_time": "2026-11-20T00:00:00Z"}
 
     response = application.get("/gaps", entity_id="a", **window)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from chalicelib import runtime
+from chalicelib.runtime import system
 from tests.functional.application import Application
 from tests.functional.events import DAY, paid_several
 
@@ -23,10 +23,10 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
     def deploy(written: int, read: int) -> None:
         monkeypatch.setenv("TYPE_DAY_SHARDS", str(written))
         monkeypatch.setenv("TYPE_DAY_SHARDS_READ", str(read))
-        runtime.settings.cache_clear()
+        system.settings.cache_clear()
 
     yield deploy
-    runtime.settings.cache_clear()
+    system.settings.cache_clear()
 
 
 def found(application: Application) -> int:

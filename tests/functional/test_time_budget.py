@@ -12,8 +12,9 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from chalice.local import LambdaContext
 
-from chalicelib import invocation, received, runtime
-from chalicelib.domain.errors import OutOfTime
+from chalicelib.api import requests as api_requests
+from chalicelib.core.errors import OutOfTime
+from chalicelib.runtime import deadline, system
 from tests.functional import conftest
 from tests.functional.application import Application
 from tests.functional.events import paid, paid_several
@@ -131,12 +132,12 @@ def test_a_request_is_answered_in_time_however_slow_every_call_is(
 
 
 def test_nobody_waits_for_a_retry_that_would_come_too_late(time: Time) -> None:
-    with invocation.lasting(lambda: 7_000), pytest.raises(OutOfTime):
-        runtime.pause(1)
+    with deadline.lasting(lambda: 7_000), pytest.raises(OutOfTime):
+        system.pause(1)
     assert time.left_s == API_S
 
-    with invocation.lasting(lambda: 7_100 + 2_000):
-        runtime.pause(8)
+    with deadline.lasting(lambda: 7_100 + 2_000):
+        system.pause(8)
     assert time.left_s < API_S
 
 
@@ -195,28 +196,28 @@ def test_a_batch_of_messages_goes_back_to_its_queue_in_time(
 
 
 def test_a_call_that_could_outlast_the_function_is_not_begun(aws: None, wire: Wire) -> None:
-    with invocation.lasting(lambda: 6_999), pytest.raises(OutOfTime):
-        runtime.sqs().list_queues()
+    with deadline.lasting(lambda: 6_999), pytest.raises(OutOfTime):
+        system.sqs().list_queues()
     assert wire.calls == []
 
-    with invocation.lasting(lambda: 7_000):
-        runtime.sqs().list_queues()
+    with deadline.lasting(lambda: 7_000):
+        system.sqs().list_queues()
     assert wire.calls == ["ListQueues"]
 
 
 def test_threads_know_the_time_of_the_invocation_that_they_work_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONCURRENCY", "4")
-    runtime.settings.cache_clear()
+    system.settings.cache_clear()
 
-    with invocation.lasting(lambda: 3_000):
-        known = runtime.concurrently(invocation.has_time_for, [1.0, 2.0, 3.0])
+    with deadline.lasting(lambda: 3_000):
+        known = system.concurrently(deadline.has_time_for, [1.0, 2.0, 3.0])
 
-    runtime.settings.cache_clear()
+    system.settings.cache_clear()
     assert known == [True, True, False]
-    assert invocation.has_time_for(1_000_000)
+    assert deadline.has_time_for(1_000_000)
 
 
 def test_every_deployed_function_has_more_time_than_what_is_taken_for_the_test_clients() -> None:
     functions = json.loads((conftest.ROOT / ".chalice/config.json").read_text())["lambda_functions"]
 
-    assert min(function["lambda_timeout"] for function in functions.values()) * 1_000 > received.SHORTEST_MS
+    assert min(function["lambda_timeout"] for function in functions.values()) * 1_000 > api_requests.SHORTEST_MS

@@ -10,9 +10,9 @@ import boto3
 import pytest
 from chalice.test import HTTPResponse
 
-from chalicelib import adapters, runtime
-from chalicelib.domain.timestamps import shifted
-from chalicelib.domain.webhook_signature import secret_of, signature
+from chalicelib.core.timestamps import shifted
+from chalicelib.ingest.webhooks import secret_of, signature
+from chalicelib.runtime import adapters, system
 from tests.functional.application import JSON, Application
 from tests.functional.events import as_json, paid
 from tests.functional.storage import Storage
@@ -54,7 +54,7 @@ def takes_webhooks(secret_id: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 def _forget() -> None:
     """As in a function that begins."""
-    for remembered in (runtime.settings, runtime.secretsmanager, adapters.webhook_secrets):
+    for remembered in (system.settings, system.secretsmanager, adapters.webhook_secrets):
         remembered.cache_clear()
 
 
@@ -117,7 +117,7 @@ def test_a_secret_is_replaced_while_functions_run(
     boto3.client("secretsmanager").put_secret_value(SecretId=secret_id, SecretString=f"{SECOND}\n{FIRST}")
     assert posted(application, signed(BODY, SECOND)).status_code == 401
 
-    in_a_minute = shifted(runtime.now(), MINUTE_NS)
+    in_a_minute = shifted(system.now(), MINUTE_NS)
     monkeypatch.setattr(adapters.webhook_secrets(), "now", lambda: in_a_minute)
 
     assert [posted(application, signed(BODY, each)).status_code for each in (SECOND, FIRST)] == [200, 200]

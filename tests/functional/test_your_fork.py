@@ -10,7 +10,7 @@ import boto3
 from chalice.test import Client
 
 from app import app
-from chalicelib import caching
+from chalicelib.runtime import caching
 
 DAY = "2026-11-21"
 EVENT = {

@@ -15,12 +15,12 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from chalicelib.aws import keys
-from chalicelib.digest import DigestReport, WriteDigests
-from chalicelib.domain.digest import KeptDigest, WrittenObject
-from chalicelib.domain.errors import StorageRefused
-from chalicelib.domain.messages import Delivery
-from chalicelib.domain.notifications import Notice
-from chalicelib.domain.timestamps import Instant, shifted
+from chalicelib.core.deliveries import Delivery
+from chalicelib.core.errors import StorageRefused
+from chalicelib.core.timestamps import Instant, shifted
+from chalicelib.digests.digest import KeptDigest, WrittenObject
+from chalicelib.digests.notifications import Notice
+from chalicelib.digests.writer import DigestReport, WriteDigests
 from retrace.checking.differences import Difference
 from retrace.checking.digest_chain import DigestChain
 from retrace.checking.digest_key import PublicKeys
@@ -28,8 +28,8 @@ from retrace.checking.digest_verification import DigestVerification
 from retrace.checking.listed import Listed
 from retrace.checking.object_versions import PresentVersion
 from retrace.checking.succession import Succession
+from retrace.output import Output
 from retrace.progress import Counting
-from retrace.shown import Output
 
 BUCKET = "raw-bucket"
 KEY_ARN = "arn:aws:kms:eu-west-1:123456789012:key/1"

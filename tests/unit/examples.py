@@ -8,10 +8,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from chalicelib.domain.event import Event, parse_native
-from chalicelib.domain.json_text import parse
-from chalicelib.domain.raw_line import RawLocation, StoredEvent
-from chalicelib.domain.timestamps import Instant
+from chalicelib.core.lossless_json import parse
+from chalicelib.core.timestamps import Instant
+from chalicelib.events.event import Event, parse_native
+from chalicelib.events.raw_objects import RawLocation, StoredEvent
 from tests.unit.json_trees import Members, Tree, trees
 
 INGESTED = Instant("2026-11-22T08:30:00.000000000Z")

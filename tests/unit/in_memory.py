@@ -9,16 +9,14 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeVar, cast
 
-from chalicelib.domain.errors import Contended, IntegrityFailure, RawObjectMissing, TryAgain
-from chalicelib.domain.event import Event
-from chalicelib.domain.ingest_report import Arrival, ArrivalKind
-from chalicelib.domain.merging import Page, Row
-from chalicelib.domain.messages import ReplayMessage
-from chalicelib.domain.outbox import Outbox, unpacked
-from chalicelib.domain.partitions import LateDayPartition, Partition, TypeDayPartition
-from chalicelib.domain.ports import EVERY_EVENT, ArrivalsPage, Counted, EventFilter
-from chalicelib.domain.quarantine import RejectedEvent
-from chalicelib.domain.raw_line import (
+from chalicelib.core.errors import Contended, IntegrityFailure, RawObjectMissing, TryAgain
+from chalicelib.core.timestamps import Instant, day_of, nanoseconds
+from chalicelib.events.arrivals import Arrival, ArrivalKind
+from chalicelib.events.event import Event
+from chalicelib.events.index_pages import Page, Row
+from chalicelib.events.partitions import LateDayPartition, Partition, TypeDayPartition
+from chalicelib.events.ports import EVERY_EVENT, ArrivalsPage, Counted, EventFilter
+from chalicelib.events.raw_objects import (
     INGEST_TIME_RANGE,
     RawLocation,
     StoredEvent,
@@ -27,11 +25,13 @@ from chalicelib.domain.raw_line import (
     object_of,
     stored_events,
 )
-from chalicelib.domain.replay_job import ReplayJob
-from chalicelib.domain.replay_ports import KeyedReplay, ReplayIdsPage
-from chalicelib.domain.replay_task import ReplayTask
-from chalicelib.domain.timestamps import Instant, day_of, nanoseconds
-from chalicelib.preview import DaysInMemory
+from chalicelib.ingest.rejected_event import RejectedEvent
+from chalicelib.replays.job import ReplayJob
+from chalicelib.replays.messages import ReplayMessage
+from chalicelib.replays.outbox import Outbox, unpacked
+from chalicelib.replays.ports import KeyedReplay, ReplayIdsPage
+from chalicelib.replays.preview import DaysInMemory
+from chalicelib.replays.tasks import ReplayTask
 from tests.unit.examples import INGESTED
 
 T = TypeVar("T")

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from chalicelib.aws.aggregate_rows import version_row
-from chalicelib.aws.event_rows import arrival_row, index_row
-from chalicelib.domain.aggregation import Aggregate, Version
-from chalicelib.domain.ingest_report import Arrival, ArrivalKind
-from chalicelib.domain.ledger import NewRevision
-from chalicelib.domain.timestamps import Day, Instant, nanoseconds, shifted, start_of
+from chalicelib.aggregates.aggregate import Aggregate, Version
+from chalicelib.aggregates.dynamodb_rows import version_row
+from chalicelib.aggregates.ledger import NewRevision
+from chalicelib.core.timestamps import Day, Instant, nanoseconds, shifted, start_of
+from chalicelib.events.arrivals import Arrival, ArrivalKind
+from chalicelib.events.dynamodb_rows import arrival_row, index_row
 from tests.unit.examples import INGESTED, an_event, stored
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ ROW_CPU_S = 0.000_0575 / CORE
 """Measured once in development: botocore and the adapter took 57.5 ms of a core for a page of 1,000 index rows."""
 
 NO_CALL_AFTER_S = 29 - 7
-"""Of a request; chalicelib/runtime.py begins none that it may have to wait for longer."""
+"""Of a request; chalicelib/runtime/system.py begins none that it may have to wait for longer."""
 
 LATENCIES_S = (0.010, 0.020, 0.040)
 CALLS_AT_ONCE = 16

@@ -7,16 +7,16 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from chalicelib.domain.aggregate_ports import AggregateVersion, InputsPage, VersionsPage
-from chalicelib.domain.aggregation import Input, Version
-from chalicelib.domain.dead_letter import DeadLetter
-from chalicelib.domain.errors import Contended
-from chalicelib.domain.ledger import Changes, Entry, Ledger, Overtaken, Settlement, Snapshot
-from chalicelib.domain.messages import Delivery
-from chalicelib.domain.outcomes import Counts, Outcome
-from chalicelib.domain.raw_line import StoredEvent
-from chalicelib.domain.replay_job import JobState
-from chalicelib.domain.timestamps import Day, Instant
+from chalicelib.aggregates.aggregate import Input, Version
+from chalicelib.aggregates.ledger import Changes, Entry, Ledger, Overtaken, Settlement, Snapshot
+from chalicelib.aggregates.outcomes import Counts, Outcome
+from chalicelib.aggregates.ports import AggregateVersion, InputsPage, VersionsPage
+from chalicelib.core.deliveries import Delivery
+from chalicelib.core.errors import Contended
+from chalicelib.core.timestamps import Day, Instant
+from chalicelib.events.raw_objects import StoredEvent
+from chalicelib.processing.dead_letter import DeadLetter
+from chalicelib.replays.job import JobState
 from tests.unit.examples import INGESTED
 
 ROWS_A_CALL = 100

@@ -9,8 +9,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from chalicelib.domain.aggregation import Aggregate, Input
-from chalicelib.domain.timestamps import Instant
+from chalicelib.aggregates.aggregate import Aggregate, Input
+from chalicelib.core.timestamps import Instant
 from tests.unit.examples import hashes
 
 # The multiplicative group that MuHash works in: 3072 bits, as in Bitcoin Core.

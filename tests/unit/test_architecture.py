@@ -1,61 +1,43 @@
 """The shape of the code: who may import whom, where the world is let in, how large a module may grow.
 
-Each rule reads one module and names what offends it. The rules are held against every module of the application, and
-each of them against a snippet that must offend it, as a rule that cannot fail holds nothing.
+A capability is a package, and the stem of a module's file names its layer. Each rule reads one module and names what
+offends it. The rules are held against every module of the application, and each of them against a snippet that must
+offend it, as a rule that cannot fail holds nothing.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 
-# A module that is named in neither is held to the strictest rule of its place: that of a use case, or of an adapter.
-EDGE = {
-    "adapters",
-    "answer_body",
-    "caching",
-    "config",
-    "consumer_wiring",
-    "contract",
-    "event_sources",
-    "http",
-    "openapi",
-    "operations",
-    "permissions",
-    "queries",
-    "received",
-    "representations",
-    "runtime",
-    "telemetry",
-    "wiring",
-}
-WIRING = ("chalicelib.wiring", "chalicelib.consumer_wiring")
-SHARED_BY_USE_CASES = {"examine", "selection", "stretch"}
-SHARED_BY_ADAPTERS = {
-    "aggregate_rows",
-    "batches",
-    "event_rows",
-    "found_days",
-    "items",
-    "keys",
-    "message_batches",
-    "outboxes",
-    "positions",
-    "replay_keys",
-    "replay_rows",
-    "seam",
-    "transactions",
-    "write_once",
-}
+# Right of each package are those that it may import; of those in one place, none imports another.
+PACKAGES = (
+    ("app",),
+    ("api",),
+    ("runtime",),
+    ("processing", "search"),
+    ("aggregates", "quarantine"),
+    ("replays", "ingest"),
+    ("digests", "events"),
+    ("aws",),
+    ("core",),
+)
+RANKS = {package: rank for rank, packages in enumerate(PACKAGES) for package in packages}
 
-MAX_LINES = 220
+EDGE = ("api", "runtime")
+CHECKING_COMMANDS = ("audit", "rebuild", "verify", "verify_digests")
+ADAPTER = re.compile(r"(dynamodb|kms|s3|secretsmanager|sqs)(_\w+)?")
+CONTRACT = ("responses", "schemas")
+
+MAX_LINES = 250
 MAX_LINES_OF_ROUTES = 300  # a list of functions, each of which only delegates
 VAGUE_WORDS = {"util", "utils", "helper", "helpers", "manager", "managers"}
 CLOCKS = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today"}
@@ -77,18 +59,17 @@ class Module:
         return self.name.rpartition(".")[2]
 
     @property
-    def is_use_case(self) -> bool:
-        package, _, name = self.name.partition(".")
-        of_edge = name.partition(".")[0] in EDGE or name.endswith("_representations")
-        return package == "chalicelib" and not (of_edge or self.is_domain or self.is_of_aws)
+    def package(self) -> str:
+        """The capability: the package in chalicelib, or app."""
+        return package_of(self.name)
 
     @property
-    def is_domain(self) -> bool:
-        return self.name == "chalicelib.domain" or self.name.startswith("chalicelib.domain.")
+    def is_adapter(self) -> bool:
+        return is_adapter(self.name)
 
     @property
-    def is_of_aws(self) -> bool:
-        return self.name == "chalicelib.aws" or self.name.startswith("chalicelib.aws.")
+    def is_pure(self) -> bool:
+        return is_pure(self.name)
 
     @property
     def is_of_command_line(self) -> bool:
@@ -109,6 +90,26 @@ class Module:
         return (ast.unparse(node) for node in ast.walk(self.tree) if isinstance(node, ast.Attribute))
 
 
+def package_of(name: str) -> str:
+    top, _, rest = name.partition(".")
+    return rest.partition(".")[0] if top == "chalicelib" else top
+
+
+def stems_of(name: str) -> tuple[str, ...]:
+    """What may be the module's own name in the dotted name of an import: its third part."""
+    return tuple(name.split(".")[2:3])
+
+
+def is_adapter(name: str) -> bool:
+    in_adapters = package_of(name) == "aws"
+    return in_adapters or (package_of(name) in RANKS and any(map(ADAPTER.fullmatch, stems_of(name))))
+
+
+def is_pure(name: str) -> bool:
+    package = package_of(name)
+    return name.startswith("chalicelib.") and package in RANKS and package not in EDGE and not is_adapter(name)
+
+
 def under(name: str, *packages: str) -> bool:
     return any(name == package or name.startswith(f"{package}.") for package in packages)
 
@@ -118,29 +119,47 @@ def ours(module: Module) -> Iterator[str]:
     return (name for name in module.imports if under(name, *packages) or name.startswith("."))
 
 
-def use_cases_import_the_domain_and_what_they_share(module: Module) -> Iterator[str]:
-    shared = {f"chalicelib.{name}" for name in SHARED_BY_USE_CASES}
-    if module.is_use_case:
-        yield from (name for name in ours(module) if not under(name, "chalicelib.domain", *shared))
+def packages_import_those_to_their_right(module: Module) -> Iterator[str]:
+    if module.package in RANKS:
+        for name in ours(module):
+            package = package_of(name)
+            right = package in RANKS and RANKS[package] > RANKS[module.package]
+            if not right and package != module.package:
+                yield name
 
 
-def adapters_import_the_domain_and_what_they_share(module: Module) -> Iterator[str]:
-    shared = {f"chalicelib.aws.{name}" for name in SHARED_BY_ADAPTERS}
-    if module.is_of_aws:
-        yield from (name for name in ours(module) if not under(name, "chalicelib.domain", *shared))
+def pure_modules_import_pure_ones(module: Module) -> Iterator[str]:
+    if module.is_pure:
+        yield from (name for name in ours(module) if not is_pure(name))
 
 
-def the_domain_imports_nothing_of_ours(module: Module) -> Iterator[str]:
-    if module.is_domain:
-        yield from (name for name in ours(module) if not under(name, "chalicelib.domain"))
-
-
-def the_domain_does_no_input_or_output(module: Module) -> Iterator[str]:
+def pure_modules_do_no_input_or_output(module: Module) -> Iterator[str]:
     outside = ("boto3", "botocore", "chalice", "http", "io", "logging", "os", "pathlib", "random", "secrets", "socket")
-    if module.is_domain:
+    if module.is_pure:
         found = (name for name in module.imports if under(name, *outside, "sys", "threading", "time", "uuid"))
         yield from (name for name in found if name != "io.BytesIO")  # bytes in memory
         yield from (name for name in called(module) if name in ("input", "open", "print"))
+
+
+def adapters_import_neither_use_cases_nor_adapters_of_other_packages(module: Module) -> Iterator[str]:
+    if module.is_adapter:
+        for name in ours(module):
+            of_another = is_adapter(name) and package_of(name) not in ("aws", module.package)
+            if of_another or "use_cases" in stems_of(name):
+                yield name
+
+
+def use_cases_are_imported_by_the_runtime_and_their_responses(module: Module) -> Iterator[str]:
+    if module.name.startswith("chalicelib.") and module.package != "runtime":
+        for name in ours(module):
+            if "use_cases" in stems_of(name) and (module.package, module.stem) != (package_of(name), "responses"):
+                yield name
+
+
+def the_contract_is_imported_by_the_routes_and_other_contracts(module: Module) -> Iterator[str]:
+    if module.is_pure or module.is_adapter or module.package == "runtime":
+        found = (name for name in ours(module) if stems_of(name) and stems_of(name)[0] in CONTRACT)
+        yield from (name for name in found if module.stem not in CONTRACT)
 
 
 def called(module: Module) -> Iterator[str]:
@@ -152,12 +171,15 @@ def the_application_does_not_know_the_command_line(module: Module) -> Iterator[s
         yield from (name for name in module.imports if under(name, "retrace", "rich", "typer"))
 
 
-def the_command_line_imports_the_domain_and_where_it_checks_adapters_and_settings(module: Module) -> Iterator[str]:
+def the_command_line_imports_pure_modules_and_where_it_checks_adapters_and_settings(module: Module) -> Iterator[str]:
     if module.is_of_command_line:
-        checking = ("chalicelib.aws", "chalicelib.config") if under(module.name, "retrace.checking") else ()
-        console = ("chalicelib.operations",) if under(module.name, "retrace.console") else ()
-        allowed = ("retrace", "chalicelib.domain", *checking, *console)
-        yield from (name for name in ours(module) if not under(name, *allowed))
+        checks = under(module.name, "retrace.checking", *(f"retrace.commands.{stem}" for stem in CHECKING_COMMANDS))
+        console = ("chalicelib.api.operations",) if under(module.name, "retrace.console") else ()
+        for name in ours(module):
+            if under(name, "retrace", *console) or (is_pure(name) and "use_cases" not in stems_of(name)):
+                continue
+            if not (checks and (is_adapter(name) or under(name, "chalicelib.runtime.settings"))):
+                yield name
 
 
 def the_rules_of_the_console_do_no_input_or_output(module: Module) -> Iterator[str]:
@@ -197,36 +219,37 @@ def the_command_line_names_the_encoding_of_text(module: Module) -> Iterator[str]
 
 def only_the_runtime_makes_clients(module: Module) -> Iterator[str]:
     makers = ("boto3.client", "boto3.resource", "boto3.session", "boto3.Session", "botocore.session")
-    if module.name != "chalicelib.runtime":
+    if module.name != "chalicelib.runtime.system":
         yield from (name for name in (*module.imports, *module.uses) if under(name, *makers))
 
 
 def only_the_runtime_has_clock_chance_and_threads(module: Module) -> Iterator[str]:
-    if module.name != "chalicelib.runtime":
+    if module.name != "chalicelib.runtime.system":
         yield from (name for name in module.imports if under(name, "random", "secrets", "threading", "time"))
         yield from (name for name in module.imports if under(name, "asyncio", "concurrent", "multiprocessing"))
         yield from (name for name in module.uses if any(name.endswith(clock) for clock in CLOCKS))
 
 
 def only_the_runtime_and_the_routes_read_the_environment(module: Module) -> Iterator[str]:
-    if module.name not in ("chalicelib.runtime", "app"):
+    if module.name not in ("chalicelib.runtime.system", "app"):
         yield from (name for name in (*module.imports, *module.uses) if under(name, "os.environ", "os.getenv"))
 
 
 def only_the_wiring_reads_settings(module: Module) -> Iterator[str]:
-    if module.name not in ("chalicelib.runtime", "chalicelib.adapters", *WIRING) and not module.is_of_command_line:
-        read = (*module.imports, *module.uses)
-        yield from (name for name in read if under(name, "chalicelib.config", "chalicelib.runtime.settings"))
-        yield from (name for name in module.uses if under(name, "runtime.settings"))
+    wiring = ("system", "adapters", "wiring", "consumer_wiring")
+    if module.name not in {f"chalicelib.runtime.{stem}" for stem in wiring} and not module.is_of_command_line:
+        yield from (name for name in module.imports if under(name, "chalicelib.runtime.settings"))
+        yield from (name for name in (*module.imports, *module.uses) if under(name, "system.settings"))
+        yield from (name for name in module.imports if under(name, "chalicelib.runtime.system.settings"))
 
 
 def adapters_are_constructed_in_one_place(module: Module) -> Iterator[str]:
-    if module.name != "chalicelib.adapters" and not module.is_of_aws and not module.is_of_command_line:
-        yield from (name for name in module.imports if under(name, "chalicelib.aws"))
+    if module.package == "runtime" and module.stem != "adapters":
+        yield from (name for name in ours(module) if is_adapter(name))
 
 
 def adapters_take_keys_from_where_they_are_built(module: Module) -> Iterator[str]:
-    if module.is_of_aws and module.stem not in ("keys", "replay_keys", "positions"):
+    if module.is_adapter and module.name.removeprefix("chalicelib.aws.") not in ("keys", "replay_keys", "positions"):
         literals = (node.value for node in ast.walk(module.tree) if isinstance(node, ast.Constant))
         yield from (text for text in literals if isinstance(text, str) and re.search("[A-Z]#", text))
 
@@ -239,18 +262,19 @@ def nothing_of_aws_happens_at_import(module: Module) -> Iterator[str]:
 
 
 def only_the_http_edge_knows_the_web_framework(module: Module) -> Iterator[str]:
-    if module.name not in ("app", "chalicelib.http", "chalicelib.queries", "chalicelib.received"):
+    if module.package not in ("app", "api"):
         yield from (name for name in module.imports if under(name, "chalice"))
 
 
 def routes_only_delegate(module: Module) -> Iterator[str]:
     if module.name == "app":
         yield from (name for name in module.imports if under(name, "boto3", "botocore", "chalicelib.aws"))
+        yield from (name for name in ours(module) if is_adapter(name))
         yield from (f"try at line {node.lineno}" for node in ast.walk(module.tree) if isinstance(node, ast.Try))
 
 
 def aws_errors_stay_in_the_adapters(module: Module) -> Iterator[str]:
-    if not module.is_of_aws:
+    if not module.is_adapter:
         yield from (name for name in module.imports if under(name, "botocore.exceptions"))
 
 
@@ -277,139 +301,148 @@ Rule = Callable[[Module], Iterator[str]]
 
 # Each rule with the name and text of modules that offend it.
 RULES: dict[Rule, list[tuple[str, str]]] = {
-    use_cases_import_the_domain_and_what_they_share: [
-        ("chalicelib.ingest", "from chalicelib.aws.raw_store import S3RawStore"),
-        ("chalicelib.ingest", "from chalicelib import telemetry"),
-        ("chalicelib.process", "import chalicelib.replay"),
-        ("chalicelib.settle", "def f():\n    from chalicelib.config import Settings"),
-        ("chalicelib.replay", "from . import wiring"),
-        ("chalicelib.search", "import app"),
-        ("chalicelib.anything_new", "from chalicelib import http"),
+    packages_import_those_to_their_right: [
+        ("chalicelib.core.errors", "from chalicelib.events.event import Event"),
+        ("chalicelib.aws.keys", "from chalicelib.aggregates.aggregate import Version"),
+        ("chalicelib.ingest.use_cases", "from chalicelib.replays.job import ReplayJob"),
+        ("chalicelib.replays.planner", "def f():\n    from chalicelib.processing import dead_letters"),
+        ("chalicelib.search.use_cases", "import chalicelib.runtime.system"),
+        ("chalicelib.search.use_cases", "from .. import wiring"),
+        ("chalicelib.runtime.wiring", "from chalicelib.api import openapi"),
+        ("chalicelib.api.responses", "import app"),
     ],
-    adapters_import_the_domain_and_what_they_share: [
-        ("chalicelib.aws.raw_store", "from chalicelib.ingest import Ingest"),
-        ("chalicelib.aws.raw_store", "from chalicelib.aws.quarantine import S3Quarantine"),
-        ("chalicelib.aws.queues", "from chalicelib.aws import raw_store"),
-        ("chalicelib.aws.event_rows", "from chalicelib.aws import identities"),
-        ("chalicelib.aws.queues", "from chalicelib.config import Settings"),
-        ("chalicelib.aws.keys", "from .raw_store import S3RawStore"),
-        ("chalicelib.aws.anything_new", "from chalicelib.aws.raw_store import S3RawStore"),
+    pure_modules_import_pure_ones: [
+        ("chalicelib.ingest.use_cases", "from chalicelib.events.s3_raw_store import S3RawStore"),
+        ("chalicelib.events.event", "from chalicelib.aws import keys"),
+        ("chalicelib.replays.messages", "from chalicelib.replays import sqs"),
+        ("chalicelib.digests.writer", "from chalicelib.digests.kms import KmsSigner"),
+        ("chalicelib.search.anything_new", "from retrace import times"),
     ],
-    the_domain_imports_nothing_of_ours: [
-        ("chalicelib.domain.event", "from chalicelib.config import Settings"),
-        ("chalicelib.domain.event", "from chalicelib.aws import keys"),
-        ("chalicelib.domain.event", "from chalicelib import ingest"),
-        ("chalicelib.domain.event", "from .. import ingest"),
+    pure_modules_do_no_input_or_output: [
+        ("chalicelib.events.event", "import boto3"),
+        ("chalicelib.events.event", "from botocore.exceptions import ClientError"),
+        ("chalicelib.events.event", "from chalice.app import BadRequestError"),
+        ("chalicelib.ingest.use_cases", "import os"),
+        ("chalicelib.core.fields", "from io import FileIO"),
+        ("chalicelib.replays.use_cases", "from uuid import uuid4"),
+        ("chalicelib.core.errors", "print('x')"),
+        ("chalicelib.core.anything_new", "open('x')"),
     ],
-    the_domain_does_no_input_or_output: [
-        ("chalicelib.domain.event", "import boto3"),
-        ("chalicelib.domain.event", "from botocore.exceptions import ClientError"),
-        ("chalicelib.domain.event", "from chalice.app import BadRequestError"),
-        ("chalicelib.domain.event", "import os"),
-        ("chalicelib.domain.event", "from io import FileIO"),
-        ("chalicelib.domain.event", "from uuid import uuid4"),
-        ("chalicelib.domain.event", "print('x')"),
-        ("chalicelib.domain.event", "open('x')"),
+    adapters_import_neither_use_cases_nor_adapters_of_other_packages: [
+        ("chalicelib.events.s3_raw_store", "from chalicelib.ingest.use_cases import Ingest"),
+        ("chalicelib.replays.sqs", "from chalicelib.events import s3_raw_store"),
+        ("chalicelib.aggregates.dynamodb_ledger", "from chalicelib.replays.dynamodb_rows import job_row"),
+        ("chalicelib.quarantine.s3", "from chalicelib.ingest.s3_quarantine import S3Quarantine"),
+    ],
+    use_cases_are_imported_by_the_runtime_and_their_responses: [
+        ("chalicelib.quarantine.use_cases", "from chalicelib.ingest.use_cases import Ingest"),
+        ("chalicelib.search.responses", "from chalicelib.ingest.use_cases import use_cases"),
+        ("chalicelib.api.requests", "from chalicelib.ingest.use_cases import Ingest"),
+    ],
+    the_contract_is_imported_by_the_routes_and_other_contracts: [
+        ("chalicelib.search.use_cases", "from chalicelib.search import responses"),
+        ("chalicelib.replays.job", "from chalicelib.core.schemas import Shape"),
+        ("chalicelib.runtime.telemetry", "from chalicelib.ingest.schemas import IngestAnswer"),
     ],
     the_application_does_not_know_the_command_line: [
-        ("chalicelib.ingest", "from retrace.times import parse_time"),
-        ("chalicelib.domain.event", "import retrace"),
+        ("chalicelib.ingest.use_cases", "from retrace.times import parse_time"),
+        ("chalicelib.events.event", "import retrace"),
         ("app", "import typer"),
     ],
-    the_command_line_imports_the_domain_and_where_it_checks_adapters_and_settings: [
-        ("retrace.search", "from chalicelib.aws import keys"),
-        ("retrace.search", "from chalicelib.config import Settings"),
-        ("retrace.search", "from chalicelib.operations import OPERATIONS"),
+    the_command_line_imports_pure_modules_and_where_it_checks_adapters_and_settings: [
+        ("retrace.commands.search", "from chalicelib.aws import keys"),
+        ("retrace.commands.search", "from chalicelib.runtime.settings import Settings"),
+        ("retrace.commands.search", "from chalicelib.api.operations import OPERATIONS"),
         ("retrace.console.forwarding", "from chalicelib.aws import keys"),
-        ("retrace.search", "from chalicelib.ingest import Ingest"),
-        ("retrace.checking.audit", "from chalicelib.runtime import clients"),
-        ("retrace.search", "from embedded.connection import Stack"),
-        ("retrace.search", "from .. import chalicelib"),
+        ("retrace.commands.search", "from chalicelib.ingest.use_cases import Ingest"),
+        ("retrace.checking.tables", "from chalicelib.runtime.system import clients"),
+        ("retrace.commands.search", "from embedded.connection import Stack"),
+        ("retrace.commands.search", "from .. import chalicelib"),
     ],
     the_rules_of_the_console_do_no_input_or_output: [
         ("retrace.console.picture", "from retrace.client import Client"),
         ("retrace.console.admission", "from starlette.requests import Request"),
     ],
     the_command_line_makes_clients_in_one_place: [
-        ("retrace.checking.audit", "import boto3\nboto3.client('s3')"),
-        ("retrace.search", "from boto3 import Session"),
+        ("retrace.checking.tables", "import boto3\nboto3.client('s3')"),
+        ("retrace.commands.search", "from boto3 import Session"),
     ],
     the_command_line_tells_progress_in_one_place: [
         ("retrace.ingesting.progress", "from rich.progress import Progress")
     ],
     the_command_line_imports_nothing_that_windows_lacks: [
-        ("retrace.search", "import fcntl"),
+        ("retrace.commands.search", "import fcntl"),
         ("retrace.exporting.files", "import os\nos.fchmod(3, 0o600)"),
         ("retrace.ingesting.interrupt", "from signal import SIGHUP"),
     ],
     the_command_line_names_the_encoding_of_text: [
-        ("retrace.finding", "path.read_text()"),
-        ("retrace.finding", "path.open()"),
-        ("retrace.finding", "open(name, 'w')"),
+        ("retrace.target_resolution", "path.read_text()"),
+        ("retrace.target_resolution", "path.open()"),
+        ("retrace.target_resolution", "open(name, 'w')"),
     ],
     only_the_runtime_makes_clients: [
-        ("chalicelib.aws.raw_store", "import boto3\nboto3.client('s3')"),
-        ("chalicelib.aws.raw_store", "import boto3\ndef f():\n    return boto3.resource('dynamodb').Table('x')"),
-        ("chalicelib.http", "from boto3 import client"),
+        ("chalicelib.events.s3_raw_store", "import boto3\nboto3.client('s3')"),
+        ("chalicelib.events.s3_raw_store", "import boto3\ndef f():\n    return boto3.resource('dynamodb').Table('x')"),
+        ("chalicelib.api.responses", "from boto3 import client"),
         ("app", "import boto3\nboto3.Session()"),
     ],
     only_the_runtime_has_clock_chance_and_threads: [
-        ("chalicelib.domain.timestamps", "from datetime import datetime\ndatetime.now()"),
-        ("chalicelib.domain.timestamps", "import datetime\ndatetime.datetime.now(datetime.UTC)"),
-        ("chalicelib.domain.timestamps", "from datetime import date\ntoday = date.today"),
-        ("chalicelib.ingest", "import time"),
-        ("chalicelib.aws.queues", "from time import sleep"),
-        ("chalicelib.aws.queues", "from random import uniform"),
-        ("chalicelib.process", "from concurrent.futures import ThreadPoolExecutor"),
+        ("chalicelib.core.timestamps", "from datetime import datetime\ndatetime.now()"),
+        ("chalicelib.core.timestamps", "import datetime\ndatetime.datetime.now(datetime.UTC)"),
+        ("chalicelib.core.timestamps", "from datetime import date\ntoday = date.today"),
+        ("chalicelib.ingest.use_cases", "import time"),
+        ("chalicelib.replays.sqs", "from time import sleep"),
+        ("chalicelib.replays.sqs", "from random import uniform"),
+        ("chalicelib.processing.processor", "from concurrent.futures import ThreadPoolExecutor"),
     ],
     only_the_runtime_and_the_routes_read_the_environment: [
-        ("chalicelib.config", "import os\nos.environ['RAW_BUCKET']"),
-        ("chalicelib.telemetry", "import os\nos.getenv('STAGE')"),
-        ("chalicelib.http", "from os import environ"),
+        ("chalicelib.runtime.settings", "import os\nos.environ['RAW_BUCKET']"),
+        ("chalicelib.runtime.telemetry", "import os\nos.getenv('STAGE')"),
+        ("chalicelib.api.responses", "from os import environ"),
     ],
     only_the_wiring_reads_settings: [
-        ("chalicelib.http", "from chalicelib import runtime\nruntime.settings().raw_bucket"),
-        ("app", "from chalicelib.runtime import settings"),
-        ("chalicelib.telemetry", "from chalicelib.config import Settings"),
+        ("chalicelib.api.responses", "from chalicelib.runtime import system\nsystem.settings().raw_bucket"),
+        ("app", "from chalicelib.runtime.system import settings"),
+        ("chalicelib.runtime.telemetry", "from chalicelib.runtime.settings import Settings"),
     ],
     adapters_are_constructed_in_one_place: [
-        ("chalicelib.wiring", "from chalicelib.aws.raw_store import S3RawStore"),
-        ("chalicelib.consumer_wiring", "def f():\n    from chalicelib.aws import queues"),
+        ("chalicelib.runtime.wiring", "from chalicelib.events.s3_raw_store import S3RawStore"),
+        ("chalicelib.runtime.consumer_wiring", "def f():\n    from chalicelib.replays import sqs"),
     ],
     adapters_take_keys_from_where_they_are_built: [
-        ("chalicelib.aws.event_index", "def f(entity_id):\n    return f'ENTITY#{entity_id}'"),
-        ("chalicelib.aws.queues", "KEY = 'REPLAY#1'"),
+        ("chalicelib.events.dynamodb_index", "def f(entity_id):\n    return f'ENTITY#{entity_id}'"),
+        ("chalicelib.replays.sqs", "KEY = 'REPLAY#1'"),
     ],
     nothing_of_aws_happens_at_import: [
-        ("chalicelib.runtime", "import boto3\nS3 = boto3.client('s3')"),
-        ("chalicelib.runtime", "import boto3\nif True:\n    table = boto3.resource('dynamodb').Table('x')"),
+        ("chalicelib.runtime.system", "import boto3\nS3 = boto3.client('s3')"),
+        ("chalicelib.runtime.system", "import boto3\nif True:\n    table = boto3.resource('dynamodb').Table('x')"),
     ],
     only_the_http_edge_knows_the_web_framework: [
-        ("chalicelib.ingest", "from chalice import BadRequestError"),
-        ("chalicelib.domain.errors", "import chalice"),
+        ("chalicelib.ingest.use_cases", "from chalice import BadRequestError"),
+        ("chalicelib.core.errors", "import chalice"),
     ],
     routes_only_delegate: [
         ("app", "import boto3"),
-        ("app", "from chalicelib.aws.raw_store import S3RawStore"),
+        ("app", "from chalicelib.events.s3_raw_store import S3RawStore"),
         ("app", "def ingest():\n    try:\n        pass\n    except ValueError:\n        pass"),
     ],
     aws_errors_stay_in_the_adapters: [
-        ("chalicelib.ingest", "from botocore.exceptions import ClientError"),
-        ("chalicelib.http", "import botocore.exceptions"),
+        ("chalicelib.ingest.use_cases", "from botocore.exceptions import ClientError"),
+        ("chalicelib.api.responses", "import botocore.exceptions"),
     ],
-    modules_are_short: [("chalicelib.http", "x = 1\n" * (MAX_LINES + 1))],
+    modules_are_short: [("chalicelib.api.responses", "x = 1\n" * (MAX_LINES + 1))],
     names_say_what_things_are: [
         ("chalicelib.utils", ""),
-        ("chalicelib.domain.json_helpers", ""),
-        ("chalicelib.ingest", "def time_helper(): ..."),
-        ("chalicelib.ingest", "class ReplayManager: ..."),
-        ("chalicelib.ingest", "class A:\n    async def util(self): ..."),
+        ("chalicelib.core.json_helpers", ""),
+        ("chalicelib.ingest.use_cases", "def time_helper(): ..."),
+        ("chalicelib.ingest.use_cases", "class ReplayManager: ..."),
+        ("chalicelib.ingest.use_cases", "class A:\n    async def util(self): ..."),
     ],
     modules_begin_with_their_docstring: [
-        ("chalicelib.ingest", ""),
-        ("chalicelib.ingest", "import os"),
-        ("chalicelib.ingest", '# A remark.\n"""Take events in."""'),
-        ("chalicelib.ingest", '""""""'),
+        ("chalicelib.ingest.use_cases", ""),
+        ("chalicelib.ingest.use_cases", "import os"),
+        ("chalicelib.ingest.use_cases", '# A remark.\n"""Take events in."""'),
+        ("chalicelib.ingest.use_cases", '""""""'),
     ],
 }
 
@@ -419,7 +452,7 @@ MODULES = [
 ]
 
 OF_THE_COMMAND_LINE: set[Rule] = {
-    the_command_line_imports_the_domain_and_where_it_checks_adapters_and_settings,
+    the_command_line_imports_pure_modules_and_where_it_checks_adapters_and_settings,
     the_rules_of_the_console_do_no_input_or_output,
     the_command_line_makes_clients_in_one_place,
     the_command_line_tells_progress_in_one_place,
@@ -449,28 +482,65 @@ def test_the_rule_can_be_broken(rule: Rule, name: str, source: str) -> None:
     assert list(rule(Module(name, source)))
 
 
+def circle(modules: Iterable[Module]) -> list[str]:
+    """Modules each of which imports the next, and the last the first; none if there is no circle."""
+    by_name = {module.name: module for module in modules}
+    named = {
+        name: [found for imported in module.imports if (found := _module_of(imported, by_name)) not in (None, name)]
+        for name, module in by_name.items()
+    }
+    try:
+        tuple(TopologicalSorter(named).static_order())
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def _module_of(imported: str, modules: Collection[str]) -> str | None:
+    """The module that an imported name is, or is in."""
+    outer = imported.rpartition(".")[0]
+    return imported if imported in modules else outer if outer in modules else None
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    assert circle(MODULES) == []
+
+
+def test_a_circle_is_found_wherever_its_imports_stand() -> None:
+    events = Module("chalicelib.events.event", "from chalicelib.events.identity import event_id")
+    identity = Module("chalicelib.events.identity", "def f():\n    from chalicelib.events import event")
+
+    assert set(circle([events, identity])) == {"chalicelib.events.event", "chalicelib.events.identity"}
+
+
 def test_the_modules_held_against_the_rules_are_all_there_are() -> None:
     names = {module.name for module in MODULES}
 
-    assert {"app", "chalicelib.ingest", "chalicelib.domain", "chalicelib.domain.event"} <= names
-    assert {"retrace", "retrace.search", "retrace.checking.audit"} <= names
-    assert {f"chalicelib.aws.{name}" for name in SHARED_BY_ADAPTERS} <= names
-    assert {"chalicelib.ingest", "chalicelib.replay"} <= {module.name for module in MODULES if module.is_use_case}
+    assert {"app", "chalicelib.ingest.use_cases", "chalicelib.core", "chalicelib.events.event"} <= names
+    assert {"retrace", "retrace.commands.search", "retrace.checking.tables"} <= names
+
+
+def test_every_package_has_its_place() -> None:
+    assert {module.package for module in MODULES if module.name.startswith("chalicelib.")} == {*RANKS} - {"app"}
 
 
 def test_what_the_rules_allow_does_not_offend_them() -> None:
     allowed = [
-        Module("chalicelib.ingest", '"""Ingest."""\nfrom chalicelib.domain.errors import Fault\nself.now()'),
-        Module("chalicelib.aws.raw_store", '"""Raw."""\nimport botocore.exceptions\nfrom chalicelib.aws import keys'),
-        Module("chalicelib.domain.event", '"""Event."""\nfrom chalicelib.domain import errors\nimport datetime'),
-        Module("chalicelib.runtime", '"""W."""\nimport boto3, os, time\ndef f():\n    boto3.client(os.environ["x"])'),
+        Module("chalicelib.ingest.use_cases", '"""Ingest."""\nfrom chalicelib.core.errors import Fault\nself.now()'),
+        Module(
+            "chalicelib.events.s3_raw_store", '"""Raw."""\nimport botocore.exceptions\nfrom chalicelib.aws import keys'
+        ),
+        Module("chalicelib.events.event", '"""Event."""\nfrom chalicelib.core import errors\nimport datetime'),
+        Module(
+            "chalicelib.runtime.system", '"""W."""\nimport boto3, os, time\ndef f():\n    boto3.client(os.environ["x"])'
+        ),
     ]
     command_line = [
         Module(
-            "retrace.checking.audit",
-            '"""Audit."""\nfrom chalicelib.aws import keys\nfrom chalicelib.domain import event',
+            "retrace.checking.tables",
+            '"""Audit."""\nfrom chalicelib.aws import keys\nfrom chalicelib.events import event',
         ),
-        Module("retrace.console.forwarding", '"""F."""\nfrom chalicelib.operations import OPERATIONS'),
+        Module("retrace.console.forwarding", '"""F."""\nfrom chalicelib.api.operations import OPERATIONS'),
         Module("retrace.target", '"""Target."""\nimport boto3\nboto3.Session()'),
     ]
 

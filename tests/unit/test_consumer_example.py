@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.messages import Duplicate, ReplayMessage, message_of
-from chalicelib.domain.raw_line import object_of, stored_events
+from chalicelib.events.raw_objects import object_of, stored_events
+from chalicelib.replays.messages import Duplicate, ReplayMessage, message_of
 from tests.unit.examples import INGESTED, an_event
 
 SCRIPT = Path(__file__).parents[2] / "examples/consumer/consumer.py"

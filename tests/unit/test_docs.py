@@ -11,8 +11,8 @@ from cfnlint.data import AdditionalSpecs  # type: ignore[import-untyped]  # it h
 from cfnlint.helpers import load_resource  # type: ignore[import-untyped]  # likewise
 
 from app import app
-from chalicelib.config import Settings
-from chalicelib.telemetry import METRICS
+from chalicelib.runtime.settings import Settings
+from chalicelib.runtime.telemetry import METRICS
 from embedded.environment import NEWEST, OLDEST
 
 ROOT = Path(__file__).parents[2]
@@ -55,7 +55,7 @@ def test_the_operations_page_lists_every_metric_with_its_meaning() -> None:
 
 
 def test_every_metric_that_is_written_is_listed_and_every_listed_one_is_written() -> None:
-    source = (ROOT / "chalicelib/telemetry.py").read_text()
+    source = (ROOT / "chalicelib/runtime/telemetry.py").read_text()
     assert set(re.findall(r'(?:_count\(|add_metric\(name=)"(\w+)"', source)) == METRICS.keys()
 
 
@@ -93,7 +93,7 @@ def test_the_steps_for_contributors_are_five_and_name_files_that_exist() -> None
     named = set(re.findall(r"`((?:[\w.-]+/)+[\w.-]*|[\w-]+\.(?:py|toml|md))`", text))
 
     assert [name for name in named if not name.startswith(("build/", ".retrace/")) and not (ROOT / name).exists()] == []
-    assert {"app.py", "chalicelib/domain/", "retrace/commands.py", "infra/functions.yaml", ".ci/run"} <= named
+    assert {"app.py", "chalicelib/core/", "retrace/command_registry.py", "infra/functions.yaml", ".ci/run"} <= named
     for thing in ("a route", "a use case", "an adapter", "a CLI command", "a setting"):
         steps = re.findall(r"^(\d)\. (.*)$", section(text, f"Add {thing}"), re.MULTILINE)
         assert [number for number, _ in steps] == list("12345")

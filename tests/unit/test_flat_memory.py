@@ -12,22 +12,23 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.ingest_report import Arrival, ArrivalKind
-from chalicelib.domain.ledger import Changes, Ledger, Settlement
-from chalicelib.domain.merging import Page, Row
-from chalicelib.domain.messages import Delivery, ReplayMessage, message_of
-from chalicelib.domain.outbox import Outbox
-from chalicelib.domain.partitions import Partition, TypeDayPartition
-from chalicelib.domain.ports import EVERY_EVENT, ArrivalsPage, EventFilter
-from chalicelib.domain.raw_line import RawLocation, StoredEvent
-from chalicelib.domain.replay_job import JobState, ReplayJob
-from chalicelib.domain.replay_request import parse_replay_request
-from chalicelib.domain.replay_task import ReplayTask
-from chalicelib.domain.timestamps import Instant
-from chalicelib.examine import Examine
-from chalicelib.plan import PlanReplay
-from chalicelib.process import Process
-from chalicelib.recording import RecordInLedger
+from chalicelib.aggregates.ledger import Changes, Ledger, Settlement
+from chalicelib.core.deliveries import Delivery
+from chalicelib.core.timestamps import Instant
+from chalicelib.events.arrivals import Arrival, ArrivalKind
+from chalicelib.events.index_pages import Page, Row
+from chalicelib.events.partitions import Partition, TypeDayPartition
+from chalicelib.events.ports import EVERY_EVENT, ArrivalsPage, EventFilter
+from chalicelib.events.raw_objects import RawLocation, StoredEvent
+from chalicelib.processing.fetcher import Examine
+from chalicelib.processing.processor import Process
+from chalicelib.processing.recorder import RecordInLedger
+from chalicelib.replays.job import JobState, ReplayJob
+from chalicelib.replays.messages import ReplayMessage, message_of
+from chalicelib.replays.outbox import Outbox
+from chalicelib.replays.planner import PlanReplay
+from chalicelib.replays.request import parse_replay_request
+from chalicelib.replays.tasks import ReplayTask
 from tests.unit.examples import INGESTED, an_event
 from tests.unit.in_memory import Bucket, Jobs, Queues, Rows, at, no_pause, one_by_one
 from tests.unit.ledger_in_memory import States

@@ -7,27 +7,27 @@ from typing import Any
 
 import pytest
 
-from chalicelib import lineage, selection
+from chalicelib.aggregates import use_cases as aggregates_use_cases
+from chalicelib.aggregates.dynamodb_history import DynamoAggregateHistory
+from chalicelib.aggregates.queries import DiffQuery, InputsQuery, VersionsQuery
+from chalicelib.aggregates.use_cases import InvestigateAggregates, TraceVersions
 from chalicelib.aws import keys
-from chalicelib.aws.aggregate_history import DynamoAggregateHistory
-from chalicelib.aws.event_index import DynamoEventIndex
-from chalicelib.aws.event_rows import index_row
 from chalicelib.aws.items import Item
-from chalicelib.domain import read_budget
-from chalicelib.domain.aggregate_query import DiffQuery, InputsQuery, VersionsQuery
-from chalicelib.domain.aggregation import Version
-from chalicelib.domain.errors import InvalidRequest
-from chalicelib.domain.event_query import EventsQuery, FreshnessQuery, GapsQuery, LateQuery
-from chalicelib.domain.preview import ConfirmationNeeded
-from chalicelib.domain.replay_job import JobState, ReplayJob
-from chalicelib.domain.replay_request import Asker, ReplayRequest
-from chalicelib.domain.timestamps import Instant
-from chalicelib.freshness import CheckFreshness
-from chalicelib.investigate import InvestigateEvent
-from chalicelib.lineage import InvestigateAggregates, TraceVersions
-from chalicelib.preview import PreviewReplay
-from chalicelib.replay import RequestReplay
-from chalicelib.search import FindGaps, ListLate, SearchEvents
+from chalicelib.core import read_budget
+from chalicelib.core.errors import InvalidRequest
+from chalicelib.core.timestamps import Instant
+from chalicelib.events.dynamodb_index import DynamoEventIndex
+from chalicelib.events.dynamodb_rows import index_row
+from chalicelib.replays import selection
+from chalicelib.replays.job import JobState, ReplayJob
+from chalicelib.replays.preview import PreviewReplay
+from chalicelib.replays.preview_report import ConfirmationNeeded
+from chalicelib.replays.request import Asker, ReplayRequest
+from chalicelib.replays.use_cases import RequestReplay
+from chalicelib.search.event_history import InvestigateEvent
+from chalicelib.search.freshness import CheckFreshness
+from chalicelib.search.queries import EventsQuery, FreshnessQuery, GapsQuery, LateQuery
+from chalicelib.search.use_cases import FindGaps, ListLate, SearchEvents
 from tests.unit.examples import INGESTED, an_event, stored
 from tests.unit.in_memory import Bucket, Jobs, Queues, Rows, at, no_pause
 from tests.unit.large_tables import DAYS, Invocation, LargeTables, replay_id
@@ -160,9 +160,9 @@ STANDINGS = {
 @pytest.fixture
 def fifty_events_at_a_time(monkeypatch: pytest.MonkeyPatch, fifty_at_a_time: Invocation) -> Invocation:
     """The same for questions about aggregates."""
-    monkeypatch.setattr(lineage, "ROWS_A_READ", lineage.ROWS_A_READ // 50)
-    monkeypatch.setattr(lineage, "INPUTS_A_LOOK_UP", lineage.INPUTS_A_LOOK_UP // 50)
-    monkeypatch.setattr(lineage, "LOOK_US", 50 * read_budget.LOOK_US)
+    monkeypatch.setattr(aggregates_use_cases, "ROWS_A_READ", aggregates_use_cases.ROWS_A_READ // 50)
+    monkeypatch.setattr(aggregates_use_cases, "INPUTS_A_LOOK_UP", aggregates_use_cases.INPUTS_A_LOOK_UP // 50)
+    monkeypatch.setattr(aggregates_use_cases, "LOOK_US", 50 * read_budget.LOOK_US)
     return fifty_at_a_time
 
 
@@ -202,7 +202,7 @@ def test_a_complete_day_of_half_a_million_events_is_counted_to_its_end(fifty_eve
 def test_two_versions_of_ten_million_inputs_are_compared_page_by_page_each_in_time(
     fifty_events_at_a_time: Invocation, of_from: str, of_to: str
 ) -> None:
-    sides = [keys.inputs(Version("order-1007", DAYS[0], replay_id(number))) for number in range(2)]
+    sides = [keys.inputs("order-1007", DAYS[0], replay_id(number)) for number in range(2)]
     without = [side for side, holds in zip(sides, (of_from, of_to), strict=True) if holds == "no inputs"]
     asked = {**DAY, "from": replay_id(0), "to": replay_id(1), "limit": 1_000}
     after: list[str | None] = [None]

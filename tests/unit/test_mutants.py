@@ -45,7 +45,7 @@ def test_types_and_what_people_read_is_left_alone(text: str) -> None:
     assert wrong(text) == []
 
 
-@pytest.mark.parametrize("path", PURE, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PURE, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_mutants_of_the_pure_modules_are_programs_and_differ_from_what_is_right(path: Path) -> None:
     source = path.read_bytes()
     right = ast.dump(ast.parse(source))
@@ -54,10 +54,10 @@ def test_mutants_of_the_pure_modules_are_programs_and_differ_from_what_is_right(
 
 
 def test_tests_of_a_module_come_before_the_others() -> None:
-    [merging] = [path for path in PURE if path.name == "merging.py"]
+    [index_pages] = [path for path in PURE if path.name == "index_pages.py"]
 
-    near, far = fast_tests(merging)
+    near, far = fast_tests(index_pages)
 
-    assert "tests/unit/test_merging.py" in near
-    assert "tests/unit/test_outcomes.py" in far
+    assert "tests/unit/events/test_index_pages.py" in near
+    assert "tests/unit/aggregates/test_outcomes.py" in far
     assert not {"tests/unit/test_breaks.py", "tests/unit/test_architecture.py"} & {*near, *far}

@@ -7,19 +7,20 @@ from typing import Any
 
 import pytest
 
-from chalicelib.aws import event_rows, replay_rows
-from chalicelib.aws.aggregate_rows import entry_row, version_row
+from chalicelib.aggregates.aggregate import Aggregate, Input, Version, aggregate_of, merge
+from chalicelib.aggregates.dynamodb_rows import entry_row, version_row
+from chalicelib.aggregates.ledger import NewRevision, Settlement, written_together
+from chalicelib.aggregates.outcomes import MessagePlace, Outcome
 from chalicelib.aws.items import Item
-from chalicelib.domain.aggregation import Aggregate, Input, Version, aggregate_of, merge
-from chalicelib.domain.ingest_report import Arrival, ArrivalKind
-from chalicelib.domain.ledger import NewRevision, Settlement, written_together
-from chalicelib.domain.messages import Duplicate
-from chalicelib.domain.outcomes import MessagePlace, Outcome
-from chalicelib.domain.raw_line import RawLocation, StoredEvent
-from chalicelib.domain.replay_filter import MAX_EVENT_IDS, MAX_NAMES
-from chalicelib.domain.replay_job import Cursor, ReplayJob, told_failure
-from chalicelib.domain.replay_request import ReplayRequest
-from chalicelib.domain.timestamps import Day, Instant
+from chalicelib.core.timestamps import Day, Instant
+from chalicelib.events import dynamodb_rows as events_dynamodb_rows
+from chalicelib.events.arrivals import Arrival, ArrivalKind
+from chalicelib.events.raw_objects import RawLocation, StoredEvent
+from chalicelib.replays import dynamodb_rows as replays_dynamodb_rows
+from chalicelib.replays.filter import MAX_EVENT_IDS, MAX_NAMES
+from chalicelib.replays.job import Cursor, ReplayJob, told_failure
+from chalicelib.replays.messages import Duplicate
+from chalicelib.replays.request import ReplayRequest
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 ROW = 400_000
@@ -139,11 +140,11 @@ ARRIVAL = Arrival(ArrivalKind.CONFLICT, HASH, TIME, REQUEST, 9_999, HASH, "r" * 
 @pytest.mark.parametrize(
     "row",
     [
-        replay_rows.request_row(JOB),
-        replay_rows.job_row(JOB),
-        event_rows.identity_row(EVENT, REQUEST, 10**10),
-        event_rows.index_row(EVENT, 64, late_after_ms=0),
-        event_rows.arrival_row(ARRIVAL),
+        replays_dynamodb_rows.request_row(JOB),
+        replays_dynamodb_rows.job_row(JOB),
+        events_dynamodb_rows.identity_row(EVENT, REQUEST, 10**10),
+        events_dynamodb_rows.index_row(EVENT, 64, late_after_ms=0),
+        events_dynamodb_rows.arrival_row(ARRIVAL),
     ],
     ids=["request", "job", "identity", "event", "arrival"],
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.domain.timestamps import parse_instant
+from chalicelib.core.timestamps import parse_instant
 from tests.e2e.samples import Sample, chosen_sample, own_sample
 from tests.unit.examples import event_in
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from chalicelib.aws import keys
 from chalicelib.aws.items import Item, from_item
-from chalicelib.domain.errors import RetraceError
-from chalicelib.domain.raw_line import parse_line
-from chalicelib.domain.verification import verify
+from chalicelib.core.errors import RetraceError
+from chalicelib.events.raw_objects import parse_line
+from chalicelib.events.verification import verify
 from embedded.lineage import Input, inputs_hash
 from tests.e2e.endurance.ledger import Known, Ledger
 from tests.e2e.endurance.replay_desk import Errand

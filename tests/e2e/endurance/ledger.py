@@ -11,8 +11,8 @@ from typing import Any
 
 from urllib3 import BaseHTTPResponse
 
-from chalicelib.domain.event import Event
-from chalicelib.domain.ingest_request import Submission, parse_request
+from chalicelib.events.event import Event
+from chalicelib.ingest.request import Submission, parse_request
 
 RECENT = 2_000
 """So many events are known well enough to be sent again, or in conflict with themselves."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import urllib3
 
-from chalicelib.domain.event import Form
+from chalicelib.events.event import Form
 from embedded.client import Api
 from tests.e2e.endurance.ledger import Ledger, Request
 

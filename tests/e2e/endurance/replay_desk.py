@@ -12,7 +12,7 @@ from typing import Any
 
 import urllib3
 
-from chalicelib.domain.event import Event
+from chalicelib.events.event import Event
 from embedded.client import Api
 from tests.e2e.endurance.ledger import Kind, Ledger
 from tests.e2e.endurance.producers import DAYS, FIRST_DAY, type_of

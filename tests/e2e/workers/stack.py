@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
-from chalicelib.config import Settings
-from chalicelib.domain.chunks import chunked
+from chalicelib.core.batching import chunked
+from chalicelib.runtime.settings import Settings
 from embedded.admin import Admin
 from embedded.connection import Stack
 from embedded.deployment import PARAMETERS

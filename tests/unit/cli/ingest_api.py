@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from chalicelib.domain import json_text
+from chalicelib.core import lossless_json
 
 Json = dict[str, Any]
 Trouble = tuple[int, Json] | None
@@ -62,7 +62,7 @@ class IngestApi:
 
 def _events(body: bytes, content_type: str) -> list[bytes]:
     if content_type == "application/cloudevents-batch+json":
-        events = [element.text.encode() for element in json_text.parse_elements(body.decode(), 1_000)]
+        events = [element.text.encode() for element in lossless_json.parse_elements(body.decode(), 1_000)]
         assert all(b'"specversion"' in event for event in events)
         return events
     assert content_type == "application/x-ndjson"

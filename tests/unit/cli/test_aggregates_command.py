@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from retrace.diff import summary
+from retrace.commands.diff import summary
 from tests.unit.cli.replay_answers import job
 from tests.unit.cli.scripted_api import Script, exit_code, routes, said, serving
 

@@ -13,11 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.aws import keys
-from chalicelib.aws.event_rows import identity_row, index_row
 from chalicelib.aws.items import from_item
-from chalicelib.domain.event import Event
-from chalicelib.domain.raw_line import INGEST_TIME_RANGE, StoredEvent, event_time_of, name_of, object_of, stored_events
-from chalicelib.domain.timestamps import Instant, day_of
+from chalicelib.core.timestamps import Instant, day_of
+from chalicelib.events.dynamodb_rows import identity_row, index_row
+from chalicelib.events.event import Event
+from chalicelib.events.raw_objects import (
+    INGEST_TIME_RANGE,
+    StoredEvent,
+    event_time_of,
+    name_of,
+    object_of,
+    stored_events,
+)
 from retrace.checking.differences import Difference
 from retrace.checking.judging import Group, Judge
 from retrace.checking.kinds import Kind

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from chalicelib.aws import keys
-from chalicelib.aws.event_rows import identity_row, index_row
 from chalicelib.aws.items import from_item
-from chalicelib.domain.errors import IntegrityFailure
-from chalicelib.domain.quarantine import LineReference
-from chalicelib.domain.raw_line import RawLocation, StoredEvent
-from chalicelib.domain.timestamps import Instant
+from chalicelib.core.errors import IntegrityFailure
+from chalicelib.core.timestamps import Instant
+from chalicelib.events.dynamodb_rows import identity_row, index_row
+from chalicelib.events.raw_objects import RawLocation, StoredEvent
+from chalicelib.ingest.rejected_event import LineReference
 from retrace.checking.checkpoint import Checkpoint
 from retrace.checking.claims import Claim, claims_of, ruling
 from retrace.checking.contested import Contested

@@ -7,10 +7,9 @@ import io
 import pytest
 from typer.testing import CliRunner
 
-from chalicelib.aws.event_rows import identity_row
 from chalicelib.aws.items import from_item
-from chalicelib.domain.timestamps import Instant
-from retrace.calling import Calling
+from chalicelib.core.timestamps import Instant
+from chalicelib.events.dynamodb_rows import identity_row
 from retrace.checking.deployment import RowSettings, row_settings
 from retrace.checking.differences import Difference
 from retrace.checking.judging import Group, Judge
@@ -19,8 +18,9 @@ from retrace.checking.matching import Rules
 from retrace.checking.raw_objects import Damages
 from retrace.checking.report import shown
 from retrace.command_line import app
+from retrace.context import Calling
+from retrace.output import Output
 from retrace.progress import Counting
-from retrace.shown import Output
 from retrace.target import Target
 from tests.unit.examples import an_event, stored
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from retrace.ahead import in_order, walked
 from retrace.checking.checkpoint import Checkpoint
+from retrace.concurrency import in_order, walked
 from retrace.problem import Exit, Problem
 
 _ABOUT = {"bucket": "raw", "shards": 4}

@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.aws import keys
-from chalicelib.aws.aggregate_rows import entry_row, version_row
+from chalicelib.aggregates.aggregate import Input, Version, aggregate_of
+from chalicelib.aggregates.dynamodb_rows import entry_row, partition_of_inputs, version_row
+from chalicelib.aggregates.ledger import NewRevision, Settlement
+from chalicelib.aggregates.outcomes import MessagePlace, Outcome
 from chalicelib.aws.items import from_item
-from chalicelib.domain.aggregation import Input, Version, aggregate_of
-from chalicelib.domain.ledger import NewRevision, Settlement
-from chalicelib.domain.outcomes import MessagePlace, Outcome
-from chalicelib.domain.timestamps import Day, Instant
+from chalicelib.core.timestamps import Day, Instant
 from retrace.checking.differences import Difference
 from retrace.checking.kinds import Kind
 from retrace.checking.versions import check_version, version_of_partition
@@ -134,5 +133,5 @@ def test_a_version_of_a_bare_object_may_count_lines_that_lost_against_others() -
 def test_a_version_is_told_by_the_partition_of_its_messages(entity: str) -> None:
     version = Version(entity, _DAY, "r#1")
 
-    assert version_of_partition(keys.inputs(version)) == version
+    assert version_of_partition(partition_of_inputs(version)) == version
     assert version_of_partition("EVENT#1") is None

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from embedded.layout import ROOT
 from retrace.command_line import run
-from retrace.commands import PLACES
+from retrace.command_registry import PLACES
 from retrace.problem import Exit, Problem
 from tests.unit.cli.scripted_api import routes, serving
 
@@ -135,5 +135,5 @@ def test_a_command_reads_only_what_it_needs() -> None:
     script = "import sys; from retrace.command_line import run; code = run(['events', '--help']); print([*sys.modules])"
     finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # noqa: S603
 
-    assert "retrace.search" in finished.stdout
+    assert "retrace.commands.search" in finished.stdout
     assert "retrace.checking" not in finished.stdout

@@ -12,7 +12,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from chalicelib.domain.timestamps import Day
+from chalicelib.core.timestamps import Day
 from retrace.client import Client
 from retrace.console.ingest_logs import series_of_logs
 from retrace.console.metrics import metrics_of

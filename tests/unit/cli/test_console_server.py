@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from chalicelib.operations import OPERATIONS
+from chalicelib.api.operations import OPERATIONS
+from retrace.commands.console import PORT
 from retrace.console.admission import HEADER
-from retrace.console.command import PORT
 from retrace.console.forwarding import LONGEST_BODY, NOT_PASSED_ON, is_passed_on
 from retrace.console.serving import Console
 from retrace.problem import Exit, Problem

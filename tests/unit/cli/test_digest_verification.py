@@ -14,16 +14,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib import digest
 from chalicelib.aws import keys
-from chalicelib.domain.digest import KeptDigest, parse_digest, sealed, signed_part
-from chalicelib.domain.messages import Delivery
-from chalicelib.domain.timestamps import shifted
-from retrace.calling import Calling
+from chalicelib.core.deliveries import Delivery
+from chalicelib.core.timestamps import shifted
+from chalicelib.digests import writer as digests_writer
+from chalicelib.digests.digest import KeptDigest, parse_digest, sealed, signed_part
 from retrace.checking.digest_key import PublicKeys, public_keys
 from retrace.checking.digest_source import DirectoryOfDigests
+from retrace.context import Calling
+from retrace.output import Output
 from retrace.problem import Exit, Problem
-from retrace.shown import Output
 from retrace.target import Target
 from tests.unit.digests_in_memory import (
     HOUR,
@@ -448,7 +448,7 @@ def test_digests_that_never_caught_up_at_all_are_found() -> None:
 
 def test_what_s3_tells_of_late_is_not_accused_though_a_digest_has_begun_since(monkeypatch: pytest.MonkeyPatch) -> None:
     """The second digest of a run begins seconds before the run does end."""
-    monkeypatch.setattr(digest, "MAX_OBJECTS", 6)
+    monkeypatch.setattr(digests_writer, "MAX_OBJECTS", 6)
     world = history(4)
     for number in range(8):
         world.put(f"raw/{number}", b"x")

@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from chalicelib.aws import keys
-from chalicelib.domain.timestamps import instant_of, nanoseconds, shifted
+from chalicelib.core.timestamps import instant_of, nanoseconds, shifted
 from retrace.command_line import run
 from retrace.problem import Exit
 from tests.unit.digests_in_memory import HOUR, World, former_key, signing_key

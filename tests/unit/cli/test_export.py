@@ -11,12 +11,12 @@ from typing import Any
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it has no stubs
 import pytest
 
-from chalicelib.domain.cloudevents import parse_structured
-from chalicelib.domain.event import Event, parse_native
-from chalicelib.domain.json_text import parse
-from chalicelib.domain.raw_line import event_time_of
-from chalicelib.domain.timestamps import Instant, lag_ms
-from retrace.ahead import in_order
+from chalicelib.core.lossless_json import parse
+from chalicelib.core.timestamps import Instant, lag_ms
+from chalicelib.events.cloudevents import parse_structured
+from chalicelib.events.event import Event, parse_native
+from chalicelib.events.raw_objects import event_time_of
+from retrace.concurrency import in_order
 from retrace.exporting import parquet
 from retrace.exporting.fetching import Fetched
 from retrace.exporting.files import opened

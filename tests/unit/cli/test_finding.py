@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from retrace.finding import Chosen, config_file, find, names_of_profiles
 from retrace.problem import Exit, Problem
 from retrace.target import STORAGE, Target
+from retrace.target_resolution import Chosen, config_file, find, names_of_profiles
 from tests.unit.cli.scripted_api import exit_code, routes, said, serving
 
 URL = "https://abc123.execute-api.eu-west-1.amazonaws.com/api"

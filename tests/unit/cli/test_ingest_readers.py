@@ -14,9 +14,9 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain import json_text
-from chalicelib.domain.event import NativeEvent
-from chalicelib.domain.ingest_request import MAX_BYTES
+from chalicelib.core import lossless_json
+from chalicelib.events.event import NativeEvent
+from chalicelib.ingest.request import MAX_BYTES
 from retrace.ingesting.elements import Elements
 from retrace.ingesting.formats import Format, records
 from retrace.ingesting.record import Record
@@ -81,7 +81,7 @@ def test_elements_of_an_array_come_out_token_for_token_however_it_is_chunked(
 
     found = read(pack(array.encode()), sizes=sizes)
 
-    assert [one.text.decode() for one in found] == list(map(json_text.one_line, texts))
+    assert [one.text.decode() for one in found] == list(map(lossless_json.one_line, texts))
     assert [one.line for one in found] == list(range(1, len(texts) + 1))
     assert {one.fault for one in found} <= {None}
 
@@ -237,7 +237,7 @@ def test_other_unicode_encodings_are_read_as_the_same_characters(
 ) -> None:
     found = read(pack((form % ",".join(texts)).encode(encoding)), sizes=sizes)
 
-    assert [one.text.decode() for one in found] == list(map(json_text.one_line, texts))
+    assert [one.text.decode() for one in found] == list(map(lossless_json.one_line, texts))
 
 
 def test_a_table_in_utf_16_is_read() -> None:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain import json_text
-from chalicelib.domain.ingest_request import MAX_BYTES
+from chalicelib.core import lossless_json
+from chalicelib.ingest.request import MAX_BYTES
 from retrace.ingesting.formats import Format
 from retrace.ingesting.record import Record
 from tests.unit.cli.test_ingest_readers import SIZES, read, written
@@ -36,7 +36,7 @@ def test_texts_come_out_token_for_token_whatever_is_between_them(
 
     found = read(file.encode(), sizes=sizes)
 
-    assert [one.text.decode() for one in found] == [json_text.one_line(text) for text, _ in parts]
+    assert [one.text.decode() for one in found] == [lossless_json.one_line(text) for text, _ in parts]
     assert {one.fault for one in found} == {None}
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from release.building import built, sdist, wheel, wheel_of
 from release.page_libraries import FILES
-from retrace.commands import PLACES
+from retrace.command_registry import PLACES
 from tests.installation import Installation, a_checkout, installed
 
 pytestmark = pytest.mark.long
@@ -62,7 +62,7 @@ def test_no_module_of_the_wheel_names_chalicelib_and_each_can_be_imported(bare: 
     ]
 
     assert [name for name, text in modules.items() if re.search(r"\bchalicelib\b", text)] == []
-    assert "retrace._chalicelib.domain.raw_line" in dotted
+    assert "retrace._chalicelib.events.raw_objects" in dotted
     base.said("python", "-c", f"import importlib\nfor name in {dotted}: importlib.import_module(name)")
 
 
@@ -137,7 +137,7 @@ def test_the_wheel_of_a_source_distribution_is_that_of_the_checkout_and_has_the_
     assert {name: of_archive[name].decode() for name in fetched} == {name: name for name in fetched}
     with tarfile.open(archive) as packed:
         names = {name.partition("/")[2] for name in packed.getnames()}
-    assert {"chalicelib/domain/event.py", "release/vendoring.py", "CHANGELOG.md", "LICENSE", *fetched} <= names
+    assert {"chalicelib/events/event.py", "release/vendoring.py", "CHANGELOG.md", "LICENSE", *fetched} <= names
 
 
 def test_an_editable_installation_uses_the_modules_of_the_checkout(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from retrace.finding import Chosen, find
 from retrace.local_stack import LOCAL_FILE, USER, local_stack
 from retrace.problem import Exit, Problem
 from retrace.target import STORAGE
+from retrace.target_resolution import Chosen, find
 
 STACK: dict[str, Any] = {
     "api_url": "http://127.0.0.1:4566/_aws/execute-api/abc/api",

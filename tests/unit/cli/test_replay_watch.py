@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import typer
 
+from retrace.output import Output
 from retrace.problem import Problem
 from retrace.replay_watch import STILL_S, Watch
-from retrace.shown import Output
 from tests.unit.cli.replay_answers import REPLAY_ID, job, preview
 from tests.unit.cli.scripted_api import ScriptedApi, exit_code, problem, routes, said, serving
 

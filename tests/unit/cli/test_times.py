@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.timestamps import parse_day as strict_day
-from chalicelib.domain.timestamps import parse_instant
+from chalicelib.core.timestamps import parse_day as strict_day
+from chalicelib.core.timestamps import parse_instant
 from retrace.times import parse_day, parse_time
 
 NOW = datetime(2026, 11, 23, 9, 30, 15, 250_000, UTC)

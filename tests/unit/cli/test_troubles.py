@@ -20,7 +20,7 @@ from retrace.checking.checkpoint import Checkpoint
 from retrace.checking.disk import disk_in_words
 from retrace.checking.spool import Spool
 from retrace.command_line import run
-from retrace.commands import PLACES
+from retrace.command_registry import PLACES
 from retrace.ingesting import checkpoint as ingest_checkpoint
 from retrace.ingesting.checkpoint import Reached
 from retrace.ingesting.record import Record

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.http import RETRY_AFTER_S
+from chalicelib.api.responses import RETRY_AFTER_S
 from infra.merge import FUNCTIONS, load
 
 RESPONSES: dict[str, dict[str, Any]] = load(FUNCTIONS)["Resources"]["RestAPI"]["Properties"]["DefinitionBody"][

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain import multiset_hash
+from chalicelib.aggregates import multiset_hash
 from embedded.lineage import Input, inputs_hash
 
 HASHES = st.text("0123456789abcdef", min_size=64, max_size=64)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from chalicelib.telemetry import METRICS, NAMESPACE
+from chalicelib.runtime.telemetry import METRICS, NAMESPACE
 from infra.merge import MONITORING, RESOURCES, load
 from retrace.command_line import app
 

@@ -21,7 +21,7 @@ FILES = [f"{name}.txt" for name in WITHIN]
 
 OURS = {"app", "bench", "chalicelib", "embedded", "infra", "retrace", "tests"}
 ADDED_LATER = {
-    "chalicelib/runtime.py": "requirements-dev.txt",  # the hooks of SnapStart, which Lambda has
+    "chalicelib/runtime/system.py": "requirements-dev.txt",  # the hooks of SnapStart, which Lambda has
     "embedded/emulator.py": "requirements-embedded.txt",
     "embedded/faulty_wire.py": "requirements-faults.txt",
     "embedded/guard.py": "requirements-embedded.txt",

@@ -10,10 +10,10 @@ import pytest
 from chalice.app import SQSEventConfig
 
 from app import app
-from chalicelib.config import Settings
-from chalicelib.dead_letters import RESERVE_MS
-from chalicelib.domain.replay_job import AFTER_CANCEL_S, DEAD_LETTERS_KEPT_S
-from chalicelib.domain.replay_task import RECEIVES, RECEIVES_IN_VAIN, SLICE_S
+from chalicelib.processing.dead_letters import RESERVE_MS
+from chalicelib.replays.job import AFTER_CANCEL_S, DEAD_LETTERS_KEPT_S
+from chalicelib.replays.tasks import RECEIVES, RECEIVES_IN_VAIN, SLICE_S
+from chalicelib.runtime.settings import Settings
 from embedded.layout import ROOT
 from infra.merge import FILES, RESOURCES, RUNTIME, load, merged
 from infra.roles import ROLES

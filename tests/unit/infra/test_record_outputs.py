@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.config import Settings
+from chalicelib.runtime.settings import Settings
 from infra.command import Problem
 from infra.merge import RESOURCES, load
 from infra.record_outputs import CONFIG, environment_name, policy_file, record, with_stage

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from chalicelib.aws import keys
-from chalicelib.permissions import EVERYTHING, RIGHTS
 from infra.changes import Resource
 from infra.merge import FUNCTIONS, RESOURCES, load
+from infra.permissions import EVERYTHING, RIGHTS
 from infra.record_outputs import CONFIG
 from infra.roles import DEPLOYED_BY_CHALICE, ROLES, Policy, in_template, of_stage
 

@@ -1,0 +1,1 @@
+"""Daily aggregates: versions, inputs, what is recorded of each message, and differences."""

@@ -1,0 +1,95 @@
+"""Whether a version of a daily aggregate covers its whole day, and which events it may have missed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from chalicelib.aggregates.ports import AggregateVersion
+from chalicelib.core.timestamps import Day, Instant, end_of, start_of
+from chalicelib.events.raw_objects import StoredEvent
+from chalicelib.replays.job import JobState, ReplayJob
+from chalicelib.replays.messages import is_object_version
+from chalicelib.replays.request import ReplayRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A version and the job that computed it, None where there is no such job (any more)."""
+
+    stored: AggregateVersion
+    job: ReplayJob | None
+
+    @property
+    def partial_because(self) -> tuple[str, ...]:
+        """Why the version does not stand for its whole day; empty if it does, as of when its replay read the index."""
+        version = self.stored.version
+        if self.job is not None:
+            return tuple(_shortcomings(self.job, version.day))
+        if is_object_version(version.replay_id):
+            return ("It covers the events of one raw object only.",)
+        return ("Its replay is not known any more, so nothing tells what it covered.",)
+
+    @property
+    def settled(self) -> bool:
+        """Whether each event that the replay covers, and that was there to be read, is known to be an input."""
+        return self.job is not None and self.job.settled and not _cut_short(self.job)
+
+    @property
+    def covers_day(self) -> bool:
+        """Whether it may miss each event of its day that it does not hold, whichever event that is."""
+        if self.job is None or not self.settled:
+            return False
+        return self.job.request.expands or not any(_left_out(self.job.request, self.stored.version.day))
+
+    @property
+    def asked_at(self) -> Instant:
+        """A time before which nothing was read; where no job tells it, when the version was last written."""
+        return self.job.created_at if self.job is not None else self.stored.computed_at
+
+    def may_miss(self, event: StoredEvent) -> bool:
+        """Whether an event of the day came after the replay read the index, unless it is an input.
+
+        What a settled replay covers and does not hold was not in the index when it was read, whatever its ingest_time:
+        an event can be indexed much later than it was first received, as a retry keeps the time of the first attempt.
+        """
+        if self.job is not None and self.settled and _covers(self.job.request, event):
+            return True
+        return event.ingest_time > self.asked_at
+
+
+def _shortcomings(job: ReplayJob, day: Day) -> Iterator[str]:
+    if job.public_state is not JobState.COMPLETE:
+        yield f"Its replay is {job.public_state.value}, with {job.processed} of {job.sent} sent messages processed."
+    elif job.failed > 0:
+        yield f"Of its replay's {job.sent} messages, {job.failed} failed."
+    if _cut_short(job):
+        yield f"Its replay ended at its limit of {job.request.limit} messages."
+    if not job.request.expands:
+        yield from _left_out(job.request, day)
+
+
+def _cut_short(job: ReplayJob) -> bool:
+    return job.request.limit is not None and job.sent >= job.request.limit
+
+
+def _left_out(request: ReplayRequest, day: Day) -> Iterator[str]:
+    if request.filtered:
+        yield "Its replay took only events that pass its filters."
+    if request.entity_id is None:
+        yield f"It covers events of source {request.source} and type {request.event_type} only."
+        return
+    if request.window.start > start_of(day):
+        yield f"Its replay leaves out the day's events before {request.window.start}."
+    if request.window.end < end_of(day):
+        yield f"Its replay leaves out the day's events from {request.window.end} on."
+
+
+def _covers(request: ReplayRequest, event: StoredEvent) -> bool:
+    if request.expands:
+        return True  # the version is there, so its day was found, and all of it sent
+    if not request.takes(event) or not request.window.start <= event.event_time < request.window.end:
+        return False
+    if request.entity_id is not None:
+        return request.entity_id == event.entity_id
+    return (request.source, request.event_type) == (event.source, event.event_type)

@@ -1,0 +1,86 @@
+"""What two versions of a daily aggregate do not share, found by walking along both of their inputs, page by page."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from chalicelib.aggregates.aggregate import Input, Version
+from chalicelib.aggregates.ports import InputsPage
+
+PositionOf = Callable[[Input], str]
+"""The position just behind an input."""
+
+
+@dataclass
+class Side:
+    """One version: up to which position its inputs are compared, and those that are read and not compared yet."""
+
+    version: Version
+    position_of: PositionOf
+    after: str | None = None
+    more: bool = True
+    _waiting: deque[Input] = field(default_factory=deque)
+    _read_to: str | None = None
+
+    @property
+    def lags(self) -> bool:
+        """Whether its next input is not known before another page is read."""
+        return self.more and not self._waiting
+
+    @property
+    def next(self) -> Input | None:
+        """Its next input, None at the end."""
+        return self._waiting[0] if self._waiting else None
+
+    def take_in(self, page: InputsPage) -> None:
+        """Keep the page that follows. One without inputs is compared as it is."""
+        self._waiting.extend(page.inputs)
+        self._read_to, self.more = page.read_to, page.read_to is not None
+        if not page.inputs:
+            self.after = page.read_to or self.after
+
+    def pass_by(self) -> Input:
+        """Go on after the next input."""
+        passed = self._waiting.popleft()
+        self.after = self.position_of(passed) if self._waiting else self._read_to or self.position_of(passed)
+        return passed
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """An event that both versions hold, with different content."""
+
+    before: Input
+    after: Input
+
+
+@dataclass
+class Comparison:
+    """The differences of a stretch in order of time and id, and how many inputs both share there."""
+
+    only_in_from: list[Input] = field(default_factory=list)
+    only_in_to: list[Input] = field(default_factory=list)
+    changed: list[Changed] = field(default_factory=list)
+    shared: int = 0
+
+    @property
+    def differences(self) -> int:
+        """How many were found."""
+        return len(self.only_in_from) + len(self.only_in_to) + len(self.changed)
+
+    def add(self, from_: Side, to: Side) -> bool:
+        """Compare what is next, and pass it by; False if nothing is. An input is the same if time and id are."""
+        before, after = from_.next, to.next
+        if before is None and after is None:
+            return False
+        if after is None or (before is not None and before.place < after.place):
+            self.only_in_from.append(from_.pass_by())
+        elif before is None or after.place < before.place:
+            self.only_in_to.append(to.pass_by())
+        elif from_.pass_by().content_sha256 == to.pass_by().content_sha256:
+            self.shared += 1
+        else:
+            self.changed.append(Changed(before, after))
+        return True

@@ -1,0 +1,109 @@
+"""What is kept of daily aggregates in DynamoDB, read: their versions, and the events that went into each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chalicelib.aggregates.aggregate import Input, Version
+from chalicelib.aggregates.dynamodb_rows import aggregate_of_row, input_of, outcome_of, partition_of_inputs, version_key
+from chalicelib.aggregates.outcomes import Outcome
+from chalicelib.aggregates.ports import AggregateVersion, InputsPage, VersionsPage
+from chalicelib.aws import keys, positions
+from chalicelib.aws.batch_calls import get_items
+from chalicelib.aws.errors import translated
+from chalicelib.aws.items import Item, from_item, to_item
+from chalicelib.core.ports import Pause
+from chalicelib.core.timestamps import Day
+from chalicelib.events.raw_objects import StoredEvent
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@dataclass(frozen=True)
+class DynamoAggregateHistory:
+    """AggregatesTable, for those who only read it."""
+
+    dynamodb: DynamoDBClient
+    aggregates_table: str
+    pause: Pause
+
+    def versions(self, entity_id: str, day: Day, after: str | None, limit: int) -> VersionsPage:
+        """Versions of replays, newest first, and then those of raw objects: a Query of each, of a megabyte at most."""
+        positions.require(positions.VERSION, after)
+        of_replays, of_objects = keys.versions_of_replays(day), keys.versions_of_objects(day)
+        if after is not None and after >= of_objects[0]:
+            return self._versions(entity_id, day, of_objects, after, limit)
+        found = self._versions(entity_id, day, of_replays, after, limit)
+        if found.read_to is not None or len(found.versions) == limit:
+            return found
+        rest = self._versions(entity_id, day, of_objects, None, limit - len(found.versions))
+        return VersionsPage(found.versions + rest.versions, rest.read_to)
+
+    def _versions(
+        self, entity_id: str, day: Day, bounds: tuple[str, str], after: str | None, limit: int
+    ) -> VersionsPage:
+        low, high = bounds
+        with translated("reading aggregates"):
+            answer = self.dynamodb.query(
+                TableName=self.aggregates_table,
+                KeyConditionExpression="PK = :pk AND SK BETWEEN :low AND :high",
+                ExpressionAttributeValues=to_item(
+                    {":pk": keys.entity(entity_id), ":low": low, ":high": keys.just_before(after) if after else high}
+                ),
+                ConsistentRead=True,
+                ScanIndexForward=False,
+                Limit=limit,
+            )
+        last = answer.get("LastEvaluatedKey")
+        found = tuple(_stored(entity_id, day, item) for item in answer["Items"])
+        return VersionsPage(found, last["SK"]["S"] if last else None)
+
+    def named(self, entity_id: str, day: Day, replay_ids: Collection[str]) -> list[AggregateVersion]:
+        """Those versions of at most 100 replays that there are: a BatchGetItem."""
+        wanted = [version_key(Version(entity_id, day, replay_id)) for replay_id in set(replay_ids)]
+        with translated("reading aggregates"):
+            items = get_items(self.dynamodb, self.aggregates_table, wanted, self.pause, consistent=True)
+        return [_stored(entity_id, day, item) for item in items]
+
+    def inputs(self, version: Version, after: str | None, limit: int) -> InputsPage:
+        """The inputs among at most `limit` messages of a version, by time and id: one Query."""
+        positions.require(positions.MESSAGE, after)
+        low = keys.FIRST_MESSAGE if after is None else after
+        with translated("reading an aggregate's inputs"):
+            answer = self.dynamodb.query(
+                TableName=self.aggregates_table,
+                KeyConditionExpression="PK = :pk AND SK > :low",
+                FilterExpression="outcome = :input",
+                ExpressionAttributeValues=to_item(
+                    {":pk": partition_of_inputs(version), ":low": low, ":input": Outcome.INPUT.value}
+                ),
+                ConsistentRead=True,
+                Limit=limit,
+            )
+        last = answer.get("LastEvaluatedKey")
+        return InputsPage(tuple(map(input_of, answer["Items"])), last["SK"]["S"] if last else None)
+
+    def position_of(self, single: Input) -> str:
+        """A bound above the sort keys of all messages of an input's event, and below those of the next one."""
+        return keys.just_after(keys.event(single.event_time, single.event_id))
+
+    def inputs_among(self, candidates: Sequence[tuple[Version, StoredEvent]]) -> list[tuple[Version, StoredEvent]]:
+        """Those of at most 100 candidates whose event went into the version: a BatchGetItem."""
+        by_key = {_place(version, event): (version, event) for version, event in candidates}
+        wanted = [to_item({"PK": partition, "SK": sort_key}) for partition, sort_key in by_key]
+        with translated("looking up an aggregate's inputs"):
+            found = get_items(self.dynamodb, self.aggregates_table, wanted, self.pause, consistent=True)
+        present = {(item["PK"]["S"], item["SK"]["S"]) for item in found if outcome_of(item) is Outcome.INPUT}
+        return [candidate for place, candidate in by_key.items() if place in present]
+
+
+def _stored(entity_id: str, day: Day, item: Item) -> AggregateVersion:
+    row = from_item(item)
+    return AggregateVersion(Version(entity_id, day, row["replay_id"]), aggregate_of_row(row), row["computed_at"])
+
+
+def _place(version: Version, event: StoredEvent) -> tuple[str, str]:
+    return partition_of_inputs(version), keys.event(event.event_time, event.event_id)

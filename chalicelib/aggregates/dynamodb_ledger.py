@@ -1,0 +1,129 @@
+"""The ledger of what became of messages in DynamoDB: outcomes, aggregates and progress are written together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.aggregates.aggregate import Version
+from chalicelib.aggregates.dynamodb_rows import entry_key, entry_row, outcome_of, snapshot_of, version_key, version_row
+from chalicelib.aggregates.ledger import Changes, Entry, Ledger, NewRevision, Overtaken, Settlement, Transition
+from chalicelib.aggregates.outcomes import Counts, Outcome
+from chalicelib.aws import replay_keys
+from chalicelib.aws.batch_calls import get_items
+from chalicelib.aws.errors import translated
+from chalicelib.aws.items import Item, to_item
+from chalicelib.aws.transactions import Cancellation, write_together
+from chalicelib.core.errors import Contended
+from chalicelib.core.ports import Pause
+from chalicelib.core.timestamps import Instant
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Action = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class DynamoAggregateStore:
+    """AggregatesTable, and the progress counters in ReplaysTable that change with it."""
+
+    dynamodb: DynamoDBClient
+    aggregates_table: str
+    replays_table: str
+    pause: Pause
+
+    def read(self, settlements: Sequence[Settlement]) -> Ledger:
+        """What is recorded of messages, and the versions that inputs are to be added to: one BatchGetItem."""
+        entries = [each.entry for each in settlements]
+        versions = {each.version for each in settlements if each.outcome is Outcome.INPUT}
+        wanted = [*map(entry_key, entries), *map(version_key, versions)]
+        with translated("reading what became of messages"):
+            items = get_items(self.dynamodb, self.aggregates_table, wanted, self.pause, consistent=True)
+        return _ledger(entries, versions, items)
+
+    def write(self, changes: Changes, now: Instant) -> None:
+        """Write outcomes, aggregates and the progress of replays together: one TransactWriteItems.
+
+        Raises Contended if any of it is no longer as it was read, or Overtaken where DynamoDB tells how it is now.
+        """
+        actions = [
+            *map(self._put_entry, changes.transitions),
+            *(self._put_version(revised, now) for revised in changes.revisions),
+            *(self._count(replay_id, by, _first_id(changes), now) for replay_id, by in changes.progress.items()),
+        ]
+        with translated("writing what became of messages"):
+            cancelled = write_together(self.dynamodb, actions)
+        if cancelled is not None:
+            raise _contention(changes, cancelled)
+
+    def _put_entry(self, transition: Transition) -> Action:
+        item = entry_row(transition.settlement)
+        if transition.before is None:
+            return self._put(item, "attribute_not_exists(PK)")
+        return self._put(item, "outcome = :read", transition.before.value)
+
+    def _put_version(self, revised: NewRevision, now: Instant) -> Action:
+        item = version_row(revised, now)
+        if revised.read_revision == 0:
+            return self._put(item, "attribute_not_exists(PK)")
+        return self._put(item, "revision = :read", revised.read_revision)
+
+    def _put(self, item: Item, condition: str, read: str | int | None = None) -> Action:
+        put: Action = {
+            "TableName": self.aggregates_table,
+            "Item": item,
+            "ConditionExpression": condition,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        if read is not None:
+            put["ExpressionAttributeValues"] = to_item({":read": read})
+        return {"Put": put}
+
+    def _count(self, replay_id: str, by: Counts, seed: str, now: Instant) -> Action:
+        """Add to a progress counter, which also says when the last message failed."""
+        named = {"processed_count": by.processed, "failed_count": by.failed, "dropped_count": by.dropped}
+        added = {name: value for name, value in named.items() if value}
+        failed = {"failed_at": now} if by.failed > 0 else {}
+        return {
+            "Update": {
+                "TableName": self.replays_table,
+                "Key": to_item({"PK": replay_keys.replay(replay_id), "SK": replay_keys.progress(seed)}),
+                "UpdateExpression": "ADD "
+                + ", ".join(f"{name} :{name}" for name in added)
+                + (" SET failed_at = :failed_at" if failed else ""),
+                "ExpressionAttributeValues": to_item({f":{name}": value for name, value in (added | failed).items()}),
+            }
+        }
+
+
+def _first_id(changes: Changes) -> str:
+    return changes.transitions[0].settlement.place.event_id
+
+
+def _ledger(entries: Iterable[Entry], versions: Iterable[Version], items: Iterable[Item]) -> Ledger:
+    """What items say of those entries and versions."""
+    found = {(item["PK"]["S"], item["SK"]["S"]): item for item in items}
+
+    def item_at(key: Item) -> Item | None:
+        return found.get((key["PK"]["S"], key["SK"]["S"]))
+
+    of_entries = ((entry, item_at(entry_key(entry))) for entry in entries)
+    of_versions = ((version, item_at(version_key(version))) for version in versions)
+    return Ledger(
+        {entry: outcome_of(item) for entry, item in of_entries if item is not None},
+        {version: snapshot_of(item) for version, item in of_versions if item is not None},
+    )
+
+
+def _contention(changes: Changes, cancelled: Cancellation) -> Contended:
+    """How others came first: with what they wrote, if each action that did not hold was told the item it met."""
+    message = "Aggregates changed while they were being computed."
+    untold = any(reason.condition_failed and reason.item is None for reason in cancelled.reasons)
+    if untold or cancelled.contention:
+        return Contended(message, cancelled.attempts)
+    met = [reason.item for reason in cancelled.reasons if reason.item is not None]
+    entries = [transition.settlement.entry for transition in changes.transitions]
+    found = _ledger(entries, [revised.version for revised in changes.revisions], met)
+    return Overtaken(message, found, cancelled.attempts)

@@ -1,0 +1,101 @@
+"""The rows of AggregatesTable: versions of daily aggregates, and what became of the messages that belong to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.aggregates import multiset_hash
+from chalicelib.aggregates.aggregate import METRIC_NAME, Aggregate, Input, Version
+from chalicelib.aggregates.ledger import Entry, NewRevision, Settlement, Snapshot
+from chalicelib.aggregates.outcomes import MessagePlace, Outcome
+from chalicelib.aws import keys
+from chalicelib.aws.items import Item, from_item, to_item
+from chalicelib.core.timestamps import Instant, end_of, start_of
+
+
+def partition_of_inputs(version: Version) -> str:
+    """The partition of a version's messages, the inputs among them."""
+    return keys.inputs(version.entity_id, version.day, version.replay_id)
+
+
+def message_sort_key(place: MessagePlace) -> str:
+    """Where a message is in the partition of its version."""
+    repeated = place.duplicate
+    if repeated is None:
+        return keys.message(place.event_time, place.event_id)
+    ingest_time = Instant(repeated.ingest_time)
+    arrival = keys.arrival(ingest_time, repeated.request_id, repeated.position, conflict=False)
+    return keys.message(place.event_time, place.event_id, arrival)
+
+
+def entry_key(entry: Entry) -> Item:
+    """The key of the row that says what became of a message."""
+    version, place = entry
+    return to_item({"PK": partition_of_inputs(version), "SK": message_sort_key(place)})
+
+
+def entry_row(settlement: Settlement) -> Item:
+    """What became of a message, and of which event."""
+    event = settlement.event
+    values = {
+        "outcome": settlement.outcome.value,
+        "event_id": event.event_id,
+        "event_time": event.event_time,
+        "event_type": event.event_type,
+        "content_sha256": event.content_sha256,
+    }
+    return entry_key(settlement.entry) | to_item(values)
+
+
+def outcome_of(item: Item) -> Outcome:
+    """The outcome that a row says."""
+    return Outcome(item["outcome"]["S"])
+
+
+def input_of(item: Item) -> Input:
+    """The event of a message's row."""
+    row = from_item(item)
+    return Input(Instant(row["event_time"]), row["event_id"], row["event_type"], row["content_sha256"])
+
+
+def version_key(version: Version) -> Item:
+    """The key of a version of a daily aggregate."""
+    return to_item({"PK": keys.entity(version.entity_id), "SK": keys.aggregate_version(version.day, version.replay_id)})
+
+
+def version_row(changed: NewRevision, now: Instant) -> Item:
+    """A version of a daily aggregate, one revision further on."""
+    version, aggregate = changed.version, changed.aggregate
+    values = {
+        "replay_id": version.replay_id,
+        "metric_name": METRIC_NAME,
+        "value": aggregate.value,
+        "input_count": aggregate.input_count,
+        "inputs_hash": aggregate.inputs_hash,
+        "sample_event_ids": aggregate.sample_event_ids,
+        "counts_by_type": dict(aggregate.counts_by_type),
+        "window_start": start_of(version.day),
+        "window_end": end_of(version.day),
+        "computed_at": now,
+        "samples": [list(sample) for sample in aggregate.samples],
+        "state": multiset_hash.to_bytes(aggregate.state),
+        "revision": changed.read_revision + 1,
+    }
+    return version_key(version) | to_item(values)
+
+
+def snapshot_of(item: Item) -> Snapshot:
+    """A version as its row says it is."""
+    row = from_item(item)
+    return Snapshot(aggregate_of_row(row), row["revision"])
+
+
+def aggregate_of_row(row: Mapping[str, Any]) -> Aggregate:
+    """The aggregate of a version's row."""
+    return Aggregate(
+        input_count=row["input_count"],
+        counts_by_type=row["counts_by_type"],
+        samples=tuple((Instant(event_time), event_id) for event_time, event_id in row["samples"]),
+        state=multiset_hash.from_bytes(row["state"]),
+    )

@@ -1,0 +1,188 @@
+"""The ledger of what became of replays' messages, and of the aggregates they went into: what to read and to write."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from chalicelib.aggregates.aggregate import Aggregate, Input, Version, aggregate_of, merge
+from chalicelib.aggregates.outcomes import Counts, MessagePlace, Outcome, after, difference
+from chalicelib.core.errors import Contended, RetraceError
+from chalicelib.core.timestamps import Instant, day_of
+from chalicelib.replays.messages import ReplayMessage
+
+ROWS_TOGETHER = 100
+"""How many rows DynamoDB reads in one call, and writes in one transaction."""
+
+Entry = tuple[Version, MessagePlace]
+"""Where the ledger says what became of a message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What is to be recorded of a message: its event, the version it belongs to, and what became of it."""
+
+    version: Version
+    event: Input
+    outcome: Outcome
+    place: MessagePlace
+
+    @property
+    def entry(self) -> Entry:
+        """Where it is recorded."""
+        return self.version, self.place
+
+
+def settlement_of(message: ReplayMessage, outcome: Outcome) -> Settlement:
+    """The settlement of a message that is taken at its word, as its event is not read."""
+    event_time = Instant(message.event_time)
+    event = Input(event_time, message.event_id, message.event_type, message.content_sha256)
+    version = Version(message.entity_id, day_of(event_time), message.replay_id)
+    return Settlement(version, event, outcome, MessagePlace(event_time, message.event_id, message.duplicate))
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An aggregate version as it was read; revision 0 is that of one that is not there yet."""
+
+    aggregate: Aggregate = field(default_factory=Aggregate)
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Entries and versions as they were read; those that are not there have no entry here either."""
+
+    outcomes: Mapping[Entry, Outcome] = field(default_factory=dict)
+    versions: Mapping[Version, Snapshot] = field(default_factory=dict)
+
+    def with_newer(self, other: Ledger) -> Ledger:
+        """This, where the other does not know better."""
+        return Ledger({**self.outcomes, **other.outcomes}, {**self.versions, **other.versions})
+
+
+class Overtaken(Contended):
+    """Others wrote first; `found` says what they wrote, so that nothing needs to be read again."""
+
+    def __init__(self, message: str, found: Ledger, attempts: int = 1) -> None:
+        super().__init__(message, attempts)
+        self.found = found
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A message's outcome, and what was recorded of it before."""
+
+    settlement: Settlement
+    before: Outcome | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewRevision:
+    """An aggregate with new inputs, and the revision that it was computed from."""
+
+    version: Version
+    aggregate: Aggregate
+    read_revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What is to be written together; `progress` says by how much the counts of each replay change."""
+
+    transitions: tuple[Transition, ...]
+    revisions: tuple[NewRevision, ...]
+    progress: Mapping[str, Counts]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the ledger says of messages now, which it failed to record, and how many writes of aggregates there were."""
+
+    outcomes: Mapping[Entry, Outcome | None] = field(default_factory=dict)
+    failures: Mapping[Entry, RetraceError] = field(default_factory=dict)
+    aggregate_writes: int = 0
+
+    def __add__(self, other: Recorded) -> Recorded:
+        """Both."""
+        return Recorded(
+            {**self.outcomes, **other.outcomes},
+            {**self.failures, **other.failures},
+            self.aggregate_writes + other.aggregate_writes,
+        )
+
+
+def outcomes_after(ledger: Ledger, settlements: Iterable[Settlement]) -> dict[Entry, Outcome | None]:
+    """What the ledger says once the settlements are recorded."""
+    return {each.entry: after(ledger.outcomes.get(each.entry), each.outcome) for each in settlements}
+
+
+def changes_to(ledger: Ledger, settlements: Iterable[Settlement]) -> Changes:
+    """What has to be written to record settlements of different messages: nothing of what is recorded already."""
+    transitions = []
+    progress: dict[str, Counts] = defaultdict(Counts)
+    inputs: dict[Version, list[Input]] = defaultdict(list)
+    for each in settlements:
+        before = ledger.outcomes.get(each.entry)
+        now = after(before, each.outcome)
+        if now == before:
+            continue
+        transitions.append(Transition(each, before))
+        if each.version.of_job:
+            progress[each.version.replay_id] += difference(before, now)
+        if now is Outcome.INPUT:
+            inputs[each.version].append(each.event)
+    revisions = (_revised(ledger, version, added) for version, added in inputs.items())
+    return Changes(
+        tuple(transitions), tuple(revisions), {key: value for key, value in progress.items() if value != Counts()}
+    )
+
+
+def _revised(ledger: Ledger, version: Version, added: Sequence[Input]) -> NewRevision:
+    read = ledger.versions.get(version, Snapshot())
+    return NewRevision(version, merge(read.aggregate, aggregate_of(added)), read.revision)
+
+
+def written_together(settlements: Iterable[Settlement]) -> Iterator[list[Settlement]]:
+    """Each message once, in as few parts as their rows fit into: entries, versions, and a counter for each replay."""
+    part: list[Settlement] = []
+    rows: set[object] = set()
+    for each in _in_order(settlements):
+        more = _rows_of(each)
+        if len(rows) + len(more - rows) > ROWS_TOGETHER:
+            yield part
+            part, rows = [], set()
+        part.append(each)
+        rows |= more
+    if part:
+        yield part
+
+
+def _rows_of(each: Settlement) -> set[object]:
+    rows: set[object] = {each.entry}
+    if each.outcome is Outcome.INPUT:
+        rows.add(each.version)
+    if each.version.of_job:
+        rows.add(each.version.replay_id)
+    return rows
+
+
+def _in_order(settlements: Iterable[Settlement]) -> list[Settlement]:
+    """Each message once, those of a version one after the other."""
+    once = {each.entry: each for each in settlements}
+    return sorted(
+        once.values(), key=lambda each: (*_order_of(each.version), each.place.event_time, each.place.event_id)
+    )
+
+
+def _order_of(version: Version) -> tuple[str, str, str]:
+    return version.replay_id, version.entity_id, version.day
+
+
+def by_version(settlements: Iterable[Settlement]) -> list[list[Settlement]]:
+    """Settlements of one version each."""
+    parts: dict[Version, list[Settlement]] = defaultdict(list)
+    for each in settlements:
+        parts[each.version].append(each)
+    return list(parts.values())

@@ -1,0 +1,68 @@
+"""What tracing daily aggregates needs from storage, in domain terms; adapters provide it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from chalicelib.aggregates.aggregate import Aggregate, Input, Version
+from chalicelib.core.timestamps import Day, Instant
+from chalicelib.events.raw_objects import StoredEvent
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateVersion:
+    """A stored version of a daily aggregate."""
+
+    version: Version
+    aggregate: Aggregate
+    computed_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class VersionsPage:
+    """Versions of a daily aggregate, newest first, and the position up to which they were read, None if to the end."""
+
+    versions: tuple[AggregateVersion, ...]
+    read_to: str | None
+
+    @property
+    def brought(self) -> int:
+        """How many rows were fetched."""
+        return len(self.versions)
+
+
+@dataclass(frozen=True, slots=True)
+class InputsPage:
+    """Inputs of a version in order, and the sort key up to which they were read, None if to the end.
+
+    A version's messages that are no inputs are passed over, so a page may hold none and still not be the last.
+    """
+
+    inputs: tuple[Input, ...]
+    read_to: str | None
+
+    @property
+    def brought(self) -> int:
+        """How many rows were fetched."""
+        return len(self.inputs)
+
+
+class AggregateHistory(Protocol):
+    """What is kept of daily aggregates: their versions, and the events that went into each."""
+
+    def versions(self, entity_id: str, day: Day, after: str | None, limit: int) -> VersionsPage:
+        """At most `limit` versions of a daily aggregate, newest first, after a position."""
+
+    def named(self, entity_id: str, day: Day, replay_ids: Collection[str]) -> list[AggregateVersion]:
+        """Those versions of at most 100 replays that there are."""
+
+    def inputs(self, version: Version, after: str | None, limit: int) -> InputsPage:
+        """The inputs among at most `limit` messages of a version, by time and id, after a position."""
+
+    def position_of(self, single: Input) -> str:
+        """The position just behind an input."""
+
+    def inputs_among(self, candidates: Sequence[tuple[Version, StoredEvent]]) -> list[tuple[Version, StoredEvent]]:
+        """Those of at most 100 candidates whose event went into the version."""

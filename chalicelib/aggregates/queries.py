@@ -1,0 +1,55 @@
+"""What investigators may ask of daily aggregates: the versions of a day, the inputs of one, what two do not share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from chalicelib.aggregates.aggregate import Version
+from chalicelib.core.fields import DayText, EntityId, Limit, ReplayId
+from chalicelib.core.timestamps import Day
+
+MAX_VERSIONS = 100
+
+
+class AggregatesQuery(BaseModel):
+    """An entity's daily aggregate."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    entity_id: EntityId
+    day: DayText
+
+    def version(self, replay_id: str) -> Version:
+        """The version that a replay computed."""
+        return Version(self.entity_id, Day(self.day), replay_id)
+
+
+class VersionsQuery(AggregatesQuery):
+    """GET /aggregates: the versions, newest first."""
+
+    limit: Annotated[int, Field(ge=1, le=MAX_VERSIONS)] = 20
+    cursor: str | None = None
+
+
+class InputsQuery(AggregatesQuery):
+    """GET /aggregates/inputs: the events of one version."""
+
+    replay_id: ReplayId
+    limit: Limit = 100
+    cursor: str | None = None
+
+
+class DiffQuery(AggregatesQuery):
+    """GET /aggregates/diff: what two versions do not share; `limit` is that of all differences of a page."""
+
+    from_: Annotated[ReplayId, Field(alias="from")]
+    to: ReplayId
+    limit: Limit = 100
+    cursor: str | None = None
+
+    @property
+    def named(self) -> dict[str, str]:
+        """The versions to compare, by the parameters that name them."""
+        return {"from": self.from_, "to": self.to}

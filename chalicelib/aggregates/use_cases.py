@@ -1,0 +1,217 @@
+"""Account for daily aggregates: how each version stands, what it was computed from, and what two do not share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from chalicelib.aggregates.aggregate import Input, Version
+from chalicelib.aggregates.completeness import Standing
+from chalicelib.aggregates.diff import Comparison, Side
+from chalicelib.aggregates.ports import AggregateHistory, AggregateVersion
+from chalicelib.aggregates.queries import AggregatesQuery, DiffQuery, InputsQuery, VersionsQuery
+from chalicelib.core.batching import chunked
+from chalicelib.core.cursors import from_cursor, not_ours, to_cursor
+from chalicelib.core.errors import Fault, NotFound
+from chalicelib.core.pagination import every_page
+from chalicelib.core.ports import Concurrently
+from chalicelib.core.read_budget import AT_ONCE, LOOK_US, REQUEST_US, PaidReads, ReadsSpent
+from chalicelib.core.timestamps import Day, window_of
+from chalicelib.events.partitions import EntityPartition
+from chalicelib.events.ports import EventIndex
+from chalicelib.events.raw_objects import StoredEvent
+from chalicelib.replays.ports import ReplayStore
+
+ROWS_A_READ = 1_000
+INPUTS_A_LOOK_UP = 100
+
+_BETWEEN = "\x00"
+"""Of the two positions of a cursor; no key has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A version, how it stands, and how many events of its day came after its replay read the index."""
+
+    standing: Standing
+    arrived_since: int
+
+
+@dataclass(frozen=True, slots=True)
+class DailyAggregates:
+    """A page of the versions of an entity's daily aggregate, newest first, and the cursor to the next.
+
+    If it is not exact, at least this many events came after each version.
+    """
+
+    query: VersionsQuery
+    accounts: tuple[Account, ...]
+    exact: bool
+    cursor: str | None
+
+
+@dataclass(frozen=True)
+class InvestigateAggregates:
+    """The use case behind GET /aggregates."""
+
+    history: AggregateHistory
+    index: EventIndex
+    replays: ReplayStore
+    concurrently: Concurrently
+
+    def __call__(self, query: VersionsQuery) -> DailyAggregates:
+        """A page of versions, which may be empty. Reads the events of the day once, as far as the budget goes."""
+        sealed = query.model_dump(exclude={"cursor", "limit"}, mode="json")
+        reads = PaidReads(self.concurrently, REQUEST_US)
+        standings, read_to = self._standings(query, from_cursor(sealed, query.cursor), reads)
+        missed, exact = self._missed(query, standings, reads) if standings else ([], True)
+        return DailyAggregates(query, tuple(map(Account, standings, missed)), exact, to_cursor(sealed, read_to))
+
+    def _standings(
+        self, query: VersionsQuery, after: str | None, reads: PaidReads
+    ) -> tuple[list[Standing], str | None]:
+        entity_id, day = query.entity_id, Day(query.day)
+        page = self.history.versions(entity_id, day, after, query.limit)
+        replay_ids = [stored.version.replay_id for stored in page.versions]
+        jobs = dict(zip(replay_ids, reads(self.replays.get, replay_ids), strict=True))
+        # Read once more, after the jobs: what a job that is complete by now had written is then there.
+        if replay_ids:
+            page = self.history.versions(entity_id, day, after, query.limit)
+        known = [stored for stored in page.versions if stored.version.replay_id in jobs]
+        return [Standing(stored, jobs[stored.version.replay_id]) for stored in known], page.read_to
+
+    def _missed(self, query: VersionsQuery, standings: Sequence[Standing], reads: PaidReads) -> tuple[list[int], bool]:
+        """How many events each version missed, at least, and whether all events of the day were gone through."""
+        # All inputs of a settled version are among what it may have missed, so they need no looking up.
+        missed = [-standing.stored.aggregate.input_count if standing.settled else 0 for standing in standings]
+        exact = True
+        try:
+            for candidates in self._candidates(query, standings, reads):
+                missed = [so_far + more for so_far, more in zip(missed, candidates, strict=True)]
+        except ReadsSpent:
+            exact = False
+        return [max(0, count) for count in missed], exact
+
+    def _candidates(
+        self, query: VersionsQuery, standings: Sequence[Standing], reads: PaidReads
+    ) -> Iterator[Sequence[int]]:
+        """How many events each version may have missed, page by page; counted only, if each may have missed any."""
+        partition = EntityPartition(query.entity_id, window_of(Day(query.day)))
+        if all(standing.covers_day for standing in standings):
+            for counted in every_page(lambda after: reads(lambda at: self.index.count(partition, at), [after])[0]):
+                yield [counted.rows] * len(standings)
+            return
+        for page in every_page(lambda after: reads(lambda at: self.index.page(partition, at, ROWS_A_READ), [after])[0]):
+            yield self._candidates_among(page.events, standings, reads)
+
+    def _candidates_among(
+        self, events: Sequence[StoredEvent], standings: Sequence[Standing], reads: PaidReads
+    ) -> Sequence[int]:
+        reads.pay(len(events) * len(standings) * LOOK_US)
+        candidates = [[event for event in events if standing.may_miss(event)] for standing in standings]
+        doubtful = [
+            (standing.stored.version, event)
+            for standing, some in zip(standings, candidates, strict=True)
+            if not standing.settled
+            for event in some
+        ]
+        held = Counter(self._holding(doubtful, reads))
+        return [len(some) - held[standing.stored.version] for standing, some in zip(standings, candidates, strict=True)]
+
+    def _holding(self, doubtful: Sequence[tuple[Version, StoredEvent]], reads: PaidReads) -> Iterator[Version]:
+        """The version of each pair, if it holds the event."""
+        for look_ups in chunked(list(chunked(doubtful, INPUTS_A_LOOK_UP)), AT_ONCE):
+            yield from (version for found in reads(self.history.inputs_among, look_ups) for version, _ in found)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundInputs:
+    """A page of a version's inputs, and the cursor to the next."""
+
+    inputs: tuple[Input, ...]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Two versions of a daily aggregate, what a stretch of them does not share, and the cursor to the next."""
+
+    from_: AggregateVersion
+    to: AggregateVersion
+    comparison: Comparison
+    cursor: str | None
+
+
+@dataclass(frozen=True)
+class TraceVersions:
+    """The use cases behind GET /aggregates/inputs and /aggregates/diff."""
+
+    history: AggregateHistory
+    concurrently: Concurrently
+
+    def inputs(self, query: InputsQuery) -> FoundInputs:
+        """A page of inputs, by time and id; raises NotFound. It may be empty and have a cursor: then go on.
+
+        One read, whatever the size of the version; a second one if the first messages are no inputs.
+        """
+        sealed = query.model_dump(exclude={"cursor", "limit"}, mode="json")
+        after = from_cursor(sealed, query.cursor)
+        version = query.version(query.replay_id)
+        page = self.history.inputs(version, after, query.limit)
+        if after is None and not page.inputs and not (page.read_to and self._named(query, query.replay_id)):
+            raise _no_version(query, replay_id=query.replay_id)
+        return FoundInputs(page.inputs, to_cursor(sealed, page.read_to))
+
+    def difference(self, query: DiffQuery) -> Difference:
+        """What a stretch of two versions does not share, with the cursor to the next; raises NotFound.
+
+        A stretch ends with its differences, or when the reads of a request are used up: it may have none.
+        """
+        sealed = query.model_dump(exclude={"cursor", "limit"}, mode="json")
+        afters = _positions(from_cursor(sealed, query.cursor))
+        from_, to = both = self._compared(query)
+        sides = [Side(one.version, self.history.position_of, at) for one, at in zip(both, afters, strict=True)]
+        comparison = self._comparison(sides, query.limit)
+        more = any(side.more or side.next is not None for side in sides)
+        position = _BETWEEN.join(side.after or "" for side in sides) if more else None
+        return Difference(from_, to, comparison, to_cursor(sealed, position))
+
+    def _compared(self, query: DiffQuery) -> tuple[AggregateVersion, AggregateVersion]:
+        stored = {found.version.replay_id: found for found in self._named(query, *query.named.values())}
+        unknown = {name: replay_id for name, replay_id in query.named.items() if replay_id not in stored}
+        if unknown:
+            raise _no_version(query, **unknown)
+        return stored[query.from_], stored[query.to]
+
+    def _named(self, query: AggregatesQuery, *replay_ids: str) -> list[AggregateVersion]:
+        return self.history.named(query.entity_id, Day(query.day), replay_ids)
+
+    def _comparison(self, sides: list[Side], limit: int) -> Comparison:
+        reads, found = PaidReads(self.concurrently, REQUEST_US), Comparison()
+        while found.differences < limit:
+            lagging = [side for side in sides if side.lags]
+            try:
+                pages = reads(lambda side: self.history.inputs(side.version, side.after, ROWS_A_READ), lagging)
+            except ReadsSpent:
+                break
+            for side, page in zip(lagging, pages, strict=True):
+                side.take_in(page)
+            if not any(side.lags for side in sides) and not found.add(*sides):
+                break
+        return found
+
+
+def _positions(both: str | None) -> list[str | None]:
+    if both is None:
+        return [None, None]
+    positions = both.split(_BETWEEN)
+    if len(positions) != len(("from", "to")):
+        raise not_ours()
+    return [position or None for position in positions]
+
+
+def _no_version(query: AggregatesQuery, **replay_ids: str) -> NotFound:
+    names = " and ".join(replay_ids.values())
+    faults = [Fault(field, "names no version of this entity and day") for field in replay_ids]
+    return NotFound(f"This entity's aggregate of {query.day} has no version {names}.", faults)

@@ -1,0 +1,144 @@
+"""Every route: what it takes, and what it answers with which status."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+
+from chalicelib.aggregates import schemas as aggregates_schemas
+from chalicelib.aggregates.queries import DiffQuery, InputsQuery, VersionsQuery
+from chalicelib.core.schemas import Health, Problem
+from chalicelib.events.event import NativeEvent
+from chalicelib.ingest import schemas as ingest_schemas
+from chalicelib.quarantine import schemas as quarantine_schemas
+from chalicelib.quarantine.retries import RejectedQuery
+from chalicelib.replays import schemas as replays_schemas
+from chalicelib.replays.queries import ReplaysQuery
+from chalicelib.replays.request import ReplayRequest
+from chalicelib.search import schemas as search_schemas
+from chalicelib.search.queries import EventsQuery, FreshnessQuery, GapsQuery, IngestQuery, LateQuery
+
+Json = dict[str, Any]
+Model = type[BaseModel]
+
+JSON, PROBLEM, NDJSON = "application/json", "application/problem+json", "application/x-ndjson"
+REFERENCE = "#/components/schemas/{model}"
+
+_COMMON = {401: Problem, 500: Problem, 503: Problem}
+_QUERIED = {400: Problem, **_COMMON}
+_NAMED = {404: Problem, **_COMMON}
+_INGESTED: dict[int, tuple[Model, ...]] = {
+    200: (ingest_schemas.TakenIn, ingest_schemas.IngestAnswer),
+    201: (ingest_schemas.TakenIn,),
+    207: (ingest_schemas.IngestAnswer,),
+    400: (ingest_schemas.RefusedEventProblem, ingest_schemas.IngestAnswer, Problem),
+    401: (Problem,),
+    409: (ingest_schemas.RefusedEventProblem,),
+    413: (Problem,),
+    415: (Problem,),
+    500: (Problem,),
+    503: (Problem,),
+}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One route and method: what it takes, and what it answers with which status."""
+
+    summary: str
+    answers: Mapping[int, Model | tuple[Model, ...]]
+    query: Model | None = None
+    body: Mapping[str, Json] = field(default_factory=dict)
+    body_required: bool = True
+    headers: tuple[str, ...] = ()
+
+
+def reference(model: Model) -> Json:
+    """How a schema is referred to."""
+    return {"$ref": REFERENCE.format(model=model.__name__)}
+
+
+_EVENTS: Json = {
+    "oneOf": [reference(NativeEvent), {"type": "array", "items": reference(NativeEvent), "maxItems": 1_000}]
+}
+_CLOUDEVENT: Json = {"type": "object", "description": "A CloudEvent 1.0 in the JSON format."}
+_EVENT_BODIES: dict[str, Json] = {
+    JSON: _EVENTS,
+    NDJSON: {"type": "string", "description": "One event a line."},
+    "application/cloudevents+json": _CLOUDEVENT,
+    "application/cloudevents-batch+json": {"type": "array", "items": _CLOUDEVENT, "maxItems": 1_000},
+}
+
+OPERATIONS: dict[tuple[str, str], Operation] = {
+    ("POST", "/ingest"): Operation("Take events in", _INGESTED, IngestQuery, _EVENT_BODIES),
+    ("GET", "/events"): Operation("Events in a window", {200: search_schemas.EventList, **_QUERIED}, EventsQuery),
+    ("GET", "/events/{event_id}"): Operation(
+        "An event, its later arrivals and its aggregates", {200: search_schemas.EventHistoryAnswer, **_NAMED}
+    ),
+    ("GET", "/events/{event_id}/raw"): Operation("An event as it was sent", {200: (), **_NAMED}),
+    ("GET", "/late"): Operation("Late arrivals of a day", {200: search_schemas.LateList, **_QUERIED}, LateQuery),
+    ("GET", "/gaps"): Operation("Hours or days without events", {200: search_schemas.GapList, **_QUERIED}, GapsQuery),
+    ("GET", "/freshness"): Operation(
+        "The newest event of a source and type",
+        {
+            200: search_schemas.FreshnessAnswer,
+            400: Problem,
+            401: Problem,
+            500: Problem,
+            503: (search_schemas.StaleProblem, Problem),
+        },
+        FreshnessQuery,
+    ),
+    ("GET", "/rejected"): Operation(
+        "What was refused on a day", {200: quarantine_schemas.RejectedList, **_QUERIED}, RejectedQuery
+    ),
+    ("GET", "/rejected/{rejected_id}"): Operation(
+        "A refused event", {200: quarantine_schemas.RejectedAnswer, **_NAMED}
+    ),
+    ("POST", "/rejected/{rejected_id}/retry"): Operation(
+        "Send a refused event through ingest again",
+        {**_INGESTED, 404: Problem},
+        None,
+        _EVENT_BODIES,
+        body_required=False,
+    ),
+    ("POST", "/replay"): Operation(
+        "Ask for a replay, or what it would send",
+        {
+            200: replays_schemas.PreviewAnswer,
+            202: replays_schemas.ReplayAnswer,
+            409: (replays_schemas.UnconfirmedProblem, Problem),
+            **_QUERIED,
+        },
+        None,
+        {JSON: reference(ReplayRequest)},
+        headers=("Idempotency-Key",),
+    ),
+    ("GET", "/replay"): Operation("Replays, newest first", {200: replays_schemas.ReplayList, **_QUERIED}, ReplaysQuery),
+    ("GET", "/replay/{replay_id}"): Operation("How far a replay is", {200: replays_schemas.ReplayAnswer, **_NAMED}),
+    ("POST", "/replay/{replay_id}/cancel"): Operation(
+        "Send nothing more, and drop what is in flight",
+        {200: replays_schemas.ReplayAnswer, 409: Problem, 400: Problem, **_NAMED},
+    ),
+    ("POST", "/replay/{replay_id}/redrive"): Operation(
+        "Send dead letters back, and go on", {202: replays_schemas.ReplayAnswer, 409: Problem, 400: Problem, **_NAMED}
+    ),
+    ("GET", "/aggregates"): Operation(
+        "Versions of a daily aggregate, newest first",
+        {200: aggregates_schemas.DailyAggregatesAnswer, **_QUERIED},
+        VersionsQuery,
+    ),
+    ("GET", "/aggregates/inputs"): Operation(
+        "The events of one version", {200: aggregates_schemas.InputList, 404: Problem, **_QUERIED}, InputsQuery
+    ),
+    ("GET", "/aggregates/diff"): Operation(
+        "What two versions do not share",
+        {200: aggregates_schemas.DifferenceAnswer, 404: Problem, **_QUERIED},
+        DiffQuery,
+    ),
+    ("GET", "/health"): Operation("Whether the API answers", {200: Health, **_COMMON}),
+    ("GET", "/openapi.json"): Operation("This document", {200: (), **_COMMON}),
+}

@@ -1,0 +1,59 @@
+"""Where AWS's errors become ours: throttled or unreachable means try again, anything else is not ours to retry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+
+from chalicelib.core.errors import StorageRefused, TryAgain
+
+_WORTH_RETRYING = frozenset(
+    {
+        "ConditionalRequestConflict",
+        "InternalError",
+        "InternalFailure",
+        "InternalServerError",
+        "LimitExceededException",
+        "OperationAborted",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestTimeout",
+        "ServiceUnavailable",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TransactionInProgressException",
+    }
+)
+
+
+def code_of(error: ClientError) -> str:
+    """The error code that AWS gave."""
+    return error.response["Error"]["Code"]
+
+
+def attempts_of(answer: Mapping[str, Any]) -> int:
+    """How often AWS was asked for an answer, the SDK's retries included.
+
+    Whoever repeats calls counts these, as else the SDK's attempts and ours would multiply.
+    """
+    return 1 + int(answer.get("ResponseMetadata", {}).get("RetryAttempts", 0))
+
+
+@contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Raise TryAgain or StorageRefused in place of botocore's errors; `doing` says what was being done."""
+    try:
+        yield
+    except ClientError as error:
+        status = error.response["ResponseMetadata"].get("HTTPStatusCode", 0)
+        if code_of(error) in _WORTH_RETRYING or status >= 500:
+            raise TryAgain(f"AWS did not take a call while {doing} ({code_of(error)}).") from error
+        raise StorageRefused(f"AWS refused a call while {doing} ({code_of(error)}).") from error
+    except (BotoCoreError, HTTPClientError) as error:
+        raise TryAgain(f"AWS could not be reached while {doing} ({type(error).__name__}).") from error

@@ -1,0 +1,93 @@
+"""SQS's batch calls, ten messages each; sending is repeated until nothing is left unsent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from chalicelib.aws.errors import attempts_of
+from chalicelib.core.batching import chunked
+from chalicelib.core.deliveries import Delivery
+from chalicelib.core.errors import TryAgain
+from chalicelib.core.ports import Pause
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
+
+MESSAGES_A_CALL = 10
+# A call takes 1 MiB in all; 256 KiB until 2025, which never splits ten messages of Retrace's own making.
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
+_BYTES_A_CALL = 262_144
+_ATTEMPTS = 5
+
+
+def send_bodies(sqs: SQSClient, queue_url: str, bodies: Sequence[str], pause: Pause) -> None:
+    """Send messages, whoever made them; returns when every one of them is on the queue."""
+    entries: list[SendMessageBatchRequestEntryTypeDef] = [
+        {"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)
+    ]
+    send_all(sqs, queue_url, entries, pause)
+
+
+def send_all(
+    sqs: SQSClient, queue_url: str, entries: Sequence[SendMessageBatchRequestEntryTypeDef], pause: Pause
+) -> None:
+    """Send any number of messages of any size; returns when every one of them is on the queue."""
+    for some in _batches(entries):
+        send_entries(sqs, queue_url, some, pause)
+
+
+def _batches(
+    entries: Sequence[SendMessageBatchRequestEntryTypeDef],
+) -> Iterator[list[SendMessageBatchRequestEntryTypeDef]]:
+    """Consecutive messages that one call takes; one that is too large for company goes alone."""
+    batch: list[SendMessageBatchRequestEntryTypeDef] = []
+    size = 0
+    for entry in entries:
+        more = _size_of(entry)
+        if batch and (len(batch) == MESSAGES_A_CALL or size + more > _BYTES_A_CALL):
+            yield batch
+            batch, size = [], 0
+        batch.append(entry)
+        size += more
+    if batch:
+        yield batch
+
+
+def _size_of(entry: SendMessageBatchRequestEntryTypeDef) -> int:
+    """What a message counts: its body, and the names, types and values of its attributes."""
+    attributes = entry.get("MessageAttributes", {}).items()
+    texts = [
+        entry["MessageBody"],
+        *(text for name, each in attributes for text in (name, each["DataType"], each.get("StringValue", ""))),
+    ]
+    return sum(len(text.encode()) for text in texts)
+
+
+def send_entries(
+    sqs: SQSClient, queue_url: str, entries: Sequence[SendMessageBatchRequestEntryTypeDef], pause: Pause
+) -> None:
+    """Send at most ten messages; returns when every one of them is on the queue."""
+    pending = list(entries)
+    attempts = 0
+    while attempts < _ATTEMPTS:
+        answer = sqs.send_message_batch(QueueUrl=queue_url, Entries=pending)
+        attempts += attempts_of(answer)
+        failed = {failure["Id"] for failure in answer.get("Failed", [])}
+        pending = [entry for entry in pending if entry["Id"] in failed]
+        if not pending:
+            return
+        pause(attempts)
+    raise TryAgain("SQS did not take every message of a batch.")
+
+
+def delete_deliveries(sqs: SQSClient, queue_url: str, deliveries: Sequence[Delivery]) -> None:
+    """Take messages off the queue they came from. One that stays is delivered again, which changes nothing."""
+    for some in chunked(deliveries, MESSAGES_A_CALL):
+        sqs.delete_message_batch(
+            QueueUrl=queue_url,
+            Entries=[
+                {"Id": str(number), "ReceiptHandle": delivery.receipt_handle} for number, delivery in enumerate(some)
+            ],
+        )

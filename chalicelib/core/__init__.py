@@ -1,0 +1,1 @@
+"""What every capability builds on: errors, time, JSON, pages."""

@@ -1,0 +1,1 @@
+"""Signed digests that prove what was stored."""

@@ -1,1 +1,0 @@
-"""The rules of events, identity, time, replay and aggregation: pure, without I/O and without a clock."""

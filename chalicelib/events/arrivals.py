@@ -1,0 +1,37 @@
+"""What became of an event that was sent: its status, and its later arrivals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from chalicelib.core.timestamps import Instant
+
+
+class Status(StrEnum):
+    """What became of one submission."""
+
+    ACCEPTED = "ACCEPTED"
+    DUPLICATE = "DUPLICATE"
+    CONFLICT = "CONFLICT"
+    REJECTED = "REJECTED"
+
+
+class ArrivalKind(StrEnum):
+    """What a later send of a known identity was."""
+
+    DUPLICATE = "DUPLICATE"
+    CONFLICT = "CONFLICT"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A later send of a known identity: when, in which request and place, and with which content."""
+
+    kind: ArrivalKind
+    event_id: str
+    ingest_time: Instant
+    request_id: str
+    position: int
+    content_sha256: str
+    rejected_id: str | None = None

@@ -1,0 +1,96 @@
+"""Events: what a producer may send in the native form, its limits, and what Retrace derives from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from chalicelib.core import lossless_json
+from chalicelib.core.errors import Fault, InvalidRequest, first_faults
+from chalicelib.core.fields import EntityId, EventType, IdempotencyKey, Source, Time, faults_of
+from chalicelib.core.timestamps import Instant
+from chalicelib.events import identity
+
+
+class Form(StrEnum):
+    """In which of its forms an event's text is: the media type under which it can be sent again, alone."""
+
+    NATIVE = "application/json"
+    CLOUDEVENT = "application/cloudevents+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A valid event: its metadata, its identity, and its text on one line, token for token as it was sent.
+
+    `event_time` is None when the producer gave none; the time of receipt then stands in for it.
+    """
+
+    source: str
+    event_type: str
+    entity_id: str
+    event_time: Instant | None
+    content_sha256: str
+    event_id: str
+    text: str
+    form: Form = Form.NATIVE
+
+    @property
+    def has_own_key(self) -> bool:
+        """Whether it is identified by a key in its text, and not by its content."""
+        return self.event_id != identity.event_id(self.source, None, self.content_sha256)
+
+
+class NativeEvent(BaseModel):
+    """An event in Retrace's own JSON form."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, defer_build=True)
+
+    source: Source
+    event_type: EventType
+    entity_id: EntityId
+    event_time: Time
+    payload: Any
+    idempotency_key: IdempotencyKey | None = None
+
+
+def parse_native(json: lossless_json.JsonText) -> Event:
+    """Check one native event and derive its identity; raises InvalidRequest with every fault."""
+    if not isinstance(json.value, dict):
+        raise InvalidRequest("The event is not a JSON object.", (*json.faults, Fault("", "must be a JSON object")))
+    try:
+        native = NativeEvent.model_validate(lossless_json.without_lone_surrogates(json.value))
+    except ValidationError as error:
+        raise InvalidRequest("The event is not valid.", all_faults(json.faults, faults_of(error))) from error
+    if json.faults:
+        raise InvalidRequest("The event is not valid.", json.faults)
+    event_time = Instant(native.event_time)
+    content = identity.content_sha256(
+        {
+            "source": native.source,
+            "event_type": native.event_type,
+            "entity_id": native.entity_id,
+            "event_time": event_time,
+            "payload": native.payload,
+        }
+    )
+    return Event(
+        source=native.source,
+        event_type=native.event_type,
+        entity_id=native.entity_id,
+        event_time=event_time,
+        content_sha256=content,
+        event_id=identity.event_id(native.source, native.idempotency_key, content),
+        text=lossless_json.one_line(json.text),
+    )
+
+
+def all_faults(known: Iterable[Fault], further: Iterable[Fault]) -> tuple[Fault, ...]:
+    """Faults together with those found after them, which may be their consequences where they name the same field."""
+    first = tuple(known)
+    named = {fault.field for fault in first}
+    return first_faults((*first, *(fault for fault in further if fault.field not in named)))

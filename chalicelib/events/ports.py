@@ -1,0 +1,119 @@
+"""What reading and storing events needs of storage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from chalicelib.core.timestamps import CLOCKS_DIFFER_MS, Instant
+from chalicelib.events.arrivals import Arrival, ArrivalKind
+from chalicelib.events.event import Event
+from chalicelib.events.index_pages import Page
+from chalicelib.events.partitions import LateDayPartition, Partition
+from chalicelib.events.raw_objects import RawLocation, StoredEvent
+
+
+class RawStore(Protocol):
+    """Write-once storage of verbatim events."""
+
+    @property
+    def bucket(self) -> str:
+        """The raw bucket's name, which messages must refer to."""
+
+    def key_of(self, events: Sequence[Event], ingest_time: Instant) -> str:
+        """The key that `put_once` would use."""
+
+    def put_once(self, events: Sequence[Event], ingest_time: Instant) -> list[StoredEvent]:
+        """Store events of one source and day as one object; if it is there already, keep it and its ingest_time."""
+
+    def read(self, location: RawLocation) -> bytes:
+        """The bytes of a line, or of several neighbouring ones; raises RawObjectMissing or IntegrityFailure."""
+
+    def read_lines(self, bucket: str, key: str) -> list[bytes]:
+        """Every line of an object; raises RawObjectMissing, or IntegrityFailure if it is larger than any."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which rows of a partition are wanted."""
+
+    source: str | None = None
+    event_type: str | None = None
+    min_lag_ms: int | None = None
+
+
+EVERY_EVENT = EventFilter()
+
+
+NOT_AHEAD = EventFilter(min_lag_ms=-CLOCKS_DIFFER_MS)
+"""Events whose own times are believed."""
+
+
+class Identities(Protocol):
+    """Which events are known, and by whom they were first sent."""
+
+    def first_seen(self, event_ids: Sequence[str], *, consistent: bool = False) -> dict[str, StoredEvent]:
+        """The events known under these ids; a very recent one may be missed unless the read is consistent."""
+
+    def admit(self, events: Sequence[StoredEvent], request_id: str, received_at: Instant) -> dict[str, StoredEvent]:
+        """Write identity and index rows together, only where there are none; answers the events that were first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivalsPage:
+    """Later arrivals of an event in order, and the position up to which they were read, None if to the end."""
+
+    arrivals: tuple[Arrival, ...]
+    read_to: str | None
+
+    @property
+    def brought(self) -> int:
+        """How many rows were fetched."""
+        return len(self.arrivals)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many rows there were, and the position up to which they were counted, None if to the end."""
+
+    rows: int
+    read_to: str | None
+
+    @property
+    def brought(self) -> int:
+        """No row is fetched to be counted."""
+        return 0
+
+
+class EventIndex(Protocol):
+    """What lies in a window, and what arrived again."""
+
+    def record(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
+        """Record later sends of known identities as far as storage takes them; answers those that it may not have."""
+
+    def arrivals(self, event_id: str, limit: int) -> list[Arrival]:
+        """At most `limit` later sends of an identity, oldest first."""
+
+    def duplicates(self, event_id: str, after: str | None, limit: int) -> ArrivalsPage:
+        """At most `limit` later sends of the same event, conflicts left out, oldest first, after a position."""
+
+    def page(
+        self,
+        partition: Partition,
+        after: str | None,
+        limit: int,
+        wanted: EventFilter = EVERY_EVENT,
+        *,
+        newest_first: bool = False,
+    ) -> Page:
+        """At most `limit` rows of a partition, in time order, after a position; reads no more than that."""
+
+    def count(self, partition: Partition, after: str | None) -> Counted:
+        """How many rows of a partition follow a position, as far as one read goes."""
+
+    def late(self, partition: LateDayPartition, after: str | None, limit: int) -> Page:
+        """At most `limit` late arrivals of a partition, the latest first, after a position."""
+
+    def arrived_again(self, event_id: str, kind: ArrivalKind) -> bool:
+        """Whether an identity was sent again in this way."""

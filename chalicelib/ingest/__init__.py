@@ -1,0 +1,1 @@
+"""Taking events in: parsed, deduplicated, stored, and rejections kept."""

@@ -1,0 +1,14 @@
+"""What ingest needs of storage beyond events."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from chalicelib.ingest.rejected_event import RejectedEvent
+
+
+class Quarantine(Protocol):
+    """Where refused events are kept."""
+
+    def keep(self, rejected: RejectedEvent) -> None:
+        """Keep a refused event; keeping the same bytes twice on one day is the same."""

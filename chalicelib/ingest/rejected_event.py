@@ -1,0 +1,132 @@
+"""What could not be accepted, kept with the reasons."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any
+
+from chalicelib.core.errors import Fault, IntegrityFailure
+from chalicelib.core.timestamps import Instant, day_of
+from chalicelib.events.raw_objects import StoredEvent
+
+
+class RefusalStatus(StrEnum):
+    """Why an event was not accepted: it is not valid, or its identity belongs to other content."""
+
+    REJECTED = "REJECTED"
+    CONFLICT = "CONFLICT"
+
+
+@dataclass(frozen=True, slots=True)
+class LineReference:
+    """Which raw line, with which content, taken in when."""
+
+    s3_key: str
+    s3_offset: int
+    content_sha256: str
+    ingest_time: Instant
+
+    @classmethod
+    def of(cls, event: StoredEvent) -> LineReference:
+        """The line of an event."""
+        return cls(event.location.key, event.location.offset, event.content_sha256, event.ingest_time)
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """An identity, the content that was refused, and the line that had its rows then, which a rebuild goes by."""
+
+    event_id: str
+    content_sha256: str
+    first: LineReference
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedEvent:
+    """A refused event as quarantine keeps it: all that is needed to send it again, and every reason.
+
+    `headers` are those, beside the content type, without which the body would say something else.
+    """
+
+    status: RefusalStatus
+    body: bytes
+    faults: tuple[Fault, ...]
+    ingest_time: Instant
+    request_id: str
+    content_type: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    conflicts: tuple[Conflict, ...] = ()
+
+    @property
+    def rejected_id(self) -> str:
+        """`<ingest day>.<SHA-256>` of what was sent and how it ended: tells where the object is.
+
+        The same bytes may be read in two forms, and be not valid in one and in conflict in the other.
+        """
+        return f"{day_of(self.ingest_time)}.{sha256(self._sent).hexdigest()}"
+
+    @property
+    def _sent(self) -> bytes:
+        # A CloudEvent in binary mode is mostly headers: many different ones have the same, or no, body.
+        head = [self.status, self.content_type, sorted(self.headers.items())]
+        return json.dumps(head, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n" + self.body
+
+    def to_json(self) -> bytes:
+        """The quarantine object. `body` is text where the bytes are UTF-8, else `body_base64` holds them."""
+        kept = {
+            "rejected_id": self.rejected_id,
+            "status": self.status,
+            "errors": [asdict(fault) for fault in self.faults],
+            "ingest_time": self.ingest_time,
+            "request_id": self.request_id,
+            "content_type": self.content_type,
+            "headers": dict(self.headers),
+            "conflicts": [asdict(conflict) for conflict in self.conflicts],
+            **body_members(self.body),
+        }
+        return json.dumps(kept, ensure_ascii=False).encode()
+
+
+def parse_rejected(kept: bytes) -> RejectedEvent:
+    """The refused event of a quarantine object; raises IntegrityFailure if it is none, or not what it was."""
+    try:
+        members = json.loads(kept)
+        rejected = RejectedEvent(
+            status=RefusalStatus(members["status"]),
+            body=_body_of(members),
+            faults=tuple(Fault(**fault) for fault in members["errors"]),
+            ingest_time=Instant(members["ingest_time"]),
+            request_id=members["request_id"],
+            content_type=members.get("content_type"),
+            headers=members.get("headers", {}),
+            conflicts=tuple(_conflict(**conflict) for conflict in members["conflicts"]),
+        )
+        recorded = members["rejected_id"]
+    except (ValueError, LookupError, TypeError) as error:
+        raise IntegrityFailure("The stored object is not a refused event of Retrace.") from error
+    if rejected.rejected_id != recorded:
+        raise IntegrityFailure(f"The refused event {recorded} hashes to {rejected.rejected_id}.")
+    return rejected
+
+
+def _conflict(first: Mapping[str, Any], **refused: str) -> Conflict:
+    return Conflict(first=LineReference(**first), **refused)
+
+
+def _body_of(members: Mapping[str, str]) -> bytes:
+    if "body" in members:
+        return members["body"].encode()
+    return base64.b64decode(members["body_base64"], validate=True)
+
+
+def body_members(body: bytes) -> dict[str, str]:
+    """How JSON holds a body: as text where it is UTF-8."""
+    try:
+        return {"body": body.decode()}
+    except UnicodeDecodeError:
+        return {"body_base64": base64.b64encode(body).decode()}

@@ -1,0 +1,208 @@
+"""From the body of POST /ingest to what was submitted: events, and refusals that keep the text they refuse."""
+
+from __future__ import annotations
+
+import re
+from codecs import BOM_UTF8
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from chalicelib.core import lossless_json
+from chalicelib.core.errors import Fault, InvalidRequest, RequestTooLarge, UnsupportedMediaType
+from chalicelib.events import cloudevents
+from chalicelib.events.event import Event, Form, parse_native
+from chalicelib.ingest.content_encoding import GZIP, BrokenGzip, unpacked
+
+MAX_EVENTS = 1_000
+MAX_BYTES = 5_000_000
+"""Of a body as sent, and again of what a gzip body unpacks to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What could not be accepted: its bytes as they were sent, every reason, and how to send it again, alone."""
+
+    body: bytes
+    faults: tuple[Fault, ...]
+    content_type: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+NDJSON = "application/x-ndjson"
+BATCH = "application/cloudevents-batch+json"
+
+Submission = Event | Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class IngestRequest:
+    """What one request submits, in order; `batch` tells whether it was sent as many (even if it holds one or none)."""
+
+    submissions: tuple[Submission, ...]
+    batch: bool
+
+
+def parse_request(
+    body: bytes,
+    content_type: str | None,
+    content_encoding: str | None,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> IngestRequest:
+    """Read a request; raises RequestTooLarge or UnsupportedMediaType, and leaves all else to the submissions.
+
+    Of the other headers only those of CloudEvents matter; values of a repeated one are joined by `REPEATED`.
+    """
+    attributes = {
+        name.lower(): value for name, value in headers.items() if name.lower().startswith(cloudevents.HEADER_PREFIX)
+    }
+    media_type, _, parameters = (content_type or Form.NATIVE).partition(";")
+    media_type = media_type.strip().lower()
+    # The CloudEvents binding (3.): this media type first, then the headers tell the mode.
+    binary = bool(attributes) and not media_type.startswith("application/cloudevents")
+    read = _binary_reader(content_type, attributes) if binary else _reader_of(media_type, parameters)
+    # No JSON begins as gzip does, so a packed body whose header got lost is still known for what it is.
+    encoding = "gzip" if not (binary or content_encoding) and body.startswith(GZIP) else content_encoding
+    try:
+        plain = unpacked(body, encoding, MAX_BYTES)
+    except BrokenGzip as error:
+        fault = Fault("body", f"is not a whole gzip stream: {error}")
+        # Spelled in one way: the names that senders have for one encoding and form must not each make a new object.
+        encoded = {**attributes, "content-encoding": "gzip"}
+        return IngestRequest((Refusal(body, (fault,), content_type if binary else media_type, encoded),), batch=False)
+    return read(plain)
+
+
+_PARAMETERS = re.compile(r'(?:[^;"]++|"(?:[^"\\]++|\\.)*+"?)++', re.DOTALL)
+"""The parts between semicolons, except those in quotes (RFC 9110, 5.6.6)."""
+
+_Reader = Callable[[bytes], IngestRequest]
+
+
+def _binary_reader(content_type: str | None, attributes: Mapping[str, str]) -> _Reader:
+    return lambda body: _read_binary(body, content_type, attributes)
+
+
+def _reader_of(media_type: str, parameters: str) -> _Reader:
+    _check_charset(parameters)
+    reader = _READERS.get(media_type)
+    if reader is None:
+        raise UnsupportedMediaType(f"Send events as {' or '.join(_READERS)}, not as {media_type}.")
+    return reader
+
+
+def _check_charset(parameters: str) -> None:
+    for parameter in _PARAMETERS.findall(parameters):
+        name, _, value = parameter.partition("=")
+        plain = _unquoted(value.strip())
+        if name.strip().lower() == "charset" and plain.lower() not in ("utf-8", "utf8", "us-ascii"):
+            raise UnsupportedMediaType(f"JSON is read as UTF-8, not as {value.strip()}.")
+
+
+def _unquoted(value: str) -> str:
+    return re.sub(r"\\(.)", r"\1", value[1:].removesuffix('"')) if value.startswith('"') else value
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How one event is read, and the content type under which its text can be sent again, alone."""
+
+    parse: Callable[[lossless_json.JsonText], Event]
+    content_type: str
+
+    def read(self, text: bytes) -> Submission:
+        """What a text submits."""
+        try:
+            json = lossless_json.parse(_decoded(text))
+        except (UnicodeDecodeError, lossless_json.JsonSyntaxError) as error:
+            return Refusal(text, (_syntax_fault(error),), self.content_type)
+        return self.checked(json)
+
+    def checked(self, json: lossless_json.JsonText) -> Submission:
+        """What a JSON value submits."""
+        try:
+            return self.parse(json)
+        except InvalidRequest as error:
+            return Refusal(json.text.encode(), error.faults, self.content_type)
+
+
+_NATIVE = _Kind(parse_native, Form.NATIVE)
+_LINE = _Kind(parse_native, NDJSON)
+_CLOUDEVENT = _Kind(cloudevents.parse_structured, Form.CLOUDEVENT)
+
+
+def _read_json(body: bytes) -> IngestRequest:
+    if _is_array(body):
+        return IngestRequest(_read_array(body, _NATIVE, Form.NATIVE), batch=True)
+    return IngestRequest((_NATIVE.read(body),), batch=False)
+
+
+def _is_array(body: bytes) -> bool:
+    return body.removeprefix(BOM_UTF8).lstrip(b" \t\r\n").startswith(b"[")
+
+
+def _decoded(text: bytes) -> str:
+    """Without the byte order mark that RFC 8259, 8.1 lets a reader ignore; NDJSON put together of files has several."""
+    return text.removeprefix(BOM_UTF8).decode()
+
+
+def _read_array(body: bytes, kind: _Kind, content_type: str) -> tuple[Submission, ...]:
+    try:
+        elements = lossless_json.parse_elements(_decoded(body), MAX_EVENTS)
+    except (UnicodeDecodeError, lossless_json.JsonSyntaxError) as error:
+        return (Refusal(body, (_syntax_fault(error),), content_type),)
+    _check_count(len(elements))
+    return tuple(map(kind.checked, elements))
+
+
+def _read_ndjson(body: bytes) -> IngestRequest:
+    lines = [line.rstrip(b"\r") for line in body.split(b"\n")]
+    events = [line for line in lines if line.strip(b" \t\r")]
+    _check_count(len(events))
+    return IngestRequest(tuple(map(_LINE.read, events)), batch=True)
+
+
+def _read_structured(body: bytes) -> IngestRequest:
+    return IngestRequest((_CLOUDEVENT.read(body),), batch=False)
+
+
+def _read_batch(body: bytes) -> IngestRequest:
+    if _is_array(body):
+        return IngestRequest(_read_array(body, _CLOUDEVENT, BATCH), batch=True)
+    return IngestRequest((Refusal(body, (Fault("body", "must be a JSON array of CloudEvents"),), BATCH),), batch=True)
+
+
+def _read_binary(body: bytes, content_type: str | None, attributes: Mapping[str, str]) -> IngestRequest:
+    try:
+        event = cloudevents.parse_binary(body, content_type, attributes)
+    except InvalidRequest as error:
+        return IngestRequest((Refusal(body, error.faults, content_type, attributes),), batch=False)
+    if len(event.text.encode()) > MAX_BYTES:
+        raise RequestTooLarge(
+            f"In the JSON format the event has more than {MAX_BYTES:,} bytes, the most for a request."
+        )
+    return IngestRequest((event,), batch=False)
+
+
+def _check_count(count: int) -> None:
+    if count > MAX_EVENTS:
+        raise RequestTooLarge(f"The body holds more than {MAX_EVENTS:,} events, the most for one request.")
+
+
+def _syntax_fault(error: UnicodeDecodeError | lossless_json.JsonSyntaxError) -> Fault:
+    if isinstance(error, UnicodeDecodeError):
+        return Fault("body", f"is not UTF-8 at byte {error.start}")
+    return Fault("body", f"is not JSON: {error}")
+
+
+_READERS: dict[str, _Reader] = {
+    Form.NATIVE: _read_json,
+    NDJSON: _read_ndjson,
+    Form.CLOUDEVENT: _read_structured,
+    BATCH: _read_batch,
+}
+
+
+def events_of(submissions: Iterable[Submission]) -> Iterator[Event]:
+    """The valid events among what was submitted."""
+    return (submission for submission in submissions if isinstance(submission, Event))

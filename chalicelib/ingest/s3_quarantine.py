@@ -1,0 +1,24 @@
+"""Quarantine in S3: refused events, each kept once a day under the hash of its bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chalicelib.aws import keys
+from chalicelib.aws.errors import translated
+from chalicelib.aws.write_once import WriteOnceBucket
+from chalicelib.ingest.rejected_event import RefusalStatus, RejectedEvent
+
+
+@dataclass(frozen=True)
+class S3Quarantine:
+    """The part of the raw bucket that holds what could not be accepted."""
+
+    objects: WriteOnceBucket
+
+    def keep(self, rejected: RejectedEvent) -> None:
+        """Keep a refused event; the first record of the same bytes on one day stands."""
+        with translated("keeping a refused event"):
+            conflict = rejected.status is RefusalStatus.CONFLICT
+            key = keys.rejected_object(rejected.rejected_id, conflict=conflict)
+            self.objects.put_if_absent(key, rejected.to_json(), "application/json")

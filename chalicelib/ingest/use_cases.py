@@ -1,0 +1,170 @@
+"""Take events in: identity, raw object, index; each event once, and nothing acknowledged that is not durable."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from chalicelib.core.errors import Fault
+from chalicelib.core.ports import Clock, Concurrently
+from chalicelib.core.timestamps import Instant, day_of
+from chalicelib.events.arrivals import Arrival, ArrivalKind, Status
+from chalicelib.events.event import Event, Form
+from chalicelib.events.ports import EventIndex, Identities, RawStore
+from chalicelib.events.raw_objects import StoredEvent, event_time_of, stored_events
+from chalicelib.ingest.kept_together import objects_of
+from chalicelib.ingest.ports import Quarantine
+from chalicelib.ingest.rejected_event import Conflict, LineReference, RefusalStatus, RejectedEvent
+from chalicelib.ingest.report import EventResult, IngestReport
+from chalicelib.ingest.request import IngestRequest, Refusal, Submission, events_of
+
+
+@dataclass(frozen=True)
+class Ingest:
+    """The use case behind POST /ingest."""
+
+    raw: RawStore
+    identities: Identities
+    index: EventIndex
+    quarantine: Quarantine
+    now: Clock
+    concurrently: Concurrently
+
+    def __call__(self, request: IngestRequest, request_id: str) -> IngestReport:
+        """Take a request in. Raises TryAgain if storage would not take it; sending it again is then safe.
+
+        Raw objects come before rows, so that no row can point at nothing; the transaction that writes an event's
+        rows, not the look-up before it, decides who was first. Later arrivals come last, as no answer depends on them.
+        """
+        receipt = _Receipt(request_id, self.now())
+        firsts, known = self._looked_up(request)
+        stored = self._store(_unknown(firsts, known), receipt.ingest_time)
+        earlier = known | self.identities.admit(stored, request_id, receipt.ingest_time)
+        return self._concluded(request, _Verdicts(firsts, _by_id(stored) | earlier, earlier), receipt)
+
+    def dry_run(self, request: IngestRequest) -> IngestReport:
+        """What would become of a request, by what is stored now; writes nothing."""
+        ingest_time = self.now()
+        firsts, known = self._looked_up(request)
+        would_store = [
+            stored
+            for group in _by_source_and_day(_unknown(firsts, known), ingest_time)
+            for stored in stored_events(group, ingest_time, self.raw.bucket, self.raw.key_of(group, ingest_time))
+        ]
+        verdicts = _Verdicts(firsts, _by_id(would_store) | known, known)
+        return IngestReport(tuple(map(verdicts.of, request.submissions)), request.batch, dry_run=True)
+
+    def _looked_up(self, request: IngestRequest) -> tuple[dict[str, Event], dict[str, StoredEvent]]:
+        """The first submission of each identity in a request, and the events known of these identities."""
+        firsts: dict[str, Event] = {}
+        for event in events_of(request.submissions):
+            firsts.setdefault(event.event_id, event)
+        return firsts, self.identities.first_seen(list(firsts))
+
+    def _store(self, events: Sequence[Event], ingest_time: Instant) -> list[StoredEvent]:
+        groups = _by_source_and_day(events, ingest_time)
+        stored = self.concurrently(lambda group: self.raw.put_once(group, ingest_time), groups)
+        return [event for group in stored for event in group]
+
+    def _concluded(self, request: IngestRequest, verdicts: _Verdicts, receipt: _Receipt) -> IngestReport:
+        results = [verdicts.of(submission) for submission in request.submissions]
+        refused = {
+            position: receipt.rejected(submission, result)
+            for position, (submission, result) in enumerate(zip(request.submissions, results, strict=True))
+            if result.refused
+        }
+        kept = objects_of(refused.values())
+        self.concurrently(self.quarantine.keep, list({event.rejected_id: event for event in kept.values()}.values()))
+        for position, rejected in refused.items():
+            results[position] = replace(results[position], rejected_id=kept[rejected.rejected_id].rejected_id)
+        unrecorded = self.index.record(list(receipt.arrivals(request.submissions, results)))
+        return IngestReport(tuple(results), request.batch, dry_run=False, unrecorded=tuple(unrecorded))
+
+
+@dataclass(frozen=True)
+class _Verdicts:
+    """Who was first: by event id, the first submission of this request, the stored event, and those stored earlier."""
+
+    firsts: Mapping[str, Event]
+    stored: Mapping[str, StoredEvent]
+    earlier: Mapping[str, StoredEvent]
+
+    def of(self, submission: Submission) -> EventResult:
+        if isinstance(submission, Refusal):
+            return EventResult(Status.REJECTED, faults=submission.faults)
+        stored = self.stored[submission.event_id]
+        if submission is self.firsts[submission.event_id] and submission.event_id not in self.earlier:
+            return EventResult(Status.ACCEPTED, stored)
+        if submission.content_sha256 == stored.content_sha256:
+            return EventResult(Status.DUPLICATE, stored)
+        return EventResult(Status.CONFLICT, stored, (_other_content(submission, stored),))
+
+
+@dataclass(frozen=True)
+class _Receipt:
+    """In which request, and when, submissions were received."""
+
+    request_id: str
+    ingest_time: Instant
+
+    def rejected(self, submission: Submission, result: EventResult) -> RejectedEvent:
+        refusal = submission if isinstance(submission, Refusal) else _refused(submission, result)
+        return RejectedEvent(
+            RefusalStatus(result.status),
+            refusal.body,
+            refusal.faults,
+            self.ingest_time,
+            self.request_id,
+            refusal.content_type,
+            refusal.headers,
+            tuple(_conflicts(submission, result)),
+        )
+
+    def arrivals(self, submissions: Iterable[Submission], results: Iterable[EventResult]) -> Iterable[Arrival]:
+        for position, (submission, result) in enumerate(zip(submissions, results, strict=True)):
+            if isinstance(submission, Event) and result.status is not Status.ACCEPTED:
+                yield Arrival(
+                    ArrivalKind(result.status),
+                    submission.event_id,
+                    self.ingest_time,
+                    self.request_id,
+                    position,
+                    submission.content_sha256,
+                    result.rejected_id,
+                )
+
+
+def _unknown(firsts: Mapping[str, Event], known: Mapping[str, StoredEvent]) -> list[Event]:
+    return [event for event in firsts.values() if event.event_id not in known]
+
+
+def _by_id(events: Iterable[StoredEvent]) -> dict[str, StoredEvent]:
+    return {event.event_id: event for event in events}
+
+
+def _by_source_and_day(events: Iterable[Event], ingest_time: Instant) -> list[list[Event]]:
+    groups: dict[tuple[str, str], list[Event]] = defaultdict(list)
+    for event in events:
+        groups[event.source, day_of(event_time_of(event, ingest_time))].append(event)
+    return list(groups.values())
+
+
+def _refused(event: Event, result: EventResult) -> Refusal:
+    return Refusal(event.text.encode(), result.faults, event.form)
+
+
+def _conflicts(submission: Submission, result: EventResult) -> Iterable[Conflict]:
+    if isinstance(submission, Event) and result.stored is not None:
+        yield Conflict(submission.event_id, submission.content_sha256, LineReference.of(result.stored))
+
+
+_KEY_OF = {Form.NATIVE: "idempotency_key", Form.CLOUDEVENT: "id"}
+
+
+def _other_content(event: Event, first: StoredEvent) -> Fault:
+    return Fault(
+        _KEY_OF[event.form],
+        f"was first used by this source at {first.ingest_time} for other content"
+        f" (content_sha256 {first.content_sha256}, here {event.content_sha256})",
+    )

@@ -1,0 +1,1 @@
+"""Processing of replayed messages, and of those that failed too often."""

@@ -1,0 +1,32 @@
+"""Acknowledge what was processed, and only that, whichever way the application was deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from chalicelib.core.deliveries import Delivery
+from chalicelib.core.errors import MessagesFailed, RetraceError
+from chalicelib.processing.ports import DeliveryQueue
+
+BatchResponse = dict[str, list[dict[str, str]]]
+
+
+@dataclass(frozen=True)
+class Settle:
+    """How a batch from a queue ends.
+
+    Lambda reads a partial batch response only where the event source mapping says so (FunctionResponseTypes), which
+    `chalice deploy` cannot set; anywhere else the same response would acknowledge the failed messages too. There the
+    processed ones are deleted one by one and the invocation fails, so that just the failed ones are delivered again.
+    """
+
+    queue: DeliveryQueue
+    partial_responses: bool
+
+    def __call__(self, deliveries: Sequence[Delivery], failures: Mapping[str, RetraceError]) -> BatchResponse:
+        """The invocation's response; raises MessagesFailed where a response cannot tell failed messages apart."""
+        if failures and not self.partial_responses:
+            self.queue.acknowledge([delivery for delivery in deliveries if delivery.message_id not in failures])
+            raise MessagesFailed(f"{len(failures)} of {len(deliveries)} messages failed and go back to the queue.")
+        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failures]}

@@ -1,0 +1,152 @@
+"""Read what messages refer to and check it: for who processes them, and for who says what was wrong with them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from chalicelib.core.deliveries import Delivery
+from chalicelib.core.errors import IntegrityFailure, Oversized, RetraceError, UnknownReplay, WrongBucket
+from chalicelib.core.ports import Concurrently
+from chalicelib.events.ports import RawStore
+from chalicelib.events.raw_objects import MAX_RAW_OBJECT_BYTES, RawLine, RawLocation, parse_line
+from chalicelib.events.verification import verify
+from chalicelib.replays.messages import ObjectReference, ReplayMessage, parse_message
+
+Message = ReplayMessage | ObjectReference
+Received = tuple[str, Message]
+"""A message, and the id of its delivery."""
+Failures = dict[str, RetraceError]
+"""Why deliveries failed, by their ids."""
+
+
+_BYTES_AT_ONCE = 4 * MAX_RAW_OBJECT_BYTES
+"""What may be read before it is checked: a batch may hold a hundred messages, each of a line of megabytes."""
+
+
+@dataclass(frozen=True)
+class Examine:
+    """What messages refer to, as far as it can be believed."""
+
+    raw: RawStore
+    concurrently: Concurrently
+
+    def __call__(self, received: Iterable[Received]) -> Iterator[tuple[str, list[RawLine] | RetraceError]]:
+        """For each delivery its events, each checked, or what is wrong; with one GET for each object.
+
+        Objects are read side by side, and lines checked one after the other: that takes many times a line's size in
+        memory, and threads would win no time.
+        """
+        for groups in _in_turns(_by_object(received)):
+            for group, found in zip(groups, self.concurrently(self._found, groups), strict=True):
+                for (name, message), lines in zip(group, found, strict=True):
+                    yield name, lines if isinstance(lines, RetraceError) else _checked(message, lines)
+
+    def _found(self, group: Sequence[Received]) -> list[list[bytes] | RetraceError]:
+        """For each message of one object the lines it refers to, or why there are none."""
+        refused = {name: self._refusal(message) for name, message in group}
+        taken = [message for name, message in group if refused[name] is None]
+        try:
+            lines = iter(self._lines_of(taken))
+        except RetraceError as error:
+            return [refused[name] or error for name, _ in group]
+        return [refused[name] or next(lines) for name, _ in group]
+
+    def _refusal(self, message: Message) -> RetraceError | None:
+        """Why a message is not worth a GET."""
+        if message.s3_bucket != self.raw.bucket:
+            return WrongBucket(f"Messages must refer to the raw bucket, not to {message.s3_bucket[:64]}.")
+        if isinstance(message, ReplayMessage) and message.s3_offset + message.s3_length > MAX_RAW_OBJECT_BYTES:
+            return Oversized(f"The message refers to bytes beyond {MAX_RAW_OBJECT_BYTES:,}; no raw object has as many.")
+        return None
+
+    def _lines_of(self, messages: Sequence[Message]) -> list[list[bytes]]:
+        """For each message of one object, the lines it refers to."""
+        if not messages:
+            return []
+        if any(isinstance(message, ObjectReference) for message in messages):
+            every_line = self.raw.read_lines(messages[0].s3_bucket, messages[0].s3_key)
+            content = b"\n".join(every_line)
+            return [
+                [content[message.s3_offset :][: message.s3_length]]
+                if isinstance(message, ReplayMessage)
+                else every_line
+                for message in messages
+            ]
+        locations = [message.location for message in messages if isinstance(message, ReplayMessage)]
+        span = _span(locations)
+        content = self.raw.read(span)
+        starts = [location.offset - span.offset for location in locations]
+        return [[content[start : start + location.length]] for start, location in zip(starts, locations, strict=True)]
+
+
+def parsed(deliveries: Iterable[Delivery]) -> tuple[list[Received], Failures]:
+    """The messages that can be read, and why others cannot."""
+    received: list[Received] = []
+    failures: Failures = {}
+    for delivery in deliveries:
+        try:
+            received.append((delivery.message_id, parse_message(delivery.body)))
+        except RetraceError as error:
+            failures[delivery.message_id] = error
+    return received, failures
+
+
+def _by_object(received: Iterable[Received]) -> list[list[Received]]:
+    """Messages in groups that refer to one object each."""
+    groups: dict[tuple[str, str], list[Received]] = defaultdict(list)
+    for message_id, message in received:
+        groups[message.s3_bucket, message.s3_key].append((message_id, message))
+    return list(groups.values())
+
+
+def _in_turns(groups: Iterable[list[Received]]) -> Iterator[list[list[Received]]]:
+    """Groups that are read at once: as many as come to so many bytes, by what their messages say."""
+    at_once: list[list[Received]] = []
+    size = 0
+    for group in groups:
+        more = _size_of([message for _, message in group])
+        if at_once and size + more > _BYTES_AT_ONCE:
+            yield at_once
+            at_once, size = [], 0
+        at_once.append(group)
+        size += more
+    if at_once:
+        yield at_once
+
+
+def _size_of(messages: Sequence[Message]) -> int:
+    """How much is read for the messages of one object, at most."""
+    locations = [message.location for message in messages if isinstance(message, ReplayMessage)]
+    if len(locations) < len(messages):
+        return MAX_RAW_OBJECT_BYTES
+    return min(_span(locations).length, MAX_RAW_OBJECT_BYTES)
+
+
+def of_no_replay(message: ReplayMessage) -> UnknownReplay:
+    """What is wrong with a message of a replay that is not there."""
+    return UnknownReplay(f"There is no replay {message.replay_id}.")
+
+
+def _span(locations: Sequence[RawLocation]) -> RawLocation:
+    start = min(location.offset for location in locations)
+    end = max(location.offset + location.length for location in locations)
+    return RawLocation(locations[0].bucket, locations[0].key, start, end - start)
+
+
+def _checked(message: Message, lines: Sequence[bytes]) -> list[RawLine] | RetraceError:
+    try:
+        return [_verified(message, parse_line(line)) for line in lines]
+    except RetraceError as error:
+        return error
+
+
+def _verified(message: Message, line: RawLine) -> RawLine:
+    """A line, after checking it against itself and against the message."""
+    verify(line)
+    if isinstance(message, ReplayMessage):
+        expected = (message.event_id, message.content_sha256, message.entity_id, message.event_time)
+        if expected != (line.event_id, line.content_sha256, line.entity_id, line.event_time):
+            raise IntegrityFailure(f"The line at {message.s3_key} is not the event {message.event_id} of the message.")
+    return line

@@ -1,0 +1,47 @@
+"""What processing and dead letters need from storage and queues, in domain terms; adapters provide it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from chalicelib.aggregates.ledger import Changes, Ledger, Recorded, Settlement
+from chalicelib.core.deliveries import Delivery
+from chalicelib.core.timestamps import Instant
+from chalicelib.processing.dead_letter import DeadLetter
+
+RecordOutcomes = Callable[[Sequence[Settlement]], Recorded]
+"""Records what became of messages; one that cannot be recorded is reported and harms no other."""
+
+
+class AggregateStore(Protocol):
+    """The ledger: what became of messages, and the versions of daily aggregates."""
+
+    def read(self, settlements: Sequence[Settlement]) -> Ledger:
+        """What is recorded of messages, and the versions that inputs are to be added to; at most 100 rows."""
+
+    def write(self, changes: Changes, now: Instant) -> None:
+        """Write outcomes, aggregates and the progress of replays, at most 100 rows, all or nothing.
+
+        Raises Contended if any of it is no longer as it was read, or Overtaken where it is known how it is now.
+        """
+
+
+class DeliveryQueue(Protocol):
+    """The queue that deliveries came from."""
+
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """Take deliveries off the queue."""
+
+
+class DeadLetterQueue(DeliveryQueue, Protocol):
+    """Where messages rest that could not be processed."""
+
+    def keep(self, letters: Sequence[DeadLetter]) -> None:
+        """Put messages on the queue, each with its reason; returns when every one of them is there."""
+
+    def receive(self, hidden_s: int) -> list[Delivery]:
+        """At most ten messages, hidden from all receivers for this long. None only if none is visible."""
+
+    def send_back(self, bodies: Sequence[str]) -> None:
+        """Send messages to ReplayQueue again; returns when every one of them is there."""

@@ -1,0 +1,108 @@
+"""Turn replay messages into exact daily aggregates: fetch, verify, group, and count each event of a replay once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from chalicelib.aggregates.aggregate import Input, Version
+from chalicelib.aggregates.ledger import Entry, Settlement, settlement_of
+from chalicelib.aggregates.outcomes import MessagePlace, Outcome
+from chalicelib.core.deliveries import Delivery
+from chalicelib.core.errors import IntegrityFailure, RetraceError
+from chalicelib.core.timestamps import day_of
+from chalicelib.events.raw_objects import RawLine
+from chalicelib.processing.fetcher import Examine, Failures, Message, Received, of_no_replay, parsed
+from chalicelib.processing.ports import RecordOutcomes
+from chalicelib.replays.job import JobState
+from chalicelib.replays.messages import ReplayMessage
+from chalicelib.replays.ports import ReplayStates
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessReport:
+    """What became of a batch: message ids that failed and why, how many were dropped, and writes of aggregates."""
+
+    messages: int
+    failures: Mapping[str, RetraceError]
+    dropped: int
+    aggregate_writes: int
+
+    @property
+    def integrity_failures(self) -> int:
+        """How many messages failed because stored bytes are not what they should be."""
+        return sum(isinstance(error, IntegrityFailure) for error in self.failures.values())
+
+
+Settlements = list[tuple[str, Settlement]]
+"""What is to be recorded, and the ids of the deliveries that it is recorded for."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """The use case behind ReplayQueue."""
+
+    examine: Examine
+    states: ReplayStates
+    record: RecordOutcomes
+
+    def __call__(self, deliveries: Sequence[Delivery]) -> ProcessReport:
+        """Process a batch; messages that cannot be processed are reported, never dropped.
+
+        However messages are batched, repeated or reordered, each event counts once in each version. What is left of
+        a cancelled replay is neither read nor counted, and recorded as dropped.
+        """
+        received, failures = parsed(deliveries)
+        wanted, dropped, unknown = self._sorted_by_state(received)
+        read, unreadable = self._read(wanted)
+        settlements = dropped + read
+        recorded = self.record([settlement for _, settlement in settlements])
+        for failed in (unknown, unreadable, _of_deliveries(settlements, recorded.failures)):
+            failures |= failed
+        done = {name for name, settlement in dropped if recorded.outcomes.get(settlement.entry) is Outcome.DROPPED}
+        return ProcessReport(len(deliveries), failures, len(done), recorded.aggregate_writes)
+
+    def _sorted_by_state(self, received: Sequence[Received]) -> tuple[list[Received], Settlements, Failures]:
+        """What is to be processed, what is to be dropped, and what belongs to no replay that is known."""
+        try:
+            states = self.states.states({each.replay_id for _, each in received if isinstance(each, ReplayMessage)})
+        except RetraceError as error:
+            of_replays = [name for name, message in received if isinstance(message, ReplayMessage)]
+            return [each for each in received if each[0] not in of_replays], [], dict.fromkeys(of_replays, error)
+        wanted: list[Received] = []
+        dropped: Settlements = []
+        unknown: Failures = {}
+        for name, message in received:
+            if isinstance(message, ReplayMessage) and message.replay_id not in states:
+                unknown[name] = of_no_replay(message)
+            elif isinstance(message, ReplayMessage) and states[message.replay_id] is JobState.CANCELLED:
+                dropped.append((name, settlement_of(message, Outcome.DROPPED)))
+            else:
+                wanted.append((name, message))
+        return wanted, dropped, unknown
+
+    def _read(self, wanted: Iterable[Received]) -> tuple[Settlements, Failures]:
+        """What messages come to, and what is wrong with those that come to nothing."""
+        messages = dict(wanted)
+        settlements: Settlements = []
+        failures: Failures = {}
+        for name, found in self.examine(messages.items()):
+            if isinstance(found, RetraceError):
+                failures[name] = found
+            else:
+                settlements += [(name, _settlement(messages[name], line)) for line in found]
+        return settlements, failures
+
+
+def _of_deliveries(settlements: Settlements, failures: Mapping[Entry, RetraceError]) -> Failures:
+    """Failures to record, by the deliveries that fail with them."""
+    return {name: failures[each.entry] for name, each in settlements if each.entry in failures}
+
+
+def _settlement(message: Message, line: RawLine) -> Settlement:
+    """What a message comes to by a line."""
+    duplicate = message.duplicate if isinstance(message, ReplayMessage) else None
+    version = Version(line.entity_id, day_of(line.event_time), message.replay_id, isinstance(message, ReplayMessage))
+    event = Input(line.event_time, line.event_id, line.event_type, line.content_sha256)
+    outcome = Outcome.INPUT if duplicate is None else Outcome.REPEATED
+    return Settlement(version, event, outcome, MessagePlace(line.event_time, line.event_id, duplicate))

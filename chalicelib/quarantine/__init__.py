@@ -1,0 +1,1 @@
+"""Rejected events: listed, shown, and sent through ingest again."""

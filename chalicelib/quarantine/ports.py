@@ -1,0 +1,34 @@
+"""What reviewing quarantine needs of storage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from chalicelib.core.timestamps import Day
+from chalicelib.ingest.rejected_event import RejectedEvent
+from chalicelib.quarantine.retries import Listed, Retry
+
+
+@dataclass(frozen=True, slots=True)
+class RejectionsPage:
+    """Refused events in a fixed order, and the id up to which quarantine was read, None if to the end of the day."""
+
+    items: tuple[Listed, ...]
+    read_to: str | None
+
+
+class Rejections(Protocol):
+    """What is in quarantine, and the records of its retries."""
+
+    def page(self, ingest_day: Day, after: str | None, limit: int) -> RejectionsPage:
+        """At most `limit` refused events of a day, after an id; fewer where they are large."""
+
+    def read(self, rejected_id: str) -> RejectedEvent | None:
+        """A refused event as it is kept."""
+
+    def retries(self, rejected_id: str) -> list[Retry]:
+        """The first thousand retries of a refused event, oldest first."""
+
+    def record(self, retry: Retry) -> None:
+        """Keep the record of a retry; raises Contended if another retry has the same moment."""

@@ -1,0 +1,97 @@
+"""Looking into quarantine in S3, and the records of retries beside what was refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, takewhile
+from typing import TYPE_CHECKING
+
+from chalicelib.aws import keys
+from chalicelib.aws.errors import translated
+from chalicelib.aws.write_once import WriteOnceBucket
+from chalicelib.core.errors import Contended
+from chalicelib.core.ports import Concurrently
+from chalicelib.core.timestamps import Day
+from chalicelib.ingest.rejected_event import RejectedEvent, parse_rejected
+from chalicelib.quarantine.ports import RejectionsPage
+from chalicelib.quarantine.retries import Listed, Retry, listed, parse_retry
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef, ObjectTypeDef
+
+MAX_KEYS_A_LIST = 1_000
+MAX_BYTES_A_PAGE = 64_000_000
+"""Of quarantine objects that one page reads: each is read whole, as its reasons stand in it beside its body."""
+
+
+@dataclass(frozen=True)
+class S3Rejections:
+    """The part of the raw bucket that holds what could not be accepted."""
+
+    objects: WriteOnceBucket
+    concurrently: Concurrently
+
+    def page(self, ingest_day: Day, after: str | None, limit: int) -> RejectionsPage:
+        """Refused events of a day in the order of their ids: one listing, and a GET for each."""
+        with translated("listing refused events"):
+            found = self._listed(ingest_day, after, limit)
+            retried = {common["Prefix"] for common in found.get("CommonPrefixes", [])}
+            present = found.get("Contents", [])
+            # A refused event comes just before its retries, so that of the last one they may lie beyond the listing.
+            known = present[:-1] if found["IsTruncated"] else present
+            chosen = [str(kept["Key"]) for kept in _affordable(known[:limit])]
+            items = self.concurrently(lambda key: self._item(key, retried), chosen)
+        return RejectionsPage(tuple(items), items[-1].rejected_id if len(chosen) < len(present) else None)
+
+    def _listed(self, ingest_day: Day, after: str | None, limit: int) -> ListObjectsV2OutputTypeDef:
+        return self.objects.s3.list_objects_v2(
+            Bucket=self.objects.bucket,
+            Prefix=keys.rejected_on(ingest_day),
+            Delimiter="/",
+            StartAfter=keys.rejected_on(ingest_day) if after is None else keys.after_rejected(after),
+            # Each may have retries, which are listed as one more; and one more tells whether there are more.
+            MaxKeys=min(2 * limit + 1, MAX_KEYS_A_LIST),
+        )
+
+    def _item(self, key: str, retried: set[str]) -> Listed:
+        rejected = parse_rejected(self._get(key))
+        return listed(rejected, retried=keys.retries(rejected.rejected_id) in retried)
+
+    def read(self, rejected_id: str) -> RejectedEvent | None:
+        """A refused event, None if there is none.
+
+        It is listed first: S3 answers a GET of what is not there with 403 to those who may not list the whole bucket.
+        """
+        with translated("reading a refused event"):
+            found = self._keys(keys.every_form_of_rejected(rejected_id))
+            return parse_rejected(self._get(found[0])) if found else None
+
+    def retries(self, rejected_id: str) -> list[Retry]:
+        """The first thousand retries, oldest first."""
+        with translated("reading the retries of a refused event"):
+            found = self._keys(keys.retries(rejected_id))
+            return self.concurrently(lambda key: parse_retry(self._get(key)), found)
+
+    def record(self, retry: Retry) -> None:
+        """Keep the record of a retry, once."""
+        key = keys.retry_record(retry.rejected_id, retry.requested_at)
+        with translated("recording a retry"):
+            written = self.objects.put_if_absent(key, retry.to_json(), "application/json")
+            # A record that is there already may be this one, if only the answer of writing it was lost.
+            if not written and self._get(key) != retry.to_json():
+                raise Contended("Another retry of the same event was recorded at the same moment.")
+
+    def _keys(self, prefix: str) -> list[str]:
+        answer = self.objects.s3.list_objects_v2(Bucket=self.objects.bucket, Prefix=prefix, MaxKeys=MAX_KEYS_A_LIST)
+        return [found["Key"] for found in answer.get("Contents", [])]
+
+    def _get(self, key: str) -> bytes:
+        return self.objects.s3.get_object(Bucket=self.objects.bucket, Key=key)["Body"].read()
+
+
+def _affordable(kept: Sequence[ObjectTypeDef]) -> Iterable[ObjectTypeDef]:
+    """The first of them, as many as one page may read, and at least one."""
+    totals = accumulate(single["Size"] for single in kept)
+    within = sum(1 for _ in takewhile(lambda total: total <= MAX_BYTES_A_PAGE, totals))
+    return kept[: max(within, 1)]

@@ -1,0 +1,79 @@
+"""Look into quarantine: what was refused and why; and send it through ingest again, as it was kept or corrected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chalicelib.core.cursors import from_cursor, not_ours, to_cursor
+from chalicelib.core.errors import NotFound
+from chalicelib.core.ports import Clock
+from chalicelib.core.timestamps import Day
+from chalicelib.ingest.rejected_event import RejectedEvent
+from chalicelib.ingest.report import IngestReport
+from chalicelib.ingest.request import IngestRequest, parse_request
+from chalicelib.quarantine.ports import Rejections
+from chalicelib.quarantine.retries import Listed, RejectedQuery, Retry, RetryRequest, is_rejected_id, retry_of
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRejections:
+    """A page of refused events, and the cursor to the next."""
+
+    items: tuple[Listed, ...]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRejection:
+    """A refused event as it is kept, and what came of each retry."""
+
+    rejected: RejectedEvent
+    retries: tuple[Retry, ...]
+
+
+@dataclass(frozen=True)
+class ReviewQuarantine:
+    """The use cases behind GET /rejected and what lies beneath it; `take_in` is that of POST /ingest."""
+
+    rejections: Rejections
+    take_in: Callable[[IngestRequest, str], IngestReport]
+    now: Clock
+
+    def __call__(self, query: RejectedQuery) -> FoundRejections:
+        """What was refused on a day. Looks at no more than `limit` events, so a page by reason may hold fewer."""
+        sealed = query.model_dump(exclude={"cursor", "limit"}, mode="json")
+        after = from_cursor(sealed, query.cursor)
+        if after is not None and not (is_rejected_id(after) and after.startswith(query.day)):
+            raise not_ours()
+        page = self.rejections.page(Day(query.day), after, query.limit)
+        items = tuple(item for item in page.items if item.is_for(query.reason))
+        return FoundRejections(items, to_cursor(sealed, page.read_to))
+
+    def kept(self, rejected_id: str) -> KeptRejection:
+        """Everything that is kept of a refused event; raises NotFound."""
+        return KeptRejection(self._found(rejected_id), tuple(self.rejections.retries(rejected_id)))
+
+    def retry(self, rejected_id: str, asked: RetryRequest) -> IngestReport:
+        """Send a refused event through ingest again and record that; raises NotFound.
+
+        What was refused stays as it is kept. If recording fails the retry was not answered; once it is sent again, the
+        event that it brought in is a duplicate.
+        """
+        rejected = self._found(rejected_id)
+        requested_at = self.now()
+        sent = _as_it_was_sent(rejected) if asked.corrected is None else asked.corrected
+        report = self.take_in(sent, asked.request_id)
+        self.rejections.record(retry_of(rejected_id, asked, requested_at, report))
+        return report
+
+    def _found(self, rejected_id: str) -> RejectedEvent:
+        rejected = self.rejections.read(rejected_id) if is_rejected_id(rejected_id) else None
+        if rejected is None:
+            raise NotFound("Nothing is in quarantine under this id.")
+        return rejected
+
+
+def _as_it_was_sent(rejected: RejectedEvent) -> IngestRequest:
+    encoding = rejected.headers.get("content-encoding")
+    return parse_request(rejected.body, rejected.content_type, encoding, rejected.headers)

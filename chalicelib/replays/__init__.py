@@ -1,0 +1,1 @@
+"""Replays: asked for, planned in slices, sent to ReplayQueue, controlled."""

@@ -1,0 +1,173 @@
+"""Replay jobs in DynamoDB: kept once under an idempotency key, moved forward under a condition, listed newest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from chalicelib.aws import positions, replay_keys
+from chalicelib.aws.errors import attempts_of, code_of, translated
+from chalicelib.aws.items import Item, from_item, to_item
+from chalicelib.aws.transactions import write_together
+from chalicelib.core.errors import Contended
+from chalicelib.core.ports import Pause
+from chalicelib.core.timestamps import Instant, nanoseconds
+from chalicelib.replays.dynamodb_outboxes import DynamoOutboxes
+from chalicelib.replays.dynamodb_rows import job_of, job_row, request_row
+from chalicelib.replays.dynamodb_touched_days import DynamoFoundDays
+from chalicelib.replays.job import ReplayJob
+from chalicelib.replays.outbox import Outbox
+from chalicelib.replays.ports import KeyedReplay, ReplayIdsPage
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_NANOSECONDS_A_MS = 1_000_000
+
+
+@dataclass(frozen=True)
+class DynamoReplayStore:
+    """ReplaysTable."""
+
+    dynamodb: DynamoDBClient
+    replays_table: str
+    pause: Pause
+
+    def next_millisecond(self, now: Instant) -> int:
+        """The millisecond of a new replay's id, which no other has, in the order in which DynamoDB takes the requests.
+
+        A function whose clock is behind that of another counts on from the other's. If the answer of a call is lost and
+        the SDK sends it again, a millisecond is left out.
+        """
+        clock = nanoseconds(now) // _NANOSECONDS_A_MS
+        with translated("giving a replay its place in the order"):
+            try:
+                return self._moved(
+                    "SET newest = :to", clock, ConditionExpression="attribute_not_exists(newest) OR newest < :to"
+                )
+            except ClientError as error:
+                if code_of(error) != "ConditionalCheckFailedException":
+                    raise
+                return self._moved("ADD newest :to", 1)
+
+    def _moved(self, expression: str, to: int, **condition: Any) -> int:
+        """The millisecond of the newest replay, once it is moved on."""
+        answer = self.dynamodb.update_item(
+            TableName=self.replays_table,
+            Key=to_item({"PK": replay_keys.ORDER, "SK": replay_keys.ORDER}),
+            UpdateExpression=expression,
+            ExpressionAttributeValues=to_item({":to": to}),
+            ReturnValues="UPDATED_NEW",
+            **condition,
+        )
+        newest: int = from_item(answer["Attributes"])["newest"]
+        return newest
+
+    def create(self, job: ReplayJob, idempotency_key: str | None, digest: str) -> KeyedReplay | None:
+        """Keep a new job and what its key stands for, all or nothing; answers what the key stood for already, if so."""
+        actions = [self._put(request_row(job)), self._put(job_row(job))]
+        if idempotency_key is not None:
+            actions.append(self._put_key(idempotency_key, KeyedReplay(job.replay_id, digest)))
+        with translated("keeping a replay job"):
+            cancelled = write_together(self.dynamodb, actions)
+        if cancelled is None:
+            return None
+        keyed = _keyed(cancelled.reasons[-1].item) if idempotency_key is not None else None
+        if keyed is None:
+            raise Contended("Another request with this Idempotency-Key was being kept.")
+        # If an answer is lost, the client sends the call again, and that one meets what the first has written.
+        return None if keyed.replay_id == job.replay_id else keyed
+
+    def keyed(self, idempotency_key: str) -> KeyedReplay | None:
+        """What an idempotency key stands for."""
+        key = {"PK": replay_keys.idempotency_key(idempotency_key), "SK": replay_keys.KEYED}
+        with translated("reading an idempotency key"):
+            answer = self.dynamodb.get_item(TableName=self.replays_table, Key=to_item(key), ConsistentRead=True)
+        return _keyed(answer.get("Item"))
+
+    def get(self, replay_id: str) -> ReplayJob | None:
+        """A job, with what processors have counted so far."""
+        with translated("reading a replay job"):
+            pages = self.dynamodb.get_paginator("query").paginate(
+                TableName=self.replays_table,
+                KeyConditionExpression="PK = :pk",
+                ExpressionAttributeValues=to_item({":pk": replay_keys.replay(replay_id)}),
+                ConsistentRead=True,
+            )
+            return job_of([from_item(item) for page in pages for item in page["Items"]])
+
+    def newest(self, after: str | None, limit: int) -> ReplayIdsPage:
+        """Ids of jobs, newest first: each begins with the millisecond that was the next when it was requested."""
+        positions.require(positions.REPLAY, after)
+        condition, values = "listing = :all", {":all": replay_keys.ALL_REPLAYS}
+        if after is not None:
+            condition, values = f"{condition} AND PK < :after", {**values, ":after": after}
+        with translated("listing replays"):
+            answer = self.dynamodb.query(
+                TableName=self.replays_table,
+                IndexName=replay_keys.NEWEST_FIRST_INDEX,
+                KeyConditionExpression=condition,
+                ExpressionAttributeValues=to_item(values),
+                ScanIndexForward=False,
+                Limit=limit,
+            )
+        partitions = [item["PK"]["S"] for item in answer["Items"]]
+        last = answer.get("LastEvaluatedKey")
+        return ReplayIdsPage(tuple(map(replay_keys.replay_id_of, partitions)), last["PK"]["S"] if last else None)
+
+    def commit(self, planned_from: ReplayJob, reached: ReplayJob, outbox: Outbox | None = None) -> None:
+        """Write state, cursor and counts together; raises Contended if another planner, or a cancel, was faster.
+
+        The outbox is written first, under the name of the commit: that of a commit that fails is read by nobody.
+        """
+        if outbox is not None:
+            self._outboxes(reached.replay_id).put(reached.committed_by, outbox, reached.updated_at)
+        with translated("committing a replay's progress"):
+            try:
+                self.dynamodb.put_item(
+                    TableName=self.replays_table,
+                    Item=job_row(reached),
+                    ConditionExpression="revision = :revision",
+                    ExpressionAttributeValues=to_item({":revision": planned_from.revision}),
+                )
+            except ClientError as error:
+                if code_of(error) != "ConditionalCheckFailedException":
+                    raise
+                message = f"Replay {reached.replay_id} was moved on by another."
+                raise Contended(message, attempts_of(error.response)) from error
+
+    def outbox(self, replay_id: str, commit_id: str) -> Outbox:
+        """The outbox of a job's commit; raises NotFound if it has expired."""
+        return self._outboxes(replay_id).get(commit_id)
+
+    def _outboxes(self, replay_id: str) -> DynamoOutboxes:
+        return DynamoOutboxes(self.dynamodb, self.replays_table, replay_id)
+
+    def found_days(self, replay_id: str) -> DynamoFoundDays:
+        """The days that a replay of whole days has found."""
+        return DynamoFoundDays(self.dynamodb, self.replays_table, replay_id, self.pause)
+
+    def _put(self, item: dict[str, Any], **condition: Any) -> dict[str, Any]:
+        return {"Put": {"TableName": self.replays_table, "Item": item, **condition}}
+
+    def _put_key(self, idempotency_key: str, keyed: KeyedReplay) -> dict[str, Any]:
+        item = {
+            "PK": replay_keys.idempotency_key(idempotency_key),
+            "SK": replay_keys.KEYED,
+            "replay_id": keyed.replay_id,
+            "digest": keyed.digest,
+        }
+        return self._put(
+            to_item(item),
+            ConditionExpression="attribute_not_exists(PK)",
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+
+
+def _keyed(item: Item | None) -> KeyedReplay | None:
+    if item is None:
+        return None
+    row = from_item(item)
+    return KeyedReplay(row["replay_id"], row["digest"])

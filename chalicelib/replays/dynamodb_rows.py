@@ -1,0 +1,91 @@
+"""Rows of ReplaysTable, and the jobs they stand for: the request, which stays, and the job, which moves on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from chalicelib.aws import replay_keys
+from chalicelib.aws.items import Item, to_item
+from chalicelib.core.timestamps import Instant
+from chalicelib.replays.job import Cursor, JobState, ReplayJob
+from chalicelib.replays.request import ReplayRequest
+
+Row = Mapping[str, Any]
+
+
+def request_row(job: ReplayJob) -> Item:
+    """What is written once. It may be large, as a request may name many events; the job's row is read by the batch."""
+    return to_item(
+        {
+            "PK": replay_keys.replay(job.replay_id),
+            "SK": replay_keys.REQUEST,
+            "listing": replay_keys.ALL_REPLAYS,
+            "replay_id": job.replay_id,
+            "request": job.request.model_dump_json(exclude_defaults=True),
+            "requested_by": job.requested_by,
+            "created_at": job.created_at,
+            "shards": job.shards,
+        }
+    )
+
+
+def job_row(job: ReplayJob) -> Item:
+    """What planners, a cancel and a redrive move on."""
+    cursor = {name: value for name, value in asdict(job.cursor).items() if value is not None}
+    return to_item(
+        {
+            "PK": replay_keys.replay(job.replay_id),
+            "SK": replay_keys.JOB,
+            "updated_at": job.updated_at,
+            "state": job.state.value,
+            "cursor": cursor,
+            "revision": job.revision,
+            "committed_by": job.committed_by,
+            "outbox": job.outbox,
+            "due_at": job.due_at,
+            "cancelled_by": job.cancelled_by,
+            "cancelled_at": job.cancelled_at,
+            "failure": job.failure,
+            "scanned": job.scanned,
+            "matched": job.matched,
+            "sent": job.sent,
+        }
+    )
+
+
+def job_of(rows: Sequence[Row]) -> ReplayJob | None:
+    """The job of all rows of a replay's partition; None if there is none."""
+    by_key = {row["SK"]: row for row in rows}
+    if replay_keys.JOB not in by_key:
+        return None
+    request, job = by_key[replay_keys.REQUEST], by_key[replay_keys.JOB]
+    return ReplayJob(
+        replay_id=request["replay_id"],
+        request=ReplayRequest.model_validate_json(request["request"]),
+        requested_by=request["requested_by"],
+        created_at=Instant(request["created_at"]),
+        shards=request["shards"],
+        updated_at=Instant(job["updated_at"]),
+        state=JobState(job["state"]),
+        cursor=Cursor(**job["cursor"]),
+        revision=job["revision"],
+        committed_by=job["committed_by"],
+        outbox=job.get("outbox"),
+        due_at=job.get("due_at"),
+        cancelled_by=job.get("cancelled_by"),
+        cancelled_at=job.get("cancelled_at"),
+        failure=job.get("failure"),
+        scanned=job["scanned"],
+        matched=job["matched"],
+        sent=job["sent"],
+        processed=_counted(rows, "processed_count"),
+        failed=_counted(rows, "failed_count"),
+        failed_at=max((row["failed_at"] for row in rows if "failed_at" in row), default=None),
+        dropped=_counted(rows, "dropped_count"),
+    )
+
+
+def _counted(rows: Sequence[Row], name: str) -> int:
+    return sum(row.get(name, 0) for row in rows)

@@ -1,0 +1,144 @@
+"""A replay as a job: its states, its place in the index, and its counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from chalicelib.core.timestamps import Instant, shifted
+from chalicelib.replays.request import ReplayRequest
+
+
+class JobState(StrEnum):
+    """PLANNING → SENDING → SENT → COMPLETE, or CANCELLED, or FAILED."""
+
+    PLANNING = "PLANNING"
+    SENDING = "SENDING"
+    SENT = "SENT"
+    COMPLETE = "COMPLETE"
+    CANCELLED = "CANCELLED"
+    FAILED = "FAILED"
+
+
+UNPLANNED = (JobState.PLANNING, JobState.SENDING)
+"""States in which a planner still has something to read."""
+
+
+AFTER_CANCEL_S = 120
+"""A cancel is committed while its function lives, at most 29 seconds. A processor that read the job before that ends 60
+seconds later. The rest is for clocks that differ."""
+
+
+DEAD_LETTERS_KEPT_S = 14 * 86_400 + 3_600
+"""SQS keeps a message for 14 days. It can be counted up to an hour before that, if the function in between fails."""
+
+
+_LONGEST_FAILURE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far planning has come. Everything before it was sent or is in the outbox; who takes over begins after it.
+
+    `finding` is True while the days of a replay of whole days are being found. `group` counts groups of partitions,
+    `found_to` names the last day of those found that is done; `day` is the one being read. `after` is the last sort key
+    done in that group or day. `repeating` is an event whose later arrivals are being sent, `repeated_to` the last one.
+    """
+
+    finding: bool = False
+    group: int = 0
+    found_to: str | None = None
+    day: str | None = None
+    after: str | None = None
+    repeating: str | None = None
+    repeated_to: str | None = None
+
+
+def beginning_of(request: ReplayRequest) -> Cursor:
+    """The cursor before anything was read: days that must be found are found first."""
+    return Cursor(finding=request.expands)
+
+
+def told_failure(error: Exception) -> str:
+    """What a job says of the error that ended it; short, so the job fits into a row whatever an error contains."""
+    return (str(error) or type(error).__name__)[:_LONGEST_FAILURE]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayJob:
+    """A replay and how far it is.
+
+    `shards` is how many shards the type-and-day index had when the job was made. `revision` counts commits: a commit
+    holds only for the revision it was made from. `committed_by` names the last one. `outbox` names the commit whose
+    messages may not all have been sent; `sent` counts them. `due_at` is when a paced replay may send its next message.
+    `failed` messages are dead letters, the last of them since `failed_at`; `dropped` ones came after a cancel.
+    """
+
+    replay_id: str
+    request: ReplayRequest
+    requested_by: str
+    created_at: Instant
+    updated_at: Instant
+    shards: int
+    state: JobState = JobState.PLANNING
+    cursor: Cursor = Cursor()
+    revision: int = 0
+    committed_by: str = ""
+    outbox: str | None = None
+    due_at: Instant | None = None
+    cancelled_by: str | None = None
+    cancelled_at: Instant | None = None
+    failure: str | None = None
+    scanned: int = 0
+    matched: int = 0
+    sent: int = 0
+    processed: int = 0
+    failed: int = 0
+    failed_at: Instant | None = None
+    dropped: int = 0
+
+    @property
+    def in_flight(self) -> int:
+        """How many messages were sent and are neither processed, dropped nor a dead letter."""
+        return self.sent - self.processed - self.failed - self.dropped
+
+    @property
+    def may_change_until(self) -> Instant | None:
+        """When the last batch that a processor had in hand at a cancel has ended; it may count until then."""
+        return None if self.cancelled_at is None else shifted(self.cancelled_at, AFTER_CANCEL_S * 1_000_000_000)
+
+    @property
+    def dead_letters_until(self) -> Instant | None:
+        """When the last of its dead letters has expired; None if it has none."""
+        if self.failed_at is None or self.failed <= 0:
+            return None
+        return shifted(self.failed_at, DEAD_LETTERS_KEPT_S * 1_000_000_000)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a planner still has something to read or to send."""
+        return self.state in UNPLANNED or self.outbox is not None
+
+    @property
+    def public_state(self) -> JobState:
+        """The state callers see: SENT once the outbox is empty, COMPLETE once nothing is in flight."""
+        if self.state is not JobState.SENT:
+            return self.state
+        if self.in_flight <= 0:
+            return JobState.COMPLETE
+        return JobState.SENT if self.outbox is None else JobState.SENDING
+
+    @property
+    def index_read_to(self) -> Instant | None:
+        """The instant before which every acknowledged event is in the index as it was read; None until all is read.
+
+        Planners wait until the index shows what was acknowledged before the job was made. Entities are read
+        consistently and need no such instant.
+        """
+        read_by_type = self.request.entity_id is None and self.state is JobState.SENT
+        return self.created_at if read_by_type else None
+
+    @property
+    def settled(self) -> bool:
+        """Whether each event that the replay sent is known to have been processed."""
+        return self.public_state is JobState.COMPLETE and self.failed == 0

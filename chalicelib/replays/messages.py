@@ -1,0 +1,143 @@
+"""The messages on ReplayQueue: a public contract that other consumers read too."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from chalicelib.core.errors import InvalidRequest, Oversized
+from chalicelib.core.fields import EntityId, ReplayId, RequestId, faults_of
+from chalicelib.core.timestamps import Instant, day_of
+from chalicelib.events.raw_objects import RawLocation, StoredEvent
+
+_Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+_Name = Annotated[str, Field(min_length=1)]
+_FixedWidthTime = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{9}Z$")]
+
+_OBJECT_VERSION = "object-"
+
+MAX_MESSAGE_BYTES = 64 * 1024
+"""Four times what the longest names make of a message. Reading costs many times a message's size in memory."""
+
+
+class Duplicate(BaseModel):
+    """Which later arrival of an event a message stands for: of a request, and the event's position in it."""
+
+    model_config = ConfigDict(extra="ignore", strict=True, frozen=True, hide_input_in_errors=True, defer_build=True)
+
+    ingest_time: Annotated[_FixedWidthTime, Field(description="When it came: UTC, nine fractional digits.")]
+    request_id: Annotated[RequestId, Field(description="The request that brought it.")]
+    position: Annotated[int, Field(ge=0, description="Where in that request it stood, from 0.")]
+
+
+class ReplayMessage(BaseModel):
+    """One event of a replay: what it is, and where its raw line stands."""
+
+    model_config = ConfigDict(extra="ignore", strict=True, frozen=True, hide_input_in_errors=True, defer_build=True)
+
+    replay_id: Annotated[ReplayId, Field(description="The replay; a UUIDv7. Ids sort in the order of the requests.")]
+    event_id: Annotated[_Hash, Field(description="The identity of the event.")]
+    entity_id: Annotated[EntityId, Field(description="What the event is about, as its producer sent it.")]
+    event_time: Annotated[_FixedWidthTime, Field(description="When it happened: UTC, nine fractional digits.")]
+    source: Annotated[_Name, Field(description="Who produced it, as its producer sent it.")]
+    event_type: Annotated[_Name, Field(description="What kind of event it is, as its producer sent it.")]
+    content_sha256: Annotated[_Hash, Field(description="SHA-256 of its canonical content; its raw line says the same.")]
+    s3_bucket: Annotated[_Name, Field(description="Bucket of the raw object that holds it.")]
+    s3_key: Annotated[_Name, Field(description="Key of that raw object.")]
+    s3_offset: Annotated[int, Field(ge=0, description="Where in that object its raw line begins, in bytes.")]
+    s3_length: Annotated[int, Field(gt=0, description="How long that line is, in bytes, the line break excluded.")]
+    duplicate: Annotated[
+        Duplicate | None, Field(description="The later arrival that the message repeats; no other message has one.")
+    ] = None
+
+    @property
+    def body(self) -> str:
+        """The message as it is sent: in ASCII, as SQS takes only some of Unicode.
+
+        https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html, MessageBody
+        """
+        return self.model_dump_json(exclude_none=True, ensure_ascii=True)
+
+    @property
+    def location(self) -> RawLocation:
+        """Where the event's line is."""
+        return RawLocation(self.s3_bucket, self.s3_key, self.s3_offset, self.s3_length)
+
+
+class ObjectReference(BaseModel):
+    """A whole raw object: every event in it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, defer_build=True)
+
+    s3_bucket: _Name
+    s3_key: _Name
+
+    @property
+    def replay_id(self) -> str:
+        """The version its aggregates get: derived from the content, so that a redelivery is the same version."""
+        content = json.dumps([self.s3_bucket, self.s3_key], ensure_ascii=False)
+        return f"{_OBJECT_VERSION}{sha256(content.encode()).hexdigest()[:32]}"
+
+
+def is_object_version(replay_id: str) -> bool:
+    """Whether a version was computed from a whole raw object and not by a replay."""
+    return replay_id.startswith(_OBJECT_VERSION)
+
+
+def message_of(replay_id: str, stored: StoredEvent, duplicate: Duplicate | None = None) -> ReplayMessage:
+    """The message that replays one event, or a later arrival of it."""
+    return ReplayMessage(
+        replay_id=replay_id,
+        event_id=stored.event_id,
+        entity_id=stored.entity_id,
+        event_time=stored.event_time,
+        source=stored.source,
+        event_type=stored.event_type,
+        content_sha256=stored.content_sha256,
+        s3_bucket=stored.location.bucket,
+        s3_key=stored.location.key,
+        s3_offset=stored.location.offset,
+        s3_length=stored.location.length,
+        duplicate=duplicate,
+    )
+
+
+def by_entity_and_day(messages: Iterable[ReplayMessage]) -> list[ReplayMessage]:
+    """Messages of one entity and day one after the other, in the order that they came in.
+
+    So those that go into one aggregate mostly meet in one batch, and few processors write the same one at once.
+    """
+    return sorted(messages, key=lambda message: (message.entity_id, day_of(Instant(message.event_time))))
+
+
+def rounds_of(messages: Iterable[ReplayMessage]) -> list[list[ReplayMessage]]:
+    """Messages in rounds: the first of each entity, then the second of each, and so on."""
+    so_far: Counter[str] = Counter()
+    rounds: list[list[ReplayMessage]] = []
+    for message in messages:
+        number = so_far[message.entity_id]
+        so_far[message.entity_id] += 1
+        if number == len(rounds):
+            rounds.append([])
+        rounds[number].append(message)
+    return rounds
+
+
+def parse_message(body: str) -> ReplayMessage | ObjectReference:
+    """Read a message; raises InvalidRequest with what is wrong."""
+    if len(body) > MAX_MESSAGE_BYTES:  # the messages of Retrace are ASCII
+        raise Oversized(f"The message has {len(body):,} characters; at most {MAX_MESSAGE_BYTES:,} are read.")
+    try:
+        members = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest("The message is not JSON.") from error
+    model = ReplayMessage if not isinstance(members, dict) or "replay_id" in members else ObjectReference
+    try:
+        return model.model_validate(members)
+    except ValidationError as error:
+        raise InvalidRequest("The message is not a replay message.", faults_of(error)) from error

@@ -1,0 +1,147 @@
+"""What replays need from storage and queues, in domain terms; adapters provide it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from chalicelib.core.timestamps import Day, Instant
+from chalicelib.replays.job import JobState, ReplayJob
+from chalicelib.replays.messages import ReplayMessage
+from chalicelib.replays.outbox import Outbox
+from chalicelib.replays.preview_report import Preview
+from chalicelib.replays.request import ReplayRequest
+from chalicelib.replays.tasks import ReplayTask
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDay:
+    """A day of an entity that a replay of whole days sends, and its position in their order."""
+
+    position: str
+    entity_id: str
+    day: Day
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDaysPage:
+    """Found days in order, and the position up to which they were read, None if to the end."""
+
+    days: tuple[FoundDay, ...]
+    read_to: str | None
+
+
+class FoundDays(Protocol):
+    """The days of entities that one replay of whole days has found."""
+
+    def add(self, days: Iterable[tuple[str, Day]]) -> None:
+        """Keep days of entities; each is kept once."""
+
+    def page(self, after: str | None, limit: int) -> FoundDaysPage:
+        """At most `limit` days, in order, after a position."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedReplay:
+    """The replay that an idempotency key stands for, and the digest of what was asked for with it."""
+
+    replay_id: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayIdsPage:
+    """Ids of replays, newest first, and the position up to which they were read, None if to the end."""
+
+    replay_ids: tuple[str, ...]
+    read_to: str | None
+
+
+class ReplayStore(Protocol):
+    """Replay jobs and how far they are."""
+
+    def next_millisecond(self, now: Instant) -> int:
+        """The millisecond of a new replay's id: now, or later if a replay was given that one or a later one before."""
+
+    def create(self, job: ReplayJob, idempotency_key: str | None, digest: str) -> KeyedReplay | None:
+        """Keep a new job; if the key stands for another one already, keep nothing and answer that."""
+
+    def keyed(self, idempotency_key: str) -> KeyedReplay | None:
+        """What an idempotency key stands for."""
+
+    def get(self, replay_id: str) -> ReplayJob | None:
+        """A job with its counts."""
+
+    def newest(self, after: str | None, limit: int) -> ReplayIdsPage:
+        """At most `limit` ids of jobs, newest first, after a position."""
+
+    def commit(self, planned_from: ReplayJob, reached: ReplayJob, outbox: Outbox | None = None) -> None:
+        """Move a job forward, with the outbox that it names; raises Contended if it was moved on by another."""
+
+    def outbox(self, replay_id: str, commit_id: str) -> Outbox:
+        """The outbox of a job's commit; raises NotFound if it has expired."""
+
+    def found_days(self, replay_id: str) -> FoundDays:
+        """The days that a replay of whole days has found."""
+
+
+class ReplayQueues(Protocol):
+    """Where replays are planned and where their messages go."""
+
+    def plan(self, replay_id: str, delay_s: int = 0) -> None:
+        """Ask for (the next slice of) a job to be planned, not before a delay of at most 900 seconds."""
+
+    def plan_unless_planned(self, replay_id: str) -> None:
+        """Ask for a job to be planned in a minute, if there is one then and no planner has had it."""
+
+    def redrive(self, task: ReplayTask, delay_s: int = 0) -> None:
+        """Ask for (the next slice of) a job's dead letters to be moved back, after a delay of at most 900 seconds."""
+
+    def lay_aside(self, task: ReplayTask) -> None:
+        """Put a task where it rests until somebody has looked at it."""
+
+    def send(self, messages: Sequence[ReplayMessage]) -> None:
+        """Send messages; returns when every one of them is on the queue."""
+
+    def send_ordered(self, messages: Sequence[ReplayMessage]) -> None:
+        """Send messages through the FIFO queue, those of one entity in the order they are given in."""
+
+
+class PlanSlice(Protocol):
+    """Plans one slice of a replay."""
+
+    def __call__(self, task: ReplayTask, time_left_ms: Callable[[], int], *, last_chance: bool) -> int:
+        """Answers how many messages were sent."""
+
+    def give_up(self, task: ReplayTask, error: Exception) -> None:
+        """Mark a job FAILED that has something left to plan, and lay its task aside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redriven:
+    """How many messages were sent back, and whether the queue looked empty before the time ran out."""
+
+    moved: int
+    came_through: bool
+
+
+class RedriveSlice(Protocol):
+    """Sends one slice of a replay's dead letters back."""
+
+    def __call__(self, replay_id: str, time_left_ms: Callable[[], int], hidden_s: int) -> Redriven:
+        """Hides the messages of others for this long; answers how many messages were sent back."""
+
+
+class CountMessages(Protocol):
+    """Counts what a replay would send, before it runs."""
+
+    def __call__(self, request: ReplayRequest, *, detailed_above: int = 0) -> Preview:
+        """All that can be said of it; of a replay of at most so many messages the number may be enough."""
+
+
+class ReplayStates(Protocol):
+    """How far replays are."""
+
+    def states(self, replay_ids: Collection[str]) -> Mapping[str, JobState]:
+        """The states of those replays that there are, as they are now."""

@@ -1,0 +1,163 @@
+"""Count what a replay would send, without sending it."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from itertools import count, islice, takewhile
+
+from chalicelib.core.percent_encoding import entity_digest
+from chalicelib.core.ports import Clock, Concurrently
+from chalicelib.core.read_budget import AT_ONCE, REQUEST_US, PaidReads, ReadsSpent
+from chalicelib.core.timestamps import Day, Instant, day_of, shifted
+from chalicelib.events.partitions import Partition, TypeDayPartition
+from chalicelib.events.ports import EventIndex
+from chalicelib.replays.estimate import estimate
+from chalicelib.replays.job import beginning_of
+from chalicelib.replays.ports import FoundDay, FoundDaysPage
+from chalicelib.replays.preview_report import Preview, Tally, in_order, largest
+from chalicelib.replays.request import ReplayRequest
+from chalicelib.replays.selection import ReadSelection
+
+COUNTING_US = REQUEST_US * 2 // 3
+"""What an entity's events may be counted for. What is left of the budget goes into their details."""
+
+PARTITIONS_AT_ONCE = AT_ONCE
+
+
+@dataclass
+class DaysInMemory:
+    """The days that a preview has found."""
+
+    found: list[tuple[Day, str, str]] = field(default_factory=list)
+    known: set[tuple[str, Day]] = field(default_factory=set)
+
+    def add(self, days: Iterable[tuple[str, Day]]) -> None:
+        """Keep days of entities; each is kept once, in the order that the planner has them in."""
+        for entity_id, day in set(days) - self.known:
+            self.known.add((entity_id, day))
+            insort(self.found, (day, entity_digest(entity_id), entity_id))
+
+    def page(self, after: str | None, limit: int) -> FoundDaysPage:
+        """At most `limit` days, in order, after a position."""
+        begin = 0 if after is None else int(after) + 1
+        some = self.found[begin : begin + limit]
+        days = tuple(FoundDay(str(begin + number), entity_id, day) for number, (day, _, entity_id) in enumerate(some))
+        more = begin + limit < len(self.found)
+        return FoundDaysPage(days, days[-1].position if more else None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """What would be sent, how many rows were gone through, and whether they were all."""
+
+    tally: Tally
+    scanned: int
+    exact: bool
+
+
+@dataclass(frozen=True)
+class PreviewReplay:
+    """What POST /replay answers with dry_run, and before a replay so large that it must be confirmed."""
+
+    index: EventIndex
+    shards: int
+    processors: int
+    index_lag_s: int
+    now: Clock
+    concurrently: Concurrently
+
+    def __call__(self, request: ReplayRequest, *, detailed_above: int = 0) -> Preview:
+        """Go through what the planner would read, up to a bound, and count what it would send.
+
+        Of an entity's events only the rows say what they are. Where that is not wanted of a replay of at most
+        `detailed_above` messages, they are counted without being fetched.
+        """
+        if _plain(request) and request.entity_id is not None:
+            return self._of_entity(request, detailed_above)
+        shown_to = self._index_shows_to(request)
+        counted = self._counted_by_type(request) if _plain(request) else self._read(request, REQUEST_US)
+        told = self._preview(request, counted, counted.tally.messages, exact=counted.exact)
+        return replace(told, index_read_to=shown_to)
+
+    def _index_shows_to(self, request: ReplayRequest) -> Instant | None:
+        if request.entity_id is not None:
+            return None
+        return shifted(self.now(), -self.index_lag_s * 1_000_000_000)
+
+    def _of_entity(self, request: ReplayRequest, detailed_above: int) -> Preview:
+        counting = PaidReads(self.concurrently, COUNTING_US)
+        rows, exact = self._rows(request, counting)
+        messages = sum(rows.values())
+        if exact and messages <= detailed_above:
+            counted = _Counted(Tally(), messages, exact)
+        else:
+            counted = self._read(request, REQUEST_US - COUNTING_US + counting.left_us)
+        return self._preview(request, counted, messages, exact=exact)
+
+    def _preview(self, request: ReplayRequest, counted: _Counted, messages: int, *, exact: bool) -> Preview:
+        return Preview(
+            request=request,
+            messages=messages,
+            exact=exact,
+            scanned=counted.scanned,
+            by_day=in_order(counted.tally.by_day),
+            by_source=largest(counted.tally.by_source),
+            by_type=largest(counted.tally.by_type),
+            estimate=estimate(messages, request.rate, self.processors),
+            index_read_to=None,
+        )
+
+    def _read(self, request: ReplayRequest, budget_us: int) -> _Counted:
+        """Count row by row."""
+        days, tally, scanned = DaysInMemory(), Tally(), 0
+        reads = PaidReads(self.concurrently, budget_us)
+        with suppress(ReadsSpent):
+            for step in ReadSelection(request, self.index, days, self.shards, reads).steps(beginning_of(request)):
+                scanned += step.scanned
+                if step.found is not None:
+                    days.add([step.found])
+                for event, _ in step.sends[: None if request.limit is None else request.limit - tally.messages]:
+                    tally.add(event.source, event.event_type, day_of(event.event_time))
+                if tally.messages == request.limit:
+                    break
+            return _Counted(tally, scanned, exact=True)
+        return _Counted(tally, scanned, exact=False)
+
+    def _counted_by_type(self, request: ReplayRequest) -> _Counted:
+        """The same where source, type and day of a row are those of its partition."""
+        rows, exact = self._rows(request, PaidReads(self.concurrently, REQUEST_US))
+        tally = Tally()
+        for partition, count_of_it in rows.items():
+            if isinstance(partition, TypeDayPartition):
+                tally.add(partition.source, partition.event_type, partition.day, count_of_it)
+        return _Counted(tally, tally.messages, exact)
+
+    def _rows(self, request: ReplayRequest, reads: PaidReads) -> tuple[Counter[Partition], bool]:
+        """How many rows each partition has, and whether all of them were counted."""
+        rows: Counter[Partition] = Counter()
+        every = _partitions(request, self.shards)
+        with suppress(ReadsSpent):
+            while partitions := list(islice(every, PARTITIONS_AT_ONCE)):
+                unread: list[tuple[Partition, str | None]] = [(partition, None) for partition in partitions]
+                while unread:
+                    counted = reads(lambda both: self.index.count(*both), unread)
+                    so_far = [(partition, found) for (partition, _), found in zip(unread, counted, strict=True)]
+                    rows.update({partition: found.rows for partition, found in so_far})
+                    unread = [(partition, found.read_to) for partition, found in so_far if found.read_to is not None]
+            return rows, True
+        return rows, False
+
+
+def _plain(request: ReplayRequest) -> bool:
+    """Whether a replay sends each event of its window, once."""
+    as_they_are = request.limit is None and not request.filtered and not request.expands
+    return as_they_are and not request.include_duplicates
+
+
+def _partitions(request: ReplayRequest, shards: int) -> Iterator[Partition]:
+    groups = takewhile(lambda group: group is not None, (request.group(number, shards) for number in count()))
+    return (partition for group in groups for partition in group or ())

@@ -1,0 +1,172 @@
+"""What may be replayed and how: the request, and the partitions of the index that it covers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError, model_validator
+
+from chalicelib.core.errors import Fault, InvalidRequest
+from chalicelib.core.fields import DayText, EndTime, EntityId, EventType, Reason, Source, Time, WrongField, faults_of
+from chalicelib.core.lossless_json import JsonSyntaxError, parse
+from chalicelib.core.timestamps import Day, Instant, Window, day_after, days_between, end_of, start_of, whole_days_of
+from chalicelib.events.partitions import EntityPartition, Partition, shards_of_day
+from chalicelib.events.raw_objects import StoredEvent
+from chalicelib.replays.filter import ReplayFilter
+
+MAX_DAYS = 3_660
+MIN_RATE, MAX_RATE = 0.1, 10_000
+MAX_MESSAGES = 10_000_000
+"""Of a limit. It can confirm itself, which a number beyond every replay must not do."""
+MAX_CONFIRMED = 10**12
+"""More events than can be counted."""
+_DIGITS_OF_COUNTS = 18
+
+_SELECTION = {"entity_id", "start_time", "end_time", "source", "event_type", "day", "start_day", "end_day"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks for a replay, and the idempotency key that makes asking again the same request."""
+
+    name: str
+    idempotency_key: str | None = None
+
+
+class ReplayOrder(StrEnum):
+    """How the events of a replay follow one another."""
+
+    ENTITY = "entity"
+
+
+class ReplayRequest(BaseModel):
+    """By entity and window, or by source, event_type and `day` (or `start_day` to `end_day`, both included)."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, defer_build=True)
+
+    entity_id: EntityId | None = None
+    start_time: Time | None = None
+    end_time: EndTime | None = None
+    source: Source | None = None
+    event_type: EventType | None = None
+    day: DayText | None = None
+    start_day: DayText | None = None
+    end_day: DayText | None = None
+    include: ReplayFilter | None = Field(None, description="Takes only events that meet all of these criteria.")
+    exclude: ReplayFilter | None = Field(None, description="Leaves out events that meet any of these criteria.")
+    limit: Annotated[int, Field(ge=1, le=MAX_MESSAGES)] | None = Field(
+        None, description="Sends at most this many messages."
+    )
+    include_duplicates: bool = Field(False, description="Sends an event again for each time it arrived again.")
+    whole_days: bool = Field(False, description="Sends all events of each entity and UTC day that is touched.")
+    rate: Annotated[float, Field(ge=MIN_RATE, le=MAX_RATE)] | None = Field(None, description="Messages a second.")
+    order: Annotated[ReplayOrder, Strict(strict=False)] | None = Field(
+        None, description="`entity`: through the FIFO queue, each entity's events in order."
+    )
+    reason: Reason | None = Field(None, description="Why, for whoever looks at the replay later.")
+    dry_run: bool = Field(False, description="Counts what would be sent, and sends nothing.")
+    confirm: Annotated[int, Field(ge=0, le=MAX_CONFIRMED)] | None = Field(
+        None, description="The number of messages that a large replay was told it would send."
+    )
+
+    @model_validator(mode="after")
+    def _names_one_selection(self) -> ReplayRequest:
+        given = {name for name in _SELECTION if getattr(self, name) is not None}
+        if given == {"entity_id", "start_time", "end_time"}:
+            if str(self.start_time) >= str(self.end_time):
+                raise WrongField("start_time", "must lie before end_time, which is excluded")
+        elif given in ({"source", "event_type", "day"}, {"source", "event_type", "start_day", "end_day"}):
+            self._check_days()
+        else:
+            raise ValueError(
+                "name what to replay by entity_id, start_time and end_time,"
+                " or by source, event_type and day (or start_day and end_day)"
+            )
+        return self
+
+    def _check_days(self) -> None:
+        first, last = self.days
+        count = days_between(first, last)
+        if count < 1:
+            raise WrongField("start_day", "must not lie after end_day")
+        if count > MAX_DAYS:
+            raise WrongField("end_day", f"is {count} days on; at most {MAX_DAYS} can be replayed at once")
+
+    @property
+    def days(self) -> tuple[Day, Day]:
+        """First and last day of a replay by type."""
+        return Day(self.start_day or self.day or ""), Day(self.end_day or self.day or "")
+
+    @property
+    def window(self) -> Window:
+        """The stretch of event time in which events are selected."""
+        if self.entity_id is None:
+            first, last = self.days
+            return Window(start_of(first), end_of(last))
+        asked = Window(Instant(self.start_time or ""), Instant(self.end_time or ""))
+        return whole_days_of(asked) if self.whole_days and not self.filtered else asked
+
+    @property
+    def filtered(self) -> bool:
+        """Whether not every selected event is taken."""
+        return self.include is not None or self.exclude is not None
+
+    @property
+    def expands(self) -> bool:
+        """Whether selected events only tell which days of which entities to send, so that those must be found first."""
+        return self.whole_days and (self.entity_id is None or self.filtered)
+
+    def takes(self, event: StoredEvent) -> bool:
+        """Whether a selected event passes the filters."""
+        included = self.include is None or self.include.meets_all(event)
+        return included and not (self.exclude is not None and self.exclude.meets_any(event))
+
+    def settles_in(self, index_lag_s: int) -> int:
+        """Seconds until all that this reads shows what is acknowledged now; entities are read consistently."""
+        return index_lag_s if self.entity_id is None else 0
+
+    def group(self, number: int, shards: int) -> Sequence[Partition] | None:
+        """The n-th group of partitions to read, counting from 0; None after the last.
+
+        The partitions of a group are read at once and merged: a type replay reads day by day, all shards of a day.
+        Naming groups by number keeps a job's cursor small.
+        """
+        if self.entity_id is not None:
+            return [EntityPartition(self.entity_id, self.window)] if number == 0 else None
+        first, last = self.days
+        if number >= days_between(first, last):
+            return None
+        day = day_after(first, number)
+        return shards_of_day(self.source or "", self.event_type or "", day, self.window, shards)
+
+    def as_asked(self) -> dict[str, object]:
+        """The request as JSON, without what it leaves to the defaults."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+
+def parse_replay_request(body: bytes) -> ReplayRequest:
+    """Read a request, as strictly as an event is read; raises InvalidRequest with every fault."""
+    try:
+        text = body.decode()
+        strictly_read = parse(text)
+    except (UnicodeDecodeError, JsonSyntaxError) as error:
+        at_fault = f"UTF-8 at byte {error.start}" if isinstance(error, UnicodeDecodeError) else f"JSON: {error}"
+        raise InvalidRequest("The body is not JSON.", (Fault("body", f"is not {at_fault}"),)) from error
+    if strictly_read.faults:
+        raise InvalidRequest("The replay request is not valid.", strictly_read.faults)
+    members = json.loads(text, parse_int=_number)
+    if not isinstance(members, dict):
+        raise InvalidRequest("The body is not a JSON object.", (Fault("body", "must be a JSON object"),))
+    try:
+        return ReplayRequest.model_validate(members)
+    except ValidationError as error:
+        raise InvalidRequest("The replay request is not valid.", faults_of(error)) from error
+
+
+def _number(digits: str) -> int | float:
+    # Python refuses to read integers of thousands of digits; such a one is no valid count anyway.
+    return int(digits) if len(digits) <= _DIGITS_OF_COUNTS else float(digits)

@@ -1,0 +1,117 @@
+"""JSON shapes of what is said of replays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.core.percent_encoding import for_path
+
+if TYPE_CHECKING:  # a cold function imports what it runs
+    from chalicelib.core.timestamps import Instant
+    from chalicelib.replays.job import ReplayJob
+    from chalicelib.replays.preview_report import Preview
+    from chalicelib.replays.request import ReplayRequest
+    from chalicelib.replays.use_cases import ReplaysFound
+
+Json = dict[str, Any]
+
+
+def job(shown: ReplayJob) -> Json:
+    """A replay and how far it is."""
+    return {
+        "replay_id": shown.replay_id,
+        "state": shown.public_state.value,
+        "request": shown.request.as_asked(),
+        "requested_by": shown.requested_by,
+        "created_at": shown.created_at,
+        "updated_at": shown.updated_at,
+        "index_read_to": shown.index_read_to,
+        "cancelled_by": shown.cancelled_by,
+        "may_change_until": shown.may_change_until,
+        "failure": shown.failure,
+        "scanned": shown.scanned,
+        "matched": shown.matched,
+        "sent": shown.sent,
+        "processed": shown.processed,
+        "failed": shown.failed,
+        "dropped": shown.dropped,
+        "dead_letters_until": shown.dead_letters_until,
+        "advice": _advice(shown),
+    }
+
+
+def _advice(shown: ReplayJob) -> str | None:
+    """What to do about a replay that does not get on by itself, or that got on with nothing."""
+    from chalicelib.replays.job import JobState
+
+    again = f"POST /replay/{shown.replay_id}/redrive"
+    if shown.public_state is JobState.CANCELLED:
+        return None
+    if shown.public_state is JobState.FAILED:
+        return f"It was given up. Once the cause is gone, {again} goes on where it stopped."
+    if shown.public_state is JobState.COMPLETE and shown.sent == 0:
+        return _about_nothing(shown.request, shown.scanned, shown.index_read_to)
+    if shown.failed > 0:
+        return _about_dead_letters(shown, again)
+    return None
+
+
+def _about_dead_letters(shown: ReplayJob, again: str) -> str:
+    """What to do about messages that failed, before their dead letters expire and after."""
+    failed = "1 message" if shown.failed == 1 else f"{shown.failed} messages"
+    return (
+        f"{failed} failed. Once the cause is gone, {again} sends them back to be processed."
+        f" Dead letters expire after 14 days, the last of these by {shown.dead_letters_until}: then replay again."
+    )
+
+
+def _about_nothing(request: ReplayRequest, scanned: int, index_read_to: Instant | None) -> str:
+    """What is known of a replay that has no events, and where to look."""
+    if scanned > 0:
+        return f"The filters leave none of the {scanned} events that were read."
+    if request.entity_id is not None:
+        known = "The entity has no event in this window."
+        look = f"GET /events?entity_id={for_path(request.entity_id)} lists all events of the entity"
+    else:
+        known = (
+            f"The index by type shows no event that was acknowledged before {index_read_to}."
+            " If one was acknowledged later, send the request again."
+        )
+        source, event_type = for_path(request.source or ""), for_path(request.event_type or "")
+        parameters = f"source={source}&event_type={event_type}&look_back_days=366"
+        look = f"GET /freshness?{parameters} finds the newest event of the type"
+    return f"{known} Names are compared to the letter, and times are event times; {look}."
+
+
+def jobs(found: ReplaysFound) -> Json:
+    """A page of replays."""
+    return {"items": list(map(job, found.jobs)), "cursor": found.cursor}
+
+
+def preview(counted: Preview) -> Json:
+    """What a replay would send."""
+    return {
+        "request": counted.request.as_asked(),
+        "messages": counted.messages,
+        "exact": counted.exact,
+        "index_read_to": counted.index_read_to,
+        "scanned": counted.scanned,
+        "by_day": dict(counted.by_day),
+        "by_source": dict(counted.by_source),
+        "by_type": dict(counted.by_type),
+        "estimated_seconds": counted.estimate.seconds,
+        "estimated_cost_usd": counted.estimate.cost_usd,
+        "advice": _advice_before(counted),
+    }
+
+
+def _advice_before(counted: Preview) -> str | None:
+    """Why nothing would be sent, if so."""
+    if counted.messages > 0:
+        return None
+    if not counted.exact:
+        return (
+            "Counting ran out of reads before it found anything. Give a limit to replay it uncounted,"
+            " or a shorter window to have all of it counted."
+        )
+    return _about_nothing(counted.request, counted.scanned, counted.index_read_to)

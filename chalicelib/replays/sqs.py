@@ -1,0 +1,105 @@
+"""The queues of replays in SQS: ReplayJobsQueue, ReplayQueue and OrderedReplayQueue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from chalicelib.aws.errors import translated
+from chalicelib.aws.sqs_batches import MESSAGES_A_CALL, send_entries
+from chalicelib.core.batching import chunked
+from chalicelib.core.percent_encoding import entity_digest
+from chalicelib.core.ports import Concurrently, Pause
+from chalicelib.replays.messages import ReplayMessage, rounds_of
+from chalicelib.replays.tasks import ReplayTask
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
+
+
+UNLESS_PLANNED_S = 60
+"""Longer than the function lives that keeps a job."""
+
+
+@dataclass(frozen=True)
+class SqsReplayQueues:
+    """The queue that planners are called from, and the queues that replayed events go to."""
+
+    sqs: SQSClient
+    jobs_queue_url: str
+    halted_jobs_queue_url: str
+    replay_queue_url: str
+    ordered_replay_queue_url: str
+    pause: Pause
+    concurrently: Concurrently
+
+    def plan(self, replay_id: str, delay_s: int = 0) -> None:
+        """Ask for (the next slice of) a job to be planned."""
+        with translated("queueing a replay job"):
+            body = ReplayTask(replay_id, waited_s=delay_s).body
+            self.sqs.send_message(QueueUrl=self.jobs_queue_url, MessageBody=body, DelaySeconds=delay_s)
+
+    def plan_unless_planned(self, replay_id: str) -> None:
+        """Ask for a job to be planned in a minute, if there is one then and no planner has had it."""
+        with translated("queueing a replay job"):
+            body = ReplayTask(replay_id, unless_planned=True, waited_s=UNLESS_PLANNED_S).body
+            self.sqs.send_message(QueueUrl=self.jobs_queue_url, MessageBody=body, DelaySeconds=UNLESS_PLANNED_S)
+
+    def redrive(self, task: ReplayTask, delay_s: int = 0) -> None:
+        """Ask for (the next slice of) a job's dead letters to be moved back."""
+        with translated("queueing a redrive"):
+            self.sqs.send_message(QueueUrl=self.jobs_queue_url, MessageBody=task.body, DelaySeconds=delay_s)
+
+    def lay_aside(self, task: ReplayTask) -> None:
+        """Put a task where it rests until somebody has looked at it."""
+        with translated("laying a replay job aside"):
+            self.sqs.send_message(QueueUrl=self.halted_jobs_queue_url, MessageBody=task.body)
+
+    def send(self, messages: Sequence[ReplayMessage]) -> None:
+        """Send messages in tens; returns when every one of them is on the queue."""
+        with translated("sending replay messages"):
+            self.concurrently(lambda some: self._send(self.replay_queue_url, some, _entry), _tens(messages))
+
+    def send_ordered(self, messages: Sequence[ReplayMessage]) -> None:
+        """Send messages through the FIFO queue, those of one entity one after the other.
+
+        SQS may take some messages of a batch and not others, so no batch holds two messages of one entity: the later
+        one could be taken first.
+        """
+        with translated("sending replay messages in order"):
+            for some in rounds_of(messages):
+                self.concurrently(
+                    lambda ten: self._send(self.ordered_replay_queue_url, ten, _ordered_entry), _tens(some)
+                )
+
+    def _send(self, queue_url: str, messages: Sequence[ReplayMessage], entry_of: _Entry) -> None:
+        entries = [entry_of(str(number), message) for number, message in enumerate(messages)]
+        send_entries(self.sqs, queue_url, entries, self.pause)
+
+
+_Entry = Callable[[str, ReplayMessage], "SendMessageBatchRequestEntryTypeDef"]
+
+
+def _tens(messages: Sequence[ReplayMessage]) -> list[Sequence[ReplayMessage]]:
+    return list(chunked(messages, MESSAGES_A_CALL))
+
+
+def _entry(entry_id: str, message: ReplayMessage) -> SendMessageBatchRequestEntryTypeDef:
+    return {"Id": entry_id, "MessageBody": message.body}
+
+
+def _ordered_entry(entry_id: str, message: ReplayMessage) -> SendMessageBatchRequestEntryTypeDef:
+    """Grouped by entity; hashed, as a group's name is shorter and plainer than an entity's may be.
+
+    What says the same is the same message: sent again within five minutes, after a crash, SQS leaves it out.
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+    """
+    return {
+        "Id": entry_id,
+        "MessageBody": message.body,
+        "MessageGroupId": entity_digest(message.entity_id),
+        "MessageDeduplicationId": sha256(message.body.encode()).hexdigest(),
+    }

@@ -1,0 +1,197 @@
+"""Ask for replays, watch them, stop them, and set those going again that have come to a halt."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+from chalicelib.core.cursors import from_cursor, to_cursor
+from chalicelib.core.errors import Conflict, Contended, Fault, NotFound, TryAgain
+from chalicelib.core.fields import MAX_REPLAY_ID_BYTES
+from chalicelib.core.ports import Clock, Concurrently, Pause
+from chalicelib.replays.job import JobState, ReplayJob, beginning_of
+from chalicelib.replays.ports import CountMessages, KeyedReplay, ReplayQueues, ReplayStore
+from chalicelib.replays.preview_report import ConfirmationNeeded
+from chalicelib.replays.queries import ReplaysQuery
+from chalicelib.replays.request import Asker, ReplayRequest
+from chalicelib.replays.tasks import ReplayTask
+
+_ATTEMPTS = 10
+
+
+@dataclass(frozen=True)
+class RequestReplay:
+    """The use case behind POST /replay."""
+
+    replays: ReplayStore
+    queues: ReplayQueues
+    preview: CountMessages
+    confirm_above: int
+    shards: int
+    index_lag_s: int
+    now: Clock
+    id_at: Callable[[int], str]
+
+    def __call__(self, request: ReplayRequest, asker: Asker) -> ReplayJob:
+        """Keep a job and queue it; the events are sent by planners, whatever their number.
+
+        A second message is queued before the job is kept, in case the function ends before it has queued the first.
+
+        Raises ConfirmationNeeded for a large replay that was not confirmed, and Conflict for an idempotency key that
+        stands for another request.
+        """
+        digest = _digest(request)
+        known = self._known_by(asker.idempotency_key)
+        if known is not None:
+            return self._again(known, digest, asker)
+        self._require_confirmation(request)
+        now = self.now()
+        job = ReplayJob(
+            replay_id=self.id_at(self.replays.next_millisecond(now)),
+            request=request,
+            requested_by=asker.name,
+            created_at=now,
+            updated_at=now,
+            shards=self.shards,
+            cursor=beginning_of(request),
+        )
+        self.queues.plan_unless_planned(job.replay_id)
+        keyed = self.replays.create(job, asker.idempotency_key, digest)
+        if keyed is not None:
+            return self._again(keyed, digest, asker)
+        with suppress(TryAgain):  # it is planned in a minute all the same
+            self.queues.plan(job.replay_id, request.settles_in(self.index_lag_s))
+        return job
+
+    def _known_by(self, idempotency_key: str | None) -> KeyedReplay | None:
+        return None if idempotency_key is None else self.replays.keyed(idempotency_key)
+
+    def _again(self, keyed: KeyedReplay, digest: str, asker: Asker) -> ReplayJob:
+        """The job that was asked for before; queued again where no planner has had it yet, as it may not be queued."""
+        if keyed.digest != digest:
+            raise _other_request(asker.idempotency_key)
+        job = _known(self.replays, keyed.replay_id)
+        if job.revision == 0:
+            self.queues.plan(job.replay_id)
+        return job
+
+    def _require_confirmation(self, request: ReplayRequest) -> None:
+        if request.limit is not None and request.limit <= self.confirm_above:
+            return
+        preview = self.preview(request, detailed_above=self.confirm_above)
+        if not preview.confirmed(self.confirm_above):
+            raise ConfirmationNeeded(preview, self.confirm_above)
+
+
+def _digest(request: ReplayRequest) -> str:
+    content = json.dumps(request.as_asked(), sort_keys=True, ensure_ascii=False)
+    return sha256(content.encode()).hexdigest()
+
+
+def _other_request(key: str | None) -> Conflict:
+    fault = Fault("Idempotency-Key", "stands for another request; use a new key for a new replay")
+    return Conflict(f"The Idempotency-Key {key} was used for another replay.", (fault,))
+
+
+def _known(replays: ReplayStore, replay_id: str) -> ReplayJob:
+    job = replays.get(replay_id) if len(replay_id) <= MAX_REPLAY_ID_BYTES else None
+    if job is None:
+        raise NotFound(f"There is no replay {replay_id[:MAX_REPLAY_ID_BYTES]}.")
+    return job
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaysFound:
+    """A page of jobs, and the cursor to the next."""
+
+    jobs: tuple[ReplayJob, ...]
+    cursor: str | None
+
+
+@dataclass(frozen=True)
+class FindReplays:
+    """The use cases behind GET /replay and GET /replay/{id}."""
+
+    replays: ReplayStore
+    concurrently: Concurrently
+
+    def __call__(self, query: ReplaysQuery) -> ReplaysFound:
+        """A page of jobs with their counts, newest first."""
+        sealed = query.model_dump(exclude={"cursor", "limit"}, mode="json")
+        page = self.replays.newest(from_cursor(sealed, query.cursor), query.limit)
+        jobs = self.concurrently(self.replays.get, page.replay_ids)
+        return ReplaysFound(tuple(job for job in jobs if job is not None), to_cursor(sealed, page.read_to))
+
+    def one(self, replay_id: str) -> ReplayJob:
+        """A job with its counts; raises NotFound."""
+        return _known(self.replays, replay_id)
+
+
+@dataclass(frozen=True)
+class ControlReplay:
+    """The use cases behind POST /replay/{id}/cancel and POST /replay/{id}/redrive."""
+
+    replays: ReplayStore
+    queues: ReplayQueues
+    now: Clock
+    new_id: Callable[[], str]
+    pause: Pause
+
+    def cancel(self, replay_id: str, caller: str) -> ReplayJob:
+        """Send nothing more, and drop what was sent and not processed; a job cancelled already stays as it is.
+
+        A processor that read the job before still counts the batch that it has in hand: the job says until when.
+
+        Raises Conflict for a replay that is complete.
+        """
+
+        def cancelled(job: ReplayJob) -> ReplayJob | None:
+            if job.public_state is JobState.COMPLETE:
+                raise Conflict(f"Replay {job.replay_id} is complete; there is nothing left to cancel.")
+            if job.state is JobState.CANCELLED:
+                return None
+            return replace(job, state=JobState.CANCELLED, cancelled_by=caller, cancelled_at=self.now(), failure=None)
+
+        return self._changed(replay_id, cancelled)
+
+    def redrive(self, replay_id: str) -> ReplayJob:
+        """Move a job's dead letters back to the queue, and plan on where its planner has given up.
+
+        Raises Conflict for a cancelled replay, whose messages would only be dropped.
+        """
+        job = self._changed(replay_id, _resumed)
+        if job.unfinished:
+            self.queues.plan(replay_id)
+        if job.failed > 0 or job.in_flight > 0:  # what rests in the dead-letter queue may not be counted yet
+            self.queues.redrive(ReplayTask(replay_id, redrive=True))
+        return job
+
+    def _changed(self, replay_id: str, change: Callable[[ReplayJob], ReplayJob | None]) -> ReplayJob:
+        """The job once it is changed, however often another is faster; None for what stays as it is."""
+        request_id = self.new_id()
+        attempts = 0
+        while attempts < _ATTEMPTS:
+            job = _known(self.replays, replay_id)
+            aim = None if job.committed_by == request_id else change(job)
+            if aim is None:
+                return job
+            changed = replace(aim, revision=job.revision + 1, committed_by=request_id, updated_at=self.now())
+            try:
+                self.replays.commit(planned_from=job, reached=changed)
+            except Contended as contended:
+                attempts += contended.attempts
+                self.pause(attempts)
+            else:
+                return changed
+        raise Contended(f"Replay {replay_id} kept moving on; try again.")
+
+
+def _resumed(job: ReplayJob) -> ReplayJob | None:
+    if job.state is JobState.CANCELLED:
+        raise Conflict(f"Replay {job.replay_id} was cancelled; ask for a new one.")
+    if job.state is not JobState.FAILED:
+        return None
+    return replace(job, state=JobState.PLANNING if job.cursor.finding else JobState.SENDING, failure=None)

@@ -1,0 +1,62 @@
+"""Work on replays, a slice at a time: plan one on, or move its dead letters back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from chalicelib.core.ports import Clock
+from chalicelib.replays.ports import PlanSlice, RedriveSlice, ReplayQueues, ReplayStore
+from chalicelib.replays.tasks import RECEIVES, RECEIVES_IN_VAIN, ReplayTask, redrive_after
+
+_PROBABLY = "Lambda throttled them, or they ran out of time or memory"
+
+
+class NeverEnded(Exception):
+    """Planners were called, and none ever answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """How many messages a slice sent, and how many dead letters a redrive that is over by now did not find."""
+
+    sent: int
+    not_found: int = 0
+
+
+@dataclass(frozen=True)
+class WorkOnReplay:
+    """The use case behind ReplayJobsQueue."""
+
+    plan: PlanSlice
+    redrive: RedriveSlice
+    queues: ReplayQueues
+    replays: ReplayStore
+    now: Clock
+
+    def __call__(self, task: ReplayTask, time_left_ms: Callable[[], int], receives: int) -> Worked:
+        """Work on a slice, and ask for the next if there is one.
+
+        `receives` is how often the queue has given the task out.
+        """
+        if not task.redrive:
+            return Worked(self._plan(task, time_left_ms, receives))
+        begun = replace(task, began_at=task.began_at or self.now())
+        redriven = self.redrive(task.replay_id, time_left_ms, task.pass_s)
+        failed = self._failed(task.replay_id)
+        following = redrive_after(begun, self.now(), came_through=redriven.came_through, missing=failed > 0)
+        if following is None:
+            return Worked(redriven.moved, failed)
+        self.queues.redrive(following.task, following.delay_s)
+        return Worked(redriven.moved)
+
+    def _plan(self, task: ReplayTask, time_left_ms: Callable[[], int], receives: int) -> int:
+        if receives <= RECEIVES_IN_VAIN:
+            return self.plan(task, time_left_ms, last_chance=receives >= RECEIVES)
+        self.plan.give_up(task, NeverEnded(f"No planner came to an end in {RECEIVES_IN_VAIN} calls: {_PROBABLY}."))
+        return 0
+
+    def _failed(self, replay_id: str) -> int:
+        """How many dead letters are counted: another redrive may hide them, or they have expired."""
+        job = self.replays.get(replay_id)
+        return 0 if job is None else job.failed

@@ -1,0 +1,53 @@
+"""The time that an invocation has left: nothing begins that could outlast the function.
+
+Whoever is cut off in the middle answers nothing; whoever stops in time says what to do. Calls of AWS, their retries and
+the pauses before ours all ask here, so together they fit into the function's own time, however many they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from chalicelib.core.errors import OutOfTime
+
+TimeLeft = Callable[[], float]
+"""Milliseconds until Lambda ends the function, asked anew at each call."""
+
+ANSWER_S = 1.0
+"""Kept for writing the answer."""
+
+_LONGEST_MS = 900_000
+"""https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html"""
+
+# A variable of the context and not of the process: `chalice local` runs several functions at once.
+_time_left: ContextVar[TimeLeft | None] = ContextVar("time_left", default=None)
+
+
+@contextmanager
+def lasting(time_left_ms: TimeLeft) -> Iterator[None]:
+    """Bound what is done meanwhile by the time that the function has left."""
+    token = _time_left.set(time_left_ms)
+    try:
+        yield
+    finally:
+        _time_left.reset(token)
+
+
+def time_left_ms() -> int:
+    """Milliseconds that are left; outside an invocation as many as Lambda gives at most."""
+    left = _time_left.get()
+    return _LONGEST_MS if left is None else int(left())
+
+
+def has_time_for(seconds: float) -> bool:
+    """Whether something that takes so long at most may begin; always, outside an invocation."""
+    left = _time_left.get()
+    return left is None or left() >= (seconds + ANSWER_S) * 1_000
+
+
+def require_time_for(seconds: float) -> None:
+    """Raise OutOfTime where something that takes so long at most must not begin any more."""
+    if not has_time_for(seconds):
+        raise OutOfTime("AWS was too slow for the time that one call has.")

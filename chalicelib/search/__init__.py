@@ -1,0 +1,1 @@
+"""Finding events, late arrivals and gaps, and the history of one event."""

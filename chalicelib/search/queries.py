@@ -1,0 +1,174 @@
+"""What callers may ask of events: to take them in, to find them, what came late, what is missing, how fresh it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from typing import Annotated, ClassVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from chalicelib.core.fields import (
+    MAX_MS,
+    DayText,
+    EndTime,
+    EntityId,
+    EventType,
+    Limit,
+    Milliseconds,
+    Source,
+    Time,
+    WrongField,
+)
+from chalicelib.core.timestamps import END_OF_TIME, Day, Instant, Window, window_of
+from chalicelib.events.arrivals import Status
+from chalicelib.events.partitions import EntityPartition, Partition, days_of, shards_of_day
+
+MAX_DAYS_BY_TYPE = 366
+MAX_DAYS_OF_HOURS = 31
+
+_BEGINNING = Instant("0001-01-01T00:00:00.000000000Z")
+
+
+class NoParameters(BaseModel):
+    """What takes none: whoever adds dry_run to it must not be taken at less than their word."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+
+def _true_or_false(given: object) -> object:
+    # pydantic would also take 1, yes and on; whoever misspells this means to write nothing.
+    if given not in ("true", "false"):
+        raise ValueError("must be true or false")
+    return given
+
+
+class IngestQuery(BaseModel):
+    """POST /ingest: with `dry_run` nothing is written."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    dry_run: Annotated[bool, BeforeValidator(_true_or_false)] = False
+
+
+class Order(StrEnum):
+    """By event time, then by event id."""
+
+    OLDEST = "oldest"
+    NEWEST = "newest"
+
+
+class _Selection(BaseModel):
+    """Events of an entity, or of a source and type, within a day or a window."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    entity_id: EntityId | None = None
+    source: Source | None = None
+    event_type: EventType | None = None
+    day: DayText | None = None
+    start_time: Time | None = None
+    end_time: EndTime | None = None
+
+    max_days: ClassVar[int] = MAX_DAYS_BY_TYPE
+
+    @model_validator(mode="after")
+    def _selects_something(self) -> _Selection:
+        if self.entity_id is None and (self.source is None or self.event_type is None):
+            raise WrongField("entity_id", "is missing; ask by it, or by source and event_type")
+        if self.day is not None and (self.start_time is not None or self.end_time is not None):
+            raise WrongField("day", "stands beside start_time or end_time; give either a day, or those two")
+        if self.entity_id is None and self.day is None and (self.start_time is None or self.end_time is None):
+            raise WrongField("day", "is missing; by source and event_type, give a day, or start_time and end_time")
+        if self.window.start >= self.window.end:
+            raise WrongField("start_time", "must lie before end_time, which is excluded")
+        self._check_length()
+        return self
+
+    def _check_length(self) -> None:
+        if self.entity_id is None and self.length_in_days > MAX_DAYS_BY_TYPE:
+            raise WrongField("end_time", f"by source and event_type, a window touches at most {MAX_DAYS_BY_TYPE} days")
+
+    @property
+    def window(self) -> Window:
+        """The stretch of event time that is asked about; all of time where an entity's is not bounded."""
+        if self.day is not None:
+            return window_of(Day(self.day))
+        return Window(Instant(self.start_time or _BEGINNING), Instant(self.end_time or END_OF_TIME))
+
+    @property
+    def length_in_days(self) -> int:
+        """How many days the window touches."""
+        return sum(1 for _ in days_of(self.window))
+
+    def groups(self, shards: int, window: Window, order: Order = Order.OLDEST) -> Iterator[Sequence[Partition]]:
+        """The partitions that hold a window, in order; those of one group are to be merged."""
+        if self.entity_id is not None:
+            yield [EntityPartition(self.entity_id, window)]
+            return
+        days = list(days_of(window))
+        for day in days if order is Order.OLDEST else reversed(days):
+            yield shards_of_day(self.source or "", self.event_type or "", day, window, shards)
+
+
+class EventsQuery(_Selection):
+    """GET /events. `source` and `event_type` filter where an entity is asked for."""
+
+    min_lag_ms: Milliseconds | None = None
+    status: Status | None = None
+    order: Order = Order.OLDEST
+    limit: Limit = 100
+    cursor: str | None = None
+
+    @model_validator(mode="after")
+    def _asks_for_what_is_indexed(self) -> EventsQuery:
+        if self.status is Status.REJECTED:
+            raise WrongField("status", "of rejected events is not indexed; ask GET /rejected")
+        return self
+
+
+class Unit(StrEnum):
+    """What a gap is counted in."""
+
+    HOUR = "hour"
+    DAY = "day"
+
+
+class GapsQuery(_Selection):
+    """GET /gaps."""
+
+    unit: Unit = Unit.HOUR
+
+    @model_validator(mode="after")
+    def _is_bounded(self) -> GapsQuery:
+        if self.entity_id is not None and (self.source is not None or self.event_type is not None):
+            raise WrongField("entity_id", "stands beside source or event_type; ask by it, or by those two")
+        if self.day is None and (self.start_time is None or self.end_time is None):
+            raise WrongField("day", "is missing; give a day, or start_time and end_time")
+        longest = MAX_DAYS_OF_HOURS if self.unit is Unit.HOUR else MAX_DAYS_BY_TYPE
+        if self.length_in_days > longest:
+            raise WrongField("end_time", f"gaps in {self.unit.value}s are looked for in at most {longest} days")
+        return self
+
+
+class LateQuery(BaseModel):
+    """GET /late: events of a source and type that arrived late on a day."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    source: Source
+    event_type: EventType
+    day: DayText
+    limit: Limit = 100
+    cursor: str | None = None
+
+
+class FreshnessQuery(BaseModel):
+    """GET /freshness: the newest event of a source and type."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    source: Source
+    event_type: EventType
+    max_age_s: Annotated[int, Field(ge=0, le=MAX_MS // 1_000)] | None = None
+    look_back_days: Annotated[int, Field(ge=1, le=MAX_DAYS_BY_TYPE)] = 31

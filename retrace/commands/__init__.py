@@ -1,0 +1,1 @@
+"""The commands of `retrace`, each in a module of its own."""

@@ -1,0 +1,130 @@
+"""`retrace aggregates`: the versions of a daily aggregate, how far each can be trusted, and what went into one."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from http import HTTPStatus
+from itertools import chain
+from typing import Annotated
+
+import typer
+
+from retrace.client import Client
+from retrace.concurrency import in_order
+from retrace.context import AsJson, Calling, calling
+from retrace.output import Column, Json, Output, short_time
+
+Entity = Annotated[str, typer.Argument(help="The entity.")]
+OfDay = Annotated[str, typer.Argument(metavar="DAY", help="The UTC day: today, yesterday, 3d, 2026-11-21.")]
+
+_PAGE = "1000"
+_VERSIONS_A_PAGE = 100
+
+
+def _standing(version: Json) -> str:
+    return "complete" if version["complete"] else "partial: " + "; ".join(version.get("partial_because", []))
+
+
+def _asked_for(version: Json) -> str:
+    by = version["requested_by"]
+    return "" if by is None else f"{short_time(version['requested_at'][:19])} by {by.rpartition('/')[2]}"
+
+
+def _partial(version: Json) -> str:
+    return "" if version["complete"] else "yellow"
+
+
+VERSION_COLUMNS = (
+    Column("computed (UTC)", lambda version: short_time(version["computed_at"][:19])),
+    Column("value", lambda version: f"{version['value']:,}", number=True),
+    Column("holds the day", _standing, style=_partial),
+    Column("came since", lambda version: at_least(version, version["arrived_since"]), number=True),
+    Column("inputs", lambda version: version["inputs_hash"][:12], whole=True),
+    Column("asked for", _asked_for),
+    Column("replay", lambda version: version["replay_id"], whole=True),
+)
+INPUT_COLUMNS = (
+    Column("event time (UTC)", lambda item: short_time(item["event_time"])),
+    Column("type", lambda item: item["event_type"]),
+    Column("event id", lambda item: item["event_id"][:16], whole=True),
+    Column("content", lambda item: item["content_sha256"][:16], whole=True),
+)
+
+
+def aggregates(
+    context: typer.Context,
+    entity: Entity,
+    of_day: OfDay,
+    inputs: Annotated[
+        str | None, typer.Option("--inputs", metavar="REPLAY", help="List the events that went into this version.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="List at most this many versions.")] = 20,
+    every: Annotated[bool, typer.Option("--all", help="List every version.")] = False,
+    as_json: AsJson = None,
+) -> None:
+    """The versions of an entity's daily aggregate, newest first: its value, and how far it can be trusted.
+
+    retrace aggregates depot-lyon 2025-11-28
+
+    A version is complete if it held every event of the day when its replay read the index; `came since` counts those
+    that arrived later. On a day of more events than a request can read it says "at least".
+    """
+    call, output = calling(context), Output(as_json=as_json)
+    day = call.day(of_day, "DAY") or ""
+    query = {"entity_id": entity, "day": day}
+    if inputs is not None:
+        page = {**query, "replay_id": inputs, "limit": _PAGE}
+        output.rows(call.client.pages("/aggregates/inputs", page), INPUT_COLUMNS, "No event went into this version.")
+        return
+    at_most = None if every else limit
+    pages = version_pages(call.client, query, at_most)
+    newest = next(pages)
+    versions = (version for page in chain([newest], pages) for version in page["versions"])
+    nothing = f"There is no version yet. One is computed by {replay_command(entity, day)}"
+    listed = output.rows(in_order(lambda version: _asked(call, version), versions), VERSION_COLUMNS, nothing)
+    if listed == at_most:
+        output.note(f"Cut off at {limit}; there may be more: --limit, --all")
+    if newest["late_arrivals"]:
+        came = f"{at_least(newest, newest['late_arrivals'])} of the day's events came after the newest version."
+        output.note(f"{came} A version with them: {replay_command(entity, day)}", "yellow")
+    elif listed > 1:
+        output.note(f"What changed: retrace diff {shlex.quote(entity)} {day}")
+
+
+def version_pages(client: Client, query: Json, at_most: int | None) -> Iterator[Json]:
+    """Pages of versions, as they are asked for; each version says whether what came since is exact."""
+    cursor, left = None, at_most
+    while left is None or left > 0:
+        asked = {**query, "limit": str(min(left or _VERSIONS_A_PAGE, _VERSIONS_A_PAGE)), "cursor": cursor}
+        page = client.get("/aggregates", asked)
+        yield {**page, "versions": [{**version, "exact": page["exact"]} for version in page["versions"]]}
+        left, cursor = left and left - len(page["versions"]), page["cursor"]
+        if cursor is None:
+            return
+
+
+def at_least(counted: Json, count: int) -> str:
+    """A count, and that there may be more if it is not exact."""
+    return f"{'' if counted['exact'] else 'at least '}{count:,}"
+
+
+def replay_command(entity: str, day: str) -> str:
+    """The command that computes a day of an entity anew."""
+    return f"retrace replay {shlex.quote(entity)} --day {day}"
+
+
+def _asked(call: Calling, version: Json) -> Json:
+    """A version with who asked for its replay, when and why; nobody, where it was computed without one."""
+    job = _job(call.client, version["replay_id"])
+    return {
+        **version,
+        "requested_by": job.get("requested_by"),
+        "requested_at": job.get("created_at"),
+        "reason": job.get("request", {}).get("reason"),
+    }
+
+
+def _job(client: Client, replay_id: str) -> Json:
+    answer = client.call("GET", f"/replay/{replay_id}")
+    return answer.json if answer.status == HTTPStatus.OK else {}

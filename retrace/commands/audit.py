@@ -1,0 +1,152 @@
+"""`retrace audit`: bucket and index held against each other, both ways, and what is missing written again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from chalicelib.aws.keys import SUPERSEDED
+from chalicelib.core.timestamps import instant_of
+from retrace.checking.deployment import (
+    IdentityTtl,
+    LateAfter,
+    Shards,
+    refusals_in_words,
+    row_settings,
+    rules_of,
+    stores_of,
+)
+from retrace.checking.differences import Difference
+from retrace.checking.disk import disk_in_words
+from retrace.checking.inspection import Inspection
+from retrace.checking.judging import Group
+from retrace.checking.raw_objects import RAW
+from retrace.checking.report import shown
+from retrace.checking.restoring import Restore
+from retrace.checking.safeguards import safeguards
+from retrace.checking.spool import Spool
+from retrace.checkup import Level
+from retrace.context import AsJson, Calling, calling
+from retrace.output import Output
+from retrace.problem import Exit
+from retrace.progress import Counting
+
+NOT_REPAIRED = "no"
+REPAIRED = "done"
+WOULD_BE_REPAIRED = "with --repair"
+
+
+def audit(
+    context: typer.Context,
+    prefix: Annotated[
+        str, typer.Option("--prefix", "-p", help="Only raw objects whose keys begin so, and rows that point at them.")
+    ] = RAW,
+    repair: Annotated[
+        bool,
+        typer.Option("--repair/--dry-run", help="Write missing rows and markers; else only say which they are."),
+    ] = False,
+    settle: Annotated[
+        bool, typer.Option("--settle", help="Also mark lines that lost by the choice of a rebuild. Look at them first.")
+    ] = False,
+    shards: Shards = None,
+    late_after_s: LateAfter = None,
+    identity_ttl_days: IdentityTtl = None,
+    as_json: AsJson = None,
+) -> None:
+    """Compare bucket, index and identities: raw without index, index without raw, identity without either.
+
+    retrace audit
+    retrace audit --prefix raw/source=shop%2Fcheckout/ --repair
+
+    It exits with 1 if anything differs that was not repaired, or if what protects bucket and tables of a stack is not
+    as it was deployed. --repair only ever adds rows, as ingest writes them, under the condition that there are none. A
+    row without raw line is only reported. Aggregates are no part of it: `retrace verify` looks at those.
+
+    Of two raw lines of one identity only one has rows. --repair marks the other in the bucket, so that a rebuild knows
+    which of them was acknowledged. Run it now and then: once the tables are lost, it is too late.
+
+    It reads everything once, with your own rights: one GET for each raw object, and one Scan of the tables of events
+    and identities, which --prefix does not make cheaper. Temporary disk (TMPDIR): about 2 KB for each event.
+    """
+    call, output = calling(context), Output(as_json=as_json)
+    if not prefix.startswith(RAW):
+        raise typer.BadParameter(f"raw objects lie below {RAW}", param_hint="--prefix")
+    with refusals_in_words(), Counting(output.notes, "Auditing") as progress:
+        stores = stores_of(call)
+        settings = row_settings(call, shards, late_after_s, identity_ttl_days)
+        inspection = Inspection(stores, rules_of(call, settings))
+        superseded = partial(inspection.superseded, found_at=instant_of(call.clock()), settle=settle)
+        found = _differences(inspection, progress, prefix, superseded)
+        if repair:
+            restore = Restore(stores.tables, settings.shards, settings.late_after_ms, settings.identity_ttl_s)
+            told = _repaired(inspection, restore, found)
+        else:
+            told = ((each, WOULD_BE_REPAIRED if each.repairable else NOT_REPAIRED) for each in found)
+        open_ones = [0]
+        shown(output, progress, _counted(told, open_ones), "Bucket, index and identities agree.")
+    output.note(f"Audited: {progress}.")
+    if open_ones[0] + _unprotected(call, output):
+        raise typer.Exit(Exit.DIFFERENT)
+
+
+def _unprotected(call: Calling, output: Output) -> int:
+    """How much of the protection is not as deployed: what agrees today can be deleted tomorrow."""
+    findings = [each for each in safeguards(call.target) if each.level is not Level.OK]
+    for each in findings:
+        output.note(f"{each.check}: {each.said} {each.remedy}")
+    return sum(each.level is Level.PROBLEM for each in findings)
+
+
+_NO_ROOM = "Make room, or let TMPDIR name a directory with room: an event needs about 2 KB."
+
+
+def _differences(
+    inspection: Inspection, progress: Counting, prefix: str, superseded: Callable[[Group], Iterable[Difference]]
+) -> Iterator[Difference]:
+    """Rows are read before objects, so that whatever a row points at is there when objects are listed."""
+    stores = inspection.stores
+    with disk_in_words("Temporary files", _NO_ROOM), closing(Spool()) as spool:
+        for rows in stores.tables.every_index_row(prefix):
+            spool.add_index(rows)
+            progress.add(index_rows=len(rows))
+        for rows in stores.tables.every_identity(prefix):
+            spool.add_identities(rows)
+            progress.add(identities=len(rows))
+        for found in stores.bucket.objects(prefix):
+            spool.add_lines(found.lines)
+            progress.add(objects=1, raw_lines=len(found.lines))
+            yield from inspection.of_object(found)
+        for marker_keys in stores.bucket.keys(f"{SUPERSEDED}{prefix.removeprefix(RAW)}"):
+            spool.add_markers(marker_keys)
+            progress.add(markers=len(marker_keys))
+        for group in spool.groups():
+            yield from inspection.judged(group)
+            yield from superseded(group)
+
+
+def _repaired(
+    inspection: Inspection, restore: Restore, differences: Iterable[Difference]
+) -> Iterator[tuple[Difference, str]]:
+    """Write what each difference lacks, and see whether the difference is gone."""
+    for difference in differences:
+        if difference.marker is not None:
+            inspection.stores.bucket.keep(difference.marker)
+            yield difference, REPAIRED
+            continue
+        if difference.repair is None:
+            yield difference, NOT_REPAIRED
+            continue
+        restore([difference.repair])
+        group = Group(difference.repair.event_id, lines=(difference.repair,))
+        left = {each.kind for each in inspection.judged(group)}
+        yield difference, NOT_REPAIRED if difference.kind in left else REPAIRED
+
+
+def _counted(told: Iterable[tuple[Difference, str]], open_ones: list[int]) -> Iterator[tuple[Difference, str]]:
+    for difference, becomes in told:
+        open_ones[0] += becomes != REPAIRED
+        yield difference, becomes

@@ -1,0 +1,142 @@
+"""`retrace export`: the events of a query as NDJSON or Parquet, each checked against its hash."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import Annotated, BinaryIO
+
+import typer
+
+from retrace.client import Client
+from retrace.commands.search import PAGE
+from retrace.concurrency import in_order
+from retrace.context import calling
+from retrace.event_table import Day, Entity, EventType, MinLag, Newest, Since, Source, Status, Until, window
+from retrace.exporting.fetching import Fetched, fetch
+from retrace.exporting.files import STANDARD_OUTPUT, opened
+from retrace.exporting.ndjson import NdjsonWriter, Writer
+from retrace.extras import extra
+from retrace.output import Output
+from retrace.problem import Exit, Problem
+from retrace.progress import Progress
+
+_FAULTS_TOLD = 20
+
+
+class Format(StrEnum):
+    """What an export is written as."""
+
+    NDJSON = "ndjson"
+    PARQUET = "parquet"
+
+
+def export(
+    context: typer.Context,
+    entity: Entity = None,
+    source: Source = None,
+    event_type: EventType = None,
+    day: Day = None,
+    since: Since = None,
+    until: Until = None,
+    min_lag: MinLag = None,
+    status: Status = None,
+    newest: Newest = False,
+    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="At most so many; else all.")] = None,
+    out: Annotated[str, typer.Option("--out", "-o", help="The file to write; - is standard output.")] = STANDARD_OUTPUT,
+    written_as: Annotated[
+        Format | None, typer.Option("--format", help="Else parquet for a file named .parquet, and ndjson.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+    keep_bad: Annotated[
+        bool, typer.Option("--keep-bad", help="Write events that fail their check, too, with their `fault`.")
+    ] = False,
+) -> None:
+    """Events of an entity, or of a source and type, as they were sent, with their metadata.
+
+    retrace export order-1007 --day yesterday > order-1007.ndjson
+    retrace export --source shop/checkout --type order.paid --since 30d --out paid.parquet
+
+    Every event is hashed anew and compared with what was recorded when it was taken in. One that differs, or is not
+    handed out, is told of and left out, and the command exits with 1.
+    """
+    call, output = calling(context), Output(as_json=True)
+    query = window(call, entity, source, event_type, day, since, until)
+    query |= {
+        "min_lag_ms": None if min_lag is None else str(min_lag),
+        "status": None if status is None else status.value,
+        "order": "newest" if newest else "oldest",
+        "limit": str(min(limit or PAGE, PAGE)),
+    }
+    chosen = written_as or (Format.PARQUET if out.endswith(".parquet") else Format.NDJSON)
+    if chosen is Format.PARQUET and out == STANDARD_OUTPUT and sys.stdout.isatty():
+        raise Problem("Parquet is not for a terminal.", "Name a file with --out, or pipe it.", Exit.USAGE)
+    with opened(out, replace=force) as file:
+        exported = Export(call.client, output, _writer(chosen, file), keep_bad=keep_bad)
+        exported.run(query, limit)
+    exported.conclude()
+
+
+def _writer(chosen: Format, file: BinaryIO) -> Writer:
+    if chosen is Format.NDJSON:
+        return NdjsonWriter(file)
+    with extra("parquet"):
+        from retrace.exporting.parquet import ParquetWriter  # noqa: PLC0415  # no other command should wait for pyarrow
+
+    return ParquetWriter(file)
+
+
+@dataclass
+class Export:
+    """One export: what was written, and what was wrong."""
+
+    client: Client
+    output: Output
+    writer: Writer
+    keep_bad: bool
+    written: int = 0
+    written_bytes: int = 0
+    bad: int = 0
+
+    def run(self, query: dict[str, str | None], limit: int | None) -> None:
+        """Write every event of a query, in its order."""
+        found = self.client.pages("/events", query, limit)
+        with Progress(self.output.notes) as progress:
+            for event in in_order(partial(fetch, self.client), found):
+                self._take(event)
+                progress.show(f"{self.written:,} events, {_size(self.written_bytes)}", self.written + self.bad, limit)
+        self.writer.close()
+
+    def _take(self, event: Fetched) -> None:
+        if event.fault is not None:
+            self.bad += 1
+            if self.bad <= _FAULTS_TOLD:
+                self.output.note(f"{event.metadata['event_id']}: {event.fault}", "red")
+            if not self.keep_bad:
+                return
+        self.writer.write(event)
+        self.written += 1
+        self.written_bytes += event.size
+
+    def conclude(self) -> None:
+        """Say what was written, and end the command with 1 if something was wrong."""
+        if self.written == self.bad == 0:
+            self.output.note("No event was found. `retrace gaps` and `retrace late` may say why.")
+            return
+        sound = self.written - self.bad if self.keep_bad else self.written
+        told = f"{sound:,} events, {_size(self.written_bytes)}; the hash of each is as it was recorded."
+        self.output.note(told)
+        if self.bad:
+            kept = "They are written with their fault." if self.keep_bad else "They are left out."
+            self.output.note(f"{self.bad:,} failed their check. {kept} `retrace verify` looks closer.", "red")
+            raise typer.Exit(Exit.DIFFERENT)
+
+
+def _size(count: float) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if count < 1_000:
+            return f"{count:,.{0 if unit == 'bytes' else 1}f} {unit}"
+        count /= 1_000
+    return f"{count:,.1f} GB"

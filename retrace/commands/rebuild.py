@@ -1,0 +1,118 @@
+"""`retrace rebuild`: index and identities written again from raw objects."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from retrace.checking.checkpoint import Checkpoint
+from retrace.checking.deployment import (
+    IdentityTtl,
+    LateAfter,
+    Shards,
+    refusals_in_words,
+    row_settings,
+    stores_of,
+)
+from retrace.checking.disk import disk_in_words
+from retrace.checking.kinds import Kind
+from retrace.checking.rebuilding import Rebuilding
+from retrace.checking.report import shown
+from retrace.checking.restoring import Restore
+from retrace.context import AsJson, calling
+from retrace.output import Output
+from retrace.problem import Exit
+from retrace.progress import Counting
+
+CHECKPOINT = Path("retrace-rebuild.checkpoint")
+_COUNTED = ("objects", "written", "present", "repeated", "conflicting")
+_NOT_REBUILT = (
+    "Not rebuilt: later arrivals (duplicates and conflicts), which are in no raw object, and aggregates:"
+    " `retrace replay` computes those anew."
+)
+
+
+def rebuild(
+    context: typer.Context,
+    events_table: Annotated[
+        str | None, typer.Option("--events-table", help="The table of events to write; else the deployment's.")
+    ] = None,
+    dedupe_table: Annotated[
+        str | None, typer.Option("--dedupe-table", help="The table of identities to write; else the deployment's.")
+    ] = None,
+    checkpoint: Annotated[
+        Path, typer.Option("--checkpoint", help="Where it is kept how far this is; deleted at the end.")
+    ] = CHECKPOINT,
+    shards: Shards = None,
+    late_after_s: LateAfter = None,
+    identity_ttl_days: IdentityTtl = None,
+    as_json: AsJson = None,
+) -> None:
+    """Write index and identities again from the raw objects. The tables must be there; nothing in them is changed.
+
+    retrace rebuild
+    retrace rebuild --events-table events-new --dedupe-table dedupe-new --shards 8
+
+    Rows are those that ingest writes, each under the condition that there is none, so it may run beside ingest, be
+    stopped at any time and be called again: it goes on from its checkpoint. --shards and --late-after-s must be what
+    the deployment has, or queries by type and of late arrivals find other events than before; the stack says them.
+
+    Of two raw lines of one identity, which a crash or two requests at once leave behind, the one gets the rows that had
+    them before, if quarantine or a marker of `retrace audit --repair` tells. If not, the one that was taken in first
+    gets them. If its content differs, the other is listed, with both places. Damaged lines get no rows and are listed,
+    too. If anything is listed it exits with 1.
+
+    Not rebuilt: later arrivals (duplicates and conflicts), which no raw object holds, and aggregates: replay for those.
+    """
+    call, output = calling(context), Output(as_json=as_json)
+    no_room = "Make room, then run the same command again. It continues from the checkpoint."
+    with (
+        refusals_in_words(),
+        disk_in_words(str(checkpoint), no_room),
+        Counting(output.notes, "Rebuilding") as progress,
+    ):
+        stores = stores_of(call, events_table, dedupe_table)
+        settings = row_settings(call, shards, late_after_s, identity_ttl_days)
+        restore = Restore(stores.tables, settings.shards, settings.late_after_ms, settings.identity_ttl_s)
+        about = {
+            "bucket": stores.bucket.name,
+            "events_table": stores.tables.events,
+            "dedupe_table": stores.tables.dedupe,
+            **asdict(settings),
+        }
+        kept = Checkpoint(checkpoint, about)
+        finished = False
+        try:
+            if kept.resumed:
+                output.note(f"Going on from {checkpoint}.")
+            rebuilding = Rebuilding(stores, kept, restore, progress)
+            kinds = shown(output, progress, ((each, "") for each in rebuilding()), "Every raw line is sound.")
+            finished = True
+        except KeyboardInterrupt:
+            output.note(f"Stopped. The same command goes on from {checkpoint}.")
+            raise
+        finally:
+            kept.close(finished=finished)
+    _tell(output, progress.counts, kinds)
+    if kinds:
+        raise typer.Exit(Exit.DIFFERENT)
+
+
+def _tell(output: Output, counts: Counter[str], kinds: Mapping[Kind, int]) -> None:
+    undecided = kinds.get(Kind.CONTENT_UNDECIDED, 0)
+    if output.as_json:
+        output.json({name: counts[name] for name in _COUNTED} | {"undecided": undecided})
+    output.say(f"{counts['objects']:,} raw objects. Rows written of {counts['written']:,} events.")
+    if counts["present"]:
+        output.say(f"{counts['present']:,} events had their rows.")
+    if counts["repeated"]:
+        output.say(
+            f"{counts['repeated']:,} raw lines have the identity of another line and got no rows"
+            f" ({counts['conflicting']:,} with other content, of which {undecided:,} are undecided)."
+        )
+    output.note(_NOT_REBUILT)

@@ -1,0 +1,150 @@
+"""Commands that list: events, late arrivals, gaps."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from chalicelib.core.timestamps import Instant, hour_after, start_of_hour
+from retrace.context import AsJson, Limit, calling
+from retrace.event_table import (
+    Day,
+    Entity,
+    EventType,
+    MinLag,
+    Newest,
+    Since,
+    Source,
+    Status,
+    Until,
+    is_ahead,
+    is_late,
+    list_events,
+    window,
+)
+from retrace.following import follow_events
+from retrace.output import Column, Json, Output, short_time, sparkline
+
+PAGE = 1_000
+_MOST_HOURS = 72
+_WORTH_A_PICTURE = 10
+
+
+class Unit(StrEnum):
+    """What a gap is made of."""
+
+    HOUR = "hour"
+    DAY = "day"
+
+
+def events(
+    context: typer.Context,
+    entity: Entity = None,
+    source: Source = None,
+    event_type: EventType = None,
+    day: Day = None,
+    since: Since = None,
+    until: Until = None,
+    min_lag: MinLag = None,
+    status: Status = None,
+    newest: Newest = False,
+    limit: Limit = 100,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Show the last ten of an entity, then those that come in.")
+    ] = False,
+    as_json: AsJson = None,
+) -> None:
+    """Events of an entity, or of a source and type, in a window.
+
+    retrace events order-1007 --since 2h
+    retrace events order-1007 --follow
+    retrace events --source shop/checkout --type order.paid --day yesterday
+    """
+    call, output = calling(context), Output(as_json=as_json)
+    if follow and entity is None:
+        raise typer.BadParameter("needs an entity to follow", param_hint="--follow")
+    query = window(call, entity, source, event_type, day, since, until)
+    query |= {
+        "min_lag_ms": None if min_lag is None else str(min_lag),
+        "status": None if status is None else status.value,
+        "order": "newest" if newest or follow else "oldest",
+        "limit": str(PAGE if follow else min(limit, PAGE)),
+    }
+    if follow:
+        follow_events(call.client, query, output)
+    nothing = "No events there. `retrace gaps` shows where there are some; `retrace rejected` what was refused."
+    _shape(output, list_events(output, call.client.pages("/events", query, limit), limit, nothing))
+
+
+def _shape(output: Output, found: list[Json]) -> None:
+    """How the events are spread over time, where a picture says more than the list."""
+    if output.as_json or len(found) < _WORTH_A_PICTURE:
+        return
+    late, ahead = sum(map(is_late, found)), sum(map(is_ahead, found))
+    hours = Counter(start_of_hour(item["event_time"]) for item in found)
+    hour, last = min(hours), max(hours)
+    values: list[int] = []
+    while hour <= last and len(values) <= _MOST_HOURS:
+        values.append(hours[hour])
+        hour = Instant(hour_after(hour))
+    shape = f"; by hour {sparkline(values)}" if hour > last else ""
+    early = f", {ahead} ahead of their receipt" if ahead else ""
+    output.say(f"{len(found)} events, {late} of them an hour late or more{early}{shape}", "dim")
+
+
+def late(
+    context: typer.Context,
+    source: Annotated[str, typer.Option("--source", "-s", help="Of this source.")],
+    event_type: Annotated[str, typer.Option("--type", "-t", help="Of this type.")],
+    day: Annotated[str, typer.Option("--day", "-d", help="Arrived on this UTC day.")] = "today",
+    limit: Limit = 100,
+    as_json: AsJson = None,
+) -> None:
+    """Events that came late on a day, the latest first, and what they touch.
+
+    retrace late --source depot/scanners --type parcel.loaded --day yesterday
+    """
+    call, output = calling(context), Output(as_json=as_json)
+    query = {"source": source, "event_type": event_type, "day": call.day(day, "--day"), "limit": str(min(limit, PAGE))}
+    nothing = f"Nothing of this source and type came late on {query['day']}."
+    found = list_events(output, call.client.pages("/late", query, limit), limit, nothing)
+    touched = Counter((item["entity_id"], item["event_time"][:10]) for item in found)
+    if touched:
+        (entity, of_day), most = touched.most_common(1)[0]
+        days = f"{len(touched)} day{'' if len(touched) == 1 else 's'} of entities"
+        again = f"retrace replay --day {of_day} -- {shlex.quote(entity)}"
+        output.say(f"They touch {days}; the one with most ({most}): {again}")
+
+
+def gaps(
+    context: typer.Context,
+    entity: Entity = None,
+    source: Source = None,
+    event_type: EventType = None,
+    day: Day = None,
+    since: Since = None,
+    until: Until = None,
+    unit: Annotated[Unit, typer.Option("--unit", help="Look for hours or for days without events.")] = Unit.HOUR,
+    as_json: AsJson = None,
+) -> None:
+    """Hours or days of a window in which nothing happened.
+
+    retrace gaps depot-lyon --day 2025-11-28
+    retrace gaps --source shop/checkout --type order.paid --since 4w --unit day
+    """
+    call, output = calling(context), Output(as_json=as_json)
+    query = window(call, entity, source, event_type, day, since, until) | {"unit": unit.value}
+    if query["day"] is None and query["start_time"] is None:
+        raise typer.BadParameter("say when: --day, or --since and --until", param_hint="--day")
+    if query["start_time"] is not None and query["end_time"] is None:
+        query["end_time"] = call.time("now", "--until")
+    columns = (
+        Column("from (UTC)", lambda item: short_time(item["start_time"])),
+        Column("to", lambda item: short_time(item["end_time"])),
+    )
+    found = call.client.get("/gaps", query)["items"]
+    output.rows(found, columns, f"There is an event in every {unit.value} of the window.")

@@ -1,0 +1,70 @@
+"""What every command is called with: the target that it talks to, the time it is, and the options that many share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chalicelib.core.timestamps import Instant
+from retrace.client import Client
+from retrace.target import Target
+from retrace.target_resolution import Chosen, find
+from retrace.times import EXAMPLES, parse_day, parse_time
+
+AsJson = Annotated[
+    bool | None, typer.Option("--json/--table", help="JSON, one object a line; the default where output is piped.")
+]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="Show at most so many.")]
+
+
+@dataclass
+class Calling:
+    """The command line as a whole; nothing is looked for before it is needed."""
+
+    chosen: Chosen = field(default_factory=Chosen)
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    @cached_property
+    def target(self) -> Target:
+        """The deployment to talk to."""
+        return find(self.chosen, os.environ, Path.cwd())
+
+    @cached_property
+    def client(self) -> Client:
+        """Its API."""
+        return Client(self.target)
+
+    def time(self, text: str | None, option: str) -> Instant | None:
+        """The instant that an option means."""
+        if text is None:
+            return None
+        try:
+            return parse_time(text, self.clock())
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint=option) from error
+
+    def day(self, text: str | None, option: str) -> str | None:
+        """The UTC day that an option means."""
+        if text is None:
+            return None
+        try:
+            return parse_day(text, self.clock())
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint=option) from error
+
+
+def calling(context: typer.Context) -> Calling:
+    """What a command is called with."""
+    found = context.find_root().obj
+    assert isinstance(found, Calling), "the command line sets it before any command runs"  # noqa: S101  # narrows
+    return found
+
+
+TIME_HELP = f"A time: {EXAMPLES}."

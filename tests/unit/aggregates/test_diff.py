@@ -1,0 +1,128 @@
+"""What two versions do not share is what set arithmetic says, in whatever pages it is asked for and read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.aggregates import use_cases as aggregates_use_cases
+from chalicelib.aggregates.aggregate import Aggregate, Input, Place, Version
+from chalicelib.aggregates.ports import AggregateVersion, InputsPage, VersionsPage
+from chalicelib.aggregates.queries import DiffQuery
+from chalicelib.aggregates.use_cases import Difference, TraceVersions
+from chalicelib.core.read_budget import ROUND_US
+from chalicelib.core.timestamps import Day, Instant
+from chalicelib.events.raw_objects import StoredEvent
+from tests.unit.examples import INGESTED
+from tests.unit.in_memory import one_by_one
+from tests.unit.json_trees import randoms
+
+Contents = dict[Place, str | None]
+"""The content of each input; None for a message that is no input."""
+
+
+@dataclass
+class History:
+    """Two versions, of which a read brings as many messages as it is let."""
+
+    sides: dict[str, Contents]
+    page_size: Callable[[], int] = lambda: 1_000
+    reads: list[str | None] = field(default_factory=list)
+
+    def named(self, entity_id: str, day: Day, replay_ids: Collection[str]) -> list[AggregateVersion]:
+        found = [Version(entity_id, day, replay_id) for replay_id in replay_ids if replay_id in self.sides]
+        return [AggregateVersion(version, Aggregate(), INGESTED) for version in found]
+
+    def inputs(self, version: Version, after: str | None, limit: int) -> InputsPage:
+        self.reads.append(after)
+        rows = sorted(self.sides[version.replay_id].items())
+        rest = [(place, content) for place, content in rows if after is None or "/".join(place) > after]
+        some = rest[: min(limit, self.page_size())]
+        read_to = "/".join(some[-1][0]) if len(some) < len(rest) else None
+        return InputsPage(tuple(an_input(place, content) for place, content in some if content), read_to)
+
+    def position_of(self, single: Input) -> str:
+        return "/".join(single.place)
+
+    def versions(self, entity_id: str, day: Day, after: str | None, limit: int) -> VersionsPage:
+        raise NotImplementedError
+
+    def inputs_among(self, candidates: Sequence[tuple[Version, StoredEvent]]) -> list[tuple[Version, StoredEvent]]:
+        raise NotImplementedError
+
+
+def an_input(place: Place, content: str) -> Input:
+    return Input(place[0], place[1], "order.paid", content)
+
+
+def pages_of(history: History, limit: int = 100) -> list[Difference]:
+    """The comparison of both versions, page by page."""
+    compare, pages, cursor = TraceVersions(history, one_by_one).difference, list[Difference](), None
+    asked = {"entity_id": "order-1", "day": "2026-11-21", "from": "from", "to": "to", "limit": limit}
+    while not pages or cursor is not None:
+        pages.append(compare(DiffQuery.model_validate({**asked, "cursor": cursor})))
+        cursor = pages[-1].cursor
+        assert len(pages) < 1_000, "each page goes on"
+    return pages
+
+
+# Few times, ids and contents, so that places meet, times tie and contents differ.
+places = st.tuples(st.sampled_from("123").map(Instant), st.sampled_from("abcdef"))
+sides = st.dictionaries(places, st.sampled_from(["x", "y", None]))
+
+
+@given(sides, sides, st.integers(1, 12), randoms, st.integers(1, 6))
+def test_all_pages_together_are_what_set_arithmetic_says(
+    left: Contents, right: Contents, limit: int, rng: Random, rounds: int
+) -> None:
+    history = History({"from": left, "to": right}, lambda: rng.randint(1, 4))
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(aggregates_use_cases, "REQUEST_US", rounds * ROUND_US)
+        pages = [page.comparison for page in pages_of(history, limit)]
+
+    left, right = (dict(filter(lambda row: row[1] is not None, side.items())) for side in (left, right))
+    both = left.keys() & right.keys()
+    changed = sorted(place for place in both if left[place] != right[place])
+    assert [one.place for page in pages for one in page.only_in_from] == sorted(left.keys() - right.keys())
+    assert [one.place for page in pages for one in page.only_in_to] == sorted(right.keys() - left.keys())
+    assert [pair.before.place for page in pages for pair in page.changed] == changed
+    assert [(pair.before.content_sha256, pair.after.content_sha256) for page in pages for pair in page.changed] == [
+        (left[place], right[place]) for place in changed
+    ]
+    assert sum(page.shared for page in pages) == len(both) - len(changed)
+    assert all(page.differences <= limit for page in pages)
+
+
+def test_a_page_without_differences_has_a_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aggregates_use_cases, "REQUEST_US", 2 * ROUND_US)
+    equal: Contents = {(Instant(f"{number:04}"), "a"): "x" for number in range(100)}
+
+    pages = pages_of(History({"from": equal, "to": equal | {(Instant("9"), "b"): "y"}}, lambda: 10))
+
+    assert [(page.comparison.shared, page.comparison.differences) for page in pages[:3]] == [(20, 0)] * 3
+    assert sum(page.comparison.differences for page in pages) == 1
+
+
+def test_messages_that_are_no_inputs_are_passed_over_however_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aggregates_use_cases, "REQUEST_US", ROUND_US)
+    none: Contents = {(Instant(f"{number:04}"), "a"): None for number in range(100)}
+
+    pages = pages_of(History({"from": none, "to": none}, lambda: 10))
+
+    assert sum(page.comparison.differences for page in pages) == 0
+    assert len(pages) == 10
+
+
+def test_a_page_reads_no_further_than_its_differences() -> None:
+    history = History({"from": {(Instant(f"{number:04}"), "a"): "x" for number in range(100)}, "to": {}}, lambda: 5)
+
+    first, *_ = pages_of(history, 5)
+
+    assert len(first.comparison.only_in_from) == 5
+    assert history.reads[:3] == [None, None, "0004/a"]

@@ -1,0 +1,176 @@
+"""A redrive goes through all dead letters, however many of them belong to other replays, and ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from heapq import heapify, heappop, heappush
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.aggregates.ledger import settlement_of
+from chalicelib.aggregates.outcomes import Outcome
+from chalicelib.core.deliveries import Delivery
+from chalicelib.core.timestamps import Instant, shifted
+from chalicelib.processing.dead_letters import RedriveDeadLetters
+from chalicelib.processing.recorder import RecordInLedger
+from chalicelib.replays.job import JobState, ReplayJob
+from chalicelib.replays.messages import message_of
+from chalicelib.replays.request import ReplayRequest
+from chalicelib.replays.tasks import LONG_PASS_S, LOOKS, PASS_S, ReplayTask, parse_task, redrive_after
+from chalicelib.replays.worker import Worked, WorkOnReplay
+from tests.unit.examples import INGESTED, an_event
+from tests.unit.in_memory import Bucket, at, no_pause
+from tests.unit.ledger_in_memory import Aggregates
+
+CALL_S = 0.02
+PLANNER_S = 45.0
+MINE = "replay-1"
+OTHERS = "{"
+"""The cheapest body that is not of this replay."""
+
+JOB = ReplayJob(
+    replay_id=MINE,
+    request=ReplayRequest(source="shop", event_type="paid", day="2026-11-21"),
+    requested_by="somebody",
+    created_at=INGESTED,
+    updated_at=INGESTED,
+    shards=1,
+    state=JobState.SENT,
+)
+
+
+def later(seconds: float) -> Instant:
+    return shifted(INGESTED, int(seconds * 1_000_000_000))
+
+
+@dataclass
+class World:
+    """SQS at its worst: of the letters that are visible it gives out the oldest. Time passes with each call."""
+
+    aggregates: Aggregates = field(default_factory=Aggregates)
+    bodies: list[str] = field(default_factory=list)
+    visible: list[int] = field(default_factory=list)
+    hidden: list[tuple[float, int]] = field(default_factory=list)
+    gone: set[int] = field(default_factory=set)
+    sent_back: list[str] = field(default_factory=list)
+    tasks: list[tuple[float, str]] = field(default_factory=list)
+    at_s: float = 0.0
+
+    def keep(self, bodies: Sequence[str]) -> None:
+        """Letters that are newer than all others."""
+        self.visible += range(len(self.bodies), len(self.bodies) + len(bodies))
+        self.bodies += bodies
+        heapify(self.visible)
+
+    def receive(self, hidden_s: int) -> list[Delivery]:
+        self.at_s += CALL_S
+        while self.hidden and self.hidden[0][0] <= self.at_s:
+            heappush(self.visible, heappop(self.hidden)[1])
+        received = [heappop(self.visible) for _ in range(min(10, len(self.visible)))]
+        for number in received:
+            heappush(self.hidden, (self.at_s + hidden_s, number))
+        return [Delivery(str(number), "receipt", self.bodies[number]) for number in received]
+
+    def send_back(self, bodies: Sequence[str]) -> None:
+        self.sent_back += bodies
+
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        gone = {int(each.message_id) for each in deliveries}
+        if gone:
+            self.hidden = [each for each in self.hidden if each[1] not in gone]
+            heapify(self.hidden)
+
+    def redrive(self, task: ReplayTask, delay_s: int = 0) -> None:
+        assert delay_s <= 900
+        self.tasks.append((self.at_s + delay_s, task.body))
+
+    def get(self, replay_id: str) -> ReplayJob:
+        return replace(JOB, failed=self.aggregates.progress[replay_id].failed)
+
+    def worked_off(self) -> list[Worked]:
+        """What each slice came to, until the redrive asks for no other."""
+        record = RecordInLedger(self.aggregates, at(), no_pause)
+        port: Any = self
+        work = WorkOnReplay(port, RedriveDeadLetters(record, port), port, port, lambda: later(self.at_s))
+        slices = []
+        while self.tasks:
+            due_s, body = self.tasks.pop()
+            begun_s = self.at_s = max(self.at_s, due_s)
+
+            def left_ms(begun_s: float = begun_s) -> int:
+                return int((begun_s + PLANNER_S - self.at_s) * 1_000)
+
+            slices.append(work(parse_task(body), left_ms, 1))
+        return slices
+
+    def fail(self, number: int) -> list[str]:
+        """The bodies of messages of the replay that are counted as failed."""
+        stored = Bucket().put_once([an_event(payload=each) for each in range(number)], INGESTED)
+        messages = [message_of(MINE, event) for event in stored]
+        RecordInLedger(self.aggregates, at(), no_pause)([settlement_of(each, Outcome.FAILED) for each in messages])
+        return [each.model_dump_json(exclude_none=True) for each in messages]
+
+
+def test_a_redrive_reaches_its_dead_letters_behind_those_of_others() -> None:
+    world = World()
+    mine = world.fail(25)
+    world.keep([OTHERS] * 30_000)
+    world.keep(mine)
+    world.redrive(ReplayTask(MINE, redrive=True))
+
+    slices = world.worked_off()
+
+    assert sorted(world.sent_back) == sorted(mine)
+    assert (sum(each.sent for each in slices), slices[-1].not_found) == (25, 0)
+    assert world.at_s < LONG_PASS_S
+
+
+def test_a_redrive_finds_what_the_long_pass_of_another_hides() -> None:
+    world = World()
+    mine = world.fail(3)
+    world.keep(mine)
+    world.receive(LONG_PASS_S)
+    world.redrive(ReplayTask(MINE, redrive=True))
+
+    world.worked_off()
+
+    assert sorted(world.sent_back) == sorted(mine)
+
+
+def test_a_redrive_of_letters_that_have_expired_ends_and_says_how_many_it_did_not_find() -> None:
+    world = World()
+    world.fail(3)
+    world.redrive(ReplayTask(MINE, redrive=True))
+
+    slices = world.worked_off()
+
+    assert [each.not_found for each in slices] == [*[0] * LOOKS, 3]
+
+
+@given(st.integers(0, LOOKS), st.lists(st.booleans(), min_size=500, max_size=500), st.booleans())
+def test_a_redrive_ends_whatever_it_finds(looks: int, outcomes: list[bool], missing: bool) -> None:  # noqa: FBT001
+    task, at_s, slices = ReplayTask(MINE, redrive=True, looks=looks), 0.0, 0
+    for came_through in outcomes:
+        begun = replace(task, began_at=task.began_at or later(at_s))
+        at_s += PLANNER_S - 20
+        following = redrive_after(begun, later(at_s), came_through=came_through, missing=missing)
+        slices += 1
+        if following is None:
+            break
+        task, at_s = following.task, at_s + following.delay_s
+
+    assert slices <= (LOOKS + 2) * (LONG_PASS_S // 25 + 1)
+
+
+def test_no_slice_of_a_pass_begins_when_it_could_receive_a_letter_again() -> None:
+    begun = ReplayTask(MINE, redrive=True, began_at=INGESTED)
+
+    for elapsed_s in range(PASS_S):
+        following = redrive_after(begun, later(elapsed_s), came_through=False, missing=True)
+        assert following is not None
+        same_pass = following.task.began_at == INGESTED
+        assert same_pass == (elapsed_s + 30 < PASS_S)
+        assert following.task.pass_s == (PASS_S if same_pass else LONG_PASS_S)

@@ -1,0 +1,175 @@
+"""Previews: they count what the planner would send, and stop at a bound."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.aws import replay_keys
+from chalicelib.core.pagination import every_page
+from chalicelib.core.read_budget import ROUND_US
+from chalicelib.core.timestamps import Day
+from chalicelib.replays import preview
+from chalicelib.replays.estimate import DOLLARS_A_MESSAGE, estimate
+from chalicelib.replays.preview import PreviewReplay
+from chalicelib.replays.preview_report import Preview
+from chalicelib.replays.request import ReplayRequest
+from tests.unit.in_memory import Rows, at, one_by_one
+from tests.unit.json_trees import randoms
+from tests.unit.replays.test_planner import BY_ENTITY, BY_TYPE, World, minutes
+
+PAID = {"event_types": ["order.paid"]}
+
+
+def counted(world: World, *parts: dict[str, Any], **members: Any) -> Preview:
+    asked = {name: value for part in parts for name, value in part.items()} | members
+    request = ReplayRequest.model_validate(asked)
+    return PreviewReplay(world.index, 2, 10, 5, at(), one_by_one)(request)
+
+
+def brief(world: World, *parts: dict[str, Any]) -> tuple[int, bool]:
+    """What is counted where details are wanted of large replays only."""
+    request = ReplayRequest.model_validate({name: value for part in parts for name, value in part.items()})
+    told = PreviewReplay(world.index, 2, 10, 5, at(), one_by_one)(request, detailed_above=1_000)
+    return told.messages, told.exact
+
+
+@given(
+    st.sampled_from([BY_ENTITY, BY_TYPE]),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "limit": st.integers(1, 10),
+            "whole_days": st.booleans(),
+            "include_duplicates": st.booleans(),
+            "include": st.just({"event_types": ["order.paid"]}),
+            "exclude": st.just({"sources": ["shop/returns"]}),
+        },
+    ),
+    st.integers(0, 20),
+    randoms,
+)
+def test_what_is_counted_is_what_is_sent(
+    selection: dict[str, str], how: dict[str, Any], count: int, rng: Random
+) -> None:
+    world = World(index=Rows(page_size=lambda: rng.randint(1, 5)))
+    for _ in range(count):
+        [event] = world.index_events(
+            f"2026-11-2{rng.randint(1, 3)}T{rng.randint(0, 23):02}:{rng.randint(0, 59):02}:00Z",
+            entity_id=rng.choice(["order-1007", "order-2"]),
+            event_type=rng.choice(["order.paid", "order.refunded"]),
+            source=rng.choice(["shop/checkout", "shop/returns"]),
+        )
+        world.arrive_again(event, rng.randint(0, 2))
+
+    told = counted(world, selection, how)
+    job = world.request(selection, how)
+    world.work_off()
+
+    sent = world.queues.sent
+    assert told.exact
+    assert told.messages == len(sent) == world.job(job).sent
+    assert brief(world, selection, how) == (told.messages, told.exact)
+    assert sum(told.by_day.values()) == sum(told.by_type.values()) == sum(told.by_source.values()) == len(sent)
+    assert set(told.by_day) == {message.event_time[:10] for message in sent}
+    assert told.by_type == {
+        event_type: sum(message.event_type == event_type for message in sent)
+        for event_type in {message.event_type for message in sent}
+    }
+
+
+def test_nothing_is_sent_or_kept() -> None:
+    world = World()
+    world.index_events(*minutes(3))
+
+    counted(world, BY_TYPE, whole_days=True)
+
+    assert (world.queues.sent, world.jobs.by_id, dict(world.jobs.days)) == ([], {}, {})
+
+
+def test_counting_stops_once_the_budget_is_spent_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preview, "REQUEST_US", 2 * ROUND_US)
+    world = World(index=Rows(page_size=lambda: 2))
+    world.index_events(*minutes(5))
+
+    told = counted(world, BY_ENTITY, include=PAID)
+    at_the_end = counted(world, BY_ENTITY | {"end_time": "2026-11-21T00:04:00Z"}, include=PAID)
+
+    assert (told.messages, told.exact, told.scanned) == (4, False, 4)
+    assert (at_the_end.messages, at_the_end.exact, at_the_end.scanned) == (4, True, 4)
+
+
+def test_where_every_row_is_a_message_they_are_counted_beyond_the_rows_that_are_fetched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(preview, "COUNTING_US", 4 * ROUND_US)
+    monkeypatch.setattr(preview, "REQUEST_US", 5 * ROUND_US)
+    world = World(index=Rows(page_size=lambda: 2))
+    world.index_events(*minutes(7))
+
+    told = counted(world, BY_ENTITY)
+
+    assert (told.messages, told.exact, told.scanned) == (7, True, 2)
+    assert sum(told.by_type.values()) == 2
+
+
+def test_no_selection_is_read_beyond_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preview, "REQUEST_US", 2 * ROUND_US)
+    monkeypatch.setattr(preview, "COUNTING_US", 1 * ROUND_US)
+    world = World(index=Rows(page_size=lambda: 2))
+    world.index_events(*minutes(9))
+
+    for selection in (BY_ENTITY, BY_ENTITY | {"include": PAID}, BY_TYPE):
+        told = counted(world, selection)
+
+        assert 0 < told.messages < 9
+        assert not told.exact
+
+
+def test_a_limit_that_is_reached_makes_the_count_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preview, "REQUEST_US", 1)
+    world = World(index=Rows(page_size=lambda: 2))
+    world.index_events(*minutes(5))
+
+    assert counted(world, BY_ENTITY, limit=2).exact
+    assert not counted(world, BY_ENTITY, limit=3).exact
+
+
+found = st.lists(st.tuples(st.sampled_from("abc"), st.dates().map(lambda day: Day(day.isoformat()))), max_size=12)
+
+
+@given(st.lists(found, max_size=3), st.integers(1, 4))
+def test_found_days_are_kept_once_and_read_day_by_day(added: list[list[tuple[str, Day]]], limit: int) -> None:
+    days = preview.DaysInMemory()
+    for some in added:
+        days.add(some)
+
+    read = [(each.day, each.entity_id) for page in every_page(lambda at: days.page(at, limit)) for each in page.days]
+
+    assert sorted(read) == sorted({(day, entity_id) for some in added for entity_id, day in some})
+    assert read == sorted(read, key=lambda found: replay_keys.found_day(found[1], found[0])), "as the planner has them"
+
+
+class TestEstimates:
+    def test_go_by_the_rate_or_by_what_is_slowest(self) -> None:
+        assert estimate(1_000, 10, 10).seconds == 100
+        assert estimate(1_000, None, 2).seconds == 7
+        assert estimate(4_000, None, 1_000).seconds == 4
+        assert estimate(1, 10_000, 10).seconds == 1
+        assert estimate(0, None, 10).seconds == 0
+
+    def test_cost_is_that_of_the_messages_rounded_up_to_a_hundredth_of_a_cent(self) -> None:
+        for messages in (1, 2_000, 1_000_000):
+            cost = messages * DOLLARS_A_MESSAGE
+            assert cost <= estimate(messages, None, 10).cost_usd <= cost + 0.000_1
+
+    def test_cost_grows_with_the_messages(self) -> None:
+        assert estimate(0, None, 10).cost_usd == 0
+        assert estimate(1, None, 10).cost_usd > 0, "at most so much is never less than it costs"
+        assert estimate(2_000_000, None, 10).cost_usd == pytest.approx(
+            2 * estimate(1_000_000, None, 10).cost_usd, abs=0.001
+        )
