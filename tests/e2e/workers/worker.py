@@ -9,7 +9,6 @@ is put onto the queue a second time, as SQS may deliver it twice. SIGTERM ends i
 
 import argparse
 import json
-import os
 import re
 import signal
 import threading
@@ -21,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from chalicelib import runtime
 from chalicelib.core.batching import chunked
 from embedded.poller import MESSAGES_A_RECEIVE, Source, failed_of, sources
 from tests.e2e.workers.reports import Began, Ended, Over, Ready, Received
@@ -46,7 +44,7 @@ class Transactions:
 
     def count(self) -> None:
         """Count from now on; botocore calls what is registered with each answer."""
-        runtime.dynamodb().meta.events.register("after-call.dynamodb.TransactWriteItems", self._answered)
+        system.dynamodb().meta.events.register("after-call.dynamodb.TransactWriteItems", self._answered)
 
     def _answered(self, parsed: dict[str, Any], **_: Any) -> None:
         self.written += 1
@@ -166,7 +164,7 @@ def main() -> None:
     ending = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
     # Lambda reads queues by itself: that goes past whatever the application's own calls are led over.
-    sqs: SQSClient = boto3.client("sqs", endpoint_url=os.environ["AWS_ENDPOINT_URL"])
+    sqs: SQSClient = boto3.client("sqs")
     [source] = [source for source in sources(sqs) if source.function == asked.function]
     told = Connection(asked.descriptor, readable=False)
     worker = Worker(source, sqs, told, asked.batch, asked.repeat)
