@@ -125,7 +125,8 @@ def assert_exact(deployed: Deployed, replay_id: str, expected: Expected) -> None
 
     assert versions.keys() == expected.keys()
     for key, inputs in expected.items():
-        once = computed(inputs)
+        # A row does not have the number of inputs of other types, which follows from the others.
+        once = {name: value for name, value in computed(inputs).items() if name != "other_types_count"}
         assert {name: versions[key][name] for name in once} == once, key
         assert lineage[key] == {single.event_id for single in inputs}, key
 
