@@ -1,7 +1,7 @@
 """What planner and processor need in memory hardly grows with a replay: ten times the events, or a hundred times.
 
 One planner and two processors work each replay off, in processes of their own. `make memory` takes 1,000, 10,000 and
-100,000 events, and shows the table of docs/scale.md.
+100,000 events, and shows the table of tests/README.md.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ CORE = 0.58
 """Of a core, what 1,024 MB come with: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html"""
 
 CALL_CPU_S = 0.0012 / CORE
-"""docs/scale.md, `cpu_ms_a_call`."""
+"""bench/scale.md, `cpu_ms_a_call`."""
 
 ROW_CPU_S = 0.000_0575 / CORE
 """Measured once in development: botocore and the adapter took 57.5 ms of a core for a page of 1,000 index rows."""
@@ -39,7 +39,7 @@ CALLS_AT_ONCE = 16
 BYTES_A_READ = 1_048_576
 ROW_BYTES = 755
 VERSION_BYTES = 2_479
-"""docs/scale.md, of a version with ten inputs or more."""
+"""bench/scale.md, of a version with ten inputs or more."""
 DAYS = (Day("2026-11-01"), Day("2026-12-01"))
 """The days that have events, the last one excluded."""
 
