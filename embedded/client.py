@@ -16,7 +16,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from embedded.connection import Stack
-from infra.command import Problem
+from infra.command import Problem, observe
 
 Json = dict[str, Any]
 
@@ -116,16 +116,15 @@ class Client:
 
         Raises Problem if it does not end as COMPLETE, or does not move for as many seconds as there is patience.
         """
-        moved = time.monotonic()
-        while job.state not in OVER:
-            now = _job(self._get(f"/replay/{job.replay_id}"))
+        path, moved = f"/replay/{job.replay_id}", time.monotonic()
+        for now in observe(lambda: _job(self._get(path)), _POLL_SECONDS):
             if now != job:
                 moved, job = time.monotonic(), now
                 yield job
             elif time.monotonic() > moved + patience:
                 raise Problem(f"The replay stands still: {job}", "Look for its messages in the dead-letter queue.")
-            else:
-                time.sleep(_POLL_SECONDS)
+            if job.state in OVER:
+                break
         if job.state != "COMPLETE":
             raise Problem(f"The replay did not complete: {job}", "GET /replay/{id} and the logs may say why.")
 

@@ -29,7 +29,7 @@ class Stack:
     dead_letter_queue_url: str
     ordered_dead_letter_queue_url: str
     replay_jobs_dead_letter_queue_url: str
-    digest_key_arn: str
+    digest_key_arn: str = ""
     """Empty where there are no digests."""
     administrator_file: str
     """Where the key of the account's administrator is kept, for what the local user may not do."""

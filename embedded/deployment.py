@@ -41,8 +41,8 @@ def deploy(admin: Admin, package: Path, parameters: Mapping[str, str]) -> dict[s
     chosen = {**PARAMETERS, **FUNCTION_PARAMETERS, **parameters}
     artifacts = artifacts_of(admin)
     artifacts.forget()  # every upload would stay for as long as the state does
-    code = artifacts.keep((package / BUNDLE).read_bytes(), ".zip")
-    return _deployed(admin, artifacts, adapted(template, artifacts.uri(code), chosen), chosen, STACK_NAME)
+    template = adapted(template, artifacts.keep_code((package / BUNDLE).read_bytes()), chosen)
+    return _deployed(admin, artifacts, template, chosen, STACK_NAME)
 
 
 def deploy_template(
@@ -63,17 +63,16 @@ def _deployed(
     admin: Admin, artifacts: Artifacts, template: Template, parameters: Mapping[str, str], name: str
 ) -> dict[str, str]:
     stack = Stack(admin.cloudformation, name, every=LOOK_SECONDS)
-    url = artifacts.url(artifacts.keep(json.dumps(template).encode(), ".json"))
     described = stack.settled()
     status = described["StackStatus"] if described is not None else None
     if status not in ABSENT | UPDATABLE:  # what remains of a deployment that failed can only be deleted
         list(stack.delete())
-    roll_out(stack, "UPDATE" if status in UPDATABLE else "CREATE", url, parameters)
+    roll_out(stack, "UPDATE" if status in UPDATABLE else "CREATE", artifacts.keep_template(template), parameters)
     return stack.outputs()
 
 
-def cached(target: Path, *, region: str, stage: str) -> None:  # noqa: ARG001  # one is for all of them
-    """Take the package of the checkout as it is now."""
+def cached(target: Path, _region: str, _stage: str) -> None:
+    """Take the package of the checkout as it is now: one is for all stages."""
     shutil.copytree(packaged(silent), target, dirs_exist_ok=True)
 
 

@@ -16,16 +16,14 @@ from embedded.connection import Stack
 from embedded.demo import SAMPLE
 from embedded.disaster import EVENTS, KINDS, RAW, ApiSnapshot, Disaster, Row, asked, questions_about
 from embedded.layout import ROOT
+from embedded.load import BYTES_A_REQUEST, PATIENCE_SECONDS
 from embedded.narration import Narrator, perform, require
 from embedded.sending import batches, read
 from embedded.stack import started
 from infra.command import Problem
 
 EVENTS_A_REQUEST = 500
-BYTES_A_REQUEST = 4_000_000
 REPLAYED = 5
-PATIENCE_SECONDS = 420.0
-"""Longer than the visibility timeout of ReplayQueue, after which a message that failed is delivered again."""
 _NAMES = ("raw_bucket", "events_table", "dedupe_table", "replays_table", "aggregates_table")
 _DIFFERENT = 1
 """How a command exits that found differences."""

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from embedded.layout import HOME, ROOT, Layout
@@ -25,7 +24,8 @@ ANSWER_SECONDS = 20.0
 LOOK_SECONDS = 0.3
 END_SECONDS = 15.0
 
-Command = Sequence[str | Path]
+Programs = Mapping[str, Sequence[str]]
+"""Commands by what people call them."""
 Snapshot = dict[Path, tuple[int, int]]
 
 
@@ -39,17 +39,13 @@ def _run(layout: Layout, environment: Mapping[str, str]) -> None:
     port = parse_port(environment.get(SETTING) or DEFAULT_PORT, SETTING)
     require_free(port, SETTING)
     with local_stack(layout, environment, say_doing) as found:
-        commands: dict[str, Command] = {
-            "chalice local": _chalice(port),
+        where = ["--host", LOOPBACK, "--port", str(port), "--stage", CHALICE_STAGE]
+        programs = {
+            "chalice local": [sys.executable, "-m", "embedded.local_api", "--no-autoreload", *where],
             "the poller of the queues": [sys.executable, "-m", "embedded.poller"],
         }
         quiet = {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "ignore:IAMAuthorizer is not a supported in local mode"}
-        run_reloading(Programs(commands, ROOT, found | quiet), lambda: _tell_how_to_use(layout, port))
-
-
-def _chalice(port: int) -> Command:
-    where = ["--host", LOOPBACK, "--port", str(port), "--stage", CHALICE_STAGE]
-    return [sys.executable, "-m", "embedded.local_api", "--no-autoreload", *where]
+        _run_reloading(programs, found | quiet, lambda: _tell_how_to_use(layout, port))
 
 
 def _tell_how_to_use(layout: Layout, port: int) -> None:
@@ -74,42 +70,34 @@ Ctrl-C ends it. What is stored is kept in {layout.directory}; delete that to sta
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Programs:
-    """Programs by what people call them, and where and with which environment they run."""
-
-    commands: Mapping[str, Command]
-    directory: Path
-    environment: Mapping[str, str]
-
-    @contextmanager
-    def running(self) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
-        """Run them for as long as the block lasts."""
-        children: dict[str, subprocess.Popen[bytes]] = {}
-        try:
-            for name, command in self.commands.items():
-                # In a group of its own, so that Ctrl-C reaches this process alone, which then ends them in order.
-                children[name] = subprocess.Popen(
-                    command, cwd=self.directory, env=self.environment, stdin=subprocess.DEVNULL, process_group=0
-                )
-            yield children
-        finally:
-            _end(list(children.values()))
-
-
-def run_reloading(programs: Programs, begun: Callable[[], None]) -> None:
+def _run_reloading(programs: Programs, environment: Mapping[str, str], begun: Callable[[], None]) -> None:
     """Run programs from here on; only an exception, such as KeyboardInterrupt, ends this. `begun` is called once."""
-    seen = snapshot(programs.directory)
+    seen = snapshot(ROOT)
     first = True
     while True:
-        with programs.running() as children:
+        with _running(programs, environment) as children:
             if first:
                 begun()
             first = False
-            now = _changed(programs.directory, seen, children)
+            now = _changed(seen, children)
         names = sorted(path.name for path in now.keys() | seen.keys() if now.get(path) != seen.get(path))
         say_doing(f"Changed: {', '.join(names)}. Starting anew")
         seen = now
+
+
+@contextmanager
+def _running(programs: Programs, environment: Mapping[str, str]) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+    """Run programs for as long as the block lasts."""
+    children: dict[str, subprocess.Popen[bytes]] = {}
+    try:
+        for name, command in programs.items():
+            # In a group of its own, so that Ctrl-C reaches this process alone, which then ends them in order.
+            children[name] = subprocess.Popen(
+                command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, process_group=0
+            )
+        yield children
+    finally:
+        _end(list(children.values()))
 
 
 def snapshot(directory: Path) -> Snapshot:
@@ -118,7 +106,7 @@ def snapshot(directory: Path) -> Snapshot:
     return {path: (state.st_mtime_ns, state.st_size) for path, state in states.items()}
 
 
-def _changed(directory: Path, seen: Snapshot, children: Mapping[str, subprocess.Popen[bytes]]) -> Snapshot:
+def _changed(seen: Snapshot, children: Mapping[str, subprocess.Popen[bytes]]) -> Snapshot:
     """Return the next snapshot that differs; say so if a program ends in the meantime."""
     ended: set[str] = set()
     now = seen
@@ -129,7 +117,7 @@ def _changed(directory: Path, seen: Snapshot, children: Mapping[str, subprocess.
             if name not in ended and child.poll() is not None:
                 ended.add(name)
                 say_doing(f"{name} has ended. It is started anew when the code changes")
-        now = snapshot(directory)
+        now = snapshot(ROOT)
         return now != seen
 
     while not wait_until(changed, 3600, every=LOOK_SECONDS):

@@ -48,7 +48,7 @@ def local_stack(layout: Layout, inherited: Mapping[str, str], tell: Tell) -> Ite
         try:
             tell("Deploying bucket, tables and queues")
             admin = Admin(emulator.endpoint_url, Administrator.of(layout))
-            outputs = deploy_template(admin, _resources(), PARAMETERS)
+            outputs = deploy_template(admin, load(RESOURCES), PARAMETERS)
             close_gaps(admin, outputs)
             yield environment(inherited, emulator, outputs, functions_user(admin, policies(admin)))
         finally:
@@ -105,7 +105,3 @@ def _require_kept(layout: Layout, port: int) -> None:
             f"{exc.what} What is kept in {layout.directory} belongs to that port.",
             "End that program, or delete that directory and start without it.",
         ) from exc
-
-
-def _resources() -> dict[str, Any]:
-    return load(RESOURCES)

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import urllib3
@@ -24,6 +25,7 @@ from embedded.ports import DEFAULT_PORT, free_port, require_free
 from embedded.server import Server
 from embedded.users import AccessKey, local_user
 from infra.command import Problem, Tell, silent, wait_until
+from infra.record_outputs import environment_name
 
 API_STAGE = "api"
 ANSWER_SECONDS = 90.0
@@ -77,28 +79,17 @@ def _known_key(layout: Layout) -> AccessKey | None:
 
 
 def _described(emulator: Server, outputs: dict[str, str], key: AccessKey, layout: Layout) -> Stack:
-    return Stack(
+    """Return how to reach a stack: its members that are outputs are called as those, RawBucket as raw_bucket."""
+    members = {field.name for field in fields(Stack)}
+    named = {environment_name(output).lower(): value for output, value in outputs.items()}
+    reached = asdict(key) | {
         # The path-style address: the usual one, <api>.execute-api.<host>, needs DNS that not every machine has.
-        api_url=f"{emulator.endpoint_url}/_aws/execute-api/{outputs['RestAPIId']}/{API_STAGE}",
-        access_key_id=key.access_key_id,
-        secret_access_key=key.secret_access_key,
-        aws_endpoint_url=emulator.endpoint_url,
-        region=REGION,
-        raw_bucket=outputs["RawBucket"],
-        events_table=outputs["EventsTable"],
-        dedupe_table=outputs["DedupeTable"],
-        replays_table=outputs["ReplaysTable"],
-        aggregates_table=outputs["AggregatesTable"],
-        replay_queue_url=outputs["ReplayQueueUrl"],
-        ordered_replay_queue_url=outputs["OrderedReplayQueueUrl"],
-        replay_jobs_queue_url=outputs["ReplayJobsQueueUrl"],
-        replay_failures_queue_url=outputs["ReplayFailuresQueueUrl"],
-        dead_letter_queue_url=outputs["DeadLetterQueueUrl"],
-        ordered_dead_letter_queue_url=outputs["OrderedDeadLetterQueueUrl"],
-        replay_jobs_dead_letter_queue_url=outputs["ReplayJobsDeadLetterQueueUrl"],
-        digest_key_arn=outputs.get("DigestKeyArn", ""),
-        administrator_file=str(layout.administrator_file),
-    )
+        "api_url": f"{emulator.endpoint_url}/_aws/execute-api/{outputs['RestAPIId']}/{API_STAGE}",
+        "aws_endpoint_url": emulator.endpoint_url,
+        "region": REGION,
+        "administrator_file": str(layout.administrator_file),
+    }
+    return Stack(**{name: value for name, value in named.items() if name in members} | reached)
 
 
 def _wait_for_api(stack: Stack, layout: Layout) -> None:
@@ -124,15 +115,12 @@ def _wait_for_api(stack: Stack, layout: Layout) -> None:
 def up(layout: Layout, port: int | None, tell: Tell, parameters: Parameters = DEFAULTS) -> Stack:
     """Start the stack, or bring a running one up to date with the checkout and these parameters."""
     with _alone(layout):
-        emulator = server.find(layout)
-        if emulator is not None:
-            _require_usable(layout, emulator, port)
-            return bring_up(layout, emulator, packaged(tell), tell, parameters)
-        chosen = _port_for(layout, port)
-        require_free(chosen)  # said before the wait, not after
+        running = server.find(layout)
+        if running is not None:
+            _require_usable(layout, running, port)
+        chosen = running.port if running is not None else _port_for(layout, port)
         package = packaged(tell)
-        emulator = launch(layout, chosen, tell)
-        return bring_up(layout, emulator, package, tell, parameters)
+        return bring_up(layout, running or launch(layout, chosen, tell), package, tell, parameters)
 
 
 def down(layout: Layout, tell: Tell) -> bool:
@@ -173,7 +161,9 @@ def _port_for(layout: Layout, wanted: int | None) -> int:
             f"The kept state belongs to port {kept}, which is part of the addresses of its queues.",
             f"Use RETRACE_PORT={kept}, or start without that state: make forget",
         )
-    return wanted or kept or DEFAULT_PORT
+    chosen = wanted or kept or DEFAULT_PORT
+    require_free(chosen)  # said before the wait for the package, not after
+    return chosen
 
 
 @contextmanager

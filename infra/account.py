@@ -4,14 +4,14 @@ import base64
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
-from botocore import exceptions
+import botocore.exceptions as aws
 from botocore.config import Config
 
 from infra.command import Problem
@@ -32,23 +32,16 @@ _NOT_KNOWN: Final = frozenset(
 )
 _LOG_IN: Final = "Log in, as with `aws sso login` or `aws configure`, and choose the profile with AWS_PROFILE."
 _PUT_RIGHT: Final = "Put that right and try again; what is done stays done."
+_NETWORK: Final = "See to the network and the region, then try again."
 _RIGHTS: Final = "docs/deploying.md lists the rights that deploying takes."
 
 _UNASKED: Final = (
-    (exceptions.NoRegionError, "No AWS region is chosen.", "Choose one: AWS_REGION=eu-west-1 make deploy …"),
-    ((exceptions.NoCredentialsError, exceptions.PartialCredentialsError), "No AWS credentials were found.", _LOG_IN),
-    (exceptions.ProfileNotFound, "{}.", "AWS_PROFILE chooses it; `aws configure list-profiles` lists them."),
-    (
-        (exceptions.CredentialRetrievalError, exceptions.SSOError),
-        "The AWS credentials are no longer good: {}",
-        _LOG_IN,
-    ),
-    (
-        (exceptions.ConnectionError, exceptions.HTTPClientError),
-        "AWS cannot be reached: {}",
-        "See to the network and the region, then try again.",
-    ),
-    (exceptions.BotoCoreError, "AWS could not be asked: {}", _PUT_RIGHT),
+    (aws.NoRegionError, "No AWS region is chosen.", "Choose one: AWS_REGION=eu-west-1 make deploy …"),
+    ((aws.NoCredentialsError, aws.PartialCredentialsError), "No AWS credentials were found.", _LOG_IN),
+    (aws.ProfileNotFound, "{}.", "AWS_PROFILE chooses it; `aws configure list-profiles` lists them."),
+    ((aws.CredentialRetrievalError, aws.SSOError), "The AWS credentials are no longer good: {}", _LOG_IN),
+    ((aws.ConnectionError, aws.HTTPClientError), "AWS cannot be reached: {}", _NETWORK),
+    (aws.BotoCoreError, "AWS could not be asked: {}", _PUT_RIGHT),
 )
 """What kept a call from AWS, in words, and the remedy: the first that fits."""
 
@@ -80,17 +73,11 @@ class Account:
     def of(cls, session: boto3.Session) -> "Account":
         """Ask AWS who calls."""
         if session.region_name is None:  # STS would answer all the same
-            raise exceptions.NoRegionError
+            raise aws.NoRegionError
         identity = session.client("sts").get_caller_identity()
-        return cls(
-            identity["Account"],
-            identity["Arn"],
-            session.region_name,
-            session.client("cloudformation", config=_CONFIG),
-            session.client("dynamodb", config=_CONFIG),
-            session.client("s3", config=_CONFIG),
-            session.client("sqs", config=_CONFIG),
-        )
+        names: Any = ("cloudformation", "dynamodb", "s3", "sqs")
+        clients = {name: session.client(name, config=_CONFIG) for name in names}
+        return cls(identity["Account"], identity["Arn"], session.region_name, **clients)
 
     def __str__(self) -> str:
         return f"Account {self.number}, region {self.region}, as {self.caller}"
@@ -101,19 +88,19 @@ def aws_errors_in_words() -> Iterator[None]:
     """Raise a Problem for whatever boto3 raises."""
     try:
         yield
-    except (exceptions.BotoCoreError, exceptions.ClientError) as error:
+    except (aws.BotoCoreError, aws.ClientError) as error:
         raise problem_of(error) from error
 
 
-def problem_of(error: exceptions.BotoCoreError | exceptions.ClientError) -> Problem:
+def problem_of(error: aws.BotoCoreError | aws.ClientError) -> Problem:
     """Return what is wrong, and the remedy."""
-    if isinstance(error, exceptions.ClientError):
+    if isinstance(error, aws.ClientError):
         return _refusal(error)
     what, remedy = next(words for kinds, *words in _UNASKED if isinstance(error, kinds))
     return Problem(what.format(error), remedy)
 
 
-def _refusal(error: exceptions.ClientError) -> Problem:
+def _refusal(error: aws.ClientError) -> Problem:
     code = error.response["Error"]["Code"]
     if code in _NOT_KNOWN:
         return Problem(f"AWS does not accept the credentials: {error}", _LOG_IN)
@@ -157,7 +144,7 @@ class Artifacts:
         """The SHA-256 that S3 itself computed of an object; None if there is no object, or S3 computed another sum."""
         try:
             return self._s3.head_object(**self._owned, Key=key, ChecksumMode="ENABLED").get("ChecksumSHA256")
-        except exceptions.ClientError as error:
+        except aws.ClientError as error:
             if _status(error) != HTTPStatus.NOT_FOUND:
                 raise
             return None
@@ -167,19 +154,19 @@ class Artifacts:
         for old in self._s3.list_objects_v2(Bucket=self.bucket).get("Contents", []):
             self._s3.delete_object(Bucket=self.bucket, Key=old["Key"])
 
-    def uri(self, key: str) -> str:
-        """How a template names code."""
-        return f"s3://{self.bucket}/{key}"
+    def keep_code(self, bundle: bytes) -> str:
+        """Upload code; return how a template names it."""
+        return f"s3://{self.bucket}/{self.keep(bundle, '.zip')}"
 
-    def url(self, key: str) -> str:
-        """How a change set names a template: with the bucket in the path, as `aws cloudformation deploy` does."""
-        return f"{self._s3.meta.endpoint_url}/{self.bucket}/{key}"
+    def keep_template(self, template: Mapping[str, Any]) -> str:
+        """Upload a template; return how a change set names it: with the bucket in the path, as the AWS CLI does."""
+        return f"{self._s3.meta.endpoint_url}/{self.bucket}/{self.keep(json.dumps(template).encode(), '.json')}"
 
     def _exists(self) -> bool:
         """Whether it is there and ours: anyone may have taken a name that can be guessed."""
         try:
             self._s3.head_bucket(**self._owned)
-        except exceptions.ClientError as error:
+        except aws.ClientError as error:
             if _status(error) == HTTPStatus.NOT_FOUND:
                 return False
             if _status(error) == HTTPStatus.FORBIDDEN:
@@ -191,11 +178,10 @@ class Artifacts:
         return True
 
     def _create(self) -> None:
+        where: Any = {"CreateBucketConfiguration": {"LocationConstraint": self._region}}
         if self._region == "us-east-1":  # where S3 refuses to be told so
-            self._s3.create_bucket(Bucket=self.bucket)
-        else:
-            where: Any = {"LocationConstraint": self._region}
-            self._s3.create_bucket(Bucket=self.bucket, CreateBucketConfiguration=where)
+            where = {}
+        self._s3.create_bucket(Bucket=self.bucket, **where)
 
     def _tls_only(self) -> dict[str, Any]:
         bucket = f"arn:{self._s3.meta.partition}:s3:::{self.bucket}"
@@ -204,5 +190,5 @@ class Artifacts:
         return {"Version": "2012-10-17", "Statement": [statement]}
 
 
-def _status(error: exceptions.ClientError) -> int:
+def _status(error: aws.ClientError) -> int:
     return error.response["ResponseMetadata"]["HTTPStatusCode"]

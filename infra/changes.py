@@ -65,7 +65,7 @@ class Change:
         return self.type in PROTECTED and self.how in {"replaced", "removed"}
 
 
-def described(changes: Sequence[Change]) -> Iterator[str]:
+def lines(changes: Sequence[Change]) -> Iterator[str]:
     """Yield a line for each change, and one that counts them."""
     width = max((len(change.logical_id) for change in changes), default=0)
     for change in sorted(changes, key=lambda each: (list(_SIGNS).index(each.how), each.logical_id)):

@@ -3,6 +3,7 @@
 It needs nothing but the standard library: the emulator has an environment of its own.
 """
 
+import argparse
 import signal
 import sys
 import time
@@ -24,6 +25,12 @@ class Problem(Exception):
         super().__init__(f"{what}\n{remedy}")
         self.what = what
         self.remedy = remedy
+
+
+def parser(module: str, description: str | None, epilog: str = "") -> argparse.ArgumentParser:
+    """Return what reads the command line of a module, with examples as they are written."""
+    written = argparse.RawDescriptionHelpFormatter
+    return argparse.ArgumentParser(f"python -m {module}", None, description, epilog, formatter_class=written)
 
 
 def silent(_: str) -> None:

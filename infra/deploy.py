@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from infra.account import Account, Artifacts, aws_errors_in_words, session
-from infra.changes import Change, described
-from infra.command import Problem, Tell, exit_status, say
+from infra.changes import Change, lines
+from infra.command import Problem, Tell, exit_status, parser, say
 from infra.merge import RESOURCES, load, merged
 from infra.package import Application
 from infra.rollout import (
@@ -26,12 +26,13 @@ from infra.rollout import (
     require_stage,
     roll_out,
     value_of,
-    wait,
 )
 from infra.stack import Stack
 
 INTERRUPTED: Final = ("Interrupted. What CloudFormation has begun goes on without you.", 130)
 """What is said if a command on a stack is interrupted, and its exit status."""
+
+THE_APPLICATION: Final = Application()
 
 EPILOG: Final = """\
 A parameter that is not given keeps the value it was deployed with; at first it has its default. They are described in
@@ -50,24 +51,16 @@ def stack_name(stage: str) -> str:
     return f"retrace-{stage}"
 
 
-THE_APPLICATION: Final = Application()
-
-
 def main(arguments: Sequence[str], say: Tell = say, application: Application = THE_APPLICATION) -> int:
     """Deploy one stage and return the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m infra.deploy",
-        description="Deploy Retrace into the AWS account that the AWS CLI would use.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("stage", help="a name for this deployment, such as dev or prod; the stack is retrace-STAGE")
-    parser.add_argument("parameters", nargs="*", metavar="Name=value", help="parameters of the template")
-    parser.add_argument("--resources", action="store_true", help="deploy bucket, tables and queues only")
-    parser.add_argument(
+    line = parser("infra.deploy", "Deploy Retrace into the AWS account that the AWS CLI would use.", EPILOG)
+    line.add_argument("stage", help="a name for this deployment, such as dev or prod; the stack is retrace-STAGE")
+    line.add_argument("parameters", nargs="*", metavar="Name=value", help="parameters of the template")
+    line.add_argument("--resources", action="store_true", help="deploy bucket, tables and queues only")
+    line.add_argument(
         "--dry-run", action="store_true", help="upload and show what would change, but change nothing of the stage"
     )
-    chosen = parser.parse_intermixed_args(arguments)
+    chosen = line.parse_intermixed_args(arguments)
     return exit_status(lambda: _deploy(chosen, say, application), *INTERRUPTED)
 
 
@@ -80,10 +73,10 @@ def _deploy(chosen: argparse.Namespace, say: Tell, application: Application) -> 
     account = Account.of(session())
     say(str(account))
     stack = Stack(account.cloudformation, stack_name(stage))
-    wait(stack, say)
-    before = stack.described()
-    kind = kind_of_change(stack, before)
-    require_readers_first(declared, given, before if kind == "UPDATE" else None)
+    described = stack.settled(say)
+    kind = kind_of_change(stack, described)
+    before = described if kind == "UPDATE" else None
+    require_readers_first(declared, given, before)
     artifacts = Artifacts(account.s3, account.number, account.region)
     for line in warnings(stage, value_of("RawRetentionDays", declared, given, before)):
         say(line)
@@ -93,13 +86,13 @@ def _deploy(chosen: argparse.Namespace, say: Tell, application: Application) -> 
         artifacts.prepare()
     else:
         template = application.uploaded(artifacts, account.region, stage, given, say)
-    url = artifacts.url(artifacts.keep(json.dumps(template).encode(), ".json"))
+    parameters = {"Stage": stage, **given}
     changed = roll_out(
         stack,
         kind,
-        url,
-        {"Stage": stage, **given},
-        kept=kept(declared, {"Stage": stage, **given}, before if kind == "UPDATE" else None),
+        artifacts.keep_template(template),
+        parameters,
+        kept=kept(declared, parameters, before),
         agree=_review(stack.name, dry_run=chosen.dry_run, say=say),
         tell=say,
     )
@@ -123,7 +116,7 @@ def _review(name: str, *, dry_run: bool, say: Tell) -> Callable[[Sequence[Change
 
     def reviewed(changes: Sequence[Change]) -> bool:
         say(f"\nWhat changes in {name}:")
-        for line in described(changes):
+        for line in lines(changes):
             say(line)
         require_no_loss(changes)
         if not dry_run:

@@ -3,19 +3,16 @@
 python -m infra.destroy STAGE [--yes]
 """
 
-import argparse
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
 from infra.account import Account, aws_errors_in_words, session
 from infra.changes import DELETE_TABLE, Resource, failures, removal, retained
-from infra.command import Problem, Tell, exit_status, say
+from infra.command import Problem, Tell, exit_status, parser, say
 from infra.deploy import INTERRUPTED, stack_name
-from infra.rollout import wait
 from infra.stack import Stack
 
 if TYPE_CHECKING:
@@ -50,28 +47,16 @@ _EMPTYING: Final[dict[str, tuple[str, ...]]] = {
 }
 
 Ask = Callable[[str], str]
-
-
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """A resource that holds something, how much in words, and the commands that would empty it."""
-
-    resource: Resource
-    amount: str
-    commands: tuple[str, ...]
+Holding = tuple[Resource, str]
+"""A resource that contains something, and how much, in words."""
 
 
 def main(arguments: Sequence[str], say: Tell = say, ask: Ask = input) -> int:
     """Remove one stage and return the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m infra.destroy",
-        description="Remove the stack of a stage, unless it holds data.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("stage", help="the stage; its stack is retrace-STAGE")
-    parser.add_argument("--yes", action="store_true", help="do not ask for the stage's name to be typed")
-    chosen = parser.parse_args(arguments)
+    line = parser("infra.destroy", "Remove the stack of a stage, unless it holds data.", EPILOG)
+    line.add_argument("stage", help="the stage; its stack is retrace-STAGE")
+    line.add_argument("--yes", action="store_true", help="do not ask for the stage's name to be typed")
+    chosen = line.parse_args(arguments)
     return exit_status(lambda: _destroy(chosen.stage, say, None if chosen.yes else ask), *INTERRUPTED)
 
 
@@ -82,30 +67,27 @@ def _destroy(stage: str, say: Tell, ask: Ask | None) -> None:
     account = Account.of(session())
     say(str(account))
     stack = Stack(account.cloudformation, stack_name(stage))
-    wait(stack, say)
-    if stack.described() is None:
+    if stack.settled(say) is None:
         raise Problem(
             f"There is no stack {stack.name} in this account and region.",
             "AWS_PROFILE and AWS_REGION choose others.",
         )
-    _require_empty(stack, list(stored_data(account, stack.resources())))
+    _require_empty(stack, stored_data(account, stack.resources()))
     if ask is not None:
         _confirm(stage, stack, ask)
     _remove(stack, say)
 
 
 def _require_empty(stack: Stack, held: Sequence[Holding]) -> None:
+    lines = [f"{stack.name} holds data; it is not removed."]
+    for resource, amount in held:
+        lines.append(f"  {resource.logical_id} ({resource.physical_id}): {amount}")
+        lines += (f"      {command.format(resource.physical_id)}" for command in _EMPTYING[resource.type])
     if held:
         raise Problem(
-            "\n".join([f"{stack.name} holds data; it is not removed.", *_listed(held)]),
+            "\n".join(lines),
             "If that is to go as well, the commands above remove it; the bucket: docs/deploying.md. Then try again.",
         )
-
-
-def _listed(held: Sequence[Holding]) -> Iterator[str]:
-    for holding in held:
-        yield f"  {holding.resource.logical_id} ({holding.resource.physical_id}): {holding.amount}"
-        yield from (f"      {command}" for command in holding.commands)
 
 
 def _confirm(stage: str, stack: Stack, ask: Ask) -> None:
@@ -135,32 +117,25 @@ def _remove(stack: Stack, say: Tell) -> None:
             say(line)
 
 
-def stored_data(account: Account, resources: Iterable[Resource]) -> Iterator[Holding]:
-    """Yield what holds data; what somebody removed by hand holds none."""
-    for resource in resources:
-        if not resource.physical_id:  # it was never made
-            continue
-        try:
-            amount = _amount(account, resource)
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in _GONE:
-                raise
-            continue
-        if amount:
-            commands = tuple(command.format(resource.physical_id) for command in _EMPTYING[resource.type])
-            yield Holding(resource, amount, commands)
+def stored_data(account: Account, resources: Iterable[Resource]) -> list[Holding]:
+    """Return what contains data; what was never made or was removed by hand contains none."""
+    amounts = ((resource, _amount(account, resource)) for resource in resources if resource.physical_id)
+    return [(resource, amount) for resource, amount in amounts if amount]
 
 
 def _amount(account: Account, resource: Resource) -> str:
-    match resource.type:
-        case "AWS::S3::Bucket":
-            return _objects(account.s3, resource.physical_id)
-        case "AWS::DynamoDB::Table":
-            return _items(account.dynamodb, resource.physical_id)
-        case "AWS::SQS::Queue" if resource.logical_id != "DigestQueue":  # what is there tells only of objects
-            return _messages(account.sqs, resource.physical_id)
-        case _:
-            return ""
+    try:
+        match resource.type:
+            case "AWS::S3::Bucket":
+                return _objects(account.s3, resource.physical_id)
+            case "AWS::DynamoDB::Table":
+                return _items(account.dynamodb, resource.physical_id)
+            case "AWS::SQS::Queue" if resource.logical_id != "DigestQueue":  # what is there tells only of objects
+                return _messages(account.sqs, resource.physical_id)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in _GONE:
+            raise
+    return ""
 
 
 def _objects(s3: "S3Client", bucket: str) -> str:

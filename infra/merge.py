@@ -21,13 +21,10 @@ from infra.roles import in_template
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-RESOURCES = HERE / "resources.yaml"
-FUNCTIONS = HERE / "functions.yaml"
-MONITORING = HERE / "monitoring.yaml"
-CATALOG = HERE / "catalog.yaml"
-
-FILES = (RESOURCES, FUNCTIONS, MONITORING, CATALOG)
+FILES = (HERE / "resources.yaml", HERE / "functions.yaml", HERE / "monitoring.yaml", HERE / "catalog.yaml")
 """What makes up the packaged deployment, each merged over those before it."""
+
+RESOURCES, FUNCTIONS, MONITORING, _ = FILES
 
 SOURCES = ("app.py", "chalicelib", "vendor", "requirements.txt", ".chalice")
 """All that ends in a package, relative to the project; vendor/ may be absent."""

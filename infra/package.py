@@ -6,6 +6,7 @@ Chalice works in a copy of what it needs, so nothing is left in the checkout and
 Stage decides which stage the package becomes; Chalice's own stage is only a tag on the functions.
 """
 
+import copy
 import json
 import os
 import shutil
@@ -16,27 +17,32 @@ import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from infra.account import Artifacts
 from infra.command import Problem, Tell, exit_status, say
-from infra.merge import ROOT, SOURCES, Template, merged
+from infra.merge import ROOT, Template, merged, source_files
 
 TEMPLATE: Final = "sam.json"
 BUNDLE: Final = "deployment.zip"
 
-_NOT_SOURCE = shutil.ignore_patterns("__pycache__", "deployed", "deployments")
 _MB: Final = 1_000_000
+
+Make = Callable[[Path, str, str], None]
+"""Writes template and bundle of the application to a directory, for a region and a stage."""
 
 Finish = Callable[[Template, str, Mapping[str, str]], Template]
 """Makes of a packaged template, the place of its code and the given parameters what CloudFormation gets."""
 
 
-def package(target: Path, *, region: str, stage: str = "dev") -> None:
+def package(target: Path, region: str, stage: str = "dev") -> None:
     """Write sam.json and deployment.zip for a stage to a directory, which is made if need be."""
     with tempfile.TemporaryDirectory(prefix="retrace-package-") as temporary:
         project = Path(temporary, "project")
-        _copy_sources(project)
+        for source in source_files(ROOT):
+            target_file = project / source.relative_to(ROOT)
+            target_file.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target_file)
         _configure(project / ".chalice", stage)
         template = Path(temporary, "infra.json")
         template.write_text(merged())
@@ -48,16 +54,6 @@ def size(bundle: Path) -> str:
     with zipfile.ZipFile(bundle) as archive:
         unpacked = sum(entry.file_size for entry in archive.infolist())
     return f"bundle: {bundle.stat().st_size / _MB:.1f} MB zipped, {unpacked / _MB:.1f} MB unpacked"
-
-
-def _copy_sources(project: Path) -> None:
-    project.mkdir()
-    for name in SOURCES:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, project / name, ignore=_NOT_SOURCE)
-        elif source.exists():
-            shutil.copy2(source, project / name)
 
 
 def _configure(directory: Path, stage: str) -> None:
@@ -84,22 +80,13 @@ def _run_chalice(project: Path, template: Path, target: Path, region: str, stage
         raise Problem(f"The application could not be packaged.\n{said}", "Put that right and try again.")
 
 
-class Make(Protocol):
-    """Packages the application for a stage into a directory."""
-
-    def __call__(self, target: Path, *, region: str, stage: str) -> None:
-        """Write template and bundle."""
-
-
 def with_code(template: Template, code_uri: str, _: Mapping[str, str]) -> Template:
     """Return the template with the code of its functions in S3."""
-    resources = {
-        name: {**resource, "Properties": {**resource["Properties"], "CodeUri": code_uri}}
-        if resource["Type"] == "AWS::Serverless::Function"
-        else resource
-        for name, resource in template["Resources"].items()
-    }
-    return {**template, "Resources": resources}
+    changed = copy.deepcopy(template)
+    for resource in changed["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = code_uri
+    return changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +101,11 @@ class Application:
         with tempfile.TemporaryDirectory(prefix="retrace-deploy-") as temporary:
             directory = Path(temporary)
             tell("Packaging the application …")
-            self.make(directory, region=region, stage=stage)
+            self.make(directory, region, stage)
             bundle = directory / BUNDLE
             tell(f"Uploading to {artifacts.bucket} … ({size(bundle)})")
             artifacts.prepare()
-            code = artifacts.uri(artifacts.keep(bundle.read_bytes(), ".zip"))
+            code = artifacts.keep_code(bundle.read_bytes())
             return self.finish(json.loads((directory / TEMPLATE).read_text()), code, given)
 
 

@@ -7,7 +7,6 @@
 It may be run again at any time. `make deploy` needs none of this: there the template refers to its own resources.
 """
 
-import argparse
 import json
 import re
 import sys
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.account import aws_errors_in_words, session
-from infra.command import Problem, exit_status, say
+from infra.command import Problem, exit_status, parser, say
 from infra.deploy import INTERRUPTED, stack_name
 from infra.merge import RESOURCES, ROOT, load
 from infra.roles import DEPLOYED_BY_CHALICE, Policy, of_stage
@@ -41,16 +40,11 @@ def with_stage(config: Mapping[str, Any], stage: str, outputs: Mapping[str, str]
     chosen = config["stages"].get(stage, {})
     variables = {environment_name(name): value for name, value in outputs.items()}
     functions = chosen.get("lambda_functions", {})
+    policies = {name: {"iam_policy_file": policy_file(stage, name)} for name in DEPLOYED_BY_CHALICE}
     section = {
         **chosen,
         "environment_variables": {**chosen.get("environment_variables", {}), "STAGE": stage, **variables},
-        "lambda_functions": {
-            **functions,
-            **{
-                name: {**functions.get(name, {}), "iam_policy_file": policy_file(stage, name)}
-                for name in DEPLOYED_BY_CHALICE
-            },
-        },
+        "lambda_functions": functions | {name: functions.get(name, {}) | policies[name] for name in policies},
     }
     return {**config, "stages": {**config["stages"], stage: section}}
 
@@ -77,12 +71,11 @@ def _write(path: Path, document: Policy) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Record one stage and return the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m infra.record_outputs",
-        description="Write a stage's names and policies into .chalice/, from its deployed resources.",
+    line = parser(
+        "infra.record_outputs", "Write a stage's names and policies into .chalice/, from its deployed resources."
     )
-    parser.add_argument("stage", help="the stage, as in: python -m infra.record_outputs dev")
-    stage = parser.parse_args(arguments).stage
+    line.add_argument("stage", help="the stage, as in: python -m infra.record_outputs dev")
+    stage = line.parse_args(arguments).stage
 
     @aws_errors_in_words()
     def recording() -> None:

@@ -21,13 +21,6 @@ SHARDS: Final = ("TypeDayShards", "TypeDayShardsRead")
 _PAST: Final = {"CREATE": "created", "UPDATE": "updated", "DELETE": "deleted", "IMPORT": "imported"}
 
 
-def wait(stack: Stack, tell: Tell) -> None:
-    """Wait until nothing is under way, and say so if there is something to wait for."""
-    if stack.busy():
-        tell(f"Waiting for what is under way in {stack.name} …")
-        stack.settled()
-
-
 def kind_of_change(stack: Stack, described: "StackTypeDef | None") -> Kind:
     """Return whether the stack is to be created or updated; raises Problem if CloudFormation would do neither."""
     status = described["StackStatus"] if described is not None else None
@@ -35,14 +28,10 @@ def kind_of_change(stack: Stack, described: "StackTypeDef | None") -> Kind:
         return "CREATE"
     if status in UPDATABLE:
         return "UPDATE"
+    remedy = f"Remove what is left of it, then deploy again: make destroy STAGE={stack.name.removeprefix('retrace-')}"
     if status == "UPDATE_ROLLBACK_FAILED":
-        remedy = (
-            f"Its events say what failed; then: aws cloudformation continue-update-rollback --stack-name {stack.name}"
-        )
-    else:
-        remedy = (
-            f"Remove what is left of it, then deploy again: make destroy STAGE={stack.name.removeprefix('retrace-')}"
-        )
+        go_on = f"aws cloudformation continue-update-rollback --stack-name {stack.name}"
+        remedy = f"Its events say what failed; then: {go_on}"
     raise Problem(f"The stack {stack.name} is in {status}; CloudFormation cannot change it any more.", remedy)
 
 
@@ -60,13 +49,13 @@ def roll_out(  # noqa: PLR0913  # the stack, what it is to be, and whom to ask a
     change_set = stack.propose(kind, template_url, parameters, kept)
     if change_set is None:
         return False
+    agreed = False
     try:
         agreed = agree(change_set.changes)
-    except Problem:
-        stack.discard(change_set.name)
-        raise
+    finally:
+        if not agreed:
+            stack.discard(change_set.name)
     if not agreed:
-        stack.discard(change_set.name)
         return False
     if kind == "UPDATE":
         stack.protect()
@@ -96,8 +85,7 @@ def _require_complete(status: str | None, events: Sequence[Event]) -> None:
     if status in COMPLETE:
         return
     lines = [f"The deployment ended as {status}.", *failures(events)]
-    left = list(removal(retained(events)))
-    if left:
+    if left := list(removal(retained(events))):
         lines += ["What it had made already stays, by its deletion policy:", *left]
     raise Problem("\n".join(lines), "Put that right and try again.")
 

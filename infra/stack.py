@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from botocore.exceptions import ClientError
 
 from infra.changes import PROTECTED, Change, Event, History, Resource, end
-from infra.command import Problem, observe
+from infra.command import Problem, Tell, observe, silent
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -26,16 +26,12 @@ UPDATABLE: Final = COMPLETE | {"UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE", "I
 _CAPABILITIES: Final = ("CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND")
 _NOTHING: Final = ("didn't contain changes", "No updates are to be performed")
 
+_EVERYTHING: Final = {"Principal": "*", "Resource": "*"}
+_OF_PROTECTED: Final = {"StringEquals": {"ResourceType": sorted(PROTECTED)}}
 PROTECTION: Final = {
     "Statement": [
-        {"Effect": "Allow", "Principal": "*", "Action": "Update:*", "Resource": "*"},
-        {
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": ["Update:Replace", "Update:Delete"],
-            "Resource": "*",
-            "Condition": {"StringEquals": {"ResourceType": sorted(PROTECTED)}},
-        },
+        {"Effect": "Allow", "Action": "Update:*", **_EVERYTHING},
+        {"Effect": "Deny", "Action": ["Update:Replace", "Update:Delete"], "Condition": _OF_PROTECTED, **_EVERYTHING},
     ]
 }
 """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/protect-stack-resources.html"""
@@ -58,13 +54,13 @@ class Stack:
                 return None
             raise
 
-    def settled(self) -> "StackTypeDef | None":
-        """The same, once nothing is under way: an interrupted deployment goes on without whoever began it."""
-        return next(described for described in observe(self.described, self._every) if not _under_way(described))
-
-    def busy(self) -> bool:
-        """Whether something is under way."""
-        return _under_way(self.described())
+    def settled(self, tell: Tell = silent) -> "StackTypeDef | None":
+        """The same, once nothing is under way: an interrupted deployment goes on by itself. A wait is told."""
+        described = self.described()
+        if _under_way(described):
+            tell(f"Waiting for what is under way in {self.name} …")
+            described = next(now for now in observe(self.described, self._every) if not _under_way(now))
+        return described
 
     def outputs(self) -> dict[str, str]:
         """Its outputs by name."""

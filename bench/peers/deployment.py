@@ -44,7 +44,7 @@ def template(module: str, code_uri: str, responses: list[str]) -> Json:
 def deploy(admin: Admin, module: str) -> Mapping[str, str]:
     """Deploy the peer in a module; returns the outputs of its stack."""
     artifacts = artifacts_of(admin)
-    code = artifacts.uri(artifacts.keep(_zipped(_files(module)), ".zip"))
+    code = artifacts.keep_code(_zipped(_files(module)))
     responses = ["ReportBatchItemFailures"] if module == "powertools" else []
     outputs = deploy_template(admin, template(module, code, responses), {}, name=f"peer-{module}")
     admin.iam.put_user_policy(UserName=LOCAL_USER, PolicyName="peers", PolicyDocument=json.dumps(CALLING))

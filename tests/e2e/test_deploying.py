@@ -256,7 +256,7 @@ def test_a_value_that_a_parameter_cannot_have(aws: Emulated, two: Deployed) -> N
 def template_url(aws: Emulated, template: dict[str, Any]) -> str:
     artifacts = Artifacts(aws.admin.s3, ACCOUNT, REGION)
     artifacts.prepare()
-    return artifacts.url(artifacts.keep(json.dumps(template).encode(), ".json"))
+    return artifacts.keep_template(template)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 from embedded.admin import REGION, Admin
 from embedded.intruders import CONTROL_HEADER
 from embedded.layout import Layout
-from embedded.wire import faulty_wire
+from tests.e2e.faults import faulty_wire
 from tests.e2e.stages import Emulated, emulated
 
 CREATED = "/?Action=CreateUser&UserName=mallory&Version=2010-05-08"

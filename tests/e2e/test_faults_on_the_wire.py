@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from embedded.wire import Fault
 from tests.e2e.endurance.run import Plan, prepared
+from tests.e2e.faults import Fault
 from tests.sizes import is_full
 
 pytestmark = pytest.mark.soak

@@ -8,11 +8,11 @@ from typing import Any
 
 from bench.markdown import filled, table
 from embedded.layout import ROOT
-from embedded.wire import Call
 from tests.e2e.endurance.account import SHOWN, Account
 from tests.e2e.endurance.crashes import Crashes
 from tests.e2e.endurance.ledger import Ledger
 from tests.e2e.endurance.replay_desk import Errand
+from tests.e2e.faults import Call
 
 PAGE = ROOT / "tests" / "README.md"
 

@@ -17,7 +17,6 @@ from pathlib import Path
 
 from embedded.client import Api
 from embedded.stack import started
-from embedded.wire import Wire, faulty_wire, foul_weather
 from infra.command import Problem, wait_until
 from tests.e2e.endurance.account import Account, account
 from tests.e2e.endurance.crashes import Crashes
@@ -25,6 +24,7 @@ from tests.e2e.endurance.ledger import Ledger
 from tests.e2e.endurance.producers import LEFT_TYPE, Producer
 from tests.e2e.endurance.replay_desk import Desk
 from tests.e2e.endurance.report import Counts, progress
+from tests.e2e.faults import Wire, faulty_wire, foul_weather
 from tests.e2e.workers.fleet import Fleet, fleet
 from tests.e2e.workers.stack import Ground, ground_of
 

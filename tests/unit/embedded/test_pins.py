@@ -23,10 +23,10 @@ OURS = {"app", "bench", "chalicelib", "embedded", "infra", "retrace", "tests"}
 ADDED_LATER = {
     "chalicelib/runtime/system.py": "requirements-dev.txt",  # the hooks of SnapStart, which Lambda has
     "embedded/emulator.py": "requirements-embedded.txt",
-    "embedded/faulty_wire.py": "requirements-faults.txt",
     "embedded/guard.py": "requirements-embedded.txt",
     "retrace/console": "requirements-console.txt",
     "retrace/exporting/parquet.py": "requirements-dev.txt",
+    "tests/e2e/faulty_wire.py": "requirements-faults.txt",
 }
 """What runs in another environment than the one that `make demo` makes, or in that one with more in it."""
 
@@ -95,7 +95,7 @@ def test_a_demo_takes_at_most_sixty_packages() -> None:
 
 
 def modules() -> Iterator[Path]:
-    yield ROOT / "app.py"
+    yield from (ROOT / "app.py", ROOT / "tests/e2e/faulty_wire.py")
     for package in ("chalicelib", "embedded", "infra", "retrace"):
         yield from sorted((ROOT / package).rglob("*.py"))
 

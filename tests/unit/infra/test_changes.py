@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra.changes import Change, described
+from infra.changes import Change, lines
 from infra.command import Problem
 from infra.deploy import require_no_loss
 from infra.stack import PROTECTION
@@ -52,7 +52,7 @@ def test_changes_are_listed_with_their_properties_the_gravest_last_and_counted()
         Change("A", "AWS::Logs::LogGroup", "added"),
     ]
 
-    assert list(described(changes)) == [
+    assert list(lines(changes)) == [
         "  + A           AWS::Logs::LogGroup",
         "  + B           AWS::Logs::LogGroup",
         "  ~ LongerName  AWS::SQS::Queue (KmsMasterKeyId)",
@@ -62,7 +62,7 @@ def test_changes_are_listed_with_their_properties_the_gravest_last_and_counted()
 
 
 def test_a_change_of_outputs_alone_is_said_to_be_that() -> None:
-    assert list(described([])) == ["only outputs"]
+    assert list(lines([])) == ["only outputs"]
 
 
 @pytest.mark.parametrize("resource_type", ["AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::S3::BucketPolicy"])

@@ -11,7 +11,7 @@ from botocore.stub import Stubber
 
 from infra.changes import Event, Resource, failures
 from infra.command import Problem
-from infra.rollout import kind_of_change, wait
+from infra.rollout import kind_of_change
 from infra.stack import Stack
 
 CLOUDFORMATION = boto3.client("cloudformation")
@@ -65,7 +65,7 @@ def test_what_is_under_way_is_waited_for_and_said_to_be(cloudformation: Stubber,
         cloudformation.add_response("describe_stacks", {"Stacks": [in_status(status)]})
     said: list[str] = []
 
-    wait(stack, said.append)
+    stack.settled(said.append)
 
     assert said == ["Waiting for what is under way in retrace-prod …"]
 
@@ -75,7 +75,7 @@ def test_nothing_is_waited_for_where_nothing_is_under_way(cloudformation: Stubbe
     cloudformation.add_response("describe_stacks", {"Stacks": [in_status(status)]})
 
     said: list[str] = []
-    wait(stack, said.append)
+    stack.settled(said.append)
 
     assert said == []
     cloudformation.assert_no_pending_responses()

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from chalicelib.events.raw_objects import stored_events
 from chalicelib.replays.messages import message_of, parse_message
-from infra.message_schema import SCHEMA, SCHEMA_ID, text
+from tests.message_schema import SCHEMA, SCHEMA_ID, text
 from tests.unit.examples import INGESTED, an_event
 
 PUBLISHED: dict[str, Any] = json.loads(SCHEMA.read_text())
@@ -28,7 +28,7 @@ def fields(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def test_the_file_is_what_the_model_says() -> None:
-    assert SCHEMA.read_text() == text(), "python -m infra.message_schema writes it anew"
+    assert SCHEMA.read_text() == text(), "python -m tests.message_schema writes it"
 
 
 def test_it_is_a_json_schema_with_a_name_and_a_version() -> None:

@@ -1,6 +1,6 @@
 """Write the contract of the messages on ReplayQueue as JSON Schema.
 
-    python -m infra.message_schema
+    python -m tests.message_schema
 
 It is generated from the model that the planner writes messages with and the processor reads them with.
 """
@@ -36,7 +36,7 @@ _REPETITION = Duplicate(ingest_time="2026-11-22T00:00:04.000000000Z", request_id
 class _AsSent(GenerateJsonSchema):
     """Schemas of what is sent: an optional field is absent, never null. Titles would only repeat field names."""
 
-    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002  # pydantic's signature
+    def field_title_should_be_set(self, schema: Any) -> bool:  # pydantic's signature
         return False
 
     def nullable_schema(self, schema: Any) -> dict[str, Any]:
