@@ -121,12 +121,15 @@ class ReplayJob:
 
     @property
     def public_state(self) -> JobState:
-        """The state callers see: SENT once the outbox is empty, COMPLETE once nothing is in flight."""
+        """The state callers see: SENT once the outbox is empty, and then COMPLETE once nothing is in flight.
+
+        Processors can be done before the outbox is empty. A planner that cannot empty it fails the job.
+        """
         if self.state is not JobState.SENT:
             return self.state
-        if self.in_flight <= 0:
-            return JobState.COMPLETE
-        return JobState.SENT if self.outbox is None else JobState.SENDING
+        if self.outbox is not None:
+            return JobState.SENDING
+        return JobState.COMPLETE if self.in_flight <= 0 else JobState.SENT
 
     @property
     def index_read_to(self) -> Instant | None:
