@@ -14,6 +14,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from bench.contenders import Contender, deployed, far_away, until
 from bench.markdown import DOCS, publish, table
@@ -77,7 +78,7 @@ class Measured:
 
 def measure(stack: Stack, contenders: Sequence[Contender], plan: Plan) -> Measured:
     """Measure everything. What costs most is done without the slowest."""
-    fast = contenders[:2]
+    fast, handed_over = contenders[:2], partial(in_hundreds, FUNCTIONS_AT_ONCE)
     for contender in contenders:
         _warm(contender, plan.clients)
     near = [ingested(scenario, contenders) for scenario in plan.near]
@@ -85,14 +86,14 @@ def measure(stack: Stack, contenders: Sequence[Contender], plan: Plan) -> Measur
     from_queues = [replayed(scenario, contenders, from_the_queue) for scenario in plan.replayed]
     with far_away(stack):
         far = [ingested(scenario, contenders) for scenario in plan.far]
-        replayed_far = [replayed(scenario, fast, in_hundreds(1)) for scenario in plan.replayed_far]
+        replayed_far = [replayed(scenario, fast, partial(in_hundreds, 1)) for scenario in plan.replayed_far]
     _require_all_stored(fast, [*near, *far], plan.clients)
     return Measured(
         ingested=near,
         ingested_far=far,
         replayed=from_queues,
         replayed_far=replayed_far,
-        in_hundreds=[replayed(scenario, fast, in_hundreds(FUNCTIONS_AT_ONCE)) for scenario in plan.replayed],
+        in_hundreds=[replayed(scenario, fast, handed_over) for scenario in plan.replayed],
         asked=[asked(contenders, partition) for partition in plan.partitions],
     )
 

@@ -56,11 +56,6 @@ class Workload:
             self.before()
             self.function(self.invocations[number % len(self.invocations)])
 
-    @property
-    def times(self) -> int:
-        """How often in a round, so that rounds are about as long."""
-        return max(3, 60 // self.events)
-
 
 def counts(application: Application, workloads: Sequence[Workload]) -> dict[str, ByOwner]:
     """How many functions are called for an event, by workload and owner."""
@@ -84,11 +79,11 @@ def times(application: Application, workloads: Sequence[Workload]) -> dict[str, 
 
 
 def _timed(application: Application, workload: Workload) -> ByOwner:
+    often = max(3, 60 // workload.events)  # so that rounds are about as long
     gc.collect()
     application.clock.reset()
-    workload.run(workload.times)
-    events = workload.events * workload.times
-    return {owner: application.clock.microseconds(owner) / events for owner in OWNERS}
+    workload.run(often)
+    return {owner: application.clock.microseconds(owner) / workload.events / often for owner in OWNERS}
 
 
 def workloads_of(application: Application) -> list[Workload]:

@@ -34,7 +34,9 @@ def asked(contenders: Sequence[Contender], partition: int) -> Asked:
     entity = f"entity-of-{partition}"
     loads: dict[str, list[Load]] = defaultdict(list)
     for contender in contenders:
-        _fill(contender, _rows(contender, entity, partition))
+        puts: list[WriteRequestTypeDef] = [{"PutRequest": {"Item": row}} for row in _rows(contender, entity, partition)]
+        for some in chunked(puts, ROWS_A_WRITE):
+            contender.admin.dynamodb.batch_write_item(RequestItems={contender.events_table: some})
 
     def ask(contender: Contender, _: int) -> float:
         loads[contender.name].append(timed(partial(_page, contender), [entity] * QUESTIONS, 1, clients=1))
@@ -57,10 +59,3 @@ def _rows(contender: Contender, entity_id: str, count: int) -> Iterator[dict[str
         sort_key = row["SK"]["S"].replace(row["event_id"]["S"], event_id)
         named = {"PK": contender.partition(entity_id), "SK": sort_key, "event_id": event_id}
         yield {**row, **{name: {"S": value} for name, value in named.items()}}
-
-
-def _fill(contender: Contender, rows: Iterator[dict[str, Any]]) -> None:
-    """Put rows into the index, past the API."""
-    puts: list[WriteRequestTypeDef] = [{"PutRequest": {"Item": row}} for row in rows]
-    for some in chunked(puts, ROWS_A_WRITE):
-        contender.admin.dynamodb.batch_write_item(RequestItems={contender.events_table: some})

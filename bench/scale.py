@@ -59,8 +59,8 @@ def workings(counted: Count) -> Mapping[str, str]:
     }
 
 
-def _models(counted: Count, deployment: Deployment = INSTALLED) -> list[Model]:
-    return [Model(counted, shape, batch, deployment) for shape in SHAPES for batch in BATCHES]
+def _models(counted: Count) -> list[Model]:
+    return [Model(counted, shape, batch, INSTALLED) for shape in SHAPES for batch in BATCHES]
 
 
 def _rows(counted: Count) -> str:

@@ -20,8 +20,8 @@ from chalicelib.core.batching import chunked
 BATCH = 100
 DELIVERIES = 5
 
-Process = Callable[[Contender, int], float]
-"""Lets a contender process so many messages, and says for how many seconds."""
+Process = Callable[[Contender], float]
+"""Lets a contender process the messages of its queue, and says for how many seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def replayed(scenario: Scenario, contenders: Sequence[Contender], process: Proce
         seconds = time.perf_counter() - begun
         require_equal({"sent": contender.messages(), "taken in": events}, contender.name)
         before = contender.counted(replay_id)
-        processing.of[contender.name].append(events / process(contender, events))
+        processing.of[contender.name].append(events / process(contender))
         until(lambda: contender.counted(replay_id) - before >= events, f"{contender.name} had counted its messages")
         require_equal({"counted": contender.counted(replay_id) - before, "taken in": events}, contender.name)
         return events / seconds
@@ -107,7 +107,7 @@ def replayed(scenario: Scenario, contenders: Sequence[Contender], process: Proce
     return Replayed(scenario, alternating(f"{scenario.event_type} sent", measures), processing)
 
 
-def from_the_queue(contender: Contender, _: int) -> float:
+def from_the_queue(contender: Contender) -> float:
     """Process as the emulator delivers: tens, to five functions at once.
 
     The clock starts with the first message: the emulator looks at a queue that it is to listen to up to a second later.
@@ -117,19 +117,15 @@ def from_the_queue(contender: Contender, _: int) -> float:
     return until(lambda: contender.messages() == 0, f"{contender.name} had processed its messages")
 
 
-def in_hundreds(at_once: int) -> Process:
+def in_hundreds(at_once: int, contender: Contender) -> float:
     """Process in batches of a hundred, as the package asks for on AWS: the bench hands them to so many functions."""
-
-    def process(contender: Contender, _: int) -> float:
-        batches = list(chunked(delivered(list(_received(contender))), BATCH))
-        begun = time.perf_counter()
-        with ThreadPoolExecutor(at_once) as threads:
-            list(threads.map(partial(_invoke, contender), batches))
-        seconds = time.perf_counter() - begun
-        contender.admin.sqs.purge_queue(QueueUrl=contender.queue_url)
-        return seconds
-
-    return process
+    batches = list(chunked(delivered(list(_received(contender))), BATCH))
+    begun = time.perf_counter()
+    with ThreadPoolExecutor(at_once) as threads:
+        list(threads.map(partial(_invoke, contender), batches))
+    seconds = time.perf_counter() - begun
+    contender.admin.sqs.purge_queue(QueueUrl=contender.queue_url)
+    return seconds
 
 
 def _received(contender: Contender) -> Iterator[Any]:
