@@ -126,7 +126,7 @@ BREAKS = [
     ),
     Break(
         "5 nothing is dropped: refused bytes kept as something else",
-        "chalicelib/ingest/rejected_event.py",
+        "chalicelib/ingest/rejection.py",
         '"body": body.decode()',
         '"body": body.decode().strip()',
         "tests/functional/test_fuzz_ingest.py",
@@ -728,7 +728,7 @@ BREAKS = [
     ),
     Break(
         "8 rebuilt: a record that names another line than the first",
-        "chalicelib/ingest/rejected_event.py",
+        "chalicelib/ingest/rejection.py",
         "event.location.key, event.location.offset, event",
         "event.location.key, event.location.offset + 1, event",
         "tests/functional/test_rebuilding.py",

@@ -12,7 +12,7 @@ from chalicelib.aggregates.diff import Comparison, Side
 from chalicelib.aggregates.ports import AggregateHistory, AggregateVersion
 from chalicelib.aggregates.queries import AggregatesQuery, DiffQuery, InputsQuery, VersionsQuery
 from chalicelib.core.batching import chunked
-from chalicelib.core.cursors import from_cursor, not_ours, to_cursor
+from chalicelib.core.cursors import from_cursor, invalid_cursor, query_fingerprint, to_cursor
 from chalicelib.core.errors import Fault, NotFound
 from chalicelib.core.pagination import every_page
 from chalicelib.core.ports import Concurrently
@@ -62,11 +62,11 @@ class InvestigateAggregates:
 
     def __call__(self, query: VersionsQuery) -> DailyAggregates:
         """A page of versions, which may be empty. Reads the events of the day once, as far as the budget goes."""
-        sealed = query.model_dump(exclude={"cursor", "limit"}, mode="json")
+        fingerprint = query_fingerprint(query)
         reads = PaidReads(self.concurrently, REQUEST_US)
-        standings, read_to = self._standings(query, from_cursor(sealed, query.cursor), reads)
+        standings, read_to = self._standings(query, from_cursor(fingerprint, query.cursor), reads)
         missed, exact = self._missed(query, standings, reads) if standings else ([], True)
-        return DailyAggregates(query, tuple(map(Account, standings, missed)), exact, to_cursor(sealed, read_to))
+        return DailyAggregates(query, tuple(map(Account, standings, missed)), exact, to_cursor(fingerprint, read_to))
 
     def _standings(
         self, query: VersionsQuery, after: str | None, reads: PaidReads
@@ -155,27 +155,27 @@ class TraceVersions:
 
         One read, whatever the size of the version; a second one if the first messages are no inputs.
         """
-        sealed = query.model_dump(exclude={"cursor", "limit"}, mode="json")
-        after = from_cursor(sealed, query.cursor)
+        fingerprint = query_fingerprint(query)
+        after = from_cursor(fingerprint, query.cursor)
         version = query.version(query.replay_id)
         page = self.history.inputs(version, after, query.limit)
         if after is None and not page.inputs and not (page.read_to and self._named(query, query.replay_id)):
             raise _no_version(query, replay_id=query.replay_id)
-        return FoundInputs(page.inputs, to_cursor(sealed, page.read_to))
+        return FoundInputs(page.inputs, to_cursor(fingerprint, page.read_to))
 
     def difference(self, query: DiffQuery) -> Difference:
         """What a stretch of two versions does not share, with the cursor to the next; raises NotFound.
 
         A stretch ends with its differences, or when the reads of a request are used up: it may have none.
         """
-        sealed = query.model_dump(exclude={"cursor", "limit"}, mode="json")
-        afters = _positions(from_cursor(sealed, query.cursor))
+        fingerprint = query_fingerprint(query)
+        afters = _positions(from_cursor(fingerprint, query.cursor))
         from_, to = both = self._compared(query)
         sides = [Side(one.version, self.history.position_of, at) for one, at in zip(both, afters, strict=True)]
         comparison = self._comparison(sides, query.limit)
         more = any(side.more or side.next is not None for side in sides)
         position = _BETWEEN.join(side.after or "" for side in sides) if more else None
-        return Difference(from_, to, comparison, to_cursor(sealed, position))
+        return Difference(from_, to, comparison, to_cursor(fingerprint, position))
 
     def _compared(self, query: DiffQuery) -> tuple[AggregateVersion, AggregateVersion]:
         stored = {found.version.replay_id: found for found in self._named(query, *query.named.values())}
@@ -207,7 +207,7 @@ def _positions(both: str | None) -> list[str | None]:
         return [None, None]
     positions = both.split(_BETWEEN)
     if len(positions) != len(("from", "to")):
-        raise not_ours()
+        raise invalid_cursor()
     return [position or None for position in positions]
 
 

@@ -64,7 +64,7 @@ def answers_problems(view: Callable[P, Response]) -> Callable[P, Response]:
 def _problem(status: HTTPStatus, error: errors.RetraceError) -> Response:
     from chalicelib.replays.preview_report import ConfirmationNeeded
 
-    faults = error.faults if isinstance(error, errors.Refused) else ()
+    faults = error.faults if isinstance(error, errors.PermanentError) else ()
     body = _problem_members(status, str(error)) | {"errors": [asdict(fault) for fault in faults]}
     if isinstance(error, ConfirmationNeeded):
         body["preview"] = replays_responses.preview(error.preview)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from chalicelib.core.cursors import not_ours
+from chalicelib.core.cursors import invalid_cursor
 
 _INSTANT = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{9}Z"
 _EVENT = rf"TS#{_INSTANT}#EID#[0-9a-f]{{64}}"
@@ -25,4 +25,4 @@ _LONGEST = 1_000
 def require(kind: re.Pattern[str], position: str | None) -> None:
     """Raise InvalidRequest unless it is a position of this kind of list."""
     if position is not None and not (kind.fullmatch(position) and len(position.encode()) <= _LONGEST):
-        raise not_ours()
+        raise invalid_cursor()

@@ -1,4 +1,4 @@
-"""Opaque cursors of list answers: a position, sealed with the query that it belongs to."""
+"""Opaque cursors of list answers: a position, with a checksum of the query that it belongs to."""
 
 from __future__ import annotations
 
@@ -7,45 +7,54 @@ import binascii
 import json
 from collections.abc import Mapping
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from chalicelib.core.errors import Fault, InvalidRequest
 
-_SEAL_BYTES = 12
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+_CHECKSUM_BYTES = 12
 _PAD = "="  # left out of cursors, as URLs escape it
 
 
-def to_cursor(query: Mapping[str, object], position: str | None) -> str | None:
-    """The cursor that goes on after a position of a query; None if there is nothing to go on to.
+def query_fingerprint(query: BaseModel) -> Mapping[str, object]:
+    """Everything that a cursor must be asked with again; the page's size may change."""
+    return query.model_dump(exclude={"cursor", "limit"}, mode="json")
 
-    The seal tells a damaged cursor, or one of another query, from a good one. It is no secret: a position says nothing
-    that its query would not answer.
+
+def to_cursor(fingerprint: Mapping[str, object], position: str | None) -> str | None:
+    """The cursor that continues a query after a position; None if nothing is left.
+
+    The checksum tells a damaged cursor, or one of another query, from a good one. It is no secret: a position says
+    nothing that its query would not answer.
     """
     if position is None:
         return None
-    sealed = _seal(query, position) + position.encode()
-    return base64.urlsafe_b64encode(sealed).decode().rstrip(_PAD)
+    content = _checksum(fingerprint, position) + position.encode()
+    return base64.urlsafe_b64encode(content).decode().rstrip(_PAD)
 
 
-def from_cursor(query: Mapping[str, object], cursor: str | None) -> str | None:
+def from_cursor(fingerprint: Mapping[str, object], cursor: str | None) -> str | None:
     """The position of a cursor; raises InvalidRequest for one that was changed or belongs to another query."""
     if cursor is None:
         return None
     try:
-        sealed = base64.b64decode(cursor + _PAD * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        position = sealed[_SEAL_BYTES:].decode()
+        content = base64.b64decode(cursor + _PAD * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        position = content[_CHECKSUM_BYTES:].decode()
     except (binascii.Error, ValueError) as error:
-        raise not_ours() from error
-    if not position or to_cursor(query, position) != cursor:
-        raise not_ours()
+        raise invalid_cursor() from error
+    if not position or to_cursor(fingerprint, position) != cursor:
+        raise invalid_cursor()
     return position
 
 
-def _seal(query: Mapping[str, object], position: str) -> bytes:
-    content = json.dumps([query, position], sort_keys=True, ensure_ascii=False)
-    return sha256(f"retrace:cursor\n{content}".encode()).digest()[:_SEAL_BYTES]
+def _checksum(fingerprint: Mapping[str, object], position: str) -> bytes:
+    content = json.dumps([fingerprint, position], sort_keys=True, ensure_ascii=False)
+    return sha256(f"retrace:cursor\n{content}".encode()).digest()[:_CHECKSUM_BYTES]
 
 
-def not_ours() -> InvalidRequest:
-    """What a cursor is refused with."""
+def invalid_cursor() -> InvalidRequest:
+    """The error for a cursor that this query did not return."""
     message = "was changed, or belongs to another query; begin again without it"
     return InvalidRequest("The cursor does not fit the query.", (Fault("cursor", message),))

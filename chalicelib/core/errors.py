@@ -1,7 +1,7 @@
 """What can go wrong, by what the caller should do about it.
 
 RetraceError
-├── Refused                     sending the same again will not help
+├── PermanentError              sending the same again will not help
 │   ├── InvalidRequest          400  fields are wrong; every fault is listed
 │   │   ├── Oversized                a message, or what it refers to, is larger than any that Retrace makes
 │   │   ├── WrongBucket              a message refers to another bucket than that of raw events
@@ -30,7 +30,7 @@ from itertools import islice
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One reason for a refusal, and the field it concerns: a dotted path, "body", or "" for the whole of it."""
+    """One reason for a rejection, and the field it concerns: a dotted path, "body", or "" for the whole of it."""
 
     field: str
     message: str
@@ -60,15 +60,15 @@ class RetraceError(Exception):
     """Base of all errors that Retrace raises on purpose; its text is fit to be shown to a caller."""
 
 
-class Refused(RetraceError):
-    """The request cannot be served as it is; sending it again unchanged gives the same answer."""
+class PermanentError(RetraceError):
+    """The request cannot be served as it is. Sending it again unchanged gives the same answer."""
 
     def __init__(self, message: str, faults: Sequence[Fault] = ()) -> None:
         super().__init__(message)
         self.faults = tuple(faults)
 
 
-class InvalidRequest(Refused):
+class InvalidRequest(PermanentError):
     """Fields are missing or wrong; `faults` names them all."""
 
 
@@ -84,7 +84,7 @@ class UnknownReplay(InvalidRequest):
     """A message is of no replay that there is."""
 
 
-class Unauthenticated(Refused):
+class Unauthenticated(PermanentError):
     """The sender of the request is not known; `scheme` is how to sign it."""
 
     def __init__(self, message: str, faults: Sequence[Fault] = (), *, scheme: str) -> None:
@@ -92,23 +92,23 @@ class Unauthenticated(Refused):
         self.scheme = scheme
 
 
-class RequestTooLarge(Refused):
+class RequestTooLarge(PermanentError):
     """The request holds more events or bytes than one request may."""
 
 
-class UnsupportedMediaType(Refused):
+class UnsupportedMediaType(PermanentError):
     """The content type or encoding is none that the route understands."""
 
 
-class NotFound(Refused):
+class NotFound(PermanentError):
     """Nothing is stored under the name that was asked for."""
 
 
-class Conflict(Refused):
+class Conflict(PermanentError):
     """What the request wants does not go with what there is."""
 
 
-class IntegrityFailure(Refused):
+class IntegrityFailure(PermanentError):
     """Stored content does not hash to what was recorded of it."""
 
 
@@ -116,11 +116,11 @@ class RawObjectMissing(IntegrityFailure):
     """A raw object that a row or a message refers to is not there, although none is ever deleted."""
 
 
-class StorageRefused(Refused):
+class StorageRefused(PermanentError):
     """AWS refused a call in a way that no retry mends."""
 
 
-class NotConfigured(Refused):
+class NotConfigured(PermanentError):
     """Settings are missing, so that AWS is not called."""
 
     def __init__(self, missing: Iterable[str]) -> None:

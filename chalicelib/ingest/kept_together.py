@@ -10,19 +10,19 @@ from math import ceil
 from chalicelib.core.batching import chunked
 from chalicelib.core.errors import Fault, first_faults
 from chalicelib.events.event import Form
-from chalicelib.ingest.rejected_event import RejectedEvent
+from chalicelib.ingest.rejection import Rejection
 from chalicelib.ingest.request import BATCH, NDJSON
 
 MOST_OBJECTS = 20
 """Of one request and status: two kilobytes of broken lines would otherwise make a thousand objects, kept for ever."""
 
 
-def objects_of(refused: Iterable[RejectedEvent]) -> dict[str, RejectedEvent]:
+def objects_of(refused: Iterable[Rejection]) -> dict[str, Rejection]:
     """What keeps each refused event of a request, by the id that the event has alone.
 
     It depends on the refused events and their order and on nothing else, so the same request finds the same objects.
     """
-    kinds: dict[tuple[str, str | None], list[RejectedEvent]] = defaultdict(list)
+    kinds: dict[tuple[str, str | None], list[Rejection]] = defaultdict(list)
     for event in {event.rejected_id: event for event in refused}.values():
         kinds[event.status, event.content_type].append(event)
     parts = [part for events in kinds.values() for part in chunked(events, ceil(len(events) / MOST_OBJECTS))]
@@ -45,7 +45,7 @@ _SEVERAL: Mapping[str | None, tuple[str, Callable[[Iterable[bytes]], bytes]]] = 
 """How several events of a content type are sent in one request. Of any other a request has only one."""
 
 
-def _together(events: Sequence[RejectedEvent]) -> RejectedEvent:
+def _together(events: Sequence[Rejection]) -> Rejection:
     if len(events) == 1:
         return events[0]
     content_type, joined = _SEVERAL[events[0].content_type]
@@ -55,7 +55,7 @@ def _together(events: Sequence[RejectedEvent]) -> RejectedEvent:
     return replace(events[0], body=body, faults=faults, content_type=content_type, conflicts=conflicts)
 
 
-def _counted(events: Sequence[RejectedEvent]) -> Iterable[Fault]:
+def _counted(events: Sequence[Rejection]) -> Iterable[Fault]:
     """Each reason once: all of them in the order of the events were told to the producer, and a retry tells them."""
     counts = Counter(fault for event in events for fault in event.faults)
     return first_faults(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chalicelib.core.errors import Fault
-from chalicelib.ingest.request import IngestRequest, Refusal, Submission
+from chalicelib.ingest.request import IngestRequest, InvalidEvent, Submission
 
 HEADER = "Idempotency-Key"
 _FAULT = Fault(
@@ -20,6 +20,6 @@ def with_own_keys(request: IngestRequest) -> IngestRequest:
 
 
 def _with_own_key(submission: Submission) -> Submission:
-    if isinstance(submission, Refusal) or submission.has_own_key:
+    if isinstance(submission, InvalidEvent) or submission.has_own_key:
         return submission
-    return Refusal(submission.text.encode(), (_FAULT,), submission.form)
+    return InvalidEvent(submission.text.encode(), (_FAULT,), submission.form)

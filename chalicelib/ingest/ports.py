@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from chalicelib.ingest.rejected_event import RejectedEvent
+from chalicelib.ingest.rejection import Rejection
 
 
 class Quarantine(Protocol):
     """Where refused events are kept."""
 
-    def keep(self, rejected: RejectedEvent) -> None:
+    def keep(self, rejected: Rejection) -> None:
         """Keep a refused event; keeping the same bytes twice on one day is the same."""

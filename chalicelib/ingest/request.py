@@ -20,7 +20,7 @@ MAX_BYTES = 5_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class InvalidEvent:
     """What could not be accepted: its bytes as they were sent, every reason, and how to send it again, alone."""
 
     body: bytes
@@ -32,7 +32,7 @@ class Refusal:
 NDJSON = "application/x-ndjson"
 BATCH = "application/cloudevents-batch+json"
 
-Submission = Event | Refusal
+Submission = Event | InvalidEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,9 @@ def parse_request(
         fault = Fault("body", f"is not a whole gzip stream: {error}")
         # Spelled in one way: the names that senders have for one encoding and form must not each make a new object.
         encoded = {**attributes, "content-encoding": "gzip"}
-        return IngestRequest((Refusal(body, (fault,), content_type if binary else media_type, encoded),), batch=False)
+        return IngestRequest(
+            (InvalidEvent(body, (fault,), content_type if binary else media_type, encoded),), batch=False
+        )
     return read(plain)
 
 
@@ -115,7 +117,7 @@ class _Kind:
         try:
             json = lossless_json.parse(_decoded(text))
         except (UnicodeDecodeError, lossless_json.JsonSyntaxError) as error:
-            return Refusal(text, (_syntax_fault(error),), self.content_type)
+            return InvalidEvent(text, (_syntax_fault(error),), self.content_type)
         return self.checked(json)
 
     def checked(self, json: lossless_json.JsonText) -> Submission:
@@ -123,7 +125,7 @@ class _Kind:
         try:
             return self.parse(json)
         except InvalidRequest as error:
-            return Refusal(json.text.encode(), error.faults, self.content_type)
+            return InvalidEvent(json.text.encode(), error.faults, self.content_type)
 
 
 _NATIVE = _Kind(parse_native, Form.NATIVE)
@@ -150,7 +152,7 @@ def _read_array(body: bytes, kind: _Kind, content_type: str) -> tuple[Submission
     try:
         elements = lossless_json.parse_elements(_decoded(body), MAX_EVENTS)
     except (UnicodeDecodeError, lossless_json.JsonSyntaxError) as error:
-        return (Refusal(body, (_syntax_fault(error),), content_type),)
+        return (InvalidEvent(body, (_syntax_fault(error),), content_type),)
     _check_count(len(elements))
     return tuple(map(kind.checked, elements))
 
@@ -169,14 +171,16 @@ def _read_structured(body: bytes) -> IngestRequest:
 def _read_batch(body: bytes) -> IngestRequest:
     if _is_array(body):
         return IngestRequest(_read_array(body, _CLOUDEVENT, BATCH), batch=True)
-    return IngestRequest((Refusal(body, (Fault("body", "must be a JSON array of CloudEvents"),), BATCH),), batch=True)
+    return IngestRequest(
+        (InvalidEvent(body, (Fault("body", "must be a JSON array of CloudEvents"),), BATCH),), batch=True
+    )
 
 
 def _read_binary(body: bytes, content_type: str | None, attributes: Mapping[str, str]) -> IngestRequest:
     try:
         event = cloudevents.parse_binary(body, content_type, attributes)
     except InvalidRequest as error:
-        return IngestRequest((Refusal(body, error.faults, content_type, attributes),), batch=False)
+        return IngestRequest((InvalidEvent(body, error.faults, content_type, attributes),), batch=False)
     if len(event.text.encode()) > MAX_BYTES:
         raise RequestTooLarge(
             f"In the JSON format the event has more than {MAX_BYTES:,} bytes, the most for a request."

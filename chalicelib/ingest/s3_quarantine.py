@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from chalicelib.aws import keys
 from chalicelib.aws.errors import translated
 from chalicelib.aws.write_once import WriteOnceBucket
-from chalicelib.ingest.rejected_event import RefusalStatus, RejectedEvent
+from chalicelib.ingest.rejection import Rejection, RejectionStatus
 
 
 @dataclass(frozen=True)
@@ -16,9 +16,9 @@ class S3Quarantine:
 
     objects: WriteOnceBucket
 
-    def keep(self, rejected: RejectedEvent) -> None:
+    def keep(self, rejected: Rejection) -> None:
         """Keep a refused event; the first record of the same bytes on one day stands."""
         with translated("keeping a refused event"):
-            conflict = rejected.status is RefusalStatus.CONFLICT
+            conflict = rejected.status is RejectionStatus.CONFLICT
             key = keys.rejected_object(rejected.rejected_id, conflict=conflict)
             self.objects.put_if_absent(key, rejected.to_json(), "application/json")

@@ -15,9 +15,9 @@ from chalicelib.events.ports import EventIndex, Identities, RawStore
 from chalicelib.events.raw_objects import StoredEvent, event_time_of, stored_events
 from chalicelib.ingest.kept_together import objects_of
 from chalicelib.ingest.ports import Quarantine
-from chalicelib.ingest.rejected_event import Conflict, LineReference, RefusalStatus, RejectedEvent
+from chalicelib.ingest.rejection import Conflict, LineReference, Rejection, RejectionStatus
 from chalicelib.ingest.report import EventResult, IngestReport
-from chalicelib.ingest.request import IngestRequest, Refusal, Submission, events_of
+from chalicelib.ingest.request import IngestRequest, InvalidEvent, Submission, events_of
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class _Verdicts:
     earlier: Mapping[str, StoredEvent]
 
     def of(self, submission: Submission) -> EventResult:
-        if isinstance(submission, Refusal):
+        if isinstance(submission, InvalidEvent):
             return EventResult(Status.REJECTED, faults=submission.faults)
         stored = self.stored[submission.event_id]
         if submission is self.firsts[submission.event_id] and submission.event_id not in self.earlier:
@@ -108,10 +108,10 @@ class _Receipt:
     request_id: str
     ingest_time: Instant
 
-    def rejected(self, submission: Submission, result: EventResult) -> RejectedEvent:
-        refusal = submission if isinstance(submission, Refusal) else _refused(submission, result)
-        return RejectedEvent(
-            RefusalStatus(result.status),
+    def rejected(self, submission: Submission, result: EventResult) -> Rejection:
+        refusal = submission if isinstance(submission, InvalidEvent) else _refused(submission, result)
+        return Rejection(
+            RejectionStatus(result.status),
             refusal.body,
             refusal.faults,
             self.ingest_time,
@@ -150,8 +150,8 @@ def _by_source_and_day(events: Iterable[Event], ingest_time: Instant) -> list[li
     return list(groups.values())
 
 
-def _refused(event: Event, result: EventResult) -> Refusal:
-    return Refusal(event.text.encode(), result.faults, event.form)
+def _refused(event: Event, result: EventResult) -> InvalidEvent:
+    return InvalidEvent(event.text.encode(), result.faults, event.form)
 
 
 def _conflicts(submission: Submission, result: EventResult) -> Iterable[Conflict]:

@@ -10,8 +10,8 @@ from chalicelib.core.errors import (
     IntegrityFailure,
     InvalidRequest,
     Oversized,
+    PermanentError,
     RawObjectMissing,
-    Refused,
     RetraceError,
     UnknownReplay,
     WrongBucket,
@@ -71,7 +71,7 @@ def dead_letter(body: str, message: ReplayMessage | None, error: RetraceError | 
 
 def _reason(error: RetraceError) -> str:
     """An error with its faults, as SQS takes it whatever names it holds: short, and in visible ASCII."""
-    faults = error.faults if isinstance(error, Refused) else ()
+    faults = error.faults if isinstance(error, PermanentError) else ()
     details = "; ".join(f"{fault.field} {fault.message}".strip() for fault in faults)
     said = f"{error} ({details})" if details else str(error)
     visible = said.encode("ascii", "backslashreplace").decode()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from chalicelib.core.timestamps import Day
-from chalicelib.ingest.rejected_event import RejectedEvent
+from chalicelib.ingest.rejection import Rejection
 from chalicelib.quarantine.retries import Listed, Retry
 
 
@@ -24,7 +24,7 @@ class Rejections(Protocol):
     def page(self, ingest_day: Day, after: str | None, limit: int) -> RejectionsPage:
         """At most `limit` refused events of a day, after an id; fewer where they are large."""
 
-    def read(self, rejected_id: str) -> RejectedEvent | None:
+    def read(self, rejected_id: str) -> Rejection | None:
         """A refused event as it is kept."""
 
     def retries(self, rejected_id: str) -> list[Retry]:

@@ -31,7 +31,7 @@ def _listed(item: Listed) -> Json:
 
 def rejection(found: KeptRejection) -> Json:
     """Everything that is kept of a refused event."""
-    from chalicelib.ingest.rejected_event import body_members
+    from chalicelib.ingest.rejection import body_members
 
     rejected = found.rejected
     return {

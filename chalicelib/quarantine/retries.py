@@ -14,7 +14,7 @@ from chalicelib.core.errors import Fault
 from chalicelib.core.fields import DayText, Limit
 from chalicelib.core.timestamps import Instant, parse_day
 from chalicelib.events.arrivals import Status
-from chalicelib.ingest.rejected_event import RefusalStatus, RejectedEvent
+from chalicelib.ingest.rejection import Rejection, RejectionStatus
 from chalicelib.ingest.report import IngestReport
 from chalicelib.ingest.request import IngestRequest
 
@@ -46,7 +46,7 @@ class Listed:
     """A refused event without its body: `size` is the body's, in bytes."""
 
     rejected_id: str
-    status: RefusalStatus
+    status: RejectionStatus
     faults: tuple[Fault, ...]
     ingest_time: Instant
     request_id: str
@@ -61,7 +61,7 @@ class Listed:
         return any(fault.field == reason or fault.field.startswith(inside) for fault in self.faults)
 
 
-def listed(rejected: RejectedEvent, *, retried: bool) -> Listed:
+def listed(rejected: Rejection, *, retried: bool) -> Listed:
     """A refused event as lists show it."""
     return Listed(
         rejected_id=rejected.rejected_id,

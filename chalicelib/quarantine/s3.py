@@ -13,7 +13,7 @@ from chalicelib.aws.write_once import WriteOnceBucket
 from chalicelib.core.errors import Contended
 from chalicelib.core.ports import Concurrently
 from chalicelib.core.timestamps import Day
-from chalicelib.ingest.rejected_event import RejectedEvent, parse_rejected
+from chalicelib.ingest.rejection import Rejection, parse_rejection
 from chalicelib.quarantine.ports import RejectionsPage
 from chalicelib.quarantine.retries import Listed, Retry, listed, parse_retry
 
@@ -55,17 +55,17 @@ class S3Rejections:
         )
 
     def _item(self, key: str, retried: set[str]) -> Listed:
-        rejected = parse_rejected(self._get(key))
+        rejected = parse_rejection(self._get(key))
         return listed(rejected, retried=keys.retries(rejected.rejected_id) in retried)
 
-    def read(self, rejected_id: str) -> RejectedEvent | None:
+    def read(self, rejected_id: str) -> Rejection | None:
         """A refused event, None if there is none.
 
         It is listed first: S3 answers a GET of what is not there with 403 to those who may not list the whole bucket.
         """
         with translated("reading a refused event"):
             found = self._keys(keys.every_form_of_rejected(rejected_id))
-            return parse_rejected(self._get(found[0])) if found else None
+            return parse_rejection(self._get(found[0])) if found else None
 
     def retries(self, rejected_id: str) -> list[Retry]:
         """The first thousand retries, oldest first."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chalicelib.core.cursors import from_cursor, not_ours, to_cursor
+from chalicelib.core.cursors import from_cursor, invalid_cursor, query_fingerprint, to_cursor
 from chalicelib.core.errors import NotFound
 from chalicelib.core.ports import Clock
 from chalicelib.core.timestamps import Day
-from chalicelib.ingest.rejected_event import RejectedEvent
+from chalicelib.ingest.rejection import Rejection
 from chalicelib.ingest.report import IngestReport
 from chalicelib.ingest.request import IngestRequest, parse_request
 from chalicelib.quarantine.ports import Rejections
@@ -28,7 +28,7 @@ class FoundRejections:
 class KeptRejection:
     """A refused event as it is kept, and what came of each retry."""
 
-    rejected: RejectedEvent
+    rejected: Rejection
     retries: tuple[Retry, ...]
 
 
@@ -42,13 +42,13 @@ class ReviewQuarantine:
 
     def __call__(self, query: RejectedQuery) -> FoundRejections:
         """What was refused on a day. Looks at no more than `limit` events, so a page by reason may hold fewer."""
-        sealed = query.model_dump(exclude={"cursor", "limit"}, mode="json")
-        after = from_cursor(sealed, query.cursor)
+        fingerprint = query_fingerprint(query)
+        after = from_cursor(fingerprint, query.cursor)
         if after is not None and not (is_rejected_id(after) and after.startswith(query.day)):
-            raise not_ours()
+            raise invalid_cursor()
         page = self.rejections.page(Day(query.day), after, query.limit)
         items = tuple(item for item in page.items if item.is_for(query.reason))
-        return FoundRejections(items, to_cursor(sealed, page.read_to))
+        return FoundRejections(items, to_cursor(fingerprint, page.read_to))
 
     def kept(self, rejected_id: str) -> KeptRejection:
         """Everything that is kept of a refused event; raises NotFound."""
@@ -67,13 +67,13 @@ class ReviewQuarantine:
         self.rejections.record(retry_of(rejected_id, asked, requested_at, report))
         return report
 
-    def _found(self, rejected_id: str) -> RejectedEvent:
+    def _found(self, rejected_id: str) -> Rejection:
         rejected = self.rejections.read(rejected_id) if is_rejected_id(rejected_id) else None
         if rejected is None:
             raise NotFound("Nothing is in quarantine under this id.")
         return rejected
 
 
-def _as_it_was_sent(rejected: RejectedEvent) -> IngestRequest:
+def _as_it_was_sent(rejected: Rejection) -> IngestRequest:
     encoding = rejected.headers.get("content-encoding")
     return parse_request(rejected.body, rejected.content_type, encoding, rejected.headers)

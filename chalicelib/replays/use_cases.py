@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from chalicelib.core.cursors import from_cursor, to_cursor
+from chalicelib.core.cursors import from_cursor, query_fingerprint, to_cursor
 from chalicelib.core.errors import Conflict, Contended, Fault, NotFound, TryAgain
 from chalicelib.core.fields import MAX_REPLAY_ID_BYTES
 from chalicelib.core.ports import Clock, Concurrently, Pause
@@ -120,10 +120,10 @@ class FindReplays:
 
     def __call__(self, query: ReplaysQuery) -> ReplaysFound:
         """A page of jobs with their counts, newest first."""
-        sealed = query.model_dump(exclude={"cursor", "limit"}, mode="json")
-        page = self.replays.newest(from_cursor(sealed, query.cursor), query.limit)
+        fingerprint = query_fingerprint(query)
+        page = self.replays.newest(from_cursor(fingerprint, query.cursor), query.limit)
         jobs = self.concurrently(self.replays.get, page.replay_ids)
-        return ReplaysFound(tuple(job for job in jobs if job is not None), to_cursor(sealed, page.read_to))
+        return ReplaysFound(tuple(job for job in jobs if job is not None), to_cursor(fingerprint, page.read_to))
 
     def one(self, replay_id: str) -> ReplayJob:
         """A job with its counts; raises NotFound."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chalicelib.core.batching import chunked
-from chalicelib.core.cursors import from_cursor, not_ours, to_cursor
+from chalicelib.core.cursors import from_cursor, invalid_cursor, query_fingerprint, to_cursor
 from chalicelib.core.errors import Fault, InvalidRequest
 from chalicelib.core.ports import Concurrently
 from chalicelib.core.read_budget import REQUEST_US, PaidReads, ReadsSpent
@@ -54,7 +54,7 @@ class _Position:
     def of(cls, text: str | None) -> _Position:
         match = _POSITION.fullmatch(text or "0:")
         if match is None:
-            raise not_ours()
+            raise invalid_cursor()
         return cls(int(match[1]), match[2] or None)
 
 
@@ -68,11 +68,11 @@ class SearchEvents:
 
     def __call__(self, query: EventsQuery) -> FoundEvents:
         """Events in the query's order. Reads a bounded number of rows, whatever lies in the window."""
-        sealed = query.model_dump(exclude={"cursor", "limit"}, mode="json")
-        position = _Position.of(from_cursor(sealed, query.cursor))
+        fingerprint = query_fingerprint(query)
+        position = _Position.of(from_cursor(fingerprint, query.cursor))
         groups = list(query.groups(self.shards, query.window, query.order))
         if position.group >= len(groups):
-            raise not_ours()
+            raise invalid_cursor()
         found: list[Row] = []
         reads = 0
         while position.group < len(groups) and len(found) < query.limit and reads < MAX_READS:
@@ -85,7 +85,7 @@ class SearchEvents:
             else:
                 position = _Position(position.group, page.read_to)
         more = position.group < len(groups)
-        return FoundEvents(tuple(row.event for row in found), to_cursor(sealed, str(position) if more else None))
+        return FoundEvents(tuple(row.event for row in found), to_cursor(fingerprint, str(position) if more else None))
 
     def _read(self, query: EventsQuery, group: Sequence[Partition], after: str | None) -> tuple[Page, int]:
         """The next rows of a group, merged, and how many queries that took."""
@@ -126,12 +126,12 @@ class ListLate:
 
     def __call__(self, query: LateQuery) -> FoundEvents:
         """Late arrivals of a day, the latest first."""
-        sealed = query.model_dump(exclude={"cursor", "limit"}, mode="json")
-        after = from_cursor(sealed, query.cursor)
+        fingerprint = query_fingerprint(query)
+        after = from_cursor(fingerprint, query.cursor)
         shards = shards_of_late_day(query.source, query.event_type, Day(query.day), self.shards)
         pages = self.concurrently(lambda shard: self.index.late(shard, after, query.limit), shards)
         page = first_of(merged(pages, newest_first=True), query.limit)
-        return FoundEvents(page.events, to_cursor(sealed, page.read_to))
+        return FoundEvents(page.events, to_cursor(fingerprint, page.read_to))
 
 
 @dataclass(frozen=True)

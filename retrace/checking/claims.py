@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from chalicelib.aws import keys
 from chalicelib.core.timestamps import Instant, nanoseconds
 from chalicelib.events.raw_objects import StoredEvent
-from chalicelib.ingest.rejected_event import LineReference, parse_rejected
+from chalicelib.ingest.rejection import LineReference, parse_rejection
 from retrace.checking.markers import parse_marker
 
 _NANOSECONDS = 1_000_000_000
@@ -33,7 +33,7 @@ def claims_of(key: str, content: bytes) -> list[Claim]:
     if key.startswith(keys.SUPERSEDED):
         marker = parse_marker(key, content)
         return [Claim(marker.event_id, marker.first, marker.found_at, key)]
-    rejected = parse_rejected(content)
+    rejected = parse_rejection(content)
     return [Claim(each.event_id, each.first, rejected.ingest_time, key) for each in rejected.conflicts]
 
 

@@ -11,7 +11,7 @@ from itertools import groupby
 
 from chalicelib.core.timestamps import Instant
 from chalicelib.events.raw_objects import StoredEvent
-from chalicelib.ingest.rejected_event import LineReference
+from chalicelib.ingest.rejection import LineReference
 from retrace.checking.claims import Claim
 from retrace.checking.differences import Difference, of_json
 from retrace.checking.spool import line_of_json

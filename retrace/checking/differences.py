@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from chalicelib.events.raw_objects import StoredEvent
-from chalicelib.ingest.rejected_event import LineReference
+from chalicelib.ingest.rejection import LineReference
 from retrace.checking.kinds import Kind
 from retrace.checking.markers import Marker
 from retrace.output import on_one_line

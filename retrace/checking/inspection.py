@@ -11,7 +11,7 @@ from typing import Any
 from chalicelib.aws import keys
 from chalicelib.core.timestamps import Instant
 from chalicelib.events.raw_objects import StoredEvent
-from chalicelib.ingest.rejected_event import LineReference
+from chalicelib.ingest.rejection import LineReference
 from retrace.checking.deployment import Stores
 from retrace.checking.differences import Difference, between
 from retrace.checking.judging import Group, Judge

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from chalicelib.aws import keys
 from chalicelib.core.errors import IntegrityFailure
 from chalicelib.core.timestamps import Instant
-from chalicelib.ingest.rejected_event import LineReference
+from chalicelib.ingest.rejection import LineReference
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from chalicelib.aws import keys
 from chalicelib.core.errors import IntegrityFailure
 from chalicelib.events.raw_objects import StoredEvent
-from chalicelib.ingest.rejected_event import LineReference
+from chalicelib.ingest.rejection import LineReference
 from retrace.checking.checkpoint import Checkpoint
 from retrace.checking.claims import Claim, claims_of, ruling, tells
 from retrace.checking.deployment import Stores

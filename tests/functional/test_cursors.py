@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from chalicelib.aggregates.queries import InputsQuery
-from chalicelib.core.cursors import to_cursor
+from chalicelib.core.cursors import query_fingerprint, to_cursor
 from chalicelib.quarantine.retries import RejectedQuery
 from chalicelib.replays.queries import ReplaysQuery
 from chalicelib.search.queries import EventsQuery, LateQuery
@@ -61,7 +61,7 @@ SELF_MADE = [
 def sealed(name: str, position: str) -> str:
     """A cursor as somebody makes it who has read the source."""
     _, model, query = QUERIES[name]
-    cursor = to_cursor(model(**query).model_dump(exclude={"cursor", "limit"}, mode="json"), position)
+    cursor = to_cursor(query_fingerprint(model(**query)), position)
     assert cursor is not None
     return cursor
 

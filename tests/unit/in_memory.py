@@ -25,7 +25,7 @@ from chalicelib.events.raw_objects import (
     object_of,
     stored_events,
 )
-from chalicelib.ingest.rejected_event import RejectedEvent
+from chalicelib.ingest.rejection import Rejection
 from chalicelib.replays.job import ReplayJob
 from chalicelib.replays.messages import ReplayMessage
 from chalicelib.replays.outbox import Outbox, unpacked
@@ -142,9 +142,9 @@ class Bucket:
 class QuarantineInMemory:
     """Refused events by id; the first record stands."""
 
-    kept: dict[str, RejectedEvent] = field(default_factory=dict)
+    kept: dict[str, Rejection] = field(default_factory=dict)
 
-    def keep(self, rejected: RejectedEvent) -> None:
+    def keep(self, rejected: Rejection) -> None:
         self.kept.setdefault(rejected.rejected_id, rejected)
 
 

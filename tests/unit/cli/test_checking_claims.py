@@ -14,7 +14,7 @@ from chalicelib.core.errors import IntegrityFailure
 from chalicelib.core.timestamps import Instant
 from chalicelib.events.dynamodb_rows import identity_row, index_row
 from chalicelib.events.raw_objects import RawLocation, StoredEvent
-from chalicelib.ingest.rejected_event import LineReference
+from chalicelib.ingest.rejection import LineReference
 from retrace.checking.checkpoint import Checkpoint
 from retrace.checking.claims import Claim, claims_of, ruling
 from retrace.checking.contested import Contested

@@ -10,25 +10,25 @@ from hypothesis import strategies as st
 from chalicelib.core.errors import Fault
 from chalicelib.events.event import Form
 from chalicelib.ingest.kept_together import MOST_OBJECTS, objects_of
-from chalicelib.ingest.rejected_event import Conflict, LineReference, RefusalStatus, RejectedEvent
-from chalicelib.ingest.request import BATCH, NDJSON, Refusal, parse_request
+from chalicelib.ingest.rejection import Conflict, LineReference, Rejection, RejectionStatus
+from chalicelib.ingest.request import BATCH, NDJSON, InvalidEvent, parse_request
 from tests.unit.examples import INGESTED, an_event, stored
 
 IS_MISSING, IS_NO_JSON = Fault("source", "is missing"), Fault("body", "is not JSON")
 
 
-def rejected(body: bytes, content_type: str = NDJSON, fault: Fault = IS_NO_JSON) -> RejectedEvent:
-    return RejectedEvent(RefusalStatus.REJECTED, body, (fault,), INGESTED, "request-1", content_type)
+def rejected(body: bytes, content_type: str = NDJSON, fault: Fault = IS_NO_JSON) -> Rejection:
+    return Rejection(RejectionStatus.REJECTED, body, (fault,), INGESTED, "request-1", content_type)
 
 
-def lines(count: int) -> list[RejectedEvent]:
+def lines(count: int) -> list[Rejection]:
     return [rejected(f"{{broken {number}".encode()) for number in range(count)]
 
 
-def sent_again(kept: RejectedEvent) -> list[bytes]:
+def sent_again(kept: Rejection) -> list[bytes]:
     """The bodies that a retry of an object refuses again."""
     submissions = parse_request(kept.body, kept.content_type, None).submissions
-    return [submission.body for submission in submissions if isinstance(submission, Refusal)]
+    return [submission.body for submission in submissions if isinstance(submission, InvalidEvent)]
 
 
 @given(st.integers(1, 1_000))
@@ -76,7 +76,7 @@ def test_cloudevents_are_kept_as_a_batch() -> None:
 
 
 def test_conflicts_and_what_is_not_valid_are_never_kept_together() -> None:
-    refused = lines(30) + [replace(each, status=RefusalStatus.CONFLICT) for each in lines(30)]
+    refused = lines(30) + [replace(each, status=RejectionStatus.CONFLICT) for each in lines(30)]
 
     assert all(
         kept.status is alone.status
@@ -85,7 +85,7 @@ def test_conflicts_and_what_is_not_valid_are_never_kept_together() -> None:
     )
 
 
-def ids(refused: list[RejectedEvent]) -> list[str]:
+def ids(refused: list[Rejection]) -> list[str]:
     return [each.rejected_id for each in refused]
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from chalicelib.core.errors import RequestTooLarge, UnsupportedMediaType
 from chalicelib.events.event import Event
-from chalicelib.ingest.request import MAX_BYTES, MAX_EVENTS, IngestRequest, Refusal, parse_request
+from chalicelib.ingest.request import MAX_BYTES, MAX_EVENTS, IngestRequest, InvalidEvent, parse_request
 from tests.unit.examples import event_in, native, natives, small
 from tests.unit.json_trees import Members, randoms, write
 
@@ -30,7 +30,7 @@ def ndjson_request(body: bytes | str) -> IngestRequest:
     return parse_request(body if isinstance(body, bytes) else body.encode(), NDJSON, None)
 
 
-def kinds(request: IngestRequest) -> list[type[Event | Refusal]]:
+def kinds(request: IngestRequest) -> list[type[Event | InvalidEvent]]:
     return [type(submission) for submission in request.submissions]
 
 
@@ -77,7 +77,7 @@ class TestWhatCannotBeAccepted:
     def test_is_kept_byte_for_byte_with_a_reason(self, body: bytes) -> None:
         [refusal] = json_request(body).submissions
 
-        assert isinstance(refusal, Refusal)
+        assert isinstance(refusal, InvalidEvent)
         assert refusal.body == body
         assert refusal.faults
 
@@ -86,8 +86,8 @@ class TestWhatCannotBeAccepted:
 
         request = json_request(f'[{fine}, {{"a":1, "a":2}}, {fine}]')
 
-        assert kinds(request) == [Event, Refusal, Event]
-        assert [submission.body for submission in request.submissions if isinstance(submission, Refusal)] == [
+        assert kinds(request) == [Event, InvalidEvent, Event]
+        assert [submission.body for submission in request.submissions if isinstance(submission, InvalidEvent)] == [
             b'{"a":1, "a":2}'
         ]
 
@@ -96,8 +96,8 @@ class TestWhatCannotBeAccepted:
 
         request = ndjson_request(b"\n".join([fine, b"{oops", b"\xff\xfe", b"\x0c", fine]))
 
-        assert kinds(request) == [Event, Refusal, Refusal, Refusal, Event]
-        assert [submission.body for submission in request.submissions if isinstance(submission, Refusal)] == [
+        assert kinds(request) == [Event, InvalidEvent, InvalidEvent, InvalidEvent, Event]
+        assert [submission.body for submission in request.submissions if isinstance(submission, InvalidEvent)] == [
             b"{oops",
             b"\xff\xfe",
             b"\x0c",
@@ -110,8 +110,10 @@ class TestWhatCannotBeAccepted:
 
         assert request.batch
         assert [
-            (type(submission), submission.body) for submission in request.submissions if isinstance(submission, Refusal)
-        ] == [(Refusal, body.encode())]
+            (type(submission), submission.body)
+            for submission in request.submissions
+            if isinstance(submission, InvalidEvent)
+        ] == [(InvalidEvent, body.encode())]
 
     @given(
         st.binary(max_size=40) | st.text('{}[],:"\\\n source0.e', max_size=40).map(str.encode),
@@ -121,8 +123,8 @@ class TestWhatCannotBeAccepted:
         request = parse_request(body, content_type, None)
 
         # No event is as short as this, so all there is must have been refused, and kept but for white space between.
-        kept = b"".join(submission.body for submission in request.submissions if isinstance(submission, Refusal))
-        assert len(request.submissions) == kinds(request).count(Refusal)
+        kept = b"".join(submission.body for submission in request.submissions if isinstance(submission, InvalidEvent))
+        assert len(request.submissions) == kinds(request).count(InvalidEvent)
         assert sorted(kept.translate(None, b" \t\r\n[],")) == sorted(body.translate(None, b" \t\r\n[],"))
 
 
@@ -159,7 +161,7 @@ class TestGzip:
     def test_that_is_broken_is_kept_as_it_came(self, broken: bytes) -> None:
         [refusal] = parse_request(broken, JSON, "gzip").submissions
 
-        assert isinstance(refusal, Refusal)
+        assert isinstance(refusal, InvalidEvent)
         assert refusal.body == broken
         assert [fault.field for fault in refusal.faults] == ["body"]
         assert "not a whole gzip stream" in refusal.faults[0].message
@@ -282,6 +284,6 @@ def test_a_broken_body_without_the_header_of_gzip_is_kept_with_it() -> None:
 
     [refusal] = parse_request(packed, JSON, None).submissions
 
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, InvalidEvent)
     assert refusal.headers == {"content-encoding": "gzip"}
     assert refusal.body == packed

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chalicelib.core.errors import Fault, IntegrityFailure
 from chalicelib.core.timestamps import Instant
 from chalicelib.events.arrivals import Status
-from chalicelib.ingest.rejected_event import RefusalStatus, RejectedEvent, parse_rejected
+from chalicelib.ingest.rejection import Rejection, RejectionStatus, parse_rejection
 from chalicelib.ingest.report import EventResult, IngestReport
 from chalicelib.ingest.request import IngestRequest
 from chalicelib.quarantine.retries import RetryRequest, is_rejected_id, listed, parse_retry, retry_of
@@ -23,8 +23,8 @@ DIGEST = "0123456789abcdef" * 4
 
 faults = st.lists(st.builds(Fault, texts, texts), max_size=3).map(tuple)
 rejected_events = st.builds(
-    RejectedEvent,
-    status=st.sampled_from(RefusalStatus),
+    Rejection,
+    status=st.sampled_from(RejectionStatus),
     body=st.one_of(st.binary(max_size=50), texts.map(str.encode)),
     faults=faults,
     ingest_time=st.just(INGESTED),
@@ -36,30 +36,30 @@ rejected_events = st.builds(
 
 class TestRefusedEvent:
     @given(rejected_events)
-    def test_reads_back_as_it_was_kept(self, rejected: RejectedEvent) -> None:
-        assert parse_rejected(rejected.to_json()) == rejected
+    def test_reads_back_as_it_was_kept(self, rejected: Rejection) -> None:
+        assert parse_rejection(rejected.to_json()) == rejected
 
     def test_without_content_type_and_headers_reads_back_too(self) -> None:
-        kept = RejectedEvent(RefusalStatus.REJECTED, b"{}", (), INGESTED, "request-1")
+        kept = Rejection(RejectionStatus.REJECTED, b"{}", (), INGESTED, "request-1")
         members = json.loads(kept.to_json())
         del members["content_type"], members["headers"]
 
-        assert parse_rejected(json.dumps(members).encode()) == kept
+        assert parse_rejection(json.dumps(members).encode()) == kept
 
     @pytest.mark.parametrize(
         "change",
         [{"body": "other"}, {"rejected_id": f"2026-11-22.{DIGEST}"}, {"status": "ACCEPTED"}, {"errors": [{}]}],
     )
     def test_that_is_not_what_was_kept_is_not_shown(self, change: dict[str, Any]) -> None:
-        members = json.loads(RejectedEvent(RefusalStatus.REJECTED, b"{}", (), INGESTED, "request-1").to_json())
+        members = json.loads(Rejection(RejectionStatus.REJECTED, b"{}", (), INGESTED, "request-1").to_json())
 
         with pytest.raises(IntegrityFailure):
-            parse_rejected(json.dumps(members | change).encode())
+            parse_rejection(json.dumps(members | change).encode())
 
     @pytest.mark.parametrize("kept", [b"", b"[]", b"{}", b"\xff"])
     def test_is_not_read_from_what_is_none(self, kept: bytes) -> None:
         with pytest.raises(IntegrityFailure):
-            parse_rejected(kept)
+            parse_rejection(kept)
 
     @pytest.mark.parametrize(
         ("reason", "is_it"),
@@ -77,12 +77,12 @@ class TestRefusedEvent:
     )
     def test_is_found_by_its_status_and_by_every_field_at_fault(self, reason: str | None, *, is_it: bool) -> None:
         found_at_fault = (Fault("event_time", "is missing"), Fault("payload.items[2].price", "is no number"))
-        rejected = RejectedEvent(RefusalStatus.REJECTED, b"{}", found_at_fault, INGESTED, "request-1")
+        rejected = Rejection(RejectionStatus.REJECTED, b"{}", found_at_fault, INGESTED, "request-1")
 
         assert listed(rejected, retried=False).is_for(reason) is is_it
 
     def test_is_listed_with_the_size_of_what_was_sent(self) -> None:
-        rejected = RejectedEvent(RefusalStatus.REJECTED, "é".encode(), (), INGESTED, "request-1")
+        rejected = Rejection(RejectionStatus.REJECTED, "é".encode(), (), INGESTED, "request-1")
 
         assert listed(rejected, retried=True).size == 2
 

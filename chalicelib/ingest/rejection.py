@@ -15,7 +15,7 @@ from chalicelib.core.timestamps import Instant, day_of
 from chalicelib.events.raw_objects import StoredEvent
 
 
-class RefusalStatus(StrEnum):
+class RejectionStatus(StrEnum):
     """Why an event was not accepted: it is not valid, or its identity belongs to other content."""
 
     REJECTED = "REJECTED"
@@ -47,13 +47,13 @@ class Conflict:
 
 
 @dataclass(frozen=True, slots=True)
-class RejectedEvent:
+class Rejection:
     """A refused event as quarantine keeps it: all that is needed to send it again, and every reason.
 
     `headers` are those, beside the content type, without which the body would say something else.
     """
 
-    status: RefusalStatus
+    status: RejectionStatus
     body: bytes
     faults: tuple[Fault, ...]
     ingest_time: Instant
@@ -92,12 +92,12 @@ class RejectedEvent:
         return json.dumps(kept, ensure_ascii=False).encode()
 
 
-def parse_rejected(kept: bytes) -> RejectedEvent:
+def parse_rejection(kept: bytes) -> Rejection:
     """The refused event of a quarantine object; raises IntegrityFailure if it is none, or not what it was."""
     try:
         members = json.loads(kept)
-        rejected = RejectedEvent(
-            status=RefusalStatus(members["status"]),
+        rejected = Rejection(
+            status=RejectionStatus(members["status"]),
             body=_body_of(members),
             faults=tuple(Fault(**fault) for fault in members["errors"]),
             ingest_time=Instant(members["ingest_time"]),

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core.errors import Fault
-from chalicelib.ingest.rejected_event import Conflict, LineReference, RefusalStatus, RejectedEvent, parse_rejected
+from chalicelib.ingest.rejection import Conflict, LineReference, Rejection, RejectionStatus, parse_rejection
 from tests.unit.examples import INGESTED, an_event, stored
 
-REFUSED = RejectedEvent(RefusalStatus.REJECTED, b"{oops", (Fault("body", "is not JSON"),), INGESTED, "request-1")
+REFUSED = Rejection(RejectionStatus.REJECTED, b"{oops", (Fault("body", "is not JSON"),), INGESTED, "request-1")
 
 
-def body_kept_by(rejected: RejectedEvent) -> bytes:
+def body_kept_by(rejected: Rejection) -> bytes:
     kept = json.loads(rejected.to_json())
     return base64.b64decode(kept["body_base64"]) if "body_base64" in kept else kept["body"].encode()
 
@@ -52,7 +52,7 @@ def test_the_same_bytes_on_one_day_have_one_name() -> None:
 
 
 def test_the_same_bytes_refused_otherwise_or_read_otherwise_have_another_name() -> None:
-    in_conflict = replace(REFUSED, status=RefusalStatus.CONFLICT)
+    in_conflict = replace(REFUSED, status=RejectionStatus.CONFLICT)
     as_cloudevent = replace(REFUSED, content_type="application/cloudevents+json")
 
     assert len({REFUSED.rejected_id, in_conflict.rejected_id, as_cloudevent.rejected_id}) == 3
@@ -66,7 +66,7 @@ def test_other_bytes_have_another_name(one: bytes, other: bytes) -> None:
 def test_a_record_of_conflicts_is_read_back_with_the_first_line_of_each_identity() -> None:
     conflict = Conflict("ab" * 32, "other", LineReference.of(stored(an_event())))
     refused = replace(
-        REFUSED, status=RefusalStatus.CONFLICT, conflicts=(conflict, replace(conflict, event_id="cd" * 32))
+        REFUSED, status=RejectionStatus.CONFLICT, conflicts=(conflict, replace(conflict, event_id="cd" * 32))
     )
 
-    assert parse_rejected(refused.to_json()) == refused
+    assert parse_rejection(refused.to_json()) == refused
