@@ -347,7 +347,7 @@ BREAKS = [
         "infra/functions.yaml",
         "              MaximumConcurrency: !Ref PlannerConcurrency\n",
         "              MaximumConcurrency: 1000\n",
-        "tests/unit/embedded/test_template_merge.py",
+        "tests/unit/infra/test_template_merge.py",
         "test_what_reads_a_queue_never_takes_all_of_an_account",
     ),
     Break(
@@ -427,7 +427,7 @@ BREAKS = [
         "chalicelib/replays/job.py",
         "AFTER_CANCEL_S = 120\n",
         "AFTER_CANCEL_S = 60\n",
-        "tests/unit/embedded/test_template_merge.py",
+        "tests/unit/infra/test_template_merge.py",
         "test_after_a_cancel_a_job_says_it_may_change_for_longer_than_the_cancel_and_a_processor_last_together",
     ),
     Break(
@@ -811,7 +811,7 @@ BREAKS = [
         "chalicelib/aws/keys.py",
         "LISTED = (RAW, REJECTED, SUPERSEDED)",
         "LISTED = (RAW, REJECTED)",
-        "tests/unit/embedded/test_resources.py",
+        "tests/unit/infra/test_resources.py",
         "test_s3_notifies_of_what_digests_list_and_nothing_else",
     ),
     Break(
@@ -827,7 +827,7 @@ BREAKS = [
         "embedded/disaster.py",
         "if later.answers.get(question) != answer",
         "if question not in later.answers",
-        "tests/unit/embedded/test_api_snapshot.py",
+        "tests/unit/embedded/test_disaster.py",
         "test_what_is_answered_otherwise_is_lost",
     ),
     Break(
@@ -891,7 +891,7 @@ BREAKS = [
         "infra/resources.yaml",
         "{Name: prefix, Value: rejected/}",
         "{Name: prefix, Value: refused/}",
-        "tests/unit/embedded/test_resources.py",
+        "tests/unit/infra/test_resources.py",
         "",
     ),
     Break(

@@ -138,7 +138,7 @@ ON_BUCKET = {
     "get a digest": {"digest"},
     "list digests": {"digest"},
     # MiniStack knows neither s3:if-none-match nor s3:ObjectCreationOperation, by which the bucket policy denies these
-    # to everybody on AWS; tests/unit/embedded/test_resources.py holds it. Whoever may not put cannot do it anyhow.
+    # to everybody on AWS; tests/unit/infra/test_resources.py holds it. Whoever may not put cannot do it anyhow.
     "overwrite a raw object": {"ingest"},
     "copy over a raw object": {"ingest"},
 }
@@ -322,7 +322,7 @@ def test_who_may_call_all_of_s3_still_cannot_delete_or_undo_what_protects_the_bu
     """A bucket without a policy shows that nothing else denies these calls.
 
     MiniStack obeys bucket policies for everybody but root, and never sets aws:CalledVia. So the exception for
-    CloudFormation is held on the template only (tests/unit/embedded/test_resources.py).
+    CloudFormation is held on the template only (tests/unit/infra/test_resources.py).
     """
     unprotected = replace(kept, bucket="test-unprotected")
     where: Any = {"LocationConstraint": deployed.stack.region}
