@@ -121,7 +121,7 @@ def request_replay() -> Response:
     asked = api_requests.replay_request(_request())
     if asked.dry_run:
         return api_responses.answer(replays_responses.preview(wiring.preview_replay()(asked)))
-    job = wiring.request_replay()(asked, api_requests.asker(_request()))
+    job = wiring.request_replay()(asked, api_requests.requester(_request()))
     telemetry.replay_requested(job, api_requests.request_id(_request()))
     return api_responses.accepted(replays_responses.job(job))
 

@@ -145,8 +145,8 @@ BREAKS = [
     Break(
         "5 nothing is dropped: one refused aggregate fails the others of its transaction",
         "chalicelib/processing/recorder.py",
-        "        except (StorageRefused, Contended) as error:\n            if len(versions) == 1:\n",
-        "        except (StorageRefused, Contended) as error:\n            if versions:\n",
+        "        except (StorageRefused, WriteConflict) as error:\n            if len(versions) == 1:\n",
+        "        except (StorageRefused, WriteConflict) as error:\n            if versions:\n",
         "tests/functional/test_processor_failures.py",
         "",
     ),
@@ -201,8 +201,8 @@ BREAKS = [
     Break(
         "6 exact: days found and not kept before they are read",
         "chalicelib/replays/planner.py",
-        "            self.replays.found_days(job.replay_id).add(outbox.days)\n",
-        "            self.replays.found_days(job.replay_id).add(outbox.days[:1])\n",
+        "            self.replays.touched_days(job.replay_id).add(outbox.days)\n",
+        "            self.replays.touched_days(job.replay_id).add(outbox.days[:1])\n",
         "tests/functional/test_replay_options.py",
         "",
     ),
@@ -457,7 +457,7 @@ BREAKS = [
     Break(
         "7 bounded: filters ignored",
         "chalicelib/replays/selection.py",
-        "return self.request.expands or self.request.takes(event)",
+        "return self.request.selects_whole_days or self.request.takes(event)",
         "return True",
         "tests/functional/test_replay_options.py",
         "",

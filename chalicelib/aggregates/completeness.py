@@ -40,7 +40,7 @@ class Standing:
         """Whether it may miss each event of its day that it does not hold, whichever event that is."""
         if self.job is None or not self.settled:
             return False
-        return self.job.request.expands or not any(_left_out(self.job.request, self.stored.version.day))
+        return self.job.request.selects_whole_days or not any(_left_out(self.job.request, self.stored.version.day))
 
     @property
     def asked_at(self) -> Instant:
@@ -65,7 +65,7 @@ def _shortcomings(job: ReplayJob, day: Day) -> Iterator[str]:
         yield f"Of its replay's {job.sent} messages, {job.failed} failed."
     if _cut_short(job):
         yield f"Its replay ended at its limit of {job.request.limit} messages."
-    if not job.request.expands:
+    if not job.request.selects_whole_days:
         yield from _left_out(job.request, day)
 
 
@@ -86,7 +86,7 @@ def _left_out(request: ReplayRequest, day: Day) -> Iterator[str]:
 
 
 def _covers(request: ReplayRequest, event: StoredEvent) -> bool:
-    if request.expands:
+    if request.selects_whole_days:
         return True  # the version is there, so its day was found, and all of it sent
     if not request.takes(event) or not request.window.start <= event.event_time < request.window.end:
         return False

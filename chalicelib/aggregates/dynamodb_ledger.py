@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.aggregates.aggregate import Version
 from chalicelib.aggregates.dynamodb_rows import entry_key, entry_row, outcome_of, snapshot_of, version_key, version_row
-from chalicelib.aggregates.ledger import Changes, Entry, Ledger, NewRevision, Overtaken, Settlement, Transition
+from chalicelib.aggregates.ledger import Changes, Entry, Ledger, NewRevision, Settlement, Transition, VersionConflict
 from chalicelib.aggregates.outcomes import Counts, Outcome
 from chalicelib.aws import replay_keys
 from chalicelib.aws.batch_calls import get_items
 from chalicelib.aws.errors import translated
 from chalicelib.aws.items import Item, to_item
 from chalicelib.aws.transactions import Cancellation, write_together
-from chalicelib.core.errors import Contended
+from chalicelib.core.errors import WriteConflict
 from chalicelib.core.ports import Pause
 from chalicelib.core.timestamps import Instant
 
@@ -46,7 +46,7 @@ class DynamoAggregateStore:
     def write(self, changes: Changes, now: Instant) -> None:
         """Write outcomes, aggregates and the progress of replays together: one TransactWriteItems.
 
-        Raises Contended if any of it is no longer as it was read, or Overtaken where DynamoDB tells how it is now.
+        Raises WriteConflict if any of it has changed since it was read: VersionConflict if DynamoDB says how it is.
         """
         actions = [
             *map(self._put_entry, changes.transitions),
@@ -117,13 +117,13 @@ def _ledger(entries: Iterable[Entry], versions: Iterable[Version], items: Iterab
     )
 
 
-def _contention(changes: Changes, cancelled: Cancellation) -> Contended:
+def _contention(changes: Changes, cancelled: Cancellation) -> WriteConflict:
     """How others came first: with what they wrote, if each action that did not hold was told the item it met."""
     message = "Aggregates changed while they were being computed."
     untold = any(reason.condition_failed and reason.item is None for reason in cancelled.reasons)
     if untold or cancelled.contention:
-        return Contended(message, cancelled.attempts)
+        return WriteConflict(message, cancelled.attempts)
     met = [reason.item for reason in cancelled.reasons if reason.item is not None]
     entries = [transition.settlement.entry for transition in changes.transitions]
     found = _ledger(entries, [revised.version for revised in changes.revisions], met)
-    return Overtaken(message, found, cancelled.attempts)
+    return VersionConflict(message, found, cancelled.attempts)

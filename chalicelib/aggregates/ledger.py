@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from chalicelib.aggregates.aggregate import Aggregate, Input, Version, aggregate_of, merge
 from chalicelib.aggregates.outcomes import Counts, MessagePlace, Outcome, after, difference
-from chalicelib.core.errors import Contended, RetraceError
+from chalicelib.core.errors import RetraceError, WriteConflict
 from chalicelib.core.timestamps import Instant, day_of
 from chalicelib.replays.messages import ReplayMessage
 
@@ -62,7 +62,7 @@ class Ledger:
         return Ledger({**self.outcomes, **other.outcomes}, {**self.versions, **other.versions})
 
 
-class Overtaken(Contended):
+class VersionConflict(WriteConflict):
     """Others wrote first; `found` says what they wrote, so that nothing needs to be read again."""
 
     def __init__(self, message: str, found: Ledger, attempts: int = 1) -> None:

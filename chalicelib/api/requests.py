@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from chalicelib.ingest.request import IngestRequest
     from chalicelib.ingest.webhooks import Webhook
     from chalicelib.quarantine.retries import RetryRequest
-    from chalicelib.replays.request import Asker, ReplayRequest
+    from chalicelib.replays.request import ReplayRequest, Requester
 
 # https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header-07
 _IDEMPOTENCY_KEY = "Idempotency-Key"
@@ -118,15 +118,15 @@ def bare_request(request: Request) -> str:
     return caller(request)
 
 
-def asker(request: Request) -> Asker:
+def requester(request: Request) -> Requester:
     """Who asks for a replay, and the idempotency key that the request may carry."""
-    from chalicelib.replays.request import Asker
+    from chalicelib.replays.request import Requester
 
     key = _headers(request).get(_IDEMPOTENCY_KEY.lower())
     if key is not None and not _KEY.fullmatch(key):
         fault = Fault(_IDEMPOTENCY_KEY, "must be given once, with 1 to 255 visible ASCII characters")
         raise InvalidRequest("The idempotency key is not valid.", (fault,))
-    return Asker(caller(request), key)
+    return Requester(caller(request), key)
 
 
 def _body(request: Request) -> bytes:

@@ -36,17 +36,17 @@ def outbox_part(commit_id: str, number: int) -> str:
     return f"{commit_id}#{number:03d}"
 
 
-def found_days(replay_id: str) -> str:
+def touched_days(replay_id: str) -> str:
     """The partition of the days that a replay of whole days has found."""
     return f"{replay(replay_id)}#DAYS"
 
 
-def found_day(entity_id: str, day: Day) -> str:
+def touched_day(entity_id: str, day: Day) -> str:
     """The sort key of a found day; hashed, as an entity's name alone may be as long as a sort key may be."""
     return f"DAY#{day}#{entity_digest(entity_id)}"
 
 
-def before_found_days() -> str:
+def before_touched_days() -> str:
     """A bound below the sort keys of all found days."""
     return "DAY#"
 

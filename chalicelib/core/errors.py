@@ -16,7 +16,7 @@ RetraceError
 │   ├── StorageRefused          500  AWS refused a call: permissions or configuration are wrong
 │   └── NotConfigured           500  settings are missing; every missing one is named
 ├── TryAgain                    503  storage did not take it; nothing was acknowledged
-│   ├── Contended                    others changed the same rows; the state must be read again
+│   ├── WriteConflict                others changed the same rows; the state must be read again
 │   └── OutOfTime                    the function would have ended in the middle of it
 └── MessagesFailed                   part of a batch of messages goes back to its queue
 """
@@ -134,7 +134,7 @@ class TryAgain(RetraceError):
     """Storage or a queue did not take a call after retries; the same request may be sent again."""
 
 
-class Contended(TryAgain):
+class WriteConflict(TryAgain):
     """Rows changed between reading and writing them; read again, then write. They were written so many times."""
 
     def __init__(self, message: str, attempts: int = 1) -> None:

@@ -23,7 +23,7 @@ class AggregateStore(Protocol):
     def write(self, changes: Changes, now: Instant) -> None:
         """Write outcomes, aggregates and the progress of replays, at most 100 rows, all or nothing.
 
-        Raises Contended if any of it is no longer as it was read, or Overtaken where it is known how it is now.
+        Raises WriteConflict if any of it has changed since it was read: VersionConflict if it is known how it is now.
         """
 
 

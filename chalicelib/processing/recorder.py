@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from chalicelib.aggregates.ledger import (
     Ledger,
-    Overtaken,
     Recorded,
     Settlement,
+    VersionConflict,
     by_version,
     changes_to,
     outcomes_after,
     written_together,
 )
-from chalicelib.core.errors import Contended, RetraceError, StorageRefused
+from chalicelib.core.errors import RetraceError, StorageRefused, WriteConflict
 from chalicelib.core.ports import Clock, Pause
 from chalicelib.processing.ports import AggregateStore
 
@@ -53,7 +53,7 @@ class RecordInLedger:
         versions = by_version(part)
         try:
             return self._written(part, ATTEMPTS_TOGETHER if len(versions) > 1 else ATTEMPTS)
-        except (StorageRefused, Contended) as error:
+        except (StorageRefused, WriteConflict) as error:
             if len(versions) == 1:
                 return _failed(part, error)
         except RetraceError as error:
@@ -72,16 +72,16 @@ class RecordInLedger:
             try:
                 if changes.transitions:
                     self.store.write(changes, self.now())
-            except Overtaken as overtaken:
-                made += overtaken.attempts
-                ledger = ledger.with_newer(overtaken.found)
-            except Contended as contended:
-                made += contended.attempts
+            except VersionConflict as conflict:
+                made += conflict.attempts
+                ledger = ledger.with_newer(conflict.found)
+            except WriteConflict as conflict:
+                made += conflict.attempts
                 self.pause(made)
                 ledger = None
             else:
                 return Recorded(outcomes_after(ledger, part), {}, int(bool(changes.revisions)))
-        raise Contended("Others kept writing the same aggregates; the messages go back to their queue.")
+        raise WriteConflict("Others kept writing the same aggregates; the messages go back to their queue.")
 
 
 def _failed(part: Sequence[Settlement], error: RetraceError) -> Recorded:

@@ -31,4 +31,4 @@ class Rejections(Protocol):
         """The first thousand retries of a refused event, oldest first."""
 
     def record(self, retry: Retry) -> None:
-        """Keep the record of a retry; raises Contended if another retry has the same moment."""
+        """Keep the record of a retry; raises WriteConflict if another retry has the same moment."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from chalicelib.aws import keys
 from chalicelib.aws.errors import translated
 from chalicelib.aws.write_once import WriteOnceBucket
-from chalicelib.core.errors import Contended
+from chalicelib.core.errors import WriteConflict
 from chalicelib.core.ports import Concurrently
 from chalicelib.core.timestamps import Day
 from chalicelib.ingest.rejection import Rejection, parse_rejection
@@ -80,7 +80,7 @@ class S3Rejections:
             written = self.objects.put_if_absent(key, retry.to_json(), "application/json")
             # A record that is there already may be this one, if only the answer of writing it was lost.
             if not written and self._get(key) != retry.to_json():
-                raise Contended("Another retry of the same event was recorded at the same moment.")
+                raise WriteConflict("Another retry of the same event was recorded at the same moment.")
 
     def _keys(self, prefix: str) -> list[str]:
         answer = self.objects.s3.list_objects_v2(Bucket=self.objects.bucket, Prefix=prefix, MaxKeys=MAX_KEYS_A_LIST)

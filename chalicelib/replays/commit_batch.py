@@ -57,7 +57,7 @@ def next_stretch(steps: Iterator[Step], job: ReplayJob, size: int, may_go_on: Ca
     for step in steps:
         taken.append(step)
         count += len(step.sends)
-        turned = step.cursor.finding != job.cursor.finding
+        turned = step.cursor.discovering_days != job.cursor.discovering_days
         late = len(taken) % STEPS_BETWEEN_LOOKS == 0 and not may_go_on()
         if turned or late or count >= enough or len(taken) >= STEPS_A_STRETCH:
             exhausted = False

@@ -11,12 +11,12 @@ from chalicelib.aws import positions, replay_keys
 from chalicelib.aws.errors import attempts_of, code_of, translated
 from chalicelib.aws.items import Item, from_item, to_item
 from chalicelib.aws.transactions import write_together
-from chalicelib.core.errors import Contended
+from chalicelib.core.errors import WriteConflict
 from chalicelib.core.ports import Pause
 from chalicelib.core.timestamps import Instant, nanoseconds
 from chalicelib.replays.dynamodb_outboxes import DynamoOutboxes
 from chalicelib.replays.dynamodb_rows import job_of, job_row, request_row
-from chalicelib.replays.dynamodb_touched_days import DynamoFoundDays
+from chalicelib.replays.dynamodb_touched_days import DynamoTouchedDays
 from chalicelib.replays.job import ReplayJob
 from chalicelib.replays.outbox import Outbox
 from chalicelib.replays.ports import KeyedReplay, ReplayIdsPage
@@ -76,7 +76,7 @@ class DynamoReplayStore:
             return None
         keyed = _keyed(cancelled.reasons[-1].item) if idempotency_key is not None else None
         if keyed is None:
-            raise Contended("Another request with this Idempotency-Key was being kept.")
+            raise WriteConflict("Another request with this Idempotency-Key was being kept.")
         # If an answer is lost, the client sends the call again, and that one meets what the first has written.
         return None if keyed.replay_id == job.replay_id else keyed
 
@@ -118,7 +118,7 @@ class DynamoReplayStore:
         return ReplayIdsPage(tuple(map(replay_keys.replay_id_of, partitions)), last["PK"]["S"] if last else None)
 
     def commit(self, planned_from: ReplayJob, reached: ReplayJob, outbox: Outbox | None = None) -> None:
-        """Write state, cursor and counts together; raises Contended if another planner, or a cancel, was faster.
+        """Write state, cursor and counts together; raises WriteConflict if another planner, or a cancel, was faster.
 
         The outbox is written first, under the name of the commit: that of a commit that fails is read by nobody.
         """
@@ -136,7 +136,7 @@ class DynamoReplayStore:
                 if code_of(error) != "ConditionalCheckFailedException":
                     raise
                 message = f"Replay {reached.replay_id} was moved on by another."
-                raise Contended(message, attempts_of(error.response)) from error
+                raise WriteConflict(message, attempts_of(error.response)) from error
 
     def outbox(self, replay_id: str, commit_id: str) -> Outbox:
         """The outbox of a job's commit; raises NotFound if it has expired."""
@@ -145,9 +145,9 @@ class DynamoReplayStore:
     def _outboxes(self, replay_id: str) -> DynamoOutboxes:
         return DynamoOutboxes(self.dynamodb, self.replays_table, replay_id)
 
-    def found_days(self, replay_id: str) -> DynamoFoundDays:
+    def touched_days(self, replay_id: str) -> DynamoTouchedDays:
         """The days that a replay of whole days has found."""
-        return DynamoFoundDays(self.dynamodb, self.replays_table, replay_id, self.pause)
+        return DynamoTouchedDays(self.dynamodb, self.replays_table, replay_id, self.pause)
 
     def _put(self, item: dict[str, Any], **condition: Any) -> dict[str, Any]:
         return {"Put": {"TableName": self.replays_table, "Item": item, **condition}}

@@ -14,6 +14,9 @@ from chalicelib.replays.request import ReplayRequest
 
 Row = Mapping[str, Any]
 
+_STORED_AS = {"discovering_days": "finding"}
+_READ_AS = {stored: name for name, stored in _STORED_AS.items()}
+
 
 def request_row(job: ReplayJob) -> Item:
     """What is written once. It may be large, as a request may name many events; the job's row is read by the batch."""
@@ -33,7 +36,7 @@ def request_row(job: ReplayJob) -> Item:
 
 def job_row(job: ReplayJob) -> Item:
     """What planners, a cancel and a redrive move on."""
-    cursor = {name: value for name, value in asdict(job.cursor).items() if value is not None}
+    cursor = {_STORED_AS.get(name, name): value for name, value in asdict(job.cursor).items() if value is not None}
     return to_item(
         {
             "PK": replay_keys.replay(job.replay_id),
@@ -69,7 +72,7 @@ def job_of(rows: Sequence[Row]) -> ReplayJob | None:
         shards=request["shards"],
         updated_at=Instant(job["updated_at"]),
         state=JobState(job["state"]),
-        cursor=Cursor(**job["cursor"]),
+        cursor=Cursor(**{_READ_AS.get(name, name): value for name, value in job["cursor"].items()}),
         revision=job["revision"],
         committed_by=job["committed_by"],
         outbox=job.get("outbox"),

@@ -13,14 +13,14 @@ from chalicelib.aws.items import Item, from_item, to_item
 from chalicelib.core.batching import chunked
 from chalicelib.core.ports import Pause
 from chalicelib.core.timestamps import Day
-from chalicelib.replays.ports import FoundDay, FoundDaysPage
+from chalicelib.replays.ports import TouchedDay, TouchedDaysPage
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
 @dataclass(frozen=True)
-class DynamoFoundDays:
+class DynamoTouchedDays:
     """A partition of ReplaysTable."""
 
     dynamodb: DynamoDBClient
@@ -35,25 +35,25 @@ class DynamoFoundDays:
             for some in chunked(rows, ITEMS_A_WRITE):
                 put_items(self.dynamodb, self.replays_table, some, self.pause)
 
-    def page(self, after: str | None, limit: int) -> FoundDaysPage:
+    def page(self, after: str | None, limit: int) -> TouchedDaysPage:
         """Days in order, day by day: one Query."""
-        low = replay_keys.before_found_days() if after is None else keys.just_after(after)
+        low = replay_keys.before_touched_days() if after is None else keys.just_after(after)
         with translated("reading the days of a replay"):
             answer = self.dynamodb.query(
                 TableName=self.replays_table,
                 KeyConditionExpression="PK = :pk AND SK > :low",
-                ExpressionAttributeValues=to_item({":pk": replay_keys.found_days(self.replay_id), ":low": low}),
+                ExpressionAttributeValues=to_item({":pk": replay_keys.touched_days(self.replay_id), ":low": low}),
                 ConsistentRead=True,
                 Limit=limit,
             )
         last = answer.get("LastEvaluatedKey")
-        return FoundDaysPage(tuple(map(_found_day, answer["Items"])), last["SK"]["S"] if last else None)
+        return TouchedDaysPage(tuple(map(_touched_day, answer["Items"])), last["SK"]["S"] if last else None)
 
     def _row(self, entity_id: str, day: Day) -> Item:
-        key = {"PK": replay_keys.found_days(self.replay_id), "SK": replay_keys.found_day(entity_id, day)}
+        key = {"PK": replay_keys.touched_days(self.replay_id), "SK": replay_keys.touched_day(entity_id, day)}
         return to_item(key | {"entity_id": entity_id, "day": day})
 
 
-def _found_day(item: Item) -> FoundDay:
+def _touched_day(item: Item) -> TouchedDay:
     row = from_item(item)
-    return FoundDay(row["SK"], row["entity_id"], Day(row["day"]))
+    return TouchedDay(row["SK"], row["entity_id"], Day(row["day"]))

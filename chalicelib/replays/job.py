@@ -20,7 +20,7 @@ class JobState(StrEnum):
     FAILED = "FAILED"
 
 
-UNPLANNED = (JobState.PLANNING, JobState.SENDING)
+ACTIVE_STATES = (JobState.PLANNING, JobState.SENDING)
 """States in which a planner still has something to read."""
 
 
@@ -40,12 +40,13 @@ _LONGEST_FAILURE = 1_000
 class Cursor:
     """How far planning has come. Everything before it was sent or is in the outbox; who takes over begins after it.
 
-    `finding` is True while the days of a replay of whole days are being found. `group` counts groups of partitions,
-    `found_to` names the last day of those found that is done; `day` is the one being read. `after` is the last sort key
-    done in that group or day. `repeating` is an event whose later arrivals are being sent, `repeated_to` the last one.
+    `discovering_days` is True while a replay of whole days finds out which days its events touch. `group` counts groups
+    of partitions. `found_to` is the last of the touched days that is done, `day` the one being read, `after` the last
+    sort key done in that group or day. `repeating` is an event whose later arrivals are being sent, `repeated_to` the
+    last of those.
     """
 
-    finding: bool = False
+    discovering_days: bool = False
     group: int = 0
     found_to: str | None = None
     day: str | None = None
@@ -56,7 +57,7 @@ class Cursor:
 
 def beginning_of(request: ReplayRequest) -> Cursor:
     """The cursor before anything was read: days that must be found are found first."""
-    return Cursor(finding=request.expands)
+    return Cursor(discovering_days=request.selects_whole_days)
 
 
 def told_failure(error: Exception) -> str:
@@ -117,7 +118,7 @@ class ReplayJob:
     @property
     def unfinished(self) -> bool:
         """Whether a planner still has something to read or to send."""
-        return self.state in UNPLANNED or self.outbox is not None
+        return self.state in ACTIVE_STATES or self.outbox is not None
 
     @property
     def public_state(self) -> JobState:

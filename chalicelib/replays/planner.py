@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from chalicelib.core.errors import Contended, NotFound
+from chalicelib.core.errors import NotFound, WriteConflict
 from chalicelib.core.ports import Clock, Concurrently, Sleep
 from chalicelib.core.timestamps import nanoseconds
 from chalicelib.events.ports import EventIndex
 from chalicelib.replays import rate_limit
 from chalicelib.replays.commit_batch import Stretch, is_full, next_stretch, stretch_size
-from chalicelib.replays.job import UNPLANNED, JobState, ReplayJob, told_failure
+from chalicelib.replays.job import ACTIVE_STATES, JobState, ReplayJob, told_failure
 from chalicelib.replays.messages import ReplayMessage, by_entity_and_day, message_of
 from chalicelib.replays.outbox import Outbox
 from chalicelib.replays.ports import ReplayQueues, ReplayStore
@@ -92,7 +92,7 @@ class PlanReplay:
         stretches, wait_s = 0, 0.0
         # At least one stretch, so that a slice with little time left still brings the job forward.
         try:
-            while job.state in UNPLANNED and (stretches == 0 or (stretches < STRETCHES_A_SLICE and may_go_on())):
+            while job.state in ACTIVE_STATES and (stretches == 0 or (stretches < STRETCHES_A_SLICE and may_go_on())):
                 job = self._with_fresh_counts(job)
                 wait_s = FULL_PAUSE_S if is_full(job, self.max_in_flight) else self._wait_s(job)
                 if wait_s >= SLEEP_AT_MOST_S:
@@ -102,10 +102,10 @@ class PlanReplay:
                 job = self._advanced(job, steps, may_go_on)
                 stretches, wait_s = stretches + 1, 0.0
             job = self._acknowledged(job)
-        except Contended:
+        except WriteConflict:
             self._overtaken(job)
             return job.sent - sent_before
-        if job.state in UNPLANNED:
+        if job.state in ACTIVE_STATES:
             self.queues.plan(job.replay_id, int(min(wait_s, DELAY_AT_MOST_S)))
         return job.sent - sent_before
 
@@ -122,12 +122,12 @@ class PlanReplay:
             self.queues.plan(job.replay_id, WATCH_S)
 
     def _acknowledged(self, job: ReplayJob) -> ReplayJob:
-        """The job without the outbox that was carried out; raises Contended if another planner has replaced it."""
+        """The job without the outbox that was carried out; raises WriteConflict if another planner has replaced it."""
         if job.outbox is None:
             return job
         try:
             return self._committed(job, replace(job, outbox=None))
-        except Contended:
+        except WriteConflict:
             current = self._current(job)
             if current.outbox != job.outbox:
                 raise
@@ -143,7 +143,7 @@ class PlanReplay:
         return lambda: time_left_ms() > _RESERVE_MS and nanoseconds(self.now()) < ends
 
     def _selection(self, job: ReplayJob) -> ReadSelection:
-        days = self.replays.found_days(job.replay_id)
+        days = self.replays.touched_days(job.replay_id)
         return ReadSelection(job.request, self.index, days, job.shards, self.concurrently)
 
     def _advanced(self, job: ReplayJob, steps: Iterator[Step], may_go_on: Callable[[], bool]) -> ReplayJob:
@@ -170,7 +170,7 @@ class PlanReplay:
     def _carry_out(self, job: ReplayJob, outbox: Outbox) -> None:
         """Do what is committed. Days are kept before the next stretch reads them; both may be done twice."""
         if outbox.days:
-            self.replays.found_days(job.replay_id).add(outbox.days)
+            self.replays.touched_days(job.replay_id).add(outbox.days)
         if outbox.messages:
             self._send(job, outbox.messages)
 
@@ -189,7 +189,7 @@ class PlanReplay:
             return job
         current = self._current(job)
         if current.revision != job.revision:
-            raise Contended(f"Replay {job.replay_id} was moved on by another.")
+            raise WriteConflict(f"Replay {job.replay_id} was moved on by another.")
         return current
 
     def _committed(self, job: ReplayJob, reached: ReplayJob, outbox: Outbox | None = None) -> ReplayJob:
@@ -199,7 +199,7 @@ class PlanReplay:
             committed = replace(committed, outbox=commit_id)
         try:
             self.replays.commit(job, committed, outbox or None)
-        except Contended:
+        except WriteConflict:
             # If an answer is lost, the client sends the call again, and that one meets what the first has written.
             if self._current(job).committed_by != commit_id:
                 raise
@@ -218,4 +218,4 @@ class PlanReplay:
 def _state_after(stretch: Stretch) -> JobState:
     if stretch.ended:
         return JobState.SENT
-    return JobState.PLANNING if stretch.cursor.finding else JobState.SENDING
+    return JobState.PLANNING if stretch.cursor.discovering_days else JobState.SENDING

@@ -16,7 +16,7 @@ from chalicelib.replays.tasks import ReplayTask
 
 
 @dataclass(frozen=True, slots=True)
-class FoundDay:
+class TouchedDay:
     """A day of an entity that a replay of whole days sends, and its position in their order."""
 
     position: str
@@ -25,20 +25,20 @@ class FoundDay:
 
 
 @dataclass(frozen=True, slots=True)
-class FoundDaysPage:
+class TouchedDaysPage:
     """Found days in order, and the position up to which they were read, None if to the end."""
 
-    days: tuple[FoundDay, ...]
+    days: tuple[TouchedDay, ...]
     read_to: str | None
 
 
-class FoundDays(Protocol):
+class TouchedDays(Protocol):
     """The days of entities that one replay of whole days has found."""
 
     def add(self, days: Iterable[tuple[str, Day]]) -> None:
         """Keep days of entities; each is kept once."""
 
-    def page(self, after: str | None, limit: int) -> FoundDaysPage:
+    def page(self, after: str | None, limit: int) -> TouchedDaysPage:
         """At most `limit` days, in order, after a position."""
 
 
@@ -77,12 +77,12 @@ class ReplayStore(Protocol):
         """At most `limit` ids of jobs, newest first, after a position."""
 
     def commit(self, planned_from: ReplayJob, reached: ReplayJob, outbox: Outbox | None = None) -> None:
-        """Move a job forward, with the outbox that it names; raises Contended if it was moved on by another."""
+        """Move a job forward, with the outbox that it names; raises WriteConflict if it was moved on by another."""
 
     def outbox(self, replay_id: str, commit_id: str) -> Outbox:
         """The outbox of a job's commit; raises NotFound if it has expired."""
 
-    def found_days(self, replay_id: str) -> FoundDays:
+    def touched_days(self, replay_id: str) -> TouchedDays:
         """The days that a replay of whole days has found."""
 
 

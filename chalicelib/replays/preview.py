@@ -17,7 +17,7 @@ from chalicelib.events.partitions import Partition, TypeDayPartition
 from chalicelib.events.ports import EventIndex
 from chalicelib.replays.estimate import estimate
 from chalicelib.replays.job import beginning_of
-from chalicelib.replays.ports import FoundDay, FoundDaysPage
+from chalicelib.replays.ports import TouchedDay, TouchedDaysPage
 from chalicelib.replays.preview_report import Preview, Tally, in_order, largest
 from chalicelib.replays.request import ReplayRequest
 from chalicelib.replays.selection import ReadSelection
@@ -41,13 +41,13 @@ class DaysInMemory:
             self.known.add((entity_id, day))
             insort(self.found, (day, entity_digest(entity_id), entity_id))
 
-    def page(self, after: str | None, limit: int) -> FoundDaysPage:
+    def page(self, after: str | None, limit: int) -> TouchedDaysPage:
         """At most `limit` days, in order, after a position."""
         begin = 0 if after is None else int(after) + 1
         some = self.found[begin : begin + limit]
-        days = tuple(FoundDay(str(begin + number), entity_id, day) for number, (day, _, entity_id) in enumerate(some))
+        days = tuple(TouchedDay(str(begin + number), entity_id, day) for number, (day, _, entity_id) in enumerate(some))
         more = begin + limit < len(self.found)
-        return FoundDaysPage(days, days[-1].position if more else None)
+        return TouchedDaysPage(days, days[-1].position if more else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ class PreviewReplay:
 
 def _plain(request: ReplayRequest) -> bool:
     """Whether a replay sends each event of its window, once."""
-    as_they_are = request.limit is None and not request.filtered and not request.expands
+    as_they_are = request.limit is None and not request.filtered and not request.selects_whole_days
     return as_they_are and not request.include_duplicates
 
 

@@ -30,7 +30,7 @@ _SELECTION = {"entity_id", "start_time", "end_time", "source", "event_type", "da
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class Requester:
     """Who asks for a replay, and the idempotency key that makes asking again the same request."""
 
     name: str
@@ -116,7 +116,7 @@ class ReplayRequest(BaseModel):
         return self.include is not None or self.exclude is not None
 
     @property
-    def expands(self) -> bool:
+    def selects_whole_days(self) -> bool:
         """Whether selected events only tell which days of which entities to send, so that those must be found first."""
         return self.whole_days and (self.entity_id is None or self.filtered)
 

@@ -21,7 +21,7 @@ from chalicelib.events.ports import ArrivalsPage, EventIndex
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.replays.job import Cursor
 from chalicelib.replays.messages import Duplicate
-from chalicelib.replays.ports import FoundDay, FoundDays
+from chalicelib.replays.ports import TouchedDay, TouchedDays
 from chalicelib.replays.rate_limit import burst
 from chalicelib.replays.request import ReplayRequest
 
@@ -74,23 +74,23 @@ class ReadSelection:
 
     request: ReplayRequest
     index: EventIndex
-    days: FoundDays
+    days: TouchedDays
     shards: int
     concurrently: Concurrently
 
     def steps(self, cursor: Cursor) -> Iterator[Step]:
         """Everything after a cursor, read as it is asked for."""
-        if cursor.finding:
-            yield from map(self._finding, self._selected(cursor))
+        if cursor.discovering_days:
+            yield from map(self._discovering, self._selected(cursor))
             cursor = Cursor()
             yield Step(cursor)
-        rows = self._of_days(cursor) if self.request.expands else self._selected(cursor)
+        rows = self._of_days(cursor) if self.request.selects_whole_days else self._selected(cursor)
         if self.request.include_duplicates:
             yield from self._repeated(rows, cursor)
         else:
             yield from map(self._sending, rows)
 
-    def _finding(self, row: _Row) -> Step:
+    def _discovering(self, row: _Row) -> Step:
         event = row.event
         found = (event.entity_id, day_of(event.event_time)) if event is not None and self.request.takes(event) else None
         return Step(row.cursor, row.scanned, found=found)
@@ -102,7 +102,7 @@ class ReadSelection:
 
     def _taken(self, event: StoredEvent) -> bool:
         # Of a whole day everything is sent: the filters chose the day.
-        return self.request.expands or self.request.takes(event)
+        return self.request.selects_whole_days or self.request.takes(event)
 
     def _selected(self, cursor: Cursor) -> Iterator[_Row]:
         """The rows of the request's window: group by group, those of one group in time order."""
@@ -110,9 +110,9 @@ class ReadSelection:
         while (group := self.request.group(number, self.shards)) is not None:
             for page in every_page(partial(self._page, group), after):
                 for row in page.rows:
-                    yield _Row(Cursor(cursor.finding, group=number, after=row.sort_key), row.event)
+                    yield _Row(Cursor(cursor.discovering_days, group=number, after=row.sort_key), row.event)
             number, after = number + 1, None
-            yield _Row(Cursor(cursor.finding, group=number), None)
+            yield _Row(Cursor(cursor.discovering_days, group=number), None)
 
     def _page(self, group: Sequence[Partition], after: str | None) -> Page:
         limit = max(FEWEST_ROWS_A_READ, ROWS_A_READ // len(group))
@@ -129,12 +129,12 @@ class ReadSelection:
                 yield from self._of_day(day, first, found_to)
                 found_to = day.position
 
-    def _of_day(self, day: FoundDay, first: Page, found_to: str | None) -> Iterator[_Row]:
+    def _of_day(self, day: TouchedDay, first: Page, found_to: str | None) -> Iterator[_Row]:
         for page in self._rest(partial(self._page_of_day, day), first):
             for row in page.rows:
                 yield _Row(Cursor(found_to=found_to, day=day.position, after=row.sort_key), row.event)
 
-    def _page_of_day(self, day: FoundDay, after: str | None) -> Page:
+    def _page_of_day(self, day: TouchedDay, after: str | None) -> Page:
         return self.index.page(EntityPartition(day.entity_id, window_of(day.day)), after, ROWS_OF_A_DAY)
 
     def _repeated(self, rows: Iterable[_Row], cursor: Cursor) -> Iterator[Step]:

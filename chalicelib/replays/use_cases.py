@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from chalicelib.core.cursors import from_cursor, query_fingerprint, to_cursor
-from chalicelib.core.errors import Conflict, Contended, Fault, NotFound, TryAgain
+from chalicelib.core.errors import Conflict, Fault, NotFound, TryAgain, WriteConflict
 from chalicelib.core.fields import MAX_REPLAY_ID_BYTES
 from chalicelib.core.ports import Clock, Concurrently, Pause
 from chalicelib.replays.job import JobState, ReplayJob, beginning_of
 from chalicelib.replays.ports import CountMessages, KeyedReplay, ReplayQueues, ReplayStore
 from chalicelib.replays.preview_report import ConfirmationNeeded
 from chalicelib.replays.queries import ReplaysQuery
-from chalicelib.replays.request import Asker, ReplayRequest
+from chalicelib.replays.request import ReplayRequest, Requester
 from chalicelib.replays.tasks import ReplayTask
 
 _ATTEMPTS = 10
@@ -35,7 +35,7 @@ class RequestReplay:
     now: Clock
     id_at: Callable[[int], str]
 
-    def __call__(self, request: ReplayRequest, asker: Asker) -> ReplayJob:
+    def __call__(self, request: ReplayRequest, requester: Requester) -> ReplayJob:
         """Keep a job and queue it; the events are sent by planners, whatever their number.
 
         A second message is queued before the job is kept, in case the function ends before it has queued the first.
@@ -44,24 +44,24 @@ class RequestReplay:
         stands for another request.
         """
         digest = _digest(request)
-        known = self._known_by(asker.idempotency_key)
+        known = self._known_by(requester.idempotency_key)
         if known is not None:
-            return self._again(known, digest, asker)
+            return self._again(known, digest, requester)
         self._require_confirmation(request)
         now = self.now()
         job = ReplayJob(
             replay_id=self.id_at(self.replays.next_millisecond(now)),
             request=request,
-            requested_by=asker.name,
+            requested_by=requester.name,
             created_at=now,
             updated_at=now,
             shards=self.shards,
             cursor=beginning_of(request),
         )
         self.queues.plan_unless_planned(job.replay_id)
-        keyed = self.replays.create(job, asker.idempotency_key, digest)
+        keyed = self.replays.create(job, requester.idempotency_key, digest)
         if keyed is not None:
-            return self._again(keyed, digest, asker)
+            return self._again(keyed, digest, requester)
         with suppress(TryAgain):  # it is planned in a minute all the same
             self.queues.plan(job.replay_id, request.settles_in(self.index_lag_s))
         return job
@@ -69,10 +69,10 @@ class RequestReplay:
     def _known_by(self, idempotency_key: str | None) -> KeyedReplay | None:
         return None if idempotency_key is None else self.replays.keyed(idempotency_key)
 
-    def _again(self, keyed: KeyedReplay, digest: str, asker: Asker) -> ReplayJob:
+    def _again(self, keyed: KeyedReplay, digest: str, requester: Requester) -> ReplayJob:
         """The job that was asked for before; queued again where no planner has had it yet, as it may not be queued."""
         if keyed.digest != digest:
-            raise _other_request(asker.idempotency_key)
+            raise _other_request(requester.idempotency_key)
         job = _known(self.replays, keyed.replay_id)
         if job.revision == 0:
             self.queues.plan(job.replay_id)
@@ -181,12 +181,12 @@ class ControlReplay:
             changed = replace(aim, revision=job.revision + 1, committed_by=request_id, updated_at=self.now())
             try:
                 self.replays.commit(planned_from=job, reached=changed)
-            except Contended as contended:
-                attempts += contended.attempts
+            except WriteConflict as conflict:
+                attempts += conflict.attempts
                 self.pause(attempts)
             else:
                 return changed
-        raise Contended(f"Replay {replay_id} kept moving on; try again.")
+        raise WriteConflict(f"Replay {replay_id} kept moving on; try again.")
 
 
 def _resumed(job: ReplayJob) -> ReplayJob | None:
@@ -194,4 +194,4 @@ def _resumed(job: ReplayJob) -> ReplayJob | None:
         raise Conflict(f"Replay {job.replay_id} was cancelled; ask for a new one.")
     if job.state is not JobState.FAILED:
         return None
-    return replace(job, state=JobState.PLANNING if job.cursor.finding else JobState.SENDING, failure=None)
+    return replace(job, state=JobState.PLANNING if job.cursor.discovering_days else JobState.SENDING, failure=None)

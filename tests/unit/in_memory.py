@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeVar, cast
 
-from chalicelib.core.errors import Contended, IntegrityFailure, RawObjectMissing, TryAgain
+from chalicelib.core.errors import IntegrityFailure, RawObjectMissing, TryAgain, WriteConflict
 from chalicelib.core.timestamps import Instant, day_of, nanoseconds
 from chalicelib.events.arrivals import Arrival, ArrivalKind
 from chalicelib.events.event import Event
@@ -256,7 +256,7 @@ class Jobs:
         older = [replay_id for replay_id in sorted(self.by_id, reverse=True) if after is None or replay_id < after]
         return ReplayIdsPage(tuple(older[:limit]), older[limit - 1] if len(older) > limit else None)
 
-    def found_days(self, replay_id: str) -> DaysInMemory:
+    def touched_days(self, replay_id: str) -> DaysInMemory:
         return self.days[replay_id]
 
     def outbox(self, replay_id: str, commit_id: str) -> Outbox:
@@ -264,7 +264,7 @@ class Jobs:
 
     def commit(self, planned_from: ReplayJob, reached: ReplayJob, outbox: Outbox | None = None) -> None:
         if self.by_id[reached.replay_id].revision != planned_from.revision:
-            raise Contended("moved on by another")
+            raise WriteConflict("moved on by another")
         if outbox is not None:
             self.outboxes[reached.committed_by] = outbox.packed
         self.by_id[reached.replay_id] = reached

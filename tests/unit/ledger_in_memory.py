@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from chalicelib.aggregates.aggregate import Input, Version
-from chalicelib.aggregates.ledger import Changes, Entry, Ledger, Overtaken, Settlement, Snapshot
+from chalicelib.aggregates.ledger import Changes, Entry, Ledger, Settlement, Snapshot, VersionConflict
 from chalicelib.aggregates.outcomes import Counts, Outcome
 from chalicelib.aggregates.ports import AggregateVersion, InputsPage, VersionsPage
 from chalicelib.core.deliveries import Delivery
-from chalicelib.core.errors import Contended
+from chalicelib.core.errors import WriteConflict
 from chalicelib.core.timestamps import Day, Instant
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.processing.dead_letter import DeadLetter
@@ -64,7 +64,11 @@ class Aggregates:
             if current.versions.get(version, Snapshot()).revision != revision
         ]
         if overtaken or outdated:
-            raise Overtaken("overtaken", self._ledger(overtaken, outdated)) if self.tells() else Contended("changed")
+            raise (
+                VersionConflict("overtaken", self._ledger(overtaken, outdated))
+                if self.tells()
+                else WriteConflict("changed")
+            )
         self._apply(changes)
 
     def _apply(self, changes: Changes) -> None:

@@ -202,7 +202,7 @@ class _JobsOfScript:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._jobs, name)
 
-    def found_days(self, _replay_id: str) -> Any:
+    def touched_days(self, _replay_id: str) -> Any:
         return self._days
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from chalicelib.aggregates.ledger import Changes, Settlement
 from chalicelib.aggregates.outcomes import Outcome
 from chalicelib.core.deliveries import Delivery
-from chalicelib.core.errors import Contended, TryAgain
+from chalicelib.core.errors import TryAgain, WriteConflict
 from chalicelib.core.timestamps import Day
 from chalicelib.events.partitions import Partition, TypeDayPartition
 from chalicelib.processing.dead_letter import DeadLetter
@@ -232,7 +232,7 @@ class Model:
             yield Step((number, process.next, effect.answer, effect.odd), answered, fault=bool(effect.odd))
             if state.budget.errors and effect.named:
                 # The client sends the commit again, and that call meets what the first has written.
-                met = Raised(Contended("moved on by another"))
+                met = Raised(WriteConflict("moved on by another"))
                 lost = after.joined_by(self.processes.answered(number, met), known).spending("errors")
                 yield Step((number, process.next, met, "and the answer to the first attempt is lost"), lost, fault=True)
         if state.budget.errors:
@@ -331,7 +331,7 @@ class Model:
         moved = calls.without_counts(calls.renamed(reached, dict((*caller.names, *named))))
         try:
             jobs.commit(planned_from, moved, outbox)
-        except Contended as contended:
+        except WriteConflict as contended:
             yield Effect(Raised(contended), state)
             return
         read = {moved.outbox, *self._about_to_be_read(state)}
@@ -351,7 +351,7 @@ class Model:
         yield Effect(None, state._replace(stored=self._storing(added)))
 
     def _days_page(self, state: State, _: Caller, after: str | None, limit: int) -> Effects:
-        yield Effect(self.stored.things[state.stored].jobs().found_days(REPLAY).page(after, limit), state)
+        yield Effect(self.stored.things[state.stored].jobs().touched_days(REPLAY).page(after, limit), state)
 
     def _index_page(self, state: State, _: Caller, partition: Partition, after: str | None, limit: int) -> Effects:
         page = calls.page_of(state.indexed, partition, after, limit)
@@ -383,7 +383,7 @@ class Model:
     def _ledger_write(self, state: State, _: Caller, changes: Changes, _now: object) -> Effects:
         try:
             ledger = calls.written(self.ledgers.things[state.ledger], changes)
-        except Contended as overtaken:
+        except WriteConflict as overtaken:
             yield Effect(Raised(overtaken), state)
         else:
             yield Effect(None, state._replace(ledger=self.ledgers.number(calls.content_of(ledger), ledger)))

@@ -22,7 +22,7 @@ from chalicelib.replays import selection
 from chalicelib.replays.job import JobState, ReplayJob
 from chalicelib.replays.preview import PreviewReplay
 from chalicelib.replays.preview_report import ConfirmationNeeded
-from chalicelib.replays.request import Asker, ReplayRequest
+from chalicelib.replays.request import ReplayRequest, Requester
 from chalicelib.replays.use_cases import RequestReplay
 from chalicelib.search.event_history import InvestigateEvent
 from chalicelib.search.freshness import CheckFreshness
@@ -32,7 +32,7 @@ from tests.unit.examples import INGESTED, an_event, stored
 from tests.unit.in_memory import Bucket, Jobs, Queues, Rows, at, no_pause
 from tests.unit.large_tables import DAYS, Invocation, LargeTables, replay_id
 
-SOMEBODY = Asker("somebody")
+SOMEBODY = Requester("somebody")
 CALLS_BESIDE = 8
 """Of a replay's request: its key, its place in the order, its job, and the messages that have it planned."""
 

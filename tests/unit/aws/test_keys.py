@@ -62,8 +62,8 @@ BUILDERS: list[tuple[Callable[..., str], tuple[st.SearchStrategy[Any], ...]]] = 
     (keys.arrivals, (hashes,)),
     (arrival, (st.booleans(), times, values, st.integers(0, 999))),
     (replay_keys.replay, (values,)),
-    (replay_keys.found_days, (values,)),
-    (replay_keys.found_day, (values, days)),
+    (replay_keys.touched_days, (values,)),
+    (replay_keys.touched_day, (values, days)),
     (replay_keys.idempotency_key, (values,)),
     (partition_of_inputs, (versions,)),
     (message_sort_key, (places,)),
@@ -132,7 +132,7 @@ def test_a_replay_can_be_read_back_from_its_partition(replay_id: str) -> None:
 
 @given(values, values)
 def test_jobs_found_days_outboxes_and_idempotency_keys_are_in_partitions_of_their_own(one: str, other: str) -> None:
-    kinds = (replay_keys.replay, replay_keys.found_days, replay_keys.outbox, replay_keys.idempotency_key)
+    kinds = (replay_keys.replay, replay_keys.touched_days, replay_keys.outbox, replay_keys.idempotency_key)
     partitions = {kind: kind(other) for kind in kinds}
 
     for kind in kinds:
@@ -189,8 +189,8 @@ def test_the_keys_of_stored_data_are_what_they_were_yesterday() -> None:
         keys.aggregate_version(version.day, version.replay_id),
         partition_of_inputs(version),
         replay_keys.replay("r#1"),
-        replay_keys.found_days("r#1"),
-        replay_keys.found_day("order#1", day),
+        replay_keys.touched_days("r#1"),
+        replay_keys.touched_day("order#1", day),
         replay_keys.idempotency_key("k#1"),
         message_sort_key(MessagePlace(time, event_id)),
         message_sort_key(MessagePlace(time, event_id, Duplicate(ingest_time=time, request_id="req#1", position=7))),
@@ -242,9 +242,9 @@ class TestOrder:
 
     @given(st.tuples(days, values), st.tuples(days, values))
     def test_of_found_days_is_by_day(self, one: tuple[Day, str], other: tuple[Day, str]) -> None:
-        first, second = (replay_keys.found_day(entity_id, day) for day, entity_id in (one, other))
+        first, second = (replay_keys.touched_day(entity_id, day) for day, entity_id in (one, other))
 
-        assert replay_keys.before_found_days() < min(first, second)
+        assert replay_keys.before_touched_days() < min(first, second)
         if one[0] != other[0]:
             assert (first < second) == (one[0] < other[0])
             assert (keys.just_after(first) < second) == (first < second)

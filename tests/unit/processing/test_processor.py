@@ -18,7 +18,6 @@ from chalicelib.aggregates.ledger import Changes, Ledger, Settlement, Snapshot, 
 from chalicelib.aggregates.outcomes import Counts, Outcome
 from chalicelib.core.deliveries import Delivery
 from chalicelib.core.errors import (
-    Contended,
     IntegrityFailure,
     InvalidRequest,
     RawObjectMissing,
@@ -26,6 +25,7 @@ from chalicelib.core.errors import (
     StorageRefused,
     TryAgain,
     UnknownReplay,
+    WriteConflict,
     WrongBucket,
 )
 from chalicelib.core.timestamps import Day, Instant, day_of
@@ -299,7 +299,7 @@ class TestFailure:
         assert report.integrity_failures == 1
         assert world.value() == 1
 
-    @pytest.mark.parametrize("error", [StorageRefused("too large"), Contended("too many writers")], ids=repr)
+    @pytest.mark.parametrize("error", [StorageRefused("too large"), WriteConflict("too many writers")], ids=repr)
     def test_to_write_one_version_leaves_the_others_alone(self, error: RetraceError) -> None:
         world = World()
         messages = world.store(*(order(n, entity_id=f"order-{n % 3}") for n in range(9)))
@@ -349,7 +349,7 @@ class TestFailure:
         world.aggregates.meanwhile = others_get_in_first
 
         [error] = world.deliver(message).failures.values()
-        assert isinstance(error, Contended)
+        assert isinstance(error, WriteConflict)
 
     def test_to_know_the_states_of_replays_is_not_that_of_a_reference_to_an_object(self) -> None:
         world = World()

@@ -109,7 +109,7 @@ class KeepsDaysBeforeItCommits(PlanReplay):
 
     def _committed(self, job: ReplayJob, reached: ReplayJob, outbox: Outbox | None = None) -> ReplayJob:
         if outbox is not None and outbox.days:
-            self.replays.found_days(job.replay_id).add(outbox.days)
+            self.replays.touched_days(job.replay_id).add(outbox.days)
         return super()._committed(job, reached, outbox)
 
 

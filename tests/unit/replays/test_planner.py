@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core.errors import Contended, NotFound, RetraceError
+from chalicelib.core.errors import NotFound, RetraceError, WriteConflict
 from chalicelib.core.percent_encoding import entity_digest
 from chalicelib.core.timestamps import Instant, day_of, nanoseconds, shifted
 from chalicelib.events.arrivals import Arrival, ArrivalKind
@@ -659,7 +659,7 @@ def test_a_commit_holds_only_for_the_revision_it_was_planned_from() -> None:
     job = World(jobs=jobs).request(BY_ENTITY)
     jobs.commit(job, replace(job, revision=1))
 
-    with pytest.raises(Contended):
+    with pytest.raises(WriteConflict):
         jobs.commit(job, replace(job, revision=1))
 
 
@@ -679,7 +679,7 @@ class Interleaved:
         self.world.index.page = self.hiding(self.world.index.page)  # type: ignore[method-assign]
         ports: list[tuple[Any, str]] = [
             (self.world.jobs, "commit"),
-            (self.world.jobs, "found_days"),
+            (self.world.jobs, "touched_days"),
             (self.world.queues, "send"),
         ]
         for port, name in ports:

@@ -259,15 +259,15 @@ class TestWholeDays:
         assert replaced(asked, whole_days=True).window == Window(
             Instant("2026-11-20T00:00:00.000000000Z"), Instant("2026-11-22T00:00:00.000000000Z")
         )
-        assert not replaced(asked, whole_days=True).expands
+        assert not replaced(asked, whole_days=True).selects_whole_days
 
     def test_leave_a_window_of_whole_days_as_it_is(self) -> None:
         assert request(BY_ENTITY, whole_days=True).window == THE_DAY
 
     def test_with_filters_or_by_type_must_first_be_found(self) -> None:
-        assert request(BY_DAY, whole_days=True).expands
-        assert request(BY_ENTITY, whole_days=True, include={"min_lag_ms": 1}).expands
-        assert not request(BY_DAY).expands
+        assert request(BY_DAY, whole_days=True).selects_whole_days
+        assert request(BY_ENTITY, whole_days=True, include={"min_lag_ms": 1}).selects_whole_days
+        assert not request(BY_DAY).selects_whole_days
 
 
 def replaced(asked: ReplayRequest, **members: Any) -> ReplayRequest:

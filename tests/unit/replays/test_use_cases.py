@@ -8,21 +8,21 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core.errors import Conflict, Contended, InvalidRequest, NotFound, TryAgain
+from chalicelib.core.errors import Conflict, InvalidRequest, NotFound, TryAgain, WriteConflict
 from chalicelib.core.timestamps import nanoseconds
 from chalicelib.replays.job import JobState, ReplayJob
 from chalicelib.replays.outbox import Outbox
 from chalicelib.replays.preview import PreviewReplay
 from chalicelib.replays.preview_report import ConfirmationNeeded
 from chalicelib.replays.queries import ReplaysQuery
-from chalicelib.replays.request import Asker, ReplayRequest
+from chalicelib.replays.request import ReplayRequest, Requester
 from chalicelib.replays.use_cases import ControlReplay, FindReplays, RequestReplay
 from tests.unit.examples import INGESTED
 from tests.unit.in_memory import at, no_pause, one_by_one
 from tests.unit.replays.test_planner import BY_ENTITY, BY_TYPE, World, minutes
 
-SOMEBODY = Asker("somebody")
-KEYED = Asker("somebody", "a-key")
+SOMEBODY = Requester("somebody")
+KEYED = Requester("somebody", "a-key")
 
 
 @dataclass
@@ -39,11 +39,11 @@ class Desk:
     def new_id(self) -> str:
         return f"id-{next(self.numbers):03d}"
 
-    def ask(self, members: dict[str, Any], asker: Asker = SOMEBODY, **more: Any) -> ReplayJob:
+    def ask(self, members: dict[str, Any], requester: Requester = SOMEBODY, **more: Any) -> ReplayJob:
         jobs, queues = self.world.troubles.beset(self.world.jobs), self.world.troubles.beset(self.world.queues)
         preview = PreviewReplay(self.world.index, 2, 10, self.world.index_lag_s, at(), one_by_one)
         ask = RequestReplay(jobs, queues, preview, self.confirm_above, 2, self.world.index_lag_s, at(), self.id_at)
-        return ask(ReplayRequest.model_validate(members | more), asker)
+        return ask(ReplayRequest.model_validate(members | more), requester)
 
     @property
     def control(self) -> ControlReplay:
@@ -133,7 +133,7 @@ class TestIdempotencyKey:
         assert len(desk.world.jobs.by_id) == 1
 
     def test_the_key_of_one_is_no_key_of_another_request(self, desk: Desk) -> None:
-        first, second = desk.ask(BY_ENTITY, KEYED), desk.ask(BY_ENTITY, Asker("somebody", "another-key"))
+        first, second = desk.ask(BY_ENTITY, KEYED), desk.ask(BY_ENTITY, Requester("somebody", "another-key"))
         third, fourth = desk.ask(BY_ENTITY), desk.ask(BY_ENTITY)
 
         assert len({job.replay_id for job in (first, second, third, fourth)}) == 4
@@ -257,11 +257,11 @@ class TestCancel:
         job = desk.ask(BY_ENTITY)
 
         def never(planned_from: ReplayJob, reached: ReplayJob, outbox: Outbox | None = None) -> None:
-            raise Contended("moved on")
+            raise WriteConflict("moved on")
 
         desk.world.jobs.commit = never  # type: ignore[method-assign]
 
-        with pytest.raises(Contended):
+        with pytest.raises(WriteConflict):
             desk.control.cancel(job.replay_id, "another")
 
 
