@@ -115,7 +115,7 @@ def require(what: str, found: object, expected: object) -> None:
     if found != expected:
         raise Problem(
             f"This does not hold: {what}\n  expected {expected}\n  found    {found}",
-            "Promises of docs/architecture.md are broken, or files in examples/ were changed.",
+            "Promises of README.md are broken, or files in examples/ were changed.",
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,10 @@ _RUNTIME = re.compile(r"^\| `(python3\.\d+)` \| \d{4}-\d\d \| (\S+) \| (\S+) \| 
 _ROUTE = re.compile(r"^\| `((?:GET|POST|PUT|DELETE) /[^`]*)` \|", re.MULTILINE)
 
 
+SAME_IN_EVERY_PACKAGE = {"ports", "queries", "responses", "schemas"}
+"""Modules that the map explains once."""
+
+
 def page(name: str) -> str:
     """The text of a page in docs/."""
     return (ROOT / "docs" / name).read_text()
@@ -39,6 +44,35 @@ def section(text: str, heading: str) -> str:
 def test_the_api_page_lists_every_route_and_no_other() -> None:
     served = {f"{method} {path}" for path, methods in app.routes.items() for method in methods}
     assert set(_ROUTE.findall(page("api.md"))) == served
+
+
+def drawn(text: str) -> Iterator[tuple[str, str]]:
+    """The paths on a map of packages and modules, and what it says about each."""
+    package = ""
+    for indent, name, about in re.findall(r"^( *)(\S+) *(.*)$", text, re.MULTILINE):
+        package = package if indent else name if name.endswith("/") else ""
+        yield (package + name if indent else name), about
+
+
+def test_the_map_names_every_package_and_module_of_the_application_and_no_other() -> None:
+    [block] = re.findall(
+        r"^```\n(app\.py.*?)^```$", section(page("architecture.md"), "The map"), re.MULTILINE | re.DOTALL
+    )
+    said = dict(drawn(block))
+    modules = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("chalicelib/*/*.py")}
+
+    assert said.keys() == {"app.py", *(path.replace("__init__.py", "") for path in modules)}
+    assert {Path(path).stem for path, about in said.items() if not about} <= SAME_IN_EVERY_PACKAGE
+    assert max(len(about.split()) for about in said.values()) <= 8
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_file_of_the_repository_that_a_page_names_is_there(path: Path) -> None:
+    named = re.findall(
+        r"`((?:\.ci|bench|chalicelib|embedded|infra|release|retrace|tests)/(?!_)[\w/.-]*)`", path.read_text()
+    )
+
+    assert [name for name in named if not (ROOT / name).exists()] == []
 
 
 def test_the_operations_page_lists_every_setting_with_its_default() -> None:
