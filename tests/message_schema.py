@@ -13,7 +13,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from chalicelib.replays.messages import Duplicate, ReplayMessage
 
-SCHEMA = Path(__file__).resolve().parents[1] / "docs" / "replay-message.schema.json"
+SCHEMA = Path(__file__).parents[1] / "docs" / "replay-message.schema.json"
 SCHEMA_ID = "urn:retrace:replay-message:1"
 
 _MESSAGE = ReplayMessage(
