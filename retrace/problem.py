@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 
 
@@ -33,3 +35,13 @@ class Problem(Exception):
         self.what = what
         self.remedy = remedy
         self.exit_code = exit_code
+
+
+@contextmanager
+def extra(name: str) -> Iterator[None]:
+    """Turn a failed import of a package below into the command that installs the extra."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        remedy = f"Run: pip install 'retrace[{name}]'"
+        raise Problem(f"The package {error.name} is not installed.", remedy, Exit.USAGE) from error

@@ -10,10 +10,19 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from retrace.directories import own_directory
 from retrace.local_stack import is_on_this_machine, local_stack
 from retrace.problem import Exit, Problem
 from retrace.target import DIGEST_KEY, QUEUES, ROW_SETTINGS, STORAGE, Target
+
+
+def own_directory(variable: str, in_home: str, environment: Mapping[str, str]) -> Path | None:
+    """The directory of one kind of file; None if the user has no home directory, as in a container."""
+    base = environment.get(variable)
+    home = os.path.expanduser("~")  # noqa: PTH111  # Path.home raises if there is none
+    if not base and home == "~":
+        return None
+    return Path(base or os.path.join(home, in_home)) / "retrace"  # noqa: PTH118  # so that one line says both
+
 
 SETTINGS = ("url", "region", "aws_profile", "endpoint_url", "stack", *STORAGE, *QUEUES, *ROW_SETTINGS, DIGEST_KEY)
 """What a profile may say."""

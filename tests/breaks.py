@@ -864,7 +864,7 @@ BREAKS = [
     ),
     Break(
         "2 raw is write-once: digests believed whoever signed them",
-        "retrace/checking/succession.py",
+        "retrace/checking/digest_keys.py",
         "        if key is None:\n",
         "        key = key or 0\n        if not digest.signature:\n",
         "tests/unit/cli/test_digest_verification.py",
@@ -872,7 +872,7 @@ BREAKS = [
     ),
     Break(
         "2 raw is write-once: digests signed with a key that was replaced",
-        "retrace/checking/succession.py",
+        "retrace/checking/digest_keys.py",
         "        if key != list(self._names)[-1]:\n",
         "        if key not in self._names:\n",
         "tests/unit/cli/test_digest_verification.py",

@@ -14,9 +14,8 @@ from chalicelib.aws.errors import code_of
 from chalicelib.core.errors import RetraceError, TryAgain
 from chalicelib.core.timestamps import instant_of, shifted
 from chalicelib.runtime.settings import Settings
-from retrace.checking.bucket import RawBucket
 from retrace.checking.matching import Rules
-from retrace.checking.tables import Tables
+from retrace.checking.stores import RawBucket, Tables
 from retrace.context import Calling
 from retrace.problem import Exit, Problem
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.ingest.rejection import LineReference
+from retrace.checking.claims import Marker
 from retrace.checking.kinds import Kind
-from retrace.checking.markers import Marker
 from retrace.output import on_one_line
 
 

@@ -10,10 +10,9 @@ from typing import Protocol
 from chalicelib.aws import keys
 from chalicelib.core.timestamps import Instant
 from retrace.checking.differences import Difference
-from retrace.checking.digest_chain import DigestChain
+from retrace.checking.digest_chain import DigestChain, ListedVersion
+from retrace.checking.digest_sources import PresentVersion
 from retrace.checking.kinds import Kind
-from retrace.checking.listed import ListedVersion
-from retrace.checking.object_versions import PresentVersion
 from retrace.concurrency import in_order
 from retrace.progress import Counting
 

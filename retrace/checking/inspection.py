@@ -12,15 +12,15 @@ from chalicelib.aws import keys
 from chalicelib.core.timestamps import Instant
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.ingest.rejection import LineReference
+from retrace.checking.claims import Marker
 from retrace.checking.deployment import Stores
 from retrace.checking.differences import Difference, between
 from retrace.checking.judging import Group, Judge
 from retrace.checking.kinds import Kind
-from retrace.checking.markers import Marker
 from retrace.checking.matching import Rules
 from retrace.checking.raw_objects import Damage, Damages, ReadObject, damaged_line
 from retrace.checking.restoring import is_restored
-from retrace.checking.tables import Key, Row
+from retrace.checking.stores import Key, Row
 from retrace.concurrency import chunks, in_order
 
 EVENTS_A_READ = 1_000

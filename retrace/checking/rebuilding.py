@@ -10,11 +10,10 @@ from chalicelib.core.errors import IntegrityFailure
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.ingest.rejection import LineReference
 from retrace.checking.checkpoint import Checkpoint
-from retrace.checking.claims import Claim, claims_of, ruling, tells
+from retrace.checking.claims import Claim, Marker, claims_of, ruling, tells
 from retrace.checking.deployment import Stores
 from retrace.checking.differences import Difference, between
 from retrace.checking.kinds import Kind
-from retrace.checking.markers import Marker
 from retrace.checking.raw_objects import ReadObject
 from retrace.checking.restoring import Restore
 from retrace.concurrency import in_order

@@ -1,14 +1,27 @@
-"""How differences are shown, and how a command ends by them."""
+"""Reports differences, and turns errors of AWS and of disks into problems that the user can solve."""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 
 from retrace.checking.differences import Difference
 from retrace.checking.kinds import Kind
 from retrace.output import ROWS_A_TABLE, Column, Json, Output
+from retrace.problem import Exit, Problem
 from retrace.progress import Counting
+
+
+@contextmanager
+def disk_in_words(what: str, remedy: str) -> Iterator[None]:
+    """Raise Problem in place of an error of SQLite."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise Problem(f"{what} cannot be written or read: {error}.", remedy, Exit.USAGE) from error
+
 
 _COLUMNS = (
     Column("difference", lambda item: item["difference"], style=lambda _: "red"),

@@ -21,7 +21,7 @@ from retrace.checking.claims import apart
 from retrace.concurrency import concurrently, in_order
 
 if TYPE_CHECKING:
-    from retrace.checking.tables import Key, Tables
+    from retrace.checking.stores import Key, Tables
 
 _REQUEST = "restored-"
 

@@ -13,7 +13,7 @@ from retrace.checking.differences import Difference
 from retrace.checking.inspection import EVENTS_A_READ, Inspection
 from retrace.checking.judging import Group
 from retrace.checking.kinds import Kind
-from retrace.checking.tables import Row
+from retrace.checking.stores import Row
 from retrace.checking.versions import check_version, input_of, place_of_input
 from retrace.problem import Problem
 from retrace.progress import Counting

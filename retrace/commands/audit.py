@@ -21,11 +21,10 @@ from retrace.checking.deployment import (
     stores_of,
 )
 from retrace.checking.differences import Difference
-from retrace.checking.disk import disk_in_words
 from retrace.checking.inspection import Inspection
 from retrace.checking.judging import Group
 from retrace.checking.raw_objects import RAW
-from retrace.checking.report import shown
+from retrace.checking.report import disk_in_words, shown
 from retrace.checking.restoring import Restore
 from retrace.checking.safeguards import safeguards
 from retrace.checking.spool import Spool

@@ -14,7 +14,7 @@ from retrace.client import Client
 from retrace.console.opening import opened
 from retrace.console.page import require_libraries
 from retrace.context import calling
-from retrace.extras import extra
+from retrace.problem import extra
 
 PORT = 4630
 """The same for everybody, so that a link of a colleague leads to one's own console."""

@@ -9,8 +9,7 @@ from itertools import chain
 import typer
 
 from retrace import checkup
-from retrace.checking.newest_digest import newest_digest
-from retrace.checking.safeguards import safeguards
+from retrace.checking.safeguards import newest_digest, safeguards
 from retrace.checkup import Finding, Level
 from retrace.context import AsJson, Calling, calling
 from retrace.output import Column, Output

@@ -15,12 +15,9 @@ from retrace.commands.search import PAGE
 from retrace.concurrency import in_order
 from retrace.context import calling
 from retrace.event_table import Day, Entity, EventType, MinLag, Newest, Since, Source, Status, Until, window
-from retrace.exporting.fetching import Fetched, fetch
-from retrace.exporting.files import STANDARD_OUTPUT, opened
-from retrace.exporting.ndjson import NdjsonWriter, Writer
-from retrace.extras import extra
+from retrace.exporting.events import STANDARD_OUTPUT, Fetched, NdjsonWriter, Writer, fetch, opened
 from retrace.output import Output
-from retrace.problem import Exit, Problem
+from retrace.problem import Exit, Problem, extra
 from retrace.progress import Progress
 
 _FAULTS_TOLD = 20

@@ -13,13 +13,9 @@ from retrace.context import AsJson, Calling, calling
 from retrace.ingesting import options
 from retrace.ingesting.checkpoint import Checkpoint, Reached, checkpoint_file
 from retrace.ingesting.files import look_at
-from retrace.ingesting.interrupt import Interrupt
-from retrace.ingesting.pace import MOST_BYTES, MOST_EVENTS, Pace
-from retrace.ingesting.progress import Told
-from retrace.ingesting.rejects import Rejects
-from retrace.ingesting.run import Ingest, Reading
-from retrace.ingesting.sending import Sender
-from retrace.ingesting.summary import Summary
+from retrace.ingesting.report import Rejects, Summary, Told
+from retrace.ingesting.run import Ingest, Interrupt, Reading
+from retrace.ingesting.sending import MOST_BYTES, MOST_EVENTS, Pace, Sender
 from retrace.output import Output
 from retrace.problem import Exit, Problem
 

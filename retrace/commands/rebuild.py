@@ -19,10 +19,9 @@ from retrace.checking.deployment import (
     row_settings,
     stores_of,
 )
-from retrace.checking.disk import disk_in_words
 from retrace.checking.kinds import Kind
 from retrace.checking.rebuilding import Rebuilding
-from retrace.checking.report import shown
+from retrace.checking.report import disk_in_words, shown
 from retrace.checking.restoring import Restore
 from retrace.context import AsJson, calling
 from retrace.output import Output

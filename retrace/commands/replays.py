@@ -11,10 +11,8 @@ import typer
 from retrace.context import TIME_HELP, AsJson, Calling, calling
 from retrace.output import Json, Output
 from retrace.problem import Exit
-from retrace.replay_request import criteria, request_of, selection
-from retrace.replay_sending import counted, sent
-from retrace.replay_shown import JOB_COLUMNS, next_command, show_job, show_preview
-from retrace.replay_watch import Watch, cancelled, conclude
+from retrace.replay_progress import JOB_COLUMNS, Watch, cancelled, conclude, next_command, show_job, show_preview
+from retrace.replay_request import counted, criteria, request_of, selection, sent
 
 _PAGE = 25
 """As many as the API lists at a time."""

@@ -10,16 +10,18 @@ from typing import Any
 import typer
 
 from chalicelib.core.timestamps import instant_of
-from retrace.checking.copied_objects import CopiedObjects
 from retrace.checking.deployment import refusals_in_words
-from retrace.checking.digest_chain import DigestChain
-from retrace.checking.digest_key import public_keys
-from retrace.checking.digest_source import BucketOfDigests, DigestSource, DirectoryOfDigests
+from retrace.checking.digest_chain import DigestChain, Listed
+from retrace.checking.digest_keys import Succession, public_keys
+from retrace.checking.digest_sources import (
+    BucketOfDigests,
+    CopiedObjects,
+    DigestSource,
+    DirectoryOfDigests,
+    VersionsInBucket,
+)
 from retrace.checking.digest_verification import DigestVerification, Versions
-from retrace.checking.listed import Listed
-from retrace.checking.object_versions import VersionsInBucket
 from retrace.checking.report import shown
-from retrace.checking.succession import Succession
 from retrace.context import Calling
 from retrace.output import Output
 from retrace.problem import Exit, Problem

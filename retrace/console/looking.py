@@ -15,10 +15,9 @@ from retrace import checkup
 from retrace.client import Client
 from retrace.console.forwarding import is_passed_on, told, told_problem
 from retrace.console.gathering import LATE_MS, Gathering, Wanted, wanted
-from retrace.console.metrics import metrics_of
-from retrace.console.sources import sources_of
-from retrace.exporting.fetching import fetch
-from retrace.pretty_json import indented
+from retrace.console.overview import metrics_of, sources_of
+from retrace.exporting.events import fetch
+from retrace.output import indented
 from retrace.problem import Problem
 
 

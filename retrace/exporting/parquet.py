@@ -10,7 +10,7 @@ import pyarrow as pa  # type: ignore[import-untyped]  # it has no stubs
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # likewise
 
 from chalicelib.core.timestamps import Instant, nanoseconds
-from retrace.exporting.fetching import Fetched
+from retrace.exporting.events import Fetched
 
 ROWS_A_GROUP = 10_000
 BYTES_A_GROUP = 32_000_000

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from retrace.directories import own_directory
-from retrace.ingesting.tally import Tally
+from retrace.ingesting.sending import Tally
 from retrace.problem import Exit, Problem
+from retrace.target_resolution import own_directory
 
 _VERSION = 1
 

@@ -1,18 +1,24 @@
-"""The files to send: opened one after another, known again by what identifies them, measured as they are read."""
+"""The files to send: identified, opened, and read in the format that their names and first bytes indicate."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from enum import StrEnum
+from pathlib import Path, PurePath
 from typing import BinaryIO
 
-from retrace.ingesting.record import unreadable
+from retrace.ingesting.elements import BrokenArray, array_records
+from retrace.ingesting.foreign_formats import BEGINS, BrokenTable, Mapped, cloudtrail_records, table_records
+from retrace.ingesting.records import Records, Stream, line_records, unreadable, with_form
+from retrace.ingesting.texts import text_records
+from retrace.ingesting.unpacking import Broken, as_utf8, read_ahead, rejoined, unpacked
 
 STDIN = "-"
 _LOOKED_AT = 65_536
@@ -60,3 +66,83 @@ def look_at(name: str) -> File:
 def read_so_far(file: File, content: BinaryIO) -> int:
     """How many bytes of a file, packed if it is packed, have been read."""
     return 0 if file.is_stream else min(content.tell(), file.size)
+
+
+_HEAD = 65_536
+_LINE_IS_ARRAY = re.compile(rb"\[.*\]\s*?\n\s*\{")
+"""No array has a closing bracket right before an element, so this one is the whole line."""
+
+
+class Format(StrEnum):
+    """What a file may be."""
+
+    JSON = "json"
+    NDJSON = "ndjson"
+    ARRAY = "array"
+    CSV = "csv"
+    CLOUDTRAIL = "cloudtrail"
+
+
+def records(path: str, packed: BinaryIO, wanted: Format | None, mapped: Mapped) -> Records:
+    """The events of a file; raises Problem where it cannot be read on."""
+    try:
+        stream = as_utf8(unpacked(packed))
+        head = read_ahead(stream, _tells)
+        by_mapping = Format.CSV if mapped.given else None
+        found = wanted or by_mapping or _format(path, head)
+        yield from map(with_form, _reader(path, found, mapped)(rejoined(head, stream)))
+    except Broken as error:
+        remedy = "The events before that were sent. Download or compress it again and send it: no event counts twice."
+        if "memory" in str(error):
+            remedy = f"Its window is larger than 128 MB: zstd -dc --long=31 {path} | retrace ingest -"
+        raise unreadable(path, f"is not whole: it {error}.", remedy) from error
+    except OSError as error:
+        raise unreadable(
+            path, f"cannot be read: {error.strerror or error}.", "Is it a whole file? Nothing is taken twice."
+        ) from error
+    except BrokenArray as error:
+        raise unreadable(
+            path, f"is no whole JSON array: it {error}.", "Put it right; nothing is taken twice."
+        ) from error
+    except BrokenTable as error:
+        raise unreadable(path, f"{error}.", "Put it right; nothing is taken twice.") from error
+
+
+def _reader(path: str, found: Format, mapped: Mapped) -> Callable[[Stream], Records]:
+    match found:
+        case Format.JSON:
+            return text_records
+        case Format.NDJSON:
+            return line_records
+        case Format.ARRAY:
+            return array_records
+        case Format.CLOUDTRAIL:
+            return cloudtrail_records
+        case Format.CSV:
+            return lambda stream: table_records(stream, mapped, "\t" if ".tsv" in _suffixes(path) else ",")
+
+
+def _suffixes(path: str) -> frozenset[str]:
+    """How a name ends, with what it is packed with."""
+    return frozenset(suffix.lower() for suffix in PurePath(path).suffixes[-2:])
+
+
+def _tells(head: bytes) -> bool:
+    """Whether so much of a file tells its format: a line, or where that is but a brace, a few words more."""
+    text = head.lstrip()
+    first, newline, _ = text.partition(b"\n")
+    return len(head) >= _HEAD or (bool(newline) and (first.strip() != b"{" or len(text.split(None, 4)) > 4))
+
+
+def _format(path: str, head: bytes) -> Format:
+    if _suffixes(path) & {".csv", ".tsv"}:
+        return Format.CSV
+    text = head.lstrip()
+    if text.startswith(b"[") and not _LINE_IS_ARRAY.match(text):
+        return Format.ARRAY
+    if BEGINS.match(text):
+        return Format.CLOUDTRAIL
+    if text.startswith((b"{", b"[")) or not text:
+        return Format.JSON
+    remedy = "Give --format json, ndjson, array, csv or cloudtrail."
+    raise unreadable(path, "begins neither with a brace nor with a bracket, and is not named .csv or .tsv.", remedy)

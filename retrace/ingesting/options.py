@@ -8,11 +8,10 @@ from typing import Annotated
 
 import typer
 
-from retrace.ingesting.files import STDIN, File
-from retrace.ingesting.formats import Format
-from retrace.ingesting.pace import MOST_BYTES, MOST_EVENTS
-from retrace.ingesting.rejects import reasons_file
-from retrace.ingesting.table import FIELDS, Mapped
+from retrace.ingesting.files import STDIN, File, Format
+from retrace.ingesting.foreign_formats import FIELDS, Mapped
+from retrace.ingesting.report import reasons_file
+from retrace.ingesting.sending import MOST_BYTES, MOST_EVENTS
 
 Files = Annotated[list[str], typer.Argument(help="Files, plain, .gz or .zst; - is standard input.", show_default=False)]
 FormatOption = Annotated[

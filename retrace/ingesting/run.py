@@ -1,22 +1,142 @@
-"""One ingest: files read, sent, acknowledged in order, and the checkpoint kept up with them."""
+"""One ingest: batches in flight, acknowledged in the order of the files, and stopped by Ctrl-C."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
+from types import FrameType
+from typing import Any, TypeVar
 
-from retrace.ingesting.batching import Batch, batches
 from retrace.ingesting.checkpoint import Checkpoint, Reached
-from retrace.ingesting.files import File, read_so_far
-from retrace.ingesting.flight import Flight
-from retrace.ingesting.formats import Format, records
-from retrace.ingesting.interrupt import Interrupt
-from retrace.ingesting.pace import Pace
-from retrace.ingesting.progress import Told
-from retrace.ingesting.rejects import Rejects
-from retrace.ingesting.sending import Settled
-from retrace.ingesting.table import Mapped
+from retrace.ingesting.files import File, Format, read_so_far, records
+from retrace.ingesting.foreign_formats import Mapped
+from retrace.ingesting.report import Rejects, Told
+from retrace.ingesting.sending import Batch, Pace, Settled, batches
+
+T = TypeVar("T")
+
+
+class _Asked(Exception):
+    """Raised where the command waits for input, which may never come."""
+
+
+class Interrupt:
+    """Whether it was asked to stop."""
+
+    def __init__(self, asked: Callable[[], object] = lambda: None) -> None:
+        self.requested = False
+        self.cut_short = False
+        """Whether there was, or may have been, more to come."""
+        self._asked = asked
+        self._reading = False
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Take Ctrl-C for a request meanwhile. Only a main thread hears of it."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before: Any = signal.signal(signal.SIGINT, self._heard)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def through(self, items: Iterator[T]) -> Iterator[T]:
+        """The items until it is asked to stop, even while the next one is waited for."""
+        try:
+            while not self.requested:
+                self._reading = True
+                item = next(items, None)
+                self._reading = False
+                if item is None:
+                    return
+                yield item
+        except _Asked:
+            pass  # what was read of a batch is not sent, and not acknowledged
+        finally:
+            self._reading = False
+        self.cut_short = True
+
+    def _heard(self, _signal: int, _frame: FrameType | None) -> None:
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = True
+        self._asked()
+        if self._reading:
+            raise _Asked
+
+
+_WINDOW = 2
+"""Batches that may be answered or in flight behind one that is not, for each one in flight: they take up memory."""
+
+
+class Flight:
+    """Sends batches; the first that fails ends it, once those in flight are answered."""
+
+    def __init__(
+        self,
+        settle: Callable[[Batch], Settled],
+        concurrency: int,
+        answered: Callable[[Settled], None],
+        acknowledged: Callable[[Settled], None],
+    ) -> None:
+        self._settle = settle
+        self._concurrency = concurrency
+        self._answered = answered
+        self._acknowledged = acknowledged
+        self._window: deque[Future[Settled]] = deque()
+        self._running: set[Future[Settled]] = set()
+        self._failure: BaseException | None = None
+
+    def send(self, batches: Iterable[Batch]) -> None:
+        """Send them all; raises what the first that failed raised, or what reading them raised."""
+        pool = ThreadPoolExecutor(self._concurrency)
+        try:
+            for batch in batches:
+                future = pool.submit(self._settle, batch)
+                self._window.append(future)
+                self._running.add(future)
+                while self._full and self._failure is None:
+                    self._collect()
+                if self._failure is not None:
+                    break
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        except Exception as error:  # noqa: BLE001  # raised below, when what is in flight is answered
+            self._failure = self._failure or error
+        self._land(pool)
+        if self._failure is not None:
+            raise self._failure
+
+    def _land(self, pool: ThreadPoolExecutor) -> None:
+        try:
+            while self._running:
+                self._collect()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def _full(self) -> bool:
+        return len(self._running) >= self._concurrency or len(self._window) >= _WINDOW * self._concurrency
+
+    def _collect(self) -> None:
+        done, self._running = wait(self._running, return_when=FIRST_COMPLETED)
+        for future in done:
+            failure = future.exception()
+            if failure is None:
+                self._answered(future.result())
+            else:
+                self._failure = self._failure or failure
+        while self._window and self._window[0].done() and self._window[0].exception() is None:
+            self._acknowledged(self._window.popleft().result())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,22 +1,125 @@
-"""One batch to the API, and what became of each of its events."""
+"""Batches of records, sized by how fast the API answers, sent, and the results of their events counted."""
 
 from __future__ import annotations
 
 import gzip
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 from chalicelib.core.errors import Fault
+from chalicelib.ingest.request import MAX_EVENTS
 from retrace.client import WORTH_SENDING_AGAIN, Client, refusal
-from retrace.ingesting.batching import Batch
-from retrace.ingesting.pace import Pace
-from retrace.ingesting.record import Record
-from retrace.ingesting.tally import THIS_COMMAND, Tally, tally_of
+from retrace.ingesting.records import Record, Records
 from retrace.problem import Exit, Problem
+
+MOST_EVENTS = MAX_EVENTS
+MOST_BYTES = 4_400_000
+"""Below 5,000,000, so that a body which does not compress still fits into the 6 MB of Lambda, in base64."""
+
+FIRST_EVENTS = 200
+LEAST_EVENTS = 20
+QUICK_S = 2.0
+SLOW_S = 8.0
+"""API Gateway gives up after 29 seconds, and what is sent again then was mostly taken in already."""
+
+
+class Pace:
+    """Batches grow while answers come quickly, and shrink when they take long. Threads may share it."""
+
+    def __init__(self, most_events: int = MOST_EVENTS, size: int = MOST_BYTES) -> None:
+        self.size = size
+        self.events = min(FIRST_EVENTS, most_events)
+        self._most = most_events
+
+    def took(self, events: int, seconds: float) -> None:
+        """A batch of so many events was answered after so long, other attempts and pauses included."""
+        if seconds > SLOW_S:
+            self.events = min(self.events, max(LEAST_EVENTS, events // 2))
+        elif seconds < QUICK_S and events >= self.events:
+            self.events = min(self._most, events * 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Consecutive records of one file, and how many bytes of the file were read for them."""
+
+    file: int
+    records: tuple[Record, ...]
+    read: int
+
+    @property
+    def cloudevents(self) -> bool:
+        """Whether its events are CloudEvents; those of one batch are all of one form."""
+        return any(record.cloudevent for record in self.records)
+
+
+def batches(file: int, found: Records, pace: Pace, position: Callable[[], int]) -> Iterator[Batch]:
+    """Records of one form in batches of the size that they should have; one that is larger stands alone.
+
+    Where the file cannot be read on, what was read before comes out as a last batch.
+    """
+    batch: list[Record] = []
+    size = begun = 0
+    try:
+        for record in found:
+            length = len(record.text) + 1
+            full = len(batch) >= pace.events or size + length > pace.size
+            if batch and (full or record.cloudevent != batch[0].cloudevent):
+                # The last record read belongs to the next batch; its bytes are few beside what is buffered.
+                now = position()
+                yield Batch(file, tuple(batch), now - begun)
+                batch, size, begun = [], 0, now
+            batch.append(record)
+            size += length
+    except Problem:
+        if batch:
+            yield Batch(file, tuple(batch), position() - begun)
+        raise
+    if batch:
+        yield Batch(file, tuple(batch), position() - begun)
+
+
+THIS_COMMAND = "retrace ingest"
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many events ended in each way; each event in one."""
+
+    accepted: int = 0
+    duplicate: int = 0
+    """They were there already: from an earlier run, from a request whose answer got lost, or twice in the files."""
+    conflict: int = 0
+    rejected: int = 0
+    not_sent: int = 0
+    """Of the rejected, those that the command refused itself: no quarantine has them."""
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
+
+    @property
+    def events(self) -> int:
+        """All of them."""
+        return self.accepted + self.duplicate + self.conflict + self.rejected
+
+    @property
+    def refused(self) -> int:
+        """Those that were not taken in."""
+        return self.conflict + self.rejected
+
+
+def tally_of(results: Iterable[Mapping[str, Any]]) -> Tally:
+    """Count results by their statuses."""
+    found = list(results)
+    counts = Counter(result["status"] for result in found)
+    not_sent = sum(result.get("refused_by") == THIS_COMMAND for result in found)
+    return Tally(counts["ACCEPTED"], counts["DUPLICATE"], counts["CONFLICT"], counts["REJECTED"], not_sent)
+
 
 Json = dict[str, Any]
 

@@ -13,9 +13,8 @@ from collections.abc import Generator, Iterator
 from enum import Enum, auto
 
 from chalicelib.ingest.request import MAX_BYTES
-from retrace.ingesting.brackets import Brackets, Unbalanced, is_one_object
-from retrace.ingesting.elements import CHUNK, SPACE, element_record
-from retrace.ingesting.record import Record, Records, Stream, too_large
+from retrace.ingesting.elements import CHUNK, SPACE, Brackets, Unbalanced, element_record, is_one_object
+from retrace.ingesting.records import Record, Records, Stream, too_large
 
 _BETWEEN = re.compile(rb"(?:[ \t\r\n,]|\xef\xbb\xbf)*")
 

@@ -1,8 +1,10 @@
-"""Files as they lie there, plain, gzipped or packed with zstd: unpacked as they are read, up to where they break."""
+"""Files as UTF-8, whatever they are packed with (gzip, zstd) or encoded in (UTF-16), up to where they break."""
 
 from __future__ import annotations
 
+import codecs
 import io
+import re
 import zlib
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, BinaryIO, Protocol
@@ -203,3 +205,45 @@ def read_ahead(stream: BinaryIO, enough: Callable[[bytes], bool]) -> bytes:
 def rejoined(head: bytes, rest: BinaryIO) -> BinaryIO:
     """The stream as it was before its first bytes were read."""
     return UpToTheBreak(_Rejoined(head, rest), 65_536)
+
+
+_BY_MARK = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be", codecs.BOM_UTF8: None}
+_BY_FIRST_CHARACTER = {"utf-16-le": re.compile(rb"[{\[]\0"), "utf-16-be": re.compile(rb"\0[{\[]")}
+
+
+def as_utf8(stream: BinaryIO) -> BinaryIO:
+    """A stream in UTF-8 and without a byte order mark, if it was UTF-16 or had one."""
+    head = read_ahead(stream, lambda head: len(head) >= len(codecs.BOM_UTF8))
+    whole = rejoined(head, stream)
+    for mark, encoding in _BY_MARK.items():
+        if head.startswith(mark):
+            whole.read(len(mark))
+            return UpToTheBreak(_Recoded(whole, encoding)) if encoding else whole
+    for encoding, begins in _BY_FIRST_CHARACTER.items():
+        if begins.match(head):
+            return UpToTheBreak(_Recoded(whole, encoding))
+    return whole
+
+
+class _Recoded(Raw):
+    """Text of another encoding in UTF-8."""
+
+    def __init__(self, text: BinaryIO, encoding: str) -> None:
+        self._text = text
+        self._decoder = codecs.getincrementaldecoder(encoding)()
+        self._at = 0
+        self._ready = b""
+
+    def next_piece(self, most: int) -> bytes:
+        while not self._ready:
+            piece = self._text.read1(most)  # type: ignore[attr-defined]  # it is buffered
+            try:
+                self._ready = self._decoder.decode(piece, final=not piece).encode()
+            except UnicodeDecodeError as error:
+                where = f"within {len(piece):,} bytes after byte {self._at:,}"
+                raise Broken(f"is not UTF-16 {where}: {error.reason}") from error
+            if not piece:
+                break
+            self._at += len(piece)
+        found, self._ready = self._ready[:most], self._ready[most:]
+        return found

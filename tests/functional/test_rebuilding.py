@@ -15,12 +15,11 @@ from typer.testing import CliRunner
 
 from chalicelib.core.timestamps import Instant, shifted
 from chalicelib.runtime import system
-from retrace.checking.bucket import RawBucket
 from retrace.checking.checkpoint import Checkpoint
 from retrace.checking.deployment import Stores
 from retrace.checking.rebuilding import Rebuilding
 from retrace.checking.restoring import Restore
-from retrace.checking.tables import Tables
+from retrace.checking.stores import RawBucket, Tables
 from retrace.command_line import app
 from retrace.progress import Counting
 from tests.conftest import SETTINGS

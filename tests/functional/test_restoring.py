@@ -12,7 +12,7 @@ from chalicelib.core.timestamps import Instant
 from chalicelib.events.dynamodb_rows import index_row
 from chalicelib.events.raw_objects import RawLocation, StoredEvent
 from retrace.checking.restoring import Restore, Restored
-from retrace.checking.tables import Tables
+from retrace.checking.stores import Tables
 from tests.conftest import SETTINGS
 from tests.functional import clients
 from tests.functional.storage import Storage

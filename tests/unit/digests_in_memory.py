@@ -22,12 +22,10 @@ from chalicelib.digests.digest import KeptDigest, WrittenObject
 from chalicelib.digests.notifications import Notice
 from chalicelib.digests.writer import DigestReport, WriteDigests
 from retrace.checking.differences import Difference
-from retrace.checking.digest_chain import DigestChain
-from retrace.checking.digest_key import PublicKeys
+from retrace.checking.digest_chain import DigestChain, Listed
+from retrace.checking.digest_keys import PublicKeys, Succession
+from retrace.checking.digest_sources import PresentVersion
 from retrace.checking.digest_verification import DigestVerification
-from retrace.checking.listed import Listed
-from retrace.checking.object_versions import PresentVersion
-from retrace.checking.succession import Succession
 from retrace.output import Output
 from retrace.progress import Counting
 

@@ -355,7 +355,7 @@ RULES: dict[Rule, list[tuple[str, str]]] = {
         ("retrace.commands.search", "from chalicelib.api.operations import OPERATIONS"),
         ("retrace.console.forwarding", "from chalicelib.aws import keys"),
         ("retrace.commands.search", "from chalicelib.ingest.use_cases import Ingest"),
-        ("retrace.checking.tables", "from chalicelib.runtime.system import clients"),
+        ("retrace.checking.stores", "from chalicelib.runtime.system import clients"),
         ("retrace.commands.search", "from embedded.connection import Stack"),
         ("retrace.commands.search", "from .. import chalicelib"),
     ],
@@ -364,16 +364,14 @@ RULES: dict[Rule, list[tuple[str, str]]] = {
         ("retrace.console.admission", "from starlette.requests import Request"),
     ],
     the_command_line_makes_clients_in_one_place: [
-        ("retrace.checking.tables", "import boto3\nboto3.client('s3')"),
+        ("retrace.checking.stores", "import boto3\nboto3.client('s3')"),
         ("retrace.commands.search", "from boto3 import Session"),
     ],
-    the_command_line_tells_progress_in_one_place: [
-        ("retrace.ingesting.progress", "from rich.progress import Progress")
-    ],
+    the_command_line_tells_progress_in_one_place: [("retrace.ingesting.report", "from rich.progress import Progress")],
     the_command_line_imports_nothing_that_windows_lacks: [
         ("retrace.commands.search", "import fcntl"),
-        ("retrace.exporting.files", "import os\nos.fchmod(3, 0o600)"),
-        ("retrace.ingesting.interrupt", "from signal import SIGHUP"),
+        ("retrace.exporting.events", "import os\nos.fchmod(3, 0o600)"),
+        ("retrace.ingesting.run", "from signal import SIGHUP"),
     ],
     the_command_line_names_the_encoding_of_text: [
         ("retrace.target_resolution", "path.read_text()"),
@@ -517,7 +515,7 @@ def test_the_modules_held_against_the_rules_are_all_there_are() -> None:
     names = {module.name for module in MODULES}
 
     assert {"app", "chalicelib.ingest.use_cases", "chalicelib.core", "chalicelib.events.event"} <= names
-    assert {"retrace", "retrace.commands.search", "retrace.checking.tables"} <= names
+    assert {"retrace", "retrace.commands.search", "retrace.checking.stores"} <= names
 
 
 def test_every_package_has_its_place() -> None:
@@ -537,7 +535,7 @@ def test_what_the_rules_allow_does_not_offend_them() -> None:
     ]
     command_line = [
         Module(
-            "retrace.checking.tables",
+            "retrace.checking.stores",
             '"""Audit."""\nfrom chalicelib.aws import keys\nfrom chalicelib.events import event',
         ),
         Module("retrace.console.forwarding", '"""F."""\nfrom chalicelib.api.operations import OPERATIONS'),

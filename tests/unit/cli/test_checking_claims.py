@@ -15,13 +15,11 @@ from chalicelib.core.timestamps import Instant
 from chalicelib.events.dynamodb_rows import identity_row, index_row
 from chalicelib.events.raw_objects import RawLocation, StoredEvent
 from chalicelib.ingest.rejection import LineReference
-from retrace.checking.checkpoint import Checkpoint
-from retrace.checking.claims import Claim, claims_of, ruling
-from retrace.checking.contested import Contested
+from retrace.checking.checkpoint import Checkpoint, Contested
+from retrace.checking.claims import Claim, Marker, claims_of, ruling
 from retrace.checking.differences import Difference, between
 from retrace.checking.judging import Group, Judge
 from retrace.checking.kinds import Kind
-from retrace.checking.markers import Marker
 from retrace.checking.matching import Rules
 from retrace.checking.raw_objects import Damages
 from tests.unit.examples import an_event, stored

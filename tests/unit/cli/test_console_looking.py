@@ -14,9 +14,7 @@ from moto import mock_aws
 
 from chalicelib.core.timestamps import Day
 from retrace.client import Client
-from retrace.console.ingest_logs import series_of_logs
-from retrace.console.metrics import metrics_of
-from retrace.console.sources import sources_of
+from retrace.console.overview import metrics_of, series_of_logs, sources_of
 from retrace.target import Target
 from tests.unit.cli.console import Served, console
 from tests.unit.cli.scripted_api import Answer, Asked, problem, routes, serving

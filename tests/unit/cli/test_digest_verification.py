@@ -19,8 +19,8 @@ from chalicelib.core.deliveries import Delivery
 from chalicelib.core.timestamps import shifted
 from chalicelib.digests import writer as digests_writer
 from chalicelib.digests.digest import KeptDigest, parse_digest, sealed, signed_part
-from retrace.checking.digest_key import PublicKeys, public_keys
-from retrace.checking.digest_source import DirectoryOfDigests
+from retrace.checking.digest_keys import PublicKeys, public_keys
+from retrace.checking.digest_sources import DirectoryOfDigests
 from retrace.context import Calling
 from retrace.output import Output
 from retrace.problem import Exit, Problem

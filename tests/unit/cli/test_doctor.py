@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from moto import mock_aws
 
-from retrace.checking.newest_digest import newest_digest
+from retrace.checking.safeguards import newest_digest
 from retrace.checkup import API_VERSION, Api, Finding, Level, credentials, queues
 from retrace.client import Client
 from retrace.problem import Exit

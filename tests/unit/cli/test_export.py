@@ -18,8 +18,7 @@ from chalicelib.events.event import Event, parse_native
 from chalicelib.events.raw_objects import event_time_of
 from retrace.concurrency import in_order
 from retrace.exporting import parquet
-from retrace.exporting.fetching import Fetched
-from retrace.exporting.files import opened
+from retrace.exporting.events import Fetched, opened
 from retrace.problem import Problem
 from tests.unit.cli.scripted_api import Asked, Script, exit_code, problem, said, serving
 

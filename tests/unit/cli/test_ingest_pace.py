@@ -5,9 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrace.ingesting.batching import batches
-from retrace.ingesting.pace import LEAST_EVENTS, Pace
-from retrace.ingesting.record import Record
+from retrace.ingesting.records import Record
+from retrace.ingesting.sending import LEAST_EVENTS, Pace, batches
 
 
 def test_batches_grow_while_answers_come_quickly() -> None:

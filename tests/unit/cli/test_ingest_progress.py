@@ -13,15 +13,11 @@ import pytest
 import zstandard
 from rich.console import Console
 
-from retrace.ingesting.batching import Batch
 from retrace.ingesting.checkpoint import Reached
 from retrace.ingesting.files import look_at
-from retrace.ingesting.interrupt import Interrupt
-from retrace.ingesting.pace import Pace
-from retrace.ingesting.progress import Told
-from retrace.ingesting.run import Ingest, Reading
-from retrace.ingesting.sending import Settled
-from retrace.ingesting.tally import Tally
+from retrace.ingesting.report import Told
+from retrace.ingesting.run import Ingest, Interrupt, Reading
+from retrace.ingesting.sending import Batch, Pace, Settled, Tally
 from tests.unit.cli.ingest_api import numbered
 
 pytestmark = pytest.mark.long

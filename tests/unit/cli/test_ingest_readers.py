@@ -18,9 +18,9 @@ from chalicelib.core import lossless_json
 from chalicelib.events.event import NativeEvent
 from chalicelib.ingest.request import MAX_BYTES
 from retrace.ingesting.elements import Elements
-from retrace.ingesting.formats import Format, records
-from retrace.ingesting.record import Record
-from retrace.ingesting.table import Mapped
+from retrace.ingesting.files import Format, records
+from retrace.ingesting.foreign_formats import Mapped
+from retrace.ingesting.records import Record
 from retrace.problem import Problem
 from tests.e2e.samples import Sample, chosen_sample, own_sample
 

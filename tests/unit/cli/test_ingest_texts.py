@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from chalicelib.core import lossless_json
 from chalicelib.ingest.request import MAX_BYTES
-from retrace.ingesting.formats import Format
-from retrace.ingesting.record import Record
+from retrace.ingesting.files import Format
+from retrace.ingesting.records import Record
 from tests.unit.cli.test_ingest_readers import SIZES, read, written
 
 BETWEEN = st.sampled_from(["", " ", "\n", "\r\n\r\n", "\t", ",", ",\n", "\n\ufeff"])

@@ -13,9 +13,9 @@ import pytest
 import zstandard
 
 from retrace.ingesting import unpacking
-from retrace.ingesting.formats import Format, records
-from retrace.ingesting.record import Record
-from retrace.ingesting.table import Mapped
+from retrace.ingesting.files import Format, records
+from retrace.ingesting.foreign_formats import Mapped
+from retrace.ingesting.records import Record
 from retrace.problem import Exit, Problem
 from tests.unit.cli.test_ingest_readers import Dripping, read
 

@@ -15,7 +15,7 @@ from moto import mock_aws
 from typer.testing import CliRunner
 
 from infra.merge import RESOURCES, load
-from retrace.checking.declared import Declared
+from retrace.checking.protection import Declared
 from retrace.checking.safeguards import safeguards
 from retrace.checkup import Finding, Level
 from retrace.command_line import app

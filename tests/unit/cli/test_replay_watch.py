@@ -11,7 +11,7 @@ import typer
 
 from retrace.output import Output
 from retrace.problem import Problem
-from retrace.replay_watch import STILL_S, Watch
+from retrace.replay_progress import STILL_S, Watch
 from tests.unit.cli.replay_answers import REPLAY_ID, job, preview
 from tests.unit.cli.scripted_api import ScriptedApi, exit_code, problem, routes, said, serving
 

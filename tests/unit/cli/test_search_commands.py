@@ -14,7 +14,7 @@ from threading import Event
 
 import pytest
 
-from retrace.following import MOST
+from retrace.event_table import MOST
 from retrace.problem import Exit
 from tests.terminal import on_a_terminal
 from tests.unit.cli.scripted_api import Answer, Asked, Json, ScriptedApi, exit_code, problem, routes, said, serving

@@ -10,8 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrace.output import ROWS_A_TABLE, Column, Output, bar, duration, escaped, printable, short_time, sparkline
-from retrace.pretty_json import indented
+from retrace.output import (
+    ROWS_A_TABLE,
+    Column,
+    Output,
+    bar,
+    duration,
+    escaped,
+    indented,
+    printable,
+    short_time,
+    sparkline,
+)
 
 NASTY = "\x1b[31mred\x1b]0;title\x07 [bold]x[/bold] :smile: \u009b2J \u202eesrever \r\t\x7f"
 JSON = st.recursive(

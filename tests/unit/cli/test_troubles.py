@@ -17,14 +17,14 @@ from typing import Any, NoReturn
 import pytest
 
 from retrace.checking.checkpoint import Checkpoint
-from retrace.checking.disk import disk_in_words
+from retrace.checking.report import disk_in_words
 from retrace.checking.spool import Spool
 from retrace.command_line import run
 from retrace.command_registry import PLACES
 from retrace.ingesting import checkpoint as ingest_checkpoint
 from retrace.ingesting.checkpoint import Reached
-from retrace.ingesting.record import Record
-from retrace.ingesting.rejects import Rejects
+from retrace.ingesting.records import Record
+from retrace.ingesting.report import Rejects
 from retrace.ingesting.sending import Refused
 from retrace.problem import Exit, Problem
 from tests.unit.cli import ingest_api

@@ -1,9 +1,10 @@
-"""The public keys that digests are checked with: from files, or from KMS."""
+"""The public keys that digests are checked with, from files or KMS, and the order in which they replace each other."""
 
 from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
 
+from chalicelib.digests.digest import Digest
 from retrace.context import Calling
 from retrace.output import Output
 from retrace.problem import Exit, Problem
@@ -83,3 +85,30 @@ def _read(content: bytes, where: str) -> ec.EllipticCurvePublicKey:
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise Problem(f"The key in {where} is of another kind.", "Digests are signed with ECC_NIST_P256.", Exit.USAGE)
     return key
+
+
+@dataclass
+class Succession:
+    """The keys of a chain, as its digests go by. Who has an old one cannot take it out again."""
+
+    keys: PublicKeys
+    _names: dict[int, str] = field(default_factory=dict)
+    """As what each key has signed, in their order; the last is the one in use."""
+
+    def next_signs(self, digest: Digest) -> str:
+        """What is wrong with the signature or the key of the next digest; nothing, and it is one of them."""
+        key, name = self.keys.signer_of(digest.signed_part, digest.signature), digest.head.key_arn
+        if key is None:
+            return "its signature is not good"
+        if key not in self._names and name in self._names.values():
+            return f"it is signed with another key than those before that named {name}"
+        if self._names.setdefault(key, name) != name:
+            return f"it is signed with the key {self._names[key]}, and names {name}"
+        if key != list(self._names)[-1]:
+            return "it is signed with a key that another had replaced"
+        return ""
+
+    @property
+    def unused(self) -> list[int]:
+        """Which keys have signed nothing."""
+        return [key for key in range(len(self.keys)) if key not in self._names]

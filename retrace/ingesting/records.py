@@ -1,11 +1,12 @@
-"""One event of a file: where it stands, its text, and what already speaks against it."""
+"""Records: the events of a file, each with its line and what speaks against it; read from NDJSON line by line."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from chalicelib.core import lossless_json
 from chalicelib.core.errors import Fault
 from chalicelib.ingest.request import MAX_BYTES
 from retrace.problem import Exit, Problem
@@ -56,3 +57,44 @@ def whole_line(stream: Stream, size: int) -> bytes:
 def unreadable(path: str, what: str, remedy: str) -> Problem:
     """A file that cannot be read, or not to its end."""
     return Problem(f"{path} {what}", remedy, Exit.USAGE)
+
+
+_BLANK = b" \t\r\n"
+
+
+def line_records(stream: Stream) -> Records:
+    """Every line that is not blank."""
+    number = 0
+    while line := whole_line(stream, MAX_BYTES + 2):
+        number += 1
+        if len(line) > MAX_BYTES and not line.endswith(b"\n"):
+            _skip_line(stream)
+            yield too_large(number)
+        elif line.strip(_BLANK):
+            yield Record(number, line.rstrip(b"\r\n"))
+
+
+def _skip_line(stream: Stream) -> None:
+    while (more := stream.readline(MAX_BYTES)) and not more.endswith(b"\n"):
+        pass
+
+
+_TELLS = "specversion"
+"""Every CloudEvent has this attribute, and no native event may have a member of this name."""
+
+
+def with_form(record: Record) -> Record:
+    """A record that knows whether it is a CloudEvent."""
+    if record.fault is not None or _TELLS.encode() not in record.text or not _is_cloudevent(record.text):
+        return record
+    return replace(record, cloudevent=True)
+
+
+def _is_cloudevent(text: bytes) -> bool:
+    try:
+        found = lossless_json.parse(text.decode())
+    except (UnicodeDecodeError, lossless_json.JsonSyntaxError):
+        return False
+    # An array of CloudEvents has to be JSON as a whole; alone, what is nested too deep is refused alone.
+    too_deep = any("nested" in fault.message for fault in found.faults)
+    return isinstance(found.value, dict) and _TELLS in found.value and not too_deep
