@@ -42,12 +42,12 @@ def touched_days(replay_id: str) -> str:
 
 
 def touched_day(entity_id: str, day: Day) -> str:
-    """The sort key of a found day; hashed, as an entity's name alone may be as long as a sort key may be."""
+    """The sort key of a touched day; hashed, as an entity's name alone may be as long as a sort key may be."""
     return f"DAY#{day}#{entity_digest(entity_id)}"
 
 
 def before_touched_days() -> str:
-    """A bound below the sort keys of all found days."""
+    """A bound below the sort keys of all touched days."""
     return "DAY#"
 
 

@@ -26,7 +26,7 @@ class TouchedDay:
 
 @dataclass(frozen=True, slots=True)
 class TouchedDaysPage:
-    """Found days in order, and the position up to which they were read, None if to the end."""
+    """Touched days in order, and the position up to which they were read, None if to the end."""
 
     days: tuple[TouchedDay, ...]
     read_to: str | None

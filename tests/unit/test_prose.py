@@ -32,6 +32,7 @@ WORDS = {
     "docs/cost.md": 1_520,
     "docs/decisions.md": 5_450,
     "docs/deploying.md": 1_470,
+    "docs/glossary.md": 780,
     "docs/incident.md": 850,
     "docs/index.md": 590,
     "docs/operations.md": 2_300,
