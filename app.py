@@ -249,7 +249,7 @@ def processor(event: SQSEvent) -> BatchResponse:
     deliveries = api_requests.deliveries(event)
     report = consumer_wiring.process()(deliveries)
     telemetry.processed(report)
-    return consumer_wiring.settle()(deliveries, report.failures)
+    return consumer_wiring.acknowledge_batch()(deliveries, report.failures)
 
 
 @app.on_sqs_message(
@@ -260,7 +260,7 @@ def dead_letters(event: SQSEvent) -> BatchResponse:
     deliveries = api_requests.deliveries(event)
     report = consumer_wiring.record_dead_letters()(deliveries)
     telemetry.dead_lettered(report)
-    return consumer_wiring.settle_dead_letters()(deliveries, report.failures)
+    return consumer_wiring.acknowledge_dead_letters()(deliveries, report.failures)
 
 
 @app.schedule(Rate(1, unit=Rate.HOURS))

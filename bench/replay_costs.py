@@ -22,8 +22,8 @@ from bench.metered_aws import (
 )
 from bench.stub_transport import on_the_wire
 from chalicelib.aggregates.aggregate import SAMPLE_SIZE, Input, Version, aggregate_of
-from chalicelib.aggregates.dynamodb_rows import entry_row, version_row
-from chalicelib.aggregates.ledger import NewRevision, settlement_of
+from chalicelib.aggregates.dynamodb_rows import outcome_row, version_row
+from chalicelib.aggregates.ledger import NewRevision, record_of
 from chalicelib.aggregates.outcomes import Outcome
 from chalicelib.aws import keys
 from chalicelib.aws.items import Item
@@ -33,7 +33,7 @@ from chalicelib.core.timestamps import Day, shifted, start_of
 from chalicelib.events.dynamodb_rows import index_row
 from chalicelib.events.event import Event, parse_native
 from chalicelib.events.raw_objects import StoredEvent, name_of, stored_events
-from chalicelib.processing.fetcher import Examine
+from chalicelib.processing.fetcher import FetchAndVerify
 from chalicelib.processing.processor import Process
 from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.job import ReplayJob
@@ -104,7 +104,9 @@ def _processed(shape: Shape, batch: int) -> Cost:
     """What one batch takes in the middle of a replay."""
     aws = metered_aws()
     keep_job(aws)
-    process = Process(Examine(aws.raw, one_by_one), aws.states, RecordInLedger(aws.aggregates, lambda: NOW, never_wait))
+    process = Process(
+        FetchAndVerify(aws.raw, one_by_one), aws.states, RecordInLedger(aws.aggregates, lambda: NOW, never_wait)
+    )
     deliveries = _deliveries(_stored(aws, shape, batch))
     for entity in {shape.entity_of(number) for number in range(batch)} if shape.before else ():
         aws.tables[AGGREGATES].put(on_the_wire(_version_row(entity, shape.before)))
@@ -181,7 +183,7 @@ def _sizes() -> Sizes:
     message = message_of(REPLAY_ID, stored)
     return Sizes(
         index_row=item_size(index_row(stored, SHARDS, NEVER_LATE)),
-        entry=item_size(entry_row(settlement_of(message, Outcome.INPUT))),
+        entry=item_size(outcome_row(record_of(message, Outcome.INPUT))),
         new_version=item_size(_version_row(1, 1)),
         full_version=item_size(_version_row(1, SAMPLE_SIZE)),
         message=len(message.model_dump_json(exclude_none=True).encode()),

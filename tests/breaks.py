@@ -185,7 +185,7 @@ BREAKS = [
     Break(
         "6 exact: a later arrival counted as an input",
         "chalicelib/processing/processor.py",
-        "Outcome.INPUT if duplicate is None else Outcome.REPEATED",
+        "Outcome.INPUT if duplicate is None else Outcome.DUPLICATE",
         "Outcome.INPUT",
         "tests/functional/test_processor.py",
         "",
@@ -281,8 +281,8 @@ BREAKS = [
     Break(
         "6 exact: an outcome stored under another text",
         "chalicelib/aggregates/outcomes.py",
-        'REPEATED = "REPEATED"',
-        'REPEATED = "AGAIN"',
+        'DUPLICATE = "REPEATED"',
+        'DUPLICATE = "AGAIN"',
         "tests/unit/aggregates/test_outcomes.py",
         "test_what_is_stored_of_an_outcome_stays_readable",
     ),

@@ -19,7 +19,7 @@ A type that is not among the first hundred of a part is not among those of the w
 """
 
 
-Place = tuple[Instant, str]
+InputKey = tuple[Instant, str]
 """The time and id of an input."""
 
 
@@ -33,7 +33,7 @@ class Input:
     content_sha256: str
 
     @property
-    def place(self) -> Place:
+    def key(self) -> InputKey:
         """What tells inputs of a version apart: an id comes twice if an identity expired and its key was used again."""
         return self.event_time, self.event_id
 
@@ -91,7 +91,7 @@ def aggregate_of(inputs: Iterable[Input]) -> Aggregate:
     return Aggregate(
         input_count=len(events),
         counts_by_type=_listed(Counter(event.event_type for event in events)),
-        samples=tuple(sorted(event.place for event in events)[:SAMPLE_SIZE]),
+        samples=tuple(sorted(event.key for event in events)[:SAMPLE_SIZE]),
         state=multiset_hash.combine(multiset_hash.element(event.event_id, event.content_sha256) for event in events),
     )
 

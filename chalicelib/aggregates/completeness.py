@@ -14,7 +14,7 @@ from chalicelib.replays.request import ReplayRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class VersionStatus:
     """A version and the job that computed it, None where there is no such job (any more)."""
 
     stored: AggregateVersion
@@ -25,7 +25,7 @@ class Standing:
         """Why the version does not stand for its whole day; empty if it does, as of when its replay read the index."""
         version = self.stored.version
         if self.job is not None:
-            return tuple(_shortcomings(self.job, version.day))
+            return tuple(_incompleteness_reasons(self.job, version.day))
         if is_object_version(version.replay_id):
             return ("It covers the events of one raw object only.",)
         return ("Its replay is not known any more, so nothing tells what it covered.",)
@@ -47,7 +47,7 @@ class Standing:
         """A time before which nothing was read; where no job tells it, when the version was last written."""
         return self.job.created_at if self.job is not None else self.stored.computed_at
 
-    def may_miss(self, event: StoredEvent) -> bool:
+    def may_lack(self, event: StoredEvent) -> bool:
         """Whether an event of the day came after the replay read the index, unless it is an input.
 
         What a settled replay covers and does not hold was not in the index when it was read, whatever its ingest_time:
@@ -58,7 +58,7 @@ class Standing:
         return event.ingest_time > self.asked_at
 
 
-def _shortcomings(job: ReplayJob, day: Day) -> Iterator[str]:
+def _incompleteness_reasons(job: ReplayJob, day: Day) -> Iterator[str]:
     if job.public_state is not JobState.COMPLETE:
         yield f"Its replay is {job.public_state.value}, with {job.processed} of {job.sent} sent messages processed."
     elif job.failed > 0:

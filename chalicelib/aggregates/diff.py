@@ -75,9 +75,9 @@ class Comparison:
         before, after = from_.next, to.next
         if before is None and after is None:
             return False
-        if after is None or (before is not None and before.place < after.place):
+        if after is None or (before is not None and before.key < after.key):
             self.only_in_from.append(from_.pass_by())
-        elif before is None or after.place < before.place:
+        elif before is None or after.key < before.key:
             self.only_in_to.append(to.pass_by())
         elif from_.pass_by().content_sha256 == to.pass_by().content_sha256:
             self.shared += 1

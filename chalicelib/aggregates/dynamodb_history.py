@@ -92,12 +92,12 @@ class DynamoAggregateHistory:
 
     def inputs_among(self, candidates: Sequence[tuple[Version, StoredEvent]]) -> list[tuple[Version, StoredEvent]]:
         """Those of at most 100 candidates whose event went into the version: a BatchGetItem."""
-        by_key = {_place(version, event): (version, event) for version, event in candidates}
+        by_key = {_row_key(version, event): (version, event) for version, event in candidates}
         wanted = [to_item({"PK": partition, "SK": sort_key}) for partition, sort_key in by_key]
         with translated("looking up an aggregate's inputs"):
             found = get_items(self.dynamodb, self.aggregates_table, wanted, self.pause, consistent=True)
         present = {(item["PK"]["S"], item["SK"]["S"]) for item in found if outcome_of(item) is Outcome.INPUT}
-        return [candidate for place, candidate in by_key.items() if place in present]
+        return [candidate for key, candidate in by_key.items() if key in present]
 
 
 def _stored(entity_id: str, day: Day, item: Item) -> AggregateVersion:
@@ -105,5 +105,5 @@ def _stored(entity_id: str, day: Day, item: Item) -> AggregateVersion:
     return AggregateVersion(Version(entity_id, day, row["replay_id"]), aggregate_of_row(row), row["computed_at"])
 
 
-def _place(version: Version, event: StoredEvent) -> tuple[str, str]:
+def _row_key(version: Version, event: StoredEvent) -> tuple[str, str]:
     return partition_of_inputs(version), keys.event(event.event_time, event.event_id)

@@ -7,8 +7,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.aggregates.aggregate import Version
-from chalicelib.aggregates.dynamodb_rows import entry_key, entry_row, outcome_of, snapshot_of, version_key, version_row
-from chalicelib.aggregates.ledger import Changes, Entry, Ledger, NewRevision, Settlement, Transition, VersionConflict
+from chalicelib.aggregates.dynamodb_rows import (
+    outcome_key,
+    outcome_of,
+    outcome_row,
+    snapshot_of,
+    version_key,
+    version_row,
+)
+from chalicelib.aggregates.ledger import (
+    Changes,
+    Ledger,
+    LedgerKey,
+    NewRevision,
+    OutcomeRecord,
+    Transition,
+    VersionConflict,
+)
 from chalicelib.aggregates.outcomes import Counts, Outcome
 from chalicelib.aws import replay_keys
 from chalicelib.aws.batch_calls import get_items
@@ -34,14 +49,14 @@ class DynamoAggregateStore:
     replays_table: str
     pause: Pause
 
-    def read(self, settlements: Sequence[Settlement]) -> Ledger:
+    def read(self, records: Sequence[OutcomeRecord]) -> Ledger:
         """What is recorded of messages, and the versions that inputs are to be added to: one BatchGetItem."""
-        entries = [each.entry for each in settlements]
-        versions = {each.version for each in settlements if each.outcome is Outcome.INPUT}
-        wanted = [*map(entry_key, entries), *map(version_key, versions)]
+        ledger_keys = [each.key for each in records]
+        versions = {each.version for each in records if each.outcome is Outcome.INPUT}
+        wanted = [*map(outcome_key, ledger_keys), *map(version_key, versions)]
         with translated("reading what became of messages"):
             items = get_items(self.dynamodb, self.aggregates_table, wanted, self.pause, consistent=True)
-        return _ledger(entries, versions, items)
+        return _ledger(ledger_keys, versions, items)
 
     def write(self, changes: Changes, now: Instant) -> None:
         """Write outcomes, aggregates and the progress of replays together: one TransactWriteItems.
@@ -49,7 +64,7 @@ class DynamoAggregateStore:
         Raises WriteConflict if any of it has changed since it was read: VersionConflict if DynamoDB says how it is.
         """
         actions = [
-            *map(self._put_entry, changes.transitions),
+            *map(self._put_outcome, changes.transitions),
             *(self._put_version(revised, now) for revised in changes.revisions),
             *(self._count(replay_id, by, _first_id(changes), now) for replay_id, by in changes.progress.items()),
         ]
@@ -58,8 +73,8 @@ class DynamoAggregateStore:
         if cancelled is not None:
             raise _contention(changes, cancelled)
 
-    def _put_entry(self, transition: Transition) -> Action:
-        item = entry_row(transition.settlement)
+    def _put_outcome(self, transition: Transition) -> Action:
+        item = outcome_row(transition.record)
         if transition.before is None:
             return self._put(item, "attribute_not_exists(PK)")
         return self._put(item, "outcome = :read", transition.before.value)
@@ -99,20 +114,20 @@ class DynamoAggregateStore:
 
 
 def _first_id(changes: Changes) -> str:
-    return changes.transitions[0].settlement.place.event_id
+    return changes.transitions[0].record.message_key.event_id
 
 
-def _ledger(entries: Iterable[Entry], versions: Iterable[Version], items: Iterable[Item]) -> Ledger:
-    """What items say of those entries and versions."""
+def _ledger(ledger_keys: Iterable[LedgerKey], versions: Iterable[Version], items: Iterable[Item]) -> Ledger:
+    """What items say of those ledger_keys and versions."""
     found = {(item["PK"]["S"], item["SK"]["S"]): item for item in items}
 
     def item_at(key: Item) -> Item | None:
         return found.get((key["PK"]["S"], key["SK"]["S"]))
 
-    of_entries = ((entry, item_at(entry_key(entry))) for entry in entries)
+    of_keys = ((key, item_at(outcome_key(key))) for key in ledger_keys)
     of_versions = ((version, item_at(version_key(version))) for version in versions)
     return Ledger(
-        {entry: outcome_of(item) for entry, item in of_entries if item is not None},
+        {key: outcome_of(item) for key, item in of_keys if item is not None},
         {version: snapshot_of(item) for version, item in of_versions if item is not None},
     )
 
@@ -124,6 +139,6 @@ def _contention(changes: Changes, cancelled: Cancellation) -> WriteConflict:
     if untold or cancelled.contention:
         return WriteConflict(message, cancelled.attempts)
     met = [reason.item for reason in cancelled.reasons if reason.item is not None]
-    entries = [transition.settlement.entry for transition in changes.transitions]
-    found = _ledger(entries, [revised.version for revised in changes.revisions], met)
+    ledger_keys = [transition.record.key for transition in changes.transitions]
+    found = _ledger(ledger_keys, [revised.version for revised in changes.revisions], met)
     return VersionConflict(message, found, cancelled.attempts)

@@ -7,8 +7,8 @@ from typing import Any
 
 from chalicelib.aggregates import multiset_hash
 from chalicelib.aggregates.aggregate import METRIC_NAME, Aggregate, Input, Version
-from chalicelib.aggregates.ledger import Entry, NewRevision, Settlement, Snapshot
-from chalicelib.aggregates.outcomes import MessagePlace, Outcome
+from chalicelib.aggregates.ledger import LedgerKey, NewRevision, OutcomeRecord, Snapshot
+from chalicelib.aggregates.outcomes import MessageKey, Outcome
 from chalicelib.aws import keys
 from chalicelib.aws.items import Item, from_item, to_item
 from chalicelib.core.timestamps import Instant, end_of, start_of
@@ -19,33 +19,33 @@ def partition_of_inputs(version: Version) -> str:
     return keys.inputs(version.entity_id, version.day, version.replay_id)
 
 
-def message_sort_key(place: MessagePlace) -> str:
+def message_sort_key(message_key: MessageKey) -> str:
     """Where a message is in the partition of its version."""
-    repeated = place.duplicate
-    if repeated is None:
-        return keys.message(place.event_time, place.event_id)
-    ingest_time = Instant(repeated.ingest_time)
-    arrival = keys.arrival(ingest_time, repeated.request_id, repeated.position, conflict=False)
-    return keys.message(place.event_time, place.event_id, arrival)
+    duplicate = message_key.duplicate
+    if duplicate is None:
+        return keys.message(message_key.event_time, message_key.event_id)
+    ingest_time = Instant(duplicate.ingest_time)
+    arrival = keys.arrival(ingest_time, duplicate.request_id, duplicate.position, conflict=False)
+    return keys.message(message_key.event_time, message_key.event_id, arrival)
 
 
-def entry_key(entry: Entry) -> Item:
+def outcome_key(key: LedgerKey) -> Item:
     """The key of the row that says what became of a message."""
-    version, place = entry
-    return to_item({"PK": partition_of_inputs(version), "SK": message_sort_key(place)})
+    version, message_key = key
+    return to_item({"PK": partition_of_inputs(version), "SK": message_sort_key(message_key)})
 
 
-def entry_row(settlement: Settlement) -> Item:
+def outcome_row(record: OutcomeRecord) -> Item:
     """What became of a message, and of which event."""
-    event = settlement.event
+    event = record.event
     values = {
-        "outcome": settlement.outcome.value,
+        "outcome": record.outcome.value,
         "event_id": event.event_id,
         "event_time": event.event_time,
         "event_type": event.event_type,
         "content_sha256": event.content_sha256,
     }
-    return entry_key(settlement.entry) | to_item(values)
+    return outcome_key(record.key) | to_item(values)
 
 
 def outcome_of(item: Item) -> Outcome:

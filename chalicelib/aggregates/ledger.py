@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from chalicelib.aggregates.aggregate import Aggregate, Input, Version, aggregate_of, merge
-from chalicelib.aggregates.outcomes import Counts, MessagePlace, Outcome, after, difference
+from chalicelib.aggregates.outcomes import Counts, MessageKey, Outcome, count_delta, next_outcome
 from chalicelib.core.errors import RetraceError, WriteConflict
 from chalicelib.core.timestamps import Instant, day_of
 from chalicelib.replays.messages import ReplayMessage
@@ -15,31 +15,31 @@ from chalicelib.replays.messages import ReplayMessage
 ROWS_TOGETHER = 100
 """How many rows DynamoDB reads in one call, and writes in one transaction."""
 
-Entry = tuple[Version, MessagePlace]
-"""Where the ledger says what became of a message."""
+LedgerKey = tuple[Version, MessageKey]
+"""Names what became of a message in the ledger."""
 
 
 @dataclass(frozen=True, slots=True)
-class Settlement:
+class OutcomeRecord:
     """What is to be recorded of a message: its event, the version it belongs to, and what became of it."""
 
     version: Version
     event: Input
     outcome: Outcome
-    place: MessagePlace
+    message_key: MessageKey
 
     @property
-    def entry(self) -> Entry:
+    def key(self) -> LedgerKey:
         """Where it is recorded."""
-        return self.version, self.place
+        return self.version, self.message_key
 
 
-def settlement_of(message: ReplayMessage, outcome: Outcome) -> Settlement:
-    """The settlement of a message that is taken at its word, as its event is not read."""
+def record_of(message: ReplayMessage, outcome: Outcome) -> OutcomeRecord:
+    """The record of a message that is taken at its word, as its event is not read."""
     event_time = Instant(message.event_time)
     event = Input(event_time, message.event_id, message.event_type, message.content_sha256)
     version = Version(message.entity_id, day_of(event_time), message.replay_id)
-    return Settlement(version, event, outcome, MessagePlace(event_time, message.event_id, message.duplicate))
+    return OutcomeRecord(version, event, outcome, MessageKey(event_time, message.event_id, message.duplicate))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,9 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """Entries and versions as they were read; those that are not there have no entry here either."""
+    """Outcomes and versions as they were read, without those that do not exist."""
 
-    outcomes: Mapping[Entry, Outcome] = field(default_factory=dict)
+    outcomes: Mapping[LedgerKey, Outcome] = field(default_factory=dict)
     versions: Mapping[Version, Snapshot] = field(default_factory=dict)
 
     def with_newer(self, other: Ledger) -> Ledger:
@@ -74,7 +74,7 @@ class VersionConflict(WriteConflict):
 class Transition:
     """A message's outcome, and what was recorded of it before."""
 
-    settlement: Settlement
+    record: OutcomeRecord
     before: Outcome | None
 
 
@@ -100,8 +100,8 @@ class Changes:
 class Recorded:
     """What the ledger says of messages now, which it failed to record, and how many writes of aggregates there were."""
 
-    outcomes: Mapping[Entry, Outcome | None] = field(default_factory=dict)
-    failures: Mapping[Entry, RetraceError] = field(default_factory=dict)
+    outcomes: Mapping[LedgerKey, Outcome | None] = field(default_factory=dict)
+    failures: Mapping[LedgerKey, RetraceError] = field(default_factory=dict)
     aggregate_writes: int = 0
 
     def __add__(self, other: Recorded) -> Recorded:
@@ -113,24 +113,24 @@ class Recorded:
         )
 
 
-def outcomes_after(ledger: Ledger, settlements: Iterable[Settlement]) -> dict[Entry, Outcome | None]:
-    """What the ledger says once the settlements are recorded."""
-    return {each.entry: after(ledger.outcomes.get(each.entry), each.outcome) for each in settlements}
+def outcomes_after(ledger: Ledger, records: Iterable[OutcomeRecord]) -> dict[LedgerKey, Outcome | None]:
+    """What the ledger says once the records are recorded."""
+    return {each.key: next_outcome(ledger.outcomes.get(each.key), each.outcome) for each in records}
 
 
-def changes_to(ledger: Ledger, settlements: Iterable[Settlement]) -> Changes:
-    """What has to be written to record settlements of different messages: nothing of what is recorded already."""
+def changes_to(ledger: Ledger, records: Iterable[OutcomeRecord]) -> Changes:
+    """What has to be written to record records of different messages: nothing of what is recorded already."""
     transitions = []
     progress: dict[str, Counts] = defaultdict(Counts)
     inputs: dict[Version, list[Input]] = defaultdict(list)
-    for each in settlements:
-        before = ledger.outcomes.get(each.entry)
-        now = after(before, each.outcome)
+    for each in records:
+        before = ledger.outcomes.get(each.key)
+        now = next_outcome(before, each.outcome)
         if now == before:
             continue
         transitions.append(Transition(each, before))
         if each.version.of_job:
-            progress[each.version.replay_id] += difference(before, now)
+            progress[each.version.replay_id] += count_delta(before, now)
         if now is Outcome.INPUT:
             inputs[each.version].append(each.event)
     revisions = (_revised(ledger, version, added) for version, added in inputs.items())
@@ -144,11 +144,11 @@ def _revised(ledger: Ledger, version: Version, added: Sequence[Input]) -> NewRev
     return NewRevision(version, merge(read.aggregate, aggregate_of(added)), read.revision)
 
 
-def written_together(settlements: Iterable[Settlement]) -> Iterator[list[Settlement]]:
-    """Each message once, in as few parts as their rows fit into: entries, versions, and a counter for each replay."""
-    part: list[Settlement] = []
+def written_together(records: Iterable[OutcomeRecord]) -> Iterator[list[OutcomeRecord]]:
+    """Each message once, in as few parts as their rows fit into: outcomes, versions, and a counter for each replay."""
+    part: list[OutcomeRecord] = []
     rows: set[object] = set()
-    for each in _in_order(settlements):
+    for each in _in_order(records):
         more = _rows_of(each)
         if len(rows) + len(more - rows) > ROWS_TOGETHER:
             yield part
@@ -159,8 +159,8 @@ def written_together(settlements: Iterable[Settlement]) -> Iterator[list[Settlem
         yield part
 
 
-def _rows_of(each: Settlement) -> set[object]:
-    rows: set[object] = {each.entry}
+def _rows_of(each: OutcomeRecord) -> set[object]:
+    rows: set[object] = {each.key}
     if each.outcome is Outcome.INPUT:
         rows.add(each.version)
     if each.version.of_job:
@@ -168,11 +168,12 @@ def _rows_of(each: Settlement) -> set[object]:
     return rows
 
 
-def _in_order(settlements: Iterable[Settlement]) -> list[Settlement]:
+def _in_order(records: Iterable[OutcomeRecord]) -> list[OutcomeRecord]:
     """Each message once, those of a version one after the other."""
-    once = {each.entry: each for each in settlements}
+    once = {each.key: each for each in records}
     return sorted(
-        once.values(), key=lambda each: (*_order_of(each.version), each.place.event_time, each.place.event_id)
+        once.values(),
+        key=lambda each: (*_order_of(each.version), each.message_key.event_time, each.message_key.event_id),
     )
 
 
@@ -180,9 +181,9 @@ def _order_of(version: Version) -> tuple[str, str, str]:
     return version.replay_id, version.entity_id, version.day
 
 
-def by_version(settlements: Iterable[Settlement]) -> list[list[Settlement]]:
-    """Settlements of one version each."""
-    parts: dict[Version, list[Settlement]] = defaultdict(list)
-    for each in settlements:
+def by_version(records: Iterable[OutcomeRecord]) -> list[list[OutcomeRecord]]:
+    """Records of one version each."""
+    parts: dict[Version, list[OutcomeRecord]] = defaultdict(list)
+    for each in records:
         parts[each.version].append(each)
     return list(parts.values())

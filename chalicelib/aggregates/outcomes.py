@@ -14,8 +14,8 @@ class Outcome(StrEnum):
 
     INPUT = "INPUT"
     """Its event is an input of the aggregate."""
-    REPEATED = "REPEATED"
-    """It stands for a later arrival of an event, which is no input."""
+    DUPLICATE = "REPEATED"
+    """It is about a duplicate of an event, which is not an input."""
     FAILED = "FAILED"
     """It is a dead letter, or was until that expired."""
     REDRIVEN = "REDRIVEN"
@@ -26,11 +26,11 @@ class Outcome(StrEnum):
     @property
     def final(self) -> bool:
         """Whether nothing else can become of the message."""
-        return self in (Outcome.INPUT, Outcome.REPEATED, Outcome.DROPPED)
+        return self in (Outcome.INPUT, Outcome.DUPLICATE, Outcome.DROPPED)
 
 
 @dataclass(frozen=True, slots=True)
-class MessagePlace:
+class MessageKey:
     """What tells the messages of a version apart: time and id of the event, and which of its arrivals it stands for."""
 
     event_time: Instant
@@ -55,7 +55,7 @@ class Counts:
         return Counts(self.processed - other.processed, self.failed - other.failed, self.dropped - other.dropped)
 
 
-def after(recorded: Outcome | None, asked: Outcome) -> Outcome | None:
+def next_outcome(recorded: Outcome | None, asked: Outcome) -> Outcome | None:
     """What is recorded of a message once an outcome was asked for: the first final one stands.
 
     Only a message that was recorded as a dead letter is redriven; one that never was stays without outcome.
@@ -67,14 +67,14 @@ def after(recorded: Outcome | None, asked: Outcome) -> Outcome | None:
     return asked
 
 
-def difference(before: Outcome | None, now: Outcome | None) -> Counts:
+def count_delta(before: Outcome | None, now: Outcome | None) -> Counts:
     """What a replay's counts change by when a message's outcome does."""
     return _counted(now) - _counted(before)
 
 
 def _counted(outcome: Outcome | None) -> Counts:
     match outcome:
-        case Outcome.INPUT | Outcome.REPEATED:
+        case Outcome.INPUT | Outcome.DUPLICATE:
             return Counts(processed=1)
         case Outcome.FAILED:
             return Counts(failed=1)

@@ -36,9 +36,9 @@ def _late(found: DailyAggregates) -> int | None:
 
 
 def _account(account: Account) -> Json:
-    because = account.standing.partial_because
+    because = account.status.partial_because
     return {
-        **_version(account.standing.stored),
+        **_version(account.status.stored),
         "complete": not because,
         **({"partial_because": list(because)} if because else {}),
         "arrived_since": account.arrived_since,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from chalicelib.aggregates.aggregate import Input, Version
-from chalicelib.aggregates.completeness import Standing
+from chalicelib.aggregates.completeness import VersionStatus
 from chalicelib.aggregates.diff import Comparison, Side
 from chalicelib.aggregates.ports import AggregateHistory, AggregateVersion
 from chalicelib.aggregates.queries import AggregatesQuery, DiffQuery, InputsQuery, VersionsQuery
@@ -34,7 +34,7 @@ _BETWEEN = "\x00"
 class Account:
     """A version, how it stands, and how many events of its day came after its replay read the index."""
 
-    standing: Standing
+    status: VersionStatus
     arrived_since: int
 
 
@@ -64,13 +64,13 @@ class InvestigateAggregates:
         """A page of versions, which may be empty. Reads the events of the day once, as far as the budget goes."""
         fingerprint = query_fingerprint(query)
         reads = PaidReads(self.concurrently, REQUEST_US)
-        standings, read_to = self._standings(query, from_cursor(fingerprint, query.cursor), reads)
-        missed, exact = self._missed(query, standings, reads) if standings else ([], True)
-        return DailyAggregates(query, tuple(map(Account, standings, missed)), exact, to_cursor(fingerprint, read_to))
+        statuses, read_to = self._statuses(query, from_cursor(fingerprint, query.cursor), reads)
+        missed, exact = self._missed(query, statuses, reads) if statuses else ([], True)
+        return DailyAggregates(query, tuple(map(Account, statuses, missed)), exact, to_cursor(fingerprint, read_to))
 
-    def _standings(
+    def _statuses(
         self, query: VersionsQuery, after: str | None, reads: PaidReads
-    ) -> tuple[list[Standing], str | None]:
+    ) -> tuple[list[VersionStatus], str | None]:
         entity_id, day = query.entity_id, Day(query.day)
         page = self.history.versions(entity_id, day, after, query.limit)
         replay_ids = [stored.version.replay_id for stored in page.versions]
@@ -79,45 +79,47 @@ class InvestigateAggregates:
         if replay_ids:
             page = self.history.versions(entity_id, day, after, query.limit)
         known = [stored for stored in page.versions if stored.version.replay_id in jobs]
-        return [Standing(stored, jobs[stored.version.replay_id]) for stored in known], page.read_to
+        return [VersionStatus(stored, jobs[stored.version.replay_id]) for stored in known], page.read_to
 
-    def _missed(self, query: VersionsQuery, standings: Sequence[Standing], reads: PaidReads) -> tuple[list[int], bool]:
+    def _missed(
+        self, query: VersionsQuery, statuses: Sequence[VersionStatus], reads: PaidReads
+    ) -> tuple[list[int], bool]:
         """How many events each version missed, at least, and whether all events of the day were gone through."""
         # All inputs of a settled version are among what it may have missed, so they need no looking up.
-        missed = [-standing.stored.aggregate.input_count if standing.settled else 0 for standing in standings]
+        missed = [-status.stored.aggregate.input_count if status.settled else 0 for status in statuses]
         exact = True
         try:
-            for candidates in self._candidates(query, standings, reads):
+            for candidates in self._candidates(query, statuses, reads):
                 missed = [so_far + more for so_far, more in zip(missed, candidates, strict=True)]
         except ReadsSpent:
             exact = False
         return [max(0, count) for count in missed], exact
 
     def _candidates(
-        self, query: VersionsQuery, standings: Sequence[Standing], reads: PaidReads
+        self, query: VersionsQuery, statuses: Sequence[VersionStatus], reads: PaidReads
     ) -> Iterator[Sequence[int]]:
         """How many events each version may have missed, page by page; counted only, if each may have missed any."""
         partition = EntityPartition(query.entity_id, window_of(Day(query.day)))
-        if all(standing.covers_day for standing in standings):
+        if all(status.covers_day for status in statuses):
             for counted in every_page(lambda after: reads(lambda at: self.index.count(partition, at), [after])[0]):
-                yield [counted.rows] * len(standings)
+                yield [counted.rows] * len(statuses)
             return
         for page in every_page(lambda after: reads(lambda at: self.index.page(partition, at, ROWS_A_READ), [after])[0]):
-            yield self._candidates_among(page.events, standings, reads)
+            yield self._candidates_among(page.events, statuses, reads)
 
     def _candidates_among(
-        self, events: Sequence[StoredEvent], standings: Sequence[Standing], reads: PaidReads
+        self, events: Sequence[StoredEvent], statuses: Sequence[VersionStatus], reads: PaidReads
     ) -> Sequence[int]:
-        reads.pay(len(events) * len(standings) * LOOK_US)
-        candidates = [[event for event in events if standing.may_miss(event)] for standing in standings]
+        reads.pay(len(events) * len(statuses) * LOOK_US)
+        candidates = [[event for event in events if status.may_lack(event)] for status in statuses]
         doubtful = [
-            (standing.stored.version, event)
-            for standing, some in zip(standings, candidates, strict=True)
-            if not standing.settled
+            (status.stored.version, event)
+            for status, some in zip(statuses, candidates, strict=True)
+            if not status.settled
             for event in some
         ]
         held = Counter(self._holding(doubtful, reads))
-        return [len(some) - held[standing.stored.version] for standing, some in zip(standings, candidates, strict=True)]
+        return [len(some) - held[status.stored.version] for status, some in zip(statuses, candidates, strict=True)]
 
     def _holding(self, doubtful: Sequence[tuple[Version, StoredEvent]], reads: PaidReads) -> Iterator[Version]:
         """The version of each pair, if it holds the event."""

@@ -190,7 +190,7 @@ def inputs(entity_id: str, day: Day, replay_id: str) -> str:
     return f"{entity(entity_id)}#{aggregate_version(day, replay_id)}"
 
 
-def message(event_time: Instant, event_id: str, repeated: str | None = None) -> str:
+def message(event_time: Instant, event_id: str, duplicate: str | None = None) -> str:
     """The sort key of a version's message: its event's, and that of the later arrival that it stands for, if any."""
     of_event = event(event_time, event_id)
-    return of_event if repeated is None else f"{of_event}#{repeated}"
+    return of_event if duplicate is None else f"{of_event}#{duplicate}"

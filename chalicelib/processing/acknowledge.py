@@ -13,7 +13,7 @@ BatchResponse = dict[str, list[dict[str, str]]]
 
 
 @dataclass(frozen=True)
-class Settle:
+class AcknowledgeBatch:
     """How a batch from a queue ends.
 
     Lambda reads a partial batch response only where the event source mapping says so (FunctionResponseTypes), which

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from chalicelib.aggregates.ledger import settlement_of
+from chalicelib.aggregates.ledger import record_of
 from chalicelib.aggregates.outcomes import Outcome
 from chalicelib.core.deliveries import Delivery
 from chalicelib.core.errors import InvalidRequest, RetraceError
 from chalicelib.processing.dead_letter import DeadLetter, dead_letter
-from chalicelib.processing.fetcher import Examine, Failures, Received, of_no_replay, parsed
+from chalicelib.processing.fetcher import Failures, FetchAndVerify, Received, of_no_replay, parsed
 from chalicelib.processing.ports import DeadLetterQueue, RecordOutcomes
 from chalicelib.replays.messages import ReplayMessage, parse_message
 from chalicelib.replays.ports import Redriven, ReplayStates
@@ -32,7 +32,7 @@ class RecordDeadLetters:
     """The use case behind the queue of messages that were received too often."""
 
     states: ReplayStates
-    examine: Examine
+    fetcher: FetchAndVerify
     record: RecordOutcomes
     dead_letters: DeadLetterQueue
 
@@ -46,14 +46,14 @@ class RecordDeadLetters:
         messages = {name: each for name, each in received if isinstance(each, ReplayMessage)}
         states = self.states.states({message.replay_id for message in messages.values()})
         wrong |= {name: of_no_replay(each) for name, each in messages.items() if each.replay_id not in states}
-        settlements = {name: settlement_of(messages[name], Outcome.FAILED) for name in messages.keys() - wrong.keys()}
-        recorded = self.record(list(settlements.values()))
+        records = {name: record_of(messages[name], Outcome.FAILED) for name in messages.keys() - wrong.keys()}
+        recorded = self.record(list(records.values()))
         failures = {
-            name: recorded.failures[each.entry] for name, each in settlements.items() if each.entry in recorded.failures
+            name: recorded.failures[each.key] for name, each in records.items() if each.key in recorded.failures
         }
-        failed = {name for name, each in settlements.items() if recorded.outcomes.get(each.entry) is Outcome.FAILED}
+        failed = {name for name, each in records.items() if recorded.outcomes.get(each.key) is Outcome.FAILED}
         bodies = {each.message_id: each.body for each in deliveries}
-        kept = [name for name in bodies if name in failed or name not in settlements]
+        kept = [name for name in bodies if name in failed or name not in records]
         wrong |= self._found_wrong(each for each in received if each[0] in kept and each[0] not in wrong)
         letters = {name: dead_letter(bodies[name], messages.get(name), wrong.get(name), name) for name in kept}
         self.dead_letters.keep(list(letters.values()))
@@ -61,7 +61,7 @@ class RecordDeadLetters:
 
     def _found_wrong(self, received: Iterable[Received]) -> Failures:
         """What is wrong with what messages refer to."""
-        return {name: found for name, found in self.examine(received) if isinstance(found, RetraceError)}
+        return {name: found for name, found in self.fetcher(received) if isinstance(found, RetraceError)}
 
 
 @dataclass(frozen=True)
@@ -90,10 +90,10 @@ class RedriveDeadLetters:
         In this order, whatever ends in between leaves a message that is moved when it is received again. One that was
         handled in the meantime is only taken off; one that cannot be recorded stays, and the request is made again.
         """
-        settlements = {name: settlement_of(message, Outcome.REDRIVEN) for name, message in messages.items()}
-        recorded = self.record(list(settlements.values()))
-        done = {name for name, each in settlements.items() if each.entry not in recorded.failures}
-        outcomes = {name: recorded.outcomes.get(settlements[name].entry) for name in done}
+        records = {name: record_of(message, Outcome.REDRIVEN) for name, message in messages.items()}
+        recorded = self.record(list(records.values()))
+        done = {name for name, each in records.items() if each.key not in recorded.failures}
+        outcomes = {name: recorded.outcomes.get(records[name].key) for name in done}
         handled = {name for name, outcome in outcomes.items() if outcome is not None and outcome.final}
         back = [delivery.body for delivery in deliveries if delivery.message_id in done - handled]
         self.dead_letters.send_back(back)

@@ -26,7 +26,7 @@ _BYTES_AT_ONCE = 4 * MAX_RAW_OBJECT_BYTES
 
 
 @dataclass(frozen=True)
-class Examine:
+class FetchAndVerify:
     """What messages refer to, as far as it can be believed."""
 
     raw: RawStore

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from chalicelib.aggregates.ledger import Changes, Ledger, Recorded, Settlement
+from chalicelib.aggregates.ledger import Changes, Ledger, OutcomeRecord, Recorded
 from chalicelib.core.deliveries import Delivery
 from chalicelib.core.timestamps import Instant
 from chalicelib.processing.dead_letter import DeadLetter
 
-RecordOutcomes = Callable[[Sequence[Settlement]], Recorded]
+RecordOutcomes = Callable[[Sequence[OutcomeRecord]], Recorded]
 """Records what became of messages; one that cannot be recorded is reported and harms no other."""
 
 
 class AggregateStore(Protocol):
     """The ledger: what became of messages, and the versions of daily aggregates."""
 
-    def read(self, settlements: Sequence[Settlement]) -> Ledger:
+    def read(self, records: Sequence[OutcomeRecord]) -> Ledger:
         """What is recorded of messages, and the versions that inputs are to be added to; at most 100 rows."""
 
     def write(self, changes: Changes, now: Instant) -> None:

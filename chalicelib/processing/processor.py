@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from chalicelib.aggregates.aggregate import Input, Version
-from chalicelib.aggregates.ledger import Entry, Settlement, settlement_of
-from chalicelib.aggregates.outcomes import MessagePlace, Outcome
+from chalicelib.aggregates.ledger import LedgerKey, OutcomeRecord, record_of
+from chalicelib.aggregates.outcomes import MessageKey, Outcome
 from chalicelib.core.deliveries import Delivery
 from chalicelib.core.errors import IntegrityFailure, RetraceError
 from chalicelib.core.timestamps import day_of
 from chalicelib.events.raw_objects import RawLine
-from chalicelib.processing.fetcher import Examine, Failures, Message, Received, of_no_replay, parsed
+from chalicelib.processing.fetcher import Failures, FetchAndVerify, Message, Received, of_no_replay, parsed
 from chalicelib.processing.ports import RecordOutcomes
 from chalicelib.replays.job import JobState
 from chalicelib.replays.messages import ReplayMessage
@@ -34,7 +34,7 @@ class ProcessReport:
         return sum(isinstance(error, IntegrityFailure) for error in self.failures.values())
 
 
-Settlements = list[tuple[str, Settlement]]
+DeliveredRecords = list[tuple[str, OutcomeRecord]]
 """What is to be recorded, and the ids of the deliveries that it is recorded for."""
 
 
@@ -42,7 +42,7 @@ Settlements = list[tuple[str, Settlement]]
 class Process:
     """The use case behind ReplayQueue."""
 
-    examine: Examine
+    fetcher: FetchAndVerify
     states: ReplayStates
     record: RecordOutcomes
 
@@ -55,14 +55,14 @@ class Process:
         received, failures = parsed(deliveries)
         wanted, dropped, unknown = self._sorted_by_state(received)
         read, unreadable = self._read(wanted)
-        settlements = dropped + read
-        recorded = self.record([settlement for _, settlement in settlements])
-        for failed in (unknown, unreadable, _of_deliveries(settlements, recorded.failures)):
+        records = dropped + read
+        recorded = self.record([record for _, record in records])
+        for failed in (unknown, unreadable, _of_deliveries(records, recorded.failures)):
             failures |= failed
-        done = {name for name, settlement in dropped if recorded.outcomes.get(settlement.entry) is Outcome.DROPPED}
+        done = {name for name, record in dropped if recorded.outcomes.get(record.key) is Outcome.DROPPED}
         return ProcessReport(len(deliveries), failures, len(done), recorded.aggregate_writes)
 
-    def _sorted_by_state(self, received: Sequence[Received]) -> tuple[list[Received], Settlements, Failures]:
+    def _sorted_by_state(self, received: Sequence[Received]) -> tuple[list[Received], DeliveredRecords, Failures]:
         """What is to be processed, what is to be dropped, and what belongs to no replay that is known."""
         try:
             states = self.states.states({each.replay_id for _, each in received if isinstance(each, ReplayMessage)})
@@ -70,39 +70,39 @@ class Process:
             of_replays = [name for name, message in received if isinstance(message, ReplayMessage)]
             return [each for each in received if each[0] not in of_replays], [], dict.fromkeys(of_replays, error)
         wanted: list[Received] = []
-        dropped: Settlements = []
+        dropped: DeliveredRecords = []
         unknown: Failures = {}
         for name, message in received:
             if isinstance(message, ReplayMessage) and message.replay_id not in states:
                 unknown[name] = of_no_replay(message)
             elif isinstance(message, ReplayMessage) and states[message.replay_id] is JobState.CANCELLED:
-                dropped.append((name, settlement_of(message, Outcome.DROPPED)))
+                dropped.append((name, record_of(message, Outcome.DROPPED)))
             else:
                 wanted.append((name, message))
         return wanted, dropped, unknown
 
-    def _read(self, wanted: Iterable[Received]) -> tuple[Settlements, Failures]:
+    def _read(self, wanted: Iterable[Received]) -> tuple[DeliveredRecords, Failures]:
         """What messages come to, and what is wrong with those that come to nothing."""
         messages = dict(wanted)
-        settlements: Settlements = []
+        records: DeliveredRecords = []
         failures: Failures = {}
-        for name, found in self.examine(messages.items()):
+        for name, found in self.fetcher(messages.items()):
             if isinstance(found, RetraceError):
                 failures[name] = found
             else:
-                settlements += [(name, _settlement(messages[name], line)) for line in found]
-        return settlements, failures
+                records += [(name, _settlement(messages[name], line)) for line in found]
+        return records, failures
 
 
-def _of_deliveries(settlements: Settlements, failures: Mapping[Entry, RetraceError]) -> Failures:
+def _of_deliveries(records: DeliveredRecords, failures: Mapping[LedgerKey, RetraceError]) -> Failures:
     """Failures to record, by the deliveries that fail with them."""
-    return {name: failures[each.entry] for name, each in settlements if each.entry in failures}
+    return {name: failures[each.key] for name, each in records if each.key in failures}
 
 
-def _settlement(message: Message, line: RawLine) -> Settlement:
+def _settlement(message: Message, line: RawLine) -> OutcomeRecord:
     """What a message comes to by a line."""
     duplicate = message.duplicate if isinstance(message, ReplayMessage) else None
     version = Version(line.entity_id, day_of(line.event_time), message.replay_id, isinstance(message, ReplayMessage))
     event = Input(line.event_time, line.event_id, line.event_type, line.content_sha256)
-    outcome = Outcome.INPUT if duplicate is None else Outcome.REPEATED
-    return Settlement(version, event, outcome, MessagePlace(line.event_time, line.event_id, duplicate))
+    outcome = Outcome.INPUT if duplicate is None else Outcome.DUPLICATE
+    return OutcomeRecord(version, event, outcome, MessageKey(line.event_time, line.event_id, duplicate))

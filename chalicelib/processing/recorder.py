@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from chalicelib.aggregates.ledger import (
     Ledger,
+    OutcomeRecord,
     Recorded,
-    Settlement,
     VersionConflict,
     by_version,
     changes_to,
@@ -38,17 +38,17 @@ class RecordInLedger:
     now: Clock
     pause: Pause
 
-    def __call__(self, settlements: Sequence[Settlement]) -> Recorded:
-        """Record settlements, each part after the other, so that no two of them meet in one version.
+    def __call__(self, records: Sequence[OutcomeRecord]) -> Recorded:
+        """Record records, each part after the other, so that no two of them meet in one version.
 
         Recording the same again changes nothing, so a caller that ended half-way just comes again.
         """
         recorded = Recorded()
-        for part in written_together(settlements):
+        for part in written_together(records):
             recorded += self._recorded(part)
         return recorded
 
-    def _recorded(self, part: Sequence[Settlement]) -> Recorded:
+    def _recorded(self, part: Sequence[OutcomeRecord]) -> Recorded:
         """Record what belongs into one transaction; if that fails, version by version, so that one harms no other."""
         versions = by_version(part)
         try:
@@ -63,7 +63,7 @@ class RecordInLedger:
             recorded += self._recorded(of_version)
         return recorded
 
-    def _written(self, part: Sequence[Settlement], attempts: int) -> Recorded:
+    def _written(self, part: Sequence[OutcomeRecord], attempts: int) -> Recorded:
         ledger: Ledger | None = None
         made = 0
         while made < attempts:
@@ -84,5 +84,5 @@ class RecordInLedger:
         raise WriteConflict("Others kept writing the same aggregates; the messages go back to their queue.")
 
 
-def _failed(part: Sequence[Settlement], error: RetraceError) -> Recorded:
-    return Recorded({}, {each.entry: error for each in part}, 0)
+def _failed(part: Sequence[OutcomeRecord], error: RetraceError) -> Recorded:
+    return Recorded({}, {each.key: error for each in part}, 0)

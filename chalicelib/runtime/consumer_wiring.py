@@ -8,9 +8,9 @@ from chalicelib.runtime import adapters, system
 
 if TYPE_CHECKING:
     from chalicelib.digests.writer import WriteDigests
-    from chalicelib.processing.acknowledge import Settle
+    from chalicelib.processing.acknowledge import AcknowledgeBatch
     from chalicelib.processing.dead_letters import RecordDeadLetters, RedriveDeadLetters
-    from chalicelib.processing.fetcher import Examine
+    from chalicelib.processing.fetcher import FetchAndVerify
     from chalicelib.processing.processor import Process
     from chalicelib.processing.recorder import RecordInLedger
     from chalicelib.replays.planner import PlanReplay
@@ -45,24 +45,24 @@ def process() -> Process:
     """ReplayQueue."""
     from chalicelib.processing.processor import Process
 
-    return Process(_examine(), adapters.replay_states(), _record())
+    return Process(_fetcher(), adapters.replay_states(), _record())
 
 
-def settle() -> Settle:
+def acknowledge_batch() -> AcknowledgeBatch:
     """How a batch from ReplayQueue ends."""
-    return _settle(system.settings().named("replay_queue_url"))
+    return _acknowledge(system.settings().named("replay_queue_url"))
 
 
 def record_dead_letters() -> RecordDeadLetters:
     """ReplayFailuresQueue."""
     from chalicelib.processing.dead_letters import RecordDeadLetters
 
-    return RecordDeadLetters(adapters.replay_states(), _examine(), _record(), adapters.dead_letter_queue())
+    return RecordDeadLetters(adapters.replay_states(), _fetcher(), _record(), adapters.dead_letter_queue())
 
 
-def settle_dead_letters() -> Settle:
+def acknowledge_dead_letters() -> AcknowledgeBatch:
     """How a batch from ReplayFailuresQueue ends."""
-    return _settle(system.settings().named("replay_failures_queue_url"))
+    return _acknowledge(system.settings().named("replay_failures_queue_url"))
 
 
 def redrive_dead_letters() -> RedriveDeadLetters:
@@ -88,16 +88,16 @@ def write_digests() -> WriteDigests | None:
     )
 
 
-def _examine() -> Examine:
-    from chalicelib.processing.fetcher import Examine
+def _fetcher() -> FetchAndVerify:
+    from chalicelib.processing.fetcher import FetchAndVerify
 
-    return Examine(adapters.raw_store(), system.concurrently)
+    return FetchAndVerify(adapters.raw_store(), system.concurrently)
 
 
-def _settle(queue_url: str) -> Settle:
-    from chalicelib.processing.acknowledge import Settle
+def _acknowledge(queue_url: str) -> AcknowledgeBatch:
+    from chalicelib.processing.acknowledge import AcknowledgeBatch
 
-    return Settle(adapters.delivery_queue(queue_url), system.settings().report_batch_item_failures)
+    return AcknowledgeBatch(adapters.delivery_queue(queue_url), system.settings().report_batch_item_failures)
 
 
 def _record() -> RecordInLedger:

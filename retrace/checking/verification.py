@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from chalicelib.aggregates.aggregate import Input, Place, Version
+from chalicelib.aggregates.aggregate import Input, InputKey, Version
 from chalicelib.aws import keys
 from chalicelib.core.timestamps import Day, day_of
 from chalicelib.events.raw_objects import StoredEvent
@@ -14,7 +14,7 @@ from retrace.checking.inspection import EVENTS_A_READ, Inspection
 from retrace.checking.judging import Group
 from retrace.checking.kinds import Kind
 from retrace.checking.stores import Row
-from retrace.checking.versions import check_version, input_of, place_of_input
+from retrace.checking.versions import check_version, input_of, key_of_input
 from retrace.problem import Problem
 from retrace.progress import Counting
 
@@ -50,8 +50,8 @@ class Verification:
             raise Problem(f"There is no aggregate of a replay {replay_id}.", remedy)
         for version in sorted(versions, key=lambda version: (version.entity_id, version.day)):
             rows = list(tables.index_rows_of_day(version.entity_id, version.day))
-            counted = {place_of_input(entry) for entry in tables.entries(version)}
-            own = [row for row in rows if place_of_input(row) in counted]
+            counted = {key_of_input(entry) for entry in tables.entries(version)}
+            own = [row for row in rows if key_of_input(row) in counted]
             self.progress.add(events=len(own))
             yield from self._once(self.inspection.of_index_rows(own))
             yield from self._once(self._of_version(version, _known(rows)))
@@ -79,7 +79,7 @@ class Verification:
         for version in versions:
             yield from self._of_version(version, known)
 
-    def _of_version(self, version: Version, known: dict[Place, Input]) -> Iterator[Difference]:
+    def _of_version(self, version: Version, known: dict[InputKey, Input]) -> Iterator[Difference]:
         """What differs in a version. What the index knows otherwise, or not at all, is looked up in the raw lines."""
         read = self._read(version)
         if read is None:
@@ -92,16 +92,18 @@ class Verification:
             yield from self._looked_up(difference, version, known)
         yield from check_version(version, row, entries, known)
 
-    def _looked_up(self, difference: Difference, version: Version, known: dict[Place, Input]) -> Iterator[Difference]:
+    def _looked_up(
+        self, difference: Difference, version: Version, known: dict[InputKey, Input]
+    ) -> Iterator[Difference]:
         """Learn of an input from its raw line; what is wrong with its rows is the difference then."""
-        entry_key = {
+        row_key = {
             "PK": keys.entity(version.entity_id),
             "SK": f"TS#{difference.event_time}#EID#{difference.event_id}",
         }
-        group = self.inspection.again(Group(str(difference.event_id), index=(entry_key,)))
+        group = self.inspection.again(Group(str(difference.event_id), index=(row_key,)))
         for event in self.inspection.counted(group):
             said = input_of(event)
-            known[said.place] = said
+            known[said.key] = said
         yield from self.inspection.judged(group)
 
     def _read(self, version: Version) -> tuple[Row | None, list[Row]] | None:
@@ -122,6 +124,6 @@ class Verification:
                 yield difference
 
 
-def _known(rows: Iterable[Row]) -> dict[Place, Input]:
-    """What index rows say of events, by the place that their key says."""
-    return {place_of_input(row): input_of(row) for row in rows}
+def _known(rows: Iterable[Row]) -> dict[InputKey, Input]:
+    """What index rows say of events, by the time and id in their keys."""
+    return {key_of_input(row): input_of(row) for row in rows}

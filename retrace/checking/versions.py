@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from chalicelib.aggregates.aggregate import Input, Place, Version, aggregate_of
+from chalicelib.aggregates.aggregate import Input, InputKey, Version, aggregate_of
 from chalicelib.aggregates.dynamodb_rows import version_row
 from chalicelib.aggregates.ledger import NewRevision
 from chalicelib.aggregates.outcomes import Outcome
@@ -18,7 +18,7 @@ from retrace.checking.differences import Difference
 from retrace.checking.kinds import Kind
 
 Row = Mapping[str, Any]
-Known = Mapping[Place, Input]
+Known = Mapping[InputKey, Input]
 """What raw lines (where they are sound, else rows) say of the events that an aggregate can have counted."""
 
 _MOVES_ON = ("computed_at", "revision")
@@ -48,7 +48,7 @@ def check_version(version: Version, row: Row | None, entries: Iterable[Row], kno
         if entry.get("outcome") != Outcome.INPUT.value:
             continue
         said = input_of(entry)
-        event = known.get(place_of_input(entry))
+        event = known.get(key_of_input(entry))
         found += _of_input(version, entry, said, event)
         recorded.append(said)
         believed.append(event or said)
@@ -60,7 +60,7 @@ def check_version(version: Version, row: Row | None, entries: Iterable[Row], kno
     return [*found, _of_version(Kind.VERSION_DIFFERS, version, fields)] if fields else found
 
 
-def place_of_input(entry: Row) -> Place:
+def key_of_input(entry: Row) -> InputKey:
     """Time and id as a row's sort key has them, which nobody can edit: TS#<time>#EID#<id>."""
     _, event_time, _, event_id = [*str(entry.get("SK")).split("#", 4), "", "", ""][:4]
     return Instant(event_time), event_id
@@ -76,7 +76,7 @@ def _of_input(version: Version, entry: Row, said: Input, event: Input | None) ->
         kind = Kind.INPUT_DIFFERS if fields else None
     if kind is None:
         return []
-    return [_of_version(kind, version, fields, place_of_input(entry))]
+    return [_of_version(kind, version, fields, key_of_input(entry))]
 
 
 def _differing(version: Version, row: Row, inputs: list[Input]) -> tuple[str, ...]:
@@ -86,7 +86,7 @@ def _differing(version: Version, row: Row, inputs: list[Input]) -> tuple[str, ..
 
 
 def _of_version(
-    kind: Kind, version: Version, fields: tuple[str, ...] = (), event: Place | tuple[None, None] = (None, None)
+    kind: Kind, version: Version, fields: tuple[str, ...] = (), event: InputKey | tuple[None, None] = (None, None)
 ) -> Difference:
     return Difference(
         kind,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from chalicelib.aggregates.aggregate import Input, Version
-from chalicelib.aggregates.ledger import Changes, Entry, Ledger, Settlement, Snapshot, VersionConflict
+from chalicelib.aggregates.ledger import Changes, Ledger, LedgerKey, OutcomeRecord, Snapshot, VersionConflict
 from chalicelib.aggregates.outcomes import Counts, Outcome
 from chalicelib.aggregates.ports import AggregateVersion, InputsPage, VersionsPage
 from chalicelib.core.deliveries import Delivery
@@ -30,19 +30,19 @@ class Aggregates:
     """
 
     versions_written: dict[Version, Snapshot] = field(default_factory=dict)
-    entries: dict[Entry, Settlement] = field(default_factory=dict)
+    entries: dict[LedgerKey, OutcomeRecord] = field(default_factory=dict)
     progress: dict[str, Counts] = field(default_factory=lambda: defaultdict(Counts))
     meanwhile: Callable[[], None] = lambda: None
     tells: Callable[[], bool] = lambda: True
     calls: list[str] = field(default_factory=list)
 
-    def read(self, settlements: Sequence[Settlement]) -> Ledger:
+    def read(self, records: Sequence[OutcomeRecord]) -> Ledger:
         self.calls.append("read")
-        versions = {each.version for each in settlements if each.outcome is Outcome.INPUT}
-        assert len(settlements) + len(versions) <= ROWS_A_CALL
-        return self._ledger([each.entry for each in settlements], versions)
+        versions = {each.version for each in records if each.outcome is Outcome.INPUT}
+        assert len(records) + len(versions) <= ROWS_A_CALL
+        return self._ledger([each.key for each in records], versions)
 
-    def _ledger(self, entries: Collection[Entry], versions: Collection[Version]) -> Ledger:
+    def _ledger(self, entries: Collection[LedgerKey], versions: Collection[Version]) -> Ledger:
         return Ledger(
             {entry: self.entries[entry].outcome for entry in entries if entry in self.entries},
             {version: self.versions_written[version] for version in versions if version in self.versions_written},
@@ -53,7 +53,7 @@ class Aggregates:
         self.calls.append("write")
         assert changes.transitions, "nothing to write"
         assert len(changes.transitions) + len(changes.revisions) + len(changes.progress) <= ROWS_A_CALL
-        entries = {each.settlement.entry: each.before for each in changes.transitions}
+        entries = {each.record.key: each.before for each in changes.transitions}
         revisions = {each.version: each.read_revision for each in changes.revisions}
         assert len(entries) == len(changes.transitions), "a transaction changes each row once"
         current = self._ledger(entries, revisions)
@@ -73,13 +73,13 @@ class Aggregates:
 
     def _apply(self, changes: Changes) -> None:
         for each in changes.transitions:
-            self.entries[each.settlement.entry] = each.settlement
+            self.entries[each.record.key] = each.record
         for revised in changes.revisions:
             self.versions_written[revised.version] = Snapshot(revised.aggregate, revised.read_revision + 1)
         for replay_id, by in changes.progress.items():
             self.progress[replay_id] += by
 
-    def outcome(self, entry: Entry) -> Outcome | None:
+    def outcome(self, entry: LedgerKey) -> Outcome | None:
         """What is recorded of a message."""
         return self.entries[entry].outcome if entry in self.entries else None
 
@@ -111,7 +111,7 @@ class Aggregates:
         return [
             (version, event)
             for version, event in candidates
-            if (event.event_time, event.event_id) in {single.place for single in self.inputs_of(version)}
+            if (event.event_time, event.event_id) in {single.key for single in self.inputs_of(version)}
         ]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.aggregates.ledger import Changes, Ledger, Settlement
+from chalicelib.aggregates.ledger import Changes, Ledger, OutcomeRecord
 from chalicelib.core.deliveries import Delivery
 from chalicelib.core.timestamps import Instant
 from chalicelib.events.arrivals import Arrival, ArrivalKind
@@ -20,7 +20,7 @@ from chalicelib.events.index_pages import Page, Row
 from chalicelib.events.partitions import Partition, TypeDayPartition
 from chalicelib.events.ports import EVERY_EVENT, ArrivalsPage, EventFilter
 from chalicelib.events.raw_objects import RawLocation, StoredEvent
-from chalicelib.processing.fetcher import Examine
+from chalicelib.processing.fetcher import FetchAndVerify
 from chalicelib.processing.processor import Process
 from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.job import JobState, ReplayJob
@@ -149,7 +149,7 @@ class ForgetfulLedger:
 
     written: list[int] = field(default_factory=lambda: [0])
 
-    def read(self, settlements: Sequence[Settlement]) -> Ledger:
+    def read(self, records: Sequence[OutcomeRecord]) -> Ledger:
         return Ledger()
 
     def write(self, changes: Changes, now: Instant) -> None:
@@ -160,7 +160,7 @@ def processed(batches: int) -> int:
     """Process so many batches, each of other events in an object of its own; answers how many were recorded."""
     bucket, ledger = Bucket(), ForgetfulLedger()
     record, states = RecordInLedger(ledger, at(), no_pause), States({"replay-1": JobState.SENT})
-    process = Process(Examine(bucket, one_by_one), states, record)
+    process = Process(FetchAndVerify(bucket, one_by_one), states, record)
     for number in range(batches):
         bucket.objects.clear()
         batch = [an_event(entity_id=f"order-{number % 7}", payload=[number, each]) for each in range(BATCH)]

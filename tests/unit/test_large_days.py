@@ -179,7 +179,7 @@ def test_versions_of_a_day_of_ten_million_events_are_answered_in_time(
     found = investigate(VersionsQuery.model_validate({**DAY, "limit": limit}))
 
     invocation.assert_answered()
-    assert [account.standing.stored.version.replay_id for account in found.accounts] == [
+    assert [account.status.stored.version.replay_id for account in found.accounts] == [
         replay_id(4_999 - number) for number in range(limit)
     ]
     assert (found.exact, found.cursor is not None) == (False, True)

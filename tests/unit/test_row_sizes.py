@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from chalicelib.aggregates.aggregate import Aggregate, Input, Version, aggregate_of, merge
-from chalicelib.aggregates.dynamodb_rows import entry_row, version_row
-from chalicelib.aggregates.ledger import NewRevision, Settlement, written_together
-from chalicelib.aggregates.outcomes import MessagePlace, Outcome
+from chalicelib.aggregates.dynamodb_rows import outcome_row, version_row
+from chalicelib.aggregates.ledger import NewRevision, OutcomeRecord, written_together
+from chalicelib.aggregates.outcomes import MessageKey, Outcome
 from chalicelib.aws.items import Item
 from chalicelib.core.timestamps import Day, Instant
 from chalicelib.events import dynamodb_rows as events_dynamodb_rows
@@ -81,12 +81,12 @@ def test_a_version_of_ten_thousand_types_fits_into_a_row() -> None:
 
 
 def test_a_transaction_of_as_many_versions_as_it_has_room_for_fits() -> None:
-    settlements = [
-        Settlement(
+    records = [
+        OutcomeRecord(
             Version(f"{ENTITY[5:]}{number:05d}", Day("2026-11-21"), REPLAY),
             input_of_type(number),
             Outcome.INPUT,
-            MessagePlace(TIME, HASH, REPEATED),
+            MessageKey(TIME, HASH, REPEATED),
         )
         for number in range(100)
     ]
@@ -94,10 +94,10 @@ def test_a_transaction_of_as_many_versions_as_it_has_room_for_fits() -> None:
 
     sizes = [
         sum(
-            size_of(entry_row(each)) + size_of(version_row(NewRevision(each.version, aggregate, 10**9), TIME))
+            size_of(outcome_row(each)) + size_of(version_row(NewRevision(each.version, aggregate, 10**9), TIME))
             for each in part
         )
-        for part in written_together(settlements)
+        for part in written_together(records)
     ]
 
     assert len(sizes) == 3

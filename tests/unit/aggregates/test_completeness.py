@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.aggregates.aggregate import Aggregate, Version
-from chalicelib.aggregates.completeness import Standing
+from chalicelib.aggregates.completeness import VersionStatus
 from chalicelib.aggregates.ports import AggregateVersion
 from chalicelib.core.timestamps import Day, Instant, parse_instant
 from chalicelib.events.raw_objects import StoredEvent
@@ -40,9 +40,9 @@ def job(request: dict[str, Any] = WHOLE_DAY, **members: Any) -> ReplayJob:
     return ReplayJob("replay-1", asked, "somebody", ASKED, ASKED, shards=4, **given_members)
 
 
-def standing(of: ReplayJob | None, replay_id: str = "replay-1", computed_at: Instant = ASKED) -> Standing:
+def status(of: ReplayJob | None, replay_id: str = "replay-1", computed_at: Instant = ASKED) -> VersionStatus:
     """A version and the job that computed it."""
-    return Standing(AggregateVersion(Version("order-1007", DAY, replay_id), Aggregate(), computed_at), of)
+    return VersionStatus(AggregateVersion(Version("order-1007", DAY, replay_id), Aggregate(), computed_at), of)
 
 
 def event(ingest_time: Instant = BEFORE, **members: Any) -> StoredEvent:
@@ -60,58 +60,54 @@ class TestComplete:
         ],
     )
     def test_is_what_a_complete_replay_of_the_whole_day_computed(self, request_: dict[str, str]) -> None:
-        assert standing(job(request_)).partial_because == ()
+        assert status(job(request_)).partial_because == ()
 
 
 class TestPartial:
     @pytest.mark.parametrize("state", [JobState.PLANNING, JobState.SENDING, JobState.CANCELLED, JobState.FAILED])
     def test_is_a_version_whose_replay_is_not_complete(self, state: JobState) -> None:
-        assert standing(job(state=state)).partial_because == (
+        assert status(job(state=state)).partial_because == (
             f"Its replay is {state.value}, with 5 of 5 sent messages processed.",
         )
 
     def test_is_a_version_whose_messages_are_not_all_processed(self) -> None:
-        assert standing(job(processed=3)).partial_because == (
-            "Its replay is SENT, with 3 of 5 sent messages processed.",
-        )
+        assert status(job(processed=3)).partial_because == ("Its replay is SENT, with 3 of 5 sent messages processed.",)
 
     def test_is_a_version_of_part_of_the_day_which_says_what_is_left_out(self) -> None:
-        assert standing(job(window("2026-11-21T06:00:00Z", "2026-11-21T23:59:59.999999999Z"))).partial_because == (
+        assert status(job(window("2026-11-21T06:00:00Z", "2026-11-21T23:59:59.999999999Z"))).partial_because == (
             "Its replay leaves out the day's events before 2026-11-21T06:00:00.000000000Z.",
             "Its replay leaves out the day's events from 2026-11-21T23:59:59.999999999Z on.",
         )
 
     def test_is_a_version_of_one_source_and_type(self) -> None:
-        assert standing(job(TYPE)).partial_because == (
+        assert status(job(TYPE)).partial_because == (
             "It covers events of source shop/checkout and type order.paid only.",
         )
 
     def test_is_a_version_of_one_raw_object(self) -> None:
-        assert standing(None, "object-0123").partial_because == ("It covers the events of one raw object only.",)
+        assert status(None, "object-0123").partial_because == ("It covers the events of one raw object only.",)
 
     def test_is_a_version_whose_replay_is_not_known(self) -> None:
-        assert standing(None).partial_because == (
-            "Its replay is not known any more, so nothing tells what it covered.",
-        )
+        assert status(None).partial_because == ("Its replay is not known any more, so nothing tells what it covered.",)
 
     def test_gives_every_reason(self) -> None:
         unfinished = job(window("2026-11-21T06:00:00Z", "2026-11-21T18:00:00Z"), state=JobState.CANCELLED)
 
-        assert len(standing(unfinished).partial_because) == 3
+        assert len(status(unfinished).partial_because) == 3
 
     def test_is_a_version_some_of_whose_messages_are_dead_letters(self) -> None:
-        assert standing(job(processed=3, failed=2)).partial_because == ("Of its replay's 5 messages, 2 failed.",)
+        assert status(job(processed=3, failed=2)).partial_because == ("Of its replay's 5 messages, 2 failed.",)
 
     def test_is_a_version_whose_replay_took_only_some_events(self) -> None:
-        assert standing(job(WHOLE_DAY | {"exclude": {"min_lag_ms": 1}})).partial_because == (
+        assert status(job(WHOLE_DAY | {"exclude": {"min_lag_ms": 1}})).partial_because == (
             "Its replay took only events that pass its filters.",
         )
 
     def test_is_a_version_whose_replay_ended_at_its_limit(self) -> None:
-        assert standing(job(WHOLE_DAY | {"limit": 5})).partial_because == (
+        assert status(job(WHOLE_DAY | {"limit": 5})).partial_because == (
             "Its replay ended at its limit of 5 messages.",
         )
-        assert standing(job(WHOLE_DAY | {"limit": 6})).partial_because == ()
+        assert status(job(WHOLE_DAY | {"limit": 6})).partial_because == ()
 
 
 class TestWholeDays:
@@ -127,54 +123,54 @@ class TestWholeDays:
         ],
     )
     def test_are_complete_and_cover_every_event(self, request_: dict[str, Any]) -> None:
-        assert standing(job(request_)).partial_because == ()
-        assert standing(job(request_)).may_miss(event(BEFORE, source="shop/returns", event_time="2026-11-21T00:00:00Z"))
+        assert status(job(request_)).partial_because == ()
+        assert status(job(request_)).may_lack(event(BEFORE, source="shop/returns", event_time="2026-11-21T00:00:00Z"))
 
 
 class TestMayMiss:
     @pytest.mark.parametrize("of", [job(), job(TYPE), job(state=JobState.SENDING), None])
     def test_what_was_ingested_after_it_was_asked_for(self, of: ReplayJob | None) -> None:
-        assert standing(of).may_miss(event(AFTER))
+        assert status(of).may_lack(event(AFTER))
 
     @pytest.mark.parametrize("request_", [WHOLE_DAY, TYPE])
     def test_what_a_complete_replay_covers_even_if_it_was_received_earlier(self, request_: dict[str, str]) -> None:
-        assert standing(job(request_)).may_miss(event(BEFORE))
+        assert status(job(request_)).may_lack(event(BEFORE))
 
     def test_not_what_was_there_before_but_was_not_covered(self) -> None:
         morning = job(window("2026-11-21T00:00:00Z", "2026-11-21T12:00:00Z"))
 
-        assert not standing(morning).may_miss(event(BEFORE))
-        assert not standing(job(TYPE)).may_miss(event(BEFORE, source="shop/returns"))
-        assert not standing(job(TYPE)).may_miss(event(BEFORE, event_type="order.refunded"))
-        assert not standing(job(WHOLE_DAY | {"entity_id": "order-1008"})).may_miss(event(BEFORE))
+        assert not status(morning).may_lack(event(BEFORE))
+        assert not status(job(TYPE)).may_lack(event(BEFORE, source="shop/returns"))
+        assert not status(job(TYPE)).may_lack(event(BEFORE, event_type="order.refunded"))
+        assert not status(job(WHOLE_DAY | {"entity_id": "order-1008"})).may_lack(event(BEFORE))
 
     def test_not_what_was_there_before_and_did_not_pass_the_filters(self) -> None:
         of_other_types = job(WHOLE_DAY | {"exclude": {"event_types": ["order.paid"]}})
 
-        assert not standing(of_other_types).may_miss(event(BEFORE))
-        assert standing(of_other_types).may_miss(event(BEFORE, event_type="order.refunded"))
+        assert not status(of_other_types).may_lack(event(BEFORE))
+        assert status(of_other_types).may_lack(event(BEFORE, event_type="order.refunded"))
 
     def test_the_end_of_a_window_is_not_covered(self) -> None:
         until = job(window("2026-11-21T00:00:00Z", "2026-11-21T23:59:59.5Z"))
 
-        assert not standing(until).may_miss(event(BEFORE, event_time="2026-11-21T23:59:59.5Z"))
-        assert standing(until).may_miss(event(BEFORE, event_time="2026-11-21T23:59:59.499999999Z"))
+        assert not status(until).may_lack(event(BEFORE, event_time="2026-11-21T23:59:59.5Z"))
+        assert status(until).may_lack(event(BEFORE, event_time="2026-11-21T23:59:59.499999999Z"))
 
     def test_the_start_of_a_window_is_covered(self) -> None:
         since = job(window("2026-11-21T06:00:00Z", "2026-11-22T00:00:00Z"))
 
-        assert standing(since).may_miss(event(BEFORE, event_time="2026-11-21T06:00:00Z"))
-        assert not standing(since).may_miss(event(BEFORE, event_time="2026-11-21T05:59:59.999999999Z"))
+        assert status(since).may_lack(event(BEFORE, event_time="2026-11-21T06:00:00Z"))
+        assert not status(since).may_lack(event(BEFORE, event_time="2026-11-21T05:59:59.999999999Z"))
 
     @pytest.mark.parametrize("of", [job(TYPE | {"source": "shop/returns"}), job(state=JobState.SENDING), None])
     def test_not_what_was_ingested_at_the_moment_it_was_asked_for(self, of: ReplayJob | None) -> None:
-        assert not standing(of).may_miss(event(ASKED))
-        assert standing(of).may_miss(event(parse_instant("2026-11-22T12:00:00.000000001Z")))
+        assert not status(of).may_lack(event(ASKED))
+        assert status(of).may_lack(event(parse_instant("2026-11-22T12:00:00.000000001Z")))
 
     def test_not_what_was_there_before_where_no_job_tells_what_was_covered(self) -> None:
         late = parse_instant("2026-11-23T00:00:00Z")
 
-        assert not standing(None, computed_at=late).may_miss(event(AFTER))
+        assert not status(None, computed_at=late).may_lack(event(AFTER))
 
     @given(
         st.lists(st.tuples(st.integers(0, 23), st.booleans(), st.booleans()), max_size=30),
@@ -198,14 +194,14 @@ class TestMayMiss:
             and (start <= single.event_time < end or single.ingest_time > of.created_at)
         ]
 
-        assert sum(standing(of).may_miss(single) for single, _ in day) - len(inputs) == len(missed)
+        assert sum(status(of).may_lack(single) for single, _ in day) - len(inputs) == len(missed)
 
 
 def test_a_version_is_settled_once_every_message_was_processed() -> None:
-    assert standing(job()).settled
-    assert not standing(job(processed=4)).settled
-    assert not standing(job(processed=4, failed=1)).settled
-    assert not standing(job(WHOLE_DAY | {"limit": 5})).settled
-    assert standing(job(WHOLE_DAY | {"limit": 6})).settled
-    assert not standing(None).settled
-    assert not standing(replace(job(), state=JobState.CANCELLED)).settled
+    assert status(job()).settled
+    assert not status(job(processed=4)).settled
+    assert not status(job(processed=4, failed=1)).settled
+    assert not status(job(WHOLE_DAY | {"limit": 5})).settled
+    assert status(job(WHOLE_DAY | {"limit": 6})).settled
+    assert not status(None).settled
+    assert not status(replace(job(), state=JobState.CANCELLED)).settled

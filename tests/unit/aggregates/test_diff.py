@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.aggregates import use_cases as aggregates_use_cases
-from chalicelib.aggregates.aggregate import Aggregate, Input, Place, Version
+from chalicelib.aggregates.aggregate import Aggregate, Input, InputKey, Version
 from chalicelib.aggregates.ports import AggregateVersion, InputsPage, VersionsPage
 from chalicelib.aggregates.queries import DiffQuery
 from chalicelib.aggregates.use_cases import Difference, TraceVersions
@@ -22,7 +22,7 @@ from tests.unit.examples import INGESTED
 from tests.unit.in_memory import one_by_one
 from tests.unit.json_trees import randoms
 
-Contents = dict[Place, str | None]
+Contents = dict[InputKey, str | None]
 """The content of each input; None for a message that is no input."""
 
 
@@ -41,13 +41,13 @@ class History:
     def inputs(self, version: Version, after: str | None, limit: int) -> InputsPage:
         self.reads.append(after)
         rows = sorted(self.sides[version.replay_id].items())
-        rest = [(place, content) for place, content in rows if after is None or "/".join(place) > after]
+        rest = [(key, content) for key, content in rows if after is None or "/".join(key) > after]
         some = rest[: min(limit, self.page_size())]
         read_to = "/".join(some[-1][0]) if len(some) < len(rest) else None
-        return InputsPage(tuple(an_input(place, content) for place, content in some if content), read_to)
+        return InputsPage(tuple(an_input(key, content) for key, content in some if content), read_to)
 
     def position_of(self, single: Input) -> str:
-        return "/".join(single.place)
+        return "/".join(single.key)
 
     def versions(self, entity_id: str, day: Day, after: str | None, limit: int) -> VersionsPage:
         raise NotImplementedError
@@ -56,8 +56,8 @@ class History:
         raise NotImplementedError
 
 
-def an_input(place: Place, content: str) -> Input:
-    return Input(place[0], place[1], "order.paid", content)
+def an_input(key: InputKey, content: str) -> Input:
+    return Input(key[0], key[1], "order.paid", content)
 
 
 def pages_of(history: History, limit: int = 100) -> list[Difference]:
@@ -71,9 +71,9 @@ def pages_of(history: History, limit: int = 100) -> list[Difference]:
     return pages
 
 
-# Few times, ids and contents, so that places meet, times tie and contents differ.
-places = st.tuples(st.sampled_from("123").map(Instant), st.sampled_from("abcdef"))
-sides = st.dictionaries(places, st.sampled_from(["x", "y", None]))
+# Few times, ids and contents, so that input_keys meet, times tie and contents differ.
+input_keys = st.tuples(st.sampled_from("123").map(Instant), st.sampled_from("abcdef"))
+sides = st.dictionaries(input_keys, st.sampled_from(["x", "y", None]))
 
 
 @given(sides, sides, st.integers(1, 12), randoms, st.integers(1, 6))
@@ -88,12 +88,12 @@ def test_all_pages_together_are_what_set_arithmetic_says(
 
     left, right = (dict(filter(lambda row: row[1] is not None, side.items())) for side in (left, right))
     both = left.keys() & right.keys()
-    changed = sorted(place for place in both if left[place] != right[place])
-    assert [one.place for page in pages for one in page.only_in_from] == sorted(left.keys() - right.keys())
-    assert [one.place for page in pages for one in page.only_in_to] == sorted(right.keys() - left.keys())
-    assert [pair.before.place for page in pages for pair in page.changed] == changed
+    changed = sorted(key for key in both if left[key] != right[key])
+    assert [one.key for page in pages for one in page.only_in_from] == sorted(left.keys() - right.keys())
+    assert [one.key for page in pages for one in page.only_in_to] == sorted(right.keys() - left.keys())
+    assert [pair.before.key for page in pages for pair in page.changed] == changed
     assert [(pair.before.content_sha256, pair.after.content_sha256) for page in pages for pair in page.changed] == [
-        (left[place], right[place]) for place in changed
+        (left[key], right[key]) for key in changed
     ]
     assert sum(page.shared for page in pages) == len(both) - len(changed)
     assert all(page.differences <= limit for page in pages)

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 from chalicelib.aggregates.aggregate import Input, Version
 from chalicelib.aggregates.ledger import (
     Ledger,
-    Settlement,
+    OutcomeRecord,
     Snapshot,
     by_version,
     changes_to,
     outcomes_after,
     written_together,
 )
-from chalicelib.aggregates.outcomes import Counts, MessagePlace, Outcome
+from chalicelib.aggregates.outcomes import Counts, MessageKey, Outcome
 from chalicelib.core.timestamps import Day, Instant
 from chalicelib.replays.messages import Duplicate
 from tests.unit import one_shot
@@ -24,7 +24,7 @@ from tests.unit.examples import INGESTED
 TIME = Instant("2026-11-21T10:00:00.000000000Z")
 
 
-def settlement(  # noqa: PLR0913  # what a settlement is made of
+def record(  # noqa: PLR0913  # what a record is made of
     number: int,
     outcome: Outcome = Outcome.INPUT,
     *,
@@ -32,15 +32,15 @@ def settlement(  # noqa: PLR0913  # what a settlement is made of
     replay_id: str = "replay-1",
     of_job: bool = True,
     duplicate: Duplicate | None = None,
-) -> Settlement:
+) -> OutcomeRecord:
     event = Input(TIME, f"{number:064x}", "paid", f"{number:064x}")
     version = Version(entity_id, Day("2026-11-21"), replay_id, of_job)
-    return Settlement(version, event, outcome, MessagePlace(TIME, event.event_id, duplicate))
+    return OutcomeRecord(version, event, outcome, MessageKey(TIME, event.event_id, duplicate))
 
 
-settlements = st.lists(
+records = st.lists(
     st.builds(
-        settlement,
+        record,
         st.integers(0, 60),
         st.sampled_from(Outcome),
         entity_id=st.sampled_from("abcdefgh"),
@@ -50,12 +50,12 @@ settlements = st.lists(
 )
 
 
-@given(settlements)
-def test_parts_hold_each_message_once_and_no_more_rows_than_a_transaction(asked: list[Settlement]) -> None:
+@given(records)
+def test_parts_hold_each_message_once_and_no_more_rows_than_a_transaction(asked: list[OutcomeRecord]) -> None:
     parts = list(written_together(asked))
 
-    entries = [each.entry for part in parts for each in part]
-    assert sorted(map(repr, entries)) == sorted({repr(each.entry) for each in asked})
+    entries = [each.key for part in parts for each in part]
+    assert sorted(map(repr, entries)) == sorted({repr(each.key) for each in asked})
     for part in parts:
         changes = changes_to(Ledger(), part)
         assert part
@@ -63,21 +63,21 @@ def test_parts_hold_each_message_once_and_no_more_rows_than_a_transaction(asked:
 
 
 def test_a_hundred_inputs_of_one_version_are_two_parts() -> None:
-    assert [len(part) for part in written_together(map(settlement, range(100)))] == [98, 2]
+    assert [len(part) for part in written_together(map(record, range(100)))] == [98, 2]
 
 
 def test_inputs_of_no_job_leave_no_room_for_its_counter() -> None:
-    assert [len(part) for part in written_together(settlement(n, of_job=False) for n in range(100))] == [99, 1]
+    assert [len(part) for part in written_together(record(n, of_job=False) for n in range(100))] == [99, 1]
 
 
 def test_ten_inputs_of_ten_versions_are_one_part() -> None:
-    [part] = written_together(settlement(n, entity_id=f"order-{n}") for n in range(10))
+    [part] = written_together(record(n, entity_id=f"order-{n}") for n in range(10))
 
     assert len(by_version(part)) == 10
 
 
 def test_messages_of_a_version_stay_together() -> None:
-    mixed = [settlement(n, entity_id=f"order-{n % 3}") for n in range(12)]
+    mixed = [record(n, entity_id=f"order-{n % 3}") for n in range(12)]
 
     [part] = written_together(mixed)
 
@@ -86,35 +86,35 @@ def test_messages_of_a_version_stay_together() -> None:
 
 def test_a_later_arrival_has_an_entry_of_its_own() -> None:
     duplicates = [Duplicate(ingest_time=INGESTED, request_id="r", position=n) for n in range(2)]
-    asked = [settlement(1), *(settlement(1, Outcome.REPEATED, duplicate=each) for each in duplicates)]
+    asked = [record(1), *(record(1, Outcome.DUPLICATE, duplicate=each) for each in duplicates)]
 
     changes = changes_to(Ledger(), asked)
 
-    assert len({each.entry for each in asked}) == 3
+    assert len({each.key for each in asked}) == 3
     assert [revised.aggregate.value for revised in changes.revisions] == [1]
     assert changes.progress == {"replay-1": Counts(processed=3)}
 
 
 def test_what_is_recorded_already_is_not_written_again() -> None:
-    asked = [settlement(1), settlement(2)]
+    asked = [record(1), record(2)]
     first = changes_to(Ledger(), asked)
     ledger = Ledger(
-        {each.entry: Outcome.INPUT for each in asked},
+        {each.key: Outcome.INPUT for each in asked},
         {revised.version: Snapshot(revised.aggregate, 1) for revised in first.revisions},
     )
 
-    again = changes_to(ledger, [*asked, settlement(3)])
+    again = changes_to(ledger, [*asked, record(3)])
 
-    assert [each.settlement for each in again.transitions] == [settlement(3)]
+    assert [each.record for each in again.transitions] == [record(3)]
     [revised] = again.revisions
-    events = [settlement(n).event for n in (1, 2, 3)]
+    events = [record(n).event for n in (1, 2, 3)]
     assert (one_shot.said_by(revised.aggregate), revised.read_revision) == (one_shot.computed(events), 1)
     assert again.progress == {"replay-1": Counts(processed=1)}
 
 
 def test_counts_that_do_not_change_are_not_written() -> None:
-    one, other = settlement(1, Outcome.FAILED), settlement(2, Outcome.REDRIVEN)
-    ledger = Ledger({one.entry: Outcome.REDRIVEN, other.entry: Outcome.FAILED})
+    one, other = record(1, Outcome.FAILED), record(2, Outcome.REDRIVEN)
+    ledger = Ledger({one.key: Outcome.REDRIVEN, other.key: Outcome.FAILED})
 
     changes = changes_to(ledger, [one, other])
 
@@ -123,16 +123,18 @@ def test_counts_that_do_not_change_are_not_written() -> None:
 
 
 def test_a_bare_object_counts_for_no_job() -> None:
-    assert changes_to(Ledger(), [settlement(1, of_job=False)]).progress == {}
+    assert changes_to(Ledger(), [record(1, of_job=False)]).progress == {}
 
 
-@given(settlements, settlements)
-def test_outcomes_are_what_is_written_over_what_was_read(before: list[Settlement], asked: list[Settlement]) -> None:
-    ledger = Ledger({each.entry: each.outcome for each in before})
+@given(records, records)
+def test_outcomes_are_what_is_written_over_what_was_read(
+    before: list[OutcomeRecord], asked: list[OutcomeRecord]
+) -> None:
+    ledger = Ledger({each.key: each.outcome for each in before})
     [*parts] = written_together(asked)
     for part in parts:
         changes = changes_to(ledger, part)
-        written = {each.settlement.entry: each.settlement.outcome for each in changes.transitions}
+        written = {each.record.key: each.record.outcome for each in changes.transitions}
         now = outcomes_after(ledger, part)
 
         assert {entry: outcome for entry, outcome in now.items() if entry in written} == written

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.aggregates.outcomes import Counts, Outcome, after, difference
+from chalicelib.aggregates.outcomes import Counts, Outcome, count_delta, next_outcome
 
-FINAL = [Outcome.INPUT, Outcome.REPEATED, Outcome.DROPPED]
+FINAL = [Outcome.INPUT, Outcome.DUPLICATE, Outcome.DROPPED]
 OPEN = [None, Outcome.FAILED, Outcome.REDRIVEN]
 
 outcomes = st.sampled_from(Outcome)
@@ -22,24 +22,24 @@ def test_what_is_stored_of_an_outcome_stays_readable() -> None:
 @pytest.mark.parametrize("first", FINAL)
 @given(later=outcomes)
 def test_nothing_else_becomes_of_a_message_that_has_come_to_its_end(first: Outcome, later: Outcome) -> None:
-    assert after(first, later) is first
+    assert next_outcome(first, later) is first
 
 
 @pytest.mark.parametrize("before", OPEN)
 @pytest.mark.parametrize("asked", [*FINAL, Outcome.FAILED])
 def test_anything_may_become_of_another(before: Outcome | None, asked: Outcome) -> None:
-    assert after(before, asked) is asked
+    assert next_outcome(before, asked) is asked
 
 
 def test_only_what_was_a_dead_letter_is_redriven() -> None:
-    assert [after(before, Outcome.REDRIVEN) for before in OPEN] == [None, Outcome.REDRIVEN, Outcome.REDRIVEN]
+    assert [next_outcome(before, Outcome.REDRIVEN) for before in OPEN] == [None, Outcome.REDRIVEN, Outcome.REDRIVEN]
 
 
 @pytest.mark.parametrize(
     ("before", "now", "by"),
     [
         (None, Outcome.INPUT, Counts(processed=1)),
-        (None, Outcome.REPEATED, Counts(processed=1)),
+        (None, Outcome.DUPLICATE, Counts(processed=1)),
         (None, Outcome.FAILED, Counts(failed=1)),
         (None, Outcome.DROPPED, Counts(dropped=1)),
         (Outcome.FAILED, Outcome.INPUT, Counts(processed=1, failed=-1)),
@@ -51,7 +51,7 @@ def test_only_what_was_a_dead_letter_is_redriven() -> None:
     ],
 )
 def test_counts_change_as_outcomes_do(before: Outcome | None, now: Outcome, by: Counts) -> None:
-    assert difference(before, now) == by
+    assert count_delta(before, now) == by
 
 
 @given(st.lists(outcomes))
@@ -59,9 +59,9 @@ def test_a_message_counts_once_whatever_is_asked_for(asked: list[Outcome]) -> No
     recorded: Outcome | None = None
     counts = Counts()
     for outcome in asked:
-        now = after(recorded, outcome)
-        counts += difference(recorded, now)
+        now = next_outcome(recorded, outcome)
+        counts += count_delta(recorded, now)
         recorded = now
 
-    assert counts == difference(None, recorded)
+    assert counts == count_delta(None, recorded)
     assert counts.processed + counts.failed + counts.dropped <= 1

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from chalicelib.aggregates.aggregate import Version
 from chalicelib.aggregates.dynamodb_rows import message_sort_key, partition_of_inputs
-from chalicelib.aggregates.outcomes import MessagePlace
+from chalicelib.aggregates.outcomes import MessageKey
 from chalicelib.aws import keys, replay_keys
 from chalicelib.core.percent_encoding import for_key, for_path
 from chalicelib.core.timestamps import Day, Instant, end_of, parse_instant
@@ -36,7 +36,7 @@ duplicates = st.builds(
     request_id=values.filter(bool).map(lambda text: text[:80]),
     position=st.integers(0, 999),
 )
-places = st.builds(MessagePlace, times, hashes, st.none() | duplicates)
+message_keys = st.builds(MessageKey, times, hashes, st.none() | duplicates)
 lags = st.integers(0, 315_537_897_599_999) | st.sampled_from([0, 9_000, 20_000, 10**14])
 
 
@@ -66,7 +66,7 @@ BUILDERS: list[tuple[Callable[..., str], tuple[st.SearchStrategy[Any], ...]]] = 
     (replay_keys.touched_day, (values, days)),
     (replay_keys.idempotency_key, (values,)),
     (partition_of_inputs, (versions,)),
-    (message_sort_key, (places,)),
+    (message_sort_key, (message_keys,)),
 ]
 
 
@@ -192,8 +192,8 @@ def test_the_keys_of_stored_data_are_what_they_were_yesterday() -> None:
         replay_keys.touched_days("r#1"),
         replay_keys.touched_day("order#1", day),
         replay_keys.idempotency_key("k#1"),
-        message_sort_key(MessagePlace(time, event_id)),
-        message_sort_key(MessagePlace(time, event_id, Duplicate(ingest_time=time, request_id="req#1", position=7))),
+        message_sort_key(MessageKey(time, event_id)),
+        message_sort_key(MessageKey(time, event_id, Duplicate(ingest_time=time, request_id="req#1", position=7))),
     ] == [
         "raw/source=shop%2Fcheckout/event_date=2026-11-21/ingest_date=2026-11-22/name.ndjson",
         "rejected/ingest_date=2026-11-22/abc.json",
@@ -249,11 +249,11 @@ class TestOrder:
             assert (first < second) == (one[0] < other[0])
             assert (keys.just_after(first) < second) == (first < second)
 
-    @given(places, places)
+    @given(message_keys, message_keys)
     def test_of_a_versions_messages_is_by_event_and_that_of_its_later_arrivals_after_it(
-        self, one: MessagePlace, other: MessagePlace
+        self, one: MessageKey, other: MessageKey
     ) -> None:
-        events = [(place.event_time, place.event_id) for place in (one, other)]
+        events = [(key.event_time, key.event_id) for key in (one, other)]
 
         if events[0] != events[1]:
             assert (message_sort_key(one) < message_sort_key(other)) == (events[0] < events[1])

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.aggregates.aggregate import Input, Version, aggregate_of
-from chalicelib.aggregates.dynamodb_rows import entry_row, partition_of_inputs, version_row
-from chalicelib.aggregates.ledger import NewRevision, Settlement
-from chalicelib.aggregates.outcomes import MessagePlace, Outcome
+from chalicelib.aggregates.dynamodb_rows import outcome_row, partition_of_inputs, version_row
+from chalicelib.aggregates.ledger import NewRevision, OutcomeRecord
+from chalicelib.aggregates.outcomes import MessageKey, Outcome
 from chalicelib.aws.items import from_item
 from chalicelib.core.timestamps import Day, Instant
 from retrace.checking.differences import Difference
@@ -36,7 +36,7 @@ class Stored:
     version: Version = _VERSION
 
     def differences(self) -> list[Difference]:
-        return check_version(self.version, self.row, self.entries, {event.place: event for event in self.events})
+        return check_version(self.version, self.row, self.entries, {event.key: event for event in self.events})
 
 
 @st.composite
@@ -56,8 +56,8 @@ def an_input(number: int) -> Input:
 
 
 def entry(event: Input, outcome: Outcome) -> Row:
-    place = MessagePlace(event.event_time, event.event_id)
-    return from_item(entry_row(Settlement(_VERSION, event, outcome, place)))
+    key = MessageKey(event.event_time, event.event_id)
+    return from_item(outcome_row(OutcomeRecord(_VERSION, event, outcome, key)))
 
 
 @given(stored())

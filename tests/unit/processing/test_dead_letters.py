@@ -14,14 +14,14 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.aggregates.aggregate import Version
-from chalicelib.aggregates.ledger import Changes, Settlement, settlement_of
-from chalicelib.aggregates.outcomes import Counts, Outcome, difference
+from chalicelib.aggregates.ledger import Changes, OutcomeRecord, record_of
+from chalicelib.aggregates.outcomes import Counts, Outcome, count_delta
 from chalicelib.core.deliveries import Delivery
 from chalicelib.core.errors import RetraceError, StorageRefused
 from chalicelib.core.timestamps import Day, Instant
 from chalicelib.processing.dead_letter import dead_letter
 from chalicelib.processing.dead_letters import DeadLetterReport, RecordDeadLetters, RedriveDeadLetters
-from chalicelib.processing.fetcher import Examine
+from chalicelib.processing.fetcher import FetchAndVerify
 from chalicelib.processing.processor import Process
 from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.job import JobState
@@ -67,13 +67,13 @@ class World:
     @property
     def process(self) -> Process:
         raw, states = self.troubles.beset(self.bucket), self.troubles.beset(self.states)
-        return Process(Examine(raw, one_by_one), states, self.record)
+        return Process(FetchAndVerify(raw, one_by_one), states, self.record)
 
     @property
     def record_dead_letters(self) -> RecordDeadLetters:
-        examine = Examine(self.troubles.beset(self.bucket), one_by_one)
+        fetcher = FetchAndVerify(self.troubles.beset(self.bucket), one_by_one)
         states, dead = self.troubles.beset(self.states), self.troubles.beset(self.dead)
-        return RecordDeadLetters(states, examine, self.record, dead)
+        return RecordDeadLetters(states, fetcher, self.record, dead)
 
     def give_up_on(self, *bodies: ReplayMessage | str) -> DeadLetterReport:
         """Messages that were received too often."""
@@ -84,7 +84,7 @@ class World:
         return redrive(replay_id, lambda: time_left_ms, 60)
 
     def outcome(self, message: ReplayMessage) -> Outcome | None:
-        return self.aggregates.outcome(settlement_of(message, Outcome.INPUT).entry)
+        return self.aggregates.outcome(record_of(message, Outcome.INPUT).key)
 
     def counts(self, replay_id: str = "replay-1") -> Counts:
         return self.aggregates.progress[replay_id]
@@ -158,7 +158,7 @@ class TestRecording:
         write = world.aggregates.write
 
         def write_all_but_order_1(changes: Changes, now: Instant) -> None:
-            if any(each.settlement.version.entity_id == "order-1" for each in changes.transitions):
+            if any(each.record.version.entity_id == "order-1" for each in changes.transitions):
                 raise StorageRefused("no")
             write(changes, now)
 
@@ -306,7 +306,7 @@ class Turmoil:
         returned = list(batch)
         raw = Bucket() if self.unreadable and self.rng.random() < 0.5 else self.world.bucket
         with never_mind():
-            report = Process(Examine(raw, one_by_one), self.world.states, self.world.record)(batch)
+            report = Process(FetchAndVerify(raw, one_by_one), self.world.states, self.world.record)(batch)
             returned = [each for each in batch if each.message_id in report.failures or self.rng.random() < 0.1]
         self.world.queue += returned
 
@@ -343,8 +343,8 @@ class Turmoil:
 def assert_counts_are_those_of_outcomes(world: World) -> None:
     """At any moment, whoever is in the middle of what."""
     expected = Counts()
-    for settlement in world.aggregates.entries.values():
-        expected += difference(None, settlement.outcome)
+    for record in world.aggregates.entries.values():
+        expected += count_delta(None, record.outcome)
     assert world.counts() == expected
 
 
@@ -384,9 +384,9 @@ def test_every_message_comes_to_one_end_whatever_happens_to_it(
 
     outcomes = {message: world.outcome(message) for message in messages}
     tally = Counter(outcomes.values())
-    assert set(tally) <= {Outcome.INPUT, Outcome.REPEATED, Outcome.DROPPED, Outcome.FAILED}
+    assert set(tally) <= {Outcome.INPUT, Outcome.DUPLICATE, Outcome.DROPPED, Outcome.FAILED}
     assert world.counts() == Counts(
-        tally[Outcome.INPUT] + tally[Outcome.REPEATED], tally[Outcome.FAILED], tally[Outcome.DROPPED]
+        tally[Outcome.INPUT] + tally[Outcome.DUPLICATE], tally[Outcome.FAILED], tally[Outcome.DROPPED]
     )
     assert {message for message, outcome in outcomes.items() if outcome is Outcome.FAILED} <= in_dead_letters(world)
     assert end != "runs" or world.counts() == Counts(processed=len(messages))
@@ -411,7 +411,7 @@ def come_to_rest(turmoil: Turmoil, *, unreadable: bool) -> None:
     world.redrive()
     turmoil.arrive()
     raw = Bucket() if unreadable else world.bucket
-    report = Process(Examine(raw, one_by_one), world.states, world.record)(world.queue)
+    report = Process(FetchAndVerify(raw, one_by_one), world.states, world.record)(world.queue)
     failed = [each for each in world.queue if each.message_id in report.failures]
     assert world.record_dead_letters(failed).failures == {}
 
@@ -422,7 +422,7 @@ def in_dead_letters(world: World) -> set[ReplayMessage]:
 
 
 def assert_aggregates_are_those_of_inputs(world: World) -> None:
-    of_version: dict[Version, list[Settlement]] = {}
+    of_version: dict[Version, list[OutcomeRecord]] = {}
     for each in world.aggregates.entries.values():
         if each.outcome is Outcome.INPUT:
             of_version.setdefault(each.version, []).append(each)

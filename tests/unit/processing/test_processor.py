@@ -14,7 +14,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.aggregates.aggregate import Input, Version
-from chalicelib.aggregates.ledger import Changes, Ledger, Settlement, Snapshot, settlement_of
+from chalicelib.aggregates.ledger import Changes, Ledger, OutcomeRecord, Snapshot, record_of
 from chalicelib.aggregates.outcomes import Counts, Outcome
 from chalicelib.core.deliveries import Delivery
 from chalicelib.core.errors import (
@@ -30,7 +30,7 @@ from chalicelib.core.errors import (
 )
 from chalicelib.core.timestamps import Day, Instant, day_of
 from chalicelib.events.raw_objects import MAX_RAW_OBJECT_BYTES, RawLocation
-from chalicelib.processing.fetcher import Examine
+from chalicelib.processing.fetcher import FetchAndVerify
 from chalicelib.processing.processor import Process, ProcessReport
 from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.job import JobState
@@ -73,7 +73,7 @@ class World:
         concurrently = one_by_one if self.rng is None else at_once(self.rng)
         record = RecordInLedger(self.troubles.beset(self.aggregates), at(), no_pause)
         raw, states = self.troubles.beset(self.bucket), self.troubles.beset(self.states)
-        return Process(Examine(raw, concurrently), states, record)(deliveries)
+        return Process(FetchAndVerify(raw, concurrently), states, record)(deliveries)
 
     def deliver_meanwhile(self, message: ReplayMessage) -> None:
         """Let another processor handle a message before the next write."""
@@ -91,7 +91,7 @@ class World:
 
     def outcome(self, message: ReplayMessage) -> Outcome | None:
         """What is recorded of a message."""
-        return self.aggregates.outcome(settlement_of(message, Outcome.INPUT).entry)
+        return self.aggregates.outcome(record_of(message, Outcome.INPUT).key)
 
     def counts(self, replay_id: str = "replay-1") -> Counts:
         """What the replay counts."""
@@ -240,8 +240,8 @@ def test_however_large_the_events_of_a_batch_are_few_are_read_before_they_are_ch
         return [function(group) for group in groups]
 
     record = RecordInLedger(world.aggregates, at(), no_pause)
-    examine = Examine(bucket, checked_between)  # type: ignore[arg-type]
-    report = Process(examine, world.states, record)(list(map(world.delivery, large)))
+    fetcher = FetchAndVerify(bucket, checked_between)  # type: ignore[arg-type]
+    report = Process(fetcher, world.states, record)(list(map(world.delivery, large)))
 
     assert len(report.failures) == 100
     assert 5_000_000 < bucket.most <= 4 * MAX_RAW_OBJECT_BYTES
@@ -320,10 +320,10 @@ class TestFailure:
         messages = world.store(*(order(n, entity_id=f"order-{n}") for n in range(3)))
         read = world.aggregates.read
 
-        def read_all_but_order_1(settlements: Sequence[Settlement]) -> Ledger:
-            if any(each.version.entity_id == "order-1" for each in settlements):
+        def read_all_but_order_1(records: Sequence[OutcomeRecord]) -> Ledger:
+            if any(each.version.entity_id == "order-1" for each in records):
                 raise StorageRefused("no key")
-            return read(settlements)
+            return read(records)
 
         world.aggregates.read = read_all_but_order_1  # type: ignore[method-assign]
 

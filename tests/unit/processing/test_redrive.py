@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.aggregates.ledger import settlement_of
+from chalicelib.aggregates.ledger import record_of
 from chalicelib.aggregates.outcomes import Outcome
 from chalicelib.core.deliveries import Delivery
 from chalicelib.core.timestamps import Instant, shifted
@@ -110,7 +110,7 @@ class World:
         """The bodies of messages of the replay that are counted as failed."""
         stored = Bucket().put_once([an_event(payload=each) for each in range(number)], INGESTED)
         messages = [message_of(MINE, event) for event in stored]
-        RecordInLedger(self.aggregates, at(), no_pause)([settlement_of(each, Outcome.FAILED) for each in messages])
+        RecordInLedger(self.aggregates, at(), no_pause)([record_of(each, Outcome.FAILED) for each in messages])
         return [each.model_dump_json(exclude_none=True) for each in messages]
 
 

@@ -11,7 +11,7 @@ from chalicelib.core.deliveries import Delivery
 from chalicelib.core.errors import IntegrityFailure, NotFound
 from chalicelib.events.arrivals import Arrival, ArrivalKind
 from chalicelib.events.raw_objects import StoredEvent
-from chalicelib.processing.fetcher import Examine
+from chalicelib.processing.fetcher import FetchAndVerify
 from chalicelib.processing.processor import Process
 from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.job import JobState
@@ -41,7 +41,7 @@ class World:
 
     def replay(self, replay_id: str, event: StoredEvent) -> None:
         record = RecordInLedger(self.aggregates, at(), no_pause)
-        process = Process(Examine(self.bucket, one_by_one), States({replay_id: JobState.SENT}), record)
+        process = Process(FetchAndVerify(self.bucket, one_by_one), States({replay_id: JobState.SENT}), record)
         process([Delivery("message", "receipt", message_of(replay_id, event).model_dump_json())])
 
 
