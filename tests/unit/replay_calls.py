@@ -13,7 +13,7 @@ from functools import cache, partial
 from itertools import count
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from chalicelib.aggregates.ledger import Changes, Entry, settlement_of
+from chalicelib.aggregates.ledger import Changes, LedgerKey, record_of
 from chalicelib.aggregates.outcomes import Counts, Outcome
 from chalicelib.core.deliveries import Delivery
 from chalicelib.core.timestamps import Day
@@ -21,7 +21,7 @@ from chalicelib.events.index_pages import Page
 from chalicelib.events.partitions import Partition
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.processing.dead_letters import RecordDeadLetters, RedriveDeadLetters
-from chalicelib.processing.fetcher import Examine
+from chalicelib.processing.fetcher import FetchAndVerify
 from chalicelib.processing.processor import Process
 from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.job import ReplayJob, beginning_of
@@ -60,7 +60,7 @@ def _stored(number: int, entity: str) -> StoredEvent:
 EVENTS = [_stored(number, entity) for number, entity in enumerate(["a", "b", "a"])]
 _MESSAGES = [message_of(REPLAY, event) for event in EVENTS]
 _NUMBERS = {event.event_id: number for number, event in enumerate(EVENTS)}
-_ENTRIES = [settlement_of(message, Outcome.INPUT).entry for message in _MESSAGES]
+_KEYS = [record_of(message, Outcome.INPUT).key for message in _MESSAGES]
 
 Numbers = frozenset[int]
 """Some of the events, or of their messages."""
@@ -136,7 +136,7 @@ def with_counts(job: ReplayJob, ledger: Aggregates) -> ReplayJob:
 
 def outcomes_in(ledger: Aggregates) -> tuple[Outcome | None, ...]:
     """What became of each event's message."""
-    return tuple(map(ledger.outcome, _ENTRIES))
+    return tuple(map(ledger.outcome, _KEYS))
 
 
 def written(ledger: Aggregates, changes: Changes) -> Aggregates:
@@ -150,7 +150,7 @@ def written(ledger: Aggregates, changes: Changes) -> Aggregates:
 def content_of(ledger: Aggregates) -> Hashable:
     """What tells ledgers apart."""
     versions = ((of, kept.revision, kept.aggregate.inputs_hash) for of, kept in ledger.versions_written.items())
-    outcomes: Iterable[tuple[Entry, Outcome]] = ((entry, each.outcome) for entry, each in ledger.entries.items())
+    outcomes: Iterable[tuple[LedgerKey, Outcome]] = ((key, each.outcome) for key, each in ledger.entries.items())
     return frozenset(versions), frozenset(outcomes)
 
 
@@ -227,13 +227,13 @@ def _record(script: Script) -> RecordInLedger:
 
 
 def _process(script: Script, number: int) -> bool:
-    process = Process(Examine(_BUCKET, one_by_one), script.port("states"), _record(script))
+    process = Process(FetchAndVerify(_BUCKET, one_by_one), script.port("states"), _record(script))
     return _succeeds(process([delivery(number)]).failures)
 
 
 def _record_dead_letter(script: Script, number: int) -> bool:
-    examine = Examine(_BUCKET, one_by_one)
-    record = RecordDeadLetters(script.port("states"), examine, _record(script), script.port("letters"))
+    fetcher = FetchAndVerify(_BUCKET, one_by_one)
+    record = RecordDeadLetters(script.port("states"), fetcher, _record(script), script.port("letters"))
     return _succeeds(record([delivery(number)]).failures)
 
 

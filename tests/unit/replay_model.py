@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from chalicelib.aggregates.ledger import Changes, Settlement
+from chalicelib.aggregates.ledger import Changes, OutcomeRecord
 from chalicelib.aggregates.outcomes import Outcome
 from chalicelib.core.deliveries import Delivery
 from chalicelib.core.errors import TryAgain, WriteConflict
@@ -377,8 +377,8 @@ class Model:
     def _states_states(self, state: State, _: Caller, _replay_ids: object) -> Effects:
         yield Effect({REPLAY: self.stored.things[state.stored].job.state}, state)
 
-    def _ledger_read(self, state: State, _: Caller, settlements: Sequence[Settlement]) -> Effects:
-        yield Effect(self.ledgers.things[state.ledger].read(settlements), state)
+    def _ledger_read(self, state: State, _: Caller, records: Sequence[OutcomeRecord]) -> Effects:
+        yield Effect(self.ledgers.things[state.ledger].read(records), state)
 
     def _ledger_write(self, state: State, _: Caller, changes: Changes, _now: object) -> Effects:
         try:
