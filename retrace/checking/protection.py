@@ -10,6 +10,7 @@ from typing import Any
 from retrace.checkup import Finding, Level
 
 _ARN = re.compile(r"\$\{(\w+)\.Arn\}")
+_PARAMETER = re.compile(r"\$\{(\w+)\}")
 _NOTHING = object()
 
 
@@ -41,7 +42,8 @@ class Declared:
             case {"Fn::GetAtt": [name, "Arn"]}:
                 return self.arns.get(name, value)
             case {"Fn::Sub": str() as text}:
-                return _ARN.sub(lambda found: self.arns.get(found[1], found[0]), text)
+                known = _ARN.sub(lambda found: self.arns.get(found[1], found[0]), text)
+                return _PARAMETER.sub(lambda found: self.parameters.get(found[1], found[0]), known)
             case _:
                 resolved = {name: self._resolved(each) for name, each in value.items()}
                 return {name: each for name, each in resolved.items() if each is not _NOTHING}
@@ -130,6 +132,30 @@ def lifecycle(declared: Json, found: Iterable[Json]) -> Finding:
         said = f"Rules differ from those deployed: {', '.join(others)}. They may delete what Object Lock does not keep."
         return Finding("lifecycle", Level.PROBLEM, said, _REDEPLOY)
     return Finding("lifecycle", Level.OK, "nothing expires except parts of uploads")
+
+
+def notifications(declared: Json, found: Json) -> Finding:
+    """Whether the digest queue is notified of every object that digests list. Other notifications change nothing."""
+    wanted = {
+        (each["Event"], each["Queue"], _prefix(each["Filter"]["S3Key"]["Rules"]))
+        for each in declared.get("QueueConfigurations", [])
+    }
+    there = {
+        (event, each["QueueArn"], _prefix(each.get("Filter", {}).get("Key", {}).get("FilterRules", [])))
+        for each in found.get("QueueConfigurations", [])
+        for event in each["Events"]
+    }
+    lost = ", ".join(sorted(prefix for _, _, prefix in wanted - there))
+    if lost:
+        said = f"S3 does not notify the digest queue of what is written below {lost}."
+        return Finding("notifications", Level.PROBLEM, said, _REDEPLOY)
+    told = ", ".join(sorted(prefix for _, _, prefix in wanted))
+    return Finding("notifications", Level.OK, told or "none: the stage was deployed without digests")
+
+
+def _prefix(rules: Iterable[Json]) -> str:
+    """The prefix of a filter: as CloudFormation takes it, or as S3 answers it, which may begin with a capital."""
+    return next((str(rule["Value"]) for rule in rules if rule["Name"].lower() == "prefix"), "")
 
 
 def _rules(rules: Iterable[Json]) -> dict[str, Json]:

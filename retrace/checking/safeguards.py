@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -58,7 +59,10 @@ def _declared(target: Target, stack: str, bucket: str) -> Declared:
     parameters = {each["ParameterKey"]: each["ParameterValue"] for each in described.get("Parameters", [])}
     partition = target.client("s3").meta.partition
     template = json.loads(body) if isinstance(body, str) else body
-    return Declared(template, parameters, {"RawBucket": f"arn:{partition}:s3:::{bucket}"})
+    declared = Declared(template, parameters, {"RawBucket": f"arn:{partition}:s3:::{bucket}"})
+    place = described["StackId"].split(":")[3:5]
+    queue = declared.properties("DigestQueue")["QueueName"]
+    return replace(declared, arns={**declared.arns, "DigestQueue": ":".join(["arn", partition, "sqs", *place, queue])})
 
 
 Look = Callable[[], Finding]
@@ -95,12 +99,17 @@ def _of_bucket(target: Target, bucket: str, of_bucket: Any, of_policy: Any) -> d
         there = found(s3.get_bucket_lifecycle_configuration, "Rules")
         return protection.lifecycle(of_bucket["LifecycleConfiguration"], there)
 
+    def notifications() -> Finding:
+        there = s3.get_bucket_notification_configuration(Bucket=bucket)
+        return protection.notifications(of_bucket.get("NotificationConfiguration", {}), there)
+
     return {
         "bucket policy": policy,
         "object lock": lock,
         "versioning": versioning,
         "public access": public_access,
         "lifecycle": lifecycle,
+        "notifications": notifications,
     }
 
 

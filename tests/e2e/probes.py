@@ -129,6 +129,7 @@ BUCKET: Final[dict[str, Probe]] = {
     ),
     "list raw objects": lambda caller, kept: caller.s3.list_objects_v2(Bucket=kept.bucket, Prefix="raw/"),
     "list refused events": lambda caller, kept: caller.s3.list_objects_v2(Bucket=kept.bucket, Prefix="rejected/"),
+    "get what it notifies": lambda caller, kept: caller.s3.get_bucket_notification_configuration(Bucket=kept.bucket),
     "list everything": lambda caller, kept: caller.s3.list_objects_v2(Bucket=kept.bucket),
     "change the policy": lambda caller, kept: caller.s3.put_bucket_policy(Bucket=kept.bucket, Policy="{}"),
     "delete the policy": lambda caller, kept: caller.s3.delete_bucket_policy(Bucket=kept.bucket),

@@ -15,7 +15,7 @@ from moto import mock_aws
 from typer.testing import CliRunner
 
 from infra.merge import RESOURCES, load
-from retrace.checking.protection import Declared
+from retrace.checking.protection import Declared, notifications
 from retrace.checking.safeguards import safeguards
 from retrace.checkup import Finding, Level
 from retrace.command_line import app
@@ -28,6 +28,9 @@ ARNS = {"RawBucket": f"arn:aws:s3:::{BUCKET}"}
 TABLES = {"EventsTable": "events", "DedupeTable": "dedupe", "ReplaysTable": "replays", "AggregatesTable": "aggregates"}
 TEMPLATE = load(RESOURCES)
 PARAMETERS = {name: str(each["Default"]) for name, each in TEMPLATE["Parameters"].items()}
+
+
+PREFIX = {"Name": "prefix", "Value": "raw/"}
 
 
 class Deployed:
@@ -46,7 +49,7 @@ class Deployed:
 
     def _remember(self) -> None:
         # moto would make the resources under names of its own, so they are under a condition that does not hold.
-        looked_at = ("RawBucket", "RawBucketPolicy", *TABLES)
+        looked_at = ("RawBucket", "RawBucketPolicy", "DigestQueue", *TABLES)
         never = {name: TEMPLATE["Resources"][name] | {"Condition": "Never"} for name in looked_at}
         resources = {"Topic": {"Type": "AWS::SNS::Topic"}} | never
         given = [{"ParameterKey": name, "ParameterValue": value} for name, value in self.parameters.items()]
@@ -68,7 +71,20 @@ class Deployed:
         blocked = bucket["PublicAccessBlockConfiguration"]
         self.s3.put_public_access_block(**named, PublicAccessBlockConfiguration=blocked)
         self.expire([])
+        self.notify("raw/", "rejected/", "superseded/")
         self.s3.put_bucket_policy(**named, Policy=json.dumps(policy["PolicyDocument"]))
+
+    def notify(self, *prefixes: str, queue: str = "retrace-dev-digest") -> None:
+        """Have S3 tell a queue of what is written below prefixes."""
+        url = self.target.client("sqs").create_queue(QueueName=queue)["QueueUrl"]
+        arn = f"arn:aws:sqs:eu-west-1:{url.split('/')[-2]}:{queue}"
+        below = [[{"Name": "prefix", "Value": prefix}] for prefix in prefixes]
+        told: Any = [
+            {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"], "Filter": {"Key": {"FilterRules": rules}}}
+            for rules in below
+        ]
+        configuration: Any = {"QueueConfigurations": told}
+        self.s3.put_bucket_notification_configuration(Bucket=BUCKET, NotificationConfiguration=configuration)
 
     def expire(self, more: list[Any]) -> None:
         """Put the template's lifecycle rule, and others."""
@@ -121,6 +137,7 @@ def test_as_deployed_all_is_well(deployed: Deployed) -> None:
         "versioning",
         "public access",
         "lifecycle",
+        "notifications",
         *(f"table {name}" for name in TABLES.values()),
     }
     assert found["object lock"].said == "new versions are kept for 365 days (GOVERNANCE)"
@@ -175,6 +192,18 @@ def no_lifecycle(deployed: Deployed) -> None:
     deployed.s3.delete_bucket_lifecycle(Bucket=BUCKET)
 
 
+def nothing_told(deployed: Deployed) -> None:
+    deployed.notify()
+
+
+def told_of_one_prefix(deployed: Deployed) -> None:
+    deployed.notify("raw/")
+
+
+def told_elsewhere(deployed: Deployed) -> None:
+    deployed.notify("raw/", "rejected/", "superseded/", queue="another")
+
+
 def suspended(deployed: Deployed) -> None:
     """AWS refuses it where Object Lock is on; moto does not."""
     deployed.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Suspended"})
@@ -201,6 +230,9 @@ def irrecoverable(deployed: Deployed) -> None:
         (shorter_retention, "object lock"),
         (no_retention, "object lock"),
         (no_lifecycle, "lifecycle"),
+        (nothing_told, "notifications"),
+        (told_of_one_prefix, "notifications"),
+        (told_elsewhere, "notifications"),
         (suspended, "versioning"),
         (opened, "public access"),
         (unprotected, "table events"),
@@ -223,6 +255,33 @@ def test_the_values_are_those_that_the_stage_was_deployed_with() -> None:
         assert deployed.wrong() == {}
         assert deployed.found()["object lock"].said == "new versions are kept for 30 days (COMPLIANCE)"
         assert "TlsOnly" not in deployed.found()["bucket policy"].said
+
+
+def test_what_digests_would_miss_is_named(deployed: Deployed) -> None:
+    deployed.notify("raw/")
+
+    said = deployed.wrong()["notifications"]
+
+    assert said == "S3 does not notify the digest queue of what is written below rejected/, superseded/."
+
+
+def test_s3_may_write_the_name_of_a_filter_with_a_capital() -> None:
+    declared = {"Event": "s3:ObjectCreated:*", "Queue": "q", "Filter": {"S3Key": {"Rules": [PREFIX]}}}
+    rules = [{"Name": "Prefix", "Value": "raw/"}]
+    found = {"Events": ["s3:ObjectCreated:*"], "QueueArn": "q", "Filter": {"Key": {"FilterRules": rules}}}
+
+    finding = notifications({"QueueConfigurations": [declared]}, {"QueueConfigurations": [found]})
+
+    assert finding.level is Level.OK
+
+
+def test_a_stage_without_digests_needs_no_notifications() -> None:
+    with mock_aws():
+        deployed = Deployed(EnableDigests="false")
+        deployed.notify()
+
+        assert deployed.wrong() == {}
+        assert deployed.found()["notifications"].said == "none: the stage was deployed without digests"
 
 
 def test_a_stage_that_keeps_nothing_is_a_warning() -> None:
