@@ -1,4 +1,4 @@
-"""Tests that a page of the docs names, and which of them are not there."""
+"""Tables of pages, the tests that they name, and which of these are not there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,19 @@ from functools import lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+_LINK = re.compile(r"\[([^]]*)]\([^)]*\)")
 _TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
+
+
+def rows(text: str, heading: str) -> list[str]:
+    """The rows of all tables whose first column has a heading."""
+    tables = re.findall(rf"^\| {heading} \|.*\n\|[ :|-]+\n((?:\|.*\n)+)", text, re.MULTILINE)
+    return [row for table in tables for row in table.splitlines()]
+
+
+def first_cells(text: str, heading: str) -> list[str]:
+    """The first cells of these rows, without links."""
+    return [_LINK.sub(r"\1", row).split("|")[1].strip() for row in rows(text, heading)]
 
 
 def named(text: str) -> list[tuple[str, str]]:

@@ -1,19 +1,22 @@
-"""Every test that docs/reliability.md and tests/README.md name is there, and every fault and deviation names one."""
+"""Every fault of docs/reliability.md and every deviation of an emulator names tests that are there, in tests/."""
 
 from __future__ import annotations
 
-import re
+from tests.unit.named_tests import ROOT, absent, first_cells, named, rows
 
-from tests.unit.named_tests import ROOT, absent, named
-
-_PAGES = "\n".join((ROOT / path).read_text() for path in ("docs/reliability.md", "tests/README.md"))
-_TABLE = re.compile(r"^\| (?:fault|deviation) \|.*\n\|[ -|]+\n((?:\|.*\n)+)", re.MULTILINE)
-ROWS = [row for table in _TABLE.findall(_PAGES) for row in table.splitlines()]
+_FAULTS = (ROOT / "tests/faults.md").read_text()
+_PAGES = _FAULTS + (ROOT / "tests/README.md").read_text()
 
 
-def test_every_fault_names_a_test() -> None:
-    assert len(ROWS) > 20
-    assert [row for row in ROWS if not named(row)] == []
+def test_every_fault_of_the_page_has_its_tests_and_every_tested_fault_is_on_the_page() -> None:
+    faults = first_cells((ROOT / "docs/reliability.md").read_text(), "fault")
+
+    assert len(faults) > 60
+    assert first_cells(_FAULTS, "fault") == faults
+
+
+def test_every_fault_and_every_deviation_names_a_test() -> None:
+    assert [row for heading in ("fault", "deviation") for row in rows(_PAGES, heading) if not named(row)] == []
 
 
 def test_every_test_that_is_named_is_there() -> None:
