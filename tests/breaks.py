@@ -368,7 +368,7 @@ BREAKS = [
     ),
     Break(
         "7 bounded: a dry run that is none",
-        "app.py",
+        "chalicelib/api/replays.py",
         "    if asked.dry_run:\n",
         "    if False:\n",
         "tests/functional/test_replay_previews.py",
@@ -928,9 +928,9 @@ BREAKS = [
     ),
     Break(
         "9 no route is open: in Lambda a request that nobody signed",
-        "app.py",
-        "wiring.admit()(api_requests.signer(request), ",
-        "wiring.admit()(api_requests.caller(request), ",
+        "chalicelib/api/admission.py",
+        "admit()(requests.signer(request), ",
+        "admit()(requests.caller(request), ",
         "tests/functional/test_routes.py",
         "test_in_lambda_no_route_answers_a_request_without_an_identity",
     ),

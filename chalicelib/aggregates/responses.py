@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from chalicelib.aggregates.aggregate import METRIC_NAME
+from chalicelib.aggregates.diff import Changed
+from chalicelib.aggregates.ports import AggregateVersion
+from chalicelib.aggregates.queries import DiffQuery
+from chalicelib.aggregates.use_cases import Account, DailyAggregates, Difference, FoundInputs
 from chalicelib.core.timestamps import end_of, start_of
-
-if TYPE_CHECKING:  # a cold function imports what it runs
-    from chalicelib.aggregates.diff import Changed
-    from chalicelib.aggregates.ports import AggregateVersion
-    from chalicelib.aggregates.queries import DiffQuery
-    from chalicelib.aggregates.use_cases import Account, DailyAggregates, Difference, FoundInputs
 
 Json = dict[str, Any]
 
@@ -46,8 +45,6 @@ def _account(account: Account) -> Json:
 
 
 def _version(stored: AggregateVersion) -> Json:
-    from chalicelib.aggregates.aggregate import METRIC_NAME
-
     aggregate = stored.aggregate
     return {
         "replay_id": stored.version.replay_id,

@@ -1,31 +1,23 @@
-"""What came in, over HTTP or from a queue, read into what the use cases take, which is imported when it is read."""
+"""What requests have in common: who sends them, their headers, body and query parameters."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
-from chalice.app import Request, SQSEvent, SQSRecord
+from chalice.app import Request
+from pydantic import BaseModel, ValidationError
 
-from chalicelib.api import query_parameters
-from chalicelib.core.errors import Fault, InvalidRequest
-from chalicelib.runtime import deadline, system
+from chalicelib.core.errors import Fault, InvalidRequest, first_faults, shown_name
+from chalicelib.core.fields import faults_of
+from chalicelib.events.cloudevents import REPEATED
+from chalicelib.runtime import system
+from chalicelib.search.queries import NoParameters
 
-if TYPE_CHECKING:
-    from chalicelib.core.deliveries import Delivery
-    from chalicelib.ingest.request import IngestRequest
-    from chalicelib.ingest.webhooks import Webhook
-    from chalicelib.quarantine.retries import RetryRequest
-    from chalicelib.replays.request import ReplayRequest, Requester
+Q = TypeVar("Q", bound=BaseModel)
 
-# https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header-07
-_IDEMPOTENCY_KEY = "Idempotency-Key"
-_TAKES_WEBHOOKS = "/ingest"
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
-
-SHORTEST_MS = 10_000
-"""Every deployed function begins with more: .chalice/config.json has their timeouts."""
+IDEMPOTENCY_KEY = "Idempotency-Key"
+"""https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header-07"""
 
 
 def request_id(request: Request) -> str:
@@ -44,46 +36,17 @@ def caller(request: Request) -> str:
     return signer(request) or "anonymous"
 
 
-def webhook(request: Request) -> Callable[[], Webhook] | None:
-    """Reads a request as its sender signed it; None on a route that takes no webhooks."""
-    return (lambda: _webhook(request)) if request.context["resourcePath"] == _TAKES_WEBHOOKS else None
-
-
-def _webhook(request: Request) -> Webhook:
-    from chalicelib.ingest.webhooks import Webhook
-
-    return Webhook(_headers(request), _body(request))
-
-
-def ingest_request(request: Request) -> IngestRequest:
-    """The events of a request."""
-    from chalicelib.ingest.own_keys import with_own_keys
-    from chalicelib.ingest.request import parse_request
-
-    headers = _headers(request)
-    content_type, encoding = (request.headers.get(name) for name in ("content-type", "content-encoding"))
-    read = parse_request(
-        _body(request),
-        None if content_type is None else _unicode(content_type),
-        None if encoding is None else _unicode(encoding),
-        headers,
-    )
-    return with_own_keys(read) if _IDEMPOTENCY_KEY.lower() in headers else read
-
-
-def _headers(request: Request) -> dict[str, str]:
+def headers_of(request: Request) -> dict[str, str]:
     """Every header; Chalice tells of a repeated one only the last value, API Gateway all of them."""
-    from chalicelib.events.cloudevents import REPEATED
-
     event: Mapping[str, Any] = request.to_original_event()
     repeated: Mapping[str, list[str]] = event.get("multiValueHeaders") or {}
     last: Mapping[str, str] = event.get("headers") or {}
     given = {name.lower(): value for name, value in last.items()}
     given |= {name.lower(): REPEATED.join(values) for name, values in repeated.items()}
-    return {_unicode(name): _unicode(value) for name, value in given.items()}
+    return {as_unicode(name): as_unicode(value) for name, value in given.items()}
 
 
-def _unicode(header: str) -> str:
+def as_unicode(header: str) -> str:
     """A header's name or value as text that answers, logs and quarantine can hold.
 
     Lambda gets headers as JSON, which can say lone surrogates. They become U+FFFD, which no header may hold either, so
@@ -92,67 +55,38 @@ def _unicode(header: str) -> str:
     return header if header.isascii() else header.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
-def retry_request(request: Request) -> RetryRequest:
-    """Who asks for a retry, and the correction that the request may carry: a body, or a CloudEvent in its headers."""
-    from chalicelib.events.cloudevents import HEADER_PREFIX
-    from chalicelib.quarantine.retries import RetryRequest
-
-    query_parameters.nothing(request)
-    given = bool(_body(request)) or any(name.lower().startswith(HEADER_PREFIX) for name in request.headers)
-    return RetryRequest(caller(request), request_id(request), ingest_request(request) if given else None)
-
-
-def replay_request(request: Request) -> ReplayRequest:
-    """What a request wants replayed."""
-    from chalicelib.replays.request import parse_replay_request
-
-    query_parameters.nothing(request)
-    return parse_replay_request(_body(request))
-
-
-def bare_request(request: Request) -> str:
-    """Who sent a request that says everything with its path; raises InvalidRequest if it says more."""
-    query_parameters.nothing(request)
-    if _body(request).strip() not in (b"", b"{}"):
-        raise InvalidRequest("The request takes no body.", (Fault("body", "must be empty"),))
-    return caller(request)
-
-
-def requester(request: Request) -> Requester:
-    """Who asks for a replay, and the idempotency key that the request may carry."""
-    from chalicelib.replays.request import Requester
-
-    key = _headers(request).get(_IDEMPOTENCY_KEY.lower())
-    if key is not None and not _KEY.fullmatch(key):
-        fault = Fault(_IDEMPOTENCY_KEY, "must be given once, with 1 to 255 visible ASCII characters")
-        raise InvalidRequest("The idempotency key is not valid.", (fault,))
-    return Requester(caller(request), key)
-
-
-def _body(request: Request) -> bytes:
+def body_of(request: Request) -> bytes:
+    """The body, byte for byte."""
     body = request.raw_body
     return body.encode() if isinstance(body, str) else body
 
 
-def times_received(record: SQSRecord) -> int:
-    """How often SQS has given out a message, this time included."""
-    return int(record.to_dict()["attributes"]["ApproximateReceiveCount"])
+def parameters(request: Request, model: type[Q]) -> Q:
+    """The query parameters of a request; raises InvalidRequest with every fault."""
+    try:
+        return model.model_validate(_given(request))
+    except ValidationError as error:
+        raise InvalidRequest("The query is not valid.", faults_of(error)) from error
 
 
-def within_its_time(event: Any, get_response: Callable[[Any], Any]) -> Any:
-    """Chalice middleware: of what an invocation does, nothing begins that could outlast the function.
+def _given(request: Request) -> dict[str, str]:
+    given = request.query_params
+    if given is None:
+        return {}
+    repeated = [name for name in given if len(given.getlist(name)) > 1]
+    if repeated:
+        faults = first_faults(Fault(shown_name(name), "is given more than once") for name in repeated)
+        raise InvalidRequest("Each parameter is given once.", faults)
+    return dict(given)
 
-    Chalice's test client tells every function that three seconds are left, but never stops it: that is not a deadline.
-    """
-    context: Any = event.lambda_context if isinstance(event, Request) else event.context
-    if context.get_remaining_time_in_millis() < SHORTEST_MS:
-        return get_response(event)
-    with deadline.lasting(context.get_remaining_time_in_millis):
-        return get_response(event)
+
+def refuse_parameters(request: Request) -> None:
+    """For a route without parameters: raises InvalidRequest if there are any."""
+    parameters(request, NoParameters)
 
 
-def deliveries(event: SQSEvent) -> list[Delivery]:
-    """The messages that a queue delivered."""
-    from chalicelib.core.deliveries import Delivery
-
-    return [Delivery(record.to_dict()["messageId"], record.receipt_handle, record.body) for record in event]
+def refuse_body(request: Request) -> None:
+    """For a request that says everything with its path: raises InvalidRequest if it says more."""
+    refuse_parameters(request)
+    if body_of(request).strip() not in (b"", b"{}"):
+        raise InvalidRequest("The request takes no body.", (Fault("body", "must be empty"),))

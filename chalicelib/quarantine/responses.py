@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:  # a cold function imports what it runs
-    from chalicelib.quarantine.retries import Listed, Retry, RetryResult
-    from chalicelib.quarantine.use_cases import FoundRejections, KeptRejection
+from chalicelib.ingest.rejection import body_members
+from chalicelib.quarantine.retries import Listed, Retry, RetryResult
+from chalicelib.quarantine.use_cases import FoundRejections, KeptRejection
 
 Json = dict[str, Any]
 
@@ -31,8 +31,6 @@ def _listed(item: Listed) -> Json:
 
 def rejection(found: KeptRejection) -> Json:
     """Everything that is kept of a refused event."""
-    from chalicelib.ingest.rejection import body_members
-
     rejected = found.rejected
     return {
         "rejected_id": rejected.rejected_id,

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chalicelib.core.percent_encoding import for_path
-
-if TYPE_CHECKING:  # a cold function imports what it runs
-    from chalicelib.core.timestamps import Instant
-    from chalicelib.replays.job import ReplayJob
-    from chalicelib.replays.preview_report import Preview
-    from chalicelib.replays.request import ReplayRequest
-    from chalicelib.replays.use_cases import ReplaysFound
+from chalicelib.core.timestamps import Instant
+from chalicelib.replays.job import JobState, ReplayJob
+from chalicelib.replays.preview_report import Preview
+from chalicelib.replays.request import ReplayRequest
+from chalicelib.replays.use_cases import ReplaysFound
 
 Json = dict[str, Any]
 
@@ -42,8 +40,6 @@ def job(shown: ReplayJob) -> Json:
 
 def _advice(shown: ReplayJob) -> str | None:
     """What to do about a replay that does not get on by itself, or that got on with nothing."""
-    from chalicelib.replays.job import JobState
-
     again = f"POST /replay/{shown.replay_id}/redrive"
     if shown.public_state is JobState.CANCELLED:
         return None

@@ -1,37 +1,40 @@
-"""Where the use cases behind queues and the schedule are handed their adapters; nothing is made before it is needed."""
+"""What queues and the schedule call, wired."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from chalicelib.runtime import adapters, system
-
-if TYPE_CHECKING:
-    from chalicelib.digests.writer import WriteDigests
-    from chalicelib.processing.acknowledge import AcknowledgeBatch
-    from chalicelib.processing.dead_letters import RecordDeadLetters, RedriveDeadLetters
-    from chalicelib.processing.fetcher import FetchAndVerify
-    from chalicelib.processing.processor import Process
-    from chalicelib.processing.recorder import RecordInLedger
-    from chalicelib.replays.planner import PlanReplay
-    from chalicelib.replays.worker import WorkOnReplay
+from chalicelib.aggregates.dynamodb_ledger import DynamoAggregateStore
+from chalicelib.digests.kms import KmsSigner
+from chalicelib.digests.s3_objects import S3WrittenObjects
+from chalicelib.digests.s3_store import S3DigestStore
+from chalicelib.digests.sqs import SqsNotifications
+from chalicelib.digests.writer import WriteDigests
+from chalicelib.processing.acknowledge import AcknowledgeBatch
+from chalicelib.processing.dead_letters import RecordDeadLetters, RedriveDeadLetters
+from chalicelib.processing.fetcher import FetchAndVerify
+from chalicelib.processing.processor import Process
+from chalicelib.processing.recorder import RecordInLedger
+from chalicelib.processing.sqs import SqsDeliveryQueue
+from chalicelib.processing.sqs_dead_letters import SqsDeadLetterQueue
+from chalicelib.replays.dynamodb_states import DynamoReplayStates
+from chalicelib.replays.planner import PlanReplay
+from chalicelib.replays.worker import WorkOnReplay
+from chalicelib.runtime import system
+from chalicelib.runtime.event_wiring import event_index, raw_bucket, raw_store
+from chalicelib.runtime.replay_wiring import queues, replay_store
 
 
 def work_on_replay() -> WorkOnReplay:
     """ReplayJobsQueue."""
-    from chalicelib.replays.worker import WorkOnReplay
-
-    return WorkOnReplay(_plan_replay(), redrive_dead_letters(), adapters.queues(), adapters.replay_store(), system.now)
+    return WorkOnReplay(plan_replay(), redrive_dead_letters(), queues(), replay_store(), system.now)
 
 
-def _plan_replay() -> PlanReplay:
-    from chalicelib.replays.planner import PlanReplay
-
+def plan_replay() -> PlanReplay:
+    """One slice of a replay."""
     chosen = system.settings()
     return PlanReplay(
-        adapters.replay_store(),
-        adapters.event_index(),
-        adapters.queues(),
+        replay_store(),
+        event_index(),
+        queues(),
         system.now,
         system.sleep,
         system.new_id,
@@ -43,9 +46,7 @@ def _plan_replay() -> PlanReplay:
 
 def process() -> Process:
     """ReplayQueue."""
-    from chalicelib.processing.processor import Process
-
-    return Process(_fetcher(), adapters.replay_states(), _record())
+    return Process(fetcher(), replay_states(), record())
 
 
 def acknowledge_batch() -> AcknowledgeBatch:
@@ -55,9 +56,7 @@ def acknowledge_batch() -> AcknowledgeBatch:
 
 def record_dead_letters() -> RecordDeadLetters:
     """ReplayFailuresQueue."""
-    from chalicelib.processing.dead_letters import RecordDeadLetters
-
-    return RecordDeadLetters(adapters.replay_states(), _fetcher(), _record(), adapters.dead_letter_queue())
+    return RecordDeadLetters(replay_states(), fetcher(), record(), dead_letter_queue())
 
 
 def acknowledge_dead_letters() -> AcknowledgeBatch:
@@ -67,40 +66,59 @@ def acknowledge_dead_letters() -> AcknowledgeBatch:
 
 def redrive_dead_letters() -> RedriveDeadLetters:
     """One slice of sending a replay's dead letters back."""
-    from chalicelib.processing.dead_letters import RedriveDeadLetters
-
-    return RedriveDeadLetters(_record(), adapters.dead_letter_queue())
+    return RedriveDeadLetters(record(), dead_letter_queue())
 
 
 def write_digests() -> WriteDigests | None:
     """The hourly schedule; None where the stage has no digests."""
-    from chalicelib.digests.writer import WriteDigests
-
-    if not system.settings().digest_queue_url:
+    chosen = system.settings()
+    if not chosen.digest_queue_url:
         return None
     return WriteDigests(
-        adapters.notifications(),
-        adapters.written_objects(),
-        adapters.digest_store(),
-        adapters.signer(),
+        SqsNotifications(system.sqs(), chosen.named("digest_queue_url"), system.concurrently),
+        S3WrittenObjects(system.s3(), chosen.named("raw_bucket")),
+        S3DigestStore(raw_bucket()),
+        signer(),
         system.now,
         system.concurrently,
     )
 
 
-def _fetcher() -> FetchAndVerify:
-    from chalicelib.processing.fetcher import FetchAndVerify
+def signer() -> KmsSigner:
+    """The key that digests are signed with."""
+    return KmsSigner(system.kms(), system.settings().named("digest_key_arn"))
 
-    return FetchAndVerify(adapters.raw_store(), system.concurrently)
+
+def fetcher() -> FetchAndVerify:
+    """Reads what messages refer to, and checks it."""
+    return FetchAndVerify(raw_store(), system.concurrently)
+
+
+def record() -> RecordInLedger:
+    """Records what became of messages."""
+    return RecordInLedger(aggregate_store(), system.now, system.pause)
+
+
+def aggregate_store() -> DynamoAggregateStore:
+    """Versions of daily aggregates and the ledger of their messages."""
+    chosen = system.settings()
+    return DynamoAggregateStore(
+        system.dynamodb(), chosen.named("aggregates_table"), chosen.named("replays_table"), system.pause
+    )
+
+
+def replay_states() -> DynamoReplayStates:
+    """The states of replay jobs."""
+    return DynamoReplayStates(system.dynamodb(), system.settings().named("replays_table"), system.pause)
+
+
+def dead_letter_queue() -> SqsDeadLetterQueue:
+    """Where messages rest that could not be processed."""
+    chosen = system.settings()
+    return SqsDeadLetterQueue(
+        system.sqs(), chosen.named("dead_letter_queue_url"), chosen.named("replay_queue_url"), system.pause
+    )
 
 
 def _acknowledge(queue_url: str) -> AcknowledgeBatch:
-    from chalicelib.processing.acknowledge import AcknowledgeBatch
-
-    return AcknowledgeBatch(adapters.delivery_queue(queue_url), system.settings().report_batch_item_failures)
-
-
-def _record() -> RecordInLedger:
-    from chalicelib.processing.recorder import RecordInLedger
-
-    return RecordInLedger(adapters.aggregate_store(), system.now, system.pause)
+    return AcknowledgeBatch(SqsDeliveryQueue(system.sqs(), queue_url), system.settings().report_batch_item_failures)

@@ -9,8 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
 from chalicelib.core.errors import OutOfTime
+
+if TYPE_CHECKING:
+    from botocore.response import StreamingBody
 
 TimeLeft = Callable[[], float]
 """Milliseconds until Lambda ends the function, asked anew at each call."""
@@ -51,3 +55,25 @@ def require_time_for(seconds: float) -> None:
     """Raise OutOfTime where something that takes so long at most must not begin any more."""
     if not has_time_for(seconds):
         raise OutOfTime("AWS was too slow for the time that one call has.")
+
+
+_PIECE = 64 * 1024
+
+
+class BoundedBody:
+    """The body of an answer of S3. botocore's time-out holds for each piece that comes, however many there are."""
+
+    def __init__(self, body: StreamingBody, longest_wait_s: float) -> None:
+        self._body = body
+        self._longest_wait_s = longest_wait_s
+
+    def read(self) -> bytes:
+        """All of it; raises OutOfTime where it would come too late."""
+        return b"".join(self.iter_chunks())
+
+    def iter_chunks(self, chunk_size: int = _PIECE) -> Iterator[bytes]:
+        """Its pieces, as read."""
+        require_time_for(self._longest_wait_s)
+        while piece := self._body.read(chunk_size):
+            yield piece
+            require_time_for(self._longest_wait_s)

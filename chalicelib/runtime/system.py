@@ -14,6 +14,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
 from contextvars import copy_context
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
@@ -23,10 +24,10 @@ from botocore.config import Config
 from chalicelib.core.errors import NotConfigured
 from chalicelib.core.timestamps import Instant, instant_of
 from chalicelib.runtime import deadline
-from chalicelib.runtime.caching import once
-from chalicelib.runtime.streaming_body import AnswerBody
 
 if TYPE_CHECKING:
+    from functools import _lru_cache_wrapper
+
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
@@ -58,6 +59,22 @@ _READ_TIMEOUT_S = 5
 _ATTEMPT_S = _CONNECT_TIMEOUT_S + _READ_TIMEOUT_S
 _ATTEMPTS = 3
 _LONGEST_WAIT_OF_SDK_S = 2 ** (_ATTEMPTS - 2)
+
+
+_kept: list[_lru_cache_wrapper[Any]] = []
+
+
+def once(make: Callable[..., R]) -> _lru_cache_wrapper[R]:
+    """Make a thing when it is first needed, and keep it until `forget`."""
+    kept = lru_cache(maxsize=None)(make)
+    _kept.append(kept)
+    return kept
+
+
+def forget() -> None:
+    """Forget all that is kept. The next use makes it again, from the environment as it is then. For tests."""
+    for each in _kept:
+        each.cache_clear()
 
 
 @once
@@ -124,7 +141,7 @@ def _without_asking(params: dict[str, Any], **_: object) -> None:
 
 def _no_late_piece(parsed: dict[str, Any], **_: object) -> None:
     if "Body" in parsed:
-        parsed["Body"] = AnswerBody(parsed["Body"], _READ_TIMEOUT_S)
+        parsed["Body"] = deadline.BoundedBody(parsed["Body"], _READ_TIMEOUT_S)
 
 
 @once

@@ -9,10 +9,10 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from chalicelib.core.errors import IntegrityFailure, RetraceError
+from chalicelib.events.arrivals import Arrival, Status
 
 if TYPE_CHECKING:  # a cold function imports what it runs, and not what others report
     from chalicelib.digests.writer import DigestReport
-    from chalicelib.events.arrivals import Arrival
     from chalicelib.ingest.report import IngestReport
     from chalicelib.processing.dead_letters import DeadLetterReport
     from chalicelib.processing.processor import ProcessReport
@@ -49,7 +49,7 @@ logger = Logger()
 _metrics = Metrics(namespace=NAMESPACE)
 
 
-def measured(event: Any, get_response: Callable[[Any], Any]) -> Any:
+def flush_metrics(event: Any, get_response: Callable[[Any], Any]) -> Any:
     """Chalice middleware: write the metrics of an invocation out at its end, however it ends."""
     try:
         return get_response(event)
@@ -65,8 +65,6 @@ def _count(name: str, value: int) -> None:
 
 def ingested(report: IngestReport, request_id: str) -> None:
     """What a request brought."""
-    from chalicelib.events.arrivals import Status  # noqa: PLC0415  # others bring nothing
-
     counts = report.counts()
     ids = [result.stored.event_id for result in report.results if result.stored is not None]
     extra = {"request_id": request_id, "dry_run": report.dry_run, "counts": counts, "event_ids": ids[:_IDS_A_LINE]}

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chalicelib.core.timestamps import day_of
-
-if TYPE_CHECKING:  # a cold function imports what it runs
-    from chalicelib.events.arrivals import Arrival
-    from chalicelib.events.raw_objects import StoredEvent
-    from chalicelib.ingest.report import EventResult, IngestReport
-    from chalicelib.search.event_history import EventHistory
-    from chalicelib.search.freshness import Freshness
-    from chalicelib.search.gaps import Gap
-    from chalicelib.search.queries import FreshnessQuery, GapsQuery
-    from chalicelib.search.use_cases import FoundEvents
+from chalicelib.events.arrivals import Arrival
+from chalicelib.events.raw_objects import StoredEvent
+from chalicelib.ingest.report import EventResult, IngestReport
+from chalicelib.search.event_history import EventHistory
+from chalicelib.search.freshness import Freshness
+from chalicelib.search.gaps import Gap
+from chalicelib.search.queries import FreshnessQuery, GapsQuery
+from chalicelib.search.use_cases import FoundEvents
 
 Json = dict[str, Any]
 

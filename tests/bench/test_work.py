@@ -48,7 +48,7 @@ def test_the_application_imports_no_use_case_and_no_adapter_before_it_is_called(
     imported = said_by("-c", "import app, sys; print(*sys.modules)").split()
 
     ours = {name.removeprefix("chalicelib.") for name in imported if name.startswith("chalicelib.")}
-    assert {"api.responses", "api.requests", "runtime.telemetry", "runtime.wiring"} <= ours
+    assert {"api.middleware", "api.responses", "runtime.system", "runtime.telemetry"} <= ours
     stems = {name.rpartition(".")[2] for name in ours}
     assert not {stem for stem in stems if re.match("(dynamodb|kms|s3|secretsmanager|sqs)", stem)}
     assert not stems & {"dead_letters", "planner", "preview", "processor", "use_cases", "writer"}
@@ -64,7 +64,7 @@ def test_the_application_imports_no_model_before_something_is_held_against_it() 
 
 def test_a_function_that_takes_events_in_never_imports_what_replays_them() -> None:
     imported = said_by(
-        "-c", "import sys; from chalicelib.runtime import wiring; wiring.ingest(); print(*sys.modules)"
+        "-c", "import sys; from chalicelib import api; api.admission, api.ingest; print(*sys.modules)"
     ).split()
 
     assert "chalicelib.ingest.use_cases" in imported

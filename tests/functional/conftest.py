@@ -15,7 +15,7 @@ import pytest
 import yaml
 from chalice.test import Client
 
-from chalicelib.runtime import caching, system, telemetry
+from chalicelib.runtime import system, telemetry
 from tests.conftest import SETTINGS
 from tests.functional import clients, emulators
 from tests.functional.application import Application
@@ -82,7 +82,7 @@ def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
 
 def _forget_clients() -> None:
     clients.forget()
-    caching.forget()
+    system.forget()
 
 
 @pytest.fixture

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Callable, Iterator
-from inspect import getmembers, isfunction
+from inspect import getmembers, getsource, isfunction, signature
+from types import ModuleType
 
 import pytest
 from chalice.app import Chalice
 from chalice.test import Client
 
 from chalicelib.core.errors import NotConfigured
-from chalicelib.runtime import adapters, caching
+from chalicelib.runtime import consumer_wiring, event_wiring, ingest_wiring, query_wiring, replay_wiring, system
 from chalicelib.runtime.settings import Settings
 from tests.conftest import SETTINGS
 
@@ -42,11 +44,17 @@ REQUESTS = [
 ]
 WITHOUT_AWS = {"/health", "/openapi.json"}
 
-ADAPTERS: list[tuple[str, Callable[[], object]]] = [
-    (name, make)
-    for name, make in getmembers(adapters, isfunction)
-    if name not in {"delivery_queue", "once"} and name[0] != "_"
-]
+WIRING = (consumer_wiring, event_wiring, ingest_wiring, query_wiring, replay_wiring)
+MAY_DO_WITHOUT = {"admit", "write_digests"}
+
+
+def wired(module: ModuleType) -> list[tuple[str, Callable[[], object]]]:
+    """What a module makes without being given anything."""
+    made = [each for each in getmembers(module, isfunction) if each[1].__module__ == module.__name__]
+    return [(name, make) for name, make in made if not signature(make).parameters and name not in MAY_DO_WITHOUT]
+
+
+MADE = [each for module in WIRING for each in wired(module)]
 
 
 @pytest.fixture
@@ -57,9 +65,9 @@ def application(monkeypatch: pytest.MonkeyPatch) -> Iterator[Chalice]:
     for name in NAMES | {"AWS_DEFAULT_REGION"}:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
-    caching.forget()
+    system.forget()
     yield app
-    caching.forget()
+    system.forget()
 
 
 @pytest.mark.parametrize(("method", "path", "body"), REQUESTS, ids=lambda value: str(value)[:40])
@@ -94,14 +102,21 @@ def test_a_consumer_names_them_too(application: Chalice, function: str) -> None:
         client.lambda_.invoke(function, client.events.generate_sqs_event(['{"replay_id": "r"}']))
 
 
-@pytest.mark.parametrize(("name", "make"), ADAPTERS)
-def test_no_adapter_takes_an_empty_name(
+@pytest.mark.parametrize(("name", "make"), MADE)
+def test_nothing_is_wired_with_an_empty_name(
     application: Chalice, monkeypatch: pytest.MonkeyPatch, name: str, make: Callable[[], object]
 ) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
 
     with pytest.raises(NotConfigured, match="Not set: "):
         make()
+
+
+@pytest.mark.parametrize("module", WIRING, ids=lambda module: module.__name__)
+def test_the_wiring_reads_names_only_where_empty_ones_are_refused(module: ModuleType) -> None:
+    read = {node.attr for node in ast.walk(ast.parse(getsource(module))) if isinstance(node, ast.Attribute)}
+
+    assert read.isdisjoint(name.lower() for name in NAMES)
 
 
 def test_what_a_stage_may_do_without_is_not_called_missing() -> None:

@@ -12,7 +12,7 @@ import pytest
 from chalicelib.core.pagination import every_page
 from chalicelib.core.timestamps import Day
 from chalicelib.replays import commit_batch, selection
-from chalicelib.runtime import adapters
+from chalicelib.runtime import replay_wiring
 from tests.functional.application import Application, Message, batched
 from tests.functional.events import DAY, NEXT_DAY, Json, paid, paid_several
 from tests.functional.wire import (
@@ -549,8 +549,8 @@ def test_a_slow_replay_leaves_the_planner_until_its_next_message_is_due(applicat
 
 
 def test_found_days_are_kept_once_and_read_day_by_day(application: Application) -> None:
-    days = adapters.replay_store().touched_days("replay-1")
-    others = adapters.replay_store().touched_days("replay-1#DAYS")
+    days = replay_wiring.replay_store().touched_days("replay-1")
+    others = replay_wiring.replay_store().touched_days("replay-1#DAYS")
     names = ["order-1", "e" * 1_024, "order#1", "order%231"]
     found = [(name, Day(day)) for day in (NEXT_DAY, DAY) for name in names]
 

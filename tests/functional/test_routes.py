@@ -8,7 +8,7 @@ import pytest
 from chalice.app import IAMAuthorizer
 
 from chalicelib.api.operations import OPERATIONS
-from chalicelib.runtime import wiring
+from chalicelib.runtime import query_wiring
 from tests.functional.application import Application
 from tests.functional.events import Json, as_json, paid
 from tests.functional.storage import Storage
@@ -74,7 +74,7 @@ def test_there_is_nothing_elsewhere(application: Application, path: str) -> None
 def test_what_nobody_foresaw_is_answered_as_a_problem_too(
     application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wiring, "find_gaps", lambda: 1 / 0)
+    monkeypatch.setattr(query_wiring, "find_gaps", lambda: 1 / 0)
 
     response = application.get("/gaps", entity_id="a", day="2026-11-21")
 

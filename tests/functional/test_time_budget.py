@@ -12,7 +12,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from chalice.local import LambdaContext
 
-from chalicelib.api import requests as api_requests
+from chalicelib.api.middleware import SHORTEST_MS
 from chalicelib.core.errors import OutOfTime
 from chalicelib.runtime import deadline, system
 from tests.functional import conftest
@@ -220,4 +220,4 @@ def test_threads_know_the_time_of_the_invocation_that_they_work_for(monkeypatch:
 def test_every_deployed_function_has_more_time_than_what_is_taken_for_the_test_clients() -> None:
     functions = json.loads((conftest.ROOT / ".chalice/config.json").read_text())["lambda_functions"]
 
-    assert min(function["lambda_timeout"] for function in functions.values()) * 1_000 > api_requests.SHORTEST_MS
+    assert min(function["lambda_timeout"] for function in functions.values()) * 1_000 > SHORTEST_MS

@@ -12,7 +12,7 @@ from chalice.test import HTTPResponse
 
 from chalicelib.core.timestamps import shifted
 from chalicelib.ingest.webhooks import secret_of, signature
-from chalicelib.runtime import adapters, system
+from chalicelib.runtime import event_wiring, system
 from tests.functional.application import JSON, Application
 from tests.functional.events import as_json, paid
 from tests.functional.storage import Storage
@@ -54,7 +54,7 @@ def takes_webhooks(secret_id: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 def _forget() -> None:
     """As in a function that begins."""
-    for remembered in (system.settings, system.secretsmanager, adapters.webhook_secrets):
+    for remembered in (system.settings, system.secretsmanager, event_wiring.webhook_secrets):
         remembered.cache_clear()
 
 
@@ -118,7 +118,7 @@ def test_a_secret_is_replaced_while_functions_run(
     assert posted(application, signed(BODY, SECOND)).status_code == 401
 
     in_a_minute = shifted(system.now(), MINUTE_NS)
-    monkeypatch.setattr(adapters.webhook_secrets(), "now", lambda: in_a_minute)
+    monkeypatch.setattr(event_wiring.webhook_secrets(), "now", lambda: in_a_minute)
 
     assert [posted(application, signed(BODY, each)).status_code for each in (SECOND, FIRST)] == [200, 200]
 

@@ -10,7 +10,7 @@ import boto3
 from chalice.test import Client
 
 from app import app
-from chalicelib.runtime import caching
+from chalicelib.runtime import system
 
 DAY = "2026-11-21"
 EVENT = {
@@ -24,7 +24,7 @@ WHOLE_DAY = {"entity_id": "order-1", "start_time": f"{DAY}T00:00:00Z", "end_time
 
 
 def test_an_event_becomes_a_number(aws: None) -> None:
-    caching.forget()
+    system.forget()
     with Client(app, stage_name="test") as client:
         accepted = post(client, "/ingest", EVENT)
         replay = post(client, "/replay", WHOLE_DAY)

@@ -72,6 +72,10 @@ class Module:
         return is_pure(self.name)
 
     @property
+    def is_wiring(self) -> bool:
+        return self.package == "runtime" and self.stem.endswith("_wiring")
+
+    @property
     def is_of_command_line(self) -> bool:
         return self.name == "retrace" or self.name.startswith("retrace.")
 
@@ -236,15 +240,15 @@ def only_the_runtime_and_the_routes_read_the_environment(module: Module) -> Iter
 
 
 def only_the_wiring_reads_settings(module: Module) -> Iterator[str]:
-    wiring = ("system", "adapters", "wiring", "consumer_wiring")
-    if module.name not in {f"chalicelib.runtime.{stem}" for stem in wiring} and not module.is_of_command_line:
+    reads = module.is_wiring or module.name == "chalicelib.runtime.system" or module.is_of_command_line
+    if not reads:
         yield from (name for name in module.imports if under(name, "chalicelib.runtime.settings"))
         yield from (name for name in (*module.imports, *module.uses) if under(name, "system.settings"))
         yield from (name for name in module.imports if under(name, "chalicelib.runtime.system.settings"))
 
 
-def adapters_are_constructed_in_one_place(module: Module) -> Iterator[str]:
-    if module.package == "runtime" and module.stem != "adapters":
+def adapters_are_constructed_in_the_wiring(module: Module) -> Iterator[str]:
+    if module.package in EDGE and not module.is_wiring:
         yield from (name for name in ours(module) if is_adapter(name))
 
 
@@ -307,8 +311,8 @@ RULES: dict[Rule, list[tuple[str, str]]] = {
         ("chalicelib.ingest.use_cases", "from chalicelib.replays.job import ReplayJob"),
         ("chalicelib.replays.planner", "def f():\n    from chalicelib.processing import dead_letters"),
         ("chalicelib.search.use_cases", "import chalicelib.runtime.system"),
-        ("chalicelib.search.use_cases", "from .. import wiring"),
-        ("chalicelib.runtime.wiring", "from chalicelib.api import openapi"),
+        ("chalicelib.search.use_cases", "from ..runtime import query_wiring"),
+        ("chalicelib.runtime.query_wiring", "from chalicelib.api import openapi"),
         ("chalicelib.api.responses", "import app"),
     ],
     pure_modules_import_pure_ones: [
@@ -403,9 +407,9 @@ RULES: dict[Rule, list[tuple[str, str]]] = {
         ("app", "from chalicelib.runtime.system import settings"),
         ("chalicelib.runtime.telemetry", "from chalicelib.runtime.settings import Settings"),
     ],
-    adapters_are_constructed_in_one_place: [
-        ("chalicelib.runtime.wiring", "from chalicelib.events.s3_raw_store import S3RawStore"),
-        ("chalicelib.runtime.consumer_wiring", "def f():\n    from chalicelib.replays import sqs"),
+    adapters_are_constructed_in_the_wiring: [
+        ("chalicelib.runtime.system", "from chalicelib.events.s3_raw_store import S3RawStore"),
+        ("chalicelib.api.replays", "def f():\n    from chalicelib.replays import sqs"),
     ],
     adapters_take_keys_from_where_they_are_built: [
         ("chalicelib.events.dynamodb_index", "def f(entity_id):\n    return f'ENTITY#{entity_id}'"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from chalice.app import Response
 
-from chalicelib.api import responses as api_responses
+from chalicelib.api.middleware import as_problem_response
 from chalicelib.api.openapi import document
 from chalicelib.core import errors
 from chalicelib.core.problem_titles import TITLES, problem_type
@@ -32,7 +32,7 @@ OF_THE_CONSOLE = {502}
     ],
 )
 def test_each_problem_has_its_type_and_title(error: errors.RetraceError, status: int, kind: str, title: str) -> None:
-    @api_responses.answers_problems
+    @as_problem_response
     def view() -> Response:
         raise error
 

@@ -9,9 +9,9 @@ from infra.merge import ROOT
 
 FRESH = """
 import app
-from chalicelib.runtime import adapters, system
+from chalicelib.runtime import event_wiring, system
 
-made = [each for module in (adapters, system) for each in vars(module).values() if hasattr(each, "cache_info")]
+made = [each for module in (event_wiring, system) for each in vars(module).values() if hasattr(each, "cache_info")]
 print(len(made) > 5, sum(each.cache_info().currsize for each in made))
 """
 

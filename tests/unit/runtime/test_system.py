@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.runtime import adapters, caching, system
+from chalicelib.runtime import event_wiring, system
 
 ROOT = Path(__file__).parents[3]
 MADE_ONCE = (system.settings, system.s3, system.dynamodb, system.sqs, system.kms, system.secretsmanager)
@@ -16,22 +16,22 @@ MADE_ONCE = (system.settings, system.s3, system.dynamodb, system.sqs, system.kms
 
 @pytest.fixture(autouse=True)
 def forgotten() -> Iterator[None]:
-    caching.forget()
+    system.forget()
     yield
-    caching.forget()
+    system.forget()
 
 
 def test_one_call_forgets_settings_clients_and_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     before = [each() for each in MADE_ONCE]
-    secrets = adapters.webhook_secrets()
+    secrets = event_wiring.webhook_secrets()
     assert [each() for each in MADE_ONCE] == before
 
     monkeypatch.setenv("RAW_BUCKET", "another")
-    caching.forget()
+    system.forget()
 
     assert system.settings().raw_bucket == "another"
     assert not [each for each, old in zip(MADE_ONCE, before, strict=True) if each() is old]
-    assert adapters.webhook_secrets() is not secrets
+    assert event_wiring.webhook_secrets() is not secrets
 
 
 def test_nothing_is_remembered_that_this_call_does_not_forget() -> None:
@@ -41,4 +41,4 @@ def test_nothing_is_remembered_that_this_call_does_not_forget() -> None:
         if re.search(r"lru_cache|functools import .*\bcache\b|functools\.cache", path.read_text())
     }
 
-    assert remembering == {"caching", "timestamps"}  # the latter of pure functions
+    assert remembering == {"system", "timestamps"}  # the latter of pure functions

@@ -1,0 +1,49 @@
+"""What queues and the schedule call."""
+
+from __future__ import annotations
+
+from chalice.app import SQSEvent, SQSRecord
+
+from chalicelib.core.deliveries import Delivery
+from chalicelib.processing.acknowledge import BatchResponse
+from chalicelib.replays.tasks import parse_task
+from chalicelib.runtime import consumer_wiring, deadline, telemetry
+
+
+def plan(event: SQSEvent) -> None:
+    """ReplayJobsQueue."""
+    for record in event:
+        task = parse_task(record.body)
+        worked = consumer_wiring.work_on_replay()(task, deadline.time_left_ms, _times_received(record))
+        telemetry.worked_on(task, worked)
+
+
+def _times_received(record: SQSRecord) -> int:
+    """How often SQS has given out a message, this time included."""
+    return int(record.to_dict()["attributes"]["ApproximateReceiveCount"])
+
+
+def process(event: SQSEvent) -> BatchResponse:
+    """ReplayQueue."""
+    deliveries = _deliveries(event)
+    report = consumer_wiring.process()(deliveries)
+    telemetry.processed(report)
+    return consumer_wiring.acknowledge_batch()(deliveries, report.failures)
+
+
+def record_dead_letters(event: SQSEvent) -> BatchResponse:
+    """ReplayFailuresQueue."""
+    deliveries = _deliveries(event)
+    report = consumer_wiring.record_dead_letters()(deliveries)
+    telemetry.dead_lettered(report)
+    return consumer_wiring.acknowledge_dead_letters()(deliveries, report.failures)
+
+
+def _deliveries(event: SQSEvent) -> list[Delivery]:
+    return [Delivery(record.to_dict()["messageId"], record.receipt_handle, record.body) for record in event]
+
+
+def write_digests() -> None:
+    """The hourly schedule."""
+    if (write := consumer_wiring.write_digests()) is not None:
+        telemetry.digested(write(deadline.time_left_ms))

@@ -1,0 +1,42 @@
+"""The routes about refused events."""
+
+from __future__ import annotations
+
+from chalice.app import Request, Response
+
+from chalicelib.api import requests
+from chalicelib.api.ingest import ingest_answer, ingest_request
+from chalicelib.api.responses import answer
+from chalicelib.events.cloudevents import HEADER_PREFIX
+from chalicelib.quarantine import responses
+from chalicelib.quarantine.retries import RejectedQuery, RetryRequest
+from chalicelib.runtime import query_wiring, telemetry
+
+
+def rejections(request: Request) -> Response:
+    """GET /rejected."""
+    query = requests.parameters(request, RejectedQuery)
+    found = query_wiring.review_quarantine()(query)
+    return answer(responses.rejections(found))
+
+
+def rejection(rejected_id: str) -> Response:
+    """GET /rejected/{rejected_id}."""
+    kept = query_wiring.review_quarantine().kept(rejected_id)
+    return answer(responses.rejection(kept))
+
+
+def retry(request: Request, rejected_id: str) -> Response:
+    """POST /rejected/{rejected_id}/retry."""
+    asked = _retry_request(request)
+    report = query_wiring.review_quarantine().retry(rejected_id, asked)
+    telemetry.ingested(report, asked.request_id)
+    return ingest_answer(report)
+
+
+def _retry_request(request: Request) -> RetryRequest:
+    """Who asks for a retry, and the correction that the request may carry: a body, or a CloudEvent in its headers."""
+    requests.refuse_parameters(request)
+    given = bool(requests.body_of(request)) or any(name.lower().startswith(HEADER_PREFIX) for name in request.headers)
+    correction = ingest_request(request) if given else None
+    return RetryRequest(requests.caller(request), requests.request_id(request), correction)

@@ -1,0 +1,71 @@
+"""The routes about replays."""
+
+from __future__ import annotations
+
+import re
+
+from chalice.app import Request, Response
+
+from chalicelib.api import requests
+from chalicelib.api.responses import accepted, answer, problem
+from chalicelib.core.errors import Fault, InvalidRequest
+from chalicelib.replays import responses
+from chalicelib.replays.preview_report import ConfirmationNeeded
+from chalicelib.replays.queries import ReplaysQuery
+from chalicelib.replays.request import Requester, parse_replay_request
+from chalicelib.runtime import replay_wiring, telemetry
+
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+def request_replay(request: Request) -> Response:
+    """POST /replay."""
+    requests.refuse_parameters(request)
+    asked = parse_replay_request(requests.body_of(request))
+    if asked.dry_run:
+        return answer(responses.preview(replay_wiring.preview_replay()(asked)))
+    try:
+        job = replay_wiring.request_replay()(asked, _requester(request))
+    except ConfirmationNeeded as error:
+        return problem(error, {"preview": responses.preview(error.preview)})
+    telemetry.replay_requested(job, requests.request_id(request))
+    return accepted(responses.job(job))
+
+
+def _requester(request: Request) -> Requester:
+    """Who asks for a replay, and the idempotency key that the request may carry."""
+    key = requests.headers_of(request).get(requests.IDEMPOTENCY_KEY.lower())
+    if key is not None and not _KEY.fullmatch(key):
+        fault = Fault(requests.IDEMPOTENCY_KEY, "must be given once, with 1 to 255 visible ASCII characters")
+        raise InvalidRequest("The idempotency key is not valid.", (fault,))
+    return Requester(requests.caller(request), key)
+
+
+def replays(request: Request) -> Response:
+    """GET /replay."""
+    query = requests.parameters(request, ReplaysQuery)
+    found = replay_wiring.find_replays()(query)
+    return answer(responses.jobs(found))
+
+
+def replay(replay_id: str) -> Response:
+    """GET /replay/{replay_id}."""
+    job = replay_wiring.find_replays().one(replay_id)
+    return answer(responses.job(job))
+
+
+def cancel(request: Request, replay_id: str) -> Response:
+    """POST /replay/{replay_id}/cancel."""
+    requests.refuse_body(request)
+    caller = requests.caller(request)
+    job = replay_wiring.control_replay().cancel(replay_id, caller)
+    telemetry.replay_controlled(job, "cancel", caller)
+    return answer(responses.job(job))
+
+
+def redrive(request: Request, replay_id: str) -> Response:
+    """POST /replay/{replay_id}/redrive."""
+    requests.refuse_body(request)
+    job = replay_wiring.control_replay().redrive(replay_id)
+    telemetry.replay_controlled(job, "redrive", requests.caller(request))
+    return accepted(responses.job(job))

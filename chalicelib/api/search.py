@@ -1,0 +1,51 @@
+"""The routes that search events."""
+
+from __future__ import annotations
+
+from chalice.app import Request, Response
+
+from chalicelib.api.requests import parameters
+from chalicelib.api.responses import answer, monitor_answer, raw_answer
+from chalicelib.runtime import query_wiring
+from chalicelib.search import responses
+from chalicelib.search.queries import EventsQuery, FreshnessQuery, GapsQuery, LateQuery
+
+
+def events(request: Request) -> Response:
+    """GET /events."""
+    query = parameters(request, EventsQuery)
+    found = query_wiring.search_events()(query)
+    return answer(responses.events(found))
+
+
+def late(request: Request) -> Response:
+    """GET /late."""
+    query = parameters(request, LateQuery)
+    found = query_wiring.list_late()(query)
+    return answer(responses.late(found))
+
+
+def gaps(request: Request) -> Response:
+    """GET /gaps."""
+    query = parameters(request, GapsQuery)
+    found = query_wiring.find_gaps()(query)
+    return answer(responses.gaps(query, found))
+
+
+def freshness(request: Request) -> Response:
+    """GET /freshness."""
+    query = parameters(request, FreshnessQuery)
+    found = query_wiring.check_freshness()(query)
+    return monitor_answer(responses.freshness(query, found), good=found.fresh)
+
+
+def event(event_id: str) -> Response:
+    """GET /events/{event_id}."""
+    history = query_wiring.investigate_event()(event_id)
+    return answer(responses.event_history(history))
+
+
+def raw_event(event_id: str) -> Response:
+    """GET /events/{event_id}/raw."""
+    line = query_wiring.investigate_event().raw_line(event_id)
+    return raw_answer(line.event, line.content_sha256)

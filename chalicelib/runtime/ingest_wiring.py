@@ -1,0 +1,14 @@
+"""What takes events in, wired. The function that does so imports nothing of replays."""
+
+from __future__ import annotations
+
+from chalicelib.ingest.s3_quarantine import S3Quarantine
+from chalicelib.ingest.use_cases import Ingest
+from chalicelib.runtime import system
+from chalicelib.runtime.event_wiring import event_index, identities, raw_bucket, raw_store
+
+
+def ingest() -> Ingest:
+    """POST /ingest, and retries of what was refused."""
+    quarantine = S3Quarantine(raw_bucket())
+    return Ingest(raw_store(), identities(), event_index(), quarantine, system.now, system.concurrently)

@@ -1,0 +1,60 @@
+"""What answers questions, wired: about events, aggregates, and what was refused."""
+
+from __future__ import annotations
+
+from chalicelib.aggregates.dynamodb_history import DynamoAggregateHistory
+from chalicelib.aggregates.use_cases import InvestigateAggregates, TraceVersions
+from chalicelib.quarantine.s3 import S3Rejections
+from chalicelib.quarantine.use_cases import ReviewQuarantine
+from chalicelib.runtime import system
+from chalicelib.runtime.event_wiring import event_index, identities, raw_bucket, raw_store
+from chalicelib.runtime.ingest_wiring import ingest
+from chalicelib.runtime.replay_wiring import replay_store
+from chalicelib.search.event_history import InvestigateEvent
+from chalicelib.search.freshness import CheckFreshness
+from chalicelib.search.use_cases import FindGaps, ListLate, SearchEvents
+
+
+def search_events() -> SearchEvents:
+    """GET /events."""
+    return SearchEvents(event_index(), system.settings().shards_read, system.concurrently)
+
+
+def list_late() -> ListLate:
+    """GET /late."""
+    return ListLate(event_index(), system.settings().shards_read, system.concurrently)
+
+
+def find_gaps() -> FindGaps:
+    """GET /gaps."""
+    return FindGaps(event_index(), system.settings().shards_read, system.concurrently)
+
+
+def check_freshness() -> CheckFreshness:
+    """GET /freshness."""
+    return CheckFreshness(event_index(), system.settings().shards_read, system.now, system.concurrently)
+
+
+def investigate_event() -> InvestigateEvent:
+    """GET /events/{event_id} and /events/{event_id}/raw."""
+    return InvestigateEvent(identities(), event_index(), raw_store(), aggregate_history(), system.concurrently)
+
+
+def aggregate_history() -> DynamoAggregateHistory:
+    """What is kept of daily aggregates."""
+    return DynamoAggregateHistory(system.dynamodb(), system.settings().named("aggregates_table"), system.pause)
+
+
+def investigate_aggregates() -> InvestigateAggregates:
+    """GET /aggregates."""
+    return InvestigateAggregates(aggregate_history(), event_index(), replay_store(), system.concurrently)
+
+
+def trace_versions() -> TraceVersions:
+    """GET /aggregates/inputs and /aggregates/diff."""
+    return TraceVersions(aggregate_history(), system.concurrently)
+
+
+def review_quarantine() -> ReviewQuarantine:
+    """GET /rejected and what lies beneath it."""
+    return ReviewQuarantine(S3Rejections(raw_bucket(), system.concurrently), ingest(), system.now)

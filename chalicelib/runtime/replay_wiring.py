@@ -1,0 +1,67 @@
+"""What routes do with replays, wired, and where the jobs and queues of replays are."""
+
+from __future__ import annotations
+
+from chalicelib.replays.dynamodb_jobs import DynamoReplayStore
+from chalicelib.replays.preview import PreviewReplay
+from chalicelib.replays.sqs import SqsReplayQueues
+from chalicelib.replays.use_cases import ControlReplay, FindReplays, RequestReplay
+from chalicelib.runtime import system
+from chalicelib.runtime.event_wiring import event_index
+
+
+def request_replay() -> RequestReplay:
+    """POST /replay."""
+    chosen = system.settings()
+    return RequestReplay(
+        replay_store(),
+        queues(),
+        preview_replay(),
+        confirm_above=chosen.confirm_above,
+        shards=chosen.shards_read,
+        index_lag_s=chosen.index_lag_seconds,
+        now=system.now,
+        id_at=system.id_at,
+    )
+
+
+def preview_replay() -> PreviewReplay:
+    """POST /replay with dry_run."""
+    chosen = system.settings()
+    return PreviewReplay(
+        event_index(),
+        chosen.shards_read,
+        chosen.processor_concurrency,
+        chosen.index_lag_seconds,
+        system.now,
+        system.concurrently,
+    )
+
+
+def find_replays() -> FindReplays:
+    """GET /replay and GET /replay/{id}."""
+    return FindReplays(replay_store(), system.concurrently)
+
+
+def control_replay() -> ControlReplay:
+    """POST /replay/{id}/cancel and POST /replay/{id}/redrive."""
+    return ControlReplay(replay_store(), queues(), system.now, system.new_id, system.pause)
+
+
+def replay_store() -> DynamoReplayStore:
+    """Replay jobs."""
+    return DynamoReplayStore(system.dynamodb(), system.settings().named("replays_table"), system.pause)
+
+
+def queues() -> SqsReplayQueues:
+    """The queues of replays."""
+    chosen = system.settings()
+    return SqsReplayQueues(
+        system.sqs(),
+        jobs_queue_url=chosen.named("replay_jobs_queue_url"),
+        halted_jobs_queue_url=chosen.named("replay_jobs_dead_letter_queue_url"),
+        replay_queue_url=chosen.named("replay_queue_url"),
+        ordered_replay_queue_url=chosen.named("ordered_replay_queue_url"),
+        pause=system.pause,
+        concurrently=system.concurrently,
+    )
