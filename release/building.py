@@ -20,7 +20,7 @@ sys.exit(sum(run([name, "--help"]) for name in PLACES))
 _NO_CHALICELIB = "import importlib.util, sys; sys.exit(importlib.util.find_spec('chalicelib') is not None)"
 _EXTRAS = """
 import retrace.console.serving, retrace.exporting.parquet
-from retrace.console.page import require_libraries
+from retrace.console.application import require_libraries
 require_libraries()
 """
 

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.text import Text
 
 from retrace.command_registry import Commands
-from retrace.context import Calling
+from retrace.context import CommandContext
 from retrace.output import printable
 from retrace.problem import Exit, Problem
 from retrace.target_resolution import Chosen, names_of_profiles
@@ -77,7 +77,7 @@ def _target(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    context.obj = Calling(Chosen(url, profile, region, stack))
+    context.obj = CommandContext(Chosen(url, profile, region, stack))
 
 
 def main() -> None:

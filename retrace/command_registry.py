@@ -61,11 +61,11 @@ def _made(name: str, place: str) -> Any:
     """The docstring is the help: the first sentence in the list of commands, examples on lines of their own."""
     module, _, function = place.partition(":")
     callback = getattr(import_module(module), function)
-    told = inspect.getdoc(callback) or ""
+    docstring = inspect.getdoc(callback) or ""
     info = CommandInfo(
         name,
         callback=callback,
-        short_help=told.partition("\n")[0],
-        help=told.replace("\n\nretrace ", "\n\n\b\nretrace "),
+        short_help=docstring.partition("\n")[0],
+        help=docstring.replace("\n\nretrace ", "\n\n\b\nretrace "),
     )
     return get_command_from_info(info, pretty_exceptions_short=True, rich_markup_mode=None)

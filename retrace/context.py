@@ -25,7 +25,7 @@ Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="Show at most s
 
 
 @dataclass
-class Calling:
+class CommandContext:
     """The command line as a whole; nothing is looked for before it is needed."""
 
     chosen: Chosen = field(default_factory=Chosen)
@@ -60,10 +60,10 @@ class Calling:
             raise typer.BadParameter(str(error), param_hint=option) from error
 
 
-def calling(context: typer.Context) -> Calling:
+def command_context(context: typer.Context) -> CommandContext:
     """What a command is called with."""
     found = context.find_root().obj
-    assert isinstance(found, Calling), "the command line sets it before any command runs"  # noqa: S101  # narrows
+    assert isinstance(found, CommandContext), "the command line sets it before any command runs"  # noqa: S101  # narrows
     return found
 
 

@@ -12,7 +12,7 @@ import typer
 
 from chalicelib.core.timestamps import CLOCKS_DIFFER_MS
 from retrace.client import Client
-from retrace.context import TIME_HELP, Calling
+from retrace.context import TIME_HELP, CommandContext
 from retrace.output import Column, Json, Output, duration, short_time
 
 HOUR_MS = 3_600_000
@@ -97,7 +97,7 @@ def _noted(items: Iterator[Json], into: list[Json]) -> Iterator[Json]:
 
 
 def window(
-    call: Calling,
+    call: CommandContext,
     entity: str | None,
     source: str | None,
     event_type: str | None,

@@ -24,7 +24,7 @@ class Progress:
     def __init__(self, notes: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self._notes = notes
         self._clock = clock
-        self._told = clock()
+        self._shown_at = clock()
         self._bars: bars.Progress | None = None
         if notes.is_terminal:
             text = bars.TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True))
@@ -55,8 +55,8 @@ class Progress:
         """Tell how far it is: in words, and as a part of a whole if that is known."""
         if self._bars is not None:
             self._bars.update(self._task, description=printable(text), completed=done, total=of or None)
-        elif self._clock() - self._told >= EVERY_S:
-            self._told = self._clock()
+        elif self._clock() - self._shown_at >= EVERY_S:
+            self._shown_at = self._clock()
             self._notes.print(Text(printable(text), style="dim"), soft_wrap=True)
 
 

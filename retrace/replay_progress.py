@@ -107,8 +107,8 @@ def show_job(output: Output, job: Json) -> None:
 
 def counts_of(job: Json) -> str:
     """How far a replay is, in one line; what did not happen is left out."""
-    told = [f"{job[name]:,} {name}" for name in COUNTS if job[name] or name in {"sent", "processed"}]
-    return f"{job['state']}: {', '.join(told)}"
+    counts = [f"{job[name]:,} {name}" for name in COUNTS if job[name] or name in {"sent", "processed"}]
+    return f"{job['state']}: {', '.join(counts)}"
 
 
 def what(request: Json) -> str:
@@ -196,11 +196,11 @@ class Watch:
                 job = self.client.get(f"/replay/{self.replay_id}")
                 if over(job):
                     return job
-                told = counts_of(job)
+                counts = counts_of(job)
                 done = sum(job[name] for name in COUNTS[1:])
-                progress.show(f"{told}{self._of}", done, max(self.counted or 0, job["matched"]))
-                if told != last:
-                    moved, last = self.clock(), told
+                progress.show(f"{counts}{self._of}", done, max(self.counted or 0, job["matched"]))
+                if counts != last:
+                    moved, last = self.clock(), counts
                 elif self.clock() - moved >= STILL_S:
                     moved = float("inf")
                     self._say_it_stands(job)

@@ -12,14 +12,14 @@ import typer
 
 from chalicelib.core.timestamps import Day, day_after, day_of, end_of, start_of
 from retrace.client import Answer, Client, refusal
-from retrace.context import Calling
+from retrace.context import CommandContext
 from retrace.output import Json, Output
 from retrace.problem import Exit, Problem
 from retrace.replay_progress import amount, ask, show_preview
 
 
 def selection(
-    call: Calling,
+    call: CommandContext,
     entity: str | None,
     source: str | None,
     event_type: str | None,
@@ -65,7 +65,7 @@ def _wrong(option: str, why: str) -> typer.BadParameter:
     return typer.BadParameter(why, param_hint=option)
 
 
-def _range(call: Calling, days: tuple[str | None, str | None, str | None]) -> tuple[str, str] | None:
+def _range(call: CommandContext, days: tuple[str | None, str | None, str | None]) -> tuple[str, str] | None:
     """The first and the last day; a range without an end goes on until today."""
     day, first, last = days
     if day is not None:
@@ -80,7 +80,7 @@ def _range(call: Calling, days: tuple[str | None, str | None, str | None]) -> tu
     return call.day(first, "--from-day") or "", call.day(last or "today", "--to-day") or ""
 
 
-def _whole_days(call: Calling, times: tuple[str | None, str | None]) -> tuple[str, str]:
+def _whole_days(call: CommandContext, times: tuple[str | None, str | None]) -> tuple[str, str]:
     """The first and the last day of a window of whole days; without an end it goes on until today."""
     first, end = _day_begun(call, times[0], "--since"), _day_begun(call, times[1], "--until")
     if first is None:
@@ -88,7 +88,7 @@ def _whole_days(call: Calling, times: tuple[str | None, str | None]) -> tuple[st
     return first, call.day("today", "--until") or "" if end is None else day_after(end, -1)
 
 
-def _day_begun(call: Calling, text: str | None, option: str) -> Day | None:
+def _day_begun(call: CommandContext, text: str | None, option: str) -> Day | None:
     time = call.time(text, option)
     if time is None:
         return None
@@ -99,7 +99,7 @@ def _day_begun(call: Calling, text: str | None, option: str) -> Day | None:
     return day_of(time)
 
 
-def _window(call: Calling, times: tuple[str | None, str | None], named: tuple[str, str] | None) -> Json:
+def _window(call: CommandContext, times: tuple[str | None, str | None], named: tuple[str, str] | None) -> Json:
     since, until = times
     if named is not None:
         if times != (None, None):

@@ -576,7 +576,7 @@ BREAKS = [
     ),
     Break(
         "7 no size limit: an audit that takes late arrivals of fewer shards for changed ones",
-        "retrace/checking/matching.py",
+        "retrace/checking/judging.py",
         '_SHARDED = ("type_day", "late_day")',
         '_SHARDED = ("type_day",)',
         "tests/unit/cli/test_checking.py",
@@ -793,7 +793,7 @@ BREAKS = [
     Break(
         "8 rebuilt: what was listed before a rebuild was stopped, forgotten",
         "retrace/checking/rebuilding.py",
-        "        yield from self.kept.contested.told()\n",
+        "        yield from self.kept.contested.remembered()\n",
         "",
         "tests/functional/test_rebuilding.py",
         "test_a_rebuild_that_goes_on_lists_again_what_it_listed_and_nothing_twice",
@@ -840,7 +840,7 @@ BREAKS = [
     ),
     Break(
         "8 damage is found: rows that say something else than the raw line",
-        "retrace/checking/matching.py",
+        "retrace/checking/judging.py",
         "    return tuple(name for name in names if expected.get(name) != row.get(name))\n",
         "    return tuple(name for name in names if name not in row)\n",
         "tests/unit/cli/test_checking.py",

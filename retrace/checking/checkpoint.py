@@ -213,12 +213,12 @@ class Contested:
                 [claim] = [each for each in self.claims(event_id) if each.told_by == told_by]
                 yield claim, [line_of_json(json.loads(row[2])) for row in lost]
 
-    def tell(self, differences: Iterable[Difference]) -> list[Difference]:
+    def remember(self, differences: Iterable[Difference]) -> list[Difference]:
         """Remember differences, so that a rebuild that goes on tells them, too; answers those that are new."""
-        remember = "INSERT OR IGNORE INTO difference VALUES (?)"
-        return [each for each in differences if self._database.execute(remember, (json.dumps(asdict(each)),)).rowcount]
+        statement = "INSERT OR IGNORE INTO difference VALUES (?)"
+        return [each for each in differences if self._database.execute(statement, (json.dumps(asdict(each)),)).rowcount]
 
-    def told(self) -> list[Difference]:
+    def remembered(self) -> list[Difference]:
         """The differences that were found before."""
         rows = self._database.execute("SELECT said FROM difference ORDER BY rowid").fetchall()
         return [of_json(json.loads(row[0])) for row in rows]

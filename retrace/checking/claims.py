@@ -72,7 +72,7 @@ def claims_of(key: str, content: bytes) -> list[Claim]:
     return [Claim(each.event_id, each.first, rejected.ingest_time, key) for each in rejected.conflicts]
 
 
-def tells(key: str) -> bool:
+def is_claim_record(key: str) -> bool:
     """Whether an object is a record of conflicts, or a marker."""
     return keys.is_conflict(key) or key.startswith(keys.SUPERSEDED)
 

@@ -1,22 +1,17 @@
-"""Where a deployment stores events, opened as the caller; its settings that rows depend on; refusals in words."""
+"""The stores of a deployment, opened as the caller, and the settings that its rows depend on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.aws.errors import code_of
-from chalicelib.core.errors import RetraceError, TryAgain
 from chalicelib.core.timestamps import instant_of, shifted
 from chalicelib.runtime.settings import Settings
-from retrace.checking.matching import Rules
-from retrace.checking.stores import RawBucket, Tables
-from retrace.context import Calling
+from retrace.checking.judging import Rules
+from retrace.checking.stores import RawBucket, Stores, Tables
+from retrace.context import CommandContext
 from retrace.problem import Exit, Problem
 
 _NANOSECONDS = 1_000_000_000
@@ -51,7 +46,7 @@ class RowSettings:
 
 
 def row_settings(
-    call: Calling, shards: int | None, late_after_s: int | None, identity_ttl_days: int | None
+    call: CommandContext, shards: int | None, late_after_s: int | None, identity_ttl_days: int | None
 ) -> RowSettings:
     """As given, else as the stack or the profile says, else the default."""
 
@@ -72,15 +67,7 @@ def row_settings(
     )
 
 
-@dataclass(frozen=True)
-class Stores:
-    """The raw bucket and the tables."""
-
-    bucket: RawBucket
-    tables: Tables
-
-
-def stores_of(call: Calling, events: str | None = None, dedupe: str | None = None) -> Stores:
+def stores_of(call: CommandContext, events: str | None = None, dedupe: str | None = None) -> Stores:
     """Those of the target, or tables of other names."""
     target = call.target
     return Stores(
@@ -94,7 +81,7 @@ def stores_of(call: Calling, events: str | None = None, dedupe: str | None = Non
     )
 
 
-def rules_of(call: Calling, settings: RowSettings) -> Rules:
+def rules_of(call: CommandContext, settings: RowSettings) -> Rules:
     """What rows are judged by, now."""
     now = instant_of(call.clock())
     ttl = settings.identity_ttl_s
@@ -105,30 +92,3 @@ def rules_of(call: Calling, settings: RowSettings) -> Rules:
         in_flight_from=shifted(now, -IN_FLIGHT_S * _NANOSECONDS),
         identity_ttl_s=ttl,
     )
-
-
-@contextmanager
-def refusals_in_words() -> Iterator[None]:
-    """Raise Problem in place of what AWS refuses."""
-    try:
-        yield
-    except ClientError as error:
-        raise _problem(f"AWS refused a call: {error}", code_of(error)) from error
-    except RetraceError as error:
-        cause = error.__cause__
-        code = code_of(cause) if isinstance(cause, ClientError) else ""
-        raise _problem(str(error), code, again=isinstance(error, TryAgain)) from error
-    except BotoCoreError as error:
-        raise Problem(f"AWS cannot be reached: {error}", "Try again; what is done stays done.", Exit.UNREACHABLE) from (
-            error
-        )
-
-
-def _problem(what: str, code: str, *, again: bool = False) -> Problem:
-    if again:
-        return Problem(what, "Try again; what is done stays done.", Exit.UNREACHABLE)
-    if code.startswith("AccessDenied"):
-        return Problem(what, "This command uses your own rights in AWS; docs/cli.md has the policy that it needs.")
-    if code in ("ResourceNotFoundException", "NoSuchBucket"):
-        return Problem(what, "There is no such table or bucket: create it first, or name another.")
-    return Problem(what, "Put that right and try again; what is done stays done.")

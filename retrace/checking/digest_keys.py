@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
 
 from chalicelib.digests.digest import Digest
-from retrace.context import Calling
+from retrace.context import CommandContext
 from retrace.output import Output
 from retrace.problem import Exit, Problem
 from retrace.target import DIGEST_KEY
@@ -45,7 +45,7 @@ def _signed(key: ec.EllipticCurvePublicKey, content: bytes, signature: bytes) ->
     return True
 
 
-def public_keys(call: Calling, output: Output, files: Sequence[Path]) -> PublicKeys:
+def public_keys(call: CommandContext, output: Output, files: Sequence[Path]) -> PublicKeys:
     """The keys in files; else the one that KMS answers, which is said, as whoever rules there rules what it answers."""
     if files:
         return PublicKeys(*(_read(_content(file), str(file)) for file in files))

@@ -71,7 +71,7 @@ class DigestVerification:
             return
         judge_of = KeyJudge if self.bucket.keeps_versions else CopyJudge
         judge = judge_of(self.bucket.sha256, self.chain.covered_from, self.chain.listed_to)
-        for judged in in_order(judge, self._keys_below(prefixes, self.bucket)):
+        for judged in in_order(judge.judge, self._keys_below(prefixes, self.bucket)):
             self.progress.add(object_versions=judged.versions)
             if judged.before_the_first:
                 self.progress.add(older_than_the_first_digest=judged.before_the_first)
@@ -116,7 +116,7 @@ class KeyJudge:
     covered_from: Instant
     listed_to: Instant | None
 
-    def __call__(self, key: OneKey) -> Judged:
+    def judge(self, key: OneKey) -> Judged:
         """What is wrong with a key."""
         versions = [each for each in key.present if not each.is_marker]
         over_the_first = set(_in_order_of_time(key.listed, versions)[1:])
@@ -155,7 +155,7 @@ class KeyJudge:
 class CopyJudge(KeyJudge):
     """Judges one key of a copy, which has one file for it: that of any version that is listed."""
 
-    def __call__(self, key: OneKey) -> Judged:
+    def judge(self, key: OneKey) -> Judged:
         """What is wrong with a key."""
         if not key.listed:
             return self._of_unlisted(key.present)

@@ -13,14 +13,12 @@ from chalicelib.core.timestamps import Instant
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.ingest.rejection import LineReference
 from retrace.checking.claims import Marker
-from retrace.checking.deployment import Stores
 from retrace.checking.differences import Difference, between
-from retrace.checking.judging import Group, Judge
+from retrace.checking.judging import Group, Judge, Rules
 from retrace.checking.kinds import Kind
-from retrace.checking.matching import Rules
 from retrace.checking.raw_objects import Damage, Damages, ReadObject, damaged_line
 from retrace.checking.restoring import is_restored
-from retrace.checking.stores import Key, Row
+from retrace.checking.stores import Key, Row, Stores
 from retrace.concurrency import chunks, in_order
 
 EVENTS_A_READ = 1_000
@@ -73,7 +71,7 @@ class Inspection:
 
     def judged(self, group: Group) -> list[Difference]:
         """The differences of a group that are there still when it is read again."""
-        return self._judge(self.again(group)) if self._judge(group) else []
+        return self._judge.differences(self.again(group)) if self._judge.differences(group) else []
 
     def superseded(self, group: Group, found_at: Instant, *, settle: bool) -> Iterator[Difference]:
         """Raw lines that no row points at, as rows point at another line of their identity, and no marker tells so.

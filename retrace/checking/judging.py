@@ -1,17 +1,66 @@
-"""Raw lines, index rows and identity row of one event, held against each other: every difference, and each once."""
+"""Holds raw lines, index rows and identity row of one event against each other: each difference, once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from chalicelib.aws import keys
+from chalicelib.aws.items import from_item
+from chalicelib.core.timestamps import Instant
+from chalicelib.events.dynamodb_rows import event_values, index_row
 from chalicelib.events.raw_objects import RawLocation, StoredEvent
 from retrace.checking.claims import apart
 from retrace.checking.differences import Difference, of_event
 from retrace.checking.kinds import Kind
-from retrace.checking.matching import Match, Matching, Row, Rules
 from retrace.checking.raw_objects import Damages
+
+Row = Mapping[str, Any]
+
+_LOCATION = ("s3_bucket", "s3_key", "s3_offset", "s3_length")
+_ONLY_IF_LATE = ("late_day", "lag")
+_SHARDED = ("type_day", "late_day")
+_OF_EVENT = ("event_id", "source", "event_type", "entity_id", "event_time", "ingest_time", "content_sha256", *_LOCATION)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the deployment decides of rows, and what is too young to be judged.
+
+    `expired_before` bounds the ingest times whose identities may have expired; None where they never do. A raw line
+    from `in_flight_from` on may belong to a request that has yet to write its rows. `identity_ttl_s` is None where
+    identities never expire.
+    """
+
+    shards: int
+    late_after_ms: int
+    expired_before: Instant | None
+    in_flight_from: Instant
+    identity_ttl_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A row, the raw line that it is of if there is one that is sound, and the fields in which they differ.
+
+    A row that points at a damaged line is `unjudged`: nothing can be said of it.
+    """
+
+    row: Row
+    line: StoredEvent | None = None
+    fields: tuple[str, ...] = ()
+    unjudged: bool = False
+
+    @property
+    def without_raw(self) -> bool:
+        """Whether there is nothing where the row points."""
+        return self.line is None and not self.unjudged
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What index and identity rows both say of an event."""
+        return {name: self.row.get(name) for name in _OF_EVENT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +87,9 @@ class Judge:
 
     def __init__(self, rules: Rules, damages: Damages) -> None:
         self._rules = rules
-        self._matching = Matching(rules, damages)
+        self._damages = damages
 
-    def __call__(self, group: Group) -> list[Difference]:
+    def differences(self, group: Group) -> list[Difference]:
         """Every difference of one event."""
         index, identity = self._matched(group)
         if identity is not None and identity.line is not None and identity.fields and _agreed(identity, index):
@@ -74,10 +123,37 @@ class Judge:
         return apart(one.ingest_time, other.ingest_time, self._rules.identity_ttl_s)
 
     def _matched(self, group: Group) -> tuple[list[Match], Match | None]:
-        index = [self._matching.of_index(row, group.lines) for row in group.index]
-        if group.identity is None:
-            return index, None
-        return index, self._matching.of_identity(group.identity, group.lines)
+        index = [self._match(row, group.lines, self._index_fields) for row in group.index]
+        identity = group.identity
+        return index, None if identity is None else self._match(identity, group.lines, _identity_fields)
+
+    def _match(
+        self, row: Row, lines: Sequence[StoredEvent], fields_of: Callable[[StoredEvent, Row], tuple[str, ...]]
+    ) -> Match:
+        for line in lines:
+            if (line.location.key, line.location.offset) == (row.get("s3_key"), row.get("s3_offset")):
+                return Match(row, line, self._own(fields_of(line, row), row, line))
+        if self._damages.at(row):
+            return Match(row, unjudged=True)
+        for line in lines:
+            fields = fields_of(line, row)
+            if set(fields) <= set(_LOCATION):
+                return Match(row, line, self._own(fields, row, line))
+        return Match(row)
+
+    def _own(self, fields: tuple[str, ...], row: Row, line: StoredEvent) -> tuple[str, ...]:
+        """The fields, but for where a line stands if only the change of its object has moved or stretched it."""
+        return tuple(name for name in fields if name not in _LOCATION) if self._damages.moved(row, line) else fields
+
+    def _index_fields(self, line: StoredEvent, row: Row) -> tuple[str, ...]:
+        """The fields in which an index row is not what ingest writes; shards may be those of fewer shards."""
+        expected = from_item(index_row(line, self._rules.shards, self._rules.late_after_ms))
+        differing = _differing(expected, row, [*expected, *(name for name in _ONLY_IF_LATE if name not in expected)])
+        return tuple(name for name in differing if name not in _SHARDED or not self._of_fewer_shards(name, line, row))
+
+    def _of_fewer_shards(self, name: str, line: StoredEvent, row: Row) -> bool:
+        fewer = (index_row(line, shards, self._rules.late_after_ms) for shards in range(1, self._rules.shards))
+        return any(from_item(expected).get(name) == row.get(name) for expected in fewer)
 
     def _missing(self, group: Group, identity: Match | None, index: Sequence[Match]) -> Iterator[Difference]:
         """The row that an event lacks; it can be written if what is there of the event agrees."""
@@ -159,3 +235,12 @@ def _age(line: StoredEvent) -> tuple[str, str, int]:
 def _is_row_of(line: StoredEvent, row: Row) -> bool:
     """Whether a row's key is that of a line's index row."""
     return (row.get("PK"), row.get("SK")) == (keys.entity(line.entity_id), keys.event(line.event_time, line.event_id))
+
+
+def _identity_fields(line: StoredEvent, row: Row) -> tuple[str, ...]:
+    expected = event_values(line)
+    return _differing(expected, row, expected)
+
+
+def _differing(expected: Row, row: Row, names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(name for name in names if expected.get(name) != row.get(name))

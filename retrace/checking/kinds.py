@@ -44,12 +44,12 @@ class Kind(StrEnum):
     @property
     def sentence(self) -> str:
         """What is wrong."""
-        return _TOLD[self][0]
+        return _TEXTS[self][0]
 
     @property
     def remedy(self) -> str:
         """What to do about it."""
-        return _TOLD[self][1]
+        return _TEXTS[self][1]
 
 
 _LOST_BYTES = (
@@ -65,7 +65,7 @@ _ALL_VERSIONS = (
 )
 _REPLAY = "The raw events hold: compute the day anew with `retrace replay`, and do not use this version."
 
-_TOLD: dict[Kind, tuple[str, str]] = {
+_TEXTS: dict[Kind, tuple[str, str]] = {
     Kind.OBJECT_CHANGED: (
         "Each line says what was hashed, yet the object's bytes are not those that its name was made from.",
         _LOST_BYTES,

@@ -10,12 +10,12 @@ from chalicelib.core.errors import IntegrityFailure
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.ingest.rejection import LineReference
 from retrace.checking.checkpoint import Checkpoint
-from retrace.checking.claims import Claim, Marker, claims_of, ruling, tells
-from retrace.checking.deployment import Stores
+from retrace.checking.claims import Claim, Marker, claims_of, is_claim_record, ruling
 from retrace.checking.differences import Difference, between
 from retrace.checking.kinds import Kind
 from retrace.checking.raw_objects import ReadObject
 from retrace.checking.restoring import Restore
+from retrace.checking.stores import Stores
 from retrace.concurrency import in_order
 from retrace.progress import Counting
 
@@ -33,12 +33,12 @@ class Rebuilding:
     restore: Restore
     progress: Counting
 
-    def __call__(self) -> Iterator[Difference]:
+    def run(self) -> Iterator[Difference]:
         """Write what is missing; answers what is damaged, and what the bucket does not tell for certain."""
         self._list()
         self.progress.counts["objects"], self.progress.counts["done"] = self.kept.counts()
         self.progress.counts.update(self.kept.tally())
-        yield from self._told_before()
+        yield from self._found_before()
         yield from self._learn()
         yield from self._write_all()
         yield from self._without_first()
@@ -53,12 +53,12 @@ class Rebuilding:
             self.progress.add(objects=len(page))
         self.kept.end_listing()
 
-    def _told_before(self) -> Iterator[Difference]:
+    def _found_before(self) -> Iterator[Difference]:
         """Whoever goes on is told of what was found before, too."""
         for known in in_order(self.stores.bucket.read, iter(self.kept.damaged())):
             if known is not None:
                 yield from known.differences()
-        yield from self.kept.contested.told()
+        yield from self.kept.contested.remembered()
 
     def _learn(self) -> Iterator[Difference]:
         """Read who had an identity: all keys of quarantine and markers, and of the objects only those that tell it."""
@@ -66,12 +66,14 @@ class Rebuilding:
             return
         bucket = self.stores.bucket
         pages = (page for prefix in (keys.REJECTED, keys.SUPERSEDED) for page in bucket.keys(prefix))
-        telling = (key for page in pages for key in page if tells(key))
+        telling = (key for page in pages for key in page if is_claim_record(key))
         for key, content in in_order(lambda key: (key, bucket.content(key) or b""), telling):
             try:
                 self.kept.contested.learn(claims_of(key, content))
             except IntegrityFailure as error:
-                yield from self.kept.contested.tell([Difference(Kind.RECORD_CHANGED, s3_key=key, detail=str(error))])
+                yield from self.kept.contested.remember(
+                    [Difference(Kind.RECORD_CHANGED, s3_key=key, detail=str(error))]
+                )
             self.progress.add(records=1)
         self.kept.end_learning()
 
@@ -96,12 +98,12 @@ class Rebuilding:
         self.kept.contested.found(line for line in lines if claims[line.event_id])
         self.kept.contested.withhold(lost)
         self._mark(lost)
-        restored = self.restore(line for line in lines if line.location not in losers)
+        restored = self.restore.write(line for line in lines if line.location not in losers)
         counts = restored.counts()
         counts["repeated"] += len(lost)
         counts["conflicting"] += sum(line.content_sha256 != claim.first.content_sha256 for line, claim in lost)
         found = [*self._contradicted(lost, claims), *self._undecided(restored.conflicts, claims)]
-        new = self.kept.contested.tell(found)
+        new = self.kept.contested.remember(found)
         self.kept.done({found.key: any(True for _ in found.differences()) for found in part}, counts)
         self.progress.add(done=len(part), **counts)
         yield from new
@@ -145,11 +147,11 @@ class Rebuilding:
         for claim, lost in self.kept.contested.without_first():
             same = [line for line in lost if line.content_sha256 == claim.first.content_sha256]
             if same:
-                counts = self.restore(same[:1]).counts()
+                counts = self.restore.write(same[:1]).counts()
                 self.kept.done({}, counts)
                 self.progress.add(**counts)
             else:
                 why = f"{claim.told_by} names the line"
-                yield from self.kept.contested.tell(
+                yield from self.kept.contested.remember(
                     between(Kind.FIRST_MISSING, claim.first, line, why) for line in lost
                 )

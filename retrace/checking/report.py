@@ -5,23 +5,17 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.aws.errors import code_of
+from chalicelib.core.errors import RetraceError, TryAgain
 from retrace.checking.differences import Difference
 from retrace.checking.kinds import Kind
+from retrace.concurrency import chunks
 from retrace.output import ROWS_A_TABLE, Column, Json, Output
 from retrace.problem import Exit, Problem
 from retrace.progress import Counting
-
-
-@contextmanager
-def disk_in_words(what: str, remedy: str) -> Iterator[None]:
-    """Raise Problem in place of an error of SQLite."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise Problem(f"{what} cannot be written or read: {error}.", remedy, Exit.USAGE) from error
-
 
 _COLUMNS = (
     Column("difference", lambda item: item["difference"], style=lambda _: "red"),
@@ -31,7 +25,7 @@ _COLUMNS = (
 )
 
 
-def shown(
+def report_differences(
     output: Output, progress: Counting, differences: Iterable[tuple[Difference, str]], nothing: str
 ) -> dict[Kind, int]:
     """Show differences, each with what becomes of it, as they are found; answers how many there are of each kind."""
@@ -43,8 +37,7 @@ def shown(
             item = difference.as_json() | {"repair": repair}
             yield item if output.as_json else item | {"where": difference.where}
 
-    left = iter(differences)
-    while some := list(islice(left, 1 if output.as_json else ROWS_A_TABLE)):
+    for some in chunks(differences, 1 if output.as_json else ROWS_A_TABLE):
         progress.pause()
         output.rows(items(some), _COLUMNS, "")
         progress.go_on()
@@ -55,3 +48,37 @@ def shown(
         output.say(f"{count:,} {kind}: {kind.sentence}")
         output.say(f"→ {kind.remedy}", "dim")
     return kinds
+
+
+@contextmanager
+def disk_in_words(what: str, remedy: str) -> Iterator[None]:
+    """Raise Problem in place of an error of SQLite."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise Problem(f"{what} cannot be written or read: {error}.", remedy, Exit.USAGE) from error
+
+
+@contextmanager
+def refusals_in_words() -> Iterator[None]:
+    """Raise Problem in place of what AWS refuses."""
+    try:
+        yield
+    except ClientError as error:
+        raise _problem(f"AWS refused a call: {error}", code_of(error)) from error
+    except RetraceError as error:
+        cause = error.__cause__
+        code = code_of(cause) if isinstance(cause, ClientError) else ""
+        raise _problem(str(error), code, again=isinstance(error, TryAgain)) from error
+    except BotoCoreError as error:
+        raise _problem(f"AWS cannot be reached: {error}", "", again=True) from error
+
+
+def _problem(what: str, code: str, *, again: bool = False) -> Problem:
+    if again:
+        return Problem(what, "Try again; what is done stays done.", Exit.UNREACHABLE)
+    if code.startswith("AccessDenied"):
+        return Problem(what, "This command uses your own rights in AWS; docs/cli.md has the policy that it needs.")
+    if code in ("ResourceNotFoundException", "NoSuchBucket"):
+        return Problem(what, "There is no such table or bucket: create it first, or name another.")
+    return Problem(what, "Put that right and try again; what is done stays done.")

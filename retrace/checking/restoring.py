@@ -53,7 +53,7 @@ class Restore:
     late_after_ms: int
     identity_ttl_s: int | None
 
-    def __call__(self, events: Iterable[StoredEvent]) -> Restored:
+    def write(self, events: Iterable[StoredEvent]) -> Restored:
         """Write what is missing of these events; of several with one identity, the first that is given."""
         given = list(events)
         firsts: dict[str, StoredEvent] = {}

@@ -192,3 +192,11 @@ def _plain(item: Item) -> Row:
 def _partition_of_messages(row: Row) -> str:
     partition, sort_key = str(row["PK"]), str(row["SK"])
     return f"{partition}#{sort_key}" if sort_key.startswith("DAY#") else partition
+
+
+@dataclass(frozen=True)
+class Stores:
+    """The raw bucket and the tables."""
+
+    bucket: RawBucket
+    tables: Tables

@@ -12,7 +12,7 @@ import typer
 
 from retrace.client import Client
 from retrace.concurrency import in_order
-from retrace.context import AsJson, Calling, calling
+from retrace.context import AsJson, CommandContext, command_context
 from retrace.output import Column, Json, Output, short_time
 
 Entity = Annotated[str, typer.Argument(help="The entity.")]
@@ -70,7 +70,7 @@ def aggregates(
     A version is complete if it held every event of the day when its replay read the index; `came since` counts those
     that arrived later. On a day of more events than a request can read it says "at least".
     """
-    call, output = calling(context), Output(as_json=as_json)
+    call, output = command_context(context), Output(as_json=as_json)
     day = call.day(of_day, "DAY") or ""
     query = {"entity_id": entity, "day": day}
     if inputs is not None:
@@ -114,7 +114,7 @@ def replay_command(entity: str, day: str) -> str:
     return f"retrace replay {shlex.quote(entity)} --day {day}"
 
 
-def _asked(call: Calling, version: Json) -> Json:
+def _asked(call: CommandContext, version: Json) -> Json:
     """A version with who asked for its replay, when and why; nobody, where it was computed without one."""
     job = _job(call.client, version["replay_id"])
     return {

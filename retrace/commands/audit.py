@@ -11,25 +11,17 @@ import typer
 
 from chalicelib.aws.keys import SUPERSEDED
 from chalicelib.core.timestamps import instant_of
-from retrace.checking.deployment import (
-    IdentityTtl,
-    LateAfter,
-    Shards,
-    refusals_in_words,
-    row_settings,
-    rules_of,
-    stores_of,
-)
+from retrace.checking.deployment import IdentityTtl, LateAfter, Shards, row_settings, rules_of, stores_of
 from retrace.checking.differences import Difference
 from retrace.checking.inspection import Inspection
 from retrace.checking.judging import Group
 from retrace.checking.raw_objects import RAW
-from retrace.checking.report import disk_in_words, shown
+from retrace.checking.report import disk_in_words, refusals_in_words, report_differences
 from retrace.checking.restoring import Restore
 from retrace.checking.safeguards import safeguards
 from retrace.checking.spool import Spool
 from retrace.checkup import Level
-from retrace.context import AsJson, Calling, calling
+from retrace.context import AsJson, CommandContext, command_context
 from retrace.output import Output
 from retrace.problem import Exit
 from retrace.progress import Counting
@@ -71,7 +63,7 @@ def audit(
     It reads everything once, with your own rights: one GET for each raw object, and one Scan of the tables of events
     and identities, which --prefix does not make cheaper. Temporary disk (TMPDIR): about 2 KB for each event.
     """
-    call, output = calling(context), Output(as_json=as_json)
+    call, output = command_context(context), Output(as_json=as_json)
     if not prefix.startswith(RAW):
         raise typer.BadParameter(f"raw objects lie below {RAW}", param_hint="--prefix")
     with refusals_in_words(), Counting(output.notes, "Auditing") as progress:
@@ -82,17 +74,17 @@ def audit(
         found = _differences(inspection, progress, prefix, superseded)
         if repair:
             restore = Restore(stores.tables, settings.shards, settings.late_after_ms, settings.identity_ttl_s)
-            told = _repaired(inspection, restore, found)
+            outcomes = _repaired(inspection, restore, found)
         else:
-            told = ((each, WOULD_BE_REPAIRED if each.repairable else NOT_REPAIRED) for each in found)
+            outcomes = ((each, WOULD_BE_REPAIRED if each.repairable else NOT_REPAIRED) for each in found)
         open_ones = [0]
-        shown(output, progress, _counted(told, open_ones), "Bucket, index and identities agree.")
+        report_differences(output, progress, _counted(outcomes, open_ones), "Bucket, index and identities agree.")
     output.note(f"Audited: {progress}.")
     if open_ones[0] + _unprotected(call, output):
         raise typer.Exit(Exit.DIFFERENT)
 
 
-def _unprotected(call: Calling, output: Output) -> int:
+def _unprotected(call: CommandContext, output: Output) -> int:
     """How much of the protection is not as deployed: what agrees today can be deleted tomorrow."""
     findings = [each for each in safeguards(call.target) if each.level is not Level.OK]
     for each in findings:
@@ -139,13 +131,13 @@ def _repaired(
         if difference.repair is None:
             yield difference, NOT_REPAIRED
             continue
-        restore([difference.repair])
+        restore.write([difference.repair])
         group = Group(difference.repair.event_id, lines=(difference.repair,))
         left = {each.kind for each in inspection.judged(group)}
         yield difference, NOT_REPAIRED if difference.kind in left else REPAIRED
 
 
-def _counted(told: Iterable[tuple[Difference, str]], open_ones: list[int]) -> Iterator[tuple[Difference, str]]:
-    for difference, becomes in told:
+def _counted(outcomes: Iterable[tuple[Difference, str]], open_ones: list[int]) -> Iterator[tuple[Difference, str]]:
+    for difference, becomes in outcomes:
         open_ones[0] += becomes != REPAIRED
         yield difference, becomes

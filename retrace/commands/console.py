@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import sys
-from contextlib import nullcontext, suppress
+import webbrowser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from html import escape
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Thread
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -11,9 +17,7 @@ import typer
 from rich.console import Console as Terminal
 
 from retrace.client import Client
-from retrace.console.opening import opened
-from retrace.console.page import require_libraries
-from retrace.context import calling
+from retrace.context import command_context
 from retrace.problem import extra
 
 PORT = 4630
@@ -46,10 +50,11 @@ def console(
     """
     # It brings a web server along, which no other command needs to wait for.
     with extra("console"):
+        from retrace.console.application import require_libraries  # noqa: PLC0415
         from retrace.console.serving import CONNECTIONS, Console  # noqa: PLC0415
 
     require_libraries()
-    call = calling(context)
+    call = command_context(context)
     client = Client(call.target, connections=CONNECTIONS)
     serving = Console(client, port, call.clock)
     out = Terminal(highlight=False, markup=False, emoji=False, soft_wrap=True)
@@ -60,3 +65,18 @@ def console(
     # Ctrl-C is how it is meant to end.
     with suppress(KeyboardInterrupt), opened(serving.link(view)) if opens else nullcontext():
         serving.serve()
+
+
+_PAGE = '<!doctype html><meta http-equiv="refresh" content="0;url={link}"><a href="{link}">The console</a>'
+
+
+@contextmanager
+def opened(link: str, browse: Callable[[str], object] = webbrowser.open) -> Iterator[None]:
+    """Open a link by way of a file that only its owner may read; it is there until the end."""
+    with TemporaryDirectory(prefix="retrace-console-", ignore_cleanup_errors=True) as directory:  # its owner's alone
+        page = Path(directory) / "console.html"
+        page.touch(0o600)
+        page.write_text(_PAGE.format(link=escape(link)), encoding="utf-8")
+        # Some browsers come back when they are closed only, and wait for the console meanwhile.
+        Thread(target=browse, args=(page.as_uri(),), daemon=True).start()
+        yield

@@ -12,7 +12,7 @@ import typer
 from retrace.client import Client
 from retrace.commands.aggregates import Entity, OfDay, at_least, replay_command
 from retrace.concurrency import in_order
-from retrace.context import AsJson, calling
+from retrace.context import AsJson, command_context
 from retrace.output import Column, Json, Output, duration, short_time
 from retrace.problem import Exit, Problem
 from retrace.progress import Counting
@@ -55,7 +55,7 @@ def diff(
     `-` is in the older version only, `+` in the newer only, `~` in both with different content. Both are compared to
     their ends, whatever is listed.
     """
-    call, output = calling(context), Output(as_json=as_json)
+    call, output = command_context(context), Output(as_json=as_json)
     query = {"entity_id": entity, "day": call.day(of_day, "DAY") or ""}
     older, newer = _versions(call.client, query, from_, to)
     with Counting(output.notes, "Comparing") as progress:
@@ -148,12 +148,12 @@ def summary(found: Json) -> str:
     more, fewer, changed = counts["only_in_to"], counts["only_in_from"], counts["changed"]
     if not (more or fewer or changed):
         return f"The same {_events(counts['shared'])} in both; the value is {values[1]:,}."
-    told = [f"{_events(more)} more"] * bool(more)
-    told += [f"{fewer:,} fewer" if more else f"{_events(fewer)} fewer"] * bool(fewer)
-    told += [f"{_events(changed)} with other content"] * bool(changed)
+    parts = [f"{_events(more)} more"] * bool(more)
+    parts += [f"{fewer:,} fewer" if more else f"{_events(fewer)} fewer"] * bool(fewer)
+    parts += [f"{_events(changed)} with other content"] * bool(changed)
     value = f"the value went from {values[0]:,} to {values[1]:,}" if values[0] != values[1] else "the value is the same"
     named = [item for name in LISTS for item in found[name]]
-    return f"{', '.join(told)}: {_kinds(named)}; {value}{_when(found)}."
+    return f"{', '.join(parts)}: {_kinds(named)}; {value}{_when(found)}."
 
 
 def _events(count: int) -> str:
@@ -164,9 +164,9 @@ def _kinds(items: Sequence[Json]) -> str:
     """Of which type and source the events are, most first."""
     unknown = {"event_type": "of unknown type", "source": ""}
     kinds = Counter(tuple({**unknown, **item}[name] for name in unknown) for item in items)
-    told = [f"{count:,} {kind}{f' from {source}' if source else ''}" for (kind, source), count in kinds.most_common()]
-    others = [f"{len(told) - _MOST_NAMED} kinds more"] * (len(told) > _MOST_NAMED)
-    return ", ".join([*told[:_MOST_NAMED], *others])
+    parts = [f"{count:,} {kind}{f' from {source}' if source else ''}" for (kind, source), count in kinds.most_common()]
+    others = [f"{len(parts) - _MOST_NAMED} kinds more"] * (len(parts) > _MOST_NAMED)
+    return ", ".join([*parts[:_MOST_NAMED], *others])
 
 
 def _when(found: Json) -> str:

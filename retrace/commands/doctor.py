@@ -11,7 +11,7 @@ import typer
 from retrace import checkup
 from retrace.checking.safeguards import newest_digest, safeguards
 from retrace.checkup import Finding, Level
-from retrace.context import AsJson, Calling, calling
+from retrace.context import AsJson, CommandContext, command_context
 from retrace.output import Column, Output
 from retrace.problem import Exit, Problem
 
@@ -28,7 +28,7 @@ def doctor(context: typer.Context, as_json: AsJson = None) -> None:
     retrace doctor
     retrace --profile production --stack retrace-prod doctor --json
     """
-    call, output = calling(context), Output(as_json=as_json)
+    call, output = command_context(context), Output(as_json=as_json)
     columns = (
         Column("", lambda item: item["level"], style=lambda item: _STYLES[item["level"]]),
         Column("looked at", lambda item: item["check"]),
@@ -40,7 +40,7 @@ def doctor(context: typer.Context, as_json: AsJson = None) -> None:
         raise typer.Exit(Exit.DIFFERENT)
 
 
-def _findings(call: Calling) -> Iterator[Finding]:
+def _findings(call: CommandContext) -> Iterator[Finding]:
     try:
         target = call.target
         region = target.signing_region

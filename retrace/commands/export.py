@@ -13,14 +13,14 @@ import typer
 from retrace.client import Client
 from retrace.commands.search import PAGE
 from retrace.concurrency import in_order
-from retrace.context import calling
+from retrace.context import command_context
 from retrace.event_table import Day, Entity, EventType, MinLag, Newest, Since, Source, Status, Until, window
 from retrace.exporting.events import STANDARD_OUTPUT, Fetched, NdjsonWriter, Writer, fetch, opened
 from retrace.output import Output
 from retrace.problem import Exit, Problem, extra
 from retrace.progress import Progress
 
-_FAULTS_TOLD = 20
+_FAULTS_SHOWN = 20
 
 
 class Format(StrEnum):
@@ -59,7 +59,7 @@ def export(
     Every event is hashed anew and compared with what was recorded when it was taken in. One that differs, or is not
     handed out, is told of and left out, and the command exits with 1.
     """
-    call, output = calling(context), Output(as_json=True)
+    call, output = command_context(context), Output(as_json=True)
     query = window(call, entity, source, event_type, day, since, until)
     query |= {
         "min_lag_ms": None if min_lag is None else str(min_lag),
@@ -109,7 +109,7 @@ class Export:
     def _take(self, event: Fetched) -> None:
         if event.fault is not None:
             self.bad += 1
-            if self.bad <= _FAULTS_TOLD:
+            if self.bad <= _FAULTS_SHOWN:
                 self.output.note(f"{event.metadata['event_id']}: {event.fault}", "red")
             if not self.keep_bad:
                 return
@@ -123,8 +123,8 @@ class Export:
             self.output.note("No event was found. `retrace gaps` and `retrace late` may say why.")
             return
         sound = self.written - self.bad if self.keep_bad else self.written
-        told = f"{sound:,} events, {_size(self.written_bytes)}; the hash of each is as it was recorded."
-        self.output.note(told)
+        summary = f"{sound:,} events, {_size(self.written_bytes)}; the hash of each is as it was recorded."
+        self.output.note(summary)
         if self.bad:
             kept = "They are written with their fault." if self.keep_bad else "They are left out."
             self.output.note(f"{self.bad:,} failed their check. {kept} `retrace verify` looks closer.", "red")

@@ -1,23 +1,112 @@
-"""The command `retrace ingest`: what it is told, what it tells, and how it ends."""
+"""`retrace ingest`: its options and what they mean together, and how it ends."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from retrace.client import Client
-from retrace.context import AsJson, Calling, calling
-from retrace.ingesting import options
+from retrace.context import AsJson, CommandContext, command_context
 from retrace.ingesting.checkpoint import Checkpoint, Reached, checkpoint_file
-from retrace.ingesting.files import look_at
-from retrace.ingesting.report import Rejects, Summary, Told
+from retrace.ingesting.files import STDIN, File, Format, look_at
+from retrace.ingesting.foreign_formats import FIELDS, Mapped
+from retrace.ingesting.report import IngestProgress, Rejects, Summary, reasons_file
 from retrace.ingesting.run import Ingest, Interrupt, Reading
 from retrace.ingesting.sending import MOST_BYTES, MOST_EVENTS, Pace, Sender
 from retrace.output import Output
 from retrace.problem import Exit, Problem
+
+Files = Annotated[list[str], typer.Argument(help="Files, plain, .gz or .zst; - is standard input.", show_default=False)]
+FormatOption = Annotated[
+    Format | None, typer.Option("--format", help="Of all files; else progress by their names and first bytes.")
+]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="FIELD=COLUMN",
+        help=f"CSV: the column that a field is taken from. Fields: {', '.join(FIELDS)}.",
+    ),
+]
+Constants = Annotated[
+    list[str] | None, typer.Option("--set", metavar="FIELD=TEXT", help="CSV: a field that is the same in each row.")
+]
+Delimiter = Annotated[
+    str | None, typer.Option("--delimiter", help="CSV: the delimiter; if not given, detected from the heading.")
+]
+Concurrency = Annotated[int, typer.Option("--concurrency", "-c", min=1, max=64, help="Batches in flight at a time.")]
+BatchEvents = Annotated[int, typer.Option("--batch-events", min=1, max=MOST_EVENTS, help="At most, in a batch.")]
+BatchBytes = Annotated[int, typer.Option("--batch-bytes", min=1, max=MOST_BYTES, help="At most, in a batch.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on where the same command was stopped.")]
+CheckpointFile = Annotated[
+    Path | None, typer.Option("--checkpoint", help="Where it is kept how far this got; else in ~/.local/state/retrace.")
+]
+RejectsFile = Annotated[
+    Path | None,
+    typer.Option("--rejects", help="Write refused events to FILE, to correct and send, and why to FILE.reasons."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing; tell what would become of the events.")]
+
+
+def mapped_of(columns: Sequence[str], constants: Sequence[str], delimiter: str | None) -> Mapped:
+    """The mapping of CSV."""
+    separator = "\t" if delimiter in ("tab", "\\t") else delimiter
+    if separator is not None and (len(separator) != 1 or separator in '"\r\n'):
+        raise typer.BadParameter("give one character, or tab; no quote and no line break", param_hint="--delimiter")
+    by_column, by_constant = _pairs(columns, "--map"), _pairs(constants, "--set")
+    both = sorted(by_column.keys() & by_constant.keys())
+    if both:
+        raise typer.BadParameter(f"{both[0]} is mapped to a column, too", param_hint="--set")
+    return Mapped(by_column, by_constant, separator)
+
+
+def _pairs(texts: Sequence[str], option: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or name not in FIELDS or name in pairs:
+            raise typer.BadParameter(f"{text!r}: write FIELD=…, each of {', '.join(FIELDS)} once", param_hint=option)
+        pairs[name] = value
+    return pairs
+
+
+def _check(
+    files: Sequence[File], *, resume: bool, dry_run: bool, rejects: Path | None, checkpoint: Path | None
+) -> None:
+    """Refuse what makes no sense together."""
+    if len(files) > 1 and any(file.name == STDIN for file in files):
+        raise typer.BadParameter("- stands alone", param_hint="FILES")
+    if resume and any(file.is_stream for file in files):
+        raise typer.BadParameter(
+            "a pipe cannot be read again; send everything anew, nothing is taken twice", param_hint="--resume"
+        )
+    if resume and dry_run:
+        raise typer.BadParameter("a dry run leaves nothing to go on with", param_hint="--resume")
+    reasons = None if rejects is None else reasons_file(rejects)
+    written = {"--rejects": rejects, "--rejects (reasons)": reasons, "--checkpoint": checkpoint}
+    used = {_identity(Path(file.name)): "is one of the files that are read" for file in files}
+    for option, path in written.items():
+        if path is None:
+            continue
+        identity = _identity(path)
+        if identity in used:
+            raise typer.BadParameter(used[identity], param_hint=option)
+        used[identity] = f"is the file of {option}"
+
+
+def _identity(path: Path) -> object:
+    """What two names of one file have in common, hard links included."""
+    try:
+        status = path.stat()
+    except OSError:
+        return path.resolve()
+    return status.st_dev, status.st_ino
+
 
 CONCURRENCY = 8
 _FINISHING = b"\nFinishing the batches in flight; Ctrl-C again ends at once.\n"
@@ -25,18 +114,18 @@ _FINISHING = b"\nFinishing the batches in flight; Ctrl-C again ends at once.\n"
 
 def ingest(
     context: typer.Context,
-    files: options.Files,
-    wanted: options.FormatOption = None,
-    columns: options.Columns = None,
-    constants: options.Constants = None,
-    delimiter: options.Delimiter = None,
-    rejects: options.RejectsFile = None,
-    resume: options.Resume = False,
-    dry_run: options.DryRun = False,
-    concurrency: options.Concurrency = CONCURRENCY,
-    batch_events: options.BatchEvents = MOST_EVENTS,
-    batch_bytes: options.BatchBytes = MOST_BYTES,
-    checkpoint: options.CheckpointFile = None,
+    files: Files,
+    wanted: FormatOption = None,
+    columns: Columns = None,
+    constants: Constants = None,
+    delimiter: Delimiter = None,
+    rejects: RejectsFile = None,
+    resume: Resume = False,
+    dry_run: DryRun = False,
+    concurrency: Concurrency = CONCURRENCY,
+    batch_events: BatchEvents = MOST_EVENTS,
+    batch_bytes: BatchBytes = MOST_BYTES,
+    checkpoint: CheckpointFile = None,
     as_json: AsJson = None,
 ) -> None:
     """Send files of events: JSON, CSV, CloudTrail logs; each event is taken in once, however often sent.
@@ -49,42 +138,42 @@ def ingest(
     Exits with 1 if events were refused.
     """
     found = [look_at(name) for name in files]
-    options.check(found, resume=resume, dry_run=dry_run, rejects=rejects, checkpoint=checkpoint)
-    call, output = calling(context), Output(as_json=as_json)
-    mapped = options.mapped_of(columns or [], constants or [], delimiter)
+    _check(found, resume=resume, dry_run=dry_run, rejects=rejects, checkpoint=checkpoint)
+    call, output = command_context(context), Output(as_json=as_json)
+    mapped = mapped_of(columns or [], constants or [], delimiter)
     reading = Reading(found, wanted, mapped, Pace(batch_events, batch_bytes))
     kept = None if dry_run or reading.size is None else _checkpoint(call, reading, checkpoint)
     reached = _reached(kept, resume, output)
     refused = None if rejects is None else Rejects(rejects, resumed=reached.tally.events > 0)
     sender = Sender(Client(call.target, connections=concurrency), reading.pace, dry_run=dry_run)
     sending = Ingest(reading, sender.settle, reached, kept, refused)
-    told = Told(output.notes, reading.size, already=reached.tally)
+    progress = IngestProgress(output.notes, reading.size, already=reached.tally)
     summary = Summary(call.target.url, files, dry_run, rejects, kept, reached.tally.events)
     try:
-        finished = _sent(sending, concurrency, told, output)
+        finished = _sent(sending, concurrency, progress, output)
     except Problem as problem:
-        summary.show(output, told, finished=False)
+        summary.show(output, progress, finished=False)
         if problem.exit_code is Exit.USAGE:  # what is put right is another file, or another command
             raise
         raise Problem(problem.what, f"{problem.remedy} {summary.how_on}", problem.exit_code) from problem
-    summary.show(output, told, finished=finished)
+    summary.show(output, progress, finished=finished)
     if not finished:
         output.note(summary.how_on)
         raise typer.Exit(Exit.INTERRUPTED)
     if kept is not None:
         kept.remove()
-    if told.tally.refused:
+    if progress.tally.refused:
         raise typer.Exit(Exit.DIFFERENT)
 
 
-def _sent(sending: Ingest, concurrency: int, told: Told, output: Output) -> bool:
+def _sent(sending: Ingest, concurrency: int, progress: IngestProgress, output: Output) -> bool:
     """Whether all was sent, and it was not stopped before."""
     interrupt = Interrupt(lambda: os.write(2, _FINISHING))
     try:
-        with told:
-            sending.run(concurrency, told, interrupt)
+        with progress:
+            sending.run(concurrency, progress, interrupt)
             if not interrupt.cut_short:
-                told.done()
+                progress.done()
     except KeyboardInterrupt:
         output.note("Ended at once; what was in flight may or may not have been taken in.")
         sys.stdout.flush()
@@ -93,7 +182,7 @@ def _sent(sending: Ingest, concurrency: int, told: Told, output: Output) -> bool
     return not interrupt.cut_short
 
 
-def _checkpoint(call: Calling, reading: Reading, path: Path | None) -> Checkpoint | None:
+def _checkpoint(call: CommandContext, reading: Reading, path: Path | None) -> Checkpoint | None:
     path = path or checkpoint_file(call.target.url, [file.name for file in reading.files])
     return None if path is None else Checkpoint(path, [call.target.url, *reading.identity])
 

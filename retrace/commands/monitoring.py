@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from retrace.context import AsJson, Limit, calling
+from retrace.context import AsJson, Limit, command_context
 from retrace.event_table import event_columns, lag
 from retrace.output import Column, Json, Output, bar, duration
 from retrace.problem import Exit
@@ -31,7 +31,7 @@ def freshness(
 
     retrace freshness --source shop/checkout --type order.paid --max-age-s 600
     """
-    call, output = calling(context), Output(as_json=as_json)
+    call, output = command_context(context), Output(as_json=as_json)
     query = {
         "source": source,
         "event_type": event_type,
@@ -67,7 +67,7 @@ def rejected(
     retrace rejected
     retrace rejected --day yesterday --reason event_time
     """
-    call, output = calling(context), Output(as_json=as_json)
+    call, output = command_context(context), Output(as_json=as_json)
     query = {"day": call.day(day, "--day"), "reason": reason, "limit": str(min(limit, _PAGE))}
     columns = (
         Column("id", lambda item: item["rejected_id"], whole=True),

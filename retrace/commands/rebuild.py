@@ -11,19 +11,12 @@ from typing import Annotated
 import typer
 
 from retrace.checking.checkpoint import Checkpoint
-from retrace.checking.deployment import (
-    IdentityTtl,
-    LateAfter,
-    Shards,
-    refusals_in_words,
-    row_settings,
-    stores_of,
-)
+from retrace.checking.deployment import IdentityTtl, LateAfter, Shards, row_settings, stores_of
 from retrace.checking.kinds import Kind
 from retrace.checking.rebuilding import Rebuilding
-from retrace.checking.report import disk_in_words, shown
+from retrace.checking.report import disk_in_words, refusals_in_words, report_differences
 from retrace.checking.restoring import Restore
-from retrace.context import AsJson, calling
+from retrace.context import AsJson, command_context
 from retrace.output import Output
 from retrace.problem import Exit
 from retrace.progress import Counting
@@ -68,7 +61,7 @@ def rebuild(
 
     Not rebuilt: later arrivals (duplicates and conflicts), which no raw object holds, and aggregates: replay for those.
     """
-    call, output = calling(context), Output(as_json=as_json)
+    call, output = command_context(context), Output(as_json=as_json)
     no_room = "Make room, then run the same command again. It continues from the checkpoint."
     with (
         refusals_in_words(),
@@ -90,19 +83,21 @@ def rebuild(
             if kept.resumed:
                 output.note(f"Going on from {checkpoint}.")
             rebuilding = Rebuilding(stores, kept, restore, progress)
-            kinds = shown(output, progress, ((each, "") for each in rebuilding()), "Every raw line is sound.")
+            kinds = report_differences(
+                output, progress, ((each, "") for each in rebuilding.run()), "Every raw line is sound."
+            )
             finished = True
         except KeyboardInterrupt:
             output.note(f"Stopped. The same command goes on from {checkpoint}.")
             raise
         finally:
             kept.close(finished=finished)
-    _tell(output, progress.counts, kinds)
+    _report(output, progress.counts, kinds)
     if kinds:
         raise typer.Exit(Exit.DIFFERENT)
 
 
-def _tell(output: Output, counts: Counter[str], kinds: Mapping[Kind, int]) -> None:
+def _report(output: Output, counts: Counter[str], kinds: Mapping[Kind, int]) -> None:
     undecided = kinds.get(Kind.CONTENT_UNDECIDED, 0)
     if output.as_json:
         output.json({name: counts[name] for name in _COUNTED} | {"undecided": undecided})

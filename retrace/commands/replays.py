@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import typer
 
-from retrace.context import TIME_HELP, AsJson, Calling, calling
+from retrace.context import TIME_HELP, AsJson, CommandContext, command_context
 from retrace.output import Json, Output
 from retrace.problem import Exit
 from retrace.replay_progress import JOB_COLUMNS, Watch, cancelled, conclude, next_command, show_job, show_preview
@@ -78,7 +78,7 @@ def replay(
     waits, Ctrl-C offers to cancel. Exits with 1 if nothing was sent because you said no, if the replay was cancelled or
     given up, and if messages of it are dead letters.
     """
-    call, output = calling(context), Output(as_json=as_json)
+    call, output = command_context(context), Output(as_json=as_json)
     request = request_of(
         **selection(call, entity, source, event_type, (since, until), (day, from_day, to_day)),
         include=criteria(include_source or [], include_type or [], include_event or [], include_min_lag_ms),
@@ -100,7 +100,7 @@ def replay(
         return
     job = sent(call.client, output, request, preview, yes=yes)
     messages = preview["messages"] if preview["exact"] else None
-    _told(call, output, job, messages, wait=sys.stdout.isatty() if wait is None else wait)
+    _report(call, output, job, messages, wait=sys.stdout.isatty() if wait is None else wait)
 
 
 def _previewed(output: Output, preview: Json) -> None:
@@ -110,7 +110,7 @@ def _previewed(output: Output, preview: Json) -> None:
         show_preview(output.console, preview)
 
 
-def _told(call: Calling, output: Output, job: Json, messages: int | None, *, wait: bool) -> None:
+def _report(call: CommandContext, output: Output, job: Json, messages: int | None, *, wait: bool) -> None:
     """Show a replay, as it is or, where it is waited for, as it ended; and end the command accordingly."""
     output.note(f"Replay {job['replay_id']} {'is under way.' if wait else 'was asked for.'}")
     if wait:
@@ -131,7 +131,7 @@ def replays(
 
     retrace replays --limit 5
     """
-    call, output = calling(context), Output(as_json=as_json)
+    call, output = command_context(context), Output(as_json=as_json)
     found = call.client.pages("/replay", {"limit": str(min(limit, _PAGE))}, limit)
     output.rows(found, JOB_COLUMNS, "Nobody has asked for a replay yet: retrace replay --help")
 
@@ -141,7 +141,7 @@ def replay_status(context: typer.Context, replay_id: ReplayId, wait: Wait = Fals
 
     retrace replay-status 0199b0f4-5a1c-7c3e-9f00-3d2b6a1e4f57 --wait
     """
-    call, output = calling(context), Output(as_json=as_json)
+    call, output = command_context(context), Output(as_json=as_json)
     job = call.client.get(f"/replay/{replay_id}")
     if wait:
         job = Watch(call.client, output, replay_id).until_over()
@@ -154,7 +154,7 @@ def replay_cancel(context: typer.Context, replay_id: ReplayId, as_json: AsJson =
 
     retrace replay-cancel 0199b0f4-5a1c-7c3e-9f00-3d2b6a1e4f57
     """
-    call, output = calling(context), Output(as_json=as_json)
+    call, output = command_context(context), Output(as_json=as_json)
     job = cancelled(call.client, output, replay_id)
     show_job(output, job)
     if job["state"] != "CANCELLED":
@@ -166,7 +166,7 @@ def redrive(context: typer.Context, replay_id: ReplayId, as_json: AsJson = None)
 
     retrace redrive 0199b0f4-5a1c-7c3e-9f00-3d2b6a1e4f57
     """
-    call, output = calling(context), Output(as_json=as_json)
+    call, output = command_context(context), Output(as_json=as_json)
     job = call.client.expect("POST", f"/replay/{replay_id}/redrive").json
     show_job(output, job)
     if job["state"] == "COMPLETE" and job["failed"] == 0:

@@ -14,7 +14,7 @@ from rich.highlighter import JSONHighlighter
 from rich.text import Text
 
 from chalicelib.core.timestamps import Instant, hour_after, start_of_hour
-from retrace.context import AsJson, Limit, calling
+from retrace.context import AsJson, Limit, command_context
 from retrace.event_table import (
     Day,
     Entity,
@@ -68,7 +68,7 @@ def events(
     retrace events order-1007 --follow
     retrace events --source shop/checkout --type order.paid --day yesterday
     """
-    call, output = calling(context), Output(as_json=as_json)
+    call, output = command_context(context), Output(as_json=as_json)
     if follow and entity is None:
         raise typer.BadParameter("needs an entity to follow", param_hint="--follow")
     query = window(call, entity, source, event_type, day, since, until)
@@ -112,7 +112,7 @@ def late(
 
     retrace late --source depot/scanners --type parcel.loaded --day yesterday
     """
-    call, output = calling(context), Output(as_json=as_json)
+    call, output = command_context(context), Output(as_json=as_json)
     query = {"source": source, "event_type": event_type, "day": call.day(day, "--day"), "limit": str(min(limit, PAGE))}
     nothing = f"Nothing of this source and type came late on {query['day']}."
     found = list_events(output, call.client.pages("/late", query, limit), limit, nothing)
@@ -140,7 +140,7 @@ def gaps(
     retrace gaps depot-lyon --day 2025-11-28
     retrace gaps --source shop/checkout --type order.paid --since 4w --unit day
     """
-    call, output = calling(context), Output(as_json=as_json)
+    call, output = command_context(context), Output(as_json=as_json)
     query = window(call, entity, source, event_type, day, since, until) | {"unit": unit.value}
     if query["day"] is None and query["start_time"] is None:
         raise typer.BadParameter("say when: --day, or --since and --until", param_hint="--day")
@@ -169,7 +169,7 @@ def event(
     retrace event 1a61161322230d9602eedf304c617d9ee46f64091763446c5f378d739edb9352
     retrace event --raw 1a61161322230d9602eedf304c617d9ee46f64091763446c5f378d739edb9352 > event.json
     """
-    call, output = calling(context), Output(as_json=as_json)
+    call, output = command_context(context), Output(as_json=as_json)
     wanted = event_id.strip().lower()
     if _EVENT_ID.fullmatch(wanted) is None:
         why = f"is no event id; one has 64 hex digits, this {len(wanted)}. `retrace events --json` shows them"

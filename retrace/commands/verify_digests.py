@@ -10,7 +10,6 @@ from typing import Any
 import typer
 
 from chalicelib.core.timestamps import instant_of
-from retrace.checking.deployment import refusals_in_words
 from retrace.checking.digest_chain import DigestChain, Listed
 from retrace.checking.digest_keys import Succession, public_keys
 from retrace.checking.digest_sources import (
@@ -21,8 +20,8 @@ from retrace.checking.digest_sources import (
     VersionsInBucket,
 )
 from retrace.checking.digest_verification import DigestVerification, Versions
-from retrace.checking.report import shown
-from retrace.context import Calling
+from retrace.checking.report import refusals_in_words, report_differences
+from retrace.context import CommandContext
 from retrace.output import Output
 from retrace.problem import Exit, Problem
 from retrace.progress import Counting
@@ -30,7 +29,7 @@ from retrace.target_resolution import Chosen
 
 
 def verify_digests(
-    call: Calling, output: Output, prefixes: Sequence[str], key_files: Sequence[Path], directory: Path | None
+    call: CommandContext, output: Output, prefixes: Sequence[str], key_files: Sequence[Path], directory: Path | None
 ) -> None:
     """Check every digest, and what lies below some prefixes against them; exits with 1 if anything differs."""
     with refusals_in_words(), Counting(output.notes, "Verifying") as progress, closing(Listed()) as listed:
@@ -39,7 +38,7 @@ def verify_digests(
         signers = Succession(keys)
         chain = DigestChain(source, signers, bucket, listed, progress)
         found = DigestVerification(chain, objects, progress).differences(prefixes, instant_of(call.clock()))
-        kinds = shown(output, progress, ((difference, "") for difference in found), "Nothing differs.")
+        kinds = report_differences(output, progress, ((difference, "") for difference in found), "Nothing differs.")
     output.note(f"Verified: {progress}.")
     for key in signers.unused if key_files else ():
         output.note(f"No digest is signed with the key in {key_files[key]}.")
@@ -56,7 +55,7 @@ def verify_digests(
 _Places = tuple[DigestSource, str | None, Versions | None]
 
 
-def _places(call: Calling, output: Output, directory: Path | None) -> _Places:
+def _places(call: CommandContext, output: Output, directory: Path | None) -> _Places:
     """Where digests are read, what their bucket is called if that is known, and where its objects are if anywhere."""
     if directory is None:
         s3, bucket = _bucket(call)
@@ -75,7 +74,7 @@ def _places(call: Calling, output: Output, directory: Path | None) -> _Places:
     return copy, bucket, VersionsInBucket(s3, bucket)
 
 
-def _bucket(call: Calling) -> tuple[Any, str]:
+def _bucket(call: CommandContext) -> tuple[Any, str]:
     """A client and the raw bucket; raises Problem if nothing says which, or there are no credentials."""
     _ = call.target.credentials  # else the lack of them is told by the first call, when much is done
     return call.target.client("s3"), call.target.stored_in("raw_bucket")

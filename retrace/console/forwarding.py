@@ -49,13 +49,13 @@ class Forwarding:
         """Ask the API, and answer what it answers."""
         path = "/" + request.path_params["path"]
         if not is_passed_on(request.method, path):
-            return told(HTTPStatus.NOT_FOUND, "The console asks the API for nothing of that kind.")
+            return problem_response(HTTPStatus.NOT_FOUND, "The console asks the API for nothing of that kind.")
         body = await _bounded(request)
         if body is None:
-            return told(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The API takes 5 MB at most.")
+            return problem_response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The API takes 5 MB at most.")
         if _begins_replay(request.method, path) and "idempotency-key" not in request.headers:
             # The client sends again what got no answer, and without a key that could be a second replay.
-            return told(HTTPStatus.BAD_REQUEST, "A replay is asked for with an Idempotency-Key.")
+            return problem_response(HTTPStatus.BAD_REQUEST, "A replay is asked for with an Idempotency-Key.")
         headers = {name: request.headers[name] for name in _PASSED_TO if name in request.headers}
         return await run_in_threadpool(self._passed_on, request.method, path, dict(request.query_params), body, headers)
 
@@ -65,7 +65,7 @@ class Forwarding:
         try:
             answer = self._client.call(method, path, query=query, body=body, headers=headers)
         except Problem as problem:
-            return told_problem(problem)
+            return response_to(problem)
         kept = {name: answer.headers[name] for name in _PASSED_BACK if name in answer.headers}
         return Response(answer.body, answer.status, kept)
 
@@ -84,12 +84,12 @@ def _begins_replay(method: str, path: str) -> bool:
     return (method, path) == ("POST", "/replay")
 
 
-def told(status: HTTPStatus, detail: str, remedy: str = "") -> Response:
+def problem_response(status: HTTPStatus, detail: str, remedy: str = "") -> Response:
     """A problem of the console's own, in the form that the API tells them."""
     body = {"title": TITLES[status], "status": status, "detail": detail, "remedy": remedy, "errors": []}
     return JSONResponse(body, status, media_type="application/problem+json")
 
 
-def told_problem(problem: Problem) -> Response:
+def response_to(problem: Problem) -> Response:
     """What stopped a request on its way, with the remedy that the command line would tell."""
-    return told(HTTPStatus.BAD_GATEWAY, problem.what, problem.remedy)
+    return problem_response(HTTPStatus.BAD_GATEWAY, problem.what, problem.remedy)

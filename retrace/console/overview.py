@@ -49,18 +49,22 @@ def _ingests(logs: Any, group: str, start: int) -> Iterator[tuple[int, dict[str,
     )
     for page in islice(pages, MOST_PAGES):
         for line in page["events"]:
-            told = _parsed(line["message"])
+            record = _parsed(line["message"])
             # Looked at once more, as not every implementation filters.
-            if told.get("message") == "ingest" and not told.get("dry_run") and 0 <= line["timestamp"] - start < _DAY_MS:
-                yield line["timestamp"], told["counts"]
+            if (
+                record.get("message") == "ingest"
+                and not record.get("dry_run")
+                and 0 <= line["timestamp"] - start < _DAY_MS
+            ):
+                yield line["timestamp"], record["counts"]
 
 
 def _parsed(line: str) -> dict[str, Any]:
     try:
-        told = json.loads(line)
+        record = json.loads(line)
     except ValueError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return record if isinstance(record, dict) else {}
 
 
 Json = dict[str, Any]
@@ -91,7 +95,7 @@ def metrics_of(target: Target, day: Day) -> Json:
 
 
 def _only_service(cloudwatch: Any) -> str | None:
-    """The deployment that there is, told by the name of its stack; it takes a right that no policy of ours gives."""
+    """The deployment that there is, record by the name of its stack; it takes a right that no policy of ours gives."""
     listed = cloudwatch.list_metrics(Namespace=NAMESPACE, MetricName=NAMES["accepted"])["Metrics"]
     services: set[str] = {one["Value"] for metric in listed for one in metric["Dimensions"] if one["Name"] == "service"}
     return services.pop() if len(services) == 1 else None
@@ -132,16 +136,16 @@ _PREFIX = "raw/source="
 def sources_of(client: Client) -> Json:
     """Pairs of source and type, and why there are no more if that is known."""
     pairs: dict[Pair, None] = {}
-    told = ""
+    reason = ""
     try:
         pairs |= dict.fromkeys(_of_replays(client))
     except Problem as problem:
-        told = problem.what
+        reason = problem.what
     try:
         pairs |= dict.fromkeys(_of_bucket(client.target))
     except (BotoCoreError, ClientError, Problem) as error:
-        told = str(error)
-    return {"items": [{"source": source, "event_type": kind} for source, kind in sorted(pairs)], "not_found": told}
+        reason = str(error)
+    return {"items": [{"source": source, "event_type": kind} for source, kind in sorted(pairs)], "not_found": reason}
 
 
 def _of_replays(client: Client) -> Iterator[Pair]:

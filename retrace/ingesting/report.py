@@ -77,11 +77,11 @@ def _append(path: Path, lines: bytes) -> None:
 
 
 def _reason(line: int | None, file: str, refused: Refused) -> bytes:
-    told = {"rejects_line": line, "file": file, "line": refused.record.line, **refused.result}
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace") + b"\n"
+    members = {"rejects_line": line, "file": file, "line": refused.record.line, **refused.result}
+    return json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace") + b"\n"
 
 
-class Told(Progress):
+class IngestProgress(Progress):
     """Counts what is answered, and shows it."""
 
     def __init__(
@@ -145,11 +145,11 @@ class Summary:
             return "Send it again from the beginning: what was taken in is not taken twice."
         return "The same command with --resume goes on."
 
-    def show(self, output: Output, told: Told, *, finished: bool) -> None:
+    def show(self, output: Output, progress: IngestProgress, *, finished: bool) -> None:
         """As one JSON object, or as a few lines for people."""
-        tally = told.tally
+        tally = progress.tally
         if output.as_json:
-            output.json(self._facts(told, finished=finished))
+            output.json(self._facts(progress, finished=finished))
             return
         would = "would be " if self.dry_run else ""
         refused = f"{tally.refused:,} ({tally.rejected:,} not valid, {tally.conflict:,} in conflict)"
@@ -161,7 +161,7 @@ class Summary:
                 ("already there", f"{tally.duplicate:,}"),
                 (f"{would}refused", refused),
                 *self._where(tally),
-                ("rate", f"{told.rate:,.0f} events/s for {duration(told.seconds * 1_000)}"),
+                ("rate", f"{progress.rate:,.0f} events/s for {duration(progress.seconds * 1_000)}"),
             ]
         )
 
@@ -176,17 +176,17 @@ class Summary:
         if tally.refused and self.rejects:
             yield "  to correct", f"{self.rejects} (reasons: {reasons_file(self.rejects)})"
 
-    def _facts(self, told: Told, *, finished: bool) -> dict[str, object]:
+    def _facts(self, progress: IngestProgress, *, finished: bool) -> dict[str, object]:
         return {
             "target": self.target,
             "files": list(self.files),
             "dry_run": self.dry_run,
             "finished": finished,
-            "events": told.tally.events,
-            **asdict(told.tally),
+            "events": progress.tally.events,
+            **asdict(progress.tally),
             "resumed_at": self.resumed_at,
-            "seconds": round(told.seconds, 3),
-            "events_per_s": round(told.rate, 1),
+            "seconds": round(progress.seconds, 3),
+            "events_per_s": round(progress.rate, 1),
             "rejects": None if self.rejects is None else str(self.rejects),
             "reasons": None if self.rejects is None else str(reasons_file(self.rejects)),
         }

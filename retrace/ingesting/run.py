@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from retrace.ingesting.checkpoint import Checkpoint, Reached
 from retrace.ingesting.files import File, Format, read_so_far, records
 from retrace.ingesting.foreign_formats import Mapped
-from retrace.ingesting.report import Rejects, Told
+from retrace.ingesting.report import IngestProgress, Rejects
 from retrace.ingesting.sending import Batch, Pace, Settled, batches
 
 T = TypeVar("T")
@@ -187,17 +187,17 @@ class Ingest:
         self._rejects = rejects
         self.reached = reached
 
-    def run(self, concurrency: int, told: Told, interrupt: Interrupt) -> None:
+    def run(self, concurrency: int, progress: IngestProgress, interrupt: Interrupt) -> None:
         """Send everything; raises Problem where that cannot be, after what was in flight is acknowledged."""
         if self._checkpoint is not None:
             self._checkpoint.check()
-        told.skipped(sum(file.size for file in self._reading.files[: self.reached.file]))
-        flight = Flight(self._settle, concurrency, told.answered, self._acknowledged)
+        progress.skipped(sum(file.size for file in self._reading.files[: self.reached.file]))
+        flight = Flight(self._settle, concurrency, progress.answered, self._acknowledged)
         with interrupt.watched():
             flight.send(interrupt.through(self._reading.batches(self.reached)))
 
     def _acknowledged(self, settled: Settled) -> None:
-        """All up to and with this batch is answered. A refusal told twice is better than one not told."""
+        """All up to and with this batch is answered. A refusal progress twice is better than one not progress."""
         if self._rejects is not None and settled.refused:
             self._rejects.write(self._reading.files[settled.file].name, settled.refused)
         before = self.reached.events if settled.file == self.reached.file else 0

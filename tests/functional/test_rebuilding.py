@@ -16,10 +16,9 @@ from typer.testing import CliRunner
 from chalicelib.core.timestamps import Instant, shifted
 from chalicelib.runtime import system
 from retrace.checking.checkpoint import Checkpoint
-from retrace.checking.deployment import Stores
 from retrace.checking.rebuilding import Rebuilding
 from retrace.checking.restoring import Restore
-from retrace.checking.stores import RawBucket, Tables
+from retrace.checking.stores import RawBucket, Stores, Tables
 from retrace.command_line import app
 from retrace.progress import Counting
 from tests.conftest import SETTINGS
@@ -309,7 +308,7 @@ def test_a_rebuild_that_goes_on_lists_again_what_it_listed_and_nothing_twice(
     for finished in (False, True):
         kept = Checkpoint(operator.directory / "checkpoint", {})
         progress = Counting(Console(file=io.StringIO()), "Rebuilding")
-        listed.append(list(Rebuilding(stores, kept, Restore(stores.tables, 4, 3_600_000, None), progress)()))
+        listed.append(list(Rebuilding(stores, kept, Restore(stores.tables, 4, 3_600_000, None), progress).run()))
         kept.close(finished=finished)
 
     assert len(listed[0]) == 1

@@ -40,8 +40,8 @@ def line(number: int, **other: Any) -> StoredEvent:
 def test_missing_rows_are_those_that_ingest_writes_and_are_written_once(storage: Storage, restore: Restore) -> None:
     events = [line(number) for number in range(40)]
 
-    assert restore(events) == Restored(written=40)
-    assert restore(events) == Restored(present=40)
+    assert restore.write(events) == Restored(written=40)
+    assert restore.write(events) == Restored(present=40)
     expected = [from_item(index_row(event, 4, 3_600_000)) for event in events]
     assert sorted(storage.index(), key=str) == sorted(expected, key=str)
     assert {row["event_id"] for row in storage.identities()} == {event.event_id for event in events}
@@ -49,7 +49,7 @@ def test_missing_rows_are_those_that_ingest_writes_and_are_written_once(storage:
 
 def test_an_index_row_alone_and_an_identity_alone_are_completed(storage: Storage, restore: Restore) -> None:
     events = [line(number) for number in range(3)]
-    restore(events)
+    restore.write(events)
     before = storage.index()
     lost = before[0]
     clients.dynamodb().delete_item(
@@ -57,7 +57,7 @@ def test_an_index_row_alone_and_an_identity_alone_are_completed(storage: Storage
     )
     storage.forget(before[1]["event_id"])
 
-    again = restore(events)
+    again = restore.write(events)
 
     assert (again.written, again.present) == (1, 2)
     assert storage.index() == before
@@ -71,8 +71,8 @@ def test_of_several_lines_of_an_identity_the_first_that_is_given_gets_the_rows(
     repeat = line(1, location=RawLocation("raw", "raw/repeat", 0, 9))
     conflict = line(1, location=RawLocation("raw", "raw/conflict", 0, 9), content_sha256="other")
 
-    assert restore([first, repeat, conflict]) == Restored(written=1, repeated=2, conflicts=((first, conflict),))
-    again = restore([conflict, repeat])
+    assert restore.write([first, repeat, conflict]) == Restored(written=1, repeated=2, conflicts=((first, conflict),))
+    again = restore.write([conflict, repeat])
     assert again.counts() == {"written": 0, "present": 0, "repeated": 2, "conflicting": 1}
     assert [row["s3_key"] for row in storage.index()] == ["raw/1"]
     assert [row["s3_key"] for row in storage.identities()] == ["raw/1"]
@@ -86,7 +86,7 @@ def test_an_event_whose_key_had_expired_is_in_the_index_again(storage: Storage, 
     later = line(1, **other, ingest_time=Instant("2026-11-20T00:00:00.000000000Z"))
     restore = Restore(tables, 4, 3_600_000, identity_ttl_s=_DAY_S)
 
-    assert restore([first, soon]) == Restored(written=1, repeated=1, conflicts=((first, soon),))
-    assert restore([later]) == Restored(written=1)
+    assert restore.write([first, soon]) == Restored(written=1, repeated=1, conflicts=((first, soon),))
+    assert restore.write([later]) == Restored(written=1)
     assert sorted(row["s3_key"] for row in storage.index()) == ["raw/1", "raw/again"]
     assert [row["expires_at"] for row in storage.identities()] == [1_793_491_200 + _DAY_S]

@@ -26,9 +26,8 @@ from chalicelib.events.raw_objects import (
     stored_events,
 )
 from retrace.checking.differences import Difference
-from retrace.checking.judging import Group, Judge
+from retrace.checking.judging import Group, Judge, Rules
 from retrace.checking.kinds import Kind
-from retrace.checking.matching import Rules
 from retrace.checking.raw_objects import Damages, read_object
 from retrace.checking.spool import Spool
 from tests.unit.examples import event_in, native
@@ -79,7 +78,7 @@ class Store:
             damages.add(read)
             found += read.differences()
         judge = Judge(rules, damages)
-        found += [difference for group in spool.groups() for difference in judge(group)]
+        found += [difference for group in spool.groups() for difference in judge.differences(group)]
         spool.close()
         return found
 
@@ -327,7 +326,7 @@ def test_every_kind_is_told_with_what_to_do() -> None:
 
 def test_a_difference_says_where_it_is() -> None:
     line = StoredEvent("e", "s", "t", "order", _TIMES[0], _TIMES[0], "c", _location())
-    judged = Judge(_RULES, Damages())(Group("e", lines=(line,)))
+    judged = Judge(_RULES, Damages()).differences(Group("e", lines=(line,)))
 
     assert [each.where for each in judged] == ["event e of order\nraw/key at byte 7"]
     assert judged[0].as_json()["repairable"] is True

@@ -18,9 +18,8 @@ from chalicelib.ingest.rejection import LineReference
 from retrace.checking.checkpoint import Checkpoint, Contested
 from retrace.checking.claims import Claim, Marker, claims_of, ruling
 from retrace.checking.differences import Difference, between
-from retrace.checking.judging import Group, Judge
+from retrace.checking.judging import Group, Judge, Rules
 from retrace.checking.kinds import Kind
-from retrace.checking.matching import Rules
 from retrace.checking.raw_objects import Damages
 from tests.unit.examples import an_event, stored
 
@@ -104,13 +103,13 @@ def test_a_rebuild_that_goes_on_tells_what_it_found_before(tmp_path: Path) -> No
         Difference(Kind.RECORD_CHANGED, s3_key="rejected/one.conflict.json", fields=("body",)),
     ]
     first = Checkpoint(tmp_path / "checkpoint", {})
-    assert first.contested.tell(found) == found
-    assert first.contested.tell(found) == []
+    assert first.contested.remember(found) == found
+    assert first.contested.remember(found) == []
     first.close(finished=False)
 
     second = Checkpoint(tmp_path / "checkpoint", {})
 
-    assert second.contested.told() == found
+    assert second.contested.remembered() == found
     second.close(finished=True)
 
 
@@ -164,12 +163,12 @@ def test_nothing_is_superseded_where_rows_are_not_what_ingest_wrote() -> None:
 
 def test_a_marked_line_is_not_indexed_again_though_its_identity_lost_all_rows() -> None:
     lost = Group(line(1).event_id, (line(1), line(2)), marked=frozenset([line(1).location]))
-    [found] = Judge(_RULES, Damages())(lost)
+    [found] = Judge(_RULES, Damages()).differences(lost)
 
     assert (found.kind, found.repair) == (Kind.RAW_NOT_INDEXED, line(2))
 
 
 def test_without_markers_no_content_is_chosen_to_be_indexed_again() -> None:
-    [found] = Judge(_RULES, Damages())(Group(line(1).event_id, (line(1), line(2))))
+    [found] = Judge(_RULES, Damages()).differences(Group(line(1).event_id, (line(1), line(2))))
 
     assert (found.kind, found.repair) == (Kind.RAW_NOT_INDEXED, None)

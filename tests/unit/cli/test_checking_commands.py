@@ -12,13 +12,12 @@ from chalicelib.core.timestamps import Instant
 from chalicelib.events.dynamodb_rows import identity_row
 from retrace.checking.deployment import RowSettings, row_settings
 from retrace.checking.differences import Difference
-from retrace.checking.judging import Group, Judge
+from retrace.checking.judging import Group, Judge, Rules
 from retrace.checking.kinds import Kind
-from retrace.checking.matching import Rules
 from retrace.checking.raw_objects import Damages
-from retrace.checking.report import shown
+from retrace.checking.report import report_differences
 from retrace.command_line import app
-from retrace.context import Calling
+from retrace.context import CommandContext
 from retrace.output import Output
 from retrace.progress import Counting
 from retrace.target import Target
@@ -55,7 +54,7 @@ def test_what_makes_no_sense_is_refused_before_anything_is_read(arguments: list[
 def found() -> list[tuple[Difference, str]]:
     rules = Rules(4, 3_600_000, None, Instant("2026-12-01T00:00:00.000000000Z"))
     identity = from_item(identity_row(_EVENT, "a request", None))
-    judged = Judge(rules, Damages())(Group(_EVENT.event_id, (_EVENT,), identity=identity))
+    judged = Judge(rules, Damages()).differences(Group(_EVENT.event_id, (_EVENT,), identity=identity))
     return [(each, "with --repair") for each in judged]
 
 
@@ -63,7 +62,7 @@ def test_a_table_says_what_differs_where_and_what_to_do() -> None:
     out, err = io.StringIO(), io.StringIO()
     output = Output(as_json=False, out=out, err=err)
 
-    kinds = shown(output, Counting(output.notes, "Auditing"), found(), "Nothing.")
+    kinds = report_differences(output, Counting(output.notes, "Auditing"), found(), "Nothing.")
 
     text = "".join(out.getvalue().split())
     assert kinds == {Kind.INDEX_MISSING: 1}
@@ -77,10 +76,10 @@ def test_that_nothing_differs_is_a_remark() -> None:
     output = Output(as_json=True, out=out, err=err)
 
     progress = Counting(output.notes, "Auditing")
-    assert shown(output, progress, [], "Nothing differs.") == {}
+    assert report_differences(output, progress, [], "Nothing differs.") == {}
     assert (out.getvalue(), err.getvalue()) == ("", ""), "nothing was looked at"
     progress.add(objects=1)
-    assert shown(output, progress, [], "Nothing differs.") == {}
+    assert report_differences(output, progress, [], "Nothing differs.") == {}
     assert (out.getvalue(), err.getvalue()) == ("", "Nothing differs.\n")
 
 
@@ -95,7 +94,7 @@ def test_that_nothing_differs_is_a_remark() -> None:
 def test_settings_of_rows_are_as_given_else_as_the_stack_says(
     given: tuple[int | None, int | None, int | None], said: dict[str, str], expected: RowSettings
 ) -> None:
-    call = Calling()
+    call = CommandContext()
     call.target = Target("https://a.example/api", "test", storage=said)
 
     assert row_settings(call, *given) == expected

@@ -8,7 +8,7 @@ from queue import Queue
 from threading import Event
 from urllib.parse import unquote, urlsplit
 
-from retrace.console.opening import opened
+from retrace.commands.console import opened
 
 LINK = "http://127.0.0.1:4630/entity?id=a&day=2025-11-28#token=the-token"
 

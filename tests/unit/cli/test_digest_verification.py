@@ -21,7 +21,7 @@ from chalicelib.digests import writer as digests_writer
 from chalicelib.digests.digest import KeptDigest, parse_digest, sealed, signed_part
 from retrace.checking.digest_keys import PublicKeys, public_keys
 from retrace.checking.digest_sources import DirectoryOfDigests
-from retrace.context import Calling
+from retrace.context import CommandContext
 from retrace.output import Output
 from retrace.problem import Exit, Problem
 from retrace.target import Target
@@ -544,7 +544,7 @@ def test_a_key_is_read_as_pem_der_and_as_the_aws_cli_prints_it(tmp_path: Path, c
     file = tmp_path / "key"
     file.write_bytes(content)
 
-    keys = public_keys(Calling(), Output(), [file])
+    keys = public_keys(CommandContext(), Output(), [file])
 
     assert keys.signer_of(b"what was signed", signing_key().sign(b"what was signed", _SHA256)) == 0
 
@@ -564,7 +564,7 @@ def test_what_is_no_key_is_told(tmp_path: Path, content: bytes) -> None:
     file.write_bytes(content)
 
     with pytest.raises(Problem) as told_of:
-        public_keys(Calling(), Output(), [file])
+        public_keys(CommandContext(), Output(), [file])
     assert told_of.value.exit_code == Exit.USAGE
 
 
@@ -574,12 +574,12 @@ def test_a_key_of_another_kind_or_that_is_not_there_is_told(tmp_path: Path) -> N
 
     for file in (of_rsa, tmp_path / "absent"):
         with pytest.raises(Problem) as told_of:
-            public_keys(Calling(), Output(), [file])
+            public_keys(CommandContext(), Output(), [file])
         assert told_of.value.exit_code == Exit.USAGE
 
 
 def test_where_nothing_names_a_key_that_is_told_with_what_to_do() -> None:
-    call = Calling()
+    call = CommandContext()
     call.target = Target("https://a.example/api", "test")
 
     with pytest.raises(Problem) as told_of:
@@ -592,4 +592,4 @@ def test_an_endless_file_is_not_a_public_key(tmp_path: Path, name: str) -> None:
     (tmp_path / "large").write_bytes(bytes(70_000))
 
     with pytest.raises(Problem, match="too large for a public key"):
-        public_keys(Calling(), Output(), [tmp_path / name])
+        public_keys(CommandContext(), Output(), [tmp_path / name])

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from retrace.ingesting.checkpoint import Reached
 from retrace.ingesting.files import look_at
-from retrace.ingesting.report import Told
+from retrace.ingesting.report import IngestProgress
 from retrace.ingesting.run import Ingest, Interrupt, Reading
 from retrace.ingesting.sending import Batch, Pace, Settled, Tally
 from tests.unit.cli.ingest_api import numbered
@@ -40,7 +40,7 @@ def test_every_number_shown_was_answered_before(tmp_path: Path, *, terminal: boo
     reading, shown, answered = written(tmp_path, 100), io.StringIO(), Tally()
     ticks = count(0, 10)
     console = Console(file=shown, force_terminal=terminal, width=200)
-    told = Told(console, reading.size, already=Tally(), clock=lambda: float(next(ticks)))
+    told = IngestProgress(console, reading.size, already=Tally(), clock=lambda: float(next(ticks)))
     seen: list[tuple[int, int]] = []
 
     def settle(batch: Batch) -> Settled:
@@ -65,7 +65,9 @@ def test_every_number_shown_was_answered_before(tmp_path: Path, *, terminal: boo
 
 def test_the_rate_is_that_of_this_run_and_the_counts_are_of_all() -> None:
     times = iter([0.0, 0.0, 10.0, 10.0])
-    told = Told(Console(file=io.StringIO()), 1_000_000, already=Tally(accepted=900), clock=lambda: next(times, 10.0))
+    told = IngestProgress(
+        Console(file=io.StringIO()), 1_000_000, already=Tally(accepted=900), clock=lambda: next(times, 10.0)
+    )
 
     told.answered(Settled(0, Tally(50, 30, 15, 5), (), 500_000))
 
@@ -74,7 +76,7 @@ def test_the_rate_is_that_of_this_run_and_the_counts_are_of_all() -> None:
 
 def test_resumed_in_a_later_file_the_earlier_ones_count_as_read(tmp_path: Path) -> None:
     reading = written(tmp_path, 100)
-    told = Told(Console(file=io.StringIO()), reading.size, already=Tally(accepted=150))
+    told = IngestProgress(Console(file=io.StringIO()), reading.size, already=Tally(accepted=150))
     sent: list[Batch] = []
 
     def settle(batch: Batch) -> Settled:
@@ -107,7 +109,7 @@ def test_memory_stays_bounded_however_large_the_file(tmp_path: Path, kind: str, 
         for piece in pieces(kind, megabytes):
             writer.write(piece)
     reading = Reading([look_at(str(path))])
-    told = Told(Console(file=io.StringIO()), reading.size, already=Tally())
+    told = IngestProgress(Console(file=io.StringIO()), reading.size, already=Tally())
 
     tracemalloc.start()
     try:

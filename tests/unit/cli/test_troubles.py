@@ -73,7 +73,7 @@ SHOWN: dict[str, list[str]] = {
 }
 """Calls that write results to standard output."""
 
-Told = Callable[..., tuple[int, str]]
+IngestProgress = Callable[..., tuple[int, str]]
 
 
 def answers(asked: Asked) -> tuple[int, Any]:
@@ -94,7 +94,9 @@ def answers(asked: Asked) -> tuple[int, Any]:
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Told]:
+def told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> Iterator[IngestProgress]:
     """Run a command in a directory of its own beside an API; answers its exit code and what it wrote to stderr."""
     with serving(answers) as api:
         for name, value in {
@@ -120,7 +122,7 @@ def test_every_command_is_called_here() -> None:
 
 @pytest.mark.parametrize("command", CALLS)
 @pytest.mark.parametrize("text", [NOT_UTF8, "", "x" * 10_000, "http://[", "-1", "²"], ids=str.__len__)
-def test_no_argument_ends_in_a_traceback(told: Told, command: str, text: str) -> None:
+def test_no_argument_ends_in_a_traceback(told: IngestProgress, command: str, text: str) -> None:
     code, err = told(command, *(each.format(text=text) for each in CALLS[command]))
 
     assert "Traceback" not in err
@@ -129,7 +131,7 @@ def test_no_argument_ends_in_a_traceback(told: Told, command: str, text: str) ->
 
 @pytest.mark.parametrize("command", CALLS)
 def test_a_user_without_name_and_home_may_call_it(
-    told: Told, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
+    told: IngestProgress, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
 ) -> None:
     for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
         monkeypatch.delenv(name, raising=False)
@@ -142,7 +144,7 @@ def test_a_user_without_name_and_home_may_call_it(
 
 
 def test_without_a_home_only_resume_needs_to_be_told_where_a_checkpoint_is(
-    told: Told, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    told: IngestProgress, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in ("HOME", "XDG_STATE_HOME"):
         monkeypatch.delenv(name, raising=False)
@@ -155,20 +157,20 @@ def test_without_a_home_only_resume_needs_to_be_told_where_a_checkpoint_is(
 
 
 @pytest.mark.parametrize("text", [NOT_UTF8, f"a{NOT_UTF8}b"])
-def test_text_that_is_not_utf8_is_named(told: Told, text: str) -> None:
+def test_text_that_is_not_utf8_is_named(told: IngestProgress, text: str) -> None:
     code, err = told("events", text)
 
     assert (code, "caf\\xe9" in err, "UTF-8" in err) == (Exit.USAGE, True, True)
 
 
-def test_a_file_may_have_a_name_that_is_not_utf8(told: Told, tmp_path: Path) -> None:
+def test_a_file_may_have_a_name_that_is_not_utf8(told: IngestProgress, tmp_path: Path) -> None:
     (tmp_path / f"{NOT_UTF8}.ndjson").write_bytes(b"")
 
     assert told("ingest", f"{NOT_UTF8}.ndjson", "--json")[0] == Exit.DONE
 
 
 @pytest.mark.parametrize("port", ["99999", "65536"])
-def test_an_invalid_port_is_refused(told: Told, port: str) -> None:
+def test_an_invalid_port_is_refused(told: IngestProgress, port: str) -> None:
     code, err = told("console", "--no-open", "--port", port)
 
     assert (code, "65535" in err) == (Exit.USAGE, True)
@@ -193,7 +195,7 @@ class Failing(io.RawIOBase):
 @pytest.mark.parametrize("command", SHOWN)
 @pytest.mark.parametrize(("number", "ends"), [(errno.EPIPE, Exit.CUT_OFF), (errno.ENOSPC, Exit.USAGE)])
 def test_output_that_cannot_be_written_ends_a_command_with_the_code_of_its_reason(
-    told: Told, monkeypatch: pytest.MonkeyPatch, command: str, number: int, ends: Exit
+    told: IngestProgress, monkeypatch: pytest.MonkeyPatch, command: str, number: int, ends: Exit
 ) -> None:
     nowhere = Failing(number)
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BufferedWriter(nowhere)))
@@ -207,7 +209,7 @@ def test_output_that_cannot_be_written_ends_a_command_with_the_code_of_its_reaso
 @pytest.mark.parametrize("command", [*(name for name in SHOWN if name not in ("event", "export")), "freshness"])
 @pytest.mark.parametrize("encoding", ["iso-8859-1", "cp1252", "ascii", "utf-16"])
 def test_json_is_utf8_whatever_the_locale(
-    told: Told, monkeypatch: pytest.MonkeyPatch, command: str, encoding: str
+    told: IngestProgress, monkeypatch: pytest.MonkeyPatch, command: str, encoding: str
 ) -> None:
     written = io.BytesIO()
     output = io.TextIOWrapper(written, encoding=encoding, errors="backslashreplace")
@@ -250,7 +252,9 @@ def test_a_disk_that_fills_leaves_no_half_of_a_rejected_event(tmp_path: Path, mo
     assert b'"rejects_line":2' in (tmp_path / "r.reasons").read_bytes()
 
 
-def test_after_making_room_resume_leaves_each_rejected_event_whole_and_once(told: Told, tmp_path: Path) -> None:
+def test_after_making_room_resume_leaves_each_rejected_event_whole_and_once(
+    told: IngestProgress, tmp_path: Path
+) -> None:
     lines = [b'{"refuse":%d,"text":"%s"}' % (number, b"x" * 300) for number in range(9)]
     (tmp_path / "a.ndjson").write_bytes(b"\n".join(lines))
     with ingest_api.serving(ingest_api.IngestApi()) as api:
@@ -276,7 +280,7 @@ def test_a_disk_that_fills_leaves_the_checkpoint_that_was_there(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("form", ["parquet", "ndjson"])
-def test_a_disk_that_fills_leaves_no_part_of_an_export(told: Told, tmp_path: Path, form: str) -> None:
+def test_a_disk_that_fills_leaves_no_part_of_an_export(told: IngestProgress, tmp_path: Path, form: str) -> None:
     with small_disk(100):
         code, err = told("export", "e", "--keep-bad", "--format", form, "--out", "x")
 
