@@ -216,7 +216,7 @@ def test_what_takes_events_in_has_a_function_of_its_own(template: Json) -> None:
 
 def test_that_function_runs_as_the_other_does(template: Json) -> None:
     ingest, api = (template["Resources"][name]["Properties"] for name in ("IngestHandler", "APIHandler"))
-    different = {"Role", "LoggingConfig", "Environment", "Tags"}
+    different = {"Role", "LoggingConfig", "Environment", "Tags", "ReservedConcurrentExecutions"}
 
     assert {name: value for name, value in ingest.items() if name not in different} == {
         name: value for name, value in api.items() if name not in different

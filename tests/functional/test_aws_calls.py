@@ -87,13 +87,13 @@ def test_a_hundred_new_events_of_one_source_and_day_cost_four_calls(application:
     assert wire.calls == ["BatchGetItem", "PutObject", "TransactWriteItems", "TransactWriteItems"]
 
 
-def test_a_question_about_an_event_costs_three_calls(application: Application, wire: Wire) -> None:
+def test_a_question_about_an_event_costs_four_calls(application: Application, wire: Wire) -> None:
     event_id = application.accept(paid())["event_id"]
     wire.mend()
 
     application.get(f"/events/{event_id}")
 
-    assert wire.calls == ["BatchGetItem", "Query", "Query"]
+    assert wire.calls == ["BatchGetItem", "Query", "Query", "Query"]
 
 
 def test_the_raw_text_of_an_event_costs_two_calls(application: Application, wire: Wire) -> None:
