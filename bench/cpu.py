@@ -1,4 +1,4 @@
-"""Processor time of our own code for each event, beside that of boto3 and of the framework, for docs/performance.md.
+"""Processor time of our own code for each event, beside that of boto3 and of the framework, for bench/performance.md.
 
 python -m bench.cpu             prints it
 python -m bench.cpu --counts    prints the calls of functions alone, as JSON
@@ -24,13 +24,14 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 from bench import lambda_events
 from bench.cpu_profiler import BOTO3, OURS, OWNERS
 from bench.instrumentation import ENVIRONMENT, Application, instrumented
-from bench.markdown import DOCS, publish, table
+from bench.markdown import publish, table
 
 BATCHES = (10, 100, 1_000)
 ROUNDS = 7
@@ -144,7 +145,11 @@ def main() -> None:
     if "--counts" in sys.argv[1:]:
         print(json.dumps(calls))
     else:
-        publish(DOCS / "performance.md", "bench.cpu", {"cpu": table_of(calls, times(application, workloads))})
+        publish(
+            Path(__file__).with_name("performance.md"),
+            "bench.cpu",
+            {"cpu": table_of(calls, times(application, workloads))},
+        )
 
 
 if __name__ == "__main__":

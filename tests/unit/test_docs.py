@@ -69,7 +69,8 @@ def test_the_map_names_every_package_and_module_of_the_application_and_no_other(
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_file_of_the_repository_that_a_page_names_is_there(path: Path) -> None:
     named = re.findall(
-        r"`((?:\.ci|bench|chalicelib|embedded|infra|release|retrace|tests)/(?!_)[\w/.-]*)`", path.read_text()
+        r"`((?:\.chalice|\.ci|assets|bench|chalicelib|docs|embedded|examples|infra|release|retrace|tests)/(?!_)[\w/.-]*|\w+\.toml)`",
+        path.read_text(),
     )
 
     assert [name for name in named if not (ROOT / name).exists()] == []
@@ -122,16 +123,36 @@ def _commands(text: str) -> str:
     return "\n".join([*blocks, *re.findall(r"`[^`\n]+`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))])
 
 
-def test_the_steps_for_contributors_are_five_and_name_files_that_exist() -> None:
-    text = (ROOT / "CONTRIBUTING.md").read_text()
-    named = set(re.findall(r"`((?:[\w.-]+/)+[\w.-]*|[\w-]+\.(?:py|toml|md))`", text))
+RECIPES = {
+    "a route": ("gaps", {"infra/permissions.py", "chalicelib/search/schemas.py"}),
+    "a use case": ("EventIndex|InvestigateEvent|index", set()),
+    "an adapter": ("S3RawStore|RawStore|raw", {"chalicelib/aws/replay_keys.py", "chalicelib/aws/errors.py"}),
+    "a CLI command": (
+        "gaps",
+        {"retrace/client.py", "retrace/output.py", "retrace/problem.py", "tests/e2e/test_cli_docs.py"},
+    ),
+    "a setting": ("late_after_seconds|LATE_AFTER_SECONDS|LateAfterSeconds", set()),
+}
+"""What was added by each recipe, as its files name it, and the files that serve every such addition."""
 
-    assert [name for name in named if not name.startswith(("build/", ".retrace/")) and not (ROOT / name).exists()] == []
-    assert {"app.py", "chalicelib/core/", "retrace/command_registry.py", "infra/functions.yaml", ".ci/run"} <= named
-    for thing in ("a route", "a use case", "an adapter", "a CLI command", "a setting"):
-        steps = re.findall(r"^(\d)\. (.*)$", section(text, f"Add {thing}"), re.MULTILINE)
-        assert [number for number, _ in steps] == list("12345")
-        assert all("`" in step for _, step in steps)
+
+def test_the_recipes_for_contributors_are_those_that_are_followed_here() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+
+    assert re.findall(r"^## Add (.*)$", text, re.MULTILINE) == list(RECIPES)
+
+
+@pytest.mark.parametrize("thing", RECIPES)
+def test_what_was_added_is_in_each_file_that_its_recipe_names(thing: str) -> None:
+    trace, shared = RECIPES[thing]
+    steps = re.findall(
+        r"^(\d)\. ((?:.|\n   )*)$", section((ROOT / "CONTRIBUTING.md").read_text(), f"Add {thing}"), re.MULTILINE
+    )
+    named = {name for _, step in steps for name in re.findall(r"`((?:[\w.-]+/)*[\w-]+\.(?:py|yaml|md))`", step)}
+
+    assert [number for number, _ in steps] == list("12345")
+    assert all("`" in step for _, step in steps)
+    assert {name for name in named if not re.search(trace, (ROOT / name).read_text())} == named & shared
 
 
 def test_commits_are_checked_by_commands_of_this_repository_alone() -> None:
