@@ -40,7 +40,9 @@ def take_in(aws: MeteredAws, size: int, status: Status, *, first: int = 0, paddi
     events = [{**each, "entity_id": f"{each['entity_id']}{'x' * padding}"} for each in orders(EVENT_TYPE, first, size)]
     body = json.dumps(events if size > 1 else events[0]).encode()
     request = parse_request(body, "application/json", None, {})
-    return aws.meter.measured(size, lambda: aws.ingest(request, f"request-{first}").counts()[status.value.lower()])
+    return aws.meter.measured(
+        size, lambda: aws.ingest.take_in(request, f"request-{first}").counts()[status.value.lower()]
+    )
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from chalicelib.core.timestamps import Instant
 from chalicelib.events.dynamodb_identities import DynamoIdentities
 from chalicelib.events.dynamodb_index import DynamoEventIndex
 from chalicelib.events.s3_raw_store import S3RawStore
-from chalicelib.ingest.s3_quarantine import S3Quarantine
 from chalicelib.ingest.use_cases import Ingest
+from chalicelib.quarantine.s3 import S3Quarantine
 from chalicelib.replays.dynamodb_jobs import DynamoReplayStore
 from chalicelib.replays.dynamodb_states import DynamoReplayStates
 from chalicelib.replays.sqs import SqsReplayQueues
@@ -83,7 +83,7 @@ def metered_aws() -> MeteredAws:
         DynamoReplayStates(dynamodb, REPLAYS, never_wait),
         DynamoAggregateStore(dynamodb, AGGREGATES, REPLAYS, never_wait),
         SqsReplayQueues(sqs, QUEUE, QUEUE, QUEUE, QUEUE, never_wait, one_by_one),
-        Ingest(raw, identities, index, S3Quarantine(bucket), lambda: NOW, one_by_one),
+        Ingest(raw, identities, index, S3Quarantine(bucket, one_by_one), lambda: NOW, one_by_one),
     )
 
 

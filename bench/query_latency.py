@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.contenders import Contender
 from bench.rounds import Load, alternating, percentile, timed
-from chalicelib.core.batching import chunked
+from chalicelib.core.pagination import chunked
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef

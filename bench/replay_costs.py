@@ -26,9 +26,9 @@ from chalicelib.aggregates.dynamodb_rows import outcome_row, version_row
 from chalicelib.aggregates.ledger import NewRevision, record_of
 from chalicelib.aggregates.outcomes import Outcome
 from chalicelib.aws import keys
-from chalicelib.aws.items import Item
-from chalicelib.core.deliveries import Delivery
+from chalicelib.aws.dynamodb import Item
 from chalicelib.core.lossless_json import parse
+from chalicelib.core.ports import Delivery
 from chalicelib.core.timestamps import Day, shifted, start_of
 from chalicelib.events.dynamodb_rows import index_row
 from chalicelib.events.event import Event, parse_native

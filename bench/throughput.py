@@ -15,7 +15,7 @@ from bench.contenders import IN_FLIGHT, Contender, until
 from bench.lambda_events import delivered
 from bench.orders import bodies
 from bench.rounds import ROUNDS, Load, Rates, alternating, percentile, require_equal
-from chalicelib.core.batching import chunked
+from chalicelib.core.pagination import chunked
 
 BATCH = 100
 DELIVERIES = 5

@@ -10,10 +10,9 @@ from chalicelib.aggregates.aggregate import Input, Version
 from chalicelib.aggregates.dynamodb_rows import aggregate_of_row, input_of, outcome_of, partition_of_inputs, version_key
 from chalicelib.aggregates.outcomes import Outcome
 from chalicelib.aggregates.ports import AggregateVersion, InputsPage, VersionsPage
-from chalicelib.aws import keys, positions
-from chalicelib.aws.batch_calls import get_items
+from chalicelib.aws import keys
+from chalicelib.aws.dynamodb import Item, from_item, get_items, to_item
 from chalicelib.aws.errors import translated
-from chalicelib.aws.items import Item, from_item, to_item
 from chalicelib.core.ports import Pause
 from chalicelib.core.timestamps import Day
 from chalicelib.events.raw_objects import StoredEvent
@@ -32,7 +31,7 @@ class DynamoAggregateHistory:
 
     def versions(self, entity_id: str, day: Day, after: str | None, limit: int) -> VersionsPage:
         """Versions of replays, newest first, and then those of raw objects: a Query of each, of a megabyte at most."""
-        positions.require(positions.VERSION, after)
+        keys.require_position(keys.VERSION_POSITION, after)
         of_replays, of_objects = keys.versions_of_replays(day), keys.versions_of_objects(day)
         if after is not None and after >= of_objects[0]:
             return self._versions(entity_id, day, of_objects, after, limit)
@@ -70,7 +69,7 @@ class DynamoAggregateHistory:
 
     def inputs(self, version: Version, after: str | None, limit: int) -> InputsPage:
         """The inputs among at most `limit` messages of a version, by time and id: one Query."""
-        positions.require(positions.MESSAGE, after)
+        keys.require_position(keys.MESSAGE_POSITION, after)
         low = keys.FIRST_MESSAGE if after is None else after
         with translated("reading an aggregate's inputs"):
             answer = self.dynamodb.query(

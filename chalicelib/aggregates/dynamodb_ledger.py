@@ -26,10 +26,8 @@ from chalicelib.aggregates.ledger import (
 )
 from chalicelib.aggregates.outcomes import Counts, Outcome
 from chalicelib.aws import replay_keys
-from chalicelib.aws.batch_calls import get_items
+from chalicelib.aws.dynamodb import Cancellation, Item, get_items, to_item, write_together
 from chalicelib.aws.errors import translated
-from chalicelib.aws.items import Item, to_item
-from chalicelib.aws.transactions import Cancellation, write_together
 from chalicelib.core.errors import WriteConflict
 from chalicelib.core.ports import Pause
 from chalicelib.core.timestamps import Instant

@@ -10,7 +10,7 @@ from chalicelib.aggregates.aggregate import METRIC_NAME, Aggregate, Input, Versi
 from chalicelib.aggregates.ledger import LedgerKey, NewRevision, OutcomeRecord, Snapshot
 from chalicelib.aggregates.outcomes import MessageKey, Outcome
 from chalicelib.aws import keys
-from chalicelib.aws.items import Item, from_item, to_item
+from chalicelib.aws.dynamodb import Item, from_item, to_item
 from chalicelib.core.timestamps import Instant, end_of, start_of
 
 

@@ -11,14 +11,12 @@ from chalicelib.aggregates.completeness import VersionStatus
 from chalicelib.aggregates.diff import Comparison, Side
 from chalicelib.aggregates.ports import AggregateHistory, AggregateVersion
 from chalicelib.aggregates.queries import AggregatesQuery, DiffQuery, InputsQuery, VersionsQuery
-from chalicelib.core.batching import chunked
-from chalicelib.core.cursors import from_cursor, invalid_cursor, query_fingerprint, to_cursor
 from chalicelib.core.errors import Fault, NotFound
-from chalicelib.core.pagination import every_page
+from chalicelib.core.pagination import chunked, every_page, from_cursor, invalid_cursor, query_fingerprint, to_cursor
 from chalicelib.core.ports import Concurrently
 from chalicelib.core.read_budget import AT_ONCE, LOOK_US, REQUEST_US, PaidReads, ReadsSpent
 from chalicelib.core.timestamps import Day, window_of
-from chalicelib.events.partitions import EntityPartition
+from chalicelib.events.index_pages import EntityPartition
 from chalicelib.events.ports import EventIndex
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.replays.ports import ReplayStore

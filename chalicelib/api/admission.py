@@ -7,7 +7,7 @@ from collections.abc import Callable
 from chalice.app import Request
 
 from chalicelib.api import requests
-from chalicelib.ingest.webhooks import Webhook
+from chalicelib.ingest.authentication import Webhook
 from chalicelib.runtime import event_wiring
 
 _TAKES_WEBHOOKS = "/ingest"
@@ -15,7 +15,7 @@ _TAKES_WEBHOOKS = "/ingest"
 
 def admit(request: Request) -> None:
     """Raise Unauthenticated unless the request is signed."""
-    event_wiring.admit()(requests.signer(request), _webhook(request))
+    event_wiring.authenticator().authenticate(requests.signer(request), _webhook(request))
 
 
 def _webhook(request: Request) -> Callable[[], Webhook] | None:

@@ -9,9 +9,8 @@ from chalice.app import Request, Response
 from chalicelib.api import requests
 from chalicelib.api.responses import answer, as_problem
 from chalicelib.events.arrivals import Status
-from chalicelib.ingest.own_keys import with_own_keys
 from chalicelib.ingest.report import IngestReport
-from chalicelib.ingest.request import IngestRequest, parse_request
+from chalicelib.ingest.request import IngestRequest, parse_request, with_own_keys
 from chalicelib.runtime import ingest_wiring, telemetry
 from chalicelib.search import responses
 from chalicelib.search.queries import IngestQuery
@@ -22,8 +21,8 @@ def ingest(request: Request) -> Response:
     request_id = requests.request_id(request)
     submitted = ingest_request(request)
     query = requests.parameters(request, IngestQuery)
-    take_in = ingest_wiring.ingest()
-    report = take_in.dry_run(submitted) if query.dry_run else take_in(submitted, request_id)
+    use_case = ingest_wiring.ingest()
+    report = use_case.dry_run(submitted) if query.dry_run else use_case.take_in(submitted, request_id)
     telemetry.ingested(report, request_id)
     return ingest_answer(report)
 

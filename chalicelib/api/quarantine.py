@@ -16,13 +16,13 @@ from chalicelib.runtime import query_wiring, telemetry
 def rejections(request: Request) -> Response:
     """GET /rejected."""
     query = requests.parameters(request, RejectedQuery)
-    found = query_wiring.review_quarantine()(query)
+    found = query_wiring.review_quarantine().find(query)
     return answer(responses.rejections(found))
 
 
 def rejection(rejected_id: str) -> Response:
     """GET /rejected/{rejected_id}."""
-    kept = query_wiring.review_quarantine().kept(rejected_id)
+    kept = query_wiring.review_quarantine().get(rejected_id)
     return answer(responses.rejection(kept))
 
 

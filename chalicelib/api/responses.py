@@ -11,7 +11,7 @@ from typing import Any
 from chalice.app import Response
 
 from chalicelib.core import errors
-from chalicelib.core.problem_titles import TITLES, problem_type
+from chalicelib.core.errors import TITLES, problem_type
 
 RETRY_AFTER_S = 2
 

@@ -14,34 +14,34 @@ from chalicelib.search.queries import EventsQuery, FreshnessQuery, GapsQuery, La
 def events(request: Request) -> Response:
     """GET /events."""
     query = parameters(request, EventsQuery)
-    found = query_wiring.search_events()(query)
+    found = query_wiring.search_events().search(query)
     return answer(responses.events(found))
 
 
 def late(request: Request) -> Response:
     """GET /late."""
     query = parameters(request, LateQuery)
-    found = query_wiring.list_late()(query)
+    found = query_wiring.search_events().late(query)
     return answer(responses.late(found))
 
 
 def gaps(request: Request) -> Response:
     """GET /gaps."""
     query = parameters(request, GapsQuery)
-    found = query_wiring.find_gaps()(query)
+    found = query_wiring.find_gaps().find(query)
     return answer(responses.gaps(query, found))
 
 
 def freshness(request: Request) -> Response:
     """GET /freshness."""
     query = parameters(request, FreshnessQuery)
-    found = query_wiring.check_freshness()(query)
+    found = query_wiring.check_freshness().check(query)
     return monitor_answer(responses.freshness(query, found), good=found.fresh)
 
 
 def event(event_id: str) -> Response:
     """GET /events/{event_id}."""
-    history = query_wiring.investigate_event()(event_id)
+    history = query_wiring.investigate_event().history(event_id)
     return answer(responses.event_history(history))
 
 

@@ -1,4 +1,4 @@
-"""Every key in S3 and DynamoDB, built here alone; those of ReplaysTable are in replay_keys.py.
+"""Every key in S3 and DynamoDB, built only here, and which of them a cursor may name. ReplaysTable: replay_keys.py.
 
 Inside a key `#` separates parts; in the parts themselves `#` and `%` are percent-encoded, so that no two different
 values share a key. Times are of fixed width, so that key order is time order.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from chalicelib.core.pagination import invalid_cursor
 from chalicelib.core.percent_encoding import for_key, for_path
 from chalicelib.core.timestamps import Day, Instant
 
@@ -194,3 +195,23 @@ def message(event_time: Instant, event_id: str, duplicate: str | None = None) ->
     """The sort key of a version's message: its event's, and that of the later arrival that it stands for, if any."""
     of_event = event(event_time, event_id)
     return of_event if duplicate is None else f"{of_event}#{duplicate}"
+
+
+_INSTANT = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{9}Z"
+_EVENT = rf"TS#{_INSTANT}#EID#[0-9a-f]{{64}}"
+EVENT_POSITION = re.compile(_EVENT, re.ASCII)
+LATE_POSITION = re.compile(r"LAG#\d{15}#EID#[0-9a-f]{64}", re.ASCII)
+MESSAGE_POSITION = re.compile(rf"{_EVENT}(#DUP#{_INSTANT}#[^#\x00]+#\d{{4,6}}|~)?", re.ASCII)
+VERSION_POSITION = re.compile(r"DAY#\d{4}-\d{2}-\d{2}#VER#[^#\x00]+", re.ASCII)
+REPLAY_POSITION = re.compile(r"REPLAY#[^#\x00]+")
+_LONGEST_POSITION = 1_000
+"""Bytes; DynamoDB takes 1,024, and bounds are made of positions by a character more."""
+
+
+def require_position(kind: re.Pattern[str], position: str | None) -> None:
+    """Raise InvalidRequest unless a cursor's position is a key that this kind of list can contain.
+
+    A cursor's checksum is no secret, so positions are checked before AWS is asked to continue from them.
+    """
+    if position is not None and not (kind.fullmatch(position) and len(position.encode()) <= _LONGEST_POSITION):
+        raise invalid_cursor()

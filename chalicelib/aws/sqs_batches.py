@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from chalicelib.aws.errors import attempts_of
-from chalicelib.core.batching import chunked
-from chalicelib.core.deliveries import Delivery
 from chalicelib.core.errors import TryAgain
-from chalicelib.core.ports import Pause
+from chalicelib.core.pagination import chunked
+from chalicelib.core.ports import Delivery, Pause
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -23,7 +23,7 @@ RetraceError
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -148,3 +148,25 @@ class OutOfTime(TryAgain):
 
 class MessagesFailed(RetraceError):
     """Some messages of a batch could not be processed; failing the invocation returns them to the queue."""
+
+
+TITLES: Mapping[int, str] = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    404: "Not Found",
+    409: "Conflict",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    500: "Internal Server Error",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+}
+"""The titles of problems by status, as RFC 9110 names them. Only the console answers 502.
+
+They are part of the contract, so they are not Python's, which change with its version.
+"""
+
+
+def problem_type(status: int) -> str:
+    """The URI that a program tells a problem by."""
+    return "urn:retrace:problem:" + TITLES[status].lower().replace(" ", "-")

@@ -14,7 +14,7 @@ from chalicelib.core.timestamps import parse_day, parse_end, parse_instant
 
 MAX_LIMIT = 1_000
 MAX_MS = 10**15 - 1
-"""Three times what lies between the first and the last instant that there is."""
+"""Three times the calendar."""
 MAX_REPLAY_ID_BYTES = 256
 """More than any id has; DynamoDB refuses longer keys."""
 

@@ -1,9 +1,25 @@
-"""Reading page by page, lazily."""
+"""Long lists in parts: batches of what is written, pages of what is read, and the cursors that continue them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Protocol, TypeVar
+import base64
+import binascii
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from hashlib import sha256
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from chalicelib.core.errors import Fault, InvalidRequest
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+T = TypeVar("T")
+
+
+def chunked(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Consecutive parts of at most `size` items."""
+    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 class Paged(Protocol):
@@ -11,16 +27,62 @@ class Paged(Protocol):
 
     @property
     def read_to(self) -> str | None:
-        """The position to go on after; None at the end."""
+        """The position to continue after; None at the end."""
 
 
 P = TypeVar("P", bound=Paged)
 
 
 def every_page(read: Callable[[str | None], P], after: str | None = None) -> Iterator[P]:
-    """Pages from the first, or the one after a position, to the last; each read when it is asked for."""
+    """Pages from the first, or the one after a position, to the last, each read on demand."""
     page = read(after)
     yield page
     while page.read_to is not None:
         page = read(page.read_to)
         yield page
+
+
+_CHECKSUM_BYTES = 12
+_PAD = "="  # left out of cursors, as URLs escape it
+
+
+def query_fingerprint(query: BaseModel) -> Mapping[str, object]:
+    """Everything that a cursor must be asked with again; the page's size may change."""
+    return query.model_dump(exclude={"cursor", "limit"}, mode="json")
+
+
+def to_cursor(fingerprint: Mapping[str, object], position: str | None) -> str | None:
+    """The cursor that continues a query after a position; None if nothing is left.
+
+    The checksum tells a damaged cursor, or one of another query, from a good one. It is no secret: a position says
+    nothing that its query would not answer.
+    """
+    if position is None:
+        return None
+    content = _checksum(fingerprint, position) + position.encode()
+    return base64.urlsafe_b64encode(content).decode().rstrip(_PAD)
+
+
+def from_cursor(fingerprint: Mapping[str, object], cursor: str | None) -> str | None:
+    """The position of a cursor; raises InvalidRequest for one that was changed or belongs to another query."""
+    if cursor is None:
+        return None
+    try:
+        content = base64.b64decode(cursor + _PAD * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        position = content[_CHECKSUM_BYTES:].decode()
+    except (binascii.Error, ValueError) as error:
+        raise invalid_cursor() from error
+    if not position or to_cursor(fingerprint, position) != cursor:
+        raise invalid_cursor()
+    return position
+
+
+def _checksum(fingerprint: Mapping[str, object], position: str) -> bytes:
+    content = json.dumps([fingerprint, position], sort_keys=True, ensure_ascii=False)
+    return sha256(f"retrace:cursor\n{content}".encode()).digest()[:_CHECKSUM_BYTES]
+
+
+def invalid_cursor() -> InvalidRequest:
+    """The error for a cursor that this query did not return."""
+    message = "was changed, or belongs to another query; begin again without it"
+    return InvalidRequest("The cursor does not fit the query.", (Fault("cursor", message),))

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 
 def for_path(value: str) -> str:
-    """RFC 3986 encoding of all but unreserved characters, for a segment of an S3 key."""
+    """Percent-encode all but RFC 3986's unreserved characters, for a segment of an S3 key."""
     return quote(value, safe="")
 
 
@@ -17,10 +17,10 @@ def for_key(value: str) -> str:
 
 
 def from_key(part: str) -> str:
-    """What `for_key` encoded."""
+    """Decode what `for_key` encoded."""
     return part.replace("%23", "#").replace("%25", "%")
 
 
 def entity_digest(entity_id: str) -> str:
-    """A name of fixed length for an entity, whose own may be longer than sort keys and groups of queues may be."""
+    """A name of fixed length for an entity, whose own may be too long for a sort key or a message group."""
     return sha256(entity_id.encode()).hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from chalicelib.core.deliveries import Delivery
+from chalicelib.core.ports import Delivery
 from chalicelib.digests.digest import KeptDigest, WrittenObject
 from chalicelib.digests.notifications import Notice
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from chalicelib.aws.errors import translated
 from chalicelib.aws.sqs_batches import MESSAGES_A_CALL, delete_deliveries
-from chalicelib.core.batching import chunked
-from chalicelib.core.deliveries import Delivery
-from chalicelib.core.ports import Concurrently
+from chalicelib.core.pagination import chunked
+from chalicelib.core.ports import Concurrently, Delivery
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

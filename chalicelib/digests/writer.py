@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from chalicelib.core.deliveries import Delivery
 from chalicelib.core.errors import InvalidRequest, RetraceError
-from chalicelib.core.ports import Clock, Concurrently
+from chalicelib.core.ports import Clock, Concurrently, Delivery
 from chalicelib.core.timestamps import Instant, lag_ms
 from chalicelib.digests.digest import (
     MAX_OBJECTS,

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.aws.batch_calls import KEYS_A_GET, get_items
+from chalicelib.aws.dynamodb import ACTIONS_A_TRANSACTION, KEYS_A_GET, Item, Reason, get_items, to_item, write_together
 from chalicelib.aws.errors import translated
-from chalicelib.aws.items import Item, to_item
-from chalicelib.aws.transactions import ACTIONS_A_TRANSACTION, Reason, write_together
-from chalicelib.core.batching import chunked
 from chalicelib.core.errors import TryAgain
+from chalicelib.core.pagination import chunked
 from chalicelib.core.ports import Concurrently, Pause
 from chalicelib.core.timestamps import Instant, nanoseconds
 from chalicelib.events.dynamodb_rows import event_item, identity_row, index_row, stored_event, written_by

@@ -7,17 +7,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.aws import keys, positions
-from chalicelib.aws.batch_calls import ITEMS_A_WRITE, putting
+from chalicelib.aws import keys
+from chalicelib.aws.dynamodb import ITEMS_A_WRITE, putting, to_item
 from chalicelib.aws.errors import translated
-from chalicelib.aws.items import to_item
-from chalicelib.core.batching import chunked
 from chalicelib.core.errors import TryAgain
+from chalicelib.core.pagination import chunked
 from chalicelib.core.ports import Concurrently, Pause
 from chalicelib.events.arrivals import Arrival, ArrivalKind
 from chalicelib.events.dynamodb_rows import arrival_of, arrival_row, stored_event
-from chalicelib.events.index_pages import Page, Row
-from chalicelib.events.partitions import EntityPartition, LateDayPartition, Partition
+from chalicelib.events.index_pages import EntityPartition, LateDayPartition, Page, Partition, Row
 from chalicelib.events.ports import EVERY_EVENT, ArrivalsPage, Counted, EventFilter
 
 if TYPE_CHECKING:
@@ -107,7 +105,7 @@ class DynamoEventIndex:
         newest_first: bool = False,
     ) -> Page:
         """Rows of a partition in time order. Entities are read consistently, types and days as their index has it."""
-        positions.require(positions.EVENT, after)
+        keys.require_position(keys.EVENT_POSITION, after)
         low, high = _bounds(partition, after, newest_first=newest_first)
         if low > high:
             return Page((), None)
@@ -126,7 +124,7 @@ class DynamoEventIndex:
 
     def late(self, partition: LateDayPartition, after: str | None, limit: int) -> Page:
         """Late arrivals of a partition, the latest first."""
-        positions.require(positions.LATE, after)
+        keys.require_position(keys.LATE_POSITION, after)
         low, above_all = keys.every_lag()
         high = above_all if after is None else keys.just_before(after)
         late_day = keys.late_day(partition.source, partition.event_type, partition.ingest_day, partition.shard)

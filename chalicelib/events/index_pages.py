@@ -1,10 +1,11 @@
-"""Merging pages of several partitions into one order, however far each of them has been read."""
+"""The index in time order: the partitions that one query can read, and merging their pages."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from chalicelib.core.timestamps import Day, Instant, Window, day_after, day_of, days_between, end_of, start_of
 from chalicelib.events.raw_objects import StoredEvent
 
 
@@ -38,14 +39,14 @@ class Page:
 
 
 def first_of(page: Page, limit: int) -> Page:
-    """At most so many of a page's rows, and the position to go on from."""
+    """At most `limit` of a page's rows, and the position to continue from."""
     if len(page.rows) <= limit:
         return page
     return Page(page.rows[:limit], page.rows[limit - 1].sort_key)
 
 
 def merged(pages: Sequence[Page], *, newest_first: bool) -> Page:
-    """One page of all partitions: only rows that no partition can still bring something before."""
+    """One page of all partitions: only rows that no unread row of a partition can precede."""
     ends = [page.read_to for page in pages if page.read_to is not None]
     rows = sorted((row for page in pages for row in page.rows), key=lambda row: row.sort_key, reverse=newest_first)
     if not ends:
@@ -53,3 +54,61 @@ def merged(pages: Sequence[Page], *, newest_first: bool) -> Page:
     horizon = max(ends) if newest_first else min(ends)
     within = (row for row in rows if (row.sort_key >= horizon if newest_first else row.sort_key <= horizon))
     return Page(tuple(within), horizon)
+
+
+@dataclass(frozen=True, slots=True)
+class EntityPartition:
+    """Events of one entity within a window."""
+
+    entity_id: str
+    window: Window
+
+
+@dataclass(frozen=True, slots=True)
+class TypeDayPartition:
+    """Events of one source and type within a window of one day, in one shard of the index."""
+
+    source: str
+    event_type: str
+    day: Day
+    shard: int
+    window: Window
+
+
+Partition = EntityPartition | TypeDayPartition
+
+
+@dataclass(frozen=True, slots=True)
+class LateDayPartition:
+    """Events of one source and type that arrived late on a day, in one shard of the index of late arrivals."""
+
+    source: str
+    event_type: str
+    ingest_day: Day
+    shard: int
+
+
+def days_of(window: Window) -> Iterator[Day]:
+    """The UTC days that a window touches, in order."""
+    first = day_of(window.start)
+    last = day_of(window.end)
+    for number in range(days_between(first, last)):
+        day = day_after(first, number)
+        if window.end > start_of(day):
+            yield day
+
+
+def part_of_day(window: Window, day: Day) -> Window:
+    """What of a window lies in a day that it touches."""
+    return Window(Instant(max(window.start, start_of(day))), Instant(min(window.end, end_of(day))))
+
+
+def shards_of_day(source: str, event_type: str, day: Day, window: Window, shards: int) -> list[TypeDayPartition]:
+    """The partitions that together hold one day's part of a window."""
+    part = part_of_day(window, day)
+    return [TypeDayPartition(source, event_type, day, shard, part) for shard in range(shards)]
+
+
+def shards_of_late_day(source: str, event_type: str, ingest_day: Day, shards: int) -> list[LateDayPartition]:
+    """The partitions that together hold what arrived late on a day."""
+    return [LateDayPartition(source, event_type, ingest_day, shard) for shard in range(shards)]

@@ -9,8 +9,7 @@ from typing import Protocol
 from chalicelib.core.timestamps import CLOCKS_DIFFER_MS, Instant
 from chalicelib.events.arrivals import Arrival, ArrivalKind
 from chalicelib.events.event import Event
-from chalicelib.events.index_pages import Page
-from chalicelib.events.partitions import LateDayPartition, Partition
+from chalicelib.events.index_pages import LateDayPartition, Page, Partition
 from chalicelib.events.raw_objects import RawLocation, StoredEvent
 
 

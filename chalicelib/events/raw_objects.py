@@ -1,4 +1,4 @@
-"""Raw objects: the lines they hold, the name their bytes determine, and reading a line back."""
+"""Raw objects: their lines, the name that their bytes determine, and reading a line back and verifying it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from hashlib import sha256
 from json.encoder import encode_basestring as quote
 
-from chalicelib.core.errors import IntegrityFailure
+from chalicelib.core.errors import IntegrityFailure, InvalidRequest
+from chalicelib.core.lossless_json import JsonSyntaxError, JsonText, parse
 from chalicelib.core.timestamps import CLOCKS_DIFFER_MS, Instant, lag_ms
-from chalicelib.events.event import Event
+from chalicelib.events.cloudevents import parse_structured
+from chalicelib.events.event import Event, parse_native
 
 # Stands in for ingest_time where an object's name is computed; as wide as any instant, so that offsets stay the same.
 _NAMELESS_TIME = Instant("0000-00-00T00:00:00.000000000Z")
@@ -136,3 +138,31 @@ def _without_closing_brace(member: bytes, event: bytes) -> bytes:
     if not member or not event.endswith(b"}"):
         raise ValueError("no event in the line")
     return event[:-1]
+
+
+def verify(line: RawLine) -> Event:
+    """The event of a line, derived from its own bytes again; raises IntegrityFailure if the line says otherwise."""
+    try:
+        event = _event_of(parse(line.event.decode()))
+    except (UnicodeDecodeError, JsonSyntaxError, InvalidRequest) as error:
+        raise IntegrityFailure("The stored event can no longer be read.") from error
+    derived = {
+        "event_id": event.event_id,
+        "content_sha256": event.content_sha256,
+        "entity_id": event.entity_id,
+        "event_type": event.event_type,
+        "event_time": event_time_of(event, line.ingest_time),
+    }
+    wrong = [name for name, value in derived.items() if getattr(line, name) != value]
+    if wrong:
+        raise IntegrityFailure(
+            f"The stored event {line.event_id} hashes to {event.content_sha256}; "
+            f"its line has a different {', '.join(wrong)}."
+        )
+    return event
+
+
+def _event_of(json: JsonText) -> Event:
+    """An event in whichever form it is kept: only a CloudEvent says which version of its specification it follows."""
+    is_cloudevent = isinstance(json.value, dict) and "specversion" in json.value
+    return parse_structured(json) if is_cloudevent else parse_native(json)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from chalicelib.core import lossless_json
@@ -210,3 +210,23 @@ _READERS: dict[str, _Reader] = {
 def events_of(submissions: Iterable[Submission]) -> Iterator[Event]:
     """The valid events among what was submitted."""
     return (submission for submission in submissions if isinstance(submission, Event))
+
+
+_KEY_IN_HEADER = Fault(
+    "Idempotency-Key",
+    "is not stored with an event: put the key into the event as idempotency_key, or leave this header out",
+)
+
+
+def with_own_keys(request: IngestRequest) -> IngestRequest:
+    """Reject the events without a key in their own text, of a request with a key in a header.
+
+    Only an event's own text is stored and identifies it.
+    """
+    return replace(request, submissions=tuple(map(_with_own_key, request.submissions)))
+
+
+def _with_own_key(submission: Submission) -> Submission:
+    if isinstance(submission, InvalidEvent) or submission.has_own_key:
+        return submission
+    return InvalidEvent(submission.text.encode(), (_KEY_IN_HEADER,), submission.form)

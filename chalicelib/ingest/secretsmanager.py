@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from chalicelib.aws.errors import translated
 from chalicelib.core.errors import StorageRefused
 from chalicelib.core.timestamps import Instant, nanoseconds
-from chalicelib.ingest.webhooks import secret_of
+from chalicelib.ingest.authentication import secret_of
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient

@@ -13,9 +13,8 @@ from chalicelib.events.arrivals import Arrival, ArrivalKind, Status
 from chalicelib.events.event import Event, Form
 from chalicelib.events.ports import EventIndex, Identities, RawStore
 from chalicelib.events.raw_objects import StoredEvent, event_time_of, stored_events
-from chalicelib.ingest.kept_together import objects_of
 from chalicelib.ingest.ports import Quarantine
-from chalicelib.ingest.rejection import Conflict, LineReference, Rejection, RejectionStatus
+from chalicelib.ingest.rejection import Conflict, LineReference, Rejection, RejectionStatus, objects_of
 from chalicelib.ingest.report import EventResult, IngestReport
 from chalicelib.ingest.request import IngestRequest, InvalidEvent, Submission, events_of
 
@@ -31,7 +30,7 @@ class Ingest:
     now: Clock
     concurrently: Concurrently
 
-    def __call__(self, request: IngestRequest, request_id: str) -> IngestReport:
+    def take_in(self, request: IngestRequest, request_id: str) -> IngestReport:
         """Take a request in. Raises TryAgain if storage would not take it; sending it again is then safe.
 
         Raw objects come before rows, so that no row can point at nothing; the transaction that writes an event's

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from chalicelib.core.deliveries import Delivery
 from chalicelib.core.errors import MessagesFailed, RetraceError
+from chalicelib.core.ports import Delivery
 from chalicelib.processing.ports import DeliveryQueue
 
 BatchResponse = dict[str, list[dict[str, str]]]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from chalicelib.aggregates.ledger import record_of
 from chalicelib.aggregates.outcomes import Outcome
-from chalicelib.core.deliveries import Delivery
 from chalicelib.core.errors import InvalidRequest, RetraceError
+from chalicelib.core.ports import Delivery
 from chalicelib.processing.dead_letter import DeadLetter, dead_letter
 from chalicelib.processing.fetcher import Failures, FetchAndVerify, Received, of_no_replay, parsed
 from chalicelib.processing.ports import DeadLetterQueue, RecordOutcomes

@@ -6,12 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from chalicelib.core.deliveries import Delivery
 from chalicelib.core.errors import IntegrityFailure, Oversized, RetraceError, UnknownReplay, WrongBucket
-from chalicelib.core.ports import Concurrently
+from chalicelib.core.ports import Concurrently, Delivery
 from chalicelib.events.ports import RawStore
-from chalicelib.events.raw_objects import MAX_RAW_OBJECT_BYTES, RawLine, RawLocation, parse_line
-from chalicelib.events.verification import verify
+from chalicelib.events.raw_objects import MAX_RAW_OBJECT_BYTES, RawLine, RawLocation, parse_line, verify
 from chalicelib.replays.messages import ObjectReference, ReplayMessage, parse_message
 
 Message = ReplayMessage | ObjectReference

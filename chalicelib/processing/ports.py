@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from chalicelib.aggregates.ledger import Changes, Ledger, OutcomeRecord, Recorded
-from chalicelib.core.deliveries import Delivery
+from chalicelib.core.ports import Delivery
 from chalicelib.core.timestamps import Instant
 from chalicelib.processing.dead_letter import DeadLetter
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from chalicelib.aggregates.aggregate import Input, Version
 from chalicelib.aggregates.ledger import LedgerKey, OutcomeRecord, record_of
 from chalicelib.aggregates.outcomes import MessageKey, Outcome
-from chalicelib.core.deliveries import Delivery
 from chalicelib.core.errors import IntegrityFailure, RetraceError
+from chalicelib.core.ports import Delivery
 from chalicelib.core.timestamps import day_of
 from chalicelib.events.raw_objects import RawLine
 from chalicelib.processing.fetcher import Failures, FetchAndVerify, Message, Received, of_no_replay, parsed

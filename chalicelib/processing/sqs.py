@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.aws.errors import translated
 from chalicelib.aws.sqs_batches import delete_deliveries
-from chalicelib.core.deliveries import Delivery
+from chalicelib.core.ports import Delivery
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

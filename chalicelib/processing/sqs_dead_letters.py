@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.aws.errors import translated
 from chalicelib.aws.sqs_batches import MESSAGES_A_CALL, delete_deliveries, send_all, send_bodies
-from chalicelib.core.deliveries import Delivery
-from chalicelib.core.ports import Pause
+from chalicelib.core.ports import Delivery, Pause
 from chalicelib.processing.dead_letter import DeadLetter
 
 if TYPE_CHECKING:

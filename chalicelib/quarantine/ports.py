@@ -18,8 +18,8 @@ class RejectionsPage:
     read_to: str | None
 
 
-class Rejections(Protocol):
-    """What is in quarantine, and the records of its retries."""
+class Quarantine(Protocol):
+    """The rejections in quarantine, and the records of their retries."""
 
     def page(self, ingest_day: Day, after: str | None, limit: int) -> RejectionsPage:
         """At most `limit` refused events of a day, after an id; fewer where they are large."""

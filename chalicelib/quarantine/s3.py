@@ -1,4 +1,4 @@
-"""Looking into quarantine in S3, and the records of retries beside what was refused."""
+"""The quarantine in S3: rejections, each kept once a day under the hash of its bytes, and the records of retries."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chalicelib.aws.write_once import WriteOnceBucket
 from chalicelib.core.errors import WriteConflict
 from chalicelib.core.ports import Concurrently
 from chalicelib.core.timestamps import Day
-from chalicelib.ingest.rejection import Rejection, parse_rejection
+from chalicelib.ingest.rejection import Rejection, RejectionStatus, parse_rejection
 from chalicelib.quarantine.ports import RejectionsPage
 from chalicelib.quarantine.retries import Listed, Retry, listed, parse_retry
 
@@ -26,11 +26,18 @@ MAX_BYTES_A_PAGE = 64_000_000
 
 
 @dataclass(frozen=True)
-class S3Rejections:
-    """The part of the raw bucket that holds what could not be accepted."""
+class S3Quarantine:
+    """The part of the raw bucket that contains rejections."""
 
     objects: WriteOnceBucket
     concurrently: Concurrently
+
+    def keep(self, rejection: Rejection) -> None:
+        """Keep a rejection. Of the same bytes on one day the first record stays."""
+        conflict = rejection.status is RejectionStatus.CONFLICT
+        key = keys.rejected_object(rejection.rejected_id, conflict=conflict)
+        with translated("keeping a refused event"):
+            self.objects.put_if_absent(key, rejection.to_json(), "application/json")
 
     def page(self, ingest_day: Day, after: str | None, limit: int) -> RejectionsPage:
         """Refused events of a day in the order of their ids: one listing, and a GET for each."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chalicelib.core.cursors import from_cursor, invalid_cursor, query_fingerprint, to_cursor
 from chalicelib.core.errors import NotFound
+from chalicelib.core.pagination import from_cursor, invalid_cursor, query_fingerprint, to_cursor
 from chalicelib.core.ports import Clock
 from chalicelib.core.timestamps import Day
 from chalicelib.ingest.rejection import Rejection
 from chalicelib.ingest.report import IngestReport
 from chalicelib.ingest.request import IngestRequest, parse_request
-from chalicelib.quarantine.ports import Rejections
+from chalicelib.quarantine.ports import Quarantine
 from chalicelib.quarantine.retries import Listed, RejectedQuery, Retry, RetryRequest, is_rejected_id, retry_of
 
 
@@ -36,23 +36,23 @@ class KeptRejection:
 class ReviewQuarantine:
     """The use cases behind GET /rejected and what lies beneath it; `take_in` is that of POST /ingest."""
 
-    rejections: Rejections
+    quarantine: Quarantine
     take_in: Callable[[IngestRequest, str], IngestReport]
     now: Clock
 
-    def __call__(self, query: RejectedQuery) -> FoundRejections:
+    def find(self, query: RejectedQuery) -> FoundRejections:
         """What was refused on a day. Looks at no more than `limit` events, so a page by reason may hold fewer."""
         fingerprint = query_fingerprint(query)
         after = from_cursor(fingerprint, query.cursor)
         if after is not None and not (is_rejected_id(after) and after.startswith(query.day)):
             raise invalid_cursor()
-        page = self.rejections.page(Day(query.day), after, query.limit)
+        page = self.quarantine.page(Day(query.day), after, query.limit)
         items = tuple(item for item in page.items if item.is_for(query.reason))
         return FoundRejections(items, to_cursor(fingerprint, page.read_to))
 
-    def kept(self, rejected_id: str) -> KeptRejection:
+    def get(self, rejected_id: str) -> KeptRejection:
         """Everything that is kept of a refused event; raises NotFound."""
-        return KeptRejection(self._found(rejected_id), tuple(self.rejections.retries(rejected_id)))
+        return KeptRejection(self._found(rejected_id), tuple(self.quarantine.retries(rejected_id)))
 
     def retry(self, rejected_id: str, asked: RetryRequest) -> IngestReport:
         """Send a refused event through ingest again and record that; raises NotFound.
@@ -64,11 +64,11 @@ class ReviewQuarantine:
         requested_at = self.now()
         sent = _as_it_was_sent(rejected) if asked.corrected is None else asked.corrected
         report = self.take_in(sent, asked.request_id)
-        self.rejections.record(retry_of(rejected_id, asked, requested_at, report))
+        self.quarantine.record(retry_of(rejected_id, asked, requested_at, report))
         return report
 
     def _found(self, rejected_id: str) -> Rejection:
-        rejected = self.rejections.read(rejected_id) if is_rejected_id(rejected_id) else None
+        rejected = self.quarantine.read(rejected_id) if is_rejected_id(rejected_id) else None
         if rejected is None:
             raise NotFound("Nothing is in quarantine under this id.")
         return rejected

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.aws import positions, replay_keys
+from chalicelib.aws import keys, replay_keys
+from chalicelib.aws.dynamodb import Item, from_item, to_item, write_together
 from chalicelib.aws.errors import attempts_of, code_of, translated
-from chalicelib.aws.items import Item, from_item, to_item
-from chalicelib.aws.transactions import write_together
 from chalicelib.core.errors import WriteConflict
 from chalicelib.core.ports import Pause
 from chalicelib.core.timestamps import Instant, nanoseconds
@@ -100,7 +99,7 @@ class DynamoReplayStore:
 
     def newest(self, after: str | None, limit: int) -> ReplayIdsPage:
         """Ids of jobs, newest first: each begins with the millisecond that was the next when it was requested."""
-        positions.require(positions.REPLAY, after)
+        keys.require_position(keys.REPLAY_POSITION, after)
         condition, values = "listing = :all", {":all": replay_keys.ALL_REPLAYS}
         if after is not None:
             condition, values = f"{condition} AND PK < :after", {**values, ":after": after}

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib.aws import replay_keys
+from chalicelib.aws.dynamodb import to_item
 from chalicelib.aws.errors import translated
-from chalicelib.aws.items import to_item
-from chalicelib.core.batching import chunked
 from chalicelib.core.errors import NotFound
+from chalicelib.core.pagination import chunked
 from chalicelib.core.timestamps import Instant, nanoseconds
 from chalicelib.replays.outbox import Outbox, unpacked
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from chalicelib.aws import replay_keys
-from chalicelib.aws.items import Item, to_item
+from chalicelib.aws.dynamodb import Item, to_item
 from chalicelib.core.timestamps import Instant
 from chalicelib.replays.job import Cursor, JobState, ReplayJob
 from chalicelib.replays.request import ReplayRequest

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib.aws import replay_keys
-from chalicelib.aws.batch_calls import KEYS_A_GET, get_items
+from chalicelib.aws.dynamodb import KEYS_A_GET, get_items, to_item
 from chalicelib.aws.errors import translated
-from chalicelib.aws.items import to_item
-from chalicelib.core.batching import chunked
+from chalicelib.core.pagination import chunked
 from chalicelib.core.ports import Pause
 from chalicelib.replays.job import JobState
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib.aws import keys, replay_keys
-from chalicelib.aws.batch_calls import ITEMS_A_WRITE, put_items
+from chalicelib.aws.dynamodb import ITEMS_A_WRITE, Item, from_item, put_items, to_item
 from chalicelib.aws.errors import translated
-from chalicelib.aws.items import Item, from_item, to_item
-from chalicelib.core.batching import chunked
+from chalicelib.core.pagination import chunked
 from chalicelib.core.ports import Pause
 from chalicelib.core.timestamps import Day
 from chalicelib.replays.ports import TouchedDay, TouchedDaysPage

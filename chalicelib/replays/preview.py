@@ -13,7 +13,7 @@ from chalicelib.core.percent_encoding import entity_digest
 from chalicelib.core.ports import Clock, Concurrently
 from chalicelib.core.read_budget import AT_ONCE, REQUEST_US, PaidReads, ReadsSpent
 from chalicelib.core.timestamps import Day, Instant, day_of, shifted
-from chalicelib.events.partitions import Partition, TypeDayPartition
+from chalicelib.events.index_pages import Partition, TypeDayPartition
 from chalicelib.events.ports import EventIndex
 from chalicelib.replays.estimate import estimate
 from chalicelib.replays.job import beginning_of

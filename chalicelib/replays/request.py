@@ -14,7 +14,7 @@ from chalicelib.core.errors import Fault, InvalidRequest
 from chalicelib.core.fields import DayText, EndTime, EntityId, EventType, Reason, Source, Time, WrongField, faults_of
 from chalicelib.core.lossless_json import JsonSyntaxError, parse
 from chalicelib.core.timestamps import Day, Instant, Window, day_after, days_between, end_of, start_of, whole_days_of
-from chalicelib.events.partitions import EntityPartition, Partition, shards_of_day
+from chalicelib.events.index_pages import EntityPartition, Partition, shards_of_day
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.replays.filter import ReplayFilter
 

@@ -15,8 +15,7 @@ from chalicelib.core.pagination import Paged, every_page
 from chalicelib.core.ports import Concurrently
 from chalicelib.core.timestamps import Day, day_of, window_of
 from chalicelib.events.arrivals import Arrival
-from chalicelib.events.index_pages import Page, merged
-from chalicelib.events.partitions import EntityPartition, Partition
+from chalicelib.events.index_pages import EntityPartition, Page, Partition, merged
 from chalicelib.events.ports import ArrivalsPage, EventIndex
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.replays.job import Cursor

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.aws.errors import translated
 from chalicelib.aws.sqs_batches import MESSAGES_A_CALL, send_entries
-from chalicelib.core.batching import chunked
+from chalicelib.core.pagination import chunked
 from chalicelib.core.percent_encoding import entity_digest
 from chalicelib.core.ports import Concurrently, Pause
 from chalicelib.replays.messages import ReplayMessage, rounds_of

@@ -8,9 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from chalicelib.core.cursors import from_cursor, query_fingerprint, to_cursor
 from chalicelib.core.errors import Conflict, Fault, NotFound, TryAgain, WriteConflict
 from chalicelib.core.fields import MAX_REPLAY_ID_BYTES
+from chalicelib.core.pagination import from_cursor, query_fingerprint, to_cursor
 from chalicelib.core.ports import Clock, Concurrently, Pause
 from chalicelib.replays.job import JobState, ReplayJob, beginning_of
 from chalicelib.replays.ports import CountMessages, KeyedReplay, ReplayQueues, ReplayStore

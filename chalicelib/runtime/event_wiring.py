@@ -6,15 +6,15 @@ from chalicelib.aws.write_once import WriteOnceBucket
 from chalicelib.events.dynamodb_identities import DynamoIdentities
 from chalicelib.events.dynamodb_index import DynamoEventIndex
 from chalicelib.events.s3_raw_store import S3RawStore
-from chalicelib.ingest.authentication import Admit
+from chalicelib.ingest.authentication import Authenticator
 from chalicelib.ingest.secretsmanager import StoredWebhookSecrets
 from chalicelib.runtime import system
 
 
-def admit() -> Admit:
+def authenticator() -> Authenticator:
     """Which requests are read at all."""
     takes_webhooks = bool(system.settings().webhook_secret_arn)
-    return Admit(webhook_secrets() if takes_webhooks else None, system.now, system.in_lambda())
+    return Authenticator(webhook_secrets() if takes_webhooks else None, system.now, system.in_lambda())
 
 
 @system.once

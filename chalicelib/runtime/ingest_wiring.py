@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from chalicelib.ingest.s3_quarantine import S3Quarantine
 from chalicelib.ingest.use_cases import Ingest
+from chalicelib.quarantine.s3 import S3Quarantine
 from chalicelib.runtime import system
 from chalicelib.runtime.event_wiring import event_index, identities, raw_bucket, raw_store
 
 
 def ingest() -> Ingest:
     """POST /ingest, and retries of what was refused."""
-    quarantine = S3Quarantine(raw_bucket())
-    return Ingest(raw_store(), identities(), event_index(), quarantine, system.now, system.concurrently)
+    return Ingest(raw_store(), identities(), event_index(), quarantine(), system.now, system.concurrently)
+
+
+def quarantine() -> S3Quarantine:
+    """Where rejections are kept."""
+    return S3Quarantine(raw_bucket(), system.concurrently)

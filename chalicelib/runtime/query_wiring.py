@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from chalicelib.aggregates.dynamodb_history import DynamoAggregateHistory
 from chalicelib.aggregates.use_cases import InvestigateAggregates, TraceVersions
-from chalicelib.quarantine.s3 import S3Rejections
 from chalicelib.quarantine.use_cases import ReviewQuarantine
 from chalicelib.runtime import system
-from chalicelib.runtime.event_wiring import event_index, identities, raw_bucket, raw_store
-from chalicelib.runtime.ingest_wiring import ingest
+from chalicelib.runtime.event_wiring import event_index, identities, raw_store
+from chalicelib.runtime.ingest_wiring import ingest, quarantine
 from chalicelib.runtime.replay_wiring import replay_store
 from chalicelib.search.event_history import InvestigateEvent
-from chalicelib.search.freshness import CheckFreshness
-from chalicelib.search.use_cases import FindGaps, ListLate, SearchEvents
+from chalicelib.search.silence import CheckFreshness, FindGaps
+from chalicelib.search.use_cases import SearchEvents
 
 
 def search_events() -> SearchEvents:
-    """GET /events."""
+    """GET /events and GET /late."""
     return SearchEvents(event_index(), system.settings().shards_read, system.concurrently)
-
-
-def list_late() -> ListLate:
-    """GET /late."""
-    return ListLate(event_index(), system.settings().shards_read, system.concurrently)
 
 
 def find_gaps() -> FindGaps:
@@ -57,4 +51,4 @@ def trace_versions() -> TraceVersions:
 
 def review_quarantine() -> ReviewQuarantine:
     """GET /rejected and what lies beneath it."""
-    return ReviewQuarantine(S3Rejections(raw_bucket(), system.concurrently), ingest(), system.now)
+    return ReviewQuarantine(quarantine(), ingest().take_in, system.now)

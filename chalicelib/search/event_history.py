@@ -7,16 +7,15 @@ from dataclasses import dataclass
 
 from chalicelib.aggregates.aggregate import Version
 from chalicelib.aggregates.ports import AggregateHistory
-from chalicelib.core.batching import chunked
 from chalicelib.core.errors import IntegrityFailure, NotFound
+from chalicelib.core.pagination import chunked
 from chalicelib.core.ports import Concurrently
 from chalicelib.core.read_budget import REQUEST_US, PaidReads, ReadsSpent
 from chalicelib.core.timestamps import day_of
 from chalicelib.events.arrivals import Arrival
 from chalicelib.events.identity import is_event_id
 from chalicelib.events.ports import EventIndex, Identities, RawStore
-from chalicelib.events.raw_objects import RawLine, StoredEvent, parse_line
-from chalicelib.events.verification import verify
+from chalicelib.events.raw_objects import RawLine, StoredEvent, parse_line, verify
 
 ARRIVALS_SHOWN = 1_000
 """A retry storm may have brought more than an answer can hold."""
@@ -47,7 +46,7 @@ class InvestigateEvent:
     aggregates: AggregateHistory
     concurrently: Concurrently
 
-    def __call__(self, event_id: str) -> EventHistory:
+    def history(self, event_id: str) -> EventHistory:
         """What is known of an event; raises NotFound."""
         event = self._event(event_id)
         arrivals = self.index.arrivals(event_id, ARRIVALS_SHOWN + 1)

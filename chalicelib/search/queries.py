@@ -22,7 +22,7 @@ from chalicelib.core.fields import (
 )
 from chalicelib.core.timestamps import END_OF_TIME, Day, Instant, Window, window_of
 from chalicelib.events.arrivals import Status
-from chalicelib.events.partitions import EntityPartition, Partition, days_of, shards_of_day
+from chalicelib.events.index_pages import EntityPartition, Partition, days_of, shards_of_day
 
 MAX_DAYS_BY_TYPE = 366
 MAX_DAYS_OF_HOURS = 31

@@ -12,9 +12,8 @@ from chalicelib.events.arrivals import Arrival
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.ingest.report import EventResult, IngestReport
 from chalicelib.search.event_history import EventHistory
-from chalicelib.search.freshness import Freshness
-from chalicelib.search.gaps import Gap
 from chalicelib.search.queries import FreshnessQuery, GapsQuery
+from chalicelib.search.silence import Freshness, Gap
 from chalicelib.search.use_cases import FoundEvents
 
 Json = dict[str, Any]

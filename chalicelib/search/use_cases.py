@@ -1,4 +1,4 @@
-"""Search the index: events in a window, late arrivals, and gaps."""
+"""Search the index: events in a window, and late arrivals."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chalicelib.core.batching import chunked
-from chalicelib.core.cursors import from_cursor, invalid_cursor, query_fingerprint, to_cursor
-from chalicelib.core.errors import Fault, InvalidRequest
+from chalicelib.core.pagination import from_cursor, invalid_cursor, query_fingerprint, to_cursor
 from chalicelib.core.ports import Concurrently
-from chalicelib.core.read_budget import REQUEST_US, PaidReads, ReadsSpent
-from chalicelib.core.timestamps import Day, Instant, Window
+from chalicelib.core.timestamps import Day
 from chalicelib.events.arrivals import ArrivalKind, Status
-from chalicelib.events.index_pages import Page, Row, first_of, merged
-from chalicelib.events.partitions import Partition, days_of, part_of_day, shards_of_late_day
-from chalicelib.events.ports import EVERY_EVENT, NOT_AHEAD, EventFilter, EventIndex
+from chalicelib.events.index_pages import (
+    Page,
+    Partition,
+    Row,
+    first_of,
+    merged,
+    shards_of_late_day,
+)
+from chalicelib.events.ports import EVERY_EVENT, EventFilter, EventIndex
 from chalicelib.events.raw_objects import StoredEvent
-from chalicelib.search.gaps import Gap, gaps_in, joined
-from chalicelib.search.queries import EventsQuery, GapsQuery, LateQuery, Order
+from chalicelib.search.queries import EventsQuery, LateQuery, Order
 
 MAX_READS = 60
 """Queries of one answer; when they are used up it ends early, with a cursor to go on."""
 
 _ROWS_A_FILTERED_READ = 500
 _ROWS_A_STATUS_READ = 25
-_ROWS_AHEAD = 1_000
-_DAYS_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +60,13 @@ class _Position:
 
 @dataclass(frozen=True)
 class SearchEvents:
-    """The use case behind GET /events."""
+    """The use cases behind GET /events and GET /late."""
 
     index: EventIndex
     shards: int
     concurrently: Concurrently
 
-    def __call__(self, query: EventsQuery) -> FoundEvents:
+    def search(self, query: EventsQuery) -> FoundEvents:
         """Events in the query's order. Reads a bounded number of rows, whatever lies in the window."""
         fingerprint = query_fingerprint(query)
         position = _Position.of(from_cursor(fingerprint, query.cursor))
@@ -86,6 +86,15 @@ class SearchEvents:
                 position = _Position(position.group, page.read_to)
         more = position.group < len(groups)
         return FoundEvents(tuple(row.event for row in found), to_cursor(fingerprint, str(position) if more else None))
+
+    def late(self, query: LateQuery) -> FoundEvents:
+        """Late arrivals of a day, the latest first."""
+        fingerprint = query_fingerprint(query)
+        after = from_cursor(fingerprint, query.cursor)
+        shards = shards_of_late_day(query.source, query.event_type, Day(query.day), self.shards)
+        pages = self.concurrently(lambda shard: self.index.late(shard, after, query.limit), shards)
+        page = first_of(merged(pages, newest_first=True), query.limit)
+        return FoundEvents(page.events, to_cursor(fingerprint, page.read_to))
 
     def _read(self, query: EventsQuery, group: Sequence[Partition], after: str | None) -> tuple[Page, int]:
         """The next rows of a group, merged, and how many queries that took."""
@@ -114,86 +123,3 @@ def _filter_and_limit(query: EventsQuery) -> tuple[EventFilter, int]:
     if query.status in _ARRIVED_AGAIN:
         return wanted, _ROWS_A_STATUS_READ
     return wanted, query.limit if wanted == EVERY_EVENT else _ROWS_A_FILTERED_READ
-
-
-@dataclass(frozen=True)
-class ListLate:
-    """The use case behind GET /late."""
-
-    index: EventIndex
-    shards: int
-    concurrently: Concurrently
-
-    def __call__(self, query: LateQuery) -> FoundEvents:
-        """Late arrivals of a day, the latest first."""
-        fingerprint = query_fingerprint(query)
-        after = from_cursor(fingerprint, query.cursor)
-        shards = shards_of_late_day(query.source, query.event_type, Day(query.day), self.shards)
-        pages = self.concurrently(lambda shard: self.index.late(shard, after, query.limit), shards)
-        page = first_of(merged(pages, newest_first=True), query.limit)
-        return FoundEvents(page.events, to_cursor(fingerprint, page.read_to))
-
-
-@dataclass(frozen=True)
-class FindGaps:
-    """The use case behind GET /gaps."""
-
-    index: EventIndex
-    shards: int
-    concurrently: Concurrently
-
-    def __call__(self, query: GapsQuery) -> list[Gap]:
-        """Hours or days without events; reads one row, in each shard, for each hour or day that has some.
-
-        Raises InvalidRequest if that is more than a request may read.
-        """
-        windows = [part_of_day(query.window, day) for day in days_of(query.window)]
-        reads = PaidReads(self.concurrently, REQUEST_US)
-        try:
-            return joined(gap for some in chunked(windows, _DAYS_AT_ONCE) for gap in self._gaps(query, some, reads))
-        except ReadsSpent as spent:
-            fault = Fault("end_time", "is too far on for the number of shards and of events ahead; ask for fewer days")
-            raise InvalidRequest("The window has more to read than a request can.", (fault,)) from spent
-
-    def _gaps(self, query: GapsQuery, windows: Sequence[Window], reads: PaidReads) -> list[Gap]:
-        """The gaps of each window; what one after the other asks for is read at once."""
-        found: dict[int, list[Gap]] = {}
-        searches = dict(enumerate(gaps_in(window, query.unit) for window in windows))
-        asked = {number: next(search) for number, search in searches.items()}
-        while asked:
-            firsts = self._first_times(query, list(asked.values()), reads)
-            for number, event_time in zip(list(asked), firsts, strict=True):
-                try:
-                    asked[number] = searches[number].send(event_time)
-                except StopIteration as ended:
-                    found[number] = ended.value
-                    del asked[number]
-        return [gap for number in sorted(found) for gap in found[number]]
-
-    def _first_times(self, query: GapsQuery, windows: Sequence[Window], reads: PaidReads) -> list[Instant | None]:
-        """The time of the first event in each window, of those that fill a gap."""
-        parts = [
-            (number, partition)
-            for number, window in enumerate(windows)
-            for group in query.groups(self.shards, window)
-            for partition in group
-        ]
-        times: dict[int, Instant] = {}
-        unread: list[tuple[int, Partition, str | None]] = [(*part, None) for part in parts]
-        while unread:
-            pages = reads(lambda part: self._page(*part[1:]), unread)
-            more = list[tuple[int, Partition, str | None]]()
-            for (number, partition, _), page in zip(unread, pages, strict=True):
-                first = next((event.event_time for event in page.events if not event.is_ahead), None)
-                if first is not None:
-                    times[number] = min(first, times.get(number, first))
-                elif page.read_to is not None:
-                    more.append((number, partition, page.read_to))
-            unread = more
-        return [times.get(number) for number in range(len(windows))]
-
-    def _page(self, partition: Partition, after: str | None) -> Page:
-        """One event first; if it is ahead, which has another time than it says, only those that are not."""
-        if after is None:
-            return self.index.page(partition, None, 1)
-        return self.index.page(partition, after, _ROWS_AHEAD, NOT_AHEAD)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.aws import keys
-from chalicelib.aws.items import from_item
+from chalicelib.aws.dynamodb import from_item
 from chalicelib.core.timestamps import Instant
 from chalicelib.events.dynamodb_rows import event_values, index_row
 from chalicelib.events.raw_objects import RawLocation, StoredEvent

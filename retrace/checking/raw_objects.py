@@ -12,8 +12,16 @@ from chalicelib.aws import keys
 from chalicelib.core.errors import IntegrityFailure
 from chalicelib.core.timestamps import day_of
 from chalicelib.events.event import Event
-from chalicelib.events.raw_objects import RawLine, RawLocation, StoredEvent, event_time_of, line_of, name_of, parse_line
-from chalicelib.events.verification import verify
+from chalicelib.events.raw_objects import (
+    RawLine,
+    RawLocation,
+    StoredEvent,
+    event_time_of,
+    line_of,
+    name_of,
+    parse_line,
+    verify,
+)
 from retrace.checking.differences import Difference
 from retrace.checking.kinds import Kind
 

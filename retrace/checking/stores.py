@@ -12,9 +12,8 @@ from botocore.exceptions import ClientError
 from chalicelib.aggregates.aggregate import Version
 from chalicelib.aggregates.dynamodb_rows import partition_of_inputs
 from chalicelib.aws import keys
-from chalicelib.aws.batch_calls import KEYS_A_GET, get_items
+from chalicelib.aws.dynamodb import KEYS_A_GET, Item, from_item, get_items, to_item
 from chalicelib.aws.errors import code_of
-from chalicelib.aws.items import Item, from_item, to_item
 from chalicelib.aws.write_once import WriteOnceBucket
 from chalicelib.core.percent_encoding import for_key
 from chalicelib.core.timestamps import Day, end_of, start_of

@@ -9,7 +9,7 @@ from chalicelib.aggregates.aggregate import Input, InputKey, Version, aggregate_
 from chalicelib.aggregates.dynamodb_rows import version_row
 from chalicelib.aggregates.ledger import NewRevision
 from chalicelib.aggregates.outcomes import Outcome
-from chalicelib.aws.items import from_item
+from chalicelib.aws.dynamodb import from_item
 from chalicelib.core.percent_encoding import from_key
 from chalicelib.core.timestamps import Day, Instant
 from chalicelib.events.raw_objects import StoredEvent

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from chalicelib.api.operations import OPERATIONS
-from chalicelib.core.problem_titles import TITLES
+from chalicelib.core.errors import TITLES
 from retrace.client import Client
 from retrace.problem import Problem
 

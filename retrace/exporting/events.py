@@ -13,8 +13,7 @@ from typing import BinaryIO, Protocol
 from uuid import uuid4
 
 from chalicelib.core.errors import IntegrityFailure
-from chalicelib.events.raw_objects import RawLine
-from chalicelib.events.verification import verify
+from chalicelib.events.raw_objects import RawLine, verify
 from retrace.client import Answer, Client, refusal
 from retrace.output import Json
 from retrace.problem import Exit, Problem

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from chalicelib.aggregates.queries import InputsQuery
-from chalicelib.core.cursors import query_fingerprint, to_cursor
+from chalicelib.core.pagination import query_fingerprint, to_cursor
 from chalicelib.quarantine.retries import RejectedQuery
 from chalicelib.replays.queries import ReplaysQuery
 from chalicelib.search.queries import EventsQuery, LateQuery

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.aws.items import from_item
+from chalicelib.aws.dynamodb import from_item
 from chalicelib.core.timestamps import Instant
 from chalicelib.events.dynamodb_rows import index_row
 from chalicelib.events.raw_objects import RawLocation, StoredEvent

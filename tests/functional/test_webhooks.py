@@ -11,7 +11,7 @@ import pytest
 from chalice.test import HTTPResponse
 
 from chalicelib.core.timestamps import shifted
-from chalicelib.ingest.webhooks import secret_of, signature
+from chalicelib.ingest.authentication import secret_of, signature
 from chalicelib.runtime import event_wiring, system
 from tests.functional.application import JSON, Application
 from tests.functional.events import as_json, paid

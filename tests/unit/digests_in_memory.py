@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from chalicelib.aws import keys
-from chalicelib.core.deliveries import Delivery
 from chalicelib.core.errors import StorageRefused
+from chalicelib.core.ports import Delivery
 from chalicelib.core.timestamps import Instant, shifted
 from chalicelib.digests.digest import KeptDigest, WrittenObject
 from chalicelib.digests.notifications import Notice

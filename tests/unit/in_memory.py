@@ -13,8 +13,7 @@ from chalicelib.core.errors import IntegrityFailure, RawObjectMissing, TryAgain,
 from chalicelib.core.timestamps import Instant, day_of, nanoseconds
 from chalicelib.events.arrivals import Arrival, ArrivalKind
 from chalicelib.events.event import Event
-from chalicelib.events.index_pages import Page, Row
-from chalicelib.events.partitions import LateDayPartition, Partition, TypeDayPartition
+from chalicelib.events.index_pages import LateDayPartition, Page, Partition, Row, TypeDayPartition
 from chalicelib.events.ports import EVERY_EVENT, ArrivalsPage, Counted, EventFilter
 from chalicelib.events.raw_objects import (
     INGEST_TIME_RANGE,

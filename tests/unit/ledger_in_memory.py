@@ -11,8 +11,8 @@ from chalicelib.aggregates.aggregate import Input, Version
 from chalicelib.aggregates.ledger import Changes, Ledger, LedgerKey, OutcomeRecord, Snapshot, VersionConflict
 from chalicelib.aggregates.outcomes import Counts, Outcome
 from chalicelib.aggregates.ports import AggregateVersion, InputsPage, VersionsPage
-from chalicelib.core.deliveries import Delivery
 from chalicelib.core.errors import WriteConflict
+from chalicelib.core.ports import Delivery
 from chalicelib.core.timestamps import Day, Instant
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.processing.dead_letter import DeadLetter

@@ -15,10 +15,9 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from chalicelib.aggregates.ledger import Changes, LedgerKey, record_of
 from chalicelib.aggregates.outcomes import Counts, Outcome
-from chalicelib.core.deliveries import Delivery
+from chalicelib.core.ports import Delivery
 from chalicelib.core.timestamps import Day
-from chalicelib.events.index_pages import Page
-from chalicelib.events.partitions import Partition
+from chalicelib.events.index_pages import Page, Partition
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.processing.dead_letters import RecordDeadLetters, RedriveDeadLetters
 from chalicelib.processing.fetcher import FetchAndVerify

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 from chalicelib.aggregates.ledger import Changes, OutcomeRecord
 from chalicelib.aggregates.outcomes import Outcome
-from chalicelib.core.deliveries import Delivery
 from chalicelib.core.errors import TryAgain, WriteConflict
+from chalicelib.core.ports import Delivery
 from chalicelib.core.timestamps import Day
-from chalicelib.events.partitions import Partition, TypeDayPartition
+from chalicelib.events.index_pages import Partition, TypeDayPartition
 from chalicelib.processing.dead_letter import DeadLetter
 from chalicelib.replays.job import JobState, ReplayJob
 from chalicelib.replays.messages import ReplayMessage

@@ -253,7 +253,7 @@ def adapters_are_constructed_in_the_wiring(module: Module) -> Iterator[str]:
 
 
 def adapters_take_keys_from_where_they_are_built(module: Module) -> Iterator[str]:
-    if module.is_adapter and module.name.removeprefix("chalicelib.aws.") not in ("keys", "replay_keys", "positions"):
+    if module.is_adapter and module.name.removeprefix("chalicelib.aws.") not in ("keys", "replay_keys"):
         literals = (node.value for node in ast.walk(module.tree) if isinstance(node, ast.Constant))
         yield from (text for text in literals if isinstance(text, str) and re.search("[A-Z]#", text))
 
@@ -336,7 +336,7 @@ RULES: dict[Rule, list[tuple[str, str]]] = {
         ("chalicelib.events.s3_raw_store", "from chalicelib.ingest.use_cases import Ingest"),
         ("chalicelib.replays.sqs", "from chalicelib.events import s3_raw_store"),
         ("chalicelib.aggregates.dynamodb_ledger", "from chalicelib.replays.dynamodb_rows import job_row"),
-        ("chalicelib.quarantine.s3", "from chalicelib.ingest.s3_quarantine import S3Quarantine"),
+        ("chalicelib.quarantine.s3", "from chalicelib.events.s3_raw_store import S3RawStore"),
     ],
     use_cases_are_imported_by_the_runtime_and_their_responses: [
         ("chalicelib.quarantine.use_cases", "from chalicelib.ingest.use_cases import Ingest"),

@@ -13,11 +13,10 @@ from typing import Any
 import pytest
 
 from chalicelib.aggregates.ledger import Changes, Ledger, OutcomeRecord
-from chalicelib.core.deliveries import Delivery
+from chalicelib.core.ports import Delivery
 from chalicelib.core.timestamps import Instant
 from chalicelib.events.arrivals import Arrival, ArrivalKind
-from chalicelib.events.index_pages import Page, Row
-from chalicelib.events.partitions import Partition, TypeDayPartition
+from chalicelib.events.index_pages import Page, Partition, Row, TypeDayPartition
 from chalicelib.events.ports import EVERY_EVENT, ArrivalsPage, EventFilter
 from chalicelib.events.raw_objects import RawLocation, StoredEvent
 from chalicelib.processing.fetcher import FetchAndVerify

@@ -12,7 +12,7 @@ from chalicelib.aggregates.dynamodb_history import DynamoAggregateHistory
 from chalicelib.aggregates.queries import DiffQuery, InputsQuery, VersionsQuery
 from chalicelib.aggregates.use_cases import InvestigateAggregates, TraceVersions
 from chalicelib.aws import keys
-from chalicelib.aws.items import Item
+from chalicelib.aws.dynamodb import Item
 from chalicelib.core import read_budget
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.timestamps import Instant
@@ -25,9 +25,9 @@ from chalicelib.replays.preview_report import ConfirmationNeeded
 from chalicelib.replays.request import ReplayRequest, Requester
 from chalicelib.replays.use_cases import RequestReplay
 from chalicelib.search.event_history import InvestigateEvent
-from chalicelib.search.freshness import CheckFreshness
 from chalicelib.search.queries import EventsQuery, FreshnessQuery, GapsQuery, LateQuery
-from chalicelib.search.use_cases import FindGaps, ListLate, SearchEvents
+from chalicelib.search.silence import CheckFreshness, FindGaps
+from chalicelib.search.use_cases import SearchEvents
 from tests.unit.examples import INGESTED, an_event, stored
 from tests.unit.in_memory import Bucket, Jobs, Queues, Rows, at, no_pause
 from tests.unit.large_tables import DAYS, Invocation, LargeTables, replay_id
@@ -249,7 +249,7 @@ def test_gaps_among_ten_million_events_a_day_are_answered_in_time(
     invocation = Invocation()
     index = index_of(LargeTables(invocation, 10_000_000, row=arrived(LATER)))
 
-    gaps = FindGaps(index, 4, invocation.concurrently)(GapsQuery.model_validate(chosen | window))
+    gaps = FindGaps(index, 4, invocation.concurrently).find(GapsQuery.model_validate(chosen | window))
 
     invocation.assert_answered()
     assert [gap.start[:10] for gap in gaps] == ([] if window["unit"] == "hour" else ["2026-01-01", "2026-12-01"])
@@ -262,7 +262,7 @@ def test_gaps_among_millions_of_events_that_are_ahead_are_refused_in_time(chosen
     index = index_of(LargeTables(invocation, 10_000_000, passes=False, row=arrived(EARLIER)))
 
     with pytest.raises(InvalidRequest, match="more to read than a request can"):
-        FindGaps(index, shards, invocation.concurrently)(GapsQuery.model_validate({**chosen, "day": DAYS[0]}))
+        FindGaps(index, shards, invocation.concurrently).find(GapsQuery.model_validate({**chosen, "day": DAYS[0]}))
 
     invocation.assert_answered()
 
@@ -274,7 +274,7 @@ def test_freshness_is_answered_in_time_however_far_back_or_ahead_events_are(now:
     index = index_of(LargeTables(invocation, 10_000_000, passes=False, row=arrived(EARLIER)))
     asked = FreshnessQuery.model_validate({**OF_TYPE, "look_back_days": 366, "max_age_s": 60})
 
-    found = CheckFreshness(index, shards, at(now), invocation.concurrently)(asked)
+    found = CheckFreshness(index, shards, at(now), invocation.concurrently).check(asked)
 
     invocation.assert_answered()
     assert (found.newest, found.fresh) == (None, False)
@@ -289,7 +289,7 @@ def test_a_page_of_events_is_answered_in_time(chosen: dict[str, Any], shards: in
     index = index_of(LargeTables(invocation, 10_000_000, passes=False))
     asked = EventsQuery.model_validate({**chosen, "day": DAYS[0], "limit": 1_000, **more})
 
-    found = SearchEvents(index, shards, invocation.concurrently)(asked)
+    found = SearchEvents(index, shards, invocation.concurrently).search(asked)
 
     invocation.assert_answered()
     assert found.cursor is not None
@@ -300,7 +300,7 @@ def test_a_page_of_late_arrivals_is_answered_in_time(shards: int) -> None:
     invocation = Invocation()
     index = index_of(LargeTables(invocation, 10_000_000))
 
-    found = ListLate(index, shards, invocation.concurrently)(
+    found = SearchEvents(index, shards, invocation.concurrently).late(
         LateQuery.model_validate({**OF_TYPE, "day": DAYS[0], "limit": 1_000})
     )
 
@@ -314,7 +314,7 @@ def test_an_event_of_a_day_of_thousands_of_versions_is_shown_in_time() -> None:
     rows.admit([event], "request", INGESTED)
     show = InvestigateEvent(rows, index_of(tables), Bucket(), history_of(tables), invocation.concurrently)
 
-    shown = show(event.event_id)
+    shown = show.history(event.event_id)
 
     invocation.assert_answered()
     assert (len(shown.aggregates), shown.more_aggregates) == (1_000, True)

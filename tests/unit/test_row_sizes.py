@@ -11,7 +11,7 @@ from chalicelib.aggregates.aggregate import Aggregate, Input, Version, aggregate
 from chalicelib.aggregates.dynamodb_rows import outcome_row, version_row
 from chalicelib.aggregates.ledger import NewRevision, OutcomeRecord, written_together
 from chalicelib.aggregates.outcomes import MessageKey, Outcome
-from chalicelib.aws.items import Item
+from chalicelib.aws.dynamodb import Item
 from chalicelib.core.timestamps import Day, Instant
 from chalicelib.events import dynamodb_rows as events_dynamodb_rows
 from chalicelib.events.arrivals import Arrival, ArrivalKind

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.aws import keys
-from chalicelib.aws.items import Item, from_item
+from chalicelib.aws.dynamodb import Item, from_item
 from chalicelib.core.errors import RetraceError
-from chalicelib.events.raw_objects import parse_line
-from chalicelib.events.verification import verify
+from chalicelib.events.raw_objects import parse_line, verify
 from embedded.lineage import Input, inputs_hash
 from tests.e2e.endurance.ledger import Known, Ledger
 from tests.e2e.endurance.replay_desk import Errand

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
-from chalicelib.core.batching import chunked
+from chalicelib.core.pagination import chunked
 from chalicelib.runtime.settings import Settings
 from embedded.admin import Admin
 from embedded.connection import Stack

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from chalicelib.core.batching import chunked
+from chalicelib.core.pagination import chunked
 from chalicelib.runtime import system
 from embedded.poller import MESSAGES_A_RECEIVE, Source, failed_of, sources
 from tests.e2e.workers.reports import Began, Ended, Over, Ready, Received

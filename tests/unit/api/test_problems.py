@@ -12,7 +12,7 @@ from chalice.app import Response
 from chalicelib.api.middleware import as_problem_response
 from chalicelib.api.openapi import document
 from chalicelib.core import errors
-from chalicelib.core.problem_titles import TITLES, problem_type
+from chalicelib.core.errors import TITLES, problem_type
 
 ROOT = Path(__file__).parents[3]
 OF_THE_CONSOLE = {502}

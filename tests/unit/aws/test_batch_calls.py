@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from chalicelib.aws.batch_calls import get_items, put_items, putting
+from chalicelib.aws.dynamodb import get_items, put_items, putting
 from chalicelib.core.errors import TryAgain
 
 if TYPE_CHECKING:

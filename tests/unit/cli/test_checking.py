@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.aws import keys
-from chalicelib.aws.items import from_item
+from chalicelib.aws.dynamodb import from_item
 from chalicelib.core.timestamps import Instant, day_of
 from chalicelib.events.dynamodb_rows import identity_row, index_row
 from chalicelib.events.event import Event

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.aws import keys
-from chalicelib.aws.items import from_item
+from chalicelib.aws.dynamodb import from_item
 from chalicelib.core.errors import IntegrityFailure
 from chalicelib.core.timestamps import Instant
 from chalicelib.events.dynamodb_rows import identity_row, index_row

@@ -7,7 +7,7 @@ import io
 import pytest
 from typer.testing import CliRunner
 
-from chalicelib.aws.items import from_item
+from chalicelib.aws.dynamodb import from_item
 from chalicelib.core.timestamps import Instant
 from chalicelib.events.dynamodb_rows import identity_row
 from retrace.checking.deployment import RowSettings, row_settings

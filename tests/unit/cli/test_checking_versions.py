@@ -13,7 +13,7 @@ from chalicelib.aggregates.aggregate import Input, Version, aggregate_of
 from chalicelib.aggregates.dynamodb_rows import outcome_row, partition_of_inputs, version_row
 from chalicelib.aggregates.ledger import NewRevision, OutcomeRecord
 from chalicelib.aggregates.outcomes import MessageKey, Outcome
-from chalicelib.aws.items import from_item
+from chalicelib.aws.dynamodb import from_item
 from chalicelib.core.timestamps import Day, Instant
 from retrace.checking.differences import Difference
 from retrace.checking.kinds import Kind

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.aws import keys
-from chalicelib.core.deliveries import Delivery
+from chalicelib.core.ports import Delivery
 from chalicelib.core.timestamps import shifted
 from chalicelib.digests import writer as digests_writer
 from chalicelib.digests.digest import KeptDigest, parse_digest, sealed, signed_part

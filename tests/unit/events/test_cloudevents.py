@@ -17,8 +17,7 @@ from chalicelib.core.errors import Fault, InvalidRequest, RequestTooLarge
 from chalicelib.core.lossless_json import parse
 from chalicelib.events.cloudevents import parse_binary, parse_structured
 from chalicelib.events.event import Event, Form
-from chalicelib.events.raw_objects import line_of, parse_line
-from chalicelib.events.verification import verify
+from chalicelib.events.raw_objects import line_of, parse_line, verify
 from chalicelib.ingest.request import MAX_BYTES, parse_request
 from tests.unit.examples import INGESTED, an_event, instants
 from tests.unit.json_trees import Members, Num, Tree, randoms, trees, write

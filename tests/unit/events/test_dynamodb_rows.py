@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.aws.items import from_item, to_item
+from chalicelib.aws.dynamodb import from_item, to_item
 from chalicelib.core.timestamps import Instant, parse_instant
 from chalicelib.events.arrivals import Arrival, ArrivalKind
 from chalicelib.events.dynamodb_rows import arrival_of, arrival_row, identity_row, index_row, stored_event, written_by

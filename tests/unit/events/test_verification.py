@@ -10,8 +10,7 @@ from hypothesis import given
 
 from chalicelib.core.errors import IntegrityFailure
 from chalicelib.core.timestamps import Instant
-from chalicelib.events.raw_objects import RawLine, line_of, parse_line
-from chalicelib.events.verification import verify
+from chalicelib.events.raw_objects import RawLine, line_of, parse_line, verify
 from tests.unit.examples import INGESTED, an_event, event_in, natives
 from tests.unit.json_trees import Members, randoms, write
 

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from chalicelib.core.errors import Fault
 from chalicelib.events.event import Form
-from chalicelib.ingest.kept_together import MOST_OBJECTS, objects_of
-from chalicelib.ingest.rejection import Conflict, LineReference, Rejection, RejectionStatus
+from chalicelib.ingest.rejection import MOST_OBJECTS, Conflict, LineReference, Rejection, RejectionStatus, objects_of
 from chalicelib.ingest.request import BATCH, NDJSON, InvalidEvent, parse_request
 from tests.unit.examples import INGESTED, an_event, stored
 

@@ -15,8 +15,7 @@ from chalicelib.core.errors import TryAgain
 from chalicelib.core.timestamps import Instant, parse_instant
 from chalicelib.events.arrivals import ArrivalKind, Status
 from chalicelib.events.event import Event
-from chalicelib.events.raw_objects import StoredEvent, parse_line
-from chalicelib.events.verification import verify
+from chalicelib.events.raw_objects import StoredEvent, parse_line, verify
 from chalicelib.ingest.report import EventResult, IngestReport
 from chalicelib.ingest.request import IngestRequest, parse_request
 from chalicelib.ingest.use_cases import Ingest
@@ -59,7 +58,7 @@ class World:
         return Ingest(self.troubles.beset(self.bucket), rows, rows, quarantine, self.now, at_once(self.rng))
 
     def send(self, *events: object, request_id: str = "request") -> list[EventResult]:
-        return list(self.ingest(request(*events), request_id).results)
+        return list(self.ingest.take_in(request(*events), request_id).results)
 
     def event_at(self, stored: StoredEvent) -> bytes:
         line = parse_line(self.bucket.read(stored.location))
@@ -100,7 +99,7 @@ def test_each_event_is_accepted_once_and_kept_wherever_it_crashes(
         events = requests.pop(rng.randrange(len(requests)))
         submitted = request(*events)
         try:
-            answers.append((submitted, world.ingest(submitted, f"request-{next(attempts)}")))
+            answers.append((submitted, world.ingest.take_in(submitted, f"request-{next(attempts)}")))
         except TryAgain:
             requests.append(events)
     assert requests == []

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.core.errors import Unauthenticated
 from chalicelib.core.timestamps import Instant
-from chalicelib.ingest.webhooks import Webhook, secret_of, signature, verify
+from chalicelib.ingest.authentication import Webhook, secret_of, signature, verify
 
 # The worked example of https://docs.svix.com/receiving/verifying-payloads/how-manual: the specification is Svix's.
 SECRET = secret_of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")

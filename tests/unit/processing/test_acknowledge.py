@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.core.deliveries import Delivery
 from chalicelib.core.errors import MessagesFailed, RetraceError, TryAgain
+from chalicelib.core.ports import Delivery
 from chalicelib.processing.acknowledge import AcknowledgeBatch
 from tests.unit.ledger_in_memory import AcknowledgedDeliveries
 

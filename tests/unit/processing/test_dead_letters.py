@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from chalicelib.aggregates.aggregate import Version
 from chalicelib.aggregates.ledger import Changes, OutcomeRecord, record_of
 from chalicelib.aggregates.outcomes import Counts, Outcome, count_delta
-from chalicelib.core.deliveries import Delivery
 from chalicelib.core.errors import RetraceError, StorageRefused
+from chalicelib.core.ports import Delivery
 from chalicelib.core.timestamps import Day, Instant
 from chalicelib.processing.dead_letter import dead_letter
 from chalicelib.processing.dead_letters import DeadLetterReport, RecordDeadLetters, RedriveDeadLetters

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from chalicelib.aggregates.aggregate import Input, Version
 from chalicelib.aggregates.ledger import Changes, Ledger, OutcomeRecord, Snapshot, record_of
 from chalicelib.aggregates.outcomes import Counts, Outcome
-from chalicelib.core.deliveries import Delivery
 from chalicelib.core.errors import (
     IntegrityFailure,
     InvalidRequest,
@@ -28,6 +27,7 @@ from chalicelib.core.errors import (
     WriteConflict,
     WrongBucket,
 )
+from chalicelib.core.ports import Delivery
 from chalicelib.core.timestamps import Day, Instant, day_of
 from chalicelib.events.raw_objects import MAX_RAW_OBJECT_BYTES, RawLocation
 from chalicelib.processing.fetcher import FetchAndVerify

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from chalicelib.aggregates.ledger import record_of
 from chalicelib.aggregates.outcomes import Outcome
-from chalicelib.core.deliveries import Delivery
+from chalicelib.core.ports import Delivery
 from chalicelib.core.timestamps import Instant, shifted
 from chalicelib.processing.dead_letters import RedriveDeadLetters
 from chalicelib.processing.recorder import RecordInLedger

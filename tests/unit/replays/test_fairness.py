@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.events.index_pages import Page
-from chalicelib.events.partitions import EntityPartition, Partition
+from chalicelib.events.index_pages import EntityPartition, Page, Partition
 from chalicelib.replays import commit_batch, planner
 from chalicelib.replays.job import JobState, ReplayJob
 from chalicelib.runtime.event_sources import PLANNERS

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from chalicelib.core.errors import TryAgain
 from chalicelib.core.timestamps import Instant, shifted
-from chalicelib.events.index_pages import Page
-from chalicelib.events.partitions import Partition, TypeDayPartition
+from chalicelib.events.index_pages import Page, Partition, TypeDayPartition
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.replays import commit_batch
 from chalicelib.replays import responses as replays_responses

@@ -19,8 +19,7 @@ from chalicelib.core.errors import NotFound, RetraceError, WriteConflict
 from chalicelib.core.percent_encoding import entity_digest
 from chalicelib.core.timestamps import Instant, day_of, nanoseconds, shifted
 from chalicelib.events.arrivals import Arrival, ArrivalKind
-from chalicelib.events.index_pages import Page
-from chalicelib.events.partitions import Partition, TypeDayPartition
+from chalicelib.events.index_pages import Page, Partition, TypeDayPartition
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.replays import commit_batch, selection
 from chalicelib.replays.job import JobState, ReplayJob, beginning_of

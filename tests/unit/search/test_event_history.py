@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from chalicelib.core.deliveries import Delivery
 from chalicelib.core.errors import IntegrityFailure, NotFound
+from chalicelib.core.ports import Delivery
 from chalicelib.events.arrivals import Arrival, ArrivalKind
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.processing.fetcher import FetchAndVerify
@@ -54,7 +54,7 @@ def test_an_event_is_shown_with_its_later_arrivals() -> None:
     ]
     world.rows.record(arrivals)
 
-    history = world.investigate(event.event_id)
+    history = world.investigate.history(event.event_id)
 
     assert history.event == event
     assert history.arrivals == (arrivals[0],)
@@ -67,7 +67,10 @@ def test_an_event_is_shown_with_the_aggregates_it_went_into_and_no_others() -> N
     world.replay("replay-2", other)
     world.replay("replay-3", event)
 
-    assert [version.replay_id for version in world.investigate(event.event_id).aggregates] == ["replay-3", "replay-1"]
+    assert [version.replay_id for version in world.investigate.history(event.event_id).aggregates] == [
+        "replay-3",
+        "replay-1",
+    ]
 
 
 def test_an_event_has_the_text_that_was_sent() -> None:
@@ -101,6 +104,6 @@ def test_an_event_that_is_not_there_is_not_found() -> None:
     world = World()
 
     with pytest.raises(NotFound):
-        world.investigate("0" * 64)
+        world.investigate.history("0" * 64)
     with pytest.raises(NotFound):
         world.investigate.raw_line("0" * 64)
