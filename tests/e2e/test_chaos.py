@@ -20,7 +20,7 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from chalicelib.aggregates.aggregate import Input
 from chalicelib.core.timestamps import Instant
-from tests.e2e.chaos import Job, Killer, Run
+from tests.e2e.chaos import Job, Killer, Run, Witness
 from tests.e2e.deployed import AT_ONCE, Deployed, batches
 from tests.e2e.workers import events
 from tests.e2e.workers.fleet import Fleet, fleet
@@ -47,6 +47,9 @@ SHARDS = "32" if FULL else "4"
 HIDDEN_S = "60" if FULL else "20"
 """For what a worker was given in the moment of its death; what it is known to have had comes back at once."""
 
+LAG_S = "5"
+WATCHED_EVENTS = 20_000 if FULL else 4_000
+
 HOT_EVENTS = 100_000 if FULL else 1_500
 HOT_EVENTS_BY_TEN = 5_000 if FULL else 500
 
@@ -58,7 +61,7 @@ Expected = dict[tuple[str, str], list[Input]]
 @pytest.fixture(scope="module")
 def quiet() -> Iterator[Ground]:
     """A deployed stack whose functions read no queue; planners wait early, so that all work goes on at once."""
-    with ground({"MAX_IN_FLIGHT": "5000", "TYPE_DAY_SHARDS": SHARDS}) as quiet:
+    with ground({"MAX_IN_FLIGHT": "5000", "TYPE_DAY_SHARDS": SHARDS, "INDEX_LAG_SECONDS": LAG_S}) as quiet:
         for url in (quiet.stack.replay_queue_url, quiet.stack.replay_jobs_queue_url):
             quiet.admin.sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": HIDDEN_S})
         yield quiet
@@ -166,6 +169,30 @@ def test_a_replay_is_exact_although_planners_and_processors_are_killed_and_messa
     assert run.counts["dead_letters messages"] > 0
     assert_exact(deployed, replay_id, expected)
     assert_served(deployed, expected, random.Random(seed))
+
+
+def test_a_replay_by_two_planners_from_an_index_that_lags_is_exact_and_never_complete_too_early(
+    quiet: Ground, workers: Fleet, seed: int
+) -> None:
+    deployed = Deployed(quiet.stack)
+    lines = [line for line in events.of_a_month(WATCHED_EVENTS) if events.kind_of(line)[1] == events.EVENT_TYPE]
+    watched = [json.dumps({**json.loads(line), "event_type": "watched"}).encode() for line in lines]
+    for _ in range(2):
+        workers.start("planner", "--repeat", "1", "--lag", LAG_S)
+    for _ in range(2):
+        workers.start("processor", "--batch", "100", "--repeat", str(REPEAT))
+    run = Run(quiet, workers, Killer(random.Random(seed), {"planner": 2}), Counter(), Witness(deployed))
+    run.until_ready()
+    expected = ingested(deployed, watched, "watched")
+
+    days = {"start_day": str(events.FIRST_DAY), "end_day": str(events.LAST_DAY)}
+    replay_id = requested(deployed, "watched", rate=WATCHED_EVENTS // 8, **days)
+    job = run.until_settled(replay_id)
+
+    print(dict(run.counts), run.killer.killed, job)  # noqa: T201  # pytest shows it where it matters
+    assert_settled(job, WATCHED_EVENTS)
+    assert run.counts["planner repeated"] > 0
+    assert_exact(deployed, replay_id, expected)
 
 
 @pytest.mark.parametrize(("count", "batch"), [(HOT_EVENTS, 100), (HOT_EVENTS_BY_TEN, 10)])

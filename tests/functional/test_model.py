@@ -1,8 +1,9 @@
 """A machine that does whatever may happen, in any order, beside a model: nothing is lost, doubled or changed.
 
 Hypothesis draws the steps: requests with faults, ends and other requests between their AWS calls; planners, processors
-and the function for dead letters on messages in any batches, orders and repetitions; cancels, redrives, jumps of the
-clock. `make soak` draws more and longer ones, others each time.
+and the function for dead letters on messages in any batches, orders and repetitions, two planners at once; cancels,
+redrives, an index that lags, clocks that differ and jump, and tables that are lost and rebuilt. `make soak` draws more
+and longer ones, others each time.
 """
 
 from __future__ import annotations
@@ -30,10 +31,13 @@ from hypothesis.stateful import (
 
 from chalicelib.core.timestamps import Instant, shifted
 from chalicelib.runtime import system
-from tests.functional import conftest, ledger, recomputed
+from tests.functional import conftest, lag, ledger, recomputed
 from tests.functional.application import Application, Message
 from tests.functional.emulators import Emulator, MiniStack
+from tests.functional.events import Json
+from tests.functional.lag import Lag
 from tests.functional.model import CANDIDATES, INVALID, SELECTIONS, Candidate, Model, Replay, Selection
+from tests.functional.operators import Operator, an_operator, lose_tables
 from tests.functional.storage import Moment, Row, Storage, assert_sound
 from tests.functional.wire import (
     ALWAYS,
@@ -57,6 +61,9 @@ from tests.functional.wire import (
 from tests.sizes import is_full, times
 
 pytestmark = pytest.mark.hypothesis
+
+REBUILDS = 1
+"""In a story."""
 
 RECEIVES = 5
 """After so many SQS gives a message up."""
@@ -103,6 +110,8 @@ troubles: st.SearchStrategy[Trouble] = st.none() | st.sampled_from(FAULTS).flatm
 ends = st.tuples(
     st.sampled_from([fault for fault in FAULTS if fault.name.startswith("killed")]), st.integers(0, 3), st.just(1)
 )
+at_calls = st.sampled_from([None, 0, 1, 2, 3, 4, 6])
+"""Before which of a planner's calls another planner works, if one does."""
 batches = st.lists(st.sampled_from(CANDIDATES) | st.none(), min_size=1, max_size=4)
 
 
@@ -111,10 +120,11 @@ class Clock:
     """What the application takes for the time."""
 
     now: Instant = _BEGIN
+    ahead_s: int = 0
 
     def __call__(self) -> Instant:
         self.now = shifted(self.now, 1_000_000)
-        return self.now
+        return shifted(self.now, self.ahead_s * _SECOND)
 
 
 @dataclass
@@ -123,6 +133,13 @@ class Waiting:
 
     message: Message
     receives: int = 0
+    indexed: frozenset[str] = frozenset()
+    """The events that were there when it was sent."""
+
+    @property
+    def kept_back_s(self) -> int:
+        """How long the queue keeps a task for a planner back."""
+        return int(self.message.members.get("waited_s", 0))
 
 
 @dataclass
@@ -132,6 +149,8 @@ class World:
     application: Application
     wire: Wire
     clock: Clock
+    lag: Lag
+    operator: Operator
     seen: Counter[str]
 
     @contextmanager
@@ -155,7 +174,9 @@ class World:
 
         def counted() -> None:
             self.seen["interrupted"] += 1
+            ahead_s, self.clock.ahead_s = self.clock.ahead_s, -self.clock.ahead_s
             action()
+            self.clock.ahead_s = ahead_s
 
         self.wire.disturb(preceded_by(counted), skip=skip)
 
@@ -173,6 +194,8 @@ class Machine(RuleBasedStateMachine):
         self.messages: list[Waiting] = []
         self.given_up: list[Waiting] = []
         self.raw: dict[str, bytes] = {}
+        self.rebuilds = 0
+        self.complete: dict[tuple[str, str], Json] = {}
 
     @initialize(count=st.integers(1, 8))
     def something_is_there(self, count: int) -> None:
@@ -266,16 +289,23 @@ class Machine(RuleBasedStateMachine):
     # Functions
 
     @precondition(lambda self: self.jobs)
-    @rule(data=st.data(), trouble=ends | troubles, again=st.booleans())
-    def plan(self, data: st.DataObject, trouble: Trouble, again: bool) -> None:  # noqa: FBT001  # drawn
-        """Deliver a message to the planner, maybe once more than it was sent."""
+    @rule(data=st.data(), trouble=ends | troubles, again=st.booleans(), at_once=at_calls)
+    def plan(self, data: st.DataObject, trouble: Trouble, again: bool, at_once: int | None) -> None:  # noqa: FBT001  # drawn
+        """Deliver a message to the planner, maybe once more than it was sent, maybe while another planner has one."""
         waiting = self.jobs.pop(data.draw(st.integers(0, len(self.jobs) - 1)))
+        if at_once is not None:
+            other = data.draw(st.sampled_from([waiting, *self.jobs]))
+            self.world.interrupted(at_once, lambda: self._plan(other))
+            self.world.seen["two planners"] += 1
         self._plan(waiting, trouble)
         if again:
             self.jobs.append(waiting)
 
     def _plan(self, waiting: Waiting, trouble: Trouble = None) -> None:
         self.world.application.dead.a_minute_later()
+        self.world.clock.now = shifted(self.world.clock.now, 60 * _SECOND)
+        if waiting.kept_back_s >= lag.SECONDS:
+            self.world.lag.passes_for(waiting.indexed)
         waiting.receives += 1
         try:
             with self.world.troubled(trouble):
@@ -283,7 +313,7 @@ class Machine(RuleBasedStateMachine):
         except (Exception, Killed):  # noqa: BLE001  # as Lambda does: the message comes again
             self.world.wire.mend()
             self.world.seen["planner failed"] += 1
-            if waiting.receives < RECEIVES:
+            if waiting.receives < RECEIVES and waiting not in self.jobs:
                 self.jobs.append(waiting)
         self._receive()
 
@@ -341,9 +371,29 @@ class Machine(RuleBasedStateMachine):
         """The clock is not what it was."""
         self.world.clock.now = shifted(self.world.clock.now, JUMPS[jump])
 
+    @rule(ahead_s=st.sampled_from([-300, 0, 300]))
+    def call_another_environment(self, ahead_s: int) -> None:
+        """Functions have another clock than those called meanwhile, by ten minutes at most."""
+        self.world.clock.ahead_s = ahead_s
+
+    @precondition(lambda self: self.rebuilds < REBUILDS)
+    @rule()
+    def rebuild(self) -> None:
+        """An operator has lines marked that have no rows, loses the tables of events, and has them rebuilt."""
+        self.rebuilds += 1
+        self.world.seen["rebuilt"] += 1
+        self.world.operator.audit("--repair")
+        before = {(row["event_id"], row["content_sha256"]) for row in Storage().index()}
+        lose_tables()
+        _, listed, _ = self.world.operator.rebuild()
+        assert listed == []
+        assert before <= {(row["event_id"], row["content_sha256"]) for row in Storage().index()}
+
     def _receive(self) -> None:
         """Take what is on the queues, so that this machine decides what comes when."""
-        self.jobs += map(Waiting, self.world.application.jobs.taken())
+        found = self.world.application.jobs.taken()
+        indexed = frozenset(row["event_id"] for row in Storage().index()) if found else frozenset()
+        self.jobs += [Waiting(message, indexed=indexed) for message in found]
         self.messages += map(Waiting, self.world.application.messages.taken())
 
     # What holds at all times
@@ -360,6 +410,7 @@ class Machine(RuleBasedStateMachine):
         self._what_was_acknowledged_is_stored(storage)
         self._nothing_in_the_bucket_changes(storage)
         self._every_aggregate_is_that_of_its_inputs(storage)
+        self._what_was_called_complete_is_so_for_ever(storage)
 
     def _what_was_acknowledged_is_stored(self, storage: Storage) -> None:
         """Raw line, index row and identity row agree, and hold what was sent."""
@@ -386,6 +437,46 @@ class Machine(RuleBasedStateMachine):
         for replay_id in self.replays:
             assert settled_in(storage, replay_id) == ledger.counts(storage, replay_id)
 
+    def _what_was_called_complete_is_so_for_ever(self, storage: Storage) -> None:
+        """Counts and versions of a replay that is COMPLETE do not change, and tell exactly what came since."""
+        for replay_id, replay in self.replays.items():
+            job = self.world.application.job(replay_id)
+            assert job["processed"] + job["failed"] + job["dropped"] <= job["sent"]
+            self._is_as_it_was(replay_id, "job", {name: job[name] for name in _COUNTS}, settled=_is_settled(job))
+            if _is_settled(job):
+                assert {row["event_id"] for row in storage.index() if candidate_of(row) in replay.must} <= {
+                    row["event_id"] for row in ledger.entries(storage, replay_id)
+                }, "COMPLETE, and an event is left out"
+        for entity_id, day in sorted({(candidate.entity, candidate.day) for candidate in CANDIDATES}):
+            for version in self.world.application.versions(entity_id, day):
+                self._is_a_version(storage, entity_id, day, version)
+
+    def _is_a_version(self, storage: Storage, entity_id: str, day: str, version: Json) -> None:
+        replay_id = version["replay_id"]
+        job = self.world.application.job(replay_id)
+        assert _is_settled(job) or not version["complete"]
+        said = {name: version[name] for name in ("value", "inputs_hash", "complete")}
+        self._is_as_it_was(replay_id, f"{entity_id} {day}", said, settled=_is_settled(job))
+        if _is_settled(job) and replay_id in self.replays:
+            assert version["arrived_since"] == len(self._missed(storage, entity_id, day, job))
+
+    def _missed(self, storage: Storage, entity_id: str, day: str, job: Json) -> list[Row]:
+        """The events of a day that are no inputs of a settled replay, although it covers them or they came since."""
+        inputs = {row["event_id"] for row in ledger.entries(storage, job["replay_id"])}
+        takes = self.replays[job["replay_id"]].selection.takes
+        of_day = [row for row in storage.index() if (row["entity_id"], row["event_time"][:10]) == (entity_id, day)]
+        return [
+            row
+            for row in of_day
+            if row["event_id"] not in inputs and (takes(candidate_of(row)) or row["ingest_time"] > job["created_at"])
+        ]
+
+    def _is_as_it_was(self, replay_id: str, what: str, said: Json, *, settled: bool) -> None:
+        assert self.complete.get((replay_id, what), said) == said, "it was called complete, and has changed"
+        if settled:
+            self.world.seen["complete"] += 1
+            self.complete[replay_id, what] = said
+
     # How it ends
 
     def teardown(self) -> None:
@@ -399,7 +490,7 @@ class Machine(RuleBasedStateMachine):
             for replay_id in self._unfinished():
                 self._control(replay_id, "redrive", None)
         self._work_off()
-        assert self._unfinished() == []
+        assert [self.world.application.job(replay_id) for replay_id in self._unfinished()] == []
         self.what_is_stored_is_right()
         storage = Moment()
         for replay_id, replay in self.replays.items():
@@ -409,6 +500,7 @@ class Machine(RuleBasedStateMachine):
         self._receive()
         while self.jobs or self.messages or self.given_up:
             while self.jobs:
+                self.jobs.sort(key=lambda waiting: waiting.kept_back_s)
                 self._plan(self.jobs.pop(0))
             while self.messages:
                 self._process(self.messages[:10])
@@ -450,6 +542,14 @@ def versions_in(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row["SK"].startswith("DAY#")]
 
 
+_COUNTS = ("state", "sent", "processed", "failed", "dropped")
+
+
+def _is_settled(job: Json) -> bool:
+    """Whether it says that each of its messages is processed."""
+    return bool(job["state"] == "COMPLETE" and job["failed"] == 0)
+
+
 _COUNTED = {"INPUT": "processed", "REPEATED": "processed", "FAILED": "failed", "DROPPED": "dropped"}
 
 
@@ -463,28 +563,33 @@ def settled_in(storage: Storage, replay_id: str) -> dict[str, int]:
 
 
 @pytest.fixture
-def fresh(
+def fresh(  # noqa: PLR0913, PLR0917  # pytest hands them over by name
     emulator: Emulator,
     resources: dict[str, Any],
     application: Application,
     partial_responses: None,
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+    seed: int,
 ) -> Iterator[Callable[[Counter[str]], World]]:
     """Makes an empty world.
 
     Calls are made one after the other: of a function that is killed nothing goes on, as threads of this process would.
     """
     monkeypatch.setenv("CONCURRENCY", "1")
+    monkeypatch.setenv("INDEX_LAG_SECONDS", str(lag.SECONDS))
+    rng = random.Random(seed)
     system.settings.cache_clear()
 
     def fresh(seen: Counter[str]) -> World:
         conftest.sweep(emulator, resources)
-        wire, clock = Wire(emulator.deliver), Clock()
+        clock, lagging = Clock(), lag.Lag(rng)
+        wire = Wire(lagging.over(emulator.deliver))
         for client in (system.s3, system.dynamodb, system.sqs):
             client.cache_clear()
             wire.attach(client())
         monkeypatch.setattr(system, "now", clock)
-        return World(application, wire, clock, seen)
+        return World(application, wire, clock, lagging, an_operator(tmp_path_factory.mktemp("operator")), seen)
 
     yield fresh
     system.settings.cache_clear()
@@ -494,7 +599,7 @@ ENOUGH = 12
 """Stories in which all that must happen does."""
 MUST_HAPPEN = {
     *("ACCEPTED", "DUPLICATE", "CONFLICT", "REJECTED", "interrupted", "killed"),
-    *("cancel", "redrive", "dead letters", "planner failed"),
+    *("cancel", "redrive", "dead letters", "planner failed", "two planners", "complete"),
 }
 
 

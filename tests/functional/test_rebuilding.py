@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
-from typer.testing import CliRunner
 
 from chalicelib.core.timestamps import Instant, shifted
 from chalicelib.runtime import system
@@ -19,54 +16,21 @@ from retrace.checking.checkpoint import Checkpoint
 from retrace.checking.rebuilding import Rebuilding
 from retrace.checking.restoring import Restore
 from retrace.checking.stores import RawBucket, Stores, Tables
-from retrace.command_line import app
 from retrace.progress import Counting
 from tests.conftest import SETTINGS
 from tests.functional import clients
 from tests.functional.application import Application
 from tests.functional.events import Json, paid
+from tests.functional.operators import Operator, an_operator, lose_tables
 from tests.functional.storage import Storage, assert_holds
 from tests.functional.wire import Killed, Wire, killed_after, preceded_by
 
-_LOST = {"EVENTS_TABLE": ("PK", "SK"), "DEDUPE_TABLE": ("event_id",)}
 _SECOND = 1_000_000_000
-_PROFILE = {"url": "https://a.example/api", "region": "eu-west-1"} | {
-    name: SETTINGS[name.upper()] for name in ("raw_bucket", "events_table", "dedupe_table", "aggregates_table")
-}
-
-
-@dataclass(frozen=True)
-class Operator:
-    """Somebody with the command line."""
-
-    directory: Path
-
-    def run(self, command: str, *arguments: str) -> tuple[int, list[Json]]:
-        """How a command ends, and the JSON objects that it answers."""
-        result = CliRunner().invoke(
-            app, ["--profile", "test", command, "--json", *arguments], env={"XDG_CONFIG_HOME": str(self.directory)}
-        )
-        assert result.exception is None or isinstance(result.exception, SystemExit), result.output
-        return result.exit_code, [json.loads(line) for line in result.stdout.splitlines()]
-
-    def rebuild(self) -> tuple[int, list[Json], Json]:
-        """How a rebuild ends, what it lists, and its summary."""
-        code, [*listed, summary] = self.run("rebuild", "--checkpoint", str(self.directory / "checkpoint"))
-        return code, listed, summary
-
-    def audit(self, *arguments: str) -> list[tuple[str, str]]:
-        """What an audit finds, and what becomes of it."""
-        code, found = self.run("audit", *arguments)
-        assert code == any(each["repair"] != "done" for each in found)
-        return [(each["difference"], each["repair"]) for each in found]
 
 
 @pytest.fixture
 def operator(tmp_path: Path) -> Operator:
-    config = tmp_path / "retrace/config.toml"
-    config.parent.mkdir()
-    config.write_text("".join(["[test]\n", *(f'{name} = "{value}"\n' for name, value in _PROFILE.items())]))
-    return Operator(tmp_path)
+    return an_operator(tmp_path)
 
 
 @pytest.fixture(autouse=True)
@@ -75,17 +39,6 @@ def ticking(monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = iter(range(1_000))
     begin = Instant("2026-11-22T08:30:00.000000000Z")
     monkeypatch.setattr(system, "now", lambda: shifted(begin, next(ticks) * _SECOND))
-
-
-@pytest.fixture
-def lose_tables(storage: Storage) -> Callable[[], None]:
-    def lose() -> None:
-        for table, key in _LOST.items():
-            for row in clients.dynamodb().scan(TableName=SETTINGS[table])["Items"]:
-                clients.dynamodb().delete_item(TableName=SETTINGS[table], Key={name: row[name] for name in key})
-        assert storage.identities() == []
-
-    return lose
 
 
 def content(number: int) -> Json:
@@ -115,7 +68,7 @@ def place(row: Any) -> Json:
 
 
 def test_content_that_was_refused_in_a_race_does_not_take_the_place_of_what_was_accepted(
-    application: Application, wire: Wire, storage: Storage, operator: Operator, lose_tables: Callable[[], None]
+    application: Application, wire: Wire, storage: Storage, operator: Operator
 ) -> None:
     refused_after_a_race(application, wire)
     before = storage.index()
@@ -131,7 +84,7 @@ def test_content_that_was_refused_in_a_race_does_not_take_the_place_of_what_was_
 
 
 def test_content_that_was_stored_before_its_function_ended_and_refused_later_is_not_chosen(
-    application: Application, wire: Wire, storage: Storage, operator: Operator, lose_tables: Callable[[], None]
+    application: Application, wire: Wire, storage: Storage, operator: Operator
 ) -> None:
     stored_and_never_answered(application, wire, 2)
     application.accept(content(1))
@@ -146,7 +99,7 @@ def test_content_that_was_stored_before_its_function_ended_and_refused_later_is_
 
 
 def test_a_marker_of_an_audit_keeps_what_was_accepted_over_what_was_never_answered(
-    application: Application, wire: Wire, storage: Storage, operator: Operator, lose_tables: Callable[[], None]
+    application: Application, wire: Wire, storage: Storage, operator: Operator
 ) -> None:
     stored_and_never_answered(application, wire, 2)
     application.accept(content(1))
@@ -167,7 +120,7 @@ def test_a_marker_of_an_audit_keeps_what_was_accepted_over_what_was_never_answer
 
 
 def test_a_marker_also_tells_the_line_where_the_content_is_the_same(
-    application: Application, wire: Wire, storage: Storage, operator: Operator, lose_tables: Callable[[], None]
+    application: Application, wire: Wire, storage: Storage, operator: Operator
 ) -> None:
     wire.disturb(killed_after, "PutObject")
     with pytest.raises(Killed):
@@ -183,7 +136,7 @@ def test_a_marker_also_tells_the_line_where_the_content_is_the_same(
 
 
 def test_without_record_and_marker_the_earlier_line_is_chosen_and_the_other_is_listed_at_each_rebuild(
-    application: Application, wire: Wire, storage: Storage, operator: Operator, lose_tables: Callable[[], None]
+    application: Application, wire: Wire, storage: Storage, operator: Operator
 ) -> None:
     stored_and_never_answered(application, wire, 2)
     application.accept(content(1))
@@ -205,7 +158,7 @@ def test_without_record_and_marker_the_earlier_line_is_chosen_and_the_other_is_l
 
 
 def test_the_choice_of_a_rebuild_is_settled_only_on_demand(
-    application: Application, wire: Wire, storage: Storage, operator: Operator, lose_tables: Callable[[], None]
+    application: Application, wire: Wire, storage: Storage, operator: Operator
 ) -> None:
     stored_and_never_answered(application, wire, 2)
     application.accept(content(1))
@@ -219,7 +172,7 @@ def test_the_choice_of_a_rebuild_is_settled_only_on_demand(
 
 
 def test_the_other_content_gets_the_rows_once_they_are_deleted_and_a_marker_names_it(
-    application: Application, wire: Wire, storage: Storage, operator: Operator, lose_tables: Callable[[], None]
+    application: Application, wire: Wire, storage: Storage, operator: Operator
 ) -> None:
     stored_and_never_answered(application, wire, 2)
     application.accept(content(1))
@@ -243,7 +196,7 @@ def test_the_other_content_gets_the_rows_once_they_are_deleted_and_a_marker_name
 
 
 def test_a_repair_does_not_choose_between_contents(
-    application: Application, wire: Wire, storage: Storage, operator: Operator, lose_tables: Callable[[], None]
+    application: Application, wire: Wire, storage: Storage, operator: Operator
 ) -> None:
     stored_and_never_answered(application, wire, 2)
     application.accept(content(1))
@@ -254,7 +207,7 @@ def test_a_repair_does_not_choose_between_contents(
 
 
 def test_rows_that_hold_refused_content_are_listed_and_stay(
-    application: Application, wire: Wire, storage: Storage, operator: Operator, lose_tables: Callable[[], None]
+    application: Application, wire: Wire, storage: Storage, operator: Operator
 ) -> None:
     refused_after_a_race(application, wire)
     records = storage.objects("rejected/")
@@ -274,7 +227,7 @@ def test_rows_that_hold_refused_content_are_listed_and_stay(
 
 
 def test_of_two_records_that_contradict_each_other_the_older_decides_and_the_line_that_lost_is_listed(
-    application: Application, wire: Wire, storage: Storage, operator: Operator, lose_tables: Callable[[], None]
+    application: Application, wire: Wire, storage: Storage, operator: Operator
 ) -> None:
     refused_after_a_race(application, wire)
     before = storage.index()
@@ -295,7 +248,7 @@ def test_of_two_records_that_contradict_each_other_the_older_decides_and_the_lin
 
 
 def test_a_rebuild_that_goes_on_lists_again_what_it_listed_and_nothing_twice(
-    application: Application, wire: Wire, operator: Operator, lose_tables: Callable[[], None]
+    application: Application, wire: Wire, operator: Operator
 ) -> None:
     stored_and_never_answered(application, wire, 2)
     application.accept(content(1))
@@ -316,7 +269,7 @@ def test_a_rebuild_that_goes_on_lists_again_what_it_listed_and_nothing_twice(
 
 
 def test_where_the_accepted_line_is_gone_refused_content_gets_no_rows_and_is_listed(
-    application: Application, wire: Wire, storage: Storage, operator: Operator, lose_tables: Callable[[], None]
+    application: Application, wire: Wire, storage: Storage, operator: Operator
 ) -> None:
     refused_after_a_race(application, wire)
     [accepted] = storage.index()
@@ -330,7 +283,7 @@ def test_where_the_accepted_line_is_gone_refused_content_gets_no_rows_and_is_lis
 
 
 def test_where_the_accepted_line_is_gone_another_of_the_same_content_gets_the_rows(
-    application: Application, wire: Wire, storage: Storage, operator: Operator, lose_tables: Callable[[], None]
+    application: Application, wire: Wire, storage: Storage, operator: Operator
 ) -> None:
     wire.disturb(killed_after, "PutObject")
     with pytest.raises(Killed):
@@ -348,7 +301,7 @@ def test_where_the_accepted_line_is_gone_another_of_the_same_content_gets_the_ro
 
 
 def test_a_record_that_was_changed_is_listed_and_decides_nothing(
-    application: Application, wire: Wire, storage: Storage, operator: Operator, lose_tables: Callable[[], None]
+    application: Application, wire: Wire, storage: Storage, operator: Operator
 ) -> None:
     refused_after_a_race(application, wire)
     lose_tables()
@@ -377,7 +330,6 @@ def test_an_identity_that_had_expired_before_it_was_used_again_is_decided_by_its
     application: Application,
     storage: Storage,
     operator: Operator,
-    lose_tables: Callable[[], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     first = application.accept(content(1))

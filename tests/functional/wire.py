@@ -268,6 +268,11 @@ def one_left_unsent(attempt: Attempt) -> AWSResponse:
     return attempt.answered(200, json.dumps({**answer, "Failed": [refused]}).encode())
 
 
+def not_kept_back(attempt: Attempt) -> AWSResponse:
+    """A SendMessage shows its message at once, whatever delay it asks for."""
+    return _with_members(attempt, {**attempt.members, "DelaySeconds": 0}).delivered()
+
+
 def _with_members(attempt: Attempt, members: Mapping[str, Any]) -> Attempt:
     """The attempt with another body, signed again."""
     given, body = attempt.request, json.dumps(members).encode()

@@ -1,10 +1,11 @@
 """A function of the application as Lambda runs it for a queue, in a process that may be killed at any moment.
 
-    python -m tests.e2e.workers.worker FUNCTION DESCRIPTOR [--batch 100] [--repeat 20]
+    python -m tests.e2e.workers.worker FUNCTION DESCRIPTOR [--batch 100] [--repeat 20] [--lag 5]
 
 It reads the function's queue, runs the handler here, and takes off the queue what did not fail; what failed comes back
 after a second, not after the visibility timeout. It tells of each batch over the descriptor. One message in `--repeat`
-is put onto the queue a second time, as SQS may deliver it twice. SIGTERM ends it after the batch that it has begun.
+is put onto the queue a second time, as SQS may deliver it twice. Of slices of replays it is each. With `--lag` it reads
+indexes that lag by so many seconds. SIGTERM ends it after the batch that it has begun.
 """
 
 import argparse
@@ -23,6 +24,7 @@ import boto3
 from chalicelib.core.pagination import chunked
 from chalicelib.runtime import system
 from embedded.poller import MESSAGES_A_RECEIVE, Source, failed_of, sources
+from tests.e2e.workers.lagging_index import lag
 from tests.e2e.workers.reports import Began, Ended, Over, Ready, Received
 
 if TYPE_CHECKING:
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 
 REPEATED = "Repeated"
 """The attribute of a message that says the same as another."""
+
+_OF_NO_EVENT = "0" * 64
+"""A task of a replay, of which each is repeated."""
 
 WAIT_SECONDS = 1
 RETURN_SECONDS = 1
@@ -140,7 +145,7 @@ def is_repeated(event_id: str, repeat: int) -> bool:
 
 
 def _event_id(message: "MessageTypeDef") -> str:
-    event_id: str = json.loads(message["Body"])["event_id"]
+    event_id: str = json.loads(message["Body"]).get("event_id", _OF_NO_EVENT)
     return event_id
 
 
@@ -161,12 +166,15 @@ def main() -> None:
     parser.add_argument("descriptor", type=int)
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--repeat", type=int)
+    parser.add_argument("--lag", type=float, default=0)
     asked = parser.parse_args()
     ending = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
     # Lambda reads queues by itself: that goes past whatever the application's own calls are led over.
     sqs: SQSClient = boto3.client("sqs")
     [source] = [source for source in sources(sqs) if source.function == asked.function]
+    if asked.lag:
+        lag(system.dynamodb(), asked.lag)
     told = Connection(asked.descriptor, readable=False)
     worker = Worker(source, sqs, told, asked.batch, asked.repeat)
     worker.run(ending)
