@@ -1,4 +1,4 @@
-"""The tables of docs/cost.md: what events cost, by what is counted and the model in bench/cost_model.py.
+"""The tables of docs/cost.md and bench/cost.md: what events cost, as counted and by bench/cost_model.py.
 
 python -m bench.cost            prints them
 python -m bench.cost --write    puts them into the page
@@ -7,6 +7,7 @@ python -m bench.cost --write    puts them into the page
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from bench import cost_model as model
 from bench import prices
@@ -16,6 +17,7 @@ from bench.markdown import DOCS, Row, publish, table
 from bench.replay_costs import SCATTERED, THREES, TOGETHER
 
 PAGE = DOCS / "cost.md"
+WORKINGS = Path(__file__).with_suffix(".md")
 NAMES = {"plain": "plain", "powertools": "Powertools"}
 RETRACE, EVENTBRIDGE = "Retrace", "EventBridge"
 
@@ -29,8 +31,12 @@ def blocks() -> Mapping[str, str]:
         "kept": _kept(),
         "replayed": _replayed(),
         "together": _together(),
-        "prices": table(("price", "page", "who read it there, and when"), map(prices.row, prices.OTHER_PRICES)),
     }
+
+
+def workings() -> Mapping[str, str]:
+    """The generated part of bench/cost.md."""
+    return {"prices": table(("price", "page", "who read it there, and when"), map(prices.row, prices.OTHER_PRICES))}
 
 
 def _calls() -> str:
@@ -115,3 +121,4 @@ def _dollars(*of_one: Dollars) -> str:
 
 if __name__ == "__main__":
     publish(PAGE, "bench.cost", blocks())
+    publish(WORKINGS, "bench.cost", workings())

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
 from bench import cold
 from bench.assumptions import Assumptions
-from bench.compare import Measured, blocks
+from bench.compare import PAGE, WORKINGS, Measured, blocks, workings
 from bench.contenders import CALL_MS
-from bench.markdown import DOCS, filled
+from bench.markdown import filled
 from bench.orders import orders
 from bench.query_latency import Asked
 from bench.rounds import Load, Rates, alternating, percentile, require_equal
@@ -74,25 +75,25 @@ def test_aws_is_no_farther_away_than_any_call_is_assumed_to_be() -> None:
 
 
 @pytest.fixture
-def generated() -> Mapping[str, str]:
-    """The tables of a run in which Powertools took part in some of the work."""
+def measured() -> Measured:
+    """A run in which Powertools took part in some of the work."""
     scenario = Scenario(100, 1, 16)
     rates = Rates({"Retrace": [1_500.0], "plain": [100.0]})
     loads = {name: [Load(100, 1.0, (0.1, 0.3))] for name in rates.of}
     replayed = Replayed(scenario, rates, Rates({"Retrace": [900.0], "plain": [300.0], "Powertools": [200.0]}))
-    return blocks(
-        Measured(
-            ingested=[Ingested(scenario, rates, loads)],
-            ingested_far=[Ingested(scenario, rates, loads)],
-            replayed=[replayed],
-            replayed_far=[replayed],
-            in_hundreds=[replayed],
-            asked=[Asked(100, {"Retrace": 9.0, "plain": 8.0, "Powertools": 10.0})],
-        )
+    return Measured(
+        ingested=[Ingested(scenario, rates, loads)],
+        ingested_far=[Ingested(scenario, rates, loads)],
+        replayed=[replayed],
+        replayed_far=[replayed],
+        in_hundreds=[replayed],
+        asked=[Asked(100, {"Retrace": 9.0, "plain": 8.0, "Powertools": 10.0})],
     )
 
 
-def test_a_contender_that_did_not_take_part_has_an_empty_cell(generated: Mapping[str, str]) -> None:
+def test_a_contender_that_did_not_take_part_has_an_empty_cell(measured: Measured) -> None:
+    generated = {**blocks(measured), **workings(measured)}
+
     assert generated["ingest"].splitlines()[-1] == "| 100 | 1 | 1,500 | 100 |  | 15 |  |"
     assert generated["waits"].splitlines()[-1] == "| 100 | 200 | 298 | 200 | 298 |  |  |"
     assert generated["ingest-far"].splitlines()[-1] == "| 100 | 1 | 1,500 | 100 | 15 |"
@@ -100,8 +101,11 @@ def test_a_contender_that_did_not_take_part_has_an_empty_cell(generated: Mapping
     assert generated["queries"].splitlines()[-1] == "| 100 | 9 | 8 | 10 |"
 
 
-def test_the_page_has_the_tables_that_are_generated_with_their_columns(generated: Mapping[str, str]) -> None:
-    page = (DOCS / "performance.md").read_text()
+@pytest.mark.parametrize(("path", "parts"), [(PAGE, blocks), (WORKINGS, workings)], ids=["page", "workings"])
+def test_a_page_has_the_tables_that_are_generated_with_their_columns(
+    measured: Measured, path: Path, parts: Callable[[Measured], Mapping[str, str]]
+) -> None:
+    page, generated = path.read_text(), parts(measured)
     marked = re.findall(r"<!-- bench\.compare: (\S+) -->\n(.*)\n(.*)\n", page)
 
     heads = [(name, *text.splitlines()[:1]) for name, text in generated.items()]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
 import pytest
 
 from bench import prices
-from bench.cost import PAGE, blocks
+from bench.cost import PAGE, WORKINGS, blocks, workings
 from bench.event_costs import PEERS, SIZES, of_peer, taken_in, taken_in_again
 from bench.markdown import filled
 
 
-def test_the_page_shows_what_is_counted_now() -> None:
-    page = PAGE.read_text()
+@pytest.mark.parametrize(("path", "parts"), [(PAGE, blocks), (WORKINGS, workings)], ids=["page", "workings"])
+def test_a_page_shows_what_is_counted_now(path: Path, parts: Callable[[], Mapping[str, str]]) -> None:
+    page = path.read_text()
 
-    assert filled(page, blocks(), "bench.cost") == page, "python -m bench.cost --write brings it up to date"
+    assert filled(page, parts(), "bench.cost") == page, "python -m bench.cost --write brings it up to date"
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -29,14 +29,14 @@ WORDS = {
     "docs/cli.md": 4_980,
     "docs/console.md": 920,
     "docs/consumer.md": 800,
-    "docs/cost.md": 1_500,
+    "docs/cost.md": 1_300,
     "docs/decisions.md": 5_060,
     "docs/deploying.md": 1_450,
     "docs/glossary.md": 780,
     "docs/incident.md": 840,
     "docs/index.md": 590,
     "docs/operations.md": 2_270,
-    "docs/performance.md": 1_520,
+    "docs/performance.md": 1_150,
     "docs/reliability.md": 2_320,
     "docs/runbook.md": 2_290,
     "docs/scale.md": 2_360,
@@ -46,7 +46,7 @@ WORDS = {
 }
 """How many words `wc -w` may count on a page, code and tables included. Lower a number when its page gets shorter."""
 
-ALL_WORDS = 37_600
+ALL_WORDS = 37_000
 """How many the README and docs/ may have together. The goal is 28,000."""
 
 
