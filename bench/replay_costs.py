@@ -21,9 +21,10 @@ from bench.metered_aws import (
     one_by_one,
 )
 from bench.stub_transport import on_the_wire
-from chalicelib.aggregates.aggregate import SAMPLE_SIZE, Input, Version, aggregate_of
+from chalicelib.aggregates.aggregate import SAMPLE_SIZE, Version, aggregate_of
 from chalicelib.aggregates.dynamodb_rows import outcome_row, version_row
 from chalicelib.aggregates.ledger import NewRevision, record_of
+from chalicelib.aggregates.metrics import Input
 from chalicelib.aggregates.outcomes import Outcome
 from chalicelib.aws import keys
 from chalicelib.aws.dynamodb import Item

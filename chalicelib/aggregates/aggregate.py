@@ -6,36 +6,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from chalicelib.aggregates import multiset_hash
+from chalicelib.aggregates.metrics import METRICS, Input, Metric, Values, metric_members
 from chalicelib.core.timestamps import Day, Instant
 
-METRIC_NAME = "daily_event_count"
 SAMPLE_SIZE = 10
 TYPES_LISTED = 100
 """A version fits into a row, however many types its events have.
 
 A type that is not among the first hundred of a part is not among those of the whole either, so merging stays exact.
 """
-
-
-InputKey = tuple[Instant, str]
-"""The time and id of an input."""
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Input:
-    """One event that went into an aggregate; ordered by time, then id."""
-
-    event_time: Instant
-    event_id: str
-    event_type: str
-    content_sha256: str
-
-    @property
-    def key(self) -> InputKey:
-        """What tells inputs of a version apart: an id comes twice if an identity expired and its key was used again."""
-        return self.event_time, self.event_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +45,16 @@ class Aggregate:
     counts_by_type: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     samples: tuple[tuple[Instant, str], ...] = ()
     state: int = multiset_hash.EMPTY
+    values: Values = field(default_factory=lambda: {metric.name: metric.zero for metric in METRICS})
 
     @property
-    def value(self) -> int:
-        """The metric `daily_event_count`."""
-        return self.input_count
+    def metric_members(self) -> Mapping[str, Any]:
+        """The values as rows and answers have them."""
+        return metric_members(self.values)
+
+    def value_of(self, metric: Metric) -> Any:
+        """The value of a metric. None if the aggregate has inputs from before the metric existed."""
+        return self.values.get(metric.name, None if self.input_count else metric.zero)
 
     @property
     def other_types_count(self) -> int:
@@ -85,7 +72,7 @@ class Aggregate:
         return [event_id for _, event_id in self.samples]
 
 
-def aggregate_of(inputs: Iterable[Input]) -> Aggregate:
+def aggregate_of(inputs: Iterable[Input], metrics: tuple[Metric, ...] = METRICS) -> Aggregate:
     """The aggregate of distinct inputs."""
     events = list(inputs)
     return Aggregate(
@@ -93,17 +80,24 @@ def aggregate_of(inputs: Iterable[Input]) -> Aggregate:
         counts_by_type=_listed(Counter(event.event_type for event in events)),
         samples=tuple(sorted(event.key for event in events)[:SAMPLE_SIZE]),
         state=multiset_hash.combine(multiset_hash.element(event.event_id, event.content_sha256) for event in events),
+        values={metric.name: metric.of(events) for metric in metrics},
     )
 
 
-def merge(left: Aggregate, right: Aggregate) -> Aggregate:
+def merge(left: Aggregate, right: Aggregate, metrics: tuple[Metric, ...] = METRICS) -> Aggregate:
     """The aggregate of the union of two disjoint sets of inputs."""
     return Aggregate(
         input_count=left.input_count + right.input_count,
         counts_by_type=_listed(Counter(left.counts_by_type) + Counter(right.counts_by_type)),
         samples=tuple(sorted(left.samples + right.samples)[:SAMPLE_SIZE]),
         state=multiset_hash.combine((left.state, right.state)),
+        values=_added(left, right, metrics),
     )
+
+
+def _added(left: Aggregate, right: Aggregate, metrics: tuple[Metric, ...]) -> Values:
+    both = [(metric, left.value_of(metric), right.value_of(metric)) for metric in metrics]
+    return {metric.name: metric.add(one, other) for metric, one, other in both if None not in (one, other)}
 
 
 def _listed(counts: Mapping[str, int]) -> Mapping[str, int]:

@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from chalicelib.aggregates.aggregate import Input, Version
+from chalicelib.aggregates.aggregate import Version
+from chalicelib.aggregates.metrics import Input
 from chalicelib.aggregates.ports import InputsPage
 
 PositionOf = Callable[[Input], str]

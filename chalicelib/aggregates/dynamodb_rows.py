@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.aggregates import multiset_hash
-from chalicelib.aggregates.aggregate import METRIC_NAME, Aggregate, Input, Version
+from chalicelib.aggregates.aggregate import Aggregate, Version
 from chalicelib.aggregates.ledger import LedgerKey, NewRevision, OutcomeRecord, Snapshot
+from chalicelib.aggregates.metrics import Input, values_of_row
 from chalicelib.aggregates.outcomes import MessageKey, Outcome
 from chalicelib.aws import keys
 from chalicelib.aws.dynamodb import Item, from_item, to_item
@@ -69,8 +70,7 @@ def version_row(changed: NewRevision, now: Instant) -> Item:
     version, aggregate = changed.version, changed.aggregate
     values = {
         "replay_id": version.replay_id,
-        "metric_name": METRIC_NAME,
-        "value": aggregate.value,
+        **aggregate.metric_members,
         "input_count": aggregate.input_count,
         "inputs_hash": aggregate.inputs_hash,
         "sample_event_ids": aggregate.sample_event_ids,
@@ -98,4 +98,5 @@ def aggregate_of_row(row: Mapping[str, Any]) -> Aggregate:
         counts_by_type=row["counts_by_type"],
         samples=tuple((Instant(event_time), event_id) for event_time, event_id in row["samples"]),
         state=multiset_hash.from_bytes(row["state"]),
+        values=values_of_row(row),
     )

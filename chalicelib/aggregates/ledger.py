@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from chalicelib.aggregates.aggregate import Aggregate, Input, Version, aggregate_of, merge
+from chalicelib.aggregates.aggregate import Aggregate, Version, aggregate_of, merge
+from chalicelib.aggregates.metrics import METRICS, Input, Metric
 from chalicelib.aggregates.outcomes import Counts, MessageKey, Outcome, count_delta, next_outcome
 from chalicelib.core.errors import RetraceError, WriteConflict
 from chalicelib.core.timestamps import Instant, day_of
@@ -118,7 +119,7 @@ def outcomes_after(ledger: Ledger, records: Iterable[OutcomeRecord]) -> dict[Led
     return {each.key: next_outcome(ledger.outcomes.get(each.key), each.outcome) for each in records}
 
 
-def changes_to(ledger: Ledger, records: Iterable[OutcomeRecord]) -> Changes:
+def changes_to(ledger: Ledger, records: Iterable[OutcomeRecord], metrics: tuple[Metric, ...] = METRICS) -> Changes:
     """What has to be written to record records of different messages: nothing of what is recorded already."""
     transitions = []
     progress: dict[str, Counts] = defaultdict(Counts)
@@ -133,15 +134,15 @@ def changes_to(ledger: Ledger, records: Iterable[OutcomeRecord]) -> Changes:
             progress[each.version.replay_id] += count_delta(before, now)
         if now is Outcome.INPUT:
             inputs[each.version].append(each.event)
-    revisions = (_revised(ledger, version, added) for version, added in inputs.items())
+    revisions = (_revised(ledger, version, added, metrics) for version, added in inputs.items())
     return Changes(
         tuple(transitions), tuple(revisions), {key: value for key, value in progress.items() if value != Counts()}
     )
 
 
-def _revised(ledger: Ledger, version: Version, added: Sequence[Input]) -> NewRevision:
+def _revised(ledger: Ledger, version: Version, added: Sequence[Input], metrics: tuple[Metric, ...]) -> NewRevision:
     read = ledger.versions.get(version, Snapshot())
-    return NewRevision(version, merge(read.aggregate, aggregate_of(added)), read.revision)
+    return NewRevision(version, merge(read.aggregate, aggregate_of(added, metrics), metrics), read.revision)
 
 
 def written_together(records: Iterable[OutcomeRecord]) -> Iterator[list[OutcomeRecord]]:

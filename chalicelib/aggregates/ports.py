@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from chalicelib.aggregates.aggregate import Aggregate, Input, Version
+from chalicelib.aggregates.aggregate import Aggregate, Version
+from chalicelib.aggregates.metrics import Input
 from chalicelib.core.timestamps import Day, Instant
 from chalicelib.events.raw_objects import StoredEvent
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from chalicelib.aggregates.aggregate import METRIC_NAME
 from chalicelib.aggregates.diff import Changed
 from chalicelib.aggregates.ports import AggregateVersion
 from chalicelib.aggregates.queries import DiffQuery
@@ -48,8 +47,7 @@ def _version(stored: AggregateVersion) -> Json:
     aggregate = stored.aggregate
     return {
         "replay_id": stored.version.replay_id,
-        "metric_name": METRIC_NAME,
-        "value": aggregate.value,
+        **aggregate.metric_members,
         "input_count": aggregate.input_count,
         "inputs_hash": aggregate.inputs_hash,
         "sample_event_ids": aggregate.sample_event_ids,

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from functools import partial
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
+from chalicelib.aggregates.metrics import METRICS, describe_metrics
 from chalicelib.core.schemas import Count, Cursor, Day, Sha256, Shape, Time
 
 
 class AggregateVersionShape(Shape):
     """A daily aggregate as one replay computed it."""
 
+    model_config = ConfigDict(json_schema_extra=partial(describe_metrics, METRICS))
+
     replay_id: str
-    metric_name: Literal["daily_event_count"]
-    value: Count
+    metric_name: str
+    value: Any
     input_count: Count
     inputs_hash: Annotated[Sha256, Field(description="Depends on the set of inputs alone.")]
     sample_event_ids: Annotated[list[Sha256], Field(description="The ten earliest.")]

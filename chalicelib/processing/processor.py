@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from chalicelib.aggregates.aggregate import Input, Version
+from chalicelib.aggregates.aggregate import Version
 from chalicelib.aggregates.ledger import LedgerKey, OutcomeRecord, record_of
+from chalicelib.aggregates.metrics import Input
 from chalicelib.aggregates.outcomes import MessageKey, Outcome
 from chalicelib.core.errors import IntegrityFailure, RetraceError
 from chalicelib.core.ports import Delivery

@@ -15,6 +15,7 @@ from chalicelib.aggregates.ledger import (
     outcomes_after,
     written_together,
 )
+from chalicelib.aggregates.metrics import METRICS, Metric
 from chalicelib.core.errors import RetraceError, StorageRefused, WriteConflict
 from chalicelib.core.ports import Clock, Pause
 from chalicelib.processing.ports import AggregateStore
@@ -37,6 +38,7 @@ class RecordInLedger:
     store: AggregateStore
     now: Clock
     pause: Pause
+    metrics: tuple[Metric, ...] = METRICS
 
     def __call__(self, records: Sequence[OutcomeRecord]) -> Recorded:
         """Record records, each part after the other, so that no two of them meet in one version.
@@ -68,7 +70,7 @@ class RecordInLedger:
         made = 0
         while made < attempts:
             ledger = ledger or self.store.read(part)
-            changes = changes_to(ledger, part)
+            changes = changes_to(ledger, part, self.metrics)
             try:
                 if changes.transitions:
                     self.store.write(changes, self.now())

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from chalicelib.aggregates.aggregate import Input, InputKey, Version, aggregate_of
+from chalicelib.aggregates.aggregate import Version, aggregate_of
 from chalicelib.aggregates.dynamodb_rows import version_row
 from chalicelib.aggregates.ledger import NewRevision
+from chalicelib.aggregates.metrics import METRICS, Input, InputKey, Metric, metrics_of_row
 from chalicelib.aggregates.outcomes import Outcome
 from chalicelib.aws.dynamodb import from_item
 from chalicelib.core.percent_encoding import from_key
@@ -36,7 +37,9 @@ def input_of(event: StoredEvent | Row) -> Input:
     )
 
 
-def check_version(version: Version, row: Row | None, entries: Iterable[Row], known: Known) -> list[Difference]:
+def check_version(
+    version: Version, row: Row | None, entries: Iterable[Row], known: Known, metrics: tuple[Metric, ...] = METRICS
+) -> list[Difference]:
     """What differs between a version, the rows of its messages, and the events that are known.
 
     A version that follows from its inputs as they are recorded, or as they are known, is not reported beside them.
@@ -54,8 +57,9 @@ def check_version(version: Version, row: Row | None, entries: Iterable[Row], kno
         believed.append(event or said)
     if row is None:
         return [*found, _of_version(Kind.VERSION_MISSING, version)] if recorded else []
-    fields = _differing(version, row, recorded)
-    if fields and recorded != believed and not _differing(version, row, believed):
+    metrics = metrics_of_row(row, metrics)
+    fields = _differing(version, row, recorded, metrics)
+    if fields and recorded != believed and not _differing(version, row, believed, metrics):
         fields = ()
     return [*found, _of_version(Kind.VERSION_DIFFERS, version, fields)] if fields else found
 
@@ -79,8 +83,8 @@ def _of_input(version: Version, entry: Row, said: Input, event: Input | None) ->
     return [_of_version(kind, version, fields, key_of_input(entry))]
 
 
-def _differing(version: Version, row: Row, inputs: list[Input]) -> tuple[str, ...]:
-    changed = NewRevision(version, aggregate_of(inputs), read_revision=0)
+def _differing(version: Version, row: Row, inputs: list[Input], metrics: tuple[Metric, ...]) -> tuple[str, ...]:
+    changed = NewRevision(version, aggregate_of(inputs, metrics), read_revision=0)
     expected = from_item(version_row(changed, Instant(str(row.get("computed_at")))))
     return tuple(name for name in expected if name not in _MOVES_ON and expected[name] != row.get(name))
 

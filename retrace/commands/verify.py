@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from chalicelib.aggregates.aggregate import Input, InputKey, Version
+from chalicelib.aggregates.aggregate import Version
+from chalicelib.aggregates.metrics import Input, InputKey
 from chalicelib.aws import keys
 from chalicelib.core.timestamps import Day, day_of
 from chalicelib.events.raw_objects import StoredEvent

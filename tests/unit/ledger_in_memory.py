@@ -7,8 +7,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from chalicelib.aggregates.aggregate import Input, Version
+from chalicelib.aggregates.aggregate import Version
 from chalicelib.aggregates.ledger import Changes, Ledger, LedgerKey, OutcomeRecord, Snapshot, VersionConflict
+from chalicelib.aggregates.metrics import Input
 from chalicelib.aggregates.outcomes import Counts, Outcome
 from chalicelib.aggregates.ports import AggregateVersion, InputsPage, VersionsPage
 from chalicelib.core.errors import WriteConflict

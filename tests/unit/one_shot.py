@@ -9,7 +9,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from chalicelib.aggregates.aggregate import Aggregate, Input
+from chalicelib.aggregates.aggregate import Aggregate
+from chalicelib.aggregates.metrics import Input
 from chalicelib.core.timestamps import Instant
 from tests.unit.examples import hashes
 
@@ -47,7 +48,7 @@ def counts_by_type(types: Iterable[str]) -> dict[str, Any]:
 def said_by(aggregate: Aggregate) -> dict[str, Any]:
     """What an aggregate does say."""
     return {
-        "value": aggregate.value,
+        "value": aggregate.values["daily_event_count"],
         "input_count": aggregate.input_count,
         "inputs_hash": aggregate.inputs_hash,
         "sample_event_ids": aggregate.sample_event_ids,

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.aggregates.aggregate import Aggregate, Input, Version, aggregate_of, merge
+from chalicelib.aggregates.aggregate import Aggregate, Version, aggregate_of, merge
 from chalicelib.aggregates.dynamodb_rows import outcome_row, version_row
 from chalicelib.aggregates.ledger import NewRevision, OutcomeRecord, written_together
+from chalicelib.aggregates.metrics import Input
 from chalicelib.aggregates.outcomes import MessageKey, Outcome
 from chalicelib.aws.dynamodb import Item
 from chalicelib.core.timestamps import Day, Instant
@@ -76,7 +77,7 @@ def test_a_version_of_ten_thousand_types_fits_into_a_row() -> None:
 
     row = version_row(NewRevision(Version(ENTITY, Day("2026-11-21"), REPLAY), aggregate, 10**9), TIME)
 
-    assert aggregate.value == 10_000
+    assert aggregate.values["daily_event_count"] == 10_000
     assert size_of(row) < ROW / 8
 
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.aggregates import use_cases as aggregates_use_cases
-from chalicelib.aggregates.aggregate import Aggregate, Input, InputKey, Version
+from chalicelib.aggregates.aggregate import Aggregate, Version
+from chalicelib.aggregates.metrics import Input, InputKey
 from chalicelib.aggregates.ports import AggregateVersion, InputsPage, VersionsPage
 from chalicelib.aggregates.queries import DiffQuery
 from chalicelib.aggregates.use_cases import Difference, TraceVersions

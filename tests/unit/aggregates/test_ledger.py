@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.aggregates.aggregate import Input, Version
+from chalicelib.aggregates.aggregate import Version
 from chalicelib.aggregates.ledger import (
     Ledger,
     OutcomeRecord,
@@ -15,6 +15,7 @@ from chalicelib.aggregates.ledger import (
     outcomes_after,
     written_together,
 )
+from chalicelib.aggregates.metrics import Input
 from chalicelib.aggregates.outcomes import Counts, MessageKey, Outcome
 from chalicelib.core.timestamps import Day, Instant
 from chalicelib.replays.messages import Duplicate
@@ -91,7 +92,7 @@ def test_a_later_arrival_has_an_entry_of_its_own() -> None:
     changes = changes_to(Ledger(), asked)
 
     assert len({each.key for each in asked}) == 3
-    assert [revised.aggregate.value for revised in changes.revisions] == [1]
+    assert [revised.aggregate.values["daily_event_count"] for revised in changes.revisions] == [1]
     assert changes.progress == {"replay-1": Counts(processed=3)}
 
 

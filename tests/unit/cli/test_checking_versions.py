@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.aggregates.aggregate import Input, Version, aggregate_of
+from chalicelib.aggregates.aggregate import Version, aggregate_of
 from chalicelib.aggregates.dynamodb_rows import outcome_row, partition_of_inputs, version_row
 from chalicelib.aggregates.ledger import NewRevision, OutcomeRecord
+from chalicelib.aggregates.metrics import Input
 from chalicelib.aggregates.outcomes import MessageKey, Outcome
 from chalicelib.aws.dynamodb import from_item
 from chalicelib.core.timestamps import Day, Instant

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.aggregates.aggregate import Input, Version
+from chalicelib.aggregates.aggregate import Version
 from chalicelib.aggregates.ledger import Changes, Ledger, OutcomeRecord, Snapshot, record_of
+from chalicelib.aggregates.metrics import Input
 from chalicelib.aggregates.outcomes import Counts, Outcome
 from chalicelib.core.errors import (
     IntegrityFailure,
@@ -87,7 +88,8 @@ class World:
     def value(self, entity_id: str = "order-1007", replay_id: str = "replay-1") -> int:
         """The aggregate's value."""
         version = Version(entity_id, DAY, replay_id)
-        return self.aggregates.versions_written.get(version, Snapshot()).aggregate.value
+        value: int = self.aggregates.versions_written.get(version, Snapshot()).aggregate.values["daily_event_count"]
+        return value
 
     def outcome(self, message: ReplayMessage) -> Outcome | None:
         """What is recorded of a message."""
@@ -489,7 +491,7 @@ class TestObjectReference:
         [(version, row)] = world.aggregates.versions_written.items()
         assert version.replay_id == reference.replay_id
         assert not version.of_job
-        assert row.aggregate.value == 250
+        assert row.aggregate.values["daily_event_count"] == 250
         assert world.aggregates.progress == {}
 
     def test_goes_with_messages_that_refer_into_the_object(self) -> None:
@@ -500,7 +502,10 @@ class TestObjectReference:
         assert not world.deliver(messages[0], reference, messages[3]).failures
 
         assert world.value() == 2
-        assert {row.aggregate.value for row in world.aggregates.versions_written.values()} == {2, 4}
+        assert {row.aggregate.values["daily_event_count"] for row in world.aggregates.versions_written.values()} == {
+            2,
+            4,
+        }
 
     def test_adds_nothing_to_the_version_of_a_replay(self) -> None:
         world = World()

@@ -1,0 +1,129 @@
+"""Metrics: one more is an element of a tuple, and shows in rows, answers, the OpenAPI document and verification."""
+
+from __future__ import annotations
+
+import re
+from operator import add
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.aggregates import responses
+from chalicelib.aggregates.aggregate import Version
+from chalicelib.aggregates.completeness import VersionStatus
+from chalicelib.aggregates.dynamodb_rows import aggregate_of_row, outcome_row, version_row
+from chalicelib.aggregates.ledger import NewRevision, OutcomeRecord
+from chalicelib.aggregates.metrics import METRICS, Input, Metric, describe_metrics
+from chalicelib.aggregates.outcomes import MessageKey, Outcome
+from chalicelib.aggregates.ports import AggregateVersion
+from chalicelib.aggregates.queries import VersionsQuery
+from chalicelib.aggregates.schemas import AccountedVersion
+from chalicelib.aggregates.use_cases import Account, DailyAggregates
+from chalicelib.aws.items import from_item
+from chalicelib.core.timestamps import Day, parse_instant
+from chalicelib.processing.recorder import RecordInLedger
+from retrace.checking.versions import check_version
+from tests.unit.in_memory import at, no_pause
+from tests.unit.ledger_in_memory import Aggregates
+
+LATEST = Metric("latest_event_time", lambda event: event.event_time, "", max, {"type": "string"})
+PAID = Metric("order_paid_count", lambda event: int(event.event_type == "order.paid"), 0, add, {"type": "integer"})
+MORE = (*METRICS, LATEST, PAID)
+
+ENTITY, DAY = "order-1007", Day("2026-11-21")
+VERSION = Version(ENTITY, DAY, "replay-1")
+NOW = parse_instant("2026-11-22T00:00:00Z")
+EVENTS = [
+    Input(parse_instant(f"2026-11-21T{hour}:00:00Z"), f"{number:064x}", event_type, "0" * 64)
+    for number, (hour, event_type) in enumerate([("12", "order.placed"), ("18", "order.paid"), ("06", "order.paid")])
+]
+LISTED = [
+    {"name": "daily_event_count", "value": 3},
+    {"name": "latest_event_time", "value": "2026-11-21T18:00:00.000000000Z"},
+    {"name": "order_paid_count", "value": 2},
+]
+
+
+def record_of_input(event: Input) -> OutcomeRecord:
+    return OutcomeRecord(VERSION, event, Outcome.INPUT, MessageKey(event.event_time, event.event_id))
+
+
+def row_after(*batches: tuple[list[Input], tuple[Metric, ...]]) -> dict[str, Any]:
+    """The version's row after batches of inputs, each recorded while there were these metrics."""
+    store = Aggregates()
+    for events, metrics in batches:
+        RecordInLedger(store, at(), no_pause, metrics)([*map(record_of_input, events)])
+    written = store.versions_written[VERSION]
+    return from_item(version_row(NewRevision(VERSION, written.aggregate, written.revision), NOW))
+
+
+def answer_of(row: dict[str, Any]) -> dict[str, Any]:
+    """The version as GET /aggregates answers it."""
+    status = VersionStatus(AggregateVersion(VERSION, aggregate_of_row(row), NOW), None)
+    query = VersionsQuery.model_validate({"entity_id": ENTITY, "day": DAY})
+    [version] = responses.daily_aggregates(DailyAggregates(query, (Account(status, 0),), exact=True, cursor=None))[
+        "versions"
+    ]
+    return dict(version)
+
+
+def differing(row: dict[str, Any], metrics: tuple[Metric, ...]) -> list[tuple[str, ...]]:
+    """The fields that `retrace verify` finds to differ."""
+    entries = [from_item(outcome_row(record_of_input(event))) for event in EVENTS]
+    found = check_version(VERSION, row, entries, {event.key: event for event in EVENTS}, metrics)
+    return [each.fields for each in found]
+
+
+def test_one_more_metric_is_stored_and_answered_after_the_others_whatever_the_batches() -> None:
+    rows = [row_after((EVENTS, MORE)), row_after((EVENTS[1:], MORE), (EVENTS[:1], MORE))]
+
+    for row in rows:
+        assert (row["metric_name"], row["value"], row["metrics"]) == ("daily_event_count", 3, LISTED)
+        assert answer_of(row)["metrics"] == LISTED
+
+
+def test_one_metric_is_no_list() -> None:
+    row = row_after((EVENTS, METRICS))
+
+    assert (row["metric_name"], row["value"]) == ("daily_event_count", 3)
+    assert "metrics" not in row
+    assert "metrics" not in answer_of(row)
+
+
+def test_one_more_metric_is_described_beside_the_others() -> None:
+    schema = AccountedVersion.model_json_schema()
+    assert "metrics" not in schema["properties"]
+
+    describe_metrics(MORE, schema)
+
+    described = schema["properties"]["metrics"]["items"]["anyOf"]
+    assert [(each["properties"]["name"]["const"], each["properties"]["value"]["type"]) for each in described] == [
+        ("daily_event_count", "integer"),
+        ("latest_event_time", "string"),
+        ("order_paid_count", "integer"),
+    ]
+
+
+@pytest.mark.parametrize("number", range(len(MORE)))
+def test_the_value_of_each_metric_is_verified(number: int) -> None:
+    row = row_after((EVENTS, MORE))
+    assert differing(row, MORE) == []
+
+    row["metrics"][number]["value"] = 1
+
+    assert differing(row, MORE) == [("metrics",)]
+
+
+def test_a_version_that_was_begun_before_a_metric_has_no_value_of_it() -> None:
+    row = row_after((EVENTS[:1], METRICS), (EVENTS[1:], MORE))
+
+    assert row == row_after((EVENTS, METRICS)) | {"revision": row["revision"]}
+    assert differing(row, MORE) == []
+
+
+def test_the_reference_has_a_row_for_each_metric() -> None:
+    reference = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
+    [table] = re.findall(r"^\| metric \|.*\n\|[- |]+\n((?:\|.*\n)+)", reference, re.MULTILINE)
+
+    assert re.findall(r"^\| `(\w+)`", table, re.MULTILINE) == [metric.name for metric in METRICS]
