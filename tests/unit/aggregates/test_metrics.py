@@ -20,7 +20,7 @@ from chalicelib.aggregates.ports import AggregateVersion
 from chalicelib.aggregates.queries import VersionsQuery
 from chalicelib.aggregates.schemas import AccountedVersion
 from chalicelib.aggregates.use_cases import Account, DailyAggregates
-from chalicelib.aws.items import from_item
+from chalicelib.aws.dynamodb import from_item
 from chalicelib.core.timestamps import Day, parse_instant
 from chalicelib.processing.recorder import RecordInLedger
 from retrace.checking.versions import check_version
