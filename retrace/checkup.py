@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -27,6 +28,7 @@ SLOW_S = 1.0
 SKEW_WARNING_S, SKEW_PROBLEM_S = 60, 300
 """A signature is good for five minutes before and after the time that it names."""
 
+NAME_THE_STACK = "Give --stack, or write `stack` into the profile."
 PATIENCE = Config(connect_timeout=3, read_timeout=5, retries={"max_attempts": 1})
 
 
@@ -46,6 +48,16 @@ class Finding:
     level: Level
     said: str
     remedy: str = ""
+
+
+def finding_or_warning(check: str, look: Callable[[], Finding], failed: str, remedy: str) -> Finding:
+    """The finding of a look at AWS; a warning if AWS does not answer it, or the target does not say where to look."""
+    try:
+        return look()
+    except Problem as problem:
+        return Finding(check, Level.WARNING, problem.what, problem.remedy)
+    except (BotoCoreError, ClientError) as error:
+        return Finding(check, Level.WARNING, f"{failed}: {error}", remedy)
 
 
 def credentials(target: Target) -> Finding:
@@ -139,25 +151,22 @@ class Api:
 def queues(target: Target) -> Iterator[Finding]:
     """How much waits in the queues, and whether there are dead letters."""
     if not target.names_queues:
-        remedy = "Give --stack, or write `stack` into the profile."
-        yield Finding("queues", Level.WARNING, "Nothing says what they are called.", remedy)
+        yield Finding("queues", Level.WARNING, "Nothing says what they are called.", NAME_THE_STACK)
         return
     for name, judge in QUEUES.items():
         check = f"queue {name.removesuffix('_queue_url').replace('_', ' ')}"
-        try:
-            url = target.known(name)
-            if url is None:
-                remedy = "Give --stack, or write `stack` into the profile."
-                yield Finding(check, Level.WARNING, "Nothing says what it is called.", remedy)
-                continue
-            attributes = target.client("sqs", PATIENCE).get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
-        except Problem as problem:
-            yield Finding(check, Level.WARNING, problem.what, problem.remedy)
-        except (BotoCoreError, ClientError) as error:
-            remedy = "It takes sqs:GetQueueAttributes; the API works without."
-            yield Finding(check, Level.WARNING, f"It cannot be looked at: {error}", remedy)
-        else:
-            yield judge(check, attributes["Attributes"])
+        remedy = "It takes sqs:GetQueueAttributes; the API works without."
+        yield finding_or_warning(
+            check, partial(_of_queue, target, name, check, judge), "It cannot be looked at", remedy
+        )
+
+
+def _of_queue(target: Target, name: str, check: str, judge: Callable[[str, dict[str, Any]], Finding]) -> Finding:
+    url = target.known(name)
+    if url is None:
+        return Finding(check, Level.WARNING, "Nothing says what it is called.", NAME_THE_STACK)
+    attributes = target.client("sqs", PATIENCE).get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+    return judge(check, attributes["Attributes"])
 
 
 def _waiting(check: str, attributes: dict[str, Any]) -> Finding:

@@ -15,7 +15,7 @@ import typer
 from chalicelib.core.timestamps import Instant
 from retrace.client import Client
 from retrace.target import Target
-from retrace.target_resolution import Chosen, find
+from retrace.target_resolution import Chosen, find_target
 from retrace.times import EXAMPLES, parse_day, parse_time
 
 AsJson = Annotated[
@@ -34,7 +34,7 @@ class CommandContext:
     @cached_property
     def target(self) -> Target:
         """The deployment to talk to."""
-        return find(self.chosen, os.environ, Path.cwd())
+        return find_target(self.chosen, os.environ, Path.cwd())
 
     @cached_property
     def client(self) -> Client:

@@ -41,7 +41,7 @@ class Chosen:
     stack: str | None = None
 
 
-def find(chosen: Chosen, environment: Mapping[str, str], directory: Path) -> Target:
+def find_target(chosen: Chosen, environment: Mapping[str, str], directory: Path) -> Target:
     """The target: --url, --profile, RETRACE_URL, RETRACE_PROFILE, the profile `default`, or the local stack.
 
     The first of these that is given counts. Raises Problem, which says what to do, if none is.

@@ -16,6 +16,7 @@ from chalicelib.ingest.rejection import LineReference
 from retrace.checking.claims import Claim
 from retrace.checking.differences import Difference, of_json
 from retrace.checking.spool import line_of_json
+from retrace.checking.sqlite import execute_many
 from retrace.problem import Exit, Problem
 
 _AT_ONCE = 500
@@ -77,9 +78,7 @@ class Checkpoint:
 
     def add(self, objects: Iterable[tuple[str, str]]) -> None:
         """Take in keys, in their order, and the ingest time of each."""
-        self._database.execute("BEGIN")
-        self._database.executemany("INSERT OR IGNORE INTO object (key, ingest_time) VALUES (?, ?)", objects)
-        self._database.execute("COMMIT")
+        execute_many(self._database, "INSERT OR IGNORE INTO object (key, ingest_time) VALUES (?, ?)", objects)
 
     def end_listing(self) -> None:
         """Say that every object is known."""
@@ -163,7 +162,8 @@ class Contested:
 
     def learn(self, claims: Iterable[Claim]) -> None:
         """Take in claims."""
-        self._many(
+        execute_many(
+            self._database,
             "INSERT OR IGNORE INTO claim (event_id, told_by, told_at, s3_key, s3_offset, content_sha256, ingest_time)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
             ((each.event_id, each.told_by, each.told_at, *asdict(each.first).values()) for each in claims),
@@ -180,14 +180,16 @@ class Contested:
 
     def found(self, lines: Iterable[StoredEvent]) -> None:
         """Say of lines that they are there and sound."""
-        self._many(
+        execute_many(
+            self._database,
             "UPDATE claim SET found = 1 WHERE event_id = ? AND s3_key = ? AND s3_offset = ?",
             ((each.event_id, each.location.key, each.location.offset) for each in lines),
         )
 
     def withhold(self, lost: Iterable[tuple[StoredEvent, Claim]]) -> None:
         """Remember lines that get no rows, and the claim by which they get none."""
-        self._many(
+        execute_many(
+            self._database,
             "INSERT OR IGNORE INTO withheld VALUES (?, ?, ?, ?, ?, ?)",
             (
                 (
@@ -222,8 +224,3 @@ class Contested:
         """The differences that were found before."""
         rows = self._database.execute("SELECT said FROM difference ORDER BY rowid").fetchall()
         return [of_json(json.loads(row[0])) for row in rows]
-
-    def _many(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
-        self._database.execute("BEGIN")
-        self._database.executemany(statement, rows)
-        self._database.execute("COMMIT")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from retrace.checking.differences import Difference
 from retrace.checking.digest_keys import Succession
 from retrace.checking.digest_sources import DigestSource
 from retrace.checking.kinds import Kind
+from retrace.checking.sqlite import execute_many, temporary_database
 from retrace.output import duration
 from retrace.progress import Counting
 
@@ -31,10 +31,7 @@ class Listed:
     """A temporary database that vanishes with the process."""
 
     def __init__(self) -> None:
-        # An empty name is a private database on disk, deleted when it is closed (https://www.sqlite.org/inmemorydb.html).
-        self._database = sqlite3.connect("", isolation_level=None)
-        self._database.execute("PRAGMA synchronous = OFF")
-        self._database.execute("PRAGMA journal_mode = OFF")
+        self._database = temporary_database()
         # Listed twice, by two digests, it is the same; with another hash it is something else.
         self._database.execute(
             "CREATE TABLE listed (s3_key TEXT, version_id TEXT, sha256 TEXT, size INTEGER, written_at TEXT,"
@@ -43,12 +40,11 @@ class Listed:
 
     def add(self, sequence: int, objects: Iterable[WrittenObject]) -> None:
         """Take in what a digest lists."""
-        self._database.execute("BEGIN")
-        self._database.executemany(
+        execute_many(
+            self._database,
             "INSERT OR IGNORE INTO listed VALUES (?, ?, ?, ?, ?, ?)",
             ((each.s3_key, each.version_id, each.sha256, each.size, each.written_at, sequence) for each in objects),
         )
-        self._database.execute("COMMIT")
 
     def by_key(self, prefix: str) -> Iterator[tuple[str, list[ListedVersion]]]:
         """What is listed below a prefix, key by key, in the order in which S3 lists keys: that of their bytes."""

@@ -1,8 +1,7 @@
-"""Reports differences, and turns errors of AWS and of disks into problems that the user can solve."""
+"""Reports differences, and turns errors of AWS into problems that the user can solve."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -51,16 +50,7 @@ def report_differences(
 
 
 @contextmanager
-def disk_in_words(what: str, remedy: str) -> Iterator[None]:
-    """Raise Problem in place of an error of SQLite."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise Problem(f"{what} cannot be written or read: {error}.", remedy, Exit.USAGE) from error
-
-
-@contextmanager
-def refusals_in_words() -> Iterator[None]:
+def aws_errors_as_problems() -> Iterator[None]:
     """Raise Problem in place of what AWS refuses."""
     try:
         yield

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -16,7 +17,7 @@ from chalicelib.core.timestamps import instant_of, lag_ms
 from retrace.checking import protection
 from retrace.checking.digest_chain import LATE_MS
 from retrace.checking.protection import Declared
-from retrace.checkup import PATIENCE, Finding, Level
+from retrace.checkup import NAME_THE_STACK, PATIENCE, Finding, Level, finding_or_warning
 from retrace.output import duration
 from retrace.problem import Problem
 from retrace.target import DIGEST_KEY, Target
@@ -25,6 +26,7 @@ _TABLES = {"EventsTable": "events", "DedupeTable": "dedupe", "ReplaysTable": "re
 _NONE = {"NoSuchBucketPolicy", "NoSuchLifecycleConfiguration", "ObjectLockConfigurationNotFoundError"} | {
     "NoSuchPublicAccessBlockConfiguration"
 }
+_UNREADABLE = "It cannot be read"
 _RIGHTS = "Use credentials with the stack's policy AuditorPolicyArn."
 
 
@@ -33,8 +35,7 @@ def safeguards(target: Target) -> Iterator[Finding]:
     if target.is_local:
         return
     if target.stack is None:
-        remedy = "Give --stack, or write `stack` into the profile."
-        yield Finding("protection", Level.WARNING, "The deployed template is unknown.", remedy)
+        yield Finding("protection", Level.WARNING, "The deployed template is unknown.", NAME_THE_STACK)
         return
     try:
         bucket = target.stored_in("raw_bucket")
@@ -47,9 +48,11 @@ def safeguards(target: Target) -> Iterator[Finding]:
         yield Finding("protection", Level.WARNING, f"The template cannot be read: {error}", _RIGHTS)
         return
     for check, look in _of_bucket(target, bucket, of_bucket, of_policy).items():
-        yield _looked(check, look)
+        yield finding_or_warning(check, look, _UNREADABLE, _RIGHTS)
     for logical_id, name in _TABLES.items():
-        yield _looked(f"table {name}", _of_table(target, name, declared.properties(logical_id)))
+        yield finding_or_warning(
+            f"table {name}", _of_table(target, name, declared.properties(logical_id)), _UNREADABLE, _RIGHTS
+        )
 
 
 def _declared(target: Target, stack: str, bucket: str) -> Declared:
@@ -123,33 +126,22 @@ def _of_table(target: Target, name: str, declared: Any) -> Look:
     return look
 
 
-def _looked(check: str, look: Look) -> Finding:
-    try:
-        return look()
-    except Problem as problem:
-        return Finding(check, Level.WARNING, problem.what, problem.remedy)
-    except (BotoCoreError, ClientError) as error:
-        return Finding(check, Level.WARNING, f"It cannot be read: {error}", _RIGHTS)
-
-
 _CHECK = "digests"
 _RUNBOOK = "docs/runbook.md#digest-missing"
 
 
 def newest_digest(target: Target, now: datetime) -> Finding:
     """Whether digests are written, and on time; their signatures are for `retrace verify --digests`."""
-    try:
-        bucket = target.known("raw_bucket")
-        if bucket is None:
-            remedy = "Give --stack, or write `stack` into the profile."
-            return Finding(_CHECK, Level.WARNING, "Nothing says what the raw bucket is called.", remedy)
-        written = _newest(target, bucket)
-        enabled = target.known(DIGEST_KEY) is not None
-    except Problem as problem:
-        return Finding(_CHECK, Level.WARNING, problem.what, problem.remedy)
-    except (BotoCoreError, ClientError) as error:
-        remedy = "It takes s3:ListBucket; the API works without."
-        return Finding(_CHECK, Level.WARNING, f"They cannot be looked at: {error}", remedy)
+    remedy = "It takes s3:ListBucket; the API works without."
+    return finding_or_warning(_CHECK, partial(_of_digests, target, now), "They cannot be looked at", remedy)
+
+
+def _of_digests(target: Target, now: datetime) -> Finding:
+    bucket = target.known("raw_bucket")
+    if bucket is None:
+        return Finding(_CHECK, Level.WARNING, "Nothing says what the raw bucket is called.", NAME_THE_STACK)
+    written = _newest(target, bucket)
+    enabled = target.known(DIGEST_KEY) is not None
     if written is None:
         said = "There are none yet; the first comes within an hour." if enabled else "There are none."
         return Finding(_CHECK, Level.WARNING, said, f"If none come: the parameter EnableDigests, and {_RUNBOOK}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, replace
@@ -14,6 +13,7 @@ from typing import Any
 from chalicelib.aws import keys
 from chalicelib.events.raw_objects import RawLocation, StoredEvent
 from retrace.checking.judging import Group
+from retrace.checking.sqlite import execute_many, temporary_database
 
 Record = tuple[str, int, str]
 
@@ -30,10 +30,7 @@ class Spool:
     """Records of raw lines and rows in a temporary database that vanishes with the process."""
 
     def __init__(self) -> None:
-        # An empty name is a private database on disk, deleted when it is closed (https://www.sqlite.org/inmemorydb.html).
-        self._database = sqlite3.connect("", isolation_level=None)
-        self._database.execute("PRAGMA synchronous = OFF")
-        self._database.execute("PRAGMA journal_mode = OFF")
+        self._database = temporary_database()
         self._database.execute("CREATE TABLE record (event_id TEXT, kind INTEGER, said TEXT)")
         self._database.execute("CREATE TABLE marker (key TEXT PRIMARY KEY)")
 
@@ -72,9 +69,7 @@ class Spool:
         self._database.close()
 
     def _add(self, records: Iterable[Record]) -> None:
-        self._database.execute("BEGIN")
-        self._database.executemany("INSERT INTO record VALUES (?, ?, ?)", records)
-        self._database.execute("COMMIT")
+        execute_many(self._database, "INSERT INTO record VALUES (?, ?, ?)", records)
 
 
 def _group(event_id: str, records: Iterable[Record]) -> Group:

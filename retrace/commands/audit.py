@@ -16,10 +16,11 @@ from retrace.checking.differences import Difference
 from retrace.checking.inspection import Inspection
 from retrace.checking.judging import Group
 from retrace.checking.raw_objects import RAW
-from retrace.checking.report import disk_in_words, refusals_in_words, report_differences
+from retrace.checking.report import aws_errors_as_problems, report_differences
 from retrace.checking.restoring import Restore
 from retrace.checking.safeguards import safeguards
 from retrace.checking.spool import Spool
+from retrace.checking.sqlite import disk_errors_as_problems
 from retrace.checkup import Level
 from retrace.context import AsJson, CommandContext, command_context
 from retrace.output import Output
@@ -66,7 +67,7 @@ def audit(
     call, output = command_context(context), Output(as_json=as_json)
     if not prefix.startswith(RAW):
         raise typer.BadParameter(f"raw objects lie below {RAW}", param_hint="--prefix")
-    with refusals_in_words(), Counting(output.notes, "Auditing") as progress:
+    with aws_errors_as_problems(), Counting(output.notes, "Auditing") as progress:
         stores = stores_of(call)
         settings = row_settings(call, shards, late_after_s, identity_ttl_days)
         inspection = Inspection(stores, rules_of(call, settings))
@@ -100,7 +101,7 @@ def _differences(
 ) -> Iterator[Difference]:
     """Rows are read before objects, so that whatever a row points at is there when objects are listed."""
     stores = inspection.stores
-    with disk_in_words("Temporary files", _NO_ROOM), closing(Spool()) as spool:
+    with disk_errors_as_problems("Temporary files", _NO_ROOM), closing(Spool()) as spool:
         for rows in stores.tables.every_index_row(prefix):
             spool.add_index(rows)
             progress.add(index_rows=len(rows))

@@ -146,7 +146,7 @@ def ingest(
     reached = _reached(kept, resume, output)
     refused = None if rejects is None else Rejects(rejects, resumed=reached.tally.events > 0)
     sender = Sender(Client(call.target, connections=concurrency), reading.pace, dry_run=dry_run)
-    sending = Ingest(reading, sender.settle, reached, kept, refused)
+    sending = Ingest(reading, sender.send, reached, kept, refused)
     progress = IngestProgress(output.notes, reading.size, already=reached.tally)
     summary = Summary(call.target.url, files, dry_run, rejects, kept, reached.tally.events)
     try:

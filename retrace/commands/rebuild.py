@@ -14,8 +14,9 @@ from retrace.checking.checkpoint import Checkpoint
 from retrace.checking.deployment import IdentityTtl, LateAfter, Shards, row_settings, stores_of
 from retrace.checking.kinds import Kind
 from retrace.checking.rebuilding import Rebuilding
-from retrace.checking.report import disk_in_words, refusals_in_words, report_differences
+from retrace.checking.report import aws_errors_as_problems, report_differences
 from retrace.checking.restoring import Restore
+from retrace.checking.sqlite import disk_errors_as_problems
 from retrace.context import AsJson, command_context
 from retrace.output import Output
 from retrace.problem import Exit
@@ -64,8 +65,8 @@ def rebuild(
     call, output = command_context(context), Output(as_json=as_json)
     no_room = "Make room, then run the same command again. It continues from the checkpoint."
     with (
-        refusals_in_words(),
-        disk_in_words(str(checkpoint), no_room),
+        aws_errors_as_problems(),
+        disk_errors_as_problems(str(checkpoint), no_room),
         Counting(output.notes, "Rebuilding") as progress,
     ):
         stores = stores_of(call, events_table, dedupe_table)

@@ -20,7 +20,7 @@ from retrace.checking.inspection import EVENTS_A_READ, Inspection
 from retrace.checking.judging import Group
 from retrace.checking.kinds import Kind
 from retrace.checking.raw_objects import RAW
-from retrace.checking.report import refusals_in_words, report_differences
+from retrace.checking.report import aws_errors_as_problems, report_differences
 from retrace.checking.stores import Row
 from retrace.checking.versions import check_version, input_of, key_of_input
 from retrace.commands.verify_digests import verify_digests
@@ -85,7 +85,7 @@ def verify(
         verify_digests(call, output, keys.LISTED if prefix is None else [prefix], public_key or [], directory)
         return
     day = call.day(day, "DAY")
-    with refusals_in_words(), Counting(output.notes, "Verifying") as progress:
+    with aws_errors_as_problems(), Counting(output.notes, "Verifying") as progress:
         settings = row_settings(call, shards, late_after_s, identity_ttl_days)
         inspection = Inspection(stores_of(call), rules_of(call, settings))
         verification = Verification(inspection, progress)

@@ -20,7 +20,7 @@ from retrace.checking.digest_sources import (
     VersionsInBucket,
 )
 from retrace.checking.digest_verification import DigestVerification, Versions
-from retrace.checking.report import refusals_in_words, report_differences
+from retrace.checking.report import aws_errors_as_problems, report_differences
 from retrace.context import CommandContext
 from retrace.output import Output
 from retrace.problem import Exit, Problem
@@ -32,7 +32,7 @@ def verify_digests(
     call: CommandContext, output: Output, prefixes: Sequence[str], key_files: Sequence[Path], directory: Path | None
 ) -> None:
     """Check every digest, and what lies below some prefixes against them; exits with 1 if anything differs."""
-    with refusals_in_words(), Counting(output.notes, "Verifying") as progress, closing(Listed()) as listed:
+    with aws_errors_as_problems(), Counting(output.notes, "Verifying") as progress, closing(Listed()) as listed:
         keys = public_keys(call, output, key_files)
         source, bucket, objects = _places(call, output, directory)
         signers = Succession(keys)

@@ -26,7 +26,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class AccessRequest:
     """What a request says of itself, as far as it decides who may ask."""
 
     kind: Kind
@@ -48,13 +48,13 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class AccessPolicy:
     """The addresses that this console answers to, and its token."""
 
     hosts: tuple[str, ...]
     token: str
 
-    def refusal(self, asking: Asking) -> Refusal | None:
+    def refusal(self, asking: AccessRequest) -> Refusal | None:
         """Why not; None for a request that may pass."""
         # Another name for this machine is how a page of another site reaches it after rebinding its DNS.
         if asking.host not in self.hosts:
@@ -65,7 +65,7 @@ class Door:
             return Refusal(HTTPStatus.FORBIDDEN, "Another page asks.")
         return self._refusal_of_data(asking) if asking.kind is Kind.DATA else None
 
-    def _refusal_of_data(self, asking: Asking) -> Refusal | None:
+    def _refusal_of_data(self, asking: AccessRequest) -> Refusal | None:
         if asking.fetch_site not in (None, "same-origin") or not asking.token:
             return Refusal(HTTPStatus.FORBIDDEN, "This was not asked for by the console's own page.")
         if not hmac.compare_digest(asking.token.encode(), self.token.encode()):

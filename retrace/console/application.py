@@ -21,9 +21,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from chalicelib.core.timestamps import parse_day
 from retrace import checkup
 from retrace.client import Client
-from retrace.console.admission import HEADER, Asking, Door, Kind
+from retrace.console.admission import HEADER, AccessPolicy, AccessRequest, Kind
 from retrace.console.forwarding import Forwarding, is_passed_on, problem_response, response_to
-from retrace.console.gathering import LATE_MS, Gathering, Wanted, wanted
+from retrace.console.gathering import LATE_MS, PictureReader, Wanted, wanted
 from retrace.console.overview import metrics_of, sources_of
 from retrace.exporting.events import fetch
 from retrace.output import indented
@@ -60,9 +60,9 @@ DATA = ("/api/", "/console/")
 class Guard:
     """In front of the application."""
 
-    def __init__(self, app: ASGIApp, door: Door) -> None:
+    def __init__(self, app: ASGIApp, policy: AccessPolicy) -> None:
         self._app = app
-        self._door = door
+        self._policy = policy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse, or pass on."""
@@ -79,16 +79,16 @@ class Guard:
         await answer(scope, receive, with_headers)
 
     def _refused(self, request: Request) -> Response | None:
-        refusal = self._door.refusal(asking(request))
+        refusal = self._policy.refusal(access_request_of(request))
         if refusal is None:
             return None
         return JSONResponse({"title": "Refused", "detail": refusal.why}, refusal.status)
 
 
-def asking(request: Request) -> Asking:
+def access_request_of(request: Request) -> AccessRequest:
     """What decides who may ask, out of a request."""
     headers = request.headers
-    return Asking(
+    return AccessRequest(
         kind=Kind.DATA if request.url.path.startswith(DATA) else Kind.PAGE,
         method=request.method,
         host=headers.get("host"),
@@ -98,12 +98,12 @@ def asking(request: Request) -> Asking:
     )
 
 
-class Looking:
+class ConsoleRoutes:
     """The routes at /console/."""
 
-    def __init__(self, client: Client, gathering: Gathering) -> None:
+    def __init__(self, client: Client, reader: PictureReader) -> None:
         self._client = client
-        self._gathering = gathering
+        self._reader = reader
 
     async def about(self, _: Request) -> Response:
         """Which deployment the page shows."""
@@ -134,7 +134,7 @@ class Looking:
         return LATE_MS if said is None else int(said) * 1_000
 
     def _lines(self, asked: Wanted) -> Iterator[str]:
-        for picture in self._gathering.pictures(asked):
+        for picture in self._reader.pictures(asked):
             yield json.dumps(picture, separators=(",", ":")) + "\n"
 
     async def event(self, request: Request) -> Response:
@@ -183,23 +183,23 @@ class Looking:
         return JSONResponse(await run_in_threadpool(metrics_of, self._client.target, day))
 
 
-def application(client: Client, door: Door, clock: Callable[[], datetime]) -> Starlette:
+def application(client: Client, policy: AccessPolicy, clock: Callable[[], datetime]) -> Starlette:
     """The whole console."""
-    looking = Looking(client, Gathering(client, clock))
+    console = ConsoleRoutes(client, PictureReader(client, clock))
     routes = [
         Route("/api/{path:path}", Forwarding(client).answer, methods=["GET", "POST"]),
-        Route("/console/about", looking.about),
-        Route("/console/pictures", looking.pictures),
-        Route("/console/events/{event_id}", looking.event),
-        Route("/console/sources", looking.sources),
-        Route("/console/queues", looking.queues),
-        Route("/console/metrics", looking.metrics),
-        Route("/console/{rest:path}", looking.nothing),
+        Route("/console/about", console.about),
+        Route("/console/pictures", console.pictures),
+        Route("/console/events/{event_id}", console.event),
+        Route("/console/sources", console.sources),
+        Route("/console/queues", console.queues),
+        Route("/console/metrics", console.metrics),
+        Route("/console/{rest:path}", console.nothing),
         Mount("/static", StaticFiles(directory=STATIC)),
         # Whatever else is a view of the page, which finds out which one.
         Route("/{view:path}", _page),
     ]
-    return Starlette(routes=routes, middleware=[Middleware(Guard, door=door)])
+    return Starlette(routes=routes, middleware=[Middleware(Guard, policy=policy)])
 
 
 async def _page(_: Request) -> Response:

@@ -113,7 +113,7 @@ class _Kept:
         return self.marked or not (wanted.marks or self.gathered.count(wanted.frame) <= MARKED_UNASKED)
 
 
-class Gathering:
+class PictureReader:
     """Pictures of events. Threads may share it."""
 
     def __init__(self, client: Client, clock: Callable[[], datetime]) -> None:

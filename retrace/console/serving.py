@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import uvicorn
 
 from retrace.client import Client
-from retrace.console.admission import Door
+from retrace.console.admission import AccessPolicy
 from retrace.console.application import application
 from retrace.problem import Exit, Problem
 
@@ -32,9 +32,9 @@ class Console:
         self._socket = _listening(port)
         self.port: int = self._socket.getsockname()[1]
         self.token = secrets.token_urlsafe(32)
-        door = Door((f"{LOOPBACK}:{self.port}", f"localhost:{self.port}"), self.token)
+        policy = AccessPolicy((f"{LOOPBACK}:{self.port}", f"localhost:{self.port}"), self.token)
         config = uvicorn.Config(
-            application(client, door, clock),
+            application(client, policy, clock),
             log_config=None,
             access_log=False,
             lifespan="off",

@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from retrace.ingesting.checkpoint import Checkpoint
-from retrace.ingesting.sending import Refused, Settled, Tally
+from retrace.ingesting.sending import BatchResult, Rejection, Tally
 from retrace.output import Output, duration
 from retrace.problem import Exit, Problem
 from retrace.progress import Progress
@@ -34,7 +34,7 @@ class Rejects:
             _opened(file, resumed=resumed)
         self._lines = path.read_bytes().count(b"\n") if resumed else 0
 
-    def write(self, file: str, refused: tuple[Refused, ...]) -> None:
+    def write(self, file: str, refused: tuple[Rejection, ...]) -> None:
         """Add what was refused of a file."""
         texts, reasons = [], []
         for one in refused:
@@ -76,7 +76,7 @@ def _append(path: Path, lines: bytes) -> None:
         raise Problem(f"{path} cannot be written: {error.strerror}.", remedy, Exit.USAGE) from error
 
 
-def _reason(line: int | None, file: str, refused: Refused) -> bytes:
+def _reason(line: int | None, file: str, refused: Rejection) -> bytes:
     members = {"rejects_line": line, "file": file, "line": refused.record.line, **refused.result}
     return json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace") + b"\n"
 
@@ -108,10 +108,10 @@ class IngestProgress(Progress):
         """So many bytes were done by an earlier run."""
         self.read += read
 
-    def answered(self, settled: Settled) -> None:
+    def answered(self, result: BatchResult) -> None:
         """A batch was answered."""
-        self.tally += settled.tally
-        self.read += settled.read
+        self.tally += result.tally
+        self.read += result.read
         self.show(self.line(), self.read, self.total)
 
     def done(self) -> None:

@@ -17,7 +17,7 @@ from retrace.ingesting.checkpoint import Checkpoint, Reached
 from retrace.ingesting.files import File, Format, read_so_far, records
 from retrace.ingesting.foreign_formats import Mapped
 from retrace.ingesting.report import IngestProgress, Rejects
-from retrace.ingesting.sending import Batch, Pace, Settled, batches
+from retrace.ingesting.sending import Batch, BatchResult, Pace, batches
 
 T = TypeVar("T")
 
@@ -82,17 +82,17 @@ class Flight:
 
     def __init__(
         self,
-        settle: Callable[[Batch], Settled],
+        send_batch: Callable[[Batch], BatchResult],
         concurrency: int,
-        answered: Callable[[Settled], None],
-        acknowledged: Callable[[Settled], None],
+        answered: Callable[[BatchResult], None],
+        acknowledged: Callable[[BatchResult], None],
     ) -> None:
-        self._settle = settle
+        self._send_batch = send_batch
         self._concurrency = concurrency
         self._answered = answered
         self._acknowledged = acknowledged
-        self._window: deque[Future[Settled]] = deque()
-        self._running: set[Future[Settled]] = set()
+        self._window: deque[Future[BatchResult]] = deque()
+        self._running: set[Future[BatchResult]] = set()
         self._failure: BaseException | None = None
 
     def send(self, batches: Iterable[Batch]) -> None:
@@ -100,7 +100,7 @@ class Flight:
         pool = ThreadPoolExecutor(self._concurrency)
         try:
             for batch in batches:
-                future = pool.submit(self._settle, batch)
+                future = pool.submit(self._send_batch, batch)
                 self._window.append(future)
                 self._running.add(future)
                 while self._full and self._failure is None:
@@ -176,13 +176,13 @@ class Ingest:
     def __init__(
         self,
         reading: Reading,
-        settle: Callable[[Batch], Settled],
+        send_batch: Callable[[Batch], BatchResult],
         reached: Reached,
         checkpoint: Checkpoint | None,
         rejects: Rejects | None,
     ) -> None:
         self._reading = reading
-        self._settle = settle
+        self._send_batch = send_batch
         self._checkpoint = checkpoint
         self._rejects = rejects
         self.reached = reached
@@ -192,16 +192,16 @@ class Ingest:
         if self._checkpoint is not None:
             self._checkpoint.check()
         progress.skipped(sum(file.size for file in self._reading.files[: self.reached.file]))
-        flight = Flight(self._settle, concurrency, progress.answered, self._acknowledged)
+        flight = Flight(self._send_batch, concurrency, progress.answered, self._acknowledged)
         with interrupt.watched():
             flight.send(interrupt.through(self._reading.batches(self.reached)))
 
-    def _acknowledged(self, settled: Settled) -> None:
+    def _acknowledged(self, result: BatchResult) -> None:
         """All up to and with this batch is answered. A refusal progress twice is better than one not progress."""
-        if self._rejects is not None and settled.refused:
-            self._rejects.write(self._reading.files[settled.file].name, settled.refused)
-        before = self.reached.events if settled.file == self.reached.file else 0
-        self.reached = Reached(settled.file, before + settled.tally.events, self.reached.tally + settled.tally)
+        if self._rejects is not None and result.refused:
+            self._rejects.write(self._reading.files[result.file].name, result.refused)
+        before = self.reached.events if result.file == self.reached.file else 0
+        self.reached = Reached(result.file, before + result.tally.events, self.reached.tally + result.tally)
         self._keep()
 
     def _keep(self) -> None:

@@ -140,7 +140,7 @@ _CLOUDEVENTS = _Form("application/cloudevents-batch+json", lambda texts: b"[%s]"
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class Rejection:
     """An event that was not taken in, and why: a result of the API, or one like it, `refused_by` the command."""
 
     record: Record
@@ -148,12 +148,12 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class BatchResult:
     """A batch that was answered."""
 
     file: int
     tally: Tally
-    refused: tuple[Refused, ...]
+    refused: tuple[Rejection, ...]
     read: int
 
 
@@ -168,16 +168,16 @@ class Sender:
         self._clock = clock
         self._query = {"dry_run": "true"} if dry_run else {}
 
-    def settle(self, batch: Batch) -> Settled:
+    def send(self, batch: Batch) -> BatchResult:
         """Send what has no fault yet; raises Problem where the API takes nothing, or does not answer."""
         begun = self._clock()
         sound = [record for record in batch.records if record.fault is None]
-        send = partial(self._send, _CLOUDEVENTS if batch.cloudevents else _LINES)
-        results = iter(send([record.text for record in sound]) if sound else ())
+        post = partial(self._send, _CLOUDEVENTS if batch.cloudevents else _LINES)
+        results = iter(post([record.text for record in sound]) if sound else ())
         self._pace.took(len(batch.records), self._clock() - begun)
         pairs = [(one, next(results) if one.fault is None else _refused(one.fault)) for one in batch.records]
-        refused = tuple(Refused(record, result) for record, result in pairs if result["status"] not in _TAKEN_IN)
-        return Settled(batch.file, tally_of(result for _, result in pairs), refused, batch.read)
+        refused = tuple(Rejection(record, result) for record, result in pairs if result["status"] not in _TAKEN_IN)
+        return BatchResult(batch.file, tally_of(result for _, result in pairs), refused, batch.read)
 
     def _send(self, form: _Form, texts: Sequence[bytes]) -> Sequence[Json]:
         body = gzip.compress(form.body(texts), _LEVEL)

@@ -7,14 +7,16 @@ from http import HTTPStatus
 
 import pytest
 
-from retrace.console.admission import Asking, Door, Kind
+from retrace.console.admission import AccessPolicy, AccessRequest, Kind
 
-DOOR = Door(("127.0.0.1:4630", "localhost:4630"), "the-token")
-OF_THE_PAGE = Asking(Kind.DATA, "POST", "127.0.0.1:4630", "http://127.0.0.1:4630", "same-origin", token="the-token")
-A_VISIT = Asking(Kind.PAGE, "GET", "127.0.0.1:4630", fetch_site="cross-site")
+DOOR = AccessPolicy(("127.0.0.1:4630", "localhost:4630"), "the-token")
+OF_THE_PAGE = AccessRequest(
+    Kind.DATA, "POST", "127.0.0.1:4630", "http://127.0.0.1:4630", "same-origin", token="the-token"
+)
+A_VISIT = AccessRequest(Kind.PAGE, "GET", "127.0.0.1:4630", fetch_site="cross-site")
 
 
-def status(asking: Asking) -> HTTPStatus | None:
+def status(asking: AccessRequest) -> HTTPStatus | None:
     refusal = DOOR.refusal(asking)
     return None if refusal is None else refusal.status
 
@@ -29,7 +31,7 @@ def status(asking: Asking) -> HTTPStatus | None:
         replace(A_VISIT, fetch_site="none"),
     ],
 )
-def test_the_page_may_ask_and_a_link_may_be_followed(asking: Asking) -> None:
+def test_the_page_may_ask_and_a_link_may_be_followed(asking: AccessRequest) -> None:
     assert status(asking) is None
 
 

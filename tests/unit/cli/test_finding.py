@@ -10,7 +10,7 @@ import pytest
 
 from retrace.problem import Exit, Problem
 from retrace.target import STORAGE, Target
-from retrace.target_resolution import Chosen, config_file, find, names_of_profiles
+from retrace.target_resolution import Chosen, config_file, find_target, names_of_profiles
 from tests.unit.cli.scripted_api import exit_code, routes, said, serving
 
 URL = "https://abc123.execute-api.eu-west-1.amazonaws.com/api"
@@ -59,7 +59,7 @@ def told_by(call: Callable[[], object]) -> Problem:
 
 
 def problem_of(chosen: Chosen, environment: dict[str, str], directory: Path) -> Problem:
-    return told_by(lambda: find(chosen, environment, directory))
+    return told_by(lambda: find_target(chosen, environment, directory))
 
 
 @pytest.mark.parametrize(
@@ -77,11 +77,11 @@ def problem_of(chosen: Chosen, environment: dict[str, str], directory: Path) -> 
 def test_what_comes_first_counts(
     config: Path, checkout: Path, chosen: Chosen, environment: dict[str, str], url: str
 ) -> None:
-    assert find(chosen, {"XDG_CONFIG_HOME": str(config), **environment}, checkout).url == url
+    assert find_target(chosen, {"XDG_CONFIG_HOME": str(config), **environment}, checkout).url == url
 
 
 def test_the_local_stack_is_what_is_left(checkout: Path) -> None:
-    target = find(Chosen(), {"XDG_CONFIG_HOME": "/nonexistent"}, checkout)
+    target = find_target(Chosen(), {"XDG_CONFIG_HOME": "/nonexistent"}, checkout)
 
     assert (target.url, target.credentials.access_key) == ("http://127.0.0.1:4566/api", "AKIALOCAL")
     assert target.stored_in("raw_bucket") == "a-raw_bucket"
@@ -92,18 +92,18 @@ def test_the_local_stack_is_what_is_left(checkout: Path) -> None:
 def test_the_url_of_the_local_stack_is_opened_by_its_key(checkout: Path) -> None:
     environment = {"XDG_CONFIG_HOME": "/nonexistent", "RETRACE_URL": "http://127.0.0.1:4566/api/"}
 
-    assert find(Chosen(), environment, checkout).is_local
-    assert not find(Chosen(url="http://127.0.0.1:4567/api"), environment, checkout).is_local
+    assert find_target(Chosen(), environment, checkout).is_local
+    assert not find_target(Chosen(url="http://127.0.0.1:4567/api"), environment, checkout).is_local
 
 
 def test_a_profile_says_where_things_are_and_options_say_otherwise(config: Path, checkout: Path) -> None:
     environment = {"XDG_CONFIG_HOME": str(config)}
-    target = find(Chosen(profile="staging"), environment, checkout)
-    other = find(Chosen(profile="staging", region="us-east-1", stack="s"), environment, checkout)
+    target = find_target(Chosen(profile="staging"), environment, checkout)
+    other = find_target(Chosen(profile="staging", region="us-east-1", stack="s"), environment, checkout)
 
     assert (target.region, target.aws_profile, target.storage) == ("eu-central-1", "shop", {"raw_bucket": "shop-raw"})
     assert (other.signing_region, other.stack) == ("us-east-1", "s")
-    assert find(Chosen(), environment, checkout).signing_region == "eu-west-1"  # as its URL says
+    assert find_target(Chosen(), environment, checkout).signing_region == "eu-west-1"  # as its URL says
     assert names_of_profiles(environment) == ["default", "staging"]
 
 
@@ -207,9 +207,9 @@ def test_the_command_line_hands_its_options_on() -> None:
 
 def test_files_with_a_byte_order_mark_are_read(config: Path, checkout: Path) -> None:
     empty, profiles = {"XDG_CONFIG_HOME": str(config / "empty")}, {"XDG_CONFIG_HOME": str(config)}
-    local, profile = find(Chosen(), empty, checkout), find(Chosen(profile="staging"), profiles, checkout)
+    local, profile = find_target(Chosen(), empty, checkout), find_target(Chosen(profile="staging"), profiles, checkout)
     for path in (checkout.parent / ".retrace/local.json", config_file(profiles)):
         path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
 
-    assert find(Chosen(), empty, checkout) == local
-    assert find(Chosen(profile="staging"), profiles, checkout) == profile
+    assert find_target(Chosen(), empty, checkout) == local
+    assert find_target(Chosen(profile="staging"), profiles, checkout) == profile

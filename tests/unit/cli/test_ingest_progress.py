@@ -17,7 +17,7 @@ from retrace.ingesting.checkpoint import Reached
 from retrace.ingesting.files import look_at
 from retrace.ingesting.report import IngestProgress
 from retrace.ingesting.run import Ingest, Interrupt, Reading
-from retrace.ingesting.sending import Batch, Pace, Settled, Tally
+from retrace.ingesting.sending import Batch, BatchResult, Pace, Tally
 from tests.unit.cli.ingest_api import numbered
 
 pytestmark = pytest.mark.long
@@ -25,8 +25,8 @@ pytestmark = pytest.mark.long
 MOST_MEMORY = 64_000_000
 
 
-def accepted(batch: Batch) -> Settled:
-    return Settled(batch.file, Tally(accepted=len(batch.records)), (), batch.read)
+def accepted(batch: Batch) -> BatchResult:
+    return BatchResult(batch.file, Tally(accepted=len(batch.records)), (), batch.read)
 
 
 def written(tmp_path: Path, lines: int) -> Reading:
@@ -43,7 +43,7 @@ def test_every_number_shown_was_answered_before(tmp_path: Path, *, terminal: boo
     told = IngestProgress(console, reading.size, already=Tally(), clock=lambda: float(next(ticks)))
     seen: list[tuple[int, int]] = []
 
-    def settle(batch: Batch) -> Settled:
+    def settle(batch: Batch) -> BatchResult:
         nonlocal answered
         seen.append((told.tally.events, answered.events))
         answered += accepted(batch).tally
@@ -69,7 +69,7 @@ def test_the_rate_is_that_of_this_run_and_the_counts_are_of_all() -> None:
         Console(file=io.StringIO()), 1_000_000, already=Tally(accepted=900), clock=lambda: next(times, 10.0)
     )
 
-    told.answered(Settled(0, Tally(50, 30, 15, 5), (), 500_000))
+    told.answered(BatchResult(0, Tally(50, 30, 15, 5), (), 500_000))
 
     assert told.line() == "0.5 of 1.0 MB  1,000 events: 950 accepted, 30 already there, 20 refused  10/s"
 
@@ -79,7 +79,7 @@ def test_resumed_in_a_later_file_the_earlier_ones_count_as_read(tmp_path: Path) 
     told = IngestProgress(Console(file=io.StringIO()), reading.size, already=Tally(accepted=150))
     sent: list[Batch] = []
 
-    def settle(batch: Batch) -> Settled:
+    def settle(batch: Batch) -> BatchResult:
         sent.append(batch)
         return accepted(batch)
 

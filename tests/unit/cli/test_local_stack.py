@@ -13,7 +13,7 @@ import pytest
 from retrace.local_stack import LOCAL_FILE, USER, local_stack
 from retrace.problem import Exit, Problem
 from retrace.target import STORAGE
-from retrace.target_resolution import Chosen, find
+from retrace.target_resolution import Chosen, find_target
 
 STACK: dict[str, Any] = {
     "api_url": "http://127.0.0.1:4566/_aws/execute-api/abc/api",
@@ -226,8 +226,8 @@ def test_an_untrusted_file_does_not_block_another_target(home: Path) -> None:
     written(home, access_key_id=None)
     environment = {"XDG_CONFIG_HOME": "/nonexistent"}
 
-    assert find(Chosen(url="https://a.example/api"), environment, home).url == "https://a.example/api"
+    assert find_target(Chosen(url="https://a.example/api"), environment, home).url == "https://a.example/api"
     with pytest.raises(Problem):
-        find(Chosen(url=str(STACK["api_url"])), environment, home)
+        find_target(Chosen(url=str(STACK["api_url"])), environment, home)
     with pytest.raises(Problem):
-        find(Chosen(), environment, home)
+        find_target(Chosen(), environment, home)

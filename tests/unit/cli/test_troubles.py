@@ -17,15 +17,15 @@ from typing import Any, NoReturn
 import pytest
 
 from retrace.checking.checkpoint import Checkpoint
-from retrace.checking.report import disk_in_words
 from retrace.checking.spool import Spool
+from retrace.checking.sqlite import disk_errors_as_problems
 from retrace.command_line import run
 from retrace.command_registry import PLACES
 from retrace.ingesting import checkpoint as ingest_checkpoint
 from retrace.ingesting.checkpoint import Reached
 from retrace.ingesting.records import Record
 from retrace.ingesting.report import Rejects
-from retrace.ingesting.sending import Refused
+from retrace.ingesting.sending import Rejection
 from retrace.problem import Exit, Problem
 from tests.unit.cli import ingest_api
 from tests.unit.cli.scripted_api import Asked, problem, serving
@@ -232,8 +232,8 @@ def small_disk(most_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def refused(text: bytes) -> tuple[Refused, ...]:
-    return (Refused(Record(1, text), {"status": "REJECTED"}),)
+def refused(text: bytes) -> tuple[Rejection, ...]:
+    return (Rejection(Record(1, text), {"status": "REJECTED"}),)
 
 
 @pytest.mark.parametrize("most_bytes", [60, 200])
@@ -293,7 +293,7 @@ def test_a_disk_that_fills_is_named_by_commands_that_keep_much_on_it(tmp_path: P
     with (
         small_disk(1_000_000),
         pytest.raises(Problem, match="Temporary files cannot be written"),
-        disk_in_words("Temporary files", "Make room."),
+        disk_errors_as_problems("Temporary files", "Make room."),
         closing(Spool()) as spool,
     ):
         spool.add_identities(rows)
@@ -301,5 +301,10 @@ def test_a_disk_that_fills_is_named_by_commands_that_keep_much_on_it(tmp_path: P
 
 def test_a_checkpoint_on_a_full_disk_says_so(tmp_path: Path) -> None:
     kept = Checkpoint(tmp_path / "c", {})
-    with closing(kept._database), small_disk(50_000), pytest.raises(Problem), disk_in_words("c", "Make room."):  # noqa: SLF001
+    with (
+        closing(kept._database),  # noqa: SLF001
+        small_disk(50_000),
+        pytest.raises(Problem),
+        disk_errors_as_problems("c", "Make room."),
+    ):
         kept.add((str(number) * 100, "") for number in range(10_000))
