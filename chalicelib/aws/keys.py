@@ -146,22 +146,22 @@ def every_lag() -> tuple[str, str]:
 
 
 def arrivals(event_id: str) -> str:
-    """The partition of an event's later arrivals."""
+    """The partition of an event's arrivals: duplicates and conflicts."""
     return f"EVENT#{event_id}"
 
 
 def arrival(ingest_time: Instant, request_id: str, position: int, *, conflict: bool) -> str:
-    """The sort key of a later arrival; the position tells apart those of one request."""
+    """The sort key of an arrival. The position tells apart those of one request."""
     return f"{arrivals_of(conflict=conflict)}{ingest_time}#{for_key(request_id)}#{position:04d}"
 
 
 def arrivals_of(*, conflict: bool) -> str:
-    """What the sort keys of all later arrivals of a kind begin with."""
+    """What the sort keys of all arrivals of a kind begin with."""
     return "CONFLICT#" if conflict else "DUP#"
 
 
 def every_duplicate() -> tuple[str, str]:
-    """Bounds around the sort keys of all later arrivals that are no conflicts."""
+    """Bounds around the sort keys of all duplicates."""
     kind = arrivals_of(conflict=False)
     return kind, just_after(kind)
 
@@ -192,7 +192,7 @@ def inputs(entity_id: str, day: Day, replay_id: str) -> str:
 
 
 def message(event_time: Instant, event_id: str, duplicate: str | None = None) -> str:
-    """The sort key of a version's message: its event's, and that of the later arrival that it stands for, if any."""
+    """The sort key of a version's message: its event's, and that of the duplicate that it stands for, if any."""
     of_event = event(event_time, event_id)
     return of_event if duplicate is None else f"{of_event}#{duplicate}"
 

@@ -35,12 +35,12 @@ class NotJson:
     literal: str
 
 
-class RepeatedKeys(dict[str, JsonValue]):
-    """An object in which some key stood more than once."""
+class DuplicateKeys(dict[str, JsonValue]):
+    """An object with duplicate keys."""
 
     def __init__(self, pairs: list[tuple[str, JsonValue]]) -> None:
         super().__init__(pairs)
-        self.repeated = sorted(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        self.duplicates = sorted(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
 
 
 class JsonSyntaxError(ValueError):
@@ -115,7 +115,7 @@ class _Met:
         if len(members) == len(pairs):
             return members
         self.suspect = True
-        return RepeatedKeys(pairs)
+        return DuplicateKeys(pairs)
 
     def constant(self, literal: str) -> NotJson:
         self.suspect = True
@@ -183,8 +183,10 @@ def _faults(value: JsonValue, path: str, depth: int) -> Iterator[Fault]:
         case str() if _has_lone_surrogate(value):
             yield Fault(path, "holds a lone surrogate, which is no Unicode character")
         case dict():
-            if isinstance(value, RepeatedKeys):
-                yield from (Fault(_member(path, key), "stands more than once in its object") for key in value.repeated)
+            if isinstance(value, DuplicateKeys):
+                yield from (
+                    Fault(_member(path, key), "stands more than once in its object") for key in value.duplicates
+                )
             for key, child in value.items():
                 if _has_lone_surrogate(key):
                     yield Fault(path, "has a key that holds a lone surrogate, which is no Unicode character")

@@ -1,4 +1,4 @@
-"""What became of an event that was sent: its status, and its later arrivals."""
+"""What became of an event that was sent: its status, and its duplicates and conflicts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Status(StrEnum):
 
 
 class ArrivalKind(StrEnum):
-    """What a later send of a known identity was."""
+    """Whether an arrival has the content of the first event of its identity, or other content."""
 
     DUPLICATE = "DUPLICATE"
     CONFLICT = "CONFLICT"
@@ -26,7 +26,7 @@ class ArrivalKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A later send of a known identity: when, in which request and place, and with which content."""
+    """A duplicate or a conflict: when it arrived, in which request and position, and with which content."""
 
     kind: ArrivalKind
     event_id: str

@@ -1,4 +1,4 @@
-"""The index of events in DynamoDB: what lies in a window, and what arrived again."""
+"""The index of events in DynamoDB: events in a window, and arrivals."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class DynamoEventIndex:
     concurrently: Concurrently
 
     def record(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
-        """Record later sends of known identities as far as DynamoDB takes them; answers those that it may not have.
+        """Record duplicates and conflicts as far as DynamoDB takes them. Returns those that it may not have.
 
         All of one event share a partition key, and with it what DynamoDB writes to a partition in a second.
         """
@@ -50,7 +50,7 @@ class DynamoEventIndex:
         return list(map(arrival_of, left))
 
     def arrivals(self, event_id: str, limit: int) -> list[Arrival]:
-        """Later sends of an identity, oldest first; if there are more than `limit`, conflicts and the first others."""
+        """Arrivals of an identity, oldest first. Of more than `limit`, the conflicts and the first duplicates."""
         with translated("reading arrivals"):
             answer = self.dynamodb.query(
                 TableName=self.events_table,
@@ -61,7 +61,7 @@ class DynamoEventIndex:
         return sorted(map(arrival_of, answer["Items"]), key=lambda arrival: (arrival.ingest_time, arrival.position))
 
     def duplicates(self, event_id: str, after: str | None, limit: int) -> ArrivalsPage:
-        """Later sends of the same event, conflicts left out, oldest first: one Query."""
+        """Duplicates of an event, oldest first: one Query."""
         low, high = keys.every_duplicate()
         with translated("reading arrivals"):
             answer = self.dynamodb.query(
@@ -79,8 +79,8 @@ class DynamoEventIndex:
         last = answer.get("LastEvaluatedKey")
         return ArrivalsPage(tuple(map(arrival_of, answer["Items"])), last["SK"]["S"] if last else None)
 
-    def arrived_again(self, event_id: str, kind: ArrivalKind) -> bool:
-        """Whether an identity was sent again in this way."""
+    def has_arrival(self, event_id: str, kind: ArrivalKind) -> bool:
+        """Whether an identity has an arrival of this kind."""
         with translated("reading arrivals"):
             answer = self.dynamodb.query(
                 TableName=self.events_table,

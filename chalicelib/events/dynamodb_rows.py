@@ -76,7 +76,7 @@ def written_by(identity: Item) -> str:
 
 
 def arrival_row(arrival: Arrival) -> Item:
-    """The row of a later arrival."""
+    """The row of an arrival."""
     conflict = arrival.kind is ArrivalKind.CONFLICT
     return to_item(
         {

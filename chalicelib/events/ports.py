@@ -61,7 +61,7 @@ class Identities(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ArrivalsPage:
-    """Later arrivals of an event in order, and the position up to which they were read, None if to the end."""
+    """Duplicates of an event in order, and the position up to which they were read, None if to the end."""
 
     arrivals: tuple[Arrival, ...]
     read_to: str | None
@@ -86,16 +86,16 @@ class Counted:
 
 
 class EventIndex(Protocol):
-    """What lies in a window, and what arrived again."""
+    """Events in a window, and arrivals."""
 
     def record(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
-        """Record later sends of known identities as far as storage takes them; answers those that it may not have."""
+        """Record duplicates and conflicts as far as storage takes them. Returns those that it may not have."""
 
     def arrivals(self, event_id: str, limit: int) -> list[Arrival]:
-        """At most `limit` later sends of an identity, oldest first."""
+        """At most `limit` arrivals of an identity, oldest first."""
 
     def duplicates(self, event_id: str, after: str | None, limit: int) -> ArrivalsPage:
-        """At most `limit` later sends of the same event, conflicts left out, oldest first, after a position."""
+        """At most `limit` duplicates of an event, oldest first, after a position."""
 
     def page(
         self,
@@ -114,5 +114,5 @@ class EventIndex(Protocol):
     def late(self, partition: LateDayPartition, after: str | None, limit: int) -> Page:
         """At most `limit` late arrivals of a partition, the latest first, after a position."""
 
-    def arrived_again(self, event_id: str, kind: ArrivalKind) -> bool:
-        """Whether an identity was sent again in this way."""
+    def has_arrival(self, event_id: str, kind: ArrivalKind) -> bool:
+        """Whether an identity has an arrival of this kind."""

@@ -27,7 +27,7 @@ class EventResult:
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """The results of one request, in the order of its submissions, and its later arrivals that may not be recorded."""
+    """The results of one request, in the order of its submissions, and its arrivals that may not be recorded."""
 
     results: tuple[EventResult, ...]
     batch: bool

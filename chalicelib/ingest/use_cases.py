@@ -34,7 +34,7 @@ class Ingest:
         """Take a request in. Raises TryAgain if storage would not take it; sending it again is then safe.
 
         Raw objects come before rows, so that no row can point at nothing; the transaction that writes an event's
-        rows, not the look-up before it, decides who was first. Later arrivals come last, as no answer depends on them.
+        rows, not the look-up before it, decides who was first. Arrivals come last, as no answer depends on them.
         """
         receipt = _Receipt(request_id, self.now())
         firsts, known = self._looked_up(request)

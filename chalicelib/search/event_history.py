@@ -27,7 +27,7 @@ INPUTS_A_LOOK_UP = 100
 
 @dataclass(frozen=True, slots=True)
 class EventHistory:
-    """An event, later arrivals of its identity, and the aggregates that it went into; and whether there are more."""
+    """An event, the arrivals of its identity, and the aggregates that it went into; and whether there are more."""
 
     event: StoredEvent
     arrivals: tuple[Arrival, ...]

@@ -104,22 +104,22 @@ class SearchEvents:
             lambda partition: self.index.page(partition, after, limit, wanted, newest_first=newest_first), group
         )
         page = merged(pages, newest_first=newest_first)
-        if query.status not in _ARRIVED_AGAIN:
+        if query.status not in _ARRIVALS:
             return page, len(group)
         kind = ArrivalKind(query.status)
-        again = self.concurrently(lambda row: self.index.arrived_again(row.event.event_id, kind), page.rows)
+        again = self.concurrently(lambda row: self.index.has_arrival(row.event.event_id, kind), page.rows)
         rows = tuple(row for row, is_wanted in zip(page.rows, again, strict=True) if is_wanted)
         return Page(rows, page.read_to), len(group) + len(page.rows)
 
 
 # Every indexed event was accepted once, so asking for ACCEPTED filters nothing.
-_ARRIVED_AGAIN = (Status.DUPLICATE, Status.CONFLICT)
+_ARRIVALS = (Status.DUPLICATE, Status.CONFLICT)
 
 
 def _filter_and_limit(query: EventsQuery) -> tuple[EventFilter, int]:
     """What DynamoDB filters, and how many rows to read at a time so that a page costs few reads and is soon full."""
     by_entity = query.entity_id is not None
     wanted = EventFilter(query.source if by_entity else None, query.event_type if by_entity else None, query.min_lag_ms)
-    if query.status in _ARRIVED_AGAIN:
+    if query.status in _ARRIVALS:
         return wanted, _ROWS_A_STATUS_READ
     return wanted, query.limit if wanted == EVERY_EVENT else _ROWS_A_FILTERED_READ

@@ -179,7 +179,7 @@ class Rows:
         more = begin + size < len(found)
         return ArrivalsPage(tuple(found[begin : begin + size]), str(begin + size) if more else None)
 
-    def arrived_again(self, event_id: str, kind: ArrivalKind) -> bool:
+    def has_arrival(self, event_id: str, kind: ArrivalKind) -> bool:
         return any(arrival.kind is kind for arrival in self.arrivals(event_id, 1_000))
 
     def page(
