@@ -37,7 +37,7 @@ class VersionStatus:
 
     @property
     def covers_day(self) -> bool:
-        """Whether it may miss each event of its day that it does not hold, whichever event that is."""
+        """Whether it may lack any event of its day that it does not contain."""
         if self.job is None or not self.settled:
             return False
         return self.job.request.selects_whole_days or not any(_left_out(self.job.request, self.stored.version.day))

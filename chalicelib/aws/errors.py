@@ -1,4 +1,4 @@
-"""Where AWS's errors become ours: throttled or unreachable means try again, anything else is not ours to retry."""
+"""Translates AWS's errors: throttled or unreachable means try again, anything else is not retried."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ class Process:
             if isinstance(found, RetraceError):
                 failures[name] = found
             else:
-                records += [(name, _settlement(messages[name], line)) for line in found]
+                records += [(name, _record_of(messages[name], line)) for line in found]
         return records, failures
 
 
@@ -100,7 +100,7 @@ def _of_deliveries(records: DeliveredRecords, failures: Mapping[LedgerKey, Retra
     return {name: failures[each.key] for name, each in records if each.key in failures}
 
 
-def _settlement(message: Message, line: RawLine) -> OutcomeRecord:
+def _record_of(message: Message, line: RawLine) -> OutcomeRecord:
     """What a message comes to by a line."""
     duplicate = message.duplicate if isinstance(message, ReplayMessage) else None
     version = Version(line.entity_id, day_of(line.event_time), message.replay_id, isinstance(message, ReplayMessage))
