@@ -20,9 +20,10 @@ from chalicelib.events.dynamodb_index import DynamoEventIndex
 from chalicelib.events.s3_raw_store import S3RawStore
 from chalicelib.ingest.use_cases import Ingest
 from chalicelib.quarantine.s3 import S3Quarantine
+from chalicelib.replays.commit_batch import MESSAGES_A_BATCH
 from chalicelib.replays.dynamodb_jobs import DynamoReplayStore
 from chalicelib.replays.dynamodb_states import DynamoReplayStates
-from chalicelib.replays.sqs import SqsReplayQueues
+from chalicelib.replays.sqs import SqsDestination, SqsReplayQueues
 from infra.merge import RESOURCES, load
 
 BUCKET = "retrace-dev-raw"
@@ -48,6 +49,7 @@ class MeteredAws:
     states: DynamoReplayStates
     aggregates: DynamoAggregateStore
     queues: SqsReplayQueues
+    destination: SqsDestination
     ingest: Ingest
 
 
@@ -82,7 +84,8 @@ def metered_aws() -> MeteredAws:
         DynamoReplayStore(dynamodb, REPLAYS, never_wait),
         DynamoReplayStates(dynamodb, REPLAYS, never_wait),
         DynamoAggregateStore(dynamodb, AGGREGATES, REPLAYS, never_wait),
-        SqsReplayQueues(sqs, QUEUE, QUEUE, QUEUE, QUEUE, never_wait, one_by_one),
+        SqsReplayQueues(sqs, QUEUE, QUEUE),
+        SqsDestination(sqs, QUEUE, never_wait, one_by_one, ordered=False, messages_a_batch=MESSAGES_A_BATCH),
         Ingest(raw, identities, index, S3Quarantine(bucket, one_by_one), lambda: NOW, one_by_one),
     )
 

@@ -136,8 +136,8 @@ def _planned() -> Cost:
 def plan_slice(aws: MeteredAws) -> int:
     """Let a planner send what it can of the kept job within one invocation; returns how many messages it sent."""
     ports, clock = (aws.replays, aws.index, aws.queues), (lambda: NOW, never_wait, lambda: REPLAY_ID)
-    plan = PlanReplay(*ports, *clock, one_by_one, max_in_flight=None, index_lag_s=0)
-    return plan(ReplayTask(REPLAY_ID), lambda: 45_000)
+    planner = PlanReplay(*ports, {None: aws.destination}, *clock, one_by_one, index_lag_s=0)
+    return planner.plan_slice(ReplayTask(REPLAY_ID), lambda: 45_000)
 
 
 def keep_job(aws: MeteredAws) -> None:

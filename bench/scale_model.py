@@ -11,8 +11,8 @@ from bench.assumptions import Assumptions
 from bench.meter import Cost
 from bench.metered_aws import AGGREGATES, EVENTS, REPLAYS, SHARDS
 from bench.replay_costs import Count, Shape
-from chalicelib.replays.commit_batch import MESSAGES_A_STRETCH
-from chalicelib.replays.planner import FULL_PAUSE_S, STRETCHES_A_SLICE
+from chalicelib.replays.commit_batch import MESSAGES_A_BATCH
+from chalicelib.replays.planner import BATCHES_A_SLICE, FULL_PAUSE_S
 from chalicelib.runtime.event_sources import PLANNERS
 from chalicelib.runtime.settings import Settings
 from infra.merge import FUNCTIONS, RESOURCES, load
@@ -98,7 +98,7 @@ class Model:
     @property
     def invocations(self) -> float:
         """Invocations of both functions for a message."""
-        return 1 / self.batch + 1 / (MESSAGES_A_STRETCH * STRETCHES_A_SLICE)
+        return 1 / self.batch + 1 / (MESSAGES_A_BATCH * BATCHES_A_SLICE)
 
     @property
     def batch_s(self) -> float:
@@ -143,7 +143,7 @@ class Model:
         chosen, jobs = self.deployment, self.deployment.jobs
         window_s = chosen.window_s if self.batch > prices.SQS_BATCH.value else 0
         dwell_s = window_s + self.batch_s + FULL_PAUSE_S
-        in_flight = chosen.max_in_flight - MESSAGES_A_STRETCH
+        in_flight = chosen.max_in_flight - MESSAGES_A_BATCH
         planners = min(jobs, chosen.planners)
         yield "the planner of a job", planners / self.planning_s, "more jobs, or the planner's memory"
         yield "`MaxInFlight` of a job", jobs * in_flight / dwell_s, "`MaxInFlight`, or more jobs"

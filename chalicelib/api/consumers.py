@@ -14,7 +14,7 @@ def plan(event: SQSEvent) -> None:
     """ReplayJobsQueue."""
     for record in event:
         task = parse_task(record.body)
-        worked = consumer_wiring.work_on_replay()(task, deadline.time_left_ms, _times_received(record))
+        worked = consumer_wiring.work_on_replay().work(task, deadline.time_left_ms, _times_received(record))
         telemetry.worked_on(task, worked)
 
 

@@ -23,9 +23,9 @@ def request_replay(request: Request) -> Response:
     requests.refuse_parameters(request)
     asked = parse_replay_request(requests.body_of(request))
     if asked.dry_run:
-        return answer(responses.preview(replay_wiring.preview_replay()(asked)))
+        return answer(responses.preview(replay_wiring.preview_replay().count_messages(asked)))
     try:
-        job = replay_wiring.request_replay()(asked, _requester(request))
+        job = replay_wiring.request_replay().request(asked, _requester(request))
     except ConfirmationNeeded as error:
         return problem(error, {"preview": responses.preview(error.preview)})
     telemetry.replay_requested(job, requests.request_id(request))
@@ -44,7 +44,7 @@ def _requester(request: Request) -> Requester:
 def replays(request: Request) -> Response:
     """GET /replay."""
     query = requests.parameters(request, ReplaysQuery)
-    found = replay_wiring.find_replays()(query)
+    found = replay_wiring.find_replays().newest(query)
     return answer(responses.jobs(found))
 
 

@@ -71,7 +71,7 @@ class RedriveDeadLetters:
     record: RecordOutcomes
     dead_letters: DeadLetterQueue
 
-    def __call__(self, replay_id: str, time_left_ms: Callable[[], int], hidden_s: int) -> Redriven:
+    def redrive_slice(self, replay_id: str, time_left_ms: Callable[[], int], hidden_s: int) -> Redriven:
         """Move messages of the replay until the queue looks empty or the time is used up.
 
         Those of others stay, and are hidden for as long as the pass takes that this slice is of.

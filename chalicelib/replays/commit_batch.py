@@ -1,75 +1,80 @@
-"""Cut the steps of a replay into stretches: what is sent and committed together."""
+"""Decide which rows make a batch: what is committed together, and then sent together."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from chalicelib.core.timestamps import Day
+from chalicelib.core.timestamps import Day, Instant
 from chalicelib.replays import rate_limit
-from chalicelib.replays.job import Cursor, ReplayJob
-from chalicelib.replays.selection import Send, Step
+from chalicelib.replays.job import Cursor, JobState, ReplayJob
+from chalicelib.replays.messages import message_of
+from chalicelib.replays.outbox import Outbox
+from chalicelib.replays.ports import Destination
+from chalicelib.replays.selection import SelectedRow, Send
 
-MESSAGES_A_STRETCH = 1_000
-"""Committed, and then sent; a planner that dies in between leaves at most this many to be sent again."""
+MESSAGES_A_BATCH = 1_000
+"""A planner that dies before it has sent a batch leaves at most this many messages to be sent again."""
 
-ORDERED_MESSAGES_A_STRETCH = 100
+ORDERED_MESSAGES_A_BATCH = 100
 """Those of one entity are sent one after the other."""
 
-STEPS_A_STRETCH = 2_000
+ROWS_A_BATCH = 2_000
 """However few messages they make."""
 
-STEPS_BETWEEN_LOOKS = 100
+ROWS_BETWEEN_LOOKS = 100
 """At the clock."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """What is sent and committed together; `ended` if nothing comes after it."""
+class Batch:
+    """What is committed and sent together; `ended` if nothing comes after it."""
 
     cursor: Cursor
     scanned: int
     matched: int
     sends: tuple[Send, ...]
-    found: tuple[tuple[str, Day], ...]
+    touched_days: tuple[tuple[str, Day], ...]
     ended: bool
 
-
-def stretch_size(job: ReplayJob, max_in_flight: int | None) -> int:
-    """How many messages of a job may be sent together."""
-    if job.request.order is not None:
-        return ORDERED_MESSAGES_A_STRETCH
-    return MESSAGES_A_STRETCH if max_in_flight is None else min(MESSAGES_A_STRETCH, max_in_flight)
+    def outbox(self, replay_id: str) -> Outbox:
+        """What is to be done once the batch is committed."""
+        return Outbox(tuple(message_of(replay_id, *send) for send in self.sends), self.touched_days)
 
 
-def is_full(job: ReplayJob, max_in_flight: int | None) -> bool:
-    """Whether so much is in flight that planning waits; no processor tells it of an ordered replay."""
-    if max_in_flight is None or job.request.order is not None:
-        return False
-    return job.in_flight + stretch_size(job, max_in_flight) > max_in_flight
+def batch_size(destination: Destination) -> int:
+    """How many messages may be sent together: no more than may be in flight."""
+    window = destination.max_in_flight
+    return destination.messages_a_batch if window is None else min(destination.messages_a_batch, window)
 
 
-def next_stretch(steps: Iterator[Step], job: ReplayJob, size: int, may_go_on: Callable[[], bool]) -> Stretch:
-    """The next steps: as many as may be sent together, and none after days that must be kept before they are read."""
-    taken: list[Step] = []
+def is_full(job: ReplayJob, destination: Destination) -> bool:
+    """Whether planning waits, as another batch could exceed the messages that may be in flight."""
+    window = destination.max_in_flight
+    return window is not None and job.in_flight + batch_size(destination) > window
+
+
+def next_batch(rows: Iterator[SelectedRow], job: ReplayJob, size: int, may_go_on: Callable[[], bool]) -> Batch:
+    """The next rows: as many as may be sent together, and none after days that must be kept before they are read."""
+    taken: list[SelectedRow] = []
     count, exhausted = 0, True
     enough = _most(job, size)
-    for step in steps:
-        taken.append(step)
-        count += len(step.sends)
-        turned = step.cursor.discovering_days != job.cursor.discovering_days
-        late = len(taken) % STEPS_BETWEEN_LOOKS == 0 and not may_go_on()
-        if turned or late or count >= enough or len(taken) >= STEPS_A_STRETCH:
+    for row in rows:
+        taken.append(row)
+        count += len(row.sends)
+        turned = row.cursor.discovering_days != job.cursor.discovering_days
+        late = len(taken) % ROWS_BETWEEN_LOOKS == 0 and not may_go_on()
+        if turned or late or count >= enough or len(taken) >= ROWS_A_BATCH:
             exhausted = False
             break
     limit = job.request.limit
     left = count if limit is None else limit - job.sent
-    return Stretch(
+    return Batch(
         cursor=taken[-1].cursor if taken else job.cursor,
-        scanned=sum(step.scanned for step in taken),
-        matched=sum(step.matched for step in taken),
-        sends=tuple(send for step in taken for send in step.sends)[:left],
-        found=tuple(dict.fromkeys(step.found for step in taken if step.found is not None)),
+        scanned=sum(row.scanned for row in taken),
+        matched=sum(row.matched for row in taken),
+        sends=tuple(send for row in taken for send in row.sends)[:left],
+        touched_days=tuple(dict.fromkeys(row.touched_day for row in taken if row.touched_day is not None)),
         ended=exhausted or (limit is not None and count >= left),
     )
 
@@ -83,3 +88,26 @@ def _most(job: ReplayJob, size: int) -> int:
     if limit is not None:
         bounds.append(limit - job.sent)
     return min(bounds)
+
+
+def job_after(job: ReplayJob, batch: Batch, begun: Instant) -> ReplayJob:
+    """The job once a batch is committed that was begun at an instant."""
+    rate, due_at = job.request.rate, job.due_at
+    if rate is not None and batch.sends:
+        due_at = rate_limit.due_after(due_at, begun, len(batch.sends), rate)
+    return replace(
+        job,
+        state=_state_after(batch),
+        cursor=batch.cursor,
+        scanned=job.scanned + batch.scanned,
+        matched=job.matched + batch.matched,
+        sent=job.sent + len(batch.sends),
+        outbox=None,
+        due_at=due_at,
+    )
+
+
+def _state_after(batch: Batch) -> JobState:
+    if batch.ended:
+        return JobState.SENT
+    return JobState.PLANNING if batch.cursor.discovering_days else JobState.SENDING

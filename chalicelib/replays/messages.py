@@ -115,17 +115,17 @@ def by_entity_and_day(messages: Iterable[ReplayMessage]) -> list[ReplayMessage]:
     return sorted(messages, key=lambda message: (message.entity_id, day_of(Instant(message.event_time))))
 
 
-def rounds_of(messages: Iterable[ReplayMessage]) -> list[list[ReplayMessage]]:
-    """Messages in rounds: the first of each entity, then the second of each, and so on."""
+def one_per_entity(messages: Iterable[ReplayMessage]) -> list[list[ReplayMessage]]:
+    """Messages in groups with at most one of each entity: the first of each, then the second of each, and so on."""
     so_far: Counter[str] = Counter()
-    rounds: list[list[ReplayMessage]] = []
+    groups: list[list[ReplayMessage]] = []
     for message in messages:
         number = so_far[message.entity_id]
         so_far[message.entity_id] += 1
-        if number == len(rounds):
-            rounds.append([])
-        rounds[number].append(message)
-    return rounds
+        if number == len(groups):
+            groups.append([])
+        groups[number].append(message)
+    return groups
 
 
 def parse_message(body: str) -> ReplayMessage | ObjectReference:

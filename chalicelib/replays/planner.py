@@ -1,8 +1,11 @@
-"""Plan a replay slice by slice: read on from the cursor, commit cursor, counts and outbox together, and send that."""
+"""Plan a replay slice by slice. A slice is some batches, and each batch takes four steps: read, decide, commit, send.
+
+selection.py reads rows, commit_batch.py decides which of them make a batch, outbox.py is what is committed and sent.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from chalicelib.core.errors import NotFound, WriteConflict
@@ -10,15 +13,16 @@ from chalicelib.core.ports import Clock, Concurrently, Sleep
 from chalicelib.core.timestamps import nanoseconds
 from chalicelib.events.ports import EventIndex
 from chalicelib.replays import rate_limit
-from chalicelib.replays.commit_batch import Stretch, is_full, next_stretch, stretch_size
+from chalicelib.replays.commit_batch import batch_size, is_full, job_after, next_batch
 from chalicelib.replays.job import ACTIVE_STATES, JobState, ReplayJob, told_failure
-from chalicelib.replays.messages import ReplayMessage, by_entity_and_day, message_of
+from chalicelib.replays.messages import by_entity_and_day
 from chalicelib.replays.outbox import Outbox
-from chalicelib.replays.ports import ReplayQueues, ReplayStore
-from chalicelib.replays.selection import ReadSelection, Step
+from chalicelib.replays.ports import Destination, ReplayQueues, ReplayStore
+from chalicelib.replays.request import ReplayOrder
+from chalicelib.replays.selection import ReadSelection, SelectedRow
 from chalicelib.replays.tasks import ReplayTask
 
-STRETCHES_A_SLICE = 20
+BATCHES_A_SLICE = 20
 SLICE_S = 10
 """A slice is short, so that a small replay does not wait for a large one: jobs take turns on the queue."""
 
@@ -33,7 +37,7 @@ DELAY_AT_MOST_S = 900
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html, DelaySeconds"""
 
 _RESERVE_MS = 20_000
-"""Left over of a planner's time, for a stretch that is slow to send."""
+"""Left over of a planner's time, for a batch that is slow to send."""
 
 
 @dataclass(frozen=True)
@@ -43,17 +47,17 @@ class PlanReplay:
     replays: ReplayStore
     index: EventIndex
     queues: ReplayQueues
+    destinations: Mapping[ReplayOrder | None, Destination]
     now: Clock
     sleep: Sleep
     new_id: Callable[[], str]
     concurrently: Concurrently
-    max_in_flight: int | None
     index_lag_s: int
 
-    def __call__(self, task: ReplayTask, time_left_ms: Callable[[], int], *, last_chance: bool = False) -> int:
+    def plan_slice(self, task: ReplayTask, time_left_ms: Callable[[], int], *, last_chance: bool = False) -> int:
         """Send messages until the slice or the time is used up; answers how many messages were sent.
 
-        Each stretch is committed before it is sent, with its messages, so nothing is ever in flight that the job does
+        Each batch is committed before it is sent, with its messages, so nothing is ever in flight that the job does
         not count, whatever another planner reads. If a planner dies before the next commit, its successor sends those
         same messages again, which count once, as processors tell messages apart. A planner whose commit fails has sent
         nothing of it, and stops: another has the job.
@@ -86,30 +90,30 @@ class PlanReplay:
 
     def _slice(self, job: ReplayJob, may_go_on: Callable[[], bool]) -> int:
         sent_before = job.sent
-        steps = self._selection(job).steps(job.cursor)
+        rows = self._selection(job).rows(job.cursor)
         if job.outbox is not None:
             self._carry_out(job, self.replays.outbox(job.replay_id, job.outbox))
-        stretches, wait_s = 0, 0.0
-        # At least one stretch, so that a slice with little time left still brings the job forward.
+        batches, wait_s = 0, 0.0
+        # At least one batch, so that a slice with little time left still brings the job forward.
         try:
-            while job.state in ACTIVE_STATES and (stretches == 0 or (stretches < STRETCHES_A_SLICE and may_go_on())):
+            while job.state in ACTIVE_STATES and (batches == 0 or (batches < BATCHES_A_SLICE and may_go_on())):
                 job = self._with_fresh_counts(job)
-                wait_s = FULL_PAUSE_S if is_full(job, self.max_in_flight) else self._wait_s(job)
+                wait_s = self._wait_s(job)
                 if wait_s >= SLEEP_AT_MOST_S:
                     break
                 if wait_s > 0:
                     self.sleep(wait_s)
-                job = self._advanced(job, steps, may_go_on)
-                stretches, wait_s = stretches + 1, 0.0
+                job = self._advanced(job, rows, may_go_on)
+                batches, wait_s = batches + 1, 0.0
             job = self._acknowledged(job)
         except WriteConflict:
-            self._overtaken(job)
+            self._watch(job)
             return job.sent - sent_before
         if job.state in ACTIVE_STATES:
             self.queues.plan(job.replay_id, int(min(wait_s, DELAY_AT_MOST_S)))
         return job.sent - sent_before
 
-    def _overtaken(self, job: ReplayJob) -> None:
+    def _watch(self, job: ReplayJob) -> None:
         """Look after a job again that another planner is ahead with, or that was cancelled or resumed.
 
         The other planner may be that of the same message, delivered twice: this one lets the message go, and if the
@@ -146,46 +150,35 @@ class PlanReplay:
         days = self.replays.touched_days(job.replay_id)
         return ReadSelection(job.request, self.index, days, job.shards, self.concurrently)
 
-    def _advanced(self, job: ReplayJob, steps: Iterator[Step], may_go_on: Callable[[], bool]) -> ReplayJob:
-        """The job after one more stretch, or at its end."""
+    def _advanced(self, job: ReplayJob, rows: Iterator[SelectedRow], may_go_on: Callable[[], bool]) -> ReplayJob:
+        """The job after one more batch, or at its end: read and decide, commit, send."""
         begun = self.now()
-        stretch = next_stretch(steps, job, stretch_size(job, self.max_in_flight), may_go_on)
-        outbox = Outbox(tuple(message_of(job.replay_id, *send) for send in stretch.sends), stretch.found)
-        reached = replace(
-            job,
-            state=_state_after(stretch),
-            cursor=stretch.cursor,
-            scanned=job.scanned + stretch.scanned,
-            matched=job.matched + stretch.matched,
-            sent=job.sent + len(stretch.sends),
-            outbox=None,
-        )
-        if job.request.rate is not None and stretch.sends:
-            due_at = rate_limit.due_after(job.due_at, begun, len(stretch.sends), job.request.rate)
-            reached = replace(reached, due_at=due_at)
+        batch = next_batch(rows, job, batch_size(self._destination(job)), may_go_on)
+        outbox, reached = batch.outbox(job.replay_id), job_after(job, batch, begun)
         committed = self._committed(job, reached, outbox)
         self._carry_out(committed, outbox)
         return committed
 
     def _carry_out(self, job: ReplayJob, outbox: Outbox) -> None:
-        """Do what is committed. Days are kept before the next stretch reads them; both may be done twice."""
+        """Do what is committed. Days are kept before the next batch reads them; both may be done twice."""
         if outbox.days:
             self.replays.touched_days(job.replay_id).add(outbox.days)
         if outbox.messages:
-            self._send(job, outbox.messages)
+            to = self._destination(job)
+            to.send(outbox.messages if to.ordered else by_entity_and_day(outbox.messages))
 
-    def _send(self, job: ReplayJob, messages: Sequence[ReplayMessage]) -> None:
-        if job.request.order is None:
-            self.queues.send(by_entity_and_day(messages))
-        else:
-            self.queues.send_ordered(messages)
+    def _destination(self, job: ReplayJob) -> Destination:
+        return self.destinations[job.request.order]
 
     def _wait_s(self, job: ReplayJob) -> float:
+        """Seconds until the next batch may be sent."""
+        if is_full(job, self._destination(job)):
+            return FULL_PAUSE_S
         return 0.0 if job.request.rate is None else rate_limit.wait_s(job.due_at, self.now(), job.request.rate)
 
     def _with_fresh_counts(self, job: ReplayJob) -> ReplayJob:
         """The job with what processors have counted meanwhile, read only where it matters."""
-        if not is_full(job, self.max_in_flight):
+        if not is_full(job, self._destination(job)):
             return job
         current = self._current(job)
         if current.revision != job.revision:
@@ -213,9 +206,3 @@ class PlanReplay:
         if job.state is not JobState.CANCELLED:
             self._committed(job, replace(job, state=JobState.FAILED, failure=told_failure(error)))
             self.queues.lay_aside(task)
-
-
-def _state_after(stretch: Stretch) -> JobState:
-    if stretch.ended:
-        return JobState.SENT
-    return JobState.PLANNING if stretch.cursor.discovering_days else JobState.SENDING

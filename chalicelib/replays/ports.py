@@ -87,7 +87,7 @@ class ReplayStore(Protocol):
 
 
 class ReplayQueues(Protocol):
-    """Where replays are planned and where their messages go."""
+    """The tasks of planners: which replays to plan, and whose dead letters to move back."""
 
     def plan(self, replay_id: str, delay_s: int = 0) -> None:
         """Ask for (the next slice of) a job to be planned, not before a delay of at most 900 seconds."""
@@ -101,18 +101,31 @@ class ReplayQueues(Protocol):
     def lay_aside(self, task: ReplayTask) -> None:
         """Put a task where it rests until somebody has looked at it."""
 
-    def send(self, messages: Sequence[ReplayMessage]) -> None:
-        """Send messages; returns when every one of them is on the queue."""
 
-    def send_ordered(self, messages: Sequence[ReplayMessage]) -> None:
-        """Send messages through the FIFO queue, those of one entity in the order they are given in."""
+class Destination(Protocol):
+    """Where the messages of a replay go, and how many of them may go there."""
+
+    @property
+    def ordered(self) -> bool:
+        """Whether messages of one entity arrive in the order in which they are sent."""
+
+    @property
+    def messages_a_batch(self) -> int:
+        """How many messages a batch may have."""
+
+    @property
+    def max_in_flight(self) -> int | None:
+        """How many messages may be in flight; None without such a window, as outcomes are not reported back."""
+
+    def send(self, messages: Sequence[ReplayMessage]) -> None:
+        """Send messages; returns when every one of them has arrived."""
 
 
 class PlanSlice(Protocol):
     """Plans one slice of a replay."""
 
-    def __call__(self, task: ReplayTask, time_left_ms: Callable[[], int], *, last_chance: bool) -> int:
-        """Answers how many messages were sent."""
+    def plan_slice(self, task: ReplayTask, time_left_ms: Callable[[], int], *, last_chance: bool) -> int:
+        """Plan one slice; answers how many messages were sent."""
 
     def give_up(self, task: ReplayTask, error: Exception) -> None:
         """Mark a job FAILED that has something left to plan, and lay its task aside."""
@@ -129,14 +142,14 @@ class Redriven:
 class RedriveSlice(Protocol):
     """Sends one slice of a replay's dead letters back."""
 
-    def __call__(self, replay_id: str, time_left_ms: Callable[[], int], hidden_s: int) -> Redriven:
-        """Hides the messages of others for this long; answers how many messages were sent back."""
+    def redrive_slice(self, replay_id: str, time_left_ms: Callable[[], int], hidden_s: int) -> Redriven:
+        """Send one slice back, and hide the messages of others for this long."""
 
 
 class CountMessages(Protocol):
     """Counts what a replay would send, before it runs."""
 
-    def __call__(self, request: ReplayRequest, *, detailed_above: int = 0) -> Preview:
+    def count_messages(self, request: ReplayRequest, *, detailed_above: int = 0) -> Preview:
         """All that can be said of it; of a replay of at most so many messages the number may be enough."""
 
 

@@ -70,7 +70,7 @@ class PreviewReplay:
     now: Clock
     concurrently: Concurrently
 
-    def __call__(self, request: ReplayRequest, *, detailed_above: int = 0) -> Preview:
+    def count_messages(self, request: ReplayRequest, *, detailed_above: int = 0) -> Preview:
         """Go through what the planner would read, up to a bound, and count what it would send.
 
         Of an entity's events only the rows say what they are. Where that is not wanted of a replay of at most
@@ -116,11 +116,11 @@ class PreviewReplay:
         days, tally, scanned = DaysInMemory(), Tally(), 0
         reads = PaidReads(self.concurrently, budget_us)
         with suppress(ReadsSpent):
-            for step in ReadSelection(request, self.index, days, self.shards, reads).steps(beginning_of(request)):
-                scanned += step.scanned
-                if step.found is not None:
-                    days.add([step.found])
-                for event, _ in step.sends[: None if request.limit is None else request.limit - tally.messages]:
+            for row in ReadSelection(request, self.index, days, self.shards, reads).rows(beginning_of(request)):
+                scanned += row.scanned
+                if row.touched_day is not None:
+                    days.add([row.touched_day])
+                for event, _ in row.sends[: None if request.limit is None else request.limit - tally.messages]:
                     tally.add(event.source, event.event_type, day_of(event.event_time))
                 if tally.messages == request.limit:
                     break

@@ -103,7 +103,7 @@ class ReplayRequest(BaseModel):
 
     @property
     def window(self) -> Window:
-        """The stretch of event time in which events are selected."""
+        """The span of event time in which events are selected."""
         if self.entity_id is None:
             first, last = self.days
             return Window(start_of(first), end_of(last))

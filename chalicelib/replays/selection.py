@@ -42,21 +42,21 @@ Send = tuple[StoredEvent, Duplicate | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One row or less: what it makes, and the cursor at which reading goes on after it.
+class SelectedRow:
+    """A row or part of one: what it makes, and the cursor at which reading goes on after it.
 
-    `found` is the day of an entity that is to be sent as a whole; it must be kept before the next step is asked for.
+    `touched_day` is a day of an entity that is to be sent as a whole. Keep it before you ask for the next row.
     """
 
     cursor: Cursor
     scanned: int = 0
     matched: int = 0
     sends: tuple[Send, ...] = ()
-    found: tuple[str, Day] | None = None
+    touched_day: tuple[str, Day] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class _IndexRow:
     """A row of the index, or None at the end of a group, and the cursor after it."""
 
     cursor: Cursor
@@ -69,7 +69,7 @@ class _Row:
 
 @dataclass(frozen=True)
 class ReadSelection:
-    """The steps of one replay; every read of the index goes through `concurrently`, which may bound them."""
+    """The rows of one replay; every read of the index goes through `concurrently`, which may bound them."""
 
     request: ReplayRequest
     index: EventIndex
@@ -77,48 +77,49 @@ class ReadSelection:
     shards: int
     concurrently: Concurrently
 
-    def steps(self, cursor: Cursor) -> Iterator[Step]:
+    def rows(self, cursor: Cursor) -> Iterator[SelectedRow]:
         """Everything after a cursor, read as it is asked for."""
         if cursor.discovering_days:
             yield from map(self._discovering, self._selected(cursor))
             cursor = Cursor()
-            yield Step(cursor)
+            yield SelectedRow(cursor)
         rows = self._of_days(cursor) if self.request.selects_whole_days else self._selected(cursor)
         if self.request.include_duplicates:
             yield from self._repeated(rows, cursor)
         else:
             yield from map(self._sending, rows)
 
-    def _discovering(self, row: _Row) -> Step:
+    def _discovering(self, row: _IndexRow) -> SelectedRow:
         event = row.event
-        found = (event.entity_id, day_of(event.event_time)) if event is not None and self.request.takes(event) else None
-        return Step(row.cursor, row.scanned, found=found)
+        takes = event is not None and self.request.takes(event)
+        touched_day = (event.entity_id, day_of(event.event_time)) if event is not None and takes else None
+        return SelectedRow(row.cursor, row.scanned, touched_day=touched_day)
 
-    def _sending(self, row: _Row) -> Step:
+    def _sending(self, row: _IndexRow) -> SelectedRow:
         if row.event is None or not self._taken(row.event):
-            return Step(row.cursor, row.scanned)
-        return Step(row.cursor, 1, 1, ((row.event, None),))
+            return SelectedRow(row.cursor, row.scanned)
+        return SelectedRow(row.cursor, 1, 1, ((row.event, None),))
 
     def _taken(self, event: StoredEvent) -> bool:
         # Of a whole day everything is sent: the filters chose the day.
         return self.request.selects_whole_days or self.request.takes(event)
 
-    def _selected(self, cursor: Cursor) -> Iterator[_Row]:
+    def _selected(self, cursor: Cursor) -> Iterator[_IndexRow]:
         """The rows of the request's window: group by group, those of one group in time order."""
         number, after = cursor.group, cursor.after
         while (group := self.request.group(number, self.shards)) is not None:
             for page in every_page(partial(self._page, group), after):
                 for row in page.rows:
-                    yield _Row(Cursor(cursor.discovering_days, group=number, after=row.sort_key), row.event)
+                    yield _IndexRow(Cursor(cursor.discovering_days, group=number, after=row.sort_key), row.event)
             number, after = number + 1, None
-            yield _Row(Cursor(cursor.discovering_days, group=number), None)
+            yield _IndexRow(Cursor(cursor.discovering_days, group=number), None)
 
     def _page(self, group: Sequence[Partition], after: str | None) -> Page:
         limit = max(FEWEST_ROWS_A_READ, ROWS_A_READ // len(group))
         pages = self.concurrently(lambda partition: self.index.page(partition, after, limit), group)
         return merged(pages, newest_first=False)
 
-    def _of_days(self, cursor: Cursor) -> Iterator[_Row]:
+    def _of_days(self, cursor: Cursor) -> Iterator[_IndexRow]:
         """The rows of all days that were found, day by day."""
         found_to = cursor.found_to
         for listed in every_page(lambda position: self.days.page(position, DAYS_A_READ), found_to):
@@ -128,15 +129,15 @@ class ReadSelection:
                 yield from self._of_day(day, first, found_to)
                 found_to = day.position
 
-    def _of_day(self, day: TouchedDay, first: Page, found_to: str | None) -> Iterator[_Row]:
+    def _of_day(self, day: TouchedDay, first: Page, found_to: str | None) -> Iterator[_IndexRow]:
         for page in self._rest(partial(self._page_of_day, day), first):
             for row in page.rows:
-                yield _Row(Cursor(found_to=found_to, day=day.position, after=row.sort_key), row.event)
+                yield _IndexRow(Cursor(found_to=found_to, day=day.position, after=row.sort_key), row.event)
 
     def _page_of_day(self, day: TouchedDay, after: str | None) -> Page:
         return self.index.page(EntityPartition(day.entity_id, window_of(day.day)), after, ROWS_OF_A_DAY)
 
-    def _repeated(self, rows: Iterable[_Row], cursor: Cursor) -> Iterator[Step]:
+    def _repeated(self, rows: Iterable[_IndexRow], cursor: Cursor) -> Iterator[SelectedRow]:
         """Each row's event, and then its later arrivals, however many."""
         remaining, before = iter(rows), cursor
         while chunk := list(islice(remaining, EVENTS_A_LOOK_UP)):
@@ -145,19 +146,19 @@ class ReadSelection:
             first_pages = {row.cursor: page for row, page in zip(taken, pages, strict=True)}
             for row in chunk:
                 if row.event is None or row.cursor not in first_pages:
-                    yield Step(row.cursor, row.scanned)
+                    yield SelectedRow(row.cursor, row.scanned)
                 else:
                     begun = row.cursor.after == cursor.repeating
                     arrivals = self._every_arrival(row, first_pages[row.cursor])
                     yield from _arrivals_of(row, before, arrivals, begun=begun)
                 before = row.cursor
 
-    def _arrivals(self, row: _Row, start: Cursor) -> ArrivalsPage:
+    def _arrivals(self, row: _IndexRow, start: Cursor) -> ArrivalsPage:
         assert row.event is not None, "only events arrive"  # noqa: S101  # narrows the type
         after = start.repeated_to if row.cursor.after == start.repeating else None
         return self.index.duplicates(row.event.event_id, after, self._arrivals_a_read)
 
-    def _every_arrival(self, row: _Row, first: ArrivalsPage) -> Iterator[ArrivalsPage]:
+    def _every_arrival(self, row: _IndexRow, first: ArrivalsPage) -> Iterator[ArrivalsPage]:
         assert row.event is not None, "only events arrive"  # noqa: S101  # narrows the type
         event_id = row.event.event_id
         return self._rest(lambda at: self.index.duplicates(event_id, at, self._arrivals_a_read), first)
@@ -175,7 +176,9 @@ class ReadSelection:
         return ARRIVALS_A_READ if rate is None else min(ARRIVALS_A_READ, burst(rate))
 
 
-def _arrivals_of(row: _Row, before: Cursor, pages: Iterable[ArrivalsPage], *, begun: bool) -> Iterator[Step]:
+def _arrivals_of(
+    row: _IndexRow, before: Cursor, pages: Iterable[ArrivalsPage], *, begun: bool
+) -> Iterator[SelectedRow]:
     """An event, unless it was sent before, and its later arrivals, a page of them at a time."""
     assert row.event is not None, "only events arrive"  # noqa: S101  # narrows the type
     event, first = row.event, 0 if begun else 1
@@ -183,7 +186,7 @@ def _arrivals_of(row: _Row, before: Cursor, pages: Iterable[ArrivalsPage], *, be
     for page in pages:
         sends += tuple((event, _duplicate(arrival)) for arrival in page.arrivals)
         within = replace(before, repeating=row.cursor.after, repeated_to=page.read_to)
-        yield Step(row.cursor if page.read_to is None else within, first, first, sends)
+        yield SelectedRow(row.cursor if page.read_to is None else within, first, first, sends)
         sends, first = (), 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from chalicelib.aws.sqs_batches import MESSAGES_A_CALL, send_entries
 from chalicelib.core.pagination import chunked
 from chalicelib.core.percent_encoding import entity_digest
 from chalicelib.core.ports import Concurrently, Pause
-from chalicelib.replays.messages import ReplayMessage, rounds_of
+from chalicelib.replays.messages import ReplayMessage, one_per_entity
 from chalicelib.replays.tasks import ReplayTask
 
 if TYPE_CHECKING:
@@ -26,15 +26,11 @@ UNLESS_PLANNED_S = 60
 
 @dataclass(frozen=True)
 class SqsReplayQueues:
-    """The queue that planners are called from, and the queues that replayed events go to."""
+    """The queue that planners are called from, and that of tasks laid aside."""
 
     sqs: SQSClient
     jobs_queue_url: str
     halted_jobs_queue_url: str
-    replay_queue_url: str
-    ordered_replay_queue_url: str
-    pause: Pause
-    concurrently: Concurrently
 
     def plan(self, replay_id: str, delay_s: int = 0) -> None:
         """Ask for (the next slice of) a job to be planned."""
@@ -58,29 +54,33 @@ class SqsReplayQueues:
         with translated("laying a replay job aside"):
             self.sqs.send_message(QueueUrl=self.halted_jobs_queue_url, MessageBody=task.body)
 
+
+@dataclass(frozen=True)
+class SqsDestination:
+    """A queue that replayed events go to: a FIFO queue if `ordered`."""
+
+    sqs: SQSClient
+    queue_url: str
+    pause: Pause
+    concurrently: Concurrently
+    ordered: bool
+    messages_a_batch: int
+    max_in_flight: int | None = None
+
     def send(self, messages: Sequence[ReplayMessage]) -> None:
-        """Send messages in tens; returns when every one of them is on the queue."""
-        with translated("sending replay messages"):
-            self.concurrently(lambda some: self._send(self.replay_queue_url, some, _entry), _tens(messages))
+        """Send messages in tens; returns when every one of them is on the queue.
 
-    def send_ordered(self, messages: Sequence[ReplayMessage]) -> None:
-        """Send messages through the FIFO queue, those of one entity one after the other.
-
-        SQS may take some messages of a batch and not others, so no batch holds two messages of one entity: the later
-        one could be taken first.
+        SQS may take some messages of a call and not others. So no call has two ordered messages of one entity: the
+        later one could be taken first.
         """
-        with translated("sending replay messages in order"):
-            for some in rounds_of(messages):
-                self.concurrently(
-                    lambda ten: self._send(self.ordered_replay_queue_url, ten, _ordered_entry), _tens(some)
-                )
+        with translated("sending replay messages in order" if self.ordered else "sending replay messages"):
+            for some in one_per_entity(messages) if self.ordered else [messages]:
+                self.concurrently(self._send, _tens(some))
 
-    def _send(self, queue_url: str, messages: Sequence[ReplayMessage], entry_of: _Entry) -> None:
+    def _send(self, messages: Sequence[ReplayMessage]) -> None:
+        entry_of = _ordered_entry if self.ordered else _entry
         entries = [entry_of(str(number), message) for number, message in enumerate(messages)]
-        send_entries(self.sqs, queue_url, entries, self.pause)
-
-
-_Entry = Callable[[str, ReplayMessage], "SendMessageBatchRequestEntryTypeDef"]
+        send_entries(self.sqs, self.queue_url, entries, self.pause)
 
 
 def _tens(messages: Sequence[ReplayMessage]) -> list[Sequence[ReplayMessage]]:

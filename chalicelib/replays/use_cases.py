@@ -35,7 +35,7 @@ class RequestReplay:
     now: Clock
     id_at: Callable[[int], str]
 
-    def __call__(self, request: ReplayRequest, requester: Requester) -> ReplayJob:
+    def request(self, request: ReplayRequest, requester: Requester) -> ReplayJob:
         """Keep a job and queue it; the events are sent by planners, whatever their number.
 
         A second message is queued before the job is kept, in case the function ends before it has queued the first.
@@ -81,7 +81,7 @@ class RequestReplay:
     def _require_confirmation(self, request: ReplayRequest) -> None:
         if request.limit is not None and request.limit <= self.confirm_above:
             return
-        preview = self.preview(request, detailed_above=self.confirm_above)
+        preview = self.preview.count_messages(request, detailed_above=self.confirm_above)
         if not preview.confirmed(self.confirm_above):
             raise ConfirmationNeeded(preview, self.confirm_above)
 
@@ -118,7 +118,7 @@ class FindReplays:
     replays: ReplayStore
     concurrently: Concurrently
 
-    def __call__(self, query: ReplaysQuery) -> ReplaysFound:
+    def newest(self, query: ReplaysQuery) -> ReplaysFound:
         """A page of jobs with their counts, newest first."""
         fingerprint = query_fingerprint(query)
         page = self.replays.newest(from_cursor(fingerprint, query.cursor), query.limit)

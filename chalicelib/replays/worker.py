@@ -28,13 +28,13 @@ class Worked:
 class WorkOnReplay:
     """The use case behind ReplayJobsQueue."""
 
-    plan: PlanSlice
-    redrive: RedriveSlice
+    planner: PlanSlice
+    dead_letters: RedriveSlice
     queues: ReplayQueues
     replays: ReplayStore
     now: Clock
 
-    def __call__(self, task: ReplayTask, time_left_ms: Callable[[], int], receives: int) -> Worked:
+    def work(self, task: ReplayTask, time_left_ms: Callable[[], int], receives: int) -> Worked:
         """Work on a slice, and ask for the next if there is one.
 
         `receives` is how often the queue has given the task out.
@@ -42,7 +42,7 @@ class WorkOnReplay:
         if not task.redrive:
             return Worked(self._plan(task, time_left_ms, receives))
         begun = replace(task, began_at=task.began_at or self.now())
-        redriven = self.redrive(task.replay_id, time_left_ms, task.pass_s)
+        redriven = self.dead_letters.redrive_slice(task.replay_id, time_left_ms, task.pass_s)
         failed = self._failed(task.replay_id)
         following = redrive_after(begun, self.now(), came_through=redriven.came_through, missing=failed > 0)
         if following is None:
@@ -52,8 +52,8 @@ class WorkOnReplay:
 
     def _plan(self, task: ReplayTask, time_left_ms: Callable[[], int], receives: int) -> int:
         if receives <= RECEIVES_IN_VAIN:
-            return self.plan(task, time_left_ms, last_chance=receives >= RECEIVES)
-        self.plan.give_up(task, NeverEnded(f"No planner came to an end in {RECEIVES_IN_VAIN} calls: {_PROBABLY}."))
+            return self.planner.plan_slice(task, time_left_ms, last_chance=receives >= RECEIVES)
+        self.planner.give_up(task, NeverEnded(f"No planner came to an end in {RECEIVES_IN_VAIN} calls: {_PROBABLY}."))
         return 0
 
     def _failed(self, replay_id: str) -> int:

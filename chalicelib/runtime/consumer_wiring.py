@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
+
 from chalicelib.aggregates.dynamodb_ledger import DynamoAggregateStore
 from chalicelib.digests.kms import KmsSigner
 from chalicelib.digests.s3_objects import S3WrittenObjects
@@ -15,8 +18,11 @@ from chalicelib.processing.processor import Process
 from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.processing.sqs import SqsDeliveryQueue
 from chalicelib.processing.sqs_dead_letters import SqsDeadLetterQueue
+from chalicelib.replays import commit_batch
 from chalicelib.replays.dynamodb_states import DynamoReplayStates
 from chalicelib.replays.planner import PlanReplay
+from chalicelib.replays.request import ReplayOrder
+from chalicelib.replays.sqs import SqsDestination
 from chalicelib.replays.worker import WorkOnReplay
 from chalicelib.runtime import system
 from chalicelib.runtime.event_wiring import event_index, raw_bucket, raw_store
@@ -30,18 +36,29 @@ def work_on_replay() -> WorkOnReplay:
 
 def plan_replay() -> PlanReplay:
     """One slice of a replay."""
-    chosen = system.settings()
     return PlanReplay(
         replay_store(),
         event_index(),
         queues(),
+        destinations(),
         system.now,
         system.sleep,
         system.new_id,
         system.concurrently,
-        max_in_flight=chosen.max_in_flight if chosen.processor_enabled else None,
-        index_lag_s=chosen.index_lag_seconds,
+        system.settings().index_lag_seconds,
     )
+
+
+def destinations() -> Mapping[ReplayOrder | None, SqsDestination]:
+    """Where a replay sends its messages, by its `order`: to the processor, or through the FIFO queue of others."""
+    chosen = system.settings()
+    queue, fifo = chosen.named("replay_queue_url"), chosen.named("ordered_replay_queue_url")
+    window = chosen.max_in_flight if chosen.processor_enabled else None
+    to = partial(SqsDestination, system.sqs(), pause=system.pause, concurrently=system.concurrently)
+    return {
+        None: to(queue, ordered=False, messages_a_batch=commit_batch.MESSAGES_A_BATCH, max_in_flight=window),
+        ReplayOrder.ENTITY: to(fifo, ordered=True, messages_a_batch=commit_batch.ORDERED_MESSAGES_A_BATCH),
+    }
 
 
 def process() -> Process:

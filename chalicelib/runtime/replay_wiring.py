@@ -54,14 +54,10 @@ def replay_store() -> DynamoReplayStore:
 
 
 def queues() -> SqsReplayQueues:
-    """The queues of replays."""
+    """The queue of planners' tasks."""
     chosen = system.settings()
     return SqsReplayQueues(
         system.sqs(),
         jobs_queue_url=chosen.named("replay_jobs_queue_url"),
         halted_jobs_queue_url=chosen.named("replay_jobs_dead_letter_queue_url"),
-        replay_queue_url=chosen.named("replay_queue_url"),
-        ordered_replay_queue_url=chosen.named("ordered_replay_queue_url"),
-        pause=system.pause,
-        concurrently=system.concurrently,
     )

@@ -24,8 +24,8 @@ JSON = "application/json"
 NDJSON = "application/x-ndjson"
 
 _FUNCTION_S = 60.0
-_ONE_STRETCH_S = 20.0
-"""A planner that has no more time left than this does not begin another stretch, so each call does one."""
+_ONE_BATCH_S = 20.0
+"""A planner that has no more time left than this does not begin another batch, so each call does one."""
 
 _message_numbers = itertools.count(1)
 
@@ -178,7 +178,7 @@ class Application:
 
     def call_planner(self, found: Message, receives: int = 1) -> None:
         """Deliver one message to the planner, for the n-th time."""
-        self._invoked("planner", sqs_event([found], receives), _ONE_STRETCH_S)
+        self._invoked("planner", sqs_event([found], receives), _ONE_BATCH_S)
 
     def planned(self, **request: Any) -> tuple[str, list[Message]]:
         """Ask for a replay and plan it; answers its id and its messages, taken off the queue."""

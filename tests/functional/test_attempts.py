@@ -100,7 +100,7 @@ def redrive(application: Application, wire: Wire) -> Act:
     application.accept_all(paid_several(2))
     replay_id, messages = application.planned(**WHOLE_DAY)
     application.give_up_on(messages)
-    return lambda: consumer_wiring.redrive_dead_letters()(replay_id, lambda: 45_000, 60)
+    return lambda: consumer_wiring.redrive_dead_letters().redrive_slice(replay_id, lambda: 45_000, 60)
 
 
 def cancel(application: Application, wire: Wire) -> Act:

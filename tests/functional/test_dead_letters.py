@@ -47,7 +47,7 @@ REDRIVING = [
 
 def redriven(replay_id: str, time_left_ms: int = 45_000) -> Redriven:
     """One slice of a redrive."""
-    return consumer_wiring.redrive_dead_letters()(replay_id, lambda: time_left_ms, 60)
+    return consumer_wiring.redrive_dead_letters().redrive_slice(replay_id, lambda: time_left_ms, 60)
 
 
 def resting(application: Application) -> list[str]:

@@ -63,8 +63,8 @@ def work_off(application: Application) -> None:
 
 
 @pytest.fixture
-def two_messages_a_stretch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commit_batch, "MESSAGES_A_STRETCH", 2)
+def two_messages_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commit_batch, "MESSAGES_A_BATCH", 2)
 
 
 # GET /replay
@@ -420,7 +420,7 @@ def test_where_nobody_tells_what_became_of_messages_a_planner_waits_for_nobody(
 # Cancel
 
 
-@pytest.mark.usefixtures("two_messages_a_stretch")
+@pytest.mark.usefixtures("two_messages_a_batch")
 def test_a_cancelled_replay_sends_nothing_more_and_tells_who_cancelled_it(application: Application) -> None:
     application.accept_all(paid_several(5))
     replay_id = application.requested(**WHOLE_DAY)
@@ -575,7 +575,7 @@ def test_an_empty_body_says_nothing_more(application: Application, body: bytes) 
     assert response.status_code == 200
 
 
-@pytest.mark.usefixtures("two_messages_a_stretch")
+@pytest.mark.usefixtures("two_messages_a_batch")
 def test_what_a_planner_was_sending_while_its_replay_was_cancelled_is_counted_and_dropped(
     application: Application, wire: Wire
 ) -> None:
@@ -591,7 +591,7 @@ def test_what_a_planner_was_sending_while_its_replay_was_cancelled_is_counted_an
     assert application.jobs.received() == []
 
 
-@pytest.mark.usefixtures("two_messages_a_stretch")
+@pytest.mark.usefixtures("two_messages_a_batch")
 @pytest.mark.parametrize("faster", [1, 2, 3])
 def test_a_cancel_that_planners_are_faster_than_holds_all_the_same(
     application: Application, wire: Wire, faster: int
@@ -689,7 +689,7 @@ def test_a_slice_that_no_planner_ever_ended_leaves_its_replay_failed_and_a_redri
     assert application.job(replay_id)["state"] == "COMPLETE"
 
 
-@pytest.mark.usefixtures("two_messages_a_stretch")
+@pytest.mark.usefixtures("two_messages_a_batch")
 @pytest.mark.parametrize(
     ("operation", "skip", "sent"), [("Query", 1, 0), ("SendMessageBatch", 0, 2), ("PutItem", 0, 0)]
 )
@@ -716,7 +716,7 @@ def test_a_planner_that_fails_for_the_last_time_leaves_its_replay_failed_and_a_r
     assert (job["failure"], job["advice"]) == (None, None)
 
 
-@pytest.mark.usefixtures("two_messages_a_stretch")
+@pytest.mark.usefixtures("two_messages_a_batch")
 def test_a_replay_that_failed_on_its_way_goes_on_where_it_stopped(application: Application, wire: Wire) -> None:
     application.accept_all(paid_several(5))
     replay_id = application.requested(**WHOLE_DAY)
@@ -808,7 +808,7 @@ def test_a_redrive_of_a_replay_that_has_nothing_to_redrive_does_nothing(applicat
     assert application.jobs.received() == []
 
 
-@pytest.mark.usefixtures("two_messages_a_stretch")
+@pytest.mark.usefixtures("two_messages_a_batch")
 def test_a_redrive_of_a_replay_that_is_being_planned_doubles_nothing(application: Application) -> None:
     application.accept_all(paid_several(7))
     replay_id = application.requested(**WHOLE_DAY)
@@ -873,7 +873,7 @@ def test_two_redrives_at_once_set_a_failed_replay_going_once(application: Applic
 REDRIVING = ["Query", "PutItem", "SendMessage", "SendMessage"]
 
 
-@pytest.mark.usefixtures("two_messages_a_stretch")
+@pytest.mark.usefixtures("two_messages_a_batch")
 @pytest.mark.parametrize("call", range(4))
 @pytest.mark.parametrize("effect", [killed_before, killed_after, answer_lost])
 def test_a_redrive_that_ends_between_two_calls_completes_the_replay_when_it_is_asked_for_again(

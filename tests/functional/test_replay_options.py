@@ -49,11 +49,11 @@ def partial_because(application: Application, entity_id: str = "order-1", day: s
 
 
 @pytest.fixture
-def small_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three messages a stretch, ordered ones too, two rows and two arrivals a read, and one found day."""
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three messages a batch, ordered ones too, two rows and two arrivals a read, and one found day."""
     for module, name, size in (
-        (commit_batch, "MESSAGES_A_STRETCH", 3),
-        (commit_batch, "ORDERED_MESSAGES_A_STRETCH", 3),
+        (commit_batch, "MESSAGES_A_BATCH", 3),
+        (commit_batch, "ORDERED_MESSAGES_A_BATCH", 3),
         (selection, "ROWS_A_READ", 2),
         (selection, "FEWEST_ROWS_A_READ", 2),
         (selection, "ROWS_OF_A_DAY", 2),
@@ -190,7 +190,7 @@ def test_all_options_together_are_taken_and_told(application: Application) -> No
 # Limit
 
 
-@pytest.mark.usefixtures("small_stretches")
+@pytest.mark.usefixtures("small_batches")
 @pytest.mark.parametrize("limit", [1, 3, 4, 6, 7, 8])
 def test_a_limit_ends_a_replay_after_so_many_messages(application: Application, limit: int) -> None:
     application.accept_all(paid_several(7))
@@ -257,7 +257,7 @@ def test_a_storm_of_more_arrivals_than_a_page_holds_is_sent_in_full(application:
     assert application.job(replay_id)["sent"] == storm + 2
 
 
-@pytest.mark.usefixtures("small_stretches")
+@pytest.mark.usefixtures("small_batches")
 @pytest.mark.parametrize("effect", [killed_before, killed_after])
 @pytest.mark.parametrize("operation", ["Query", "SendMessageBatch", "PutItem"])
 @pytest.mark.parametrize("skip", [0, 1, 2])
@@ -390,7 +390,7 @@ def test_an_event_that_comes_after_whole_days_were_replayed_is_told(application:
     assert (version["complete"], version["arrived_since"]) == (True, 1)
 
 
-@pytest.mark.usefixtures("small_stretches")
+@pytest.mark.usefixtures("small_batches")
 @pytest.mark.parametrize("effect", [killed_before, killed_after])
 @pytest.mark.parametrize(
     ("operation", "skip"),
@@ -440,7 +440,7 @@ def several_entities(events: int, entities: int = 3) -> list[Json]:
     ]
 
 
-@pytest.mark.usefixtures("small_stretches")
+@pytest.mark.usefixtures("small_batches")
 def test_an_ordered_replay_goes_through_the_fifo_queue_entity_by_entity(application: Application) -> None:
     application.accept_all(several_entities(5))
 
@@ -494,7 +494,7 @@ def test_a_message_that_fifo_never_takes_holds_back_what_comes_after_it(applicat
     assert application.job(replay_id)["sent"] == 5
 
 
-@pytest.mark.usefixtures("small_stretches")
+@pytest.mark.usefixtures("small_batches")
 @pytest.mark.parametrize("effect", [killed_before, killed_after, answer_lost])
 @pytest.mark.parametrize("operation", ["Query", "SendMessageBatch", "PutItem"])
 @pytest.mark.parametrize("skip", [0, 1, 2])

@@ -48,9 +48,9 @@ def process_all(application: Application, messages: list[Message]) -> None:
 
 
 @pytest.fixture
-def small_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three messages a stretch, and two rows a read."""
-    monkeypatch.setattr(commit_batch, "MESSAGES_A_STRETCH", 3)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three messages a batch, and two rows a read."""
+    monkeypatch.setattr(commit_batch, "MESSAGES_A_BATCH", 3)
     monkeypatch.setattr(selection, "ROWS_A_READ", 2)
     monkeypatch.setattr(selection, "FEWEST_ROWS_A_READ", 2)
 
@@ -160,12 +160,12 @@ def test_a_replay_that_finds_nothing_completes_with_nothing_sent(application: Ap
         assert (job["state"], job["scanned"], job["sent"], job["processed"]) == ("COMPLETE", 0, 0, 0)
 
 
-# Stretches and slices
+# Batches and slices
 
 
-@pytest.mark.usefixtures("small_stretches")
+@pytest.mark.usefixtures("small_batches")
 @pytest.mark.parametrize("count", [2, 3, 4, 7, 9])
-def test_a_replay_of_many_stretches_sends_every_event_once(application: Application, count: int) -> None:
+def test_a_replay_of_many_batches_sends_every_event_once(application: Application, count: int) -> None:
     application.accept_all(paid_several(count))
 
     replay_id, messages = application.planned(**WHOLE_DAY)
@@ -175,7 +175,7 @@ def test_a_replay_of_many_stretches_sends_every_event_once(application: Applicat
     assert (job["scanned"], job["matched"], job["sent"]) == (count, count, count)
 
 
-@pytest.mark.usefixtures("small_stretches")
+@pytest.mark.usefixtures("small_batches")
 def test_a_replay_of_a_type_goes_through_the_pages_of_every_shard(application: Application) -> None:
     events = [paid(number, entity_id=f"order-{number % 3}") for number in range(1, 26)]
     application.accept_all(events)
@@ -197,11 +197,11 @@ def test_more_messages_than_one_send_takes_are_all_sent(application: Application
     assert wire.count()["SendMessageBatch"] == 3
 
 
-@pytest.mark.usefixtures("small_stretches")
-def test_a_planner_that_has_time_takes_several_stretches_and_then_makes_room_for_others(
+@pytest.mark.usefixtures("small_batches")
+def test_a_planner_that_has_time_takes_several_batches_and_then_makes_room_for_others(
     application: Application, monkeypatch: pytest.MonkeyPatch, wire: Wire
 ) -> None:
-    monkeypatch.setattr(plan, "STRETCHES_A_SLICE", 2)
+    monkeypatch.setattr(plan, "BATCHES_A_SLICE", 2)
     application.accept_all(paid_several(10))
     replay_id = application.requested(**WHOLE_DAY)
 
@@ -212,8 +212,8 @@ def test_a_planner_that_has_time_takes_several_stretches_and_then_makes_room_for
     assert application.job(replay_id)["state"] == "SENT"
 
 
-@pytest.mark.usefixtures("small_stretches")
-def test_a_planner_with_little_time_left_still_takes_one_stretch(application: Application) -> None:
+@pytest.mark.usefixtures("small_batches")
+def test_a_planner_with_little_time_left_still_takes_one_batch(application: Application) -> None:
     application.accept_all(paid_several(7))
     application.requested(**WHOLE_DAY)
 
@@ -234,7 +234,7 @@ def call_with_time_left(application: Application, ms: int) -> int:
     return sent
 
 
-@pytest.mark.usefixtures("small_stretches")
+@pytest.mark.usefixtures("small_batches")
 def test_replays_take_turns(application: Application) -> None:
     application.accept_all(paid_several(9))
     application.accept(paid(entity_id="order-2"))
@@ -251,7 +251,7 @@ def test_replays_take_turns(application: Application) -> None:
 # Progress
 
 
-@pytest.mark.usefixtures("small_stretches")
+@pytest.mark.usefixtures("small_batches")
 def test_a_job_passes_from_planning_over_sending_and_sent_to_complete(application: Application) -> None:
     application.accept_all(paid_several(4))
     replay_id = application.requested(**WHOLE_DAY)
@@ -300,7 +300,7 @@ def test_a_job_that_is_delivered_again_after_it_was_sent_sends_nothing_more(appl
     assert application.job(replay_id) == before
 
 
-@pytest.mark.usefixtures("small_stretches")
+@pytest.mark.usefixtures("small_batches")
 def test_every_slice_delivered_twice_sends_each_event_at_least_once_and_counts_it_once(
     application: Application,
 ) -> None:
@@ -326,7 +326,7 @@ INTERRUPTED: dict[str, tuple[str, Effect]] = {
 }
 
 
-@pytest.mark.usefixtures("small_stretches")
+@pytest.mark.usefixtures("small_batches")
 @pytest.mark.parametrize(("operation", "effect"), INTERRUPTED.values(), ids=INTERRUPTED)
 @pytest.mark.parametrize("skip", [0, 1])
 def test_a_planner_that_ends_between_two_calls_neither_skips_nor_counts_twice(
@@ -354,7 +354,7 @@ def test_a_planner_that_ends_between_two_calls_neither_skips_nor_counts_twice(
     assert application.versions("order-1", DAY)[0]["value"] == 7
 
 
-@pytest.mark.usefixtures("small_stretches")
+@pytest.mark.usefixtures("small_batches")
 @pytest.mark.parametrize("operation", ["Query", "SendMessageBatch", "PutItem", "SendMessage"])
 @pytest.mark.parametrize("skip", [0, 1])
 def test_a_planner_that_lost_one_answer_still_brings_the_job_to_its_end(
@@ -373,7 +373,7 @@ def test_a_planner_that_lost_one_answer_still_brings_the_job_to_its_end(
     assert (job["state"], job["sent"], job["processed"]) == ("COMPLETE", 7, 7)
 
 
-@pytest.mark.usefixtures("small_stretches")
+@pytest.mark.usefixtures("small_batches")
 def test_two_planners_at_once_neither_skip_nor_count_twice(application: Application, wire: Wire) -> None:
     application.accept_all(paid_several(10))
     replay_id = application.requested(**WHOLE_DAY)
@@ -390,7 +390,7 @@ def test_two_planners_at_once_neither_skip_nor_count_twice(application: Applicat
     assert (job["state"], job["scanned"], job["sent"], job["processed"]) == ("COMPLETE", 10, 10, 10)
 
 
-@pytest.mark.usefixtures("small_stretches")
+@pytest.mark.usefixtures("small_batches")
 def test_a_planner_that_was_overtaken_does_not_take_the_job_back(application: Application, wire: Wire) -> None:
     application.accept_all(paid_several(7))
     replay_id = application.requested(**WHOLE_DAY)

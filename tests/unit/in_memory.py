@@ -25,11 +25,13 @@ from chalicelib.events.raw_objects import (
     stored_events,
 )
 from chalicelib.ingest.rejection import Rejection
+from chalicelib.replays import commit_batch
 from chalicelib.replays.job import ReplayJob
 from chalicelib.replays.messages import ReplayMessage
 from chalicelib.replays.outbox import Outbox, unpacked
 from chalicelib.replays.ports import KeyedReplay, ReplayIdsPage
 from chalicelib.replays.preview import DaysInMemory
+from chalicelib.replays.request import ReplayOrder
 from chalicelib.replays.tasks import ReplayTask
 from tests.unit.examples import INGESTED
 
@@ -299,6 +301,31 @@ class Queues:
 
     def send_ordered(self, messages: Sequence[ReplayMessage]) -> None:
         self.sent_in_order += messages
+
+
+@dataclass(frozen=True)
+class QueueOfMessages:
+    """A destination of replays: one of the queues, when it is sent to."""
+
+    queues: Queues
+    ordered: bool
+    messages_a_batch: int
+    max_in_flight: int | None = None
+
+    def send(self, messages: Sequence[ReplayMessage]) -> None:
+        (self.queues.send_ordered if self.ordered else self.queues.send)(messages)
+
+
+def destinations(queues: Queues, max_in_flight: int | None = None) -> dict[ReplayOrder | None, QueueOfMessages]:
+    """Both queues that replays send to, by a replay's order."""
+    return {
+        None: QueueOfMessages(
+            queues, ordered=False, messages_a_batch=commit_batch.MESSAGES_A_BATCH, max_in_flight=max_in_flight
+        ),
+        ReplayOrder.ENTITY: QueueOfMessages(
+            queues, ordered=True, messages_a_batch=commit_batch.ORDERED_MESSAGES_A_BATCH
+        ),
+    }
 
 
 def copy_of(port: P) -> P:

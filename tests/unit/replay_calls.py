@@ -32,7 +32,7 @@ from chalicelib.replays.tasks import ReplayTask
 from chalicelib.replays.use_cases import ControlReplay
 from chalicelib.replays.worker import WorkOnReplay
 from tests.unit.examples import INGESTED, an_event
-from tests.unit.in_memory import Bucket, Jobs, Rows, at, no_pause, one_by_one
+from tests.unit.in_memory import Bucket, Jobs, Rows, at, destinations, no_pause, one_by_one
 from tests.unit.ledger_in_memory import Aggregates
 from tests.unit.stepped import Script, UseCase
 
@@ -213,12 +213,20 @@ def _new_id() -> Callable[[], str]:
 
 def _work(code: Code, script: Script, task: tuple[ReplayTask, int, bool]) -> Any:
     jobs: Any = _JobsOfScript(script)
-    queues = script.port("queues")
+    queues: Any = script.port("queues")
     planner = code.plan(
-        jobs, script.port("index"), queues, at(), lambda _: None, _new_id(), one_by_one, None, code.index_lag_s
+        jobs,
+        script.port("index"),
+        queues,
+        destinations(queues),
+        at(),
+        lambda _: None,
+        _new_id(),
+        one_by_one,
+        code.index_lag_s,
     )
     mover = RedriveDeadLetters(_record(script), script.port("letters"))
-    return WorkOnReplay(planner, mover, queues, jobs, at())(task[0], lambda: 900_000, task[1])
+    return WorkOnReplay(planner, mover, queues, jobs, at()).work(task[0], lambda: 900_000, task[1])
 
 
 def _record(script: Script) -> RecordInLedger:

@@ -29,7 +29,7 @@ from chalicelib.replays.planner import PlanReplay
 from chalicelib.replays.request import parse_replay_request
 from chalicelib.replays.tasks import ReplayTask
 from tests.unit.examples import INGESTED, an_event
-from tests.unit.in_memory import Bucket, Jobs, Queues, Rows, at, no_pause, one_by_one
+from tests.unit.in_memory import Bucket, Jobs, Queues, Rows, at, destinations, no_pause, one_by_one
 from tests.unit.ledger_in_memory import States
 
 pytestmark = pytest.mark.long
@@ -120,11 +120,19 @@ def planned(request: dict[str, Any], total: int) -> int:
     asked = parse_replay_request(json.dumps(request).encode())
     job = ReplayJob("replay-1", asked, "somebody", INGESTED, INGESTED, SHARDS)
     jobs.create(job, None, "")
-    plan = PlanReplay(
-        jobs, Generated(total=total), queues, at(), lambda _: None, lambda: str(next(ids)), one_by_one, None, 0
+    planner = PlanReplay(
+        jobs,
+        Generated(total=total),
+        queues,
+        destinations(queues),
+        at(),
+        lambda _: None,
+        lambda: str(next(ids)),
+        one_by_one,
+        index_lag_s=0,
     )
     while jobs.by_id[job.replay_id].state is not JobState.SENT:
-        plan(ReplayTask(job.replay_id), lambda: 900_000)
+        planner.plan_slice(ReplayTask(job.replay_id), lambda: 900_000)
     return queues.count
 
 

@@ -87,7 +87,7 @@ def test_a_preview_of_ten_million_events_a_day_is_answered_in_time(
 ) -> None:
     tables = LargeTables(fifty_at_a_time, 10_000_000)
 
-    told = preview_of(tables, shards)(ReplayRequest.model_validate(chosen | options))
+    told = preview_of(tables, shards).count_messages(ReplayRequest.model_validate(chosen | options))
 
     fifty_at_a_time.assert_answered(CALLS_BESIDE)
     assert not told.exact
@@ -96,7 +96,9 @@ def test_a_preview_of_ten_million_events_a_day_is_answered_in_time(
 def test_a_preview_reads_rows_as_they_are_in_time() -> None:
     invocation = Invocation()
 
-    told = preview_of(LargeTables(invocation, 10_000_000))(ReplayRequest.model_validate(ENTITY_DAY | FILTERED))
+    told = preview_of(LargeTables(invocation, 10_000_000)).count_messages(
+        ReplayRequest.model_validate(ENTITY_DAY | FILTERED)
+    )
 
     invocation.assert_answered(CALLS_BESIDE)
     assert told.messages > 100_000, "enough to confirm what is as large as must be confirmed"
@@ -108,7 +110,7 @@ def test_a_preview_with_later_arrivals_is_answered_in_time(chosen: dict[str, Any
     invocation = Invocation()
     tables = LargeTables(invocation, 10_000_000, later_arrivals)
 
-    told = preview_of(tables)(ReplayRequest.model_validate({**chosen, "include_duplicates": True}))
+    told = preview_of(tables).count_messages(ReplayRequest.model_validate({**chosen, "include_duplicates": True}))
 
     invocation.assert_answered(CALLS_BESIDE)
     assert (told.messages > 0, told.exact) == (True, False)
@@ -121,7 +123,7 @@ def test_a_large_replay_is_refused_with_a_number_that_confirms_it(
     def ask(invocation: Invocation, **confirm: int) -> ReplayJob:
         preview = preview_of(LargeTables(invocation, 10_000_000))
         asked = ReplayRequest.model_validate({**chosen, **confirm})
-        return RequestReplay(Jobs(), Queues(), preview, 100_000, 4, 5, at(), str)(asked, SOMEBODY)
+        return RequestReplay(Jobs(), Queues(), preview, 100_000, 4, 5, at(), str).request(asked, SOMEBODY)
 
     with pytest.raises(ConfirmationNeeded) as refused:
         ask(fifty_at_a_time)

@@ -81,7 +81,7 @@ class World:
 
     def redrive(self, replay_id: str = "replay-1", time_left_ms: int = 45_000) -> Redriven:
         redrive = RedriveDeadLetters(self.record, self.troubles.beset(self.dead))
-        return redrive(replay_id, lambda: time_left_ms, 60)
+        return redrive.redrive_slice(replay_id, lambda: time_left_ms, 60)
 
     def outcome(self, message: ReplayMessage) -> Outcome | None:
         return self.aggregates.outcome(record_of(message, Outcome.INPUT).key)

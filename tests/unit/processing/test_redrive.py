@@ -103,7 +103,7 @@ class World:
             def left_ms(begun_s: float = begun_s) -> int:
                 return int((begun_s + PLANNER_S - self.at_s) * 1_000)
 
-            slices.append(work(parse_task(body), left_ms, 1))
+            slices.append(work.work(parse_task(body), left_ms, 1))
         return slices
 
     def fail(self, number: int) -> list[str]:

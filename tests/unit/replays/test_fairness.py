@@ -80,8 +80,8 @@ class Crowd:
 @pytest.fixture
 def crowd(monkeypatch: pytest.MonkeyPatch) -> Crowd:
     """A thousand replays, of one message up to a hundred slices."""
-    monkeypatch.setattr(commit_batch, "MESSAGES_A_STRETCH", MESSAGES_A_SLICE // 2)
-    monkeypatch.setattr(planner, "STRETCHES_A_SLICE", 2)
+    monkeypatch.setattr(commit_batch, "MESSAGES_A_BATCH", MESSAGES_A_SLICE // 2)
+    monkeypatch.setattr(planner, "BATCHES_A_SLICE", 2)
     rng, crowd = Random(4), Crowd()
     sizes = [rng.choice([1, 3, MESSAGES_A_SLICE, 3 * MESSAGES_A_SLICE]) for _ in range(JOBS - 10)] + [LARGEST] * 10
     for size in rng.sample(sizes, JOBS):

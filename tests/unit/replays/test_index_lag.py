@@ -81,7 +81,7 @@ def test_a_replay_by_type_sends_every_event_that_was_acknowledged_before_it_was_
     world.troubles.ahead = iter(ahead)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(commit_batch, "STEPS_A_STRETCH", 3)
+        patched.setattr(commit_batch, "ROWS_A_BATCH", 3)
         world.work_off()
 
     assert world.job(job).state is JobState.SENT
@@ -212,7 +212,7 @@ class TestAdvice:
     def test_of_a_preview_by_type_speaks_of_what_the_index_shows_by_now(self) -> None:
         world, index = lagging_world()
         request = ReplayRequest.model_validate(BY_TYPE)
-        counted = PreviewReplay(index, 2, 10, LAG_S, world.clock, one_by_one)(request)
+        counted = PreviewReplay(index, 2, 10, LAG_S, world.clock, one_by_one).count_messages(request)
         told = replays_responses.preview(counted)
 
         shown_to = shifted(INGESTED, -LAG_S * SECOND)

@@ -24,10 +24,10 @@ from tests.unit.replay_traces import told
 
 
 @pytest.fixture(autouse=True)
-def one_event_a_stretch(monkeypatch: pytest.MonkeyPatch) -> None:
+def one_event_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three events are as many commits, and two slices."""
-    monkeypatch.setattr(commit_batch, "STEPS_A_STRETCH", 1)
-    monkeypatch.setattr(planner, "STRETCHES_A_SLICE", 2)
+    monkeypatch.setattr(commit_batch, "ROWS_A_BATCH", 1)
+    monkeypatch.setattr(planner, "BATCHES_A_SLICE", 2)
 
 
 def every_state(model: Model) -> Explored[State]:
@@ -82,7 +82,7 @@ def assert_sound(model: Model) -> None:
 def test_no_version_changes_that_was_called_complete_and_each_replay_can_end(
     model: Callable[[], Model], steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commit_batch, "STEPS_A_STRETCH", steps)
+    monkeypatch.setattr(commit_batch, "ROWS_A_BATCH", steps)
 
     assert_sound(model())
 

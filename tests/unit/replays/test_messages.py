@@ -19,8 +19,8 @@ from chalicelib.replays.messages import (
     ReplayMessage,
     by_entity_and_day,
     message_of,
+    one_per_entity,
     parse_message,
-    rounds_of,
 )
 from tests.unit.examples import INGESTED, an_event, event_in, natives, small, stored
 from tests.unit.json_trees import Members, Num, Tree, randoms, trees, write
@@ -193,7 +193,7 @@ def test_rounds_hold_every_message_once_each_entitys_in_order_and_none_of_an_ent
         MESSAGE.model_copy(update={"entity_id": entity, "s3_offset": number}) for number, entity in enumerate(entities)
     ]
 
-    rounds = rounds_of(messages)
+    rounds = one_per_entity(messages)
 
     assert len(rounds) == max((entities.count(entity) for entity in entities), default=0)
     for each in rounds:

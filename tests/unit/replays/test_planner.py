@@ -25,11 +25,11 @@ from chalicelib.replays import commit_batch, selection
 from chalicelib.replays.job import JobState, ReplayJob, beginning_of
 from chalicelib.replays.messages import ReplayMessage
 from chalicelib.replays.outbox import Outbox
-from chalicelib.replays.planner import STRETCHES_A_SLICE, PlanReplay
+from chalicelib.replays.planner import BATCHES_A_SLICE, PlanReplay
 from chalicelib.replays.request import parse_replay_request
 from chalicelib.replays.tasks import ReplayTask
 from tests.unit.examples import INGESTED, an_event, stored
-from tests.unit.in_memory import Ended, Jobs, Queues, Rows, Troubles, one_by_one
+from tests.unit.in_memory import Ended, Jobs, Queues, Rows, Troubles, destinations, one_by_one
 from tests.unit.json_trees import randoms
 
 BY_ENTITY = {"entity_id": "order-1007", "start_time": "2026-11-21T00:00:00Z", "end_time": "2026-11-23T00:00:00Z"}
@@ -80,19 +80,20 @@ class World:
 
     def plan(self, replay_id: str, time_left: int = 900_000, *, last_chance: bool = False, waited_s: int = 0) -> int:
         task = ReplayTask(replay_id, waited_s=waited_s)
-        return self.planner(task, lambda: time_left, last_chance=last_chance)
+        return self.planner.plan_slice(task, lambda: time_left, last_chance=last_chance)
 
     @property
     def planner(self) -> PlanReplay:
+        queues = self.troubles.beset(self.queues)
         return PlanReplay(
             self.troubles.beset(self.jobs),
             self.troubles.beset(self.index),
-            self.troubles.beset(self.queues),
+            queues,
+            destinations(queues, self.max_in_flight),
             self.clock,
             self.clock.sleep,
             lambda: f"commit-{next(self.ids)}",
             one_by_one,
-            self.max_in_flight,
             self.index_lag_s,
         )
 
@@ -145,8 +146,8 @@ def minutes(count: int) -> list[str]:
 
 
 @pytest.fixture
-def one_event_a_stretch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commit_batch, "STEPS_A_STRETCH", 1)
+def one_event_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commit_batch, "ROWS_A_BATCH", 1)
 
 
 troubles = st.lists(st.sampled_from(["none", "none", "none", "refused", "lost", "last"]), max_size=40)
@@ -161,7 +162,7 @@ troubles = st.lists(st.sampled_from(["none", "none", "none", "refused", "lost", 
     randoms,
 )
 def test_every_event_is_sent_and_counted_once_wherever_planners_die(  # noqa: PLR0913, PLR0917  # drawn one by one
-    request: dict[str, str], count: int, ahead: list[str], time_left: int, steps_a_stretch: int, rng: Random
+    request: dict[str, str], count: int, ahead: list[str], time_left: int, rows_a_batch: int, rng: Random
 ) -> None:
     world = World(index=Rows(page_size=lambda: rng.randint(1, 9)))
     times = [f"2026-11-2{rng.randint(1, 2)}T{rng.randint(0, 23):02}:00:00Z" for _ in range(count)]
@@ -172,7 +173,7 @@ def test_every_event_is_sent_and_counted_once_wherever_planners_die(  # noqa: PL
     world.troubles.ahead = iter(ahead)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(commit_batch, "STEPS_A_STRETCH", steps_a_stretch)
+        patched.setattr(commit_batch, "ROWS_A_BATCH", rows_a_batch)
         world.work_off(time_left)
 
     planned = world.job(job)
@@ -183,7 +184,7 @@ def test_every_event_is_sent_and_counted_once_wherever_planners_die(  # noqa: PL
 
 @given(st.lists(st.integers(0, 5), max_size=8), troubles, st.sampled_from([1, 5, 2_000]), randoms)
 def test_every_arrival_is_sent_and_counted_once_wherever_planners_die(
-    arrivals: list[int], ahead: list[str], steps_a_stretch: int, rng: Random
+    arrivals: list[int], ahead: list[str], rows_a_batch: int, rng: Random
 ) -> None:
     world = World(index=Rows(page_size=lambda: rng.randint(1, 3)))
     events = world.index_events(*minutes(len(arrivals)))
@@ -194,7 +195,7 @@ def test_every_arrival_is_sent_and_counted_once_wherever_planners_die(
     world.troubles.ahead = iter(ahead)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(commit_batch, "STEPS_A_STRETCH", steps_a_stretch)
+        patched.setattr(commit_batch, "ROWS_A_BATCH", rows_a_batch)
         patched.setattr(selection, "EVENTS_A_LOOK_UP", 3)
         world.work_off()
 
@@ -210,7 +211,7 @@ def test_every_arrival_is_sent_and_counted_once_wherever_planners_die(
 
 @given(st.integers(0, 25), troubles, st.sampled_from([1, 5, 2_000]), st.sampled_from(["type", "filter"]), randoms)
 def test_whole_days_are_sent_once_wherever_planners_die(
-    count: int, ahead: list[str], steps_a_stretch: int, by: str, rng: Random
+    count: int, ahead: list[str], rows_a_batch: int, by: str, rng: Random
 ) -> None:
     """Every event of each entity and day that a selected event lies in, whatever its own source and type."""
     world = World(index=Rows(page_size=lambda: rng.randint(1, 5)))
@@ -236,7 +237,7 @@ def test_whole_days_are_sent_once_wherever_planners_die(
     world.troubles.ahead = iter(ahead)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(commit_batch, "STEPS_A_STRETCH", steps_a_stretch)
+        patched.setattr(commit_batch, "ROWS_A_BATCH", rows_a_batch)
         patched.setattr(selection, "DAYS_A_READ", 2)
         world.work_off()
 
@@ -283,7 +284,7 @@ def test_a_limit_is_kept_and_ends_the_replay(limit: int) -> None:
     assert (world.job(job).state, world.job(job).sent) == (JobState.SENT, min(limit, 5))
 
 
-def test_what_a_stretch_sends_comes_entity_by_entity() -> None:
+def test_what_a_batch_sends_comes_entity_by_entity() -> None:
     world = World()
     events = [*world.index_events(*minutes(6), entity_id="a"), *world.index_events(*minutes(6), entity_id="b")]
     world.request(BY_TYPE)
@@ -414,7 +415,7 @@ def test_a_planner_that_waits_for_room_sends_on_once_processors_have_made_it() -
 
 
 @pytest.mark.parametrize("max_in_flight", [None, 2_000])
-@pytest.mark.usefixtures("one_event_a_stretch")
+@pytest.mark.usefixtures("one_event_a_batch")
 def test_a_planner_reads_its_job_once_while_there_is_room(max_in_flight: int | None) -> None:
     world = World(max_in_flight=max_in_flight)
     world.index_events(*minutes(5))
@@ -524,7 +525,7 @@ def test_a_cancelled_job_sends_nothing_more() -> None:
     assert world.job(job).state is JobState.CANCELLED
 
 
-@pytest.mark.usefixtures("one_event_a_stretch")
+@pytest.mark.usefixtures("one_event_a_batch")
 def test_what_was_being_sent_while_its_job_was_cancelled_is_counted_and_nothing_more_is_sent() -> None:
     world = World()
     world.index_events(*minutes(6))
@@ -549,13 +550,13 @@ def test_what_was_being_sent_while_its_job_was_cancelled_is_counted_and_nothing_
     assert not cancelled.unfinished
 
 
-@pytest.mark.usefixtures("one_event_a_stretch")
+@pytest.mark.usefixtures("one_event_a_batch")
 def test_a_large_replay_lets_others_have_a_turn() -> None:
     world = World()
-    world.index_events(*minutes(3 * STRETCHES_A_SLICE))
+    world.index_events(*minutes(3 * BATCHES_A_SLICE))
     large = world.request(BY_ENTITY)
 
-    assert world.plan(large.replay_id) == STRETCHES_A_SLICE
+    assert world.plan(large.replay_id) == BATCHES_A_SLICE
     assert world.queues.to_plan == [large.replay_id, large.replay_id]
 
 
@@ -570,7 +571,7 @@ def test_a_planner_whose_turn_is_over_ends() -> None:
     assert world.job(job).state is JobState.SENDING
 
 
-@pytest.mark.usefixtures("one_event_a_stretch")
+@pytest.mark.usefixtures("one_event_a_batch")
 def test_a_planner_with_no_time_left_still_brings_its_job_forward() -> None:
     world = World()
     wanted = world.index_events(*minutes(5))
@@ -734,7 +735,7 @@ def test_planners_of_one_job_that_meet_and_die_send_nothing_that_it_does_not_cou
     Interleaved(world, job, rng, dies_at).begin()
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(commit_batch, "STEPS_A_STRETCH", 3)
+        patched.setattr(commit_batch, "ROWS_A_BATCH", 3)
         world.work_off()
 
     ended = world.job(job)
@@ -792,7 +793,7 @@ def test_a_limit_is_kept_wherever_planners_die(limit: int, ahead: list[str]) -> 
     world.troubles.ahead = iter(ahead)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(commit_batch, "STEPS_A_STRETCH", 3)
+        patched.setattr(commit_batch, "ROWS_A_BATCH", 3)
         world.work_off()
 
     assert world.job(job).sent == len(world.distinct) == min(limit, 10)

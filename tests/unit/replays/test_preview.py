@@ -28,13 +28,13 @@ PAID = {"event_types": ["order.paid"]}
 def counted(world: World, *parts: dict[str, Any], **members: Any) -> Preview:
     asked = {name: value for part in parts for name, value in part.items()} | members
     request = ReplayRequest.model_validate(asked)
-    return PreviewReplay(world.index, 2, 10, 5, at(), one_by_one)(request)
+    return PreviewReplay(world.index, 2, 10, 5, at(), one_by_one).count_messages(request)
 
 
 def brief(world: World, *parts: dict[str, Any]) -> tuple[int, bool]:
     """What is counted where details are wanted of large replays only."""
     request = ReplayRequest.model_validate({name: value for part in parts for name, value in part.items()})
-    told = PreviewReplay(world.index, 2, 10, 5, at(), one_by_one)(request, detailed_above=1_000)
+    told = PreviewReplay(world.index, 2, 10, 5, at(), one_by_one).count_messages(request, detailed_above=1_000)
     return told.messages, told.exact
 
 

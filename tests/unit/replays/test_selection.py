@@ -67,8 +67,8 @@ def test_no_read_is_made_past_the_concurrency_that_is_handed_in(
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(selection, "EVENTS_A_LOOK_UP", 3)
         patched.setattr(selection, "DAYS_A_READ", 2)
-        for step in ReadSelection(asked, index, days, 2, index.concurrently).steps(beginning_of(asked)):
-            if step.found is not None:
-                days.add([step.found])
+        for row in ReadSelection(asked, index, days, 2, index.concurrently).rows(beginning_of(asked)):
+            if row.touched_day is not None:
+                days.add([row.touched_day])
 
     assert index.alone == 0

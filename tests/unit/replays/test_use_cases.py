@@ -43,7 +43,7 @@ class Desk:
         jobs, queues = self.world.troubles.beset(self.world.jobs), self.world.troubles.beset(self.world.queues)
         preview = PreviewReplay(self.world.index, 2, 10, self.world.index_lag_s, at(), one_by_one)
         ask = RequestReplay(jobs, queues, preview, self.confirm_above, 2, self.world.index_lag_s, at(), self.id_at)
-        return ask(ReplayRequest.model_validate(members | more), requester)
+        return ask.request(ReplayRequest.model_validate(members | more), requester)
 
     @property
     def control(self) -> ControlReplay:
@@ -313,16 +313,16 @@ class TestListing:
     def test_is_newest_first_page_by_page(self, desk: Desk) -> None:
         jobs = [desk.ask(BY_TYPE) for _ in range(5)]
 
-        first = desk.find(ReplaysQuery(limit=2))
-        second = desk.find(ReplaysQuery(limit=2, cursor=first.cursor))
-        third = desk.find(ReplaysQuery(limit=2, cursor=second.cursor))
+        first = desk.find.newest(ReplaysQuery(limit=2))
+        second = desk.find.newest(ReplaysQuery(limit=2, cursor=first.cursor))
+        third = desk.find.newest(ReplaysQuery(limit=2, cursor=second.cursor))
 
         assert [*first.jobs, *second.jobs, *third.jobs] == list(reversed(jobs))
         assert third.cursor is None
 
     def test_of_none_is_empty(self, desk: Desk) -> None:
-        assert (desk.find(ReplaysQuery()).jobs, desk.find(ReplaysQuery()).cursor) == ((), None)
+        assert (desk.find.newest(ReplaysQuery()).jobs, desk.find.newest(ReplaysQuery()).cursor) == ((), None)
 
     def test_refuses_a_cursor_that_was_changed(self, desk: Desk) -> None:
         with pytest.raises(InvalidRequest):
-            desk.find(ReplaysQuery(cursor="abc"))
+            desk.find.newest(ReplaysQuery(cursor="abc"))

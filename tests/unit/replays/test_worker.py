@@ -17,13 +17,16 @@ from tests.unit.in_memory import at
 from tests.unit.replays.test_planner import BY_ENTITY, World, ids, minutes
 
 
-def redrives_nothing(replay_id: str, time_left_ms: Callable[[], int], hidden_s: int) -> Redriven:
-    return Redriven(0, came_through=True)
+class NoDeadLetters:
+    """A dead-letter queue that is empty."""
+
+    def redrive_slice(self, replay_id: str, time_left_ms: Callable[[], int], hidden_s: int) -> Redriven:
+        return Redriven(0, came_through=True)
 
 
 def work_on(world: World, task: ReplayTask, receives: int) -> int:
-    work = WorkOnReplay(world.planner, redrives_nothing, world.queues, world.jobs, at())
-    return work(task, lambda: 900_000, receives).sent
+    work = WorkOnReplay(world.planner, NoDeadLetters(), world.queues, world.jobs, at())
+    return work.work(task, lambda: 900_000, receives).sent
 
 
 def a_replay() -> tuple[World, ReplayJob, set[str]]:
