@@ -608,7 +608,7 @@ BREAKS = [
     ),
     Break(
         "7 bounded: an estimate of ten times the cost",
-        "chalicelib/replays/estimate.py",
+        "chalicelib/replays/preview_report.py",
         "DOLLARS_A_MESSAGE * 10_000) / 10_000",
         "DOLLARS_A_MESSAGE * 10_000) / 1_000",
         "tests/unit/replays/test_preview.py",

@@ -16,8 +16,7 @@ from chalicelib.ingest import schemas as ingest_schemas
 from chalicelib.quarantine import schemas as quarantine_schemas
 from chalicelib.quarantine.retries import RejectedQuery
 from chalicelib.replays import schemas as replays_schemas
-from chalicelib.replays.queries import ReplaysQuery
-from chalicelib.replays.request import ReplayRequest
+from chalicelib.replays.request import ReplayRequest, ReplaysQuery
 from chalicelib.search import schemas as search_schemas
 from chalicelib.search.queries import EventsQuery, FreshnessQuery, GapsQuery, IngestQuery, LateQuery
 

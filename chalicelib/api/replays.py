@@ -11,8 +11,7 @@ from chalicelib.api.responses import accepted, answer, problem
 from chalicelib.core.errors import Fault, InvalidRequest
 from chalicelib.replays import responses
 from chalicelib.replays.preview_report import ConfirmationNeeded
-from chalicelib.replays.queries import ReplaysQuery
-from chalicelib.replays.request import Requester, parse_replay_request
+from chalicelib.replays.request import ReplaysQuery, Requester, parse_replay_request
 from chalicelib.runtime import replay_wiring, telemetry
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")

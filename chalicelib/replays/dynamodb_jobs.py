@@ -13,9 +13,8 @@ from chalicelib.aws.errors import attempts_of, code_of, translated
 from chalicelib.core.errors import WriteConflict
 from chalicelib.core.ports import Pause
 from chalicelib.core.timestamps import Instant, nanoseconds
-from chalicelib.replays.dynamodb_outboxes import DynamoOutboxes
+from chalicelib.replays.dynamodb_planning import DynamoOutboxes, DynamoTouchedDays
 from chalicelib.replays.dynamodb_rows import job_of, job_row, request_row
-from chalicelib.replays.dynamodb_touched_days import DynamoTouchedDays
 from chalicelib.replays.job import ReplayJob
 from chalicelib.replays.outbox import Outbox
 from chalicelib.replays.ports import KeyedReplay, ReplayIdsPage
@@ -119,7 +118,7 @@ class DynamoReplayStore:
     def commit(self, planned_from: ReplayJob, reached: ReplayJob, outbox: Outbox | None = None) -> None:
         """Write state, cursor and counts together; raises WriteConflict if another planner, or a cancel, was faster.
 
-        The outbox is written first, under the name of the commit: that of a commit that fails is read by nobody.
+        The outbox is written first, under the name of the commit. If the commit fails, no planner reads it.
         """
         if outbox is not None:
             self._outboxes(reached.replay_id).put(reached.committed_by, outbox, reached.updated_at)

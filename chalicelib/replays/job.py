@@ -38,7 +38,7 @@ _LONGEST_FAILURE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far planning has come. Everything before it was sent or is in the outbox; who takes over begins after it.
+    """How far planning has come. Everything before it was sent or is in the outbox. The next planner begins after it.
 
     `discovering_days` is True while a replay of whole days finds out which days its events touch. `group` counts groups
     of partitions. `found_to` is the last of the touched days that is done, `day` the one being read, `after` the last
@@ -61,7 +61,7 @@ def beginning_of(request: ReplayRequest) -> Cursor:
 
 
 def told_failure(error: Exception) -> str:
-    """What a job says of the error that ended it; short, so the job fits into a row whatever an error contains."""
+    """What a job says of the error that ended it. It is short, so that the job fits into a row."""
     return (str(error) or type(error).__name__)[:_LONGEST_FAILURE]
 
 
@@ -71,7 +71,7 @@ class ReplayJob:
 
     `shards` is how many shards the type-and-day index had when the job was made. `revision` counts commits: a commit
     holds only for the revision it was made from. `committed_by` names the last one. `outbox` names the commit whose
-    messages may not all have been sent; `sent` counts them. `due_at` is when a paced replay may send its next message.
+    messages may not all have been sent; `sent` counts them. `due_at` is when the next message may be sent at a rate.
     `failed` messages are dead letters, the last of them since `failed_at`; `dropped` ones came after a cancel.
     """
 

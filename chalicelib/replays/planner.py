@@ -55,13 +55,13 @@ class PlanReplay:
     index_lag_s: int
 
     def plan_slice(self, task: ReplayTask, time_left_ms: Callable[[], int], *, last_chance: bool = False) -> int:
-        """Send messages until the slice or the time is used up; answers how many messages were sent.
+        """Send messages until the slice or the time is used up. Answers how many were sent.
 
         Each batch is committed before it is sent, with its messages, so nothing is ever in flight that the job does
         not count, whatever another planner reads. If a planner dies before the next commit, its successor sends those
         same messages again, which count once, as processors tell messages apart. A planner whose commit fails has sent
         nothing of it, and stops: another has the job.
-        If it fails and will not be called again (`last_chance`), the job is FAILED, as nobody would go on with it.
+        If it fails and will not be called again (`last_chance`), the job is FAILED, as no planner would continue it.
         """
         job = self.replays.get(task.replay_id)
         if task.unless_planned and (job is None or job.revision > 0):
@@ -117,7 +117,7 @@ class PlanReplay:
         """Look after a job again that another planner is ahead with, or that was cancelled or resumed.
 
         The other planner may be that of the same message, delivered twice: this one lets the message go, and if the
-        other dies, nobody else would be called.
+        other dies, no other planner would be called.
         """
         current = self._current(job)
         if current.outbox == job.outbox:

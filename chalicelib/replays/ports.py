@@ -10,8 +10,6 @@ from chalicelib.core.timestamps import Day, Instant
 from chalicelib.replays.job import JobState, ReplayJob
 from chalicelib.replays.messages import ReplayMessage
 from chalicelib.replays.outbox import Outbox
-from chalicelib.replays.preview_report import Preview
-from chalicelib.replays.request import ReplayRequest
 from chalicelib.replays.tasks import ReplayTask
 
 
@@ -99,7 +97,7 @@ class ReplayQueues(Protocol):
         """Ask for (the next slice of) a job's dead letters to be moved back, after a delay of at most 900 seconds."""
 
     def lay_aside(self, task: ReplayTask) -> None:
-        """Put a task where it rests until somebody has looked at it."""
+        """Put a task where it rests until an operator has looked at it."""
 
 
 class Destination(Protocol):
@@ -121,16 +119,6 @@ class Destination(Protocol):
         """Send messages; returns when every one of them has arrived."""
 
 
-class PlanSlice(Protocol):
-    """Plans one slice of a replay."""
-
-    def plan_slice(self, task: ReplayTask, time_left_ms: Callable[[], int], *, last_chance: bool) -> int:
-        """Plan one slice; answers how many messages were sent."""
-
-    def give_up(self, task: ReplayTask, error: Exception) -> None:
-        """Mark a job FAILED that has something left to plan, and lay its task aside."""
-
-
 @dataclass(frozen=True, slots=True)
 class Redriven:
     """How many messages were sent back, and whether the queue looked empty before the time ran out."""
@@ -144,13 +132,6 @@ class RedriveSlice(Protocol):
 
     def redrive_slice(self, replay_id: str, time_left_ms: Callable[[], int], hidden_s: int) -> Redriven:
         """Send one slice back, and hide the messages of others for this long."""
-
-
-class CountMessages(Protocol):
-    """Counts what a replay would send, before it runs."""
-
-    def count_messages(self, request: ReplayRequest, *, detailed_above: int = 0) -> Preview:
-        """All that can be said of it; of a replay of at most so many messages the number may be enough."""
 
 
 class ReplayStates(Protocol):

@@ -15,10 +15,9 @@ from chalicelib.core.read_budget import AT_ONCE, REQUEST_US, PaidReads, ReadsSpe
 from chalicelib.core.timestamps import Day, Instant, day_of, shifted
 from chalicelib.events.index_pages import Partition, TypeDayPartition
 from chalicelib.events.ports import EventIndex
-from chalicelib.replays.estimate import estimate
 from chalicelib.replays.job import beginning_of
 from chalicelib.replays.ports import TouchedDay, TouchedDaysPage
-from chalicelib.replays.preview_report import Preview, Tally, in_order, largest
+from chalicelib.replays.preview_report import Preview, Tally, estimate, in_order, largest
 from chalicelib.replays.request import ReplayRequest
 from chalicelib.replays.selection import ReadSelection
 

@@ -1,4 +1,4 @@
-"""When a paced replay may send its next messages, so that it keeps its rate whatever planner sends them."""
+"""When a replay with a rate may send its next messages, so that it keeps its rate across planners."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from chalicelib.core.timestamps import Instant, nanoseconds, shifted
 _NANOSECONDS_A_SECOND = 1_000_000_000
 
 BURST_S = 0.25
-"""Messages of so many seconds are sent together: few enough to keep the rate within any few seconds."""
+"""Messages of this many seconds are sent together: few enough to keep the rate within any few seconds."""
 
 MOST_BEHIND_S = 1.0
-"""A planner that comes late makes up for so much of it; what waited for longer does not come as a flood."""
+"""A planner that comes late makes up for this much of it. What waited for longer does not come as a flood."""
 
 
 def burst(rate: float) -> int:

@@ -1,4 +1,4 @@
-"""What may be replayed and how: the request, and the partitions of the index that it covers."""
+"""What may be asked of replays: the request for one, with the partitions that it covers, and the list of all."""
 
 from __future__ import annotations
 
@@ -25,6 +25,9 @@ MAX_MESSAGES = 10_000_000
 MAX_CONFIRMED = 10**12
 """More events than can be counted."""
 _DIGITS_OF_COUNTS = 18
+
+MAX_REPLAYS = 25
+"""Each may name a thousand events and eighty sources and types; together they must stay below Lambda's 6 MB."""
 
 _SELECTION = {"entity_id", "start_time", "end_time", "source", "event_type", "day", "start_day", "end_day"}
 
@@ -146,6 +149,15 @@ class ReplayRequest(BaseModel):
     def as_asked(self) -> dict[str, object]:
         """The request as JSON, without what it leaves to the defaults."""
         return self.model_dump(mode="json", exclude_defaults=True)
+
+
+class ReplaysQuery(BaseModel):
+    """GET /replay: newest first."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    limit: Annotated[int, Field(ge=1, le=MAX_REPLAYS)] = 20
+    cursor: str | None = None
 
 
 def parse_replay_request(body: bytes) -> ReplayRequest:

@@ -171,7 +171,7 @@ class ReadSelection:
 
     @property
     def _arrivals_a_read(self) -> int:
-        """Few where they are paced: what one read brings is sent together."""
+        """Few if the replay has a rate: what one read brings is sent together."""
         rate = self.request.rate
         return ARRIVALS_A_READ if rate is None else min(ARRIVALS_A_READ, burst(rate))
 

@@ -50,7 +50,7 @@ class SqsReplayQueues:
             self.sqs.send_message(QueueUrl=self.jobs_queue_url, MessageBody=task.body, DelaySeconds=delay_s)
 
     def lay_aside(self, task: ReplayTask) -> None:
-        """Put a task where it rests until somebody has looked at it."""
+        """Put a task where it rests until an operator has looked at it."""
         with translated("laying a replay job aside"):
             self.sqs.send_message(QueueUrl=self.halted_jobs_queue_url, MessageBody=task.body)
 

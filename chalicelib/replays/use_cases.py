@@ -1,4 +1,4 @@
-"""Ask for replays, watch them, stop them, and set those going again that have come to a halt."""
+"""Request replays, find them, cancel them, and resume those that have failed."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from chalicelib.core.errors import Conflict, Fault, NotFound, TryAgain, WriteConflict
 from chalicelib.core.fields import MAX_REPLAY_ID_BYTES
 from chalicelib.core.pagination import from_cursor, query_fingerprint, to_cursor
 from chalicelib.core.ports import Clock, Concurrently, Pause
 from chalicelib.replays.job import JobState, ReplayJob, beginning_of
-from chalicelib.replays.ports import CountMessages, KeyedReplay, ReplayQueues, ReplayStore
+from chalicelib.replays.ports import KeyedReplay, ReplayQueues, ReplayStore
 from chalicelib.replays.preview_report import ConfirmationNeeded
-from chalicelib.replays.queries import ReplaysQuery
-from chalicelib.replays.request import ReplayRequest, Requester
+from chalicelib.replays.request import ReplayRequest, ReplaysQuery, Requester
 from chalicelib.replays.tasks import ReplayTask
+
+if TYPE_CHECKING:  # a cold function imports what it runs
+    from chalicelib.replays.preview import PreviewReplay
 
 _ATTEMPTS = 10
 
@@ -28,7 +31,7 @@ class RequestReplay:
 
     replays: ReplayStore
     queues: ReplayQueues
-    preview: CountMessages
+    preview: PreviewReplay
     confirm_above: int
     shards: int
     index_lag_s: int
@@ -36,7 +39,7 @@ class RequestReplay:
     id_at: Callable[[int], str]
 
     def request(self, request: ReplayRequest, requester: Requester) -> ReplayJob:
-        """Keep a job and queue it; the events are sent by planners, whatever their number.
+        """Keep a job and queue it. Planners send its events.
 
         A second message is queued before the job is kept, in case the function ends before it has queued the first.
 
@@ -70,7 +73,7 @@ class RequestReplay:
         return None if idempotency_key is None else self.replays.keyed(idempotency_key)
 
     def _again(self, keyed: KeyedReplay, digest: str, requester: Requester) -> ReplayJob:
-        """The job that was asked for before; queued again where no planner has had it yet, as it may not be queued."""
+        """The job that was requested before. It is queued again if no planner has had it, as it may not be queued."""
         if keyed.digest != digest:
             raise _other_request(requester.idempotency_key)
         job = _known(self.replays, keyed.replay_id)
@@ -170,7 +173,7 @@ class ControlReplay:
         return job
 
     def _changed(self, replay_id: str, change: Callable[[ReplayJob], ReplayJob | None]) -> ReplayJob:
-        """The job once it is changed, however often another is faster; None for what stays as it is."""
+        """The job once it is changed, after retries if others were faster. `change` returns None to leave it."""
         request_id = self.new_id()
         attempts = 0
         while attempts < _ATTEMPTS:

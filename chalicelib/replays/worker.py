@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from chalicelib.core.ports import Clock
-from chalicelib.replays.ports import PlanSlice, RedriveSlice, ReplayQueues, ReplayStore
+from chalicelib.replays.planner import PlanReplay
+from chalicelib.replays.ports import RedriveSlice, ReplayQueues, ReplayStore
 from chalicelib.replays.tasks import RECEIVES, RECEIVES_IN_VAIN, ReplayTask, redrive_after
 
 _PROBABLY = "Lambda throttled them, or they ran out of time or memory"
@@ -28,7 +29,7 @@ class Worked:
 class WorkOnReplay:
     """The use case behind ReplayJobsQueue."""
 
-    planner: PlanSlice
+    planner: PlanReplay
     dead_letters: RedriveSlice
     queues: ReplayQueues
     replays: ReplayStore

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from chalicelib.aggregates.queries import InputsQuery
 from chalicelib.core.pagination import query_fingerprint, to_cursor
 from chalicelib.quarantine.retries import RejectedQuery
-from chalicelib.replays.queries import ReplaysQuery
+from chalicelib.replays.request import ReplaysQuery
 from chalicelib.search.queries import EventsQuery, LateQuery
 from tests.functional.application import Application
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.replays import commit_batch, dynamodb_outboxes, selection
+from chalicelib.replays import commit_batch, dynamodb_planning, selection
 from chalicelib.replays import planner as plan
 from tests.conftest import SETTINGS
 from tests.functional import clients
@@ -475,7 +475,7 @@ def killed_once_committed(application: Application, wire: Wire) -> tuple[str, Me
 def test_an_outbox_of_several_rows_is_sent_whole(
     application: Application, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dynamodb_outboxes, "PART_BYTES", 100)
+    monkeypatch.setattr(dynamodb_planning, "PART_BYTES", 100)
     replay_id, found = killed_once_committed(application, wire)
 
     application.call_planner(found)

@@ -14,9 +14,8 @@ from chalicelib.core.pagination import every_page
 from chalicelib.core.read_budget import ROUND_US
 from chalicelib.core.timestamps import Day
 from chalicelib.replays import preview
-from chalicelib.replays.estimate import DOLLARS_A_MESSAGE, estimate
 from chalicelib.replays.preview import PreviewReplay
-from chalicelib.replays.preview_report import Preview
+from chalicelib.replays.preview_report import DOLLARS_A_MESSAGE, Preview, estimate
 from chalicelib.replays.request import ReplayRequest
 from tests.unit.in_memory import Rows, at, one_by_one
 from tests.unit.json_trees import randoms

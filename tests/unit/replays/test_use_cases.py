@@ -14,8 +14,7 @@ from chalicelib.replays.job import JobState, ReplayJob
 from chalicelib.replays.outbox import Outbox
 from chalicelib.replays.preview import PreviewReplay
 from chalicelib.replays.preview_report import ConfirmationNeeded
-from chalicelib.replays.queries import ReplaysQuery
-from chalicelib.replays.request import ReplayRequest, Requester
+from chalicelib.replays.request import ReplayRequest, ReplaysQuery, Requester
 from chalicelib.replays.use_cases import ControlReplay, FindReplays, RequestReplay
 from tests.unit.examples import INGESTED
 from tests.unit.in_memory import at, no_pause, one_by_one

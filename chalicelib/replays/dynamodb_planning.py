@@ -1,0 +1,102 @@
+"""What planners keep beside a job in DynamoDB: the outbox of each commit, and the days that a replay touches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chalicelib.aws import keys, replay_keys
+from chalicelib.aws.dynamodb import ITEMS_A_WRITE, Item, from_item, put_items, to_item
+from chalicelib.aws.errors import translated
+from chalicelib.core.errors import NotFound
+from chalicelib.core.pagination import chunked
+from chalicelib.core.ports import Pause
+from chalicelib.core.timestamps import Day, Instant, nanoseconds
+from chalicelib.replays.outbox import Outbox, unpacked
+from chalicelib.replays.ports import TouchedDay, TouchedDaysPage
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+PART_BYTES = 390_000
+"""An item has at most 400 KB, its keys included."""
+
+KEPT_DAYS = 30
+"""Longer than a queue keeps any message, so a job can be resumed for as long as that makes sense."""
+
+_NANOSECONDS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class DynamoOutboxes:
+    """The partition of a replay's outboxes: written before the commit that names them, never changed. Rows expire."""
+
+    dynamodb: DynamoDBClient
+    replays_table: str
+    replay_id: str
+
+    def put(self, commit_id: str, outbox: Outbox, now: Instant) -> None:
+        """Write what a commit is going to name."""
+        expires_at = nanoseconds(now) // _NANOSECONDS + KEPT_DAYS * 86_400
+        with translated("keeping what a replay is about to send"):
+            for number, part in enumerate(chunked(outbox.packed, PART_BYTES)):
+                row = {"PK": replay_keys.outbox(self.replay_id), "SK": replay_keys.outbox_part(commit_id, number)}
+                item = to_item(row | {"content": part, "expires_at": expires_at})
+                self.dynamodb.put_item(TableName=self.replays_table, Item=item)
+
+    def get(self, commit_id: str) -> Outbox:
+        """Read it; raises NotFound once it has expired."""
+        with translated("reading what a replay is about to send"):
+            pages = self.dynamodb.get_paginator("query").paginate(
+                TableName=self.replays_table,
+                KeyConditionExpression="PK = :pk AND begins_with(SK, :commit)",
+                ExpressionAttributeValues=to_item({":pk": replay_keys.outbox(self.replay_id), ":commit": commit_id}),
+                ConsistentRead=True,
+            )
+            content = b"".join(item["content"]["B"] for page in pages for item in page["Items"])
+        if not content:
+            raise NotFound(
+                f"The outbox of replay {self.replay_id} expired after {KEPT_DAYS} days. Ask for a new replay."
+            )
+        return unpacked(content)
+
+
+@dataclass(frozen=True)
+class DynamoTouchedDays:
+    """The partition of the days of entities that a replay of whole days sends: each once, in a fixed order."""
+
+    dynamodb: DynamoDBClient
+    replays_table: str
+    replay_id: str
+    pause: Pause
+
+    def add(self, days: Iterable[tuple[str, Day]]) -> None:
+        """Keep days of entities. A row says nothing but its key, so writing it again changes nothing."""
+        rows = [self._row(entity_id, day) for entity_id, day in dict.fromkeys(days)]
+        with translated("keeping the days of a replay"):
+            for some in chunked(rows, ITEMS_A_WRITE):
+                put_items(self.dynamodb, self.replays_table, some, self.pause)
+
+    def page(self, after: str | None, limit: int) -> TouchedDaysPage:
+        """Days in order, day by day: one Query."""
+        low = replay_keys.before_touched_days() if after is None else keys.just_after(after)
+        with translated("reading the days of a replay"):
+            answer = self.dynamodb.query(
+                TableName=self.replays_table,
+                KeyConditionExpression="PK = :pk AND SK > :low",
+                ExpressionAttributeValues=to_item({":pk": replay_keys.touched_days(self.replay_id), ":low": low}),
+                ConsistentRead=True,
+                Limit=limit,
+            )
+        last = answer.get("LastEvaluatedKey")
+        return TouchedDaysPage(tuple(map(_touched_day, answer["Items"])), last["SK"]["S"] if last else None)
+
+    def _row(self, entity_id: str, day: Day) -> Item:
+        key = {"PK": replay_keys.touched_days(self.replay_id), "SK": replay_keys.touched_day(entity_id, day)}
+        return to_item(key | {"entity_id": entity_id, "day": day})
+
+
+def _touched_day(item: Item) -> TouchedDay:
+    row = from_item(item)
+    return TouchedDay(row["SK"], row["entity_id"], Day(row["day"]))
