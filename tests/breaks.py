@@ -929,8 +929,8 @@ BREAKS = [
     Break(
         "2 raw is write-once: a bucket policy that is gone taken for one that is as deployed",
         "retrace/checking/protection.py",
-        "    if lost:\n",
-        "    if found and lost:\n",
+        '    if lost:\n        said = f"These',
+        '    if found and lost:\n        said = f"These',
         "tests/unit/cli/test_protection.py",
         "test_a_deleted_policy_and_a_rule_that_expires_everything_are_problems",
     ),
