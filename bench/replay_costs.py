@@ -35,7 +35,7 @@ from chalicelib.events.dynamodb_rows import index_row
 from chalicelib.events.event import Event, parse_native
 from chalicelib.events.raw_objects import StoredEvent, name_of, stored_events
 from chalicelib.processing.fetcher import FetchAndVerify
-from chalicelib.processing.processor import Process
+from chalicelib.processing.processor import ProcessBatch
 from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.job import ReplayJob
 from chalicelib.replays.messages import message_of
@@ -105,13 +105,13 @@ def _processed(shape: Shape, batch: int) -> Cost:
     """What one batch takes in the middle of a replay."""
     aws = metered_aws()
     keep_job(aws)
-    process = Process(
+    processor = ProcessBatch(
         FetchAndVerify(aws.raw, one_by_one), aws.states, RecordInLedger(aws.aggregates, lambda: NOW, never_wait)
     )
     deliveries = _deliveries(_stored(aws, shape, batch))
     for entity in {shape.entity_of(number) for number in range(batch)} if shape.before else ():
         aws.tables[AGGREGATES].put(on_the_wire(_version_row(entity, shape.before)))
-    return aws.meter.measured(batch, lambda: batch - len(process(deliveries).failures))
+    return aws.meter.measured(batch, lambda: batch - len(processor.process(deliveries).failures))
 
 
 def _version_row(entity: int, inputs: int) -> Item:

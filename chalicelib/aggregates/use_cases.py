@@ -59,7 +59,7 @@ class InvestigateAggregates:
     replays: ReplayStore
     concurrently: Concurrently
 
-    def __call__(self, query: VersionsQuery) -> DailyAggregates:
+    def investigate(self, query: VersionsQuery) -> DailyAggregates:
         """A page of versions, which may be empty. Reads the events of the day once, as far as the budget goes."""
         fingerprint = query_fingerprint(query)
         reads = PaidReads(self.concurrently, REQUEST_US)

@@ -14,7 +14,7 @@ from chalicelib.runtime import query_wiring
 def aggregates(request: Request) -> Response:
     """GET /aggregates."""
     query = parameters(request, VersionsQuery)
-    found = query_wiring.investigate_aggregates()(query)
+    found = query_wiring.investigate_aggregates().investigate(query)
     return answer(responses.daily_aggregates(found))
 
 

@@ -26,17 +26,17 @@ def _times_received(record: SQSRecord) -> int:
 def process(event: SQSEvent) -> BatchResponse:
     """ReplayQueue."""
     deliveries = _deliveries(event)
-    report = consumer_wiring.process()(deliveries)
+    report = consumer_wiring.process_batch().process(deliveries)
     telemetry.processed(report)
-    return consumer_wiring.acknowledge_batch()(deliveries, report.failures)
+    return consumer_wiring.acknowledge_batch().acknowledge(deliveries, report.failures)
 
 
 def record_dead_letters(event: SQSEvent) -> BatchResponse:
     """ReplayFailuresQueue."""
     deliveries = _deliveries(event)
-    report = consumer_wiring.record_dead_letters()(deliveries)
+    report = consumer_wiring.record_dead_letters().record(deliveries)
     telemetry.dead_lettered(report)
-    return consumer_wiring.acknowledge_dead_letters()(deliveries, report.failures)
+    return consumer_wiring.acknowledge_dead_letters().acknowledge(deliveries, report.failures)
 
 
 def _deliveries(event: SQSEvent) -> list[Delivery]:
@@ -45,5 +45,5 @@ def _deliveries(event: SQSEvent) -> list[Delivery]:
 
 def write_digests() -> None:
     """The hourly schedule."""
-    if (write := consumer_wiring.write_digests()) is not None:
-        telemetry.digested(write(deadline.time_left_ms))
+    if (digests := consumer_wiring.write_digests()) is not None:
+        telemetry.digested(digests.write(deadline.time_left_ms))

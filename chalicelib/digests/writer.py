@@ -65,7 +65,7 @@ class WriteDigests:
     now: Clock
     concurrently: Concurrently
 
-    def __call__(self, time_left_ms: Callable[[], int]) -> DigestReport:
+    def write(self, time_left_ms: Callable[[], int]) -> DigestReport:
         """Write digests until nothing is left to list or the time is used up; one even if there is nothing at all.
 
         What is written while the run goes on may wait for the next: where something always is, it would never end.

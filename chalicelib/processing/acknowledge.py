@@ -24,7 +24,7 @@ class AcknowledgeBatch:
     queue: DeliveryQueue
     partial_responses: bool
 
-    def __call__(self, deliveries: Sequence[Delivery], failures: Mapping[str, RetraceError]) -> BatchResponse:
+    def acknowledge(self, deliveries: Sequence[Delivery], failures: Mapping[str, RetraceError]) -> BatchResponse:
         """The invocation's response; raises MessagesFailed where a response cannot tell failed messages apart."""
         if failures and not self.partial_responses:
             self.queue.acknowledge([delivery for delivery in deliveries if delivery.message_id not in failures])

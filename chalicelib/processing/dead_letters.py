@@ -11,7 +11,8 @@ from chalicelib.core.errors import InvalidRequest, RetraceError
 from chalicelib.core.ports import Delivery
 from chalicelib.processing.dead_letter import DeadLetter, dead_letter
 from chalicelib.processing.fetcher import Failures, FetchAndVerify, Received, of_no_replay, parsed
-from chalicelib.processing.ports import DeadLetterQueue, RecordOutcomes
+from chalicelib.processing.ports import DeadLetterQueue
+from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.messages import ReplayMessage, parse_message
 from chalicelib.replays.ports import Redriven, ReplayStates
 
@@ -33,10 +34,10 @@ class RecordDeadLetters:
 
     states: ReplayStates
     fetcher: FetchAndVerify
-    record: RecordOutcomes
+    recorder: RecordInLedger
     dead_letters: DeadLetterQueue
 
-    def __call__(self, deliveries: Sequence[Delivery]) -> DeadLetterReport:
+    def record(self, deliveries: Sequence[Delivery]) -> DeadLetterReport:
         """Count each message of a replay as failed and keep it, unless it was handled before it came here.
 
         It is counted first: whatever happens in between, it comes again, counts no second time, and is kept. What is
@@ -47,7 +48,7 @@ class RecordDeadLetters:
         states = self.states.states({message.replay_id for message in messages.values()})
         wrong |= {name: of_no_replay(each) for name, each in messages.items() if each.replay_id not in states}
         records = {name: record_of(messages[name], Outcome.FAILED) for name in messages.keys() - wrong.keys()}
-        recorded = self.record(list(records.values()))
+        recorded = self.recorder.record(list(records.values()))
         failures = {
             name: recorded.failures[each.key] for name, each in records.items() if each.key in recorded.failures
         }
@@ -61,14 +62,14 @@ class RecordDeadLetters:
 
     def _found_wrong(self, received: Iterable[Received]) -> Failures:
         """What is wrong with what messages refer to."""
-        return {name: found for name, found in self.fetcher(received) if isinstance(found, RetraceError)}
+        return {name: found for name, found in self.fetcher.fetch(received) if isinstance(found, RetraceError)}
 
 
 @dataclass(frozen=True)
 class RedriveDeadLetters:
     """One slice of sending a replay's dead letters back to ReplayQueue."""
 
-    record: RecordOutcomes
+    recorder: RecordInLedger
     dead_letters: DeadLetterQueue
 
     def redrive_slice(self, replay_id: str, time_left_ms: Callable[[], int], hidden_s: int) -> Redriven:
@@ -91,7 +92,7 @@ class RedriveDeadLetters:
         handled in the meantime is only taken off; one that cannot be recorded stays, and the request is made again.
         """
         records = {name: record_of(message, Outcome.REDRIVEN) for name, message in messages.items()}
-        recorded = self.record(list(records.values()))
+        recorded = self.recorder.record(list(records.values()))
         done = {name for name, each in records.items() if each.key not in recorded.failures}
         outcomes = {name: recorded.outcomes.get(records[name].key) for name in done}
         handled = {name for name, outcome in outcomes.items() if outcome is not None and outcome.final}

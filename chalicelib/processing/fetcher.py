@@ -30,7 +30,7 @@ class FetchAndVerify:
     raw: RawStore
     concurrently: Concurrently
 
-    def __call__(self, received: Iterable[Received]) -> Iterator[tuple[str, list[RawLine] | RetraceError]]:
+    def fetch(self, received: Iterable[Received]) -> Iterator[tuple[str, list[RawLine] | RetraceError]]:
         """For each delivery its events, each checked, or what is wrong; with one GET for each object.
 
         Objects are read side by side, and lines checked one after the other: that takes many times a line's size in

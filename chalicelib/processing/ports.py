@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
-from chalicelib.aggregates.ledger import Changes, Ledger, OutcomeRecord, Recorded
+from chalicelib.aggregates.ledger import Changes, Ledger, OutcomeRecord
 from chalicelib.core.ports import Delivery
 from chalicelib.core.timestamps import Instant
 from chalicelib.processing.dead_letter import DeadLetter
-
-RecordOutcomes = Callable[[Sequence[OutcomeRecord]], Recorded]
-"""Records what became of messages; one that cannot be recorded is reported and harms no other."""
 
 
 class AggregateStore(Protocol):

@@ -14,7 +14,7 @@ from chalicelib.core.ports import Delivery
 from chalicelib.core.timestamps import day_of
 from chalicelib.events.raw_objects import RawLine
 from chalicelib.processing.fetcher import Failures, FetchAndVerify, Message, Received, of_no_replay, parsed
-from chalicelib.processing.ports import RecordOutcomes
+from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.job import JobState
 from chalicelib.replays.messages import ReplayMessage
 from chalicelib.replays.ports import ReplayStates
@@ -40,14 +40,14 @@ DeliveredRecords = list[tuple[str, OutcomeRecord]]
 
 
 @dataclass(frozen=True)
-class Process:
+class ProcessBatch:
     """The use case behind ReplayQueue."""
 
     fetcher: FetchAndVerify
     states: ReplayStates
-    record: RecordOutcomes
+    recorder: RecordInLedger
 
-    def __call__(self, deliveries: Sequence[Delivery]) -> ProcessReport:
+    def process(self, deliveries: Sequence[Delivery]) -> ProcessReport:
         """Process a batch; messages that cannot be processed are reported, never dropped.
 
         However messages are batched, repeated or reordered, each event counts once in each version. What is left of
@@ -57,7 +57,7 @@ class Process:
         wanted, dropped, unknown = self._sorted_by_state(received)
         read, unreadable = self._read(wanted)
         records = dropped + read
-        recorded = self.record([record for _, record in records])
+        recorded = self.recorder.record([record for _, record in records])
         for failed in (unknown, unreadable, _of_deliveries(records, recorded.failures)):
             failures |= failed
         done = {name for name, record in dropped if recorded.outcomes.get(record.key) is Outcome.DROPPED}
@@ -87,7 +87,7 @@ class Process:
         messages = dict(wanted)
         records: DeliveredRecords = []
         failures: Failures = {}
-        for name, found in self.fetcher(messages.items()):
+        for name, found in self.fetcher.fetch(messages.items()):
             if isinstance(found, RetraceError):
                 failures[name] = found
             else:

@@ -40,7 +40,7 @@ class RecordInLedger:
     pause: Pause
     metrics: tuple[Metric, ...] = METRICS
 
-    def __call__(self, records: Sequence[OutcomeRecord]) -> Recorded:
+    def record(self, records: Sequence[OutcomeRecord]) -> Recorded:
         """Record records, each part after the other, so that no two of them meet in one version.
 
         Recording the same again changes nothing, so a caller that ended half-way just comes again.

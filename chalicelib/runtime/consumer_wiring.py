@@ -14,7 +14,7 @@ from chalicelib.digests.writer import WriteDigests
 from chalicelib.processing.acknowledge import AcknowledgeBatch
 from chalicelib.processing.dead_letters import RecordDeadLetters, RedriveDeadLetters
 from chalicelib.processing.fetcher import FetchAndVerify
-from chalicelib.processing.processor import Process
+from chalicelib.processing.processor import ProcessBatch
 from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.processing.sqs import SqsDeliveryQueue
 from chalicelib.processing.sqs_dead_letters import SqsDeadLetterQueue
@@ -61,9 +61,9 @@ def destinations() -> Mapping[ReplayOrder | None, SqsDestination]:
     }
 
 
-def process() -> Process:
+def process_batch() -> ProcessBatch:
     """ReplayQueue."""
-    return Process(fetcher(), replay_states(), record())
+    return ProcessBatch(fetcher(), replay_states(), record())
 
 
 def acknowledge_batch() -> AcknowledgeBatch:

@@ -114,8 +114,8 @@ class World:
 
     def run(self, time_left_ms: Callable[[], int] = lambda: PLENTY_MS) -> DigestReport:
         """A run of the function."""
-        write = WriteDigests(self, self, self, self, lambda: self.now, lambda f, items: [f(each) for each in items])
-        return write(time_left_ms)
+        digests = WriteDigests(self, self, self, self, lambda: self.now, lambda f, items: [f(each) for each in items])
+        return digests.write(time_left_ms)
 
     def hour(self) -> DigestReport:
         """An hour, and the run at its end."""

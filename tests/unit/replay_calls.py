@@ -21,7 +21,7 @@ from chalicelib.events.index_pages import Page, Partition
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.processing.dead_letters import RecordDeadLetters, RedriveDeadLetters
 from chalicelib.processing.fetcher import FetchAndVerify
-from chalicelib.processing.processor import Process
+from chalicelib.processing.processor import ProcessBatch
 from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.job import ReplayJob, beginning_of
 from chalicelib.replays.messages import ReplayMessage, message_of, parse_message
@@ -225,23 +225,23 @@ def _work(code: Code, script: Script, task: tuple[ReplayTask, int, bool]) -> Any
         one_by_one,
         code.index_lag_s,
     )
-    mover = RedriveDeadLetters(_record(script), script.port("letters"))
+    mover = RedriveDeadLetters(_recorder(script), script.port("letters"))
     return WorkOnReplay(planner, mover, queues, jobs, at()).work(task[0], lambda: 900_000, task[1])
 
 
-def _record(script: Script) -> RecordInLedger:
+def _recorder(script: Script) -> RecordInLedger:
     return RecordInLedger(script.port("ledger"), at(), no_pause)
 
 
 def _process(script: Script, number: int) -> bool:
-    process = Process(FetchAndVerify(_BUCKET, one_by_one), script.port("states"), _record(script))
-    return _succeeds(process([delivery(number)]).failures)
+    processor = ProcessBatch(FetchAndVerify(_BUCKET, one_by_one), script.port("states"), _recorder(script))
+    return _succeeds(processor.process([delivery(number)]).failures)
 
 
 def _record_dead_letter(script: Script, number: int) -> bool:
     fetcher = FetchAndVerify(_BUCKET, one_by_one)
-    record = RecordDeadLetters(script.port("states"), fetcher, _record(script), script.port("letters"))
-    return _succeeds(record([delivery(number)]).failures)
+    dead_letters = RecordDeadLetters(script.port("states"), fetcher, _recorder(script), script.port("letters"))
+    return _succeeds(dead_letters.record([delivery(number)]).failures)
 
 
 def _succeeds(failures: Mapping[str, Exception]) -> bool:

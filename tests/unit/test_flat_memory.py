@@ -20,7 +20,7 @@ from chalicelib.events.index_pages import Page, Partition, Row, TypeDayPartition
 from chalicelib.events.ports import EVERY_EVENT, ArrivalsPage, EventFilter
 from chalicelib.events.raw_objects import RawLocation, StoredEvent
 from chalicelib.processing.fetcher import FetchAndVerify
-from chalicelib.processing.processor import Process
+from chalicelib.processing.processor import ProcessBatch
 from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.job import JobState, ReplayJob
 from chalicelib.replays.messages import ReplayMessage, message_of
@@ -166,13 +166,13 @@ class ForgetfulLedger:
 def processed(batches: int) -> int:
     """Process so many batches, each of other events in an object of its own; answers how many were recorded."""
     bucket, ledger = Bucket(), ForgetfulLedger()
-    record, states = RecordInLedger(ledger, at(), no_pause), States({"replay-1": JobState.SENT})
-    process = Process(FetchAndVerify(bucket, one_by_one), states, record)
+    recorder, states = RecordInLedger(ledger, at(), no_pause), States({"replay-1": JobState.SENT})
+    processor = ProcessBatch(FetchAndVerify(bucket, one_by_one), states, recorder)
     for number in range(batches):
         bucket.objects.clear()
         batch = [an_event(entity_id=f"order-{number % 7}", payload=[number, each]) for each in range(BATCH)]
         messages = [message_of("replay-1", event) for event in bucket.put_once(batch, INGESTED)]
-        report = process([Delivery(message.event_id, "", message.model_dump_json()) for message in messages])
+        report = processor.process([Delivery(message.event_id, "", message.model_dump_json()) for message in messages])
         assert report.failures == {}
     return ledger.written[0]
 

@@ -178,7 +178,7 @@ def test_versions_of_a_day_of_ten_million_events_are_answered_in_time(
     replays = Replays(invocation=invocation, request=request_, state=state)
     investigate = InvestigateAggregates(history_of(tables), index_of(tables), replays, invocation.concurrently)
 
-    found = investigate(VersionsQuery.model_validate({**DAY, "limit": limit}))
+    found = investigate.investigate(VersionsQuery.model_validate({**DAY, "limit": limit}))
 
     invocation.assert_answered()
     assert [account.status.stored.version.replay_id for account in found.accounts] == [
@@ -193,7 +193,7 @@ def test_a_complete_day_of_half_a_million_events_is_counted_to_its_end(fifty_eve
     replays = Replays(invocation=invocation, request=FIRST_DAY)
     investigate = InvestigateAggregates(history_of(tables), index_of(tables), replays, invocation.concurrently)
 
-    found = investigate(VersionsQuery.model_validate(DAY))
+    found = investigate.investigate(VersionsQuery.model_validate(DAY))
 
     invocation.assert_answered()
     assert found.exact

@@ -53,7 +53,7 @@ def row_after(*batches: tuple[list[Input], tuple[Metric, ...]]) -> dict[str, Any
     """The version's row after batches of inputs, each recorded while there were these metrics."""
     store = Aggregates()
     for events, metrics in batches:
-        RecordInLedger(store, at(), no_pause, metrics)([*map(record_of_input, events)])
+        RecordInLedger(store, at(), no_pause, metrics).record([*map(record_of_input, events)])
     written = store.versions_written[VERSION]
     return from_item(version_row(NewRevision(VERSION, written.aggregate, written.revision), NOW))
 

@@ -16,7 +16,7 @@ FAILURES: dict[str, RetraceError] = {"message-1": TryAgain("later")}
 def test_failures_are_named_where_the_response_is_read() -> None:
     queue = AcknowledgedDeliveries()
 
-    response = AcknowledgeBatch(queue, partial_responses=True)(DELIVERIES, FAILURES)
+    response = AcknowledgeBatch(queue, partial_responses=True).acknowledge(DELIVERIES, FAILURES)
 
     assert response == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
     assert queue.deliveries == []
@@ -26,7 +26,7 @@ def test_elsewhere_the_others_are_acknowledged_and_the_invocation_fails() -> Non
     queue = AcknowledgedDeliveries()
 
     with pytest.raises(MessagesFailed, match="1 of 3"):
-        AcknowledgeBatch(queue, partial_responses=False)(DELIVERIES, FAILURES)
+        AcknowledgeBatch(queue, partial_responses=False).acknowledge(DELIVERIES, FAILURES)
 
     assert [delivery.message_id for delivery in queue.deliveries] == ["message-0", "message-2"]
 
@@ -35,5 +35,5 @@ def test_elsewhere_the_others_are_acknowledged_and_the_invocation_fails() -> Non
 def test_without_failures_the_whole_batch_is_left_to_lambda(*, partial_responses: bool) -> None:
     queue = AcknowledgedDeliveries()
 
-    assert AcknowledgeBatch(queue, partial_responses)(DELIVERIES, {}) == {"batchItemFailures": []}
+    assert AcknowledgeBatch(queue, partial_responses).acknowledge(DELIVERIES, {}) == {"batchItemFailures": []}
     assert queue.deliveries == []

@@ -22,7 +22,7 @@ from chalicelib.core.timestamps import Day, Instant
 from chalicelib.processing.dead_letter import dead_letter
 from chalicelib.processing.dead_letters import DeadLetterReport, RecordDeadLetters, RedriveDeadLetters
 from chalicelib.processing.fetcher import FetchAndVerify
-from chalicelib.processing.processor import Process
+from chalicelib.processing.processor import ProcessBatch, ProcessReport
 from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.job import JobState
 from chalicelib.replays.messages import Duplicate, ReplayMessage, message_of, parse_message
@@ -61,27 +61,25 @@ class World:
         return Delivery(f"message-{self._numbers()}", "receipt", text)
 
     @property
-    def record(self) -> RecordInLedger:
+    def recorder(self) -> RecordInLedger:
         return RecordInLedger(self.troubles.beset(self.aggregates), at(), no_pause)
 
-    @property
-    def process(self) -> Process:
+    def process(self, deliveries: list[Delivery]) -> ProcessReport:
         raw, states = self.troubles.beset(self.bucket), self.troubles.beset(self.states)
-        return Process(FetchAndVerify(raw, one_by_one), states, self.record)
+        return ProcessBatch(FetchAndVerify(raw, one_by_one), states, self.recorder).process(deliveries)
 
-    @property
-    def record_dead_letters(self) -> RecordDeadLetters:
+    def record_dead_letters(self, deliveries: list[Delivery]) -> DeadLetterReport:
         fetcher = FetchAndVerify(self.troubles.beset(self.bucket), one_by_one)
         states, dead = self.troubles.beset(self.states), self.troubles.beset(self.dead)
-        return RecordDeadLetters(states, fetcher, self.record, dead)
+        return RecordDeadLetters(states, fetcher, self.recorder, dead).record(deliveries)
 
     def give_up_on(self, *bodies: ReplayMessage | str) -> DeadLetterReport:
         """Messages that were received too often."""
         return self.record_dead_letters(list(map(self.delivery, bodies)))
 
     def redrive(self, replay_id: str = "replay-1", time_left_ms: int = 45_000) -> Redriven:
-        redrive = RedriveDeadLetters(self.record, self.troubles.beset(self.dead))
-        return redrive.redrive_slice(replay_id, lambda: time_left_ms, 60)
+        redriving = RedriveDeadLetters(self.recorder, self.troubles.beset(self.dead))
+        return redriving.redrive_slice(replay_id, lambda: time_left_ms, 60)
 
     def outcome(self, message: ReplayMessage) -> Outcome | None:
         return self.aggregates.outcome(record_of(message, Outcome.INPUT).key)
@@ -306,7 +304,9 @@ class Turmoil:
         returned = list(batch)
         raw = Bucket() if self.unreadable and self.rng.random() < 0.5 else self.world.bucket
         with never_mind():
-            report = Process(FetchAndVerify(raw, one_by_one), self.world.states, self.world.record)(batch)
+            report = ProcessBatch(FetchAndVerify(raw, one_by_one), self.world.states, self.world.recorder).process(
+                batch
+            )
             returned = [each for each in batch if each.message_id in report.failures or self.rng.random() < 0.1]
         self.world.queue += returned
 
@@ -411,7 +411,7 @@ def come_to_rest(turmoil: Turmoil, *, unreadable: bool) -> None:
     world.redrive()
     turmoil.arrive()
     raw = Bucket() if unreadable else world.bucket
-    report = Process(FetchAndVerify(raw, one_by_one), world.states, world.record)(world.queue)
+    report = ProcessBatch(FetchAndVerify(raw, one_by_one), world.states, world.recorder).process(world.queue)
     failed = [each for each in world.queue if each.message_id in report.failures]
     assert world.record_dead_letters(failed).failures == {}
 

@@ -32,7 +32,7 @@ from chalicelib.core.ports import Delivery
 from chalicelib.core.timestamps import Day, Instant, day_of
 from chalicelib.events.raw_objects import MAX_RAW_OBJECT_BYTES, RawLocation
 from chalicelib.processing.fetcher import FetchAndVerify
-from chalicelib.processing.processor import Process, ProcessReport
+from chalicelib.processing.processor import ProcessBatch, ProcessReport
 from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.job import JobState
 from chalicelib.replays.messages import Duplicate, ObjectReference, ReplayMessage, message_of
@@ -72,9 +72,9 @@ class World:
 
     def process(self, deliveries: list[Delivery]) -> ProcessReport:
         concurrently = one_by_one if self.rng is None else at_once(self.rng)
-        record = RecordInLedger(self.troubles.beset(self.aggregates), at(), no_pause)
+        recorder = RecordInLedger(self.troubles.beset(self.aggregates), at(), no_pause)
         raw, states = self.troubles.beset(self.bucket), self.troubles.beset(self.states)
-        return Process(FetchAndVerify(raw, concurrently), states, record)(deliveries)
+        return ProcessBatch(FetchAndVerify(raw, concurrently), states, recorder).process(deliveries)
 
     def deliver_meanwhile(self, message: ReplayMessage) -> None:
         """Let another processor handle a message before the next write."""
@@ -241,9 +241,9 @@ def test_however_large_the_events_of_a_batch_are_few_are_read_before_they_are_ch
         bucket.held = 0  # what was read the last time has been checked by now
         return [function(group) for group in groups]
 
-    record = RecordInLedger(world.aggregates, at(), no_pause)
+    recorder = RecordInLedger(world.aggregates, at(), no_pause)
     fetcher = FetchAndVerify(bucket, checked_between)  # type: ignore[arg-type]
-    report = Process(fetcher, world.states, record)(list(map(world.delivery, large)))
+    report = ProcessBatch(fetcher, world.states, recorder).process(list(map(world.delivery, large)))
 
     assert len(report.failures) == 100
     assert 5_000_000 < bucket.most <= 4 * MAX_RAW_OBJECT_BYTES

@@ -110,7 +110,7 @@ class World:
         """The bodies of messages of the replay that are counted as failed."""
         stored = Bucket().put_once([an_event(payload=each) for each in range(number)], INGESTED)
         messages = [message_of(MINE, event) for event in stored]
-        RecordInLedger(self.aggregates, at(), no_pause)([record_of(each, Outcome.FAILED) for each in messages])
+        RecordInLedger(self.aggregates, at(), no_pause).record([record_of(each, Outcome.FAILED) for each in messages])
         return [each.model_dump_json(exclude_none=True) for each in messages]
 
 

@@ -12,7 +12,7 @@ from chalicelib.core.ports import Delivery
 from chalicelib.events.arrivals import Arrival, ArrivalKind
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.processing.fetcher import FetchAndVerify
-from chalicelib.processing.processor import Process
+from chalicelib.processing.processor import ProcessBatch
 from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.job import JobState
 from chalicelib.replays.messages import message_of
@@ -40,9 +40,9 @@ class World:
         return stored
 
     def replay(self, replay_id: str, event: StoredEvent) -> None:
-        record = RecordInLedger(self.aggregates, at(), no_pause)
-        process = Process(FetchAndVerify(self.bucket, one_by_one), States({replay_id: JobState.SENT}), record)
-        process([Delivery("message", "receipt", message_of(replay_id, event).model_dump_json())])
+        recorder = RecordInLedger(self.aggregates, at(), no_pause)
+        processor = ProcessBatch(FetchAndVerify(self.bucket, one_by_one), States({replay_id: JobState.SENT}), recorder)
+        processor.process([Delivery("message", "receipt", message_of(replay_id, event).model_dump_json())])
 
 
 def test_an_event_is_shown_with_its_later_arrivals() -> None:
