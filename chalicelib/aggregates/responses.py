@@ -1,20 +1,139 @@
-"""JSON shapes of daily aggregates, their inputs and what two versions do not share."""
+"""Answers about daily aggregates: their versions, the inputs of one, what two do not share."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Sequence
+from functools import partial
+from typing import Annotated, Any, NotRequired, cast
+
+from typing_extensions import TypedDict
 
 from chalicelib.aggregates.diff import Changed
+from chalicelib.aggregates.metrics import METRICS, Input, describe_metrics
 from chalicelib.aggregates.ports import AggregateVersion
 from chalicelib.aggregates.queries import DiffQuery
 from chalicelib.aggregates.use_cases import Account, DailyAggregates, Difference, FoundInputs
+from chalicelib.core.schemas import (
+    Count,
+    Cursor,
+    Day,
+    JsonSchema,
+    Sha256,
+    Shape,
+    Time,
+)
 from chalicelib.core.timestamps import end_of, start_of
 
-Json = dict[str, Any]
+
+class _MetricMembers(Shape):
+    metric_name: str
+    value: Any
 
 
-def daily_aggregates(found: DailyAggregates) -> Json:
+class _OfReplay(Shape):
+    replay_id: str
+
+
+class AggregateVersionShape(_OfReplay, _MetricMembers):
+    """A daily aggregate as one replay computed it."""
+
+    input_count: Count
+    inputs_hash: Annotated[Sha256, JsonSchema(description="Depends on the set of inputs alone.")]
+    sample_event_ids: Annotated[list[Sha256], JsonSchema(description="The ten earliest.")]
+    counts_by_type: Annotated[
+        dict[str, Count], JsonSchema(description="The first 100 types, in the order of code points.")
+    ]
+    other_types_count: Annotated[Count, JsonSchema(description="Inputs of types that are not among those.")]
+    window_start: Time
+    window_end: Time
+    computed_at: Time
+
+
+# The metrics that there are say how they are described.
+AggregateVersionShape.__pydantic_config__ = {  # type: ignore[attr-defined]  # read by pydantic alone
+    "extra": "forbid",
+    "json_schema_extra": partial(describe_metrics, METRICS),
+}
+
+
+class _Completeness(Shape):
+    complete: bool
+    partial_because: NotRequired[list[str]]
+
+
+class AccountedVersion(AggregateVersionShape, _Completeness):
+    """A version, whether it covers its whole day, and how many events came after it was asked for."""
+
+    arrived_since: Annotated[Count, JsonSchema(description="At least, if the answer's `exact` is false.")]
+
+
+class DailyAggregatesAnswer(Shape):
+    """A page of the versions of an entity's daily aggregate, newest first."""
+
+    entity_id: str
+    day: Day
+    versions: list[AccountedVersion]
+    late_arrivals: Annotated[
+        Count | None, JsonSchema(description="The newest version's `arrived_since`; null on later pages.")
+    ]
+    exact: Annotated[bool, JsonSchema(description="False if the day has more events than a request reads.")]
+    cursor: Cursor
+
+
+class InputShape(Shape):
+    """An event that went into a version."""
+
+    event_id: Sha256
+    event_time: Time
+    event_type: str
+    content_sha256: Sha256
+
+
+class InputList(Shape):
+    """A page of a version's inputs, by time, then id."""
+
+    items: list[InputShape]
+    cursor: Cursor
+
+
+class ChangedInput(Shape):
+    """An event that both versions hold with different content."""
+
+    event_id: Sha256
+    event_time: Time
+    from_content_sha256: Sha256
+    to_content_sha256: Sha256
+
+
+class DifferenceCounts(Shape):
+    """How many events the page has compared. Those of all pages together are those of the versions."""
+
+    only_in_from: Count
+    only_in_to: Count
+    changed: Count
+    shared: Count
+
+
+class _ComparedDay(Shape):
+    entity_id: str
+    day: Day
+
+
+_From = TypedDict("_From", {"from": AggregateVersionShape})  # a keyword
+
+
+class DifferenceAnswer(_ComparedDay, _From):
+    """A page of what two versions do not share, in order of time and id."""
+
+    to: AggregateVersionShape
+    only_in_from: list[InputShape]
+    only_in_to: list[InputShape]
+    changed: list[ChangedInput]
+    counts: DifferenceCounts
+    cursor: Cursor
+
+
+def daily_aggregates(found: DailyAggregates) -> DailyAggregatesAnswer:
     """Versions of a daily aggregate, and how many events came after each: at least this many, unless it is exact."""
     return {
         "entity_id": found.query.entity_id,
@@ -33,21 +152,24 @@ def _late(found: DailyAggregates) -> int | None:
     return found.accounts[0].arrived_since if found.accounts else 0
 
 
-def _account(account: Account) -> Json:
-    because = account.status.partial_because
+def _account(account: Account) -> AccountedVersion:
+    status = account.status
     return {
-        **_version(account.status.stored),
-        "complete": not because,
-        **({"partial_because": list(because)} if because else {}),
+        **_version(status.stored),
+        **_completeness(status.partial_because),
         "arrived_since": account.arrived_since,
     }
 
 
-def _version(stored: AggregateVersion) -> Json:
+def _completeness(partial_because: Sequence[str]) -> _Completeness:
+    return {"complete": False, "partial_because": list(partial_because)} if partial_because else {"complete": True}
+
+
+def _version(stored: AggregateVersion) -> AggregateVersionShape:
     aggregate = stored.aggregate
     return {
         "replay_id": stored.version.replay_id,
-        **aggregate.metric_members,
+        **cast("_MetricMembers", aggregate.metric_members),
         "input_count": aggregate.input_count,
         "inputs_hash": aggregate.inputs_hash,
         "sample_event_ids": aggregate.sample_event_ids,
@@ -59,12 +181,21 @@ def _version(stored: AggregateVersion) -> Json:
     }
 
 
-def inputs(found: FoundInputs) -> Json:
+def inputs(found: FoundInputs) -> InputList:
     """A page of a version's inputs."""
-    return {"items": list(map(asdict, found.inputs)), "cursor": found.cursor}
+    return {"items": list(map(_input, found.inputs)), "cursor": found.cursor}
 
 
-def difference(query: DiffQuery, found: Difference) -> Json:
+def _input(row: Input) -> InputShape:
+    return {
+        "event_time": row.event_time,
+        "event_id": row.event_id,
+        "event_type": row.event_type,
+        "content_sha256": row.content_sha256,
+    }
+
+
+def difference(query: DiffQuery, found: Difference) -> DifferenceAnswer:
     """What a stretch of two versions does not share; the counts are those of the stretch."""
     comparison = found.comparison
     return {
@@ -72,8 +203,8 @@ def difference(query: DiffQuery, found: Difference) -> Json:
         "day": query.day,
         "from": _version(found.from_),
         "to": _version(found.to),
-        "only_in_from": list(map(asdict, comparison.only_in_from)),
-        "only_in_to": list(map(asdict, comparison.only_in_to)),
+        "only_in_from": list(map(_input, comparison.only_in_from)),
+        "only_in_to": list(map(_input, comparison.only_in_to)),
         "changed": list(map(_changed, comparison.changed)),
         "counts": {
             "only_in_from": len(comparison.only_in_from),
@@ -85,7 +216,7 @@ def difference(query: DiffQuery, found: Difference) -> Json:
     }
 
 
-def _changed(changed: Changed) -> Json:
+def _changed(changed: Changed) -> ChangedInput:
     return {
         "event_time": changed.before.event_time,
         "event_id": changed.before.event_id,

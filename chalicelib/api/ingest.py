@@ -9,10 +9,10 @@ from chalice.app import Request, Response
 from chalicelib.api import requests
 from chalicelib.api.responses import answer, as_problem
 from chalicelib.events.arrivals import Status
+from chalicelib.ingest import responses
 from chalicelib.ingest.report import IngestReport
 from chalicelib.ingest.request import IngestRequest, parse_request, with_own_keys
 from chalicelib.runtime import ingest_wiring, telemetry
-from chalicelib.search import responses
 from chalicelib.search.queries import IngestQuery
 
 

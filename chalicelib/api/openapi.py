@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from pydantic.json_schema import models_json_schema
+from typing import Literal
+
+from pydantic import TypeAdapter
+from typing_extensions import get_original_bases
 
 from chalicelib.api.operations import JSON, OPERATIONS, PROBLEM, REFERENCE, Json, Model, Operation, reference
 from chalicelib.core.schemas import Problem
 from chalicelib.events.event import NativeEvent
-from chalicelib.ingest import schemas as ingest_schemas
+from chalicelib.ingest.responses import RefusedEventProblem
 from chalicelib.replays.request import ReplayRequest
+
+VALIDATION: Literal["validation"] = "validation"
 
 
 def document() -> Json:
@@ -60,8 +65,7 @@ def _answer(status: int, models: Model | tuple[Model, ...]) -> Json:
     described: Json = {"description": _DESCRIPTIONS.get(status, "What was wrong.")}
     by_type: dict[str, list[Json]] = {}
     for model in several:
-        problem = issubclass(model, (Problem, ingest_schemas.RefusedEventProblem))
-        by_type.setdefault(PROBLEM if problem else JSON, []).append(reference(model))
+        by_type.setdefault(PROBLEM if _is_problem(model) else JSON, []).append(reference(model))
     if not several:
         by_type[JSON] = [{}]
     described["content"] = {
@@ -71,6 +75,10 @@ def _answer(status: int, models: Model | tuple[Model, ...]) -> Json:
     if status == 503:
         described["headers"] = {"Retry-After": {"schema": {"type": "string"}}}
     return described
+
+
+def _is_problem(model: Model) -> bool:
+    return model in (Problem, RefusedEventProblem) or Problem in get_original_bases(model)
 
 
 def _path_parameters(path: str) -> list[Json]:
@@ -102,6 +110,7 @@ def _schemas() -> Json:
     ]
     queries = [operation.query for operation in OPERATIONS.values() if operation.query is not None]
     models: dict[Model, None] = dict.fromkeys([*answered, *queries, NativeEvent, ReplayRequest])
-    _, generated = models_json_schema([(model, "validation") for model in models], ref_template=REFERENCE)
+    adapters = [(model, VALIDATION, TypeAdapter(model)) for model in models]
+    _, generated = TypeAdapter.json_schemas(adapters, ref_template=REFERENCE)
     definitions: Json = generated["$defs"]
     return definitions

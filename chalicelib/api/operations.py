@@ -6,22 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel
-
-from chalicelib.aggregates import schemas as aggregates_schemas
+from chalicelib.aggregates import responses as aggregates
 from chalicelib.aggregates.queries import DiffQuery, InputsQuery, VersionsQuery
 from chalicelib.core.schemas import Health, Problem
 from chalicelib.events.event import NativeEvent
-from chalicelib.ingest import schemas as ingest_schemas
-from chalicelib.quarantine import schemas as quarantine_schemas
+from chalicelib.ingest import responses as ingest
+from chalicelib.quarantine import responses as quarantine
 from chalicelib.quarantine.retries import RejectedQuery
-from chalicelib.replays import schemas as replays_schemas
+from chalicelib.replays import responses as replays
 from chalicelib.replays.request import ReplayRequest, ReplaysQuery
-from chalicelib.search import schemas as search_schemas
+from chalicelib.search import responses as search
 from chalicelib.search.queries import EventsQuery, FreshnessQuery, GapsQuery, IngestQuery, LateQuery
 
 Json = dict[str, Any]
-Model = type[BaseModel]
+Model = Any
+"""A TypedDict, or a model of pydantic's."""
 
 JSON, PROBLEM, NDJSON = "application/json", "application/problem+json", "application/x-ndjson"
 REFERENCE = "#/components/schemas/{model}"
@@ -30,12 +29,12 @@ _COMMON = {401: Problem, 500: Problem, 503: Problem}
 _QUERIED = {400: Problem, **_COMMON}
 _NAMED = {404: Problem, **_COMMON}
 _INGESTED: dict[int, tuple[Model, ...]] = {
-    200: (ingest_schemas.TakenIn, ingest_schemas.IngestAnswer),
-    201: (ingest_schemas.TakenIn,),
-    207: (ingest_schemas.IngestAnswer,),
-    400: (ingest_schemas.RefusedEventProblem, ingest_schemas.IngestAnswer, Problem),
+    200: (ingest.TakenIn, ingest.IngestAnswer),
+    201: (ingest.TakenIn,),
+    207: (ingest.IngestAnswer,),
+    400: (ingest.RefusedEventProblem, ingest.IngestAnswer, Problem),
     401: (Problem,),
-    409: (ingest_schemas.RefusedEventProblem,),
+    409: (ingest.RefusedEventProblem,),
     413: (Problem,),
     415: (Problem,),
     500: (Problem,),
@@ -73,30 +72,28 @@ _EVENT_BODIES: dict[str, Json] = {
 
 OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/ingest"): Operation("Take events in", _INGESTED, IngestQuery, _EVENT_BODIES),
-    ("GET", "/events"): Operation("Events in a window", {200: search_schemas.EventList, **_QUERIED}, EventsQuery),
+    ("GET", "/events"): Operation("Events in a window", {200: search.EventList, **_QUERIED}, EventsQuery),
     ("GET", "/events/{event_id}"): Operation(
-        "An event, its later arrivals and its aggregates", {200: search_schemas.EventHistoryAnswer, **_NAMED}
+        "An event, its later arrivals and its aggregates", {200: search.EventHistoryAnswer, **_NAMED}
     ),
     ("GET", "/events/{event_id}/raw"): Operation("An event as it was sent", {200: (), **_NAMED}),
-    ("GET", "/late"): Operation("Late arrivals of a day", {200: search_schemas.LateList, **_QUERIED}, LateQuery),
-    ("GET", "/gaps"): Operation("Hours or days without events", {200: search_schemas.GapList, **_QUERIED}, GapsQuery),
+    ("GET", "/late"): Operation("Late arrivals of a day", {200: search.LateList, **_QUERIED}, LateQuery),
+    ("GET", "/gaps"): Operation("Hours or days without events", {200: search.GapList, **_QUERIED}, GapsQuery),
     ("GET", "/freshness"): Operation(
         "The newest event of a source and type",
         {
-            200: search_schemas.FreshnessAnswer,
+            200: search.FreshnessAnswer,
             400: Problem,
             401: Problem,
             500: Problem,
-            503: (search_schemas.StaleProblem, Problem),
+            503: (search.StaleProblem, Problem),
         },
         FreshnessQuery,
     ),
     ("GET", "/rejected"): Operation(
-        "What was refused on a day", {200: quarantine_schemas.RejectedList, **_QUERIED}, RejectedQuery
+        "What was refused on a day", {200: quarantine.RejectedList, **_QUERIED}, RejectedQuery
     ),
-    ("GET", "/rejected/{rejected_id}"): Operation(
-        "A refused event", {200: quarantine_schemas.RejectedAnswer, **_NAMED}
-    ),
+    ("GET", "/rejected/{rejected_id}"): Operation("A refused event", {200: quarantine.RejectedAnswer, **_NAMED}),
     ("POST", "/rejected/{rejected_id}/retry"): Operation(
         "Send a refused event through ingest again",
         {**_INGESTED, 404: Problem},
@@ -107,35 +104,35 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/replay"): Operation(
         "Ask for a replay, or what it would send",
         {
-            200: replays_schemas.PreviewAnswer,
-            202: replays_schemas.ReplayAnswer,
-            409: (replays_schemas.UnconfirmedProblem, Problem),
+            200: replays.PreviewAnswer,
+            202: replays.ReplayAnswer,
+            409: (replays.UnconfirmedProblem, Problem),
             **_QUERIED,
         },
         None,
         {JSON: reference(ReplayRequest)},
         headers=("Idempotency-Key",),
     ),
-    ("GET", "/replay"): Operation("Replays, newest first", {200: replays_schemas.ReplayList, **_QUERIED}, ReplaysQuery),
-    ("GET", "/replay/{replay_id}"): Operation("How far a replay is", {200: replays_schemas.ReplayAnswer, **_NAMED}),
+    ("GET", "/replay"): Operation("Replays, newest first", {200: replays.ReplayList, **_QUERIED}, ReplaysQuery),
+    ("GET", "/replay/{replay_id}"): Operation("How far a replay is", {200: replays.ReplayAnswer, **_NAMED}),
     ("POST", "/replay/{replay_id}/cancel"): Operation(
         "Send nothing more, and drop what is in flight",
-        {200: replays_schemas.ReplayAnswer, 409: Problem, 400: Problem, **_NAMED},
+        {200: replays.ReplayAnswer, 409: Problem, 400: Problem, **_NAMED},
     ),
     ("POST", "/replay/{replay_id}/redrive"): Operation(
-        "Send dead letters back, and go on", {202: replays_schemas.ReplayAnswer, 409: Problem, 400: Problem, **_NAMED}
+        "Send dead letters back, and go on", {202: replays.ReplayAnswer, 409: Problem, 400: Problem, **_NAMED}
     ),
     ("GET", "/aggregates"): Operation(
         "Versions of a daily aggregate, newest first",
-        {200: aggregates_schemas.DailyAggregatesAnswer, **_QUERIED},
+        {200: aggregates.DailyAggregatesAnswer, **_QUERIED},
         VersionsQuery,
     ),
     ("GET", "/aggregates/inputs"): Operation(
-        "The events of one version", {200: aggregates_schemas.InputList, 404: Problem, **_QUERIED}, InputsQuery
+        "The events of one version", {200: aggregates.InputList, 404: Problem, **_QUERIED}, InputsQuery
     ),
     ("GET", "/aggregates/diff"): Operation(
         "What two versions do not share",
-        {200: aggregates_schemas.DifferenceAnswer, 404: Problem, **_QUERIED},
+        {200: aggregates.DifferenceAnswer, 404: Problem, **_QUERIED},
         DiffQuery,
     ),
     ("GET", "/health"): Operation("Whether the API answers", {200: Health, **_COMMON}),

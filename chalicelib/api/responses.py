@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
@@ -12,6 +11,7 @@ from chalice.app import Response
 
 from chalicelib.core import errors
 from chalicelib.core.errors import TITLES, problem_type
+from chalicelib.core.schemas import field_errors
 
 RETRY_AFTER_S = 2
 
@@ -38,7 +38,7 @@ def problem(error: errors.RetraceError, more: Mapping[str, Any] | None = None) -
     """An error, and more members than every problem has."""
     status = status_of(error)
     faults = error.faults if isinstance(error, errors.PermanentError) else ()
-    members = {"errors": [asdict(fault) for fault in faults]}
+    members = {"errors": field_errors(faults)}
     return as_problem(status, str(error), {**members, **(more or {})}, _headers(status, error))
 
 

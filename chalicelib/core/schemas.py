@@ -1,31 +1,71 @@
-"""What the shapes of all answers have in common."""
+"""What the types of all answers have in common.
+
+An answer's type is its only description. Functions that write answers return it, which mypy checks. GET /openapi.json
+has pydantic make a JSON Schema of it; nothing else imports pydantic for an answer.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import TypedDict  # pydantic reads typing's only from Python 3.12 on
 
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+from chalicelib.core.errors import Fault
+
+Json = dict[str, Any]
+
+
+class JsonSchema:
+    """Members of the JSON Schema of what it annotates."""
+
+    def __init__(self, **members: Any) -> None:
+        self._members = members
+
+    def __get_pydantic_json_schema__(self, schema: Any, described: Callable[[Any], Json]) -> Json:
+        """What pydantic makes of the type, and these members."""
+        return described(schema) | self._members
+
+
+class DescribedBy:
+    """A model that describes what it annotates."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def __get_pydantic_core_schema__(self, _annotated: Any, handler: Any) -> Any:
+        """What pydantic knows of the model."""
+        return handler.generate_schema(self._model)
+
+
+Sha256 = Annotated[str, JsonSchema(pattern=r"^[0-9a-f]{64}$")]
 Time = Annotated[
-    str, Field(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{9}Z$", examples=["2026-11-21T23:59:59.123456789Z"])
+    str,
+    JsonSchema(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{9}Z$", examples=["2026-11-21T23:59:59.123456789Z"]),
 ]
-Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$", examples=["2026-11-21"])]
-Count = Annotated[int, Field(ge=0)]
-Cursor = Annotated[str | None, Field(description="Where the next page begins; null after the last.")]
+Day = Annotated[str, JsonSchema(pattern=r"^\d{4}-\d{2}-\d{2}$", examples=["2026-11-21"])]
+Count = Annotated[int, JsonSchema(minimum=0)]
+Cursor = Annotated[str | None, JsonSchema(description="Where the next page begins; null after the last.")]
 
 
-class Shape(BaseModel):
+class Shape(TypedDict):
     """A JSON object with exactly these members."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+# https://docs.pydantic.dev/latest/concepts/types/#typeddict
+Shape.__pydantic_config__ = {"extra": "forbid"}  # type: ignore[attr-defined]  # read by pydantic alone
 
 
 class FieldError(Shape):
     """One reason for a refusal."""
 
-    field: Annotated[str, Field(description="A dotted path; empty for the whole.")]
+    field: Annotated[str, JsonSchema(description="A dotted path; empty for the whole.")]
     message: str
+
+
+def field_errors(faults: Iterable[Fault]) -> list[FieldError]:
+    """Reasons, as every answer gives them."""
+    return [{"field": fault.field, "message": fault.message} for fault in faults]
 
 
 class Problem(Shape):

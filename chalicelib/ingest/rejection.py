@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from hashlib import sha256
 from math import ceil
-from typing import Any
+from typing import Any, TypedDict
 
 from chalicelib.core.errors import Fault, IntegrityFailure, first_faults
 from chalicelib.core.pagination import chunked
@@ -129,7 +129,14 @@ def _body_of(members: Mapping[str, str]) -> bytes:
     return base64.b64decode(members["body_base64"], validate=True)
 
 
-def body_members(body: bytes) -> dict[str, str]:
+class BodyMembers(TypedDict, total=False):
+    """One of the two."""
+
+    body: str
+    body_base64: str
+
+
+def body_members(body: bytes) -> BodyMembers:
     """How JSON holds a body: as text where it is UTF-8."""
     try:
         return {"body": body.decode()}

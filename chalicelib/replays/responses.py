@@ -1,20 +1,96 @@
-"""JSON shapes of what is said of replays."""
+"""Answers about replays."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated
 
 from chalicelib.core.percent_encoding import for_path
+from chalicelib.core.schemas import (
+    Count,
+    Cursor,
+    DescribedBy,
+    JsonSchema,
+    Problem,
+    Shape,
+    Time,
+)
 from chalicelib.core.timestamps import Instant
 from chalicelib.replays.job import JobState, ReplayJob
 from chalicelib.replays.preview_report import Preview
 from chalicelib.replays.request import ReplayRequest
 from chalicelib.replays.use_cases import ReplaysFound
 
-Json = dict[str, Any]
+
+class ReplayAnswer(Shape):
+    """A replay and how far it is."""
+
+    replay_id: str
+    state: Annotated[str, JsonSchema(enum=["PLANNING", "SENDING", "SENT", "COMPLETE", "CANCELLED", "FAILED"])]
+    request: Annotated[dict[str, object], DescribedBy(ReplayRequest)]
+    requested_by: str
+    created_at: Time
+    updated_at: Time
+    index_read_to: Annotated[
+        Time | None,
+        JsonSchema(
+            description="By type: every event acknowledged before this was in the index. Null until all is read."
+        ),
+    ]
+    cancelled_by: str | None
+    may_change_until: Annotated[
+        Time | None,
+        JsonSchema(
+            description="Of a cancelled replay: until then, a batch that a processor had in hand may still count in"
+            " `processed` and in aggregates. Afterwards neither changes."
+        ),
+    ]
+    failure: Annotated[str | None, JsonSchema(description="Why nobody goes on with it.")]
+    scanned: Annotated[Count, JsonSchema(description="Rows of the index that were read.")]
+    matched: Annotated[Count, JsonSchema(description="Events among them that are sent.")]
+    sent: Annotated[Count, JsonSchema(description="Messages that were sent.")]
+    processed: Annotated[Count, JsonSchema(description="Of these, those that were processed.")]
+    failed: Annotated[Count, JsonSchema(description="Of these, those that failed: dead letters, until these expire.")]
+    dropped: Annotated[Count, JsonSchema(description="Of these, those that came after a cancel and were dropped.")]
+    dead_letters_until: Annotated[
+        Time | None, JsonSchema(description="By when the last of its dead letters has expired; null if it has none.")
+    ]
+    advice: Annotated[
+        str | None, JsonSchema(description="What to do where it does not get on by itself, or found nothing.")
+    ]
 
 
-def job(shown: ReplayJob) -> Json:
+class ReplayList(Shape):
+    """Replays, newest first."""
+
+    items: list[ReplayAnswer]
+    cursor: Cursor
+
+
+class PreviewAnswer(Shape):
+    """What a replay would send."""
+
+    request: Annotated[dict[str, object], DescribedBy(ReplayRequest)]
+    messages: Annotated[Count, JsonSchema(description="How many messages; at least, if `exact` is false.")]
+    exact: Annotated[bool, JsonSchema(description="False if counting stopped before the end.")]
+    index_read_to: Annotated[
+        Time | None, JsonSchema(description="By type: every event acknowledged before this is in the index.")
+    ]
+    scanned: Annotated[Count, JsonSchema(description="Rows of the index that were read.")]
+    by_day: dict[str, Count]
+    by_source: Annotated[dict[str, Count], JsonSchema(description="The 100 with most messages.")]
+    by_type: Annotated[dict[str, Count], JsonSchema(description="The 100 with most messages.")]
+    estimated_seconds: Count
+    estimated_cost_usd: Annotated[float, JsonSchema(minimum=0, description="At most, at list prices.")]
+    advice: Annotated[str | None, JsonSchema(description="Where to look, if it would send nothing.")]
+
+
+class UnconfirmedProblem(Problem):
+    """The replay is large, and was not confirmed with the number of its messages."""
+
+    preview: PreviewAnswer
+
+
+def job(shown: ReplayJob) -> ReplayAnswer:
     """A replay and how far it is."""
     return {
         "replay_id": shown.replay_id,
@@ -79,12 +155,12 @@ def _about_nothing(request: ReplayRequest, scanned: int, index_read_to: Instant 
     return f"{known} Names are compared to the letter, and times are event times; {look}."
 
 
-def jobs(found: ReplaysFound) -> Json:
+def jobs(found: ReplaysFound) -> ReplayList:
     """A page of replays."""
     return {"items": list(map(job, found.jobs)), "cursor": found.cursor}
 
 
-def preview(counted: Preview) -> Json:
+def preview(counted: Preview) -> PreviewAnswer:
     """What a replay would send."""
     return {
         "request": counted.request.as_asked(),

@@ -1,54 +1,131 @@
-"""JSON shapes of the HTTP contract, made from domain values."""
+"""Answers about events: what there is, what came late, what is missing, how fresh it is."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
+from typing import Annotated, NotRequired
 
+from chalicelib.core.schemas import (
+    Count,
+    Cursor,
+    Day,
+    JsonSchema,
+    Problem,
+    Sha256,
+    Shape,
+    Time,
+)
 from chalicelib.core.timestamps import day_of
 from chalicelib.events.arrivals import Arrival
 from chalicelib.events.raw_objects import StoredEvent
-from chalicelib.ingest.report import EventResult, IngestReport
+from chalicelib.ingest.responses import Receipt, receipt
 from chalicelib.search.event_history import EventHistory
 from chalicelib.search.queries import FreshnessQuery, GapsQuery
 from chalicelib.search.silence import Freshness, Gap
 from chalicelib.search.use_cases import FoundEvents
 
-Json = dict[str, Any]
+
+class EventMetadata(Receipt):
+    """An event as the index knows it."""
+
+    event_id: Sha256
+    source: str
+    event_type: str
+    entity_id: str
+    event_time: Time
+    s3_offset: Count
+    s3_length: Count
 
 
-def event_result(result: EventResult) -> Json:
-    """What became of one submitted event."""
-    shown: Json = {"status": result.status.value}
-    if result.stored is not None:
-        shown["event_id"] = result.stored.event_id
-    if result.refused:
-        return shown | {"errors": [asdict(fault) for fault in result.faults], "rejected_id": result.rejected_id}
-    assert result.stored is not None, "an event that was taken in is stored"  # noqa: S101  # narrows the type
-    return shown | _receipt(result.stored)
+class EventList(Shape):
+    """A page of events."""
+
+    items: list[EventMetadata]
+    cursor: Cursor
 
 
-def _receipt(stored: StoredEvent) -> Json:
-    return {
-        "ingest_time": stored.ingest_time,
-        "ingest_lag_ms": stored.ingest_lag_ms,
-        "s3_bucket": stored.location.bucket,
-        "s3_key": stored.location.key,
-        "content_sha256": stored.content_sha256,
-    }
+class TouchedDay(Shape):
+    """A day of an entity that late events belong to."""
+
+    entity_id: str
+    day: Day
+    events: Count
 
 
-def ingest_report(report: IngestReport) -> Json:
-    """The results of a batch, in order, and how many there are of each status."""
-    return {
-        "results": [event_result(result) for result in report.results],
-        "counts": report.counts(),
-    }
+class LateList(EventList):
+    """A page of late arrivals, and the days that should be replayed for them."""
+
+    touched: list[TouchedDay]
 
 
-def event_history(history: EventHistory) -> Json:
+class GapItem(Shape):
+    """A stretch without events."""
+
+    start_time: Time
+    end_time: Time
+
+
+class GapList(Shape):
+    """Every gap in a window."""
+
+    items: list[GapItem]
+    cursor: Cursor
+    start_time: Time
+    end_time: Time
+    unit: Annotated[str, JsonSchema(enum=["hour", "day"])]
+
+
+class FreshnessAnswer(Shape):
+    """The newest event of a source and type."""
+
+    source: str
+    event_type: str
+    fresh: bool
+    age_s: Annotated[Count | None, JsonSchema(description="Seconds; 0 if a producer's clock runs a little ahead.")]
+    max_age_s: Count | None
+    newest: EventMetadata | None
+    ahead: Annotated[
+        EventMetadata | None,
+        JsonSchema(
+            description="The newest event that arrived over five minutes before its own time; it does not count."
+        ),
+    ]
+    looked_back_to: Day
+
+
+class StaleProblem(Problem, FreshnessAnswer):
+    """There is no event as new as asked for."""
+
+
+class ArrivalItem(Shape):
+    """A later send of a known identity."""
+
+    status: Annotated[str, JsonSchema(enum=["DUPLICATE", "CONFLICT"])]
+    ingest_time: Time
+    request_id: str
+    content_sha256: Sha256
+    rejected_id: NotRequired[Annotated[str | None, JsonSchema(default=None)]]
+
+
+class AggregateReference(Shape):
+    """A version of a daily aggregate that an event went into."""
+
+    entity_id: str
+    day: Day
+    replay_id: str
+
+
+class EventHistoryAnswer(EventMetadata):
+    """An event, each later send of its identity, and the aggregates it went into."""
+
+    arrivals: list[ArrivalItem]
+    more_arrivals: bool
+    aggregates: list[AggregateReference]
+    more_aggregates: bool
+
+
+def event_history(history: EventHistory) -> EventHistoryAnswer:
     """An event's metadata, its later arrivals, and the versions of aggregates that it went into."""
     return {
         **_event(history.event),
@@ -62,39 +139,45 @@ def event_history(history: EventHistory) -> Json:
     }
 
 
-def _event(event: StoredEvent) -> Json:
+def _event(event: StoredEvent) -> EventMetadata:
     return {
         "event_id": event.event_id,
         "source": event.source,
         "event_type": event.event_type,
         "entity_id": event.entity_id,
         "event_time": event.event_time,
-        **_receipt(event),
+        **receipt(event),
         "s3_offset": event.location.offset,
         "s3_length": event.location.length,
     }
 
 
-def events(found: FoundEvents) -> Json:
+def events(found: FoundEvents) -> EventList:
     """A page of events."""
     return {"items": list(map(_event, found.events)), "cursor": found.cursor}
 
 
-def late(found: FoundEvents) -> Json:
+def late(found: FoundEvents) -> LateList:
     """A page of late arrivals, and which days of which entities they touch, most events first."""
     touched = Counter((event.entity_id, day_of(event.event_time)) for event in found.events)
-    days = [{"entity_id": entity, "day": day, "events": count} for (entity, day), count in touched.most_common()]
-    return events(found) | {"touched": days}
+    days: list[TouchedDay] = [
+        {"entity_id": entity, "day": day, "events": count} for (entity, day), count in touched.most_common()
+    ]
+    return {**events(found), "touched": days}
 
 
-def gaps(query: GapsQuery, found: Sequence[Gap]) -> Json:
+def gaps(query: GapsQuery, found: Sequence[Gap]) -> GapList:
     """Stretches without events."""
-    items = [{"start_time": gap.start, "end_time": gap.end} for gap in found]
-    asked = {"start_time": query.window.start, "end_time": query.window.end, "unit": query.unit.value}
-    return {"items": items, "cursor": None, **asked}
+    return {
+        "items": [{"start_time": gap.start, "end_time": gap.end} for gap in found],
+        "cursor": None,
+        "start_time": query.window.start,
+        "end_time": query.window.end,
+        "unit": query.unit.value,
+    }
 
 
-def freshness(query: FreshnessQuery, found: Freshness) -> Json:
+def freshness(query: FreshnessQuery, found: Freshness) -> FreshnessAnswer:
     """The newest event of a source and type, and its age."""
     return {
         "source": query.source,
@@ -108,11 +191,11 @@ def freshness(query: FreshnessQuery, found: Freshness) -> Json:
     }
 
 
-def _arrival(arrival: Arrival) -> Json:
-    shown = {
+def _arrival(arrival: Arrival) -> ArrivalItem:
+    shown: ArrivalItem = {
         "status": arrival.kind.value,
         "ingest_time": arrival.ingest_time,
         "request_id": arrival.request_id,
         "content_sha256": arrival.content_sha256,
     }
-    return shown if arrival.rejected_id is None else shown | {"rejected_id": arrival.rejected_id}
+    return shown if arrival.rejected_id is None else {**shown, "rejected_id": arrival.rejected_id}

@@ -52,7 +52,7 @@ def test_the_application_imports_no_use_case_and_no_adapter_before_it_is_called(
     stems = {name.rpartition(".")[2] for name in ours}
     assert not {stem for stem in stems if re.match("(dynamodb|kms|s3|secretsmanager|sqs)", stem)}
     assert not stems & {"dead_letters", "planner", "preview", "processor", "use_cases", "writer"}
-    assert not stems & {"schemas", "openapi"}
+    assert not stems & {"operations", "openapi"}
 
 
 def test_the_application_imports_no_model_before_something_is_held_against_it() -> None:

@@ -166,6 +166,13 @@ def the_contract_is_imported_by_the_routes_and_other_contracts(module: Module) -
         yield from (name for name in found if module.stem not in CONTRACT)
 
 
+def answers_are_what_their_types_say(module: Module) -> Iterator[str]:
+    if module.stem == "responses" and module.package not in EDGE:
+        functions = (node for node in ast.walk(module.tree) if isinstance(node, ast.FunctionDef))
+        loose = re.compile(r"Any|Json|(dict|Mapping)(\[.*)?")
+        yield from (node.name for node in functions if node.returns and loose.fullmatch(ast.unparse(node.returns)))
+
+
 def called(module: Module) -> Iterator[str]:
     return (ast.unparse(node.func) for node in ast.walk(module.tree) if isinstance(node, ast.Call))
 
@@ -346,7 +353,11 @@ RULES: dict[Rule, list[tuple[str, str]]] = {
     the_contract_is_imported_by_the_routes_and_other_contracts: [
         ("chalicelib.search.use_cases", "from chalicelib.search import responses"),
         ("chalicelib.replays.job", "from chalicelib.core.schemas import Shape"),
-        ("chalicelib.runtime.telemetry", "from chalicelib.ingest.schemas import IngestAnswer"),
+        ("chalicelib.runtime.telemetry", "from chalicelib.ingest.responses import IngestAnswer"),
+    ],
+    answers_are_what_their_types_say: [
+        ("chalicelib.search.responses", "def events(found) -> Json: ..."),
+        ("chalicelib.search.responses", "def _event(event) -> dict[str, Any]: ..."),
     ],
     the_application_does_not_know_the_command_line: [
         ("chalicelib.ingest.use_cases", "from retrace.times import parse_time"),

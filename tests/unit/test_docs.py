@@ -27,7 +27,7 @@ _RUNTIME = re.compile(r"^\| `(python3\.\d+)` \| \d{4}-\d\d \| (\S+) \| (\S+) \| 
 _ROUTE = re.compile(r"^\| `((?:GET|POST|PUT|DELETE) /[^`]*)` \|", re.MULTILINE)
 
 
-SAME_IN_EVERY_PACKAGE = {"ports", "queries", "responses", "schemas"}
+SAME_IN_EVERY_PACKAGE = {"ports", "queries", "responses"}
 """Modules that the map explains once."""
 
 
