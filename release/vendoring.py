@@ -61,10 +61,22 @@ def imported(sources: Path, modules: Iterable[Path]) -> list[Path]:
 
 def _imports(sources: Path, module: Path) -> Iterator[Path]:
     """The application's modules that a module names in its imports, and the packages that they are in."""
-    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+    for node in _at_run_time(ast.parse(module.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and _NAME.match(node.module or ""):
             for alias in node.names:
                 yield from _files(sources, f"{node.module}.{alias.name}")
+
+
+def _at_run_time(node: ast.AST) -> Iterator[ast.AST]:
+    """A module's nodes without those that only type checkers read."""
+    yield node
+    match node:
+        case ast.If(test=ast.Name("TYPE_CHECKING")):
+            children: Iterable[ast.AST] = node.orelse
+        case _:
+            children = ast.iter_child_nodes(node)
+    for child in children:
+        yield from _at_run_time(child)
 
 
 def _files(sources: Path, name: str) -> Iterator[Path]:

@@ -45,7 +45,7 @@ REQUESTS = [
 WITHOUT_AWS = {"/health", "/openapi.json"}
 
 WIRING = (consumer_wiring, event_wiring, ingest_wiring, query_wiring, replay_wiring)
-MAY_DO_WITHOUT = {"admit", "write_digests"}
+MAY_DO_WITHOUT = {"authenticator", "write_digests"}
 
 
 def wired(module: ModuleType) -> list[tuple[str, Callable[[], object]]]:

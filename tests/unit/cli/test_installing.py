@@ -97,7 +97,10 @@ def test_every_command_has_its_help_without_any_extra(base: Installation) -> Non
 
 @pytest.mark.parametrize(
     ("extra", "package", "command"),
-    [("console", "uvicorn", ("console",)), ("parquet", "pyarrow", ("export", "some-entity", "--out", "some.parquet"))],
+    [
+        ("console", "starlette", ("console",)),
+        ("parquet", "pyarrow", ("export", "some-entity", "--out", "some.parquet")),
+    ],
 )
 def test_a_command_that_needs_an_extra_names_it(
     base: Installation, extra: str, package: str, command: tuple[str, ...]
