@@ -17,8 +17,7 @@ from tests.e2e.workers.stack import Ground
 
 _TICK_S = 0.02
 _LOOK_S = 0.3
-# An overtaken planner of an earlier replay looks again after 300 seconds; its queue is not empty until then.
-_PATIENCE_S = 420.0
+_PATIENCE_S = 180.0
 """A replay that does not move for so long has come to a halt."""
 
 LONGEST_S = {"planner": 1.5, "processor": 0.3}
