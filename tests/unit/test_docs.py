@@ -124,9 +124,10 @@ def _commands(text: str) -> str:
 
 
 RECIPES = {
-    "a route": ("gaps", {"infra/permissions.py", "chalicelib/search/schemas.py"}),
+    "a route": ("gaps", {"infra/permissions.py"}),
     "a use case": ("EventIndex|InvestigateEvent|index", set()),
     "a metric": ("daily_event_count", set()),
+    "a destination": (r"(?i)ordered.?replay|replayorder|ordered=|`order`|\"order\"", set()),
     "an adapter": ("S3RawStore|RawStore|raw", {"chalicelib/aws/replay_keys.py", "chalicelib/aws/errors.py"}),
     "a CLI command": (
         "gaps",
