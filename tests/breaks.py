@@ -271,6 +271,14 @@ BREAKS = [
         "test_no_version_changes_that_was_called_complete_and_each_replay_can_end",
     ),
     Break(
+        "7 visible: a planner that was overtaken twice and fails its job",
+        "chalicelib/replays/planner.py",
+        "            with suppress(WriteConflict):  # a third",
+        "            with suppress():  # a third",
+        "tests/unit/replays/test_planner.py",
+        "test_a_planner_that_is_overtaken_twice_leaves_the_job_to_the_one_ahead_even_at_its_last_chance",
+    ),
+    Break(
         "6 exact: a version that grows beyond a row",
         "chalicelib/aggregates/aggregate.py",
         "TYPES_LISTED = 100\n",

@@ -6,6 +6,7 @@ selection.py reads rows, commit_batch.py decides which of them make a batch, out
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from chalicelib.core.errors import NotFound, WriteConflict
@@ -121,7 +122,8 @@ class PlanReplay:
         """
         current = self._current(job)
         if current.outbox == job.outbox:
-            current = self._acknowledged(current)
+            with suppress(WriteConflict):  # a third planner has replaced the outbox, and has the job
+                current = self._acknowledged(current)
         if current.unfinished:
             self.queues.plan(job.replay_id, WATCH_S)
 

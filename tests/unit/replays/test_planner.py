@@ -25,7 +25,7 @@ from chalicelib.replays import commit_batch, selection
 from chalicelib.replays.job import JobState, ReplayJob, beginning_of
 from chalicelib.replays.messages import ReplayMessage
 from chalicelib.replays.outbox import Outbox
-from chalicelib.replays.planner import BATCHES_A_SLICE, PlanReplay
+from chalicelib.replays.planner import BATCHES_A_SLICE, WATCH_S, PlanReplay
 from chalicelib.replays.request import parse_replay_request
 from chalicelib.replays.tasks import ReplayTask
 from tests.unit.examples import INGESTED, an_event, stored
@@ -511,6 +511,46 @@ def test_a_job_goes_on_although_of_two_planners_of_one_message_the_one_ahead_die
 
     assert world.sent == ids(wanted)
     assert world.job(job).state is JobState.SENT
+
+
+@pytest.mark.usefixtures("one_event_a_batch")
+def test_a_planner_that_is_overtaken_twice_leaves_the_job_to_the_one_ahead_even_at_its_last_chance() -> None:
+    """A cancel overtakes its commit, and a planner after a redrive its note that all is sent."""
+    world = World(index=Rows(page_size=lambda: 2))
+    world.index_events(*minutes(6))
+    job = world.request(BY_ENTITY)
+    world.queues.delays_s.clear()
+    commit = world.jobs.commit
+    overtaking: Iterator[dict[str, Any]] = iter(
+        [{}, {"state": JobState.CANCELLED}, {"state": JobState.SENDING, "outbox": "of another"}]
+    )
+
+    def commit_and_be_overtaken(planned_from: ReplayJob, reached: ReplayJob, outbox: Outbox | None) -> None:
+        if changes := next(overtaking, {}):
+            current = world.job(job)
+            world.jobs.by_id[job.replay_id] = replace(current, revision=current.revision + 1, **changes)
+        commit(planned_from, reached, outbox)
+
+    world.jobs.commit = commit_and_be_overtaken  # type: ignore[method-assign, assignment]
+
+    world.plan(job.replay_id, last_chance=True)
+
+    assert (world.job(job).state, world.job(job).failure) == (JobState.SENDING, None)
+    assert (world.queues.delays_s, world.queues.laid_aside) == ([300], [])
+
+
+def test_an_overtaken_planner_that_looks_again_at_a_job_that_is_done_changes_nothing() -> None:
+    world = World(index=Rows(page_size=lambda: 2))
+    world.index_events(*minutes(6))
+    job = world.request(BY_ENTITY)
+    world.work_off()
+    done = replace(world.job(job), processed=6)
+    world.jobs.by_id[job.replay_id] = done
+    sent = list(world.queues.sent)
+
+    assert done.public_state is JobState.COMPLETE
+    assert world.plan(job.replay_id, waited_s=WATCH_S) == 0
+    assert (world.job(job), world.queues.sent, world.queues.to_plan) == (done, sent, [])
 
 
 def test_a_cancelled_job_sends_nothing_more() -> None:
