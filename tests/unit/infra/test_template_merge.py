@@ -12,6 +12,7 @@ from chalice.app import SQSEventConfig
 from app import app
 from chalicelib.processing.dead_letters import RESERVE_MS
 from chalicelib.replays.job import AFTER_CANCEL_S, DEAD_LETTERS_KEPT_S
+from chalicelib.replays.planner import DELAY_AT_MOST_S, WATCH_S
 from chalicelib.replays.tasks import RECEIVES, RECEIVES_IN_VAIN, SLICE_S
 from chalicelib.runtime.settings import Settings
 from embedded.layout import ROOT
@@ -120,6 +121,12 @@ def test_after_a_cancel_a_job_says_it_may_change_for_longer_than_the_cancel_and_
 
     longest = functions["api_handler"]["lambda_timeout"] + functions["processor"]["lambda_timeout"]
     assert longest + 30 <= AFTER_CANCEL_S
+
+
+def test_an_overtaken_planner_looks_again_after_the_other_one_has_ended_and_within_the_longest_delay() -> None:
+    functions = json.loads((ROOT / ".chalice" / "config.json").read_text())["lambda_functions"]
+
+    assert functions["planner"]["lambda_timeout"] < WATCH_S <= DELAY_AT_MOST_S
 
 
 def test_a_dead_letter_is_not_said_to_have_expired_before_sqs_drops_it(template: dict[str, Any]) -> None:
