@@ -219,8 +219,8 @@ def _pool() -> ThreadPoolExecutor:
 def concurrently(function: Callable[[T], R], items: Iterable[T], /) -> list[R]:
     """Apply a function to each item, several at once; a single item stays in this thread.
 
-    If one fails, no other is begun, and those that are under way are waited for: what goes on after the answer would be
-    frozen with the process, and thawed in the middle of another request.
+    If one fails, those that are not begun are dropped, and those that are under way are waited for: what goes on after
+    the answer would be frozen with the process, and thawed in the middle of another request.
     """
     todo = list(items)
     if len(todo) < 2 or settings().concurrency == 1:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future, wait
+from typing import Any
 
 import pytest
 
@@ -51,6 +53,29 @@ def test_a_failure_is_raised_once_what_is_under_way_has_ended() -> None:
     answered.set()
 
     assert at_the_answer == ["slow"]
+
+
+def test_after_a_failure_what_is_not_begun_is_not_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits_for_the_rest = threading.Event()
+    begun: list[str] = []
+
+    def watched(futures: list[Future[None]], **until: Any) -> Any:
+        if not until:
+            waits_for_the_rest.set()
+        return wait(futures, **until)
+
+    def work(item: str) -> None:
+        begun.append(item)
+        if item == "fails":
+            raise RuntimeError("throttled")
+        assert waits_for_the_rest.wait(60)
+
+    monkeypatch.setattr(system, "wait", watched)
+    with pytest.raises(RuntimeError, match="throttled"):
+        system.concurrently(work, ["fails", *"abcdefgh"])
+
+    in_threads, by_the_thread_of_the_failure = 3, 1
+    assert len(begun) <= 1 + in_threads + by_the_thread_of_the_failure
 
 
 def test_the_first_failure_in_the_order_of_the_items_is_raised() -> None:
