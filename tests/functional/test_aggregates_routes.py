@@ -203,6 +203,18 @@ class TestInputs:
         assert all(len(page) <= limit for page in pages)
         assert [item for page in pages for item in page] == whole
 
+    def test_a_page_continues_after_the_last_message_that_was_read_also_within_an_event(
+        self, application: Application
+    ) -> None:
+        application.accept_all(paid_several(3))
+        application.ingest([paid(2), paid(2)])
+        replay_id = application.replayed(**WHOLE_DAY, include_duplicates=True)
+
+        pages = paged(application, "/aggregates/inputs", **ENTITY_DAY, replay_id=replay_id, limit="1")
+
+        its_event, its_duplicates = [1], [0, 0]
+        assert [len(page) for page in pages[:5]] == [1, *its_event, *its_duplicates, 1]
+
     def test_a_page_costs_one_query_whatever_the_size_of_the_version(
         self, application: Application, wire: Wire
     ) -> None:
