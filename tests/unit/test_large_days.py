@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -28,6 +29,7 @@ from chalicelib.search.event_history import InvestigateEvent
 from chalicelib.search.queries import EventsQuery, FreshnessQuery, GapsQuery, LateQuery
 from chalicelib.search.silence import CheckFreshness, FindGaps
 from chalicelib.search.use_cases import SearchEvents
+from tests.copied_project import ROOT
 from tests.unit.examples import INGESTED, an_event, stored
 from tests.unit.in_memory import Bucket, Jobs, Queues, Rows, at, no_pause
 from tests.unit.large_tables import DAYS, Invocation, LargeTables, replay_id
@@ -320,3 +322,60 @@ def test_an_event_of_a_day_of_thousands_of_versions_is_shown_in_time() -> None:
 
     invocation.assert_answered()
     assert (len(shown.aggregates), shown.more_aggregates) == (1_000, True)
+
+
+def documented(request: str) -> list[int]:
+    """The numbers of rows that docs/scale.md says a request reads at most."""
+    lines = (ROOT / "docs" / "scale.md").read_text().splitlines()
+    [row] = [line.split("|") for line in lines if line.startswith(f"| {request} |")]
+    return [int(number.replace(",", "")) for number in re.findall(r"\d[\d,]+", row[2])]
+
+
+def rounded(read: int) -> Any:
+    """As docs round: to two digits, and rather down."""
+    return pytest.approx(read, rel=0.04)
+
+
+class TestRowsThatDocsNameAreThoseOfTheBudget:
+    @pytest.mark.parametrize(
+        ("request_", "chosen"),
+        [("events of an entity", [ENTITY_DAY]), ("events of a type", [TYPE_DAY, TYPE_MONTH])],
+    )
+    def test_that_a_preview_counts(
+        self, fifty_at_a_time: Invocation, request_: str, chosen: list[dict[str, Any]]
+    ) -> None:
+        counted = [
+            preview_of(LargeTables(replace(fifty_at_a_time), 10_000_000)).count_messages(
+                ReplayRequest.model_validate(each)
+            )
+            for each in chosen
+        ]
+
+        said = documented(f"preview, {request_}")[: len(chosen)]
+        assert said == [rounded(preview.messages) for preview in counted]
+
+    @pytest.mark.parametrize("chosen", [ENTITY_DAY, TYPE_DAY])
+    def test_that_a_filtered_preview_reads(self, fifty_at_a_time: Invocation, chosen: dict[str, Any]) -> None:
+        asked = ReplayRequest.model_validate(chosen | FILTERED)
+        told = preview_of(LargeTables(fifty_at_a_time, 10_000_000)).count_messages(asked)
+
+        assert documented("preview with filters, `limit` or whole days") == [rounded(50 * told.messages)]
+
+    def test_that_a_diff_compares(self, fifty_events_at_a_time: Invocation) -> None:
+        tables = LargeTables(fifty_events_at_a_time, 10_000_000, versions=2)
+        asked = DiffQuery.model_validate({**DAY, "from": replay_id(0), "to": replay_id(1)})
+        found = TraceVersions(history_of(tables), fifty_events_at_a_time.concurrently).difference(asked)
+
+        assert documented("`GET /aggregates/diff`") == [rounded(50 * found.comparison.shared)]
+
+    @pytest.mark.parametrize(("more", "exact"), [(1, True), (1.04, False)])
+    def test_that_versions_of_a_whole_day_count(
+        self, fifty_events_at_a_time: Invocation, more: float, *, exact: bool
+    ) -> None:
+        invocation = fifty_events_at_a_time
+        [rows] = documented("`GET /aggregates`, versions of the whole day")
+        tables = LargeTables(invocation, int(rows * more), versions=1)
+        replays = Replays(invocation=invocation, request=FIRST_DAY)
+        investigate = InvestigateAggregates(history_of(tables), index_of(tables), replays, invocation.concurrently)
+
+        assert investigate.investigate(VersionsQuery.model_validate(DAY)).exact is exact
