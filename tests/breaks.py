@@ -255,6 +255,15 @@ BREAKS = [
         "test_planners_of_one_job_that_meet_and_die_send_nothing_that_it_does_not_count",
     ),
     Break(
+        "6 exact: days kept before they are committed",
+        "chalicelib/replays/planner.py",
+        "        committed = self._committed(job, reached, outbox)\n        self._carry_out(committed, outbox)\n",
+        "        self.replays.touched_days(job.replay_id).add(outbox.days)\n"
+        "        committed = self._committed(job, reached, outbox)\n        self._carry_out(committed, outbox)\n",
+        "tests/unit/replays/test_planner.py",
+        "test_a_slow_planner_that_still_finds_days_keeps_none_once_another_sends",
+    ),
+    Break(
         "6 exact: a planner that leaves the outbox of the one before it",
         "chalicelib/replays/planner.py",
         "        if job.outbox is not None:\n            self._carry_out(",

@@ -21,7 +21,7 @@ from chalicelib.core.timestamps import Instant, day_of, nanoseconds, shifted
 from chalicelib.events.arrivals import Arrival, ArrivalKind
 from chalicelib.events.index_pages import Page, Partition, TypeDayPartition
 from chalicelib.events.raw_objects import StoredEvent
-from chalicelib.replays import commit_batch, selection
+from chalicelib.replays import commit_batch, planner, selection
 from chalicelib.replays.job import JobState, ReplayJob, beginning_of
 from chalicelib.replays.messages import ReplayMessage
 from chalicelib.replays.outbox import Outbox
@@ -783,7 +783,10 @@ def test_planners_of_one_job_that_meet_and_die_send_nothing_that_it_does_not_cou
     assert ended.sent == len(world.distinct)
 
 
-def test_a_slow_planner_that_still_finds_days_keeps_none_once_another_sends() -> None:
+def test_a_slow_planner_that_still_finds_days_keeps_none_once_another_sends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The day that it finds sorts before the one that the other planner is in the middle of."""
+    monkeypatch.setattr(commit_batch, "ROWS_A_BATCH", 2)
+    monkeypatch.setattr(planner, "BATCHES_A_SLICE", 1)
     names = sorted((f"order-{n}" for n in range(20)), key=entity_digest)
     late, early = names[0], names[-1]
     world = World()
@@ -793,7 +796,9 @@ def test_a_slow_planner_that_still_finds_days_keeps_none_once_another_sends() ->
 
     def meanwhile(*args: Any, **kwargs: Any) -> Page:
         world.index.page = page  # type: ignore[method-assign]
-        world.work_off()
+        while world.job(job).sent == 0:
+            world.plan(job.replay_id)
+        assert world.job(job).sent == 2
         world.index_events(*minutes(12), entity_id=late)
         return page(*args, **kwargs)
 
@@ -801,6 +806,7 @@ def test_a_slow_planner_that_still_finds_days_keeps_none_once_another_sends() ->
     world.plan(job.replay_id)
     world.work_off()
 
+    assert world.job(job).state is JobState.SENT
     assert world.job(job).sent == len(world.distinct) == 8
 
 
