@@ -12,7 +12,7 @@ from chalicelib.core.ports import Delivery, Pause
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
+    from mypy_boto3_sqs.type_defs import ReceiveMessageResultTypeDef, SendMessageBatchRequestEntryTypeDef
 
 MESSAGES_A_CALL = 10
 # A call takes 1 MiB in all; 256 KiB until 2025, which never splits ten messages of Retrace's own making.
@@ -79,6 +79,14 @@ def send_entries(
             return
         pause(attempts)
     raise TryAgain("SQS did not take every message of a batch.")
+
+
+def deliveries_of(answer: ReceiveMessageResultTypeDef) -> list[Delivery]:
+    """The messages that a call has received."""
+    return [
+        Delivery(message["MessageId"], message["ReceiptHandle"], message["Body"])
+        for message in answer.get("Messages", [])
+    ]
 
 
 def delete_deliveries(sqs: SQSClient, queue_url: str, deliveries: Sequence[Delivery]) -> None:

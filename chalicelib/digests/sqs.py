@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib.aws.errors import translated
-from chalicelib.aws.sqs_batches import MESSAGES_A_CALL, delete_deliveries
+from chalicelib.aws.sqs_batches import MESSAGES_A_CALL, delete_deliveries, deliveries_of
 from chalicelib.core.pagination import chunked
 from chalicelib.core.ports import Concurrently, Delivery
 
@@ -32,11 +32,7 @@ class SqsNotifications:
         return [delivery for some in received for delivery in some]
 
     def _receive(self) -> list[Delivery]:
-        answer = self.sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=MESSAGES_A_CALL)
-        return [
-            Delivery(message["MessageId"], message["ReceiptHandle"], message["Body"])
-            for message in answer.get("Messages", [])
-        ]
+        return deliveries_of(self.sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=MESSAGES_A_CALL))
 
     def hidden(self) -> int:
         """How many messages are in flight, as far as SQS knows at the moment."""

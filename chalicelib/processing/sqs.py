@@ -1,4 +1,4 @@
-"""A queue in SQS that a function is called from."""
+"""The queues in SQS that functions are called from, the dead-letter queue, and the way back to ReplayQueue."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib.aws.errors import translated
-from chalicelib.aws.sqs_batches import delete_deliveries
-from chalicelib.core.ports import Delivery
+from chalicelib.aws.sqs_batches import MESSAGES_A_CALL, delete_deliveries, deliveries_of, send_all, send_bodies
+from chalicelib.core.ports import Delivery, Pause
+from chalicelib.processing.dead_letter import DeadLetter
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
 
 @dataclass(frozen=True)
@@ -25,3 +27,50 @@ class SqsDeliveryQueue:
         """Take deliveries off the queue. One that stays is delivered again, which changes nothing."""
         with translated("acknowledging messages"):
             delete_deliveries(self.sqs, self.queue_url, deliveries)
+
+
+@dataclass(frozen=True)
+class SqsDeadLetterQueue:
+    """DeadLetterQueue. Its own attributes say to wait a second for messages: an empty answer means that it is empty."""
+
+    sqs: SQSClient
+    dead_letter_queue_url: str
+    replay_queue_url: str
+    pause: Pause
+
+    def keep(self, letters: Sequence[DeadLetter]) -> None:
+        """Put messages on the queue, each with its reason; returns when every one of them is there."""
+        with translated("keeping dead letters"):
+            entries = [_entry(number, letter) for number, letter in enumerate(letters)]
+            send_all(self.sqs, self.dead_letter_queue_url, entries, self.pause)
+
+    def receive(self, hidden_s: int) -> list[Delivery]:
+        """At most ten messages, hidden from all receivers for this long. None only if none is visible.
+
+        SQS gives out nothing either while 120,000 messages are hidden:
+        https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+        """
+        with translated("receiving dead letters"):
+            answer = self.sqs.receive_message(
+                QueueUrl=self.dead_letter_queue_url, MaxNumberOfMessages=MESSAGES_A_CALL, VisibilityTimeout=hidden_s
+            )
+        return deliveries_of(answer)
+
+    def send_back(self, bodies: Sequence[str]) -> None:
+        """Send messages to ReplayQueue again; returns when every one of them is there."""
+        with translated("sending dead letters back"):
+            send_bodies(self.sqs, self.replay_queue_url, bodies, self.pause)
+
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """Take messages off the queue for good."""
+        with translated("taking dead letters off their queue"):
+            delete_deliveries(self.sqs, self.dead_letter_queue_url, deliveries)
+
+
+def _entry(number: int, letter: DeadLetter) -> SendMessageBatchRequestEntryTypeDef:
+    said = {"failure": letter.failure.value, "reason": letter.reason}
+    return {
+        "Id": str(number),
+        "MessageBody": letter.body,
+        "MessageAttributes": {name: {"DataType": "String", "StringValue": text} for name, text in said.items()},
+    }

@@ -16,8 +16,7 @@ from chalicelib.processing.dead_letters import RecordDeadLetters, RedriveDeadLet
 from chalicelib.processing.fetcher import FetchAndVerify
 from chalicelib.processing.processor import ProcessBatch
 from chalicelib.processing.recorder import RecordInLedger
-from chalicelib.processing.sqs import SqsDeliveryQueue
-from chalicelib.processing.sqs_dead_letters import SqsDeadLetterQueue
+from chalicelib.processing.sqs import SqsDeadLetterQueue, SqsDeliveryQueue
 from chalicelib.replays import commit_batch
 from chalicelib.replays.dynamodb_states import DynamoReplayStates
 from chalicelib.replays.planner import PlanReplay
