@@ -24,40 +24,30 @@ def local_user(admin: Admin, outputs: dict[str, str], known: AccessKey | None) -
 
     It is the known one if that is good.
     """
-    _ensure_user(admin, LOCAL_USER)
-    for policy in ("ProducerPolicyArn", "InvestigatorPolicyArn", "AuditorPolicyArn", "ConsumerPolicyArn"):
-        admin.iam.attach_user_policy(UserName=LOCAL_USER, PolicyArn=outputs[policy])
-    _grant(admin, LOCAL_USER, "look", looking_policy())
-    return _ensure_key(admin, LOCAL_USER, known)
+    policies = ("ProducerPolicyArn", "InvestigatorPolicyArn", "AuditorPolicyArn", "ConsumerPolicyArn")
+    return user_with(admin, LOCAL_USER, {"look": looking_policy()}, [outputs[policy] for policy in policies], known)
 
 
 def functions_user(admin: Admin, policies: Mapping[str, dict[str, Any]]) -> AccessKey:
     """Return a key with the rights of all functions together, for code of theirs that runs outside of Lambda."""
-    _ensure_user(admin, FUNCTIONS_USER)
-    for name, policy in policies.items():
-        _grant(admin, FUNCTIONS_USER, name, policy)
-    return _ensure_key(admin, FUNCTIONS_USER, None)
+    return user_with(admin, FUNCTIONS_USER, policies)
 
 
-def user_with_policies(admin: Admin, name: str, policy_arns: Iterable[str]) -> AccessKey:
-    """Return a key of a user who has these managed policies and no other right."""
-    _ensure_user(admin, name)
+def user_with(
+    admin: Admin,
+    name: str,
+    policies: Mapping[str, dict[str, Any]],
+    policy_arns: Iterable[str] = (),
+    known: AccessKey | None = None,
+) -> AccessKey:
+    """Return a key of a user with these policies, own and managed: the known one if that is good."""
+    if name not in {user["UserName"] for user in admin.iam.list_users()["Users"]}:
+        admin.iam.create_user(UserName=name)
     for arn in policy_arns:
         admin.iam.attach_user_policy(UserName=name, PolicyArn=arn)
-    return _ensure_key(admin, name, None)
-
-
-def user_with_role(admin: Admin, name: str, role: str) -> AccessKey:
-    """Return a key of a user who has the policies of a role and no other right.
-
-    The role itself is Lambda's: its trust policy lets nobody else assume it.
-    """
-    _ensure_user(admin, name)
-    for policy in admin.iam.list_role_policies(RoleName=role)["PolicyNames"]:
-        document: Any = admin.iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
-        _grant(admin, name, policy, document)
-    attached = admin.iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
-    return user_with_policies(admin, name, [policy["PolicyArn"] for policy in attached])
+    for policy, document in policies.items():
+        admin.iam.put_user_policy(UserName=name, PolicyName=policy, PolicyDocument=json.dumps(document))
+    return _ensure_key(admin, name, known)
 
 
 def looking_policy() -> dict[str, Any]:
@@ -73,15 +63,6 @@ def looking_policy() -> dict[str, Any]:
             },
         ],
     }
-
-
-def _ensure_user(admin: Admin, name: str) -> None:
-    if name not in {user["UserName"] for user in admin.iam.list_users()["Users"]}:
-        admin.iam.create_user(UserName=name)
-
-
-def _grant(admin: Admin, user: str, name: str, policy: dict[str, Any]) -> None:
-    admin.iam.put_user_policy(UserName=user, PolicyName=name, PolicyDocument=json.dumps(policy))
 
 
 def _ensure_key(admin: Admin, user: str, known: AccessKey | None) -> AccessKey:

@@ -14,9 +14,10 @@ import pytest
 import urllib3
 
 from app import app
+from embedded.admin import Admin
 from embedded.client import Api
 from embedded.deployment import STACK_NAME
-from embedded.users import AccessKey, user_with_policies, user_with_role
+from embedded.users import AccessKey, user_with
 from tests.e2e.deployed import Deployed
 from tests.e2e.probes import BUCKET, KEY, PARTITIONS, Caller, Kept, Probe, index, queue, table
 
@@ -65,7 +66,7 @@ def principals(deployed: Deployed, outputs: dict[str, str]) -> dict[str, Api]:
     """The API as each principal calls it; `nobody` is a user of the account without any policy."""
     arns = {name: [outputs[policy]] for name, policy in POLICIES.items()} | {"nobody": []}
     return {
-        name: Api(_signing_with(deployed, user_with_policies(deployed.admin, f"test-{name}", policies)))
+        name: Api(_signing_with(deployed, user_with(deployed.admin, f"test-{name}", {}, policies)))
         for name, policies in arns.items()
     }
 
@@ -241,6 +242,14 @@ PROBES: dict[str, tuple[Probe, set[str]]] = {
 }
 
 
+def _key_with_rights_of(admin: Admin, role: str, user: str) -> AccessKey:
+    """The role itself is Lambda's: its trust policy lets nobody else assume it."""
+    names = admin.iam.list_role_policies(RoleName=role)["PolicyNames"]
+    own: Any = {name: admin.iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names}
+    attached = admin.iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+    return user_with(admin, user, own, [policy["PolicyArn"] for policy in attached])
+
+
 @pytest.fixture(scope="module")
 def callers(deployed: Deployed) -> dict[str, Caller]:
     """AWS as each function calls it."""
@@ -249,7 +258,7 @@ def callers(deployed: Deployed) -> dict[str, Caller]:
         resource = admin.cloudformation.describe_stack_resource(StackName=STACK_NAME, LogicalResourceId=logical_id)
         physical_id = resource["StackResourceDetail"]["PhysicalResourceId"]
         role = admin.functions.get_function_configuration(FunctionName=physical_id)["Role"].rpartition("/")[2]
-        key = user_with_role(admin, f"test-function-{logical_id}", role)
+        key = _key_with_rights_of(admin, role, f"test-function-{logical_id}")
         found[name] = Caller(deployed.stack.aws_endpoint_url, deployed.stack.region, key)
     return found
 
@@ -327,10 +336,7 @@ def test_who_may_call_all_of_s3_still_cannot_delete_or_undo_what_protects_the_bu
     unprotected = replace(kept, bucket="test-unprotected")
     where: Any = {"LocationConstraint": deployed.stack.region}
     deployed.admin.s3.create_bucket(Bucket=unprotected.bucket, CreateBucketConfiguration=where)
-    key = user_with_policies(deployed.admin, "test-any-call-of-s3", [])
-    deployed.admin.iam.put_user_policy(
-        UserName="test-any-call-of-s3", PolicyName="any", PolicyDocument=json.dumps(ANY_CALL_OF_S3)
-    )
+    key = user_with(deployed.admin, "test-any-call-of-s3", {"any": ANY_CALL_OF_S3})
     caller = Caller(deployed.stack.aws_endpoint_url, deployed.stack.region, key)
 
     assert {name for name in DENIED_TO_EVERYBODY if caller.may(BUCKET[name], unprotected)} == DENIED_TO_EVERYBODY
@@ -354,9 +360,7 @@ def test_a_policy_for_people_lets_nobody_change_what_is_kept(
         "Sign",
         "ScheduleKeyDeletion",
     )
-    keys = {
-        name: user_with_policies(deployed.admin, f"test-{name}", [outputs[policy]]) for name, policy in POLICIES.items()
-    }
+    keys = {name: user_with(deployed.admin, f"test-{name}", {}, [outputs[policy]]) for name, policy in POLICIES.items()}
     for name, key in keys.items():
         caller = Caller(deployed.stack.aws_endpoint_url, deployed.stack.region, key)
         may = {action for action, (probe, _) in PROBES.items() if caller.may(probe, kept)}
@@ -366,7 +370,7 @@ def test_a_policy_for_people_lets_nobody_change_what_is_kept(
 
 
 def test_an_auditor_reads_all_that_is_kept(deployed: Deployed, outputs: dict[str, str], kept: Kept) -> None:
-    key = user_with_policies(deployed.admin, "test-auditor", [outputs["AuditorPolicyArn"]])
+    key = user_with(deployed.admin, "test-auditor", {}, [outputs["AuditorPolicyArn"]])
     caller = Caller(deployed.stack.aws_endpoint_url, deployed.stack.region, key)
     may = {action for action, (probe, _) in PROBES.items() if caller.may(probe, kept)}
 
