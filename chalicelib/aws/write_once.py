@@ -1,4 +1,4 @@
-"""Writing an S3 object only if there is none under its key."""
+"""S3 objects: written only if there is none under their key, and read."""
 
 from __future__ import annotations
 
@@ -46,3 +46,7 @@ class WriteOnceBucket:
             else:
                 return True
         raise TryAgain("Other requests kept writing the same object.")
+
+    def read(self, key: str) -> bytes:
+        """The bytes of an object."""
+        return self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()

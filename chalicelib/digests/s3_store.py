@@ -24,7 +24,7 @@ class S3DigestStore:
                 sequences = [keys.sequence_of_digest(key) for key in self._listed(folder, "Contents", "Key")]
                 newest = max((found for found in sequences if found is not None), default=None)
                 if newest is not None:  # else it holds nothing of ours
-                    return KeptDigest(newest, self._get(keys.digest(newest)))
+                    return KeptDigest(newest, self.objects.read(keys.digest(newest)))
         return None
 
     def keep(self, digest: KeptDigest) -> bool:
@@ -33,7 +33,7 @@ class S3DigestStore:
         with translated("keeping a digest"):
             written = self.objects.put_if_absent(key, digest.content, "application/x-ndjson")
             # One that is there already may be this one, if only the answer of writing it was lost.
-            return written or self._get(key) == digest.content
+            return written or self.objects.read(key) == digest.content
 
     def _listed(self, prefix: str, kind: str, name: str) -> list[str]:
         """What lies directly in a folder, in order. A folder has a thousand digests: six weeks of them."""
@@ -43,6 +43,3 @@ class S3DigestStore:
             entries: Any = page.get(kind, [])
             found += [entry[name] for entry in entries]
         return found
-
-    def _get(self, key: str) -> bytes:
-        return self.objects.s3.get_object(Bucket=self.objects.bucket, Key=key)["Body"].read()

@@ -62,7 +62,7 @@ class S3Quarantine:
         )
 
     def _item(self, key: str, retried: set[str]) -> Listed:
-        rejected = parse_rejection(self._get(key))
+        rejected = parse_rejection(self.objects.read(key))
         return listed(rejected, retried=keys.retries(rejected.rejected_id) in retried)
 
     def read(self, rejected_id: str) -> Rejection | None:
@@ -72,13 +72,13 @@ class S3Quarantine:
         """
         with translated("reading a refused event"):
             found = self._keys(keys.every_form_of_rejected(rejected_id))
-            return parse_rejection(self._get(found[0])) if found else None
+            return parse_rejection(self.objects.read(found[0])) if found else None
 
     def retries(self, rejected_id: str) -> list[Retry]:
         """The first thousand retries, oldest first."""
         with translated("reading the retries of a refused event"):
             found = self._keys(keys.retries(rejected_id))
-            return self.concurrently(lambda key: parse_retry(self._get(key)), found)
+            return self.concurrently(lambda key: parse_retry(self.objects.read(key)), found)
 
     def record(self, retry: Retry) -> None:
         """Keep the record of a retry, once."""
@@ -86,15 +86,12 @@ class S3Quarantine:
         with translated("recording a retry"):
             written = self.objects.put_if_absent(key, retry.to_json(), "application/json")
             # A record that is there already may be this one, if only the answer of writing it was lost.
-            if not written and self._get(key) != retry.to_json():
+            if not written and self.objects.read(key) != retry.to_json():
                 raise WriteConflict("Another retry of the same event was recorded at the same moment.")
 
     def _keys(self, prefix: str) -> list[str]:
         answer = self.objects.s3.list_objects_v2(Bucket=self.objects.bucket, Prefix=prefix, MaxKeys=MAX_KEYS_A_LIST)
         return [found["Key"] for found in answer.get("Contents", [])]
-
-    def _get(self, key: str) -> bytes:
-        return self.objects.s3.get_object(Bucket=self.objects.bucket, Key=key)["Body"].read()
 
 
 def _affordable(kept: Sequence[ObjectTypeDef]) -> Iterable[ObjectTypeDef]:
