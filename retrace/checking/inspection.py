@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from chalicelib.aws import keys
 from chalicelib.core.timestamps import Instant
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.ingest.rejection import LineReference
@@ -18,7 +17,7 @@ from retrace.checking.judging import Group, Judge, Rules
 from retrace.checking.kinds import Kind
 from retrace.checking.raw_objects import Damage, Damages, ReadObject, damaged_line
 from retrace.checking.restoring import is_restored
-from retrace.checking.stores import Key, Row, Stores
+from retrace.checking.stores import Key, Row, Stores, place, place_of
 from retrace.concurrency import chunks, in_order
 
 EVENTS_A_READ = 1_000
@@ -135,14 +134,8 @@ class Inspection:
                 yield from (line for line in found.lines if line.event_id == event_id)
 
 
-def place_of(event: StoredEvent) -> Key:
-    """The key of an event's index row."""
-    return {"PK": keys.entity(event.entity_id), "SK": keys.event(event.event_time, event.event_id)}
-
-
 def _place_said(row: Row) -> Key:
-    event_time = Instant(str(row.get("event_time")))
-    return {"PK": keys.entity(str(row.get("entity_id"))), "SK": keys.event(event_time, str(row.get("event_id")))}
+    return place(str(row.get("entity_id")), Instant(str(row.get("event_time"))), str(row.get("event_id")))
 
 
 def _by_id(rows: Iterable[Row]) -> dict[str, list[Row]]:

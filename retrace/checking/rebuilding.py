@@ -120,7 +120,7 @@ class Rebuilding:
         return None if claim is None or claim.names(line) else claim
 
     def _ruling(self, line: StoredEvent, claims: Claims) -> Claim | None:
-        return ruling(claims[line.event_id], line, self.restore.identity_ttl_s)
+        return ruling(claims[line.event_id], line, self.restore.settings.identity_ttl_s)
 
     def _contradicted(self, lost: Sequence[tuple[StoredEvent, Claim]], claims: Claims) -> Iterator[Difference]:
         """Lines that got no rows though something in the bucket tells that they had them."""

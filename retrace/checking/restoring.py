@@ -11,17 +11,17 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
-from chalicelib.aws import keys
 from chalicelib.aws.errors import code_of, translated
 from chalicelib.core.timestamps import Instant
 from chalicelib.events.dynamodb_identities import DynamoIdentities
 from chalicelib.events.dynamodb_rows import index_row
 from chalicelib.events.raw_objects import StoredEvent
 from retrace.checking.claims import apart
+from retrace.checking.stores import Tables, place_of
 from retrace.concurrency import concurrently, in_order
 
 if TYPE_CHECKING:
-    from retrace.checking.stores import Key, Tables
+    from retrace.checking.deployment import RowSettings
 
 _REQUEST = "restored-"
 
@@ -49,9 +49,7 @@ class Restore:
     """Writes rows of events."""
 
     tables: Tables
-    shards: int
-    late_after_ms: int
-    identity_ttl_s: int | None
+    settings: RowSettings
 
     def write(self, events: Iterable[StoredEvent]) -> Restored:
         """Write what is missing of these events; of several with one identity, the first that is given."""
@@ -76,7 +74,8 @@ class Restore:
 
     def _expired(self, first: StoredEvent, event: StoredEvent) -> bool:
         """Whether an identity had expired when it was used again, for an event that had an index row of its own."""
-        return _key(first) != _key(event) and apart(first.ingest_time, event.ingest_time, self.identity_ttl_s)
+        expired = apart(first.ingest_time, event.ingest_time, self.settings.identity_ttl_s)
+        return expired and place_of(first) != place_of(event)
 
     def _admitted(self, events: Sequence[StoredEvent]) -> dict[str, StoredEvent]:
         """Write rows as ingest does; answers the events that had an identity or index row before."""
@@ -84,9 +83,9 @@ class Restore:
             self.tables.dynamodb,
             dedupe_table=self.tables.dedupe,
             events_table=self.tables.events,
-            shards=self.shards,
-            late_after_ms=self.late_after_ms,
-            dedupe_ttl_s=self.identity_ttl_s,
+            shards=self.settings.shards,
+            late_after_ms=self.settings.late_after_ms,
+            dedupe_ttl_s=self.settings.identity_ttl_s,
             pause=sleep,
             concurrently=concurrently,
         )
@@ -99,17 +98,17 @@ class Restore:
 
     def _received(self, event: StoredEvent) -> Instant:
         """What the expiry of an identity counts from; all the same where there is none, so that more go together."""
-        return event.ingest_time if self.identity_ttl_s is not None else Instant("")
+        return event.ingest_time if self.settings.identity_ttl_s is not None else Instant("")
 
     def _completed(self, events: Sequence[StoredEvent]) -> int:
         """Write index rows that are missing of known events, which ingest would take for duplicates."""
-        places = {event.event_id: _key(event) for event in events}
+        places = {event.event_id: place_of(event) for event in events}
         present = {row["SK"] for row in self.tables.index_rows(places.values())}
         missing = [event for event in events if places[event.event_id]["SK"] not in present]
         return sum(in_order(self._put_if_absent, missing))
 
     def _put_if_absent(self, event: StoredEvent) -> bool:
-        row = index_row(event, self.shards, self.late_after_ms)
+        row = index_row(event, self.settings.shards, self.settings.late_after_ms)
         with translated("writing the index"):
             try:
                 self.tables.dynamodb.put_item(
@@ -125,10 +124,6 @@ class Restore:
 def is_restored(identity: Mapping[str, object]) -> bool:
     """Whether an identity row was written from a raw line, so that it does not tell which line was acknowledged."""
     return str(identity.get("request_id")).startswith(_REQUEST)
-
-
-def _key(event: StoredEvent) -> Key:
-    return {"PK": keys.entity(event.entity_id), "SK": keys.event(event.event_time, event.event_id)}
 
 
 def _same_line(event: StoredEvent, other: StoredEvent | None) -> bool:

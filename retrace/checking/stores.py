@@ -16,8 +16,8 @@ from chalicelib.aws.dynamodb import KEYS_A_GET, Item, from_item, get_items, to_i
 from chalicelib.aws.errors import code_of
 from chalicelib.aws.write_once import WriteOnceBucket
 from chalicelib.core.percent_encoding import for_key
-from chalicelib.core.timestamps import Day, end_of, start_of
-from chalicelib.events.raw_objects import INGEST_TIME_RANGE
+from chalicelib.core.timestamps import Day, Instant, end_of, start_of
+from chalicelib.events.raw_objects import INGEST_TIME_RANGE, StoredEvent
 from retrace.checking.claims import Marker
 from retrace.checking.raw_objects import RAW, ReadObject, read_object
 from retrace.checking.versions import version_of_partition
@@ -76,6 +76,17 @@ class RawBucket:
 
 Row = dict[str, Any]
 Key = dict[str, str]
+
+
+def place_of(event: StoredEvent) -> Key:
+    """The key of an event's index row."""
+    return place(event.entity_id, event.event_time, event.event_id)
+
+
+def place(entity_id: str, event_time: Instant, event_id: str) -> Key:
+    """The key of the index row of an event that is said to be so."""
+    return {"PK": keys.entity(entity_id), "SK": keys.event(event_time, event_id)}
+
 
 _Reached = tuple[int, dict[str, Any]]
 _POINTS_THERE = "attribute_not_exists(s3_key) OR begins_with(s3_key, :p)"

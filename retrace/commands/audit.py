@@ -74,7 +74,7 @@ def audit(
         superseded = partial(inspection.superseded, found_at=instant_of(call.clock()), settle=settle)
         found = _differences(inspection, progress, prefix, superseded)
         if repair:
-            restore = Restore(stores.tables, settings.shards, settings.late_after_ms, settings.identity_ttl_s)
+            restore = Restore(stores.tables, settings)
             outcomes = _repaired(inspection, restore, found)
         else:
             outcomes = ((each, WOULD_BE_REPAIRED if each.repairable else NOT_REPAIRED) for each in found)

@@ -71,7 +71,7 @@ def rebuild(
     ):
         stores = stores_of(call, events_table, dedupe_table)
         settings = row_settings(call, shards, late_after_s, identity_ttl_days)
-        restore = Restore(stores.tables, settings.shards, settings.late_after_ms, settings.identity_ttl_s)
+        restore = Restore(stores.tables, settings)
         about = {
             "bucket": stores.bucket.name,
             "events_table": stores.tables.events,

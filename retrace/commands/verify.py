@@ -12,7 +12,7 @@ import typer
 from chalicelib.aggregates.aggregate import Version
 from chalicelib.aggregates.metrics import Input, InputKey
 from chalicelib.aws import keys
-from chalicelib.core.timestamps import Day, day_of
+from chalicelib.core.timestamps import Day, Instant, day_of
 from chalicelib.events.raw_objects import StoredEvent
 from retrace.checking.deployment import IdentityTtl, LateAfter, Shards, row_settings, rules_of, stores_of
 from retrace.checking.differences import Difference
@@ -21,7 +21,7 @@ from retrace.checking.judging import Group
 from retrace.checking.kinds import Kind
 from retrace.checking.raw_objects import RAW
 from retrace.checking.report import aws_errors_as_problems, report_differences
-from retrace.checking.stores import Row
+from retrace.checking.stores import Row, place
 from retrace.checking.versions import check_version, input_of, key_of_input
 from retrace.commands.verify_digests import verify_digests
 from retrace.context import AsJson, command_context
@@ -184,11 +184,9 @@ class Verification:
         self, difference: Difference, version: Version, known: dict[InputKey, Input]
     ) -> Iterator[Difference]:
         """Learn of an input from its raw line; what is wrong with its rows is the difference then."""
-        row_key = {
-            "PK": keys.entity(version.entity_id),
-            "SK": f"TS#{difference.event_time}#EID#{difference.event_id}",
-        }
-        group = self.inspection.again(Group(str(difference.event_id), index=(row_key,)))
+        event_id = str(difference.event_id)
+        row_key = place(version.entity_id, Instant(str(difference.event_time)), event_id)
+        group = self.inspection.again(Group(event_id, index=(row_key,)))
         for event in self.inspection.counted(group):
             said = input_of(event)
             known[said.key] = said

@@ -197,7 +197,7 @@ class Ingest:
             flight.send(interrupt.through(self._reading.batches(self.reached)))
 
     def _acknowledged(self, result: BatchResult) -> None:
-        """All up to and with this batch is answered. A refusal progress twice is better than one not progress."""
+        """All up to and with this batch is answered. A refusal reported twice is better than one not reported."""
         if self._rejects is not None and result.refused:
             self._rejects.write(self._reading.files[result.file].name, result.refused)
         before = self.reached.events if result.file == self.reached.file else 0

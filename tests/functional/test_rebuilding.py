@@ -13,6 +13,7 @@ from rich.console import Console
 from chalicelib.core.timestamps import Instant, shifted
 from chalicelib.runtime import system
 from retrace.checking.checkpoint import Checkpoint
+from retrace.checking.deployment import RowSettings
 from retrace.checking.rebuilding import Rebuilding
 from retrace.checking.restoring import Restore
 from retrace.checking.stores import RawBucket, Stores, Tables
@@ -261,7 +262,7 @@ def test_a_rebuild_that_goes_on_lists_again_what_it_listed_and_nothing_twice(
     for finished in (False, True):
         kept = Checkpoint(operator.directory / "checkpoint", {})
         progress = Counting(Console(file=io.StringIO()), "Rebuilding")
-        listed.append(list(Rebuilding(stores, kept, Restore(stores.tables, 4, 3_600_000, None), progress).run()))
+        listed.append(list(Rebuilding(stores, kept, Restore(stores.tables, RowSettings(4, 3_600, 0)), progress).run()))
         kept.close(finished=finished)
 
     assert len(listed[0]) == 1

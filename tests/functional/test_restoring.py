@@ -11,6 +11,7 @@ from chalicelib.aws.dynamodb import from_item
 from chalicelib.core.timestamps import Instant
 from chalicelib.events.dynamodb_rows import index_row
 from chalicelib.events.raw_objects import RawLocation, StoredEvent
+from retrace.checking.deployment import RowSettings
 from retrace.checking.restoring import Restore, Restored
 from retrace.checking.stores import Tables
 from tests.conftest import SETTINGS
@@ -28,7 +29,7 @@ def tables(storage: Storage) -> Tables:
 
 @pytest.fixture
 def restore(tables: Tables) -> Restore:
-    return Restore(tables, shards=4, late_after_ms=3_600_000, identity_ttl_s=None)
+    return Restore(tables, RowSettings(shards=4, late_after_s=3_600, identity_ttl_days=0))
 
 
 def line(number: int, **other: Any) -> StoredEvent:
@@ -84,7 +85,7 @@ def test_an_event_whose_key_had_expired_is_in_the_index_again(storage: Storage, 
     other["event_time"] = Instant("2026-11-20T00:00:00.000000000Z")
     soon = line(1, **other, ingest_time=Instant("2026-11-01T23:00:00.000000000Z"))
     later = line(1, **other, ingest_time=Instant("2026-11-20T00:00:00.000000000Z"))
-    restore = Restore(tables, 4, 3_600_000, identity_ttl_s=_DAY_S)
+    restore = Restore(tables, RowSettings(4, 3_600, identity_ttl_days=1))
 
     assert restore.write([first, soon]) == Restored(written=1, repeated=1, conflicts=((first, soon),))
     assert restore.write([later]) == Restored(written=1)
