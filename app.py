@@ -62,7 +62,7 @@ def ingest() -> Response:
 @app.route("/events", authorizer=signed)
 @as_problem_response
 def events() -> Response:
-    """Events of an entity, or of a source and type, in a window."""
+    """List events of an entity, or of a source and type, in a window."""
     return api.search.events(_request())
 
 

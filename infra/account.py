@@ -31,7 +31,7 @@ _NOT_KNOWN: Final = frozenset(
     }
 )
 _LOG_IN: Final = "Log in, as with `aws sso login` or `aws configure`, and choose the profile with AWS_PROFILE."
-_PUT_RIGHT: Final = "Put that right and try again; what is done stays done."
+_PUT_RIGHT: Final = "Correct that and try again. Completed work is kept."
 _NETWORK: Final = "See to the network and the region, then try again."
 _RIGHTS: Final = "docs/deploying.md lists the rights that deploying takes."
 

@@ -69,7 +69,7 @@ def credentials(target: Target) -> Finding:
     try:
         caller = target.client("sts", PATIENCE).get_caller_identity()
     except ClientError as error:
-        remedy = "Log in anew, or name other credentials: AWS_PROFILE, or aws_profile in the profile."
+        remedy = "Log in again, or name other credentials: AWS_PROFILE, or aws_profile in the profile."
         return Finding("credentials", Level.PROBLEM, f"AWS does not take {key}: {error}", remedy)
     except BotoCoreError:
         return Finding("credentials", Level.OK, f"{key}; STS, which knows whose that is, was not reached")
@@ -106,7 +106,9 @@ class Api:
             problem = foreign
         remedy = problem.remedy
         if answer.status in (401, 403):
-            remedy = "Look at credentials, region and clock here; then at the policies: execute-api:Invoke on this API."
+            remedy = (
+                "Check credentials, region and clock here, then whether a policy allows execute-api:Invoke on this API."
+            )
         return Finding("signature", Level.PROBLEM, problem.what, remedy)
 
     def skew(self, date: str | None, now: datetime) -> Finding:
@@ -114,7 +116,9 @@ class Api:
         try:
             skew = (now - parsedate_to_datetime(date or "")).total_seconds()
         except (TypeError, ValueError):
-            return Finding("clock", Level.WARNING, "The answer does not say what time it is.", "Is this API Gateway?")
+            return Finding(
+                "clock", Level.WARNING, "The response has no Date header.", "Check that the URL is that of API Gateway."
+            )
         ahead = f"{duration(abs(skew) * 1_000)} {'ahead of' if skew > 0 else 'behind'} the API's"
         said = "agrees with the API's to the second" if abs(skew) < 2 else f"is {ahead}"  # a Date has whole seconds
         if abs(skew) < SKEW_WARNING_S:
@@ -129,7 +133,7 @@ class Api:
             return Finding("version", Level.WARNING, problem.what, problem.remedy)
         if str(info.get("version")) == API_VERSION:
             return Finding("version", Level.OK, f"The API has version {API_VERSION}, as this command line.")
-        said = f"The API has version {info.get('version')}, this command line speaks {API_VERSION}."
+        said = f"The API has version {info.get('version')}, this command line needs {API_VERSION}."
         return Finding("version", Level.WARNING, said, "Install the command line that belongs to it.")
 
     def _speed(self) -> Finding:
@@ -145,26 +149,26 @@ class Api:
         said = f"{REQUESTS} requests: {duration(middle * 1_000)} in the middle, {duration(most * 1_000)} at most"
         if middle < SLOW_S:
             return Finding("speed", Level.OK, said)
-        return Finding("speed", Level.WARNING, said, "Is the network slow, or the API function short of concurrency?")
+        return Finding("speed", Level.WARNING, said, "Check the network, and whether the API function is throttled.")
 
 
 def queues(target: Target) -> Iterator[Finding]:
     """How much waits in the queues, and whether there are dead letters."""
     if not target.names_queues:
-        yield Finding("queues", Level.WARNING, "Nothing says what they are called.", NAME_THE_STACK)
+        yield Finding("queues", Level.WARNING, "The names of the queues are unknown.", NAME_THE_STACK)
         return
     for name, judge in QUEUES.items():
         check = f"queue {name.removesuffix('_queue_url').replace('_', ' ')}"
-        remedy = "It takes sqs:GetQueueAttributes; the API works without."
+        remedy = "Allow sqs:GetQueueAttributes to check this. The API works without it."
         yield finding_or_warning(
-            check, partial(_of_queue, target, name, check, judge), "It cannot be looked at", remedy
+            check, partial(_of_queue, target, name, check, judge), "The queue cannot be read", remedy
         )
 
 
 def _of_queue(target: Target, name: str, check: str, judge: Callable[[str, dict[str, Any]], Finding]) -> Finding:
     url = target.known(name)
     if url is None:
-        return Finding(check, Level.WARNING, "Nothing says what it is called.", NAME_THE_STACK)
+        return Finding(check, Level.WARNING, "Its name is unknown.", NAME_THE_STACK)
     attributes = target.client("sqs", PATIENCE).get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
     return judge(check, attributes["Attributes"])
 
@@ -198,7 +202,7 @@ def _counts(attributes: dict[str, Any]) -> tuple[int, int]:
 
 
 _OF_REPLAYS = "`retrace replays` says of which replay; the logs of the processor say why."
-_HALTED = "A replay has come to a halt; the logs of the planner say why. `retrace redrive` makes it go on."
+_HALTED = "A replay has stopped. The planner's logs say why. Run `retrace redrive` to continue it."
 
 QUEUES: dict[str, Callable[[str, dict[str, Any]], Finding]] = {
     "replay_queue_url": _waiting,
@@ -206,6 +210,6 @@ QUEUES: dict[str, Callable[[str, dict[str, Any]], Finding]] = {
     "replay_jobs_queue_url": _waiting,
     "replay_failures_queue_url": _on_their_way,
     "dead_letter_queue_url": _dead(f"{_OF_REPLAYS} SQS keeps them for 14 days. Then: retrace redrive"),
-    "ordered_dead_letter_queue_url": _dead("They are of a consumer of your own, which failed at them."),
+    "ordered_dead_letter_queue_url": _dead("Your own consumer failed to process them."),
     "replay_jobs_dead_letter_queue_url": _dead(_HALTED),
 }

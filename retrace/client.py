@@ -71,7 +71,7 @@ class Answer:
     def foreign(self) -> Problem:
         """What to say of an answer that Retrace would not give."""
         shown = self.body[:200].decode(errors="replace")
-        remedy = "Is the URL that of the API, with its stage?"
+        remedy = "Check that the URL is that of the API, with its stage."
         return Problem(f"The answer ({self.status}) is not Retrace's: {shown}", remedy, Exit.UNREACHABLE)
 
 
@@ -184,20 +184,22 @@ def refusal(call: str, answer: Answer) -> Problem:
     """What an answer refuses, with each field that is at fault."""
     if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         said = answer.body[:300].decode(errors="replace")
-        remedy = "Whose credentials are these, and do they carry the policy for this route? `retrace doctor` looks."
+        remedy = "Run `retrace doctor` to see whose credentials these are, and attach the policy for this route."
         return Problem(f"{call} is not allowed: {said}", remedy)
     problem = answer.json
     what = next((problem[name] for name in ("detail", "title", "message") if problem.get(name)), answer.status)
     lines = [f"{call}: {what}"]
     lines += [f"  {fault.get('field') or 'request'} {fault.get('message', '')}" for fault in problem.get("errors", [])]
     if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        remedy = "The logs of the API function say why; of what is stored, `retrace verify` finds what was damaged."
+        remedy = "See the logs of the API function. Run `retrace verify` to find damaged data."
         return Problem("\n".join(lines), remedy)
     if answer.status > HTTPStatus.INTERNAL_SERVER_ERROR:
-        remedy = "Try again; if it stays so, the logs of the API function say why."
+        remedy = "Try again. If it persists, see the logs of the API function."
         return Problem("\n".join(lines), remedy, Exit.UNREACHABLE)
     missing = answer.status == HTTPStatus.NOT_FOUND
-    return Problem("\n".join(lines), "Is the id right, and is it of this deployment?" if missing else "Put that right.")
+    return Problem(
+        "\n".join(lines), "Check the id, and that it is of this deployment." if missing else "Put that right."
+    )
 
 
 def _unreachable(target: Target, proxy: Proxy | None, error: object) -> Problem:

@@ -24,13 +24,13 @@ from retrace.target_resolution import Chosen, names_of_profiles
 
 HELP = """Investigate, replay and account for events.
 
-Which deployment is meant: --url, --profile, RETRACE_URL, RETRACE_PROFILE, the profile `default` in
-~/.config/retrace/config.toml, or the local stack of `make up`; the first of these that is given. Requests are signed
-with the usual AWS credentials. `retrace doctor` looks whether all is well.
+The deployment is the first of these that is given: --url, --profile, RETRACE_URL, RETRACE_PROFILE, the profile
+`default` in ~/.config/retrace/config.toml, the local stack of `make up`. Requests are signed with the usual AWS
+credentials. Run `retrace doctor` to check a deployment.
 
-Exit codes: 0 done; 1 done, and something is not as it should be (differences found, events refused); 2 wrong usage, or
-a file that cannot be read or written; 3 no target, no credentials or no answer; 4 refused; 70 a fault of the command
-itself; 130 interrupted; 141 nobody reads the output any more.
+Exit codes: 0 done; 1 done, but differences were found or events rejected; 2 wrong usage, or a file that cannot be read
+or written; 3 no target, no credentials or no answer; 4 refused; 70 a fault of the command itself; 130 interrupted; 141
+the output's reader has ended.
 """
 
 app = typer.Typer(
@@ -68,10 +68,10 @@ def _target(
     profile: Annotated[
         str | None,
         typer.Option(
-            help="A profile in ~/.config/retrace/config.toml; else RETRACE_PROFILE.", autocompletion=_profiles_like
+            help="A profile in ~/.config/retrace/config.toml. Default: RETRACE_PROFILE.", autocompletion=_profiles_like
         ),
     ] = None,
-    region: Annotated[str | None, typer.Option(help="The AWS region, where the URL does not say it.")] = None,
+    region: Annotated[str | None, typer.Option(help="The AWS region, if the URL does not contain it.")] = None,
     stack: Annotated[str | None, typer.Option(help="The CloudFormation stack, to find tables and bucket.")] = None,
     version: Annotated[  # noqa: ARG001  # the callback answers it
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
@@ -118,19 +118,21 @@ def _problem_of(error: Exception) -> Problem:
         case Problem():
             return error
         case ClientError():
-            return Problem(f"AWS refused: {error}", "Whose credentials are these? `retrace doctor` looks.")
+            return Problem(f"AWS refused: {error}", "Run `retrace doctor` to see whose credentials these are.")
         case BotoCoreError():
-            return Problem(f"AWS: {error}", "`retrace doctor` looks what is wrong.", Exit.UNREACHABLE)
+            return Problem(f"AWS: {error}", "Run `retrace doctor` to find out why.", Exit.UNREACHABLE)
         case UnicodeEncodeError(object=str(text), start=start, reason="surrogates not allowed"):
             word = ascii(os.fsencode(text[max(0, start - 20) : start + 20]))[2:-1]
             return Problem(f"This is not UTF-8: {word}", "Only names of files may be in another encoding.", Exit.USAGE)
         case OSError(strerror=str(why)):
             what = "What is shown" if error.filename is None else error.filename
             return Problem(
-                f"{what} cannot be read or written: {why}.", "Look at the path, its rights, and free space.", Exit.USAGE
+                f"{what} cannot be read or written: {why}.",
+                "Check the path, its permissions, and free space.",
+                Exit.USAGE,
             )
     traceback.print_exception(error)
-    return Problem(f"A fault of retrace itself: {error!r}", "Please report it, with what stands above.", Exit.BROKEN)
+    return Problem(f"A fault of retrace itself: {error!r}", "Report it, with the output above.", Exit.BROKEN)
 
 
 def complain(problem: Problem) -> Exit:

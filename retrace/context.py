@@ -19,9 +19,9 @@ from retrace.target_resolution import Chosen, find_target
 from retrace.times import EXAMPLES, parse_day, parse_time
 
 AsJson = Annotated[
-    bool | None, typer.Option("--json/--table", help="JSON, one object a line; the default where output is piped.")
+    bool | None, typer.Option("--json/--table", help="JSON, one object a line. The default if output is piped.")
 ]
-Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="Show at most so many.")]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="Show at most this many.")]
 
 
 @dataclass

@@ -31,16 +31,16 @@ class Arrived(StrEnum):
     CONFLICT = "CONFLICT"
 
 
-Entity = Annotated[str | None, typer.Argument(help="The entity; without one, give --source and --type.")]
+Entity = Annotated[str | None, typer.Argument(help="The entity. Without one, give --source and --type.")]
 Source = Annotated[str | None, typer.Option("--source", "-s", help="Of this source.")]
 EventType = Annotated[str | None, typer.Option("--type", "-t", help="Of this type.")]
-Since = Annotated[str | None, typer.Option("--since", help=f"From then on. {TIME_HELP}")]
-Until = Annotated[str | None, typer.Option("--until", help="Before then (excluded); a time as in --since.")]
+Since = Annotated[str | None, typer.Option("--since", help=f"From this time on. {TIME_HELP}")]
+Until = Annotated[str | None, typer.Option("--until", help="Before this time (excluded), as in --since.")]
 Day = Annotated[str | None, typer.Option("--day", "-d", help="On this UTC day: today, yesterday, 3d, 2026-11-21.")]
-MinLag = Annotated[int | None, typer.Option("--min-lag-ms", min=0, help="At least so late.")]
+MinLag = Annotated[int | None, typer.Option("--min-lag-ms", min=0, help="Only events at least this late (ms).")]
 Status = Annotated[
     Arrived | None,
-    typer.Option("--status", case_sensitive=False, help="DUPLICATE, CONFLICT: those that arrived again so."),
+    typer.Option("--status", case_sensitive=False, help="Only events with a DUPLICATE or CONFLICT."),
 ]
 Newest = Annotated[bool, typer.Option("--newest", help="Newest first.")]
 
@@ -84,7 +84,7 @@ def list_events(output: Output, items: Iterator[Json], limit: int, nothing: str)
     found: list[Json] = []
     output.rows(_noted(items, found), event_columns(output), nothing)
     if len(found) == limit:
-        output.note(f"Cut off at {limit}; there may be more: --limit")
+        output.note(f"Cut off at {limit}. There may be more: --limit")
     if found and not output.as_json and output.console.width < _WIDE:
         output.note("Event ids: --json, or a wider terminal.")
     return found
@@ -109,7 +109,7 @@ def window(
     if entity is None and (source is None or event_type is None):
         raise typer.BadParameter("name an entity, or give --source and --type", param_hint="ENTITY")
     if day is not None and (since, until) != (None, None):
-        raise typer.BadParameter("is a window by itself; leave out --since and --until", param_hint="--day")
+        raise typer.BadParameter("is a window by itself: leave out --since and --until", param_hint="--day")
     start, end = call.time(since, "--since"), call.time(until, "--until")
     if entity is None and start is None and day is None:
         raise typer.BadParameter("say when: --day, or --since and --until", param_hint="--day")
@@ -137,7 +137,7 @@ def follow_events(
 ) -> NoReturn:
     """Show the last events that a query (newest first) finds, then those that come in, until Ctrl-C."""
     seen: set[str] = set()
-    output.note("Waiting for events; Ctrl-C ends it.")
+    output.note("Waiting for events. Press Ctrl-C to end.")
     columns = event_columns(output)
     first = True
     while True:

@@ -23,7 +23,7 @@ from retrace.progress import Progress
 _NAMES = 10
 _MOST_DAYS = 40
 
-_UNCOUNTED = "Counting ran out of reads before the end, so there may be more of everything. A --limit bounds it."
+_UNCOUNTED = "Counting stopped at the limit of a request, so there may be more of everything. Set --limit for a bound."
 COUNTS = ("sent", "processed", "failed", "dropped")
 
 
@@ -186,7 +186,7 @@ class Watch:
         except KeyboardInterrupt:
             return self._interrupted()
         except Problem as problem:
-            remedy = f"The replay goes on by itself. Watch it again: retrace replay-status {self.replay_id} --wait"
+            remedy = f"The replay continues. Watch it again: retrace replay-status {self.replay_id} --wait"
             raise Problem(problem.what, remedy, problem.exit_code) from problem
 
     def _followed(self) -> Json:
@@ -213,7 +213,7 @@ class Watch:
 
     def _say_it_stands(self, job: Json) -> None:
         why = "where no processor is deployed, a replay stays SENT." if job["state"] == "SENT" else "see its queues."
-        self.output.note(f"Nothing has moved for a minute; {why} Ctrl-C ends the waiting.", "yellow")
+        self.output.note(f"There was no progress for a minute:  {why} Press Ctrl-C to stop waiting.", "yellow")
 
     def _interrupted(self) -> Json:
         """Offer to cancel. No answer, or Ctrl-C once more, leaves the replay running."""

@@ -133,11 +133,11 @@ def sent(client: Client, output: Output, request: Json, preview: Json, *, yes: b
         try:
             answer = client.call("POST", "/replay", body=body, headers=headers)
         except KeyboardInterrupt:
-            output.note("It may have been asked for already; `retrace replays` lists it then.", "yellow")
+            output.note("It may have been requested already. Run `retrace replays` to see it.", "yellow")
             raise
         if _recounted(answer, agreed):
             preview = answer.json["preview"]
-            output.note("There are other events by now:", "yellow")
+            output.note("The events have changed:", "yellow")
             show_preview(output.notes, preview)
         elif answer.status >= HTTPStatus.BAD_REQUEST:
             raise refusal("POST /replay", answer)

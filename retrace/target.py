@@ -57,7 +57,7 @@ class Target:
         try:
             return boto3.Session(key_id, secret, region_name=self.region, profile_name=self.aws_profile)
         except BotoCoreError as error:
-            remedy = "Look into ~/.aws/config, or name another profile: `aws_profile` in the profile, or AWS_PROFILE."
+            remedy = "See ~/.aws/config, or name another profile: `aws_profile` in the profile, or AWS_PROFILE."
             raise Problem(str(error), remedy, Exit.UNREACHABLE) from error
 
     @property
@@ -67,7 +67,7 @@ class Target:
             found = self.session.get_credentials()
             frozen = None if found is None else found.get_frozen_credentials()
         except BotoCoreError as error:
-            remedy = "Log in anew (aws sso login), or name other credentials (AWS_PROFILE)."
+            remedy = "Log in again (aws sso login), or name other credentials (AWS_PROFILE)."
             raise Problem(f"The AWS credentials cannot be used: {error}", remedy, Exit.UNREACHABLE) from error
         if frozen is None:
             remedy = "Log in (aws sso login), set AWS_PROFILE, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
@@ -81,9 +81,7 @@ class Target:
         named = match[1] if match else os.environ.get("AWS_REGION")  # boto3 knows AWS_DEFAULT_REGION only
         region = self.region or named or self.session.region_name
         if region is None:
-            raise Problem(
-                "Nothing says which region the API is in.", "Give --region or set AWS_REGION.", Exit.UNREACHABLE
-            )
+            raise Problem("The region of the API is unknown.", "Give --region or set AWS_REGION.", Exit.UNREACHABLE)
         return region
 
     @property
@@ -105,7 +103,7 @@ class Target:
         known = self.known(name)
         if known is None:
             remedy = f'Write `stack = "…"` (CloudFormation) or `{name} = "…"` into the profile, or give --stack.'
-            raise Problem(f"Nothing says what the {name.replace('_', ' ')} is called.", remedy, Exit.UNREACHABLE)
+            raise Problem(f"The name of the {name.replace('_', ' ')} is unknown.", remedy, Exit.UNREACHABLE)
         return known
 
     def known(self, name: str) -> str | None:
@@ -124,6 +122,6 @@ class Target:
         try:
             described = self.client("cloudformation").describe_stacks(StackName=self.stack)["Stacks"][0]
         except (BotoCoreError, ClientError) as error:
-            remedy = "Check the name, the region and that you may describe it."
+            remedy = "Check the name, the region and your permission to describe it."
             raise Problem(f"The stack {self.stack} cannot be read: {error}", remedy, Exit.UNREACHABLE) from error
         return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}

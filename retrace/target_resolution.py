@@ -66,7 +66,7 @@ def _found(chosen: Chosen, environment: Mapping[str, str], directory: Path) -> T
         return _of_profile(config, "default", "the default")
     local = local_stack(directory)
     if local is None:
-        raise Problem("Nothing says which Retrace to talk to.", _NOWHERE.format(config=config), Exit.UNREACHABLE)
+        raise Problem("No deployment is chosen.", _NOWHERE.format(config=config), Exit.UNREACHABLE)
     return local
 
 
@@ -90,7 +90,7 @@ def _profiles(path: Path) -> Mapping[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise Problem(f"{path} cannot be read: {error}", "Put it right, or give --url.", Exit.UNREACHABLE) from error
+        raise Problem(f"{path} cannot be read: {error}", "Correct it, or give --url.", Exit.UNREACHABLE) from error
 
 
 def _of_profile(config: Path, name: str, named_by: str) -> Target:
@@ -129,6 +129,6 @@ def _checked(url: str, where: str) -> str:
     except ValueError:
         usable = False
     if not usable:
-        remedy = "It is that of the API with its stage, as https://abc123.execute-api.eu-west-1.amazonaws.com/api"
-        raise Problem(f"{where} has a url that cannot be one of an API: {url}", remedy, Exit.USAGE)
+        remedy = "Set the API's URL with its stage, such as https://abc123.execute-api.eu-west-1.amazonaws.com/api"
+        raise Problem(f"{where} has a url that is not valid for an API: {url}", remedy, Exit.USAGE)
     return url.rstrip("/")

@@ -184,9 +184,7 @@ def _faults(value: JsonValue, path: str, depth: int) -> Iterator[Fault]:
             yield Fault(path, "holds a lone surrogate, which is no Unicode character")
         case dict():
             if isinstance(value, DuplicateKeys):
-                yield from (
-                    Fault(_member(path, key), "stands more than once in its object") for key in value.duplicates
-                )
+                yield from (Fault(_member(path, key), "is a duplicate key") for key in value.duplicates)
             for key, child in value.items():
                 if _has_lone_surrogate(key):
                     yield Fault(path, "has a key that holds a lone surrogate, which is no Unicode character")

@@ -70,7 +70,7 @@ class ReplayRequest(BaseModel):
     order: Annotated[ReplayOrder, Strict(strict=False)] | None = Field(
         None, description="`entity`: through the FIFO queue, each entity's events in order."
     )
-    reason: Reason | None = Field(None, description="Why, for whoever looks at the replay later.")
+    reason: Reason | None = Field(None, description="Why you request the replay, stored with it.")
     dry_run: bool = Field(False, description="Counts what would be sent, and sends nothing.")
     confirm: Annotated[int, Field(ge=0, le=MAX_CONFIRMED)] | None = Field(
         None, description="The number of messages that a large replay was told it would send."

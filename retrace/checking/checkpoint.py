@@ -53,7 +53,7 @@ class Checkpoint:
         self.contested = Contested(self._database)
         self._database.execute("INSERT OR IGNORE INTO about VALUES ('rebuild', ?)", (about,))
         if self._said("rebuild") != about:
-            remedy = f"It is of {self._said('rebuild')}. Delete it to begin anew, or name another with --checkpoint."
+            remedy = f"It is of {self._said('rebuild')}. Delete it to start over, or name another with --checkpoint."
             raise Problem(f"{self.path} is the checkpoint of another rebuild.", remedy, Exit.USAGE)
 
     def _is_ours(self) -> bool:
@@ -62,7 +62,7 @@ class Checkpoint:
         [tables] = self._database.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
         if tables and application != _APPLICATION_ID:
             remedy = "Name another file with --checkpoint."
-            raise Problem(f"{self.path} is a database of something else.", remedy, Exit.USAGE)
+            raise Problem(f"{self.path} is not a Retrace checkpoint.", remedy, Exit.USAGE)
         return bool(tables)
 
     @property

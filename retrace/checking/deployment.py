@@ -57,8 +57,8 @@ def row_settings(
         try:
             return int(Settings.model_fields[name].default if known is None else known)
         except ValueError as error:
-            remedy = "Put it right in the profile, or give the option."
-            raise Problem(f"{name} is {known}, which is no number.", remedy, Exit.USAGE) from error
+            remedy = "Correct the profile, or give the option."
+            raise Problem(f"{name} is {known}, which is not a number.", remedy, Exit.USAGE) from error
 
     return RowSettings(
         chosen(shards, "type_day_shards"),

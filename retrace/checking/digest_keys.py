@@ -54,7 +54,7 @@ def public_keys(call: CommandContext, output: Output, files: Sequence[Path]) -> 
         remedy = (
             "Give --public-key, or --stack if the stage has digests (the parameter EnableDigests: docs/operations.md)."
         )
-        raise Problem("Nothing says with which key digests are signed.", remedy, Exit.UNREACHABLE)
+        raise Problem("The key that signs digests is unknown.", remedy, Exit.UNREACHABLE)
     output.note(f"The public key is the one that KMS gives for {arn}; --public-key takes one that you have kept.")
     return PublicKeys(_read(call.target.client("kms").get_public_key(KeyId=arn)["PublicKey"], arn))
 
@@ -81,7 +81,7 @@ def _read(content: bytes, where: str) -> ec.EllipticCurvePublicKey:
             key = load_der_public_key(b64decode(content))
     except (ValueError, TypeError) as error:
         remedy = "docs/cli.md says how to get it: aws kms get-public-key"
-        raise Problem(f"{where} holds no public key.", remedy, Exit.USAGE) from error
+        raise Problem(f"{where} does not contain a public key.", remedy, Exit.USAGE) from error
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise Problem(f"The key in {where} is of another kind.", "Digests are signed with ECC_NIST_P256.", Exit.USAGE)
     return key

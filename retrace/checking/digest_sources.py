@@ -62,7 +62,7 @@ class DirectoryOfDigests:
         """Those whose folder and name are those of a digest."""
         if not self.directory.is_dir():
             remedy = "Name a copy of the bucket's digests/, as `aws s3 sync` makes it."
-            raise Problem(f"{self.directory} is no directory.", remedy, Exit.USAGE)
+            raise Problem(f"{self.directory} is not a directory.", remedy, Exit.USAGE)
         found = {}
         for path in self.directory.rglob("*.ndjson"):
             sequence = keys.sequence_of_digest(f"{keys.DIGESTS}{path.parent.name}/{path.name}")
@@ -72,7 +72,7 @@ class DirectoryOfDigests:
             try:
                 yield KeptDigest(sequence, path.read_bytes())
             except OSError as error:
-                raise Problem(f"{path} cannot be read: {error}", "Copy it anew: aws s3 sync", Exit.USAGE) from error
+                raise Problem(f"{path} cannot be read: {error}", "Copy it again: aws s3 sync", Exit.USAGE) from error
 
 
 _CHUNK = 1 << 20
@@ -155,4 +155,4 @@ class CopiedObjects:
             with (self.directory / s3_key).open("rb") as file:
                 return file_digest(file, "sha256").hexdigest()
         except OSError as error:
-            raise Problem(f"{s3_key} cannot be read: {error}", "Copy it anew: aws s3 sync", Exit.USAGE) from error
+            raise Problem(f"{s3_key} cannot be read: {error}", "Copy it again: aws s3 sync", Exit.USAGE) from error

@@ -57,13 +57,13 @@ _LOST_BYTES = (
     " replay it before it is put right."
 )
 _EDITED_ROW = (
-    "Somebody edited the table. The raw line holds: delete the row, then `retrace audit --repair` writes it anew."
+    "The table was edited. Trust the raw line: delete the row, then run `retrace audit --repair` to rewrite it."
 )
-_ADDED_BY_REPAIR = "`retrace audit --repair` writes it from the raw line."
+_ADDED_BY_REPAIR = "Run `retrace audit --repair` to write it from the raw line."
 _ALL_VERSIONS = (
     "`aws s3api list-object-versions` shows what was there and when; CloudTrail, if it logs objects, who it was."
 )
-_REPLAY = "The raw events hold: compute the day anew with `retrace replay`, and do not use this version."
+_REPLAY = "Trust the raw events: replay the day with `retrace replay`, and do not use this version."
 
 _TEXTS: dict[Kind, tuple[str, str]] = {
     Kind.OBJECT_CHANGED: (
@@ -71,8 +71,8 @@ _TEXTS: dict[Kind, tuple[str, str]] = {
         _LOST_BYTES,
     ),
     Kind.FOREIGN_OBJECT: (
-        "The object lies among raw objects, and its key is none of Retrace's.",
-        "Ask who put it there; Retrace reads only what the index points at, and Athena reads this too.",
+        "The object is among raw objects, but Retrace does not write such a key.",
+        "Find in CloudTrail who put it there, if it logs objects. Retrace does not read it, but Athena does.",
     ),
     Kind.LINE_CHANGED: (
         "The line no longer says what was hashed when it was taken in, or cannot be read.",
@@ -95,20 +95,20 @@ _TEXTS: dict[Kind, tuple[str, str]] = {
         f"{_ADDED_BY_REPAIR} If identities expire, say so: --identity-ttl-days.",
     ),
     Kind.INDEX_DIFFERS: (
-        "The index row does not say what the raw line says.",
+        "The index row differs from the raw line.",
         f"{_EDITED_ROW} If it is type_day, late_day or lag: was --shards or --late-after-s another when it was taken?",
     ),
-    Kind.IDENTITY_DIFFERS: ("The identity row does not say what the raw line says.", _EDITED_ROW),
+    Kind.IDENTITY_DIFFERS: ("The identity row differs from the raw line.", _EDITED_ROW),
     Kind.ROWS_DISAGREE: (
         "Index and identity point at different raw lines of the same event.",
-        "Both lines are sound. Delete the row of the later one, then `retrace audit --repair` writes it anew.",
+        "Both lines are intact. Delete the later one's row, then run `retrace audit --repair` to rewrite it.",
     ),
     Kind.INDEX_TWICE: (
         "The event has a second index row, of another time or entity, that its identity does not know.",
-        "If identities expire, that is how it has to be: --identity-ttl-days. Else somebody wrote it: delete it.",
+        "If identities expire, this is expected: give --identity-ttl-days. If not, delete the row.",
     ),
     Kind.INDEX_WITHOUT_RAW: (
-        "The index row points at no raw line: the event itself cannot be read.",
+        "The index row points at a missing raw line: the event itself cannot be read.",
         "Look for a delete marker with `aws s3api list-object-versions`. The row is only reported, never deleted.",
     ),
     Kind.IDENTITY_ALONE: (
@@ -116,64 +116,64 @@ _TEXTS: dict[Kind, tuple[str, str]] = {
         "Look for its object with `aws s3api list-object-versions`. The row is only reported, never deleted.",
     ),
     Kind.CONTENT_UNDECIDED: (
-        "Raw lines of one identity have different content, and the bucket does not tell which was acknowledged.",
-        "docs/operations.md#undecided-content has the steps. Ask the producer which content was answered 201.",
+        "Raw lines of one identity have different content, and nothing records which one was acknowledged.",
+        "Follow docs/operations.md#undecided-content. Ask the producer which content was answered 201.",
     ),
     Kind.FIRST_MISSING: (
         "The line that had the rows is missing or damaged. The other lines of its identity were refused, and got none.",
         f"Restore the object that has it, then run `retrace rebuild` again. {_ALL_VERSIONS}",
     ),
     Kind.RECORD_CHANGED: (
-        "The object tells which raw lines had rows, and it cannot be read or was changed.",
+        "The object records which raw lines had rows, but is unreadable or was changed.",
         f"Restore it, then run `retrace rebuild` again. {_ALL_VERSIONS}",
     ),
     Kind.LINE_SUPERSEDED: (
-        "Another line has the rows of the line's identity, and no marker tells a rebuild which of them it was.",
-        "`retrace audit --repair` writes the marker.",
+        "Another line has the rows of this line's identity, and no marker records that for a rebuild.",
+        "Run `retrace audit --repair` to write the marker.",
     ),
-    Kind.INPUT_DIFFERS: ("The row of an input of an aggregate does not say what the event's raw line says.", _REPLAY),
+    Kind.INPUT_DIFFERS: ("The row of an aggregate's input differs from the event's raw line.", _REPLAY),
     Kind.INPUT_UNKNOWN: (
         "An aggregate counts an event that is in neither index nor identities.",
-        "`retrace audit` looks for it in the raw objects. If it is in none, the version counts what never was.",
+        "`retrace audit` looks for it in the raw objects. If none has it, the event never existed.",
     ),
     Kind.VERSION_DIFFERS: ("The aggregate does not follow from its inputs.", _REPLAY),
-    Kind.VERSION_MISSING: ("There are inputs of an aggregate, and not the aggregate.", _REPLAY),
+    Kind.VERSION_MISSING: ("The inputs of an aggregate exist, but the aggregate does not.", _REPLAY),
     Kind.DIGEST_CHANGED: (
         "The digest is not what was signed, so nothing is believed of what it lists.",
-        f"Is it the right public key? {_ALL_VERSIONS}",
+        f"Check that it is the right public key. {_ALL_VERSIONS}",
     ),
     Kind.DIGEST_MISSING: (
-        "Digests are numbered one by one, and some are not there; what only they list is unlisted.",
+        "Digests are numbered consecutively, and some are missing. Objects that only they list are unlisted.",
         _ALL_VERSIONS,
     ),
     Kind.DIGEST_CHAIN_BROKEN: (
-        "The digest is signed, but the one before it is not the one that it names: somebody else may sign.",
+        "The digest is signed, but names another predecessor. Another principal may be signing.",
         "CloudTrail has every call of kms:Sign, and whose it was.",
     ),
     Kind.DIGEST_REWRITTEN: (
         "Digests are written once, and of this one there is another version, or a delete marker.",
-        "Read each version (`aws s3api list-object-versions`): which one says what? " + _ALL_VERSIONS,
+        "Read each version (`aws s3api list-object-versions`) and compare them. " + _ALL_VERSIONS,
     ),
     Kind.DIGEST_DELAYED: (
         "For more than 90 minutes no digest was written: disabled, or the function failed, or one was removed.",
-        "docs/runbook.md#digest-missing; what was written meanwhile is listed by the next digest, and was not watched.",
+        "See docs/runbook.md#digest-missing. The next digest lists what was written meanwhile. Changes went unseen.",
     ),
     Kind.DIGEST_BEHIND: (
-        "For more than six hours every digest left something over; what was added unseen looks like what waits.",
-        "docs/runbook.md#oldest-notification; after a flood the next digests catch up.",
+        "Every digest has left notifications over for more than six hours. Added objects look like waiting ones.",
+        "See docs/runbook.md#oldest-notification. After a flood the next digests catch up.",
     ),
     Kind.LISTED_CHANGED: ("The bytes of an object are not those that a digest lists.", _LOST_BYTES),
-    Kind.LISTED_MISSING: ("An object that a digest lists is not there any more.", _ALL_VERSIONS),
+    Kind.LISTED_MISSING: ("An object that a digest lists is missing.", _ALL_VERSIONS),
     Kind.OBJECT_HIDDEN: (
-        "A delete marker hides the object, which is there still.",
-        "Delete the marker, with its version id, and ask who put it there. " + _ALL_VERSIONS,
+        "A delete marker hides the object, which still exists.",
+        "Delete the marker by its version id, and find out who put it there. " + _ALL_VERSIONS,
     ),
     Kind.OBJECT_OVERWRITTEN: (
         "Objects are written once, and this is another version over the first.",
-        f"The first is there still, unless it is reported as missing. {_ALL_VERSIONS}",
+        f"The first still exists, unless it is reported as missing. {_ALL_VERSIONS}",
     ),
     Kind.OBJECT_UNLISTED: (
         "The object was written three hours before the newest digest began, and no digest lists it.",
-        f"Did somebody switch notifications off? {_ALL_VERSIONS}",
+        f"Check whether the bucket's notifications were switched off. {_ALL_VERSIONS}",
     ),
 }

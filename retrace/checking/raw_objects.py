@@ -127,13 +127,13 @@ def _sound(line: bytes, location: RawLocation, name: str) -> tuple[Event, Stored
     """The event of a line; raises IntegrityFailure unless it is, to the byte, the line of that event in that place."""
     said = parse_line(line)
     if _INSTANT.fullmatch(str(said.ingest_time)) is None:
-        raise IntegrityFailure("The line says no time of ingest.")
+        raise IntegrityFailure("The line has no time of ingest.")
     event = verify(said)
     if line_of(event, said.ingest_time) != line:
         raise IntegrityFailure("The line says the same in other bytes than Retrace writes.")
     stored = _stored(said, event, location)
     if keys.raw_object(event.source, day_of(stored.event_time), day_of(said.ingest_time), name) != location.key:
-        raise IntegrityFailure("The line stands under another source or day than its own.")
+        raise IntegrityFailure("The line is stored under another source or day than its own.")
     return event, stored
 
 

@@ -66,9 +66,9 @@ def aws_errors_as_problems() -> Iterator[None]:
 
 def _problem(what: str, code: str, *, again: bool = False) -> Problem:
     if again:
-        return Problem(what, "Try again; what is done stays done.", Exit.UNREACHABLE)
+        return Problem(what, "Try again. Completed work is kept.", Exit.UNREACHABLE)
     if code.startswith("AccessDenied"):
-        return Problem(what, "This command uses your own rights in AWS; docs/cli.md has the policy that it needs.")
+        return Problem(what, "This command uses your own AWS permissions. docs/cli.md has the policy that it needs.")
     if code in ("ResourceNotFoundException", "NoSuchBucket"):
-        return Problem(what, "There is no such table or bucket: create it first, or name another.")
-    return Problem(what, "Put that right and try again; what is done stays done.")
+        return Problem(what, "The table or bucket does not exist. Create it first, or name another.")
+    return Problem(what, "Correct that and try again. Completed work is kept.")

@@ -132,14 +132,14 @@ _RUNBOOK = "docs/runbook.md#digest-missing"
 
 def newest_digest(target: Target, now: datetime) -> Finding:
     """Whether digests are written, and on time; their signatures are for `retrace verify --digests`."""
-    remedy = "It takes s3:ListBucket; the API works without."
-    return finding_or_warning(_CHECK, partial(_of_digests, target, now), "They cannot be looked at", remedy)
+    remedy = "Allow s3:ListBucket to check this. The API works without it."
+    return finding_or_warning(_CHECK, partial(_of_digests, target, now), "Digests cannot be listed", remedy)
 
 
 def _of_digests(target: Target, now: datetime) -> Finding:
     bucket = target.known("raw_bucket")
     if bucket is None:
-        return Finding(_CHECK, Level.WARNING, "Nothing says what the raw bucket is called.", NAME_THE_STACK)
+        return Finding(_CHECK, Level.WARNING, "The name of the raw bucket is unknown.", NAME_THE_STACK)
     written = _newest(target, bucket)
     enabled = target.known(DIGEST_KEY) is not None
     if written is None:

@@ -67,8 +67,8 @@ def aggregates(
 
     retrace aggregates depot-lyon 2025-11-28
 
-    A version is complete if it held every event of the day when its replay read the index; `came since` counts those
-    that arrived later. On a day of more events than a request can read it says "at least".
+    A version is complete if it had every event of the day when its replay read the index. `came since` counts those
+    that arrived later. On a day with more events than a request can read it says "at least".
     """
     call, output = command_context(context), Output(as_json=as_json)
     day = call.day(of_day, "DAY") or ""
@@ -84,7 +84,7 @@ def aggregates(
     nothing = f"There is no version yet. One is computed by {replay_command(entity, day)}"
     listed = output.rows(in_order(lambda version: _asked(call, version), versions), VERSION_COLUMNS, nothing)
     if listed == at_most:
-        output.note(f"Cut off at {limit}; there may be more: --limit, --all")
+        output.note(f"Cut off at {limit}. There may be more: --limit, --all")
     if newest["late_arrivals"]:
         came = f"{at_least(newest, newest['late_arrivals'])} of the day's events came after the newest version."
         output.note(f"{came} A version with them: {replay_command(entity, day)}", "yellow")

@@ -35,14 +35,14 @@ WOULD_BE_REPAIRED = "with --repair"
 def audit(
     context: typer.Context,
     prefix: Annotated[
-        str, typer.Option("--prefix", "-p", help="Only raw objects whose keys begin so, and rows that point at them.")
+        str, typer.Option("--prefix", "-p", help="Only raw objects with this key prefix, and rows that point at them.")
     ] = RAW,
     repair: Annotated[
         bool,
-        typer.Option("--repair/--dry-run", help="Write missing rows and markers; else only say which they are."),
+        typer.Option("--repair/--dry-run", help="Write missing rows and markers instead of listing them."),
     ] = False,
     settle: Annotated[
-        bool, typer.Option("--settle", help="Also mark lines that lost by the choice of a rebuild. Look at them first.")
+        bool, typer.Option("--settle", help="Also mark lines that a rebuild chose against. Review them first.")
     ] = False,
     shards: Shards = None,
     late_after_s: LateAfter = None,
@@ -55,7 +55,7 @@ def audit(
     retrace audit --prefix raw/source=shop%2Fcheckout/ --repair
 
     It exits with 1 if anything differs that was not repaired, or if what protects bucket and tables of a stack is not
-    as it was deployed. --repair only ever adds rows, as ingest writes them, under the condition that there are none. A
+    as it was deployed. --repair only adds rows, as ingest writes them, and only if there are none. A
     row without raw line is only reported. Aggregates are no part of it: `retrace verify` looks at those.
 
     Of two raw lines of one identity only one has rows. --repair marks the other in the bucket, so that a rebuild knows
@@ -66,7 +66,7 @@ def audit(
     """
     call, output = command_context(context), Output(as_json=as_json)
     if not prefix.startswith(RAW):
-        raise typer.BadParameter(f"raw objects lie below {RAW}", param_hint="--prefix")
+        raise typer.BadParameter(f"raw objects begin with {RAW}", param_hint="--prefix")
     with aws_errors_as_problems(), Counting(output.notes, "Auditing") as progress:
         stores = stores_of(call)
         settings = row_settings(call, shards, late_after_s, identity_ttl_days)

@@ -35,18 +35,18 @@ def _address(view: str) -> str:
 def console(
     context: typer.Context,
     view: Annotated[
-        str, typer.Argument(help="The view to begin with, such as /entity?id=depot-lyon", callback=_address)
+        str, typer.Argument(help="The view to open first, such as /entity?id=depot-lyon", callback=_address)
     ] = "",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="The port on 127.0.0.1; 0 takes any free port.")] = PORT,
     browser: Annotated[bool | None, typer.Option("--open/--no-open", help="Whether to open a browser.")] = None,
 ) -> None:
-    """Serve a web console on this machine: see events, lateness, replays, aggregates and what was refused.
+    """Serve a web console on this machine: see events, lateness, replays, aggregates and rejected events.
 
     retrace console
     retrace --profile production console --port 4631 --no-open
 
-    The page asks the API through this command, which signs with your AWS credentials; no key is in the browser. Only
-    who has the address that is printed is let in. Ctrl-C ends it.
+    The page calls the API through this command, which signs with your AWS credentials. The browser has no key. Keep
+    the printed address secret: it lets a browser in. Ctrl-C ends the console.
     """
     # It brings a web server along, which no other command needs to wait for.
     with extra("console"):

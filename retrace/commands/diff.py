@@ -39,11 +39,13 @@ def diff(
     entity: Entity,
     of_day: OfDay,
     from_: Annotated[
-        str | None, typer.Argument(metavar="FROM", help="The replay of one version; else the second newest.")
+        str | None, typer.Argument(metavar="FROM", help="The replay of one version. Default: the second newest.")
     ] = None,
-    to: Annotated[str | None, typer.Argument(metavar="TO", help="The replay of the other; else the newest.")] = None,
+    to: Annotated[
+        str | None, typer.Argument(metavar="TO", help="The replay of the other. Default: the newest.")
+    ] = None,
     raw: Annotated[bool, typer.Option("--raw", help="With each event as it was sent.")] = False,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="List at most this many a kind.")] = 100,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="List at most this many of each kind.")] = 100,
     every: Annotated[bool, typer.Option("--all", help="List every difference.")] = False,
     as_json: AsJson = None,
 ) -> None:
@@ -52,8 +54,8 @@ def diff(
     retrace diff depot-lyon 2025-11-28
     retrace diff depot-lyon 2025-11-28 REPLAY REPLAY --raw
 
-    `-` is in the older version only, `+` in the newer only, `~` in both with different content. Both are compared to
-    their ends, whatever is listed.
+    `-` is in the older version only, `+` in the newer only, `~` in both with different content. Both are compared
+    completely, even if the list is cut off.
     """
     call, output = command_context(context), Output(as_json=as_json)
     query = {"entity_id": entity, "day": call.day(of_day, "DAY") or ""}

@@ -19,11 +19,11 @@ _STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "red"}
 
 
 def doctor(context: typer.Context, as_json: AsJson = None) -> None:
-    """Whether all is well: target, credentials, signature, clock, version, speed, queues, dead letters, digests.
+    """Check a deployment: target, credentials, signature, clock, version, speed, queues, dead letters, digests.
 
-    Of a stack also what protects its bucket and tables, against what it was deployed with.
+    For a stack it also compares the protection of bucket and tables with the deployed template.
 
-    Nothing is changed. Exits with 1 if there is a problem; warnings are none.
+    Nothing is changed. Exits with 1 if there is a problem. A warning is not a problem.
 
     retrace doctor
     retrace --profile production --stack retrace-prod doctor --json

@@ -41,23 +41,23 @@ def export(
     min_lag: MinLag = None,
     status: Status = None,
     newest: Newest = False,
-    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="At most so many; else all.")] = None,
-    out: Annotated[str, typer.Option("--out", "-o", help="The file to write; - is standard output.")] = STANDARD_OUTPUT,
+    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Export at most this many.")] = None,
+    out: Annotated[str, typer.Option("--out", "-o", help="The file to write. - is standard output.")] = STANDARD_OUTPUT,
     written_as: Annotated[
-        Format | None, typer.Option("--format", help="Else parquet for a file named .parquet, and ndjson.")
+        Format | None, typer.Option("--format", help="Default: parquet for a file named .parquet, else ndjson.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     keep_bad: Annotated[
-        bool, typer.Option("--keep-bad", help="Write events that fail their check, too, with their `fault`.")
+        bool, typer.Option("--keep-bad", help="Also write events that fail their check, with their `fault`.")
     ] = False,
 ) -> None:
-    """Events of an entity, or of a source and type, as they were sent, with their metadata.
+    """Export events of an entity, or of a source and type, as they were sent, with their metadata.
 
     retrace export order-1007 --day yesterday > order-1007.ndjson
     retrace export --source shop/checkout --type order.paid --since 30d --out paid.parquet
 
-    Every event is hashed anew and compared with what was recorded when it was taken in. One that differs, or is not
-    handed out, is told of and left out, and the command exits with 1.
+    The command hashes every event again and compares it with the hash recorded at ingest. If one differs or cannot be
+    read, the command reports it, leaves it out, and exits with 1.
     """
     call, output = command_context(context), Output(as_json=True)
     query = window(call, entity, source, event_type, day, since, until)
@@ -69,7 +69,7 @@ def export(
     }
     chosen = written_as or (Format.PARQUET if out.endswith(".parquet") else Format.NDJSON)
     if chosen is Format.PARQUET and out == STANDARD_OUTPUT and sys.stdout.isatty():
-        raise Problem("Parquet is not for a terminal.", "Name a file with --out, or pipe it.", Exit.USAGE)
+        raise Problem("Parquet cannot be shown on a terminal.", "Name a file with --out, or pipe it.", Exit.USAGE)
     with opened(out, replace=force) as file:
         exported = Export(call.client, output, _writer(chosen, file), keep_bad=keep_bad)
         exported.run(query, limit)
@@ -120,14 +120,14 @@ class Export:
     def conclude(self) -> None:
         """Say what was written, and end the command with 1 if something was wrong."""
         if self.written == self.bad == 0:
-            self.output.note("No event was found. `retrace gaps` and `retrace late` may say why.")
+            self.output.note("No event was found. Run `retrace gaps` or `retrace late` to find out why.")
             return
         sound = self.written - self.bad if self.keep_bad else self.written
-        summary = f"{sound:,} events, {_size(self.written_bytes)}; the hash of each is as it was recorded."
+        summary = f"{sound:,} events, {_size(self.written_bytes)}. Every hash equals the recorded one."
         self.output.note(summary)
         if self.bad:
             kept = "They are written with their fault." if self.keep_bad else "They are left out."
-            self.output.note(f"{self.bad:,} failed their check. {kept} `retrace verify` looks closer.", "red")
+            self.output.note(f"{self.bad:,} failed their check. {kept} Run `retrace verify` for details.", "red")
             raise typer.Exit(Exit.DIFFERENT)
 
 

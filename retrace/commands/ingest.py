@@ -21,9 +21,10 @@ from retrace.ingesting.sending import MOST_BYTES, MOST_EVENTS, Pace, Sender
 from retrace.output import Output
 from retrace.problem import Exit, Problem
 
-Files = Annotated[list[str], typer.Argument(help="Files, plain, .gz or .zst; - is standard input.", show_default=False)]
+Files = Annotated[list[str], typer.Argument(help="Files, plain, .gz or .zst. - is standard input.", show_default=False)]
 FormatOption = Annotated[
-    Format | None, typer.Option("--format", help="Of all files; else progress by their names and first bytes.")
+    Format | None,
+    typer.Option("--format", help="The format of all files. Default: detected from names and first bytes."),
 ]
 Columns = Annotated[
     list[str] | None,
@@ -37,20 +38,23 @@ Constants = Annotated[
     list[str] | None, typer.Option("--set", metavar="FIELD=TEXT", help="CSV: a field that is the same in each row.")
 ]
 Delimiter = Annotated[
-    str | None, typer.Option("--delimiter", help="CSV: the delimiter; if not given, detected from the heading.")
+    str | None, typer.Option("--delimiter", help="CSV: the delimiter. Default: detected from the heading.")
 ]
 Concurrency = Annotated[int, typer.Option("--concurrency", "-c", min=1, max=64, help="Batches in flight at a time.")]
 BatchEvents = Annotated[int, typer.Option("--batch-events", min=1, max=MOST_EVENTS, help="At most, in a batch.")]
 BatchBytes = Annotated[int, typer.Option("--batch-bytes", min=1, max=MOST_BYTES, help="At most, in a batch.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on where the same command was stopped.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue where the same command was stopped.")]
 CheckpointFile = Annotated[
-    Path | None, typer.Option("--checkpoint", help="Where it is kept how far this got; else in ~/.local/state/retrace.")
+    Path | None,
+    typer.Option("--checkpoint", help="The file that records progress. Default: in ~/.local/state/retrace."),
 ]
 RejectsFile = Annotated[
     Path | None,
-    typer.Option("--rejects", help="Write refused events to FILE, to correct and send, and why to FILE.reasons."),
+    typer.Option(
+        "--rejects", help="Write rejected events to FILE, to correct and send, and the reasons to FILE.reasons."
+    ),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing; tell what would become of the events.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing. Report what would happen to the events.")]
 
 
 def mapped_of(columns: Sequence[str], constants: Sequence[str], delimiter: str | None) -> Mapped:
@@ -80,13 +84,13 @@ def _check(
 ) -> None:
     """Refuse what makes no sense together."""
     if len(files) > 1 and any(file.name == STDIN for file in files):
-        raise typer.BadParameter("- stands alone", param_hint="FILES")
+        raise typer.BadParameter("- cannot be combined with files", param_hint="FILES")
     if resume and any(file.is_stream for file in files):
         raise typer.BadParameter(
-            "a pipe cannot be read again; send everything anew, nothing is taken twice", param_hint="--resume"
+            "a pipe cannot be read again: send everything again, duplicates count once", param_hint="--resume"
         )
     if resume and dry_run:
-        raise typer.BadParameter("a dry run leaves nothing to go on with", param_hint="--resume")
+        raise typer.BadParameter("a dry run cannot be resumed", param_hint="--resume")
     reasons = None if rejects is None else reasons_file(rejects)
     written = {"--rejects": rejects, "--rejects (reasons)": reasons, "--checkpoint": checkpoint}
     used = {_identity(Path(file.name)): "is one of the files that are read" for file in files}
@@ -128,14 +132,14 @@ def ingest(
     checkpoint: CheckpointFile = None,
     as_json: AsJson = None,
 ) -> None:
-    """Send files of events: JSON, CSV, CloudTrail logs; each event is taken in once, however often sent.
+    """Send files of events: JSON, CSV, CloudTrail logs. An event that is sent again is a duplicate and counts once.
 
     retrace ingest day.ndjson.gz --rejects refused.ndjson
 
     retrace ingest orders.csv --map event_time=paid_at --map entity_id=order --set source=shop/csv --set event_type=paid
 
-    Ctrl-C finishes the batches in flight, a second one ends at once; the same command with --resume goes on.
-    Exits with 1 if events were refused.
+    Ctrl-C finishes the batches in flight. A second Ctrl-C ends at once. Add --resume to the same command to continue.
+    Exits with 1 if events were rejected.
     """
     found = [look_at(name) for name in files]
     _check(found, resume=resume, dry_run=dry_run, rejects=rejects, checkpoint=checkpoint)
@@ -175,7 +179,7 @@ def _sent(sending: Ingest, concurrency: int, progress: IngestProgress, output: O
             if not interrupt.cut_short:
                 progress.done()
     except KeyboardInterrupt:
-        output.note("Ended at once; what was in flight may or may not have been taken in.")
+        output.note("Ended at once. Events in flight may or may not have been accepted.")
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(Exit.INTERRUPTED)  # the threads that send would be waited for
@@ -190,15 +194,17 @@ def _checkpoint(call: CommandContext, reading: Reading, path: Path | None) -> Ch
 def _reached(kept: Checkpoint | None, resume: bool, output: Output) -> Reached:
     """Where to begin; raises Problem if that is not known."""
     if resume and kept is None:
-        raise Problem("There is no home directory with a checkpoint.", "Give --checkpoint FILE.", Exit.USAGE)
+        raise Problem("There is no home directory to keep a checkpoint in.", "Give --checkpoint FILE.", Exit.USAGE)
     earlier = None if kept is None else kept.load()
     if resume:
         if earlier is None:
             output.note(
-                "There is nothing to go on with: no run of these files, as they are now, and these options was stopped."
-                " It begins at the beginning; nothing is taken twice."
+                "There is nothing to resume: no run of these files, as they are now, and these options was stopped."
+                " It begins at the beginning. No event counts twice."
             )
         return earlier or Reached()
     if earlier is not None and earlier.tally.events:
-        output.note(f"An earlier run got as far as event {earlier.tally.events:,}; --resume would go on from there.")
+        output.note(
+            f"An earlier run got as far as event {earlier.tally.events:,}. Add --resume to continue from there."
+        )
     return Reached()

@@ -23,7 +23,7 @@ def freshness(
         int | None, typer.Option("--max-age-s", min=0, help="Exit with 1 if the newest is older.")
     ] = None,
     look_back: Annotated[
-        int | None, typer.Option("--look-back-days", min=1, help="Look back so many days; 31 if not given.")
+        int | None, typer.Option("--look-back-days", min=1, help="Look back this many days. Default: 31.")
     ] = None,
     as_json: AsJson = None,
 ) -> None:
@@ -48,16 +48,16 @@ def freshness(
         output.say(f"The newest is {duration(found['age_s'] * 1_000)} old.", "" if found["fresh"] else "red")
         output.rows([found["newest"]], event_columns(output), "")
     if not output.as_json and found.get("ahead") is not None:
-        output.note(f"The newest of the future, {lag(found['ahead'])}, does not count: a producer's clock is wrong.")
+        output.note(f"The newest event, {lag(found['ahead'])}, does not count: a producer's clock is wrong.")
     if not found["fresh"]:
         raise typer.Exit(Exit.DIFFERENT)
 
 
 def rejected(
     context: typer.Context,
-    day: Annotated[str, typer.Option("--day", "-d", help="Refused on this UTC day.")] = "today",
+    day: Annotated[str, typer.Option("--day", "-d", help="Rejected on this UTC day.")] = "today",
     reason: Annotated[
-        str | None, typer.Option("--reason", help="Only for this: REJECTED, CONFLICT, or a field at fault.")
+        str | None, typer.Option("--reason", help="Only with this reason: REJECTED, CONFLICT, or an invalid field.")
     ] = None,
     limit: Limit = 100,
     as_json: AsJson = None,
@@ -76,9 +76,9 @@ def rejected(
         Column("retried", lambda item: "yes" if item.get("retried") else ""),
     )
     found = list(call.client.pages("/rejected", query, limit))
-    output.rows(found, columns, f"Nothing was refused on {query['day']}" + (f" for {reason}." if reason else "."))
+    output.rows(found, columns, f"Nothing was rejected on {query['day']}" + (f" for {reason}." if reason else "."))
     if len(found) == limit:
-        output.note(f"Cut off at {limit}; there may be more: --limit")
+        output.note(f"Cut off at {limit}. There may be more: --limit")
     reasons = Counter(error.get("field") or "(whole)" for item in found for error in item.get("errors", [])[:1])
     if not output.as_json and len(reasons) > 1:
         most = max(reasons.values())

@@ -25,42 +25,42 @@ from retrace.progress import Counting
 CHECKPOINT = Path("retrace-rebuild.checkpoint")
 _COUNTED = ("objects", "written", "present", "repeated", "conflicting")
 _NOT_REBUILT = (
-    "Not rebuilt: later arrivals (duplicates and conflicts), which are in no raw object, and aggregates:"
-    " `retrace replay` computes those anew."
+    "Not rebuilt: arrivals (duplicates and conflicts), which are in no raw object, and aggregates."
+    " Run `retrace replay` to compute those."
 )
 
 
 def rebuild(
     context: typer.Context,
     events_table: Annotated[
-        str | None, typer.Option("--events-table", help="The table of events to write; else the deployment's.")
+        str | None, typer.Option("--events-table", help="The table of events to write. Default: the deployment's.")
     ] = None,
     dedupe_table: Annotated[
-        str | None, typer.Option("--dedupe-table", help="The table of identities to write; else the deployment's.")
+        str | None, typer.Option("--dedupe-table", help="The table of identities to write. Default: the deployment's.")
     ] = None,
     checkpoint: Annotated[
-        Path, typer.Option("--checkpoint", help="Where it is kept how far this is; deleted at the end.")
+        Path, typer.Option("--checkpoint", help="The file that records progress. It is deleted at the end.")
     ] = CHECKPOINT,
     shards: Shards = None,
     late_after_s: LateAfter = None,
     identity_ttl_days: IdentityTtl = None,
     as_json: AsJson = None,
 ) -> None:
-    """Write index and identities again from the raw objects. The tables must be there; nothing in them is changed.
+    """Rebuild index and identities from the raw objects. The tables must exist. Existing rows are not changed.
 
     retrace rebuild
     retrace rebuild --events-table events-new --dedupe-table dedupe-new --shards 8
 
-    Rows are those that ingest writes, each under the condition that there is none, so it may run beside ingest, be
-    stopped at any time and be called again: it goes on from its checkpoint. --shards and --late-after-s must be what
-    the deployment has, or queries by type and of late arrivals find other events than before; the stack says them.
+    Rows are those that ingest writes, each only if it does not exist. So you can rebuild while ingest runs, and stop at
+    any time: the same command continues from its checkpoint. --shards and --late-after-s must be what
+    the deployment has, or queries by type and of late arrivals find other events than before. --stack reads them.
 
-    Of two raw lines of one identity, which a crash or two requests at once leave behind, the one gets the rows that had
-    them before, if quarantine or a marker of `retrace audit --repair` tells. If not, the one that was taken in first
-    gets them. If its content differs, the other is listed, with both places. Damaged lines get no rows and are listed,
-    too. If anything is listed it exits with 1.
+    A crash or two simultaneous requests can leave two raw lines of one identity. If quarantine or a marker of
+    `retrace audit --repair` records which one had the rows, it gets them. Otherwise the one received first gets them,
+    and the other is listed if its content differs. Damaged lines get no rows and are listed. Exits with 1 if anything
+    is listed.
 
-    Not rebuilt: later arrivals (duplicates and conflicts), which no raw object holds, and aggregates: replay for those.
+    Not rebuilt: arrivals (duplicates and conflicts), which are in no raw object, and aggregates: replay for those.
     """
     call, output = command_context(context), Output(as_json=as_json)
     no_room = "Make room, then run the same command again. It continues from the checkpoint."
@@ -85,7 +85,7 @@ def rebuild(
                 output.note(f"Going on from {checkpoint}.")
             rebuilding = Rebuilding(stores, kept, restore, progress)
             kinds = report_differences(
-                output, progress, ((each, "") for each in rebuilding.run()), "Every raw line is sound."
+                output, progress, ((each, "") for each in rebuilding.run()), "Every raw line is intact."
             )
             finished = True
         except KeyboardInterrupt:

@@ -20,63 +20,63 @@ _PAGE = 25
 
 def _one_name(text: str) -> str:
     if not text or quote(text, safe="") != text:
-        raise typer.BadParameter("is no replay id; `retrace replays` lists them")
+        raise typer.BadParameter("is not a replay id: run `retrace replays` to list them")
     return text
 
 
-Wait = Annotated[bool, typer.Option("--wait", help="Wait until it is over, and show how far it is.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait until it ends, and show its progress.")]
 ReplayId = Annotated[str, typer.Argument(help="The id of a replay.", callback=_one_name)]
 
 
 def replay(
     context: typer.Context,
-    entity: Annotated[str | None, typer.Argument(help="The entity; without one, give --source and --type.")] = None,
+    entity: Annotated[str | None, typer.Argument(help="The entity. Without one, give --source and --type.")] = None,
     source: Annotated[str | None, typer.Option("--source", "-s", help="All events of this source and --type.")] = None,
     event_type: Annotated[
         str | None, typer.Option("--type", "-t", help="All events of this type and --source.")
     ] = None,
     day: Annotated[str | None, typer.Option("--day", "-d", help="On this UTC day: yesterday, 3d, 2026-11-21.")] = None,
     since: Annotated[
-        str | None, typer.Option("--since", help=f"From this time on; whole days for a type. {TIME_HELP}")
+        str | None, typer.Option("--since", help=f"From this time on. Whole days for a type. {TIME_HELP}")
     ] = None,
-    until: Annotated[str | None, typer.Option("--until", help="Before then (excluded); now if not given.")] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Before this time (excluded). Default: now.")] = None,
     from_day: Annotated[str | None, typer.Option("--from-day", help="From this day on (included).")] = None,
-    to_day: Annotated[str | None, typer.Option("--to-day", help="To this day (included); else today.")] = None,
-    include_source: Annotated[list[str] | None, typer.Option(help="Only of this source; repeatable.")] = None,
-    include_type: Annotated[list[str] | None, typer.Option(help="Only of this type; repeatable.")] = None,
-    include_event: Annotated[list[str] | None, typer.Option(help="Only the event with this id; repeatable.")] = None,
-    include_min_lag_ms: Annotated[int | None, typer.Option(min=0, help="Only events at least so late.")] = None,
-    exclude_source: Annotated[list[str] | None, typer.Option(help="Nothing of this source; repeatable.")] = None,
-    exclude_type: Annotated[list[str] | None, typer.Option(help="Nothing of this type; repeatable.")] = None,
-    exclude_event: Annotated[list[str] | None, typer.Option(help="Not the event with this id; repeatable.")] = None,
-    exclude_min_lag_ms: Annotated[int | None, typer.Option(min=0, help="No events that are so late.")] = None,
+    to_day: Annotated[str | None, typer.Option("--to-day", help="To this day (included). Default: today.")] = None,
+    include_source: Annotated[list[str] | None, typer.Option(help="Only of this source. Repeatable.")] = None,
+    include_type: Annotated[list[str] | None, typer.Option(help="Only of this type. Repeatable.")] = None,
+    include_event: Annotated[list[str] | None, typer.Option(help="Only the event with this id. Repeatable.")] = None,
+    include_min_lag_ms: Annotated[int | None, typer.Option(min=0, help="Only events at least this late (ms).")] = None,
+    exclude_source: Annotated[list[str] | None, typer.Option(help="No events of this source. Repeatable.")] = None,
+    exclude_type: Annotated[list[str] | None, typer.Option(help="No events of this type. Repeatable.")] = None,
+    exclude_event: Annotated[list[str] | None, typer.Option(help="Not the event with this id. Repeatable.")] = None,
+    exclude_min_lag_ms: Annotated[int | None, typer.Option(min=0, help="No events at least this late (ms).")] = None,
     limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Send at most this many messages.")] = None,
     include_duplicates: Annotated[
-        bool, typer.Option("--include-duplicates", help="Each event again for each time it arrived again.")
+        bool, typer.Option("--include-duplicates", help="Also send each event once for each of its duplicates.")
     ] = False,
     whole_days: Annotated[
         bool, typer.Option("--whole-days", help="All events of each entity and UTC day that is touched.")
     ] = False,
-    rate: Annotated[float | None, typer.Option(help="At most so many messages a second.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Maximum messages per second.")] = None,
     order: Annotated[
         str | None, typer.Option(help="entity: in order for each entity, on the FIFO queue, for a consumer of yours.")
     ] = None,
-    reason: Annotated[str | None, typer.Option(help="Why, for whoever looks at the replay later.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")] = False,
+    reason: Annotated[str | None, typer.Option(help="Why you request the replay, stored with it.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent. Send nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before sending.")] = False,
     wait: Annotated[
-        bool | None, typer.Option("--wait/--no-wait", help="Wait until it is over; the default on a terminal.")
+        bool | None, typer.Option("--wait/--no-wait", help="Wait until it ends. The default on a terminal.")
     ] = None,
     as_json: AsJson = None,
 ) -> None:
-    """Send stored events to be processed anew: counts them first, shows the counts, and asks.
+    """Send stored events to be processed again: count them first, show the counts, and ask.
 
     retrace replay order-1007 --day yesterday
     retrace replay --source shop/checkout --type order.paid --from-day 7d --to-day yesterday --yes --wait
 
-    Criteria of --include-… must all be met, of --exclude-… none; names under one option are alternatives. While it
-    waits, Ctrl-C offers to cancel. Exits with 1 if nothing was sent because you said no, if the replay was cancelled or
-    given up, and if messages of it are dead letters.
+    An event must match every --include-… option and no --exclude-… option. Values of one option are alternatives.
+    While it waits, Ctrl-C offers to cancel. Exits with 1 if you declined, if the replay was cancelled or failed, or if
+    any of its messages is a dead letter.
     """
     call, output = command_context(context), Output(as_json=as_json)
     request = request_of(
@@ -124,7 +124,7 @@ def _report(call: CommandContext, output: Output, job: Json, messages: int | Non
 
 def replays(
     context: typer.Context,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Show at most so many.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Show at most this many.")] = 20,
     as_json: AsJson = None,
 ) -> None:
     """Replays and how far they are, newest first.
@@ -133,11 +133,11 @@ def replays(
     """
     call, output = command_context(context), Output(as_json=as_json)
     found = call.client.pages("/replay", {"limit": str(min(limit, _PAGE))}, limit)
-    output.rows(found, JOB_COLUMNS, "Nobody has asked for a replay yet: retrace replay --help")
+    output.rows(found, JOB_COLUMNS, "No replay was requested yet: retrace replay --help")
 
 
 def replay_status(context: typer.Context, replay_id: ReplayId, wait: Wait = False, as_json: AsJson = None) -> None:
-    """A replay and how far it is. Exits with 1 if it was cancelled or given up, or has dead letters.
+    """Show a replay and its progress. Exits with 1 if it was cancelled, has failed, or has dead letters.
 
     retrace replay-status 0199b0f4-5a1c-7c3e-9f00-3d2b6a1e4f57 --wait
     """
@@ -150,7 +150,7 @@ def replay_status(context: typer.Context, replay_id: ReplayId, wait: Wait = Fals
 
 
 def replay_cancel(context: typer.Context, replay_id: ReplayId, as_json: AsJson = None) -> None:
-    """Send nothing more of a replay, and drop what is in flight. Exits with 1 if it was complete before.
+    """Cancel a replay: send nothing more, and drop messages in flight. Exits with 1 if it was already complete.
 
     retrace replay-cancel 0199b0f4-5a1c-7c3e-9f00-3d2b6a1e4f57
     """
@@ -170,6 +170,6 @@ def redrive(context: typer.Context, replay_id: ReplayId, as_json: AsJson = None)
     job = call.client.expect("POST", f"/replay/{replay_id}/redrive").json
     show_job(output, job)
     if job["state"] == "COMPLETE" and job["failed"] == 0:
-        output.note("It has no dead letters; there was nothing to send back.")
+        output.note("It has no dead letters, so nothing was sent back.")
     else:
         output.note(f"Dead letters are on their way back. Watch it: retrace replay-status {replay_id}")

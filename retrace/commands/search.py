@@ -58,11 +58,11 @@ def events(
     newest: Newest = False,
     limit: Limit = 100,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Show the last ten of an entity, then those that come in.")
+        bool, typer.Option("--follow", "-f", help="Show the last ten of an entity, then new ones as they arrive.")
     ] = False,
     as_json: AsJson = None,
 ) -> None:
-    """Events of an entity, or of a source and type, in a window.
+    """List events of an entity, or of a source and type, in a window.
 
     retrace events order-1007 --since 2h
     retrace events order-1007 --follow
@@ -80,7 +80,7 @@ def events(
     }
     if follow:
         follow_events(call.client, query, output)
-    nothing = "No events there. `retrace gaps` shows where there are some; `retrace rejected` what was refused."
+    nothing = "No events in this window. Run `retrace gaps` to find events, or `retrace rejected` for rejected ones."
     _shape(output, list_events(output, call.client.pages("/events", query, limit), limit, nothing))
 
 
@@ -132,10 +132,12 @@ def gaps(
     day: Day = None,
     since: Since = None,
     until: Until = None,
-    unit: Annotated[Unit, typer.Option("--unit", help="Look for hours or for days without events.")] = Unit.HOUR,
+    unit: Annotated[
+        Unit, typer.Option("--unit", help="Whether to look for hours or for days without events.")
+    ] = Unit.HOUR,
     as_json: AsJson = None,
 ) -> None:
-    """Hours or days of a window in which nothing happened.
+    """List hours or days of a window without events.
 
     retrace gaps depot-lyon --day 2025-11-28
     retrace gaps --source shop/checkout --type order.paid --since 4w --unit day
@@ -160,11 +162,11 @@ _LISTED = ("arrivals", "more_arrivals", "aggregates", "more_aggregates")
 
 def event(
     context: typer.Context,
-    event_id: Annotated[str, typer.Argument(help="The id of an event: 64 hex digits.")],
-    raw: Annotated[bool, typer.Option("--raw", help="Only the event as it was sent, byte for byte.")] = False,
+    event_id: Annotated[str, typer.Argument(help="The event's id: 64 hex digits.")],
+    raw: Annotated[bool, typer.Option("--raw", help="Write only the event as it was sent, byte for byte.")] = False,
     as_json: AsJson = None,
 ) -> None:
-    """What is known of one event: its metadata, later arrivals, the aggregates it went into, and its text.
+    """Show one event: its metadata, duplicates and conflicts, the aggregates that contain it, and its text.
 
     retrace event 1a61161322230d9602eedf304c617d9ee46f64091763446c5f378d739edb9352
     retrace event --raw 1a61161322230d9602eedf304c617d9ee46f64091763446c5f378d739edb9352 > event.json
@@ -172,7 +174,7 @@ def event(
     call, output = command_context(context), Output(as_json=as_json)
     wanted = event_id.strip().lower()
     if _EVENT_ID.fullmatch(wanted) is None:
-        why = f"is no event id; one has 64 hex digits, this {len(wanted)}. `retrace events --json` shows them"
+        why = f"is not an event id: one has 64 hex digits, this {len(wanted)}. `retrace events --json` shows them"
         raise typer.BadParameter(why, param_hint="EVENT_ID")
     if raw:
         _write(call.client.expect("GET", f"/events/{wanted}/raw").body)
@@ -196,7 +198,7 @@ def event(
     )
     output.rows(found["aggregates"], versions, "It is in no aggregate yet.")
     if found.get("more_aggregates"):
-        output.note("It may be in older versions as well: only the newest of its day were looked at.")
+        output.note("Older versions may contain it, too: only the newest of its day were searched.")
     shown = Text(escaped(indented(call.client.expect("GET", f"/events/{wanted}/raw").body.decode())))
     JSONHighlighter().highlight(shown)
     output.console.print(shown, soft_wrap=True)

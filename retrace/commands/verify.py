@@ -35,11 +35,11 @@ _DOUBTFUL = frozenset({Kind.INPUT_DIFFERS, Kind.INPUT_UNKNOWN})
 
 def verify(
     context: typer.Context,
-    entity: Annotated[str | None, typer.Argument(help="An entity; then a day.")] = None,
+    entity: Annotated[str | None, typer.Argument(help="An entity, followed by a day.")] = None,
     day: Annotated[str | None, typer.Argument(help="A UTC day: today, yesterday, 3d, 2026-11-21.")] = None,
-    replay: Annotated[str | None, typer.Option("--replay", "-r", help="Every aggregate of this replay.")] = None,
+    replay: Annotated[str | None, typer.Option("--replay", "-r", help="Verify every aggregate of this replay.")] = None,
     prefix: Annotated[
-        str | None, typer.Option("--prefix", "-p", help="Raw objects whose keys begin so, such as raw/source=shop/.")
+        str | None, typer.Option("--prefix", "-p", help="Raw objects with this key prefix, such as raw/source=shop/.")
     ] = None,
     digests: Annotated[
         bool,
@@ -47,7 +47,9 @@ def verify(
     ] = False,
     public_key: Annotated[
         list[Path] | None,
-        typer.Option("--public-key", help="With --digests: what they are checked with; else KMS is asked. Repeatable."),
+        typer.Option(
+            "--public-key", help="With --digests: the public key to check them with. Default: from KMS. Repeatable."
+        ),
     ] = None,
     directory: Annotated[
         Path | None,
@@ -58,7 +60,7 @@ def verify(
     identity_ttl_days: IdentityTtl = None,
     as_json: AsJson = None,
 ) -> None:
-    """Compute hashes, ids and aggregates again from the raw bytes, and say what differs. Exits with 1 if anything does.
+    """Recompute hashes, ids and aggregates from the raw bytes, and report differences. Exits with 1 if there are any.
 
     retrace verify order-1007 yesterday
     retrace verify --replay 019aa2c4-8f6e-7cc2-a1f3-5d4b1c7f2a10
@@ -66,8 +68,8 @@ def verify(
     retrace verify --digests --public-key digests.pem
 
     It reads S3 and DynamoDB with your own rights. A day costs one GET for each of its objects; --replay also a Scan
-    of the table of aggregates, the only way to find all versions of a replay that holds whatever else is damaged.
-    --digests costs one GET for each object below --prefix, and looks at nothing in the tables.
+    of the table of aggregates, which finds all versions of a replay even if other rows are damaged.
+    --digests costs one GET for each object below --prefix, and reads no table.
     """
     call, output = command_context(context), Output(as_json=as_json)
     named = [entity is not None or day is not None, replay is not None, prefix is not None and not digests, digests]
@@ -93,9 +95,9 @@ def verify(
         kinds = report_differences(output, progress, found, "Nothing differs.")
     output.note(f"Verified: {progress}.")
     if not progress.counts.total():
-        output.note("There is nothing there to verify. `retrace events` shows what there is of an entity.")
+        output.note("There is nothing to verify. Run `retrace events` to see an entity's events.")
     for version in verification.being_computed:
-        output.note(f"{version.entity_id} {version.day} of {version.replay_id} is being computed; verify it later.")
+        output.note(f"{version.entity_id} {version.day} of {version.replay_id} is being computed. Verify it later.")
     if kinds:
         raise typer.Exit(Exit.DIFFERENT)
 
@@ -134,7 +136,7 @@ class Verification:
         tables = self.inspection.stores.tables
         versions = {version for page in tables.versions_of_replay(replay_id) for version in page}
         if not versions:
-            remedy = "Is it the id of a replay, and was anything of it processed? GET /replay/{replay_id} tells."
+            remedy = "Check the id. GET /replay/{replay_id} shows whether any of it was processed."
             raise Problem(f"There is no aggregate of a replay {replay_id}.", remedy)
         for version in sorted(versions, key=lambda version: (version.entity_id, version.day)):
             rows = list(tables.index_rows_of_day(version.entity_id, version.day))

@@ -45,9 +45,9 @@ def verify_digests(
     if not progress.counts["digests"]:
         remedy = (
             "Where they are enabled (EnableDigests: docs/operations.md) the first comes within an hour."
-            " If there were some, somebody has removed them."
+            " If there were digests before, they were removed."
         )
-        raise Problem("There are no digests, so nothing can be said of any object.", remedy)
+        raise Problem("There are no digests, so no object can be verified.", remedy)
     if kinds:
         raise typer.Exit(Exit.DIFFERENT)
 

@@ -60,14 +60,14 @@ class AccessPolicy:
         if asking.host not in self.hosts:
             return Refusal(HTTPStatus.MISDIRECTED_REQUEST, f"This console answers to {self.hosts[0]} only.")
         if asking.method not in _ALLOWED or (asking.kind is Kind.PAGE and asking.method not in _SAFE):
-            return Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "Nothing here takes this method.")
+            return Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "The console does not support this method.")
         if asking.origin is not None and asking.origin != f"http://{asking.host}":
-            return Refusal(HTTPStatus.FORBIDDEN, "Another page asks.")
+            return Refusal(HTTPStatus.FORBIDDEN, "The request comes from another page.")
         return self._refusal_of_data(asking) if asking.kind is Kind.DATA else None
 
     def _refusal_of_data(self, asking: AccessRequest) -> Refusal | None:
         if asking.fetch_site not in (None, "same-origin") or not asking.token:
-            return Refusal(HTTPStatus.FORBIDDEN, "This was not asked for by the console's own page.")
+            return Refusal(HTTPStatus.FORBIDDEN, "The request does not come from the console's own page.")
         if not hmac.compare_digest(asking.token.encode(), self.token.encode()):
-            return Refusal(HTTPStatus.UNAUTHORIZED, "This browser was not let in by this start of the console.")
+            return Refusal(HTTPStatus.UNAUTHORIZED, "This browser has no session with this run of the console.")
         return None

@@ -143,7 +143,7 @@ class ConsoleRoutes:
 
     def _event(self, event_id: str) -> Response:
         if not is_passed_on("GET", f"/events/{event_id}"):
-            return problem_response(HTTPStatus.NOT_FOUND, "This is no event's id.")
+            return problem_response(HTTPStatus.NOT_FOUND, "This is not an event id.")
         try:
             answer = self._client.call("GET", f"/events/{event_id}")
             if answer.status != HTTPStatus.OK:
@@ -159,7 +159,7 @@ class ConsoleRoutes:
 
     async def nothing(self, _: Request) -> Response:
         """Whatever else is asked for there."""
-        return problem_response(HTTPStatus.NOT_FOUND, "The console has nothing of that kind.")
+        return problem_response(HTTPStatus.NOT_FOUND, "The console has no such page.")
 
     async def sources(self, _: Request) -> Response:
         """Sources and types, as far as the caller may find them."""

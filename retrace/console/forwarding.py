@@ -49,13 +49,13 @@ class Forwarding:
         """Ask the API, and answer what it answers."""
         path = "/" + request.path_params["path"]
         if not is_passed_on(request.method, path):
-            return problem_response(HTTPStatus.NOT_FOUND, "The console asks the API for nothing of that kind.")
+            return problem_response(HTTPStatus.NOT_FOUND, "The console does not forward this request to the API.")
         body = await _bounded(request)
         if body is None:
             return problem_response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The API takes 5 MB at most.")
         if _begins_replay(request.method, path) and "idempotency-key" not in request.headers:
             # The client sends again what got no answer, and without a key that could be a second replay.
-            return problem_response(HTTPStatus.BAD_REQUEST, "A replay is asked for with an Idempotency-Key.")
+            return problem_response(HTTPStatus.BAD_REQUEST, "A replay needs an Idempotency-Key.")
         headers = {name: request.headers[name] for name in _PASSED_TO if name in request.headers}
         return await run_in_threadpool(self._passed_on, request.method, path, dict(request.query_params), body, headers)
 

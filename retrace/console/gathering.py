@@ -53,7 +53,7 @@ def wanted(query: Mapping[str, str], late_ms: int = LATE_MS) -> Wanted:
     selection = tuple((name, query[name]) for name in names if query.get(name))
     start, end = (_instant(query, name) for name in ("start_time", "end_time"))
     if start >= end:
-        raise ValueError("start_time must lie before end_time, which is excluded")
+        raise ValueError("start_time must be before end_time, which is excluded")
     bin_ms = _number(query, "bin_ms", 0)
     if bin_ms * MOST_BINS_ASKED < milliseconds(end) - milliseconds(start) and bin_ms:
         raise ValueError(f"bin_ms makes more than {MOST_BINS_ASKED} bins")

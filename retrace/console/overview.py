@@ -87,7 +87,7 @@ def metrics_of(target: Target, day: Day) -> Json:
         cloudwatch = target.client("cloudwatch", PATIENCE)
         service = target.stack or _only_service(cloudwatch)
         if service is None:
-            return {"series": None, "not_found": f"It has metrics of several Retraces, or of none. {REMEDY}"}
+            return {"series": None, "not_found": f"It has metrics of several deployments, or of none. {REMEDY}"}
         return {"series": _series(cloudwatch, service, day), "not_found": ""}
     except (BotoCoreError, ClientError, Problem) as error:
         # Without a name metrics have to be listed, which takes a right more.

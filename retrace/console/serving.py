@@ -81,7 +81,7 @@ def _listening(port: int) -> socket.socket:
         listening.bind((LOOPBACK, port))
     except OSError as error:
         listening.close()
-        remedy = "Is another console running? Stop it, or take another port: retrace console --port 0"
-        raise Problem(f"Port {port} of {LOOPBACK} cannot be had: {error.strerror}.", remedy, Exit.USAGE) from error
+        remedy = "Stop a console that is running, or use another port: retrace console --port 0"
+        raise Problem(f"Port {port} of {LOOPBACK} cannot be opened: {error.strerror}.", remedy, Exit.USAGE) from error
     listening.listen(128)
     return listening

@@ -76,10 +76,10 @@ def fault_of(metadata: Json, text: bytes) -> str | None:
 def _reason(answer: Answer, metadata: Json) -> str:
     """Why the API does not hand an event out."""
     if answer.status == HTTPStatus.NOT_FOUND:
-        return f"Its identity is not known any more; its line is in {metadata['s3_key']}."
+        return f"Its identity has expired. Its line is in {metadata['s3_key']}."
     if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        return f"The API does not hand it out: {answer.json.get('detail', 'it failed.')}"
-    return f"It could not be answered ({answer.status}), perhaps for its size; its line is in {metadata['s3_key']}."
+        return f"The API does not return it: {answer.json.get('detail', 'it failed.')}"
+    return f"The API could not return it ({answer.status}), perhaps for its size. Its line is in {metadata['s3_key']}."
 
 
 STANDARD_OUTPUT = "-"
@@ -94,7 +94,7 @@ def opened(out: str, *, replace: bool) -> Iterator[BinaryIO]:
         return
     path = Path(out)
     if path.exists() and not replace:
-        raise Problem(f"{out} is there already.", "Name another file, or add --force to replace it.", Exit.USAGE)
+        raise Problem(f"{out} already exists.", "Name another file, or add --force to replace it.", Exit.USAGE)
     if path.is_dir():
         raise Problem(f"{out} is a directory.", "Name a file in it.", Exit.USAGE)
     try:

@@ -53,11 +53,11 @@ class Checkpoint:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
             remedy = "Delete it, or give --checkpoint another file. No event is taken twice."
-            raise Problem(f"{self._path} is no checkpoint that can be read: {error}", remedy, Exit.USAGE) from error
+            raise Problem(f"{self._path} is not a readable checkpoint: {error}", remedy, Exit.USAGE) from error
 
     def _content(self) -> bytes:
         if self._path.exists() and not self._path.is_file():
-            raise ValueError("it is no plain file")  # a device may have no end
+            raise ValueError("it is not a regular file")  # a device may have no end
         return self._path.read_bytes()
 
     def check(self) -> None:

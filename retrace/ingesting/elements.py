@@ -151,7 +151,7 @@ class Elements:
             case _:
                 self._depth -= 1
                 if self._depth == 0 and sign != b"]":
-                    raise BrokenArray("has a brace too many")
+                    raise BrokenArray("has one closing brace too many")
         return self._depth == 0
 
     def _element(self, end: bytes) -> Iterator[bytes | None]:

@@ -98,14 +98,16 @@ def records(path: str, packed: BinaryIO, wanted: Format | None, mapped: Mapped) 
         raise unreadable(path, f"is not whole: it {error}.", remedy) from error
     except OSError as error:
         raise unreadable(
-            path, f"cannot be read: {error.strerror or error}.", "Is it a whole file? Nothing is taken twice."
+            path,
+            f"cannot be read: {error.strerror or error}.",
+            "Check that the file is complete. Send it again: no event counts twice.",
         ) from error
     except BrokenArray as error:
         raise unreadable(
-            path, f"is no whole JSON array: it {error}.", "Put it right; nothing is taken twice."
+            path, f"is not a complete JSON array: it {error}.", "Correct it and send it again: no event counts twice."
         ) from error
     except BrokenTable as error:
-        raise unreadable(path, f"{error}.", "Put it right; nothing is taken twice.") from error
+        raise unreadable(path, f"{error}.", "Correct it and send it again: no event counts twice.") from error
 
 
 def _reader(path: str, found: Format, mapped: Mapped) -> Callable[[Stream], Records]:

@@ -99,7 +99,7 @@ def _columns(header: Sequence[str], mapped: Mapped) -> Mapping[str, int]:
         remedy = f"Give --map {missing[0]}=COLUMN or --set {missing[0]}=TEXT. The columns are {shown}."
         if len(header) == 1:
             remedy = f"The heading has one column: {shown}. If it should have several, give --delimiter. {remedy}"
-        raise Problem(f"Nothing says what {' and '.join(missing)} of an event is.", remedy, Exit.USAGE)
+        raise Problem(f"No column or text is given for {' and '.join(missing)}.", remedy, Exit.USAGE)
     return {name: header.index(column) for name, column in wanted.items()}
 
 
@@ -178,7 +178,11 @@ def _fault_of(found: Any) -> Fault | None:
     missing = [name for name in _NEEDED if not isinstance(found.get(name), str)]
     if missing:
         return Fault(missing[0], f"is missing: every CloudTrail record has {', '.join(_NEEDED)}")
-    return None if _entity(found) else Fault("userIdentity", "does not say who it was, nor recipientAccountId for whom")
+    return (
+        None
+        if _entity(found)
+        else Fault("userIdentity", "has no name for the caller, and recipientAccountId is missing, too")
+    )
 
 
 def _entity(found: dict[str, Any]) -> str:

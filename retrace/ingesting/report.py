@@ -142,8 +142,8 @@ class Summary:
     def how_on(self) -> str:
         """How to send the rest."""
         if self.checkpoint is None:
-            return "Send it again from the beginning: what was taken in is not taken twice."
-        return "The same command with --resume goes on."
+            return "Send it again from the beginning: no event counts twice."
+        return "Add --resume to the same command to continue."
 
     def show(self, output: Output, progress: IngestProgress, *, finished: bool) -> None:
         """As one JSON object, or as a few lines for people."""

@@ -197,7 +197,7 @@ class Ingest:
             flight.send(interrupt.through(self._reading.batches(self.reached)))
 
     def _acknowledged(self, result: BatchResult) -> None:
-        """All up to and with this batch is answered. A refusal reported twice is better than one not reported."""
+        """Record that all up to this batch is answered. A rejection is better written twice than not at all."""
         if self._rejects is not None and result.refused:
             self._rejects.write(self._reading.files[result.file].name, result.refused)
         before = self.reached.events if result.file == self.reached.file else 0

@@ -194,13 +194,16 @@ class Sender:
         if not isinstance(results, list):
             raise refusal("POST /ingest", answer)
         if len(results) != len(texts):
-            raise Problem(f"{len(texts)} events were answered by {len(results)} results.", "Is the URL Retrace's?")
+            raise Problem(
+                f"{len(texts)} events were answered by {len(results)} results.",
+                "Check that the URL is that of the API.",
+            )
         return results
 
     def _in_halves(self, form: _Form, texts: Sequence[bytes]) -> Sequence[Json]:
         """What is too large together may not be so apart; 413 says that nothing was taken in."""
         if len(texts) == 1:
-            return [_refused(Fault("", f"is too large to be sent: {len(texts[0]):,} bytes"))]
+            return [_refused(Fault("", f"is too large to send: {len(texts[0]):,} bytes"))]
         middle = len(texts) // 2
         return [*self._send(form, texts[:middle]), *self._send(form, texts[middle:])]
 

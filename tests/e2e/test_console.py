@@ -293,7 +293,7 @@ def test_the_difference_of_two_versions_names_the_nine_late_scans(page: Page, in
 def test_a_refused_event_is_corrected_and_sent_again(page: Page) -> None:
     page.goto("/quarantine?reason=entity_id")
     page.locator("tr", has_text="is missing").locator("a.id").click()
-    expect(page.locator("main")).to_contain_text("stands more than once in its object")
+    expect(page.locator("main")).to_contain_text("is a duplicate key")
     corrected = (
         '{"source":"shop/checkout","event_type":"order.placed","entity_id":"order-corrected",'
         '"event_time":"2025-11-28T16:20:05Z","payload":{"total":19.90}}'

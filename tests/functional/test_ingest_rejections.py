@@ -93,7 +93,7 @@ def test_refused_lines_that_are_kept_together_are_retried_together(application: 
 IN_THE_TEXT = {
     "NaN": (b'{"n": NaN}', "payload.n", "NaN is not a JSON number"),
     "an infinity": (b'{"n": [1, -Infinity]}', "payload.n[1]", "-Infinity is not a JSON number"),
-    "a repeated key": (b'{"a": {"b": 1, "b": 1}}', "payload.a.b", "stands more than once in its object"),
+    "a repeated key": (b'{"a": {"b": 1, "b": 1}}', "payload.a.b", "is a duplicate key"),
     "a lone surrogate": (rb'["\ud83d"]', "payload[0]", "holds a lone surrogate, which is no Unicode character"),
     "a lone surrogate in a key": (
         rb'{"\udc00": 1}',
@@ -128,7 +128,7 @@ def test_every_fault_is_listed_at_once(application: Application) -> None:
     faults = {fault["field"]: fault["message"] for fault in response.json_body["errors"]}
     assert response.status_code == 400
     assert faults == {
-        "source": "stands more than once in its object",
+        "source": "is a duplicate key",
         "event_type": "must not be empty",
         "entity_id": "is missing",
         "event_time": NO_TIMESTAMP,

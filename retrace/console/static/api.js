@@ -14,15 +14,15 @@ export class Failure extends Error {
   }
 }
 
-const LOG_IN = 'Log in anew (aws sso login), and try again; the console takes up new credentials by itself where they come from a profile.';
+const LOG_IN = 'Log in again (aws sso login), and try again. The console picks up new credentials if they come from a profile.';
 
 /** @param {number} status */
 function remedyFor(status) {
   if (status === 401) return 'Open the address that `retrace console` printed when it was started: it lets this browser in.';
-  if (status === 403) return 'Whose credentials are these, and do they carry the policy for this route? `retrace doctor` looks.';
+  if (status === 403) return 'Run `retrace doctor` to see whose credentials these are, and attach the policy for this route.';
   if (status === 404) return 'Is it of this deployment, and written right?';
   if (status === 400) return 'Correct what is named, and try again.';
-  if (status >= 500) return 'Try again; if it stays so, `retrace doctor` looks what is wrong.';
+  if (status >= 500) return 'Try again; if it stays so, Run `retrace doctor` to find out why.';
   return '';
 }
 

@@ -85,7 +85,7 @@ def test_a_database_of_something_else_is_refused_and_left_alone(tmp_path: Path) 
         database.execute("CREATE TABLE mine (a TEXT)")
     before = path.read_bytes()
 
-    with pytest.raises(Problem, match="something else"):
+    with pytest.raises(Problem, match="not a Retrace checkpoint"):
         Checkpoint(path, _ABOUT)
 
     assert path.read_bytes() == before

@@ -88,7 +88,7 @@ def test_a_copy_of_digests_is_verified_and_that_no_object_is_looked_at_is_said(c
     code, found, said = copy.verify()
 
     assert (code, found) == (Exit.DONE, []), said
-    assert "Objects are not checked: Nothing says which Retrace to talk to." in said
+    assert "Objects are not checked: No deployment is chosen." in said
     assert "Verified: 6 digests." in said
 
 
@@ -185,7 +185,7 @@ def test_a_directory_that_is_not_there_is_told(copy: Copy) -> None:
     code, found, said = copy.verify(directory="absent")
 
     assert (code, found) == (Exit.USAGE, [])
-    assert "absent is no directory." in said
+    assert "absent is not a directory." in said
 
 
 def test_a_directory_without_digests_is_told(copy: Copy) -> None:

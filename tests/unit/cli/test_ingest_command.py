@@ -314,7 +314,7 @@ def test_resume_goes_on_only_with_the_same_content_and_options(api: IngestApi, r
     assert counts(changed) == [41, 1, 40, 0, 0]
     for anew in (as_lines, changed):
         assert summary(anew)["resumed_at"] == 0
-        assert "nothing to go on with" in anew.stderr
+        assert "nothing to resume" in anew.stderr
     assert not (tmp_path / "kept").exists()
 
 
@@ -328,14 +328,14 @@ def test_a_run_that_could_go_on_says_so(api: IngestApi, run: Run, tmp_path: Path
     anew = run(path, *options)
 
     assert counts(anew) == [40, 20, 20, 0, 0]
-    assert "--resume would go on" in anew.stderr
+    assert "Add --resume" in anew.stderr
 
 
 def test_resume_with_nothing_to_go_on_with_begins_at_the_beginning(api: IngestApi, run: Run, tmp_path: Path) -> None:
     result = run(written(tmp_path / "a.ndjson", numbered(3)), "--resume")
 
     assert counts(result) == [3, 3, 0, 0, 0]
-    assert "nothing to go on with" in result.stderr
+    assert "nothing to resume" in result.stderr
 
 
 @pytest.mark.parametrize("answer", [(403, {}), (415, {"detail": "no"})])

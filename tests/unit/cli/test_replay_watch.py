@@ -165,7 +165,7 @@ def test_redrive_says_where_there_is_nothing_to_send_back() -> None:
         first, second = api.run("redrive", REPLAY_ID), api.run("redrive", REPLAY_ID)
 
     assert "on their way back" in first.stderr
-    assert "nothing to send back" in second.stderr
+    assert "nothing was sent back" in second.stderr
     assert [asked.body for asked in api.asked] == [None, None]
 
 
@@ -201,7 +201,7 @@ def test_no_replays_yet() -> None:
     with serving(routes({"GET /replay": (200, {"items": [], "cursor": None})})) as api:
         result = api.run("replays")
 
-    assert "Nobody has asked for a replay yet" in result.stderr
+    assert "No replay was requested yet" in result.stderr
 
 
 @pytest.mark.parametrize("command", ["replay-status", "replay-cancel", "redrive"])
@@ -211,5 +211,5 @@ def test_what_is_no_replay_id_is_not_asked_for(command: str, name: str) -> None:
         result = api.run(command, name)
 
     assert exit_code(result) == 2
-    assert "is no replay id" in said(result)
+    assert "is not a replay id" in said(result)
     assert api.asked == []

@@ -93,7 +93,7 @@ def test_destroying_asks_which_stage(capsys: pytest.CaptureFixture[str]) -> None
         ("InvalidClientTokenId", "AWS does not accept the credentials", "Log in"),
         ("AccessDenied", "You may not do this", "docs/deploying.md"),
         ("AccessDeniedException", "You may not do this", "docs/deploying.md"),
-        ("LimitExceededException", "AWS refused a call", "what is done stays done"),
+        ("LimitExceededException", "AWS refused a call", "Completed work is kept"),
     ],
 )
 def test_refusals_of_aws(code: str, what: str, remedy: str) -> None:

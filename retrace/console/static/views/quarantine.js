@@ -48,7 +48,7 @@ function form({ query, go }) {
 /** @param {import('../place.js').Query} query @param {ReturnType<typeof pager>} list */
 function rows(query, list) {
   if (!isDay(query.day)) return empty(html`<code>${query.day}</code> is no day.`, 'A day is written as 2025-11-28.');
-  const none = () => empty(`Nothing was refused on ${query.day}${query.reason ? ` for ${query.reason}` : ''}.`, 'The day is that of receipt, not of the event. Look at the days before, or without a reason.');
+  const none = () => empty(`Nothing was rejected on ${query.day}${query.reason ? ` for ${query.reason}` : ''}.`, 'The day is that of receipt, not of the event. Look at the days before, or without a reason.');
   return html`${list.items.length ? table(list.items) : list.isRead && !list.cursor ? none() : nothing}${below(list)}`;
 }
 
