@@ -20,7 +20,7 @@ def main(arguments: Sequence[str], layout: Layout, environment: Mapping[str, str
     parser = argparse.ArgumentParser(prog="python -m embedded", description=__doc__)
     parser.add_argument("command", choices=["up", "down", "forget"])
     command = parser.parse_args(arguments).command
-    interrupted = "Interrupted. `make up` carries on from here; `make down` stops what runs."
+    interrupted = "Interrupted. Run `make up` to continue, or `make down` to stop what runs."
     return exit_status(lambda: _run(command, layout, environment), interrupted)
 
 

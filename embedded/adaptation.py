@@ -1,6 +1,6 @@
-"""Adapts a deployment to MiniStack's CloudFormation: the template before, where it is read otherwise than on AWS.
+"""Adapts a deployment to MiniStack's CloudFormation: first the template, where MiniStack reads it differently from AWS.
 
-And afterwards, what MiniStack passed over in silence is applied, so that the stack is what infra/ says.
+Afterwards it applies what MiniStack ignored, so that the stack is what infra/ declares.
 """
 
 import copy

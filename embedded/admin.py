@@ -1,6 +1,6 @@
-"""The administrator of an emulated account: a key that is made with the state, and boto3 clients that have its rights.
+"""Makes the administrator of an emulated account: a key, kept with the state, and boto3 clients that have its rights.
 
-They deploy and look. The application's own traffic never uses them.
+They deploy and inspect. The application's own traffic never uses them.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Signed calls to the API of a stack, and what a producer and an investigator ask of it."""
+"""Signs calls to the API of a stack, as a producer and as an investigator."""
 
 import gzip
 import json
@@ -122,7 +122,7 @@ class Client:
                 moved, job = time.monotonic(), now
                 yield job
             elif time.monotonic() > moved + patience:
-                raise Problem(f"The replay stands still: {job}", "Look for its messages in the dead-letter queue.")
+                raise Problem(f"The replay makes no progress: {job}", "Look for its messages in the dead-letter queue.")
             if job.state in OVER:
                 break
         if job.state != "COMPLETE":

@@ -1,6 +1,6 @@
-"""`make demo`: the incident of examples/, or the same path on events of your own, on a stack that ends with it.
+"""Shows the incident of examples/, or the same path on your own events, on a temporary stack: `make demo`.
 
-Every figure that it shows is taken from the stack's answers and checked.
+It takes every figure from the stack's answers and checks it.
 """
 
 import json
@@ -112,7 +112,7 @@ class Story:
         foreign = {one.event_id for one in inputs} - self._firsts.keys()
         require("each input was accepted on Friday", foreign, set())
         require("the inputs hash to inputs_hash", inputs_hash(inputs), version["inputs_hash"])
-        self._narrator.say(f"Computed anew from the {len(inputs)} inputs in AggregatesTable, the hash is the same.")
+        self._narrator.say(f"Recomputed from the {len(inputs)} inputs in AggregatesTable, the hash is the same.")
         require("nothing has arrived since", aggregates["late_arrivals"], 0)
         return version
 
@@ -193,7 +193,7 @@ def _of_the_depot(line: bytes) -> bool:
 
 
 def _computed(version: Json) -> Json:
-    """Return what a version was computed to be; what is told of it beside that, such as late arrivals, may change."""
+    """Return a version without what may change after it was computed, such as late arrivals."""
     names = (
         "value",
         "input_count",

@@ -2,8 +2,8 @@
 
     python -m embedded.deployment STAGE [Name=value ...]
 
-does it with `python -m infra.deploy`, for an emulator at AWS_ENDPOINT_URL. What is packaged already is not packaged
-again; the tag that names Chalice's stage says dev for all stages.
+does it with `python -m infra.deploy`, for an emulator at AWS_ENDPOINT_URL. It does not
+package again what is packaged. The tag that names Chalice's stage is dev for all stages.
 """
 
 import json
@@ -31,7 +31,7 @@ PARAMETERS = {"Stage": "dev", "RefusePlainHttp": "false", "RawRetentionDays": "0
 """The emulator is reached over http, and would enforce the refusal. What lies on it may be cleared away."""
 
 FUNCTION_PARAMETERS = {"ProcessorConcurrency": "5", "IndexLagSeconds": "0"}
-"""Each processor at work is a process of this machine. The emulator's indexes do not lag."""
+"""Each running processor is a process of this machine. The emulator's indexes do not lag."""
 
 
 def deploy(admin: Admin, package: Path, parameters: Mapping[str, str]) -> dict[str, str]:
@@ -72,7 +72,7 @@ def _deployed(
 
 
 def cached(target: Path, _region: str, _stage: str) -> None:
-    """Take the package of the checkout as it is now: one is for all stages."""
+    """Package the checkout as it is now, once for all stages."""
     shutil.copytree(packaged(silent), target, dirs_exist_ok=True)
 
 

@@ -1,6 +1,6 @@
-"""Disasters: what nobody may do to stored data, done as root on an emulator, and what the API says before and after.
+"""Causes disasters: damages stored data as an emulator's root, and compares the API's answers before and after.
 
-An administrator brings back what was lost. The API is asked about events, refusals and numbers both times.
+An administrator restores what was lost. Both times it asks the API for events, rejections and aggregates.
 """
 
 import json
@@ -24,7 +24,7 @@ _MOST_EVENTS = 500
 """How many events are asked for one by one; lists name all of them."""
 _MOST_DAYS = 500
 _COMPUTED = ("value", "input_count", "inputs_hash", "sample_event_ids", "counts_by_type", "other_types_count")
-# What no raw line tells: later arrivals, and replays, whose ids the versions of aggregates have.
+# No raw line contains these: arrivals, and replays, whose ids the versions of aggregates have.
 _APART: Final = frozenset({"arrivals", "more_arrivals", "aggregates", "more_aggregates"})
 
 EVENTS: Final = "events, by id"

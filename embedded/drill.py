@@ -77,7 +77,7 @@ class Drill:
         return [row for row in self._disaster.rows(self._stack.events_table) if row["PK"]["S"].startswith("EVENT#")]
 
     def _counted(self) -> dict[str, int]:
-        """Return how many rows there are of what raw objects tell."""
+        """Return how many rows there are of events in raw objects."""
         return {
             "rows of the index": len(self._index()),
             "rows of identities": len(self._disaster.rows(self._stack.dedupe_table)),
@@ -111,7 +111,7 @@ class Drill:
         require("nothing is left in the tables", sum(left.values()), 0)
         known = asked(self._stack, list(before.of(EVENTS).answers)[:1])
         require("the API knows no event any more", known.count(EVENTS), 0)
-        self._narrator.say("The tables are there again, and empty; the API answers 404 to whoever asks for an event.")
+        self._narrator.say("The tables exist again, and are empty. The API answers 404 to every request for an event.")
 
     def _rebuild(self, events: int) -> None:
         self._narrator.step("retrace rebuild: index and identities, from the raw objects; then the same replays again")
@@ -168,7 +168,7 @@ class RetraceCommand:
         self._stack = stack
 
     def lines(self, *arguments: str, as_root: bool = False, differs: bool = False) -> list[dict[str, Any]]:
-        """Return what a command tells, a JSON object a line; raises Problem unless it ends as it should."""
+        """Return the JSON objects that a command prints. Raises Problem unless it ends as it should."""
         with tempfile.TemporaryDirectory(prefix="retrace-drill-") as directory:
             self._write_profile(Path(directory))
             done = subprocess.run(  # our own interpreter, our own module

@@ -1,7 +1,7 @@
 """MiniStack, without two waits that AWS does not have, where asked with the one that it has, and with leading keys.
 
 It runs in the emulator's own environment, in the place of `python -m ministack`, behind embedded/guard.py. MiniStack
-looks at every row of a partition for each query, whatever its window, and parsed the condition anew for each row, and
+looks at every row of a partition for each query, whatever its window, and parsed the condition again for each row, and
 for each row of a transaction. And it waited 50 ms for the first line that a function logs, where that logs nothing.
 
 Here a call costs a processor's time, and on AWS time on the way. `PUT /_emulator/delay?ms=5` lets all calls of
@@ -41,7 +41,7 @@ class Condition:
     slot: str
 
     def is_that_of(self, text: str, values: Any, names: Any, slot: str) -> bool:
-        """Whether these are the very objects of the same request, which nobody has to compare in depth."""
+        """Whether these are the very objects of the same request, which need no comparison in depth."""
         return self.text is text and self.values is values and self.names is names and self.slot == slot
 
     @cached_property
@@ -116,7 +116,7 @@ _SIGNED_BY = re.compile(rb"Credential=([^/,\s]+)/\d+/[^/]+/(?:dynamodb|s3|sqs)/"
 
 
 class Delayed:
-    """An ASGI application that is as far away as it is told."""
+    """Wraps an ASGI application so that it is as far away as configured."""
 
     def __init__(self, application: Application, *, root_key_id: str) -> None:
         self._application = application
@@ -140,7 +140,7 @@ class Delayed:
         await send({"type": "http.response.body", "body": b""})
 
     def _is_delayed(self, headers: list[tuple[bytes, bytes]]) -> bool:
-        """Whether somebody but the administrator calls one of the three services."""
+        """Whether another principal than the administrator calls one of the three services."""
         signed = _SIGNED_BY.search(dict(headers).get(b"authorization", b""))
         return signed is not None and signed[1] != self._administrator
 

@@ -3,7 +3,7 @@
     python -m embedded.gateway make chalice STAGE=try PARAMETERS=RefusePlainHttp=false
     python -m embedded.gateway .venv/bin/chalice delete --stage try
 
-The embedded AWS is that of `make up`. Between it and the command stands what the emulator lacks, or takes otherwise
+The embedded AWS is that of `make up`. This module supplies what the emulator lacks, or takes otherwise
 than AWS does:
 
 ImportRestApi: AWS makes the routes that a document describes. The emulator makes an API without any. It does import
@@ -17,7 +17,7 @@ UpdateRestApi: Chalice sets minimumCompressionSize to nothing, by which AWS unde
 would keep it as an empty text, and no SDK could then read the API.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-gzip-compression-decompression.html
 
-GetRestApi: the emulator does not tell the kind of endpoint of an API that it made for CloudFormation.
+GetRestApi: the emulator does not return the kind of endpoint of an API that it made for CloudFormation.
 
 Policies of roles: where they allow something for one message they also allow it for ten; see embedded/adaptation.py.
 """
@@ -55,7 +55,7 @@ Document = dict[str, Any]
 
 @contextmanager
 def gateway(account: Admin, endpoint_url: str) -> Iterator[Mapping[str, str]]:
-    """Yield the variables by which SDKs find what stands before an emulator."""
+    """Yield the variables by which SDKs find the gateway of an emulator."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def answer(self) -> None:
@@ -129,7 +129,7 @@ def _signed(account: Admin, method: str, url: str, body: bytes, content_type: st
 
 
 def _completed(api: bytes) -> bytes:
-    """Return what AWS tells of an API, which Chalice looks at before it updates one."""
+    """Return AWS's description of an API, which Chalice reads before it updates one."""
     told: Document = json.loads(api)
     return json.dumps({**told, "endpointConfiguration": told.get("endpointConfiguration") or _REGIONAL}).encode()
 

@@ -1,4 +1,4 @@
-"""Guards the emulator: refuses web pages, and control without its secret; tells its IAM the partition keys of calls.
+"""Guards the emulator: refuses web pages and control without its secret, and passes partition keys to its IAM.
 
 It runs in the emulator's own environment. MiniStack takes an empty key, `test`, any twelve digits and one of its own
 for the account's root, looks at none of their signatures, allows every origin, and is controlled by anybody.
@@ -54,7 +54,7 @@ class Guard:
         self._secret = secret.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 403, or pass on; no answer tells a browser that its page may read it."""
+        """Answer 403, or pass on. No response lets a browser's page read it."""
         if scope["type"] == "lifespan":
             await self._application(scope, receive, send)
         elif scope["type"] == "http":

@@ -1,4 +1,4 @@
-"""Where the embedded stack keeps its files, how they are closed to other users, and the locks on them."""
+"""Defines where the embedded stack keeps its files, closes them to other users, and locks them."""
 
 import fcntl
 import os

@@ -1,6 +1,6 @@
-"""The inputs of an aggregate as AggregatesTable has them, and their hash computed anew.
+"""Reads the inputs of an aggregate from AggregatesTable, and recomputes their hash.
 
-This follows the contract (docs/) and uses nothing of the application's code: whoever can read the inputs can check the
+This follows the contract (docs/) and uses nothing of the application's code: a reader of the inputs can check the
 hash, and here it is checked.
 """
 

@@ -154,7 +154,7 @@ class Load:
         self._narrator.fact("aggregates", versions)
         self._narrator.fact("sum of their values", values)
         self._narrator.say(
-            "Every inputs_hash equals the one computed anew from the inputs, and every input is an event of the file."
+            "Every inputs_hash equals the one recomputed from the inputs, and every input is an event of the file."
         )
 
     def _verified(self, entity_id: str, day: Day, job: Job, expected: Identities) -> int:

@@ -1,4 +1,4 @@
-"""`make local`: the code of the checkout, HTTP routes and queue handlers alike, run here and reloaded as it changes.
+"""Runs the checkout's HTTP routes and queue handlers, and restarts them when the code changes: `make local`.
 
 Chalice's own reloading looks at every file beneath the project, virtual environments and the emulator's state
 included, and so would restart at each write to S3. This looks at what is deployed, and nothing else.
@@ -25,7 +25,7 @@ LOOK_SECONDS = 0.3
 END_SECONDS = 15.0
 
 Programs = Mapping[str, Sequence[str]]
-"""Commands by what people call them."""
+"""Commands by the names shown to people."""
 Snapshot = dict[Path, tuple[int, int]]
 
 
@@ -50,11 +50,11 @@ def _run(layout: Layout, environment: Mapping[str, str]) -> None:
 
 def _tell_how_to_use(layout: Layout, port: int) -> None:
     if not wait_until(lambda: listens(port), ANSWER_SECONDS):
-        return  # it has said why, and is started anew when the code changes
+        return  # it has reported why, and restarts when the code changes
     url = f"http://{LOOPBACK}:{port}"
     print(
         f"""
-Retrace runs from this checkout at {url}; save a file, and it starts anew.
+Retrace runs from this checkout at {url}; save a file to restart it.
 Requests need no signature here; where it is deployed, they do.
 
   curl -sS {url}/ingest -H 'Content-Type: application/x-ndjson' \\
@@ -81,7 +81,7 @@ def _run_reloading(programs: Programs, environment: Mapping[str, str], begun: Ca
             first = False
             now = _changed(seen, children)
         names = sorted(path.name for path in now.keys() | seen.keys() if now.get(path) != seen.get(path))
-        say_doing(f"Changed: {', '.join(names)}. Starting anew")
+        say_doing(f"Changed: {', '.join(names)}. Restarting")
         seen = now
 
 
@@ -116,7 +116,7 @@ def _changed(seen: Snapshot, children: Mapping[str, subprocess.Popen[bytes]]) ->
         for name, child in children.items():
             if name not in ended and child.poll() is not None:
                 ended.add(name)
-                say_doing(f"{name} has ended. It is started anew when the code changes")
+                say_doing(f"{name} has ended. It restarts when the code changes")
         now = snapshot(ROOT)
         return now != seen
 

@@ -1,4 +1,4 @@
-"""Tells a story on a terminal, or into a file: the same words, without colours and moving parts there."""
+"""Narrates a run on a terminal, or into a file, there without colours and moving parts."""
 
 import argparse
 import io
@@ -120,10 +120,10 @@ def require(what: str, found: object, expected: object) -> None:
 
 
 def perform(name: str, description: str | None, show: Callable[[Narrator, Path | None], None]) -> int:
-    """Show something on a stack of its own; return the exit status: 1 if it was not as it should be."""
+    """Run a story on its own stack. Return the exit status: 1 if a check failed."""
     parser = argparse.ArgumentParser(prog=f"python -m embedded.{name}", description=description)
     parser.add_argument("--data", type=Path, metavar="FILE", help="native events, one a line; may be gzipped")
     chosen = parser.parse_args()
     interrupt_once()
-    interrupted = f"Interrupted. The stack of the {name} is stopped and gone.\n→ Start again with: make {name}"
+    interrupted = f"Interrupted. The stack of the {name} is stopped and deleted.\n→ Start again with: make {name}"
     return exit_status(lambda: show(Narrator(sys.stdout), chosen.data), interrupted)

@@ -3,7 +3,7 @@
     python -m embedded.poller
 
 Chalice's local mode serves HTTP only. This runs beside it in the same environment, as a process of its own that is
-started anew when the code changes; asked to end (SIGTERM), it finishes the batches that it has begun.
+restarted when the code changes. On SIGTERM it finishes the batches that it has begun.
 
 As with Lambda: a handler gets at most as many messages as it asks for; those it names in a partial batch response, or
 all of them if it raises, are delivered again, until the queue has delivered them often enough and gives them to its

@@ -1,4 +1,4 @@
-"""Files of native events, one a line, plain or gzipped, and several clients at once that send them in batches."""
+"""Reads files of native events, one a line, plain or gzipped, and sends them in batches with several clients."""
 
 import gzip
 import json
@@ -16,7 +16,7 @@ from infra.command import Problem
 CLIENTS = 8
 GZIP_MAGIC = b"\x1f\x8b"
 LOOKED_AT = 20
-"""How many lines are looked at to tell whether a file is NDJSON at all; the stack judges each line by itself."""
+"""How many lines are read to decide whether a file is NDJSON at all. The stack judges each line by itself."""
 
 
 def read(path: Path) -> list[bytes]:
@@ -33,7 +33,7 @@ def read(path: Path) -> list[bytes]:
 
 
 def batches(lines: Sequence[bytes], events: int, size: int) -> Iterator[list[bytes]]:
-    """Yield the lines in batches of at most so many events and bytes; one that is too long stands alone."""
+    """Yield the lines in batches of at most this many events and bytes. One that is too long is a batch by itself."""
     batch: list[bytes] = []
     room = size
     for line in lines:

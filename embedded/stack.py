@@ -1,4 +1,4 @@
-"""A whole stack: the emulator started, the application deployed onto it, its API answering.
+"""Starts a whole stack: the emulator, the application on it, and its API.
 
 It lasts for a block, or stays: `make up`, `make down` and `make forget`.
 """
@@ -40,7 +40,7 @@ def started(
 ) -> Iterator[Stack]:
     """Yield a stack of its own, and stop it afterwards.
 
-    Port 0 stands for any free one. Without a directory nothing is left behind; with one, state is kept there.
+    Port 0 means any free one. Without a directory nothing is left behind; with one, state is kept there.
     Parameters are those of the template, such as EnableProcessor.
     """
     with tempfile.TemporaryDirectory(prefix="retrace-", ignore_cleanup_errors=True) as temporary:
@@ -162,7 +162,7 @@ def _port_for(layout: Layout, wanted: int | None) -> int:
             f"Use RETRACE_PORT={kept}, or start without that state: make forget",
         )
     chosen = wanted or kept or DEFAULT_PORT
-    require_free(chosen)  # said before the wait for the package, not after
+    require_free(chosen)  # before the wait for the package, not after
     return chosen
 
 

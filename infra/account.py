@@ -1,4 +1,4 @@
-"""The AWS account that a command works with: its clients, its refusals in words, its bucket for what is deployed."""
+"""Opens the AWS account that a command works with: clients, errors in words, and the bucket for deployments."""
 
 import base64
 import hashlib
@@ -32,18 +32,18 @@ _NOT_KNOWN: Final = frozenset(
 )
 _LOG_IN: Final = "Log in, as with `aws sso login` or `aws configure`, and choose the profile with AWS_PROFILE."
 _PUT_RIGHT: Final = "Correct that and try again. Completed work is kept."
-_NETWORK: Final = "See to the network and the region, then try again."
-_RIGHTS: Final = "docs/deploying.md lists the rights that deploying takes."
+_NETWORK: Final = "Check the network and the region, then try again."
+_RIGHTS: Final = "docs/deploying.md lists the permissions that deploying needs."
 
 _UNASKED: Final = (
     (aws.NoRegionError, "No AWS region is chosen.", "Choose one: AWS_REGION=eu-west-1 make deploy …"),
     ((aws.NoCredentialsError, aws.PartialCredentialsError), "No AWS credentials were found.", _LOG_IN),
     (aws.ProfileNotFound, "{}.", "AWS_PROFILE chooses it; `aws configure list-profiles` lists them."),
-    ((aws.CredentialRetrievalError, aws.SSOError), "The AWS credentials are no longer good: {}", _LOG_IN),
+    ((aws.CredentialRetrievalError, aws.SSOError), "The AWS credentials have expired: {}", _LOG_IN),
     ((aws.ConnectionError, aws.HTTPClientError), "AWS cannot be reached: {}", _NETWORK),
-    (aws.BotoCoreError, "AWS could not be asked: {}", _PUT_RIGHT),
+    (aws.BotoCoreError, "AWS could not be called: {}", _PUT_RIGHT),
 )
-"""What kept a call from AWS, in words, and the remedy: the first that fits."""
+"""Errors of boto3 with a message and a remedy. The first that fits counts."""
 
 _WAYS_OF_BEING_PUBLIC: Final = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
@@ -71,7 +71,7 @@ class Account:
 
     @classmethod
     def of(cls, session: boto3.Session) -> "Account":
-        """Ask AWS who calls."""
+        """Return the caller, as AWS knows it."""
         if session.region_name is None:  # STS would answer all the same
             raise aws.NoRegionError
         identity = session.client("sts").get_caller_identity()
@@ -85,7 +85,7 @@ class Account:
 
 @contextmanager
 def aws_errors_in_words() -> Iterator[None]:
-    """Raise a Problem for whatever boto3 raises."""
+    """Turn the errors that boto3 raises into Problem."""
     try:
         yield
     except (aws.BotoCoreError, aws.ClientError) as error:

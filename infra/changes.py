@@ -1,4 +1,4 @@
-"""What CloudFormation says of a stack: the changes that it would make, what has happened, and what stays in the end."""
+"""Reads a stack from CloudFormation: planned changes, events, and retained resources."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,13 +27,13 @@ _REMOVAL: Final[Mapping[str, tuple[str, ...]]] = {
     "AWS::KMS::Key": ("aws kms schedule-key-deletion --key-id {}",),
     "AWS::DynamoDB::Table": DELETE_TABLE,
 }
-"""By type. Except the key's, each of them fails if something is still contained."""
+"""By type. Each except the key's fails if the resource still contains something."""
 
 _ALL_APIS: Final = "Leave it: all APIs of this account and region write their logs with it."
 _REMARKS: Final[Mapping[str, str]] = {
     "AWS::S3::BucketPolicy": "It goes with its bucket.",
     "AWS::ApiGateway::Account": _ALL_APIS,
-    "AWS::KMS::Key": "Keep its public key for as long as there are digests: nobody can check them without.",
+    "AWS::KMS::Key": "Keep its public key as long as there are digests. They cannot be verified without it.",
     "AWS::IAM::Role": _ALL_APIS,
 }
 """By type, of what no command is shown for. The one role that stays is ApiLogRole."""
@@ -50,7 +50,7 @@ class Change:
 
     @classmethod
     def of(cls, change: "ResourceChangeTypeDef") -> "Change":
-        """Read it as CloudFormation tells it."""
+        """Read it from CloudFormation's response."""
         how = _ACTIONS.get(change["Action"]) or _REPLACEMENTS.get(change.get("Replacement", ""), "changed")
         targets = [detail.get("Target", {}) for detail in change.get("Details", [])]
         properties = {target.get("Name") or target.get("Attribute", "") for target in targets}
@@ -94,7 +94,7 @@ class Event:
 
     @classmethod
     def of(cls, event: "StackEventTypeDef") -> "Event":
-        """Read it as CloudFormation tells it."""
+        """Read it from CloudFormation's response."""
         resource = Resource(
             event.get("LogicalResourceId", ""), event.get("ResourceType", ""), event.get("PhysicalResourceId", "")
         )
@@ -129,7 +129,7 @@ def end(stack_id: str, events: Sequence[Event]) -> str | None:
     """Return the status that a stack has come to by these events; None if it goes on, or has not begun yet.
 
     What executes a change set or deletes a stack only begins it: its status may still be the one of the last time.
-    Its own events tell. https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ExecuteChangeSet.html
+    Its own events contain them. https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ExecuteChangeSet.html
     """
     own = [event.status for event in events if event.resource.physical_id == stack_id]
     return own[-1] if own and not own[-1].endswith("_IN_PROGRESS") else None
@@ -143,7 +143,7 @@ def failures(events: Iterable[Event]) -> list[str]:
 
 
 def retained(events: Iterable[Event]) -> list[Resource]:
-    """Return what CloudFormation passed over as it deleted, because its deletion policy says so."""
+    """Return what CloudFormation kept when it deleted, because of its deletion policy."""
     return [event.resource for event in events if event.status == "DELETE_SKIPPED"]
 
 

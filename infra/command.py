@@ -1,6 +1,6 @@
-"""Says how far a command of infra/, embedded/ or release/ is, waits, and ends it with what is wrong and the remedy.
+"""Reports the progress of a command of infra/, embedded/ or release/, waits, and ends it with an error and its remedy.
 
-It needs nothing but the standard library: the emulator has an environment of its own.
+It needs only the standard library: the emulator has an environment of its own.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 T = TypeVar("T")
 Tell = Callable[[str], None]
-"""Told a line, or in a few words what is about to happen."""
+"""Takes a line, or a few words about the next step."""
 
 _REQUESTS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -28,13 +28,13 @@ class Problem(Exception):
 
 
 def parser(module: str, description: str | None, epilog: str = "") -> argparse.ArgumentParser:
-    """Return what reads the command line of a module, with examples as they are written."""
+    """Return the parser of a module's command line, with examples laid out as written."""
     written = argparse.RawDescriptionHelpFormatter
     return argparse.ArgumentParser(f"python -m {module}", None, description, epilog, formatter_class=written)
 
 
 def silent(_: str) -> None:
-    """Tell nobody."""
+    """Report nothing."""
 
 
 def say(line: str) -> None:
@@ -54,9 +54,9 @@ def complain(problem: Problem) -> int:
 
 
 def exit_status(command: Callable[[], None], interrupted: str, status: int = 1) -> int:
-    """Run a command, tell what stops it, and return its exit status.
+    """Run a command, report what stops it, and return its exit status.
 
-    If it is interrupted, that is `status`, and the text is told: as an error, unless to interrupt it is how it ends.
+    If it is interrupted, that is `status`, and it says the text: as an error, unless interrupting is how it ends.
     """
     try:
         command()
@@ -69,7 +69,7 @@ def exit_status(command: Callable[[], None], interrupted: str, status: int = 1) 
 
 
 def interrupt_once() -> None:
-    """Turn the first request to end into KeyboardInterrupt; those after it shall not disturb the clearing up.
+    """Turn the first request to end into KeyboardInterrupt, and ignore later ones, so that cleaning up completes.
 
     A request is Ctrl-C, `kill`, or that the terminal was closed.
     """
@@ -84,7 +84,7 @@ def interrupt_once() -> None:
 
 
 def observe(look: Callable[[], T], every: float) -> Iterator[T]:
-    """Yield what is seen now, and again after each interval."""
+    """Yield an observation now, and again after each interval."""
     while True:
         yield look()
         time.sleep(every)

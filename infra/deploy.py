@@ -29,8 +29,8 @@ from infra.rollout import (
 )
 from infra.stack import Stack
 
-INTERRUPTED: Final = ("Interrupted. What CloudFormation has begun goes on without you.", 130)
-"""What is said if a command on a stack is interrupted, and its exit status."""
+INTERRUPTED: Final = ("Interrupted. CloudFormation continues what it has begun.", 130)
+"""Message and exit status if a command on a stack is interrupted."""
 
 THE_APPLICATION: Final = Application()
 
@@ -154,7 +154,7 @@ def _next_steps(stage: str, region: str, outputs: Mapping[str, str], *, resource
         yield f"  {Path(sys.executable).parent}/python -m infra.record_outputs {stage}"
         yield f"  chalice deploy --stage {stage}"
         return
-    yield "\n# whoever sends events, and whoever investigates, needs a policy of these"
+    yield "\n# attach these policies to principals that send events or investigate"
     for policy in ("ProducerPolicyArn", "InvestigatorPolicyArn"):
         yield f"  aws iam attach-role-policy --role-name <role> --policy-arn {outputs[policy]}"
     yield "\n# add this to ~/.config/retrace/config.toml"

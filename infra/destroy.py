@@ -1,4 +1,4 @@
-"""Remove a stage's stack, unless it holds data: objects, items or messages.
+"""Remove a stage's stack, unless it contains data: objects, items or messages.
 
 python -m infra.destroy STAGE [--yes]
 """
@@ -53,7 +53,7 @@ Holding = tuple[Resource, str]
 
 def main(arguments: Sequence[str], say: Tell = say, ask: Ask = input) -> int:
     """Remove one stage and return the exit status."""
-    line = parser("infra.destroy", "Remove the stack of a stage, unless it holds data.", EPILOG)
+    line = parser("infra.destroy", "Remove the stack of a stage, unless it contains data.", EPILOG)
     line.add_argument("stage", help="the stage; its stack is retrace-STAGE")
     line.add_argument("--yes", action="store_true", help="do not ask for the stage's name to be typed")
     chosen = line.parse_args(arguments)
@@ -79,7 +79,7 @@ def _destroy(stage: str, say: Tell, ask: Ask | None) -> None:
 
 
 def _require_empty(stack: Stack, held: Sequence[Holding]) -> None:
-    lines = [f"{stack.name} holds data; it is not removed."]
+    lines = [f"{stack.name} contains data, so it is not removed."]
     for resource, amount in held:
         lines.append(f"  {resource.logical_id} ({resource.physical_id}): {amount}")
         lines += (f"      {command.format(resource.physical_id)}" for command in _EMPTYING[resource.type])
@@ -109,7 +109,7 @@ def _remove(stack: Stack, say: Tell) -> None:
         if event.status == "DELETE_COMPLETE" and event.resource.logical_id != stack.name:
             say(f"  {event.resource.logical_id} deleted")
     if failed := failures(events):
-        raise Problem("\n".join([f"{stack.name} could not be removed.", *failed]), "Put that right and try again.")
+        raise Problem("\n".join([f"{stack.name} could not be removed.", *failed]), "Fix that and try again.")
     say(f"\n{stack.name} is removed.")
     if left := retained(events):
         say("\nThis stays, by its deletion policy; where a command follows, that removes it:\n")
@@ -118,7 +118,7 @@ def _remove(stack: Stack, say: Tell) -> None:
 
 
 def stored_data(account: Account, resources: Iterable[Resource]) -> list[Holding]:
-    """Return what contains data; what was never made or was removed by hand contains none."""
+    """Return the resources that contain data. One that was never made or was removed by hand contains none."""
     amounts = ((resource, _amount(account, resource)) for resource in resources if resource.physical_id)
     return [(resource, amount) for resource, amount in amounts if amount]
 
@@ -130,7 +130,7 @@ def _amount(account: Account, resource: Resource) -> str:
                 return _objects(account.s3, resource.physical_id)
             case "AWS::DynamoDB::Table":
                 return _items(account.dynamodb, resource.physical_id)
-            case "AWS::SQS::Queue" if resource.logical_id != "DigestQueue":  # what is there tells only of objects
+            case "AWS::SQS::Queue" if resource.logical_id != "DigestQueue":  # its messages only name objects
                 return _messages(account.sqs, resource.physical_id)
     except ClientError as error:
         if error.response["Error"]["Code"] not in _GONE:

@@ -77,7 +77,7 @@ def _run_chalice(project: Path, template: Path, target: Path, region: str, stage
     )
     if finished.returncode != 0:
         said = finished.stdout.strip()
-        raise Problem(f"The application could not be packaged.\n{said}", "Put that right and try again.")
+        raise Problem(f"The application could not be packaged.\n{said}", "Fix that and try again.")
 
 
 def with_code(template: Template, code_uri: str, _: Mapping[str, str]) -> Template:

@@ -1,4 +1,4 @@
-"""What infra/permissions.py says, as IAM has it: for the packaged template, and with the ARNs of a deployed stage.
+"""Renders infra/permissions.py for IAM: for the packaged template, and with the ARNs of a deployed stage.
 
 The two differ in two things. `chalice deploy` has one function for all routes, so it has the rights of both; and its
 functions make their log groups themselves.

@@ -1,4 +1,4 @@
-"""Bring a stack to what a template and its parameters say, or say in words why that cannot be."""
+"""Bring a stack to a template and its parameters, or explain why it cannot be done."""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ Agree = Callable[[Sequence[Change]], bool]
 """Asked with what would change, before anything does."""
 
 SHARDS: Final = ("TypeDayShards", "TypeDayShardsRead")
-"""Written to, and read at least."""
+"""Shards that are written, and shards that are read at least."""
 
 _PAST: Final = {"CREATE": "created", "UPDATE": "updated", "DELETE": "deleted", "IMPORT": "imported"}
 
@@ -28,14 +28,14 @@ def kind_of_change(stack: Stack, described: "StackTypeDef | None") -> Kind:
         return "CREATE"
     if status in UPDATABLE:
         return "UPDATE"
-    remedy = f"Remove what is left of it, then deploy again: make destroy STAGE={stack.name.removeprefix('retrace-')}"
+    remedy = f"Remove the rest of it, then deploy again: make destroy STAGE={stack.name.removeprefix('retrace-')}"
     if status == "UPDATE_ROLLBACK_FAILED":
         go_on = f"aws cloudformation continue-update-rollback --stack-name {stack.name}"
-        remedy = f"Its events say what failed; then: {go_on}"
+        remedy = f"Fix what its events report as failed. Then run: {go_on}"
     raise Problem(f"The stack {stack.name} is in {status}; CloudFormation cannot change it any more.", remedy)
 
 
-def roll_out(  # noqa: PLR0913  # the stack, what it is to be, and whom to ask and to tell
+def roll_out(  # noqa: PLR0913  # the stack, its target state, and how to ask and report
     stack: Stack,
     kind: Kind,
     template_url: str,
@@ -45,7 +45,7 @@ def roll_out(  # noqa: PLR0913  # the stack, what it is to be, and whom to ask a
     agree: Agree = lambda _: True,
     tell: Tell = silent,
 ) -> bool:
-    """Make a change set and carry it out; return False if there is nothing to change, or nobody agrees."""
+    """Make a change set and execute it. Return False if there is nothing to change, or the operator declines."""
     change_set = stack.propose(kind, template_url, parameters, kept)
     if change_set is None:
         return False
@@ -68,7 +68,7 @@ def roll_out(  # noqa: PLR0913  # the stack, what it is to be, and whom to ask a
 
 
 def _telling(events: Iterable[Event], names: Collection[str], tell: Tell) -> Iterator[Event]:
-    """Tell of each resource that is done, and pass all events on."""
+    """Report each resource that is done, and pass all events on."""
     done: set[str] = set()
     for event in events:
         name = event.resource.logical_id
@@ -87,7 +87,7 @@ def _require_complete(status: str | None, events: Sequence[Event]) -> None:
     lines = [f"The deployment ended as {status}.", *failures(events)]
     if left := list(removal(retained(events))):
         lines += ["What it had made already stays, by its deletion policy:", *left]
-    raise Problem("\n".join(lines), "Put that right and try again.")
+    raise Problem("\n".join(lines), "Fix that and try again.")
 
 
 def parsed(words: Iterable[str]) -> dict[str, str]:
@@ -148,7 +148,7 @@ def require_readers_first(declared: Declared, given: Mapping[str, str], describe
 
 
 def kept(declared: Declared, given: Mapping[str, str], described: "StackTypeDef | None") -> list[str]:
-    """Return the parameters that keep the value they were deployed with: those that nobody gave again."""
+    """Return the parameters that keep their deployed value: those that are not given again."""
     return sorted((deployed_values(described).keys() & declared.keys()) - given.keys())
 
 

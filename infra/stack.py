@@ -55,10 +55,10 @@ class Stack:
             raise
 
     def settled(self, tell: Tell = silent) -> "StackTypeDef | None":
-        """The same, once nothing is under way: an interrupted deployment goes on by itself. A wait is told."""
+        """Return the same, once no operation is in progress: an interrupted deployment continues. It reports a wait."""
         described = self.described()
         if _under_way(described):
-            tell(f"Waiting for what is under way in {self.name} …")
+            tell(f"Waiting for the operation in progress on {self.name} …")
             described = next(now for now in observe(self.described, self._every) if not _under_way(now))
         return described
 
@@ -121,7 +121,7 @@ class Stack:
             self._aws.delete_stack(StackName=self.name)
 
     def protect(self) -> None:
-        """Have CloudFormation itself refuse to replace or remove what is protected, whoever updates the stack."""
+        """Have CloudFormation itself refuse to replace or remove what is protected, on every update of the stack."""
         self._aws.set_stack_policy(StackName=self.name, StackPolicyBody=json.dumps(PROTECTION))
 
     def execute(self, change_set: "ChangeSet") -> Iterator[Event]:
@@ -161,4 +161,4 @@ def _under_way(described: "StackTypeDef | None") -> bool:
 
 
 def _refused(reason: str) -> Problem:
-    return Problem(f"CloudFormation refused the template or its parameters: {reason}", "Put that right and try again.")
+    return Problem(f"CloudFormation refused the template or its parameters: {reason}", "Fix that and try again.")

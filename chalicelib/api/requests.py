@@ -50,7 +50,7 @@ def as_unicode(header: str) -> str:
     """A header's name or value as text that answers, logs and quarantine can hold.
 
     Lambda gets headers as JSON, which can say lone surrogates. They become U+FFFD, which no header may hold either, so
-    that nobody takes them for something else.
+    they are not mistaken for something else.
     """
     return header if header.isascii() else header.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 

@@ -123,7 +123,7 @@ def test_a_network_that_fails_is_said_to(error: exceptions.BotoCoreError) -> Non
 def test_what_never_was_sent_is_not_put_down_to_the_network() -> None:
     problem = problem_of(exceptions.ParamValidationError(report="Invalid length for parameter TableName"))
 
-    assert problem.what.startswith("AWS could not be asked: Parameter validation failed:")
+    assert problem.what.startswith("AWS could not be called: Parameter validation failed:")
     assert "TableName" in problem.what
 
 
@@ -132,7 +132,7 @@ def test_an_interrupt_says_that_cloudformation_goes_on(capsys: pytest.CaptureFix
         raise KeyboardInterrupt
 
     assert exit_status(interrupted, *deploy.INTERRUPTED) == 130
-    assert capsys.readouterr().err == "\nInterrupted. What CloudFormation has begun goes on without you.\n"
+    assert capsys.readouterr().err == "\nInterrupted. CloudFormation continues what it has begun.\n"
 
 
 def test_both_commands_explain_themselves(capsys: pytest.CaptureFixture[str]) -> None:

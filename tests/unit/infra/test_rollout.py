@@ -67,7 +67,7 @@ def test_what_is_under_way_is_waited_for_and_said_to_be(cloudformation: Stubber,
 
     stack.settled(said.append)
 
-    assert said == ["Waiting for what is under way in retrace-prod …"]
+    assert said == ["Waiting for the operation in progress on retrace-prod …"]
 
 
 @pytest.mark.parametrize("status", ["UPDATE_COMPLETE", "REVIEW_IN_PROGRESS"])
