@@ -55,7 +55,7 @@ def _request() -> Request:
 @app.route("/ingest", methods=["POST"], authorizer=signed, content_types=ANY_CONTENT_TYPE)
 @as_problem_response
 def ingest() -> Response:
-    """Take events in, or with ?dry_run=true tell what would become of them."""
+    """Ingest events, or with ?dry_run=true report what would happen to them."""
     return api.ingest.ingest(_request())
 
 

@@ -674,8 +674,8 @@ BREAKS = [
     Break(
         "7 no size limit: a hot duplicate that refuses its batch",
         "chalicelib/events/dynamodb_index.py",
-        'with suppress(TryAgain), translated("recording later arrivals"):',
-        'with translated("recording later arrivals"):',
+        'with suppress(TryAgain), translated("recording arrivals"):',
+        'with translated("recording arrivals"):',
         "tests/functional/test_ingest_faults.py",
         "test_arrivals_that_are_never_recorded_change_nothing_of_what_a_batch_is_answered",
     ),

@@ -1,1 +1,1 @@
-"""Daily aggregates: versions, inputs, what is recorded of each message, and differences."""
+"""Daily aggregates: versions, inputs, the outcome of each message, and differences."""

@@ -28,7 +28,7 @@ class VersionStatus:
             return tuple(_incompleteness_reasons(self.job, version.day))
         if is_object_version(version.replay_id):
             return ("It covers the events of one raw object only.",)
-        return ("Its replay is not known any more, so nothing tells what it covered.",)
+        return ("Its replay is unknown, so what it covered is unknown, too.",)
 
     @property
     def settled(self) -> bool:
@@ -44,7 +44,7 @@ class VersionStatus:
 
     @property
     def asked_at(self) -> Instant:
-        """A time before which nothing was read; where no job tells it, when the version was last written."""
+        """A time before which nothing was read. Without a job it is when the version was last written."""
         return self.job.created_at if self.job is not None else self.stored.computed_at
 
     def may_lack(self, event: StoredEvent) -> bool:

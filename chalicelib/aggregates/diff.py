@@ -1,4 +1,4 @@
-"""What two versions of a daily aggregate do not share, found by walking along both of their inputs, page by page."""
+"""Compares two versions of a daily aggregate by walking along the inputs of both, page by page."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Changed:
 
 @dataclass
 class Comparison:
-    """The differences of a stretch in order of time and id, and how many inputs both share there."""
+    """The differences of a part of the inputs in order of time and id, and how many inputs both share there."""
 
     only_in_from: list[Input] = field(default_factory=list)
     only_in_to: list[Input] = field(default_factory=list)
@@ -72,7 +72,7 @@ class Comparison:
         return len(self.only_in_from) + len(self.only_in_to) + len(self.changed)
 
     def add(self, from_: Side, to: Side) -> bool:
-        """Compare what is next, and pass it by; False if nothing is. An input is the same if time and id are."""
+        """Compare the next input and pass it. False if there is none. An input is the same if time and id are."""
         before, after = from_.next, to.next
         if before is None and after is None:
             return False

@@ -116,7 +116,7 @@ def _first_id(changes: Changes) -> str:
 
 
 def _ledger(ledger_keys: Iterable[LedgerKey], versions: Iterable[Version], items: Iterable[Item]) -> Ledger:
-    """What items say of those ledger_keys and versions."""
+    """Read those ledger_keys and versions from items."""
     found = {(item["PK"]["S"], item["SK"]["S"]): item for item in items}
 
     def item_at(key: Item) -> Item | None:

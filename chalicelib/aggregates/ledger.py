@@ -36,7 +36,7 @@ class OutcomeRecord:
 
 
 def record_of(message: ReplayMessage, outcome: Outcome) -> OutcomeRecord:
-    """The record of a message that is taken at its word, as its event is not read."""
+    """The record of a message whose event is not read."""
     event_time = Instant(message.event_time)
     event = Input(event_time, message.event_id, message.event_type, message.content_sha256)
     version = Version(message.entity_id, day_of(event_time), message.replay_id)
@@ -115,12 +115,12 @@ class Recorded:
 
 
 def outcomes_after(ledger: Ledger, records: Iterable[OutcomeRecord]) -> dict[LedgerKey, Outcome | None]:
-    """What the ledger says once the records are recorded."""
+    """The ledger after the records are recorded."""
     return {each.key: next_outcome(ledger.outcomes.get(each.key), each.outcome) for each in records}
 
 
 def changes_to(ledger: Ledger, records: Iterable[OutcomeRecord], metrics: tuple[Metric, ...] = METRICS) -> Changes:
-    """What has to be written to record records of different messages: nothing of what is recorded already."""
+    """The writes that record records of different messages, without those that are recorded already."""
     transitions = []
     progress: dict[str, Counts] = defaultdict(Counts)
     inputs: dict[Version, list[Input]] = defaultdict(list)

@@ -31,7 +31,7 @@ class Input:
 
     @property
     def key(self) -> InputKey:
-        """What tells inputs of a version apart: an id comes twice if an identity expired and its key was used again."""
+        """Distinguishes inputs of a version: an id comes twice if an identity expired and its key was used again."""
         return self.event_time, self.event_id
 
 

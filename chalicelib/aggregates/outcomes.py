@@ -31,7 +31,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MessageKey:
-    """What tells the messages of a version apart: time and id of the event, and which of its arrivals it stands for."""
+    """Distinguishes the messages of a version: time and id of the event, and the arrival that it represents."""
 
     event_time: Instant
     event_id: str
@@ -56,7 +56,7 @@ class Counts:
 
 
 def next_outcome(recorded: Outcome | None, asked: Outcome) -> Outcome | None:
-    """What is recorded of a message once an outcome was asked for: the first final one stands.
+    """Return the outcome to record of a message: the first final one is kept.
 
     Only a message that was recorded as a dead letter is redriven; one that never was stays without outcome.
     """

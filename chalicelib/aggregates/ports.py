@@ -1,4 +1,4 @@
-"""What tracing daily aggregates needs from storage, in domain terms; adapters provide it."""
+"""Defines what tracing daily aggregates needs from storage, in domain terms. Adapters provide it."""
 
 from __future__ import annotations
 

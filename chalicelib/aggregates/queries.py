@@ -42,7 +42,7 @@ class InputsQuery(AggregatesQuery):
 
 
 class DiffQuery(AggregatesQuery):
-    """GET /aggregates/diff: what two versions do not share; `limit` is that of all differences of a page."""
+    """GET /aggregates/diff: the differences of two versions. `limit` is that of all differences of a page."""
 
     from_: Annotated[ReplayId, Field(alias="from")]
     to: ReplayId

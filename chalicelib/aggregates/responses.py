@@ -49,7 +49,7 @@ class AggregateVersionShape(_OfReplay, _MetricMembers):
     computed_at: Time
 
 
-# The metrics that there are say how they are described.
+# Each metric defines its own description.
 AggregateVersionShape.__pydantic_config__ = {  # type: ignore[attr-defined]  # read by pydantic alone
     "extra": "forbid",
     "json_schema_extra": partial(describe_metrics, METRICS),
@@ -123,7 +123,7 @@ _From = TypedDict("_From", {"from": AggregateVersionShape})  # a keyword
 
 
 class DifferenceAnswer(_ComparedDay, _From):
-    """A page of what two versions do not share, in order of time and id."""
+    """A page of the differences of two versions, in order of time and id."""
 
     to: AggregateVersionShape
     only_in_from: list[InputShape]
@@ -196,7 +196,7 @@ def _input(row: Input) -> InputShape:
 
 
 def difference(query: DiffQuery, found: Difference) -> DifferenceAnswer:
-    """What a stretch of two versions does not share; the counts are those of the stretch."""
+    """The differences of a page of two versions, with the counts of that page."""
     comparison = found.comparison
     return {
         "entity_id": query.entity_id,

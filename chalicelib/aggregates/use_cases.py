@@ -1,4 +1,4 @@
-"""Account for daily aggregates: how each version stands, what it was computed from, and what two do not share."""
+"""Account for daily aggregates: the status of each version, its inputs, and the differences of two."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _BETWEEN = "\x00"
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A version, how it stands, and how many events of its day came after its replay read the index."""
+    """A version, its status, and how many events of its day came after its replay read the index."""
 
     status: VersionStatus
     arrived_since: int
@@ -136,7 +136,7 @@ class FoundInputs:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Two versions of a daily aggregate, what a stretch of them does not share, and the cursor to the next."""
+    """Two versions of a daily aggregate, a page of their differences, and the cursor to the next."""
 
     from_: AggregateVersion
     to: AggregateVersion
@@ -165,9 +165,9 @@ class TraceVersions:
         return FoundInputs(page.inputs, to_cursor(fingerprint, page.read_to))
 
     def difference(self, query: DiffQuery) -> Difference:
-        """What a stretch of two versions does not share, with the cursor to the next; raises NotFound.
+        """Return a page of the differences of two versions, with the cursor to the next. Raises NotFound.
 
-        A stretch ends with its differences, or when the reads of a request are used up: it may have none.
+        A page ends with its differences, or when the reads of a request are used up: it may have none.
         """
         fingerprint = query_fingerprint(query)
         afters = _positions(from_cursor(fingerprint, query.cursor))

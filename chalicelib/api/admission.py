@@ -1,4 +1,4 @@
-"""In front of every route: only what is signed is read."""
+"""Guards every route: only signed requests are read."""
 
 from __future__ import annotations
 

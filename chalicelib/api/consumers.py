@@ -1,4 +1,4 @@
-"""What queues and the schedule call."""
+"""The handlers of queues and of the schedule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""POST /ingest: events are read, taken in, and answered for one by one."""
+"""POST /ingest: reads events, ingests them, and answers with a result for each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes around every function: its deadline, and problems in place of errors."""
+"""Wraps every function: sets its deadline, and turns errors into problems."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SHORTEST_MS = 10_000
 def with_deadline(event: Any, get_response: Callable[[Any], Any]) -> Any:
     """Chalice middleware: of what an invocation does, nothing begins that could outlast the function.
 
-    Chalice's test client tells every function that three seconds are left, but never stops it: that is not a deadline.
+    Chalice's test client reports three seconds left to every function, but never stops it: that is not a deadline.
     """
     context: Any = event.lambda_context if isinstance(event, Request) else event.context
     if context.get_remaining_time_in_millis() < SHORTEST_MS:

@@ -74,7 +74,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/ingest"): Operation("Take events in", _INGESTED, IngestQuery, _EVENT_BODIES),
     ("GET", "/events"): Operation("Events in a window", {200: search.EventList, **_QUERIED}, EventsQuery),
     ("GET", "/events/{event_id}"): Operation(
-        "An event, its later arrivals and its aggregates", {200: search.EventHistoryAnswer, **_NAMED}
+        "An event, its duplicates and conflicts, and its aggregates", {200: search.EventHistoryAnswer, **_NAMED}
     ),
     ("GET", "/events/{event_id}/raw"): Operation("An event as it was sent", {200: (), **_NAMED}),
     ("GET", "/late"): Operation("Late arrivals of a day", {200: search.LateList, **_QUERIED}, LateQuery),
@@ -131,7 +131,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "The events of one version", {200: aggregates.InputList, 404: Problem, **_QUERIED}, InputsQuery
     ),
     ("GET", "/aggregates/diff"): Operation(
-        "What two versions do not share",
+        "Differences of two versions",
         {200: aggregates.DifferenceAnswer, 404: Problem, **_QUERIED},
         DiffQuery,
     ),

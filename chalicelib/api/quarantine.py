@@ -1,4 +1,4 @@
-"""The routes about refused events."""
+"""The routes about rejected events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What requests have in common: who sends them, their headers, body and query parameters."""
+"""Reads what requests have in common: signer, headers, body and query parameters."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def caller(request: Request) -> str:
 
 
 def headers_of(request: Request) -> dict[str, str]:
-    """Every header; Chalice tells of a repeated one only the last value, API Gateway all of them."""
+    """Return every header. Chalice has only the last value of a repeated one, API Gateway all of them."""
     event: Mapping[str, Any] = request.to_original_event()
     repeated: Mapping[str, list[str]] = event.get("multiValueHeaders") or {}
     last: Mapping[str, str] = event.get("headers") or {}
@@ -86,7 +86,7 @@ def refuse_parameters(request: Request) -> None:
 
 
 def refuse_body(request: Request) -> None:
-    """For a request that says everything with its path: raises InvalidRequest if it says more."""
+    """Raise InvalidRequest if a request that needs only its path has a query or a body."""
     refuse_parameters(request)
     if body_of(request).strip() not in (b"", b"{}"):
         raise InvalidRequest("The request takes no body.", (Fault("body", "must be empty"),))

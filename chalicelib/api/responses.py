@@ -1,4 +1,4 @@
-"""How answers and problems (RFC 9457) are written."""
+"""Writes answers and problems (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _headers(status: HTTPStatus, error: errors.RetraceError) -> Mapping[str, str
 def as_problem(
     status: HTTPStatus, detail: str, members: Mapping[str, Any], headers: Mapping[str, str] | None = None
 ) -> Response:
-    """A problem with these members, which also stand for its own where they have the same name."""
+    """Return a problem with these members, which replace its own of the same name."""
     own = {
         "type": problem_type(status),
         "title": TITLES[status],

@@ -100,7 +100,7 @@ def put_items(dynamodb: DynamoDBClient, table: str, items: Sequence[Item], pause
 def putting(
     dynamodb: DynamoDBClient, table: str, items: Sequence[Item], pause: Pause, attempts: int
 ) -> Iterator[list[Item]]:
-    """Put at most 25 items, without conditions, in so many attempts; yields what is unwritten after each call."""
+    """Put at most 25 items, without conditions, in this many attempts; yields what is unwritten after each call."""
     left, made = list(items), 0
     while left and made < attempts:
         if made:

@@ -40,7 +40,7 @@ def code_of(error: ClientError) -> str:
 def attempts_of(answer: Mapping[str, Any]) -> int:
     """How often AWS was asked for an answer, the SDK's retries included.
 
-    Whoever repeats calls counts these, as else the SDK's attempts and ours would multiply.
+    Code that repeats calls counts these. Otherwise the SDK's attempts and ours would multiply.
     """
     return 1 + int(answer.get("ResponseMetadata", {}).get("RetryAttempts", 0))
 

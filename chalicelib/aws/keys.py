@@ -45,7 +45,7 @@ def rejected_on(ingest_day: Day) -> str:
 
 
 def rejected_object(rejected_id: str, *, conflict: bool = False) -> str:
-    """The S3 key of a quarantined event. It tells conflicts, so that a rebuild lists all and reads only these."""
+    """The S3 key of a quarantined event. It marks conflicts, so that a rebuild lists all and reads only these."""
     return f"{_rejected(rejected_id)}{_CONFLICT if conflict else '.json'}"
 
 
@@ -151,7 +151,7 @@ def arrivals(event_id: str) -> str:
 
 
 def arrival(ingest_time: Instant, request_id: str, position: int, *, conflict: bool) -> str:
-    """The sort key of an arrival. The position tells apart those of one request."""
+    """The sort key of an arrival. The position distinguishes those of one request."""
     return f"{arrivals_of(conflict=conflict)}{ingest_time}#{for_key(request_id)}#{position:04d}"
 
 
@@ -192,7 +192,7 @@ def inputs(entity_id: str, day: Day, replay_id: str) -> str:
 
 
 def message(event_time: Instant, event_id: str, duplicate: str | None = None) -> str:
-    """The sort key of a version's message: its event's, and that of the duplicate that it stands for, if any."""
+    """The sort key of a version's message: its event's, and that of the duplicate that it represents, if any."""
     of_event = event(event_time, event_id)
     return of_event if duplicate is None else f"{of_event}#{duplicate}"
 

@@ -22,7 +22,7 @@ _ATTEMPTS = 5
 
 
 def send_bodies(sqs: SQSClient, queue_url: str, bodies: Sequence[str], pause: Pause) -> None:
-    """Send messages, whoever made them; returns when every one of them is on the queue."""
+    """Send messages. Returns when every one of them is on the queue."""
     entries: list[SendMessageBatchRequestEntryTypeDef] = [
         {"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)
     ]

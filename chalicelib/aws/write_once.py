@@ -31,7 +31,7 @@ class WriteOnceBucket:
     pause: Pause
 
     def put_if_absent(self, key: str, body: bytes, content_type: str) -> bool:
-        """Whether this call wrote the object; False if one was there before, which then stands unchanged."""
+        """Whether this call wrote the object; False if one was there before, which stays unchanged."""
         attempts = 0
         while attempts < _ATTEMPTS:
             try:

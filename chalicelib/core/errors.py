@@ -1,12 +1,12 @@
 """What can go wrong, by what the caller should do about it.
 
 RetraceError
-├── PermanentError              sending the same again will not help
+├── PermanentError              sending it again unchanged does not help
 │   ├── InvalidRequest          400  fields are wrong; every fault is listed
 │   │   ├── Oversized                a message, or what it refers to, is larger than any that Retrace makes
 │   │   ├── WrongBucket              a message refers to another bucket than that of raw events
 │   │   └── UnknownReplay            a message is of no replay that there is
-│   ├── Unauthenticated         401  neither IAM nor a webhook's secret tells who sent it
+│   ├── Unauthenticated         401  neither IAM nor a webhook's secret identifies the sender
 │   ├── RequestTooLarge         413
 │   ├── UnsupportedMediaType    415
 │   ├── NotFound                404
@@ -16,7 +16,7 @@ RetraceError
 │   ├── StorageRefused          500  AWS refused a call: permissions or configuration are wrong
 │   └── NotConfigured           500  settings are missing; every missing one is named
 ├── TryAgain                    503  storage did not take it; nothing was acknowledged
-│   ├── WriteConflict                others changed the same rows; the state must be read again
+│   ├── WriteConflict                other writers changed the same rows: read the state again
 │   └── OutOfTime                    the function would have ended in the middle of it
 └── MessagesFailed                   part of a batch of messages goes back to its queue
 """
@@ -37,7 +37,7 @@ class Fault:
 
 
 MAX_FAULTS = 20
-"""Nobody reads more, and the answer to a batch of 1,000 refused events must stay below Lambda's 6 MB."""
+"""More would not be read, and the answer to a batch of 1,000 rejected events must stay below Lambda's 6 MB."""
 
 
 _LONGEST_NAME = 100
@@ -135,7 +135,7 @@ class TryAgain(RetraceError):
 
 
 class WriteConflict(TryAgain):
-    """Rows changed between reading and writing them; read again, then write. They were written so many times."""
+    """Rows changed between reading and writing them, this many times. Read again, then write."""
 
     def __init__(self, message: str, attempts: int = 1) -> None:
         super().__init__(message)
@@ -168,5 +168,5 @@ They are part of the contract, so they are not Python's, which change with its v
 
 
 def problem_type(status: int) -> str:
-    """The URI that a program tells a problem by."""
+    """The URI that identifies a kind of problem for programs."""
     return "urn:retrace:problem:" + TITLES[status].lower().replace(" ", "-")

@@ -54,8 +54,8 @@ def query_fingerprint(query: BaseModel) -> Mapping[str, object]:
 def to_cursor(fingerprint: Mapping[str, object], position: str | None) -> str | None:
     """The cursor that continues a query after a position; None if nothing is left.
 
-    The checksum tells a damaged cursor, or one of another query, from a good one. It is no secret: a position says
-    nothing that its query would not answer.
+    The checksum detects a damaged cursor, or one of another query. It is not a secret: a position contains nothing
+    that its query would not return.
     """
     if position is None:
         return None

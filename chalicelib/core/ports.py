@@ -1,4 +1,4 @@
-"""What use cases need of time, concurrency and queues. The runtime provides it."""
+"""Defines what use cases need of time, concurrency and queues. The runtime provides it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the reads of one request may take together, in counts: the same request always ends at the same read."""
+"""Limits the reads of one request by counting, so that the same request always ends at the same read."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ AT_ONCE = 16
 
 
 class ReadsSpent(Exception):
-    """A request has read as much as it may: its answer says how far that is."""
+    """A request has read as much as it may. Its answer contains how far it came."""
 
 
 @runtime_checkable

@@ -1,4 +1,4 @@
-"""What the types of all answers have in common.
+"""Defines what the types of all answers have in common.
 
 An answer's type is its only description. Functions that write answers return it, which mypy checks. GET /openapi.json
 has pydantic make a JSON Schema of it; nothing else imports pydantic for an answer.

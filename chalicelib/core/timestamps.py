@@ -173,6 +173,6 @@ def lag_ms(event_time: Instant, ingest_time: Instant) -> int:
 
 
 def shifted(instant: Instant, by: int) -> Instant:
-    """The instant so many nanoseconds later, or earlier if negative; raises OverflowError outside the calendar."""
+    """The instant this many nanoseconds later, or earlier if negative; raises OverflowError outside the calendar."""
     seconds, fraction = divmod(nanoseconds(instant) + by, 1_000_000_000)
     return Instant(f"{(_EPOCH + timedelta(seconds=seconds)).replace(tzinfo=None).isoformat()}.{fraction:09d}Z")

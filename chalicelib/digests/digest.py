@@ -98,7 +98,7 @@ def next_head(before: KeptDigest | None, now: Instant, origin: Origin, *, draine
 
 
 def _end_of(before: KeptDigest, now: Instant) -> Instant:
-    """When a digest ended. What somebody made of it must neither keep the next from being written nor date it."""
+    """When a digest ended. If it was edited, that must neither prevent the next digest nor date it."""
     try:
         return min(parse_digest(before.content).head.end_time, now)
     except IntegrityFailure:

@@ -1,4 +1,4 @@
-"""What S3 tells of objects that were written.
+"""Reads S3's notifications of objects that were written.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 """
@@ -28,7 +28,7 @@ class Notice:
 
 
 def parse_notification(body: str, bucket: str) -> list[Notice]:
-    """The versions of a bucket's objects that a message tells of; raises InvalidRequest if it is no notification.
+    """The versions of a bucket's objects that a message names. Raises InvalidRequest if it is not a notification.
 
     None where it is of another bucket, or the test message that S3 sends when notifications are configured.
     """

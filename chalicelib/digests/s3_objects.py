@@ -29,7 +29,7 @@ class S3WrittenObjects:
     bucket: str
 
     def hashed(self, notice: Notice) -> WrittenObject:
-        """A version with its hash; without one if somebody has removed it since it was written."""
+        """A version with its hash; without one if it was removed after it was written."""
         with translated("hashing an object"):
             digest = self._sha256(notice)
         return WrittenObject(notice.s3_key, notice.version_id, notice.size, digest, notice.written_at)

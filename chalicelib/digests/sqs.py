@@ -1,4 +1,4 @@
-"""DigestQueue in SQS: what S3 tells of objects that were written."""
+"""DigestQueue in SQS: S3's notifications of objects that were written."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class _Gathered:
     complete: bool = False
     """Whether nothing was left to receive of what was written before the run began."""
     drained: bool = False
-    """Whether nobody else had any notification either."""
+    """Whether no other run had any notification either."""
 
     @property
     def received(self) -> int:
@@ -89,7 +89,7 @@ class WriteDigests:
                 return DigestReport(tuple(heads), max(lags, default=None), failures, overtaken=head is None)
 
     def _gather(self, time_left_ms: Callable[[], int], began: Instant, received: int) -> _Gathered:
-        """Receive notifications and hash what they tell of; the run has received some before."""
+        """Receive notifications and hash the objects that they name. The run has received some before."""
         gathered = _Gathered()
         while len(gathered.objects) < MAX_OBJECTS and time_left_ms() > _RESERVE_MS:
             told = self._take_in(self.notifications.receive(), gathered)
@@ -102,7 +102,7 @@ class WriteDigests:
         return gathered
 
     def _take_in(self, deliveries: Sequence[Delivery], gathered: _Gathered) -> list[list[Notice]]:
-        """What each tells of; nothing, if it cannot be read, which keeps its notification and holds up no other."""
+        """The objects that each names. An unreadable one names none, keeps its notification, and delays no other."""
         told: dict[str, list[Notice]] = {each.message_id: [] for each in deliveries}
         for delivery in deliveries:
             try:
@@ -113,7 +113,7 @@ class WriteDigests:
         return list(told.values())
 
     def _hash(self, told: Sequence[tuple[Delivery, list[Notice]]], gathered: _Gathered) -> None:
-        """Hash what notifications tell of; one of whose objects cannot be read is kept, and holds up no other."""
+        """Hash the objects of notifications. A notification with an unreadable object is kept, and delays no other."""
         new = {(each.s3_key, each.version_id): each for _, notices in told for each in notices}
         todo = [notice for name, notice in new.items() if name not in gathered.objects]
         unread: dict[tuple[str, str], RetraceError] = {}

@@ -1,4 +1,4 @@
-"""What became of an event that was sent: its status, and its duplicates and conflicts."""
+"""The status of an event that was sent, and its duplicates and conflicts."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def core_attributes(given: Mapping[str, JsonValue]) -> tuple[Attributes | None, 
 def extension_attributes(given: Mapping[str, JsonValue]) -> tuple[dict[str, str], list[Fault]]:
     """All other attributes, each in the canonical string encoding of its type, and what is wrong with them.
 
-    The string is all that binary mode tells of a value, so the number 5 and the text "5" are the same.
+    Binary mode has only the string of a value, so the number 5 and the text "5" are the same.
     """
     extensions: dict[str, str] = {}
     faults: list[Fault] = []

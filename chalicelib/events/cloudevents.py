@@ -25,7 +25,7 @@ from chalicelib.events.event import Event, Form, all_faults
 HEADER_PREFIX = "ce-"
 
 REPEATED = "\n"
-"""Stands between the values of a header that was sent more than once; no header value can hold it."""
+"""Separates the values of a header that was sent more than once. No header value can contain it."""
 
 _DATA = ("data", "data_base64")
 _IMPLIED_TYPE = "application/json"
@@ -91,7 +91,7 @@ def _data_of(members: Mapping[str, JsonValue], content_type: JsonValue) -> tuple
     if "data" not in members:
         return (_NO_DATA, []) if encoded is None else _decoded(encoded, content_type)
     if encoded is not None:
-        return _NO_DATA, [Fault("data_base64", "stands beside data; an event has one or the other")]
+        return _NO_DATA, [Fault("data_base64", "cannot be combined with data: give one of them")]
     data = members["data"]
     if not content_type or not isinstance(content_type, str) or _is_json(content_type):
         return _Data({"payload": data}, json=True), []

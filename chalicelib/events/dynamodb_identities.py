@@ -75,7 +75,7 @@ class DynamoIdentities:
                 if first is not None:
                     beaten[verdict.event.event_id] = first
             remaining = [verdict.event for verdict in verdicts if not verdict.present]
-            # Whoever else writes the same events settles some of them each time; only standing still is counted.
+            # Other writers of the same events settle some of them each time. Only attempts without progress count.
             if len(remaining) == len(pending):
                 stalled += cancelled.attempts
             if stalled >= _ATTEMPTS:
@@ -86,7 +86,7 @@ class DynamoIdentities:
         return beaten
 
     def _first_of(self, verdict: _Verdict, writer: _Writer) -> StoredEvent | None:
-        """Whoever wrote the event before this request, if anybody did."""
+        """The line that had the event before this request, if any."""
         if verdict.identity.item is not None:
             # Our own row means that an earlier try was written though its answer was lost.
             own = written_by(verdict.identity.item) == writer.request_id

@@ -44,7 +44,7 @@ class DynamoEventIndex:
 
     def _record_together(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
         rows = left = list(map(arrival_row, arrivals))
-        with suppress(TryAgain), translated("recording later arrivals"):
+        with suppress(TryAgain), translated("recording arrivals"):
             for left in putting(self.dynamodb, self.events_table, rows, self.pause, _ATTEMPTS_TO_RECORD):  # noqa: B007  # the last
                 continue
         return list(map(arrival_of, left))

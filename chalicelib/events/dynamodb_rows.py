@@ -29,7 +29,7 @@ def event_values(event: StoredEvent) -> EventValues:
 
 
 def event_item(event: StoredEvent) -> Item:
-    """The same, as DynamoDB has it. Whoever writes both rows makes it once."""
+    """The same, as DynamoDB has it. A writer of both rows makes it once."""
     return to_item(event_values(event))
 
 

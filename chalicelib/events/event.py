@@ -27,7 +27,7 @@ class Form(StrEnum):
 class Event:
     """A valid event: its metadata, its identity, and its text on one line, token for token as it was sent.
 
-    `event_time` is None when the producer gave none; the time of receipt then stands in for it.
+    `event_time` is None when the producer gave none; the time of receipt then replaces it.
     """
 
     source: str

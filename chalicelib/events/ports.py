@@ -1,4 +1,4 @@
-"""What reading and storing events needs of storage."""
+"""Defines what reading and storing events needs of storage."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def verify(webhook: Webhook, secrets: Iterable[bytes], now: Instant) -> None:
     """Raise Unauthenticated unless one of the secrets signed this request within the last or next five minutes.
 
     Several secrets hold while one replaces another, and several signatures may come for the same reason. Attributes in
-    `ce-` headers are refused: no signature covers them, so whoever repeats a request could change them.
+    `ce-` headers are refused: no signature covers them, so a replayed request could have others.
     """
     said = {name: webhook.headers.get(name, "") for name in (ID, TIMESTAMP, SIGNATURE)}
     missing = [name for name, value in said.items() if not value]

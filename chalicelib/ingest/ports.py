@@ -1,4 +1,4 @@
-"""What ingest needs of storage beyond events: the quarantine, and the secrets of webhooks."""
+"""Defines what ingest needs of storage beyond events: the quarantine, and the secrets of webhooks."""
 
 from __future__ import annotations
 

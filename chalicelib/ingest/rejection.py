@@ -44,7 +44,7 @@ class LineReference:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """An identity, the content that was refused, and the line that had its rows then, which a rebuild goes by."""
+    """An identity, the content that was rejected, and the line that had its rows then, which a rebuild goes by."""
 
     event_id: str
     content_sha256: str
@@ -69,7 +69,7 @@ class Rejection:
 
     @property
     def rejected_id(self) -> str:
-        """`<ingest day>.<SHA-256>` of what was sent and how it ended: tells where the object is.
+        """`<ingest day>.<SHA-256>` of what was sent and how it ended: says where the object is.
 
         The same bytes may be read in two forms, and be not valid in one and in conflict in the other.
         """
@@ -187,7 +187,7 @@ def _together(events: Sequence[Rejection]) -> Rejection:
 
 
 def _counted(events: Sequence[Rejection]) -> Iterable[Fault]:
-    """Each reason once: all of them in the order of the events were told to the producer, and a retry tells them."""
+    """Each reason once. The producer's response had all of them in the order of the events, and so has a retry's."""
     counts = Counter(fault for event in events for fault in event.faults)
     return first_faults(
         Fault(fault.field, f"{fault.message} ({count} of {len(events)} events)") for fault, count in counts.items()

@@ -37,7 +37,7 @@ Submission = Event | InvalidEvent
 
 @dataclass(frozen=True, slots=True)
 class IngestRequest:
-    """What one request submits, in order; `batch` tells whether it was sent as many (even if it holds one or none)."""
+    """What one request submits, in order; `batch` is whether it was sent as many (even if it contains one or none)."""
 
     submissions: tuple[Submission, ...]
     batch: bool
@@ -58,7 +58,7 @@ def parse_request(
     }
     media_type, _, parameters = (content_type or Form.NATIVE).partition(";")
     media_type = media_type.strip().lower()
-    # The CloudEvents binding (3.): this media type first, then the headers tell the mode.
+    # The CloudEvents binding (3.): this media type first, then the headers decide the mode.
     binary = bool(attributes) and not media_type.startswith("application/cloudevents")
     read = _binary_reader(content_type, attributes) if binary else _reader_of(media_type, parameters)
     # No JSON begins as gzip does, so a packed body whose header got lost is still known for what it is.

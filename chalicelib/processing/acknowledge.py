@@ -25,7 +25,7 @@ class AcknowledgeBatch:
     partial_responses: bool
 
     def acknowledge(self, deliveries: Sequence[Delivery], failures: Mapping[str, RetraceError]) -> BatchResponse:
-        """The invocation's response; raises MessagesFailed where a response cannot tell failed messages apart."""
+        """The invocation's response; raises MessagesFailed if a response cannot name the failed messages."""
         if failures and not self.partial_responses:
             self.queue.acknowledge([delivery for delivery in deliveries if delivery.message_id not in failures])
             raise MessagesFailed(f"{len(failures)} of {len(deliveries)} messages failed and go back to the queue.")

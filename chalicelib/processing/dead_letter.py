@@ -1,4 +1,4 @@
-"""What rests in the dead-letter queue: a message, and why nobody could process it."""
+"""A message in the dead-letter queue, and why it could not be processed."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class RecordDeadLetters:
         """Count each message of a replay as failed and keep it, unless it was handled before it came here.
 
         It is counted first: whatever happens in between, it comes again, counts no second time, and is kept. What is
-        wrong with it is found out anew, as SQS hands on messages without a word.
+        wrong with it is found out again, as SQS moves messages without a reason.
         """
         received, wrong = parsed(deliveries)
         messages = {name: each for name, each in received if isinstance(each, ReplayMessage)}

@@ -100,7 +100,7 @@ def _by_object(received: Iterable[Received]) -> list[list[Received]]:
 
 
 def _in_turns(groups: Iterable[list[Received]]) -> Iterator[list[list[Received]]]:
-    """Groups that are read at once: as many as come to so many bytes, by what their messages say."""
+    """Groups that are read at once: as many as fit into this many bytes, by the sizes in their messages."""
     at_once: list[list[Received]] = []
     size = 0
     for group in groups:

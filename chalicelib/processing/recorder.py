@@ -1,4 +1,4 @@
-"""Record what became of messages: aggregates, outcomes and progress change together, whoever else writes them."""
+"""Record what became of messages: aggregates, outcomes and progress change together, also with concurrent writers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from chalicelib.core.errors import RetraceError, StorageRefused, WriteConflict
 from chalicelib.core.ports import Clock, Pause
 from chalicelib.processing.ports import AggregateStore
 
-# Of all who write one version at the same time one succeeds, so somebody always gets on; the others begin again.
+# Of concurrent writers of one version one always succeeds. The others begin again.
 # Whoever was told what the winner wrote writes at once, as waiting would only make it old; whoever met the winner in
 # the middle of writing waits at random, up to two seconds, and reads. If every attempt were of that kind, forty of them
 # would take 37 of the processor's 60 seconds on average. In a model of it (calls of 10 to 20 ms, every processor going
@@ -83,7 +83,7 @@ class RecordInLedger:
                 ledger = None
             else:
                 return Recorded(outcomes_after(ledger, part), {}, int(bool(changes.revisions)))
-        raise WriteConflict("Others kept writing the same aggregates; the messages go back to their queue.")
+        raise WriteConflict("Other processors kept writing the same aggregates. The messages go back to their queue.")
 
 
 def _failed(part: Sequence[OutcomeRecord], error: RetraceError) -> Recorded:

@@ -1,4 +1,4 @@
-"""What reviewing quarantine needs of storage."""
+"""Defines what reviewing quarantine needs of storage."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ class LineReferenceShape(Shape):
 
 
 class ConflictShape(Shape):
-    """An identity, the content that was refused, and the first line of the identity."""
+    """An identity, the content that was rejected, and the first line of the identity."""
 
     event_id: Sha256
     content_sha256: Sha256

@@ -1,1 +1,1 @@
-"""Replays: asked for, planned in slices, sent to ReplayQueue, controlled."""
+"""Replays: requested, planned in slices, sent to ReplayQueue, controlled."""

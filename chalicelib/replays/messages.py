@@ -26,7 +26,7 @@ MAX_MESSAGE_BYTES = 64 * 1024
 
 
 class Duplicate(BaseModel):
-    """Which later arrival of an event a message stands for: of a request, and the event's position in it."""
+    """The duplicate of an event that a message represents: its request, and the event's position in it."""
 
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True, hide_input_in_errors=True, defer_build=True)
 

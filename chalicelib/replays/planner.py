@@ -60,7 +60,7 @@ class PlanReplay:
 
         Each batch is committed before it is sent, with its messages, so nothing is ever in flight that the job does
         not count, whatever another planner reads. If a planner dies before the next commit, its successor sends those
-        same messages again, which count once, as processors tell messages apart. A planner whose commit fails has sent
+        same messages again, which count once, as processors deduplicate messages. A planner whose commit fails has sent
         nothing of it, and stops: another has the job.
         If it fails and will not be called again (`last_chance`), the job is FAILED, as no planner would continue it.
         """

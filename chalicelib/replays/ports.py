@@ -97,7 +97,7 @@ class ReplayQueues(Protocol):
         """Ask for (the next slice of) a job's dead letters to be moved back, after a delay of at most 900 seconds."""
 
     def lay_aside(self, task: ReplayTask) -> None:
-        """Put a task where it rests until an operator has looked at it."""
+        """Set a task aside until an operator has looked at it."""
 
 
 class Destination(Protocol):

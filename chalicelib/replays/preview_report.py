@@ -1,4 +1,4 @@
-"""What a replay would send, what it would take at most, and whether it must be confirmed.
+"""Reports what a replay would send and cost at most, and whether it must be confirmed.
 
 Time and cost are those of the dearest case that docs/scale.md counts: batches of ten, each message of another raw
 object and of another entity-day that has many. Messages that are sent twice come on top.
@@ -49,7 +49,7 @@ class Estimate:
 
 
 def estimate(messages: int, rate: float | None, processors: int) -> Estimate:
-    """What this many messages take, which is as fast as the slowest of the rate, the planner and the processors."""
+    """The duration of this many messages: that of the slowest of the rate, the planner and the processors."""
     fastest = min(MESSAGES_A_SECOND_A_PLANNER, processors * MESSAGES_A_SECOND_A_PROCESSOR)
     a_second = fastest if rate is None else min(fastest, rate)
     return Estimate(seconds=ceil(messages / a_second), cost_usd=ceil(messages * DOLLARS_A_MESSAGE * 10_000) / 10_000)

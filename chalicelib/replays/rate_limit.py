@@ -1,4 +1,4 @@
-"""When a replay with a rate may send its next messages, so that it keeps its rate across planners."""
+"""Decides when a replay may send its next messages, so that it keeps its rate across planners."""
 
 from __future__ import annotations
 

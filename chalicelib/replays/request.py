@@ -1,4 +1,4 @@
-"""What may be asked of replays: the request for one, with the partitions that it covers, and the list of all."""
+"""Requests about replays: for one, with the partitions that it covers, and for the list."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class ReplayRequest(BaseModel):
 
     @property
     def selects_whole_days(self) -> bool:
-        """Whether selected events only tell which days of which entities to send, so that those must be found first."""
+        """Whether selected events only decide which days of which entities to send, so that those must be found first."""
         return self.whole_days and (self.entity_id is None or self.filtered)
 
     def takes(self, event: StoredEvent) -> bool:

@@ -44,7 +44,7 @@ class ReplayAnswer(Shape):
             " `processed` and in aggregates. Afterwards neither changes."
         ),
     ]
-    failure: Annotated[str | None, JsonSchema(description="Why nobody goes on with it.")]
+    failure: Annotated[str | None, JsonSchema(description="Why it has failed.")]
     scanned: Annotated[Count, JsonSchema(description="Rows of the index that were read.")]
     matched: Annotated[Count, JsonSchema(description="Events among them that are sent.")]
     sent: Annotated[Count, JsonSchema(description="Messages that were sent.")]
@@ -138,7 +138,7 @@ def _about_dead_letters(shown: ReplayJob, again: str) -> str:
 
 
 def _about_nothing(request: ReplayRequest, scanned: int, index_read_to: Instant | None) -> str:
-    """What is known of a replay that has no events, and where to look."""
+    """Why a replay may have no events, and where to look."""
     if scanned > 0:
         return f"The filters leave none of the {scanned} events that were read."
     if request.entity_id is not None:

@@ -50,8 +50,8 @@ class SqsReplayQueues:
             self.sqs.send_message(QueueUrl=self.jobs_queue_url, MessageBody=task.body, DelaySeconds=delay_s)
 
     def lay_aside(self, task: ReplayTask) -> None:
-        """Put a task where it rests until an operator has looked at it."""
-        with translated("laying a replay job aside"):
+        """Set a task aside until an operator has looked at it."""
+        with translated("setting a replay job aside"):
             self.sqs.send_message(QueueUrl=self.halted_jobs_queue_url, MessageBody=task.body)
 
 

@@ -79,7 +79,7 @@ class NextTask:
 
 
 def redrive_after(task: ReplayTask, now: Instant, *, came_through: bool, missing: bool) -> NextTask | None:
-    """How a redrive goes on after a slice; None if it is over.
+    """The task that continues a redrive after a slice; None if it is over.
 
     `came_through` says that the slice found the queue empty, `missing` that the replay still counts dead letters.
     """

@@ -1,1 +1,1 @@
-"""What a process is made of: settings, clients, clock and threads, and use cases with their adapters."""
+"""The parts of a process: settings, clients, clock and threads, and use cases with their adapters."""

@@ -1,4 +1,4 @@
-"""What nearly every function is wired with: who is admitted, and where events are."""
+"""Wires what nearly every function needs: authentication, and stores of events."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def webhook_secrets() -> StoredWebhookSecrets:
 
 
 def raw_bucket() -> WriteOnceBucket:
-    """Raw events, what was refused, and digests."""
+    """Raw events, rejections and digests."""
     return WriteOnceBucket(system.s3(), system.settings().named("raw_bucket"), system.pause)
 
 

@@ -1,4 +1,4 @@
-"""What takes events in, wired. The function that does so imports nothing of replays."""
+"""Wires ingest. Its function imports nothing of replays."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chalicelib.runtime.event_wiring import event_index, identities, raw_bucket,
 
 
 def ingest() -> Ingest:
-    """POST /ingest, and retries of what was refused."""
+    """POST /ingest, and retries of rejections."""
     return Ingest(raw_store(), identities(), event_index(), quarantine(), system.now, system.concurrently)
 
 

@@ -1,4 +1,4 @@
-"""What answers questions, wired: about events, aggregates, and what was refused."""
+"""Wires queries of events, aggregates and rejections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What routes do with replays, wired, and where the jobs and queues of replays are."""
+"""Wires the routes of replays, with the stores and queues of their jobs."""
 
 from __future__ import annotations
 

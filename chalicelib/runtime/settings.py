@@ -29,9 +29,7 @@ class Settings(BaseModel):
     replay_queue_url: str = Field("", description="Where the messages of replays go.")
     ordered_replay_queue_url: str = Field("", description="Where the messages of ordered replays go.")
     replay_jobs_queue_url: str = Field("", description="Where planners are called from.")
-    replay_jobs_dead_letter_queue_url: str = Field(
-        "", description="Where the slices of replays rest that came to a halt."
-    )
+    replay_jobs_dead_letter_queue_url: str = Field("", description="The dead-letter queue of planners' tasks.")
     replay_failures_queue_url: str = Field("", description="Where messages go that were received too often.")
     dead_letter_queue_url: str = Field("", description="Where messages rest that could not be processed.")
     digest_queue_url: str = Field(

@@ -77,7 +77,7 @@ class _Selection(BaseModel):
         if self.entity_id is None and (self.source is None or self.event_type is None):
             raise WrongField("entity_id", "is missing; ask by it, or by source and event_type")
         if self.day is not None and (self.start_time is not None or self.end_time is not None):
-            raise WrongField("day", "stands beside start_time or end_time; give either a day, or those two")
+            raise WrongField("day", "cannot be combined with start_time or end_time: give either a day, or those two")
         if self.entity_id is None and self.day is None and (self.start_time is None or self.end_time is None):
             raise WrongField("day", "is missing; by source and event_type, give a day, or start_time and end_time")
         if self.window.start >= self.window.end:
@@ -142,7 +142,7 @@ class GapsQuery(_Selection):
     @model_validator(mode="after")
     def _is_bounded(self) -> GapsQuery:
         if self.entity_id is not None and (self.source is not None or self.event_type is not None):
-            raise WrongField("entity_id", "stands beside source or event_type; ask by it, or by those two")
+            raise WrongField("entity_id", "cannot be combined with source or event_type: give either it, or those two")
         if self.day is None and (self.start_time is None or self.end_time is None):
             raise WrongField("day", "is missing; give a day, or start_time and end_time")
         longest = MAX_DAYS_OF_HOURS if self.unit is Unit.HOUR else MAX_DAYS_BY_TYPE

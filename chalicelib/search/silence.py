@@ -93,8 +93,8 @@ class FindGaps:
         try:
             return joined(gap for some in chunked(windows, _DAYS_AT_ONCE) for gap in self._gaps(query, some, reads))
         except ReadsSpent as spent:
-            fault = Fault("end_time", "is too far on for the number of shards and of events ahead; ask for fewer days")
-            raise InvalidRequest("The window has more to read than a request can.", (fault,)) from spent
+            fault = Fault("end_time", "is too late for the number of shards and of events ahead: ask for fewer days")
+            raise InvalidRequest("The window is too large to read in one request.", (fault,)) from spent
 
     def _gaps(self, query: GapsQuery, windows: Sequence[Window], reads: PaidReads) -> list[Gap]:
         """The gaps of each window; what one after the other asks for is read at once."""

@@ -100,7 +100,7 @@ class TestHowVersionsStand:
 
         [version] = application.versions("order-1", DAY)
 
-        assert version["partial_because"] == ["Its replay is not known any more, so nothing tells what it covered."]
+        assert version["partial_because"] == ["Its replay is unknown, so what it covered is unknown, too."]
 
     def test_each_version_counts_what_came_after_it(self, application: Application) -> None:
         application.accept(paid(1))

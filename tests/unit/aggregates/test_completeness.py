@@ -88,7 +88,7 @@ class TestPartial:
         assert status(None, "object-0123").partial_because == ("It covers the events of one raw object only.",)
 
     def test_is_a_version_whose_replay_is_not_known(self) -> None:
-        assert status(None).partial_because == ("Its replay is not known any more, so nothing tells what it covered.",)
+        assert status(None).partial_because == ("Its replay is unknown, so what it covered is unknown, too.",)
 
     def test_gives_every_reason(self) -> None:
         unfinished = job(window("2026-11-21T06:00:00Z", "2026-11-21T18:00:00Z"), state=JobState.CANCELLED)
