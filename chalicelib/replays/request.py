@@ -120,7 +120,7 @@ class ReplayRequest(BaseModel):
 
     @property
     def selects_whole_days(self) -> bool:
-        """Whether selected events only decide which days of which entities to send, so that those must be found first."""
+        """Whether selected events only decide which entity-days to send, so that those must be found first."""
         return self.whole_days and (self.entity_id is None or self.filtered)
 
     def takes(self, event: StoredEvent) -> bool:
