@@ -30,7 +30,7 @@ WORDS = {
     "docs/console.md": 920,
     "docs/consumer.md": 800,
     "docs/cost.md": 1_300,
-    "docs/decisions.md": 5_060,
+    "docs/decisions.md": 3_450,
     "docs/deploying.md": 1_450,
     "docs/glossary.md": 900,
     "docs/incident.md": 840,
@@ -46,7 +46,7 @@ WORDS = {
 }
 """How many words `wc -w` may count on a page, code and tables included. Lower a number when its page gets shorter."""
 
-ALL_WORDS = 37_000
+ALL_WORDS = 35_400
 """How many the README and docs/ may have together. The goal is 28,000."""
 
 
