@@ -52,7 +52,7 @@ BATCHES = (100, 10)
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How the messages of a batch belong together, as docs/scale.md says in words.
+    """How the messages of a batch belong together, as bench/scale.md says in words.
 
     `together` of them are of one entity-day and come in one raw object, as far as the batch goes. Each entity-day has
     had `before` messages in earlier batches.

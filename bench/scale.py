@@ -6,7 +6,7 @@ python -m bench.scale --write    puts them into the pages
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -39,11 +39,9 @@ FORTY_JOBS = replace(
 def blocks(counted: Count) -> Mapping[str, str]:
     """The generated parts of the page, by name."""
     return {
-        "dollars": _dollars(counted),
-        "stored": _stored(counted),
+        "dollars": _dollars([Model(counted, shape, BATCHES[0], INSTALLED) for shape in SHAPES]),
         "ceilings": _ceilings(counted),
         "hours": _hours(counted),
-        "hot": _hot(counted),
     }
 
 
@@ -53,6 +51,9 @@ def workings(counted: Count) -> Mapping[str, str]:
         "rows": _rows(counted),
         "units": _units(counted),
         "billion": _billion(counted),
+        "all-dollars": _dollars(_models(counted)),
+        "stored": _stored(counted),
+        "hot": _hot(counted),
         "assumptions": table(("assumed", "ms"), ((f"`{each.name}`", each.default) for each in fields(Assumptions))),
         "prices": table(("price", "page", "who read it there, and when"), map(prices.row, prices.PRICES)),
         "quotas": table(("quota", "page"), (prices.row(quota)[:2] for quota in prices.QUOTAS)),
@@ -108,10 +109,10 @@ def _billion(counted: Count) -> str:
     return table(("shape", "batch", *counts), rows)
 
 
-def _dollars(counted: Count) -> str:
+def _dollars(models: Sequence[Model]) -> str:
     rows = (
         (model.shape.name, model.batch, *(f"${each * BILLION:,.0f}" for each in (*cost, sum(cost))))
-        for model in _models(counted)
+        for model in models
         for cost in [tuple(model.dollars.values())]
     )
     return table(("shape", "batch", *SERVICES, "all"), rows)
@@ -137,7 +138,7 @@ def _ceilings(counted: Count) -> str:
 def _hours(counted: Count) -> str:
     rows = []
     for deployment in (INSTALLED, TEN_JOBS, FORTY_JOBS):
-        for shape in SHAPES:
+        for shape in (TOGETHER, SCATTERED):
             bound = Model(counted, shape, BATCHES[0], deployment).binding()
             hours = BILLION / bound.messages_a_second / 3_600
             rows.append((deployment.says, shape.name, bound.messages_a_second, hours, bound.name))

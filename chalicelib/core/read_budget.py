@@ -16,13 +16,13 @@ REQUEST_US = 18_000_000
 """Of the 29 seconds of a request. No call of AWS begins in the last seven of them; the rest is for what is not read."""
 
 ROUND_US = 40_000
-"""For reads that are made at once. docs/scale.md assumes half of that for a Query."""
+"""For reads that are made at once. bench/scale.md assumes half of that for a Query."""
 
 READ_US = 2_100
 ROW_US = 100
 """Computing for a read, and for each row that it brings, on the 0.58 of a core that 1,024 MB come with.
 
-On a whole core 1.2 ms for a call (docs/scale.md) and, measured in development, 57 ms for a page of 1,000 index rows.
+On a whole core 1.2 ms for a call (bench/scale.md) and, measured in development, 57 ms for a page of 1,000 index rows.
 """
 
 LOOK_US = 4

@@ -1,6 +1,6 @@
 """Reports what a replay would send and cost at most, and whether it must be confirmed.
 
-Time and cost are those of the dearest case that docs/scale.md counts: batches of ten, each message of another raw
+Time and cost are those of the dearest case that bench/scale.md counts: batches of ten, each message of another raw
 object and of another entity-day that has many. Messages that are sent twice come on top.
 """
 
@@ -20,9 +20,9 @@ NAMES_SHOWN = 100
 
 MESSAGES_A_SECOND_A_PROCESSOR = 80
 MESSAGES_A_SECOND_A_PLANNER = 1_000
-"""Counted calls, and what docs/scale.md assumes of how long each of them takes."""
+"""Counted calls, and what bench/scale.md assumes of how long each of them takes."""
 
-# Prices on demand in us-east-1; docs/scale.md says from which pages, and of when.
+# Prices on demand in us-east-1; bench/scale.md says from which pages, and of when.
 _WRITE_UNIT = 0.625e-6
 _READ_UNIT = 0.125e-6
 _SQS_REQUEST = 0.40e-6
