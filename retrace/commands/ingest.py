@@ -132,7 +132,7 @@ def ingest(
     checkpoint: CheckpointFile = None,
     as_json: AsJson = None,
 ) -> None:
-    """Send files of events: JSON, CSV, CloudTrail logs. An event that is sent again is a duplicate and counts once.
+    """Send files of events: JSON, CSV, CloudTrail logs, exports. An event sent again is a duplicate and counts once.
 
     retrace ingest day.ndjson.gz --rejects refused.ndjson
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from typing import Any, BinaryIO
 
 import pyarrow as pa  # type: ignore[import-untyped]  # it has no stubs
@@ -11,6 +9,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]  # likewise
 
 from chalicelib.core.timestamps import Instant, nanoseconds
 from retrace.exporting.events import Fetched
+from retrace.ingesting.elements import members_of
 
 ROWS_A_GROUP = 10_000
 BYTES_A_GROUP = 32_000_000
@@ -86,31 +85,7 @@ def _fitting(instant: str) -> int | None:
     return since_epoch if -_MOST_NS <= since_epoch < _MOST_NS else None
 
 
-_SPACE = re.compile(r"[ \t\r\n]*")
-_SCAN = json.JSONDecoder(parse_int=str, parse_float=str).raw_decode
-
-
 def payload_of(text: str) -> str | None:
     """The JSON text of an event's payload, or of a CloudEvent's data, token for token; None if it has none."""
-    members = dict(_members(text))
+    members = dict(members_of(text))
     return members.get("data") if "specversion" in members else members.get("payload")
-
-
-def _members(text: str) -> list[tuple[str, str]]:
-    """The members of a valid JSON object, each with the text of its value."""
-    members = []
-    at = _after_space(text, _after_space(text, 0) + 1)
-    while text[at] != "}":
-        name, at = _SCAN(text, at)
-        start = _after_space(text, _after_space(text, at) + 1)
-        _, at = _SCAN(text, start)
-        members.append((name, text[start:at]))
-        at = _after_space(text, at)
-        if text[at] == ",":
-            at = _after_space(text, at + 1)
-    return members
-
-
-def _after_space(text: str, at: int) -> int:
-    match = _SPACE.match(text, at)
-    return at if match is None else match.end()

@@ -15,6 +15,7 @@ from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from retrace.ingesting.elements import BrokenArray, array_records
+from retrace.ingesting.exports import PARQUET, parquet_records, without_metadata
 from retrace.ingesting.foreign_formats import BEGINS, BrokenTable, Mapped, cloudtrail_records, table_records
 from retrace.ingesting.records import Records, Stream, line_records, unreadable, with_form
 from retrace.ingesting.texts import text_records
@@ -81,6 +82,7 @@ class Format(StrEnum):
     ARRAY = "array"
     CSV = "csv"
     CLOUDTRAIL = "cloudtrail"
+    PARQUET = "parquet"
 
 
 def records(path: str, packed: BinaryIO, wanted: Format | None, mapped: Mapped) -> Records:
@@ -90,7 +92,8 @@ def records(path: str, packed: BinaryIO, wanted: Format | None, mapped: Mapped) 
         head = read_ahead(stream, _tells)
         by_mapping = Format.CSV if mapped.given else None
         found = wanted or by_mapping or _format(path, head)
-        yield from map(with_form, _reader(path, found, mapped)(rejoined(head, stream)))
+        read = _reader(path, found, mapped, packed)(rejoined(head, stream))
+        yield from map(with_form, map(without_metadata, read))
     except Broken as error:
         remedy = "The events before that were sent. Download or compress it again and send it: no event counts twice."
         if "memory" in str(error):
@@ -110,7 +113,7 @@ def records(path: str, packed: BinaryIO, wanted: Format | None, mapped: Mapped) 
         raise unreadable(path, f"{error}.", "Correct it and send it again: no event counts twice.") from error
 
 
-def _reader(path: str, found: Format, mapped: Mapped) -> Callable[[Stream], Records]:
+def _reader(path: str, found: Format, mapped: Mapped, packed: BinaryIO) -> Callable[[Stream], Records]:
     match found:
         case Format.JSON:
             return text_records
@@ -122,6 +125,16 @@ def _reader(path: str, found: Format, mapped: Mapped) -> Callable[[Stream], Reco
             return cloudtrail_records
         case Format.CSV:
             return lambda stream: table_records(stream, mapped, "\t" if ".tsv" in _suffixes(path) else ",")
+        case Format.PARQUET:
+            return lambda _: parquet_records(path, _rewound(path, packed))
+
+
+def _rewound(path: str, content: BinaryIO) -> BinaryIO:
+    """A file at its beginning, as Parquet is read from its end."""
+    if not content.seekable():
+        raise unreadable(path, "is Parquet, which cannot be read from a pipe.", "Name the file.")
+    content.seek(0)
+    return content
 
 
 def _suffixes(path: str) -> frozenset[str]:
@@ -146,5 +159,7 @@ def _format(path: str, head: bytes) -> Format:
         return Format.CLOUDTRAIL
     if text.startswith((b"{", b"[")) or not text:
         return Format.JSON
+    if head.startswith(PARQUET):
+        return Format.PARQUET
     remedy = "Give --format json, ndjson, array, csv or cloudtrail."
     raise unreadable(path, "begins neither with a brace nor with a bracket, and is not named .csv or .tsv.", remedy)

@@ -31,7 +31,7 @@ WORDS = {
     "docs/consumer.md": 800,
     "docs/cost.md": 1_300,
     "docs/decisions.md": 3_450,
-    "docs/deploying.md": 1_450,
+    "docs/deploying.md": 1_610,
     "docs/glossary.md": 900,
     "docs/incident.md": 840,
     "docs/index.md": 590,
