@@ -23,6 +23,7 @@ from chalicelib.quarantine.s3 import S3Quarantine
 from chalicelib.replays.commit_batch import MESSAGES_A_BATCH
 from chalicelib.replays.dynamodb_jobs import DynamoReplayStore
 from chalicelib.replays.dynamodb_states import DynamoReplayStates
+from chalicelib.replays.messages import TO_AGGREGATES
 from chalicelib.replays.sqs import SqsDestination, SqsReplayQueues
 from infra.merge import RESOURCES, load
 
@@ -85,7 +86,9 @@ def metered_aws() -> MeteredAws:
         DynamoReplayStates(dynamodb, REPLAYS, never_wait),
         DynamoAggregateStore(dynamodb, AGGREGATES, REPLAYS, never_wait),
         SqsReplayQueues(sqs, QUEUE, QUEUE),
-        SqsDestination(sqs, QUEUE, never_wait, one_by_one, ordered=False, messages_a_batch=MESSAGES_A_BATCH),
+        SqsDestination(
+            sqs, QUEUE, never_wait, one_by_one, TO_AGGREGATES, ordered=False, messages_a_batch=MESSAGES_A_BATCH
+        ),
         Ingest(raw, identities, index, S3Quarantine(bucket, one_by_one), lambda: NOW, one_by_one),
     )
 

@@ -38,7 +38,7 @@ from chalicelib.processing.fetcher import FetchAndVerify
 from chalicelib.processing.processor import ProcessBatch
 from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.job import ReplayJob
-from chalicelib.replays.messages import message_of
+from chalicelib.replays.messages import TO_AGGREGATES, message_of
 from chalicelib.replays.planner import PlanReplay
 from chalicelib.replays.request import ReplayRequest
 from chalicelib.replays.tasks import ReplayTask
@@ -168,7 +168,7 @@ def _stored(aws: MeteredAws, shape: Shape, batch: int) -> list[StoredEvent]:
 
 
 def _deliveries(stored: Sequence[StoredEvent]) -> list[Delivery]:
-    bodies = (message_of(REPLAY_ID, event).model_dump_json(exclude_none=True) for event in stored)
+    bodies = (message_of(REPLAY_ID, TO_AGGREGATES, event).model_dump_json(exclude_none=True) for event in stored)
     return [Delivery(str(number), "", body) for number, body in enumerate(bodies)]
 
 
@@ -181,7 +181,7 @@ def _sizes() -> Sizes:
     """Rows as the adapters make them, and a message as it is sent."""
     event = _event(1, 1)
     [stored] = stored_events([event], NOW, BUCKET, _key([event]))
-    message = message_of(REPLAY_ID, stored)
+    message = message_of(REPLAY_ID, TO_AGGREGATES, stored)
     return Sizes(
         index_row=item_size(index_row(stored, SHARDS, NEVER_LATE)),
         entry=item_size(outcome_row(record_of(message, Outcome.INPUT))),

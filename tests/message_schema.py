@@ -11,16 +11,18 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from chalicelib.replays.messages import Duplicate, ReplayMessage
+from chalicelib.replays.messages import SCHEMA, TO_AGGREGATES, Duplicate, ReplayMessage
 
-SCHEMA = Path(__file__).parents[1] / "docs" / "replay-message.schema.json"
-SCHEMA_ID = "urn:retrace:replay-message:1"
+FILE = Path(__file__).parents[1] / "docs" / "replay-message.schema.json"
 
 _MESSAGE = ReplayMessage(
+    schema_=SCHEMA,
     replay_id="01981e5c-7a3e-7c41-9d52-3f1f0c8e6b7a",
+    destination=TO_AGGREGATES,
     event_id="5c6ee1ea8dd2b3fd3eaf8ba3d4cb6d4dbbd3f4a1ab9d5e5c36f79d1a8f7e0b21",
     entity_id="order-1007",
     event_time="2026-11-21T23:59:59.123456789Z",
+    ingest_time="2026-11-22T00:00:01.000000000Z",
     source="shop/checkout",
     event_type="order.paid",
     content_sha256="9b2f0d7c4e1a86f35d0c9e7b1a24f8d6c3e5907b8a1f2d4c6e8b0a9d7c5f3e12",
@@ -52,7 +54,7 @@ def document() -> dict[str, Any]:
     examples = [_MESSAGE, _MESSAGE.model_copy(update={"duplicate": _REPETITION})]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": SCHEMA_ID,
+        "$id": SCHEMA,
         **generated,
         "title": "Replay message",
         "description": f"{generated['description']} Ignore members that you do not know.",
@@ -66,4 +68,4 @@ def text() -> str:
 
 
 if __name__ == "__main__":
-    SCHEMA.write_text(text())
+    FILE.write_text(text())

@@ -4,6 +4,7 @@ RetraceError
 ├── PermanentError              sending it again unchanged does not help
 │   ├── InvalidRequest          400  fields are wrong; every fault is listed
 │   │   ├── Oversized                a message, or what it refers to, is larger than any that Retrace makes
+│   │   ├── UnknownSchema            a message is of another version of the contract than this one reads
 │   │   ├── WrongBucket              a message refers to another bucket than that of raw events
 │   │   └── UnknownReplay            a message is of no replay that there is
 │   ├── Unauthenticated         401  neither IAM nor a webhook's secret identifies the sender
@@ -74,6 +75,10 @@ class InvalidRequest(PermanentError):
 
 class Oversized(InvalidRequest):
     """A message, or what it refers to, is larger than any that Retrace makes; it is not read."""
+
+
+class UnknownSchema(InvalidRequest):
+    """A message names another schema than that of replay messages; it is not read."""
 
 
 class WrongBucket(InvalidRequest):

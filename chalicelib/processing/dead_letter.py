@@ -14,6 +14,7 @@ from chalicelib.core.errors import (
     RawObjectMissing,
     RetraceError,
     UnknownReplay,
+    UnknownSchema,
     WrongBucket,
 )
 from chalicelib.replays.messages import ReplayMessage
@@ -26,6 +27,7 @@ class Failure(StrEnum):
 
     MALFORMED = "malformed"
     OVERSIZED = "oversized"
+    UNKNOWN_SCHEMA = "unknown-schema"
     WRONG_BUCKET = "wrong-bucket"
     UNKNOWN_REPLAY = "unknown-replay"
     MISSING_OBJECT = "missing-object"
@@ -37,6 +39,7 @@ class Failure(StrEnum):
 # A kind of error stands before those that it is a kind of.
 _FAILURES: Mapping[type[RetraceError], Failure] = {
     Oversized: Failure.OVERSIZED,
+    UnknownSchema: Failure.UNKNOWN_SCHEMA,
     WrongBucket: Failure.WRONG_BUCKET,
     UnknownReplay: Failure.UNKNOWN_REPLAY,
     InvalidRequest: Failure.MALFORMED,
@@ -59,6 +62,12 @@ class DeadLetter:
     message: ReplayMessage | None
     failure: Failure
     reason: str
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """What receivers can choose by without parsing the body."""
+        of_message = self.message.attributes if self.message else {}
+        return of_message | {"failure": self.failure.value, "reason": self.reason}
 
 
 def dead_letter(body: str, message: ReplayMessage | None, error: RetraceError | None, message_id: str) -> DeadLetter:

@@ -96,7 +96,7 @@ class RedriveDeadLetters:
         done = {name for name, each in records.items() if each.key not in recorded.failures}
         outcomes = {name: recorded.outcomes.get(records[name].key) for name in done}
         handled = {name for name, outcome in outcomes.items() if outcome is not None and outcome.final}
-        back = [delivery.body for delivery in deliveries if delivery.message_id in done - handled]
+        back = [(each.body, messages[each.message_id]) for each in deliveries if each.message_id in done - handled]
         self.dead_letters.send_back(back)
         self.dead_letters.acknowledge([delivery for delivery in deliveries if delivery.message_id in done])
         for error in recorded.failures.values():

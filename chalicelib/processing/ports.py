@@ -9,6 +9,7 @@ from chalicelib.aggregates.ledger import Changes, Ledger, OutcomeRecord
 from chalicelib.core.ports import Delivery
 from chalicelib.core.timestamps import Instant
 from chalicelib.processing.dead_letter import DeadLetter
+from chalicelib.replays.messages import ReplayMessage
 
 
 class AggregateStore(Protocol):
@@ -40,5 +41,5 @@ class DeadLetterQueue(DeliveryQueue, Protocol):
     def receive(self, hidden_s: int) -> list[Delivery]:
         """At most ten messages, hidden from all receivers for this long. None only if none is visible."""
 
-    def send_back(self, bodies: Sequence[str]) -> None:
+    def send_back(self, messages: Sequence[tuple[str, ReplayMessage]]) -> None:
         """Send messages to ReplayQueue again; returns when every one of them is there."""

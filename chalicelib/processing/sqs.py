@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib.aws.errors import translated
-from chalicelib.aws.sqs_batches import MESSAGES_A_CALL, delete_deliveries, deliveries_of, send_all, send_bodies
+from chalicelib.aws.sqs_batches import MESSAGES_A_CALL, delete_deliveries, deliveries_of, send_all, string_attributes
 from chalicelib.core.ports import Delivery, Pause
 from chalicelib.processing.dead_letter import DeadLetter
+from chalicelib.replays.messages import ReplayMessage
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -41,7 +42,7 @@ class SqsDeadLetterQueue:
     def keep(self, letters: Sequence[DeadLetter]) -> None:
         """Put messages on the queue, each with its reason; returns when every one of them is there."""
         with translated("keeping dead letters"):
-            entries = [_entry(number, letter) for number, letter in enumerate(letters)]
+            entries = [_entry(number, letter.body, letter.attributes) for number, letter in enumerate(letters)]
             send_all(self.sqs, self.dead_letter_queue_url, entries, self.pause)
 
     def receive(self, hidden_s: int) -> list[Delivery]:
@@ -56,10 +57,11 @@ class SqsDeadLetterQueue:
             )
         return deliveries_of(answer)
 
-    def send_back(self, bodies: Sequence[str]) -> None:
+    def send_back(self, messages: Sequence[tuple[str, ReplayMessage]]) -> None:
         """Send messages to ReplayQueue again; returns when every one of them is there."""
         with translated("sending dead letters back"):
-            send_bodies(self.sqs, self.replay_queue_url, bodies, self.pause)
+            entries = [_entry(number, body, message.attributes) for number, (body, message) in enumerate(messages)]
+            send_all(self.sqs, self.replay_queue_url, entries, self.pause)
 
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Take messages off the queue for good."""
@@ -67,10 +69,5 @@ class SqsDeadLetterQueue:
             delete_deliveries(self.sqs, self.dead_letter_queue_url, deliveries)
 
 
-def _entry(number: int, letter: DeadLetter) -> SendMessageBatchRequestEntryTypeDef:
-    said = {"failure": letter.failure.value, "reason": letter.reason}
-    return {
-        "Id": str(number),
-        "MessageBody": letter.body,
-        "MessageAttributes": {name: {"DataType": "String", "StringValue": text} for name, text in said.items()},
-    }
+def _entry(number: int, body: str, attributes: Mapping[str, str]) -> SendMessageBatchRequestEntryTypeDef:
+    return {"Id": str(number), "MessageBody": body, "MessageAttributes": string_attributes(attributes)}

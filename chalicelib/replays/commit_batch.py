@@ -37,9 +37,9 @@ class Batch:
     touched_days: tuple[tuple[str, Day], ...]
     ended: bool
 
-    def outbox(self, replay_id: str) -> Outbox:
+    def outbox(self, replay_id: str, destination: str) -> Outbox:
         """What is to be done once the batch is committed."""
-        return Outbox(tuple(message_of(replay_id, *send) for send in self.sends), self.touched_days)
+        return Outbox(tuple(message_of(replay_id, destination, *send) for send in self.sends), self.touched_days)
 
 
 def batch_size(destination: Destination) -> int:

@@ -6,11 +6,11 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from hashlib import sha256
-from typing import Annotated
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from chalicelib.core.errors import InvalidRequest, Oversized
+from chalicelib.core.errors import InvalidRequest, Oversized, UnknownSchema, shown_name
 from chalicelib.core.fields import EntityId, ReplayId, RequestId, faults_of
 from chalicelib.core.timestamps import Instant, day_of
 from chalicelib.events.raw_objects import RawLocation, StoredEvent
@@ -18,6 +18,12 @@ from chalicelib.events.raw_objects import RawLocation, StoredEvent
 _Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _Name = Annotated[str, Field(min_length=1)]
 _FixedWidthTime = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{9}Z$")]
+
+SCHEMA: Final = "urn:retrace:replay-message:1"
+"""The version of the contract. docs/consumer.md says what a version promises."""
+
+TO_AGGREGATES, TO_ORDERED = "aggregates", "ordered"
+"""The destinations: ReplayQueue, which the processor reads, and OrderedReplayQueue."""
 
 _OBJECT_VERSION = "object-"
 
@@ -38,12 +44,22 @@ class Duplicate(BaseModel):
 class ReplayMessage(BaseModel):
     """One event of a replay: what it is, and where its raw line stands."""
 
-    model_config = ConfigDict(extra="ignore", strict=True, frozen=True, hide_input_in_errors=True, defer_build=True)
+    model_config = Duplicate.model_config | ConfigDict(serialize_by_alias=True, validate_by_name=True)
 
+    schema_: Annotated[
+        Literal["urn:retrace:replay-message:1"],
+        Field(alias="schema", description="The version of this contract, the `$id` of its JSON Schema."),
+    ]
     replay_id: Annotated[ReplayId, Field(description="The replay; a UUIDv7. Ids sort in the order of the requests.")]
+    destination: Annotated[
+        _Name, Field(description="Where it was sent: `aggregates` (ReplayQueue) or `ordered` (OrderedReplayQueue).")
+    ]
     event_id: Annotated[_Hash, Field(description="The identity of the event.")]
     entity_id: Annotated[EntityId, Field(description="What the event is about, as its producer sent it.")]
     event_time: Annotated[_FixedWidthTime, Field(description="When it happened: UTC, nine fractional digits.")]
+    ingest_time: Annotated[
+        _FixedWidthTime, Field(description="When Retrace received it first: UTC, nine fractional digits.")
+    ]
     source: Annotated[_Name, Field(description="Who produced it, as its producer sent it.")]
     event_type: Annotated[_Name, Field(description="What kind of event it is, as its producer sent it.")]
     content_sha256: Annotated[_Hash, Field(description="SHA-256 of its canonical content; its raw line says the same.")]
@@ -62,6 +78,11 @@ class ReplayMessage(BaseModel):
         https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html, MessageBody
         """
         return self.model_dump_json(exclude_none=True, ensure_ascii=True)
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """What receivers can choose by without parsing the body."""
+        return {"source": self.source, "event_type": self.event_type, "replay_id": self.replay_id}
 
     @property
     def location(self) -> RawLocation:
@@ -89,13 +110,18 @@ def is_object_version(replay_id: str) -> bool:
     return replay_id.startswith(_OBJECT_VERSION)
 
 
-def message_of(replay_id: str, stored: StoredEvent, duplicate: Duplicate | None = None) -> ReplayMessage:
+def message_of(
+    replay_id: str, destination: str, stored: StoredEvent, duplicate: Duplicate | None = None
+) -> ReplayMessage:
     """The message that replays one event, or a later arrival of it."""
     return ReplayMessage(
+        schema_=SCHEMA,
         replay_id=replay_id,
+        destination=destination,
         event_id=stored.event_id,
         entity_id=stored.entity_id,
         event_time=stored.event_time,
+        ingest_time=stored.ingest_time,
         source=stored.source,
         event_type=stored.event_type,
         content_sha256=stored.content_sha256,
@@ -136,8 +162,15 @@ def parse_message(body: str) -> ReplayMessage | ObjectReference:
         members = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise InvalidRequest("The message is not JSON.") from error
+    _require_known_schema(members)
     model = ReplayMessage if not isinstance(members, dict) or "replay_id" in members else ObjectReference
     try:
         return model.model_validate(members)
     except ValidationError as error:
         raise InvalidRequest("The message is not a replay message.", faults_of(error)) from error
+
+
+def _require_known_schema(members: object) -> None:
+    schema = members.get("schema", SCHEMA) if isinstance(members, dict) else SCHEMA
+    if schema != SCHEMA:
+        raise UnknownSchema(f"The message has the schema {shown_name(str(schema))}; this version reads {SCHEMA}.")

@@ -154,9 +154,9 @@ class PlanReplay:
 
     def _advanced(self, job: ReplayJob, rows: Iterator[SelectedRow], may_go_on: Callable[[], bool]) -> ReplayJob:
         """The job after one more batch, or at its end: read and decide, commit, send."""
-        begun = self.now()
-        batch = next_batch(rows, job, batch_size(self._destination(job)), may_go_on)
-        outbox, reached = batch.outbox(job.replay_id), job_after(job, batch, begun)
+        begun, destination = self.now(), self._destination(job)
+        batch = next_batch(rows, job, batch_size(destination), may_go_on)
+        outbox, reached = batch.outbox(job.replay_id, destination.name), job_after(job, batch, begun)
         committed = self._committed(job, reached, outbox)
         self._carry_out(committed, outbox)
         return committed

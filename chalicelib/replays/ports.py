@@ -104,6 +104,10 @@ class Destination(Protocol):
     """Where the messages of a replay go, and how many of them may go there."""
 
     @property
+    def name(self) -> str:
+        """What messages call it."""
+
+    @property
     def ordered(self) -> bool:
         """Whether messages of one entity arrive in the order in which they are sent."""
 

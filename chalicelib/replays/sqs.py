@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from chalicelib.aws.errors import translated
-from chalicelib.aws.sqs_batches import MESSAGES_A_CALL, send_entries
+from chalicelib.aws.sqs_batches import MESSAGES_A_CALL, send_entries, string_attributes
 from chalicelib.core.pagination import chunked
 from chalicelib.core.percent_encoding import entity_digest
 from chalicelib.core.ports import Concurrently, Pause
@@ -63,6 +63,7 @@ class SqsDestination:
     queue_url: str
     pause: Pause
     concurrently: Concurrently
+    name: str
     ordered: bool
     messages_a_batch: int
     max_in_flight: int | None = None
@@ -88,7 +89,11 @@ def _tens(messages: Sequence[ReplayMessage]) -> list[Sequence[ReplayMessage]]:
 
 
 def _entry(entry_id: str, message: ReplayMessage) -> SendMessageBatchRequestEntryTypeDef:
-    return {"Id": entry_id, "MessageBody": message.body}
+    return {
+        "Id": entry_id,
+        "MessageBody": message.body,
+        "MessageAttributes": string_attributes(message.attributes),
+    }
 
 
 def _ordered_entry(entry_id: str, message: ReplayMessage) -> SendMessageBatchRequestEntryTypeDef:
@@ -98,8 +103,7 @@ def _ordered_entry(entry_id: str, message: ReplayMessage) -> SendMessageBatchReq
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
     """
     return {
-        "Id": entry_id,
-        "MessageBody": message.body,
+        **_entry(entry_id, message),
         "MessageGroupId": entity_digest(message.entity_id),
         "MessageDeduplicationId": sha256(message.body.encode()).hexdigest(),
     }

@@ -19,6 +19,7 @@ from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.processing.sqs import SqsDeadLetterQueue, SqsDeliveryQueue
 from chalicelib.replays import commit_batch
 from chalicelib.replays.dynamodb_states import DynamoReplayStates
+from chalicelib.replays.messages import TO_AGGREGATES, TO_ORDERED
 from chalicelib.replays.planner import PlanReplay
 from chalicelib.replays.request import ReplayOrder
 from chalicelib.replays.sqs import SqsDestination
@@ -54,9 +55,10 @@ def destinations() -> Mapping[ReplayOrder | None, SqsDestination]:
     queue, fifo = chosen.named("replay_queue_url"), chosen.named("ordered_replay_queue_url")
     window = chosen.max_in_flight if chosen.processor_enabled else None
     to = partial(SqsDestination, system.sqs(), pause=system.pause, concurrently=system.concurrently)
+    at_once, in_order = commit_batch.MESSAGES_A_BATCH, commit_batch.ORDERED_MESSAGES_A_BATCH
     return {
-        None: to(queue, ordered=False, messages_a_batch=commit_batch.MESSAGES_A_BATCH, max_in_flight=window),
-        ReplayOrder.ENTITY: to(fifo, ordered=True, messages_a_batch=commit_batch.ORDERED_MESSAGES_A_BATCH),
+        None: to(queue, name=TO_AGGREGATES, ordered=False, messages_a_batch=at_once, max_in_flight=window),
+        ReplayOrder.ENTITY: to(fifo, name=TO_ORDERED, ordered=True, messages_a_batch=in_order),
     }
 
 

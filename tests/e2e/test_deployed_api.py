@@ -192,6 +192,7 @@ def _message(stored: dict[str, Any], bucket: str) -> str:
     """A message of a replay that there is not."""
     members = {name: stored[name] for name in ("event_id", "content_sha256", "s3_key")}
     time = "2026-11-21T12:00:00.000000000Z"
+    members |= {"schema": "urn:retrace:replay-message:1", "destination": "aggregates", "ingest_time": time}
     of_event = {"entity_id": "poison", "event_time": time, "source": "e2e/edges", "event_type": "thing.happened"}
     where = {"s3_bucket": bucket, "s3_offset": 0, "s3_length": 1}
     return json.dumps({"replay_id": "00000000-0000-7000-8000-000000000000", **members, **of_event, **where})

@@ -74,6 +74,12 @@ class Queue:
         clients.received.extend(found.receipt_handle for found in messages)
         return messages
 
+    def attributes(self) -> list[dict[str, str]]:
+        """The attributes of at most ten visible messages."""
+        answer = clients.sqs().receive_message(QueueUrl=self.url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
+        found = [message["MessageAttributes"] for message in answer["Messages"]]
+        return [{name: value["StringValue"] for name, value in each.items()} for each in found]
+
     def taken(self) -> list[Message]:
         """Every visible message, taken off the queue; a FIFO queue gives out more of a group only then."""
         messages = []
@@ -182,9 +188,14 @@ class Application:
 
     def planned(self, **request: Any) -> tuple[str, list[Message]]:
         """Ask for a replay and plan it; answers its id and its messages, taken off the queue."""
+        replay_id = self.requested_and_planned(**request)
+        return replay_id, self.messages.taken()
+
+    def requested_and_planned(self, **request: Any) -> str:
+        """Ask for a replay and plan it; answers its id."""
         replay_id = self.requested(**request)
         self.plan()
-        return replay_id, self.messages.taken()
+        return replay_id
 
     def received_beside(self, *others: str, **request: Any) -> tuple[str, list[Message]]:
         """Ask for a replay and plan it; answers its id and its messages with others, received and not deleted."""

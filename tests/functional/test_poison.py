@@ -45,6 +45,11 @@ def lost(storage: Storage, found: Message) -> str:
 
 Spoil = Callable[[Storage, Message], str]
 POISON: dict[str, tuple[str, str, Spoil]] = {
+    "another schema": (
+        "unknown-schema",
+        "The message has the schema urn:retrace:replay-message:2; this version reads urn:retrace:replay-message:1.",
+        lambda storage, found: changed(found, schema="urn:retrace:replay-message:2"),
+    ),
     "no JSON": ("malformed", "The message is not JSON.", lambda storage, found: "{"),
     "a member missing": (
         "malformed",
@@ -123,7 +128,7 @@ def dead_letters(application: Application) -> list[Letter]:
     ):
         for each in received:
             attributes = {name: value["StringValue"] for name, value in each["MessageAttributes"].items()}
-            assert attributes.keys() == {"failure", "reason"}
+            assert attributes.keys() - {"source", "event_type", "replay_id"} == {"failure", "reason"}
             letters.append((each["Body"], attributes["failure"], attributes["reason"]))
     return sorted(letters, key=lambda letter: letter[1:])
 
@@ -252,11 +257,23 @@ def test_a_redriven_message_takes_no_reason_along_and_gets_another_if_it_fails_a
     application.call("POST", f"/replay/{replay_id}/redrive")
     application.plan()
 
-    [back] = clients.sqs().receive_message(QueueUrl=application.messages.url, MessageAttributeNames=["All"])["Messages"]
-    assert "MessageAttributes" not in back
+    [attributes] = application.messages.attributes()
+    assert attributes == {"source": "shop/checkout", "event_type": "order.paid", "replay_id": replay_id}
     storage.lose(found.members["s3_key"])
     application.give_up_on([found])
     assert [failure for _, failure, _ in dead_letters(application)] == ["missing-object"]
+
+
+def test_a_dead_letter_keeps_the_attributes_of_its_message(application: Application) -> None:
+    application.accept(paid())
+    replay_id, [found] = application.planned(**WHOLE_DAY)
+
+    application.give_up_on([found, message("{")])
+
+    of_message, of_no_message = sorted(application.dead.attributes(), key=len, reverse=True)
+    assert of_message.items() >= {"source": "shop/checkout", "event_type": "order.paid", "replay_id": replay_id}.items()
+    assert of_message["failure"] == "consumer"
+    assert of_no_message.keys() == {"failure", "reason"}
 
 
 def test_why_a_message_is_a_dead_letter_is_logged_too(application: Application, logs: Logs) -> None:

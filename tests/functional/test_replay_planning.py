@@ -64,10 +64,27 @@ def test_a_message_says_what_the_event_is_and_where_its_line_stands(application:
     replay_id, [found] = application.planned(**WHOLE_DAY)
 
     [row] = storage.index()
-    names = ("event_id", "entity_id", "event_time", "source", "event_type", "content_sha256")
+    names = ("event_id", "entity_id", "event_time", "ingest_time", "source", "event_type", "content_sha256")
     places = ("s3_bucket", "s3_key", "s3_offset", "s3_length")
-    assert found.members == {"replay_id": replay_id, **{name: row[name] for name in (*names, *places)}}
+    named = {"schema": "urn:retrace:replay-message:1", "replay_id": replay_id, "destination": "aggregates"}
+    assert found.members == named | {name: row[name] for name in (*names, *places)}
     assert found.members["s3_bucket"] == SETTINGS["RAW_BUCKET"]
+
+
+@pytest.mark.parametrize("order", [{}, {"order": "entity"}])
+def test_attributes_name_source_type_and_replay_so_that_receivers_choose_without_parsing(
+    application: Application, order: Json
+) -> None:
+    application.accept(paid(source="shop/\u00e9\U0001f600", event_type="a\u0001b\uffffc"))
+
+    replay_id = application.requested_and_planned(**WHOLE_DAY, **order)
+
+    [attributes] = (application.ordered if order else application.messages).attributes()
+    assert attributes == {
+        "source": "shop/\u00e9\U0001f600",
+        "event_type": "a\ufffdb\ufffdc",
+        "replay_id": replay_id,
+    }
 
 
 def test_a_window_includes_its_start_and_excludes_its_end(application: Application) -> None:

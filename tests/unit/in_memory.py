@@ -27,7 +27,7 @@ from chalicelib.events.raw_objects import (
 from chalicelib.ingest.rejection import Rejection
 from chalicelib.replays import commit_batch
 from chalicelib.replays.job import ReplayJob
-from chalicelib.replays.messages import ReplayMessage
+from chalicelib.replays.messages import TO_AGGREGATES, TO_ORDERED, ReplayMessage
 from chalicelib.replays.outbox import Outbox, unpacked
 from chalicelib.replays.ports import KeyedReplay, ReplayIdsPage
 from chalicelib.replays.preview import DaysInMemory
@@ -308,6 +308,7 @@ class QueueOfMessages:
     """A destination of replays: one of the queues, when it is sent to."""
 
     queues: Queues
+    name: str
     ordered: bool
     messages_a_batch: int
     max_in_flight: int | None = None
@@ -320,10 +321,14 @@ def destinations(queues: Queues, max_in_flight: int | None = None) -> dict[Repla
     """Both queues that replays send to, by a replay's order."""
     return {
         None: QueueOfMessages(
-            queues, ordered=False, messages_a_batch=commit_batch.MESSAGES_A_BATCH, max_in_flight=max_in_flight
+            queues,
+            TO_AGGREGATES,
+            ordered=False,
+            messages_a_batch=commit_batch.MESSAGES_A_BATCH,
+            max_in_flight=max_in_flight,
         ),
         ReplayOrder.ENTITY: QueueOfMessages(
-            queues, ordered=True, messages_a_batch=commit_batch.ORDERED_MESSAGES_A_BATCH
+            queues, TO_ORDERED, ordered=True, messages_a_batch=commit_batch.ORDERED_MESSAGES_A_BATCH
         ),
     }
 

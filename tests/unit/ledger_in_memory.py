@@ -18,6 +18,7 @@ from chalicelib.core.timestamps import Day, Instant
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.processing.dead_letter import DeadLetter
 from chalicelib.replays.job import JobState
+from chalicelib.replays.messages import ReplayMessage
 from tests.unit.examples import INGESTED
 
 ROWS_A_CALL = 100
@@ -159,8 +160,8 @@ class DeadLettersInMemory:
         self.hidden += received
         return received
 
-    def send_back(self, bodies: Sequence[str]) -> None:
-        self.sent_back += bodies
+    def send_back(self, messages: Sequence[tuple[str, ReplayMessage]]) -> None:
+        self.sent_back += [body for body, _ in messages]
 
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         self.visible = [each for each in self.visible if each not in deliveries]

@@ -24,7 +24,7 @@ from chalicelib.processing.fetcher import FetchAndVerify
 from chalicelib.processing.processor import ProcessBatch
 from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.job import ReplayJob, beginning_of
-from chalicelib.replays.messages import ReplayMessage, message_of, parse_message
+from chalicelib.replays.messages import TO_AGGREGATES, ReplayMessage, message_of, parse_message
 from chalicelib.replays.planner import PlanReplay
 from chalicelib.replays.preview import DaysInMemory
 from chalicelib.replays.request import parse_replay_request
@@ -57,7 +57,7 @@ def _stored(number: int, entity: str) -> StoredEvent:
 
 
 EVENTS = [_stored(number, entity) for number, entity in enumerate(["a", "b", "a"])]
-_MESSAGES = [message_of(REPLAY, event) for event in EVENTS]
+_MESSAGES = [message_of(REPLAY, TO_AGGREGATES, event) for event in EVENTS]
 _NUMBERS = {event.event_id: number for number, event in enumerate(EVENTS)}
 _KEYS = [record_of(message, Outcome.INPUT).key for message in _MESSAGES]
 

@@ -23,7 +23,7 @@ from chalicelib.processing.fetcher import FetchAndVerify
 from chalicelib.processing.processor import ProcessBatch
 from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.job import JobState, ReplayJob
-from chalicelib.replays.messages import ReplayMessage, message_of
+from chalicelib.replays.messages import TO_AGGREGATES, ReplayMessage, message_of
 from chalicelib.replays.outbox import Outbox
 from chalicelib.replays.planner import PlanReplay
 from chalicelib.replays.request import parse_replay_request
@@ -171,7 +171,7 @@ def processed(batches: int) -> int:
     for number in range(batches):
         bucket.objects.clear()
         batch = [an_event(entity_id=f"order-{number % 7}", payload=[number, each]) for each in range(BATCH)]
-        messages = [message_of("replay-1", event) for event in bucket.put_once(batch, INGESTED)]
+        messages = [message_of("replay-1", TO_AGGREGATES, event) for event in bucket.put_once(batch, INGESTED)]
         report = processor.process([Delivery(message.event_id, "", message.model_dump_json()) for message in messages])
         assert report.failures == {}
     return ledger.written[0]

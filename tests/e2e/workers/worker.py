@@ -109,7 +109,11 @@ class Worker:
         """Send every n-th message again, those of the same events in every run."""
         if self.repeat is None:
             return 0
-        new = (message for message in messages if _receives(message) == 1 and "MessageAttributes" not in message)
+        new = (
+            message
+            for message in messages
+            if _receives(message) == 1 and REPEATED not in message.get("MessageAttributes", {})
+        )
         bodies = [message["Body"] for message in new if is_repeated(_event_id(message), self.repeat)]
         for some in chunked(bodies, MESSAGES_A_RECEIVE):
             self.sqs.send_message_batch(
@@ -151,6 +155,10 @@ def _event_id(message: "MessageTypeDef") -> str:
 
 def _receives(message: "MessageTypeDef") -> int:
     return int(message["Attributes"]["ApproximateReceiveCount"])
+
+
+def _is_repeat(message: "MessageTypeDef") -> bool:
+    return REPEATED in message.get("MessageAttributes", {})
 
 
 def _most_resident() -> int:

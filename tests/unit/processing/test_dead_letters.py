@@ -25,7 +25,7 @@ from chalicelib.processing.fetcher import FetchAndVerify
 from chalicelib.processing.processor import ProcessBatch, ProcessReport
 from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.job import JobState
-from chalicelib.replays.messages import Duplicate, ReplayMessage, message_of, parse_message
+from chalicelib.replays.messages import TO_AGGREGATES, Duplicate, ReplayMessage, message_of, parse_message
 from chalicelib.replays.ports import Redriven
 from tests.sizes import times
 from tests.unit import one_shot
@@ -54,7 +54,7 @@ class World:
         """Events in one raw object, and the messages that replay them."""
         times = {payload: f"2026-11-21T10:00:{payload:02}Z" for payload in payloads}
         events = [an_event(payload=payload, event_time=times[payload], **members) for payload in payloads]
-        return [message_of("replay-1", event) for event in self.bucket.put_once(events, INGESTED)]
+        return [message_of("replay-1", TO_AGGREGATES, event) for event in self.bucket.put_once(events, INGESTED)]
 
     def delivery(self, body: ReplayMessage | str) -> Delivery:
         text = body if isinstance(body, str) else body.model_dump_json(exclude_none=True)

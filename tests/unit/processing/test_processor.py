@@ -35,7 +35,7 @@ from chalicelib.processing.fetcher import FetchAndVerify
 from chalicelib.processing.processor import ProcessBatch, ProcessReport
 from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.job import JobState
-from chalicelib.replays.messages import Duplicate, ObjectReference, ReplayMessage, message_of
+from chalicelib.replays.messages import TO_AGGREGATES, Duplicate, ObjectReference, ReplayMessage, message_of
 from tests.sizes import times
 from tests.unit import one_shot
 from tests.unit.examples import INGESTED, an_event
@@ -60,7 +60,7 @@ class World:
     def store(self, *events: dict[str, object]) -> list[ReplayMessage]:
         """Events in one raw object, and the messages that replay them."""
         stored = self.bucket.put_once([an_event(**event) for event in events], INGESTED)
-        return [message_of("replay-1", event) for event in stored]
+        return [message_of("replay-1", TO_AGGREGATES, event) for event in stored]
 
     def deliver(self, *bodies: ReplayMessage | ObjectReference | str) -> ProcessReport:
         """One batch of messages."""

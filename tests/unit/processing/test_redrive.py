@@ -17,7 +17,7 @@ from chalicelib.core.timestamps import Instant, shifted
 from chalicelib.processing.dead_letters import RedriveDeadLetters
 from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.job import JobState, ReplayJob
-from chalicelib.replays.messages import message_of
+from chalicelib.replays.messages import TO_AGGREGATES, ReplayMessage, message_of
 from chalicelib.replays.request import ReplayRequest
 from chalicelib.replays.tasks import LONG_PASS_S, LOOKS, PASS_S, ReplayTask, parse_task, redrive_after
 from chalicelib.replays.worker import Worked, WorkOnReplay
@@ -74,8 +74,8 @@ class World:
             heappush(self.hidden, (self.at_s + hidden_s, number))
         return [Delivery(str(number), "receipt", self.bodies[number]) for number in received]
 
-    def send_back(self, bodies: Sequence[str]) -> None:
-        self.sent_back += bodies
+    def send_back(self, messages: Sequence[tuple[str, ReplayMessage]]) -> None:
+        self.sent_back += [body for body, _ in messages]
 
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         gone = {int(each.message_id) for each in deliveries}
@@ -109,7 +109,7 @@ class World:
     def fail(self, number: int) -> list[str]:
         """The bodies of messages of the replay that are counted as failed."""
         stored = Bucket().put_once([an_event(payload=each) for each in range(number)], INGESTED)
-        messages = [message_of(MINE, event) for event in stored]
+        messages = [message_of(MINE, TO_AGGREGATES, event) for event in stored]
         RecordInLedger(self.aggregates, at(), no_pause).record([record_of(each, Outcome.FAILED) for each in messages])
         return [each.model_dump_json(exclude_none=True) for each in messages]
 

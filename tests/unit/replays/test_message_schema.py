@@ -10,12 +10,12 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from chalicelib.events.raw_objects import stored_events
-from chalicelib.replays.messages import message_of, parse_message
-from tests.message_schema import SCHEMA, SCHEMA_ID, text
+from chalicelib.replays.messages import SCHEMA, TO_AGGREGATES, message_of, parse_message
+from tests.message_schema import FILE, text
 from tests.unit.examples import INGESTED, an_event
 
-PUBLISHED: dict[str, Any] = json.loads(SCHEMA.read_text())
-MESSAGE = message_of("replay-1", stored_events([an_event()], INGESTED, "raw-bucket", "raw/key")[0])
+PUBLISHED: dict[str, Any] = json.loads(FILE.read_text())
+MESSAGE = message_of("replay-1", TO_AGGREGATES, stored_events([an_event()], INGESTED, "raw-bucket", "raw/key")[0])
 
 
 def is_valid(message: Any) -> bool:
@@ -28,13 +28,13 @@ def fields(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def test_the_file_is_what_the_model_says() -> None:
-    assert SCHEMA.read_text() == text(), "python -m tests.message_schema writes it"
+    assert FILE.read_text() == text(), "python -m tests.message_schema writes it"
 
 
 def test_it_is_a_json_schema_with_a_name_and_a_version() -> None:
     Draft202012Validator.check_schema(PUBLISHED)
 
-    assert (PUBLISHED["$schema"], PUBLISHED["$id"]) == ("https://json-schema.org/draft/2020-12/schema", SCHEMA_ID)
+    assert (PUBLISHED["$schema"], PUBLISHED["$id"]) == ("https://json-schema.org/draft/2020-12/schema", SCHEMA)
 
 
 @pytest.mark.parametrize(("name", "field"), list(fields(PUBLISHED)))

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core.errors import InvalidRequest
+from chalicelib.core.errors import InvalidRequest, UnknownSchema
 from chalicelib.events.raw_objects import stored_events
 from chalicelib.replays.messages import (
+    TO_AGGREGATES,
     Duplicate,
     ObjectReference,
     ReplayMessage,
@@ -26,7 +27,7 @@ from tests.unit.examples import INGESTED, an_event, event_in, natives, small, st
 from tests.unit.json_trees import Members, Num, Tree, randoms, trees, write
 
 STORED = stored_events([an_event()], INGESTED, "raw-bucket", "raw/key")[0]
-MESSAGE = message_of("replay-1", STORED)
+MESSAGE = message_of("replay-1", TO_AGGREGATES, STORED)
 
 
 def members(**others: Any) -> dict[str, Any]:
@@ -41,10 +42,13 @@ def faults_of(body: Any) -> dict[str, str]:
 
 def test_a_message_says_what_the_event_is_and_where_it_stands() -> None:
     assert json.loads(MESSAGE.model_dump_json(exclude_none=True)) == {
+        "schema": "urn:retrace:replay-message:1",
         "replay_id": "replay-1",
+        "destination": "aggregates",
         "event_id": STORED.event_id,
         "entity_id": "order-1007",
         "event_time": "2026-11-21T23:59:59.500000000Z",
+        "ingest_time": INGESTED,
         "source": "shop/checkout",
         "event_type": "order.paid",
         "content_sha256": STORED.content_sha256,
@@ -58,7 +62,7 @@ def test_a_message_says_what_the_event_is_and_where_it_stands() -> None:
 @given(natives(small), randoms)
 def test_a_message_is_read_as_it_was_sent(native: Members, rng: Random) -> None:
     [stored] = stored_events([event_in(write(native, rng))], INGESTED, "raw-bucket", "raw/key")
-    message = message_of("replay-1", stored)
+    message = message_of("replay-1", TO_AGGREGATES, stored)
 
     assert parse_message(message.body) == message
     assert message.location == stored.location
@@ -77,9 +81,21 @@ def test_a_message_without_one_of_its_fields_is_refused(field: str) -> None:
     assert faults_of(body)
 
 
+@pytest.mark.parametrize("schema", ["urn:retrace:replay-message:2", "", None, 1, ["x"], {"a": "b" * 1_000}, "\ud800"])
+def test_a_message_of_another_schema_is_refused_as_such(schema: Any) -> None:
+    body = json.dumps({"schema": schema, "replay_id": 7})
+
+    with pytest.raises(UnknownSchema, match=r"this version reads urn:retrace:replay-message:1\.") as caught:
+        parse_message(body)
+
+    assert len(str(caught.value)) < 300
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
+        ("destination", ""),
+        ("ingest_time", "yesterday"),
         ("event_id", "ab"),
         ("event_id", "AB" * 32),
         ("event_id", "ab" * 32 + "\n"),
@@ -116,7 +132,7 @@ class TestLaterArrival:
     DUPLICATE = Duplicate(ingest_time=INGESTED, request_id="again", position=3)
 
     def test_is_named_by_the_message_that_stands_for_it(self) -> None:
-        message = message_of("replay-1", STORED, self.DUPLICATE)
+        message = message_of("replay-1", TO_AGGREGATES, STORED, self.DUPLICATE)
 
         assert json.loads(message.model_dump_json(exclude_none=True)) == members(
             duplicate={"ingest_time": INGESTED, "request_id": "again", "position": 3}
@@ -225,7 +241,7 @@ def test_messages_of_an_entity_and_day_come_one_after_the_other_in_their_order(p
 @given(st.text(min_size=1, max_size=20).filter(lambda name: name.isprintable() or "\uffff" in name))
 def test_a_message_is_sent_in_characters_that_sqs_takes_and_read_as_it_was(entity_id: str) -> None:
     """SQS refuses, or replaces, what XML does not know, such as U+FFFF."""
-    message = message_of("replay-1", stored(an_event(entity_id=f"{entity_id}\uffff\ufffe")))
+    message = message_of("replay-1", TO_AGGREGATES, stored(an_event(entity_id=f"{entity_id}\uffff\ufffe")))
 
     assert message.body.isascii()
     assert parse_message(message.body) == message

@@ -15,7 +15,7 @@ from chalicelib.processing.fetcher import FetchAndVerify
 from chalicelib.processing.processor import ProcessBatch
 from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.job import JobState
-from chalicelib.replays.messages import message_of
+from chalicelib.replays.messages import TO_AGGREGATES, message_of
 from chalicelib.search.event_history import InvestigateEvent
 from tests.unit.examples import INGESTED, an_event, native
 from tests.unit.in_memory import Bucket, Rows, at, no_pause, one_by_one
@@ -42,7 +42,9 @@ class World:
     def replay(self, replay_id: str, event: StoredEvent) -> None:
         recorder = RecordInLedger(self.aggregates, at(), no_pause)
         processor = ProcessBatch(FetchAndVerify(self.bucket, one_by_one), States({replay_id: JobState.SENT}), recorder)
-        processor.process([Delivery("message", "receipt", message_of(replay_id, event).model_dump_json())])
+        processor.process(
+            [Delivery("message", "receipt", message_of(replay_id, TO_AGGREGATES, event).model_dump_json())]
+        )
 
 
 def test_an_event_is_shown_with_its_later_arrivals() -> None:
