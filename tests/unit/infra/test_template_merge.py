@@ -356,8 +356,8 @@ def test_the_operations_page_lists_every_parameter_with_its_default(template: di
     assert list(rows)[: len(load(RESOURCES)["Parameters"])] == list(load(RESOURCES)["Parameters"])
 
 
-def test_the_operations_page_lists_every_policy_that_is_an_output(template: dict[str, Any]) -> None:
-    page = (ROOT / "docs/operations.md").read_text()
+def test_the_security_page_lists_every_policy_that_is_an_output(template: dict[str, Any]) -> None:
+    page = (ROOT / "docs/security.md").read_text()
 
     assert set(re.findall(r"^\| `(\w+PolicyArn)` \|", page, re.MULTILINE)) == {
         output for output in template["Outputs"] if output.endswith("PolicyArn")
