@@ -38,7 +38,7 @@ WORDS = {
     "docs/operations.md": 2_000,
     "docs/performance.md": 1_150,
     "docs/reliability.md": 1_850,
-    "docs/runbook.md": 2_290,
+    "docs/runbook.md": 2_020,
     "docs/scale.md": 1_700,
     "docs/security.md": 2_360,
     "docs/sql.md": 410,
