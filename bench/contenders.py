@@ -75,7 +75,7 @@ class Contender(ABC):
         """Have all bodies sent to POST /ingest; raises unless each event of them is taken as new."""
 
         def send(body: bytes) -> None:
-            answer = self.api.call("POST", "/ingest", body=body, headers=JSON)
+            answer = self.api.call("POST", "/ingest", query={"results": "all"}, body=body, headers=JSON)
             accepted = answer.data.count(b'ACCEPTED"')
             if answer.status not in {HTTPStatus.OK, HTTPStatus.CREATED} or accepted != events_a_body:
                 raise RuntimeError(f"{self.name} answered {answer.status}: {answer.data[:300]!r}")

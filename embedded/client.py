@@ -85,13 +85,14 @@ class Client:
 
     def ingest(self, lines: Sequence[bytes]) -> Ingested:
         """Send events, one a line, in one request."""
-        answer = self._call("POST", "/ingest", body=gzip.compress(b"\n".join(lines)), headers=NDJSON)
-        body: Json = json.loads(answer.data)
-        if "results" in body:
-            return Ingested(answer.status, body["results"])
+        body = gzip.compress(b"\n".join(lines))
+        answer = self._call("POST", "/ingest", query={"results": "all"}, body=body, headers=NDJSON)
+        answered: Json = json.loads(answer.data)
+        if "results" in answered:
+            return Ingested(answer.status, answered["results"])
         if answer.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             raise _refusal("POST /ingest", answer)
-        refused = {"status": "REJECTED", "errors": [{"field": "body", "message": body["detail"]}]}
+        refused = {"status": "REJECTED", "errors": [{"field": "body", "message": answered["detail"]}]}
         return Ingested(answer.status, [refused] * len(lines))
 
     def event(self, event_id: str) -> Json:

@@ -1,4 +1,4 @@
-"""POST /ingest: reads events, ingests them, and answers with a result for each."""
+"""POST /ingest: reads events, ingests them, and answers what became of them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from chalice.app import Request, Response
 
 from chalicelib.api import requests
 from chalicelib.api.responses import answer, as_problem
+from chalicelib.core.errors import RequestTooLarge
 from chalicelib.events.arrivals import Status
 from chalicelib.ingest import responses
+from chalicelib.ingest.queries import MOST_RESULTS, AnswerQuery, IngestQuery, Listed
 from chalicelib.ingest.report import IngestReport
 from chalicelib.ingest.request import IngestRequest, parse_request, with_own_keys
 from chalicelib.runtime import ingest_wiring, telemetry
-from chalicelib.search.queries import IngestQuery
 
 
 def ingest(request: Request) -> Response:
@@ -21,10 +22,11 @@ def ingest(request: Request) -> Response:
     request_id = requests.request_id(request)
     submitted = ingest_request(request)
     query = requests.parameters(request, IngestQuery)
+    require_answerable(submitted, query)
     use_case = ingest_wiring.ingest()
     report = use_case.dry_run(submitted) if query.dry_run else use_case.take_in(submitted, request_id)
     telemetry.ingested(report, request_id)
-    return ingest_answer(report)
+    return ingest_answer(report, query)
 
 
 def ingest_request(request: Request) -> IngestRequest:
@@ -40,10 +42,21 @@ def ingest_request(request: Request) -> IngestRequest:
     return with_own_keys(read) if requests.IDEMPOTENCY_KEY.lower() in headers else read
 
 
-def ingest_answer(report: IngestReport) -> Response:
-    """One result, or a list of them with counts."""
+def require_answerable(request: IngestRequest, query: AnswerQuery) -> None:
+    """Raise RequestTooLarge if the answer to a request would have more results than Lambda can return."""
+    if query.results is Listed.ALL and len(request.submissions) > MOST_RESULTS:
+        raise RequestTooLarge(
+            f"?results=all lists at most {MOST_RESULTS:,} results, and the request has {len(request.submissions):,}"
+            " events. Send fewer at a time, or leave the parameter out to get counts and refused events."
+        )
+
+
+def ingest_answer(report: IngestReport, query: AnswerQuery) -> Response:
+    """The result of one event, or counts and results of a batch."""
     if report.batch:
-        return answer(responses.ingest_report(report), _batch_status(report))
+        headers = {responses.REFUSED_HEADER: str(report.refused)} if report.refused else {}
+        status = _strict_status(report) if query.strict else HTTPStatus.OK
+        return answer(responses.ingest_report(report, query.results), status, headers)
     result = report.results[0]
     body = responses.event_result(result)
     if not result.refused:
@@ -57,8 +70,7 @@ def ingest_answer(report: IngestReport) -> Response:
     return as_problem(status, detail, body)
 
 
-def _batch_status(report: IngestReport) -> HTTPStatus:
-    refused = sum(result.refused for result in report.results)
-    if refused == 0:
+def _strict_status(report: IngestReport) -> HTTPStatus:
+    if report.refused == 0:
         return HTTPStatus.OK
-    return HTTPStatus.BAD_REQUEST if refused == len(report.results) else HTTPStatus.MULTI_STATUS
+    return HTTPStatus.BAD_REQUEST if report.refused == len(report.results) else HTTPStatus.MULTI_STATUS

@@ -10,7 +10,7 @@ from typing_extensions import get_original_bases
 from chalicelib.api.operations import JSON, OPERATIONS, PROBLEM, REFERENCE, Json, Model, Operation, reference
 from chalicelib.core.schemas import Problem
 from chalicelib.events.event import NativeEvent
-from chalicelib.ingest.responses import RefusedEventProblem
+from chalicelib.ingest.responses import REFUSED_HEADER, IngestAnswer, RefusedEventProblem
 from chalicelib.replays.request import ReplayRequest
 
 VALIDATION: Literal["validation"] = "validation"
@@ -57,6 +57,7 @@ def _operation(method: str, path: str, operation: Operation) -> Json:
     return described
 
 
+_REFUSED = "How many events were refused; absent if none was."
 _DESCRIPTIONS = {200: "Done.", 201: "Accepted.", 202: "Begun; it goes on by itself.", 207: "Some were refused."}
 
 
@@ -74,6 +75,8 @@ def _answer(status: int, models: Model | tuple[Model, ...]) -> Json:
     }
     if status == 503:
         described["headers"] = {"Retry-After": {"schema": {"type": "string"}}}
+    if IngestAnswer in several:
+        described["headers"] = {REFUSED_HEADER: {"schema": {"type": "integer"}, "description": _REFUSED}}
     return described
 
 

@@ -11,12 +11,13 @@ from chalicelib.aggregates.queries import DiffQuery, InputsQuery, VersionsQuery
 from chalicelib.core.schemas import Health, Problem
 from chalicelib.events.event import NativeEvent
 from chalicelib.ingest import responses as ingest
+from chalicelib.ingest.queries import AnswerQuery, IngestQuery
 from chalicelib.quarantine import responses as quarantine
 from chalicelib.quarantine.retries import RejectedQuery
 from chalicelib.replays import responses as replays
 from chalicelib.replays.request import ReplayRequest, ReplaysQuery
 from chalicelib.search import responses as search
-from chalicelib.search.queries import EventsQuery, FreshnessQuery, GapsQuery, IngestQuery, LateQuery
+from chalicelib.search.queries import EventsQuery, FreshnessQuery, GapsQuery, LateQuery
 
 Json = dict[str, Any]
 Model = Any
@@ -97,7 +98,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/rejected/{rejected_id}/retry"): Operation(
         "Send a refused event through ingest again",
         {**_INGESTED, 404: Problem},
-        None,
+        AnswerQuery,
         _EVENT_BODIES,
         body_required=False,
     ),

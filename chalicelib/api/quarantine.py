@@ -8,6 +8,7 @@ from chalicelib.api import requests
 from chalicelib.api.ingest import ingest_answer, ingest_request
 from chalicelib.api.responses import answer
 from chalicelib.events.cloudevents import HEADER_PREFIX
+from chalicelib.ingest.queries import AnswerQuery
 from chalicelib.quarantine import responses
 from chalicelib.quarantine.retries import RejectedQuery, RetryRequest
 from chalicelib.runtime import query_wiring, telemetry
@@ -28,15 +29,15 @@ def rejection(rejected_id: str) -> Response:
 
 def retry(request: Request, rejected_id: str) -> Response:
     """POST /rejected/{rejected_id}/retry."""
+    query = requests.parameters(request, AnswerQuery)
     asked = _retry_request(request)
     report = query_wiring.review_quarantine().retry(rejected_id, asked)
     telemetry.ingested(report, asked.request_id)
-    return ingest_answer(report)
+    return ingest_answer(report, query)
 
 
 def _retry_request(request: Request) -> RetryRequest:
     """Who asks for a retry, and the correction that the request may carry: a body, or a CloudEvent in its headers."""
-    requests.refuse_parameters(request)
     given = bool(requests.body_of(request)) or any(name.lower().startswith(HEADER_PREFIX) for name in request.headers)
     correction = ingest_request(request) if given else None
     return RetryRequest(requests.caller(request), requests.request_id(request), correction)

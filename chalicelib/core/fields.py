@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, ValidationError, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails
 
 from chalicelib.core.errors import Fault, first_faults, shown_name
@@ -62,6 +62,16 @@ EndTime = Annotated[str, AfterValidator(parse_end), WithJsonSchema({"type": "str
 DayText = Annotated[str, AfterValidator(parse_day), WithJsonSchema({"type": "string", "format": "date"})]
 Milliseconds = Annotated[int, Field(ge=0, le=MAX_MS)]
 Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT)]
+
+
+def _true_or_false(given: object) -> object:
+    # pydantic would also take 1, yes and on; whoever misspells a dry run means to write nothing.
+    if given not in ("true", "false"):
+        raise ValueError("must be true or false")
+    return given
+
+
+TrueOrFalse = Annotated[bool, BeforeValidator(_true_or_false)]
 
 _MESSAGES = {
     "missing": "is missing",

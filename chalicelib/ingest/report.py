@@ -34,6 +34,11 @@ class IngestReport:
     dry_run: bool
     unrecorded: tuple[Arrival, ...] = ()
 
+    @property
+    def refused(self) -> int:
+        """How many submissions were not taken in."""
+        return sum(result.refused for result in self.results)
+
     def counts(self) -> dict[str, int]:
         """How many submissions ended in each status, by its name in small letters."""
         found = Counter(result.status.value for result in self.results)

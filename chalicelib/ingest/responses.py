@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Iterator
 from typing import Annotated, NotRequired
 
 from chalicelib.core.schemas import (
@@ -14,7 +16,23 @@ from chalicelib.core.schemas import (
     field_errors,
 )
 from chalicelib.events.raw_objects import StoredEvent
+from chalicelib.ingest.queries import Listed
 from chalicelib.ingest.report import EventResult, IngestReport
+
+REFUSED_HEADER = "Retrace-Refused"
+"""How many events of a batch were refused; absent if none was."""
+
+MOST_BYTES = 4_096
+"""Of an answer with its headers, unless it lists all results. Fluent Bit sends a request again if the answer is larger:
+https://github.com/fluent/fluent-bit/blob/master/include/fluent-bit/flb_http_client.h (FLB_HTTP_DATA_SIZE_MAX)."""
+
+HEADER_BYTES = 1_024
+"""More than API Gateway, its trace header and our own headers need, with CloudFront in front of them."""
+
+_COUNTS_BYTES = 256
+"""More than an answer needs that lists nothing."""
+
+Position = Annotated[int, JsonSchema(minimum=0, description="In the request, from 0; of a batch.")]
 
 
 class Receipt(Shape):
@@ -30,6 +48,7 @@ class Receipt(Shape):
 class TakenIn(Receipt):
     """An event that was taken in, or was known already: then everything is of the first."""
 
+    position: NotRequired[Position]
     status: Annotated[str, JsonSchema(enum=["ACCEPTED", "DUPLICATE"])]
     event_id: Sha256
 
@@ -37,6 +56,7 @@ class TakenIn(Receipt):
 class RefusedEvent(Shape):
     """An event that was refused; quarantine keeps it, except in a dry run."""
 
+    position: NotRequired[Position]
     status: Annotated[str, JsonSchema(enum=["REJECTED", "CONFLICT"])]
     event_id: NotRequired[
         Annotated[Sha256 | None, JsonSchema(description="Of a conflict: the identity it shares.", default=None)]
@@ -63,10 +83,11 @@ class IngestCounts(Shape):
 
 
 class IngestAnswer(Shape):
-    """The results of a batch, in the order of its events."""
+    """What became of a batch: counts, and results in the order of its events, of which ?results= says which."""
 
-    results: list[TakenIn | RefusedEvent]
     counts: IngestCounts
+    results: NotRequired[list[TakenIn | RefusedEvent]]
+    more_refused: Annotated[Count, JsonSchema(description="Refused events that `results` does not list.")]
 
 
 def event_result(result: EventResult) -> TakenIn | RefusedEvent:
@@ -74,7 +95,7 @@ def event_result(result: EventResult) -> TakenIn | RefusedEvent:
     status, stored = result.status.value, result.stored
     if not result.refused:
         assert stored is not None, "an event that was taken in is stored"  # noqa: S101  # narrows the type
-        return {"status": status, "event_id": stored.event_id, **receipt(stored)}
+        return {"status": status, "event_id": stored.event_id, **receipt(stored)}  # type: ignore[typeddict-item]  # a batch adds the position
     errors = field_errors(result.faults)
     if stored is None:
         return {"status": status, "errors": errors, "rejected_id": result.rejected_id}
@@ -92,15 +113,37 @@ def receipt(stored: StoredEvent) -> Receipt:
     }
 
 
-def ingest_report(report: IngestReport) -> IngestAnswer:
-    """The results of a batch, in order, and how many there are of each status."""
-    counts = report.counts()
-    return {
-        "results": [event_result(result) for result in report.results],
-        "counts": {
-            "accepted": counts["accepted"],
-            "duplicate": counts["duplicate"],
-            "conflict": counts["conflict"],
-            "rejected": counts["rejected"],
-        },
+def ingest_report(report: IngestReport, listed: Listed) -> IngestAnswer:
+    """How many events of a batch ended in each status, and the results that are to be listed."""
+    found = report.counts()
+    counts: IngestCounts = {
+        "accepted": found["accepted"],
+        "duplicate": found["duplicate"],
+        "conflict": found["conflict"],
+        "rejected": found["rejected"],
     }
+    match listed:
+        case Listed.ALL:
+            return {"counts": counts, "results": list(_results(report)), "more_refused": 0}
+        case Listed.REFUSED:
+            results = list(_first_that_fit(_results(report, refused_only=True)))
+            return {"counts": counts, "results": results, "more_refused": report.refused - len(results)}
+        case Listed.NONE:
+            return {"counts": counts, "more_refused": report.refused}
+
+
+def _results(report: IngestReport, *, refused_only: bool = False) -> Iterator[TakenIn | RefusedEvent]:
+    for position, result in enumerate(report.results):
+        if result.refused or not refused_only:
+            shown = event_result(result)
+            shown["position"] = position
+            yield shown
+
+
+def _first_that_fit(results: Iterable[TakenIn | RefusedEvent]) -> Iterator[TakenIn | RefusedEvent]:
+    room = MOST_BYTES - HEADER_BYTES - _COUNTS_BYTES
+    for result in results:
+        room -= len(json.dumps(result, ensure_ascii=False).encode())
+        if room < 0:
+            return
+        yield result

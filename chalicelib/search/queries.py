@@ -1,4 +1,4 @@
-"""What callers may ask of events: to take them in, to find them, what came late, what is missing, how fresh it is."""
+"""What callers may ask of events: to find them, what came late, what is missing, how fresh it is."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from chalicelib.core.fields import (
     MAX_MS,
@@ -34,21 +34,6 @@ class NoParameters(BaseModel):
     """What takes none: whoever adds dry_run to it must not be taken at less than their word."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-
-
-def _true_or_false(given: object) -> object:
-    # pydantic would also take 1, yes and on; whoever misspells this means to write nothing.
-    if given not in ("true", "false"):
-        raise ValueError("must be true or false")
-    return given
-
-
-class IngestQuery(BaseModel):
-    """POST /ingest: with `dry_run` nothing is written."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-
-    dry_run: Annotated[bool, BeforeValidator(_true_or_false)] = False
 
 
 class Order(StrEnum):

@@ -12,12 +12,14 @@ from http import HTTPStatus
 from typing import Any
 
 from chalicelib.core.errors import Fault
-from chalicelib.ingest.request import MAX_EVENTS
+from chalicelib.ingest.queries import MOST_RESULTS
 from retrace.client import WORTH_SENDING_AGAIN, Client, refusal
 from retrace.ingesting.records import Record, Records
 from retrace.problem import Exit, Problem
 
-MOST_EVENTS = MAX_EVENTS
+MOST_EVENTS = MOST_RESULTS
+"""The command asks for each result: a refused event goes into a file of its own, with its reasons."""
+
 MOST_BYTES = 4_400_000
 """Below 5,000,000, so that a body which does not compress still fits into the 6 MB of Lambda, in base64."""
 
@@ -166,7 +168,7 @@ class Sender:
         self._client = client
         self._pace = pace
         self._clock = clock
-        self._query = {"dry_run": "true"} if dry_run else {}
+        self._query = {"results": "all"} | ({"dry_run": "true"} if dry_run else {})
 
     def send(self, batch: Batch) -> BatchResult:
         """Send what has no fault yet; raises Problem where the API takes nothing, or does not answer."""

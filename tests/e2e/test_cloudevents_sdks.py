@@ -31,7 +31,7 @@ class Message:
 
     def posted(self, deployed: Deployed) -> BaseHTTPResponse:
         """The answer to it, signed."""
-        return deployed.api.call("POST", "/ingest", body=self.body, headers=self.headers)
+        return deployed.api.call("POST", "/ingest", query={"results": "all"}, body=self.body, headers=self.headers)
 
 
 @dataclass(frozen=True)

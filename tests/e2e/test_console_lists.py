@@ -200,7 +200,14 @@ def test_a_correction_that_was_not_sent_can_be_dropped_and_what_is_refused_again
     del no_text["body"]
     said[f"GET /rejected/{REFUSAL['rejected_id']}"] = 200, no_text
     refused = {"status": "REJECTED", "errors": [{"field": "payload", "message": "is wrong still"}], "rejected_id": "r"}
-    said[f"POST /rejected/{REFUSAL['rejected_id']}/retry"] = 400, {"results": [refused], "counts": {}}
+    said[f"POST /rejected/{REFUSAL['rejected_id']}/retry"] = (
+        200,
+        {
+            "results": [refused],
+            "counts": {"accepted": 0, "duplicate": 0, "conflict": 0, "rejected": 1},
+            "more_refused": 0,
+        },
+    )
     page.reload()
     expect(page.get_by_label("Body")).to_have_value('["\ufffd",\n1]')
     page.get_by_label("Body").fill("[0,1]")

@@ -55,7 +55,9 @@ class Client:
 
     def _sent(self, copies: int) -> Iterator[dict[str, Any]]:
         body = json.dumps(EVENT if copies == 1 else [EVENT] * copies).encode()
-        answer = self.api.call("POST", "/ingest", body=body, headers={"Content-Type": "application/json"})
+        answer = self.api.call(
+            "POST", "/ingest", query={"results": "all"}, body=body, headers={"Content-Type": "application/json"}
+        )
         assert answer.status in {200, 201}, answer.data
         yield from [answer.json()] if copies == 1 else answer.json()["results"]
 

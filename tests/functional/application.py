@@ -130,9 +130,9 @@ class Application:
         return response
 
     def ingest(
-        self, body: Any, content_type: str | None = JSON, *, encoding: str | None = None, query: str = ""
+        self, body: Any, content_type: str | None = JSON, *, encoding: str | None = None, query: str = "?results=all"
     ) -> HTTPResponse:
-        """POST /ingest; a body that is not bytes is sent as JSON."""
+        """POST /ingest, asking for every result; a body that is not bytes is sent as JSON."""
         given = {"content-type": content_type, "content-encoding": encoding}
         headers = {name: value for name, value in given.items() if value is not None}
         sent = body if isinstance(body, bytes) else as_json(body)

@@ -367,7 +367,11 @@ def requests(draw: st.DrawFn) -> Sent:
     unpacked, body, encoding = draw(packed(plain)) if draw(one_in(4)) else (plain, plain, None)
     if encoding is not None:
         headers.append(("content-encoding", encoding))
-    query = draw(st.sampled_from(["", "", "", "", "dry_run=true", "dry_run=", "dry_run=ja", "x=1", "dry_run=false"]))
+    query = draw(
+        st.sampled_from(
+            [*4 * ["results=all"], *2 * ["results=all&dry_run=true"], "dry_run=", "results=some", "strict=1", "x=1"]
+        )
+    )
     return Sent(unpacked, body, headers, query)
 
 

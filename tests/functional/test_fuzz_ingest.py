@@ -29,7 +29,7 @@ FUZZED = settings(
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),
 )
-TAKEN = {200, 201, 207}
+TAKEN = {200, 201}
 REFUSED = {400, 409, 413, 415}
 SPACE = b" \t\r\n"
 

@@ -4,11 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.functional.application import NDJSON, Application
 from tests.functional.events import DAY, NEXT_DAY, Json, as_json, as_ndjson, paid, paid_several
 from tests.functional.storage import Storage, assert_holds, assert_sound
 
 INVALID: Json = {"source": "shop/checkout"}
+FROM_API_GATEWAY = {
+    "HTTP/1.1": "200 OK",
+    "Date": "Sat, 21 Nov 2026 12:00:00 GMT",
+    "Connection": "keep-alive",
+    "x-amzn-RequestId": "66b53bf4-73c1-486c-af83-18293d603e7f",
+    "x-amz-apigw-id": "VGjXpF5bDoEFm8g=VGjXpF5bDoEFm8g=",
+    "X-Amzn-Trace-Id": "Root=1-5e1b4151-5ac6c58f5b6daa62b7b5d0b5;Parent=53995c3f42cd8ad8;Sampled=1;"
+    "Lineage=1:a87bd80c:0|68fd508a:5|c512fbe3:2",
+    "X-Cache": "Miss from cloudfront",
+    "Via": "1.1 0123456789abcdef0123456789abcdef.cloudfront.net (CloudFront)",
+    "X-Amz-Cf-Pop": "DUB56-P1",
+    "X-Amz-Cf-Id": "f" * 56,
+}
+"""Headers that API Gateway adds, those of a CloudFront distribution in front of it included."""
 
 
 def statuses(answer: Any) -> list[str]:
@@ -71,6 +87,7 @@ def test_an_empty_array_is_answered_200_with_nothing(application: Application, s
     assert response.json_body == {
         "results": [],
         "counts": {"accepted": 0, "duplicate": 0, "conflict": 0, "rejected": 0},
+        "more_refused": 0,
     }
     assert storage.objects() == {}
 
@@ -81,7 +98,7 @@ def test_duplicates_within_a_batch_point_at_their_first(application: Application
     results = response.json_body["results"]
     assert response.status_code == 200
     assert statuses(response.json_body) == ["ACCEPTED", "ACCEPTED", "DUPLICATE", "DUPLICATE"]
-    assert results[2] == results[3] == {**results[0], "status": "DUPLICATE"}
+    assert [results[2], results[3]] == [{**results[0], "status": "DUPLICATE", "position": at} for at in (2, 3)]
     assert_holds(storage, paid(1), paid(2))
 
 
@@ -91,7 +108,7 @@ def test_conflicts_within_a_batch_are_refused_whatever_follows_them(application:
     response = application.ingest([first, other, first])
 
     results = response.json_body["results"]
-    assert response.status_code == 207
+    assert response.status_code == 200
     assert statuses(response.json_body) == ["ACCEPTED", "CONFLICT", "DUPLICATE"]
     assert len({result["event_id"] for result in results}) == 1
     assert_holds(storage, first)
@@ -104,7 +121,7 @@ def test_a_batch_may_hold_every_kind_of_event(application: Application, storage:
         [paid(1), paid(3), paid(4, idempotency_key="payment-2"), INVALID, paid(3), paid(2, idempotency_key="payment-2")]
     )
 
-    assert response.status_code == 207
+    assert response.status_code == 200
     assert statuses(response.json_body) == [
         "DUPLICATE",
         "ACCEPTED",
@@ -126,18 +143,63 @@ def test_a_batch_is_answered_200_if_all_of_it_is_known(application: Application)
     assert response.json_body["results"] == [{**result, "status": "DUPLICATE"} for result in first]
 
 
-def test_a_batch_is_answered_207_if_some_of_it_was_refused(application: Application, storage: Storage) -> None:
-    response = application.ingest([INVALID, paid()])
+@pytest.mark.parametrize(
+    ("batch", "refused", "strictly"),
+    [([paid()], None, 200), ([], None, 200), ([INVALID, paid()], "1", 207), ([INVALID, 7], "2", 400)],
+)
+def test_a_batch_is_answered_200_with_the_count_of_refused_events_unless_asked_strictly(
+    application: Application, batch: list[Any], refused: str | None, strictly: int
+) -> None:
+    strict, usual = (application.ingest(batch, query=query) for query in ("?strict=true", "?strict=false"))
 
-    assert response.status_code == 207
-    assert statuses(response.json_body) == ["REJECTED", "ACCEPTED"]
-    assert_holds(storage, paid())
+    assert (strict.status_code, usual.status_code) == (strictly, 200)
+    assert strict.headers.get("Retrace-Refused") == usual.headers.get("Retrace-Refused") == refused
+    assert strict.json_body["results"] == usual.json_body["results"]
 
 
-def test_a_batch_is_answered_400_with_its_results_if_all_of_it_was_refused(application: Application) -> None:
+def test_a_batch_lists_its_refused_events_with_their_positions_unless_asked_for_others(
+    application: Application,
+) -> None:
+    batch = [paid(1), INVALID, paid(2), 7]
+
+    every = application.ingest(batch, query="?results=all").json_body
+    usual, refused = (application.ingest(batch, query=query).json_body for query in ("", "?results=refused"))
+    none = application.ingest(batch, query="?results=none").json_body
+
+    assert [result["position"] for result in every["results"]] == [0, 1, 2, 3]
+    assert usual == refused
+    assert usual["results"] == [every["results"][1], every["results"][3]]
+    assert every["more_refused"] == usual["more_refused"] == 0
+    assert none == {"counts": usual["counts"], "more_refused": 2}
+
+
+@pytest.mark.parametrize("query", ["", "?results=none", "?results=refused&dry_run=true", "?strict=true"])
+@pytest.mark.parametrize("batch", [900 * [{}], [{"\u20ac" * 900: number} for number in range(30)], 50 * [INVALID]])
+def test_an_answer_has_less_than_4_kb_with_its_headers_and_counts_what_it_does_not_list(
+    application: Application, batch: list[Any], query: str
+) -> None:
+    response = application.ingest(batch, query=query)
+
+    headers = {**FROM_API_GATEWAY, "Content-Length": str(len(response.body)), **response.headers}
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    assert len(head) + len(response.body) < 4_096
+    answer = response.json_body
+    assert len(answer.get("results", [])) + answer["more_refused"] == len(batch)
+
+
+def test_an_answer_lists_as_many_refused_events_as_fit(application: Application) -> None:
+    answer = application.ingest(50 * [7], query="").json_body
+
+    assert [result["position"] for result in answer["results"]] == list(range(len(answer["results"])))
+    assert len(answer["results"]) > 10
+
+
+def test_a_batch_is_answered_400_with_its_results_if_all_of_it_was_refused_and_strictness_was_asked_for(
+    application: Application,
+) -> None:
     first = application.accept(paid(1, idempotency_key="payment-1"))
 
-    response = application.ingest([INVALID, paid(2, idempotency_key="payment-1"), 7])
+    response = application.ingest([INVALID, paid(2, idempotency_key="payment-1"), 7], query="?strict=true&results=all")
 
     rejected, conflict, number = response.json_body["results"]
     assert response.status_code == 400
@@ -150,7 +212,7 @@ def test_a_batch_is_answered_400_with_its_results_if_all_of_it_was_refused(appli
 def test_elements_of_an_array_that_are_no_events_are_refused_alone(application: Application, storage: Storage) -> None:
     response = application.ingest(b'[null, [], "text", 1.10, true, ' + as_json(paid()) + b"]")
 
-    assert response.status_code == 207
+    assert response.status_code == 200
     assert statuses(response.json_body) == ["REJECTED"] * 5 + ["ACCEPTED"]
     bodies = [storage.quarantined(result["rejected_id"])["body"] for result in response.json_body["results"][:5]]
     assert bodies == ["null", "[]", '"text"', "1.10", "true"]
@@ -163,7 +225,7 @@ def test_an_array_that_breaks_off_is_refused_as_a_whole(application: Application
     response = application.ingest(broken)
 
     [result] = response.json_body["results"]
-    assert response.status_code == 400
+    assert response.status_code == 200
     assert result["errors"][0]["field"] == "body"
     assert storage.quarantined(result["rejected_id"])["body"] == broken.decode()
     assert_holds(storage)
@@ -194,7 +256,7 @@ def test_one_bad_line_of_ndjson_is_refused_alone(application: Application, stora
 
     response = application.ingest(body, NDJSON)
 
-    assert response.status_code == 207
+    assert response.status_code == 200
     assert statuses(response.json_body) == ["ACCEPTED", "REJECTED", "ACCEPTED"]
     refused = response.json_body["results"][1]
     assert storage.quarantined(refused["rejected_id"])["body"] == '{"source": "shop'
@@ -215,7 +277,7 @@ def test_an_event_sent_alone_in_an_array_and_as_a_line_is_one_event(application:
     in_array = application.ingest([paid()]).json_body["results"][0]
     as_line = application.ingest(as_ndjson([paid()]), NDJSON).json_body["results"][0]
 
-    assert in_array == as_line == {**first, "status": "DUPLICATE"}
+    assert in_array == as_line == {**first, "status": "DUPLICATE", "position": 0}
     assert_holds(storage, paid())
 
 

@@ -85,7 +85,7 @@ def assert_taken_in(response: HTTPResponse) -> None:
 
 def assert_batch_taken_in(response: HTTPResponse, storage: Storage) -> None:
     new, known, conflict, other_new, rejected, again = response.json_body["results"]
-    assert response.status_code == 207
+    assert response.status_code == 200
     assert {new["status"], other_new["status"]} <= {"ACCEPTED", "DUPLICATE"}
     assert (known["status"], again["status"]) == ("DUPLICATE", "DUPLICATE")
     assert (conflict["status"], rejected["status"]) == ("CONFLICT", "REJECTED")

@@ -20,9 +20,7 @@ RECENT = 2_000
 UNANSWERED = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT})
 """What the emulator's gateway answers for a function that was killed. On AWS the deployed API turns it into a 503."""
 
-SETTLED = frozenset(
-    {HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.MULTI_STATUS, HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT}
-)
+SETTLED = frozenset({HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT})
 
 Kind = tuple[str, str]
 """Source and type."""

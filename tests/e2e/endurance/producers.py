@@ -77,7 +77,9 @@ class Producer:
         self.ledger.sends(request)
         self.requests += 1
         try:
-            answer = self.api.call("POST", "/ingest", body=request.body, headers=request.headers)
+            answer = self.api.call(
+                "POST", "/ingest", query={"results": "all"}, body=request.body, headers=request.headers
+            )
         except urllib3.exceptions.HTTPError as error:
             self.ledger.violates(f"POST /ingest got no answer: {error!r}")
             return False

@@ -46,7 +46,7 @@ class IngestApi:
             self.batches.append(lines)
             results = [self._result(line, dry="dry_run=true" in path) for line in lines]
             self.answered += len(lines)
-        return (207, {"results": results})
+        return (200, {"results": results})
 
     def _result(self, line: bytes, *, dry: bool) -> Json:
         if b"refuse" in line:

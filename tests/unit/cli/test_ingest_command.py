@@ -202,7 +202,7 @@ def test_a_dry_run_asks_for_one_and_leaves_nothing(api: IngestApi, run: Run, tmp
     result = run(written(tmp_path / "a.ndjson", numbered(3)), "--dry-run")
 
     assert counts(result) == [3, 3, 0, 0, 0]
-    assert api.queries == ["dry_run=true"]
+    assert api.queries == ["results=all&dry_run=true"]
     assert not api.taken
     assert not (tmp_path / "state").exists()
 

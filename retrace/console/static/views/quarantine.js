@@ -88,11 +88,11 @@ async function one(page) {
     try {
       shown.answer = await post(`${path}/retry`, undefined, text === undefined ? {} : { text, type: shown.item.content_type || 'application/json' });
       // What was refused again is corrected further.
-      if (text !== undefined && resultsOf(shown.answer).every(isTaken)) drop(query.id);
+      if (text !== undefined && isAllTaken(shown.answer)) drop(query.id);
     } catch (failure) {
       // What was refused again is an answer too: it says what is wrong with each event.
       const { problem } = /** @type {any} */ (failure);
-      if (problem?.results || problem?.rejected_id) shown.answer = problem;
+      if (problem?.rejected_id) shown.answer = problem;
       else shown.failure = failure;
     }
     // Whatever became of it is recorded beside what was refused.
@@ -148,8 +148,16 @@ const resultsOf = (answer) => answer.results ?? [answer];
 /** @param {any} result */
 const isTaken = (result) => !!result.event_id && result.status !== 'CONFLICT';
 
+/** A batch is answered with counts and its refused events. @param {any} answer */
+const isAllTaken = (answer) => (answer.counts ? !answer.counts.conflict && !answer.counts.rejected : isTaken(answer));
+
 /** @param {any} answer */
 function outcome(answer) {
+  return html`${answer.counts ? html`<p>${Object.entries(answer.counts).map(([status, count]) => `${number(count)} ${status}`).join(', ')}</p>` : nothing}${each(answer)}`;
+}
+
+/** @param {any} answer */
+function each(answer) {
   return resultsOf(answer).map((result) => html`<p>${badge(isTaken(result) ? 'good' : 'bad', result.status)} ${result.event_id ? eventLink(result.event_id) : nothing}</p>${why(result.errors ?? [])}`);
 }
 
