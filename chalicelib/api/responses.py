@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -65,9 +65,27 @@ def answer(
     body: Mapping[str, Any], status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None
 ) -> Response:
     """What was asked for."""
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    all_headers: dict[str, str | list[str]] = {"Content-Type": "application/json", **(headers or {})}
-    return Response(text, all_headers, status)
+    return _json_answer(_json(body), status, headers)
+
+
+def _json(body: Mapping[str, Any]) -> str:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+
+
+def _json_answer(text: str, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(text, {"Content-Type": "application/json", **(headers or {})}, status)
+
+
+def answer_with_texts(body: Mapping[str, Any], member: str, texts: Sequence[str | None]) -> Response:
+    """A list whose items end with a JSON text each, as it is: what reads and writes it would change 1.10 to 1.1."""
+    items = (_with_text(item, member, text) for item, text in zip(body["items"], texts, strict=True))
+    list_of_none = _json({**body, "items": []})
+    return _json_answer(list_of_none.replace("[]", f"[{','.join(items)}]", 1))
+
+
+def _with_text(item: Mapping[str, Any], member: str, text: str | None) -> str:
+    written = _json(item)
+    return written if text is None else f'{written[:-1]},"{member}":{text}}}'
 
 
 def accepted(body: Mapping[str, Any]) -> Response:
@@ -85,5 +103,4 @@ def monitor_answer(body: Mapping[str, Any], *, good: bool) -> Response:
 
 def raw_answer(event: bytes, content_sha256: str) -> Response:
     """An event's own text, as it was sent."""
-    headers: dict[str, str | list[str]] = {"Content-Type": "application/json", "X-Content-Sha256": content_sha256}
-    return Response(event.decode(), headers, HTTPStatus.OK)
+    return _json_answer(event.decode(), headers={"X-Content-Sha256": content_sha256})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chalice.app import Request, Response
 
 from chalicelib.api.requests import parameters
-from chalicelib.api.responses import answer, monitor_answer, raw_answer
+from chalicelib.api.responses import answer, answer_with_texts, monitor_answer, raw_answer
 from chalicelib.runtime import query_wiring
 from chalicelib.search import responses
 from chalicelib.search.queries import EventsQuery, FreshnessQuery, GapsQuery, LateQuery
@@ -15,7 +15,7 @@ def events(request: Request) -> Response:
     """GET /events."""
     query = parameters(request, EventsQuery)
     found = query_wiring.search_events().search(query)
-    return answer(responses.events(found))
+    return answer_with_texts(responses.events(found), "event", responses.texts(found))
 
 
 def late(request: Request) -> Response:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from chalicelib.core.errors import IntegrityFailure, Oversized, RetraceError, UnknownReplay, WrongBucket
 from chalicelib.core.ports import Concurrently, Delivery
 from chalicelib.events.ports import RawStore
-from chalicelib.events.raw_objects import MAX_RAW_OBJECT_BYTES, RawLine, RawLocation, parse_line, verify
+from chalicelib.events.raw_lines import parts_of, span_of
+from chalicelib.events.raw_objects import MAX_RAW_OBJECT_BYTES, RawLine, parse_line, verify
 from chalicelib.replays.messages import ObjectReference, ReplayMessage, parse_message
 
 Message = ReplayMessage | ObjectReference
@@ -73,10 +74,8 @@ class FetchAndVerify:
                 for message in messages
             ]
         locations = [message.location for message in messages if isinstance(message, ReplayMessage)]
-        span = _span(locations)
-        content = self.raw.read(span)
-        starts = [location.offset - span.offset for location in locations]
-        return [[content[start : start + location.length]] for start, location in zip(starts, locations, strict=True)]
+        span = span_of(locations)
+        return [[line] for line in parts_of(self.raw.read(span), span, locations)]
 
 
 def parsed(deliveries: Iterable[Delivery]) -> tuple[list[Received], Failures]:
@@ -119,18 +118,12 @@ def _size_of(messages: Sequence[Message]) -> int:
     locations = [message.location for message in messages if isinstance(message, ReplayMessage)]
     if len(locations) < len(messages):
         return MAX_RAW_OBJECT_BYTES
-    return min(_span(locations).length, MAX_RAW_OBJECT_BYTES)
+    return min(span_of(locations).length, MAX_RAW_OBJECT_BYTES)
 
 
 def of_no_replay(message: ReplayMessage) -> UnknownReplay:
     """What is wrong with a message of a replay that is not there."""
     return UnknownReplay(f"There is no replay {message.replay_id}.")
-
-
-def _span(locations: Sequence[RawLocation]) -> RawLocation:
-    start = min(location.offset for location in locations)
-    end = max(location.offset + location.length for location in locations)
-    return RawLocation(locations[0].bucket, locations[0].key, start, end - start)
 
 
 def _checked(message: Message, lines: Sequence[bytes]) -> list[RawLine] | RetraceError:

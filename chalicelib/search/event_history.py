@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from chalicelib.aggregates.aggregate import Version
 from chalicelib.aggregates.ports import AggregateHistory
-from chalicelib.core.errors import IntegrityFailure, NotFound
+from chalicelib.core.errors import NotFound
 from chalicelib.core.pagination import chunked
 from chalicelib.core.ports import Concurrently
 from chalicelib.core.read_budget import REQUEST_US, PaidReads, ReadsSpent
@@ -15,7 +15,8 @@ from chalicelib.core.timestamps import day_of
 from chalicelib.events.arrivals import Arrival
 from chalicelib.events.identity import is_event_id
 from chalicelib.events.ports import EventIndex, Identities, RawStore
-from chalicelib.events.raw_objects import RawLine, StoredEvent, parse_line, verify
+from chalicelib.events.raw_lines import verified
+from chalicelib.events.raw_objects import RawLine, StoredEvent
 
 ARRIVALS_SHOWN = 1_000
 """A retry storm may have brought more than an answer can hold."""
@@ -56,11 +57,7 @@ class InvestigateEvent:
     def raw_line(self, event_id: str) -> RawLine:
         """The event's raw line, its hash checked; raises NotFound or IntegrityFailure."""
         event = self._event(event_id)
-        line = parse_line(self.raw.read(event.location))
-        verify(line)
-        if (line.event_id, line.content_sha256) != (event.event_id, event.content_sha256):
-            raise IntegrityFailure(f"The raw object {event.location.key} does not hold the event {event_id}.")
-        return line
+        return verified(event, self.raw.read(event.location))
 
     def _versions_with(self, event: StoredEvent) -> tuple[tuple[Version, ...], bool]:
         """The versions that an event went into, newest first, and whether there may be more than were looked at."""

@@ -43,6 +43,12 @@ class Order(StrEnum):
     NEWEST = "newest"
 
 
+class Include(StrEnum):
+    """What a list has beside the metadata of an event."""
+
+    EVENT = "event"
+
+
 class _Selection(BaseModel):
     """Events of an entity, or of a source and type, within a day or a window."""
 
@@ -102,6 +108,7 @@ class EventsQuery(_Selection):
     min_lag_ms: Milliseconds | None = None
     status: Status | None = None
     order: Order = Order.OLDEST
+    include: Include | None = None
     limit: Limit = 100
     cursor: str | None = None
 

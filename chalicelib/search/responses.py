@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated, NotRequired
+from typing import Annotated, Any, NotRequired
 
+from chalicelib.core.errors import PermanentError
 from chalicelib.core.schemas import (
     Count,
     Cursor,
@@ -18,7 +19,7 @@ from chalicelib.core.schemas import (
 )
 from chalicelib.core.timestamps import day_of
 from chalicelib.events.arrivals import Arrival
-from chalicelib.events.raw_objects import StoredEvent
+from chalicelib.events.raw_objects import RawLine, StoredEvent
 from chalicelib.ingest.responses import Receipt, receipt
 from chalicelib.search.event_history import EventHistory
 from chalicelib.search.queries import FreshnessQuery, GapsQuery
@@ -38,10 +39,17 @@ class EventMetadata(Receipt):
     s3_length: Count
 
 
+class EventWithText(EventMetadata):
+    """An event in a list with `include=event`: its text, or null and what is wrong with it."""
+
+    event: Annotated[dict[str, Any] | None, JsonSchema(description="As it was sent, with line breaks as blanks.")]
+    fault: NotRequired[str]
+
+
 class EventList(Shape):
     """A page of events."""
 
-    items: list[EventMetadata]
+    items: list[EventMetadata | EventWithText]
     cursor: Cursor
 
 
@@ -53,9 +61,11 @@ class TouchedDay(Shape):
     events: Count
 
 
-class LateList(EventList):
+class LateList(Shape):
     """A page of late arrivals, and the days that should be replayed for them."""
 
+    items: list[EventMetadata]
+    cursor: Cursor
     touched: list[TouchedDay]
 
 
@@ -153,8 +163,23 @@ def _event(event: StoredEvent) -> EventMetadata:
 
 
 def events(found: FoundEvents) -> EventList:
-    """A page of events."""
-    return {"items": list(map(_event, found.events)), "cursor": found.cursor}
+    """A page of events; what `texts` has is added as it is, when the answer is written."""
+    return {"items": list(map(_listed, found.events, _lines(found))), "cursor": found.cursor}
+
+
+def texts(found: FoundEvents) -> list[str | None]:
+    """The text of each event of a page, if it was asked for and there is one."""
+    return [line.event.decode() if isinstance(line, RawLine) else None for line in _lines(found)]
+
+
+def _lines(found: FoundEvents) -> Sequence[RawLine | PermanentError | None]:
+    return found.lines or [None] * len(found.events)
+
+
+def _listed(event: StoredEvent, line: RawLine | PermanentError | None) -> EventMetadata | EventWithText:
+    if isinstance(line, PermanentError):
+        return {**_event(event), "event": None, "fault": str(line)}
+    return _event(event)
 
 
 def late(found: FoundEvents) -> LateList:
@@ -163,7 +188,7 @@ def late(found: FoundEvents) -> LateList:
     days: list[TouchedDay] = [
         {"entity_id": entity, "day": day, "events": count} for (entity, day), count in touched.most_common()
     ]
-    return {**events(found), "touched": days}
+    return {"items": list(map(_event, found.events)), "cursor": found.cursor, "touched": days}
 
 
 def gaps(query: GapsQuery, found: Sequence[Gap]) -> GapList:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from chalicelib.core.errors import PermanentError
 from chalicelib.core.pagination import from_cursor, invalid_cursor, query_fingerprint, to_cursor
 from chalicelib.core.ports import Concurrently
 from chalicelib.core.timestamps import Day
@@ -18,8 +19,10 @@ from chalicelib.events.index_pages import (
     merged,
     shards_of_late_day,
 )
-from chalicelib.events.ports import EVERY_EVENT, EventFilter, EventIndex
-from chalicelib.events.raw_objects import StoredEvent
+from chalicelib.events.ports import EVERY_EVENT, EventFilter, EventIndex, RawStore
+from chalicelib.events.raw_lines import read_lines
+from chalicelib.events.raw_objects import RawLine, StoredEvent
+from chalicelib.search.answer_size import how_many_fit, within_an_answer
 from chalicelib.search.queries import EventsQuery, LateQuery, Order
 
 MAX_READS = 60
@@ -31,10 +34,11 @@ _ROWS_A_STATUS_READ = 25
 
 @dataclass(frozen=True, slots=True)
 class FoundEvents:
-    """A page of events, and the cursor to the next."""
+    """A page of events, the cursor to the next, and if they are asked for, the lines of the events."""
 
     events: tuple[StoredEvent, ...]
     cursor: str | None
+    lines: tuple[RawLine | PermanentError, ...] | None = None
 
 
 _POSITION = re.compile(r"([0-9]{1,6}):(.*)", re.DOTALL | re.ASCII)
@@ -64,28 +68,41 @@ class SearchEvents:
 
     index: EventIndex
     shards: int
+    raw: RawStore
     concurrently: Concurrently
 
     def search(self, query: EventsQuery) -> FoundEvents:
-        """Events in the query's order. Reads a bounded number of rows, whatever lies in the window."""
+        """Events in the query's order, with their lines if asked for."""
+        found = self._found(query)
+        if query.include is None:
+            return found
+        lines = read_lines(found.events, self.raw, self.concurrently)
+        return replace(found, lines=tuple(map(within_an_answer, lines)))
+
+    def _found(self, query: EventsQuery) -> FoundEvents:
+        """Reads a bounded number of rows, whatever lies in the window."""
         fingerprint = query_fingerprint(query)
         position = _Position.of(from_cursor(fingerprint, query.cursor))
         groups = list(query.groups(self.shards, query.window, query.order))
         if position.group >= len(groups):
             raise invalid_cursor()
-        found: list[Row] = []
+        found: list[tuple[int, Row]] = []
         reads = 0
         while position.group < len(groups) and len(found) < query.limit and reads < MAX_READS:
             page, cost = self._read(query, groups[position.group], position.after)
             reads += cost
             page = first_of(page, query.limit - len(found))
-            found += page.rows
+            found += [(position.group, row) for row in page.rows]
             if page.read_to is None:
                 position = _Position(position.group + 1)
             else:
                 position = _Position(position.group, page.read_to)
+        if query.include is not None and (fit := how_many_fit(row.event for _, row in found)) < len(found):
+            found = found[:fit]
+            position = _Position(found[-1][0], found[-1][1].sort_key)
         more = position.group < len(groups)
-        return FoundEvents(tuple(row.event for row in found), to_cursor(fingerprint, str(position) if more else None))
+        events = tuple(row.event for _, row in found)
+        return FoundEvents(events, to_cursor(fingerprint, str(position) if more else None))
 
     def late(self, query: LateQuery) -> FoundEvents:
         """Late arrivals of a day, the latest first."""

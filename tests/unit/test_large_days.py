@@ -17,8 +17,10 @@ from chalicelib.aws.dynamodb import Item
 from chalicelib.core import read_budget
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.timestamps import Instant
+from chalicelib.events import raw_lines
 from chalicelib.events.dynamodb_index import DynamoEventIndex
 from chalicelib.events.dynamodb_rows import index_row
+from chalicelib.events.raw_objects import RawLocation
 from chalicelib.replays import selection
 from chalicelib.replays.job import JobState, ReplayJob
 from chalicelib.replays.preview import PreviewReplay
@@ -293,10 +295,39 @@ def test_a_page_of_events_is_answered_in_time(chosen: dict[str, Any], shards: in
     index = index_of(LargeTables(invocation, 10_000_000, passes=False))
     asked = EventsQuery.model_validate({**chosen, "day": DAYS[0], "limit": 1_000, **more})
 
-    found = SearchEvents(index, shards, invocation.concurrently).search(asked)
+    found = SearchEvents(index, shards, Bucket(), invocation.concurrently).search(asked)
 
     invocation.assert_answered()
     assert found.cursor is not None
+
+
+class ObjectOfEach(Bucket):
+    """A raw bucket in which each event has its own object, so that each read is a call."""
+
+    def __init__(self, invocation: Invocation) -> None:
+        super().__init__()
+        self.invocation = invocation
+
+    def read(self, location: RawLocation) -> bytes:
+        self.invocation.call(rows=1)
+        return b""
+
+
+@pytest.mark.parametrize("chosen", [OF_ENTITY, OF_TYPE], ids=["entity", "type"])
+@pytest.mark.parametrize("shards", [4, 64])
+def test_a_page_with_the_texts_of_events_is_answered_in_time(
+    monkeypatch: pytest.MonkeyPatch, chosen: dict[str, Any], shards: int
+) -> None:
+    monkeypatch.setattr(raw_lines, "GAP_BYTES", -1_000_000)
+    invocation = Invocation()
+    index = index_of(LargeTables(invocation, 10_000_000))
+    asked = EventsQuery.model_validate({**chosen, "day": DAYS[0], "limit": 1_000, "include": "event"})
+
+    found = SearchEvents(index, shards, ObjectOfEach(invocation), invocation.concurrently).search(asked)
+
+    invocation.assert_answered()
+    assert found.lines is not None
+    assert len(found.lines) == len(found.events) > 0
 
 
 @pytest.mark.parametrize("shards", [4, 64])
@@ -304,7 +335,7 @@ def test_a_page_of_late_arrivals_is_answered_in_time(shards: int) -> None:
     invocation = Invocation()
     index = index_of(LargeTables(invocation, 10_000_000))
 
-    found = SearchEvents(index, shards, invocation.concurrently).late(
+    found = SearchEvents(index, shards, Bucket(), invocation.concurrently).late(
         LateQuery.model_validate({**OF_TYPE, "day": DAYS[0], "limit": 1_000})
     )
 
