@@ -25,9 +25,7 @@ RETRACE, EVENTBRIDGE = "Retrace", "EventBridge"
 def blocks() -> Mapping[str, str]:
     """The generated parts of the page, by name."""
     return {
-        "calls": _calls(),
         "ingested": _ingested(),
-        "services": _services(),
         "kept": _kept(),
         "replayed": _replayed(),
         "together": _together(),
@@ -35,8 +33,12 @@ def blocks() -> Mapping[str, str]:
 
 
 def workings() -> Mapping[str, str]:
-    """The generated part of bench/cost.md."""
-    return {"prices": table(("price", "page", "who read it there, and when"), map(prices.row, prices.OTHER_PRICES))}
+    """The generated parts of bench/cost.md, which the page follows from."""
+    return {
+        "calls": _calls(),
+        "services": _services(),
+        "prices": table(("price", "page", "who read it there, and when"), map(prices.row, prices.OTHER_PRICES)),
+    }
 
 
 def _calls() -> str:
