@@ -104,7 +104,7 @@ def raw_event(event_id: str) -> Response:
 @app.route("/replay", methods=["POST"], authorizer=signed, content_types=ANY_CONTENT_TYPE)
 @as_problem_response
 def request_replay() -> Response:
-    """Ask for a replay, which runs on its own, or with dry_run for what it would send."""
+    """Ask for a replay, which runs on its own, or with ?dry_run=true for what it would send."""
     return api.replays.request_replay(_request())
 
 

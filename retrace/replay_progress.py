@@ -23,7 +23,9 @@ from retrace.progress import Progress
 _NAMES = 10
 _MOST_DAYS = 40
 
-_UNCOUNTED = "Counting stopped at the limit of a request, so there may be more of everything. Set --limit for a bound."
+_UNCOUNTED = (
+    "Counting stopped at the limit of a request, so there may be more of everything. Set --max-messages for a bound."
+)
 COUNTS = ("sent", "processed", "failed", "dropped")
 
 
@@ -120,7 +122,7 @@ def what(request: Json) -> str:
         day = request.get("day") or f"{request['start_day']} to {request['end_day']}"
         selected = f"{request['source']} {request['event_type']}, {day}"
     how = [name.replace("_", " ") for name in ("include_duplicates", "whole_days") if request.get(name)]
-    how += [f"{name} {request[name]}" for name in ("limit", "rate", "order") if name in request]
+    how += [f"{name} {request[name]}" for name in ("max_messages", "rate", "order") if name in request]
     how += ["filtered"] if "include" in request or "exclude" in request else []
     return f"{selected} ({', '.join(how)})" if how else selected
 

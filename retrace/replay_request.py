@@ -116,17 +116,18 @@ _JSON = {"Content-Type": "application/json"}
 
 def counted(client: Client, request: Json) -> Json:
     """What a replay would send; nothing is sent."""
-    return client.expect("POST", "/replay", body=_body({**request, "dry_run": True}), headers=_JSON).json
+    query = {"dry_run": "true"}
+    return client.expect("POST", "/replay", query=query, body=_body(request), headers=_JSON).json
 
 
 def sent(client: Client, output: Output, request: Json, preview: Json, *, yes: bool) -> Json:
     """Send what was agreed to; where the API has counted something else meanwhile, that is shown and asked for."""
-    limit = request.get("limit")
+    most = request.get("max_messages")
     for _ in range(_RECOUNTS):
-        # Where counting stopped early, what it found is not the size of the replay; a limit bounds that.
-        agreed = preview["messages"] if preview["exact"] or limit is None else limit
+        # Where counting stopped early, what it found is not the size of the replay; max_messages bounds that.
+        agreed = preview["messages"] if preview["exact"] or most is None else most
         if not yes:
-            _agree(output, preview, limit)
+            _agree(output, preview, most)
         # A key for each body: sending it again after a lost answer starts no second replay.
         headers = {**_JSON, "Idempotency-Key": f"retrace-cli-{uuid4()}"}
         body = _body({**request, "confirm": agreed})
@@ -151,14 +152,14 @@ def _recounted(answer: Answer, agreed: int) -> bool:
     return answer.status == HTTPStatus.CONFLICT and answer.json.get("preview", {}).get("messages", agreed) != agreed
 
 
-def _agree(output: Output, preview: Json, limit: int | None) -> None:
+def _agree(output: Output, preview: Json, most: int | None) -> None:
     if not sys.stdin.isatty():
         raise Problem(
             "There is no terminal to ask on, so nothing was sent.",
             "Add --yes to send it, or --dry-run to look only.",
             Exit.USAGE,
         )
-    at_most = "" if preview["exact"] or limit is None else f", at most {limit:,}"
+    at_most = "" if preview["exact"] or most is None else f", at most {most:,}"
     if not ask(output, f"Send {amount(preview)}{at_most}? [y/N]"):
         output.note("Nothing was sent.")
         raise typer.Exit(Exit.DIFFERENT)

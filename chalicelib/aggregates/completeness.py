@@ -64,13 +64,13 @@ def _incompleteness_reasons(job: ReplayJob, day: Day) -> Iterator[str]:
     elif job.failed > 0:
         yield f"Of its replay's {job.sent} messages, {job.failed} failed."
     if _cut_short(job):
-        yield f"Its replay ended at its limit of {job.request.limit} messages."
+        yield f"Its replay ended after max_messages ({job.request.max_messages})."
     if not job.request.selects_whole_days:
         yield from _left_out(job.request, day)
 
 
 def _cut_short(job: ReplayJob) -> bool:
-    return job.request.limit is not None and job.sent >= job.request.limit
+    return job.request.max_messages is not None and job.sent >= job.request.max_messages
 
 
 def _left_out(request: ReplayRequest, day: Day) -> Iterator[str]:

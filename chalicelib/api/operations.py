@@ -15,7 +15,7 @@ from chalicelib.ingest.queries import AnswerQuery, IngestQuery
 from chalicelib.quarantine import responses as quarantine
 from chalicelib.quarantine.retries import RejectedQuery
 from chalicelib.replays import responses as replays
-from chalicelib.replays.request import ReplayRequest, ReplaysQuery
+from chalicelib.replays.request import ReplayQuery, ReplayRequest, ReplaysQuery
 from chalicelib.search import responses as search
 from chalicelib.search.queries import EventsQuery, FreshnessQuery, GapsQuery, LateQuery
 
@@ -110,7 +110,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
             409: (replays.UnconfirmedProblem, Problem),
             **_QUERIED,
         },
-        None,
+        ReplayQuery,
         {JSON: reference(ReplayRequest)},
         headers=("Idempotency-Key",),
     ),

@@ -11,7 +11,7 @@ from chalicelib.api.responses import accepted, answer, problem
 from chalicelib.core.errors import Fault, InvalidRequest
 from chalicelib.replays import responses
 from chalicelib.replays.preview_report import ConfirmationNeeded
-from chalicelib.replays.request import ReplaysQuery, Requester, parse_replay_request
+from chalicelib.replays.request import ReplayQuery, ReplaysQuery, Requester, parse_replay_request
 from chalicelib.runtime import replay_wiring, telemetry
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -19,9 +19,9 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 def request_replay(request: Request) -> Response:
     """POST /replay."""
-    requests.refuse_parameters(request)
+    query = requests.parameters(request, ReplayQuery)
     asked = parse_replay_request(requests.body_of(request))
-    if asked.dry_run:
+    if query.dry_run:
         return answer(responses.preview(replay_wiring.preview_replay().count_messages(asked)))
     try:
         job = replay_wiring.request_replay().request(asked, _requester(request))

@@ -67,26 +67,26 @@ def next_batch(rows: Iterator[SelectedRow], job: ReplayJob, size: int, may_go_on
         if turned or late or count >= enough or len(taken) >= ROWS_A_BATCH:
             exhausted = False
             break
-    limit = job.request.limit
-    left = count if limit is None else limit - job.sent
+    most = job.request.max_messages
+    left = count if most is None else most - job.sent
     return Batch(
         cursor=taken[-1].cursor if taken else job.cursor,
         scanned=sum(row.scanned for row in taken),
         matched=sum(row.matched for row in taken),
         sends=tuple(send for row in taken for send in row.sends)[:left],
         touched_days=tuple(dict.fromkeys(row.touched_day for row in taken if row.touched_day is not None)),
-        ended=exhausted or (limit is not None and count >= left),
+        ended=exhausted or (most is not None and count >= left),
     )
 
 
 def _most(job: ReplayJob, size: int) -> int:
     """How many messages are sent together at most."""
-    rate, limit = job.request.rate, job.request.limit
+    rate, most = job.request.rate, job.request.max_messages
     bounds = [size]
     if rate is not None:
         bounds.append(rate_limit.burst(rate))
-    if limit is not None:
-        bounds.append(limit - job.sent)
+    if most is not None:
+        bounds.append(most - job.sent)
     return min(bounds)
 
 

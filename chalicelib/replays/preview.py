@@ -60,7 +60,7 @@ class _Counted:
 
 @dataclass(frozen=True)
 class PreviewReplay:
-    """What POST /replay answers with dry_run, and before a replay so large that it must be confirmed."""
+    """What POST /replay answers with ?dry_run=true, and before a replay so large that it must be confirmed."""
 
     index: EventIndex
     shards: int
@@ -113,15 +113,16 @@ class PreviewReplay:
     def _read(self, request: ReplayRequest, budget_us: int) -> _Counted:
         """Count row by row."""
         days, tally, scanned = DaysInMemory(), Tally(), 0
+        most = request.max_messages
         reads = PaidReads(self.concurrently, budget_us)
         with suppress(ReadsSpent):
             for row in ReadSelection(request, self.index, days, self.shards, reads).rows(beginning_of(request)):
                 scanned += row.scanned
                 if row.touched_day is not None:
                     days.add([row.touched_day])
-                for event, _ in row.sends[: None if request.limit is None else request.limit - tally.messages]:
+                for event, _ in row.sends[: None if most is None else most - tally.messages]:
                     tally.add(event.source, event.event_type, day_of(event.event_time))
-                if tally.messages == request.limit:
+                if tally.messages == most:
                     break
             return _Counted(tally, scanned, exact=True)
         return _Counted(tally, scanned, exact=False)
@@ -153,7 +154,7 @@ class PreviewReplay:
 
 def _plain(request: ReplayRequest) -> bool:
     """Whether a replay sends each event of its window, once."""
-    as_they_are = request.limit is None and not request.filtered and not request.selects_whole_days
+    as_they_are = request.max_messages is None and not request.filtered and not request.selects_whole_days
     return as_they_are and not request.include_duplicates
 
 

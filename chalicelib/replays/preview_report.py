@@ -95,13 +95,13 @@ class Preview:
     def confirmed(self, above: int) -> bool:
         """Whether the replay may run: it is known to be small, or its size was named.
 
-        Its size is what was counted, or the limit that it sets itself. What was found before counting stopped is
-        its size only if that is large already: a caller that confirms a few of many does not know what it confirms.
+        Its size is what was counted, or its own `max_messages`. What was found before counting stopped is its size only
+        if that is large already: a caller that confirms a few of many does not know what it confirms.
         """
         request = self.request
         if self.exact and self.messages <= above:
             return True
-        if request.limit is not None and request.confirm == request.limit:
+        if request.max_messages is not None and request.confirm == request.max_messages:
             return True
         return request.confirm == self.messages and not _is_unknown(self, above)
 
@@ -142,5 +142,5 @@ def _large(preview: Preview, above: int) -> tuple[str, str]:
 def _unknown(preview: Preview, above: int) -> tuple[str, str]:
     return (
         f"Counting ran out of reads, with {preview.messages} messages found: the size of this replay is not known.",
-        f'needs a size that is known: give a "limit" of at most {above}, or confirm a larger one, or narrow the window',
+        f'needs a known size: give "max_messages" of at most {above}, confirm a larger one or shorten the window',
     )

@@ -11,7 +11,18 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError, model_validator
 
 from chalicelib.core.errors import Fault, InvalidRequest
-from chalicelib.core.fields import DayText, EndTime, EntityId, EventType, Reason, Source, Time, WrongField, faults_of
+from chalicelib.core.fields import (
+    DayText,
+    EndTime,
+    EntityId,
+    EventType,
+    Reason,
+    Source,
+    Time,
+    TrueOrFalse,
+    WrongField,
+    faults_of,
+)
 from chalicelib.core.lossless_json import JsonSyntaxError, parse
 from chalicelib.core.timestamps import Day, Instant, Window, day_after, days_between, end_of, start_of, whole_days_of
 from chalicelib.events.index_pages import EntityPartition, Partition, shards_of_day
@@ -21,7 +32,7 @@ from chalicelib.replays.filter import ReplayFilter
 MAX_DAYS = 3_660
 MIN_RATE, MAX_RATE = 0.1, 10_000
 MAX_MESSAGES = 10_000_000
-"""Of a limit. It can confirm itself, which a number beyond every replay must not do."""
+"""Of `max_messages`. It can confirm itself, which a number beyond every replay must not do."""
 MAX_CONFIRMED = 10**12
 """More events than can be counted."""
 _DIGITS_OF_COUNTS = 18
@@ -61,7 +72,7 @@ class ReplayRequest(BaseModel):
     end_day: DayText | None = None
     include: ReplayFilter | None = Field(None, description="Takes only events that meet all of these criteria.")
     exclude: ReplayFilter | None = Field(None, description="Leaves out events that meet any of these criteria.")
-    limit: Annotated[int, Field(ge=1, le=MAX_MESSAGES)] | None = Field(
+    max_messages: Annotated[int, Field(ge=1, le=MAX_MESSAGES)] | None = Field(
         None, description="Sends at most this many messages."
     )
     include_duplicates: bool = Field(False, description="Sends an event again for each time it arrived again.")
@@ -71,7 +82,6 @@ class ReplayRequest(BaseModel):
         None, description="`entity`: through the FIFO queue, each entity's events in order."
     )
     reason: Reason | None = Field(None, description="Why you request the replay, stored with it.")
-    dry_run: bool = Field(False, description="Counts what would be sent, and sends nothing.")
     confirm: Annotated[int, Field(ge=0, le=MAX_CONFIRMED)] | None = Field(
         None, description="The number of messages that a large replay was told it would send."
     )
@@ -149,6 +159,14 @@ class ReplayRequest(BaseModel):
     def as_asked(self) -> dict[str, object]:
         """The request as JSON, without what it leaves to the defaults."""
         return self.model_dump(mode="json", exclude_defaults=True)
+
+
+class ReplayQuery(BaseModel):
+    """POST /replay: with `dry_run` it answers what would be sent, and sends nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    dry_run: TrueOrFalse = False
 
 
 class ReplaysQuery(BaseModel):

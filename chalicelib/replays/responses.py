@@ -183,7 +183,7 @@ def _advice_before(counted: Preview) -> str | None:
         return None
     if not counted.exact:
         return (
-            "Counting ran out of reads before it found anything. Give a limit to replay it uncounted,"
+            "Counting ran out of reads before it found anything. Set max_messages to replay it uncounted,"
             " or a shorter window to have all of it counted."
         )
     return _about_nothing(counted.request, counted.scanned, counted.index_read_to)

@@ -82,7 +82,7 @@ class RequestReplay:
         return job
 
     def _require_confirmation(self, request: ReplayRequest) -> None:
-        if request.limit is not None and request.limit <= self.confirm_above:
+        if request.max_messages is not None and request.max_messages <= self.confirm_above:
             return
         preview = self.preview.count_messages(request, detailed_above=self.confirm_above)
         if not preview.confirmed(self.confirm_above):

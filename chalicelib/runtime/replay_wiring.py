@@ -26,7 +26,7 @@ def request_replay() -> RequestReplay:
 
 
 def preview_replay() -> PreviewReplay:
-    """POST /replay with dry_run."""
+    """POST /replay?dry_run=true."""
     chosen = system.settings()
     return PreviewReplay(
         event_index(),

@@ -19,6 +19,7 @@ import boto3
 
 BATCH = 10
 LONG_POLL_S = 20
+SCHEMA = "urn:retrace:replay-message:1"
 LAST_POLL_S = 2
 """A queue that hands out nothing for so long is empty."""
 
@@ -26,7 +27,7 @@ Message = Mapping[str, Any]
 
 
 class NotWhatWasSent(Exception):
-    """The raw line is not that of the event that the message names."""
+    """The message is of another schema, or its raw line is not that of the event that it names."""
 
 
 @dataclass
@@ -77,6 +78,8 @@ class Consumer:
 
     def _write(self, message: Message) -> None:
         """Write the line of an event, once for each replay however often it is delivered."""
+        if message.get("schema") != SCHEMA:
+            raise NotWhatWasSent(f"schema {message.get('schema')}, and this reads {SCHEMA}")
         identity = identity_of(message)
         if identity not in self.written:
             self.out.write(self._raw_line(message) + b"\n")

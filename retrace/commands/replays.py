@@ -50,7 +50,7 @@ def replay(
     exclude_type: Annotated[list[str] | None, typer.Option(help="No events of this type. Repeatable.")] = None,
     exclude_event: Annotated[list[str] | None, typer.Option(help="Not the event with this id. Repeatable.")] = None,
     exclude_min_lag_ms: Annotated[int | None, typer.Option(min=0, help="No events at least this late (ms).")] = None,
-    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Send at most this many messages.")] = None,
+    max_messages: Annotated[int | None, typer.Option(min=1, help="Send at most this many messages.")] = None,
     include_duplicates: Annotated[
         bool, typer.Option("--include-duplicates", help="Also send each event once for each of its duplicates.")
     ] = False,
@@ -83,7 +83,7 @@ def replay(
         **selection(call, entity, source, event_type, (since, until), (day, from_day, to_day)),
         include=criteria(include_source or [], include_type or [], include_event or [], include_min_lag_ms),
         exclude=criteria(exclude_source or [], exclude_type or [], exclude_event or [], exclude_min_lag_ms),
-        limit=limit,
+        max_messages=max_messages,
         include_duplicates=include_duplicates,
         whole_days=whole_days,
         rate=rate,

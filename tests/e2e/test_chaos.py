@@ -214,7 +214,7 @@ def test_an_aggregate_that_many_processors_write_at_once_is_exact(
     run.until_ready()
 
     # With a limit nothing is counted beforehand, which takes the emulator too long where a day has so many.
-    replay_id = requested(deployed, event_type, day=str(events.FIRST_DAY), limit=count)
+    replay_id = requested(deployed, event_type, day=str(events.FIRST_DAY), max_messages=count)
     job = run.until_settled(replay_id)
 
     print(dict(run.counts), job)  # noqa: T201  # pytest shows it where it matters

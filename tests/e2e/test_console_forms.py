@@ -67,7 +67,7 @@ SAID = {
 def answered(asked: Asked) -> Answer:
     """An API that counts replays and takes none, and lets nobody list events."""
     if asked.call == "POST /replay":
-        return (200, PREVIEW) if asked.body.get("dry_run") else (503, problem("It is not known what became of it."))
+        return (200, PREVIEW) if asked.query.get("dry_run") else (503, problem("It is not known what became of it."))
     if asked.call == "GET /freshness":
         newest = {"event_time": "2026-11-23T09:00:10.000000000Z"}
         age = LIVE if asked.query["source"] == "s29" else STALE
@@ -99,7 +99,7 @@ def page(browser: Browser, served: Served, context: BrowserContext, request: pyt
 
 def sent(served: Served) -> list[Asked]:
     """The replays that were asked for, counts left out."""
-    return [asked for asked in served.api.calls("POST /replay") if not asked.body.get("dry_run")]
+    return [asked for asked in served.api.calls("POST /replay") if not asked.query.get("dry_run")]
 
 
 def test_a_rate_that_is_no_number_is_not_left_out(page: Page, served: Served) -> None:

@@ -54,7 +54,7 @@ def replayed(quiet: Ground, count: int, log: Path) -> Mapping[str, int]:
         for _ in range(PROCESSORS):
             workers.start("processor", "--batch", "100")
         days = {"start_day": str(events.FIRST_DAY), "end_day": str(events.LAST_DAY)}
-        selection = {"source": events.SOURCE, "event_type": events.EVENT_TYPE, "limit": count}
+        selection = {"source": events.SOURCE, "event_type": events.EVENT_TYPE, "max_messages": count}
         answer = deployed.post("/replay", {**selection, **days})
         assert answer.status == 202, answer.data
         path = f"/replay/{answer.json()['replay_id']}"

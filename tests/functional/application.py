@@ -161,6 +161,10 @@ class Application:
         sent = body if isinstance(body, bytes) else as_json(body)
         return self.call("POST", "/replay", {"content-type": JSON, **headers}, sent)
 
+    def preview(self, body: Any, **headers: str) -> HTTPResponse:
+        """POST /replay?dry_run=true."""
+        return self.call("POST", "/replay?dry_run=true", {"content-type": JSON, **headers}, as_json(body))
+
     def requested(self, **request: Any) -> str:
         """Ask for a replay that must be taken; answers its id."""
         response = self.request_replay(request)

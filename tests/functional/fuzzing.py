@@ -381,17 +381,28 @@ def replays(draw: st.DrawFn) -> Sent:
     window = {"start_time": f"{DAY}T00:00:00Z", "end_time": f"{DAY}T12:00:00Z"}
     right: list[Json] = [
         {"entity_id": "order-1", **window},
-        {"source": "shop", "event_type": "order.paid", "day": DAY, "exclude": {"entity_id": ["x"]}, "limit": 3},
+        {"source": "shop", "event_type": "order.paid", "day": DAY, "exclude": {"entity_id": ["x"]}, "max_messages": 3},
         {"source": "shop", "event_type": "order.paid", "start_day": DAY, "end_day": DAY, "whole_days": True},
-        {"entity_id": "order-1", **window, "include_duplicates": True, "order": "entity", "dry_run": True},
+        {"entity_id": "order-1", **window, "include_duplicates": True, "order": "entity"},
     ]
     asked = dict(draw(st.sampled_from(right)))
     if draw(st.booleans()):
-        names = [*FIELDS, "start_time", "end_time", "day", "limit", "rate", "include", "exclude", "confirm", "order"]
+        names = [
+            *FIELDS,
+            "start_time",
+            "end_time",
+            "day",
+            "max_messages",
+            "rate",
+            "include",
+            "exclude",
+            "confirm",
+            "order",
+        ]
         asked[draw(st.sampled_from(names))] = draw(VALUES | st.integers() | trees(max_leaves=3).map(str))
     text = json.dumps(asked, ensure_ascii=draw(st.booleans()))
     body = draw(mutated(st.just(_surrogates_pass(text))))
     headers: Headers = [("content-type", draw(st.sampled_from(["application/json", "text/plain", "ü"])))]
     if draw(one_in(4)):
         headers.append(("idempotency-key", draw(st.sampled_from(["k", "", "ü", "k" * 300, "a b"]))))
-    return Sent(body, body, headers, draw(st.sampled_from(["", "", "", "x=1"])))
+    return Sent(body, body, headers, draw(st.sampled_from(["", "", "", "dry_run=true", "dry_run=yes", "x=1"])))

@@ -165,7 +165,7 @@ def compare_aggregates(application: Application, wire: Wire) -> Act:
 
 def preview(application: Application, wire: Wire) -> Act:
     application.accept(paid())
-    return lambda: application.request_replay({**WHOLE_DAY, "dry_run": True})
+    return lambda: application.preview(WHOLE_DAY)
 
 
 def list_replays(application: Application, wire: Wire) -> Act:

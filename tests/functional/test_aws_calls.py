@@ -203,7 +203,7 @@ def test_asking_for_a_replay_of_a_type_costs_a_query_for_each_shard(application:
 
 
 def test_asking_for_a_replay_with_a_small_limit_counts_nothing(application: Application, wire: Wire) -> None:
-    application.request_replay({**OF_A_TYPE, "limit": 100_000})
+    application.request_replay({**OF_A_TYPE, "max_messages": 100_000})
 
     assert wire.calls == ["UpdateItem", "SendMessage", "TransactWriteItems", "SendMessage"]
 

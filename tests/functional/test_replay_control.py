@@ -183,12 +183,12 @@ def test_what_says_the_same_in_other_words_is_the_same_request(application: Appl
     first = application.request_replay(WHOLE_DAY, **KEY)
     members = dict(reversed(WHOLE_DAY.items())) | {"start_time": f"{DAY}T02:00:00+02:00", "whole_days": False}
 
-    again = application.request_replay({**members, "limit": None}, **KEY)
+    again = application.request_replay({**members, "max_messages": None}, **KEY)
 
     assert again.json_body["replay_id"] == first.json_body["replay_id"]
 
 
-@pytest.mark.parametrize("other", [BY_TYPE, {**WHOLE_DAY, "limit": 1}, {**WHOLE_DAY, "reason": "another"}])
+@pytest.mark.parametrize("other", [BY_TYPE, {**WHOLE_DAY, "max_messages": 1}, {**WHOLE_DAY, "reason": "another"}])
 def test_a_key_that_stands_for_another_request_is_answered_409(application: Application, other: Json) -> None:
     first = application.request_replay(WHOLE_DAY, **KEY).json_body["replay_id"]
 
@@ -271,7 +271,7 @@ def test_two_requests_with_one_key_and_different_bodies_at_once_make_one_job(
     application: Application, wire: Wire
 ) -> None:
     wire.disturb(
-        preceded_by(lambda: application.request_replay({**WHOLE_DAY, "limit": 1}, **KEY)), "TransactWriteItems"
+        preceded_by(lambda: application.request_replay({**WHOLE_DAY, "max_messages": 1}, **KEY)), "TransactWriteItems"
     )
 
     assert application.request_replay(WHOLE_DAY, **KEY).status_code == 409

@@ -145,9 +145,9 @@ REFUSED: dict[str, tuple[Json, str]] = {
     "a lag below nothing": ({"exclude": {"min_lag_ms": -1}}, "exclude.min_lag_ms"),
     "a criterion that is none": ({"exclude": {"entity_ids": ["order-1"]}}, "exclude.entity_ids"),
     "one source that is no list": ({"include": {"sources": "shop/checkout"}}, "include.sources"),
-    "a limit of nothing": ({"limit": 0}, "limit"),
-    "half a message": ({"limit": 1.5}, "limit"),
-    "a limit in words": ({"limit": "10"}, "limit"),
+    "a maximum of nothing": ({"max_messages": 0}, "max_messages"),
+    "half a message": ({"max_messages": 1.5}, "max_messages"),
+    "a maximum in words": ({"max_messages": "10"}, "max_messages"),
     "no rate": ({"rate": 0}, "rate"),
     "a rate beyond any": ({"rate": 10_001}, "rate"),
     "another order": ({"order": "time"}, "order"),
@@ -173,7 +173,7 @@ def test_all_options_together_are_taken_and_told(application: Application) -> No
     options = {
         "include": {"sources": ["shop/checkout"], "min_lag_ms": 0},
         "exclude": {"event_ids": ["0" * 64]},
-        "limit": 10,
+        "max_messages": 10,
         "include_duplicates": True,
         "whole_days": True,
         "rate": 100.0,
@@ -191,23 +191,23 @@ def test_all_options_together_are_taken_and_told(application: Application) -> No
 
 
 @pytest.mark.usefixtures("small_batches")
-@pytest.mark.parametrize("limit", [1, 3, 4, 6, 7, 8])
-def test_a_limit_ends_a_replay_after_so_many_messages(application: Application, limit: int) -> None:
+@pytest.mark.parametrize("max_messages", [1, 3, 4, 6, 7, 8])
+def test_max_messages_ends_a_replay_after_this_many(application: Application, max_messages: int) -> None:
     application.accept_all(paid_several(7))
 
-    replay_id, messages = application.planned(**WHOLE_DAY, limit=limit)
+    replay_id, messages = application.planned(**WHOLE_DAY, max_messages=max_messages)
 
-    assert numbers(messages) == list(range(1, min(limit, 7) + 1))
-    assert (application.job(replay_id)["state"], application.job(replay_id)["sent"]) == ("SENT", min(limit, 7))
+    assert numbers(messages) == list(range(1, min(max_messages, 7) + 1))
+    assert (application.job(replay_id)["state"], application.job(replay_id)["sent"]) == ("SENT", min(max_messages, 7))
 
 
 def test_a_limited_replay_is_complete_and_its_aggregate_is_not(application: Application) -> None:
     application.accept_all(paid_several(5))
 
-    replay_id = application.replayed(**WHOLE_DAY, limit=4)
+    replay_id = application.replayed(**WHOLE_DAY, max_messages=4)
 
     assert application.job(replay_id)["state"] == "COMPLETE"
-    assert partial_because(application) == [["Its replay ended at its limit of 4 messages."]]
+    assert partial_because(application) == [["Its replay ended after max_messages (4)."]]
 
 
 # Later arrivals

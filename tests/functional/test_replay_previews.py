@@ -1,4 +1,4 @@
-"""Counting a replay before it runs: dry_run, and the confirmation that a large one needs."""
+"""Counting a replay before it runs: POST /replay?dry_run=true, and the confirmation that a large one needs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SEVERAL = [
 
 def previewed(application: Application, request: Json, **options: Any) -> Json:
     """What a dry run answers."""
-    response = application.request_replay({**request, **options, "dry_run": True})
+    response = application.preview({**request, **options})
     assert response.status_code == 200, response.body
     found: Json = response.json_body
     return found
@@ -69,7 +69,6 @@ def test_a_dry_run_counts_by_day_source_and_type(application: Application) -> No
             "entity_id": "order-1",
             "start_time": f"{DAY}T00:00:00.000000000Z",
             "end_time": f"{NEXT_DAY}T12:00:00.000000000Z",
-            "dry_run": True,
         },
         "messages": 4,
         "exact": True,
@@ -86,11 +85,11 @@ def test_a_dry_run_counts_by_day_source_and_type(application: Application) -> No
 OPTIONS: dict[str, Json] = {
     "nothing": {},
     "a filter": {"include": {"event_types": ["order.paid"]}},
-    "a limit": {"limit": 2},
+    "a limit": {"max_messages": 2},
     "later arrivals": {"include_duplicates": True},
     "whole days": {"whole_days": True},
     "whole days of what a filter leaves": {"whole_days": True, "exclude": {"sources": ["shop/checkout"]}},
-    "whole days with later arrivals, cut": {"whole_days": True, "include_duplicates": True, "limit": 4},
+    "whole days with later arrivals, cut": {"whole_days": True, "include_duplicates": True, "max_messages": 4},
     "order": {"order": "entity"},
 }
 
@@ -128,7 +127,7 @@ def test_a_dry_run_writes_nothing_anywhere(
 
 def test_a_dry_run_keeps_no_idempotency_key(application: Application) -> None:
     application.accept(paid())
-    dry = application.request_replay({**WHOLE_DAY, "dry_run": True}, **{"idempotency-key": "k"})
+    dry = application.preview(WHOLE_DAY, **{"idempotency-key": "k"})
 
     response = application.request_replay(WHOLE_DAY, **{"idempotency-key": "k"})
 
@@ -153,7 +152,7 @@ def test_counting_stops_at_a_bound_and_says_so(application: Application, monkeyp
 def test_a_dry_run_that_aws_does_not_take_is_answered_503(application: Application, wire: Wire) -> None:
     wire.disturb(throttled, "Query", times=ALWAYS)
 
-    assert application.request_replay({**WHOLE_DAY, "dry_run": True}).status_code == 503
+    assert application.preview(WHOLE_DAY).status_code == 503
 
 
 # Nothing
@@ -281,7 +280,9 @@ def test_a_number_that_has_grown_out_of_date_confirms_nothing(application: Appli
 
 
 @pytest.mark.usefixtures("confirmed_above_two")
-@pytest.mark.parametrize("options", [{"limit": 2}, {"include": {"event_types": ["other"]}}, {"confirm": 7, "limit": 1}])
+@pytest.mark.parametrize(
+    "options", [{"max_messages": 2}, {"include": {"event_types": ["other"]}}, {"confirm": 7, "max_messages": 1}]
+)
 def test_what_is_counted_is_what_would_be_sent_and_not_what_lies_there(application: Application, options: Json) -> None:
     application.accept_all(paid_several(5))
 
@@ -309,7 +310,7 @@ def test_a_replay_whose_count_came_to_no_end_is_confirmed_by_the_limit_that_it_s
     assert refused.json_body["detail"].startswith(f"Counting ran out of reads, with {counted} messages found")
     assert 0 < counted < 9
     assert application.request_replay({**asked, "confirm": counted}).status_code == 409
-    assert application.request_replay({**asked, "limit": 9, "confirm": 9}).status_code == 202
+    assert application.request_replay({**asked, "max_messages": 9, "confirm": 9}).status_code == 202
 
 
 @pytest.mark.usefixtures("confirmed_above_two")

@@ -144,9 +144,9 @@ REFUSED: dict[str, tuple[Any, dict[str, str]]] = {
         },
     ),
     "numbers beyond every replay": (
-        {**BY_DAY, "limit": 10**17, "confirm": 10**17, "rate": 10**17, "include": {"min_lag_ms": 10**17}},
+        {**BY_DAY, "max_messages": 10**17, "confirm": 10**17, "rate": 10**17, "include": {"min_lag_ms": 10**17}},
         {
-            "limit": "input should be less than or equal to 10000000",
+            "max_messages": "input should be less than or equal to 10000000",
             "confirm": "input should be less than or equal to 1000000000000",
             "rate": "input should be less than or equal to 10000",
             "include.min_lag_ms": "input should be less than or equal to 999999999999999",
@@ -207,11 +207,24 @@ def test_a_replay_that_aws_does_not_take_is_answered_503(application: Applicatio
     assert response.headers["Retry-After"] == "2"
 
 
-def test_a_query_parameter_is_refused_and_nothing_replayed(application: Application, storage: Storage) -> None:
-    response = application.call("POST", "/replay?dry_run=true", {"content-type": JSON}, as_json(BY_ENTITY))
+@pytest.mark.parametrize(
+    ("query", "member", "field"),
+    [
+        ("?dryrun=true", {}, "dryrun"),
+        ("?dry_run=yes", {}, "dry_run"),
+        ("?dry_run=", {}, "dry_run"),
+        ("?dry_run=true&dry_run=false", {}, "dry_run"),
+        ("", {"dry_run": True}, "dry_run"),
+        ("", {"limit": 5}, "limit"),
+    ],
+)
+def test_a_misspelt_or_misplaced_dry_run_is_refused_and_nothing_replayed(
+    application: Application, storage: Storage, query: str, member: dict[str, object], field: str
+) -> None:
+    response = application.call("POST", f"/replay{query}", {"content-type": JSON}, as_json(BY_ENTITY | member))
 
     assert response.status_code == 400
-    assert [fault["field"] for fault in response.json_body["errors"]] == ["dry_run"]
+    assert [fault["field"] for fault in response.json_body["errors"]] == [field]
     assert storage.rows("REPLAYS_TABLE") == []
 
 
@@ -242,7 +255,7 @@ def test_the_last_day_of_the_calendar_is_replayed_to_its_end(application: Applic
     application.accept(paid(event_time="9999-12-31T23:59:59.999999999Z"))
     window = {"entity_id": "order-1", "start_time": "9999-12-31T00:00:00Z", "end_time": end}
 
-    counted = application.request_replay({**window, "dry_run": True}).json_body
+    counted = application.preview(window).json_body
     listed = application.get("/events", **window).json_body["items"]
 
     assert (counted["messages"], len(listed)) == (1, 1)

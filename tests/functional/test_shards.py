@@ -43,7 +43,7 @@ def test_what_ingest_writes_to_new_shards_is_found_by_functions_that_are_not_upd
 
     deployed(4, 8)
     late = application.get("/late", **{**BY_TYPE, "day": arrived}, limit="100").json_body["items"]
-    preview = application.request_replay({**BY_TYPE, "dry_run": True}).json_body
+    preview = application.preview(BY_TYPE).json_body
     _, messages = application.planned(**BY_TYPE)
 
     assert (found(application), len(late), preview["messages"], len(messages)) == (EVENTS,) * 4

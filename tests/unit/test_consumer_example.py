@@ -93,6 +93,14 @@ def test_each_line_is_written_as_it_is_stored_and_only_then_off_the_queue(exampl
     assert queue.written_before == [LINES[0] + LINES[1], RAW]
 
 
+def test_a_message_of_another_schema_is_left_on_the_queue(example: ModuleType) -> None:
+    body = MESSAGES[0].body.replace("replay-message:1", "replay-message:2")
+    queue, consumer = consumed(example, [delivered(body, "a"), delivered(MESSAGES[1], "b")])
+
+    assert queue.deleted == ["b"]
+    assert consumer.left == 1
+
+
 def test_a_message_that_comes_twice_is_written_once_and_deleted_twice(example: ModuleType) -> None:
     queue, _ = consumed(example, [delivered(MESSAGES[0], "a")], [delivered(MESSAGES[0], "again")])
 

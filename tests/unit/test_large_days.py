@@ -58,7 +58,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "filtered": FILTERED,
     "filtered to nothing": {"include": {"event_types": ["order.other"]}},
     "whole days": {"whole_days": True},
-    "limited": {"limit": 9_999_999},
+    "limited": {"max_messages": 9_999_999},
 }
 
 
@@ -390,7 +390,7 @@ class TestRowsThatDocsNameAreThoseOfTheBudget:
         asked = ReplayRequest.model_validate(chosen | FILTERED)
         told = preview_of(LargeTables(fifty_at_a_time, 10_000_000)).count_messages(asked)
 
-        assert documented("preview with filters, `limit` or whole days") == [rounded(50 * told.messages)]
+        assert documented("preview with filters, `max_messages` or whole days") == [rounded(50 * told.messages)]
 
     def test_that_a_diff_compares(self, fifty_events_at_a_time: Invocation) -> None:
         tables = LargeTables(fifty_events_at_a_time, 10_000_000, versions=2)

@@ -103,11 +103,11 @@ class TestPartial:
             "Its replay took only events that pass its filters.",
         )
 
-    def test_is_a_version_whose_replay_ended_at_its_limit(self) -> None:
-        assert status(job(WHOLE_DAY | {"limit": 5})).partial_because == (
-            "Its replay ended at its limit of 5 messages.",
+    def test_is_a_version_whose_replay_ended_after_max_messages(self) -> None:
+        assert status(job(WHOLE_DAY | {"max_messages": 5})).partial_because == (
+            "Its replay ended after max_messages (5).",
         )
-        assert status(job(WHOLE_DAY | {"limit": 6})).partial_because == ()
+        assert status(job(WHOLE_DAY | {"max_messages": 6})).partial_because == ()
 
 
 class TestWholeDays:
@@ -201,7 +201,7 @@ def test_a_version_is_settled_once_every_message_was_processed() -> None:
     assert status(job()).settled
     assert not status(job(processed=4)).settled
     assert not status(job(processed=4, failed=1)).settled
-    assert not status(job(WHOLE_DAY | {"limit": 5})).settled
-    assert status(job(WHOLE_DAY | {"limit": 6})).settled
+    assert not status(job(WHOLE_DAY | {"max_messages": 5})).settled
+    assert status(job(WHOLE_DAY | {"max_messages": 6})).settled
     assert not status(None).settled
     assert not status(replace(job(), state=JobState.CANCELLED)).settled

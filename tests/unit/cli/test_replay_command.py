@@ -18,12 +18,12 @@ STATUS = f"GET /replay/{REPLAY_ID}"
 def takes(counted: dict[str, Any], *answers: Answer, **more: Any) -> Script:
     """Answers a dry run with a preview, and then requests one after the other."""
     sent = routes({"POST /replay": list(answers) or [(202, job("PLANNING"))], STATUS: (200, job()), **more})
-    return lambda asked: (200, counted) if (asked.body or {}).get("dry_run") else sent(asked)
+    return lambda asked: (200, counted) if asked.query.get("dry_run") else sent(asked)
 
 
 def requests(asked: list[Asked]) -> list[Asked]:
     """The requests for a replay that are no dry runs."""
-    return [one for one in asked if one.call == "POST /replay" and "dry_run" not in one.body]
+    return [one for one in asked if one.call == "POST /replay" and "dry_run" not in one.query]
 
 
 def test_what_was_counted_is_confirmed_under_a_key_of_its_own() -> None:
@@ -43,7 +43,7 @@ def test_the_preview_is_shown_before_anything_is_sent() -> None:
     with serving(takes(shown)) as api:
         result = api.run(*DAY, "--yes")
 
-    assert api.asked[0].body == REQUEST | {"dry_run": True}
+    assert (api.asked[0].query, api.asked[0].body) == ({"dry_run": "true"}, REQUEST)
     for told in (
         "3 messages",
         "by day",
@@ -118,7 +118,7 @@ def test_without_a_terminal_nothing_is_sent_unless_told_to() -> None:
 
 def test_a_limit_is_agreed_to_where_counting_came_to_no_end() -> None:
     with serving(takes(preview(40, exact=False))) as api:
-        result = api.run(*DAY, "--limit", "500000", "--yes")
+        result = api.run(*DAY, "--max-messages", "500000", "--yes")
 
     (sent,) = requests(api.asked)
     assert exit_code(result) == 0
@@ -126,7 +126,7 @@ def test_a_limit_is_agreed_to_where_counting_came_to_no_end() -> None:
 
 
 def test_a_count_that_confirms_nothing_is_not_sent_again() -> None:
-    advice = {"field": "confirm", "message": 'needs a size that is known: narrow the window, or give a "limit"'}
+    advice = {"field": "confirm", "message": 'needs a size that is known: narrow the window, or give "max_messages"'}
     refused = problem("Confirm.", preview=preview(40, exact=False), errors=[advice])
     with serving(takes(preview(40, exact=False), (409, refused))) as api:
         result = api.run(*DAY, "--yes")
@@ -202,13 +202,13 @@ def test_what_is_selected(options: tuple[str, ...], body: dict[str, Any]) -> Non
     with serving(takes(preview())) as api:
         api.run("replay", *options, "--dry-run")
 
-    assert api.asked[0].body == body | {"dry_run": True}
+    assert (api.asked[0].query, api.asked[0].body) == ({"dry_run": "true"}, body)
 
 
 @pytest.mark.parametrize(
     ("options", "members"),
     [
-        (("--limit", "5"), {"limit": 5}),
+        (("--max-messages", "5"), {"max_messages": 5}),
         (("--include-duplicates",), {"include_duplicates": True}),
         (("--whole-days",), {"whole_days": True}),
         (("--rate", "2.5"), {"rate": 2.5}),

@@ -188,12 +188,12 @@ def test_a_replay_by_type_shows_what_it_has_read(read_to: str | None, shown: boo
 
 def test_the_list_of_replays() -> None:
     by_type = {"source": "shop", "event_type": "order.paid", "start_day": "2025-11-01", "end_day": "2025-11-28"}
-    listed = [job(), job("FAILED", request=by_type | {"limit": 5, "whole_days": True, "reason": "why"})]
+    listed = [job(), job("FAILED", request=by_type | {"max_messages": 5, "whole_days": True, "reason": "why"})]
     with serving(routes({"GET /replay": (200, {"items": listed, "cursor": None})})) as api:
         result = api.run("replays", "--table")
 
     assert "depot-lyon, 2025-11-28 00:00:00 to 2025-11-29 00:00:00" in result.stdout
-    assert "shop order.paid, 2025-11-01 to 2025-11-28 (whole days, limit 5)" in result.stdout
+    assert "shop order.paid, 2025-11-01 to 2025-11-28 (whole days, max_messages 5)" in result.stdout
     assert "ana" in result.stdout
 
 

@@ -1,4 +1,4 @@
-"""A batch ends when its planner's time is up, when it has enough messages, and at the limit of its replay."""
+"""A batch ends when its planner's time is up, when it has enough messages, and at the most messages of its replay."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def test_a_batch_of_rows_without_messages_ends_too() -> None:
     [
         (7, {}, 0, 7),
         (100, {"rate": 40}, 0, 10),
-        (100, {"limit": 12}, 0, 12),
-        (100, {"limit": 12}, 9, 3),
+        (100, {"max_messages": 12}, 0, 12),
+        (100, {"max_messages": 12}, 9, 3),
     ],
 )
 def test_a_batch_reads_no_further_than_it_sends(size: int, how: dict[str, Any], sent: int, taken: int) -> None:
@@ -63,11 +63,11 @@ def test_a_batch_reads_no_further_than_it_sends(size: int, how: dict[str, Any], 
     found = batch(unread, always(), size=size, sent=sent, **how)
 
     assert (len(found.sends), found.scanned, found.cursor) == (taken, taken, Cursor(after=f"{taken - 1:05}"))
-    assert found.ended == ("limit" in how)
+    assert found.ended == ("max_messages" in how)
     assert next(unread).cursor == Cursor(after=f"{taken:05}")
 
 
 def test_a_row_with_more_messages_than_the_limit_leaves_is_cut() -> None:
-    found = batch(rows(messages_a_row=5), always(), limit=7)
+    found = batch(rows(messages_a_row=5), always(), max_messages=7)
 
     assert (len(found.sends), found.scanned, found.ended) == (7, 2, True)

@@ -272,16 +272,16 @@ def test_filters_choose_among_the_events_and_all_rows_are_counted_as_scanned() -
     assert (world.job(job).scanned, world.job(job).matched, world.job(job).sent) == (5, 2, 2)
 
 
-@pytest.mark.parametrize("limit", [1, 2, 3, 5, 6])
-def test_a_limit_is_kept_and_ends_the_replay(limit: int) -> None:
+@pytest.mark.parametrize("max_messages", [1, 2, 3, 5, 6])
+def test_max_messages_is_kept_and_ends_the_replay(max_messages: int) -> None:
     world = World(index=Rows(page_size=lambda: 2))
     events = world.index_events(*minutes(5))
-    job = world.request(BY_ENTITY, limit=limit)
+    job = world.request(BY_ENTITY, max_messages=max_messages)
 
     world.work_off()
 
-    assert [message.event_id for message in world.queues.sent] == [event.event_id for event in events[:limit]]
-    assert (world.job(job).state, world.job(job).sent) == (JobState.SENT, min(limit, 5))
+    assert [message.event_id for message in world.queues.sent] == [event.event_id for event in events[:max_messages]]
+    assert (world.job(job).state, world.job(job).sent) == (JobState.SENT, min(max_messages, 5))
 
 
 def test_what_a_batch_sends_comes_entity_by_entity() -> None:
@@ -299,7 +299,7 @@ def test_a_limit_takes_the_first_events_whatever_their_entity() -> None:
     world.index_events(*minutes(6)[1::2], entity_id="a")
     first = world.index_events(*minutes(6)[0:2:2], entity_id="b")
     world.index_events(*minutes(6)[2::2], entity_id="b")
-    world.request(BY_TYPE, limit=1)
+    world.request(BY_TYPE, max_messages=1)
 
     world.work_off()
 
@@ -310,7 +310,7 @@ def test_a_limit_counts_arrivals_too() -> None:
     world = World()
     [event] = world.index_events(*minutes(1))
     world.arrive_again(event, 5)
-    job = world.request(BY_ENTITY, include_duplicates=True, limit=3)
+    job = world.request(BY_ENTITY, include_duplicates=True, max_messages=3)
 
     world.work_off()
 
@@ -341,7 +341,7 @@ def test_a_rate_is_kept_within_a_tenth_in_any_ten_seconds_and_more(rate: float) 
 
     world.queues.send = send_and_note  # type: ignore[method-assign, assignment]
     count = min(2_000, int(rate * 60))
-    job = world.request(BY_ENTITY, rate=rate, limit=count)
+    job = world.request(BY_ENTITY, rate=rate, max_messages=count)
 
     world.work_off()
 
@@ -832,14 +832,14 @@ def test_a_planner_that_dies_before_it_has_sent_leaves_its_messages_to_the_next(
 
 
 @given(st.integers(1, 12), troubles)
-def test_a_limit_is_kept_wherever_planners_die(limit: int, ahead: list[str]) -> None:
+def test_max_messages_is_kept_wherever_planners_die(max_messages: int, ahead: list[str]) -> None:
     world = World(index=Rows(page_size=lambda: 2))
     world.index_events(*minutes(10))
-    job = world.request(BY_ENTITY, limit=limit)
+    job = world.request(BY_ENTITY, max_messages=max_messages)
     world.troubles.ahead = iter(ahead)
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(commit_batch, "ROWS_A_BATCH", 3)
         world.work_off()
 
-    assert world.job(job).sent == len(world.distinct) == min(limit, 10)
+    assert world.job(job).sent == len(world.distinct) == min(max_messages, 10)

@@ -42,7 +42,7 @@ def brief(world: World, *parts: dict[str, Any]) -> tuple[int, bool]:
     st.fixed_dictionaries(
         {},
         optional={
-            "limit": st.integers(1, 10),
+            "max_messages": st.integers(1, 10),
             "whole_days": st.booleans(),
             "include_duplicates": st.booleans(),
             "include": st.just({"event_types": ["order.paid"]}),
@@ -134,8 +134,8 @@ def test_a_limit_that_is_reached_makes_the_count_exact(monkeypatch: pytest.Monke
     world = World(index=Rows(page_size=lambda: 2))
     world.index_events(*minutes(5))
 
-    assert counted(world, BY_ENTITY, limit=2).exact
-    assert not counted(world, BY_ENTITY, limit=3).exact
+    assert counted(world, BY_ENTITY, max_messages=2).exact
+    assert not counted(world, BY_ENTITY, max_messages=3).exact
 
 
 found = st.lists(st.tuples(st.sampled_from("abc"), st.dates().map(lambda day: Day(day.isoformat()))), max_size=12)

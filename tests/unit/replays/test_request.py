@@ -167,15 +167,14 @@ class TestHow:
     @pytest.mark.parametrize(
         ("members", "field", "message"),
         [
-            ({"limit": 0}, "limit", "input should be greater than or equal to 1"),
-            ({"limit": 1.5}, "limit", "input should be a valid integer"),
-            ({"limit": "10"}, "limit", "input should be a valid integer"),
-            ({"limit": True}, "limit", "input should be a valid integer"),
+            ({"max_messages": 0}, "max_messages", "input should be greater than or equal to 1"),
+            ({"max_messages": 1.5}, "max_messages", "input should be a valid integer"),
+            ({"max_messages": "10"}, "max_messages", "input should be a valid integer"),
+            ({"max_messages": True}, "max_messages", "input should be a valid integer"),
             ({"rate": 0}, "rate", "input should be greater than or equal to 0.1"),
             ({"rate": 10_001}, "rate", "input should be less than or equal to 10000"),
             ({"rate": "fast"}, "rate", "input should be a valid number"),
             ({"whole_days": "yes"}, "whole_days", "input should be a valid boolean"),
-            ({"dry_run": 1}, "dry_run", "input should be a valid boolean"),
             ({"include_duplicates": None}, "include_duplicates", "input should be a valid boolean"),
             ({"order": "time"}, "order", "input should be 'entity'"),
             ({"confirm": -1}, "confirm", "input should be greater than or equal to 0"),
@@ -197,12 +196,12 @@ class TestHow:
         assert message in found[field]
 
     def test_refuses_counts_too_long_to_be_read(self) -> None:
-        body = json.dumps(BY_ENTITY).encode()[:-1] + b',"limit":' + b"9" * 5_000 + b"}"
+        body = json.dumps(BY_ENTITY).encode()[:-1] + b',"max_messages":' + b"9" * 5_000 + b"}"
 
         with pytest.raises(InvalidRequest) as caught:
             parse_replay_request(body)
 
-        assert [fault.field for fault in caught.value.faults] == ["limit"]
+        assert [fault.field for fault in caught.value.faults] == ["max_messages"]
 
     def test_names_at_most_500_events_20_types_and_20_sources(self) -> None:
         assert list(faults_of(BY_ENTITY, include={"event_ids": ["0" * 64] * 501})) == ["include.event_ids"]
@@ -277,7 +276,7 @@ def replaced(asked: ReplayRequest, **members: Any) -> ReplayRequest:
 EVERYTHING = {
     "include": {"sources": ["a", "b"], "min_lag_ms": 5},
     "exclude": {"event_ids": ["0" * 64]},
-    "limit": 5,
+    "max_messages": 5,
     "include_duplicates": True,
     "whole_days": True,
     "rate": 0.5,
@@ -297,7 +296,7 @@ def test_a_request_that_was_kept_as_json_is_read_as_the_same(members: dict[str, 
 
 def test_a_request_is_shown_as_it_was_asked_with_its_times_in_utc() -> None:
     assert request(BY_DAY, EVERYTHING).as_asked() == BY_DAY | EVERYTHING
-    assert request(BY_ENTITY, dry_run=False).as_asked() == BY_ENTITY | {
+    assert request(BY_ENTITY).as_asked() == BY_ENTITY | {
         "start_time": "2026-11-21T00:00:00.000000000Z",
         "end_time": "2026-11-22T00:00:00.000000000Z",
     }

@@ -126,7 +126,7 @@ class TestIdempotencyKey:
         desk.ask(BY_ENTITY, KEYED)
 
         with pytest.raises(Conflict) as caught:
-            desk.ask(BY_ENTITY, KEYED, limit=1)
+            desk.ask(BY_ENTITY, KEYED, max_messages=1)
 
         assert [fault.field for fault in caught.value.faults] == ["Idempotency-Key"]
         assert len(desk.world.jobs.by_id) == 1
@@ -178,9 +178,9 @@ class TestConfirmation:
     def test_is_not_needed_for_a_replay_that_is_limited_itself(self, desk: Desk) -> None:
         desk.world.index_events(*minutes(6))
 
-        assert desk.ask(BY_ENTITY, limit=5).state is JobState.PLANNING
+        assert desk.ask(BY_ENTITY, max_messages=5).state is JobState.PLANNING
         with pytest.raises(ConfirmationNeeded):
-            desk.ask(BY_ENTITY, limit=6)
+            desk.ask(BY_ENTITY, max_messages=6)
 
     def test_is_needed_where_counting_did_not_come_to_an_end(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("chalicelib.replays.preview.REQUEST_US", 1)
@@ -192,10 +192,10 @@ class TestConfirmation:
         for confirm in (None, 3):
             with pytest.raises(ConfirmationNeeded, match="Counting ran out of reads, with 3 messages found") as caught:
                 desk.ask(paid, confirm=confirm)
-            assert 'give a "limit" of at most 5' in caught.value.faults[0].message
+            assert 'give "max_messages" of at most 5' in caught.value.faults[0].message
             assert "Above" not in str(caught.value)
-        assert desk.ask(paid, limit=5).state is JobState.PLANNING
-        assert desk.ask(paid, limit=100, confirm=100).state is JobState.PLANNING
+        assert desk.ask(paid, max_messages=5).state is JobState.PLANNING
+        assert desk.ask(paid, max_messages=100, confirm=100).state is JobState.PLANNING
 
     def test_is_what_was_counted_where_that_alone_is_large(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("chalicelib.replays.preview.REQUEST_US", 1)

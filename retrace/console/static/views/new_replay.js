@@ -34,7 +34,7 @@ async function count(state, redraw) {
   Object.assign(state, { busy: 'Counting', failure: null, doubt: nothing, preview: null, changed: false, edited: false });
   redraw();
   try {
-    state.preview = await post('/replay', { ...state.request, dry_run: true }, { key: newKey() });
+    state.preview = await post('/replay?dry_run=true', state.request, { key: newKey() });
   } catch (failure) {
     state.failure = failure;
   }
@@ -50,8 +50,8 @@ async function send(page, state, redraw) {
   keys.set(asked, key);
   Object.assign(state, { busy: 'Asking for the replay', failure: null, doubt: nothing, changed: false });
   redraw();
-  // Where counting stopped early, what it found is not the size of the replay; a limit bounds that.
-  const confirm = preview.exact || !request.limit ? preview.messages : request.limit;
+  // Where counting stopped early, what it found is not the size of the replay; max_messages bounds that.
+  const confirm = preview.exact || !request.max_messages ? preview.messages : request.max_messages;
   try {
     const job = await post('/replay', { ...request, confirm }, { key });
     keys.delete(asked);
@@ -107,7 +107,7 @@ function shown({ preview, send, busy }) {
     ['estimated cost, at most', `${preview.estimated_cost_usd < 0.01 ? 'less than $0.01' : `$${preview.estimated_cost_usd.toFixed(2)}`}`],
     ['rows that were counted', number(preview.scanned)],
   ])}
-    ${preview.exact ? nothing : html`<p class="note">Counting stopped before the end. A limit bounds the replay; its number is confirmed instead.</p>`}
+    ${preview.exact ? nothing : html`<p class="note">Counting stopped before the end. Set the most messages in all: that number is confirmed instead.</p>`}
     ${preview.advice ? html`<p class="note">${preview.advice}</p>` : nothing}
     <p><button class="main" ?disabled=${!preview.messages || busy} @click=${send}>Send ${counted(preview.messages, 'message')}</button>
       <span class="quiet">A version of each aggregate that it touches is computed; none is replaced.</span></p></section>

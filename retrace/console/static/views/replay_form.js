@@ -59,7 +59,7 @@ export function requestOf(query) {
     ...subject,
     ...(include ? { include } : {}),
     ...(exclude ? { exclude } : {}),
-    ...(query.limit ? { limit: numeric(query.limit) } : {}),
+    ...(query.max_messages ? { max_messages: numeric(query.max_messages) } : {}),
     ...(query.rate ? { rate: numeric(query.rate) } : {}),
     ...(yes(query.whole_days) ? { whole_days: yes(query.whole_days) } : {}),
     ...(yes(query.include_duplicates) ? { include_duplicates: yes(query.include_duplicates) } : {}),
@@ -70,13 +70,13 @@ export function requestOf(query) {
 
 /** The other way round: the form of a request that was made, to be changed or asked for anew. @param {any} request */
 export function queryOf(request) {
-  const { entity_id: entity, start_time: from, end_time: to, source, event_type: type, day, rate, limit, order, reason } = request;
+  const { entity_id: entity, start_time: from, end_time: to, source, event_type: type, day, rate, max_messages, order, reason } = request;
   const of = (/** @type {string} */ which) => {
     const { sources = [], event_types: types = [], event_ids: events = [], min_lag_ms: lag } = request[which] ?? {};
     return { [`${which}_sources`]: listed(sources), [`${which}_types`]: listed(types), [`${which}_events`]: listed(events), [`${which}_lag_ms`]: lag };
   };
   return {
-    entity, from, to, source, type, start_day: day ?? request.start_day, end_day: day ?? request.end_day, rate, limit, order, reason,
+    entity, from, to, source, type, start_day: day ?? request.start_day, end_day: day ?? request.end_day, rate, max_messages, order, reason,
     whole_days: request.whole_days && 'true', include_duplicates: request.include_duplicates && 'true', ...of('include'), ...of('exclude'),
   };
 }
@@ -113,7 +113,7 @@ export function fields(query) {
     <h2 class="minor">Or of a source and type, on days</h2>
     <div class="fields">${text('source', 'source')}${text('type', 'type')}${text('start_day', 'first day', '2025-11-28')}${text('end_day', 'last day, included')}</div>
     <h2 class="minor">How</h2>
-    <div class="fields">${text('reason', 'reason, for whoever looks later')}${text('rate', 'messages a second, at most')}${text('limit', 'messages in all, at most')}
+    <div class="fields">${text('reason', 'reason, for whoever looks later')}${text('rate', 'messages a second, at most')}${text('max_messages', 'messages in all, at most')}
       <label>order <select name="order"><option value="">any, fastest</option><option value="entity" ?selected=${query.order === 'entity'}>entity: in order, for a consumer of your own</option></select></label>
       ${check('whole_days', 'whole days of each entity, so that aggregates are complete')}${check('include_duplicates', 'again for each repeated arrival')}</div>
     <details ?open=${filtered}><summary>Filters</summary>
