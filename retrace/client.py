@@ -68,6 +68,12 @@ class Answer:
         except Problem:
             return False
 
+    @property
+    def retry_after_s(self) -> float:
+        """How long it asks to wait; 0 unless it says that in seconds."""
+        said = self.headers.get("retry-after", "")
+        return float(said) if said.isascii() and said.isdigit() else 0.0
+
     def foreign(self) -> Problem:
         """What to say of an answer that Retrace would not give."""
         shown = self.body[:200].decode(errors="replace")
@@ -140,12 +146,10 @@ class Client:
 
         So it must be one that may be repeated: a replay is asked for with an Idempotency-Key.
         """
-        given = {name: value for name, value in (query or {}).items() if value is not None}
-        url = self.target.url + quote(path) + ("?" + urlencode(given, quote_via=quote) if given else "")
         for attempt in range(1, ATTEMPTS + 1):
             last = attempt == ATTEMPTS
             try:
-                answer = self._once(method, url, body, headers or {})
+                answer = self.once(method, path, query=query, body=body, headers=headers)
             except urllib3.exceptions.HTTPError as error:
                 if last or self._is_hopeless(error, attempt):
                     raise _unreachable(self.target, self._proxy, error) from error
@@ -154,14 +158,25 @@ class Client:
             if answer.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
                 raise _unreachable(self.target, self._proxy, "407 Proxy Authentication Required")
             self._ever_answered = True
-            asked = _seconds(answer.headers.get("retry-after"))
+            asked = answer.retry_after_s
             if last or asked > LONGEST_WAIT_S or expected(answer) or answer.status not in WORTH_SENDING_AGAIN:
                 return answer
             self._wait(attempt, asked)
         raise AssertionError("an attempt returns or raises")  # pragma: no cover
 
-    def _once(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        request = AWSRequest(method, url, data=body, headers=dict(headers))
+    def once(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str | None] | None = None,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send a signed request, once; raises what urllib3 raises if no answer comes, and Problem if it cannot sign."""
+        given = {name: value for name, value in (query or {}).items() if value is not None}
+        url = self.target.url + quote(path) + ("?" + urlencode(given, quote_via=quote) if given else "")
+        request = AWSRequest(method, url, data=body, headers=dict(headers or {}))
         SigV4Auth(self.target.credentials, "execute-api", self.target.signing_region).add_auth(request)
         answer = self._pool.request(method, url, body=body, headers=dict(request.headers.items()))
         return Answer(answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.data)
@@ -171,13 +186,12 @@ class Client:
         return isinstance(error, _NOT_SENT) and attempt > 1 and not self._ever_answered
 
     def _wait(self, attempt: int, asked: float) -> None:
-        bound = min(_LONGEST_PAUSE_S, 0.25 * 2**attempt)
-        self._sleep(max(asked, random.uniform(0, bound)))  # noqa: S311  # jitter is no secret
+        self._sleep(max(asked, jittered(attempt, _LONGEST_PAUSE_S)))
 
 
-def _seconds(retry_after: str | None) -> float:
-    """How long to wait; 0 where it is not said in seconds."""
-    return float(retry_after) if retry_after is not None and retry_after.isascii() and retry_after.isdigit() else 0.0
+def jittered(attempt: int, longest_s: float) -> float:
+    """How long to pause after this many attempts: a random part of a time that doubles, up to the longest."""
+    return random.uniform(0, min(longest_s, 0.25 * 2 ** min(attempt, 30)))  # noqa: S311  # jitter is no secret
 
 
 def refusal(call: str, answer: Answer) -> Problem:

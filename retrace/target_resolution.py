@@ -55,11 +55,11 @@ def find_target(chosen: Chosen, environment: Mapping[str, str], directory: Path)
 def _found(chosen: Chosen, environment: Mapping[str, str], directory: Path) -> Target:
     config = config_file(environment)
     if chosen.url:
-        return _at(chosen.url, "--url", directory)
+        return target_at(chosen.url, "--url", directory)
     if chosen.profile:
         return _of_profile(config, chosen.profile, "--profile")
     if url := environment.get("RETRACE_URL"):
-        return _at(url, "RETRACE_URL", directory)
+        return target_at(url, "RETRACE_URL", directory)
     if name := environment.get("RETRACE_PROFILE"):
         return _of_profile(config, name, "RETRACE_PROFILE")
     if "default" in _profiles(config):
@@ -115,8 +115,8 @@ def _of_profile(config: Path, name: str, named_by: str) -> Target:
     )
 
 
-def _at(url: str, where: str, directory: Path) -> Target:
-    """The target at a URL; if that is the local stack's, which `make up` hands out, its own key opens it."""
+def target_at(url: str, where: str, directory: Path) -> Target:
+    """The target at a URL, given by `where`; at that of the local stack, the key of `make up` opens it."""
     checked = _checked(url, where)
     local = local_stack(directory) if is_on_this_machine(checked) else None
     return replace(local, found_in=where) if local is not None and local.url == checked else Target(checked, where)

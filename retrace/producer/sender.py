@@ -1,0 +1,76 @@
+"""What each thread of a producer does: take a batch, send it until every event of it is decided, report refusals."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from retrace.producer.backlog import Backlog
+from retrace.producer.delivery import Delivery
+from retrace.producer.outcomes import Decided, Divide, Outcome, Part, Rejection, TryLater
+from retrace.producer.spool import Row
+
+log = logging.getLogger("retrace.producer")
+
+
+class Sender:
+    """Empties a backlog. Threads share it."""
+
+    def __init__(self, backlog: Backlog, delivery: Delivery, on_rejected: Callable[[Rejection], object] | None) -> None:
+        self.failure = "no request was answered yet"
+        """Why the last attempt failed that did."""
+        self._backlog = backlog
+        self._delivery = delivery
+        self._on_rejected = on_rejected or _log_rejection
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        """Send batches until the backlog is stopped."""
+        while rows := self._backlog.next_batch():
+            self._send(rows)
+
+    def stop(self) -> None:
+        """Wait for nothing any more."""
+        self._stopped.set()
+
+    def _send(self, rows: list[Row]) -> None:
+        parts = deque([Part(rows)])
+        attempt = 0
+        while parts and not self._stopped.is_set():
+            match self._settle(parts[0]):
+                case Decided():
+                    parts.popleft()
+                    attempt = 0
+                case Divide(smaller):
+                    parts.popleft()
+                    parts.extendleft(reversed(smaller))
+                case TryLater(reason, after_s):
+                    attempt += 1
+                    self.failure = reason
+                    log.warning("Attempt %d to send %d events failed: %s", attempt, len(parts[0].rows), reason)
+                    self._stopped.wait(self._delivery.pause_s(attempt, after_s))
+        self._backlog.end_flight(rows)
+
+    def _settle(self, part: Part) -> Outcome:
+        """Send a part, once. Refusals are reported before the spool forgets them, so a crash reports them again."""
+        try:
+            found = self._delivery.attempt(part)
+            if isinstance(found, Decided):
+                self._report(found.rejections)
+                self._backlog.forget(part.rows)
+        except Exception as error:  # noqa: BLE001  # a thread that ends would leave its events in the spool
+            return TryLater(repr(error))
+        return found
+
+    def _report(self, rejections: Sequence[Rejection]) -> None:
+        for rejection in rejections:
+            try:
+                self._on_rejected(rejection)
+            except Exception:
+                log.exception("on_rejected failed for a refused event. Its rejected_id is %s.", rejection.rejected_id)
+
+
+def _log_rejection(rejection: Rejection) -> None:
+    log.warning("An event was refused (%s). Its rejected_id is %s.", rejection.status, rejection.rejected_id)

@@ -1,0 +1,162 @@
+"""A model of POST /ingest, version 1, on a real port: each event once, refusals below 4 KB, and faults as a test wants.
+
+An event is refused if its payload says "refuse", and conflicts if its key belongs to another text.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from chalicelib.core import lossless_json
+from retrace import Producer
+
+MOST_ANSWER_BYTES = 3_500
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What happens in place of an answer: a status, or 0 to break the connection."""
+
+    status: int = 0
+    takes: float = 0.0
+    """Which part of the events is taken in before."""
+    retry_after: str | None = None
+    body: bytes = b'{"message": "no"}'
+
+
+@dataclass
+class ModelApi:
+    """What it took in, and what it was asked."""
+
+    fault: Callable[[Sequence[bytes]], Fault | None] = lambda _: None
+    url: str = ""
+    taken: Counter[bytes] = field(default_factory=Counter)
+    """How often each event was accepted: once, or the model is wrong."""
+    refused: set[bytes] = field(default_factory=set)
+    requests: list[list[bytes]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    queries: list[str] = field(default_factory=list)
+    _by_key: dict[str, bytes] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def answer(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes] | None:
+        """A status, headers and a body; None breaks the connection."""
+        wanted = parse_qs(urlsplit(path).query).get("results", ["refused"])[0]
+        texts = _texts(gzip.decompress(body), headers["content-type"])
+        with self._lock:
+            self.requests.append(texts)
+            self.headers.append(headers)
+            self.queries.append(wanted)
+            fault = self.fault(texts)
+            if fault is None:
+                return 200, {}, _small(texts, [self._result(text) for text in texts], wanted)
+            for text in texts[: int(len(texts) * fault.takes)]:
+                self._result(text)
+        told = {} if fault.retry_after is None else {"Retry-After": fault.retry_after}
+        return (fault.status, told, fault.body) if fault.status else None
+
+    def _result(self, text: bytes) -> Json:
+        if b"refuse" in text:
+            self.refused.add(text)
+            errors = [{"field": "payload", "message": "is not allowed"}]
+            return {"status": "REJECTED", "errors": errors, "rejected_id": f"r-{abs(hash(text))}"}
+        event = json.loads(text)
+        key = event.get("idempotency_key") or event.get("id") or text.decode()
+        known = self._by_key.setdefault(key, text)
+        if known != text:
+            self.refused.add(text)
+            return {"status": "CONFLICT", "event_id": "e", "errors": [], "rejected_id": f"c-{abs(hash(text))}"}
+        if self.taken[text]:
+            return {"status": "DUPLICATE"}
+        self.taken[text] += 1
+        return {"status": "ACCEPTED"}
+
+
+def _texts(body: bytes, content_type: str) -> list[bytes]:
+    if content_type == "application/cloudevents-batch+json":
+        texts = [element.text.encode() for element in lossless_json.parse_elements(body.decode(), 100_000)]
+        assert all(b'"specversion"' in text for text in texts)
+        return texts
+    assert content_type == "application/x-ndjson"
+    return body.split(b"\n")
+
+
+def _small(texts: Sequence[bytes], results: list[Json], wanted: str) -> bytes:
+    statuses = Counter(result["status"] for result in results)
+    counts = {name.lower(): statuses[name] for name in ("ACCEPTED", "DUPLICATE", "CONFLICT", "REJECTED")}
+    placed = [{"position": position, **result} for position, result in enumerate(results)]
+    if wanted == "all":
+        return json.dumps({"counts": counts, "results": placed, "more_refused": 0}).encode()
+    listed = [result for result in placed if result["status"] in ("CONFLICT", "REJECTED")]
+    shown = list(listed)
+    while len(json.dumps(shown)) > MOST_ANSWER_BYTES:
+        shown.pop()
+    return json.dumps({"counts": counts, "results": shown, "more_refused": len(listed) - len(shown)}).encode()
+
+
+@contextmanager
+def serving(api: ModelApi) -> Iterator[ModelApi]:
+    """Serve it on a port of its own."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            length = int(self.headers["Content-Length"])
+            body = self.rfile.read(length)
+            if len(body) < length:  # the producer was killed; no gateway hands such a request on
+                self.close_connection = True
+                return
+            answer = api.answer(self.path, {name.lower(): said for name, said in self.headers.items()}, body)
+            if answer is None:
+                self.close_connection = True
+                return
+            status, headers, said = answer
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # its name in the base class
+            pass
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """A producer that was killed reads no answer."""
+
+    server = Server(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    api.url = f"http://127.0.0.1:{server.server_port}/api"
+    try:
+        yield api
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def producer(api: ModelApi, spool: Any, **options: Any) -> Producer:
+    """A producer that pauses for milliseconds."""
+    return Producer(api.url, spool=spool, **{"region": "eu-west-1", "max_pause_s": 0.01, **options})
+
+
+def numbered(count: int, first: int = 0) -> list[bytes]:
+    """So many events, each another one."""
+    return [
+        b'{"source":"shop","event_type":"paid","entity_id":"order-%d","event_time":"2026-11-21T10:00:00Z","payload":%d}'
+        % (number, number)
+        for number in range(first, first + count)
+    ]
