@@ -91,7 +91,7 @@ class Client:
         if "results" in answered:
             return Ingested(answer.status, answered["results"])
         if answer.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            raise _refusal("POST /ingest", answer)
+            raise _problem_of("POST /ingest", answer)
         refused = {"status": "REJECTED", "errors": [{"field": "body", "message": answered["detail"]}]}
         return Ingested(answer.status, [refused] * len(lines))
 
@@ -109,7 +109,7 @@ class Client:
         headers = {"Content-Type": "application/json"}
         answer = self._call("POST", "/replay", body=json.dumps(request).encode(), headers=headers, attempts=1)
         if answer.status != HTTPStatus.ACCEPTED:
-            raise _refusal("POST /replay", answer)
+            raise _problem_of("POST /replay", answer)
         return _job(json.loads(answer.data))
 
     def progress(self, job: Job, patience: float) -> Iterator[Job]:
@@ -140,7 +140,7 @@ class Client:
     def _ok(self, method: str, path: str, query: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
         answer = self._call(method, path, query=query)
         if answer.status >= HTTPStatus.BAD_REQUEST:
-            raise _refusal(f"{method} {path}", answer)
+            raise _problem_of(f"{method} {path}", answer)
         return answer
 
     def _call(self, method: str, path: str, *, attempts: int = _ATTEMPTS, **details: Any) -> urllib3.BaseHTTPResponse:
@@ -162,6 +162,6 @@ def _job(body: Json) -> Job:
     return Job(*(body[name] for name in ("replay_id", "state", "matched", "sent", "processed")))
 
 
-def _refusal(call: str, answer: urllib3.BaseHTTPResponse) -> Problem:
+def _problem_of(call: str, answer: urllib3.BaseHTTPResponse) -> Problem:
     said = answer.data.decode(errors="replace")
     return Problem(f"{call} was answered {answer.status}: {said}", "The answer says what is wrong.")

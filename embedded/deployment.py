@@ -28,7 +28,7 @@ CODE_BUCKET = "retrace-deployment-code"
 LOOK_SECONDS = 0.05
 
 PARAMETERS = {"Stage": "dev", "RefusePlainHttp": "false", "RawRetentionDays": "0"}
-"""The emulator is reached over http, and would enforce the refusal. What lies on it may be cleared away."""
+"""The emulator is reached over http, and would enforce the denial. What lies on it may be cleared away."""
 
 FUNCTION_PARAMETERS = {"ProcessorConcurrency": "5", "IndexLagSeconds": "0"}
 """Each running processor is a process of this machine. The emulator's indexes do not lag."""

@@ -31,8 +31,8 @@ EVENTS: Final = "events, by id"
 RAW: Final = "events, as they were sent"
 LISTS: Final = "entries of lists"
 NUMBERS: Final = "numbers"
-REFUSALS: Final = "refused events"
-KINDS: Final = (EVENTS, RAW, LISTS, NUMBERS, REFUSALS)
+REFUSED: Final = "refused events"
+KINDS: Final = (EVENTS, RAW, LISTS, NUMBERS, REFUSED)
 
 
 class Disaster:
@@ -135,7 +135,7 @@ def questions_about(index: Sequence[Row]) -> list[Question]:
             for path, day in (("/events", event_day), *(("/late", of_arrival) for of_arrival in arrived))
         ),
         *((NUMBERS, "/aggregates", (("entity_id", entity), ("day", day))) for entity, day in days),
-        *((REFUSALS, "/rejected", (("day", day),)) for day in arrived),
+        *((REFUSED, "/rejected", (("day", day),)) for day in arrived),
     ]
 
 

@@ -20,7 +20,7 @@ from ministack.core import iam_actions, iam_evaluator
 from ministack.core.router import extract_access_key_id
 from ministack.services import sts
 
-from embedded.intruders import CONTROL_HEADER, refusal
+from embedded.intruders import CONTROL_HEADER, reason_to_refuse
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -58,7 +58,7 @@ class Guard:
         if scope["type"] == "lifespan":
             await self._application(scope, receive, send)
         elif scope["type"] == "http":
-            why = self._refusal(scope)
+            why = self._reason_to_refuse(scope)
             if why is None:
                 await self._application(scope, receive, _without_cors(send))
             else:
@@ -66,11 +66,11 @@ class Guard:
         else:  # Retrace has no use for WebSockets, and a page could open one
             await send({"type": "websocket.close"})
 
-    def _refusal(self, scope: Scope) -> str | None:
+    def _reason_to_refuse(self, scope: Scope) -> str | None:
         headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]
-        return refusal(headers) or self._refusal_of_program(scope, dict(headers))
+        return reason_to_refuse(headers) or self._reason_to_refuse_program(scope, dict(headers))
 
-    def _refusal_of_program(self, scope: Scope, headers: dict[str, str]) -> str | None:
+    def _reason_to_refuse_program(self, scope: Scope, headers: dict[str, str]) -> str | None:
         path, query = scope["path"], parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         if _parse_execute_api_url(headers["host"], path) is not None:
             return None

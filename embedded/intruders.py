@@ -17,7 +17,7 @@ _TYPED_BY_THE_USER = "none"
 """What Sec-Fetch-Site says of an address from the address bar or a bookmark. A page cannot send it."""
 
 
-def refusal(headers: Iterable[tuple[str, str]]) -> str | None:
+def reason_to_refuse(headers: Iterable[tuple[str, str]]) -> str | None:
     """Return why a request with these headers is refused; None if it may pass."""
     said = [(name.lower(), value) for name, value in headers]
     hosts = [value for name, value in said if name == "host"]

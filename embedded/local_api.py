@@ -10,7 +10,7 @@ from chalice.cli.factory import CLIFactory
 from chalice.config import Config
 from chalice.local import ChaliceRequestHandler, LocalDevServer
 
-from embedded.intruders import refusal
+from embedded.intruders import reason_to_refuse
 
 
 class Guarded(ChaliceRequestHandler):
@@ -20,7 +20,7 @@ class Guarded(ChaliceRequestHandler):
         """Read the head of a request; answers 403 and returns False if it is refused."""
         if not super().parse_request():
             return False
-        why = refusal(self.headers.items())
+        why = reason_to_refuse(self.headers.items())
         if why is not None:
             self.send_error(HTTPStatus.FORBIDDEN, explain=why)
         return why is None

@@ -95,12 +95,12 @@ def aws_errors_in_words() -> Iterator[None]:
 def problem_of(error: aws.BotoCoreError | aws.ClientError) -> Problem:
     """Return what is wrong, and the remedy."""
     if isinstance(error, aws.ClientError):
-        return _refusal(error)
+        return _problem_of(error)
     what, remedy = next(words for kinds, *words in _UNASKED if isinstance(error, kinds))
     return Problem(what.format(error), remedy)
 
 
-def _refusal(error: aws.ClientError) -> Problem:
+def _problem_of(error: aws.ClientError) -> Problem:
     code = error.response["Error"]["Code"]
     if code in _NOT_KNOWN:
         return Problem(f"AWS does not accept the credentials: {error}", _LOG_IN)

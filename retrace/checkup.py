@@ -15,7 +15,7 @@ from typing import Any
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from retrace.client import Answer, Client, refusal
+from retrace.client import Answer, Client, problem_of
 from retrace.output import duration
 from retrace.problem import Problem
 from retrace.target import Target
@@ -101,7 +101,7 @@ class Api:
         if answer.status < 400:
             return Finding("signature", Level.OK, f"GET /health was answered {answer.status}")
         try:
-            problem = refusal("GET /health", answer)
+            problem = problem_of("GET /health", answer)
         except Problem as foreign:
             problem = foreign
         remedy = problem.remedy

@@ -129,7 +129,7 @@ class Client:
         """An answer that is expected; raises Problem for any other."""
         answer = self.call(method, path, expected=expected, **details)
         if not expected(answer):
-            raise refusal(f"{method} {path}", answer)
+            raise problem_of(f"{method} {path}", answer)
         return answer
 
     def call(
@@ -194,7 +194,7 @@ def jittered(attempt: int, longest_s: float) -> float:
     return random.uniform(0, min(longest_s, 0.25 * 2 ** min(attempt, 30)))  # noqa: S311  # jitter is no secret
 
 
-def refusal(call: str, answer: Answer) -> Problem:
+def problem_of(call: str, answer: Answer) -> Problem:
     """What an answer refuses, with each field that is at fault."""
     if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         said = answer.body[:300].decode(errors="replace")

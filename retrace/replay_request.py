@@ -11,7 +11,7 @@ from uuid import uuid4
 import typer
 
 from chalicelib.core.timestamps import Day, day_after, day_of, end_of, start_of
-from retrace.client import Answer, Client, refusal
+from retrace.client import Answer, Client, problem_of
 from retrace.context import CommandContext
 from retrace.output import Json, Output
 from retrace.problem import Exit, Problem
@@ -39,8 +39,8 @@ def selection(
     if times != (None, None) and days != (None, None, None):
         raise _wrong("--since, --until", "give either days or times")
     first, last = _range(call, days) or _whole_days(call, times)
-    stretch = {"day": first} if first == last else {"start_day": first, "end_day": last}
-    return {"source": source, "event_type": event_type, **stretch}
+    bounds = {"day": first} if first == last else {"start_day": first, "end_day": last}
+    return {"source": source, "event_type": event_type, **bounds}
 
 
 def criteria(
@@ -141,7 +141,7 @@ def sent(client: Client, output: Output, request: Json, preview: Json, *, yes: b
             output.note("The events have changed:", "yellow")
             show_preview(output.notes, preview)
         elif answer.status >= HTTPStatus.BAD_REQUEST:
-            raise refusal("POST /replay", answer)
+            raise problem_of("POST /replay", answer)
         else:
             return answer.json
     raise Problem("The number of events kept changing.", "Let the window end before now, or try again.")

@@ -57,7 +57,7 @@ Shape.__pydantic_config__ = {"extra": "forbid"}  # type: ignore[attr-defined]  #
 
 
 class FieldError(Shape):
-    """One reason for a refusal."""
+    """One reason why an event was refused."""
 
     field: Annotated[str, JsonSchema(description="A dotted path; empty for the whole.")]
     message: str

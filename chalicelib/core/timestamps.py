@@ -119,7 +119,7 @@ def end_of(day: Day) -> Instant:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A stretch of time, start included and end excluded."""
+    """A period of time, start included and end excluded."""
 
     start: Instant
     end: Instant

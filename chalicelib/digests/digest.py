@@ -111,7 +111,7 @@ def signed_part(head: Head, objects: Sequence[WrittenObject]) -> bytes:
     return _line(asdict(head)) + b"".join(_line(asdict(each)) for each in in_order)
 
 
-def sealed(part: bytes, signature: bytes, key_arn: str) -> bytes:
+def with_signature(part: bytes, signature: bytes, key_arn: str) -> bytes:
     """A whole digest. The last line says how the lines before it are signed."""
     return part + _line({"signature": b64encode(signature).decode(), "algorithm": ALGORITHM, "key_arn": key_arn})
 
@@ -119,13 +119,13 @@ def sealed(part: bytes, signature: bytes, key_arn: str) -> bytes:
 def parse_digest(content: bytes) -> Digest:
     """Read a digest; raises IntegrityFailure unless every byte is as it would be written."""
     try:
-        head, *objects, seal = [json.loads(line) for line in content.splitlines()]
+        head, *objects, last = [json.loads(line) for line in content.splitlines()]
         digest = Digest(
-            Head(**head), tuple(WrittenObject(**each) for each in objects), b64decode(seal["signature"], validate=True)
+            Head(**head), tuple(WrittenObject(**each) for each in objects), b64decode(last["signature"], validate=True)
         )
         parse_instant(digest.head.start_time)
         parse_instant(digest.head.end_time)
-        whole = sealed(digest.signed_part, digest.signature, digest.head.key_arn)
+        whole = with_signature(digest.signed_part, digest.signature, digest.head.key_arn)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise IntegrityFailure("It cannot be read.") from error
     counts = digest.head.objects == len(objects) and all(is_size(each.size) for each in digest.objects)

@@ -16,8 +16,8 @@ from chalicelib.digests.digest import (
     Origin,
     WrittenObject,
     next_head,
-    sealed,
     signed_part,
+    with_signature,
 )
 from chalicelib.digests.notifications import Notice, parse_notification
 from chalicelib.digests.ports import DigestStore, Notifications, Signer, WrittenObjects
@@ -33,7 +33,7 @@ class DigestReport:
     heads: tuple[Head, ...]
     longest_lag_ms: int | None
     failures: dict[str, RetraceError]
-    overtaken: bool
+    write_conflict: bool
 
 
 @dataclass
@@ -86,7 +86,7 @@ class WriteDigests:
                 heads.append(head)
                 lags += [lag_ms(each.written_at, head.end_time) for each in gathered.objects.values()]
             if head is None or gathered.complete or time_left_ms() <= _RESERVE_MS:
-                return DigestReport(tuple(heads), max(lags, default=None), failures, overtaken=head is None)
+                return DigestReport(tuple(heads), max(lags, default=None), failures, write_conflict=head is None)
 
     def _gather(self, time_left_ms: Callable[[], int], began: Instant, received: int) -> _Gathered:
         """Receive notifications and hash the objects that they name. The run has received some before."""
@@ -147,7 +147,7 @@ class WriteDigests:
         )
         part = signed_part(head, objects)
         signature = self.signer.sign(sha256(part).digest())
-        if not self.digests.keep(KeptDigest(head.sequence, sealed(part, signature, head.key_arn))):
+        if not self.digests.keep(KeptDigest(head.sequence, with_signature(part, signature, head.key_arn))):
             return None
         self.notifications.acknowledge(gathered.listed)
         return head

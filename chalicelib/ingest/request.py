@@ -1,4 +1,4 @@
-"""From the body of POST /ingest to what was submitted: events, and refusals that keep the text they refuse."""
+"""From the body of POST /ingest to what was submitted: events, and invalid ones with their text and faults."""
 
 from __future__ import annotations
 

@@ -108,15 +108,15 @@ class _Receipt:
     ingest_time: Instant
 
     def rejected(self, submission: Submission, result: EventResult) -> Rejection:
-        refusal = submission if isinstance(submission, InvalidEvent) else _refused(submission, result)
+        invalid = submission if isinstance(submission, InvalidEvent) else _refused(submission, result)
         return Rejection(
             RejectionStatus(result.status),
-            refusal.body,
-            refusal.faults,
+            invalid.body,
+            invalid.faults,
             self.ingest_time,
             self.request_id,
-            refusal.content_type,
-            refusal.headers,
+            invalid.content_type,
+            invalid.headers,
             tuple(_conflicts(submission, result)),
         )
 

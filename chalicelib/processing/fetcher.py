@@ -44,7 +44,7 @@ class FetchAndVerify:
 
     def _found(self, group: Sequence[Received]) -> list[list[bytes] | RetraceError]:
         """For each message of one object the lines it refers to, or why there are none."""
-        refused = {name: self._refusal(message) for name, message in group}
+        refused = {name: self._fault_of(message) for name, message in group}
         taken = [message for name, message in group if refused[name] is None]
         try:
             lines = iter(self._lines_of(taken))
@@ -52,7 +52,7 @@ class FetchAndVerify:
             return [refused[name] or error for name, _ in group]
         return [refused[name] or next(lines) for name, _ in group]
 
-    def _refusal(self, message: Message) -> RetraceError | None:
+    def _fault_of(self, message: Message) -> RetraceError | None:
         """Why a message is not worth a GET."""
         if message.s3_bucket != self.raw.bucket:
             return WrongBucket(f"Messages must refer to the raw bucket, not to {message.s3_bucket[:64]}.")

@@ -85,7 +85,7 @@ class RetryRequest:
 
 @dataclass(frozen=True, slots=True)
 class RetryResult:
-    """What became of one event of a retry; `rejected_id` is where a renewed refusal is kept."""
+    """What became of one event of a retry; `rejected_id` is where it is kept if it was refused again."""
 
     status: Status
     event_id: str | None

@@ -138,7 +138,7 @@ def dead_lettered(report: DeadLetterReport) -> None:
 def digested(report: DigestReport) -> None:
     """Digests were written, or another run was first."""
     _failed(report.failures)
-    extra = {"sequences": [head.sequence for head in report.heads], "overtaken": report.overtaken}
+    extra = {"sequences": [head.sequence for head in report.heads], "write_conflict": report.write_conflict}
     logger.info("digests written", extra=extra)
     _count("DigestCount", len(report.heads))
     _count("DigestObjectCount", sum(head.objects for head in report.heads))

@@ -82,7 +82,7 @@ class _Selection(BaseModel):
 
     @property
     def window(self) -> Window:
-        """The stretch of event time that is asked about; all of time where an entity's is not bounded."""
+        """The period of event time that is asked about; all of time if an entity's is not bounded."""
         if self.day is not None:
             return window_of(Day(self.day))
         return Window(Instant(self.start_time or _BEGINNING), Instant(self.end_time or END_OF_TIME))

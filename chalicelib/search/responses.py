@@ -70,7 +70,7 @@ class LateList(Shape):
 
 
 class GapItem(Shape):
-    """A stretch without events."""
+    """A period without events."""
 
     start_time: Time
     end_time: Time
@@ -192,7 +192,7 @@ def late(found: FoundEvents) -> LateList:
 
 
 def gaps(query: GapsQuery, found: Sequence[Gap]) -> GapList:
-    """Stretches without events."""
+    """Periods without events."""
     return {
         "items": [{"start_time": gap.start, "end_time": gap.end} for gap in found],
         "cursor": None,

@@ -34,7 +34,7 @@ _DAYS_AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A stretch without events, from the edge of an hour or day (or of what was asked about) to another."""
+    """A period without events, from the edge of an hour or day (or of what was asked about) to another."""
 
     start: Instant
     end: Instant

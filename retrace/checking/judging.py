@@ -142,7 +142,7 @@ class Judge:
         return Match(row)
 
     def _own(self, fields: tuple[str, ...], row: Row, line: StoredEvent) -> tuple[str, ...]:
-        """The fields, but for where a line stands if only the change of its object has moved or stretched it."""
+        """The fields, but for where a line stands if only the change of its object has moved it."""
         return tuple(name for name in fields if name not in _LOCATION) if self._damages.moved(row, line) else fields
 
     def _index_fields(self, line: StoredEvent, row: Row) -> tuple[str, ...]:

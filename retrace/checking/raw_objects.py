@@ -32,7 +32,7 @@ _KEY = re.compile(r"raw/source=[^/]+/event_date=[\d-]{10}/ingest_date=[\d-]{10}/
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """A stretch of an object that is no sound line, and the event that it says it is, if it says one."""
+    """A range of an object that is not a sound line, and the event that it says it is, if it says one."""
 
     key: str
     offset: int
@@ -41,7 +41,7 @@ class Damage:
     event_id: str | None = None
 
     def covers(self, offset: int, length: int) -> bool:
-        """Whether a stretch of the same object overlaps it."""
+        """Whether a range of the same object overlaps it."""
         return offset < self.offset + self.length and self.offset < offset + length
 
 

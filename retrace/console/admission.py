@@ -40,7 +40,7 @@ class AccessRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class Denial:
     """Why a request is not answered."""
 
     status: HTTPStatus
@@ -54,20 +54,20 @@ class AccessPolicy:
     hosts: tuple[str, ...]
     token: str
 
-    def refusal(self, asking: AccessRequest) -> Refusal | None:
+    def denial(self, asking: AccessRequest) -> Denial | None:
         """Why not; None for a request that may pass."""
         # Another name for this machine is how a page of another site reaches it after rebinding its DNS.
         if asking.host not in self.hosts:
-            return Refusal(HTTPStatus.MISDIRECTED_REQUEST, f"This console answers to {self.hosts[0]} only.")
+            return Denial(HTTPStatus.MISDIRECTED_REQUEST, f"This console answers to {self.hosts[0]} only.")
         if asking.method not in _ALLOWED or (asking.kind is Kind.PAGE and asking.method not in _SAFE):
-            return Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "The console does not support this method.")
+            return Denial(HTTPStatus.METHOD_NOT_ALLOWED, "The console does not support this method.")
         if asking.origin is not None and asking.origin != f"http://{asking.host}":
-            return Refusal(HTTPStatus.FORBIDDEN, "The request comes from another page.")
-        return self._refusal_of_data(asking) if asking.kind is Kind.DATA else None
+            return Denial(HTTPStatus.FORBIDDEN, "The request comes from another page.")
+        return self._denial_of_data(asking) if asking.kind is Kind.DATA else None
 
-    def _refusal_of_data(self, asking: AccessRequest) -> Refusal | None:
+    def _denial_of_data(self, asking: AccessRequest) -> Denial | None:
         if asking.fetch_site not in (None, "same-origin") or not asking.token:
-            return Refusal(HTTPStatus.FORBIDDEN, "The request does not come from the console's own page.")
+            return Denial(HTTPStatus.FORBIDDEN, "The request does not come from the console's own page.")
         if not hmac.compare_digest(asking.token.encode(), self.token.encode()):
-            return Refusal(HTTPStatus.UNAUTHORIZED, "This browser has no session with this run of the console.")
+            return Denial(HTTPStatus.UNAUTHORIZED, "This browser has no session with this run of the console.")
         return None

@@ -79,10 +79,10 @@ class Guard:
         await answer(scope, receive, with_headers)
 
     def _refused(self, request: Request) -> Response | None:
-        refusal = self._policy.refusal(access_request_of(request))
-        if refusal is None:
+        denial = self._policy.denial(access_request_of(request))
+        if denial is None:
             return None
-        return JSONResponse({"title": "Refused", "detail": refusal.why}, refusal.status)
+        return JSONResponse({"title": "Refused", "detail": denial.why}, denial.status)
 
 
 def access_request_of(request: Request) -> AccessRequest:

@@ -182,7 +182,7 @@ class Gathered:
 
 
 def gaps(times: Iterable[int], frame: Frame, known_to: int = _ALWAYS) -> list[list[int]]:
-    """Stretches of whole hours (in long windows days) without events, cut off at the edges, as GET /gaps finds them.
+    """Periods of whole hours (in long windows days) without events, cut off at the edges, as GET /gaps finds them.
 
     What has not come yet is none: hours that are not over when it was read are left out.
     """

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from chalicelib.core.errors import IntegrityFailure
 from chalicelib.events.raw_objects import RawLine, verify
-from retrace.client import Answer, Client, refusal
+from retrace.client import Answer, Client, problem_of
 from retrace.output import Json
 from retrace.problem import Exit, Problem
 
@@ -51,7 +51,7 @@ def fetch(client: Client, metadata: Json) -> Fetched:
     if answer.status == HTTPStatus.OK:
         return Fetched(metadata, answer.body, fault_of(metadata, answer.body))
     if answer.status not in _OF_THIS_EVENT:
-        raise refusal(f"GET {path}", answer)
+        raise problem_of(f"GET {path}", answer)
     return Fetched(metadata, None, _reason(answer, metadata))
 
 

@@ -123,7 +123,7 @@ class IngestProgress(Progress):
         tally = self.tally
         total = "" if self.total is None else f" of {self.total / 1e6:,.1f}"
         size = f"{self.read / 1e6:,.1f}{total} MB  " if self.read or self.total else ""
-        counts = f"{tally.accepted:,} accepted, {tally.duplicate:,} already there, {tally.refused:,} refused"
+        counts = f"{tally.accepted:,} accepted, {tally.duplicate:,} duplicates, {tally.refused:,} refused"
         return f"{size}{tally.events:,} events: {counts}  {self.rate:,.0f}/s"
 
 
@@ -158,7 +158,7 @@ class Summary:
             [
                 ("events", f"{tally.events:,}{'' if finished else ', and there are more'}{before}"),
                 (f"{would}accepted", f"{tally.accepted:,}"),
-                ("already there", f"{tally.duplicate:,}"),
+                ("duplicates", f"{tally.duplicate:,}"),
                 (f"{would}refused", refused),
                 *self._where(tally),
                 ("rate", f"{progress.rate:,.0f} events/s for {duration(progress.seconds * 1_000)}"),

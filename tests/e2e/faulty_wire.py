@@ -18,7 +18,7 @@ from microburst.forward import Upstream
 from microburst.rules import Decision, Rule, RuleEngine
 from yarl import URL
 
-from embedded.intruders import refusal
+from embedded.intruders import reason_to_refuse
 
 _CALLER = re.compile(r"\bapp/(\S+)")
 """Where the SDK says what AWS_SDK_UA_APP_ID says."""
@@ -98,7 +98,7 @@ def _application(upstream: str) -> web.Application:
 
     @web.middleware
     async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if why := refusal(request.headers.items()):
+        if why := reason_to_refuse(request.headers.items()):
             return web.Response(status=403, text=f"{why}\n")
         if request.path != CALLS:
             return await handler(request)

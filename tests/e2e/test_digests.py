@@ -13,7 +13,7 @@ import pytest
 
 from chalicelib.aws import keys
 from chalicelib.core.timestamps import instant_of, shifted
-from chalicelib.digests.digest import KeptDigest, Origin, next_head, sealed, signed_part
+from chalicelib.digests.digest import KeptDigest, Origin, next_head, signed_part, with_signature
 from chalicelib.digests.kms import KmsSigner
 from embedded.deployment import STACK_NAME
 from embedded.stack import started
@@ -92,7 +92,9 @@ def signed_in_some_hours(deployed: Deployed, hours: int) -> None:
     head = next_head(KeptDigest(sequence, before), then, origin, drained=True, objects=0)
     part = signed_part(head, ())
     signature = KmsSigner(deployed.admin.kms, origin.key_arn).sign(sha256(part).digest())
-    s3.put_object(Bucket=stack.raw_bucket, Key=keys.digest(head.sequence), Body=sealed(part, signature, origin.key_arn))
+    s3.put_object(
+        Bucket=stack.raw_bucket, Key=keys.digest(head.sequence), Body=with_signature(part, signature, origin.key_arn)
+    )
 
 
 def added_unseen(deployed: Deployed, key: str) -> None:

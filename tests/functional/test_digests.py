@@ -245,7 +245,7 @@ def test_of_two_runs_at_once_the_second_leaves_its_notifications_to_the_next(
 
     assert digests.listed() == others
     assert not digests.written()[2].head.drained, "the other run had a notification in its hands"
-    assert [line["overtaken"] for line in logs.lines("digests written")] == [False, False, True]
+    assert [line["write_conflict"] for line in logs.lines("digests written")] == [False, False, True]
     assert digests.waiting() == 1
     digests.later()
     digests.hour()

@@ -17,8 +17,8 @@ A_VISIT = AccessRequest(Kind.PAGE, "GET", "127.0.0.1:4630", fetch_site="cross-si
 
 
 def status(asking: AccessRequest) -> HTTPStatus | None:
-    refusal = DOOR.refusal(asking)
-    return None if refusal is None else refusal.status
+    denial = DOOR.denial(asking)
+    return None if denial is None else denial.status
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from chalicelib.aws import keys
 from chalicelib.core.ports import Delivery
 from chalicelib.core.timestamps import shifted
 from chalicelib.digests import writer as digests_writer
-from chalicelib.digests.digest import KeptDigest, parse_digest, sealed, signed_part
+from chalicelib.digests.digest import KeptDigest, parse_digest, signed_part, with_signature
 from retrace.checking.digest_keys import PublicKeys, public_keys
 from retrace.checking.digest_sources import DirectoryOfDigests
 from retrace.context import CommandContext
@@ -192,7 +192,7 @@ def test_a_digest_that_is_signed_and_does_not_follow_is_found() -> None:
     world = history(quiet=UNTIL_DUE)
     head = parse_digest(world.kept[2]).head
     part = signed_part(replace(head, objects=0), ())
-    world.kept[2] = sealed(part, signing_key().sign(part, _SHA256), head.key_arn)
+    world.kept[2] = with_signature(part, signing_key().sign(part, _SHA256), head.key_arn)
 
     assert told(world) == sorted([("digest-chain-broken", 3), *objects_of(1)])
 
@@ -257,7 +257,7 @@ def test_the_other_signature_that_anybody_can_make_of_one_shows_in_all_digests_b
     other = encode_dss_signature(r, _ORDER_OF_P256 - s)
     head = parse_digest(world.kept[sequence]).head
     part = parse_digest(world.kept[sequence]).signed_part
-    world.kept[sequence] = sealed(part, other, head.key_arn)
+    world.kept[sequence] = with_signature(part, other, head.key_arn)
 
     assert told(world) == found
 

@@ -438,7 +438,7 @@ def test_people_are_told_where_refused_events_are(run: Run, tmp_path: Path, monk
     assert facts(told)[:6] == [
         "events 6",
         "accepted 3",
-        "already there 0",
+        "duplicates 0",
         "refused 3 (2 not valid, 1 in conflict)",
         "in quarantine 2: retrace rejected",
         "not sent 1, in no quarantine: run it again with --rejects FILE to keep them",

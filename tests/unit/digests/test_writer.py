@@ -296,7 +296,7 @@ def test_of_two_runs_at_once_the_second_leaves_what_it_has_to_the_next() -> None
     world.before_keeping = another_runs
     report = world.run()
 
-    assert (report.overtaken, report.heads) == (True, ())
+    assert (report.write_conflict, report.heads) == (True, ())
     assert listed(world) == [("raw/b", "v1")]
     world.hour()
     assert listed(world) == [("raw/b", "v1"), ("raw/a", "v0")]
