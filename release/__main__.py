@@ -8,11 +8,11 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import tomllib
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from chalicelib.core.version import VERSION
 from infra.command import say, say_doing
 from release.building import sdist, try_out, wheel_of
 from release.page_libraries import PLACE, ROOT
@@ -23,24 +23,23 @@ _HEADING = re.compile(r"^## \[(.+?)\](?: - (\d{4}-\d{2}-\d{2}))?$", re.MULTILINE
 
 def main() -> int:
     """Check, build and try out; returns the exit status."""
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    wrong = list(faults(version, changelog, _git("status", "--porcelain"), _git("tag").split()))
+    wrong = list(faults(VERSION, changelog, _git("status", "--porcelain"), _git("tag").split()))
     if wrong:
         print("This commit cannot be released.", *(f"→ {fault}" for fault in wrong), sep="\n", file=sys.stderr)
         return 1
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
     with TemporaryDirectory(prefix="retrace-release-") as directory:
-        say_doing(f"Building {version}")
+        say_doing(f"Building {VERSION}")
         archive = sdist(_sources(Path(directory, "sources")), OUT)
         wheel = wheel_of(archive, OUT)
         say_doing("Trying the wheel in an empty environment")
-        try_out(wheel, version, Path(directory, "environment"))
+        try_out(wheel, VERSION, Path(directory, "environment"))
     for made in (archive, wheel):
         digest = hashlib.sha256(made.read_bytes()).hexdigest()
         say(f"{made.relative_to(ROOT)}  {made.stat().st_size:,} bytes  sha256 {digest}")
-    say(f"Next: git tag v{version} && git push origin v{version}, then attach both files to the release of that tag.")
+    say(f"Next: git tag v{VERSION} && git push origin v{VERSION}, then attach both files to the release of that tag.")
     return 0
 
 
@@ -49,14 +48,14 @@ def faults(version: str, changelog: str, changes: str, tags: Collection[str]) ->
     if changes:
         yield f"These files differ from the last commit. Commit or remove them:\n{changes}"
     if f"v{version}" in tags:
-        yield f"Version {version} is released: there is a tag v{version}. Set the next version in pyproject.toml."
+        yield f"Version {version} is released: there is a tag v{version}. Set the next in chalicelib/core/version.py."
     found = sections(changelog)
     if not found.get(version):
         yield f"CHANGELOG.md has no section '## [{version}] - <date>' with entries. Add it."
     if found.get("Unreleased"):
         yield (
             f"CHANGELOG.md lists changes under Unreleased. Move them to the section of {version}. If {version} is "
-            "released already, move them to a section of the next version and set that in pyproject.toml."
+            "released already, move them to a section of the next version and set that in chalicelib/core/version.py."
         )
 
 

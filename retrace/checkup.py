@@ -15,13 +15,11 @@ from typing import Any
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.core.version import MAJOR_VERSION, VERSION
 from retrace.client import Answer, Client, problem_of
 from retrace.output import duration
 from retrace.problem import Problem
 from retrace.target import Target
-
-API_VERSION = "1"
-"""The version of the API that this command line speaks."""
 
 REQUESTS = 5
 SLOW_S = 1.0
@@ -128,13 +126,15 @@ class Api:
 
     def _version(self) -> Finding:
         try:
-            info = self.client.get("/openapi.json").get("info", {})
+            answer = self.client.expect("GET", "/openapi.json")
+            deployed = answer.json.get("info", {}).get("version")
         except Problem as problem:
             return Finding("version", Level.WARNING, problem.what, problem.remedy)
-        if str(info.get("version")) == API_VERSION:
-            return Finding("version", Level.OK, f"The API has version {API_VERSION}, as this command line.")
-        said = f"The API has version {info.get('version')}, this command line needs {API_VERSION}."
-        return Finding("version", Level.WARNING, said, "Install the command line that belongs to it.")
+        major = answer.headers.get("retrace-version")  # 0.1 has none
+        said = f"The deployment has version {deployed if major else '0.1'}, this command line {VERSION}."
+        if major == MAJOR_VERSION:
+            return Finding("version", Level.OK, said)
+        return Finding("version", Level.WARNING, said, "Install the command line of that version, or deploy this one.")
 
     def _speed(self) -> Finding:
         taken = []

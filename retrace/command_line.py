@@ -6,7 +6,6 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
+from chalicelib.core.version import VERSION
 from retrace.command_registry import Commands
 from retrace.context import CommandContext
 from retrace.output import printable
@@ -46,15 +46,8 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"retrace {_version()}")
+        typer.echo(f"retrace {VERSION}")
         raise typer.Exit
-
-
-def _version() -> str:
-    try:
-        return version("retrace")
-    except PackageNotFoundError:
-        return "(not installed)"
 
 
 def _profiles_like(beginning: str) -> list[str]:

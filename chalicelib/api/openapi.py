@@ -9,6 +9,7 @@ from typing_extensions import get_original_bases
 
 from chalicelib.api.operations import JSON, OPERATIONS, PROBLEM, REFERENCE, Json, Model, Operation, reference
 from chalicelib.core.schemas import Problem
+from chalicelib.core.version import MAJOR_VERSION, VERSION
 from chalicelib.events.event import NativeEvent
 from chalicelib.ingest.responses import REFUSED_HEADER, IngestAnswer, RefusedEventProblem
 from chalicelib.replays.request import ReplayRequest
@@ -25,15 +26,24 @@ def document() -> Json:
         "openapi": "3.1.0",
         "info": {
             "title": "Retrace",
-            "version": "1",
+            "version": VERSION,
             "description": "Captures events once, keeps them unchanged, replays them, accounts for derived numbers.",
         },
         "security": [{"sigv4": []}],
         "paths": paths,
-        "components": {"schemas": _schemas(), "securitySchemes": {"sigv4": _SIGV4}},
+        "components": {
+            "schemas": _schemas(),
+            "headers": {"Retrace-Version": _VERSION},
+            "securitySchemes": {"sigv4": _SIGV4},
+        },
     }
 
 
+_VERSION: Json = {
+    "description": "The major version. Within it, only additions are made.",
+    "required": True,
+    "schema": {"const": MAJOR_VERSION},
+}
 _SIGV4: Json = {
     "type": "apiKey",
     "name": "Authorization",
@@ -73,10 +83,11 @@ def _answer(status: int, models: Model | tuple[Model, ...]) -> Json:
         media_type: {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}}
         for media_type, schemas in by_type.items()
     }
+    described["headers"] = {"Retrace-Version": {"$ref": "#/components/headers/Retrace-Version"}}
     if status == 503:
-        described["headers"] = {"Retry-After": {"schema": {"type": "string"}}}
+        described["headers"]["Retry-After"] = {"schema": {"type": "string"}}
     if IngestAnswer in several:
-        described["headers"] = {REFUSED_HEADER: {"schema": {"type": "integer"}, "description": _REFUSED}}
+        described["headers"][REFUSED_HEADER] = {"schema": {"type": "integer"}, "description": _REFUSED}
     return described
 
 

@@ -12,6 +12,7 @@ from chalice.app import Response
 from chalicelib.core import errors
 from chalicelib.core.errors import TITLES, problem_type
 from chalicelib.core.schemas import field_errors
+from chalicelib.core.version import MAJOR_VERSION
 
 RETRY_AFTER_S = 2
 
@@ -73,7 +74,8 @@ def _json(body: Mapping[str, Any]) -> str:
 
 
 def _json_answer(text: str, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(text, {"Content-Type": "application/json", **(headers or {})}, status)
+    own = {"Content-Type": "application/json", "Retrace-Version": MAJOR_VERSION}
+    return Response(text, {**own, **(headers or {})}, status)
 
 
 def answer_with_texts(body: Mapping[str, Any], member: str, texts: Sequence[str | None]) -> Response:

@@ -15,6 +15,7 @@ from chalice.app import Chalice
 from chalice.local import LambdaContext
 from chalice.test import Client, HTTPResponse
 
+from chalicelib.core.version import MAJOR_VERSION
 from tests import conformance
 from tests.conftest import SETTINGS
 from tests.functional import clients
@@ -123,10 +124,11 @@ class Application:
     dead: Queue = Queue(SETTINGS["DEAD_LETTER_QUEUE_URL"])
 
     def call(self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> HTTPResponse:
-        """Send a request; its answer must be as the OpenAPI document says."""
+        """Send a request; its answer must be as the OpenAPI document says, and name the version."""
         response = self.client.http.request(method, path, headers=dict(headers or {}), body=body)
         status, content_type = response.status_code, response.headers.get("Content-Type", "")
         assert conformance.faults(method, path, status, content_type, response.body) == []
+        assert response.headers.get("Retrace-Version") == MAJOR_VERSION
         return response
 
     def ingest(

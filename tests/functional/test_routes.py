@@ -8,6 +8,7 @@ import pytest
 from chalice.app import IAMAuthorizer
 
 from chalicelib.api.operations import OPERATIONS
+from chalicelib.core.version import MAJOR_VERSION
 from chalicelib.runtime import query_wiring
 from tests.functional.application import Application
 from tests.functional.events import Json, as_json, paid
@@ -92,6 +93,7 @@ def test_in_lambda_no_route_answers_a_request_without_an_identity(application: A
     assert answers["POST", "/ingest"]["headers"] == {
         "Content-Type": "application/problem+json",
         "WWW-Authenticate": "AWS4-HMAC-SHA256",
+        "Retrace-Version": MAJOR_VERSION,
     }
     assert list(storage.objects()) == []
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from moto import mock_aws
 
+from chalicelib.core.version import MAJOR_VERSION, VERSION
 from retrace.checking.safeguards import newest_digest
-from retrace.checkup import API_VERSION, Api, Finding, Level, credentials, queues
+from retrace.checkup import Api, Finding, Level, credentials, queues
 from retrace.client import Client
 from retrace.problem import Exit
 from retrace.target import QUEUES, Target
@@ -21,14 +22,17 @@ from tests.unit.cli.scripted_api import Answer, ScriptedApi, exit_code, problem,
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 HEALTHY: dict[str, Answer] = {
     "GET /health": (200, {"status": "ok"}),
-    "GET /openapi.json": (200, {"info": {"version": API_VERSION}}),
+    "GET /openapi.json": (200, {"info": {"version": VERSION}}),
 }
 
 
-def found(answers: dict[str, Answer], now: datetime = NOW, seconds: float = 0.1) -> dict[str, Finding]:
+def found(
+    answers: dict[str, Answer], now: datetime = NOW, seconds: float = 0.1, major: str | None = MAJOR_VERSION
+) -> dict[str, Finding]:
     """What is found of an API at a time, when each of its answers takes so long."""
     ticks = iter(range(100))
     with serving(routes(answers)) as api:
+        api.headers[200] = {} if major is None else {"Retrace-Version": major}
         target = Target(api.url, "test", "eu-central-1", access_key=("key", "secret"))
         client = Client(target, sleep=lambda _: None)
         looked_at = Api(client, lambda: now, lambda: next(ticks) * seconds).look()
@@ -76,11 +80,31 @@ def test_a_refused_request_is_a_problem_and_the_clock_is_looked_at_all_the_same(
     assert findings["signature"].remedy
 
 
-def test_another_version_and_slow_answers_are_warnings() -> None:
-    findings = found(HEALTHY | {"GET /openapi.json": (200, {"info": {"version": "2"}})}, datetime.now(UTC), seconds=2.0)
+def test_slow_answers_are_a_warning() -> None:
+    findings = found(HEALTHY, datetime.now(UTC), seconds=2.0)
 
-    assert levels(findings) == {"signature": "ok", "clock": "ok", "version": "warning", "speed": "warning"}
+    assert levels(findings) == {"signature": "ok", "clock": "ok", "version": "ok", "speed": "warning"}
     assert "2s in the middle" in findings["speed"].said
+
+
+@pytest.mark.parametrize(
+    ("deployed", "major", "shown", "level"),
+    [
+        (VERSION, MAJOR_VERSION, VERSION, "ok"),
+        (f"{MAJOR_VERSION}.999.0", MAJOR_VERSION, f"{MAJOR_VERSION}.999.0", "ok"),
+        ("2.0.0", "2", "2.0.0", "warning"),
+        ("1", None, "0.1", "warning"),  # as release 0.1 says it
+    ],
+)
+def test_both_versions_are_told_and_another_major_version_is_a_warning(
+    deployed: str, major: str | None, shown: str, level: str
+) -> None:
+    answers = HEALTHY | {"GET /openapi.json": (200, {"info": {"version": deployed}})}
+
+    version = found(answers, datetime.now(UTC), major=major)["version"]
+
+    assert version.level.value == level
+    assert version.said == f"The deployment has version {shown}, this command line {VERSION}."
 
 
 def test_an_api_that_may_not_describe_itself_is_a_warning() -> None:

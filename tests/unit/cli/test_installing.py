@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.core.version import VERSION
 from release.building import built, sdist, wheel, wheel_of
 from release.page_libraries import FILES
 from retrace.command_registry import PLACES
@@ -48,8 +49,8 @@ def base(bare: Path, tmp_path_factory: pytest.TempPathFactory) -> Installation:
 def test_an_installation_adds_one_importable_name_and_it_is_retrace(bare: Path) -> None:
     names = content(bare)
 
-    assert {name.split("/")[0] for name in names} == {"retrace", f"retrace-{PROJECT['version']}.dist-info"}
-    assert names[f"retrace-{PROJECT['version']}.dist-info/top_level.txt"] == b"retrace\n"
+    assert {name.split("/")[0] for name in names} == {"retrace", f"retrace-{VERSION}.dist-info"}
+    assert names[f"retrace-{VERSION}.dist-info/top_level.txt"] == b"retrace\n"
 
 
 def test_no_module_of_the_wheel_names_chalicelib_and_each_can_be_imported(bare: Path, base: Installation) -> None:
@@ -83,13 +84,13 @@ def test_the_wheel_has_the_page_the_types_and_the_licence(bare: Path) -> None:
     names = set(content(bare))
     page = {path for path in (ROOT / "retrace/console/static").rglob("*") if path.is_file()}
     own = {str(path.relative_to(ROOT)) for path in page if "vendor" not in path.parts}
-    licences = {f"retrace-{PROJECT['version']}.dist-info/licenses/{name}" for name in ("LICENSE", "NOTICE")}
+    licences = {f"retrace-{VERSION}.dist-info/licenses/{name}" for name in ("LICENSE", "NOTICE")}
 
     assert own | licences | {"retrace/py.typed"} <= names
 
 
 def test_every_command_has_its_help_without_any_extra(base: Installation) -> None:
-    assert base.said("retrace", "--version") == f"retrace {PROJECT['version']}\n"
+    assert base.said("retrace", "--version") == f"retrace {VERSION}\n"
     helps = "import sys; from retrace.command_line import run; sys.exit(sum(run([x, '-h']) for x in sys.argv[1:]))"
     said = base.said("python", "-c", helps, *PLACES)
     assert re.findall(r"^Usage: \S+ ([a-z-]+) ", said, re.MULTILINE) == list(PLACES)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.api.responses import RETRY_AFTER_S
+from chalicelib.core.version import MAJOR_VERSION
 from infra.merge import FUNCTIONS, load
 
 RESPONSES: dict[str, dict[str, Any]] = load(FUNCTIONS)["Resources"]["RestAPI"]["Properties"]["DefinitionBody"][
@@ -34,6 +35,11 @@ def test_every_answer_is_a_problem(kind: str) -> None:
     assert problem["title"] == 'Too "many" requests'
     assert problem["errors"] == []
     assert problem["detail"]
+
+
+@pytest.mark.parametrize("kind", RESPONSES)
+def test_every_answer_has_the_version(kind: str) -> None:
+    assert RESPONSES[kind]["responseParameters"]["gatewayresponse.header.Retrace-Version"] == f"'{MAJOR_VERSION}'"
 
 
 def test_all_that_is_not_named_has_an_answer_of_its_class() -> None:
