@@ -19,6 +19,7 @@ EVENT_TYPE = "order.paid"
 SIZES = (1, 10, 100, 1_000)
 PEERS = ("plain", "powertools")
 PEERS_EVENTS = 20
+SENT_BY = "arn:aws:sts::123456789012:assumed-role/shop-checkout/i-0123456789abcdef0"
 
 
 @lru_cache
@@ -40,8 +41,9 @@ def take_in(aws: MeteredAws, size: int, status: Status, *, first: int = 0, paddi
     events = [{**each, "entity_id": f"{each['entity_id']}{'x' * padding}"} for each in orders(EVENT_TYPE, first, size)]
     body = json.dumps(events if size > 1 else events[0]).encode()
     request = parse_request(body, "application/json", None, {})
+    request_id = f"00000000-0000-4000-8000-{first:012d}"
     return aws.meter.measured(
-        size, lambda: aws.ingest.take_in(request, f"request-{first}").counts()[status.value.lower()]
+        size, lambda: aws.ingest.take_in(request, request_id, SENT_BY).counts()[status.value.lower()]
     )
 
 

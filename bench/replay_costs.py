@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from bench.event_costs import SENT_BY
 from bench.meter import Cost, item_size
 from bench.metered_aws import (
     AGGREGATES,
@@ -33,7 +34,7 @@ from chalicelib.core.ports import Delivery
 from chalicelib.core.timestamps import Day, shifted, start_of
 from chalicelib.events.dynamodb_rows import index_row
 from chalicelib.events.event import Event, parse_native
-from chalicelib.events.raw_objects import StoredEvent, name_of, stored_events
+from chalicelib.events.raw_objects import Receipt, StoredEvent, name_of, stored_events
 from chalicelib.processing.fetcher import FetchAndVerify
 from chalicelib.processing.processor import ProcessBatch
 from chalicelib.processing.recorder import RecordInLedger
@@ -48,6 +49,7 @@ REPLAY_ID = "019a0000-0000-7000-8000-000000000001"
 EVENTS_PLANNED = 4_000
 ENTITIES = 97
 BATCHES = (100, 10)
+RECEIPT = Receipt(NOW, "00000000-0000-4000-8000-000000000000", SENT_BY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ def _planned() -> Cost:
     aws = metered_aws()
     keep_job(aws)
     events = [_event(number % ENTITIES, number) for number in range(EVENTS_PLANNED)]
-    for stored in stored_events(events, NOW, BUCKET, _key(events)):
+    for stored in stored_events(events, RECEIPT, BUCKET, _key(events)):
         aws.tables[EVENTS].put(index_row(stored, SHARDS, NEVER_LATE))
     return aws.meter.measured(EVENTS_PLANNED, lambda: plan_slice(aws))
 
@@ -164,7 +166,7 @@ def _stored(aws: MeteredAws, shape: Shape, batch: int) -> list[StoredEvent]:
     for number in range(batch):
         entity = shape.entity_of(number)
         objects.setdefault(entity, []).append(_event(entity, number))
-    return [stored for events in objects.values() for stored in aws.raw.put_once(events, NOW)]
+    return [stored for events in objects.values() for stored in aws.raw.put_once(events, RECEIPT)]
 
 
 def _deliveries(stored: Sequence[StoredEvent]) -> list[Delivery]:
@@ -180,7 +182,7 @@ def _key(events: Sequence[Event]) -> str:
 def _sizes() -> Sizes:
     """Rows as the adapters make them, and a message as it is sent."""
     event = _event(1, 1)
-    [stored] = stored_events([event], NOW, BUCKET, _key([event]))
+    [stored] = stored_events([event], RECEIPT, BUCKET, _key([event]))
     message = message_of(REPLAY_ID, TO_AGGREGATES, stored)
     return Sizes(
         index_row=item_size(index_row(stored, SHARDS, NEVER_LATE)),

@@ -19,13 +19,14 @@ from chalicelib.runtime import ingest_wiring, telemetry
 
 def ingest(request: Request) -> Response:
     """POST /ingest."""
-    request_id = requests.request_id(request)
+    request_id, sent_by = requests.request_id(request), requests.caller(request)
     submitted = ingest_request(request)
     query = requests.parameters(request, IngestQuery)
     require_answerable(submitted, query)
     use_case = ingest_wiring.ingest()
-    report = use_case.dry_run(submitted) if query.dry_run else use_case.take_in(submitted, request_id)
-    telemetry.ingested(report, request_id)
+    take_in = use_case.dry_run if query.dry_run else use_case.take_in
+    report = take_in(submitted, request_id, sent_by)
+    telemetry.ingested(report, request_id, sent_by)
     return ingest_answer(report, query)
 
 

@@ -32,7 +32,7 @@ def retry(request: Request, rejected_id: str) -> Response:
     query = requests.parameters(request, AnswerQuery)
     asked = _retry_request(request)
     report = query_wiring.review_quarantine().retry(rejected_id, asked)
-    telemetry.ingested(report, asked.request_id)
+    telemetry.ingested(report, asked.request_id, asked.requested_by)
     return ingest_answer(report, query)
 
 

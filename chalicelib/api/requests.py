@@ -11,10 +11,14 @@ from pydantic import BaseModel, ValidationError
 from chalicelib.core.errors import Fault, InvalidRequest, first_faults, shown_name
 from chalicelib.core.fields import faults_of
 from chalicelib.events.cloudevents import REPEATED
+from chalicelib.ingest.authentication import SIGNATURE
 from chalicelib.runtime import system
 from chalicelib.search.queries import NoParameters
 
 Q = TypeVar("Q", bound=BaseModel)
+
+MAX_CALLER_BYTES = 2_048
+"""Three times the longest ARN of a principal."""
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 """https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header-07"""
@@ -32,8 +36,12 @@ def signer(request: Request) -> str | None:
 
 
 def caller(request: Request) -> str:
-    """Who signed the request; `anonymous` outside Lambda (chalice local), and for a webhook."""
-    return signer(request) or "anonymous"
+    """The ARN of the principal that signed; else `webhook` if a webhook's secret did, or `local` without a gateway.
+
+    The ARN of an assumed role ends in the name of the session.
+    """
+    unsigned = "webhook" if SIGNATURE in request.headers else "local"
+    return (signer(request) or unsigned).encode()[:MAX_CALLER_BYTES].decode(errors="ignore")
 
 
 def headers_of(request: Request) -> dict[str, str]:

@@ -50,10 +50,10 @@ class DynamoIdentities:
             found = self.concurrently(look_up, chunked(event_ids, KEYS_A_GET))
         return {event.event_id: event for items in found for event in map(stored_event, items)}
 
-    def admit(self, events: Sequence[StoredEvent], request_id: str, received_at: Instant) -> dict[str, StoredEvent]:
+    def admit(self, events: Sequence[StoredEvent], written_by: str, received_at: Instant) -> dict[str, StoredEvent]:
         """Write identity and index rows together where there are none; answers the events that were there first."""
         with translated("writing index and identity"):
-            writer = _Writer(request_id, self._expiry(received_at))
+            writer = _Writer(written_by, self._expiry(received_at))
             beaten = self.concurrently(
                 lambda chunk: self._admit_together(chunk, writer), chunked(events, _EVENTS_A_TRANSACTION)
             )

@@ -21,6 +21,8 @@ def event_values(event: StoredEvent) -> EventValues:
         "event_time": event.event_time,
         "ingest_time": event.ingest_time,
         "content_sha256": event.content_sha256,
+        "request_id": event.request_id,
+        "sent_by": event.sent_by,
         "s3_bucket": event.location.bucket,
         "s3_key": event.location.key,
         "s3_offset": event.location.offset,
@@ -33,9 +35,12 @@ def event_item(event: StoredEvent) -> Item:
     return to_item(event_values(event))
 
 
-def identity_row(event: StoredEvent, request_id: str, expires_at: int | None, said: Item | None = None) -> Item:
-    """The row of DedupeTable; `expires_at` is in seconds since 1970, None where identities never expire."""
-    return (said or event_item(event)) | to_item({"request_id": request_id, "expires_at": expires_at})
+def identity_row(event: StoredEvent, written_by: str, expires_at: int | None, said: Item | None = None) -> Item:
+    """The row of DedupeTable; `expires_at` is in seconds since 1970, None where identities never expire.
+
+    A retry can write the rows of the raw line that an earlier request left, so it signs them as its own.
+    """
+    return (said or event_item(event)) | to_item({"written_by": written_by, "expires_at": expires_at})
 
 
 def index_row(event: StoredEvent, shards: int, late_after_ms: int, said: Item | None = None) -> Item:
@@ -64,6 +69,8 @@ def stored_event(item: Item) -> StoredEvent:
         event_time=Instant(item["event_time"]["S"]),
         ingest_time=Instant(item["ingest_time"]["S"]),
         content_sha256=item["content_sha256"]["S"],
+        request_id=item["request_id"]["S"],
+        sent_by=item["sent_by"]["S"],
         location=RawLocation(
             item["s3_bucket"]["S"], item["s3_key"]["S"], int(item["s3_offset"]["N"]), int(item["s3_length"]["N"])
         ),
@@ -72,7 +79,7 @@ def stored_event(item: Item) -> StoredEvent:
 
 def written_by(identity: Item) -> str:
     """The request that wrote an identity row."""
-    return str(from_item(identity)["request_id"])
+    return str(from_item(identity)["written_by"])
 
 
 def arrival_row(arrival: Arrival) -> Item:

@@ -10,7 +10,7 @@ from chalicelib.core.timestamps import CLOCKS_DIFFER_MS, Instant
 from chalicelib.events.arrivals import Arrival, ArrivalKind
 from chalicelib.events.event import Event
 from chalicelib.events.index_pages import LateDayPartition, Page, Partition
-from chalicelib.events.raw_objects import RawLocation, StoredEvent
+from chalicelib.events.raw_objects import RawLocation, Receipt, StoredEvent
 
 
 class RawStore(Protocol):
@@ -23,8 +23,8 @@ class RawStore(Protocol):
     def key_of(self, events: Sequence[Event], ingest_time: Instant) -> str:
         """The key that `put_once` would use."""
 
-    def put_once(self, events: Sequence[Event], ingest_time: Instant) -> list[StoredEvent]:
-        """Store events of one source and day as one object; if it is there already, keep it and its ingest_time."""
+    def put_once(self, events: Sequence[Event], receipt: Receipt) -> list[StoredEvent]:
+        """Store events of one source and day as one object; if it is there already, keep it and its receipt."""
 
     def read(self, location: RawLocation) -> bytes:
         """The bytes of a line, or of several neighbouring ones; raises RawObjectMissing or IntegrityFailure."""
@@ -50,13 +50,16 @@ NOT_AHEAD = EventFilter(min_lag_ms=-CLOCKS_DIFFER_MS)
 
 
 class Identities(Protocol):
-    """Which events are known, and by whom they were first sent."""
+    """Which events are known, and which request wrote their rows."""
 
     def first_seen(self, event_ids: Sequence[str], *, consistent: bool = False) -> dict[str, StoredEvent]:
         """The events known under these ids; a very recent one may be missed unless the read is consistent."""
 
-    def admit(self, events: Sequence[StoredEvent], request_id: str, received_at: Instant) -> dict[str, StoredEvent]:
-        """Write identity and index rows together, only where there are none; answers the events that were first."""
+    def admit(self, events: Sequence[StoredEvent], written_by: str, received_at: Instant) -> dict[str, StoredEvent]:
+        """Write identity and index rows together, only where there are none; answers the events that were first.
+
+        `written_by` is the request that writes, which need not be the one whose raw line the rows are of.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,15 +14,17 @@ from chalicelib.core.errors import IntegrityFailure, RawObjectMissing, StorageRe
 from chalicelib.core.timestamps import Instant, day_of
 from chalicelib.events.event import Event
 from chalicelib.events.raw_objects import (
-    INGEST_TIME_RANGE,
+    MAX_HEAD_BYTES,
     MAX_RAW_OBJECT_BYTES,
     RawLocation,
+    Receipt,
     StoredEvent,
     event_time_of,
     name_of,
     object_of,
+    receipt_of,
+    stored_events,
 )
-from chalicelib.events.raw_objects import stored_events as stored_events_of
 
 # Of an object that is not there S3 says so only to who may list the bucket; anybody else is told AccessDenied.
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, "Permissions"
@@ -47,18 +49,14 @@ class S3RawStore:
         event_day = day_of(event_time_of(events[0], ingest_time))
         return keys.raw_object(events[0].source, event_day, day_of(ingest_time), name_of(events))
 
-    def put_once(self, events: Sequence[Event], ingest_time: Instant) -> list[StoredEvent]:
-        """Store events as one object. Where an earlier attempt stored it already, its ingest_time holds."""
-        key = self.key_of(events, ingest_time)
-        body = object_of(events, ingest_time)
+    def put_once(self, events: Sequence[Event], receipt: Receipt) -> list[StoredEvent]:
+        """Store events as one object. If an earlier attempt stored it already, that attempt's receipt holds."""
+        key = self.key_of(events, receipt.ingest_time)
+        body = object_of(events, receipt)
         with translated("storing raw events"):
             if not self.objects.put_if_absent(key, body, "application/x-ndjson"):
-                ingest_time = self._ingest_time_of(key)
-        return stored_events_of(events, ingest_time, self.bucket, key)
-
-    def _ingest_time_of(self, key: str) -> Instant:
-        start, end = INGEST_TIME_RANGE
-        return Instant(self._get(self.bucket, key, f"bytes={start}-{end - 1}").decode())
+                receipt = receipt_of(self._get(self.bucket, key, f"bytes=0-{MAX_HEAD_BYTES - 1}"))
+        return stored_events(events, receipt, self.bucket, key)
 
     def read(self, location: RawLocation) -> bytes:
         """The bytes at a location; raises RawObjectMissing, or IntegrityFailure if the object has no such place."""

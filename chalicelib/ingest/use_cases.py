@@ -12,7 +12,7 @@ from chalicelib.core.timestamps import Instant, day_of
 from chalicelib.events.arrivals import Arrival, ArrivalKind, Status
 from chalicelib.events.event import Event, Form
 from chalicelib.events.ports import EventIndex, Identities, RawStore
-from chalicelib.events.raw_objects import StoredEvent, event_time_of, stored_events
+from chalicelib.events.raw_objects import Receipt, StoredEvent, event_time_of, stored_events
 from chalicelib.ingest.ports import Quarantine
 from chalicelib.ingest.rejection import Conflict, LineReference, Rejection, RejectionStatus, objects_of
 from chalicelib.ingest.report import EventResult, IngestReport
@@ -30,26 +30,26 @@ class Ingest:
     now: Clock
     concurrently: Concurrently
 
-    def take_in(self, request: IngestRequest, request_id: str) -> IngestReport:
+    def take_in(self, request: IngestRequest, request_id: str, sent_by: str) -> IngestReport:
         """Take a request in. Raises TryAgain if storage would not take it; sending it again is then safe.
 
         Raw objects come before rows, so that no row can point at nothing; the transaction that writes an event's
         rows, not the look-up before it, decides who was first. Arrivals come last, as no answer depends on them.
         """
-        receipt = _Receipt(request_id, self.now())
+        receipt = Receipt(self.now(), request_id, sent_by)
         firsts, known = self._looked_up(request)
-        stored = self._store(_unknown(firsts, known), receipt.ingest_time)
+        stored = self._store(_unknown(firsts, known), receipt)
         earlier = known | self.identities.admit(stored, request_id, receipt.ingest_time)
         return self._concluded(request, _Verdicts(firsts, _by_id(stored) | earlier, earlier), receipt)
 
-    def dry_run(self, request: IngestRequest) -> IngestReport:
+    def dry_run(self, request: IngestRequest, request_id: str, sent_by: str) -> IngestReport:
         """What would become of a request, by what is stored now; writes nothing."""
-        ingest_time = self.now()
+        receipt = Receipt(self.now(), request_id, sent_by)
         firsts, known = self._looked_up(request)
         would_store = [
             stored
-            for group in _by_source_and_day(_unknown(firsts, known), ingest_time)
-            for stored in stored_events(group, ingest_time, self.raw.bucket, self.raw.key_of(group, ingest_time))
+            for group in _by_source_and_day(_unknown(firsts, known), receipt.ingest_time)
+            for stored in stored_events(group, receipt, self.raw.bucket, self.raw.key_of(group, receipt.ingest_time))
         ]
         verdicts = _Verdicts(firsts, _by_id(would_store) | known, known)
         return IngestReport(tuple(map(verdicts.of, request.submissions)), request.batch, dry_run=True)
@@ -61,15 +61,15 @@ class Ingest:
             firsts.setdefault(event.event_id, event)
         return firsts, self.identities.first_seen(list(firsts))
 
-    def _store(self, events: Sequence[Event], ingest_time: Instant) -> list[StoredEvent]:
-        groups = _by_source_and_day(events, ingest_time)
-        stored = self.concurrently(lambda group: self.raw.put_once(group, ingest_time), groups)
+    def _store(self, events: Sequence[Event], receipt: Receipt) -> list[StoredEvent]:
+        groups = _by_source_and_day(events, receipt.ingest_time)
+        stored = self.concurrently(lambda group: self.raw.put_once(group, receipt), groups)
         return [event for group in stored for event in group]
 
-    def _concluded(self, request: IngestRequest, verdicts: _Verdicts, receipt: _Receipt) -> IngestReport:
+    def _concluded(self, request: IngestRequest, verdicts: _Verdicts, receipt: Receipt) -> IngestReport:
         results = [verdicts.of(submission) for submission in request.submissions]
         refused = {
-            position: receipt.rejected(submission, result)
+            position: _rejected(submission, result, receipt)
             for position, (submission, result) in enumerate(zip(request.submissions, results, strict=True))
             if result.refused
         }
@@ -77,7 +77,7 @@ class Ingest:
         self.concurrently(self.quarantine.keep, list({event.rejected_id: event for event in kept.values()}.values()))
         for position, rejected in refused.items():
             results[position] = replace(results[position], rejected_id=kept[rejected.rejected_id].rejected_id)
-        unrecorded = self.index.record(list(receipt.arrivals(request.submissions, results)))
+        unrecorded = self.index.record(list(_arrivals(request.submissions, results, receipt)))
         return IngestReport(tuple(results), request.batch, dry_run=False, unrecorded=tuple(unrecorded))
 
 
@@ -100,38 +100,32 @@ class _Verdicts:
         return EventResult(Status.CONFLICT, stored, (_other_content(submission, stored),))
 
 
-@dataclass(frozen=True)
-class _Receipt:
-    """In which request, and when, submissions were received."""
+def _rejected(submission: Submission, result: EventResult, receipt: Receipt) -> Rejection:
+    invalid = submission if isinstance(submission, InvalidEvent) else _refused(submission, result)
+    return Rejection(
+        RejectionStatus(result.status),
+        invalid.body,
+        invalid.faults,
+        receipt.ingest_time,
+        receipt.request_id,
+        invalid.content_type,
+        invalid.headers,
+        tuple(_conflicts(submission, result)),
+    )
 
-    request_id: str
-    ingest_time: Instant
 
-    def rejected(self, submission: Submission, result: EventResult) -> Rejection:
-        invalid = submission if isinstance(submission, InvalidEvent) else _refused(submission, result)
-        return Rejection(
-            RejectionStatus(result.status),
-            invalid.body,
-            invalid.faults,
-            self.ingest_time,
-            self.request_id,
-            invalid.content_type,
-            invalid.headers,
-            tuple(_conflicts(submission, result)),
-        )
-
-    def arrivals(self, submissions: Iterable[Submission], results: Iterable[EventResult]) -> Iterable[Arrival]:
-        for position, (submission, result) in enumerate(zip(submissions, results, strict=True)):
-            if isinstance(submission, Event) and result.status is not Status.ACCEPTED:
-                yield Arrival(
-                    ArrivalKind(result.status),
-                    submission.event_id,
-                    self.ingest_time,
-                    self.request_id,
-                    position,
-                    submission.content_sha256,
-                    result.rejected_id,
-                )
+def _arrivals(submissions: Iterable[Submission], results: Iterable[EventResult], receipt: Receipt) -> Iterable[Arrival]:
+    for position, (submission, result) in enumerate(zip(submissions, results, strict=True)):
+        if isinstance(submission, Event) and result.status is not Status.ACCEPTED:
+            yield Arrival(
+                ArrivalKind(result.status),
+                submission.event_id,
+                receipt.ingest_time,
+                receipt.request_id,
+                position,
+                submission.content_sha256,
+                result.rejected_id,
+            )
 
 
 def _unknown(firsts: Mapping[str, Event], known: Mapping[str, StoredEvent]) -> list[Event]:

@@ -37,7 +37,7 @@ class ReviewQuarantine:
     """The use cases behind GET /rejected and what lies beneath it; `take_in` is that of POST /ingest."""
 
     quarantine: Quarantine
-    take_in: Callable[[IngestRequest, str], IngestReport]
+    take_in: Callable[[IngestRequest, str, str], IngestReport]
     now: Clock
 
     def find(self, query: RejectedQuery) -> FoundRejections:
@@ -63,7 +63,7 @@ class ReviewQuarantine:
         rejected = self._found(rejected_id)
         requested_at = self.now()
         sent = _as_it_was_sent(rejected) if asked.corrected is None else asked.corrected
-        report = self.take_in(sent, asked.request_id)
+        report = self.take_in(sent, asked.request_id, asked.requested_by)
         self.quarantine.record(retry_of(rejected_id, asked, requested_at, report))
         return report
 

@@ -63,12 +63,12 @@ def _count(name: str, value: int) -> None:
         _metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
 
 
-def ingested(report: IngestReport, request_id: str) -> None:
+def ingested(report: IngestReport, request_id: str, sent_by: str) -> None:
     """What a request brought."""
     counts = report.counts()
     ids = [result.stored.event_id for result in report.results if result.stored is not None]
-    extra = {"request_id": request_id, "dry_run": report.dry_run, "counts": counts, "event_ids": ids[:_IDS_A_LINE]}
-    logger.info("ingest", extra=extra)
+    extra = {"request_id": request_id, "sent_by": sent_by, "dry_run": report.dry_run}
+    logger.info("ingest", extra=extra | {"counts": counts, "event_ids": ids[:_IDS_A_LINE]})
     if report.dry_run:
         return
     _count("IngestAcceptedCount", counts["accepted"])

@@ -35,6 +35,8 @@ class EventMetadata(Receipt):
     event_type: str
     entity_id: str
     event_time: Time
+    request_id: str
+    sent_by: Annotated[str, JsonSchema(description="The ARN of the principal that sent it, `webhook` or `local`.")]
     s3_offset: Count
     s3_length: Count
 
@@ -157,6 +159,8 @@ def _event(event: StoredEvent) -> EventMetadata:
         "entity_id": event.entity_id,
         "event_time": event.event_time,
         **receipt(event),
+        "request_id": event.request_id,
+        "sent_by": event.sent_by,
         "s3_offset": event.location.offset,
         "s3_length": event.location.length,
     }

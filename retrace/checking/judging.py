@@ -21,7 +21,8 @@ Row = Mapping[str, Any]
 _LOCATION = ("s3_bucket", "s3_key", "s3_offset", "s3_length")
 _ONLY_IF_LATE = ("late_day", "lag")
 _SHARDED = ("type_day", "late_day")
-_OF_EVENT = ("event_id", "source", "event_type", "entity_id", "event_time", "ingest_time", "content_sha256", *_LOCATION)
+_RECEIPT = ("ingest_time", "request_id", "sent_by")
+_OF_EVENT = ("event_id", "source", "event_type", "entity_id", "event_time", "content_sha256", *_RECEIPT, *_LOCATION)
 
 
 @dataclass(frozen=True, slots=True)

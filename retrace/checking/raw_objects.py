@@ -13,13 +13,12 @@ from chalicelib.core.errors import IntegrityFailure
 from chalicelib.core.timestamps import day_of
 from chalicelib.events.event import Event
 from chalicelib.events.raw_objects import (
-    RawLine,
     RawLocation,
     StoredEvent,
-    event_time_of,
     line_of,
     name_of,
     parse_line,
+    stored_event,
     verify,
 )
 from retrace.checking.differences import Difference
@@ -114,8 +113,8 @@ def read_object(bucket: str, key: str, content: bytes) -> ReadObject:
             events.append(event)
             lines.append(stored)
         offset += len(line) + 1
-    changed = not damages and (not events or not content.endswith(b"\n") or name_of(events) != match[1])
-    return ReadObject(key, tuple(lines), tuple(damages), Kind.OBJECT_CHANGED if changed else None)
+    whole = bool(events) and content.endswith(b"\n") and name_of(events) == match[1]
+    return ReadObject(key, tuple(lines), tuple(damages), None if damages or whole else Kind.OBJECT_CHANGED)
 
 
 def _lines_of(content: bytes) -> list[bytes]:
@@ -129,25 +128,12 @@ def _sound(line: bytes, location: RawLocation, name: str) -> tuple[Event, Stored
     if _INSTANT.fullmatch(str(said.ingest_time)) is None:
         raise IntegrityFailure("The line has no time of ingest.")
     event = verify(said)
-    if line_of(event, said.ingest_time) != line:
+    if line_of(event, said.receipt) != line:
         raise IntegrityFailure("The line says the same in other bytes than Retrace writes.")
-    stored = _stored(said, event, location)
+    stored = stored_event(event, said.receipt, location)
     if keys.raw_object(event.source, day_of(stored.event_time), day_of(said.ingest_time), name) != location.key:
         raise IntegrityFailure("The line is stored under another source or day than its own.")
     return event, stored
-
-
-def _stored(said: RawLine, event: Event, location: RawLocation) -> StoredEvent:
-    return StoredEvent(
-        event_id=event.event_id,
-        source=event.source,
-        event_type=event.event_type,
-        entity_id=event.entity_id,
-        event_time=event_time_of(event, said.ingest_time),
-        ingest_time=said.ingest_time,
-        content_sha256=event.content_sha256,
-        location=location,
-    )
 
 
 def _claimed_id(line: bytes) -> str | None:

@@ -89,7 +89,7 @@ class Restore:
             pause=sleep,
             concurrently=concurrently,
         )
-        # It stands in identity rows where a request's would, and tells rows of this call from those of earlier ones.
+        # Identity rows name it in place of a request, which tells rows of this call from those of earlier ones.
         name = f"{_REQUEST}{uuid4()}"
         beaten: dict[str, StoredEvent] = {}
         for ingest_time, received in groupby(events, key=self._received):
@@ -123,7 +123,7 @@ class Restore:
 
 def is_restored(identity: Mapping[str, object]) -> bool:
     """Whether an identity row was written from a raw line, so that it does not tell which line was acknowledged."""
-    return str(identity.get("request_id")).startswith(_REQUEST)
+    return str(identity.get("written_by")).startswith(_REQUEST)
 
 
 def _same_line(event: StoredEvent, other: StoredEvent | None) -> bool:

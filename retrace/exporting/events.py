@@ -64,6 +64,8 @@ def fault_of(metadata: Json, text: bytes) -> str | None:
         entity_id=metadata["entity_id"],
         event_type=metadata["event_type"],
         event_time=metadata["event_time"],
+        request_id=metadata["request_id"],
+        sent_by=metadata["sent_by"],
         event=text,
     )
     try:

@@ -28,6 +28,8 @@ SCHEMA = pa.schema(
         pa.field("ingest_time", _TIME),
         pa.field("ingest_lag_ms", pa.int64(), nullable=False),
         pa.field("content_sha256", pa.string(), nullable=False),
+        pa.field("request_id", pa.string(), nullable=False),
+        pa.field("sent_by", pa.string(), nullable=False),
         pa.field("s3_bucket", pa.string(), nullable=False),
         pa.field("s3_key", pa.string(), nullable=False),
         pa.field("s3_offset", pa.int64(), nullable=False),

@@ -59,7 +59,7 @@ def events(count: int) -> Iterator[StoredEvent]:
     """This many events, of many entities and days."""
     location = RawLocation(BUCKET, f"raw/source={SOURCE}/some.ndjson", 0, 613)
     content = sha256(b"").hexdigest()
-    like = StoredEvent("", SOURCE, EVENT_TYPE, "", NOW, NOW, content, location)
+    like = StoredEvent("", SOURCE, EVENT_TYPE, "", NOW, NOW, content, "request", "local", location)
     for number in range(count):
         day = start_of(Day(str(LAST_DAY - timedelta(days=number // A_DAY))))
         yield replace(

@@ -14,7 +14,7 @@ import pytest
 
 from chalicelib.aws import keys
 from chalicelib.core.timestamps import Day, Instant
-from chalicelib.events.raw_objects import name_of, object_of
+from chalicelib.events.raw_objects import Receipt, name_of, object_of
 from embedded.connection import Stack
 from embedded.disaster import Disaster
 from embedded.stack import started
@@ -213,7 +213,8 @@ def test_a_superseded_line_is_marked_by_a_principal_that_may_and_found_no_more(
     other = event_in(keyed(2).decode())
     day, long_ago = Day("2025-11-28"), Instant("2025-11-28T11:00:00.000000000Z")
     key = keys.raw_object(other.source, day, day, name_of([other]))
-    deployed.admin.s3.put_object(Bucket=deployed.stack.raw_bucket, Key=key, Body=object_of([other], long_ago))
+    body = object_of([other], Receipt(long_ago, "request", "local"))
+    deployed.admin.s3.put_object(Bucket=deployed.stack.raw_bucket, Key=key, Body=body)
     expected = [("line-superseded", first["event_id"]["S"])]
 
     assert reader.finds("audit") == expected

@@ -140,6 +140,28 @@ class Application:
         sent = body if isinstance(body, bytes) else as_json(body)
         return self.call("POST", f"/ingest{query}", headers, sent)
 
+    def ingest_as(
+        self, sent_by: str | None, body: Any, request_id: str, headers: Mapping[str, str] | None = None
+    ) -> Json:
+        """POST /ingest as API Gateway hands it over, signed by a principal; answers what the function answers."""
+        return self.handed_over(
+            {
+                "requestContext": {
+                    "httpMethod": "POST",
+                    "resourcePath": "/ingest",
+                    "requestId": request_id,
+                    "identity": {"userArn": sent_by},
+                },
+                "headers": {"content-type": JSON, **(headers or {})},
+                "multiValueHeaders": {},
+                "multiValueQueryStringParameters": None,
+                "pathParameters": None,
+                "stageVariables": None,
+                "body": as_json(body).decode(),
+                "isBase64Encoded": False,
+            }
+        )
+
     def accept(self, body: Any) -> Json:
         """Ingest one event that must be new; answers its result."""
         response = self.ingest(body)

@@ -15,9 +15,10 @@ from tests.functional import clients
 Row = dict[str, Any]
 T = TypeVar("T")
 
-_AGREED = ("event_id", "source", "event_type", "entity_id", "event_time", "ingest_time", "content_sha256")
+_RECEIPT = ("ingest_time", "request_id", "sent_by")
+_AGREED = ("event_id", "source", "event_type", "entity_id", "event_time", "content_sha256", *_RECEIPT)
 _LOCATION = ("s3_bucket", "s3_key", "s3_offset", "s3_length")
-_IN_LINE = ("event_id", "entity_id", "event_type", "event_time", "ingest_time", "content_sha256")
+_IN_LINE = ("event_id", "entity_id", "event_type", "event_time", "content_sha256", *_RECEIPT)
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,8 @@ def test_an_event_is_told_with_its_metadata_and_place(application: Application, 
     assert response.json_body == {
         **{name: paid()[name] for name in ("source", "event_type", "entity_id", "event_time")},
         **{name: value for name, value in result.items() if name != "status"},
+        "request_id": json.loads(content)["request_id"],
+        "sent_by": "local",
         "s3_offset": 0,
         "s3_length": len(content) - 1,
         "arrivals": [],
@@ -40,6 +42,32 @@ def test_an_event_is_told_with_its_metadata_and_place(application: Application, 
         "aggregates": [],
         "more_aggregates": False,
     }
+
+
+@pytest.mark.parametrize(
+    ("signer", "headers", "sent_by"),
+    [
+        ("arn:aws:iam::123456789012:user/till", {}, "arn:aws:iam::123456789012:user/till"),
+        ("a" * 3_000, {}, "a" * 2_048),
+        (None, {"webhook-signature": "v1,"}, "webhook"),
+        (None, {}, "local"),
+    ],
+)
+def test_an_event_is_told_with_its_request_and_sender_and_keeps_them_when_it_is_sent_again(
+    application: Application, signer: str | None, headers: dict[str, str], sent_by: str
+) -> None:
+    answers = [
+        application.ingest_as(signer, paid(), "request-1", headers),
+        application.ingest_as("arn:aws:iam::123456789012:user/other", paid(), "request-2"),
+    ]
+    event_id = json.loads(answers[0]["body"])["event_id"]
+
+    shown = application.get(f"/events/{event_id}").json_body
+    [listed] = application.get("/events", entity_id=paid()["entity_id"]).json_body["items"]
+
+    assert (shown["request_id"], shown["sent_by"]) == ("request-1", sent_by)
+    assert (listed["request_id"], listed["sent_by"]) == ("request-1", sent_by)
+    assert [arrival["request_id"] for arrival in shown["arrivals"]] == ["request-2"]
 
 
 def test_the_place_of_an_event_is_its_line_in_the_raw_object(application: Application, storage: Storage) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from chalice.test import HTTPResponse
 
@@ -28,6 +30,7 @@ from tests.functional.wire import (
     none_written,
     one_left_unread,
     one_left_unwritten,
+    preceded_by,
     throttled,
 )
 
@@ -169,6 +172,42 @@ def test_a_resend_keeps_the_ingest_time_that_the_raw_object_has(
 
     assert storage.objects() == before
     assert result["ingest_time"].encode() in before[result["s3_key"]]
+    assert_holds(storage, SINGLE)
+
+
+def test_a_resend_by_another_sender_points_at_the_lines_that_are_there(
+    application: Application, storage: Storage, wire: Wire
+) -> None:
+    several = [paid(number, payload="é" * number) for number in range(1, 4)]
+    first, request_id = "arn:aws:sts::123456789012:assumed-role/till/i-0123456789abcdef0", "request-of-the-first"
+    wire.disturb(killed_after, "PutObject")
+    with pytest.raises(Killed):
+        application.ingest_as(first, several, request_id)
+    before = storage.objects()
+
+    answer = application.ingest_as("arn:aws:iam::123456789012:user/t", several, "again")
+
+    assert json.loads(answer["body"])["counts"]["accepted"] == 3
+    assert storage.objects() == before
+    assert {(row["request_id"], row["sent_by"]) for row in storage.index()} == {(request_id, first)}
+    assert {row["written_by"] for row in storage.identities()} == {"again"}
+    assert_holds(storage, *several)
+
+
+def test_of_two_requests_that_share_a_raw_object_one_is_accepted(
+    application: Application, storage: Storage, wire: Wire
+) -> None:
+    answers: list[Json] = []
+    wire.disturb(
+        preceded_by(lambda: answers.append(application.ingest_as("b", [SINGLE], "second"))), "TransactWriteItems"
+    )
+
+    answers.append(application.ingest_as("a", [SINGLE], "first"))
+
+    second, first = (json.loads(answer["body"])["counts"] for answer in answers)
+    assert (second["accepted"], first["duplicate"]) == (1, 1)
+    assert len(storage.objects()) == 1
+    assert [(row["request_id"], row["sent_by"]) for row in storage.index()] == [("first", "a")]
     assert_holds(storage, SINGLE)
 
 

@@ -268,7 +268,7 @@ class TestRetry:
         assert record.pop("request_id")
         assert record == {
             "requested_at": f"{TODAY}T09:00:00.000000000Z",
-            "requested_by": "anonymous",
+            "requested_by": "local",
             "corrected": True,
             "results": [{"status": "ACCEPTED", "event_id": answer["event_id"]}],
         }

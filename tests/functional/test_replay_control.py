@@ -431,7 +431,7 @@ def test_a_cancelled_replay_sends_nothing_more_and_tells_who_cancelled_it(applic
 
     assert response.status_code == 200
     job = response.json_body
-    assert (job["state"], job["cancelled_by"], job["sent"]) == ("CANCELLED", "anonymous", 2)
+    assert (job["state"], job["cancelled_by"], job["sent"]) == ("CANCELLED", "local", 2)
     assert job["advice"] is None
     application.plan()
     assert len(application.messages.taken()) == 2
@@ -586,7 +586,7 @@ def test_what_a_planner_was_sending_while_its_replay_was_cancelled_is_counted_an
     work_off(application)
 
     job = application.job(replay_id)
-    assert (job["state"], job["cancelled_by"], job["scanned"], job["sent"]) == ("CANCELLED", "anonymous", 4, 4)
+    assert (job["state"], job["cancelled_by"], job["scanned"], job["sent"]) == ("CANCELLED", "local", 4, 4)
     assert (job["processed"], job["dropped"]) == (0, 4)
     assert application.jobs.received() == []
 

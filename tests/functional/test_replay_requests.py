@@ -40,7 +40,7 @@ def test_a_replay_is_answered_202_at_once_whatever_it_will_find(
     assert job == {
         "replay_id": row["replay_id"],
         "state": "PLANNING",
-        "requested_by": "anonymous",
+        "requested_by": "local",
         "scanned": 0,
         "matched": 0,
         "sent": 0,

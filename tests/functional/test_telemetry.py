@@ -238,6 +238,7 @@ def test_an_ingest_is_logged_with_its_request_and_events(application: Applicatio
     assert taken_in["level"] == "INFO"
     assert taken_in["service"] == "retrace-test"
     assert taken_in["request_id"]
+    assert taken_in["sent_by"] == "local"
     assert taken_in["event_ids"] == [result["event_id"] for result in results]
     assert taken_in["counts"] == {"accepted": 2, "duplicate": 0, "conflict": 0, "rejected": 0}
     assert (taken_in["dry_run"], foretold["dry_run"]) == (False, True)
@@ -250,7 +251,7 @@ def test_a_replay_is_logged_with_its_id_at_each_step(application: Application, l
     replay_id = application.replayed(**WHOLE_DAY)
 
     [requested], planned = logs.lines("replay requested"), logs.lines("replay planned")
-    assert (requested["replay_id"], requested["requested_by"]) == (replay_id, "anonymous")
+    assert (requested["replay_id"], requested["requested_by"]) == (replay_id, "local")
     assert {entry["replay_id"] for entry in planned} == {replay_id}
     assert sum(entry["sent"] for entry in planned) == 1
 

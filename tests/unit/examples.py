@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from chalicelib.core.lossless_json import parse
 from chalicelib.core.timestamps import Instant
 from chalicelib.events.event import Event, parse_native
-from chalicelib.events.raw_objects import RawLocation, StoredEvent
+from chalicelib.events.raw_objects import RawLocation, Receipt, StoredEvent
 from tests.unit.json_trees import Members, Tree, trees
 
 INGESTED = Instant("2026-11-22T08:30:00.000000000Z")
+SENT_BY = "arn:aws:sts::123456789012:assumed-role/shop-checkout/i-0123456789abcdef0"
+RECEIPT = Receipt(INGESTED, "5f0c9c5e-7b4d-4f3a-9e5a-3c1d2b7a8e90", SENT_BY)
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 _ANY_JSON = trees()
@@ -58,6 +60,8 @@ def stored(event: Event, ingest_time: Instant = INGESTED) -> StoredEvent:
         event_time=event.event_time or ingest_time,
         ingest_time=ingest_time,
         content_sha256=event.content_sha256,
+        request_id=RECEIPT.request_id,
+        sent_by=RECEIPT.sent_by,
         location=RawLocation("raw-bucket", f"raw/{event.event_id}", 0, 1),
     )
 

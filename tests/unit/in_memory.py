@@ -16,12 +16,14 @@ from chalicelib.events.event import Event
 from chalicelib.events.index_pages import LateDayPartition, Page, Partition, Row, TypeDayPartition
 from chalicelib.events.ports import EVERY_EVENT, ArrivalsPage, Counted, EventFilter
 from chalicelib.events.raw_objects import (
-    INGEST_TIME_RANGE,
+    MAX_HEAD_BYTES,
     RawLocation,
+    Receipt,
     StoredEvent,
     event_time_of,
     name_of,
     object_of,
+    receipt_of,
     stored_events,
 )
 from chalicelib.ingest.rejection import Rejection
@@ -119,11 +121,10 @@ class Bucket:
         event_day = day_of(event_time_of(events[0], ingest_time))
         return f"{events[0].source}/{event_day}/{day_of(ingest_time)}/{name_of(events)}"
 
-    def put_once(self, events: Sequence[Event], ingest_time: Instant) -> list[StoredEvent]:
-        key = self.key_of(events, ingest_time)
-        start, end = INGEST_TIME_RANGE
-        kept = self.objects.setdefault(key, object_of(events, ingest_time))
-        return stored_events(events, Instant(kept[start:end].decode()), BUCKET, key)
+    def put_once(self, events: Sequence[Event], receipt: Receipt) -> list[StoredEvent]:
+        key = self.key_of(events, receipt.ingest_time)
+        kept = self.objects.setdefault(key, object_of(events, receipt))
+        return stored_events(events, receipt_of(kept[:MAX_HEAD_BYTES]), BUCKET, key)
 
     def read(self, location: RawLocation) -> bytes:
         self.reads += 1
@@ -162,9 +163,9 @@ class Rows:
         known = (event_id for event_id in event_ids if event_id in self.by_id and not self.forgets(event_id))
         return {event_id: self.by_id[event_id][0] for event_id in known}
 
-    def admit(self, events: Sequence[StoredEvent], request_id: str, received_at: Instant) -> dict[str, StoredEvent]:
-        first = {event.event_id: self.by_id.setdefault(event.event_id, (event, request_id)) for event in events}
-        return {event_id: stored for event_id, (stored, written_by) in first.items() if written_by != request_id}
+    def admit(self, events: Sequence[StoredEvent], written_by: str, received_at: Instant) -> dict[str, StoredEvent]:
+        first = {event.event_id: self.by_id.setdefault(event.event_id, (event, written_by)) for event in events}
+        return {event_id: stored for event_id, (stored, writer) in first.items() if writer != written_by}
 
     def record(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
         self.recorded += arrivals

@@ -31,7 +31,7 @@ from chalicelib.replays.request import parse_replay_request
 from chalicelib.replays.tasks import ReplayTask
 from chalicelib.replays.use_cases import ControlReplay
 from chalicelib.replays.worker import WorkOnReplay
-from tests.unit.examples import INGESTED, an_event
+from tests.unit.examples import INGESTED, RECEIPT, an_event
 from tests.unit.in_memory import Bucket, Jobs, Rows, at, destinations, no_pause, one_by_one
 from tests.unit.ledger_in_memory import Aggregates
 from tests.unit.stepped import Script, UseCase
@@ -53,7 +53,7 @@ def _stored(number: int, entity: str) -> StoredEvent:
     versions = (
         an_event(entity_id=entity, event_time=f"2026-11-21T0{number}:00:00Z", payload=payload) for payload in count()
     )
-    return _BUCKET.put_once([next(event for event in versions if int(event.event_id[0], 16) % 2 == 0)], INGESTED)[0]
+    return _BUCKET.put_once([next(event for event in versions if int(event.event_id[0], 16) % 2 == 0)], RECEIPT)[0]
 
 
 EVENTS = [_stored(number, entity) for number, entity in enumerate(["a", "b", "a"])]

@@ -15,15 +15,13 @@ import pytest
 
 from chalicelib.events.raw_objects import object_of, stored_events
 from chalicelib.replays.messages import TO_AGGREGATES, Duplicate, ReplayMessage, message_of
-from tests.unit.examples import INGESTED, an_event
+from tests.unit.examples import INGESTED, RECEIPT, an_event
 
 SCRIPT = Path(__file__).parents[2] / "examples/consumer/consumer.py"
 EVENTS = [an_event(entity_id=f"order-{number}") for number in range(3)]
-RAW = object_of(EVENTS, INGESTED)
+RAW = object_of(EVENTS, RECEIPT)
 LINES = RAW.splitlines(keepends=True)
-MESSAGES = [
-    message_of("replay-1", TO_AGGREGATES, stored) for stored in stored_events(EVENTS, INGESTED, "bucket", "key")
-]
+MESSAGES = [message_of("replay-1", TO_AGGREGATES, stored) for stored in stored_events(EVENTS, RECEIPT, "bucket", "key")]
 
 
 @pytest.fixture(scope="module")

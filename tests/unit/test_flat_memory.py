@@ -28,7 +28,7 @@ from chalicelib.replays.outbox import Outbox
 from chalicelib.replays.planner import PlanReplay
 from chalicelib.replays.request import parse_replay_request
 from chalicelib.replays.tasks import ReplayTask
-from tests.unit.examples import INGESTED, an_event
+from tests.unit.examples import INGESTED, RECEIPT, an_event
 from tests.unit.in_memory import Bucket, Jobs, Queues, Rows, at, destinations, no_pause, one_by_one
 from tests.unit.ledger_in_memory import States
 
@@ -93,7 +93,16 @@ def generated(seed: str) -> StoredEvent:
     name = sha256(seed.encode()).hexdigest()
     instant = Instant("2026-11-21T10:00:00.000000000Z")
     return StoredEvent(
-        name, "shop", "paid", "order-1", instant, INGESTED, name, RawLocation("raw", f"raw/{name}", 0, 9)
+        name,
+        "shop",
+        "paid",
+        "order-1",
+        instant,
+        INGESTED,
+        name,
+        "request",
+        "local",
+        RawLocation("raw", f"raw/{name}", 0, 9),
     )
 
 
@@ -171,7 +180,7 @@ def processed(batches: int) -> int:
     for number in range(batches):
         bucket.objects.clear()
         batch = [an_event(entity_id=f"order-{number % 7}", payload=[number, each]) for each in range(BATCH)]
-        messages = [message_of("replay-1", TO_AGGREGATES, event) for event in bucket.put_once(batch, INGESTED)]
+        messages = [message_of("replay-1", TO_AGGREGATES, event) for event in bucket.put_once(batch, RECEIPT)]
         report = processor.process([Delivery(message.event_id, "", message.model_dump_json()) for message in messages])
         assert report.failures == {}
     return ledger.written[0]

@@ -134,7 +134,8 @@ JOB = ReplayJob(
     cancelled_by=ARN,
     failure=told_failure(ValueError("x" * 1_000_000)),
 )
-EVENT = StoredEvent(HASH, SOURCE, TYPE, ENTITY, TIME, TIME, HASH, RawLocation("b" * 63, "k" * 1_024, 10**9, 10**9))
+LOCATION = RawLocation("b" * 63, "k" * 1_024, 10**9, 10**9)
+EVENT = StoredEvent(HASH, SOURCE, TYPE, ENTITY, TIME, TIME, HASH, REQUEST, ARN, LOCATION)
 ARRIVAL = Arrival(ArrivalKind.CONFLICT, HASH, TIME, REQUEST, 9_999, HASH, "r" * 256)
 
 

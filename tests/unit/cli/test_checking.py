@@ -19,6 +19,8 @@ from chalicelib.events.dynamodb_rows import identity_row, index_row
 from chalicelib.events.event import Event
 from chalicelib.events.raw_objects import (
     INGEST_TIME_RANGE,
+    RawLocation,
+    Receipt,
     StoredEvent,
     event_time_of,
     name_of,
@@ -54,6 +56,7 @@ class Store:
 
     def put(self, events: Sequence[Event], ingest_time: Instant, *, indexed: bool = True) -> None:
         """Store events as ingest does, an object for each source and day."""
+        receipt = Receipt(ingest_time, f"request at {ingest_time}", "arn:aws:iam::123456789012:user/shop")
         groups: dict[tuple[str, str], list[Event]] = defaultdict(list)
         for event in events:
             groups[event.source, day_of(event_time_of(event, ingest_time))].append(event)
@@ -61,8 +64,8 @@ class Store:
             key = keys.raw_object(source, day, day_of(ingest_time), name_of(together))  # type: ignore[arg-type]  # a day
             if key in self.objects:
                 continue  # a retry, which finds its own object
-            self.objects[key] = object_of(together, ingest_time)
-            for stored in stored_events(together, ingest_time, _BUCKET, key) if indexed else ():
+            self.objects[key] = object_of(together, receipt)
+            for stored in stored_events(together, receipt, _BUCKET, key) if indexed else ():
                 self.index.append(from_item(index_row(stored, _RULES.shards, _RULES.late_after_ms)))
                 self.identities.append(from_item(identity_row(stored, "a request", None)))
 
@@ -125,7 +128,7 @@ def test_any_changed_byte_is_found_where_it_is_and_nothing_else(store: Store, da
     at = data.draw(st.integers(0, len(content) - 1))
     content[at] ^= data.draw(st.integers(1, 255))
     of_no_row = key not in {row["s3_key"] for row in store.index}
-    untold = of_no_row and _in_ingest_time(store.objects[key], at)
+    untold = of_no_row and _in_receipt(store.objects[key], at)
     store.objects[key] = bytes(content)
 
     found = store.differences()
@@ -150,10 +153,13 @@ def test_what_moved_with_an_inserted_byte_is_not_reported_beside_it(store: Store
     assert {difference.kind for difference in found} <= {Kind.LINE_CHANGED, Kind.OBJECT_CHANGED}
 
 
-def _in_ingest_time(content: bytes, at: int) -> bool:
-    """Whether a byte is of the time of ingest, which no hash covers, so that only rows tell what it was."""
+def _in_receipt(content: bytes, at: int) -> bool:
+    """Whether a byte is of the receipt of a line, which no hash covers, so that only rows tell what it was."""
+    begin = content.rfind(b"\n", 0, at) + 1
     start, end = INGEST_TIME_RANGE
-    return start <= at - (content.rfind(b"\n", 0, at) + 1) < end
+    return start <= at - begin < end or content.index(b',"request_id":', begin) < at < content.index(
+        b',"event":', begin
+    )
 
 
 @given(stores(), st.data())
@@ -197,7 +203,7 @@ def test_any_edited_field_of_a_row_is_found_and_named(store: Store, data: st.Dat
         st.sampled_from([(store.index, Kind.INDEX_DIFFERS), (store.identities, Kind.IDENTITY_DIFFERS)])
     )
     row = data.draw(st.sampled_from(table))
-    name = data.draw(st.sampled_from(sorted(row.keys() - {"PK", "SK", "request_id"} - _KEYS_OF[kind])))
+    name = data.draw(st.sampled_from(sorted(row.keys() - {"PK", "SK", "written_by"} - _KEYS_OF[kind])))
     row[name] = data.draw(_edited(row[name]))
 
     [found] = store.differences()
@@ -325,7 +331,7 @@ def test_every_kind_is_told_with_what_to_do() -> None:
 
 
 def test_a_difference_says_where_it_is() -> None:
-    line = StoredEvent("e", "s", "t", "order", _TIMES[0], _TIMES[0], "c", _location())
+    line = StoredEvent("e", "s", "t", "order", _TIMES[0], _TIMES[0], "c", "request", "local", _location())
     judged = Judge(_RULES, Damages()).differences(Group("e", lines=(line,)))
 
     assert [each.where for each in judged] == ["event e of order\nraw/key at byte 7"]
@@ -333,4 +339,4 @@ def test_a_difference_says_where_it_is() -> None:
 
 
 def _location() -> Any:
-    return stored_events([an_event(1)], _TIMES[0], _BUCKET, "raw/key")[0].location.__class__(_BUCKET, "raw/key", 7, 9)
+    return RawLocation(_BUCKET, "raw/key", 7, 9)

@@ -55,6 +55,8 @@ def metadata(text: str) -> Json:
         "s3_offset": 0,
         "s3_length": len(text),
         "content_sha256": event.content_sha256,
+        "request_id": "request",
+        "sent_by": "local",
     }
 
 

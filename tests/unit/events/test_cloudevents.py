@@ -19,7 +19,7 @@ from chalicelib.events.cloudevents import parse_binary, parse_structured
 from chalicelib.events.event import Event, Form
 from chalicelib.events.raw_objects import line_of, parse_line, verify
 from chalicelib.ingest.request import MAX_BYTES, parse_request
-from tests.unit.examples import INGESTED, an_event, instants
+from tests.unit.examples import RECEIPT, an_event, instants
 from tests.unit.json_trees import Members, Num, Tree, randoms, trees, write
 
 JSON_TYPES = ["application/json", "text/json", "application/vnd.shop.order+json; v=1", "Application/JSON"]
@@ -150,7 +150,7 @@ class TestModes:
         for event in (structured(sent.structured(rng)), parse_binary(*sent.binary(rng))):
             assert "\n" not in event.text
             assert structured(event.text) == event
-            assert verify(parse_line(line_of(event, INGESTED))) == event
+            assert verify(parse_line(line_of(event, RECEIPT))) == event
 
     @given(events(), randoms)
     def test_the_order_of_headers_has_no_part_in_what_is_stored(self, sent: Sent, rng: Random) -> None:

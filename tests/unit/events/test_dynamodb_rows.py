@@ -17,7 +17,7 @@ from tests.unit.examples import INGESTED, an_event, hashes, instants, names, sto
 
 times = instants().map(parse_instant)
 places = st.builds(RawLocation, names, names, st.integers(0, 5_000_000), st.integers(1, 5_000_000))
-events = st.builds(StoredEvent, hashes, names, names, names, times, times, hashes, places)
+events = st.builds(StoredEvent, hashes, names, names, names, times, times, hashes, names, names, places)
 arrivals = st.builds(
     Arrival, st.sampled_from(ArrivalKind), hashes, times, names, st.integers(0, 999), hashes, st.none() | names
 )
@@ -25,12 +25,12 @@ arrivals = st.builds(
 
 @given(events, names, st.none() | st.integers(0, 2**40))
 def test_an_identity_row_says_all_of_its_event_and_who_wrote_it(
-    event: StoredEvent, request_id: str, expires_at: int | None
+    event: StoredEvent, request: str, expires_at: int | None
 ) -> None:
-    row = identity_row(event, request_id, expires_at)
+    row = identity_row(event, request, expires_at)
 
     assert stored_event(row) == event
-    assert written_by(row) == request_id
+    assert written_by(row) == request
     assert from_item(row).get("expires_at") == expires_at
 
 

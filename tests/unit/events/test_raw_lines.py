@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chalicelib.core.errors import IntegrityFailure, RawObjectMissing, TryAgain
 from chalicelib.events.raw_lines import GAP_BYTES, joined, read_lines
 from chalicelib.events.raw_objects import RawLocation, StoredEvent
-from tests.unit.examples import INGESTED, an_event
+from tests.unit.examples import RECEIPT, an_event
 from tests.unit.in_memory import BUCKET, Bucket, at_once, one_by_one
 
 OBJECTS = 3
@@ -23,7 +23,7 @@ def taken_in(bucket: Bucket) -> list[StoredEvent]:
     """Twelve events in three raw objects."""
     numbers = range(OBJECTS * AN_OBJECT)
     groups = [numbers[start : start + AN_OBJECT] for start in numbers[::AN_OBJECT]]
-    return [stored for group in groups for stored in bucket.put_once([an_event(payload=n) for n in group], INGESTED)]
+    return [stored for group in groups for stored in bucket.put_once([an_event(payload=n) for n in group], RECEIPT)]
 
 
 def payloads(bucket: Bucket, events: Sequence[StoredEvent]) -> list[bytes | type]:

@@ -11,19 +11,19 @@ from hypothesis import given
 from chalicelib.core.errors import IntegrityFailure
 from chalicelib.core.timestamps import Instant
 from chalicelib.events.raw_objects import RawLine, line_of, parse_line, verify
-from tests.unit.examples import INGESTED, an_event, event_in, natives
+from tests.unit.examples import RECEIPT, an_event, event_in, natives
 from tests.unit.json_trees import Members, randoms, write
 
 
 def line(**members: str) -> RawLine:
-    return parse_line(line_of(an_event(**members), INGESTED))
+    return parse_line(line_of(an_event(**members), RECEIPT))
 
 
 @given(natives(), randoms)
 def test_a_line_as_it_was_stored_gives_its_event(native: Members, rng: Random) -> None:
     event = event_in(write(native, rng))
 
-    assert verify(parse_line(line_of(event, INGESTED))) == event
+    assert verify(parse_line(line_of(event, RECEIPT))) == event
 
 
 @pytest.mark.parametrize(

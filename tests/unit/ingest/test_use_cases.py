@@ -20,7 +20,7 @@ from chalicelib.ingest.report import EventResult, IngestReport
 from chalicelib.ingest.request import IngestRequest, parse_request
 from chalicelib.ingest.use_cases import Ingest
 from tests.sizes import times
-from tests.unit.examples import native
+from tests.unit.examples import SENT_BY, native
 from tests.unit.in_memory import Bucket, QuarantineInMemory, Rows, Troubles, at_once, copy_of
 from tests.unit.json_trees import randoms
 
@@ -58,7 +58,7 @@ class World:
         return Ingest(self.troubles.beset(self.bucket), rows, rows, quarantine, self.now, at_once(self.rng))
 
     def send(self, *events: object, request_id: str = "request") -> list[EventResult]:
-        return list(self.ingest.take_in(request(*events), request_id).results)
+        return list(self.ingest.take_in(request(*events), request_id, SENT_BY).results)
 
     def event_at(self, stored: StoredEvent) -> bytes:
         line = parse_line(self.bucket.read(stored.location))
@@ -99,7 +99,7 @@ def test_each_event_is_accepted_once_and_kept_wherever_it_crashes(
         events = requests.pop(rng.randrange(len(requests)))
         submitted = request(*events)
         try:
-            answers.append((submitted, world.ingest.take_in(submitted, f"request-{next(attempts)}")))
+            answers.append((submitted, world.ingest.take_in(submitted, f"request-{next(attempts)}", SENT_BY)))
         except TryAgain:
             requests.append(events)
     assert requests == []
@@ -230,7 +230,7 @@ class TestDryRun:
         before = copy_of((world.bucket.objects, world.rows.by_id, world.rows.recorded, world.quarantine.kept))
         world.ticks = count(7)
 
-        foretold = world.ingest.dry_run(request(*events))
+        foretold = world.ingest.dry_run(request(*events), "real", SENT_BY)
 
         assert (world.bucket.objects, world.rows.by_id, world.rows.recorded, world.quarantine.kept) == before
         world.ticks = count(7)
@@ -241,6 +241,6 @@ class TestDryRun:
         ]
 
     def test_keeps_nothing_in_quarantine(self) -> None:
-        [result] = World().ingest.dry_run(request({})).results
+        [result] = World().ingest.dry_run(request({}), "real", SENT_BY).results
 
         assert result.rejected_id is None

@@ -29,7 +29,7 @@ from chalicelib.replays.messages import TO_AGGREGATES, Duplicate, ReplayMessage,
 from chalicelib.replays.ports import Redriven
 from tests.sizes import times
 from tests.unit import one_shot
-from tests.unit.examples import INGESTED, an_event
+from tests.unit.examples import INGESTED, RECEIPT, an_event
 from tests.unit.in_memory import Bucket, Ended, Troubles, at, no_pause, one_by_one
 from tests.unit.json_trees import randoms
 from tests.unit.ledger_in_memory import Aggregates, DeadLettersInMemory, States
@@ -54,7 +54,7 @@ class World:
         """Events in one raw object, and the messages that replay them."""
         times = {payload: f"2026-11-21T10:00:{payload:02}Z" for payload in payloads}
         events = [an_event(payload=payload, event_time=times[payload], **members) for payload in payloads]
-        return [message_of("replay-1", TO_AGGREGATES, event) for event in self.bucket.put_once(events, INGESTED)]
+        return [message_of("replay-1", TO_AGGREGATES, event) for event in self.bucket.put_once(events, RECEIPT)]
 
     def delivery(self, body: ReplayMessage | str) -> Delivery:
         text = body if isinstance(body, str) else body.model_dump_json(exclude_none=True)

@@ -38,7 +38,7 @@ from chalicelib.replays.job import JobState
 from chalicelib.replays.messages import TO_AGGREGATES, Duplicate, ObjectReference, ReplayMessage, message_of
 from tests.sizes import times
 from tests.unit import one_shot
-from tests.unit.examples import INGESTED, an_event
+from tests.unit.examples import INGESTED, RECEIPT, an_event
 from tests.unit.in_memory import BUCKET, Bucket, Troubles, at, at_once, no_pause, one_by_one
 from tests.unit.json_trees import randoms
 from tests.unit.ledger_in_memory import Aggregates, States
@@ -59,7 +59,7 @@ class World:
 
     def store(self, *events: dict[str, object]) -> list[ReplayMessage]:
         """Events in one raw object, and the messages that replay them."""
-        stored = self.bucket.put_once([an_event(**event) for event in events], INGESTED)
+        stored = self.bucket.put_once([an_event(**event) for event in events], RECEIPT)
         return [message_of("replay-1", TO_AGGREGATES, event) for event in stored]
 
     def deliver(self, *bodies: ReplayMessage | ObjectReference | str) -> ProcessReport:

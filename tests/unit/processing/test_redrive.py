@@ -21,7 +21,7 @@ from chalicelib.replays.messages import TO_AGGREGATES, ReplayMessage, message_of
 from chalicelib.replays.request import ReplayRequest
 from chalicelib.replays.tasks import LONG_PASS_S, LOOKS, PASS_S, ReplayTask, parse_task, redrive_after
 from chalicelib.replays.worker import Worked, WorkOnReplay
-from tests.unit.examples import INGESTED, an_event
+from tests.unit.examples import INGESTED, RECEIPT, an_event
 from tests.unit.in_memory import Bucket, at, no_pause
 from tests.unit.ledger_in_memory import Aggregates
 
@@ -108,7 +108,7 @@ class World:
 
     def fail(self, number: int) -> list[str]:
         """The bodies of messages of the replay that are counted as failed."""
-        stored = Bucket().put_once([an_event(payload=each) for each in range(number)], INGESTED)
+        stored = Bucket().put_once([an_event(payload=each) for each in range(number)], RECEIPT)
         messages = [message_of(MINE, TO_AGGREGATES, event) for event in stored]
         RecordInLedger(self.aggregates, at(), no_pause).record([record_of(each, Outcome.FAILED) for each in messages])
         return [each.model_dump_json(exclude_none=True) for each in messages]

@@ -12,10 +12,10 @@ from jsonschema import Draft202012Validator
 from chalicelib.events.raw_objects import stored_events
 from chalicelib.replays.messages import SCHEMA, TO_AGGREGATES, message_of, parse_message
 from tests.message_schema import FILE, text
-from tests.unit.examples import INGESTED, an_event
+from tests.unit.examples import RECEIPT, an_event
 
 PUBLISHED: dict[str, Any] = json.loads(FILE.read_text())
-MESSAGE = message_of("replay-1", TO_AGGREGATES, stored_events([an_event()], INGESTED, "raw-bucket", "raw/key")[0])
+MESSAGE = message_of("replay-1", TO_AGGREGATES, stored_events([an_event()], RECEIPT, "raw-bucket", "raw/key")[0])
 
 
 def is_valid(message: Any) -> bool:

@@ -23,10 +23,10 @@ from chalicelib.replays.messages import (
     one_per_entity,
     parse_message,
 )
-from tests.unit.examples import INGESTED, an_event, event_in, natives, small, stored
+from tests.unit.examples import INGESTED, RECEIPT, an_event, event_in, natives, small, stored
 from tests.unit.json_trees import Members, Num, Tree, randoms, trees, write
 
-STORED = stored_events([an_event()], INGESTED, "raw-bucket", "raw/key")[0]
+STORED = stored_events([an_event()], RECEIPT, "raw-bucket", "raw/key")[0]
 MESSAGE = message_of("replay-1", TO_AGGREGATES, STORED)
 
 
@@ -61,7 +61,7 @@ def test_a_message_says_what_the_event_is_and_where_it_stands() -> None:
 
 @given(natives(small), randoms)
 def test_a_message_is_read_as_it_was_sent(native: Members, rng: Random) -> None:
-    [stored] = stored_events([event_in(write(native, rng))], INGESTED, "raw-bucket", "raw/key")
+    [stored] = stored_events([event_in(write(native, rng))], RECEIPT, "raw-bucket", "raw/key")
     message = message_of("replay-1", TO_AGGREGATES, stored)
 
     assert parse_message(message.body) == message

@@ -15,7 +15,7 @@ from chalicelib.events.raw_objects import StoredEvent, line_of, parse_line
 from chalicelib.search import answer_size, responses
 from chalicelib.search.answer_size import ANSWER_BYTES, how_many_fit, within_an_answer
 from chalicelib.search.use_cases import FoundEvents
-from tests.unit.examples import INGESTED, event_in, native, stored
+from tests.unit.examples import RECEIPT, event_in, native, stored
 
 LAMBDA_BYTES = 6 * 1024 * 1024
 WORST = st.text(st.sampled_from('"\\é😀漢\x7f\n a'), min_size=1, max_size=24)
@@ -24,7 +24,7 @@ WORST = st.text(st.sampled_from('"\\é😀漢\x7f\n a'), min_size=1, max_size=24
 def kept(text: str) -> tuple[StoredEvent, bytes]:
     """An event as its row has it, and its line."""
     event = event_in(text)
-    line = line_of(event, INGESTED)
+    line = line_of(event, RECEIPT)
     row = stored(event)
     return replace(row, location=replace(row.location, length=len(line))), line
 

@@ -17,7 +17,7 @@ from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.job import JobState
 from chalicelib.replays.messages import TO_AGGREGATES, message_of
 from chalicelib.search.event_history import InvestigateEvent
-from tests.unit.examples import INGESTED, an_event, native
+from tests.unit.examples import INGESTED, RECEIPT, an_event, native
 from tests.unit.in_memory import Bucket, Rows, at, no_pause, one_by_one
 from tests.unit.ledger_in_memory import Aggregates, States
 
@@ -35,7 +35,7 @@ class World:
         return InvestigateEvent(self.rows, self.rows, self.bucket, self.aggregates, one_by_one)
 
     def ingest(self, payload: int) -> StoredEvent:
-        [stored] = self.bucket.put_once([an_event(payload=payload)], INGESTED)
+        [stored] = self.bucket.put_once([an_event(payload=payload)], RECEIPT)
         self.rows.admit([stored], "request", stored.ingest_time)
         return stored
 
