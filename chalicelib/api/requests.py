@@ -18,7 +18,7 @@ from chalicelib.search.queries import NoParameters
 Q = TypeVar("Q", bound=BaseModel)
 
 MAX_CALLER_BYTES = 2_048
-"""Three times the longest ARN of a principal."""
+"""As long as an ARN can be: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumedRoleUser.html"""
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 """https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header-07"""

@@ -32,7 +32,8 @@ def test_a_known_event_costs_one_write_unit_and_half_a_read_unit(size: int) -> N
 
 def test_longer_names_cost_a_unit_for_each_kilobyte_of_a_row_and_nothing_else_does() -> None:
     assert taken_in(100, 100).units == (4, 1, 0.5)
-    assert taken_in(100, 400).units == (6, 2, 0.5)
+    assert taken_in(100, 200).units == (6, 2, 0.5)
+    assert taken_in(100, 400).units == (8, 2, 0.5)
 
 
 @pytest.mark.parametrize(
