@@ -53,7 +53,7 @@ $(shell grep -qsx 'version = $(NAMED)' .venv/pyvenv.cfg || rm -f $(EMPTY))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo drill up down forget local check test soak dynamodb lint format types unit chaos memory bench endurance picture breaks mutants console page release package deploy chalice destroy pins environments clean
+.PHONY: help demo drill up down forget local check test soak dynamodb shippers lint format types unit chaos memory bench endurance picture breaks mutants console page release package deploy chalice destroy pins environments clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,6 +89,9 @@ soak: environments $(PAGE) $(JAVASCRIPT) $(BROWSER)  ## run the long tests: brea
 
 dynamodb: environments $(DYNAMODB)  ## the tests of storage on AWS's DynamoDB Local; needs Java 17 and, says its licence, an AWS account
 	@RETRACE_AWS=dynamodb-local $(BIN)/pytest --numprocesses=2 -m 'storage and not soak' tests/functional
+
+shippers: environments  ## the tests with log shippers that PyPI does not have: syslog-ng, from Debian's syslog-ng-mod-http
+	@$(BIN)/pytest -n0 -m shippers
 
 unit: environments $(PAGE)  ## unit tests except the longest, with fewer examples of each property
 	@$(BIN)/pytest --numprocesses=3 -m 'not long' --hypothesis-profile=quick tests/unit

@@ -108,12 +108,13 @@ def test_every_command_in_the_docs_is_a_make_target_and_every_target_is_document
 def test_what_make_test_leaves_out_is_what_make_soak_runs_and_continuous_integration_runs_both() -> None:
     makefile = (ROOT / "Makefile").read_text()
 
-    assert '"-m=not soak"' in (ROOT / "pyproject.toml").read_text()
+    assert '"-m=not soak and not shippers"' in (ROOT / "pyproject.toml").read_text()
     assert "SOAKING = $(BIN)/pytest -m 'soak or sized or hypothesis' " in makefile
     assert re.findall(r"^\s*run make (\w+)", (ROOT / ".ci/run").read_text(), re.MULTILINE) == [
         "test",
         "soak",
         "dynamodb",
+        "shippers",
     ]
 
 
