@@ -27,6 +27,8 @@ _RUNTIME = re.compile(r"^\| `(python3\.\d+)` \| \d{4}-\d\d \| (\S+) \| (\S+) \| 
 _ROUTE = re.compile(r"^\| `((?:GET|POST|PUT|DELETE) /[^`]*)` \|", re.MULTILINE)
 
 
+FIELDS = Settings.model_fields.items()
+
 SAME_IN_EVERY_PACKAGE = {"ports", "queries", "responses"}
 """Modules that the map explains once."""
 
@@ -76,12 +78,16 @@ def test_every_file_of_the_repository_that_a_page_names_is_there(path: Path) -> 
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
-def test_the_operations_page_lists_every_setting_with_its_default() -> None:
-    rows = dict(re.findall(r"^\| `([A-Z_]+)` \|([^|]*)\|", section(page("operations.md"), "Settings"), re.MULTILINE))
-    assert rows.keys() == {name.upper() for name in Settings.model_fields} | {"STAGE", "PLANNER_CONCURRENCY"}
-    for name, field in Settings.model_fields.items():
-        shown = rows[name.upper()].strip("` ")
-        assert shown == ("" if field.default == "" else str(field.default).lower())
+def test_the_operations_page_lists_every_setting_with_its_default_as_a_parameter_or_alone() -> None:
+    parameters, alone = (
+        re.findall(r"^\| `(\w+)` \|([^|]*)\|", section(page("operations.md"), heading), re.MULTILINE)
+        for heading in ("Parameters", "Settings")
+    )
+    defaults = {re.sub("(?<=[a-z])(?=[A-Z])", "_", name).upper(): shown for name, shown in parameters}
+    settings = {name.upper(): "" if field.default == "" else str(field.default).lower() for name, field in FIELDS}
+
+    assert {name for name, _ in alone} == settings.keys() - defaults.keys()
+    assert {name: (defaults | dict(alone))[name].strip("` ") for name in settings} == settings
 
 
 def test_the_operations_page_lists_every_metric_with_its_meaning() -> None:
