@@ -128,12 +128,12 @@ class Retrace(Contender):
         return replay_id
 
     def counted(self, replay_id: str) -> int:
-        """The sum of its version's values."""
+        """How many events its versions count."""
         job = self.call("GET", f"/replay/{replay_id}")
         if (job["state"], job["failed"]) != ("COMPLETE", 0):
             return 0
         rows = self.rows(self.counts_table)
-        return sum(int(row["value"]["N"]) for row in rows if row["SK"]["S"].endswith(f"VER#{replay_id}"))
+        return sum(int(row["event_count"]["N"]) for row in rows if row["SK"]["S"].endswith(f"VER#{replay_id}"))
 
     def partition(self, entity_id: str) -> str:
         """As the index has it."""

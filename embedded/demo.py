@@ -103,9 +103,9 @@ class Story:
         expected = sum(map(_of_the_depot, self._files["day.ndjson"]))
         aggregates = self._client.aggregates(ENTITY, DAY)
         version: Json = aggregates["versions"][0]
-        require("the aggregate counts each scan once", version["value"], expected)
+        require("the aggregate counts each scan once", version["event_count"], expected)
         require("the aggregate is of this replay", version["replay_id"], job.replay_id)
-        self._narrator.fact(version["metric_name"], version["value"])
+        self._narrator.fact("event_count", version["event_count"])
         self._narrator.fact("by event type", listed(version["counts_by_type"]))
         self._narrator.fact("inputs_hash", version["inputs_hash"])
         inputs = self._lineage.inputs(ENTITY, DAY, job.replay_id)
@@ -121,7 +121,7 @@ class Story:
         late = self._send({"late-batch.ndjson": "ACCEPTED"})["late-batch.ndjson"]
         aggregates = self._client.aggregates(ENTITY, DAY)
         require("the aggregate knows what came since", aggregates["late_arrivals"], len(late.results))
-        self._narrator.fact("value, as it was", aggregates["versions"][0]["value"])
+        self._narrator.fact("event_count, as it was", aggregates["versions"][0]["event_count"])
         self._narrator.fact("arrived since", aggregates["late_arrivals"])
 
     def _a_second_replay(self) -> Job:
@@ -135,8 +135,8 @@ class Story:
         ids = [version["replay_id"] for version in versions]
         require("both versions are there, newest first", ids, [saturday.replay_id, friday["replay_id"]])
         require("the older version is as it was", _computed(versions[1]), _computed(friday))
-        rows = [(one["replay_id"], one["value"], one["inputs_hash"][:SHOWN_OF_A_HASH] + "…") for one in versions]
-        self._narrator.table(("version (replay)", "value", "inputs_hash"), rows)
+        rows = [(one["replay_id"], one["event_count"], one["inputs_hash"][:SHOWN_OF_A_HASH] + "…") for one in versions]
+        self._narrator.table(("version (replay)", "event_count", "inputs_hash"), rows)
         before = set(self._lineage.inputs(ENTITY, DAY, friday["replay_id"]))
         after = self._lineage.inputs(ENTITY, DAY, saturday.replay_id)
         new = [single for single in after if single not in before]
@@ -147,7 +147,7 @@ class Story:
         shown = [(one.event_time, one.event_type, one.event_id[:SHOWN_OF_A_HASH] + "…") for one in new]
         self._narrator.table(("event_time", "event_type", "event_id"), shown)
         self._narrator.say(
-            f"{versions[1]['value']} was right on Friday, {versions[0]['value']} is right since Saturday."
+            f"{versions[1]['event_count']} was right on Friday, {versions[0]['event_count']} is right since Saturday."
         )
 
     def _numbers_come_back_as_sent(self) -> None:
@@ -195,8 +195,8 @@ def _of_the_depot(line: bytes) -> bool:
 def _computed(version: Json) -> Json:
     """Return a version without what may change after it was computed, such as late arrivals."""
     names = (
-        "value",
-        "input_count",
+        "event_count",
+        "metrics",
         "inputs_hash",
         "sample_event_ids",
         "counts_by_type",

@@ -23,7 +23,7 @@ _CLIENTS = 4
 _MOST_EVENTS = 500
 """How many events are asked for one by one; lists name all of them."""
 _MOST_DAYS = 500
-_COMPUTED = ("value", "input_count", "inputs_hash", "sample_event_ids", "counts_by_type", "other_types_count")
+_COMPUTED = ("event_count", "metrics", "inputs_hash", "sample_event_ids", "counts_by_type", "other_types_count")
 # No raw line contains these: arrivals, and replays, whose ids the versions of aggregates have.
 _APART: Final = frozenset({"arrivals", "more_arrivals", "aggregates", "more_aggregates"})
 

@@ -49,7 +49,7 @@ class Lineage:
 
     def inputs(self, entity_id: str, day: str, replay_id: str) -> list[Input]:
         """Return the events that went into a version, by time and id."""
-        partition = f"ENTITY#{_encoded(entity_id)}#DAY#{day}#VER#{_encoded(replay_id)}"
+        partition = f"ENTITY#{_encoded(entity_id)}#P1D#UTC#{day}#VER#{_encoded(replay_id)}"
         try:
             pages = self._dynamodb.get_paginator("query").paginate(
                 TableName=self._table,

@@ -158,16 +158,16 @@ class Load:
         )
 
     def _verified(self, entity_id: str, day: Day, job: Job, expected: Identities) -> int:
-        """Return the value of one aggregate after checking it, its inputs and their hash."""
+        """Return the events of one aggregate after checking it, its inputs and their hash."""
         where = f"{entity_id} on {day}"
         versions = self._client.aggregates(entity_id, day)["versions"]
         require(f"the versions of {where}", [one["replay_id"] for one in versions], [job.replay_id])
         version = versions[0]
         inputs = self._lineage.inputs(entity_id, day, job.replay_id)
         require(f"the inputs of {where}", frozenset((one.event_id, one.content_sha256) for one in inputs), expected)
-        require(f"the value of {where}", version["value"], len(expected))
+        require(f"the events of {where}", version["event_count"], len(expected))
         require(f"the inputs_hash of {where}", version["inputs_hash"], inputs_hash(inputs))
-        value: int = version["value"]
+        value: int = version["event_count"]
         return value
 
 

@@ -49,7 +49,7 @@ _TELL_MISSING = Right("TellMissingRawEvents", ("s3:ListBucket",), ("RawBucket",)
 _LIST_REFUSED = Right("ListWhatWasRefused", ("s3:ListBucket",), ("RawBucket",), listing="rejected/*")
 
 _EVENTS = ("ENTITY#*", "EVENT#*")
-_MESSAGES = ("ENTITY#*#DAY#*#VER#*",)
+_MESSAGES = ("ENTITY#*#P1D#*#VER#*",)
 """What became of the messages of a version: never the version itself, whose partition is that of its entity."""
 
 _REPLAYS = ("REPLAY#*",)

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from chalicelib.aggregates import multiset_hash
-from chalicelib.aggregates.metrics import METRICS, Input, Metric, Values, metric_members
+from chalicelib.aggregates.metrics import METRICS, Input, Metric, MetricValue, Values
 from chalicelib.core.timestamps import Day, Instant
 
 SAMPLE_SIZE = 10
@@ -41,25 +41,25 @@ class Aggregate:
     (event_time, event_id) of the ten earliest inputs; `state` is that of the inputs hash.
     """
 
-    input_count: int = 0
+    event_count: int = 0
     counts_by_type: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     samples: tuple[tuple[Instant, str], ...] = ()
     state: int = multiset_hash.EMPTY
-    values: Values = field(default_factory=lambda: {metric.name: metric.zero for metric in METRICS})
+    values: Values = field(default_factory=lambda: {metric.definition_sha256: metric.nothing for metric in METRICS})
 
     @property
-    def metric_members(self) -> Mapping[str, Any]:
+    def metrics(self) -> list[dict[str, Any]]:
         """The values as rows and answers have them."""
-        return metric_members(self.values)
+        return [value.members for value in self.values.values()]
 
-    def value_of(self, metric: Metric) -> Any:
+    def value_of(self, metric: Metric) -> MetricValue | None:
         """The value of a metric. None if the aggregate has inputs from before the metric existed."""
-        return self.values.get(metric.name, None if self.input_count else metric.zero)
+        return self.values.get(metric.definition_sha256, None if self.event_count else metric.nothing)
 
     @property
     def other_types_count(self) -> int:
         """How many inputs are of types that are not listed."""
-        return self.input_count - sum(self.counts_by_type.values())
+        return self.event_count - sum(self.counts_by_type.values())
 
     @property
     def inputs_hash(self) -> str:
@@ -76,18 +76,18 @@ def aggregate_of(inputs: Iterable[Input], metrics: tuple[Metric, ...] = METRICS)
     """The aggregate of distinct inputs."""
     events = list(inputs)
     return Aggregate(
-        input_count=len(events),
+        event_count=len(events),
         counts_by_type=_listed(Counter(event.event_type for event in events)),
         samples=tuple(sorted(event.key for event in events)[:SAMPLE_SIZE]),
         state=multiset_hash.combine(multiset_hash.element(event.event_id, event.content_sha256) for event in events),
-        values={metric.name: metric.of(events) for metric in metrics},
+        values={metric.definition_sha256: metric.of(events) for metric in metrics},
     )
 
 
 def merge(left: Aggregate, right: Aggregate, metrics: tuple[Metric, ...] = METRICS) -> Aggregate:
     """The aggregate of the union of two disjoint sets of inputs."""
     return Aggregate(
-        input_count=left.input_count + right.input_count,
+        event_count=left.event_count + right.event_count,
         counts_by_type=_listed(Counter(left.counts_by_type) + Counter(right.counts_by_type)),
         samples=tuple(sorted(left.samples + right.samples)[:SAMPLE_SIZE]),
         state=multiset_hash.combine((left.state, right.state)),
@@ -97,7 +97,7 @@ def merge(left: Aggregate, right: Aggregate, metrics: tuple[Metric, ...] = METRI
 
 def _added(left: Aggregate, right: Aggregate, metrics: tuple[Metric, ...]) -> Values:
     both = [(metric, left.value_of(metric), right.value_of(metric)) for metric in metrics]
-    return {metric.name: metric.add(one, other) for metric, one, other in both if None not in (one, other)}
+    return {metric.definition_sha256: metric.merge(one, other) for metric, one, other in both if one and other}
 
 
 def _listed(counts: Mapping[str, int]) -> Mapping[str, int]:

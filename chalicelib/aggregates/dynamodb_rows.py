@@ -70,11 +70,11 @@ def version_row(changed: NewRevision, now: Instant) -> Item:
     version, aggregate = changed.version, changed.aggregate
     values = {
         "replay_id": version.replay_id,
-        **aggregate.metric_members,
-        "input_count": aggregate.input_count,
+        "event_count": aggregate.event_count,
         "inputs_hash": aggregate.inputs_hash,
         "sample_event_ids": aggregate.sample_event_ids,
         "counts_by_type": dict(aggregate.counts_by_type),
+        "metrics": aggregate.metrics,
         "window_start": start_of(version.day),
         "window_end": end_of(version.day),
         "computed_at": now,
@@ -94,7 +94,7 @@ def snapshot_of(item: Item) -> Snapshot:
 def aggregate_of_row(row: Mapping[str, Any]) -> Aggregate:
     """The aggregate of a version's row."""
     return Aggregate(
-        input_count=row["input_count"],
+        event_count=row["event_count"],
         counts_by_type=row["counts_by_type"],
         samples=tuple((Instant(event_time), event_id) for event_time, event_id in row["samples"]),
         state=multiset_hash.from_bytes(row["state"]),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
-from typing import Annotated, Any, NotRequired, cast
+from typing import Annotated, NotRequired, cast
 
 from typing_extensions import TypedDict
 
 from chalicelib.aggregates.diff import Changed
-from chalicelib.aggregates.metrics import METRICS, Input, describe_metrics
+from chalicelib.aggregates.metrics import Input
 from chalicelib.aggregates.ports import AggregateVersion
 from chalicelib.aggregates.queries import DiffQuery
 from chalicelib.aggregates.use_cases import Account, DailyAggregates, Difference, FoundInputs
@@ -22,38 +21,44 @@ from chalicelib.core.schemas import (
     Shape,
     Time,
 )
-from chalicelib.core.timestamps import end_of, start_of
+from chalicelib.core.timestamps import CALENDAR, PERIOD, end_of, start_of
 
 
-class _MetricMembers(Shape):
-    metric_name: str
-    value: Any
+class MetricShape(Shape):
+    """What a metric comes to in a version."""
+
+    name: str
+    definition_sha256: Annotated[Sha256, JsonSchema(description="Of the canonical JSON of its definition.")]
+    group: Annotated[
+        dict[str, object], JsonSchema(description="Values by the JSON Pointers that it groups by; empty if by none.")
+    ]
+    value: Annotated[
+        str | None, JsonSchema(description="A decimal number as text. Null if no input has what it is computed of.")
+    ]
+    inputs: Annotated[Count, JsonSchema(description="Inputs that contributed.")]
+    skipped: Annotated[Count, JsonSchema(description="Inputs that had nothing to contribute.")]
 
 
 class _OfReplay(Shape):
     replay_id: str
 
 
-class AggregateVersionShape(_OfReplay, _MetricMembers):
+class AggregateVersionShape(_OfReplay):
     """A daily aggregate as one replay computed it."""
 
-    input_count: Count
+    period: Annotated[str, JsonSchema(description="How long it is, an ISO 8601 duration: P1D, a day.")]
+    calendar: Annotated[str, JsonSchema(description="Whose days are counted, a time zone: UTC.")]
+    event_count: Annotated[Count, JsonSchema(description="How many events are its inputs.")]
     inputs_hash: Annotated[Sha256, JsonSchema(description="Depends on the set of inputs alone.")]
     sample_event_ids: Annotated[list[Sha256], JsonSchema(description="The ten earliest.")]
     counts_by_type: Annotated[
         dict[str, Count], JsonSchema(description="The first 100 types, in the order of code points.")
     ]
     other_types_count: Annotated[Count, JsonSchema(description="Inputs of types that are not among those.")]
+    metrics: list[MetricShape]
     window_start: Time
     window_end: Time
     computed_at: Time
-
-
-# Each metric defines its own description.
-AggregateVersionShape.__pydantic_config__ = {  # type: ignore[attr-defined]  # read by pydantic alone
-    "extra": "forbid",
-    "json_schema_extra": partial(describe_metrics, METRICS),
-}
 
 
 class _Completeness(Shape):
@@ -169,12 +174,14 @@ def _version(stored: AggregateVersion) -> AggregateVersionShape:
     aggregate = stored.aggregate
     return {
         "replay_id": stored.version.replay_id,
-        **cast("_MetricMembers", aggregate.metric_members),
-        "input_count": aggregate.input_count,
+        "period": PERIOD,
+        "calendar": CALENDAR,
+        "event_count": aggregate.event_count,
         "inputs_hash": aggregate.inputs_hash,
         "sample_event_ids": aggregate.sample_event_ids,
         "counts_by_type": dict(sorted(aggregate.counts_by_type.items())),
         "other_types_count": aggregate.other_types_count,
+        "metrics": cast("list[MetricShape]", aggregate.metrics),
         "window_start": start_of(stored.version.day),
         "window_end": end_of(stored.version.day),
         "computed_at": stored.computed_at,

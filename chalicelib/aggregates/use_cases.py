@@ -85,7 +85,7 @@ class InvestigateAggregates:
     ) -> tuple[list[int], bool]:
         """How many events each version missed, at least, and whether all events of the day were gone through."""
         # All inputs of a settled version are among what it may have missed, so they need no looking up.
-        missed = [-status.stored.aggregate.input_count if status.settled else 0 for status in statuses]
+        missed = [-status.stored.aggregate.event_count if status.settled else 0 for status in statuses]
         exact = True
         try:
             for candidates in self._candidates(query, statuses, reads):

@@ -10,7 +10,7 @@ import re
 
 from chalicelib.core.pagination import invalid_cursor
 from chalicelib.core.percent_encoding import for_key, for_path
-from chalicelib.core.timestamps import Day, Instant
+from chalicelib.core.timestamps import CALENDAR, PERIOD, Day, Instant
 
 TYPE_AND_DAY_INDEX = "by-type-and-day"
 LATE_ARRIVALS_INDEX = "late-arrivals"
@@ -26,6 +26,7 @@ _DIGESTS_A_FOLDER = 1_000
 _DIGEST = re.compile(r"digests/\d{9,}/(\d{12,})\.ndjson", re.ASCII)
 _CONFLICT = ".conflict.json"
 _LAG_DIGITS = 15
+_A_DAY = f"{PERIOD}#{CALENDAR}#"
 _AFTER_ANY_SUFFIX = "~"
 _AFTER_A_SLASH = "0"
 _ABOVE_HEX = "g"
@@ -177,8 +178,8 @@ def versions_of_objects(day: Day) -> tuple[str, str]:
 
 
 def aggregate_versions(day: Day) -> str:
-    """What the sort keys of all versions of a day's aggregate begin with."""
-    return f"DAY#{day}#VER#"
+    """What the sort keys of all versions of a day's aggregate begin with: period, calendar and first day."""
+    return f"{_A_DAY}{day}#VER#"
 
 
 def aggregate_version(day: Day, replay_id: str) -> str:
@@ -202,7 +203,7 @@ _EVENT = rf"TS#{_INSTANT}#EID#[0-9a-f]{{64}}"
 EVENT_POSITION = re.compile(_EVENT, re.ASCII)
 LATE_POSITION = re.compile(r"LAG#\d{15}#EID#[0-9a-f]{64}", re.ASCII)
 MESSAGE_POSITION = re.compile(rf"{_EVENT}(#DUP#{_INSTANT}#[^#\x00]+#\d{{4,6}}|~)?", re.ASCII)
-VERSION_POSITION = re.compile(r"DAY#\d{4}-\d{2}-\d{2}#VER#[^#\x00]+", re.ASCII)
+VERSION_POSITION = re.compile(rf"{_A_DAY}\d{{4}}-\d{{2}}-\d{{2}}#VER#[^#\x00]+", re.ASCII)
 REPLAY_POSITION = re.compile(r"REPLAY#[^#\x00]+")
 _LONGEST_POSITION = 1_000
 """Bytes; DynamoDB takes 1,024, and bounds are made of positions by a character more."""

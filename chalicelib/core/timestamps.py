@@ -15,6 +15,9 @@ Instant = NewType("Instant", str)
 Day = NewType("Day", str)
 """`2026-11-21`: a UTC day."""
 
+PERIOD, CALENDAR = "P1D", "UTC"
+"""What aggregates cover: a duration of ISO 8601, in the days of a time zone."""
+
 CLOCKS_DIFFER_MS = 300_000
 """What a producer's clock may be ahead, as signatures allow it: beyond that its times are not believed."""
 

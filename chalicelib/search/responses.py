@@ -17,7 +17,7 @@ from chalicelib.core.schemas import (
     Shape,
     Time,
 )
-from chalicelib.core.timestamps import day_of
+from chalicelib.core.timestamps import CALENDAR, PERIOD, day_of
 from chalicelib.events.arrivals import Arrival
 from chalicelib.events.raw_objects import RawLine, StoredEvent
 from chalicelib.ingest.responses import Receipt, receipt
@@ -124,6 +124,8 @@ class AggregateReference(Shape):
     """A version of a daily aggregate that an event went into."""
 
     entity_id: str
+    period: str
+    calendar: str
     day: Day
     replay_id: str
 
@@ -144,7 +146,13 @@ def event_history(history: EventHistory) -> EventHistoryAnswer:
         "arrivals": [_arrival(arrival) for arrival in history.arrivals],
         "more_arrivals": history.more_arrivals,
         "aggregates": [
-            {"entity_id": version.entity_id, "day": version.day, "replay_id": version.replay_id}
+            {
+                "entity_id": version.entity_id,
+                "period": PERIOD,
+                "calendar": CALENDAR,
+                "day": version.day,
+                "replay_id": version.replay_id,
+            }
             for version in history.aggregates
         ],
         "more_aggregates": history.more_aggregates,

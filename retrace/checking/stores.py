@@ -201,7 +201,7 @@ def _plain(item: Item) -> Row:
 
 def _partition_of_messages(row: Row) -> str:
     partition, sort_key = str(row["PK"]), str(row["SK"])
-    return f"{partition}#{sort_key}" if sort_key.startswith("DAY#") else partition
+    return f"{partition}#{sort_key}" if "#VER#" in sort_key else partition
 
 
 @dataclass(frozen=True)

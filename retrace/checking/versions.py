@@ -12,7 +12,7 @@ from chalicelib.aggregates.metrics import METRICS, Input, InputKey, Metric, metr
 from chalicelib.aggregates.outcomes import Outcome
 from chalicelib.aws.dynamodb import from_item
 from chalicelib.core.percent_encoding import from_key
-from chalicelib.core.timestamps import Day, Instant
+from chalicelib.core.timestamps import CALENDAR, PERIOD, Day, Instant
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.replays.messages import is_object_version
 from retrace.checking.differences import Difference
@@ -104,9 +104,9 @@ def _of_version(
 
 
 def version_of_partition(partition: str) -> Version | None:
-    """The version whose messages a partition holds: ENTITY#<entity>#DAY#<day>#VER#<replay>."""
+    """The version whose messages a partition holds: ENTITY#<entity>#P1D#UTC#<day>#VER#<replay>."""
     match partition.split("#"):
-        case ["ENTITY", entity, "DAY", day, "VER", replay]:
+        case ["ENTITY", entity, period, calendar, day, "VER", replay] if (period, calendar) == (PERIOD, CALENDAR):
             replay_id = from_key(replay)
             return Version(from_key(entity), Day(day), replay_id, not is_object_version(replay_id))
     return None

@@ -37,7 +37,7 @@ def _partial(version: Json) -> str:
 
 VERSION_COLUMNS = (
     Column("computed (UTC)", lambda version: short_time(version["computed_at"][:19])),
-    Column("value", lambda version: f"{version['value']:,}", number=True),
+    Column("events", lambda version: f"{version['event_count']:,}", number=True),
     Column("holds the day", _standing, style=_partial),
     Column("came since", lambda version: at_least(version, version["arrived_since"]), number=True),
     Column("inputs", lambda version: version["inputs_hash"][:12], whole=True),
@@ -63,7 +63,7 @@ def aggregates(
     every: Annotated[bool, typer.Option("--all", help="List every version.")] = False,
     as_json: AsJson = None,
 ) -> None:
-    """The versions of an entity's daily aggregate, newest first: its value, and how far it can be trusted.
+    """The versions of an entity's daily aggregate, newest first: what it counts, and how far it can be trusted.
 
     retrace aggregates depot-lyon 2025-11-28
 

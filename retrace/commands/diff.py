@@ -104,7 +104,7 @@ def _too_few(known: Json) -> Problem:
     if not known["versions"]:
         return Problem("This day has no version yet, so nothing can be compared.", f"{again}.", Exit.DIFFERENT)
     only = known["versions"][0]
-    what = f"This day has one version, with the value {only['value']:,}, so nothing can be compared."
+    what = f"This day has one version, of {_events(only['event_count'])}, so nothing can be compared."
     came = known["late_arrivals"]
     none = "No event of the day came since" if known["exact"] else "Whether more events came since is not counted"
     since = f"{at_least(known, came)} of the day's events came since" if came else none
@@ -127,7 +127,7 @@ def described(client: Client, item: Json, *, raw: bool) -> Json:
 def _show(output: Output, found: Json) -> None:
     for title, version in (("from", found["from"]), ("to", found["to"])):
         computed = short_time(version["computed_at"][:19])
-        output.say(f"{title:4} {version['replay_id']}, computed {computed}: {version['value']:,}", "dim")
+        output.say(f"{title:4} {version['replay_id']}, computed {computed}: {version['event_count']:,}", "dim")
     items = list(_signed(found))
     if items:
         output.rows(items, COLUMNS, "")
@@ -146,14 +146,14 @@ def _signed(found: Json) -> Iterator[Json]:
 
 def summary(found: Json) -> str:
     """What changed, in one sentence."""
-    counts, values = found["counts"], (found["from"]["value"], found["to"]["value"])
+    counts, values = found["counts"], (found["from"]["event_count"], found["to"]["event_count"])
     more, fewer, changed = counts["only_in_to"], counts["only_in_from"], counts["changed"]
     if not (more or fewer or changed):
-        return f"The same {_events(counts['shared'])} in both; the value is {values[1]:,}."
+        return f"The same {_events(counts['shared'])} in both; the count is {values[1]:,}."
     parts = [f"{_events(more)} more"] * bool(more)
     parts += [f"{fewer:,} fewer" if more else f"{_events(fewer)} fewer"] * bool(fewer)
     parts += [f"{_events(changed)} with other content"] * bool(changed)
-    value = f"the value went from {values[0]:,} to {values[1]:,}" if values[0] != values[1] else "the value is the same"
+    value = f"the count went from {values[0]:,} to {values[1]:,}" if values[0] != values[1] else "the count is the same"
     named = [item for name in LISTS for item in found[name]]
     return f"{', '.join(parts)}: {_kinds(named)}; {value}{_when(found)}."
 

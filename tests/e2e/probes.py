@@ -164,7 +164,7 @@ PARTITIONS: Final[dict[str, tuple[str, ...]]] = {
     "EventsTable": ("ENTITY#none", "EVENT#none"),
     "DedupeTable": ("none",),
     "ReplaysTable": ("REPLAY#none", "REPLAY#none#DAYS", "KEY#none", "ORDER"),
-    "AggregatesTable": ("ENTITY#none", "ENTITY#none#DAY#2026-11-21#VER#none"),
+    "AggregatesTable": ("ENTITY#none", "ENTITY#none#P1D#UTC#2026-11-21#VER#none"),
 }
 """A partition of each kind that a table has; none of these has a row."""
 

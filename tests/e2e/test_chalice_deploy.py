@@ -137,7 +137,7 @@ def test_the_way_of_an_event_from_ingest_to_its_aggregate(chalice: Deployed) -> 
     versions = chalice.get("/aggregates", entity_id="bare", day=DAY)["versions"]
 
     assert (job["sent"], job["processed"], job["failed"]) == (12, 12, 0)
-    assert [(version["replay_id"], version["value"]) for version in versions] == [(job["replay_id"], 12)]
+    assert [(version["replay_id"], version["event_count"]) for version in versions] == [(job["replay_id"], 12)]
 
 
 def an_event(entity_id: str) -> dict[str, Any]:

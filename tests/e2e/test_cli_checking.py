@@ -145,15 +145,15 @@ def test_one_edited_aggregate_is_found(reader: Shell, deployed: Deployed, row: R
     [version] = [
         each
         for each in deployed.rows(table)
-        if each["PK"]["S"] == row["PK"]["S"] and each["SK"]["S"].startswith(f"DAY#{day}#VER#")
+        if each["PK"]["S"] == row["PK"]["S"] and each["SK"]["S"].startswith(f"P1D#UTC#{day}#VER#")
     ]
-    edited = version | {"value": {"N": "7000000"}}
+    edited = version | {"event_count": {"N": "7000000"}}
     deployed.admin.dynamodb.put_item(TableName=table, Item=edited)
     try:
         for asked in ((entity, day), ("--replay", version["replay_id"]["S"]), ("--prefix", prefix_of(row))):
             code, [found], _ = reader.run("verify", *asked)
             assert code == 1
-            assert (found["difference"], found["fields"]) == ("version-differs", ["value"])
+            assert (found["difference"], found["fields"]) == ("version-differs", ["event_count"])
             assert (found["entity_id"], found["day"], found["replay_id"]) == (entity, day, version["replay_id"]["S"])
         assert reader.finds("audit") == []
     finally:

@@ -154,7 +154,7 @@ def test_a_replay_from_its_preview_to_its_end(deployed: Deployed, tmp_path: Path
     assert (ended["state"], ended["processed"], ended["request"]["reason"]) == ("COMPLETE", 60, "closing")
     assert answer(run(deployed, tmp_path, "replays", "--limit", "1")) == ended
     (version,) = deployed.get("/aggregates", entity_id="complete", day=DAY)["versions"]
-    assert (version["value"], version["replay_id"]) == (60, ended["replay_id"])
+    assert (version["event_count"], version["replay_id"]) == (60, ended["replay_id"])
 
 
 @pytest.fixture(scope="module")
@@ -241,7 +241,7 @@ def test_diff_names_exactly_the_events_that_changed_the_number(deployed: Deploye
     assert [item["event_id"] for item in found["only_in_to"]] == late
     assert [item["raw"].encode() for item in found["only_in_to"]] == of_entity("differs", range(30, 33))
     assert (found["only_in_from"], found["changed"]) == ([], [])
-    assert found["summary"].startswith("3 events more: 3 step from cli; the value went from 7 to 10")
+    assert found["summary"].startswith("3 events more: 3 step from cli; the count went from 7 to 10")
 
 
 def shop_day() -> list[bytes]:

@@ -43,7 +43,7 @@ REFUSAL: dict[str, Any] = {
 VERSIONS: list[dict[str, Any]] = [
     {
         "replay_id": f"version-{number:02}",
-        "value": 36 if number > 15 else 27,
+        "event_count": 36 if number > 15 else 27,
         "inputs_hash": ("b" if number > 15 else "a") * 64,
         "counts_by_type": {"t": 1},
         "other_types_count": 0,

@@ -86,7 +86,7 @@ def test_the_story_ends_well(told: subprocess.CompletedProcess[str]) -> None:
         "malformed.ndjson 400 0 0 0 2",
         "retry-storm.ndjson 200 0 185 0 0",
         "late-batch.ndjson 200 9 0 0 0",
-        "daily_event_count 27",
+        "event_count 27",
         "value, as it was 27",
         "arrived since 9",
     ],

@@ -126,7 +126,7 @@ def test_a_replay_by_type_reaches_every_entity(deployed: Deployed) -> None:
     job = deployed.replayed(source="e2e/edges", event_type="typed", day="2026-11-21")
     assert (job["sent"], job["processed"]) == (30, 30)
     versions = [deployed.get("/aggregates", entity_id=e["entity_id"], day="2026-11-21")["versions"] for e in events]
-    assert [[(version["replay_id"], version["value"]) for version in found] for found in versions] == [
+    assert [[(version["replay_id"], version["event_count"]) for version in found] for found in versions] == [
         [(job["replay_id"], 1)]
     ] * 30
 
@@ -174,7 +174,7 @@ def test_poison_ends_in_the_dead_letter_queue_and_its_neighbours_are_processed(d
     by_event = {json.loads(body)["event_id"]: failure for body, failure in dead if job["replay_id"] in body}
     assert by_event == {stored["tampered"]["event_id"]: "integrity", stored["missing"]["event_id"]: "missing-object"}
     [version] = deployed.get("/aggregates", entity_id="poison", day="2026-11-21")["versions"]
-    assert version["value"] == 2
+    assert version["event_count"] == 2
 
     for key, version in spoilt:  # as an administrator mends it
         s3.delete_object(Bucket=stack.raw_bucket, Key=key, VersionId=version)

@@ -147,7 +147,7 @@ def test_a_replay_reaches_its_aggregate_without_any_signature(local: Local) -> N
 
     assert local.call("POST", "/ingest", events)["counts"]["accepted"] == 23
 
-    assert local.replayed("counter-1")["value"] == 23
+    assert local.replayed("counter-1")["event_count"] == 23
 
 
 def test_a_change_of_the_code_reaches_the_routes_and_the_queue_handlers(local: Local) -> None:

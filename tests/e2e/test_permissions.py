@@ -155,7 +155,7 @@ def each(actions: Iterable[str], who: set[str]) -> dict[str, set[str]]:
     return {action: who for action in actions}  # noqa: C420  # nobody changes it
 
 
-MESSAGES = "ENTITY#none#DAY#2026-11-21#VER#none"
+MESSAGES = "ENTITY#none#P1D#UTC#2026-11-21#VER#none"
 ON_TABLES = {
     ("EventsTable", "ENTITY#none"): {"Query": {"api", "planner"}, **each(WRITES_TOGETHER, {"ingest"})},
     ("EventsTable", "EVENT#none"): {

@@ -40,4 +40,4 @@ def test_the_curl_session_works_as_printed(stack: Stack, tmp_path: Path) -> None
     assert '"status":"ACCEPTED"' in answers[0]
     assert '"status":"DUPLICATE"' in answers[1]
     assert '"state":"COMPLETE"' in answers[2]
-    assert '"value":1' in answers[3]
+    assert '"event_count":1' in answers[3]

@@ -85,11 +85,11 @@ def test_a_replay_of_each_entity_adds_up_and_every_inputs_hash_can_be_recomputed
     for entity, day in sorted(sample.days):
         answer = deployed.get("/aggregates", entity_id=entity, day=day)
         version = next(version for version in answer["versions"] if version["replay_id"] == jobs[entity])
-        rows = inputs[f"ENTITY#{entity}#DAY#{day}#VER#{jobs[entity]}"]
-        assert version["value"] == version["input_count"] == len(rows)
+        rows = inputs[f"ENTITY#{entity}#P1D#UTC#{day}#VER#{jobs[entity]}"]
+        assert version["event_count"] == len(rows)
         assert version["inputs_hash"] == _muhash(rows)
         assert version["sample_event_ids"] == [row["event_id"]["S"] for row in rows[:10]]
-        total += version["value"]
+        total += version["event_count"]
     assert total == len(sample.lines)
 
 

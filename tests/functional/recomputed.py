@@ -10,6 +10,7 @@ from typing import Any
 from tests.functional.events import Json
 from tests.functional.storage import Row
 
+DEFINITION = '{"aggregate":"count","name":"daily_event_count","time_zone":"UTC"}'
 _PRIME = 2**3072 - 1_103_717
 
 
@@ -27,31 +28,38 @@ def aggregate(inputs: Iterable[Row]) -> Json:
     rows = sorted(inputs, key=lambda row: (row["event_time"], row["event_id"]))
     counts = sorted(Counter(row["event_type"] for row in rows).items())
     return {
-        "metric_name": "daily_event_count",
-        "value": len(rows),
-        "input_count": len(rows),
+        "event_count": len(rows),
         "inputs_hash": inputs_hash(rows),
         "sample_event_ids": [row["event_id"] for row in rows[:10]],
         "counts_by_type": dict(counts[:100]),
         "other_types_count": sum(count for _, count in counts[100:]),
+        "metrics": [
+            {
+                "name": "daily_event_count",
+                "definition_sha256": sha256(DEFINITION.encode()).hexdigest(),
+                "group": {},
+                "value": str(len(rows)),
+                "inputs": len(rows),
+                "skipped": 0,
+            }
+        ],
     }
 
 
 def said(version: Json) -> Json:
     """Of a version as the API tells it, what its inputs determine."""
     names: tuple[str, ...] = (
-        "metric_name",
-        "value",
-        "input_count",
+        "event_count",
         "inputs_hash",
         "sample_event_ids",
         "counts_by_type",
         "other_types_count",
+        "metrics",
     )
     return {name: version[name] for name in names}
 
 
 def inputs_of(rows: Iterable[Row], entity_id: Any, day: str, replay_id: str) -> list[Row]:
     """Of the rows of AggregatesTable, the inputs of one version (of an entity whose name has no separators)."""
-    partition = f"ENTITY#{entity_id}#DAY#{day}#VER#{replay_id}"
+    partition = f"ENTITY#{entity_id}#P1D#UTC#{day}#VER#{replay_id}"
     return [row for row in rows if row["PK"] == partition and row["outcome"] == "INPUT"]

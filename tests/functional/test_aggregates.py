@@ -36,7 +36,7 @@ def test_a_version_lists_a_hundred_types_and_counts_the_events_of_all_others_tog
     [version] = asked(application)["versions"]
 
     assert said(version) == aggregate(inputs_of(storage.rows("AGGREGATES_TABLE"), "order-1", DAY, replay_id))
-    assert (version["value"], len(version["counts_by_type"]), version["other_types_count"]) == (103, 100, 3)
+    assert (version["event_count"], len(version["counts_by_type"]), version["other_types_count"]) == (103, 100, 3)
     assert list(version["counts_by_type"]) == [event["event_type"] for event in events[:100]]
 
 
@@ -50,7 +50,7 @@ def test_a_version_says_what_was_computed_from_what(application: Application, st
     [version] = answer.pop("versions")
     assert answer == {"entity_id": "order-1", "day": DAY, "late_arrivals": 0, "exact": True, "cursor": None}
     assert said(version) == aggregate(inputs)
-    assert version["value"] == 12
+    assert version["event_count"] == 12
     assert version["replay_id"] == replay_id
     assert version["window_start"] == f"{DAY}T00:00:00.000000000Z"
     assert version["window_end"] == f"{NEXT_DAY}T00:00:00.000000000Z"
@@ -90,7 +90,7 @@ def test_other_inputs_give_another_hash(application: Application) -> None:
 
     newer, older = asked(application)["versions"]
 
-    assert (newer["value"], older["value"]) == (2, 1)
+    assert (newer["event_count"], older["event_count"]) == (2, 1)
     assert newer["inputs_hash"] != older["inputs_hash"]
 
 
@@ -108,7 +108,7 @@ def test_a_version_of_part_of_a_day_holds_only_that_part(application: Applicatio
 
     application.replayed(entity_id="order-1", start_time=f"{DAY}T06:00:00Z", end_time=f"{DAY}T12:00:00Z")
 
-    assert [version["value"] for version in asked(application)["versions"]] == [6]
+    assert [version["event_count"] for version in asked(application)["versions"]] == [6]
 
 
 def test_days_and_entities_are_told_apart(application: Application) -> None:
@@ -117,9 +117,9 @@ def test_days_and_entities_are_told_apart(application: Application) -> None:
     for entity_id in ("order-1", "order-1#"):
         application.replayed(**{**WHOLE_DAY, "entity_id": entity_id, "end_time": "2023-07-02T00:00:00Z"})
 
-    assert [version["value"] for version in asked(application)["versions"]] == [1]
-    assert [version["value"] for version in asked(application, "order-1#")["versions"]] == [1]
-    assert [version["value"] for version in asked(application, day=NEXT_DAY)["versions"]] == [1]
+    assert [version["event_count"] for version in asked(application)["versions"]] == [1]
+    assert [version["event_count"] for version in asked(application, "order-1#")["versions"]] == [1]
+    assert [version["event_count"] for version in asked(application, day=NEXT_DAY)["versions"]] == [1]
     assert asked(application, "order")["versions"] == []
 
 

@@ -83,7 +83,7 @@ class TestHowVersionsStand:
         [version] = application.versions("order-1", DAY)
 
         assert version["partial_because"] == ["It covers events of source shop/checkout and type order.paid only."]
-        assert (version["value"], version["arrived_since"]) == (1, 0)
+        assert (version["event_count"], version["arrived_since"]) == (1, 0)
 
     def test_a_version_of_an_object_covers_that_object_only(self, application: Application) -> None:
         of_object(application, application.accept(paid(1)))
@@ -112,7 +112,7 @@ class TestHowVersionsStand:
 
         answer = application.get("/aggregates", **ENTITY_DAY).json_body
 
-        assert [version["value"] for version in answer["versions"]] == [3, 2, 1]
+        assert [version["event_count"] for version in answer["versions"]] == [3, 2, 1]
         assert [version["arrived_since"] for version in answer["versions"]] == [1, 1, 3]
         assert answer["late_arrivals"] == 1
 
@@ -283,7 +283,7 @@ class TestDiff:
         versions = {version["replay_id"]: version for version in application.versions("order-1", DAY)}
         for name, replay_id in (("from", older), ("to", newer)):
             assert found[name].items() <= versions[replay_id].items()
-        assert (found["from"]["value"], found["to"]["value"]) == (3, 5)
+        assert (found["from"]["event_count"], found["to"]["event_count"]) == (3, 5)
         assert (found["entity_id"], found["day"]) == ("order-1", DAY)
         assert [item["event_id"] for item in found["only_in_to"]] == [result["event_id"] for result in late]
         assert [item["event_type"] for item in found["only_in_to"]] == ["order.paid", "order.refunded"]
@@ -412,7 +412,7 @@ class TestWhereAnEventWent:
             return aggregates
 
         def version(replay_id: str) -> Json:
-            return {**ENTITY_DAY, "replay_id": replay_id}
+            return {**ENTITY_DAY, "period": "P1D", "calendar": "UTC", "replay_id": replay_id}
 
         assert went_into(early) == [version(by_type), version(older)]
         assert went_into(refund) == [version(older)]
@@ -426,9 +426,9 @@ class TestWhereAnEventWent:
         rows = {row["SK"][:3]: row for row in storage.rows("AGGREGATES_TABLE")}
         for number in range(120):
             name = f"copy-{number:03}"
-            storage.put("AGGREGATES_TABLE", rows["DAY"] | {"SK": f"DAY#{DAY}#VER#{name}", "replay_id": name})
+            storage.put("AGGREGATES_TABLE", rows["P1D"] | {"SK": f"P1D#UTC#{DAY}#VER#{name}", "replay_id": name})
             if number % 2:
-                storage.put("AGGREGATES_TABLE", rows["TS#"] | {"PK": f"ENTITY#order-1#DAY#{DAY}#VER#{name}"})
+                storage.put("AGGREGATES_TABLE", rows["TS#"] | {"PK": f"ENTITY#order-1#P1D#UTC#{DAY}#VER#{name}"})
         wire.mend()
 
         answer = application.get(f"/events/{result['event_id']}").json_body

@@ -198,7 +198,7 @@ def test_a_cloudevent_without_time_is_replayed_and_counted_like_any_other(applic
     day = accepted["ingest_time"][:10]
     application.replayed(entity_id="order-1", start_time=f"{DAY}T00:00:00Z", end_time="9999-01-01T00:00:00Z")
 
-    assert [version["value"] for version in application.versions("order-1", day)] == [1]
+    assert [version["event_count"] for version in application.versions("order-1", day)] == [1]
     assert [version["sample_event_ids"] for version in application.versions("order-1", DAY)] == [[native["event_id"]]]
     assert day not in (DAY, NEXT_DAY)
 

@@ -75,7 +75,7 @@ def test_a_message_that_was_received_too_often_is_counted_as_failed_and_kept(
     assert ledger.counts(storage, replay_id) == {"processed": 2, "failed": 1}
     assert ledger.outcome_of(storage, messages[2]) == "FAILED"
     assert resting(application) == bodies(messages[2:])
-    assert application.versions("order-1", DAY)[0]["value"] == 2
+    assert application.versions("order-1", DAY)[0]["event_count"] == 2
 
 
 def test_a_message_that_was_processed_before_it_came_to_the_dead_letters_is_neither_counted_nor_kept(
@@ -218,7 +218,7 @@ def test_a_message_that_is_given_up_on_while_it_is_processed_counts_as_processed
     assert application.process(messages) == ALL_WELL
 
     assert ledger.counts(storage, replay_id) == {"processed": 2}
-    assert application.versions("order-1", DAY)[0]["value"] == 2
+    assert application.versions("order-1", DAY)[0]["event_count"] == 2
     application.dead.a_minute_later()
     assert redriven(replay_id) == Redriven(moved=0, came_through=True)
     assert resting(application) == []
@@ -263,7 +263,7 @@ def test_a_redriven_message_is_processed_and_no_longer_counted_as_failed(
     assert bodies(back) == bodies(messages)
     assert application.process(back) == ALL_WELL
     assert ledger.counts(storage, replay_id) == {"processed": 13}
-    assert application.versions("order-1", DAY)[0]["value"] == 13
+    assert application.versions("order-1", DAY)[0]["event_count"] == 13
 
 
 def test_a_redrive_leaves_the_messages_of_others(application: Application, storage: Storage) -> None:

@@ -227,7 +227,7 @@ def test_messages_whose_receipts_are_old_are_delivered_again_and_count_once(
 
     assert again(application.messages) == sorted(found.body for found in received)
     assert (application.job(replay_id)["state"], application.job(replay_id)["processed"]) == ("COMPLETE", 3)
-    assert application.versions("order-1", DAY)[0]["value"] == 3
+    assert application.versions("order-1", DAY)[0]["event_count"] == 3
 
 
 @pytest.mark.parametrize("effect", [accepted_and_not_deleted, expired])
@@ -248,4 +248,4 @@ def test_dead_letters_whose_receipts_are_old_are_redriven_again_and_count_once(
 
     job = application.job(replay_id)
     assert (job["state"], job["processed"], job["failed"]) == ("COMPLETE", 2, 0)
-    assert application.versions("order-1", DAY)[0]["value"] == 2
+    assert application.versions("order-1", DAY)[0]["event_count"] == 2

@@ -430,9 +430,9 @@ class Machine(RuleBasedStateMachine):
         """And the counts of a replay are those of its messages."""
         rows = storage.rows("AGGREGATES_TABLE")
         for version in versions_in(rows):
-            _, day, _, replay_id = version["SK"].split("#")
+            _, _, day, _, replay_id = version["SK"].split("#")
             inputs = recomputed.inputs_of(rows, version["PK"].removeprefix("ENTITY#"), day, replay_id)
-            others = version["value"] - sum(version["counts_by_type"].values())
+            others = version["event_count"] - sum(version["counts_by_type"].values())
             assert recomputed.said({**version, "other_types_count": others}) == recomputed.aggregate(inputs)
         for replay_id in self.replays:
             assert settled_in(storage, replay_id) == ledger.counts(storage, replay_id)
@@ -455,7 +455,7 @@ class Machine(RuleBasedStateMachine):
         replay_id = version["replay_id"]
         job = self.world.application.job(replay_id)
         assert _is_settled(job) or not version["complete"]
-        said = {name: version[name] for name in ("value", "inputs_hash", "complete")}
+        said = {name: version[name] for name in ("event_count", "inputs_hash", "complete")}
         self._is_as_it_was(replay_id, f"{entity_id} {day}", said, settled=_is_settled(job))
         if _is_settled(job) and replay_id in self.replays:
             assert version["arrived_since"] == len(self._missed(storage, entity_id, day, job))
@@ -539,7 +539,7 @@ def candidate_of(row: Row) -> Candidate:
 
 def versions_in(rows: Sequence[Row]) -> list[Row]:
     """Of the rows of AggregatesTable, the versions."""
-    return [row for row in rows if row["SK"].startswith("DAY#")]
+    return [row for row in rows if row["SK"].startswith("P1D#")]
 
 
 _COUNTS = ("state", "sent", "processed", "failed", "dropped")

@@ -159,7 +159,7 @@ def test_poison_ends_with_its_reason_and_its_neighbours_are_processed_once(
 
     assert (letter[0], letter[1]) == (poison, failure)
     assert reason in letter[2]
-    assert application.versions("order-1", DAY)[0]["value"] == 3
+    assert application.versions("order-1", DAY)[0]["event_count"] == 3
     assert ledger.counts(storage, replay_id)["processed"] == 3
 
 
@@ -180,7 +180,7 @@ def test_all_kinds_at_once_end_with_their_reasons_and_the_neighbours_are_process
 
     assert {body: failure for body, failure, _ in letters} == poison
     assert len(letters) == len(poison)
-    assert application.versions("order-1", DAY)[0]["value"] == len(good)
+    assert application.versions("order-1", DAY)[0]["event_count"] == len(good)
     assert ledger.counts(storage, replay_id)["processed"] == len(good)
 
 

@@ -109,7 +109,7 @@ def test_replays_entities_and_days_may_be_mixed_in_a_batch(application: Applicat
     assert_counts(application, storage, first, of_day["order-0"], "order-0")
     assert_counts(application, storage, first, of_day["order-1"], "order-1")
     assert_counts(application, storage, second, of_day["order-1"], "order-1")
-    assert [version["value"] for version in application.versions("order-1", NEXT_DAY)] == [1]
+    assert [version["event_count"] for version in application.versions("order-1", NEXT_DAY)] == [1]
     assert (application.job(first)["processed"], application.job(second)["processed"]) == (6, 4)
 
 
@@ -139,7 +139,7 @@ def test_an_id_that_came_back_after_its_identity_expired_is_an_input_of_its_own(
     application.process(messages)
 
     [version] = application.versions("order-1", DAY)
-    assert version["value"] == 2
+    assert version["event_count"] == 2
 
 
 def test_types_are_counted_apart(application: Application) -> None:
@@ -174,7 +174,7 @@ def test_members_that_a_message_has_beyond_the_contract_are_left_alone(applicati
     _, [found] = application.planned(**WHOLE_DAY)
 
     assert application.process([message({**found.members, "trace": "abc"})]) == ALL_WELL
-    assert application.versions("order-1", DAY)[0]["value"] == 1
+    assert application.versions("order-1", DAY)[0]["event_count"] == 1
 
 
 # Other writers, and failures on the way
@@ -342,7 +342,7 @@ def test_a_reference_to_an_object_counts_every_event_in_it_by_entity_and_day(
     [version] = application.versions("order-1", DAY)
     [other] = application.versions("order-2", DAY)
     assert version["replay_id"] == other["replay_id"]
-    assert other["value"] == 1
+    assert other["event_count"] == 1
     rows = [row for row in storage.index() if row["entity_id"] == "order-1"]
     assert_counts(application, storage, version["replay_id"], rows)
     assert storage.rows("REPLAYS_TABLE") == []
@@ -365,7 +365,7 @@ def test_references_to_two_objects_are_two_versions(application: Application) ->
 
     application.process([reference(one), reference(other)])
 
-    assert sorted(version["value"] for version in application.versions("order-1", DAY)) == [1, 2]
+    assert sorted(version["event_count"] for version in application.versions("order-1", DAY)) == [1, 2]
 
 
 def test_a_reference_and_messages_for_the_same_object_may_share_a_batch(
@@ -376,7 +376,7 @@ def test_a_reference_and_messages_for_the_same_object_may_share_a_batch(
 
     assert application.process([*messages[:2], reference(key), *messages[2:]]) == ALL_WELL
 
-    assert [version["value"] for version in application.versions("order-1", DAY)] == [4, 4]
+    assert [version["event_count"] for version in application.versions("order-1", DAY)] == [4, 4]
     assert_counts(application, storage, replay_id, storage.index())
 
 
@@ -388,5 +388,5 @@ def test_an_object_with_more_events_of_one_entity_than_a_transaction_holds_is_co
     assert application.process([reference(key)]) == ALL_WELL
 
     [version] = application.versions("order-1", DAY)
-    assert version["value"] == 100
+    assert version["event_count"] == 100
     assert_counts(application, storage, version["replay_id"], storage.index())

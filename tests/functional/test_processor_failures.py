@@ -88,7 +88,7 @@ def test_a_message_that_is_wrong_fails_alone(application: Application, storage: 
     response = application.process([right[0], wrong, *right[1:]])
 
     assert failures(response) == {wrong.message_id}
-    assert [version["value"] for version in application.versions("order-1", DAY)] == [3]
+    assert [version["event_count"] for version in application.versions("order-1", DAY)] == [3]
     assert application.job(replay_id)["processed"] == 3
     assert application.job(replay_id)["state"] == "SENT"
 
@@ -110,7 +110,7 @@ def test_a_wrong_message_does_not_fail_the_others_of_its_object(application: App
     response = application.process([messages[0], wrong, messages[2]])
 
     assert failures(response) == {wrong.message_id}
-    assert application.versions("order-1", DAY)[0]["value"] == 2
+    assert application.versions("order-1", DAY)[0]["event_count"] == 2
 
 
 @pytest.mark.usefixtures("partial_responses")
@@ -123,7 +123,7 @@ def test_a_wrong_message_does_not_fail_a_reference_to_its_object_either(applicat
     response = application.process([messages[0], wrong, bare(messages[0])])
 
     assert failures(response) == {wrong.message_id}
-    assert sorted(version["value"] for version in application.versions("order-1", DAY)) == [1, 3]
+    assert sorted(version["event_count"] for version in application.versions("order-1", DAY)) == [1, 3]
 
 
 @pytest.mark.usefixtures("partial_responses")
@@ -136,7 +136,7 @@ def test_of_a_tampered_object_only_the_tampered_line_fails(application: Applicat
     response = application.process(messages)
 
     assert failures(response) == {ordered[6].message_id}
-    assert application.versions("order-1", DAY)[0]["value"] == 8
+    assert application.versions("order-1", DAY)[0]["event_count"] == 8
 
 
 @pytest.mark.usefixtures("partial_responses")
@@ -175,7 +175,7 @@ def test_an_aggregate_that_fails_does_not_fail_the_others_of_the_batch(applicati
 
     assert failures(response) == {ordered[0].message_id}
     assert application.versions("order-1", DAY) == []
-    assert application.versions("order-2", DAY)[0]["value"] == 1
+    assert application.versions("order-2", DAY)[0]["event_count"] == 1
 
 
 @pytest.mark.usefixtures("partial_responses")
@@ -190,7 +190,7 @@ def test_a_key_that_dynamodb_refuses_to_read_does_not_fail_the_others_of_the_bat
     response = application.process(ordered)
 
     assert failures(response) == {ordered[0].message_id}
-    assert application.versions("order-2", DAY)[0]["value"] == 1
+    assert application.versions("order-2", DAY)[0]["event_count"] == 1
 
 
 @pytest.mark.usefixtures("partial_responses")
@@ -222,7 +222,7 @@ def test_a_cancelled_replays_messages_are_dropped_unread(
     assert "GetObject" not in wire.calls
     assert ledger.counts(storage, replay_id) == {"processed": 2, "dropped": 3}
     assert ledger.outcomes(storage, replay_id) == {"INPUT": 2, "DROPPED": 3}
-    assert application.versions("order-1", DAY)[0]["value"] == 2
+    assert application.versions("order-1", DAY)[0]["event_count"] == 2
 
 
 @pytest.mark.usefixtures("partial_responses")
@@ -336,4 +336,4 @@ def test_failed_messages_that_come_again_are_counted_with_those_that_went_well_b
     assert deliveries == 17
     assert len(logs.lines("message failed")) == 5
     assert application.job(replay_id)["processed"] == 12
-    assert application.versions("order-1", DAY)[0]["value"] == 12
+    assert application.versions("order-1", DAY)[0]["event_count"] == 12

@@ -459,7 +459,7 @@ def test_what_is_in_flight_of_a_cancelled_replay_is_dropped_and_counted_as_such(
     job = application.job(replay_id)
     assert (job["state"], job["sent"], job["processed"], job["dropped"]) == ("CANCELLED", 5, 2, 3)
     [version] = application.versions("order-1", DAY)
-    assert (version["value"], version["complete"]) == (2, False)
+    assert (version["event_count"], version["complete"]) == (2, False)
 
 
 def test_a_batch_that_a_processor_had_in_hand_at_a_cancel_still_counts_as_the_answer_said_and_no_later_one(
@@ -480,7 +480,7 @@ def test_a_batch_that_a_processor_had_in_hand_at_a_cancel_still_counts_as_the_an
         *("CANCELLED", 0),
         "2043-01-01T00:02:00.000000000Z",
     )
-    assert counted[0]["value"] == 3
+    assert counted[0]["event_count"] == 3
     assert application.versions("order-1", DAY) == counted
     job = application.job(replay_id)
     assert (job["processed"], job["dropped"], job["may_change_until"]) == (3, 2, answer["may_change_until"])
@@ -777,7 +777,7 @@ def test_dead_letters_are_told_and_a_redrive_completes_the_replay(application: A
     job = application.job(replay_id)
     assert (job["state"], job["processed"], job["failed"], job["advice"]) == ("COMPLETE", 4, 0, None)
     [version] = application.versions("order-1", DAY)
-    assert (version["value"], version["complete"]) == (4, True)
+    assert (version["event_count"], version["complete"]) == (4, True)
 
 
 def test_while_dead_letters_are_on_their_way_again_the_replay_is_not_complete(application: Application) -> None:

@@ -235,7 +235,7 @@ def test_each_arrival_is_sent_again_and_counts_once_in_the_aggregate(application
     assert (job["state"], job["scanned"], job["matched"]) == ("COMPLETE", 3, 3)
     assert (job["sent"], job["processed"]) == (5, 5)
     [version] = application.versions("order-1", DAY)
-    assert (version["value"], version["complete"]) == (3, True)
+    assert (version["event_count"], version["complete"]) == (3, True)
 
 
 def test_a_conflict_is_no_arrival_of_the_event_that_was_stored(application: Application) -> None:
@@ -330,8 +330,8 @@ def test_the_aggregate_of_an_entitys_whole_days_is_complete_where_that_of_its_wi
     application.replayed(**ONE_MINUTE, whole_days=True)
 
     whole, window = application.versions("order-1", DAY)
-    assert (whole["value"], whole["complete"], whole.get("partial_because", [])) == (3, True, [])
-    assert (window["value"], window["complete"], len(window["partial_because"])) == (1, False, 2)
+    assert (whole["event_count"], whole["complete"], whole.get("partial_because", [])) == (3, True, [])
+    assert (window["event_count"], window["complete"], len(window["partial_because"])) == (1, False, 2)
 
 
 def test_the_aggregate_of_a_types_whole_days_is_complete_where_that_of_the_type_is_not(
@@ -343,8 +343,8 @@ def test_the_aggregate_of_a_types_whole_days_is_complete_where_that_of_the_type_
     replay_id = application.replayed(**BY_TYPE, whole_days=True)
 
     whole, of_type = application.versions("order-1", DAY)
-    assert (whole["value"], whole["complete"], whole.get("partial_because", [])) == (3, True, [])
-    assert (of_type["value"], of_type["complete"]) == (1, False)
+    assert (whole["event_count"], whole["complete"], whole.get("partial_because", [])) == (3, True, [])
+    assert (of_type["event_count"], of_type["complete"]) == (1, False)
     assert of_type["partial_because"] == ["It covers events of source shop/checkout and type order.paid only."]
     assert application.versions("order-2", DAY) == []
     job = application.job(replay_id)
@@ -359,7 +359,7 @@ def test_filters_choose_the_days_of_which_everything_is_sent(application: Applic
 
     application.replayed(**two_days, **filters, whole_days=True)
 
-    assert [version["value"] for version in application.versions("order-1", DAY)] == [3]
+    assert [version["event_count"] for version in application.versions("order-1", DAY)] == [3]
     assert partial_because(application) == [[]]
     assert application.versions("order-1", DAY_BEFORE) == []
 
@@ -418,7 +418,7 @@ def test_a_planner_that_ends_while_it_finds_or_sends_whole_days_leaves_complete_
     assert (job["state"], job["sent"], job["processed"]) == ("COMPLETE", 12, 12)
     for entity_id in entities:
         [version] = application.versions(entity_id, DAY)
-        assert (version["value"], version["complete"]) == (3, True)
+        assert (version["event_count"], version["complete"]) == (3, True)
 
 
 # Order

@@ -368,7 +368,7 @@ def test_a_planner_that_ends_between_two_calls_neither_skips_nor_counts_twice(
     assert ends == 1
     assert set(times(messages)) == {event["event_time"] for event in paid_several(7)}
     assert (job["state"], job["scanned"], job["sent"], job["processed"]) == ("COMPLETE", 7, 7, 7)
-    assert application.versions("order-1", DAY)[0]["value"] == 7
+    assert application.versions("order-1", DAY)[0]["event_count"] == 7
 
 
 @pytest.mark.usefixtures("small_batches")

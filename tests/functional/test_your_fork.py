@@ -35,7 +35,7 @@ def test_an_event_becomes_a_number(aws: None) -> None:
 
     assert accepted["status"] == "ACCEPTED"
     assert progress["state"] == "COMPLETE"
-    assert version["value"] == 1
+    assert version["event_count"] == 1
     assert version["sample_event_ids"] == [accepted["event_id"]]
 
 

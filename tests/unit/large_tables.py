@@ -91,9 +91,7 @@ def replay_id(number: int) -> str:
 
 def a_version() -> Item:
     """The row of a version."""
-    version = NewRevision(
-        Version("order-1007", DAYS[0], replay_id(0)), Aggregate(10_000_000, values={"daily_event_count": 10_000_000}), 0
-    )
+    version = NewRevision(Version("order-1007", DAYS[0], replay_id(0)), Aggregate(10_000_000), 0)
     return version_row(version, INGESTED)
 
 

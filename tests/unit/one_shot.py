@@ -31,8 +31,7 @@ def computed(inputs: Iterable[Input]) -> dict[str, Any]:
     """What an aggregate must say of distinct inputs."""
     distinct = sorted(set(inputs), key=lambda single: (single.event_time, single.event_id))
     return {
-        "value": len(distinct),
-        "input_count": len(distinct),
+        "event_count": len(distinct),
         "inputs_hash": inputs_hash(distinct),
         "sample_event_ids": [single.event_id for single in distinct[:10]],
         **counts_by_type(single.event_type for single in distinct),
@@ -48,8 +47,7 @@ def counts_by_type(types: Iterable[str]) -> dict[str, Any]:
 def said_by(aggregate: Aggregate) -> dict[str, Any]:
     """What an aggregate does say."""
     return {
-        "value": aggregate.values["daily_event_count"],
-        "input_count": aggregate.input_count,
+        "event_count": aggregate.event_count,
         "inputs_hash": aggregate.inputs_hash,
         "sample_event_ids": aggregate.sample_event_ids,
         "counts_by_type": dict(aggregate.counts_by_type),

@@ -1,4 +1,4 @@
-// The value of an aggregate over its versions, in the order in which they were computed.
+// The events of an aggregate over its versions, in the order in which they were computed.
 
 import uPlot from './vendor/uplot.js';
 import { colours } from './colours.js';
@@ -22,7 +22,7 @@ export function versionChart(element, versions, chosen) {
   const ordered = [...versions].reverse();
   const colour = colours();
   const line = { stroke: colour('quiet'), grid: { stroke: colour('line'), width: 1 }, ticks: { show: false }, font: '11px system-ui, sans-serif' };
-  const values = ordered.map((version) => version.value);
+  const values = ordered.map((version) => version.event_count);
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const room = Math.max(1, (high - low) * 0.3);
   const chart = new uPlot(/** @type {any} */ ({
@@ -42,7 +42,7 @@ export function versionChart(element, versions, chosen) {
   }).observe(element);
 }
 
-/** A dot for each version, and its value where there is room. @param {uPlot} u @param {Version[]} ordered @param {{from?: string, to?: string}} chosen @param {(name: string) => string} colour */
+/** A dot for each version, and its number where there is room. @param {uPlot} u @param {Version[]} ordered @param {{from?: string, to?: string}} chosen @param {(name: string) => string} colour */
 function dots(u, ordered, chosen, colour) {
   const room = new Set(roomFor(ordered.length, u.width - BESIDE_PX, VALUE_PX));
   ordered.forEach((version, index) => dot(u, version, index, chosen, colour, room.has(index)));
@@ -51,7 +51,7 @@ function dots(u, ordered, chosen, colour) {
 /** @param {uPlot} u @param {Version} version @param {number} index @param {{from?: string, to?: string}} chosen @param {(name: string) => string} colour @param {boolean} told */
 function dot(u, version, index, chosen, colour, told) {
   const x = u.valToPos(index, 'x', true);
-  const y = u.valToPos(version.value, 'y', true);
+  const y = u.valToPos(version.event_count, 'y', true);
   const is = version.replay_id === chosen.from || version.replay_id === chosen.to;
   u.ctx.fillStyle = version.arrived_since || !version.complete ? colour('late') : colour('good');
   u.ctx.beginPath();
@@ -61,5 +61,5 @@ function dot(u, version, index, chosen, colour, told) {
   u.ctx.fillStyle = colour('ink');
   u.ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
   u.ctx.textAlign = 'center';
-  u.ctx.fillText(String(version.value), x, y - 9 * devicePixelRatio);
+  u.ctx.fillText(String(version.event_count), x, y - 9 * devicePixelRatio);
 }

@@ -191,17 +191,16 @@ def _check_aggregates(found: Account, ground: Ground, errands: Sequence[Errand])
 
 
 def _check_version(found: Account, name: VersionName, version: Mapping[str, Any], inputs: set[Input]) -> None:
-    said = {key: version[key] for key in ("value", "input_count", "inputs_hash", "sample_event_ids", "counts_by_type")}
+    said = {key: version[key] for key in ("event_count", "inputs_hash", "sample_event_ids", "counts_by_type")}
     in_order = sorted(inputs)
     once = {
-        "value": len(inputs),
-        "input_count": len(inputs),
+        "event_count": len(inputs),
         "inputs_hash": inputs_hash(inputs),
         "sample_event_ids": [single.event_id for single in in_order[:10]],
         "counts_by_type": dict(Counter(single.event_type for single in inputs)),
     }
-    if len({single.event_id for single in inputs}) != len(inputs) or version["value"] > len(inputs):
-        found.counted_twice.append(f"{name}: {version['value']} of {len(inputs)} inputs")
+    if len({single.event_id for single in inputs}) != len(inputs) or version["event_count"] > len(inputs):
+        found.counted_twice.append(f"{name}: {version['event_count']} of {len(inputs)} inputs")
     if said != once:
         found.wrong.append(f"{name} says {said}, and its inputs come to {once}")
 

@@ -92,7 +92,7 @@ def test_a_later_arrival_has_an_entry_of_its_own() -> None:
     changes = changes_to(Ledger(), asked)
 
     assert len({each.key for each in asked}) == 3
-    assert [revised.aggregate.values["daily_event_count"] for revised in changes.revisions] == [1]
+    assert [revised.aggregate.event_count for revised in changes.revisions] == [1]
     assert changes.progress == {"replay-1": Counts(processed=3)}
 
 

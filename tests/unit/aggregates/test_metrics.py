@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 from operator import add
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from pydantic import TypeAdapter
 
 from chalicelib.aggregates import responses
@@ -15,7 +17,7 @@ from chalicelib.aggregates.aggregate import Version
 from chalicelib.aggregates.completeness import VersionStatus
 from chalicelib.aggregates.dynamodb_rows import aggregate_of_row, outcome_row, version_row
 from chalicelib.aggregates.ledger import NewRevision, OutcomeRecord
-from chalicelib.aggregates.metrics import METRICS, Input, Metric, describe_metrics
+from chalicelib.aggregates.metrics import METRICS, Input, Metric
 from chalicelib.aggregates.outcomes import MessageKey, Outcome
 from chalicelib.aggregates.ports import AggregateVersion
 from chalicelib.aggregates.queries import VersionsQuery
@@ -27,8 +29,13 @@ from retrace.checking.versions import check_version
 from tests.unit.in_memory import at, no_pause
 from tests.unit.ledger_in_memory import Aggregates
 
-LATEST = Metric("latest_event_time", lambda event: event.event_time, "", max, {"type": "string"})
-PAID = Metric("order_paid_count", lambda event: int(event.event_type == "order.paid"), 0, add, {"type": "integer"})
+LATEST = Metric({"name": "latest_hour", "aggregate": "max"}, lambda event: int(event.event_time[11:13]), -1, max)
+PAID = Metric(
+    {"name": "order_paid_count", "aggregate": "count"},
+    lambda event: 1 if event.event_type == "order.paid" else None,
+    0,
+    add,
+)
 MORE = (*METRICS, LATEST, PAID)
 
 ENTITY, DAY = "order-1007", Day("2026-11-21")
@@ -38,11 +45,15 @@ EVENTS = [
     Input(parse_instant(f"2026-11-21T{hour}:00:00Z"), f"{number:064x}", event_type, "0" * 64)
     for number, (hour, event_type) in enumerate([("12", "order.placed"), ("18", "order.paid"), ("06", "order.paid")])
 ]
-LISTED = [
-    {"name": "daily_event_count", "value": 3},
-    {"name": "latest_event_time", "value": "2026-11-21T18:00:00.000000000Z"},
-    {"name": "order_paid_count", "value": 2},
-]
+BUILT_IN = "3804f24c9a23e8a9e2e36a483fe8642266be9527a10b0d5a29c15a89ded51ba1"
+
+
+def listed(metric: Metric, value: str, inputs: int, skipped: int = 0) -> dict[str, Any]:
+    named = {"name": metric.name, "definition_sha256": metric.definition_sha256, "group": {}}
+    return named | {"value": value, "inputs": inputs, "skipped": skipped}
+
+
+LISTED = [listed(METRICS[0], "3", 3), listed(LATEST, "18", 3), listed(PAID, "2", 2, skipped=1)]
 
 
 def record_of_input(event: Input) -> OutcomeRecord:
@@ -79,30 +90,31 @@ def test_one_more_metric_is_stored_and_answered_after_the_others_whatever_the_ba
     rows = [row_after((EVENTS, MORE)), row_after((EVENTS[1:], MORE), (EVENTS[:1], MORE))]
 
     for row in rows:
-        assert (row["metric_name"], row["value"], row["metrics"]) == ("daily_event_count", 3, LISTED)
+        assert (row["event_count"], row["metrics"]) == (3, LISTED)
         assert answer_of(row)["metrics"] == LISTED
 
 
-def test_one_metric_is_no_list() -> None:
-    row = row_after((EVENTS, METRICS))
+def test_the_first_metric_is_built_in_and_known_by_the_hash_of_its_definition() -> None:
+    definition = b'{"aggregate":"count","name":"daily_event_count","time_zone":"UTC"}'
 
-    assert (row["metric_name"], row["value"]) == ("daily_event_count", 3)
-    assert "metrics" not in row
-    assert "metrics" not in answer_of(row)
+    assert METRICS[0].definition_sha256 == sha256(definition).hexdigest() == BUILT_IN
+    assert row_after((EVENTS, METRICS))["metrics"] == [listed(METRICS[0], "3", 3)]
 
 
-def test_one_more_metric_is_described_beside_the_others() -> None:
+def test_another_definition_under_the_same_name_is_another_metric() -> None:
+    other = Metric(PAID.definition | {"on_missing": "fail"}, PAID.contribution, 0, add)
+    row = row_after((EVENTS, (*METRICS, PAID, other)))
+
+    assert [each["name"] for each in row["metrics"]] == ["daily_event_count", "order_paid_count", "order_paid_count"]
+    assert len({each["definition_sha256"] for each in row["metrics"]}) == 3
+
+
+def test_the_form_of_a_metric_is_described() -> None:
     schema = TypeAdapter(responses.AccountedVersion).json_schema()
-    assert "metrics" not in schema["properties"]
 
-    describe_metrics(MORE, schema)
-
-    described = schema["properties"]["metrics"]["items"]["anyOf"]
-    assert [(each["properties"]["name"]["const"], each["properties"]["value"]["type"]) for each in described] == [
-        ("daily_event_count", "integer"),
-        ("latest_event_time", "string"),
-        ("order_paid_count", "integer"),
-    ]
+    described = schema["$defs"]["MetricShape"]
+    assert set(described["required"]) == LISTED[0].keys()
+    Draft202012Validator({**described, "$defs": schema["$defs"]}).validate(LISTED[2])
 
 
 @pytest.mark.parametrize("number", range(len(MORE)))
@@ -110,7 +122,7 @@ def test_the_value_of_each_metric_is_verified(number: int) -> None:
     row = row_after((EVENTS, MORE))
     assert differing(row, MORE) == []
 
-    row["metrics"][number]["value"] = 1
+    row["metrics"][number]["value"] = "1"
 
     assert differing(row, MORE) == [("metrics",)]
 
@@ -126,4 +138,6 @@ def test_the_reference_has_a_row_for_each_metric() -> None:
     reference = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
     [table] = re.findall(r"^\| metric \|.*\n\|[- |]+\n((?:\|.*\n)+)", reference, re.MULTILINE)
 
-    assert re.findall(r"^\| `(\w+)`", table, re.MULTILINE) == [metric.name for metric in METRICS]
+    assert re.findall(r"^\| `(\w+)` .*`(\w{64})` \|$", table, re.MULTILINE) == [
+        (metric.name, metric.definition_sha256) for metric in METRICS
+    ]

@@ -94,7 +94,7 @@ def test_no_two_values_share_a_key(
 CUTS: dict[str, Callable[[str, str], str]] = {
     "#TYPE#": lambda source, event_type: keys.type_and_day(source, event_type, Day("2026-11-21"), 0),
     "#TYPE": lambda source, event_type: keys.late_day(source, f"#{event_type}", Day("2026-11-21"), 0),
-    "#DAY#2026-11-21#VER#": lambda entity, replay: keys.inputs(entity, Day("2026-11-21"), replay),
+    "#P1D#UTC#2026-11-21#VER#": lambda entity, replay: keys.inputs(entity, Day("2026-11-21"), replay),
 }
 
 
@@ -207,8 +207,8 @@ def test_the_keys_of_stored_data_are_what_they_were_yesterday() -> None:
         f"EVENT#{event_id}",
         "DUP#2026-11-21T10:00:00.000000000Z#req#0007",
         "CONFLICT#2026-11-21T10:00:00.000000000Z#req#0007",
-        "DAY#2026-11-21#VER#r-1",
-        "ENTITY#order%231#DAY#2026-11-21#VER#r-1",
+        "P1D#UTC#2026-11-21#VER#r-1",
+        "ENTITY#order%231#P1D#UTC#2026-11-21#VER#r-1",
         "REPLAY#r%231",
         "REPLAY#r%231#DAYS",
         f"DAY#2026-11-21#{sha256(b'order#1').hexdigest()}",

@@ -21,13 +21,14 @@ IDS = [f"{number:x}" * 64 for number in range(1, 5)]
 def version(replay_id: str, value: int, **members: Any) -> Json:
     return {
         "replay_id": replay_id,
-        "metric_name": "daily_event_count",
-        "value": value,
-        "input_count": value,
+        "period": "P1D",
+        "calendar": "UTC",
+        "event_count": value,
         "inputs_hash": "ab" * 32,
         "sample_event_ids": [],
         "counts_by_type": {},
         "other_types_count": 0,
+        "metrics": [],
         "window_start": "2025-11-28T00:00:00.000000000Z",
         "window_end": "2025-11-29T00:00:00.000000000Z",
         "computed_at": "2025-11-28T20:00:00.000000000Z",
@@ -161,7 +162,7 @@ def test_the_two_newest_versions_are_compared_and_each_event_is_described() -> N
     assert [item["source"] for item in found["only_in_to"]] == ["depot/scanners"] * 2
     assert "arrivals" not in found["only_in_to"][0]
     assert found["summary"] == (
-        "2 events more: 2 parcel.sorted from depot/scanners; the value went from 27 to 29;"
+        "2 events more: 2 parcel.sorted from depot/scanners; the count went from 27 to 29;"
         " all of what is new came after the first was computed."
     )
 
@@ -183,7 +184,7 @@ def test_an_event_whose_identity_has_expired_is_shown_as_far_as_it_is_known() ->
         result = api.run("diff", *DAY, OLD, NEW, "--table")
 
     assert api.calls("GET /aggregates") == []
-    assert "1 event fewer: 1 parcel.sorted; the value went from 27 to 26." in result.stdout
+    assert "1 event fewer: 1 parcel.sorted; the count went from 27 to 26." in result.stdout
 
 
 def test_one_named_version_is_compared_with_the_newest() -> None:
@@ -199,14 +200,14 @@ def test_versions_that_are_the_same() -> None:
         result = api.run("diff", *DAY, "--table")
 
     assert exit_code(result) == 0
-    assert "The same 27 events in both; the value is 27." in result.stdout
+    assert "The same 27 events in both; the count is 27." in result.stdout
 
 
 @pytest.mark.parametrize(
     ("found", "told"),
     [
         (day(), "no version yet"),
-        (day(version(OLD, 27)), "one version, with the value 27"),
+        (day(version(OLD, 27)), "one version, of 27 events"),
         (day(version(OLD, 27)), "No event of the day came since"),
         (day(version(OLD, 27), late=9), "9 of the day's events came since"),
     ],

@@ -100,7 +100,7 @@ def test_an_input_that_is_gone_or_became_none_makes_the_version_differ(found: St
     [difference] = found.differences()
 
     assert difference.kind is Kind.VERSION_DIFFERS
-    assert {"value", "input_count", "inputs_hash", "state"} <= set(difference.fields)
+    assert {"event_count", "metrics", "inputs_hash", "state"} <= set(difference.fields)
 
 
 @given(stored(), st.data())

@@ -88,7 +88,7 @@ class World:
     def value(self, entity_id: str = "order-1007", replay_id: str = "replay-1") -> int:
         """The aggregate's value."""
         version = Version(entity_id, DAY, replay_id)
-        value: int = self.aggregates.versions_written.get(version, Snapshot()).aggregate.values["daily_event_count"]
+        value: int = self.aggregates.versions_written.get(version, Snapshot()).aggregate.event_count
         return value
 
     def outcome(self, message: ReplayMessage) -> Outcome | None:
@@ -491,7 +491,7 @@ class TestObjectReference:
         [(version, row)] = world.aggregates.versions_written.items()
         assert version.replay_id == reference.replay_id
         assert not version.of_job
-        assert row.aggregate.values["daily_event_count"] == 250
+        assert row.aggregate.event_count == 250
         assert world.aggregates.progress == {}
 
     def test_goes_with_messages_that_refer_into_the_object(self) -> None:
@@ -502,7 +502,7 @@ class TestObjectReference:
         assert not world.deliver(messages[0], reference, messages[3]).failures
 
         assert world.value() == 2
-        assert {row.aggregate.values["daily_event_count"] for row in world.aggregates.versions_written.values()} == {
+        assert {row.aggregate.event_count for row in world.aggregates.versions_written.values()} == {
             2,
             4,
         }

@@ -129,8 +129,8 @@ function content(page, state) {
   return html`
     ${late ? html`<p class="note">${exact ? '' : 'At least '}${counted(late, 'event')} of this day came after the newest version read it. <a href=${replayOf({ entity: known.entity_id, day: known.day })}>Replay the day</a> to take them in.</p>` : nothing}
     <section aria-labelledby="versions-title"><h2 id="versions-title">${known.cursor ? 'The newest ' : ''}${counted(versions.length, 'version')} of ${known.day}, newest first</h2>
-      <div id="versions" role="img" aria-label="Value of each version, in the order in which they were computed; the table below has the same numbers"></div>
-      ${versions.length > 1 ? html`<p class="quiet">The value of each version by when it was computed, ${zoneName()}.</p>` : nothing}
+      <div id="versions" role="img" aria-label="Events of each version, in the order in which they were computed; the table below has the same numbers"></div>
+      ${versions.length > 1 ? html`<p class="quiet">The events of each version by when it was computed, ${zoneName()}.</p>` : nothing}
       ${table(state)}
     </section>
     ${versions.length < 2 ? empty('There is one version, so nothing can be compared.', 'A second replay of the day makes another, and this page shows what changed.')
@@ -148,9 +148,9 @@ function table({ known, chosen, all, showAll, choose, older, unlisted }) {
     /** @type {HTMLElement | null} */ (document.querySelector(`input[name=${name}]:checked`))?.focus();
   };
   const radio = (/** @type {'from' | 'to'} */ name, /** @type {string} */ id) => html`<input type="radio" name=${name} value=${id} aria-label="${name} ${id}" @change=${() => taken(name, id)}>`;
-  return html`<div class="scroll"><table class="list"><thead><tr><th>from</th><th>to</th><th class="number">value</th><th>trust</th><th>computed</th><th>by type</th><th>inputs hash</th><th>replay</th></tr></thead><tbody>
+  return html`<div class="scroll"><table class="list"><thead><tr><th>from</th><th>to</th><th class="number">events</th><th>trust</th><th>computed</th><th>by type</th><th>inputs hash</th><th>replay</th></tr></thead><tbody>
     ${shown.map((/** @type {any} */ version) => html`<tr><td>${radio('from', version.replay_id)}</td><td>${radio('to', version.replay_id)}</td>
-      <td class="number"><strong>${number(version.value)}</strong></td><td>${trust(version, exact)}</td><td>${when(toSecond(version.computed_at))}</td>
+      <td class="number"><strong>${number(version.event_count)}</strong></td><td>${trust(version, exact)}</td><td>${when(toSecond(version.computed_at))}</td>
       <td>${Object.entries(version.counts_by_type).map(([type, count]) => html`<div>${type} <span class="quiet">${number(/** @type {number} */ (count))}</span></div>`)}${version.other_types_count ? html`<div class="quiet">other types ${number(version.other_types_count)}</div>` : nothing}</td>
       <td><code title=${version.inputs_hash}>${version.inputs_hash.slice(0, 12)}</code></td>
       <td><a class="id" href=${address('/replay', { id: version.replay_id })} title=${version.replay_id}>${version.replay_id.slice(0, 18)}</a></td></tr>`)}

@@ -2,7 +2,7 @@
 
 /**
  * A version of a day's number, as the API tells it.
- * @typedef {{replay_id: string, value: number, inputs_hash: string, counts_by_type: Record<string, number>, other_types_count: number, computed_at: string, complete: boolean,
+ * @typedef {{replay_id: string, event_count: number, inputs_hash: string, counts_by_type: Record<string, number>, other_types_count: number, computed_at: string, complete: boolean,
  *   partial_because: string[], arrived_since: number}} Version
  * @typedef {{from?: string, to: string}} Chosen ids of replays
  */
