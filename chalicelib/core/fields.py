@@ -77,6 +77,7 @@ _MESSAGES = {
     "missing": "is missing",
     "extra_forbidden": "is not a known field",
     "string_type": "must be a string",
+    "dict_type": "must be a JSON object",
     "string_too_short": "must not be empty",
 }
 

@@ -14,6 +14,12 @@ from chalicelib.core.lossless_json import JsonValue, Number
 
 _MAX_INTEGER = 2**31
 
+# What its definition lets whoever carries an event on set, change or remove. The first two and the last three:
+# https://github.com/cloudevents/spec/tree/main/cloudevents/extensions (distributed tracing, partitioning, expiry time,
+# sampling); baggage: https://www.w3.org/TR/baggage/
+TRANSPORT = frozenset({"traceparent", "tracestate", "baggage", "partitionkey", "expirytime", "sampledrate"})
+"""Attributes that two copies of an event may differ in: stored as they were sent, and no part of its content."""
+
 _NAME = re.compile(r"[a-z0-9]+")
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,9})")
 # Control characters, and Unicode's noncharacters: a block of 32, and the last two code points of each plane.
@@ -85,6 +91,10 @@ class Attributes(BaseModel):
     dataschema: Annotated[Text, AfterValidator(_uri)] | None = None
 
 
+RESERVED = frozenset({*Attributes.model_fields, "data"})
+"""What no extension may be named: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#context-attributes"""
+
+
 def core_attributes(given: Mapping[str, JsonValue]) -> tuple[Attributes | None, list[Fault]]:
     """The attributes of the specification, or what is wrong with them."""
     try:
@@ -93,26 +103,29 @@ def core_attributes(given: Mapping[str, JsonValue]) -> tuple[Attributes | None, 
         return None, list(faults_of(error))
 
 
-def extension_attributes(given: Mapping[str, JsonValue]) -> tuple[dict[str, str], list[Fault]]:
-    """All other attributes, each in the canonical string encoding of its type, and what is wrong with them.
+def extension_attributes(given: Mapping[str, JsonValue], within: str = "") -> tuple[dict[str, str], list[Fault]]:
+    """The extensions that are part of an event's content, and what is wrong with any of them.
 
-    Binary mode has only the string of a value, so the number 5 and the text "5" are the same.
+    Each is in the canonical string encoding of its type. Binary mode has only the string of a value, so the number 5
+    and the text "5" are the same. Faults name their field `within` the event.
     """
-    extensions: dict[str, str] = {}
+    content: dict[str, str] = {}
     faults: list[Fault] = []
     for name, value in given.items():
-        if name in Attributes.model_fields:
-            continue
         try:
-            extensions[_attribute_name(name)] = _canonical_string(value)
+            checked = _extension_name(name), _canonical_string(value)
         except ValueError as error:
-            faults.append(Fault(shown_name(name), str(error)))
-    return extensions, faults
+            faults.append(Fault(f"{within}{shown_name(name)}", str(error)))
+        else:
+            content |= dict([checked] if name not in TRANSPORT else [])
+    return content, faults
 
 
-def _attribute_name(name: str) -> str:
+def _extension_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError("is not an attribute name: lower-case letters a to z and digits only")
+    if name in RESERVED:
+        raise ValueError("is an attribute of CloudEvents itself, and not an extension")
     return name
 
 

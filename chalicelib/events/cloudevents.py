@@ -51,7 +51,8 @@ def parse_structured(json: JsonText) -> Event:
     # A null attribute is an absent one; null data is data.
     given = {name: value for name, value in json.value.items() if name not in _DATA and value is not None}
     attributes, faults = core_attributes(given)
-    extensions, further = extension_attributes(given)
+    own = {name: value for name, value in given.items() if name not in Attributes.model_fields}
+    extensions, further = extension_attributes(own)
     data, wrong = _data_of(json.value, given.get("datacontenttype"))
     found = all_faults(json.faults, [*faults, *further, *wrong])
     if attributes is None or found:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, WithJsonSchema
 
 from chalicelib.core import lossless_json
 from chalicelib.core.errors import Fault, InvalidRequest, first_faults
 from chalicelib.core.fields import EntityId, EventType, IdempotencyKey, Source, Time, faults_of
 from chalicelib.core.timestamps import Instant
 from chalicelib.events import identity
+from chalicelib.events.cloudevent_attributes import RESERVED, extension_attributes
 
 
 class Form(StrEnum):
@@ -45,6 +46,25 @@ class Event:
         return self.event_id != identity.event_id(self.source, None, self.content_sha256)
 
 
+Extensions = Annotated[
+    dict[str, Any],
+    WithJsonSchema(
+        {
+            "type": "object",
+            "propertyNames": {"pattern": "^[a-z0-9]+$", "not": {"enum": sorted(RESERVED)}},
+            "additionalProperties": {
+                "anyOf": [
+                    {"type": "string"},
+                    {"type": "boolean"},
+                    {"type": "integer", "minimum": -(2**31), "maximum": 2**31 - 1},
+                ]
+            },
+        }
+    ),
+]
+"""Checked as the extension attributes of a CloudEvent are."""
+
+
 class NativeEvent(BaseModel):
     """An event in Retrace's own JSON form."""
 
@@ -56,18 +76,22 @@ class NativeEvent(BaseModel):
     event_time: Time
     payload: Any
     idempotency_key: IdempotencyKey | None = None
+    extensions: Extensions | None = None
 
 
 def parse_native(json: lossless_json.JsonText) -> Event:
     """Check one native event and derive its identity; raises InvalidRequest with every fault."""
     if not isinstance(json.value, dict):
         raise InvalidRequest("The event is not a JSON object.", (*json.faults, Fault("", "must be a JSON object")))
+    given = json.value.get("extensions")
+    extensions, wrong = extension_attributes(given, "extensions.") if isinstance(given, dict) else ({}, [])
     try:
         native = NativeEvent.model_validate(lossless_json.without_lone_surrogates(json.value))
     except ValidationError as error:
-        raise InvalidRequest("The event is not valid.", all_faults(json.faults, faults_of(error))) from error
-    if json.faults:
-        raise InvalidRequest("The event is not valid.", json.faults)
+        faults = all_faults(json.faults, (*faults_of(error), *wrong))
+        raise InvalidRequest("The event is not valid.", faults) from error
+    if json.faults or wrong:
+        raise InvalidRequest("The event is not valid.", all_faults(json.faults, wrong))
     event_time = Instant(native.event_time)
     content = identity.content_sha256(
         {
@@ -77,6 +101,7 @@ def parse_native(json: lossless_json.JsonText) -> Event:
             "event_time": event_time,
             "payload": native.payload,
         }
+        | ({"extensions": extensions} if extensions else {})
     )
     return Event(
         source=native.source,

@@ -14,7 +14,7 @@ from retrace.client import Client
 from retrace.context import AsJson, CommandContext, command_context
 from retrace.ingesting.checkpoint import Checkpoint, Reached, checkpoint_file
 from retrace.ingesting.files import STDIN, File, Format, look_at
-from retrace.ingesting.foreign_formats import FIELDS, Mapped
+from retrace.ingesting.foreign_formats import EXTENSION, FIELDS, Mapped, is_field
 from retrace.ingesting.report import IngestProgress, Rejects, Summary, reasons_file
 from retrace.ingesting.run import Ingest, Interrupt, Reading
 from retrace.ingesting.sending import MOST_BYTES, MOST_EVENTS, Pace, Sender
@@ -26,12 +26,13 @@ FormatOption = Annotated[
     Format | None,
     typer.Option("--format", help="The format of all files. Default: detected from names and first bytes."),
 ]
+_FIELDS = f"{', '.join(FIELDS)} and {EXTENSION}NAME"
 Columns = Annotated[
     list[str] | None,
     typer.Option(
         "--map",
         metavar="FIELD=COLUMN",
-        help=f"CSV: the column that a field is taken from. Fields: {', '.join(FIELDS)}.",
+        help=f"CSV: the column that a field is taken from. Fields: {_FIELDS}.",
     ),
 ]
 Constants = Annotated[
@@ -73,8 +74,8 @@ def _pairs(texts: Sequence[str], option: str) -> dict[str, str]:
     pairs: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
-        if not equals or name not in FIELDS or name in pairs:
-            raise typer.BadParameter(f"{text!r}: write FIELD=…, each of {', '.join(FIELDS)} once", param_hint=option)
+        if not equals or not is_field(name) or name in pairs:
+            raise typer.BadParameter(f"{text!r}: write FIELD=…, each of {_FIELDS} once", param_hint=option)
         pairs[name] = value
     return pairs
 

@@ -19,6 +19,8 @@ from retrace.problem import Exit, Problem
 
 REQUIRED = ("source", "event_type", "entity_id", "event_time")
 FIELDS = (*REQUIRED, "idempotency_key")
+EXTENSION = "extensions."
+"""Begins the name of a field that is an extension attribute."""
 _DELIMITERS = ",;\t|"
 _SAYS_DELIMITER = re.compile(r'"?sep=([^"\r\n])"?', re.IGNORECASE)
 """A line before the heading by which spreadsheets name the delimiter."""
@@ -89,7 +91,8 @@ def _columns(header: Sequence[str], mapped: Mapped) -> Mapping[str, int]:
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
         raise Problem(f"Two columns are named {twice[0]!r}.", f"The columns are {shown}: rename one.", Exit.USAGE)
-    wanted = {name: name for name in FIELDS if name in header and name not in mapped.constants} | dict(mapped.columns)
+    named = {name: name for name in header if is_field(name) and name not in mapped.constants}
+    wanted = named | dict(mapped.columns)
     for name, column in wanted.items():
         if column not in header:
             remedy = f"The columns are {shown}."
@@ -103,15 +106,21 @@ def _columns(header: Sequence[str], mapped: Mapped) -> Mapping[str, int]:
     return {name: header.index(column) for name, column in wanted.items()}
 
 
+def is_field(name: str) -> bool:
+    """Whether a column of this name is a field of the event, or one of its extensions."""
+    return name in FIELDS or name.startswith(EXTENSION)
+
+
 def _record(
     line: int, row: Sequence[str], header: Sequence[str], columns: Mapping[str, int], constants: Mapping[str, str]
 ) -> Record:
+    given = {**constants, **{name: row[place] for name, place in columns.items() if place < len(row)}}
     event: dict[str, object] = {
-        **constants,
-        **{name: row[place] for name, place in columns.items() if place < len(row)},
+        name: text for name, text in given.items() if name in REQUIRED or (text and name in FIELDS)
     }
-    if event.get("idempotency_key") == "":
-        del event["idempotency_key"]
+    extensions = {name.removeprefix(EXTENSION): text for name, text in given.items() if text and name not in FIELDS}
+    if extensions:
+        event["extensions"] = extensions
     used = frozenset(columns.values())
     event["payload"] = {name: cell for place, (name, cell) in enumerate(zip(header, row)) if place not in used}  # noqa: B905  # a row may be short
     fault = _fault(row, header)

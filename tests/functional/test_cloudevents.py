@@ -11,7 +11,7 @@ from chalice.test import HTTPResponse
 from tests.functional.application import Application
 from tests.functional.cloudevent_cases import BATCH, STRUCTURED, Case, cases, in_binary_mode, paid_event
 from tests.functional.events import DAY, NEXT_DAY, Json, as_json, paid
-from tests.functional.storage import Storage
+from tests.functional.storage import Storage, assert_sound
 
 CASES = cases()
 VALID = [case for case in CASES if case.decoded is not None]
@@ -148,6 +148,33 @@ def test_one_event_in_every_mode_is_one_event(application: Application, storage:
     for again in (*results(structured), *results(batch)):
         assert {**again, "position": 0} == first.json_body | {"status": "DUPLICATE", "position": 0}
     assert len(storage.index()) == 1
+
+
+def test_an_event_that_came_by_two_paths_with_other_traces_is_one_event(
+    application: Application, storage: Storage
+) -> None:
+    traces = [f"00-{number:032x}-{number:016x}-01" for number in range(4)]
+    paths = [paid_event(traceparent=trace, tracestate=f"hop={number}") for number, trace in enumerate(traces)]
+    first = sent(application, in_binary_mode(paths[0], b'{"amount": 5}')).json_body
+
+    again = [
+        sent(application, in_binary_mode(paths[1], b'{"amount": 5}')).json_body,
+        send(application, {"content-type": STRUCTURED}, as_json(paths[2])).json_body,
+        application.ingest(
+            paid(
+                source="/shop/checkout",
+                event_time=paths[3]["time"],
+                payload=paths[3]["data"],
+                idempotency_key=paths[3]["id"],
+                extensions={"traceparent": traces[3]},
+            )
+        ).json_body,
+    ]
+
+    assert first["status"] == "ACCEPTED"
+    assert again == [first | {"status": "DUPLICATE"}] * 3
+    assert json.loads(application.get(f"/events/{first['event_id']}/raw").body)["tracestate"] == "hop=0"
+    assert_sound(storage)
 
 
 def test_other_content_under_an_id_is_a_conflict_that_names_the_id(application: Application, storage: Storage) -> None:

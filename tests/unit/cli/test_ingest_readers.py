@@ -150,6 +150,19 @@ def test_records_that_are_not_of_cloudtrail_are_refused_one_by_one() -> None:
     assert [one.fault.field if one.fault else None for one in found] == ["eventName", "", "body", "eventTime"]
 
 
+def test_columns_of_csv_that_name_an_extension_are_one_unless_the_cell_is_empty() -> None:
+    mapped = Mapped({"extensions.tenant": "Mandant"}, {"source": "s", "event_type": "t", "extensions.region": "eu"})
+    heading, same = "entity_id,event_time,Mandant,extensions.traceparent", "order-1,2026-11-21T10:00:00Z"
+
+    found = [json.loads(one.text) for one in read(f"{heading}\n{same},acme,00-1\n{same},,\n".encode(), mapped=mapped)]
+
+    assert [one["extensions"] for one in found] == [
+        {"region": "eu", "tenant": "acme", "traceparent": "00-1"},
+        {"region": "eu"},
+    ]
+    assert [one["payload"] for one in found] == [{}, {}]
+
+
 def test_rows_of_csv_become_events_with_the_other_columns_as_payload() -> None:
     mapped = Mapped({"entity_id": "order", "event_type": "kind"}, {"source": "shop/csv"})
     table = (

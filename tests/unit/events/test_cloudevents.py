@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from chalicelib.core.errors import Fault, InvalidRequest, RequestTooLarge
 from chalicelib.core.lossless_json import parse
+from chalicelib.events.cloudevent_attributes import TRANSPORT
 from chalicelib.events.cloudevents import parse_binary, parse_structured
 from chalicelib.events.event import Event, Form
 from chalicelib.events.raw_objects import line_of, parse_line, verify
@@ -214,6 +215,21 @@ class TestIdentity:
         assert with_members(**change).event_id == with_members().event_id
         assert with_members(**change).content_sha256 != with_members().content_sha256
 
+    @pytest.mark.parametrize("name", sorted(TRANSPORT))
+    def test_what_may_change_on_the_way_is_kept_and_is_no_part_of_the_content(self, name: str) -> None:
+        one, other = with_members(**{name: "1"}), with_members(**{name: "2"})
+
+        assert one.content_sha256 == other.content_sha256 == with_members().content_sha256
+        assert json.loads(one.text)[name] == "1"
+        assert verify(parse_line(line_of(one, RECEIPT))) == one
+
+    @pytest.mark.parametrize("name", ["sequence", "recordedtime", "tracestate2", "authid", "dataref"])
+    def test_any_other_extension_is_part_of_the_content(self, name: str) -> None:
+        assert with_members(**{name: "1"}).content_sha256 != with_members(**{name: "2"}).content_sha256
+
+    def test_what_may_change_on_the_way_is_checked_like_any_extension(self) -> None:
+        assert faults_of(traceparent=["00"]) == {"traceparent": "must be a string, a whole number, true or false"}
+
     def test_no_data_is_not_null(self) -> None:
         no_data = structured(json.dumps({name: value for name, value in EVENT.items() if name != "data"}))
 
@@ -237,9 +253,11 @@ class TestIdentity:
             event_time="2026-11-21T10:00:00Z",
             payload={"amount": 1},
             idempotency_key="1",
+            extensions={"tenant": "eu", "level": 5, "test": True, "traceparent": "00-1"},
         )
+        cloudevent = with_members(tenant="eu", level=5, test=True, traceparent="00-2")
 
-        assert (native.event_id, native.content_sha256) == (with_members().event_id, with_members().content_sha256)
+        assert (native.event_id, native.content_sha256) == (cloudevent.event_id, cloudevent.content_sha256)
 
 
 def faults_of(**members: Any) -> dict[str, str]:

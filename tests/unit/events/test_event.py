@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core.errors import InvalidRequest
-from tests.unit.examples import an_event, event_in, native, natives
+from chalicelib.events.cloudevent_attributes import TRANSPORT
+from chalicelib.events.raw_objects import line_of, parse_line, verify
+from tests.unit.examples import RECEIPT, an_event, event_in, native, natives
 from tests.unit.json_trees import Members, numbers, randoms, write
 
 
@@ -48,6 +50,61 @@ def test_numbers_are_kept_as_they_were_written(written: list[Any]) -> None:
 @pytest.mark.parametrize("payload", [None, True, 0, "", [], {}, [None], {"": {"": []}}])
 def test_a_payload_is_any_json(payload: Any) -> None:
     assert json.loads(an_event(payload=payload).text)["payload"] == payload
+
+
+OF_NO_TYPE = "must be a string, a whole number, true or false"
+OF_NO_SIZE = "must be a whole number from -2147483648 to 2147483647, without fraction or exponent"
+NO_NAME = "is not an attribute name: lower-case letters a to z and digits only"
+NO_EXTENSION = "is an attribute of CloudEvents itself, and not an extension"
+
+
+class TestExtensions:
+    def test_are_kept_as_they_were_sent(self) -> None:
+        given = {"tenant": "eu", "level": -5, "test": True, "traceparent": "00-1"}
+
+        assert json.loads(an_event(extensions=given).text)["extensions"] == given
+
+    @pytest.mark.parametrize("nothing", [None, {}, {"traceparent": "00-1"}])
+    def test_that_say_nothing_of_the_event_are_no_part_of_its_content(self, nothing: Any) -> None:
+        assert an_event(extensions=nothing).content_sha256 == an_event().content_sha256
+
+    def test_are_the_same_in_any_order_and_as_text(self) -> None:
+        one, other = an_event(extensions={"a": 5, "b": True}), an_event(extensions={"b": "true", "a": "5"})
+
+        assert one.content_sha256 == other.content_sha256
+        assert one.content_sha256 != an_event(extensions={"a": 5, "b": False}).content_sha256
+        assert one.content_sha256 != an_event(payload={"total": 1, "extensions": {"a": 5, "b": True}}).content_sha256
+
+    @given(st.sampled_from(sorted(TRANSPORT)), st.text(st.characters(min_codepoint=32, max_codepoint=126)))
+    def test_of_transport_change_nothing_but_the_text(self, name: str, value: str) -> None:
+        event = an_event(extensions={"tenant": "eu", name: value})
+
+        assert event.event_id == an_event(extensions={"tenant": "eu"}).event_id
+        assert verify(parse_line(line_of(event, RECEIPT))) == event
+
+    @pytest.mark.parametrize(
+        ("extensions", "faults"),
+        [
+            ([], {"extensions": "must be a JSON object"}),
+            ({"Tenant": "eu"}, {"extensions.Tenant": NO_NAME}),
+            ({"subject": "x", "data": 1}, dict.fromkeys(("extensions.subject", "extensions.data"), NO_EXTENSION)),
+            ({"a": None, "b": [1]}, dict.fromkeys(("extensions.a", "extensions.b"), OF_NO_TYPE)),
+            ({"a": 2**31, "b": 1.0}, dict.fromkeys(("extensions.a", "extensions.b"), OF_NO_SIZE)),
+            ({"a": "\x00"}, {"extensions.a": "holds a control character or a code point that is no character"}),
+        ],
+        ids=str,
+    )
+    def test_that_no_cloudevent_can_have_are_refused_beside_every_other_fault(
+        self, extensions: Any, faults: dict[str, str]
+    ) -> None:
+        assert faults_with(extensions=extensions, source="") == {"source": "must not be empty", **faults}
+        assert faults_with(extensions=extensions) == faults
+
+    @pytest.mark.parametrize("number", [2**31 - 1, -(2**31), 0])
+    def test_may_be_integers_of_32_bits(self, number: int) -> None:
+        as_number, as_text = an_event(extensions={"a": number}), an_event(extensions={"a": str(number)})
+
+        assert as_number.content_sha256 == as_text.content_sha256
 
 
 class TestRefusal:
