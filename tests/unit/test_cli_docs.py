@@ -36,6 +36,9 @@ def options_of(command: Any) -> set[str]:
     return {name for name in found if name.startswith("-")}
 
 
+SHARED = documented_options(sections()["Options of several commands"])
+
+
 def test_every_command_has_a_section_and_every_section_of_a_command_has_one() -> None:
     documented = [name.removeprefix("retrace ") for name in sections() if name.startswith("retrace ")]
 
@@ -43,10 +46,18 @@ def test_every_command_has_a_section_and_every_section_of_a_command_has_one() ->
 
 
 @pytest.mark.parametrize("name", ROOT.commands)
-def test_the_options_of_a_command_are_those_of_its_section(name: str) -> None:
+def test_the_options_of_a_command_are_those_of_its_section_or_shared(name: str) -> None:
     there = options_of(ROOT.commands[name]) - TOLD_ONCE
+    documented = documented_options(sections().get(f"retrace {name}", ""))
 
-    assert documented_options(sections().get(f"retrace {name}", "")) == there
+    assert documented | (SHARED & there) == there
+
+
+def test_a_shared_option_is_one_of_several_commands() -> None:
+    commands = [options_of(command) for command in ROOT.commands.values()]
+
+    assert SHARED
+    assert [name for name in SHARED if sum(name in options for options in commands) < 2] == []
 
 
 def test_the_options_of_the_command_line_as_a_whole_are_documented() -> None:
