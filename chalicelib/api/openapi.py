@@ -56,6 +56,8 @@ _SIGV4: Json = {
 def _operation(method: str, path: str, operation: Operation) -> Json:
     name = f"{method.lower()}_{path.strip('/').replace('/', '_').replace('{', '').replace('}', '').replace('.', '_')}"
     answers = {str(status): _answer(status, models) for status, models in operation.answers.items()}
+    if operation.answer_headers:
+        answers["200"]["headers"] |= operation.answer_headers
     answers["403"] = {"description": "The gateway did not let the caller in."}
     described: Json = {"operationId": name, "summary": operation.summary, "responses": answers}
     parameters = _path_parameters(path) + _query_parameters(operation.query) + _headers(operation.headers)
@@ -69,6 +71,7 @@ def _operation(method: str, path: str, operation: Operation) -> Json:
 
 _REFUSED = "How many events were refused; absent if none was."
 _DESCRIPTIONS = {200: "Done.", 201: "Accepted.", 202: "Begun; it goes on by itself.", 207: "Some were refused."}
+_DESCRIPTIONS[410] = "Reserved: the event was erased, and no answer has its text any more."
 
 
 def _answer(status: int, models: Model | tuple[Model, ...]) -> Json:

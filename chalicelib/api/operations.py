@@ -53,6 +53,8 @@ class Operation:
     body: Mapping[str, Json] = field(default_factory=dict)
     body_required: bool = True
     headers: tuple[str, ...] = ()
+    answer_headers: Mapping[str, Json] = field(default_factory=dict)
+    """Of a 200, beside those of every answer."""
 
 
 def reference(model: Model) -> Json:
@@ -62,6 +64,11 @@ def reference(model: Model) -> Json:
 
 _EVENTS: Json = {
     "oneOf": [reference(NativeEvent), {"type": "array", "items": reference(NativeEvent), "maxItems": 1_000}]
+}
+_SHA256: Json = {
+    "required": True,
+    "description": "The event's content_sha256, which the answer was checked with.",
+    "schema": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
 }
 _CLOUDEVENT: Json = {"type": "object", "description": "A CloudEvent 1.0 in the JSON format."}
 _EVENT_BODIES: dict[str, Json] = {
@@ -77,7 +84,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/events/{event_id}"): Operation(
         "An event, its duplicates and conflicts, and its aggregates", {200: search.EventHistoryAnswer, **_NAMED}
     ),
-    ("GET", "/events/{event_id}/raw"): Operation("An event as it was sent", {200: (), **_NAMED}),
+    ("GET", "/events/{event_id}/raw"): Operation(
+        "An event as it was sent", {200: (), 410: Problem, **_NAMED}, answer_headers={"X-Content-Sha256": _SHA256}
+    ),
     ("GET", "/late"): Operation("Late arrivals of a day", {200: search.LateList, **_QUERIED}, LateQuery),
     ("GET", "/gaps"): Operation("Hours or days without events", {200: search.GapList, **_QUERIED}, GapsQuery),
     ("GET", "/freshness"): Operation(

@@ -160,6 +160,7 @@ TITLES: Mapping[int, str] = {
     401: "Unauthorized",
     404: "Not Found",
     409: "Conflict",
+    410: "Gone",
     413: "Content Too Large",
     415: "Unsupported Media Type",
     500: "Internal Server Error",

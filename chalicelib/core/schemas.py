@@ -48,6 +48,11 @@ Count = Annotated[int, JsonSchema(minimum=0)]
 Cursor = Annotated[str | None, JsonSchema(description="Where the next page begins; null after the last.")]
 
 
+def states(*given: str) -> JsonSchema:
+    """The states of an event that an answer gives, and ERASED, which none gives yet: who reads answers must know it."""
+    return JsonSchema(enum=[*given, "ERASED"], description="ERASED is reserved: no event is erased in this version.")
+
+
 class Shape(TypedDict):
     """A JSON object with exactly these members."""
 

@@ -14,6 +14,7 @@ from chalicelib.core.schemas import (
     Shape,
     Time,
     field_errors,
+    states,
 )
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.ingest.queries import Listed
@@ -57,7 +58,7 @@ class RefusedEvent(Shape):
     """An event that was refused; quarantine keeps it, except in a dry run."""
 
     position: NotRequired[Position]
-    status: Annotated[str, JsonSchema(enum=["REJECTED", "CONFLICT"])]
+    status: Annotated[str, states("REJECTED", "CONFLICT")]
     event_id: NotRequired[
         Annotated[Sha256 | None, JsonSchema(description="Of a conflict: the identity it shares.", default=None)]
     ]
@@ -80,6 +81,9 @@ class IngestCounts(Shape):
     duplicate: Count
     conflict: Count
     rejected: Count
+    erased: NotRequired[
+        Annotated[Count, JsonSchema(description="Reserved: absent until events can be erased.", default=0)]
+    ]
 
 
 class IngestAnswer(Shape):

@@ -13,6 +13,7 @@ from chalicelib.core.schemas import (
     Shape,
     Time,
     field_errors,
+    states,
 )
 from chalicelib.ingest.rejection import Conflict, body_members
 from chalicelib.quarantine.retries import Listed, Retry, RetryResult
@@ -23,7 +24,7 @@ class RejectedItem(Shape):
     """A refused event, without its body."""
 
     rejected_id: str
-    status: Annotated[str, JsonSchema(enum=["REJECTED", "CONFLICT"])]
+    status: Annotated[str, states("REJECTED", "CONFLICT")]
     errors: list[FieldError]
     ingest_time: Time
     request_id: str
@@ -41,7 +42,7 @@ class RejectedList(Shape):
 class RetryResultShape(Shape):
     """What became of one event of a retry."""
 
-    status: Annotated[str, JsonSchema(enum=["ACCEPTED", "DUPLICATE", "CONFLICT", "REJECTED"])]
+    status: Annotated[str, states("ACCEPTED", "DUPLICATE", "CONFLICT", "REJECTED")]
     event_id: NotRequired[Annotated[Sha256 | None, JsonSchema(default=None)]]
     rejected_id: NotRequired[Annotated[str | None, JsonSchema(default=None)]]
 
@@ -77,7 +78,7 @@ class RejectedAnswer(Shape):
     """Everything that is kept of a refused event; the body is text where its bytes are UTF-8, else base64."""
 
     rejected_id: str
-    status: Annotated[str, JsonSchema(enum=["REJECTED", "CONFLICT"])]
+    status: Annotated[str, states("REJECTED", "CONFLICT")]
     errors: list[FieldError]
     ingest_time: Time
     request_id: str

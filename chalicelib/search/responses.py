@@ -16,6 +16,7 @@ from chalicelib.core.schemas import (
     Sha256,
     Shape,
     Time,
+    states,
 )
 from chalicelib.core.timestamps import CALENDAR, PERIOD, day_of
 from chalicelib.events.arrivals import Arrival
@@ -113,7 +114,7 @@ class StaleProblem(Problem, FreshnessAnswer):
 class ArrivalItem(Shape):
     """A later send of a known identity."""
 
-    status: Annotated[str, JsonSchema(enum=["DUPLICATE", "CONFLICT"])]
+    status: Annotated[str, states("DUPLICATE", "CONFLICT")]
     ingest_time: Time
     request_id: str
     content_sha256: Sha256

@@ -22,6 +22,7 @@ from retrace.problem import Exit, Problem
 _OF_THIS_EVENT = frozenset(
     {
         HTTPStatus.NOT_FOUND,
+        HTTPStatus.GONE,
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         HTTPStatus.INTERNAL_SERVER_ERROR,
         HTTPStatus.BAD_GATEWAY,
@@ -79,6 +80,8 @@ def _reason(answer: Answer, metadata: Json) -> str:
     """Why the API does not hand an event out."""
     if answer.status == HTTPStatus.NOT_FOUND:
         return f"Its identity has expired. Its line is in {metadata['s3_key']}."
+    if answer.status == HTTPStatus.GONE:
+        return "It was erased."
     if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return f"The API does not return it: {answer.json.get('detail', 'it failed.')}"
     return f"The API could not return it ({answer.status}), perhaps for its size. Its line is in {metadata['s3_key']}."

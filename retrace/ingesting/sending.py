@@ -116,11 +116,12 @@ class Tally:
 
 
 def tally_of(results: Iterable[Mapping[str, Any]]) -> Tally:
-    """Count results by their statuses."""
+    """Count results by their statuses; one that is not known here, as ERASED, was refused."""
     found = list(results)
     counts = Counter(result["status"] for result in found)
     not_sent = sum(result.get("refused_by") == THIS_COMMAND for result in found)
-    return Tally(counts["ACCEPTED"], counts["DUPLICATE"], counts["CONFLICT"], counts["REJECTED"], not_sent)
+    accepted, duplicate, conflict = (counts[status] for status in ("ACCEPTED", "DUPLICATE", "CONFLICT"))
+    return Tally(accepted, duplicate, conflict, len(found) - accepted - duplicate - conflict, not_sent)
 
 
 Json = dict[str, Any]

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from retrace.producer.spool import Row
 
 _COUNTS = ("accepted", "duplicate", "conflict", "rejected")
-_REFUSED = ("conflict", "rejected")
+_TAKEN_IN = ("accepted", "duplicate")
 _LISTED_AT_ONCE = 500
 """Results of so many events fit into any answer."""
 
@@ -22,7 +22,7 @@ class Rejection:
 
     event: bytes
     status: str
-    """REJECTED, or CONFLICT: the key belongs to other content."""
+    """REJECTED, or CONFLICT: the key belongs to other content. ERASED is reserved."""
     errors: Sequence[Mapping[str, str]]
     rejected_id: str | None
 
@@ -75,9 +75,9 @@ def outcome(part: Part, status: int, body: bytes, after_s: float) -> Outcome:
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return Divide(part.halves()) if len(part.rows) > 1 else Decided([_too_large(part.rows[0])])
     answer = _object(body)
-    counts = [answer.get("counts", {}).get(name) for name in _COUNTS] if _has_counts(answer) else []
-    if sum(counts) == len(part.rows):
-        return _decided(part, answer, refused=sum(answer["counts"][name] for name in _REFUSED))
+    counts: Mapping[str, int] = answer["counts"] if _has_counts(answer) else {}
+    if sum(counts.values()) == len(part.rows):
+        return _decided(part, answer, refused=len(part.rows) - sum(counts[name] for name in _TAKEN_IN))
     if counts and len(part.rows) > 1:  # the request was refused as a whole: one of its events broke it
         return Divide(part.halves())
     return TryLater(f"it answered {status}: {body[:200].decode(errors='replace')}", after_s)
@@ -94,7 +94,7 @@ def _decided(part: Part, answer: Mapping[str, Any], refused: int) -> Outcome:
 
 
 def _rejections(part: Part, results: Sequence[Mapping[str, Any]]) -> Iterator[Rejection]:
-    refused = {result["position"]: result for result in results if result["status"].lower() in _REFUSED}
+    refused = {result["position"]: result for result in results if result["status"].lower() not in _TAKEN_IN}
     for position, result in sorted(refused.items()):
         event = part.rows[position].line.text
         yield Rejection(event, result["status"], result.get("errors", []), result.get("rejected_id"))
@@ -115,4 +115,6 @@ def _object(body: bytes) -> dict[str, Any]:
 
 def _has_counts(answer: Mapping[str, Any]) -> bool:
     counts = answer.get("counts")
-    return isinstance(counts, dict) and all(type(counts.get(name)) is int for name in _COUNTS)
+    if not isinstance(counts, dict) or not counts.keys() >= set(_COUNTS):
+        return False
+    return all(type(count) is int for count in counts.values())

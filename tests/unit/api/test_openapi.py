@@ -52,6 +52,29 @@ def _parts(node: Any) -> Iterator[dict[str, Any]]:
         yield from _parts(each)
 
 
+_STATES = {"ACCEPTED", "DUPLICATE", "CONFLICT", "REJECTED"}
+
+
+def test_every_answer_that_names_refused_or_later_arrivals_may_say_erased() -> None:
+    """Clients of version 1 have to know the state before anything has it."""
+    states = {
+        name: set(schema["properties"]["status"]["enum"])
+        for name, schema in document()["components"]["schemas"].items()
+        if _STATES & set(schema.get("properties", {}).get("status", {}).get("enum", []))
+    }
+
+    assert len(states) == 7
+    assert {name for name, found in states.items() if "ERASED" not in found} == {"TakenIn"}
+    assert "erased" in document()["components"]["schemas"]["IngestCounts"]["properties"]
+
+
+def test_an_erased_event_is_reserved_as_gone_and_its_text_is_answered_with_its_hash() -> None:
+    answers = document()["paths"]["/events/{event_id}/raw"]["get"]["responses"]
+
+    assert "erased" in answers["410"]["description"]
+    assert answers["200"]["headers"]["X-Content-Sha256"]["required"]
+
+
 @pytest.mark.parametrize(
     ("path", "status", "content_type", "body"),
     [

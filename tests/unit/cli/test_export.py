@@ -120,6 +120,7 @@ BAD = [
     ((200, b"no JSON"), "can no longer be read"),
     ((500, problem("The stored event hashes to another.")), "The stored event hashes to another."),
     ((404, problem("There is no event.")), "events/x.ndjson"),
+    ((410, problem("It was erased.")), "It was erased."),
     ((413, problem("Too large.")), "events/x.ndjson"),
 ]
 

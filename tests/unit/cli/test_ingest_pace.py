@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrace.ingesting.records import Record
-from retrace.ingesting.sending import LEAST_EVENTS, Pace, batches
+from retrace.ingesting.sending import LEAST_EVENTS, Pace, Tally, batches, tally_of
 
 
 def test_batches_grow_while_answers_come_quickly() -> None:
@@ -58,3 +58,10 @@ def test_every_record_is_in_one_batch_in_order_and_within_the_limits(
         assert batch.file == 3
         assert 0 < len(batch.records) <= events
         assert len(batch.records) == 1 or sum(len(one.text) + 1 for one in batch.records) <= size
+
+
+def test_a_status_of_later_versions_counts_as_rejected() -> None:
+    counted = tally_of({"status": status} for status in ("ACCEPTED", "DUPLICATE", "CONFLICT", "REJECTED", "ERASED"))
+
+    assert counted == Tally(accepted=1, duplicate=1, conflict=1, rejected=2)
+    assert counted.events == 5

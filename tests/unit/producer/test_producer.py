@@ -185,6 +185,18 @@ def test_a_key_with_other_content_is_reported_as_a_conflict(api: ModelApi, tmp_p
     assert [(json.loads(rejection.event)["payload"], rejection.status) for rejection in refused] == [(2, "CONFLICT")]
 
 
+def test_an_event_in_a_state_of_later_versions_is_reported_and_not_sent_again(api: ModelApi, tmp_path: Path) -> None:
+    refused: list[Rejection] = []
+    body = b'{"counts": {"accepted": 0, "duplicate": 0, "conflict": 0, "rejected": 0, "erased": 1},'
+    body += b' "results": [{"position": 0, "status": "ERASED", "errors": [], "rejected_id": null}]}'
+    api.fault = lambda _: Fault(200, body=body)
+    with producer(api, tmp_path, on_rejected=refused.append) as sending:
+        sending.send(numbered(1)[0])
+
+    assert [(rejection.event, rejection.status) for rejection in refused] == [(numbered(1)[0], "ERASED")]
+    assert len(api.requests) == 1
+
+
 def test_a_callback_that_fails_stops_nothing(api: ModelApi, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     def fails(_: Rejection) -> None:
         raise RuntimeError("broken callback")
