@@ -19,9 +19,14 @@ def rows(text: str, heading: str) -> list[str]:
     return [row for table in tables for row in table.splitlines()]
 
 
+def cells(row: str) -> list[str]:
+    """The cells of a row, without links."""
+    return [cell.strip() for cell in _LINK.sub(r"\1", row).split("|")[1:-1]]
+
+
 def first_cells(text: str, heading: str) -> list[str]:
-    """The first cells of these rows, without links."""
-    return [_LINK.sub(r"\1", row).split("|")[1].strip() for row in rows(text, heading)]
+    """The first cells of these rows."""
+    return [cells(row)[0] for row in rows(text, heading)]
 
 
 def named(text: str) -> list[tuple[str, str]]:

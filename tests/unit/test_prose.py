@@ -39,7 +39,7 @@ WORDS = {
     "docs/performance.md": 720,
     "docs/producers.md": 920,
     "docs/producer-python.md": 920,
-    "docs/reliability.md": 1_850,
+    "docs/reliability.md": 1_130,
     "docs/runbook.md": 2_010,
     "docs/scale.md": 1_650,
     "docs/security.md": 2_270,
