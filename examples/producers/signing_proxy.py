@@ -36,10 +36,10 @@ class SigningProxy(ThreadingHTTPServer):
         self.url, self.region, self.session = url.rstrip("/"), region, Session()
         self.pool = urllib3.PoolManager(maxsize=16, timeout=TIMEOUT_S, retries=False)
 
-    def forwarded(self, path: str, body: bytes, content_type: str) -> urllib3.BaseHTTPResponse:
-        """Sign one request and return the answer to it."""
-        packed = gzip.compress(body, compresslevel=3)
-        headers = {"Content-Type": content_type, "Content-Encoding": "gzip"}
+    def forwarded(self, path: str, body: bytes, content_type: str, encoding: str | None) -> urllib3.BaseHTTPResponse:
+        """Sign one request, compressed if it is not yet, and return the answer to it."""
+        packed = gzip.compress(body, compresslevel=3) if encoding is None else body
+        headers = {"Content-Type": content_type, "Content-Encoding": encoding or "gzip"}
         request = AWSRequest("POST", self.url + path, data=packed, headers=headers)
         SigV4Auth(self.session.get_credentials(), "execute-api", self.region).add_auth(request)
         return self.pool.request("POST", request.url, body=packed, headers=dict(request.headers.items()))
@@ -54,8 +54,9 @@ class ForwardedRequest(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Pass it on, and the answer back."""
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        content_type = self.headers.get("Content-Type", "application/x-ndjson")
         try:
-            answer = self.server.forwarded(self.path, body, self.headers.get("Content-Type", "application/x-ndjson"))
+            answer = self.server.forwarded(self.path, body, content_type, self.headers.get("Content-Encoding"))
         except urllib3.exceptions.HTTPError as error:
             self._answer(502, f"No answer from {self.server.url}: {error}\n".encode(), {})
         else:

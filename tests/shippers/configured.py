@@ -21,7 +21,7 @@ import yaml
 from lupa.luajit21 import LuaRuntime, lua_type  # type: ignore[import-untyped]  # its stubs are a package of their own
 from vrl_python import VRLRuntime
 
-from tests.shippers.models import FluentBit, Shipper, SyslogNg, Vector, Verdict
+from tests.shippers.models import FluentBit, Shipper, SyslogNg, Vector, Verdict, estimated_by_vector, line_size
 
 PRODUCERS = Path(__file__).parents[2] / "examples/producers"
 FLUENT_BIT, VECTOR, SYSLOG_NG = (PRODUCERS / name for name in ("fluent-bit.yaml", "vector.yaml", "syslog-ng.conf"))
@@ -31,10 +31,13 @@ _ACTIONS = {"drop": Verdict.DROPS, "disconnect": Verdict.RETRIES, "success": Ver
 
 @dataclass(frozen=True)
 class Configured:
-    """A shipper by its file: what it does with answers, and the event that it makes of a log line."""
+    """A shipper by its file: what it does with answers, the events that it makes of log lines, and how it cuts them."""
 
     shipper: Shipper
     event: Callable[[bytes], bytes]
+    chunk_bytes: int
+    size: Callable[[bytes], int] = line_size
+    """What an event takes of a chunk, as the shipper counts."""
 
 
 def fluent_bit() -> Configured:
@@ -45,7 +48,8 @@ def fluent_bit() -> Configured:
     shipper = FluentBit(None if limit == "no_limits" else limit)
     runtime = LuaRuntime(unpack_returned_tuples=True)
     runtime.execute(lua["code"])
-    return Configured(shipper, partial(_by_lua, runtime, runtime.globals()[lua["call"]], output["json_date_key"]))
+    event = partial(_by_lua, runtime, runtime.globals()[lua["call"]], output["json_date_key"])
+    return Configured(shipper, event, FluentBit.CHUNK_BYTES)
 
 
 def _by_lua(runtime: LuaRuntime, function: Any, date_key: str | bool, line: bytes) -> bytes:  # noqa: FBT001  # YAML's false
@@ -67,8 +71,9 @@ def _plain(value: Any) -> Any:
 
 def vector() -> Configured:
     """Vector by its file."""
-    program = yaml.safe_load(VECTOR.read_text())["transforms"]["events"]["source"]
-    return Configured(Vector(), partial(_by_vrl, VRLRuntime(), program))
+    file = yaml.safe_load(VECTOR.read_text())
+    event = partial(_by_vrl, VRLRuntime(), file["transforms"]["events"]["source"])
+    return Configured(Vector(), event, file["sinks"]["retrace"]["batch"]["max_bytes"], estimated_by_vector)
 
 
 def _by_vrl(runtime: VRLRuntime, program: str, line: bytes) -> bytes:
@@ -78,9 +83,13 @@ def _by_vrl(runtime: VRLRuntime, program: str, line: bytes) -> bytes:
 
 def syslog_ng() -> Configured:
     """syslog-ng by its file."""
-    [actions] = re.findall(r"response-action\((.*)\)$", SYSLOG_NG.read_text(), re.MULTILINE)
+    text = SYSLOG_NG.read_text()
+    [actions], [batch] = (
+        re.findall(r"response-action\((.*)\)$", text, re.MULTILINE),
+        re.findall(r"batch-bytes\((\d+)\)", text),
+    )
     chosen = {int(status): _ACTIONS[action] for status, action in re.findall(r"(\d+) => (\w+)", actions)}
-    return Configured(SyslogNg(chosen), _by_template)
+    return Configured(SyslogNg(chosen), _by_template, int(batch))
 
 
 def _by_template(line: bytes) -> bytes:
@@ -105,7 +114,16 @@ def _parsed(line: bytes) -> Any:
 
 def cloudevents_sdk() -> ModuleType:
     """The program that sends what the CloudEvents SDK makes."""
-    spec = spec_from_file_location("cloudevents_sdk", PRODUCERS / "cloudevents_sdk.py")
+    return _program("cloudevents_sdk")
+
+
+def signing_proxy() -> ModuleType:
+    """The program that signs for those that cannot."""
+    return _program("signing_proxy")
+
+
+def _program(name: str) -> ModuleType:
+    spec = spec_from_file_location(name, PRODUCERS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     program = module_from_spec(spec)

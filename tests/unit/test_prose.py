@@ -37,7 +37,7 @@ WORDS = {
     "docs/index.md": 620,
     "docs/operations.md": 1_890,
     "docs/performance.md": 720,
-    "docs/producers.md": 920,
+    "docs/producers.md": 930,
     "docs/producer-python.md": 920,
     "docs/reliability.md": 1_130,
     "docs/runbook.md": 2_010,
