@@ -33,7 +33,9 @@ MINUTES ?= 30
 MUTANTS ?= 100
 SOAK ?= full
 SEED := $(or $(SEED),$(strip $(shell od -An -N3 -tu4 /dev/urandom)))
-SOAKING = $(BIN)/pytest -m 'soak or sized or hypothesis' --hypothesis-profile=$(SOAK) --hypothesis-seed=$(SEED)
+LONG := soak or sized or hypothesis
+WITHOUT ?= soak
+SOAKING = $(BIN)/pytest -m '$(LONG)' --hypothesis-profile=$(SOAK) --hypothesis-seed=$(SEED)
 PARAMETERS ?=
 
 # A stack has these from its start until it is forgotten. Without one, nothing is installed to stop it.
@@ -80,7 +82,7 @@ check: lint types unit  ## the quick loop: style, types and unit tests
 
 test: environments $(PAGE) $(JAVASCRIPT) $(BROWSER) $(CHECKOV) lint types  ## style, types and all tests but those of soak
 	@$(BIN)/python -m embedded.bundle
-	@$(BIN)/pytest
+	@$(BIN)/pytest -m 'not ($(WITHOUT)) and not shippers'
 
 soak: environments $(PAGE) $(JAVASCRIPT) $(BROWSER)  ## run the long tests: breaks, crashes, floods, faults, stories and fuzz; SOAK=ci or full, SEED=
 	@$(BIN)/python -m embedded.bundle

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from chalicelib.api.openapi import document
+from chalicelib.events.raw_objects import line_of, parse_line, verify
+from retrace.ingesting.elements import members_of
 from tests import message_schema
 from tests.contract import openapi, schemas
-from tests.contract.__main__ import MESSAGE, OPENAPI
+from tests.contract.__main__ import EVENTS, MESSAGE, OPENAPI, RAW_LINES, RECEIPT, event_of
 
 Json = dict[str, Any]
 Change = Callable[[Json], object]
@@ -30,6 +32,24 @@ def test_the_api_has_all_that_the_released_one_has() -> None:
 
 def test_messages_have_all_that_the_released_ones_have() -> None:
     assert schemas.faults(KEPT_MESSAGE, message_schema.document(), sent=False) == [], REMEDY
+
+
+KEPT_LINES = list(zip(RAW_LINES.read_bytes().splitlines(), EVENTS, strict=True))
+
+
+@pytest.mark.parametrize(("kept", "text"), KEPT_LINES)
+def test_a_raw_line_has_all_members_of_the_released_one_in_their_order_and_last_the_event(
+    kept: bytes, text: str
+) -> None:
+    before, now = members_of(kept.decode()), members_of(line_of(event_of(text), RECEIPT).decode())
+
+    assert [member for member in now if member in before] == before, REMEDY
+    assert now[-1] == ("event", text)
+
+
+@pytest.mark.parametrize(("kept", "text"), KEPT_LINES)
+def test_a_released_raw_line_is_read_and_verified(kept: bytes, text: str) -> None:
+    assert verify(parse_line(kept)) == event_of(text)
 
 
 NUMBER = {"type": "integer", "minimum": 1, "maximum": 10}

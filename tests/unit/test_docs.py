@@ -111,17 +111,20 @@ def test_every_command_in_the_docs_is_a_make_target_and_every_target_is_document
     assert named == targets
 
 
-def test_what_make_test_leaves_out_is_what_make_soak_runs_and_continuous_integration_runs_both() -> None:
+def test_what_make_test_leaves_out_is_what_make_soak_runs() -> None:
     makefile = (ROOT / "Makefile").read_text()
 
     assert '"-m=not soak and not shippers"' in (ROOT / "pyproject.toml").read_text()
-    assert "SOAKING = $(BIN)/pytest -m 'soak or sized or hypothesis' " in makefile
-    assert re.findall(r"^\s*run make (\w+)", (ROOT / ".ci/run").read_text(), re.MULTILINE) == [
-        "test",
-        "soak",
-        "dynamodb",
-        "shippers",
-    ]
+    assert "WITHOUT ?= soak\nSOAKING = $(BIN)/pytest -m '$(LONG)' " in makefile
+    assert "$(BIN)/pytest -m 'not ($(WITHOUT)) and not shippers'\n" in makefile
+
+
+def test_continuous_integration_runs_each_test_once_at_its_larger_size() -> None:
+    [long] = re.findall(r"^LONG := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+    commands = re.findall(r"^\s*run make (.*) \"\$@\"$", (ROOT / ".ci/run").read_text(), re.MULTILINE)
+
+    assert commands == [f"test WITHOUT='{long}'", "soak SOAK=ci", "dynamodb", "shippers"]
 
 
 def _commands(text: str) -> str:
