@@ -1,6 +1,6 @@
 """Every interleaving of what works on a replay: no version changes that was called complete, and each replay can end.
 
-`make soak` explores larger ones.
+`make soak` explores larger ones. With SOAK=ci, the six largest have two events in a commit.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from chalicelib.replays.job import ReplayJob
 from chalicelib.replays.outbox import Outbox
 from chalicelib.replays.planner import PlanReplay
 from chalicelib.replays.tasks import RECEIVES
+from tests.sizes import is_full
 from tests.unit.exploration import Explored, explored
 from tests.unit.in_memory import Jobs
 from tests.unit.replay_calls import BY_ENTITY, BY_TYPE, WHOLE_DAYS, Code
@@ -46,29 +47,32 @@ SMALL: dict[str, Callable[[], Model]] = {
     "whole days: an index that lags": partial(Model, WHOLE_DAYS, Budget(hidden=2, arrivals=1)),
 }
 LARGE: dict[str, Callable[[], Model]] = {
+    "by entity: a second planner, a death, an error": partial(Model, BY_ENTITY, Budget(planners=1, deaths=1, errors=1)),
+    "by type: a second planner, a death": partial(Model, BY_TYPE, Budget(planners=1, deaths=1)),
+    "by type: a second planner, an error": partial(Model, BY_TYPE, Budget(planners=1, errors=1)),
+    "whole days: a second planner, an index that lags": partial(Model, WHOLE_DAYS, Budget(planners=1, hidden=1)),
+    "whole days: a death, an index that lags, another day": partial(
+        Model, WHOLE_DAYS, Budget(deaths=1, hidden=1, arrivals=1), at_first=1
+    ),
+    "whole days: a second planner, another day": partial(Model, WHOLE_DAYS, Budget(planners=1, arrivals=1), at_first=1),
+}
+LARGEST: dict[str, Callable[[], Model]] = {
     "by entity: a second planner, an event that arrives, two deaths": partial(
         Model, BY_ENTITY, Budget(planners=1, arrivals=1, deaths=2)
     ),
-    "by entity: a second planner, a death, an error": partial(Model, BY_ENTITY, Budget(planners=1, deaths=1, errors=1)),
     "by entity: a dead letter, a redrive, a cancel": partial(
         Model, BY_ENTITY, Budget(given_up=1, redrives=1, cancels=1)
     ),
     "by type: a second planner, an index that lags, an event that arrives": partial(
         Model, BY_TYPE, Budget(planners=1, hidden=1, arrivals=1)
     ),
-    "by type: a second planner, a death": partial(Model, BY_TYPE, Budget(planners=1, deaths=1)),
-    "by type: a second planner, an error": partial(Model, BY_TYPE, Budget(planners=1, errors=1)),
     "by type: a dead letter, a redrive": partial(Model, BY_TYPE, Budget(given_up=1, redrives=1)),
     "by type: a cancel, a death": partial(Model, BY_TYPE, Budget(cancels=1, deaths=1)),
-    "whole days: a second planner, an index that lags": partial(Model, WHOLE_DAYS, Budget(planners=1, hidden=1)),
-    "whole days: a death, an index that lags, another day": partial(
-        Model, WHOLE_DAYS, Budget(deaths=1, hidden=1, arrivals=1), at_first=1
-    ),
-    "whole days: a second planner, another day": partial(Model, WHOLE_DAYS, Budget(planners=1, arrivals=1), at_first=1),
     "whole days: a second planner, another day, a death": partial(
         Model, WHOLE_DAYS, Budget(planners=1, arrivals=1, deaths=1), at_first=1
     ),
 }
+"""Of 200,000 to 900,000 states each where every event is a commit."""
 
 
 def assert_sound(model: Model) -> None:
@@ -88,10 +92,16 @@ def test_no_version_changes_that_was_called_complete_and_each_replay_can_end(
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("model", LARGE.values(), ids=LARGE)
+@pytest.mark.parametrize(
+    ("model", "events_a_commit"),
+    [*((model, 1) for model in LARGE.values()), *((model, 1 if is_full() else 2) for model in LARGEST.values())],
+    ids=[*LARGE, *LARGEST],
+)
 def test_with_several_faults_at_once_no_complete_version_changes_and_each_replay_can_end(
-    model: Callable[[], Model],
+    model: Callable[[], Model], events_a_commit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(commit_batch, "ROWS_A_BATCH", events_a_commit)
+
     assert_sound(model())
 
 
