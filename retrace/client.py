@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import chain
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -61,6 +62,13 @@ class Answer:
             raise self.foreign()
         return found
 
+    def items_and_cursor(self) -> tuple[list[Json], str | None]:
+        """A page of a list, and the cursor to the next."""
+        body = self.json
+        if not isinstance(body.get("items"), list):
+            raise self.foreign()
+        return body["items"], body.get("cursor")
+
     def has(self, member: str) -> bool:
         """Whether the body is a JSON object with this member."""
         try:
@@ -109,17 +117,22 @@ class Client:
 
     def pages(self, path: str, query: Mapping[str, str | None], at_most: int | None = None) -> Iterator[Json]:
         """The items of a list, page after page, as they are asked for."""
+        return chain.from_iterable(self.each_page(path, query, at_most))
+
+    def each_page(
+        self,
+        path: str,
+        query: Mapping[str, str | None],
+        at_most: int | None = None,
+        read: Callable[[Answer], tuple[list[Json], str | None]] = Answer.items_and_cursor,
+    ) -> Iterator[list[Json]]:
+        """The pages of a list, as they are asked for."""
         cursor: str | None = None
         left = at_most
         while left is None or left > 0:
-            answer = self.expect("GET", path, query={**query, "cursor": cursor})
-            body = answer.json
-            if not isinstance(body.get("items"), list):
-                raise answer.foreign()
-            items = body["items"] if left is None else body["items"][:left]
-            yield from items
+            items, cursor = read(self.expect("GET", path, query={**query, "cursor": cursor}))
+            yield items[:left]
             left = None if left is None else left - len(items)
-            cursor = body.get("cursor")
             if cursor is None:
                 return
 

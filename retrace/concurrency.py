@@ -29,6 +29,16 @@ def in_order(work: Callable[[T], R], items: Iterable[T], at_once: int = AT_ONCE)
             threads.shutdown(cancel_futures=True)
 
 
+def ahead(items: Iterable[T]) -> Iterator[T]:
+    """The items, of which the next one is made while the last one is used."""
+    left = iter(items)
+    with ThreadPoolExecutor(1) as thread:
+        following = thread.submit(next, left, None)
+        while (item := following.result()) is not None:
+            following = thread.submit(next, left, None)
+            yield item
+
+
 def concurrently(work: Callable[[T], R], items: Iterable[T], /) -> list[R]:
     """What `work` makes of each item, in the order of the items; the first error is raised."""
     return list(in_order(work, items))

@@ -16,6 +16,8 @@ from retrace.context import TIME_HELP, CommandContext
 from retrace.output import Column, Json, Output, duration, short_time
 
 HOUR_MS = 3_600_000
+PAGE = 1_000
+"""As many events as the API answers at once."""
 
 _WIDE = 150
 """From this width on there is room for event ids, which are of use only whole."""
@@ -122,6 +124,16 @@ def window(
         "day": call.day(day, "--day"),
         "start_time": start,
         "end_time": end,
+    }
+
+
+def filters(min_lag: int | None, status: Arrived | None, *, newest: bool, page: int) -> dict[str, str | None]:
+    """What else of a query for events options say."""
+    return {
+        "min_lag_ms": None if min_lag is None else str(min_lag),
+        "status": None if status is None else status.value,
+        "order": "newest" if newest else "oldest",
+        "limit": str(min(page, PAGE)),
     }
 
 

@@ -58,7 +58,7 @@ class JsonText:
 
 def parse(text: str) -> JsonText:
     """Parse one JSON text; raises JsonSyntaxError."""
-    reader = _Reader(text)
+    reader = Reader(text)
     value = reader.value()
     reader.expect_end()
     return value
@@ -69,18 +69,12 @@ def parse_elements(text: str, at_most: int) -> list[JsonText]:
 
     Stops once there is one element more than `at_most`.
     """
-    reader = _Reader(text)
+    reader = Reader(text)
     elements: list[JsonText] = []
-    if not reader.took("["):
-        raise JsonSyntaxError("not a JSON array")
-    if not reader.took("]"):
+    for _ in reader.elements():
         elements.append(reader.value())
-        while reader.took(","):
-            elements.append(reader.value())
-            if len(elements) > at_most:
-                return elements
-        if not reader.took("]"):
-            raise JsonSyntaxError(f"expected a comma or a closing bracket at character {reader.at}")
+        if len(elements) > at_most:
+            return elements
     reader.expect_end()
     return elements
 
@@ -122,8 +116,8 @@ class _Met:
         return NotJson(literal)
 
 
-class _Reader:
-    """A position in a text, moved forward value by value."""
+class Reader:
+    """A position in a text, moved forward value by value; raises JsonSyntaxError where the text is not JSON."""
 
     def __init__(self, text: str) -> None:
         self.at = 0
@@ -151,7 +145,30 @@ class _Reader:
         faults = first_faults(_faults(value, "", 1)) if self._met.suspect or _suspicious(text) else ()
         return JsonText(text, value, faults)
 
-    def took(self, character: str) -> bool:
+    def elements(self) -> Iterator[None]:
+        """Moves into an array, and to each element of it, which must be read before the next."""
+        yield from self._parts("[]", "array")
+
+    def members(self) -> Iterator[str]:
+        """Moves into an object, and past the name of each member, whose value must be read before the next."""
+        for _ in self._parts("{}", "object"):
+            name = self.value().value
+            if not isinstance(name, str) or not self._took(":"):
+                raise JsonSyntaxError(f"expected a name and a colon before character {self.at}")
+            yield name
+
+    def _parts(self, brackets: str, kind: str) -> Iterator[None]:
+        if not self._took(brackets[0]):
+            raise JsonSyntaxError(f"not a JSON {kind}")
+        if self._took(brackets[1]):
+            return
+        yield
+        while self._took(","):
+            yield
+        if not self._took(brackets[1]):
+            raise JsonSyntaxError(f"expected a comma or a closing bracket at character {self.at}")
+
+    def _took(self, character: str) -> bool:
         """Whether the next character that is not white space is this one; if so, move past it."""
         self._skip_space()
         if not self._text.startswith(character, self.at):
@@ -160,6 +177,7 @@ class _Reader:
         return True
 
     def expect_end(self) -> None:
+        """Moves to the end, before which there must be only white space."""
         self._skip_space()
         if self.at != len(self._text):
             raise JsonSyntaxError(f"unexpected text after the value at character {self.at}")

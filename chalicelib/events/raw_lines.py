@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import fields
 from itertools import chain
 
 from chalicelib.core.errors import IntegrityFailure, PermanentError
 from chalicelib.core.ports import Concurrently
-from chalicelib.events.ports import RawStore
-from chalicelib.events.raw_objects import RawLine, RawLocation, StoredEvent, parse_line, verify
+from chalicelib.events.raw_objects import RawLine, RawLocation, StoredEvent, parse_line, stored_event, verify
 
 GAP_BYTES = 32_768
 """Bytes between two lines that are read along: S3 sends them sooner than it begins another answer."""
 
-Read = bytes | PermanentError
-"""What is at a location, or why that cannot be said."""
+Read = Callable[[RawLocation], bytes]
+"""Reads the bytes at a location; raises PermanentError if there are none."""
+
+Bytes = bytes | PermanentError
 
 
-def read_lines(
-    events: Sequence[StoredEvent], raw: RawStore, concurrently: Concurrently
-) -> list[RawLine | PermanentError]:
-    """For each event its verified line, or why there is none; raises TryAgain."""
-    found = concurrently(lambda near: _read(near, raw), joined(event.location for event in events))
+def lines_of(events: Sequence[StoredEvent], read: Read, concurrently: Concurrently) -> list[RawLine | PermanentError]:
+    """For each event its verified line, or why there is none. Other errors of `read` are raised."""
+    found = concurrently(lambda near: _bytes_at(near, read), joined(event.location for event in events))
     lines = dict(chain.from_iterable(found))
     return [_line_or_error(event, lines[event.location]) for event in events]
 
@@ -55,23 +55,25 @@ def parts_of(content: bytes, span: RawLocation, locations: Iterable[RawLocation]
 def verified(event: StoredEvent, line: bytes) -> RawLine:
     """The line of an event; raises IntegrityFailure if the bytes are damaged or of another event."""
     found = parse_line(line)
-    verify(found)
-    if (found.event_id, found.content_sha256) != (event.event_id, event.content_sha256):
-        raise IntegrityFailure(f"The raw object {event.location.key} does not hold the event {event.event_id}.")
+    derived = stored_event(verify(found), found.receipt, event.location)
+    wrong = [field.name for field in fields(event) if getattr(event, field.name) != getattr(derived, field.name)]
+    if wrong:
+        at, names = event.location.key, ", ".join(wrong)
+        raise IntegrityFailure(f"{at} does not hold the event {event.event_id}: its line has a different {names}.")
     return found
 
 
-def _read(locations: Sequence[RawLocation], raw: RawStore) -> list[tuple[RawLocation, Read]]:
+def _bytes_at(locations: Sequence[RawLocation], read: Read) -> list[tuple[RawLocation, Bytes]]:
     span = span_of(locations)
     try:
-        content = raw.read(span)
+        content = read(span)
     except PermanentError as error:
         return [(location, error) for location in locations]
     return list(zip(locations, parts_of(content, span, locations), strict=True))
 
 
-def _line_or_error(event: StoredEvent, read: Read) -> RawLine | PermanentError:
+def _line_or_error(event: StoredEvent, found: Bytes) -> RawLine | PermanentError:
     try:
-        return read if isinstance(read, PermanentError) else verified(event, read)
+        return found if isinstance(found, PermanentError) else verified(event, found)
     except IntegrityFailure as error:
         return error

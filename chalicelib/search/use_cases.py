@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import isqrt
 
 from chalicelib.core.errors import PermanentError
 from chalicelib.core.pagination import from_cursor, invalid_cursor, query_fingerprint, to_cursor
@@ -20,7 +21,7 @@ from chalicelib.events.index_pages import (
     shards_of_late_day,
 )
 from chalicelib.events.ports import EVERY_EVENT, EventFilter, EventIndex, RawStore
-from chalicelib.events.raw_lines import read_lines
+from chalicelib.events.raw_lines import lines_of
 from chalicelib.events.raw_objects import RawLine, StoredEvent
 from chalicelib.search.answer_size import how_many_fit, within_an_answer
 from chalicelib.search.queries import EventsQuery, LateQuery, Order
@@ -76,7 +77,7 @@ class SearchEvents:
         found = self._found(query)
         if query.include is None:
             return found
-        lines = read_lines(found.events, self.raw, self.concurrently)
+        lines = lines_of(found.events, self.raw.read, self.concurrently)
         return replace(found, lines=tuple(map(within_an_answer, lines)))
 
     def _found(self, query: EventsQuery) -> FoundEvents:
@@ -115,7 +116,7 @@ class SearchEvents:
 
     def _read(self, query: EventsQuery, group: Sequence[Partition], after: str | None) -> tuple[Page, int]:
         """The next rows of a group, merged, and how many queries that took."""
-        wanted, limit = _filter_and_limit(query)
+        wanted, limit = _filter_and_limit(query, len(group))
         newest_first = query.order is Order.NEWEST
         pages = self.concurrently(
             lambda partition: self.index.page(partition, after, limit, wanted, newest_first=newest_first), group
@@ -133,10 +134,16 @@ class SearchEvents:
 _ARRIVALS = (Status.DUPLICATE, Status.CONFLICT)
 
 
-def _filter_and_limit(query: EventsQuery) -> tuple[EventFilter, int]:
+def _filter_and_limit(query: EventsQuery, shards: int) -> tuple[EventFilter, int]:
     """What DynamoDB filters, and how many rows to read at a time so that a page costs few reads and is soon full."""
     by_entity = query.entity_id is not None
     wanted = EventFilter(query.source if by_entity else None, query.event_type if by_entity else None, query.min_lag_ms)
     if query.status in _ARRIVALS:
         return wanted, _ROWS_A_STATUS_READ
-    return wanted, query.limit if wanted == EVERY_EVENT else _ROWS_A_FILTERED_READ
+    return wanted, _share(query.limit, shards) if wanted == EVERY_EVENT else _ROWS_A_FILTERED_READ
+
+
+def _share(limit: int, shards: int) -> int:
+    """Rows to read of each shard, so that together they nearly always fill a page: events are spread at random."""
+    share = -(-limit // shards)
+    return min(limit, share + 3 * isqrt(share))

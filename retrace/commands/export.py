@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
 from typing import Annotated, BinaryIO
 
 import typer
+from botocore.config import Config
 
-from retrace.client import Client
-from retrace.commands.search import PAGE
-from retrace.concurrency import in_order
+from retrace.concurrency import AT_ONCE
 from retrace.context import command_context
-from retrace.event_table import Day, Entity, EventType, MinLag, Newest, Since, Source, Status, Until, window
-from retrace.exporting.events import STANDARD_OUTPUT, Fetched, NdjsonWriter, Writer, fetch, opened
+from retrace.event_table import (
+    PAGE,
+    Day,
+    Entity,
+    EventType,
+    MinLag,
+    Newest,
+    Since,
+    Source,
+    Status,
+    Until,
+    filters,
+    window,
+)
+from retrace.exporting.events import Fetched, from_s3, through_api
+from retrace.exporting.files import STANDARD_OUTPUT, NdjsonWriter, Writer, opened
 from retrace.output import Output
 from retrace.problem import Exit, Problem, extra
 from retrace.progress import Progress
@@ -50,6 +63,9 @@ def export(
     keep_bad: Annotated[
         bool, typer.Option("--keep-bad", help="Also write events that fail their check, with their `fault`.")
     ] = False,
+    direct: Annotated[
+        bool, typer.Option("--direct", help="Read the events from S3 with your own AWS permissions, which is faster.")
+    ] = False,
 ) -> None:
     """Export events of an entity, or of a source and type, as they were sent, with their metadata.
 
@@ -61,18 +77,15 @@ def export(
     """
     call, output = command_context(context), Output(as_json=True)
     query = window(call, entity, source, event_type, day, since, until)
-    query |= {
-        "min_lag_ms": None if min_lag is None else str(min_lag),
-        "status": None if status is None else status.value,
-        "order": "newest" if newest else "oldest",
-        "limit": str(min(limit or PAGE, PAGE)),
-    }
+    query |= filters(min_lag, status, newest=newest, page=limit or PAGE)
     chosen = written_as or (Format.PARQUET if out.endswith(".parquet") else Format.NDJSON)
     if chosen is Format.PARQUET and out == STANDARD_OUTPUT and sys.stdout.isatty():
         raise Problem("Parquet cannot be shown on a terminal.", "Name a file with --out, or pipe it.", Exit.USAGE)
     with opened(out, replace=force) as file:
-        exported = Export(call.client, output, _writer(chosen, file), keep_bad=keep_bad)
-        exported.run(query, limit)
+        s3 = call.target.client("s3", Config(max_pool_connections=AT_ONCE)) if direct else None
+        events = from_s3(call.client, s3, query, limit) if s3 else through_api(call.client, query, limit)
+        exported = Export(output, _writer(chosen, file), keep_bad=keep_bad)
+        exported.run(events, limit)
     exported.conclude()
 
 
@@ -89,7 +102,6 @@ def _writer(chosen: Format, file: BinaryIO) -> Writer:
 class Export:
     """One export: what was written, and what was wrong."""
 
-    client: Client
     output: Output
     writer: Writer
     keep_bad: bool
@@ -97,11 +109,10 @@ class Export:
     written_bytes: int = 0
     bad: int = 0
 
-    def run(self, query: dict[str, str | None], limit: int | None) -> None:
-        """Write every event of a query, in its order."""
-        found = self.client.pages("/events", query, limit)
+    def run(self, events: Iterable[Fetched], limit: int | None) -> None:
+        """Write events in their order."""
         with Progress(self.output.notes) as progress:
-            for event in in_order(partial(fetch, self.client), found):
+            for event in events:
                 self._take(event)
                 progress.show(f"{self.written:,} events, {_size(self.written_bytes)}", self.written + self.bad, limit)
         self.writer.close()

@@ -16,6 +16,7 @@ from rich.text import Text
 from chalicelib.core.timestamps import Instant, hour_after, start_of_hour
 from retrace.context import AsJson, Limit, command_context
 from retrace.event_table import (
+    PAGE,
     Day,
     Entity,
     EventType,
@@ -25,6 +26,7 @@ from retrace.event_table import (
     Source,
     Status,
     Until,
+    filters,
     follow_events,
     is_ahead,
     is_late,
@@ -33,7 +35,6 @@ from retrace.event_table import (
 )
 from retrace.output import Column, Json, Output, escaped, indented, short_time, sparkline
 
-PAGE = 1_000
 _MOST_HOURS = 72
 _WORTH_A_PICTURE = 10
 
@@ -72,12 +73,7 @@ def events(
     if follow and entity is None:
         raise typer.BadParameter("needs an entity to follow", param_hint="--follow")
     query = window(call, entity, source, event_type, day, since, until)
-    query |= {
-        "min_lag_ms": None if min_lag is None else str(min_lag),
-        "status": None if status is None else status.value,
-        "order": "newest" if newest or follow else "oldest",
-        "limit": str(PAGE if follow else min(limit, PAGE)),
-    }
+    query |= filters(min_lag, status, newest=newest or follow, page=PAGE if follow else limit)
     if follow:
         follow_events(call.client, query, output)
     nothing = "No events in this window. Run `retrace gaps` to find events, or `retrace rejected` for rejected ones."

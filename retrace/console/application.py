@@ -25,7 +25,7 @@ from retrace.console.admission import HEADER, AccessPolicy, AccessRequest, Kind
 from retrace.console.forwarding import Forwarding, is_passed_on, problem_response, response_to
 from retrace.console.gathering import LATE_MS, PictureReader, Wanted, wanted
 from retrace.console.overview import metrics_of, sources_of
-from retrace.exporting.events import fetch
+from retrace.exporting.events import fault_of
 from retrace.output import indented
 from retrace.problem import Exit, Problem
 
@@ -149,13 +149,17 @@ class ConsoleRoutes:
             if answer.status != HTTPStatus.OK:
                 return Response(answer.body, answer.status, media_type="application/problem+json")
             known = answer.json
-            fetched = fetch(self._client, known)
+            sent = self._client.call("GET", f"/events/{event_id}/raw")
         except Problem as problem:
             return response_to(problem)
-        raw = None if fetched.text is None else fetched.text.decode(errors="replace")
+        if sent.status != HTTPStatus.OK:
+            why = sent.json.get("detail") if sent.has("detail") else f"The API answered {sent.status}."
+            return JSONResponse({"event": known, "raw": None, "laid_out": None, "fault": why})
+        raw = sent.body.decode(errors="replace")
         # Laid out here and not by the browser, which would round its numbers.
-        laid_out = None if raw is None else indented(raw)
-        return JSONResponse({"event": known, "raw": raw, "laid_out": laid_out, "fault": fetched.fault})
+        return JSONResponse(
+            {"event": known, "raw": raw, "laid_out": indented(raw), "fault": fault_of(known, sent.body)}
+        )
 
     async def nothing(self, _: Request) -> Response:
         """Whatever else is asked for there."""

@@ -1,34 +1,31 @@
-"""Events fetched, checked against their hashes, and written into a file that is there whole or not at all."""
+"""Fetches the events of a query with their texts, each hash checked: through the API, or from S3 with your rights.
+
+The next page is fetched while the last one is used, and no more is in memory.
+"""
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from http import HTTPStatus
-from pathlib import Path
-from typing import BinaryIO, Protocol
-from uuid import uuid4
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import TYPE_CHECKING
 
-from chalicelib.core.errors import IntegrityFailure
-from chalicelib.events.raw_objects import RawLine, verify
-from retrace.client import Answer, Client, problem_of
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.core.errors import IntegrityFailure, PermanentError, RawObjectMissing
+from chalicelib.core.lossless_json import JsonSyntaxError, Number, Reader
+from chalicelib.events.raw_lines import lines_of
+from chalicelib.events.raw_objects import RawLine, RawLocation, StoredEvent, verify
+from retrace.checking.stores import RawBucket
+from retrace.client import Answer, Client
+from retrace.concurrency import ahead, concurrently
 from retrace.output import Json
-from retrace.problem import Exit, Problem
+from retrace.problem import Problem
 
-# What is wrong with one event. Anything else is wrong with all of them and stops the export.
-_OF_THIS_EVENT = frozenset(
-    {
-        HTTPStatus.NOT_FOUND,
-        HTTPStatus.GONE,
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        HTTPStatus.INTERNAL_SERVER_ERROR,
-        HTTPStatus.BAD_GATEWAY,
-        HTTPStatus.GATEWAY_TIMEOUT,
-    }
-)
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+Query = Mapping[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +40,6 @@ class Fetched:
     def size(self) -> int:
         """How many bytes of text there are."""
         return len(self.text or b"")
-
-
-def fetch(client: Client, metadata: Json) -> Fetched:
-    """An event's own text, checked; raises Problem if the API does not answer at all."""
-    path = f"/events/{metadata['event_id']}/raw"
-    answer = client.call("GET", path)
-    if answer.status == HTTPStatus.OK:
-        return Fetched(metadata, answer.body, fault_of(metadata, answer.body))
-    if answer.status not in _OF_THIS_EVENT:
-        raise problem_of(f"GET {path}", answer)
-    return Fetched(metadata, None, _reason(answer, metadata))
 
 
 def fault_of(metadata: Json, text: bytes) -> str | None:
@@ -76,84 +62,74 @@ def fault_of(metadata: Json, text: bytes) -> str | None:
     return None if event.source == metadata["source"] else f"Its source is {event.source}, not {metadata['source']}."
 
 
-def _reason(answer: Answer, metadata: Json) -> str:
-    """Why the API does not hand an event out."""
-    if answer.status == HTTPStatus.NOT_FOUND:
-        return f"Its identity has expired. Its line is in {metadata['s3_key']}."
-    if answer.status == HTTPStatus.GONE:
-        return "It was erased."
-    if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        return f"The API does not return it: {answer.json.get('detail', 'it failed.')}"
-    return f"The API could not return it ({answer.status}), perhaps for its size. Its line is in {metadata['s3_key']}."
+def through_api(client: Client, query: Query, at_most: int | None) -> Iterator[Fetched]:
+    """The API reads each event's text, and its hash is checked here."""
+    pages = client.each_page("/events", {**query, "include": "event"}, at_most, read=items_with_texts)
+    for page in ahead(pages):
+        yield from map(_checked, page)
 
 
-STANDARD_OUTPUT = "-"
+def _checked(item: Json) -> Fetched:
+    text = item.pop("event")
+    return Fetched(item, text, item.pop("fault", None) or fault_of(item, text))
 
 
-@contextmanager
-def opened(out: str, *, replace: bool) -> Iterator[BinaryIO]:
-    """A file to write to; it gets its name when all is written, so that half an export is not taken for one."""
-    if out == STANDARD_OUTPUT:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    path = Path(out)
-    if path.exists() and not replace:
-        raise Problem(f"{out} already exists.", "Name another file, or add --force to replace it.", Exit.USAGE)
-    if path.is_dir():
-        raise Problem(f"{out} is a directory.", "Name a file in it.", Exit.USAGE)
+def items_with_texts(answer: Answer) -> tuple[list[Json], str | None]:
+    """The items of a page, each with its event as the bytes that the answer has, and the cursor."""
     try:
-        with _partial(path) as (file, name):
-            yield file
-            file.close()
-            name.replace(path)
-    except OSError as error:
-        remedy = "Make room, or name a file that can be written."
-        raise Problem(f"{out} cannot be written: {error}", remedy, Exit.USAGE) from error
+        return _items_with_texts(Reader(answer.body.decode()))
+    except (UnicodeDecodeError, JsonSyntaxError) as error:
+        raise answer.foreign() from error
 
 
-@contextmanager
-def _partial(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
-    """A file of its own beside a path, deleted unless it was renamed. Its rights are those of any new file."""
-    name = path.with_name(f".{path.name}.{uuid4()}")
+def _items_with_texts(reader: Reader) -> tuple[list[Json], str | None]:
+    items: list[Json] = []
+    cursor: str | None = None
+    for name in reader.members():
+        if name == "items":
+            items = [{member: _value(reader, member) for member in reader.members()} for _ in reader.elements()]
+        elif name == "cursor":
+            cursor = str(found.value) if (found := reader.value()).value is not None else None
+        else:
+            reader.value()
+    return items, cursor
+
+
+def _value(reader: Reader, member: str) -> object:
+    found = reader.value()
+    if member == "event":
+        return found.text.encode() if found.value is not None else None
+    return int(found.value.literal) if isinstance(found.value, Number) else found.value
+
+
+def from_s3(client: Client, s3: S3Client, query: Query, at_most: int | None) -> Iterator[Fetched]:
+    """The API finds events, and their lines are read from S3 and checked here."""
+    pages = client.each_page("/events", query, at_most)
     try:
-        with name.open("xb") as file:
-            yield file, name
-    finally:
-        name.unlink(missing_ok=True)
+        for page in ahead(map(partial(_read, s3), ahead(pages))):
+            yield from page
+    except (BotoCoreError, ClientError) as error:
+        remedy = "docs/cli.md has the policy that --direct needs. Without --direct, the API reads the events."
+        raise Problem(f"The raw objects cannot be read from S3: {error}", remedy) from error
 
 
-class Writer(Protocol):
-    """Writes events in one format."""
-
-    def write(self, event: Fetched) -> None:
-        """Write an event, or keep it until there are enough for a block."""
-
-    def close(self) -> None:
-        """Write what is left."""
+def _read(s3: S3Client, page: list[Json]) -> list[Fetched]:
+    lines = lines_of(list(map(_stored, page)), partial(_bytes_at, s3), concurrently)
+    return [
+        Fetched(item, None, str(line)) if isinstance(line, PermanentError) else Fetched(item, line.event)
+        for item, line in zip(page, lines, strict=True)
+    ]
 
 
-class NdjsonWriter:
-    """Writes a line an event. One that is at fault has no member `event` but its `fault`, and its text as text."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-
-    def write(self, event: Fetched) -> None:
-        """Write a line."""
-        self._file.write(line_of(event) + b"\n")
-
-    def close(self) -> None:
-        """Nothing is left."""
+def _bytes_at(s3: S3Client, location: RawLocation) -> bytes:
+    last = location.offset + location.length - 1
+    found = RawBucket(s3, location.bucket).content(location.key, Range=f"bytes={location.offset}-{last}")
+    if found is None:
+        raise RawObjectMissing(f"The raw object {location.key} is missing, or ends before byte {location.offset}.")
+    return found
 
 
-def line_of(event: Fetched) -> bytes:
-    """The line of an event."""
-    if event.fault is None and event.text is not None:
-        return _object(event.metadata)[:-1] + b',"event":' + event.text + b"}"
-    text = None if event.text is None else event.text.decode(errors="replace")
-    return _object({**event.metadata, "event_text": text, "fault": event.fault})
-
-
-def _object(members: object) -> bytes:
-    return json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode()
+def _stored(item: Json) -> StoredEvent:
+    location = RawLocation(*(item[f"s3_{field.name}"] for field in fields(RawLocation)))
+    members = {field.name: item[field.name] for field in fields(StoredEvent) if field.name in item}
+    return StoredEvent(**members, location=location)

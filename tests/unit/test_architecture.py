@@ -385,7 +385,7 @@ RULES: dict[Rule, list[tuple[str, str]]] = {
     the_command_line_tells_progress_in_one_place: [("retrace.ingesting.report", "from rich.progress import Progress")],
     the_command_line_imports_nothing_that_windows_lacks: [
         ("retrace.commands.search", "import fcntl"),
-        ("retrace.exporting.events", "import os\nos.fchmod(3, 0o600)"),
+        ("retrace.exporting.files", "import os\nos.fchmod(3, 0o600)"),
         ("retrace.ingesting.run", "from signal import SIGHUP"),
     ],
     the_command_line_names_the_encoding_of_text: [

@@ -26,7 +26,7 @@ WORDS = {
     "CONTRIBUTING.md": 1_300,
     "docs/api.md": 3_940,
     "docs/architecture.md": 1_610,
-    "docs/cli.md": 4_140,
+    "docs/cli.md": 4_155,
     "docs/console.md": 810,
     "docs/consumer.md": 790,
     "docs/cost.md": 770,

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from threading import Barrier, Lock
-from typing import Any
+from threading import Event as Signal
+from typing import Any, cast
 
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it has no stubs
 import pytest
+from botocore.exceptions import ClientError
 
 from chalicelib.core.lossless_json import parse
 from chalicelib.core.timestamps import Instant, lag_ms
 from chalicelib.events.cloudevents import parse_structured
 from chalicelib.events.event import Event, parse_native
-from chalicelib.events.raw_objects import event_time_of
-from retrace.concurrency import in_order
+from chalicelib.events.raw_objects import Receipt, event_time_of, line_of
+from retrace.concurrency import ahead, in_order
 from retrace.exporting import parquet
-from retrace.exporting.events import Fetched, opened
+from retrace.exporting.events import Fetched, from_s3
+from retrace.exporting.files import opened
 from retrace.problem import Problem
-from tests.unit.cli.scripted_api import Asked, Script, exit_code, problem, said, serving
+from tests.unit.cli.scripted_api import Asked, Script, exit_code, said, serving
 
 Json = dict[str, Any]
 
@@ -63,18 +67,22 @@ def metadata(text: str) -> Json:
 TEXTS = [*NATIVE, CLOUD]
 
 
-def holds(texts: list[str], **instead: tuple[int, Any]) -> Script:
-    """An API that holds events, two a page; by the last digits of its id an event may be answered otherwise."""
+def holds(texts: list[str], **instead: bytes) -> Script:
+    """An API that has events, two a page; by the first digits of its id an event may end otherwise."""
     items = [metadata(text) for text in texts]
-    raw = {item["event_id"]: text.encode() for item, text in zip(items, texts, strict=True)}
+
+    def listed(item: Json, text: str, *, included: bool) -> bytes:
+        known = json.dumps(item, ensure_ascii=False).encode()
+        end = instead.get(f"of_{item['event_id'][:8]}", b'"event":' + text.encode())
+        return known[:-1] + b", " + end + b"}" if included else known
 
     def answered(asked: Asked) -> tuple[int, Any]:
-        if asked.call == "GET /events":
-            start = int(asked.query.get("cursor", "0"))
-            more = str(start + 2) if start + 2 < len(items) else None
-            return 200, {"items": items[start : start + 2], "cursor": more}
-        event_id = asked.call.split("/")[2]
-        return instead.get(f"of_{event_id[:8]}", (200, raw[event_id]))
+        start = int(asked.query.get("cursor", "0"))
+        page = list(zip(items, texts, strict=True))[start : start + 2]
+        included = asked.query.get("include") == "event"
+        cursor = f'"{start + 2}"' if start + 2 < len(items) else "null"
+        body = b", ".join(listed(item, text, included=included) for item, text in page)
+        return 200, b'{"items": [' + body + b'], "cursor": ' + cursor.encode() + b"}"
 
     return answered
 
@@ -114,19 +122,17 @@ def test_parquet_is_typed_and_the_event_and_its_payload_are_verbatim(tmp_path: P
 
 
 TAMPERED = NATIVE[0].replace("1.10", "1.1")
+LOST = json.dumps({"event": None, "fault": "The raw object events/x.ndjson is missing."})[1:-1].encode()
 BAD = [
-    ((200, TAMPERED.encode()), "hashes to"),
-    ((200, NATIVE[2].encode()), "hashes to"),
-    ((200, b"no JSON"), "can no longer be read"),
-    ((500, problem("The stored event hashes to another.")), "The stored event hashes to another."),
-    ((404, problem("There is no event.")), "events/x.ndjson"),
-    ((410, problem("It was erased.")), "It was erased."),
-    ((413, problem("Too large.")), "events/x.ndjson"),
+    (b'"event":' + TAMPERED.encode(), "hashes to"),
+    (b'"event":' + NATIVE[2].encode(), "hashes to"),
+    (b'"event":17', "can no longer be read"),
+    (LOST, "The raw object events/x.ndjson is missing."),
 ]
 
 
 @pytest.mark.parametrize(("answer", "told"), BAD)
-def test_an_event_that_fails_its_check_is_told_of_and_left_out(answer: tuple[int, Any], told: str) -> None:
+def test_an_event_that_fails_its_check_is_told_of_and_left_out(answer: bytes, told: str) -> None:
     with serving(holds(TEXTS, **{of(NATIVE[0]): answer})) as api:
         result = api.run("export", "o-1")
 
@@ -138,17 +144,7 @@ def test_an_event_that_fails_its_check_is_told_of_and_left_out(answer: tuple[int
 
 
 def test_a_source_that_the_index_has_otherwise_is_told_of() -> None:
-    inner = holds(NATIVE[:1])
-
-    def answered(asked: Asked) -> tuple[int, Any]:
-        status, body = inner(asked)
-        return (
-            (status, body)
-            if isinstance(body, bytes)
-            else (status, {**body, "items": [{**body["items"][0], "source": "x"}]})
-        )
-
-    with serving(answered) as api:
+    with serving(holds(NATIVE[:1], **{of(NATIVE[0]): b'"source":"x","event":' + NATIVE[0].encode()})) as api:
         result = api.run("export", "o-1")
 
     assert exit_code(result) == 1
@@ -157,7 +153,7 @@ def test_a_source_that_the_index_has_otherwise_is_told_of() -> None:
 
 def test_bad_events_can_be_kept_with_their_fault(tmp_path: Path) -> None:
     out = tmp_path / "events.parquet"
-    with serving(holds(TEXTS, **{of(NATIVE[0]): (200, TAMPERED.encode()), of(CLOUD): (500, problem("No."))})) as api:
+    with serving(holds(TEXTS, **{of(NATIVE[0]): b'"event":' + TAMPERED.encode(), of(CLOUD): LOST})) as api:
         result = api.run("export", "o-1", "--keep-bad")
         assert exit_code(api.run("export", "o-1", "--keep-bad", "--out", str(out))) == 1
 
@@ -172,7 +168,12 @@ def test_bad_events_can_be_kept_with_their_fault(tmp_path: Path) -> None:
 
 
 def test_a_refusal_of_all_events_stops_the_export_and_leaves_no_file(tmp_path: Path) -> None:
-    with serving(holds(TEXTS, **{of(NATIVE[2]): (403, {"message": "not authorized"})})) as api:
+    first = holds(TEXTS)
+
+    def refused(asked: Asked) -> tuple[int, Any]:
+        return (403, {"message": "not authorized"}) if "cursor" in asked.query else first(asked)
+
+    with serving(refused) as api:
         result = api.run("export", "o-1", "--out", str(tmp_path / "events.ndjson"))
 
     assert exit_code(result) == 4
@@ -210,6 +211,7 @@ def test_the_selection_and_the_limit_are_those_of_events() -> None:
         "order": "newest",
         "min_lag_ms": "5",
         "limit": "3",
+        "include": "event",
     }
     assert len(result.stdout.splitlines()) == 3
 
@@ -254,6 +256,122 @@ def test_row_groups_are_written_as_they_fill(monkeypatch: pytest.MonkeyPatch, bo
 )
 def test_the_payload_is_cut_out_token_for_token(text: str, payload: str | None) -> None:
     assert parquet.payload_of(text) == payload
+
+
+def test_a_page_of_events_costs_one_request_and_no_page_is_asked_for_beyond_the_limit() -> None:
+    with serving(holds(TEXTS)) as api:
+        api.run("export", "o-1")
+        assert [asked.call for asked in api.asked] == ["GET /events"] * 2
+        api.asked.clear()
+        api.run("export", "o-1", "--limit", "2")
+        assert [asked.call for asked in api.asked] == ["GET /events"]
+
+
+def test_what_is_no_page_of_events_is_told_as_foreign() -> None:
+    with serving(lambda _: (200, b'{"items": [{"event_id" 1}]}')) as api:
+        result = api.run("export", "o-1")
+
+    assert exit_code(result) == 3
+    assert "is not Retrace's" in said(result)
+
+
+class RawObjects:
+    """S3 with one raw object, which knows no other call than reading a range of it."""
+
+    def __init__(self, content: bytes, refusal: str | None = None) -> None:
+        self.content = content
+        self.refusal = refusal
+        self.read: list[str] = []
+
+    def get_object(self, **request: str) -> Json:
+        self.read.append(request["Range"])
+        if self.refusal is not None:
+            raise ClientError({"Error": {"Code": self.refusal, "Message": "not allowed"}}, "GetObject")
+        first, last = map(int, request["Range"].removeprefix("bytes=").split("-"))
+        return {"Body": BytesIO(self.content[first : last + 1])}
+
+
+def stored(texts: list[str]) -> tuple[list[Json], bytes]:
+    """Events as the API lists them, and the raw object that has their lines."""
+    items, content = [], b""
+    for text in texts:
+        line = line_of(read(text), Receipt(INGESTED, "request", "local"))
+        items.append({**metadata(text), "s3_offset": len(content), "s3_length": len(line)})
+        content += line + b"\n"
+    return items, content
+
+
+def exported(items: list[Json], s3: RawObjects) -> list[Fetched]:
+    with serving(lambda _: (200, {"items": items, "cursor": None})) as api:
+        events = list(from_s3(api.client(), cast("Any", s3), {"entity_id": "o-1"}, None))
+        assert [asked.query.get("include") for asked in api.asked] == [None]
+    return events
+
+
+def test_a_direct_export_reads_the_lines_of_a_page_from_s3_at_once() -> None:
+    items, content = stored(TEXTS)
+    s3 = RawObjects(content)
+
+    events = exported(items, s3)
+
+    assert [(event.metadata, event.text, event.fault) for event in events] == [
+        (item, text.encode(), None) for item, text in zip(items, TEXTS, strict=True)
+    ]
+    assert s3.read == [f"bytes=0-{len(content) - 2}"]
+
+
+@pytest.mark.parametrize("member", ["source", "entity_id", "event_type", "content_sha256", "ingest_time", "sent_by"])
+def test_a_direct_export_tells_of_a_line_that_is_not_what_the_index_says(member: str) -> None:
+    items, content = stored(TEXTS)
+    items[1][member] = items[1][member][:-1] + "0"
+
+    faults = [event.fault for event in exported(items, RawObjects(content))]
+
+    assert [fault is None for fault in faults] == [True, False, True, True]
+    assert f"different {member}" in str(faults[1])
+
+
+def test_a_direct_export_tells_of_a_line_that_was_changed() -> None:
+    items, content = stored(TEXTS)
+
+    first, *_ = exported(items, RawObjects(content.replace(b":1.10}", b":1.11}")))
+
+    assert (first.text, "hashes to" in str(first.fault)) == (None, True)
+
+
+def test_a_direct_export_tells_of_a_lost_object() -> None:
+    items, content = stored(TEXTS)
+
+    events = exported(items, RawObjects(content, "NoSuchKey"))
+
+    assert all("is missing" in str(event.fault) for event in events)
+
+
+def test_a_direct_export_without_rights_stops_and_says_which_policy_it_needs() -> None:
+    items, content = stored(TEXTS)
+
+    with pytest.raises(Problem) as refused:
+        exported(items, RawObjects(content, "AccessDenied"))
+
+    assert "docs/cli.md" in refused.value.remedy
+
+
+def test_the_next_item_is_made_while_the_last_one_is_used() -> None:
+    made: list[int] = []
+    third = Signal()
+
+    def numbers() -> Iterator[int]:
+        for number in range(5):
+            made.append(number)
+            if number == 2:
+                third.set()
+            yield number
+
+    results = ahead(numbers())
+    assert [next(results), next(results)] == [0, 1]
+    assert third.wait(timeout=30)
+    assert 3 not in made
+    assert list(results) == [2, 3, 4]
 
 
 def test_work_is_begun_only_so_far_ahead_and_its_results_keep_their_order() -> None:

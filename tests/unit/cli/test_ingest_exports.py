@@ -11,7 +11,8 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]  # likewise
 import pytest
 
 from chalicelib.core.errors import Fault
-from retrace.exporting.events import Fetched, line_of
+from retrace.exporting.events import Fetched
+from retrace.exporting.files import line_of
 from retrace.exporting.parquet import ParquetWriter
 from retrace.ingesting.files import Format, records
 from retrace.ingesting.foreign_formats import Mapped
@@ -33,6 +34,8 @@ METADATA: dict[str, Any] = {
     "ingest_time": RECEIVED,
     "ingest_lag_ms": 0,
     "content_sha256": 64 * "b",
+    "request_id": "request",
+    "sent_by": "local",
     "s3_bucket": "b",
     "s3_key": "k",
     "s3_offset": 0,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core.errors import IntegrityFailure, RawObjectMissing, TryAgain
-from chalicelib.events.raw_lines import GAP_BYTES, joined, read_lines
+from chalicelib.events.raw_lines import GAP_BYTES, joined, lines_of
 from chalicelib.events.raw_objects import RawLocation, StoredEvent
 from tests.unit.examples import RECEIPT, an_event
 from tests.unit.in_memory import BUCKET, Bucket, at_once, one_by_one
@@ -28,7 +28,7 @@ def taken_in(bucket: Bucket) -> list[StoredEvent]:
 
 def payloads(bucket: Bucket, events: Sequence[StoredEvent]) -> list[bytes | type]:
     """The end of each event's text, or the class of its error."""
-    lines = read_lines(events, bucket, one_by_one)
+    lines = lines_of(events, bucket.read, one_by_one)
     return [type(line) if isinstance(line, Exception) else line.event.rpartition(b" ")[2][:-1] for line in lines]
 
 
@@ -38,7 +38,7 @@ def test_each_event_gets_its_own_line_in_the_order_of_the_events(rng: Random) ->
     events = taken_in(bucket)
     some = rng.sample(events, rng.randint(0, len(events)))
 
-    lines = read_lines(some, bucket, at_once(rng))
+    lines = lines_of(some, bucket.read, at_once(rng))
 
     assert [getattr(line, "event_id", line) for line in lines] == [event.event_id for event in some]
 
@@ -94,4 +94,4 @@ def test_a_store_that_is_busy_is_told_of_all_events() -> None:
 
     bucket = Busy()
     with pytest.raises(TryAgain):
-        read_lines(taken_in(bucket), bucket, one_by_one)
+        lines_of(taken_in(bucket), bucket.read, one_by_one)
