@@ -24,11 +24,6 @@ def cells(row: str) -> list[str]:
     return [cell.strip() for cell in _LINK.sub(r"\1", row).split("|")[1:-1]]
 
 
-def first_cells(text: str, heading: str) -> list[str]:
-    """The first cells of these rows."""
-    return [cells(row)[0] for row in rows(text, heading)]
-
-
 def named(text: str) -> list[tuple[str, str]]:
     """The path and the function (or nothing) of each test that a text names."""
     return _TEST.findall(text)
