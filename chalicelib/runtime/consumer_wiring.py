@@ -7,8 +7,7 @@ from functools import partial
 
 from chalicelib.aggregates.dynamodb_ledger import DynamoAggregateStore
 from chalicelib.digests.kms import KmsSigner
-from chalicelib.digests.s3_objects import S3WrittenObjects
-from chalicelib.digests.s3_store import S3DigestStore
+from chalicelib.digests.s3 import S3DigestStore, S3WrittenObjects
 from chalicelib.digests.sqs import SqsNotifications
 from chalicelib.digests.writer import WriteDigests
 from chalicelib.processing.acknowledge import AcknowledgeBatch
