@@ -24,7 +24,7 @@ from chalicelib.runtime.event_sources import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chalicelib.processing.acknowledge import BatchResponse
+    from chalicelib.processing.processor import BatchResponse
 
 refuse_unrecorded(os.environ, sys.argv)
 

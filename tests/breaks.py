@@ -134,7 +134,7 @@ BREAKS = [
     ),
     Break(
         "5 nothing is dropped: a partial response where nobody reads it",
-        "chalicelib/processing/acknowledge.py",
+        "chalicelib/processing/processor.py",
         "if failures and not self.partial_responses:",
         "if False:",
         "tests/functional/test_processor_failures.py",
@@ -401,7 +401,7 @@ BREAKS = [
     ),
     Break(
         "7 visible: a dead letter of a version that cannot be written, put down to storage",
-        "chalicelib/processing/dead_letter.py",
+        "chalicelib/processing/dead_letters.py",
         "Failure.CONSUMER, _VALID",
         "Failure.STORAGE, _VALID",
         "tests/functional/test_poison.py",
@@ -449,7 +449,7 @@ BREAKS = [
     ),
     Break(
         "6 exact: an outcome stored under another text",
-        "chalicelib/aggregates/outcomes.py",
+        "chalicelib/aggregates/ledger.py",
         'DUPLICATE = "REPEATED"',
         'DUPLICATE = "AGAIN"',
         "tests/unit/aggregates/test_outcomes.py",
@@ -561,7 +561,7 @@ BREAKS = [
     ),
     Break(
         "7 visible: a dead letter that is processed stays counted as failed",
-        "chalicelib/aggregates/outcomes.py",
+        "chalicelib/aggregates/ledger.py",
         "return _counted(now) - _counted(before)",
         "return _counted(now)",
         "tests/functional/test_dead_letters.py",
@@ -953,7 +953,7 @@ BREAKS = [
     ),
     Break(
         "7 bounded: a filter that refuses twenty names",
-        "chalicelib/replays/filter.py",
+        "chalicelib/replays/request.py",
         "MAX_NAMES = 20",
         "MAX_NAMES = 19",
         "tests/unit/replays/test_request.py",

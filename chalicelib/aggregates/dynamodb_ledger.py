@@ -17,14 +17,15 @@ from chalicelib.aggregates.dynamodb_rows import (
 )
 from chalicelib.aggregates.ledger import (
     Changes,
+    Counts,
     Ledger,
     LedgerKey,
     NewRevision,
+    Outcome,
     OutcomeRecord,
     Transition,
     VersionConflict,
 )
-from chalicelib.aggregates.outcomes import Counts, Outcome
 from chalicelib.aws import replay_keys
 from chalicelib.aws.dynamodb import Cancellation, Item, get_items, to_item, write_together
 from chalicelib.aws.errors import translated

@@ -7,9 +7,8 @@ from typing import Any
 
 from chalicelib.aggregates import multiset_hash
 from chalicelib.aggregates.aggregate import Aggregate, Version
-from chalicelib.aggregates.ledger import LedgerKey, NewRevision, OutcomeRecord, Snapshot
+from chalicelib.aggregates.ledger import LedgerKey, MessageKey, NewRevision, Outcome, OutcomeRecord, Snapshot
 from chalicelib.aggregates.metrics import Input, values_of_row
-from chalicelib.aggregates.outcomes import MessageKey, Outcome
 from chalicelib.aws import keys
 from chalicelib.aws.dynamodb import Item, from_item, to_item
 from chalicelib.core.timestamps import Instant, end_of, start_of

@@ -1,17 +1,93 @@
-"""The ledger of what became of replays' messages, and of the aggregates they went into: what to read and to write."""
+"""The ledger: what became of replays' messages, of which each counts once, and of the aggregates they went into."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from chalicelib.aggregates.aggregate import Aggregate, Version, aggregate_of, merge
 from chalicelib.aggregates.metrics import METRICS, Input, Metric
-from chalicelib.aggregates.outcomes import Counts, MessageKey, Outcome, count_delta, next_outcome
-from chalicelib.core.errors import RetraceError, WriteConflict
+from chalicelib.core.errors import WriteConflict
 from chalicelib.core.timestamps import Instant, day_of
-from chalicelib.replays.messages import ReplayMessage
+from chalicelib.replays.messages import Duplicate, ReplayMessage
+
+
+class Outcome(StrEnum):
+    """What became of a message. FAILED and REDRIVEN are open, as is a message without outcome; the others are final."""
+
+    INPUT = "INPUT"
+    """Its event is an input of the aggregate."""
+    DUPLICATE = "REPEATED"
+    """It is about a duplicate of an event, which is not an input."""
+    FAILED = "FAILED"
+    """It is a dead letter, or was until that expired."""
+    REDRIVEN = "REDRIVEN"
+    """It was in the dead-letter queue, and is on its way again."""
+    DROPPED = "DROPPED"
+    """Its replay was cancelled before it was processed."""
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing else can become of the message."""
+        return self in (Outcome.INPUT, Outcome.DUPLICATE, Outcome.DROPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageKey:
+    """Distinguishes the messages of a version: time and id of the event, and the arrival that it represents."""
+
+    event_time: Instant
+    event_id: str
+    duplicate: Duplicate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many messages of a replay came to which end."""
+
+    processed: int = 0
+    failed: int = 0
+    dropped: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        """The counts of both."""
+        return Counts(self.processed + other.processed, self.failed + other.failed, self.dropped + other.dropped)
+
+    def __sub__(self, other: Counts) -> Counts:
+        """What has to be added to the other to get this."""
+        return Counts(self.processed - other.processed, self.failed - other.failed, self.dropped - other.dropped)
+
+
+def next_outcome(recorded: Outcome | None, asked: Outcome) -> Outcome | None:
+    """Return the outcome to record of a message: the first final one is kept.
+
+    Only a message that was recorded as a dead letter is redriven; one that never was stays without outcome.
+    """
+    if recorded is not None and recorded.final:
+        return recorded
+    if asked is Outcome.REDRIVEN and recorded is None:
+        return None
+    return asked
+
+
+def count_delta(before: Outcome | None, now: Outcome | None) -> Counts:
+    """What a replay's counts change by when a message's outcome does."""
+    return _counted(now) - _counted(before)
+
+
+def _counted(outcome: Outcome | None) -> Counts:
+    match outcome:
+        case Outcome.INPUT | Outcome.DUPLICATE:
+            return Counts(processed=1)
+        case Outcome.FAILED:
+            return Counts(failed=1)
+        case Outcome.DROPPED:
+            return Counts(dropped=1)
+        case _:
+            return Counts()
+
 
 ROWS_TOGETHER = 100
 """How many rows DynamoDB reads in one call, and writes in one transaction."""
@@ -95,23 +171,6 @@ class Changes:
     transitions: tuple[Transition, ...]
     revisions: tuple[NewRevision, ...]
     progress: Mapping[str, Counts]
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """What the ledger says of messages now, which it failed to record, and how many writes of aggregates there were."""
-
-    outcomes: Mapping[LedgerKey, Outcome | None] = field(default_factory=dict)
-    failures: Mapping[LedgerKey, RetraceError] = field(default_factory=dict)
-    aggregate_writes: int = 0
-
-    def __add__(self, other: Recorded) -> Recorded:
-        """Both."""
-        return Recorded(
-            {**self.outcomes, **other.outcomes},
-            {**self.failures, **other.failures},
-            self.aggregate_writes + other.aggregate_writes,
-        )
 
 
 def outcomes_after(ledger: Ledger, records: Iterable[OutcomeRecord]) -> dict[LedgerKey, Outcome | None]:

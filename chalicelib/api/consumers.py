@@ -5,7 +5,7 @@ from __future__ import annotations
 from chalice.app import SQSEvent, SQSRecord
 
 from chalicelib.core.ports import Delivery
-from chalicelib.processing.acknowledge import BatchResponse
+from chalicelib.processing.processor import BatchResponse
 from chalicelib.replays.tasks import parse_task
 from chalicelib.runtime import consumer_wiring, deadline, telemetry
 

@@ -1,23 +1,114 @@
-"""Dead letters: count messages that were received too often and keep them, and send a replay's back when asked to."""
+"""Dead letters: say why messages failed, count and keep them, and send those of a replay back."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
 
-from chalicelib.aggregates.ledger import record_of
-from chalicelib.aggregates.outcomes import Outcome
-from chalicelib.core.errors import InvalidRequest, RetraceError
+from chalicelib.aggregates.ledger import Outcome, record_of
+from chalicelib.core.errors import (
+    IntegrityFailure,
+    InvalidRequest,
+    Oversized,
+    PermanentError,
+    RawObjectMissing,
+    RetraceError,
+    UnknownReplay,
+    UnknownSchema,
+    WrongBucket,
+)
 from chalicelib.core.ports import Delivery
-from chalicelib.processing.dead_letter import DeadLetter, dead_letter
 from chalicelib.processing.fetcher import Failures, FetchAndVerify, Received, of_no_replay, parsed
-from chalicelib.processing.ports import DeadLetterQueue
+from chalicelib.processing.processor import DeliveryQueue
 from chalicelib.processing.recorder import RecordInLedger
-from chalicelib.replays.messages import ReplayMessage, parse_message
+from chalicelib.replays.messages import ReplayMessage
 from chalicelib.replays.ports import Redriven, ReplayStates
+
+_LONGEST_REASON = 1_000
+
+
+class Failure(StrEnum):
+    """What kind of trouble a dead letter has; a public contract, for programs that sort them."""
+
+    MALFORMED = "malformed"
+    OVERSIZED = "oversized"
+    UNKNOWN_SCHEMA = "unknown-schema"
+    WRONG_BUCKET = "wrong-bucket"
+    UNKNOWN_REPLAY = "unknown-replay"
+    MISSING_OBJECT = "missing-object"
+    INTEGRITY = "integrity"
+    STORAGE = "storage"
+    CONSUMER = "consumer"
+
+
+# A kind of error stands before those that it is a kind of.
+_FAILURES: Mapping[type[RetraceError], Failure] = {
+    Oversized: Failure.OVERSIZED,
+    UnknownSchema: Failure.UNKNOWN_SCHEMA,
+    WrongBucket: Failure.WRONG_BUCKET,
+    UnknownReplay: Failure.UNKNOWN_REPLAY,
+    InvalidRequest: Failure.MALFORMED,
+    RawObjectMissing: Failure.MISSING_OBJECT,
+    IntegrityFailure: Failure.INTEGRITY,
+    RetraceError: Failure.STORAGE,
+}
+
+_VALID = (
+    "Message and event are valid, so the processor or your consumer failed with it. The processor logs every failure"
+    " under message_id {message_id}. A redrive fails again for as long as that cause is there."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that was received too often, what it says if it is of a replay, and what is wrong with it."""
+
+    body: str
+    message: ReplayMessage | None
+    failure: Failure
+    reason: str
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """What receivers can choose by without parsing the body."""
+        of_message = self.message.attributes if self.message else {}
+        return of_message | {"failure": self.failure.value, "reason": self.reason}
+
+
+def dead_letter(body: str, message: ReplayMessage | None, error: RetraceError | None, message_id: str) -> DeadLetter:
+    """A message as it is laid to rest; without an error neither it nor its event is why it failed."""
+    if error is None:
+        return DeadLetter(body, message, Failure.CONSUMER, _VALID.format(message_id=message_id))
+    failure = next(_FAILURES[kind] for kind in type(error).__mro__ if kind in _FAILURES)
+    return DeadLetter(body, message, failure, _reason(error))
+
+
+def _reason(error: RetraceError) -> str:
+    """An error with its faults, as SQS takes it whatever names it holds: short, and in visible ASCII."""
+    faults = error.faults if isinstance(error, PermanentError) else ()
+    details = "; ".join(f"{fault.field} {fault.message}".strip() for fault in faults)
+    said = f"{error} ({details})" if details else str(error)
+    visible = said.encode("ascii", "backslashreplace").decode()
+    return "".join(letter if letter.isprintable() else "?" for letter in visible)[:_LONGEST_REASON]
+
 
 RESERVE_MS = 20_000
 """Left over of a function's time, for ten messages that are slow to move."""
+
+
+class DeadLetterQueue(DeliveryQueue, Protocol):
+    """Where messages rest that could not be processed."""
+
+    def keep(self, letters: Sequence[DeadLetter]) -> None:
+        """Put messages on the queue, each with its reason; returns when every one of them is there."""
+
+    def receive(self, hidden_s: int) -> list[Delivery]:
+        """At most ten messages, hidden from all receivers for this long. None only if none is visible."""
+
+    def send_back(self, messages: Sequence[tuple[str, ReplayMessage]]) -> None:
+        """Send messages to ReplayQueue again; returns when every one of them is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +135,7 @@ class RecordDeadLetters:
         wrong with it is found out again, as SQS moves messages without a reason.
         """
         received, wrong = parsed(deliveries)
-        messages = {name: each for name, each in received if isinstance(each, ReplayMessage)}
+        messages = _of_replays(received)
         states = self.states.states({message.replay_id for message in messages.values()})
         wrong |= {name: of_no_replay(each) for name, each in messages.items() if each.replay_id not in states}
         records = {name: record_of(messages[name], Outcome.FAILED) for name in messages.keys() - wrong.keys()}
@@ -55,14 +146,17 @@ class RecordDeadLetters:
         failed = {name for name, each in records.items() if recorded.outcomes.get(each.key) is Outcome.FAILED}
         bodies = {each.message_id: each.body for each in deliveries}
         kept = [name for name in bodies if name in failed or name not in records]
-        wrong |= self._found_wrong(each for each in received if each[0] in kept and each[0] not in wrong)
+        wrong |= self._found_wrong(
+            each for each in received if each.message_id in kept and each.message_id not in wrong
+        )
         letters = {name: dead_letter(bodies[name], messages.get(name), wrong.get(name), name) for name in kept}
         self.dead_letters.keep(list(letters.values()))
         return DeadLetterReport(failures, letters)
 
     def _found_wrong(self, received: Iterable[Received]) -> Failures:
         """What is wrong with what messages refer to."""
-        return {name: found for name, found in self.fetcher.fetch(received) if isinstance(found, RetraceError)}
+        fetched = self.fetcher.fetch(received)
+        return {each.message_id: found for each, found in fetched if isinstance(found, RetraceError)}
 
 
 @dataclass(frozen=True)
@@ -79,7 +173,8 @@ class RedriveDeadLetters:
         """
         moved = 0
         while deliveries := self.dead_letters.receive(hidden_s):
-            of_replay = {name: each for name, each in _replay_messages(deliveries) if each.replay_id == replay_id}
+            received, _ = parsed(deliveries)
+            of_replay = {name: each for name, each in _of_replays(received).items() if each.replay_id == replay_id}
             moved += self._moved(of_replay, deliveries)
             if time_left_ms() <= RESERVE_MS:
                 return Redriven(moved, came_through=False)
@@ -104,12 +199,5 @@ class RedriveDeadLetters:
         return len(back)
 
 
-def _replay_messages(deliveries: Iterable[Delivery]) -> Iterable[tuple[str, ReplayMessage]]:
-    """The messages of replays that can be read, with the ids of their deliveries."""
-    for delivery in deliveries:
-        try:
-            message = parse_message(delivery.body)
-        except InvalidRequest:
-            continue  # it is no message of a replay
-        if isinstance(message, ReplayMessage):
-            yield delivery.message_id, message
+def _of_replays(received: Iterable[Received]) -> dict[str, ReplayMessage]:
+    return {each.message_id: each.message for each in received if isinstance(each.message, ReplayMessage)}

@@ -14,11 +14,20 @@ from chalicelib.events.raw_objects import MAX_RAW_OBJECT_BYTES, RawLine, parse_l
 from chalicelib.replays.messages import ObjectReference, ReplayMessage, parse_message
 
 Message = ReplayMessage | ObjectReference
-Received = tuple[str, Message]
-"""A message, and the id of its delivery."""
 Failures = dict[str, RetraceError]
 """Why deliveries failed, by their ids."""
 
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message, and the id of its delivery."""
+
+    message_id: str
+    message: Message
+
+
+Fetched = list[RawLine] | RetraceError
+"""The events that a message refers to, each checked, or what is wrong."""
 
 _BYTES_AT_ONCE = 4 * MAX_RAW_OBJECT_BYTES
 """What may be read before it is checked: a batch may hold a hundred messages, each of a line of megabytes."""
@@ -31,26 +40,26 @@ class FetchAndVerify:
     raw: RawStore
     concurrently: Concurrently
 
-    def fetch(self, received: Iterable[Received]) -> Iterator[tuple[str, list[RawLine] | RetraceError]]:
-        """For each delivery its events, each checked, or what is wrong; with one GET for each object.
+    def fetch(self, received: Iterable[Received]) -> Iterator[tuple[Received, Fetched]]:
+        """What each message refers to; with one GET for each object.
 
         Objects are read side by side, and lines checked one after the other: that takes many times a line's size in
         memory, and threads would win no time.
         """
         for groups in _in_turns(_by_object(received)):
             for group, found in zip(groups, self.concurrently(self._found, groups), strict=True):
-                for (name, message), lines in zip(group, found, strict=True):
-                    yield name, lines if isinstance(lines, RetraceError) else _checked(message, lines)
+                for each, lines in zip(group, found, strict=True):
+                    yield each, lines if isinstance(lines, RetraceError) else _checked(each.message, lines)
 
     def _found(self, group: Sequence[Received]) -> list[list[bytes] | RetraceError]:
         """For each message of one object the lines it refers to, or why there are none."""
-        refused = {name: self._fault_of(message) for name, message in group}
-        taken = [message for name, message in group if refused[name] is None]
+        faults = [self._fault_of(each.message) for each in group]
+        taken = [each.message for each, fault in zip(group, faults, strict=True) if fault is None]
         try:
             lines = iter(self._lines_of(taken))
         except RetraceError as error:
-            return [refused[name] or error for name, _ in group]
-        return [refused[name] or next(lines) for name, _ in group]
+            return [fault or error for fault in faults]
+        return [fault or next(lines) for fault in faults]
 
     def _fault_of(self, message: Message) -> RetraceError | None:
         """Why a message is not worth a GET."""
@@ -84,7 +93,7 @@ def parsed(deliveries: Iterable[Delivery]) -> tuple[list[Received], Failures]:
     failures: Failures = {}
     for delivery in deliveries:
         try:
-            received.append((delivery.message_id, parse_message(delivery.body)))
+            received.append(Received(delivery.message_id, parse_message(delivery.body)))
         except RetraceError as error:
             failures[delivery.message_id] = error
     return received, failures
@@ -93,8 +102,8 @@ def parsed(deliveries: Iterable[Delivery]) -> tuple[list[Received], Failures]:
 def _by_object(received: Iterable[Received]) -> list[list[Received]]:
     """Messages in groups that refer to one object each."""
     groups: dict[tuple[str, str], list[Received]] = defaultdict(list)
-    for message_id, message in received:
-        groups[message.s3_bucket, message.s3_key].append((message_id, message))
+    for each in received:
+        groups[each.message.s3_bucket, each.message.s3_key].append(each)
     return list(groups.values())
 
 
@@ -103,7 +112,7 @@ def _in_turns(groups: Iterable[list[Received]]) -> Iterator[list[list[Received]]
     at_once: list[list[Received]] = []
     size = 0
     for group in groups:
-        more = _size_of([message for _, message in group])
+        more = _size_of([each.message for each in group])
         if at_once and size + more > _BYTES_AT_ONCE:
             yield at_once
             at_once, size = [], 0

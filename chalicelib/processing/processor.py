@@ -1,22 +1,22 @@
-"""Turn replay messages into exact daily aggregates: fetch, verify, group, and count each event of a replay once."""
+"""Turn replay messages into exact daily aggregates, count each event of a replay once, and acknowledge what is done."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from chalicelib.aggregates.aggregate import Version
-from chalicelib.aggregates.ledger import LedgerKey, OutcomeRecord, record_of
+from chalicelib.aggregates.ledger import LedgerKey, MessageKey, Outcome, OutcomeRecord, record_of
 from chalicelib.aggregates.metrics import Input
-from chalicelib.aggregates.outcomes import MessageKey, Outcome
-from chalicelib.core.errors import IntegrityFailure, RetraceError
+from chalicelib.core.errors import IntegrityFailure, MessagesFailed, RetraceError
 from chalicelib.core.ports import Delivery
 from chalicelib.core.timestamps import day_of
 from chalicelib.events.raw_objects import RawLine
 from chalicelib.processing.fetcher import Failures, FetchAndVerify, Message, Received, of_no_replay, parsed
 from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.job import JobState
-from chalicelib.replays.messages import ReplayMessage
+from chalicelib.replays.messages import ObjectReference, ReplayMessage
 from chalicelib.replays.ports import ReplayStates
 
 
@@ -66,32 +66,34 @@ class ProcessBatch:
     def _sorted_by_state(self, received: Sequence[Received]) -> tuple[list[Received], DeliveredRecords, Failures]:
         """What is to be processed, what is to be dropped, and what belongs to no replay that is known."""
         try:
-            states = self.states.states({each.replay_id for _, each in received if isinstance(each, ReplayMessage)})
+            states = self.states.states(
+                {each.message.replay_id for each in received if isinstance(each.message, ReplayMessage)}
+            )
         except RetraceError as error:
-            of_replays = [name for name, message in received if isinstance(message, ReplayMessage)]
-            return [each for each in received if each[0] not in of_replays], [], dict.fromkeys(of_replays, error)
+            objects = [each for each in received if isinstance(each.message, ObjectReference)]
+            return objects, [], {each.message_id: error for each in received if each not in objects}
         wanted: list[Received] = []
         dropped: DeliveredRecords = []
         unknown: Failures = {}
-        for name, message in received:
+        for each in received:
+            message = each.message
             if isinstance(message, ReplayMessage) and message.replay_id not in states:
-                unknown[name] = of_no_replay(message)
+                unknown[each.message_id] = of_no_replay(message)
             elif isinstance(message, ReplayMessage) and states[message.replay_id] is JobState.CANCELLED:
-                dropped.append((name, record_of(message, Outcome.DROPPED)))
+                dropped.append((each.message_id, record_of(message, Outcome.DROPPED)))
             else:
-                wanted.append((name, message))
+                wanted.append(each)
         return wanted, dropped, unknown
 
     def _read(self, wanted: Iterable[Received]) -> tuple[DeliveredRecords, Failures]:
         """What messages come to, and what is wrong with those that come to nothing."""
-        messages = dict(wanted)
         records: DeliveredRecords = []
         failures: Failures = {}
-        for name, found in self.fetcher.fetch(messages.items()):
+        for each, found in self.fetcher.fetch(wanted):
             if isinstance(found, RetraceError):
-                failures[name] = found
+                failures[each.message_id] = found
             else:
-                records += [(name, _record_of(messages[name], line)) for line in found]
+                records += [(each.message_id, _record_of(each.message, line)) for line in found]
         return records, failures
 
 
@@ -107,3 +109,33 @@ def _record_of(message: Message, line: RawLine) -> OutcomeRecord:
     event = Input(line.event_time, line.event_id, line.event_type, line.content_sha256)
     outcome = Outcome.INPUT if duplicate is None else Outcome.DUPLICATE
     return OutcomeRecord(version, event, outcome, MessageKey(line.event_time, line.event_id, duplicate))
+
+
+class DeliveryQueue(Protocol):
+    """The queue that deliveries came from."""
+
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """Take deliveries off the queue."""
+
+
+BatchResponse = dict[str, list[dict[str, str]]]
+
+
+@dataclass(frozen=True)
+class AcknowledgeBatch:
+    """How a batch from a queue ends.
+
+    Lambda reads a partial batch response only where the event source mapping says so (FunctionResponseTypes), which
+    `chalice deploy` cannot set; anywhere else the same response would acknowledge the failed messages too. There the
+    processed ones are deleted one by one and the invocation fails, so that just the failed ones are delivered again.
+    """
+
+    queue: DeliveryQueue
+    partial_responses: bool
+
+    def acknowledge(self, deliveries: Sequence[Delivery], failures: Mapping[str, RetraceError]) -> BatchResponse:
+        """The invocation's response; raises MessagesFailed if a response cannot name the failed messages."""
+        if failures and not self.partial_responses:
+            self.queue.acknowledge([delivery for delivery in deliveries if delivery.message_id not in failures])
+            raise MessagesFailed(f"{len(failures)} of {len(deliveries)} messages failed and go back to the queue.")
+        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failures]}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from chalicelib.aggregates.ledger import (
+    Changes,
     Ledger,
+    LedgerKey,
+    Outcome,
     OutcomeRecord,
-    Recorded,
     VersionConflict,
     by_version,
     changes_to,
@@ -18,7 +21,7 @@ from chalicelib.aggregates.ledger import (
 from chalicelib.aggregates.metrics import METRICS, Metric
 from chalicelib.core.errors import RetraceError, StorageRefused, WriteConflict
 from chalicelib.core.ports import Clock, Pause
-from chalicelib.processing.ports import AggregateStore
+from chalicelib.core.timestamps import Instant
 
 # Of concurrent writers of one version one always succeeds. The others begin again.
 # Whoever was told what the winner wrote writes at once, as waiting would only make it old; whoever met the winner in
@@ -29,6 +32,36 @@ ATTEMPTS = 40
 
 # What is written with rows of other versions meets more writers; it is soon written by itself.
 ATTEMPTS_TOGETHER = 8
+
+
+class AggregateStore(Protocol):
+    """The ledger: what became of messages, and the versions of daily aggregates."""
+
+    def read(self, records: Sequence[OutcomeRecord]) -> Ledger:
+        """What is recorded of messages, and the versions that inputs are to be added to; at most 100 rows."""
+
+    def write(self, changes: Changes, now: Instant) -> None:
+        """Write outcomes, aggregates and the progress of replays, at most 100 rows, all or nothing.
+
+        Raises WriteConflict if any of it has changed since it was read: VersionConflict if it is known how it is now.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the ledger says of messages now, which it failed to record, and how many writes of aggregates there were."""
+
+    outcomes: Mapping[LedgerKey, Outcome | None] = field(default_factory=dict)
+    failures: Mapping[LedgerKey, RetraceError] = field(default_factory=dict)
+    aggregate_writes: int = 0
+
+    def __add__(self, other: Recorded) -> Recorded:
+        """Both."""
+        return Recorded(
+            {**self.outcomes, **other.outcomes},
+            {**self.failures, **other.failures},
+            self.aggregate_writes + other.aggregate_writes,
+        )
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from chalicelib.aws.errors import translated
 from chalicelib.aws.sqs_batches import MESSAGES_A_CALL, delete_deliveries, deliveries_of, send_all, string_attributes
 from chalicelib.core.ports import Delivery, Pause
-from chalicelib.processing.dead_letter import DeadLetter
+from chalicelib.processing.dead_letters import DeadLetter
 from chalicelib.replays.messages import ReplayMessage
 
 if TYPE_CHECKING:

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 
 from chalicelib.core.timestamps import Day, Instant
 from chalicelib.replays import rate_limit
-from chalicelib.replays.job import Cursor, JobState, ReplayJob
+from chalicelib.replays.job import Cursor, JobState, Outbox, ReplayJob
 from chalicelib.replays.messages import message_of
-from chalicelib.replays.outbox import Outbox
 from chalicelib.replays.ports import Destination
 from chalicelib.replays.selection import SelectedRow, Send
 

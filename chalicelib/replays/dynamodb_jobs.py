@@ -15,12 +15,23 @@ from chalicelib.core.ports import Pause
 from chalicelib.core.timestamps import Instant, nanoseconds
 from chalicelib.replays.dynamodb_planning import DynamoOutboxes, DynamoTouchedDays
 from chalicelib.replays.dynamodb_rows import job_of, job_row, request_row
-from chalicelib.replays.job import ReplayJob
-from chalicelib.replays.outbox import Outbox
+from chalicelib.replays.job import Outbox, ReplayJob
 from chalicelib.replays.ports import KeyedReplay, ReplayIdsPage
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
+
+from chalicelib.aws.dynamodb import KEYS_A_GET, get_items
+from chalicelib.core.pagination import chunked
+from chalicelib.replays.job import JobState
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
 
 _NANOSECONDS_A_MS = 1_000_000
 
@@ -169,3 +180,23 @@ def _keyed(item: Item | None) -> KeyedReplay | None:
         return None
     row = from_item(item)
     return KeyedReplay(row["replay_id"], row["digest"])
+
+
+@dataclass(frozen=True)
+class DynamoReplayStates:
+    """The jobs in ReplaysTable."""
+
+    dynamodb: DynamoDBClient
+    replays_table: str
+    pause: Pause
+
+    def states(self, replay_ids: Collection[str]) -> Mapping[str, JobState]:
+        """The states of those replays that there are, as they are now: a BatchGetItem for each hundred."""
+        partitions = {replay_keys.replay(replay_id): replay_id for replay_id in replay_ids}
+        found: dict[str, JobState] = {}
+        with translated("reading the states of replays"):
+            for some in chunked(list(partitions), KEYS_A_GET):
+                wanted = [to_item({"PK": partition, "SK": replay_keys.JOB}) for partition in some]
+                items = get_items(self.dynamodb, self.replays_table, wanted, self.pause, consistent=True)
+                found |= {partitions[item["PK"]["S"]]: JobState(item["state"]["S"]) for item in items}
+        return found

@@ -13,7 +13,7 @@ from chalicelib.core.errors import NotFound
 from chalicelib.core.pagination import chunked
 from chalicelib.core.ports import Pause
 from chalicelib.core.timestamps import Day, Instant, nanoseconds
-from chalicelib.replays.outbox import Outbox, unpacked
+from chalicelib.replays.job import Outbox, unpacked
 from chalicelib.replays.ports import TouchedDay, TouchedDaysPage
 
 if TYPE_CHECKING:

@@ -1,11 +1,14 @@
-"""A replay as a job: its states, its place in the index, and its counts."""
+"""A replay as a job: its states, its place in the index, its counts, and what it has committed to send."""
 
 from __future__ import annotations
 
+import json
+import zlib
 from dataclasses import dataclass
 from enum import StrEnum
 
-from chalicelib.core.timestamps import Instant, shifted
+from chalicelib.core.timestamps import Day, Instant, shifted
+from chalicelib.replays.messages import ReplayMessage
 from chalicelib.replays.request import ReplayRequest
 
 
@@ -146,3 +149,29 @@ class ReplayJob:
     def settled(self) -> bool:
         """Whether each event that the replay sent is known to have been processed."""
         return self.public_state is JobState.COMPLETE and self.failed == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """The messages of one commit of a replay, and the days of entities that it found."""
+
+    messages: tuple[ReplayMessage, ...] = ()
+    days: tuple[tuple[str, Day], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.messages or self.days)
+
+    @property
+    def packed(self) -> bytes:
+        """All of it, compressed: a hundred bytes or so for each message, most of which are hashes."""
+        lines = [json.dumps(self.days), *(message.body for message in self.messages)]
+        return zlib.compress("\n".join(lines).encode())
+
+
+def unpacked(content: bytes) -> Outbox:
+    """Read what `packed` has written."""
+    days, *messages = zlib.decompress(content).decode().split("\n")
+    return Outbox(
+        tuple(ReplayMessage.model_validate_json(message) for message in messages),
+        tuple((entity_id, Day(day)) for entity_id, day in json.loads(days)),
+    )

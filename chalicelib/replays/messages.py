@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
+from enum import StrEnum
 from hashlib import sha256
 from typing import Annotated, Final, Literal
 
@@ -29,6 +30,12 @@ _OBJECT_VERSION = "object-"
 
 MAX_MESSAGE_BYTES = 64 * 1024
 """Four times what the longest names make of a message. Reading costs many times a message's size in memory."""
+
+
+class ReplayOrder(StrEnum):
+    """How the events of a replay follow one another."""
+
+    ENTITY = "entity"
 
 
 class Duplicate(BaseModel):

@@ -1,6 +1,6 @@
 """Plan a replay slice by slice. A slice is some batches, and each batch takes four steps: read, decide, commit, send.
 
-selection.py reads rows, commit_batch.py decides which of them make a batch, outbox.py is what is committed and sent.
+selection.py reads rows, commit_batch.py decides which of them make a batch, job.py has what is committed and sent.
 """
 
 from __future__ import annotations
@@ -15,11 +15,9 @@ from chalicelib.core.timestamps import nanoseconds
 from chalicelib.events.ports import EventIndex
 from chalicelib.replays import rate_limit
 from chalicelib.replays.commit_batch import batch_size, is_full, job_after, next_batch
-from chalicelib.replays.job import ACTIVE_STATES, JobState, ReplayJob, told_failure
-from chalicelib.replays.messages import by_entity_and_day
-from chalicelib.replays.outbox import Outbox
+from chalicelib.replays.job import ACTIVE_STATES, JobState, Outbox, ReplayJob, told_failure
+from chalicelib.replays.messages import ReplayOrder, by_entity_and_day
 from chalicelib.replays.ports import Destination, ReplayQueues, ReplayStore
-from chalicelib.replays.request import ReplayOrder
 from chalicelib.replays.selection import ReadSelection, SelectedRow
 from chalicelib.replays.tasks import ReplayTask
 

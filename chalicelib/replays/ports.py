@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from chalicelib.core.timestamps import Day, Instant
-from chalicelib.replays.job import JobState, ReplayJob
+from chalicelib.replays.job import JobState, Outbox, ReplayJob
 from chalicelib.replays.messages import ReplayMessage
-from chalicelib.replays.outbox import Outbox
 from chalicelib.replays.tasks import ReplayTask
 
 

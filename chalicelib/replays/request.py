@@ -1,14 +1,13 @@
-"""Requests about replays: for one, with the partitions that it covers, and for the list."""
+"""Requests about replays: for one, with its filters and the partitions that it covers, and for the list."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, ValidationError, model_validator
 
 from chalicelib.core.errors import Fault, InvalidRequest
 from chalicelib.core.fields import (
@@ -16,7 +15,9 @@ from chalicelib.core.fields import (
     EndTime,
     EntityId,
     EventType,
+    Milliseconds,
     Reason,
+    Sha256Text,
     Source,
     Time,
     TrueOrFalse,
@@ -27,7 +28,58 @@ from chalicelib.core.lossless_json import JsonSyntaxError, parse
 from chalicelib.core.timestamps import Day, Instant, Window, day_after, days_between, end_of, start_of, whole_days_of
 from chalicelib.events.index_pages import EntityPartition, Partition, shards_of_day
 from chalicelib.events.raw_objects import StoredEvent
-from chalicelib.replays.filter import ReplayFilter
+from chalicelib.replays.messages import ReplayOrder
+
+MAX_NAMES = 20
+MAX_EVENT_IDS = 500
+
+# JSON has arrays only; strictness holds for what is in them.
+_LENIENT = Strict(strict=False)
+
+
+def _not_empty(names: tuple[str, ...]) -> tuple[str, ...]:
+    if not names:
+        raise ValueError("must not be empty")
+    return names
+
+
+_NOT_EMPTY = AfterValidator(_not_empty)
+
+
+class ReplayFilter(BaseModel):
+    """Criteria by which events are taken in, or left out; at least one is given."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, defer_build=True)
+
+    sources: Annotated[tuple[Source, ...], Field(max_length=MAX_NAMES), _NOT_EMPTY, _LENIENT] | None = None
+    event_types: Annotated[tuple[EventType, ...], Field(max_length=MAX_NAMES), _NOT_EMPTY, _LENIENT] | None = None
+    event_ids: Annotated[tuple[Sha256Text, ...], Field(max_length=MAX_EVENT_IDS), _NOT_EMPTY, _LENIENT] | None = None
+    min_lag_ms: Milliseconds | None = None
+
+    @model_validator(mode="after")
+    def _has_a_criterion(self) -> ReplayFilter:
+        if all(value is None for _, value in self):
+            raise ValueError("needs sources, event_types, event_ids or min_lag_ms")
+        return self
+
+    def meets_all(self, event: StoredEvent) -> bool:
+        """Whether an event meets every criterion: that is what `include` asks for."""
+        return all(self._verdicts(event))
+
+    def meets_any(self, event: StoredEvent) -> bool:
+        """Whether an event meets one of the criteria: that is what `exclude` asks for."""
+        return any(self._verdicts(event))
+
+    def _verdicts(self, event: StoredEvent) -> Iterator[bool]:
+        if self.sources is not None:
+            yield event.source in self.sources
+        if self.event_types is not None:
+            yield event.event_type in self.event_types
+        if self.event_ids is not None:
+            yield event.event_id in self.event_ids
+        if self.min_lag_ms is not None:
+            yield event.ingest_lag_ms >= self.min_lag_ms
+
 
 MAX_DAYS = 3_660
 MIN_RATE, MAX_RATE = 0.1, 10_000
@@ -49,12 +101,6 @@ class Requester:
 
     name: str
     idempotency_key: str | None = None
-
-
-class ReplayOrder(StrEnum):
-    """How the events of a replay follow one another."""
-
-    ENTITY = "entity"
 
 
 class ReplayRequest(BaseModel):

@@ -10,17 +10,15 @@ from chalicelib.digests.kms import KmsSigner
 from chalicelib.digests.s3 import S3DigestStore, S3WrittenObjects
 from chalicelib.digests.sqs import SqsNotifications
 from chalicelib.digests.writer import WriteDigests
-from chalicelib.processing.acknowledge import AcknowledgeBatch
 from chalicelib.processing.dead_letters import RecordDeadLetters, RedriveDeadLetters
 from chalicelib.processing.fetcher import FetchAndVerify
-from chalicelib.processing.processor import ProcessBatch
+from chalicelib.processing.processor import AcknowledgeBatch, ProcessBatch
 from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.processing.sqs import SqsDeadLetterQueue, SqsDeliveryQueue
 from chalicelib.replays import commit_batch
-from chalicelib.replays.dynamodb_states import DynamoReplayStates
-from chalicelib.replays.messages import TO_AGGREGATES, TO_ORDERED
+from chalicelib.replays.dynamodb_jobs import DynamoReplayStates
+from chalicelib.replays.messages import TO_AGGREGATES, TO_ORDERED, ReplayOrder
 from chalicelib.replays.planner import PlanReplay
-from chalicelib.replays.request import ReplayOrder
 from chalicelib.replays.sqs import SqsDestination
 from chalicelib.replays.worker import WorkOnReplay
 from chalicelib.runtime import system

@@ -7,9 +7,8 @@ from typing import Any
 
 from chalicelib.aggregates.aggregate import Version, aggregate_of
 from chalicelib.aggregates.dynamodb_rows import version_row
-from chalicelib.aggregates.ledger import NewRevision
+from chalicelib.aggregates.ledger import NewRevision, Outcome
 from chalicelib.aggregates.metrics import METRICS, Input, InputKey, Metric, metrics_of_row
-from chalicelib.aggregates.outcomes import Outcome
 from chalicelib.aws.dynamodb import from_item
 from chalicelib.core.percent_encoding import from_key
 from chalicelib.core.timestamps import CALENDAR, PERIOD, Day, Instant

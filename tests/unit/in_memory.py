@@ -28,12 +28,10 @@ from chalicelib.events.raw_objects import (
 )
 from chalicelib.ingest.rejection import Rejection
 from chalicelib.replays import commit_batch
-from chalicelib.replays.job import ReplayJob
-from chalicelib.replays.messages import TO_AGGREGATES, TO_ORDERED, ReplayMessage
-from chalicelib.replays.outbox import Outbox, unpacked
+from chalicelib.replays.job import Outbox, ReplayJob, unpacked
+from chalicelib.replays.messages import TO_AGGREGATES, TO_ORDERED, ReplayMessage, ReplayOrder
 from chalicelib.replays.ports import KeyedReplay, ReplayIdsPage
 from chalicelib.replays.preview import DaysInMemory
-from chalicelib.replays.request import ReplayOrder
 from chalicelib.replays.tasks import ReplayTask
 from tests.unit.examples import INGESTED
 

@@ -8,15 +8,23 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from chalicelib.aggregates.aggregate import Version
-from chalicelib.aggregates.ledger import Changes, Ledger, LedgerKey, OutcomeRecord, Snapshot, VersionConflict
+from chalicelib.aggregates.ledger import (
+    Changes,
+    Counts,
+    Ledger,
+    LedgerKey,
+    Outcome,
+    OutcomeRecord,
+    Snapshot,
+    VersionConflict,
+)
 from chalicelib.aggregates.metrics import Input
-from chalicelib.aggregates.outcomes import Counts, Outcome
 from chalicelib.aggregates.ports import AggregateVersion, InputsPage, VersionsPage
 from chalicelib.core.errors import WriteConflict
 from chalicelib.core.ports import Delivery
 from chalicelib.core.timestamps import Day, Instant
 from chalicelib.events.raw_objects import StoredEvent
-from chalicelib.processing.dead_letter import DeadLetter
+from chalicelib.processing.dead_letters import DeadLetter
 from chalicelib.replays.job import JobState
 from chalicelib.replays.messages import ReplayMessage
 from tests.unit.examples import INGESTED

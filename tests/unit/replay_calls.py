@@ -13,8 +13,7 @@ from functools import cache, partial
 from itertools import count
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from chalicelib.aggregates.ledger import Changes, LedgerKey, record_of
-from chalicelib.aggregates.outcomes import Counts, Outcome
+from chalicelib.aggregates.ledger import Changes, Counts, LedgerKey, Outcome, record_of
 from chalicelib.core.ports import Delivery
 from chalicelib.core.timestamps import Day
 from chalicelib.events.index_pages import Page, Partition

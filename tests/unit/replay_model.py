@@ -9,16 +9,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from chalicelib.aggregates.ledger import Changes, OutcomeRecord
-from chalicelib.aggregates.outcomes import Outcome
+from chalicelib.aggregates.ledger import Changes, Outcome, OutcomeRecord
 from chalicelib.core.errors import TryAgain, WriteConflict
 from chalicelib.core.ports import Delivery
 from chalicelib.core.timestamps import Day
 from chalicelib.events.index_pages import Partition, TypeDayPartition
-from chalicelib.processing.dead_letter import DeadLetter
-from chalicelib.replays.job import JobState, ReplayJob
+from chalicelib.processing.dead_letters import DeadLetter
+from chalicelib.replays.job import JobState, Outbox, ReplayJob
 from chalicelib.replays.messages import ReplayMessage
-from chalicelib.replays.outbox import Outbox
 from chalicelib.replays.tasks import ReplayTask
 from tests.unit import replay_calls as calls
 from tests.unit.exploration import Step

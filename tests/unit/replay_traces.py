@@ -6,8 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from chalicelib.replays.job import ReplayJob
-from chalicelib.replays.outbox import Outbox
+from chalicelib.replays.job import Outbox, ReplayJob
 from tests.unit import replay_calls as calls
 from tests.unit.exploration import Explored
 from tests.unit.replay_model import Model, State

@@ -22,9 +22,8 @@ from chalicelib.events.raw_objects import RawLocation, StoredEvent
 from chalicelib.processing.fetcher import FetchAndVerify
 from chalicelib.processing.processor import ProcessBatch
 from chalicelib.processing.recorder import RecordInLedger
-from chalicelib.replays.job import JobState, ReplayJob
+from chalicelib.replays.job import JobState, Outbox, ReplayJob
 from chalicelib.replays.messages import TO_AGGREGATES, ReplayMessage, message_of
-from chalicelib.replays.outbox import Outbox
 from chalicelib.replays.planner import PlanReplay
 from chalicelib.replays.request import parse_replay_request
 from chalicelib.replays.tasks import ReplayTask

@@ -9,19 +9,17 @@ import pytest
 
 from chalicelib.aggregates.aggregate import Aggregate, Version, aggregate_of, merge
 from chalicelib.aggregates.dynamodb_rows import outcome_row, version_row
-from chalicelib.aggregates.ledger import NewRevision, OutcomeRecord, written_together
+from chalicelib.aggregates.ledger import MessageKey, NewRevision, Outcome, OutcomeRecord, written_together
 from chalicelib.aggregates.metrics import Input
-from chalicelib.aggregates.outcomes import MessageKey, Outcome
 from chalicelib.aws.dynamodb import Item
 from chalicelib.core.timestamps import Day, Instant
 from chalicelib.events import dynamodb_rows as events_dynamodb_rows
 from chalicelib.events.arrivals import Arrival, ArrivalKind
 from chalicelib.events.raw_objects import RawLocation, StoredEvent
 from chalicelib.replays import dynamodb_rows as replays_dynamodb_rows
-from chalicelib.replays.filter import MAX_EVENT_IDS, MAX_NAMES
 from chalicelib.replays.job import Cursor, ReplayJob, told_failure
 from chalicelib.replays.messages import Duplicate
-from chalicelib.replays.request import ReplayRequest
+from chalicelib.replays.request import MAX_EVENT_IDS, MAX_NAMES, ReplayRequest
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 ROW = 400_000

@@ -7,7 +7,10 @@ from hypothesis import strategies as st
 
 from chalicelib.aggregates.aggregate import Version
 from chalicelib.aggregates.ledger import (
+    Counts,
     Ledger,
+    MessageKey,
+    Outcome,
     OutcomeRecord,
     Snapshot,
     by_version,
@@ -16,7 +19,6 @@ from chalicelib.aggregates.ledger import (
     written_together,
 )
 from chalicelib.aggregates.metrics import Input
-from chalicelib.aggregates.outcomes import Counts, MessageKey, Outcome
 from chalicelib.core.timestamps import Day, Instant
 from chalicelib.replays.messages import Duplicate
 from tests.unit import one_shot

@@ -16,9 +16,8 @@ from chalicelib.aggregates import responses
 from chalicelib.aggregates.aggregate import Version
 from chalicelib.aggregates.completeness import VersionStatus
 from chalicelib.aggregates.dynamodb_rows import aggregate_of_row, outcome_row, version_row
-from chalicelib.aggregates.ledger import NewRevision, OutcomeRecord
+from chalicelib.aggregates.ledger import MessageKey, NewRevision, Outcome, OutcomeRecord
 from chalicelib.aggregates.metrics import METRICS, Input, Metric
-from chalicelib.aggregates.outcomes import MessageKey, Outcome
 from chalicelib.aggregates.ports import AggregateVersion
 from chalicelib.aggregates.queries import VersionsQuery
 from chalicelib.aggregates.use_cases import Account, DailyAggregates

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.aggregates.outcomes import Counts, Outcome, count_delta, next_outcome
+from chalicelib.aggregates.ledger import Counts, Outcome, count_delta, next_outcome
 
 FINAL = [Outcome.INPUT, Outcome.DUPLICATE, Outcome.DROPPED]
 OPEN = [None, Outcome.FAILED, Outcome.REDRIVEN]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from chalicelib.aggregates.aggregate import Version
 from chalicelib.aggregates.dynamodb_rows import message_sort_key, partition_of_inputs
-from chalicelib.aggregates.outcomes import MessageKey
+from chalicelib.aggregates.ledger import MessageKey
 from chalicelib.aws import keys, replay_keys
 from chalicelib.core.percent_encoding import for_key, for_path
 from chalicelib.core.timestamps import Day, Instant, end_of, parse_instant

@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.core.errors import MessagesFailed, RetraceError, TryAgain
 from chalicelib.core.ports import Delivery
-from chalicelib.processing.acknowledge import AcknowledgeBatch
+from chalicelib.processing.processor import AcknowledgeBatch
 from tests.unit.ledger_in_memory import AcknowledgedDeliveries
 
 DELIVERIES = [Delivery(f"message-{number}", f"receipt-{number}", "{}") for number in range(3)]

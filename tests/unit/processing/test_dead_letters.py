@@ -14,13 +14,11 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.aggregates.aggregate import Version
-from chalicelib.aggregates.ledger import Changes, OutcomeRecord, record_of
-from chalicelib.aggregates.outcomes import Counts, Outcome, count_delta
+from chalicelib.aggregates.ledger import Changes, Counts, Outcome, OutcomeRecord, count_delta, record_of
 from chalicelib.core.errors import RetraceError, StorageRefused
 from chalicelib.core.ports import Delivery
 from chalicelib.core.timestamps import Day, Instant
-from chalicelib.processing.dead_letter import dead_letter
-from chalicelib.processing.dead_letters import DeadLetterReport, RecordDeadLetters, RedriveDeadLetters
+from chalicelib.processing.dead_letters import DeadLetterReport, RecordDeadLetters, RedriveDeadLetters, dead_letter
 from chalicelib.processing.fetcher import FetchAndVerify
 from chalicelib.processing.processor import ProcessBatch, ProcessReport
 from chalicelib.processing.recorder import RecordInLedger

@@ -10,8 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.aggregates.ledger import record_of
-from chalicelib.aggregates.outcomes import Outcome
+from chalicelib.aggregates.ledger import Outcome, record_of
 from chalicelib.core.ports import Delivery
 from chalicelib.core.timestamps import Instant, shifted
 from chalicelib.processing.dead_letters import RedriveDeadLetters

@@ -12,8 +12,7 @@ from functools import partial
 import pytest
 
 from chalicelib.replays import commit_batch, planner
-from chalicelib.replays.job import ReplayJob
-from chalicelib.replays.outbox import Outbox
+from chalicelib.replays.job import Outbox, ReplayJob
 from chalicelib.replays.planner import PlanReplay
 from chalicelib.replays.tasks import RECEIVES
 from tests.sizes import is_full

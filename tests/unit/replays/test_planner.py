@@ -22,9 +22,8 @@ from chalicelib.events.arrivals import Arrival, ArrivalKind
 from chalicelib.events.index_pages import Page, Partition, TypeDayPartition
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.replays import commit_batch, planner, selection
-from chalicelib.replays.job import JobState, ReplayJob, beginning_of
+from chalicelib.replays.job import JobState, Outbox, ReplayJob, beginning_of
 from chalicelib.replays.messages import ReplayMessage
-from chalicelib.replays.outbox import Outbox
 from chalicelib.replays.planner import BATCHES_A_SLICE, WATCH_S, PlanReplay
 from chalicelib.replays.request import parse_replay_request
 from chalicelib.replays.tasks import ReplayTask

@@ -10,8 +10,7 @@ import pytest
 
 from chalicelib.core.errors import Conflict, InvalidRequest, NotFound, TryAgain, WriteConflict
 from chalicelib.core.timestamps import nanoseconds
-from chalicelib.replays.job import JobState, ReplayJob
-from chalicelib.replays.outbox import Outbox
+from chalicelib.replays.job import JobState, Outbox, ReplayJob
 from chalicelib.replays.preview import PreviewReplay
 from chalicelib.replays.preview_report import ConfirmationNeeded
 from chalicelib.replays.request import ReplayRequest, ReplaysQuery, Requester
