@@ -9,9 +9,8 @@ from typing import cast
 
 import pytest
 
-from chalicelib.replays.messages import ReplayMessage
+from chalicelib.replays.messages import ReplayMessage, ReplayOrder
 from chalicelib.replays.ports import Destination
-from chalicelib.replays.request import ReplayOrder
 from chalicelib.replays.tasks import ReplayTask
 from tests.unit.replays.test_planner import BY_TYPE, World
 
