@@ -6,8 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from embedded.connection import Stack
-from embedded.layout import HOME, Layout
-from embedded.ports import LOOPBACK, parse_port
+from embedded.layout import HOME, LOOPBACK, Layout, parse_port
 from embedded.stack import Parameters, down, forget, up
 from infra.command import Problem, exit_status, say_doing
 from retrace.commands.console import PORT

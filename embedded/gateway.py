@@ -41,8 +41,7 @@ from botocore.awsrequest import AWSRequest
 from embedded import server
 from embedded.adaptation import allow_batch_forms
 from embedded.admin import REGION, Admin, Administrator
-from embedded.layout import HOME, Layout
-from embedded.ports import LOOPBACK
+from embedded.layout import HOME, LOOPBACK, Layout
 from infra.command import Problem, complain
 from infra.stack import Stack
 

@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from embedded.layout import HOME, ROOT, Layout
+from embedded.layout import HOME, LOOPBACK, ROOT, Layout, listens, parse_port, require_free
 from embedded.local_stack import local_stack
 from embedded.poller import CHALICE_STAGE
-from embedded.ports import LOOPBACK, listens, parse_port, require_free
 from infra.command import exit_status, interrupt_once, say_doing, wait_until
 from infra.merge import source_files
 

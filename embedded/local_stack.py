@@ -11,12 +11,10 @@ from typing import Any
 
 from embedded import server
 from embedded.adaptation import allow_batch_forms, close_gaps
-from embedded.admin import REGION, Admin, Administrator
+from embedded.admin import REGION, AccessKey, Admin, Administrator, functions_user
 from embedded.deployment import PARAMETERS, STACK_NAME, deploy_template
-from embedded.layout import Layout, locked
-from embedded.ports import LOOPBACK, free_port, require_free
+from embedded.layout import LOOPBACK, Layout, free_port, locked, require_free
 from embedded.server import Server
-from embedded.users import AccessKey, functions_user
 from infra.command import Problem, Tell
 from infra.merge import RESOURCES, load
 from infra.record_outputs import environment_name

@@ -17,15 +17,16 @@ from embedded.admin import ACCOUNT, REGION, Administrator
 from embedded.layout import (
     EMULATOR_PYTHON,
     HOME,
+    LOOPBACK,
     Layout,
     close_all_in,
     close_directory,
     emulator_program,
     is_locked,
+    require_free,
     try_lock,
     write_private,
 )
-from embedded.ports import LOOPBACK, require_free
 from infra.command import Problem, wait_until
 
 START_SECONDS = 90.0

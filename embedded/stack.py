@@ -15,15 +15,13 @@ import urllib3
 
 from embedded import connection, server
 from embedded.adaptation import close_gaps
-from embedded.admin import REGION, Admin, Administrator
+from embedded.admin import REGION, AccessKey, Admin, Administrator, local_user
 from embedded.bundle import packaged
 from embedded.client import Api
 from embedded.connection import Stack
 from embedded.deployment import deploy
-from embedded.layout import Layout, locked
-from embedded.ports import DEFAULT_PORT, free_port, require_free
+from embedded.layout import DEFAULT_PORT, Layout, free_port, locked, require_free
 from embedded.server import Server
-from embedded.users import AccessKey, local_user
 from infra.command import Problem, Tell, silent, wait_until
 from infra.record_outputs import environment_name
 

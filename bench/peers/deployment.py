@@ -11,9 +11,8 @@ from typing import Any
 
 import aws_lambda_powertools
 
-from embedded.admin import Admin
+from embedded.admin import LOCAL_USER, Admin
 from embedded.deployment import artifacts_of, deploy_template
-from embedded.users import LOCAL_USER
 from infra.merge import RUNTIME, load
 
 Json = dict[str, Any]

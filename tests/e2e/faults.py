@@ -15,8 +15,7 @@ from typing import Any, Final
 
 import urllib3
 
-from embedded.layout import emulator_program
-from embedded.ports import LOOPBACK, free_port
+from embedded.layout import LOOPBACK, emulator_program, free_port
 from infra.command import Problem, wait_until
 
 _PROGRAM = "tests.e2e.faulty_wire"

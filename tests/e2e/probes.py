@@ -10,7 +10,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from embedded.users import AccessKey
+from embedded.admin import AccessKey
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient

@@ -14,8 +14,7 @@ from pathlib import Path
 from embedded import server
 from embedded.admin import REGION, Admin, Administrator
 from embedded.connection import Stack
-from embedded.layout import ROOT, Layout
-from embedded.ports import free_port
+from embedded.layout import ROOT, Layout, free_port
 from infra.record_outputs import environment_name
 from infra.stack import Stack as CloudFormationStack
 from tests.e2e.deployed import Deployed

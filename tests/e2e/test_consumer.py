@@ -14,8 +14,7 @@ import pytest
 from embedded.client import Api
 from embedded.connection import Stack, shell_variables
 from embedded.deployment import STACK_NAME
-from embedded.layout import Layout
-from embedded.ports import free_port
+from embedded.layout import Layout, free_port
 from embedded.stack import down, up
 from infra.command import silent
 from tests.e2e.deployed import Deployed, until

@@ -15,8 +15,7 @@ import pytest
 import urllib3
 from playwright.sync_api import Browser, Page, expect
 
-from embedded.layout import ROOT
-from embedded.ports import LOOPBACK, free_port
+from embedded.layout import LOOPBACK, ROOT, free_port
 from infra.command import wait_until
 from tests.e2e.chromium import let_in
 from tests.e2e.evil_page import evil_page

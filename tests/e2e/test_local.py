@@ -18,8 +18,7 @@ from typing import Any
 import pytest
 import urllib3
 
-from embedded.layout import HOME
-from embedded.ports import LOOPBACK, free_port
+from embedded.layout import HOME, LOOPBACK, free_port
 from infra.command import wait_until
 from infra.merge import SOURCES
 from tests.e2e.samples import ROOT

@@ -14,10 +14,9 @@ import pytest
 import urllib3
 
 from app import app
-from embedded.admin import Admin
+from embedded.admin import AccessKey, Admin, user_with
 from embedded.client import Api
 from embedded.deployment import STACK_NAME
-from embedded.users import AccessKey, user_with
 from tests.e2e.deployed import Deployed
 from tests.e2e.probes import BUCKET, KEY, PARTITIONS, Caller, Kept, Probe, index, queue, table
 

@@ -14,8 +14,7 @@ from embedded.__main__ import main
 from embedded.admin import Admin
 from embedded.client import Api
 from embedded.connection import Stack
-from embedded.layout import Layout
-from embedded.ports import free_port
+from embedded.layout import Layout, free_port
 from embedded.stack import down, up
 from infra.command import silent
 

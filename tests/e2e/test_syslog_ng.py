@@ -18,7 +18,7 @@ import pytest
 import urllib3
 
 from embedded.connection import Stack
-from embedded.ports import free_port
+from embedded.layout import free_port
 from infra.command import wait_until
 from tests.e2e.deployed import Deployed
 from tests.e2e.test_shippers import is_delivered, stored_ids

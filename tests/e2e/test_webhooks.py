@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import pytest
 import urllib3
 
-from embedded.layout import Layout
-from embedded.ports import free_port
+from embedded.layout import Layout, free_port
 from embedded.stack import down, up
 from infra.command import silent
 from tests.e2e.deployed import Deployed

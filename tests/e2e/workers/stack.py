@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 from chalicelib.core.pagination import chunked
 from chalicelib.runtime.settings import Settings
-from embedded.admin import Admin
+from embedded.admin import Admin, functions_user
 from embedded.connection import Stack
 from embedded.deployment import PARAMETERS
+from embedded.layout import LOOPBACK
 from embedded.local_stack import policies
-from embedded.ports import LOOPBACK
 from embedded.stack import started
-from embedded.users import functions_user
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.literals import QueueAttributeNameType

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.core.version import VERSION
-from release.building import built, sdist, wheel, wheel_of
+from release.__main__ import built, sdist, wheel, wheel_of
 from release.page_libraries import FILES
 from retrace.command_registry import PLACES
 from tests.installation import Installation, a_checkout, installed

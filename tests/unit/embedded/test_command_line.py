@@ -9,8 +9,7 @@ import pytest
 from embedded.__main__ import main
 from embedded.admin import Admin, Administrator
 from embedded.deployment import deploy
-from embedded.layout import Layout, locked
-from embedded.ports import LOOPBACK, free_port
+from embedded.layout import LOOPBACK, Layout, free_port, locked
 from infra.command import Problem
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from embedded.ports import LOOPBACK, free_port
+from embedded.layout import LOOPBACK, free_port
 from infra.command import wait_until
 
 ROOT = Path(__file__).parents[3]

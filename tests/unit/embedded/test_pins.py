@@ -26,6 +26,7 @@ ADDED_LATER = {
     "embedded/guard.py": "requirements-embedded.txt",
     "retrace/console": "requirements-console.txt",
     "retrace/exporting/parquet.py": "requirements-dev.txt",
+    "retrace/ingesting/exports.py": "requirements-dev.txt",
     "tests/e2e/faulty_wire.py": "requirements-faults.txt",
 }
 """What runs in another environment than the one that `make demo` makes, or in that one with more in it."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedded.ports import LOOPBACK, free_port, parse_port, require_free
+from embedded.layout import LOOPBACK, free_port, parse_port, require_free
 from infra.command import Problem
 
 
