@@ -274,4 +274,4 @@ def by_key(rows: list[Row]) -> dict[str, Row]:
 
 def without_requests(rows: dict[str, Row]) -> dict[str, Row]:
     """Rows without the request that wrote them, which no raw line tells."""
-    return {key: {name: said for name, said in row.items() if name != "request_id"} for key, row in rows.items()}
+    return {key: {name: said for name, said in row.items() if name != "written_by"} for key, row in rows.items()}
