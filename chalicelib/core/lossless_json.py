@@ -79,6 +79,12 @@ def parse_elements(text: str, at_most: int) -> list[JsonText]:
     return elements
 
 
+def member_texts(text: str) -> dict[str, str]:
+    """The members of a JSON object, each as the text that its value was written as; raises JsonSyntaxError."""
+    reader = Reader(text)
+    return {name: reader.value().text for name in reader.members()}
+
+
 def without_lone_surrogates(members: dict[str, JsonValue]) -> dict[str, JsonValue]:
     """The members whose names are Unicode text: a fault names the others, and pydantic would see none beside them."""
     if "".join(members).isascii():

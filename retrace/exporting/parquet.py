@@ -7,9 +7,9 @@ from typing import Any, BinaryIO
 import pyarrow as pa  # type: ignore[import-untyped]  # it has no stubs
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # likewise
 
+from chalicelib.core.lossless_json import member_texts
 from chalicelib.core.timestamps import Instant, nanoseconds
 from retrace.exporting.events import Fetched
-from retrace.ingesting.elements import members_of
 
 ROWS_A_GROUP = 10_000
 BYTES_A_GROUP = 32_000_000
@@ -89,5 +89,5 @@ def _fitting(instant: str) -> int | None:
 
 def payload_of(text: str) -> str | None:
     """The JSON text of an event's payload, or of a CloudEvent's data, token for token; None if it has none."""
-    members = dict(members_of(text))
+    members = member_texts(text)
     return members.get("data") if "specversion" in members else members.get("payload")

@@ -220,27 +220,3 @@ def element_record(position: int, text: bytes) -> Record:
     except (UnicodeDecodeError, lossless_json.JsonSyntaxError) as error:
         return Record(position, text, Fault("body", f"is not JSON: {error}"))
     return Record(position, lossless_json.one_line(whole).encode())
-
-
-_BLANKS = re.compile(r"[ \t\r\n]*")
-_SCAN = json.JSONDecoder(parse_int=str, parse_float=str).raw_decode
-
-
-def members_of(text: str) -> list[tuple[str, str]]:
-    """The members of a valid JSON object, each with the text of its value, token for token."""
-    members = []
-    at = _after_blanks(text, _after_blanks(text, 0) + 1)
-    while text[at] != "}":
-        name, at = _SCAN(text, at)
-        start = _after_blanks(text, _after_blanks(text, at) + 1)
-        _, at = _SCAN(text, start)
-        members.append((name, text[start:at]))
-        at = _after_blanks(text, at)
-        if text[at] == ",":
-            at = _after_blanks(text, at + 1)
-    return members
-
-
-def _after_blanks(text: str, at: int) -> int:
-    match = _BLANKS.match(text, at)
-    return at if match is None else match.end()

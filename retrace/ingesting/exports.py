@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any, BinaryIO
 
 from chalicelib.core.errors import Fault
+from chalicelib.core.lossless_json import member_texts
 from chalicelib.core.timestamps import Instant, shifted
 from chalicelib.ingest.request import MAX_BYTES
-from retrace.ingesting.elements import members_of
 from retrace.ingesting.records import Record, Records, too_large, unreadable
 from retrace.problem import extra
 
@@ -76,8 +76,8 @@ def _event_of(record: Record, known: dict[str, Any]) -> Record:
     if b'"specversion"' not in record.text or known.get("event_time") is None:
         return record
     try:
-        members = dict(members_of(record.text.decode()))
-    except (ValueError, IndexError):  # it was changed since, and is refused as any other text that is not JSON
+        members = member_texts(record.text.decode())
+    except ValueError:  # it was changed since, and is refused as any other text that is not JSON
         return record
     if "specversion" not in members or members.get("time", "null") != "null":
         return record

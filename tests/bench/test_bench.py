@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import cold
+from bench import cold, exports
 from bench.assumptions import Assumptions
 from bench.compare import PAGE, WORKINGS, Measured, blocks, workings
 from bench.contenders import CALL_MS
@@ -33,6 +33,16 @@ def test_contenders_take_turns_and_another_one_is_first_in_each_round() -> None:
 
     assert called == ["a", "b", "b", "a", "a", "b"]
     assert rates.of == {"a": [1, 4, 5], "b": [2, 3, 6]}
+
+
+def test_exports_are_compared_with_a_request_for_each_event() -> None:
+    rates = Rates({name: [10.0 * number] * 3 for number, name in enumerate(exports.NAMES, 1)})
+
+    first, *_, last = exports.rows(rates).splitlines()[2:]
+
+    assert first == "| a request for each | 10 | 1 |"
+    assert last == "| boto3 and DuckDB | 40 | 4 |"
+    assert all(f"| {name} |" in WORKINGS.read_text() for name in exports.NAMES)
 
 
 def test_a_ratio_is_the_median_of_the_rounds_ratios() -> None:

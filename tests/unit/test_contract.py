@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from chalicelib.api.openapi import document
+from chalicelib.core.lossless_json import member_texts
 from chalicelib.events.raw_objects import line_of, parse_line, verify
-from retrace.ingesting.elements import members_of
 from tests import message_schema
 from tests.contract import openapi, schemas
 from tests.contract.__main__ import EVENTS, MESSAGE, OPENAPI, RAW_LINES, RECEIPT, event_of
@@ -41,7 +41,8 @@ KEPT_LINES = list(zip(RAW_LINES.read_bytes().splitlines(), EVENTS, strict=True))
 def test_a_raw_line_has_all_members_of_the_released_one_in_their_order_and_last_the_event(
     kept: bytes, text: str
 ) -> None:
-    before, now = members_of(kept.decode()), members_of(line_of(event_of(text), RECEIPT).decode())
+    lines = (kept.decode(), line_of(event_of(text), RECEIPT).decode())
+    before, now = (list(member_texts(line).items()) for line in lines)
 
     assert [member for member in now if member in before] == before, REMEDY
     assert now[-1] == ("event", text)

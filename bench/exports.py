@@ -1,0 +1,129 @@
+"""Measure how fast events leave Retrace, beside a request for each and beside DuckDB on downloaded objects.
+
+python -m bench.exports            prints the table
+python -m bench.exports --write    puts it into bench/performance.md, too
+
+All ways write the same events of a day into a Parquet file, and take turns on one embedded AWS.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from bench.compare import WORKINGS
+from bench.markdown import publish, table
+from bench.orders import DAY, SOURCE, bodies
+from bench.rounds import Rates, alternating, require_equal
+from embedded.admin import Admin, Administrator
+from embedded.client import Api
+from embedded.connection import Stack
+from embedded.layout import Layout
+from embedded.stack import started
+from retrace.client import Client
+from retrace.exporting.events import Fetched, fault_of, from_s3, through_api
+from retrace.exporting.parquet import ParquetWriter
+from retrace.target import Target
+
+EVENTS, A_BATCH = 10_000, 1_000
+ONE_BY_ONE = 500
+"""As many events are enough to see how slow a request for each is."""
+AT_ONCE = 8
+EVENT_TYPE = "order.exported"
+QUERY = {"source": SOURCE, "event_type": EVENT_TYPE, "day": DAY, "limit": "1000"}
+
+NAMES = ("a request for each", "`export`", "`export --direct`", "boto3 and DuckDB")
+
+
+def take_in(stack: Stack) -> None:
+    """Send the events of the day."""
+    api = Api(stack)
+    for body in bodies(EVENT_TYPE, 0, A_BATCH, EVENTS // A_BATCH):
+        api.call("POST", "/ingest", body=body, headers={"Content-Type": "application/json"})
+
+
+def client_of(stack: Stack) -> Client:
+    """The command line's client of the stack."""
+    key = (stack.access_key_id, stack.secret_access_key)
+    return Client(Target(stack.api_url, "bench", stack.region, access_key=key, endpoint_url=stack.aws_endpoint_url))
+
+
+def one_by_one(client: Client) -> Iterator[Fetched]:
+    """A request for each text, as exports were before lists had them."""
+
+    def fetched(item: dict[str, Any]) -> Fetched:
+        text = client.call("GET", f"/events/{item['event_id']}/raw").body
+        return Fetched(item, text, fault_of(item, text))
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        yield from threads.map(fetched, client.pages("/events", QUERY, ONE_BY_ONE))
+
+
+def written(events: Callable[[], Iterator[Fetched]], expected: int, _round: int) -> float:
+    """Write events into a Parquet file; answers how many a second."""
+    begun, count = time.perf_counter(), 0
+    with tempfile.TemporaryFile() as file:
+        writer = ParquetWriter(file)
+        for event in events():
+            writer.write(event)
+            count += event.fault is None
+        writer.close()
+    require_equal({"exported": count, "sent": expected}, "export")
+    return count / (time.perf_counter() - begun)
+
+
+def downloaded(admin: Admin, bucket: str, _round: int) -> float:
+    """Copy the day's raw objects as `aws s3 sync` would, and have DuckDB write them; no hash is checked."""
+    begun = time.perf_counter()
+    with tempfile.TemporaryDirectory() as directory, ThreadPoolExecutor(AT_ONCE) as threads:
+        keys = [
+            found["Key"]
+            for page in admin.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="raw/")
+            for found in page["Contents"]
+        ]
+        list(
+            threads.map(
+                lambda numbered: admin.s3.download_file(bucket, numbered[1], f"{directory}/{numbered[0]}.ndjson"),
+                enumerate(keys),
+            )
+        )
+        with duckdb.connect() as database:
+            columns = {"line": "VARCHAR"}
+            lines = database.read_csv(f"{directory}/*.ndjson", columns=columns, sep="\x01", header=False, quotechar="")
+            lines.write_parquet(f"{directory}/day.parquet")
+            count = len(database.read_parquet(f"{directory}/day.parquet"))
+    require_equal({"exported": count, "sent": EVENTS}, "DuckDB")
+    return EVENTS / (time.perf_counter() - begun)
+
+
+def measure(stack: Stack, admin: Admin) -> Rates:
+    """Events a second of each way."""
+    client = client_of(stack)
+    s3 = client.target.client("s3")
+    ways: Mapping[str, Callable[[int], float]] = {
+        NAMES[0]: partial(written, partial(one_by_one, client), ONE_BY_ONE),
+        NAMES[1]: partial(written, partial(through_api, client, QUERY, None), EVENTS),
+        NAMES[2]: partial(written, partial(from_s3, client, s3, QUERY, None), EVENTS),
+        NAMES[3]: partial(downloaded, admin, stack.raw_bucket),
+    }
+    return alternating(f"{EVENTS:,} events exported", ways)
+
+
+def rows(rates: Rates) -> str:
+    """The table: events a second, and how many times that of a request for each."""
+    found = ((name, rates.median(name) or 0.0, rates.ratio(name, NAMES[0]) or 0.0) for name in NAMES)
+    return table(("way", "events a second", "times a request for each"), found)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as kept, started(Path(kept)) as embedded:
+        take_in(embedded)
+        found = measure(embedded, Admin(embedded.aws_endpoint_url, Administrator.of(Layout(Path(kept)))))
+    publish(WORKINGS, "bench.exports", {"exports": rows(found)})
