@@ -17,7 +17,7 @@ from embedded.sending import CLIENTS, Pass, batches, send
 EVENTS_A_REQUEST = 200
 OTHER_EVENTS_A_REQUEST = 333
 BYTES_A_REQUEST = 4_000_000
-"""A request may hold 1,000 events and 5 MB; smaller ones let the clients take turns."""
+"""Of a request, which may have more; small ones let the clients take turns."""
 
 MOST_ENTITIES = 50
 REASONS_SHOWN = 5

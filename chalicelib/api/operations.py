@@ -62,9 +62,7 @@ def reference(model: Model) -> Json:
     return {"$ref": REFERENCE.format(model=model.__name__)}
 
 
-_EVENTS: Json = {
-    "oneOf": [reference(NativeEvent), {"type": "array", "items": reference(NativeEvent), "maxItems": 1_000}]
-}
+_EVENTS: Json = {"oneOf": [reference(NativeEvent), {"type": "array", "items": reference(NativeEvent)}]}
 _SHA256: Json = {
     "required": True,
     "description": "The event's content_sha256, which the answer was checked with.",
@@ -75,7 +73,7 @@ _EVENT_BODIES: dict[str, Json] = {
     JSON: _EVENTS,
     NDJSON: {"type": "string", "description": "One event a line."},
     "application/cloudevents+json": _CLOUDEVENT,
-    "application/cloudevents-batch+json": {"type": "array", "items": _CLOUDEVENT, "maxItems": 1_000},
+    "application/cloudevents-batch+json": {"type": "array", "items": _CLOUDEVENT},
 }
 
 OPERATIONS: dict[tuple[str, str], Operation] = {

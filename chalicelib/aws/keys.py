@@ -153,7 +153,7 @@ def arrivals(event_id: str) -> str:
 
 def arrival(ingest_time: Instant, request_id: str, position: int, *, conflict: bool) -> str:
     """The sort key of an arrival. The position distinguishes those of one request."""
-    return f"{arrivals_of(conflict=conflict)}{ingest_time}#{for_key(request_id)}#{position:04d}"
+    return f"{arrivals_of(conflict=conflict)}{ingest_time}#{for_key(request_id)}#{position:06d}"
 
 
 def arrivals_of(*, conflict: bool) -> str:
@@ -202,7 +202,7 @@ _INSTANT = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{9}Z"
 _EVENT = rf"TS#{_INSTANT}#EID#[0-9a-f]{{64}}"
 EVENT_POSITION = re.compile(_EVENT, re.ASCII)
 LATE_POSITION = re.compile(r"LAG#\d{15}#EID#[0-9a-f]{64}", re.ASCII)
-MESSAGE_POSITION = re.compile(rf"{_EVENT}(#DUP#{_INSTANT}#[^#\x00]+#\d{{4,6}}|~)?", re.ASCII)
+MESSAGE_POSITION = re.compile(rf"{_EVENT}(#DUP#{_INSTANT}#[^#\x00]+#\d{{6}}|~)?", re.ASCII)
 VERSION_POSITION = re.compile(rf"{_A_DAY}\d{{4}}-\d{{2}}-\d{{2}}#VER#[^#\x00]+", re.ASCII)
 REPLAY_POSITION = re.compile(r"REPLAY#[^#\x00]+")
 _LONGEST_POSITION = 1_000

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from chalicelib.aws.errors import attempts_of
 from chalicelib.core.errors import TryAgain
-from chalicelib.core.pagination import chunked
+from chalicelib.core.pagination import chunked, chunked_by_size
 from chalicelib.core.ports import Delivery, Pause
 
 if TYPE_CHECKING:
@@ -43,25 +43,8 @@ def send_all(
     sqs: SQSClient, queue_url: str, entries: Sequence[SendMessageBatchRequestEntryTypeDef], pause: Pause
 ) -> None:
     """Send any number of messages of any size; returns when every one of them is on the queue."""
-    for some in _batches(entries):
+    for some in chunked_by_size(entries, _size_of, MESSAGES_A_CALL, _BYTES_A_CALL):
         send_entries(sqs, queue_url, some, pause)
-
-
-def _batches(
-    entries: Sequence[SendMessageBatchRequestEntryTypeDef],
-) -> Iterator[list[SendMessageBatchRequestEntryTypeDef]]:
-    """Consecutive messages that one call takes; one that is too large for company goes alone."""
-    batch: list[SendMessageBatchRequestEntryTypeDef] = []
-    size = 0
-    for entry in entries:
-        more = _size_of(entry)
-        if batch and (len(batch) == MESSAGES_A_CALL or size + more > _BYTES_A_CALL):
-            yield batch
-            batch, size = [], 0
-        batch.append(entry)
-        size += more
-    if batch:
-        yield batch
 
 
 def _size_of(entry: SendMessageBatchRequestEntryTypeDef) -> int:

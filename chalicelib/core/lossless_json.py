@@ -64,19 +64,12 @@ def parse(text: str) -> JsonText:
     return value
 
 
-def parse_elements(text: str, at_most: int) -> list[JsonText]:
-    """Parse a JSON array, keeping the text of each element; raises JsonSyntaxError if the array does not hold.
-
-    Stops once there is one element more than `at_most`.
-    """
+def parse_elements(text: str) -> Iterator[JsonText]:
+    """Parse the elements of a JSON array one by one; raises JsonSyntaxError where the array does not hold."""
     reader = Reader(text)
-    elements: list[JsonText] = []
     for _ in reader.elements():
-        elements.append(reader.value())
-        if len(elements) > at_most:
-            return elements
+        yield reader.value()
     reader.expect_end()
-    return elements
 
 
 def member_texts(text: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -20,6 +20,23 @@ T = TypeVar("T")
 def chunked(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     """Consecutive parts of at most `size` items."""
     return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def chunked_by_size(
+    items: Iterable[T], size_of: Callable[[T], int], most_items: int, most_size: int
+) -> Iterator[list[T]]:
+    """Consecutive parts of so many items and so large at most; an item that is larger stands alone."""
+    part: list[T] = []
+    size = 0
+    for item in items:
+        more = size_of(item)
+        if part and (len(part) == most_items or size + more > most_size):
+            yield part
+            part, size = [], 0
+        part.append(item)
+        size += more
+    if part:
+        yield part
 
 
 class Paged(Protocol):

@@ -22,10 +22,13 @@ _EVENT_MEMBER = b',"event":'
 _INGEST_TIME_AT = len(f'{{"v":{VERSION},"event_id":"') + 64 + len('","ingest_time":"')
 
 MAX_RAW_OBJECT_BYTES = 16 * 1024 * 1024
-"""More than any request makes of its 5 MB, even of 1,000 events with the longest names. No more is ever read."""
+"""No object is larger, and no more is ever read. The longest event, of 10 MB, fits with its metadata."""
 
 MAX_HEAD_BYTES = 32 * 1024
 """More than the metadata of any line: every name may need six bytes for one in JSON."""
+
+MAX_RECEIPT_BYTES = 8 * 1024
+"""More than a request's id and the ARN of its sender take in a line."""
 
 INGEST_TIME_RANGE = (_INGEST_TIME_AT, _INGEST_TIME_AT + len("0000-00-00T00:00:00.000000000Z"))
 """Where in an object, in bytes, the ingest_time of its first line (and so of every line) stands."""
@@ -93,6 +96,11 @@ def line_of(event: Event, receipt: Receipt) -> bytes:
         f',"event_type":{quote(event.event_type)},"event_time":"{event_time_of(event, receipt.ingest_time)}"'
         f',"request_id":{quote(receipt.request_id)},"sent_by":{quote(receipt.sent_by)},"event":{event.text}}}'
     ).encode()
+
+
+def most_bytes_of(event: Event) -> int:
+    """How long the line of an event may be with its line break, whatever its receipt says."""
+    return len(line_of(event, _NAMELESS)) + MAX_RECEIPT_BYTES
 
 
 def object_of(events: Sequence[Event], receipt: Receipt) -> bytes:

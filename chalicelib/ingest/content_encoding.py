@@ -13,6 +13,7 @@ GZIP = b"\x1f\x8b"
 
 
 _PIECE_BYTES = 65_536
+_REMEDY = "Send fewer events in each request."
 
 
 class BrokenGzip(ValueError):
@@ -22,7 +23,7 @@ class BrokenGzip(ValueError):
 def unpacked(body: bytes, content_encoding: str | None, limit: int) -> bytes:
     """A body without its encoding; raises RequestTooLarge if either has more bytes than the limit, or BrokenGzip."""
     if len(body) > limit:
-        raise RequestTooLarge(f"The body has {len(body):,} bytes; at most {limit:,} are allowed in one request.")
+        raise RequestTooLarge(f"The body has {len(body):,} bytes, at most {limit:,} are allowed. {_REMEDY}")
     match (content_encoding or "identity").strip().lower():
         case "identity":
             return body
@@ -42,5 +43,5 @@ def _gunzipped(body: bytes, limit: int) -> bytes:
     except (OSError, EOFError, zlib.error) as error:
         raise BrokenGzip(str(error)) from error
     if len(plain) > limit:
-        raise RequestTooLarge(f"The body unpacks to more than {limit:,} bytes, the most for one request.")
+        raise RequestTooLarge(f"The body unpacks to more than {limit:,} bytes. {_REMEDY}")
     return bytes(plain)

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 from hashlib import sha256
 from math import ceil
 from typing import Any, TypedDict
@@ -51,7 +52,7 @@ class Conflict:
     first: LineReference
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rejection:
     """A refused event as quarantine keeps it: all that is needed to send it again, and every reason.
 
@@ -67,7 +68,7 @@ class Rejection:
     headers: Mapping[str, str] = field(default_factory=dict)
     conflicts: tuple[Conflict, ...] = ()
 
-    @property
+    @cached_property
     def rejected_id(self) -> str:
         """`<ingest day>.<SHA-256>` of what was sent and how it ended: says where the object is.
 
@@ -147,6 +148,9 @@ def body_members(body: bytes) -> BodyMembers:
 MOST_OBJECTS = 20
 """Of one request and status: two kilobytes of broken lines would otherwise make a thousand objects, kept for ever."""
 
+MOST_EVENTS_TOGETHER = 1_000
+"""In one object, of a request with more than 20,000 refused events: a retry's answer can list so many results."""
+
 
 def objects_of(refused: Iterable[Rejection]) -> dict[str, Rejection]:
     """What keeps each refused event of a request, by the id that the event has alone.
@@ -156,8 +160,12 @@ def objects_of(refused: Iterable[Rejection]) -> dict[str, Rejection]:
     kinds: dict[tuple[str, str | None], list[Rejection]] = defaultdict(list)
     for event in {event.rejected_id: event for event in refused}.values():
         kinds[event.status, event.content_type].append(event)
-    parts = [part for events in kinds.values() for part in chunked(events, ceil(len(events) / MOST_OBJECTS))]
+    parts = [part for events in kinds.values() for part in chunked(events, _together_of(len(events)))]
     return {event.rejected_id: kept for part in parts for kept in [_together(part)] for event in part}
+
+
+def _together_of(count: int) -> int:
+    return min(ceil(count / MOST_OBJECTS), MOST_EVENTS_TOGETHER)
 
 
 def _as_lines(bodies: Iterable[bytes]) -> bytes:

@@ -6,6 +6,8 @@ import re
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from io import BytesIO
+from itertools import islice
 from types import MappingProxyType
 
 from chalicelib.core import lossless_json
@@ -14,9 +16,12 @@ from chalicelib.events import cloudevents
 from chalicelib.events.event import Event, Form, parse_native
 from chalicelib.ingest.content_encoding import GZIP, BrokenGzip, unpacked
 
-MAX_EVENTS = 1_000
-MAX_BYTES = 5_000_000
+MAX_BYTES = 10_000_000
 """Of a body as sent, and again of what a gzip body unpacks to."""
+
+_SHORTEST_EVENT = len('{"specversion":"1.0","id":"1","source":"/","type":"t"}')
+_FEW_EVENTS = 1_000
+"""Are read one by one however short they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,18 +155,27 @@ def _decoded(text: bytes) -> str:
 
 def _read_array(body: bytes, kind: _Kind, content_type: str) -> tuple[Submission, ...]:
     try:
-        elements = lossless_json.parse_elements(_decoded(body), MAX_EVENTS)
+        # Each is checked before the next is parsed, as the values of all of them together need much memory.
+        submissions = map(kind.checked, lossless_json.parse_elements(_decoded(body)))
+        return _all_of(body, submissions, content_type)
     except (UnicodeDecodeError, lossless_json.JsonSyntaxError) as error:
         return (InvalidEvent(body, (_syntax_fault(error),), content_type),)
-    _check_count(len(elements))
-    return tuple(map(kind.checked, elements))
 
 
 def _read_ndjson(body: bytes) -> IngestRequest:
-    lines = [line.rstrip(b"\r") for line in body.split(b"\n")]
-    events = [line for line in lines if line.strip(b" \t\r")]
-    _check_count(len(events))
-    return IngestRequest(tuple(map(_LINE.read, events)), batch=True)
+    lines = (line.rstrip(b"\r\n") for line in BytesIO(body))
+    submissions = map(_LINE.read, (line for line in lines if line.strip(b" \t\r")))
+    return IngestRequest(_all_of(body, submissions, NDJSON), batch=True)
+
+
+def _all_of(body: bytes, submissions: Iterator[Submission], content_type: str) -> tuple[Submission, ...]:
+    """What a body submits; itself, refused as a whole, if most of so many cannot be events, being too short."""
+    most = max(_FEW_EVENTS, len(body) // _SHORTEST_EVENT)
+    found = tuple(islice(submissions, most + 1))
+    if len(found) <= most:
+        return found
+    fault = Fault("body", f"has more than {most:,} events. Valid ones are at least {_SHORTEST_EVENT} bytes long")
+    return (InvalidEvent(body, (fault,), content_type),)
 
 
 def _read_structured(body: bytes) -> IngestRequest:
@@ -183,14 +197,9 @@ def _read_binary(body: bytes, content_type: str | None, attributes: Mapping[str,
         return IngestRequest((InvalidEvent(body, error.faults, content_type, attributes),), batch=False)
     if len(event.text.encode()) > MAX_BYTES:
         raise RequestTooLarge(
-            f"In the JSON format the event has more than {MAX_BYTES:,} bytes, the most for a request."
+            f"In the JSON format the event has more than {MAX_BYTES:,} bytes, the most for one event. Send less data."
         )
     return IngestRequest((event,), batch=False)
-
-
-def _check_count(count: int) -> None:
-    if count > MAX_EVENTS:
-        raise RequestTooLarge(f"The body holds more than {MAX_EVENTS:,} events, the most for one request.")
 
 
 def _syntax_fault(error: UnicodeDecodeError | lossless_json.JsonSyntaxError) -> Fault:

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from chalicelib.core.errors import Fault
+from chalicelib.core.errors import Fault, OutOfTime
+from chalicelib.core.pagination import chunked_by_size
 from chalicelib.core.ports import Clock, Concurrently
 from chalicelib.core.timestamps import Instant, day_of
 from chalicelib.events.arrivals import Arrival, ArrivalKind, Status
 from chalicelib.events.event import Event, Form
 from chalicelib.events.ports import EventIndex, Identities, RawStore
-from chalicelib.events.raw_objects import Receipt, StoredEvent, event_time_of, stored_events
+from chalicelib.events.raw_objects import (
+    MAX_RAW_OBJECT_BYTES,
+    Receipt,
+    StoredEvent,
+    event_time_of,
+    most_bytes_of,
+    stored_events,
+)
 from chalicelib.ingest.ports import Quarantine
 from chalicelib.ingest.rejection import Conflict, LineReference, Rejection, RejectionStatus, objects_of
 from chalicelib.ingest.report import EventResult, IngestReport
 from chalicelib.ingest.request import IngestRequest, InvalidEvent, Submission, events_of
+
+EVENTS_A_PART = 1_600
+"""Sixteen look-ups, and twice as many transactions: as many as are under way at once."""
 
 
 @dataclass(frozen=True)
@@ -29,42 +40,54 @@ class Ingest:
     quarantine: Quarantine
     now: Clock
     concurrently: Concurrently
+    events_a_part: int = EVENTS_A_PART
 
     def take_in(self, request: IngestRequest, request_id: str, sent_by: str) -> IngestReport:
         """Take a request in. Raises TryAgain if storage would not take it; sending it again is then safe.
 
-        Raw objects come before rows, so that no row can point at nothing; the transaction that writes an event's
-        rows, not the look-up before it, decides who was first. Arrivals come last, as no answer depends on them.
+        It is taken in part by part. If the time does not suffice for all of them, those that are stored are duplicates
+        when the request is sent again, so that it gets further. Arrivals come last, as no answer depends on them.
         """
         receipt = Receipt(self.now(), request_id, sent_by)
-        firsts, known = self._looked_up(request)
-        stored = self._store(_unknown(firsts, known), receipt)
-        earlier = known | self.identities.admit(stored, request_id, receipt.ingest_time)
-        return self._concluded(request, _Verdicts(firsts, _by_id(stored) | earlier, earlier), receipt)
+        verdicts = _Verdicts(_first_of_each(request))
+        for part in self._parts(verdicts.firsts.values()):
+            try:
+                verdicts.add(*self._stored(part, receipt))
+            except OutOfTime as error:
+                raise verdicts.out_of_time() from error
+        return self._concluded(request, verdicts, receipt)
 
     def dry_run(self, request: IngestRequest, request_id: str, sent_by: str) -> IngestReport:
         """What would become of a request, by what is stored now; writes nothing."""
         receipt = Receipt(self.now(), request_id, sent_by)
-        firsts, known = self._looked_up(request)
-        would_store = [
-            stored
-            for group in _by_source_and_day(_unknown(firsts, known), receipt.ingest_time)
-            for stored in stored_events(group, receipt, self.raw.bucket, self.raw.key_of(group, receipt.ingest_time))
-        ]
-        verdicts = _Verdicts(firsts, _by_id(would_store) | known, known)
+        verdicts = _Verdicts(_first_of_each(request))
+        for part in self._parts(verdicts.firsts.values()):
+            known = self._known(part)
+            groups = _by_source_and_day(_unknown(part, known), receipt.ingest_time)
+            verdicts.add([event for group in groups for event in self._would_store(group, receipt)], known)
         return IngestReport(tuple(map(verdicts.of, request.submissions)), request.batch, dry_run=True)
 
-    def _looked_up(self, request: IngestRequest) -> tuple[dict[str, Event], dict[str, StoredEvent]]:
-        """The first submission of each identity in a request, and the events known of these identities."""
-        firsts: dict[str, Event] = {}
-        for event in events_of(request.submissions):
-            firsts.setdefault(event.event_id, event)
-        return firsts, self.identities.first_seen(list(firsts))
+    def _parts(self, events: Iterable[Event]) -> Iterator[list[Event]]:
+        """Consecutive events that are stored together: the same ones whenever a request is sent."""
+        return chunked_by_size(events, most_bytes_of, self.events_a_part, MAX_RAW_OBJECT_BYTES)
 
-    def _store(self, events: Sequence[Event], receipt: Receipt) -> list[StoredEvent]:
-        groups = _by_source_and_day(events, receipt.ingest_time)
+    def _stored(self, part: Sequence[Event], receipt: Receipt) -> tuple[list[StoredEvent], dict[str, StoredEvent]]:
+        """The events of a part as this request stored them, and those that were there first.
+
+        Raw objects come before rows, so that no row can point at nothing; the transaction that writes an event's
+        rows, not the look-up before it, decides who was first.
+        """
+        known = self._known(part)
+        groups = _by_source_and_day(_unknown(part, known), receipt.ingest_time)
         stored = self.concurrently(lambda group: self.raw.put_once(group, receipt), groups)
-        return [event for group in stored for event in group]
+        new = [event for group in stored for event in group]
+        return new, known | self.identities.admit(new, receipt.request_id, receipt.ingest_time)
+
+    def _known(self, part: Sequence[Event]) -> dict[str, StoredEvent]:
+        return self.identities.first_seen([event.event_id for event in part])
+
+    def _would_store(self, group: Sequence[Event], receipt: Receipt) -> list[StoredEvent]:
+        return stored_events(group, receipt, self.raw.bucket, self.raw.key_of(group, receipt.ingest_time))
 
     def _concluded(self, request: IngestRequest, verdicts: _Verdicts, receipt: Receipt) -> IngestReport:
         results = [verdicts.of(submission) for submission in request.submissions]
@@ -86,8 +109,21 @@ class _Verdicts:
     """Who was first: by event id, the first submission of this request, the stored event, and those stored earlier."""
 
     firsts: Mapping[str, Event]
-    stored: Mapping[str, StoredEvent]
-    earlier: Mapping[str, StoredEvent]
+    stored: dict[str, StoredEvent] = field(default_factory=dict)
+    earlier: set[str] = field(default_factory=set)
+
+    def add(self, new: Iterable[StoredEvent], earlier: Mapping[str, StoredEvent]) -> None:
+        """The events of a part are decided."""
+        self.stored.update({event.event_id: event for event in new})
+        self.stored.update(earlier)
+        self.earlier.update(earlier)
+
+    def out_of_time(self) -> OutOfTime:
+        """What is said where the time of a request does not suffice for all of its parts."""
+        return OutOfTime(
+            f"Timed out with {len(self.stored):,} of {len(self.firsts):,} events stored."
+            " Send the request again: it continues from there."
+        )
 
     def of(self, submission: Submission) -> EventResult:
         if isinstance(submission, InvalidEvent):
@@ -128,12 +164,15 @@ def _arrivals(submissions: Iterable[Submission], results: Iterable[EventResult],
             )
 
 
-def _unknown(firsts: Mapping[str, Event], known: Mapping[str, StoredEvent]) -> list[Event]:
-    return [event for event in firsts.values() if event.event_id not in known]
+def _first_of_each(request: IngestRequest) -> dict[str, Event]:
+    firsts: dict[str, Event] = {}
+    for event in events_of(request.submissions):
+        firsts.setdefault(event.event_id, event)
+    return firsts
 
 
-def _by_id(events: Iterable[StoredEvent]) -> dict[str, StoredEvent]:
-    return {event.event_id: event for event in events}
+def _unknown(part: Iterable[Event], known: Mapping[str, StoredEvent]) -> list[Event]:
+    return [event for event in part if event.event_id not in known]
 
 
 def _by_source_and_day(events: Iterable[Event], ingest_time: Instant) -> list[list[Event]]:

@@ -11,13 +11,14 @@ from starlette.responses import JSONResponse, Response
 
 from chalicelib.api.operations import OPERATIONS
 from chalicelib.core.errors import TITLES
+from chalicelib.ingest.request import MAX_BYTES
 from retrace.client import Client
 from retrace.problem import Problem
 
 NOT_PASSED_ON = {("POST", "/ingest")}
 """What no view needs: the console looks, replays and retries; it takes no new events in."""
 
-LONGEST_BODY = 5_500_000
+LONGEST_BODY = MAX_BYTES + 500_000
 """A little more than the API takes, so that the API says so."""
 
 _NAME = r"(?!\.+(?:/|$))[A-Za-z0-9._-]+"
@@ -52,7 +53,7 @@ class Forwarding:
             return problem_response(HTTPStatus.NOT_FOUND, "The console does not forward this request to the API.")
         body = await _bounded(request)
         if body is None:
-            return problem_response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The API takes 5 MB at most.")
+            return problem_response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The API takes {MAX_BYTES:,} bytes at most.")
         if _begins_replay(request.method, path) and "idempotency-key" not in request.headers:
             # The client sends again what got no answer, and without a key that could be a second replay.
             return problem_response(HTTPStatus.BAD_REQUEST, "A replay needs an Idempotency-Key.")

@@ -21,7 +21,7 @@ MOST_EVENTS = MOST_RESULTS
 """The command asks for each result: a refused event goes into a file of its own, with its reasons."""
 
 MOST_BYTES = 4_400_000
-"""Below 5,000,000, so that a body which does not compress still fits into the 6 MB of Lambda, in base64."""
+"""So that a body which does not compress still fits into the 6 MB that Lambda takes, in base64."""
 
 FIRST_EVENTS = 200
 LEAST_EVENTS = 20

@@ -11,7 +11,7 @@ from bench.prices import NEW_TABLE_WRITES, PARTITION_READS, PARTITION_WRITES, TA
 from bench.scale import PAGE
 from chalicelib.events.arrivals import Arrival, ArrivalKind
 from chalicelib.events.dynamodb_rows import arrival_row, identity_row, index_row
-from chalicelib.ingest.request import MAX_BYTES, MAX_EVENTS
+from chalicelib.ingest.request import MAX_BYTES
 from chalicelib.runtime.settings import Settings
 from infra.merge import FUNCTIONS, load
 from tests.unit.examples import INGESTED, an_event, stored
@@ -32,7 +32,6 @@ CEILINGS = {
     "new events of a new stage": NEW_TABLE_WRITES.value / (IN_A_TRANSACTION * INDEX_UNITS),
     "new events in all": TABLE_UNITS.value / (IN_A_TRANSACTION * INDEX_UNITS),
     "requests to a route": load(FUNCTIONS)["Parameters"]["ThrottleRate"]["Default"],
-    "events in a request": MAX_EVENTS,
     "bytes in a request, unpacked": MAX_BYTES,
     "time of a request": load(FUNCTIONS)["Resources"]["IngestHandler"]["Properties"]["Timeout"],
 }

@@ -11,8 +11,8 @@ from tests.functional.application import NDJSON, Application
 from tests.functional.events import as_json, as_ndjson, paid, paid_several
 from tests.functional.storage import Storage, assert_holds
 
-MAX_EVENTS = 1_000
-MAX_BYTES = 5_000_000
+MANY = 1_000
+MAX_BYTES = 10_000_000
 
 
 def event_of(size: int) -> bytes:
@@ -29,41 +29,51 @@ def assert_too_large(response: Any, storage: Storage) -> None:
     assert storage.objects() == {}
 
 
-def test_a_thousand_events_are_taken(application: Application) -> None:
-    response = application.ingest(paid_several(MAX_EVENTS), query="?dry_run=true&results=none")
+def test_events_are_as_many_as_fit(application: Application) -> None:
+    response = application.ingest(paid_several(3 * MANY), query="?dry_run=true&results=none")
 
     assert response.status_code == 200
-    assert response.json_body["counts"]["accepted"] == MAX_EVENTS
+    assert response.json_body["counts"]["accepted"] == 3 * MANY
 
 
 def test_a_thousand_sends_of_one_event_are_one_accepted_and_the_rest_recorded(
     application: Application, storage: Storage
 ) -> None:
-    response = application.ingest([paid()] * MAX_EVENTS)
+    response = application.ingest([paid()] * MANY)
 
     assert response.status_code == 200
     assert response.json_body["counts"] == {"accepted": 1, "duplicate": 999, "conflict": 0, "rejected": 0}
-    assert sorted(row["position"] for row in storage.arrivals()) == list(range(1, MAX_EVENTS))
+    assert sorted(row["position"] for row in storage.arrivals()) == list(range(1, MANY))
     assert_holds(storage, paid())
 
 
-def test_a_thousand_and_one_events_in_an_array_are_too_many(application: Application, storage: Storage) -> None:
-    assert_too_large(application.ingest([1] * (MAX_EVENTS + 1)), storage)
+def test_all_results_are_listed_of_at_most_a_thousand_events(application: Application, storage: Storage) -> None:
+    response = application.ingest(paid_several(MANY + 1), query="?results=all")
+
+    assert_too_large(response, storage)
+    assert "?results=all" in response.json_body["detail"]
 
 
-def test_a_thousand_and_one_lines_are_too_many(application: Application, storage: Storage) -> None:
-    assert_too_large(application.ingest(as_ndjson([1] * (MAX_EVENTS + 1)), NDJSON), storage)
+def test_more_lines_than_events_would_fit_are_refused_as_one_and_kept(
+    application: Application, storage: Storage
+) -> None:
+    body = as_ndjson([1] * (MANY + 1))
+
+    answer = application.ingest(body, NDJSON, query="").json_body
+
+    assert answer["counts"] == {"accepted": 0, "duplicate": 0, "conflict": 0, "rejected": 1}
+    assert storage.quarantined(answer["results"][0]["rejected_id"])["body"] == body.decode()
 
 
 def test_blank_lines_are_not_counted_as_events(application: Application) -> None:
-    body = as_ndjson([paid()]).replace(b"\n", b"\n\r\n") * MAX_EVENTS
+    body = as_ndjson([paid()]).replace(b"\n", b"\n\r\n") * MANY
 
     response = application.ingest(body, NDJSON, query="?dry_run=true&results=all")
 
-    assert len(response.json_body["results"]) == MAX_EVENTS
+    assert len(response.json_body["results"]) == MANY
 
 
-def test_five_million_bytes_are_taken(application: Application, storage: Storage) -> None:
+def test_ten_million_bytes_are_taken(application: Application, storage: Storage) -> None:
     application.accept(event_of(MAX_BYTES))
 
     assert_holds(storage, paid(payload="x" * (MAX_BYTES - len(as_json(paid(payload=""))))))
@@ -73,7 +83,7 @@ def test_one_byte_more_is_too_large(application: Application, storage: Storage) 
     assert_too_large(application.ingest(event_of(MAX_BYTES + 1)), storage)
 
 
-def test_a_gzip_body_may_unpack_to_five_million_bytes(application: Application) -> None:
+def test_a_gzip_body_may_unpack_to_ten_million_bytes(application: Application) -> None:
     packed = gzip.compress(event_of(MAX_BYTES))
 
     response = application.ingest(packed, encoding="gzip", query="?dry_run=true")

@@ -417,7 +417,7 @@ class TestRetry:
     def test_with_a_correction_that_is_too_large_is_answered_413(self, application: Application) -> None:
         rejected_id = refused(application, malformed())
 
-        assert retried(application, rejected_id, b" " * 5_000_001, content_type=JSON).status_code == 413
+        assert retried(application, rejected_id, b" " * 10_000_001, content_type=JSON).status_code == 413
 
     def test_of_nothing_takes_nothing_in(self, application: Application, storage: Storage) -> None:
         assert retried(application, NOBODY, as_json(paid())).status_code == 404

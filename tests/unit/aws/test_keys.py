@@ -205,8 +205,8 @@ def test_the_keys_of_stored_data_are_what_they_were_yesterday() -> None:
         "SRC#shop%231#TYPE#paid%23%25#ARRIVED#2026-11-21#3",
         f"LAG#000000000020000#EID#{event_id}",
         f"EVENT#{event_id}",
-        "DUP#2026-11-21T10:00:00.000000000Z#req#0007",
-        "CONFLICT#2026-11-21T10:00:00.000000000Z#req#0007",
+        "DUP#2026-11-21T10:00:00.000000000Z#req#000007",
+        "CONFLICT#2026-11-21T10:00:00.000000000Z#req#000007",
         "P1D#UTC#2026-11-21#VER#r-1",
         "ENTITY#order%231#P1D#UTC#2026-11-21#VER#r-1",
         "REPLAY#r%231",
@@ -214,7 +214,7 @@ def test_the_keys_of_stored_data_are_what_they_were_yesterday() -> None:
         f"DAY#2026-11-21#{sha256(b'order#1').hexdigest()}",
         "KEY#k%231",
         f"TS#2026-11-21T10:00:00.000000000Z#EID#{event_id}",
-        f"TS#2026-11-21T10:00:00.000000000Z#EID#{event_id}#DUP#2026-11-21T10:00:00.000000000Z#req%231#0007",
+        f"TS#2026-11-21T10:00:00.000000000Z#EID#{event_id}#DUP#2026-11-21T10:00:00.000000000Z#req%231#000007",
     ]
 
 

@@ -141,7 +141,14 @@ def test_what_is_there_already_is_told_apart(api: IngestApi, run: Run, tmp_path:
 
 
 def test_refusals_are_written_as_they_are_and_beside_them_place_and_reason(run: Run, tmp_path: Path) -> None:
-    lines = [*numbered(2), b'{"refuse": 1.10}', b"", b"refuse {", b'{"conflict":1}', b'{"x":"%s"}' % (b"y" * 5_000_000)]
+    lines = [
+        *numbered(2),
+        b'{"refuse": 1.10}',
+        b"",
+        b"refuse {",
+        b'{"conflict":1}',
+        b'{"x":"%s"}' % (b"y" * 10_000_000),
+    ]
     rejects = tmp_path / "rejects.ndjson"
 
     result = run(written(tmp_path / "a.ndjson", [*lines, b'{"a":', b"1,}"]), "--rejects", rejects)

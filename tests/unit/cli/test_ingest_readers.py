@@ -331,7 +331,7 @@ def test_an_event_that_no_request_can_hold_is_refused_and_the_next_one_read(form
     assert [one.line for one in found] == [1, 2, 3]
     assert found[1].text == b""
     assert found[1].fault is not None
-    assert "5,000,000 bytes" in found[1].fault.message
+    assert "10,000,000 bytes" in found[1].fault.message
 
 
 def test_a_line_break_inside_a_string_is_never_made_a_blank() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from chalicelib.core.errors import RequestTooLarge, UnsupportedMediaType
 from chalicelib.events.event import Event
-from chalicelib.ingest.request import MAX_BYTES, MAX_EVENTS, IngestRequest, InvalidEvent, parse_request
+from chalicelib.ingest.request import MAX_BYTES, IngestRequest, InvalidEvent, parse_request
 from tests.unit.examples import event_in, native, natives, small
 from tests.unit.json_trees import Members, randoms, write
 
@@ -168,7 +168,7 @@ class TestGzip:
 
 
 class TestLimits:
-    def test_5_mb_are_accepted(self) -> None:
+    def test_10_mb_are_accepted(self) -> None:
         body = json.dumps(native()).encode().ljust(MAX_BYTES)
 
         assert kinds(json_request(body)) == [Event]
@@ -177,9 +177,9 @@ class TestLimits:
     def test_a_byte_more_is_too_large(self) -> None:
         body = json.dumps(native()).encode().ljust(MAX_BYTES + 1)
 
-        with pytest.raises(RequestTooLarge, match="5,000,001"):
+        with pytest.raises(RequestTooLarge, match="10,000,001"):
             json_request(body)
-        with pytest.raises(RequestTooLarge, match="unpacks to more than 5,000,000"):
+        with pytest.raises(RequestTooLarge, match="unpacks to more than 10,000,000"):
             parse_request(gzip.compress(body), JSON, "gzip")
 
     def test_a_byte_more_is_too_large_in_whichever_member_it_lies(self) -> None:
@@ -188,17 +188,30 @@ class TestLimits:
         with pytest.raises(RequestTooLarge):
             parse_request(packed, JSON, "gzip")
 
-    def test_1000_events_are_accepted(self) -> None:
-        lines = [json.dumps(native(payload=number)) for number in range(MAX_EVENTS)]
+    def test_events_are_as_many_as_fit(self) -> None:
+        lines = [json.dumps(native(payload=number)) for number in range(5_000)]
+        shortest = '{"specversion":"1.0","id":"1","source":"/","type":"t"}'
 
-        assert kinds(ndjson_request("\n".join(lines))) == [Event] * MAX_EVENTS
-        assert kinds(json_request(f"[{','.join(lines)}]")) == [Event] * MAX_EVENTS
+        assert kinds(ndjson_request("\n".join(lines))) == [Event] * 5_000
+        assert kinds(json_request(f"[{','.join(lines)}]")) == [Event] * 5_000
+        batch = f"[{','.join([shortest] * 5_000)}]".encode()
+        assert kinds(parse_request(batch, "application/cloudevents-batch+json", None)) == [Event] * 5_000
 
-    def test_an_event_more_is_too_many(self) -> None:
-        with pytest.raises(RequestTooLarge, match="more than 1,000"):
-            ndjson_request("{}\n" * (MAX_EVENTS + 1))
-        with pytest.raises(RequestTooLarge, match="more than 1,000"):
-            json_request(f"[{','.join(['{}'] * (MAX_EVENTS + 1))}]")
+    def test_a_thousand_events_are_read_one_by_one_however_short_they_are(self) -> None:
+        assert kinds(ndjson_request("1\n" * 1_000)) == kinds(json_request(str([1] * 1_000))) == [InvalidEvent] * 1_000
+
+    @pytest.mark.parametrize(
+        ("content_type", "body"),
+        [("application/x-ndjson", "{}\n" * 1_001), (JSON, str([{}] * 1_001)), (JSON, f"[{'1,' * 20_000}1]")],
+    )
+    def test_more_events_than_valid_ones_would_fit_are_refused_and_kept_as_one(
+        self, content_type: str, body: str
+    ) -> None:
+        [refusal] = parse_request(body.encode(), content_type, None).submissions
+
+        assert isinstance(refusal, InvalidEvent)
+        assert (refusal.body, refusal.content_type) == (body.encode(), content_type)
+        assert refusal.faults[0].message == "has more than 1,000 events. Valid ones are at least 54 bytes long"
 
 
 class TestMediaType:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import count
 from random import Random
+from typing import Any, TypeVar, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.core.errors import TryAgain
+from chalicelib.core.errors import OutOfTime, TryAgain
+from chalicelib.core.lossless_json import parse
 from chalicelib.core.timestamps import Instant, parse_instant
 from chalicelib.events.arrivals import ArrivalKind, Status
-from chalicelib.events.event import Event
-from chalicelib.events.raw_objects import StoredEvent, parse_line, verify
+from chalicelib.events.event import Event, parse_native
+from chalicelib.events.raw_objects import MAX_RAW_OBJECT_BYTES, Receipt, StoredEvent, parse_line, verify
 from chalicelib.ingest.report import EventResult, IngestReport
 from chalicelib.ingest.request import IngestRequest, parse_request
 from chalicelib.ingest.use_cases import Ingest
@@ -23,6 +27,8 @@ from tests.sizes import times
 from tests.unit.examples import SENT_BY, native
 from tests.unit.in_memory import Bucket, QuarantineInMemory, Rows, Troubles, at_once, copy_of
 from tests.unit.json_trees import randoms
+
+P = TypeVar("P")
 
 # Two of the four share an idempotency key, two others their day; the last two are not valid.
 POOL = [
@@ -45,6 +51,7 @@ class World:
     troubles: Troubles = field(default_factory=Troubles)
     rng: Random = field(default_factory=lambda: Random(0))  # nothing is kept secret with it
     ticks: count[int] = field(default_factory=lambda: count(0))
+    events_a_part: int = 2
 
     def now(self) -> Instant:
         """A clock that passes midnight now and then."""
@@ -55,7 +62,9 @@ class World:
     def ingest(self) -> Ingest:
         rows = self.troubles.beset(self.rows)
         quarantine = self.troubles.beset(self.quarantine)
-        return Ingest(self.troubles.beset(self.bucket), rows, rows, quarantine, self.now, at_once(self.rng))
+        return Ingest(
+            self.troubles.beset(self.bucket), rows, rows, quarantine, self.now, at_once(self.rng), self.events_a_part
+        )
 
     def send(self, *events: object, request_id: str = "request") -> list[EventResult]:
         return list(self.ingest.take_in(request(*events), request_id, SENT_BY).results)
@@ -194,6 +203,113 @@ class TestOneRequest:
 
         assert world.send() == []
         assert (world.bucket, world.rows.by_id, world.rows.recorded) == (Bucket(), {}, [])
+
+
+@dataclass
+class Time:
+    """What an invocation has left, as what is done for each event takes some of it; and how often parts were stored."""
+
+    an_event: Callable[[], float]
+    left_s: float = 0
+    puts: Counter[str] = field(default_factory=Counter)
+
+    def limits(self, port: P) -> P:
+        """The port, whose calls begin only if they may take seven seconds, and take their time."""
+        return cast("P", _Timed(port, self))
+
+    def answer(self, ask: Callable[[], IngestReport]) -> IngestReport | None:
+        """The answer of an invocation; None if its time did not suffice."""
+        self.left_s = 29
+        try:
+            return ask()
+        except OutOfTime:
+            return None
+
+    def passes(self, events: int) -> None:
+        if self.left_s < 7:
+            raise OutOfTime("the call would come too late")
+        self.left_s -= sum(self.an_event() for _ in range(events))
+        assert self.left_s > 0, "Lambda ended the function"
+
+
+class _Timed:
+    def __init__(self, port: Any, time: Time) -> None:
+        self._port, self._time = port, time
+
+    def first_seen(self, event_ids: Sequence[str]) -> Any:
+        self._time.passes(1)
+        return self._port.first_seen(event_ids)
+
+    def put_once(self, events: Sequence[Event], receipt: Receipt) -> Any:
+        self._time.puts[events[0].event_id] += 1
+        self._time.passes(len(events))
+        return self._port.put_once(events, receipt)
+
+    def admit(self, events: Sequence[StoredEvent], written_by: str, received_at: Instant) -> Any:
+        self._time.passes(len(events))
+        return self._port.admit(events, written_by, received_at)
+
+
+class TestManyEvents:
+    def test_are_stored_in_parts_whose_objects_a_resend_finds(self) -> None:
+        events = [native(payload=number) for number in range(7)]
+        world, again = World(events_a_part=3), World(events_a_part=3)
+
+        results = world.send(*events)
+        again.send(*events, request_id="again")
+
+        assert statuses(results) == [Status.ACCEPTED] * 7
+        assert [json.loads(world.event_at(result.stored))["payload"] for result in results] == list(range(7))  # type: ignore[arg-type]
+        assert sorted(content.count(b"\n") for content in world.bucket.objects.values()) == [1, 3, 3]
+        assert world.bucket.objects.keys() == again.bucket.objects.keys()
+
+    def test_say_how_many_are_stored_if_the_time_is_over(self) -> None:
+        world = World(events_a_part=2)
+        time = Time(lambda: 4, left_s=29)
+        slow = replace(world.ingest, identities=time.limits(world.rows))
+
+        with pytest.raises(OutOfTime, match=r"4 of 5 events stored. Send the request again"):
+            slow.take_in(request(*(native(payload=each) for each in range(5))), "request", SENT_BY)
+
+    def test_are_deduplicated_across_parts(self) -> None:
+        world = World(events_a_part=2)
+        first, other = (native(payload=number, idempotency_key="k") for number in (1, 2))
+
+        results = world.send(first, native(payload=3), native(payload=4), other, first)
+
+        assert statuses(results)[0::3] == [Status.ACCEPTED, Status.CONFLICT]
+        assert results[4].status is Status.DUPLICATE
+        assert len(world.rows.by_id) == 3
+
+    def test_make_no_object_that_is_too_large_to_be_read(self) -> None:
+        world = World(events_a_part=1_000)
+        sizes = [9_000_000, 4_000_000, 4_500_000, 5_000_000, 1]
+
+        events = (parse_native(parse(json.dumps(native(payload="x" * size)))) for size in sizes)
+        world.ingest.take_in(IngestRequest(tuple(events), batch=True), "request", SENT_BY)
+
+        assert len(world.rows.by_id) == 5
+        assert len(world.bucket.objects) == 2
+        assert max(map(len, world.bucket.objects.values())) <= MAX_RAW_OBJECT_BYTES
+
+    @given(st.integers(20, 200), randoms)
+    def test_get_further_with_each_resend_until_all_are_stored_however_slow_storage_is(
+        self, number: int, rng: Random
+    ) -> None:
+        world, slowest = World(rng=rng, events_a_part=10), rng.uniform(0.01, 0.6)
+        time = Time(lambda: rng.uniform(0, slowest))
+        slow = replace(world.ingest, raw=time.limits(world.bucket), identities=time.limits(world.rows))
+        submitted = request(*(native(payload=each) for each in range(number)))
+
+        stored = [0]
+        while (report := time.answer(lambda: slow.take_in(submitted, f"request-{len(stored)}", SENT_BY))) is None:
+            stored.append(len(world.rows.by_id))
+            assert stored[-1] > stored[-2]
+
+        counts = report.counts()
+        assert len(world.rows.by_id) == number
+        assert (counts["accepted"], counts["duplicate"]) == (number - stored[-1], stored[-1])
+        assert max(time.puts.values()) <= 2  # again if there was no time left for the rows
 
 
 class TestLaterArrivals:
