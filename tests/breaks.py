@@ -951,6 +951,14 @@ BREAKS = [
         "",
     ),
     Break(
+        "7 bounded: a whole page read of each shard",
+        "chalicelib/search/use_cases.py",
+        "    return min(limit, share + 3 * isqrt(share))\n",
+        "    return limit\n",
+        "tests/unit/test_large_days.py",
+        "test_a_page_of_a_type_reads_little_more_than_it_shows",
+    ),
+    Break(
         "7 bounded: a read for each included event",
         "chalicelib/events/raw_lines.py",
         "location.offset > end + GAP_BYTES",

@@ -301,6 +301,18 @@ def test_a_page_of_events_is_answered_in_time(chosen: dict[str, Any], shards: in
     assert found.cursor is not None
 
 
+def test_a_page_of_a_type_reads_little_more_than_it_shows() -> None:
+    invocation = Invocation()
+    asked = EventsQuery.model_validate({**OF_TYPE, "day": DAYS[0], "limit": 1_000})
+
+    found = SearchEvents(index_of(LargeTables(invocation, 10_000_000)), 4, Bucket(), invocation.concurrently).search(
+        asked
+    )
+
+    assert len(found.events) == 1_000
+    assert invocation.rows < 1_250
+
+
 class ObjectOfEach(Bucket):
     """A raw bucket in which each event has its own object, so that each read is a call."""
 
