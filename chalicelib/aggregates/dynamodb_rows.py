@@ -11,7 +11,7 @@ from chalicelib.aggregates.ledger import LedgerKey, MessageKey, NewRevision, Out
 from chalicelib.aggregates.metrics import Input, values_of_row
 from chalicelib.aws import keys
 from chalicelib.aws.dynamodb import Item, from_item, to_item
-from chalicelib.core.timestamps import Instant, end_of, start_of
+from chalicelib.core.timestamps import Instant
 
 
 def partition_of_inputs(version: Version) -> str:
@@ -65,17 +65,14 @@ def version_key(version: Version) -> Item:
 
 
 def version_row(changed: NewRevision, now: Instant) -> Item:
-    """A version of a daily aggregate, one revision further on."""
+    """A version of a daily aggregate, one revision further on: what else answers say follows from it and its key."""
     version, aggregate = changed.version, changed.aggregate
     values = {
         "replay_id": version.replay_id,
         "event_count": aggregate.event_count,
         "inputs_hash": aggregate.inputs_hash,
-        "sample_event_ids": aggregate.sample_event_ids,
         "counts_by_type": dict(aggregate.counts_by_type),
         "metrics": aggregate.metrics,
-        "window_start": start_of(version.day),
-        "window_end": end_of(version.day),
         "computed_at": now,
         "samples": [list(sample) for sample in aggregate.samples],
         "state": multiset_hash.to_bytes(aggregate.state),

@@ -122,5 +122,6 @@ def metrics_of_row(row: Mapping[str, Any], metrics: tuple[Metric, ...]) -> tuple
     """The metrics that a version has: the first, and those that existed when it was begun. The row may be damaged."""
     first, *others = metrics
     listed = row.get("metrics")
-    known = [each.get("definition_sha256") for each in listed if isinstance(each, Mapping)] if listed else []
+    listed = listed if isinstance(listed, list) else []
+    known = [each.get("definition_sha256") for each in listed if isinstance(each, Mapping)]
     return (first, *(metric for metric in others if metric.definition_sha256 in known))

@@ -175,11 +175,11 @@ def _check_aggregates(found: Account, ground: Ground, errands: Sequence[Errand])
     inputs: dict[VersionName, set[Input]] = defaultdict(set)
     for row in _rows(ground, ground.stack.aggregates_table):
         partition, sort_key = row["PK"]["S"].split("#"), row["SK"]["S"].split("#")
-        if sort_key[0] == "DAY":
-            versions[partition[1], sort_key[1], sort_key[3]] = from_item(row)
+        if sort_key[0] == "P1D":
+            versions[partition[1], sort_key[2], sort_key[4]] = from_item(row)
         elif row["outcome"]["S"] == "INPUT":
             names = ("event_time", "event_id", "event_type", "content_sha256")
-            inputs[partition[1], partition[3], partition[5]].add(Input(*(row[name]["S"] for name in names)))
+            inputs[partition[1], partition[4], partition[6]].add(Input(*(row[name]["S"] for name in names)))
     for name, version in versions.items():
         _check_version(found, name, version, inputs[name])
     found.versions, found.inputs = len(versions), sum(map(len, inputs.values()))
@@ -191,12 +191,12 @@ def _check_aggregates(found: Account, ground: Ground, errands: Sequence[Errand])
 
 
 def _check_version(found: Account, name: VersionName, version: Mapping[str, Any], inputs: set[Input]) -> None:
-    said = {key: version[key] for key in ("event_count", "inputs_hash", "sample_event_ids", "counts_by_type")}
+    said = {key: version[key] for key in ("event_count", "inputs_hash", "samples", "counts_by_type")}
     in_order = sorted(inputs)
     once = {
         "event_count": len(inputs),
         "inputs_hash": inputs_hash(inputs),
-        "sample_event_ids": [single.event_id for single in in_order[:10]],
+        "samples": [[single.event_time, single.event_id] for single in in_order[:10]],
         "counts_by_type": dict(Counter(single.event_type for single in inputs)),
     }
     if len({single.event_id for single in inputs}) != len(inputs) or version["event_count"] > len(inputs):
