@@ -26,7 +26,7 @@ class FaultyRoad:
     lost: float = 0.30
     faults: Counter[str] = field(default_factory=Counter)
     answers: Counter[int] = field(default_factory=Counter)
-    """What Retrace itself answered, lost answers included."""
+    """What Retrace itself answered and the shipper got."""
 
     def __call__(self, chunk: bytes) -> Answer | None:
         """The answer to a chunk, or None if none came."""
@@ -34,10 +34,10 @@ class FaultyRoad:
             self.faults["503"] += 1
             return SERVICE_UNAVAILABLE
         answer = self.post(chunk)
-        self.answers[answer.status] += 1
         if self.random.random() < self.lost:
             self.faults["lost"] += 1
             return None
+        self.answers[answer.status] += 1
         return answer
 
 

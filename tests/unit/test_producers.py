@@ -10,8 +10,8 @@ import urllib3
 
 from chalicelib.events.event import Event
 from chalicelib.events.identity import event_id
-from chalicelib.ingest.request import InvalidEvent, parse_request
-from tests.shippers.configured import CONFIGURED, PRODUCERS, cloudevents_sdk
+from chalicelib.ingest.request import MAX_BYTES, InvalidEvent, parse_request
+from tests.shippers.configured import CONFIGURED, PRODUCERS, cloudevents_sdk, vector
 from tests.shippers.delivery import deliver
 from tests.shippers.log_lines import log_of, too_long
 from tests.shippers.models import Answer, FluentBit, SyslogNg, Vector, Verdict, chunks
@@ -191,6 +191,12 @@ def test_chunks_have_at_most_so_many_bytes_and_lose_no_line() -> None:
 
     assert b"\n".join(cut).split(b"\n") == lines
     assert max(map(len, cut)) <= 10_000
+
+
+def test_by_default_vector_makes_batches_that_no_request_takes() -> None:
+    events = list(map(vector().event, log_of("defaults", 30_000).lines))
+
+    assert max(map(len, chunks(events, Vector.CHUNK_BYTES, vector().size))) > MAX_BYTES
 
 
 def test_a_log_has_the_share_of_invalid_and_contradicting_lines_that_it_says() -> None:

@@ -37,7 +37,7 @@ WORDS = {
     "docs/index.md": 650,
     "docs/operations.md": 1_920,
     "docs/performance.md": 780,
-    "docs/producers.md": 960,
+    "docs/producers.md": 940,
     "docs/producer-python.md": 950,
     "docs/reliability.md": 1_150,
     "docs/runbook.md": 2_030,
