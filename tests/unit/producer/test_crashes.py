@@ -2,62 +2,37 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from tests.copied_project import ROOT
 from tests.sizes import times
+from tests.unit.producer.killing import Story, started
 from tests.unit.producer.model_api import Fault, ModelApi, numbered, producer, serving
 
 EVENTS = 600
 KILLS = 4
 
 
-@contextmanager
-def started(*arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """A process of the project, which does not outlive its test."""
-    command = [sys.executable, *map(str, arguments)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # noqa: S603  # ours
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def killed_after(lines: int, api: ModelApi, spool: Path, first: int) -> int:
-    """Let a process send from an event on and kill it after this many; returns how far `send` returned."""
-    reached = first
-    with started("-m", "tests.unit.producer.doomed", api.url, spool, first, EVENTS - first) as process:
-        assert process.stdout is not None
-        for _ in range(lines):
-            if line := process.stdout.readline():
-                reached = int(line) + 1
-        process.kill()
-        for line in process.stdout:  # what it had told before it died
-            reached = int(line) + 1 if line.endswith("\n") else reached
-    return reached
+def numbers(api: ModelApi) -> list[int]:
+    """The events that it took in."""
+    assert set(api.taken.values()) <= {1}
+    return [json.loads(text)["payload"] for text in api.taken]
 
 
 @pytest.mark.parametrize("seed", range(times(3)))
 def test_a_process_killed_at_any_moment_loses_nothing_that_send_returned_from(seed: int, tmp_path: Path) -> None:
-    random, reached = Random(seed), 0
+    random = Random(seed)
     lost = (Fault(503), Fault(takes=1.0), Fault(), Fault(503, takes=0.5))
     with serving(ModelApi(lambda _: random.choice(lost) if random.random() < 0.3 else None)) as api:
-        for _ in range(KILLS):
-            reached = killed_after(random.randrange(2 * EVENTS // KILLS), api, tmp_path, reached)
-        with producer(api, tmp_path) as sending:
-            for event in numbered(EVENTS - reached, first=reached):
-                sending.send(event)
-            sending.flush()
+        story = Story(api.url, tmp_path, "shop", EVENTS)
+        story.run(until=sorted(random.sample(range(1, EVENTS), KILLS)))
 
-    assert api.taken == dict.fromkeys(numbered(EVENTS), 1)
+    story.expect_each_once(numbers(api))
 
 
 @pytest.mark.parametrize("takes", [0.0, 0.5, 1.0], ids=["before", "amid", "after"])
@@ -71,23 +46,24 @@ def test_a_process_killed_while_the_api_takes_its_events_in_sends_them_again(tak
         return None
 
     with serving(ModelApi()) as api:
-        with started("-m", "tests.unit.producer.doomed", api.url, tmp_path, 0, EVENTS) as process:
+        with started("-m", "tests.unit.producer.doomed", api.url, tmp_path, "shop", 0, 10_000, 5_000) as process:
             assert process.stdout is not None
-            assert process.stdout.readline() == "0\n"
+            assert process.stdout.readline() == "sent 0\n"
             processes.append(process)
             api.fault = kill
-            told = [0, *(int(line) for line in process.stdout if line.endswith("\n"))]
+            lines = [line.split() for line in process.stdout if line.endswith("\n")]
         api.fault = lambda _: None
         producer(api, tmp_path).close()
 
-    sent = set(numbered(told[-1] + 1))
-    assert sent <= set(api.taken) <= sent | set(numbered(1, first=told[-1] + 1))
-    assert set(api.taken.values()) == {1}
+    reached = [int(number) for what, number in lines if what == "sent"][-1]
+    decided = set(numbers(api)) | {json.loads(text)["payload"] for text in api.refused}
+    assert set(range(reached + 1)) <= decided <= set(range(reached + 2))
 
 
 FORKED = """
 import os, sys
 from retrace import Producer, ProducerError
+from tests.unit.producer.killing import Story, started
 from tests.unit.producer.model_api import numbered
 producer = Producer({url!r}, spool={spool!r}, region="eu-west-1", max_batch_age_s=3600)
 producer.send(numbered(1)[0])
@@ -133,6 +109,7 @@ def test_a_forked_child_cannot_use_a_producer_and_does_not_harm_it(child: str, t
 FULL = """
 import resource
 from retrace import Producer, SpoolFull
+from tests.unit.producer.killing import Story, started
 from tests.unit.producer.model_api import numbered
 with Producer({url!r}, spool={spool!r}, region="eu-west-1", max_batch_age_s=3600, close_timeout_s=0) as producer:
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))

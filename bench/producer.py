@@ -1,0 +1,144 @@
+"""Measure `retrace.Producer` beside a loop of `requests.post` and `retrace ingest`, for docs/performance.md.
+
+python -m bench.producer            prints the tables
+python -m bench.producer --write    puts them into the page, too
+
+All three send to one deployed API on the embedded AWS, in turns. The loop sends one event a request, as a program would
+that has no batches. How fast `send` alone is, is measured with an API that nobody serves.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from bench.markdown import DOCS, publish, table
+from bench.orders import Json, orders
+from bench.rounds import Rates, alternating
+from embedded.connection import Stack
+from embedded.stack import started
+from retrace import Producer
+
+LOOPED = 100
+BATCHED = 4_000
+SPOOLED = {False: 20_000, True: 500}
+"""How many events `send` takes in a round, without and with fsync."""
+
+PRODUCER, INGEST, LOOP = "`retrace.Producer`", "`retrace ingest`", "`requests.post`"
+NOWHERE = "http://127.0.0.1:9/api"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A deployed API, and what its clients find in the environment."""
+
+    stack: Stack
+    directory: Path
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """URL and credentials."""
+        stack = self.stack
+        return {
+            "RETRACE_URL": stack.api_url,
+            "AWS_ACCESS_KEY_ID": stack.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": stack.secret_access_key,
+            "AWS_REGION": stack.region,
+        }
+
+    def produce(self, number: int) -> float:
+        """Events a second of a producer, until each is decided."""
+        events = orders(f"order.produced-{number}", 0, BATCHED)
+        with Producer(self.stack.api_url, spool=self.directory / "spool") as producer:
+            return a_second(lambda: _produced(producer, events), BATCHED)
+
+    def ingest(self, number: int) -> float:
+        """Events a second of the command, with its start."""
+        path = self.directory / f"{number}.ndjson"
+        path.write_text("".join(f"{json.dumps(event)}\n" for event in orders(f"order.file-{number}", 0, BATCHED)))
+        command = [sys.executable, "-m", "retrace", "ingest", str(path)]
+        return a_second(lambda: subprocess.run(command, check=True, capture_output=True), BATCHED)
+
+    def loop(self, number: int) -> float:
+        """Events a second of requests of one event."""
+        url = f"{self.stack.api_url}/ingest"
+        signer = SigV4Auth(
+            Credentials(self.stack.access_key_id, self.stack.secret_access_key), "execute-api", self.stack.region
+        )
+
+        def post() -> None:
+            for event in orders(f"order.looped-{number}", 0, LOOPED):
+                request = AWSRequest("POST", url, {"Content-Type": "application/json"}, json.dumps(event))
+                signer.add_auth(request)
+                answer = requests.post(url, data=json.dumps(event), headers=dict(request.headers.items()), timeout=60)
+                answer.raise_for_status()
+
+        return a_second(post, LOOPED)
+
+
+def a_second(work: Callable[[], object], count: int) -> float:
+    """How many of a count a second."""
+    begun = time.perf_counter()
+    work()
+    return count / (time.perf_counter() - begun)
+
+
+def _produced(producer: Producer, events: Sequence[Json]) -> None:
+    for event in events:
+        producer.send(event)
+    producer.flush()
+
+
+def sent(stack: Stack, directory: Path) -> Rates:
+    """Let each send in turn, and before that once, so that the functions are warm."""
+    target = Target(stack, directory)
+    os.environ.update(target.environment)
+    target.produce(-1)
+    return alternating("events sent", {PRODUCER: target.produce, INGEST: target.ingest, LOOP: target.loop})
+
+
+def spooled(directory: Path) -> Rates:
+    """How fast `send` returns."""
+    logging.getLogger("retrace.producer").setLevel(logging.CRITICAL)
+
+    def send(number: int, *, fsync: bool) -> float:
+        events = orders("order.spooled", 0, SPOOLED[fsync])
+        spool = directory / f"{fsync}-{number}"
+        with Producer(NOWHERE, spool=spool, region="eu-west-1", fsync=fsync, close_timeout_s=0) as producer:
+            return a_second(lambda: [producer.send(event) for event in events], len(events))  # type: ignore[func-returns-value]  # it is timed
+
+    return alternating(
+        "events taken by send",
+        {
+            "fsync=False": lambda number: send(number, fsync=False),
+            "fsync=True": lambda number: send(number, fsync=True),
+        },
+    )
+
+
+def tables(rates: Rates, spool: Rates) -> Mapping[str, str]:
+    """Both, as Markdown."""
+    rows = ((name, rates.median(name), rates.ratio(PRODUCER, name)) for name in (PRODUCER, INGEST, LOOP))
+    return {
+        "producer": table(("sent by", "events a second", "times as fast is the producer"), rows),
+        "send": table(("`send` with", "events a second"), ((f"`{name}`", spool.median(name)) for name in spool.of)),
+    }
+
+
+if __name__ == "__main__":
+    with started() as deployed, tempfile.TemporaryDirectory() as scratch:
+        found = tables(sent(deployed, Path(scratch)), spooled(Path(scratch)))
+    publish(DOCS / "performance.md", "bench.producer", found)
