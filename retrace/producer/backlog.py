@@ -31,7 +31,7 @@ class Backlog:
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)
         self._progress = threading.Condition(self._lock)
-        self._next = 0
+        self._next = 1
         self._waiting_bytes = spool.bytes
         self._oldest_sent_at = 0.0
         self._due_to = spool.next_id - 1  # what an earlier process left has waited long enough
@@ -82,7 +82,8 @@ class Backlog:
         with self._lock:
             last = self._due_to = self._spool.next_id - 1
             self._work.notify_all()
-            return self._progress.wait_for(lambda: self._stopped or self._is_decided_to(last), timeout_s)
+            self._progress.wait_for(lambda: self._stopped or self._is_decided_to(last), timeout_s)
+            return self._is_decided_to(last)
 
     def refuse(self) -> None:
         """Take no more events."""

@@ -19,6 +19,8 @@ MAX_EVENT_BYTES = MAX_BYTES
 """Of an event, as of a request."""
 
 _LEVEL = 3
+_LONGEST_WAIT_S = 3_600.0
+"""For a Retry-After. Longer ones are taken for this."""
 
 
 class Delivery:
@@ -30,7 +32,7 @@ class Delivery:
 
     def pause_s(self, attempt: int, after_s: float) -> float:
         """How long to wait after a failed attempt: as the API asks, and jitter, as all producers wait for it."""
-        return after_s + jittered(attempt, self._max_pause_s)
+        return min(after_s, _LONGEST_WAIT_S) + jittered(attempt, self._max_pause_s)
 
     def attempt(self, part: Part) -> Outcome:
         """Send a part, once."""

@@ -95,6 +95,8 @@ def _decided(part: Part, answer: Mapping[str, Any], refused: int) -> Outcome:
 
 def _rejections(part: Part, results: Sequence[Mapping[str, Any]]) -> Iterator[Rejection]:
     refused = {result["position"]: result for result in results if result["status"].lower() not in _TAKEN_IN}
+    if min(refused, default=0) < 0:
+        raise IndexError
     for position, result in sorted(refused.items()):
         event = part.rows[position].line.text
         yield Rejection(event, result["status"], result.get("errors", []), result.get("rejected_id"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -25,18 +26,27 @@ class Sender:
         self._delivery = delivery
         self._on_rejected = on_rejected or _log_rejection
         self._stopped = threading.Event()
+        self._reporting = threading.Lock()
 
     def run(self) -> None:
-        """Send batches until the backlog is stopped."""
-        while rows := self._backlog.next_batch():
-            self._send(rows)
+        """Send batches until this is stopped. A spool that cannot be read is tried again: it may be for a moment."""
+        attempt = 0
+        while not self._stopped.is_set():
+            try:
+                rows = self._backlog.next_batch()
+            except sqlite3.Error as error:
+                attempt += 1
+                self._failed(attempt, 0, TryLater(f"the spool cannot be read: {error}"))
+            else:
+                attempt = 0
+                self._send(rows)
 
     def stop(self) -> None:
         """Wait for nothing any more."""
         self._stopped.set()
 
     def _send(self, rows: list[Row]) -> None:
-        parts = deque([Part(rows)])
+        parts = deque([Part(rows)] if rows else [])
         attempt = 0
         while parts and not self._stopped.is_set():
             match self._settle(parts[0]):
@@ -46,12 +56,17 @@ class Sender:
                 case Divide(smaller):
                     parts.popleft()
                     parts.extendleft(reversed(smaller))
-                case TryLater(reason, after_s):
+                case TryLater() as later:
                     attempt += 1
-                    self.failure = reason
-                    log.warning("Attempt %d to send %d events failed: %s", attempt, len(parts[0].rows), reason)
-                    self._stopped.wait(self._delivery.pause_s(attempt, after_s))
-        self._backlog.end_flight(rows)
+                    self._failed(attempt, len(parts[0].rows), later)
+        if rows and not parts:
+            self._backlog.end_flight(rows)
+
+    def _failed(self, attempt: int, events: int, later: TryLater) -> None:
+        """Tell of a failed attempt, and pause."""
+        self.failure = later.reason
+        log.warning("Attempt %d to send %d events failed: %s", attempt, events, later.reason)
+        self._stopped.wait(self._delivery.pause_s(attempt, later.after_s))
 
     def _settle(self, part: Part) -> Outcome:
         """Send a part, once. Refusals are reported before the spool forgets them, so a crash reports them again."""
@@ -65,11 +80,12 @@ class Sender:
         return found
 
     def _report(self, rejections: Sequence[Rejection]) -> None:
-        for rejection in rejections:
-            try:
-                self._on_rejected(rejection)
-            except Exception:
-                log.exception("on_rejected failed for a refused event. Its rejected_id is %s.", rejection.rejected_id)
+        with self._reporting:
+            for rejection in rejections:
+                try:
+                    self._on_rejected(rejection)
+                except Exception:
+                    log.exception("on_rejected failed. The event's rejected_id is %s.", rejection.rejected_id)
 
 
 def _log_rejection(rejection: Rejection) -> None:

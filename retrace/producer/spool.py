@@ -6,6 +6,7 @@ import ctypes
 import os
 import sqlite3
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakSet
@@ -56,6 +57,8 @@ class Spool:
             )
         except sqlite3.OperationalError as error:
             raise SpoolFull(f"{self.directory} cannot be written: {error}. Make room on the disk.") from error
+        except sqlite3.Error as error:
+            raise _unusable(self.directory, error) from error
         self.next_id += 1
         self.events += 1
         self.bytes += row.size
@@ -86,7 +89,8 @@ class Spool:
     def close(self) -> None:
         """Close it. An empty one gives its room back."""
         if not self.events:
-            self._database.execute("VACUUM")
+            with suppress(sqlite3.Error):
+                self._database.execute("VACUUM")
         self._database.close()
         _OPEN.discard(self)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import cold, exports
+from bench import cold, exports, producer
 from bench.assumptions import Assumptions
 from bench.compare import PAGE, WORKINGS, Measured, blocks, workings
 from bench.contenders import CALL_MS
@@ -127,3 +127,18 @@ def test_a_cold_function_takes_an_event_in_for_the_bench() -> None:
     *_, row = cold.measured(("app",), rounds=1).splitlines()  # it fails if the function does not answer 201
 
     assert row.startswith("| `app` | ")
+
+
+def test_a_producer_is_compared_with_each_other_way_to_send() -> None:
+    sent = Rates(
+        {producer.PRODUCER: [1000, 2000, 3000], producer.INGEST: [1000, 1000, 1000], producer.LOOP: [10, 10, 10]}
+    )
+    found = producer.tables(sent, Rates({"fsync=False": [5.0], "fsync=True": [1.0]}))
+
+    assert found["producer"].splitlines()[2:] == [
+        "| `retrace.Producer` | 2,000 | 1 |",
+        "| `retrace ingest` | 1,000 | 2 |",
+        "| `requests.post` | 10 | 200 |",
+    ]
+    assert found["send"].splitlines()[2:] == ["| `fsync=False` | 5 |", "| `fsync=True` | 1 |"]
+    assert filled((PAGE).read_text(), found, "bench.producer").count("| `retrace.Producer` | 2,000 | 1 |") == 1

@@ -75,6 +75,11 @@ def test_events_are_sent_in_compressed_and_signed_batches(api: ModelApi, tmp_pat
         Fault(
             200,
             body=b'{"counts": {"accepted": 19, "duplicate": 0, "conflict": 0, "rejected": 1},'
+            b' "results": [{"position": -1, "status": "REJECTED"}]}',
+        ),
+        Fault(
+            200,
+            body=b'{"counts": {"accepted": 19, "duplicate": 0, "conflict": 0, "rejected": 1},'
             b' "results": [{"position": 99, "status": "REJECTED"}]}',
         ),
     ],
@@ -112,8 +117,9 @@ def test_a_request_that_gets_no_answer_in_time_is_sent_again(api: ModelApi, tmp_
     assert len(api.requests) >= 2
 
 
-def test_retry_after_is_waited_for(api: ModelApi, tmp_path: Path) -> None:
-    api.fault = in_turn(Fault(429, retry_after="3600"))
+@pytest.mark.parametrize("asked", ["3600", "9" * 30])
+def test_retry_after_is_waited_for(asked: str, api: ModelApi, tmp_path: Path) -> None:
+    api.fault = in_turn(Fault(429, retry_after=asked))
     sending = producer(api, tmp_path, close_timeout_s=0, connections=1)
     sending.send(numbered(1)[0])
 
@@ -262,7 +268,7 @@ def test_bytes_keep_their_tokens_on_one_line(api: ModelApi, tmp_path: Path) -> N
         ({"a": "\ud800"}, "cannot be written as JSON"),
         ("{}", "not str"),
         ([{}], "not list"),
-        ({"a": "x" * 5_000_000}, "A request takes at most"),
+        ({"a": "x" * 10_000_000}, "A request takes at most"),
     ],
 )
 def test_what_is_not_one_json_object_is_refused_by_send(event: Any, why: str, api: ModelApi, tmp_path: Path) -> None:
@@ -325,7 +331,16 @@ def test_flush_returns_once_all_that_was_sent_is_decided(api: ModelApi, tmp_path
             sending.send(event)
         sending.flush(60)
 
-        assert (len(api.taken), sending.pending) == (10, 0)
+        assert (len(api.taken), len(api.requests), sending.pending) == (10, 1, 0)
+
+
+def test_flush_of_a_closed_producer_says_what_is_left(api: ModelApi, tmp_path: Path) -> None:
+    api.fault = lambda _: BUSY
+    with producer(api, tmp_path, close_timeout_s=0.1) as sending:
+        sending.send(numbered(1)[0])
+
+    with pytest.raises(TimeoutError, match="1 events still wait"):
+        sending.flush()
 
 
 def test_flush_that_is_not_done_in_time_says_how_many_wait_and_why(api: ModelApi, tmp_path: Path) -> None:
