@@ -193,6 +193,13 @@ def test_chunks_have_at_most_so_many_bytes_and_lose_no_line() -> None:
     assert max(map(len, cut)) <= 10_000
 
 
+def test_a_chunk_of_any_shipper_fits_a_request_also_if_it_is_full_of_quotes() -> None:
+    for configured in (make() for make in CONFIGURED.values()):
+        events = [configured.event(b'"' * 5_000)] * 2_000
+
+        assert max(map(len, chunks(events, configured.chunk_bytes, configured.size))) <= MAX_BYTES
+
+
 def test_by_default_vector_makes_batches_that_no_request_takes() -> None:
     events = list(map(vector().event, log_of("defaults", 30_000).lines))
 
