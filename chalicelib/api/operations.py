@@ -78,7 +78,9 @@ _EVENT_BODIES: dict[str, Json] = {
 
 OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/ingest"): Operation("Take events in", _INGESTED, IngestQuery, _EVENT_BODIES),
-    ("GET", "/events"): Operation("Events in a window", {200: search.EventList, **_QUERIED}, EventsQuery),
+    ("GET", "/events"): Operation(
+        "Events in a window, or that of a source and key", {200: search.EventList, **_QUERIED}, EventsQuery
+    ),
     ("GET", "/events/{event_id}"): Operation(
         "An event, its duplicates and conflicts, and its aggregates", {200: search.EventHistoryAnswer, **_NAMED}
     ),

@@ -16,7 +16,7 @@ from chalicelib.search.use_cases import SearchEvents
 
 def search_events() -> SearchEvents:
     """GET /events and GET /late."""
-    return SearchEvents(event_index(), system.settings().shards_read, raw_store(), system.concurrently)
+    return SearchEvents(identities(), event_index(), system.settings().shards_read, raw_store(), system.concurrently)
 
 
 def find_gaps() -> FindGaps:

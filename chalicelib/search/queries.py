@@ -14,6 +14,7 @@ from chalicelib.core.fields import (
     EndTime,
     EntityId,
     EventType,
+    IdempotencyKey,
     Limit,
     Milliseconds,
     Source,
@@ -21,6 +22,7 @@ from chalicelib.core.fields import (
     WrongField,
 )
 from chalicelib.core.timestamps import END_OF_TIME, Day, Instant, Window, window_of
+from chalicelib.events import identity
 from chalicelib.events.arrivals import Status
 from chalicelib.events.index_pages import EntityPartition, Partition, days_of, shards_of_day
 
@@ -65,6 +67,10 @@ class _Selection(BaseModel):
 
     @model_validator(mode="after")
     def _selects_something(self) -> _Selection:
+        self._check_selection()
+        return self
+
+    def _check_selection(self) -> None:
         if self.entity_id is None and (self.source is None or self.event_type is None):
             raise WrongField("entity_id", "is missing; ask by it, or by source and event_type")
         if self.day is not None and (self.start_time is not None or self.end_time is not None):
@@ -74,7 +80,6 @@ class _Selection(BaseModel):
         if self.window.start >= self.window.end:
             raise WrongField("start_time", "must lie before end_time, which is excluded")
         self._check_length()
-        return self
 
     def _check_length(self) -> None:
         if self.entity_id is None and self.length_in_days > MAX_DAYS_BY_TYPE:
@@ -103,8 +108,12 @@ class _Selection(BaseModel):
 
 
 class EventsQuery(_Selection):
-    """GET /events. `source` and `event_type` filter where an entity is asked for."""
+    """GET /events. `source` and `event_type` filter where an entity is asked for.
 
+    With `source`, `idempotency_key` (of a CloudEvent, its `id`) asks for the one event that they identify.
+    """
+
+    idempotency_key: IdempotencyKey | None = None
     min_lag_ms: Milliseconds | None = None
     status: Status | None = None
     order: Order = Order.OLDEST
@@ -117,6 +126,23 @@ class EventsQuery(_Selection):
         if self.status is Status.REJECTED:
             raise WrongField("status", "of rejected events is not indexed; ask GET /rejected")
         return self
+
+    @property
+    def event_id(self) -> str:
+        """The id of the event that a source and key identify."""
+        return identity.event_id(self.source or "", self.idempotency_key, "")
+
+    def _check_selection(self) -> None:
+        if self.idempotency_key is None:
+            super()._check_selection()
+            return
+        if self.source is None:
+            raise WrongField("source", "is missing; a key identifies an event together with its source")
+        for name in sorted(self.model_fields_set - _WITH_A_KEY):
+            raise WrongField(name, "cannot be combined with idempotency_key")
+
+
+_WITH_A_KEY = {"source", "idempotency_key", "include", "order", "limit"}
 
 
 class Unit(StrEnum):

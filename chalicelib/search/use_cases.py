@@ -20,7 +20,7 @@ from chalicelib.events.index_pages import (
     merged,
     shards_of_late_day,
 )
-from chalicelib.events.ports import EVERY_EVENT, EventFilter, EventIndex, RawStore
+from chalicelib.events.ports import EVERY_EVENT, EventFilter, EventIndex, Identities, RawStore
 from chalicelib.events.raw_lines import lines_of
 from chalicelib.events.raw_objects import RawLine, StoredEvent
 from chalicelib.search.answer_size import how_many_fit, within_an_answer
@@ -67,6 +67,7 @@ class _Position:
 class SearchEvents:
     """The use cases behind GET /events and GET /late."""
 
+    identities: Identities
     index: EventIndex
     shards: int
     raw: RawStore
@@ -74,11 +75,16 @@ class SearchEvents:
 
     def search(self, query: EventsQuery) -> FoundEvents:
         """Events in the query's order, with their lines if asked for."""
-        found = self._found(query)
+        found = self._found(query) if query.idempotency_key is None else self._identified(query)
         if query.include is None:
             return found
         lines = lines_of(found.events, self.raw.read, self.concurrently)
         return replace(found, lines=tuple(map(within_an_answer, lines)))
+
+    def _identified(self, query: EventsQuery) -> FoundEvents:
+        """The event that a source and key identify: one read."""
+        known = self.identities.first_seen([query.event_id], consistent=True)
+        return FoundEvents(tuple(known.values()), None)
 
     def _found(self, query: EventsQuery) -> FoundEvents:
         """Reads a bounded number of rows, whatever lies in the window."""

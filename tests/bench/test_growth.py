@@ -73,7 +73,7 @@ def events(count: int) -> Iterator[StoredEvent]:
 
 def read_page(aws: MeteredAws) -> int:
     query = EventsQuery.model_validate({"entity_id": "filled-00000001", "limit": PAGE})
-    return len(SearchEvents(aws.index, SHARDS, aws.raw, one_by_one).search(query).events)
+    return len(SearchEvents(aws.ingest.identities, aws.index, SHARDS, aws.raw, one_by_one).search(query).events)
 
 
 def without_outbox(cost: Cost) -> Cost:

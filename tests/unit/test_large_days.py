@@ -295,7 +295,7 @@ def test_a_page_of_events_is_answered_in_time(chosen: dict[str, Any], shards: in
     index = index_of(LargeTables(invocation, 10_000_000, passes=False))
     asked = EventsQuery.model_validate({**chosen, "day": DAYS[0], "limit": 1_000, **more})
 
-    found = SearchEvents(index, shards, Bucket(), invocation.concurrently).search(asked)
+    found = SearchEvents(Rows(), index, shards, Bucket(), invocation.concurrently).search(asked)
 
     invocation.assert_answered()
     assert found.cursor is not None
@@ -305,9 +305,9 @@ def test_a_page_of_a_type_reads_little_more_than_it_shows() -> None:
     invocation = Invocation()
     asked = EventsQuery.model_validate({**OF_TYPE, "day": DAYS[0], "limit": 1_000})
 
-    found = SearchEvents(index_of(LargeTables(invocation, 10_000_000)), 4, Bucket(), invocation.concurrently).search(
-        asked
-    )
+    found = SearchEvents(
+        Rows(), index_of(LargeTables(invocation, 10_000_000)), 4, Bucket(), invocation.concurrently
+    ).search(asked)
 
     assert len(found.events) == 1_000
     assert invocation.rows < 1_250
@@ -335,7 +335,7 @@ def test_a_page_with_the_texts_of_events_is_answered_in_time(
     index = index_of(LargeTables(invocation, 10_000_000))
     asked = EventsQuery.model_validate({**chosen, "day": DAYS[0], "limit": 1_000, "include": "event"})
 
-    found = SearchEvents(index, shards, ObjectOfEach(invocation), invocation.concurrently).search(asked)
+    found = SearchEvents(Rows(), index, shards, ObjectOfEach(invocation), invocation.concurrently).search(asked)
 
     invocation.assert_answered()
     assert found.lines is not None
@@ -347,7 +347,7 @@ def test_a_page_of_late_arrivals_is_answered_in_time(shards: int) -> None:
     invocation = Invocation()
     index = index_of(LargeTables(invocation, 10_000_000))
 
-    found = SearchEvents(index, shards, Bucket(), invocation.concurrently).late(
+    found = SearchEvents(Rows(), index, shards, Bucket(), invocation.concurrently).late(
         LateQuery.model_validate({**OF_TYPE, "day": DAYS[0], "limit": 1_000})
     )
 
