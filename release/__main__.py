@@ -93,7 +93,7 @@ _HELP_OF_EVERY_COMMAND = """
 import sys
 from retrace.command_line import run
 from retrace.command_registry import PLACES
-sys.exit(sum(run([name, "--help"]) for name in PLACES))
+sys.exit(sum(run([*name.split(), "--help"]) for name in PLACES))
 """
 _NO_CHALICELIB = "import importlib.util, sys; sys.exit(importlib.util.find_spec('chalicelib') is not None)"
 _EXTRAS = """

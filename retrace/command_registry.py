@@ -18,7 +18,7 @@ PLACES = {
     "late": "retrace.commands.search:late",
     "gaps": "retrace.commands.search:gaps",
     "freshness": "retrace.commands.monitoring:freshness",
-    "rejected": "retrace.commands.monitoring:rejected",
+    "rejected list": "retrace.commands.rejected:list_rejected",
     "replay": "retrace.commands.replays:replay",
     "replays": "retrace.commands.replays:replays",
     "replay-status": "retrace.commands.replays:replay_status",
@@ -33,28 +33,41 @@ PLACES = {
     "doctor": "retrace.commands.doctor:doctor",
     "console": "retrace.commands.console:console",
 }
-"""Module and function of each command, in the order that help lists them."""
+"""Module and function of each command, in the order that help lists them; the first of two words is a group's."""
+
+GROUPS = {"rejected": "List refused events and why they were refused."}
 
 
 class _Made(Mapping[str, Any]):
-    """The commands by name; asking for one makes it."""
+    """The commands and groups by name, all or those of one group; asking for one makes it."""
+
+    def __init__(self, group: str) -> None:
+        self._before = f"{group} " if group else ""
 
     def __getitem__(self, name: str) -> Any:
-        return _made(name, PLACES[name])
+        if not self._before and name in GROUPS:
+            return _group(name)
+        return _made(name, PLACES[self._before + name])
 
     def __iter__(self) -> Iterator[str]:
-        return iter(PLACES)
+        within = (name.removeprefix(self._before) for name in PLACES if name.startswith(self._before))
+        return iter(dict.fromkeys(name.partition(" ")[0] for name in within))
 
     def __len__(self) -> int:
-        return len(PLACES)
+        return sum(1 for _ in self)
 
 
 class Commands(TyperGroup):
-    """The group of all commands."""
+    """The group of all commands, or of those whose first word is that of a group."""
 
-    def __init__(self, **attributes: Any) -> None:
+    def __init__(self, *, group: str = "", **attributes: Any) -> None:
         super().__init__(**attributes)
-        self.commands: Any = _Made()  # nothing is ever added to them
+        self.commands: Any = _Made(group)  # nothing is ever added to them
+
+
+def _group(name: str) -> Commands:
+    told = GROUPS[name]
+    return Commands(group=name, name=name, help=told, short_help=told, no_args_is_help=True, rich_markup_mode=None)
 
 
 def _made(name: str, place: str) -> Any:

@@ -126,7 +126,7 @@ def main() -> int:
     """Send the lines of standard input; the exit status is 1 if events were refused."""
     sender = Sender(signed_post(os.environ["RETRACE_URL"] + "/ingest", os.environ["AWS_REGION"]))
     refused = sender.send(event(line) for line in map(bytes.strip, sys.stdin.buffer) if line)
-    print(f"{refused} events were refused; `retrace rejected` lists them.")  # noqa: T201  # it is a program
+    print(f"{refused} events were refused; `retrace rejected list` lists them.")  # noqa: T201  # it is a program
     return 1 if refused else 0
 
 

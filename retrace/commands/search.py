@@ -76,7 +76,7 @@ def events(
     query |= filters(min_lag, status, newest=newest or follow, page=PAGE if follow else limit)
     if follow:
         follow_events(call.client, query, output)
-    nothing = "No events in this window. Run `retrace gaps` to find events, or `retrace rejected` for rejected ones."
+    nothing = "No events in this window. Run `retrace gaps` to find events, or `retrace rejected list`."
     _shape(output, list_events(output, call.client.pages("/events", query, limit), limit, nothing))
 
 

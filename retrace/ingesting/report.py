@@ -169,7 +169,7 @@ class Summary:
         """Where to find what was refused."""
         quarantined = 0 if self.dry_run else tally.refused - tally.not_sent
         if quarantined:
-            yield "  in quarantine", f"{quarantined:,}: retrace rejected"
+            yield "  in quarantine", f"{quarantined:,}: retrace rejected list"
         if tally.not_sent:
             keep = "" if self.rejects else ": run it again with --rejects FILE to keep them"
             yield "  not sent", f"{tally.not_sent:,}, in no quarantine{keep}"

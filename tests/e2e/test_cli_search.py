@@ -131,11 +131,11 @@ def test_freshness_of_what_is_old(listed: Listed, shown: Shown) -> None:
 
 
 def test_what_was_refused(listed: Listed, shown: Shown) -> None:
-    (refused,) = listed("rejected")
+    (refused,) = listed("rejected", "list")
 
     assert refused["status"] == "REJECTED"
-    assert refused["rejected_id"] in shown("rejected", "--reason", "REJECTED")
-    assert listed("rejected", "--reason", "CONFLICT") == []
+    assert refused["rejected_id"] in shown("rejected", "list", "--reason", "REJECTED")
+    assert listed("rejected", "list", "--reason", "CONFLICT") == []
 
 
 def test_the_doctor_finds_nothing_wrong_but_that_no_digest_is_written_yet(listed: Listed, shown: Shown) -> None:

@@ -57,7 +57,9 @@ def test_a_command_that_is_stopped_says_so_and_ends_with_its_code(
     assert ("Traceback" in captured.err) == (code == Exit.BROKEN)
 
 
-@pytest.mark.parametrize(("arguments", "code"), [(["--version"], 0), (["-h"], 0), (["nonsense"], 2), (["late"], 2)])
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(["--version"], 0), (["-h"], 0), (["nonsense"], 2), (["late"], 2), (["rejected", "x"], 2)]
+)
 def test_usage_ends_as_usual(capsys: pytest.CaptureFixture[str], arguments: list[str], code: int) -> None:
     assert run(arguments) == code
     assert bool(capsys.readouterr().err) == bool(code)
@@ -123,6 +125,7 @@ def completed(directory: Path, words: str) -> list[str]:
     [
         ("retrace fre", ["freshness"]),
         ("retrace --profile pr", ["preview", "prod"]),
+        ("retrace rejected li", ["list"]),
         ("retrace gaps --unit ", ["hour", "day"]),
         ("retrace doctor --js", ["--json"]),
     ],

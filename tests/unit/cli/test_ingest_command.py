@@ -447,11 +447,11 @@ def test_people_are_told_where_refused_events_are(run: Run, tmp_path: Path, monk
         "accepted 3",
         "duplicates 0",
         "refused 3 (2 not valid, 1 in conflict)",
-        "in quarantine 2: retrace rejected",
+        "in quarantine 2: retrace rejected list",
         "not sent 1, in no quarantine: run it again with --rejects FILE to keep them",
     ]
     assert facts(kept)[4:7] == [
-        "in quarantine 2: retrace rejected",
+        "in quarantine 2: retrace rejected list",
         "not sent 1, in no quarantine",
         "to correct r (reasons: r.reasons)",
     ]

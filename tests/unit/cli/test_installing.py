@@ -91,9 +91,11 @@ def test_the_wheel_has_the_page_the_types_and_the_licence(bare: Path) -> None:
 
 def test_every_command_has_its_help_without_any_extra(base: Installation) -> None:
     assert base.said("retrace", "--version") == f"retrace {VERSION}\n"
-    helps = "import sys; from retrace.command_line import run; sys.exit(sum(run([x, '-h']) for x in sys.argv[1:]))"
+    helps = (
+        "import sys; from retrace.command_line import run; sys.exit(sum(run([*x.split(), '-h']) for x in sys.argv[1:]))"
+    )
     said = base.said("python", "-c", helps, *PLACES)
-    assert re.findall(r"^Usage: \S+ ([a-z-]+) ", said, re.MULTILINE) == list(PLACES)
+    assert re.findall(r"^Usage: \S+ ([a-z -]+) \[OPTIONS\]", said, re.MULTILINE) == list(PLACES)
 
 
 @pytest.mark.parametrize(

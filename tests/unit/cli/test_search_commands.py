@@ -138,7 +138,7 @@ def test_what_makes_no_sense_is_told_before_anything_is_asked(
 
 def test_nothing_there_is_explained() -> None:
     with serving(routes({"GET /events": page(), "GET /late": page(), "GET /rejected": page()})) as api:
-        for arguments in (("events", "x"), ("late", "-s", "a", "-t", "b", "-d", DAY), ("rejected", "-d", DAY)):
+        for arguments in (("events", "x"), ("late", "-s", "a", "-t", "b", "-d", DAY), ("rejected", "list", "-d", DAY)):
             result = api.run(*arguments)
             assert (exit_code(result), result.stdout, bool(result.stderr)) == (Exit.DONE, "", True)
 
@@ -303,7 +303,7 @@ def test_what_was_refused_is_counted_by_reason() -> None:
         return {"rejected_id": f"r-{number}", "status": "REJECTED", "errors": errors, "retried": number == 1}
 
     with serving(routes({"GET /rejected": page(refused(1, "a"), refused(2, "a"), refused(3, ""))})) as api:
-        result = api.run("rejected", "--day", DAY, "--reason", "a", "--table")
+        result = api.run("rejected", "list", "--day", DAY, "--reason", "a", "--table")
 
     assert re.search(r"r-1 +REJECTED +a is wrong +yes", result.stdout)
     assert re.search(r"█+ +2  a\n█+ +1  \(whole\)", result.stdout)

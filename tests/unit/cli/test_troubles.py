@@ -45,7 +45,7 @@ CALLS: dict[str, list[str]] = {
     "late": ["--source", "{text}", "--type", "t"],
     "gaps": ["{text}", "--day", "2026-11-23"],
     "freshness": ["--source", "s", "--type", "{text}"],
-    "rejected": ["--reason", "{text}"],
+    "rejected list": ["--reason", "{text}"],
     "replay": ["{text}", "--day", "2026-11-23", "--yes"],
     "replays": ["--reason", "{text}"],
     "replay-status": ["{text}"],
@@ -67,7 +67,7 @@ SHOWN: dict[str, list[str]] = {
     "event": ["--raw", ID],
     "late": [*OF_TYPE],
     "gaps": ["e", "--day", "2026-11-23"],
-    "rejected": [],
+    "rejected list": [],
     "replays": [],
     "aggregates": ["e", "2026-11-23", "--inputs", "r1"],
     "export": ["e", "--keep-bad", "--format", "parquet"],
@@ -110,7 +110,7 @@ def told(
         }.items():
             monkeypatch.setenv(name, value)
         monkeypatch.chdir(tmp_path)
-        yield lambda *arguments: (run(arguments), capsys.readouterr().err)
+        yield lambda *arguments: (run([*arguments[0].split(), *arguments[1:]]), capsys.readouterr().err)
 
 
 def fails(name: str) -> NoReturn:
