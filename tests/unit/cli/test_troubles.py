@@ -35,7 +35,7 @@ ID = "0" * 64
 EVENT: dict[str, Any] = {"event_id": ID, "source": "s", "event_type": "t", "entity_id": "e", "ingest_lag_ms": 1}
 EVENT |= {"event_time": "2026-11-23T09:30:00.000000000Z", "ingest_time": "2026-11-23T09:30:00.001000000Z"}
 EVENT |= {"content_sha256": ID, "s3_bucket": "raw", "s3_key": "events/x", "s3_offset": 0, "s3_length": 1}
-EVENT |= {"request_id": "request", "sent_by": "local"}
+EVENT |= {"request_id": "request", "sent_by": "local", "event": {}}
 OF_TYPE = ("--source", "s", "--type", "t", "--day", "2026-11-23")
 
 CALLS: dict[str, list[str]] = {
