@@ -22,7 +22,8 @@ def ingest(request: Request) -> Response:
     request_id, sent_by = requests.request_id(request), requests.caller(request)
     submitted = ingest_request(request)
     query = requests.parameters(request, IngestQuery)
-    require_answerable(submitted, query)
+    if query.results is Listed.ALL:
+        require_listable(submitted, "?results=all lists")
     use_case = ingest_wiring.ingest()
     take_in = use_case.dry_run if query.dry_run else use_case.take_in
     report = take_in(submitted, request_id, sent_by)
@@ -43,12 +44,12 @@ def ingest_request(request: Request) -> IngestRequest:
     return with_own_keys(read) if requests.IDEMPOTENCY_KEY.lower() in headers else read
 
 
-def require_answerable(request: IngestRequest, query: AnswerQuery) -> None:
-    """Raise RequestTooLarge if the answer to a request would have more results than Lambda can return."""
-    if query.results is Listed.ALL and len(request.submissions) > MOST_RESULTS:
+def require_listable(request: IngestRequest, who: str) -> None:
+    """Raise RequestTooLarge if a request has more events than there may be results in one answer."""
+    if len(request.submissions) > MOST_RESULTS:
         raise RequestTooLarge(
-            f"?results=all lists at most {MOST_RESULTS:,} results, and the request has {len(request.submissions):,}"
-            " events. Send fewer at a time, or leave the parameter out to get counts and refused events."
+            f"{who} at most {MOST_RESULTS:,} results, and the request has {len(request.submissions):,} events."
+            " Send fewer in each request."
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chalice.app import Request, Response
 
 from chalicelib.api import requests
-from chalicelib.api.ingest import ingest_answer, ingest_request
+from chalicelib.api.ingest import ingest_answer, ingest_request, require_listable
 from chalicelib.api.responses import answer
 from chalicelib.events.cloudevents import HEADER_PREFIX
 from chalicelib.ingest.queries import AnswerQuery
@@ -40,4 +40,6 @@ def _retry_request(request: Request) -> RetryRequest:
     """Who asks for a retry, and the correction that the request may carry: a body, or a CloudEvent in its headers."""
     given = bool(requests.body_of(request)) or any(name.lower().startswith(HEADER_PREFIX) for name in request.headers)
     correction = ingest_request(request) if given else None
+    if correction is not None:
+        require_listable(correction, "The record of a retry lists")
     return RetryRequest(requests.caller(request), requests.request_id(request), correction)

@@ -24,8 +24,9 @@ RetraceError
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 
@@ -49,9 +50,23 @@ def shown_name(name: str) -> str:
     return name[:_LONGEST_NAME].encode("utf-8", "replace").decode()
 
 
+_LONGEST_FIELD = 150
+"""Bytes of a fault's path as Lambda answers it: JSON, in ASCII, within JSON. A character takes 14 at most."""
+
+_FITS_ALWAYS = _LONGEST_FIELD // 14 - 1
+
+
+def _bounded(fault: Fault) -> Fault:
+    """A fault whose path is not endless, however deep it leads and whatever names are on it."""
+    field = fault.field
+    while len(field) > _FITS_ALWAYS and len(json.dumps(json.dumps(field))) > _LONGEST_FIELD:
+        field = field[: len(field) * 3 // 4]
+    return fault if field is fault.field else replace(fault, field=field)
+
+
 def first_faults(faults: Iterable[Fault]) -> tuple[Fault, ...]:
     """The first faults, and if there are more, one that says so."""
-    found = tuple(islice(faults, MAX_FAULTS + 1))
+    found = tuple(map(_bounded, islice(faults, MAX_FAULTS + 1)))
     if len(found) <= MAX_FAULTS:
         return found
     return (*found[:MAX_FAULTS], Fault("", f"has more faults than the {MAX_FAULTS} that are listed"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.functional.storage import Storage, assert_holds
 
 MANY = 1_000
 MAX_BYTES = 10_000_000
+LAMBDA_BYTES = 6 * 1024 * 1024
 
 
 def event_of(size: int) -> bytes:
@@ -52,6 +54,23 @@ def test_all_results_are_listed_of_at_most_a_thousand_events(application: Applic
 
     assert_too_large(response, storage)
     assert "?results=all" in response.json_body["detail"]
+
+
+@pytest.mark.parametrize("letter", ['"', "\U0001f600", "\x01"])
+@pytest.mark.parametrize("depth", [1, 200])
+def test_all_results_fit_an_answer_of_lambda_whatever_names_are_at_fault(
+    application: Application, letter: str, depth: int
+) -> None:
+    name = json.dumps(letter * 95, ensure_ascii=False)[:-1]
+    twice = ",".join(f'{name}{number}":1' for number in [*range(20)] * 2)
+    event = (f'{{{name}":' * depth + f"{{{twice}}}" + "}" * depth).encode()
+    many = min(MANY, MAX_BYTES // (len(event) + 1))
+
+    response = application.ingest(b"[" + b",".join([event] * many) + b"]", query="?results=all")
+
+    assert response.json_body["counts"]["rejected"] == many
+    assert len(response.json_body["results"][0]["errors"]) > 20
+    assert len(json.dumps({"statusCode": 200, "body": response.body.decode()})) < LAMBDA_BYTES
 
 
 def test_more_lines_than_events_would_fit_are_refused_as_one_and_kept(

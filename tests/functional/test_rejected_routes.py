@@ -11,7 +11,7 @@ from chalice.test import HTTPResponse
 from chalicelib.core.timestamps import Instant
 from chalicelib.runtime import system
 from tests.functional.application import JSON, NDJSON, Application
-from tests.functional.events import Json, as_json, as_ndjson, paid, without
+from tests.functional.events import Json, as_json, as_ndjson, paid, paid_several, without
 from tests.functional.storage import Storage, assert_holds
 from tests.functional.wire import ALWAYS, Wire, answer_lost, fails_with, never_arrives, throttled
 
@@ -418,6 +418,18 @@ class TestRetry:
         rejected_id = refused(application, malformed())
 
         assert retried(application, rejected_id, b" " * 10_000_001, content_type=JSON).status_code == 413
+
+    def test_with_a_correction_of_more_events_than_can_be_listed_is_answered_413_and_takes_none_in(
+        self, application: Application, storage: Storage
+    ) -> None:
+        rejected_id = refused(application, malformed())
+        before = storage.everything()
+
+        response = retried(application, rejected_id, as_json(paid_several(1_001)), content_type=JSON)
+
+        assert response.status_code == 413
+        assert "1,001" in response.json_body["detail"]
+        assert storage.everything() == before
 
     def test_of_nothing_takes_nothing_in(self, application: Application, storage: Storage) -> None:
         assert retried(application, NOBODY, as_json(paid())).status_code == 404
