@@ -1,4 +1,4 @@
-"""A proxy before the deployed API that loses answers and answers 503 by chance, by a seed."""
+"""A proxy before the deployed API that loses answers and answers 503: the first two requests, and others by a seed."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ class LossyGateway:
             drawn = self.random.random()
             lost = drawn < self.lost_answers
             fate = "lost" if lost else "503" if drawn < self.lost_answers + self.refusals else "answered"
+            fate = next((each for each in ("503", "lost") if not self.happened[each]), fate)
             self.happened[fate] += 1
         return fate
 

@@ -27,8 +27,8 @@ EVENTS = 1_000_000 if is_full() else 60_000
 KILLS = 20 if is_full() else 5
 SOURCE = "shop"
 BATCH_BYTES = 500_000
-MOST_MB = 150
-"""Of a process with all its libraries, which has some 70 MB before it sends."""
+MOST_MB = 100
+"""Twice what a process needs with all its libraries and its batches in flight."""
 
 
 @dataclass
