@@ -223,10 +223,9 @@ def problem_of(call: str, answer: Answer) -> Problem:
     if answer.status > HTTPStatus.INTERNAL_SERVER_ERROR:
         remedy = "Try again. If it persists, see the logs of the API function."
         return Problem("\n".join(lines), remedy, Exit.UNREACHABLE)
-    missing = answer.status == HTTPStatus.NOT_FOUND
-    return Problem(
-        "\n".join(lines), "Check the id, and that it is of this deployment." if missing else "Put that right."
-    )
+    if answer.status == HTTPStatus.NOT_FOUND:
+        return Problem("\n".join(lines), "Check the id, and that it is of this deployment.", Exit.NOT_FOUND)
+    return Problem("\n".join(lines), "Put that right.")
 
 
 def _unreachable(target: Target, proxy: Proxy | None, error: object) -> Problem:

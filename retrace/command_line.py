@@ -29,8 +29,8 @@ The deployment is the first of these that is given: --url, --profile, RETRACE_UR
 credentials. Run `retrace doctor` to check a deployment.
 
 Exit codes: 0 done; 1 done, but differences were found or events rejected; 2 wrong usage, or a file that cannot be read
-or written; 3 no target, no credentials or no answer; 4 refused; 70 a fault of the command itself; 130 interrupted;
-141 the output's reader has ended.
+or written; 3 no target, no credentials or no answer; 4 refused; 5 not found; 70 a fault of the command itself;
+130 interrupted; 141 the output's reader has ended.
 """
 
 app = typer.Typer(

@@ -14,7 +14,7 @@ from typer.models import CommandInfo
 PLACES = {
     "ingest": "retrace.commands.ingest:ingest",
     "events": "retrace.commands.search:events",
-    "event": "retrace.commands.search:event",
+    "event": "retrace.commands.event:event",
     "late": "retrace.commands.search:late",
     "gaps": "retrace.commands.search:gaps",
     "freshness": "retrace.commands.monitoring:freshness",

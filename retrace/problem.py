@@ -19,6 +19,8 @@ class Exit(IntEnum):
     """No target, no credentials, or no answer."""
     REFUSED = 4
     """The API, or AWS, refused."""
+    NOT_FOUND = 5
+    """The API has nothing under this id or key."""
     BROKEN = 70
     """A fault of the command itself."""
     INTERRUPTED = 130

@@ -8,15 +8,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from chalicelib.core.errors import Fault
-from chalicelib.core.fields import DayText, Limit
+from chalicelib.core.fields import DayText, IdempotencyKey, Limit, Source, WrongField
 from chalicelib.core.timestamps import Instant, parse_day
 from chalicelib.events.arrivals import Status
 from chalicelib.ingest.rejection import Rejection, RejectionStatus
 from chalicelib.ingest.report import IngestReport
 from chalicelib.ingest.request import IngestRequest
+from chalicelib.quarantine.named_events import names
 
 _ID = re.compile(r"(\d{4}-\d{2}-\d{2})\.[0-9a-f]{64}", re.ASCII)
 
@@ -31,14 +32,30 @@ def is_rejected_id(text: str) -> bool:
 
 
 class RejectedQuery(BaseModel):
-    """GET /rejected: what was refused on a day; `reason` is a status, or a field that was found at fault."""
+    """GET /rejected: what was refused on a day; `reason` is a status, or a field that was found at fault.
+
+    With `source`, `idempotency_key` (of a CloudEvent, its `id`) asks for the event that they identify.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     day: DayText
     reason: Annotated[str, Field(min_length=1)] | None = None
+    source: Source | None = None
+    idempotency_key: IdempotencyKey | None = None
     limit: Limit = 100
     cursor: str | None = None
+
+    @model_validator(mode="after")
+    def _identifies_an_event(self) -> RejectedQuery:
+        missing = "idempotency_key" if self.idempotency_key is None else "source"
+        if (self.source is None) != (self.idempotency_key is None):
+            raise WrongField(missing, "is missing; a source and a key together identify an event")
+        return self
+
+    def wants(self, rejected: Rejection) -> bool:
+        """Whether a refused event is the one that is asked for, if one is."""
+        return self.idempotency_key is None or names(rejected, self.source or "", self.idempotency_key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING
@@ -39,7 +39,9 @@ class S3Quarantine:
         with translated("keeping a refused event"):
             self.objects.put_if_absent(key, rejection.to_json(), "application/json")
 
-    def page(self, ingest_day: Day, after: str | None, limit: int) -> RejectionsPage:
+    def page(
+        self, ingest_day: Day, after: str | None, limit: int, wanted: Callable[[Rejection], bool]
+    ) -> RejectionsPage:
         """Refused events of a day in the order of their ids: one listing, and a GET for each."""
         with translated("listing refused events"):
             found = self._listed(ingest_day, after, limit)
@@ -48,8 +50,9 @@ class S3Quarantine:
             # A refused event comes just before its retries, so that of the last one they may lie beyond the listing.
             known = present[:-1] if found["IsTruncated"] else present
             chosen = [str(kept["Key"]) for kept in _affordable(known[:limit])]
-            items = self.concurrently(lambda key: self._item(key, retried), chosen)
-        return RejectionsPage(tuple(items), items[-1].rejected_id if len(chosen) < len(present) else None)
+            read = self.concurrently(lambda key: self._item(key, retried, wanted), chosen)
+        items = tuple(item for _, item in read if item is not None)
+        return RejectionsPage(items, read[-1][0] if len(chosen) < len(present) else None)
 
     def _listed(self, ingest_day: Day, after: str | None, limit: int) -> ListObjectsV2OutputTypeDef:
         return self.objects.s3.list_objects_v2(
@@ -61,9 +64,12 @@ class S3Quarantine:
             MaxKeys=min(2 * limit + 1, MAX_KEYS_A_LIST),
         )
 
-    def _item(self, key: str, retried: set[str]) -> Listed:
+    def _item(self, key: str, retried: set[str], wanted: Callable[[Rejection], bool]) -> tuple[str, Listed | None]:
+        """The id of a refused event, and the event if it is wanted, without the body that may be large."""
         rejected = parse_rejection(self.objects.read(key))
-        return listed(rejected, retried=keys.retries(rejected.rejected_id) in retried)
+        rejected_id = rejected.rejected_id
+        item = listed(rejected, retried=keys.retries(rejected_id) in retried) if wanted(rejected) else None
+        return rejected_id, item
 
     def read(self, rejected_id: str) -> Rejection | None:
         """A refused event, None if there is none.

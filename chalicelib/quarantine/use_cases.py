@@ -41,12 +41,12 @@ class ReviewQuarantine:
     now: Clock
 
     def find(self, query: RejectedQuery) -> FoundRejections:
-        """What was refused on a day. Looks at no more than `limit` events, so a page by reason may hold fewer."""
+        """What was refused on a day. Looks at no more than `limit` events, so a page may hold fewer of those wanted."""
         fingerprint = query_fingerprint(query)
         after = from_cursor(fingerprint, query.cursor)
         if after is not None and not (is_rejected_id(after) and after.startswith(query.day)):
             raise invalid_cursor()
-        page = self.quarantine.page(Day(query.day), after, query.limit)
+        page = self.quarantine.page(Day(query.day), after, query.limit, query.wants)
         items = tuple(item for item in page.items if item.is_for(query.reason))
         return FoundRejections(items, to_cursor(fingerprint, page.read_to))
 

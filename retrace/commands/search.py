@@ -1,17 +1,13 @@
-"""Commands that search events, and show one."""
+"""Commands that search events."""
 
 from __future__ import annotations
 
-import re
 import shlex
-import sys
 from collections import Counter
 from enum import StrEnum
 from typing import Annotated
 
 import typer
-from rich.highlighter import JSONHighlighter
-from rich.text import Text
 
 from chalicelib.core.timestamps import Instant, hour_after, start_of_hour
 from retrace.context import AsJson, Limit, command_context
@@ -33,7 +29,7 @@ from retrace.event_table import (
     list_events,
     window,
 )
-from retrace.output import Column, Json, Output, escaped, indented, short_time, sparkline
+from retrace.output import Column, Json, Output, short_time, sparkline
 
 _MOST_HOURS = 72
 _WORTH_A_PICTURE = 10
@@ -150,60 +146,3 @@ def gaps(
     )
     found = call.client.get("/gaps", query)["items"]
     output.rows(found, columns, f"There is an event in every {unit.value} of the window.")
-
-
-_EVENT_ID = re.compile(r"[0-9a-f]{64}")
-_LISTED = ("arrivals", "more_arrivals", "aggregates", "more_aggregates")
-
-
-def event(
-    context: typer.Context,
-    event_id: Annotated[str, typer.Argument(help="The event's id: 64 hex digits.")],
-    raw: Annotated[bool, typer.Option("--raw", help="Write only the event as it was sent, byte for byte.")] = False,
-    as_json: AsJson = None,
-) -> None:
-    """Show one event: its metadata, duplicates and conflicts, the aggregates that contain it, and its text.
-
-    retrace event 1a61161322230d9602eedf304c617d9ee46f64091763446c5f378d739edb9352
-    retrace event --raw 1a61161322230d9602eedf304c617d9ee46f64091763446c5f378d739edb9352 > event.json
-    """
-    call, output = command_context(context), Output(as_json=as_json)
-    wanted = event_id.strip().lower()
-    if _EVENT_ID.fullmatch(wanted) is None:
-        why = f"is not an event id: one has 64 hex digits, this {len(wanted)}. `retrace events --json` shows them"
-        raise typer.BadParameter(why, param_hint="EVENT_ID")
-    if raw:
-        _write(call.client.expect("GET", f"/events/{wanted}/raw").body)
-        return
-    found = call.client.get(f"/events/{wanted}")
-    if output.as_json:
-        output.json(found)
-        return
-    output.facts([(name, value) for name, value in found.items() if name not in _LISTED])
-    arrivals = (
-        Column("arrived again (UTC)", lambda item: short_time(item["ingest_time"])),
-        Column("as", lambda item: item["status"]),
-        Column("in request", lambda item: item["request_id"], whole=True),
-    )
-    output.rows(found["arrivals"], arrivals, "It arrived once.")
-    if found.get("more_arrivals"):
-        output.note("It arrived more often than is listed.")
-    versions = (
-        Column("in the aggregate of", lambda item: item["day"]),
-        Column("replay", lambda item: item["replay_id"], whole=True),
-    )
-    output.rows(found["aggregates"], versions, "It is in no aggregate yet.")
-    if found.get("more_aggregates"):
-        output.note("Older versions may contain it, too: only the newest of its day were searched.")
-    shown = Text(escaped(indented(call.client.expect("GET", f"/events/{wanted}/raw").body.decode())))
-    JSONHighlighter().highlight(shown)
-    output.console.print(shown, soft_wrap=True)
-
-
-def _write(event: bytes) -> None:
-    """The bytes as they are; to a terminal without characters that it may act on."""
-    if sys.stdout.isatty():
-        event = escaped(event.decode(errors="replace")).encode()
-    sys.stdout.flush()
-    sys.stdout.buffer.write(event + b"\n")
-    sys.stdout.buffer.flush()

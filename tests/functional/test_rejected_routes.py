@@ -109,6 +109,35 @@ class TestList:
         assert ids("entity_id") == {nameless}
         assert ids("payload") == set()
 
+    @pytest.mark.parametrize("limit", [1, 1000])
+    def test_is_by_the_source_and_key_that_a_body_names(self, application: Application, limit: int) -> None:
+        asked = {"source": paid()["source"], "idempotency_key": "payment-1", "limit": str(limit)}
+        for number in range(3):
+            refused(application, malformed(number, idempotency_key=f"other-{number}"))
+        refused(application, malformed(1, source="shop/other", idempotency_key="payment-1"))
+        assert listed(application, **asked) == []
+
+        alone = refused(application, malformed(1, idempotency_key="payment-1"))
+        [one] = listed(application, **asked)
+        assert one["rejected_id"] == alone
+
+    def test_is_by_a_source_and_key_that_one_of_the_events_in_a_body_has(self, application: Application) -> None:
+        together = [malformed(number, idempotency_key=f"payment-{number}") for number in range(60)]
+        application.ingest(as_ndjson(together), NDJSON)
+
+        [one] = listed(application, source=paid()["source"], idempotency_key="payment-31")
+
+        assert '"payment-31"' in kept(application, one["rejected_id"])["body"]
+
+    @pytest.mark.parametrize("given", ["source", "idempotency_key"])
+    def test_is_by_source_and_key_only_together(self, application: Application, given: str) -> None:
+        [missing] = {"source", "idempotency_key"} - {given}
+
+        response = application.get("/rejected", day=TODAY, **{given: "shop"})
+
+        assert response.status_code == 400
+        assert faults(response) == {missing: "is missing; a source and a key together identify an event"}
+
     @pytest.mark.parametrize("limit", [1, 2, 3, 7, 1000])
     def test_is_whole_in_pages_of_any_size_and_knows_what_was_retried(
         self, application: Application, limit: int

@@ -1,4 +1,4 @@
-"""events, event, late, gaps, freshness, rejected: what they ask, and what they show."""
+"""events, late, gaps, freshness, rejected: what they ask, and what they show."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from tests.terminal import on_a_terminal
 from tests.unit.cli.scripted_api import Answer, Asked, Json, ScriptedApi, exit_code, problem, routes, said, serving
 
 DAY = "2025-11-28"
-ID = "ab" * 32
 
 
 def item(number: int, *, hour: int = 8, lag_ms: int = 5, entity: str = "depot") -> Json:
@@ -198,46 +197,6 @@ def test_following_more_than_is_watched_says_so(tmp_path: Path) -> None:
 
     assert f"newest {MOST:,} events" in lines[1]
     assert {int(asked.query.get("cursor", 0)) for asked in api.asked} <= set(range(0, MOST, 1_000))
-
-
-RAW = '{"amount":1.10,"big":123456789012345678901234567890,"text":"Ł\u009b31m"}'.encode()
-
-
-@pytest.fixture
-def one() -> Iterator[ScriptedApi]:
-    """An API that knows one event."""
-    known = item(1) | {"event_id": ID, "arrivals": [], "aggregates": [], "more_arrivals": True, "more_aggregates": True}
-    with serving(routes({f"GET /events/{ID}": (200, known), f"GET /events/{ID}/raw": (200, RAW)})) as api:
-        yield api
-
-
-def test_an_event_is_shown_with_its_numbers_as_they_were_written(one: ScriptedApi) -> None:
-    result = one.run("event", ID.upper(), "--table")
-
-    assert '  "amount": 1.10,\n  "big": 123456789012345678901234567890,\n  "text": "Ł\\u009b31m"\n' in result.stdout
-    assert "depot/scanners" in result.stdout
-    assert "more often than is listed" in result.stderr
-    assert "Older versions may contain it" in result.stderr
-
-
-def test_the_raw_event_is_handed_on_byte_for_byte_but_not_to_a_terminal(one: ScriptedApi, tmp_path: Path) -> None:
-    piped = one.run("event", ID, "--raw")
-    _, shown = on_a_terminal(command("event", ID, "--raw"), directory=tmp_path, environment=environment_of(one))
-
-    assert piped.stdout_bytes == RAW + b"\n"
-    assert "Ł\\u009b31m" in shown
-
-
-@pytest.mark.parametrize("wrong", ["1234", "../health", ID + "0", "g" * 64])
-def test_what_is_no_event_id_is_not_asked_for(one: ScriptedApi, wrong: str) -> None:
-    result = one.run("event", wrong)
-
-    assert (exit_code(result), one.asked) == (Exit.USAGE, [])
-    assert "64 hex digits" in said(result)
-
-
-def test_an_event_that_is_not_known_is_refused(one: ScriptedApi) -> None:
-    assert exit_code(one.run("event", "0" * 64)) == Exit.REFUSED
 
 
 def test_late_arrivals_end_with_a_command_that_a_shell_takes_as_it_is_meant(listing: ScriptedApi) -> None:

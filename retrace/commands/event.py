@@ -1,0 +1,176 @@
+"""The command that shows one event: when it arrived, how often, from where, and what it says."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Annotated, NoReturn
+
+import typer
+from rich.highlighter import JSONHighlighter
+from rich.text import Text
+
+from retrace.context import AsJson, CommandContext, command_context
+from retrace.event_table import lag
+from retrace.output import Column, Json, Output, escaped, indented, short_time
+from retrace.problem import Exit, Problem
+
+QUARANTINE_DAYS = ("today", "yesterday")
+PAGES_A_DAY = 3
+"""Quarantine has no index of keys: a page reads up to a thousand of its objects."""
+
+_PAGE = 1_000
+_EVENT_ID = re.compile(r"[0-9a-f]{64}")
+_ARRIVED_AGAIN = (
+    Column("arrived again (UTC)", lambda item: short_time(item["ingest_time"])),
+    Column("as", lambda item: item["status"]),
+    Column("in request", lambda item: item["request_id"], whole=True),
+)
+_VERSIONS = (
+    Column("in the aggregate of", lambda item: item["day"]),
+    Column("replay", lambda item: item["replay_id"], whole=True),
+)
+
+
+def event(
+    context: typer.Context,
+    subject: Annotated[
+        str,
+        typer.Argument(metavar="SOURCE|EVENT_ID", help="The source, followed by the key; or an id of 64 hex digits."),
+    ],
+    key: Annotated[
+        str | None, typer.Argument(metavar="KEY", help="The idempotency key, or the id of a CloudEvent.")
+    ] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="Write only the event as it was sent, byte for byte.")] = False,
+    as_json: AsJson = None,
+) -> None:
+    """Show whether an event arrived, when, how often and from where, the aggregates that contain it, and its text.
+
+    An event that was not accepted is looked for in quarantine, of today and yesterday.
+
+    retrace event shop/checkout payment-000491
+    retrace event --raw shop/checkout payment-000491 > event.json
+    retrace event 1a61161322230d9602eedf304c617d9ee46f64091763446c5f378d739edb9352
+    """
+    call, output = command_context(context), Output(as_json=as_json)
+    event_id = _given_id(subject) if key is None else _id_under(call, output, subject, key)
+    if raw:
+        _write(_text_of(call, event_id))
+    elif output.as_json:
+        output.json(call.client.get(f"/events/{event_id}"))
+    else:
+        _show(output, call.client.get(f"/events/{event_id}"), key)
+        _show_text(output, _text_of(call, event_id).decode())
+
+
+def _given_id(given: str) -> str:
+    wanted = given.strip().lower()
+    if _EVENT_ID.fullmatch(wanted) is None:
+        why = f"is not an event id: one has 64 hex digits, this {len(wanted)}. By key: retrace event SOURCE KEY"
+        raise typer.BadParameter(why, param_hint="EVENT_ID")
+    return wanted
+
+
+def _id_under(call: CommandContext, output: Output, source: str, key: str) -> str:
+    identity = {"source": source, "idempotency_key": key}
+    found = call.client.get("/events", identity)["items"]
+    if not found:
+        _tell_of_quarantine(call, output, identity)
+    return str(found[0]["event_id"])
+
+
+def _text_of(call: CommandContext, event_id: str) -> bytes:
+    return call.client.expect("GET", f"/events/{event_id}/raw").body
+
+
+def _show(output: Output, found: Json, key: str | None) -> None:
+    output.facts([(name, value) for name, value in _facts(found, key) if value is not None])
+    if found["arrivals"]:
+        output.rows(found["arrivals"], _ARRIVED_AGAIN, "")
+    if found.get("more_arrivals"):
+        output.note("It arrived more often than is listed.")
+    for arrival in found["arrivals"]:
+        if "rejected_id" in arrival:
+            output.say(f"Conflict in quarantine: retrace rejected get {arrival['rejected_id']}")
+    output.rows(found["aggregates"], _VERSIONS, "It is in no aggregate yet.")
+    if found.get("more_aggregates"):
+        output.note("Older versions may contain it, too: only the newest of its day were searched.")
+
+
+def _facts(found: Json, key: str | None) -> Iterator[tuple[str, object]]:
+    yield "source", found["source"]
+    yield "key", key
+    yield "type", found["event_type"]
+    yield "entity", found["entity_id"]
+    yield "event time", f"{short_time(found['event_time'])} UTC"
+    yield "arrived", f"{short_time(found['ingest_time'])} UTC, lag {lag(found)}"
+    yield "how often", _how_often(found)
+    yield "sent by", found["sent_by"]
+    yield "in request", found["request_id"]
+    yield "event id", found["event_id"]
+    yield "stored in", found["s3_key"]
+    yield "at", f"byte {found['s3_offset']}, {found['s3_length']} bytes long"
+
+
+def _how_often(found: Json) -> str:
+    again = Counter(arrival["status"] for arrival in found["arrivals"])
+    if not again:
+        return "once"
+    least = "at least " if found.get("more_arrivals") else ""
+    kinds = (counted(again[status], status.lower()) for status in ("DUPLICATE", "CONFLICT") if again[status])
+    return f"{least}{again.total() + 1} times: accepted, then {' and '.join(kinds)}"
+
+
+def counted(count: int, name: str) -> str:
+    """A number of things."""
+    return f"{count:,} {name}{'' if count == 1 else 's'}"
+
+
+def _show_text(output: Output, text: str) -> None:
+    shown = Text(escaped(indented(text)))
+    JSONHighlighter().highlight(shown)
+    output.console.print(shown, soft_wrap=True)
+
+
+def _tell_of_quarantine(call: CommandContext, output: Output, identity: Mapping[str, str]) -> NoReturn:
+    """Say what quarantine has under a source and key that no accepted event has; raises Problem if it has nothing."""
+    days = [str(call.day(day, "--day")) for day in QUARANTINE_DAYS]
+    looked_at = {day: list(_refused(call, identity, day)) for day in days}
+    found = [item for pages in looked_at.values() for page in pages for item in page]
+    if not found:
+        raise _not_found(identity, days, [day for day, pages in looked_at.items() if len(pages) == PAGES_A_DAY])
+    if output.as_json:
+        output.rows(found, (), "")
+    for item in found:
+        output.say(f"Not accepted: {item['status']} {short_time(item['ingest_time'])} UTC, because {_why(item)}.")
+        output.say(f"Correct and retry it: retrace rejected retry {item['rejected_id']}")
+    raise typer.Exit(Exit.DIFFERENT)
+
+
+def _why(item: Json) -> str:
+    return "; ".join(f"{error['field']} {error['message']}".strip() for error in item["errors"][:3])
+
+
+def _refused(call: CommandContext, identity: Mapping[str, str], day: str) -> Iterator[list[Json]]:
+    query = {**identity, "day": day, "limit": str(_PAGE)}
+    return islice(call.client.each_page("/rejected", query), PAGES_A_DAY)
+
+
+def _not_found(identity: Mapping[str, str], days: Sequence[str], in_part: Sequence[str]) -> Problem:
+    what = f"No event of {identity['source']} with the key {identity['idempotency_key']} was accepted"
+    looked = f"Quarantine of {' and '.join(days)} does not have it"
+    part = f" (of {' and '.join(in_part)}, only the beginning was searched)" if in_part else ""
+    remedy = "Check the source and the key. An event without a key is found with `retrace events`."
+    return Problem(f"{what}. {looked}{part}.", remedy, Exit.NOT_FOUND)
+
+
+def _write(event: bytes) -> None:
+    """The bytes as they are; to a terminal without characters that it may act on."""
+    if sys.stdout.isatty():
+        event = escaped(event.decode(errors="replace")).encode()
+    sys.stdout.flush()
+    sys.stdout.buffer.write(event + b"\n")
+    sys.stdout.buffer.flush()

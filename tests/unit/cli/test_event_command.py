@@ -1,0 +1,180 @@
+"""event: whether an event arrived, when, how often and from where, and what it says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from retrace.commands.event import PAGES_A_DAY
+from retrace.problem import Exit
+from tests.terminal import on_a_terminal
+from tests.unit.cli.scripted_api import Json, Script, ScriptedApi, exit_code, routes, said, serving
+from tests.unit.cli.test_search_commands import DAY, command, environment_of, item, page
+
+ID = "ab" * 32
+SOURCE, KEY = "depot/scanners", "parcel ü/7"
+REJECTED_ID = f"{DAY}.{'cd' * 32}"
+
+
+RAW = '{"amount":1.10,"big":123456789012345678901234567890,"text":"Ł\u009b31m"}'.encode()
+
+
+def event(**changes: object) -> Json:
+    """What the API tells of an event."""
+    return {
+        **item(1),
+        "event_id": ID,
+        "request_id": "request-1",
+        "sent_by": "arn:aws:iam::123456789012:user/till",
+        "s3_key": "raw/source=depot/one.ndjson",
+        "s3_offset": 0,
+        "s3_length": 613,
+        "arrivals": [],
+        "more_arrivals": False,
+        "aggregates": [],
+        "more_aggregates": False,
+        **changes,
+    }
+
+
+def known_to(known: Json) -> Script:
+    answers = {"GET /events": page(known), f"GET /events/{ID}": (200, known), f"GET /events/{ID}/raw": (200, RAW)}
+    return routes(answers)
+
+
+@pytest.fixture
+def one() -> Iterator[ScriptedApi]:
+    """An API that knows one event."""
+    known = event(more_arrivals=True, more_aggregates=True)
+    with serving(known_to(known)) as api:
+        yield api
+
+
+def test_an_event_is_shown_with_its_numbers_as_they_were_written(one: ScriptedApi) -> None:
+    result = one.run("event", ID.upper(), "--table")
+
+    assert '  "amount": 1.10,\n  "big": 123456789012345678901234567890,\n  "text": "Ł\\u009b31m"\n' in result.stdout
+    assert "depot/scanners" in result.stdout
+    assert "more often than is listed" in result.stderr
+    assert "Older versions may contain it" in result.stderr
+
+
+def test_the_raw_event_is_handed_on_byte_for_byte_but_not_to_a_terminal(one: ScriptedApi, tmp_path: Path) -> None:
+    piped = one.run("event", ID, "--raw")
+    _, shown = on_a_terminal(command("event", ID, "--raw"), directory=tmp_path, environment=environment_of(one))
+
+    assert piped.stdout_bytes == RAW + b"\n"
+    assert "Ł\\u009b31m" in shown
+
+
+@pytest.mark.parametrize("wrong", ["1234", "../health", ID + "0", "g" * 64])
+def test_what_is_no_event_id_is_not_asked_for(one: ScriptedApi, wrong: str) -> None:
+    result = one.run("event", wrong)
+
+    assert (exit_code(result), one.asked) == (Exit.USAGE, [])
+    assert "64 hex digits" in said(result)
+    assert "retrace event SOURCE KEY" in said(result)
+
+
+def test_an_id_that_is_not_known_is_not_found(one: ScriptedApi) -> None:
+    assert exit_code(one.run("event", "0" * 64)) == Exit.NOT_FOUND
+
+
+def test_an_event_is_found_by_the_key_of_its_producer(one: ScriptedApi) -> None:
+    shown = one.run("event", SOURCE, KEY, "--table")
+    raw = one.run("event", SOURCE, KEY, "--raw")
+    as_json = one.run("event", SOURCE, KEY)
+
+    assert one.asked[0].query == {"source": SOURCE, "idempotency_key": KEY}
+    assert KEY in shown.stdout
+    assert raw.stdout_bytes == RAW + b"\n"
+    assert json.loads(as_json.stdout)["event_id"] == ID
+
+
+def test_an_event_is_shown_with_when_it_arrived_how_often_and_from_where() -> None:
+    sends = [("CONFLICT", "request-2", {"rejected_id": REJECTED_ID}), ("DUPLICATE", "request-3", {})]
+    arrivals = [
+        {"status": status, "request_id": request, "ingest_time": f"{DAY}T09:00:00.000000000Z", **more}
+        for status, request, more in (*sends, ("DUPLICATE", "request-4", {}))
+    ]
+    with serving(known_to(event(arrivals=arrivals, ingest_lag_ms=60_000))) as api:
+        shown = " ".join(api.run("event", ID, "--table").stdout.split())
+
+    assert f"arrived {DAY} 08:01:01 UTC, lag 1m" in shown
+    assert "how often 4 times: accepted, then 2 duplicates and 1 conflict" in shown
+    assert "sent by arn:aws:iam::123456789012:user/till in request request-1" in shown
+    assert "stored in raw/source=depot/one.ndjson at byte 0, 613 bytes long" in shown
+    assert f"{DAY} 09:00:00 CONFLICT request-2" in shown
+    assert f"Conflict in quarantine: retrace rejected get {REJECTED_ID}" in shown
+
+
+@pytest.mark.parametrize(
+    ("arrivals", "more", "told"),
+    [
+        ([], False, "how often once"),
+        (["DUPLICATE"], False, "how often 2 times: accepted, then 1 duplicate"),
+        (["DUPLICATE"], True, "how often at least 2 times: accepted, then 1 duplicate"),
+    ],
+)
+def test_an_event_is_shown_with_how_often_it_arrived(arrivals: list[str], *, more: bool, told: str) -> None:
+    again = [{"status": status, "request_id": "r", "ingest_time": f"{DAY}T09:00:00Z"} for status in arrivals]
+    with serving(known_to(event(arrivals=again, more_arrivals=more))) as api:
+        shown = " ".join(api.run("event", ID, "--table").stdout.split())
+
+    assert f"{told} sent by" in shown
+
+
+def days() -> list[str]:
+    now = datetime.now(UTC)
+    return [now.date().isoformat(), (now - timedelta(days=1)).date().isoformat()]
+
+
+def refused() -> Json:
+    errors = [{"field": "event_time", "message": "is missing"}]
+    at = f"{DAY}T12:03:00.000000000Z"
+    return {"rejected_id": REJECTED_ID, "status": "REJECTED", "errors": errors, "ingest_time": at}
+
+
+def test_an_event_in_quarantine_is_told_from_one_that_never_arrived() -> None:
+    with serving(routes({"GET /events": page(), "GET /rejected": [page(refused()), page()]})) as api:
+        result = api.run("event", SOURCE, KEY, "--table")
+
+    assert exit_code(result) == Exit.DIFFERENT
+    assert f"Not accepted: REJECTED {DAY} 12:03:00 UTC, because event_time is missing." in result.stdout
+    assert f"retrace rejected retry {REJECTED_ID}" in result.stdout
+
+
+def test_an_event_in_quarantine_is_told_to_a_program_as_the_api_tells_it() -> None:
+    with serving(routes({"GET /events": page(), "GET /rejected": [page(), page(refused())]})) as api:
+        result = api.run("event", SOURCE, KEY)
+
+    assert (exit_code(result), json.loads(result.stdout)) == (Exit.DIFFERENT, refused())
+
+
+def test_an_event_that_never_arrived_is_not_found_and_told_with_the_days_that_were_searched() -> None:
+    before = days()
+    with serving(routes({"GET /events": page(), "GET /rejected": page()})) as api:
+        result = api.run("event", SOURCE, KEY)
+
+    searched = [asked.query["day"] for asked in api.calls("GET /rejected")]
+    assert searched in (before, days())
+    assert (exit_code(result), result.stdout) == (Exit.NOT_FOUND, "")
+    assert f"No event of {SOURCE} with the key {KEY} was accepted" in said(result)
+    assert f"Quarantine of {' and '.join(searched)} does not have it." in said(result)
+    assert {(asked.query["source"], asked.query["idempotency_key"]) for asked in api.calls("GET /rejected")} == {
+        (SOURCE, KEY)
+    }
+
+
+def test_a_quarantine_that_is_too_large_to_be_searched_is_searched_in_part_and_said_to_be() -> None:
+    endless = page(cursor="next")
+    with serving(routes({"GET /events": page(), "GET /rejected": endless})) as api:
+        result = api.run("event", SOURCE, KEY)
+
+    assert len(api.calls("GET /rejected")) == 2 * PAGES_A_DAY
+    assert exit_code(result) == Exit.NOT_FOUND
+    assert "only the beginning was searched" in said(result)
