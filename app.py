@@ -80,6 +80,13 @@ def gaps() -> Response:
     return api.search.gaps(_request())
 
 
+@app.route("/sources", authorizer=signed)
+@as_problem_response
+def sources() -> Response:
+    """Every source and type, since when and until when it was seen."""
+    return api.sources.sources(_request())
+
+
 @app.route("/freshness", authorizer=signed)
 @as_problem_response
 def freshness() -> Response:

@@ -17,6 +17,7 @@ from chalicelib.aws.write_once import WriteOnceBucket
 from chalicelib.core.timestamps import Instant
 from chalicelib.events.dynamodb_identities import DynamoIdentities
 from chalicelib.events.dynamodb_index import DynamoEventIndex
+from chalicelib.events.dynamodb_sources import DynamoSources
 from chalicelib.events.s3_raw_store import S3RawStore
 from chalicelib.ingest.use_cases import Ingest
 from chalicelib.quarantine.s3 import S3Quarantine
@@ -76,6 +77,7 @@ def metered_aws() -> MeteredAws:
     identities = DynamoIdentities(
         dynamodb, DEDUPE, EVENTS, SHARDS, NEVER_LATE, None, pause=never_wait, concurrently=one_by_one
     )
+    sources = DynamoSources(dynamodb, EVENTS, never_wait, one_by_one)
     return MeteredAws(
         transport.tables,
         meter,
@@ -88,7 +90,7 @@ def metered_aws() -> MeteredAws:
         SqsDestination(
             sqs, QUEUE, never_wait, one_by_one, TO_AGGREGATES, ordered=False, messages_a_batch=MESSAGES_A_BATCH
         ),
-        Ingest(raw, identities, index, S3Quarantine(bucket, one_by_one), lambda: NOW, one_by_one),
+        Ingest(raw, sources, identities, index, S3Quarantine(bucket, one_by_one), lambda: NOW, one_by_one),
     )
 
 

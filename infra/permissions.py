@@ -49,6 +49,7 @@ _TELL_MISSING = Right("TellMissingRawEvents", ("s3:ListBucket",), ("RawBucket",)
 _LIST_REFUSED = Right("ListWhatWasRefused", ("s3:ListBucket",), ("RawBucket",), listing="rejected/*")
 
 _EVENTS = ("ENTITY#*", "EVENT#*")
+_SOURCES = ("SOURCES",)
 _MESSAGES = ("ENTITY#*#P1D#*#VER#*",)
 """What became of the messages of a version: never the version itself, whose partition is that of its entity."""
 
@@ -73,6 +74,7 @@ RIGHTS: Mapping[str, tuple[Right, ...]] = {
         Right("IndexEvents", ("dynamodb:PutItem",), ("EventsTable",), keys=("ENTITY#*",), together=True),
         Right("IdentifyEvents", ("dynamodb:PutItem",), ("DedupeTable",), together=True),
         Right("RecordArrivals", ("dynamodb:BatchWriteItem",), ("EventsTable",), keys=("EVENT#*",)),
+        Right("RecordSources", ("dynamodb:BatchGetItem", "dynamodb:PutItem"), ("EventsTable",), keys=_SOURCES),
         Right("LookEventsUp", ("dynamodb:BatchGetItem",), ("DedupeTable",)),
         Right("ReadWebhookSecret", ("secretsmanager:GetSecretValue",), ("WebhookSecretArn",)),
         *_COMMON,
@@ -82,7 +84,7 @@ RIGHTS: Mapping[str, tuple[Right, ...]] = {
         Right("ReadEvents", ("s3:GetObject",), ("RawBucket/raw/*", "RawBucket/rejected/*")),
         _LIST_REFUSED,
         _TELL_MISSING,
-        Right("FindEvents", ("dynamodb:Query",), ("EventsTable",), keys=_EVENTS),
+        Right("FindEvents", ("dynamodb:Query",), ("EventsTable",), keys=(*_EVENTS, *_SOURCES)),
         Right(
             "FindEventsByIndex",
             ("dynamodb:Query",),

@@ -13,6 +13,7 @@ from typer.models import CommandInfo
 
 PLACES = {
     "ingest": "retrace.commands.ingest:ingest",
+    "sources": "retrace.commands.sources:sources",
     "events": "retrace.commands.search:events",
     "event": "retrace.commands.event:event",
     "late": "retrace.commands.search:late",

@@ -35,6 +35,7 @@ BREAKS = [
         "chalicelib/ingest/use_cases.py",
         "        stored = self.concurrently(lambda group: self.raw.put_once(group, receipt), groups)\n"
         "        new = [event for group in stored for event in group]\n"
+        "        self.sources.record(new)\n"
         "        return new, known | self.identities.admit(new, receipt.request_id, receipt.ingest_time)\n",
         "        new = [event for group in groups for event in self._would_store(group, receipt)]\n"
         "        earlier = known | self.identities.admit(new, receipt.request_id, receipt.ingest_time)\n"
@@ -893,6 +894,49 @@ BREAKS = [
         "self.concurrently\n        with",
         "tests/unit/test_large_days.py",
         "test_freshness_is_answered_in_time_however_far_back_or_ahead_events_are",
+    ),
+    Break(
+        "7 bounded: sources whose last times are looked for whatever it costs",
+        "chalicelib/sources/use_cases.py",
+        "PaidReads(self.concurrently, REQUEST_US)",
+        "self.concurrently",
+        "tests/unit/test_large_days.py",
+        "test_sources_are_answered_in_time_however_many_are_silent",
+    ),
+    Break(
+        "5 nothing is dropped: a source that is recorded after its first event",
+        "chalicelib/ingest/use_cases.py",
+        "        self.sources.record(new)\n"
+        "        return new, known | self.identities.admit(new, receipt.request_id, receipt.ingest_time)\n",
+        "        earlier = known | self.identities.admit(new, receipt.request_id, receipt.ingest_time)\n"
+        "        self.sources.record(new)\n"
+        "        return new, earlier\n",
+        "tests/functional/test_sources.py",
+        "test_a_function_that_ends_after_it_wrote_an_event_has_recorded_its_source",
+    ),
+    Break(
+        "7 bounded: a source that is written again by each request",
+        "chalicelib/events/dynamodb_sources.py",
+        "        self._remembered.update(unknown)\n",
+        "",
+        "tests/functional/test_aws_calls.py",
+        "test_a_new_event_costs_three_calls",
+    ),
+    Break(
+        "5 nothing is dropped: the first time of a source, written over by a later process",
+        "chalicelib/events/dynamodb_sources.py",
+        'ConditionExpression="attribute_not_exists(PK) OR first_seen > :seen"',
+        'ConditionExpression="attribute_not_exists(PK) OR first_seen <> :seen"',
+        "tests/functional/test_sources.py",
+        "test_of_two_processes_that_record_a_source_at_once_the_earlier_time_stays",
+    ),
+    Break(
+        "5 nothing is dropped: sources that a rebuild does not restore",
+        "retrace/checking/restoring.py",
+        "        self._sources.record(events)\n",
+        "",
+        "tests/functional/test_sources.py",
+        "test_a_rebuild_restores_sources_and_the_times_that_they_were_first_seen",
     ),
     Break(
         "7 bounded: gaps that read on whatever it costs",

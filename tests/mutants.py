@@ -14,7 +14,18 @@ from typing import Any
 
 from tests.copied_project import ROOT, run_tests
 
-_PACKAGES = ("core", "events", "digests", "ingest", "replays", "quarantine", "aggregates", "search", "processing")
+_PACKAGES = (
+    "core",
+    "events",
+    "digests",
+    "ingest",
+    "replays",
+    "quarantine",
+    "aggregates",
+    "search",
+    "sources",
+    "processing",
+)
 _NOT_RULES = re.compile(r"__init__|ports|responses|schemas|(dynamodb|kms|s3|secretsmanager|sqs)(_\w+)?")
 _OF_STORAGE = re.compile(
     r"(?!search).+/use_cases|authentication|dead_letters|event_history|fetcher|freshness|worker|writer"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from chalicelib.api import quarantine as quarantine
     from chalicelib.api import replays as replays
     from chalicelib.api import search as search
+    from chalicelib.api import sources as sources
 else:
     from importlib import import_module
     from types import ModuleType

@@ -18,6 +18,8 @@ from chalicelib.replays import responses as replays
 from chalicelib.replays.request import ReplayQuery, ReplayRequest, ReplaysQuery
 from chalicelib.search import responses as search
 from chalicelib.search.queries import EventsQuery, FreshnessQuery, GapsQuery, LateQuery
+from chalicelib.sources import responses as sources
+from chalicelib.sources.queries import SourcesQuery
 
 Json = dict[str, Any]
 Model = Any
@@ -89,6 +91,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("GET", "/late"): Operation("Late arrivals of a day", {200: search.LateList, **_QUERIED}, LateQuery),
     ("GET", "/gaps"): Operation("Hours or days without events", {200: search.GapList, **_QUERIED}, GapsQuery),
+    ("GET", "/sources"): Operation("Every source and type", {200: sources.SourceList, **_QUERIED}, SourcesQuery),
     ("GET", "/freshness"): Operation(
         "The newest event of a source and type",
         {

@@ -146,6 +146,18 @@ def every_lag() -> tuple[str, str]:
     return "LAG#", f"LAG#{_AFTER_ANY_SUFFIX}"
 
 
+SOURCES = "SOURCES"
+"""The partition of all sources and types."""
+
+FIRST_SOURCE = "SRC#"
+"""A bound below the sort keys of sources and types."""
+
+
+def source_and_type(source: str, event_type: str) -> str:
+    """The sort key of a source and type."""
+    return f"{FIRST_SOURCE}{for_key(source)}#TYPE#{for_key(event_type)}"
+
+
 def arrivals(event_id: str) -> str:
     """The partition of an event's arrivals: duplicates and conflicts."""
     return f"EVENT#{event_id}"
@@ -204,6 +216,7 @@ EVENT_POSITION = re.compile(_EVENT, re.ASCII)
 LATE_POSITION = re.compile(r"LAG#\d{15}#EID#[0-9a-f]{64}", re.ASCII)
 MESSAGE_POSITION = re.compile(rf"{_EVENT}(#DUP#{_INSTANT}#[^#\x00]+#\d{{6}}|~)?", re.ASCII)
 VERSION_POSITION = re.compile(rf"{_A_DAY}\d{{4}}-\d{{2}}-\d{{2}}#VER#[^#\x00]+", re.ASCII)
+SOURCE_POSITION = re.compile(r"SRC#[^#]+#TYPE#[^#]+")
 REPLAY_POSITION = re.compile(r"REPLAY#[^#\x00]+")
 _LONGEST_POSITION = 1_000
 """Bytes; DynamoDB takes 1,024, and bounds are made of positions by a character more."""

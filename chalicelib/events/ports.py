@@ -88,6 +88,33 @@ class Counted:
         return 0
 
 
+@dataclass(frozen=True, slots=True)
+class SourceAndType:
+    """A source and type, and when its first event was received."""
+
+    source: str
+    event_type: str
+    first_seen: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class SourcesPage:
+    """Sources and types in order, and the position up to which they were read, None if to the end."""
+
+    found: tuple[SourceAndType, ...]
+    read_to: str | None
+
+
+class Sources(Protocol):
+    """Every source and type that an event was ever accepted of."""
+
+    def record(self, events: Sequence[StoredEvent]) -> None:
+        """Record the sources and types of events, before their rows are written: so a crash hides none."""
+
+    def page(self, after: str | None, limit: int) -> SourcesPage:
+        """At most `limit` sources and types, after a position."""
+
+
 class EventIndex(Protocol):
     """Events in a window, and arrivals."""
 

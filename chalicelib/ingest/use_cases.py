@@ -12,7 +12,7 @@ from chalicelib.core.ports import Clock, Concurrently
 from chalicelib.core.timestamps import Instant, day_of
 from chalicelib.events.arrivals import Arrival, ArrivalKind, Status
 from chalicelib.events.event import Event, Form
-from chalicelib.events.ports import EventIndex, Identities, RawStore
+from chalicelib.events.ports import EventIndex, Identities, RawStore, Sources
 from chalicelib.events.raw_objects import (
     MAX_RAW_OBJECT_BYTES,
     Receipt,
@@ -35,6 +35,7 @@ class Ingest:
     """The use case behind POST /ingest."""
 
     raw: RawStore
+    sources: Sources
     identities: Identities
     index: EventIndex
     quarantine: Quarantine
@@ -74,13 +75,14 @@ class Ingest:
     def _stored(self, part: Sequence[Event], receipt: Receipt) -> tuple[list[StoredEvent], dict[str, StoredEvent]]:
         """The events of a part as this request stored them, and those that were there first.
 
-        Raw objects come before rows, so that no row can point at nothing; the transaction that writes an event's
-        rows, not the look-up before it, decides who was first.
+        Raw objects come before rows, so that no row can point at nothing, and sources before events, so that none is
+        missing. The transaction that writes an event's rows, not the look-up before it, decides who was first.
         """
         known = self._known(part)
         groups = _by_source_and_day(_unknown(part, known), receipt.ingest_time)
         stored = self.concurrently(lambda group: self.raw.put_once(group, receipt), groups)
         new = [event for group in stored for event in group]
+        self.sources.record(new)
         return new, known | self.identities.admit(new, receipt.request_id, receipt.ingest_time)
 
     def _known(self, part: Sequence[Event]) -> dict[str, StoredEvent]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from chalicelib.aws.write_once import WriteOnceBucket
 from chalicelib.events.dynamodb_identities import DynamoIdentities
 from chalicelib.events.dynamodb_index import DynamoEventIndex
+from chalicelib.events.dynamodb_sources import DynamoSources
 from chalicelib.events.s3_raw_store import S3RawStore
 from chalicelib.ingest.authentication import Authenticator
 from chalicelib.ingest.secretsmanager import StoredWebhookSecrets
@@ -46,6 +47,12 @@ def identities() -> DynamoIdentities:
         pause=system.pause,
         concurrently=system.concurrently,
     )
+
+
+@system.once
+def sources() -> DynamoSources:
+    """Every source and type; one for all requests, as it remembers those that are recorded."""
+    return DynamoSources(system.dynamodb(), system.settings().named("events_table"), system.pause, system.concurrently)
 
 
 def event_index() -> DynamoEventIndex:

@@ -6,12 +6,13 @@ from chalicelib.aggregates.dynamodb_history import DynamoAggregateHistory
 from chalicelib.aggregates.use_cases import InvestigateAggregates, TraceVersions
 from chalicelib.quarantine.use_cases import ReviewQuarantine
 from chalicelib.runtime import system
-from chalicelib.runtime.event_wiring import event_index, identities, raw_store
+from chalicelib.runtime.event_wiring import event_index, identities, raw_store, sources
 from chalicelib.runtime.ingest_wiring import ingest, quarantine
 from chalicelib.runtime.replay_wiring import replay_store
 from chalicelib.search.event_history import InvestigateEvent
 from chalicelib.search.silence import CheckFreshness, FindGaps
 from chalicelib.search.use_cases import SearchEvents
+from chalicelib.sources.use_cases import ListSources
 
 
 def search_events() -> SearchEvents:
@@ -22,6 +23,11 @@ def search_events() -> SearchEvents:
 def find_gaps() -> FindGaps:
     """GET /gaps."""
     return FindGaps(event_index(), system.settings().shards_read, system.concurrently)
+
+
+def list_sources() -> ListSources:
+    """GET /sources."""
+    return ListSources(sources(), event_index(), system.settings().shards_read, system.now, system.concurrently)
 
 
 def check_freshness() -> CheckFreshness:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from time import sleep
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from chalicelib.aws.errors import code_of, translated
 from chalicelib.core.timestamps import Instant
 from chalicelib.events.dynamodb_identities import DynamoIdentities
 from chalicelib.events.dynamodb_rows import index_row
+from chalicelib.events.dynamodb_sources import DynamoSources
 from chalicelib.events.raw_objects import StoredEvent
 from retrace.checking.claims import apart
 from retrace.checking.stores import Tables, place_of
@@ -50,6 +52,10 @@ class Restore:
 
     tables: Tables
     settings: RowSettings
+
+    @cached_property
+    def _sources(self) -> DynamoSources:
+        return DynamoSources(self.tables.dynamodb, self.tables.events, sleep, concurrently)
 
     def write(self, events: Iterable[StoredEvent]) -> Restored:
         """Write what is missing of these events; of several with one identity, the first that is given."""
@@ -89,6 +95,7 @@ class Restore:
             pause=sleep,
             concurrently=concurrently,
         )
+        self._sources.record(events)
         # Identity rows name it in place of a request, which tells rows of this call from those of earlier ones.
         name = f"{_REQUEST}{uuid4()}"
         beaten: dict[str, StoredEvent] = {}

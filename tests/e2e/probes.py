@@ -161,7 +161,7 @@ KEY: Final[dict[str, Probe]] = {
 
 
 PARTITIONS: Final[dict[str, tuple[str, ...]]] = {
-    "EventsTable": ("ENTITY#none", "EVENT#none"),
+    "EventsTable": ("ENTITY#none", "EVENT#none", "SOURCES"),
     "DedupeTable": ("none",),
     "ReplaysTable": ("REPLAY#none", "REPLAY#none#DAYS", "KEY#none", "ORDER"),
     "AggregatesTable": ("ENTITY#none", "ENTITY#none#P1D#UTC#2026-11-21#VER#none"),

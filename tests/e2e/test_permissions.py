@@ -37,6 +37,7 @@ WHO_MAY_CALL = {
     "GET /events/{event_id}/raw": READERS,
     "GET /late": READERS,
     "GET /gaps": READERS,
+    "GET /sources": READERS,
     "GET /freshness": READERS,
     "POST /replay": {"investigator"},
     "GET /replay": READERS,
@@ -99,7 +100,7 @@ def test_nobody_calls_a_route_unsigned(deployed: Deployed, route: str) -> None:
 
 def _answered(route: str) -> int:
     """The status for who may call a route, and says nothing with it, or names what is not there."""
-    if route in {"GET /health", "GET /openapi.json", "GET /replay"}:
+    if route in {"GET /health", "GET /openapi.json", "GET /replay", "GET /sources"}:
         return 200
     return 404 if "{" in route else 400
 
@@ -161,6 +162,11 @@ ON_TABLES = {
         "Query": {"api", "planner"},
         "BatchWriteItem put": {"ingest"},
         "BatchWriteItem delete": {"ingest"},  # AWS has one right for puts and deletes
+    },
+    ("EventsTable", "SOURCES"): {
+        "Query": {"api"},
+        "BatchGetItem": {"ingest"},
+        **each(WRITES, {"ingest"}),
     },
     ("DedupeTable", "none"): {"BatchGetItem": {"ingest", "api"}, **each(WRITES_TOGETHER, {"ingest"})},
     **{

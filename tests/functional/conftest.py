@@ -15,7 +15,7 @@ import pytest
 import yaml
 from chalice.test import Client
 
-from chalicelib.runtime import system, telemetry
+from chalicelib.runtime import event_wiring, system, telemetry
 from tests.conftest import SETTINGS
 from tests.functional import clients, emulators
 from tests.functional.application import Application
@@ -94,6 +94,7 @@ def aws(emulator: Emulator, resources: dict[str, Any]) -> None:
 def sweep(emulator: Emulator, resources: dict[str, Any]) -> None:
     """Leave nothing but empty tables, queues and an empty bucket."""
     clients.received.clear()
+    event_wiring.sources.cache_clear()
     emulator.emptied(partial(_create, resources))
 
 

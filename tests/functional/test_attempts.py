@@ -151,6 +151,11 @@ def ask_how_fresh(application: Application, wire: Wire) -> Act:
     return lambda: application.get("/freshness", source="shop/checkout", event_type="order.paid")
 
 
+def list_sources(application: Application, wire: Wire) -> Act:
+    application.accept(paid(event_time=system.now()))
+    return lambda: application.get("/sources")
+
+
 def look_at_aggregates(application: Application, wire: Wire) -> Act:
     application.accept(paid())
     application.replayed(**WHOLE_DAY)
@@ -206,6 +211,7 @@ CALLS: dict[Prepare, Sequence[str]] = {
     look_for_late_events: ["Query"] * 4,
     look_for_gaps: ["Query"],
     ask_how_fresh: ["Query"] * 8,
+    list_sources: ["Query"] * 5,
     look_at_aggregates: ["Query"] * 6,
     compare_aggregates: ["BatchGetItem", "Query", "Query"],
     preview: ["Query"] * 2,

@@ -10,6 +10,7 @@ from botocore.awsrequest import AWSResponse
 
 from chalicelib.aws import keys
 from chalicelib.replays import planner as plan
+from chalicelib.runtime import event_wiring, system
 from tests.functional import ledger
 from tests.functional.application import Application, sqs_event
 from tests.functional.events import DAY, NEXT_DAY, paid, paid_several
@@ -21,9 +22,39 @@ OF_A_TYPE = {"source": "shop/checkout", "event_type": "order.paid", "day": DAY}
 
 
 def test_a_new_event_costs_three_calls(application: Application, wire: Wire) -> None:
-    application.accept(paid())
+    application.accept(paid(1))
+    wire.mend()
+
+    application.accept(paid(2))
 
     assert wire.calls == ["BatchGetItem", "PutObject", "TransactWriteItems"]
+
+
+def test_the_first_event_of_a_source_and_type_costs_two_calls_more_and_one_in_each_later_process(
+    application: Application, wire: Wire
+) -> None:
+    application.accept(paid(1))
+    assert wire.calls == ["BatchGetItem", "PutObject", "BatchGetItem", "PutItem", "TransactWriteItems"]
+    event_wiring.sources.cache_clear()
+    wire.mend()
+
+    application.accept(paid(2))
+
+    assert wire.calls == ["BatchGetItem", "PutObject", "BatchGetItem", "TransactWriteItems"]
+
+
+def test_listing_sources_costs_a_call_for_the_list_and_one_a_day_for_each_shard_of_each_type(
+    application: Application, wire: Wire
+) -> None:
+    application.accept_all([paid(event_time=system.now()), paid(event_type="order.refunded", event_time=system.now())])
+    wire.mend()
+
+    application.get("/sources")
+    assert wire.calls == ["Query"] * 9
+    wire.mend()
+    application.get("/sources", look_back_days="0")
+
+    assert wire.calls == ["Query"]
 
 
 def test_a_raw_object_is_sent_without_waiting_for_consent(application: Application, wire: Wire) -> None:
@@ -55,14 +86,15 @@ def test_a_duplicate_costs_one_small_row_and_changes_nothing_of_the_first(
 ) -> None:
     event = paid(payload={"large": "x" * 90_000})
     application.accept(event)
-    before = storage.everything()
+    before, index = storage.everything(), storage.index()
     wire.mend()
 
     application.ingest([event] * 50)  # about as much as a request holds
 
     after = storage.everything()
     assert wire.calls == ["BatchGetItem", "BatchWriteItem", "BatchWriteItem"]
-    assert after | {"EVENTS_TABLE": storage.index()} == before
+    assert after | {"EVENTS_TABLE": before["EVENTS_TABLE"]} == before
+    assert storage.index() == index
     assert len(storage.arrivals()) == 50
     assert max(len(json.dumps(row, default=str)) for row in storage.arrivals()) < 600
 
@@ -82,6 +114,9 @@ def test_what_is_no_request_for_ingest_costs_none(application: Application, wire
 
 
 def test_a_hundred_new_events_of_one_source_and_day_cost_four_calls(application: Application, wire: Wire) -> None:
+    application.accept(paid(1_000))
+    wire.mend()
+
     application.accept_all(paid_several(100))
 
     assert wire.calls == ["BatchGetItem", "PutObject", "TransactWriteItems", "TransactWriteItems"]

@@ -35,7 +35,8 @@ from tests.functional.wire import (
 )
 
 SINGLE = paid(1)
-CALLS_OF_SINGLE = ["BatchGetItem", "PutObject", "TransactWriteItems"]
+CALLS_OF_SINGLE = ["BatchGetItem", "PutObject", "BatchGetItem", "PutItem", "TransactWriteItems"]
+"""The first event of its source and type, so two calls for these."""
 
 KNOWN = paid(2)
 KEYED = paid(3, idempotency_key="payment-3")
@@ -138,7 +139,7 @@ def test_one_failed_call_is_retried_and_the_event_accepted_once(
 
     result = application.accept(SINGLE)
 
-    assert wire.count()[CALLS_OF_SINGLE[skip]] == 2
+    assert wire.count()[CALLS_OF_SINGLE[skip]] == CALLS_OF_SINGLE.count(CALLS_OF_SINGLE[skip]) + 1
     assert application.ingest(SINGLE).json_body == {**result, "status": "DUPLICATE"}
     assert len(storage.objects()) == 1
     assert_holds(storage, SINGLE)

@@ -29,6 +29,7 @@ REQUESTS = [
     ("GET", f"/events/{ID}/raw", None),
     ("GET", "/late?source=s&event_type=t&day=2026-11-21", None),
     ("GET", f"/gaps?entity_id=e&{WINDOW}", None),
+    ("GET", "/sources", None),
     ("GET", "/freshness?source=s&event_type=t&max_age_s=60", None),
     ("POST", "/replay", {"entity_id": "e", "start_time": "2026-11-21T00:00:00Z", "end_time": "2026-11-22T00:00:00Z"}),
     ("GET", "/replay", None),

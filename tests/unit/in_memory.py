@@ -14,7 +14,7 @@ from chalicelib.core.timestamps import Instant, day_of, nanoseconds
 from chalicelib.events.arrivals import Arrival, ArrivalKind
 from chalicelib.events.event import Event
 from chalicelib.events.index_pages import LateDayPartition, Page, Partition, Row, TypeDayPartition
-from chalicelib.events.ports import EVERY_EVENT, ArrivalsPage, Counted, EventFilter
+from chalicelib.events.ports import EVERY_EVENT, ArrivalsPage, Counted, EventFilter, SourceAndType, SourcesPage
 from chalicelib.events.raw_objects import (
     MAX_HEAD_BYTES,
     RawLocation,
@@ -146,6 +146,25 @@ class QuarantineInMemory:
 
     def keep(self, rejected: Rejection) -> None:
         self.kept.setdefault(rejected.rejected_id, rejected)
+
+
+@dataclass
+class SourcesInMemory:
+    """Sources and types, and when each was first seen."""
+
+    seen: dict[tuple[str, str], Instant] = field(default_factory=dict)
+
+    def record(self, events: Sequence[StoredEvent]) -> None:
+        for event in events:
+            pair = event.source, event.event_type
+            self.seen[pair] = min(event.ingest_time, self.seen.get(pair, event.ingest_time))
+
+    def page(self, after: str | None, limit: int) -> SourcesPage:
+        """Positions are numbers."""
+        begin = int(after or 0)
+        found = [SourceAndType(*pair, self.seen[pair]) for pair in sorted(self.seen)]
+        more = begin + limit < len(found)
+        return SourcesPage(tuple(found[begin : begin + limit]), str(begin + limit) if more else None)
 
 
 @dataclass

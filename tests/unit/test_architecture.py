@@ -23,7 +23,7 @@ PACKAGES = (
     ("app",),
     ("api",),
     ("runtime",),
-    ("processing", "search"),
+    ("processing", "search", "sources"),
     ("aggregates", "quarantine"),
     ("replays", "ingest"),
     ("digests", "events"),

@@ -31,9 +31,11 @@ from chalicelib.search.event_history import InvestigateEvent
 from chalicelib.search.queries import EventsQuery, FreshnessQuery, GapsQuery, LateQuery
 from chalicelib.search.silence import CheckFreshness, FindGaps
 from chalicelib.search.use_cases import SearchEvents
+from chalicelib.sources.queries import SourcesQuery
+from chalicelib.sources.use_cases import ListSources
 from tests.copied_project import ROOT
 from tests.unit.examples import INGESTED, an_event, stored
-from tests.unit.in_memory import Bucket, Jobs, Queues, Rows, at, no_pause
+from tests.unit.in_memory import Bucket, Jobs, Queues, Rows, SourcesInMemory, at, no_pause
 from tests.unit.large_tables import DAYS, Invocation, LargeTables, replay_id
 
 SOMEBODY = Requester("somebody")
@@ -75,7 +77,7 @@ def history_of(tables: LargeTables) -> DynamoAggregateHistory:
     return DynamoAggregateHistory(tables, "aggregates", no_pause)  # type: ignore[arg-type]  # a fake
 
 
-def index_of(tables: LargeTables) -> DynamoEventIndex:
+def index_of(tables: LargeTables | SilentTables) -> DynamoEventIndex:
     return DynamoEventIndex(tables, "events", no_pause, tables.invocation.concurrently)  # type: ignore[arg-type]  # a fake
 
 
@@ -285,6 +287,32 @@ def test_freshness_is_answered_in_time_however_far_back_or_ahead_events_are(now:
     invocation.assert_answered()
     assert (found.newest, found.fresh) == (None, False)
     assert found.looked_back_to > "2025-12-31", "no further than it came"
+
+
+@dataclass
+class SilentTables:
+    """An index without an event."""
+
+    invocation: Invocation
+
+    def query(self, **_: Any) -> Item:
+        self.invocation.call()
+        return {"Items": []}
+
+
+@pytest.mark.parametrize("shards", [4, 64])
+def test_sources_are_answered_in_time_however_many_are_silent(shards: int) -> None:
+    invocation = Invocation()
+    index = index_of(SilentTables(invocation))
+    sources = SourcesInMemory({("shop", f"type-{number}"): EARLIER for number in range(1_000)})
+    asked = SourcesQuery(look_back_days=366, limit=1_000)
+
+    found = ListSources(sources, index, shards, at(LATER), invocation.concurrently).page(asked)
+
+    invocation.assert_answered()
+    assert len(found.found) == 1_000
+    assert found.last_seen == {}
+    assert found.looked_back_to >= "2027-01-01", "no further than it came"
 
 
 @pytest.mark.parametrize("more", [{}, {"min_lag_ms": 1}, {"status": "DUPLICATE"}], ids=["all", "late", "duplicates"])

@@ -25,7 +25,7 @@ from chalicelib.ingest.request import IngestRequest, parse_request
 from chalicelib.ingest.use_cases import Ingest
 from tests.sizes import times
 from tests.unit.examples import SENT_BY, native
-from tests.unit.in_memory import Bucket, QuarantineInMemory, Rows, Troubles, at_once, copy_of
+from tests.unit.in_memory import Bucket, QuarantineInMemory, Rows, SourcesInMemory, Troubles, at_once, copy_of
 from tests.unit.json_trees import randoms
 
 P = TypeVar("P")
@@ -46,6 +46,7 @@ class World:
     """Storage, and Ingest before it."""
 
     bucket: Bucket = field(default_factory=Bucket)
+    sources: SourcesInMemory = field(default_factory=SourcesInMemory)
     rows: Rows = field(default_factory=Rows)
     quarantine: QuarantineInMemory = field(default_factory=QuarantineInMemory)
     troubles: Troubles = field(default_factory=Troubles)
@@ -63,7 +64,14 @@ class World:
         rows = self.troubles.beset(self.rows)
         quarantine = self.troubles.beset(self.quarantine)
         return Ingest(
-            self.troubles.beset(self.bucket), rows, rows, quarantine, self.now, at_once(self.rng), self.events_a_part
+            self.troubles.beset(self.bucket),
+            self.troubles.beset(self.sources),
+            rows,
+            rows,
+            quarantine,
+            self.now,
+            at_once(self.rng),
+            self.events_a_part,
         )
 
     def send(self, *events: object, request_id: str = "request") -> list[EventResult]:
@@ -129,6 +137,7 @@ def test_each_event_is_accepted_once_and_kept_wherever_it_crashes(
         else:
             assert result.status is Status.REJECTED
         assert result.refused == (result.rejected_id in world.quarantine.kept)
+    assert {(event.source, event.event_type) for event, _ in world.rows.by_id.values()} <= world.sources.seen.keys()
     for event_id in world.rows.by_id:
         accepted = [
             result

@@ -1,0 +1,1 @@
+"""What comes in, and from whom: every source and type that an event was accepted of."""

@@ -1,0 +1,96 @@
+"""Lists what comes in and from whom: sources and types, since when, and when each was last seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from chalicelib.core.pagination import chunked, from_cursor, query_fingerprint, to_cursor
+from chalicelib.core.ports import Clock, Concurrently
+from chalicelib.core.read_budget import REQUEST_US, PaidReads, ReadsSpent
+from chalicelib.core.timestamps import (
+    CLOCKS_DIFFER_MS,
+    Day,
+    Instant,
+    Window,
+    day_after,
+    day_of,
+    shifted,
+    start_of,
+)
+from chalicelib.events.index_pages import TypeDayPartition, days_of, shards_of_day
+from chalicelib.events.ports import EventIndex, SourceAndType, Sources
+from chalicelib.sources.queries import SourcesQuery
+
+_NANOSECONDS_OF_MS = 1_000_000
+_READS_AT_ONCE = 400
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSources:
+    """A page of sources and types. One without a last time was not seen on or after `looked_back_to`."""
+
+    found: tuple[SourceAndType, ...]
+    last_seen: Mapping[SourceAndType, Instant]
+    looked_back_to: Day
+    cursor: str | None
+
+
+@dataclass(frozen=True)
+class ListSources:
+    """The use case behind GET /sources."""
+
+    sources: Sources
+    index: EventIndex
+    shards: int
+    now: Clock
+    concurrently: Concurrently
+
+    def page(self, query: SourcesQuery) -> FoundSources:
+        """Sources and types in order. Looks for the newest events day by day backwards, as far as the reads suffice."""
+        fingerprint = query_fingerprint(query)
+        page = self.sources.page(from_cursor(fingerprint, query.cursor), query.limit)
+        window = _window(self.now(), query.look_back_days)
+        last_seen: dict[SourceAndType, Instant] = {}
+        looked_back_to = day_after(day_of(window.end), 1)
+        reads = PaidReads(self.concurrently, REQUEST_US)
+        with suppress(ReadsSpent):
+            for day in _days(window, query.look_back_days):
+                silent = [each for each in page.found if each not in last_seen]
+                if not silent:
+                    break
+                for some in chunked(silent, max(1, _READS_AT_ONCE // self.shards)):
+                    last_seen |= self._seen_on(day, window, some, reads)
+                looked_back_to = day
+        return FoundSources(page.found, last_seen, looked_back_to, to_cursor(fingerprint, page.read_to))
+
+    def _seen_on(
+        self, day: Day, window: Window, silent: Sequence[SourceAndType], reads: PaidReads
+    ) -> dict[SourceAndType, Instant]:
+        """When the newest event of a day was received, of those that have one: a read of one row for each shard."""
+        partitions = [
+            (each, shard)
+            for each in silent
+            for shard in shards_of_day(each.source, each.event_type, day, window, self.shards)
+        ]
+        received = reads(lambda part: self._newest(part[1]), partitions)
+        seen: dict[SourceAndType, Instant] = {}
+        for (each, _), times in zip(partitions, received, strict=True):
+            for time in times:
+                seen[each] = max(time, seen.get(each, time))
+        return seen
+
+    def _newest(self, partition: TypeDayPartition) -> list[Instant]:
+        return [event.ingest_time for event in self.index.page(partition, None, 1, newest_first=True).events]
+
+
+def _window(now: Instant, look_back_days: int) -> Window:
+    """From the beginning of a day until now, and a little further, as clocks differ."""
+    end = shifted(now, CLOCKS_DIFFER_MS * _NANOSECONDS_OF_MS)
+    return Window(start_of(day_after(day_of(now), -look_back_days)), end)
+
+
+def _days(window: Window, look_back_days: int) -> list[Day]:
+    """The days to look at, the newest first; none if nothing is to be looked back."""
+    return list(reversed(list(days_of(window)))) if look_back_days else []

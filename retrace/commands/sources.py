@@ -1,0 +1,40 @@
+"""`retrace sources`: what comes in, and from whom."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from retrace.context import AsJson, Limit, command_context
+from retrace.output import Column, Output, short_time
+
+_PAGE = 100
+
+
+def sources(
+    context: typer.Context,
+    look_back: Annotated[
+        int, typer.Option("--look-back-days", min=0, help="Look this many days back for the newest events.")
+    ] = 31,
+    limit: Limit = 1_000,
+    as_json: AsJson = None,
+) -> None:
+    """List every source and type that an event was accepted of, and when it was first and last seen.
+
+    retrace sources
+    """
+    call, output = command_context(context), Output(as_json=as_json)
+    query = {"look_back_days": str(look_back), "limit": str(min(limit, _PAGE))}
+    columns = (
+        Column("source", lambda item: item["source"]),
+        Column("type", lambda item: item["event_type"]),
+        Column("first seen (UTC)", lambda item: short_time(item["first_seen"])[:19], whole=True),
+        Column("last seen", lambda item: short_time(item["last_seen"] or "-")[:19], whole=True),
+    )
+    found = list(call.client.pages("/sources", query, limit))
+    output.rows(found, columns, "No event was accepted yet: retrace ingest --help")
+    if any(item["last_seen"] is None for item in found):
+        output.note("Without `last seen`: no event as new as was looked back. See further: --look-back-days")
+    if len(found) == limit:
+        output.note(f"Cut off at {limit}. There may be more: --limit")
