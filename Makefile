@@ -93,7 +93,7 @@ dynamodb: environments $(DYNAMODB)  ## the tests of storage on AWS's DynamoDB Lo
 	@RETRACE_AWS=dynamodb-local $(BIN)/pytest --numprocesses=2 -m 'storage and not soak' tests/functional
 
 shippers: environments  ## the tests with log shippers that PyPI does not have: syslog-ng, from Debian's syslog-ng-mod-http
-	@$(BIN)/pytest -n0 -m shippers
+	@$(BIN)/pytest -n0 -m shippers tests/e2e/test_syslog_ng.py
 
 unit: environments $(PAGE)  ## unit tests except the longest, with fewer examples of each property
 	@$(BIN)/pytest --numprocesses=3 -m 'not long' --hypothesis-profile=quick tests/unit

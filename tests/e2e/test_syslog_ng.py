@@ -151,4 +151,4 @@ def test_syslog_ng_and_the_signing_proxy_deliver_each_event_once_though_answers_
     assert road.faults["lost"] > 0
     assert road.faults["503"] > 0
     assert road.answers.keys() <= {200, 503}
-    assert set(stored_ids(deployed, log.ids).values()) == {1}
+    assert set(stored_ids(deployed, log).values()) == {1}

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from random import Random
 
 INVALID, CONFLICTS = 0.05, 0.02
+_ENTITIES = 500
 Invalid = Callable[[str, int, Random], bytes]
 
 
 @dataclass(frozen=True)
 class Log:
-    """The lines of a log in their order, and the ids of the events that must be stored."""
+    """The lines of a log in their order, and the ids of the events that must be stored, below one of the entities."""
 
     lines: Sequence[bytes]
     ids: frozenset[str]
+    entities: frozenset[str]
     refused: int
 
     @property
@@ -38,7 +40,12 @@ def log_of(name: str, count: int, invalid: Invalid | None = None) -> Log:
         else:
             ids.append(f"{name}-{number}")
             lines.append(_line(ids[-1], name, number))
-    return Log(lines, frozenset(ids), count - len(ids))
+    entities = frozenset(_entity(name, number) for number in range(min(count, _ENTITIES)))
+    return Log(lines, frozenset(ids), entities, count - len(ids))
+
+
+def _entity(name: str, number: int) -> str:
+    return f"{name}-order-{number % _ENTITIES}"
 
 
 def _line(record_id: str, name: str, number: int) -> bytes:
@@ -47,7 +54,7 @@ def _line(record_id: str, name: str, number: int) -> bytes:
         "level": "info",
         "id": record_id,
         "event": "order.paid",
-        "order": f"{name}-order-{number % 500}",
+        "order": _entity(name, number),
         "amount": f"{number % 90}.{number % 10}0",
         "currency": "EUR",
         "customer": f"customer-{number % 7_000}",
