@@ -44,6 +44,9 @@ Status = Annotated[
     Arrived | None,
     typer.Option("--status", case_sensitive=False, help="Only events with a DUPLICATE or CONFLICT."),
 ]
+Keys = Annotated[
+    bool, typer.Option("--keys", help="Show the key that the producer gave each event. Reads the raw events, too.")
+]
 Newest = Annotated[bool, typer.Option("--newest", help="Newest first.")]
 
 
@@ -59,6 +62,18 @@ def event_columns(output: Output) -> tuple[Column, ...]:
         Column("entity", lambda item: item["entity_id"], whole=True),
     )
     return (*columns, Column("event id", lambda item: item["event_id"], whole=True)) if width >= _WIDE else columns
+
+
+def key_columns(output: Output, *, of_entity: bool) -> tuple[Column, ...]:
+    """The columns of a list of events with their keys, without those that the query says already."""
+    when, late, source, event_type, entity = event_columns(output)[:5]
+    return (when, late, *((source, event_type) if of_entity else (entity,)), Column("key", key_of, whole=True))
+
+
+def key_of(item: Json) -> str:
+    """The idempotency key of a listed event, the id of a CloudEvent; empty if it has none or its text is damaged."""
+    event = item["event"] or {}
+    return str(event.get("id" if "specversion" in event else "idempotency_key") or "")
 
 
 def lag(item: Json) -> str:
@@ -81,14 +96,16 @@ def is_late(item: Json) -> bool:
     return bool(item["ingest_lag_ms"] >= HOUR_MS)
 
 
-def list_events(output: Output, items: Iterator[Json], limit: int, nothing: str) -> list[Json]:
+def list_events(
+    output: Output, items: Iterator[Json], limit: int, nothing: str, columns: tuple[Column, ...] | None = None
+) -> list[Json]:
     """Show events, and say where the list is cut off; answers them."""
     found: list[Json] = []
-    output.rows(_noted(items, found), event_columns(output), nothing)
+    output.rows(_noted(items, found), columns or event_columns(output), nothing)
     if len(found) == limit:
         output.note(f"Cut off at {limit}. There may be more: --limit")
-    if found and not output.as_json and output.console.width < _WIDE:
-        output.note("Event ids: --json, or a wider terminal.")
+    if found and columns is None and not output.as_json and output.console.width < _WIDE:
+        output.note("Event ids: --json, or a wider terminal. Keys: --keys")
     return found
 
 

@@ -16,6 +16,7 @@ from retrace.event_table import (
     Day,
     Entity,
     EventType,
+    Keys,
     MinLag,
     Newest,
     Since,
@@ -26,6 +27,7 @@ from retrace.event_table import (
     follow_events,
     is_ahead,
     is_late,
+    key_columns,
     list_events,
     window,
 )
@@ -53,6 +55,7 @@ def events(
     min_lag: MinLag = None,
     status: Status = None,
     newest: Newest = False,
+    keys: Keys = False,
     limit: Limit = 100,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Show the last ten of an entity, then new ones as they arrive.")
@@ -62,18 +65,24 @@ def events(
     """List events of an entity, or of a source and type, in a window.
 
     retrace events order-1007 --since 2h
+    retrace events order-1007 --keys
     retrace events order-1007 --follow
     retrace events --source shop/checkout --type order.paid --day yesterday
     """
     call, output = command_context(context), Output(as_json=as_json)
     if follow and entity is None:
         raise typer.BadParameter("needs an entity to follow", param_hint="--follow")
+    if follow and keys:
+        raise typer.BadParameter("cannot be combined with --follow", param_hint="--keys")
     query = window(call, entity, source, event_type, day, since, until)
     query |= filters(min_lag, status, newest=newest or follow, page=PAGE if follow else limit)
     if follow:
         follow_events(call.client, query, output)
     nothing = "No events in this window. Run `retrace gaps` to find events, or `retrace rejected list`."
-    _shape(output, list_events(output, call.client.pages("/events", query, limit), limit, nothing))
+    if keys:
+        query["include"] = "event"
+    columns = key_columns(output, of_entity=entity is not None) if keys else None
+    _shape(output, list_events(output, call.client.pages("/events", query, limit), limit, nothing, columns))
 
 
 def _shape(output: Output, found: list[Json]) -> None:

@@ -199,6 +199,32 @@ def test_following_more_than_is_watched_says_so(tmp_path: Path) -> None:
     assert {int(asked.query.get("cursor", 0)) for asked in api.asked} <= set(range(0, MOST, 1_000))
 
 
+@pytest.mark.parametrize(
+    ("query", "headings"),
+    [
+        (["depot"], ["event time (UTC)", "lag", "source", "type", "key"]),
+        (["-s", "depot/scanners", "-t", "parcel.sorted", "-d", DAY], ["event time (UTC)", "lag", "entity", "key"]),
+    ],
+)
+def test_events_are_listed_with_the_keys_that_their_texts_have(query: list[str], headings: list[str]) -> None:
+    texts = [{"idempotency_key": "parcel-1"}, {"specversion": "1.0", "id": "evt-2"}, {"id": "no key"}, None]
+    events = page(*(item(number) | {"event": text} for number, text in enumerate(texts)))
+    with serving(routes({"GET /events": events})) as api:
+        shown = api.run("events", *query, "--keys", "--table").stdout.splitlines()
+
+    rows = [re.split(r"\s{2,}", line.strip()) for line in shown if line.strip()]
+    assert rows[0] == headings
+    assert [row[-1] for row in rows[2:]] == ["parcel-1", "evt-2", *[rows[-1][-1]] * 2]
+    assert rows[-1][-1] in ("depot", "parcel.sorted")
+    assert api.asked[0].query["include"] == "event"
+
+
+def test_keys_are_not_read_again_and_again_while_events_are_followed(listing: ScriptedApi) -> None:
+    result = listing.run("events", "depot", "--keys", "--follow")
+
+    assert (exit_code(result), listing.asked) == (Exit.USAGE, [])
+
+
 def test_late_arrivals_end_with_a_command_that_a_shell_takes_as_it_is_meant(listing: ScriptedApi) -> None:
     result = listing.run("late", "-s", "a", "-t", "b", "-d", DAY, "--table")
     listing.script = routes({"GET /late": page(item(1, entity="-o; rm"), item(2, entity="-o; rm"))})
