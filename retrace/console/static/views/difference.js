@@ -23,7 +23,7 @@ export function difference({ difference: found, failure, reading, unread, more }
     ...found.only_in_from.map((/** @type {any} */ item) => ['−', 'only in the first', 'bad', item]),
     ...found.changed.map((/** @type {any} */ item) => ['~', 'other content', 'warn', item]),
   ];
-  return html`<section aria-labelledby="diff-title"><h2 id="diff-title">From ${number(found.from.value)} to ${number(found.to.value)}</h2>
+  return html`<section aria-labelledby="diff-title"><h2 id="diff-title">From ${number(found.from.event_count)} to ${number(found.to.event_count)}</h2>
     <p>${same && found.cursor ? html`The first ${counted(counts.shared, 'event')} are the same in both.` : same ? html`The same ${counted(counts.shared, 'event')} in both: the two hashes are ${found.from.inputs_hash === found.to.inputs_hash ? 'equal' : 'different'}.` : html`
       ${badge('good', `+ ${number(counts.only_in_to)}`)} ${badge('bad', `− ${number(counts.only_in_from)}`)} ${badge('warn', `~ ${number(counts.changed)}`)}
       <span class="quiet">${counted(counts.shared, 'event')} in both.${found.cursor ? ' More are not compared yet.' : ''}</span>`}</p>

@@ -86,7 +86,7 @@ async function one(page) {
     Object.assign(shown, { busy: true, failure: null, answer: null });
     redraw();
     try {
-      shown.answer = await post(`${path}/retry`, undefined, text === undefined ? {} : { text, type: shown.item.content_type || 'application/json' });
+      shown.answer = await post(`${path}/retry?results=all`, undefined, text === undefined ? {} : { text, type: shown.item.content_type || 'application/json' });
       // What was refused again is corrected further.
       if (text !== undefined && isAllTaken(shown.answer)) drop(query.id);
     } catch (failure) {
@@ -148,7 +148,7 @@ const resultsOf = (answer) => answer.results ?? [answer];
 /** @param {any} result */
 const isTaken = (result) => !!result.event_id && result.status !== 'CONFLICT';
 
-/** A batch is answered with counts and its refused events. @param {any} answer */
+/** A batch is answered with counts and a result for each event. @param {any} answer */
 const isAllTaken = (answer) => (answer.counts ? !answer.counts.conflict && !answer.counts.rejected : isTaken(answer));
 
 /** @param {any} answer */
