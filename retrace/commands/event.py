@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.highlighter import JSONHighlighter
@@ -23,6 +23,7 @@ PAGES_A_DAY = 3
 """Quarantine has no index of keys: a page reads up to a thousand of its objects."""
 
 _PAGE = 1_000
+_CONFLICTS_SHOWN = 3
 _EVENT_ID = re.compile(r"[0-9a-f]{64}")
 _ARRIVED_AGAIN = (
     Column("arrived again (UTC)", lambda item: short_time(item["ingest_time"])),
@@ -56,7 +57,12 @@ def event(
     retrace event 1a61161322230d9602eedf304c617d9ee46f64091763446c5f378d739edb9352
     """
     call, output = command_context(context), Output(as_json=as_json)
-    event_id = _given_id(subject) if key is None else _id_under(call, output, subject, key)
+    event_id = _given_id(subject) if key is None else _id_under(call, subject, key)
+    if event_id is None:
+        rejections = _rejections(call, {"source": subject, "idempotency_key": str(key)})
+        if output.as_json and not raw:
+            output.rows(rejections, (), "")
+        raise _not_accepted(rejections)
     if raw:
         _write(_text_of(call, event_id))
     elif output.as_json:
@@ -74,12 +80,9 @@ def _given_id(given: str) -> str:
     return wanted
 
 
-def _id_under(call: CommandContext, output: Output, source: str, key: str) -> str:
-    identity = {"source": source, "idempotency_key": key}
-    found = call.client.get("/events", identity)["items"]
-    if not found:
-        _tell_of_quarantine(call, output, identity)
-    return str(found[0]["event_id"])
+def _id_under(call: CommandContext, source: str, key: str) -> str | None:
+    found = call.client.get("/events", {"source": source, "idempotency_key": key})["items"]
+    return str(found[0]["event_id"]) if found else None
 
 
 def _text_of(call: CommandContext, event_id: str) -> bytes:
@@ -92,9 +95,9 @@ def _show(output: Output, found: Json, key: str | None) -> None:
         output.rows(found["arrivals"], _ARRIVED_AGAIN, "")
     if found.get("more_arrivals"):
         output.note("It arrived more often than is listed.")
-    for arrival in found["arrivals"]:
-        if "rejected_id" in arrival:
-            output.say(f"Conflict in quarantine: retrace rejected get {arrival['rejected_id']}")
+    conflicts = [arrival["rejected_id"] for arrival in found["arrivals"] if arrival.get("rejected_id")]
+    for rejected_id in conflicts[:_CONFLICTS_SHOWN]:
+        output.say(f"Conflict in quarantine: retrace rejected get {rejected_id}")
     output.rows(found["aggregates"], _VERSIONS, "It is in no aggregate yet.")
     if found.get("more_aggregates"):
         output.note("Older versions may contain it, too: only the newest of its day were searched.")
@@ -120,12 +123,11 @@ def _how_often(found: Json) -> str:
     if not again:
         return "once"
     least = "at least " if found.get("more_arrivals") else ""
-    kinds = (counted(again[status], status.lower()) for status in ("DUPLICATE", "CONFLICT") if again[status])
+    kinds = (_counted(again[status], status.lower()) for status in ("DUPLICATE", "CONFLICT") if again[status])
     return f"{least}{again.total() + 1} times: accepted, then {' and '.join(kinds)}"
 
 
-def counted(count: int, name: str) -> str:
-    """A number of things."""
+def _counted(count: int, name: str) -> str:
     return f"{count:,} {name}{'' if count == 1 else 's'}"
 
 
@@ -135,23 +137,14 @@ def _show_text(output: Output, text: str) -> None:
     output.console.print(shown, soft_wrap=True)
 
 
-def _tell_of_quarantine(call: CommandContext, output: Output, identity: Mapping[str, str]) -> NoReturn:
-    """Say what quarantine has under a source and key that no accepted event has; raises Problem if it has nothing."""
+def _rejections(call: CommandContext, identity: Mapping[str, str]) -> list[Json]:
+    """What quarantine has under a source and key that no accepted event has; raises Problem if it has nothing."""
     days = [str(call.day(day, "--day")) for day in QUARANTINE_DAYS]
-    looked_at = {day: list(_refused(call, identity, day)) for day in days}
-    found = [item for pages in looked_at.values() for page in pages for item in page]
+    searched = {day: list(_refused(call, identity, day)) for day in days}
+    found = [item for pages in searched.values() for page in pages for item in page]
     if not found:
-        raise _not_found(identity, days, [day for day, pages in looked_at.items() if len(pages) == PAGES_A_DAY])
-    if output.as_json:
-        output.rows(found, (), "")
-    for item in found:
-        output.say(f"Not accepted: {item['status']} {short_time(item['ingest_time'])} UTC, because {_why(item)}.")
-        output.say(f"Correct and retry it: retrace rejected retry {item['rejected_id']}")
-    raise typer.Exit(Exit.DIFFERENT)
-
-
-def _why(item: Json) -> str:
-    return "; ".join(f"{error['field']} {error['message']}".strip() for error in item["errors"][:3])
+        raise _not_found(identity, days, [day for day, pages in searched.items() if len(pages) == PAGES_A_DAY])
+    return sorted(found, key=lambda item: str(item["ingest_time"]))
 
 
 def _refused(call: CommandContext, identity: Mapping[str, str], day: str) -> Iterator[list[Json]]:
@@ -165,6 +158,16 @@ def _not_found(identity: Mapping[str, str], days: Sequence[str], in_part: Sequen
     part = f" (of {' and '.join(in_part)}, only the beginning was searched)" if in_part else ""
     remedy = "Check the source and the key. An event without a key is found with `retrace events`."
     return Problem(f"{what}. {looked}{part}.", remedy, Exit.NOT_FOUND)
+
+
+def _not_accepted(rejections: Sequence[Json]) -> Problem:
+    told = (
+        f"{item['status']} {short_time(item['ingest_time'])} UTC, because "
+        + "; ".join(f"{error['field']} {error['message']}" for error in item["errors"][:3])
+        for item in rejections
+    )
+    remedy = f"Correct it and retry it: retrace rejected retry {rejections[-1]['rejected_id']}"
+    return Problem("\n".join(f"Not accepted: {line}." for line in told), remedy, Exit.DIFFERENT)
 
 
 def _write(event: bytes) -> None:

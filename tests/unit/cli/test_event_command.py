@@ -144,8 +144,15 @@ def test_an_event_in_quarantine_is_told_from_one_that_never_arrived() -> None:
         result = api.run("event", SOURCE, KEY, "--table")
 
     assert exit_code(result) == Exit.DIFFERENT
-    assert f"Not accepted: REJECTED {DAY} 12:03:00 UTC, because event_time is missing." in result.stdout
-    assert f"retrace rejected retry {REJECTED_ID}" in result.stdout
+    assert f"Not accepted: REJECTED {DAY} 12:03:00 UTC, because event_time is missing." in said(result)
+    assert f"retrace rejected retry {REJECTED_ID}" in said(result)
+
+
+def test_an_event_in_quarantine_is_not_written_where_the_raw_event_is_wanted() -> None:
+    with serving(routes({"GET /events": page(), "GET /rejected": page(refused())})) as api:
+        result = api.run("event", "--raw", SOURCE, KEY)
+
+    assert (exit_code(result), result.stdout) == (Exit.DIFFERENT, "")
 
 
 def test_an_event_in_quarantine_is_told_to_a_program_as_the_api_tells_it() -> None:
