@@ -939,6 +939,14 @@ BREAKS = [
         "test_a_rebuild_restores_sources_and_the_times_that_they_were_first_seen",
     ),
     Break(
+        "5 nothing is dropped: an unknown source that looks like an outage",
+        "retrace/commands/search.py",
+        "        require_known(call.client, source, event_type)\n",
+        "        pass\n",
+        "tests/unit/cli/test_known_sources.py",
+        "test_an_unknown_source_is_told_with_near_names_and_not_found[gaps]",
+    ),
+    Break(
         "7 bounded: gaps that read on whatever it costs",
         "chalicelib/search/silence.py",
         "PaidReads(self.concurrently, REQUEST_US)\n        try",

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import typer
 
 from retrace.context import TIME_HELP, AsJson, CommandContext, command_context
+from retrace.known_sources import require_known
 from retrace.output import Json, Output
 from retrace.problem import Exit
 from retrace.replay_progress import JOB_COLUMNS, Watch, cancelled, conclude, next_command, show_job, show_preview
@@ -91,6 +92,8 @@ def replay(
         reason=reason,
     )
     preview = counted(call.client, request)
+    if preview["messages"] == 0 and preview["exact"]:
+        require_known(call.client, source, event_type)
     if dry_run:
         _previewed(output, preview)
         return

@@ -31,6 +31,7 @@ from retrace.event_table import (
     list_events,
     window,
 )
+from retrace.known_sources import or_unknown, require_known
 from retrace.output import Column, Json, Output, short_time, sparkline
 
 _MOST_HOURS = 72
@@ -82,7 +83,8 @@ def events(
     if keys:
         query["include"] = "event"
     columns = key_columns(output, of_entity=entity is not None) if keys else None
-    _shape(output, list_events(output, call.client.pages("/events", query, limit), limit, nothing, columns))
+    items = or_unknown(call.client, call.client.pages("/events", query, limit), source, event_type)
+    _shape(output, list_events(output, items, limit, nothing, columns))
 
 
 def _shape(output: Output, found: list[Json]) -> None:
@@ -116,7 +118,8 @@ def late(
     call, output = command_context(context), Output(as_json=as_json)
     query = {"source": source, "event_type": event_type, "day": call.day(day, "--day"), "limit": str(min(limit, PAGE))}
     nothing = f"Nothing of this source and type came late on {query['day']}."
-    found = list_events(output, call.client.pages("/late", query, limit), limit, nothing)
+    items = or_unknown(call.client, call.client.pages("/late", query, limit), source, event_type)
+    found = list_events(output, items, limit, nothing)
     touched = Counter((item["entity_id"], item["event_time"][:10]) for item in found)
     if touched:
         (entity, of_day), most = touched.most_common(1)[0]
@@ -153,5 +156,8 @@ def gaps(
         Column("from (UTC)", lambda item: short_time(item["start_time"])),
         Column("to", lambda item: short_time(item["end_time"])),
     )
-    found = call.client.get("/gaps", query)["items"]
+    answer = call.client.get("/gaps", query)
+    found = answer["items"]
+    if [(gap["start_time"], gap["end_time"]) for gap in found] == [(answer["start_time"], answer["end_time"])]:
+        require_known(call.client, source, event_type)
     output.rows(found, columns, f"There is an event in every {unit.value} of the window.")

@@ -236,7 +236,8 @@ def test_late_arrivals_end_with_a_command_that_a_shell_takes_as_it_is_meant(list
 
 def test_gaps_of_an_open_window_end_now() -> None:
     gap = {"start_time": f"{DAY}T00:00:00.000000000Z", "end_time": f"{DAY}T08:00:00.000000000Z"}
-    with serving(routes({"GET /gaps": (200, {"items": [gap]})})) as api:
+    asked = {"start_time": gap["start_time"], "end_time": f"{DAY}T12:00:00.000000000Z"}
+    with serving(routes({"GET /gaps": (200, {"items": [gap], **asked})})) as api:
         result = api.run("gaps", "depot", "--since", "2d", "--unit", "day", "--table")
         openly = api.run("gaps", "depot")
 

@@ -40,6 +40,7 @@ OF_TYPE = ("--source", "s", "--type", "t", "--day", "2026-11-23")
 
 CALLS: dict[str, list[str]] = {
     "ingest": ["{text}"],
+    "sources": ["--limit", "{text}"],
     "events": ["{text}"],
     "event": ["{text}"],
     "late": ["--source", "{text}", "--type", "t"],
@@ -88,7 +89,8 @@ def answers(asked: Asked) -> tuple[int, Any]:
         "GET /replay",
         "GET /aggregates/inputs",
     ):
-        return 200, {"items": [EVENT | {"start_time": EVENT["event_time"], "end_time": EVENT["event_time"]}] * 3}
+        window = {"start_time": EVENT["event_time"], "end_time": EVENT["event_time"]}
+        return 200, {"items": [EVENT | window] * 3, **window}
     if asked.call == "GET /freshness":
         return 200, EVENT | {"fresh": True}
     return 404, problem("There is nothing here.")

@@ -1,0 +1,50 @@
+"""Tells an unknown source or type, which looks like an outage, from one without events in a window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+
+from retrace.client import Client
+from retrace.output import Json, on_one_line
+from retrace.problem import Exit, Problem
+
+_ALL = {"look_back_days": "0", "limit": "1000"}
+_LIST_THEM = "Run `retrace sources` to list all."
+
+
+def or_unknown(client: Client, items: Iterable[Json], source: str | None, event_type: str | None) -> Iterator[Json]:
+    """The items. If there are none, raises Problem if no event was ever accepted of the source and type."""
+    empty = True
+    for item in items:
+        empty = False
+        yield item
+    if empty:
+        require_known(client, source, event_type)
+
+
+def require_known(client: Client, source: str | None, event_type: str | None) -> None:
+    """Raise Problem if no event was ever accepted of a source and type. Call it if an answer is empty."""
+    if source is None and event_type is None:
+        return
+    try:
+        pairs = [(item["source"], item["event_type"]) for item in client.pages("/sources", _ALL)]
+    except Problem:  # the answer is empty all the same
+        return
+    sources = {known for known, _ in pairs}
+    if source is not None and source not in sources:
+        raise _unknown("source", source, sources, "")
+    types = {kind for known, kind in pairs if source in (None, known)}
+    if event_type is not None and event_type not in types:
+        raise _unknown("type", event_type, types, "" if source is None else f" from {on_one_line(source)}")
+
+
+def _unknown(what: str, name: str, known: Iterable[str], origin: str) -> Problem:
+    by_folded = {each.casefold(): each for each in known}
+    near = [by_folded[each] for each in get_close_matches(name.casefold(), by_folded)]
+    guess = f"Did you mean {on_one_line(' or '.join(near))}? " if near else ""
+    return Problem(
+        f"Unknown {what}: no event of {what} {on_one_line(name)} was ever accepted{origin}.",
+        f"{guess}{_LIST_THEM}",
+        Exit.NOT_FOUND,
+    )

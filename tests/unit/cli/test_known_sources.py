@@ -1,0 +1,104 @@
+"""An unknown source or type is told from one without events, by the commands that search and replay."""
+
+from __future__ import annotations
+
+import pytest
+
+from retrace.problem import Exit
+from tests.unit.cli.scripted_api import Answer, Json, ScriptedApi, exit_code, problem, routes, said, serving
+
+DAY = "2025-11-28"
+WINDOW = {"start_time": f"{DAY}T00:00:00.000000000Z", "end_time": "2025-11-29T00:00:00.000000000Z"}
+HOUR = {**WINDOW, "end_time": f"{DAY}T01:00:00.000000000Z"}
+EMPTY: Answer = (200, {"items": [], "cursor": None})
+PREVIEW: Json = {
+    "messages": 0,
+    "exact": True,
+    "by_day": [],
+    "by_source": {},
+    "by_type": {},
+    "estimated_seconds": 0,
+    "estimated_cost_usd": 0,
+    "warnings": [],
+}
+FOUND = {
+    "GET /events": EMPTY,
+    "GET /late": EMPTY,
+    "GET /gaps": (200, {"items": [WINDOW], "cursor": None, **WINDOW}),
+    "POST /replay": (200, PREVIEW),
+}
+KNOWN = [("Pay/Gateway", "payment.captured"), ("pay/ledger", "booking"), ("shop/till", "sale")]
+COMMANDS = ("events", "late", "gaps", "replay")
+
+
+def sources(*pairs: tuple[str, str], cursor: str | None = None) -> Answer:
+    items = [{"source": source, "event_type": kind, "first_seen": "", "last_seen": None} for source, kind in pairs]
+    return (200, {"items": items, "cursor": cursor, "looked_back_to": DAY})
+
+
+def run(api: ScriptedApi, command: str, source: str, event_type: str) -> tuple[int, str]:
+    more = ["--dry-run"] if command == "replay" else []
+    result = api.run(command, "--source", source, "--type", event_type, "--day", DAY, *more)
+    return exit_code(result), " ".join(said(result).split())
+
+
+def asked_for_sources(api: ScriptedApi) -> list[dict[str, str]]:
+    return [asked.query for asked in api.asked if asked.call == "GET /sources"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_unknown_source_is_told_with_near_names_and_not_found(command: str) -> None:
+    with serving(routes({**FOUND, "GET /sources": sources(*KNOWN)})) as api:
+        code, told = run(api, command, "pay/gatewy", "payment.captured")
+
+    assert code == Exit.NOT_FOUND
+    assert "Unknown source: no event of source pay/gatewy was ever accepted." in told
+    assert "Did you mean Pay/Gateway" in told
+    assert asked_for_sources(api) == [{"look_back_days": "0", "limit": "1000"}]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_unknown_type_is_told_with_near_names_of_its_source(command: str) -> None:
+    with serving(routes({**FOUND, "GET /sources": sources(*KNOWN, ("pay/ledger", "sales"))})) as api:
+        code, told = run(api, command, "shop/till", "sales")
+
+    assert code == Exit.NOT_FOUND
+    assert "Unknown type: no event of type sales was ever accepted from shop/till." in told
+    assert "Did you mean sale?" in told
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_known_source_and_type_without_events_is_no_error(command: str) -> None:
+    pages = [sources(*KNOWN[:2], cursor="next"), sources(*KNOWN[2:])]
+    with serving(routes({**FOUND, "GET /sources": pages})) as api:
+        code, told = run(api, command, "shop/till", "sale")
+
+    assert (code, "Unknown" in told) == (Exit.DONE, False)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_empty_answer_stays_one_if_sources_cannot_be_listed(command: str) -> None:
+    with serving(routes({**FOUND, "GET /sources": (404, problem("There is no such route."))})) as api:
+        code, _ = run(api, command, "shop/till", "sale")
+
+    assert code == Exit.DONE
+
+
+def test_sources_are_not_asked_for_if_something_was_found() -> None:
+    found = {
+        "GET /gaps": (200, {"items": [HOUR], "cursor": None, **WINDOW}),
+        "POST /replay": (200, PREVIEW | {"exact": False}),
+    }
+    with serving(routes(found)) as api:
+        for command in ("gaps", "replay"):
+            assert run(api, command, "pay/gatewy", "t")[0] == Exit.DONE
+
+    assert asked_for_sources(api) == []
+
+
+def test_a_name_is_near_whatever_its_case_and_control_characters_do_not_reach_the_terminal() -> None:
+    with serving(routes({**FOUND, "GET /sources": sources(("PAY\x1b[2J\n/GATE", "t"))})) as api:
+        _, told = run(api, "events", "pay\x1b[2j/gate", "t")
+
+    assert "PAY\\x1b[2J\\n/GATE" in told
+    assert "\x1b" not in told
