@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from chalicelib.core.errors import Fault, OutOfTime
-from chalicelib.core.pagination import chunked_by_size
+from chalicelib.core.pagination import chunked, chunked_by_size
 from chalicelib.core.ports import Clock, Concurrently
 from chalicelib.core.timestamps import Instant, day_of
 from chalicelib.events.arrivals import Arrival, ArrivalKind, Status
@@ -28,6 +28,9 @@ from chalicelib.ingest.request import IngestRequest, InvalidEvent, Submission, e
 
 EVENTS_A_PART = 1_600
 """Sixteen look-ups, and twice as many transactions: as many as are under way at once."""
+
+OBJECTS_AT_ONCE = 64
+"""Of a part whose events are of many sources or days: rows follow so many, so that a resend need not put them again."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +83,14 @@ class Ingest:
         """
         known = self._known(part)
         groups = _by_source_and_day(_unknown(part, known), receipt.ingest_time)
-        stored = self.concurrently(lambda group: self.raw.put_once(group, receipt), groups)
-        new = [event for group in stored for event in group]
-        self.sources.record(new)
-        return new, known | self.identities.admit(new, receipt.request_id, receipt.ingest_time)
+        new: list[StoredEvent] = []
+        for some in chunked(groups, OBJECTS_AT_ONCE):
+            stored = self.concurrently(lambda group: self.raw.put_once(group, receipt), some)
+            events = [event for group in stored for event in group]
+            self.sources.record(events)
+            known |= self.identities.admit(events, receipt.request_id, receipt.ingest_time)
+            new += events
+        return new, known
 
     def _known(self, part: Sequence[Event]) -> dict[str, StoredEvent]:
         return self.identities.first_seen([event.event_id for event in part])
@@ -123,7 +130,7 @@ class _Verdicts:
     def out_of_time(self) -> OutOfTime:
         """What is said where the time of a request does not suffice for all of its parts."""
         return OutOfTime(
-            f"Timed out with {len(self.stored):,} of {len(self.firsts):,} events stored."
+            f"Timed out with at least {len(self.stored):,} of {len(self.firsts):,} events stored."
             " Send the request again: it continues from there."
         )
 
