@@ -1049,6 +1049,14 @@ BREAKS = [
         "test_events_are_listed_with_the_keys_that_their_texts_have",
     ),
     Break(
+        "7 honest: a source that is not known taken for a key that is not",
+        "retrace/commands/event.py",
+        '        require_known(call.client, identity["source"], None)\n',
+        "",
+        "tests/unit/cli/test_event_command.py",
+        "test_a_source_that_never_sent_anything_is_told_with_near_names",
+    ),
+    Break(
         "7 honest: a quarantine that was searched in part",
         "retrace/commands/event.py",
         "if len(pages) == PAGES_A_DAY",

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from retrace.context import AsJson, CommandContext, command_context
 from retrace.event_table import lag
+from retrace.known_sources import require_known
 from retrace.output import Column, Json, Output, escaped, indented, short_time
 from retrace.problem import Exit, Problem
 
@@ -143,6 +144,7 @@ def _rejections(call: CommandContext, identity: Mapping[str, str]) -> list[Json]
     searched = {day: list(_refused(call, identity, day)) for day in days}
     found = [item for pages in searched.values() for page in pages for item in page]
     if not found:
+        require_known(call.client, identity["source"], None)
         raise _not_found(identity, days, [day for day, pages in searched.items() if len(pages) == PAGES_A_DAY])
     return sorted(found, key=lambda item: str(item["ingest_time"]))
 

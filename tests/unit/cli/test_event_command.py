@@ -177,6 +177,16 @@ def test_an_event_that_never_arrived_is_not_found_and_told_with_the_days_that_we
     }
 
 
+def test_a_source_that_never_sent_anything_is_told_with_near_names() -> None:
+    known = page({"source": SOURCE, "event_type": "parcel.sorted"})
+    with serving(routes({"GET /events": page(), "GET /rejected": page(), "GET /sources": known})) as api:
+        result = api.run("event", "depot/scaners", KEY)
+
+    assert exit_code(result) == Exit.NOT_FOUND
+    assert "no event of source depot/scaners was ever accepted" in said(result)
+    assert f"Did you mean {SOURCE}?" in said(result)
+
+
 def test_a_quarantine_that_is_too_large_to_be_searched_is_searched_in_part_and_said_to_be() -> None:
     endless = page(cursor="next")
     with serving(routes({"GET /events": page(), "GET /rejected": endless})) as api:
