@@ -221,6 +221,8 @@ CALLS: dict[Prepare, Sequence[str]] = {
         "GetObject",
         "BatchGetItem",
         "PutObject",
+        "BatchGetItem",
+        "PutItem",
         "TransactWriteItems",
         "PutObject",
     ],
