@@ -20,6 +20,8 @@ PLACES = {
     "gaps": "retrace.commands.search:gaps",
     "freshness": "retrace.commands.monitoring:freshness",
     "rejected list": "retrace.commands.rejected:list_rejected",
+    "rejected get": "retrace.commands.rejected:get_rejected",
+    "rejected retry": "retrace.commands.rejected:retry_rejected",
     "replay": "retrace.commands.replays:replay",
     "replays": "retrace.commands.replays:replays",
     "replay-status": "retrace.commands.replays:replay_status",
@@ -36,7 +38,7 @@ PLACES = {
 }
 """Module and function of each command, in the order that help lists them; the first of two words is a group's."""
 
-GROUPS = {"rejected": "List refused events and why they were refused."}
+GROUPS = {"rejected": "List refused events, show one, and retry them, corrected if necessary."}
 
 
 class _Made(Mapping[str, Any]):

@@ -83,7 +83,11 @@ class Output:
 
     def json(self, item: object) -> None:
         """One JSON text on a line of its own, in UTF-8 whatever the locale (RFC 8259, section 8.1)."""
-        line = escaped(json.dumps(item, ensure_ascii=False, separators=(",", ":"))) + "\n"
+        self.json_text(json.dumps(item, ensure_ascii=False, separators=(",", ":")))
+
+    def json_text(self, text: str) -> None:
+        """A JSON text that is written already, on a line of its own."""
+        line = escaped(text) + "\n"
         self._out.flush()
         if isinstance(self._out, TextIOWrapper):
             self._out.buffer.write(line.encode())

@@ -11,7 +11,7 @@ from chalicelib.aggregates.queries import DiffQuery, InputsQuery, VersionsQuery
 from chalicelib.core.schemas import Health, Problem
 from chalicelib.events.event import NativeEvent
 from chalicelib.ingest import responses as ingest
-from chalicelib.ingest.queries import AnswerQuery, IngestQuery
+from chalicelib.ingest.queries import IngestQuery
 from chalicelib.quarantine import responses as quarantine
 from chalicelib.quarantine.retries import RejectedQuery
 from chalicelib.replays import responses as replays
@@ -104,13 +104,13 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         FreshnessQuery,
     ),
     ("GET", "/rejected"): Operation(
-        "What was refused on a day", {200: quarantine.RejectedList, **_QUERIED}, RejectedQuery
+        "What was refused in a window, and why", {200: quarantine.RejectedList, **_QUERIED}, RejectedQuery
     ),
     ("GET", "/rejected/{rejected_id}"): Operation("A refused event", {200: quarantine.RejectedAnswer, **_NAMED}),
     ("POST", "/rejected/{rejected_id}/retry"): Operation(
         "Send a refused event through ingest again",
         {**_INGESTED, 404: Problem},
-        AnswerQuery,
+        IngestQuery,
         _EVENT_BODIES,
         body_required=False,
     ),

@@ -8,7 +8,7 @@ from chalicelib.api import requests
 from chalicelib.api.ingest import ingest_answer, ingest_request, require_listable
 from chalicelib.api.responses import answer
 from chalicelib.events.cloudevents import HEADER_PREFIX
-from chalicelib.ingest.queries import AnswerQuery
+from chalicelib.ingest.queries import IngestQuery
 from chalicelib.quarantine import responses
 from chalicelib.quarantine.retries import RejectedQuery, RetryRequest
 from chalicelib.runtime import query_wiring, telemetry
@@ -29,9 +29,9 @@ def rejection(rejected_id: str) -> Response:
 
 def retry(request: Request, rejected_id: str) -> Response:
     """POST /rejected/{rejected_id}/retry."""
-    query = requests.parameters(request, AnswerQuery)
+    query = requests.parameters(request, IngestQuery)
     asked = _retry_request(request)
-    report = query_wiring.review_quarantine().retry(rejected_id, asked)
+    report = query_wiring.review_quarantine().retry(rejected_id, asked, dry_run=query.dry_run)
     telemetry.ingested(report, asked.request_id, asked.requested_by)
     return ingest_answer(report, query)
 

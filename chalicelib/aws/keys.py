@@ -50,9 +50,9 @@ def rejected_object(rejected_id: str, *, conflict: bool = False) -> str:
     return f"{_rejected(rejected_id)}{_CONFLICT if conflict else '.json'}"
 
 
-def every_form_of_rejected(rejected_id: str) -> str:
-    """What the S3 key of a quarantined event begins with, whatever it was refused for, and those of retries do not."""
-    return f"{_rejected(rejected_id)}."
+def beginning_of_rejected(beginning: str) -> str:
+    """What the S3 keys of the quarantined events begin with whose ids begin so, whatever they were refused for."""
+    return _rejected(beginning)
 
 
 def is_conflict(key: str) -> bool:

@@ -27,8 +27,8 @@ class Quarantine(Protocol):
     ) -> RejectionsPage:
         """Those that are wanted of at most `limit` refused events of a day, after an id; of fewer if they are large."""
 
-    def read(self, rejected_id: str) -> Rejection | None:
-        """A refused event as it is kept."""
+    def read(self, beginning: str) -> list[Rejection]:
+        """The first two refused events whose ids begin so, as they are kept."""
 
     def retries(self, rejected_id: str) -> list[Retry]:
         """The first thousand retries of a refused event, oldest first."""

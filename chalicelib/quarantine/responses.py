@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, NotRequired
 
 from chalicelib.core.schemas import (
@@ -16,11 +17,26 @@ from chalicelib.core.schemas import (
     states,
 )
 from chalicelib.ingest.rejection import Conflict, body_members
-from chalicelib.quarantine.retries import Listed, Retry, RetryResult
-from chalicelib.quarantine.use_cases import FoundRejections, KeptRejection
+from chalicelib.quarantine.contents import Contents, contents_of
+from chalicelib.quarantine.differences import Difference
+from chalicelib.quarantine.retries import Listed, Retry, RetryResult, is_resolved
+from chalicelib.quarantine.use_cases import MOST_DIFFERENCES, FoundRejections, KeptRejection
+
+_SHARED = JsonSchema(description="Null if the events differ, or if it cannot be read.")
 
 
-class RejectedItem(Shape):
+class RefusedContents(Shape):
+    """What the events of a refused body say of themselves, and whether they were taken in since."""
+
+    events: Annotated[Count, JsonSchema(description="1 unless several events are kept together.")]
+    source: Annotated[str | None, _SHARED]
+    event_type: Annotated[str | None, _SHARED]
+    entity_id: Annotated[str | None, _SHARED]
+    idempotency_key: Annotated[str | None, _SHARED]
+    resolved: Annotated[bool, JsonSchema(description="Whether retries took in as many events.")]
+
+
+class RejectedItem(RefusedContents):
     """A refused event, without its body."""
 
     rejected_id: str
@@ -66,15 +82,27 @@ class LineReferenceShape(Shape):
     ingest_time: Time
 
 
+class DifferenceShape(Shape):
+    """A member that differs from that of the first event, as JSON text; absent where the event does not have it."""
+
+    path: Annotated[str, JsonSchema(examples=["payload.amount"])]
+    first: NotRequired[Annotated[str, JsonSchema(examples=["130.77"])]]
+    refused: NotRequired[Annotated[str, JsonSchema(examples=["120.77"])]]
+
+
 class ConflictShape(Shape):
     """An identity, the content that was rejected, and the first line of the identity."""
 
     event_id: Sha256
     content_sha256: Sha256
     first: LineReferenceShape
+    differences: NotRequired[
+        Annotated[list[DifferenceShape], JsonSchema(description="The first 20; absent if it was not compared.")]
+    ]
+    more_differences: NotRequired[Annotated[bool, JsonSchema(description="Whether there are more.")]]
 
 
-class RejectedAnswer(Shape):
+class RejectedAnswer(RefusedContents):
     """Everything that is kept of a refused event; the body is text where its bytes are UTF-8, else base64."""
 
     rejected_id: str
@@ -105,12 +133,24 @@ def _listed(item: Listed) -> RejectedItem:
         "request_id": item.request_id,
         "size": item.size,
         "retried": item.retried,
+        **_contents(item.contents, resolved=item.resolved),
+    }
+
+
+def _contents(contents: Contents, *, resolved: bool) -> RefusedContents:
+    return {
+        "events": contents.events,
+        "source": contents.common("source"),
+        "event_type": contents.common("event_type"),
+        "entity_id": contents.common("entity_id"),
+        "idempotency_key": contents.common("idempotency_key"),
+        "resolved": resolved,
     }
 
 
 def rejection(found: KeptRejection) -> RejectedAnswer:
     """Everything that is kept of a refused event."""
-    rejected = found.rejected
+    rejected, contents = found.rejected, contents_of(found.rejected)
     return {
         "rejected_id": rejected.rejected_id,
         "status": rejected.status.value,
@@ -120,15 +160,16 @@ def rejection(found: KeptRejection) -> RejectedAnswer:
         "size": len(rejected.body),
         "content_type": rejected.content_type,
         "headers": dict(rejected.headers),
-        "conflicts": list(map(_conflict, rejected.conflicts)),
+        "conflicts": [_conflict(conflict, found.differences.get(conflict)) for conflict in rejected.conflicts],
         **body_members(rejected.body),
         "retries": list(map(_retry, found.retries)),
+        **_contents(contents, resolved=is_resolved(contents, found.retries)),
     }
 
 
-def _conflict(conflict: Conflict) -> ConflictShape:
+def _conflict(conflict: Conflict, differing: Sequence[Difference] | None) -> ConflictShape:
     first = conflict.first
-    return {
+    shown: ConflictShape = {
         "event_id": conflict.event_id,
         "content_sha256": conflict.content_sha256,
         "first": {
@@ -138,6 +179,19 @@ def _conflict(conflict: Conflict) -> ConflictShape:
             "ingest_time": first.ingest_time,
         },
     }
+    if differing is not None:
+        shown["differences"] = list(map(_difference, differing[:MOST_DIFFERENCES]))
+        shown["more_differences"] = len(differing) > MOST_DIFFERENCES
+    return shown
+
+
+def _difference(difference: Difference) -> DifferenceShape:
+    shown: DifferenceShape = {"path": difference.path}
+    if difference.first is not None:
+        shown["first"] = difference.first
+    if difference.refused is not None:
+        shown["refused"] = difference.refused
+    return shown
 
 
 def _retry(retry: Retry) -> RetryShape:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from chalicelib.core.errors import Fault
-from chalicelib.core.fields import DayText, IdempotencyKey, Limit, Source, WrongField
-from chalicelib.core.timestamps import Instant, parse_day
+from chalicelib.core.fields import DayText, EndTime, IdempotencyKey, Limit, Source, Time, TrueOrFalse, WrongField
+from chalicelib.core.timestamps import Day, Instant, Window, parse_day, window_of
 from chalicelib.events.arrivals import Status
+from chalicelib.events.index_pages import days_of
 from chalicelib.ingest.rejection import Rejection, RejectionStatus
 from chalicelib.ingest.report import IngestReport
-from chalicelib.ingest.request import IngestRequest
+from chalicelib.quarantine.contents import Contents, contents_of
 from chalicelib.quarantine.named_events import names
 
 _ID = re.compile(r"(\d{4}-\d{2}-\d{2})\.[0-9a-f]{64}", re.ASCII)
@@ -31,31 +33,75 @@ def is_rejected_id(text: str) -> bool:
         return False
 
 
+_BEGINNING = re.compile(r"(\d{4}-\d{2}-\d{2})\.[0-9a-f]{6,64}", re.ASCII)
+
+
+def is_beginning_of_rejected_id(text: str) -> bool:
+    """Whether an id in quarantine can begin so: with a day and at least six digits."""
+    return _BEGINNING.fullmatch(text) is not None and is_rejected_id(f"{text:0<75}")
+
+
+def before_rejections_of(day: Day) -> str:
+    """An id before those of a day's refused events."""
+    return f"{day}.{'0' * 64}"
+
+
+MAX_DAYS = 31
+
+
 class RejectedQuery(BaseModel):
-    """GET /rejected: what was refused on a day; `reason` is a status, or a field that was found at fault.
+    """GET /rejected: what was refused in a window; `reason` is a status, or a field that was found at fault.
 
     With `source`, `idempotency_key` (of a CloudEvent, its `id`) asks for the event that they identify.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
-    day: DayText
+    day: DayText | None = None
+    start_time: Time | None = None
+    end_time: EndTime | None = None
     reason: Annotated[str, Field(min_length=1)] | None = None
     source: Source | None = None
     idempotency_key: IdempotencyKey | None = None
+    resolved: TrueOrFalse | None = None
     limit: Limit = 100
     cursor: str | None = None
 
     @model_validator(mode="after")
     def _identifies_an_event(self) -> RejectedQuery:
-        missing = "idempotency_key" if self.idempotency_key is None else "source"
-        if (self.source is None) != (self.idempotency_key is None):
-            raise WrongField(missing, "is missing; a source and a key together identify an event")
+        if self.idempotency_key is not None and self.source is None:
+            raise WrongField("source", "is missing; a source and a key together identify an event")
+        return self
+
+    @model_validator(mode="after")
+    def _is_bounded(self) -> RejectedQuery:
+        if self.day is not None:
+            if self.start_time is not None or self.end_time is not None:
+                raise WrongField("day", "cannot be combined with start_time or end_time")
+            return self
+        if self.start_time is None or self.end_time is None:
+            raise WrongField("day", "is missing; give a day, or start_time and end_time")
+        if self.start_time >= self.end_time:
+            raise WrongField("start_time", "must lie before end_time, which is excluded")
+        if any(islice(days_of(self.window), MAX_DAYS, None)):
+            raise WrongField("end_time", f"a window touches at most {MAX_DAYS} days")
         return self
 
     def wants(self, rejected: Rejection) -> bool:
         """Whether a refused event is the one that is asked for, if one is."""
         return self.idempotency_key is None or names(rejected, self.source or "", self.idempotency_key)
+
+    @property
+    def window(self) -> Window:
+        """The time of receipt that is asked about."""
+        if self.day is not None:
+            return window_of(Day(self.day))
+        return Window(Instant(self.start_time or ""), Instant(self.end_time or ""))
+
+    @property
+    def days(self) -> list[Day]:
+        """The days that the window touches."""
+        return list(days_of(self.window))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +114,22 @@ class Listed:
     ingest_time: Instant
     request_id: str
     size: int
+    contents: Contents
     retried: bool
+    resolved: bool = False
+
+    def after(self, retries: Iterable[Retry]) -> Listed:
+        """The same, resolved if its retries took its events in."""
+        return replace(self, resolved=is_resolved(self.contents, retries))
+
+    def is_found_by(self, query: RejectedQuery) -> bool:
+        """Whether it is what a query asks for, of those that its days have."""
+        return (
+            query.window.start <= self.ingest_time < query.window.end
+            and (query.source is None or query.source in self.contents.values["source"])
+            and (query.resolved is None or query.resolved is self.resolved)
+            and self.is_for(query.reason)
+        )
 
     def is_for(self, reason: str | None) -> bool:
         """Whether this is why the event was refused: its status, or a field at fault or something inside that field."""
@@ -79,7 +140,7 @@ class Listed:
 
 
 def listed(rejected: Rejection, *, retried: bool) -> Listed:
-    """A refused event as lists show it."""
+    """A refused event as lists show it before its retries are read."""
     return Listed(
         rejected_id=rejected.rejected_id,
         status=rejected.status,
@@ -87,6 +148,7 @@ def listed(rejected: Rejection, *, retried: bool) -> Listed:
         ingest_time=rejected.ingest_time,
         request_id=rejected.request_id,
         size=len(rejected.body),
+        contents=contents_of(rejected),
         retried=retried,
     )
 
@@ -123,6 +185,15 @@ class Retry:
     def to_json(self) -> bytes:
         """The object that is kept beside the refused event."""
         return json.dumps(asdict(self), ensure_ascii=False).encode()
+
+
+def is_resolved(contents: Contents, retries: Iterable[Retry]) -> bool:
+    """Whether retries took in as many different events as were refused together."""
+    results = (result for retry in retries for result in retry.results)
+    return len({result.event_id for result in results if result.status in _TAKEN_IN}) >= contents.events
+
+
+_TAKEN_IN = (Status.ACCEPTED, Status.DUPLICATE)
 
 
 def retry_of(rejected_id: str, asked: RetryRequest, requested_at: Instant, report: IngestReport) -> Retry:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, takewhile
-from typing import TYPE_CHECKING
+from itertools import accumulate, islice, takewhile
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.aws import keys
 from chalicelib.aws.errors import translated
@@ -51,7 +51,9 @@ class S3Quarantine:
             known = present[:-1] if found["IsTruncated"] else present
             chosen = [str(kept["Key"]) for kept in _affordable(known[:limit])]
             read = self.concurrently(lambda key: self._item(key, retried, wanted), chosen)
-        items = tuple(item for _, item in read if item is not None)
+            found_items = [item for _, item in read if item is not None]
+            retries = self._retries_of([item.rejected_id for item in found_items if item.retried])
+        items = tuple(item.after(retries.get(item.rejected_id, ())) for item in found_items)
         return RejectionsPage(items, read[-1][0] if len(chosen) < len(present) else None)
 
     def _listed(self, ingest_day: Day, after: str | None, limit: int) -> ListObjectsV2OutputTypeDef:
@@ -71,20 +73,28 @@ class S3Quarantine:
         item = listed(rejected, retried=keys.retries(rejected_id) in retried) if wanted(rejected) else None
         return rejected_id, item
 
-    def read(self, rejected_id: str) -> Rejection | None:
-        """A refused event, None if there is none.
+    def _retries_of(self, rejected_ids: Sequence[str]) -> dict[str, list[Retry]]:
+        """The retries of each, which lists need to tell whether one of them succeeded."""
+        found = self.concurrently(lambda rejected_id: self._keys(keys.retries(rejected_id)), rejected_ids)
+        records = iter(self.concurrently(self._retry, [key for some in found for key in some]))
+        return {one: list(islice(records, len(some))) for one, some in zip(rejected_ids, found, strict=True)}
 
-        It is listed first: S3 answers a GET of what is not there with 403 to those who may not list the whole bucket.
+    def _retry(self, key: str) -> Retry:
+        return parse_retry(self.objects.read(key))
+
+    def read(self, beginning: str) -> list[Rejection]:
+        """The first two refused events whose ids begin so.
+
+        They are listed first: S3 answers a GET of what is not there with 403 if the caller may not list the bucket.
         """
         with translated("reading a refused event"):
-            found = self._keys(keys.every_form_of_rejected(rejected_id))
-            return parse_rejection(self.objects.read(found[0])) if found else None
+            found = self._keys(keys.beginning_of_rejected(beginning), Delimiter="/")
+            return [parse_rejection(self.objects.read(key)) for key in found[:2]]
 
     def retries(self, rejected_id: str) -> list[Retry]:
         """The first thousand retries, oldest first."""
         with translated("reading the retries of a refused event"):
-            found = self._keys(keys.retries(rejected_id))
-            return self.concurrently(lambda key: parse_retry(self.objects.read(key)), found)
+            return self._retries_of([rejected_id])[rejected_id]
 
     def record(self, retry: Retry) -> None:
         """Keep the record of a retry, once."""
@@ -95,8 +105,10 @@ class S3Quarantine:
             if not written and self.objects.read(key) != retry.to_json():
                 raise WriteConflict("Another retry of the same event was recorded at the same moment.")
 
-    def _keys(self, prefix: str) -> list[str]:
-        answer = self.objects.s3.list_objects_v2(Bucket=self.objects.bucket, Prefix=prefix, MaxKeys=MAX_KEYS_A_LIST)
+    def _keys(self, prefix: str, **how: Any) -> list[str]:
+        answer = self.objects.s3.list_objects_v2(
+            Bucket=self.objects.bucket, Prefix=prefix, MaxKeys=MAX_KEYS_A_LIST, **how
+        )
         return [found["Key"] for found in answer.get("Contents", [])]
 
 

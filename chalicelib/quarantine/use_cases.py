@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from chalicelib.core.errors import NotFound
 from chalicelib.core.pagination import from_cursor, invalid_cursor, query_fingerprint, to_cursor
-from chalicelib.core.ports import Clock
+from chalicelib.core.ports import Clock, Concurrently
 from chalicelib.core.timestamps import Day
-from chalicelib.ingest.rejection import Rejection
+from chalicelib.events.ports import Identities, RawStore
+from chalicelib.events.raw_lines import lines_of
+from chalicelib.events.raw_objects import RawLine
+from chalicelib.ingest.rejection import Conflict, Rejection
 from chalicelib.ingest.report import IngestReport
-from chalicelib.ingest.request import IngestRequest, parse_request
-from chalicelib.quarantine.ports import Quarantine
-from chalicelib.quarantine.retries import Listed, RejectedQuery, Retry, RetryRequest, is_rejected_id, retry_of
+from chalicelib.ingest.request import IngestRequest, events_of, parse_request
+from chalicelib.quarantine.differences import Difference, differences
+from chalicelib.quarantine.ports import Quarantine, RejectionsPage
+from chalicelib.quarantine.retries import (
+    Listed,
+    RejectedQuery,
+    Retry,
+    RetryRequest,
+    before_rejections_of,
+    is_beginning_of_rejected_id,
+    is_rejected_id,
+    retry_of,
+)
+
+TakeIn = Callable[[IngestRequest, str, str], IngestReport]
+"""Takes a request in with its id and who sent it, as POST /ingest does."""
+
+MOST_COMPARED = 100
+"""Conflicts of one answer, whose first events are read side by side."""
+
+MOST_DIFFERENCES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,32 +52,64 @@ class KeptRejection:
 
     rejected: Rejection
     retries: tuple[Retry, ...]
+    differences: Mapping[Conflict, Sequence[Difference]]
+    """By conflict, of those that were compared: at most one more than are shown."""
 
 
 @dataclass(frozen=True)
 class ReviewQuarantine:
-    """The use cases behind GET /rejected and what lies beneath it; `take_in` is that of POST /ingest."""
+    """The use cases behind GET /rejected and what lies beneath it; a retry is taken in as by POST /ingest."""
 
     quarantine: Quarantine
-    take_in: Callable[[IngestRequest, str, str], IngestReport]
+    take_in: TakeIn
+    dry_run: TakeIn
+    identities: Identities
+    raw: RawStore
     now: Clock
+    concurrently: Concurrently
 
     def find(self, query: RejectedQuery) -> FoundRejections:
-        """What was refused on a day. Looks at no more than `limit` events, so a page may hold fewer of those wanted."""
+        """What was refused in a window. Looks at no more than `limit` events of one day, so a page may hold fewer."""
         fingerprint = query_fingerprint(query)
         after = from_cursor(fingerprint, query.cursor)
-        if after is not None and not (is_rejected_id(after) and after.startswith(query.day)):
-            raise invalid_cursor()
-        page = self.quarantine.page(Day(query.day), after, query.limit, query.wants)
-        items = tuple(item for item in page.items if item.is_for(query.reason))
-        return FoundRejections(items, to_cursor(fingerprint, page.read_to))
+        page, read_to = self._first_page(query, _days_left(query.days, after), after)
+        items = tuple(item for item in page.items if item.is_found_by(query))
+        return FoundRejections(items, to_cursor(fingerprint, read_to))
+
+    def _first_page(
+        self, query: RejectedQuery, days: Sequence[Day], after: str | None
+    ) -> tuple[RejectionsPage, str | None]:
+        """Events of the first of these days that has any, and up to where they were read."""
+        day, *later = days
+        page = self.quarantine.page(day, after, query.limit, query.wants)
+        if page.read_to is not None or not later:
+            return page, page.read_to
+        return (page, before_rejections_of(later[0])) if page.items else self._first_page(query, later, None)
 
     def get(self, rejected_id: str) -> KeptRejection:
         """Everything that is kept of a refused event; raises NotFound."""
-        return KeptRejection(self._found(rejected_id), tuple(self.quarantine.retries(rejected_id)))
+        rejected = self._found(rejected_id)
+        retries = self.quarantine.retries(rejected.rejected_id)
+        return KeptRejection(rejected, tuple(retries), dict(self._compared(rejected)))
 
-    def retry(self, rejected_id: str, asked: RetryRequest) -> IngestReport:
-        """Send a refused event through ingest again and record that; raises NotFound.
+    def _compared(self, rejected: Rejection) -> Iterator[tuple[Conflict, list[Difference]]]:
+        """Each conflict with what differs, unless its first event cannot be read or is another one by now."""
+        conflicts = rejected.conflicts[:MOST_COMPARED]
+        if not conflicts:
+            return
+        events = events_of(_as_it_was_sent(rejected).submissions)
+        sent = {(event.event_id, event.content_sha256): event for event in events}
+        known = self.identities.first_seen(list({conflict.event_id for conflict in conflicts}))
+        read = lines_of(list(known.values()), self.raw.read, self.concurrently)
+        lines = dict(zip(known, read, strict=True))
+        for conflict in conflicts:
+            line = lines.get(conflict.event_id)
+            event = sent.get((conflict.event_id, conflict.content_sha256))
+            if isinstance(line, RawLine) and event and line.content_sha256 == conflict.first.content_sha256:
+                yield conflict, list(islice(differences(line.event.decode(), event.text), MOST_DIFFERENCES + 1))
+
+    def retry(self, rejected_id: str, asked: RetryRequest, *, dry_run: bool = False) -> IngestReport:
+        """Send a refused event through ingest again and record that, except in a dry run; raises NotFound.
 
         What was refused stays as it is kept. If recording fails the retry was not answered; once it is sent again, the
         event that it brought in is a duplicate.
@@ -63,15 +117,28 @@ class ReviewQuarantine:
         rejected = self._found(rejected_id)
         requested_at = self.now()
         sent = _as_it_was_sent(rejected) if asked.corrected is None else asked.corrected
+        if dry_run:
+            return self.dry_run(sent, asked.request_id, asked.requested_by)
         report = self.take_in(sent, asked.request_id, asked.requested_by)
-        self.quarantine.record(retry_of(rejected_id, asked, requested_at, report))
+        self.quarantine.record(retry_of(rejected.rejected_id, asked, requested_at, report))
         return report
 
     def _found(self, rejected_id: str) -> Rejection:
-        rejected = self.quarantine.read(rejected_id) if is_rejected_id(rejected_id) else None
-        if rejected is None:
+        found = self.quarantine.read(rejected_id) if is_beginning_of_rejected_id(rejected_id) else []
+        if not found:
             raise NotFound("Nothing is in quarantine under this id.")
-        return rejected
+        if len(found) > 1:
+            raise NotFound("More than one refused event has an id that begins so. Give more of its digits.")
+        return found[0]
+
+
+def _days_left(days: Sequence[Day], after: str | None) -> Sequence[Day]:
+    """The days that are not yet read to their end; raises InvalidRequest for a position that is in none of them."""
+    if after is None:
+        return days
+    if not is_rejected_id(after) or after[:10] not in days:
+        raise invalid_cursor()
+    return days[days.index(Day(after[:10])) :]
 
 
 def _as_it_was_sent(rejected: Rejection) -> IngestRequest:

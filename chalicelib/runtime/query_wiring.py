@@ -57,4 +57,7 @@ def trace_versions() -> TraceVersions:
 
 def review_quarantine() -> ReviewQuarantine:
     """GET /rejected and what lies beneath it."""
-    return ReviewQuarantine(quarantine(), ingest().take_in, system.now)
+    taken = ingest()
+    return ReviewQuarantine(
+        quarantine(), taken.take_in, taken.dry_run, identities(), raw_store(), system.now, system.concurrently
+    )

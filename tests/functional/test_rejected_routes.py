@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from typing import Any
 
@@ -42,11 +43,16 @@ def malformed(number: int = 1, **changes: Any) -> Json:
 
 
 def listed(application: Application, **query: str) -> list[Json]:
+    """What is listed of today."""
+    return listed_in(application, day=TODAY, **query)
+
+
+def listed_in(application: Application, **query: str) -> list[Json]:
     """What is listed, page by page until there is nothing more."""
     items: list[Json] = []
     cursor: dict[str, str] = {}
     while True:
-        response = application.get("/rejected", day=TODAY, **query, **cursor)
+        response = application.get("/rejected", **query, **cursor)
         assert response.status_code == 200, response.body
         items += response.json_body["items"]
         if response.json_body["cursor"] is None:
@@ -85,6 +91,12 @@ class TestList:
                 "request_id": listed(application)[0]["request_id"],
                 "size": len(body),
                 "retried": False,
+                "events": 1,
+                "source": malformed()["source"],
+                "event_type": malformed()["event_type"],
+                "entity_id": malformed()["entity_id"],
+                "idempotency_key": None,
+                "resolved": False,
             }
         ]
 
@@ -129,14 +141,107 @@ class TestList:
 
         assert '"payment-31"' in kept(application, one["rejected_id"])["body"]
 
-    @pytest.mark.parametrize("given", ["source", "idempotency_key"])
-    def test_is_by_source_and_key_only_together(self, application: Application, given: str) -> None:
-        [missing] = {"source", "idempotency_key"} - {given}
-
-        response = application.get("/rejected", day=TODAY, **{given: "shop"})
+    def test_is_by_key_only_together_with_a_source(self, application: Application) -> None:
+        response = application.get("/rejected", day=TODAY, idempotency_key="k")
 
         assert response.status_code == 400
-        assert faults(response) == {missing: "is missing; a source and a key together identify an event"}
+        assert faults(response) == {"source": "is missing; a source and a key together identify an event"}
+
+    def test_is_by_source(self, application: Application) -> None:
+        shop, till = refused(application, malformed(source="shop")), refused(application, malformed(source="till"))
+        refused(application, b"not JSON, so of no source")
+        together = application.ingest(as_ndjson([malformed(n, source=f"s{n % 2}") for n in range(40)]), NDJSON)
+
+        assert [item["rejected_id"] for item in listed(application, source="till")] == [till]
+        assert [item["rejected_id"] for item in listed(application, source="shop")] == [shop]
+        assert len(listed(application, source="s0")) == len(listed(application, source="s1")) == 20
+        assert together.json_body["counts"]["rejected"] == 40
+
+    def test_names_events_that_are_kept_together_as_far_as_they_are_alike(self, application: Application) -> None:
+        application.ingest(as_ndjson([malformed(n, idempotency_key=f"k{n}") for n in range(40)]), NDJSON)
+
+        [*items] = listed(application)
+
+        assert {(item["events"], item["source"], item["idempotency_key"]) for item in items} == {
+            (2, malformed()["source"], None)
+        }
+
+    def test_names_cloudevents_by_their_attributes(self, application: Application) -> None:
+        event = {"specversion": "1.0", "id": "i", "source": "/shop", "type": "paid", "subject": "o-1", "time": "then"}
+        refused(application, as_json(event), content_type="application/cloudevents+json")
+
+        [item] = listed(application, source="/shop")
+
+        names = ("source", "event_type", "entity_id", "idempotency_key")
+        assert [item[name] for name in names] == ["/shop", "paid", "o-1", "i"]
+
+    def test_of_a_window_has_what_was_refused_in_it_over_several_days(
+        self, application: Application, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ids: dict[str, str] = {}
+        for number, day in enumerate(("2026-11-19", "2026-11-20", "2026-11-22", "2026-11-23")):
+            set_clock(monkeypatch, f"{day}T12:00:00.000000000Z")
+            ids[day] = refused(application, malformed(number))
+
+        window = {"start_time": "2026-11-19T12:00:01Z", "end_time": "2026-11-23T12:00:00Z"}
+        found = [item["rejected_id"] for item in listed_in(application, **window, limit="1")]
+
+        assert found == [ids["2026-11-20"], ids["2026-11-22"]]
+
+    @pytest.mark.parametrize(
+        ("query", "field"),
+        [
+            ({"start_time": f"{TODAY}T00:00:00Z"}, "day"),
+            ({"day": TODAY, "end_time": f"{TODAY}T00:00:00Z"}, "day"),
+            ({"start_time": f"{TODAY}T00:00:00Z", "end_time": f"{TODAY}T00:00:00Z"}, "start_time"),
+            ({"start_time": "2026-11-01T00:00:00Z", "end_time": "2026-12-02T00:00:01Z"}, "end_time"),
+            ({"day": TODAY, "resolved": "no"}, "resolved"),
+        ],
+    )
+    def test_of_a_window_that_is_none_is_answered_400(
+        self, application: Application, query: dict[str, str], field: str
+    ) -> None:
+        response = application.get("/rejected", **query)
+
+        assert response.status_code == 400
+        assert faults(response).keys() == {field}
+
+    def test_is_by_whether_a_retry_took_the_event_in(
+        self, application: Application, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        untouched, again, done = (refused(application, malformed(number)) for number in range(3))
+        retried(application, again)
+        retried(application, done)
+        set_clock(monkeypatch, f"{TODAY}T09:00:00.000000000Z")
+        retried(application, done, as_json(paid(2)), content_type=JSON)
+
+        def ids(resolved: str) -> set[str]:
+            return {item["rejected_id"] for item in listed(application, resolved=resolved)}
+
+        assert ids("false") == {untouched, again}
+        assert ids("true") == {done}
+        assert [kept(application, one)["resolved"] for one in (untouched, again, done)] == [False, False, True]
+
+    def test_events_kept_together_are_resolved_once_as_many_were_taken_in(
+        self, application: Application, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        application.ingest(as_ndjson([malformed(number) for number in range(40)]), NDJSON)
+        one = listed(application)[0]["rejected_id"]
+        retried(application, one, as_json(paid(1)), content_type=JSON)
+        half = kept(application, one)["resolved"]
+        set_clock(monkeypatch, f"{TODAY}T09:00:00.000000000Z")
+        retried(application, one, as_json(paid(2)), content_type=JSON)
+
+        assert (half, kept(application, one)["resolved"]) == (False, True)
+
+    def test_reads_retries_only_of_what_was_retried(self, application: Application, wire: Wire) -> None:
+        ids = [refused(application, malformed(number)) for number in range(4)]
+        retried(application, ids[0])
+        wire.mend()
+
+        listed(application)
+
+        assert wire.count() == {"ListObjectsV2": 2, "GetObject": 5}
 
     @pytest.mark.parametrize("limit", [1, 2, 3, 7, 1000])
     def test_is_whole_in_pages_of_any_size_and_knows_what_was_retried(
@@ -201,7 +306,7 @@ class TestList:
         response = application.get("/rejected", reason="", limit="0", since="then")
 
         assert response.status_code == 400
-        assert faults(response).keys() == {"day", "reason", "limit", "since"}
+        assert faults(response).keys() == {"reason", "limit", "since"}
 
     def test_is_answered_503_where_aws_does_not_give_it(self, application: Application, wire: Wire) -> None:
         wire.disturb(throttled, times=ALWAYS)
@@ -218,7 +323,9 @@ class TestOne:
 
         answer = kept(application, rejected_id)
 
-        assert answer == {**storage.quarantined(rejected_id), "size": len(text), "retries": []}
+        own = {name: paid().get(name) for name in ("source", "event_type", "entity_id", "idempotency_key")}
+        found: Json = {"size": len(text), "retries": [], "events": 1, **own, "resolved": False}
+        assert answer == {**storage.quarantined(rejected_id), **found}
         assert answer["body"].encode() == text
         assert answer["content_type"] == JSON
 
@@ -260,8 +367,78 @@ def test_the_same_bytes_refused_for_another_reason_are_kept_beside(application: 
     assert kept(application, in_conflict)["status"] == "CONFLICT"
 
 
+class TestConflict:
+    def test_shows_each_member_that_differs_from_the_first_event(self, application: Application) -> None:
+        first = paid(1, idempotency_key="k", payload={"amount": 130.77, "items": [1, 2], "old": None, "same": "x"})
+        application.accept(first)
+        other = first | {"payload": {"amount": 120.77, "items": [1, 3], "new": "n", "same": "x"}}
+
+        [conflict] = kept(application, refused(application, other))["conflicts"]
+
+        assert conflict["differences"] == [
+            {"path": "payload.amount", "first": "130.77", "refused": "120.77"},
+            {"path": "payload.items[1]", "first": "2", "refused": "3"},
+            {"path": "payload.new", "refused": '"n"'},
+            {"path": "payload.old", "first": "null"},
+        ]
+        assert conflict["more_differences"] is False
+
+    def test_compares_each_of_the_events_that_are_kept_together(self, application: Application) -> None:
+        application.accept_all([paid(n, idempotency_key=f"k{n}", payload=n) for n in range(40)])
+        application.ingest([paid(n, idempotency_key=f"k{n}", payload=n + 100) for n in range(40)])
+
+        answers = [kept(application, item["rejected_id"]) for item in listed(application)]
+
+        found = [conflict["differences"] for answer in answers for conflict in answer["conflicts"]]
+        pairs = sorted((int(one["first"]), int(one["refused"])) for [one] in found)
+        assert pairs == [(n, n + 100) for n in range(40)]
+
+    def test_shows_20_differences_and_that_there_are_more(self, application: Application) -> None:
+        application.accept(paid(idempotency_key="k", payload=[0] * 21))
+
+        [conflict] = kept(application, refused(application, paid(idempotency_key="k", payload=[1] * 21)))["conflicts"]
+
+        assert (len(conflict["differences"]), conflict["more_differences"]) == (20, True)
+
+    def test_whose_first_line_cannot_be_read_is_shown_without_differences(
+        self, application: Application, storage: Storage
+    ) -> None:
+        first = application.accept(paid(idempotency_key="k", payload="first"))
+        rejected_id = refused(application, paid(idempotency_key="k", payload="other"))
+        storage.overwrite(first["s3_key"], b'"first"', b'"worst"')
+
+        [conflict] = kept(application, rejected_id)["conflicts"]
+
+        assert "differences" not in conflict
+
+
+class TestBeginningOfAnId:
+    def test_is_enough_to_get_and_to_retry_an_event(self, application: Application) -> None:
+        rejected_id = refused(application, malformed())
+
+        assert kept(application, rejected_id[:17])["rejected_id"] == rejected_id
+        assert retried(application, rejected_id[:20], as_json(paid()), content_type=JSON).status_code == 201
+        assert kept(application, rejected_id[:17])["resolved"] is True
+
+    def test_that_several_events_have_or_that_is_too_short_is_not_found(
+        self, application: Application, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        rejected_id = refused(application, malformed())
+        monkeypatch.setattr("chalicelib.quarantine.retries._BEGINNING", re.compile(r"(\d{4}-\d{2}-\d{2})\.[0-9a-f]*"))
+        alone = application.get(f"/rejected/{TODAY}.")
+        refused(application, malformed(2))
+        several = application.get(f"/rejected/{TODAY}.")
+        monkeypatch.undo()
+
+        assert (alone.status_code, several.status_code) == (200, 404)
+        assert "More than one" in several.json_body["detail"]
+        assert application.get(f"/rejected/{rejected_id[:16]}").status_code == 404
+
+
 class TestRetry:
-    def test_takes_no_query_parameter(self, application: Application, storage: Storage) -> None:
+    def test_in_a_dry_run_says_what_would_happen_and_writes_nothing(
+        self, application: Application, storage: Storage
+    ) -> None:
         rejected_id = refused(application, malformed())
         before = storage.everything()
 
@@ -269,8 +446,7 @@ class TestRetry:
             "POST", f"/rejected/{rejected_id}/retry?dry_run=true", {"content-type": JSON}, as_json(paid())
         )
 
-        assert response.status_code == 400
-        assert faults(response).keys() == {"dry_run"}
+        assert (response.status_code, response.json_body["status"]) == (200, "ACCEPTED")
         assert storage.everything() == before
 
     def test_with_a_corrected_body_takes_the_event_in(self, application: Application, storage: Storage) -> None:

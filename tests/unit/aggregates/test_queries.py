@@ -26,7 +26,7 @@ def test_everything_that_is_missing_is_named() -> None:
     assert faults(AggregatesQuery) == {"entity_id": missing, "day": missing}
     assert faults(InputsQuery) == {"entity_id": missing, "day": missing, "replay_id": missing}
     assert faults(DiffQuery) == {"entity_id": missing, "day": missing, "from": missing, "to": missing}
-    assert faults(RejectedQuery) == {"day": missing}
+    assert faults(RejectedQuery) == {"day": "is missing; give a day, or start_time and end_time"}
 
 
 @pytest.mark.parametrize("limit", ["0", "1001", "-1", "ten", "1.5", ""])

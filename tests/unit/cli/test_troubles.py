@@ -47,6 +47,8 @@ CALLS: dict[str, list[str]] = {
     "gaps": ["{text}", "--day", "2026-11-23"],
     "freshness": ["--source", "s", "--type", "{text}"],
     "rejected list": ["--reason", "{text}"],
+    "rejected get": ["{text}"],
+    "rejected retry": ["--fix", "{text}"],
     "replay": ["{text}", "--day", "2026-11-23", "--yes"],
     "replays": ["--reason", "{text}"],
     "replay-status": ["{text}"],

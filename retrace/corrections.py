@@ -1,0 +1,110 @@
+"""Files of refused events to correct: a JSON object a line, with the event as its last member."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chalicelib.core.lossless_json import JsonSyntaxError, member_texts, one_line, parse
+from retrace.problem import Exit, Problem
+
+Json = dict[str, Any]
+
+_NDJSON = "application/x-ndjson"
+_CLOUDEVENTS = "application/cloudevents"
+_TOLD = ("rejected_id", "status", "errors", "source", "event_type", "entity_id", "idempotency_key", "content_type")
+
+
+def is_like_an_id(text: str) -> bool:
+    """Whether a text can be an id of a refused event, or the beginning of one."""
+    return re.fullmatch(r"[0-9a-f.-]+", text) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What is sent instead of a refused event; nothing if it is sent as it was kept."""
+
+    body: bytes = b""
+    headers: Mapping[str, str] | None = None
+
+
+AS_IT_WAS_KEPT = Sent()
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A refused event, and what to send."""
+
+    rejected_id: str
+    sent: Sent
+
+
+def line_for_correction(item: Json) -> str:
+    """The line of a refused event: `event` as it was sent if it is JSON, else `body`, `body_base64` and `headers`."""
+    told = {name: item[name] for name in _TOLD}
+    text = None if item["headers"] else _event_text(item)
+    if text is not None:
+        return f'{json.dumps(told, ensure_ascii=False)[:-1]}, "event": {text}}}'
+    body = {name: item[name] for name in ("body", "body_base64") if name in item}
+    return json.dumps(told | {"headers": item["headers"]} | body, ensure_ascii=False)
+
+
+def _event_text(item: Json) -> str | None:
+    """The event as JSON on one line, or an array of several; None if a body is not JSON."""
+    body = item.get("body")
+    if body is None:
+        return None
+    texts = [line for line in body.split("\n") if line.strip()] if item["content_type"] == _NDJSON else [body]
+    try:
+        events = [one_line(parse(text.removeprefix("\ufeff")).text) for text in texts]
+    except JsonSyntaxError:
+        return None
+    return events[0] if len(events) == 1 else f"[{','.join(events)}]"
+
+
+def corrections_of(file: Path) -> list[Correction]:
+    """The corrections of a file, all of them checked before any is sent; raises Problem."""
+    name = "standard input" if str(file) == "-" else str(file)
+    content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    return list(_corrections(content, name))
+
+
+def _corrections(content: bytes, name: str) -> Iterator[Correction]:
+    for number, line in enumerate(content.split(b"\n"), 1):
+        if line.strip():
+            try:
+                yield _correction(line.decode("utf-8-sig"))
+            except (ValueError, LookupError, TypeError) as error:
+                remedy = "Give a file of `retrace rejected list --bodies`, with its events corrected."
+                raise Problem(f"Line {number} of {name} is no correction: {error}.", remedy, Exit.USAGE) from error
+
+
+def _correction(line: str) -> Correction:
+    texts = member_texts(line)
+    members = {name: json.loads(text) for name, text in texts.items() if name != "event"}
+    rejected_id = members.get("rejected_id")
+    if not isinstance(rejected_id, str) or not is_like_an_id(rejected_id):
+        raise ValueError("it has no rejected_id")
+    content_type = members.get("content_type")
+    if "event" in texts:
+        media_type = {"Content-Type": _type_of(texts["event"], content_type)}
+        return Correction(rejected_id, Sent(texts["event"].encode(), media_type))
+    headers = dict(members.get("headers") or {}) | ({"Content-Type": content_type} if content_type else {})
+    if "body" in members:
+        return Correction(rejected_id, Sent(members["body"].encode(), headers))
+    if "body_base64" in members:
+        return Correction(rejected_id, Sent(base64.b64decode(members["body_base64"], validate=True), headers))
+    raise ValueError("it has no event")
+
+
+def _type_of(event: str, was: str | None) -> str:
+    """The media type of an event or an array of events, in the form in which it was refused."""
+    if not (was or "").startswith(_CLOUDEVENTS):
+        return "application/json"
+    return f"{_CLOUDEVENTS}{'-batch' if event.lstrip().startswith('[') else ''}+json"
