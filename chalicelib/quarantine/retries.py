@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from typing import Annotated, Any
 
@@ -18,6 +18,7 @@ from chalicelib.events.arrivals import Status
 from chalicelib.events.index_pages import days_of
 from chalicelib.ingest.rejection import Rejection, RejectionStatus
 from chalicelib.ingest.report import IngestReport
+from chalicelib.ingest.request import IngestRequest
 from chalicelib.quarantine.contents import Contents, contents_of
 from chalicelib.quarantine.named_events import names
 
