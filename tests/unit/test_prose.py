@@ -25,8 +25,8 @@ WORDS = {
     "README.md": 840,
     "CONTRIBUTING.md": 1_330,
     "docs/api.md": 4_250,
-    "docs/architecture.md": 1_640,
-    "docs/cli.md": 4_310,
+    "docs/architecture.md": 1_660,
+    "docs/cli.md": 4_640,
     "docs/console.md": 830,
     "docs/consumer.md": 810,
     "docs/cost.md": 800,
@@ -48,7 +48,7 @@ WORDS = {
 }
 """How many words `wc -w` may count on a page, code and tables included. Lower a number when its page gets shorter."""
 
-ALL_WORDS = 32_600
+ALL_WORDS = 32_650
 """How many the README and docs/ may have together. The goal is 28,000."""
 
 
