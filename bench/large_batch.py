@@ -59,16 +59,16 @@ def invalid(number: int) -> bytes:
     return event(number).replace(b'"source"', b'"origin"')
 
 
-def shortest(number: int) -> bytes:
-    """A line as short as the shortest valid event, which is not valid."""
-    return b'{"specversion":"1.0","id":"%06d"}'.ljust(53) % number + b"\n"
+def short(number: int) -> bytes:
+    """A line so short that 10 MB have as many as a request may, which is not valid."""
+    return b'{"specversion":"1.0","id":"%06d"}'.ljust(99) % number + b"\n"
 
 
 BODIES: Mapping[str, Callable[[int], bytes]] = {
     "new events of 290 bytes": event,
     "duplicates of 290 bytes": known,
     "invalid events of 290 bytes": invalid,
-    "invalid events of 54 bytes": shortest,
+    "invalid events of 100 bytes": short,
 }
 
 

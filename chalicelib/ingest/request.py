@@ -19,9 +19,8 @@ from chalicelib.ingest.content_encoding import GZIP, BrokenGzip, unpacked
 MAX_BYTES = 10_000_000
 """Of a body as sent, and again of what a gzip body unpacks to."""
 
-_SHORTEST_EVENT = len('{"specversion":"1.0","id":"1","source":"/","type":"t"}')
-_FEW_EVENTS = 1_000
-"""Are read one by one however short they are."""
+MAX_EVENTS = 100_000
+"""Of a body: their identities are looked up in every resend, which must fit the time of one request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +156,7 @@ def _read_array(body: bytes, kind: _Kind, content_type: str) -> tuple[Submission
     try:
         # Each is checked before the next is parsed, as the values of all of them together need much memory.
         submissions = map(kind.checked, lossless_json.parse_elements(_decoded(body)))
-        return _all_of(body, submissions, content_type)
+        return _all_of(submissions)
     except (UnicodeDecodeError, lossless_json.JsonSyntaxError) as error:
         return (InvalidEvent(body, (_syntax_fault(error),), content_type),)
 
@@ -165,17 +164,15 @@ def _read_array(body: bytes, kind: _Kind, content_type: str) -> tuple[Submission
 def _read_ndjson(body: bytes) -> IngestRequest:
     lines = (line.rstrip(b"\r\n") for line in BytesIO(body))
     submissions = map(_LINE.read, (line for line in lines if line.strip(b" \t\r")))
-    return IngestRequest(_all_of(body, submissions, NDJSON), batch=True)
+    return IngestRequest(_all_of(submissions), batch=True)
 
 
-def _all_of(body: bytes, submissions: Iterator[Submission], content_type: str) -> tuple[Submission, ...]:
-    """What a body submits; itself, refused as a whole, if most of so many cannot be events, being too short."""
-    most = max(_FEW_EVENTS, len(body) // _SHORTEST_EVENT)
-    found = tuple(islice(submissions, most + 1))
-    if len(found) <= most:
-        return found
-    fault = Fault("body", f"has more than {most:,} events. Valid ones are at least {_SHORTEST_EVENT} bytes long")
-    return (InvalidEvent(body, (fault,), content_type),)
+def _all_of(submissions: Iterator[Submission]) -> tuple[Submission, ...]:
+    """What a body submits; raises RequestTooLarge before more of it is read than one request may have."""
+    found = tuple(islice(submissions, MAX_EVENTS + 1))
+    if len(found) > MAX_EVENTS:
+        raise RequestTooLarge(f"The body has more than {MAX_EVENTS:,} events. Send fewer in each request.")
+    return found
 
 
 def _read_structured(body: bytes) -> IngestRequest:

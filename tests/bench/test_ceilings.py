@@ -11,7 +11,7 @@ from bench.prices import NEW_TABLE_WRITES, PARTITION_READS, PARTITION_WRITES, TA
 from bench.scale import PAGE
 from chalicelib.events.arrivals import Arrival, ArrivalKind
 from chalicelib.events.dynamodb_rows import arrival_row, identity_row, index_row
-from chalicelib.ingest.request import MAX_BYTES
+from chalicelib.ingest.request import MAX_BYTES, MAX_EVENTS
 from chalicelib.runtime.settings import Settings
 from infra.merge import FUNCTIONS, load
 from tests.unit.examples import INGESTED, an_event, stored
@@ -33,6 +33,7 @@ CEILINGS = {
     "new events in all": TABLE_UNITS.value / (IN_A_TRANSACTION * INDEX_UNITS),
     "requests to a route": load(FUNCTIONS)["Parameters"]["ThrottleRate"]["Default"],
     "bytes in a request, unpacked": MAX_BYTES,
+    "events in a request": MAX_EVENTS,
     "time of a request": load(FUNCTIONS)["Resources"]["IngestHandler"]["Properties"]["Timeout"],
 }
 

@@ -134,7 +134,7 @@ def test_what_was_refused(listed: Listed, shown: Shown) -> None:
     (refused,) = listed("rejected", "list")
 
     assert refused["status"] == "REJECTED"
-    assert refused["rejected_id"] in shown("rejected", "list", "--reason", "REJECTED")
+    assert refused["rejected_id"][:19] in shown("rejected", "list", "--reason", "REJECTED")
     assert listed("rejected", "list", "--reason", "CONFLICT") == []
 
 

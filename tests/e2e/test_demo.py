@@ -82,12 +82,12 @@ def test_the_story_ends_well(told: subprocess.CompletedProcess[str]) -> None:
     "row",
     [
         "day.ndjson 200 147 0 0 0",
-        "conflict.ndjson 400 0 0 1 0",
-        "malformed.ndjson 400 0 0 0 2",
+        "conflict.ndjson 200 0 0 1 0",
+        "malformed.ndjson 200 0 0 0 2",
         "retry-storm.ndjson 200 0 185 0 0",
         "late-batch.ndjson 200 9 0 0 0",
         "event_count 27",
-        "value, as it was 27",
+        "event_count, as it was 27",
         "arrived since 9",
     ],
 )

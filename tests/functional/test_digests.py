@@ -175,6 +175,8 @@ def test_what_was_refused_and_its_retry_are_listed_once_however_often_they_are_s
 
 
 def test_ingest_makes_no_call_for_digests(digests: Digests, wire: Wire) -> None:
+    digests.ingested(0)
+    wire.calls.clear()
     digests.ingested(1)
 
     assert wire.count() == {"BatchGetItem": 1, "PutObject": 1, "TransactWriteItems": 1}
