@@ -89,9 +89,9 @@ test('what is no window is none', () => {
 });
 
 test('a replay is asked for as its form says', () => {
-  const query = { entity: 'a', from: '2025-11-28', to: '2025-11-29', limit: '5', include_types: 'x, y', whole_days: 'true' };
+  const query = { entity: 'a', from: '2025-11-28', to: '2025-11-29', max_messages: '5', include_types: 'x, y', whole_days: 'true' };
   assert.deepEqual(requestOf(query), {
-    entity_id: 'a', start_time: '2025-11-28T00:00:00.000Z', end_time: '2025-11-29T00:00:00.000Z', limit: 5, whole_days: true,
+    entity_id: 'a', start_time: '2025-11-28T00:00:00.000Z', end_time: '2025-11-29T00:00:00.000Z', max_messages: 5, whole_days: true,
     include: { event_types: ['x', 'y'] },
   });
   assert.deepEqual(requestOf({ source: 's', type: 't', start_day: '2025-11-28' }), { source: 's', event_type: 't', start_day: '2025-11-28', end_day: '2025-11-28' });
@@ -101,8 +101,8 @@ test('a replay is asked for as its form says', () => {
 test('a number that is none reaches the API as it is written, which then says so', () => {
   const query = { entity: 'a', from: '2025-11-28', to: '2025-11-29' };
   for (const wrong of ['abc', '0,5', '10/s', '5 0', 'NaN', '-1', ' ']) {
-    const request = requestOf({ ...query, rate: wrong, limit: wrong, include_lag_ms: wrong });
-    assert.deepEqual([request.rate, request.limit, request.include.min_lag_ms], [wrong, wrong, wrong]);
+    const request = requestOf({ ...query, rate: wrong, max_messages: wrong, include_lag_ms: wrong });
+    assert.deepEqual([request.rate, request.max_messages, request.include.min_lag_ms], [wrong, wrong, wrong]);
   }
   assert.equal(requestOf({ ...query, rate: '0.5' }).rate, 0.5);
 });
@@ -142,7 +142,7 @@ test('a replay keeps the window that somebody wrote in local time', () => {
 test('a replay that is asked for again is asked for as it was', () => {
   const of = (request) => requestOf(placeOf(new URL(address('/replay/new', queryOf(request)), 'http://console')).query);
   const filters = {
-    include: { sources: ['s,t', 'u'], event_types: ['x'], min_lag_ms: 0 }, exclude: { event_ids: ['e'.repeat(64)] }, limit: 5, rate: 0.5, order: 'entity', reason: 'late, again',
+    include: { sources: ['s,t', 'u'], event_types: ['x'], min_lag_ms: 0 }, exclude: { event_ids: ['e'.repeat(64)] }, max_messages: 5, rate: 0.5, order: 'entity', reason: 'late, again',
     whole_days: true, include_duplicates: true,
   };
   const entity = { entity_id: ' a ', start_time: '2025-11-28T00:00:00.123456789Z', end_time: '2025-11-29T00:00:00.001Z', ...filters };

@@ -198,8 +198,8 @@ def test_storage_that_nothing_names_says_how_to_name_it() -> None:
 
 def test_the_command_line_hands_its_options_on() -> None:
     with serving(routes({"GET /rejected": (200, {"items": [], "cursor": None})})) as api:
-        good = api.run("--url", api.url, "rejected")
-        wrong = api.run("--url", "nowhere", "rejected")
+        good = api.run("--url", api.url, "rejected", "list")
+        wrong = api.run("--url", "nowhere", "rejected", "list")
 
     assert exit_code(good) == Exit.DONE
     assert (exit_code(wrong), "nowhere" in said(wrong)) == (Exit.USAGE, True)
