@@ -286,12 +286,13 @@ def test_an_api_that_is_busy_is_not_taken_for_stale() -> None:
 def test_what_was_refused_is_counted_by_reason() -> None:
     def refused(number: int, field: str) -> Json:
         errors = [{"field": field, "message": "is wrong"}]
-        return {"rejected_id": f"r-{number}", "status": "REJECTED", "errors": errors, "retried": number == 1}
+        received = f"{DAY}T08:00:0{number}.000000000Z"
+        return {"rejected_id": f"r-{number}", "errors": errors, "ingest_time": received, "retried": number == 1}
 
     with serving(routes({"GET /rejected": page(refused(1, "a"), refused(2, "a"), refused(3, ""))})) as api:
         result = api.run("rejected", "list", "--day", DAY, "--reason", "a", "--table")
 
-    assert re.search(r"r-1 +REJECTED +a is wrong +yes", result.stdout)
+    assert re.search(r"r-1 +08:00:01 +\(cannot be read\) +a is wrong +tried", result.stdout)
     assert re.search(r"█+ +2  a\n█+ +1  \(whole\)", result.stdout)
     assert api.asked[0].query == {"day": DAY, "reason": "a", "limit": "100"}
 
