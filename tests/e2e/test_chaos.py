@@ -122,11 +122,14 @@ def assert_exact(deployed: Deployed, replay_id: str, expected: Expected) -> None
     lineage: dict[tuple[str, str], set[str]] = defaultdict(set)
     for row in deployed.rows_of_replay(replay_id):
         partition, sort_key = row["PK"]["S"].split("#"), row["SK"]["S"].split("#")
-        if sort_key[0] == "DAY":
-            versions[partition[1], sort_key[1]] = {name: _PLAIN.deserialize(value) for name, value in row.items()}
+        if sort_key[0] == "P1D":
+            version = {name: _PLAIN.deserialize(value) for name, value in row.items()}
+            # A row has the ids of its samples with their times.
+            samples = [event_id for _, event_id in version["samples"]]
+            versions[partition[1], sort_key[2]] = version | {"sample_event_ids": samples}
         else:
             assert row["outcome"]["S"] == "INPUT"
-            lineage[partition[1], partition[3]].add(row["event_id"]["S"])
+            lineage[partition[1], partition[4]].add(row["event_id"]["S"])
 
     assert versions.keys() == expected.keys()
     for key, inputs in expected.items():

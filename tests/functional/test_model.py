@@ -432,8 +432,11 @@ class Machine(RuleBasedStateMachine):
         for version in versions_in(rows):
             _, _, day, _, replay_id = version["SK"].split("#")
             inputs = recomputed.inputs_of(rows, version["PK"].removeprefix("ENTITY#"), day, replay_id)
+            # A row has neither what its samples tell nor the number of inputs of other types.
             others = version["event_count"] - sum(version["counts_by_type"].values())
-            assert recomputed.said({**version, "other_types_count": others}) == recomputed.aggregate(inputs)
+            samples = [event_id for _, event_id in version["samples"]]
+            told = {**version, "other_types_count": others, "sample_event_ids": samples}
+            assert recomputed.said(told) == recomputed.aggregate(inputs)
         for replay_id in self.replays:
             assert settled_in(storage, replay_id) == ledger.counts(storage, replay_id)
 
