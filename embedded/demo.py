@@ -121,7 +121,7 @@ class Story:
         late = self._send({"late-batch.ndjson": "ACCEPTED"})["late-batch.ndjson"]
         aggregates = self._client.aggregates(ENTITY, DAY)
         require("the aggregate knows what came since", aggregates["late_arrivals"], len(late.results))
-        self._narrator.fact("event_count, as it was", aggregates["versions"][0]["event_count"])
+        self._narrator.fact("count, as it was", aggregates["versions"][0]["event_count"])
         self._narrator.fact("arrived since", aggregates["late_arrivals"])
 
     def _a_second_replay(self) -> Job:

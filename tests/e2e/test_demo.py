@@ -87,7 +87,7 @@ def test_the_story_ends_well(told: subprocess.CompletedProcess[str]) -> None:
         "retry-storm.ndjson 200 0 185 0 0",
         "late-batch.ndjson 200 9 0 0 0",
         "event_count 27",
-        "event_count, as it was 27",
+        "count, as it was 27",
         "arrived since 9",
     ],
 )
