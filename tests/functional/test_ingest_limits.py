@@ -73,15 +73,10 @@ def test_all_results_fit_an_answer_of_lambda_whatever_names_are_at_fault(
     assert len(json.dumps({"statusCode": 200, "body": response.body.decode()})) < LAMBDA_BYTES
 
 
-def test_more_lines_than_events_would_fit_are_refused_as_one_and_kept(
+def test_more_events_than_a_resend_can_look_up_are_too_large_and_nothing_is_kept(
     application: Application, storage: Storage
 ) -> None:
-    body = as_ndjson([1] * (MANY + 1))
-
-    answer = application.ingest(body, NDJSON, query="").json_body
-
-    assert answer["counts"] == {"accepted": 0, "duplicate": 0, "conflict": 0, "rejected": 1}
-    assert storage.quarantined(answer["results"][0]["rejected_id"])["body"] == body.decode()
+    assert_too_large(application.ingest(as_ndjson([1] * 100_001), NDJSON), storage)
 
 
 def test_blank_lines_are_not_counted_as_events(application: Application) -> None:
