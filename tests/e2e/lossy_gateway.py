@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from random import Random
-from typing import Any
 from urllib.parse import urlsplit
+
+from tests.http_servers import Handler, served
 
 
 @dataclass
@@ -43,22 +43,18 @@ def lossy_gateway(upstream: str, random: Random) -> Iterator[LossyGateway]:
     parts = urlsplit(upstream)
     gateway = LossyGateway(upstream, random)
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            length = int(self.headers["Content-Length"])
-            body = self.rfile.read(length)
-            fate = gateway.fate()
-            if len(body) < length:  # the producer was killed; no gateway hands such a request on
+    class LosingHandler(Handler):
+        def do_POST(self) -> None:  # noqa: N802  # the server calls it so
+            body, fate = self.whole_body(), gateway.fate()
+            if body is None:
                 self.close_connection = True
             elif fate == "503":
-                self._answer(503, b'{"message": "Service Unavailable"}')
+                self.answer(503, b'{"message": "Service Unavailable"}')
             else:
                 status, said = self._forwarded(body)
                 self.close_connection = fate == "lost"
                 if fate != "lost":
-                    self._answer(status, said)
+                    self.answer(status, said)
 
         def _forwarded(self, body: bytes) -> tuple[int, bytes]:
             """The signed headers include the host, so it stays."""
@@ -70,26 +66,6 @@ def lossy_gateway(upstream: str, random: Random) -> Iterator[LossyGateway]:
             finally:
                 connection.close()
 
-        def _answer(self, status: int, said: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(said)))
-            self.end_headers()
-            self.wfile.write(said)
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # its name in the base class
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            """A producer that was killed reads no answer."""
-
-    server = Server(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    gateway.url = f"http://127.0.0.1:{server.server_port}{parts.path}"
-    try:
+    with served(LosingHandler) as port:
+        gateway.url = f"http://127.0.0.1:{port}{parts.path}"
         yield gateway
-    finally:
-        server.shutdown()
-        server.server_close()

@@ -56,4 +56,4 @@ def test_what_is_sent_through_lost_answers_refusals_and_kills_is_stored_once_and
     numbers = [each["payload"] for each in events]
     assert happened.keys() == {"lost", "503", "answered"}
     assert events == [json.loads(event(SOURCE, number)) for number in numbers]
-    story.expect_each_once(numbers)
+    story.assert_each_once(numbers)

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import Any
 
 import pytest
 import urllib3
 
+from tests.http_servers import Handler, running, served
 from tests.shippers.configured import signing_proxy
 
 LINES = b'{"source": "shop/checkout"}\n' * 100
@@ -27,38 +23,19 @@ class Stage:
     headers: list[dict[str, str]] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
 
-    def handler(stage) -> type[BaseHTTPRequestHandler]:  # noqa: N805  # two selves meet here
+    def handler(stage) -> type[Handler]:  # noqa: N805  # two selves meet here
         """The class that serves its requests."""
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
+        class StageHandler(Handler):
+            def do_POST(self) -> None:  # noqa: N802  # the server calls it so
                 stage.paths.append(self.path)
                 stage.headers.append({name.lower(): value for name, value in self.headers.items()})
                 stage.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+                self.close_connection = not stage.status
                 if stage.status:
-                    self.send_response(stage.status)
-                    self.send_header("Retry-After", "7")
-                    self.send_header("Retrace-Refused", "3")
-                    self.end_headers()
-                    self.wfile.write(b"{}")
+                    self.answer(stage.status, b"{}", {"Retry-After": "7", "Retrace-Refused": "3"})
 
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # as the base class calls it
-                """Say nothing."""
-
-        return Handler
-
-
-@contextmanager
-def serving(server: ThreadingHTTPServer) -> Iterator[int]:
-    """Yield the port of a server."""
-    with server:
-        thread = Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            thread.join()
+        return StageHandler
 
 
 def posted(
@@ -68,9 +45,9 @@ def posted(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     program = signing_proxy()
-    with serving(ThreadingHTTPServer(("127.0.0.1", 0), stage.handler())) as behind:
+    with served(stage.handler()) as behind:
         proxy = program.SigningProxy(0, f"http://127.0.0.1:{behind}/api/", "eu-west-1")
-        with serving(proxy) as port:
+        with running(proxy) as port:
             url = f"http://127.0.0.1:{port}/ingest?results=none"
             with urllib3.PoolManager(retries=False) as pool:
                 answer = pool.request("POST", url, body=body, headers=headers)

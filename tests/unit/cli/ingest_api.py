@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from chalicelib.core import lossless_json
+from tests.http_servers import Handler, served
 
 Json = dict[str, Any]
 Trouble = tuple[int, Json] | None
@@ -73,37 +73,22 @@ def _events(body: bytes, content_type: str) -> list[bytes]:
 def serving(api: IngestApi) -> Iterator[IngestApi]:
     """Serve it on a port of its own."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            length = int(self.headers["Content-Length"])
-            body = self.rfile.read(length)
-            if len(body) < length:  # whoever sent it has died; no gateway hands such a request on
-                self.close_connection = True
-                return
-            answer = api.answer(self.path, _events(gzip.decompress(body), self.headers["Content-Type"]))
+    class ApiHandler(Handler):
+        def do_POST(self) -> None:  # noqa: N802  # the server calls it so
+            body = self.whole_body()
+            answer = (
+                None
+                if body is None
+                else api.answer(self.path, _events(gzip.decompress(body), self.headers["Content-Type"]))
+            )
             if answer is None:
                 self.close_connection = True
-                return
-            said = json.dumps(answer[1]).encode()
-            self.send_response(answer[0])
-            self.send_header("Content-Length", str(len(said)))
-            self.end_headers()
-            self.wfile.write(said)
+            else:
+                self.answer(answer[0], json.dumps(answer[1]).encode())
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # its name in the base class
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    api.url = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with served(ApiHandler) as port:
+        api.url = f"http://127.0.0.1:{port}"
         yield api
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def environment(home: object) -> dict[str, str]:

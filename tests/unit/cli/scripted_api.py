@@ -6,9 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import SHUT_RDWR
-from threading import Thread
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -18,6 +16,7 @@ from retrace.client import Client
 from retrace.command_line import app
 from retrace.problem import Problem
 from retrace.target import Target
+from tests.http_servers import Handler, served
 
 Json = dict[str, Any]
 
@@ -75,16 +74,9 @@ class ScriptedApi:
 def serving(script: Script) -> Iterator[ScriptedApi]:
     """An API on a free port."""
     api = ScriptedApi(script)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(api))
-    api.url = f"http://127.0.0.1:{server.server_port}/api"
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with served(_handler(api)) as port:
+        api.url = f"http://127.0.0.1:{port}/api"
         yield api
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def routes(answers: Mapping[str, Answer | Sequence[Answer]]) -> Script:
@@ -120,11 +112,9 @@ def exit_code(result: Result) -> int:
     raise result.exception
 
 
-def _handler(api: ScriptedApi) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def answer(self) -> None:
+def _handler(api: ScriptedApi) -> type[Handler]:
+    class ScriptedHandler(Handler):
+        def answer_as_scripted(self) -> None:
             address = urlsplit(self.path)
             sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             asked = Asked(
@@ -140,17 +130,9 @@ def _handler(api: ScriptedApi) -> type[BaseHTTPRequestHandler]:
                 self.connection.shutdown(SHUT_RDWR)
                 return
             content = body if isinstance(body, bytes) else json.dumps(body).encode()
-            self.send_response(status)
-            for name, value in api.headers.get(status, {}).items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+            self.answer(status, content, api.headers.get(status, {}))
 
-        do_GET = answer  # noqa: N815  # the server calls it so
-        do_POST = answer  # noqa: N815  # likewise
+        do_GET = answer_as_scripted  # noqa: N815  # the server calls it so
+        do_POST = answer_as_scripted  # noqa: N815  # likewise
 
-        def log_message(self, *arguments: object) -> None:
-            """Say nothing."""
-
-    return Handler
+    return ScriptedHandler

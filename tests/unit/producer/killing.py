@@ -69,7 +69,7 @@ class Story:
             if what == "peak":
                 self.peaks.append(int(number))
 
-    def expect_each_once(self, stored: Sequence[int]) -> None:
+    def assert_each_once(self, stored: Sequence[int]) -> None:
         """Each event must be stored once or have been refused with reason."""
         assert self.sent == self.events
         assert len(stored) == len(set(stored))

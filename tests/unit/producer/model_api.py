@@ -12,12 +12,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from chalicelib.core import lossless_json
 from retrace import Producer
+from tests.http_servers import Handler, served
 
 MOST_ANSWER_BYTES = 3_500
 Json = dict[str, Any]
@@ -108,44 +108,20 @@ def _small(texts: Sequence[bytes], results: list[Json], wanted: str) -> bytes:
 def serving(api: ModelApi) -> Iterator[ModelApi]:
     """Serve it on a port of its own."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            length = int(self.headers["Content-Length"])
-            body = self.rfile.read(length)
-            if len(body) < length:  # the producer was killed; no gateway hands such a request on
-                self.close_connection = True
-                return
-            answer = api.answer(self.path, {name.lower(): said for name, said in self.headers.items()}, body)
+    class ModelHandler(Handler):
+        def do_POST(self) -> None:  # noqa: N802  # the server calls it so
+            body = self.whole_body()
+            headers = {name.lower(): said for name, said in self.headers.items()}
+            answer = None if body is None else api.answer(self.path, headers, body)
             if answer is None:
                 self.close_connection = True
-                return
-            status, headers, said = answer
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(said)))
-            self.end_headers()
-            self.wfile.write(said)
+            else:
+                status, given, said = answer
+                self.answer(status, said, given)
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # its name in the base class
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            """A producer that was killed reads no answer."""
-
-    server = Server(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    api.url = f"http://127.0.0.1:{server.server_port}/api"
-    try:
+    with served(ModelHandler) as port:
+        api.url = f"http://127.0.0.1:{port}/api"
         yield api
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def producer(api: ModelApi, spool: Any, **options: Any) -> Producer:

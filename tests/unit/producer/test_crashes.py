@@ -32,7 +32,7 @@ def test_a_process_killed_at_any_moment_loses_nothing_that_send_returned_from(se
         story = Story(api.url, tmp_path, "shop", EVENTS)
         story.run(until=sorted(random.sample(range(1, EVENTS), KILLS)))
 
-    story.expect_each_once(numbers(api))
+    story.assert_each_once(numbers(api))
 
 
 @pytest.mark.parametrize("takes", [0.0, 0.5, 1.0], ids=["before", "amid", "after"])

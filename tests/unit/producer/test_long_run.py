@@ -65,6 +65,6 @@ def test_a_million_events_and_twenty_kills_lose_nothing_and_need_no_more_memory(
     [peak] = story.peaks  # of the last process, which sent half of the events or more
     report = f"{EVENTS / seconds:,.0f} events/s with {KILLS} kills; at most {peak / 1024:.0f} MB in the last process"
     print(report)  # noqa: T201  # pytest shows it
-    story.expect_each_once([number for number, count in enumerate(api.counts) if count])
+    story.assert_each_once([number for number, count in enumerate(api.counts) if count])
     assert max(api.counts) == 1
     assert peak < MOST_MB * 1024
