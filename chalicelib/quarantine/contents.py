@@ -3,47 +3,69 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
+from urllib.parse import unquote
 
 from chalicelib.events.cloudevents import HEADER_PREFIX
 from chalicelib.events.event import Form
 from chalicelib.ingest.rejection import Rejection
-from chalicelib.ingest.request import BATCH, NDJSON
+from chalicelib.ingest.request import BATCH, MAX_EVENTS, NDJSON
 
-NATIVE_MEMBERS = {name: (name,) for name in ("source", "event_type", "entity_id", "idempotency_key")}
+NATIVE_MEMBERS = {
+    "source": ("source",),
+    "event_type": ("event_type",),
+    "entity_id": ("entity_id",),
+    "idempotency_key": ("idempotency_key", "id"),
+}
+"""The members that say it; of several, the first that is given. An id is a CloudEvent's key, sent in the wrong form."""
+
 CLOUDEVENT_MEMBERS = {
     "source": ("source",),
     "event_type": ("type",),
     "entity_id": ("subject", "source"),
     "idempotency_key": ("id",),
 }
-"""The members of a CloudEvent that say the same; of several, the first that is given."""
 
 _LONGEST = 1_024
+_BLANKS = re.compile(r"[ \t\r\n]*+")
+# Python refuses to convert integers of thousands of digits.
+_DECODER = json.JSONDecoder(parse_int=str, parse_float=str)
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """How many events a refused body has, and the values of each member in them; None if an event has none."""
+    """What the events of a refused body say: the value of each member in each of them, None if an event has none."""
 
-    events: int
-    values: Mapping[str, frozenset[str | None]]
+    values: Mapping[str, Sequence[str | None]]
+
+    @property
+    def events(self) -> int:
+        """How many there are."""
+        return len(self.values["source"])
 
     def common(self, name: str) -> str | None:
         """The value that all events share, None if they differ or if it cannot be read."""
-        [value, *more] = self.values[name]
+        value, *more = set(self.values[name])
         return None if more else value
+
+    def name(self, source: str, key: str) -> bool:
+        """Whether one of the events has this source and this key or, as a CloudEvent, this id."""
+        return (source, key) in zip(self.values["source"], self.values["idempotency_key"], strict=True)
 
 
 def contents_of(rejected: Rejection) -> Contents:
-    """What a refused body says of its events. One that cannot be read counts as one event."""
-    events = list(_events(rejected)) or [{}]
-    cloudevents = _is_cloudevent(rejected)
-    members = CLOUDEVENT_MEMBERS if cloudevents else NATIVE_MEMBERS
-    values = {name: frozenset(_text(event, given) for event in events) for name, given in members.items()}
-    return Contents(len(events), values)
+    """What a refused body says of its events. One that cannot be read counts as one event.
+
+    Events are read one at a time, and no more than a request may have, as some bodies were refused for being too many.
+    """
+    members = CLOUDEVENT_MEMBERS if _is_cloudevent(rejected) else NATIVE_MEMBERS
+    events = islice(_events(rejected), MAX_EVENTS)
+    said = [[_text(event, given) for given in members.values()] for event in events] or [[None] * len(members)]
+    return Contents(dict(zip(members, zip(*said, strict=True), strict=True)))
 
 
 def _is_cloudevent(rejected: Rejection) -> bool:
@@ -53,23 +75,47 @@ def _is_cloudevent(rejected: Rejection) -> bool:
 def _attributes(rejected: Rejection) -> dict[str, str]:
     """The attributes in the headers of a CloudEvent in binary mode."""
     headers = rejected.headers.items()
-    return {name.removeprefix(HEADER_PREFIX): value for name, value in headers if name.startswith(HEADER_PREFIX)}
+    return {
+        name.removeprefix(HEADER_PREFIX): unquote(value.strip())
+        for name, value in headers
+        if name.startswith(HEADER_PREFIX)
+    }
 
 
-def _events(rejected: Rejection) -> Iterable[Mapping[str, Any]]:
+def _events(rejected: Rejection) -> Iterator[Mapping[str, Any]]:
+    """Each event, empty if it cannot be read."""
     if attributes := _attributes(rejected):
-        return [attributes]
+        return iter([attributes])
     if rejected.content_type == NDJSON:
-        return [_object(_value(line)) for line in rejected.body.split(b"\n") if line.strip()]
-    value = _value(rejected.body)
-    return [_object(element) for element in value] if isinstance(value, list) else [_object(value)]
+        return (_object(_value(line)) for line in rejected.body.split(b"\n") if line.strip())
+    if rejected.body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
+        return map(_object, _elements(rejected.body))
+    return iter([_object(_value(rejected.body))])
 
 
 def _value(text: bytes) -> Any:
     try:
-        return json.loads(text, parse_int=str, parse_float=str)
+        return _DECODER.decode(text.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         return None
+
+
+def _elements(body: bytes) -> Iterator[Any]:
+    """The elements of an array, up to where it ends or breaks."""
+    try:
+        text = body.decode("utf-8-sig")
+        separator = text.index("[")
+        while text[separator : separator + 1] in ("[", ","):
+            value, end = _DECODER.raw_decode(text, _after_blanks(text, separator + 1))
+            yield value
+            separator = _after_blanks(text, end)
+    except (ValueError, RecursionError):
+        return
+
+
+def _after_blanks(text: str, position: int) -> int:
+    blanks = _BLANKS.match(text, position)
+    return blanks.end() if blanks else position
 
 
 def _object(value: Any) -> Mapping[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,10 +21,8 @@ class RejectionsPage:
 class Quarantine(Protocol):
     """The rejections in quarantine, and the records of their retries."""
 
-    def page(
-        self, ingest_day: Day, after: str | None, limit: int, wanted: Callable[[Rejection], bool]
-    ) -> RejectionsPage:
-        """Those that are wanted of at most `limit` refused events of a day, after an id; of fewer if they are large."""
+    def page(self, ingest_day: Day, after: str | None, limit: int) -> RejectionsPage:
+        """At most `limit` refused events of a day, after an id; fewer if they are large."""
 
     def read(self, beginning: str) -> list[Rejection]:
         """The first two refused events whose ids begin so, as they are kept."""

@@ -20,7 +20,6 @@ from chalicelib.ingest.rejection import Rejection, RejectionStatus
 from chalicelib.ingest.report import IngestReport
 from chalicelib.ingest.request import IngestRequest
 from chalicelib.quarantine.contents import Contents, contents_of
-from chalicelib.quarantine.named_events import names
 
 _ID = re.compile(r"(\d{4}-\d{2}-\d{2})\.[0-9a-f]{64}", re.ASCII)
 
@@ -88,10 +87,6 @@ class RejectedQuery(BaseModel):
             raise WrongField("end_time", f"a window touches at most {MAX_DAYS} days")
         return self
 
-    def wants(self, rejected: Rejection) -> bool:
-        """Whether a refused event is the one that is asked for, if one is."""
-        return self.idempotency_key is None or names(rejected, self.source or "", self.idempotency_key)
-
     @property
     def window(self) -> Window:
         """The time of receipt that is asked about."""
@@ -128,6 +123,7 @@ class Listed:
         return (
             query.window.start <= self.ingest_time < query.window.end
             and (query.source is None or query.source in self.contents.values["source"])
+            and (query.idempotency_key is None or self.contents.name(query.source or "", query.idempotency_key))
             and (query.resolved is None or query.resolved is self.resolved)
             and self.is_for(query.reason)
         )

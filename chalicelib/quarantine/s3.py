@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, islice, takewhile
 from typing import TYPE_CHECKING, Any
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef, ObjectTypeDef
 
 MAX_KEYS_A_LIST = 1_000
-MAX_BYTES_A_PAGE = 64_000_000
-"""Of quarantine objects that one page reads: each is read whole, as its reasons stand in it beside its body."""
+MAX_BYTES_A_PAGE = 16_000_000
+"""Of quarantine objects that one page reads side by side: each is read whole and its body parsed."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,7 @@ class S3Quarantine:
         with translated("keeping a refused event"):
             self.objects.put_if_absent(key, rejection.to_json(), "application/json")
 
-    def page(
-        self, ingest_day: Day, after: str | None, limit: int, wanted: Callable[[Rejection], bool]
-    ) -> RejectionsPage:
+    def page(self, ingest_day: Day, after: str | None, limit: int) -> RejectionsPage:
         """Refused events of a day in the order of their ids: one listing, and a GET for each."""
         with translated("listing refused events"):
             found = self._listed(ingest_day, after, limit)
@@ -50,11 +48,10 @@ class S3Quarantine:
             # A refused event comes just before its retries, so that of the last one they may lie beyond the listing.
             known = present[:-1] if found["IsTruncated"] else present
             chosen = [str(kept["Key"]) for kept in _affordable(known[:limit])]
-            read = self.concurrently(lambda key: self._item(key, retried, wanted), chosen)
-            found_items = [item for _, item in read if item is not None]
-            retries = self._retries_of([item.rejected_id for item in found_items if item.retried])
-        items = tuple(item.after(retries.get(item.rejected_id, ())) for item in found_items)
-        return RejectionsPage(items, read[-1][0] if len(chosen) < len(present) else None)
+            read = self.concurrently(lambda key: self._item(key, retried), chosen)
+            retries = self._retries_of([item.rejected_id for item in read if item.retried])
+        items = tuple(item.after(retries.get(item.rejected_id, ())) for item in read)
+        return RejectionsPage(items, items[-1].rejected_id if len(chosen) < len(present) else None)
 
     def _listed(self, ingest_day: Day, after: str | None, limit: int) -> ListObjectsV2OutputTypeDef:
         return self.objects.s3.list_objects_v2(
@@ -66,12 +63,10 @@ class S3Quarantine:
             MaxKeys=min(2 * limit + 1, MAX_KEYS_A_LIST),
         )
 
-    def _item(self, key: str, retried: set[str], wanted: Callable[[Rejection], bool]) -> tuple[str, Listed | None]:
-        """The id of a refused event, and the event if it is wanted, without the body that may be large."""
+    def _item(self, key: str, retried: set[str]) -> Listed:
+        """A refused event without the body, which may be large."""
         rejected = parse_rejection(self.objects.read(key))
-        rejected_id = rejected.rejected_id
-        item = listed(rejected, retried=keys.retries(rejected_id) in retried) if wanted(rejected) else None
-        return rejected_id, item
+        return listed(rejected, retried=keys.retries(rejected.rejected_id) in retried)
 
     def _retries_of(self, rejected_ids: Sequence[str]) -> dict[str, list[Retry]]:
         """The retries of each, which lists need to tell whether one of them succeeded."""

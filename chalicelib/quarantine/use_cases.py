@@ -81,7 +81,7 @@ class ReviewQuarantine:
     ) -> tuple[RejectionsPage, str | None]:
         """Events of the first of these days that has any, and up to where they were read."""
         day, *later = days
-        page = self.quarantine.page(day, after, query.limit, query.wants)
+        page = self.quarantine.page(day, after, query.limit)
         if page.read_to is not None or not later:
             return page, page.read_to
         return (page, before_rejections_of(later[0])) if page.items else self._first_page(query, later, None)

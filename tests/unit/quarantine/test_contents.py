@@ -6,7 +6,8 @@ import pytest
 
 from chalicelib.core.errors import Fault
 from chalicelib.ingest.rejection import Rejection, RejectionStatus
-from chalicelib.quarantine.named_events import names
+from chalicelib.ingest.request import MAX_EVENTS
+from chalicelib.quarantine.contents import contents_of
 from tests.unit.examples import INGESTED
 
 NATIVE, NDJSON = "application/json", "application/x-ndjson"
@@ -47,9 +48,28 @@ UNNAMED = {
 
 @pytest.mark.parametrize("rejected", NAMED.values(), ids=NAMED)
 def test_the_event_is_found_by_its_source_and_key(rejected: Rejection) -> None:
-    assert names(rejected, "pay/gateway", "payment-1")
+    assert contents_of(rejected).name("pay/gateway", "payment-1")
 
 
 @pytest.mark.parametrize("rejected", UNNAMED.values(), ids=UNNAMED)
 def test_no_other_event_is_taken_for_it(rejected: Rejection) -> None:
-    assert not names(rejected, "pay/gateway", "payment-1")
+    assert not contents_of(rejected).name("pay/gateway", "payment-1")
+
+
+COUNTED = {
+    "an empty array": (kept(b"[]"), 1),
+    "elements": (kept(b' [1 , {"a": [2, 3]},\n"," ]'), 3),
+    "an array that breaks": (kept(b'[1,{"a":[2,3]},{"b":'), 2),
+    "integers of many digits": (kept(b"[" + b"9" * 5_000 + b",1]"), 2),
+    "nesting beyond what Python parses": (kept(b"[1," + b"[" * 200_000), 1),
+    "lines": (kept(b'{}\n\n \n{"a":\n[1,2]', NDJSON), 3),
+    "an object": (kept(b'{"a":[1,2]}'), 1),
+    "an array as one CloudEvent": (kept(b"[" + b"1," * 2 * MAX_EVENTS + b"1]", CLOUDEVENT), MAX_EVENTS),
+}
+
+
+@pytest.mark.parametrize(("rejected", "number"), COUNTED.values(), ids=COUNTED)
+def test_events_are_counted_as_far_as_they_can_be_read_up_to_what_a_request_may_have(
+    rejected: Rejection, number: int
+) -> None:
+    assert contents_of(rejected).events == number
