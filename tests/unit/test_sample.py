@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import re
 import subprocess
 import sys
@@ -12,12 +14,25 @@ from pathlib import Path
 import pytest
 
 from chalicelib.core.timestamps import parse_instant
+from embedded.sending import read
 from tests.e2e.samples import Sample, chosen_sample, own_sample
 from tests.unit.examples import event_in
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SHOP_DAY = EXAMPLES / "shop-day"
+PAYMENTS = EXAMPLES / "payments"
 README = (EXAMPLES / "README.md").read_text()
+
+
+def section(heading: str) -> str:
+    """What the README says below a heading."""
+    return README.split(f"## {heading}\n")[1].split("\n## ")[0]
+
+
+def counts(heading: str) -> dict[str, int]:
+    """The table of counts below a heading."""
+    rows = re.findall(r"^\| ([a-z].*?) \| ([\d,]+) \|", section(heading), re.MULTILINE)
+    return {name: int(count.replace(",", "")) for name, count in rows}
 
 
 def test_the_generator_writes_the_same_bytes_again(tmp_path: Path) -> None:
@@ -28,7 +43,7 @@ def test_the_generator_writes_the_same_bytes_again(tmp_path: Path) -> None:
 
 
 def test_the_readme_says_how_many_lines_each_file_has() -> None:
-    rows = re.findall(r"^\| `(\S+)` \| (\d+) \|", README, re.MULTILINE)
+    rows = re.findall(r"^\| `(\S+)` \| (\d+) \|", section("Black Friday at a small shop"), re.MULTILINE)
 
     said = {name: int(lines) for name, lines in rows}
     assert said == {path.name: len(path.read_text().splitlines()) for path in SHOP_DAY.glob("*.ndjson")}
@@ -64,9 +79,44 @@ def test_the_readme_says_what_the_week_contains() -> None:
         "bytes of the longest line": max(map(len, sample.lines)),
     }
 
-    section = README.split("## A week of bikes\n")[1].split("\n## ")[0]
-    rows = re.findall(r"^\| ([a-z].*?) \| ([\d,]+) \|", section, re.MULTILINE)
-    assert {name: int(count.replace(",", "")) for name, count in rows} == told
+    assert counts("A week of bikes") == told
+
+
+@pytest.mark.parametrize("seed", ["1", "2"])
+def test_the_three_days_of_payments_are_the_same_at_every_run(seed: str, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, PAYMENTS / "generate.py", tmp_path], env={"PYTHONHASHSEED": seed}, check=True)  # noqa: S603  # our own script
+
+    assert contents(tmp_path) == contents(PAYMENTS)
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    """The files of a directory by name. Compressed bytes depend on the version of zlib, so they are unpacked."""
+    files = [path for path in directory.iterdir() if path.suffix in {".gz", ".json", ".ndjson"}]
+    return {path.name: gzip.decompress(raw) if (raw := path.read_bytes())[:2] == b"\x1f\x8b" else raw for path in files}
+
+
+def test_the_readme_and_the_truth_say_what_the_three_days_contain() -> None:
+    truth = json.loads((PAYMENTS / "truth.json").read_text())
+    lines = [json.loads(line) for line in (*read(PAYMENTS / "arrived.ndjson.gz"), *read(PAYMENTS / "late.ndjson"))]
+    dated = [event for event in lines if event["event_time"].endswith("Z")]
+    named = Counter((event["source"], event.get("idempotency_key") or json.dumps(event)) for event in dated)
+    distinct = {json.dumps(event) for event in dated}
+
+    told = {
+        "sources": len({event["source"] for event in lines}),
+        "event types": len({event["event_type"] for event in lines}),
+        "events that are accepted": len(named),
+        "of these, late": len(read(PAYMENTS / "late.ndjson")),
+        "duplicates": len(dated) - len(distinct),
+        "conflicts": len(distinct) - len(named),
+        "refused": len(lines) - len(dated),
+        "lost": len(truth["lost"]),
+    }
+    hours = [count for types in truth["hours"].values() for hours in types.values() for count in hours.values()]
+    assert counts("Three days at a payments platform") == told
+    assert told["events that are accepted"] == truth["accepted"] == sum(hours)
+    assert (told["duplicates"], told["conflicts"]) == (truth["duplicates"], len(truth["conflicts"]))
+    assert (told["of these, late"], told["refused"]) == (len(truth["late"]), len(truth["refused"]))
 
 
 @pytest.mark.sample
