@@ -172,7 +172,8 @@ def test_every_library_that_the_command_line_imports_is_a_dependency_or_in_an_ex
     outside = (imported & known.keys()) - set(sys.stdlib_module_names) - {"botocore", "retrace", "chalicelib"}
     typing = {name for name in outside if name.startswith("mypy_boto3")}  # imported for annotations only
 
-    assert required == {known[name][0].lower() for name in outside - typing} | {"pydantic"}  # the vendored rules use it
+    of_vendored_rules = {"pydantic", "tzdata"}
+    assert required == {known[name][0].lower() for name in outside - typing} | of_vendored_rules
 
 
 def test_every_dependency_is_pinned_for_the_tests() -> None:
