@@ -127,21 +127,22 @@ def window(
     """The query that these options mean. Only an entity's events may lie in an open window."""
     if entity is None and (source is None or event_type is None):
         raise typer.BadParameter("name an entity, or give --source and --type", param_hint="ENTITY")
+    selected = {"entity_id": entity, "source": source, "event_type": event_type}
+    return selected | period(call, day, since, until, open_ended=entity is not None)
+
+
+def period(
+    call: CommandContext, day: str | None, since: str | None, until: str | None, *, open_ended: bool
+) -> dict[str, str | None]:
+    """The part of a query that says when. Without a beginning it is refused, unless a window may be open."""
     if day is not None and (since, until) != (None, None):
         raise typer.BadParameter("is a window by itself: leave out --since and --until", param_hint="--day")
     start, end = call.time(since, "--since"), call.time(until, "--until")
-    if entity is None and start is None and day is None:
+    if not open_ended and start is None and day is None:
         raise typer.BadParameter("say when: --day, or --since and --until", param_hint="--day")
-    if entity is None and start is not None and end is None:
+    if not open_ended and start is not None and end is None:
         end = call.time("now", "--until")
-    return {
-        "entity_id": entity,
-        "source": source,
-        "event_type": event_type,
-        "day": call.day(day, "--day"),
-        "start_time": start,
-        "end_time": end,
-    }
+    return {"day": call.day(day, "--day"), "start_time": start, "end_time": end}
 
 
 def filters(min_lag: int | None, status: Arrived | None, *, newest: bool, page: int) -> dict[str, str | None]:

@@ -23,12 +23,17 @@ def or_unknown(client: Client, items: Iterable[Json], source: str | None, event_
         require_known(client, source, event_type)
 
 
+def known_pairs(client: Client) -> list[tuple[str, str]]:
+    """Every source and type that an event was accepted of."""
+    return [(item["source"], item["event_type"]) for item in client.pages("/sources", _ALL)]
+
+
 def require_known(client: Client, source: str | None, event_type: str | None) -> None:
     """Raise Problem if no event was ever accepted of a source and type. Call it if an answer is empty."""
     if source is None and event_type is None:
         return
     try:
-        pairs = [(item["source"], item["event_type"]) for item in client.pages("/sources", _ALL)]
+        pairs = known_pairs(client)
     except Problem:  # the answer is empty all the same
         return
     sources = {known for known, _ in pairs}

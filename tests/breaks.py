@@ -1049,6 +1049,22 @@ BREAKS = [
         "test_a_direct_export_tells_of_a_line_that_is_not_what_the_index_says",
     ),
     Break(
+        "2 raw is verbatim: an export of everything that forgets all types but one",
+        "retrace/exporting/selection.py",
+        "for pair in known if not types or pair[1] in types]",
+        "for pair in known[:1] if not types or pair[1] in types]",
+        "tests/unit/cli/test_export_selection.py",
+        "test_what_no_option_names_is_exported_whole",
+    ),
+    Break(
+        "7 bounded: a limit for each type of an export",
+        "retrace/exporting/run.py",
+        "self.limit - self.taken\n",
+        "self.limit\n",
+        "tests/unit/cli/test_export_selection.py",
+        "test_a_limit_is_one_of_all_types_together",
+    ),
+    Break(
         "7 bounded: an export that reads a page too much",
         "retrace/client.py",
         "        while left is None or left > 0:\n            items, cursor",

@@ -1,39 +1,27 @@
-"""`retrace export`: the events of a query as NDJSON or Parquet, each checked against its hash."""
+"""`retrace export`: events as NDJSON or Parquet, each checked against its hash, in one file or one for each type."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from enum import StrEnum
+from functools import partial
+from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
 from botocore.config import Config
 
 from retrace.concurrency import AT_ONCE
-from retrace.context import command_context
-from retrace.event_table import (
-    PAGE,
-    Day,
-    Entity,
-    EventType,
-    MinLag,
-    Newest,
-    Since,
-    Source,
-    Status,
-    Until,
-    filters,
-    window,
-)
+from retrace.context import CommandContext, command_context
+from retrace.event_table import PAGE, Day, MinLag, Newest, Since, Status, Until, filters, period
 from retrace.exporting.events import Fetched, from_s3, through_api
-from retrace.exporting.files import STANDARD_OUTPUT, NdjsonWriter, Writer, opened
+from retrace.exporting.files import STANDARD_OUTPUT, NdjsonWriter, Writer
+from retrace.exporting.run import Export
+from retrace.exporting.selection import Query, of_entity, of_sources
+from retrace.known_sources import require_known
 from retrace.output import Output
 from retrace.problem import Exit, Problem, extra
-from retrace.progress import Progress
-
-_FAULTS_SHOWN = 20
 
 
 class Format(StrEnum):
@@ -45,9 +33,13 @@ class Format(StrEnum):
 
 def export(
     context: typer.Context,
-    entity: Entity = None,
-    source: Source = None,
-    event_type: EventType = None,
+    entity: Annotated[
+        str | None, typer.Argument(help="The entity. Without one: all events, or those of --source and --type.")
+    ] = None,
+    source: Annotated[str | None, typer.Option("--source", "-s", help="Of this source. Default: of all.")] = None,
+    types: Annotated[
+        list[str] | None, typer.Option("--type", "-t", help="Of this type. Repeat it for several. Default: of all.")
+    ] = None,
     day: Day = None,
     since: Since = None,
     until: Until = None,
@@ -55,11 +47,16 @@ def export(
     status: Status = None,
     newest: Newest = False,
     limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Export at most this many.")] = None,
-    out: Annotated[str, typer.Option("--out", "-o", help="The file to write. - is standard output.")] = STANDARD_OUTPUT,
+    out: Annotated[
+        str,
+        typer.Option(
+            "--out", "-o", help="A file for all events, or DIR/ for a file for each type. - is standard output."
+        ),
+    ] = STANDARD_OUTPUT,
     written_as: Annotated[
         Format | None, typer.Option("--format", help="Default: parquet for a file named .parquet, else ndjson.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
     keep_bad: Annotated[
         bool, typer.Option("--keep-bad", help="Also write events that fail their check, with their `fault`.")
     ] = False,
@@ -67,84 +64,52 @@ def export(
         bool, typer.Option("--direct", help="Read the events from S3 with your own AWS permissions, which is faster.")
     ] = False,
 ) -> None:
-    """Export events of an entity, or of a source and type, as they were sent, with their metadata.
+    """Export events of an entity, a source, several types or everything, as they were sent, with their metadata.
 
     retrace export order-1007 --day yesterday > order-1007.ndjson
-    retrace export --source shop/checkout --type order.paid --since 30d --out paid.parquet
+    retrace export --source shop/checkout --since 7d --out checkout.parquet
+    retrace export --since 7d --format parquet --out week/
+
+    One file has the events of one source and type after the other, each in the order of time. With --out DIR/ each
+    type has a file, DIR/source=SOURCE/TYPE.ndjson. A file gets its name when it is complete.
 
     The command hashes every event again and compares it with the hash recorded at ingest. If one differs or cannot be
     read, the command reports it, leaves it out, and exits with 1.
     """
-    call, output = command_context(context), Output(as_json=True)
-    query = window(call, entity, source, event_type, day, since, until)
-    query |= filters(min_lag, status, newest=newest, page=limit or PAGE)
+    call, output, kinds = command_context(context), Output(as_json=True), list(dict.fromkeys(types or []))
+    when = period(call, day, since, until, open_ended=entity is not None)
     chosen = written_as or (Format.PARQUET if out.endswith(".parquet") else Format.NDJSON)
     if chosen is Format.PARQUET and out == STANDARD_OUTPUT and sys.stdout.isatty():
         raise Problem("Parquet cannot be shown on a terminal.", "Name a file with --out, or pipe it.", Exit.USAGE)
-    with opened(out, replace=force) as file:
-        s3 = call.target.client("s3", Config(max_pool_connections=AT_ONCE)) if direct else None
-        events = from_s3(call.client, s3, query, limit) if s3 else through_api(call.client, query, limit)
-        exported = Export(output, _writer(chosen, file), keep_bad=keep_bad)
-        exported.run(events, limit)
+    writer = _writer(chosen)
+    parts = of_sources(call.client, source, kinds, when) if entity is None else of_entity(entity, source, kinds, when)
+    read = partial(_reader(call, direct=direct), filters(min_lag, status, newest=newest, page=limit or PAGE))
+    exported = Export(output, parts, read, writer, limit, keep_bad=keep_bad, replace=force)
+    if out.endswith("/") or Path(out).is_dir():
+        exported.into_directory(Path(out), chosen)
+    else:
+        exported.into_file(out)
+    if not exported.taken and entity is None and len(kinds) == 1:
+        require_known(call.client, source, kinds[0])
     exported.conclude()
+    if exported.bad:
+        raise typer.Exit(Exit.DIFFERENT)
 
 
-def _writer(chosen: Format, file: BinaryIO) -> Writer:
+def _writer(chosen: Format) -> Callable[[BinaryIO], Writer]:
     if chosen is Format.NDJSON:
-        return NdjsonWriter(file)
+        return NdjsonWriter
     with extra("parquet"):
         from retrace.exporting.parquet import ParquetWriter  # noqa: PLC0415  # no other command should wait for pyarrow
 
-    return ParquetWriter(file)
+    return ParquetWriter
 
 
-@dataclass
-class Export:
-    """One export: what was written, and what was wrong."""
+def _reader(call: CommandContext, *, direct: bool) -> Callable[[Query, Query, int | None], Iterator[Fetched]]:
+    s3 = call.target.client("s3", Config(max_pool_connections=AT_ONCE)) if direct else None
 
-    output: Output
-    writer: Writer
-    keep_bad: bool
-    written: int = 0
-    written_bytes: int = 0
-    bad: int = 0
+    def read(filtered: Query, query: Query, at_most: int | None) -> Iterator[Fetched]:
+        wanted = {**query, **filtered}
+        return from_s3(call.client, s3, wanted, at_most) if s3 else through_api(call.client, wanted, at_most)
 
-    def run(self, events: Iterable[Fetched], limit: int | None) -> None:
-        """Write events in their order."""
-        with Progress(self.output.notes) as progress:
-            for event in events:
-                self._take(event)
-                progress.show(f"{self.written:,} events, {_size(self.written_bytes)}", self.written + self.bad, limit)
-        self.writer.close()
-
-    def _take(self, event: Fetched) -> None:
-        if event.fault is not None:
-            self.bad += 1
-            if self.bad <= _FAULTS_SHOWN:
-                self.output.note(f"{event.metadata['event_id']}: {event.fault}", "red")
-            if not self.keep_bad:
-                return
-        self.writer.write(event)
-        self.written += 1
-        self.written_bytes += event.size
-
-    def conclude(self) -> None:
-        """Say what was written, and end the command with 1 if something was wrong."""
-        if self.written == self.bad == 0:
-            self.output.note("No event was found. Run `retrace gaps` or `retrace late` to find out why.")
-            return
-        sound = self.written - self.bad if self.keep_bad else self.written
-        summary = f"{sound:,} events, {_size(self.written_bytes)}. Every hash equals the recorded one."
-        self.output.note(summary)
-        if self.bad:
-            kept = "They are written with their fault." if self.keep_bad else "They are left out."
-            self.output.note(f"{self.bad:,} failed their check. {kept} Run `retrace verify` for details.", "red")
-            raise typer.Exit(Exit.DIFFERENT)
-
-
-def _size(count: float) -> str:
-    for unit in ("bytes", "kB", "MB"):
-        if count < 1_000:
-            return f"{count:,.{0 if unit == 'bytes' else 1}f} {unit}"
-        count /= 1_000
-    return f"{count:,.1f} GB"
+    return read

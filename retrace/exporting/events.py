@@ -5,7 +5,7 @@ The next page is fetched while the last one is used, and no more is in memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import partial
 from typing import TYPE_CHECKING
@@ -19,13 +19,12 @@ from chalicelib.events.raw_objects import RawLine, RawLocation, StoredEvent, ver
 from retrace.checking.stores import RawBucket
 from retrace.client import Answer, Client
 from retrace.concurrency import ahead, concurrently
+from retrace.exporting.selection import Query
 from retrace.output import Json
 from retrace.problem import Problem
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-Query = Mapping[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)

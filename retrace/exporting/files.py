@@ -24,10 +24,8 @@ def opened(out: str, *, replace: bool) -> Iterator[BinaryIO]:
         sys.stdout.buffer.flush()
         return
     path = Path(out)
-    if path.exists() and not replace:
-        raise Problem(f"{out} already exists.", "Name another file, or add --force to replace it.", Exit.USAGE)
-    if path.is_dir():
-        raise Problem(f"{out} is a directory.", "Name a file in it.", Exit.USAGE)
+    if not replace:
+        require_new(path)
     try:
         with _partial(path) as (file, name):
             yield file
@@ -36,6 +34,21 @@ def opened(out: str, *, replace: bool) -> Iterator[BinaryIO]:
     except OSError as error:
         remedy = "Make room, or name a file that can be written."
         raise Problem(f"{out} cannot be written: {error}", remedy, Exit.USAGE) from error
+
+
+def require_new(path: Path) -> None:
+    """Raise Problem if a file would be replaced."""
+    if path.exists():
+        raise Problem(f"{path} already exists.", "Name another file, or add --force to replace it.", Exit.USAGE)
+
+
+def made_directory(path: Path) -> None:
+    """Make a directory and those above it; raises Problem if that cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        remedy = "Name a directory that can be made."
+        raise Problem(f"{path} cannot be made: {error.strerror}.", remedy, Exit.USAGE) from error
 
 
 @contextmanager

@@ -60,3 +60,24 @@ def test_a_direct_export_without_rights_in_s3_names_the_policy(
     assert (status, found) == (4, [])
     assert "AccessDenied" in said
     assert "docs/cli.md" in said
+
+
+def test_everything_of_a_week_is_exported_in_one_command_through_the_api_and_directly(
+    deployed: Deployed, ingested: list[str], tmp_path: Path
+) -> None:
+    others = [
+        event.replace('"direct","event_type":"step"', f'"direct/{n}","event_type":"{n}"')
+        for n, event in enumerate(ingested)
+    ]
+    deployed.ingest([event.encode() for event in others])
+    shell = Shell(deployed, tmp_path, user(deployed, "weekly", documented_policy(deployed)))
+    week = ("export", "--since", "2025-11-24", "--until", "2025-12-01")
+
+    through_api = shell.begin(*week).communicate(timeout=300)[0]
+    assert shell.run(*week, "--direct", "--out", "week/")[0] == 0
+
+    events = [line.partition(b',"event":')[2][:-1].decode() for line in through_api.splitlines()]
+    files = list((tmp_path / "week").rglob("*.ndjson"))
+    assert set(ingested) | set(others) <= set(events)
+    assert len(events) == len(set(events))
+    assert sorted(line for path in files for line in path.read_bytes().splitlines()) == sorted(through_api.splitlines())

@@ -34,7 +34,7 @@ WORDS = {
     "docs/deploying.md": 1_480,
     "docs/glossary.md": 940,
     "docs/incident.md": 860,
-    "docs/index.md": 665,
+    "docs/index.md": 690,
     "docs/operations.md": 1_920,
     "docs/performance.md": 900,
     "docs/producers.md": 940,

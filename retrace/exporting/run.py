@@ -1,0 +1,130 @@
+"""Runs an export: part after part into one file, or each into a file of its own, and counts what was sound."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import BinaryIO
+
+from retrace.exporting.events import Fetched
+from retrace.exporting.files import Writer, made_directory, opened, require_new
+from retrace.exporting.selection import Part, Query
+from retrace.output import Output
+from retrace.progress import Progress
+
+_FAULTS_SHOWN = 20
+_SHOWN_EVERY = 100
+
+
+@dataclass
+class Export:
+    """One export: what is read, what was written, and what was wrong."""
+
+    output: Output
+    parts: Sequence[Part]
+    read: Callable[[Query, int | None], Iterator[Fetched]]
+    writer: Callable[[BinaryIO], Writer]
+    limit: int | None = None
+    keep_bad: bool = False
+    replace: bool = False
+    files: int = 0
+    written: int = 0
+    written_bytes: int = 0
+    bad: int = 0
+
+    def into_file(self, out: str) -> None:
+        """Write all parts into one file, or to standard output."""
+        with opened(out, replace=self.replace) as file, Progress(self.output.notes) as progress:
+            writer = self.writer(file)
+            for number, part in enumerate(self.parts):
+                self._write(self._events(number, part, progress), writer)
+            writer.close()
+
+    def into_directory(self, directory: Path, suffix: str) -> None:
+        """Write each part that has events into a file of its own."""
+        paths = [directory / f"{part.path}.{suffix}" for part in self.parts]
+        if not self.replace:
+            for path in paths:
+                require_new(path)
+        with Progress(self.output.notes) as progress:
+            for number, (part, path) in enumerate(zip(self.parts, paths, strict=True)):
+                self._into_own_file(self._events(number, part, progress), path)
+
+    def _into_own_file(self, events: Iterator[Fetched], path: Path) -> None:
+        first = next(events, None)
+        if first is None:
+            return
+        made_directory(path.parent)
+        with opened(str(path), replace=self.replace) as file:
+            writer = self.writer(file)
+            self._write(chain([first], events), writer)
+            writer.close()
+        self.files += 1
+
+    def _events(self, number: int, part: Part, progress: Progress) -> Iterator[Fetched]:
+        for query in part.queries:
+            left = None if self.limit is None else self.limit - self.taken
+            if left == 0:
+                return
+            for event in self.read(query, left):
+                yield event
+                if self.taken % _SHOWN_EVERY == 0:
+                    self._show(progress, number, part, event)
+
+    def _show(self, progress: Progress, number: int, part: Part, event: Fetched) -> None:
+        told = f"{self.written:,} events, {size_text(self.written_bytes)}"
+        if len(self.parts) > 1:
+            told += f", {number + 1} of {len(self.parts)}: {part.name}"
+        if self.limit is not None:
+            progress.show(told, self.taken, self.limit)
+        else:
+            progress.show(told, number + part.reached(event.metadata["event_time"]), len(self.parts))
+
+    def _write(self, events: Iterable[Fetched], writer: Writer) -> None:
+        for event in events:
+            if event.fault is not None:
+                self._tell(event)
+                if not self.keep_bad:
+                    continue
+            writer.write(event)
+            self.written += 1
+            self.written_bytes += event.size
+
+    def _tell(self, event: Fetched) -> None:
+        self.bad += 1
+        if self.bad <= _FAULTS_SHOWN:
+            self.output.note(f"{event.metadata['event_id']}: {event.fault}", "red")
+
+    @property
+    def taken(self) -> int:
+        """How many events were found, sound ones and others."""
+        return self.sound + self.bad
+
+    @property
+    def sound(self) -> int:
+        """How many of those that were written are sound."""
+        return self.written - self.bad if self.keep_bad else self.written
+
+    def conclude(self) -> None:
+        """Say what was written."""
+        if not self.taken:
+            self.output.note("No event was found. Run `retrace gaps` or `retrace late` to find out why.")
+            return
+        where = f" in {self.files:,} files" if self.files else ""
+        self.output.note(
+            f"{self.sound:,} events, {size_text(self.written_bytes)}{where}. Every hash equals the recorded one."
+        )
+        if self.bad:
+            kept = "They are written with their fault." if self.keep_bad else "They are left out."
+            self.output.note(f"{self.bad:,} failed their check. {kept} Run `retrace verify` for details.", "red")
+
+
+def size_text(count: float) -> str:
+    """A number of bytes in a unit that people read."""
+    for unit in ("bytes", "kB", "MB"):
+        if count < 1_000:
+            return f"{count:,.{0 if unit == 'bytes' else 1}f} {unit}"
+        count /= 1_000
+    return f"{count:,.1f} GB"
