@@ -59,7 +59,6 @@ EVENING = (SECOND_DAY + timedelta(hours=18), SECOND_DAY + timedelta(hours=23))
 MORNING = (FIRST_DAY + timedelta(hours=6), FIRST_DAY + timedelta(hours=18))
 """When a node of the gateway, and a batch of the ledger, were held up."""
 
-RETRY_AFTER = timedelta(minutes=20)
 ASKED_FOR = "payment_000491"
 """The payment that came four times: accepted, twice again, and once with another amount."""
 
@@ -155,7 +154,12 @@ class Incident:
         return in_order([*self.prompt, *self.late])
 
     @property
-    def repeated(self) -> list[Event]:
+    def arrived(self) -> list[Event]:
+        """Everything that came in the three days for the first time."""
+        return in_order([*self.prompt, *self.refused])
+
+    @property
+    def duplicates(self) -> list[Event]:
         """The events that came again, as often as they did."""
         storm = [each for each in self.prompt if each.source == GATEWAY and within(STORM, each)]
         return 2 * [*storm, *(each for each in self.prompt if each.key == ASKED_FOR)]
@@ -166,11 +170,9 @@ class Incident:
         return [corrected(each) for each in self.prompt if each.key in AMOUNTS]
 
     @property
-    def arrived(self) -> list[Event]:
-        """Everything that came in the three days, in the order of arrival."""
-        at_once = [(each.when, each) for each in (*self.prompt, *self.refused)]
-        again = [(each.when + RETRY_AFTER, each) for each in (*self.repeated, *self.conflicts)]
-        return [event for _, event in sorted([*at_once, *again], key=lambda pair: pair[0])]
+    def again(self) -> list[Event]:
+        """Everything that came again."""
+        return in_order([*self.duplicates, *self.conflicts])
 
     @property
     def of_the_gateway(self) -> list[Event]:
@@ -255,7 +257,7 @@ def truth(days: Incident) -> Json:
     quiet = (f"{OUTAGE[0]:%Y-%m-%dT%H}", f"{OUTAGE[0] + timedelta(hours=1):%Y-%m-%dT%H}")
     return {
         "accepted": len(days.accepted),
-        "duplicates": len(days.repeated),
+        "duplicates": len(days.duplicates),
         "conflicts": {key: {"first": first, "refused": refused} for key, (first, refused) in AMOUNTS.items()},
         "refused": keys(days.refused),
         "late": [{"source": each.source, "event_type": each.event_type, "key": each.key} for each in days.late],
@@ -271,7 +273,7 @@ def truth(days: Incident) -> Json:
 def files() -> dict[str, str]:
     """Return the text of every file."""
     days = incident()
-    lines = {"arrived": days.arrived, "late": days.late, "gateway": days.of_the_gateway}
+    lines = {"arrived": days.arrived, "again": days.again, "late": days.late, "gateway": days.of_the_gateway}
     texts = {f"{name}.ndjson": "".join(f"{each.line()}\n" for each in events) for name, events in lines.items()}
     return texts | {"truth.json": json.dumps(truth(days), indent=1) + "\n"}
 

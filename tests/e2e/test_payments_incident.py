@@ -1,0 +1,102 @@
+"""Questions about three days of payments: one command answers each, as examples/payments/truth.json says."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+
+from embedded import connection
+from embedded.stack import started
+from retrace.problem import Exit
+from tests.e2e.samples import ROOT
+from tests.e2e.test_cli_search import piped
+
+PAYMENTS = ROOT / "examples/payments"
+TRUTH = json.loads((PAYMENTS / "truth.json").read_text())
+GATEWAY = "pay/gateway"
+KINDS = [(source, event_type) for source, types in TRUTH["hours"].items() for event_type in types]
+CONFLICTS = TRUTH["conflicts"].items()
+
+Asked = Callable[..., list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where a local stack is found that has the three days."""
+    directory = tmp_path_factory.mktemp("payments")
+    (directory / ".retrace").mkdir()
+    with started() as stack:
+        connection.save(directory / ".retrace/local.json", stack)
+        assert sent(directory, "arrived.ndjson.gz").returncode == Exit.DIFFERENT
+        assert sent(directory, "again.ndjson").returncode == Exit.DIFFERENT
+        assert sent(directory, "late.ndjson").returncode == Exit.DONE
+        yield directory
+
+
+def sent(directory: Path, name: str) -> CompletedProcess[bytes]:
+    return piped(directory, "ingest", str(PAYMENTS / name))
+
+
+@pytest.fixture(scope="module")
+def asked(directory: Path) -> Asked:
+    """Runs one command; answers the objects that it lists."""
+
+    def asked(*arguments: str, code: Exit = Exit.DONE) -> list[dict[str, Any]]:
+        finished = piped(directory, *arguments)
+        assert finished.returncode == code, finished.stderr
+        return [json.loads(line) for line in finished.stdout.splitlines()]
+
+    return asked
+
+
+def test_an_event_is_found_by_its_key_with_every_arrival(asked: Asked) -> None:
+    [event] = asked("event", GATEWAY, "payment_000491")
+
+    assert sorted(arrival["status"] for arrival in event["arrivals"]) == ["CONFLICT", "DUPLICATE", "DUPLICATE"]
+
+
+@pytest.mark.parametrize("key", TRUTH["refused"][:1])
+def test_a_refused_event_is_found_by_its_key_in_quarantine(asked: Asked, key: str) -> None:
+    [refused] = asked("event", GATEWAY, key, code=Exit.DIFFERENT)
+
+    assert (refused["status"], refused["idempotency_key"]) == ("REJECTED", key)
+
+
+@pytest.mark.parametrize("key", TRUTH["lost"][:1])
+def test_a_lost_event_is_not_found(asked: Asked, key: str) -> None:
+    assert asked("event", GATEWAY, key, code=Exit.NOT_FOUND) == []
+
+
+@pytest.mark.parametrize(("source", "event_type"), KINDS)
+def test_events_of_each_type_are_counted_in_the_hours_in_which_they_happened(
+    asked: Asked, source: str, event_type: str
+) -> None:
+    window = ("--since", "2025-11-21", "--until", "2025-11-24")
+    events = asked("events", "--source", source, "--type", event_type, *window, "--limit", "5000")
+
+    assert Counter(event["event_time"][:13] for event in events) == TRUTH["hours"][source][event_type]
+
+
+def test_the_sources_and_their_types_are_listed(asked: Asked) -> None:
+    assert [(item["source"], item["event_type"]) for item in asked("sources")] == sorted(KINDS)
+
+
+def test_the_refused_events_are_listed_with_their_keys(asked: Asked) -> None:
+    refused = asked("rejected", "list", "--reason", "event_time", "--since", "1d", "--limit", "5000")
+
+    assert sorted(item["idempotency_key"] for item in refused) == TRUTH["refused"]
+
+
+@pytest.mark.parametrize(("key", "amounts"), CONFLICTS)
+def test_a_conflict_shows_both_amounts(asked: Asked, key: str, amounts: dict[str, str]) -> None:
+    [event] = asked("event", GATEWAY, key)
+    [conflict] = [arrival["rejected_id"] for arrival in event["arrivals"] if arrival["status"] == "CONFLICT"]
+    [refused] = asked("rejected", "get", conflict)
+
+    assert refused["conflicts"][0]["differences"] == [{"path": "payload.amount", **amounts}]
