@@ -114,15 +114,17 @@ class Drill:
         self._narrator.say("The tables exist again, and are empty. The API answers 404 to every request for an event.")
 
     def _rebuild(self, events: int) -> None:
-        self._narrator.step("retrace rebuild: index and identities, from the raw objects; then the same replays again")
-        [summary] = self._retrace.lines("rebuild", as_root=True)
+        self._narrator.step(
+            "retrace check rebuild: index and identities, from the raw objects; then the same replays again"
+        )
+        [summary] = self._retrace.lines("check", "rebuild", as_root=True)
         self._narrator.fact("events written again", summary["written"])
         require("rows of each event were written", summary["written"], events)
 
     def _nothing_differs(self) -> None:
-        self._narrator.step("retrace audit and retrace verify: does anything differ?")
-        require("audit finds nothing", self._retrace.lines("audit"), [])
-        require("verify finds nothing", self._retrace.lines("verify", "--prefix", "raw/"), [])
+        self._narrator.step("retrace check audit and retrace check verify: does anything differ?")
+        require("audit finds nothing", self._retrace.lines("check", "audit"), [])
+        require("verify finds nothing", self._retrace.lines("check", "verify", "--prefix", "raw/"), [])
         self._narrator.say("Nothing differs between raw objects, index, identities and aggregates.")
 
     def _compare(self, what: str, before: ApiSnapshot, rows: dict[str, int]) -> None:
@@ -151,7 +153,7 @@ class Drill:
         gone = {row["event_id"]["S"] for row in index if row["s3_key"]["S"] == deleted}
         expected = {("index-without-raw", event_id) for event_id in gone}
         expected |= {("line-changed", changed["event_id"]["S"])}
-        found = self._retrace.lines("audit", differs=True)
+        found = self._retrace.lines("check", "audit", differs=True)
         require("audit finds exactly that", {(each["difference"], each["event_id"]) for each in found}, expected)
         for name, count in sorted(Counter(name for name, _ in expected).items()):
             self._narrator.fact(name, count)

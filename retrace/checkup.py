@@ -201,15 +201,15 @@ def _counts(attributes: dict[str, Any]) -> tuple[int, int]:
     return waiting, int(attributes.get("ApproximateNumberOfMessagesNotVisible", 0))
 
 
-_OF_REPLAYS = "`retrace replays` says of which replay; the logs of the processor say why."
-_HALTED = "A replay has stopped. The planner's logs say why. Run `retrace redrive` to continue it."
+_OF_REPLAYS = "`retrace replay list` says of which replay; the logs of the processor say why."
+_HALTED = "A replay has stopped. The planner's logs say why. Run `retrace replay redrive` to continue it."
 
 QUEUES: dict[str, Callable[[str, dict[str, Any]], Finding]] = {
     "replay_queue_url": _waiting,
     "ordered_replay_queue_url": _waiting,
     "replay_jobs_queue_url": _waiting,
     "replay_failures_queue_url": _on_their_way,
-    "dead_letter_queue_url": _dead(f"{_OF_REPLAYS} SQS keeps them for 14 days. Then: retrace redrive"),
+    "dead_letter_queue_url": _dead(f"{_OF_REPLAYS} SQS keeps them for 14 days. Then: retrace replay redrive"),
     "ordered_dead_letter_queue_url": _dead("Your own consumer failed to process them."),
     "replay_jobs_dead_letter_queue_url": _dead(_HALTED),
 }

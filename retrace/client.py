@@ -218,7 +218,7 @@ def problem_of(call: str, answer: Answer) -> Problem:
     lines = [f"{call}: {what}"]
     lines += [f"  {fault.get('field') or 'request'} {fault.get('message', '')}" for fault in problem.get("errors", [])]
     if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        remedy = "See the logs of the API function. Run `retrace verify` to find damaged data."
+        remedy = "See the logs of the API function. Run `retrace check verify` to find damaged data."
         return Problem("\n".join(lines), remedy)
     if answer.status > HTTPStatus.INTERNAL_SERVER_ERROR:
         remedy = "Try again. If it persists, see the logs of the API function."

@@ -27,16 +27,18 @@ HELP = """Investigate, replay and account for events.
 The deployment is the first of these that is given: --url, --profile, RETRACE_URL, RETRACE_PROFILE, the profile
 `default` in ~/.config/retrace/config.toml, the local stack of `make up`. Requests are signed with the usual AWS
 credentials. Run `retrace doctor` to check a deployment.
+"""
 
-Exit codes: 0 done; 1 done, but differences were found or events rejected; 2 wrong usage, or a file that cannot be read
-or written; 3 no target, no credentials or no answer; 4 refused; 5 not found; 70 a fault of the command itself;
-130 interrupted; 141 the output's reader has ended.
+EXIT_CODES = """Exit codes: 0 done; 1 done, but differences were found or events rejected; 2 wrong usage, or a file
+that cannot be read or written; 3 no target, no credentials or no answer; 4 refused; 5 not found; 70 a fault of the
+command itself; 130 interrupted; 141 the output's reader has ended.
 """
 
 app = typer.Typer(
     name="retrace",
     cls=Commands,
     help=HELP,
+    epilog=EXIT_CODES,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

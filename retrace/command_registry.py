@@ -22,23 +22,41 @@ PLACES = {
     "rejected list": "retrace.commands.rejected:list_rejected",
     "rejected get": "retrace.commands.rejected:get_rejected",
     "rejected retry": "retrace.commands.rejected:retry_rejected",
-    "replay": "retrace.commands.replays:replay",
-    "replays": "retrace.commands.replays:replays",
-    "replay-status": "retrace.commands.replays:replay_status",
-    "replay-cancel": "retrace.commands.replays:replay_cancel",
-    "redrive": "retrace.commands.replays:redrive",
-    "aggregates": "retrace.commands.aggregates:aggregates",
-    "diff": "retrace.commands.diff:diff",
+    "replay create": "retrace.commands.replays:create",
+    "replay preview": "retrace.commands.replays:preview",
+    "replay list": "retrace.commands.replays:list_replays",
+    "replay get": "retrace.commands.replays:get_replay",
+    "replay cancel": "retrace.commands.replays:cancel",
+    "replay redrive": "retrace.commands.replays:redrive",
+    "aggregates get": "retrace.commands.aggregates:get_aggregates",
+    "aggregates diff": "retrace.commands.diff:diff",
+    "aggregates inputs": "retrace.commands.aggregates:inputs",
     "export": "retrace.commands.export:export",
-    "verify": "retrace.commands.verify:verify",
-    "audit": "retrace.commands.audit:audit",
-    "rebuild": "retrace.commands.rebuild:rebuild",
+    "check verify": "retrace.commands.verify:verify",
+    "check audit": "retrace.commands.audit:audit",
+    "check rebuild": "retrace.commands.rebuild:rebuild",
     "doctor": "retrace.commands.doctor:doctor",
     "console": "retrace.commands.console:console",
 }
 """Module and function of each command, in the order that help lists them; the first of two words is a group's."""
 
-GROUPS = {"rejected": "List refused events, show one, and retry them, corrected if necessary."}
+GROUPS = {
+    "rejected": "List refused events, show one, and retry them, corrected if necessary.",
+    "replay": "Send stored events to be processed again, and watch, cancel or redrive such a replay.",
+    "aggregates": "Show the versions of a daily aggregate, what changed between two, and the events in one.",
+    "check": "Compare what is stored with the raw bytes, and write what is missing.",
+}
+
+HEADINGS = {
+    "Find events": ("events", "event", "sources", "late", "gaps", "freshness", "export"),
+    "Send events": ("ingest", "rejected"),
+    "Compute again": ("replay", "aggregates"),
+    "Check a deployment": ("doctor", "check", "console"),
+}
+"""What help lists below which heading: commands, and groups of them."""
+
+
+_ONE_LINE = 60
 
 
 class _Made(Mapping[str, Any]):
@@ -66,6 +84,17 @@ class Commands(TyperGroup):
     def __init__(self, *, group: str = "", **attributes: Any) -> None:
         super().__init__(**attributes)
         self.commands: Any = _Made(group)  # nothing is ever added to them
+        self._headings = {"Commands": tuple(self.commands)} if group else HEADINGS
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands below their headings, then the options."""
+        for heading, names in self._headings.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name, self.commands[name].get_short_help_str(_ONE_LINE)) for name in names])
+        super().format_options(ctx, formatter)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write nothing: the commands are above the options."""
 
 
 def _group(name: str) -> Commands:

@@ -104,7 +104,7 @@ def show_job(output: Output, job: Json) -> None:
     output.facts([(name, value) for name, value in facts if value is not None])
     if job["advice"]:
         route = f"POST /replay/{job['replay_id']}/redrive"
-        output.say(job["advice"].replace(route, f"`retrace redrive {job['replay_id']}`"), "yellow")
+        output.say(job["advice"].replace(route, f"`retrace replay redrive {job['replay_id']}`"), "yellow")
 
 
 def counts_of(job: Json) -> str:
@@ -132,7 +132,7 @@ def next_command(job: Json) -> str | None:
     request = job["request"]
     if "entity_id" not in request or job["state"] != "COMPLETE" or not job["sent"]:
         return None
-    return f"retrace aggregates {shlex.quote(request['entity_id'])} {request['start_time'][:10]}"
+    return f"retrace aggregates get {shlex.quote(request['entity_id'])} {request['start_time'][:10]}"
 
 
 _STYLES = {"COMPLETE": "green", "FAILED": "red", "CANCELLED": "yellow"}
@@ -188,7 +188,7 @@ class Watch:
         except KeyboardInterrupt:
             return self._interrupted()
         except Problem as problem:
-            remedy = f"The replay continues. Watch it again: retrace replay-status {self.replay_id} --wait"
+            remedy = f"The replay continues. Watch it again: retrace replay get {self.replay_id} --wait"
             raise Problem(problem.what, remedy, problem.exit_code) from problem
 
     def _followed(self) -> Json:
@@ -225,8 +225,8 @@ class Watch:
             wanted = False
         if not wanted:
             self.output.note(f"\nReplay {self.replay_id} goes on by itself.", "")
-            self.output.note(f"Watch it: retrace replay-status {self.replay_id} --wait", "")
-            self.output.note(f"Cancel it: retrace replay-cancel {self.replay_id}", "")
+            self.output.note(f"Watch it: retrace replay get {self.replay_id} --wait", "")
+            self.output.note(f"Cancel it: retrace replay cancel {self.replay_id}", "")
             raise typer.Exit(Exit.INTERRUPTED)
         return cancelled(self.client, self.output, self.replay_id)
 

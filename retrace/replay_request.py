@@ -134,7 +134,7 @@ def sent(client: Client, output: Output, request: Json, preview: Json, *, yes: b
         try:
             answer = client.call("POST", "/replay", body=body, headers=headers)
         except KeyboardInterrupt:
-            output.note("It may have been requested already. Run `retrace replays` to see it.", "yellow")
+            output.note("It may have been requested already. Run `retrace replay list` to see it.", "yellow")
             raise
         if _recounted(answer, agreed):
             preview = answer.json["preview"]
@@ -156,7 +156,7 @@ def _agree(output: Output, preview: Json, most: int | None) -> None:
     if not sys.stdin.isatty():
         raise Problem(
             "There is no terminal to ask on, so nothing was sent.",
-            "Add --yes to send it, or --dry-run to look only.",
+            "Add --yes to send it. To count only: retrace replay preview",
             Exit.USAGE,
         )
     at_most = "" if preview["exact"] or most is None else f", at most {most:,}"

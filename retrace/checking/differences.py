@@ -40,7 +40,7 @@ class Difference:
 
     @property
     def repairable(self) -> bool:
-        """Whether `retrace audit --repair` writes something."""
+        """Whether `retrace check audit --repair` writes something."""
         return self.repair is not None or self.marker is not None
 
     @property

@@ -80,7 +80,9 @@ class Group:
         return sorted((line for line in self.lines if line.location not in self.marked), key=_age)
 
 
-_REBUILD_DECIDES = "it may not be the one that was acknowledged: `retrace rebuild` decides by quarantine and markers"
+_REBUILD_DECIDES = (
+    "it may not be the one that was acknowledged: `retrace check rebuild` decides by quarantine and markers"
+)
 
 
 class Judge:

@@ -57,13 +57,13 @@ _LOST_BYTES = (
     " replay it before it is put right."
 )
 _EDITED_ROW = (
-    "The table was edited. Trust the raw line: delete the row, then run `retrace audit --repair` to rewrite it."
+    "The table was edited. Trust the raw line: delete the row, then run `retrace check audit --repair` to rewrite it."
 )
-_ADDED_BY_REPAIR = "Run `retrace audit --repair` to write it from the raw line."
+_ADDED_BY_REPAIR = "Run `retrace check audit --repair` to write it from the raw line."
 _ALL_VERSIONS = (
     "`aws s3api list-object-versions` shows what was there and when; CloudTrail, if it logs objects, who it was."
 )
-_REPLAY = "Trust the raw events: replay the day with `retrace replay`, and do not use this version."
+_REPLAY = "Trust the raw events: replay the day with `retrace replay create`, and do not use this version."
 
 _TEXTS: dict[Kind, tuple[str, str]] = {
     Kind.OBJECT_CHANGED: (
@@ -101,7 +101,7 @@ _TEXTS: dict[Kind, tuple[str, str]] = {
     Kind.IDENTITY_DIFFERS: ("The identity row differs from the raw line.", _EDITED_ROW),
     Kind.ROWS_DISAGREE: (
         "Index and identity point at different raw lines of the same event.",
-        "Both lines are intact. Delete the later one's row, then run `retrace audit --repair` to rewrite it.",
+        "Both lines are intact. Delete the later one's row, then run `retrace check audit --repair` to rewrite it.",
     ),
     Kind.INDEX_TWICE: (
         "The event has a second index row, of another time or entity, that its identity does not know.",
@@ -121,20 +121,20 @@ _TEXTS: dict[Kind, tuple[str, str]] = {
     ),
     Kind.FIRST_MISSING: (
         "The line that had the rows is missing or damaged. The other lines of its identity were refused, and got none.",
-        f"Restore the object that has it, then run `retrace rebuild` again. {_ALL_VERSIONS}",
+        f"Restore the object that has it, then run `retrace check rebuild` again. {_ALL_VERSIONS}",
     ),
     Kind.RECORD_CHANGED: (
         "The object records which raw lines had rows, but is unreadable or was changed.",
-        f"Restore it, then run `retrace rebuild` again. {_ALL_VERSIONS}",
+        f"Restore it, then run `retrace check rebuild` again. {_ALL_VERSIONS}",
     ),
     Kind.LINE_SUPERSEDED: (
         "Another line has the rows of this line's identity, and no marker records that for a rebuild.",
-        "Run `retrace audit --repair` to write the marker.",
+        "Run `retrace check audit --repair` to write the marker.",
     ),
     Kind.INPUT_DIFFERS: ("The row of an aggregate's input differs from the event's raw line.", _REPLAY),
     Kind.INPUT_UNKNOWN: (
         "An aggregate counts an event that is in neither index nor identities.",
-        "`retrace audit` looks for it in the raw objects. If none has it, the event never existed.",
+        "`retrace check audit` looks for it in the raw objects. If none has it, the event never existed.",
     ),
     Kind.VERSION_DIFFERS: ("The aggregate does not follow from its inputs.", _REPLAY),
     Kind.VERSION_MISSING: ("The inputs of an aggregate exist, but the aggregate does not.", _REPLAY),

@@ -131,7 +131,7 @@ _RUNBOOK = "docs/runbook.md#digest-missing"
 
 
 def newest_digest(target: Target, now: datetime) -> Finding:
-    """Whether digests are written, and on time; their signatures are for `retrace verify --digests`."""
+    """Whether digests are written, and on time; their signatures are for `retrace check verify --digests`."""
     remedy = "Allow s3:ListBucket to check this. The API works without it."
     return finding_or_warning(_CHECK, partial(_of_digests, target, now), "Digests cannot be listed", remedy)
 

@@ -1,4 +1,4 @@
-"""`retrace aggregates`: the versions of a daily aggregate, how far each can be trusted, and what went into one."""
+"""The versions of a daily aggregate, how far each can be trusted, and the events in one."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from retrace.client import Client
 from retrace.concurrency import in_order
 from retrace.context import AsJson, CommandContext, command_context
 from retrace.output import Column, Json, Output, short_time
+from retrace.problem import Exit, Problem
 
 Entity = Annotated[str, typer.Argument(help="The entity.")]
 OfDay = Annotated[str, typer.Argument(metavar="DAY", help="The UTC day: today, yesterday, 3d, 2026-11-21.")]
 
 _PAGE = "1000"
 _VERSIONS_A_PAGE = 100
+_NO_VERSION = "There is no version yet."
 
 
 def _standing(version: Json) -> str:
@@ -52,20 +54,17 @@ INPUT_COLUMNS = (
 )
 
 
-def aggregates(
+def get_aggregates(
     context: typer.Context,
     entity: Entity,
     of_day: OfDay,
-    inputs: Annotated[
-        str | None, typer.Option("--inputs", metavar="REPLAY", help="List the events that went into this version.")
-    ] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="List at most this many versions.")] = 20,
     every: Annotated[bool, typer.Option("--all", help="List every version.")] = False,
     as_json: AsJson = None,
 ) -> None:
     """The versions of an entity's daily aggregate, newest first: what it counts, and how far it can be trusted.
 
-    retrace aggregates depot-lyon 2025-11-28
+    retrace aggregates get depot-lyon 2025-11-28
 
     A version is complete if it had every event of the day when its replay read the index. `came since` counts those
     that arrived later. On a day with more events than a request can read it says "at least".
@@ -73,15 +72,11 @@ def aggregates(
     call, output = command_context(context), Output(as_json=as_json)
     day = call.day(of_day, "DAY") or ""
     query = {"entity_id": entity, "day": day}
-    if inputs is not None:
-        page = {**query, "replay_id": inputs, "limit": _PAGE}
-        output.rows(call.client.pages("/aggregates/inputs", page), INPUT_COLUMNS, "No event went into this version.")
-        return
     at_most = None if every else limit
     pages = version_pages(call.client, query, at_most)
     newest = next(pages)
     versions = (version for page in chain([newest], pages) for version in page["versions"])
-    nothing = f"There is no version yet. One is computed by {replay_command(entity, day)}"
+    nothing = f"{_NO_VERSION} One is computed by {replay_command(entity, day)}"
     listed = output.rows(in_order(lambda version: _asked(call, version), versions), VERSION_COLUMNS, nothing)
     if listed == at_most:
         output.note(f"Cut off at {limit}. There may be more: --limit, --all")
@@ -89,7 +84,31 @@ def aggregates(
         came = f"{at_least(newest, newest['late_arrivals'])} of the day's events came after the newest version."
         output.note(f"{came} A version with them: {replay_command(entity, day)}", "yellow")
     elif listed > 1:
-        output.note(f"What changed: retrace diff {shlex.quote(entity)} {day}")
+        output.note(f"What changed: retrace aggregates diff {shlex.quote(entity)} {day}")
+
+
+def inputs(
+    context: typer.Context,
+    entity: Entity,
+    of_day: OfDay,
+    replay: Annotated[str | None, typer.Argument(help="The replay of a version. Default: the newest version.")] = None,
+    as_json: AsJson = None,
+) -> None:
+    """List the events that a version of an entity's daily aggregate was computed from.
+
+    retrace aggregates inputs depot-lyon 2025-11-28
+    """
+    call, output = command_context(context), Output(as_json=as_json)
+    query = {"entity_id": entity, "day": call.day(of_day, "DAY") or "", "limit": _PAGE}
+    query["replay_id"] = replay or _newest(call.client, entity, query["day"])
+    output.rows(call.client.pages("/aggregates/inputs", query), INPUT_COLUMNS, "No event went into this version.")
+
+
+def _newest(client: Client, entity: str, day: str) -> str:
+    versions = client.get("/aggregates", {"entity_id": entity, "day": day, "limit": "1"})["versions"]
+    if not versions:
+        raise Problem(_NO_VERSION, f"Compute one: {replay_command(entity, day)}", Exit.NOT_FOUND)
+    return str(versions[0]["replay_id"])
 
 
 def version_pages(client: Client, query: Json, at_most: int | None) -> Iterator[Json]:
@@ -111,7 +130,7 @@ def at_least(counted: Json, count: int) -> str:
 
 def replay_command(entity: str, day: str) -> str:
     """The command that computes a day of an entity anew."""
-    return f"retrace replay {shlex.quote(entity)} --day {day}"
+    return f"retrace replay create {shlex.quote(entity)} --day {day}"
 
 
 def _asked(call: CommandContext, version: Json) -> Json:

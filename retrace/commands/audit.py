@@ -1,4 +1,4 @@
-"""`retrace audit`: bucket and index held against each other, both ways, and what is missing written again."""
+"""`retrace check audit`: bucket and index held against each other, both ways, and what is missing written again."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ def audit(
 ) -> None:
     """Compare bucket, index and identities: raw without index, index without raw, identity without either.
 
-    retrace audit
-    retrace audit --prefix raw/source=shop%2Fcheckout/ --repair
+    retrace check audit
+    retrace check audit --prefix raw/source=shop%2Fcheckout/ --repair
 
     It exits with 1 if anything differs that was not repaired, or if what protects bucket and tables of a stack is not
     as it was deployed. --repair only adds rows, as ingest writes them, and only if there are none. A
-    row without raw line is only reported. Aggregates are no part of it: `retrace verify` looks at those.
+    row without raw line is only reported. Aggregates are no part of it: `retrace check verify` looks at those.
 
     Of two raw lines of one identity only one has rows. --repair marks the other in the bucket, so that a rebuild knows
     which of them was acknowledged. Run it now and then: once the tables are lost, it is too late.

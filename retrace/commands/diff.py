@@ -1,4 +1,4 @@
-"""`retrace diff`: what two versions of a daily aggregate do not share, event by event, and in one sentence."""
+"""What two versions of a daily aggregate do not share, event by event, and in one sentence."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def diff(
 ) -> None:
     """What changed between two versions of a daily aggregate, and by which events. Exits with 1 if something did.
 
-    retrace diff depot-lyon 2025-11-28
-    retrace diff depot-lyon 2025-11-28 REPLAY REPLAY --raw
+    retrace aggregates diff depot-lyon 2025-11-28
+    retrace aggregates diff depot-lyon 2025-11-28 REPLAY REPLAY --raw
 
     `-` is in the older version only, `+` in the newer only, `~` in both with different content. Both are compared
     completely, even if the list is cut off.

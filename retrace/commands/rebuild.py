@@ -1,4 +1,4 @@
-"""`retrace rebuild`: index and identities written again from raw objects."""
+"""`retrace check rebuild`: index and identities written again from raw objects."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CHECKPOINT = Path("retrace-rebuild.checkpoint")
 _COUNTED = ("objects", "written", "present", "repeated", "conflicting")
 _NOT_REBUILT = (
     "Not rebuilt: arrivals (duplicates and conflicts), which are in no raw object, and aggregates."
-    " Run `retrace replay` to compute those."
+    " Run `retrace replay create` to compute those."
 )
 
 
@@ -48,17 +48,17 @@ def rebuild(
 ) -> None:
     """Rebuild index and identities from the raw objects. The tables must exist. Existing rows are not changed.
 
-    retrace rebuild
-    retrace rebuild --events-table events-new --dedupe-table dedupe-new --shards 8
+    retrace check rebuild
+    retrace check rebuild --events-table events-new --dedupe-table dedupe-new --shards 8
 
     Rows are those that ingest writes, each only if it does not exist. So you can rebuild while ingest runs, and stop at
     any time: the same command continues from its checkpoint. --shards and --late-after-s must be what
     the deployment has, or queries by type and of late arrivals find other events than before. --stack reads them.
 
     A crash or two simultaneous requests can leave two raw lines of one identity. If quarantine or a marker of
-    `retrace audit --repair` records which one had the rows, it gets them. Otherwise the one received first gets them,
-    and the other is listed if its content differs. Damaged lines get no rows and are listed. Exits with 1 if anything
-    is listed.
+    `retrace check audit --repair` records which one had the rows, it gets them. Otherwise the one received first gets
+    them, and the other is listed if its content differs. Damaged lines get no rows and are listed. Exits with 1 if
+    anything is listed.
 
     Not rebuilt: arrivals (duplicates and conflicts), which are in no raw object, and aggregates: replay for those.
     """

@@ -124,7 +124,7 @@ def late(
     if touched:
         (entity, of_day), most = touched.most_common(1)[0]
         days = f"{len(touched)} day{'' if len(touched) == 1 else 's'} of entities"
-        again = f"retrace replay --day {of_day} -- {shlex.quote(entity)}"
+        again = f"retrace replay create --day {of_day} -- {shlex.quote(entity)}"
         output.say(f"They touch {days}; the one with most ({most}): {again}")
 
 

@@ -1,4 +1,4 @@
-"""`retrace verify`: reads what is stored, computes it again from the raw bytes, compares, and reports differences."""
+"""Reads what is stored, computes it again from the raw bytes, compares, and reports differences."""
 
 from __future__ import annotations
 
@@ -62,10 +62,10 @@ def verify(
 ) -> None:
     """Recompute hashes, ids and aggregates from the raw bytes, and report differences. Exits with 1 if there are any.
 
-    retrace verify order-1007 yesterday
-    retrace verify --replay 019aa2c4-8f6e-7cc2-a1f3-5d4b1c7f2a10
-    retrace verify --prefix raw/source=shop%2Fcheckout/event_date=2026-11-21/
-    retrace verify --digests --public-key digests.pem
+    retrace check verify order-1007 yesterday
+    retrace check verify --replay 019aa2c4-8f6e-7cc2-a1f3-5d4b1c7f2a10
+    retrace check verify --prefix raw/source=shop%2Fcheckout/event_date=2026-11-21/
+    retrace check verify --digests --public-key digests.pem
 
     It reads S3 and DynamoDB with your own rights. A day costs one GET for each of its objects; --replay also a Scan
     of the table of aggregates, which finds all versions of a replay even if other rows are damaged.
@@ -78,7 +78,7 @@ def verify(
     if not digests and (public_key or directory is not None):
         raise typer.BadParameter("--public-key and --directory go with --digests")
     if not digests and replay is None and prefix is None and (entity is None or day is None):
-        raise typer.BadParameter("an entity goes with a day: retrace verify ENTITY DAY")
+        raise typer.BadParameter("an entity goes with a day: retrace check verify ENTITY DAY")
     below = keys.LISTED if digests else (RAW,)
     if prefix is not None and not prefix.startswith(below):
         what = "digests list only objects" if digests else "raw objects are only"

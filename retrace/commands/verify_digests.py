@@ -1,4 +1,4 @@
-"""`retrace verify --digests`."""
+"""`retrace check verify --digests`."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ class Export:
         )
         if self.bad:
             kept = "They are written with their fault." if self.keep_bad else "They are left out."
-            self.output.note(f"{self.bad:,} failed their check. {kept} Run `retrace verify` for details.", "red")
+            self.output.note(f"{self.bad:,} failed their check. {kept} Run `retrace check verify` for details.", "red")
 
 
 def size_text(count: float) -> str:

@@ -118,10 +118,10 @@ def prefix_of(row: Row) -> str:
 def test_nothing_differs_on_a_stack_that_nobody_damaged(reader: Shell, deployed: Deployed, row: Row) -> None:
     replays = deployed.get("/replay")["items"]
 
-    assert reader.finds("verify", *day_of(row)) == []
-    assert reader.finds("verify", "--prefix", prefix_of(row)) == []
-    assert reader.finds("verify", "--replay", replays[0]["replay_id"]) == []
-    assert reader.finds("audit") == []
+    assert reader.finds("check", "verify", *day_of(row)) == []
+    assert reader.finds("check", "verify", "--prefix", prefix_of(row)) == []
+    assert reader.finds("check", "verify", "--replay", replays[0]["replay_id"]) == []
+    assert reader.finds("check", "audit") == []
 
 
 def test_one_changed_byte_of_a_raw_object_is_found(reader: Shell, deployed: Deployed, row: Row) -> None:
@@ -131,10 +131,10 @@ def test_one_changed_byte_of_a_raw_object_is_found(reader: Shell, deployed: Depl
     deployed.admin.s3.put_object(**place, Body=before[:at] + bytes([before[at] ^ 1]) + before[at + 1 :])
     try:
         expected = [("line-changed", row["event_id"]["S"])]
-        assert reader.finds("verify", *day_of(row)) == expected
-        assert reader.finds("verify", "--prefix", prefix_of(row)) == expected
-        assert reader.finds("audit") == expected
-        assert reader.finds("audit", "--prefix", prefix_of(row)) == expected
+        assert reader.finds("check", "verify", *day_of(row)) == expected
+        assert reader.finds("check", "verify", "--prefix", prefix_of(row)) == expected
+        assert reader.finds("check", "audit") == expected
+        assert reader.finds("check", "audit", "--prefix", prefix_of(row)) == expected
     finally:
         deployed.admin.s3.put_object(**place, Body=before)
 
@@ -151,11 +151,11 @@ def test_one_edited_aggregate_is_found(reader: Shell, deployed: Deployed, row: R
     deployed.admin.dynamodb.put_item(TableName=table, Item=edited)
     try:
         for asked in ((entity, day), ("--replay", version["replay_id"]["S"]), ("--prefix", prefix_of(row))):
-            code, [found], _ = reader.run("verify", *asked)
+            code, [found], _ = reader.run("check", "verify", *asked)
             assert code == 1
             assert (found["difference"], found["fields"]) == ("version-differs", ["event_count"])
             assert (found["entity_id"], found["day"], found["replay_id"]) == (entity, day, version["replay_id"]["S"])
-        assert reader.finds("audit") == []
+        assert reader.finds("check", "audit") == []
     finally:
         deployed.admin.dynamodb.put_item(TableName=table, Item=version)
 
@@ -168,17 +168,17 @@ def test_one_removed_index_row_is_found_and_repaired(
     deployed.admin.dynamodb.delete_item(TableName=deployed.stack.events_table, Key=key)
     expected = [("index-missing", row["event_id"]["S"])]
 
-    assert reader.finds("verify", *day_of(row)) == expected
-    assert reader.finds("verify", "--prefix", prefix_of(row)) == expected
-    assert reader.finds("audit") == expected
-    refused, _, said = reader.run("audit", "--repair")
-    code, [repaired], _ = writer.run("audit", "--repair")
+    assert reader.finds("check", "verify", *day_of(row)) == expected
+    assert reader.finds("check", "verify", "--prefix", prefix_of(row)) == expected
+    assert reader.finds("check", "audit") == expected
+    refused, _, said = reader.run("check", "audit", "--repair")
+    code, [repaired], _ = writer.run("check", "audit", "--repair")
 
     assert refused == 4
     assert "docs/cli.md" in said
     assert (code, repaired["difference"], repaired["repair"]) == (0, "index-missing", "done")
     assert by_key(deployed.rows(deployed.stack.events_table)) == by_key(before)
-    assert reader.finds("audit") == []
+    assert reader.finds("check", "audit") == []
 
 
 def test_a_removed_identity_is_repaired_and_rows_without_raw_are_only_reported(
@@ -191,7 +191,7 @@ def test_a_removed_identity_is_repaired_and_rows_without_raw_are_only_reported(
     deployed.admin.dynamodb.put_item(TableName=stack.dedupe_table, Item=alone)
     deployed.admin.dynamodb.put_item(TableName=stack.events_table, Item=dangling)
 
-    code, found, _ = writer.run("audit", "--repair")
+    code, found, _ = writer.run("check", "audit", "--repair")
 
     assert code == 1
     assert sorted((each["difference"], each["event_id"], each["repair"]) for each in found) == [
@@ -217,14 +217,14 @@ def test_a_superseded_line_is_marked_by_a_principal_that_may_and_found_no_more(
     deployed.admin.s3.put_object(Bucket=deployed.stack.raw_bucket, Key=key, Body=body)
     expected = [("line-superseded", first["event_id"]["S"])]
 
-    assert reader.finds("audit") == expected
-    refused, _, said = reader.run("audit", "--repair")
-    code, [marked], _ = writer.run("audit", "--repair")
+    assert reader.finds("check", "audit") == expected
+    refused, _, said = reader.run("check", "audit", "--repair")
+    code, [marked], _ = writer.run("check", "audit", "--repair")
 
     assert (refused, "docs/cli.md" in said) == (4, True)
     assert (code, marked["s3_key"], marked["repair"]) == (0, key, "done")
     assert marked["chosen"]["s3_key"] == first["s3_key"]["S"]
-    assert reader.finds("audit") == []
+    assert reader.finds("check", "audit") == []
 
 
 def test_a_rebuild_that_is_killed_half_way_goes_on_and_every_row_is_as_before(
@@ -236,18 +236,18 @@ def test_a_rebuild_that_is_killed_half_way_goes_on_and_every_row_is_as_before(
     assert deployed.events_and_identities() == {}
 
     kill_half_way(writer)
-    code, [summary], said = writer.run("rebuild")
+    code, [summary], said = writer.run("check", "rebuild")
 
     assert code == 0, said
     # The line that an audit has marked is older than the one that was accepted.
     assert (summary["conflicting"], summary["undecided"]) == (1, 0)
     assert without_requests(deployed.events_and_identities()) == without_requests(rows)
     assert not list(writer.directory.glob("*.checkpoint"))
-    assert writer.run("rebuild")[1][0]["written"] == 0
+    assert writer.run("check", "rebuild")[1][0]["written"] == 0
 
 
 def test_a_table_that_is_not_there_is_told(writer: Shell) -> None:
-    code, found, said = writer.run("rebuild", "--events-table", "none-of-that-name")
+    code, found, said = writer.run("check", "rebuild", "--events-table", "none-of-that-name")
 
     assert (code, found) == (4, [])
     assert "docs/cli.md" in said or "does not exist" in said
@@ -255,7 +255,7 @@ def test_a_table_that_is_not_there_is_told(writer: Shell) -> None:
 
 def kill_half_way(writer: Shell) -> None:
     """Begin a rebuild, and kill it once a part is done."""
-    process = writer.begin("rebuild")
+    process = writer.begin("check", "rebuild")
     checkpoint = writer.directory / "retrace-rebuild.checkpoint"
 
     def a_part_is_done() -> bool:

@@ -140,9 +140,9 @@ def answer(result: subprocess.CompletedProcess[bytes]) -> Any:
 
 def test_a_replay_from_its_preview_to_its_end(deployed: Deployed, tmp_path: Path) -> None:
     ingested(deployed, of_entity("complete", range(60)))
-    ask = ("replay", "complete", "--day", DAY)
+    ask = ("replay", "create", "complete", "--day", DAY)
 
-    previewed = run(deployed, tmp_path, *ask, "--dry-run")
+    previewed = run(deployed, tmp_path, "replay", "preview", *ask[2:])
     unasked = run(deployed, tmp_path, *ask)
     replayed = run(deployed, tmp_path, *ask, "--reason", "closing", "--yes", "--wait")
 
@@ -152,7 +152,7 @@ def test_a_replay_from_its_preview_to_its_end(deployed: Deployed, tmp_path: Path
     assert replayed.returncode == 0, replayed.stderr
     ended = answer(replayed)
     assert (ended["state"], ended["processed"], ended["request"]["reason"]) == ("COMPLETE", 60, "closing")
-    assert answer(run(deployed, tmp_path, "replays", "--limit", "1")) == ended
+    assert answer(run(deployed, tmp_path, "replay", "list", "--limit", "1")) == ended
     (version,) = deployed.get("/aggregates", entity_id="complete", day=DAY)["versions"]
     assert (version["event_count"], version["replay_id"]) == (60, ended["replay_id"])
 
@@ -161,7 +161,7 @@ def test_a_replay_from_its_preview_to_its_end(deployed: Deployed, tmp_path: Path
 def slow(deployed: Deployed) -> tuple[str, ...]:
     """A replay that would take minutes."""
     ingested(deployed, of_entity("slow", range(200)))
-    return ("replay", "slow", "--day", DAY, "--rate", "1")
+    return ("replay", "create", "slow", "--day", DAY, "--rate", "1")
 
 
 def watched(deployed: Deployed, directory: Path, ask: tuple[str, ...]) -> tuple[Session, str]:
@@ -198,10 +198,10 @@ def test_ctrl_c_again_leaves_it_running(deployed: Deployed, tmp_path: Path, slow
     code, shown = session.ends()
 
     assert code == 130
-    assert f"retrace replay-cancel {replay_id}" in shown
+    assert f"retrace replay cancel {replay_id}" in shown
     sent = deployed.get(f"/replay/{replay_id}")["sent"]
     until(lambda: deployed.get(f"/replay/{replay_id}")["sent"] > sent)
-    assert answer(run(deployed, tmp_path, "replay-cancel", replay_id))["state"] == "CANCELLED"
+    assert answer(run(deployed, tmp_path, "replay", "cancel", replay_id))["state"] == "CANCELLED"
 
 
 def newest(deployed: Deployed) -> list[str]:
@@ -222,16 +222,16 @@ def test_no_is_an_answer(deployed: Deployed, tmp_path: Path, slow: tuple[str, ..
 
 
 def test_diff_names_exactly_the_events_that_changed_the_number(deployed: Deployed, tmp_path: Path) -> None:
-    ask = ("replay", "differs", "--day", DAY, "--yes", "--wait")
+    ask = ("replay", "create", "differs", "--day", DAY, "--yes", "--wait")
     ingested(deployed, of_entity("differs", range(7)))
     assert run(deployed, tmp_path, *ask).returncode == 0
-    alone = run(deployed, tmp_path, "diff", "differs", DAY)
+    alone = run(deployed, tmp_path, "aggregates", "diff", "differs", DAY)
     late = ingested(deployed, of_entity("differs", range(30, 33)))
     ingested(deployed, of_entity("another", range(30, 33)))
-    stands = run(deployed, tmp_path, "aggregates", "differs", DAY)
+    stands = run(deployed, tmp_path, "aggregates", "get", "differs", DAY)
     assert run(deployed, tmp_path, *ask).returncode == 0
 
-    changed = run(deployed, tmp_path, "diff", "differs", DAY, "--raw")
+    changed = run(deployed, tmp_path, "aggregates", "diff", "differs", DAY, "--raw")
 
     assert alone.returncode == 1
     assert b"one version" in alone.stderr

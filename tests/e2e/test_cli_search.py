@@ -113,7 +113,7 @@ def test_one_event_and_its_text(listed: Listed, shown: Shown, directory: Path) -
 
 def test_late_arrivals_and_what_they_touch(listed: Listed, shown: Shown) -> None:
     assert len(listed("late", *SCANS)) == len(LOADED)
-    assert "the one with most (9): retrace replay --day 2025-11-28 -- depot-" in shown("late", *SCANS)
+    assert "the one with most (9): retrace replay create --day 2025-11-28 -- depot-" in shown("late", *SCANS)
 
 
 def test_gaps(listed: Listed, shown: Shown) -> None:

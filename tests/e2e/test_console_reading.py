@@ -139,7 +139,7 @@ def test_a_text_that_is_damaged_is_told_as_that(page: Page, reading: Reading, ra
     alert = page.get_by_role("dialog").get_by_role("alert")
 
     expect(alert).to_contain_text(told)
-    expect(alert).to_contain_text("retrace verify")
+    expect(alert).to_contain_text("retrace check verify")
 
 
 def test_tabs_that_read_leave_room_for_what_is_opened_beside_them(page: Page, reading: Reading) -> None:

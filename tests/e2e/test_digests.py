@@ -76,7 +76,7 @@ def an_hour_passes(deployed: Deployed) -> None:
 
 def checked(auditor: Shell, *arguments: str) -> list[tuple[str, Any]]:
     """Which differences are found in which digests and objects."""
-    code, found, said = auditor.run("verify", "--digests", *arguments)
+    code, found, said = auditor.run("check", "verify", "--digests", *arguments)
     assert code == bool(found), said
     return sorted((each["difference"], each["s3_key"] if "s3_key" in each else each["sequence"]) for each in found)
 

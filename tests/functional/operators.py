@@ -35,12 +35,12 @@ class Operator:
 
     def rebuild(self) -> tuple[int, list[Json], Json]:
         """How a rebuild ends, what it lists, and its summary."""
-        code, [*listed, summary] = self.run("rebuild", "--checkpoint", str(self.directory / "checkpoint"))
+        code, [*listed, summary] = self.run("check", "rebuild", "--checkpoint", str(self.directory / "checkpoint"))
         return code, listed, summary
 
     def audit(self, *arguments: str) -> list[tuple[str, str]]:
         """What an audit finds, and what becomes of it."""
-        code, found = self.run("audit", *arguments)
+        code, found = self.run("check", "audit", *arguments)
         assert code == any(each["repair"] != "done" for each in found)
         return [(each["difference"], each["repair"]) for each in found]
 

@@ -343,7 +343,7 @@ def test_an_identity_that_had_expired_before_it_was_used_again_is_decided_by_its
     lose_tables()
 
     code, [*listed, _] = operator.run(
-        "rebuild", "--identity-ttl-days", "2", "--checkpoint", str(operator.directory / "checkpoint")
+        "check", "rebuild", "--identity-ttl-days", "2", "--checkpoint", str(operator.directory / "checkpoint")
     )
 
     assert (code, listed) == (0, [])

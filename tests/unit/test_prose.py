@@ -26,7 +26,7 @@ WORDS = {
     "CONTRIBUTING.md": 1_330,
     "docs/api.md": 4_250,
     "docs/architecture.md": 1_660,
-    "docs/cli.md": 4_640,
+    "docs/cli.md": 4_100,
     "docs/console.md": 830,
     "docs/consumer.md": 810,
     "docs/cost.md": 800,

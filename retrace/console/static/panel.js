@@ -60,8 +60,8 @@ function body({ event, raw, laid_out, fault }) {
   const at = msOf(event.event_time);
   return html`
     ${raw === null
-    ? html`<div class="failure" role="alert"><p><strong>Its text was not handed out</strong>, so its hash is not checked. ${fault}</p><p><code>retrace verify</code> finds whether it was damaged.</p></div>` : fault
-    ? html`<div class="failure" role="alert"><p><strong>It is not what was taken in.</strong> ${fault}</p><p><code>retrace verify</code> finds what was damaged.</p></div>`
+    ? html`<div class="failure" role="alert"><p><strong>Its text was not handed out</strong>, so its hash is not checked. ${fault}</p><p><code>retrace check verify</code> finds whether it was damaged.</p></div>` : fault
+    ? html`<div class="failure" role="alert"><p><strong>It is not what was taken in.</strong> ${fault}</p><p><code>retrace check verify</code> finds what was damaged.</p></div>`
     : html`<p>${badge('good', 'hash checked', event.content_sha256)} <span class="quiet">The text below was hashed anew on this machine, and is what was taken in.</span></p>`}
     ${facts([
     ['entity', html`<a href=${address('/entity', { id: event.entity_id, from: rfc(at - 12 * HOUR), to: rfc(at + 12 * HOUR) })}>${event.entity_id}</a>`],

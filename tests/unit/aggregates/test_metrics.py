@@ -79,7 +79,7 @@ def answer_of(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def differing(row: dict[str, Any], metrics: tuple[Metric, ...]) -> list[tuple[str, ...]]:
-    """The fields that `retrace verify` finds to differ."""
+    """The fields that `retrace check verify` finds to differ."""
     entries = [from_item(outcome_row(record_of_input(event))) for event in EVENTS]
     found = check_version(VERSION, row, entries, {event.key: event for event in EVENTS}, metrics)
     return [each.fields for each in found]

@@ -1,4 +1,4 @@
-"""`retrace aggregates` and `retrace diff`: how far a number can be trusted, and which events changed it."""
+"""`retrace aggregates`: how far a number can be trusted, and which events changed it."""
 
 from __future__ import annotations
 
@@ -85,28 +85,28 @@ def test_versions_with_why_they_are_partial_and_who_asked() -> None:
     partial = version(OLD, 27, complete=False, partial_because=["its window leaves out part of the day"])
     script = routes({"GET /aggregates": (200, day(version(NEW, 36), partial)), f"GET /replay/{NEW}": (200, job())})
     with serving(script) as api:
-        shown, piped = api.run("aggregates", *DAY, "--table"), api.run("aggregates", *DAY)
+        shown, piped = api.run("aggregates", "get", *DAY, "--table"), api.run("aggregates", "get", *DAY)
 
     for told in ("complete", "partial: its window leaves out part of the day", "abababababab", "by ana", NEW, OLD):
         assert told in shown.stdout
     first, second = map(json.loads, piped.stdout.splitlines())
     assert first["requested_by"] == job()["requested_by"]
     assert second["requested_by"] is None
-    assert "retrace diff depot-lyon 2025-11-28" in shown.stderr
+    assert "retrace aggregates diff depot-lyon 2025-11-28" in shown.stderr
 
 
 def test_late_arrivals_are_said_with_the_command_that_takes_them_in() -> None:
     with serving(routes({"GET /aggregates": (200, day(version(OLD, 27, arrived_since=9), late=9))})) as api:
-        result = api.run("aggregates", *DAY)
+        result = api.run("aggregates", "get", *DAY)
 
     assert "9 of the day's events came after the newest version" in result.stderr
-    assert "retrace replay depot-lyon --day 2025-11-28" in result.stderr
+    assert "retrace replay create depot-lyon --day 2025-11-28" in result.stderr
 
 
 def test_what_was_not_counted_to_its_end_is_told_as_at_least() -> None:
     found = day(version(OLD, 27, arrived_since=9), late=9, exact=False)
     with serving(routes({"GET /aggregates": (200, found)})) as api:
-        shown, piped = api.run("aggregates", *DAY, "--table"), api.run("aggregates", *DAY)
+        shown, piped = api.run("aggregates", "get", *DAY, "--table"), api.run("aggregates", "get", *DAY)
 
     assert "at least 9" in shown.stdout
     assert "at least 9 of the day's events came after the newest version" in shown.stderr
@@ -116,9 +116,9 @@ def test_what_was_not_counted_to_its_end_is_told_as_at_least() -> None:
 def test_as_many_versions_are_listed_as_asked_for_and_all_of_them_page_by_page() -> None:
     pages = [(200, day(version(NEW, 36), cursor="next")), (200, day(version(OLD, 27), late_arrivals=None))]
     with serving(routes({"GET /aggregates": pages})) as api:
-        every = api.run("aggregates", *DAY, "--all")
+        every = api.run("aggregates", "get", *DAY, "--all")
     with serving(routes({"GET /aggregates": pages})) as cut:
-        one = cut.run("aggregates", *DAY, "--limit", "1")
+        one = cut.run("aggregates", "get", *DAY, "--limit", "1")
 
     assert [json.loads(line)["replay_id"] for line in every.stdout.splitlines()] == [NEW, OLD]
     assert [asked.query.get("cursor") for asked in api.calls("GET /aggregates")] == [None, "next"]
@@ -128,17 +128,17 @@ def test_as_many_versions_are_listed_as_asked_for_and_all_of_them_page_by_page()
 
 def test_a_day_without_versions_explains_itself() -> None:
     with serving(routes({"GET /aggregates": (200, day())})) as api:
-        result = api.run("aggregates", "order 1", DAY[1])
+        result = api.run("aggregates", "get", "order 1", DAY[1])
 
     assert exit_code(result) == 0
     assert "no version yet" in result.stderr
-    assert "retrace replay 'order 1' --day 2025-11-28" in result.stderr
+    assert "retrace replay create 'order 1' --day 2025-11-28" in result.stderr
 
 
 def test_the_inputs_of_a_version_page_by_page() -> None:
     pages = [(200, {"items": [an_input(0)], "cursor": "next"}), (200, {"items": [an_input(1)], "cursor": None})]
     with serving(routes({"GET /aggregates/inputs": pages})) as api:
-        result = api.run("aggregates", *DAY, "--inputs", OLD)
+        result = api.run("aggregates", "inputs", *DAY, OLD)
 
     assert [json.loads(line)["event_id"] for line in result.stdout.splitlines()] == IDS[:2]
     assert {asked.query["replay_id"] for asked in api.asked} == {OLD}
@@ -153,7 +153,7 @@ def compares(found: Json, **more: Any) -> Script:
 
 def test_the_two_newest_versions_are_compared_and_each_event_is_described() -> None:
     with serving(compares(difference([], [an_input(0), an_input(1)], []))) as api:
-        result = api.run("diff", *DAY)
+        result = api.run("aggregates", "diff", *DAY)
 
     (asked,) = api.calls("GET /aggregates/diff")
     assert (asked.query["from"], asked.query["to"]) == (OLD, NEW)
@@ -170,7 +170,7 @@ def test_the_two_newest_versions_are_compared_and_each_event_is_described() -> N
 def test_the_table_tells_sides_apart_and_ends_with_the_sentence() -> None:
     changed = {"event_id": IDS[2], "event_time": "2025-11-28T12:00:00.000000000Z"}
     with serving(compares(difference([an_input(1)], [an_input(0)], [changed]))) as api:
-        result = api.run("diff", *DAY, "--table", "--raw")
+        result = api.run("aggregates", "diff", *DAY, "--table", "--raw")
 
     lines = result.stdout.splitlines()
     assert [line[0] for line in lines if line[:1] in "+-~" and "depot/scanners" in line] == ["-", "+", "~"]
@@ -181,7 +181,7 @@ def test_the_table_tells_sides_apart_and_ends_with_the_sentence() -> None:
 
 def test_an_event_whose_identity_has_expired_is_shown_as_far_as_it_is_known() -> None:
     with serving(compares(difference([an_input(3)], [], []))) as api:
-        result = api.run("diff", *DAY, OLD, NEW, "--table")
+        result = api.run("aggregates", "diff", *DAY, OLD, NEW, "--table")
 
     assert api.calls("GET /aggregates") == []
     assert "1 event fewer: 1 parcel.sorted; the count went from 27 to 26." in result.stdout
@@ -189,7 +189,7 @@ def test_an_event_whose_identity_has_expired_is_shown_as_far_as_it_is_known() ->
 
 def test_one_named_version_is_compared_with_the_newest() -> None:
     with serving(compares(difference([], [], []))) as api:
-        api.run("diff", *DAY, "older")
+        api.run("aggregates", "diff", *DAY, "older")
 
     (asked,) = api.calls("GET /aggregates/diff")
     assert (asked.query["from"], asked.query["to"]) == ("older", NEW)
@@ -197,7 +197,7 @@ def test_one_named_version_is_compared_with_the_newest() -> None:
 
 def test_versions_that_are_the_same() -> None:
     with serving(compares(difference([], [], []))) as api:
-        result = api.run("diff", *DAY, "--table")
+        result = api.run("aggregates", "diff", *DAY, "--table")
 
     assert exit_code(result) == 0
     assert "The same 27 events in both; the count is 27." in result.stdout
@@ -214,16 +214,19 @@ def test_versions_that_are_the_same() -> None:
 )
 def test_fewer_than_two_versions_explain_themselves(found: Json, told: str) -> None:
     with serving(routes({"GET /aggregates": (200, found)})) as api:
-        result = api.run("diff", *DAY)
+        result = api.run("aggregates", "diff", *DAY)
 
     assert exit_code(result) == 1
     assert told in said(result)
-    assert "retrace replay depot-lyon --day 2025-11-28" in said(result)
+    assert "retrace replay create depot-lyon --day 2025-11-28" in said(result)
 
 
 def test_a_list_that_is_cut_off_is_said() -> None:
     with serving(compares(difference([], [an_input(0), an_input(1)], []))) as api:
-        cut, every = api.run("diff", *DAY, "--table", "-n", "1"), api.run("diff", *DAY, "--table", "-n", "1", "--all")
+        cut, every = (
+            api.run("aggregates", "diff", *DAY, "--table", "-n", "1"),
+            api.run("aggregates", "diff", *DAY, "--table", "-n", "1", "--all"),
+        )
 
     assert ("Not all are listed" in cut.stderr, "Not all are listed" in every.stderr) == (True, False)
     assert IDS[1][:16] not in cut.stdout
@@ -236,7 +239,7 @@ def test_versions_are_compared_page_by_page_to_their_ends() -> None:
     none = difference([], [], [], cursor="last")
     pages = [(200, first), (200, none), (200, difference([an_input(2)], [an_input(1)], []))]
     with serving(compares(first, **{"GET /aggregates/diff": pages})) as api:
-        result = api.run("diff", *DAY, OLD, NEW)
+        result = api.run("aggregates", "diff", *DAY, OLD, NEW)
 
     found = json.loads(result.stdout)
     assert [asked.query.get("cursor") for asked in api.calls("GET /aggregates/diff")] == [None, "next", "last"]

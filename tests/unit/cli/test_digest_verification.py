@@ -1,4 +1,4 @@
-"""`retrace verify --digests`: what is done to a digest or an object is found, and nothing else is."""
+"""`retrace check verify --digests`: what is done to a digest or an object is found, and nothing else is."""
 
 from __future__ import annotations
 

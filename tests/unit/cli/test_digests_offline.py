@@ -1,4 +1,4 @@
-"""`retrace verify --digests` on a copy, with neither AWS nor network."""
+"""`retrace check verify --digests` on a copy, with neither AWS nor network."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Copy:
         """How the command ends, what it finds, and its remarks."""
         of_verify = ["--digests", "--public-key", "key.pem", "--directory", directory]
         before = [each for each in options if each.startswith("--url")]
-        code = run([*before, "verify", *of_verify, *(each for each in options if each not in before)])
+        code = run([*before, "check", "verify", *of_verify, *(each for each in options if each not in before)])
         out, err = self.captured.readouterr()
         found = [json.loads(line) for line in out.splitlines()]
         return code, [(each["difference"], each.get("s3_key") or each["sequence"]) for each in found], err

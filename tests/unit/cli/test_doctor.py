@@ -136,7 +136,7 @@ def test_what_waits_is_counted_and_dead_letters_are_a_problem(aws: Target) -> No
         "replay jobs dead letter": "ok",
     }
     assert findings["replay"].said == "1 waiting, 0 being worked at"
-    assert "retrace redrive" in findings["dead letter"].remedy
+    assert "retrace replay redrive" in findings["dead letter"].remedy
 
 
 def test_queues_that_nothing_names_or_nobody_has_are_warnings(aws: Target) -> None:

@@ -28,7 +28,7 @@ FOUND = {
     "POST /replay": (200, PREVIEW),
 }
 KNOWN = [("Pay/Gateway", "payment.captured"), ("pay/ledger", "booking"), ("shop/till", "sale")]
-COMMANDS = ("events", "late", "gaps", "replay")
+COMMANDS = ("events", "late", "gaps", "replay preview")
 
 
 def sources(*pairs: tuple[str, str], cursor: str | None = None) -> Answer:
@@ -37,8 +37,7 @@ def sources(*pairs: tuple[str, str], cursor: str | None = None) -> Answer:
 
 
 def run(api: ScriptedApi, command: str, source: str, event_type: str) -> tuple[int, str]:
-    more = ["--dry-run"] if command == "replay" else []
-    result = api.run(command, "--source", source, "--type", event_type, "--day", DAY, *more)
+    result = api.run(*command.split(), "--source", source, "--type", event_type, "--day", DAY)
     return exit_code(result), " ".join(said(result).split())
 
 
@@ -90,7 +89,7 @@ def test_sources_are_not_asked_for_if_something_was_found() -> None:
         "POST /replay": (200, PREVIEW | {"exact": False}),
     }
     with serving(routes(found)) as api:
-        for command in ("gaps", "replay"):
+        for command in ("gaps", "replay preview"):
             assert run(api, command, "pay/gatewy", "t")[0] == Exit.DONE
 
     assert asked_for_sources(api) == []

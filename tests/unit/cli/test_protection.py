@@ -327,7 +327,7 @@ def audited(config: Path, *chosen: str) -> tuple[int, str]:
         "AWS_SECRET_ACCESS_KEY": "secret",
         "AWS_REGION": "eu-west-1",
     }
-    result = CliRunner().invoke(app, [*chosen, "audit", "--json"], env=environment)
+    result = CliRunner().invoke(app, [*chosen, "check", "audit", "--json"], env=environment)
     return exit_code(result), result.stderr
 
 

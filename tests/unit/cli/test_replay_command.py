@@ -1,4 +1,4 @@
-"""`retrace replay`: counted, shown and agreed to before anything is sent, and sent once."""
+"""`retrace replay create`: counted, shown and agreed to before anything is sent, and sent once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from chalicelib.replays.request import parse_replay_request
 from tests.unit.cli.replay_answers import REPLAY_ID, REQUEST, job, preview
 from tests.unit.cli.scripted_api import Answer, Asked, Script, exit_code, problem, routes, said, serving
 
-DAY = ("replay", "depot-lyon", "--day", "2025-11-28")
+DAY = ("replay", "create", "depot-lyon", "--day", "2025-11-28")
+PREVIEWED = ("replay", "preview", *DAY[2:])
 STATUS = f"GET /replay/{REPLAY_ID}"
 
 
@@ -35,7 +36,7 @@ def test_what_was_counted_is_confirmed_under_a_key_of_its_own() -> None:
     assert sent.body == REQUEST | {"confirm": 147}
     assert sent.headers["idempotency-key"].startswith("retrace-cli-")
     assert json.loads(result.stdout) == job("PLANNING")
-    assert f"retrace replay-status {REPLAY_ID} --wait" in result.stderr
+    assert f"retrace replay get {REPLAY_ID} --wait" in result.stderr
 
 
 def test_the_preview_is_shown_before_anything_is_sent() -> None:
@@ -71,7 +72,7 @@ def test_a_count_that_is_not_exact_is_a_least_one() -> None:
 def test_many_days_are_counted_by_month() -> None:
     days = {f"2025-{month:02d}-{day:02d}": 1 for month in (1, 2) for day in range(1, 29)}
     with serving(takes(preview(56, by_day=days))) as api:
-        result = api.run(*DAY, "--dry-run", "--table")
+        result = api.run(*PREVIEWED, "--table")
 
     assert "2025-02 " in result.stdout
     assert "2025-02-01" not in result.stdout
@@ -138,7 +139,7 @@ def test_a_count_that_confirms_nothing_is_not_sent_again() -> None:
 
 def test_a_dry_run_answers_the_preview_and_sends_nothing() -> None:
     with serving(takes(preview())) as api:
-        result = api.run(*DAY, "--dry-run")
+        result = api.run(*PREVIEWED)
 
     assert exit_code(result) == 0
     assert json.loads(result.stdout) == preview()
@@ -200,7 +201,7 @@ SHA = "ab" * 32
 )
 def test_what_is_selected(options: tuple[str, ...], body: dict[str, Any]) -> None:
     with serving(takes(preview())) as api:
-        api.run("replay", *options, "--dry-run")
+        api.run("replay", "preview", *options)
 
     assert (api.asked[0].query, api.asked[0].body) == ({"dry_run": "true"}, body)
 
@@ -251,7 +252,7 @@ def test_every_option_of_the_api(options: tuple[str, ...], members: dict[str, An
 )
 def test_selections_that_make_no_sense(options: tuple[str, ...], told: str) -> None:
     with serving(takes(preview())) as api:
-        result = api.run("replay", *options)
+        result = api.run("replay", "create", *options)
 
     assert exit_code(result) == 2
     assert told in " ".join(said(result).split())

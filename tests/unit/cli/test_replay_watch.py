@@ -61,7 +61,7 @@ def watch(api: ScriptedApi, **given: Any) -> tuple[Watch, io.StringIO]:
 )
 def test_the_command_ends_as_the_replay_does(ended: dict[str, Any], code: int) -> None:
     with serving(routes({STATUS: [(200, job("PLANNING")), (200, job("SENDING")), (200, ended)]})) as api:
-        result = api.run("replay-status", REPLAY_ID, "--wait", "--json")
+        result = api.run("replay", "get", REPLAY_ID, "--wait", "--json")
 
     assert json.loads(result.stdout)["state"] == ended["state"]
     assert exit_code(result) == code
@@ -75,11 +75,11 @@ def test_a_replay_is_waited_for_from_its_request_on() -> None:
         }
     )
     with serving(script) as api:
-        result = api.run("replay", "depot-lyon", "--day", "2025-11-28", "--yes", "--wait")
+        result = api.run("replay", "create", "depot-lyon", "--day", "2025-11-28", "--yes", "--wait")
 
     assert json.loads(result.stdout) == job()
     assert exit_code(result) == 0
-    assert "retrace aggregates depot-lyon 2025-11-28" in result.stderr
+    assert "retrace aggregates get depot-lyon 2025-11-28" in result.stderr
 
 
 def test_progress_is_a_line_now_and_then_where_there_is_no_terminal() -> None:
@@ -120,8 +120,8 @@ def test_any_other_answer_leaves_it_running(monkeypatch: pytest.MonkeyPatch, ans
 
     assert ended.value.exit_code == 130
     assert api.calls(CANCEL) == []
-    assert f"retrace replay-status {REPLAY_ID} --wait" in err.getvalue()
-    assert f"retrace replay-cancel {REPLAY_ID}" in err.getvalue()
+    assert f"retrace replay get {REPLAY_ID} --wait" in err.getvalue()
+    assert f"retrace replay cancel {REPLAY_ID}" in err.getvalue()
 
 
 def test_without_a_terminal_ctrl_c_leaves_it_running(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,12 +140,12 @@ def test_an_api_that_is_gone_does_not_end_the_replay() -> None:
         with pytest.raises(Problem, match=r"Broken\.") as ended:
             watched.until_over()
 
-    assert f"retrace replay-status {REPLAY_ID} --wait" in ended.value.remedy
+    assert f"retrace replay get {REPLAY_ID} --wait" in ended.value.remedy
 
 
 def test_cancel() -> None:
     with serving(routes({CANCEL: (200, job("CANCELLED", dropped=3))})) as api:
-        result = api.run("replay-cancel", REPLAY_ID)
+        result = api.run("replay", "cancel", REPLAY_ID)
 
     assert exit_code(result) == 0
     assert json.loads(result.stdout)["dropped"] == 3
@@ -153,7 +153,7 @@ def test_cancel() -> None:
 
 def test_cancelling_a_complete_replay_says_so_and_shows_it() -> None:
     with serving(routes({CANCEL: (409, problem("It is complete.")), STATUS: (200, job())})) as api:
-        result = api.run("replay-cancel", REPLAY_ID)
+        result = api.run("replay", "cancel", REPLAY_ID)
 
     assert exit_code(result) == 1
     assert "It is complete." in result.stderr
@@ -162,7 +162,7 @@ def test_cancelling_a_complete_replay_says_so_and_shows_it() -> None:
 
 def test_redrive_says_where_there_is_nothing_to_send_back() -> None:
     with serving(routes({REDRIVE: [(202, job(failed=1)), (202, job())]})) as api:
-        first, second = api.run("redrive", REPLAY_ID), api.run("redrive", REPLAY_ID)
+        first, second = api.run("replay", "redrive", REPLAY_ID), api.run("replay", "redrive", REPLAY_ID)
 
     assert "on their way back" in first.stderr
     assert "nothing was sent back" in second.stderr
@@ -172,16 +172,16 @@ def test_redrive_says_where_there_is_nothing_to_send_back() -> None:
 def test_advice_names_the_command_and_not_the_route() -> None:
     failed = job(failed=1, advice=f"1 message is dead. POST /replay/{REPLAY_ID}/redrive sends it back.")
     with serving(routes({STATUS: (200, failed)})) as api:
-        result = api.run("replay-status", REPLAY_ID, "--table")
+        result = api.run("replay", "get", REPLAY_ID, "--table")
 
-    assert f"`retrace redrive {REPLAY_ID}` sends it back" in result.stdout
+    assert f"`retrace replay redrive {REPLAY_ID}` sends it back" in result.stdout
     assert exit_code(result) == 1
 
 
 @pytest.mark.parametrize(("read_to", "shown"), [("2025-11-29T08:00:00.000000000Z", True), (None, False)])
 def test_a_replay_by_type_shows_what_it_has_read(read_to: str | None, shown: bool) -> None:  # noqa: FBT001  # parametrized
     with serving(routes({STATUS: (200, job(index_read_to=read_to))})) as api:
-        result = api.run("replay-status", REPLAY_ID, "--table")
+        result = api.run("replay", "get", REPLAY_ID, "--table")
 
     assert ("index read to" in result.stdout) == shown
 
@@ -190,7 +190,7 @@ def test_the_list_of_replays() -> None:
     by_type = {"source": "shop", "event_type": "order.paid", "start_day": "2025-11-01", "end_day": "2025-11-28"}
     listed = [job(), job("FAILED", request=by_type | {"max_messages": 5, "whole_days": True, "reason": "why"})]
     with serving(routes({"GET /replay": (200, {"items": listed, "cursor": None})})) as api:
-        result = api.run("replays", "--table")
+        result = api.run("replay", "list", "--table")
 
     assert "depot-lyon, 2025-11-28 00:00:00 to 2025-11-29 00:00:00" in result.stdout
     assert "shop order.paid, 2025-11-01 to 2025-11-28 (whole days, max_messages 5)" in result.stdout
@@ -199,16 +199,16 @@ def test_the_list_of_replays() -> None:
 
 def test_no_replays_yet() -> None:
     with serving(routes({"GET /replay": (200, {"items": [], "cursor": None})})) as api:
-        result = api.run("replays")
+        result = api.run("replay", "list")
 
     assert "No replay was requested yet" in result.stderr
 
 
-@pytest.mark.parametrize("command", ["replay-status", "replay-cancel", "redrive"])
+@pytest.mark.parametrize("command", ["get", "cancel", "redrive"])
 @pytest.mark.parametrize("name", ["", "a/cancel", "a b"])
 def test_what_is_no_replay_id_is_not_asked_for(command: str, name: str) -> None:
     with serving(routes({})) as api:
-        result = api.run(command, name)
+        result = api.run("replay", command, name)
 
     assert exit_code(result) == 2
     assert "is not a replay id" in said(result)

@@ -230,8 +230,11 @@ def test_late_arrivals_end_with_a_command_that_a_shell_takes_as_it_is_meant(list
     listing.script = routes({"GET /late": page(item(1, entity="-o; rm"), item(2, entity="-o; rm"))})
     risky = listing.run("late", "-s", "a", "-t", "b", "-d", DAY, "--table")
 
-    assert f"They touch 2 days of entities; the one with most (1): retrace replay --day {DAY} -- depot" in result.stdout
-    assert f"retrace replay --day {DAY} -- '-o; rm'" in risky.stdout
+    assert (
+        f"They touch 2 days of entities; the one with most (1): retrace replay create --day {DAY} -- depot"
+        in result.stdout
+    )
+    assert f"retrace replay create --day {DAY} -- '-o; rm'" in risky.stdout
 
 
 def test_gaps_of_an_open_window_end_now() -> None:
