@@ -10,7 +10,8 @@ from typing import Any
 
 from chalicelib.aggregates import multiset_hash
 from chalicelib.aggregates.metrics import METRICS, Input, Metric, MetricValue, Values
-from chalicelib.core.timestamps import Day, Instant
+from chalicelib.core.calendars import window_in
+from chalicelib.core.timestamps import CALENDAR, Day, Instant, Window
 
 SAMPLE_SIZE = 10
 TYPES_LISTED = 100
@@ -22,7 +23,7 @@ A type that is not among the first hundred of a part is not among those of the w
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """Which aggregate: one entity and UTC day, as one replay computed it.
+    """Which aggregate: one entity and a day of a calendar, as one replay computed it.
 
     `of_job` is False where no job counts progress: a bare object reference, whose version id its content determines.
     """
@@ -31,6 +32,12 @@ class Version:
     day: Day
     replay_id: str
     of_job: bool = True
+    calendar: str = CALENDAR
+
+    @property
+    def window(self) -> Window:
+        """All of its day."""
+        return window_in(self.calendar, self.day)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from chalicelib.aggregates.aggregate import Version
 from chalicelib.aggregates.ports import AggregateVersion
-from chalicelib.core.timestamps import Day, Instant, end_of, start_of
+from chalicelib.core.timestamps import CALENDAR, Instant
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.replays.job import JobState, ReplayJob
 from chalicelib.replays.messages import is_object_version
@@ -25,7 +26,7 @@ class VersionStatus:
         """Why the version does not stand for its whole day; empty if it does, as of when its replay read the index."""
         version = self.stored.version
         if self.job is not None:
-            return tuple(_incompleteness_reasons(self.job, version.day))
+            return tuple(_incompleteness_reasons(self.job, version))
         if is_object_version(version.replay_id):
             return ("It covers the events of one raw object only.",)
         return ("Its replay is unknown, so what it covered is unknown, too.",)
@@ -40,7 +41,7 @@ class VersionStatus:
         """Whether it may lack any event of its day that it does not contain."""
         if self.job is None or not self.settled:
             return False
-        return self.job.request.selects_whole_days or not any(_left_out(self.job.request, self.stored.version.day))
+        return not any(_left_out(self.job.request, self.stored.version))
 
     @property
     def asked_at(self) -> Instant:
@@ -53,41 +54,46 @@ class VersionStatus:
         What a settled replay covers and does not hold was not in the index when it was read, whatever its ingest_time:
         an event can be indexed much later than it was first received, as a retry keeps the time of the first attempt.
         """
-        if self.job is not None and self.settled and _covers(self.job.request, event):
+        if self.job is not None and self.settled and _covers(self.job.request, self.stored.version, event):
             return True
         return event.ingest_time > self.asked_at
 
 
-def _incompleteness_reasons(job: ReplayJob, day: Day) -> Iterator[str]:
+def _incompleteness_reasons(job: ReplayJob, version: Version) -> Iterator[str]:
     if job.public_state is not JobState.COMPLETE:
         yield f"Its replay is {job.public_state.value}, with {job.processed} of {job.sent} sent messages processed."
     elif job.failed > 0:
         yield f"Of its replay's {job.sent} messages, {job.failed} failed."
     if _cut_short(job):
         yield f"Its replay ended after max_messages ({job.request.max_messages})."
-    if not job.request.selects_whole_days:
-        yield from _left_out(job.request, day)
+    yield from _left_out(job.request, version)
 
 
 def _cut_short(job: ReplayJob) -> bool:
     return job.request.max_messages is not None and job.sent >= job.request.max_messages
 
 
-def _left_out(request: ReplayRequest, day: Day) -> Iterator[str]:
+def _left_out(request: ReplayRequest, version: Version) -> Iterator[str]:
+    """What a replay leaves out of a day. The version is there, so if whole UTC days are sent, its UTC day was."""
+    day = version.window
+    if request.selects_whole_days:
+        if version.calendar != CALENDAR:
+            yield f"Its replay sent whole UTC days, which may be only a part of the day in {version.calendar}."
+        return
     if request.filtered:
         yield "Its replay took only events that pass its filters."
     if request.entity_id is None:
         yield f"It covers events of source {request.source} and type {request.event_type} only."
         return
-    if request.window.start > start_of(day):
+    if request.window.start > day.start:
         yield f"Its replay leaves out the day's events before {request.window.start}."
-    if request.window.end < end_of(day):
+    if request.window.end < day.end:
         yield f"Its replay leaves out the day's events from {request.window.end} on."
 
 
-def _covers(request: ReplayRequest, event: StoredEvent) -> bool:
+def _covers(request: ReplayRequest, version: Version, event: StoredEvent) -> bool:
     if request.selects_whole_days:
-        return True  # the version is there, so its day was found, and all of it sent
+        return not any(_left_out(request, version))
     if not request.takes(event) or not request.window.start <= event.event_time < request.window.end:
         return False
     if request.entity_id is not None:

@@ -16,7 +16,7 @@ from chalicelib.core.timestamps import Instant
 
 def partition_of_inputs(version: Version) -> str:
     """The partition of a version's messages, the inputs among them."""
-    return keys.inputs(version.entity_id, version.day, version.replay_id)
+    return keys.inputs(version.entity_id, version.day, version.replay_id, version.calendar)
 
 
 def message_sort_key(message_key: MessageKey) -> str:
@@ -61,7 +61,8 @@ def input_of(item: Item) -> Input:
 
 def version_key(version: Version) -> Item:
     """The key of a version of a daily aggregate."""
-    return to_item({"PK": keys.entity(version.entity_id), "SK": keys.aggregate_version(version.day, version.replay_id)})
+    sort_key = keys.aggregate_version(version.day, version.replay_id, version.calendar)
+    return to_item({"PK": keys.entity(version.entity_id), "SK": sort_key})
 
 
 def version_row(changed: NewRevision, now: Instant) -> Item:

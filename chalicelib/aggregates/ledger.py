@@ -237,8 +237,8 @@ def _in_order(records: Iterable[OutcomeRecord]) -> list[OutcomeRecord]:
     )
 
 
-def _order_of(version: Version) -> tuple[str, str, str]:
-    return version.replay_id, version.entity_id, version.day
+def _order_of(version: Version) -> tuple[str, str, str, str]:
+    return version.replay_id, version.entity_id, version.day, version.calendar
 
 
 def by_version(records: Iterable[OutcomeRecord]) -> list[list[OutcomeRecord]]:

@@ -21,7 +21,7 @@ from chalicelib.core.schemas import (
     Shape,
     Time,
 )
-from chalicelib.core.timestamps import CALENDAR, PERIOD, end_of, start_of
+from chalicelib.core.timestamps import PERIOD
 
 
 class MetricShape(Shape):
@@ -175,15 +175,15 @@ def _version(stored: AggregateVersion) -> AggregateVersionShape:
     return {
         "replay_id": stored.version.replay_id,
         "period": PERIOD,
-        "calendar": CALENDAR,
+        "calendar": stored.version.calendar,
         "event_count": aggregate.event_count,
         "inputs_hash": aggregate.inputs_hash,
         "sample_event_ids": aggregate.sample_event_ids,
         "counts_by_type": dict(sorted(aggregate.counts_by_type.items())),
         "other_types_count": aggregate.other_types_count,
         "metrics": cast("list[MetricShape]", aggregate.metrics),
-        "window_start": start_of(stored.version.day),
-        "window_end": end_of(stored.version.day),
+        "window_start": stored.version.window.start,
+        "window_end": stored.version.window.end,
         "computed_at": stored.computed_at,
     }
 

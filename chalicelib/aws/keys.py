@@ -26,7 +26,6 @@ _DIGESTS_A_FOLDER = 1_000
 _DIGEST = re.compile(r"digests/\d{9,}/(\d{12,})\.ndjson", re.ASCII)
 _CONFLICT = ".conflict.json"
 _LAG_DIGITS = 15
-_A_DAY = f"{PERIOD}#{CALENDAR}#"
 _AFTER_ANY_SUFFIX = "~"
 _AFTER_A_SLASH = "0"
 _ABOVE_HEX = "g"
@@ -179,29 +178,31 @@ def every_duplicate() -> tuple[str, str]:
     return kind, just_after(kind)
 
 
-def versions_of_replays(day: Day) -> tuple[str, str]:
+def versions_of_replays(day: Day, calendar: str = CALENDAR) -> tuple[str, str]:
     """Bounds around the sort keys of a day's versions that replays computed: their ids begin with a hex digit."""
-    return aggregate_versions(day), f"{aggregate_versions(day)}{_ABOVE_HEX}"
+    versions = aggregate_versions(day, calendar)
+    return versions, f"{versions}{_ABOVE_HEX}"
 
 
-def versions_of_objects(day: Day) -> tuple[str, str]:
+def versions_of_objects(day: Day, calendar: str = CALENDAR) -> tuple[str, str]:
     """Bounds around the sort keys of all other versions of a day."""
-    return f"{aggregate_versions(day)}{_ABOVE_HEX}", just_after(aggregate_versions(day))
+    versions = aggregate_versions(day, calendar)
+    return f"{versions}{_ABOVE_HEX}", just_after(versions)
 
 
-def aggregate_versions(day: Day) -> str:
+def aggregate_versions(day: Day, calendar: str = CALENDAR) -> str:
     """What the sort keys of all versions of a day's aggregate begin with: period, calendar and first day."""
-    return f"{_A_DAY}{day}#VER#"
+    return f"{PERIOD}#{for_key(calendar)}#{day}#VER#"
 
 
-def aggregate_version(day: Day, replay_id: str) -> str:
+def aggregate_version(day: Day, replay_id: str, calendar: str = CALENDAR) -> str:
     """The sort key of one version of a daily aggregate."""
-    return f"{aggregate_versions(day)}{for_key(replay_id)}"
+    return f"{aggregate_versions(day, calendar)}{for_key(replay_id)}"
 
 
-def inputs(entity_id: str, day: Day, replay_id: str) -> str:
+def inputs(entity_id: str, day: Day, replay_id: str, calendar: str = CALENDAR) -> str:
     """The partition of a version's messages, the inputs among them."""
-    return f"{entity(entity_id)}#{aggregate_version(day, replay_id)}"
+    return f"{entity(entity_id)}#{aggregate_version(day, replay_id, calendar)}"
 
 
 def message(event_time: Instant, event_id: str, duplicate: str | None = None) -> str:
@@ -215,7 +216,7 @@ _EVENT = rf"TS#{_INSTANT}#EID#[0-9a-f]{{64}}"
 EVENT_POSITION = re.compile(_EVENT, re.ASCII)
 LATE_POSITION = re.compile(r"LAG#\d{15}#EID#[0-9a-f]{64}", re.ASCII)
 MESSAGE_POSITION = re.compile(rf"{_EVENT}(#DUP#{_INSTANT}#[^#\x00]+#\d{{6}}|~)?", re.ASCII)
-VERSION_POSITION = re.compile(rf"{_A_DAY}\d{{4}}-\d{{2}}-\d{{2}}#VER#[^#\x00]+", re.ASCII)
+VERSION_POSITION = re.compile(rf"{PERIOD}#[^#\x00]+#\d{{4}}-\d{{2}}-\d{{2}}#VER#[^#\x00]+", re.ASCII)
 SOURCE_POSITION = re.compile(r"SRC#[^#]+#TYPE#[^#]+")
 REPLAY_POSITION = re.compile(r"REPLAY#[^#\x00]+")
 _LONGEST_POSITION = 1_000

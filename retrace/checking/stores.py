@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from chalicelib.aggregates.aggregate import Version
-from chalicelib.aggregates.dynamodb_rows import partition_of_inputs
+from chalicelib.aggregates.dynamodb_rows import partition_of_inputs, version_key
 from chalicelib.aws import keys
 from chalicelib.aws.dynamodb import KEYS_A_GET, Item, from_item, get_items, to_item
 from chalicelib.aws.errors import code_of
@@ -124,8 +124,7 @@ class Tables:
 
     def version_row(self, version: Version) -> Row | None:
         """A version of a daily aggregate."""
-        key = {"PK": keys.entity(version.entity_id), "SK": keys.aggregate_version(version.day, version.replay_id)}
-        return next(self._get(self.aggregates, [key]), None)
+        return next(self._get(self.aggregates, [from_item(version_key(version))]), None)
 
     def entries(self, version: Version) -> Iterator[Row]:
         """What became of each message of a version, by time and id."""

@@ -11,7 +11,7 @@ from chalicelib.aggregates.ledger import NewRevision, Outcome
 from chalicelib.aggregates.metrics import METRICS, Input, InputKey, Metric, metrics_of_row
 from chalicelib.aws.dynamodb import from_item
 from chalicelib.core.percent_encoding import from_key
-from chalicelib.core.timestamps import CALENDAR, PERIOD, Day, Instant
+from chalicelib.core.timestamps import PERIOD, Day, Instant
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.replays.messages import is_object_version
 from retrace.checking.differences import Difference
@@ -105,7 +105,8 @@ def _of_version(
 def version_of_partition(partition: str) -> Version | None:
     """The version whose messages a partition holds: ENTITY#<entity>#P1D#UTC#<day>#VER#<replay>."""
     match partition.split("#"):
-        case ["ENTITY", entity, period, calendar, day, "VER", replay] if (period, calendar) == (PERIOD, CALENDAR):
+        case ["ENTITY", entity, period, calendar, day, "VER", replay] if period == PERIOD:
             replay_id = from_key(replay)
-            return Version(from_key(entity), Day(day), replay_id, not is_object_version(replay_id))
+            of_job = not is_object_version(replay_id)
+            return Version(from_key(entity), Day(day), replay_id, of_job, from_key(calendar))
     return None

@@ -45,6 +45,12 @@ def status(of: ReplayJob | None, replay_id: str = "replay-1", computed_at: Insta
     return VersionStatus(AggregateVersion(Version("order-1007", DAY, replay_id), Aggregate(), computed_at), of)
 
 
+def in_paris(of: ReplayJob) -> VersionStatus:
+    """The version of a day that begins at 23:00 UTC, on the day before."""
+    version = Version("order-1007", DAY, "replay-1", calendar="Europe/Paris")
+    return VersionStatus(AggregateVersion(version, Aggregate(), ASKED), of)
+
+
 def event(ingest_time: Instant = BEFORE, **members: Any) -> StoredEvent:
     """An event of the day."""
     return stored(an_event(**members), ingest_time)
@@ -205,3 +211,27 @@ def test_a_version_is_settled_once_every_message_was_processed() -> None:
     assert status(job(WHOLE_DAY | {"max_messages": 6})).settled
     assert not status(None).settled
     assert not status(replace(job(), state=JobState.CANCELLED)).settled
+
+
+class TestAnotherCalendar:
+    def test_a_window_that_has_the_day_of_the_calendar_is_complete(self) -> None:
+        of_day = in_paris(job(window("2026-11-20T23:00:00Z", "2026-11-21T23:00:00Z")))
+
+        assert of_day.partial_because == ()
+        assert of_day.covers_day
+
+    def test_the_utc_day_leaves_out_an_hour(self) -> None:
+        assert in_paris(job()).partial_because == (
+            "Its replay leaves out the day's events before 2026-11-21T00:00:00.000000000Z.",
+        )
+        assert not in_paris(job()).covers_day
+
+    def test_whole_utc_days_may_be_a_part_of_it(self) -> None:
+        by_type = in_paris(job(TYPE | {"whole_days": True}))
+
+        assert by_type.partial_because == (
+            "Its replay sent whole UTC days, which may be only a part of the day in Europe/Paris.",
+        )
+        assert not by_type.covers_day
+        assert not by_type.may_lack(event(BEFORE))
+        assert by_type.may_lack(event(AFTER))
