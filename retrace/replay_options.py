@@ -21,9 +21,7 @@ def _request(
         str | None, typer.Option("--type", "-t", help="All events of this type and --source.")
     ] = None,
     day: Annotated[str | None, typer.Option("--day", "-d", help="On this UTC day: yesterday, 3d, 2026-11-21.")] = None,
-    since: Annotated[
-        str | None, typer.Option("--since", help=f"From this time on. Whole days for a type. {TIME_HELP}")
-    ] = None,
+    since: Annotated[str | None, typer.Option("--since", help=f"From this time on. {TIME_HELP}")] = None,
     until: Annotated[str | None, typer.Option("--until", help="Before this time (excluded). Default: now.")] = None,
     from_day: Annotated[str | None, typer.Option("--from-day", help="From this day on (included).")] = None,
     to_day: Annotated[str | None, typer.Option("--to-day", help="To this day (included). Default: today.")] = None,

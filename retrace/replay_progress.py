@@ -115,16 +115,15 @@ def counts_of(job: Json) -> str:
 
 def what(request: Json) -> str:
     """Which events a request names, in words."""
-    if "entity_id" in request:
-        window = f"{short_time(request['start_time'])} to {short_time(request['end_time'])}"
-        selected = f"{request['entity_id']}, {window}"
+    if "start_time" in request:
+        when = f"{short_time(request['start_time'])} to {short_time(request['end_time'])}"
     else:
-        day = request.get("day") or f"{request['start_day']} to {request['end_day']}"
-        selected = f"{request['source']} {request['event_type']}, {day}"
+        when = request.get("day") or f"{request['start_day']} to {request['end_day']}"
+    of = request.get("entity_id") or f"{request['source']} {request['event_type']}"
     how = [name.replace("_", " ") for name in ("include_duplicates", "whole_days") if request.get(name)]
     how += [f"{name} {request[name]}" for name in ("max_messages", "rate", "order") if name in request]
     how += ["filtered"] if "include" in request or "exclude" in request else []
-    return f"{selected} ({', '.join(how)})" if how else selected
+    return f"{of}, {when} ({', '.join(how)})" if how else f"{of}, {when}"
 
 
 def next_command(job: Json) -> str | None:

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import typer
 
-from chalicelib.core.timestamps import Day, day_after, day_of, end_of, start_of
+from chalicelib.core.timestamps import Day, end_of, start_of
 from retrace.client import Answer, Client, problem_of
 from retrace.context import CommandContext
 from retrace.output import Json, Output
@@ -26,7 +26,7 @@ def selection(
     times: tuple[str | None, str | None],
     days: tuple[str | None, str | None, str | None],
 ) -> Json:
-    """Which events: those of an entity in a window, or those of a source and type on days.
+    """Which events: those of an entity in a window, or those of a source and type in a window or on days.
 
     `times` are --since and --until, `days` are --day, --from-day and --to-day.
     """
@@ -36,10 +36,11 @@ def selection(
         return {"entity_id": entity, **_window(call, times, _range(call, days))}
     if source is None or event_type is None:
         raise _wrong("ENTITY", "name an entity, or give --source and --type")
-    if times != (None, None) and days != (None, None, None):
-        raise _wrong("--since, --until", "give either days or times")
-    first, last = _range(call, days) or _whole_days(call, times)
-    bounds = {"day": first} if first == last else {"start_day": first, "end_day": last}
+    named = _range(call, days)
+    if named is None or times != (None, None):
+        bounds = _window(call, times, named)
+    else:
+        bounds = {"day": named[0]} if named[0] == named[1] else {"start_day": named[0], "end_day": named[1]}
     return {"source": source, "event_type": event_type, **bounds}
 
 
@@ -78,25 +79,6 @@ def _range(call: CommandContext, days: tuple[str | None, str | None, str | None]
             raise _wrong("--to-day", "needs --from-day")
         return None
     return call.day(first, "--from-day") or "", call.day(last or "today", "--to-day") or ""
-
-
-def _whole_days(call: CommandContext, times: tuple[str | None, str | None]) -> tuple[str, str]:
-    """The first and the last day of a window of whole days; without an end it goes on until today."""
-    first, end = _day_begun(call, times[0], "--since"), _day_begun(call, times[1], "--until")
-    if first is None:
-        raise _wrong("--day", "give --day, --since (and --until), or --from-day and --to-day")
-    return first, call.day("today", "--until") or "" if end is None else day_after(end, -1)
-
-
-def _day_begun(call: CommandContext, text: str | None, option: str) -> Day | None:
-    time = call.time(text, option)
-    if time is None:
-        return None
-    if time != start_of(day_of(time)):
-        raise _wrong(
-            option, f"a source and type is replayed by whole UTC days: {option} {day_of(time)}, or another day"
-        )
-    return day_of(time)
 
 
 def _window(call: CommandContext, times: tuple[str | None, str | None], named: tuple[str, str] | None) -> Json:

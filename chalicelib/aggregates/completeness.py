@@ -84,7 +84,6 @@ def _left_out(request: ReplayRequest, version: Version) -> Iterator[str]:
         yield "Its replay took only events that pass its filters."
     if request.entity_id is None:
         yield f"It covers events of source {request.source} and type {request.event_type} only."
-        return
     if request.window.start > day.start:
         yield f"Its replay leaves out the day's events before {request.window.start}."
     if request.window.end < day.end:

@@ -140,9 +140,11 @@ def whole_days_of(window: Window) -> Window:
     return Window(start_of(day_of(window.start)), window.end if starts_a_day else end_of(last_day))
 
 
-def days_between(first: Day, last: Day) -> int:
-    """How many days a range holds, both ends included; negative or zero when it is reversed."""
-    return (date.fromisoformat(last) - date.fromisoformat(first)).days + 1
+def days_in(window: Window) -> int:
+    """How many UTC days a window touches."""
+    last_day = day_of(window.end)
+    between = date.fromisoformat(last_day) - date.fromisoformat(day_of(window.start))
+    return between.days + (window.end > start_of(last_day))
 
 
 def day_after(first: Day, count: int) -> Day:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from chalicelib.core.timestamps import Day, Instant, Window, day_after, day_of, days_between, end_of, start_of
+from chalicelib.core.timestamps import Day, Instant, Window, day_after, day_of, days_in, end_of, start_of
 from chalicelib.events.raw_objects import StoredEvent
 
 
@@ -90,12 +90,7 @@ class LateDayPartition:
 
 def days_of(window: Window) -> Iterator[Day]:
     """The UTC days that a window touches, in order."""
-    first = day_of(window.start)
-    last = day_of(window.end)
-    for number in range(days_between(first, last)):
-        day = day_after(first, number)
-        if window.end > start_of(day):
-            yield day
+    return (day_after(day_of(window.start), number) for number in range(days_in(window)))
 
 
 def part_of_day(window: Window, day: Day) -> Window:

@@ -25,7 +25,7 @@ from chalicelib.core.fields import (
     faults_of,
 )
 from chalicelib.core.lossless_json import JsonSyntaxError, parse
-from chalicelib.core.timestamps import Day, Instant, Window, day_after, days_between, end_of, start_of, whole_days_of
+from chalicelib.core.timestamps import Day, Instant, Window, day_after, day_of, days_in, end_of, start_of, whole_days_of
 from chalicelib.events.index_pages import EntityPartition, Partition, shards_of_day
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.replays.messages import ReplayOrder
@@ -92,7 +92,13 @@ _DIGITS_OF_COUNTS = 18
 MAX_REPLAYS = 25
 """Each may name a thousand events and eighty sources and types; together they must stay below Lambda's 6 MB."""
 
-_SELECTION = {"entity_id", "start_time", "end_time", "source", "event_type", "day", "start_day", "end_day"}
+_OF_A_TYPE = frozenset({"source", "event_type"})
+_SELECTIONS = (
+    {"entity_id", "start_time", "end_time"},
+    _OF_A_TYPE | {"start_time", "end_time"},
+    _OF_A_TYPE | {"day"},
+    _OF_A_TYPE | {"start_day", "end_day"},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +110,7 @@ class Requester:
 
 
 class ReplayRequest(BaseModel):
-    """By entity and window, or by source, event_type and `day` (or `start_day` to `end_day`, both included)."""
+    """By entity and window, or by source, event_type and a window, `day`, or `start_day` to `end_day` (included)."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, defer_build=True)
 
@@ -134,40 +140,33 @@ class ReplayRequest(BaseModel):
 
     @model_validator(mode="after")
     def _names_one_selection(self) -> ReplayRequest:
-        given = {name for name in _SELECTION if getattr(self, name) is not None}
-        if given == {"entity_id", "start_time", "end_time"}:
-            if str(self.start_time) >= str(self.end_time):
-                raise WrongField("start_time", "must lie before end_time, which is excluded")
-        elif given in ({"source", "event_type", "day"}, {"source", "event_type", "start_day", "end_day"}):
-            self._check_days()
-        else:
+        given = {name for name in frozenset().union(*_SELECTIONS) if getattr(self, name) is not None}
+        if given not in _SELECTIONS:
             raise ValueError(
                 "name what to replay by entity_id, start_time and end_time,"
-                " or by source, event_type and day (or start_day and end_day)"
+                " or by source, event_type and day (or start_day and end_day, or start_time and end_time)"
             )
+        self._check_window()
         return self
 
-    def _check_days(self) -> None:
-        first, last = self.days
-        count = days_between(first, last)
-        if count < 1:
-            raise WrongField("start_day", "must not lie after end_day")
-        if count > MAX_DAYS:
-            raise WrongField("end_day", f"is {count} days on; at most {MAX_DAYS} can be replayed at once")
-
-    @property
-    def days(self) -> tuple[Day, Day]:
-        """First and last day of a replay by type."""
-        return Day(self.start_day or self.day or ""), Day(self.end_day or self.day or "")
+    def _check_window(self) -> None:
+        if self.window.start >= self.window.end:
+            if self.start_day is not None:
+                raise WrongField("start_day", "must not lie after end_day")
+            raise WrongField("start_time", "must lie before end_time, which is excluded")
+        count = days_in(self.window)
+        if self.entity_id is None and count > MAX_DAYS:
+            end = "end_day" if self.end_time is None else "end_time"
+            raise WrongField(end, f"is {count} days on; at most {MAX_DAYS} can be replayed at once")
 
     @property
     def window(self) -> Window:
         """The span of event time in which events are selected."""
-        if self.entity_id is None:
-            first, last = self.days
-            return Window(start_of(first), end_of(last))
-        asked = Window(Instant(self.start_time or ""), Instant(self.end_time or ""))
-        return whole_days_of(asked) if self.whole_days and not self.filtered else asked
+        if self.start_time is None:
+            return Window(start_of(Day(self.start_day or self.day or "")), end_of(Day(self.end_day or self.day or "")))
+        asked = Window(Instant(self.start_time), Instant(self.end_time or ""))
+        grows = self.whole_days and not self.selects_whole_days
+        return whole_days_of(asked) if grows else asked
 
     @property
     def filtered(self) -> bool:
@@ -191,15 +190,14 @@ class ReplayRequest(BaseModel):
     def group(self, number: int, shards: int) -> Sequence[Partition] | None:
         """The n-th group of partitions to read, counting from 0; None after the last.
 
-        The partitions of a group are read at once and merged: a type replay reads day by day, all shards of a day.
-        Naming groups by number keeps a job's cursor small.
+        The partitions of a group are read at once and merged. A replay by type reads day by day: all shards of a day,
+        and of each only the rows in its window. Naming groups by number keeps a job's cursor small.
         """
         if self.entity_id is not None:
             return [EntityPartition(self.entity_id, self.window)] if number == 0 else None
-        first, last = self.days
-        if number >= days_between(first, last):
+        if number >= days_in(self.window):
             return None
-        day = day_after(first, number)
+        day = day_after(day_of(self.window.start), number)
         return shards_of_day(self.source or "", self.event_type or "", day, self.window, shards)
 
     def as_asked(self) -> dict[str, object]:

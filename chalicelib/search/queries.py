@@ -21,7 +21,7 @@ from chalicelib.core.fields import (
     Time,
     WrongField,
 )
-from chalicelib.core.timestamps import END_OF_TIME, Day, Instant, Window, window_of
+from chalicelib.core.timestamps import END_OF_TIME, Day, Instant, Window, days_in, window_of
 from chalicelib.events import identity
 from chalicelib.events.arrivals import Status
 from chalicelib.events.index_pages import EntityPartition, Partition, days_of, shards_of_day
@@ -82,7 +82,7 @@ class _Selection(BaseModel):
         self._check_length()
 
     def _check_length(self) -> None:
-        if self.entity_id is None and self.length_in_days > MAX_DAYS_BY_TYPE:
+        if self.entity_id is None and days_in(self.window) > MAX_DAYS_BY_TYPE:
             raise WrongField("end_time", f"by source and event_type, a window touches at most {MAX_DAYS_BY_TYPE} days")
 
     @property
@@ -91,11 +91,6 @@ class _Selection(BaseModel):
         if self.day is not None:
             return window_of(Day(self.day))
         return Window(Instant(self.start_time or _BEGINNING), Instant(self.end_time or END_OF_TIME))
-
-    @property
-    def length_in_days(self) -> int:
-        """How many days the window touches."""
-        return sum(1 for _ in days_of(self.window))
 
     def groups(self, shards: int, window: Window, order: Order = Order.OLDEST) -> Iterator[Sequence[Partition]]:
         """The partitions that hold a window, in order; those of one group are to be merged."""
@@ -164,7 +159,7 @@ class GapsQuery(_Selection):
         if self.day is None and (self.start_time is None or self.end_time is None):
             raise WrongField("day", "is missing; give a day, or start_time and end_time")
         longest = MAX_DAYS_OF_HOURS if self.unit is Unit.HOUR else MAX_DAYS_BY_TYPE
-        if self.length_in_days > longest:
+        if days_in(self.window) > longest:
             raise WrongField("end_time", f"gaps in {self.unit.value}s are looked for in at most {longest} days")
         return self
 

@@ -15,14 +15,20 @@ from tests.functional.wire import ALWAYS, Wire, answer_lost, throttled
 BY_ENTITY = {"entity_id": "order-1", "start_time": "2023-06-30T00:00:00Z", "end_time": "2023-07-01T00:00:00Z"}
 BY_DAY = {"source": "shop/checkout", "event_type": "order.paid", "day": DAY}
 BY_DAYS = {"source": "shop/checkout", "event_type": "order.paid", "start_day": DAY, "end_day": "2023-07-02"}
+BY_WINDOW = {
+    "source": "shop/checkout",
+    "event_type": "order.paid",
+    "start_time": f"{DAY}T10:00:00Z",
+    "end_time": "2023-07-01T12:00:00Z",
+}
 
 NAME_ONE = (
     "name what to replay by entity_id, start_time and end_time,"
-    " or by source, event_type and day (or start_day and end_day)"
+    " or by source, event_type and day (or start_day and end_day, or start_time and end_time)"
 )
 
 
-@pytest.mark.parametrize("request_", [BY_ENTITY, BY_DAY, BY_DAYS], ids=["entity", "day", "days"])
+@pytest.mark.parametrize("request_", [BY_ENTITY, BY_DAY, BY_DAYS, BY_WINDOW], ids=["entity", "day", "days", "window"])
 def test_a_replay_is_answered_202_at_once_whatever_it_will_find(
     application: Application, storage: Storage, request_: Json
 ) -> None:
@@ -121,6 +127,14 @@ REFUSED: dict[str, tuple[Any, dict[str, str]]] = {
         {"start_time": "must lie before end_time, which is excluded"},
     ),
     "days in the wrong order": ({**BY_DAYS, "end_day": "2023-06-29"}, {"start_day": "must not lie after end_day"}),
+    "a window of a type that ends as it starts": (
+        {**BY_WINDOW, "end_time": "2023-06-30T12:00:00+02:00"},
+        {"start_time": "must lie before end_time, which is excluded"},
+    ),
+    "a window of a type of more than ten years": (
+        {**BY_WINDOW, "end_time": "2033-07-07T00:00:00.000000001Z"},
+        {"end_time": "is 3661 days on; at most 3660 can be replayed at once"},
+    ),
     "more than ten years": (
         {**BY_DAYS, "end_day": "2043-06-30"},
         {"end_day": "is 7306 days on; at most 3660 can be replayed at once"},

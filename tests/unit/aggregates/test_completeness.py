@@ -23,7 +23,9 @@ ASKED = parse_instant("2026-11-22T12:00:00Z")
 BEFORE, AFTER = parse_instant("2026-11-22T11:59:59Z"), parse_instant("2026-11-22T12:00:01Z")
 
 ENTITY = {"entity_id": "order-1007"}
-TYPE = {"source": "shop/checkout", "event_type": "order.paid", "day": "2026-11-21"}
+OF_A_TYPE = {"source": "shop/checkout", "event_type": "order.paid"}
+TYPE = OF_A_TYPE | {"day": "2026-11-21"}
+TYPE_MORNING = OF_A_TYPE | {"start_time": "2026-11-21T06:00:00Z", "end_time": "2026-11-21T12:00:00Z"}
 
 
 def window(start: str, end: str) -> dict[str, str]:
@@ -90,6 +92,13 @@ class TestPartial:
             "It covers events of source shop/checkout and type order.paid only.",
         )
 
+    def test_is_a_version_of_a_window_of_one_source_and_type(self) -> None:
+        assert status(job(TYPE_MORNING)).partial_because == (
+            "It covers events of source shop/checkout and type order.paid only.",
+            "Its replay leaves out the day's events before 2026-11-21T06:00:00.000000000Z.",
+            "Its replay leaves out the day's events from 2026-11-21T12:00:00.000000000Z on.",
+        )
+
     def test_is_a_version_of_one_raw_object(self) -> None:
         assert status(None, "object-0123").partial_because == ("It covers the events of one raw object only.",)
 
@@ -124,6 +133,7 @@ class TestWholeDays:
         [
             TYPE | {"whole_days": True},
             TYPE | {"whole_days": True, "include": {"min_lag_ms": 1}},
+            TYPE_MORNING | {"whole_days": True},
             window("2026-11-21T06:00:00Z", "2026-11-21T07:00:00Z") | {"whole_days": True},
             WHOLE_DAY | {"whole_days": True, "include": {"event_types": ["order.refunded"]}},
         ],
@@ -147,6 +157,8 @@ class TestMayMiss:
 
         assert not status(morning).may_lack(event(BEFORE))
         assert not status(job(TYPE)).may_lack(event(BEFORE, source="shop/returns"))
+        assert not status(job(TYPE_MORNING)).may_lack(event(BEFORE, event_time="2026-11-21T12:00:00Z"))
+        assert status(job(TYPE_MORNING)).may_lack(event(BEFORE, event_time="2026-11-21T11:59:59.999999999Z"))
         assert not status(job(TYPE)).may_lack(event(BEFORE, event_type="order.refunded"))
         assert not status(job(WHOLE_DAY | {"entity_id": "order-1008"})).may_lack(event(BEFORE))
 

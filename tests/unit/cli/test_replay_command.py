@@ -190,12 +190,22 @@ SHA = "ab" * 32
             {"source": "shop", "event_type": "order.paid", "start_day": "2025-11-01", "end_day": "2025-11-28"},
         ),
         (
-            (*TYPE, "--since", "2025-11-01", "--until", "2025-11-29T00:00:00Z"),
-            {"source": "shop", "event_type": "order.paid", "start_day": "2025-11-01", "end_day": "2025-11-28"},
+            (*TYPE, "--since", "2025-11-28T10:00", "--until", "2025-11-28T13:00:00.000000001+01:00"),
+            {
+                "source": "shop",
+                "event_type": "order.paid",
+                "start_time": "2025-11-28T10:00:00.000000000Z",
+                "end_time": "2025-11-28T12:00:00.000000001Z",
+            },
         ),
         (
             (*TYPE, "--since", "2025-11-28", "--until", "2025-11-29"),
-            {"source": "shop", "event_type": "order.paid", "day": "2025-11-28"},
+            {
+                "source": "shop",
+                "event_type": "order.paid",
+                "start_time": "2025-11-28T00:00:00.000000000Z",
+                "end_time": "2025-11-29T00:00:00.000000000Z",
+            },
         ),
     ],
 )
@@ -242,11 +252,9 @@ def test_every_option_of_the_api(options: tuple[str, ...], members: dict[str, An
         (("order-1", "--day", "2025-11-28", "--since", "2h"), "either days or times"),
         (("order-1", "--day", "2025-11-28", "--from-day", "2025-11-27"), "are a range"),
         (("order-1", "--to-day", "2025-11-28"), "needs --from-day"),
-        ((*TYPE, "--since", "2025-11-28T02:00"), "by whole UTC days: --since 2025-11-28"),
-        ((*TYPE, "--since", "2025-11-28", "--until", "2025-11-29T00:00:01Z"), "by whole UTC days: --until 2025-11-29"),
         ((*TYPE, "--since", "2025-11-28", "--day", "2025-11-28"), "either days or times"),
-        ((*TYPE, "--until", "2025-11-28"), "give --day"),
-        (TYPE, "give --day"),
+        ((*TYPE, "--until", "2025-11-28"), "say which events"),
+        (TYPE, "say which events"),
         (("order-1", "--day", "someday"), "is no day"),
     ],
 )

@@ -188,12 +188,18 @@ def test_a_replay_by_type_shows_what_it_has_read(read_to: str | None, shown: boo
 
 def test_the_list_of_replays() -> None:
     by_type = {"source": "shop", "event_type": "order.paid", "start_day": "2025-11-01", "end_day": "2025-11-28"}
-    listed = [job(), job("FAILED", request=by_type | {"max_messages": 5, "whole_days": True, "reason": "why"})]
+    window = {"start_time": "2025-11-28T10:00:00.000000000Z", "end_time": "2025-11-28T12:00:00.000000000Z"}
+    listed = [
+        job(),
+        job("FAILED", request=by_type | {"max_messages": 5, "whole_days": True, "reason": "why"}),
+        job(request={"source": "shop", "event_type": "order.sent"} | window),
+    ]
     with serving(routes({"GET /replay": (200, {"items": listed, "cursor": None})})) as api:
         result = api.run("replay", "list", "--table")
 
     assert "depot-lyon, 2025-11-28 00:00:00 to 2025-11-29 00:00:00" in result.stdout
     assert "shop order.paid, 2025-11-01 to 2025-11-28 (whole days, max_messages 5)" in result.stdout
+    assert "shop order.sent, 2025-11-28 10:00:00 to 2025-11-28 12:00:00" in result.stdout
     assert "ana" in result.stdout
 
 

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from chalicelib.core.timestamps import (
     Day,
     Instant,
+    Window,
     day_after,
     day_of,
-    days_between,
+    days_in,
     end_of,
     instant_of,
     lag_ms,
@@ -23,6 +24,7 @@ from chalicelib.core.timestamps import (
     parse_day,
     parse_end,
     parse_instant,
+    shifted,
     start_of,
 )
 
@@ -267,10 +269,17 @@ class TestDays:
 
     @given(st.dates(), st.dates())
     def test_are_counted_with_both_ends(self, first: date, last: date) -> None:
-        count = days_between(Day(first.isoformat()), Day(last.isoformat()))
+        count = days_in(Window(start_of(Day(first.isoformat())), end_of(Day(last.isoformat()))))
 
         assert count == last.toordinal() - first.toordinal() + 1
         assert day_after(Day(first.isoformat()), count - 1) == last.isoformat()
+
+    @given(st.dates(date(2026, 1, 1), date(2026, 1, 9)), st.integers(1, 9), st.sampled_from([-1, 0, 1]))
+    def test_of_a_window_are_those_with_an_instant_in_it(self, first: date, days: int, beside: int) -> None:
+        start = start_of(Day(first.isoformat()))
+        window = Window(start, shifted(start, days * 86_400_000_000_000 + beside))
+
+        assert days_in(window) == days + (beside > 0)
 
     @given(st.dates())
     def test_are_read_as_they_are_written(self, on: date) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from itertools import count, takewhile
 from typing import Any
 
@@ -28,6 +28,12 @@ BY_DAYS = {
     "event_type": "order.paid",
     "start_day": "2026-11-21",
     "end_day": "2026-11-23",
+}
+BY_WINDOW = {
+    "source": "shop/checkout",
+    "event_type": "order.paid",
+    "start_time": "2026-11-21T10:00:00.000000001Z",
+    "end_time": "2026-11-23T13:00:00+01:00",
 }
 THE_DAY = Window(Instant("2026-11-21T00:00:00.000000000Z"), Instant("2026-11-22T00:00:00.000000000Z"))
 
@@ -101,6 +107,52 @@ class TestByType:
         assert (windows[0].start, windows[-1].end) == (asked.window.start, asked.window.end)
         assert [window.end for window in windows[:-1]] == [window.start for window in windows[1:]]
 
+    def test_reads_of_the_first_and_the_last_day_only_what_lies_in_its_window(self) -> None:
+        partitions = partitions_of(request(BY_WINDOW), shards=1)
+
+        assert [(partition.day, partition.window.start, partition.window.end) for partition in partitions] == [
+            ("2026-11-21", "2026-11-21T10:00:00.000000001Z", "2026-11-22T00:00:00.000000000Z"),
+            ("2026-11-22", "2026-11-22T00:00:00.000000000Z", "2026-11-23T00:00:00.000000000Z"),
+            ("2026-11-23", "2026-11-23T00:00:00.000000000Z", "2026-11-23T12:00:00.000000000Z"),
+        ]
+
+    @pytest.mark.parametrize(
+        ("start_time", "end_time", "days"),
+        [
+            ("2026-11-21T10:00:00Z", "2026-11-21T12:00:00Z", ["2026-11-21"]),
+            ("2026-11-21T23:00:00Z", "2026-11-22T00:00:00Z", ["2026-11-21"]),
+            ("2026-11-21T23:00:00Z", "2026-11-22T00:00:00.000000001Z", ["2026-11-21", "2026-11-22"]),
+            ("9999-12-31T23:00:00Z", "9999-12-31T24:00:00Z", ["9999-12-31"]),
+        ],
+    )
+    def test_reads_no_day_that_its_window_does_not_touch(self, start_time: str, end_time: str, days: list[str]) -> None:
+        asked = request(BY_WINDOW, start_time=start_time, end_time=end_time)
+
+        assert [partition.day for partition in partitions_of(asked, shards=1)] == days
+
+    @given(st.lists(st.datetimes(datetime(2026, 11, 1), datetime(2026, 11, 9)), min_size=2, max_size=2, unique=True))  # noqa: DTZ001  # UTC
+    def test_covers_any_window_without_gaps_and_nothing_beside_it(self, bounds: list[datetime]) -> None:
+        start, end = (f"{bound.isoformat()}Z" for bound in sorted(bounds))
+        asked = request(BY_WINDOW, start_time=start, end_time=end)
+
+        windows = [partition.window for partition in partitions_of(asked, shards=1)]
+
+        assert (windows[0].start, windows[-1].end) == (asked.window.start, asked.window.end)
+        assert [window.end for window in windows[:-1]] == [window.start for window in windows[1:]]
+        assert all(window.start < window.end for window in windows)
+
+    @pytest.mark.parametrize("end_time", ["2026-11-21T10:00:00.000000001Z", "2026-11-21T10:00:00Z"])
+    def test_needs_a_window_that_holds_something(self, end_time: str) -> None:
+        assert faults_of(BY_WINDOW, end_time=end_time) == {"start_time": "must lie before end_time, which is excluded"}
+
+    def test_covers_a_window_that_touches_as_many_days_and_no_more(self) -> None:
+        longest = {"start_time": "2026-01-01T12:00:00Z", "end_time": "2036-01-09T00:00:00Z"}
+
+        assert len(partitions_of(request(BY_WINDOW, longest), shards=1)) == MAX_DAYS
+        assert faults_of(BY_WINDOW, longest, end_time="2036-01-09T00:00:00.000000001Z") == {
+            "end_time": f"is {MAX_DAYS + 1} days on; at most {MAX_DAYS} can be replayed at once"
+        }
+
     def test_may_cover_the_last_day_of_the_calendar(self) -> None:
         asked = request(BY_DAY, day="9999-12-31")
 
@@ -134,6 +186,10 @@ class TestRefusal:
             BY_DAY | BY_DAYS,
             BY_DAY | BY_ENTITY,
             BY_ENTITY | {"source": "shop/checkout"},
+            BY_WINDOW | {"entity_id": "order-1007"},
+            BY_WINDOW | {"day": "2026-11-21"},
+            {name: BY_WINDOW[name] for name in ("source", "start_time", "end_time")},
+            {name: BY_WINDOW[name] for name in ("source", "event_type", "start_time")},
             BY_DAY | {"day": None},
         ],
     )
@@ -260,11 +316,15 @@ class TestWholeDays:
         )
         assert not replaced(asked, whole_days=True).selects_whole_days
 
+    def test_by_type_are_found_in_the_window_alone(self) -> None:
+        assert request(BY_WINDOW, whole_days=True).window == request(BY_WINDOW).window
+
     def test_leave_a_window_of_whole_days_as_it_is(self) -> None:
         assert request(BY_ENTITY, whole_days=True).window == THE_DAY
 
     def test_with_filters_or_by_type_must_first_be_found(self) -> None:
         assert request(BY_DAY, whole_days=True).selects_whole_days
+        assert request(BY_WINDOW, whole_days=True).selects_whole_days
         assert request(BY_ENTITY, whole_days=True, include={"min_lag_ms": 1}).selects_whole_days
         assert not request(BY_DAY).selects_whole_days
 
@@ -286,7 +346,7 @@ EVERYTHING = {
 }
 
 
-@pytest.mark.parametrize("members", [BY_ENTITY, BY_DAY, BY_DAYS, BY_DAY | EVERYTHING])
+@pytest.mark.parametrize("members", [BY_ENTITY, BY_DAY, BY_DAYS, BY_WINDOW, BY_DAY | EVERYTHING])
 def test_a_request_that_was_kept_as_json_is_read_as_the_same(members: dict[str, Any]) -> None:
     asked = request(members)
 
