@@ -17,10 +17,8 @@ from rich.text import Text
 
 from chalicelib.core.version import VERSION
 from retrace.command_registry import Commands
-from retrace.context import CommandContext
 from retrace.output import printable
 from retrace.problem import Exit, Problem
-from retrace.target_resolution import Chosen, names_of_profiles
 
 HELP = """Investigate, replay and account for events.
 
@@ -52,27 +50,13 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-def _profiles_like(beginning: str) -> list[str]:
-    return [name for name in names_of_profiles() if name.startswith(beginning)]
-
-
 @app.callback()
-def _target(
-    context: typer.Context,
-    url: Annotated[str | None, typer.Option(help="The URL of the API.")] = None,
-    profile: Annotated[
-        str | None,
-        typer.Option(
-            help="A profile in ~/.config/retrace/config.toml. Default: RETRACE_PROFILE.", autocompletion=_profiles_like
-        ),
-    ] = None,
-    region: Annotated[str | None, typer.Option(help="The AWS region, if the URL does not contain it.")] = None,
-    stack: Annotated[str | None, typer.Option(help="The CloudFormation stack, to find tables and bucket.")] = None,
-    version: Annotated[  # noqa: ARG001  # the callback answers it
+def _of_all(
+    version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    context.obj = CommandContext(Chosen(url, profile, region, stack))
+    """Each command takes the other options itself."""
 
 
 def main() -> None:

@@ -7,9 +7,12 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
+import typer
 from typer.core import TyperGroup
 from typer.main import get_command_from_info
 from typer.models import CommandInfo
+
+from retrace.command_options import Command, named, options_of_a_group
 
 PLACES = {
     "ingest": "retrace.commands.ingest:ingest",
@@ -37,6 +40,7 @@ PLACES = {
     "check rebuild": "retrace.commands.rebuild:rebuild",
     "doctor": "retrace.commands.doctor:doctor",
     "console": "retrace.commands.console:console",
+    "help": "retrace.commands.help:show_help",
 }
 """Module and function of each command, in the order that help lists them; the first of two words is a group's."""
 
@@ -51,7 +55,8 @@ HEADINGS = {
     "Find events": ("events", "event", "sources", "late", "gaps", "freshness", "export"),
     "Send events": ("ingest", "rejected"),
     "Compute again": ("replay", "aggregates"),
-    "Check a deployment": ("doctor", "check", "console"),
+    "Check a deployment": ("doctor", "check"),
+    "More": ("console", "help"),
 }
 """What help lists below which heading: commands, and groups of them."""
 
@@ -83,8 +88,17 @@ class Commands(TyperGroup):
 
     def __init__(self, *, group: str = "", **attributes: Any) -> None:
         super().__init__(**attributes)
+        self._is_root = not group
+        self.params = named([*options_of_a_group(), *self.params])
         self.commands: Any = _Made(group)  # nothing is ever added to them
         self._headings = {"Commands": tuple(self.commands)} if group else HEADINGS
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Refuse two shapes of output, wherever they are."""
+        options = args[: args.index("--")] if "--" in args else args
+        if self._is_root and {"--json", "--table"} <= set(options):
+            raise typer.BadParameter("give one of them", ctx=ctx, param_hint="--json, --table")
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the commands below their headings, then the options."""
@@ -109,6 +123,7 @@ def _made(name: str, place: str) -> Any:
     docstring = inspect.getdoc(callback) or ""
     info = CommandInfo(
         name,
+        cls=Command,
         callback=callback,
         short_help=docstring.partition("\n")[0],
         help=docstring.replace("\n\nretrace ", "\n\n\b\nretrace "),

@@ -18,8 +18,16 @@ from retrace.target import Target
 from retrace.target_resolution import Chosen, find_target
 from retrace.times import EXAMPLES, parse_day, parse_time
 
+
+def _shape(context: typer.Context, value: bool | None) -> bool | None:
+    call = command_context(context)
+    call.as_json = call.as_json if value is None else value
+    return call.as_json
+
+
 AsJson = Annotated[
-    bool | None, typer.Option("--json/--table", help="JSON, one object a line. The default if output is piped.")
+    bool | None,
+    typer.Option("--json/--table", callback=_shape, help="JSON, one object a line. The default if output is piped."),
 ]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="Show at most this many.")]
 
@@ -30,6 +38,7 @@ class CommandContext:
 
     chosen: Chosen = field(default_factory=Chosen)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    as_json: bool | None = None
 
     @cached_property
     def target(self) -> Target:
@@ -62,9 +71,7 @@ class CommandContext:
 
 def command_context(context: typer.Context) -> CommandContext:
     """What a command is called with."""
-    found = context.find_root().obj
-    assert isinstance(found, CommandContext), "the command line sets it before any command runs"  # noqa: S101  # narrows
-    return found
+    return context.find_root().ensure_object(CommandContext)
 
 
 TIME_HELP = f"A time: {EXAMPLES}."

@@ -64,6 +64,7 @@ CALLS: dict[str, list[str]] = {
     "check rebuild": ["--events-table", "{text}"],
     "doctor": ["--day", "{text}"],
     "console": ["http://[{text}", "--port", "0", "--no-open"],
+    "help": ["{text}"],
 }
 """A call of each command with a text in it."""
 
