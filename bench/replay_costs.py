@@ -24,8 +24,8 @@ from bench.metered_aws import (
 from bench.stub_transport import on_the_wire
 from chalicelib.aggregates.aggregate import SAMPLE_SIZE, Version, aggregate_of
 from chalicelib.aggregates.dynamodb_rows import outcome_row, version_row
+from chalicelib.aggregates.inputs import Input
 from chalicelib.aggregates.ledger import NewRevision, Outcome, record_of
-from chalicelib.aggregates.metrics import Input
 from chalicelib.aws import keys
 from chalicelib.aws.dynamodb import Item
 from chalicelib.core.lossless_json import parse

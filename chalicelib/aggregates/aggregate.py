@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 from chalicelib.aggregates import multiset_hash
-from chalicelib.aggregates.metrics import METRICS, Input, Metric, MetricValue, Values
+from chalicelib.aggregates.inputs import Input
 from chalicelib.core.calendars import window_in
 from chalicelib.core.timestamps import CALENDAR, Day, Instant, Window
+from chalicelib.metrics.contribution import Contributed
+from chalicelib.metrics.definition import BUILT_IN, Definition
+from chalicelib.metrics.metric_state import MetricState, merged, state_of
 
 SAMPLE_SIZE = 10
 TYPES_LISTED = 100
@@ -40,6 +43,16 @@ class Version:
         return window_in(self.calendar, self.day)
 
 
+Definitions = tuple[Definition, ...]
+
+States = Mapping[str, MetricState]
+"""States by the hashes of their definitions, in the order of these."""
+
+
+def _of_no_input() -> States:
+    return {definition.sha256: MetricState(definition) for definition in BUILT_IN}
+
+
 @dataclass(frozen=True, slots=True)
 class Aggregate:
     """The aggregate of a set of inputs; `Aggregate()` is that of none.
@@ -52,16 +65,16 @@ class Aggregate:
     counts_by_type: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     samples: tuple[tuple[Instant, str], ...] = ()
     state: int = multiset_hash.EMPTY
-    values: Values = field(default_factory=lambda: {metric.definition_sha256: metric.nothing for metric in METRICS})
+    states: States = field(default_factory=_of_no_input)
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
-        """The values as rows and answers have them."""
-        return [value.members for value in self.values.values()]
+        """The metrics as rows and answers have them."""
+        return [members for state in self.states.values() for members in state.members]
 
-    def value_of(self, metric: Metric) -> MetricValue | None:
-        """The value of a metric. None if the aggregate has inputs from before the metric existed."""
-        return self.values.get(metric.definition_sha256, None if self.event_count else metric.nothing)
+    def state_of(self, definition: Definition) -> MetricState | None:
+        """The state of a metric. None if the aggregate has inputs from before the metric existed."""
+        return self.states.get(definition.sha256, None if self.event_count else MetricState(definition))
 
     @property
     def other_types_count(self) -> int:
@@ -79,7 +92,7 @@ class Aggregate:
         return [event_id for _, event_id in self.samples]
 
 
-def aggregate_of(inputs: Iterable[Input], metrics: tuple[Metric, ...] = METRICS) -> Aggregate:
+def aggregate_of(inputs: Iterable[Input], definitions: Definitions = BUILT_IN) -> Aggregate:
     """The aggregate of distinct inputs."""
     events = list(inputs)
     return Aggregate(
@@ -87,24 +100,28 @@ def aggregate_of(inputs: Iterable[Input], metrics: tuple[Metric, ...] = METRICS)
         counts_by_type=_listed(Counter(event.event_type for event in events)),
         samples=tuple(sorted(event.key for event in events)[:SAMPLE_SIZE]),
         state=multiset_hash.combine(multiset_hash.element(event.event_id, event.content_sha256) for event in events),
-        values={metric.definition_sha256: metric.of(events) for metric in metrics},
+        states={each.sha256: state_of(each, _contributed(events, each)) for each in definitions},
     )
 
 
-def merge(left: Aggregate, right: Aggregate, metrics: tuple[Metric, ...] = METRICS) -> Aggregate:
+def merge(left: Aggregate, right: Aggregate, definitions: Definitions = BUILT_IN) -> Aggregate:
     """The aggregate of the union of two disjoint sets of inputs."""
     return Aggregate(
         event_count=left.event_count + right.event_count,
         counts_by_type=_listed(Counter(left.counts_by_type) + Counter(right.counts_by_type)),
         samples=tuple(sorted(left.samples + right.samples)[:SAMPLE_SIZE]),
         state=multiset_hash.combine((left.state, right.state)),
-        values=_added(left, right, metrics),
+        states=_merged(left, right, definitions),
     )
 
 
-def _added(left: Aggregate, right: Aggregate, metrics: tuple[Metric, ...]) -> Values:
-    both = [(metric, left.value_of(metric), right.value_of(metric)) for metric in metrics]
-    return {metric.definition_sha256: metric.merge(one, other) for metric, one, other in both if one and other}
+def _contributed(events: Iterable[Input], definition: Definition) -> Iterator[tuple[str, Contributed | None]]:
+    return ((event.event_id, event.contributed_to(definition)) for event in events)
+
+
+def _merged(left: Aggregate, right: Aggregate, definitions: Definitions) -> States:
+    both = [(left.state_of(each), right.state_of(each)) for each in definitions]
+    return {one.definition.sha256: merged(one, other) for one, other in both if one and other}
 
 
 def _listed(counts: Mapping[str, int]) -> Mapping[str, int]:

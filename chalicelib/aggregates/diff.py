@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from chalicelib.aggregates.aggregate import Version
-from chalicelib.aggregates.metrics import Input
+from chalicelib.aggregates.inputs import Input
 from chalicelib.aggregates.ports import InputsPage
 
 PositionOf = Callable[[Input], str]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from chalicelib.aggregates.aggregate import Version
 from chalicelib.aggregates.dynamodb_rows import aggregate_of_row, input_of, outcome_of, partition_of_inputs, version_key
+from chalicelib.aggregates.inputs import Input
 from chalicelib.aggregates.ledger import Outcome
-from chalicelib.aggregates.metrics import Input
 from chalicelib.aggregates.ports import AggregateVersion, InputsPage, VersionsPage
 from chalicelib.aws import keys
 from chalicelib.aws.dynamodb import Item, from_item, get_items, to_item

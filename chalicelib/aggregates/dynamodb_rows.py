@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.aggregates import multiset_hash
-from chalicelib.aggregates.aggregate import Aggregate, Version
+from chalicelib.aggregates.aggregate import Aggregate, Definitions, States, Version
+from chalicelib.aggregates.inputs import Input
 from chalicelib.aggregates.ledger import LedgerKey, MessageKey, NewRevision, Outcome, OutcomeRecord, Snapshot
-from chalicelib.aggregates.metrics import Input, values_of_row
 from chalicelib.aws import keys
 from chalicelib.aws.dynamodb import Item, from_item, to_item
 from chalicelib.core.timestamps import Instant
+from chalicelib.metrics.definition import BUILT_IN
+from chalicelib.metrics.metric_state import read_state
 
 
 def partition_of_inputs(version: Version) -> str:
@@ -82,18 +85,33 @@ def version_row(changed: NewRevision, now: Instant) -> Item:
     return version_key(version) | to_item(values)
 
 
-def snapshot_of(item: Item) -> Snapshot:
+def snapshot_of(item: Item, definitions: Definitions = BUILT_IN) -> Snapshot:
     """A version as its row says it is."""
     row = from_item(item)
-    return Snapshot(aggregate_of_row(row), row["revision"])
+    return Snapshot(aggregate_of_row(row, definitions), row["revision"])
 
 
-def aggregate_of_row(row: Mapping[str, Any]) -> Aggregate:
-    """The aggregate of a version's row."""
+def aggregate_of_row(row: Mapping[str, Any], definitions: Definitions = BUILT_IN) -> Aggregate:
+    """The aggregate of a version's row, with those metrics whose definitions are given."""
     return Aggregate(
         event_count=row["event_count"],
         counts_by_type=row["counts_by_type"],
         samples=tuple((Instant(event_time), event_id) for event_time, event_id in row["samples"]),
         state=multiset_hash.from_bytes(row["state"]),
-        values=values_of_row(row),
+        states=_states_of_row(row, definitions),
     )
+
+
+def _states_of_row(row: Mapping[str, Any], definitions: Definitions) -> States:
+    said = defaultdict[str, list[Mapping[str, Any]]](list)
+    for each in row["metrics"]:
+        said[each["definition_sha256"]].append(each)
+    return {each.sha256: read_state(each, said[each.sha256]) for each in definitions if each.sha256 in said}
+
+
+def definitions_of_row(row: Mapping[str, Any], definitions: Definitions) -> Definitions:
+    """The definitions that a version has: those built in, and those it was begun with. The row may be damaged."""
+    listed = row.get("metrics")
+    listed = listed if isinstance(listed, list) else []
+    known = [each.get("definition_sha256") for each in listed if isinstance(each, Mapping)]
+    return tuple(each for each in definitions if each in BUILT_IN or each.sha256 in known)

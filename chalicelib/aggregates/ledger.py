@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from chalicelib.aggregates.aggregate import Aggregate, Version, aggregate_of, merge
-from chalicelib.aggregates.metrics import METRICS, Input, Metric
+from chalicelib.aggregates.aggregate import Aggregate, Definitions, Version, aggregate_of, merge
+from chalicelib.aggregates.inputs import Input
 from chalicelib.core.errors import WriteConflict
 from chalicelib.core.timestamps import Instant, day_of
+from chalicelib.metrics.definition import BUILT_IN
 from chalicelib.replays.messages import Duplicate, ReplayMessage
 
 
@@ -178,7 +179,7 @@ def outcomes_after(ledger: Ledger, records: Iterable[OutcomeRecord]) -> dict[Led
     return {each.key: next_outcome(ledger.outcomes.get(each.key), each.outcome) for each in records}
 
 
-def changes_to(ledger: Ledger, records: Iterable[OutcomeRecord], metrics: tuple[Metric, ...] = METRICS) -> Changes:
+def changes_to(ledger: Ledger, records: Iterable[OutcomeRecord], definitions: Definitions = BUILT_IN) -> Changes:
     """The writes that record records of different messages, without those that are recorded already."""
     transitions = []
     progress: dict[str, Counts] = defaultdict(Counts)
@@ -193,15 +194,15 @@ def changes_to(ledger: Ledger, records: Iterable[OutcomeRecord], metrics: tuple[
             progress[each.version.replay_id] += count_delta(before, now)
         if now is Outcome.INPUT:
             inputs[each.version].append(each.event)
-    revisions = (_revised(ledger, version, added, metrics) for version, added in inputs.items())
+    revisions = (_revised(ledger, version, added, definitions) for version, added in inputs.items())
     return Changes(
         tuple(transitions), tuple(revisions), {key: value for key, value in progress.items() if value != Counts()}
     )
 
 
-def _revised(ledger: Ledger, version: Version, added: Sequence[Input], metrics: tuple[Metric, ...]) -> NewRevision:
+def _revised(ledger: Ledger, version: Version, added: Sequence[Input], definitions: Definitions) -> NewRevision:
     read = ledger.versions.get(version, Snapshot())
-    return NewRevision(version, merge(read.aggregate, aggregate_of(added, metrics), metrics), read.revision)
+    return NewRevision(version, merge(read.aggregate, aggregate_of(added, definitions), definitions), read.revision)
 
 
 def written_together(records: Iterable[OutcomeRecord]) -> Iterator[list[OutcomeRecord]]:

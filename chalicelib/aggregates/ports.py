@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from chalicelib.aggregates.aggregate import Aggregate, Version
-from chalicelib.aggregates.metrics import Input
+from chalicelib.aggregates.inputs import Input
 from chalicelib.core.timestamps import Day, Instant
 from chalicelib.events.raw_objects import StoredEvent
 

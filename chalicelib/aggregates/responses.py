@@ -8,7 +8,7 @@ from typing import Annotated, NotRequired, cast
 from typing_extensions import TypedDict
 
 from chalicelib.aggregates.diff import Changed
-from chalicelib.aggregates.metrics import Input
+from chalicelib.aggregates.inputs import Input
 from chalicelib.aggregates.ports import AggregateVersion
 from chalicelib.aggregates.queries import DiffQuery
 from chalicelib.aggregates.use_cases import Account, DailyAggregates, Difference, FoundInputs
@@ -30,13 +30,20 @@ class MetricShape(Shape):
     name: str
     definition_sha256: Annotated[Sha256, JsonSchema(description="Of the canonical JSON of its definition.")]
     group: Annotated[
-        dict[str, object], JsonSchema(description="Values by the JSON Pointers that it groups by; empty if by none.")
+        dict[str, object],
+        JsonSchema(description="Texts by the JSON Pointers it groups by; empty if by none, and for groups beyond 100."),
     ]
     value: Annotated[
         str | None, JsonSchema(description="A decimal number as text. Null if no input has what it is computed of.")
     ]
     inputs: Annotated[Count, JsonSchema(description="Inputs that contributed.")]
     skipped: Annotated[Count, JsonSchema(description="Inputs that had nothing to contribute.")]
+    event_id: NotRequired[
+        Annotated[str | None, JsonSchema(description="Of min and max: the event that has the value, the first by id.")]
+    ]
+    sum: NotRequired[
+        Annotated[str | None, JsonSchema(description="Of avg: what the inputs add up to, a decimal number as text.")]
+    ]
 
 
 class _OfReplay(Shape):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from chalicelib.aggregates.aggregate import Version
 from chalicelib.aggregates.completeness import VersionStatus
 from chalicelib.aggregates.diff import Comparison, Side
-from chalicelib.aggregates.metrics import Input
+from chalicelib.aggregates.inputs import Input
 from chalicelib.aggregates.ports import AggregateHistory, AggregateVersion
 from chalicelib.aggregates.queries import AggregatesQuery, DiffQuery, InputsQuery, VersionsQuery
 from chalicelib.core.errors import Fault, NotFound

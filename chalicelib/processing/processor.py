@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from chalicelib.aggregates.aggregate import Version
+from chalicelib.aggregates.inputs import Input
 from chalicelib.aggregates.ledger import LedgerKey, MessageKey, Outcome, OutcomeRecord, record_of
-from chalicelib.aggregates.metrics import Input
 from chalicelib.core.errors import IntegrityFailure, MessagesFailed, RetraceError
 from chalicelib.core.ports import Delivery
 from chalicelib.core.timestamps import day_of

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from chalicelib.aggregates.aggregate import Definitions
 from chalicelib.aggregates.ledger import (
     Changes,
     Ledger,
@@ -18,10 +19,10 @@ from chalicelib.aggregates.ledger import (
     outcomes_after,
     written_together,
 )
-from chalicelib.aggregates.metrics import METRICS, Metric
 from chalicelib.core.errors import RetraceError, StorageRefused, WriteConflict
 from chalicelib.core.ports import Clock, Pause
 from chalicelib.core.timestamps import Instant
+from chalicelib.metrics.definition import BUILT_IN
 
 # Of concurrent writers of one version one always succeeds. The others begin again.
 # Whoever was told what the winner wrote writes at once, as waiting would only make it old; whoever met the winner in
@@ -71,7 +72,7 @@ class RecordInLedger:
     store: AggregateStore
     now: Clock
     pause: Pause
-    metrics: tuple[Metric, ...] = METRICS
+    definitions: Definitions = BUILT_IN
 
     def record(self, records: Sequence[OutcomeRecord]) -> Recorded:
         """Record records, each part after the other, so that no two of them meet in one version.
@@ -103,7 +104,7 @@ class RecordInLedger:
         made = 0
         while made < attempts:
             ledger = ledger or self.store.read(part)
-            changes = changes_to(ledger, part, self.metrics)
+            changes = changes_to(ledger, part, self.definitions)
             try:
                 if changes.transitions:
                     self.store.write(changes, self.now())

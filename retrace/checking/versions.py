@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from chalicelib.aggregates.aggregate import Version, aggregate_of
-from chalicelib.aggregates.dynamodb_rows import version_row
+from chalicelib.aggregates.aggregate import Definitions, Version, aggregate_of
+from chalicelib.aggregates.dynamodb_rows import definitions_of_row, version_row
+from chalicelib.aggregates.inputs import Input, InputKey
 from chalicelib.aggregates.ledger import NewRevision, Outcome
-from chalicelib.aggregates.metrics import METRICS, Input, InputKey, Metric, metrics_of_row
 from chalicelib.aws.dynamodb import from_item
 from chalicelib.core.percent_encoding import from_key
 from chalicelib.core.timestamps import PERIOD, Day, Instant
 from chalicelib.events.raw_objects import StoredEvent
+from chalicelib.metrics.definition import BUILT_IN
 from chalicelib.replays.messages import is_object_version
 from retrace.checking.differences import Difference
 from retrace.checking.kinds import Kind
@@ -37,7 +39,7 @@ def input_of(event: StoredEvent | Row) -> Input:
 
 
 def check_version(
-    version: Version, row: Row | None, entries: Iterable[Row], known: Known, metrics: tuple[Metric, ...] = METRICS
+    version: Version, row: Row | None, entries: Iterable[Row], known: Known, definitions: Definitions = BUILT_IN
 ) -> list[Difference]:
     """What differs between a version, the rows of its messages, and the events that are known.
 
@@ -52,13 +54,13 @@ def check_version(
         said = input_of(entry)
         event = known.get(key_of_input(entry))
         found += _of_input(version, entry, said, event)
-        recorded.append(said)
+        recorded.append(replace(said, contributed=event.contributed) if event else said)
         believed.append(event or said)
     if row is None:
         return [*found, _of_version(Kind.VERSION_MISSING, version)] if recorded else []
-    metrics = metrics_of_row(row, metrics)
-    fields = _differing(version, row, recorded, metrics)
-    if fields and recorded != believed and not _differing(version, row, believed, metrics):
+    definitions = definitions_of_row(row, definitions)
+    fields = _differing(version, row, recorded, definitions)
+    if fields and recorded != believed and not _differing(version, row, believed, definitions):
         fields = ()
     return [*found, _of_version(Kind.VERSION_DIFFERS, version, fields)] if fields else found
 
@@ -82,8 +84,8 @@ def _of_input(version: Version, entry: Row, said: Input, event: Input | None) ->
     return [_of_version(kind, version, fields, key_of_input(entry))]
 
 
-def _differing(version: Version, row: Row, inputs: list[Input], metrics: tuple[Metric, ...]) -> tuple[str, ...]:
-    changed = NewRevision(version, aggregate_of(inputs, metrics), read_revision=0)
+def _differing(version: Version, row: Row, inputs: list[Input], definitions: Definitions) -> tuple[str, ...]:
+    changed = NewRevision(version, aggregate_of(inputs, definitions), read_revision=0)
     expected = from_item(version_row(changed, Instant(str(row.get("computed_at")))))
     return tuple(name for name in expected if name not in _MOVES_ON and expected[name] != row.get(name))
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from chalicelib.aggregates.aggregate import Version
-from chalicelib.aggregates.metrics import Input, InputKey
+from chalicelib.aggregates.inputs import Input, InputKey
 from chalicelib.aws import keys
 from chalicelib.core.timestamps import Day, Instant, day_of
 from chalicelib.events.raw_objects import StoredEvent

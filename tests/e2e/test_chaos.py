@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from boto3.dynamodb.types import TypeDeserializer
 
-from chalicelib.aggregates.metrics import Input
+from chalicelib.aggregates.inputs import Input
 from chalicelib.core.timestamps import Instant
 from tests.e2e.chaos import Job, Killer, Run, Witness
 from tests.e2e.deployed import AT_ONCE, Deployed, batches

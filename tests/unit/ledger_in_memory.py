@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from chalicelib.aggregates.aggregate import Version
+from chalicelib.aggregates.inputs import Input
 from chalicelib.aggregates.ledger import (
     Changes,
     Counts,
@@ -18,7 +19,6 @@ from chalicelib.aggregates.ledger import (
     Snapshot,
     VersionConflict,
 )
-from chalicelib.aggregates.metrics import Input
 from chalicelib.aggregates.ports import AggregateVersion, InputsPage, VersionsPage
 from chalicelib.core.errors import WriteConflict
 from chalicelib.core.ports import Delivery

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from chalicelib.aggregates.aggregate import Aggregate
-from chalicelib.aggregates.metrics import Input
+from chalicelib.aggregates.inputs import Input
 from chalicelib.core.timestamps import Instant
 from tests.unit.examples import hashes
 

@@ -26,6 +26,7 @@ PACKAGES = (
     ("processing", "search", "sources"),
     ("aggregates", "quarantine"),
     ("replays", "ingest"),
+    ("metrics",),
     ("digests", "events"),
     ("aws",),
     ("core",),

@@ -136,7 +136,7 @@ def _commands(text: str) -> str:
 RECIPES = {
     "a route": ("gaps", {"infra/permissions.py"}),
     "a use case": ("EventIndex|InvestigateEvent|index", set()),
-    "a metric": ("daily_event_count", set()),
+    "an aggregate for metrics": ("percentile", set()),
     "a destination": (r"(?i)ordered.?replay|replayorder|ordered=|`order`|\"order\"", set()),
     "an adapter": ("S3RawStore|RawStore|raw", {"chalicelib/aws/replay_keys.py", "chalicelib/aws/errors.py"}),
     "a CLI command": (
@@ -162,7 +162,7 @@ def test_what_was_added_is_in_each_file_that_its_recipe_names(thing: str) -> Non
     )
     named = {name for _, step in steps for name in re.findall(r"`((?:[\w.-]+/)*[\w-]+\.(?:py|yaml|md))`", step)}
 
-    assert [number for number, _ in steps] == list("12" if thing == "a metric" else "12345")
+    assert [number for number, _ in steps] == list("123" if thing == "an aggregate for metrics" else "12345")
     assert all("`" in step for _, step in steps)
     assert {name for name in named if not re.search(trace, (ROOT / name).read_text())} == named & shared
 

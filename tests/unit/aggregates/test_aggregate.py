@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.aggregates.aggregate import Aggregate, aggregate_of, merge
-from chalicelib.aggregates.metrics import Input
+from chalicelib.aggregates.inputs import Input
 from chalicelib.core.timestamps import Instant
 from tests.unit import one_shot
 from tests.unit.json_trees import randoms

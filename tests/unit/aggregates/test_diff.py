@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from chalicelib.aggregates import use_cases as aggregates_use_cases
 from chalicelib.aggregates.aggregate import Aggregate, Version
-from chalicelib.aggregates.metrics import Input, InputKey
+from chalicelib.aggregates.inputs import Input, InputKey
 from chalicelib.aggregates.ports import AggregateVersion, InputsPage, VersionsPage
 from chalicelib.aggregates.queries import DiffQuery
 from chalicelib.aggregates.use_cases import Difference, TraceVersions

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.aggregates.aggregate import Version
+from chalicelib.aggregates.inputs import Input
 from chalicelib.aggregates.ledger import (
     Counts,
     Ledger,
@@ -18,7 +19,6 @@ from chalicelib.aggregates.ledger import (
     outcomes_after,
     written_together,
 )
-from chalicelib.aggregates.metrics import Input
 from chalicelib.core.timestamps import Day, Instant
 from chalicelib.replays.messages import Duplicate
 from tests.unit import one_shot

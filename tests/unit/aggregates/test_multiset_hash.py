@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from chalicelib.aggregates import multiset_hash
-from chalicelib.aggregates.metrics import Input
+from chalicelib.aggregates.inputs import Input
 from tests.unit import one_shot
 from tests.unit.json_trees import randoms
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from chalicelib.aggregates.aggregate import Version, aggregate_of
 from chalicelib.aggregates.dynamodb_rows import outcome_row, partition_of_inputs, version_row
+from chalicelib.aggregates.inputs import Input
 from chalicelib.aggregates.ledger import MessageKey, NewRevision, Outcome, OutcomeRecord
-from chalicelib.aggregates.metrics import Input
 from chalicelib.aws.dynamodb import from_item
 from chalicelib.core.timestamps import Day, Instant
 from retrace.checking.differences import Difference

@@ -14,8 +14,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.aggregates.aggregate import Version
+from chalicelib.aggregates.inputs import Input
 from chalicelib.aggregates.ledger import Changes, Counts, Ledger, Outcome, OutcomeRecord, Snapshot, record_of
-from chalicelib.aggregates.metrics import Input
 from chalicelib.core.errors import (
     IntegrityFailure,
     InvalidRequest,

@@ -1,0 +1,110 @@
+"""What a metric comes to: a commutative monoid over the contributions of distinct events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from chalicelib.metrics.contribution import Contributed, Contribution, Group, Skipped
+from chalicelib.metrics.definition import Definition
+from chalicelib.metrics.metric_kinds import Folded, Kind
+
+MAX_GROUPS = 100
+"""A group that is not among the first hundred of a part, by code points, is not among those of the whole either.
+
+So merging stays exact. Events of all further groups are folded together.
+"""
+
+REST: Group = ()
+"""Where everything is that has no listed group: all of it, if a definition groups by nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupState:
+    """What is folded of a group's events, how many contributed, and how many were skipped."""
+
+    folded: Folded = None
+    inputs: int = 0
+    skipped: int = 0
+
+    def merged(self, other: GroupState, kind: Kind) -> GroupState:
+        """That of both."""
+        folded = kind.merge(self.folded, other.folded)
+        return GroupState(folded, self.inputs + other.inputs, self.skipped + other.skipped)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricState:
+    """What a definition comes to, by group. REST is always there; skipped events are counted in it."""
+
+    definition: Definition
+    groups: Mapping[Group, GroupState] = field(default_factory=lambda: MappingProxyType({REST: GroupState()}))
+
+    @property
+    def members(self) -> list[dict[str, Any]]:
+        """As rows and answers have it. Values are texts, so that no reader rounds them."""
+        return [self._members(group, state) for group, state in self.groups.items()]
+
+    def _members(self, group: Group, state: GroupState) -> dict[str, Any]:
+        definition = self.definition
+        paths = [pointer.text for pointer in definition.group_by]
+        answer = definition.kind.answer(state.folded, state.inputs)
+        return {
+            "name": definition.name,
+            "definition_sha256": definition.sha256,
+            "group": dict(zip(paths, group, strict=False)),
+            "value": answer.pop("value"),
+            "inputs": state.inputs,
+            "skipped": state.skipped,
+            **answer,
+        }
+
+
+def state_of(definition: Definition, contributed: Iterable[tuple[str, Contributed | None]]) -> MetricState:
+    """The state of distinct events, of each its id and what it contributed. None contributes nothing."""
+    kind = definition.kind
+    groups: dict[Group, GroupState] = {REST: GroupState()}
+    for event_id, found in contributed:
+        match found:
+            case Skipped():
+                _add(groups, REST, GroupState(skipped=1), kind)
+            case Contribution(group, amount):
+                _add(groups, group, GroupState(kind.of_one(amount, event_id), 1), kind)
+    return MetricState(definition, _listed(groups, kind))
+
+
+def merged(left: MetricState, right: MetricState) -> MetricState:
+    """The state of both sets of events, of one definition."""
+    kind = left.definition.kind
+    groups = dict(left.groups)
+    for group, state in right.groups.items():
+        _add(groups, group, state, kind)
+    return MetricState(left.definition, _listed(groups, kind))
+
+
+def read_state(definition: Definition, members: Iterable[Mapping[str, Any]]) -> MetricState:
+    """The state that `members` were made of."""
+    kind = definition.kind
+    states = {
+        _group_of(definition, each["group"]): GroupState(kind.read(each), int(each["inputs"]), int(each["skipped"]))
+        for each in members
+    }
+    return MetricState(definition, states)
+
+
+def _group_of(definition: Definition, said: Mapping[str, str]) -> Group:
+    return tuple(said[pointer.text] for pointer in definition.group_by) if said else REST
+
+
+def _add(groups: dict[Group, GroupState], group: Group, state: GroupState, kind: Kind) -> None:
+    groups[group] = groups[group].merged(state, kind) if group in groups else state
+
+
+def _listed(groups: dict[Group, GroupState], kind: Kind) -> dict[Group, GroupState]:
+    """The first groups in order, and all others folded into the rest."""
+    ordered = sorted(groups)
+    for group in ordered[MAX_GROUPS + 1 :]:
+        _add(groups, REST, groups[group], kind)
+    return {group: groups[group] for group in ordered[: MAX_GROUPS + 1]}
