@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from retrace.ingesting.checkpoint import Checkpoint
-from retrace.ingesting.sending import BatchResult, Rejection, Tally
+from retrace.ingesting.sending import Answered, BatchResult, Tally
 from retrace.output import Output, duration
 from retrace.problem import Exit, Problem
 from retrace.progress import Progress
@@ -34,8 +34,11 @@ class Rejects:
             _opened(file, resumed=resumed)
         self._lines = path.read_bytes().count(b"\n") if resumed else 0
 
-    def write(self, file: str, refused: tuple[Rejection, ...]) -> None:
-        """Add what was refused of a file."""
+    def write(self, file: str, result: BatchResult) -> None:
+        """Add what was refused of a batch of a file."""
+        refused = result.refused
+        if not refused:
+            return
         texts, reasons = [], []
         for one in refused:
             reasons.append(_reason(self._lines + 1 if one.record.text else None, file, one))
@@ -76,7 +79,7 @@ def _append(path: Path, lines: bytes) -> None:
         raise Problem(f"{path} cannot be written: {error.strerror}.", remedy, Exit.USAGE) from error
 
 
-def _reason(line: int | None, file: str, refused: Rejection) -> bytes:
+def _reason(line: int | None, file: str, refused: Answered) -> bytes:
     members = {"rejects_line": line, "file": file, "line": refused.record.line, **refused.result}
     return json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace") + b"\n"
 

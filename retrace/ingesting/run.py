@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from retrace.ingesting.checkpoint import Checkpoint, Reached
 from retrace.ingesting.files import File, Format, read_so_far, records
 from retrace.ingesting.foreign_formats import Mapped
-from retrace.ingesting.report import IngestProgress, Rejects
+from retrace.ingesting.report import IngestProgress
 from retrace.ingesting.sending import Batch, BatchResult, Pace, batches
 
 T = TypeVar("T")
@@ -179,12 +179,12 @@ class Ingest:
         send_batch: Callable[[Batch], BatchResult],
         reached: Reached,
         checkpoint: Checkpoint | None,
-        rejects: Rejects | None,
+        acknowledged: Sequence[Callable[[str, BatchResult], None]] = (),
     ) -> None:
         self._reading = reading
         self._send_batch = send_batch
         self._checkpoint = checkpoint
-        self._rejects = rejects
+        self._told = acknowledged
         self.reached = reached
 
     def run(self, concurrency: int, progress: IngestProgress, interrupt: Interrupt) -> None:
@@ -198,8 +198,8 @@ class Ingest:
 
     def _acknowledged(self, result: BatchResult) -> None:
         """Record that all up to this batch is answered. A rejection is better written twice than not at all."""
-        if self._rejects is not None and result.refused:
-            self._rejects.write(self._reading.files[result.file].name, result.refused)
+        for tell in self._told:
+            tell(self._reading.files[result.file].name, result)
         before = self.reached.events if result.file == self.reached.file else 0
         self.reached = Reached(result.file, before + result.tally.events, self.reached.tally + result.tally)
         self._keep()

@@ -143,31 +143,48 @@ _CLOUDEVENTS = _Form("application/cloudevents-batch+json", lambda texts: b"[%s]"
 
 
 @dataclass(frozen=True, slots=True)
-class Rejection:
-    """An event that was not taken in, and why: a result of the API, or one like it, `refused_by` the command."""
+class Answered:
+    """An event and its result: one of the API, or one like it, `refused_by` the command."""
 
     record: Record
     result: Json
 
+    @property
+    def refused(self) -> bool:
+        """Whether it was not taken in."""
+        return self.result["status"] not in _TAKEN_IN
+
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """A batch that was answered."""
+    """A batch that was answered: the events that were refused, or all of them if they are to be listed."""
 
     file: int
     tally: Tally
-    refused: tuple[Rejection, ...]
+    events: tuple[Answered, ...]
     read: int
+
+    @property
+    def refused(self) -> tuple[Answered, ...]:
+        """Those that were not taken in."""
+        return tuple(event for event in self.events if event.refused)
 
 
 class Sender:
     """Sends batches; threads may share it."""
 
     def __init__(
-        self, client: Client, pace: Pace, *, dry_run: bool = False, clock: Callable[[], float] = time.monotonic
+        self,
+        client: Client,
+        pace: Pace,
+        *,
+        dry_run: bool = False,
+        listed: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._pace = pace
+        self._listed = listed
         self._clock = clock
         self._query = {"results": "all"} | ({"dry_run": "true"} if dry_run else {})
 
@@ -178,9 +195,9 @@ class Sender:
         post = partial(self._send, _CLOUDEVENTS if batch.cloudevents else _LINES)
         results = iter(post([record.text for record in sound]) if sound else ())
         self._pace.took(len(batch.records), self._clock() - begun)
-        pairs = [(one, next(results) if one.fault is None else _refused(one.fault)) for one in batch.records]
-        refused = tuple(Rejection(record, result) for record, result in pairs if result["status"] not in _TAKEN_IN)
-        return BatchResult(batch.file, tally_of(result for _, result in pairs), refused, batch.read)
+        events = [Answered(one, next(results) if one.fault is None else _refused(one.fault)) for one in batch.records]
+        kept = tuple(event for event in events if self._listed or event.refused)
+        return BatchResult(batch.file, tally_of(event.result for event in events), kept, batch.read)
 
     def _send(self, form: _Form, texts: Sequence[bytes]) -> Sequence[Json]:
         body = gzip.compress(form.body(texts), _LEVEL)

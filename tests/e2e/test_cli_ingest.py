@@ -208,3 +208,28 @@ def reached(kept: Path) -> int:
 def shown_counts(said: str) -> list[int]:
     """The numbers of events in the lines of progress."""
     return [int(found.replace(",", "")) for found in re.findall(r"([\d,]+) events", said)]
+
+
+def test_a_dry_run_lists_what_never_arrived_and_the_missing_events_can_be_piped_back(
+    deployed: Deployed, tmp_path: Path
+) -> None:
+    lines = events("cli/listed", 400)
+    keyed = [line[:-1] + b',"idempotency_key":"k-%d"}' % number for number, line in enumerate(lines)]
+    broken = [line.replace(b'"event_time":"', b'"event_time":"x') for line in keyed[:30]]
+    other = re.sub(rb'"entity_id":"[^"]*"', b'"entity_id":"other"', keyed[40])
+    (tmp_path / "arrived.ndjson").write_bytes(b"\n".join([*broken, *keyed[30:300], other]))
+    run(deployed, tmp_path, "arrived.ndjson")
+    (tmp_path / "all.ndjson").write_bytes(b"\n".join([*keyed, other]))
+
+    def listed(*options: str) -> list[dict[str, Any]]:
+        with started(deployed, tmp_path, "all.ndjson", "--dry-run", "--list", *options) as process:
+            out, _ = process.communicate(timeout=_PATIENCE_S)
+        (tmp_path / "listed.ndjson").write_text(out)
+        return [json.loads(line) for line in out.splitlines()]
+
+    [conflict] = listed("--only", "conflict")
+    assert [(one["path"], one["file"]) for one in conflict["differences"]] == [("entity_id", '"other"')]
+    assert {row["idempotency_key"] for row in listed("--only", "quarantine")} == {f"k-{n}" for n in range(30)}
+    assert [row["line"] for row in listed("--only", "missing")] == list(range(301, 401))
+    assert run(deployed, tmp_path, "listed.ndjson")[1]["accepted"] == 100
+    assert listed("--only", "missing") == []

@@ -50,7 +50,7 @@ def test_every_number_shown_was_answered_before(tmp_path: Path, *, terminal: boo
         return accepted(batch)
 
     with told:
-        Ingest(reading, settle, Reached(), None, None).run(1, told, Interrupt())
+        Ingest(reading, settle, Reached(), None).run(1, told, Interrupt())
         told.done()
 
     assert all(said <= true for said, true in seen)
@@ -83,7 +83,7 @@ def test_resumed_in_a_later_file_the_earlier_ones_count_as_read(tmp_path: Path) 
         sent.append(batch)
         return accepted(batch)
 
-    Ingest(reading, settle, Reached(1, 50, told.tally), None, None).run(1, told, Interrupt())
+    Ingest(reading, settle, Reached(1, 50, told.tally), None).run(1, told, Interrupt())
 
     assert [batch.records[0].text for batch in sent] == numbered(100)[50::10]
     assert {batch.file for batch in sent} == {1}
@@ -113,7 +113,7 @@ def test_memory_stays_bounded_however_large_the_file(tmp_path: Path, kind: str, 
 
     tracemalloc.start()
     try:
-        Ingest(reading, accepted, Reached(), None, None).run(8, told, Interrupt())
+        Ingest(reading, accepted, Reached(), None).run(8, told, Interrupt())
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

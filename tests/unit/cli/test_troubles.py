@@ -25,7 +25,7 @@ from retrace.ingesting import checkpoint as ingest_checkpoint
 from retrace.ingesting.checkpoint import Reached
 from retrace.ingesting.records import Record
 from retrace.ingesting.report import Rejects
-from retrace.ingesting.sending import Rejection
+from retrace.ingesting.sending import Answered, BatchResult, Tally
 from retrace.problem import Exit, Problem
 from tests.unit.cli import ingest_api
 from tests.unit.cli.scripted_api import Asked, problem, serving
@@ -240,8 +240,8 @@ def small_disk(most_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def refused(text: bytes) -> tuple[Rejection, ...]:
-    return (Rejection(Record(1, text), {"status": "REJECTED"}),)
+def refused(text: bytes) -> BatchResult:
+    return BatchResult(0, Tally(rejected=1), (Answered(Record(1, text), {"status": "REJECTED"}),), 0)
 
 
 @pytest.mark.parametrize("most_bytes", [60, 200])
