@@ -191,7 +191,7 @@ def test_a_loop_that_waits_for_a_replay_ends_also_where_the_replay_fails() -> No
     text = "\n".join(path.read_text() for path in PAGES)
     patterns = _WAITING.findall(text)
 
-    assert len(patterns) == text.count("until signed") == 3
+    assert len(patterns) == text.count("until signed") > 0
     for pattern in patterns:
         assert all(re.search(pattern, answer) for answer in _OVER)
         assert not re.search(pattern, '{"state":"PLANNING","status_url":"/replay/4"}')
