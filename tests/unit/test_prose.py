@@ -34,7 +34,7 @@ WORDS = {
     "docs/deploying.md": 1_480,
     "docs/glossary.md": 970,
     "docs/incident.md": 620,
-    "docs/index.md": 690,
+    "docs/index.md": 780,
     "docs/operations.md": 1_920,
     "docs/performance.md": 900,
     "docs/positions.md": 480,
@@ -49,7 +49,7 @@ WORDS = {
 }
 """How many words `wc -w` may count on a page, code and tables included. Lower a number when its page gets shorter."""
 
-ALL_WORDS = 32_800
+ALL_WORDS = 32_600
 """How many the README and docs/ may have together. The goal is 28,000."""
 
 
