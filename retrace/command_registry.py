@@ -20,7 +20,7 @@ PLACES = {
     "events": "retrace.commands.search:events",
     "event": "retrace.commands.event:event",
     "late": "retrace.commands.search:late",
-    "gaps": "retrace.commands.search:gaps",
+    "gaps": "retrace.commands.gaps:gaps",
     "freshness": "retrace.commands.monitoring:freshness",
     "rejected list": "retrace.commands.rejected:list_rejected",
     "rejected get": "retrace.commands.rejected:get_rejected",

@@ -16,7 +16,7 @@ from chalicelib.quarantine import responses as quarantine
 from chalicelib.quarantine.retries import RejectedQuery
 from chalicelib.replays import responses as replays
 from chalicelib.replays.request import ReplayQuery, ReplayRequest, ReplaysQuery
-from chalicelib.search import responses as search
+from chalicelib.search import schemas as search
 from chalicelib.search.queries import EventsQuery, FreshnessQuery, GapsQuery, LateQuery
 from chalicelib.sources import responses as sources
 from chalicelib.sources.queries import SourcesQuery
@@ -90,7 +90,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "An event as it was sent", {200: (), 410: Problem, **_NAMED}, answer_headers={"X-Content-Sha256": _SHA256}
     ),
     ("GET", "/late"): Operation("Late arrivals of a day", {200: search.LateList, **_QUERIED}, LateQuery),
-    ("GET", "/gaps"): Operation("Hours or days without events", {200: search.GapList, **_QUERIED}, GapsQuery),
+    ("GET", "/gaps"): Operation(
+        "Hours or days without events, or with far fewer than usual", {200: search.GapList, **_QUERIED}, GapsQuery
+    ),
     ("GET", "/sources"): Operation("Every source and type", {200: sources.SourceList, **_QUERIED}, SourcesQuery),
     ("GET", "/freshness"): Operation(
         "The newest event of a source and type",

@@ -157,6 +157,12 @@ def source_and_type(source: str, event_type: str) -> str:
     return f"{FIRST_SOURCE}{for_key(source)}#TYPE#{for_key(event_type)}"
 
 
+def sources_and_types(source: str | None, after: str | None) -> tuple[str, str]:
+    """Bounds around the sort keys of all types of a source, or of all sources, that follow a position."""
+    beginning = FIRST_SOURCE if source is None else f"{FIRST_SOURCE}{for_key(source)}#TYPE#"
+    return beginning if after is None else f"{after}\0", f"{beginning[:-1]}$"
+
+
 def arrivals(event_id: str) -> str:
     """The partition of an event's arrivals: duplicates and conflicts."""
     return f"EVENT#{event_id}"

@@ -112,12 +112,17 @@ class DynamoEventIndex:
         query, values = _query(partition, low, high)
         return self._page(query | {"Limit": limit, "ScanIndexForward": not newest_first}, values, wanted, "SK")
 
-    def count(self, partition: Partition, after: str | None) -> Counted:
+    def count(self, partition: Partition, after: str | None, wanted: EventFilter = EVERY_EVENT) -> Counted:
         """How many rows follow a position: one Query, of a megabyte of rows that are not sent here."""
         query, values = _query(partition, *_bounds(partition, after, newest_first=False))
+        filtered, filter_values = _filter(wanted)
         with translated("counting the index"):
             answer = self.dynamodb.query(
-                TableName=self.events_table, Select="COUNT", ExpressionAttributeValues=to_item(values), **query
+                TableName=self.events_table,
+                Select="COUNT",
+                ExpressionAttributeValues=to_item({**values, **filter_values}),
+                **query,
+                **filtered,
             )
         last = answer.get("LastEvaluatedKey")
         return Counted(answer["Count"], last["SK"]["S"] if last else None)

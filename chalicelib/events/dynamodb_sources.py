@@ -48,14 +48,15 @@ class DynamoSources:
             self._remembered.clear()
         self._remembered.update(unknown)
 
-    def page(self, after: str | None, limit: int) -> SourcesPage:
-        """Sources and types in order, as of now: one consistent Query."""
+    def page(self, after: str | None, limit: int, source: str | None = None) -> SourcesPage:
+        """Sources and types in order, or the types of one source, as of now: one consistent Query."""
         keys.require_position(keys.SOURCE_POSITION, after)
+        low, high = keys.sources_and_types(source, after)
         with translated("reading sources and types"):
             answer = self.dynamodb.query(
                 TableName=self.events_table,
-                KeyConditionExpression="PK = :pk AND SK > :after",
-                ExpressionAttributeValues=to_item({":pk": keys.SOURCES, ":after": after or keys.FIRST_SOURCE}),
+                KeyConditionExpression="PK = :pk AND SK BETWEEN :low AND :high",
+                ExpressionAttributeValues=to_item({":pk": keys.SOURCES, ":low": low, ":high": high}),
                 ConsistentRead=True,
                 Limit=limit,
             )

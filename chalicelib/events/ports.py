@@ -104,6 +104,11 @@ class SourcesPage:
     found: tuple[SourceAndType, ...]
     read_to: str | None
 
+    @property
+    def brought(self) -> int:
+        """How many rows were fetched."""
+        return len(self.found)
+
 
 class Sources(Protocol):
     """Every source and type that an event was ever accepted of."""
@@ -111,8 +116,8 @@ class Sources(Protocol):
     def record(self, events: Sequence[StoredEvent]) -> None:
         """Record the sources and types of events, before their rows are written: so a crash hides none."""
 
-    def page(self, after: str | None, limit: int) -> SourcesPage:
-        """At most `limit` sources and types, after a position."""
+    def page(self, after: str | None, limit: int, source: str | None = None) -> SourcesPage:
+        """At most `limit` sources and types, or types of one source, after a position."""
 
 
 class EventIndex(Protocol):
@@ -138,8 +143,8 @@ class EventIndex(Protocol):
     ) -> Page:
         """At most `limit` rows of a partition, in time order, after a position; reads no more than that."""
 
-    def count(self, partition: Partition, after: str | None) -> Counted:
-        """How many rows of a partition follow a position, as far as one read goes."""
+    def count(self, partition: Partition, after: str | None, wanted: EventFilter = EVERY_EVENT) -> Counted:
+        """How many rows of a partition follow a position and are wanted, as far as one read goes."""
 
     def late(self, partition: LateDayPartition, after: str | None, limit: int) -> Page:
         """At most `limit` late arrivals of a partition, the latest first, after a position."""

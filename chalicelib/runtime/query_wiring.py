@@ -10,7 +10,8 @@ from chalicelib.runtime.event_wiring import event_index, identities, raw_store, 
 from chalicelib.runtime.ingest_wiring import ingest, quarantine
 from chalicelib.runtime.replay_wiring import replay_store
 from chalicelib.search.event_history import InvestigateEvent
-from chalicelib.search.silence import CheckFreshness, FindGaps
+from chalicelib.search.freshness import CheckFreshness
+from chalicelib.search.gaps import FindGaps
 from chalicelib.search.use_cases import SearchEvents
 from chalicelib.sources.use_cases import ListSources
 
@@ -22,7 +23,7 @@ def search_events() -> SearchEvents:
 
 def find_gaps() -> FindGaps:
     """GET /gaps."""
-    return FindGaps(event_index(), system.settings().shards_read, system.concurrently)
+    return FindGaps(sources(), event_index(), system.settings().shards_read, system.now, system.concurrently)
 
 
 def list_sources() -> ListSources:

@@ -63,7 +63,7 @@ class _Selection(BaseModel):
     start_time: Time | None = None
     end_time: EndTime | None = None
 
-    max_days: ClassVar[int] = MAX_DAYS_BY_TYPE
+    needs_a_type: ClassVar[bool] = True
 
     @model_validator(mode="after")
     def _selects_something(self) -> _Selection:
@@ -71,8 +71,8 @@ class _Selection(BaseModel):
         return self
 
     def _check_selection(self) -> None:
-        if self.entity_id is None and (self.source is None or self.event_type is None):
-            raise WrongField("entity_id", "is missing; ask by it, or by source and event_type")
+        if self.entity_id is None and (self.source is None or (self.needs_a_type and self.event_type is None)):
+            raise WrongField("entity_id", f"is missing; ask by it, or by source{' and event_type' * self.needs_a_type}")
         if self.day is not None and (self.start_time is not None or self.end_time is not None):
             raise WrongField("day", "cannot be combined with start_time or end_time: give either a day, or those two")
         if self.entity_id is None and self.day is None and (self.start_time is None or self.end_time is None):
@@ -148,14 +148,16 @@ class Unit(StrEnum):
 
 
 class GapsQuery(_Selection):
-    """GET /gaps."""
+    """GET /gaps: by entity, or by source, of all types or one."""
 
     unit: Unit = Unit.HOUR
+
+    needs_a_type: ClassVar[bool] = False
 
     @model_validator(mode="after")
     def _is_bounded(self) -> GapsQuery:
         if self.entity_id is not None and (self.source is not None or self.event_type is not None):
-            raise WrongField("entity_id", "cannot be combined with source or event_type: give either it, or those two")
+            raise WrongField("entity_id", "cannot be combined with source or event_type: give either it, or those")
         if self.day is None and (self.start_time is None or self.end_time is None):
             raise WrongField("day", "is missing; give a day, or start_time and end_time")
         longest = MAX_DAYS_OF_HOURS if self.unit is Unit.HOUR else MAX_DAYS_BY_TYPE

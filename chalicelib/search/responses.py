@@ -4,140 +4,30 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated, Any, NotRequired
 
 from chalicelib.core.errors import PermanentError
-from chalicelib.core.schemas import (
-    Count,
-    Cursor,
-    Day,
-    JsonSchema,
-    Problem,
-    Sha256,
-    Shape,
-    Time,
-    states,
-)
 from chalicelib.core.timestamps import CALENDAR, PERIOD, day_of
 from chalicelib.events.arrivals import Arrival
 from chalicelib.events.raw_objects import RawLine, StoredEvent
-from chalicelib.ingest.responses import Receipt, receipt
+from chalicelib.ingest.responses import receipt
+from chalicelib.search.dips import RULE
 from chalicelib.search.event_history import EventHistory
+from chalicelib.search.freshness import Freshness
+from chalicelib.search.gaps import FoundGaps, QuietHours
 from chalicelib.search.queries import FreshnessQuery, GapsQuery
-from chalicelib.search.silence import Freshness, Gap
+from chalicelib.search.schemas import (
+    ArrivalItem,
+    DipItem,
+    EventHistoryAnswer,
+    EventList,
+    EventMetadata,
+    EventWithText,
+    FreshnessAnswer,
+    GapList,
+    LateList,
+    TouchedDay,
+)
 from chalicelib.search.use_cases import FoundEvents
-
-
-class EventMetadata(Receipt):
-    """An event as the index knows it."""
-
-    event_id: Sha256
-    source: str
-    event_type: str
-    entity_id: str
-    event_time: Time
-    request_id: str
-    sent_by: Annotated[str, JsonSchema(description="The ARN of the principal that sent it, `webhook` or `local`.")]
-    s3_offset: Count
-    s3_length: Count
-
-
-class EventWithText(EventMetadata):
-    """An event in a list with `include=event`: its text, or null and what is wrong with it."""
-
-    event: Annotated[dict[str, Any] | None, JsonSchema(description="As it was sent, with line breaks as blanks.")]
-    fault: NotRequired[str]
-
-
-class EventList(Shape):
-    """A page of events."""
-
-    items: list[EventMetadata | EventWithText]
-    cursor: Cursor
-
-
-class TouchedDay(Shape):
-    """A day of an entity that late events belong to."""
-
-    entity_id: str
-    day: Day
-    events: Count
-
-
-class LateList(Shape):
-    """A page of late arrivals, and the days that should be replayed for them."""
-
-    items: list[EventMetadata]
-    cursor: Cursor
-    touched: list[TouchedDay]
-
-
-class GapItem(Shape):
-    """A period without events."""
-
-    start_time: Time
-    end_time: Time
-
-
-class GapList(Shape):
-    """Every gap in a window."""
-
-    items: list[GapItem]
-    cursor: Cursor
-    start_time: Time
-    end_time: Time
-    unit: Annotated[str, JsonSchema(enum=["hour", "day"])]
-
-
-class FreshnessAnswer(Shape):
-    """The newest event of a source and type."""
-
-    source: str
-    event_type: str
-    fresh: bool
-    age_s: Annotated[Count | None, JsonSchema(description="Seconds; 0 if a producer's clock runs a little ahead.")]
-    max_age_s: Count | None
-    newest: EventMetadata | None
-    ahead: Annotated[
-        EventMetadata | None,
-        JsonSchema(
-            description="The newest event that arrived over five minutes before its own time; it does not count."
-        ),
-    ]
-    looked_back_to: Day
-
-
-class StaleProblem(Problem, FreshnessAnswer):
-    """There is no event as new as asked for."""
-
-
-class ArrivalItem(Shape):
-    """A later send of a known identity."""
-
-    status: Annotated[str, states("DUPLICATE", "CONFLICT")]
-    ingest_time: Time
-    request_id: str
-    content_sha256: Sha256
-    rejected_id: NotRequired[Annotated[str | None, JsonSchema(default=None)]]
-
-
-class AggregateReference(Shape):
-    """A version of a daily aggregate that an event went into."""
-
-    entity_id: str
-    period: str
-    calendar: str
-    day: Day
-    replay_id: str
-
-
-class EventHistoryAnswer(EventMetadata):
-    """An event, each later send of its identity, and the aggregates it went into."""
-
-    arrivals: list[ArrivalItem]
-    more_arrivals: bool
-    aggregates: list[AggregateReference]
-    more_aggregates: bool
 
 
 def event_history(history: EventHistory) -> EventHistoryAnswer:
@@ -204,14 +94,28 @@ def late(found: FoundEvents) -> LateList:
     return {"items": list(map(_event, found.events)), "cursor": found.cursor, "touched": days}
 
 
-def gaps(query: GapsQuery, found: Sequence[Gap]) -> GapList:
-    """Periods without events."""
-    return {
-        "items": [{"start_time": gap.start, "end_time": gap.end} for gap in found],
+def gaps(query: GapsQuery, found: FoundGaps) -> GapList:
+    """Periods without events and, by source, the dips."""
+    listed: GapList = {
+        "items": [{"start_time": gap.start, "end_time": gap.end} for gap in found.gaps],
         "cursor": None,
         "start_time": query.window.start,
         "end_time": query.window.end,
         "unit": query.unit.value,
+    }
+    if query.source is None:
+        return listed
+    dips = None if found.dips is None else list(map(_dip, found.dips))
+    return {**listed, "event_types": list(found.event_types), "dips": dips, "dip_rule": RULE}
+
+
+def _dip(dip: QuietHours) -> DipItem:
+    return {
+        "start_time": dip.start,
+        "end_time": dip.end,
+        "event_type": dip.event_type,
+        "events": dip.events,
+        "usual": dip.usual,
     }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -31,18 +30,11 @@ from retrace.event_table import (
     list_events,
     window,
 )
-from retrace.known_sources import or_unknown, require_known
-from retrace.output import Column, Json, Output, short_time, sparkline
+from retrace.known_sources import or_unknown
+from retrace.output import Json, Output, sparkline
 
 _MOST_HOURS = 72
 _WORTH_A_PICTURE = 10
-
-
-class Unit(StrEnum):
-    """What a gap is made of."""
-
-    HOUR = "hour"
-    DAY = "day"
 
 
 def events(
@@ -126,38 +118,3 @@ def late(
         days = f"{len(touched)} day{'' if len(touched) == 1 else 's'} of entities"
         again = f"retrace replay create --day {of_day} -- {shlex.quote(entity)}"
         output.say(f"They touch {days}; the one with most ({most}): {again}")
-
-
-def gaps(
-    context: typer.Context,
-    entity: Entity = None,
-    source: Source = None,
-    event_type: EventType = None,
-    day: Day = None,
-    since: Since = None,
-    until: Until = None,
-    unit: Annotated[
-        Unit, typer.Option("--unit", help="Whether to look for hours or for days without events.")
-    ] = Unit.HOUR,
-    as_json: AsJson = None,
-) -> None:
-    """List hours or days of a window without events.
-
-    retrace gaps depot-lyon --day 2025-11-28
-    retrace gaps --source shop/checkout --type order.paid --since 4w --unit day
-    """
-    call, output = command_context(context), Output(as_json=as_json)
-    query = window(call, entity, source, event_type, day, since, until) | {"unit": unit.value}
-    if query["day"] is None and query["start_time"] is None:
-        raise typer.BadParameter("say when: --day, or --since and --until", param_hint="--day")
-    if query["start_time"] is not None and query["end_time"] is None:
-        query["end_time"] = call.time("now", "--until")
-    columns = (
-        Column("from (UTC)", lambda item: short_time(item["start_time"])),
-        Column("to", lambda item: short_time(item["end_time"])),
-    )
-    answer = call.client.get("/gaps", query)
-    found = answer["items"]
-    if [(gap["start_time"], gap["end_time"]) for gap in found] == [(answer["start_time"], answer["end_time"])]:
-        require_known(call.client, source, event_type)
-    output.rows(found, columns, f"There is an event in every {unit.value} of the window.")

@@ -117,7 +117,7 @@ def test_late_arrivals_and_what_they_touch(listed: Listed, shown: Shown) -> None
 
 
 def test_gaps(listed: Listed, shown: Shown) -> None:
-    window = ("gaps", "depot-lyon", "--day", "2025-11-28")
+    window = ("gaps", "--entity", "depot-lyon", "--day", "2025-11-28")
 
     assert [gap["start_time"][11:13] for gap in listed(*window)] == ["00", "18"]
     assert "2025-11-28 18:00:00   2025-11-29 00:00:00" in shown(*window)

@@ -100,3 +100,16 @@ def test_a_conflict_shows_both_amounts(asked: Asked, key: str, amounts: dict[str
     [refused] = asked("rejected", "get", conflict)
 
     assert refused["conflicts"][0]["differences"] == [{"path": "payload.amount", **amounts}]
+
+
+def test_the_outage_is_found_in_spite_of_the_event_that_came_late(asked: Asked) -> None:
+    [dip] = asked("gaps", GATEWAY, "--since", "2025-11-21", "--until", "2025-11-24")
+
+    assert (dip["start_time"][:13], dip["end_time"][:13]) == (min(TRUTH["outage"]), "2025-11-22T16")
+    assert dip["events"] == sum(TRUTH["outage"].values())
+    assert dip["usual"] > 10
+
+
+@pytest.mark.parametrize("source", [source for source in TRUTH["hours"] if source != GATEWAY])
+def test_sources_without_an_outage_have_no_gap(asked: Asked, source: str) -> None:
+    assert asked("gaps", source, "--since", "2025-11-21", "--until", "2025-11-24") == []

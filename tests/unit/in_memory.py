@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
@@ -159,10 +160,11 @@ class SourcesInMemory:
             pair = event.source, event.event_type
             self.seen[pair] = min(event.ingest_time, self.seen.get(pair, event.ingest_time))
 
-    def page(self, after: str | None, limit: int) -> SourcesPage:
+    def page(self, after: str | None, limit: int, source: str | None = None) -> SourcesPage:
         """Positions are numbers."""
         begin = int(after or 0)
-        found = [SourceAndType(*pair, self.seen[pair]) for pair in sorted(self.seen)]
+        pairs = (pair for pair in sorted(self.seen) if source in (None, pair[0]))
+        found = [SourceAndType(*pair, self.seen[pair]) for pair in pairs]
         more = begin + limit < len(found)
         return SourcesPage(tuple(found[begin : begin + limit]), str(begin + limit) if more else None)
 
@@ -211,8 +213,8 @@ class Rows:
         *,
         newest_first: bool = False,
     ) -> Page:
-        """As much as was asked for or less, as DynamoDB may end a page early."""
-        assert wanted == EVERY_EVENT
+        """As much as was asked for or less, as DynamoDB may end a page early, and rows filtered out of that."""
+        assert (wanted.source, wanted.event_type) == (None, None)
         assert not newest_first
         rows = sorted(
             (
@@ -224,10 +226,12 @@ class Rows:
         )
         rest = [row for row in rows if after is None or row.sort_key > after]
         size = max(1, min(limit, self.page_size()))
-        return Page(tuple(rest[:size]), rest[size - 1].sort_key if len(rest) > size else None)
+        least = -sys.maxsize if wanted.min_lag_ms is None else wanted.min_lag_ms
+        found = tuple(row for row in rest[:size] if row.event.ingest_lag_ms >= least)
+        return Page(found, rest[size - 1].sort_key if len(rest) > size else None)
 
-    def count(self, partition: Partition, after: str | None) -> Counted:
-        page = self.page(partition, after, self.page_size())
+    def count(self, partition: Partition, after: str | None, wanted: EventFilter = EVERY_EVENT) -> Counted:
+        page = self.page(partition, after, self.page_size(), wanted)
         return Counted(len(page.rows), page.read_to)
 
     def late(self, partition: LateDayPartition, after: str | None, limit: int) -> Page:

@@ -130,7 +130,8 @@ class LargeTables:
         if asked.get("Select") == "COUNT":
             self.invocation.call()
             counted = range(begin, min(end, begin + most))
-            return {"Count": len(counted)} | self._last(counted, end)
+            passed = self.passes or "FilterExpression" not in asked
+            return {"Count": len(counted) * passed} | self._last(counted, end)
         numbers = range(begin, min(end, begin + min(most, asked["Limit"])))
         if not asked.get("ScanIndexForward", True):
             numbers = range(max(begin, end - min(most, asked["Limit"])), end)[::-1]

@@ -29,7 +29,7 @@ _ROUTE = re.compile(r"^\| `((?:GET|POST|PUT|DELETE) /[^`]*)` \|", re.MULTILINE)
 
 FIELDS = Settings.model_fields.items()
 
-SAME_IN_EVERY_PACKAGE = {"ports", "queries", "responses"}
+SAME_IN_EVERY_PACKAGE = {"ports", "queries", "responses", "schemas"}
 """Modules that the map explains once."""
 
 

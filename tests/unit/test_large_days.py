@@ -28,8 +28,9 @@ from chalicelib.replays.preview_report import ConfirmationNeeded
 from chalicelib.replays.request import ReplayRequest, Requester
 from chalicelib.replays.use_cases import RequestReplay
 from chalicelib.search.event_history import InvestigateEvent
+from chalicelib.search.freshness import CheckFreshness
+from chalicelib.search.gaps import FindGaps
 from chalicelib.search.queries import EventsQuery, FreshnessQuery, GapsQuery, LateQuery
-from chalicelib.search.silence import CheckFreshness, FindGaps
 from chalicelib.search.use_cases import SearchEvents
 from chalicelib.sources.queries import SourcesQuery
 from chalicelib.sources.use_cases import ListSources
@@ -257,10 +258,11 @@ def test_gaps_among_ten_million_events_a_day_are_answered_in_time(
     invocation = Invocation()
     index = index_of(LargeTables(invocation, 10_000_000, row=arrived(LATER)))
 
-    gaps = FindGaps(index, 4, invocation.concurrently).find(GapsQuery.model_validate(chosen | window))
+    find = FindGaps(SourcesInMemory(), index, 4, at(LATER), invocation.concurrently)
+    found = find.find(GapsQuery.model_validate(chosen | window))
 
     invocation.assert_answered()
-    assert [gap.start[:10] for gap in gaps] == ([] if window["unit"] == "hour" else ["2026-01-01", "2026-12-01"])
+    assert [gap.start[:10] for gap in found.gaps] == ([] if window["unit"] == "hour" else ["2026-01-01", "2026-12-01"])
 
 
 @pytest.mark.parametrize("chosen", [OF_ENTITY, OF_TYPE], ids=["entity", "type"])
@@ -269,8 +271,9 @@ def test_gaps_among_millions_of_events_that_are_ahead_are_refused_in_time(chosen
     invocation = Invocation()
     index = index_of(LargeTables(invocation, 10_000_000, passes=False, row=arrived(EARLIER)))
 
+    find = FindGaps(SourcesInMemory(), index, shards, at(LATER), invocation.concurrently)
     with pytest.raises(InvalidRequest, match="too large to read in one request"):
-        FindGaps(index, shards, invocation.concurrently).find(GapsQuery.model_validate({**chosen, "day": DAYS[0]}))
+        find.find(GapsQuery.model_validate({**chosen, "day": DAYS[0]}))
 
     invocation.assert_answered()
 

@@ -37,7 +37,8 @@ def sources(*pairs: tuple[str, str], cursor: str | None = None) -> Answer:
 
 
 def run(api: ScriptedApi, command: str, source: str, event_type: str) -> tuple[int, str]:
-    result = api.run(*command.split(), "--source", source, "--type", event_type, "--day", DAY)
+    selected = [source] if command == "gaps" else ["--source", source]
+    result = api.run(*command.split(), *selected, "--type", event_type, "--day", DAY)
     return exit_code(result), " ".join(said(result).split())
 
 

@@ -1,4 +1,4 @@
-"""events, late, gaps, freshness, rejected: what they ask, and what they show."""
+"""events, late, freshness, rejected: what they ask, and what they show."""
 
 from __future__ import annotations
 
@@ -235,18 +235,6 @@ def test_late_arrivals_end_with_a_command_that_a_shell_takes_as_it_is_meant(list
         in result.stdout
     )
     assert f"retrace replay create --day {DAY} -- '-o; rm'" in risky.stdout
-
-
-def test_gaps_of_an_open_window_end_now() -> None:
-    gap = {"start_time": f"{DAY}T00:00:00.000000000Z", "end_time": f"{DAY}T08:00:00.000000000Z"}
-    asked = {"start_time": gap["start_time"], "end_time": f"{DAY}T12:00:00.000000000Z"}
-    with serving(routes({"GET /gaps": (200, {"items": [gap], **asked})})) as api:
-        result = api.run("gaps", "depot", "--since", "2d", "--unit", "day", "--table")
-        openly = api.run("gaps", "depot")
-
-    assert re.search(r"2025-11-28 00:00:00 +2025-11-28 08:00:00", result.stdout)
-    assert set(api.asked[0].query) == {"entity_id", "start_time", "end_time", "unit"}
-    assert (exit_code(openly), len(api.asked)) == (Exit.USAGE, 1)
 
 
 FRESH = {"newest": item(1), "age_s": 90, "fresh": True, "looked_back_to": "2025-10-28", "ahead": None}
