@@ -49,6 +49,12 @@ States = Mapping[str, MetricState]
 """States by the hashes of their definitions, in the order of these."""
 
 
+def definitions_in(calendar: str, pinned: Iterable[Definition] = ()) -> Definitions:
+    """What a version of a day of this calendar has, of the definitions that its replay computes."""
+    own = tuple(each for each in pinned if each.time_zone == calendar and each not in BUILT_IN)
+    return (*BUILT_IN, *own) if calendar == CALENDAR else own
+
+
 def _of_no_input() -> States:
     return {definition.sha256: MetricState(definition) for definition in BUILT_IN}
 
@@ -71,10 +77,6 @@ class Aggregate:
     def metrics(self) -> list[dict[str, Any]]:
         """The metrics as rows and answers have them."""
         return [members for state in self.states.values() for members in state.members]
-
-    def state_of(self, definition: Definition) -> MetricState | None:
-        """The state of a metric. None if the aggregate has inputs from before the metric existed."""
-        return self.states.get(definition.sha256, None if self.event_count else MetricState(definition))
 
     @property
     def other_types_count(self) -> int:
@@ -120,8 +122,10 @@ def _contributed(events: Iterable[Input], definition: Definition) -> Iterator[tu
 
 
 def _merged(left: Aggregate, right: Aggregate, definitions: Definitions) -> States:
-    both = [(left.state_of(each), right.state_of(each)) for each in definitions]
-    return {one.definition.sha256: merged(one, other) for one, other in both if one and other}
+    return {
+        each.sha256: merged(*(side.states.get(each.sha256, MetricState(each)) for side in (left, right)))
+        for each in definitions
+    }
 
 
 def _listed(counts: Mapping[str, int]) -> Mapping[str, int]:

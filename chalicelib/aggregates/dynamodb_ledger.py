@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.aggregates.aggregate import Version
+from chalicelib.aggregates.aggregate import Definitions, Version
 from chalicelib.aggregates.dynamodb_rows import (
     outcome_key,
     outcome_of,
@@ -25,6 +25,7 @@ from chalicelib.aggregates.ledger import (
     OutcomeRecord,
     Transition,
     VersionConflict,
+    VersionInput,
 )
 from chalicelib.aws import replay_keys
 from chalicelib.aws.dynamodb import Cancellation, Item, get_items, to_item, write_together
@@ -51,7 +52,7 @@ class DynamoAggregateStore:
     def read(self, records: Sequence[OutcomeRecord]) -> Ledger:
         """What is recorded of messages, and the versions that inputs are to be added to: one BatchGetItem."""
         ledger_keys = [each.key for each in records]
-        versions = {each.version for each in records if each.outcome is Outcome.INPUT}
+        versions = {added.version: added.definitions for each in records for added in each.inputs}
         wanted = [*map(outcome_key, ledger_keys), *map(version_key, versions)]
         with translated("reading what became of messages"):
             items = get_items(self.dynamodb, self.aggregates_table, wanted, self.pause, consistent=True)
@@ -64,6 +65,7 @@ class DynamoAggregateStore:
         """
         actions = [
             *map(self._put_outcome, changes.transitions),
+            *(self._put_input(each, added) for each in changes.transitions for added in each.record.elsewhere),
             *(self._put_version(revised, now) for revised in changes.revisions),
             *(self._count(replay_id, by, _first_id(changes), now) for replay_id, by in changes.progress.items()),
         ]
@@ -77,6 +79,11 @@ class DynamoAggregateStore:
         if transition.before is None:
             return self._put(item, "attribute_not_exists(PK)")
         return self._put(item, "outcome = :read", transition.before.value)
+
+    def _put_input(self, transition: Transition, added: VersionInput) -> Action:
+        """An input of another calendar's version. The message's own row has the condition for all of them."""
+        elsewhere = OutcomeRecord(added.version, added.event, Outcome.INPUT, transition.record.message_key)
+        return {"Put": {"TableName": self.aggregates_table, "Item": outcome_row(elsewhere)}}
 
     def _put_version(self, revised: NewRevision, now: Instant) -> Action:
         item = version_row(revised, now)
@@ -116,7 +123,7 @@ def _first_id(changes: Changes) -> str:
     return changes.transitions[0].record.message_key.event_id
 
 
-def _ledger(ledger_keys: Iterable[LedgerKey], versions: Iterable[Version], items: Iterable[Item]) -> Ledger:
+def _ledger(ledger_keys: Iterable[LedgerKey], versions: Mapping[Version, Definitions], items: Iterable[Item]) -> Ledger:
     """Read those ledger_keys and versions from items."""
     found = {(item["PK"]["S"], item["SK"]["S"]): item for item in items}
 
@@ -127,7 +134,7 @@ def _ledger(ledger_keys: Iterable[LedgerKey], versions: Iterable[Version], items
     of_versions = ((version, item_at(version_key(version))) for version in versions)
     return Ledger(
         {key: outcome_of(item) for key, item in of_keys if item is not None},
-        {version: snapshot_of(item) for version, item in of_versions if item is not None},
+        {version: snapshot_of(item, versions[version]) for version, item in of_versions if item is not None},
     )
 
 
@@ -139,5 +146,5 @@ def _contention(changes: Changes, cancelled: Cancellation) -> WriteConflict:
         return WriteConflict(message, cancelled.attempts)
     met = [reason.item for reason in cancelled.reasons if reason.item is not None]
     ledger_keys = [transition.record.key for transition in changes.transitions]
-    found = _ledger(ledger_keys, [revised.version for revised in changes.revisions], met)
+    found = _ledger(ledger_keys, {revised.version: revised.definitions for revised in changes.revisions}, met)
     return VersionConflict(message, found, cancelled.attempts)

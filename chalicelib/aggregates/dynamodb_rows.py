@@ -10,9 +10,15 @@ from chalicelib.aggregates import multiset_hash
 from chalicelib.aggregates.aggregate import Aggregate, Definitions, States, Version
 from chalicelib.aggregates.inputs import Input
 from chalicelib.aggregates.ledger import LedgerKey, MessageKey, NewRevision, Outcome, OutcomeRecord, Snapshot
+from chalicelib.aggregates.metric_rows import (
+    packed_contributions,
+    packed_states,
+    unpacked_contributions,
+    unpacked_state,
+)
 from chalicelib.aws import keys
 from chalicelib.aws.dynamodb import Item, from_item, to_item
-from chalicelib.core.timestamps import Instant
+from chalicelib.core.timestamps import CALENDAR, Instant
 from chalicelib.metrics.definition import BUILT_IN
 from chalicelib.metrics.metric_state import read_state
 
@@ -47,6 +53,7 @@ def outcome_row(record: OutcomeRecord) -> Item:
         "event_time": event.event_time,
         "event_type": event.event_type,
         "content_sha256": event.content_sha256,
+        "c": packed_contributions(event.contributed) or None,
     }
     return outcome_key(record.key) | to_item(values)
 
@@ -56,10 +63,11 @@ def outcome_of(item: Item) -> Outcome:
     return Outcome(item["outcome"]["S"])
 
 
-def input_of(item: Item) -> Input:
-    """The event of a message's row."""
+def input_of(item: Item, definitions: Definitions = ()) -> Input:
+    """The event of a message's row, with what it contributed to these definitions."""
     row = from_item(item)
-    return Input(Instant(row["event_time"]), row["event_id"], row["event_type"], row["content_sha256"])
+    contributed = unpacked_contributions(row.get("c", {}), definitions)
+    return Input(Instant(row["event_time"]), row["event_id"], row["event_type"], row["content_sha256"], contributed)
 
 
 def version_key(version: Version) -> Item:
@@ -69,14 +77,19 @@ def version_key(version: Version) -> Item:
 
 
 def version_row(changed: NewRevision, now: Instant) -> Item:
-    """A version of a daily aggregate, one revision further on: what else answers say follows from it and its key."""
+    """A version of a daily aggregate, one revision further on: what else answers say follows from it and its key.
+
+    Metrics that a replay pins are in it shortly, and those that are built in are then left out: both follow.
+    """
     version, aggregate = changed.version, changed.aggregate
+    pins = version.calendar != CALENDAR or any(each.definition not in BUILT_IN for each in aggregate.states.values())
     values = {
         "replay_id": version.replay_id,
         "event_count": aggregate.event_count,
         "inputs_hash": aggregate.inputs_hash,
         "counts_by_type": dict(aggregate.counts_by_type),
-        "metrics": aggregate.metrics,
+        "metrics": None if pins else aggregate.metrics,
+        "m": packed_states(aggregate.states.values()) if pins else None,
         "computed_at": now,
         "samples": [list(sample) for sample in aggregate.samples],
         "state": multiset_hash.to_bytes(aggregate.state),
@@ -103,15 +116,9 @@ def aggregate_of_row(row: Mapping[str, Any], definitions: Definitions = BUILT_IN
 
 
 def _states_of_row(row: Mapping[str, Any], definitions: Definitions) -> States:
+    if "m" in row:
+        return {each.sha256: unpacked_state(each, row["m"], row["event_count"]) for each in definitions}
     said = defaultdict[str, list[Mapping[str, Any]]](list)
     for each in row["metrics"]:
         said[each["definition_sha256"]].append(each)
     return {each.sha256: read_state(each, said[each.sha256]) for each in definitions if each.sha256 in said}
-
-
-def definitions_of_row(row: Mapping[str, Any], definitions: Definitions) -> Definitions:
-    """The definitions that a version has: those built in, and those it was begun with. The row may be damaged."""
-    listed = row.get("metrics")
-    listed = listed if isinstance(listed, list) else []
-    known = [each.get("definition_sha256") for each in listed if isinstance(each, Mapping)]
-    return tuple(each for each in definitions if each in BUILT_IN or each.sha256 in known)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -90,26 +90,45 @@ def _counted(outcome: Outcome | None) -> Counts:
             return Counts()
 
 
-ROWS_TOGETHER = 100
-"""How many rows DynamoDB reads in one call, and writes in one transaction."""
-
 LedgerKey = tuple[Version, MessageKey]
 """Names what became of a message in the ledger."""
 
 
 @dataclass(frozen=True, slots=True)
+class VersionInput:
+    """An input of a version, with what it contributes to the version's definitions."""
+
+    version: Version
+    event: Input
+    definitions: Definitions = BUILT_IN
+
+
+@dataclass(frozen=True, slots=True)
 class OutcomeRecord:
-    """What is to be recorded of a message: its event, the version it belongs to, and what became of it."""
+    """What is to be recorded of a message: its event, the version it belongs to, and what became of it.
+
+    `elsewhere` has the versions of other calendars that its event is an input of, too. Whether it is one was decided
+    where the message is recorded.
+    """
 
     version: Version
     event: Input
     outcome: Outcome
     message_key: MessageKey
+    definitions: Definitions = BUILT_IN
+    elsewhere: tuple[VersionInput, ...] = ()
 
     @property
     def key(self) -> LedgerKey:
         """Where it is recorded."""
         return self.version, self.message_key
+
+    @property
+    def inputs(self) -> tuple[VersionInput, ...]:
+        """What it adds to versions: to one of each calendar, if its event is an input."""
+        if self.outcome is not Outcome.INPUT:
+            return ()
+        return (VersionInput(self.version, self.event, self.definitions), *self.elsewhere)
 
 
 def record_of(message: ReplayMessage, outcome: Outcome) -> OutcomeRecord:
@@ -164,6 +183,11 @@ class NewRevision:
     aggregate: Aggregate
     read_revision: int
 
+    @property
+    def definitions(self) -> Definitions:
+        """Of its metrics."""
+        return tuple(state.definition for state in self.aggregate.states.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Changes:
@@ -179,11 +203,11 @@ def outcomes_after(ledger: Ledger, records: Iterable[OutcomeRecord]) -> dict[Led
     return {each.key: next_outcome(ledger.outcomes.get(each.key), each.outcome) for each in records}
 
 
-def changes_to(ledger: Ledger, records: Iterable[OutcomeRecord], definitions: Definitions = BUILT_IN) -> Changes:
+def changes_to(ledger: Ledger, records: Iterable[OutcomeRecord]) -> Changes:
     """The writes that record records of different messages, without those that are recorded already."""
     transitions = []
     progress: dict[str, Counts] = defaultdict(Counts)
-    inputs: dict[Version, list[Input]] = defaultdict(list)
+    inputs: dict[Version, list[VersionInput]] = defaultdict(list)
     for each in records:
         before = ledger.outcomes.get(each.key)
         now = next_outcome(before, each.outcome)
@@ -192,59 +216,17 @@ def changes_to(ledger: Ledger, records: Iterable[OutcomeRecord], definitions: De
         transitions.append(Transition(each, before))
         if each.version.of_job:
             progress[each.version.replay_id] += count_delta(before, now)
-        if now is Outcome.INPUT:
-            inputs[each.version].append(each.event)
-    revisions = (_revised(ledger, version, added, definitions) for version, added in inputs.items())
+        for added in each.inputs:
+            inputs[added.version].append(added)
+    revisions = (_revised(ledger, version, added) for version, added in inputs.items())
     return Changes(
         tuple(transitions), tuple(revisions), {key: value for key, value in progress.items() if value != Counts()}
     )
 
 
-def _revised(ledger: Ledger, version: Version, added: Sequence[Input], definitions: Definitions) -> NewRevision:
+def _revised(ledger: Ledger, version: Version, added: Sequence[VersionInput]) -> NewRevision:
+    """A version with more inputs. All have the same definitions, those that the version's replay pins."""
+    definitions = added[0].definitions
     read = ledger.versions.get(version, Snapshot())
-    return NewRevision(version, merge(read.aggregate, aggregate_of(added, definitions), definitions), read.revision)
-
-
-def written_together(records: Iterable[OutcomeRecord]) -> Iterator[list[OutcomeRecord]]:
-    """Each message once, in as few parts as their rows fit into: outcomes, versions, and a counter for each replay."""
-    part: list[OutcomeRecord] = []
-    rows: set[object] = set()
-    for each in _in_order(records):
-        more = _rows_of(each)
-        if len(rows) + len(more - rows) > ROWS_TOGETHER:
-            yield part
-            part, rows = [], set()
-        part.append(each)
-        rows |= more
-    if part:
-        yield part
-
-
-def _rows_of(each: OutcomeRecord) -> set[object]:
-    rows: set[object] = {each.key}
-    if each.outcome is Outcome.INPUT:
-        rows.add(each.version)
-    if each.version.of_job:
-        rows.add(each.version.replay_id)
-    return rows
-
-
-def _in_order(records: Iterable[OutcomeRecord]) -> list[OutcomeRecord]:
-    """Each message once, those of a version one after the other."""
-    once = {each.key: each for each in records}
-    return sorted(
-        once.values(),
-        key=lambda each: (*_order_of(each.version), each.message_key.event_time, each.message_key.event_id),
-    )
-
-
-def _order_of(version: Version) -> tuple[str, str, str, str]:
-    return version.replay_id, version.entity_id, version.day, version.calendar
-
-
-def by_version(records: Iterable[OutcomeRecord]) -> list[list[OutcomeRecord]]:
-    """Records of one version each."""
-    parts: dict[Version, list[OutcomeRecord]] = defaultdict(list)
-    for each in records:
-        parts[each.version].append(each)
-    return list(parts.values())
+    more = aggregate_of((each.event for each in added), definitions)
+    return NewRevision(version, merge(read.aggregate, more, definitions), read.revision)

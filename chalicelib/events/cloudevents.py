@@ -86,6 +86,12 @@ def _event(attributes: Attributes, extensions: Mapping[str, str], data: _Data, t
     )
 
 
+def json_data_of(members: Mapping[str, JsonValue]) -> tuple[JsonValue, ...]:
+    """The data of an event that was checked before, if it is JSON."""
+    data, _ = _data_of(members, members.get("datacontenttype"))
+    return (data.content["payload"],) if data.json else ()
+
+
 def _data_of(members: Mapping[str, JsonValue], content_type: JsonValue) -> tuple[_Data, list[Fault]]:
     """The data of an event, and what is wrong with it."""
     encoded = members.get("data_base64")

@@ -20,11 +20,19 @@ from chalicelib.core.errors import (
     WrongBucket,
 )
 from chalicelib.core.ports import Delivery
+from chalicelib.metrics.contribution import NothingToContribute
 from chalicelib.processing.fetcher import Failures, FetchAndVerify, Received, of_no_replay, parsed
-from chalicelib.processing.processor import DeliveryQueue
+from chalicelib.processing.measuring import (
+    NO_DEFINITIONS,
+    DefinitionsByHash,
+    LostDefinition,
+    measured_records,
+    pinned_by,
+)
+from chalicelib.processing.processor import DeliveryQueue, replays_of
 from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.messages import ReplayMessage
-from chalicelib.replays.ports import Redriven, ReplayStates
+from chalicelib.replays.ports import Redriven, ReplayStates, ReplayStatus
 
 _LONGEST_REASON = 1_000
 
@@ -40,6 +48,7 @@ class Failure(StrEnum):
     MISSING_OBJECT = "missing-object"
     INTEGRITY = "integrity"
     STORAGE = "storage"
+    METRIC = "metric"
     CONSUMER = "consumer"
 
 
@@ -52,6 +61,8 @@ _FAILURES: Mapping[type[RetraceError], Failure] = {
     InvalidRequest: Failure.MALFORMED,
     RawObjectMissing: Failure.MISSING_OBJECT,
     IntegrityFailure: Failure.INTEGRITY,
+    NothingToContribute: Failure.METRIC,
+    LostDefinition: Failure.METRIC,
     RetraceError: Failure.STORAGE,
 }
 
@@ -127,6 +138,7 @@ class RecordDeadLetters:
     fetcher: FetchAndVerify
     recorder: RecordInLedger
     dead_letters: DeadLetterQueue
+    definitions: DefinitionsByHash = NO_DEFINITIONS
 
     def record(self, deliveries: Sequence[Delivery]) -> DeadLetterReport:
         """Count each message of a replay as failed and keep it, unless it was handled before it came here.
@@ -147,16 +159,18 @@ class RecordDeadLetters:
         bodies = {each.message_id: each.body for each in deliveries}
         kept = [name for name in bodies if name in failed or name not in records]
         wrong |= self._found_wrong(
-            each for each in received if each.message_id in kept and each.message_id not in wrong
+            [each for each in received if each.message_id in kept and each.message_id not in wrong], states
         )
         letters = {name: dead_letter(bodies[name], messages.get(name), wrong.get(name), name) for name in kept}
         self.dead_letters.keep(list(letters.values()))
         return DeadLetterReport(failures, letters)
 
-    def _found_wrong(self, received: Iterable[Received]) -> Failures:
+    def _found_wrong(self, received: Sequence[Received], statuses: Mapping[str, ReplayStatus]) -> Failures:
         """What is wrong with what messages refer to."""
-        fetched = self.fetcher.fetch(received)
-        return {each.message_id: found for each, found in fetched if isinstance(found, RetraceError)}
+        replays = replays_of(received)
+        pinned = pinned_by(self.definitions, {name: status for name, status in statuses.items() if name in replays})
+        found = ((each, measured_records(each.message, lines, pinned)) for each, lines in self.fetcher.fetch(received))
+        return {each.message_id: wrong for each, wrong in found if isinstance(wrong, RetraceError)}
 
 
 @dataclass(frozen=True)

@@ -6,18 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from chalicelib.aggregates.aggregate import Version
-from chalicelib.aggregates.inputs import Input
-from chalicelib.aggregates.ledger import LedgerKey, MessageKey, Outcome, OutcomeRecord, record_of
+from chalicelib.aggregates.ledger import LedgerKey, Outcome, OutcomeRecord, record_of
 from chalicelib.core.errors import IntegrityFailure, MessagesFailed, RetraceError
 from chalicelib.core.ports import Delivery
-from chalicelib.core.timestamps import day_of
-from chalicelib.events.raw_objects import RawLine
-from chalicelib.processing.fetcher import Failures, FetchAndVerify, Message, Received, of_no_replay, parsed
+from chalicelib.processing.fetcher import Failures, FetchAndVerify, Received, of_no_replay, parsed
+from chalicelib.processing.measuring import NO_DEFINITIONS, DefinitionsByHash, Pinned, measured_records, pinned_by
 from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.job import JobState
-from chalicelib.replays.messages import ObjectReference, ReplayMessage
-from chalicelib.replays.ports import ReplayStates
+from chalicelib.replays.messages import ReplayMessage
+from chalicelib.replays.ports import ReplayStates, ReplayStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +43,7 @@ class ProcessBatch:
     fetcher: FetchAndVerify
     states: ReplayStates
     recorder: RecordInLedger
+    definitions: DefinitionsByHash = NO_DEFINITIONS
 
     def process(self, deliveries: Sequence[Delivery]) -> ProcessReport:
         """Process a batch; messages that cannot be processed are reported, never dropped.
@@ -54,8 +52,14 @@ class ProcessBatch:
         a cancelled replay is neither read nor counted, and recorded as dropped.
         """
         received, failures = parsed(deliveries)
-        wanted, dropped, unknown = self._sorted_by_state(received)
-        read, unreadable = self._read(wanted)
+        try:
+            statuses = self.states.states(replays_of(received))
+            pinned = pinned_by(self.definitions, statuses)
+        except RetraceError as error:
+            failures |= {each.message_id: error for each in received if isinstance(each.message, ReplayMessage)}
+            received, statuses, pinned = [each for each in received if each.message_id not in failures], {}, {}
+        wanted, dropped, unknown = _sorted_by_state(received, statuses)
+        read, unreadable = self._read(wanted, pinned)
         records = dropped + read
         recorded = self.recorder.record([record for _, record in records])
         for failed in (unknown, unreadable, _of_deliveries(records, recorded.failures)):
@@ -63,52 +67,45 @@ class ProcessBatch:
         done = {name for name, record in dropped if recorded.outcomes.get(record.key) is Outcome.DROPPED}
         return ProcessReport(len(deliveries), failures, len(done), recorded.aggregate_writes)
 
-    def _sorted_by_state(self, received: Sequence[Received]) -> tuple[list[Received], DeliveredRecords, Failures]:
-        """What is to be processed, what is to be dropped, and what belongs to no replay that is known."""
-        try:
-            states = self.states.states(
-                {each.message.replay_id for each in received if isinstance(each.message, ReplayMessage)}
-            )
-        except RetraceError as error:
-            objects = [each for each in received if isinstance(each.message, ObjectReference)]
-            return objects, [], {each.message_id: error for each in received if each not in objects}
-        wanted: list[Received] = []
-        dropped: DeliveredRecords = []
-        unknown: Failures = {}
-        for each in received:
-            message = each.message
-            if isinstance(message, ReplayMessage) and message.replay_id not in states:
-                unknown[each.message_id] = of_no_replay(message)
-            elif isinstance(message, ReplayMessage) and states[message.replay_id] is JobState.CANCELLED:
-                dropped.append((each.message_id, record_of(message, Outcome.DROPPED)))
-            else:
-                wanted.append(each)
-        return wanted, dropped, unknown
-
-    def _read(self, wanted: Iterable[Received]) -> tuple[DeliveredRecords, Failures]:
+    def _read(self, wanted: Iterable[Received], pinned: Pinned) -> tuple[DeliveredRecords, Failures]:
         """What messages come to, and what is wrong with those that come to nothing."""
         records: DeliveredRecords = []
         failures: Failures = {}
         for each, found in self.fetcher.fetch(wanted):
-            if isinstance(found, RetraceError):
-                failures[each.message_id] = found
+            recorded = measured_records(each.message, found, pinned)
+            if isinstance(recorded, RetraceError):
+                failures[each.message_id] = recorded
             else:
-                records += [(each.message_id, _record_of(each.message, line)) for line in found]
+                records += [(each.message_id, record) for record in recorded]
         return records, failures
+
+
+def replays_of(received: Iterable[Received]) -> set[str]:
+    """The replays that messages belong to."""
+    return {each.message.replay_id for each in received if isinstance(each.message, ReplayMessage)}
+
+
+def _sorted_by_state(
+    received: Sequence[Received], statuses: Mapping[str, ReplayStatus]
+) -> tuple[list[Received], DeliveredRecords, Failures]:
+    """What is to be processed, what is to be dropped, and what belongs to no replay that is known."""
+    wanted: list[Received] = []
+    dropped: DeliveredRecords = []
+    unknown: Failures = {}
+    for each in received:
+        message = each.message
+        if isinstance(message, ReplayMessage) and message.replay_id not in statuses:
+            unknown[each.message_id] = of_no_replay(message)
+        elif isinstance(message, ReplayMessage) and statuses[message.replay_id].state is JobState.CANCELLED:
+            dropped.append((each.message_id, record_of(message, Outcome.DROPPED)))
+        else:
+            wanted.append(each)
+    return wanted, dropped, unknown
 
 
 def _of_deliveries(records: DeliveredRecords, failures: Mapping[LedgerKey, RetraceError]) -> Failures:
     """Failures to record, by the deliveries that fail with them."""
     return {name: failures[each.key] for name, each in records if each.key in failures}
-
-
-def _record_of(message: Message, line: RawLine) -> OutcomeRecord:
-    """What a message comes to by a line."""
-    duplicate = message.duplicate if isinstance(message, ReplayMessage) else None
-    version = Version(line.entity_id, day_of(line.event_time), message.replay_id, isinstance(message, ReplayMessage))
-    event = Input(line.event_time, line.event_id, line.event_type, line.content_sha256)
-    outcome = Outcome.INPUT if duplicate is None else Outcome.DUPLICATE
-    return OutcomeRecord(version, event, outcome, MessageKey(line.event_time, line.event_id, duplicate))
 
 
 class DeliveryQueue(Protocol):

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from chalicelib.aggregates.aggregate import Definitions
 from chalicelib.aggregates.ledger import (
     Changes,
     Ledger,
@@ -14,15 +13,13 @@ from chalicelib.aggregates.ledger import (
     Outcome,
     OutcomeRecord,
     VersionConflict,
-    by_version,
     changes_to,
     outcomes_after,
-    written_together,
 )
+from chalicelib.aggregates.transactions import by_version, written_together
 from chalicelib.core.errors import RetraceError, StorageRefused, WriteConflict
 from chalicelib.core.ports import Clock, Pause
 from chalicelib.core.timestamps import Instant
-from chalicelib.metrics.definition import BUILT_IN
 
 # Of concurrent writers of one version one always succeeds. The others begin again.
 # Whoever was told what the winner wrote writes at once, as waiting would only make it old; whoever met the winner in
@@ -72,7 +69,6 @@ class RecordInLedger:
     store: AggregateStore
     now: Clock
     pause: Pause
-    definitions: Definitions = BUILT_IN
 
     def record(self, records: Sequence[OutcomeRecord]) -> Recorded:
         """Record records, each part after the other, so that no two of them meet in one version.
@@ -104,7 +100,7 @@ class RecordInLedger:
         made = 0
         while made < attempts:
             ledger = ledger or self.store.read(part)
-            changes = changes_to(ledger, part, self.definitions)
+            changes = changes_to(ledger, part)
             try:
                 if changes.transitions:
                     self.store.write(changes, self.now())

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from chalicelib.aws import keys, replay_keys
-from chalicelib.aws.dynamodb import Item, from_item, to_item, write_together
+from chalicelib.aws.dynamodb import KEYS_A_GET, Item, from_item, get_items, to_item, write_together
 from chalicelib.aws.errors import attempts_of, code_of, translated
 from chalicelib.core.errors import WriteConflict
+from chalicelib.core.pagination import chunked
 from chalicelib.core.ports import Pause
 from chalicelib.core.timestamps import Instant, nanoseconds
 from chalicelib.replays.dynamodb_planning import DynamoOutboxes, DynamoTouchedDays
-from chalicelib.replays.dynamodb_rows import job_of, job_row, request_row
+from chalicelib.replays.dynamodb_rows import job_of, job_row, request_row, status_of
 from chalicelib.replays.job import Outbox, ReplayJob
-from chalicelib.replays.ports import KeyedReplay, ReplayIdsPage
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
-
-from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
-
-from chalicelib.aws.dynamodb import KEYS_A_GET, get_items
-from chalicelib.core.pagination import chunked
-from chalicelib.replays.job import JobState
+from chalicelib.replays.ports import KeyedReplay, ReplayIdsPage, ReplayStatus
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -190,13 +181,13 @@ class DynamoReplayStates:
     replays_table: str
     pause: Pause
 
-    def states(self, replay_ids: Collection[str]) -> Mapping[str, JobState]:
+    def states(self, replay_ids: Collection[str]) -> Mapping[str, ReplayStatus]:
         """The states of those replays that there are, as they are now: a BatchGetItem for each hundred."""
         partitions = {replay_keys.replay(replay_id): replay_id for replay_id in replay_ids}
-        found: dict[str, JobState] = {}
+        found: dict[str, ReplayStatus] = {}
         with translated("reading the states of replays"):
             for some in chunked(list(partitions), KEYS_A_GET):
                 wanted = [to_item({"PK": partition, "SK": replay_keys.JOB}) for partition in some]
                 items = get_items(self.dynamodb, self.replays_table, wanted, self.pause, consistent=True)
-                found |= {partitions[item["PK"]["S"]]: JobState(item["state"]["S"]) for item in items}
+                found |= {partitions[item["PK"]["S"]]: status_of(from_item(item)) for item in items}
         return found

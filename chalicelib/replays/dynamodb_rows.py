@@ -10,6 +10,7 @@ from chalicelib.aws import replay_keys
 from chalicelib.aws.dynamodb import Item, to_item
 from chalicelib.core.timestamps import Instant
 from chalicelib.replays.job import Cursor, JobState, ReplayJob
+from chalicelib.replays.ports import ReplayStatus
 from chalicelib.replays.request import ReplayRequest
 
 Row = Mapping[str, Any]
@@ -51,11 +52,17 @@ def job_row(job: ReplayJob) -> Item:
             "cancelled_by": job.cancelled_by,
             "cancelled_at": job.cancelled_at,
             "failure": job.failure,
+            "metrics": list(job.metrics) or None,
             "scanned": job.scanned,
             "matched": job.matched,
             "sent": job.sent,
         }
     )
+
+
+def status_of(row: Row) -> ReplayStatus:
+    """What a job's row says to processors."""
+    return ReplayStatus(JobState(row["state"]), tuple(row.get("metrics", ())))
 
 
 def job_of(rows: Sequence[Row]) -> ReplayJob | None:
@@ -80,6 +87,7 @@ def job_of(rows: Sequence[Row]) -> ReplayJob | None:
         cancelled_by=job.get("cancelled_by"),
         cancelled_at=job.get("cancelled_at"),
         failure=job.get("failure"),
+        metrics=tuple(job.get("metrics", ())),
         scanned=job["scanned"],
         matched=job["matched"],
         sent=job["sent"],

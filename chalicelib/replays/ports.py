@@ -137,8 +137,16 @@ class RedriveSlice(Protocol):
         """Send one slice back, and hide the messages of others for this long."""
 
 
+@dataclass(frozen=True, slots=True)
+class ReplayStatus:
+    """What a processor needs to know of a replay: its state, and the hashes of the metrics that it computes."""
+
+    state: JobState
+    metrics: tuple[str, ...] = ()
+
+
 class ReplayStates(Protocol):
     """How far replays are."""
 
-    def states(self, replay_ids: Collection[str]) -> Mapping[str, JobState]:
+    def states(self, replay_ids: Collection[str]) -> Mapping[str, ReplayStatus]:
         """The states of those replays that there are, as they are now."""

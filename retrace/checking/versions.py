@@ -7,13 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from chalicelib.aggregates.aggregate import Definitions, Version, aggregate_of
-from chalicelib.aggregates.dynamodb_rows import definitions_of_row, version_row
+from chalicelib.aggregates.dynamodb_rows import version_row
 from chalicelib.aggregates.inputs import Input, InputKey
 from chalicelib.aggregates.ledger import NewRevision, Outcome
+from chalicelib.aggregates.metric_rows import packed_contributions, unpacked_contributions
 from chalicelib.aws.dynamodb import from_item
 from chalicelib.core.percent_encoding import from_key
 from chalicelib.core.timestamps import PERIOD, Day, Instant
 from chalicelib.events.raw_objects import StoredEvent
+from chalicelib.metrics.contribution import Contributed
 from chalicelib.metrics.definition import BUILT_IN
 from chalicelib.replays.messages import is_object_version
 from retrace.checking.differences import Difference
@@ -23,6 +25,7 @@ Row = Mapping[str, Any]
 Known = Mapping[InputKey, Input]
 """What raw lines (where they are sound, else rows) say of the events that an aggregate can have counted."""
 
+_METRICS = ("metrics", "m")
 _MOVES_ON = ("computed_at", "revision")
 _SAID = ("event_time", "event_id", "event_type", "content_sha256")
 
@@ -44,6 +47,7 @@ def check_version(
     """What differs between a version, the rows of its messages, and the events that are known.
 
     A version that follows from its inputs as they are recorded, or as they are known, is not reported beside them.
+    What known events contribute to these definitions is computed from their raw lines.
     """
     recorded: list[Input] = []
     believed: list[Input] = []
@@ -51,18 +55,25 @@ def check_version(
     for entry in entries:
         if entry.get("outcome") != Outcome.INPUT.value:
             continue
-        said = input_of(entry)
+        said = replace(input_of(entry), contributed=contributed_of(entry, definitions))
         event = known.get(key_of_input(entry))
         found += _of_input(version, entry, said, event)
-        recorded.append(replace(said, contributed=event.contributed) if event else said)
+        recorded.append(said)
         believed.append(event or said)
     if row is None:
         return [*found, _of_version(Kind.VERSION_MISSING, version)] if recorded else []
-    definitions = definitions_of_row(row, definitions)
     fields = _differing(version, row, recorded, definitions)
-    if fields and recorded != believed and not _differing(version, row, believed, definitions):
+    if fields and not _differing(version, row, believed, definitions):
         fields = ()
     return [*found, _of_version(Kind.VERSION_DIFFERS, version, fields)] if fields else found
+
+
+def contributed_of(entry: Row, definitions: Definitions) -> dict[str, Contributed]:
+    """What the row of an input says that it contributed, as far as that can be read."""
+    try:
+        return unpacked_contributions(entry.get("c", {}), definitions)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        return {}
 
 
 def key_of_input(entry: Row) -> InputKey:
@@ -78,6 +89,7 @@ def _of_input(version: Version, entry: Row, said: Input, event: Input | None) ->
         fields: tuple[str, ...] = ()
     else:
         fields = tuple(name for name in _SAID if getattr(event, name) != getattr(said, name))
+        fields += ("c",) if packed_contributions(event.contributed) != entry.get("c", {}) else ()
         kind = Kind.INPUT_DIFFERS if fields else None
     if kind is None:
         return []
@@ -87,7 +99,8 @@ def _of_input(version: Version, entry: Row, said: Input, event: Input | None) ->
 def _differing(version: Version, row: Row, inputs: list[Input], definitions: Definitions) -> tuple[str, ...]:
     changed = NewRevision(version, aggregate_of(inputs, definitions), read_revision=0)
     expected = from_item(version_row(changed, Instant(str(row.get("computed_at")))))
-    return tuple(name for name in expected if name not in _MOVES_ON and expected[name] != row.get(name))
+    names = [*expected, *(name for name in _METRICS if name in row and name not in expected)]
+    return tuple(name for name in names if name not in _MOVES_ON and expected.get(name) != row.get(name))
 
 
 def _of_version(

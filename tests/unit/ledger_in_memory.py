@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from chalicelib.aggregates.aggregate import Version
@@ -27,6 +27,7 @@ from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.processing.dead_letters import DeadLetter
 from chalicelib.replays.job import JobState
 from chalicelib.replays.messages import ReplayMessage
+from chalicelib.replays.ports import ReplayStatus
 from tests.unit.examples import INGESTED
 
 ROWS_A_CALL = 100
@@ -48,7 +49,7 @@ class Aggregates:
 
     def read(self, records: Sequence[OutcomeRecord]) -> Ledger:
         self.calls.append("read")
-        versions = {each.version for each in records if each.outcome is Outcome.INPUT}
+        versions = {added.version for each in records for added in each.inputs}
         assert len(records) + len(versions) <= ROWS_A_CALL
         return self._ledger([each.key for each in records], versions)
 
@@ -62,7 +63,9 @@ class Aggregates:
         self.meanwhile()
         self.calls.append("write")
         assert changes.transitions, "nothing to write"
-        assert len(changes.transitions) + len(changes.revisions) + len(changes.progress) <= ROWS_A_CALL
+        elsewhere = sum(len(each.record.elsewhere) for each in changes.transitions)
+        rows = len(changes.transitions) + elsewhere + len(changes.revisions) + len(changes.progress)
+        assert rows <= ROWS_A_CALL
         entries = {each.record.key: each.before for each in changes.transitions}
         revisions = {each.version: each.read_revision for each in changes.revisions}
         assert len(entries) == len(changes.transitions), "a transaction changes each row once"
@@ -84,6 +87,9 @@ class Aggregates:
     def _apply(self, changes: Changes) -> None:
         for each in changes.transitions:
             self.entries[each.record.key] = each.record
+            for added in each.record.elsewhere:
+                key = added.version, each.record.message_key
+                self.entries[key] = replace(each.record, version=added.version, event=added.event, elsewhere=())
         for revised in changes.revisions:
             self.versions_written[revised.version] = Snapshot(revised.aggregate, revised.read_revision + 1)
         for replay_id, by in changes.progress.items():
@@ -130,9 +136,11 @@ class States:
     """The states of replays; those that are not named are unknown."""
 
     by_id: dict[str, JobState] = field(default_factory=dict)
+    metrics: tuple[str, ...] = ()
 
-    def states(self, replay_ids: Collection[str]) -> Mapping[str, JobState]:
-        return {replay_id: self.by_id[replay_id] for replay_id in replay_ids if replay_id in self.by_id}
+    def states(self, replay_ids: Collection[str]) -> Mapping[str, ReplayStatus]:
+        known = [replay_id for replay_id in replay_ids if replay_id in self.by_id]
+        return {replay_id: ReplayStatus(self.by_id[replay_id], self.metrics) for replay_id in known}
 
 
 @dataclass

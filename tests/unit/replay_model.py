@@ -17,6 +17,7 @@ from chalicelib.events.index_pages import Partition, TypeDayPartition
 from chalicelib.processing.dead_letters import DeadLetter
 from chalicelib.replays.job import JobState, Outbox, ReplayJob
 from chalicelib.replays.messages import ReplayMessage
+from chalicelib.replays.ports import ReplayStatus
 from chalicelib.replays.tasks import ReplayTask
 from tests.unit import replay_calls as calls
 from tests.unit.exploration import Step
@@ -373,7 +374,7 @@ class Model:
         yield Effect(None, state._replace(messages=state.messages | sent, ever=state.ever | sent))
 
     def _states_states(self, state: State, _: Caller, _replay_ids: object) -> Effects:
-        yield Effect({REPLAY: self.stored.things[state.stored].job.state}, state)
+        yield Effect({REPLAY: ReplayStatus(self.stored.things[state.stored].job.state)}, state)
 
     def _ledger_read(self, state: State, _: Caller, records: Sequence[OutcomeRecord]) -> Effects:
         yield Effect(self.ledgers.things[state.ledger].read(records), state)

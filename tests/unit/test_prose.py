@@ -25,7 +25,7 @@ WORDS = {
     "README.md": 840,
     "CONTRIBUTING.md": 1_330,
     "docs/api.md": 4_360,
-    "docs/architecture.md": 1_740,
+    "docs/architecture.md": 1_770,
     "docs/cli.md": 4_110,
     "docs/console.md": 830,
     "docs/consumer.md": 810,

@@ -10,7 +10,8 @@ import pytest
 from chalicelib.aggregates.aggregate import Aggregate, Version, aggregate_of, merge
 from chalicelib.aggregates.dynamodb_rows import outcome_row, version_row
 from chalicelib.aggregates.inputs import Input
-from chalicelib.aggregates.ledger import MessageKey, NewRevision, Outcome, OutcomeRecord, written_together
+from chalicelib.aggregates.ledger import MessageKey, NewRevision, Outcome, OutcomeRecord
+from chalicelib.aggregates.transactions import written_together
 from chalicelib.aws.dynamodb import Item
 from chalicelib.core.timestamps import Day, Instant
 from chalicelib.events import dynamodb_rows as events_dynamodb_rows

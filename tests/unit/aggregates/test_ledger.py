@@ -14,11 +14,10 @@ from chalicelib.aggregates.ledger import (
     Outcome,
     OutcomeRecord,
     Snapshot,
-    by_version,
     changes_to,
     outcomes_after,
-    written_together,
 )
+from chalicelib.aggregates.transactions import by_version, written_together
 from chalicelib.core.timestamps import Day, Instant
 from chalicelib.replays.messages import Duplicate
 from tests.unit import one_shot

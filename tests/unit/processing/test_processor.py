@@ -29,8 +29,10 @@ from chalicelib.core.errors import (
 )
 from chalicelib.core.ports import Delivery
 from chalicelib.core.timestamps import Day, Instant, day_of
+from chalicelib.events.event import Event
 from chalicelib.events.raw_objects import MAX_RAW_OBJECT_BYTES, RawLocation
 from chalicelib.processing.fetcher import FetchAndVerify
+from chalicelib.processing.measuring import NO_DEFINITIONS, DefinitionsByHash
 from chalicelib.processing.processor import ProcessBatch, ProcessReport
 from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.job import JobState
@@ -53,12 +55,17 @@ class World:
     aggregates: Aggregates = field(default_factory=Aggregates)
     states: States = field(default_factory=lambda: States({"replay-1": JobState.SENT, "replay-2": JobState.SENDING}))
     troubles: Troubles = field(default_factory=Troubles)
+    definitions: DefinitionsByHash = NO_DEFINITIONS
     rng: Random | None = None
     _message_ids: Callable[[], int] = field(default_factory=lambda: count().__next__)
 
     def store(self, *events: dict[str, object]) -> list[ReplayMessage]:
         """Events in one raw object, and the messages that replay them."""
-        stored = self.bucket.put_once([an_event(**event) for event in events], RECEIPT)
+        return self.store_events([an_event(**event) for event in events])
+
+    def store_events(self, events: list[Event]) -> list[ReplayMessage]:
+        """The same, of events that are given."""
+        stored = self.bucket.put_once(events, RECEIPT)
         return [message_of("replay-1", TO_AGGREGATES, event) for event in stored]
 
     def deliver(self, *bodies: ReplayMessage | ObjectReference | str) -> ProcessReport:
@@ -73,7 +80,7 @@ class World:
         concurrently = one_by_one if self.rng is None else at_once(self.rng)
         recorder = RecordInLedger(self.troubles.beset(self.aggregates), at(), no_pause)
         raw, states = self.troubles.beset(self.bucket), self.troubles.beset(self.states)
-        return ProcessBatch(FetchAndVerify(raw, concurrently), states, recorder).process(deliveries)
+        return ProcessBatch(FetchAndVerify(raw, concurrently), states, recorder, self.definitions).process(deliveries)
 
     def deliver_meanwhile(self, message: ReplayMessage) -> None:
         """Let another processor handle a message before the next write."""

@@ -1,0 +1,23 @@
+"""What metrics look at of an event, read from its own text."""
+
+from __future__ import annotations
+
+from chalicelib.core.lossless_json import JsonValue, parse
+from chalicelib.events.cloudevents import json_data_of
+from chalicelib.metrics.contribution import Measured
+from chalicelib.metrics.json_pointer import ABSENT, Absent
+
+
+def measured(event_id: str, event_type: str, text: str) -> Measured:
+    """Read the text of an event that was checked before."""
+    members = parse(text).value
+    if not isinstance(members, dict):
+        raise TypeError("an event is a JSON object")
+    return Measured(event_id, str(members.get("source")), event_type, _payload(members))
+
+
+def _payload(members: dict[str, JsonValue]) -> JsonValue | Absent:
+    """The `payload` of a native event, or the data of a CloudEvent, ABSENT if they are not JSON."""
+    if "specversion" not in members:
+        return members.get("payload", ABSENT)
+    return next(iter(json_data_of(members)), ABSENT)

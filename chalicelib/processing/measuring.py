@@ -1,0 +1,112 @@
+"""What a message comes to by a raw line: an input of versions, with what it contributes to their metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+from chalicelib.aggregates.aggregate import Version, definitions_in
+from chalicelib.aggregates.inputs import Input
+from chalicelib.aggregates.ledger import MessageKey, Outcome, OutcomeRecord, VersionInput
+from chalicelib.core.calendars import day_in
+from chalicelib.core.errors import NotFound, PermanentError, RetraceError
+from chalicelib.core.timestamps import CALENDAR
+from chalicelib.events.raw_objects import RawLine
+from chalicelib.metrics.contribution import Contributed, NothingToContribute, contributions
+from chalicelib.metrics.definition import Definition
+from chalicelib.metrics.measured import measured
+from chalicelib.processing.fetcher import Fetched, Message
+from chalicelib.replays.messages import ObjectReference, ReplayMessage
+from chalicelib.replays.ports import ReplayStatus
+
+
+class DefinitionsByHash(Protocol):
+    """Definitions of metrics, which never change."""
+
+    def by_hash(self, hashes: Collection[str]) -> list[Definition]:
+        """Definitions in the order of their hashes; raises NotFound if one is unknown."""
+
+
+class _NoDefinitions:
+    """There are none but those that are built in."""
+
+    def by_hash(self, hashes: Collection[str]) -> list[Definition]:
+        """Nothing."""
+        raise NotFound(f"There are no definitions, and none of {len(hashes)}.")
+
+
+NO_DEFINITIONS = _NoDefinitions()
+
+Pinned = Mapping[str, Sequence[Definition]]
+"""The definitions that replays compute, by the ids of the replays; without replays some definition of which is lost."""
+
+
+def pinned_by(definitions: DefinitionsByHash, statuses: Mapping[str, ReplayStatus]) -> Pinned:
+    """The definitions of replays. Those that compute only what is built in have none, and cost no call."""
+    pinned: dict[str, Sequence[Definition]] = {}
+    for replay_id, status in statuses.items():
+        with suppress(NotFound):
+            pinned[replay_id] = definitions.by_hash(status.metrics) if status.metrics else ()
+    return pinned
+
+
+class LostDefinition(PermanentError):
+    """A replay computes a metric whose definition is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    """An event as an input of versions."""
+
+    message: Message
+    line: RawLine
+    pinned: Sequence[Definition]
+    contributed: Mapping[str, Contributed]
+
+    def of(self, calendar: str) -> VersionInput:
+        """As an input of the version of a calendar."""
+        line, definitions = self.line, definitions_in(calendar, self.pinned)
+        of_job = isinstance(self.message, ReplayMessage)
+        day = day_in(calendar, line.event_time)
+        version = Version(line.entity_id, day, self.message.replay_id, of_job, calendar)
+        own = {each.sha256: self.contributed[each.sha256] for each in definitions if each.sha256 in self.contributed}
+        event = Input(line.event_time, line.event_id, line.event_type, line.content_sha256, own)
+        return VersionInput(version, event, definitions)
+
+
+def measured_records(message: Message, fetched: Fetched, pinned: Pinned) -> list[OutcomeRecord] | RetraceError:
+    """What a message comes to by each of its lines, or why it comes to nothing."""
+    if isinstance(fetched, RetraceError):
+        return fetched
+    own = () if isinstance(message, ObjectReference) else pinned.get(message.replay_id)
+    if own is None:
+        return LostDefinition(f"A definition of a metric that the replay {message.replay_id} computes is not there.")
+    try:
+        return [_record(message, line, own) for line in fetched]
+    except NothingToContribute as error:
+        return error
+
+
+def _record(message: Message, line: RawLine, pinned: Sequence[Definition]) -> OutcomeRecord:
+    duplicate = message.duplicate if isinstance(message, ReplayMessage) else None
+    inputs = _Inputs(message, line, pinned, _contributed(line, pinned) if duplicate is None else {})
+    calendars = dict.fromkeys(each.time_zone for each in pinned if each.time_zone != CALENDAR)
+    [first, *elsewhere] = map(inputs.of, (CALENDAR, *calendars))
+    return OutcomeRecord(
+        first.version,
+        first.event,
+        Outcome.INPUT if duplicate is None else Outcome.DUPLICATE,
+        MessageKey(line.event_time, line.event_id, duplicate),
+        first.definitions,
+        tuple(elsewhere) if duplicate is None else (),
+    )
+
+
+def _contributed(line: RawLine, pinned: Sequence[Definition]) -> Mapping[str, Contributed]:
+    """What an event contributes. Its text is read for it only where something is to be computed of it."""
+    selecting = [each for each in pinned if not each.counts_every_event]
+    if not selecting:
+        return {}
+    return contributions(selecting, measured(line.event_id, line.event_type, line.event.decode()))
