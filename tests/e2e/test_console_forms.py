@@ -146,6 +146,19 @@ def test_a_replay_of_an_entity_and_a_source_at_once_is_not_guessed(page: Page, s
     assert not [asked for asked in served.api.calls("POST /replay") if "source" in asked.body]
 
 
+def test_two_hours_of_a_type_are_counted_as_the_view_shows_them(page: Page, served: Served) -> None:
+    page.goto("/type?source=s&type=t&from=2025-11-28T10:00:00Z&to=2025-11-28T12:00:00Z")
+    page.get_by_role("link", name="Replay this window").click()
+    page.get_by_role("button", name="Send 36").wait_for()
+
+    assert served.api.calls("POST /replay")[-1].body == {
+        "source": "s",
+        "event_type": "t",
+        "start_time": "2025-11-28T10:00:00.000Z",
+        "end_time": "2025-11-28T12:00:00.000Z",
+    }
+
+
 @pytest.mark.parametrize("page", [{"timezone_id": "Europe/Berlin"}], indirect=True)
 def test_counting_again_in_local_time_counts_the_same_window(page: Page, served: Served) -> None:
     page.goto("/nowhere")

@@ -151,13 +151,14 @@ def test_a_version_computed_from_a_window_says_what_it_leaves_out(application: A
 
 
 def test_whole_days_of_a_window_are_complete_and_those_beside_it_stay_out(application: Application) -> None:
-    application.accept_all(everything())
+    application.accept_all([*everything(), paid(entity_id="order-3", event_time=f"{DAY}T09:59:59.999999999Z")])
 
     application.replayed(**{**TWO_HOURS, "end_time": f"{NEXT_DAY}T00:00:00Z"}, whole_days=True)
 
     [version] = application.versions("order-2", DAY)
     assert (version["event_count"], version["complete"]) == (12, True)
     assert application.versions("order-2", NEXT_DAY) == []
+    assert application.versions("order-3", DAY) == []  # it has a day, and no event in the window
 
 
 def test_an_event_that_comes_into_a_window_after_it_was_replayed_is_told(application: Application) -> None:

@@ -95,7 +95,11 @@ test('a replay is asked for as its form says', () => {
     include: { event_types: ['x', 'y'] },
   });
   assert.deepEqual(requestOf({ source: 's', type: 't', start_day: '2025-11-28' }), { source: 's', event_type: 't', start_day: '2025-11-28', end_day: '2025-11-28' });
+  assert.deepEqual(requestOf({ source: 's', type: 't', from: '2025-11-28 10:00', to: '2025-11-28T12:00:00.000000001Z' }), {
+    source: 's', event_type: 't', start_time: '2025-11-28T10:00:00.000Z', end_time: '2025-11-28T12:00:00.000000001Z',
+  });
   assert.equal(requestOf({ entity: 'a' }), null);
+  assert.equal(requestOf({ source: 's', type: 't' }), null);
 });
 
 test('a number that is none reaches the API as it is written, which then says so', () => {
@@ -112,7 +116,9 @@ test('of an entity and a source none is guessed', () => {
   assert.ok(isTwofold(both));
   assert.equal(requestOf(both), null);
   assert.ok(isTwofold({ source: 's', type: 't', start_day: '2025-11-28', from: '2025-11-28' }));
+  assert.ok(isTwofold({ entity: 'a', start_day: '2025-11-28' }));
   assert.ok(!isTwofold({ entity: 'a', include_sources: 's' }));
+  assert.ok(!isTwofold({ source: 's', type: 't', from: '2025-11-28', to: '2025-11-29' }));
 });
 
 test('a replay keeps the nanoseconds and the names of the one that it is asked for like', () => {
@@ -147,7 +153,8 @@ test('a replay that is asked for again is asked for as it was', () => {
   };
   const entity = { entity_id: ' a ', start_time: '2025-11-28T00:00:00.123456789Z', end_time: '2025-11-29T00:00:00.001Z', ...filters };
   const type = { source: 's', event_type: 't', start_day: '2025-11-28', end_day: '2025-11-29' };
-  for (const request of [entity, type]) assert.deepEqual(of(request), request);
+  const window = { source: 's', event_type: 't', start_time: '2025-11-28T10:00:00.123456789Z', end_time: '2025-11-28T12:00:00.000Z' };
+  for (const request of [entity, type, window]) assert.deepEqual(of(request), request);
   assert.deepEqual(of({ source: 's', event_type: 't', day: '2025-11-28' }), { ...type, end_day: '2025-11-28' });
 });
 

@@ -89,11 +89,11 @@ function template(page, state) {
     ${doubt}
     ${edited ? html`<p class="note" role="alert">The form says something else than what was counted. Count again before sending.</p>` : nothing}
     ${changed ? html`<p class="note" role="alert">There are other events by now; this is the new count.</p>` : nothing}
-    ${preview && !edited ? shown(state) : request || busy ? nothing : isTwofold(page.query) ? twofold() : empty('Which events?', 'Give an entity and a window, or a source and type and days. Nothing is sent before you have seen the count.')}`;
+    ${preview && !edited ? shown(state) : request || busy ? nothing : isTwofold(page.query) ? twofold() : empty('Which events?', 'Give an entity and a window, or a source and type and a window or days. Nothing is sent before you have seen the count.')}`;
 }
 
 function twofold() {
-  return html`<p class="note" role="alert">An entity’s window is named, and a source and type or days as well; a replay is of one or the other. Empty one of them. Within an entity a source or type is a filter.</p>`;
+  return html`<p class="note" role="alert">A replay is of one or the other: an entity, or a source and type; a window, or days of a source and type. Empty the fields that you do not mean. Within an entity, a source or type is a filter.</p>`;
 }
 
 /** @param {any} state */

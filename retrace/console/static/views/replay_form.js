@@ -31,10 +31,10 @@ const time = (/** @type {string} */ text, utc = true) => {
   return ms === null ? text : rfc(ms);
 };
 
-/** Whether it names two things to replay, of which one would be left out: an entity's window, or days of a source and type. @param {import('../place.js').Query} query */
+/** Whether it names two things to replay, or two times, of which one would be left out. @param {import('../place.js').Query} query */
 export function isTwofold(query) {
-  const ofEntity = query.entity || query.from || query.to;
-  return !!ofEntity && !!(query.source || query.type || query.start_day || query.end_day);
+  const days = query.start_day || query.end_day;
+  return !!(query.entity && (query.source || query.type || days)) || !!(days && (query.from || query.to));
 }
 
 /** What a form says, with times that mean the same to everybody. @param {Record<string, string>} form */
@@ -49,14 +49,16 @@ export function agreed(form) {
  */
 export function requestOf(query) {
   if (isTwofold(query)) return null;
-  const subject = query.entity
-    ? { entity_id: query.entity, start_time: time(query.from ?? ''), end_time: time(query.to ?? '') }
-    : { source: query.source, event_type: query.type, start_day: query.start_day, end_day: query.end_day || query.start_day };
-  if (Object.values(subject).some((value) => !value)) return null;
+  const subject = query.entity ? { entity_id: query.entity } : { source: query.source, event_type: query.type };
+  const when = query.start_day
+    ? { start_day: query.start_day, end_day: query.end_day || query.start_day }
+    : { start_time: time(query.from ?? ''), end_time: time(query.to ?? '') };
+  if (Object.values({ ...subject, ...when }).some((value) => !value)) return null;
   const include = criteria(query, 'include');
   const exclude = criteria(query, 'exclude');
   return {
     ...subject,
+    ...when,
     ...(include ? { include } : {}),
     ...(exclude ? { exclude } : {}),
     ...(query.max_messages ? { max_messages: numeric(query.max_messages) } : {}),
@@ -108,10 +110,10 @@ export function fields(query) {
     <input name=${name} value=${shown(name)} placeholder=${hint || nothing} autocomplete="off" spellcheck="false"></label>`;
   const check = (/** @type {string} */ name, /** @type {string} */ label) => html`<label class="check"><input type="checkbox" name=${name} value="true" ?checked=${query[name] === 'true'}> ${label}</label>`;
   const filtered = Object.keys(query).some((name) => name.startsWith('include_') || name.startsWith('exclude_'));
-  return html`<h2 class="minor">Of an entity, in a window (${zoneName()}, unless a time says otherwise)</h2>
-    <div class="fields">${text('entity', 'entity')}${text('from', 'from', '2025-11-28')}${text('to', 'to, excluded', '2025-11-29')}</div>
-    <h2 class="minor">Or of a source and type, on days</h2>
-    <div class="fields">${text('source', 'source')}${text('type', 'type')}${text('start_day', 'first day', '2025-11-28')}${text('end_day', 'last day, included')}</div>
+  return html`<h2 class="minor">Of an entity, or of a source and type</h2>
+    <div class="fields">${text('entity', 'entity')}${text('source', 'source')}${text('type', 'type')}</div>
+    <h2 class="minor">In a window (${zoneName()}, unless a time says otherwise), or a source and type on UTC days</h2>
+    <div class="fields">${text('from', 'from', '2025-11-28 10:00')}${text('to', 'to, excluded', '2025-11-28 12:00')}${text('start_day', 'first day', '2025-11-28')}${text('end_day', 'last day, included')}</div>
     <h2 class="minor">How</h2>
     <div class="fields">${text('reason', 'reason, for whoever looks later')}${text('rate', 'messages a second, at most')}${text('max_messages', 'messages in all, at most')}
       <label>order <select name="order"><option value="">any, fastest</option><option value="entity" ?selected=${query.order === 'entity'}>entity: in order, for a consumer of your own</option></select></label>

@@ -73,13 +73,12 @@ function form(page, window) {
       if (chosen) go(inWindow('/type', query, chosen));
     }
   };
-  const to = window ? { start_day: dayOf(window.from), end_day: dayOf(window.to - 1) } : {};
   return html`<form class="where" @submit=${submitted}>
     <h1>Source and type</h1>
     <label>source <input name="source" value=${query.source ?? ''} size="24" required autocomplete="off" spellcheck="false"></label>
     <label>type <input name="type" value=${query.type ?? ''} size="20" required autocomplete="off" spellcheck="false"></label>
     ${window ? windowControls(window, (other) => inWindow('/type', query, other)) : html`<button>Show</button>`}
-    ${window ? html`<span class="actions"><a class="button main replay" href=${address('/replay/new', { source: query.source, type: query.type, ...to })}>Replay ${to.start_day === to.end_day ? to.start_day : 'these days'} …</a></span>` : nothing}
+    ${window ? html`<span class="actions"><a class="button main replay" href=${address('/replay/new', { source: query.source, type: query.type, from: rfc(window.from), to: rfc(window.to) })}>Replay this window …</a></span>` : nothing}
   </form>`;
 }
 
