@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
-from chalicelib.core.timestamps import Instant
+from chalicelib.core.timestamps import Instant, instant_of
 from retrace.client import Client
 from retrace.target import Target
 from retrace.target_resolution import Chosen, find_target
-from retrace.times import EXAMPLES, parse_day, parse_time
+from retrace.times import EXAMPLES, parse_day, parse_end, parse_time
 
 
 def _shape(context: typer.Context, value: bool | None) -> bool | None:
@@ -30,6 +30,8 @@ AsJson = Annotated[
     typer.Option("--json/--table", callback=_shape, help="JSON, one object a line. The default if output is piped."),
 ]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="Show at most this many.")]
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -50,21 +52,29 @@ class CommandContext:
         """Its API."""
         return Client(self.target)
 
+    @property
+    def now(self) -> Instant:
+        """The time it is."""
+        return instant_of(self.clock())
+
+    def window(self, since: str | None, until: str | None) -> tuple[Instant | None, Instant | None]:
+        """The instants that --since and --until mean."""
+        start = self.time(since, "--since")
+        return start, self._meant(until, lambda text, now: parse_end(text, now, start), "--until")
+
     def time(self, text: str | None, option: str) -> Instant | None:
         """The instant that an option means."""
-        if text is None:
-            return None
-        try:
-            return parse_time(text, self.clock())
-        except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint=option) from error
+        return self._meant(text, parse_time, option)
 
     def day(self, text: str | None, option: str) -> str | None:
         """The UTC day that an option means."""
+        return self._meant(text, parse_day, option)
+
+    def _meant(self, text: str | None, parse: Callable[[str, datetime], T], option: str) -> T | None:
         if text is None:
             return None
         try:
-            return parse_day(text, self.clock())
+            return parse(text, self.clock())
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint=option) from error
 

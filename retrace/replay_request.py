@@ -89,7 +89,8 @@ def _window(call: CommandContext, times: tuple[str | None, str | None], named: t
         return {"start_time": start_of(Day(named[0])), "end_time": end_of(Day(named[1]))}
     if since is None:
         raise _wrong("--since", "say which events: --day, --since (and --until), or --from-day and --to-day")
-    return {"start_time": call.time(since, "--since"), "end_time": call.time(until or "now", "--until")}
+    start, end = call.window(since, until or "now")
+    return {"start_time": start, "end_time": end}
 
 
 _RECOUNTS = 3

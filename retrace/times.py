@@ -1,18 +1,20 @@
-"""Times as people write them: `2h`, `yesterday`, `2026-11-21`, or RFC 3339."""
+"""Times as people write them: `2h`, `yesterday`, `12:00`, `2026-11-21`, or RFC 3339."""
 
 from __future__ import annotations
 
 import re
 from datetime import date, datetime, timedelta
 
-from chalicelib.core.timestamps import Day, Instant, instant_of, parse_instant, start_of
+from chalicelib.core.timestamps import Day, Instant, day_of, instant_of, parse_instant, shifted, start_of
 
-EXAMPLES = "15m, 2h, 3d, 1w, now, today, yesterday, 2026-11-21, 2026-11-21T09:30, 2026-11-21T09:30:00Z"
+EXAMPLES = "15m, 2h, 3d, 1w, now, today, yesterday, 09:30, 2026-11-21, 2026-11-21T09:30, 2026-11-21T09:30:00Z"
 
 _AGO = re.compile(r"(\d{1,6})\s*([smhdw])(?:\s+ago)?", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _LOCAL = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2})(:\d{2}(?:\.\d+)?)?", re.ASCII)
+_CLOCK = re.compile(r"\d{2}:\d{2}(:\d{2}(\.\d+)?)?", re.ASCII)
+_DAY_NS = 86_400 * 1_000_000_000
 _RELATIVE_DAYS = {"today": 0, "yesterday": 1, "tomorrow": -1}
 
 
@@ -27,6 +29,8 @@ def parse_time(text: str, now: datetime) -> Instant:
     day = _day(wanted, now)
     if day is not None:
         return start_of(day)
+    if _CLOCK.fullmatch(wanted):
+        wanted = f"{now.date().isoformat()}T{wanted}"
     local = _LOCAL.fullmatch(wanted)
     try:
         # A time without an offset is UTC, as all times of Retrace are.
@@ -34,6 +38,18 @@ def parse_time(text: str, now: datetime) -> Instant:
     except ValueError as error:
         why = f"it {error}" if local or "RFC 3339" not in str(error) else f"write one such as {EXAMPLES}"
         raise ValueError(f"{text!r} is no time; {why}") from error
+
+
+def parse_end(text: str, now: datetime, start: Instant | None) -> Instant:
+    """The instant that a text means as the end of a window: of a time of day, the first after the start."""
+    clock = text.strip()
+    if start is None or not _CLOCK.fullmatch(clock):
+        return parse_time(text, now)
+    found = parse_time(f"{day_of(start)}T{clock}", now)
+    try:
+        return found if found > start else shifted(found, _DAY_NS)
+    except OverflowError as error:
+        raise ValueError(f"{text!r} is after the calendar ends") from error
 
 
 def parse_day(text: str, now: datetime) -> Day:

@@ -75,7 +75,8 @@ def _window(call: CommandContext, day: str | None, since: str | None, until: str
         if (since, until) != (None, None):
             raise typer.BadParameter("is a window by itself: leave out --since and --until", param_hint="--day")
         return {"day": call.day(day, "--day")}
-    return {"start_time": call.time(since or "24h", "--since"), "end_time": call.time(until or "now", "--until")}
+    start, end = call.window(since or "24h", until or "now")
+    return {"start_time": start, "end_time": end}
 
 
 def _rows(answer: Json) -> Iterator[Json]:

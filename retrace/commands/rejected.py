@@ -73,7 +73,8 @@ def _window(call: CommandContext, day: str | None, since: str | None, until: str
         return {"day": call.day(day or "today", "--day")}
     if day is not None:
         raise typer.BadParameter("is a window by itself: leave out --since and --until", param_hint="--day")
-    return {"start_time": call.time(since, "--since"), "end_time": call.time(until or "now", "--until")}
+    start, end = call.window(since, until or "now")
+    return {"start_time": start, "end_time": end}
 
 
 def _told(query: Json) -> str:

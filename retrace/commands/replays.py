@@ -43,6 +43,7 @@ def create(
     """Send stored events to be processed again: count them first, show the counts, and ask.
 
     retrace replay create order-1007 --day yesterday
+    retrace replay create --source shop/checkout --type order.paid --since 10:00 --until 12:00
     retrace replay create --source shop/checkout --type order.paid --from-day 7d --to-day yesterday --yes --wait
 
     An event must match every --include-… option and no --exclude-… option. Values of one option are alternatives.

@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from chalicelib.core.timestamps import Window
-from chalicelib.events.index_pages import days_of
+from chalicelib.core.timestamps import Window, days_in
 from chalicelib.quarantine.retries import MAX_DAYS
 from retrace.context import TIME_HELP, CommandContext
 from retrace.ingesting.files import STDIN, File, Format
@@ -123,8 +122,8 @@ def check_listing(*, listed: bool, only: Sequence[Found] | None, dry_run: bool) 
 
 def refused_events(call: CommandContext, since: str) -> RefusedEvents:
     """Those that were refused since a time that an option gives."""
-    start, end = call.time(since, "--refused-since"), call.time("now", "--refused-since")
-    days = len(list(days_of(Window(start, end)))) if start and end else 0
+    start, end = call.time(since, "--refused-since"), call.now
+    days = days_in(Window(start, end)) if start else 0
     if not 0 < days <= MAX_DAYS:
         raise typer.BadParameter(f"must lie in the last {MAX_DAYS} days", param_hint="--refused-since")
     return RefusedEvents(call.client, {"start_time": str(start), "end_time": str(end)}, days)

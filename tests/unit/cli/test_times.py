@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chalicelib.core.timestamps import parse_day as strict_day
 from chalicelib.core.timestamps import parse_instant
-from retrace.times import parse_day, parse_time
+from retrace.times import parse_day, parse_end, parse_time
 
 NOW = datetime(2026, 11, 23, 9, 30, 15, 250_000, UTC)
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
@@ -24,6 +24,8 @@ UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
         (" 15 M ago ", "2026-11-23T09:15:15.250000000Z"),
         ("today", "2026-11-23T00:00:00.000000000Z"),
         ("Yesterday", "2026-11-22T00:00:00.000000000Z"),
+        ("09:31", "2026-11-23T09:31:00.000000000Z"),
+        ("23:59:59.5", "2026-11-23T23:59:59.500000000Z"),
         ("2026-02-28", "2026-02-28T00:00:00.000000000Z"),
         ("0001-01-01", "0001-01-01T00:00:00.000000000Z"),
         ("2026-11-21T09:30", "2026-11-21T09:30:00.000000000Z"),
@@ -43,6 +45,28 @@ def test_an_amount_is_that_long_ago_or_before_the_calendar(amount: int, unit: st
             parse_time(f"{amount}{unit}", NOW)
     else:
         assert parse_time(f"{amount}{unit}", NOW) == parse_instant((NOW - timedelta(seconds=seconds)).isoformat())
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "instant"),
+    [
+        ("2026-11-20T10:00:00Z", "12:00", "2026-11-20T12:00:00.000000000Z"),
+        ("2026-11-20T22:00:00Z", "02:00", "2026-11-21T02:00:00.000000000Z"),
+        ("2026-11-20T10:00:00Z", "10:00", "2026-11-21T10:00:00.000000000Z"),
+        ("2026-11-20T10:00:00Z", "1h", "2026-11-23T08:30:15.250000000Z"),
+        (None, "12:00", "2026-11-23T12:00:00.000000000Z"),
+    ],
+)
+def test_a_time_of_day_that_ends_a_window_is_the_first_after_its_start(
+    since: str | None, until: str, instant: str
+) -> None:
+    assert parse_end(until, NOW, parse_instant(since) if since else None) == instant
+
+
+@pytest.mark.parametrize("until", ["25:00", "02:00"])
+def test_an_end_that_is_no_time_is_told(until: str) -> None:
+    with pytest.raises(ValueError, match=r"is no time|after the calendar ends"):
+        parse_end(until, NOW, parse_instant("9999-12-31T23:00:00Z"))
 
 
 @given(st.text(max_size=30) | st.from_regex(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|\+01:00)?)?"))
