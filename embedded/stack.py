@@ -157,10 +157,18 @@ def _port_for(layout: Layout, wanted: int | None) -> int:
     if wanted is not None and kept is not None and wanted != kept:
         raise Problem(
             f"The kept state belongs to port {kept}, which is part of the addresses of its queues.",
-            f"Use RETRACE_PORT={kept}, or start without that state: make forget",
+            f"Leave RETRACE_PORT out: make up. To start on port {wanted} without that state: make forget, then make up",
         )
     chosen = wanted or kept or DEFAULT_PORT
-    require_free(chosen)  # before the wait for the package, not after
+    try:
+        require_free(chosen)  # before the wait for the package, not after
+    except Problem as problem:
+        if kept is None:
+            raise
+        raise Problem(
+            f"{problem.what} The kept state belongs to this port.",
+            f"End that program. To give up the state: make forget, then make up RETRACE_PORT={chosen + 1}",
+        ) from problem
     return chosen
 
 

@@ -16,7 +16,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.core.version import MAJOR_VERSION, VERSION
-from retrace.client import Answer, Client, problem_of
+from retrace.answer import Answer
+from retrace.client import Client
 from retrace.output import duration
 from retrace.problem import Problem
 from retrace.target import Target
@@ -99,15 +100,10 @@ class Api:
         if answer.status < 400:
             return Finding("signature", Level.OK, f"GET /health was answered {answer.status}")
         try:
-            problem = problem_of("GET /health", answer)
+            problem = self.client.problem_of("GET /health", answer)
         except Problem as foreign:
             problem = foreign
-        remedy = problem.remedy
-        if answer.status in (401, 403):
-            remedy = (
-                "Check credentials, region and clock here, then whether a policy allows execute-api:Invoke on this API."
-            )
-        return Finding("signature", Level.PROBLEM, problem.what, remedy)
+        return Finding("signature", Level.PROBLEM, problem.what, problem.remedy)
 
     def skew(self, date: str | None, now: datetime) -> Finding:
         """Whether this clock agrees with the Date of an answer."""

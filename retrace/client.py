@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import chain
 from typing import Any
@@ -16,11 +14,11 @@ import urllib3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
+from retrace.answer import Answer, Json, succeeded
+from retrace.api_problems import problem_of
 from retrace.connecting import Proxy, pool, proxy_for
 from retrace.problem import Exit, Problem
 from retrace.target import Target
-
-Json = dict[str, Any]
 
 ATTEMPTS = 6
 LONGEST_WAIT_S = 60.0
@@ -41,57 +39,6 @@ _NOT_SENT = (
     urllib3.exceptions.ConnectTimeoutError,
     urllib3.exceptions.SSLError,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the API said."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Json:
-        """The body; raises Problem if it is no JSON object, as of something that is not Retrace."""
-        try:
-            found = json.loads(self.body)
-        except ValueError:
-            found = None
-        if not isinstance(found, dict):
-            raise self.foreign()
-        return found
-
-    def items_and_cursor(self) -> tuple[list[Json], str | None]:
-        """A page of a list, and the cursor to the next."""
-        body = self.json
-        if not isinstance(body.get("items"), list):
-            raise self.foreign()
-        return body["items"], body.get("cursor")
-
-    def has(self, member: str) -> bool:
-        """Whether the body is a JSON object with this member."""
-        try:
-            return member in self.json
-        except Problem:
-            return False
-
-    @property
-    def retry_after_s(self) -> float:
-        """How long it asks to wait; 0 unless it says that in seconds."""
-        said = self.headers.get("retry-after", "")
-        return float(said) if said.isascii() and said.isdigit() else 0.0
-
-    def foreign(self) -> Problem:
-        """What to say of an answer that Retrace would not give."""
-        shown = self.body[:200].decode(errors="replace")
-        remedy = "Check that the URL is that of the API, with its stage."
-        return Problem(f"The answer ({self.status}) is not Retrace's: {shown}", remedy, Exit.UNREACHABLE)
-
-
-def succeeded(answer: Answer) -> bool:
-    """Whether the status says success."""
-    return answer.status < HTTPStatus.BAD_REQUEST
 
 
 class Client:
@@ -142,8 +89,15 @@ class Client:
         """An answer that is expected; raises Problem for any other."""
         answer = self.call(method, path, expected=expected, **details)
         if not expected(answer):
-            raise problem_of(f"{method} {path}", answer)
+            raise self.problem_of(f"{method} {path}", answer)
         return answer
+
+    def problem_of(self, call: str, answer: Answer) -> Problem:
+        """What an answer refuses, and what to do about it."""
+        problem = problem_of(call, answer)
+        if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN) and self.target.stack_here:
+            problem.remedy = str(self.target.left_over)
+        return problem
 
     def call(
         self,
@@ -207,31 +161,12 @@ def jittered(attempt: int, longest_s: float) -> float:
     return random.uniform(0, min(longest_s, 0.25 * 2 ** min(attempt, 30)))  # noqa: S311  # jitter is no secret
 
 
-def problem_of(call: str, answer: Answer) -> Problem:
-    """What an answer refuses, with each field that is at fault."""
-    if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        said = answer.body[:300].decode(errors="replace")
-        remedy = "Run `retrace doctor` to see whose credentials these are, and attach the policy for this route."
-        return Problem(f"{call} is not allowed: {said}", remedy)
-    problem = answer.json
-    what = next((problem[name] for name in ("detail", "title", "message") if problem.get(name)), answer.status)
-    lines = [f"{call}: {what}"]
-    lines += [f"  {fault.get('field') or 'request'} {fault.get('message', '')}" for fault in problem.get("errors", [])]
-    if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        remedy = "See the logs of the API function. Run `retrace check verify` to find damaged data."
-        return Problem("\n".join(lines), remedy)
-    if answer.status > HTTPStatus.INTERNAL_SERVER_ERROR:
-        remedy = "Try again. If it persists, see the logs of the API function."
-        return Problem("\n".join(lines), remedy, Exit.UNREACHABLE)
-    if answer.status == HTTPStatus.NOT_FOUND:
-        return Problem("\n".join(lines), "Check the id, and that it is of this deployment.", Exit.NOT_FOUND)
-    return Problem("\n".join(lines), "Put that right.")
-
-
 def _unreachable(target: Target, proxy: Proxy | None, error: object) -> Problem:
     remedy, through = f"Check that it is up and that the address is right ({target.found_in}).", ""
     if target.is_local:
         remedy = "Start the local stack: make up"
+    if target.left_over:
+        remedy = target.left_over
     if proxy is not None:
         through = f" through the proxy {proxy.url}"
         remedy = "Check the proxy and its credentials (http_proxy, https_proxy), or let NO_PROXY name the API's host."

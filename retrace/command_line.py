@@ -118,5 +118,6 @@ def complain(problem: Problem) -> Exit:
     """Say what is wrong and what to do about it; answers the exit code."""
     console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
     console.print(Text(printable(problem.what), style="red"))
-    console.print(Text(f"→ {printable(problem.remedy)}"))
+    if problem.remedy:
+        console.print(Text(f"→ {printable(problem.remedy)}"))
     return problem.exit_code

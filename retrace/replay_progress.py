@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from retrace.client import Client, problem_of
+from retrace.client import Client
 from retrace.output import Column, Json, Output, bar, duration, on_one_line, printable, short_time
 from retrace.problem import Exit, Problem
 from retrace.progress import Progress
@@ -238,5 +238,5 @@ def cancelled(client: Client, output: Output, replay_id: str) -> Json:
         output.note(answer.json["detail"], "yellow")
         return client.get(f"/replay/{replay_id}")
     if answer.status >= HTTPStatus.BAD_REQUEST:
-        raise problem_of(f"POST {path}", answer)
+        raise client.problem_of(f"POST {path}", answer)
     return answer.json

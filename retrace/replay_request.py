@@ -11,7 +11,8 @@ from uuid import uuid4
 import typer
 
 from chalicelib.core.timestamps import Day, end_of, start_of
-from retrace.client import Answer, Client, problem_of
+from retrace.answer import Answer
+from retrace.client import Client
 from retrace.context import CommandContext
 from retrace.output import Json, Output
 from retrace.problem import Exit, Problem
@@ -124,7 +125,7 @@ def sent(client: Client, output: Output, request: Json, preview: Json, *, yes: b
             output.note("The events have changed:", "yellow")
             show_preview(output.notes, preview)
         elif answer.status >= HTTPStatus.BAD_REQUEST:
-            raise problem_of("POST /replay", answer)
+            raise client.problem_of("POST /replay", answer)
         else:
             return answer.json
     raise Problem("The number of events kept changing.", "Let the window end before now, or try again.")

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from retrace.client import Answer, Client, Json, problem_of
+from retrace.answer import Answer, Json
+from retrace.client import Client
 from retrace.corrections import Correction
 
 
@@ -38,7 +39,7 @@ def retried(client: Client, correction: Correction, *, dry_run: bool) -> Retried
     if answer.has("counts"):
         return _of_a_batch(correction, answer)
     if not answer.has("status") or ("rejected_id" not in answer.json and answer.status >= HTTPStatus.BAD_REQUEST):
-        raise problem_of(f"POST {path}", answer)
+        raise client.problem_of(f"POST {path}", answer)
     status = str(answer.json["status"]).lower()
     return Retried(correction.rejected_id, {status: 1}, tuple(answer.json.get("errors", ())))
 

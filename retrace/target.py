@@ -49,6 +49,10 @@ class Target:
     endpoint_url: str | None = None
     stack: str | None = None
     storage: Mapping[str, str] = field(default_factory=dict)
+    left_over: str | None = None
+    """What to do if RETRACE_URL turns out to be that of a local stack that is gone."""
+    stack_here: str | None = None
+    """The URL of the stack of `make up`, if RETRACE_URL names another one on this machine."""
 
     @cached_property
     def session(self) -> boto3.Session:

@@ -119,7 +119,17 @@ def target_at(url: str, where: str, directory: Path) -> Target:
     """The target at a URL, given by `where`; at that of the local stack, the key of `make up` opens it."""
     checked = _checked(url, where)
     local = local_stack(directory) if is_on_this_machine(checked) else None
-    return replace(local, found_in=where) if local is not None and local.url == checked else Target(checked, where)
+    if local is not None and local.url == checked:
+        return replace(local, found_in=where)
+    if where != "RETRACE_URL" or not is_on_this_machine(checked):
+        return Target(checked, where)
+    return Target(checked, where, left_over=_left_over(local), stack_here=None if local is None else local.url)
+
+
+def _left_over(local: Target | None) -> str:
+    if local is None:
+        return "RETRACE_URL is left over from a local stack that is gone. Run: unset RETRACE_URL, then make up"
+    return f"RETRACE_URL is not the stack of `make up` here, which is {local.url}. To use it, run: unset RETRACE_URL"
 
 
 def _checked(url: str, where: str) -> str:

@@ -15,6 +15,7 @@ from retrace.checking.deployment import IdentityTtl, LateAfter, Shards, row_sett
 from retrace.checking.differences import Difference
 from retrace.checking.inspection import Inspection
 from retrace.checking.judging import Group
+from retrace.checking.near_prefixes import nothing_below
 from retrace.checking.raw_objects import RAW
 from retrace.checking.report import aws_errors_as_problems, report_differences
 from retrace.checking.restoring import Restore
@@ -80,6 +81,8 @@ def audit(
             outcomes = ((each, WOULD_BE_REPAIRED if each.repairable else NOT_REPAIRED) for each in found)
         open_ones = [0]
         report_differences(output, progress, _counted(outcomes, open_ones), "Bucket, index and identities agree.")
+    if prefix != RAW and not progress.counts.total():
+        raise nothing_below(stores.bucket.s3, stores.bucket.name, prefix)
     output.note(f"Audited: {progress}.")
     if open_ones[0] + _unprotected(call, output):
         raise typer.Exit(Exit.DIFFERENT)

@@ -101,7 +101,7 @@ def ingest(
         summary.show(output, progress, finished=False)
         if problem.exit_code is Exit.USAGE:  # what is put right is another file, or another command
             raise
-        raise Problem(problem.what, f"{problem.remedy} {summary.how_on}", problem.exit_code) from problem
+        raise Problem(problem.what, f"{problem.remedy} {summary.how_on}".lstrip(), problem.exit_code) from problem
     summary.show(output, progress, finished=finished)
     if not finished:
         output.note(summary.how_on)

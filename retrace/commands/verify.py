@@ -19,6 +19,7 @@ from retrace.checking.differences import Difference
 from retrace.checking.inspection import EVENTS_A_READ, Inspection
 from retrace.checking.judging import Group
 from retrace.checking.kinds import Kind
+from retrace.checking.near_prefixes import nothing_below
 from retrace.checking.raw_objects import RAW
 from retrace.checking.report import aws_errors_as_problems, report_differences
 from retrace.checking.stores import Row, place
@@ -93,6 +94,9 @@ def verify(
         verification = Verification(inspection, progress)
         found = ((each, "") for each in _differences(verification, entity, day, replay, prefix))
         kinds = report_differences(output, progress, found, "Nothing differs.")
+    if prefix is not None and not progress.counts.total():
+        bucket = inspection.stores.bucket
+        raise nothing_below(bucket.s3, bucket.name, prefix)
     output.note(f"Verified: {progress}.")
     if not progress.counts.total():
         output.note("There is nothing to verify. Run `retrace events` to see an entity's events.")
@@ -136,8 +140,8 @@ class Verification:
         tables = self.inspection.stores.tables
         versions = {version for page in tables.versions_of_replay(replay_id) for version in page}
         if not versions:
-            remedy = "Check the id. GET /replay/{replay_id} shows whether any of it was processed."
-            raise Problem(f"There is no aggregate of a replay {replay_id}.", remedy)
+            remedy = f"Run `retrace replay get {replay_id}` to see whether any of it was processed."
+            raise Problem(f"There is no aggregate of a replay {replay_id}.", remedy, Exit.NOT_FOUND)
         for version in sorted(versions, key=lambda version: (version.entity_id, version.day)):
             rows = list(tables.index_rows_of_day(version.entity_id, version.day))
             counted = {key_of_input(entry) for entry in tables.entries(version)}

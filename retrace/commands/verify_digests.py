@@ -43,11 +43,10 @@ def verify_digests(
     for key in signers.unused if key_files else ():
         output.note(f"No digest is signed with the key in {key_files[key]}.")
     if not progress.counts["digests"]:
-        remedy = (
-            "Where they are enabled (EnableDigests: docs/operations.md) the first comes within an hour."
-            " If there were digests before, they were removed."
-        )
-        raise Problem("There are no digests, so no object can be verified.", remedy)
+        remedy = "Wait an hour for the first. If none comes, run `retrace doctor` to see whether digests are enabled."
+        if directory is not None:
+            remedy = f"Copy digests/ of the bucket into {directory}, too: aws s3 sync"
+        raise Problem("There are no digests yet, so no object can be verified.", remedy, Exit.NOT_FOUND)
     if kinds:
         raise typer.Exit(Exit.DIFFERENT)
 

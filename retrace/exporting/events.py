@@ -16,8 +16,9 @@ from chalicelib.core.errors import IntegrityFailure, PermanentError, RawObjectMi
 from chalicelib.core.lossless_json import JsonSyntaxError, Number, Reader
 from chalicelib.events.raw_lines import lines_of
 from chalicelib.events.raw_objects import RawLine, RawLocation, StoredEvent, verify
+from retrace.answer import Answer
 from retrace.checking.stores import RawBucket
-from retrace.client import Answer, Client
+from retrace.client import Client
 from retrace.concurrency import ahead, concurrently
 from retrace.exporting.selection import Query
 from retrace.output import Json

@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
-from retrace.ingesting.elements import BrokenArray, array_records
+from retrace.ingesting.elements import BrokenArray, array_records, is_one_object
 from retrace.ingesting.exports import PARQUET, parquet_records, without_metadata
 from retrace.ingesting.foreign_formats import BEGINS, BrokenTable, Mapped, cloudtrail_records, table_records
 from retrace.ingesting.records import Records, Stream, line_records, unreadable, with_form
@@ -143,9 +143,11 @@ def _suffixes(path: str) -> frozenset[str]:
 
 
 def _tells(head: bytes) -> bool:
-    """Whether so much of a file tells its format: a line, or where that is but a brace, a few words more."""
+    """Whether this much of a file tells its format: a line, or if that is but a brace or no JSON, a little more."""
     text = head.lstrip()
-    first, newline, _ = text.partition(b"\n")
+    first, newline, more = text.partition(b"\n")
+    if text[:1] not in (b"{", b"["):
+        return len(head) >= _HEAD or b"\n" in more
     return len(head) >= _HEAD or (bool(newline) and (first.strip() != b"{" or len(text.split(None, 4)) > 4))
 
 
@@ -161,5 +163,7 @@ def _format(path: str, head: bytes) -> Format:
         return Format.JSON
     if head.startswith(PARQUET):
         return Format.PARQUET
+    if any(map(is_one_object, text.splitlines(keepends=True)[1:])):
+        return Format.NDJSON  # its first line is broken, and rejected alone
     remedy = "Give --format json, ndjson, array, csv or cloudtrail."
     raise unreadable(path, "begins neither with a brace nor with a bracket, and is not named .csv or .tsv.", remedy)

@@ -10,8 +10,9 @@ from typing import Any
 
 from chalicelib.events.event import Form
 from chalicelib.quarantine.differences import differences
+from retrace.answer import succeeded
 from retrace.checking.sqlite import temporary_database
-from retrace.client import Client, succeeded
+from retrace.client import Client
 from retrace.ingesting.listed import COLUMNS, FILE, NAMES, UNUSUAL, Found, line_of
 from retrace.ingesting.refused_events import RefusedEvents, said_by
 from retrace.ingesting.report import IngestProgress

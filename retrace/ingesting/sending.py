@@ -13,7 +13,7 @@ from typing import Any
 
 from chalicelib.core.errors import Fault
 from chalicelib.ingest.queries import MOST_RESULTS
-from retrace.client import WORTH_SENDING_AGAIN, Client, problem_of
+from retrace.client import WORTH_SENDING_AGAIN, Client
 from retrace.ingesting.records import Record, Records
 from retrace.problem import Exit, Problem
 
@@ -209,10 +209,10 @@ class Sender:
             remedy = "Try it with fewer batches at a time (--concurrency) or smaller ones (--batch-events)."
             raise Problem(f"The API answers {answer.status} to every attempt.", remedy, Exit.UNREACHABLE)
         if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            raise problem_of("POST /ingest", answer)
+            raise self._client.problem_of("POST /ingest", answer)
         results = answer.json.get("results")
         if not isinstance(results, list):
-            raise problem_of("POST /ingest", answer)
+            raise self._client.problem_of("POST /ingest", answer)
         if len(results) != len(texts):
             raise Problem(
                 f"{len(texts)} events were answered by {len(results)} results.",

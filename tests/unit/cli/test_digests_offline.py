@@ -191,8 +191,10 @@ def test_a_directory_that_is_not_there_is_told(copy: Copy) -> None:
 def test_a_directory_without_digests_is_told(copy: Copy) -> None:
     code, found, said = copy.verify(directory=".")
 
-    assert (code, found) == (Exit.REFUSED, [])
+    assert (code, found) == (Exit.NOT_FOUND, [])
     assert "There are no digests" in said
+    assert "digests/ of the bucket" in said
+    assert "removed" not in said
 
 
 def test_a_key_that_signed_nothing_is_told(copy: Copy) -> None:

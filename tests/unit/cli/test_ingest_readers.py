@@ -289,6 +289,14 @@ def test_a_row_with_cells_too_few_or_too_many_becomes_an_event_that_is_not_taken
     assert "row" not in NativeEvent.model_fields
 
 
+@pytest.mark.parametrize("sizes", [[1], [65_536]])
+@pytest.mark.parametrize("first", [b"# exported 2026-11-21", b'"source": "a"}', b'{"source": "a', b"null"])
+def test_a_first_line_that_is_no_event_is_broken_alone(first: bytes, sizes: list[int]) -> None:
+    lines = [first, b'{"a":1}', b'{"a":2}']
+
+    assert [record.text for record in read(b"\n".join([*lines, b""]), "x.ndjson", sizes=sizes)] == lines
+
+
 @pytest.mark.parametrize(
     ("content", "name", "what"),
     [

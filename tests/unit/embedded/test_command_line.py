@@ -59,7 +59,19 @@ def test_a_parameter_that_the_template_does_not_have(tmp_path: Path) -> None:
 def test_another_port_than_that_of_the_kept_state(capsys: pytest.CaptureFixture[str], layout: Layout) -> None:
     layout.port_file.write_text("4610")
 
-    assert "make forget" in failing(capsys, "up", layout, "4711")
+    assert "Leave RETRACE_PORT out: make up." in failing(capsys, "up", layout, "4711")
+
+
+def test_kept_state_of_a_port_in_use_is_not_sent_to_another_port_that_would_refuse_it(
+    capsys: pytest.CaptureFixture[str], layout: Layout
+) -> None:
+    with socket.create_server((LOOPBACK, 0)) as other:
+        port = other.getsockname()[1]
+        layout.port_file.write_text(str(port))
+        said = failing(capsys, "up", layout)
+
+    assert f"Port {port} is in use by another program. The kept state belongs to this port." in said
+    assert f"End that program. To give up the state: make forget, then make up RETRACE_PORT={port + 1}" in said
 
 
 def test_a_command_while_another_is_at_work(capsys: pytest.CaptureFixture[str], layout: Layout) -> None:
