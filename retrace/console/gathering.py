@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
@@ -11,7 +11,7 @@ from typing import Any
 
 from chalicelib.core.timestamps import Instant, instant_of, parse_instant
 from retrace.client import Client
-from retrace.console.picture import HOUR, Frame, Gathered, Mark, doubling
+from retrace.console.picture import HOUR, Frame, Gathered, Mark
 from retrace.problem import Problem
 
 Json = dict[str, Any]
@@ -194,3 +194,9 @@ def _shown(kept: _Kept, wanted: Wanted, *, done: bool) -> Json:
         "marked": kept.marked,
         "done": done,
     }
+
+
+def doubling(pages: Iterable[Any]) -> Iterator[tuple[Any, bool]]:
+    """Each page, and whether it is time to draw: after 1, 2, 4, 8 … pages, so that drawing costs twice the last one."""
+    for number, page in enumerate(pages, start=1):
+        yield page, number & (number - 1) == 0

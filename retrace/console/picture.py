@@ -5,8 +5,8 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import IntFlag
 from itertools import pairwise
 from math import copysign, log10
@@ -29,6 +29,8 @@ MOST_POINTS = 2_000
 COLUMNS, ROWS = 240, 60
 LONGEST_OF_HOURS = 14 * DAY
 """In longer windows a gap is of days."""
+LONGEST_HEAT = 62 * DAY
+"""Longer windows have no heat map: it has a row for each day."""
 MOST_NAMES = 50
 _ALWAYS = 10**15
 """Milliseconds: later than any window."""
@@ -55,9 +57,18 @@ class Frame:
         """Of a bin: as asked for, or the narrowest that makes few enough."""
         if self.bin_ms:
             return self.bin_ms
-        span = self.end - self.start
-        in_centuries = WIDTHS[-1] * -(-span // (MOST_BINS * WIDTHS[-1]))
-        return next((width for width in WIDTHS if span / width <= MOST_BINS), in_centuries)
+        in_centuries = WIDTHS[-1] * -(-self.span // (MOST_BINS * WIDTHS[-1]))
+        return next((width for width in WIDTHS if self.span / width <= MOST_BINS), in_centuries)
+
+    @property
+    def span(self) -> int:
+        """How long it is."""
+        return self.end - self.start
+
+    @property
+    def of_hours(self) -> Frame:
+        """The same window in bins of an hour."""
+        return replace(self, bin_ms=HOUR)
 
     @property
     def first(self) -> int:
@@ -126,6 +137,7 @@ class Gathered:
         return {
             "count": len(here),
             "bins": self._bins(here, frame),
+            "hours": self._bins(here, hours) if (hours := frame.of_hours).span <= LONGEST_HEAT else None,
             "gaps": gaps([self.times[index] for index in here], frame, known_to),
             "kinds": [[*self.names[number], count] for number, count in kinds.most_common(MOST_NAMES)],
             "kinds_in_all": len(kinds),
@@ -205,9 +217,3 @@ def _quantiles(lags: list[int]) -> Json | None:
     lags.sort()
     at = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
     return {name: lags[int(part * (len(lags) - 1))] for name, part in at.items()} | {"max": lags[-1]}
-
-
-def doubling(pages: Iterable[Any]) -> Iterator[tuple[Any, bool]]:
-    """Each page, and whether it is time to draw: after 1, 2, 4, 8 … pages, so that drawing costs twice the last one."""
-    for number, page in enumerate(pages, start=1):
-        yield page, number & (number - 1) == 0

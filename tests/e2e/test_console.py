@@ -308,16 +308,84 @@ def test_a_refused_event_is_corrected_and_sent_again(page: Page) -> None:
 
 
 def test_the_overview_counts_what_came_in(page: Page, incident: Incident) -> None:
-    page.goto("/?find=depot")
-    row = page.locator(".hourly tr", has=page.locator("th", has_text="accepted"))
+    page.goto("/")
+    received = page.get_by_role("table", name="Received").get_by_role("row")
     accepted = len(incident.sample.lines) + 147 + 9 + 1
     told = re.compile("|".join(f"{accepted + more:,}" for more in range(4)))  # other tests here send up to three more
 
-    expect(row.locator("td").first).to_have_text(told)
-    expect(page.locator(".hourly tr", has_text="conflicts").locator("td").first).to_have_text("1")
+    expect(received.filter(has_text="accepted").get_by_role("cell").first).to_have_text(told)
+    expect(received.filter(has_text="conflicts").get_by_role("cell").first).to_have_text("1")
     expect(page.locator("main")).to_contain_text("none is running")
     expect(page.locator("tr", has_text="dead letter").first).to_contain_text("empty")
-    expect(page.locator("tr", has_text="parcel.loaded")).to_contain_text("none since")
+    expect(page.locator("#top select")).to_have_value("24h")
+    expect(page.get_by_role("row").filter(has_text="parcel.loaded")).to_contain_text("before 20")
+
+
+def test_a_filter_of_the_overview_filters_each_number(page: Page) -> None:
+    page.goto(f"/?find=depot&day={DAY}")
+    rows = page.get_by_role("table", name="Events by source and type").get_by_role("row")
+    expect(rows).to_have_count(5)
+    sent = [json.loads(line) for line in (*lines("day.ndjson"), *lines("late-batch.ndjson"))]
+    scans = [event for event in sent if event["source"] == "depot/scanners" and event["event_time"].startswith(DAY)]
+    expect(rows.filter(has_text="depot/scanners").get_by_role("cell").first).to_have_text(str(len(scans)))
+    expect(page.locator("section[aria-labelledby=running] li")).to_have_count(0)
+    expect(page.locator("section[aria-labelledby=queues]")).to_contain_text("all sources together")
+    expect(page.get_by_role("table", name="Received").get_by_role("row")).to_have_count(3)
+
+
+def test_from_the_overview_it_is_three_clicks_to_an_event_of_an_hour(page: Page) -> None:
+    page.goto(f"/?day={DAY}")
+    expect(page.get_by_role("table", name="Events by source and type")).to_contain_text("parcel.loaded")
+    page.get_by_role("link", name=re.compile(rf"parcel.loaded of depot.scanners, {DAY} 1[0-9]:00: [1-9]")).first.click()
+    expect(page).to_have_url(re.compile(rf"/type\?source=depot%2Fscanners&type=parcel.loaded&from={DAY}T1"))
+    page.locator("section.events a.id").first.click()
+
+    expect(page.get_by_role("dialog")).to_contain_text("hash checked")
+
+
+def test_the_window_goes_along_from_view_to_view(page: Page) -> None:
+    page.goto("/?last=3h")
+    expect(page.locator("#top select")).to_have_value("3h")
+    for view, address in (
+        ("Types", "/type"),
+        ("Quarantine", "/quarantine"),
+        ("Replays", "/replays"),
+        ("Overview", "/"),
+    ):
+        page.get_by_role("navigation").get_by_role("link", name=view).click()
+        expect(page).to_have_url(re.compile(rf"{address}\?last=3h$"))
+    page.get_by_label("Window").select_option("3d")
+    expect(page).to_have_url(re.compile(r"/\?last=3d$"))
+    page.get_by_label("from", exact=True).fill(f"{DAY} 17:00")
+    page.get_by_label("to", exact=True).fill(f"{DAY} 20:00")
+    page.get_by_role("button", name="Go").click()
+    page.keyboard.press("Escape")
+    page.locator("main").focus()
+    page.keyboard.press("g")
+    page.keyboard.press("a")
+    expect(page).to_have_url(re.compile(rf"/aggregates\?day={DAY}$"))
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("depot-lyon", rf"/entity\?id=depot-lyon&day={DAY}$"),
+        ("parcel.loaded", r"/type\?source=depot%2Fscanners&type=parcel.loaded"),
+        ("evt_b369435bf5", rf"/entity\?id=order-1007&day={DAY}&event=[0-9a-f]{{64}}$"),
+        ("order.placd", "/search"),
+    ],
+)
+def test_what_is_searched_for_is_shown(page: Page, text: str, place: str) -> None:
+    page.goto("/replays")
+    page.keyboard.press("s")
+    page.keyboard.type(text)
+    page.keyboard.press("Enter")
+
+    expect(page).to_have_url(re.compile(place))
+    if place == "/search":
+        expect(page.locator("main")).to_contain_text("Near names")
+        page.get_by_role("link", name="order.placed").first.click()
+        expect(page).to_have_url(re.compile(r"/type\?source="))
 
 
 @pytest.mark.parametrize("watched", [{"timezone_id": "Asia/Kolkata"}], indirect=True)
@@ -352,7 +420,7 @@ def test_the_console_is_used_with_the_keyboard_alone(page: Page) -> None:
 def views(incident: Incident) -> dict[str, str]:
     entity = "&".join(("id=depot-lyon", f"day={DAY}"))
     return {
-        "overview": "/?find=depot",
+        "overview": f"/?day={DAY}",
         "entity": f"/entity?{entity}",
         "type": f"/type?source=depot/scanners&type=parcel.loaded&day={DAY}",
         "replays": "/replays",
@@ -423,7 +491,8 @@ def test_text_that_would_act_stays_text_wherever_it_is_shown(watched: Watched, i
         "/replays": "table.list tbody",
         f"/replay/new?source={quoted}&type={quoted}&start_day={DAY}&reason={quoted}": ".ranked",
         "/quarantine?reason=colour": "table.list tbody",
-        f"/?find={quoted}": ".empty, table.list",
+        f"/?find={quoted}&day={DAY}": ".matrix .line",
+        f"/search?q={quoted}": ".empty, .found",
         f"/{quoted}": ".empty",
     }
     for path, place in shown.items():
@@ -480,7 +549,7 @@ def test_a_dead_letter_is_seen_and_sent_back_once_its_cause_is_mended(page: Page
     expect(page.locator("main .badge").first).to_have_text("COMPLETE, with dead letters")
     expect(fact(page, "dead letters")).to_have_text("1")
     replay = page.url
-    page.goto("/?find=depot")
+    page.goto("/")
     expect(page.locator("main")).to_contain_text("1 with dead letters")
     expect(page.locator("tr", has_text="dead letter").first).to_contain_text("1")
     page.goto(replay)

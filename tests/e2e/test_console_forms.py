@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import nullcontext
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -50,14 +51,13 @@ RUNNING: dict[str, Any] = {
     **dict.fromkeys(("scanned", "matched", "sent", "processed"), 3),
     **dict.fromkeys(("failed", "dropped"), 0),
 }
-STALE, LIVE = 86_400, 5
-
-
-JOBS = [{**RUNNING, "request": {"source": f"s{n:02}", "event_type": "t", "day": "2025-11-28"}} for n in range(30)]
+SOURCES = [
+    {"source": f"s{n:02}", "event_type": "t", "last_seen": f"2026-11-23T09:00:{n:02}.000000000Z"} for n in range(50)
+]
 SAID = {
     "GET /events": (403, {"Message": "The security token included in the request is expired"}),
-    "GET /replay": (200, {"items": JOBS, "cursor": None}),
-    "GET /late": (200, {"items": [], "cursor": None}),
+    "GET /replay": (200, {"items": [], "cursor": None}),
+    "GET /sources": (200, {"items": SOURCES, "cursor": None, "looked_back_to": "2026-10-23"}),
     "GET /rejected": (200, {"items": [], "cursor": None}),
     f"GET /rejected/{ID}": (200, REFUSED),
     f"GET /replay/{RUNNING['replay_id']}": (200, RUNNING),
@@ -68,10 +68,6 @@ def answered(asked: Asked) -> Answer:
     """An API that counts replays and takes none, and lets nobody list events."""
     if asked.call == "POST /replay":
         return (200, PREVIEW) if asked.query.get("dry_run") else (503, problem("It is not known what became of it."))
-    if asked.call == "GET /freshness":
-        newest = {"event_time": "2026-11-23T09:00:10.000000000Z"}
-        age = LIVE if asked.query["source"] == "s29" else STALE
-        return 200, {"newest": newest, "age_s": age, "looked_back_to": "2026-11-23"}
     return SAID.get(asked.call, (404, problem("There is nothing here.")))
 
 
@@ -178,13 +174,13 @@ def test_counting_again_in_local_time_counts_the_same_window(page: Page, served:
 def test_a_window_that_is_none_stays_to_be_corrected(page: Page, view: str, field: str, text: str) -> None:
     page.goto(f"{view}&{WINDOW}")
     page.get_by_label(field, exact=True).fill(text)
-    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Go").click()
 
     expect(page.locator("input:invalid")).to_have_attribute("name", field)
     expect(page).to_have_url(re.compile(re.escape(WINDOW)))
     page.get_by_label("from", exact=True).fill("2025-11-26")
     page.get_by_label("to", exact=True).fill("2025-11-27")
-    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Go").click()
     expect(page).to_have_url(re.compile("day=2025-11-26"))
 
 
@@ -203,10 +199,14 @@ def test_a_failure_leaves_the_form_in_which_it_can_be_put_right(page: Page) -> N
         expect(page.get_by_label(field)).to_have_value("a")
 
 
-def test_an_address_without_a_day_becomes_that_of_today(page: Page) -> None:
-    for view in ("/", "/quarantine"):
-        page.goto(view)
-        expect(page).to_have_url(re.compile(rf"{view}\?day=20\d\d-\d\d-\d\d$"))
+def test_an_address_without_a_window_is_of_the_last_24_hours(page: Page, served: Served) -> None:
+    for view, call in (("/", "GET /rejected"), ("/quarantine", "GET /rejected")):
+        with page.expect_response(re.compile("/api/rejected")):
+            page.goto(view)
+        expect(page.get_by_label("Window")).to_have_value("24h")
+        asked = served.api.calls(call)[-1].query
+        start, end = (datetime.fromisoformat(asked[name]) for name in ("start_time", "end_time"))
+        assert end - start == timedelta(days=1)
 
 
 def test_a_correction_outlives_another_theme_and_another_view(page: Page) -> None:
@@ -221,12 +221,14 @@ def test_a_correction_outlives_another_theme_and_another_view(page: Page) -> Non
     expect(page.get_by_role("button", name="Send corrected")).to_be_enabled()
 
 
-def test_the_freshest_source_stands_first_wherever_its_name_is(page: Page) -> None:
+def test_of_many_sources_those_are_shown_that_sent_last(page: Page) -> None:
     page.goto("/")
-    rows = page.locator("section[aria-labelledby=fresh] tbody tr")
+    rows = page.get_by_role("table", name="Events by source and type").get_by_role("row")
 
-    expect(rows.first).to_contain_text("s29")
-    expect(rows).to_have_count(15)
+    expect(rows).to_have_count(1 + 40)
+    expect(rows.nth(1)).to_contain_text("s10")
+    page.get_by_role("button", name="More").click()
+    expect(rows).to_have_count(1 + 50)
 
 
 def test_how_far_a_replay_is_is_told_by_what_was_confirmed(page: Page) -> None:

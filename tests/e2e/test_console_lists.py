@@ -68,6 +68,7 @@ REST = DIFFERENCE | {
     "only_in_to": INPUTS,
     "cursor": None,
 }
+SOURCE = {"source": "s", "event_type": "t", "last_seen": f"{DAY}T09:00:10.000000000Z"}
 NOT_ALLOWED: Answer = (403, problem("It is not allowed."))
 
 
@@ -83,6 +84,7 @@ def said() -> dict[str, Answer]:
         "GET /aggregates/diff": (200, DIFFERENCE),
         "GET /aggregates/diff next": (200, REST),
         "GET /events": (200, {"items": [], "cursor": None}),
+        "GET /sources": (200, {"items": [SOURCE], "cursor": None, "looked_back_to": DAY}),
     }
 
 
@@ -221,7 +223,7 @@ def test_on_a_narrow_screen_it_is_seen_what_matters(page: Page, said: dict[str, 
     page.set_viewport_size({"width": 390, "height": 844})
     for view, last in (
         (f"/quarantine?day={DAY}", "main tbody tr:first-child td:nth-child(2)"),
-        (f"/?day={DAY}", ".hourly tbody tr:first-child td:last-child"),
+        (f"/?day={DAY}", ".matrix .strip .column:last-child"),
         (f"/type?source=s&type=t&day={DAY}", ".heat tbody tr:first-child td:last-child"),
     ):
         page.goto(view)

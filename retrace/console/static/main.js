@@ -4,7 +4,7 @@ import { render } from './vendor/lit-html.js';
 import { header, pressed } from './frame.js';
 import { eventPanel } from './panel.js';
 import { empty, failed, html, nothing, say } from './parts.js';
-import { placeOf, sameView } from './place.js';
+import { address, placeOf, sameView } from './place.js';
 import { aggregates } from './views/aggregates.js';
 import { entity } from './views/entity.js';
 import { overview } from './views/overview.js';
@@ -12,7 +12,9 @@ import { quarantine } from './views/quarantine.js';
 import { newReplay } from './views/new_replay.js';
 import { replay } from './views/replay.js';
 import { replays } from './views/replays.js';
+import { search } from './views/search.js';
 import { type } from './views/type.js';
+import { carried, windowIn } from './views/window.js';
 
 /**
  * @typedef {object} Page
@@ -34,6 +36,7 @@ const VIEWS = {
   '/replay/new': { title: 'New replay', show: newReplay },
   '/aggregates': { title: 'Aggregates', show: aggregates },
   '/quarantine': { title: 'Quarantine', show: quarantine },
+  '/search': { title: 'Search', show: search },
 };
 
 const view = /** @type {HTMLElement} */ (document.getElementById('view'));
@@ -56,9 +59,8 @@ function arrive(afresh = false, refined = false) {
   eventPanel(placeOf(location), go);
 }
 
-/** @param {string} path */
-function surround(path) {
-  render(header(path, () => arrive(true), () => surround(placeOf(location).path)), /** @type {HTMLElement} */ (document.getElementById('top')));
+function surround() {
+  render(header(placeOf(location), go, () => arrive(true), surround), /** @type {HTMLElement} */ (document.getElementById('top')));
 }
 
 /** @param {boolean} refined */
@@ -71,7 +73,8 @@ async function showView(refined) {
   const draw = (/** @type {unknown} */ template) => {
     if (!signal.aborted) render(template, view);
   };
-  surround(path);
+  surround();
+  if (!refined) /** @type {NodeListOf<HTMLFormElement>} */ (document.querySelectorAll('#top form')).forEach((form) => form.reset());
   document.title = `${found?.title ?? 'Not found'} · ${query.id || query.entity || query.type || 'Retrace'}`;
   view.dataset.path = path;
   if (!found) {
@@ -91,16 +94,23 @@ async function showView(refined) {
   }
 }
 
+/** Where a link leads, in the window that is shown unless it names one. @param {HTMLAnchorElement} link */
+function inCarriedWindow(link) {
+  const { path, query } = placeOf(link);
+  // A replay's form has times of its own.
+  return address(path, path === '/replay/new' || windowIn(query) ? query : { ...query, ...carried(path, placeOf(location).query) });
+}
+
 document.addEventListener('click', (event) => {
   const link = event.target instanceof Element ? event.target.closest('a') : null;
   const plain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
   if (!link || !plain || link.target || link.origin !== location.origin || link.hash) return;
   event.preventDefault();
   const other = link.pathname !== location.pathname;
-  go(link.pathname + link.search);
+  go(other ? inCarriedWindow(link) : link.pathname + link.search);
   if (other) view.focus({ preventScroll: false });
 });
 
 window.addEventListener('popstate', () => arrive());
-document.addEventListener('keydown', (event) => pressed(event, go, () => arrive(true)));
+document.addEventListener('keydown', (event) => pressed(event, placeOf(location).query, go, () => arrive(true)));
 arrive();

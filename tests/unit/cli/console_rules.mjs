@@ -10,11 +10,14 @@ globalThis.location = { href: 'http://127.0.0.1:4630/' };
 const page = '../../../retrace/console/static';
 const { address, placeOf, sameView } = await import(`${page}/place.js`);
 const times = await import(`${page}/times.js`);
-const { inWindow, windowIn, wrongEnd } = await import(`${page}/views/window.js`);
+const { carried, inWindow, lastOf, windowIn, wrongEnd } = await import(`${page}/views/window.js`);
 const { agreed, isTwofold, listed, queryOf, requestOf } = await import(`${page}/views/replay_form.js`);
-const { howFar } = await import(`${page}/views/job.js`);
+const { howFar, isRunning } = await import(`${page}/views/job.js`);
 const { joined } = await import(`${page}/views/difference.js`);
 const { pager } = await import(`${page}/views/pager.js`);
+const { numberTicks, timeTicks, uncut, widthOf } = await import(`${page}/ticks.js`);
+const { binsOf, placed } = await import(`${page}/views/strip.js`);
+const { bySource, fits } = await import(`${page}/views/matrix.js`);
 const { chosenOf, roomFor, tellingOf } = await import(`${page}/views/versions.js`);
 
 const NOON = Date.UTC(2025, 10, 28, 12);
@@ -210,4 +213,75 @@ test('pages of a comparison are one comparison, as far as the last of them', () 
   const page = (letter, cursor) => ({ only_in_from: [], only_in_to: [letter], changed: [], counts: { only_in_from: 0, only_in_to: 1, changed: 0, shared: 5 }, cursor });
   const first = joined(null, page('a', 'next'));
   assert.deepEqual(joined(first, page('b', null)), { only_in_from: [], only_in_to: ['a', 'b'], changed: [], counts: { only_in_from: 0, only_in_to: 2, changed: 0, shared: 10 }, cursor: null });
+});
+
+test('the last hours are a window until now, and stay the last hours wherever one goes', () => {
+  assert.deepEqual(windowIn({ last: '3h' }, NOON), { from: NOON - 3 * times.HOUR, to: NOON });
+  assert.deepEqual(['15min', '3h', '7d', '0h', 'h', '3w'].map(lastOf), [15 * times.MINUTE, 3 * times.HOUR, 7 * times.DAY, null, null, null]);
+  assert.deepEqual(carried('/type', { last: '3h', source: 's' }), { last: '3h' });
+  assert.equal(inWindow('/type', { last: '3h', source: 's' }, { from: NOON, to: NOON + 1000 }), address('/type', { source: 's', from: times.rfc(NOON), to: times.rfc(NOON + 1000) }));
+});
+
+test('a window goes along to every view, and to aggregates as its last day', () => {
+  const window = { from: '2025-11-27T17:00:00.000Z', to: '2025-11-29T00:00:00.000Z' };
+  assert.deepEqual(carried('/quarantine', { ...window, reason: 'x' }), window);
+  assert.deepEqual(carried('/aggregates', window), { day: '2025-11-28' });
+  assert.deepEqual(carried('/entity', { day: '2025-11-28', from: 'version', to: 'version' }), { day: '2025-11-28' });
+  assert.deepEqual(carried('/entity', { id: 'a' }), {});
+});
+
+const SPANS = [3, 2_000, 90_000, 20 * times.MINUTE, 3 * times.HOUR, times.DAY, 3 * times.DAY, 30 * times.DAY, 400 * times.DAY, 20 * 365 * times.DAY];
+for (const span of SPANS) {
+  for (const zone of ['utc', 'local']) {
+    test(`ticks of ${times.duration(span)} in ${zone} time are said exactly and have room`, () => {
+      if (zone === 'local') times.switchZone();
+      for (const pixels of [150, 320, 700, 1200]) {
+        const from = NOON + 12_345;
+        const ticks = timeTicks(from, from + span, pixels);
+        const position = (at) => (pixels * (at - from)) / span;
+        ticks.slice(1).forEach(({ at, text }, index) => assert.ok(position(at) - position(ticks[index].at) >= (widthOf(text) + widthOf(ticks[index].text)) / 2, `${text} after ${ticks[index].text} in ${pixels}`));
+        for (const { at, text } of ticks) {
+          const exact = times.clock(at).replace(/^(.{19})$/, '$1.000');
+          assert.ok(exact.includes(text), `${text} is ${exact}`);
+          const rest = exact.slice(exact.indexOf(text) + text.length).replace(/ [+-].*/, '');
+          assert.match(rest, text.length > 5 && text.includes('-') || text.length === 4 ? /^[-01 :.]*$/ : /^[ 0:.]*$/, `${text} says all of ${exact}`);
+        }
+        uncut(ticks, position, pixels).forEach(({ at, text }) => assert.ok(position(at) >= widthOf(text) / 2 && position(at) + widthOf(text) / 2 <= pixels));
+      }
+      assert.ok(timeTicks(NOON, NOON + span, 700).length > 1);
+      if (zone === 'local') times.switchZone();
+    });
+  }
+}
+
+test('numbers of an axis are whole and round', () => {
+  assert.deepEqual(numberTicks(4, 4).map(({ text }) => text), ['0', '1', '2', '3', '4']);
+  assert.deepEqual(numberTicks(12, 4).map(({ at }) => at), [0, 5, 10]);
+  assert.deepEqual(numberTicks(2400, 4).map(({ text }) => text), ['0', '1,000', '2,000']);
+});
+
+test('counts stay where they were when the window goes on', () => {
+  const bins = binsOf({ from: NOON, to: NOON + 3 * times.HOUR });
+  assert.equal(bins.width, 5 * times.MINUTE);
+  assert.equal(binsOf({ from: NOON, to: NOON + 3 * times.DAY }).width, times.HOUR);
+  const counted = { first: bins.first, width: bins.width };
+  assert.deepEqual(placed([1, 2, 3], counted, { first: bins.first + bins.width, width: bins.width, count: 3 }), [2, 3, 0]);
+  assert.deepEqual(placed([1, 2, 3], counted, { first: bins.first, width: times.HOUR, count: 2 }), [0, 0]);
+});
+
+test('sources stand in order, and those that are silent for long last', () => {
+  const pairs = [['b', 'x', '2025'], ['a', 'y', null], ['b', 'v', null], ['c', 'z', '2025']].map(([source, event_type, last_seen]) => ({ source, event_type, last_seen }));
+  assert.deepEqual(bySource(pairs).map(([source, all]) => [source, all.map((one) => one.event_type)]), [['b', ['v', 'x']], ['c', ['z']], ['a', ['y']]]);
+  assert.ok(fits({ find: 'A y' }, pairs[1]));
+  assert.ok(!fits({ find: 'a' }, { source: null }));
+  assert.ok(fits({}, { source: null }));
+});
+
+test('a replay that went to a consumer of its own, or that was processed, is not running', () => {
+  const job = { state: 'SENT', sent: 3, processed: 0, failed: 0, dropped: 0, request: {} };
+  assert.ok(isRunning(job));
+  assert.ok(isRunning({ ...job, state: 'PLANNING', request: { order: 'entity' } }));
+  assert.ok(!isRunning({ ...job, request: { order: 'entity' } }));
+  assert.ok(!isRunning({ ...job, processed: 3 }));
+  assert.ok(!isRunning({ ...job, state: 'CANCELLED' }));
 });

@@ -12,17 +12,20 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from chalicelib.core.timestamps import Day
-from retrace.client import Client
-from retrace.console.overview import metrics_of, series_of_logs, sources_of
+from retrace.console import counting
+from retrace.console.picture import DAY as DAY_MS
+from retrace.console.picture import HOUR, Frame
+from retrace.console.received import metrics_of, series_of_logs
 from retrace.target import Target
 from tests.unit.cli.console import Served, console
-from tests.unit.cli.scripted_api import Answer, Asked, problem, routes, serving
+from tests.unit.cli.scripted_api import Answer, Asked, problem, routes
 from tests.unit.examples import event_in, stored
 
 DAY = "start_time=2025-11-28T00:00:00Z&end_time=2025-11-29T00:00:00Z"
 PAGES = 5
-TODAY = Day("2026-11-23")
+MIDNIGHT = 1_795_392_000_000
+TODAY = Frame(MIDNIGHT, MIDNIGHT + DAY_MS, HOUR, HOUR)
+"""The 23rd of November 2026, by hours."""
 
 
 def page_of_events(asked: Asked) -> Answer:
@@ -166,6 +169,39 @@ def looked_at(text: str) -> dict[str, Any]:
     return found
 
 
+COUNTED = "source=s&event_type=t&start_time=2025-11-28T00:00:00Z&end_time=2025-11-28T06:00:00Z&bin_ms=7200000"
+
+
+def late_page(asked: Asked) -> Answer:
+    """Events of four hours, the last of them an hour late, one of them there twice."""
+    assert asked.query["source"] == "s"
+    items = [metadata(hour) | {"ingest_lag_ms": 0} for hour in (0, 0, 1, 5)]
+    return 200, {"items": [*items[:-1], items[-1] | {"ingest_lag_ms": HOUR}], "cursor": None}
+
+
+def test_events_of_a_type_are_counted_in_bins_of_a_window() -> None:
+    with console(late_page) as served:
+        found = served.page(f"/console/counts?{COUNTED}").json()
+
+    assert (found["all"], found["late"]) == ([3, 0, 1], [0, 0, 1])
+    assert (found["width"], found["until"]) == (2 * HOUR, None)
+
+
+def test_where_there_are_more_events_than_are_counted_it_is_said_up_to_when(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counting, "MOST_COUNTED", 3)
+    with console(late_page) as served:
+        found = served.page(f"/console/counts?{COUNTED}").json()
+
+    assert (sum(found["all"]), found["until"]) == (3, 1_764_291_600_000)
+
+
+def test_a_problem_while_counting_is_told_with_its_remedy() -> None:
+    with console(routes({"GET /events": (400, problem("The window is too long."))})) as served:
+        answer = served.page(f"/console/counts?{COUNTED}")
+
+    assert (answer.status, answer.json()["detail"][-24:]) == (502, " The window is too long.")
+
+
 def test_an_event_is_hashed_anew_and_laid_out_digit_by_digit() -> None:
     found = looked_at(TEXT)
 
@@ -205,35 +241,6 @@ def aws() -> Iterator[None]:
         yield
 
 
-DAMAGED = b'{"event_type":\n[]\n"\xff"\n'
-"""Lines of an object that somebody changed."""
-
-
-def test_sources_are_those_of_replays_and_of_the_newest_objects(aws: None) -> None:
-    s3 = boto3.client("s3", region_name="us-east-1")
-    s3.create_bucket(Bucket="raw")
-    for day, kind in (("2025-11-27", "old"), ("2025-11-28", "order.paid")):
-        key = f"raw/source=shop%2Fcheckout/event_date={day}/ingest_date=2026-01-01/a.ndjson"
-        s3.put_object(Bucket="raw", Key=key, Body=DAMAGED + json.dumps({"event_type": kind}).encode() + b"\n")
-    job = {"request": {"source": "depot", "event_type": "scan", "day": "2025-11-28"}}
-    with serving(routes({"GET /replay": (200, {"items": [job], "cursor": None})})) as api:
-        found = sources_of(Client(Target(api.url, "test", "us-east-1", storage={"raw_bucket": "raw"})))
-
-    assert [(one["source"], one["event_type"]) for one in found["items"]] == [
-        ("depot", "scan"),
-        ("shop/checkout", "order.paid"),
-    ]
-    assert found["not_found"] == ""
-
-
-def test_whoever_may_not_read_the_bucket_has_the_sources_of_replays_and_is_told() -> None:
-    with serving(routes({"GET /replay": (200, {"items": [], "cursor": None})})) as api:
-        found = sources_of(Client(Target(api.url, "test", "us-east-1")))
-
-    assert found["items"] == []
-    assert "raw bucket" in found["not_found"]
-
-
 def put(cloudwatch: Any, name: str, value: int, service: str = "retrace-prod") -> None:
     dimensions = [{"Name": "service", "Value": service}]
     at = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -271,7 +278,7 @@ def test_of_several_stages_none_is_guessed(aws: None) -> None:
 def test_of_a_local_stack_the_logs_are_counted(aws: None) -> None:
     logs = boto3.client("logs", region_name="eu-west-1")
     at = round(datetime.now(UTC).timestamp() * 1_000)
-    day = datetime.fromtimestamp(at / 1_000, UTC)
+    midnight = at - at % DAY_MS
     counts = {"accepted": 3, "duplicate": 2, "conflict": 1, "rejected": 0}
     said: list[Any] = [
         {"message": "ingest", "dry_run": False, "counts": counts},
@@ -282,7 +289,7 @@ def test_of_a_local_stack_the_logs_are_counted(aws: None) -> None:
     logs.create_log_stream(logGroupName="stack/IngestLogs", logStreamName="1")
     events: Any = [{"timestamp": at, "message": text} for text in ("START", *map(json.dumps, said))]
     logs.put_log_events(logGroupName="stack/IngestLogs", logStreamName="1", logEvents=events)
-    series = series_of_logs(target(), Day(day.date().isoformat()))
+    series = series_of_logs(target(), Frame(midnight, midnight + DAY_MS, HOUR, HOUR))
 
-    assert {name: hours[day.hour] for name, hours in series.items()} == counts
+    assert {name: hours[(at - midnight) // HOUR] for name, hours in series.items()} == counts
     assert sum(map(sum, series.values())) == 6

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrace.console.gathering import milliseconds, wanted
-from retrace.console.picture import DAY, HOUR, MINUTE, MOST_BINS, MOST_POINTS, WIDTHS, Frame, Gathered, Mark, doubling
+from retrace.console.gathering import doubling, milliseconds, wanted
+from retrace.console.picture import DAY, HOUR, MINUTE, MOST_BINS, MOST_POINTS, WIDTHS, Frame, Gathered, Mark
 
 T0 = 1_764_288_000_000
 """2025-11-28T00:00:00Z"""

@@ -6,7 +6,7 @@ import { address } from '../place.js';
 import { DAY, dayOf, msOf, rfc } from '../times.js';
 import { showEvents } from './events.js';
 import { listed } from './replay_form.js';
-import { dayWindow, inWindow, windowControls, windowIn, windowOfForm } from './window.js';
+import { carried, dayWindow, inWindow, windowIn } from './window.js';
 
 /** @param {import('../main.js').Page} page */
 export async function entity(page) {
@@ -36,17 +36,12 @@ export async function entity(page) {
 function form(page, window) {
   const { query, go } = page;
   const submitted = (/** @type {SubmitEvent} */ event) => {
-    const given = formOf(event);
-    if (!window || given.id !== query.id) go(address('/entity', { id: given.id }));
-    else {
-      const chosen = windowOfForm(event);
-      if (chosen) go(inWindow('/entity', { ...query }, chosen));
-    }
+    const { id } = formOf(event);
+    go(address('/entity', { ...(id === query.id ? query : {}), id, ...carried('/entity', query) }));
   };
   return html`<form class="where" @submit=${submitted}>
     <h1>Entity</h1>
-    <label>entity <input name="id" value=${query.id ?? ''} size="28" required autocomplete="off" spellcheck="false"></label>
-    ${window ? windowControls(window, (to) => inWindow('/entity', query, to)) : html`<button>Show</button>`}
+    <label>entity <input name="id" value=${query.id ?? ''} size="28" required autocomplete="off" spellcheck="false"></label><button>Show</button>
     ${window ? actions(query, window) : nothing}
   </form>
   ${query.source || query.type ? html`<p>Only ${query.type ?? 'all types'} of ${query.source ?? 'all sources'} · <a href=${address('/entity', { ...query, source: '', type: '' })}>show all</a></p>` : nothing}`;

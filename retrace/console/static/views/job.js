@@ -23,6 +23,9 @@ const MEANING = /** @type {Record<string, string>} */ ({
 /** @param {Job} job */
 export const isOver = (job) => OVER.includes(job.state);
 
+/** Whether Retrace still works on it: what went to the ordered queue is for a consumer of one's own, and all of it has been sent. @param {Job} job */
+export const isRunning = (job) => !isOver(job) && !(job.state === 'SENT' && (job.request.order || job.processed + job.failed + job.dropped >= job.sent));
+
 /** @param {Job} job */
 export function state(job) {
   const kind = job.state === 'COMPLETE' && job.failed ? 'warn' : KINDS[job.state] ?? '';

@@ -2,53 +2,56 @@
 
 import { get, post } from '../api.js';
 import { badge, counted, empty, eventLink, facts, failed, formOf, html, loading, nothing, number, when } from '../parts.js';
+import { windowOf } from '../picker.js';
 import { address } from '../place.js';
-import { DAY, dayOf, isDay, startOf, toSecond } from '../times.js';
+import { isDay, rfc, toSecond } from '../times.js';
 import { correctionOf, drop, keep } from './corrections.js';
+import { fits } from './matrix.js';
 import { below, pager } from './pager.js';
+import { carried } from './window.js';
 
 /** @param {import('../main.js').Page} page */
 export async function quarantine(page) {
-  const { query, go } = page;
+  const { query } = page;
   if (query.id) await one(page);
-  // An address without a day would be of another day for whoever opens it tomorrow.
-  else if (!query.day) go(address('/quarantine', { ...query, day: dayOf(Date.now()) }), { replace: true });
-  else await day(page);
+  else await listed(page);
 }
 
 /** @param {import('../main.js').Page} page */
-async function day(page) {
+async function listed(page) {
   const { query, signal, draw } = page;
+  const window = /** @type {import('./window.js').Window} */ (windowOf({ path: '/quarantine', query }));
+  const bounds = { start_time: rfc(window.from), end_time: rfc(window.to) };
   const redraw = () => draw(html`${form(page)}<section>${rows(query, list)}</section>`);
   const list = pager(async (cursor) => {
     // A page may be empty before the end, where a reason leaves little.
     /** @type {any[]} */
     const items = [];
     do {
-      const found = await get('/rejected', { day: query.day, reason: query.reason, limit: 200, cursor }, signal);
-      items.push(...found.items);
+      const found = await get('/rejected', { ...bounds, source: query.source, reason: query.reason, resolved: query.done ? '' : 'false', limit: 200, cursor }, signal);
+      items.push(...found.items.filter((/** @type {any} */ item) => !query.find || fits(query, item)));
       ({ cursor } = found);
     } while (cursor && items.length < 50);
     return { items, cursor };
   }, redraw);
   redraw();
-  if (isDay(query.day)) await list.more();
+  await list.more();
 }
 
 /** @param {import('../main.js').Page} page */
 function form({ query, go }) {
-  const of = isDay(query.day) ? query.day : '';
-  const other = (/** @type {number} */ by) => address('/quarantine', { ...query, day: dayOf(startOf(of) + by * DAY) });
-  return html`<form class="where" @submit=${(/** @type {SubmitEvent} */ event) => go(address('/quarantine', formOf(event)))}>
-    <h1>Quarantine</h1><label>UTC day of receipt <input type="date" name="day" value=${of} required></label>
-    <label>reason <input name="reason" value=${query.reason ?? ''} placeholder="CONFLICT, or a field such as event_time" size="32" autocomplete="off"></label><button>Show</button>
-    ${of ? html`<span class="steps"><a class="button" href=${other(-1)} title="The day before">◀</a><a class="button" href=${other(1)} title="The day after">▶</a></span>` : nothing}</form>`;
+  return html`<form class="where" @submit=${(/** @type {SubmitEvent} */ event) => go(address('/quarantine', { find: query.find, ...formOf(event), ...carried('/quarantine', query) }))}>
+    <h1>Quarantine</h1><label>source <input name="source" value=${query.source ?? ''} placeholder="all" size="20" autocomplete="off" spellcheck="false"></label>
+    <label>reason <input name="reason" value=${query.reason ?? ''} placeholder="CONFLICT, REJECTED, event_time" size="28" autocomplete="off" spellcheck="false"></label>
+    <label class="check"><input type="checkbox" name="done" value="1" ?checked=${!!query.done}> done too</label><button>Show</button></form>
+    ${query.find ? html`<p>Only of “${query.find}” · <a href=${address('/quarantine', { ...query, find: '' })}>show all</a></p>` : nothing}`;
 }
 
 /** @param {import('../place.js').Query} query @param {ReturnType<typeof pager>} list */
 function rows(query, list) {
-  if (!isDay(query.day)) return empty(html`<code>${query.day}</code> is no day.`, 'A day is written as 2025-11-28.');
-  const none = () => empty(`Nothing was rejected on ${query.day}${query.reason ? ` for ${query.reason}` : ''}.`, 'The day is that of receipt, not of the event. Look at the days before, or without a reason.');
+  const filtered = query.reason || query.source || query.find;
+  const none = () => empty(`Nothing ${query.done ? 'was refused' : 'that was refused is left to do'} in this window${filtered ? ' with this filter' : ''}.`,
+    html`The window is of the time of receipt, not of the event's own time. Choose a wider one${query.done ? '' : html`, or <a href=${address('/quarantine', { ...query, done: '1' })}>show what is done too</a>`}${filtered ? html`, or <a href=${address('/quarantine', carried('/quarantine', query))}>leave the filter out</a>` : ''}.`);
   return html`${list.items.length ? table(list.items) : list.isRead && !list.cursor ? none() : nothing}${below(list)}`;
 }
 

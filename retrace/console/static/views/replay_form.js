@@ -115,7 +115,7 @@ export function fields(query) {
     <h2 class="minor">In a window (${zoneName()}, unless a time says otherwise), or a source and type on UTC days</h2>
     <div class="fields">${text('from', 'from', '2025-11-28 10:00')}${text('to', 'to, excluded', '2025-11-28 12:00')}${text('start_day', 'first day', '2025-11-28')}${text('end_day', 'last day, included')}</div>
     <h2 class="minor">How</h2>
-    <div class="fields">${text('reason', 'reason, for whoever looks later')}${text('rate', 'messages a second, at most')}${text('max_messages', 'messages in all, at most')}
+    <div class="fields">${text('reason', 'reason, shown in the list of replays')}${text('rate', 'messages a second, at most')}${text('max_messages', 'messages in all, at most')}
       <label>order <select name="order"><option value="">any, fastest</option><option value="entity" ?selected=${query.order === 'entity'}>entity: in order, for a consumer of your own</option></select></label>
       ${check('whole_days', 'whole days of each entity, so that aggregates are complete')}${check('include_duplicates', 'again for each repeated arrival')}</div>
     <details ?open=${filtered}><summary>Filters</summary>

@@ -4,18 +4,19 @@ import { get } from '../api.js';
 import { empty, failed, html, nothing, number, when } from '../parts.js';
 import { address } from '../place.js';
 import { duration, msOf, toSecond } from '../times.js';
-import { isOver, progress, state, subjectOf } from './job.js';
+import { isRunning, progress, state, subjectOf } from './job.js';
 import { below, pager } from './pager.js';
+import { windowIn } from './window.js';
 
 const EVERY_MS = 2000;
 
 /** @param {import('../main.js').Page} page */
-export async function replays({ signal, draw }) {
+export async function replays({ query, signal, draw }) {
+  const window = windowIn(query);
   /** @type {any} */
   let failure = null;
-  const redraw = () => draw(template(list, failure));
-  const list = pager((cursor) => get('/replay', { limit: 25, cursor }, signal), redraw);
-  const isRunning = (/** @type {import('./job.js').Job} */ job) => !isOver(job);
+  const redraw = () => draw(template(list, failure, window));
+  const list = pager((cursor) => requested(cursor, window, signal), redraw);
   const look = async () => {
     const found = await Promise.all(list.items.filter(isRunning).map((job) => get(`/replay/${job.replay_id}`, {}, signal)));
     list.items = list.items.map((job) => found.find((one) => one.replay_id === job.replay_id) ?? job);
@@ -32,10 +33,23 @@ export async function replays({ signal, draw }) {
   watch();
 }
 
-/** @param {ReturnType<typeof pager>} list @param {any} failure */
-function template(list, failure) {
+/** Replays of a window, newest first; pages of which none is in it are read over. @param {string | null} cursor @param {import('./window.js').Window | null} window @param {AbortSignal} signal */
+async function requested(cursor, window, signal) {
+  /** @type {any[]} */
+  const items = [];
+  do {
+    const found = /** @type {any} */ (await get('/replay', { limit: 25, cursor }, signal));
+    const times = found.items.map((/** @type {any} */ job) => msOf(job.created_at));
+    items.push(...found.items.filter((/** @type {any} */ _, /** @type {number} */ index) => !window || (times[index] >= window.from && times[index] < window.to)));
+    cursor = window && times.at(-1) < window.from ? null : found.cursor;
+  } while (cursor && !items.length);
+  return { items, cursor };
+}
+
+/** @param {ReturnType<typeof pager>} list @param {any} failure @param {import('./window.js').Window | null} window */
+function template(list, failure, window) {
   return html`<form class="where"><h1>Replays</h1><span class="actions"><a class="button main replay" href="/replay/new">New replay …</a></span></form>
-    <section>${list.items.length ? table(list.items) : list.isRead ? empty('There has been no replay.', html`Find the events first, as of an <a href="/entity">entity</a>, then “Replay this window”.`) : nothing}
+    <section>${list.items.length ? table(list.items) : list.isRead ? window ? empty('No replay was requested in this window.', html`<a href="/replays">Show all replays</a>.`) : empty('There has been no replay.', html`Find the events first, as of an <a href="/entity">entity</a>, then “Replay this window”.`) : nothing}
     ${failure ? html`<p class="note">What runs is not read at the moment, and may be further by now.</p>${failed(failure)}` : nothing}
     ${below(list)}</section>`;
 }
@@ -44,7 +58,7 @@ function template(list, failure) {
 function table(items) {
   return html`<div class="scroll"><table class="list"><thead><tr><th>replay</th><th>state</th><th>asked for</th><th>of</th><th class="number">sent</th><th class="number">processed</th><th class="number">dead letters</th><th>by</th></tr></thead><tbody>
     ${items.map((job) => html`<tr><td><a class="id" href=${address('/replay', { id: job.replay_id })} title=${job.replay_id}>${job.replay_id.slice(0, 18)}</a></td>
-      <td>${state(job)} ${isOver(job) ? nothing : progress(job)}</td>
+      <td>${state(job)} ${isRunning(job) ? progress(job) : nothing}</td>
       <td>${when(toSecond(job.created_at))} <span class="quiet">${duration(Date.now() - msOf(job.created_at))} ago</span></td>
       <td>${subjectOf(job.request)}${job.request.reason ? html`<br><span class="quiet">${job.request.reason}</span>` : nothing}</td>
       <td class="number">${number(job.sent)}</td><td class="number">${number(job.processed)}</td>

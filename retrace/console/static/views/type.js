@@ -1,22 +1,21 @@
-// A source and type: a heat map of hours by days, and the events of one of its windows.
+// A source and type in a window: its events, a heat map of hours by days, and its entities.
 
-import { get, lines, look } from '../api.js';
-import { empty, entityLink, failed, formOf, html, loading, nothing, number, ranked, short } from '../parts.js';
+import { get } from '../api.js';
+import { empty, entityLink, formOf, html, loading, nothing, number, ranked, when } from '../parts.js';
 import { address } from '../place.js';
-import { DAY, HOUR, dayAfter, dayOf, isDay, msOf, rfc, startOf } from '../times.js';
-import { readSince } from '../fresh.js';
+import { DAY, dayOf, msOf, rfc, toSecond } from '../times.js';
 import { showEvents } from './events.js';
-import { inWindow, windowControls, windowIn, windowOfForm } from './window.js';
-
-const DAYS = 14;
-const LEVELS = 5;
+import { heatmap } from './heat.js';
+import { fits } from './matrix.js';
+import { sources } from './sources.js';
+import { carried, windowIn } from './window.js';
 
 /** @param {import('../main.js').Page} page */
 export async function type(page) {
   const { query, draw, go } = page;
   page.head = form(page, null);
   if (!query.source || !query.type) {
-    draw(html`${form(page, null)}${loading('Looking which there are')}`);
+    draw(html`${form(page, null)}${loading('Looking which sources there are')}`);
     draw(html`${form(page, null)}${await choices(page)}`);
     return;
   }
@@ -29,21 +28,7 @@ export async function type(page) {
     return;
   }
   const selection = { source: query.source, event_type: query.type };
-  /** @type {any} */
-  const heat = { picture: null, failure: null };
-  const last = isDay(query.last) ? query.last : dayOf(window.to - 1);
-  /** @type {import('./events.js').Subject} */
-  const subject = { selection, window, head: form(page, window), redraw: () => {}, beside: (state) => html`${heatmap(page, heat, last, window)}${entities(state, window)}` };
-  const events = showEvents(page, subject);
-  const span = { start_time: rfc(startOf(dayAfter(last, 1 - DAYS))), end_time: rfc(startOf(dayAfter(last))) };
-  await Promise.all([events, lines('/pictures', { ...selection, ...span, bin_ms: HOUR, since: readSince() }, page.signal, (line) => {
-    heat.picture = line.picture ?? heat.picture;
-    Object.assign(heat, { stopped: line.stopped, done: line.done, until: line.until ?? heat.until });
-    subject.redraw?.();
-  }).catch((failure) => {
-    heat.failure = failure;
-    subject.redraw?.();
-  })]);
+  await showEvents(page, { selection, window, head: form(page, window), beside: (state) => html`${heatmap(query, state, window)}${entities(state, window)}` });
 }
 
 /** @param {import('../main.js').Page} page */
@@ -53,64 +38,31 @@ async function newestDay({ query, signal }) {
 }
 
 /** @param {import('../main.js').Page} page */
-async function choices({ signal }) {
-  const { items, not_found: told } = await look('/sources', {}, signal);
-  if (!items.length) return empty('Which source and type?', told || 'None were found; name them above.');
-  return html`<section><h2>Of the newest events</h2><div class="scroll"><table class="list"><thead><tr><th>type</th><th>source</th></tr></thead><tbody>
-    ${items.map((/** @type {any} */ one) => html`<tr><td><a href=${address('/type', { source: one.source, type: one.event_type })}>${one.event_type}</a></td><td>${one.source}</td></tr>`)}
-  </tbody></table></div>${told ? html`<p class="quiet">There may be more: ${told}</p>` : nothing}</section>`;
+async function choices({ query, signal }) {
+  const { items } = await sources(signal);
+  const fitting = items.filter((one) => fits({ find: query.source }, { source: one.source }) && fits({ find: query.type }, one));
+  if (!items.length) return empty('No events yet.', html`Send some: <code>retrace ingest FILE</code>.`);
+  if (!fitting.length) return empty(html`No source or type is called like <code>${[query.source, query.type].filter(Boolean).join(' ')}</code>.`, html`<a href=${address('/type', carried('/type', query))}>Show all</a>.`);
+  return html`<section><h2>Which source and type?</h2><div class="scroll"><table class="list"><thead><tr><th>type</th><th>source</th><th>last received</th></tr></thead><tbody>
+    ${fitting.map((one) => html`<tr><td><a href=${address('/type', { source: one.source, type: one.event_type, ...carried('/type', query) })}>${one.event_type}</a></td><td>${one.source}</td><td>${one.last_seen ? when(toSecond(one.last_seen)) : ''}</td></tr>`)}
+  </tbody></table></div></section>`;
 }
 
 /** @param {import('../main.js').Page} page @param {import('./window.js').Window | null} window */
 function form(page, window) {
   const { query, go } = page;
   const submitted = (/** @type {SubmitEvent} */ event) => {
-    const given = formOf(event);
-    const same = given.source === query.source && given.type === query.type;
-    if (!window || !same) go(address('/type', { source: given.source, type: given.type }));
-    else {
-      const chosen = windowOfForm(event);
-      if (chosen) go(inWindow('/type', query, chosen));
-    }
+    const { source, type: name } = formOf(event);
+    const same = source === query.source && name === query.type;
+    go(address('/type', { ...(same ? query : {}), source, type: name, ...carried('/type', query) }));
   };
   return html`<form class="where" @submit=${submitted}>
     <h1>Source and type</h1>
     <label>source <input name="source" value=${query.source ?? ''} size="24" required autocomplete="off" spellcheck="false"></label>
     <label>type <input name="type" value=${query.type ?? ''} size="20" required autocomplete="off" spellcheck="false"></label>
-    ${window ? windowControls(window, (other) => inWindow('/type', query, other)) : html`<button>Show</button>`}
+    <button>Show</button>
     ${window ? html`<span class="actions"><a class="button main replay" href=${address('/replay/new', { source: query.source, type: query.type, from: rfc(window.from), to: rfc(window.to) })}>Replay this window …</a></span>` : nothing}
   </form>`;
-}
-
-/** @param {import('../main.js').Page} page @param {any} heat @param {string} last @param {import('./window.js').Window} window */
-function heatmap(page, heat, last, window) {
-  const first = dayAfter(last, 1 - DAYS);
-  const to = (/** @type {string} */ day) => address('/type', { ...page.query, last: day });
-  return html`<section aria-labelledby="heat-title"><div class="split"><h2 id="heat-title">Hours by days, UTC</h2>
-    <span class="steps"><a class="button" href=${to(dayAfter(last, -DAYS))} title="Two weeks before">◀</a><span class="button">${first} to ${last}</span><a class="button" href=${to(dayAfter(last, DAYS))} title="Two weeks after">▶</a></span></div>
-    ${heat.failure ? failed(heat.failure) : nothing}
-    ${heat.picture ? heatTable(page, heat, last, window) : heat.failure ? nothing : loading('Reading two weeks')}</section>`;
-}
-
-/** @param {import('../main.js').Page} page @param {any} heat @param {string} last @param {import('./window.js').Window} window */
-function heatTable({ query }, { picture, stopped, done, until }, last, window) {
-  const { all, late, first, width } = picture.bins;
-  const most = Math.max(1, ...all);
-  const days = Array.from({ length: DAYS }, (_, index) => dayAfter(last, index + 1 - DAYS));
-  const cell = (/** @type {string} */ day, /** @type {number} */ hour) => {
-    const from = startOf(day) + hour * HOUR;
-    const index = (from - first) / width;
-    const count = all[index] ?? 0;
-    const unread = (!done || stopped) && !!until && from > msOf(until);
-    const name = `${day} ${String(hour).padStart(2, '0')}:00, ${number(count)} events${late[index] ? `, ${number(late[index])} late` : ''}`;
-    if (unread) return html`<td class="unread"><span title="${day} ${String(hour).padStart(2, '0')}:00, not read yet" aria-label="not read yet" role="img"></span></td>`;
-    if (!count) return html`<td><span title=${name} aria-label=${name} role="img"></span></td>`;
-    const level = Math.max(1, Math.ceil((LEVELS * Math.log1p(count)) / Math.log1p(most)));
-    return html`<td><a class="h${level} ${late[index] ? 'lately' : ''}" title=${name} aria-label=${name} href=${inWindow('/type', { ...query, last }, { from, to: from + HOUR })}>${short(count)}</a></td>`;
-  };
-  return html`${stopped ? html`<p class="note">There are more events than are read; the last of these days are incomplete.</p>` : nothing}<div class="scroll"><table class="heat"><thead><tr><th>day</th>${Array.from({ length: 24 }, (_, hour) => html`<th scope="col">${String(hour).padStart(2, '0')}</th>`)}</tr></thead><tbody>
-    ${days.map((day) => html`<tr><th scope="row"><a href=${address('/type', { source: query.source, type: query.type, day, last })} aria-current=${window.from === startOf(day) && window.to - window.from === DAY ? 'true' : nothing}>${day}</a></th>${Array.from({ length: 24 }, (_, hour) => cell(day, hour))}</tr>`)}
-  </tbody></table></div><p class="quiet">${done ? nothing : html`<progress></progress> Still reading: hatched hours are not read yet. `}Darker is more; an orange foot means that some came late. Choose a day or an hour.</p>`;
 }
 
 /** @param {any} state @param {import('./window.js').Window} window */

@@ -1,8 +1,7 @@
-// The window that a view shows, as its address says it, and the controls that change it.
+// The window that a view shows, as its address says it: a UTC day, two times, or the last hours.
 
-import { html, nothing } from '../parts.js';
 import { address } from '../place.js';
-import { DAY, HOUR, clock, isDay, rfc, startOf, written, zoneName } from '../times.js';
+import { DAY, HOUR, MINUTE, dayOf, isDay, rfc, startOf, written } from '../times.js';
 
 /** @typedef {{from: number, to: number}} Window */
 
@@ -12,14 +11,38 @@ const FIRST = Date.parse('0001-01-01T00:00:00Z');
 const LAST = Date.parse('9999-12-31T23:59:59.999Z');
 const within = (/** @type {number} */ ms) => Math.min(LAST, Math.max(FIRST, ms));
 
-/** The window in an address, if it says one. @param {import('../place.js').Query} query @returns {Window | null} */
-export function windowIn(query) {
+const UNITS = /** @type {Record<string, number>} */ ({ min: MINUTE, h: HOUR, d: DAY });
+
+/** How long “last 3 h” is, as an address says it: 3h. @param {string | undefined} text @returns {number | null} */
+export function lastOf(text) {
+  const [, count, unit] = /^([1-9]\d{0,3})(min|h|d)$/.exec(text ?? '') ?? [];
+  return count ? Number(count) * UNITS[unit] : null;
+}
+
+/** The window in an address, if it says one. @param {import('../place.js').Query} query @param {number} [now] @returns {Window | null} */
+export function windowIn(query, now = Date.now()) {
+  const last = lastOf(query.last);
+  const second = Math.ceil(now / 1000) * 1000;
+  if (last !== null) return { from: second - last, to: second };
   if (isDay(query.day)) return dayWindow(query.day);
   // An address means the same to everybody, so a time in it is UTC unless it says otherwise.
   const from = written(query.from ?? '', true);
   const to = written(query.to ?? '', true);
   if (from === null || to === null) return null;
   return from < to ? { from, to } : { from: to, to: from + SHORTEST };
+}
+
+/** The window of one view as another takes it: aggregates are of a UTC day. @param {string} path @param {import('../place.js').Query} query */
+export function carried(path, query) {
+  const window = windowIn(query);
+  if (!window) return {};
+  if (path === '/aggregates') return { day: dayOf(window.to - 1) };
+  return lastOf(query.last) ? { last: query.last } : isDay(query.day) ? { day: query.day } : { from: rfc(window.from), to: rfc(window.to) };
+}
+
+/** Another view of the same window. @param {string} path @param {import('../place.js').Query} query */
+export function inSameWindow(path, query) {
+  return address(path, carried(path, query));
 }
 
 /** @param {string} day @returns {Window} */
@@ -29,7 +52,7 @@ export function dayWindow(day) {
 
 /** The same view in another window. @param {string} path @param {import('../place.js').Query} query @param {Window} window */
 export function inWindow(path, query, window) {
-  const { day: _, ...others } = query;
+  const { day: _, last: __, ...others } = query;
   const from = Math.min(within(window.from), LAST - SHORTEST);
   const wide = within(Math.max(window.to, from + SHORTEST));
   const whole = wide - from === DAY && from % DAY === 0;
@@ -38,38 +61,14 @@ export function inWindow(path, query, window) {
     : address(path, { ...others, from: rfc(from), to: rfc(wide) });
 }
 
-/**
- * Fields for both ends, and steps.
- * @param {Window} window @param {(there: Window) => string} at the address of another window
- */
-export function windowControls({ from, to }, at) {
-  const span = to - from;
-  const middle = (from + to) / 2;
-  const around = (/** @type {number} */ wide) => at({ from: Math.round(middle - wide / 2), to: Math.round(middle + wide / 2) });
-  const dayHere = Math.floor(middle / DAY) * DAY;
-  return html`
-    <label>from <input name="from" value=${clock(from)} @input=${forgive} size="21" autocomplete="off" required></label>
-    <label>to <input name="to" value=${clock(to)} @input=${forgive} size="21" autocomplete="off" required></label>
-    <span class="quiet zone">${zoneName()}</span>
-    <button>Show</button>
-    <span class="steps" role="group" aria-label="Move the window">
-      <a class="button" href=${at({ from: from - span, to: to - span })} title="The window before">◀</a>
-      <a class="button" href=${at({ from: from + span, to: to + span })} title="The window after">▶</a>
-      <a class="button" href=${around(span * 2)} title="Twice as wide">−</a>
-      <a class="button" href=${around(span / 2)} title="Half as wide">+</a>
-      ${[['1h', HOUR], ['7d', 7 * DAY], ['30d', 30 * DAY]].map(([name, wide]) => html`<a class="button" href=${around(Number(wide))} aria-current=${span === wide ? 'true' : nothing}>${name}</a>`)}
-      <a class="button" href=${at({ from: dayHere, to: dayHere + DAY })} aria-current=${span === DAY ? 'true' : nothing} title="The UTC day around the middle">day</a>
-    </span>`;
-}
-
-const NO_TIME = 'This is no time such as 2025-11-28 17:00.';
+const NO_TIME = 'Write a time such as 2025-11-28 17:00.';
 
 /** What is wrong with the ends of a window, and with which; null if nothing is. @param {string} from @param {string} to @returns {['from' | 'to', string] | null} */
 export function wrongEnd(from, to) {
   const [start, end] = [written(from), written(to)];
   if (start === null) return ['from', NO_TIME];
   if (end === null) return ['to', NO_TIME];
-  return start < end ? null : ['to', 'This has to lie after “from”.'];
+  return start < end ? null : ['to', 'Give a time after “from”.'];
 }
 
 /** The window that a submitted form says; null where it says none, and the field that is at fault then says so. @param {SubmitEvent} event @returns {Window | null} */
@@ -85,7 +84,7 @@ export function windowOfForm({ target }) {
 }
 
 /** A field that was at fault may be right by now. @param {InputEvent} event */
-function forgive({ target }) {
+export function forgive({ target }) {
   const form = /** @type {HTMLInputElement} */ (target).form;
   form?.querySelectorAll('input').forEach((field) => field.setCustomValidity(''));
 }

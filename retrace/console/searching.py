@@ -1,0 +1,164 @@
+"""Finds what a text names: an event by id or key, an entity, a source or type, a replay, a refused event."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from difflib import get_close_matches
+from http import HTTPStatus
+from itertools import islice
+from typing import Any
+
+from retrace.client import Client
+from retrace.concurrency import in_order
+from retrace.problem import Problem
+
+Json = dict[str, Any]
+Pair = tuple[str, str]
+
+_EVENT_ID = re.compile(r"[0-9a-f]{64}")
+_DIGITS = re.compile(r"[0-9a-f]{6,63}")
+_REJECTED_ID = re.compile(r"\d{4}-\d{2}-\d{2}\.[0-9a-f]{6,64}")
+_REPLAY_ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+_BEGINNING = "The beginning of an event id cannot be looked up. Give all 64 digits, or the key that the producer sent."
+
+MOST_SOURCES = 50
+"""How many sources are asked for a key; each is a read."""
+MOST_REFUSED = 2_000
+LOOK_BACK = timedelta(days=30)
+MOST_NEAR = 5
+
+
+def all_pairs(client: Client) -> list[Pair]:
+    """Every source and type that an event was accepted of."""
+    listed = client.pages("/sources", {"look_back_days": "0", "limit": "1000"})
+    return [(item["source"], item["event_type"]) for item in listed]
+
+
+def found_by(client: Client, text: str, now: datetime) -> Json:
+    """What a text names, each with its kind; if it names nothing, names that are near, and a hint."""
+    if _EVENT_ID.fullmatch(text):
+        return _answer(_event(client, text))
+    if _REJECTED_ID.fullmatch(text):
+        return _answer(_rejected(client, text))
+    if _REPLAY_ID.fullmatch(text):
+        return _answer(_replay(client, text))
+    return _Named(client, text, now).answer()
+
+
+def _answer(items: list[Json], near: list[Json] | None = None, hint: str = "") -> Json:
+    return {"items": items, "near": near or [], "hint": hint}
+
+
+def _known(client: Client, path: str) -> Json | None:
+    """What the API knows; None if it knows nothing of that name."""
+    answer = client.call("GET", path)
+    if answer.status == HTTPStatus.NOT_FOUND:
+        return None
+    found: Json = client.expect("GET", path).json if answer.status != HTTPStatus.OK else answer.json
+    return found
+
+
+def _event(client: Client, event_id: str) -> list[Json]:
+    known = _known(client, f"/events/{event_id}")
+    return [] if known is None else [_told_event(known)]
+
+
+def _told_event(event: Json) -> Json:
+    names = ("event_id", "source", "event_type", "entity_id", "event_time")
+    return {"kind": "event", **{name: event[name] for name in names}}
+
+
+def _rejected(client: Client, rejected_id: str) -> list[Json]:
+    known = _known(client, f"/rejected/{rejected_id}")
+    return [] if known is None else [_told_rejected(known)]
+
+
+def _told_rejected(item: Json) -> Json:
+    names = ("rejected_id", "status", "source", "entity_id", "idempotency_key", "ingest_time")
+    return {"kind": "rejected", **{name: item.get(name) for name in names}}
+
+
+def _replay(client: Client, replay_id: str) -> list[Json]:
+    known = _known(client, f"/replay/{replay_id}")
+    return [] if known is None else [{"kind": "replay", **{name: known[name] for name in ("replay_id", "state")}}]
+
+
+@dataclass(frozen=True)
+class _Named:
+    """A text that is no id: a key, perhaps behind its source, an entity, a source, a type."""
+
+    client: Client
+    text: str
+    now: datetime
+
+    def answer(self) -> Json:
+        pairs = all_pairs(self.client)
+        refused = self._refused()
+        items = [
+            *self._of_pairs(pairs),
+            *self._entity(),
+            *self._keys(sorted({source for source, _ in pairs})),
+            *(_told_rejected(item) for item in refused if self._is_named_by(item)),
+        ]
+        if items:
+            return _answer(items)
+        entities = {item["entity_id"] for item in refused if item.get("entity_id")} | self._replayed()
+        hint = _BEGINNING if _DIGITS.fullmatch(self.text) else ""
+        return _answer([], self._near(pairs, entities), hint)
+
+    def _of_pairs(self, pairs: list[Pair]) -> Iterator[Json]:
+        folded = self.text.casefold()
+        if any(source.casefold() == folded for source, _ in pairs):
+            yield {"kind": "source", "source": self.text}
+        for source, kind in pairs:
+            if kind.casefold() == folded or f"{source} {kind}".casefold() == folded:
+                yield {"kind": "type", "source": source, "event_type": kind}
+
+    def _entity(self) -> list[Json]:
+        query = {"entity_id": self.text, "order": "newest", "limit": "1"}
+        found = self.client.get("/events", query)["items"]
+        return [{"kind": "entity", "entity_id": self.text, "event_time": item["event_time"]} for item in found]
+
+    def _keys(self, sources: list[str]) -> Iterator[Json]:
+        """The event of each source that has this key; of one source if the text names it before the key."""
+        source, _, key = self.text.partition(" ")
+        asked = [(source, key)] if key and source in sources else [(each, self.text) for each in sources[:MOST_SOURCES]]
+        for found in in_order(self._with_key, asked):
+            yield from map(_told_event, found)
+
+    def _with_key(self, asked: Pair) -> list[Json]:
+        source, key = asked
+        found: list[Json] = self.client.get("/events", {"source": source, "idempotency_key": key})["items"]
+        return found
+
+    def _refused(self) -> list[Json]:
+        """Refused events of the last month."""
+        start, end = (time.strftime("%Y-%m-%dT%H:%M:%SZ") for time in (self.now - LOOK_BACK, self.now + timedelta(1)))
+        try:
+            listed = self.client.pages("/rejected", {"start_time": start, "end_time": end, "limit": "1000"})
+            return list(islice(listed, MOST_REFUSED))
+        except Problem:  # a caller who may not look into quarantine finds the rest
+            return []
+
+    def _is_named_by(self, item: Json) -> bool:
+        return self.text in (item.get("idempotency_key"), f"{item.get('source')} {item.get('idempotency_key')}")
+
+    def _replayed(self) -> set[str]:
+        try:
+            jobs = self.client.get("/replay", {"limit": "25"})["items"]
+        except Problem:
+            return set()
+        return {job["request"]["entity_id"] for job in jobs if job["request"].get("entity_id")}
+
+    def _near(self, pairs: list[Pair], entities: set[str]) -> list[Json]:
+        """Sources, types and known entities that are written similarly, or that contain the text."""
+        known: dict[str, Json] = {entity: {"kind": "entity", "entity_id": entity} for entity in entities}
+        known |= {kind: {"kind": "type", "source": source, "event_type": kind} for source, kind in pairs}
+        known |= {source: {"kind": "source", "source": source} for source, _ in pairs}
+        folded = {name.casefold(): name for name in known}
+        text = self.text.casefold()
+        near = [*(name for name in folded if text in name), *get_close_matches(text, folded, MOST_NEAR)]
+        return [known[folded[name]] for name in list(dict.fromkeys(near))[:MOST_NEAR]]

@@ -1,0 +1,116 @@
+"""The console's search: what a text names, and names that are near where it names nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from tests.unit.cli.console import console
+from tests.unit.cli.scripted_api import Answer, Asked, problem
+
+EVENT_ID = "ab" * 32
+REJECTED_ID = f"2026-11-22.{'cd' * 32}"
+REPLAY_ID = "01a2087f-5d30-7685-9d9f-d6fe157fef44"
+EVENT = {
+    "event_id": EVENT_ID,
+    "source": "pay/gateway",
+    "event_type": "payment.captured",
+    "entity_id": "merchant-03",
+    "event_time": "2026-11-22T10:00:00.000000000Z",
+}
+REFUSED = {
+    "rejected_id": REJECTED_ID,
+    "status": "REJECTED",
+    "source": "pay/gateway",
+    "entity_id": "merchant-17",
+    "idempotency_key": "payment_x1",
+    "ingest_time": "2026-11-22T10:00:00.000000000Z",
+}
+PAIRS = [
+    {"source": "pay/gateway", "event_type": "payment.captured"},
+    {"source": "shop/orders", "event_type": "order.placed"},
+]
+
+
+def known(asked: Asked) -> Answer:
+    """An API with an event, its entity, a refused event and a replay."""
+    said: dict[str, Any] = {
+        "GET /sources": {"items": PAIRS, "cursor": None},
+        f"GET /events/{EVENT_ID}": EVENT,
+        f"GET /rejected/{REJECTED_ID}": REFUSED,
+        f"GET /replay/{REPLAY_ID}": {"replay_id": REPLAY_ID, "state": "COMPLETE"},
+        "GET /rejected": {"items": [REFUSED], "cursor": None},
+        "GET /replay": {"items": [], "cursor": None},
+        "GET /events": {"items": [EVENT] * is_of_the_event(asked.query), "cursor": None},
+    }
+    return (200, said[asked.call]) if asked.call in said else (404, problem("There is nothing here."))
+
+
+def is_of_the_event(query: dict[str, str]) -> bool:
+    if "entity_id" in query:
+        return query["entity_id"] == EVENT["entity_id"]
+    return (query.get("source"), query.get("idempotency_key")) == (EVENT["source"], "payment_000491")
+
+
+def found(text: str) -> dict[str, Any]:
+    with console(known) as served:
+        answer: dict[str, Any] = served.page(f"/console/search?q={quote(text)}").json()
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (EVENT_ID, "event"),
+        ("payment_000491", "event"),
+        ("pay/gateway payment_000491", "event"),
+        ("merchant-03", "entity"),
+        (REPLAY_ID, "replay"),
+        (REJECTED_ID, "rejected"),
+        ("payment_x1", "rejected"),
+        ("pay/gateway", "source"),
+        ("order.placed", "type"),
+    ],
+)
+def test_a_name_is_found_whatever_it_names(text: str, kind: str) -> None:
+    assert [item["kind"] for item in found(text)["items"]] == [kind]
+
+
+@pytest.mark.parametrize(
+    ("text", "near"),
+    [("merchnt-17", "merchant-17"), ("pay/gatewya", "pay/gateway"), ("placed", "order.placed")],
+)
+def test_of_a_name_that_is_not_known_near_ones_are_told(text: str, near: str) -> None:
+    answer = found(text)
+
+    assert answer["items"] == []
+    assert near in [value for item in answer["near"] for value in item.values()]
+
+
+def test_the_beginning_of_an_event_id_is_told_to_be_no_name() -> None:
+    answer = found(EVENT_ID[:12])
+
+    assert answer["items"] == []
+    assert "64 digits" in answer["hint"]
+
+
+def test_an_id_that_is_not_known_finds_nothing() -> None:
+    assert [found(text)["items"] for text in ("0" * 64, f"2026-11-22.{'0' * 64}")] == [[], []]
+
+
+def test_who_may_not_look_into_quarantine_finds_the_rest() -> None:
+    def script(asked: Asked) -> Answer:
+        return (403, problem("It is not allowed.")) if asked.call == "GET /rejected" else known(asked)
+
+    with console(script) as served:
+        answer = served.page("/console/search?q=payment_000491").json()
+
+    assert [item["kind"] for item in answer["items"]] == ["event"]
+
+
+def test_nothing_is_asked_for_nothing() -> None:
+    with console(known) as served:
+        assert served.page("/console/search?q=%20").status == 400
+        assert served.api.asked == []
