@@ -164,6 +164,34 @@ def aggregate_difference() -> Response:
     return api.aggregates.difference(_request())
 
 
+@app.route("/metrics", authorizer=signed)
+@as_problem_response
+def metrics() -> Response:
+    """Every metric with its newest definition."""
+    return api.metrics.metrics(_request())
+
+
+@app.route("/metrics/{name}", authorizer=signed)
+@as_problem_response
+def metric(name: str) -> Response:
+    """A metric with all definitions that it had."""
+    return api.metrics.metric(name)
+
+
+@app.route("/metrics/{name}", methods=["PUT"], authorizer=signed, content_types=ANY_CONTENT_TYPE)
+@as_problem_response
+def define_metric(name: str) -> Response:
+    """Make a definition the newest of a metric."""
+    return api.metrics.define(_request(), name)
+
+
+@app.route("/metrics/{name}", methods=["DELETE"], authorizer=signed, content_types=ANY_CONTENT_TYPE)
+@as_problem_response
+def retire_metric(name: str) -> Response:
+    """Have no further replay compute a metric that does not name it."""
+    return api.metrics.retire(_request(), name)
+
+
 @app.route("/rejected", authorizer=signed)
 @as_problem_response
 def rejections() -> Response:

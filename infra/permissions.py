@@ -54,6 +54,7 @@ _MESSAGES = ("ENTITY#*#P1D#*#VER#*",)
 """What became of the messages of a version: never the version itself, whose partition is that of its entity."""
 
 _REPLAYS = ("REPLAY#*",)
+_METRICS = ("METRIC#*",)
 _COUNT_PROGRESS = Right("CountProgress", ("dynamodb:UpdateItem",), ("ReplaysTable",), keys=_REPLAYS, together=True)
 _READ_STATES = Right("ReadStates", ("dynamodb:BatchGetItem",), ("ReplaysTable",), keys=_REPLAYS)
 _READ_RECORDED = Right("ReadWhatIsRecorded", ("dynamodb:BatchGetItem",), ("AggregatesTable",), keys=("ENTITY#*",))
@@ -79,7 +80,7 @@ RIGHTS: Mapping[str, tuple[Right, ...]] = {
         Right("ReadWebhookSecret", ("secretsmanager:GetSecretValue",), ("WebhookSecretArn",)),
         *_COMMON,
     ),
-    # Answers questions, starts replays; it writes no event, and nothing of the bucket.
+    # Answers questions, starts replays, defines metrics; it writes no event.
     "api": (
         Right("ReadEvents", ("s3:GetObject",), ("RawBucket/raw/*", "RawBucket/rejected/*")),
         _LIST_REFUSED,
@@ -97,6 +98,14 @@ RIGHTS: Mapping[str, tuple[Right, ...]] = {
             ("ReplaysTable",),
             keys=(*_REPLAYS, "KEY#*"),
         ),
+        Right("KeepMetrics", ("dynamodb:PutItem",), ("ReplaysTable",), keys=_METRICS),
+        Right(
+            "FindMetrics",
+            ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
+            ("ReplaysTable",),
+            keys=_METRICS,
+        ),
+        Right("RecordChangesOfMetrics", ("s3:PutObject", "s3:GetObject"), ("RawBucket/metrics/*",)),
         Right("OrderReplayJobs", ("dynamodb:UpdateItem",), ("ReplaysTable",), keys=("ORDER",)),
         Right("ListReplayJobs", ("dynamodb:Query",), ("ReplaysTable/index/newest-first",)),
         Right("ReadAggregates", ("dynamodb:Query", "dynamodb:BatchGetItem"), ("AggregatesTable",), keys=("ENTITY#*",)),
@@ -149,10 +158,11 @@ RIGHTS: Mapping[str, tuple[Right, ...]] = {
         Right(
             "HashObjects",
             ("s3:GetObjectVersion",),
-            ("RawBucket/raw/*", "RawBucket/rejected/*", "RawBucket/superseded/*"),
+            ("RawBucket/raw/*", "RawBucket/rejected/*", "RawBucket/superseded/*", "RawBucket/metrics/*"),
         ),
         Right("SeeWhetherOneIsGone", ("s3:ListBucketVersions",), ("RawBucket",), listing="raw/*"),
         Right("SeeWhetherARefusedOneIsGone", ("s3:ListBucketVersions",), ("RawBucket",), listing="rejected/*"),
+        Right("SeeWhetherAMetricIsGone", ("s3:ListBucketVersions",), ("RawBucket",), listing="metrics/*"),
         Right("SeeWhetherAMarkerIsGone", ("s3:ListBucketVersions",), ("RawBucket",), listing="superseded/*"),
         Right("KeepDigests", ("s3:PutObject", "s3:GetObject"), ("RawBucket/digests/*",)),
         Right("FindTheNewest", ("s3:ListBucket",), ("RawBucket",), listing="digests/*"),

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from chalicelib.api import aggregates as aggregates
     from chalicelib.api import consumers as consumers
     from chalicelib.api import ingest as ingest
+    from chalicelib.api import metrics as metrics
     from chalicelib.api import openapi as openapi
     from chalicelib.api import quarantine as quarantine
     from chalicelib.api import replays as replays

@@ -12,6 +12,7 @@ from chalicelib.core.schemas import Problem
 from chalicelib.core.version import MAJOR_VERSION, VERSION
 from chalicelib.events.event import NativeEvent
 from chalicelib.ingest.responses import REFUSED_HEADER, IngestAnswer, RefusedEventProblem
+from chalicelib.metrics.members import DefinitionMembers
 from chalicelib.replays.request import ReplayRequest
 
 VALIDATION: Literal["validation"] = "validation"
@@ -126,7 +127,7 @@ def _schemas() -> Json:
         for model in (models if isinstance(models, tuple) else (models,))
     ]
     queries = [operation.query for operation in OPERATIONS.values() if operation.query is not None]
-    models: dict[Model, None] = dict.fromkeys([*answered, *queries, NativeEvent, ReplayRequest])
+    models: dict[Model, None] = dict.fromkeys([*answered, *queries, NativeEvent, ReplayRequest, DefinitionMembers])
     adapters = [(model, VALIDATION, TypeAdapter(model)) for model in models]
     _, generated = TypeAdapter.json_schemas(adapters, ref_template=REFERENCE)
     definitions: Json = generated["$defs"]

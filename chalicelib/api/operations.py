@@ -12,6 +12,9 @@ from chalicelib.core.schemas import Health, Problem
 from chalicelib.events.event import NativeEvent
 from chalicelib.ingest import responses as ingest
 from chalicelib.ingest.queries import IngestQuery
+from chalicelib.metrics import responses as metrics
+from chalicelib.metrics.members import DefinitionMembers
+from chalicelib.metrics.queries import MetricsQuery
 from chalicelib.quarantine import responses as quarantine
 from chalicelib.quarantine.retries import RejectedQuery
 from chalicelib.replays import responses as replays
@@ -149,6 +152,18 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "Differences of two versions",
         {200: aggregates.DifferenceAnswer, 404: Problem, **_QUERIED},
         DiffQuery,
+    ),
+    ("GET", "/metrics"): Operation("Metrics by name", {200: metrics.MetricList, **_QUERIED}, MetricsQuery),
+    ("GET", "/metrics/{name}"): Operation(
+        "A metric and the definitions it had", {200: metrics.MetricHistory, **_NAMED}
+    ),
+    ("PUT", "/metrics/{name}"): Operation(
+        "Define a metric",
+        {200: metrics.DefinedMetric, 409: Problem, **_QUERIED},
+        body={JSON: reference(DefinitionMembers)},
+    ),
+    ("DELETE", "/metrics/{name}"): Operation(
+        "Retire a metric", {200: metrics.DefinedMetric, 400: Problem, 409: Problem, **_NAMED}
     ),
     ("GET", "/health"): Operation("Whether the API answers", {200: Health, **_COMMON}),
     ("GET", "/openapi.json"): Operation("This document", {200: (), **_COMMON}),

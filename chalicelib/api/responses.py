@@ -11,6 +11,7 @@ from chalice.app import Response
 
 from chalicelib.core import errors
 from chalicelib.core.errors import TITLES, problem_type
+from chalicelib.core.lossless_json import Number
 from chalicelib.core.schemas import field_errors
 from chalicelib.core.version import MAJOR_VERSION
 
@@ -69,7 +70,7 @@ def answer(
     return _json_answer(_json(body), status, headers)
 
 
-def _json(body: Mapping[str, Any]) -> str:
+def _json(body: Any) -> str:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -83,6 +84,23 @@ def answer_with_texts(body: Mapping[str, Any], member: str, texts: Sequence[str 
     items = (_with_text(item, member, text) for item, text in zip(body["items"], texts, strict=True))
     list_of_none = _json({**body, "items": []})
     return _json_answer(list_of_none.replace("[]", f"[{','.join(items)}]", 1))
+
+
+def exact_answer(body: Mapping[str, Any]) -> Response:
+    """An answer in which numbers are as they were written."""
+    return _json_answer(_exact(body))
+
+
+def _exact(value: Any) -> str:
+    match value:
+        case Number():
+            return value.literal
+        case dict():
+            return "{" + ",".join(f"{_json(name)}:{_exact(member)}" for name, member in value.items()) + "}"
+        case list():
+            return f"[{','.join(map(_exact, value))}]"
+        case _:
+            return _json(value)
 
 
 def _with_text(item: Mapping[str, Any], member: str, text: str | None) -> str:

@@ -19,7 +19,8 @@ RAW = "raw/"
 REJECTED = "rejected/"
 DIGESTS = "digests/"
 SUPERSEDED = "superseded/"
-LISTED = (RAW, REJECTED, SUPERSEDED)
+METRICS = "metrics/"
+LISTED = (RAW, REJECTED, SUPERSEDED, METRICS)
 """What digests list."""
 
 _DIGESTS_A_FOLDER = 1_000
@@ -77,6 +78,11 @@ def after_rejected(rejected_id: str) -> str:
 def superseded(raw_key: str, offset: int) -> str:
     """The S3 key of the marker of a superseded raw line: that of its object, below another prefix, and its place."""
     return f"{SUPERSEDED}{raw_key.removeprefix(RAW).removesuffix('.ndjson')}/{offset}.json"
+
+
+def metric_change(name: str, at: Instant) -> str:
+    """The S3 key of the record of a change to a metric."""
+    return f"{METRICS}name={name}/{at}.json"
 
 
 def digest(sequence: int) -> str:
@@ -224,6 +230,7 @@ LATE_POSITION = re.compile(r"LAG#\d{15}#EID#[0-9a-f]{64}", re.ASCII)
 MESSAGE_POSITION = re.compile(rf"{_EVENT}(#DUP#{_INSTANT}#[^#\x00]+#\d{{6}}|~)?", re.ASCII)
 VERSION_POSITION = re.compile(rf"{PERIOD}#[^#\x00]+#\d{{4}}-\d{{2}}-\d{{2}}#VER#[^#\x00]+", re.ASCII)
 SOURCE_POSITION = re.compile(r"SRC#[^#]+#TYPE#[^#]+")
+METRIC_POSITION = re.compile(r"NAME#[a-z][a-z0-9_]{0,63}", re.ASCII)
 REPLAY_POSITION = re.compile(r"REPLAY#[^#\x00]+")
 _LONGEST_POSITION = 1_000
 """Bytes; DynamoDB takes 1,024, and bounds are made of positions by a character more."""

@@ -13,6 +13,10 @@ KEYED = "KEYED"
 PROGRESS_SHARDS = 64
 ORDER = "ORDER"
 
+METRIC_NAMES = "METRIC#NAMES"
+"""The partition of the names of metrics."""
+DEFINITION = "DEFINITION"
+
 _REPLAY = "REPLAY#"
 
 
@@ -54,6 +58,21 @@ def before_touched_days() -> str:
 def idempotency_key(key: str) -> str:
     """The partition of the replay that an idempotency key stands for."""
     return f"KEY#{for_key(key)}"
+
+
+def metric_name(name: str) -> str:
+    """The sort key of a name of a metric."""
+    return f"NAME#{name}"
+
+
+def metric_changes(name: str) -> str:
+    """The partition of the changes of a metric, in order of time."""
+    return f"METRIC#NAME#{name}"
+
+
+def metric_definition(sha256: str) -> str:
+    """The partition of a definition of a metric."""
+    return f"METRIC#{sha256}"
 
 
 def progress(seed: str) -> str:

@@ -23,6 +23,7 @@ from chalicelib.metrics.json_pointer import MAX_BYTES, parse_pointer
 from chalicelib.metrics.reasons import Reason
 from chalicelib.metrics.scalars import MAX_TEXT_BYTES, scalar_of
 
+NAME = r"^[a-z][a-z0-9_]{0,63}$"
 MAX_NAMED = 20
 """Event types and conditions of a definition."""
 MAX_VALUES = 100
@@ -111,7 +112,7 @@ class DefinitionMembers(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, defer_build=True)
 
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+    name: Annotated[str, Field(pattern=NAME)]
     aggregate: Literal["count", "sum", "min", "max", "avg", "distinct", "percentile"]
     source: Source | None = None
     event_types: Annotated[tuple[EventType, ...], Field(max_length=MAX_NAMED), _ONCE, _LENIENT] | None = None

@@ -1,0 +1,36 @@
+"""The routes about metrics."""
+
+from __future__ import annotations
+
+from chalice.app import Request, Response
+
+from chalicelib.api import requests
+from chalicelib.api.responses import exact_answer
+from chalicelib.metrics import responses
+from chalicelib.metrics.queries import MetricsQuery, definition_in
+from chalicelib.runtime import metrics_wiring
+
+
+def metrics(request: Request) -> Response:
+    """GET /metrics."""
+    query = requests.parameters(request, MetricsQuery)
+    return exact_answer(responses.metrics(metrics_wiring.find_metrics().find(query)))
+
+
+def metric(name: str) -> Response:
+    """GET /metrics/{name}."""
+    return exact_answer(responses.metric(metrics_wiring.find_metrics().get(name)))
+
+
+def define(request: Request, name: str) -> Response:
+    """PUT /metrics/{name}."""
+    requests.refuse_parameters(request)
+    definition = definition_in(requests.body_of(request), name)
+    done = metrics_wiring.define_metrics().define(definition, requests.caller(request))
+    return exact_answer(responses.defined(done))
+
+
+def retire(request: Request, name: str) -> Response:
+    """DELETE /metrics/{name}."""
+    requests.refuse_body(request)
+    return exact_answer(responses.defined(metrics_wiring.define_metrics().retire(name, requests.caller(request))))

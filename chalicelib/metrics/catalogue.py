@@ -1,0 +1,88 @@
+"""The catalogue of metrics: names, each with its newest definition, and every change that was made to one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from chalicelib.core.timestamps import Instant
+from chalicelib.metrics.definition import Definition
+
+MAX_ACTIVE = 20
+"""Of all names together: each is computed by every replay that names no metrics."""
+MAX_CHANGES = 100
+"""How many changes of a name an answer looks back."""
+
+
+class State(StrEnum):
+    """Whether replays compute a metric without naming it."""
+
+    ACTIVE = "ACTIVE"
+    RETIRED = "RETIRED"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What was decided about a name, when and by whom."""
+
+    state: State
+    definition: Definition
+    at: Instant
+    by: str
+
+    @property
+    def name(self) -> str:
+        """The name."""
+        return self.definition.name
+
+    def to_json(self) -> bytes:
+        """The record that is kept once, from which names can be rebuilt. It has the definition as its hash says it."""
+        members = {"v": 1, "name": self.name, "state": self.state, "at": self.at, "by": self.by}
+        head = json.dumps(members | {"definition_sha256": self.definition.sha256}, ensure_ascii=False)
+        return f'{head[:-1]}, "definition": {self.definition.canonical}}}\n'.encode()
+
+
+@dataclass(frozen=True, slots=True)
+class NamedMetric:
+    """A name as it is now. What is built in was never changed."""
+
+    last: Change
+    revision: int
+
+    @property
+    def is_active(self) -> bool:
+        """Whether replays compute it without naming it."""
+        return self.last.state is State.ACTIVE
+
+
+@dataclass(frozen=True, slots=True)
+class NamesPage:
+    """Some names in order, and where the next page begins."""
+
+    metrics: tuple[NamedMetric, ...]
+    read_to: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricVersion:
+    """A definition that a name had, from when on, and when it was retired."""
+
+    definition: Definition
+    defined_at: Instant
+    defined_by: str
+    retired_at: Instant | None = None
+
+
+def versions_of(newest_first: Iterable[Change]) -> list[MetricVersion]:
+    """The definitions that changes made, newest first."""
+    versions: list[MetricVersion] = []
+    retired_at: Instant | None = None
+    for change in newest_first:
+        if change.state is State.RETIRED:
+            retired_at = change.at
+        else:
+            versions.append(MetricVersion(change.definition, change.at, change.by, retired_at))
+            retired_at = None
+    return versions

@@ -1,0 +1,272 @@
+"""Definitions of metrics: applied once, kept for good beside the raw events, found by name and by hash."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from typing import Any
+
+import pytest
+from chalice.test import HTTPResponse
+
+from chalicelib.core.errors import IntegrityFailure, NotFound
+from chalicelib.core.lossless_json import parse
+from chalicelib.core.timestamps import Instant
+from chalicelib.metrics.definition import BUILT_IN, definition_of
+from chalicelib.runtime import metrics_wiring, system
+from tests.functional.application import Application
+from tests.functional.events import Json
+from tests.functional.storage import Storage
+from tests.functional.wire import Killed, Wire, killed_after, preceded_by
+
+MONDAY, TUESDAY, FRIDAY = (Instant(f"2026-11-{day}T12:00:00.000000000Z") for day in (23, 24, 27))
+REVENUE: Json = {
+    "source": "payments/northpay",
+    "where": [{"path": "/currency", "equals": "EUR"}],
+    "aggregate": "sum",
+    "value": "/amount",
+}
+NET = REVENUE | {"value": "/net"}
+JSON = {"content-type": "application/json"}
+
+
+def at(monkeypatch: pytest.MonkeyPatch, now: Instant) -> None:
+    monkeypatch.setattr(system, "now", lambda: now)
+
+
+def put(application: Application, name: str, definition: Any) -> HTTPResponse:
+    sent = definition if isinstance(definition, bytes) else json.dumps(definition).encode()
+    return application.call("PUT", f"/metrics/{name}", JSON, sent)
+
+
+def defined(application: Application, name: str, definition: Json) -> Json:
+    response = put(application, name, definition)
+    assert response.status_code == 200, response.body
+    answer: Json = response.json_body
+    return answer
+
+
+def retired(application: Application, name: str) -> Json:
+    response = application.call("DELETE", f"/metrics/{name}", JSON)
+    assert response.status_code == 200, response.body
+    answer: Json = response.json_body
+    return answer
+
+
+def hash_of(name: str, definition: Json) -> str:
+    return definition_of(parse(json.dumps(definition | {"name": name}))).sha256
+
+
+def listed(application: Application, **query: str) -> list[tuple[str, str]]:
+    items: list[Json] = application.get("/metrics", **query).json_body["items"]
+    return [(item["name"], item["state"]) for item in items]
+
+
+def active(_: Application) -> list[str]:
+    """The names that a replay computes, as another process finds them."""
+    metrics_wiring.definitions.cache_clear()
+    return [definition.name for definition in metrics_wiring.definitions().active()]
+
+
+def test_a_definition_is_answered_with_its_hash_and_found_by_name_and_by_hash(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at(monkeypatch, MONDAY)
+    answer = defined(application, "revenue", REVENUE)
+
+    assert answer == {
+        "name": "revenue",
+        "state": "ACTIVE",
+        "built_in": False,
+        "definition_sha256": hash_of("revenue", REVENUE),
+        "definition": REVENUE | {"name": "revenue", "time_zone": "UTC"},
+        "changed_at": MONDAY,
+        "changed_by": "local",
+        "changed": True,
+    }
+    assert application.get("/metrics/revenue").json_body["definition"] == answer["definition"]
+    metrics_wiring.definitions.cache_clear()
+    [found] = metrics_wiring.definitions().by_hash([answer["definition_sha256"]])
+    assert found.canonical == json.dumps(answer["definition"], sort_keys=True, separators=(",", ":"))
+
+
+def test_the_same_definition_again_changes_and_writes_nothing(application: Application, storage: Storage) -> None:
+    first = defined(application, "revenue", REVENUE)
+    before = storage.everything()
+
+    again = defined(application, "revenue", {**REVENUE, "name": "revenue", "on_missing": "skip"})
+
+    assert again == first | {"changed": False}
+    assert storage.everything() == before
+
+
+def test_a_name_has_its_newest_definition_and_remembers_the_others(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for now, definition in ((MONDAY, REVENUE), (TUESDAY, NET)):
+        at(monkeypatch, now)
+        defined(application, "revenue", definition)
+    at(monkeypatch, FRIDAY)
+    retired(application, "revenue")
+
+    found = application.get("/metrics/revenue").json_body
+
+    assert (found["state"], found["definition_sha256"]) == ("RETIRED", hash_of("revenue", NET))
+    assert [(each["definition_sha256"], each["defined_at"], each["retired_at"]) for each in found["versions"]] == [
+        (hash_of("revenue", NET), TUESDAY, FRIDAY),
+        (hash_of("revenue", REVENUE), MONDAY, None),
+    ]
+
+
+def test_each_change_is_kept_once_beside_the_raw_events_with_the_definition_that_its_hash_says(
+    application: Application, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at(monkeypatch, MONDAY)
+    defined(application, "revenue", REVENUE)
+    at(monkeypatch, TUESDAY)
+    retired(application, "revenue")
+
+    records = storage.objects("metrics/")
+
+    assert [*records] == [f"metrics/name=revenue/{now}.json" for now in (MONDAY, TUESDAY)]
+    for record, state in zip(map(json.loads, records.values()), ("ACTIVE", "RETIRED"), strict=True):
+        assert (record["v"], record["name"], record["state"], record["by"]) == (1, "revenue", state, "local")
+        canonical = json.dumps(record["definition"], sort_keys=True, separators=(",", ":"))
+        assert record["definition_sha256"] == sha256(canonical.encode()).hexdigest() == hash_of("revenue", REVENUE)
+
+
+def test_numbers_of_a_definition_are_kept_and_answered_as_they_were_written(application: Application) -> None:
+    definition = (
+        b'{"aggregate":"count","where":[{"path":"/rate","equals":1.10},{"path":"/id","equals":9007199254740993}]}'
+    )
+
+    answer = put(application, "odd", definition)
+
+    assert answer.status_code == 200
+    for body in (answer.body, application.get("/metrics/odd").body, application.get("/metrics").body):
+        assert b'"equals":1.10' in body
+        assert b'"equals":9007199254740993' in body
+
+
+def test_what_is_retired_is_computed_no_more_until_it_is_defined_again(application: Application) -> None:
+    defined(application, "revenue", REVENUE)
+    defined(application, "fees", NET)
+    assert active(application) == ["daily_event_count", "fees", "revenue"]
+
+    assert retired(application, "revenue")["changed"]
+    assert not retired(application, "revenue")["changed"]
+    assert active(application) == ["daily_event_count", "fees"]
+    assert listed(application) == [("daily_event_count", "ACTIVE"), ("fees", "ACTIVE"), ("revenue", "RETIRED")]
+
+    assert defined(application, "revenue", REVENUE)["changed"]
+    assert active(application) == ["daily_event_count", "fees", "revenue"]
+    assert len(application.get("/metrics/revenue").json_body["versions"]) == 2
+
+
+def test_pages_together_have_every_metric_once(application: Application) -> None:
+    for number in range(5):
+        defined(application, f"m{number}", REVENUE)
+    found: list[tuple[str, str]] = []
+    query = {"limit": "2"}
+    while True:
+        page = application.get("/metrics", **query).json_body
+        found += [(item["name"], item["state"]) for item in page["items"]]
+        if page["cursor"] is None:
+            break
+        query["cursor"] = page["cursor"]
+
+    assert [name for name, _ in found] == ["daily_event_count", *(f"m{number}" for number in range(5))]
+
+
+def test_what_is_built_in_is_listed_and_stays_as_it_is(application: Application, storage: Storage) -> None:
+    found = application.get("/metrics/daily_event_count").json_body
+
+    assert (found["built_in"], found["definition_sha256"]) == (True, BUILT_IN[0].sha256)
+    assert (found["changed_at"], found["versions"]) == (None, [])
+    assert put(application, "daily_event_count", REVENUE).status_code == 409
+    assert application.call("DELETE", "/metrics/daily_event_count", JSON).status_code == 409
+    assert storage.objects("metrics/") == {}
+
+
+def test_a_definition_that_is_wrong_is_refused_with_every_fault_and_nothing_is_kept(
+    application: Application, storage: Storage
+) -> None:
+    before = storage.everything()
+
+    refused = put(application, "revenue", {"name": "turnover", "aggregate": "sum", "value": "amount", "colour": 1})
+
+    assert refused.status_code == 400
+    assert {fault["field"] for fault in refused.json_body["errors"]} == {"name", "value", "colour"}
+    assert storage.everything() == before
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", b'{"aggregate":"count","x":NaN}', b"[" * 70_000])
+def test_what_is_no_definition_is_refused(application: Application, body: bytes) -> None:
+    assert put(application, "revenue", body).status_code == 400
+
+
+@pytest.mark.parametrize("name", ["Revenue", "re-venue", "r" * 65, "1st"])
+def test_a_name_that_no_metric_can_have_is_refused(application: Application, name: str) -> None:
+    assert put(application, name, {"aggregate": "count"}).status_code == 400
+    assert application.get(f"/metrics/{name}").status_code == 404
+    assert application.call("DELETE", f"/metrics/{name}", JSON).status_code == 404
+
+
+@pytest.mark.parametrize("query", [{"limit": "0"}, {"cursor": "AAAA"}, {"name": "revenue"}])
+def test_a_question_about_metrics_that_makes_no_sense_is_refused(
+    application: Application, query: dict[str, str]
+) -> None:
+    assert application.get("/metrics", **query).status_code == 400
+
+
+def test_no_more_than_twenty_metrics_are_active(application: Application) -> None:
+    for number in range(20):
+        defined(application, f"m{number:02d}", REVENUE)
+
+    assert put(application, "one_more", REVENUE).status_code == 409
+    assert defined(application, "m00", NET)["changed"]
+    retired(application, "m01")
+    assert defined(application, "one_more", REVENUE)["changed"]
+
+
+def test_if_the_function_dies_before_the_name_changes_the_request_can_be_sent_again(
+    application: Application, storage: Storage, wire: Wire
+) -> None:
+    wire.disturb(killed_after, "PutObject")
+    with pytest.raises(Killed):
+        put(application, "revenue", REVENUE)
+    assert application.get("/metrics/revenue").status_code == 404
+
+    assert defined(application, "revenue", REVENUE)["changed"]
+    assert len(storage.objects("metrics/")) == 2
+
+
+def test_of_two_changes_at_once_one_is_told_to_try_again(application: Application, wire: Wire) -> None:
+    wire.disturb(preceded_by(lambda: defined(application, "revenue", NET)), "TransactWriteItems")
+
+    refused = put(application, "revenue", REVENUE)
+
+    assert refused.status_code == 503
+    assert application.get("/metrics/revenue").json_body["definition_sha256"] == hash_of("revenue", NET)
+    assert defined(application, "revenue", REVENUE)["changed"]
+
+
+def test_definitions_without_a_name_are_kept_and_found_by_hash_alone(application: Application) -> None:
+    draft = definition_of(parse('{"name":"draft","aggregate":"count","source":"shop"}'))
+    metrics_wiring.definitions().keep([draft])
+    metrics_wiring.definitions.cache_clear()
+
+    assert metrics_wiring.definitions().by_hash([draft.sha256, BUILT_IN[0].sha256]) == [draft, BUILT_IN[0]]
+    assert active(application) == ["daily_event_count"]
+    with pytest.raises(NotFound):
+        metrics_wiring.definitions().by_hash(["0" * 64])
+
+
+def test_a_definition_that_was_changed_in_its_row_is_not_used(application: Application, storage: Storage) -> None:
+    known = defined(application, "revenue", REVENUE)["definition_sha256"]
+    other = definition_of(parse('{"name":"revenue","aggregate":"count"}'))
+    storage.put("REPLAYS_TABLE", {"PK": f"METRIC#{known}", "SK": "DEFINITION", "definition": other.canonical})
+    metrics_wiring.definitions.cache_clear()
+
+    with pytest.raises(IntegrityFailure, match=other.sha256):
+        metrics_wiring.definitions().by_hash([known])
