@@ -98,7 +98,7 @@ RIGHTS: Mapping[str, tuple[Right, ...]] = {
             ("ReplaysTable",),
             keys=(*_REPLAYS, "KEY#*"),
         ),
-        Right("KeepMetrics", ("dynamodb:PutItem",), ("ReplaysTable",), keys=_METRICS),
+        Right("KeepMetrics", ("dynamodb:PutItem",), ("ReplaysTable",), keys=_METRICS, together=True),
         Right(
             "FindMetrics",
             ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
@@ -162,8 +162,8 @@ RIGHTS: Mapping[str, tuple[Right, ...]] = {
         ),
         Right("SeeWhetherOneIsGone", ("s3:ListBucketVersions",), ("RawBucket",), listing="raw/*"),
         Right("SeeWhetherARefusedOneIsGone", ("s3:ListBucketVersions",), ("RawBucket",), listing="rejected/*"),
-        Right("SeeWhetherAMetricIsGone", ("s3:ListBucketVersions",), ("RawBucket",), listing="metrics/*"),
         Right("SeeWhetherAMarkerIsGone", ("s3:ListBucketVersions",), ("RawBucket",), listing="superseded/*"),
+        Right("SeeWhetherAMetricIsGone", ("s3:ListBucketVersions",), ("RawBucket",), listing="metrics/*"),
         Right("KeepDigests", ("s3:PutObject", "s3:GetObject"), ("RawBucket/digests/*",)),
         Right("FindTheNewest", ("s3:ListBucket",), ("RawBucket",), listing="digests/*"),
         Right("Sign", ("kms:Sign",), ("DigestKey",)),

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.aws import keys, replay_keys
-from chalicelib.aws.dynamodb import Item, from_item, get_items, put_items, to_item, write_together
+from chalicelib.aws.dynamodb import Item, from_item, get_items, to_item, write_together
 from chalicelib.aws.errors import translated
 from chalicelib.core.errors import IntegrityFailure, NotFound, WriteConflict
 from chalicelib.core.pagination import every_page
@@ -56,9 +56,11 @@ class DynamoDefinitions:
         return {each.sha256: each for each in map(_checked, rows)}
 
     def keep(self, definitions: Sequence[Definition]) -> None:
-        """Keep at most 25 definitions that no name has, so that they are found by hash."""
+        """Keep at most 100 definitions that no name has, so that they are found by hash."""
         with translated("keeping definitions of metrics"):
-            put_items(self.dynamodb, self.replays_table, [*map(_definition_row, definitions)], self.pause)
+            cancelled = write_together(self.dynamodb, [self._put(_definition_row(each)) for each in definitions])
+        if cancelled is not None:
+            raise WriteConflict("Another request was keeping the same definitions.")
 
     def named(self, name: str) -> NamedMetric | None:
         """A name as it is now."""

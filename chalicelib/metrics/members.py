@@ -84,7 +84,7 @@ PointerText = Annotated[
 ScalarValue = Annotated[
     Any,
     BeforeValidator(_a_scalar),
-    WithJsonSchema({"type": ["string", "number", "boolean", "null"], "maxLength": MAX_TEXT_BYTES}),
+    WithJsonSchema({"not": {"anyOf": [{"type": "object"}, {"type": "array"}]}, "maxLength": MAX_TEXT_BYTES}),
 ]
 
 
@@ -120,7 +120,12 @@ class DefinitionMembers(BaseModel):
     value: PointerText | None = None
     parse: Literal["decimal"] | None = None
     percentile: (
-        Annotated[str, BeforeValidator(_a_percentile), WithJsonSchema({"type": ["string", "number"]})] | None
+        Annotated[
+            str,
+            BeforeValidator(_a_percentile),
+            WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number", "minimum": 0, "maximum": 100}]}),
+        ]
+        | None
     ) = None
     group_by: Annotated[tuple[PointerText, ...], Field(max_length=MAX_GROUP_POINTERS), _LENIENT] = ()
     time_zone: Annotated[str, AfterValidator(_a_time_zone)] = UTC

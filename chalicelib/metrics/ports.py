@@ -19,7 +19,7 @@ class Definitions(Protocol):
         """Definitions in the order of their hashes, at most 100; raises NotFound if one is unknown."""
 
     def keep(self, definitions: Sequence[Definition]) -> None:
-        """Keep at most 25 definitions that no name has, so that they are found by hash."""
+        """Keep at most 100 definitions that no name has, so that they are found by hash."""
 
 
 class Catalogue(Protocol):

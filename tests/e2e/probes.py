@@ -91,6 +91,11 @@ BUCKET: Final[dict[str, Probe]] = {
     "put a refused event": _put(lambda kept: f"{kept.rejected_key}.new"),
     "put a digest": _put(lambda _: "digests/new"),
     "put a marker": _put(lambda _: "superseded/new"),
+    "put a change of a metric": _put(lambda _: "metrics/new"),
+    "get a change of a metric": lambda caller, kept: caller.s3.get_object(Bucket=kept.bucket, Key="metrics/none"),
+    "list versions of changes of metrics": lambda caller, kept: caller.s3.list_object_versions(
+        Bucket=kept.bucket, Prefix="metrics/none"
+    ),
     "put elsewhere": _put(lambda _: "elsewhere/object"),
     "overwrite a raw object": lambda caller, kept: caller.s3.put_object(
         Bucket=kept.bucket, Key=kept.raw_key, Body=b"x", ContentMD5=_WRONG_MD5
@@ -163,7 +168,7 @@ KEY: Final[dict[str, Probe]] = {
 PARTITIONS: Final[dict[str, tuple[str, ...]]] = {
     "EventsTable": ("ENTITY#none", "EVENT#none", "SOURCES"),
     "DedupeTable": ("none",),
-    "ReplaysTable": ("REPLAY#none", "REPLAY#none#DAYS", "KEY#none", "ORDER"),
+    "ReplaysTable": ("REPLAY#none", "REPLAY#none#DAYS", "KEY#none", "ORDER", "METRIC#none"),
     "AggregatesTable": ("ENTITY#none", "ENTITY#none#P1D#UTC#2026-11-21#VER#none"),
 }
 """A partition of each kind that a table has; none of these has a row."""

@@ -26,11 +26,14 @@ WIDER = {
     "${RawBucket.Arn}/raw/*": "the keys of raw objects say what is in them",
     "${RawBucket.Arn}/rejected/*": "likewise those of refused events",
     "${RawBucket.Arn}/superseded/*": "likewise those of markers",
+    "${RawBucket.Arn}/metrics/*": "likewise those of changes of metrics",
     "${RawBucket.Arn}/digests/*": "likewise those of digests",
     f"{API}GET/*": "every route that is a GET only reads, and whoever may read may read all",
     f"{API}POST/replay/*/cancel": "the id of a replay is part of the path",
     f"{API}POST/replay/*/redrive": "likewise",
     f"{API}POST/rejected/*/retry": "likewise that of a refused event",
+    f"{API}PUT/metrics/*": "likewise the name of a metric",
+    f"{API}DELETE/metrics/*": "likewise",
     STACK: "the id of this very stack, which nobody knows who asks for it by name",
 }
 """Resources that are more than one thing, each with the reason."""

@@ -47,6 +47,10 @@ WHO_MAY_CALL = {
     "GET /aggregates": READERS,
     "GET /aggregates/inputs": READERS,
     "GET /aggregates/diff": READERS,
+    "GET /metrics": READERS,
+    "GET /metrics/{name}": READERS,
+    "PUT /metrics/{name}": {"investigator"},
+    "DELETE /metrics/{name}": {"investigator"},
     "GET /rejected": READERS,
     "GET /rejected/{rejected_id}": READERS,
     "POST /rejected/{rejected_id}/retry": {"producer"},
@@ -100,14 +104,14 @@ def test_nobody_calls_a_route_unsigned(deployed: Deployed, route: str) -> None:
 
 def _answered(route: str) -> int:
     """The status for who may call a route, and says nothing with it, or names what is not there."""
-    if route in {"GET /health", "GET /openapi.json", "GET /replay", "GET /sources"}:
+    if route in {"GET /health", "GET /openapi.json", "GET /replay", "GET /sources", "GET /metrics"}:
         return 200
-    return 404 if "{" in route else 400
+    return 404 if "{" in route and not route.startswith("PUT ") else 400
 
 
 def _request(route: str) -> tuple[str, str]:
     method, _, path = route.partition(" ")
-    for parameter in ("event_id", "replay_id", "rejected_id"):
+    for parameter in ("event_id", "replay_id", "rejected_id", "name"):
         path = path.replace(f"{{{parameter}}}", "0" * 64)
     return method, path
 
@@ -135,6 +139,9 @@ ON_BUCKET = {
     "list versions of a raw object": {"digest"},
     "list versions of a refused event": {"digest"},
     "list versions of markers": {"digest"},
+    "put a change of a metric": {"api"},
+    "get a change of a metric": {"api"},
+    "list versions of changes of metrics": {"digest"},
     "put a digest": {"digest"},
     "get a digest": {"digest"},
     "list digests": {"digest"},
@@ -180,6 +187,10 @@ ON_TABLES = {
         for partition in ("REPLAY#none", "REPLAY#none#DAYS")
     },
     ("ReplaysTable", "ORDER"): each(("UpdateItem", "UpdateItem together"), {"api"}),
+    ("ReplaysTable", "METRIC#none"): {
+        **each(("GetItem", "BatchGetItem", "Query"), {"api"}),
+        **each(WRITES_TOGETHER, {"api"}),
+    },
     ("ReplaysTable", "KEY#none"): {"GetItem": {"api"}, "Query": {"api"}, **each(WRITES, {"api"})},
     ("AggregatesTable", "ENTITY#none"): {
         "Query": {"api"},

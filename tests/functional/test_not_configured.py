@@ -13,7 +13,15 @@ from chalice.app import Chalice
 from chalice.test import Client
 
 from chalicelib.core.errors import NotConfigured
-from chalicelib.runtime import consumer_wiring, event_wiring, ingest_wiring, query_wiring, replay_wiring, system
+from chalicelib.runtime import (
+    consumer_wiring,
+    event_wiring,
+    ingest_wiring,
+    metrics_wiring,
+    query_wiring,
+    replay_wiring,
+    system,
+)
 from chalicelib.runtime.settings import Settings
 from tests.conftest import SETTINGS
 
@@ -39,13 +47,17 @@ REQUESTS = [
     ("GET", "/aggregates?entity_id=e&day=2026-11-21", None),
     ("GET", "/aggregates/inputs?entity_id=e&day=2026-11-21&replay_id=r", None),
     ("GET", "/aggregates/diff?entity_id=e&day=2026-11-21&from=r&to=q", None),
+    ("GET", "/metrics", None),
+    ("GET", "/metrics/revenue", None),
+    ("PUT", "/metrics/revenue", {"aggregate": "count"}),
+    ("DELETE", "/metrics/revenue", None),
     ("GET", "/rejected?day=2026-11-21", None),
     ("GET", f"/rejected/2026-11-21.{ID}", None),
     ("POST", f"/rejected/2026-11-21.{ID}/retry", None),
 ]
 WITHOUT_AWS = {"/health", "/openapi.json"}
 
-WIRING = (consumer_wiring, event_wiring, ingest_wiring, query_wiring, replay_wiring)
+WIRING = (consumer_wiring, event_wiring, ingest_wiring, metrics_wiring, query_wiring, replay_wiring)
 MAY_DO_WITHOUT = {"authenticator", "write_digests"}
 
 

@@ -71,7 +71,7 @@ class Deployed:
         blocked = bucket["PublicAccessBlockConfiguration"]
         self.s3.put_public_access_block(**named, PublicAccessBlockConfiguration=blocked)
         self.expire([])
-        self.notify("raw/", "rejected/", "superseded/")
+        self.notify("raw/", "rejected/", "superseded/", "metrics/")
         self.s3.put_bucket_policy(**named, Policy=json.dumps(policy["PolicyDocument"]))
 
     def notify(self, *prefixes: str, queue: str = "retrace-dev-digest") -> None:
@@ -201,7 +201,7 @@ def told_of_one_prefix(deployed: Deployed) -> None:
 
 
 def told_elsewhere(deployed: Deployed) -> None:
-    deployed.notify("raw/", "rejected/", "superseded/", queue="another")
+    deployed.notify("raw/", "rejected/", "superseded/", "metrics/", queue="another")
 
 
 def suspended(deployed: Deployed) -> None:
@@ -262,7 +262,7 @@ def test_what_digests_would_miss_is_named(deployed: Deployed) -> None:
 
     said = deployed.wrong()["notifications"]
 
-    assert said == "S3 does not notify the digest queue of what is written below rejected/, superseded/."
+    assert said == "S3 does not notify the digest queue of what is written below metrics/, rejected/, superseded/."
 
 
 def test_s3_may_write_the_name_of_a_filter_with_a_capital() -> None:
