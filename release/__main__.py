@@ -97,7 +97,7 @@ sys.exit(sum(run([*name.split(), "--help"]) for name in PLACES))
 """
 _NO_CHALICELIB = "import importlib.util, sys; sys.exit(importlib.util.find_spec('chalicelib') is not None)"
 _EXTRAS = """
-import retrace.console.serving, retrace.exporting.parquet
+import retrace.console.serving, retrace.exporting.parquet, duckdb
 from retrace.console.application import require_libraries
 require_libraries()
 """
@@ -141,7 +141,9 @@ def try_out(wheel: Path, version: str, directory: Path) -> None:
         raise ValueError(f"`retrace --version` says {shown!r}, not {version}.")
     _run(directory, "python", "-c", _HELP_OF_EVERY_COMMAND)
     _run(directory, "python", "-c", _NO_CHALICELIB)
-    _run(directory, *pip, "retrace[console,parquet]")  # as commands tell users to: pip keeps the version that is there
+    _run(
+        directory, *pip, "retrace[console,parquet,sql]"
+    )  # as commands tell users to: pip keeps the version that is there
     _run(directory, "python", "-c", _EXTRAS)
 
 

@@ -35,6 +35,7 @@ PLACES = {
     "aggregates diff": "retrace.commands.diff:diff",
     "aggregates inputs": "retrace.commands.aggregates:inputs",
     "export": "retrace.commands.export:export",
+    "sql": "retrace.commands.sql:sql",
     "check verify": "retrace.commands.verify:verify",
     "check audit": "retrace.commands.audit:audit",
     "check rebuild": "retrace.commands.rebuild:rebuild",
@@ -52,7 +53,7 @@ GROUPS = {
 }
 
 HEADINGS = {
-    "Find events": ("events", "event", "sources", "late", "gaps", "freshness", "export"),
+    "Find events": ("events", "event", "sources", "late", "gaps", "freshness", "export", "sql"),
     "Send events": ("ingest", "rejected"),
     "Compute again": ("replay", "aggregates"),
     "Check a deployment": ("doctor", "check"),

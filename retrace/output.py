@@ -87,7 +87,11 @@ class Output:
 
     def json_text(self, text: str) -> None:
         """A JSON text that is written already, on a line of its own."""
-        line = escaped(text) + "\n"
+        self.line(escaped(text))
+
+    def line(self, text: str) -> None:
+        """A text as it is, on a line of its own, in UTF-8."""
+        line = text + "\n"
         self._out.flush()
         if isinstance(self._out, TextIOWrapper):
             self._out.buffer.write(line.encode())

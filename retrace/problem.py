@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
@@ -45,5 +46,5 @@ def extra(name: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        remedy = f"Run: pip install 'retrace[{name}]'"
+        remedy = f"Run: {sys.executable} -m pip install 'retrace[{name}]'"
         raise Problem(f"The package {error.name} is not installed.", remedy, Exit.USAGE) from error

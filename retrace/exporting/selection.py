@@ -60,13 +60,14 @@ def of_sources(client: Client, source: str | None, types: Sequence[str], period:
 
 
 def _of_type(source: str, event_type: str, period: Period) -> Part:
-    window = _window(period)
+    window = window_of_period(period)
     queries = [{"source": source, "event_type": event_type, **each} for each in _in_years(period, window)]
     path = f"source={for_path(source)}/{for_path(event_type)}"
     return Part(f"{source} {event_type}", path, queries, window)
 
 
-def _window(period: Period) -> Window:
+def window_of_period(period: Period) -> Window:
+    """The window that a day, or a beginning and an end, say."""
     if period["day"] is not None:
         return window_of(Day(period["day"]))
     return Window(Instant(period["start_time"] or ""), Instant(period["end_time"] or ""))

@@ -1,4 +1,4 @@
-"""The raw objects as a table: what SQL counts is what the index has, and the catalogue describes where things lie."""
+"""`retrace sql` on the deployed stack counts what the index has, and the catalogue describes where raw objects lie."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import duckdb
 import pytest
 
+from embedded import connection
 from embedded.bundle import packaged
 from infra.command import silent
 from tests.e2e.deployed import Deployed, batches
 from tests.e2e.samples import ROOT, Sample
+from tests.e2e.shell import Json, Shell
+from tests.e2e.test_cli_checking import user
+from tests.e2e.test_cli_export import TO_THE_API, documented_policy
+from tests.e2e.test_cli_replay import Session
 
 SOURCES = ("sql/plain", "sql/ü %#=&?")
 _EVENTS = 500
-_QUERY = re.compile(r"^```sql\n-- DuckDB\n(.*?)```", re.MULTILINE | re.DOTALL)
-
-Group = tuple[str, str, str]
+_PAGE = (ROOT / "docs/sql.md").read_text()
+QUERIES = re.findall(r"^```sql\n((?!-- Athena).*?)```", _PAGE, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -37,51 +40,102 @@ def sent(deployed: Deployed, sample: Sample) -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def copied(deployed: Deployed, sent: dict[str, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The raw objects as files, as `aws s3 sync` copies them."""
-    directory = tmp_path_factory.mktemp("bucket")
-    for key in {each["s3_key"] for each in sent.values()}:
-        path = directory / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(deployed.admin.s3.get_object(Bucket=deployed.stack.raw_bucket, Key=key)["Body"].read())
-    return directory
+def analyst(deployed: Deployed) -> tuple[str, str]:
+    """The key of somebody with the rights that docs/cli.md names for exports."""
+    return user(deployed, "analyst", documented_policy(deployed))
 
 
-def query_of_the_page(name: str) -> str:
-    """The query that docs/sql.md gives for DuckDB below a heading."""
-    text = (ROOT / "docs/sql.md").read_text()
-    found = _QUERY.search(text.split(f"## {name}\n")[1].split("\n## ")[0])
-    assert found is not None
-    return found[1]
+@pytest.fixture
+def shell(deployed: Deployed, analyst: tuple[str, str], tmp_path: Path) -> Shell:
+    """Their command line."""
+    return Shell(deployed, tmp_path, analyst)
+
+
+def asked(shell: Shell, sent: dict[str, dict[str, Any]], query: str) -> list[Json]:
+    """What a query answers about all days of the sources."""
+    days = sorted({each["row"]["event_time"]["S"][:10] for each in sent.values()})
+    since = ("--since", days[0], "--until", f"{days[-1]}T23:59:59.999999999Z")
+    of_sources = [option for source in SOURCES for option in ("--source", source)]
+    status, found, said = shell.run("sql", query, *since, *of_sources, "--json")
+    assert status == 0, said
+    return found
 
 
 def test_counts_by_source_type_and_day_are_those_of_the_index(
-    copied: Path, sent: dict[str, dict[str, Any]], sample: Sample, monkeypatch: pytest.MonkeyPatch
+    shell: Shell, sent: dict[str, dict[str, Any]], sample: Sample
 ) -> None:
-    monkeypatch.chdir(copied)
-    index: Counter[Group] = Counter()
+    index: Counter[tuple[str, str, str]] = Counter()
     for each in sent.values():
         row = each["row"]
         index[row["source"]["S"], row["event_type"]["S"], row["event_time"]["S"][:10]] += 1
 
-    with duckdb.connect() as database:
-        counted = database.execute(query_of_the_page("Counts")).fetchall()
+    counted = asked(shell, sent, QUERIES[0])
 
-    assert {(source, event_type, str(day)): count for source, event_type, day, count in counted} == index
+    assert {(row["source"], row["event_type"], row["day"]): row["events"] for row in counted} == index
     assert sum(index.values()) == len(SOURCES) * len(sample.first(_EVENTS).lines)
 
 
-def test_a_row_is_the_line_to_the_byte(
-    copied: Path, sent: dict[str, dict[str, Any]], deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+def test_a_row_is_the_event_of_the_index_and_its_text_is_as_it_was_sent(
+    shell: Shell, sent: dict[str, dict[str, Any]], deployed: Deployed
 ) -> None:
-    monkeypatch.chdir(copied)
-    with duckdb.connect() as database:
-        database.execute(query_of_the_page("Reading"))
-        lines = {line for (line,) in database.execute("SELECT line FROM raw_events").fetchall()}
+    found = {
+        row["event_id"]: row
+        for row in asked(shell, sent, "SELECT * EXCLUDE (event), event::VARCHAR AS event FROM events")
+    }
 
-    assert len(lines) == len(sent)
+    assert found.keys() == sent.keys()
+    for event_id, each in sent.items():
+        row = each["row"]
+        for name in ("source", "event_type", "entity_id", "content_sha256", "request_id", "sent_by", "s3_key"):
+            assert found[event_id][name] == row[name]["S"]
+        assert found[event_id]["s3_offset"] == int(row["s3_offset"]["N"])
     for event_id in sorted(sent)[:20]:
-        assert deployed.raw_line(sent[event_id]["row"]).decode() in lines
+        line = deployed.raw_line(sent[event_id]["row"])
+        assert line.endswith(b',"event":' + found[event_id]["event"].encode() + b"}")
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_each_query_of_the_page_answers_about_the_day_of_the_demo(shell: Shell, deployed: Deployed, query: str) -> None:
+    lines = (ROOT / "examples/shop-day/day.ndjson").read_bytes().splitlines()
+    deployed.ingest([line for line in lines if line.strip()])
+    late = (ROOT / "examples/shop-day/late-batch.ndjson").read_bytes().splitlines()
+    deployed.ingest([line for line in late if line.strip()])
+
+    status, found, said = shell.run("sql", "--day", "2025-11-28", "--json", query)
+
+    assert status == 0, said
+    assert found
+
+
+def test_a_prompt_answers_statements_of_several_lines_until_it_is_left(
+    deployed: Deployed, sent: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    (tmp_path / ".retrace").mkdir()
+    connection.save(tmp_path / ".retrace/local.json", deployed.stack)
+    day = next(iter(sent.values()))["row"]["event_time"]["S"][:10]
+
+    session = Session(deployed, tmp_path, "sql", "--day", day)
+    session.shows("retrace> ")
+    session.types("SELECT 'x' || count(*) AS n\nFROM events WHERE false;\n")
+    session.shows("x0")
+    session.types("SELECT nothing;\n")
+    session.shows("nothing")
+    session.types("DELETE FROM stored.line;\n")
+    session.shows("read-only")
+    session.types(".quit\n")
+
+    assert session.ends()[0] == 0
+
+
+def test_without_rights_in_s3_the_policy_is_named(deployed: Deployed, tmp_path: Path) -> None:
+    policy = {"Version": "2012-10-17", "Statement": [TO_THE_API]}
+    shell = Shell(deployed, tmp_path, user(deployed, "no-analyst", policy))
+
+    status, found, said = shell.run("sql", "--day", "2025-11-28", "SELECT 1")
+
+    assert (status, found) == (4, [])
+    assert "AccessDenied" in said
+    assert "docs/cli.md" in said
 
 
 def test_every_object_lies_where_the_catalogue_projects_its_partition(

@@ -103,6 +103,7 @@ def test_every_command_has_its_help_without_any_extra(base: Installation) -> Non
     [
         ("console", "starlette", ("console",)),
         ("parquet", "pyarrow", ("export", "some-entity", "--out", "some.parquet")),
+        ("sql", "duckdb", ("sql", "SELECT 1")),
     ],
 )
 def test_a_command_that_needs_an_extra_names_it(
@@ -110,8 +111,8 @@ def test_a_command_that_needs_an_extra_names_it(
 ) -> None:
     finished = base.run("retrace", "--url", "http://127.0.0.1:1", "--region", "eu-central-1", *command)
 
-    remedy = f"→ Run: pip install 'retrace[{extra}]'"
-    assert finished.stderr == f"The package {package} is not installed.\n{remedy}\n"
+    told = re.escape(f"The package {package} is not installed.\n→ Run: ")
+    assert re.fullmatch(rf"{told}/\S+/python\S* -m pip install 'retrace\[{extra}\]'\n", finished.stderr)
     assert finished.returncode == 2
     assert not list(base.directory.glob("*parquet*"))
 
