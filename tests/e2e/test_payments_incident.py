@@ -113,3 +113,21 @@ def test_the_outage_is_found_in_spite_of_the_event_that_came_late(asked: Asked) 
 @pytest.mark.parametrize("source", [source for source in TRUTH["hours"] if source != GATEWAY])
 def test_sources_without_an_outage_have_no_gap(asked: Asked, source: str) -> None:
     assert asked("gaps", source, "--since", "2025-11-21", "--until", "2025-11-24") == []
+
+
+def test_two_hours_of_a_type_are_sent_again(asked: Asked) -> None:
+    window = ("--since", "2025-11-22T09:00", "--until", "2025-11-22T11:00")
+    kind = ("--source", GATEWAY, "--type", "payment.captured")
+    [replay] = asked("replay", "create", *kind, *window, "--order", "entity", "--yes", "--wait")
+
+    hours = TRUTH["hours"][GATEWAY]["payment.captured"]
+    assert (replay["state"], replay["sent"]) == ("SENT", hours["2025-11-22T09"] + hours["2025-11-22T10"])
+
+
+def test_all_events_of_all_sources_are_exported_in_one_command(asked: Asked) -> None:
+    events = asked("export", "--since", "2025-11-21", "--until", "2025-11-24")
+
+    assert len({event["event_id"] for event in events}) == len(events) == TRUTH["accepted"]
+    assert Counter((event["source"], event["event_type"]) for event in events) == {
+        (source, event_type): sum(TRUTH["hours"][source][event_type].values()) for source, event_type in KINDS
+    }
