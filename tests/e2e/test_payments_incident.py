@@ -21,6 +21,7 @@ PAYMENTS = ROOT / "examples/payments"
 TRUTH = json.loads((PAYMENTS / "truth.json").read_text())
 GATEWAY = "pay/gateway"
 KINDS = [(source, event_type) for source, types in TRUTH["hours"].items() for event_type in types]
+ARRIVED = ("missing", "quarantine", "conflict")
 CONFLICTS = TRUTH["conflicts"].items()
 
 Asked = Callable[..., list[dict[str, Any]]]
@@ -131,3 +132,12 @@ def test_all_events_of_all_sources_are_exported_in_one_command(asked: Asked) -> 
     assert Counter((event["source"], event["event_type"]) for event in events) == {
         (source, event_type): sum(TRUTH["hours"][source][event_type].values()) for source, event_type in KINDS
     }
+
+
+def test_of_the_gateways_own_record_each_event_that_never_arrived_is_told(asked: Asked) -> None:
+    record = str(PAYMENTS / "gateway.ndjson.gz")
+    events = asked("ingest", "--dry-run", "--list", record, code=Exit.DIFFERENT)
+
+    keys = {arrived: sorted(e["idempotency_key"] for e in events if e["arrived"] == arrived) for arrived in ARRIVED}
+    assert keys == {"missing": TRUTH["lost"], "quarantine": TRUTH["refused"], "conflict": sorted(TRUTH["conflicts"])}
+    assert len(events) == sum(map(len, keys.values()))
