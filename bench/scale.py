@@ -41,7 +41,6 @@ def blocks(counted: Count) -> Mapping[str, str]:
     return {
         "dollars": _dollars([Model(counted, shape, BATCHES[0], INSTALLED) for shape in SHAPES]),
         "ceilings": _ceilings(counted),
-        "hours": _hours(counted),
     }
 
 
@@ -51,6 +50,7 @@ def workings(counted: Count) -> Mapping[str, str]:
         "rows": _rows(counted),
         "units": _units(counted),
         "billion": _billion(counted),
+        "hours": _hours(counted),
         "all-dollars": _dollars(_models(counted)),
         "stored": _stored(counted),
         "hot": _hot(counted),

@@ -11,6 +11,9 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 
+SCREEN = 30
+"""Lines."""
+
 _KIND = re.compile(r"# [^\n]+\n\n(?:A tutorial|A how-to|A reference|An explanation): \w")
 _LINKED = re.compile(r"\]\((?:docs/)?([\w-]+\.md)(?:#[^)]*)?\)")
 
@@ -31,6 +34,15 @@ def test_every_row_of_the_index_is_a_question_with_a_link() -> None:
 
     assert len(rows) > 30
     assert [row for row in rows if not re.fullmatch(r"\| [^|]+\? \| \[[^|]*\) \|", row)] == []
+
+
+def test_the_index_has_each_question_of_the_page_for_people_on_call_whose_answer_is_a_screen_at_most() -> None:
+    sections = re.split(r"^## ", (DOCS / "on-call.md").read_text(), flags=re.MULTILINE)[1:]
+    questions = [section.partition("\n")[0] for section in sections]
+    asked = re.findall(r"^\| ([^|]+) \| \[[^]]*\]\(on-call\.md#", (DOCS / "index.md").read_text(), re.MULTILINE)
+
+    assert sorted(asked) == sorted(questions)
+    assert [section for section in sections if "```sh\n" not in section or len(section.splitlines()) > SCREEN] == []
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.name))

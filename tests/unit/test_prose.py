@@ -34,23 +34,24 @@ WORDS = {
     "docs/deploying.md": 1_480,
     "docs/glossary.md": 990,
     "docs/incident.md": 620,
-    "docs/index.md": 780,
+    "docs/index.md": 720,
     "docs/metrics.md": 900,
+    "docs/on-call.md": 700,
     "docs/operations.md": 1_920,
-    "docs/performance.md": 900,
+    "docs/performance.md": 690,
     "docs/positions.md": 480,
     "docs/producers.md": 940,
     "docs/producer-python.md": 940,
     "docs/reliability.md": 1_150,
     "docs/runbook.md": 2_030,
-    "docs/scale.md": 1_670,
-    "docs/security.md": 1_950,
+    "docs/scale.md": 1_560,
+    "docs/security.md": 1_380,
     "docs/sql.md": 435,
     "docs/testing.md": 410,
 }
 """How many words `wc -w` may count on a page, code and tables included. Lower a number when its page gets shorter."""
 
-ALL_WORDS = 33_850
+ALL_WORDS = 33_550
 """How many the README and docs/ may have together. The goal is 28,000."""
 
 
