@@ -38,18 +38,20 @@ def require_known(client: Client, source: str | None, event_type: str | None) ->
         return
     sources = {known for known, _ in pairs}
     if source is not None and source not in sources:
-        raise _unknown("source", source, sources, "")
+        raise unknown_name("source", source, sources, "", _LIST_THEM)
     types = {kind for known, kind in pairs if source in (None, known)}
     if event_type is not None and event_type not in types:
-        raise _unknown("type", event_type, types, "" if source is None else f" from {on_one_line(source)}")
+        origin = "" if source is None else f" from {on_one_line(source)}"
+        raise unknown_name("type", event_type, types, origin, _LIST_THEM)
 
 
-def _unknown(what: str, name: str, known: Iterable[str], origin: str) -> Problem:
+def unknown_name(what: str, name: str, known: Iterable[str], origin: str, list_them: str) -> Problem:
+    """The problem that nothing is known by a name, with the near ones that are."""
     by_folded = {each.casefold(): each for each in known}
     near = [by_folded[each] for each in get_close_matches(name.casefold(), by_folded)]
     guess = f"Did you mean {on_one_line(' or '.join(near))}? " if near else ""
     return Problem(
         f"Unknown {what}: no event of {what} {on_one_line(name)} was ever accepted{origin}.",
-        f"{guess}{_LIST_THEM}",
+        f"{guess}{list_them}",
         Exit.NOT_FOUND,
     )

@@ -13,6 +13,7 @@ import typer
 from retrace.client import Client
 from retrace.concurrency import in_order
 from retrace.context import AsJson, CommandContext, command_context
+from retrace.known_entities import require_known_entity
 from retrace.output import Column, Json, Output, short_time
 from retrace.problem import Exit, Problem
 
@@ -75,6 +76,8 @@ def get_aggregates(
     at_most = None if every else limit
     pages = version_pages(call.client, query, at_most)
     newest = next(pages)
+    if not newest["versions"]:
+        require_known_entity(call.client, entity)
     versions = (version for page in chain([newest], pages) for version in page["versions"])
     nothing = f"{_NO_VERSION} One is computed by {replay_command(entity, day)}"
     listed = output.rows(in_order(lambda version: _asked(call, version), versions), VERSION_COLUMNS, nothing)
@@ -107,6 +110,7 @@ def inputs(
 def _newest(client: Client, entity: str, day: str) -> str:
     versions = client.get("/aggregates", {"entity_id": entity, "day": day, "limit": "1"})["versions"]
     if not versions:
+        require_known_entity(client, entity)
         raise Problem(_NO_VERSION, f"Compute one: {replay_command(entity, day)}", Exit.NOT_FOUND)
     return str(versions[0]["replay_id"])
 

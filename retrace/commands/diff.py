@@ -13,6 +13,7 @@ from retrace.client import Client
 from retrace.commands.aggregates import Entity, OfDay, at_least, replay_command
 from retrace.concurrency import in_order
 from retrace.context import AsJson, command_context
+from retrace.known_entities import require_known_entity
 from retrace.output import Column, Json, Output, duration, short_time
 from retrace.problem import Exit, Problem
 from retrace.progress import Counting
@@ -94,6 +95,8 @@ def _versions(client: Client, query: Json, from_: str | None, to: str | None) ->
     known = client.get("/aggregates", {**query, "limit": "2"})
     newest = [version["replay_id"] for version in known["versions"]]
     needed = 1 if from_ is not None else 2
+    if not newest:
+        require_known_entity(client, query["entity_id"])
     if len(newest) < needed:
         raise _too_few(known)
     return from_ or newest[1], newest[0]

@@ -19,6 +19,7 @@ from retrace.exporting.events import Fetched, from_s3, through_api
 from retrace.exporting.files import STANDARD_OUTPUT, NdjsonWriter, Writer
 from retrace.exporting.run import Export
 from retrace.exporting.selection import Query, of_entity, of_sources
+from retrace.known_entities import require_known_entity
 from retrace.known_sources import require_known
 from retrace.output import Output
 from retrace.problem import Exit, Problem, extra
@@ -91,6 +92,8 @@ def export(
         exported.into_file(out)
     if not exported.taken and entity is None and len(kinds) == 1:
         require_known(call.client, source, kinds[0])
+    if not exported.taken:
+        require_known_entity(call.client, entity)
     exported.conclude()
     if exported.bad:
         raise typer.Exit(Exit.DIFFERENT)

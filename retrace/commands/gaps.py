@@ -10,6 +10,7 @@ import typer
 
 from retrace.context import AsJson, CommandContext, command_context
 from retrace.event_table import Day, Since, Until
+from retrace.known_entities import require_known_entity
 from retrace.known_sources import require_known
 from retrace.output import Column, Json, Output, short_time
 
@@ -46,6 +47,7 @@ def gaps(
     found = list(_rows(answer))
     if answer.get("event_types") == [] or _is_all(answer):
         require_known(call.client, source, event_type)
+        require_known_entity(call.client, entity)
     output.rows(found, _COLUMNS if source is not None else _COLUMNS[:2], _nothing(answer, source, unit))
     if any(row["usual"] is not None for row in found):
         output.note(answer["dip_rule"])

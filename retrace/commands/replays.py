@@ -9,6 +9,7 @@ from urllib.parse import quote
 import typer
 
 from retrace.context import AsJson, CommandContext, command_context
+from retrace.known_entities import require_known_entity
 from retrace.known_sources import require_known
 from retrace.output import Json, Output
 from retrace.problem import Exit
@@ -76,10 +77,11 @@ def preview(context: typer.Context, request: Json, as_json: AsJson = None) -> No
 
 
 def _counted(call: CommandContext, request: Json) -> Json:
-    """What a replay would send; raises Problem if that is nothing because its source or type is unknown."""
+    """What a replay would send; raises Problem if that is nothing because its source, type or entity is unknown."""
     found = counted(call.client, request)
     if found["messages"] == 0 and found["exact"]:
         require_known(call.client, request.get("source"), request.get("event_type"))
+        require_known_entity(call.client, request.get("entity_id"))
     return found
 
 

@@ -30,6 +30,7 @@ from retrace.event_table import (
     list_events,
     window,
 )
+from retrace.known_entities import or_unknown_entity
 from retrace.known_sources import or_unknown
 from retrace.output import Json, Output, sparkline
 
@@ -76,6 +77,7 @@ def events(
         query["include"] = "event"
     columns = key_columns(output, of_entity=entity is not None) if keys else None
     items = or_unknown(call.client, call.client.pages("/events", query, limit), source, event_type)
+    items = or_unknown_entity(call.client, items, entity)
     _shape(output, list_events(output, items, limit, nothing, columns))
 
 

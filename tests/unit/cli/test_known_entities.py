@@ -1,0 +1,75 @@
+"""An entity that no event was ever accepted of is told with near names, and told apart from one that is only quiet."""
+
+from __future__ import annotations
+
+import pytest
+
+from retrace.problem import Exit
+from tests.unit.cli.scripted_api import Answer, Asked, exit_code, problem, said, serving
+from tests.unit.cli.test_aggregates_command import day as of_day
+from tests.unit.cli.test_known_sources import FOUND
+
+DAY = "2026-11-21"
+SEEN = f"{DAY}T09:30:00.000000000Z"
+COMMANDS = (
+    f"events {{}} --day {DAY}",
+    f"gaps --entity {{}} --day {DAY}",
+    f"replay preview {{}} --day {DAY}",
+    f"replay create {{}} --day {DAY} --yes",
+    f"export {{}} --day {DAY}",
+    f"aggregates get {{}} {DAY}",
+    f"aggregates inputs {{}} {DAY}",
+    f"aggregates diff {{}} {DAY}",
+)
+
+
+def answers(asked: Asked) -> Answer:
+    """Events of three entities on a day that nobody asks for."""
+    match asked.call:
+        case "GET /sources":
+            seen = {"first_seen": SEEN, "last_seen": SEEN}
+            kinds = [{"source": "depot", "event_type": "loaded"}, {"source": "depot", "event_type": "old"}]
+            return 200, {"items": [kinds[0] | seen, kinds[1] | seen | {"last_seen": None}], "cursor": None}
+        case "GET /aggregates":
+            return 200, of_day()
+        case "GET /events" if "event_type" in asked.query:
+            names = ("depot-lyon", "depot-metz", "till-1")
+            return 200, {"items": [{"entity_id": name} for name in names], "cursor": None}
+        case "GET /events" if asked.query.keys() == {"entity_id", "limit"} and asked.query["entity_id"] == "depot-metz":
+            return 200, {"items": [{"entity_id": "depot-metz"}], "cursor": None}
+    found: Answer = FOUND.get(asked.call, (404, problem("There is nothing here.")))
+    return found
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_unknown_entity_is_not_found_and_told_with_near_names(command: str) -> None:
+    with serving(answers) as api:
+        result = api.run(*command.format("Depot-lyno").split())
+
+    told = " ".join(said(result).split())
+    assert exit_code(result) == Exit.NOT_FOUND
+    assert "Unknown entity: no event of entity Depot-lyno was ever accepted." in told
+    assert "Did you mean depot-lyon" in told
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_entity_that_is_only_quiet_is_not_called_unknown(command: str) -> None:
+    with serving(answers) as api:
+        result = api.run(*command.format("depot-metz").split())
+
+    assert "Unknown" not in said(result)
+
+
+def test_of_each_source_and_type_one_page_of_a_week_is_read() -> None:
+    with serving(answers) as api:
+        api.run("events", "depot-lyno", "--day", DAY)
+
+    [page] = [asked.query for asked in api.calls("GET /events") if "event_type" in asked.query]
+    assert page == {
+        "source": "depot",
+        "event_type": "loaded",
+        "order": "newest",
+        "limit": "1000",
+        "start_time": "2026-11-14T00:00:00.000000000Z",
+        "end_time": SEEN,
+    }
