@@ -46,6 +46,7 @@ _CAUSES: tuple[tuple[str, str, str], ...] = (
 _OPTIONS = {
     "entity_id": "ENTITY",
     "event_type": "--type",
+    "event_types": "--type",
     "start_time": "--since",
     "end_time": "--until",
     "start_day": "--from-day",

@@ -17,8 +17,8 @@ def _request(
     context: typer.Context,
     entity: Annotated[str | None, typer.Argument(help="The entity. Without one, give --source and --type.")] = None,
     source: Annotated[str | None, typer.Option("--source", "-s", help="All events of this source and --type.")] = None,
-    event_type: Annotated[
-        str | None, typer.Option("--type", "-t", help="All events of this type and --source.")
+    event_types: Annotated[
+        list[str] | None, typer.Option("--type", "-t", help="All events of this type and --source. Repeatable.")
     ] = None,
     day: Annotated[str | None, typer.Option("--day", "-d", help="On this UTC day: yesterday, 3d, 2026-11-21.")] = None,
     since: Annotated[str | None, typer.Option("--since", help=f"From this time on. {TIME_HELP}")] = None,
@@ -47,7 +47,9 @@ def _request(
     reason: Annotated[str | None, typer.Option(help="Why you request the replay, stored with it.")] = None,
 ) -> Json:
     return request_of(
-        **selection(command_context(context), entity, source, event_type, (since, until), (day, from_day, to_day)),
+        **selection(
+            command_context(context), entity, source, event_types or [], (since, until), (day, from_day, to_day)
+        ),
         include=criteria(include_source or [], include_type or [], include_event or [], include_min_lag_ms),
         exclude=criteria(exclude_source or [], exclude_type or [], exclude_event or [], exclude_min_lag_ms),
         max_messages=max_messages,

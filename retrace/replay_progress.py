@@ -119,7 +119,8 @@ def what(request: Json) -> str:
         when = f"{short_time(request['start_time'])} to {short_time(request['end_time'])}"
     else:
         when = request.get("day") or f"{request['start_day']} to {request['end_day']}"
-    of = request.get("entity_id") or f"{request['source']} {request['event_type']}"
+    types = request.get("event_types", [request.get("event_type")])
+    of = request.get("entity_id") or f"{request['source']} {', '.join(types)}"
     how = [name.replace("_", " ") for name in ("include_duplicates", "whole_days") if request.get(name)]
     how += [f"{name} {request[name]}" for name in ("max_messages", "rate", "order") if name in request]
     how += ["filtered"] if "include" in request or "exclude" in request else []

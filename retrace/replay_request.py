@@ -23,26 +23,27 @@ def selection(
     call: CommandContext,
     entity: str | None,
     source: str | None,
-    event_type: str | None,
+    event_types: Sequence[str],
     times: tuple[str | None, str | None],
     days: tuple[str | None, str | None, str | None],
 ) -> Json:
-    """Which events: those of an entity in a window, or those of a source and type in a window or on days.
+    """Which events: those of an entity in a window, or those of a source and types in a window or on days.
 
     `times` are --since and --until, `days` are --day, --from-day and --to-day.
     """
     if entity is not None:
-        if source is not None or event_type is not None:
+        if source is not None or event_types:
             raise _wrong("--source, --type", "choose among an entity's events by --include-source and --include-type")
         return {"entity_id": entity, **_window(call, times, _range(call, days))}
-    if source is None or event_type is None:
+    if source is None or not event_types:
         raise _wrong("ENTITY", "name an entity, or give --source and --type")
     named = _range(call, days)
     if named is None or times != (None, None):
         bounds = _window(call, times, named)
     else:
         bounds = {"day": named[0]} if named[0] == named[1] else {"start_day": named[0], "end_day": named[1]}
-    return {"source": source, "event_type": event_type, **bounds}
+    types = {"event_type": event_types[0]} if len(event_types) == 1 else {"event_types": list(event_types)}
+    return {"source": source, **types, **bounds}
 
 
 def criteria(

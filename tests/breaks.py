@@ -852,6 +852,22 @@ BREAKS = [
         "",
     ),
     Break(
+        "7 bounded: the first of several types alone",
+        "chalicelib/replays/request.py",
+        "for name in self.types for part",
+        "for name in self.types[:1] for part",
+        "tests/functional/test_replay_windows.py",
+        "",
+    ),
+    Break(
+        "7 bounded: a type that is named twice sent twice",
+        "chalicelib/replays/request.py",
+        '        return list(dict.fromkeys(self.event_types or [self.event_type or ""]))\n',
+        '        return list(self.event_types or [self.event_type or ""])\n',
+        "tests/functional/test_replay_windows.py",
+        "",
+    ),
+    Break(
         "7 bounded: a window by type that grows to whole days",
         "chalicelib/replays/request.py",
         "        grows = self.whole_days and not self.selects_whole_days\n",

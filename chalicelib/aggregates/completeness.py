@@ -83,7 +83,7 @@ def _left_out(request: ReplayRequest, version: Version) -> Iterator[str]:
     if request.filtered:
         yield "Its replay took only events that pass its filters."
     if request.entity_id is None:
-        yield f"It covers events of source {request.source} and type {request.event_type} only."
+        yield f"It covers events of source {request.source} and type {' or '.join(request.types)} only."
     if request.window.start > day.start:
         yield f"Its replay leaves out the day's events before {request.window.start}."
     if request.window.end < day.end:
@@ -97,4 +97,4 @@ def _covers(request: ReplayRequest, version: Version, event: StoredEvent) -> boo
         return False
     if request.entity_id is not None:
         return request.entity_id == event.entity_id
-    return (request.source, request.event_type) == (event.source, event.event_type)
+    return request.source == event.source and event.event_type in request.types

@@ -10,8 +10,9 @@ from chalicelib.api import requests
 from chalicelib.api.responses import accepted, answer, problem
 from chalicelib.core.errors import Fault, InvalidRequest
 from chalicelib.replays import responses
+from chalicelib.replays.job import Requester
 from chalicelib.replays.preview_report import ConfirmationNeeded
-from chalicelib.replays.request import ReplayQuery, ReplaysQuery, Requester, parse_replay_request
+from chalicelib.replays.request import ReplayQuery, ReplaysQuery, parse_replay_request
 from chalicelib.runtime import replay_wiring, telemetry
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")

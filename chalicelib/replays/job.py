@@ -40,6 +40,14 @@ _LONGEST_FAILURE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
+class Requester:
+    """Who asks for a replay, and the idempotency key that makes asking again the same request."""
+
+    name: str
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Cursor:
     """How far planning has come. Everything before it was sent or is in the outbox. The next planner begins after it.
 

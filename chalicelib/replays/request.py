@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, ValidationError, model_validator
@@ -92,25 +91,18 @@ _DIGITS_OF_COUNTS = 18
 MAX_REPLAYS = 25
 """Each may name a thousand events and eighty sources and types; together they must stay below Lambda's 6 MB."""
 
-_OF_A_TYPE = frozenset({"source", "event_type"})
-_SELECTIONS = (
+_SELECTIONS: tuple[set[str], ...] = (
     {"entity_id", "start_time", "end_time"},
-    _OF_A_TYPE | {"start_time", "end_time"},
-    _OF_A_TYPE | {"day"},
-    _OF_A_TYPE | {"start_day", "end_day"},
+    *(
+        {"source", types} | when
+        for types in ("event_type", "event_types")
+        for when in ({"start_time", "end_time"}, {"day"}, {"start_day", "end_day"})
+    ),
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Requester:
-    """Who asks for a replay, and the idempotency key that makes asking again the same request."""
-
-    name: str
-    idempotency_key: str | None = None
-
-
 class ReplayRequest(BaseModel):
-    """By entity and window, or by source, event_type and a window, `day`, or `start_day` to `end_day` (included)."""
+    """By entity and window, or by source, type(s) and a window, `day`, or `start_day` to `end_day` (included)."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, defer_build=True)
 
@@ -119,6 +111,9 @@ class ReplayRequest(BaseModel):
     end_time: EndTime | None = None
     source: Source | None = None
     event_type: EventType | None = None
+    event_types: Annotated[tuple[EventType, ...], Field(max_length=MAX_NAMES), _NOT_EMPTY, _LENIENT] | None = Field(
+        None, description="Instead of `event_type`."
+    )
     day: DayText | None = None
     start_day: DayText | None = None
     end_day: DayText | None = None
@@ -143,8 +138,8 @@ class ReplayRequest(BaseModel):
         given = {name for name in frozenset().union(*_SELECTIONS) if getattr(self, name) is not None}
         if given not in _SELECTIONS:
             raise ValueError(
-                "name what to replay by entity_id, start_time and end_time,"
-                " or by source, event_type and day (or start_day and end_day, or start_time and end_time)"
+                "name what to replay by entity_id, start_time and end_time, or by source, event_type (or event_types)"
+                " and day (or start_day and end_day, or start_time and end_time)"
             )
         self._check_window()
         return self
@@ -169,6 +164,11 @@ class ReplayRequest(BaseModel):
         return whole_days_of(asked) if grows else asked
 
     @property
+    def types(self) -> Sequence[str]:
+        """The types of a source that are selected, each once; none for an entity."""
+        return list(dict.fromkeys(self.event_types or [self.event_type or ""]))
+
+    @property
     def filtered(self) -> bool:
         """Whether not every selected event is taken."""
         return self.include is not None or self.exclude is not None
@@ -190,15 +190,16 @@ class ReplayRequest(BaseModel):
     def group(self, number: int, shards: int) -> Sequence[Partition] | None:
         """The n-th group of partitions to read, counting from 0; None after the last.
 
-        The partitions of a group are read at once and merged. A replay by type reads day by day: all shards of a day,
-        and of each only the rows in its window. Naming groups by number keeps a job's cursor small.
+        The partitions of a group are read at once and merged. A replay by type reads day by day: all shards of all
+        types of a day, and of each only the rows in its window. Naming groups by number keeps a job's cursor small.
         """
         if self.entity_id is not None:
             return [EntityPartition(self.entity_id, self.window)] if number == 0 else None
         if number >= days_in(self.window):
             return None
         day = day_after(day_of(self.window.start), number)
-        return shards_of_day(self.source or "", self.event_type or "", day, self.window, shards)
+        source = self.source or ""
+        return [part for name in self.types for part in shards_of_day(source, name, day, self.window, shards)]
 
     def as_asked(self) -> dict[str, object]:
         """The request as JSON, without what it leaves to the defaults."""

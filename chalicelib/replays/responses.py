@@ -149,9 +149,9 @@ def _about_nothing(request: ReplayRequest, scanned: int, index_read_to: Instant 
             f"The index by type shows no event that was acknowledged before {index_read_to}."
             " If one was acknowledged later, send the request again."
         )
-        source, event_type = for_path(request.source or ""), for_path(request.event_type or "")
+        source, event_type = for_path(request.source or ""), for_path(request.types[0])
         parameters = f"source={source}&event_type={event_type}&look_back_days=366"
-        look = f"GET /freshness?{parameters} finds the newest event of the type"
+        look = f"GET /freshness?{parameters} finds the newest event of {'the' if len(request.types) == 1 else 'a'} type"
     return f"{known} Names are compared to the letter, and times are event times; {look}."
 
 

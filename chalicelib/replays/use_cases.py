@@ -13,10 +13,10 @@ from chalicelib.core.errors import Conflict, Fault, NotFound, TryAgain, WriteCon
 from chalicelib.core.fields import MAX_REPLAY_ID_BYTES
 from chalicelib.core.pagination import from_cursor, query_fingerprint, to_cursor
 from chalicelib.core.ports import Clock, Concurrently, Pause
-from chalicelib.replays.job import JobState, ReplayJob, beginning_of
+from chalicelib.replays.job import JobState, ReplayJob, Requester, beginning_of
 from chalicelib.replays.ports import KeyedReplay, ReplayQueues, ReplayStore
 from chalicelib.replays.preview_report import ConfirmationNeeded
-from chalicelib.replays.request import ReplayRequest, ReplaysQuery, Requester
+from chalicelib.replays.request import ReplayRequest, ReplaysQuery
 from chalicelib.replays.tasks import ReplayTask
 
 if TYPE_CHECKING:  # a cold function imports what it runs

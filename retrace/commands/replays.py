@@ -80,7 +80,8 @@ def _counted(call: CommandContext, request: Json) -> Json:
     """What a replay would send; raises Problem if that is nothing because its source, type or entity is unknown."""
     found = counted(call.client, request)
     if found["messages"] == 0 and found["exact"]:
-        require_known(call.client, request.get("source"), request.get("event_type"))
+        for event_type in request.get("event_types", [request.get("event_type")]):
+            require_known(call.client, request.get("source"), event_type)
         require_known_entity(call.client, request.get("entity_id"))
     return found
 

@@ -26,6 +26,9 @@ KINDS: list[Json] = [
     {"entity_id": "order-2", "event_type": "order.refunded"},
     {"source": "shop/returns"},
 ]
+ONE_TYPE = {"event_type": BY_TYPE["event_type"]}
+TWO_TYPES = {"event_types": ["order.refunded", "order.paid", "order.refunded"]}
+ACROSS_MIDNIGHT = {"start_time": f"{DAY_BEFORE}T23:59:59.999999999Z", "end_time": f"{DAY}T00:00:00.000000001Z"}
 TWO_HOURS = {**BY_TYPE, "start_time": f"{DAY}T10:00:00Z", "end_time": f"{DAY}T12:00:00Z"}
 
 
@@ -34,10 +37,11 @@ def everything() -> list[Json]:
     return [paid(event_time=at, payload=f"{at} {kind}", **kind) for at in INSTANTS for kind in KINDS]
 
 
-def within(window: Json) -> list[str]:
-    """The times of the events in a window: what a filter over all of them leaves."""
+def within(window: Json, *types: str) -> list[str]:
+    """The times of the source's events in a window: what a filter over all of them leaves."""
     start, end = parse_instant(window["start_time"]), parse_instant(window["end_time"])
-    chosen = (event for event in everything() if BY_TYPE.items() <= event.items())
+    of_source = (event for event in everything() if event["source"] == BY_TYPE["source"])
+    chosen = (event for event in of_source if event["event_type"] in (types or [BY_TYPE["event_type"]]))
     return sorted(event["event_time"] for event in chosen if start <= event["event_time"] < end)
 
 
@@ -70,17 +74,20 @@ def test_any_window_sends_and_previews_what_a_filter_over_all_events_leaves(appl
         phases=[Phase.explicit, Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
     )
-    @given(window=windows())
-    @example(window={"start_time": f"{DAY}T00:00:00Z", "end_time": f"{NEXT_DAY}T00:00:00Z"})
-    @example(window={"start_time": f"{DAY_BEFORE}T23:59:59.999999999Z", "end_time": f"{DAY}T00:00:00.000000001Z"})
-    @example(window={"start_time": f"{DAY}T12:00:00+02:00", "end_time": f"{NEXT_DAY}T00:30:00+02:00"})
-    def holds(window: Json) -> None:
-        expected = within(window)
+    @given(window=windows(), types=st.sampled_from([ONE_TYPE, TWO_TYPES]))
+    @example(window={"start_time": f"{DAY}T00:00:00Z", "end_time": f"{NEXT_DAY}T00:00:00Z"}, types=TWO_TYPES)
+    @example(window=ACROSS_MIDNIGHT, types=ONE_TYPE)
+    @example(window=ACROSS_MIDNIGHT, types=TWO_TYPES)
+    @example(window={"start_time": f"{DAY}T12:00:00+02:00", "end_time": f"{NEXT_DAY}T00:30:00+02:00"}, types=ONE_TYPE)
+    def holds(window: Json, types: Json) -> None:
+        expected = within(window, *types.get("event_types", []))
+        request = {"source": BY_TYPE["source"], **types, **window}
 
-        told = application.preview({**BY_TYPE, **window}).json_body
-        replay_id, messages = application.planned(**BY_TYPE, **window)
+        told = application.preview(request).json_body
+        replay_id, messages = application.planned(**request)
 
         job = application.job(replay_id)
+        assert sum(told["by_type"].values()) == len(expected)
         assert event_times(messages) == expected
         assert told["by_day"] == Counter(event_time[:10] for event_time in expected)
         assert (told["messages"], told["exact"]) == (len(expected), True)
@@ -186,6 +193,18 @@ def test_the_same_instants_with_another_offset_are_the_same_request(application:
         "start_time": f"{DAY}T10:00:00.000000000Z",
         "end_time": f"{DAY}T12:00:00.000000000Z",
     }
+
+
+def test_events_of_several_types_of_an_entity_stay_in_order(application: Application) -> None:
+    application.accept_all(everything())
+    window = {"start_time": INSTANTS[0], "end_time": INSTANTS[-1]}
+
+    application.requested_and_planned(source=BY_TYPE["source"], **TWO_TYPES, **window, order="entity")
+
+    sent = [found.members for found in application.ordered.taken()]
+    of_one = [message["event_time"] for message in sent if message["entity_id"] == "order-2"]
+    assert of_one == sorted(of_one)
+    assert len(of_one) == 2 * (len(INSTANTS) - 1)
 
 
 def test_a_window_without_events_says_where_to_look(application: Application) -> None:

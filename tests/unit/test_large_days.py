@@ -22,10 +22,10 @@ from chalicelib.events.dynamodb_index import DynamoEventIndex
 from chalicelib.events.dynamodb_rows import index_row
 from chalicelib.events.raw_objects import RawLocation
 from chalicelib.replays import selection
-from chalicelib.replays.job import JobState, ReplayJob
+from chalicelib.replays.job import JobState, ReplayJob, Requester
 from chalicelib.replays.preview import PreviewReplay
 from chalicelib.replays.preview_report import ConfirmationNeeded
-from chalicelib.replays.request import ReplayRequest, Requester
+from chalicelib.replays.request import ReplayRequest
 from chalicelib.replays.use_cases import RequestReplay
 from chalicelib.search.event_history import InvestigateEvent
 from chalicelib.search.freshness import CheckFreshness

@@ -99,6 +99,15 @@ class TestPartial:
             "Its replay leaves out the day's events from 2026-11-21T12:00:00.000000000Z on.",
         )
 
+    def test_is_a_version_of_several_types_of_a_source(self) -> None:
+        several = {"source": "shop/checkout", "event_types": ["order.paid", "order.sent"], "day": "2026-11-21"}
+
+        assert status(job(several)).partial_because == (
+            "It covers events of source shop/checkout and type order.paid or order.sent only.",
+        )
+        assert status(job(several)).may_lack(event(BEFORE, event_type="order.sent"))
+        assert not status(job(several)).may_lack(event(BEFORE, event_type="order.refunded"))
+
     def test_is_a_version_of_one_raw_object(self) -> None:
         assert status(None, "object-0123").partial_because == ("It covers the events of one raw object only.",)
 

@@ -120,6 +120,7 @@ test('of an entity and a source none is guessed', () => {
   assert.equal(requestOf(both), null);
   assert.ok(isTwofold({ source: 's', type: 't', start_day: '2025-11-28', from: '2025-11-28' }));
   assert.ok(isTwofold({ entity: 'a', start_day: '2025-11-28' }));
+  assert.ok(isTwofold({ source: 's', type: 't', types: 'u, v' }));
   assert.ok(!isTwofold({ entity: 'a', include_sources: 's' }));
   assert.ok(!isTwofold({ source: 's', type: 't', from: '2025-11-28', to: '2025-11-29' }));
 });
@@ -157,7 +158,8 @@ test('a replay that is asked for again is asked for as it was', () => {
   const entity = { entity_id: ' a ', start_time: '2025-11-28T00:00:00.123456789Z', end_time: '2025-11-29T00:00:00.001Z', ...filters };
   const type = { source: 's', event_type: 't', start_day: '2025-11-28', end_day: '2025-11-29' };
   const window = { source: 's', event_type: 't', start_time: '2025-11-28T10:00:00.123456789Z', end_time: '2025-11-28T12:00:00.000Z' };
-  for (const request of [entity, type, window]) assert.deepEqual(of(request), request);
+  const types = { source: 's', event_types: ['t,u', 'v'], start_day: '2025-11-28', end_day: '2025-11-29' };
+  for (const request of [entity, type, types, window]) assert.deepEqual(of(request), request);
   assert.deepEqual(of({ source: 's', event_type: 't', day: '2025-11-28' }), { ...type, end_day: '2025-11-28' });
 });
 

@@ -199,6 +199,10 @@ SHA = "ab" * 32
             },
         ),
         (
+            (*TYPE, "--type", "order.sent", "--day", "2025-11-28"),
+            {"source": "shop", "event_types": ["order.paid", "order.sent"], "day": "2025-11-28"},
+        ),
+        (
             (*TYPE, "--since", "2025-11-28", "--until", "2025-11-29"),
             {
                 "source": "shop",

@@ -80,6 +80,21 @@ class TestByType:
             ("2026-11-21", shard, THE_DAY) for shard in range(3)
         ]
 
+    def test_covers_all_its_types_day_by_day_and_each_once(self) -> None:
+        several = {"event_type": None, "event_types": ["order.paid", "order.sent", "order.paid"]}
+        asked = request({name: value for name, value in (BY_DAYS | several).items() if value is not None})
+
+        assert [(partition.day, partition.event_type) for partition in partitions_of(asked, shards=1)] == [
+            (f"2026-11-{day}", event_type) for day in (21, 22, 23) for event_type in ("order.paid", "order.sent")
+        ]
+
+    def test_names_at_most_20_types(self) -> None:
+        of_types = {"source": "shop/checkout", "day": "2026-11-21"}
+
+        assert list(faults_of(of_types, event_types=["a"] * 21)) == ["event_types"]
+        assert faults_of(of_types, event_types=[]) == {"event_types": "must not be empty"}
+        assert request(of_types, event_types=["a"] * 20).types == ["a"]
+
     def test_covers_days_with_both_ends(self) -> None:
         asked = request(BY_DAYS)
 
@@ -187,6 +202,8 @@ class TestRefusal:
             BY_DAY | BY_ENTITY,
             BY_ENTITY | {"source": "shop/checkout"},
             BY_WINDOW | {"entity_id": "order-1007"},
+            BY_WINDOW | {"event_types": ["order.paid"]},
+            BY_ENTITY | {"event_types": ["order.paid"]},
             BY_WINDOW | {"day": "2026-11-21"},
             {name: BY_WINDOW[name] for name in ("source", "start_time", "end_time")},
             {name: BY_WINDOW[name] for name in ("source", "event_type", "start_time")},

@@ -10,10 +10,10 @@ import pytest
 
 from chalicelib.core.errors import Conflict, InvalidRequest, NotFound, TryAgain, WriteConflict
 from chalicelib.core.timestamps import nanoseconds
-from chalicelib.replays.job import JobState, Outbox, ReplayJob
+from chalicelib.replays.job import JobState, Outbox, ReplayJob, Requester
 from chalicelib.replays.preview import PreviewReplay
 from chalicelib.replays.preview_report import ConfirmationNeeded
-from chalicelib.replays.request import ReplayRequest, ReplaysQuery, Requester
+from chalicelib.replays.request import ReplayRequest, ReplaysQuery
 from chalicelib.replays.use_cases import ControlReplay, FindReplays, RequestReplay
 from tests.unit.examples import INGESTED
 from tests.unit.in_memory import at, no_pause, one_by_one

@@ -59,7 +59,8 @@ export function subjectOf(request) {
     return html`<a href=${address('/entity', { id: request.entity_id, ...bounds })}>${request.entity_id}</a> <span class="quiet">${span(request)}</span>`;
   }
   const bounds = request.start_time ? { from: request.start_time, to: request.end_time } : { day: request.day ?? request.end_day };
-  return html`<a href=${address('/type', { source: request.source, type: request.event_type, ...bounds })}>${request.event_type}</a> of ${request.source} <span class="quiet">${span(request)}</span>`;
+  const types = request.event_types ?? [request.event_type];
+  return html`${types.map((/** @type {string} */ type, /** @type {number} */ at) => html`${at ? ', ' : ''}<a href=${address('/type', { source: request.source, type, ...bounds })}>${type}</a>`)} of ${request.source} <span class="quiet">${span(request)}</span>`;
 }
 
 /** @param {any} request */

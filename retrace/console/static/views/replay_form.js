@@ -34,7 +34,8 @@ const time = (/** @type {string} */ text, utc = true) => {
 /** Whether it names two things to replay, or two times, of which one would be left out. @param {import('../place.js').Query} query */
 export function isTwofold(query) {
   const days = query.start_day || query.end_day;
-  return !!(query.entity && (query.source || query.type || days)) || !!(days && (query.from || query.to));
+  const ofEntity = query.entity && (query.source || query.type || query.types || days);
+  return !!(ofEntity || (days && (query.from || query.to)) || (query.type && query.types));
 }
 
 /** What a form says, with times that mean the same to everybody. @param {Record<string, string>} form */
@@ -49,7 +50,8 @@ export function agreed(form) {
  */
 export function requestOf(query) {
   if (isTwofold(query)) return null;
-  const subject = query.entity ? { entity_id: query.entity } : { source: query.source, event_type: query.type };
+  const types = query.types ? { event_types: list(query.types) } : { event_type: query.type };
+  const subject = query.entity ? { entity_id: query.entity } : { source: query.source, ...types };
   const when = query.start_day
     ? { start_day: query.start_day, end_day: query.end_day || query.start_day }
     : { start_time: time(query.from ?? ''), end_time: time(query.to ?? '') };
@@ -78,7 +80,7 @@ export function queryOf(request) {
     return { [`${which}_sources`]: listed(sources), [`${which}_types`]: listed(types), [`${which}_events`]: listed(events), [`${which}_lag_ms`]: lag };
   };
   return {
-    entity, from, to, source, type, start_day: day ?? request.start_day, end_day: day ?? request.end_day, rate, max_messages, order, reason,
+    entity, from, to, source, type, types: listed(request.event_types ?? []), start_day: day ?? request.start_day, end_day: day ?? request.end_day, rate, max_messages, order, reason,
     whole_days: request.whole_days && 'true', include_duplicates: request.include_duplicates && 'true', ...of('include'), ...of('exclude'),
   };
 }
@@ -111,7 +113,7 @@ export function fields(query) {
   const check = (/** @type {string} */ name, /** @type {string} */ label) => html`<label class="check"><input type="checkbox" name=${name} value="true" ?checked=${query[name] === 'true'}> ${label}</label>`;
   const filtered = Object.keys(query).some((name) => name.startsWith('include_') || name.startsWith('exclude_'));
   return html`<h2 class="minor">Of an entity, or of a source and type</h2>
-    <div class="fields">${text('entity', 'entity')}${text('source', 'source')}${text('type', 'type')}</div>
+    <div class="fields">${text('entity', 'entity')}${text('source', 'source')}${text('type', 'type')}${text('types', 'or types, with commas')}</div>
     <h2 class="minor">In a window (${zoneName()}, unless a time says otherwise), or a source and type on UTC days</h2>
     <div class="fields">${text('from', 'from', '2025-11-28 10:00')}${text('to', 'to, excluded', '2025-11-28 12:00')}${text('start_day', 'first day', '2025-11-28')}${text('end_day', 'last day, included')}</div>
     <h2 class="minor">How</h2>
