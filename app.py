@@ -73,6 +73,13 @@ def late() -> Response:
     return api.search.late(_request())
 
 
+@app.route("/late/summary", authorizer=signed)
+@as_problem_response
+def late_summary() -> Response:
+    """How many events came late, by source, type and hour of arrival."""
+    return api.search.late_summary(_request())
+
+
 @app.route("/gaps", authorizer=signed)
 @as_problem_response
 def gaps() -> Response:

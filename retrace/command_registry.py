@@ -19,7 +19,7 @@ PLACES = {
     "sources": "retrace.commands.sources:sources",
     "events": "retrace.commands.search:events",
     "event": "retrace.commands.event:event",
-    "late": "retrace.commands.search:late",
+    "late": "retrace.commands.late:late",
     "gaps": "retrace.commands.gaps:gaps",
     "freshness": "retrace.commands.monitoring:freshness",
     "rejected list": "retrace.commands.rejected:list_rejected",

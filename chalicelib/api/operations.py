@@ -20,7 +20,7 @@ from chalicelib.quarantine.retries import RejectedQuery
 from chalicelib.replays import responses as replays
 from chalicelib.replays.request import ReplayQuery, ReplayRequest, ReplaysQuery
 from chalicelib.search import schemas as search
-from chalicelib.search.queries import EventsQuery, FreshnessQuery, GapsQuery, LateQuery
+from chalicelib.search.queries import EventsQuery, FreshnessQuery, GapsQuery, LateQuery, LateSummaryQuery
 from chalicelib.sources import responses as sources
 from chalicelib.sources.queries import SourcesQuery
 
@@ -92,7 +92,10 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/events/{event_id}/raw"): Operation(
         "An event as it was sent", {200: (), 410: Problem, **_NAMED}, answer_headers={"X-Content-Sha256": _SHA256}
     ),
-    ("GET", "/late"): Operation("Late arrivals of a day", {200: search.LateList, **_QUERIED}, LateQuery),
+    ("GET", "/late"): Operation("Late arrivals", {200: search.LateList, **_QUERIED}, LateQuery),
+    ("GET", "/late/summary"): Operation(
+        "Late arrivals by source, type and hour", {200: search.LateSummaryAnswer, **_QUERIED}, LateSummaryQuery
+    ),
     ("GET", "/gaps"): Operation(
         "Hours or days without events, or with far fewer than usual", {200: search.GapList, **_QUERIED}, GapsQuery
     ),

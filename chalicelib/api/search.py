@@ -8,7 +8,7 @@ from chalicelib.api.requests import parameters
 from chalicelib.api.responses import answer, answer_with_texts, monitor_answer, raw_answer
 from chalicelib.runtime import query_wiring
 from chalicelib.search import responses
-from chalicelib.search.queries import EventsQuery, FreshnessQuery, GapsQuery, LateQuery
+from chalicelib.search.queries import EventsQuery, FreshnessQuery, GapsQuery, LateQuery, LateSummaryQuery
 
 
 def events(request: Request) -> Response:
@@ -21,8 +21,13 @@ def events(request: Request) -> Response:
 def late(request: Request) -> Response:
     """GET /late."""
     query = parameters(request, LateQuery)
-    found = query_wiring.search_events().late(query)
-    return answer(responses.late(found))
+    return answer(responses.late(query_wiring.find_late().page(query)))
+
+
+def late_summary(request: Request) -> Response:
+    """GET /late/summary."""
+    query = parameters(request, LateSummaryQuery)
+    return answer(responses.late_summary(query_wiring.find_late().summary(query)))
 
 
 def gaps(request: Request) -> Response:

@@ -13,6 +13,7 @@ from chalicelib.aws.errors import translated
 from chalicelib.core.errors import TryAgain
 from chalicelib.core.pagination import chunked
 from chalicelib.core.ports import Concurrently, Pause
+from chalicelib.core.timestamps import Window
 from chalicelib.events.arrivals import Arrival, ArrivalKind
 from chalicelib.events.dynamodb_rows import arrival_of, arrival_row, stored_event
 from chalicelib.events.index_pages import EntityPartition, LateDayPartition, Page, Partition, Row
@@ -127,20 +128,23 @@ class DynamoEventIndex:
         last = answer.get("LastEvaluatedKey")
         return Counted(answer["Count"], last["SK"]["S"] if last else None)
 
-    def late(self, partition: LateDayPartition, after: str | None, limit: int) -> Page:
-        """Late arrivals of a partition, the latest first."""
+    def late(self, partition: LateDayPartition, after: str | None, limit: int, arrived: Window | None = None) -> Page:
+        """Late arrivals of a partition, the latest first, and of these the ones that arrived within a window."""
         keys.require_position(keys.LATE_POSITION, after)
         low, above_all = keys.every_lag()
         high = above_all if after is None else keys.just_before(after)
         late_day = keys.late_day(partition.source, partition.event_type, partition.ingest_day, partition.shard)
         values = {":partition": late_day, ":low": low, ":high": high}
-        query = {
+        query: dict[str, Any] = {
             "IndexName": keys.LATE_ARRIVALS_INDEX,
             "KeyConditionExpression": "late_day = :partition AND #lag BETWEEN :low AND :high",
             "ExpressionAttributeNames": {"#lag": "lag"},  # a reserved word, which moto does not mind
             "Limit": limit,
             "ScanIndexForward": False,
         }
+        if arrived is not None:
+            query["FilterExpression"] = "ingest_time >= :start AND ingest_time < :end"
+            values |= {":start": arrived.start, ":end": arrived.end}
         return self._page(query, values, EVERY_EVENT, "lag")
 
     def _page(self, query: Mapping[str, Any], values: Mapping[str, Any], wanted: EventFilter, sort_key: str) -> Page:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from chalicelib.core.timestamps import CLOCKS_DIFFER_MS, Instant
+from chalicelib.core.timestamps import CLOCKS_DIFFER_MS, Instant, Window
 from chalicelib.events.arrivals import Arrival, ArrivalKind
 from chalicelib.events.event import Event
 from chalicelib.events.index_pages import LateDayPartition, Page, Partition
@@ -146,8 +146,8 @@ class EventIndex(Protocol):
     def count(self, partition: Partition, after: str | None, wanted: EventFilter = EVERY_EVENT) -> Counted:
         """How many rows of a partition follow a position and are wanted, as far as one read goes."""
 
-    def late(self, partition: LateDayPartition, after: str | None, limit: int) -> Page:
-        """At most `limit` late arrivals of a partition, the latest first, after a position."""
+    def late(self, partition: LateDayPartition, after: str | None, limit: int, arrived: Window | None = None) -> Page:
+        """Of at most `limit` late arrivals of a partition, the latest first, those that arrived within a window."""
 
     def has_arrival(self, event_id: str, kind: ArrivalKind) -> bool:
         """Whether an identity has an arrival of this kind."""

@@ -12,13 +12,25 @@ from chalicelib.runtime.replay_wiring import replay_store
 from chalicelib.search.event_history import InvestigateEvent
 from chalicelib.search.freshness import CheckFreshness
 from chalicelib.search.gaps import FindGaps
+from chalicelib.search.late import FindLate
+from chalicelib.search.late_arrivals import LateArrivals
 from chalicelib.search.use_cases import SearchEvents
 from chalicelib.sources.use_cases import ListSources
 
 
 def search_events() -> SearchEvents:
-    """GET /events and GET /late."""
+    """GET /events."""
     return SearchEvents(identities(), event_index(), system.settings().shards_read, raw_store(), system.concurrently)
+
+
+def find_late() -> FindLate:
+    """GET /late and /late/summary."""
+    return FindLate(late_arrivals(), system.concurrently)
+
+
+def late_arrivals() -> LateArrivals:
+    """Late arrivals of all sources."""
+    return LateArrivals(sources(), event_index(), system.settings().shards_read)
 
 
 def find_gaps() -> FindGaps:

@@ -28,6 +28,7 @@ from chalicelib.events.index_pages import EntityPartition, Partition, days_of, s
 
 MAX_DAYS_BY_TYPE = 366
 MAX_DAYS_OF_HOURS = 31
+MAX_DAYS_OF_ARRIVAL = 31
 
 _BEGINNING = Instant("0001-01-01T00:00:00.000000000Z")
 
@@ -166,16 +167,51 @@ class GapsQuery(_Selection):
         return self
 
 
-class LateQuery(BaseModel):
-    """GET /late: events of a source and type that arrived late on a day."""
+class ArrivalsQuery(BaseModel):
+    """What came late on a day of arrival, or within a window of it; of all sources and types, or of some."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
-    source: Source
-    event_type: EventType
-    day: DayText
-    limit: Limit = 100
+    source: Source | None = None
+    event_type: EventType | None = None
+    day: DayText | None = None
+    start_time: Time | None = None
+    end_time: EndTime | None = None
     cursor: str | None = None
+
+    @model_validator(mode="after")
+    def _is_bounded(self) -> ArrivalsQuery:
+        if self.day is not None and (self.start_time is not None or self.end_time is not None):
+            raise WrongField("day", "cannot be combined with start_time or end_time: give either a day, or those two")
+        if self.day is None and (self.start_time is None or self.end_time is None):
+            raise WrongField("day", "is missing; give a day of arrival, or start_time and end_time")
+        if self.window.start >= self.window.end:
+            raise WrongField("start_time", "must lie before end_time, which is excluded")
+        if len(self.days) > MAX_DAYS_OF_ARRIVAL:
+            raise WrongField("end_time", f"a window of arrival touches at most {MAX_DAYS_OF_ARRIVAL} days")
+        return self
+
+    @property
+    def window(self) -> Window:
+        """The period of arrival."""
+        if self.day is not None:
+            return window_of(Day(self.day))
+        return Window(Instant(self.start_time or _BEGINNING), Instant(self.end_time or END_OF_TIME))
+
+    @property
+    def days(self) -> Sequence[Day]:
+        """The days of arrival that the window touches, the last one first."""
+        return list(days_of(self.window))[::-1]
+
+
+class LateQuery(ArrivalsQuery):
+    """GET /late: the events."""
+
+    limit: Limit = 100
+
+
+class LateSummaryQuery(ArrivalsQuery):
+    """GET /late/summary: how many of them, by source, type and hour of arrival."""
 
 
 class FreshnessQuery(BaseModel):

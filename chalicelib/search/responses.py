@@ -14,6 +14,7 @@ from chalicelib.search.dips import RULE
 from chalicelib.search.event_history import EventHistory
 from chalicelib.search.freshness import Freshness
 from chalicelib.search.gaps import FoundGaps, QuietHours
+from chalicelib.search.late import FoundLate, LateGroup, LateSummary
 from chalicelib.search.queries import FreshnessQuery, GapsQuery
 from chalicelib.search.schemas import (
     ArrivalItem,
@@ -24,7 +25,9 @@ from chalicelib.search.schemas import (
     EventWithText,
     FreshnessAnswer,
     GapList,
+    LateGroupItem,
     LateList,
+    LateSummaryAnswer,
     TouchedDay,
 )
 from chalicelib.search.use_cases import FoundEvents
@@ -85,13 +88,38 @@ def _listed(event: StoredEvent, line: RawLine | PermanentError | None) -> EventM
     return _event(event)
 
 
-def late(found: FoundEvents) -> LateList:
+def late(found: FoundLate) -> LateList:
     """A page of late arrivals, and which days of which entities they touch, most events first."""
     touched = Counter((event.entity_id, day_of(event.event_time)) for event in found.events)
     days: list[TouchedDay] = [
         {"entity_id": entity, "day": day, "events": count} for (entity, day), count in touched.most_common()
     ]
     return {"items": list(map(_event, found.events)), "cursor": found.cursor, "touched": days}
+
+
+def late_summary(found: LateSummary) -> LateSummaryAnswer:
+    """How many came late, by source, type and hour of arrival."""
+    return {
+        "items": list(map(_late_group, found.groups)),
+        "cursor": found.cursor,
+        "events": sum(group.events for group in found.groups),
+        "entity_days": len({each for group in found.groups for each in group.entity_days}),
+    }
+
+
+def _late_group(group: LateGroup) -> LateGroupItem:
+    return {
+        "source": group.source,
+        "event_type": group.event_type,
+        "hour": group.hour,
+        "first_arrival": min(group.arrived),
+        "last_arrival": max(group.arrived),
+        "events": group.events,
+        "requests": len(group.requests),
+        "entity_days": len(group.entity_days),
+        "min_lag_ms": min(group.lags_ms),
+        "max_lag_ms": max(group.lags_ms),
+    }
 
 
 def gaps(query: GapsQuery, found: FoundGaps) -> GapList:

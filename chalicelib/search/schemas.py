@@ -62,6 +62,35 @@ class LateList(Shape):
     touched: list[TouchedDay]
 
 
+class LateGroupItem(Shape):
+    """Late arrivals of a source and type within one hour of arrival."""
+
+    source: str
+    event_type: str
+    hour: Annotated[Time, JsonSchema(description="The beginning of the hour in which they arrived.")]
+    first_arrival: Time
+    last_arrival: Time
+    events: Count
+    requests: Annotated[
+        Count, JsonSchema(description="How many requests brought them. Few with many events are a backfill.")
+    ]
+    entity_days: Annotated[Count, JsonSchema(description="How many days of entities they belong to.")]
+    min_lag_ms: Count
+    max_lag_ms: Count
+
+
+class LateSummaryAnswer(Shape):
+    """Late arrivals counted, the last hours of arrival first."""
+
+    items: list[LateGroupItem]
+    cursor: Annotated[
+        Cursor,
+        JsonSchema(description="Not null if the reads of a request did not suffice: add the next page's counts."),
+    ]
+    events: Annotated[Count, JsonSchema(description="In all groups of the page.")]
+    entity_days: Annotated[Count, JsonSchema(description="Of all groups of the page, each day of an entity once.")]
+
+
 class GapItem(Shape):
     """A period without events."""
 

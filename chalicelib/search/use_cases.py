@@ -1,4 +1,4 @@
-"""Search the index: events in a window, and late arrivals."""
+"""Searches the index for events in a window."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from math import isqrt
 from chalicelib.core.errors import PermanentError
 from chalicelib.core.pagination import from_cursor, invalid_cursor, query_fingerprint, to_cursor
 from chalicelib.core.ports import Concurrently
-from chalicelib.core.timestamps import Day
 from chalicelib.events.arrivals import ArrivalKind, Status
 from chalicelib.events.index_pages import (
     Page,
@@ -18,13 +17,12 @@ from chalicelib.events.index_pages import (
     Row,
     first_of,
     merged,
-    shards_of_late_day,
 )
 from chalicelib.events.ports import EVERY_EVENT, EventFilter, EventIndex, Identities, RawStore
 from chalicelib.events.raw_lines import lines_of
 from chalicelib.events.raw_objects import RawLine, StoredEvent
 from chalicelib.search.answer_size import how_many_fit, within_an_answer
-from chalicelib.search.queries import EventsQuery, LateQuery, Order
+from chalicelib.search.queries import EventsQuery, Order
 
 MAX_READS = 60
 """Queries of one answer; when they are used up it ends early, with a cursor to go on."""
@@ -110,15 +108,6 @@ class SearchEvents:
         more = position.group < len(groups)
         events = tuple(row.event for _, row in found)
         return FoundEvents(events, to_cursor(fingerprint, str(position) if more else None))
-
-    def late(self, query: LateQuery) -> FoundEvents:
-        """Late arrivals of a day, the latest first."""
-        fingerprint = query_fingerprint(query)
-        after = from_cursor(fingerprint, query.cursor)
-        shards = shards_of_late_day(query.source, query.event_type, Day(query.day), self.shards)
-        pages = self.concurrently(lambda shard: self.index.late(shard, after, query.limit), shards)
-        page = first_of(merged(pages, newest_first=True), query.limit)
-        return FoundEvents(page.events, to_cursor(fingerprint, page.read_to))
 
     def _read(self, query: EventsQuery, group: Sequence[Partition], after: str | None) -> tuple[Page, int]:
         """The next rows of a group, merged, and how many queries that took."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from typing import Annotated
 
@@ -95,28 +94,3 @@ def _shape(output: Output, found: list[Json]) -> None:
     shape = f"; by hour {sparkline(values)}" if hour > last else ""
     early = f", {ahead} ahead of their receipt" if ahead else ""
     output.say(f"{len(found)} events, {late} of them an hour late or more{early}{shape}", "dim")
-
-
-def late(
-    context: typer.Context,
-    source: Annotated[str, typer.Option("--source", "-s", help="Of this source.")],
-    event_type: Annotated[str, typer.Option("--type", "-t", help="Of this type.")],
-    day: Annotated[str, typer.Option("--day", "-d", help="Arrived on this UTC day.")] = "today",
-    limit: Limit = 100,
-    as_json: AsJson = None,
-) -> None:
-    """Events that came late on a day, the latest first, and what they touch.
-
-    retrace late --source depot/scanners --type parcel.loaded --day yesterday
-    """
-    call, output = command_context(context), Output(as_json=as_json)
-    query = {"source": source, "event_type": event_type, "day": call.day(day, "--day"), "limit": str(min(limit, PAGE))}
-    nothing = f"Nothing of this source and type came late on {query['day']}."
-    items = or_unknown(call.client, call.client.pages("/late", query, limit), source, event_type)
-    found = list_events(output, items, limit, nothing)
-    touched = Counter((item["entity_id"], item["event_time"][:10]) for item in found)
-    if touched:
-        (entity, of_day), most = touched.most_common(1)[0]
-        days = f"{len(touched)} day{'' if len(touched) == 1 else 's'} of entities"
-        again = f"retrace replay create --day {of_day} -- {shlex.quote(entity)}"
-        output.say(f"They touch {days}; the one with most ({most}): {again}")

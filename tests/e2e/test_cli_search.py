@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -112,8 +113,12 @@ def test_one_event_and_its_text(listed: Listed, shown: Shown, directory: Path) -
 
 
 def test_late_arrivals_and_what_they_touch(listed: Listed, shown: Shown) -> None:
-    assert len(listed("late", *SCANS)) == len(LOADED)
-    assert "the one with most (9): retrace replay create --day 2025-11-28 -- depot-" in shown("late", *SCANS)
+    of_type = ("late", "depot/scanners", "--type", "parcel.loaded")
+
+    assert len(listed(*of_type)) == len(LOADED)
+    assert len(listed("late", "--limit", "1000")) == len(LINES)
+    assert f"{len(LOADED)} came late" in shown(*of_type)
+    assert re.search(r"147 came late, \d+ of them as a backfill", shown("late"))
 
 
 def test_gaps(listed: Listed, shown: Shown) -> None:

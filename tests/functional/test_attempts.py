@@ -142,6 +142,16 @@ def look_for_late_events(application: Application, wire: Wire) -> Act:
     return lambda: application.get("/late", **BY_TYPE)
 
 
+def count_late_events(application: Application, wire: Wire) -> Act:
+    application.accept(paid())
+    return lambda: application.get("/late/summary", day=system.now()[:10])
+
+
+def look_for_gaps_of_a_source(application: Application, wire: Wire) -> Act:
+    application.accept(paid())
+    return lambda: application.get("/gaps", source="shop/checkout", day=DAY)
+
+
 def look_for_gaps(application: Application, wire: Wire) -> Act:
     return lambda: application.get("/gaps", **WHOLE_DAY)
 
@@ -209,6 +219,8 @@ CALLS: dict[Prepare, Sequence[str]] = {
     search: ["Query"],
     search_a_type: ["Query"] * 4,
     look_for_late_events: ["Query"] * 4,
+    count_late_events: ["Query"] * 5,
+    look_for_gaps_of_a_source: ["Query"] * 13,
     look_for_gaps: ["Query"],
     ask_how_fresh: ["Query"] * 8,
     list_sources: ["Query"] * 5,

@@ -14,7 +14,7 @@ from chalicelib.aggregates.queries import InputsQuery
 from chalicelib.core.pagination import query_fingerprint, to_cursor
 from chalicelib.quarantine.retries import RejectedQuery
 from chalicelib.replays.request import ReplaysQuery
-from chalicelib.search.queries import EventsQuery, LateQuery
+from chalicelib.search.queries import EventsQuery, LateQuery, LateSummaryQuery
 from tests.functional.application import Application
 
 DAY = "2026-11-21"
@@ -25,6 +25,8 @@ QUERIES: Mapping[str, tuple[str, type[BaseModel], Mapping[str, str]]] = {
     "events of an entity": ("/events", EventsQuery, {"entity_id": "order-1"}),
     "events of a type, newest first": ("/events", EventsQuery, {**TYPE, "day": DAY, "order": "newest"}),
     "late arrivals": ("/late", LateQuery, {**TYPE, "day": DAY}),
+    "late arrivals of all sources": ("/late", LateQuery, {"day": DAY}),
+    "counts of late arrivals": ("/late/summary", LateSummaryQuery, {"day": DAY}),
     "replays": ("/replay", ReplaysQuery, {}),
     "inputs": ("/aggregates/inputs", InputsQuery, {"entity_id": "order-1", "day": DAY, "replay_id": "r"}),
     "refused events": ("/rejected", RejectedQuery, {"day": DAY}),
@@ -43,6 +45,8 @@ SELF_MADE = [
     f"1:{EVENT}",
     f"0:{EVENT}x",
     f"0:{EVENT}\n",
+    f"{DAY}\0\0SRC#",
+    f"{DAY}\0\0SRC#{'s' * 1_100}#TYPE#t",
     "TS#",
     "LAG#",
     "LAG#~",

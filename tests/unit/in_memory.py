@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeVar, cast
 
+from chalicelib.aws import keys
 from chalicelib.core.errors import IntegrityFailure, RawObjectMissing, TryAgain, WriteConflict
-from chalicelib.core.timestamps import Instant, day_of, nanoseconds
+from chalicelib.core.timestamps import Instant, Window, day_of, nanoseconds
 from chalicelib.events.arrivals import Arrival, ArrivalKind
 from chalicelib.events.event import Event
 from chalicelib.events.index_pages import LateDayPartition, Page, Partition, Row, TypeDayPartition
@@ -41,6 +42,7 @@ R = TypeVar("R")
 P = TypeVar("P")
 
 BUCKET = "raw-bucket"
+LATE_MS = 3_600_000
 
 
 def one_by_one(function: Callable[[T], R], items: Iterable[T], /) -> list[R]:
@@ -234,8 +236,25 @@ class Rows:
         page = self.page(partition, after, self.page_size(), wanted)
         return Counted(len(page.rows), page.read_to)
 
-    def late(self, partition: LateDayPartition, after: str | None, limit: int) -> Page:
-        raise NotImplementedError
+    def late(self, partition: LateDayPartition, after: str | None, limit: int, arrived: Window | None = None) -> Page:
+        """As much as was asked for or less, and rows filtered out of that."""
+        found = [
+            Row(keys.lag(event.ingest_lag_ms, event.event_id), event)
+            for event, _ in self.by_id.values()
+            if event.ingest_lag_ms >= LATE_MS and _arrived_in(partition, event)
+        ]
+        rest = sorted(
+            (row for row in found if after is None or row.sort_key < after), key=lambda row: row.sort_key, reverse=True
+        )
+        size = max(1, min(limit, self.page_size()))
+        wanted = (row for row in rest[:size] if not arrived or arrived.start <= row.event.ingest_time < arrived.end)
+        return Page(tuple(wanted), rest[size - 1].sort_key if len(rest) > size else None)
+
+
+def _arrived_in(partition: LateDayPartition, event: StoredEvent) -> bool:
+    of_type = (event.source, event.event_type) == (partition.source, partition.event_type)
+    in_shard = int(event.event_id[0], 16) % 2 == partition.shard
+    return of_type and in_shard and day_of(event.ingest_time) == partition.ingest_day
 
 
 def _in(partition: Partition, event: StoredEvent) -> bool:

@@ -119,7 +119,7 @@ class LargeTables:
         if ":high" not in values:
             return self._inputs(values, asked)
         if values[":low"].startswith("LAG#"):
-            return self._late(asked)
+            return self._late(values[":high"], asked)
         if "#VER#" in values[":low"]:
             return self._versions(values, asked)
         return self._events(values[":low"], values[":high"], asked)
@@ -174,11 +174,13 @@ class LargeTables:
         self.invocation.call(len(rows))
         return {"Items": rows} | self._last(numbers, end)
 
-    def _late(self, asked: Item) -> Item:
-        """A full page of late arrivals."""
+    def _late(self, high: str, asked: Item) -> Item:
+        """A full page of late arrivals, the latest of which is a million milliseconds late."""
+        before = re.match(r"LAG#(\d{15})", high)
+        end = int(before[1]) if before else 1_000_000
         rows = [
             self._event(number) | {"lag": {"S": f"LAG#{number:015d}#EID#{number:064x}"}}
-            for number in range(asked["Limit"])[::-1]
+            for number in range(end - asked["Limit"], end)[::-1]
         ]
         self.invocation.call(len(rows))
         return {"Items": rows, "LastEvaluatedKey": rows[-1]}

@@ -30,7 +30,9 @@ from chalicelib.replays.use_cases import RequestReplay
 from chalicelib.search.event_history import InvestigateEvent
 from chalicelib.search.freshness import CheckFreshness
 from chalicelib.search.gaps import FindGaps
-from chalicelib.search.queries import EventsQuery, FreshnessQuery, GapsQuery, LateQuery
+from chalicelib.search.late import FindLate
+from chalicelib.search.late_arrivals import LateArrivals
+from chalicelib.search.queries import EventsQuery, FreshnessQuery, GapsQuery, LateQuery, LateSummaryQuery
 from chalicelib.search.use_cases import SearchEvents
 from chalicelib.sources.queries import SourcesQuery
 from chalicelib.sources.use_cases import ListSources
@@ -373,17 +375,36 @@ def test_a_page_with_the_texts_of_events_is_answered_in_time(
     assert len(found.lines) == len(found.events) > 0
 
 
-@pytest.mark.parametrize("shards", [4, 64])
-def test_a_page_of_late_arrivals_is_answered_in_time(shards: int) -> None:
-    invocation = Invocation()
+def late_among(invocation: Invocation, sources: int, shards: int) -> FindLate:
+    """A million late arrivals in each shard of each source."""
+    known = SourcesInMemory({(f"shop-{number}", "order.paid"): EARLIER for number in range(sources)})
     index = index_of(LargeTables(invocation, 10_000_000))
+    return FindLate(LateArrivals(known, index, shards), invocation.concurrently)
 
-    found = SearchEvents(Rows(), index, shards, Bucket(), invocation.concurrently).late(
-        LateQuery.model_validate({**OF_TYPE, "day": DAYS[0], "limit": 1_000})
-    )
+
+@pytest.mark.parametrize("sources", [1, 3, 1_000])
+@pytest.mark.parametrize("shards", [4, 64])
+def test_a_page_of_late_arrivals_is_answered_in_time_and_full(shards: int, sources: int) -> None:
+    invocation = Invocation()
+    asked = {"start_time": f"{DAYS[0]}T00:00:00Z", "end_time": "2026-12-01T00:00:00Z", "limit": 1_000}
+
+    found = late_among(invocation, sources, shards).page(LateQuery.model_validate(asked))
 
     invocation.assert_answered()
-    assert len(found.events) == 1_000
+    assert (len(found.events), found.cursor is not None) == (1_000, True)
+
+
+@pytest.mark.parametrize("sources", [1, 3, 1_000])
+@pytest.mark.parametrize("shards", [4, 64])
+def test_late_arrivals_are_counted_in_time_as_far_as_reads_go(shards: int, sources: int) -> None:
+    invocation = Invocation()
+    asked = LateSummaryQuery.model_validate({"day": DAYS[0]})
+
+    found = late_among(invocation, sources, shards).summary(asked)
+
+    invocation.assert_answered()
+    assert found.cursor is not None
+    assert sum(group.events for group in found.groups) > 50_000
 
 
 def test_an_event_of_a_day_of_thousands_of_versions_is_shown_in_time() -> None:

@@ -58,7 +58,8 @@ def test_a_command_that_is_stopped_says_so_and_ends_with_its_code(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code"), [(["--version"], 0), (["-h"], 0), (["nonsense"], 2), (["late"], 2), (["rejected", "x"], 2)]
+    ("arguments", "code"),
+    [(["--version"], 0), (["-h"], 0), (["nonsense"], 2), (["ingest"], 2), (["rejected", "x"], 2)],
 )
 def test_usage_ends_as_usual(capsys: pytest.CaptureFixture[str], arguments: list[str], code: int) -> None:
     assert run(arguments) == code

@@ -37,7 +37,7 @@ def sources(*pairs: tuple[str, str], cursor: str | None = None) -> Answer:
 
 
 def run(api: ScriptedApi, command: str, source: str, event_type: str) -> tuple[int, str]:
-    selected = [source] if command == "gaps" else ["--source", source]
+    selected = [source] if command in ("gaps", "late") else ["--source", source]
     result = api.run(*command.split(), *selected, "--type", event_type, "--day", DAY)
     return exit_code(result), " ".join(said(result).split())
 

@@ -1,4 +1,4 @@
-"""events, late, freshness, rejected: what they ask, and what they show."""
+"""events, freshness, rejected: what they ask, and what they show."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def command(*arguments: str) -> list[str]:
 def listing() -> Iterator[ScriptedApi]:
     """An API with two pages of three events, whatever it is asked."""
     pages = [page(item(1), item(2), cursor="next"), page(item(3, hour=11, lag_ms=4_000_000))]
-    with serving(routes({"GET /events": pages, "GET /late": page(item(1), item(2, entity="-o; rm"))})) as api:
+    with serving(routes({"GET /events": pages})) as api:
         yield api
 
 
@@ -136,8 +136,8 @@ def test_what_makes_no_sense_is_told_before_anything_is_asked(
 
 
 def test_nothing_there_is_explained() -> None:
-    with serving(routes({"GET /events": page(), "GET /late": page(), "GET /rejected": page()})) as api:
-        for arguments in (("events", "x"), ("late", "-s", "a", "-t", "b", "-d", DAY), ("rejected", "list", "-d", DAY)):
+    with serving(routes({"GET /events": page(), "GET /rejected": page()})) as api:
+        for arguments in (("events", "x"), ("rejected", "list", "-d", DAY)):
             result = api.run(*arguments)
             assert (exit_code(result), result.stdout, bool(result.stderr)) == (Exit.DONE, "", True)
 
@@ -223,18 +223,6 @@ def test_keys_are_not_read_again_and_again_while_events_are_followed(listing: Sc
     result = listing.run("events", "depot", "--keys", "--follow")
 
     assert (exit_code(result), listing.asked) == (Exit.USAGE, [])
-
-
-def test_late_arrivals_end_with_a_command_that_a_shell_takes_as_it_is_meant(listing: ScriptedApi) -> None:
-    result = listing.run("late", "-s", "a", "-t", "b", "-d", DAY, "--table")
-    listing.script = routes({"GET /late": page(item(1, entity="-o; rm"), item(2, entity="-o; rm"))})
-    risky = listing.run("late", "-s", "a", "-t", "b", "-d", DAY, "--table")
-
-    assert (
-        f"They touch 2 days of entities; the one with most (1): retrace replay create --day {DAY} -- depot"
-        in result.stdout
-    )
-    assert f"retrace replay create --day {DAY} -- '-o; rm'" in risky.stdout
 
 
 FRESH = {"newest": item(1), "age_s": 90, "fresh": True, "looked_back_to": "2025-10-28", "ahead": None}
