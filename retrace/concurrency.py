@@ -39,6 +39,29 @@ def ahead(items: Iterable[T]) -> Iterator[T]:
             yield item
 
 
+def begun(makers: Iterable[Callable[[], Iterator[T]]], at_once: int = AT_ONCE) -> Iterator[Iterator[T]]:
+    """What each of these makes, in their order; of those that come next the first item is made meanwhile."""
+    waiting: deque[tuple[Future[T | None], Iterator[T]]] = deque()
+    with ThreadPoolExecutor(at_once) as threads:
+        try:
+            for make in makers:
+                items = make()
+                waiting.append((threads.submit(next, items, None), items))
+                if len(waiting) > at_once:
+                    yield _resumed(*waiting.popleft())
+            while waiting:
+                yield _resumed(*waiting.popleft())
+        finally:
+            threads.shutdown(cancel_futures=True)
+
+
+def _resumed(first: Future[T | None], items: Iterator[T]) -> Iterator[T]:
+    item = first.result()
+    if item is not None:
+        yield item
+        yield from items
+
+
 def concurrently(work: Callable[[T], R], items: Iterable[T], /) -> list[R]:
     """What `work` makes of each item, in the order of the items; the first error is raised."""
     return list(in_order(work, items))

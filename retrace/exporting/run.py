@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
+from retrace.concurrency import begun
 from retrace.exporting.events import Fetched
 from retrace.exporting.files import Writer, made_directory, opened, require_new
 from retrace.exporting.selection import Part, Query
@@ -16,6 +18,8 @@ from retrace.progress import Progress
 
 _FAULTS_SHOWN = 20
 _SHOWN_EVERY = 100
+_PARTS_AHEAD = 4
+"""Each keeps two pages of events in memory."""
 
 
 @dataclass
@@ -38,8 +42,8 @@ class Export:
         """Write all parts into one file, or to standard output."""
         with opened(out, replace=self.replace) as file, Progress(self.output.notes) as progress:
             writer = self.writer(file)
-            for number, part in enumerate(self.parts):
-                self._write(self._events(number, part, progress), writer)
+            for events in self._events_of_each_part(progress):
+                self._write(events, writer)
             writer.close()
 
     def into_directory(self, directory: Path, suffix: str) -> None:
@@ -49,8 +53,8 @@ class Export:
             for path in paths:
                 require_new(path)
         with Progress(self.output.notes) as progress:
-            for number, (part, path) in enumerate(zip(self.parts, paths, strict=True)):
-                self._into_own_file(self._events(number, part, progress), path)
+            for events, path in zip(self._events_of_each_part(progress), paths, strict=True):
+                self._into_own_file(events, path)
 
     def _into_own_file(self, events: Iterator[Fetched], path: Path) -> None:
         first = next(events, None)
@@ -63,15 +67,25 @@ class Export:
             writer.close()
         self.files += 1
 
-    def _events(self, number: int, part: Part, progress: Progress) -> Iterator[Fetched]:
+    def _events_of_each_part(self, progress: Progress) -> Iterator[Iterator[Fetched]]:
+        """The events of each part, of which the next ones are begun meanwhile, unless a limit may end it before."""
+        makers = [partial(self._events, part) for part in self.parts]
+        each = begun(makers, _PARTS_AHEAD) if self.limit is None else (make() for make in makers)
+        for number, (part, events) in enumerate(zip(self.parts, each, strict=True)):
+            yield self._shown(events, number, part, progress)
+
+    def _events(self, part: Part) -> Iterator[Fetched]:
         for query in part.queries:
             left = None if self.limit is None else self.limit - self.taken
             if left == 0:
                 return
-            for event in self.read(query, left):
-                yield event
-                if self.taken % _SHOWN_EVERY == 0:
-                    self._show(progress, number, part, event)
+            yield from self.read(query, left)
+
+    def _shown(self, events: Iterator[Fetched], number: int, part: Part, progress: Progress) -> Iterator[Fetched]:
+        for event in events:
+            yield event
+            if self.taken % _SHOWN_EVERY == 0:
+                self._show(progress, number, part, event)
 
     def _show(self, progress: Progress, number: int, part: Part, event: Fetched) -> None:
         told = f"{self.written:,} events, {size_text(self.written_bytes)}"

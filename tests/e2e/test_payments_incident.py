@@ -141,3 +141,19 @@ def test_of_the_gateways_own_record_each_event_that_never_arrived_is_told(asked:
     keys = {arrived: sorted(e["idempotency_key"] for e in events if e["arrived"] == arrived) for arrived in ARRIVED}
     assert keys == {"missing": TRUTH["lost"], "quarantine": TRUTH["refused"], "conflict": sorted(TRUTH["conflicts"])}
     assert len(events) == sum(map(len, keys.values()))
+
+
+def test_a_source_is_exported_from_s3_in_one_command(asked: Asked) -> None:
+    events = asked("export", "--source", GATEWAY, "--since", "2025-11-21", "--until", "2025-11-24", "--direct")
+
+    assert len(events) == TRUTH["of_the_gateway"] - len(TRUTH["lost"]) - len(TRUTH["refused"])
+
+
+def test_a_question_in_sql_is_answered_to_the_cent(asked: Asked) -> None:
+    query = """
+        SELECT payload->>'country' AS country, sum((payload->>'amount')::DECIMAL(18, 2))::VARCHAR AS amount
+        FROM events WHERE event_type = 'payment.captured' GROUP BY ALL
+    """
+    found = asked("sql", query, "--day", "2025-11-22", "--source", GATEWAY)
+
+    assert {row["country"]: row["amount"] for row in found} == TRUTH["captured"]
