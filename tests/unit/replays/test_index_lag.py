@@ -23,7 +23,7 @@ from chalicelib.replays.request import ReplayRequest
 from tests.unit.examples import INGESTED
 from tests.unit.in_memory import Rows, one_by_one
 from tests.unit.json_trees import randoms
-from tests.unit.replays.test_planner import BY_ENTITY, BY_TYPE, World, ids, minutes, troubles
+from tests.unit.replays.test_planner import BY_ENTITY, BY_TYPE, IN_WINDOW, World, ids, minutes, troubles
 from tests.unit.replays.test_use_cases import KEYED, Desk
 
 LAG_S = 5
@@ -143,7 +143,7 @@ def test_a_replay_of_an_entity_waits_for_no_index(more: dict[str, Any]) -> None:
     assert world.sent == ids(wanted)
 
 
-@pytest.mark.parametrize(("request_", "delay_s"), [(BY_TYPE, LAG_S), (BY_ENTITY, 0)])
+@pytest.mark.parametrize(("request_", "delay_s"), [(BY_TYPE, LAG_S), (IN_WINDOW, LAG_S), (BY_ENTITY, 0)])
 def test_the_first_slice_is_queued_for_when_the_index_has_caught_up(request_: dict[str, str], delay_s: int) -> None:
     desk = Desk(lagging_world()[0])
 

@@ -19,7 +19,7 @@ from chalicelib.replays.preview_report import DOLLARS_A_MESSAGE, Preview, estima
 from chalicelib.replays.request import ReplayRequest
 from tests.unit.in_memory import Rows, at, one_by_one
 from tests.unit.json_trees import randoms
-from tests.unit.replays.test_planner import BY_ENTITY, BY_TYPE, World, minutes
+from tests.unit.replays.test_planner import BY_ENTITY, BY_TYPE, IN_WINDOW, World, minutes
 
 PAID = {"event_types": ["order.paid"]}
 
@@ -38,7 +38,7 @@ def brief(world: World, *parts: dict[str, Any]) -> tuple[int, bool]:
 
 
 @given(
-    st.sampled_from([BY_ENTITY, BY_TYPE]),
+    st.sampled_from([BY_ENTITY, BY_TYPE, IN_WINDOW | {"start_time": "2026-11-21T10:30:00.000000001Z"}]),
     st.fixed_dictionaries(
         {},
         optional={
@@ -60,7 +60,7 @@ def test_what_is_counted_is_what_is_sent(
         [event] = world.index_events(
             f"2026-11-2{rng.randint(1, 3)}T{rng.randint(0, 23):02}:{rng.randint(0, 59):02}:00Z",
             entity_id=rng.choice(["order-1007", "order-2"]),
-            event_type=rng.choice(["order.paid", "order.refunded"]),
+            event_type=rng.choice(["order.paid", "order.refunded", "order.sent"]),
             source=rng.choice(["shop/checkout", "shop/returns"]),
         )
         world.arrive_again(event, rng.randint(0, 2))

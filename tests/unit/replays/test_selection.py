@@ -20,7 +20,7 @@ from chalicelib.replays.request import ReplayRequest
 from chalicelib.replays.selection import ReadSelection
 from tests.unit.in_memory import Rows
 from tests.unit.json_trees import randoms
-from tests.unit.replays.test_planner import BY_ENTITY, BY_TYPE, World
+from tests.unit.replays.test_planner import BY_ENTITY, BY_TYPE, IN_WINDOW, World
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Watched(Rows):
 
 
 @given(
-    st.sampled_from([BY_ENTITY, BY_TYPE]),
+    st.sampled_from([BY_ENTITY, BY_TYPE, IN_WINDOW]),
     st.fixed_dictionaries({}, optional={"whole_days": st.booleans(), "include_duplicates": st.booleans()}),
     st.integers(0, 20),
     randoms,
