@@ -34,6 +34,11 @@ PLACES = {
     "aggregates get": "retrace.commands.aggregates:get_aggregates",
     "aggregates diff": "retrace.commands.diff:diff",
     "aggregates inputs": "retrace.commands.aggregates:inputs",
+    "metrics apply": "retrace.commands.metrics:apply",
+    "metrics try": "retrace.commands.metrics:try_metrics",
+    "metrics list": "retrace.commands.metrics:list_metrics",
+    "metrics show": "retrace.commands.metrics:show",
+    "metrics retire": "retrace.commands.metrics:retire",
     "export": "retrace.commands.export:export",
     "sql": "retrace.commands.sql:sql",
     "check verify": "retrace.commands.verify:verify",
@@ -49,13 +54,14 @@ GROUPS = {
     "rejected": "List refused events, show one, and retry them, corrected if necessary.",
     "replay": "Send stored events to be processed again, and watch, cancel or redrive such a replay.",
     "aggregates": "Show the versions of a daily aggregate, what changed between two, and the events in one.",
+    "metrics": "Define numbers that replays compute, and try them over events.",
     "check": "Compare what is stored with the raw bytes, and write what is missing.",
 }
 
 HEADINGS = {
     "Find events": ("events", "event", "sources", "late", "gaps", "freshness", "export", "sql"),
     "Send events": ("ingest", "rejected"),
-    "Compute again": ("replay", "aggregates"),
+    "Compute again": ("replay", "aggregates", "metrics"),
     "Check a deployment": ("doctor", "check"),
     "More": ("console", "help"),
 }

@@ -379,6 +379,22 @@ BREAKS = [
         "test_filters_that_no_event_meets_are_refused",
     ),
     Break(
+        "6 exact: digits of a definition in YAML rounded",
+        "retrace/defining/yaml_text.py",
+        "return Number(text) if",
+        "return Number(repr(float(text))) if",
+        "tests/unit/cli/test_yaml_text.py",
+        "test_a_text_is_what_json_would_make_of_it",
+    ),
+    Break(
+        "6 exact: an event that a file has twice tried twice",
+        "retrace/defining/trial.py",
+        "        if identity in self._seen:\n",
+        "        if not identity:\n",
+        "tests/unit/cli/test_metrics_commands.py",
+        "test_try_computes_over_a_file_and_shows_the_biggest_contributions_first",
+    ),
+    Break(
         "6 exact: a retired metric computed by every replay",
         "chalicelib/metrics/dynamodb_definitions.py",
         "(each.last.definition for each in named if each.is_active)",

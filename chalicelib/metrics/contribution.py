@@ -22,6 +22,10 @@ Group: TypeAlias = tuple[str, ...]
 class NothingToContribute(PermanentError):
     """An event lacks what a definition with `"on_missing": "fail"` needs."""
 
+    def __init__(self, message: str, skipped: Skipped) -> None:
+        super().__init__(message)
+        self.skipped = skipped
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -87,7 +91,8 @@ def _contributed(definition: Definition, event: Measured) -> Contributed:
     if isinstance(found, Skipped) and definition.fails_on_missing:
         raise NothingToContribute(
             f"The metric {definition.name} needs a value of the event {event.event_id} that it lacks: {found}."
-            ' Send the event with it, or define the metric with "on_missing": "skip".'
+            ' Send the event with it, or define the metric with "on_missing": "skip".',
+            found,
         )
     return found
 

@@ -134,5 +134,7 @@ def _handler(api: ScriptedApi) -> type[Handler]:
 
         do_GET = answer_as_scripted  # noqa: N815  # the server calls it so
         do_POST = answer_as_scripted  # noqa: N815  # likewise
+        do_PUT = answer_as_scripted  # noqa: N815  # likewise
+        do_DELETE = answer_as_scripted  # noqa: N815  # likewise
 
     return ScriptedHandler

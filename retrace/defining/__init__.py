@@ -1,0 +1,1 @@
+"""Definitions of metrics in files, and what they would come to."""

@@ -1,0 +1,147 @@
+"""What definitions come to over events at hand, computed as the processor computes it, and what each event gives."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from chalicelib.core.errors import Fault, InvalidRequest
+from chalicelib.core.lossless_json import JsonSyntaxError, parse
+from chalicelib.events.cloudevents import parse_structured
+from chalicelib.events.event import Event, parse_native
+from chalicelib.metrics.contribution import (
+    Contributed,
+    Contribution,
+    Group,
+    NothingToContribute,
+    Skipped,
+    contributions,
+)
+from chalicelib.metrics.definition import Definition
+from chalicelib.metrics.exact_number import ZERO, Exact
+from chalicelib.metrics.measured import measured
+from chalicelib.metrics.metric_kinds import Amount
+from chalicelib.metrics.metric_state import REST, MetricState, merged, state_of
+from retrace.output import Json
+
+_AT_ONCE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An event and what it contributes."""
+
+    event: Event
+    contributed: Contributed
+
+    @property
+    def order(self) -> tuple[Exact, str]:
+        """Bigger amounts are greater."""
+        amount = self.contributed.amount if isinstance(self.contributed, Contribution) else ZERO
+        return (Exact(abs(amount.coefficient), amount.scale), "") if isinstance(amount, Exact) else (ZERO, amount)
+
+
+@dataclass
+class Trial:
+    """A definition over events that come in parts."""
+
+    definition: Definition
+    shown: int
+    state: MetricState = field(init=False)
+    biggest: list[Given] = field(default_factory=list)
+    skipped: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """By reason: how many events, and the id of the first."""
+    selected: int = 0
+    failing: int = 0
+    _amounts: dict[Group, list[Amount]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.state = MetricState(self.definition)
+
+    def add(self, events: Sequence[Event]) -> None:
+        """Add distinct events."""
+        given = [Given(event, found) for event in events if (found := self._contributed(event)) is not None]
+        self.selected += len(given)
+        part = state_of(self.definition, [(each.event.event_id, each.contributed) for each in given])
+        self.state = merged(self.state, part)
+        taken = [each for each in given if isinstance(each.contributed, Contribution)]
+        self.biggest = heapq.nlargest(self.shown, [*self.biggest, *taken], key=lambda each: each.order)
+        for each in given:
+            match each.contributed:
+                case Skipped() as skipped:
+                    count, first = self.skipped.get(str(skipped), (0, each.event.event_id))
+                    self.skipped[str(skipped)] = count + 1, first
+                case Contribution(group, amount) if self.definition.kind.of_all is not None:
+                    self._amounts.setdefault(group, []).append(amount)
+
+    def _contributed(self, event: Event) -> Contributed | None:
+        seen = measured(event.event_id, event.event_type, event.text)
+        try:
+            return contributions([self.definition], seen).get(self.definition.sha256)
+        except NothingToContribute as error:
+            self.failing += 1
+            return error.skipped
+
+    @property
+    def groups(self) -> list[Json]:
+        """The groups and their values, as a version has them."""
+        return [self._with_value(each) for each in self.state.members if self._is_shown(each)]
+
+    def _is_shown(self, members: Json) -> bool:
+        return bool(members["group"] or members["inputs"] or members["skipped"] or not self.definition.group_by)
+
+    def _with_value(self, members: Json) -> Json:
+        of_all = self.definition.kind.of_all
+        if of_all is None or not members["inputs"]:
+            return members
+        group = tuple(members["group"].values())
+        amounts = self._amounts[group] if group or not self.definition.group_by else self._of_the_rest()
+        return members | {"value": of_all(amounts, self.definition.percentile or ZERO)}
+
+    def _of_the_rest(self) -> list[Amount]:
+        listed = self.state.groups.keys() - {REST}
+        return [amount for group, amounts in self._amounts.items() if group not in listed for amount in amounts]
+
+
+class Trials:
+    """Definitions over events at hand, each of which counts once."""
+
+    def __init__(self, definitions: Iterable[Definition], shown: int) -> None:
+        self.trials = [Trial(definition, shown) for definition in definitions]
+        self.events = 0
+        self.duplicates = 0
+        self._seen = set[bytes]()
+        self._part: list[Event] = []
+
+    def add(self, text: bytes) -> Fault | None:
+        """Add an event; answers the first fault of one that ingest would refuse."""
+        try:
+            event = _event_of(text)
+        except InvalidRequest as error:
+            return error.faults[0] if error.faults else Fault("", str(error))
+        self.events += 1
+        identity = bytes.fromhex(event.event_id)
+        if identity in self._seen:
+            self.duplicates += 1
+            return None
+        self._seen.add(identity)
+        self._part.append(event)
+        if len(self._part) == _AT_ONCE:
+            self.finish()
+        return None
+
+    def finish(self) -> None:
+        """Add what is left of the last part."""
+        for trial in self.trials:
+            trial.add(self._part)
+        self._part = []
+
+
+def _event_of(text: bytes) -> Event:
+    try:
+        json = parse(text.decode())
+    except (UnicodeDecodeError, JsonSyntaxError) as error:
+        raise InvalidRequest("", (Fault("", f"is not JSON: {error}"),)) from error
+    is_cloudevent = isinstance(json.value, dict) and "specversion" in json.value
+    return parse_structured(json) if is_cloudevent else parse_native(json)
