@@ -13,14 +13,13 @@ import typer
 from chalicelib.core.timestamps import CLOCKS_DIFFER_MS
 from retrace.client import Client
 from retrace.context import TIME_HELP, CommandContext
+from retrace.live_table import LiveTable
 from retrace.output import Column, Json, Output, duration, short_time
 
 HOUR_MS = 3_600_000
 PAGE = 1_000
 """As many events as the API answers at once."""
 
-_WIDE = 150
-"""From this width on there is room for event ids, which are of use only whole."""
 _MEDIUM = 100
 """Below this width times are shown to the second."""
 
@@ -61,7 +60,7 @@ def event_columns(output: Output) -> tuple[Column, ...]:
         Column("type", lambda item: item["event_type"]),
         Column("entity", lambda item: item["entity_id"], whole=True),
     )
-    return (*columns, Column("event id", lambda item: item["event_id"], whole=True)) if width >= _WIDE else columns
+    return (*columns, Column("event id", lambda item: item["event_id"], whole=True)) if output.is_wide else columns
 
 
 def key_columns(output: Output, *, of_entity: bool) -> tuple[Column, ...]:
@@ -104,9 +103,15 @@ def list_events(
     output.rows(_noted(items, found), columns or event_columns(output), nothing)
     if len(found) == limit:
         output.note(f"Cut off at {limit}. There may be more: --limit")
-    if found and columns is None and not output.as_json and output.console.width < _WIDE:
-        output.note("Event ids: --json, or a wider terminal. Keys: --keys")
+    if found and columns is None:
+        event_ids_are_elsewhere(output, " Keys: --keys")
     return found
+
+
+def event_ids_are_elsewhere(output: Output, more: str = "") -> None:
+    """Say how to see the ids that a table has no room for."""
+    if not output.as_json and not output.is_wide:
+        output.note(f"Event ids: --json, or a wider terminal.{more}")
 
 
 def _noted(items: Iterator[Json], into: list[Json]) -> Iterator[Json]:
@@ -168,15 +173,14 @@ def follow_events(
     """Show the last events that a query (newest first) finds, then those that come in, until Ctrl-C."""
     seen: set[str] = set()
     output.note("Waiting for events. Press Ctrl-C to end.")
-    columns = event_columns(output)
+    table = LiveTable(output, event_columns(output))
     first = True
     while True:
         found = list(islice(client.pages("/events", query), MOST))
         new = [item for item in reversed(found) if item["event_id"] not in seen]
         seen.update(item["event_id"] for item in new)
         shown = new[-_SHOWN_FIRST:] if first else sorted(new, key=_ingest_time)
-        if shown:
-            output.rows(shown, columns, "", heading=first)
+        table.add(shown)
         if first and len(found) == MOST:
             output.note(f"Only the newest {MOST:,} events are watched. A shorter window sees all: --since, --day")
         first = False

@@ -24,6 +24,8 @@ ROWS_A_TABLE = 200
 """A longer list is shown as several tables, so that its beginning is not waited for."""
 
 BAR_CELLS = 24
+WIDE = 150
+"""From this width on there is room for ids, which are of use only whole."""
 _LONGEST_ID = 64
 _LEAST = 8
 """What is left of a column that may be folded."""
@@ -43,6 +45,8 @@ class Column:
     style: Callable[[Json], str] = lambda _: ""
     whole: bool = False
     """Whether it is never folded, as are numbers: ids, which are copied, up to the length of an event's."""
+    cut: bool = False
+    """Whether what there is no room for is cut off: text that another command shows whole."""
     several_lines: bool = False
     """Whether line breaks in it are ours, and not those of text from outside."""
 
@@ -64,6 +68,11 @@ class Output:
         width = None if self._out.isatty() else _ENDLESS  # in a file an item stays on its line
         self.console = Console(file=self._out, width=width, highlight=False, markup=False, emoji=False)
         self.notes = Console(file=err or sys.stderr, highlight=False, markup=False, emoji=False)
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether there is room for whole ids beside the rest."""
+        return self.console.width >= WIDE
 
     def rows(self, items: Iterable[Json], columns: Sequence[Column], nothing: str, *, heading: bool = True) -> int:
         """Show a list; answers how many items there were. `nothing` explains an empty one."""
@@ -108,12 +117,11 @@ class Output:
         """Names and values, one a line, for people."""
         if self.as_json:
             return
-        grid = Table.grid(padding=(0, 2))
-        grid.add_column(style="dim", no_wrap=True)
-        grid.add_column(overflow="fold")
+        widest = max((len(name) for name, _ in facts), default=0)
         for name, value in facts:
-            grid.add_row(name, Text(on_one_line(str(value))))
-        self.console.print(grid)
+            # The terminal breaks what is too long, so that what is copied from it is still whole.
+            line = Text.assemble((f"{name:{widest}}  ", "dim"), on_one_line(str(value)))
+            self.console.print(line, soft_wrap=True)
 
     def note(self, text: str, style: str = "dim") -> None:
         """A remark on standard error, beside the results."""
@@ -183,6 +191,7 @@ def short_time(instant: str) -> str:
 
 def _table(items: Sequence[Json], columns: Sequence[Column], width: int, *, heading: bool) -> Table:
     rows = [[Text(column.shown(item), style=column.style(item)) for column in columns] for item in items]
+    _cut(rows, columns, width)
     widest = [max(map(cell_len, (column.heading, *texts))) for column, texts in zip(columns, _plain(rows), strict=True)]
     whole = [one.number or (one.whole and most <= _LONGEST_ID) for one, most in zip(columns, widest, strict=True)]
     needed = sum(most if kept else min(most, _LEAST) for most, kept in zip(widest, whole, strict=True))
@@ -196,6 +205,17 @@ def _table(items: Sequence[Json], columns: Sequence[Column], width: int, *, head
     for row in rows:
         table.add_row(*row)
     return table
+
+
+def _cut(rows: Sequence[Sequence[Text]], columns: Sequence[Column], width: int) -> None:
+    """Shorten what may be cut off to the room that the other columns leave."""
+    widest = [max(map(cell_len, (one.heading, *texts))) for one, texts in zip(columns, _plain(rows), strict=True)]
+    others = sum(most for most, one in zip(widest, columns, strict=True) if not one.cut)
+    room = width - others - _BETWEEN * (len(columns) - 1)
+    for row in rows:
+        for cell, column in zip(row, columns, strict=True):
+            if column.cut:
+                cell.truncate(max(_LEAST, room), overflow="ellipsis")
 
 
 def _plain(rows: Sequence[Sequence[Text]]) -> Iterable[list[str]]:

@@ -16,9 +16,10 @@ from rich.table import Table
 from rich.text import Text
 
 from retrace.client import Client
-from retrace.output import Column, Json, Output, bar, duration, on_one_line, printable, short_time
+from retrace.output import Json, Output, bar, duration, on_one_line, printable, short_time
 from retrace.problem import Exit, Problem
 from retrace.progress import Progress
+from retrace.replay_table import COUNTS, what
 
 _NAMES = 10
 _MOST_DAYS = 40
@@ -26,7 +27,6 @@ _MOST_DAYS = 40
 _UNCOUNTED = (
     "Counting stopped at the limit of a request, so there may be more of everything. Set --max-messages for a bound."
 )
-COUNTS = ("sent", "processed", "failed", "dropped")
 
 
 def show_preview(console: Console, preview: Json) -> None:
@@ -113,39 +113,12 @@ def counts_of(job: Json) -> str:
     return f"{job['state']}: {', '.join(counts)}"
 
 
-def what(request: Json) -> str:
-    """Which events a request names, in words."""
-    if "start_time" in request:
-        when = f"{short_time(request['start_time'])} to {short_time(request['end_time'])}"
-    else:
-        when = request.get("day") or f"{request['start_day']} to {request['end_day']}"
-    types = request.get("event_types", [request.get("event_type")])
-    of = request.get("entity_id") or f"{request['source']} {', '.join(types)}"
-    how = [name.replace("_", " ") for name in ("include_duplicates", "whole_days") if request.get(name)]
-    how += [f"{name} {request[name]}" for name in ("max_messages", "rate", "order") if name in request]
-    how += ["filtered"] if "include" in request or "exclude" in request else []
-    return f"{of}, {when} ({', '.join(how)})" if how else f"{of}, {when}"
-
-
 def next_command(job: Json) -> str | None:
     """The command that shows what a replay of one entity came to."""
     request = job["request"]
     if "entity_id" not in request or job["state"] != "COMPLETE" or not job["sent"]:
         return None
     return f"retrace aggregates get {shlex.quote(request['entity_id'])} {request['start_time'][:10]}"
-
-
-_STYLES = {"COMPLETE": "green", "FAILED": "red", "CANCELLED": "yellow"}
-
-JOB_COLUMNS = (
-    Column("asked for (UTC)", lambda job: short_time(job["created_at"][:19])),
-    Column("state", lambda job: job["state"], style=lambda job: _STYLES.get(job["state"], "")),
-    Column("of", lambda job: what(job["request"])),
-    *(Column(name, lambda job, name=name: f"{job[name]:,}", number=True) for name in COUNTS),  # type: ignore[misc]  # bound
-    Column("by", lambda job: job["requested_by"].rpartition("/")[2]),
-    Column("reason", lambda job: job["request"].get("reason", "")),
-    Column("replay", lambda job: job["replay_id"], whole=True),
-)
 
 
 FINAL = frozenset({"COMPLETE", "CANCELLED", "FAILED"})

@@ -13,15 +13,20 @@ import typer
 from retrace.client import Client
 from retrace.concurrency import in_order
 from retrace.context import AsJson, CommandContext, command_context
+from retrace.event_table import event_ids_are_elsewhere
 from retrace.known_entities import require_known_entity
 from retrace.output import Column, Json, Output, short_time
 from retrace.problem import Exit, Problem
+from retrace.replay_table import replay_column, whole_replay_id
 
 Entity = Annotated[str, typer.Argument(help="The entity.")]
+Hashes = Annotated[bool, typer.Option("--hashes", help="With the first digits of hashes. JSON has all of them.")]
 OfDay = Annotated[str, typer.Argument(metavar="DAY", help="The UTC day: today, yesterday, 3d, 2026-11-21.")]
 
 _PAGE = "1000"
 _VERSIONS_A_PAGE = 100
+_MINUTE = len("2025-11-28T10:00")
+_HASH_DIGITS = 12
 _NO_VERSION = "There is no version yet."
 
 
@@ -29,30 +34,30 @@ def _standing(version: Json) -> str:
     return "complete" if version["complete"] else "partial: " + "; ".join(version.get("partial_because", []))
 
 
-def _asked_for(version: Json) -> str:
-    by = version["requested_by"]
-    return "" if by is None else f"{short_time(version['requested_at'][:19])} by {by.rpartition('/')[2]}"
-
-
 def _partial(version: Json) -> str:
     return "" if version["complete"] else "yellow"
 
 
-VERSION_COLUMNS = (
-    Column("computed (UTC)", lambda version: short_time(version["computed_at"][:19])),
-    Column("events", lambda version: f"{version['event_count']:,}", number=True),
-    Column("holds the day", _standing, style=_partial),
-    Column("came since", lambda version: at_least(version, version["arrived_since"]), number=True),
-    Column("inputs", lambda version: version["inputs_hash"][:12], whole=True),
-    Column("asked for", _asked_for),
-    Column("replay", lambda version: version["replay_id"], whole=True),
-)
-INPUT_COLUMNS = (
-    Column("event time (UTC)", lambda item: short_time(item["event_time"])),
-    Column("type", lambda item: item["event_type"]),
-    Column("event id", lambda item: item["event_id"][:16], whole=True),
-    Column("content", lambda item: item["content_sha256"][:16], whole=True),
-)
+def _columns(output: Output, *, hashes: bool) -> tuple[Column, ...]:
+    columns = (
+        Column("computed (UTC)", lambda version: short_time(version["computed_at"][:_MINUTE]), whole=True),
+        replay_column(output),
+        Column("events", lambda version: f"{version['event_count']:,}", number=True),
+        Column("came since", lambda version: at_least(version, version["arrived_since"]), number=True),
+        Column("holds the day", _standing, style=_partial),
+        *([Column("inputs", lambda version: version["inputs_hash"][:_HASH_DIGITS], whole=True)] * hashes),
+    )
+    by = Column("asked for by", lambda version: (version["requested_by"] or "").rpartition("/")[2])
+    return (*columns, by) if output.is_wide else columns
+
+
+def _input_columns(output: Output, *, hashes: bool) -> tuple[Column, ...]:
+    columns = (
+        Column("event time (UTC)", lambda item: short_time(item["event_time"]), whole=True),
+        Column("type", lambda item: item["event_type"]),
+        *([Column("content", lambda item: item["content_sha256"][:_HASH_DIGITS], whole=True)] * hashes),
+    )
+    return (*columns, Column("event id", lambda item: item["event_id"], whole=True)) if output.is_wide else columns
 
 
 def get_aggregates(
@@ -61,6 +66,7 @@ def get_aggregates(
     of_day: OfDay,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="List at most this many versions.")] = 20,
     every: Annotated[bool, typer.Option("--all", help="List every version.")] = False,
+    hashes: Hashes = False,
     as_json: AsJson = None,
 ) -> None:
     """The versions of an entity's daily aggregate, newest first: what it counts, and how far it can be trusted.
@@ -80,7 +86,9 @@ def get_aggregates(
         require_known_entity(call.client, entity)
     versions = (version for page in chain([newest], pages) for version in page["versions"])
     nothing = f"{_NO_VERSION} One is computed by {replay_command(entity, day)}"
-    listed = output.rows(in_order(lambda version: _asked(call, version), versions), VERSION_COLUMNS, nothing)
+    listed = output.rows(
+        in_order(lambda version: _asked(call, version), versions), _columns(output, hashes=hashes), nothing
+    )
     if listed == at_most:
         output.note(f"Cut off at {limit}. There may be more: --limit, --all")
     if newest["late_arrivals"]:
@@ -95,6 +103,7 @@ def inputs(
     entity: Entity,
     of_day: OfDay,
     replay: Annotated[str | None, typer.Argument(help="The replay of a version. Default: the newest version.")] = None,
+    hashes: Hashes = False,
     as_json: AsJson = None,
 ) -> None:
     """List the events that a version of an entity's daily aggregate was computed from.
@@ -103,8 +112,12 @@ def inputs(
     """
     call, output = command_context(context), Output(as_json=as_json)
     query = {"entity_id": entity, "day": call.day(of_day, "DAY") or "", "limit": _PAGE}
-    query["replay_id"] = replay or _newest(call.client, entity, query["day"])
-    output.rows(call.client.pages("/aggregates/inputs", query), INPUT_COLUMNS, "No event went into this version.")
+    query["replay_id"] = (
+        _newest(call.client, entity, query["day"]) if replay is None else whole_replay_id(call.client, replay)
+    )
+    items = call.client.pages("/aggregates/inputs", query)
+    output.rows(items, _input_columns(output, hashes=hashes), "No event went into this version.")
+    event_ids_are_elsewhere(output)
 
 
 def _newest(client: Client, entity: str, day: str) -> str:

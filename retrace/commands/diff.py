@@ -13,10 +13,12 @@ from retrace.client import Client
 from retrace.commands.aggregates import Entity, OfDay, at_least, replay_command
 from retrace.concurrency import in_order
 from retrace.context import AsJson, command_context
+from retrace.event_table import event_ids_are_elsewhere
 from retrace.known_entities import require_known_entity
 from retrace.output import Column, Json, Output, duration, short_time
 from retrace.problem import Exit, Problem
 from retrace.progress import Counting
+from retrace.replay_table import whole_replay_id
 
 LISTS = ("only_in_from", "only_in_to", "changed")
 _SIGNS = {"only_in_from": "-", "only_in_to": "+", "changed": "~"}
@@ -24,15 +26,21 @@ _STYLES = {"-": "red", "+": "green", "~": "yellow"}
 _MOST_NAMED = 3
 _PAGE = "1000"
 
-COLUMNS = (
-    Column("", lambda item: item["sign"], style=lambda item: _STYLES[item["sign"]]),
-    Column("event time (UTC)", lambda item: short_time(item["event_time"])),
-    Column("taken in (UTC)", lambda item: short_time(item.get("ingest_time", "")[:19])),
-    Column("lag", lambda item: duration(item["ingest_lag_ms"]) if "ingest_lag_ms" in item else "", number=True),
-    Column("source", lambda item: item.get("source", "")),
-    Column("type", lambda item: item.get("event_type", "")),
-    Column("event id", lambda item: item["event_id"][:16], whole=True),
-)
+
+def _columns(output: Output) -> tuple[Column, ...]:
+    """What differs, with as much about each event as there is room for."""
+    columns = (
+        Column("", lambda item: item["sign"], style=lambda item: _STYLES[item["sign"]]),
+        Column("event time (UTC)", lambda item: short_time(item["event_time"][:19]), whole=True),
+        Column("lag", lambda item: duration(item["ingest_lag_ms"]) if "ingest_lag_ms" in item else "", number=True),
+        Column("source", lambda item: item.get("source", ""), cut=True),
+        Column("type", lambda item: item.get("event_type", ""), whole=True),
+    )
+    more = (
+        Column("taken in (UTC)", lambda item: short_time(item.get("ingest_time", "")[:19]), whole=True),
+        Column("event id", lambda item: item["event_id"], whole=True),
+    )
+    return (*columns, *more) if output.is_wide else columns
 
 
 def diff(
@@ -90,6 +98,7 @@ def _compared(client: Client, query: Json, listed: int | None, progress: Countin
 
 def _versions(client: Client, query: Json, from_: str | None, to: str | None) -> tuple[str, str]:
     """The replay ids of the versions to compare: as named, or the two newest."""
+    from_, to = (whole_replay_id(client, each) if each is not None else None for each in (from_, to))
     if from_ is not None and to is not None:
         return from_, to
     known = client.get("/aggregates", {**query, "limit": "2"})
@@ -133,10 +142,11 @@ def _show(output: Output, found: Json) -> None:
         output.say(f"{title:4} {version['replay_id']}, computed {computed}: {version['event_count']:,}", "dim")
     items = list(_signed(found))
     if items:
-        output.rows(items, COLUMNS, "")
+        output.rows(items, _columns(output), "")
+        event_ids_are_elsewhere(output)
     for item in items:
         if "raw" in item:
-            output.say(f"{item['sign']} {item['event_id'][:16]} {item['raw'] or '(not to be had)'}")
+            output.say(f"{item['sign']} {item['event_id']} {item['raw'] or '(not to be had)'}")
     if any(len(found[name]) < found["counts"][name] for name in LISTS):
         output.note("Not all are listed: --limit, --all", "yellow")
     output.say(summary(found), "bold")

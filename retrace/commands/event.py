@@ -27,12 +27,12 @@ _PAGE = 1_000
 _CONFLICTS_SHOWN = 3
 _EVENT_ID = re.compile(r"[0-9a-f]{64}")
 _ARRIVED_AGAIN = (
-    Column("arrived again (UTC)", lambda item: short_time(item["ingest_time"])),
-    Column("as", lambda item: item["status"]),
+    Column("arrived again (UTC)", lambda item: short_time(item["ingest_time"]), whole=True),
+    Column("as", lambda item: item["status"], whole=True),
     Column("in request", lambda item: item["request_id"], whole=True),
 )
 _VERSIONS = (
-    Column("in the aggregate of", lambda item: item["day"]),
+    Column("in the aggregate of", lambda item: item["day"], whole=True),
     Column("replay", lambda item: item["replay_id"], whole=True),
 )
 

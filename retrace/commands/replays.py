@@ -14,8 +14,9 @@ from retrace.known_sources import require_known
 from retrace.output import Json, Output
 from retrace.problem import Exit
 from retrace.replay_options import with_request
-from retrace.replay_progress import JOB_COLUMNS, Watch, cancelled, conclude, next_command, show_job, show_preview
+from retrace.replay_progress import Watch, cancelled, conclude, next_command, show_job, show_preview
 from retrace.replay_request import counted, sent
+from retrace.replay_table import job_columns, whole_replay_id
 
 _PAGE = 25
 """As many as the API lists at a time."""
@@ -28,7 +29,7 @@ def _one_name(text: str) -> str:
 
 
 Wait = Annotated[bool, typer.Option("--wait", help="Wait until it ends, and show its progress.")]
-ReplayId = Annotated[str, typer.Argument(help="The id of a replay.", callback=_one_name)]
+ReplayId = Annotated[str, typer.Argument(help="The id of a replay, or its beginning as listed.", callback=_one_name)]
 
 
 @with_request
@@ -109,7 +110,7 @@ def list_replays(
     """
     call, output = command_context(context), Output(as_json=as_json)
     found = call.client.pages("/replay", {"limit": str(min(limit, _PAGE))}, limit)
-    output.rows(found, JOB_COLUMNS, "No replay was requested yet: retrace replay create --help")
+    output.rows(found, job_columns(output), "No replay was requested yet: retrace replay create --help")
 
 
 def get_replay(context: typer.Context, replay_id: ReplayId, wait: Wait = False, as_json: AsJson = None) -> None:
@@ -118,6 +119,7 @@ def get_replay(context: typer.Context, replay_id: ReplayId, wait: Wait = False, 
     retrace replay get 0199b0f4-5a1c-7c3e-9f00-3d2b6a1e4f57 --wait
     """
     call, output = command_context(context), Output(as_json=as_json)
+    replay_id = whole_replay_id(call.client, replay_id)
     job = call.client.get(f"/replay/{replay_id}")
     if wait:
         job = Watch(call.client, output, replay_id).until_over()
@@ -131,7 +133,7 @@ def cancel(context: typer.Context, replay_id: ReplayId, as_json: AsJson = None) 
     retrace replay cancel 0199b0f4-5a1c-7c3e-9f00-3d2b6a1e4f57
     """
     call, output = command_context(context), Output(as_json=as_json)
-    job = cancelled(call.client, output, replay_id)
+    job = cancelled(call.client, output, whole_replay_id(call.client, replay_id))
     show_job(output, job)
     if job["state"] != "CANCELLED":
         raise typer.Exit(Exit.DIFFERENT)
@@ -143,6 +145,7 @@ def redrive(context: typer.Context, replay_id: ReplayId, as_json: AsJson = None)
     retrace replay redrive 0199b0f4-5a1c-7c3e-9f00-3d2b6a1e4f57
     """
     call, output = command_context(context), Output(as_json=as_json)
+    replay_id = whole_replay_id(call.client, replay_id)
     job = call.client.expect("POST", f"/replay/{replay_id}/redrive").json
     show_job(output, job)
     if job["state"] == "COMPLETE" and job["failed"] == 0:

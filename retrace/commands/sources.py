@@ -29,8 +29,8 @@ def sources(
     columns = (
         Column("source", lambda item: item["source"]),
         Column("type", lambda item: item["event_type"]),
-        Column("first seen (UTC)", lambda item: short_time(item["first_seen"])[:19], whole=True),
-        Column("last seen", lambda item: short_time(item["last_seen"] or "-")[:19], whole=True),
+        Column("first seen (UTC)", lambda item: short_time(item["first_seen"])[:16], whole=True),
+        Column("last seen", lambda item: short_time(item["last_seen"] or "-")[:16], whole=True),
     )
     found = list(call.client.pages("/sources", query, limit))
     output.rows(found, columns, "No event was accepted yet: retrace ingest --help")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def sql(
     context: typer.Context,
     query: Annotated[
-        str | None, typer.Argument(metavar="[QUERY]", help="SQL. Default: standard input, on a terminal a prompt.")
+        str | None, typer.Argument(metavar="QUERY", help="SQL. Default: standard input, on a terminal a prompt.")
     ] = None,
     sources: Annotated[
         list[str] | None, typer.Option("--source", "-s", help="Of this source. Repeat it for several. Default: of all.")

@@ -29,6 +29,7 @@ from retrace.context import AsJson, command_context
 from retrace.output import Output
 from retrace.problem import Exit, Problem
 from retrace.progress import Counting
+from retrace.replay_table import whole_replay_id
 
 _READS = 5
 _DOUBTFUL = frozenset({Kind.INPUT_DIFFERS, Kind.INPUT_UNKNOWN})
@@ -88,6 +89,7 @@ def verify(
         verify_digests(call, output, keys.LISTED if prefix is None else [prefix], public_key or [], directory)
         return
     day = call.day(day, "DAY")
+    replay = None if replay is None else whole_replay_id(call.client, replay)
     with aws_errors_as_problems(), Counting(output.notes, "Verifying") as progress:
         settings = row_settings(call, shards, late_after_s, identity_ttl_days)
         inspection = Inspection(stores_of(call), rules_of(call, settings))

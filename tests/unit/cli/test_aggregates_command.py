@@ -87,7 +87,7 @@ def test_versions_with_why_they_are_partial_and_who_asked() -> None:
     with serving(script) as api:
         shown, piped = api.run("aggregates", "get", *DAY, "--table"), api.run("aggregates", "get", *DAY)
 
-    for told in ("complete", "partial: its window leaves out part of the day", "abababababab", "by ana", NEW, OLD):
+    for told in ("complete", "partial: its window leaves out part of the day", "ana", NEW, OLD):
         assert told in shown.stdout
     first, second = map(json.loads, piped.stdout.splitlines())
     assert first["requested_by"] == job()["requested_by"]
@@ -174,8 +174,8 @@ def test_the_table_tells_sides_apart_and_ends_with_the_sentence() -> None:
 
     lines = result.stdout.splitlines()
     assert [line[0] for line in lines if line[:1] in "+-~" and "depot/scanners" in line] == ["-", "+", "~"]
-    assert f'+ {IDS[0][:16]} {{"payload":1.10}}' in lines
-    assert f"- {IDS[1][:16]} (not to be had)" in lines
+    assert f'+ {IDS[0]} {{"payload":1.10}}' in lines
+    assert f"- {IDS[1]} (not to be had)" in lines
     assert lines[-1].startswith("1 event more, 1 fewer, 1 event with other content: ")
 
 

@@ -197,7 +197,7 @@ def test_the_list_of_replays() -> None:
     with serving(routes({"GET /replay": (200, {"items": listed, "cursor": None})})) as api:
         result = api.run("replay", "list", "--table")
 
-    assert "depot-lyon, 2025-11-28 00:00:00 to 2025-11-29 00:00:00" in result.stdout
+    assert "depot-lyon, 2025-11-28" in result.stdout
     assert "shop order.paid, 2025-11-01 to 2025-11-28 (whole days, max_messages 5)" in result.stdout
     assert "shop order.sent, order.paid, 2025-11-28 10:00:00 to 2025-11-28 12:00:00" in result.stdout
     assert "ana" in result.stdout

@@ -1,0 +1,91 @@
+"""Replays in tables: one line each, with ids short enough for a terminal that commands find again."""
+
+from __future__ import annotations
+
+import re
+
+from chalicelib.core.timestamps import Day, day_after
+from retrace.client import Client
+from retrace.output import Column, Json, Output, short_time
+from retrace.problem import Exit, Problem
+
+_DIGITS = len("0199b0f4-5a1c")
+"""Of an id in a table: the millisecond in which the replay was asked for."""
+_BEGINNING = re.compile(r"[0-9a-f]{8}(-[0-9a-f-]{0,26})?")
+_PAGE = "25"
+
+
+COUNTS = ("sent", "processed", "failed", "dropped")
+_STYLES = {"COMPLETE": "green", "FAILED": "red", "CANCELLED": "yellow"}
+_MINUTE = len("2025-11-28T10:00")
+_MIDNIGHT = "T00:00:00.000000000Z"
+
+
+def replay_column(output: Output) -> Column:
+    """The column of ids: whole where there is room, otherwise as much as commands need."""
+    digits = None if output.is_wide else _DIGITS
+    return Column("replay", lambda item: item["replay_id"][:digits], whole=True)
+
+
+def job_columns(output: Output) -> tuple[Column, ...]:
+    """The columns of a list of replays, with requester and reason where there is room."""
+    columns = (
+        replay_column(output),
+        Column("asked (UTC)", lambda job: short_time(job["created_at"])[len("2025-") : _MINUTE], whole=True),
+        Column("state", lambda job: job["state"], style=lambda job: _STYLES.get(job["state"], ""), whole=True),
+        Column("done", _done, whole=True),
+        Column("of", lambda job: what(job["request"]), cut=True),
+    )
+    more = (
+        Column("by", lambda job: job["requested_by"].rpartition("/")[2]),
+        Column("reason", lambda job: job["request"].get("reason", "")),
+    )
+    return (*columns, *more) if output.is_wide else columns
+
+
+def _done(job: Json) -> str:
+    """How many messages were processed of those that were sent, and how many failed or were dropped."""
+    lost = [f"{job[name]:,} {name}" for name in ("failed", "dropped") if job[name]]
+    return ", ".join([f"{job['processed']:,}/{job['sent']:,}", *lost])
+
+
+def what(request: Json) -> str:
+    """Which events a request names, in words."""
+    types = request.get("event_types", [request.get("event_type")])
+    of = request.get("entity_id") or f"{request['source']} {', '.join(types)}"
+    how = [name.replace("_", " ") for name in ("include_duplicates", "whole_days") if request.get(name)]
+    how += [f"{name} {request[name]}" for name in ("max_messages", "rate", "order") if name in request]
+    how += ["filtered"] if "include" in request or "exclude" in request else []
+    return f"{of}, {_when(request)} ({', '.join(how)})" if how else f"{of}, {_when(request)}"
+
+
+def _when(request: Json) -> str:
+    """Days if they are whole ones, otherwise times."""
+    if "start_time" not in request:
+        return str(request.get("day") or f"{request['start_day']} to {request['end_day']}")
+    start, end = str(request["start_time"]), str(request["end_time"])
+    if not (start.endswith(_MIDNIGHT) and end.endswith(_MIDNIGHT)):
+        return f"{short_time(start)} to {short_time(end)}"
+    first, last = start[:10], day_after(Day(end[:10]), -1)
+    return first if first == last else f"{first} to {last}"
+
+
+def whole_replay_id(client: Client, given: str) -> str:
+    """The id that begins as given; raises Problem if there is none, or several."""
+    if _BEGINNING.fullmatch(given) is None:
+        return given
+    found = []
+    for job in client.pages("/replay", {"limit": _PAGE}):
+        replay_id = str(job["replay_id"])
+        if replay_id.startswith(given):
+            found.append(replay_id)
+        elif replay_id < given:
+            break  # they are listed newest first, and a newer one has a greater id
+    if not found:
+        remedy = "Run `retrace replay list` to see the ids there are."
+        raise Problem(f"No replay has an id that begins with {given}.", remedy, Exit.NOT_FOUND)
+    if len(found) > 1:
+        raise Problem(
+            f"Several replays have an id that begins with {given}.", f"Give one: {', '.join(found)}", Exit.USAGE
+        )
+    return found[0]

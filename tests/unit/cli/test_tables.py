@@ -1,0 +1,134 @@
+"""Tables on a terminal of 80 columns: one line for each thing, with ids that other commands take."""
+
+from __future__ import annotations
+
+import re
+import sys
+from io import StringIO
+from typing import Any
+
+import pytest
+
+from retrace.command_line import run
+from retrace.live_table import LiveTable
+from retrace.output import Column, Output
+from retrace.problem import Exit
+from tests.unit.cli.replay_answers import job
+from tests.unit.cli.scripted_api import ScriptedApi, exit_code, routes, said, serving
+from tests.unit.cli.test_aggregates_command import DAY, IDS, NEW, OLD, an_input, day, difference, known, version
+from tests.unit.cli.test_shown import Terminal
+
+Json = dict[str, Any]
+
+ID = "0199b0f4-5a1c-7c3e-9f00-3d2b6a1e4f57"
+LONG = {"source": "depot/scanners", "event_type": "parcel.loaded", "start_day": "2025-11-01", "end_day": "2025-11-28"}
+JOBS = [job(replay_id=ID), job("FAILED", replay_id=NEW, failed=3, request=LONG | {"whole_days": True, "reason": "why"})]
+SEEN = "2025-11-28T10:00:00.000000000Z"
+SOURCE = {"source": "payments/northpay", "event_type": "payment.authorised", "first_seen": SEEN, "last_seen": SEEN}
+PARTIAL = version(OLD, 27, complete=False, partial_because=["its window leaves out part of the day"])
+ANSWERS: Json = {
+    "GET /replay": (200, {"items": JOBS, "cursor": None}),
+    "GET /sources": (200, {"items": [SOURCE], "cursor": None}),
+    "GET /aggregates": (200, day(version(NEW, 36), PARTIAL)),
+    "GET /aggregates/inputs": (200, {"items": [an_input(0)], "cursor": None}),
+    "GET /aggregates/diff": (200, difference([], [an_input(0)], [])),
+    f"GET /events/{IDS[0]}": (200, known(0)),
+}
+LISTS = {
+    "replay list": ("0199b0f4-5a1c", "0199b0f4-0000"),
+    "sources": ("payments/northpay   payment.authorised   2025-11-28 10:00   2025-11-28 10:00",),
+    f"aggregates get {' '.join(DAY)}": ("0199b0f4-0000",),
+    f"aggregates inputs {' '.join(DAY)} {OLD}": ("2025-11-28 10:00:00   parcel.sorted",),
+    f"aggregates diff {' '.join(DAY)} {OLD} {NEW}": ("+   2025-11-28 10:00:00    1h   depot/scanners   parcel.sorted",),
+}
+"""Lists, and what stands in a line of each, unbroken."""
+
+
+def on_80_columns(monkeypatch: pytest.MonkeyPatch, api: ScriptedApi, *words: str) -> list[str]:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    environment = {"RETRACE_URL": api.url, "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "COLUMNS": "80"}
+    for name, value in (environment | {"AWS_REGION": "eu-west-1", "XDG_CONFIG_HOME": "/nonexistent"}).items():
+        monkeypatch.setenv(name, value)
+    assert run(words) in (Exit.DONE, Exit.DIFFERENT)
+    return re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue()).splitlines()
+
+
+@pytest.mark.parametrize("command", LISTS)
+def test_a_list_fits_80_columns_with_ids_and_times_unbroken(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    with serving(routes(ANSWERS)) as api:
+        lines = on_80_columns(monkeypatch, api, *command.split())
+
+    table = [line for line in lines if not line.startswith(("from ", "to ", "1 event more"))]
+    assert [line for line in table if len(line.rstrip()) > 80] == []
+    for shown in LISTS[command]:
+        assert any(shown in line for line in table), table
+
+
+def test_a_replay_is_one_line_whose_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(routes(ANSWERS)) as api:
+        lines = on_80_columns(monkeypatch, api, "replay", "list")
+
+    assert len(lines) == 2 + len(JOBS)
+    assert lines[2].rstrip().endswith("depot-lyon, 2025-11-28")
+    assert lines[3].rstrip().endswith("…")
+    assert "3 failed" in lines[3]
+
+
+@pytest.mark.parametrize(("options", "shown"), [((), False), (("--hashes",), True)])
+def test_hashes_are_shown_where_they_are_asked_for(options: tuple[str, ...], *, shown: bool) -> None:
+    with serving(routes(ANSWERS)) as api:
+        versions = api.run("aggregates", "get", *DAY, *options, "--table")
+        inputs = api.run("aggregates", "inputs", *DAY, OLD, *options, "--table")
+
+    assert ("abababababab" in versions.stdout) == shown
+    assert ("cdcdcdcdcdcd" in inputs.stdout) == shown
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "replay get {}",
+        "replay cancel {}",
+        "replay redrive {}",
+        f"aggregates inputs {' '.join(DAY)} {{}}",
+        f"aggregates diff {' '.join(DAY)} {{}} {NEW}",
+    ],
+)
+def test_the_beginning_of_a_replay_id_is_taken_for_the_whole_one(command: str) -> None:
+    changed = {
+        **ANSWERS,
+        f"GET /replay/{ID}": (200, job(replay_id=ID)),
+        f"POST /replay/{ID}/cancel": (200, job("CANCELLED", replay_id=ID)),
+        f"POST /replay/{ID}/redrive": (200, job(replay_id=ID)),
+    }
+    with serving(routes(changed)) as api:
+        result = api.run(*command.format("0199b0f4-5a1c").split())
+        asked = [one for one in api.asked if one.call not in ("GET /replay", "GET /aggregates")]
+
+    assert exit_code(result) in (Exit.DONE, Exit.DIFFERENT)
+    assert ID in str([(one.call, one.query) for one in asked])
+
+
+def test_a_beginning_of_no_replay_id_is_not_found_and_of_several_is_refused() -> None:
+    with serving(routes(ANSWERS)) as api:
+        none, several = api.run("replay", "get", "0199b0f5"), api.run("replay", "get", "0199b0f4")
+
+    assert (exit_code(none), "No replay has an id that begins with 0199b0f5." in said(none)) == (Exit.NOT_FOUND, True)
+    assert (exit_code(several), f"Give one: {ID}, {NEW}" in said(several)) == (Exit.USAGE, True)
+
+
+def test_what_is_watched_stays_in_its_columns() -> None:
+    terminal = Terminal()
+    columns = [Column("lag", lambda item: item["lag"], number=True), *(plain(name) for name in ("type", "entity"))]
+    table = LiveTable(Output(out=terminal, err=StringIO()), columns)
+    table.add([{"lag": "1s", "type": "a", "entity": "e"}])
+    table.add([{"lag": "12m 30s", "type": "parcel.loaded.again", "entity": "a rather long entity"}])
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue()).splitlines()
+
+    assert {lines[0].index("entity"), lines[2].rindex("e"), lines[3].index("a rather")} == {31}
+    assert lines[3] == "  12m 30s   parcel.loaded.a…   a rather long entity"
+
+
+def plain(name: str) -> Column:
+    return Column(name, lambda item: item[name])
