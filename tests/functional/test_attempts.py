@@ -196,6 +196,25 @@ def send_a_refusal_again(application: Application, wire: Wire) -> Act:
     )
 
 
+def define_a_metric(application: Application, wire: Wire) -> Act:
+    definition = json.dumps({"aggregate": "sum", "value": "/amount"}).encode()
+    return lambda: application.call("PUT", "/metrics/revenue", {"content-type": "application/json"}, definition)
+
+
+def retire_a_metric(application: Application, wire: Wire) -> Act:
+    define_a_metric(application, wire)()
+    return lambda: application.call("DELETE", "/metrics/revenue")
+
+
+def list_metrics(application: Application, wire: Wire) -> Act:
+    return lambda: application.get("/metrics")
+
+
+def look_at_a_metric(application: Application, wire: Wire) -> Act:
+    define_a_metric(application, wire)()
+    return lambda: application.get("/metrics/revenue")
+
+
 CALLS: dict[Prepare, Sequence[str]] = {
     ingest: ["BatchGetItem", "PutObject", "TransactWriteItems", "PutObject", "PutObject", "BatchWriteItem"],
     ingest_again: ["BatchGetItem", "PutObject", "GetObject", "TransactWriteItems"],
@@ -238,6 +257,10 @@ CALLS: dict[Prepare, Sequence[str]] = {
         "TransactWriteItems",
         "PutObject",
     ],
+    define_a_metric: ["GetItem", "Query", "PutObject", "TransactWriteItems"],
+    retire_a_metric: ["GetItem", "PutObject", "TransactWriteItems"],
+    list_metrics: ["Query"],
+    look_at_a_metric: ["GetItem", "Query"],
     look_at_a_refusal: ["ListObjectsV2", "GetObject", "ListObjectsV2"],
 }
 """What each use case asks of AWS, in order. Digests: test_digests.py."""

@@ -17,7 +17,7 @@ from chalicelib.runtime import metrics_wiring, system
 from tests.functional.application import Application
 from tests.functional.events import Json
 from tests.functional.storage import Storage
-from tests.functional.wire import Killed, Wire, killed_after, preceded_by
+from tests.functional.wire import Killed, Wire, answer_lost, killed_after, preceded_by
 
 MONDAY, TUESDAY, FRIDAY = (Instant(f"2026-11-{day}T12:00:00.000000000Z") for day in (23, 24, 27))
 REVENUE: Json = {
@@ -239,6 +239,19 @@ def test_if_the_function_dies_before_the_name_changes_the_request_can_be_sent_ag
 
     assert defined(application, "revenue", REVENUE)["changed"]
     assert len(storage.objects("metrics/")) == 2
+
+
+@pytest.mark.parametrize("operation", ["PutObject", "TransactWriteItems"])
+def test_if_an_answer_is_lost_the_request_can_be_sent_again(
+    application: Application, wire: Wire, operation: str
+) -> None:
+    wire.disturb(answer_lost, operation)
+    put(application, "revenue", REVENUE)
+
+    defined(application, "revenue", REVENUE)
+
+    found = application.get("/metrics/revenue").json_body
+    assert (found["definition_sha256"], len(found["versions"])) == (hash_of("revenue", REVENUE), 1)
 
 
 def test_of_two_changes_at_once_one_is_told_to_try_again(application: Application, wire: Wire) -> None:
