@@ -6,7 +6,7 @@ import base64
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ Json = dict[str, Any]
 
 _NDJSON = "application/x-ndjson"
 _CLOUDEVENTS = "application/cloudevents"
+NEEDED = ("rejected_id", "content_type")
+"""What a line must have, beside the event."""
 _TOLD = ("rejected_id", "status", "errors", "source", "event_type", "entity_id", "idempotency_key", "content_type")
 
 
@@ -45,9 +47,9 @@ class Correction:
     sent: Sent
 
 
-def line_for_correction(item: Json) -> str:
+def line_for_correction(item: Json, names: Sequence[str] = _TOLD) -> str:
     """The line of a refused event: `event` as it was sent if it is JSON, else `body`, `body_base64` and `headers`."""
-    told = {name: item[name] for name in _TOLD}
+    told = {name: item[name] for name in names}
     text = None if item["headers"] else _event_text(item)
     if text is not None:
         return f'{json.dumps(told, ensure_ascii=False)[:-1]}, "event": {text}}}'
@@ -72,10 +74,11 @@ def corrections_of(file: Path) -> list[Correction]:
     """The corrections of a file, all of them checked before any is sent; raises Problem."""
     name = "standard input" if str(file) == "-" else str(file)
     content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-    return list(_corrections(content, name))
+    return list(corrections_in(content, name))
 
 
-def _corrections(content: bytes, name: str) -> Iterator[Correction]:
+def corrections_in(content: bytes, name: str) -> Iterator[Correction]:
+    """The corrections of a text, which messages call by this name; raises Problem."""
     for number, line in enumerate(content.split(b"\n"), 1):
         if line.strip():
             try:

@@ -51,7 +51,7 @@ class Forwarding:
         path = "/" + request.path_params["path"]
         if not is_passed_on(request.method, path):
             return problem_response(HTTPStatus.NOT_FOUND, "The console does not forward this request to the API.")
-        body = await _bounded(request)
+        body = await bounded(request)
         if body is None:
             return problem_response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The API takes {MAX_BYTES:,} bytes at most.")
         if _begins_replay(request.method, path) and "idempotency-key" not in request.headers:
@@ -71,7 +71,7 @@ class Forwarding:
         return Response(answer.body, answer.status, kept)
 
 
-async def _bounded(request: Request) -> bytes | None:
+async def bounded(request: Request) -> bytes | None:
     """The body, however long it says it is; None if it is too long."""
     body = b""
     async for piece in request.stream():

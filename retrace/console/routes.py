@@ -14,10 +14,12 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from retrace import checkup
 from retrace.client import Client
+from retrace.console.columns import paths_of, rows
 from retrace.console.counting import counts
-from retrace.console.forwarding import is_passed_on, problem_response, response_to
+from retrace.console.forwarding import bounded, is_passed_on, problem_response, response_to
 from retrace.console.gathering import LATE_MS, PictureReader, Wanted, wanted
 from retrace.console.received import metrics_of
+from retrace.console.retrying import corrections, lines_to_correct, results
 from retrace.console.searching import found_by
 from retrace.exporting.events import fault_of
 from retrace.output import indented
@@ -70,6 +72,15 @@ class ConsoleRoutes:
             return problem_response(HTTPStatus.BAD_REQUEST, str(error), CORRECT)
         return await run_in_threadpool(_answered, lambda: counts(self._client, asked))
 
+    async def rows(self, request: Request) -> Response:
+        """Events with members of their payloads."""
+        query = dict(request.query_params)
+        try:
+            paths = paths_of(query.pop("columns", ""))
+        except ValueError as error:
+            return problem_response(HTTPStatus.BAD_REQUEST, str(error), "Write paths such as /amount, /card/network.")
+        return await run_in_threadpool(_answered, lambda: rows(self._client, query, paths))
+
     def _late_ms(self) -> int:
         """From which lag on the deployment lists an event as late, where the stack or the profile says so."""
         try:
@@ -116,6 +127,27 @@ class ConsoleRoutes:
         if not text:
             return problem_response(HTTPStatus.BAD_REQUEST, "q is missing.", "Write a name or an id.")
         return await run_in_threadpool(_answered, lambda: found_by(self._client, text, self._clock()))
+
+    async def corrections(self, request: Request) -> Response:
+        """Refused events as lines of text, to be corrected."""
+        ids = request.query_params.get("ids", "").split(",")
+        return await run_in_threadpool(_answered, lambda: {"lines": lines_to_correct(self._client, ids)})
+
+    async def retries(self, request: Request) -> Response:
+        """What came of retrying refused events: a line of JSON for each."""
+        body = await bounded(request)
+        if body is None:
+            return problem_response(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "There are too many corrections.", "Send fewer."
+            )
+        try:
+            wanted_retries = corrections(body)
+        except Problem as problem:
+            return problem_response(HTTPStatus.BAD_REQUEST, problem.what, "Correct this line. Keep its rejected_id.")
+        is_dry = request.query_params.get("dry_run") == "true"
+        return StreamingResponse(
+            results(self._client, wanted_retries, dry_run=is_dry), media_type="application/x-ndjson"
+        )
 
     async def queues(self, _: Request) -> Response:
         """How the queues stand, as `retrace doctor` sees them."""

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, 
 HERE = Path(__file__).parent / "browser"
 UNPACKED = HERE / "node_modules/chromium"
 SCREENSHOTS = HERE / "screenshots"
+OVERLAPS = Path(__file__).parent / "overlaps.js"
 AXE = HERE / "node_modules/axe-core/axe.min.js"
 OTHER_CHROMIUM = "RETRACE_CHROMIUM"
 """The path of another Chromium or Chrome, where the one of the npm package does not run: it is for Linux on x86-64."""
@@ -114,7 +115,12 @@ class Watched:
             if one["impact"] in ("serious", "critical")
         ]
 
+    def overlaps(self) -> list[str]:
+        """Labels of axes that overlap another one or are cut at the edge of the page, measured by their boxes."""
+        found: list[str] = self.page.evaluate(OVERLAPS.read_text())
+        return found
+
     def screenshot(self, name: str) -> None:
-        """Keep what is seen, for whoever looks at the build."""
+        """Keep what is seen as a file of the build."""
         SCREENSHOTS.mkdir(exist_ok=True)
-        self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
+        self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)

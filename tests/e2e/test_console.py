@@ -304,8 +304,47 @@ def test_a_refused_event_is_corrected_and_sent_again(page: Page) -> None:
 
     expect(page.get_by_role("status").filter(has_text="ACCEPTED")).to_be_visible()
     expect(page.locator("main")).to_contain_text("retrace-local")
-    page.get_by_role("status").locator("a.id").click()
+    expect(page.get_by_role("button", name="Send again as it was")).to_be_disabled()
+    expect(page.get_by_role("note")).to_contain_text("A retry took it in")
+    page.locator("main").get_by_role("status").locator("a.id").click()
     expect(page.get_by_role("dialog").locator("pre.raw")).to_contain_text("19.90")
+    expect(page.get_by_role("dialog").locator(".facts")).to_contain_text("sent by")
+
+
+def test_a_conflict_stands_beside_its_first_event_with_what_differs(page: Page) -> None:
+    page.goto("/quarantine?reason=CONFLICT")
+    row = page.locator("tr", has_text="evt_b369435bf5")
+    expect(row).to_contain_text("payload.amount")
+    expect(row).to_contain_text("first was")
+    row.locator("a.id").click()
+    differing = page.locator("section.conflict")
+    expect(differing.locator("mark.first")).to_have_count(1)
+    expect(differing.locator("mark.refused")).to_have_count(1)
+    differing.locator("a.id").click()
+
+    expect(page.get_by_role("dialog")).to_contain_text("hash checked")
+
+
+def test_many_refused_events_are_corrected_and_sent_at_once(page: Page, incident: Incident) -> None:
+    event = {"source": "pay/sdk", "event_type": "payment.captured", "entity_id": "merchant-1", "payload": {"amount": 1}}
+    for number in range(3):
+        broken = {**event, "idempotency_key": f"sdk-{number}", "event_time": f"{DAY} 10:00:0{number}"}
+        incident.deployed.post("/ingest", broken)
+    page.goto("/quarantine?source=pay/sdk")
+    page.get_by_role("button", name="Choose all 3").click()
+    page.get_by_role("button", name="Correct 3").click()
+    page.get_by_label("replace", exact=True).fill(r"(\d\d-\d\d) (\d\d:\d\d:\d\d)")
+    page.get_by_label("by", exact=True).fill("$1T$2Z")
+    status = page.locator("main").get_by_role("status")
+    page.get_by_role("button", name="Check").click()
+    expect(status.filter(has_text="0 would be taken in, 3 refused again")).to_be_visible()
+    page.get_by_role("button", name="Replace in all").click()
+    page.get_by_role("button", name="Send 3 corrections").click()
+
+    expect(status.filter(has_text="3 taken in.")).to_be_visible()
+    expect(page.get_by_role("button", name="Choose all 0")).to_be_disabled()
+    page.reload()
+    expect(page.locator("main")).to_contain_text("Nothing that was refused is left to do")
 
 
 def test_the_overview_counts_what_came_in(page: Page, incident: Incident) -> None:
@@ -459,26 +498,80 @@ def inspected(browser: Browser, running: Running) -> Iterator[Watched]:
     context.close()
 
 
+WIDTHS = {1300: "wide", 800: "tablet", 390: "phone"}
+
+
 @pytest.mark.parametrize("name", VIEWS)
-def test_a_view_is_accessible_in_light_and_dark_and_fits_a_narrow_screen(
+def test_a_view_is_accessible_in_light_and_dark_and_no_label_overlaps_at_any_width(
     inspected: Watched, incident: Incident, name: str
 ) -> None:
     page = inspected.page
-    page.emulate_media(color_scheme="light")
-    page.set_viewport_size({"width": 1300, "height": 900})
-    page.goto(views(incident)[name])
-    inspected.settle()
-    inspected.screenshot(f"{name}-light")
-    found = inspected.accessibility()
-    page.emulate_media(color_scheme="dark")
-    inspected.screenshot(f"{name}-dark")
-    page.set_viewport_size({"width": 390, "height": 844})
-    inspected.screenshot(f"{name}-narrow")
-    found += inspected.accessibility()
+    faults: list[object] = []
+    for width, called in WIDTHS.items():
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme="light")
+        page.goto(views(incident)[name])
+        inspected.settle()
+        inspected.screenshot(f"{name}-{called}")
+        faults += inspected.overlaps()
+        faults += inspected.accessibility()
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
+        page.emulate_media(color_scheme="dark")
+        inspected.screenshot(f"{name}-{called}-dark")
+        faults += inspected.accessibility()
 
-    assert found == []
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert faults == []
     assert inspected.faults == []
+
+
+def test_the_legend_hides_what_it_names_and_the_address_says_so(page: Page) -> None:
+    page.goto(f"/entity?id=depot-lyon&day={DAY}")
+    expect(fact(page, "lag p95")).to_be_visible()
+    page.get_by_role("list", name="Legend").get_by_role("link", name="late by").click()
+
+    expect(page).to_have_url(re.compile("hide=late$"))
+    expect(page.get_by_role("list", name="Legend").get_by_role("link", name="(hidden)")).to_have_count(1)
+    expect(page.locator("#charts .label.beside", has_text="4")).to_be_visible()
+
+
+def test_a_bar_says_its_numbers_and_an_hour_of_the_heat_map_too(page: Page) -> None:
+    page.goto(f"/type?source=depot/scanners&type=parcel.loaded&day={DAY}")
+    expect(page.locator(".reading")).to_contain_text("Read at")
+    hour = page.locator(".heat a[data-tip]").first
+    hour.hover()
+    expect(page.get_by_role("tooltip")).to_have_text(re.compile(rf"{DAY} \d\d:00, \d+ events"))
+    box = page.locator("#charts .u-over").nth(1).bounding_box()
+    at = hour.get_attribute("data-tip")
+    assert box is not None
+    assert at is not None
+    page.mouse.move(box["x"] + box["width"] * (int(at[11:13]) + 0.1) / 24, box["y"] + box["height"] / 2)
+    expect(page.locator("#charts .tip")).to_contain_text("events")
+
+
+def test_members_of_payloads_are_columns_that_the_address_names(page: Page) -> None:
+    page.goto(f"/entity?id=order-1007&day={DAY}")
+    page.get_by_label("payload columns").fill("/amount, /currency")
+    page.get_by_role("button", name="Add").click()
+
+    expect(page).to_have_url(re.compile("columns=%2Famount"))
+    expect(page.locator("section.events thead")).to_contain_text("/amount")
+    expect(page.locator("section.events tbody")).to_contain_text("EUR")
+
+
+def test_what_is_not_there_says_what_it_is_and_what_to_do(page: Page) -> None:
+    main = page.locator("main")
+    page.goto("/entity?id=depot-lyn")
+    expect(main).to_contain_text("No event of an entity depot-lyn was ever accepted")
+    page.goto("/entity?id=depot-lyon&day=2020-01-01")
+    expect(main).to_contain_text("has no events in this window")
+    page.get_by_role("link", name=f"Show {DAY}").click()
+    expect(fact(page, "events")).to_have_text("36")
+    page.goto("/aggregates?entity=depot-lyon&day=2020-01-01")
+    expect(main).to_contain_text("has no events on 2020-01-01")
+    page.goto("/aggregates?entity=depot-lyon&day=2020-13-01")
+    expect(main).to_contain_text("is not a day")
+    page.goto("/type?source=depot/scanner&type=parcel.loaded")
+    expect(main).to_contain_text("was ever accepted")
 
 
 def test_text_that_would_act_stays_text_wherever_it_is_shown(watched: Watched, incident: Incident) -> None:
@@ -489,6 +582,7 @@ def test_text_that_would_act_stays_text_wherever_it_is_shown(watched: Watched, i
         f"/entity?id={quoted}&day={DAY}": "section.events tbody tr",
         f"/type?source={quoted}&type={quoted}&day={DAY}": "section.events tbody tr",
         f"/entity?id={quoted}&source={quoted}&type=nothing&day={DAY}": ".empty",
+        f"/entity?id={quoted}x": ".empty",
         f"/aggregates?entity={quoted}&day={DAY}": "table.list tbody",
         "/replays": "table.list tbody",
         f"/replay/new?source={quoted}&type={quoted}&start_day={DAY}&reason={quoted}": ".ranked",

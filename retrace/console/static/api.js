@@ -3,7 +3,7 @@
 // What lets this browser in; something is said even without it, as that is what tells the page from a form.
 const token = () => ({ 'X-Retrace-Console': localStorage.getItem('retrace.token') ?? 'none' });
 
-/** Something that did not work, told so that somebody can put it right. */
+/** What did not work, with a remedy. */
 export class Failure extends Error {
   /** @param {number} status @param {any} problem */
   constructor(status, problem) {
@@ -20,9 +20,9 @@ const LOG_IN = 'Log in again (aws sso login), and try again. The console picks u
 function remedyFor(status) {
   if (status === 401) return 'Open the address that `retrace console` printed when it was started: it lets this browser in.';
   if (status === 403) return 'Run `retrace doctor` to see whose credentials these are, and attach the policy for this route.';
-  if (status === 404) return 'Is it of this deployment, and written right?';
+  if (status === 404) return 'Check how it is written, and whether it is of this deployment, which the top of the page names.';
   if (status === 400) return 'Correct what is named, and try again.';
-  if (status >= 500) return 'Try again; if it stays so, Run `retrace doctor` to find out why.';
+  if (status >= 500) return 'Try again. If it fails again, run `retrace doctor` to find out why.';
   return '';
 }
 
@@ -93,9 +93,14 @@ export async function lines(path, query, signal, take) {
   await navigator.locks.request(name(Math.floor(Math.random() * STREAMS)), { signal }, () => streamed(path, query, signal, take));
 }
 
-/** @param {string} path @param {Record<string, any>} query @param {AbortSignal} signal @param {(line: any) => void} take */
-async function streamed(path, query, signal, take) {
-  const response = await asked(`/console${path}`, query, { signal });
+/** A POST of text to what the console adds, whose answer is lines of JSON. @param {string} path @param {Record<string, any>} query @param {string} body @param {AbortSignal} signal @param {(line: any) => void} take */
+export async function sent(path, query, body, signal, take) {
+  await streamed(path, query, signal, take, { method: 'POST', body });
+}
+
+/** @param {string} path @param {Record<string, any>} query @param {AbortSignal} signal @param {(line: any) => void} take @param {RequestInit} [options] */
+async function streamed(path, query, signal, take, options = {}) {
+  const response = await asked(`/console${path}`, query, { ...options, signal });
   if (!response.ok || !response.body) {
     await read(response);
     return;

@@ -1,6 +1,7 @@
 // The console: which view the address means, and what surrounds it.
 
 import { render } from './vendor/lit-html.js';
+import './tips.js';
 import { header, pressed } from './frame.js';
 import { eventPanel } from './panel.js';
 import { empty, failed, html, nothing, say } from './parts.js';

@@ -1,6 +1,6 @@
 // What is drawn of single events, or of cells of many, and which of them lies under the pointer.
 
-import { MINUTE, clock, duration } from './times.js';
+import { clock, duration } from './times.js';
 
 export const DUPLICATE = 1;
 export const CONFLICT = 2;
@@ -40,22 +40,26 @@ export function heightOf([time, arrival], byLag) {
 }
 
 /** @param {any} u @param {any} drawn @param {any} colour */
-function drawPoints(u, { picture, byLag, late }, colour) {
+function drawPoints(u, { picture, byLag, late, hide }, colour) {
   const { ctx } = u;
   const size = 3 * devicePixelRatio;
   const drawn = [...picture.points].sort((one, other) => one[2] - other[2]);
   for (const point of drawn) {
     const [time, arrival, mark] = point;
+    if (isHidden(point, late, hide)) continue;
     const x = u.valToPos(time, 'x', true);
     const y = u.valToPos(heightOf(point, byLag), 'y', true);
     ctx.fillStyle = colour(arrival - time >= late ? 'late' : 'event');
     ctx.beginPath();
     ctx.arc(x, y, size, 0, 7);
     ctx.fill();
-    if (mark & DUPLICATE) ring(ctx, x, y, size * 1.9, colour('duplicate'));
-    if (mark & CONFLICT) cross(ctx, x, y, size * 2, colour('conflict'));
+    if (mark & DUPLICATE && !hide.includes('duplicate')) ring(ctx, x, y, size * 1.9, colour('duplicate'));
+    if (mark & CONFLICT && !hide.includes('conflict')) cross(ctx, x, y, size * 2, colour('conflict'));
   }
 }
+
+/** Whether the legend has switched events like this one off. @param {number[]} point @param {number} late @param {string[]} hide */
+const isHidden = ([time, arrival], late, hide) => hide.includes(arrival - time >= late ? 'late' : 'event');
 
 /** @param {CanvasRenderingContext2D} ctx @param {number} x @param {number} y @param {number} size @param {string} colour */
 function ring(ctx, x, y, size, colour) {
@@ -79,13 +83,15 @@ function cross(ctx, x, y, size, colour) {
 }
 
 /** @param {any} u @param {any} cells @param {any} drawn @param {any} colour */
-function drawCells(u, cells, { from, to }, colour) {
+function drawCells(u, cells, { from, to, hide }, colour) {
   const most = Math.log2(1 + Math.max(1, ...cells.at.map((/** @type {number[]} */ cell) => cell[2])));
   const { ctx } = u;
-  for (const [column, row, count, late] of cells.at) {
+  for (const [column, row, all, late] of cells.at) {
+    const count = (hide.includes('late') ? 0 : late) + (hide.includes('event') ? 0 : all - late);
+    if (!count) continue;
     const box = boxOf(u, cells, from, to, column, row);
     ctx.globalAlpha = 0.3 + (0.7 * Math.log2(1 + count)) / most;
-    ctx.fillStyle = colour(2 * late >= count ? 'late' : 'event');
+    ctx.fillStyle = colour(hide.includes('late') || 2 * late < count ? 'event' : 'late');
     ctx.fillRect(box.left, box.top, Math.max(2, box.width), Math.max(2, box.height));
   }
   ctx.globalAlpha = 1;
@@ -107,12 +113,12 @@ export function nearest(u, drawn, left, top) {
 }
 
 /** @param {any} u @param {any} drawn @param {number} left @param {number} top */
-function nearestPoint(u, { picture, byLag }, left, top) {
+function nearestPoint(u, { picture, byLag, late, hide }, left, top) {
   let best = null;
   let least = REACH * REACH;
   for (const point of picture.points) {
     const x = u.valToPos(point[0], 'x');
-    if (Math.abs(x - left) > REACH) continue;
+    if (Math.abs(x - left) > REACH || isHidden(point, late, hide)) continue;
     const y = u.valToPos(heightOf(point, byLag), 'y');
     const distance = (x - left) ** 2 + (y - top) ** 2;
     if (distance < least) [least, best] = [distance, { point, left: x, top: y }];
@@ -136,9 +142,4 @@ function cellAt(u, { picture: { cells }, from, to }, left, top) {
   const begin = from + near[0] * wide;
   const text = `${near[2]} events${near[3] ? `, ${near[3]} late` : ''}\nfrom ${clock(Math.round(begin))}; click to look closer`;
   return { id: null, text, left, top, from: Math.floor(begin - 2 * wide), to: Math.ceil(begin + 3 * wide) };
-}
-
-/** How wide the y axis of both charts is, in pixels: the closer they look, the finer its times. @param {number} span */
-export function roomFor(span) {
-  return span > 10 * MINUTE ? 62 : span > 3_000 ? 74 : 98;
 }

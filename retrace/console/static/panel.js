@@ -62,7 +62,7 @@ function body({ event, raw, laid_out, fault }) {
     ${raw === null
     ? html`<div class="failure" role="alert"><p><strong>Its text was not handed out</strong>, so its hash is not checked. ${fault}</p><p><code>retrace check verify</code> finds whether it was damaged.</p></div>` : fault
     ? html`<div class="failure" role="alert"><p><strong>It is not what was taken in.</strong> ${fault}</p><p><code>retrace check verify</code> finds what was damaged.</p></div>`
-    : html`<p>${badge('good', 'hash checked', event.content_sha256)} <span class="quiet">The text below was hashed anew on this machine, and is what was taken in.</span></p>`}
+    : html`<p>${badge('good', 'hash checked', event.content_sha256)} <span class="quiet">The console computed the hash of the text again. It is what was accepted.</span></p>`}
     ${facts([
     ['entity', html`<a href=${address('/entity', { id: event.entity_id, from: rfc(at - 12 * HOUR), to: rfc(at + 12 * HOUR) })}>${event.entity_id}</a>`],
     ['source', event.source],
@@ -70,6 +70,8 @@ function body({ event, raw, laid_out, fault }) {
     ['event time', when(event.event_time)],
     ['arrived', when(event.ingest_time)],
     ['lag', duration(event.ingest_lag_ms)],
+    ['sent by', event.sent_by],
+    ['request', html`<code>${event.request_id}</code>`],
     ['event id', html`<code>${event.event_id}</code>`],
     ['content SHA-256', html`<code>${event.content_sha256}</code>`],
     ['stored in', html`<code>s3://${event.s3_bucket}/${event.s3_key}</code> <span class="quiet">bytes ${number(event.s3_offset)} + ${number(event.s3_length)}</span>`],

@@ -72,6 +72,16 @@ export function facts(pairs) {
   return html`<dl class="facts">${pairs.filter((pair) => pair).map((pair) => pair && html`<div><dt>${pair[0]}</dt><dd>${pair[1]}</dd></div>`)}</dl>`;
 }
 
+/**
+ * A list as a table. On a narrow screen each row becomes a paragraph, in which each cell says what it is.
+ * @param {Array<[string, (item: any) => unknown, string?]>} columns what each is called, shows, and looks like @param {any[]} items @param {string} [kind]
+ */
+export function table(columns, items, kind = '') {
+  return html`<div class="scroll"><table class="list ${kind}"><thead><tr>${columns.map(([name, , look]) => html`<th scope="col" class=${look ?? nothing}>${name}</th>`)}</tr></thead><tbody>
+    ${items.map((item) => html`<tr>${columns.map(([name, shown, look]) => html`<td class=${look ?? nothing} data-name=${name}>${shown(item)}</td>`)}</tr>`)}
+  </tbody></table></div>`;
+}
+
 /** A bar as long as a part of a whole. @param {number} part @param {number} all @param {string} [kind] */
 export function bar(part, all, kind = '') {
   return html`<svg class="bar ${kind}" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true"><rect width=${all ? (100 * part) / all : 0} height="6"></rect></svg>`;

@@ -2,8 +2,12 @@
 
 import uPlot from './vendor/uplot.js';
 import { colours } from './colours.js';
-import { drawArrivals, heightOf, nearest, roomFor } from './marks.js';
-import { DAY, HOUR, MINUTE, duration, minute, onAxis, zone } from './times.js';
+import { silent, write } from './labels.js';
+import { drawArrivals, heightOf, nearest } from './marks.js';
+import { binAt, drawBins, highest } from './bars.js';
+import { numberTicks, timeTicks, widthOf } from './ticks.js';
+import { DAY, HOUR, MINUTE, dayIn, duration } from './times.js';
+import { place } from './tips.js';
 
 /**
  * @typedef {object} Drawn what is shown
@@ -12,8 +16,14 @@ import { DAY, HOUR, MINUTE, duration, minute, onAxis, zone } from './times.js';
  * @property {number} to
  * @property {boolean} byLag
  * @property {number} late
+ * @property {string[]} hide what the legend has switched off
  */
 
+const TOP_PX = 20;
+const RIGHT_PX = 10;
+const BELOW_PX = 24;
+const APART_PX = 12;
+const TICK_PX = 26;
 /** The lags that the axis names. */
 const LAGS = [0, 1000, 10_000, MINUTE, 10 * MINUTE, HOUR, 6 * HOUR, DAY, 7 * DAY, 30 * DAY, 365 * DAY, 3650 * DAY];
 
@@ -43,7 +53,9 @@ export class Timeline {
     this.drawn = null;
     /** @type {uPlot[]} */
     this.charts = [];
-    this.room = roomFor(Infinity);
+    /** @type {uPlot | null} */
+    this.under = null;
+    this.room = 0;
     this.tip = Object.assign(document.createElement('div'), { className: 'tip', hidden: true });
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(element);
@@ -56,51 +68,63 @@ export class Timeline {
     this.forget();
     const { bins, points, cells } = drawn.picture;
     const bounds = heights(drawn);
-    this.room = roomFor(drawn.byLag ? Infinity : bounds[1] - bounds[0]);
-    const x = { time: true, range: () => /** @type {[number, number]} */ ([drawn.from, drawn.to]) };
-    const arrivals = points || cells ? this.chart(240, { x, y: { range: () => bounds } }, this.yAxis(bounds), {
-      draw: [(/** @type {uPlot} */ u) => drawArrivals(u, drawn, colours())],
-    }, true) : null;
-    const most = Math.max(4, ...bins.all) * 1.08;
-    const density = this.chart(130, { x, y: { range: () => [0, most] } }, { label: 'events', values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map((one) => (Number.isInteger(one) ? one : '')) }, {
-      draw: [(/** @type {uPlot} */ u) => drawBins(u, bins, colours())],
-    }, false);
+    const most = Math.max(4, highest(bins, drawn.hide)) * 1.08;
+    const above = drawn.picture.count ? this.heightTicks(bounds) : [];
+    const below = numberTicks(most, 4);
+    this.room = Math.max(...[...above, ...below].map(({ text }) => widthOf(text))) + 12;
+    const arrivals = drawn.picture.count && (points || cells) ? this.chart(250, bounds, above, this.title(bounds), [], (u) => drawArrivals(u, drawn, colours())) : null;
+    const density = this.chart(150, [0, most], below, 'events', this.times(), (u) => drawBins(u, bins, drawn.hide, colours()));
     this.charts = [arrivals, density].filter((chart) => chart !== null);
     this.charts[0].over.append(this.tip);
   }
 
-  /** @param {[number, number]} bounds */
-  yAxis(bounds) {
-    const span = bounds[1] - bounds[0];
-    if (this.drawn?.byLag) {
-      const at = LAGS.flatMap((lag) => [lag, -lag]).map((lag) => ({ height: heightOf([0, lag], true), name: duration(lag) }))
-        .filter(({ height }) => height >= bounds[0] && height <= bounds[1]).sort((one, other) => one.height - other.height);
-      return { label: 'lag', splits: () => at.map(({ height }) => height), values: () => at.map(({ name }) => name) };
-    }
-    const days = bounds.map((one) => minute(one).slice(0, 10));
-    return { label: days[0] === days[1] ? `arrived on ${days[0]}` : 'arrived', values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map((one) => onAxis(one, span)) };
+  /** Ticks of the time of events. */
+  times() {
+    const { from, to } = /** @type {Drawn} */ (this.drawn);
+    return timeTicks(from, to, Math.max(100, this.element.clientWidth - this.room - RIGHT_PX));
   }
 
-  /** @param {number} height @param {any} scales @param {any} axis @param {any} hooks @param {boolean} picks */
-  chart(height, scales, axis, hooks, picks) {
+  /** Ticks of the upper chart's height. @param {[number, number]} bounds */
+  heightTicks(bounds) {
+    if (!this.drawn?.byLag) return timeTicks(bounds[0], bounds[1], 200, TICK_PX);
+    return LAGS.flatMap((lag) => (lag ? [lag, -lag] : [lag])).map((lag) => ({ at: heightOf([0, lag], true), text: duration(lag) }))
+      .filter(({ at }) => at >= bounds[0] && at <= bounds[1]).sort((one, other) => Math.abs(one.at) - Math.abs(other.at));
+  }
+
+  /** @param {[number, number]} bounds */
+  title(bounds) {
+    if (this.drawn?.byLag) return 'lag';
+    const [first, last] = bounds.map(dayIn);
+    return first === last ? `arrived on ${first}` : `arrived, ${first} to ${last}`;
+  }
+
+  /** @param {number} height @param {[number, number]} bounds @param {import('./ticks.js').Tick[]} y @param {string} title @param {import('./ticks.js').Tick[]} x @param {(u: uPlot) => void} draw */
+  chart(height, bounds, y, title, x, draw) {
     const colour = colours();
-    const line = { stroke: colour('quiet'), grid: { stroke: colour('line'), width: 1 }, ticks: { stroke: colour('line'), width: 1 }, font: '11px system-ui, sans-serif' };
+    const line = { stroke: colour('quiet'), grid: { stroke: colour('line'), width: 1 } };
     const { from, to } = /** @type {Drawn} */ (this.drawn);
     const options = {
-      width: Math.max(200, this.element.clientWidth), height, ms: 1, scales: { x: scales.x, y: { ...scales.y } },
-      tzDate: (/** @type {number} */ ms) => (zone() === 'utc' ? uPlot.tzDate(new Date(ms), 'Etc/UTC') : new Date(ms)), legend: { show: false }, padding: [8, 18, 0, 0],
+      width: Math.max(200, this.element.clientWidth), height, ms: 1, legend: { show: false }, padding: [TOP_PX, RIGHT_PX, 0, 0],
+      scales: { x: { time: false, range: () => [from, to] }, y: { range: () => bounds } },
       cursor: { drag: { x: true, y: false, setScale: false }, sync: { key: 'timeline', scales: ['x', null], setSeries: false }, points: { show: false } },
-      axes: [{ ...line, values: picks ? (/** @type {any} */ _, /** @type {number[]} */ at) => at.map(() => '') : xValues(from, to), size: picks ? 8 : 26 }, { ...line, size: this.room, labelSize: 22, labelFont: line.font, labelGap: 2, ...axis }],
+      axes: [{ ...line, ...silent(() => this.times(), x.length ? BELOW_PX : APART_PX) }, { ...line, ...silent(() => y, this.room) }],
       series: [{}, { scale: 'y', paths: () => null, points: { show: false } }],
       hooks: {
-        drawClear: [(/** @type {uPlot} */ u) => drawGaps(u, this.drawn?.picture.gaps ?? [], colour)],
+        drawClear: [(/** @type {uPlot} */ u) => this.drawn?.hide.includes('gap') || drawGaps(u, this.drawn?.picture.gaps ?? [], colour)],
+        draw: [draw, (/** @type {uPlot} */ u) => write(u, { x: x.length ? this.times() : [], y, title })],
         setSelect: [(/** @type {uPlot} */ u) => this.selected(u)],
-        setCursor: picks ? [(/** @type {uPlot} */ u) => this.hover(u)] : [],
-        ready: picks ? [(/** @type {uPlot} */ u) => u.over.addEventListener('click', () => this.clicked(u))] : [],
-        ...hooks,
+        setCursor: [(/** @type {uPlot} */ u) => this.hover(u)],
+        ready: [(/** @type {uPlot} */ u) => this.listen(u)],
       },
     };
     return new uPlot(/** @type {any} */ (options), [[from, to], [null, null]], this.element);
+  }
+
+  /** @param {uPlot} u */
+  listen(u) {
+    u.over.addEventListener('click', () => this.clicked(u));
+    u.over.addEventListener('pointerenter', () => { this.under = u; });
+    u.over.addEventListener('pointerleave', () => { this.tip.hidden = true; });
   }
 
   /** @param {uPlot} u */
@@ -111,20 +135,24 @@ export class Timeline {
     this.on.zoom(Math.floor(from), Math.ceil(to));
   }
 
-  /** @param {uPlot} u */
+  /** What lies under the pointer: an event or a cell of the upper chart, a bar of the lower. @param {uPlot} u */
   found(u) {
-    return this.drawn && nearest(u, this.drawn, u.cursor.left ?? -1, u.cursor.top ?? -1);
+    const [left, top] = [u.cursor.left ?? -1, u.cursor.top ?? -1];
+    if (!this.drawn || left < 0) return null;
+    return u === this.charts[this.charts.length - 1] ? binAt(u, this.drawn.picture, left) : nearest(u, this.drawn, left, top);
   }
 
   /** @param {uPlot} u */
   hover(u) {
-    const found = (u.cursor.left ?? -1) >= 0 ? this.found(u) : null;
+    // The cursor of one chart moves that of the other, where no pointer is.
+    if (this.under !== u) return;
+    const found = this.found(u);
     this.tip.hidden = !found;
     u.over.classList.toggle('picking', !!found);
     if (!found) return;
+    u.over.append(this.tip);
     this.tip.textContent = found.text;
-    this.tip.style.left = `${Math.min(found.left + 12, Math.max(0, u.over.clientWidth - 260))}px`;
-    this.tip.style.top = `${Math.min(found.top + 12, Math.max(0, u.over.clientHeight - 56))}px`;
+    place(this.tip, found.left + 12, found.top + 12, u.over.clientWidth, u.over.clientHeight);
   }
 
   /** @param {uPlot} u */
@@ -157,11 +185,6 @@ export class Timeline {
 
 }
 
-/** @param {number} from @param {number} to */
-function xValues(from, to) {
-  return (/** @type {any} */ _, /** @type {number[]} */ at) => at.map((one) => onAxis(one, to - from));
-}
-
 /** How high the upper chart reaches. @param {Drawn} drawn @returns {[number, number]} */
 function heights({ picture, byLag }) {
   const all = picture.points?.map((/** @type {number[]} */ point) => heightOf(point, byLag));
@@ -182,35 +205,4 @@ function drawGaps(u, gaps, colour) {
     if (right > left) u.ctx.fillRect(left, u.bbox.top, right - left, u.bbox.height);
   }
   u.ctx.restore();
-}
-
-/** @param {uPlot} u @param {any} bins @param {(name: string) => string} colour */
-function drawBins(u, bins, colour) {
-  u.ctx.save();
-  u.ctx.beginPath();
-  u.ctx.rect(u.bbox.left, u.bbox.top, u.bbox.width, u.bbox.height);
-  u.ctx.clip();
-  const floor = u.valToPos(0, 'y', true);
-  bins.all.forEach((/** @type {number} */ count, /** @type {number} */ index) => {
-    if (!count) return;
-    const left = u.valToPos(bins.first + index * bins.width, 'x', true);
-    const wide = Math.max(1, u.valToPos(bins.first + (index + 1) * bins.width, 'x', true) - left - 1);
-    const bar = (/** @type {string} */ name, /** @type {number} */ of) => {
-      const top = u.valToPos(of, 'y', true);
-      u.ctx.fillStyle = colour(name);
-      u.ctx.fillRect(left, Math.min(top, floor - 2), wide, Math.max(2, floor - top));
-    };
-    bar('event', count);
-    if (bins.late[index]) bar('late', bins.late[index]);
-    const top = u.valToPos(count, 'y', true);
-    if (bins.duplicate[index]) underline(u, left, wide, top - 5, colour('duplicate'));
-    if (bins.conflict[index]) underline(u, left, wide, top - 9, colour('conflict'));
-  });
-  u.ctx.restore();
-}
-
-/** @param {uPlot} u @param {number} left @param {number} wide @param {number} top @param {string} colour */
-function underline(u, left, wide, top, colour) {
-  u.ctx.fillStyle = colour;
-  u.ctx.fillRect(left, Math.max(u.bbox.top, top), wide, 3);
 }

@@ -125,10 +125,5 @@ export function duration(ms) {
   return `${sign}${whole}${name}${next && rest && whole < 100 ? ` ${rest}${next[0]}` : ''}`;
 }
 
-/** A point of time on an axis. @param {number} ms @param {number} span */
-export function onAxis(ms, span) {
-  const text = parts(ms);
-  if (span > 3 * DAY) return text.slice(5, 10);
-  if (span > DAY) return `${text.slice(5, 10)} ${text.slice(11, 16)}`;
-  return span > 10 * MINUTE ? text.slice(11, 16) : span > 3_000 ? text.slice(11, 19) : text.slice(11, 23);
-}
+/** The day of an instant in the chosen zone. @param {number} ms */
+export const dayIn = (ms) => parts(ms).slice(0, 10);

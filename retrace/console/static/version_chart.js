@@ -2,7 +2,10 @@
 
 import uPlot from './vendor/uplot.js';
 import { colours } from './colours.js';
+import { silent, write } from './labels.js';
+import { numberTicks, widthOf } from './ticks.js';
 import { minute, msOf } from './times.js';
+import { place } from './tips.js';
 import { roomFor } from './views/versions.js';
 
 /** @typedef {import('./views/versions.js').Version} Version */
@@ -21,25 +24,41 @@ export function versionChart(element, versions, chosen) {
   if (versions.length < 2) return;
   const ordered = [...versions].reverse();
   const colour = colours();
-  const line = { stroke: colour('quiet'), grid: { stroke: colour('line'), width: 1 }, ticks: { show: false }, font: '11px system-ui, sans-serif' };
+  const line = { stroke: colour('quiet'), grid: { stroke: colour('line'), width: 1 } };
   const values = ordered.map((version) => version.event_count);
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const room = Math.max(1, (high - low) * 0.3);
+  const bounds = [Math.max(0, low - room), high + room];
+  const y = numberTicks(bounds[1] - bounds[0], 4).map(({ at }) => Math.ceil(bounds[0]) + at).map((at) => ({ at, text: at.toLocaleString('en') }));
+  const x = (/** @type {uPlot} */ u) => roomFor(ordered.length, u.width - BESIDE_PX, LABEL_PX).map((at) => ({ at, text: minute(msOf(ordered[at].computed_at)).slice(5) }));
+  const tip = Object.assign(document.createElement('div'), { className: 'tip', hidden: true });
   const chart = new uPlot(/** @type {any} */ ({
-    width: Math.max(200, element.clientWidth), height: 140, legend: { show: false }, cursor: { show: false }, padding: [14, 44, 0, 0],
-    scales: { x: { time: false, range: () => [-0.3, ordered.length - 0.7] }, y: { range: () => [Math.max(0, low - room), high + room] } },
-    axes: [
-      { ...line, splits: (/** @type {uPlot} */ u) => roomFor(ordered.length, u.width - BESIDE_PX, LABEL_PX), values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map((index) => minute(msOf(ordered[index].computed_at)).slice(5)), space: 70, size: 28 },
-      { ...line, size: 60, values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map((one) => (Number.isInteger(one) ? one : '')) },
-    ],
+    width: Math.max(200, element.clientWidth), height: 150, legend: { show: false }, cursor: { drag: { x: false, y: false }, points: { show: false } }, padding: [18, 44, 0, 0],
+    scales: { x: { time: false, range: () => [-0.3, ordered.length - 0.7] }, y: { range: () => bounds } },
+    axes: [{ ...line, ...silent(() => ordered.map((_, at) => ({ at, text: '' })), 26) }, { ...line, ...silent(() => y, Math.max(...y.map(({ text }) => widthOf(text))) + 12) }],
     series: [{}, { stroke: colour('event'), width: 2, paths: uPlot.paths.stepped?.({ align: 1 }), points: { show: false } }],
-    hooks: { draw: [(/** @type {uPlot} */ u) => dots(u, ordered, chosen, colour)] },
+    hooks: {
+      draw: [(/** @type {uPlot} */ u) => dots(u, ordered, chosen, colour), (/** @type {uPlot} */ u) => write(u, { x: x(u), y, title: 'events' })],
+      setCursor: [(/** @type {uPlot} */ u) => hover(u, ordered, tip)],
+      ready: [(/** @type {uPlot} */ u) => u.over.append(tip)],
+    },
   }), [ordered.map((_, index) => index), values], element);
   known.set(element, chart);
   new ResizeObserver(([{ contentRect }], observer) => {
     if (known.get(element) !== chart) observer.disconnect();
     else if (Math.abs(contentRect.width - chart.width) > 1) chart.setSize({ width: contentRect.width, height: chart.height });
   }).observe(element);
+}
+
+/** The version nearest to the pointer, with its numbers. @param {uPlot} u @param {Version[]} ordered @param {HTMLElement} tip */
+function hover(u, ordered, tip) {
+  const left = u.cursor.left ?? -1;
+  const version = left < 0 ? null : ordered[Math.round(u.posToVal(left, 'x'))];
+  tip.hidden = !version;
+  if (!version) return;
+  const since = version.arrived_since ? `, ${version.arrived_since.toLocaleString('en')} came since` : '';
+  tip.textContent = `${version.event_count.toLocaleString('en')} events, ${version.complete ? 'complete' : 'partial'}${since}\ncomputed ${minute(msOf(version.computed_at))}`;
+  place(tip, left + 12, 8, u.over.clientWidth, u.over.clientHeight);
 }
 
 /** A dot for each version, and its number where there is room. @param {uPlot} u @param {Version[]} ordered @param {{from?: string, to?: string}} chosen @param {(name: string) => string} colour */

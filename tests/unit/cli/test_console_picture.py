@@ -183,3 +183,19 @@ def test_a_time_is_cut_to_milliseconds(instant: str, expected: int) -> None:
 def test_a_window_that_is_none_is_told(query: dict[str, str], named: str) -> None:
     with pytest.raises(ValueError, match=named):
         wanted(query)
+
+
+def test_a_window_of_days_is_counted_by_hours_too_and_one_of_months_is_not() -> None:
+    gathered = Gathered()
+    gathered.times.extend([T0 + HOUR // 2, T0 + 2 * HOUR])
+    gathered.arrivals.extend(gathered.times)
+    gathered.kinds.extend([0, 0])
+    gathered.entities.extend([0, 0])
+    gathered.ids.extend(["a", "b"])
+    gathered.names.append(("s", "t"))
+    gathered.entity_names.append("e")
+    day = gathered.picture(Frame(T0, T0 + DAY, HOUR), by_lag=False)["hours"]
+    months = gathered.picture(Frame(T0, T0 + 90 * DAY, HOUR), by_lag=False)["hours"]
+
+    assert (day["width"], day["all"][:3]) == (HOUR, [1, 0, 1])
+    assert months is None

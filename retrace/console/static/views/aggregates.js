@@ -1,10 +1,11 @@
 // The versions of a day's number side by side, how far each can be trusted, and what two of them do not share.
 
 import { get } from '../api.js';
-import { badge, counted, empty, failed, formOf, html, loading, nothing, number, when } from '../parts.js';
+import { badge, counted, empty, failed, formOf, html, loading, nothing, number, table, when } from '../parts.js';
 import { address } from '../place.js';
 import { DAY, dayOf, isDay, rfc, startOf, toSecond, zoneName } from '../times.js';
 import { versionChart } from '../version_chart.js';
+import { absenceOf, absentEntity } from './absent.js';
 import { difference, joined } from './difference.js';
 import { chosenOf, tellingOf } from './versions.js';
 
@@ -22,7 +23,7 @@ export async function aggregates(page) {
   const state = { known: null, all: false, ...carried, chosen: carried && chosenOf(carried.known.versions, query), difference: null, failure: null, reading: false };
   carried = null;
   const redraw = () => {
-    draw(html`${form(page)}${isAsked ? content(page, state) : empty('Of which entity, and which day?', 'A day is a UTC day of event time, such as 2025-11-28.')}`);
+    draw(html`${form(page)}${isAsked ? content(page, state) : empty(query.day && !isDay(query.day) ? html`<code>${query.day}</code> is not a day.` : 'Which entity, and which day?', 'Write a UTC day of event time, such as 2025-11-28.')}`);
     const element = document.getElementById('versions');
     if (!element || !state.chosen || signal.aborted) return;
     versionChart(element, state.known.versions, state.chosen);
@@ -78,7 +79,10 @@ async function compare(page, state, redraw) {
   try {
     state.known ??= await get('/aggregates', { entity_id, day, limit: VERSIONS }, signal);
     if (signal.aborted) return;
-    if (!state.known.versions.length) return;
+    if (!state.known.versions.length) {
+      state.absence = await emptiness(query, signal);
+      return;
+    }
     const { from, to } = chosenOf(state.known.versions, query);
     // An address without versions would be of others once there is a newer one.
     if (from && (from !== query.from || to !== query.to)) {
@@ -93,6 +97,12 @@ async function compare(page, state, redraw) {
   } finally {
     redraw();
   }
+}
+
+/** Why a day has no versions: null if it has events that were not replayed yet. @param {import('../place.js').Query} query @param {AbortSignal} signal */
+async function emptiness({ entity, day }, signal) {
+  const { items } = await get('/events', { entity_id: entity, day, limit: 1 }, signal);
+  return items.length ? null : absenceOf(entity, signal);
 }
 
 /** Says which are chosen: the browser has changed that itself, unseen by what draws. @param {any} chosen */
@@ -123,6 +133,7 @@ function form({ query, go }) {
 function content(page, state) {
   const { known, chosen, failure } = state;
   if (!known) return failure ? html`<section>${failed(failure, page.again)}</section>` : loading();
+  if (!known.versions.length && state.absence) return absentEntity(page.query.entity, state.absence, '/aggregates', `on ${known.day}`);
   if (!known.versions.length) return empty('This day has no version yet.', html`<a href=${replayOf(page.query)}>Replay the day</a> to compute one.`);
   if (!chosen) return loading();
   const { versions, late_arrivals: late, exact } = known;
@@ -131,7 +142,7 @@ function content(page, state) {
     <section aria-labelledby="versions-title"><h2 id="versions-title">${known.cursor ? 'The newest ' : ''}${counted(versions.length, 'version')} of ${known.day}, newest first</h2>
       <div id="versions" role="img" aria-label="Events of each version, in the order in which they were computed; the table below has the same numbers"></div>
       ${versions.length > 1 ? html`<p class="quiet">The events of each version by when it was computed, ${zoneName()}.</p>` : nothing}
-      ${table(state)}
+      ${versionsTable(state)}
     </section>
     ${versions.length < 2 ? empty('There is one version, so nothing can be compared.', 'A second replay of the day makes another, and this page shows what changed.')
     : chosen.from === chosen.to ? empty('The same version is chosen as from and to.', 'Choose another one for one of them, to see what they do not share.')
@@ -139,7 +150,7 @@ function content(page, state) {
 }
 
 /** @param {any} state */
-function table({ known, chosen, all, showAll, choose, older, unlisted }) {
+function versionsTable({ known, chosen, all, showAll, choose, older, unlisted }) {
   const { versions, exact } = known;
   const shown = all ? versions : tellingOf(versions, chosen);
   const taken = (/** @type {'from' | 'to'} */ name, /** @type {string} */ id) => {
@@ -148,13 +159,13 @@ function table({ known, chosen, all, showAll, choose, older, unlisted }) {
     /** @type {HTMLElement | null} */ (document.querySelector(`input[name=${name}]:checked`))?.focus();
   };
   const radio = (/** @type {'from' | 'to'} */ name, /** @type {string} */ id) => html`<input type="radio" name=${name} value=${id} aria-label="${name} ${id}" @change=${() => taken(name, id)}>`;
-  return html`<div class="scroll"><table class="list"><thead><tr><th>from</th><th>to</th><th class="number">events</th><th>trust</th><th>computed</th><th>by type</th><th>inputs hash</th><th>replay</th></tr></thead><tbody>
-    ${shown.map((/** @type {any} */ version) => html`<tr><td>${radio('from', version.replay_id)}</td><td>${radio('to', version.replay_id)}</td>
-      <td class="number"><strong>${number(version.event_count)}</strong></td><td>${trust(version, exact)}</td><td>${when(toSecond(version.computed_at))}</td>
-      <td>${Object.entries(version.counts_by_type).map(([type, count]) => html`<div>${type} <span class="quiet">${number(/** @type {number} */ (count))}</span></div>`)}${version.other_types_count ? html`<div class="quiet">other types ${number(version.other_types_count)}</div>` : nothing}</td>
-      <td><code title=${version.inputs_hash}>${version.inputs_hash.slice(0, 12)}</code></td>
-      <td><a class="id" href=${address('/replay', { id: version.replay_id })} title=${version.replay_id}>${version.replay_id.slice(0, 18)}</a></td></tr>`)}
-  </tbody></table></div>
+  return html`${table([
+    ['from', (version) => radio('from', version.replay_id)], ['to', (version) => radio('to', version.replay_id)],
+    ['events', (version) => html`<strong>${number(version.event_count)}</strong>`, 'number'], ['trust', (version) => trust(version, exact)], ['computed', (version) => when(toSecond(version.computed_at))],
+    ['by type', (version) => html`${Object.entries(version.counts_by_type).map(([type, count]) => html`<div>${type} <span class="quiet">${number(/** @type {number} */ (count))}</span></div>`)}${version.other_types_count ? html`<div class="quiet">other types ${number(version.other_types_count)}</div>` : nothing}`],
+    ['inputs hash', (version) => html`<code title=${version.inputs_hash}>${version.inputs_hash.slice(0, 12)}</code>`],
+    ['replay', (version) => html`<a class="id" href=${address('/replay', { id: version.replay_id })} title=${version.replay_id}>${version.replay_id.slice(0, 18)}</a>`],
+  ], shown)}
   ${shown.length < versions.length ? html`<p class="quiet">${counted(versions.length - shown.length, 'version')} more, older ones or of the same events. <button @click=${showAll}>Show all</button></p>` : nothing}
   ${unlisted ? failed(unlisted) : nothing}${known.cursor ? html`<p class="quiet">There may be older versions. <button @click=${older}>List older</button></p>` : nothing}`;
 }

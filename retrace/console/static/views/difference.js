@@ -1,6 +1,6 @@
 // What two versions of a day's number do not share: the events that make the difference, page by page.
 
-import { badge, counted, eventLink, failed, html, loading, nothing, number, when } from '../parts.js';
+import { badge, counted, eventLink, failed, html, loading, nothing, number, table, when } from '../parts.js';
 
 const LISTS = ['only_in_from', 'only_in_to', 'changed'];
 
@@ -27,9 +27,10 @@ export function difference({ difference: found, failure, reading, unread, more }
     <p>${same && found.cursor ? html`The first ${counted(counts.shared, 'event')} are the same in both.` : same ? html`The same ${counted(counts.shared, 'event')} in both: the two hashes are ${found.from.inputs_hash === found.to.inputs_hash ? 'equal' : 'different'}.` : html`
       ${badge('good', `+ ${number(counts.only_in_to)}`)} ${badge('bad', `− ${number(counts.only_in_from)}`)} ${badge('warn', `~ ${number(counts.changed)}`)}
       <span class="quiet">${counted(counts.shared, 'event')} in both.${found.cursor ? ' More are not compared yet.' : ''}</span>`}</p>
-    ${items.length ? html`<div class="scroll"><table class="list difference"><thead><tr><th></th><th>event</th><th>event time</th><th>type</th></tr></thead><tbody>
-      ${items.map(([sign, meaning, kind, item]) => html`<tr><td>${badge(kind, sign, meaning)}</td><td>${eventLink(item.event_id)}</td><td>${when(item.event_time)}</td><td>${item.event_type ?? '(content changed)'}</td></tr>`)}
-    </tbody></table></div>` : nothing}
+    ${items.length ? table([
+    ['', ([sign, meaning, kind]) => badge(kind, sign, meaning)], ['event', ([, , , item]) => eventLink(item.event_id)],
+    ['event time', ([, , , item]) => when(item.event_time)], ['type', ([, , , item]) => item.event_type ?? '(content changed)'],
+  ], items, 'difference') : nothing}
     ${unread ? failed(unread) : nothing}
     ${reading ? loading('Comparing') : found.cursor ? html`<p class="quiet">Compared as far as ${number(counts.shared + items.length)} events. <button @click=${more}>Compare more</button></p>` : nothing}</section>`;
 }

@@ -1,9 +1,9 @@
 // An entity in a window: when its events happened, when they arrived, what is missing, what came twice.
 
-import { get } from '../api.js';
 import { empty, formOf, html, loading, nothing, number, ranked } from '../parts.js';
 import { address } from '../place.js';
 import { DAY, dayOf, msOf, rfc } from '../times.js';
+import { absenceOf, absentEntity } from './absent.js';
 import { showEvents } from './events.js';
 import { listed } from './replay_form.js';
 import { carried, dayWindow, inWindow, windowIn } from './window.js';
@@ -12,24 +12,24 @@ import { carried, dayWindow, inWindow, windowIn } from './window.js';
 export async function entity(page) {
   const { query, signal, draw, go } = page;
   if (!query.id) {
-    draw(html`${form(page, null)}${empty('Which entity?', 'Its id is what producers send as entity_id, or a CloudEvent’s subject: depot-lyon, order-1007.')}`);
+    draw(html`${form(page, null)}${empty('Which entity?', 'Write its id, which producers send as entity_id or as the subject of a CloudEvent: depot-lyon, order-1007.')}`);
     return;
   }
   page.head = form(page, null);
   let window = windowIn(query);
   if (!window) {
     draw(html`${form(page, null)}${loading('Looking for its newest event')}`);
-    const { items } = await get('/events', { entity_id: query.id, order: 'newest', limit: 1 }, signal);
-    if (!items.length) {
-      draw(html`${form(page, null)}${empty(html`There is no event of <code>${query.id}</code>.`, 'Is the id written as the producer writes it, and is this the right deployment? What was refused is in quarantine.')}`);
+    const absence = await absenceOf(query.id, signal);
+    if (!absence.newest) {
+      draw(html`${form(page, null)}${absentEntity(query.id, absence, '/entity', '')}`);
       return;
     }
-    window = dayWindow(dayOf(msOf(items[0].event_time)));
+    window = dayWindow(dayOf(msOf(absence.newest)));
     go(inWindow('/entity', query, window), { replace: true });
     return;
   }
   const selection = { entity_id: query.id, source: query.source, event_type: query.type };
-  await showEvents(page, { selection, window, head: form(page, window), beside: (state) => kinds(page, state) });
+  await showEvents(page, { selection, window, head: form(page, window), absent: async () => absentEntity(query.id, await absenceOf(query.id, signal), '/entity', 'in this window'), beside: (state) => kinds(page, state) });
 }
 
 /** @param {import('../main.js').Page} page @param {import('./window.js').Window | null} window */

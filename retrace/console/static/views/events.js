@@ -1,7 +1,7 @@
 // Events of a window, shared by the views of an entity and of a type: charts, what they add up to, and a list.
 
-import { get, lines } from '../api.js';
-import { badge, counted, empty, entityLink, eventLink, facts, failed, html, loading, nothing, number, say, when } from '../parts.js';
+import { get, lines, look } from '../api.js';
+import { badge, counted, empty, entityLink, eventLink, facts, failed, formOf, html, loading, nothing, number, say, table, when } from '../parts.js';
 import { address, placeOf } from '../place.js';
 import { forget, readSince } from '../fresh.js';
 import { Timeline } from '../timeline.js';
@@ -14,12 +14,14 @@ import { inWindow } from './window.js';
  * @property {import('./window.js').Window} window
  * @property {unknown} head what stands above
  * @property {(state: any) => unknown} [beside] what stands below the charts
+ * @property {() => Promise<unknown>} absent what is said if the window has no events
  * @property {() => void} [redraw] set here: draws the view again, when what stands beside has changed
  */
 
 /** From which lag on an event is late, until the console says it. */
 const LATE = HOUR;
 const ROWS = '50';
+const SHOWN_AS = /** @type {Record<string, string>} */ ({ late: 'late', DUPLICATE: 'one that arrived again', CONFLICT: 'one with a conflict' });
 const SHOWN = { '': 'all', late: 'late', DUPLICATE: 'that arrived again', CONFLICT: 'with a conflict' };
 
 /** @param {import('../main.js').Page} page @param {Subject} subject */
@@ -40,7 +42,7 @@ export async function showEvents(page, subject) {
   const more = () => nextRows(page, subject, state, bounds).then(redraw, fail('rowsFailure'));
   state.more = more;
   // Unless it is to be another list, the first page of the picture is the list.
-  const own = !page.query.show && !page.query.order;
+  const own = !page.query.show && !page.query.order && !pathsOf(page.query).length;
   await Promise.all([
     own ? null : more(),
     lines('/pictures', { ...selection, ...bounds, by: page.query.by, marks: page.query.marks, since: readSince() }, page.signal, (line) => {
@@ -55,6 +57,10 @@ export async function showEvents(page, subject) {
       if (line.picture) drawCharts();
     }).catch(fail('failure')),
   ]);
+  if (state.done && state.picture && !state.picture.count) {
+    state.absent = await subject.absent().catch(() => null);
+    redraw();
+  }
   if (state.picture && !page.signal.aborted) say(`${counted(state.picture.count, 'event')} in the window.`);
 }
 
@@ -67,7 +73,7 @@ function chart(page, { window }, state) {
     zoom: (from, to) => page.go(inWindow(here.path, page.query, { from, to })),
     pick: (id) => page.go(address(here.path, { ...page.query, event: id })),
   });
-  timeline.show({ picture: state.picture, ...window, byLag: page.query.by === 'lag', late: state.late_ms });
+  timeline.show({ picture: state.picture, ...window, byLag: page.query.by === 'lag', late: state.late_ms, hide: hidden(page.query) });
 }
 
 /** @param {import('../main.js').Page} page @param {Subject} subject @param {any} state @param {Record<string, string>} bounds */
@@ -80,7 +86,9 @@ async function nextRows(page, { selection }, state, bounds) {
   const enough = rows.length + Number(ROWS);
   do {
     // A page may be empty before the end, where a filter leaves little.
-    const found = await get('/events', { ...selection, ...bounds, ...filter, order: page.query.order, limit: ROWS, cursor }, page.signal);
+    const asked = { ...selection, ...bounds, ...filter, order: page.query.order, limit: ROWS, cursor };
+    const { columns } = page.query;
+    const found = columns ? await look('/rows', { ...asked, columns }, page.signal) : await get('/events', asked, page.signal);
     rows.push(...found.items);
     cursor = found.cursor;
   } while (cursor && rows.length < enough && rows.length < 5);
@@ -95,8 +103,8 @@ function template(page, subject, state) {
       ${failure ? failed(failure, page.again) : nothing}
       <div class="over">${summary(page, state)} ${axes(page)}</div>
       <div id="charts" tabindex="0" role="img" aria-label="Events by the time they happened and the time they arrived, and how many there were. Arrow keys move, plus and minus zoom. The list below has the same events."></div>
-      ${picture && !picture.count && state.done ? empty('No events in this window.', html`Widen it with “−” or “30d”, or look where the newest are: leave out the window.`) : nothing}
-      ${legend(state)}
+      ${picture && !picture.count && state.done ? state.absent ?? empty('No events in this window.', 'Choose a wider window.') : nothing}
+      ${legend(page.query, state)}
     </section>
     ${subject.beside?.(state) ?? nothing}
     ${list(page, state)}`;
@@ -114,9 +122,9 @@ function summary(page, state) {
     [`late (${duration(state.late_ms)} and more)`, number(sum(late))],
     ['arrived again', state.marked ? number(sum(duplicate)) : done ? again : '…'],
     ['conflicts', state.marked ? number(sum(conflict)) : done ? again : '…'],
-    ['lag, middle', picture.lag ? duration(picture.lag.p50) : '–'],
-    ['95 %', picture.lag ? duration(picture.lag.p95) : '–'],
-    ['most', picture.lag ? duration(picture.lag.max) : '–'],
+    ['lag p50', picture.lag ? duration(picture.lag.p50) : '–'],
+    ['lag p95', picture.lag ? duration(picture.lag.p95) : '–'],
+    ['lag max', picture.lag ? duration(picture.lag.max) : '–'],
     ['gaps', done && !stopped ? number(picture.gaps.length) : '…'],
   ])}
   <p class="quiet reading">${done
@@ -132,14 +140,33 @@ function axes(page) {
   return html`<span class="steps" role="group" aria-label="What the upper chart shows upwards">${choice('', 'arrival')}${choice('lag', 'lag')}</span>`;
 }
 
-/** @param {any} state */
-function legend({ picture, marked, late_ms: late }) {
+/** What the legend has switched off, as the address says it. @param {import('../place.js').Query} query @returns {string[]} */
+const hidden = ({ hide = '' }) => hide.split(',').filter(Boolean);
+
+/** @param {import('../place.js').Query} query @param {any} state */
+function legend(query, { picture, marked, late_ms: late }) {
   if (!picture) return nothing;
+  const off = hidden(query);
+  const entry = (/** @type {string} */ name, /** @type {string} */ told) => {
+    const others = off.filter((one) => one !== name);
+    const to = address(placeOf(location).path, { ...query, hide: (off.includes(name) ? others : [...off, name]).join(',') });
+    return html`<li><a href=${to} class=${off.includes(name) ? 'off' : ''} title=${off.includes(name) ? 'Show' : 'Hide'}><i class=${name}></i>${told}${off.includes(name) ? html`<span class="unseen"> (hidden)</span>` : nothing}</a></li>`;
+  };
   return html`<ul class="legend" aria-label="Legend">
-    <li><i class="event"></i>on time</li><li><i class="late"></i>late by ${duration(late)} and more</li>
-    ${marked ? html`<li><i class="duplicate"></i>arrived again</li><li><i class="conflict"></i>conflict</li>` : nothing}
-    <li><i class="gap"></i>no events</li><li><i class="dashed"></i>arrived at once</li>
-    <li class="quiet">drag to zoom, click an event to open it · ${picture.cells ? 'cells of many events' : 'a dot an event'} · bars of ${duration(picture.bins.width)}</li></ul>`;
+    ${entry('event', 'on time')}${entry('late', `late by ${duration(late)} and more`)}
+    ${marked ? html`${entry('duplicate', 'arrived again')}${entry('conflict', 'conflict')}` : nothing}
+    ${entry('gap', 'no events')}<li><i class="dashed"></i>arrived at once</li>
+    <li class="quiet">${picture.cells ? 'a cell for many events' : 'a dot for each event'} · bars of ${duration(picture.bins.width)} · drag to zoom, click an event to open it</li></ul>`;
+}
+
+/** The members of payloads that are columns, as the address says them. @param {import('../place.js').Query} query */
+const pathsOf = ({ columns = '' }) => columns.split(/[\s,]+/).filter(Boolean);
+
+/** @param {import('../main.js').Page} page */
+function columnsForm({ query, go }) {
+  const { path } = placeOf(location);
+  return html`<form class="columns-of" @submit=${(/** @type {SubmitEvent} */ event) => go(address(path, { ...query, ...formOf(event) }))}>
+    <label>payload columns <input name="columns" value=${query.columns ?? ''} placeholder="/amount, /card/network" size="24" autocomplete="off" spellcheck="false"></label><button>Add</button></form>`;
 }
 
 /** @param {import('../main.js').Page} page @param {any} state */
@@ -149,19 +176,21 @@ function list(page, { rows, cursor, rowsFailure, failure, more, late_ms: late })
   return html`<section aria-labelledby="events-title" class="events"><h2 id="events-title">Events</h2>
     <span class="steps" role="group" aria-label="Which events">${Object.entries(SHOWN).map(([show, name]) => html`<a class="button" href=${address(path, { ...page.query, show })} aria-current=${show === shown ? 'true' : nothing}>${name}</a>`)}
     <a class="button" href=${address(path, { ...page.query, order: page.query.order === 'newest' ? '' : 'newest' })}>${page.query.order === 'newest' ? 'newest first' : 'oldest first'}</a></span>
-    ${!rows ? (rowsFailure || failure ? nothing : loading()) : rows.length ? table(rows, page, late) : empty('None.')}
+    ${columnsForm(page)}
+    ${!rows ? (rowsFailure || failure ? nothing : loading()) : rows.length ? listed(rows, page, late) : empty(shown ? `No event of this window is ${SHOWN_AS[shown]}.` : 'No events in this window.')}
     ${rowsFailure ? failed(rowsFailure, cursor ? null : more) : nothing}
     ${cursor ? html`<button @click=${more}>More</button>` : nothing}
   </section>`;
 }
 
 /** @param {any[]} rows @param {import('../main.js').Page} page @param {number} late */
-function table(rows, page, late) {
-  const byType = !page.query.id;
-  return html`<div class="scroll"><table class="list"><thead><tr><th>event</th><th>event time</th><th>arrived</th><th class="number">lag</th>
-    ${byType ? html`<th>entity</th>` : html`<th>source</th><th>type</th>`}</tr></thead><tbody>
-    ${rows.map((row) => html`<tr><td>${eventLink(row.event_id)}</td><td>${when(row.event_time)}</td><td>${when(row.ingest_time)}</td>
-      <td class="number ${row.ingest_lag_ms >= late ? 'is-late' : ''}">${duration(row.ingest_lag_ms)}</td>
-      ${byType ? html`<td>${entityLink(row.entity_id, { day: dayOf(msOf(row.event_time)) })}</td>` : html`<td>${row.source}</td><td>${row.event_type}</td>`}</tr>`)}
-  </tbody></table></div>`;
+function listed(rows, page, late) {
+  const paths = pathsOf(page.query);
+  return table([
+    ['event', (row) => eventLink(row.event_id)], ['event time', (row) => when(row.event_time)], ['arrived', (row) => when(row.ingest_time)],
+    ['lag', (row) => html`<span class=${row.ingest_lag_ms >= late ? 'is-late' : ''}>${duration(row.ingest_lag_ms)}</span>`, 'number'],
+    ...(page.query.id ? /** @type {any[]} */ ([['source', (/** @type {any} */ row) => row.source], ['type', (/** @type {any} */ row) => row.event_type]])
+    : [['entity', (/** @type {any} */ row) => entityLink(row.entity_id, { day: dayOf(msOf(row.event_time)) })]]),
+    ...paths.map((path, index) => /** @type {any} */ ([path, (/** @type {any} */ row) => row.columns?.[index] ?? ''])),
+  ], rows);
 }

@@ -30,12 +30,12 @@ function table(query, { picture, stopped, done, until }, window) {
     const when = `${dayOf(from)} ${two((from % DAY) / HOUR)}:00`;
     const other = from + HOUR <= window.from || from >= window.to ? ['outside', 'not in the window'] : from > Date.now() ? ['future', 'has not come yet']
       : (!done || stopped) && until && from > msOf(until) ? ['unread', 'not read yet'] : null;
-    if (other) return html`<td class=${other[0]}><span title="${when}, ${other[1]}" aria-label="${when}, ${other[1]}" role="img"></span></td>`;
+    if (other) return html`<td class=${other[0]}><span data-tip="${when}, ${other[1]}" aria-label="${when}, ${other[1]}" role="img"></span></td>`;
     const count = all[index] ?? 0;
     const name = `${when}, ${number(count)} events${late[index] ? `, ${number(late[index])} late` : ''}`;
-    if (!count) return html`<td><span title=${name} aria-label=${name} role="img"></span></td>`;
+    if (!count) return html`<td><span data-tip=${name} aria-label=${name} role="img"></span></td>`;
     const level = Math.max(1, Math.ceil((LEVELS * Math.log1p(count)) / Math.log1p(most)));
-    return html`<td><a class="h${level} ${late[index] ? 'lately' : ''}" title=${name} aria-label=${name} href=${inWindow('/type', query, { from, to: from + HOUR })}>${short(count)}</a></td>`;
+    return html`<td><a class="h${level} ${late[index] ? 'lately' : ''}" data-tip=${name} aria-label=${name} href=${inWindow('/type', query, { from, to: from + HOUR })}>${short(count)}</a></td>`;
   };
   const isShown = (/** @type {number} */ day) => window.from === day && window.to - window.from === DAY;
   const row = (/** @type {number} */ day) => html`<tr><th scope="row"><a href=${address('/type', { source: query.source, type: query.type, day: dayOf(day) })} aria-current=${isShown(day) ? 'true' : nothing}>${dayOf(day)}</a></th>${HOURS.map((hour) => cell(day + hour * HOUR))}</tr>`;

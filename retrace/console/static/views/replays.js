@@ -1,7 +1,7 @@
 // Replays, newest first, and those that still run, as they go on.
 
 import { get } from '../api.js';
-import { empty, failed, html, nothing, number, when } from '../parts.js';
+import { empty, failed, html, nothing, number, table, when } from '../parts.js';
 import { address } from '../place.js';
 import { duration, msOf, toSecond } from '../times.js';
 import { isRunning, progress, state, subjectOf } from './job.js';
@@ -49,19 +49,20 @@ async function requested(cursor, window, signal) {
 /** @param {ReturnType<typeof pager>} list @param {any} failure @param {import('./window.js').Window | null} window */
 function template(list, failure, window) {
   return html`<form class="where"><h1>Replays</h1><span class="actions"><a class="button main replay" href="/replay/new">New replay …</a></span></form>
-    <section>${list.items.length ? table(list.items) : list.isRead ? window ? empty('No replay was requested in this window.', html`<a href="/replays">Show all replays</a>.`) : empty('There has been no replay.', html`Find the events first, as of an <a href="/entity">entity</a>, then “Replay this window”.`) : nothing}
+    <section>${list.items.length ? listed(list.items) : list.isRead ? window ? empty('No replay was requested in this window.', html`<a href="/replays">Show all replays</a>.`) : empty('There has been no replay.', html`Find the events first, as of an <a href="/entity">entity</a>, then “Replay this window”.`) : nothing}
     ${failure ? html`<p class="note">What runs is not read at the moment, and may be further by now.</p>${failed(failure)}` : nothing}
     ${below(list)}</section>`;
 }
 
 /** @param {import('./job.js').Job[]} items */
-function table(items) {
-  return html`<div class="scroll"><table class="list"><thead><tr><th>replay</th><th>state</th><th>asked for</th><th>of</th><th class="number">sent</th><th class="number">processed</th><th class="number">dead letters</th><th>by</th></tr></thead><tbody>
-    ${items.map((job) => html`<tr><td><a class="id" href=${address('/replay', { id: job.replay_id })} title=${job.replay_id}>${job.replay_id.slice(0, 18)}</a></td>
-      <td>${state(job)} ${isRunning(job) ? progress(job) : nothing}</td>
-      <td>${when(toSecond(job.created_at))} <span class="quiet">${duration(Date.now() - msOf(job.created_at))} ago</span></td>
-      <td>${subjectOf(job.request)}${job.request.reason ? html`<br><span class="quiet">${job.request.reason}</span>` : nothing}</td>
-      <td class="number">${number(job.sent)}</td><td class="number">${number(job.processed)}</td>
-      <td class="number ${job.failed ? 'is-late' : ''}">${number(job.failed)}</td><td title=${job.requested_by}>${job.requested_by.split('/').pop()}</td></tr>`)}
-  </tbody></table></div>`;
+function listed(items) {
+  return table([
+    ['replay', (job) => html`<a class="id" href=${address('/replay', { id: job.replay_id })} title=${job.replay_id}>${job.replay_id.slice(0, 18)}</a>`],
+    ['state', (job) => html`${state(job)} ${isRunning(job) ? progress(job) : nothing}`],
+    ['requested', (job) => html`${when(toSecond(job.created_at))} <span class="quiet">${duration(Date.now() - msOf(job.created_at))} ago</span>`],
+    ['of', (job) => html`${subjectOf(job.request)}${job.request.reason ? html`<br><span class="quiet">${job.request.reason}</span>` : nothing}`],
+    ['sent', (job) => number(job.sent), 'number'], ['processed', (job) => number(job.processed), 'number'],
+    ['dead letters', (job) => html`<span class=${job.failed ? 'is-late' : ''}>${number(job.failed)}</span>`, 'number'],
+    ['by', (job) => html`<span title=${job.requested_by}>${job.requested_by.split('/').pop()}</span>`],
+  ], items);
 }

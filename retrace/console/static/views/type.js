@@ -1,7 +1,7 @@
 // A source and type in a window: its events, a heat map of hours by days, and its entities.
 
 import { get } from '../api.js';
-import { empty, entityLink, formOf, html, loading, nothing, number, ranked, when } from '../parts.js';
+import { empty, entityLink, formOf, html, loading, nothing, number, ranked, table, when } from '../parts.js';
 import { address } from '../place.js';
 import { DAY, dayOf, msOf, rfc, toSecond } from '../times.js';
 import { showEvents } from './events.js';
@@ -24,11 +24,11 @@ export async function type(page) {
     draw(html`${form(page, null)}${loading('Looking for its newest event')}`);
     const day = await newestDay(page);
     if (day) go(address('/type', { ...query, day }), { replace: true });
-    else draw(html`${form(page, null)}${empty('There is no event of this source and type in the last 366 days.', 'Are both written as the producer writes them, and is this the right deployment? Of older ones, give a window.')}`);
+    else draw(html`${form(page, null)}${await unknown(page)}`);
     return;
   }
   const selection = { source: query.source, event_type: query.type };
-  await showEvents(page, { selection, window, head: form(page, window), beside: (state) => html`${heatmap(query, state, window)}${entities(state, window)}` });
+  await showEvents(page, { selection, window, head: form(page, window), absent: () => absent(page), beside: (state) => html`${heatmap(query, state, window)}${entities(state, window)}` });
 }
 
 /** @param {import('../main.js').Page} page */
@@ -37,15 +37,31 @@ async function newestDay({ query, signal }) {
   return found.newest ? dayOf(msOf(found.newest.event_time)) : null;
 }
 
+/** Why a window shows nothing. @param {import('../main.js').Page} page */
+async function absent(page) {
+  const day = await newestDay(page);
+  const { source, type: name } = page.query;
+  return day ? empty(html`<code>${name}</code> of ${source} has no events in this window.`, html`Its newest event is of ${day}. <a href=${address('/type', { source, type: name, day })}>Show ${day}</a>.`) : unknown(page);
+}
+
+/** What is said of a source and type that sent nothing for a year: whether there is one, and which there are. @param {import('../main.js').Page} page */
+async function unknown(page) {
+  const { source, type: name } = page.query;
+  const { items } = await sources(page.signal);
+  if (items.some((one) => one.source === source && one.event_type === name)) return empty('The newest event is more than 366 days old.', 'Choose a window in which there are events.');
+  return html`${empty(html`No event of a type <code>${name}</code> of <code>${source}</code> was ever accepted.`, 'Check how its producer writes both. What was refused is in quarantine.')}${await choices({ ...page, query: {} })}`;
+}
+
 /** @param {import('../main.js').Page} page */
 async function choices({ query, signal }) {
   const { items } = await sources(signal);
   const fitting = items.filter((one) => fits({ find: query.source }, { source: one.source }) && fits({ find: query.type }, one));
   if (!items.length) return empty('No events yet.', html`Send some: <code>retrace ingest FILE</code>.`);
   if (!fitting.length) return empty(html`No source or type is called like <code>${[query.source, query.type].filter(Boolean).join(' ')}</code>.`, html`<a href=${address('/type', carried('/type', query))}>Show all</a>.`);
-  return html`<section><h2>Which source and type?</h2><div class="scroll"><table class="list"><thead><tr><th>type</th><th>source</th><th>last received</th></tr></thead><tbody>
-    ${fitting.map((one) => html`<tr><td><a href=${address('/type', { source: one.source, type: one.event_type, ...carried('/type', query) })}>${one.event_type}</a></td><td>${one.source}</td><td>${one.last_seen ? when(toSecond(one.last_seen)) : ''}</td></tr>`)}
-  </tbody></table></div></section>`;
+  return html`<section><h2>Which source and type?</h2>${table([
+    ['type', (one) => html`<a href=${address('/type', { source: one.source, type: one.event_type, ...carried('/type', query) })}>${one.event_type}</a>`],
+    ['source', (one) => one.source], ['last received', (one) => (one.last_seen ? when(toSecond(one.last_seen)) : html`<span class="quiet">more than 31 days ago</span>`)],
+  ], fitting)}</section>`;
 }
 
 /** @param {import('../main.js').Page} page @param {import('./window.js').Window | null} window */
