@@ -183,6 +183,14 @@ def test_ci_runs_with_every_python_that_the_project_supports() -> None:
     assert matrix["python"] == [f"3.{minor}" for minor in range(OLDEST[1], NEWEST[1] + 1)]
 
 
+def test_ci_keeps_the_screenshots_of_the_console() -> None:
+    steps = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]["test"]["steps"]
+    [kept] = [step["with"]["path"] for step in steps if "upload-artifact" in step.get("uses", "")]
+
+    assert kept == "build/screenshots"
+    assert f'tests/e2e/browser/screenshots" "$checkout/{kept.partition("/")[0]}/"' in (ROOT / ".ci/run").read_text()
+
+
 _WAITING = re.compile(r"until signed \"\$RETRACE_URL/replay/[^|]*\|\s*grep (?:-qE|-E) '([^']*)'")
 _OVER = ('{"state":"FAILED"}', '{"state":"CANCELLED"}', '{"detail":"No such replay","status":404}')
 

@@ -1,0 +1,104 @@
+"""Questions about three days of payments that the console answers, as examples/payments/truth.json says."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from embedded import connection
+from embedded.stack import started
+from tests.e2e.chromium import Watched, let_in
+from tests.e2e.deployed import Deployed
+from tests.e2e.samples import ROOT
+from tests.e2e.test_cli_search import piped
+from tests.e2e.test_console import WIDE, Running, start
+
+PAYMENTS = ROOT / "examples/payments"
+TRUTH = json.loads((PAYMENTS / "truth.json").read_text())
+GATEWAY = "pay/gateway"
+WINDOW = "from=2025-11-21T00:00:00Z&to=2025-11-24T00:00:00Z"
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A console of a stack that has the three days."""
+    directory = tmp_path_factory.mktemp("payments")
+    (directory / ".retrace").mkdir()
+    with started() as stack:
+        connection.save(directory / ".retrace/local.json", stack)
+        for name in ("arrived.ndjson.gz", "again.ndjson", "late.ndjson"):
+            piped(directory, "ingest", str(PAYMENTS / name))
+        running = start(Deployed(stack), directory)
+        yield running
+        assert running.ended() == 0
+
+
+@pytest.fixture
+def page(browser: Browser, running: Running) -> Iterator[Page]:
+    """A page of a browser that was let in; at the end nothing may have gone wrong in it."""
+    with let_in(browser, running.base, running.entry, viewport=WIDE) as context:
+        watched = Watched(context.new_page())
+        yield watched.page
+        assert watched.faults == []
+
+
+def test_from_the_overview_to_the_outage_it_is_three_clicks(page: Page) -> None:
+    page.goto(f"/?{WINDOW}")
+    rows = page.get_by_role("table", name="Events by source and type").get_by_role("row")
+    gateway = rows.filter(has_text=GATEWAY).first
+    expect(gateway.get_by_role("cell").first).to_have_text(f"{TRUTH['of_the_gateway']:,}")
+    for hour, events in TRUTH["outage"].items():
+        expect(
+            gateway.get_by_role("link", name=re.compile(rf"{hour.replace('T', ' ')}:00: {events}\b"))
+        ).to_be_visible()
+    gateway.get_by_role("link", name=re.compile("2025-11-22 14:00: 0")).click()
+    expect(page).to_have_url(re.compile("find=pay%2Fgateway&from=2025-11-22T11"))
+    page.get_by_role("link", name="payment.captured", exact=True).click()
+
+    expect(page.locator("#charts canvas")).to_have_count(2)
+    expect(page.get_by_role("link", name=re.compile("2025-11-22 13:00, [1-9]"))).to_be_visible()
+    expect(page.get_by_role("img", name="2025-11-22 14:00, 0 events")).to_be_visible()
+
+
+@pytest.mark.parametrize("key", ["payment_000491"])
+def test_a_key_leads_to_its_event_and_each_arrival(page: Page, key: str) -> None:
+    page.goto("/")
+    page.get_by_role("searchbox").fill(key)
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+
+    expect(dialog).to_contain_text("Arrivals after the first: 3")
+    expect(dialog.locator("pre.raw")).to_contain_text(key)
+
+
+def test_conflicts_are_listed_with_both_amounts(page: Page) -> None:
+    page.goto("/quarantine?reason=CONFLICT")
+    for key, amounts in TRUTH["conflicts"].items():
+        row = page.locator("main tbody tr", has_text=key)
+        expect(row).to_contain_text(f"payload.amount {amounts['refused']}, first was {amounts['first']}")
+
+
+def test_refused_events_are_corrected_and_taken_in_together(page: Page) -> None:
+    page.goto("/quarantine?reason=event_time")
+    refused = page.locator("main tbody tr")
+    expect(refused).to_have_count(len(TRUTH["refused"]))
+    assert (
+        sorted(key for row in refused.all_inner_texts() for key in re.findall(r"refund_\d+", row)) == TRUTH["refused"]
+    )
+    page.get_by_role("button", name="Choose all").click()
+    page.get_by_role("button", name="Correct").click()
+    lines = page.locator("#lines")
+    expect(lines).to_have_value(re.compile("event_time"))
+    lines.fill(corrected(lines.input_value()))
+    page.get_by_role("button", name=f"Send {len(TRUTH['refused'])} corrections").click()
+
+    expect(page.locator("main").get_by_role("status").filter(has_text="20 taken in.")).to_be_visible()
+
+
+def corrected(lines: str) -> str:
+    """Each event with a time as it has to be written."""
+    return re.sub(r'"event_time": ?"[^"]*"', '"event_time": "2025-11-23T10:00:00Z"', lines)
