@@ -27,7 +27,8 @@ _BEGINNING = "The beginning of an event id cannot be looked up. Give all 64 digi
 MOST_SOURCES = 50
 """How many sources are asked for a key; each is a read."""
 MOST_REFUSED = 2_000
-LOOK_BACK = timedelta(days=30)
+LOOK_BACK, AHEAD = timedelta(days=29), timedelta(minutes=1)
+"""Of quarantine: a window of GET /rejected touches at most 31 days."""
 MOST_NEAR = 5
 
 
@@ -136,7 +137,7 @@ class _Named:
 
     def _refused(self) -> list[Json]:
         """Refused events of the last month."""
-        start, end = (time.strftime("%Y-%m-%dT%H:%M:%SZ") for time in (self.now - LOOK_BACK, self.now + timedelta(1)))
+        start, end = (time.strftime("%Y-%m-%dT%H:%M:%SZ") for time in (self.now - LOOK_BACK, self.now + AHEAD))
         try:
             listed = self.client.pages("/rejected", {"start_time": start, "end_time": end, "limit": "1000"})
             return list(islice(listed, MOST_REFUSED))

@@ -75,6 +75,14 @@ def test_a_key_leads_to_its_event_and_each_arrival(page: Page, key: str) -> None
     expect(dialog.locator("pre.raw")).to_contain_text(key)
 
 
+@pytest.mark.parametrize("key", TRUTH["refused"][:1])
+def test_the_key_of_a_refused_event_leads_to_quarantine(page: Page, key: str) -> None:
+    page.goto(f"/search?q={key}")
+
+    expect(page).to_have_url(re.compile(r"/quarantine\?id="))
+    expect(page.locator("main .facts").first).to_contain_text(key)
+
+
 def test_conflicts_are_listed_with_both_amounts(page: Page) -> None:
     page.goto("/quarantine?reason=CONFLICT")
     for key, amounts in TRUTH["conflicts"].items():

@@ -7,6 +7,8 @@ from urllib.parse import quote
 
 import pytest
 
+from chalicelib.events.index_pages import days_of
+from chalicelib.quarantine.retries import MAX_DAYS, RejectedQuery
 from tests.unit.cli.console import console
 from tests.unit.cli.scripted_api import Answer, Asked, problem
 
@@ -98,6 +100,15 @@ def test_the_beginning_of_an_event_id_is_told_to_be_no_name() -> None:
 
 def test_an_id_that_is_not_known_finds_nothing() -> None:
     assert [found(text)["items"] for text in ("0" * 64, f"2026-11-22.{'0' * 64}")] == [[], []]
+
+
+def test_quarantine_is_asked_for_no_more_days_than_the_api_takes() -> None:
+    with console(known) as served:
+        served.page("/console/search?q=payment_x1")
+        [asked] = served.api.calls("GET /rejected")
+    window = {name: asked.query[name] for name in ("start_time", "end_time")}
+
+    assert len(list(days_of(RejectedQuery(**window).window))) >= MAX_DAYS - 1
 
 
 def test_who_may_not_look_into_quarantine_finds_the_rest() -> None:
