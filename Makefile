@@ -66,7 +66,8 @@ demo: $(PROJECT) $(EMBEDDED)  ## tell the story of an incident on a stack of its
 drill: $(PROJECT) $(EMBEDDED)  ## lose the tables and raw objects of a stack of its own, bring them back, and count what was lost; DATA=
 	@$(BIN)/python -m embedded.drill $(if $(DATA),--data '$(DATA)')
 
-up: $(COMMAND) $(EMBEDDED)  ## start the stack, or bring it up to date; RETRACE_PORT=4610
+up: $(COMMAND) $(CONSOLE) $(EMBEDDED)  ## start the stack, or bring it up to date; RETRACE_PORT=4610
+	@$(MAKE) --silent page || echo 'Without the libraries of its page there is no console. Fetch them with: make page'
 	@$(BIN)/python -m embedded up
 
 down: $(if $(STACK),$(PROJECT) $(EMBEDDED))  ## stop the stack; its state is kept

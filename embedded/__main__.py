@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from embedded.connection import Stack
-from embedded.layout import HOME, LOOPBACK, Layout, parse_port
+from embedded.layout import HOME, LOOPBACK, ON_THE_PATH, Layout, parse_port
 from embedded.stack import Parameters, down, forget, up
 from infra.command import Problem, exit_status, say_doing
 from retrace.commands.console import PORT
@@ -51,11 +51,14 @@ def _tell_how_to_use(layout: Layout, stack: Stack) -> None:
 Retrace is up: {stack.api_url}
 Names and keys: {layout.connection_file}
 
+  {ON_THE_PATH}
+  retrace ingest examples/shop-day/day.ndjson
+  retrace events depot-lyon
+  retrace console                       # http://{LOOPBACK}:{PORT}/ in a browser
+
   curl --aws-sigv4 "aws:amz:{stack.region}:execute-api" \\
        --user "{stack.access_key_id}:{stack.secret_access_key}" \\
        {stack.api_url}/health
-
-The console, http://{LOOPBACK}:{PORT}/ in a browser, is served by: make console
 
 make down stops it and keeps its state."""
     )

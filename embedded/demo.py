@@ -11,7 +11,7 @@ from typing import Final
 
 from embedded.client import Client, Ingested, Job, Json
 from embedded.connection import Stack
-from embedded.layout import ROOT
+from embedded.layout import ON_THE_PATH, ROOT
 from embedded.lineage import Lineage, inputs_hash
 from embedded.load import Load
 from embedded.narration import Narrator, Row, listed, perform, require
@@ -27,19 +27,18 @@ STATUSES = ("ACCEPTED", "DUPLICATE", "CONFLICT", "REJECTED")
 PATIENCE_SECONDS = 60.0
 SHOWN_OF_A_HASH = 16
 
-TRY_NEXT = """\
-make up                      # a stack that stays; make down stops it and keeps its state
-. .retrace/local.env         # its address and a key, as shell variables
-signed() { curl -sS --aws-sigv4 "aws:amz:$AWS_REGION:execute-api" \\
-  --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" "$@"; echo; }
-signed "$RETRACE_URL/ingest" -H 'Content-Type: application/x-ndjson' \\
-  --data-binary @examples/shop-day/day.ndjson
-signed "$RETRACE_URL/replay" -H 'Content-Type: application/json' -d '{"entity_id": "depot-lyon",
-  "start_time": "2025-11-28T00:00:00Z", "end_time": "2025-11-29T00:00:00Z"}'
-signed "$RETRACE_URL/aggregates?day=2025-11-28&entity_id=depot-lyon"
+TRY_NEXT = f"""\
+make up                                # a stack that stays; make down stops it and keeps its state
+{ON_THE_PATH}     # the command line finds that stack by itself
+retrace ingest examples/shop-day/day.ndjson
+retrace replay create depot-lyon --day 2025-11-28 --yes --wait
+retrace ingest examples/shop-day/late-batch.ndjson
+retrace replay create depot-lyon --day 2025-11-28 --yes --wait
+retrace aggregates diff depot-lyon 2025-11-28     # what changed, event by event
+retrace console                        # the same in a browser
 
-make demo DATA=events.ndjson.gz    # the same path on events of your own
-make local                         # the code of the checkout, reloaded as you change it"""
+make demo DATA=events.ndjson.gz        # the same path on events of your own
+make local                             # the code of the checkout, reloaded as you change it"""
 
 
 class Story:

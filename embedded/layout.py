@@ -13,6 +13,9 @@ from infra.command import Problem
 
 ROOT = Path(__file__).resolve().parents[1]
 HOME = ROOT / ".retrace"
+ON_THE_PATH = 'export PATH="$PWD/.venv/bin:$PATH"'
+"""What makes a shell in the checkout find the command line."""
+
 EMULATOR_PYTHON = HOME / "venv" / "bin" / "python"
 """The interpreter of the emulator's own virtual environment, made by `make`."""
 

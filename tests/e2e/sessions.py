@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from embedded import connection
+from embedded.connection import Stack
 from embedded.stack import started
 from tests.e2e.samples import ROOT
 from tests.terminal import on_a_terminal
@@ -46,15 +47,27 @@ def sessions_of(page: str) -> list[Session]:
     return [Session(section.partition("\n")[0], *found) for section in sections for found in _BLOCK.findall(section)]
 
 
+def pasted(lines: Sequence[str], stack: Stack, directory: Path) -> str:
+    """What a terminal shows of lines that are pasted into a checkout with a stack, without those of make."""
+    (directory / "examples").symlink_to(ROOT / "examples")
+    (directory / ".retrace").mkdir()
+    connection.save(directory / ".retrace/local.json", stack)
+    own = [line for line in lines if not line.startswith(("make ", "retrace console"))]
+    environment = _environment(directory)
+    return on_a_terminal(["/bin/bash", "-c", "\n".join(own)], directory=directory, environment=environment)[1]
+
+
+def _environment(directory: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "RETRACE_"))}
+    path = f"{Path(sys.executable).parent}:{kept['PATH']}"
+    return kept | {"PATH": path, "XDG_CONFIG_HOME": str(directory / "config")}
+
+
 def outputs(sessions: Sequence[Session], directory: Path, before: Sequence[str] = ()) -> list[str]:
     """What each session shows, after some commands, on a stack that has nothing else."""
     (directory / "examples").symlink_to(ROOT / "examples")
     (directory / ".retrace").mkdir()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "RETRACE_"))}
-    environment |= {
-        "PATH": f"{Path(sys.executable).parent}:{environment['PATH']}",
-        "XDG_CONFIG_HOME": str(directory / "config"),
-    }
+    environment = _environment(directory)
     lines = ["set -o pipefail", *before, f"trap 'echo \"{_FAILED}$BASH_COMMAND\"' ERR"]
     for session in sessions:
         lines += [f"echo '{_MARK}'", session.commands]

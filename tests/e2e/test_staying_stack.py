@@ -14,7 +14,7 @@ from embedded.__main__ import main
 from embedded.admin import Admin
 from embedded.client import Api
 from embedded.connection import Stack
-from embedded.layout import Layout, free_port
+from embedded.layout import ON_THE_PATH, Layout, free_port
 from embedded.stack import down, up
 from infra.command import silent
 
@@ -87,6 +87,8 @@ def test_a_second_up_changes_nothing_but_the_code_and_says_where_all_is(
     assert connection.load(layout.connection_file) == stack
     said = capsys.readouterr().out
     assert f"{stack.api_url}/health" in said
+    assert f"\n  {ON_THE_PATH}\n  retrace ingest examples/shop-day/day.ndjson\n" in said
+    assert "\n  retrace console " in said
     assert "http://127.0.0.1:4630/" in said
 
 
