@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from botocore.exceptions import ClientError
 
 from chalicelib.aws.errors import attempts_of, code_of
 from chalicelib.core.errors import StorageRefused, TryAgain
+from chalicelib.core.pagination import PageOf
 from chalicelib.core.ports import Pause
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import WriteRequestOutputTypeDef
+    from mypy_boto3_dynamodb.type_defs import QueryOutputTypeDef, WriteRequestOutputTypeDef
+
+T = TypeVar("T")
 
 Item = dict[str, Any]
 """An item as DynamoDB's API has it: attribute name to a typed value such as {"S": "text"}."""
@@ -29,6 +32,12 @@ def to_item(values: Mapping[str, Any]) -> Item:
 def from_item(item: Item) -> dict[str, Any]:
     """Plain values of an item: whole numbers as int, binary as bytes."""
     return {name: _plain(value) for name, value in item.items()}
+
+
+def page_of(answer: QueryOutputTypeDef, read: Callable[[Item], T], key: str = "SK") -> PageOf[T]:
+    """What a query answered, and the sort key up to which it read."""
+    last = answer.get("LastEvaluatedKey")
+    return PageOf(tuple(map(read, answer["Items"])), last[key]["S"] if last else None)
 
 
 class _Types(dict[type, Callable[[Any], dict[str, Any]]]):

@@ -6,8 +6,9 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from chalicelib.core.errors import Fault, InvalidRequest
 
@@ -45,6 +46,19 @@ class Paged(Protocol):
     @property
     def read_to(self) -> str | None:
         """The position to continue after; None at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageOf(Generic[T]):
+    """Items in order, and the position up to which they were read, None if to the end."""
+
+    items: tuple[T, ...]
+    read_to: str | None
+
+    @property
+    def brought(self) -> int:
+        """How many rows were fetched."""
+        return len(self.items)
 
 
 P = TypeVar("P", bound=Paged)

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.aws import keys
-from chalicelib.aws.dynamodb import ITEMS_A_WRITE, putting, to_item
+from chalicelib.aws.dynamodb import ITEMS_A_WRITE, page_of, putting, to_item
 from chalicelib.aws.errors import translated
 from chalicelib.core.errors import TryAgain
-from chalicelib.core.pagination import chunked
+from chalicelib.core.pagination import PageOf, chunked
 from chalicelib.core.ports import Concurrently, Pause
 from chalicelib.core.timestamps import Window
 from chalicelib.events.arrivals import Arrival, ArrivalKind
 from chalicelib.events.dynamodb_rows import arrival_of, arrival_row, stored_event
 from chalicelib.events.index_pages import EntityPartition, LateDayPartition, Page, Partition, Row
-from chalicelib.events.ports import EVERY_EVENT, ArrivalsPage, Counted, EventFilter
+from chalicelib.events.ports import EVERY_EVENT, Counted, EventFilter
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -61,7 +61,7 @@ class DynamoEventIndex:
             )
         return sorted(map(arrival_of, answer["Items"]), key=lambda arrival: (arrival.ingest_time, arrival.position))
 
-    def duplicates(self, event_id: str, after: str | None, limit: int) -> ArrivalsPage:
+    def duplicates(self, event_id: str, after: str | None, limit: int) -> PageOf[Arrival]:
         """Duplicates of an event, oldest first: one Query."""
         low, high = keys.every_duplicate()
         with translated("reading arrivals"):
@@ -77,8 +77,7 @@ class DynamoEventIndex:
                 ),
                 Limit=limit,
             )
-        last = answer.get("LastEvaluatedKey")
-        return ArrivalsPage(tuple(map(arrival_of, answer["Items"])), last["SK"]["S"] if last else None)
+        return page_of(answer, arrival_of)
 
     def has_arrival(self, event_id: str, kind: ArrivalKind) -> bool:
         """Whether an identity has an arrival of this kind."""

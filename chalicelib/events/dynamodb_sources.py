@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from chalicelib.aws import keys
-from chalicelib.aws.dynamodb import KEYS_A_GET, Item, from_item, get_items, to_item
+from chalicelib.aws.dynamodb import KEYS_A_GET, Item, from_item, get_items, page_of, to_item
 from chalicelib.aws.errors import code_of, translated
-from chalicelib.core.pagination import chunked
+from chalicelib.core.pagination import PageOf, chunked
 from chalicelib.core.ports import Concurrently, Pause
 from chalicelib.core.timestamps import Instant
-from chalicelib.events.ports import SourceAndType, SourcesPage
+from chalicelib.events.ports import SourceAndType
 from chalicelib.events.raw_objects import StoredEvent
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class DynamoSources:
             self._remembered.clear()
         self._remembered.update(unknown)
 
-    def page(self, after: str | None, limit: int, source: str | None = None) -> SourcesPage:
+    def page(self, after: str | None, limit: int, source: str | None = None) -> PageOf[SourceAndType]:
         """Sources and types in order, or the types of one source, as of now: one consistent Query."""
         keys.require_position(keys.SOURCE_POSITION, after)
         low, high = keys.sources_and_types(source, after)
@@ -60,8 +60,7 @@ class DynamoSources:
                 ConsistentRead=True,
                 Limit=limit,
             )
-        last = answer.get("LastEvaluatedKey")
-        return SourcesPage(tuple(map(_source_and_type, answer["Items"])), last["SK"]["S"] if last else None)
+        return page_of(answer, _source_and_type)
 
     def _recorded(self, pairs: Sequence[tuple[str, str]]) -> FirstSeen:
         def look_up(some: Sequence[tuple[str, str]]) -> list[Item]:

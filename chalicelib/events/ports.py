@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from chalicelib.core.pagination import PageOf
 from chalicelib.core.timestamps import CLOCKS_DIFFER_MS, Instant, Window
 from chalicelib.events.arrivals import Arrival, ArrivalKind
 from chalicelib.events.event import Event
@@ -63,19 +64,6 @@ class Identities(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ArrivalsPage:
-    """Duplicates of an event in order, and the position up to which they were read, None if to the end."""
-
-    arrivals: tuple[Arrival, ...]
-    read_to: str | None
-
-    @property
-    def brought(self) -> int:
-        """How many rows were fetched."""
-        return len(self.arrivals)
-
-
-@dataclass(frozen=True, slots=True)
 class Counted:
     """How many rows there were, and the position up to which they were counted, None if to the end."""
 
@@ -97,26 +85,13 @@ class SourceAndType:
     first_seen: Instant
 
 
-@dataclass(frozen=True, slots=True)
-class SourcesPage:
-    """Sources and types in order, and the position up to which they were read, None if to the end."""
-
-    found: tuple[SourceAndType, ...]
-    read_to: str | None
-
-    @property
-    def brought(self) -> int:
-        """How many rows were fetched."""
-        return len(self.found)
-
-
 class Sources(Protocol):
     """Every source and type that an event was ever accepted of."""
 
     def record(self, events: Sequence[StoredEvent]) -> None:
         """Record the sources and types of events, before their rows are written: so a crash hides none."""
 
-    def page(self, after: str | None, limit: int, source: str | None = None) -> SourcesPage:
+    def page(self, after: str | None, limit: int, source: str | None = None) -> PageOf[SourceAndType]:
         """At most `limit` sources and types, or types of one source, after a position."""
 
 
@@ -129,7 +104,7 @@ class EventIndex(Protocol):
     def arrivals(self, event_id: str, limit: int) -> list[Arrival]:
         """At most `limit` arrivals of an identity, oldest first."""
 
-    def duplicates(self, event_id: str, after: str | None, limit: int) -> ArrivalsPage:
+    def duplicates(self, event_id: str, after: str | None, limit: int) -> PageOf[Arrival]:
         """At most `limit` duplicates of an event, oldest first, after a position."""
 
     def page(

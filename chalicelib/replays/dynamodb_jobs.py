@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from chalicelib.aws import keys, replay_keys
-from chalicelib.aws.dynamodb import KEYS_A_GET, Item, from_item, get_items, to_item, write_together
+from chalicelib.aws.dynamodb import KEYS_A_GET, Item, from_item, get_items, page_of, to_item, write_together
 from chalicelib.aws.errors import attempts_of, code_of, translated
 from chalicelib.core.errors import WriteConflict
-from chalicelib.core.pagination import chunked
+from chalicelib.core.pagination import PageOf, chunked
 from chalicelib.core.ports import Pause
 from chalicelib.core.timestamps import Instant, nanoseconds
 from chalicelib.replays.dynamodb_planning import DynamoOutboxes, DynamoTouchedDays
 from chalicelib.replays.dynamodb_rows import job_of, job_row, request_row, status_of
 from chalicelib.replays.job import Outbox, ReplayJob
-from chalicelib.replays.ports import KeyedReplay, ReplayIdsPage, ReplayStatus
+from chalicelib.replays.ports import KeyedReplay, ReplayStatus
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -98,7 +98,7 @@ class DynamoReplayStore:
             )
             return job_of([from_item(item) for page in pages for item in page["Items"]])
 
-    def newest(self, after: str | None, limit: int) -> ReplayIdsPage:
+    def newest(self, after: str | None, limit: int) -> PageOf[str]:
         """Ids of jobs, newest first: each begins with the millisecond that was the next when it was requested."""
         keys.require_position(keys.REPLAY_POSITION, after)
         condition, values = "listing = :all", {":all": replay_keys.ALL_REPLAYS}
@@ -113,9 +113,7 @@ class DynamoReplayStore:
                 ScanIndexForward=False,
                 Limit=limit,
             )
-        partitions = [item["PK"]["S"] for item in answer["Items"]]
-        last = answer.get("LastEvaluatedKey")
-        return ReplayIdsPage(tuple(map(replay_keys.replay_id_of, partitions)), last["PK"]["S"] if last else None)
+        return page_of(answer, lambda item: replay_keys.replay_id_of(item["PK"]["S"]), "PK")
 
     def commit(self, planned_from: ReplayJob, reached: ReplayJob, outbox: Outbox | None = None) -> None:
         """Write state, cursor and counts together; raises WriteConflict if another planner, or a cancel, was faster.

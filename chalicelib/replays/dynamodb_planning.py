@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib.aws import keys, replay_keys
-from chalicelib.aws.dynamodb import ITEMS_A_WRITE, Item, from_item, put_items, to_item
+from chalicelib.aws.dynamodb import ITEMS_A_WRITE, Item, from_item, page_of, put_items, to_item
 from chalicelib.aws.errors import translated
 from chalicelib.core.errors import NotFound
-from chalicelib.core.pagination import chunked
+from chalicelib.core.pagination import PageOf, chunked
 from chalicelib.core.ports import Pause
 from chalicelib.core.timestamps import Day, Instant, nanoseconds
 from chalicelib.replays.job import Outbox, unpacked
-from chalicelib.replays.ports import TouchedDay, TouchedDaysPage
+from chalicelib.replays.ports import TouchedDay
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -78,7 +78,7 @@ class DynamoTouchedDays:
             for some in chunked(rows, ITEMS_A_WRITE):
                 put_items(self.dynamodb, self.replays_table, some, self.pause)
 
-    def page(self, after: str | None, limit: int) -> TouchedDaysPage:
+    def page(self, after: str | None, limit: int) -> PageOf[TouchedDay]:
         """Days in order, day by day: one Query."""
         low = replay_keys.before_touched_days() if after is None else keys.just_after(after)
         with translated("reading the days of a replay"):
@@ -89,8 +89,7 @@ class DynamoTouchedDays:
                 ConsistentRead=True,
                 Limit=limit,
             )
-        last = answer.get("LastEvaluatedKey")
-        return TouchedDaysPage(tuple(map(_touched_day, answer["Items"])), last["SK"]["S"] if last else None)
+        return page_of(answer, _touched_day)
 
     def _row(self, entity_id: str, day: Day) -> Item:
         key = {"PK": replay_keys.touched_days(self.replay_id), "SK": replay_keys.touched_day(entity_id, day)}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from chalicelib.core.pagination import PageOf
 from chalicelib.core.timestamps import Day, Instant
 from chalicelib.replays.job import JobState, Outbox, ReplayJob
 from chalicelib.replays.messages import ReplayMessage
@@ -21,21 +22,13 @@ class TouchedDay:
     day: Day
 
 
-@dataclass(frozen=True, slots=True)
-class TouchedDaysPage:
-    """Touched days in order, and the position up to which they were read, None if to the end."""
-
-    days: tuple[TouchedDay, ...]
-    read_to: str | None
-
-
 class TouchedDays(Protocol):
     """The days of entities that one replay of whole days has found."""
 
     def add(self, days: Iterable[tuple[str, Day]]) -> None:
         """Keep days of entities; each is kept once."""
 
-    def page(self, after: str | None, limit: int) -> TouchedDaysPage:
+    def page(self, after: str | None, limit: int) -> PageOf[TouchedDay]:
         """At most `limit` days, in order, after a position."""
 
 
@@ -45,14 +38,6 @@ class KeyedReplay:
 
     replay_id: str
     digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReplayIdsPage:
-    """Ids of replays, newest first, and the position up to which they were read, None if to the end."""
-
-    replay_ids: tuple[str, ...]
-    read_to: str | None
 
 
 class ReplayStore(Protocol):
@@ -70,7 +55,7 @@ class ReplayStore(Protocol):
     def get(self, replay_id: str) -> ReplayJob | None:
         """A job with its counts."""
 
-    def newest(self, after: str | None, limit: int) -> ReplayIdsPage:
+    def newest(self, after: str | None, limit: int) -> PageOf[str]:
         """At most `limit` ids of jobs, newest first, after a position."""
 
     def commit(self, planned_from: ReplayJob, reached: ReplayJob, outbox: Outbox | None = None) -> None:

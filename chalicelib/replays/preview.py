@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import count, islice, takewhile
 
+from chalicelib.core.pagination import PageOf
 from chalicelib.core.percent_encoding import entity_digest
 from chalicelib.core.ports import Clock, Concurrently
 from chalicelib.core.read_budget import AT_ONCE, REQUEST_US, PaidReads, ReadsSpent
@@ -16,7 +17,7 @@ from chalicelib.core.timestamps import Day, Instant, day_of, shifted
 from chalicelib.events.index_pages import Partition, TypeDayPartition
 from chalicelib.events.ports import EventIndex
 from chalicelib.replays.job import beginning_of
-from chalicelib.replays.ports import TouchedDay, TouchedDaysPage
+from chalicelib.replays.ports import TouchedDay
 from chalicelib.replays.preview_report import Preview, Tally, estimate, in_order, largest
 from chalicelib.replays.request import ReplayRequest
 from chalicelib.replays.selection import ReadSelection
@@ -40,13 +41,13 @@ class DaysInMemory:
             self.known.add((entity_id, day))
             insort(self.found, (day, entity_digest(entity_id), entity_id))
 
-    def page(self, after: str | None, limit: int) -> TouchedDaysPage:
+    def page(self, after: str | None, limit: int) -> PageOf[TouchedDay]:
         """At most `limit` days, in order, after a position."""
         begin = 0 if after is None else int(after) + 1
         some = self.found[begin : begin + limit]
         days = tuple(TouchedDay(str(begin + number), entity_id, day) for number, (day, _, entity_id) in enumerate(some))
         more = begin + limit < len(self.found)
-        return TouchedDaysPage(days, days[-1].position if more else None)
+        return PageOf(days, days[-1].position if more else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,12 @@ from functools import partial
 from itertools import islice
 from typing import TypeVar
 
-from chalicelib.core.pagination import Paged, every_page
+from chalicelib.core.pagination import Paged, PageOf, every_page
 from chalicelib.core.ports import Concurrently
 from chalicelib.core.timestamps import Day, day_of, window_of
 from chalicelib.events.arrivals import Arrival
 from chalicelib.events.index_pages import EntityPartition, Page, Partition, merged
-from chalicelib.events.ports import ArrivalsPage, EventIndex
+from chalicelib.events.ports import EventIndex
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.replays.job import Cursor
 from chalicelib.replays.messages import Duplicate
@@ -123,9 +123,9 @@ class ReadSelection:
         """The rows of all days that were found, day by day."""
         found_to = cursor.found_to
         for listed in every_page(lambda position: self.days.page(position, DAYS_A_READ), found_to):
-            befores = [cursor.after if day.position == cursor.day else None for day in listed.days]
-            begun = self.concurrently(lambda both: self._page_of_day(*both), zip(listed.days, befores, strict=True))
-            for day, first in zip(listed.days, begun, strict=True):
+            befores = [cursor.after if day.position == cursor.day else None for day in listed.items]
+            begun = self.concurrently(lambda both: self._page_of_day(*both), zip(listed.items, befores, strict=True))
+            for day, first in zip(listed.items, begun, strict=True):
                 yield from self._of_day(day, first, found_to)
                 found_to = day.position
 
@@ -153,12 +153,12 @@ class ReadSelection:
                     yield from _arrivals_of(row, before, arrivals, begun=begun)
                 before = row.cursor
 
-    def _arrivals(self, row: _IndexRow, start: Cursor) -> ArrivalsPage:
+    def _arrivals(self, row: _IndexRow, start: Cursor) -> PageOf[Arrival]:
         assert row.event is not None, "only events arrive"  # noqa: S101  # narrows the type
         after = start.repeated_to if row.cursor.after == start.repeating else None
         return self.index.duplicates(row.event.event_id, after, self._arrivals_a_read)
 
-    def _every_arrival(self, row: _IndexRow, first: ArrivalsPage) -> Iterator[ArrivalsPage]:
+    def _every_arrival(self, row: _IndexRow, first: PageOf[Arrival]) -> Iterator[PageOf[Arrival]]:
         assert row.event is not None, "only events arrive"  # noqa: S101  # narrows the type
         event_id = row.event.event_id
         return self._rest(lambda at: self.index.duplicates(event_id, at, self._arrivals_a_read), first)
@@ -177,14 +177,14 @@ class ReadSelection:
 
 
 def _arrivals_of(
-    row: _IndexRow, before: Cursor, pages: Iterable[ArrivalsPage], *, begun: bool
+    row: _IndexRow, before: Cursor, pages: Iterable[PageOf[Arrival]], *, begun: bool
 ) -> Iterator[SelectedRow]:
     """An event, unless it was sent before, and its later arrivals, a page of them at a time."""
     assert row.event is not None, "only events arrive"  # noqa: S101  # narrows the type
     event, first = row.event, 0 if begun else 1
     sends: tuple[Send, ...] = () if begun else ((event, None),)
     for page in pages:
-        sends += tuple((event, _duplicate(arrival)) for arrival in page.arrivals)
+        sends += tuple((event, _duplicate(arrival)) for arrival in page.items)
         within = replace(before, repeating=row.cursor.after, repeated_to=page.read_to)
         yield SelectedRow(row.cursor if page.read_to is None else within, first, first, sends)
         sends, first = (), 0

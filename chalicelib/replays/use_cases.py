@@ -125,7 +125,7 @@ class FindReplays:
         """A page of jobs with their counts, newest first."""
         fingerprint = query_fingerprint(query)
         page = self.replays.newest(from_cursor(fingerprint, query.cursor), query.limit)
-        jobs = self.concurrently(self.replays.get, page.replay_ids)
+        jobs = self.concurrently(self.replays.get, page.items)
         return ReplaysFound(tuple(job for job in jobs if job is not None), to_cursor(fingerprint, page.read_to))
 
     def one(self, replay_id: str) -> ReplayJob:

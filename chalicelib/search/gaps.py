@@ -94,7 +94,7 @@ class FindGaps:
         if query.source is None or query.event_type is not None:
             return (query.event_type or "",)
         pages = every_page(lambda after: self.sources.page(after, _TYPES_A_READ, query.source))
-        return tuple(each.event_type for page in pages for each in page.found)
+        return tuple(each.event_type for page in pages for each in page.items)
 
     def _partitions(self, query: GapsQuery, event_type: str, window: Window) -> Sequence[Partition]:
         if query.entity_id is not None:

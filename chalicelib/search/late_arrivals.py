@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from chalicelib.core.pagination import invalid_cursor
+from chalicelib.core.pagination import PageOf, invalid_cursor
 from chalicelib.core.read_budget import PaidReads
 from chalicelib.core.timestamps import Day, end_of, start_of
 from chalicelib.events.index_pages import LateDayPartition, Page, Row, shards_of_late_day
-from chalicelib.events.ports import EventIndex, SourceAndType, Sources, SourcesPage
+from chalicelib.events.ports import EventIndex, SourceAndType, Sources
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.search.queries import ArrivalsQuery
 
@@ -97,21 +97,21 @@ class LateArrivals:
         while at is not None:
             page = self._sources(query, at.sources_after, reads)
             following = self._following(days, at, page)
-            streams = self._streams(page.found, at)
+            streams = self._streams(page.items, at)
             size = max(_FEWEST_ROWS_A_READ, min(rows, _ROWS_AT_ONCE // max(1, len(streams))))
             for given, horizon in _merged(streams, self._read(query, at, size), reads):
                 yield LateRows(given, at, following if horizon is None else replace(at, after=horizon))
             at = following
 
-    def _sources(self, query: ArrivalsQuery, after: str | None, reads: PaidReads) -> SourcesPage:
+    def _sources(self, query: ArrivalsQuery, after: str | None, reads: PaidReads) -> PageOf[SourceAndType]:
         if query.source is not None and query.event_type is not None:
-            return SourcesPage((SourceAndType(query.source, query.event_type, query.window.start),), None)
+            return PageOf((SourceAndType(query.source, query.event_type, query.window.start),), None)
         at_once = max(1, _PARTITIONS_AT_ONCE // self.shards)
         [page] = reads(lambda position: self.sources.page(position, at_once, query.source), [after])
-        wanted = tuple(each for each in page.found if query.event_type in (None, each.event_type))
-        return SourcesPage(wanted, page.read_to)
+        wanted = tuple(each for each in page.items if query.event_type in (None, each.event_type))
+        return PageOf(wanted, page.read_to)
 
-    def _following(self, days: Sequence[Day], at: Position, page: SourcesPage) -> Position | None:
+    def _following(self, days: Sequence[Day], at: Position, page: PageOf[SourceAndType]) -> Position | None:
         """Further sources on the same day, or the day before."""
         if page.read_to is not None:
             return Position(at.day, page.read_to)

@@ -57,13 +57,13 @@ class ListSources:
         reads = PaidReads(self.concurrently, REQUEST_US)
         with suppress(ReadsSpent):
             for day in _days(window, query.look_back_days):
-                silent = [each for each in page.found if each not in last_seen]
+                silent = [each for each in page.items if each not in last_seen]
                 if not silent:
                     break
                 for some in chunked(silent, max(1, _READS_AT_ONCE // self.shards)):
                     last_seen |= self._seen_on(day, window, some, reads)
                 looked_back_to = day
-        return FoundSources(page.found, last_seen, looked_back_to, to_cursor(fingerprint, page.read_to))
+        return FoundSources(page.items, last_seen, looked_back_to, to_cursor(fingerprint, page.read_to))
 
     def _seen_on(
         self, day: Day, window: Window, silent: Sequence[SourceAndType], reads: PaidReads

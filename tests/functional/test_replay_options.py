@@ -559,7 +559,7 @@ def test_found_days_are_kept_once_and_read_day_by_day(application: Application) 
     others.add([("order-9", Day(DAY))])
 
     pages = list(every_page(lambda position: days.page(position, 3)))
-    read = [(each.entity_id, each.day) for page in pages for each in page.days]
+    read = [(each.entity_id, each.day) for page in pages for each in page.items]
     assert [day for _, day in read] == [DAY] * 4 + [NEXT_DAY] * 4
     assert sorted(read) == sorted(found)
     assert application.get("/replay").json_body["items"] == []

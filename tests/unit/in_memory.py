@@ -12,11 +12,12 @@ from typing import Any, TypeVar, cast
 
 from chalicelib.aws import keys
 from chalicelib.core.errors import IntegrityFailure, RawObjectMissing, TryAgain, WriteConflict
+from chalicelib.core.pagination import PageOf
 from chalicelib.core.timestamps import Instant, Window, day_of, nanoseconds
 from chalicelib.events.arrivals import Arrival, ArrivalKind
 from chalicelib.events.event import Event
 from chalicelib.events.index_pages import LateDayPartition, Page, Partition, Row, TypeDayPartition
-from chalicelib.events.ports import EVERY_EVENT, ArrivalsPage, Counted, EventFilter, SourceAndType, SourcesPage
+from chalicelib.events.ports import EVERY_EVENT, Counted, EventFilter, SourceAndType
 from chalicelib.events.raw_objects import (
     MAX_HEAD_BYTES,
     RawLocation,
@@ -32,7 +33,7 @@ from chalicelib.ingest.rejection import Rejection
 from chalicelib.replays import commit_batch
 from chalicelib.replays.job import Outbox, ReplayJob, unpacked
 from chalicelib.replays.messages import TO_AGGREGATES, TO_ORDERED, ReplayMessage, ReplayOrder
-from chalicelib.replays.ports import KeyedReplay, ReplayIdsPage
+from chalicelib.replays.ports import KeyedReplay
 from chalicelib.replays.preview import DaysInMemory
 from chalicelib.replays.tasks import ReplayTask
 from tests.unit.examples import INGESTED
@@ -162,13 +163,13 @@ class SourcesInMemory:
             pair = event.source, event.event_type
             self.seen[pair] = min(event.ingest_time, self.seen.get(pair, event.ingest_time))
 
-    def page(self, after: str | None, limit: int, source: str | None = None) -> SourcesPage:
+    def page(self, after: str | None, limit: int, source: str | None = None) -> PageOf[SourceAndType]:
         """Positions are numbers."""
         begin = int(after or 0)
         pairs = (pair for pair in sorted(self.seen) if source in (None, pair[0]))
         found = [SourceAndType(*pair, self.seen[pair]) for pair in pairs]
         more = begin + limit < len(found)
-        return SourcesPage(tuple(found[begin : begin + limit]), str(begin + limit) if more else None)
+        return PageOf(tuple(found[begin : begin + limit]), str(begin + limit) if more else None)
 
 
 @dataclass
@@ -195,13 +196,13 @@ class Rows:
     def arrivals(self, event_id: str, limit: int) -> list[Arrival]:
         return [arrival for arrival in self.recorded if arrival.event_id == event_id][:limit]
 
-    def duplicates(self, event_id: str, after: str | None, limit: int) -> ArrivalsPage:
+    def duplicates(self, event_id: str, after: str | None, limit: int) -> PageOf[Arrival]:
         """As much as was asked for or less, as DynamoDB may end a page early."""
         found = [arrival for arrival in self.arrivals(event_id, 1_000) if arrival.kind is ArrivalKind.DUPLICATE]
         begin = 0 if after is None else int(after)
         size = max(1, min(limit, self.page_size()))
         more = begin + size < len(found)
-        return ArrivalsPage(tuple(found[begin : begin + size]), str(begin + size) if more else None)
+        return PageOf(tuple(found[begin : begin + size]), str(begin + size) if more else None)
 
     def has_arrival(self, event_id: str, kind: ArrivalKind) -> bool:
         return any(arrival.kind is kind for arrival in self.arrivals(event_id, 1_000))
@@ -294,9 +295,9 @@ class Jobs:
     def get(self, replay_id: str) -> ReplayJob | None:
         return self.by_id.get(replay_id)
 
-    def newest(self, after: str | None, limit: int) -> ReplayIdsPage:
+    def newest(self, after: str | None, limit: int) -> PageOf[str]:
         older = [replay_id for replay_id in sorted(self.by_id, reverse=True) if after is None or replay_id < after]
-        return ReplayIdsPage(tuple(older[:limit]), older[limit - 1] if len(older) > limit else None)
+        return PageOf(tuple(older[:limit]), older[limit - 1] if len(older) > limit else None)
 
     def touched_days(self, replay_id: str) -> DaysInMemory:
         return self.days[replay_id]

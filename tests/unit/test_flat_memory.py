@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from chalicelib.aggregates.ledger import Changes, Ledger, OutcomeRecord
+from chalicelib.core.pagination import PageOf
 from chalicelib.core.ports import Delivery
 from chalicelib.core.timestamps import Instant
 from chalicelib.events.arrivals import Arrival, ArrivalKind
 from chalicelib.events.index_pages import Page, Partition, Row, TypeDayPartition
-from chalicelib.events.ports import EVERY_EVENT, ArrivalsPage, EventFilter
+from chalicelib.events.ports import EVERY_EVENT, EventFilter
 from chalicelib.events.raw_objects import RawLocation, StoredEvent
 from chalicelib.processing.fetcher import FetchAndVerify
 from chalicelib.processing.processor import ProcessBatch
@@ -82,9 +83,9 @@ class Generated(Rows):
         )
         return Page(rows, None if end == in_partition else rows[-1].sort_key)
 
-    def duplicates(self, event_id: str, after: str | None, limit: int) -> ArrivalsPage:
+    def duplicates(self, event_id: str, after: str | None, limit: int) -> PageOf[Arrival]:
         arrival = Arrival(ArrivalKind.DUPLICATE, event_id, INGESTED, "request", 0, event_id)
-        return ArrivalsPage((arrival,), None)
+        return PageOf((arrival,), None)
 
 
 def generated(seed: str) -> StoredEvent:

@@ -147,7 +147,7 @@ def test_found_days_are_kept_once_and_read_day_by_day(added: list[list[tuple[str
     for some in added:
         days.add(some)
 
-    read = [(each.day, each.entity_id) for page in every_page(lambda at: days.page(at, limit)) for each in page.days]
+    read = [(each.day, each.entity_id) for page in every_page(lambda at: days.page(at, limit)) for each in page.items]
 
     assert sorted(read) == sorted({(day, entity_id) for some in added for entity_id, day in some})
     assert read == sorted(read, key=lambda found: replay_keys.touched_day(found[1], found[0])), (

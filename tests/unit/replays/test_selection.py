@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.core.pagination import PageOf
+from chalicelib.events.arrivals import Arrival
 from chalicelib.events.index_pages import Page
-from chalicelib.events.ports import ArrivalsPage
 from chalicelib.replays import selection
 from chalicelib.replays.job import beginning_of
 from chalicelib.replays.preview import DaysInMemory
@@ -34,7 +35,7 @@ class Watched(Rows):
         self.alone += not self.at_once
         return super().page(*args, **how)
 
-    def duplicates(self, event_id: str, after: str | None, limit: int) -> ArrivalsPage:
+    def duplicates(self, event_id: str, after: str | None, limit: int) -> PageOf[Arrival]:
         self.alone += not self.at_once
         return super().duplicates(event_id, after, limit)
 
