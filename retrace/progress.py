@@ -75,3 +75,12 @@ class Counting(Progress):
 
     def __str__(self) -> str:
         return ", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in self.counts.items()) or "nothing yet"
+
+
+def size_text(count: float) -> str:
+    """A number of bytes in a unit that people read."""
+    for unit in ("bytes", "kB", "MB"):
+        if count < 1_000:
+            return f"{count:,.{0 if unit == 'bytes' else 1}f} {unit}"
+        count /= 1_000
+    return f"{count:,.1f} GB"

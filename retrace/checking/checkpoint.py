@@ -15,8 +15,8 @@ from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.ingest.rejection import LineReference
 from retrace.checking.claims import Claim
 from retrace.checking.differences import Difference, of_json
-from retrace.checking.spool import line_of_json
-from retrace.checking.sqlite import execute_many
+from retrace.checking.records import line_of_json
+from retrace.databases import execute_many
 from retrace.problem import Exit, Problem
 
 _AT_ONCE = 500

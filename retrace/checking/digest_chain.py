@@ -14,7 +14,7 @@ from retrace.checking.differences import Difference
 from retrace.checking.digest_keys import Succession
 from retrace.checking.digest_sources import DigestSource
 from retrace.checking.kinds import Kind
-from retrace.checking.sqlite import execute_many, temporary_database
+from retrace.databases import execute_many, temporary_database
 from retrace.output import duration
 from retrace.progress import Counting
 

@@ -17,13 +17,13 @@ from retrace.checking.inspection import Inspection
 from retrace.checking.judging import Group
 from retrace.checking.near_prefixes import nothing_below
 from retrace.checking.raw_objects import RAW
+from retrace.checking.records import Records
 from retrace.checking.report import aws_errors_as_problems, report_differences
 from retrace.checking.restoring import Restore
 from retrace.checking.safeguards import safeguards
-from retrace.checking.spool import Spool
-from retrace.checking.sqlite import disk_errors_as_problems
 from retrace.checkup import Level
 from retrace.context import AsJson, CommandContext, command_context
+from retrace.databases import disk_errors_as_problems
 from retrace.output import Output
 from retrace.problem import Exit
 from retrace.progress import Counting
@@ -104,21 +104,21 @@ def _differences(
 ) -> Iterator[Difference]:
     """Rows are read before objects, so that whatever a row points at is there when objects are listed."""
     stores = inspection.stores
-    with disk_errors_as_problems("Temporary files", _NO_ROOM), closing(Spool()) as spool:
+    with disk_errors_as_problems("Temporary files", _NO_ROOM), closing(Records()) as records:
         for rows in stores.tables.every_index_row(prefix):
-            spool.add_index(rows)
+            records.add_index(rows)
             progress.add(index_rows=len(rows))
         for rows in stores.tables.every_identity(prefix):
-            spool.add_identities(rows)
+            records.add_identities(rows)
             progress.add(identities=len(rows))
         for found in stores.bucket.objects(prefix):
-            spool.add_lines(found.lines)
+            records.add_lines(found.lines)
             progress.add(objects=1, raw_lines=len(found.lines))
             yield from inspection.of_object(found)
         for marker_keys in stores.bucket.keys(f"{SUPERSEDED}{prefix.removeprefix(RAW)}"):
-            spool.add_markers(marker_keys)
+            records.add_markers(marker_keys)
             progress.add(markers=len(marker_keys))
-        for group in spool.groups():
+        for group in records.groups():
             yield from inspection.judged(group)
             yield from superseded(group)
 

@@ -16,8 +16,8 @@ from retrace.checking.kinds import Kind
 from retrace.checking.rebuilding import Rebuilding
 from retrace.checking.report import aws_errors_as_problems, report_differences
 from retrace.checking.restoring import Restore
-from retrace.checking.sqlite import disk_errors_as_problems
 from retrace.context import AsJson, command_context
+from retrace.databases import disk_errors_as_problems
 from retrace.output import Output
 from retrace.problem import Exit
 from retrace.progress import Counting

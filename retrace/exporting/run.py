@@ -14,7 +14,7 @@ from retrace.exporting.events import Fetched
 from retrace.exporting.files import Writer, made_directory, opened, require_new
 from retrace.exporting.selection import Part, Query
 from retrace.output import Output
-from retrace.progress import Progress
+from retrace.progress import Progress, size_text
 
 _FAULTS_SHOWN = 20
 _SHOWN_EVERY = 100
@@ -133,12 +133,3 @@ class Export:
         if self.bad:
             kept = "They are written with their fault." if self.keep_bad else "They are left out."
             self.output.note(f"{self.bad:,} failed their check. {kept} Run `retrace check verify` for details.", "red")
-
-
-def size_text(count: float) -> str:
-    """A number of bytes in a unit that people read."""
-    for unit in ("bytes", "kB", "MB"):
-        if count < 1_000:
-            return f"{count:,.{0 if unit == 'bytes' else 1}f} {unit}"
-        count /= 1_000
-    return f"{count:,.1f} GB"

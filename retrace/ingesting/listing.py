@@ -11,8 +11,8 @@ from typing import Any
 from chalicelib.events.event import Form
 from chalicelib.quarantine.differences import differences
 from retrace.answer import succeeded
-from retrace.checking.sqlite import temporary_database
 from retrace.client import Client
+from retrace.databases import disk_errors_as_problems, temporary_database
 from retrace.ingesting.listed import COLUMNS, FILE, NAMES, UNUSUAL, Found, line_of
 from retrace.ingesting.refused_events import RefusedEvents, said_by
 from retrace.ingesting.report import IngestProgress
@@ -54,7 +54,8 @@ class Listing:
 
     def add(self, file: str, result: BatchResult) -> None:
         """List the events of a batch."""
-        rows = list(self._rows(file, result))
+        with disk_errors_as_problems("Temporary files", "Make room for them, or let TMPDIR name another directory."):
+            rows = list(self._rows(file, result))
         if not rows:
             return
         self._progress.pause()

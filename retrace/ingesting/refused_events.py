@@ -13,9 +13,9 @@ from chalicelib.events.event import Form
 from chalicelib.ingest.rejection import Rejection, RejectionStatus
 from chalicelib.ingest.request import NDJSON
 from chalicelib.quarantine.contents import contents_of
-from retrace.checking.sqlite import execute_many, temporary_database
 from retrace.client import Client
 from retrace.concurrency import in_order
+from retrace.databases import execute_many, temporary_database
 
 Json = dict[str, Any]
 

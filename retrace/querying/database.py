@@ -49,14 +49,16 @@ WITH line AS (
   SELECT s3_key, s3_offset, left(line, member - 1) || '}' AS head,
     substr(line, member + 9, length(line) - member - 9) AS event
   FROM line
-), sound AS (
-  SELECT s3_key, s3_offset, json_extract_string(head, $members) AS said, event
-  FROM part WHERE json_valid(head) AND json_valid(event)
+), read AS (
+  SELECT s3_key, s3_offset, event, CASE WHEN json_valid(head) AND json_valid(event)
+    THEN json_extract_string(head, $members) END AS said
+  FROM part
 )
 SELECT said[1] AS event_id, url_decode(split_part(s3_key, '/', 2)[8:]) AS source, said[5] AS event_type,
-  said[4] AS entity_id, CAST(said[6] AS TIMESTAMP) AS event_time, CAST(said[2] AS TIMESTAMP) AS ingest_time,
-  said[3] AS content_sha256, said[7] AS request_id, said[8] AS sent_by, s3_key, s3_offset, CAST(event AS JSON) AS event
-FROM sound WHERE said[6] >= $start AND said[6] < $end
+  said[4] AS entity_id, TRY_CAST(said[6] AS TIMESTAMP) AS event_time, TRY_CAST(said[2] AS TIMESTAMP) AS ingest_time,
+  said[3] AS content_sha256, said[7] AS request_id, said[8] AS sent_by, s3_key, s3_offset,
+  TRY_CAST(event AS JSON) AS event
+FROM read WHERE said[6] IS NULL OR said[6] >= $start AND said[6] < $end
 """
 _VIEW = """
 CREATE VIEW events AS
@@ -75,9 +77,10 @@ class Loading:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._database = connected(path)
+        self._database.execute("SET preserve_insertion_order = false")  # which would need more memory
 
     def load(self, files: Sequence[Path], longest: int, window: Window) -> int:
-        """Take in the lines of a window; answers how many there are."""
+        """Take in the lines of a window; answers how many are damaged, and left out."""
         values = {
             "files": [str(file) for file in files],
             "separator": SEPARATOR.decode(),
@@ -89,6 +92,13 @@ class Loading:
         self._database.execute(_SCHEMA)
         self._database.execute(_LOAD, values)
         self._database.execute(_VIEW)
+        return self._count(
+            "DELETE FROM stored.line WHERE event_id IS NULL OR event_time IS NULL OR ingest_time IS NULL"
+        )
+
+    @property
+    def lines(self) -> int:
+        """How many lines there are."""
         return self._count("SELECT count(*) FROM stored.line")
 
     def ambiguous(self) -> Iterator[str]:

@@ -21,11 +21,10 @@ from retrace.checking.listing import Found, Listing
 from retrace.checking.stores import RawBucket
 from retrace.client import Client
 from retrace.concurrency import AT_ONCE, in_order
-from retrace.exporting.run import size_text
 from retrace.known_sources import require_known
 from retrace.output import Output
 from retrace.problem import Exit, Problem
-from retrace.progress import Progress
+from retrace.progress import Progress, size_text
 from retrace.querying.database import Loading, Place
 from retrace.querying.download import Download
 
@@ -62,15 +61,16 @@ class EventsTable:
         try:
             found = Listing(s3, bucket.name).find(sources, days[0], days[-1])
             self._check(found, sources)
-            files, longest = self._copied(bucket, found)
+            files, longest, damaged = self._copied(bucket, found)
         except (BotoCoreError, ClientError) as error:
             remedy = "It needs the rights of `retrace export --direct`: docs/cli.md has the policy."
             raise Problem(f"The raw objects cannot be read from S3: {error}", remedy) from error
         with closing(Loading(self.directory / "events.duckdb")) as loading:
-            lines = loading.load(files, longest, window)
+            damaged += loading.load(files, longest, window)
             for file in files:
                 file.unlink()
-            self._tell(lines, loading.keep_only(self._right_lines(loading.ambiguous())))
+            gone = loading.keep_only(self._right_lines(loading.ambiguous()))
+            self._tell(loading.lines, gone, damaged)
             return loading.finished()
 
     def _check(self, found: Found, sources: Iterable[str]) -> None:
@@ -86,8 +86,8 @@ class EventsTable:
             raise Problem(f"{self.directory.parent} has no room for {much}.", remedy, Exit.USAGE)
         self.output.note(f"Reading {much}.")
 
-    def _copied(self, bucket: RawBucket, found: Found) -> tuple[list[Path], int]:
-        """The files of lines, and the length of the longest."""
+    def _copied(self, bucket: RawBucket, found: Found) -> tuple[list[Path], int, int]:
+        """The files of lines, the length of the longest, and how many are damaged and not in them."""
         download = Download(bucket, found, self.directory)
         size = longest = damaged = 0
         with Progress(self.output.notes) as progress:
@@ -96,9 +96,7 @@ class EventsTable:
                 longest = max(longest, copied.longest)
                 damaged += copied.damaged
                 progress.show(f"{size_text(size)} of {size_text(found.size)}", size, found.size)
-        if damaged:
-            self.output.note(f"{damaged:,} lines are damaged and left out. Run `retrace check verify`.", "red")
-        return download.files, longest
+        return download.files, longest, damaged
 
     def _right_lines(self, ambiguous: Iterator[str]) -> Iterator[tuple[str, Place | None]]:
         """Of events with several lines, the one that the index has; none if the index does not have the event."""
@@ -113,12 +111,14 @@ class EventsTable:
         found = self.client.expect("GET", path, expected=lambda answer: succeeded(answer) or _is_unknown(answer))
         return None if _is_unknown(found) else (found.json["s3_key"], found.json["s3_offset"])
 
-    def _tell(self, lines: int, gone: int) -> None:
-        if not lines:
+    def _tell(self, events: int, gone: int, damaged: int) -> None:
+        if damaged:
+            self.output.note(f"{damaged:,} lines are damaged and left out. Run `retrace check verify`.", "red")
+        if not events:
             self.output.note("No event lies in this window. `retrace sources` says what comes in, and when.")
         else:
             second = f" {gone:,} second lines are left out." if gone else ""
-            self.output.note(f"{lines - gone:,} events in the table `events`.{second}")
+            self.output.note(f"{events:,} events in the table `events`.{second}")
 
 
 def _is_unknown(answer: Answer) -> bool:

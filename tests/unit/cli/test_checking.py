@@ -31,7 +31,7 @@ from retrace.checking.differences import Difference
 from retrace.checking.judging import Group, Judge, Rules
 from retrace.checking.kinds import Kind
 from retrace.checking.raw_objects import Damages, read_object
-from retrace.checking.spool import Spool
+from retrace.checking.records import Records
 from tests.unit.examples import event_in, native
 
 Row = dict[str, Any]
@@ -71,18 +71,18 @@ class Store:
 
     def differences(self, rules: Rules = _RULES) -> list[Difference]:
         """What an audit of it finds."""
-        damages, spool = Damages(), Spool()
-        spool.add_index(self.index)
-        spool.add_identities(self.identities)
+        damages, records = Damages(), Records()
+        records.add_index(self.index)
+        records.add_identities(self.identities)
         found: list[Difference] = []
         for key, content in self.objects.items():
             read = read_object(_BUCKET, key, content)
-            spool.add_lines(read.lines)
+            records.add_lines(read.lines)
             damages.add(read)
             found += read.differences()
         judge = Judge(rules, damages)
-        found += [difference for group in spool.groups() for difference in judge.differences(group)]
-        spool.close()
+        found += [difference for group in records.groups() for difference in judge.differences(group)]
+        records.close()
         return found
 
     def kinds(self) -> list[Kind]:

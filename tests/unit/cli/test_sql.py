@@ -247,7 +247,7 @@ def test_damaged_lines_are_told_and_left_out(tmp_path: Path) -> None:
     with table(bucket, tmp_path) as (database, told):
         assert rows(database, "SELECT count(*) FROM events") == [(2,)]
 
-    assert "3 lines are damaged" in told
+    assert "4 lines are damaged" in told
 
 
 def test_an_empty_window_explains_itself_and_an_unknown_source_is_told(tmp_path: Path) -> None:

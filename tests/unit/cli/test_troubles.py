@@ -17,10 +17,10 @@ from typing import Any, NoReturn
 import pytest
 
 from retrace.checking.checkpoint import Checkpoint
-from retrace.checking.spool import Spool
-from retrace.checking.sqlite import disk_errors_as_problems
+from retrace.checking.records import Records
 from retrace.command_line import run
 from retrace.command_registry import PLACES
+from retrace.databases import disk_errors_as_problems
 from retrace.ingesting import checkpoint as ingest_checkpoint
 from retrace.ingesting.checkpoint import Reached
 from retrace.ingesting.records import Record
@@ -58,6 +58,11 @@ CALLS: dict[str, list[str]] = {
     "aggregates get": ["{text}", "2026-11-23"],
     "aggregates diff": ["{text}", "2026-11-23"],
     "aggregates inputs": ["e", "2026-11-23", "{text}"],
+    "metrics apply": ["{text}"],
+    "metrics try": ["{text}", "e", "--day", "2026-11-23"],
+    "metrics list": ["--limit", "{text}"],
+    "metrics show": ["{text}"],
+    "metrics retire": ["{text}"],
     "export": ["{text}"],
     "sql": ["{text}"],
     "check verify": ["{text}", "2026-11-23"],
@@ -303,9 +308,9 @@ def test_a_disk_that_fills_is_named_by_commands_that_keep_much_on_it(tmp_path: P
         small_disk(1_000_000),
         pytest.raises(Problem, match="Temporary files cannot be written"),
         disk_errors_as_problems("Temporary files", "Make room."),
-        closing(Spool()) as spool,
+        closing(Records()) as records,
     ):
-        spool.add_identities(rows)
+        records.add_identities(rows)
 
 
 def test_a_checkpoint_on_a_full_disk_says_so(tmp_path: Path) -> None:

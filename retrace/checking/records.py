@@ -13,7 +13,7 @@ from typing import Any
 from chalicelib.aws import keys
 from chalicelib.events.raw_objects import RawLocation, StoredEvent
 from retrace.checking.judging import Group
-from retrace.checking.sqlite import execute_many, temporary_database
+from retrace.databases import execute_many, temporary_database
 
 Record = tuple[str, int, str]
 
@@ -26,7 +26,7 @@ class _Of(IntEnum):
     IDENTITY = 2
 
 
-class Spool:
+class Records:
     """Records of raw lines and rows in a temporary database that vanishes with the process."""
 
     def __init__(self) -> None:
