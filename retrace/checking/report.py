@@ -70,5 +70,5 @@ def _problem(what: str, code: str, *, again: bool = False) -> Problem:
     if code.startswith("AccessDenied"):
         return Problem(what, "This command uses your own AWS permissions. docs/cli.md has the policy that it needs.")
     if code in ("ResourceNotFoundException", "NoSuchBucket"):
-        return Problem(what, "The table or bucket does not exist. Create it first, or name another.")
-    return Problem(what, "Correct that and try again. Completed work is kept.")
+        return Problem(what, "Create the table or bucket, or name one that exists.", Exit.NOT_FOUND)
+    return Problem(what, "Run `retrace doctor` to see whose credentials these are. Completed work is kept.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
+from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
 from chalicelib.aws.dynamodb import from_item
@@ -15,10 +16,11 @@ from retrace.checking.differences import Difference
 from retrace.checking.judging import Group, Judge, Rules
 from retrace.checking.kinds import Kind
 from retrace.checking.raw_objects import Damages
-from retrace.checking.report import report_differences
+from retrace.checking.report import aws_errors_as_problems, report_differences
 from retrace.command_line import app
 from retrace.context import CommandContext
 from retrace.output import Output
+from retrace.problem import Exit, Problem
 from retrace.progress import Counting
 from retrace.target import Target
 from tests.unit.examples import an_event, stored
@@ -69,6 +71,21 @@ def test_a_table_says_what_differs_where_and_what_to_do() -> None:
     for said in (_EVENT.event_id[:20], "with--repair", Kind.INDEX_MISSING.sentence, Kind.INDEX_MISSING.remedy):
         assert "".join(said.split()) in text
     assert err.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "ends", "remedy"),
+    [
+        ("ResourceNotFoundException", Exit.NOT_FOUND, "name one that exists"),
+        ("AccessDeniedException", Exit.REFUSED, "docs/cli.md has the policy"),
+        ("ValidationException", Exit.REFUSED, "retrace doctor"),
+    ],
+)
+def test_what_aws_does_not_have_is_told_from_what_it_refuses(code: str, ends: Exit, remedy: str) -> None:
+    with pytest.raises(Problem) as raised, aws_errors_as_problems():
+        raise ClientError({"Error": {"Code": code, "Message": "why"}}, "Query")
+
+    assert (raised.value.exit_code, remedy in raised.value.remedy) == (ends, True)
 
 
 def test_that_nothing_differs_is_a_remark() -> None:
