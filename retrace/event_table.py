@@ -56,8 +56,8 @@ def event_columns(output: Output) -> tuple[Column, ...]:
     columns = (
         Column("event time (UTC)", lambda item: short_time(item["event_time"])[:digits], whole=True),
         Column("lag", lag, number=True, style=_late_style),
-        Column("source", lambda item: item["source"]),
-        Column("type", lambda item: item["event_type"]),
+        Column("source", lambda item: item["source"], cut=True),
+        Column("type", lambda item: item["event_type"], cut=True),
         Column("entity", lambda item: item["entity_id"], whole=True),
     )
     return (*columns, Column("event id", lambda item: item["event_id"], whole=True)) if output.is_wide else columns

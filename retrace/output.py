@@ -210,12 +210,12 @@ def _table(items: Sequence[Json], columns: Sequence[Column], width: int, *, head
 def _cut(rows: Sequence[Sequence[Text]], columns: Sequence[Column], width: int) -> None:
     """Shorten what may be cut off to the room that the other columns leave."""
     widest = [max(map(cell_len, (one.heading, *texts))) for one, texts in zip(columns, _plain(rows), strict=True)]
-    others = sum(most for most, one in zip(widest, columns, strict=True) if not one.cut)
-    room = width - others - _BETWEEN * (len(columns) - 1)
+    wanted = sum(most for most, one in zip(widest, columns, strict=True) if one.cut)
+    room = width - (sum(widest) - wanted) - _BETWEEN * (len(columns) - 1)
     for row in rows:
-        for cell, column in zip(row, columns, strict=True):
-            if column.cut:
-                cell.truncate(max(_LEAST, room), overflow="ellipsis")
+        for cell, column, most in zip(row, columns, widest, strict=True):
+            if column.cut and wanted > room:
+                cell.truncate(max(_LEAST, room * most // wanted), overflow="ellipsis")
 
 
 def _plain(rows: Sequence[Sequence[Text]]) -> Iterable[list[str]]:

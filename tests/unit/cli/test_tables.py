@@ -26,7 +26,10 @@ JOBS = [job(replay_id=ID), job("FAILED", replay_id=NEW, failed=3, request=LONG |
 SEEN = "2025-11-28T10:00:00.000000000Z"
 SOURCE = {"source": "payments/northpay", "event_type": "payment.authorised", "first_seen": SEEN, "last_seen": SEEN}
 PARTIAL = version(OLD, 27, complete=False, partial_because=["its window leaves out part of the day"])
+EVENT = known(0) | {"source": "payments/northpay", "event_type": "payment.authorised"}
+EVENT |= {"entity_id": "an-entity-of-thirty-characters"}
 ANSWERS: Json = {
+    "GET /events": (200, {"items": [EVENT], "cursor": None}),
     "GET /replay": (200, {"items": JOBS, "cursor": None}),
     "GET /sources": (200, {"items": [SOURCE], "cursor": None}),
     "GET /aggregates": (200, day(version(NEW, 36), PARTIAL)),
@@ -37,6 +40,7 @@ ANSWERS: Json = {
 LISTS = {
     "replay list": ("0199b0f4-5a1c", "0199b0f4-0000"),
     "sources": ("payments/northpay   payment.authorised   2025-11-28 10:00   2025-11-28 10:00",),
+    "events an-entity-of-thirty-characters": (" an-entity-of-thirty-characters", "   payment…   payment…   "),
     f"aggregates get {' '.join(DAY)}": ("0199b0f4-0000",),
     f"aggregates inputs {' '.join(DAY)} {OLD}": ("2025-11-28 10:00:00   parcel.sorted",),
     f"aggregates diff {' '.join(DAY)} {OLD} {NEW}": ("+   2025-11-28 10:00:00    1h   depot/scanners   parcel.sorted",),
