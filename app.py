@@ -80,6 +80,13 @@ def late_summary() -> Response:
     return api.search.late_summary(_request())
 
 
+@app.route("/stale", authorizer=signed)
+@as_problem_response
+def stale() -> Response:
+    """Daily aggregates whose newest version lacks events that came late."""
+    return api.search.stale(_request())
+
+
 @app.route("/gaps", authorizer=signed)
 @as_problem_response
 def gaps() -> Response:

@@ -20,6 +20,7 @@ PLACES = {
     "events": "retrace.commands.search:events",
     "event": "retrace.commands.event:event",
     "late": "retrace.commands.late:late",
+    "stale": "retrace.commands.stale:stale",
     "gaps": "retrace.commands.gaps:gaps",
     "freshness": "retrace.commands.monitoring:freshness",
     "rejected list": "retrace.commands.rejected:list_rejected",
@@ -59,7 +60,7 @@ GROUPS = {
 }
 
 HEADINGS = {
-    "Find events": ("events", "event", "sources", "late", "gaps", "freshness", "export", "sql"),
+    "Find events": ("events", "event", "sources", "late", "stale", "gaps", "freshness", "export", "sql"),
     "Send events": ("ingest", "rejected"),
     "Compute again": ("replay", "aggregates", "metrics"),
     "Check a deployment": ("doctor", "check"),

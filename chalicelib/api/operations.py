@@ -20,7 +20,7 @@ from chalicelib.quarantine.retries import RejectedQuery
 from chalicelib.replays import responses as replays
 from chalicelib.replays.request import ReplayQuery, ReplayRequest, ReplaysQuery
 from chalicelib.search import schemas as search
-from chalicelib.search.queries import EventsQuery, FreshnessQuery, GapsQuery, LateQuery, LateSummaryQuery
+from chalicelib.search.queries import EventsQuery, FreshnessQuery, GapsQuery, LateQuery, LateSummaryQuery, StaleQuery
 from chalicelib.sources import responses as sources
 from chalicelib.sources.queries import SourcesQuery
 
@@ -95,6 +95,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/late"): Operation("Late arrivals", {200: search.LateList, **_QUERIED}, LateQuery),
     ("GET", "/late/summary"): Operation(
         "Late arrivals by source, type and hour", {200: search.LateSummaryAnswer, **_QUERIED}, LateSummaryQuery
+    ),
+    ("GET", "/stale"): Operation(
+        "Aggregates whose newest version lacks late events", {200: search.StaleList, **_QUERIED}, StaleQuery
     ),
     ("GET", "/gaps"): Operation(
         "Hours or days without events, or with far fewer than usual", {200: search.GapList, **_QUERIED}, GapsQuery

@@ -8,7 +8,7 @@ from chalicelib.api.requests import parameters
 from chalicelib.api.responses import answer, answer_with_texts, monitor_answer, raw_answer
 from chalicelib.runtime import query_wiring
 from chalicelib.search import responses
-from chalicelib.search.queries import EventsQuery, FreshnessQuery, GapsQuery, LateQuery, LateSummaryQuery
+from chalicelib.search.queries import EventsQuery, FreshnessQuery, GapsQuery, LateQuery, LateSummaryQuery, StaleQuery
 
 
 def events(request: Request) -> Response:
@@ -28,6 +28,12 @@ def late_summary(request: Request) -> Response:
     """GET /late/summary."""
     query = parameters(request, LateSummaryQuery)
     return answer(responses.late_summary(query_wiring.find_late().summary(query)))
+
+
+def stale(request: Request) -> Response:
+    """GET /stale."""
+    query = parameters(request, StaleQuery)
+    return answer(responses.stale(query_wiring.find_stale().find(query)))
 
 
 def gaps(request: Request) -> Response:

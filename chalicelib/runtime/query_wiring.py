@@ -14,6 +14,7 @@ from chalicelib.search.freshness import CheckFreshness
 from chalicelib.search.gaps import FindGaps
 from chalicelib.search.late import FindLate
 from chalicelib.search.late_arrivals import LateArrivals
+from chalicelib.search.stale import FindStale
 from chalicelib.search.use_cases import SearchEvents
 from chalicelib.sources.use_cases import ListSources
 
@@ -26,6 +27,11 @@ def search_events() -> SearchEvents:
 def find_late() -> FindLate:
     """GET /late and /late/summary."""
     return FindLate(late_arrivals(), system.concurrently)
+
+
+def find_stale() -> FindStale:
+    """GET /stale."""
+    return FindStale(late_arrivals(), aggregate_history(), event_index(), replay_store(), system.concurrently)
 
 
 def late_arrivals() -> LateArrivals:

@@ -14,7 +14,7 @@ from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.search.late_arrivals import LateArrivals, Position, text_of
 from chalicelib.search.queries import LateQuery, LateSummaryQuery
 
-_ROWS_A_READ = 1_000
+ROWS_A_READ = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class FindLate:
         reached: Position | None = begin
         groups = dict[tuple[str, str, Instant], LateGroup]()
         with suppress(ReadsSpent):
-            for some in self.arrivals.rows(query, begin, _ROWS_A_READ, PaidReads(self.concurrently, REQUEST_US)):
+            for some in self.arrivals.rows(query, begin, ROWS_A_READ, PaidReads(self.concurrently, REQUEST_US)):
                 for event in some.events:
                     key = event.source, event.event_type, start_of_hour(event.ingest_time)
                     groups.setdefault(key, LateGroup(*key)).add(event)

@@ -17,8 +17,8 @@ _PARTITIONS_AT_ONCE = 400
 """Sources and types with as many shards are merged by how late their events are. Further ones follow them."""
 
 
-_ROWS_AT_ONCE = 10_000
-_FEWEST_ROWS_A_READ = 25
+ROWS_AT_ONCE = 10_000
+FEWEST_ROWS_A_READ = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,11 @@ class LateRows:
         """The events of the rows."""
         return (row.event for row in self.rows)
 
+    def parts(self, size: int) -> Iterator[LateRows]:
+        """The same rows, at most as many at a time."""
+        for start in range(0, max(1, len(self.rows)), size):
+            yield LateRows(self.rows[start : start + size], self.at, self.after(start + size))
+
     def after(self, count: int) -> Position | None:
         """Where to go on after the first of them."""
         return replace(self.at, after=self.rows[count - 1].sort_key) if count < len(self.rows) else self.next
@@ -98,7 +103,7 @@ class LateArrivals:
             page = self._sources(query, at.sources_after, reads)
             following = self._following(days, at, page)
             streams = self._streams(page.items, at)
-            size = max(_FEWEST_ROWS_A_READ, min(rows, _ROWS_AT_ONCE // max(1, len(streams))))
+            size = max(FEWEST_ROWS_A_READ, min(rows, ROWS_AT_ONCE // max(1, len(streams))))
             for given, horizon in _merged(streams, self._read(query, at, size), reads):
                 yield LateRows(given, at, following if horizon is None else replace(at, after=horizon))
             at = following

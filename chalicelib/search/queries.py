@@ -214,6 +214,12 @@ class LateSummaryQuery(ArrivalsQuery):
     """GET /late/summary: how many of them, by source, type and hour of arrival."""
 
 
+class StaleQuery(ArrivalsQuery):
+    """GET /stale: days of entities whose newest version lacks events. A page ends once it has about as many."""
+
+    limit: Limit = 100
+
+
 class FreshnessQuery(BaseModel):
     """GET /freshness: the newest event of a source and type."""
 

@@ -15,6 +15,7 @@ from chalicelib.search.event_history import EventHistory
 from chalicelib.search.freshness import Freshness
 from chalicelib.search.gaps import FoundGaps, QuietHours
 from chalicelib.search.late import FoundLate, LateGroup, LateSummary
+from chalicelib.search.mending import replays_for
 from chalicelib.search.queries import FreshnessQuery, GapsQuery
 from chalicelib.search.schemas import (
     ArrivalItem,
@@ -28,8 +29,11 @@ from chalicelib.search.schemas import (
     LateGroupItem,
     LateList,
     LateSummaryAnswer,
+    StaleItem,
+    StaleList,
     TouchedDay,
 )
+from chalicelib.search.stale import FoundStale, StaleDay
 from chalicelib.search.use_cases import FoundEvents
 
 
@@ -119,6 +123,36 @@ def _late_group(group: LateGroup) -> LateGroupItem:
         "entity_days": len(group.entity_days),
         "min_lag_ms": min(group.lags_ms),
         "max_lag_ms": max(group.lags_ms),
+    }
+
+
+def stale(found: FoundStale) -> StaleList:
+    """Days of entities whose newest version lacks events, and the replays that compute them again."""
+    looked_at, days = found.looked_at, found.looked_at.stale
+    return {
+        "items": list(map(_stale_day, days)),
+        "cursor": found.cursor,
+        "late_events": sum(map(len, looked_at.late.values())),
+        "entity_days": len(looked_at.late),
+        "without_version": len(looked_at.late) - len(looked_at.newest),
+        "replays": replays_for(days),
+    }
+
+
+def _stale_day(stale_day: StaleDay) -> StaleItem:
+    entity_id, day = stale_day.entity_day
+    newest = stale_day.newest
+    stored = newest.status.stored
+    return {
+        "entity_id": entity_id,
+        "day": day,
+        "replay_id": stored.version.replay_id,
+        "computed_at": stored.computed_at,
+        "event_count": stored.aggregate.event_count,
+        "arrived_since": newest.arrived_since,
+        "exact": newest.exact,
+        "late_events": len(stale_day.late),
+        "last_arrival": max(event.ingest_time for event in stale_day.late),
     }
 
 

@@ -91,6 +91,33 @@ class LateSummaryAnswer(Shape):
     entity_days: Annotated[Count, JsonSchema(description="Of all groups of the page, each day of an entity once.")]
 
 
+class StaleItem(Shape):
+    """A day of an entity whose newest version lacks events."""
+
+    entity_id: str
+    day: Day
+    replay_id: Annotated[str, JsonSchema(description="Of the newest version.")]
+    computed_at: Time
+    event_count: Annotated[Count, JsonSchema(description="How many events the version has.")]
+    arrived_since: Annotated[Count, JsonSchema(description="How many it lacks: at least, if `exact` is false.")]
+    exact: bool
+    late_events: Annotated[Count, JsonSchema(description="Of the day, among those of the page.")]
+    last_arrival: Annotated[Time, JsonSchema(description="Of these.")]
+
+
+class StaleList(Shape):
+    """Days of entities whose newest version lacks events, the worst of the page first."""
+
+    items: list[StaleItem]
+    cursor: Annotated[Cursor, JsonSchema(description="Where further late events are; null if all were looked at.")]
+    late_events: Annotated[Count, JsonSchema(description="How many late events of the page led to days.")]
+    entity_days: Annotated[Count, JsonSchema(description="How many days of entities they belong to.")]
+    without_version: Annotated[Count, JsonSchema(description="Of these, how many no replay has computed.")]
+    replays: Annotated[
+        list[dict[str, Any]], JsonSchema(description="Bodies for POST /replay that together compute all items again.")
+    ]
+
+
 class GapItem(Shape):
     """A period without events."""
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
 
+from chalicelib.core.timestamps import instant_of
 from embedded import connection
 from embedded.stack import started
 from retrace.problem import Exit
@@ -22,6 +25,7 @@ TRUTH = json.loads((PAYMENTS / "truth.json").read_text())
 GATEWAY = "pay/gateway"
 KINDS = [(source, event_type) for source, types in TRUTH["hours"].items() for event_type in types]
 ARRIVED = ("missing", "quarantine", "conflict")
+EVERY_DAY = ("--source", "pay/ledger", "--type", "entry.booked", "--since", "2025-11-21", "--until", "2025-11-24")
 CONFLICTS = TRUTH["conflicts"].items()
 
 Asked = Callable[..., list[dict[str, Any]]]
@@ -29,13 +33,16 @@ Asked = Callable[..., list[dict[str, Any]]]
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where a local stack is found that has the three days."""
+    """Where a local stack is found that has the three days, aggregated before the late events came."""
     directory = tmp_path_factory.mktemp("payments")
     (directory / ".retrace").mkdir()
     with started() as stack:
         connection.save(directory / ".retrace/local.json", stack)
         assert sent(directory, "arrived.ndjson.gz").returncode == Exit.DIFFERENT
         assert sent(directory, "again.ndjson").returncode == Exit.DIFFERENT
+        replayed = piped(directory, "replay", "create", *EVERY_DAY, "--whole-days", "--yes", "--wait")
+        assert replayed.returncode == Exit.DONE, replayed.stderr
+        (directory / "late-since").write_text(instant_of(datetime.now(UTC)))
         assert sent(directory, "late.ndjson").returncode == Exit.DONE
         yield directory
 
@@ -157,3 +164,24 @@ def test_a_question_in_sql_is_answered_to_the_cent(asked: Asked) -> None:
     found = asked("sql", query, "--day", "2025-11-22", "--source", GATEWAY)
 
     assert {row["country"]: row["amount"] for row in found} == TRUTH["captured"]
+
+
+def test_what_came_late_is_listed_by_time_of_arrival(asked: Asked, directory: Path) -> None:
+    late = asked("late", "--since", (directory / "late-since").read_text())
+
+    assert Counter((event["source"], event["event_type"]) for event in late) == Counter(
+        (event["source"], event["event_type"]) for event in TRUTH["late"]
+    )
+    assert len(asked("late", "--limit", "5000")) == TRUTH["accepted"]
+
+
+def test_the_stale_days_are_listed_and_the_command_that_is_shown_mends_them(asked: Asked, directory: Path) -> None:
+    stale = asked("stale")
+    command = piped(directory, "stale", "--table").stdout.decode().partition("Compute them again: ")[2]
+
+    assert [{"entity_id": day["entity_id"], "day": day["day"], "events": day["arrived_since"]} for day in stale] == (
+        TRUTH["stale"]
+    )
+    for replay in command.split(" && "):
+        assert piped(directory, *shlex.split(replay)[1:], "--yes", "--wait").returncode == Exit.DONE
+    assert asked("stale") == []

@@ -37,6 +37,7 @@ WHO_MAY_CALL = {
     "GET /events/{event_id}/raw": READERS,
     "GET /late": READERS,
     "GET /late/summary": READERS,
+    "GET /stale": READERS,
     "GET /gaps": READERS,
     "GET /sources": READERS,
     "GET /freshness": READERS,

@@ -37,6 +37,7 @@ REQUESTS = [
     ("GET", f"/events/{ID}/raw", None),
     ("GET", "/late?source=s&event_type=t&day=2026-11-21", None),
     ("GET", "/late/summary?day=2026-11-21", None),
+    ("GET", "/stale?day=2026-11-21", None),
     ("GET", f"/gaps?entity_id=e&{WINDOW}", None),
     ("GET", "/sources", None),
     ("GET", "/freshness?source=s&event_type=t&max_age_s=60", None),

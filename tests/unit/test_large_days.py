@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.aggregates import newest_versions
 from chalicelib.aggregates import use_cases as aggregates_use_cases
 from chalicelib.aggregates.dynamodb_history import DynamoAggregateHistory
 from chalicelib.aggregates.queries import DiffQuery, InputsQuery, VersionsQuery
@@ -20,6 +21,7 @@ from chalicelib.core.timestamps import Instant
 from chalicelib.events import raw_lines
 from chalicelib.events.dynamodb_index import DynamoEventIndex
 from chalicelib.events.dynamodb_rows import index_row
+from chalicelib.events.index_pages import LateDayPartition, Page
 from chalicelib.events.raw_objects import RawLocation
 from chalicelib.replays import selection
 from chalicelib.replays.job import JobState, ReplayJob, Requester
@@ -27,12 +29,14 @@ from chalicelib.replays.preview import PreviewReplay
 from chalicelib.replays.preview_report import ConfirmationNeeded
 from chalicelib.replays.request import ReplayRequest
 from chalicelib.replays.use_cases import RequestReplay
+from chalicelib.search import late, late_arrivals
 from chalicelib.search.event_history import InvestigateEvent
 from chalicelib.search.freshness import CheckFreshness
 from chalicelib.search.gaps import FindGaps
 from chalicelib.search.late import FindLate
 from chalicelib.search.late_arrivals import LateArrivals
-from chalicelib.search.queries import EventsQuery, FreshnessQuery, GapsQuery, LateQuery, LateSummaryQuery
+from chalicelib.search.queries import EventsQuery, FreshnessQuery, GapsQuery, LateQuery, LateSummaryQuery, StaleQuery
+from chalicelib.search.stale import FindStale
 from chalicelib.search.use_cases import SearchEvents
 from chalicelib.sources.queries import SourcesQuery
 from chalicelib.sources.use_cases import ListSources
@@ -375,6 +379,20 @@ def test_a_page_with_the_texts_of_events_is_answered_in_time(
     assert len(found.lines) == len(found.events) > 0
 
 
+@pytest.fixture
+def ten_late_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each row that is read counts as ten, and as many fewer are read at a time."""
+    monkeypatch.setattr(read_budget, "ROW_US", 10 * read_budget.ROW_US)
+    for module, name in (
+        (newest_versions, "ROWS_OF_A_DAY"),
+        (newest_versions, "INPUTS_A_LOOK_UP"),
+        (late_arrivals, "ROWS_AT_ONCE"),
+        (late_arrivals, "FEWEST_ROWS_A_READ"),
+        (late, "ROWS_A_READ"),
+    ):
+        monkeypatch.setattr(module, name, getattr(module, name) // 10)
+
+
 def late_among(invocation: Invocation, sources: int, shards: int) -> FindLate:
     """A million late arrivals in each shard of each source."""
     known = SourcesInMemory({(f"shop-{number}", "order.paid"): EARLIER for number in range(sources)})
@@ -396,15 +414,55 @@ def test_a_page_of_late_arrivals_is_answered_in_time_and_full(shards: int, sourc
 
 @pytest.mark.parametrize("sources", [1, 3, 1_000])
 @pytest.mark.parametrize("shards", [4, 64])
+@pytest.mark.usefixtures("ten_late_at_a_time")
 def test_late_arrivals_are_counted_in_time_as_far_as_reads_go(shards: int, sources: int) -> None:
-    invocation = Invocation()
+    invocation = Invocation(a_row=10)
     asked = LateSummaryQuery.model_validate({"day": DAYS[0]})
 
     found = late_among(invocation, sources, shards).summary(asked)
 
     invocation.assert_answered()
     assert found.cursor is not None
-    assert sum(group.events for group in found.groups) > 50_000
+    assert sum(group.events for group in found.groups) > 5_000
+
+
+@dataclass
+class OneOfEachDay:
+    """The index of large days in which each late event is of an entity of its own."""
+
+    index: DynamoEventIndex
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.index, name)
+
+    def late(self, partition: LateDayPartition, *asked: Any) -> Page:
+        page = self.index.late(partition, *asked)
+        rows = [replace(row, event=replace(row.event, entity_id=f"{partition}{row.sort_key}")) for row in page.rows]
+        return Page(tuple(rows), page.read_to)
+
+
+@pytest.mark.parametrize(("request_", "state"), STANDINGS.values(), ids=STANDINGS)
+@pytest.mark.parametrize("versions", [0, 1])
+@pytest.mark.usefixtures("ten_late_at_a_time")
+def test_stale_days_are_looked_for_in_time_and_each_page_goes_on(
+    request_: dict[str, Any], state: JobState, versions: int
+) -> None:
+    asked = {"day": DAYS[0], "limit": 1_000}
+    after: list[str | None] = [None]
+    for _ in range(2):
+        invocation = Invocation(a_row=10)
+        tables = LargeTables(invocation, 10_000_000, versions=versions)
+        index: Any = OneOfEachDay(index_of(tables))
+        arrivals = LateArrivals(SourcesInMemory({("shop", f"t{n}"): EARLIER for n in range(9)}), index, 4)
+        replays = Replays(invocation=invocation, request=request_, state=state)
+        find = FindStale(arrivals, history_of(tables), index, replays, invocation.concurrently)
+
+        after.append(find.find(StaleQuery.model_validate({**asked, "cursor": after[-1]})).cursor)
+
+        invocation.assert_answered()
+
+    assert None not in after[1:]
+    assert after[1] != after[2]
 
 
 def test_an_event_of_a_day_of_thousands_of_versions_is_shown_in_time() -> None:

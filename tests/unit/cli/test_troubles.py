@@ -44,6 +44,7 @@ CALLS: dict[str, list[str]] = {
     "events": ["{text}"],
     "event": ["{text}"],
     "late": ["{text}", "--type", "t"],
+    "stale": ["{text}"],
     "gaps": ["{text}", "--day", "2026-11-23"],
     "freshness": ["--source", "s", "--type", "{text}"],
     "rejected list": ["--reason", "{text}"],

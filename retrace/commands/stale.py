@@ -1,0 +1,114 @@
+"""`retrace stale`: which numbers lack events that came late, and what mends them."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import typer
+
+from retrace.client import Client
+from retrace.commands.late import ArrivedOn, ArrivedSince, ArrivedUntil, OfSource, OfType, arrival
+from retrace.context import AsJson, Limit, command_context
+from retrace.known_sources import require_known
+from retrace.output import Column, Json, Output, short_time
+
+_PAGE = 1_000
+
+
+def stale(
+    context: typer.Context,
+    source: OfSource = None,
+    event_type: OfType = None,
+    day: ArrivedOn = None,
+    since: ArrivedSince = None,
+    until: ArrivedUntil = None,
+    limit: Limit = 100,
+    as_json: AsJson = None,
+) -> None:
+    """List days of entities whose newest version lacks events that came late, the worst first. Default: --since 7d.
+
+    retrace stale
+    retrace stale shop/checkout --since 2h
+    """
+    call, output = command_context(context), Output(as_json=as_json)
+    query = {"source": source, "event_type": event_type, **arrival(call, (None, "7d"), day, since, until)}
+    found = _found(call.client, {**query, "limit": str(min(limit, _PAGE))}, limit)
+    if not found.late_events:
+        require_known(call.client, source, event_type)
+    output.rows(found.worst_first[:limit], _COLUMNS, _nothing(found))
+    if found.replays:
+        output.say("Compute them again: " + " && ".join(map(_command, found.replays)))
+    if found.ended_early or len(found.worst_first) > limit:
+        output.note("There may be more. See further: --limit. See fewer: --since, --until, SOURCE, --type")
+
+
+@dataclass
+class _Found:
+    """The answers of all pages together: a day can be on several."""
+
+    days: dict[tuple[str, str], Json] = field(default_factory=dict)
+    replays: list[Json] = field(default_factory=list)
+    late_events: int = 0
+    entity_days: int = 0
+    without_version: int = 0
+    ended_early: bool = False
+
+    def add(self, page: Json) -> None:
+        self.days |= {(item["entity_id"], item["day"]): item for item in page["items"]}
+        self.replays += [replay for replay in page["replays"] if replay not in self.replays]
+        for name in ("late_events", "entity_days", "without_version"):
+            setattr(self, name, getattr(self, name) + page[name])
+
+    @property
+    def worst_first(self) -> list[Json]:
+        return sorted(self.days.values(), key=lambda item: (-item["arrived_since"], item["entity_id"], item["day"]))
+
+
+def _found(client: Client, query: Mapping[str, str | None], limit: int) -> _Found:
+    found = _Found()
+    for page in _pages(client, query):
+        found.add(page)
+        found.ended_early = page["cursor"] is not None
+        if len(found.days) >= limit:
+            break
+    return found
+
+
+def _pages(client: Client, query: Mapping[str, str | None]) -> Iterator[Json]:
+    page = client.get("/stale", query)
+    yield page
+    while page["cursor"] is not None:
+        page = client.get("/stale", {**query, "cursor": page["cursor"]})
+        yield page
+
+
+_COLUMNS = (
+    Column("day", lambda item: item["day"], whole=True),
+    Column("entity", lambda item: item["entity_id"]),
+    Column("lacks", lambda item: f"{item['arrived_since']:,}{'' if item['exact'] else ' or more'}", number=True),
+    Column("has", lambda item: f"{item['event_count']:,}", number=True),
+    Column("last arrival (UTC)", lambda item: short_time(item["last_arrival"])[:19], whole=True),
+)
+
+
+def _nothing(found: _Found) -> str:
+    if not found.late_events:
+        return "Nothing came late then, so no number lacks a late event."
+    came = f"{found.late_events:,} events came late, of {found.entity_days:,} days of entities."
+    if found.without_version == found.entity_days:
+        return f"{came} None of these days has an aggregate yet: retrace replay create --help"
+    without = f" {found.without_version:,} have no aggregate yet." if found.without_version else ""
+    return f"{came}{without} The newest version of each{' other' * bool(without)} contains them."
+
+
+def _command(replay: Json) -> str:
+    """The command that requests a replay."""
+    if "entity_id" in replay:
+        return f"retrace replay create --day {replay['start_time'][:10]} -- {shlex.quote(replay['entity_id'])}"
+    types = replay.get("event_types") or [replay["event_type"]]
+    words = ["--source", replay["source"], *(word for each in types for word in ("--type", each))]
+    words += ["--from-day", replay["start_day"], "--to-day", replay["end_day"], "--whole-days"]
+    words += ["--include-min-lag-ms", str(replay["include"]["min_lag_ms"])]
+    return shlex.join(["retrace", "replay", "create", *words])
