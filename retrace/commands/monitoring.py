@@ -8,6 +8,7 @@ import typer
 
 from retrace.context import AsJson, command_context
 from retrace.event_table import event_columns, lag
+from retrace.known_sources import require_known
 from retrace.output import Output, duration
 from retrace.problem import Exit
 
@@ -37,6 +38,8 @@ def freshness(
     }
     # A stale one is answered with 503, for monitors that read the status alone.
     found = call.client.expect("GET", "/freshness", query=query, expected=lambda answer: answer.has("fresh")).json
+    if found["newest"] is None:
+        require_known(call.client, source, event_type)
     if output.as_json:
         output.json(found)
     elif found["newest"] is None:

@@ -84,6 +84,16 @@ def test_an_empty_answer_stays_one_if_sources_cannot_be_listed(command: str) -> 
     assert code == Exit.DONE
 
 
+def test_a_silent_source_is_told_from_one_that_never_was() -> None:
+    stale = (503, {"fresh": False, "newest": None, "age_s": None, "looked_back_to": DAY})
+    with serving(routes({"GET /freshness": stale, "GET /sources": sources(*KNOWN)})) as api:
+        never = api.run("freshness", "--source", "shop/tyll", "--type", "sale")
+        silent = api.run("freshness", "--source", "shop/till", "--type", "sale")
+
+    assert (exit_code(never), "Did you mean shop/till?" in said(never)) == (Exit.NOT_FOUND, True)
+    assert exit_code(silent) == Exit.DIFFERENT
+
+
 def test_sources_are_not_asked_for_if_something_was_found() -> None:
     found = {
         "GET /gaps": (200, {"items": [HOUR], "cursor": None, **WINDOW}),

@@ -243,7 +243,7 @@ def test_freshness_ends_as_a_monitor_needs_it(answer: Answer, code: Exit, told: 
     with serving(routes({"GET /freshness": answer})) as api:
         result = api.run("freshness", "-s", "a", "-t", "b", "--max-age-s", "60", "--table")
 
-    assert (exit_code(result), len(api.asked)) == (code, 1)
+    assert (exit_code(result), len(api.calls("GET /freshness"))) == (code, 1)
     assert told in said(result)
 
 

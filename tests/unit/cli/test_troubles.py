@@ -104,7 +104,7 @@ def answers(asked: Asked) -> tuple[int, Any]:
         window = {"start_time": EVENT["event_time"], "end_time": EVENT["event_time"]}
         return 200, {"items": [EVENT | window] * 3, **window}
     if asked.call == "GET /freshness":
-        return 200, EVENT | {"fresh": True}
+        return 200, EVENT | {"fresh": True, "newest": EVENT}
     return 404, problem("There is nothing here.")
 
 
