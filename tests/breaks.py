@@ -1289,7 +1289,7 @@ BREAKS = [
         "7 complete: gaps of a source in which its other types were forgotten",
         "chalicelib/search/gaps.py",
         "for page in pages for each in page.items)",
-        "for page in pages for each in page.found[:1])",
+        "for page in pages for each in page.items[:1])",
         "tests/functional/test_gaps.py",
         "test_an_hour_in_which_any_type_of_the_source_has_an_event_is_no_gap",
     ),
