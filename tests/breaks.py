@@ -1424,8 +1424,8 @@ BREAKS = [
     Break(
         "3 same event, once: a key looked up without its source",
         "chalicelib/search/queries.py",
-        'identity.event_id(self.source or "", self.idempotency_key, "")',
-        'identity.event_id("", self.idempotency_key, "")',
+        'event_id_of(self.source or "", self.idempotency_key, "")',
+        'event_id_of("", self.idempotency_key, "")',
         "tests/functional/test_event_by_key.py",
         "test_an_event_is_found_by_its_source_and_key",
     ),

@@ -18,9 +18,8 @@ from chalicelib.core.canonical_json import canonical
 from chalicelib.core.errors import Fault, InvalidRequest
 from chalicelib.core.lossless_json import JsonText, JsonValue
 from chalicelib.core.timestamps import Instant
-from chalicelib.events import identity
 from chalicelib.events.cloudevent_attributes import Attributes, core_attributes, extension_attributes
-from chalicelib.events.event import Event, Form, all_faults
+from chalicelib.events.event import Event, Form, all_faults, content_hash_of, event_id_of
 
 HEADER_PREFIX = "ce-"
 
@@ -68,7 +67,7 @@ def _event(attributes: Attributes, extensions: Mapping[str, str], data: _Data, t
         kept["datacontenttype"] = attributes.datacontenttype
     if attributes.dataschema:
         kept["dataschema"] = attributes.dataschema
-    content = identity.content_sha256(
+    content = content_hash_of(
         {"source": attributes.source, "event_type": attributes.type, "entity_id": entity_id}
         | ({"event_time": event_time} if event_time else {})
         | ({"extensions": kept} if kept else {})
@@ -80,7 +79,7 @@ def _event(attributes: Attributes, extensions: Mapping[str, str], data: _Data, t
         entity_id=entity_id,
         event_time=event_time,
         content_sha256=content,
-        event_id=identity.event_id(attributes.source, attributes.id, content),
+        event_id=event_id_of(attributes.source, attributes.id, content),
         text=text,
         form=Form.CLOUDEVENT,
     )

@@ -1,20 +1,45 @@
-"""Events: what a producer may send in the native form, its limits, and what Retrace derives from it."""
+"""Events: what a producer may send in the native form, and what Retrace derives from it: its hash and its identity."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import sha256
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, WithJsonSchema
 
 from chalicelib.core import lossless_json
+from chalicelib.core.canonical_json import canonical
 from chalicelib.core.errors import Fault, InvalidRequest, first_faults
 from chalicelib.core.fields import EntityId, EventType, IdempotencyKey, Source, Time, faults_of
 from chalicelib.core.timestamps import Instant
-from chalicelib.events import identity
 from chalicelib.events.cloudevent_attributes import RESERVED, extension_attributes
+
+_EVENT_ID = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+# Each kind of identity hashes under its own prefix, so that no key can be made to collide with a content.
+_BY_KEY = "retrace:event-id:idempotency-key\n"
+_BY_CONTENT = "retrace:event-id:content\n"
+
+
+def is_event_id(text: str) -> bool:
+    """Whether an event can have this id: 64 lower-case hex digits."""
+    return _EVENT_ID.fullmatch(text) is not None
+
+
+def content_hash_of(normalised_event: Mapping[str, lossless_json.JsonValue]) -> str:
+    """SHA-256 (64 hex digits) over the canonical JSON of a normalised event."""
+    return sha256(canonical(dict(normalised_event)).encode()).hexdigest()
+
+
+def event_id_of(source: str, idempotency_key: str | None, content_hash: str) -> str:
+    """The identity of an event: by source and idempotency key if it has one, else by its content."""
+    if idempotency_key is None:
+        return sha256(f"{_BY_CONTENT}{content_hash}".encode()).hexdigest()
+    return sha256(f"{_BY_KEY}{canonical([source, idempotency_key])}".encode()).hexdigest()
 
 
 class Form(StrEnum):
@@ -43,7 +68,7 @@ class Event:
     @property
     def has_own_key(self) -> bool:
         """Whether it is identified by a key in its text, and not by its content."""
-        return self.event_id != identity.event_id(self.source, None, self.content_sha256)
+        return self.event_id != event_id_of(self.source, None, self.content_sha256)
 
 
 Extensions = Annotated[
@@ -93,7 +118,7 @@ def parse_native(json: lossless_json.JsonText) -> Event:
     if json.faults or wrong:
         raise InvalidRequest("The event is not valid.", all_faults(json.faults, wrong))
     event_time = Instant(native.event_time)
-    content = identity.content_sha256(
+    content = content_hash_of(
         {
             "source": native.source,
             "event_type": native.event_type,
@@ -109,7 +134,7 @@ def parse_native(json: lossless_json.JsonText) -> Event:
         entity_id=native.entity_id,
         event_time=event_time,
         content_sha256=content,
-        event_id=identity.event_id(native.source, native.idempotency_key, content),
+        event_id=event_id_of(native.source, native.idempotency_key, content),
         text=lossless_json.one_line(json.text),
     )
 

@@ -13,7 +13,7 @@ from chalicelib.core.ports import Concurrently
 from chalicelib.core.read_budget import REQUEST_US, PaidReads, ReadsSpent
 from chalicelib.core.timestamps import day_of
 from chalicelib.events.arrivals import Arrival
-from chalicelib.events.identity import is_event_id
+from chalicelib.events.event import is_event_id
 from chalicelib.events.ports import EventIndex, Identities, RawStore
 from chalicelib.events.raw_lines import verified
 from chalicelib.events.raw_objects import RawLine, StoredEvent

@@ -22,8 +22,8 @@ from chalicelib.core.fields import (
     WrongField,
 )
 from chalicelib.core.timestamps import END_OF_TIME, Day, Instant, Window, days_in, window_of
-from chalicelib.events import identity
 from chalicelib.events.arrivals import Status
+from chalicelib.events.event import event_id_of
 from chalicelib.events.index_pages import EntityPartition, Partition, days_of, shards_of_day
 
 MAX_DAYS_BY_TYPE = 366
@@ -126,7 +126,7 @@ class EventsQuery(_Selection):
     @property
     def event_id(self) -> str:
         """The id of the event that a source and key identify."""
-        return identity.event_id(self.source or "", self.idempotency_key, "")
+        return event_id_of(self.source or "", self.idempotency_key, "")
 
     def _check_selection(self) -> None:
         if self.idempotency_key is None:

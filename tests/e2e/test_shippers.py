@@ -19,7 +19,7 @@ import pytest
 import urllib3
 
 from chalicelib.aws import keys
-from chalicelib.events.identity import event_id
+from chalicelib.events.event import event_id_of
 from embedded.client import Api
 from tests.e2e.deployed import Deployed
 from tests.shippers.configured import CONFIGURED, cloudevents_sdk, fluent_bit
@@ -59,7 +59,7 @@ class Ingest:
 def stored_ids(deployed: Deployed, log: Log) -> Counter[str]:
     """How many index rows each event of a log has."""
     found = Counter(event for entity in log.entities for event in events_of(deployed, entity))
-    return Counter({key: found[event_id(SOURCE, key, "")] for key in log.ids})
+    return Counter({key: found[event_id_of(SOURCE, key, "")] for key in log.ids})
 
 
 def events_of(deployed: Deployed, entity: str) -> Iterator[str]:

@@ -8,8 +8,7 @@ import re
 import pytest
 import urllib3
 
-from chalicelib.events.event import Event
-from chalicelib.events.identity import event_id
+from chalicelib.events.event import Event, event_id_of
 from chalicelib.ingest.request import MAX_BYTES, InvalidEvent, parse_request
 from tests.shippers.configured import CONFIGURED, PRODUCERS, cloudevents_sdk, vector
 from tests.shippers.delivery import deliver
@@ -92,7 +91,7 @@ def test_a_log_line_becomes_the_native_event_that_the_page_describes(name: str) 
     assert isinstance(event, Event)
     assert (event.source, event.event_type, event.entity_id) == ("shop/checkout", "order.paid", "order-1007")
     assert event.event_time == "2026-11-21T12:00:00.123000000Z"
-    assert event.event_id == event_id("shop/checkout", "pay-7", event.content_sha256)
+    assert event.event_id == event_id_of("shop/checkout", "pay-7", event.content_sha256)
     assert json.loads(event.text)["payload"] == json.loads(LINE)
 
 

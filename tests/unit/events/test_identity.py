@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.events.event import Event
-from chalicelib.events.identity import event_id
+from chalicelib.events.event import Event, event_id_of
 from tests.unit.examples import an_event, event_in, hashes, names, natives
 from tests.unit.json_trees import Members, Num, changes, numbers, randoms, texts, write
 
@@ -33,7 +32,7 @@ def test_so_is_an_event_with_an_idempotency_key(native: Members, key: str, rng: 
     without = event_in(write(native, rng))
 
     assert identity(one) == identity(other)
-    assert one.event_id == event_id(one.source, key, "")
+    assert one.event_id == event_id_of(one.source, key, "")
     assert one.event_id != without.event_id
     assert one.content_sha256 == without.content_sha256
 
@@ -128,27 +127,27 @@ def test_a_key_that_is_null_is_no_key() -> None:
 
 @given(st.tuples(names, names), st.tuples(names, names), hashes)
 def test_no_two_pairs_of_source_and_key_share_an_id(one: tuple[str, str], other: tuple[str, str], content: str) -> None:
-    assert (event_id(*one, content) == event_id(*other, content)) == (one == other)
+    assert (event_id_of(*one, content) == event_id_of(*other, content)) == (one == other)
 
 
 @given(st.tuples(texts, texts, texts), hashes)
 def test_where_a_source_ends_and_its_key_begins_matters(parts: tuple[str, str, str], content: str) -> None:
     first, middle, last = parts
 
-    assert (event_id(first + middle, last, content) == event_id(first, middle + last, content)) == (middle == "")
+    assert (event_id_of(first + middle, last, content) == event_id_of(first, middle + last, content)) == (middle == "")
 
 
 @given(names, names, hashes, hashes)
 def test_an_id_by_key_depends_on_source_and_key_alone(source: str, key: str, one: str, other: str) -> None:
-    assert event_id(source, key, one) == event_id(source, key, other)
+    assert event_id_of(source, key, one) == event_id_of(source, key, other)
 
 
 @given(names, hashes)
 def test_no_key_can_pass_for_a_content(source: str, content: str) -> None:
-    by_content = event_id(source, None, content)
+    by_content = event_id_of(source, None, content)
 
-    assert event_id(source, content, content) != by_content
-    assert event_id(source, f"retrace:event-id:content\n{content}", content) != by_content
+    assert event_id_of(source, content, content) != by_content
+    assert event_id_of(source, f"retrace:event-id:content\n{content}", content) != by_content
 
 
 def test_identities_are_what_they_were_yesterday() -> None:
