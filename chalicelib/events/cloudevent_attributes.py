@@ -14,7 +14,7 @@ from chalicelib.core.lossless_json import JsonValue, Number
 
 _MAX_INTEGER = 2**31
 
-# What its definition lets whoever carries an event on set, change or remove. The first two and the last three:
+# What its definition lets a carrier of an event set, change or remove. The first two and the last three:
 # https://github.com/cloudevents/spec/tree/main/cloudevents/extensions (distributed tracing, partitioning, expiry time,
 # sampling); baggage: https://www.w3.org/TR/baggage/
 TRANSPORT = frozenset({"traceparent", "tracestate", "baggage", "partitionkey", "expirytime", "sampledrate"})

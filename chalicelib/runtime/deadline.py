@@ -1,6 +1,6 @@
 """The time that an invocation has left: nothing begins that could outlast the function.
 
-Whoever is cut off in the middle answers nothing; whoever stops in time says what to do. Calls of AWS, their retries and
+A function that is cut off answers nothing. One that stops in time can say what to do. Calls of AWS, their retries and
 the pauses before ours all ask here, so together they fit into the function's own time, however many they are.
 """
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from botocore.response import StreamingBody
 
 TimeLeft = Callable[[], float]
-"""Milliseconds until Lambda ends the function, asked anew at each call."""
+"""Milliseconds until Lambda ends the function, asked again at each call."""
 
 ANSWER_S = 1.0
 """Kept for writing the answer."""

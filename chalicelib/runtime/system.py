@@ -110,8 +110,8 @@ def _client_config(*, checks_parameters: bool = True) -> Config:
         # Adapters write the parameters, and mypy holds them against AWS's models. For a transaction of a hundred rows
         # the SDK's own look at them takes as long as serialising, signing and parsing; for S3 it takes nothing.
         parameter_validation=checks_parameters,
-        # Who calls, in one piece: the SDK would put it together anew for each call, of parts that never change, which
-        # is a fifth of its time for a single event.
+        # The caller's name in one piece: the SDK would build it again for each call, from parts that never change.
+        # That is a fifth of its time for a single event.
         user_agent=f"Retrace Boto3/{boto3.__version__}",
     )
 
