@@ -395,6 +395,22 @@ BREAKS = [
         "test_try_computes_over_a_file_and_shows_the_biggest_contributions_first",
     ),
     Break(
+        "8 rebuilt: a definition that its record's hash does not say",
+        "chalicelib/metrics/catalogue.py",
+        "hashes != (change.name, change.definition.sha256)",
+        "not hashes",
+        "tests/functional/test_metrics_routes.py",
+        "test_a_rebuild_leaves_metrics_that_are_there_and_lists_records_that_were_changed",
+    ),
+    Break(
+        "8 rebuilt: metrics lost with their table",
+        "retrace/checking/metric_records.py",
+        "            self.restored += _written(catalogue, changes)\n",
+        "            self.restored += 1\n",
+        "tests/functional/test_metrics_routes.py",
+        "test_a_rebuild_writes_metrics_again_from_the_records_of_their_changes",
+    ),
+    Break(
         "6 exact: a retired metric computed by every replay",
         "chalicelib/metrics/dynamodb_definitions.py",
         "(each.last.definition for each in named if each.is_active)",

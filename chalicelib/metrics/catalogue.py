@@ -7,8 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from chalicelib.core.errors import IntegrityFailure
+from chalicelib.core.lossless_json import member_texts
 from chalicelib.core.timestamps import Instant
-from chalicelib.metrics.definition import Definition
+from chalicelib.metrics.definition import Definition, read_definition
+
+VERSION = 1
+"""Of the form of a record. Every version that was ever written stays readable."""
 
 MAX_ACTIVE = 20
 """Of all names together: each is computed by every replay that names no metrics."""
@@ -39,9 +44,24 @@ class Change:
 
     def to_json(self) -> bytes:
         """The record that is kept once, from which names can be rebuilt. It has the definition as its hash says it."""
-        members = {"v": 1, "name": self.name, "state": self.state, "at": self.at, "by": self.by}
+        members = {"v": VERSION, "name": self.name, "state": self.state, "at": self.at, "by": self.by}
         head = json.dumps(members | {"definition_sha256": self.definition.sha256}, ensure_ascii=False)
         return f'{head[:-1]}, "definition": {self.definition.canonical}}}\n'.encode()
+
+
+def parse_change(content: bytes) -> Change:
+    """Read a record; raises IntegrityFailure if it is none, or its definition is not the one that its hash says."""
+    try:
+        said, text = json.loads(content), content.decode()
+        change = Change(
+            State(said["state"]), read_definition(member_texts(text)["definition"]), Instant(said["at"]), said["by"]
+        )
+        hashes = (said["name"], said["definition_sha256"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise IntegrityFailure("It is no record of a change of a metric.") from error
+    if said.get("v") != VERSION or hashes != (change.name, change.definition.sha256):
+        raise IntegrityFailure("It is not of this version, or its definition is not what its hash says.")
+    return change
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,22 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from time import sleep
 from typing import Annotated
 
 import typer
 
+from chalicelib.aws.keys import METRICS
+from chalicelib.metrics.dynamodb_definitions import DynamoDefinitions
 from retrace.checking.checkpoint import Checkpoint
 from retrace.checking.deployment import IdentityTtl, LateAfter, Shards, row_settings, stores_of
 from retrace.checking.kinds import Kind
+from retrace.checking.metric_records import MetricRecords
 from retrace.checking.rebuilding import Rebuilding
 from retrace.checking.report import aws_errors_as_problems, report_differences
 from retrace.checking.restoring import Restore
-from retrace.context import AsJson, command_context
+from retrace.checking.stores import RawBucket
+from retrace.context import AsJson, CommandContext, command_context
 from retrace.databases import disk_errors_as_problems
 from retrace.output import Output
 from retrace.problem import Exit
@@ -60,6 +65,8 @@ def rebuild(
     them, and the other is listed if its content differs. Damaged lines get no rows and are listed. Exits with 1 if
     anything is listed.
 
+    Metrics that are missing get their definitions and names again from the records of their changes.
+
     Not rebuilt: arrivals (duplicates and conflicts), which are in no raw object, and aggregates: replay for those.
     """
     call, output = command_context(context), Output(as_json=as_json)
@@ -87,6 +94,7 @@ def rebuild(
             kinds = report_differences(
                 output, progress, ((each, "") for each in rebuilding.run()), "Every raw line is intact."
             )
+            kinds |= _metrics(call, stores.bucket, output, progress)
             finished = True
         except KeyboardInterrupt:
             output.note(f"Stopped. The same command goes on from {checkpoint}.")
@@ -96,6 +104,20 @@ def rebuild(
     _report(output, progress.counts, kinds)
     if kinds:
         raise typer.Exit(Exit.DIFFERENT)
+
+
+def _metrics(call: CommandContext, bucket: RawBucket, output: Output, progress: Counting) -> Mapping[Kind, int]:
+    """Write the metrics that are missing; the table of replays is needed only if there are records of some."""
+    if not next(bucket.keys(METRICS), []):
+        return {}
+    records = MetricRecords(bucket)
+    target = call.target
+    catalogue = DynamoDefinitions(target.client("dynamodb"), target.stored_in("replays_table"), sleep)
+    kinds = report_differences(
+        output, progress, ((each, "") for each in records.restore(catalogue)), "Every record of a metric is intact."
+    )
+    output.say(f"{records.restored:,} metrics written.")
+    return kinds
 
 
 def _report(output: Output, counts: Counter[str], kinds: Mapping[Kind, int]) -> None:

@@ -88,7 +88,8 @@ def restoring_policy(stack: Stack) -> Json:
     """The policy of docs/cli.md, for the names of a stack."""
     text = (ROOT / "docs/cli.md").read_text()
     policy = text.split("### Rights to repair and rebuild")[1].split("```json\n")[1].split("```")[0]
-    for said, name in (("RAW_BUCKET", stack.raw_bucket), ("EVENTS_TABLE", stack.events_table)):
+    names = {"RAW_BUCKET": stack.raw_bucket, "EVENTS_TABLE": stack.events_table, "REPLAYS_TABLE": stack.replays_table}
+    for said, name in names.items():
         policy = policy.replace(said, name)
     made: Json = json.loads(policy.replace("DEDUPE_TABLE", stack.dedupe_table))
     return made

@@ -15,7 +15,8 @@ from tests.functional.events import Json
 
 _LOST = {"EVENTS_TABLE": ("PK", "SK"), "DEDUPE_TABLE": ("event_id",)}
 _PROFILE = {"url": "https://a.example/api", "region": "eu-west-1"} | {
-    name: SETTINGS[name.upper()] for name in ("raw_bucket", "events_table", "dedupe_table", "aggregates_table")
+    name: SETTINGS[name.upper()]
+    for name in ("raw_bucket", "events_table", "dedupe_table", "replays_table", "aggregates_table")
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +15,11 @@ from chalicelib.core.lossless_json import parse
 from chalicelib.core.timestamps import Instant
 from chalicelib.metrics.definition import BUILT_IN, definition_of
 from chalicelib.runtime import metrics_wiring, system
+from tests.conftest import SETTINGS
+from tests.functional import clients
 from tests.functional.application import Application
 from tests.functional.events import Json
+from tests.functional.operators import an_operator
 from tests.functional.storage import Storage
 from tests.functional.wire import Killed, Wire, answer_lost, killed_after, preceded_by
 
@@ -252,6 +256,52 @@ def test_if_an_answer_is_lost_the_request_can_be_sent_again(
 
     found = application.get("/metrics/revenue").json_body
     assert (found["definition_sha256"], len(found["versions"])) == (hash_of("revenue", REVENUE), 1)
+
+
+def lose_metrics(storage: Storage) -> None:
+    for row in storage.rows("REPLAYS_TABLE"):
+        if row["PK"].startswith("METRIC#"):
+            key = {name: {"S": row[name]} for name in ("PK", "SK")}
+            clients.dynamodb().delete_item(TableName=SETTINGS["REPLAYS_TABLE"], Key=key)
+    metrics_wiring.definitions.cache_clear()
+
+
+def test_a_rebuild_writes_metrics_again_from_the_records_of_their_changes(
+    application: Application, storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for now, definition in ((MONDAY, REVENUE), (TUESDAY, NET)):
+        at(monkeypatch, now)
+        defined(application, "revenue", definition)
+        defined(application, "fees", definition)
+    at(monkeypatch, FRIDAY)
+    retired(application, "fees")
+    before = storage.rows("REPLAYS_TABLE")
+    lose_metrics(storage)
+
+    code, _, _ = an_operator(tmp_path).rebuild()
+
+    assert (code, storage.rows("REPLAYS_TABLE")) == (0, before)
+    assert active(application) == ["daily_event_count", "revenue"]
+
+
+def test_a_rebuild_leaves_metrics_that_are_there_and_lists_records_that_were_changed(
+    application: Application, storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at(monkeypatch, MONDAY)
+    defined(application, "revenue", REVENUE)
+    before = storage.rows("REPLAYS_TABLE")
+    key = f"metrics/name=revenue/{MONDAY}.json"
+    storage.overwrite(key, b"/amount", b"/amoumt")
+
+    code, found, _ = an_operator(tmp_path).rebuild()
+
+    assert (code, [(each["difference"], each["s3_key"]) for each in found]) == (1, [("record-changed", key)])
+    assert storage.rows("REPLAYS_TABLE") == before
+    lose_metrics(storage)
+    (tmp_path / "retrace/config.toml").unlink()
+    (tmp_path / "retrace").rmdir()
+    an_operator(tmp_path).rebuild()
+    assert application.get("/metrics/revenue").status_code == 404
 
 
 def test_of_two_changes_at_once_one_is_told_to_try_again(application: Application, wire: Wire) -> None:
