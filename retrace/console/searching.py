@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
@@ -96,14 +96,12 @@ class _Named:
     now: datetime
 
     def answer(self) -> Json:
-        pairs = all_pairs(self.client)
-        refused = self._refused()
-        items = [
-            *self._of_pairs(pairs),
-            *self._entity(),
-            *self._keys(sorted({source for source, _ in pairs})),
-            *(_told_rejected(item) for item in refused if self._is_named_by(item)),
-        ]
+        """Everything that is called so, asked for at once."""
+        asked: list[Callable[[], Any]] = [lambda: all_pairs(self.client), self._entity, self._refused]
+        pairs, entity, refused = in_order(lambda ask: ask(), asked)
+        keys = self._keys(sorted({source for source, _ in pairs}))
+        named = (_told_rejected(item) for item in refused if self._is_named_by(item))
+        items = [*self._of_pairs(pairs), *entity, *keys, *named]
         if items:
             return _answer(items)
         entities = {item["entity_id"] for item in refused if item.get("entity_id")} | self._replayed()

@@ -531,7 +531,7 @@ def test_the_legend_hides_what_it_names_and_the_address_says_so(page: Page) -> N
 
     expect(page).to_have_url(re.compile("hide=late$"))
     expect(page.get_by_role("list", name="Legend").get_by_role("link", name="(hidden)")).to_have_count(1)
-    expect(page.locator("#charts .label.beside", has_text="4")).to_be_visible()
+    expect(page.locator("#charts .label.beside").get_by_text("4", exact=True)).to_be_visible()
 
 
 def test_a_bar_says_its_numbers_and_an_hour_of_the_heat_map_too(page: Page) -> None:

@@ -15,6 +15,7 @@ import { carried } from './window.js';
 const AT_ONCE = 3;
 const SHOWN = 40;
 const EVERY_MS = 30_000;
+const CLOCKS_DIFFER_MS = 60_000;
 /** What stands beside the columns of a row, in pixels. */
 const BESIDE_PX = 500;
 const NARROW_PX = 700;
@@ -42,6 +43,15 @@ export async function overview(page) {
     redraw();
     return count(state, signal, redraw);
   };
+  const listed = (/** @type {number | undefined} */ days) => load('pairs', sources(signal, days).then(({ items, looked }) => { state.looked = looked; return items; })).then(() => {
+    choose();
+    redraw();
+    return count(state, signal, redraw);
+  });
+  const known = async () => {
+    if (!state.pairs) await listed(0);
+    await listed(undefined);
+  };
   const read = async () => {
     const window = /** @type {import('./window.js').Window} */ (windowOf(here));
     const bins = binsOf(window);
@@ -54,11 +64,7 @@ export async function overview(page) {
       load('refused', refusals(query, window, bins, signal)),
       load('jobs', get('/replay', { limit: 25 }, signal).then((found) => found.items)),
       load('queues', look('/queues', {}, signal).then((found) => found.items)),
-      load('pairs', sources(signal).then(({ items, looked }) => { state.looked = looked; return items; })).then(() => {
-        choose();
-        redraw();
-        return count(state, signal, redraw);
-      }),
+      known(),
     ]);
     state.at = Date.now();
     redraw();
@@ -82,12 +88,17 @@ function refresh(read, signal) {
 
 /** Count the events of each, a few at once; of those that sent nothing since they were counted, the count stays. @param {any} state @param {AbortSignal} signal @param {() => void} redraw */
 async function count({ shown, of, bounds }, signal, redraw) {
-  const left = shown.filter((/** @type {any} */ pair) => of.get(keyOf(pair))?.seen !== (pair.last_seen ?? 'never'));
+  const isCounted = (/** @type {any} */ pair) => {
+    const found = of.get(keyOf(pair));
+    return found && !found.failure && (!pair.last_seen || msOf(pair.last_seen) < found.at - CLOCKS_DIFFER_MS);
+  };
+  const left = shown.filter((/** @type {any} */ pair) => !isCounted(pair));
   const worker = async () => {
     for (let pair = left.shift(); pair && !signal.aborted; pair = left.shift()) {
-      const { source, event_type, last_seen } = pair;
+      const { source, event_type } = pair;
+      const at = Date.now();
       const found = await look('/counts', { source, event_type, ...bounds }, signal).catch((failure) => ({ failure }));
-      of.set(keyOf(pair), { ...found, seen: found.failure ? null : last_seen ?? 'never' });
+      of.set(keyOf(pair), { ...found, at });
       redraw();
     }
   };

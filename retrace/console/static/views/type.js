@@ -1,9 +1,9 @@
 // A source and type in a window: its events, a heat map of hours by days, and its entities.
 
 import { get } from '../api.js';
-import { empty, entityLink, formOf, html, loading, nothing, number, ranked, table, when } from '../parts.js';
+import { empty, entityLink, formOf, html, loading, nothing, number, ranked, table } from '../parts.js';
 import { address } from '../place.js';
-import { DAY, dayOf, msOf, rfc, toSecond } from '../times.js';
+import { DAY, dayOf, msOf, rfc } from '../times.js';
 import { showEvents } from './events.js';
 import { heatmap } from './heat.js';
 import { fits } from './matrix.js';
@@ -47,20 +47,20 @@ async function absent(page) {
 /** What is said of a source and type that sent nothing for a year: whether there is one, and which there are. @param {import('../main.js').Page} page */
 async function unknown(page) {
   const { source, type: name } = page.query;
-  const { items } = await sources(page.signal);
+  const { items } = await sources(page.signal, 0);
   if (items.some((one) => one.source === source && one.event_type === name)) return empty('The newest event is more than 366 days old.', 'Choose a window in which there are events.');
   return html`${empty(html`No event of a type <code>${name}</code> of <code>${source}</code> was ever accepted.`, 'Check how its producer writes both. What was refused is in quarantine.')}${await choices({ ...page, query: {} })}`;
 }
 
 /** @param {import('../main.js').Page} page */
 async function choices({ query, signal }) {
-  const { items } = await sources(signal);
+  const { items } = await sources(signal, 0);
   const fitting = items.filter((one) => fits({ find: query.source }, { source: one.source }) && fits({ find: query.type }, one));
   if (!items.length) return empty('No events yet.', html`Send some: <code>retrace ingest FILE</code>.`);
   if (!fitting.length) return empty(html`No source or type is called like <code>${[query.source, query.type].filter(Boolean).join(' ')}</code>.`, html`<a href=${address('/type', carried('/type', query))}>Show all</a>.`);
   return html`<section><h2>Which source and type?</h2>${table([
     ['type', (one) => html`<a href=${address('/type', { source: one.source, type: one.event_type, ...carried('/type', query) })}>${one.event_type}</a>`],
-    ['source', (one) => one.source], ['last received', (one) => (one.last_seen ? when(toSecond(one.last_seen)) : html`<span class="quiet">more than 31 days ago</span>`)],
+    ['source', (one) => one.source],
   ], fitting)}</section>`;
 }
 
