@@ -3,7 +3,7 @@
 import { get } from '../api.js';
 import { badge, counted, empty, failed, formOf, html, loading, nothing, number, table, when } from '../parts.js';
 import { address } from '../place.js';
-import { DAY, dayOf, isDay, rfc, startOf, toSecond, zoneName } from '../times.js';
+import { DAY, isDay, rfc, startOf, toSecond, zoneName } from '../times.js';
 import { versionChart } from '../version_chart.js';
 import { absenceOf, absentEntity } from './absent.js';
 import { difference, joined } from './difference.js';
@@ -118,13 +118,11 @@ function replayOf({ entity, day }) {
 /** @param {import('../main.js').Page} page */
 function form({ query, go }) {
   const day = isDay(query.day) ? query.day : '';
-  const other = (/** @type {number} */ by) => address('/aggregates', { entity: query.entity, day: dayOf(startOf(day) + by * DAY) });
   return html`<form class="where" @submit=${(/** @type {SubmitEvent} */ event) => go(address('/aggregates', formOf(event)))}>
     <h1>Aggregates</h1>
     <label>entity <input name="entity" value=${query.entity ?? ''} size="28" required autocomplete="off" spellcheck="false"></label>
     <label>UTC day <input name="day" type="date" value=${day} required></label><button>Show</button>
-    ${day && query.entity ? html`<span class="steps"><a class="button" href=${other(-1)} title="The day before">◀</a><a class="button" href=${other(1)} title="The day after">▶</a></span>
-    <span class="actions"><a class="button main replay" href=${replayOf({ entity: query.entity, day })}>Replay this day …</a>
+    ${day && query.entity ? html`<span class="actions"><a class="button main replay" href=${replayOf({ entity: query.entity, day })}>Replay this day …</a>
       <a class="button" href=${address('/entity', { id: query.entity, day })}>Its events</a></span>` : nothing}
   </form>`;
 }

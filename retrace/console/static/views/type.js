@@ -22,9 +22,10 @@ export async function type(page) {
   const window = windowIn(query);
   if (!window) {
     draw(html`${form(page, null)}${loading('Looking for its newest event')}`);
-    const day = await newestDay(page);
+    const { items } = await sources(page.signal, 0);
+    const day = items.some((one) => isOf(query, one)) && await newestDay(page);
     if (day) go(address('/type', { ...query, day }), { replace: true });
-    else draw(html`${form(page, null)}${await unknown(page)}`);
+    else draw(html`${form(page, null)}${await absent(page)}`);
     return;
   }
   const selection = { source: query.source, event_type: query.type };
@@ -37,19 +38,19 @@ async function newestDay({ query, signal }) {
   return found.newest ? dayOf(msOf(found.newest.event_time)) : null;
 }
 
+/** @param {import('../place.js').Query} query @param {any} pair */
+const isOf = ({ source, type: name }, pair) => pair.source === source && pair.event_type === name;
+
 /** Why a window shows nothing. @param {import('../main.js').Page} page */
 async function absent(page) {
-  const day = await newestDay(page);
-  const { source, type: name } = page.query;
-  return day ? empty(html`<code>${name}</code> of ${source} has no events in this window.`, html`Its newest event is of ${day}. <a href=${address('/type', { source, type: name, day })}>Show ${day}</a>.`) : unknown(page);
-}
-
-/** What is said of a source and type that sent nothing for a year: whether there is one, and which there are. @param {import('../main.js').Page} page */
-async function unknown(page) {
   const { source, type: name } = page.query;
   const { items } = await sources(page.signal, 0);
-  if (items.some((one) => one.source === source && one.event_type === name)) return empty('The newest event is more than 366 days old.', 'Choose a window in which there are events.');
-  return html`${empty(html`No event of a type <code>${name}</code> of <code>${source}</code> was ever accepted.`, 'Check how its producer writes both. What was refused is in quarantine.')}${await choices({ ...page, query: {} })}`;
+  if (!items.some((one) => isOf(page.query, one))) {
+    return html`${empty(html`No event of a type <code>${name}</code> of <code>${source}</code> was ever accepted.`, html`Check how its producer writes both. What was refused is in <a href="/quarantine">quarantine</a>.`)}${await choices({ ...page, query: {} })}`;
+  }
+  const day = await newestDay(page);
+  if (!day) return empty('The newest event is more than 366 days old.', 'Choose a window in which there are events.');
+  return empty(html`<code>${name}</code> of ${source} has no events in this window.`, html`Its newest event is of ${day}. <a href=${address('/type', { source, type: name, day })}>Show ${day}</a>.`);
 }
 
 /** @param {import('../main.js').Page} page */
