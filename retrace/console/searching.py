@@ -99,8 +99,10 @@ class _Named:
         """Everything that is called so, asked for at once."""
         asked: list[Callable[[], Any]] = [lambda: all_pairs(self.client), self._entity, self._refused]
         pairs, entity, refused = in_order(lambda ask: ask(), asked)
-        keys = self._keys(sorted({source for source, _ in pairs}))
-        named = (_told_rejected(item) for item in refused if self._is_named_by(item))
+        keys = list(self._keys(sorted({source for source, _ in pairs})))
+        named = [_told_rejected(item) for item in refused if self._is_named_by(item)]
+        if keys:  # an event shows its conflicts
+            named = [item for item in named if item["status"] != "CONFLICT"]
         items = [*self._of_pairs(pairs), *entity, *keys, *named]
         if items:
             return _answer(items)

@@ -102,6 +102,18 @@ def test_an_id_that_is_not_known_finds_nothing() -> None:
     assert [found(text)["items"] for text in ("0" * 64, f"2026-11-22.{'0' * 64}")] == [[], []]
 
 
+def test_an_event_is_found_without_its_conflicts_which_it_shows() -> None:
+    conflict = {**REFUSED, "status": "CONFLICT", "idempotency_key": "payment_000491"}
+
+    def script(asked: Asked) -> Answer:
+        return (200, {"items": [conflict], "cursor": None}) if asked.call == "GET /rejected" else known(asked)
+
+    with console(script) as served:
+        answer = served.page("/console/search?q=payment_000491").json()
+
+    assert [item["kind"] for item in answer["items"]] == ["event"]
+
+
 def test_quarantine_is_asked_for_no_more_days_than_the_api_takes() -> None:
     with console(known) as served:
         served.page("/console/search?q=payment_x1")
