@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryFile
 from threading import Barrier, Lock
 from threading import Event as Signal
 from typing import Any, cast
@@ -22,7 +24,7 @@ from chalicelib.events.raw_objects import Receipt, event_time_of, line_of
 from retrace.concurrency import ahead, in_order
 from retrace.exporting import parquet
 from retrace.exporting.events import Fetched, from_s3
-from retrace.exporting.files import opened
+from retrace.exporting.files import NdjsonWriter, Writer, opened
 from retrace.problem import Problem
 from tests.unit.cli.scripted_api import Asked, Script, exit_code, said, serving
 
@@ -394,3 +396,47 @@ def test_work_is_begun_only_so_far_ahead_and_its_results_keep_their_order() -> N
     assert next(results) == 0
     assert begun == 4
     assert list(results) == list(range(1, 100))
+
+
+class Pages:
+    """A client whose list of events has this many pages, all of the same events."""
+
+    def __init__(self, items: list[Json], pages: int) -> None:
+        self.items = items
+        self.pages = pages
+
+    def each_page(self, _path: str, _query: Json, _at_most: int | None = None) -> Iterator[list[Json]]:
+        return (json.loads(json.dumps(self.items)) for _ in range(self.pages))
+
+
+def peak(pages: int, items: list[Json], content: bytes, writer: Callable[[Any], Writer]) -> int:
+    """The most memory of a direct export of this many pages, without what it writes."""
+    tracemalloc.start()
+    try:
+        with TemporaryFile() as file:
+            written = writer(file)
+            for event in from_s3(cast("Any", Pages(items, pages)), cast("Any", RawObjects(content)), {}, None):
+                assert event.fault is None
+                written.write(event)
+            written.close()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("writer", [NdjsonWriter, parquet.ParquetWriter])
+def test_memory_stays_flat_however_many_events_are_exported(
+    monkeypatch: pytest.MonkeyPatch, writer: Callable[[Any], Writer]
+) -> None:
+    monkeypatch.setattr(parquet, "ROWS_A_GROUP", 100)
+    payload = json.dumps({"text": "x" * 4_000})
+    texts = [
+        f'{{{PAID},"entity_id":"o-{number}","event_time":"2025-11-28T09:00:00Z","payload":{payload}}}'
+        for number in range(100)
+    ]
+    items, content = stored(texts)
+    peak(1, items, content, writer)  # what is imported on the way
+
+    few, many = peak(4, items, content, writer), peak(40, items, content, writer)
+
+    assert many < few + 2 * len(content)
