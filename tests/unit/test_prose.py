@@ -36,7 +36,7 @@ WORDS = {
     "docs/incident.md": 620,
     "docs/index.md": 720,
     "docs/metrics.md": 900,
-    "docs/on-call.md": 760,
+    "docs/on-call.md": 770,
     "docs/operations.md": 1_920,
     "docs/performance.md": 690,
     "docs/positions.md": 480,
