@@ -56,7 +56,7 @@ _MESSAGES = ("ENTITY#*#P1D#*#VER#*",)
 _REPLAYS = ("REPLAY#*",)
 _METRICS = ("METRIC#*",)
 _COUNT_PROGRESS = Right("CountProgress", ("dynamodb:UpdateItem",), ("ReplaysTable",), keys=_REPLAYS, together=True)
-_READ_STATES = Right("ReadStates", ("dynamodb:BatchGetItem",), ("ReplaysTable",), keys=_REPLAYS)
+_READ_STATES = Right("ReadStates", ("dynamodb:BatchGetItem",), ("ReplaysTable",), keys=(*_REPLAYS, *_METRICS))
 _READ_RECORDED = Right("ReadWhatIsRecorded", ("dynamodb:BatchGetItem",), ("AggregatesTable",), keys=("ENTITY#*",))
 
 

@@ -44,6 +44,9 @@ def _request(
     order: Annotated[
         str | None, typer.Option(help="entity: in order for each entity, on the FIFO queue, for a consumer of yours.")
     ] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option("--metric", help="Compute this metric. Repeatable. Default: all active ones.")
+    ] = None,
     reason: Annotated[str | None, typer.Option(help="Why you request the replay, stored with it.")] = None,
 ) -> Json:
     return request_of(
@@ -57,6 +60,7 @@ def _request(
         whole_days=whole_days,
         rate=rate,
         order=order,
+        metrics=metric or None,
         reason=reason,
     )
 

@@ -93,6 +93,8 @@ def show_job(output: Output, job: Json) -> None:
         ("of", what(job["request"])),
         ("asked for", f"{short_time(job['created_at'])} by {job['requested_by']}"),
         ("last moved on", short_time(job["updated_at"])),
+        ("metrics", ", ".join(each["name"] for each in job.get("metrics", [])) or None),
+        ("what-if", "yes: never the newest version" if job.get("what_if") else None),
         ("index read to", short_time(job["index_read_to"]) if job["index_read_to"] else None),
         *((name, f"{job[name]:,}") for name in COUNTS),
         ("cancelled by", job["cancelled_by"]),

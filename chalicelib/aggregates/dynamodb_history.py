@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from chalicelib.aggregates.aggregate import Version
+from chalicelib.aggregates.aggregate import Version, definitions_in
 from chalicelib.aggregates.dynamodb_rows import aggregate_of_row, input_of, outcome_of, partition_of_inputs, version_key
 from chalicelib.aggregates.inputs import Input
 from chalicelib.aggregates.ledger import Outcome
@@ -15,7 +16,7 @@ from chalicelib.aws import keys
 from chalicelib.aws.dynamodb import Item, from_item, get_items, to_item
 from chalicelib.aws.errors import translated
 from chalicelib.core.ports import Pause
-from chalicelib.core.timestamps import Day
+from chalicelib.core.timestamps import CALENDAR, Day
 from chalicelib.events.raw_objects import StoredEvent
 
 if TYPE_CHECKING:
@@ -30,43 +31,51 @@ class DynamoAggregateHistory:
     aggregates_table: str
     pause: Pause
 
-    def versions(self, entity_id: str, day: Day, after: str | None, limit: int) -> VersionsPage:
+    def versions(
+        self, entity_id: str, day: Day, after: str | None, limit: int, calendar: str = CALENDAR
+    ) -> VersionsPage:
         """Versions of replays, newest first, and then those of raw objects: a Query of each, of a megabyte at most."""
         keys.require_position(keys.VERSION_POSITION, after)
-        of_replays, of_objects = keys.versions_of_replays(day), keys.versions_of_objects(day)
+        of_replays, of_objects = keys.versions_of_replays(day, calendar), keys.versions_of_objects(day, calendar)
+        read = partial(self._versions, Version(entity_id, day, "", calendar=calendar))
         if after is not None and after >= of_objects[0]:
-            return self._versions(entity_id, day, of_objects, after, limit)
-        found = self._versions(entity_id, day, of_replays, after, limit)
+            return read(of_objects, after, limit)
+        found = read(of_replays, after, limit)
         if found.read_to is not None or len(found.versions) == limit:
             return found
-        rest = self._versions(entity_id, day, of_objects, None, limit - len(found.versions))
+        rest = read(of_objects, None, limit - len(found.versions))
         return VersionsPage(found.versions + rest.versions, rest.read_to)
 
-    def _versions(
-        self, entity_id: str, day: Day, bounds: tuple[str, str], after: str | None, limit: int
-    ) -> VersionsPage:
+    def _versions(self, of_day: Version, bounds: tuple[str, str], after: str | None, limit: int) -> VersionsPage:
         low, high = bounds
         with translated("reading aggregates"):
             answer = self.dynamodb.query(
                 TableName=self.aggregates_table,
                 KeyConditionExpression="PK = :pk AND SK BETWEEN :low AND :high",
                 ExpressionAttributeValues=to_item(
-                    {":pk": keys.entity(entity_id), ":low": low, ":high": keys.just_before(after) if after else high}
+                    {
+                        ":pk": keys.entity(of_day.entity_id),
+                        ":low": low,
+                        ":high": keys.just_before(after) if after else high,
+                    }
                 ),
                 ConsistentRead=True,
                 ScanIndexForward=False,
                 Limit=limit,
             )
         last = answer.get("LastEvaluatedKey")
-        found = tuple(_stored(entity_id, day, item) for item in answer["Items"])
+        found = tuple(_stored(of_day, item) for item in answer["Items"])
         return VersionsPage(found, last["SK"]["S"] if last else None)
 
-    def named(self, entity_id: str, day: Day, replay_ids: Collection[str]) -> list[AggregateVersion]:
+    def named(
+        self, entity_id: str, day: Day, replay_ids: Collection[str], calendar: str = CALENDAR
+    ) -> list[AggregateVersion]:
         """Those versions of at most 100 replays that there are: a BatchGetItem."""
-        wanted = [version_key(Version(entity_id, day, replay_id)) for replay_id in set(replay_ids)]
+        wanted = [version_key(Version(entity_id, day, replay_id, calendar=calendar)) for replay_id in set(replay_ids)]
         with translated("reading aggregates"):
             items = get_items(self.dynamodb, self.aggregates_table, wanted, self.pause, consistent=True)
-        return [_stored(entity_id, day, item) for item in items]
+        of_day = Version(entity_id, day, "", calendar=calendar)
+        return [_stored(of_day, item) for item in items]
 
     def inputs(self, version: Version, after: str | None, limit: int) -> InputsPage:
         """The inputs among at most `limit` messages of a version, by time and id: one Query."""
@@ -100,9 +109,11 @@ class DynamoAggregateHistory:
         return [candidate for key, candidate in by_key.items() if key in present]
 
 
-def _stored(entity_id: str, day: Day, item: Item) -> AggregateVersion:
+def _stored(of_day: Version, item: Item) -> AggregateVersion:
     row = from_item(item)
-    return AggregateVersion(Version(entity_id, day, row["replay_id"]), aggregate_of_row(row), row["computed_at"])
+    version = replace(of_day, replay_id=row["replay_id"])
+    aggregate = aggregate_of_row(row, definitions_in(version.calendar))
+    return AggregateVersion(version, aggregate, row["computed_at"], row.get("m"))
 
 
 def _row_key(version: Version, event: StoredEvent) -> tuple[str, str]:

@@ -16,9 +16,7 @@ from chalicelib.metrics.exact_number import exact, read_exact
 from chalicelib.metrics.metric_kinds import Amount, Extreme, Folded, Takes
 from chalicelib.metrics.metric_state import REST, GroupState, MetricState
 from chalicelib.metrics.reasons import Reason
-
-SHORT = 8
-"""Hex digits of a definition's hash. A replay's definitions differ in them."""
+from chalicelib.replays.pinning import SHORT
 
 Packed = Mapping[str, Any]
 

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from chalicelib.aggregates.aggregate import Aggregate, Version
+from chalicelib.aggregates.aggregate import Aggregate, Version, definitions_in
 from chalicelib.aggregates.inputs import Input
-from chalicelib.core.timestamps import Day, Instant
+from chalicelib.aggregates.metric_rows import Packed, unpacked_state
+from chalicelib.core.timestamps import CALENDAR, Day, Instant
 from chalicelib.events.raw_objects import StoredEvent
+from chalicelib.metrics.definition import Definition
 
 
 @dataclass(frozen=True, slots=True)
 class AggregateVersion:
-    """A stored version of a daily aggregate."""
+    """A stored version of a daily aggregate. `packed` has the metrics that its replay pins, None if it pins none."""
 
     version: Version
     aggregate: Aggregate
     computed_at: Instant
+    packed: Packed | None = None
+
+    def with_metrics(self, pinned: Iterable[Definition]) -> AggregateVersion:
+        """The version with the metrics that its replay pins."""
+        if self.packed is None:
+            return self
+        count = self.aggregate.event_count
+        definitions = definitions_in(self.version.calendar, pinned)
+        states = {each.sha256: unpacked_state(each, self.packed, count) for each in definitions}
+        return replace(self, aggregate=replace(self.aggregate, states=states))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +65,14 @@ class InputsPage:
 class AggregateHistory(Protocol):
     """What is kept of daily aggregates: their versions, and the events that went into each."""
 
-    def versions(self, entity_id: str, day: Day, after: str | None, limit: int) -> VersionsPage:
+    def versions(
+        self, entity_id: str, day: Day, after: str | None, limit: int, calendar: str = CALENDAR
+    ) -> VersionsPage:
         """At most `limit` versions of a daily aggregate, newest first, after a position."""
 
-    def named(self, entity_id: str, day: Day, replay_ids: Collection[str]) -> list[AggregateVersion]:
+    def named(
+        self, entity_id: str, day: Day, replay_ids: Collection[str], calendar: str = CALENDAR
+    ) -> list[AggregateVersion]:
         """Those versions of at most 100 replays that there are."""
 
     def inputs(self, version: Version, after: str | None, limit: int) -> InputsPage:

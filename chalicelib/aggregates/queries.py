@@ -4,26 +4,34 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from chalicelib.aggregates.aggregate import Version
+from chalicelib.core.calendars import time_zones
 from chalicelib.core.fields import DayText, EntityId, Limit, ReplayId
-from chalicelib.core.timestamps import Day
+from chalicelib.core.timestamps import CALENDAR, Day
 
 MAX_VERSIONS = 100
 
 
+def _a_time_zone(name: str) -> str:
+    if name not in time_zones():
+        raise ValueError("is not a time zone of the IANA database, such as Europe/Paris")
+    return name
+
+
 class AggregatesQuery(BaseModel):
-    """An entity's daily aggregate."""
+    """An entity's daily aggregate, of a UTC day unless `calendar` is another time zone."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     entity_id: EntityId
     day: DayText
+    calendar: Annotated[str, AfterValidator(_a_time_zone)] = CALENDAR
 
     def version(self, replay_id: str) -> Version:
         """The version that a replay computed."""
-        return Version(self.entity_id, Day(self.day), replay_id)
+        return Version(self.entity_id, Day(self.day), replay_id, calendar=self.calendar)
 
 
 class VersionsQuery(AggregatesQuery):

@@ -12,6 +12,7 @@ from chalicelib.aggregates.inputs import Input
 from chalicelib.aggregates.ports import AggregateVersion
 from chalicelib.aggregates.queries import DiffQuery
 from chalicelib.aggregates.use_cases import Account, DailyAggregates, Difference, FoundInputs
+from chalicelib.core.replay_ids import is_what_if
 from chalicelib.core.schemas import (
     Count,
     Cursor,
@@ -63,6 +64,9 @@ class AggregateVersionShape(_OfReplay):
     ]
     other_types_count: Annotated[Count, JsonSchema(description="Inputs of types that are not among those.")]
     metrics: list[MetricShape]
+    what_if: NotRequired[
+        Annotated[bool, JsonSchema(description="True: its replay computed drafts. It is listed behind all others.")]
+    ]
     window_start: Time
     window_end: Time
     computed_at: Time
@@ -158,10 +162,11 @@ def daily_aggregates(found: DailyAggregates) -> DailyAggregatesAnswer:
 
 
 def _late(found: DailyAggregates) -> int | None:
-    """What came after the newest version, which only the first page has."""
+    """What came after the newest version, which only the first page has. A what-if is never the newest."""
     if found.query.cursor is not None:
         return None
-    return found.accounts[0].arrived_since if found.accounts else 0
+    versions = (each for each in found.accounts if not is_what_if(each.status.stored.version.replay_id))
+    return next((each.arrived_since for each in versions), 0)
 
 
 def _account(account: Account) -> AccountedVersion:
@@ -179,7 +184,7 @@ def _completeness(partial_because: Sequence[str]) -> _Completeness:
 
 def _version(stored: AggregateVersion) -> AggregateVersionShape:
     aggregate = stored.aggregate
-    return {
+    answer: AggregateVersionShape = {
         "replay_id": stored.version.replay_id,
         "period": PERIOD,
         "calendar": stored.version.calendar,
@@ -193,6 +198,9 @@ def _version(stored: AggregateVersion) -> AggregateVersionShape:
         "window_end": stored.version.window.end,
         "computed_at": stored.computed_at,
     }
+    if is_what_if(stored.version.replay_id):
+        answer["what_if"] = True
+    return answer
 
 
 def inputs(found: FoundInputs) -> InputList:

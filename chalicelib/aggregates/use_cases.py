@@ -10,16 +10,19 @@ from chalicelib.aggregates.aggregate import Version
 from chalicelib.aggregates.completeness import VersionStatus
 from chalicelib.aggregates.diff import Comparison, Side
 from chalicelib.aggregates.inputs import Input
+from chalicelib.aggregates.pinned_metrics import DefinitionsByHash, with_metrics
 from chalicelib.aggregates.ports import AggregateHistory, AggregateVersion
 from chalicelib.aggregates.queries import AggregatesQuery, DiffQuery, InputsQuery, VersionsQuery
+from chalicelib.core.calendars import window_in
 from chalicelib.core.errors import Fault, NotFound
 from chalicelib.core.pagination import chunked, every_page, from_cursor, invalid_cursor, query_fingerprint, to_cursor
 from chalicelib.core.ports import Concurrently
 from chalicelib.core.read_budget import AT_ONCE, LOOK_US, REQUEST_US, PaidReads, ReadsSpent
-from chalicelib.core.timestamps import Day, window_of
+from chalicelib.core.timestamps import Day
 from chalicelib.events.index_pages import EntityPartition
 from chalicelib.events.ports import EventIndex
 from chalicelib.events.raw_objects import StoredEvent
+from chalicelib.replays.job import ReplayJob
 from chalicelib.replays.ports import ReplayStore
 
 ROWS_A_READ = 1_000
@@ -57,6 +60,7 @@ class InvestigateAggregates:
     history: AggregateHistory
     index: EventIndex
     replays: ReplayStore
+    definitions: DefinitionsByHash
     concurrently: Concurrently
 
     def investigate(self, query: VersionsQuery) -> DailyAggregates:
@@ -71,14 +75,17 @@ class InvestigateAggregates:
         self, query: VersionsQuery, after: str | None, reads: PaidReads
     ) -> tuple[list[VersionStatus], str | None]:
         entity_id, day = query.entity_id, Day(query.day)
-        page = self.history.versions(entity_id, day, after, query.limit)
+        page = self.history.versions(entity_id, day, after, query.limit, query.calendar)
         replay_ids = [stored.version.replay_id for stored in page.versions]
         jobs = dict(zip(replay_ids, reads(self.replays.get, replay_ids), strict=True))
         # Read once more, after the jobs: what a job that is complete by now had written is then there.
         if replay_ids:
-            page = self.history.versions(entity_id, day, after, query.limit)
+            page = self.history.versions(entity_id, day, after, query.limit, query.calendar)
         known = [stored for stored in page.versions if stored.version.replay_id in jobs]
-        return [VersionStatus(stored, jobs[stored.version.replay_id]) for stored in known], page.read_to
+        return [self._status(stored, jobs[stored.version.replay_id]) for stored in known], page.read_to
+
+    def _status(self, stored: AggregateVersion, job: ReplayJob | None) -> VersionStatus:
+        return VersionStatus(with_metrics(stored, job, self.definitions), job)
 
     def _missed(
         self, query: VersionsQuery, statuses: Sequence[VersionStatus], reads: PaidReads
@@ -98,7 +105,7 @@ class InvestigateAggregates:
         self, query: VersionsQuery, statuses: Sequence[VersionStatus], reads: PaidReads
     ) -> Iterator[Sequence[int]]:
         """How many events each version may have missed, page by page; counted only, if each may have missed any."""
-        partition = EntityPartition(query.entity_id, window_of(Day(query.day)))
+        partition = EntityPartition(query.entity_id, window_in(query.calendar, Day(query.day)))
         if all(status.covers_day for status in statuses):
             for counted in every_page(lambda after: reads(lambda at: self.index.count(partition, at), [after])[0]):
                 yield [counted.rows] * len(statuses)
@@ -149,6 +156,8 @@ class TraceVersions:
     """The use cases behind GET /aggregates/inputs and /aggregates/diff."""
 
     history: AggregateHistory
+    replays: ReplayStore
+    definitions: DefinitionsByHash
     concurrently: Concurrently
 
     def inputs(self, query: InputsQuery) -> FoundInputs:
@@ -183,10 +192,15 @@ class TraceVersions:
         unknown = {name: replay_id for name, replay_id in query.named.items() if replay_id not in stored}
         if unknown:
             raise _no_version(query, **unknown)
-        return stored[query.from_], stored[query.to]
+        return self._explained(stored[query.from_]), self._explained(stored[query.to])
+
+    def _explained(self, stored: AggregateVersion) -> AggregateVersion:
+        """A version with the metrics that its replay pins: the replay is read only if it pins some."""
+        job = None if stored.packed is None else self.replays.get(stored.version.replay_id)
+        return with_metrics(stored, job, self.definitions)
 
     def _named(self, query: AggregatesQuery, *replay_ids: str) -> list[AggregateVersion]:
-        return self.history.named(query.entity_id, Day(query.day), replay_ids)
+        return self.history.named(query.entity_id, Day(query.day), replay_ids, query.calendar)
 
     def _comparison(self, sides: list[Side], limit: int) -> Comparison:
         reads, found = PaidReads(self.concurrently, REQUEST_US), Comparison()

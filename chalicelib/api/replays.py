@@ -12,7 +12,8 @@ from chalicelib.core.errors import Fault, InvalidRequest
 from chalicelib.replays import responses
 from chalicelib.replays.job import Requester
 from chalicelib.replays.preview_report import ConfirmationNeeded
-from chalicelib.replays.request import ReplayQuery, ReplaysQuery, parse_replay_request
+from chalicelib.replays.request import ReplayQuery, ReplaysQuery
+from chalicelib.replays.request_body import parse_with_drafts
 from chalicelib.runtime import replay_wiring, telemetry
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -21,11 +22,13 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 def request_replay(request: Request) -> Response:
     """POST /replay."""
     query = requests.parameters(request, ReplayQuery)
-    asked = parse_replay_request(requests.body_of(request))
+    parsed = parse_with_drafts(requests.body_of(request))
+    asked = parsed.request
     if query.dry_run:
-        return answer(responses.preview(replay_wiring.preview_replay().count_messages(asked)))
+        metrics = replay_wiring.pin_metrics().chosen(asked, parsed.drafts)
+        return answer(responses.preview(replay_wiring.preview_replay().count_messages(asked), metrics))
     try:
-        job = replay_wiring.request_replay().request(asked, _requester(request))
+        job = replay_wiring.request_replay().request(asked, _requester(request), parsed.drafts)
     except ConfirmationNeeded as error:
         return problem(error, {"preview": responses.preview(error.preview)})
     telemetry.replay_requested(job, requests.request_id(request))

@@ -10,6 +10,7 @@ import re
 
 from chalicelib.core.pagination import invalid_cursor
 from chalicelib.core.percent_encoding import for_key, for_path
+from chalicelib.core.replay_ids import version_name
 from chalicelib.core.timestamps import CALENDAR, PERIOD, Day, Instant
 
 TYPE_AND_DAY_INDEX = "by-type-and-day"
@@ -209,7 +210,7 @@ def aggregate_versions(day: Day, calendar: str = CALENDAR) -> str:
 
 def aggregate_version(day: Day, replay_id: str, calendar: str = CALENDAR) -> str:
     """The sort key of one version of a daily aggregate."""
-    return f"{aggregate_versions(day, calendar)}{for_key(replay_id)}"
+    return f"{aggregate_versions(day, calendar)}{version_name(replay_id)}"
 
 
 def inputs(entity_id: str, day: Day, replay_id: str, calendar: str = CALENDAR) -> str:

@@ -102,9 +102,20 @@ class DynamoDefinitions:
         """Write a change; raises WriteConflict if the name has changed since it was read."""
         revision = 0 if read is None else read.revision
         with translated("changing a metric"):
+            if read is None:
+                self._say_that_there_are_metrics()
             cancelled = write_together(self.dynamodb, [*self._puts(change, revision)])
         if cancelled is not None:
             raise WriteConflict("Another request was changing the same metric.")
+
+    def _say_that_there_are_metrics(self) -> None:
+        """Say so in the row that each request for a replay moves on: those of a stage without metrics read no names."""
+        self.dynamodb.update_item(
+            TableName=self.replays_table,
+            Key=to_item({"PK": replay_keys.ORDER, "SK": replay_keys.ORDER}),
+            UpdateExpression="SET metrics_defined = :true",
+            ExpressionAttributeValues=to_item({":true": True}),
+        )
 
     def _puts(self, change: Change, read_revision: int) -> Iterator[dict[str, Any]]:
         said = _row(change)

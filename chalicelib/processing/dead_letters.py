@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from chalicelib.aggregates.ledger import Outcome, record_of
+from chalicelib.aggregates.pinned_metrics import DefinitionsByHash
 from chalicelib.core.errors import (
     IntegrityFailure,
     InvalidRequest,
@@ -24,7 +25,6 @@ from chalicelib.metrics.contribution import NothingToContribute
 from chalicelib.processing.fetcher import Failures, FetchAndVerify, Received, of_no_replay, parsed
 from chalicelib.processing.measuring import (
     NO_DEFINITIONS,
-    DefinitionsByHash,
     LostDefinition,
     measured_records,
     pinned_by,

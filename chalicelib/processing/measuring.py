@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
 
 from chalicelib.aggregates.aggregate import Version, definitions_in
 from chalicelib.aggregates.inputs import Input
 from chalicelib.aggregates.ledger import MessageKey, Outcome, OutcomeRecord, VersionInput
+from chalicelib.aggregates.pinned_metrics import DefinitionsByHash
 from chalicelib.core.calendars import day_in
 from chalicelib.core.errors import NotFound, PermanentError, RetraceError
 from chalicelib.core.timestamps import CALENDAR
@@ -20,13 +20,6 @@ from chalicelib.metrics.measured import measured
 from chalicelib.processing.fetcher import Fetched, Message
 from chalicelib.replays.messages import ObjectReference, ReplayMessage
 from chalicelib.replays.ports import ReplayStatus
-
-
-class DefinitionsByHash(Protocol):
-    """Definitions of metrics, which never change."""
-
-    def by_hash(self, hashes: Collection[str]) -> list[Definition]:
-        """Definitions in the order of their hashes; raises NotFound if one is unknown."""
 
 
 class _NoDefinitions:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from chalicelib.aggregates.ledger import LedgerKey, Outcome, OutcomeRecord, record_of
+from chalicelib.aggregates.pinned_metrics import DefinitionsByHash
 from chalicelib.core.errors import IntegrityFailure, MessagesFailed, RetraceError
 from chalicelib.core.ports import Delivery
 from chalicelib.processing.fetcher import Failures, FetchAndVerify, Received, of_no_replay, parsed
-from chalicelib.processing.measuring import NO_DEFINITIONS, DefinitionsByHash, Pinned, measured_records, pinned_by
+from chalicelib.processing.measuring import NO_DEFINITIONS, Pinned, measured_records, pinned_by
 from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.job import JobState
 from chalicelib.replays.messages import ReplayMessage

@@ -18,7 +18,7 @@ from chalicelib.core.timestamps import Instant, nanoseconds
 from chalicelib.replays.dynamodb_planning import DynamoOutboxes, DynamoTouchedDays
 from chalicelib.replays.dynamodb_rows import job_of, job_row, request_row, status_of
 from chalicelib.replays.job import Outbox, ReplayJob
-from chalicelib.replays.ports import KeyedReplay, ReplayStatus
+from chalicelib.replays.ports import KeyedReplay, ReplayPlace, ReplayStatus
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -35,8 +35,10 @@ class DynamoReplayStore:
     replays_table: str
     pause: Pause
 
-    def next_millisecond(self, now: Instant) -> int:
+    def next_place(self, now: Instant) -> ReplayPlace:
         """The millisecond of a new replay's id, which no other has, in the order in which DynamoDB takes the requests.
+
+        The same row says whether a metric was ever defined, so that a stage without metrics reads none.
 
         A function whose clock is behind that of another counts on from the other's. If the answer of a call is lost and
         the SDK sends it again, a millisecond is left out.
@@ -52,18 +54,18 @@ class DynamoReplayStore:
                     raise
                 return self._moved("ADD newest :to", 1)
 
-    def _moved(self, expression: str, to: int, **condition: Any) -> int:
-        """The millisecond of the newest replay, once it is moved on."""
+    def _moved(self, expression: str, to: int, **condition: Any) -> ReplayPlace:
+        """The place of the newest replay, once it is moved on."""
         answer = self.dynamodb.update_item(
             TableName=self.replays_table,
             Key=to_item({"PK": replay_keys.ORDER, "SK": replay_keys.ORDER}),
             UpdateExpression=expression,
             ExpressionAttributeValues=to_item({":to": to}),
-            ReturnValues="UPDATED_NEW",
+            ReturnValues="ALL_NEW",
             **condition,
         )
-        newest: int = from_item(answer["Attributes"])["newest"]
-        return newest
+        row = from_item(answer["Attributes"])
+        return ReplayPlace(row["newest"], row.get("metrics_defined", False))
 
     def create(self, job: ReplayJob, idempotency_key: str | None, digest: str) -> KeyedReplay | None:
         """Keep a new job and what its key stands for, all or nothing; answers what the key stood for already, if so."""

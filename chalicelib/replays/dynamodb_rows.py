@@ -9,7 +9,7 @@ from typing import Any
 from chalicelib.aws import replay_keys
 from chalicelib.aws.dynamodb import Item, to_item
 from chalicelib.core.timestamps import Instant
-from chalicelib.replays.job import Cursor, JobState, ReplayJob
+from chalicelib.replays.job import Cursor, JobState, PinnedMetric, ReplayJob
 from chalicelib.replays.ports import ReplayStatus
 from chalicelib.replays.request import ReplayRequest
 
@@ -31,6 +31,7 @@ def request_row(job: ReplayJob) -> Item:
             "requested_by": job.requested_by,
             "created_at": job.created_at,
             "shards": job.shards,
+            "metrics": [[each.name, each.definition_sha256] for each in job.metrics] or None,
         }
     )
 
@@ -52,7 +53,7 @@ def job_row(job: ReplayJob) -> Item:
             "cancelled_by": job.cancelled_by,
             "cancelled_at": job.cancelled_at,
             "failure": job.failure,
-            "metrics": list(job.metrics) or None,
+            "metrics": [each.definition_sha256 for each in job.metrics] or None,
             "scanned": job.scanned,
             "matched": job.matched,
             "sent": job.sent,
@@ -87,7 +88,6 @@ def job_of(rows: Sequence[Row]) -> ReplayJob | None:
         cancelled_by=job.get("cancelled_by"),
         cancelled_at=job.get("cancelled_at"),
         failure=job.get("failure"),
-        metrics=tuple(job.get("metrics", ())),
         scanned=job["scanned"],
         matched=job["matched"],
         sent=job["sent"],
@@ -95,6 +95,7 @@ def job_of(rows: Sequence[Row]) -> ReplayJob | None:
         failed=_counted(rows, "failed_count"),
         failed_at=max((row["failed_at"] for row in rows if "failed_at" in row), default=None),
         dropped=_counted(rows, "dropped_count"),
+        metrics=tuple(PinnedMetric(*each) for each in request.get("metrics", ())),
     )
 
 

@@ -77,13 +77,21 @@ def told_failure(error: Exception) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class PinnedMetric:
+    """A metric as a replay computes it."""
+
+    name: str
+    definition_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReplayJob:
     """A replay and how far it is.
 
     `shards` is how many shards the type-and-day index had when the job was made. `revision` counts commits: a commit
     holds only for the revision it was made from. `committed_by` names the last one. `outbox` names the commit whose
     messages may not all have been sent; `sent` counts them. `due_at` is when the next message may be sent at a rate.
-    `metrics` are the hashes of the definitions that it computes beside those that are built in.
+    `metrics` are those that it computes beside those that are built in, whatever their names become.
     `failed` messages are dead letters, the last of them since `failed_at`; `dropped` ones came after a cancel.
     """
 
@@ -109,7 +117,7 @@ class ReplayJob:
     failed: int = 0
     failed_at: Instant | None = None
     dropped: int = 0
-    metrics: tuple[str, ...] = ()
+    metrics: tuple[PinnedMetric, ...] = ()
 
     @property
     def in_flight(self) -> int:

@@ -40,11 +40,19 @@ class KeyedReplay:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class ReplayPlace:
+    """The place of a new replay in the order of all: the millisecond of its id, and whether any metric was defined."""
+
+    millisecond: int
+    metrics_defined: bool = False
+
+
 class ReplayStore(Protocol):
     """Replay jobs and how far they are."""
 
-    def next_millisecond(self, now: Instant) -> int:
-        """The millisecond of a new replay's id: now, or later if a replay was given that one or a later one before."""
+    def next_place(self, now: Instant) -> ReplayPlace:
+        """The place of a new replay: now, or later if a replay was given that millisecond or a later one before."""
 
     def create(self, job: ReplayJob, idempotency_key: str | None, digest: str) -> KeyedReplay | None:
         """Keep a new job; if the key stands for another one already, keep nothing and answer that."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, model_validator
 
-from chalicelib.core.errors import Fault, InvalidRequest
 from chalicelib.core.fields import (
     DayText,
     EndTime,
@@ -21,12 +19,11 @@ from chalicelib.core.fields import (
     Time,
     TrueOrFalse,
     WrongField,
-    faults_of,
 )
-from chalicelib.core.lossless_json import JsonSyntaxError, parse
 from chalicelib.core.timestamps import Day, Instant, Window, day_after, day_of, days_in, end_of, start_of, whole_days_of
 from chalicelib.events.index_pages import EntityPartition, Partition, shards_of_day
 from chalicelib.events.raw_objects import StoredEvent
+from chalicelib.replays.chosen_metrics import ChosenMetrics, Draft
 from chalicelib.replays.messages import ReplayOrder
 
 MAX_NAMES = 20
@@ -86,7 +83,6 @@ MAX_MESSAGES = 10_000_000
 """Of `max_messages`. It can confirm itself, which a number beyond every replay must not do."""
 MAX_CONFIRMED = 10**12
 """More events than can be counted."""
-_DIGITS_OF_COUNTS = 18
 
 MAX_REPLAYS = 25
 """Each may name a thousand events and eighty sources and types; together they must stay below Lambda's 6 MB."""
@@ -127,6 +123,11 @@ class ReplayRequest(BaseModel):
     rate: Annotated[float, Field(ge=MIN_RATE, le=MAX_RATE)] | None = Field(None, description="Messages a second.")
     order: Annotated[ReplayOrder, Strict(strict=False)] | None = Field(
         None, description="`entity`: through the FIFO queue, each entity's events in order."
+    )
+    metrics: ChosenMetrics | None = Field(
+        None,
+        description="Computes only these: names, or definitions (a what-if, never the newest version). Default: all"
+        " that are active.",
     )
     reason: Reason | None = Field(None, description="Why you request the replay, stored with it.")
     confirm: Annotated[int, Field(ge=0, le=MAX_CONFIRMED)] | None = Field(
@@ -178,6 +179,11 @@ class ReplayRequest(BaseModel):
         """Whether selected events only decide which entity-days to send, so that those must be found first."""
         return self.whole_days and (self.entity_id is None or self.filtered)
 
+    @property
+    def is_what_if(self) -> bool:
+        """Whether it computes definitions that were given with it."""
+        return any(isinstance(chosen, Draft) for chosen in self.metrics or ())
+
     def takes(self, event: StoredEvent) -> bool:
         """Whether a selected event passes the filters."""
         included = self.include is None or self.include.meets_all(event)
@@ -221,27 +227,3 @@ class ReplaysQuery(BaseModel):
 
     limit: Annotated[int, Field(ge=1, le=MAX_REPLAYS)] = 20
     cursor: str | None = None
-
-
-def parse_replay_request(body: bytes) -> ReplayRequest:
-    """Read a request, as strictly as an event is read; raises InvalidRequest with every fault."""
-    try:
-        text = body.decode()
-        strictly_read = parse(text)
-    except (UnicodeDecodeError, JsonSyntaxError) as error:
-        at_fault = f"UTF-8 at byte {error.start}" if isinstance(error, UnicodeDecodeError) else f"JSON: {error}"
-        raise InvalidRequest("The body is not JSON.", (Fault("body", f"is not {at_fault}"),)) from error
-    if strictly_read.faults:
-        raise InvalidRequest("The replay request is not valid.", strictly_read.faults)
-    members = json.loads(text, parse_int=_number)
-    if not isinstance(members, dict):
-        raise InvalidRequest("The body is not a JSON object.", (Fault("body", "must be a JSON object"),))
-    try:
-        return ReplayRequest.model_validate(members)
-    except ValidationError as error:
-        raise InvalidRequest("The replay request is not valid.", faults_of(error)) from error
-
-
-def _number(digits: str) -> int | float:
-    # Python refuses to read integers of thousands of digits; such a one is no valid count anyway.
-    return int(digits) if len(digits) <= _DIGITS_OF_COUNTS else float(digits)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, NotRequired
 
 from chalicelib.core.percent_encoding import for_path
 from chalicelib.core.schemas import (
@@ -11,14 +12,23 @@ from chalicelib.core.schemas import (
     DescribedBy,
     JsonSchema,
     Problem,
+    Sha256,
     Shape,
     Time,
 )
 from chalicelib.core.timestamps import Instant
+from chalicelib.metrics.definition import Definition
 from chalicelib.replays.job import JobState, ReplayJob
 from chalicelib.replays.preview_report import Preview
 from chalicelib.replays.request import ReplayRequest
 from chalicelib.replays.use_cases import ReplaysFound
+
+
+class PinnedMetricShape(Shape):
+    """A metric that a replay computes."""
+
+    name: str
+    definition_sha256: Annotated[Sha256, JsonSchema(description="Of the definition that it had at the request.")]
 
 
 class ReplayAnswer(Shape):
@@ -54,6 +64,12 @@ class ReplayAnswer(Shape):
     dead_letters_until: Annotated[
         Time | None, JsonSchema(description="By when the last of its dead letters has expired; null if it has none.")
     ]
+    metrics: NotRequired[
+        Annotated[list[PinnedMetricShape], JsonSchema(description="Computed beside those that are built in.")]
+    ]
+    what_if: NotRequired[
+        Annotated[bool, JsonSchema(description="True: it computes drafts, and is never the newest version.")]
+    ]
     advice: Annotated[
         str | None, JsonSchema(description="What to do where it does not get on by itself, or found nothing.")
     ]
@@ -81,6 +97,7 @@ class PreviewAnswer(Shape):
     by_type: Annotated[dict[str, Count], JsonSchema(description="The 100 with most messages.")]
     estimated_seconds: Count
     estimated_cost_usd: Annotated[float, JsonSchema(minimum=0, description="At most, at list prices.")]
+    metrics: NotRequired[Annotated[list[PinnedMetricShape], JsonSchema(description="Those that the request chooses.")]]
     advice: Annotated[str | None, JsonSchema(description="Where to look, if it would send nothing.")]
 
 
@@ -91,8 +108,8 @@ class UnconfirmedProblem(Problem):
 
 
 def job(shown: ReplayJob) -> ReplayAnswer:
-    """A replay and how far it is."""
-    return {
+    """A replay and how far it is. One that computes only what is built in says nothing of metrics."""
+    answer: ReplayAnswer = {
         "replay_id": shown.replay_id,
         "state": shown.public_state.value,
         "request": shown.request.as_asked(),
@@ -112,6 +129,11 @@ def job(shown: ReplayJob) -> ReplayAnswer:
         "dead_letters_until": shown.dead_letters_until,
         "advice": _advice(shown),
     }
+    if shown.metrics:
+        answer["metrics"] = [{"name": each.name, "definition_sha256": each.definition_sha256} for each in shown.metrics]
+    if shown.request.is_what_if:
+        answer["what_if"] = True
+    return answer
 
 
 def _advice(shown: ReplayJob) -> str | None:
@@ -160,9 +182,9 @@ def jobs(found: ReplaysFound) -> ReplayList:
     return {"items": list(map(job, found.jobs)), "cursor": found.cursor}
 
 
-def preview(counted: Preview) -> PreviewAnswer:
-    """What a replay would send."""
-    return {
+def preview(counted: Preview, metrics: Sequence[Definition] | None = None) -> PreviewAnswer:
+    """What a replay would send, and the metrics that its request chooses, if it chooses any."""
+    answer: PreviewAnswer = {
         "request": counted.request.as_asked(),
         "messages": counted.messages,
         "exact": counted.exact,
@@ -175,6 +197,9 @@ def preview(counted: Preview) -> PreviewAnswer:
         "estimated_cost_usd": counted.estimate.cost_usd,
         "advice": _advice_before(counted),
     }
+    if metrics is not None:
+        answer["metrics"] = [{"name": each.name, "definition_sha256": each.sha256} for each in metrics]
+    return answer
 
 
 def _advice_before(counted: Preview) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -13,13 +13,16 @@ from chalicelib.core.errors import Conflict, Fault, NotFound, TryAgain, WriteCon
 from chalicelib.core.fields import MAX_REPLAY_ID_BYTES
 from chalicelib.core.pagination import from_cursor, query_fingerprint, to_cursor
 from chalicelib.core.ports import Clock, Concurrently, Pause
-from chalicelib.replays.job import JobState, ReplayJob, Requester, beginning_of
+from chalicelib.core.replay_ids import what_if
+from chalicelib.replays.job import JobState, PinnedMetric, ReplayJob, Requester, beginning_of
 from chalicelib.replays.ports import KeyedReplay, ReplayQueues, ReplayStore
 from chalicelib.replays.preview_report import ConfirmationNeeded
 from chalicelib.replays.request import ReplayRequest, ReplaysQuery
 from chalicelib.replays.tasks import ReplayTask
 
 if TYPE_CHECKING:  # a cold function imports what it runs
+    from chalicelib.metrics.definition import Definition
+    from chalicelib.replays.pinning import PinMetrics
     from chalicelib.replays.preview import PreviewReplay
 
 _ATTEMPTS = 10
@@ -37,8 +40,9 @@ class RequestReplay:
     index_lag_s: int
     now: Clock
     id_at: Callable[[int], str]
+    metrics: PinMetrics
 
-    def request(self, request: ReplayRequest, requester: Requester) -> ReplayJob:
+    def request(self, request: ReplayRequest, requester: Requester, drafts: Sequence[Definition] = ()) -> ReplayJob:
         """Keep a job and queue it. Planners send its events.
 
         A second message is queued before the job is kept, in case the function ends before it has queued the first.
@@ -50,16 +54,23 @@ class RequestReplay:
         known = self._known_by(requester.idempotency_key)
         if known is not None:
             return self._again(known, digest, requester)
+        chosen = self.metrics.chosen(request, drafts)
         self._require_confirmation(request)
         now = self.now()
+        place = self.replays.next_place(now)
+        if chosen is None:
+            chosen = self.metrics.active() if place.metrics_defined else []
+        self.metrics.keep(drafts)
+        replay_id = self.id_at(place.millisecond)
         job = ReplayJob(
-            replay_id=self.id_at(self.replays.next_millisecond(now)),
+            replay_id=what_if(replay_id) if request.is_what_if else replay_id,
             request=request,
             requested_by=requester.name,
             created_at=now,
             updated_at=now,
             shards=self.shards,
             cursor=beginning_of(request),
+            metrics=tuple(PinnedMetric(each.name, each.sha256) for each in chosen),
         )
         self.queues.plan_unless_planned(job.replay_id)
         keyed = self.replays.create(job, requester.idempotency_key, digest)

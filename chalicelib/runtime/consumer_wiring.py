@@ -23,6 +23,7 @@ from chalicelib.replays.sqs import SqsDestination
 from chalicelib.replays.worker import WorkOnReplay
 from chalicelib.runtime import system
 from chalicelib.runtime.event_wiring import event_index, raw_bucket, raw_store
+from chalicelib.runtime.metrics_wiring import definitions
 from chalicelib.runtime.replay_wiring import queues, replay_store
 
 
@@ -61,7 +62,7 @@ def destinations() -> Mapping[ReplayOrder | None, SqsDestination]:
 
 def process_batch() -> ProcessBatch:
     """ReplayQueue."""
-    return ProcessBatch(fetcher(), replay_states(), record())
+    return ProcessBatch(fetcher(), replay_states(), record(), definitions())
 
 
 def acknowledge_batch() -> AcknowledgeBatch:
@@ -71,7 +72,7 @@ def acknowledge_batch() -> AcknowledgeBatch:
 
 def record_dead_letters() -> RecordDeadLetters:
     """ReplayFailuresQueue."""
-    return RecordDeadLetters(replay_states(), fetcher(), record(), dead_letter_queue())
+    return RecordDeadLetters(replay_states(), fetcher(), record(), dead_letter_queue(), definitions())
 
 
 def acknowledge_dead_letters() -> AcknowledgeBatch:

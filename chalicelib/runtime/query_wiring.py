@@ -8,6 +8,7 @@ from chalicelib.quarantine.use_cases import ReviewQuarantine
 from chalicelib.runtime import system
 from chalicelib.runtime.event_wiring import event_index, identities, raw_store, sources
 from chalicelib.runtime.ingest_wiring import ingest, quarantine
+from chalicelib.runtime.metrics_wiring import definitions
 from chalicelib.runtime.replay_wiring import replay_store
 from chalicelib.search.event_history import InvestigateEvent
 from chalicelib.search.freshness import CheckFreshness
@@ -66,12 +67,12 @@ def aggregate_history() -> DynamoAggregateHistory:
 
 def investigate_aggregates() -> InvestigateAggregates:
     """GET /aggregates."""
-    return InvestigateAggregates(aggregate_history(), event_index(), replay_store(), system.concurrently)
+    return InvestigateAggregates(aggregate_history(), event_index(), replay_store(), definitions(), system.concurrently)
 
 
 def trace_versions() -> TraceVersions:
     """GET /aggregates/inputs and /aggregates/diff."""
-    return TraceVersions(aggregate_history(), system.concurrently)
+    return TraceVersions(aggregate_history(), replay_store(), definitions(), system.concurrently)
 
 
 def review_quarantine() -> ReviewQuarantine:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from chalicelib.replays.dynamodb_jobs import DynamoReplayStore
+from chalicelib.replays.pinning import PinMetrics
 from chalicelib.replays.preview import PreviewReplay
 from chalicelib.replays.sqs import SqsReplayQueues
 from chalicelib.replays.use_cases import ControlReplay, FindReplays, RequestReplay
 from chalicelib.runtime import system
 from chalicelib.runtime.event_wiring import event_index
+from chalicelib.runtime.metrics_wiring import definitions
 
 
 def request_replay() -> RequestReplay:
@@ -22,7 +24,13 @@ def request_replay() -> RequestReplay:
         index_lag_s=chosen.index_lag_seconds,
         now=system.now,
         id_at=system.id_at,
+        metrics=pin_metrics(),
     )
+
+
+def pin_metrics() -> PinMetrics:
+    """The metrics that a request for a replay chooses."""
+    return PinMetrics(definitions())
 
 
 def preview_replay() -> PreviewReplay:

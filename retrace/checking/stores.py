@@ -15,7 +15,7 @@ from chalicelib.aws import keys
 from chalicelib.aws.dynamodb import KEYS_A_GET, Item, from_item, get_items, to_item
 from chalicelib.aws.errors import code_of
 from chalicelib.aws.write_once import WriteOnceBucket
-from chalicelib.core.percent_encoding import for_key
+from chalicelib.core.replay_ids import version_name
 from chalicelib.core.timestamps import Day, Instant, end_of, start_of
 from chalicelib.events.raw_objects import INGEST_TIME_RANGE, StoredEvent
 from retrace.checking.claims import Marker
@@ -132,7 +132,7 @@ class Tables:
 
     def versions_of_replay(self, replay_id: str) -> Iterator[list[Version]]:
         """Versions of a replay, some of them more than once, page by page of a Scan of the whole table."""
-        mine = f"#VER#{for_key(replay_id)}"
+        mine = f"#VER#{version_name(replay_id)}"
         condition = {
             "FilterExpression": "contains(PK, :mine) OR contains(SK, :mine)",
             "ExpressionAttributeValues": to_item({":mine": mine}),

@@ -13,6 +13,7 @@ from chalicelib.aggregates.ledger import NewRevision, Outcome
 from chalicelib.aggregates.metric_rows import packed_contributions, unpacked_contributions
 from chalicelib.aws.dynamodb import from_item
 from chalicelib.core.percent_encoding import from_key
+from chalicelib.core.replay_ids import replay_id_of_version
 from chalicelib.core.timestamps import PERIOD, Day, Instant
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.metrics.contribution import Contributed
@@ -121,7 +122,7 @@ def version_of_partition(partition: str) -> Version | None:
     """The version whose messages a partition holds: ENTITY#<entity>#P1D#UTC#<day>#VER#<replay>."""
     match partition.split("#"):
         case ["ENTITY", entity, period, calendar, day, "VER", replay] if period == PERIOD:
-            replay_id = from_key(replay)
+            replay_id = replay_id_of_version(replay)
             of_job = not is_object_version(replay_id)
             return Version(from_key(entity), Day(day), replay_id, of_job, from_key(calendar))
     return None

@@ -23,6 +23,10 @@ Entity = Annotated[str, typer.Argument(help="The entity.")]
 Hashes = Annotated[bool, typer.Option("--hashes", help="With the first digits of hashes. JSON has all of them.")]
 OfDay = Annotated[str, typer.Argument(metavar="DAY", help="The UTC day: today, yesterday, 3d, 2026-11-21.")]
 
+OfCalendar = Annotated[
+    str | None, typer.Option("--calendar", help="The time zone of the day, such as Europe/Paris. Default: UTC.")
+]
+
 _PAGE = "1000"
 _VERSIONS_A_PAGE = 100
 _MINUTE = len("2025-11-28T10:00")
@@ -31,7 +35,8 @@ _NO_VERSION = "There is no version yet."
 
 
 def _standing(version: Json) -> str:
-    return "complete" if version["complete"] else "partial: " + "; ".join(version.get("partial_because", []))
+    what_if = "what-if, " if version.get("what_if") else ""
+    return what_if + ("complete" if version["complete"] else "partial: " + "; ".join(version["partial_because"]))
 
 
 def _partial(version: Json) -> str:
@@ -67,6 +72,7 @@ def get_aggregates(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="List at most this many versions.")] = 20,
     every: Annotated[bool, typer.Option("--all", help="List every version.")] = False,
     hashes: Hashes = False,
+    calendar: OfCalendar = None,
     as_json: AsJson = None,
 ) -> None:
     """The versions of an entity's daily aggregate, newest first: what it counts, and how far it can be trusted.
@@ -78,7 +84,7 @@ def get_aggregates(
     """
     call, output = command_context(context), Output(as_json=as_json)
     day = call.day(of_day, "DAY") or ""
-    query = {"entity_id": entity, "day": day}
+    query = {"entity_id": entity, "day": day, "calendar": calendar}
     at_most = None if every else limit
     pages = version_pages(call.client, query, at_most)
     newest = next(pages)
@@ -104,6 +110,7 @@ def inputs(
     of_day: OfDay,
     replay: Annotated[str | None, typer.Argument(help="The replay of a version. Default: the newest version.")] = None,
     hashes: Hashes = False,
+    calendar: OfCalendar = None,
     as_json: AsJson = None,
 ) -> None:
     """List the events that a version of an entity's daily aggregate was computed from.
@@ -111,20 +118,20 @@ def inputs(
     retrace aggregates inputs depot-lyon 2025-11-28
     """
     call, output = command_context(context), Output(as_json=as_json)
-    query = {"entity_id": entity, "day": call.day(of_day, "DAY") or "", "limit": _PAGE}
-    query["replay_id"] = (
-        _newest(call.client, entity, query["day"]) if replay is None else whole_replay_id(call.client, replay)
-    )
+    of_version = {"entity_id": entity, "day": call.day(of_day, "DAY") or "", "calendar": calendar}
+    replay_id = _newest(call.client, of_version) if replay is None else whole_replay_id(call.client, replay)
+    query = {**of_version, "limit": _PAGE, "replay_id": replay_id}
     items = call.client.pages("/aggregates/inputs", query)
     output.rows(items, _input_columns(output, hashes=hashes), "No event went into this version.")
     event_ids_are_elsewhere(output)
 
 
-def _newest(client: Client, entity: str, day: str) -> str:
-    versions = client.get("/aggregates", {"entity_id": entity, "day": day, "limit": "1"})["versions"]
+def _newest(client: Client, of_day: Json) -> str:
+    versions = client.get("/aggregates", {**of_day, "limit": "1"})["versions"]
     if not versions:
-        require_known_entity(client, entity)
-        raise Problem(_NO_VERSION, f"Compute one: {replay_command(entity, day)}", Exit.NOT_FOUND)
+        require_known_entity(client, of_day["entity_id"])
+        command = replay_command(of_day["entity_id"], of_day["day"])
+        raise Problem(_NO_VERSION, f"Compute one: {command}", Exit.NOT_FOUND)
     return str(versions[0]["replay_id"])
 
 

@@ -190,7 +190,8 @@ ON_TABLES = {
     },
     ("ReplaysTable", "ORDER"): each(("UpdateItem", "UpdateItem together"), {"api"}),
     ("ReplaysTable", "METRIC#none"): {
-        **each(("GetItem", "BatchGetItem", "Query"), {"api"}),
+        **each(("GetItem", "Query"), {"api"}),
+        "BatchGetItem": {"api", "processor", "dead letters"},
         **each(WRITES_TOGETHER, {"api"}),
     },
     ("ReplaysTable", "KEY#none"): {"GetItem": {"api"}, "Query": {"api"}, **each(WRITES, {"api"})},

@@ -33,7 +33,7 @@ from chalicelib.ingest.rejection import Rejection
 from chalicelib.replays import commit_batch
 from chalicelib.replays.job import Outbox, ReplayJob, unpacked
 from chalicelib.replays.messages import TO_AGGREGATES, TO_ORDERED, ReplayMessage, ReplayOrder
-from chalicelib.replays.ports import KeyedReplay
+from chalicelib.replays.ports import KeyedReplay, ReplayPlace
 from chalicelib.replays.preview import DaysInMemory
 from chalicelib.replays.tasks import ReplayTask
 from tests.unit.examples import INGESTED
@@ -276,10 +276,11 @@ class Jobs:
     days: dict[str, DaysInMemory] = field(default_factory=lambda: defaultdict(DaysInMemory))
     outboxes: dict[str, bytes] = field(default_factory=dict)
     newest_ms: int = 0
+    metrics_defined: bool = False
 
-    def next_millisecond(self, now: Instant) -> int:
+    def next_place(self, now: Instant) -> ReplayPlace:
         self.newest_ms = max(nanoseconds(now) // 1_000_000, self.newest_ms + 1)
-        return self.newest_ms
+        return ReplayPlace(self.newest_ms, self.metrics_defined)
 
     def create(self, job: ReplayJob, idempotency_key: str | None, digest: str) -> KeyedReplay | None:
         if idempotency_key is not None:

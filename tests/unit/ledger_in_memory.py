@@ -22,7 +22,7 @@ from chalicelib.aggregates.ledger import (
 from chalicelib.aggregates.ports import AggregateVersion, InputsPage, VersionsPage
 from chalicelib.core.errors import WriteConflict
 from chalicelib.core.ports import Delivery
-from chalicelib.core.timestamps import Day, Instant
+from chalicelib.core.timestamps import CALENDAR, Day, Instant
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.processing.dead_letters import DeadLetter
 from chalicelib.replays.job import JobState
@@ -104,17 +104,21 @@ class Aggregates:
         of_version = (each for each in self.entries.values() if each.version == version)
         return sorted(each.event for each in of_version if each.outcome is Outcome.INPUT)
 
-    def versions(self, entity_id: str, day: Day, after: str | None, limit: int) -> VersionsPage:
+    def versions(
+        self, entity_id: str, day: Day, after: str | None, limit: int, calendar: str = CALENDAR
+    ) -> VersionsPage:
         found = [
             AggregateVersion(version, snapshot.aggregate, INGESTED)
             for version, snapshot in self.versions_written.items()
-            if (version.entity_id, version.day) == (entity_id, day)
+            if (version.entity_id, version.day, version.calendar) == (entity_id, day, calendar)
         ]
         begin = int(after or 0)
         more = len(found) > begin + limit
         return VersionsPage(tuple(found[::-1][begin : begin + limit]), str(begin + limit) if more else None)
 
-    def named(self, entity_id: str, day: Day, replay_ids: Collection[str]) -> list[AggregateVersion]:
+    def named(
+        self, entity_id: str, day: Day, replay_ids: Collection[str], calendar: str = CALENDAR
+    ) -> list[AggregateVersion]:
         raise NotImplementedError
 
     def position_of(self, single: Input) -> str:

@@ -26,7 +26,7 @@ from chalicelib.replays.job import ReplayJob, beginning_of
 from chalicelib.replays.messages import TO_AGGREGATES, ReplayMessage, message_of, parse_message
 from chalicelib.replays.planner import PlanReplay
 from chalicelib.replays.preview import DaysInMemory
-from chalicelib.replays.request import parse_replay_request
+from chalicelib.replays.request_body import parse_replay_request
 from chalicelib.replays.tasks import ReplayTask
 from chalicelib.replays.use_cases import ControlReplay
 from chalicelib.replays.worker import WorkOnReplay

@@ -26,7 +26,7 @@ from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.job import JobState, Outbox, ReplayJob
 from chalicelib.replays.messages import TO_AGGREGATES, ReplayMessage, message_of
 from chalicelib.replays.planner import PlanReplay
-from chalicelib.replays.request import parse_replay_request
+from chalicelib.replays.request_body import parse_replay_request
 from chalicelib.replays.tasks import ReplayTask
 from tests.unit.examples import INGESTED, RECEIPT, an_event
 from tests.unit.in_memory import Bucket, Jobs, Queues, Rows, at, destinations, no_pause, one_by_one

@@ -25,6 +25,7 @@ from chalicelib.events.index_pages import LateDayPartition, Page
 from chalicelib.events.raw_objects import RawLocation
 from chalicelib.replays import selection
 from chalicelib.replays.job import JobState, ReplayJob, Requester
+from chalicelib.replays.pinning import PinMetrics
 from chalicelib.replays.preview import PreviewReplay
 from chalicelib.replays.preview_report import ConfirmationNeeded
 from chalicelib.replays.request import ReplayRequest
@@ -41,11 +42,13 @@ from chalicelib.search.use_cases import SearchEvents
 from chalicelib.sources.queries import SourcesQuery
 from chalicelib.sources.use_cases import ListSources
 from tests.copied_project import ROOT
+from tests.unit.definitions_in_memory import DefinitionsInMemory
 from tests.unit.examples import INGESTED, an_event, stored
 from tests.unit.in_memory import Bucket, Jobs, Queues, Rows, SourcesInMemory, at, no_pause
 from tests.unit.large_tables import DAYS, Invocation, LargeTables, replay_id
 
 SOMEBODY = Requester("somebody")
+NO_METRICS = DefinitionsInMemory()
 CALLS_BESIDE = 8
 """Of a replay's request: its key, its place in the order, its job, and the messages that have it planned."""
 
@@ -86,6 +89,10 @@ def history_of(tables: LargeTables) -> DynamoAggregateHistory:
 
 def index_of(tables: LargeTables | SilentTables) -> DynamoEventIndex:
     return DynamoEventIndex(tables, "events", no_pause, tables.invocation.concurrently)  # type: ignore[arg-type]  # a fake
+
+
+def investigation(tables: LargeTables, replays: Jobs, invocation: Invocation) -> InvestigateAggregates:
+    return InvestigateAggregates(history_of(tables), index_of(tables), replays, NO_METRICS, invocation.concurrently)
 
 
 def preview_of(tables: LargeTables, shards: int = 4) -> PreviewReplay:
@@ -136,7 +143,9 @@ def test_a_large_replay_is_refused_with_a_number_that_confirms_it(
     def ask(invocation: Invocation, **confirm: int) -> ReplayJob:
         preview = preview_of(LargeTables(invocation, 10_000_000))
         asked = ReplayRequest.model_validate({**chosen, **confirm})
-        return RequestReplay(Jobs(), Queues(), preview, 100_000, 4, 5, at(), str).request(asked, SOMEBODY)
+        return RequestReplay(Jobs(), Queues(), preview, 100_000, 4, 5, at(), str, PinMetrics(NO_METRICS)).request(
+            asked, SOMEBODY
+        )
 
     with pytest.raises(ConfirmationNeeded) as refused:
         ask(fifty_at_a_time)
@@ -189,7 +198,9 @@ def test_versions_of_a_day_of_ten_million_events_are_answered_in_time(
     invocation = fifty_events_at_a_time
     tables = LargeTables(invocation, 10_000_000, versions=5_000)
     replays = Replays(invocation=invocation, request=request_, state=state)
-    investigate = InvestigateAggregates(history_of(tables), index_of(tables), replays, invocation.concurrently)
+    investigate = InvestigateAggregates(
+        history_of(tables), index_of(tables), replays, NO_METRICS, invocation.concurrently
+    )
 
     found = investigate.investigate(VersionsQuery.model_validate({**DAY, "limit": limit}))
 
@@ -204,7 +215,9 @@ def test_a_complete_day_of_half_a_million_events_is_counted_to_its_end(fifty_eve
     invocation = fifty_events_at_a_time
     tables = LargeTables(invocation, 500_000, versions=1)
     replays = Replays(invocation=invocation, request=FIRST_DAY)
-    investigate = InvestigateAggregates(history_of(tables), index_of(tables), replays, invocation.concurrently)
+    investigate = InvestigateAggregates(
+        history_of(tables), index_of(tables), replays, NO_METRICS, invocation.concurrently
+    )
 
     found = investigate.investigate(VersionsQuery.model_validate(DAY))
 
@@ -224,7 +237,7 @@ def test_two_versions_of_ten_million_inputs_are_compared_page_by_page_each_in_ti
     for _ in range(3):
         invocation = Invocation(a_row=50)
         tables = LargeTables(invocation, 10_000_000, versions=2, without_inputs=frozenset(without))
-        compare = TraceVersions(history_of(tables), invocation.concurrently).difference
+        compare = TraceVersions(history_of(tables), Jobs(), NO_METRICS, invocation.concurrently).difference
         after.append(compare(DiffQuery.model_validate({**asked, "cursor": after[-1]})).cursor)
         invocation.assert_answered()
 
@@ -237,7 +250,7 @@ def test_a_page_of_inputs_is_answered_in_time_whatever_the_version() -> None:
     tables = LargeTables(invocation, 10_000_000, versions=1)
 
     asked = InputsQuery.model_validate({**DAY, "replay_id": replay_id(0), "limit": 1_000})
-    found = TraceVersions(history_of(tables), invocation.concurrently).inputs(asked)
+    found = TraceVersions(history_of(tables), Jobs(), NO_METRICS, invocation.concurrently).inputs(asked)
 
     invocation.assert_answered()
     assert (len(found.inputs), found.cursor is not None) == (1_000, True)
@@ -517,7 +530,9 @@ class TestRowsThatDocsNameAreThoseOfTheBudget:
     def test_that_a_diff_compares(self, fifty_events_at_a_time: Invocation) -> None:
         tables = LargeTables(fifty_events_at_a_time, 10_000_000, versions=2)
         asked = DiffQuery.model_validate({**DAY, "from": replay_id(0), "to": replay_id(1)})
-        found = TraceVersions(history_of(tables), fifty_events_at_a_time.concurrently).difference(asked)
+        found = TraceVersions(history_of(tables), Jobs(), NO_METRICS, fifty_events_at_a_time.concurrently).difference(
+            asked
+        )
 
         assert documented("`GET /aggregates/diff`") == [rounded(50 * found.comparison.shared)]
 
@@ -529,6 +544,8 @@ class TestRowsThatDocsNameAreThoseOfTheBudget:
         [rows] = documented("`GET /aggregates`, versions of the whole day")
         tables = LargeTables(invocation, int(rows * more), versions=1)
         replays = Replays(invocation=invocation, request=FIRST_DAY)
-        investigate = InvestigateAggregates(history_of(tables), index_of(tables), replays, invocation.concurrently)
+        investigate = InvestigateAggregates(
+            history_of(tables), index_of(tables), replays, NO_METRICS, invocation.concurrently
+        )
 
         assert investigate.investigate(VersionsQuery.model_validate(DAY)).exact is exact

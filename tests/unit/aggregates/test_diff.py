@@ -19,8 +19,9 @@ from chalicelib.aggregates.use_cases import Difference, TraceVersions
 from chalicelib.core.read_budget import ROUND_US
 from chalicelib.core.timestamps import Day, Instant
 from chalicelib.events.raw_objects import StoredEvent
+from tests.unit.definitions_in_memory import DefinitionsInMemory
 from tests.unit.examples import INGESTED
-from tests.unit.in_memory import one_by_one
+from tests.unit.in_memory import Jobs, one_by_one
 from tests.unit.json_trees import randoms
 
 Contents = dict[InputKey, str | None]
@@ -35,7 +36,9 @@ class History:
     page_size: Callable[[], int] = lambda: 1_000
     reads: list[str | None] = field(default_factory=list)
 
-    def named(self, entity_id: str, day: Day, replay_ids: Collection[str]) -> list[AggregateVersion]:
+    def named(
+        self, entity_id: str, day: Day, replay_ids: Collection[str], calendar: str = "UTC"
+    ) -> list[AggregateVersion]:
         found = [Version(entity_id, day, replay_id) for replay_id in replay_ids if replay_id in self.sides]
         return [AggregateVersion(version, Aggregate(), INGESTED) for version in found]
 
@@ -50,7 +53,7 @@ class History:
     def position_of(self, single: Input) -> str:
         return "/".join(single.key)
 
-    def versions(self, entity_id: str, day: Day, after: str | None, limit: int) -> VersionsPage:
+    def versions(self, entity_id: str, day: Day, after: str | None, limit: int, calendar: str = "UTC") -> VersionsPage:
         raise NotImplementedError
 
     def inputs_among(self, candidates: Sequence[tuple[Version, StoredEvent]]) -> list[tuple[Version, StoredEvent]]:
@@ -63,7 +66,11 @@ def an_input(key: InputKey, content: str) -> Input:
 
 def pages_of(history: History, limit: int = 100) -> list[Difference]:
     """The comparison of both versions, page by page."""
-    compare, pages, cursor = TraceVersions(history, one_by_one).difference, list[Difference](), None
+    compare, pages, cursor = (
+        TraceVersions(history, Jobs(), DefinitionsInMemory(), one_by_one).difference,
+        list[Difference](),
+        None,
+    )
     asked = {"entity_id": "order-1", "day": "2026-11-21", "from": "from", "to": "to", "limit": limit}
     while not pages or cursor is not None:
         pages.append(compare(DiffQuery.model_validate({**asked, "cursor": cursor})))

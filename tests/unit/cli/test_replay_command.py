@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.replays.request import parse_replay_request
+from chalicelib.replays.request_body import parse_replay_request
 from tests.unit.cli.replay_answers import REPLAY_ID, REQUEST, job, preview
 from tests.unit.cli.scripted_api import Answer, Asked, Script, exit_code, problem, routes, said, serving
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from chalicelib.aggregates.aggregate import Version
 from chalicelib.aggregates.inputs import Input
 from chalicelib.aggregates.ledger import Changes, Counts, Ledger, Outcome, OutcomeRecord, Snapshot, record_of
+from chalicelib.aggregates.pinned_metrics import DefinitionsByHash
 from chalicelib.core.errors import (
     IntegrityFailure,
     InvalidRequest,
@@ -32,7 +33,7 @@ from chalicelib.core.timestamps import Day, Instant, day_of
 from chalicelib.events.event import Event
 from chalicelib.events.raw_objects import MAX_RAW_OBJECT_BYTES, RawLocation
 from chalicelib.processing.fetcher import FetchAndVerify
-from chalicelib.processing.measuring import NO_DEFINITIONS, DefinitionsByHash
+from chalicelib.processing.measuring import NO_DEFINITIONS
 from chalicelib.processing.processor import ProcessBatch, ProcessReport
 from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.job import JobState

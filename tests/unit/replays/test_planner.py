@@ -25,7 +25,7 @@ from chalicelib.replays import commit_batch, planner, selection
 from chalicelib.replays.job import JobState, Outbox, ReplayJob, beginning_of
 from chalicelib.replays.messages import ReplayMessage
 from chalicelib.replays.planner import BATCHES_A_SLICE, WATCH_S, PlanReplay
-from chalicelib.replays.request import parse_replay_request
+from chalicelib.replays.request_body import parse_replay_request
 from chalicelib.replays.tasks import ReplayTask
 from tests.unit.examples import INGESTED, an_event, stored
 from tests.unit.in_memory import Ended, Jobs, Queues, Rows, Troubles, destinations, one_by_one

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.timestamps import Day, Instant, Window, window_of
 from chalicelib.events.index_pages import EntityPartition, TypeDayPartition
-from chalicelib.replays.request import MAX_DAYS, ReplayRequest, parse_replay_request
+from chalicelib.replays.request import MAX_DAYS, ReplayRequest
+from chalicelib.replays.request_body import parse_replay_request
 from tests.unit.examples import an_event, stored
 
 BY_ENTITY = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
@@ -11,10 +12,13 @@ import pytest
 from chalicelib.core.errors import Conflict, InvalidRequest, NotFound, TryAgain, WriteConflict
 from chalicelib.core.timestamps import nanoseconds
 from chalicelib.replays.job import JobState, Outbox, ReplayJob, Requester
+from chalicelib.replays.pinning import PinMetrics
 from chalicelib.replays.preview import PreviewReplay
 from chalicelib.replays.preview_report import ConfirmationNeeded
-from chalicelib.replays.request import ReplayRequest, ReplaysQuery
+from chalicelib.replays.request import ReplaysQuery
+from chalicelib.replays.request_body import parse_with_drafts
 from chalicelib.replays.use_cases import ControlReplay, FindReplays, RequestReplay
+from tests.unit.definitions_in_memory import DefinitionsInMemory
 from tests.unit.examples import INGESTED
 from tests.unit.in_memory import at, no_pause, one_by_one
 from tests.unit.replays.test_planner import BY_ENTITY, BY_TYPE, World, minutes
@@ -30,6 +34,7 @@ class Desk:
     world: World = field(default_factory=World)
     numbers: Any = field(default_factory=count)
     confirm_above: int = 5
+    definitions: DefinitionsInMemory = field(default_factory=DefinitionsInMemory)
 
     def id_at(self, millisecond: int) -> str:
         return f"id-{millisecond - nanoseconds(INGESTED) // 1_000_000:03d}"
@@ -40,8 +45,10 @@ class Desk:
     def ask(self, members: dict[str, Any], requester: Requester = SOMEBODY, **more: Any) -> ReplayJob:
         jobs, queues = self.world.troubles.beset(self.world.jobs), self.world.troubles.beset(self.world.queues)
         preview = PreviewReplay(self.world.index, 2, 10, self.world.index_lag_s, at(), one_by_one)
-        ask = RequestReplay(jobs, queues, preview, self.confirm_above, 2, self.world.index_lag_s, at(), self.id_at)
-        return ask.request(ReplayRequest.model_validate(members | more), requester)
+        lag_s, pin = self.world.index_lag_s, PinMetrics(self.definitions)
+        ask = RequestReplay(jobs, queues, preview, self.confirm_above, 2, lag_s, at(), self.id_at, pin)
+        parsed = parse_with_drafts(json.dumps(members | more).encode())
+        return ask.request(parsed.request, requester, parsed.drafts)
 
     @property
     def control(self) -> ControlReplay:
