@@ -363,6 +363,22 @@ BREAKS = [
         "test_a_stage_without_metrics_is_asked_for_none_and_its_jobs_are_as_they_were",
     ),
     Break(
+        "6 exact: contributions that are believed and not computed again",
+        "retrace/checking/measured_inputs.py",
+        "believed = contributed_of(entry, definitions) if contributed is None else contributed",
+        "believed = contributed_of(entry, definitions)",
+        "tests/functional/test_verifying_metrics.py",
+        "test_a_value_and_a_contribution_that_were_changed_alike_are_found",
+    ),
+    Break(
+        "6 exact: values in other calendars that are not verified",
+        "retrace/checking/verification.py",
+        "for calendar in self.pinned.calendars(version.replay_id):",
+        "for calendar in []:",
+        "tests/functional/test_verifying_metrics.py",
+        "test_a_changed_digit_of_a_value_is_found",
+    ),
+    Break(
         "6 exact: a metric known by its name alone",
         "chalicelib/metrics/definition.py",
         "sha256(self.canonical.encode())",

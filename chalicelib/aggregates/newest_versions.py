@@ -11,6 +11,7 @@ from chalicelib.aggregates.completeness import VersionStatus
 from chalicelib.aggregates.ports import AggregateHistory, AggregateVersion
 from chalicelib.core.pagination import chunked
 from chalicelib.core.read_budget import AT_ONCE, READ_US, ROUND_US, PaidReads
+from chalicelib.core.replay_ids import is_what_if
 from chalicelib.core.timestamps import Day, window_of
 from chalicelib.events.index_pages import EntityPartition
 from chalicelib.events.ports import EventIndex
@@ -63,7 +64,8 @@ class NewestVersions:
         pages = self.reads(lambda day: self.history.versions(*day, None, 1), days)
         # A day without a version of a replay is looked at once more, for versions of raw objects.
         self.reads.pay(ceil(len(days) / AT_ONCE) * ROUND_US + len(days) * READ_US)
-        return {day: page.versions[0] for day, page in zip(days, pages, strict=True) if page.versions}
+        found = ((day, page.versions[0]) for day, page in zip(days, pages, strict=True) if page.versions)
+        return {day: stored for day, stored in found if not is_what_if(stored.version.replay_id)}
 
     def _counted(self, statuses: Mapping[EntityDay, VersionStatus]) -> dict[EntityDay, NewestVersion]:
         """Of versions that cover their day: what it has and they do not."""

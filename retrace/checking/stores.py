@@ -16,7 +16,7 @@ from chalicelib.aws.dynamodb import KEYS_A_GET, Item, from_item, get_items, to_i
 from chalicelib.aws.errors import code_of
 from chalicelib.aws.write_once import WriteOnceBucket
 from chalicelib.core.replay_ids import version_name
-from chalicelib.core.timestamps import Day, Instant, end_of, start_of
+from chalicelib.core.timestamps import Day, Instant, Window
 from chalicelib.events.raw_objects import INGEST_TIME_RANGE, StoredEvent
 from retrace.checking.claims import Marker
 from retrace.checking.raw_objects import RAW, ReadObject, read_object
@@ -101,9 +101,9 @@ class Tables:
     dedupe: str
     aggregates: str
 
-    def index_rows_of_day(self, entity_id: str, day: Day) -> Iterator[Row]:
+    def index_rows_of_day(self, entity_id: str, day: Window) -> Iterator[Row]:
         """The index rows of an entity's day, by time and id."""
-        low, high = keys.from_instant(start_of(day)), keys.from_instant(end_of(day))
+        low, high = keys.from_instant(day.start), keys.from_instant(day.end)
         values = {":pk": keys.entity(entity_id), ":low": low, ":high": high}
         return self._query(self.events, "PK = :pk AND SK BETWEEN :low AND :high", values)
 

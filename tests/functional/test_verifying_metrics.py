@@ -1,0 +1,113 @@
+"""`retrace check verify` computes metrics from raw events again, and finds any digit that was changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import SETTINGS
+from tests.functional import clients
+from tests.functional.application import Application
+from tests.functional.events import DAY, Json
+from tests.functional.operators import Operator, an_operator
+from tests.functional.storage import Storage
+from tests.functional.test_metrics_of_replays import LARGEST, REVENUE, accept, amounts, define
+
+WINDOW = {"entity_id": "order-1", "start_time": "2023-06-29T00:00:00Z", "end_time": "2023-07-02T00:00:00Z"}
+
+
+@pytest.fixture
+def operator(tmp_path: Path) -> Operator:
+    return an_operator(tmp_path)
+
+
+@pytest.fixture
+def replay_id(application: Application) -> str:
+    """A replay with metrics of two calendars over three events, one of which a metric skips."""
+    define(application, "revenue", REVENUE)
+    define(application, "largest", LARGEST | {"time_zone": "Europe/Paris"})
+    accept(application, *amounts("1.10", "2.20", "true"))
+    return application.replayed(**WINDOW)
+
+
+def found(operator: Operator, *arguments: str) -> list[tuple[str, list[str]]]:
+    code, differences = operator.run("check", "verify", *arguments)
+    assert code == bool(differences)
+    return [(each["difference"], list(each["fields"])) for each in differences]
+
+
+def change(row: Json, name: str, value: Any) -> None:
+    clients.dynamodb().update_item(
+        TableName=SETTINGS["AGGREGATES_TABLE"],
+        Key={"PK": {"S": row["PK"]}, "SK": {"S": row["SK"]}},
+        UpdateExpression="SET #name = :value",
+        ExpressionAttributeNames={"#name": name},
+        ExpressionAttributeValues={":value": value},
+    )
+
+
+def rows(storage: Storage, replay_id: str, name: str, calendar: str) -> list[Json]:
+    """Rows of a version of a calendar that have this."""
+    every = storage.rows("AGGREGATES_TABLE")
+    return [row for row in every if name in row and f"#{calendar}#" in f"{row['PK']}#{row['SK']}" and replay_id]
+
+
+def test_sound_metrics_of_all_calendars_are_verified(operator: Operator, replay_id: str) -> None:
+    assert found(operator, "order-1", DAY) == []
+    assert found(operator, "--replay", replay_id) == []
+
+
+@pytest.mark.parametrize("calendar", ["UTC", "Europe/Paris"])
+def test_a_changed_digit_of_a_value_is_found(
+    operator: Operator, storage: Storage, replay_id: str, calendar: str
+) -> None:
+    [row] = rows(storage, replay_id, "m", calendar)
+    [name] = row["m"]
+    changed = {"UTC": [{"S": "3.4"}, {"N": "2"}, {"N": "0"}, {"S": "EUR"}], "Europe/Paris": [{"S": "2.3"}]}[calendar]
+    change(row, "m", {"M": {name: {"L": [{"L": changed}]}}})
+
+    for arguments in (("order-1", DAY), ("--replay", replay_id)):
+        assert found(operator, *arguments) == [("version-differs", ["m"])]
+
+
+@pytest.mark.parametrize("calendar", ["UTC", "Europe/Paris"])
+def test_a_changed_digit_of_a_contribution_is_found(
+    operator: Operator, storage: Storage, replay_id: str, calendar: str
+) -> None:
+    row = min(rows(storage, replay_id, "c", calendar), key=lambda row: str(row["SK"]))
+    [name] = row["c"]
+    group = [{"S": "EUR"}] if calendar == "UTC" else []
+    change(row, "c", {"M": {name: {"L": [{"S": "1.11"}, *group]}}})
+
+    for arguments in (("order-1", DAY), ("--replay", replay_id)):
+        assert found(operator, *arguments) == [("input-differs", ["c"])]
+
+
+def test_a_value_and_a_contribution_that_were_changed_alike_are_found(
+    operator: Operator, storage: Storage, replay_id: str
+) -> None:
+    row = sorted(rows(storage, replay_id, "c", "Europe/Paris"), key=lambda row: str(row["SK"]))[1]
+    [name] = row["c"]
+    change(row, "c", {"M": {name: {"L": [{"S": "9.9"}]}}})
+    [version] = rows(storage, replay_id, "m", "Europe/Paris")
+    event_id = bytes.fromhex(str(row["event_id"]))
+    forged = [{"L": [{"S": "9.9"}, {"B": event_id}]}, {"N": "2"}, {"N": "1"}]
+    change(version, "m", {"M": {name: {"L": [{"L": forged}]}}})
+
+    assert ("input-differs", ["c"]) in found(operator, "order-1", DAY)
+
+
+def test_a_definition_that_was_lost_is_told(
+    operator: Operator, application: Application, storage: Storage, replay_id: str
+) -> None:
+    for row in storage.rows("REPLAYS_TABLE"):
+        if row["SK"] == "DEFINITION":
+            clients.dynamodb().delete_item(
+                TableName=SETTINGS["REPLAYS_TABLE"], Key={"PK": {"S": row["PK"]}, "SK": {"S": row["SK"]}}
+            )
+
+    code, differences = operator.run("check", "verify", "order-1", DAY)
+
+    assert (code, differences) == (1, [])
