@@ -15,7 +15,8 @@ from chalicelib.aggregates.newest_versions import NewestVersion
 from chalicelib.aggregates.ports import AggregateVersion
 from chalicelib.core.timestamps import Day, day_of, instant_of
 from chalicelib.events.raw_objects import StoredEvent
-from chalicelib.replays.request import ReplayRequest, parse_replay_request
+from chalicelib.replays.request import ReplayRequest
+from chalicelib.replays.request_body import parse_replay_request
 from chalicelib.search.mending import replays_for
 from chalicelib.search.stale import StaleDay
 from tests.unit.examples import INGESTED, an_event, stored
