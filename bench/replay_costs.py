@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -22,7 +22,7 @@ from bench.metered_aws import (
     one_by_one,
 )
 from bench.stub_transport import on_the_wire
-from chalicelib.aggregates.aggregate import SAMPLE_SIZE, Version, aggregate_of
+from chalicelib.aggregates.aggregate import SAMPLE_SIZE, Version, aggregate_of, definitions_in
 from chalicelib.aggregates.dynamodb_rows import outcome_row, version_row
 from chalicelib.aggregates.inputs import Input
 from chalicelib.aggregates.ledger import NewRevision, Outcome, record_of
@@ -30,14 +30,17 @@ from chalicelib.aws import keys
 from chalicelib.aws.dynamodb import Item
 from chalicelib.core.lossless_json import parse
 from chalicelib.core.ports import Delivery
-from chalicelib.core.timestamps import Day, shifted, start_of
+from chalicelib.core.timestamps import CALENDAR, Day, shifted, start_of
 from chalicelib.events.dynamodb_rows import index_row
 from chalicelib.events.event import Event, parse_native
 from chalicelib.events.raw_objects import Receipt, StoredEvent, name_of, stored_events
+from chalicelib.metrics.contribution import contributions
+from chalicelib.metrics.definition import Definition
+from chalicelib.metrics.measured import measured
 from chalicelib.processing.fetcher import FetchAndVerify
 from chalicelib.processing.processor import ProcessBatch
 from chalicelib.processing.recorder import RecordInLedger
-from chalicelib.replays.job import ReplayJob
+from chalicelib.replays.job import PinnedMetric, ReplayJob
 from chalicelib.replays.messages import TO_AGGREGATES, message_of
 from chalicelib.replays.planner import PlanReplay
 from chalicelib.replays.request import ReplayRequest
@@ -98,30 +101,43 @@ class Count:
 @lru_cache(maxsize=1)
 def count() -> Count:
     """Count everything once."""
-    processing = {(shape, batch): _processed(shape, batch) for shape in SHAPES for batch in BATCHES}
+    processing = {(shape, batch): processed(shape, batch) for shape in SHAPES for batch in BATCHES}
     return Count(_planned(), processing, _sizes())
 
 
-def _processed(shape: Shape, batch: int) -> Cost:
-    """What one batch takes in the middle of a replay."""
+def processed(shape: Shape, batch: int, metrics: Sequence[Definition] = ()) -> Cost:
+    """What one batch takes in the middle of a replay that pins these metrics, whose definitions are remembered."""
     aws = metered_aws()
-    keep_job(aws)
-    processor = ProcessBatch(
-        FetchAndVerify(aws.raw, one_by_one), aws.states, RecordInLedger(aws.aggregates, lambda: NOW, never_wait)
-    )
+    keep_job(aws, metrics)
+    recorder = RecordInLedger(aws.aggregates, lambda: NOW, never_wait)
+    processor = ProcessBatch(FetchAndVerify(aws.raw, one_by_one), aws.states, recorder, _Remembered(metrics))
     deliveries = _deliveries(_stored(aws, shape, batch))
     for entity in {shape.entity_of(number) for number in range(batch)} if shape.before else ():
-        aws.tables[AGGREGATES].put(on_the_wire(_version_row(entity, shape.before)))
+        aws.tables[AGGREGATES].put(on_the_wire(_version_row(entity, shape.before, metrics)))
     return aws.meter.measured(batch, lambda: batch - len(processor.process(deliveries).failures))
 
 
-def _version_row(entity: int, inputs: int) -> Item:
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    """Definitions as a process has them after its first message."""
+
+    definitions: Sequence[Definition]
+
+    def by_hash(self, hashes: Collection[str]) -> list[Definition]:
+        """All of them, in order."""
+        return [each for each in self.definitions if each.sha256 in hashes]
+
+
+def _version_row(entity: int, inputs: int, metrics: Sequence[Definition] = ()) -> Item:
     """A version that so many messages went into before."""
     events = [_event(entity, -number) for number in range(1, inputs + 1)]
-    aggregate = aggregate_of(
-        Input(start_of(DAY), each.event_id, each.event_type, each.content_sha256) for each in events
-    )
+    aggregate = aggregate_of((_input(each, metrics) for each in events), definitions_in(CALENDAR, metrics))
     return version_row(NewRevision(Version(events[0].entity_id, DAY, REPLAY_ID), aggregate, 0), NOW)
+
+
+def _input(event: Event, metrics: Sequence[Definition]) -> Input:
+    contributed = contributions(metrics, measured(event.event_id, event.event_type, event.text)) if metrics else {}
+    return Input(start_of(DAY), event.event_id, event.event_type, event.content_sha256, contributed)
 
 
 def _planned() -> Cost:
@@ -141,10 +157,11 @@ def plan_slice(aws: MeteredAws) -> int:
     return planner.plan_slice(ReplayTask(REPLAY_ID), lambda: 45_000)
 
 
-def keep_job(aws: MeteredAws) -> None:
-    """Keep a job that replays the events of a day."""
+def keep_job(aws: MeteredAws, metrics: Sequence[Definition] = ()) -> None:
+    """Keep a job that replays the events of a day, and pins metrics."""
     request = ReplayRequest.model_validate({"source": "shop/checkout", "event_type": "order.paid", "day": DAY})
-    aws.replays.create(ReplayJob(REPLAY_ID, request, "investigator", NOW, NOW, SHARDS), None, "")
+    pinned = tuple(PinnedMetric(each.name, each.sha256) for each in metrics)
+    aws.replays.create(ReplayJob(REPLAY_ID, request, "investigator", NOW, NOW, SHARDS, metrics=pinned), None, "")
 
 
 def _event(entity: int, number: int) -> Event:

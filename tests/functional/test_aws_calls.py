@@ -10,7 +10,7 @@ from botocore.awsrequest import AWSResponse
 
 from chalicelib.aws import keys
 from chalicelib.replays import planner as plan
-from chalicelib.runtime import event_wiring, system
+from chalicelib.runtime import event_wiring, metrics_wiring, system
 from tests.functional import ledger
 from tests.functional.application import Application, sqs_event
 from tests.functional.events import DAY, NEXT_DAY, paid, paid_several
@@ -191,6 +191,43 @@ def test_a_hundred_messages_of_one_object_and_ten_aggregates_cost_eight_calls(
     application.process(messages)
 
     assert len(wire.calls) <= 8
+
+
+def five_metrics(application: Application) -> None:
+    for number in range(5):
+        definition = {"aggregate": "sum", "value": "/number", "event_types": [f"type-{number}", "order.paid"]}
+        response = application.call(
+            "PUT", f"/metrics/metric_{number}", {"content-type": "application/json"}, json.dumps(definition).encode()
+        )
+        assert response.status_code == 200
+
+
+def test_five_metrics_cost_a_call_for_their_definitions_in_each_process_and_later_messages_none(
+    application: Application, wire: Wire
+) -> None:
+    five_metrics(application)
+    application.accept_all(paid_several(10))
+    _, messages = application.planned(**WHOLE_DAY)
+    metrics_wiring.definitions.cache_clear()
+    wire.mend()
+
+    application.process(messages[:5])
+    assert wire.calls == ["BatchGetItem", *PROCESSED]
+    wire.mend()
+    application.process(messages[5:])
+
+    assert wire.calls == PROCESSED
+
+
+def test_asking_for_a_replay_where_metrics_are_defined_costs_one_call_more(
+    application: Application, wire: Wire
+) -> None:
+    five_metrics(application)
+    wire.mend()
+
+    application.request_replay(WHOLE_DAY)
+
+    assert wire.calls == ["Query", "UpdateItem", "Query", "SendMessage", "TransactWriteItems", "SendMessage"]
 
 
 def test_ten_messages_that_were_processed_before_cost_three_calls(application: Application, wire: Wire) -> None:
