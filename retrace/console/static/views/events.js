@@ -179,7 +179,7 @@ function list(page, { rows, cursor, rowsFailure, failure, more, late_ms: late })
     ${columnsForm(page)}
     ${!rows ? (rowsFailure || failure ? nothing : loading()) : rows.length ? listed(rows, page, late) : empty(shown ? `No event of this window is ${SHOWN_AS[shown]}.` : 'No events in this window.')}
     ${rowsFailure ? failed(rowsFailure, cursor ? null : more) : nothing}
-    ${cursor ? html`<button @click=${more}>More</button>` : nothing}
+    ${cursor ? html`<button @click=${more}>More</button><p class="note">All of them as a file: <code>retrace export</code>. As a table of SQL: <code>retrace sql</code>.</p>` : nothing}
   </section>`;
 }
 
