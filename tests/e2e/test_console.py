@@ -519,6 +519,7 @@ def test_a_view_is_accessible_in_light_and_dark_and_no_label_overlaps_at_any_wid
         faults += inspected.accessibility()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
         page.emulate_media(color_scheme="dark")
+        inspected.settle()
         inspected.screenshot(f"{name}-{called}-dark")
         faults += inspected.accessibility()
 

@@ -113,5 +113,7 @@ document.addEventListener('click', (event) => {
 });
 
 window.addEventListener('popstate', () => arrive());
+// Charts are drawn in the colours of the theme.
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => arrive(true));
 document.addEventListener('keydown', (event) => pressed(event, placeOf(location).query, go, () => arrive(true)));
 arrive();

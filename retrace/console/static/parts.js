@@ -78,8 +78,14 @@ export function facts(pairs) {
  */
 export function table(columns, items, kind = '') {
   return html`<div class="scroll"><table class="list ${kind}"><thead><tr>${columns.map(([name, , look]) => html`<th scope="col" class=${look ?? nothing}>${name}</th>`)}</tr></thead><tbody>
-    ${items.map((item) => html`<tr>${columns.map(([name, shown, look]) => html`<td class=${look ?? nothing} data-name=${name}>${shown(item)}</td>`)}</tr>`)}
+    ${items.map((item) => html`<tr>${columns.map((column) => cell(column, item))}</tr>`)}
   </tbody></table></div>`;
+}
+
+/** A cell says what it is, unless it is empty. @param {[string, (item: any) => unknown, string?]} column @param {any} item */
+function cell([name, shown, look], item) {
+  const value = shown(item);
+  return html`<td class=${look ?? nothing} data-name=${value === '' || value === nothing ? '' : name}>${value}</td>`;
 }
 
 /** A bar as long as a part of a whole. @param {number} part @param {number} all @param {string} [kind] */

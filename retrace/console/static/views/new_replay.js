@@ -70,9 +70,9 @@ async function send(page, state, redraw) {
 
 /** Whether a replay was made though it does not look so. @param {any} failure */
 function doubtOf({ status }) {
-  if (status === 409) return html`<p class="note">It was taken the first time, with another count: look among the <a href="/replays">replays</a>.</p>`;
+  if (status === 409) return html`<p class="note">The first request was accepted, with another count: look among the <a href="/replays">replays</a>.</p>`;
   if (status && status < 500) return nothing;
-  return html`<p class="note">It may have been taken: look among the <a href="/replays">replays</a>. Sending the same again makes no second one.</p>`;
+  return html`<p class="note">It may have been accepted: look among the <a href="/replays">replays</a>. Sending the same request again does not make a second one.</p>`;
 }
 
 /** @param {import('../main.js').Page} page @param {any} state */
@@ -87,13 +87,13 @@ function template(page, state) {
     ${busy ? loading(busy) : nothing}
     ${failure ? failed(failure) : nothing}
     ${doubt}
-    ${edited ? html`<p class="note" role="alert">The form says something else than what was counted. Count again before sending.</p>` : nothing}
-    ${changed ? html`<p class="note" role="alert">There are other events by now; this is the new count.</p>` : nothing}
+    ${edited ? html`<p class="note" role="alert">The form has changed since the count. Count again before sending.</p>` : nothing}
+    ${changed ? html`<p class="note" role="alert">The events have changed since the count. This is the new count.</p>` : nothing}
     ${preview && !edited ? shown(state) : request || busy ? nothing : isTwofold(page.query) ? twofold() : empty('Which events?', 'Give an entity and a window, or a source and type and a window or days. Nothing is sent before you have seen the count.')}`;
 }
 
 function twofold() {
-  return html`<p class="note" role="alert">A replay is of one or the other: an entity, or a source and type; a window, or days of a source and type. Empty the fields that you do not mean. Within an entity, a source or type is a filter.</p>`;
+  return html`<p class="note" role="alert">A replay is of one or the other: an entity, or a source and type. Give a window, or days of a source and type. Empty the other fields. Within an entity, a source or type is a filter.</p>`;
 }
 
 /** @param {any} state */
@@ -110,7 +110,7 @@ function shown({ preview, send, busy }) {
     ${preview.exact ? nothing : html`<p class="note">Counting stopped before the end. Set the most messages in all: that number is confirmed instead.</p>`}
     ${preview.advice ? html`<p class="note">${preview.advice}</p>` : nothing}
     <p><button class="main" ?disabled=${!preview.messages || busy} @click=${send}>Send ${counted(preview.messages, 'message')}</button>
-      <span class="quiet">A version of each aggregate that it touches is computed; none is replaced.</span></p></section>
+      <span class="quiet">It computes a new version of each aggregate that it touches, and replaces none.</span></p></section>
     <div class="columns">
       <section>${ranked(rows(preview.by_day).slice(0, 60), `By day${days.length > 60 ? `, 60 of ${days.length}` : ''}`)}</section>
       <section>${ranked(rows(preview.by_type).slice(0, 25), 'By type')}</section>
