@@ -23,9 +23,11 @@ def counts(storage: Storage, replay_id: str) -> dict[str, int]:
 
 
 def entries(storage: Storage, replay_id: str) -> list[Row]:
-    """The rows of a replay's messages."""
+    """The rows of a replay's messages, without the copies of inputs in versions of other calendars."""
     rows = storage.rows("AGGREGATES_TABLE")
-    return [row for row in rows if "outcome" in row and row["PK"].endswith(f"#VER#{replay_id}")]
+    return [
+        row for row in rows if "outcome" in row and row["PK"].endswith(f"#VER#{replay_id}") and "#UTC#" in row["PK"]
+    ]
 
 
 def outcomes(storage: Storage, replay_id: str) -> dict[str, int]:

@@ -59,7 +59,7 @@ def said(version: Json) -> Json:
     return {name: version[name] for name in names}
 
 
-def inputs_of(rows: Iterable[Row], entity_id: Any, day: str, replay_id: str) -> list[Row]:
+def inputs_of(rows: Iterable[Row], entity_id: Any, day: str, replay_id: str, calendar: str = "UTC") -> list[Row]:
     """Of the rows of AggregatesTable, the inputs of one version (of an entity whose name has no separators)."""
-    partition = f"ENTITY#{entity_id}#P1D#UTC#{day}#VER#{replay_id}"
+    partition = f"ENTITY#{entity_id}#P1D#{calendar}#{day}#VER#{replay_id}"
     return [row for row in rows if row["PK"] == partition and row["outcome"] == "INPUT"]

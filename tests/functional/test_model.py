@@ -65,6 +65,12 @@ pytestmark = pytest.mark.hypothesis
 REBUILDS = 1
 """In a story."""
 
+METRICS: dict[str, Json] = {
+    "total": {"aggregate": "sum", "value": "/amount"},
+    "in_paris": {"aggregate": "sum", "value": "/number", "time_zone": "Europe/Paris"},
+}
+"""That every replay computes: a sum of decimals, and one in the days of another calendar."""
+
 RECEIVES = 5
 """After so many SQS gives a message up."""
 
@@ -196,10 +202,15 @@ class Machine(RuleBasedStateMachine):
         self.raw: dict[str, bytes] = {}
         self.rebuilds = 0
         self.complete: dict[tuple[str, str], Json] = {}
+        self.metrics: dict[str, str] = {}
 
     @initialize(count=st.integers(1, 8))
     def something_is_there(self, count: int) -> None:
-        """Events, and a replay whose messages are on the queue; what comes next meets them."""
+        """Metrics, events, and a replay whose messages are on the queue; what comes next meets them."""
+        for name, definition in METRICS.items():
+            sent = json.dumps(definition).encode()
+            answer = self.world.application.call("PUT", f"/metrics/{name}", {"content-type": "application/json"}, sent)
+            self.metrics[name] = answer.json_body["definition_sha256"][:8]
         self._send(CANDIDATES[:count])
         response = self.world.application.request_replay(SELECTIONS[0].request)
         must = {candidate for candidate in CANDIDATES[:count] if SELECTIONS[0].takes(candidate)}
@@ -430,15 +441,26 @@ class Machine(RuleBasedStateMachine):
         """And the counts of a replay are those of its messages."""
         rows = storage.rows("AGGREGATES_TABLE")
         for version in versions_in(rows):
-            _, _, day, _, replay_id = version["SK"].split("#")
-            inputs = recomputed.inputs_of(rows, version["PK"].removeprefix("ENTITY#"), day, replay_id)
+            _, calendar, day, _, replay_id = version["SK"].split("#")
+            inputs = recomputed.inputs_of(rows, version["PK"].removeprefix("ENTITY#"), day, replay_id, calendar)
             # A row has neither what its samples tell nor the number of inputs of other types.
             others = version["event_count"] - sum(version["counts_by_type"].values())
             samples = [event_id for _, event_id in version["samples"]]
-            told = {**version, "other_types_count": others, "sample_event_ids": samples}
-            assert recomputed.said(told) == recomputed.aggregate(inputs)
+            told = {**version, "other_types_count": others, "sample_event_ids": samples, "metrics": None}
+            assert recomputed.said(told) == recomputed.aggregate(inputs) | {"metrics": None}
+            assert version["m"] == self._metrics_of(inputs, calendar)
         for replay_id in self.replays:
             assert settled_in(storage, replay_id) == ledger.counts(storage, replay_id)
+
+    def _metrics_of(self, inputs: Sequence[Row], calendar: str) -> Json:
+        """What a version's row has of metrics."""
+        payloads = [json.loads(candidate_of(row).body)["payload"] for row in inputs]
+        numbers, count = sum(each["number"] for each in payloads), len(payloads)
+        if calendar != "UTC":
+            return {self.metrics["in_paris"]: [[str(numbers), count, 0]]}
+        hundredths = 110 * count
+        total = f"{hundredths // 100}.{hundredths % 100:02d}".rstrip("0").rstrip(".")
+        return {self.metrics["total"]: [[total, count, 0]]}
 
     def _what_was_called_complete_is_so_for_ever(self, storage: Storage) -> None:
         """Counts and versions of a replay that is COMPLETE do not change, and tell exactly what came since."""
