@@ -42,9 +42,10 @@ class Problem(Exception):
 
 @contextmanager
 def extra(name: str) -> Iterator[None]:
-    """Turn a failed import of a package below into the command that installs the extra."""
+    """Turn a failed import below into the command that installs the package. On PyPI, `retrace` is another project."""
     try:
         yield
     except ModuleNotFoundError as error:
-        remedy = f"Run: {sys.executable} -m pip install 'retrace[{name}]'"
-        raise Problem(f"The package {error.name} is not installed.", remedy, Exit.USAGE) from error
+        package = str(error.name).partition(".")[0]
+        remedy = f"Run: {sys.executable} -m pip install {package}"
+        raise Problem(f"The package {package} of the extra {name} is not installed.", remedy, Exit.USAGE) from error

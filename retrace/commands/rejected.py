@@ -93,7 +93,12 @@ def _who(item: Json) -> str:
 
 def _why(item: Json) -> str:
     errors = item.get("errors", [])
-    return "; ".join(f"{error.get('field', '')} {error['message']}".strip() for error in errors[:3])
+    return "; ".join(map(_reason, errors[:3]))
+
+
+def _reason(error: Json) -> str:
+    """A reason without hashes: `retrace rejected get` shows what differs."""
+    return f"{error.get('field', '')} {error['message'].partition(' (content_sha256')[0]}".strip()
 
 
 def _done(item: Json) -> str:
@@ -134,7 +139,7 @@ def get_rejected(context: typer.Context, rejected_id: RejectedId, as_json: AsJso
             ("received", short_time(item["ingest_time"])),
             ("status", item["status"]),
             *((name, item[member]) for name, member in _NAMES.items() if item.get(member) is not None),
-            *(("why", f"{fault['field']} {fault['message']}".strip()) for fault in item["errors"]),
+            *(("why", _reason(fault)) for fault in item["errors"]),
             *(("differs", text) for conflict in item["conflicts"] for text in _differing(conflict)),
             *(("retried", _result(retry)) for retry in item["retries"]),
         ]

@@ -111,8 +111,8 @@ def test_a_command_that_needs_an_extra_names_it(
 ) -> None:
     finished = base.run("retrace", "--url", "http://127.0.0.1:1", "--region", "eu-central-1", *command)
 
-    told = re.escape(f"The package {package} is not installed.\n→ Run: ")
-    assert re.fullmatch(rf"{told}/\S+/python\S* -m pip install 'retrace\[{extra}\]'\n", finished.stderr)
+    told = re.escape(f"The package {package} of the extra {extra} is not installed.\n→ Run: ")
+    assert re.fullmatch(rf"{told}/\S+/python\S* -m pip install {package}\n", finished.stderr)
     assert finished.returncode == 2
     assert not list(base.directory.glob("*parquet*"))
 
