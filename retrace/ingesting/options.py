@@ -64,7 +64,10 @@ Only = Annotated[
     typer.Option("--only", case_sensitive=False, help="With --list: only these, which may be known, too. Repeatable."),
 ]
 RefusedSince = Annotated[
-    str, typer.Option("--refused-since", help=f"With --list: search quarantine from this time on. {TIME_HELP}")
+    str,
+    typer.Option(
+        "--refused-since", metavar="TIME", help=f"With --list: search quarantine from this time on. {TIME_HELP}"
+    ),
 ]
 
 
