@@ -257,7 +257,7 @@ CALLS: dict[Prepare, Sequence[str]] = {
         "TransactWriteItems",
         "PutObject",
     ],
-    define_a_metric: ["GetItem", "Query", "PutObject", "TransactWriteItems"],
+    define_a_metric: ["GetItem", "Query", "PutObject", "UpdateItem", "TransactWriteItems"],
     retire_a_metric: ["GetItem", "PutObject", "TransactWriteItems"],
     list_metrics: ["Query"],
     look_at_a_metric: ["GetItem", "Query"],
