@@ -167,7 +167,7 @@ def _ensure_key(admin: Admin, user: str, known: AccessKey | None) -> AccessKey:
     present = [key["AccessKeyId"] for key in admin.iam.list_access_keys(UserName=user)["AccessKeyMetadata"]]
     if known is not None and known.access_key_id in present:
         return known
-    for key_id in present:  # nobody has its secret any more
+    for key_id in present:  # its secret is lost
         admin.iam.delete_access_key(UserName=user, AccessKeyId=key_id)
     key = admin.iam.create_access_key(UserName=user)["AccessKey"]
     return AccessKey(key["AccessKeyId"], key["SecretAccessKey"])

@@ -19,8 +19,8 @@ class Right:
     """Actions of one service on resources, by their names in infra/resources.yaml and what follows in their ARNs.
 
     `listing` is the prefix below which objects may be listed, `keys` what partition keys must be like, and `together`
-    says that a write must be part of a transaction. A parameter as resource, such as KmsKeyArn, may be empty: then
-    nobody has the right.
+    says that a write must be part of a transaction. If the resource is a
+    parameter, such as KmsKeyArn, and empty, no role gets the right.
     """
 
     sid: str

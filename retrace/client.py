@@ -149,7 +149,7 @@ class Client:
         return Answer(answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.data)
 
     def _is_hopeless(self, error: Exception, attempt: int) -> bool:
-        """Where nobody was ever reached, the address is wrong rather than somebody busy; one more try is enough."""
+        """Whether the address is probably wrong: two attempts got no connection, and none ever got an answer."""
         return isinstance(error, _NOT_SENT) and attempt > 1 and not self._ever_answered
 
     def _wait(self, attempt: int, asked: float) -> None:

@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def _open_what_is_closed() -> None:
-    """Read nothing from, and write nothing to, streams that whoever called has closed (`>&-`)."""
+    """Read nothing from, and write nothing to, streams that the caller has closed (`>&-`)."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115  # until the command ends
@@ -82,7 +82,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         app(arguments)
     except SystemExit as ended:
-        # The libraries below end with 1 when nobody reads on, which here means something else.
+        # The libraries below exit with 1 if the reader is gone, which here means something else.
         cut_off = isinstance(ended.__context__, BrokenPipeError)
         return Exit.CUT_OFF if cut_off else int(ended.code or Exit.DONE)
     except KeyboardInterrupt:

@@ -27,7 +27,7 @@ class Exit(IntEnum):
     INTERRUPTED = 130
     """Ctrl-C."""
     CUT_OFF = 141
-    """Nobody reads the output any more, as with `| head`."""
+    """The reader of the output is gone, as with `| head`."""
 
 
 class Problem(Exception):

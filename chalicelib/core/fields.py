@@ -65,7 +65,7 @@ Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT)]
 
 
 def _true_or_false(given: object) -> object:
-    # pydantic would also take 1, yes and on; whoever misspells a dry run means to write nothing.
+    # pydantic would also take 1, yes and on. A misspelt dry run must write nothing.
     if given not in ("true", "false"):
         raise ValueError("must be true or false")
     return given

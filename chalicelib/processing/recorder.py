@@ -21,11 +21,11 @@ from chalicelib.core.errors import RetraceError, StorageRefused, WriteConflict
 from chalicelib.core.ports import Clock, Pause
 from chalicelib.core.timestamps import Instant
 
-# Of concurrent writers of one version one always succeeds. The others begin again.
-# Whoever was told what the winner wrote writes at once, as waiting would only make it old; whoever met the winner in
-# the middle of writing waits at random, up to two seconds, and reads. If every attempt were of that kind, forty of them
-# would take 37 of the processor's 60 seconds on average. In a model of it (calls of 10 to 20 ms, every processor going
-# on with its next batch at once) the unluckiest write took 7 attempts among 10 processors, and 19 among 100.
+# Of concurrent writers of one version one always succeeds. The others retry.
+# A writer that gets the current row with its rejection retries immediately, because waiting only makes the row old.
+# A writer that meets another transaction gets no row, so it waits at random, up to two seconds, and reads. If every
+# attempt were of that kind, forty would take 37 of the processor's 60 seconds on average. In a model (calls of 10 to
+# 20 ms, no pause between batches) the unluckiest write took 7 attempts among 10 processors, and 19 among 100.
 ATTEMPTS = 40
 
 # What is written with rows of other versions meets more writers; it is soon written by itself.

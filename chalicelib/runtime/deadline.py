@@ -1,7 +1,7 @@
-"""The time that an invocation has left: nothing begins that could outlast the function.
+"""Enforces the invocation's deadline: no call or pause begins that could outlast the function.
 
-A function that is cut off answers nothing. One that stops in time can say what to do. Calls of AWS, their retries and
-the pauses before ours all ask here, so together they fit into the function's own time, however many they are.
+A function that times out answers nothing. One that stops in time can say what to do. AWS calls, their retries and our
+own pauses all ask here, so together they fit into the function's timeout.
 """
 
 from __future__ import annotations

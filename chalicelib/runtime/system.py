@@ -1,6 +1,6 @@
-"""What a process has of the world outside: settings, AWS clients, the clock, chance and threads, each made when needed.
+"""The only place that creates boto3 clients or uses settings, the clock, randomness or threads, each when needed.
 
-This is the only place of boto3's clients, of time and of randomness; everything else is handed what it uses.
+All other modules are handed what they use.
 """
 
 from __future__ import annotations

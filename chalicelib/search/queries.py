@@ -34,7 +34,7 @@ _BEGINNING = Instant("0001-01-01T00:00:00.000000000Z")
 
 
 class NoParameters(BaseModel):
-    """What takes none: whoever adds dry_run to it must not be taken at less than their word."""
+    """Takes no parameters, so a misplaced dry_run is an error instead of a real request."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 

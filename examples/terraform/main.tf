@@ -22,7 +22,7 @@ resource "aws_cloudformation_stack" "retrace" {
     RawRetentionDays = var.raw_retention_days
   }
 
-  # No update may replace or remove what is stored, whoever makes it.
+  # No update may replace or remove stored data.
   policy_body = jsonencode({
     Statement = [
       { Effect = "Allow", Principal = "*", Action = "Update:*", Resource = "*" },

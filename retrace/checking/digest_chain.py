@@ -70,7 +70,7 @@ class Listed:
 LATE_MS = 90 * 60_000
 """Digests come every hour, and a run takes seconds, or with much to list a quarter of an hour.
 
-One that does not come is always seen, and so is one that is written anew by the next run because it was removed.
+A missing one is always found, and so is one that was removed and written again by the next run.
 """
 
 DUE_MS = 3 * 3_600_000

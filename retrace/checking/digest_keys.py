@@ -46,7 +46,7 @@ def _signed(key: ec.EllipticCurvePublicKey, content: bytes, signature: bytes) ->
 
 
 def public_keys(call: CommandContext, output: Output, files: Sequence[Path]) -> PublicKeys:
-    """The keys in files; else the one that KMS answers, which is said, as whoever rules there rules what it answers."""
+    """The keys in files, or else that of KMS, with a remark: an attacker who controls KMS can replace it."""
     if files:
         return PublicKeys(*(_read(_content(file), str(file)) for file in files))
     arn = call.target.known(DIGEST_KEY)

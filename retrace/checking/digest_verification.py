@@ -100,7 +100,7 @@ class DigestVerification:
 
 
 def _rewritten(bucket: Versions) -> Iterator[Difference]:
-    """Digests that somebody wrote over, or hid, and perhaps had the function write anew."""
+    """Digests that were overwritten or hidden, also if the function wrote them again."""
     for key, versions in bucket.by_key(keys.DIGESTS):
         sequence = keys.sequence_of_digest(key)
         if sequence is not None and (len(versions) > 1 or versions[0].is_marker):

@@ -73,9 +73,9 @@ class Inspection:
         return self._judge.differences(self.again(group)) if self._judge.differences(group) else []
 
     def superseded(self, group: Group, found_at: Instant, *, settle: bool) -> Iterator[Difference]:
-        """Raw lines that no row points at, as rows point at another line of their identity, and no marker tells so.
+        """Raw lines without row or marker, whose identity belongs to another line.
 
-        Where a rebuild chose between contents, only somebody who knows may settle that.
+        If a rebuild chose between contents, an operator must settle that.
         """
         pointed_at = {(row.get("s3_key"), row.get("s3_offset")) for row in (*group.index, group.identity or {})}
         if all((line.location.key, line.location.offset) in pointed_at for line in group.unmarked):
@@ -139,7 +139,7 @@ def _place_said(row: Row) -> Key:
 
 
 def _by_id(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """Index rows by the event id of their sort key, which nobody can edit."""
+    """Index rows by the event id of their sort key, which cannot be edited."""
     found: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         found[str(row["SK"]).rpartition("#EID#")[2]].append(row)

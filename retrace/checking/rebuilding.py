@@ -54,7 +54,7 @@ class Rebuilding:
         self.kept.end_listing()
 
     def _found_before(self) -> Iterator[Difference]:
-        """Whoever goes on is told of what was found before, too."""
+        """What earlier runs found, reported again by a run that continues."""
         for known in in_order(self.stores.bucket.read, iter(self.kept.damaged())):
             if known is not None:
                 yield from known.differences()

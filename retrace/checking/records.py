@@ -39,7 +39,7 @@ class Records:
         self._add((line.event_id, _Of.LINE, json.dumps(asdict(line))) for line in lines)
 
     def add_index(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Take index rows in, by the event id of their sort key, which nobody can edit."""
+        """Take index rows in, by the event id of their sort key, which cannot be edited."""
         self._add((row["SK"].rpartition("#EID#")[2], _Of.INDEX, json.dumps(row, default=repr)) for row in rows)
 
     def add_identities(self, rows: Iterable[dict[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""Reads the raw bucket and the tables with the caller's rights, whatever somebody wrote into them."""
+"""Reads the raw bucket and the tables with the caller's rights, and copes with any content."""
 
 from __future__ import annotations
 

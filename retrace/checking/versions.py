@@ -1,4 +1,4 @@
-"""Versions of daily aggregates, computed anew from the rows of their inputs and held against what is stored."""
+"""Computes versions of daily aggregates again from the rows of their inputs, and compares them with those stored."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def contributed_of(entry: Row, definitions: Definitions) -> dict[str, Contribute
 
 
 def key_of_input(entry: Row) -> InputKey:
-    """Time and id as a row's sort key has them, which nobody can edit: TS#<time>#EID#<id>."""
+    """Time and id as a row's sort key has them, which cannot be edited: TS#<time>#EID#<id>."""
     _, event_time, _, event_id = [*str(entry.get("SK")).split("#", 4), "", "", ""][:4]
     return Instant(event_time), event_id
 

@@ -153,12 +153,12 @@ def at_least(counted: Json, count: int) -> str:
 
 
 def replay_command(entity: str, day: str) -> str:
-    """The command that computes a day of an entity anew."""
+    """The command that computes a day of an entity again."""
     return f"retrace replay create {shlex.quote(entity)} --day {day}"
 
 
 def _asked(call: CommandContext, version: Json) -> Json:
-    """A version with who asked for its replay, when and why; nobody, where it was computed without one."""
+    """A version with the requester, time and reason of its replay, if it has one."""
     job = _job(call.client, version["replay_id"])
     return {
         **version,

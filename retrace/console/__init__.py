@@ -1,1 +1,1 @@
-"""The web console: a page on this machine's loopback that asks the API as whoever started it."""
+"""The web console: a page on this machine's loopback that calls the API with the credentials of its starter."""

@@ -1,4 +1,4 @@
-"""Events read from the API page by page, drawn meanwhile, and kept for whoever zooms into them."""
+"""Events read from the API page by page, drawn meanwhile, and kept for zooming."""
 
 from __future__ import annotations
 

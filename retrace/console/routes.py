@@ -94,7 +94,7 @@ class ConsoleRoutes:
             yield json.dumps(picture, separators=(",", ":")) + "\n"
 
     async def event(self, request: Request) -> Response:
-        """An event: what is known of it, and its own text, laid out, and its hash computed anew."""
+        """An event: what is known of it, its own text, laid out, and its hash computed again."""
         return await run_in_threadpool(self._event, request.path_params["event_id"])
 
     def _event(self, event_id: str) -> Response:

@@ -66,7 +66,7 @@ class Console:
 
 
 class _Quiet(uvicorn.Server):
-    """A server that ends without a word, though somebody may still be waiting for an answer."""
+    """A server that ends without a message, even if a browser still waits for an answer."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         _LOG.setLevel(logging.CRITICAL + 1)

@@ -43,7 +43,7 @@ class Fetched:
 
 
 def fault_of(metadata: Json, text: bytes) -> str | None:
-    """Why a text is not that of the event: its hashes and fields are derived anew and compared."""
+    """Why a text is not that of the event: derives its hashes and fields again and compares them."""
     line = RawLine(
         event_id=metadata["event_id"],
         ingest_time=metadata["ingest_time"],

@@ -171,7 +171,7 @@ class _Rejoined(Raw):
         self._rest = rest
 
     def next_piece(self, most: int) -> bytes:
-        # A pipe hands over what it has, so that nobody waits for a full buffer.
+        # A pipe returns what it has, so reading does not wait for a full buffer.
         piece: bytes = self._head[:most] or self._rest.read1(most)  # type: ignore[attr-defined]  # buffered
         self._head = self._head[len(piece) :]
         return piece

@@ -101,7 +101,7 @@ class Spool:
 
 def _opened(directory: Path, *, fsync: bool) -> sqlite3.Connection:
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)  # events are nobody else's
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)  # only the owner may read events
         database = sqlite3.connect(directory / FILE, timeout=0, isolation_level=None, check_same_thread=False)
     except (OSError, sqlite3.Error) as error:
         raise ProducerError(

@@ -1,8 +1,8 @@
-// From when on what is shown has to have been read: since the page was opened, or since somebody asked to read again.
+// The time since which shown data must have been read: that of opening the page, or of the last refresh.
 
 let since = Date.now();
 
-/** Read anew whatever is shown from now on. */
+/** Read everything again that is shown from now on. */
 export function forget() {
   since = Date.now();
 }

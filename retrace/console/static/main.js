@@ -48,7 +48,7 @@ let leaving = new AbortController();
 function go(to, { replace = false } = {}) {
   const here = location.pathname + location.search;
   if (to !== here) history[replace ? 'replaceState' : 'pushState'](null, '', to);
-  // Whoever asks for what is on screen wants to see how it is now.
+  // A click on the address on screen means a refresh.
   arrive(to === here, replace);
 }
 
@@ -86,7 +86,7 @@ async function showView(refined) {
   const page = { query, signal, draw, go, again: () => arrive(true), head: nothing };
   try {
     const showing = found.show(page);
-    // What somebody wrote for another address, and did not send, is not of this one.
+    // Unsent input for another address does not belong to this one.
     if (!refined) view.querySelectorAll('form').forEach((form) => form.reset());
     await showing;
     if (!signal.aborted) say(`${found.title} is shown.`);

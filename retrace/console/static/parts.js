@@ -108,8 +108,8 @@ export function say(text) {
 }
 
 /**
- * A submitted form as an object. What somebody wrote is without blanks around it, as they come with what is pasted; what stands there as the
- * address says it stays, blanks, line breaks and all, which a field does not show.
+ * A submitted form as an object. Typed and pasted values are trimmed. A value of the address stays as it is, with blanks and line breaks,
+ * which a field does not show.
  * @param {SubmitEvent} event @returns {Record<string, string>}
  */
 export function formOf(event) {

@@ -93,7 +93,7 @@ export function startOf(day) {
 const WRITTEN = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(:\d{2}(?:\.\d{1,9})?)?)?\s*(Z|UTC|[+-]\d{2}:\d{2})?$/i;
 
 /**
- * What somebody wrote, in milliseconds; null where it is no time. A time without an offset is of the chosen zone, or in UTC.
+ * A written time in milliseconds, null if it is not a time. Without an offset it is in the chosen zone, or in UTC.
  * @param {string} text @param {boolean} [utc]
  */
 export function written(text, utc = zone() === 'utc') {

@@ -85,7 +85,7 @@ def test_the_runbook_uses_commands_and_resources_that_there_are() -> None:
 
 
 def test_somebody_is_told_when_an_alarm_begins_and_ends_if_a_topic_is_given() -> None:
-    told = {"Fn::If": ["TellsSomebody", [{"Ref": "AlarmTopic"}], {"Ref": "AWS::NoValue"}]}
+    told = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopic"}], {"Ref": "AWS::NoValue"}]}
 
     for name, alarm in ALARMS.items():
         assert alarm["AlarmActions"] == alarm["OKActions"] == told, name

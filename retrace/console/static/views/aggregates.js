@@ -153,7 +153,7 @@ function versionsTable({ known, chosen, all, showAll, choose, older, unlisted })
   const shown = all ? versions : tellingOf(versions, chosen);
   const taken = (/** @type {'from' | 'to'} */ name, /** @type {string} */ id) => {
     choose({ ...chosen, [name]: id }, false);
-    // Rows may have moved; whoever goes on with the arrow keys goes on from what is chosen.
+    // Rows may have moved. The arrow keys continue from the chosen one.
     /** @type {HTMLElement | null} */ (document.querySelector(`input[name=${name}]:checked`))?.focus();
   };
   const radio = (/** @type {'from' | 'to'} */ name, /** @type {string} */ id) => html`<input type="radio" name=${name} value=${id} aria-label="${name} ${id}" @change=${() => taken(name, id)}>`;

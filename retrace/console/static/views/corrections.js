@@ -1,4 +1,4 @@
-// Corrections that were written and not sent: they outlive another zone, another view, and the page's being loaded anew.
+// Corrections that were written and not sent. They survive another zone, another view and a reload of the page.
 
 const NAME = 'retrace.correction.';
 

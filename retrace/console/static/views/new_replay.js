@@ -61,7 +61,7 @@ async function send(page, state, redraw) {
     const recounted = failure instanceof Failure && failure.problem.preview;
     if (recounted && recounted.messages !== preview.messages) Object.assign(state, { preview: recounted, changed: true });
     else Object.assign(state, { failure, doubt: doubtOf(failure) });
-    // That it was taken is told by now, so whoever sends it once more wants another one.
+    // The API has said that the key is taken, so sending the form once more means another replay.
     if (state.failure?.status === 409) keys.delete(asked);
   }
   state.busy = '';

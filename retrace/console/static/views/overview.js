@@ -77,7 +77,7 @@ export async function overview(page) {
   if (isLive(here)) refresh(read, signal);
 }
 
-/** Read again now and then, unless nobody looks. @param {() => Promise<void>} read @param {AbortSignal} signal */
+/** Read again now and then, unless the page is hidden. @param {() => Promise<void>} read @param {AbortSignal} signal */
 function refresh(read, signal) {
   setTimeout(async () => {
     if (signal.aborted) return;

@@ -72,7 +72,7 @@ export function requestOf(query) {
   };
 }
 
-/** The other way round: the form of a request that was made, to be changed or asked for anew. @param {any} request */
+/** The other way round: the form of an earlier request, to be changed or sent again. @param {any} request */
 export function queryOf(request) {
   const { entity_id: entity, start_time: from, end_time: to, source, event_type: type, day, rate, max_messages, order, reason } = request;
   const of = (/** @type {string} */ which) => {
