@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import webbrowser
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from rich.console import Console as Terminal
 
 from retrace.client import Client
 from retrace.context import command_context
-from retrace.problem import extra
+from retrace.problem import Exit, extra
 
 PORT = 4630
 """The same for everybody, so that a link of a colleague leads to one's own console."""
@@ -65,6 +66,8 @@ def console(
     # Ctrl-C is how it is meant to end.
     with suppress(KeyboardInterrupt), opened(serving.link(view)) if opens else nullcontext():
         serving.serve()
+    # The interpreter would wait minutes for the threads of calls that the API does not answer.
+    os._exit(Exit.DONE)
 
 
 _PAGE = '<!doctype html><meta http-equiv="refresh" content="0;url={link}"><a href="{link}">The console</a>'

@@ -8,6 +8,7 @@ import secrets
 import socket
 from collections.abc import Callable
 from datetime import datetime
+from threading import Thread
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -21,6 +22,8 @@ LOOPBACK = "127.0.0.1"
 CONNECTIONS = 6
 """A browser asks for six things at once; each more would want a function of its own."""
 _SHUTDOWN_S = 1
+_LISTENS_TO_CTRL_C_S = 1
+"""On Windows, Ctrl-C does not interrupt waiting for a thread."""
 _LOG = logging.getLogger("uvicorn.error")
 
 
@@ -43,6 +46,7 @@ class Console:
             timeout_graceful_shutdown=_SHUTDOWN_S,
         )
         self._server = _Quiet(config)
+        self._answering = Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
 
     @property
     def url(self) -> str:
@@ -56,9 +60,15 @@ class Console:
         return f"{self.url}{view.lstrip('/')}#token={self.token}"
 
     def serve(self) -> None:
-        """Answer until told to stop."""
+        """Answer until Ctrl-C or `stop`. Then calls of the API get a moment to end."""
         _LOG.setLevel(logging.ERROR)
-        self._server.run(sockets=[self._socket])
+        self._answering.start()
+        try:
+            while self._answering.is_alive():
+                self._answering.join(_LISTENS_TO_CTRL_C_S)
+        finally:
+            self.stop()
+            self._answering.join(2 * _SHUTDOWN_S)
 
     def stop(self) -> None:
         """End what `serve` does in another thread."""
