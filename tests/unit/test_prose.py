@@ -24,9 +24,9 @@ DECISION_LINES = 5
 WORDS = {
     "README.md": 840,
     "CONTRIBUTING.md": 1_330,
-    "docs/api.md": 4_800,
+    "docs/api.md": 4_700,
     "docs/architecture.md": 1_960,
-    "docs/cli.md": 4_550,
+    "docs/cli.md": 4_420,
     "docs/console.md": 830,
     "docs/consumer.md": 810,
     "docs/cost.md": 800,
