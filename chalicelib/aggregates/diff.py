@@ -6,9 +6,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from chalicelib.aggregates.aggregate import Version
+from chalicelib.aggregates.aggregate import Definitions, Version
 from chalicelib.aggregates.inputs import Input
 from chalicelib.aggregates.ports import InputsPage
+from chalicelib.metrics.contribution import Contributed
+from chalicelib.metrics.definition import Definition
 
 PositionOf = Callable[[Input], str]
 """The position just behind an input."""
@@ -20,6 +22,7 @@ class Side:
 
     version: Version
     position_of: PositionOf
+    metric: Definition | None = None
     after: str | None = None
     more: bool = True
     _waiting: deque[Input] = field(default_factory=deque)
@@ -34,6 +37,15 @@ class Side:
     def next(self) -> Input | None:
         """Its next input, None at the end."""
         return self._waiting[0] if self._waiting else None
+
+    @property
+    def definitions(self) -> Definitions:
+        """What is read of each input's contributions."""
+        return () if self.metric is None else (self.metric,)
+
+    def contribution(self, single: Input | None) -> Contributed | None:
+        """What an input of this version contributed to the metric that is compared."""
+        return None if single is None or self.metric is None else single.contributed_to(self.metric)
 
     def take_in(self, page: InputsPage) -> None:
         """Keep the page that follows. One without inputs is compared as it is."""
@@ -57,19 +69,34 @@ class Changed:
     after: Input
 
 
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """An event that contributed to a metric differently in two versions, and what; None is nothing."""
+
+    event: Input
+    before: Contributed | None
+    after: Contributed | None
+
+
 @dataclass
 class Comparison:
-    """The differences of a part of the inputs in order of time and id, and how many inputs both share there."""
+    """The differences of a part of the inputs in order of time and id, and how many inputs both share there.
+
+    `weighed` are the inputs that contributed differently to the metric that is compared; `redefined` counts those among
+    them that both share.
+    """
 
     only_in_from: list[Input] = field(default_factory=list)
     only_in_to: list[Input] = field(default_factory=list)
     changed: list[Changed] = field(default_factory=list)
     shared: int = 0
+    weighed: list[Weighed] = field(default_factory=list)
+    redefined: int = 0
 
     @property
     def differences(self) -> int:
         """How many were found."""
-        return len(self.only_in_from) + len(self.only_in_to) + len(self.changed)
+        return len(self.only_in_from) + len(self.only_in_to) + len(self.changed) + self.redefined
 
     def add(self, from_: Side, to: Side) -> bool:
         """Compare the next input and pass it. False if there is none. An input is the same if time and id are."""
@@ -78,10 +105,23 @@ class Comparison:
             return False
         if after is None or (before is not None and before.key < after.key):
             self.only_in_from.append(from_.pass_by())
+            self._weigh(before, from_.contribution(before), None)
         elif before is None or after.key < before.key:
             self.only_in_to.append(to.pass_by())
-        elif from_.pass_by().content_sha256 == to.pass_by().content_sha256:
-            self.shared += 1
+            self._weigh(after, None, to.contribution(after))
         else:
-            self.changed.append(Changed(before, after))
+            is_shared = from_.pass_by().content_sha256 == to.pass_by().content_sha256
+            differs = self._weigh(after, from_.contribution(before), to.contribution(after))
+            if is_shared:
+                self.shared += 1
+                self.redefined += differs
+            else:
+                self.changed.append(Changed(before, after))
         return True
+
+    def _weigh(self, event: Input | None, before: Contributed | None, after: Contributed | None) -> bool:
+        """Keep what an event contributed, if it differs; answers whether it does."""
+        differs = event is not None and before != after
+        if event is not None and differs:
+            self.weighed.append(Weighed(event, before, after))
+        return differs

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from chalicelib.aggregates.aggregate import Version, definitions_in
+from chalicelib.aggregates.aggregate import Definitions, Version, definitions_in
 from chalicelib.aggregates.dynamodb_rows import aggregate_of_row, input_of, outcome_of, partition_of_inputs, version_key
 from chalicelib.aggregates.inputs import Input
 from chalicelib.aggregates.ledger import Outcome
@@ -77,7 +77,7 @@ class DynamoAggregateHistory:
         of_day = Version(entity_id, day, "", calendar=calendar)
         return [_stored(of_day, item) for item in items]
 
-    def inputs(self, version: Version, after: str | None, limit: int) -> InputsPage:
+    def inputs(self, version: Version, after: str | None, limit: int, definitions: Definitions = ()) -> InputsPage:
         """The inputs among at most `limit` messages of a version, by time and id: one Query."""
         keys.require_position(keys.MESSAGE_POSITION, after)
         low = keys.FIRST_MESSAGE if after is None else after
@@ -93,7 +93,8 @@ class DynamoAggregateHistory:
                 Limit=limit,
             )
         last = answer.get("LastEvaluatedKey")
-        return InputsPage(tuple(map(input_of, answer["Items"])), last["SK"]["S"] if last else None)
+        found = tuple(input_of(item, definitions) for item in answer["Items"])
+        return InputsPage(found, last["SK"]["S"] if last else None)
 
     def position_of(self, single: Input) -> str:
         """A bound above the sort keys of all messages of an input's event, and below those of the next one."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from chalicelib.aggregates.aggregate import Aggregate, Version, definitions_in
+from chalicelib.aggregates.aggregate import Aggregate, Definitions, Version, definitions_in
 from chalicelib.aggregates.inputs import Input
 from chalicelib.aggregates.metric_rows import Packed, unpacked_state
 from chalicelib.core.timestamps import CALENDAR, Day, Instant
@@ -75,8 +75,11 @@ class AggregateHistory(Protocol):
     ) -> list[AggregateVersion]:
         """Those versions of at most 100 replays that there are."""
 
-    def inputs(self, version: Version, after: str | None, limit: int) -> InputsPage:
-        """The inputs among at most `limit` messages of a version, by time and id, after a position."""
+    def inputs(self, version: Version, after: str | None, limit: int, definitions: Definitions = ()) -> InputsPage:
+        """The inputs among at most `limit` messages of a version, by time and id, after a position.
+
+        Each with what it contributed to these definitions.
+        """
 
     def position_of(self, single: Input) -> str:
         """The position just behind an input."""

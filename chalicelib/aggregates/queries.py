@@ -10,6 +10,7 @@ from chalicelib.aggregates.aggregate import Version
 from chalicelib.core.calendars import time_zones
 from chalicelib.core.fields import DayText, EntityId, Limit, ReplayId
 from chalicelib.core.timestamps import CALENDAR, Day
+from chalicelib.metrics.members import NAME
 
 MAX_VERSIONS = 100
 
@@ -18,6 +19,9 @@ def _a_time_zone(name: str) -> str:
     if name not in time_zones():
         raise ValueError("is not a time zone of the IANA database, such as Europe/Paris")
     return name
+
+
+MetricName = Annotated[str, Field(pattern=NAME)]
 
 
 class AggregatesQuery(BaseModel):
@@ -54,6 +58,7 @@ class DiffQuery(AggregatesQuery):
 
     from_: Annotated[ReplayId, Field(alias="from")]
     to: ReplayId
+    metric: MetricName | None = None
     limit: Limit = 100
     cursor: str | None = None
 

@@ -11,6 +11,7 @@ from chalicelib.aggregates.diff import Changed
 from chalicelib.aggregates.inputs import Input
 from chalicelib.aggregates.ports import AggregateVersion
 from chalicelib.aggregates.queries import DiffQuery
+from chalicelib.aggregates.schemas import InputShape, MetricDifference, MetricShape, metric_difference
 from chalicelib.aggregates.use_cases import Account, DailyAggregates, Difference, FoundInputs
 from chalicelib.core.replay_ids import is_what_if
 from chalicelib.core.schemas import (
@@ -23,28 +24,6 @@ from chalicelib.core.schemas import (
     Time,
 )
 from chalicelib.core.timestamps import PERIOD
-
-
-class MetricShape(Shape):
-    """What a metric comes to in a version."""
-
-    name: str
-    definition_sha256: Annotated[Sha256, JsonSchema(description="Of the canonical JSON of its definition.")]
-    group: Annotated[
-        dict[str, object],
-        JsonSchema(description="Texts by the JSON Pointers it groups by; empty if by none, and for groups beyond 100."),
-    ]
-    value: Annotated[
-        str | None, JsonSchema(description="A decimal number as text. Null if no input has what it is computed of.")
-    ]
-    inputs: Annotated[Count, JsonSchema(description="Inputs that contributed.")]
-    skipped: Annotated[Count, JsonSchema(description="Inputs that had nothing to contribute.")]
-    event_id: NotRequired[
-        Annotated[str | None, JsonSchema(description="Of min and max: the event that has the value, the first by id.")]
-    ]
-    sum: NotRequired[
-        Annotated[str | None, JsonSchema(description="Of avg: what the inputs add up to, a decimal number as text.")]
-    ]
 
 
 class _OfReplay(Shape):
@@ -96,15 +75,6 @@ class DailyAggregatesAnswer(Shape):
     cursor: Cursor
 
 
-class InputShape(Shape):
-    """An event that went into a version."""
-
-    event_id: Sha256
-    event_time: Time
-    event_type: str
-    content_sha256: Sha256
-
-
 class InputList(Shape):
     """A page of a version's inputs, by time, then id."""
 
@@ -142,6 +112,7 @@ class DifferenceAnswer(_ComparedDay, _From):
     """A page of the differences of two versions, in order of time and id."""
 
     to: AggregateVersionShape
+    metric: NotRequired[MetricDifference]
     only_in_from: list[InputShape]
     only_in_to: list[InputShape]
     changed: list[ChangedInput]
@@ -220,7 +191,7 @@ def _input(row: Input) -> InputShape:
 def difference(query: DiffQuery, found: Difference) -> DifferenceAnswer:
     """The differences of a page of two versions, with the counts of that page."""
     comparison = found.comparison
-    return {
+    answer: DifferenceAnswer = {
         "entity_id": query.entity_id,
         "day": query.day,
         "from": _version(found.from_),
@@ -236,6 +207,9 @@ def difference(query: DiffQuery, found: Difference) -> DifferenceAnswer:
         },
         "cursor": found.cursor,
     }
+    if found.metric is not None:
+        answer["metric"] = metric_difference(found.metric, comparison.weighed)
+    return answer
 
 
 def _changed(changed: Changed) -> ChangedInput:

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from chalicelib.aggregates.aggregate import Version
+from chalicelib.aggregates.asked_metric import MetricChange, metric_change
 from chalicelib.aggregates.completeness import VersionStatus
 from chalicelib.aggregates.diff import Comparison, Side
 from chalicelib.aggregates.inputs import Input
 from chalicelib.aggregates.pinned_metrics import DefinitionsByHash, with_metrics
-from chalicelib.aggregates.ports import AggregateHistory, AggregateVersion
+from chalicelib.aggregates.ports import AggregateHistory, AggregateVersion, InputsPage
 from chalicelib.aggregates.queries import AggregatesQuery, DiffQuery, InputsQuery, VersionsQuery
 from chalicelib.core.calendars import window_in
 from chalicelib.core.errors import Fault, NotFound
@@ -149,6 +150,7 @@ class Difference:
     to: AggregateVersion
     comparison: Comparison
     cursor: str | None
+    metric: MetricChange | None = None
 
 
 @dataclass(frozen=True)
@@ -181,11 +183,16 @@ class TraceVersions:
         fingerprint = query_fingerprint(query)
         afters = _positions(from_cursor(fingerprint, query.cursor))
         from_, to = both = self._compared(query)
-        sides = [Side(one.version, self.history.position_of, at) for one, at in zip(both, afters, strict=True)]
+        metric = None if query.metric is None else metric_change(from_, to, query.metric)
+        definitions = (None, None) if metric is None else (metric.from_.definition, metric.to.definition)
+        sides = [
+            Side(one.version, self.history.position_of, definition, at)
+            for one, definition, at in zip(both, definitions, afters, strict=True)
+        ]
         comparison = self._comparison(sides, query.limit)
         more = any(side.more or side.next is not None for side in sides)
         position = _BETWEEN.join(side.after or "" for side in sides) if more else None
-        return Difference(from_, to, comparison, to_cursor(fingerprint, position))
+        return Difference(from_, to, comparison, to_cursor(fingerprint, position), metric)
 
     def _compared(self, query: DiffQuery) -> tuple[AggregateVersion, AggregateVersion]:
         stored = {found.version.replay_id: found for found in self._named(query, *query.named.values())}
@@ -207,7 +214,7 @@ class TraceVersions:
         while found.differences < limit:
             lagging = [side for side in sides if side.lags]
             try:
-                pages = reads(lambda side: self.history.inputs(side.version, side.after, ROWS_A_READ), lagging)
+                pages = reads(self._next_page, lagging)
             except ReadsSpent:
                 break
             for side, page in zip(lagging, pages, strict=True):
@@ -215,6 +222,9 @@ class TraceVersions:
             if not any(side.lags for side in sides) and not found.add(*sides):
                 break
         return found
+
+    def _next_page(self, side: Side) -> InputsPage:
+        return self.history.inputs(side.version, side.after, ROWS_A_READ, side.definitions)
 
 
 def _positions(both: str | None) -> list[str | None]:

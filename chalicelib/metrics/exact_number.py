@@ -27,6 +27,10 @@ class Exact:
         left, right, scale = _aligned(self, other)
         return exact(left + right, scale)
 
+    def __sub__(self, other: Exact) -> Exact:
+        """The difference, exact."""
+        return self + Exact(-other.coefficient, other.scale)
+
     def __lt__(self, other: Exact) -> bool:
         """Whether it is less, exactly."""
         left, right, _ = _aligned(self, other)

@@ -54,6 +54,8 @@ class Kind:
     """What `answer` was made from."""
     of_all: Callable[[Collection[Any], Exact], str] | None = None
     """The value of all amounts, at least one, if it cannot be folded; of a percentile, at this one."""
+    adds_up: bool = False
+    """Whether the value is the sum of what events contribute."""
 
     def merge(self, left: Folded, right: Folded) -> Folded:
         """What is folded of both."""
@@ -131,8 +133,8 @@ def _nearest_rank(amounts: Iterable[Exact], percentile: Exact) -> str:
 
 
 KINDS: Mapping[str, Kind] = {
-    "count": Kind(Takes.NOTHING, _amount, add, _count, _read_count),
-    "sum": Kind(Takes.NUMBERS, _amount, add, _number, _read("value")),
+    "count": Kind(Takes.NOTHING, _amount, add, _count, _read_count, adds_up=True),
+    "sum": Kind(Takes.NUMBERS, _amount, add, _number, _read("value"), adds_up=True),
     "min": Kind(Takes.NUMBERS, Extreme, _smaller, _of_event, _read_extreme),
     "max": Kind(Takes.NUMBERS, Extreme, _larger, _of_event, _read_extreme),
     "avg": Kind(Takes.NUMBERS, _amount, add, _average, _read("sum")),

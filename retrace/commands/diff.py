@@ -10,11 +10,12 @@ from typing import Annotated
 import typer
 
 from retrace.client import Client
-from retrace.commands.aggregates import Entity, OfDay, at_least, replay_command
+from retrace.commands.aggregates import Entity, OfCalendar, OfDay, at_least, replay_command
 from retrace.concurrency import in_order
 from retrace.context import AsJson, command_context
 from retrace.event_table import event_ids_are_elsewhere
 from retrace.known_entities import require_known_entity
+from retrace.metric_diff import MetricPages, metric_summary, show_metric
 from retrace.output import Column, Json, Output, duration, short_time
 from retrace.problem import Exit, Problem
 from retrace.progress import Counting
@@ -53,31 +54,39 @@ def diff(
     to: Annotated[
         str | None, typer.Argument(metavar="TO", help="The replay of the other. Default: the newest.")
     ] = None,
+    metric: Annotated[
+        str | None, typer.Option("--metric", metavar="NAME", help="The events that change this count or sum.")
+    ] = None,
     raw: Annotated[bool, typer.Option("--raw", help="With each event as it was sent.")] = False,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="List at most this many of each kind.")] = 100,
     every: Annotated[bool, typer.Option("--all", help="List every difference.")] = False,
+    calendar: OfCalendar = None,
     as_json: AsJson = None,
 ) -> None:
     """What changed between two versions of a daily aggregate, and by which events. Exits with 1 if something did.
 
     retrace aggregates diff depot-lyon 2025-11-28
     retrace aggregates diff depot-lyon 2025-11-28 REPLAY REPLAY --raw
+    retrace aggregates diff merchant-42 2025-11-28 --metric revenue
 
     `-` is in the older version only, `+` in the newer only, `~` in both with different content. Both are compared
-    completely, even if the list is cut off.
+    completely, even if the list is cut off. With --metric it lists what each event contributed to each version.
     """
     call, output = command_context(context), Output(as_json=as_json)
-    query = {"entity_id": entity, "day": call.day(of_day, "DAY") or ""}
+    query = {"entity_id": entity, "day": call.day(of_day, "DAY") or "", "calendar": calendar}
     older, newer = _versions(call.client, query, from_, to)
     with Counting(output.notes, "Comparing") as progress:
-        found = _compared(call.client, {**query, "from": older, "to": newer}, None if every else limit, progress)
-    for name in LISTS:
+        found = _compared(
+            call.client, {**query, "from": older, "to": newer, "metric": metric}, None if every else limit, progress
+        )
+    described_lists = () if metric is not None and not output.as_json else LISTS
+    for name in described_lists:
         found[name] = list(in_order(lambda item: described(call.client, item, raw=raw), found[name]))
     if output.as_json:
         output.json({**found, "summary": summary(found)})
     else:
         _show(output, found)
-    if any(found["counts"][name] for name in LISTS):
+    if any(found["counts"][name] for name in LISTS) or ("metric" in found and found["metric"]["events"]):
         raise typer.Exit(Exit.DIFFERENT)
 
 
@@ -85,12 +94,15 @@ def _compared(client: Client, query: Json, listed: int | None, progress: Countin
     """The difference of two versions, page after page: all of it counted, and the first of each kind."""
     found: Json = {}
     cursor: str | None = None
+    metric = MetricPages(listed)
     while not found or cursor is not None:
         page = client.get("/aggregates/diff", {**query, "limit": _PAGE, "cursor": cursor})
         cursor = page.pop("cursor")
         progress.add(events=sum(page["counts"].values()))
         for name in LISTS:
             page[name] = [*found.get(name, ()), *page[name]][:listed]
+        if "metric" in page:
+            metric.add(page["metric"])
         before = found.get("counts", {})
         found = {**page, "counts": {name: count + before.get(name, 0) for name, count in page["counts"].items()}}
     return found
@@ -140,6 +152,10 @@ def _show(output: Output, found: Json) -> None:
     for title, version in (("from", found["from"]), ("to", found["to"])):
         computed = short_time(version["computed_at"][:19])
         output.say(f"{title:4} {version['replay_id']}, computed {computed}: {version['event_count']:,}", "dim")
+    if "metric" in found:
+        show_metric(output, found["metric"])
+        output.say(metric_summary(found["metric"]), "bold")
+        return
     items = list(_signed(found))
     if items:
         output.rows(items, _columns(output), "")

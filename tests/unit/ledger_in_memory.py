@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 
-from chalicelib.aggregates.aggregate import Version
+from chalicelib.aggregates.aggregate import Definitions, Version
 from chalicelib.aggregates.inputs import Input
 from chalicelib.aggregates.ledger import (
     Changes,
@@ -124,7 +124,7 @@ class Aggregates:
     def position_of(self, single: Input) -> str:
         raise NotImplementedError
 
-    def inputs(self, version: Version, after: str | None, limit: int) -> InputsPage:
+    def inputs(self, version: Version, after: str | None, limit: int, definitions: Definitions = ()) -> InputsPage:
         raise NotImplementedError
 
     def inputs_among(self, candidates: Sequence[tuple[Version, StoredEvent]]) -> list[tuple[Version, StoredEvent]]:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.aggregates import use_cases as aggregates_use_cases
-from chalicelib.aggregates.aggregate import Aggregate, Version
+from chalicelib.aggregates.aggregate import Aggregate, Definitions, Version
 from chalicelib.aggregates.inputs import Input, InputKey
 from chalicelib.aggregates.ports import AggregateVersion, InputsPage, VersionsPage
 from chalicelib.aggregates.queries import DiffQuery
@@ -42,7 +42,7 @@ class History:
         found = [Version(entity_id, day, replay_id) for replay_id in replay_ids if replay_id in self.sides]
         return [AggregateVersion(version, Aggregate(), INGESTED) for version in found]
 
-    def inputs(self, version: Version, after: str | None, limit: int) -> InputsPage:
+    def inputs(self, version: Version, after: str | None, limit: int, definitions: Definitions = ()) -> InputsPage:
         self.reads.append(after)
         rows = sorted(self.sides[version.replay_id].items())
         rest = [(key, content) for key, content in rows if after is None or "/".join(key) > after]

@@ -1,0 +1,133 @@
+"""What answers about daily aggregates have of metrics, and of what events contribute to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal, NotRequired
+
+from chalicelib.aggregates.asked_metric import MetricChange, total
+from chalicelib.aggregates.diff import Weighed
+from chalicelib.core.schemas import Count, JsonSchema, Sha256, Shape, Time
+from chalicelib.metrics.contribution import Contributed, Contribution, Skipped
+from chalicelib.metrics.definition import Definition
+
+
+class MetricShape(Shape):
+    """What a metric comes to in a version."""
+
+    name: str
+    definition_sha256: Annotated[Sha256, JsonSchema(description="Of the canonical JSON of its definition.")]
+    group: Annotated[
+        dict[str, object],
+        JsonSchema(description="Texts by the JSON Pointers it groups by; empty if by none, and for groups beyond 100."),
+    ]
+    value: Annotated[
+        str | None, JsonSchema(description="A decimal number as text. Null if no input has what it is computed of.")
+    ]
+    inputs: Annotated[Count, JsonSchema(description="Inputs that contributed.")]
+    skipped: Annotated[Count, JsonSchema(description="Inputs that had nothing to contribute.")]
+    event_id: NotRequired[
+        Annotated[str | None, JsonSchema(description="Of min and max: the event that has the value, the first by id.")]
+    ]
+    sum: NotRequired[
+        Annotated[str | None, JsonSchema(description="Of avg: what the inputs add up to, a decimal number as text.")]
+    ]
+
+
+class InputShape(Shape):
+    """An event that went into a version."""
+
+    event_id: Sha256
+    event_time: Time
+    event_type: str
+    content_sha256: Sha256
+
+
+Value = Annotated[str | None, JsonSchema(description="A decimal number as text. Null if it contributed nothing.")]
+Group = Annotated[dict[str, object], JsonSchema(description="Texts by JSON Pointers; empty if it is in no group.")]
+Reason = Annotated[str, JsonSchema(description="Why it was skipped.")]
+
+
+class ContributionDifference(Shape):
+    """An event that contributed to a metric differently in two versions."""
+
+    event_id: Sha256
+    event_time: Time
+    event_type: str
+    from_value: Value
+    to_value: Value
+    from_group: Group
+    to_group: Group
+    from_skipped: NotRequired[Reason]
+    to_skipped: NotRequired[Reason]
+
+
+class MetricDifference(Shape):
+    """How a count or a sum differs between two versions, and the page of events that make the difference."""
+
+    name: str
+    from_definition_sha256: Sha256
+    to_definition_sha256: Sha256
+    differs: Annotated[
+        list[Literal["inputs", "definition"]], JsonSchema(description="What differs between the versions.")
+    ]
+    from_value: Annotated[str, JsonSchema(description="Over all groups, a decimal number as text.")]
+    to_value: Annotated[str, JsonSchema(description="Over all groups, a decimal number as text.")]
+    delta: Annotated[
+        str, JsonSchema(description="`to_value` minus `from_value`: what the contributions of all pages add up to.")
+    ]
+    contributions: list[ContributionDifference]
+
+
+def metric_difference(change: MetricChange, weighed: Sequence[Weighed]) -> MetricDifference:
+    """A metric in two versions, with a page of the events that contributed differently."""
+    from_, to = change.from_.definition, change.to.definition
+    return {
+        "name": to.name,
+        "from_definition_sha256": from_.sha256,
+        "to_definition_sha256": to.sha256,
+        "differs": _differs(change),
+        "from_value": str(total(change.from_)),
+        "to_value": str(total(change.to)),
+        "delta": str(change.delta),
+        "contributions": [_contribution(each, from_, to) for each in weighed],
+    }
+
+
+def _differs(change: MetricChange) -> list[Literal["inputs", "definition"]]:
+    differs: list[Literal["inputs", "definition"]] = []
+    if change.inputs_differ:
+        differs.append("inputs")
+    if change.definition_differs:
+        differs.append("definition")
+    return differs
+
+
+def _contribution(weighed: Weighed, from_: Definition, to: Definition) -> ContributionDifference:
+    answer: ContributionDifference = {
+        "event_id": weighed.event.event_id,
+        "event_time": weighed.event.event_time,
+        "event_type": weighed.event.event_type,
+        "from_value": value_of(weighed.before),
+        "to_value": value_of(weighed.after),
+        "from_group": group_of(weighed.before, from_),
+        "to_group": group_of(weighed.after, to),
+    }
+    if isinstance(weighed.before, Skipped):
+        answer["from_skipped"] = str(weighed.before)
+    if isinstance(weighed.after, Skipped):
+        answer["to_skipped"] = str(weighed.after)
+    return answer
+
+
+def value_of(contributed: Contributed | None) -> str | None:
+    """What an event contributed, as text."""
+    return str(contributed.amount) if isinstance(contributed, Contribution) else None
+
+
+def group_of(contributed: Contributed | None, definition: Definition) -> dict[str, object]:
+    """The group that it contributed to."""
+    if not isinstance(contributed, Contribution):
+        return {}
+    paths = (pointer.text for pointer in definition.group_by)
+    return dict(zip(paths, contributed.group, strict=True))
