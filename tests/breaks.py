@@ -1358,6 +1358,14 @@ BREAKS = [
         "test_one_late_event_does_not_hide_an_outage_of_two_hours",
     ),
     Break(
+        "7 honest: a dip of all types that the overview marks on the rows of each",
+        "retrace/console/static/views/dips.js",
+        "types.includes(type)",
+        "types.length",
+        "tests/unit/cli/test_console_page.py",
+        "test_addresses_times_and_requests_are_what_they_should_be",
+    ),
+    Break(
         "7 honest: an alarm for a source with few events",
         "chalicelib/search/dips.py",
         " and usual - most >= FEWER",

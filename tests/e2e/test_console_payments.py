@@ -67,6 +67,34 @@ def test_from_the_overview_to_the_outage_it_is_three_clicks(page: Page) -> None:
     expect(page.get_by_role("img", name="2025-11-22 14:00, 0 events")).to_be_visible()
 
 
+def test_the_overview_marks_hours_with_far_fewer_events_unlike_empty_ones(page: Page) -> None:
+    page.goto(f"/?{WINDOW}")
+    rows = page.get_by_role("table", name="Events by source and type").get_by_role("row")
+    gateway = rows.filter(has_text=GATEWAY).first
+    dips = gateway.locator("a.dip")
+    told = r"(, empty|, 1 late), far fewer than usual: 1 of all types in 2h, usually \d+"
+    names = [re.compile(rf"{hour.replace('T', ' ')}:00: {events}{told}") for hour, events in TRUTH["outage"].items()]
+
+    expect(dips).to_have_count(len(names))
+    for dip, name in zip(dips.all(), names, strict=True):
+        expect(dip).to_have_accessible_name(name)
+    expect(gateway.locator("a.dip.none")).to_have_count(1)
+    expect(gateway.locator("a.column:not(.dip, .none)").first).to_be_visible()
+    expect(page.locator(".legend")).to_contain_text("far fewer events than in the hours around")
+    dips.last.click()
+    expect(page).to_have_url(re.compile(r"from=2025-11-22T15%3A00.*to=2025-11-22T16%3A00.*find=pay%2Fgateway"))
+
+
+def test_the_overview_says_of_which_sources_no_dips_were_counted(page: Page) -> None:
+    page.route("**/api/gaps?*", lambda route: route.fulfill(json={"items": [], "dips": None}))
+    page.goto(f"/?{WINDOW}&find={GATEWAY}")
+
+    expect(page.locator("main")).to_contain_text("not counted for 1 source with more events than a request counts")
+    expect(page.locator("a.dip")).to_have_count(0)
+    page.goto("/?from=2025-10-01T00:00:00Z&to=2025-11-24T00:00:00Z")
+    expect(page.locator("main")).to_contain_text("marked in windows of at most 31 days")
+
+
 @pytest.mark.parametrize("key", ["payment_000491"])
 def test_a_key_leads_to_its_event_and_each_arrival(page: Page, key: str) -> None:
     page.goto("/")

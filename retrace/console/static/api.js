@@ -77,6 +77,18 @@ export async function post(path, body, { key, type = 'application/json', text } 
   return read(await asked(`/api${path}`, {}, { method: 'POST', headers, body: sent }));
 }
 
+/** How much of what a browser may ask at once is for one list of things. */
+const AT_ONCE = 3;
+
+/** Do something for each, a few at once. @template T @param {T[]} items @param {AbortSignal} signal @param {(item: T) => Promise<void>} work */
+export async function fewAtOnce(items, signal, work) {
+  const left = [...items];
+  const worker = async () => {
+    for (let item = left.shift(); item !== undefined && !signal.aborted; item = left.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+}
+
 /** A browser has six connections to a server, for all of its tabs: as many of them may be read from for long. */
 const STREAMS = 3;
 

@@ -16,6 +16,7 @@ const { howFar, isRunning } = await import(`${page}/views/job.js`);
 const { joined } = await import(`${page}/views/difference.js`);
 const { pager } = await import(`${page}/views/pager.js`);
 const { numberTicks, timeTicks, uncut, widthOf } = await import(`${page}/ticks.js`);
+const { dipAt, dipOf, isLookedThrough, lookForDips, marked, toldOf } = await import(`${page}/views/dips.js`);
 const { binsOf, placed } = await import(`${page}/views/strip.js`);
 const { bySource, fits } = await import(`${page}/views/matrix.js`);
 const { chosenOf, roomFor, tellingOf } = await import(`${page}/views/versions.js`);
@@ -269,6 +270,37 @@ test('counts stay where they were when the window goes on', () => {
   const counted = { first: bins.first, width: bins.width };
   assert.deepEqual(placed([1, 2, 3], counted, { first: bins.first + bins.width, width: bins.width, count: 3 }), [2, 3, 0]);
   assert.deepEqual(placed([1, 2, 3], counted, { first: bins.first, width: times.HOUR, count: 2 }), [0, 0]);
+});
+
+const DIP = dipOf({ start_time: '2025-11-28T10:00:00Z', end_time: '2025-11-28T12:00:00Z', event_type: null, events: 1, usual: 12 });
+
+test('an hour with far fewer events is marked on the row of its source, or of the type that alone has it', () => {
+  const items = [DIP, { ...DIP, type: 'x' }];
+  assert.deepEqual(marked({ items }, [null]), [DIP]);
+  assert.deepEqual(marked({ items }, ['x']).map(({ type }) => type), ['x']);
+  assert.equal(marked({ items }).length, 2);
+  assert.deepEqual([marked(undefined), marked({ items: null }), marked({ failure: {} })], [[], [], []]);
+  assert.deepEqual([9, 10, 11, 12].map((hour) => !!dipAt([DIP], NOON + (hour - 12) * times.HOUR, NOON + (hour - 11) * times.HOUR)), [false, true, true, false]);
+  assert.equal(toldOf(DIP), 'far fewer than usual: 1 of all types in 2h, usually 12 an hour');
+});
+
+test('dips are asked of each source once in an hour, in windows that the API looks through', async () => {
+  const asked = [];
+  globalThis.fetch = async (address) => { asked.push(address); return new Response('{"dips": null}'); };
+  const shown = ['a', 'b', 'a'].map((source) => ({ source, event_type: 'x' }));
+  const state = { shown, dips: new Map(), window: { from: NOON, to: NOON + times.HOUR }, bins: { first: NOON } };
+  const { signal } = new AbortController();
+  await lookForDips(state, signal, () => {}, NOON);
+  await lookForDips(state, signal, () => {}, NOON + times.HOUR - 1);
+  assert.deepEqual(asked.map((one) => new URLSearchParams(one.split('?')[1]).get('source')), ['a', 'b']);
+  await lookForDips(state, signal, () => {}, NOON + times.HOUR);
+  assert.equal(asked.length, 4);
+  assert.equal(state.dips.get('a').items, null);
+  const before = asked.length;
+  await lookForDips({ ...state, bins: { first: NOON - 40 * times.DAY } }, signal, () => {});
+  assert.equal(asked.length, before);
+  assert.ok(isLookedThrough({ from: NOON, to: NOON + 30 * times.DAY }));
+  assert.ok(!isLookedThrough({ from: NOON, to: NOON + 31 * times.DAY }));
 });
 
 test('sources stand in order, and those that are silent for long last', () => {

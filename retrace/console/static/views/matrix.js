@@ -3,6 +3,7 @@
 import { empty, html, nothing, number, short } from '../parts.js';
 import { address } from '../place.js';
 import { duration, msOf } from '../times.js';
+import { legend, marked } from './dips.js';
 import { axis, placed, spoken, strip } from './strip.js';
 import { carried, inWindow } from './window.js';
 
@@ -36,9 +37,9 @@ export function matrix(state, query, pixels) {
   const open = shown.length <= FEW || !!query.find;
   return html`<div class="matrix" role="table" aria-label="Events by source and type">
     <div role="row" class="head"><span role="columnheader">source and type</span><span role="columnheader" class="number">events</span><span role="columnheader">by ${spoken(bins.width)}${axis(bins, pixels)}</span><span role="columnheader" class="number">late</span><span role="columnheader">last received</span></div>
-    ${bySource(shown).map(([source, pairs]) => html`${pairs.length > 1 || !open ? sourceRow(source, pairs, state, query) : nothing}${open ? pairs.map((pair) => typeRow(pair, state, query, pairs.length > 1)) : nothing}`)}
+    ${bySource(shown).map(([source, pairs]) => html`${pairs.length > 1 || !open ? sourceRow(source, pairs, state, query, open) : nothing}${open ? pairs.map((pair) => typeRow(pair, state, query, pairs.length > 1)) : nothing}`)}
     </div>
-    <p class="quiet">Each row has a scale of its own: its highest column is its most. Grey is a time without events, dotted is still to come, orange is late${late ? ` by ${duration(late)} and more` : ''}. Choose a column to see its events.</p>`;
+    <p class="quiet">Each row has a scale of its own: its highest column is its most. Dotted is still to come, orange is late${late ? ` by ${duration(late)} and more` : ''}. Choose a column to see its events.</p>${legend(state)}`;
 }
 
 /** @param {import('../place.js').Query} query @returns {[unknown, unknown]} */
@@ -47,8 +48,8 @@ function nothingToShow(query) {
   return ['No events yet.', html`Send some: <code>retrace ingest FILE</code>. What was refused is in <a href="/quarantine">quarantine</a>.`];
 }
 
-/** @param {string} source @param {Pair[]} pairs @param {any} state @param {import('../place.js').Query} query */
-function sourceRow(source, pairs, state, query) {
+/** @param {string} source @param {Pair[]} pairs @param {any} state @param {import('../place.js').Query} query @param {boolean} open whether its types have rows */
+function sourceRow(source, pairs, state, query, open) {
   const { bins, of } = state;
   const known = pairs.map((pair) => of.get(keyOf(pair))).filter((found) => found?.all);
   const all = added(known.map((found) => placed(found.all, found, bins)), bins.count);
@@ -56,7 +57,7 @@ function sourceRow(source, pairs, state, query) {
   const until = known.map((found) => found.until).filter(Boolean).sort()[0];
   const last = pairs.map((pair) => pair.last_seen ?? '').sort().pop() ?? '';
   const there = { ...query, find: source };
-  return row(html`<a class="source" href=${address('/', there)}>${source}</a>`, source, { all, late, until }, last, known.length === pairs.length, state, (from, to) => inWindow('/', there, { from, to }));
+  return row(html`<a class="source" href=${address('/', there)}>${source}</a>`, source, { all, late, until, dips: marked(state.dips.get(source), open ? [null] : undefined) }, last, known.length === pairs.length, state, (from, to) => inWindow('/', there, { from, to }));
 }
 
 /** @param {Pair} pair */
@@ -70,7 +71,8 @@ function typeRow(pair, state, query, within) {
   const name = html`<a class=${within ? 'within' : ''} href=${address('/type', { source, type, ...carried('/type', query) })}>${type}</a>${within ? nothing : html` <span class="quiet">${source}</span>`}`;
   if (found?.failure) return html`<div role="row" class="line"><span role="cell">${name}</span><span role="cell" class="is-late wide">${found.failure.message}</span></div>`;
   const counts = found ? { all: placed(found.all, found, bins), late: placed(found.late, found, bins), until: found.until } : { all: Array(bins.count).fill(0), until: 1 };
-  return row(name, `${type} of ${source}`, counts, last ?? '', !!found, state, (from, to) => inWindow('/type', { source, type }, { from, to }));
+  const dips = marked(state.dips.get(source), within ? [type] : [type, null]);
+  return row(name, `${type} of ${source}`, { ...counts, dips }, last ?? '', !!found, state, (from, to) => inWindow('/type', { source, type }, { from, to }));
 }
 
 /** @param {unknown} name @param {string} told @param {import('./strip.js').Counts} counts @param {string} last @param {boolean} isKnown @param {any} state @param {(from: number, to: number) => string} there */

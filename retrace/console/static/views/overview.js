@@ -1,10 +1,11 @@
 // How things are: what each source sent when, what was received and refused, which replays run, and what lies dead.
 
-import { get, look } from '../api.js';
+import { fewAtOnce, get, look } from '../api.js';
 import { badge, counted, failed, formOf, html, loading, nothing, number } from '../parts.js';
 import { isLive, windowOf } from '../picker.js';
 import { address } from '../place.js';
 import { clock, duration, msOf, rfc } from '../times.js';
+import { lookForDips } from './dips.js';
 import { isRunning, progress, state as stateOf, subjectOf } from './job.js';
 import { fits, keyOf, matrix } from './matrix.js';
 import { arrivals, refusals } from './received.js';
@@ -12,7 +13,6 @@ import { sources } from './sources.js';
 import { binsOf } from './strip.js';
 import { carried } from './window.js';
 
-const AT_ONCE = 3;
 const SHOWN = 40;
 const EVERY_MS = 30_000;
 const CLOCKS_DIFFER_MS = 60_000;
@@ -25,7 +25,7 @@ export async function overview(page) {
   const { query, signal, draw } = page;
   const here = { path: '/', query };
   /** @type {any} */
-  const state = { pairs: null, shown: [], most: SHOWN, of: new Map(), metrics: null, refused: null, jobs: null, queues: null, failures: {}, at: null };
+  const state = { pairs: null, shown: [], most: SHOWN, of: new Map(), dips: new Map(), metrics: null, refused: null, jobs: null, queues: null, failures: {}, at: null };
   const redraw = () => draw(template(page, state, more));
   const load = (/** @type {string} */ name, /** @type {Promise<any>} */ wanted) => wanted.then((found) => {
     state[name] = found;
@@ -37,16 +37,17 @@ export async function overview(page) {
     state.shown = [...fitting].sort((one, other) => ((one.last_seen ?? '') > (other.last_seen ?? '') ? -1 : 1)).slice(0, state.most);
     state.fitting = fitting.length;
   };
+  const counting = () => count(state, signal, redraw);
   const more = () => {
     state.most += SHOWN;
     choose();
     redraw();
-    return count(state, signal, redraw);
+    return counting().then(() => lookForDips(state, signal, redraw));
   };
   const listed = (/** @type {number | undefined} */ days) => load('pairs', sources(signal, days).then(({ items, looked }) => { state.looked = looked; return items; })).then(() => {
     choose();
     redraw();
-    return count(state, signal, redraw);
+    return counting();
   });
   const known = async () => {
     if (!state.pairs) await listed(0);
@@ -68,6 +69,7 @@ export async function overview(page) {
     ]);
     state.at = Date.now();
     redraw();
+    await lookForDips(state, signal, redraw);
   };
   window.addEventListener('resize', redraw, { signal });
   state.window = windowOf(here);
@@ -93,16 +95,13 @@ async function count({ shown, of, bounds }, signal, redraw) {
     return found && !found.failure && (!pair.last_seen || msOf(pair.last_seen) < found.at - CLOCKS_DIFFER_MS);
   };
   const left = shown.filter((/** @type {any} */ pair) => !isCounted(pair));
-  const worker = async () => {
-    for (let pair = left.shift(); pair && !signal.aborted; pair = left.shift()) {
-      const { source, event_type } = pair;
-      const at = Date.now();
-      const found = await look('/counts', { source, event_type, ...bounds }, signal).catch((failure) => ({ failure }));
-      of.set(keyOf(pair), { ...found, at });
-      redraw();
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  await fewAtOnce(left, signal, async (/** @type {any} */ pair) => {
+    const { source, event_type } = pair;
+    const at = Date.now();
+    const found = await look('/counts', { source, event_type, ...bounds }, signal).catch((failure) => ({ failure }));
+    of.set(keyOf(pair), { ...found, at });
+    redraw();
+  });
 }
 
 /** @param {import('../main.js').Page} page @param {any} state @param {() => void} more */

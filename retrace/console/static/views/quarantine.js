@@ -1,6 +1,6 @@
 // What was refused in a window, and why; many of them retried at once, as they are or corrected.
 
-import { get } from '../api.js';
+import { fewAtOnce, get } from '../api.js';
 import { badge, counted, empty, formOf, html, nothing, table, when } from '../parts.js';
 import { windowOf } from '../picker.js';
 import { address } from '../place.js';
@@ -10,8 +10,6 @@ import { fits } from './matrix.js';
 import { below, pager } from './pager.js';
 import { reason, refused, status } from './refused.js';
 import { carried } from './window.js';
-
-const AT_ONCE = 3;
 
 /** @param {import('../main.js').Page} page */
 export async function quarantine(page) {
@@ -46,14 +44,11 @@ async function listed(page) {
 
 /** Read what differs in each conflict, a few at once. @param {any[]} items @param {Map<string, any>} details @param {AbortSignal} signal @param {() => void} redraw */
 function compare(items, details, signal, redraw) {
-  const left = items.filter((item) => item.status === 'CONFLICT').map((item) => item.rejected_id);
-  const worker = async () => {
-    for (let id = left.shift(); id && !signal.aborted; id = left.shift()) {
-      details.set(id, await get(`/rejected/${encodeURIComponent(id)}`, {}, signal).catch(() => ({})));
-      redraw();
-    }
-  };
-  return Promise.all(Array.from({ length: AT_ONCE }, worker));
+  const ids = items.filter((item) => item.status === 'CONFLICT').map((item) => item.rejected_id);
+  return fewAtOnce(ids, signal, async (id) => {
+    details.set(id, await get(`/rejected/${encodeURIComponent(id)}`, {}, signal).catch(() => ({})));
+    redraw();
+  });
 }
 
 /** @param {import('../main.js').Page} page */
