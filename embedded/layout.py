@@ -201,4 +201,4 @@ def parse_port(text: str, setting: str = "RETRACE_PORT") -> int:
     """Read a port number as a user wrote it in a setting."""
     if re.fullmatch(r"\d{1,5}", text, re.ASCII) and 0 < int(text) <= HIGHEST_PORT:
         return int(text)
-    raise Problem(f"{setting} is {text!r}, which is no port number.", f"Give a number from 1024 to {HIGHEST_PORT}.")
+    raise Problem(f"{setting} is {text!r}, which is not a port number.", f"Give a number from 1024 to {HIGHEST_PORT}.")

@@ -114,7 +114,7 @@ def require(what: str, found: object, expected: object) -> None:
     """Raise Problem if something is not what it should be."""
     if found != expected:
         raise Problem(
-            f"This does not hold: {what}\n  expected {expected}\n  found    {found}",
+            f"This check failed: {what}\n  expected {expected}\n  found    {found}",
             "Promises of README.md are broken, or files in examples/ were changed.",
         )
 

@@ -23,7 +23,7 @@ def read(path: Path) -> list[bytes]:
     """Return the lines of a file that are not blank; raises Problem if it cannot hold events."""
     lines = [line for line in _content(path).split(b"\n") if line.strip()]
     if not lines:
-        raise Problem(f"{path} holds no events: it is empty.", "Give a file with one event a line.")
+        raise Problem(f"{path} is empty.", "Give a file with one event a line.")
     if not any(map(_is_object, lines[:LOOKED_AT])):
         raise Problem(
             f"{path} is not NDJSON: none of its first lines is a JSON object.",

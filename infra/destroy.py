@@ -92,7 +92,7 @@ def _require_empty(stack: Stack, held: Sequence[Holding]) -> None:
 
 def _confirm(stage: str, stack: Stack, ask: Ask) -> None:
     try:
-        typed = ask(f"{stack.name} holds no data. Type {stage} to remove it: ")
+        typed = ask(f"{stack.name} contains no data. Type {stage} to remove it: ")
     except EOFError:
         typed = ""
     if typed.strip() != stage:
@@ -112,7 +112,7 @@ def _remove(stack: Stack, say: Tell) -> None:
         raise Problem("\n".join([f"{stack.name} could not be removed.", *failed]), "Fix that and try again.")
     say(f"\n{stack.name} is removed.")
     if left := retained(events):
-        say("\nThis stays, by its deletion policy; where a command follows, that removes it:\n")
+        say("\nThis stays, because of its deletion policy. A command, if there is one, removes it:\n")
         for line in removal(left):
             say(line)
 

@@ -96,7 +96,7 @@ def parsed(words: Iterable[str]) -> dict[str, str]:
     wrong = [word for word, (name, equals, _) in pairs.items() if not (name and equals)]
     if wrong:
         raise Problem(
-            f"{wrong[0]!r} is no parameter.",
+            f"{wrong[0]!r} is not a parameter.",
             "Write Name=value: make deploy STAGE=prod PARAMETERS='RawRetentionDays=365'",
         )
     return {name: value for name, _, value in pairs.values()}

@@ -28,8 +28,8 @@ credentials. Run `retrace doctor` to check a deployment.
 """
 
 EXIT_CODES = """Exit codes: 0 done; 1 done, but differences were found or events rejected; 2 wrong usage, or a file
-that cannot be read or written; 3 no target, no credentials or no answer; 4 refused; 5 not found; 70 a fault of the
-command itself; 130 interrupted; 141 the output's reader has ended.
+that cannot be read or written; 3 no target, no credentials or no answer; 4 refused; 5 not found; 70 a defect of
+the command; 130 interrupted; 141 the reader of the output is gone.
 """
 
 app = typer.Typer(

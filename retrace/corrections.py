@@ -85,7 +85,7 @@ def corrections_in(content: bytes, name: str) -> Iterator[Correction]:
                 yield _correction(line.decode("utf-8-sig"))
             except (ValueError, LookupError, TypeError) as error:
                 remedy = "Give a file of `retrace rejected list --bodies`, with its events corrected."
-                raise Problem(f"Line {number} of {name} is no correction: {error}.", remedy, Exit.USAGE) from error
+                raise Problem(f"Line {number} of {name} is not a correction: {error}.", remedy, Exit.USAGE) from error
 
 
 def _correction(line: str) -> Correction:

@@ -199,7 +199,7 @@ class Watch:
         except KeyboardInterrupt:
             wanted = False
         if not wanted:
-            self.output.note(f"\nReplay {self.replay_id} goes on by itself.", "")
+            self.output.note(f"\nReplay {self.replay_id} continues by itself.", "")
             self.output.note(f"Watch it: retrace replay get {self.replay_id} --wait", "")
             self.output.note(f"Cancel it: retrace replay cancel {self.replay_id}", "")
             raise typer.Exit(Exit.INTERRUPTED)

@@ -37,7 +37,7 @@ def parse_time(text: str, now: datetime) -> Instant:
         return parse_instant(f"{local[1]}T{local[2]}{local[3] or ':00'}Z" if local else wanted)
     except ValueError as error:
         why = f"it {error}" if local or "RFC 3339" not in str(error) else f"write one such as {EXAMPLES}"
-        raise ValueError(f"{text!r} is no time; {why}") from error
+        raise ValueError(f"{text!r} is not a time: {why}") from error
 
 
 def parse_end(text: str, now: datetime, start: Instant | None) -> Instant:
@@ -59,7 +59,7 @@ def parse_day(text: str, now: datetime) -> Day:
     if day is None:
         ago = _ago(wanted, now) if wanted.lower().removesuffix("ago").strip()[-1:] in ("d", "w") else None
         if ago is None:
-            raise ValueError(f"{text!r} is no day; write one such as today, yesterday, 3d or 2026-11-21")
+            raise ValueError(f"{text!r} is not a day: write one such as today, yesterday, 3d or 2026-11-21")
         day = Day(ago.date().isoformat())
     return day
 

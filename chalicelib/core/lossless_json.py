@@ -198,13 +198,13 @@ def _faults(value: JsonValue, path: str, depth: int) -> Iterator[Fault]:
         case NotJson():
             yield Fault(path, f"{value.literal} is not a JSON number")
         case str() if _has_lone_surrogate(value):
-            yield Fault(path, "holds a lone surrogate, which is no Unicode character")
+            yield Fault(path, "contains a lone surrogate, which is not a Unicode character")
         case dict():
             if isinstance(value, DuplicateKeys):
                 yield from (Fault(_member(path, key), "is a duplicate key") for key in value.duplicates)
             for key, child in value.items():
                 if _has_lone_surrogate(key):
-                    yield Fault(path, "has a key that holds a lone surrogate, which is no Unicode character")
+                    yield Fault(path, "has a key that contains a lone surrogate, which is not a Unicode character")
                 yield from _faults(child, _member(path, key), depth + 1)
         case list():
             for position, child in enumerate(value):

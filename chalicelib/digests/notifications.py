@@ -38,7 +38,7 @@ def parse_notification(body: str, bucket: str) -> list[Notice]:
             return []
         return [_notice(record) for record in said["Records"] if record["s3"]["bucket"]["name"] == bucket]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise InvalidRequest("The message is no notification of S3.") from error
+        raise InvalidRequest("The message is not a notification of S3.") from error
 
 
 def _notice(record: Any) -> Notice:

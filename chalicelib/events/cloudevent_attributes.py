@@ -51,7 +51,7 @@ def _version(value: str) -> str:
 
 def _only_characters(value: str) -> str:
     if _NO_CHARACTER.search(value):
-        raise ValueError("holds a control character or a code point that is no character")
+        raise ValueError("contains a control character or a code point that is not a character")
     return value
 
 

@@ -59,7 +59,7 @@ def verified(event: StoredEvent, line: bytes) -> RawLine:
     wrong = [field.name for field in fields(event) if getattr(event, field.name) != getattr(derived, field.name)]
     if wrong:
         at, names = event.location.key, ", ".join(wrong)
-        raise IntegrityFailure(f"{at} does not hold the event {event.event_id}: its line has a different {names}.")
+        raise IntegrityFailure(f"{at} does not contain the event {event.event_id}: its line has a different {names}.")
     return found
 
 

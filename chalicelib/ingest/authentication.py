@@ -72,7 +72,7 @@ def verify(webhook: Webhook, secrets: Iterable[bytes], now: Instant) -> None:
         raise _refused([Fault(name, message) for name in sorted(unsigned)])
     signed = f"{said[ID]}.{said[TIMESTAMP]}.".encode(errors="replace") + webhook.body
     if not _any_matches(said[SIGNATURE].split(" "), signed, secrets):
-        raise _refused([Fault(SIGNATURE, "is of none of the secrets, or the request was changed on its way")])
+        raise _refused([Fault(SIGNATURE, "matches none of the secrets, or the request was changed in transit")])
 
 
 def signature(webhook_id: str, timestamp: str, body: bytes, secret: bytes) -> str:

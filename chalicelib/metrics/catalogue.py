@@ -58,7 +58,7 @@ def parse_change(content: bytes) -> Change:
         )
         hashes = (said["name"], said["definition_sha256"])
     except (ValueError, KeyError, TypeError) as error:
-        raise IntegrityFailure("It is no record of a change of a metric.") from error
+        raise IntegrityFailure("It is not a record of a change of a metric.") from error
     if said.get("v") != VERSION or hashes != (change.name, change.definition.sha256):
         raise IntegrityFailure("It is not of this version, or its definition is not what its hash says.")
     return change

@@ -60,7 +60,7 @@ class DefineMetrics:
 
     def _require_room(self) -> None:
         if len(self.definitions.active()) - len(BUILT_IN) >= MAX_ACTIVE:
-            raise Conflict(f"There are {MAX_ACTIVE} active metrics, which is the most. Retire one first.")
+            raise Conflict(f"There are {MAX_ACTIVE} active metrics, which is the maximum. Retire one first.")
 
 
 @dataclass(frozen=True, slots=True)

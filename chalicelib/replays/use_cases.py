@@ -106,7 +106,7 @@ def _digest(request: ReplayRequest) -> str:
 
 
 def _other_request(key: str | None) -> Conflict:
-    fault = Fault("Idempotency-Key", "stands for another request; use a new key for a new replay")
+    fault = Fault("Idempotency-Key", "belongs to another request. Use a new key for a new replay")
     return Conflict(f"The Idempotency-Key {key} was used for another replay.", (fault,))
 
 
@@ -164,7 +164,7 @@ class ControlReplay:
 
         def cancelled(job: ReplayJob) -> ReplayJob | None:
             if job.public_state is JobState.COMPLETE:
-                raise Conflict(f"Replay {job.replay_id} is complete; there is nothing left to cancel.")
+                raise Conflict(f"Replay {job.replay_id} is complete, so there is nothing to cancel.")
             if job.state is JobState.CANCELLED:
                 return None
             return replace(job, state=JobState.CANCELLED, cancelled_by=caller, cancelled_at=self.now(), failure=None)
@@ -200,12 +200,12 @@ class ControlReplay:
                 self.pause(attempts)
             else:
                 return changed
-        raise WriteConflict(f"Replay {replay_id} kept moving on; try again.")
+        raise WriteConflict(f"Replay {replay_id} kept changing. Try again.")
 
 
 def _resumed(job: ReplayJob) -> ReplayJob | None:
     if job.state is JobState.CANCELLED:
-        raise Conflict(f"Replay {job.replay_id} was cancelled; ask for a new one.")
+        raise Conflict(f"Replay {job.replay_id} was cancelled. Request a new one.")
     if job.state is not JobState.FAILED:
         return None
     return replace(job, state=JobState.PLANNING if job.cursor.discovering_days else JobState.SENDING, failure=None)

@@ -19,11 +19,11 @@ _SECONDS_A_DAY = 86_400
 IN_FLIGHT_S = 60
 """An ingest request has written its rows after half as long, or never will."""
 
-_ELSE = "else as the stack says, or as by default"
+_ELSE = "Default: that of the stack or the profile"
 
-Shards = Annotated[int | None, typer.Option("--shards", min=1, max=64, help=f"TYPE_DAY_SHARDS; {_ELSE}.")]
-LateAfter = Annotated[int | None, typer.Option("--late-after-s", min=0, help=f"LATE_AFTER_SECONDS; {_ELSE}.")]
-IdentityTtl = Annotated[int | None, typer.Option("--identity-ttl-days", min=0, help=f"DEDUPE_TTL_DAYS; {_ELSE}.")]
+Shards = Annotated[int | None, typer.Option("--shards", min=1, max=64, help=f"TYPE_DAY_SHARDS. {_ELSE}.")]
+LateAfter = Annotated[int | None, typer.Option("--late-after-s", min=0, help=f"LATE_AFTER_SECONDS. {_ELSE}.")]
+IdentityTtl = Annotated[int | None, typer.Option("--identity-ttl-days", min=0, help=f"DEDUPE_TTL_DAYS. {_ELSE}.")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def get_aggregates(
     calendar: OfCalendar = None,
     as_json: AsJson = None,
 ) -> None:
-    """The versions of an entity's daily aggregate, newest first: what it counts, and how far it can be trusted.
+    """List the versions of an entity's daily aggregate, newest first: their events, and whether they are complete.
 
     retrace aggregates get depot-lyon 2025-11-28
 

@@ -55,15 +55,15 @@ def audit(
     retrace check audit
     retrace check audit --prefix raw/source=shop%2Fcheckout/ --repair
 
-    It exits with 1 if anything differs that was not repaired, or if what protects bucket and tables of a stack is not
-    as it was deployed. --repair only adds rows, as ingest writes them, and only if there are none. A
-    row without raw line is only reported. Aggregates are no part of it: `retrace check verify` looks at those.
+    Exits with 1 if a difference was not repaired, or if the protection of a stack's bucket and tables differs from its
+    deployment. --repair adds missing rows, as ingest writes them. It only reports a row without a raw line. For
+    aggregates run `retrace check verify`.
 
     Of two raw lines of one identity only one has rows. --repair marks the other in the bucket, so that a rebuild knows
-    which of them was acknowledged. Run it now and then: once the tables are lost, it is too late.
+    which was acknowledged. Run it every night, because it needs the tables.
 
     It reads everything once, with your own rights: one GET for each raw object, and one Scan of the tables of events
-    and identities, which --prefix does not make cheaper. Temporary disk (TMPDIR): about 2 KB for each event.
+    and identities, also with --prefix. Temporary disk (TMPDIR): about 2 KB for each event.
     """
     call, output = command_context(context), Output(as_json=as_json)
     if not prefix.startswith(RAW):

@@ -63,7 +63,7 @@ def diff(
     calendar: OfCalendar = None,
     as_json: AsJson = None,
 ) -> None:
-    """What changed between two versions of a daily aggregate, and by which events. Exits with 1 if something did.
+    """List the differences of two versions of a daily aggregate, event by event. Exits with 1 if there are any.
 
     retrace aggregates diff depot-lyon 2025-11-28
     retrace aggregates diff depot-lyon 2025-11-28 REPLAY REPLAY --raw
@@ -162,7 +162,7 @@ def _show(output: Output, found: Json) -> None:
         event_ids_are_elsewhere(output)
     for item in items:
         if "raw" in item:
-            output.say(f"{item['sign']} {item['event_id']} {item['raw'] or '(not to be had)'}")
+            output.say(f"{item['sign']} {item['event_id']} {item['raw'] or '(unavailable)'}")
     if any(len(found[name]) < found["counts"][name] for name in LISTS):
         output.note("Not all are listed: --limit, --all", "yellow")
     output.say(summary(found), "bold")

@@ -34,7 +34,7 @@ def late(
     limit: Limit = 100,
     as_json: AsJson = None,
 ) -> None:
-    """List what came late, chosen by time of arrival, the latest events of each day first. Default: --day today.
+    """List late events by time of arrival, the latest of each day first. Default: --day today.
 
     retrace late
     retrace late shop/checkout --since 2h

@@ -126,7 +126,7 @@ def show(context: typer.Context, name: Name, as_json: AsJson = None) -> None:
 
 
 def retire(context: typer.Context, name: Name, as_json: AsJson = None) -> None:
-    """Have no further replay compute a metric, unless it names it. What was computed stays.
+    """Retire a metric: replays compute it only if they name it. Computed values stay.
 
     retrace metrics retire revenue
 

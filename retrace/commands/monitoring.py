@@ -25,7 +25,7 @@ def freshness(
     ] = None,
     as_json: AsJson = None,
 ) -> None:
-    """The newest event of a source and type; for monitors, too.
+    """Show the newest event of a source and type, also for monitors.
 
     retrace freshness --source shop/checkout --type order.paid --max-age-s 600
     """

@@ -89,7 +89,7 @@ def rebuild(
         finished = False
         try:
             if kept.resumed:
-                output.note(f"Going on from {checkpoint}.")
+                output.note(f"Continuing from {checkpoint}.")
             rebuilding = Rebuilding(stores, kept, restore, progress)
             kinds = report_differences(
                 output, progress, ((each, "") for each in rebuilding.run()), "Every raw line is intact."
@@ -97,7 +97,7 @@ def rebuild(
             kinds |= _metrics(call, stores.bucket, output, progress)
             finished = True
         except KeyboardInterrupt:
-            output.note(f"Stopped. The same command goes on from {checkpoint}.")
+            output.note(f"Stopped. The same command continues from {checkpoint}.")
             raise
         finally:
             kept.close(finished=finished)

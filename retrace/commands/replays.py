@@ -89,7 +89,7 @@ def _counted(call: CommandContext, request: Json) -> Json:
 
 def _report(call: CommandContext, output: Output, job: Json, messages: int | None, *, wait: bool) -> None:
     """Show a replay, as it is or, where it is waited for, as it ended; and end the command accordingly."""
-    output.note(f"Replay {job['replay_id']} {'is under way.' if wait else 'was asked for.'}")
+    output.note(f"Replay {job['replay_id']} {'is under way.' if wait else 'was requested.'}")
     if wait:
         job = Watch(call.client, output, job["replay_id"], messages).until_over()
     show_job(output, job)
@@ -140,7 +140,7 @@ def cancel(context: typer.Context, replay_id: ReplayId, as_json: AsJson = None) 
 
 
 def redrive(context: typer.Context, replay_id: ReplayId, as_json: AsJson = None) -> None:
-    """Send a replay's dead letters back to be processed, and go on where it was given up.
+    """Send a replay's dead letters back to be processed, and continue a failed replay.
 
     retrace replay redrive 0199b0f4-5a1c-7c3e-9f00-3d2b6a1e4f57
     """

@@ -20,7 +20,7 @@ def sources(
     limit: Limit = 1_000,
     as_json: AsJson = None,
 ) -> None:
-    """List every source and type that an event was accepted of, and when it was first and last seen.
+    """List every source and type with accepted events, and when each was first and last seen.
 
     retrace sources
     """
@@ -35,6 +35,6 @@ def sources(
     found = list(call.client.pages("/sources", query, limit))
     output.rows(found, columns, "No event was accepted yet: retrace ingest --help")
     if any(item["last_seen"] is None for item in found):
-        output.note("Without `last seen`: no event as new as was looked back. See further: --look-back-days")
+        output.note("`last seen` is `-` if the days that were searched have no event. See further: --look-back-days")
     if len(found) == limit:
         output.note(f"Cut off at {limit}. There may be more: --limit")

@@ -27,7 +27,7 @@ def stale(
     limit: Limit = 100,
     as_json: AsJson = None,
 ) -> None:
-    """List days of entities whose newest version lacks events that came late, the worst first. Default: --since 7d.
+    """List entities and days whose newest version lacks late events, the worst first. Default: --since 7d.
 
     retrace stale
     retrace stale shop/checkout --since 2h

@@ -84,5 +84,5 @@ class Checkpoint:
             raise Problem(f"{self._path} cannot be written: {error.strerror}.", remedy, Exit.USAGE) from error
 
     def remove(self) -> None:
-        """Forget it: there is nothing left to go on with."""
+        """Delete it, because nothing is left to continue."""
         self._path.unlink(missing_ok=True)

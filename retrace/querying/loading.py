@@ -55,7 +55,7 @@ class EventsTable:
         """The database; raises Problem if it would be too much, or cannot be read."""
         days = list(days_of(window))
         if not days:
-            raise Problem("The window is empty.", "Let --since lie before --until.", Exit.USAGE)
+            raise Problem("The window is empty.", "Give a --since before --until.", Exit.USAGE)
         s3 = self.client.target.client("s3", Config(max_pool_connections=AT_ONCE))
         bucket = RawBucket(s3, self.client.target.stored_in("raw_bucket"))
         try:
@@ -115,7 +115,7 @@ class EventsTable:
         if damaged:
             self.output.note(f"{damaged:,} lines are damaged and left out. Run `retrace check verify`.", "red")
         if not events:
-            self.output.note("No event lies in this window. `retrace sources` says what comes in, and when.")
+            self.output.note("No event is in this window. Run `retrace sources` to see what comes in, and when.")
         else:
             second = f" {gone:,} second lines are left out." if gone else ""
             self.output.note(f"{events:,} events in the table `events`.{second}")

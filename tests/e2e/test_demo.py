@@ -168,7 +168,7 @@ def test_a_figure_that_is_not_as_told_ends_the_story(stack: Stack, tmp_path: Pat
         Story(stack, Narrator(io.StringIO()), tmp_path).tell()
 
     assert raised.value.what.splitlines() == [
-        "This does not hold: events of conflict.ndjson that end as CONFLICT",
+        "This check failed: events of conflict.ndjson that end as CONFLICT",
         "  expected 1",
         "  found    0",
     ]

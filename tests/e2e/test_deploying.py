@@ -360,7 +360,7 @@ def test_an_empty_stage_is_removed_once_its_name_is_typed(aws: Emulated, capsys:
     assert aws.cloudformation("empty").described() is not None
     assert destroy.main(["empty"], ask=typing("empty")) == 0
 
-    assert asked == ["retrace-empty holds no data. Type empty to remove it: "] * 2
+    assert asked == ["retrace-empty contains no data. Type empty to remove it: "] * 2
     assert aws.cloudformation("empty").described() is None
     said = capsys.readouterr().out
     assert "  ReplayQueue deleted\n" in said

@@ -94,11 +94,11 @@ IN_THE_TEXT = {
     "NaN": (b'{"n": NaN}', "payload.n", "NaN is not a JSON number"),
     "an infinity": (b'{"n": [1, -Infinity]}', "payload.n[1]", "-Infinity is not a JSON number"),
     "a repeated key": (b'{"a": {"b": 1, "b": 1}}', "payload.a.b", "is a duplicate key"),
-    "a lone surrogate": (rb'["\ud83d"]', "payload[0]", "holds a lone surrogate, which is no Unicode character"),
+    "a lone surrogate": (rb'["\ud83d"]', "payload[0]", "contains a lone surrogate, which is not a Unicode character"),
     "a lone surrogate in a key": (
         rb'{"\udc00": 1}',
         "payload",
-        "has a key that holds a lone surrogate, which is no Unicode character",
+        "has a key that contains a lone surrogate, which is not a Unicode character",
     ),
     "nesting": (b"[" * 300 + b"]" * 300, "payload", "is nested deeper than 256 levels"),
 }
@@ -133,7 +133,7 @@ def test_every_fault_is_listed_at_once(application: Application) -> None:
         "entity_id": "is missing",
         "event_time": NO_TIMESTAMP,
         "payload.a": "NaN is not a JSON number",
-        "payload.b": "holds a lone surrogate, which is no Unicode character",
+        "payload.b": "contains a lone surrogate, which is not a Unicode character",
         "colour": "is not a known field",
     }
 

@@ -175,7 +175,7 @@ def test_the_table_tells_sides_apart_and_ends_with_the_sentence() -> None:
     lines = result.stdout.splitlines()
     assert [line[0] for line in lines if line[:1] in "+-~" and "depot/scanners" in line] == ["-", "+", "~"]
     assert f'+ {IDS[0]} {{"payload":1.10}}' in lines
-    assert f"- {IDS[1]} (not to be had)" in lines
+    assert f"- {IDS[1]} (unavailable)" in lines
     assert lines[-1].startswith("1 event more, 1 fewer, 1 event with other content: ")
 
 

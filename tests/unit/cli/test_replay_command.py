@@ -259,7 +259,7 @@ def test_every_option_of_the_api(options: tuple[str, ...], members: dict[str, An
         ((*TYPE, "--since", "2025-11-28", "--day", "2025-11-28"), "either days or times"),
         ((*TYPE, "--until", "2025-11-28"), "say which events"),
         (TYPE, "say which events"),
-        (("order-1", "--day", "someday"), "is no day"),
+        (("order-1", "--day", "someday"), "is not a day"),
     ],
 )
 def test_selections_that_make_no_sense(options: tuple[str, ...], told: str) -> None:

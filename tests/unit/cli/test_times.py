@@ -65,7 +65,7 @@ def test_a_time_of_day_that_ends_a_window_is_the_first_after_its_start(
 
 @pytest.mark.parametrize("until", ["25:00", "02:00"])
 def test_an_end_that_is_no_time_is_told(until: str) -> None:
-    with pytest.raises(ValueError, match=r"is no time|after the calendar ends"):
+    with pytest.raises(ValueError, match=r"is not a time|after the calendar ends"):
         parse_end(until, NOW, parse_instant("9999-12-31T23:00:00Z"))
 
 

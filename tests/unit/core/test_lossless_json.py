@@ -159,10 +159,13 @@ class TestFaults:
             ('{"a":NaN}', {"a": "NaN is not a JSON number"}),
             ('{"a":[1,Infinity]}', {"a[1]": "Infinity is not a JSON number"}),
             ('{"a":{"b":-Infinity}}', {"a.b": "-Infinity is not a JSON number"}),
-            (r'{"a":"\ud800"}', {"a": "holds a lone surrogate, which is no Unicode character"}),
-            (r'{"a":["x\uDFFFx"]}', {"a[0]": "holds a lone surrogate, which is no Unicode character"}),
-            (r'{"a":"\ude00\ud83d"}', {"a": "holds a lone surrogate, which is no Unicode character"}),
-            (r'{"a":{"\ud800":1}}', {"a": "has a key that holds a lone surrogate, which is no Unicode character"}),
+            (r'{"a":"\ud800"}', {"a": "contains a lone surrogate, which is not a Unicode character"}),
+            (r'{"a":["x\uDFFFx"]}', {"a[0]": "contains a lone surrogate, which is not a Unicode character"}),
+            (r'{"a":"\ude00\ud83d"}', {"a": "contains a lone surrogate, which is not a Unicode character"}),
+            (
+                r'{"a":{"\ud800":1}}',
+                {"a": "has a key that contains a lone surrogate, which is not a Unicode character"},
+            ),
         ],
     )
     def test_are_located(self, text: str, faults: dict[str, str]) -> None:

@@ -90,7 +90,7 @@ class TestExtensions:
             ({"subject": "x", "data": 1}, dict.fromkeys(("extensions.subject", "extensions.data"), NO_EXTENSION)),
             ({"a": None, "b": [1]}, dict.fromkeys(("extensions.a", "extensions.b"), OF_NO_TYPE)),
             ({"a": 2**31, "b": 1.0}, dict.fromkeys(("extensions.a", "extensions.b"), OF_NO_SIZE)),
-            ({"a": "\x00"}, {"extensions.a": "holds a control character or a code point that is no character"}),
+            ({"a": "\x00"}, {"extensions.a": "contains a control character or a code point that is not a character"}),
         ],
         ids=str,
     )
@@ -143,7 +143,9 @@ class TestRefusal:
 
     @pytest.mark.parametrize("field", ["source", "event_type", "entity_id", "event_time", "idempotency_key"])
     def test_names_a_field_with_a_lone_surrogate(self, field: str) -> None:
-        assert faults_with(**{field: "\ud800"}) == {field: "holds a lone surrogate, which is no Unicode character"}
+        assert faults_with(**{field: "\ud800"}) == {
+            field: "contains a lone surrogate, which is not a Unicode character"
+        }
 
     def test_names_a_field_that_stands_twice(self) -> None:
         text = json.dumps(native()).replace("{", '{"source": "other", ', 1)

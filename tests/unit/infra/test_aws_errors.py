@@ -69,7 +69,7 @@ def test_nobody_listens(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     [
         (["Prod"], "A stage cannot be called 'Prod'."),
         ([""], "Which stage?"),
-        (["prod", "MaxInFlight"], "'MaxInFlight' is no parameter."),
+        (["prod", "MaxInFlight"], "'MaxInFlight' is not a parameter."),
         (["prod", "MaxInFlite=5"], "The template has no parameter MaxInFlite."),
         (["prod", "Stage=test"], "Stage is given twice."),
         (["prod", "MaxInFlight=5", "--resources"], "The template has no parameter MaxInFlight."),
