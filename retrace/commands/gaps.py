@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from chalicelib.core.timestamps import Day as CalendarDay
+from chalicelib.core.timestamps import Instant, end_of, start_of
 from retrace.context import AsJson, CommandContext, command_context
 from retrace.event_table import Day, Since, Until
 from retrace.known_entities import require_known_entity
@@ -76,9 +78,20 @@ def _window(call: CommandContext, day: str | None, since: str | None, until: str
     if day is not None:
         if (since, until) != (None, None):
             raise typer.BadParameter("is a window by itself: leave out --since and --until", param_hint="--day")
-        return {"day": call.day(day, "--day")}
+        named = CalendarDay(call.day(day, "--day") or "")
+        if end_of(named) <= call.now:
+            return {"day": named}
+        return _until_now(call, start_of(named), end_of(named), "--day")
     start, end = call.window(since or "24h", until or "now")
-    return {"start_time": start, "end_time": end}
+    return _until_now(call, start, end, "--since")
+
+
+def _until_now(call: CommandContext, start: Instant | None, end: Instant | None, option: str) -> dict[str, str | None]:
+    """The part of a window that is over."""
+    now = call.now
+    if start is not None and start > now:
+        raise typer.BadParameter("begins in the future, where nothing can be missing yet", param_hint=option)
+    return {"start_time": start, "end_time": end if end is None else min(end, now)}
 
 
 def _rows(answer: Json) -> Iterator[Json]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from chalicelib.core.timestamps import instant_of
 from retrace.problem import Exit
 from tests.unit.cli.scripted_api import Answer, Json, exit_code, routes, said, serving
 
@@ -95,3 +98,22 @@ def test_what_contradicts_itself_is_not_asked(arguments: list[str]) -> None:
         result = api.run("gaps", *arguments)
 
     assert (exit_code(result), api.asked) == (Exit.USAGE, [])
+
+
+@pytest.mark.parametrize("options", [("--day", "today"), ("--since", "0001-01-01", "--until", "9999-12-31")])
+def test_hours_to_come_are_not_looked_at(options: Sequence[str]) -> None:
+    with serving(routes({"GET /gaps": answer(dips=[])})) as api:
+        before = instant_of(datetime.now(UTC))
+        api.run("gaps", "shop/till", *options)
+        after = instant_of(datetime.now(UTC))
+
+    assert before <= api.asked[0].query["end_time"] <= after
+
+
+@pytest.mark.parametrize("options", [("--day", "9999-12-31"), ("--since", "9999-12-30", "--until", "9999-12-31")])
+def test_a_window_to_come_is_refused_because_nothing_can_be_missing_yet(options: Sequence[str]) -> None:
+    with serving(routes({})) as api:
+        result = api.run("gaps", "shop/till", *options)
+
+    assert exit_code(result) == Exit.USAGE
+    assert "nothing can be missing yet" in " ".join(said(result).split())
