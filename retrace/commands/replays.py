@@ -78,11 +78,12 @@ def preview(context: typer.Context, request: Json, as_json: AsJson = None) -> No
 
 
 def _counted(call: CommandContext, request: Json) -> Json:
-    """What a replay would send; raises Problem if that is nothing because its source, type or entity is unknown."""
+    """What a replay would send; raises Problem if it has nothing of a source, type or entity that is unknown."""
     found = counted(call.client, request)
-    if found["messages"] == 0 and found["exact"]:
-        for event_type in request.get("event_types", [request.get("event_type")]):
+    for event_type in request.get("event_types", [request.get("event_type")]):
+        if found["exact"] and event_type not in found["by_type"]:
             require_known(call.client, request.get("source"), event_type)
+    if found["messages"] == 0 and found["exact"]:
         require_known_entity(call.client, request.get("entity_id"))
     return found
 

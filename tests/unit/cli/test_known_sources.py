@@ -112,3 +112,15 @@ def test_a_name_is_near_whatever_its_case_and_control_characters_do_not_reach_th
 
     assert "PAY\\x1b[2J\\n/GATE" in told
     assert "\x1b" not in told
+
+
+def test_an_unknown_type_among_several_is_told_though_another_has_events() -> None:
+    counts = (200, {**PREVIEW, "messages": 3, "by_type": {"sale": 3}})
+    with serving(routes({"POST /replay": counts, "GET /sources": sources(*KNOWN)})) as api:
+        selected = ("--source", "shop/till", "--type", "sale", "--type", "sael", "--day", DAY)
+        results = [api.run("replay", *words, *selected) for words in (("preview",), ("create", "--yes"))]
+        sent = [asked for asked in api.calls("POST /replay") if "dry_run" not in asked.query]
+
+    assert [exit_code(result) for result in results] == [Exit.NOT_FOUND, Exit.NOT_FOUND]
+    assert "Unknown type: no event of type sael" in said(results[0])
+    assert not sent
