@@ -294,6 +294,24 @@ def test_json_has_numbers_digit_for_digit_and_json_as_it_is() -> None:
     )
 
 
+@pytest.mark.parametrize("shape", [Shape.JSON, Shape.CSV])
+def test_a_time_with_a_zone_is_written_in_utc_in_the_order_and_by_the_names_of_the_query(shape: Shape) -> None:
+    query = """SELECT moment AS t, 2 AS t, NULL::TIMESTAMPTZ AS "é;"
+      FROM (VALUES (TIMESTAMPTZ '2025-11-28 09:00:00.5+02'), (TIMESTAMPTZ '2025-11-28 08:00:00+02')) AS many(moment)
+      ORDER BY moment; -- a remark"""
+
+    assert (
+        shown(shape, query).splitlines()
+        == {
+            Shape.JSON: [
+                '{"t":"2025-11-28T06:00:00.000000Z","t":2,"é;":null}',
+                '{"t":"2025-11-28T07:00:00.500000Z","t":2,"é;":null}',
+            ],
+            Shape.CSV: ["t,t,é;", "2025-11-28T06:00:00.000000Z,2,", "2025-11-28T07:00:00.500000Z,2,"],
+        }[shape]
+    )
+
+
 def test_csv_is_quoted_and_has_a_heading() -> None:
     [heading, row] = csv.reader(io.StringIO(shown(Shape.CSV, VALUES)))
 
