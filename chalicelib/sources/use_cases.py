@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -25,6 +25,7 @@ from chalicelib.sources.queries import SourcesQuery
 
 _NANOSECONDS_OF_MS = 1_000_000
 _READS_AT_ONCE = 400
+_DAYS_AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class ListSources:
     concurrently: Concurrently
 
     def page(self, query: SourcesQuery) -> FoundSources:
-        """Sources and types in order. Looks for the newest events day by day backwards, as far as the reads suffice."""
+        """Sources and types in order. Looks backwards for the newest events, as far as the reads suffice."""
         fingerprint = query_fingerprint(query)
         page = self.sources.page(from_cursor(fingerprint, query.cursor), query.limit)
         window = _window(self.now(), query.look_back_days)
@@ -56,30 +57,31 @@ class ListSources:
         looked_back_to = day_after(day_of(window.end), 1)
         reads = PaidReads(self.concurrently, REQUEST_US)
         with suppress(ReadsSpent):
-            for day in _days(window, query.look_back_days):
+            for days in _doubling(_days(window, query.look_back_days)):
                 silent = [each for each in page.items if each not in last_seen]
                 if not silent:
                     break
-                for some in chunked(silent, max(1, _READS_AT_ONCE // self.shards)):
-                    last_seen |= self._seen_on(day, window, some, reads)
-                looked_back_to = day
+                for some in chunked(silent, max(1, _READS_AT_ONCE // (self.shards * len(days)))):
+                    last_seen |= self._seen_on(days, window, some, reads)
+                looked_back_to = days[-1]
         return FoundSources(page.items, last_seen, looked_back_to, to_cursor(fingerprint, page.read_to))
 
     def _seen_on(
-        self, day: Day, window: Window, silent: Sequence[SourceAndType], reads: PaidReads
+        self, days: Sequence[Day], window: Window, silent: Sequence[SourceAndType], reads: PaidReads
     ) -> dict[SourceAndType, Instant]:
-        """When the newest event of a day was received, of those that have one: a read of one row for each shard."""
+        """The time of receipt of the newest event of each: a read of one row for each day and shard."""
         partitions = [
-            (each, shard)
+            (each, day, shard)
             for each in silent
+            for day in days
             for shard in shards_of_day(each.source, each.event_type, day, window, self.shards)
         ]
-        received = reads(lambda part: self._newest(part[1]), partitions)
-        seen: dict[SourceAndType, Instant] = {}
-        for (each, _), times in zip(partitions, received, strict=True):
+        received = reads(lambda part: self._newest(part[2]), partitions)
+        newest: dict[SourceAndType, tuple[Day, Instant]] = {}
+        for (each, day, _), times in zip(partitions, received, strict=True):
             for time in times:
-                seen[each] = max(time, seen.get(each, time))
-        return seen
+                newest[each] = max((day, time), newest.get(each, (day, time)))
+        return {each: time for each, (_, time) in newest.items()}
 
     def _newest(self, partition: TypeDayPartition) -> list[Instant]:
         return [event.ingest_time for event in self.index.page(partition, None, 1, newest_first=True).events]
@@ -94,3 +96,12 @@ def _window(now: Instant, look_back_days: int) -> Window:
 def _days(window: Window, look_back_days: int) -> list[Day]:
     """The days to look at, the newest first; none if nothing is to be looked back."""
     return list(reversed(list(days_of(window)))) if look_back_days else []
+
+
+def _doubling(days: Sequence[Day]) -> Iterator[Sequence[Day]]:
+    """A day, the two before it, the four before those: many silent days take few rounds, and few reads are in vain."""
+    start = 0
+    while start < len(days):
+        end = min(2 * start + 1, start + _DAYS_AT_ONCE)
+        yield days[start:end]
+        start = end
