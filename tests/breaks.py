@@ -1164,6 +1164,22 @@ BREAKS = [
         "test_the_difference_is_over_all_groups_however_many_are_listed",
     ),
     Break(
+        "6 exact: the biggest contributions in an order that forgets refunds",
+        "chalicelib/aggregates/biggest_inputs.py",
+        "Exact(abs(amount.coefficient), amount.scale)",
+        "amount",
+        "tests/functional/test_asking_metrics.py",
+        "TestInputs::test_by_contribution_are_the_biggest_by_magnitude_and_only_those_that_contributed",
+    ),
+    Break(
+        "7 bounded: the biggest contributions of a part called those of all",
+        "chalicelib/aggregates/biggest_inputs.py",
+        "        return tuple(biggest), False\n",
+        "        return tuple(biggest), True\n",
+        "tests/functional/test_asking_metrics.py",
+        "TestInputs::test_by_contribution_say_if_the_version_has_more_than_a_request_reads",
+    ),
+    Break(
         "7 bounded: a diff that stands still at messages that are no inputs",
         "chalicelib/aggregates/diff.py",
         "            self.after = page.read_to or self.after\n",

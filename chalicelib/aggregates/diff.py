@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from chalicelib.aggregates.aggregate import Definitions, Version
+from chalicelib.aggregates.aggregate import Version
 from chalicelib.aggregates.inputs import Input
 from chalicelib.aggregates.ports import InputsPage
 from chalicelib.metrics.contribution import Contributed
@@ -37,11 +37,6 @@ class Side:
     def next(self) -> Input | None:
         """Its next input, None at the end."""
         return self._waiting[0] if self._waiting else None
-
-    @property
-    def definitions(self) -> Definitions:
-        """What is read of each input's contributions."""
-        return () if self.metric is None else (self.metric,)
 
     def contribution(self, single: Input | None) -> Contributed | None:
         """What an input of this version contributed to the metric that is compared."""

@@ -34,3 +34,13 @@ class Input:
     def contributed_to(self, definition: Definition) -> Contributed | None:
         """What it contributed to a metric; None if the metric's definition does not select it."""
         return EVERY_EVENT if definition.counts_every_event else self.contributed.get(definition.sha256)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundInputs:
+    """A page of a version's inputs, and the cursor to the next. `exact` if it has the biggest: whether of all."""
+
+    inputs: tuple[Input, ...]
+    cursor: str | None
+    metric: Definition | None = None
+    exact: bool | None = None

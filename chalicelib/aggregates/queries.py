@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -39,16 +39,19 @@ class AggregatesQuery(BaseModel):
 
 
 class VersionsQuery(AggregatesQuery):
-    """GET /aggregates: the versions, newest first."""
+    """GET /aggregates: the versions, newest first, with all metrics or one."""
 
+    metric: MetricName | None = None
     limit: Annotated[int, Field(ge=1, le=MAX_VERSIONS)] = 20
     cursor: str | None = None
 
 
 class InputsQuery(AggregatesQuery):
-    """GET /aggregates/inputs: the events of one version."""
+    """GET /aggregates/inputs: the events of one version, and what each contributed to a metric."""
 
     replay_id: ReplayId
+    metric: MetricName | None = None
+    by: Literal["time", "contribution"] = "time"
     limit: Limit = 100
     cursor: str | None = None
 

@@ -8,11 +8,18 @@ from typing import Annotated, NotRequired, cast
 from typing_extensions import TypedDict
 
 from chalicelib.aggregates.diff import Changed
-from chalicelib.aggregates.inputs import Input
+from chalicelib.aggregates.inputs import FoundInputs, Input
 from chalicelib.aggregates.ports import AggregateVersion
 from chalicelib.aggregates.queries import DiffQuery
-from chalicelib.aggregates.schemas import InputShape, MetricDifference, MetricShape, metric_difference
-from chalicelib.aggregates.use_cases import Account, DailyAggregates, Difference, FoundInputs
+from chalicelib.aggregates.schemas import (
+    ContributingInput,
+    InputShape,
+    MetricDifference,
+    MetricShape,
+    contributing,
+    metric_difference,
+)
+from chalicelib.aggregates.use_cases import Account, DailyAggregates, Difference
 from chalicelib.core.replay_ids import is_what_if
 from chalicelib.core.schemas import (
     Count,
@@ -76,9 +83,13 @@ class DailyAggregatesAnswer(Shape):
 
 
 class InputList(Shape):
-    """A page of a version's inputs, by time, then id."""
+    """A page of a version's inputs, by time, then id, or those that contributed most to a metric."""
 
-    items: list[InputShape]
+    items: list[ContributingInput]
+    definition_sha256: NotRequired[Annotated[Sha256, JsonSchema(description="Of the metric, if one is named.")]]
+    exact: NotRequired[
+        Annotated[bool, JsonSchema(description="By contribution: false if the version has more than a request reads.")]
+    ]
     cursor: Cursor
 
 
@@ -125,7 +136,7 @@ def daily_aggregates(found: DailyAggregates) -> DailyAggregatesAnswer:
     return {
         "entity_id": found.query.entity_id,
         "day": found.query.day,
-        "versions": list(map(_account, found.accounts)),
+        "versions": [_account(each, found.query.metric) for each in found.accounts],
         "late_arrivals": _late(found),
         "exact": found.exact,
         "cursor": found.cursor,
@@ -140,10 +151,10 @@ def _late(found: DailyAggregates) -> int | None:
     return next((each.arrived_since for each in versions), 0)
 
 
-def _account(account: Account) -> AccountedVersion:
+def _account(account: Account, metric: str | None) -> AccountedVersion:
     status = account.status
     return {
-        **_version(status.stored),
+        **_version(status.stored, metric),
         **_completeness(status.partial_because),
         "arrived_since": account.arrived_since,
     }
@@ -153,8 +164,10 @@ def _completeness(partial_because: Sequence[str]) -> _Completeness:
     return {"complete": False, "partial_because": list(partial_because)} if partial_because else {"complete": True}
 
 
-def _version(stored: AggregateVersion) -> AggregateVersionShape:
+def _version(stored: AggregateVersion, metric: str | None = None) -> AggregateVersionShape:
+    """A version with all its metrics, or with those of a name."""
     aggregate = stored.aggregate
+    metrics = [each for each in aggregate.metrics if metric in (None, each["name"])]
     answer: AggregateVersionShape = {
         "replay_id": stored.version.replay_id,
         "period": PERIOD,
@@ -164,7 +177,7 @@ def _version(stored: AggregateVersion) -> AggregateVersionShape:
         "sample_event_ids": aggregate.sample_event_ids,
         "counts_by_type": dict(sorted(aggregate.counts_by_type.items())),
         "other_types_count": aggregate.other_types_count,
-        "metrics": cast("list[MetricShape]", aggregate.metrics),
+        "metrics": cast("list[MetricShape]", metrics),
         "window_start": stored.version.window.start,
         "window_end": stored.version.window.end,
         "computed_at": stored.computed_at,
@@ -176,7 +189,13 @@ def _version(stored: AggregateVersion) -> AggregateVersionShape:
 
 def inputs(found: FoundInputs) -> InputList:
     """A page of a version's inputs."""
-    return {"items": list(map(_input, found.inputs)), "cursor": found.cursor}
+    metric = found.metric
+    answer: InputList = {"items": [contributing(each, metric) for each in found.inputs], "cursor": found.cursor}
+    if metric is not None:
+        answer["definition_sha256"] = metric.sha256
+    if found.exact is not None:
+        answer["exact"] = found.exact
+    return answer
 
 
 def _input(row: Input) -> InputShape:

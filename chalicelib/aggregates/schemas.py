@@ -7,6 +7,7 @@ from typing import Annotated, Literal, NotRequired
 
 from chalicelib.aggregates.asked_metric import MetricChange, total
 from chalicelib.aggregates.diff import Weighed
+from chalicelib.aggregates.inputs import Input
 from chalicelib.core.schemas import Count, JsonSchema, Sha256, Shape, Time
 from chalicelib.metrics.contribution import Contributed, Contribution, Skipped
 from chalicelib.metrics.definition import Definition
@@ -46,6 +47,14 @@ class InputShape(Shape):
 Value = Annotated[str | None, JsonSchema(description="A decimal number as text. Null if it contributed nothing.")]
 Group = Annotated[dict[str, object], JsonSchema(description="Texts by JSON Pointers; empty if it is in no group.")]
 Reason = Annotated[str, JsonSchema(description="Why it was skipped.")]
+
+
+class ContributingInput(InputShape):
+    """An event that went into a version, and what it contributed, if a metric is named."""
+
+    value: NotRequired[Value]
+    group: NotRequired[Group]
+    skipped: NotRequired[Reason]
 
 
 class ContributionDifference(Shape):
@@ -117,6 +126,22 @@ def _contribution(weighed: Weighed, from_: Definition, to: Definition) -> Contri
         answer["from_skipped"] = str(weighed.before)
     if isinstance(weighed.after, Skipped):
         answer["to_skipped"] = str(weighed.after)
+    return answer
+
+
+def contributing(single: Input, metric: Definition | None = None) -> ContributingInput:
+    """An input, with what it contributed to a metric."""
+    answer: ContributingInput = {
+        "event_time": single.event_time,
+        "event_id": single.event_id,
+        "event_type": single.event_type,
+        "content_sha256": single.content_sha256,
+    }
+    if metric is not None:
+        found = single.contributed_to(metric)
+        answer |= {"value": value_of(found), "group": group_of(found, metric)}
+        if isinstance(found, Skipped):
+            answer["skipped"] = str(found)
     return answer
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from chalicelib.aggregates.aggregate import Version
-from chalicelib.aggregates.asked_metric import MetricChange, metric_change
+from chalicelib.aggregates.asked_metric import MetricChange, metric_change, metric_named
+from chalicelib.aggregates.biggest_inputs import biggest_inputs, require_numbers
 from chalicelib.aggregates.completeness import VersionStatus
 from chalicelib.aggregates.diff import Comparison, Side
-from chalicelib.aggregates.inputs import Input
+from chalicelib.aggregates.inputs import FoundInputs
 from chalicelib.aggregates.pinned_metrics import DefinitionsByHash, with_metrics
 from chalicelib.aggregates.ports import AggregateHistory, AggregateVersion, InputsPage
 from chalicelib.aggregates.queries import AggregatesQuery, DiffQuery, InputsQuery, VersionsQuery
@@ -23,6 +25,7 @@ from chalicelib.core.timestamps import Day
 from chalicelib.events.index_pages import EntityPartition
 from chalicelib.events.ports import EventIndex
 from chalicelib.events.raw_objects import StoredEvent
+from chalicelib.metrics.definition import Definition
 from chalicelib.replays.job import ReplayJob
 from chalicelib.replays.ports import ReplayStore
 
@@ -135,14 +138,6 @@ class InvestigateAggregates:
 
 
 @dataclass(frozen=True, slots=True)
-class FoundInputs:
-    """A page of a version's inputs, and the cursor to the next."""
-
-    inputs: tuple[Input, ...]
-    cursor: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Difference:
     """Two versions of a daily aggregate, a page of their differences, and the cursor to the next."""
 
@@ -169,11 +164,25 @@ class TraceVersions:
         """
         fingerprint = query_fingerprint(query)
         after = from_cursor(fingerprint, query.cursor)
-        version = query.version(query.replay_id)
-        page = self.history.inputs(version, after, query.limit)
+        metric = None if query.metric is None else self._metric(query, query.metric)
+        page_after = partial(self._page, query.version(query.replay_id), metric)
+        if query.by == "contribution":
+            metric, reads = require_numbers(metric), PaidReads(self.concurrently, REQUEST_US)
+            found, exact = biggest_inputs(lambda at: page_after(at, ROWS_A_READ), reads, metric, query.limit)
+            return FoundInputs(found, None, metric, exact)
+        page = page_after(after, query.limit)
         if after is None and not page.inputs and not (page.read_to and self._named(query, query.replay_id)):
             raise _no_version(query, replay_id=query.replay_id)
-        return FoundInputs(page.inputs, to_cursor(fingerprint, page.read_to))
+        return FoundInputs(page.inputs, to_cursor(fingerprint, page.read_to), metric)
+
+    def _metric(self, query: InputsQuery, name: str) -> Definition:
+        stored = self._named(query, query.replay_id)
+        if not stored:
+            raise _no_version(query, replay_id=query.replay_id)
+        return metric_named(self._explained(stored[0]), name).definition
+
+    def _page(self, version: Version, metric: Definition | None, after: str | None, limit: int) -> InputsPage:
+        return self.history.inputs(version, after, limit, () if metric is None else (metric,))
 
     def difference(self, query: DiffQuery) -> Difference:
         """Return a page of the differences of two versions, with the cursor to the next. Raises NotFound.
@@ -214,7 +223,7 @@ class TraceVersions:
         while found.differences < limit:
             lagging = [side for side in sides if side.lags]
             try:
-                pages = reads(self._next_page, lagging)
+                pages = reads(lambda side: self._page(side.version, side.metric, side.after, ROWS_A_READ), lagging)
             except ReadsSpent:
                 break
             for side, page in zip(lagging, pages, strict=True):
@@ -222,9 +231,6 @@ class TraceVersions:
             if not any(side.lags for side in sides) and not found.add(*sides):
                 break
         return found
-
-    def _next_page(self, side: Side) -> InputsPage:
-        return self.history.inputs(side.version, side.after, ROWS_A_READ, side.definitions)
 
 
 def _positions(both: str | None) -> list[str | None]:

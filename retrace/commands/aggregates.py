@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from enum import StrEnum
 from http import HTTPStatus
 from itertools import chain
 from typing import Annotated
@@ -15,6 +16,7 @@ from retrace.concurrency import in_order
 from retrace.context import AsJson, CommandContext, command_context
 from retrace.event_table import event_ids_are_elsewhere
 from retrace.known_entities import require_known_entity
+from retrace.metric_diff import group_text
 from retrace.output import Column, Json, Output, short_time
 from retrace.problem import Exit, Problem
 from retrace.replay_table import replay_column, whole_replay_id
@@ -27,11 +29,28 @@ OfCalendar = Annotated[
     str | None, typer.Option("--calendar", help="The time zone of the day, such as Europe/Paris. Default: UTC.")
 ]
 
-_PAGE = "1000"
+_PAGE = 1_000
 _VERSIONS_A_PAGE = 100
 _MINUTE = len("2025-11-28T10:00")
 _HASH_DIGITS = 12
 _NO_VERSION = "There is no version yet."
+
+
+class Order(StrEnum):
+    """What comes first."""
+
+    TIME = "time"
+    CONTRIBUTION = "contribution"
+
+
+def _contributed(item: Json) -> str:
+    return f"skipped: {item['skipped']}" if "skipped" in item else item["value"] or "-"
+
+
+def metric_text(version: Json) -> str:
+    """The values of a version's metric, by group. A group without inputs is left out if there are others."""
+    found = [each for each in version["metrics"] if each["inputs"]] or version["metrics"]
+    return ", ".join(f"{group_text(each['group'])} {each['value'] or '-'}".strip() for each in found) or "-"
 
 
 def _standing(version: Json) -> str:
@@ -43,11 +62,12 @@ def _partial(version: Json) -> str:
     return "" if version["complete"] else "yellow"
 
 
-def _columns(output: Output, *, hashes: bool) -> tuple[Column, ...]:
+def _columns(output: Output, metric: str | None, *, hashes: bool) -> tuple[Column, ...]:
     columns = (
         Column("computed (UTC)", lambda version: short_time(version["computed_at"][:_MINUTE]), whole=True),
         replay_column(output),
         Column("events", lambda version: f"{version['event_count']:,}", number=True),
+        *([Column(metric or "", metric_text)] * (metric is not None)),
         Column("came since", lambda version: at_least(version, version["arrived_since"]), number=True),
         Column("holds the day", _standing, style=_partial),
         *([Column("inputs", lambda version: version["inputs_hash"][:_HASH_DIGITS], whole=True)] * hashes),
@@ -56,10 +76,11 @@ def _columns(output: Output, *, hashes: bool) -> tuple[Column, ...]:
     return (*columns, by) if output.is_wide else columns
 
 
-def _input_columns(output: Output, *, hashes: bool) -> tuple[Column, ...]:
+def _input_columns(output: Output, *, hashes: bool, metric: bool) -> tuple[Column, ...]:
     columns = (
         Column("event time (UTC)", lambda item: short_time(item["event_time"]), whole=True),
         Column("type", lambda item: item["event_type"]),
+        *([Column("group", lambda item: group_text(item["group"])), Column("contributed", _contributed)] * metric),
         *([Column("content", lambda item: item["content_sha256"][:_HASH_DIGITS], whole=True)] * hashes),
     )
     return (*columns, Column("event id", lambda item: item["event_id"], whole=True)) if output.is_wide else columns
@@ -71,6 +92,9 @@ def get_aggregates(
     of_day: OfDay,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="List at most this many versions.")] = 20,
     every: Annotated[bool, typer.Option("--all", help="List every version.")] = False,
+    metric: Annotated[
+        str | None, typer.Option("--metric", metavar="NAME", help="With the values of this metric.")
+    ] = None,
     hashes: Hashes = False,
     calendar: OfCalendar = None,
     as_json: AsJson = None,
@@ -84,7 +108,7 @@ def get_aggregates(
     """
     call, output = command_context(context), Output(as_json=as_json)
     day = call.day(of_day, "DAY") or ""
-    query = {"entity_id": entity, "day": day, "calendar": calendar}
+    query = {"entity_id": entity, "day": day, "calendar": calendar, "metric": metric}
     at_most = None if every else limit
     pages = version_pages(call.client, query, at_most)
     newest = next(pages)
@@ -93,7 +117,7 @@ def get_aggregates(
     versions = (version for page in chain([newest], pages) for version in page["versions"])
     nothing = f"{_NO_VERSION} One is computed by {replay_command(entity, day)}"
     listed = output.rows(
-        in_order(lambda version: _asked(call, version), versions), _columns(output, hashes=hashes), nothing
+        in_order(lambda version: _asked(call, version), versions), _columns(output, metric, hashes=hashes), nothing
     )
     if listed == at_most:
         output.note(f"Cut off at {limit}. There may be more: --limit, --all")
@@ -109,6 +133,13 @@ def inputs(
     entity: Entity,
     of_day: OfDay,
     replay: Annotated[str | None, typer.Argument(help="The replay of a version. Default: the newest version.")] = None,
+    metric: Annotated[
+        str | None, typer.Option("--metric", metavar="NAME", help="With what each contributed to this metric.")
+    ] = None,
+    by: Annotated[
+        Order | None, typer.Option("--by", help="With --metric: in order of time (default), or the biggest first.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="List at most this many.")] = None,
     hashes: Hashes = False,
     calendar: OfCalendar = None,
     as_json: AsJson = None,
@@ -116,13 +147,25 @@ def inputs(
     """List the events that a version of an entity's daily aggregate was computed from.
 
     retrace aggregates inputs depot-lyon 2025-11-28
+    retrace aggregates inputs merchant-42 2025-11-28 --metric revenue --by contribution --limit 10
     """
+    if by is Order.CONTRIBUTION and metric is None:
+        raise typer.BadParameter("needs --metric", param_hint="--by")
     call, output = command_context(context), Output(as_json=as_json)
     of_version = {"entity_id": entity, "day": call.day(of_day, "DAY") or "", "calendar": calendar}
     replay_id = _newest(call.client, of_version) if replay is None else whole_replay_id(call.client, replay)
-    query = {**of_version, "limit": _PAGE, "replay_id": replay_id}
-    items = call.client.pages("/aggregates/inputs", query)
-    output.rows(items, _input_columns(output, hashes=hashes), "No event went into this version.")
+    query = {**of_version, "limit": str(min(limit or _PAGE, _PAGE)), "replay_id": replay_id, "metric": metric, "by": by}
+    columns = _input_columns(output, hashes=hashes, metric=metric is not None)
+    if by is Order.CONTRIBUTION:
+        found = call.client.get("/aggregates/inputs", query)
+        output.rows(found["items"], columns, f"No event of this version contributed to {metric}.")
+        if not found["exact"]:
+            output.note(
+                "The version has more events than a request reads: these are the biggest of the first.", "yellow"
+            )
+    else:
+        items = call.client.pages("/aggregates/inputs", query, limit)
+        output.rows(items, columns, "No event went into this version.")
     event_ids_are_elsewhere(output)
 
 
