@@ -12,7 +12,7 @@ from typing import Any
 
 from chalicelib.metrics.contribution import Contributed, Contribution, Skipped
 from chalicelib.metrics.definition import Definition
-from chalicelib.metrics.exact_number import exact, read_exact
+from chalicelib.metrics.exact_number import exact, exact_of_bytes, read_exact
 from chalicelib.metrics.metric_kinds import Amount, Extreme, Folded, Takes
 from chalicelib.metrics.metric_state import REST, GroupState, MetricState
 from chalicelib.metrics.reasons import Reason
@@ -51,7 +51,7 @@ def _packed(state: MetricState) -> list[list[Any]]:
     if state.definition.counts_every_event:
         return []
     return [
-        [_text_of(each.folded), each.inputs, each.skipped, *group]
+        [_stored(each.folded), each.inputs, each.skipped, *group]
         for group, each in state.groups.items()
         if each != GroupState()
     ]
@@ -61,18 +61,18 @@ def _unpacked(folded: Any, inputs: int, skipped: int, *group: str) -> tuple[tupl
     return group, GroupState(_folded_of(folded), inputs, skipped)
 
 
-def _text_of(folded: Folded) -> str | list[Any] | None:
+def _stored(folded: Folded) -> bytes | list[bytes] | None:
     if isinstance(folded, Extreme):
-        return [str(folded.number), bytes.fromhex(folded.event_id)]
-    return None if folded is None else str(folded)
+        return [folded.number.to_bytes(), bytes.fromhex(folded.event_id)]
+    return None if folded is None else folded.to_bytes()
 
 
 def _folded_of(stored: Any) -> Folded:
     match stored:
         case [number, event_id]:
-            return Extreme(read_exact(number), event_id.hex())
-        case str():
-            return read_exact(stored)
+            return Extreme(exact_of_bytes(number), event_id.hex())
+        case bytes():
+            return exact_of_bytes(stored)
         case _:
             return None
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from chalicelib.core.errors import PermanentError
 from chalicelib.core.lossless_json import JsonValue
 from chalicelib.metrics.definition import Definition
-from chalicelib.metrics.exact_number import ONE
+from chalicelib.metrics.exact_number import ONE, Exact
 from chalicelib.metrics.json_pointer import Absent, found_at
 from chalicelib.metrics.metric_kinds import Amount, Takes
 from chalicelib.metrics.reasons import Reason
@@ -105,7 +105,11 @@ def _found(definition: Definition, payload: JsonValue | Absent) -> Contributed:
             return Skipped(text, pointer.text)
         group.append(text)
     amount = _amount(definition, payload)
-    return amount if isinstance(amount, Skipped) else Contribution(tuple(group), amount)
+    if isinstance(amount, Skipped):
+        return amount
+    # The sum of such numbers has a thousand digits: one fits into a version's row, and a hundred groups of them do not.
+    is_wide = definition.kind.grows and isinstance(amount, Exact) and amount.is_wide
+    return Contribution(() if is_wide else tuple(group), amount)
 
 
 def _amount(definition: Definition, payload: JsonValue | Absent) -> Amount | Skipped:

@@ -36,6 +36,16 @@ class Exact:
         left, right, _ = _aligned(self, other)
         return left < right
 
+    @property
+    def is_wide(self) -> bool:
+        """Whether it has more digits on a side of its point than numbers are written with."""
+        return max(self.scale, len(str(abs(self.coefficient))) - self.scale) > MAX_DIGITS
+
+    def to_bytes(self) -> bytes:
+        """As rows have it, in two fifths of the bytes of its digits: two of its scale, then its coefficient."""
+        size = self.coefficient.bit_length() // 8 + 1
+        return self.scale.to_bytes(2, signed=True) + self.coefficient.to_bytes(size, signed=True)
+
     def __str__(self) -> str:
         """Plain decimal digits, without an exponent and without zeros that mean nothing."""
         digits = str(abs(self.coefficient)) + "0" * -self.scale
@@ -78,6 +88,11 @@ def read_exact(text: str) -> Exact:
     """The number that `str` wrote, which may have more digits than a literal."""
     whole, _, fraction = text.partition(".")
     return exact(int(whole + fraction), len(fraction))
+
+
+def exact_of_bytes(stored: bytes) -> Exact:
+    """The number that `to_bytes` wrote."""
+    return Exact(int.from_bytes(stored[2:], signed=True), int.from_bytes(stored[:2], signed=True))
 
 
 def quotient(number: Exact, divisor: int, digits: int) -> Exact:

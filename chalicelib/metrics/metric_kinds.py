@@ -52,6 +52,8 @@ class Kind:
     """The value as text, and what else answers and rows say, of what is folded and the number of inputs."""
     read: Callable[[Mapping[str, Any]], Folded]
     """What `answer` was made from."""
+    grows: bool = False
+    """Whether amounts are added up, so that what is folded has the digits of all of them."""
     of_all: Callable[[Collection[Any], Exact], str] | None = None
     """The value of all amounts, at least one, if it cannot be folded; of a percentile, at this one."""
     adds_up: bool = False
@@ -134,10 +136,10 @@ def _nearest_rank(amounts: Iterable[Exact], percentile: Exact) -> str:
 
 KINDS: Mapping[str, Kind] = {
     "count": Kind(Takes.NOTHING, _amount, add, _count, _read_count, adds_up=True),
-    "sum": Kind(Takes.NUMBERS, _amount, add, _number, _read("value"), adds_up=True),
+    "sum": Kind(Takes.NUMBERS, _amount, add, _number, _read("value"), grows=True, adds_up=True),
     "min": Kind(Takes.NUMBERS, Extreme, _smaller, _of_event, _read_extreme),
     "max": Kind(Takes.NUMBERS, Extreme, _larger, _of_event, _read_extreme),
-    "avg": Kind(Takes.NUMBERS, _amount, add, _average, _read("sum")),
-    "distinct": Kind(Takes.SCALARS, _nothing, _nothing, _unknown, _nothing, _distinct),
-    "percentile": Kind(Takes.NUMBERS, _nothing, _nothing, _unknown, _nothing, _nearest_rank),
+    "avg": Kind(Takes.NUMBERS, _amount, add, _average, _read("sum"), grows=True),
+    "distinct": Kind(Takes.SCALARS, _nothing, _nothing, _unknown, _nothing, of_all=_distinct),
+    "percentile": Kind(Takes.NUMBERS, _nothing, _nothing, _unknown, _nothing, of_all=_nearest_rank),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate
 from types import MappingProxyType
 from typing import Any
 
@@ -15,6 +16,11 @@ MAX_GROUPS = 100
 """A group that is not among the first hundred of a part, by code points, is not among those of the whole either.
 
 So merging stays exact. Events of all further groups are folded together.
+"""
+NAMES_BYTES = 3_600
+"""Of the listed groups together, so that a version fits into a row: as many as a hundred UUIDs have.
+
+Groups are listed as far as their names fit. More events only move that end forward, so merging stays exact here, too.
 """
 
 REST: Group = ()
@@ -105,6 +111,8 @@ def _add(groups: dict[Group, GroupState], group: Group, state: GroupState, kind:
 def _listed(groups: dict[Group, GroupState], kind: Kind) -> dict[Group, GroupState]:
     """The first groups in order, and all others folded into the rest."""
     ordered = sorted(groups)
-    for group in ordered[MAX_GROUPS + 1 :]:
+    names = accumulate(sum(len(text.encode()) for text in group) for group in ordered)
+    listed = [group for group, length in zip(ordered, names, strict=True) if length <= NAMES_BYTES][: MAX_GROUPS + 1]
+    for group in ordered[len(listed) :]:
         _add(groups, REST, groups[group], kind)
-    return {group: groups[group] for group in ordered[: MAX_GROUPS + 1]}
+    return {group: groups[group] for group in listed}

@@ -10,7 +10,7 @@ from typing import Protocol
 from chalicelib.core.errors import Fault, InvalidRequest
 from chalicelib.metrics.catalogue import NamedMetric
 from chalicelib.metrics.definition import BUILT_IN, Definition
-from chalicelib.replays.chosen_metrics import Draft
+from chalicelib.replays.chosen_metrics import MAX_METRICS, Draft
 from chalicelib.replays.request import ReplayRequest
 
 SHORT = 8
@@ -76,6 +76,9 @@ class PinMetrics:
 def _own(found: Iterable[Definition]) -> list[Definition]:
     """Definitions without those that are built in; raises InvalidRequest if rows could not tell them apart."""
     own = list({each.sha256: each for each in found if each not in BUILT_IN}.values())
+    if len(own) > MAX_METRICS:
+        told = f"are {len(own)}, as many as are active, and a replay computes {MAX_METRICS}: retire some, or name some"
+        raise InvalidRequest("The replay request is not valid.", (Fault("metrics", told),))
     if any(count > 1 for count in Counter(each.sha256[:SHORT] for each in own).values()):
         fault = Fault("metrics", f"has two definitions whose hashes begin with the same {SHORT} digits: leave one out")
         raise InvalidRequest("The replay request is not valid.", (fault,))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from decimal import Decimal
 from hashlib import sha256, shake_256
 from typing import Any
 
@@ -57,6 +58,14 @@ def said(version: Json) -> Json:
         "metrics",
     )
     return {name: version[name] for name in names}
+
+
+def as_stored(number: str) -> bytes:
+    """A number as versions have it: two bytes of its scale, then its coefficient without zeros at its end."""
+    _, digits, exponent = Decimal(number).normalize().as_tuple()
+    coefficient = int("".join(map(str, digits)))
+    size = coefficient.bit_length() // 8 + 1
+    return (-int(exponent)).to_bytes(2, signed=True) + coefficient.to_bytes(size, signed=True)
 
 
 def inputs_of(rows: Iterable[Row], entity_id: Any, day: str, replay_id: str, calendar: str = "UTC") -> list[Row]:

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -457,10 +458,8 @@ class Machine(RuleBasedStateMachine):
         payloads = [json.loads(candidate_of(row).body)["payload"] for row in inputs]
         numbers, count = sum(each["number"] for each in payloads), len(payloads)
         if calendar != "UTC":
-            return {self.metrics["in_paris"]: [[str(numbers), count, 0]]}
-        hundredths = 110 * count
-        total = f"{hundredths // 100}.{hundredths % 100:02d}".rstrip("0").rstrip(".")
-        return {self.metrics["total"]: [[total, count, 0]]}
+            return {self.metrics["in_paris"]: [[recomputed.as_stored(str(numbers)), count, 0]]}
+        return {self.metrics["total"]: [[recomputed.as_stored(str(count * Decimal("1.10"))), count, 0]]}
 
     def _what_was_called_complete_is_so_for_ever(self, storage: Storage) -> None:
         """Counts and versions of a replay that is COMPLETE do not change, and tell exactly what came since."""

@@ -12,6 +12,7 @@ from tests.functional import clients
 from tests.functional.application import Application
 from tests.functional.events import DAY, Json
 from tests.functional.operators import Operator, an_operator
+from tests.functional.recomputed import as_stored
 from tests.functional.storage import Storage
 from tests.functional.test_metrics_of_replays import LARGEST, REVENUE, accept, amounts, define
 
@@ -65,7 +66,8 @@ def test_a_changed_digit_of_a_value_is_found(
 ) -> None:
     [row] = rows(storage, replay_id, "m", calendar)
     [name] = row["m"]
-    changed = {"UTC": [{"S": "3.4"}, {"N": "2"}, {"N": "0"}, {"S": "EUR"}], "Europe/Paris": [{"S": "2.3"}]}[calendar]
+    value = {"B": as_stored("3.4" if calendar == "UTC" else "2.3")}
+    changed = {"UTC": [value, {"N": "2"}, {"N": "0"}, {"S": "EUR"}], "Europe/Paris": [value]}[calendar]
     change(row, "m", {"M": {name: {"L": [{"L": changed}]}}})
 
     for arguments in (("order-1", DAY), ("--replay", replay_id)):
@@ -93,7 +95,7 @@ def test_a_value_and_a_contribution_that_were_changed_alike_are_found(
     change(row, "c", {"M": {name: {"L": [{"S": "9.9"}]}}})
     [version] = rows(storage, replay_id, "m", "Europe/Paris")
     event_id = bytes.fromhex(str(row["event_id"]))
-    forged = [{"L": [{"S": "9.9"}, {"B": event_id}]}, {"N": "2"}, {"N": "1"}]
+    forged = [{"L": [{"B": as_stored("9.9")}, {"B": event_id}]}, {"N": "2"}, {"N": "1"}]
     change(version, "m", {"M": {name: {"L": [{"L": forged}]}}})
 
     assert ("input-differs", ["c"]) in found(operator, "order-1", DAY)

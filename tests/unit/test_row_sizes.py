@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,10 +18,16 @@ from chalicelib.core.timestamps import Day, Instant
 from chalicelib.events import dynamodb_rows as events_dynamodb_rows
 from chalicelib.events.arrivals import Arrival, ArrivalKind
 from chalicelib.events.raw_objects import RawLocation, StoredEvent
+from chalicelib.metrics.contribution import Contributed, Contribution, Group
+from chalicelib.metrics.definition import BUILT_IN, Definition
+from chalicelib.metrics.exact_number import Exact, exact
+from chalicelib.metrics.metric_state import NAMES_BYTES, REST, GroupState
 from chalicelib.replays import dynamodb_rows as replays_dynamodb_rows
+from chalicelib.replays.chosen_metrics import MAX_METRICS
 from chalicelib.replays.job import Cursor, ReplayJob, told_failure
 from chalicelib.replays.messages import Duplicate
 from chalicelib.replays.request import MAX_EVENT_IDS, MAX_NAMES, ReplayRequest
+from tests.unit.definitions_in_memory import defined
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 ROW = 400_000
@@ -52,7 +59,7 @@ def _of_value(typed: Mapping[str, Any]) -> int:
         case "B":
             return len(value)
         case "N":
-            return 21
+            return len(value) // 2 + 2
         case "L":
             return 3 + sum(1 + _of_value(each) for each in value)
         case "M":
@@ -78,6 +85,54 @@ def test_a_version_of_ten_thousand_types_fits_into_a_row() -> None:
 
     assert aggregate.event_count == 10_000
     assert size_of(row) < ROW / 8
+
+
+WIDEST = Exact(-(10**256 - 1), 128)
+"""With as many digits on both sides of its point as all numbers that are added to a group have."""
+LONGEST = Exact(-(10**128 - 1), 528)
+"""With as many digits and as small an exponent as a number may have."""
+OF_ALL_OTHERS = Exact(-(10**1_056 - 1), 528)
+"""The sum of a number of the largest and one of the smallest exponent."""
+MILLIONS = 10**7
+
+
+def input_of_groups(number: int, definitions: Iterable[Definition], amount: Exact, width: int) -> Input:
+    """An input of one more type and, of each definition, one more group, its name of this many bytes."""
+    contributed: dict[str, Contributed] = {
+        each.sha256: Contribution((f"{number:0{width}d}",), amount) for each in definitions
+    }
+    return replace(input_of_type(number), contributed=contributed)
+
+
+def largest_version(aggregate: str, width: int) -> Item:
+    """The row of as many metrics and groups as there may be, each group of ten million of the widest numbers."""
+    metrics = [defined(name=f"m{n}", aggregate=aggregate, value="/v", group_by=["/g"]) for n in range(MAX_METRICS)]
+    definitions = (*BUILT_IN, *metrics)
+    amount = WIDEST if metrics[0].kind.grows else LONGEST
+    one = aggregate_of((input_of_groups(number, metrics, amount, width) for number in range(200)), definitions)
+    grown = {
+        sha256: replace(state, groups={name: _grown(name, each) for name, each in state.groups.items()})
+        for sha256, state in one.states.items()
+    }
+    return version_row(NewRevision(Version(ENTITY, Day("2026-11-21"), REPLAY), replace(one, states=grown), 10**9), TIME)
+
+
+def _grown(group: Group, state: GroupState) -> GroupState:
+    folded = state.folded
+    if isinstance(folded, Exact):
+        folded = OF_ALL_OTHERS if group == REST else folded
+        folded = exact(folded.coefficient * MILLIONS, folded.scale)
+    return GroupState(folded, state.inputs * MILLIONS)
+
+
+@pytest.mark.parametrize("aggregate", ["sum", "avg", "min", "max"])
+def test_a_version_of_all_metrics_there_may_be_with_the_widest_numbers_fits_into_a_row(aggregate: str) -> None:
+    hundred = size_of(largest_version(aggregate, NAMES_BYTES // 100))
+    few = size_of(largest_version(aggregate, 256))
+
+    assert few < hundred < ROW
+    units = 2 * -(-hundred // 1_024)  # a transaction takes two for each KB
+    assert units <= 700
 
 
 def test_a_transaction_of_as_many_versions_as_it_has_room_for_fits() -> None:

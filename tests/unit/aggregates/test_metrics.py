@@ -116,8 +116,8 @@ def test_a_row_has_metrics_shortly_and_without_what_the_count_of_events_says() -
 
     assert "metrics" not in row
     assert row["m"] == {
-        LATEST.sha256[:8]: [[["18", bytes.fromhex(EVENTS[1].event_id)], 3, 0]],
-        PAID.sha256[:8]: [["1.1", 1, 1]],
+        LATEST.sha256[:8]: [[[b"\0\0\x12", bytes.fromhex(EVENTS[1].event_id)], 3, 0]],
+        PAID.sha256[:8]: [[b"\0\1\x0b", 1, 1]],
     }
     assert from_item(outcome_row(record_of_input(EVENTS[2], MORE)))["c"] == {
         LATEST.sha256[:8]: ["6"],

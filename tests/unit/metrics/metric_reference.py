@@ -9,6 +9,8 @@ from fractions import Fraction
 from math import ceil
 from typing import Any
 
+REST = "all others"
+
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
@@ -31,13 +33,16 @@ def number(given: Any) -> Fraction | None:
 def computed(aggregate: str, events: Iterable[tuple[str, str]], percentile: Fraction) -> dict[str | None, Any]:
     """By group (its `/group`; None if skipped): the value of `/value` of payloads, and how many there are.
 
-    A fraction, or of min and max with the first id that has it; of skipped ones, how many.
+    A fraction, or of min and max with the first id that has it; of skipped ones, how many. The group of numbers to add
+    that have more than 128 digits on a side of the point is REST.
     """
     found: dict[str | None, list[tuple[Fraction, str]]] = {None: []}
     for event_id, payload in events:
         members = json.loads(payload, parse_int=Literal, parse_float=Literal)
         value, group = number(members.get("value")), members.get("group")
         sound = (aggregate == "count" or value is not None) and isinstance(group, str)
+        if aggregate in ("sum", "avg") and value and not (abs(value) < 10**128 and (value * 10**128).denominator == 1):
+            group = REST if isinstance(group, str) else None
         found.setdefault(group if sound else None, []).append((value or Fraction(0), event_id))
     skipped = len(found.pop(None))
     return {group: (_folded(aggregate, values, percentile), len(values)) for group, values in found.items()} | {

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.metrics.exact_number import ONE, ZERO, Exact, exact, exact_of, quotient, read_exact
+from chalicelib.metrics.exact_number import ONE, ZERO, Exact, exact, exact_of, exact_of_bytes, quotient, read_exact
 from chalicelib.metrics.reasons import Reason
 
 exacts = st.builds(exact, st.integers(-(10**40), 10**40), st.integers(-60, 60))
@@ -73,6 +73,7 @@ def test_sum_and_order_are_those_of_fractions(left: Exact, right: Exact) -> None
 @given(exacts)
 def test_a_number_is_read_as_it_was_written(number: Exact) -> None:
     assert read_exact(str(number)) == number
+    assert exact_of_bytes(number.to_bytes()) == number
     assert Fraction(str(number)) == fraction(number)
 
 

@@ -17,7 +17,7 @@ from chalicelib.core.lossless_json import parse
 from chalicelib.metrics.contribution import Contributed, Contribution, Measured, contributions
 from chalicelib.metrics.definition import Definition, definition_of
 from chalicelib.metrics.exact_number import Exact
-from chalicelib.metrics.metric_state import MAX_GROUPS, MetricState, merged, read_state, state_of
+from chalicelib.metrics.metric_state import MAX_GROUPS, NAMES_BYTES, MetricState, merged, read_state, state_of
 from tests.unit.json_trees import randoms
 from tests.unit.metrics import metric_reference
 
@@ -76,10 +76,11 @@ def said(state: MetricState) -> dict[str | None, Any]:
     """What the members of a state say, as the reference says it."""
     aggregate = state.definition.aggregate
     rest, *listed = state.members
-    assert (rest["group"], rest["inputs"]) == ({}, 0)
-    return {each["group"]["/group"]: (_value(aggregate, each), each["inputs"]) for each in listed} | {
-        None: rest["skipped"]
-    }
+    assert rest["group"] == {}
+    found = {each["group"]["/group"]: (_value(aggregate, each), each["inputs"]) for each in listed}
+    if rest["inputs"]:
+        found[metric_reference.REST] = _value(aggregate, rest), rest["inputs"]
+    return {**found, None: rest["skipped"]}
 
 
 def _value(aggregate: str, each: dict[str, Any]) -> Any:
@@ -159,6 +160,28 @@ def test_ten_thousand_currencies_are_a_hundred_groups_and_the_exact_rest() -> No
 
     rest, *listed = found.members
     assert (len(listed), rest["value"], rest["inputs"]) == (100, "99", 9_900)
+
+
+def test_an_event_with_more_digits_than_groups_have_counts_with_all_others() -> None:
+    given_events = [
+        (str(n), f'{{"group":"EUR","value":{text}}}') for n, text in enumerate(["1e127", "1e128", "1e-129"])
+    ]
+
+    for aggregate, expected in (("sum", [2, 1]), ("avg", [2, 1]), ("min", [0, 3]), ("count", [0, 3])):
+        defined = definition(aggregate)
+        assert [each["inputs"] for each in state_of(defined, contributed(defined, given_events)).members] == expected
+
+
+@given(st.sets(st.text(st.characters(codec="utf-8"), min_size=1, max_size=60), min_size=20, max_size=90), randoms)
+def test_groups_are_listed_as_far_as_their_names_fit_into_a_row(names: set[str], rng: Random) -> None:
+    longer = [name * (256 // len(name.encode())) for name in names]
+    given_events = [(f"{n:064x}", json.dumps({"group": each, "value": 1})) for n, each in enumerate(longer)]
+    rest, *listed = in_batches(definition("sum"), given_events, rng).members
+
+    found = [each["group"]["/group"] for each in listed]
+    assert found == sorted(set(longer))[: len(found)]
+    assert sum(len(name.encode()) for name in found) <= NAMES_BYTES
+    assert sum(each["inputs"] for each in listed) + rest["inputs"] == len(names)
 
 
 @given(events)

@@ -108,6 +108,11 @@ def number(literal: str) -> Fraction | None:
     return Fraction(match[1]) * Fraction(10) ** int(match[2] or 0)
 
 
+def fits_a_group(amount: Fraction) -> bool:
+    """Whether a number has at most 128 digits on each side of its point."""
+    return abs(amount) < 10**128 and (amount * 10**128).denominator == 1
+
+
 def local_day(time: str, zone: str) -> str:
     return datetime.fromisoformat(f"{time[:19]}+00:00").astimezone(ZoneInfo(zone)).date().isoformat()
 
@@ -118,7 +123,7 @@ def expected(sent: list[Sent]) -> dict[tuple[str, str, str, str], Any]:
     for each in sent:
         amount = number(each.amount)
         if each.event_type == "paid" and amount is not None:
-            found["revenue", "UTC", each.time[:10], each.currency].append(amount)
+            found["revenue", "UTC", each.time[:10], each.currency if fits_a_group(amount) else ""].append(amount)
         if each.currency == "EUR":
             found["in_euro", "UTC", each.time[:10], ""].append(1)
         if amount is not None:

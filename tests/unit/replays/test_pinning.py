@@ -10,6 +10,7 @@ import pytest
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.replay_ids import is_what_if
 from chalicelib.metrics.definition import BUILT_IN
+from chalicelib.replays.chosen_metrics import MAX_METRICS
 from chalicelib.replays.dynamodb_rows import job_row, request_row
 from chalicelib.replays.job import PinnedMetric
 from chalicelib.replays.pinning import SHORT, PinMetrics
@@ -103,6 +104,18 @@ def test_metrics_are_a_list() -> None:
         parse_with_drafts(json.dumps(BY_ENTITY | {"metrics": "revenue"}).encode())
 
     assert [fault.field for fault in refused.value.faults] == ["metrics"]
+
+
+def test_more_metrics_than_fit_into_a_row_are_refused_with_what_to_do() -> None:
+    many = [defined(name=f"m{number}", aggregate="count") for number in range(MAX_METRICS + 1)]
+
+    assert len(PinMetrics(DefinitionsInMemory.of(*many[1:])).active()) == MAX_METRICS
+    with pytest.raises(InvalidRequest) as refused:
+        PinMetrics(DefinitionsInMemory.of(*many)).active()
+
+    assert [str(fault.message) for fault in refused.value.faults] == [
+        "are 21, as many as are active, and a replay computes 20: retire some, or name some"
+    ]
 
 
 def test_definitions_that_rows_could_not_tell_apart_are_refused() -> None:
