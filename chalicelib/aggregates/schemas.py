@@ -155,4 +155,4 @@ def group_of(contributed: Contributed | None, definition: Definition) -> dict[st
     if not isinstance(contributed, Contribution):
         return {}
     paths = (pointer.text for pointer in definition.group_by)
-    return dict(zip(paths, contributed.group, strict=True))
+    return dict(zip(paths, contributed.group, strict=False))
