@@ -10,6 +10,7 @@ from retrace.context import AsJson, Limit, command_context
 from retrace.output import Column, Output, short_time
 
 _PAGE = 100
+_MOST_DAYS = 366
 
 
 def sources(
@@ -35,6 +36,7 @@ def sources(
     found = list(call.client.pages("/sources", query, limit))
     output.rows(found, columns, "No event was accepted yet: retrace ingest --help")
     if any(item["last_seen"] is None for item in found):
-        output.note("`last seen` is `-` if the days that were searched have no event. See further: --look-back-days")
+        further = f" Look further back: --look-back-days {_MOST_DAYS}" if look_back < _MOST_DAYS else ""
+        output.note(f"`last seen` is `-` if no event time is in the last {look_back} days.{further}")
     if len(found) == limit:
         output.note(f"Cut off at {limit}. There may be more: --limit")

@@ -124,3 +124,12 @@ def test_an_unknown_type_among_several_is_told_though_another_has_events() -> No
     assert [exit_code(result) for result in results] == [Exit.NOT_FOUND, Exit.NOT_FOUND]
     assert "Unknown type: no event of type sael" in said(results[0])
     assert not sent
+
+
+@pytest.mark.parametrize(("days", "further"), [("31", True), ("366", False)])
+def test_sources_without_a_newest_event_say_how_far_was_looked_back(days: str, further: bool) -> None:  # noqa: FBT001
+    with serving(routes({"GET /sources": sources(*KNOWN)})) as api:
+        told = said(api.run("sources", "--look-back-days", days))
+
+    assert f"`last seen` is `-` if no event time is in the last {days} days." in told
+    assert ("Look further back: --look-back-days 366" in told) is further
