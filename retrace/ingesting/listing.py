@@ -51,6 +51,14 @@ class Listing:
         self._missing = temporary_database()
         self._missing.execute("CREATE TABLE missing (digest BLOB PRIMARY KEY) WITHOUT ROWID")
         self.counts: Counter[Found] = Counter()
+        progress.counts = self._counted
+
+    def _counted(self) -> str:
+        """The counts of what is listed so far, which may be less than what is answered."""
+        return (
+            ", ".join(f"{self.counts[found]:,} {NAMES[found]}" for found in Found if self.counts[found])
+            or "none listed yet"
+        )
 
     def add(self, file: str, result: BatchResult) -> None:
         """List the events of a batch."""

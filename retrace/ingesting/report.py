@@ -94,6 +94,8 @@ class IngestProgress(Progress):
         self.tally = already
         self.read = 0
         self.total = total
+        self.counts: Callable[[], str] = self._by_status
+        """What was found so far. A listing has names of its own."""
         self._already = already
         self._begun = clock()
 
@@ -123,11 +125,13 @@ class IngestProgress(Progress):
 
     def line(self) -> str:
         """Where it stands, in one line."""
-        tally = self.tally
         total = "" if self.total is None else f" of {self.total / 1e6:,.1f}"
         size = f"{self.read / 1e6:,.1f}{total} MB  " if self.read or self.total else ""
-        counts = f"{tally.accepted:,} accepted, {tally.duplicate:,} duplicates, {tally.refused:,} refused"
-        return f"{size}{tally.events:,} events: {counts}  {self.rate:,.0f}/s"
+        return f"{size}{self.tally.events:,} events: {self.counts()}  {self.rate:,.0f}/s"
+
+    def _by_status(self) -> str:
+        tally = self.tally
+        return f"{tally.accepted:,} accepted, {tally.duplicate:,} duplicates, {tally.refused:,} refused"
 
 
 @dataclass(frozen=True, slots=True)

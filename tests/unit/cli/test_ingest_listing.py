@@ -205,6 +205,18 @@ def test_without_a_choice_known_events_are_not_listed_and_all_are_counted(
     assert max(map(len, shown.splitlines())) <= 80
 
 
+def test_progress_counts_events_by_the_names_of_the_listing() -> None:
+    progress = IngestProgress(Output().notes, None, already=Tally())
+    assert "0 accepted" in progress.line()
+    client = Client(Target("http://127.0.0.1:1", "test", "eu-west-1", access_key=("key", "secret")))
+    listing = Listing(client, RefusedEvents(client, {}, 1), Output(), ["a"], [], progress)
+    listing.counts[Found.MISSING] = 32
+    listing.counts[Found.QUARANTINE] = 1_020
+
+    assert "32 missing, 1,020 in quarantine" in progress.line()
+    assert "accepted" not in progress.line()
+
+
 def test_all_known_ends_with_0(deployment: Deployment, tmp_path: Path) -> None:
     result = run(deployment, tmp_path, written(tmp_path / "a.ndjson", event(1)), "--dry-run", "--list")
 
