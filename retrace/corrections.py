@@ -52,9 +52,13 @@ def line_for_correction(item: Json, names: Sequence[str] = _TOLD) -> str:
     told = {name: item[name] for name in names}
     text = None if item["headers"] else _event_text(item)
     if text is not None:
-        return f'{json.dumps(told, ensure_ascii=False)[:-1]}, "event": {text}}}'
+        return f'{_compact(told)[:-1]},"event":{text}}}'
     body = {name: item[name] for name in ("body", "body_base64") if name in item}
-    return json.dumps(told | {"headers": item["headers"]} | body, ensure_ascii=False)
+    return _compact(told | {"headers": item["headers"]} | body)
+
+
+def _compact(members: Json) -> str:
+    return json.dumps(members, ensure_ascii=False, separators=(",", ":"))
 
 
 def _event_text(item: Json) -> str | None:

@@ -215,7 +215,14 @@ def _cut(rows: Sequence[Sequence[Text]], columns: Sequence[Column], width: int) 
     for row in rows:
         for cell, column, most in zip(row, columns, widest, strict=True):
             if column.cut and wanted > room:
-                cell.truncate(max(_LEAST, room * most // wanted), overflow="ellipsis")
+                _truncate(cell, max(_LEAST, room * most // wanted))
+
+
+def _truncate(cell: Text, width: int) -> None:
+    lines = cell.split("\n")
+    for line in lines:
+        line.truncate(width, overflow="ellipsis")
+    cell.plain = Text("\n").join(lines).plain
 
 
 def _plain(rows: Sequence[Sequence[Text]]) -> Iterable[list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +18,8 @@ from retrace.progress import Counting
 from retrace.retries import Retried, retried
 
 _PAGE = 1_000
+_NAMED = "source, entity, key"
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z")
 _DIGITS = len("2026-11-22.") + 8
 """Of an id, shown in tables. Other commands take as many."""
 
@@ -59,7 +62,8 @@ def list_rejected(
         if not found:
             output.note(nothing)
     else:
-        output.rows(sorted(found, key=lambda item: str(item["ingest_time"])), _COLUMNS, nothing)
+        ordered = sorted(found, key=lambda item: str(item["ingest_time"]))
+        output.rows(ordered, _columns(output, retried=any(map(_done, found))), nothing)
     if len(found) == limit:
         output.note(f"Cut off at {limit}. There may be more: --limit")
     if not output.as_json:
@@ -85,33 +89,36 @@ def _told(query: Json) -> str:
 
 
 def _who(item: Json) -> str:
-    """Source, entity and key, one a line, as far as the event says them."""
+    """Source, entity and key, as far as the event says them."""
     named = [item.get(name) for name in ("source", "entity_id", "idempotency_key")]
     several = [f"{item['events']} events"] if item.get("events", 1) > 1 else []
-    return "\n".join(on_one_line(str(name)) for name in [*several, *named] if name is not None) or "(cannot be read)"
+    return ", ".join(on_one_line(str(name)) for name in [*several, *named] if name is not None) or "(cannot be read)"
 
 
 def _why(item: Json) -> str:
     errors = item.get("errors", [])
-    return "; ".join(map(_reason, errors[:3]))
+    return on_one_line("; ".join(map(_reason, errors[:3])))
 
 
 def _reason(error: Json) -> str:
-    """A reason without hashes: `retrace rejected get` shows what differs."""
-    return f"{error.get('field', '')} {error['message'].partition(' (content_sha256')[0]}".strip()
+    """A reason without hashes and nanoseconds: `retrace rejected get` shows what differs."""
+    message = error["message"].partition(" (content_sha256")[0]
+    return f"{error.get('field', '')} {_INSTANT.sub(lambda found: short_time(found[0]), message)}".strip()
 
 
 def _done(item: Json) -> str:
     return "done" if item.get("resolved") else "tried" if item.get("retried") else ""
 
 
-_COLUMNS = (
-    Column("id", lambda item: str(item["rejected_id"])[:_DIGITS], whole=True),
-    Column("received", lambda item: str(item["ingest_time"])[11:19], whole=True),
-    Column("source, entity, key", _who, several_lines=True),
-    Column("why", _why),
-    Column("retry", _done, whole=True),
-)
+def _columns(output: Output, *, retried: bool) -> tuple[Column, ...]:
+    """The columns of a list: reasons are below names unless there is room beside them."""
+    below = Column(f"{_NAMED}, why", lambda item: f"{_who(item)}\n{_why(item)}", several_lines=True, cut=True)
+    return (
+        Column("id", lambda item: str(item["rejected_id"])[:_DIGITS], whole=True),
+        Column("received", lambda item: str(item["ingest_time"])[11:19], whole=True),
+        *((Column(_NAMED, _who), Column("why", _why)) if output.is_wide else (below,)),
+        *([Column("retry", _done, whole=True)] * retried),
+    )
 
 
 def _show_reasons(output: Output, found: list[Json]) -> None:
@@ -140,7 +147,7 @@ def get_rejected(context: typer.Context, rejected_id: RejectedId, as_json: AsJso
             ("status", item["status"]),
             *((name, item[member]) for name, member in _NAMES.items() if item.get(member) is not None),
             *(("why", _reason(fault)) for fault in item["errors"]),
-            *(("differs", text) for conflict in item["conflicts"] for text in _differing(conflict)),
+            *(fact for conflict in item["conflicts"] for fact in _differing(conflict)),
             *(("retried", _result(retry)) for retry in item["retries"]),
         ]
     )
@@ -156,13 +163,13 @@ def _segment(rejected_id: str) -> str:
     return rejected_id
 
 
-def _differing(conflict: Json) -> list[str]:
+def _differing(conflict: Json) -> list[tuple[str, str]]:
     """What differs from the first event, and which event that is."""
     found = conflict.get("differences", ())
     told = [f"{one['path']}: {one.get('refused', 'absent')}, first was {one.get('first', 'absent')}" for one in found]
     more = ["(more)"] if conflict.get("more_differences") else []
-    first = f"first received {short_time(conflict['first']['ingest_time'])}: retrace event {conflict['event_id']}"
-    return [*told, *more, first]
+    first = f"received {short_time(conflict['first']['ingest_time'])}: retrace event {conflict['event_id']}"
+    return [*(("differs", text) for text in [*told, *more]), ("first", first)]
 
 
 def _result(retry: Json) -> str:
