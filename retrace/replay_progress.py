@@ -19,13 +19,17 @@ from retrace.client import Client
 from retrace.output import Json, Output, bar, duration, on_one_line, printable, short_time
 from retrace.problem import Exit, Problem
 from retrace.progress import Progress
-from retrace.replay_table import COUNTS, what
+from retrace.replay_table import COUNTS, computes_partial_versions, what
 
 _NAMES = 10
 _MOST_DAYS = 40
 
 _UNCOUNTED = (
     "Counting stopped at the limit of a request, so there may be more of everything. Set --max-messages for a bound."
+)
+_PARTIAL = (
+    "The newest version of each day that it touches will be partial, computed from these events only. "
+    "Add --whole-days for complete numbers, or --order entity to send to your own consumer."
 )
 
 
@@ -45,6 +49,8 @@ def show_preview(console: Console, preview: Json) -> None:
         console.print(Text(f"It takes about {least}{time} and costs at most ${cost:,.4f}."))
     if not preview["exact"]:
         console.print(Text(_UNCOUNTED, style="yellow"))
+    if preview["messages"] > 0 and computes_partial_versions(preview["request"]):
+        console.print(Text(_PARTIAL, style="yellow"), soft_wrap=True)
     if preview["advice"]:
         console.print(Text(printable(preview["advice"])))
 

@@ -59,12 +59,24 @@ def what(request: Json) -> str:
     return f"{of}, {_when(request)} ({', '.join(how)})" if how else f"{of}, {_when(request)}"
 
 
+def computes_partial_versions(request: Json) -> bool:
+    """Whether a replay omits events of the days that it computes again: by its window, its filters or its type."""
+    if request.get("whole_days") or request.get("order") == "entity":
+        return False
+    return not _is_of_days(request) or "source" in request or "include" in request or "exclude" in request
+
+
+def _is_of_days(request: Json) -> bool:
+    bounds = [str(request[name]) for name in ("start_time", "end_time") if name in request]
+    return all(bound.endswith(_MIDNIGHT) for bound in bounds)
+
+
 def _when(request: Json) -> str:
     """Days if they are whole ones, otherwise times."""
     if "start_time" not in request:
         return str(request.get("day") or f"{request['start_day']} to {request['end_day']}")
     start, end = str(request["start_time"]), str(request["end_time"])
-    if not (start.endswith(_MIDNIGHT) and end.endswith(_MIDNIGHT)):
+    if not _is_of_days(request):
         return f"{short_time(start)} to {short_time(end)}"
     first, last = start[:10], day_after(Day(end[:10]), -1)
     return first if first == last else f"{first} to {last}"

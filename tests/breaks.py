@@ -1310,6 +1310,22 @@ BREAKS = [
         "test_a_prefix_of_nothing_ends_with_1_and_near_prefixes",
     ),
     Break(
+        "7 visible: a replay of two hours that makes newest versions partial without a word",
+        "retrace/replay_table.py",
+        '    return not _is_of_days(request) or "source" in request',
+        '    return "source" in request',
+        "tests/unit/cli/test_replay_command.py",
+        "test_that_newest_versions_become_partial_is_told_with_the_remedy_before_anything_is_sent",
+    ),
+    Break(
+        "7 visible: a newest version that is partial, and a fuller one that is not named",
+        "retrace/commands/aggregates.py",
+        "    if settled and not settled[0]",
+        "    if settled and settled[0]",
+        "tests/unit/cli/test_aggregates_command.py",
+        "test_a_newest_version_that_is_partial_is_told_with_the_newest_complete_one",
+    ),
+    Break(
         "5 nothing is dropped: a file that is not read because its first line is broken",
         "retrace/ingesting/files.py",
         "    if any(map(is_one_object, text.splitlines(keepends=True)[1:])):\n",

@@ -85,9 +85,14 @@ def _left_out(request: ReplayRequest, version: Version) -> Iterator[str]:
     if request.entity_id is None:
         yield f"It covers events of source {request.source} and type {' or '.join(request.types)} only."
     if request.window.start > day.start:
-        yield f"Its replay leaves out the day's events before {request.window.start}."
+        yield f"Its replay leaves out the day's events before {_readable(request.window.start)}."
     if request.window.end < day.end:
-        yield f"Its replay leaves out the day's events from {request.window.end} on."
+        yield f"Its replay leaves out the day's events from {_readable(request.window.end)} on."
+
+
+def _readable(instant: Instant) -> str:
+    """An instant without digits of a second that are all zero."""
+    return instant.replace(".000000000Z", "Z")
 
 
 def _covers(request: ReplayRequest, version: Version, event: StoredEvent) -> bool:

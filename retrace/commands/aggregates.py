@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from http import HTTPStatus
 from itertools import chain
@@ -55,7 +55,7 @@ def metric_text(version: Json) -> str:
 
 def _standing(version: Json) -> str:
     what_if = "what-if, " if version.get("what_if") else ""
-    return what_if + ("complete" if version["complete"] else "partial: " + "; ".join(version["partial_because"]))
+    return what_if + ("complete" if version["complete"] else "partial: " + " ".join(version["partial_because"]))
 
 
 def _partial(version: Json) -> str:
@@ -114,18 +114,37 @@ def get_aggregates(
     newest = next(pages)
     if not newest["versions"]:
         require_known_entity(call.client, entity)
-    versions = (version for page in chain([newest], pages) for version in page["versions"])
+    settled: list[Json] = []
+    versions = _noted((version for page in chain([newest], pages) for version in page["versions"]), settled)
     nothing = f"{_NO_VERSION} One is computed by {replay_command(entity, day)}"
     listed = output.rows(
         in_order(lambda version: _asked(call, version), versions), _columns(output, metric, hashes=hashes), nothing
     )
     if listed == at_most:
         output.note(f"Cut off at {limit}. There may be more: --limit, --all")
+    if settled and not settled[0]["complete"]:
+        output.note(_fuller(settled, replay_command(entity, day)), "yellow")
     if newest["late_arrivals"]:
         came = f"{at_least(newest, newest['late_arrivals'])} of the day's events came after the newest version."
         output.note(f"{came} A version with them: {replay_command(entity, day)}", "yellow")
     elif listed > 1:
         output.note(f"What changed: retrace aggregates diff {shlex.quote(entity)} {day}")
+
+
+def _noted(versions: Iterable[Json], kept: list[Json]) -> Iterator[Json]:
+    """The versions. Keeps the newest and the newest complete one, of those that are not a what-if."""
+    for version in versions:
+        if not version.get("what_if") and (not kept or (version["complete"] and not kept[-1]["complete"])):
+            kept.append(version)
+        yield version
+
+
+def _fuller(kept: Sequence[Json], command: str) -> str:
+    """What to use instead of a newest version that is partial."""
+    if len(kept) == 1:
+        return f"The newest version is partial. A complete one: {command}"
+    count, replay_id = f"{kept[1]['event_count']:,}", kept[1]["replay_id"]
+    return f"The newest version is partial. The newest complete one has {count} events: replay {replay_id}"
 
 
 def inputs(

@@ -82,17 +82,50 @@ def known(number: int, ingested: str = "2025-11-29T07:00:00.000000000Z") -> Json
 
 
 def test_versions_with_why_they_are_partial_and_who_asked() -> None:
-    partial = version(OLD, 27, complete=False, partial_because=["its window leaves out part of the day"])
+    why = ["It covers one type only.", "Its window leaves out part of the day."]
+    partial = version(OLD, 27, complete=False, partial_because=why)
     script = routes({"GET /aggregates": (200, day(version(NEW, 36), partial)), f"GET /replay/{NEW}": (200, job())})
     with serving(script) as api:
         shown, piped = api.run("aggregates", "get", *DAY, "--table"), api.run("aggregates", "get", *DAY)
 
-    for told in ("complete", "partial: its window leaves out part of the day", "ana", NEW, OLD):
+    for told in (
+        "complete",
+        "partial: It covers one type only. Its window leaves out part of the day.",
+        "ana",
+        NEW,
+        OLD,
+    ):
         assert told in shown.stdout
     first, second = map(json.loads, piped.stdout.splitlines())
     assert first["requested_by"] == job()["requested_by"]
     assert second["requested_by"] is None
     assert "retrace aggregates diff depot-lyon 2025-11-28" in shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("older", "told"),
+    [
+        ([version(OLD, 1_027)], f"The newest complete one has 1,027 events: replay {OLD}"),
+        ([], "A complete one: retrace replay create depot-lyon --day 2025-11-28"),
+        ([version(OLD, 27, what_if=True)], "A complete one: retrace replay create depot-lyon --day 2025-11-28"),
+    ],
+)
+def test_a_newest_version_that_is_partial_is_told_with_the_newest_complete_one(older: list[Json], told: str) -> None:
+    partial = {"complete": False, "partial_because": ["It covers one type only."]}
+    newest = version(NEW, 3, **partial)
+    with serving(routes({"GET /aggregates": (200, day(newest, version(NEW, 2, **partial), *older))})) as api:
+        result = api.run("aggregates", "get", *DAY)
+
+    assert f"The newest version is partial. {told}" in result.stderr
+
+
+@pytest.mark.parametrize("above", [[], [version(NEW, 3, complete=False, partial_because=["x"], what_if=True)]])
+def test_a_newest_version_that_is_complete_is_told_without_a_word(above: list[Json]) -> None:
+    older = version(OLD, 27, complete=False, partial_because=["It covers one type only."])
+    with serving(routes({"GET /aggregates": (200, day(*above, version(NEW, 36), older))})) as api:
+        result = api.run("aggregates", "get", *DAY)
+
+    assert "The newest version is partial" not in result.stderr
 
 
 def test_late_arrivals_are_said_with_the_command_that_takes_them_in() -> None:

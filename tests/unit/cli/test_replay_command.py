@@ -61,6 +61,36 @@ def test_the_preview_is_shown_before_anything_is_sent() -> None:
         assert told in result.stderr
 
 
+OF_TYPE = {"source": "depot/scanners", "event_type": "parcel.sorted", "day": "2025-11-28"}
+TWO_HOURS = {**REQUEST, "start_time": "2025-11-28T10:00:00.000000000Z", "end_time": "2025-11-28T12:00:00.000000000Z"}
+
+
+@pytest.mark.parametrize("request_", [TWO_HOURS, OF_TYPE, {**REQUEST, "include": {"sources": ["s"]}}])
+def test_that_newest_versions_become_partial_is_told_with_the_remedy_before_anything_is_sent(
+    request_: dict[str, Any],
+) -> None:
+    with serving(takes(preview(3, request=request_))) as api:
+        refused, previewed = api.run(*DAY), api.run(*PREVIEWED, "--table")
+
+    for told in ("newest version", "will be partial", "--whole-days", "--order entity"):
+        assert told in refused.stderr
+        assert told in previewed.stdout
+    assert requests(api.asked) == []
+
+
+@pytest.mark.parametrize(
+    ("request_", "messages"),
+    [(REQUEST, 3), ({**TWO_HOURS, "whole_days": True}, 3), ({**OF_TYPE, "order": "entity"}, 3), (TWO_HOURS, 0)],
+)
+def test_a_replay_that_computes_no_partial_version_is_previewed_without_a_word(
+    request_: dict[str, Any], messages: int
+) -> None:
+    with serving(takes(preview(messages, request=request_))) as api:
+        previewed = api.run(*PREVIEWED, "--table")
+
+    assert "partial" not in previewed.stdout
+
+
 def test_a_count_that_is_not_exact_is_a_least_one() -> None:
     with serving(takes(preview(100_000, exact=False))) as api:
         result = api.run(*DAY, "--yes")
