@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from io import TextIOWrapper
 from typing import Any, TextIO
@@ -228,27 +227,3 @@ def _truncate(cell: Text, width: int) -> None:
 def _plain(rows: Sequence[Sequence[Text]]) -> Iterable[list[str]]:
     """The texts of each column, line by line."""
     return ([line for cell in column for line in cell.plain.split("\n")] for column in zip(*rows, strict=True))
-
-
-_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
-_STEP = "  "
-
-
-def indented(text: str) -> str:
-    """The same tokens, each member and element on a line of its own. The text must be JSON."""
-    return "".join(_laid_out(_TOKEN.findall(text)))
-
-
-def _laid_out(tokens: list[str]) -> Iterator[str]:
-    depth = 0
-    before = ""
-    for piece in tokens:
-        if piece in ("}", "]"):
-            depth -= 1
-            if before not in ("{", "["):
-                yield "\n" + _STEP * depth
-        elif before in ("{", "[", ","):
-            yield "\n" + _STEP * depth
-        yield ": " if piece == ":" else piece
-        depth += piece in ("{", "[")
-        before = piece

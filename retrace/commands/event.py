@@ -15,8 +15,9 @@ from rich.text import Text
 
 from retrace.context import AsJson, CommandContext, command_context
 from retrace.event_table import lag
+from retrace.json_layout import indented
 from retrace.known_sources import require_known
-from retrace.output import Column, Json, Output, escaped, indented, short_time
+from retrace.output import Column, Json, Output, escaped, short_time
 from retrace.problem import Exit, Problem
 
 QUARANTINE_DAYS = ("today", "yesterday")

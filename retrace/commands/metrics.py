@@ -18,7 +18,8 @@ from retrace.defining.metric_file import definitions_in
 from retrace.defining.trial import Trials
 from retrace.defining.trial_report import show_trial
 from retrace.event_table import Day, Since, Until, period
-from retrace.output import Column, Json, Output, indented, short_time
+from retrace.json_layout import indented
+from retrace.output import Column, Json, Output, short_time
 from retrace.problem import Exit, Problem
 
 _JSON = {"Content-Type": "application/json"}

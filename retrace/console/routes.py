@@ -22,7 +22,7 @@ from retrace.console.received import metrics_of
 from retrace.console.retrying import corrections, lines_to_correct, results
 from retrace.console.searching import found_by
 from retrace.exporting.events import fault_of
-from retrace.output import indented
+from retrace.json_layout import indented
 from retrace.problem import Problem
 
 CORRECT = "Correct the window, or go back."

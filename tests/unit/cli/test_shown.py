@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from retrace.json_layout import indented
 from retrace.output import (
     ROWS_A_TABLE,
     Column,
@@ -17,7 +18,6 @@ from retrace.output import (
     bar,
     duration,
     escaped,
-    indented,
     printable,
     short_time,
     sparkline,
