@@ -27,8 +27,8 @@ ADDED_LATER = {
     "retrace/console": "requirements-console.txt",
     "retrace/exporting/parquet.py": "requirements-dev.txt",
     "retrace/ingesting/exports.py": "requirements-dev.txt",
-    "retrace/commands/sql.py": "requirements-dev.txt",
-    "retrace/querying": "requirements-dev.txt",
+    "retrace/commands/sql.py": "requirements-console.txt",
+    "retrace/querying": "requirements-console.txt",
     "tests/e2e/faulty_wire.py": "requirements-faults.txt",
 }
 """What runs in another environment than the one that `make demo` makes, or in that one with more in it."""
