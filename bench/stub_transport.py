@@ -65,7 +65,19 @@ def _key_of(item: Json) -> str:
 
 def on_the_wire(item: Json) -> Json:
     """An item as boto3 sends it: bytes as base64."""
-    return {name: {"B": b64encode(value["B"]).decode()} if "B" in value else value for name, value in item.items()}
+    return {name: _sent_as(value) for name, value in item.items()}
+
+
+def _sent_as(typed: Json) -> Json:
+    match typed:
+        case {"B": content}:
+            return {"B": b64encode(content).decode()}
+        case {"L": members}:
+            return {"L": [_sent_as(each) for each in members]}
+        case {"M": members}:
+            return {"M": on_the_wire(members)}
+        case _:
+            return typed
 
 
 class StubTransport:
