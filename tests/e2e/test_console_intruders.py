@@ -166,7 +166,7 @@ def test_dead_letters_are_sent_back(page: Page, served: Served) -> None:
     expect(page.locator("main .badge").first).to_have_text("COMPLETE, with dead letters")
     page.get_by_role("button", name="Redrive 2 dead letters").click()
 
-    expect(page.locator("main")).to_contain_text("being looked for and sent back")
+    expect(page.locator("main")).to_contain_text("Dead letters are sent back.")
     expect(page.locator("main .badge").first).to_have_text("COMPLETE")
     expect(page.get_by_role("button", name="Redrive")).to_have_count(0)
     assert len(served.api.calls(f"POST /replay/{JOB['replay_id']}/redrive")) == 1
