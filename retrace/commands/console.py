@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import webbrowser
 from collections.abc import Callable, Iterator
@@ -63,6 +64,8 @@ def console(
     out.print(serving.link(view))
     out.print("Ctrl-C ends it.")
     opens = browser if browser is not None else sys.stdout.isatty()
+    # A shell lets its background commands ignore SIGINT, and `kill -INT` is how a script ends the console.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # Ctrl-C is how it is meant to end.
     with suppress(KeyboardInterrupt), opened(serving.link(view)) if opens else nullcontext():
         serving.serve()
