@@ -38,7 +38,7 @@ def test_a_port_in_use(capsys: pytest.CaptureFixture[str], layout: Layout) -> No
 
 
 def test_a_port_that_is_none(capsys: pytest.CaptureFixture[str], layout: Layout) -> None:
-    assert "'http', which is no port" in failing(capsys, "up", layout, "http")
+    assert "'http', which is not a port number" in failing(capsys, "up", layout, "http")
 
 
 @pytest.mark.parametrize("parameters", ["EnableProcessor", "EnableProcessor=", "=false", "EnableProcessor = false"])
