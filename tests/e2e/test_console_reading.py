@@ -128,7 +128,7 @@ def test_a_text_that_cannot_be_had_is_not_called_damaged_and_back_leads_before_t
             (500, problem("The raw object raw/a does not contain the event.")),
             "so its hash is not checked. The raw object raw/a does not contain",
         ),
-        ((200, b'{"source":"s","payload":2}'), "It is not what was taken in."),
+        ((200, b'{"source":"s","payload":2}'), "It differs from the accepted event."),
     ],
     ids=["gone", "changed"],
 )

@@ -25,7 +25,7 @@ WORDS = {
     "README.md": 840,
     "CONTRIBUTING.md": 1_330,
     "docs/api.md": 4_810,
-    "docs/architecture.md": 1_960,
+    "docs/architecture.md": 1_920,
     "docs/cli.md": 4_440,
     "docs/console.md": 830,
     "docs/consumer.md": 810,
@@ -36,10 +36,10 @@ WORDS = {
     "docs/incident.md": 620,
     "docs/index.md": 720,
     "docs/metrics.md": 1_045,
-    "docs/on-call.md": 770,
-    "docs/operations.md": 1_920,
+    "docs/on-call.md": 750,
+    "docs/operations.md": 1_900,
     "docs/performance.md": 690,
-    "docs/positions.md": 480,
+    "docs/positions.md": 450,
     "docs/producers.md": 940,
     "docs/producer-python.md": 940,
     "docs/reliability.md": 1_170,
@@ -51,7 +51,7 @@ WORDS = {
 }
 """How many words `wc -w` may count on a page, code and tables included. Lower a number when its page gets shorter."""
 
-ALL_WORDS = 35_050
+ALL_WORDS = 34_850
 """How many the README and docs/ may have together. The goal is 28,000."""
 
 

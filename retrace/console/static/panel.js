@@ -60,8 +60,8 @@ function body({ event, raw, laid_out, fault }) {
   const at = msOf(event.event_time);
   return html`
     ${raw === null
-    ? html`<div class="failure" role="alert"><p><strong>Its text was not handed out</strong>, so its hash is not checked. ${fault}</p><p><code>retrace check verify</code> finds whether it was damaged.</p></div>` : fault
-    ? html`<div class="failure" role="alert"><p><strong>It is not what was taken in.</strong> ${fault}</p><p><code>retrace check verify</code> finds what was damaged.</p></div>`
+    ? html`<div class="failure" role="alert"><p><strong>Its text could not be read</strong>, so its hash is not checked. ${fault}</p><p><code>retrace check verify</code> finds whether it was damaged.</p></div>` : fault
+    ? html`<div class="failure" role="alert"><p><strong>It differs from the accepted event.</strong> ${fault}</p><p><code>retrace check verify</code> finds what was damaged.</p></div>`
     : html`<p>${badge('good', 'hash checked', event.content_sha256)} <span class="quiet">The console computed the hash of the text again. It is what was accepted.</span></p>`}
     ${facts([
     ['entity', html`<a href=${address('/entity', { id: event.entity_id, from: rfc(at - 12 * HOUR), to: rfc(at + 12 * HOUR) })}>${event.entity_id}</a>`],
@@ -98,7 +98,7 @@ function arrivals(event) {
 
 /** @param {any} event */
 function versions(event) {
-  const older = event.more_aggregates ? html`<p class="quiet">Only the newest versions of its day were looked at.</p>` : nothing;
+  const older = event.more_aggregates ? html`<p class="quiet">Only the newest versions of its day were searched.</p>` : nothing;
   if (!event.aggregates.length) return html`<h3>Aggregates</h3>${event.more_aggregates ? older : html`<p class="quiet">It is in no aggregate yet.</p>`}`;
   return html`<h3>In ${event.aggregates.length === 1 ? 'one version' : `${event.aggregates.length} versions`} of an aggregate</h3>
     ${older}<ul>${event.aggregates.map((/** @type {any} */ one) => html`<li>

@@ -83,7 +83,7 @@ function template(shown, retry, write) {
 /** @param {any} shown @param {(text?: string) => void} retry @param {(text: string | null) => void} write */
 function body({ item, was, text, busy }, retry, write) {
   const edited = text !== null && text !== was;
-  return html`${isText(item) ? nothing : html`<p class="note">Its bytes are not UTF-8. Those that are not are shown as �. “Send again as it was” sends its own bytes.</p>`}
+  return html`${isText(item) ? nothing : html`<p class="note">Its body is not UTF-8. Invalid bytes are shown as �. “Send again as it was” sends its own bytes.</p>`}
     <label class="unseen" for="body">Body</label><textarea id="body" spellcheck="false" .value=${text ?? was} @input=${(/** @type {any} */ event) => write(event.target.value)}></textarea>
     ${item.resolved ? html`<p class="done" role="note">${badge('good', 'done')} A retry took it in${last(item)}. There is nothing left to send.</p>` : nothing}
     <p><button class="main" ?disabled=${busy || !edited || item.resolved} @click=${() => retry(text)}>Send corrected</button>

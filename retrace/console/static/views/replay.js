@@ -94,7 +94,7 @@ function told(job, shown, act) {
     ${job.failure ? html`<p class="note">${job.failure}</p>` : nothing}
     ${job.advice ? html`<p class="note">${job.advice}</p>` : nothing}
     ${isRedriven(shown) ? html`<p class="note">Dead letters are sent back. Those that fail again are counted here again.</p>`
-    : job.failed ? html`<p class="note">Each dead letter in the queue has its reason. Mend the cause, then redrive.</p>` : nothing}
+    : job.failed ? html`<p class="note">Each dead letter in the queue has its reason. Remove the cause, then redrive.</p>` : nothing}
   </section>`;
 }
 

@@ -50,7 +50,7 @@ async function requested(cursor, window, signal) {
 function template(list, failure, window) {
   return html`<form class="where"><h1>Replays</h1><span class="actions"><a class="button main replay" href="/replay/new">New replay …</a></span></form>
     <section>${list.items.length ? listed(list.items) : list.isRead ? window ? empty('No replay was requested in this window.', html`<a href="/replays">Show all replays</a>.`) : empty('There has been no replay.', html`Find the events first, as of an <a href="/entity">entity</a>, then “Replay this window”.`) : nothing}
-    ${failure ? html`<p class="note">What runs is not read at the moment, and may be further by now.</p>${failed(failure)}` : nothing}
+    ${failure ? html`<p class="note">Running replays cannot be read at the moment. They may have progressed since.</p>${failed(failure)}` : nothing}
     ${below(list)}</section>`;
 }
 
