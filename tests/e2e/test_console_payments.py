@@ -24,17 +24,23 @@ WINDOW = "from=2025-11-21T00:00:00Z&to=2025-11-24T00:00:00Z"
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A console of a stack that has the three days."""
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    """A stack that has the three days."""
     directory = tmp_path_factory.mktemp("payments")
     (directory / ".retrace").mkdir()
     with started() as stack:
         connection.save(directory / ".retrace/local.json", stack)
         for name in ("arrived.ndjson.gz", "again.ndjson", "late.ndjson"):
             piped(directory, "ingest", str(PAYMENTS / name))
-        running = start(Deployed(stack), directory)
-        yield running
-        assert running.ended() == 0
+        yield Deployed(stack)
+
+
+@pytest.fixture(scope="module")
+def running(deployed: Deployed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A console of that stack."""
+    running = start(deployed, tmp_path_factory.mktemp("console"))
+    yield running
+    assert running.ended() == 0
 
 
 @pytest.fixture
@@ -93,6 +99,26 @@ def test_the_overview_says_of_which_sources_no_dips_were_counted(page: Page) -> 
     expect(page.locator("a.dip")).to_have_count(0)
     page.goto("/?from=2025-10-01T00:00:00Z&to=2025-11-24T00:00:00Z")
     expect(page.locator("main")).to_contain_text("marked in windows of at most 31 days")
+
+
+def test_the_overview_leads_to_each_stale_day_and_to_the_replay_that_mends_it(page: Page, deployed: Deployed) -> None:
+    def returned(key: str) -> None:
+        names = {"source": "desk", "event_type": "returned", "entity_id": "return-1", "idempotency_key": key}
+        deployed.ingest([json.dumps({**names, "event_time": "2025-11-20T10:00:00Z", "payload": {}}).encode()])
+
+    returned("first")
+    deployed.replayed(entity_id="return-1", start_time="2025-11-20T00:00:00Z", end_time="2025-11-21T00:00:00Z")
+    returned("late")
+    page.goto("/")
+    stale = page.locator("section[aria-labelledby=stale]")
+    expect(stale).to_contain_text("1 stale day")
+    expect(stale).to_contain_text("lacks 1")
+    stale.get_by_role("link", name="Replay the day").click()
+
+    expect(page.get_by_role("button", name="Send 2 messages")).to_be_visible()
+    page.go_back()
+    stale.get_by_role("link", name="2025-11-20 of return-1").click()
+    expect(page.locator("main")).to_contain_text("stale: 1 came since")
 
 
 @pytest.mark.parametrize("key", ["payment_000491"])

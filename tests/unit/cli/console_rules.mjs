@@ -11,7 +11,7 @@ const page = '../../../retrace/console/static';
 const { address, placeOf, sameView } = await import(`${page}/place.js`);
 const times = await import(`${page}/times.js`);
 const { carried, inWindow, lastOf, windowIn, wrongEnd } = await import(`${page}/views/window.js`);
-const { agreed, isTwofold, listed, queryOf, requestOf } = await import(`${page}/views/replay_form.js`);
+const { agreed, isTwofold, listed, queryOf, replayOfDay, requestOf } = await import(`${page}/views/replay_form.js`);
 const { howFar, isRunning } = await import(`${page}/views/job.js`);
 const { joined } = await import(`${page}/views/difference.js`);
 const { pager } = await import(`${page}/views/pager.js`);
@@ -148,6 +148,14 @@ test('a replay keeps the window that somebody wrote in local time', () => {
   const { from } = agreed({ from: '2025-11-28 00:00', to: '' });
   times.switchZone();
   assert.equal(from, new Date(2025, 10, 28).toISOString());
+});
+
+test('the form of a replay that mends a stale day asks for that day', () => {
+  const asked = (there) => requestOf(placeOf(new URL(there, 'http://console')).query);
+  const day = { entity_id: 'a b', start_time: '2025-11-28T00:00:00.000Z', end_time: '2025-11-29T00:00:00.000Z' };
+  assert.deepEqual(asked(replayOfDay({ entity: 'a b', day: '2025-11-28' })), day);
+  const mending = { source: 's', event_types: ['x', 'y'], start_day: '2025-11-01', end_day: '2025-11-03', whole_days: true, include: { min_lag_ms: 3600000 } };
+  assert.deepEqual(asked(address('/replay/new', queryOf(mending))), mending);
 });
 
 test('a replay that is asked for again is asked for as it was', () => {

@@ -3,10 +3,11 @@
 import { get } from '../api.js';
 import { badge, counted, empty, failed, formOf, html, loading, nothing, number, table, when } from '../parts.js';
 import { address } from '../place.js';
-import { DAY, isDay, rfc, startOf, toSecond, zoneName } from '../times.js';
+import { isDay, toSecond, zoneName } from '../times.js';
 import { versionChart } from '../version_chart.js';
 import { absenceOf, absentEntity } from './absent.js';
 import { difference, joined } from './difference.js';
+import { replayOfDay } from './replay_form.js';
 import { chosenOf, tellingOf } from './versions.js';
 
 const LISTED = 1000;
@@ -110,11 +111,6 @@ function mark(chosen) {
   for (const radio of /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll('#view input[type=radio]'))) radio.checked = chosen[radio.name] === radio.value;
 }
 
-/** @param {import('../place.js').Query} query */
-function replayOf({ entity, day }) {
-  return address('/replay/new', { entity, from: rfc(startOf(day)), to: rfc(startOf(day) + DAY) });
-}
-
 /** @param {import('../main.js').Page} page */
 function form({ query, go }) {
   const day = isDay(query.day) ? query.day : '';
@@ -122,7 +118,7 @@ function form({ query, go }) {
     <h1>Aggregates</h1>
     <label>entity <input name="entity" value=${query.entity ?? ''} size="28" required autocomplete="off" spellcheck="false"></label>
     <label>UTC day <input name="day" type="date" value=${day} required></label><button>Show</button>
-    ${day && query.entity ? html`<span class="actions"><a class="button main replay" href=${replayOf({ entity: query.entity, day })}>Replay this day …</a>
+    ${day && query.entity ? html`<span class="actions"><a class="button main replay" href=${replayOfDay({ entity: query.entity, day })}>Replay this day …</a>
       <a class="button" href=${address('/entity', { id: query.entity, day })}>Its events</a></span>` : nothing}
   </form>`;
 }
@@ -132,11 +128,11 @@ function content(page, state) {
   const { known, chosen, failure } = state;
   if (!known) return failure ? html`<section>${failed(failure, page.again)}</section>` : loading();
   if (!known.versions.length && state.absence) return absentEntity(page.query.entity, state.absence, '/aggregates', `on ${known.day}`);
-  if (!known.versions.length) return empty('This day has no version yet.', html`<a href=${replayOf(page.query)}>Replay the day</a> to compute one.`);
+  if (!known.versions.length) return empty('This day has no version yet.', html`<a href=${replayOfDay(page.query)}>Replay the day</a> to compute one.`);
   if (!chosen) return loading();
   const { versions, late_arrivals: late, exact } = known;
   return html`
-    ${late ? html`<p class="note">${exact ? '' : 'At least '}${counted(late, 'event')} of this day came after the newest version read it. <a href=${replayOf({ entity: known.entity_id, day: known.day })}>Replay the day</a> to take them in.</p>` : nothing}
+    ${late ? html`<p class="note">${exact ? '' : 'At least '}${counted(late, 'event')} of this day came after the newest version read it. <a href=${replayOfDay({ entity: known.entity_id, day: known.day })}>Replay the day</a> to take them in.</p>` : nothing}
     <section aria-labelledby="versions-title"><h2 id="versions-title">${known.cursor ? 'The newest ' : ''}${counted(versions.length, 'version')} of ${known.day}, newest first</h2>
       <div id="versions" role="img" aria-label="Events of each version, in the order in which they were computed; the table below has the same numbers"></div>
       ${versions.length > 1 ? html`<p class="quiet">The events of each version by when it was computed, ${zoneName()}.</p>` : nothing}

@@ -10,6 +10,7 @@ import { isRunning, progress, state as stateOf, subjectOf } from './job.js';
 import { fits, keyOf, matrix } from './matrix.js';
 import { arrivals, refusals } from './received.js';
 import { sources } from './sources.js';
+import { staleDays, staleIn } from './stale.js';
 import { binsOf } from './strip.js';
 import { carried } from './window.js';
 
@@ -70,6 +71,8 @@ export async function overview(page) {
     state.at = Date.now();
     redraw();
     await lookForDips(state, signal, redraw);
+    // It reads much of the index, so it is asked once until the page is opened again.
+    if (!query.find && state.stale === undefined) await load('stale', staleIn(window, signal));
   };
   window.addEventListener('resize', redraw, { signal });
   state.window = windowOf(here);
@@ -121,6 +124,7 @@ function template(page, state, more) {
     <section aria-labelledby="came-in"><h2 id="came-in">Received, by ${query.find ? 'time of receipt' : 'time of receipt, all sources'}</h2>${arrivals(state, query, pixels)}</section>
     <div class="columns">
       <section aria-labelledby="running"><h2 id="running">Replays</h2>${failures.jobs ? failed(failures.jobs) : state.jobs ? jobs(state.jobs, query) : loading()}</section>
+      <section aria-labelledby="stale"><h2 id="stale">Stale days, by time of receipt</h2>${staleDays(state, query)}</section>
       <section aria-labelledby="queues"><h2 id="queues">Queues and dead letters</h2>${query.find ? html`<p class="quiet">Queues serve all sources together. <a href=${address('/', carried('/', query))}>Show all sources</a> to see them.</p>`
     : failures.queues ? failed(failures.queues) : state.queues ? queues(state.queues) : loading()}</section>
     </div>`;

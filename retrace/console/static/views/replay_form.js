@@ -1,7 +1,8 @@
 // The fields of a replay, and the request that they mean. Both are in the address, so that a replay can be handed round.
 
 import { html, nothing } from '../parts.js';
-import { clock, rfc, written, zone, zoneName } from '../times.js';
+import { address } from '../place.js';
+import { DAY, clock, rfc, startOf, written, zone, zoneName } from '../times.js';
 
 /** Names as a field holds them: with commas, or as JSON where a name has one itself. @param {string[]} names */
 export function listed(names) {
@@ -83,6 +84,11 @@ export function queryOf(request) {
     entity, from, to, source, type, types: listed(request.event_types ?? []), start_day: day ?? request.start_day, end_day: day ?? request.end_day, rate, max_messages, order, reason,
     whole_days: request.whole_days && 'true', include_duplicates: request.include_duplicates && 'true', ...of('include'), ...of('exclude'),
   };
+}
+
+/** The form of a replay of an entity's UTC day. @param {import('../place.js').Query} query */
+export function replayOfDay({ entity, day }) {
+  return address('/replay/new', { entity, from: rfc(startOf(day)), to: rfc(startOf(day) + DAY) });
 }
 
 /** @param {import('../place.js').Query} query @param {'include' | 'exclude'} which */
