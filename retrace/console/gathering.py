@@ -12,7 +12,6 @@ from typing import Any
 from chalicelib.core.timestamps import Instant, instant_of, parse_instant
 from retrace.client import Client
 from retrace.console.picture import HOUR, Frame, Gathered, Mark
-from retrace.problem import Problem
 
 Json = dict[str, Any]
 
@@ -123,16 +122,13 @@ class PictureReader:
         self._lock = Lock()
 
     def pictures(self, wanted: Wanted) -> Iterator[Json]:
-        """What is known so far, again and again, up to the whole; a problem at the end if one stopped it."""
-        try:
-            kept = self._known(wanted)
-            if kept is None:
-                kept = _Kept(wanted, instant_of(self._clock()))
-                yield from self._read(kept)
-                self._keep(kept)
-            yield _shown(kept, wanted, done=True)
-        except Problem as problem:
-            yield {"problem": {"detail": problem.what, "remedy": problem.remedy}}
+        """What is known so far, again and again, up to the whole; raises Problem."""
+        kept = self._known(wanted)
+        if kept is None:
+            kept = _Kept(wanted, instant_of(self._clock()))
+            yield from self._read(kept)
+            self._keep(kept)
+        yield _shown(kept, wanted, done=True)
 
     def _known(self, wanted: Wanted) -> _Kept | None:
         with self._lock:

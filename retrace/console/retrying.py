@@ -9,7 +9,6 @@ from typing import Any
 from retrace.client import Client
 from retrace.concurrency import in_order
 from retrace.corrections import AS_IT_WAS_KEPT, NEEDED, Correction, corrections_in, is_like_an_id, line_for_correction
-from retrace.problem import Problem
 from retrace.retries import retried
 
 Json = dict[str, Any]
@@ -43,14 +42,7 @@ def _as_it_was_kept(line: bytes) -> Correction | None:
     return Correction(members["rejected_id"], AS_IT_WAS_KEPT)
 
 
-def results(client: Client, wanted: Sequence[Correction], *, dry_run: bool) -> Iterator[str]:
-    """A line of JSON for each, in order; the last one tells of a problem, if there was one."""
-    try:
-        for each in in_order(lambda one: retried(client, one, dry_run=dry_run), wanted):
-            yield _line({**each.to_json(), "taken_in": each.taken_in})
-    except Problem as problem:
-        yield _line({"problem": {"detail": problem.what, "remedy": problem.remedy}})
-
-
-def _line(found: Json) -> str:
-    return json.dumps(found, separators=(",", ":")) + "\n"
+def results(client: Client, wanted: Sequence[Correction], *, dry_run: bool) -> Iterator[Json]:
+    """What came of each, in order; raises Problem."""
+    for each in in_order(lambda one: retried(client, one, dry_run=dry_run), wanted):
+        yield {**each.to_json(), "taken_in": each.taken_in}

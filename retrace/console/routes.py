@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -36,6 +36,23 @@ def _answered(ask: Callable[[], Any]) -> Response:
         return response_to(problem)
 
 
+def _streamed(found: Iterable[dict[str, Any]]) -> Response:
+    """A line of JSON for each as it is found; the last one names the problem that stopped it."""
+    return StreamingResponse(_lines(found), media_type="application/x-ndjson")
+
+
+def _lines(found: Iterable[dict[str, Any]]) -> Iterator[str]:
+    try:
+        for each in found:
+            yield _line(each)
+    except Problem as problem:
+        yield _line({"problem": {"detail": problem.what, "remedy": problem.remedy}})
+
+
+def _line(members: dict[str, Any]) -> str:
+    return json.dumps(members, separators=(",", ":")) + "\n"
+
+
 class ConsoleRoutes:
     """The routes at /console/."""
 
@@ -58,19 +75,27 @@ class ConsoleRoutes:
 
     async def pictures(self, request: Request) -> Response:
         """Events in a window as a picture: a line of JSON for each that is better than the one before."""
-        try:
-            asked = wanted(request.query_params, await run_in_threadpool(self._late_ms))
-        except ValueError as error:
-            return problem_response(HTTPStatus.BAD_REQUEST, str(error), CORRECT)
-        return StreamingResponse(self._lines(asked), media_type="application/x-ndjson")
+        return await run_in_threadpool(self._of_window, request, lambda asked: _streamed(self._reader.pictures(asked)))
 
     async def counts(self, request: Request) -> Response:
         """How many events of a source and type there are in each bin of a window."""
+        return await run_in_threadpool(
+            self._of_window, request, lambda asked: _answered(lambda: counts(self._client, asked))
+        )
+
+    async def metrics(self, request: Request) -> Response:
+        """What CloudWatch counted in a window, for callers who may ask it."""
+        return await run_in_threadpool(
+            self._of_window, request, lambda asked: JSONResponse(metrics_of(self._client.target, asked.frame))
+        )
+
+    def _of_window(self, request: Request, answer: Callable[[Wanted], Response]) -> Response:
+        """What is answered about the window that a request names, or what is wrong with the window."""
         try:
-            asked = wanted(request.query_params, await run_in_threadpool(self._late_ms))
+            asked = wanted(request.query_params, self._late_ms())
         except ValueError as error:
             return problem_response(HTTPStatus.BAD_REQUEST, str(error), CORRECT)
-        return await run_in_threadpool(_answered, lambda: counts(self._client, asked))
+        return answer(asked)
 
     async def rows(self, request: Request) -> Response:
         """Events with members of their payloads."""
@@ -82,16 +107,12 @@ class ConsoleRoutes:
         return await run_in_threadpool(_answered, lambda: rows(self._client, query, paths))
 
     def _late_ms(self) -> int:
-        """From which lag on the deployment lists an event as late, where the stack or the profile says so."""
+        """From which lag on the deployment lists an event as late, if the stack or the profile says so."""
         try:
             said = self._client.target.known("late_after_seconds")
         except Problem:
             said = None
         return LATE_MS if said is None else int(said) * 1_000
-
-    def _lines(self, asked: Wanted) -> Iterator[str]:
-        for picture in self._reader.pictures(asked):
-            yield json.dumps(picture, separators=(",", ":")) + "\n"
 
     async def event(self, request: Request) -> Response:
         """An event: what is known of it, its own text, laid out, and its hash computed again."""
@@ -145,9 +166,7 @@ class ConsoleRoutes:
         except Problem as problem:
             return problem_response(HTTPStatus.BAD_REQUEST, problem.what, "Correct this line. Keep its rejected_id.")
         is_dry = request.query_params.get("dry_run") == "true"
-        return StreamingResponse(
-            results(self._client, wanted_retries, dry_run=is_dry), media_type="application/x-ndjson"
-        )
+        return _streamed(results(self._client, wanted_retries, dry_run=is_dry))
 
     async def queues(self, _: Request) -> Response:
         """How the queues stand, as `retrace doctor` sees them."""
@@ -157,11 +176,3 @@ class ConsoleRoutes:
         found = checkup.queues(self._client.target)
         items = [{"queue": one.check, "level": one.level, "said": one.said, "remedy": one.remedy} for one in found]
         return {"items": items}
-
-    async def metrics(self, request: Request) -> Response:
-        """What CloudWatch counted in a window, for who may ask it."""
-        try:
-            asked = wanted(request.query_params)
-        except ValueError as error:
-            return problem_response(HTTPStatus.BAD_REQUEST, str(error), CORRECT)
-        return JSONResponse(await run_in_threadpool(metrics_of, self._client.target, asked.frame))
