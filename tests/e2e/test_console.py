@@ -414,6 +414,7 @@ def test_the_window_goes_along_from_view_to_view(page: Page) -> None:
     [
         ("depot-lyon", rf"/entity\?id=depot-lyon&day={DAY}$"),
         ("parcel.loaded", r"/type\?source=depot%2Fscanners&type=parcel.loaded"),
+        ("depot/scanners", r"/\?find=depot%2Fscanners"),
         ("evt_b369435bf5", rf"/entity\?id=order-1007&day={DAY}&event=[0-9a-f]{{64}}$"),
         ("order.placd", "/search"),
     ],

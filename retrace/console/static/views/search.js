@@ -32,7 +32,7 @@ function there(item, query) {
     const isIn = !event_time || (window && msOf(event_time) >= window.from && msOf(event_time) < window.to);
     return isIn ? address('/entity', { id: entity_id, ...same }) : inWindow('/entity', { id: entity_id }, dayWindow(dayOf(msOf(event_time))));
   }
-  if (kind === 'source') return address('/', { source, ...same });
+  if (kind === 'source') return address('/', { find: source, ...same });
   if (kind === 'type') return address('/type', { source, type, ...same });
   return kind === 'replay' ? address('/replay', { id: replay_id, ...same }) : address('/quarantine', { id: rejected_id, ...same });
 }
