@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
 HERE = Path(__file__).parent / "browser"
 UNPACKED = HERE / "node_modules/chromium"
@@ -82,11 +82,15 @@ class Watched:
 
     def __post_init__(self) -> None:
         self.page.set_default_timeout(PATIENCE_MS)
-        self.page.on("console", lambda said: self.faults.append(said.text) if said.type == "error" else None)
+        self.page.on("console", self._told)
         self.page.on("request", self._asked)
         self.page.on("requestfinished", self._over)
         self.page.on("requestfailed", self._over)
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+
+    def _told(self, said: ConsoleMessage) -> None:
+        if said.type == "error":
+            self.faults.append(f"{said.text} {said.location['url']}")
 
     def _asked(self, request: Request) -> None:
         self.asking.add(request)

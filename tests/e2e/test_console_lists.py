@@ -242,3 +242,15 @@ def test_what_stands_in_a_field_as_its_address_says_stays_what_it_is(page: Page)
     page.get_by_label("entity").fill("  pasted ")
     page.get_by_role("button", name="Show", exact=True).click()
     expect(page).to_have_url(re.compile(r"entity=pasted&"))
+
+
+def test_the_overview_says_that_stale_days_are_not_counted_if_they_cannot_be_read(
+    page: Page, said: dict[str, Answer]
+) -> None:
+    said["GET /stale"] = (503, problem("Timed out waiting for AWS."))
+    page.goto(f"/?day={DAY}")
+    stale = page.locator("section[aria-labelledby=stale]")
+
+    expect(stale).to_contain_text("not counted Timed out waiting for AWS.")
+    expect(stale).not_to_contain_text("0 stale days")
+    expect(page.get_by_role("table", name="Events by source and type")).to_contain_text("t s")

@@ -1,7 +1,7 @@
 // Days of entities whose newest version lacks events that came late, and the replays that mend them.
 
 import { get } from '../api.js';
-import { badge, counted, failed, html, loading, nothing, number } from '../parts.js';
+import { badge, counted, html, loading, nothing, number } from '../parts.js';
 import { address } from '../place.js';
 import { rfc } from '../times.js';
 import { isLookedThrough } from './dips.js';
@@ -18,7 +18,7 @@ export async function staleIn({ from, to }, signal) {
 /** @param {any} state @param {import('../place.js').Query} query */
 export function staleDays({ stale, failures }, query) {
   if (query.find) return html`<p class="quiet">These are of all sources together. <a href=${address('/', carried('/', query))}>Show all sources</a> to see them.</p>`;
-  if (failures.stale) return failed(failures.stale);
+  if (failures.stale) return html`<p>${badge('warn', 'not counted')} <span class="quiet">${failures.stale.message} ${failures.stale.remedy}</span></p>`;
   if (stale === undefined) return loading();
   if (!stale) return html`<p class="quiet">They are looked for in windows of at most 31 days.</p>`;
   const { items, cursor, entity_days: days } = stale;
