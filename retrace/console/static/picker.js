@@ -2,7 +2,7 @@
 
 import { html, nothing } from './parts.js';
 import { address } from './place.js';
-import { DAY, clock, dayOf, isDay, minute, startOf, zoneName } from './times.js';
+import { DAY, clock, dayOf, isDay, minute, zoneName } from './times.js';
 import { dayWindow, forgive, inWindow, lastOf, windowIn, windowOfForm } from './views/window.js';
 
 /** @typedef {{path: string, query: import('./place.js').Query}} Here */
@@ -98,6 +98,3 @@ function told(window, query) {
   const [from, end] = [minute(window.from), minute(window.to)];
   return `${from} – ${from.slice(0, 10) === end.slice(0, 10) ? end.slice(11) : end}`;
 }
-
-/** The UTC day that a view of days shows. @param {Here} here */
-export const dayIn = (here) => (isDay(here.query.day) ? here.query.day : dayOf((windowOf(here)?.to ?? startOf(dayOf(Date.now())) + DAY) - 1));

@@ -80,11 +80,6 @@ export function dayOf(ms) {
   return new Date(ms).toISOString().slice(0, 10);
 }
 
-/** @param {string} day @param {number} [count] */
-export function dayAfter(day, count = 1) {
-  return dayOf(Date.parse(`${day}T00:00:00Z`) + count * DAY);
-}
-
 /** The beginning of a UTC day. @param {string} day */
 export function startOf(day) {
   return Date.parse(`${day}T00:00:00Z`);
