@@ -26,8 +26,6 @@ def blocks() -> Mapping[str, str]:
     """The generated parts of the page, by name."""
     return {
         "ingested": _ingested(),
-        "kept": _kept(),
-        "replayed": _replayed(),
         "together": _together(),
     }
 
@@ -37,6 +35,8 @@ def workings() -> Mapping[str, str]:
     return {
         "calls": _calls(),
         "services": _services(),
+        "kept": _kept(),
+        "replayed": _replayed(),
         "prices": table(("price", "page", "who read it there, and when"), map(prices.row, prices.OTHER_PRICES)),
     }
 

@@ -1,4 +1,4 @@
-"""Measure `retrace.Producer` beside a loop of `requests.post` and `retrace ingest`, for docs/performance.md.
+"""Measure `retrace.Producer` beside a loop of `requests.post` and `retrace ingest`, for bench/performance.md.
 
 python -m bench.producer            prints the tables
 python -m bench.producer --write    puts them into the page, too
@@ -25,7 +25,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from bench.markdown import DOCS, publish, table
+from bench.markdown import publish, table
 from bench.orders import Json, orders
 from bench.rounds import Rates, alternating
 from embedded.connection import Stack
@@ -141,5 +141,4 @@ def tables(rates: Rates, spool: Rates) -> Mapping[str, str]:
 if __name__ == "__main__":
     with started() as deployed, tempfile.TemporaryDirectory() as scratch:
         found = tables(sent(deployed, Path(scratch)), spooled(Path(scratch)))
-    publish(DOCS / "performance.md", "bench.producer", {"producer": found["producer"]})
-    publish(Path(__file__).with_name("performance.md"), "bench.producer", {"send": found["send"]})
+    publish(Path(__file__).with_name("performance.md"), "bench.producer", found)

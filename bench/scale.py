@@ -39,8 +39,7 @@ FORTY_JOBS = replace(
 def blocks(counted: Count) -> Mapping[str, str]:
     """The generated parts of the page, by name."""
     return {
-        "dollars": _dollars([Model(counted, shape, BATCHES[0], INSTALLED) for shape in SHAPES]),
-        "ceilings": _ceilings(counted),
+        "dollars": _dollars([Model(counted, shape, BATCHES[0], INSTALLED) for shape in (TOGETHER, SCATTERED)]),
     }
 
 
@@ -50,6 +49,7 @@ def workings(counted: Count) -> Mapping[str, str]:
         "rows": _rows(counted),
         "units": _units(counted),
         "billion": _billion(counted),
+        "ceilings": _ceilings(counted),
         "hours": _hours(counted),
         "all-dollars": _dollars(_models(counted)),
         "stored": _stored(counted),

@@ -141,4 +141,4 @@ def test_a_producer_is_compared_with_each_other_way_to_send() -> None:
         "| `requests.post` | 10 | 200 |",
     ]
     assert found["send"].splitlines()[2:] == ["| `fsync=False` | 5 |", "| `fsync=True` | 1 |"]
-    assert filled((PAGE).read_text(), found, "bench.producer").count("| `retrace.Producer` | 2,000 | 1 |") == 1
+    assert filled(WORKINGS.read_text(), found, "bench.producer").count("| `retrace.Producer` | 2,000 | 1 |") == 1
