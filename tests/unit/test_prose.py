@@ -30,7 +30,7 @@ WORDS = {
     "docs/console.md": 810,
     "docs/consumer.md": 790,
     "docs/cost.md": 510,
-    "docs/decisions.md": 3_340,
+    "docs/decisions.md": 2_880,
     "docs/deploying.md": 1_450,
     "docs/glossary.md": 1_005,
     "docs/incident.md": 580,
@@ -51,7 +51,7 @@ WORDS = {
 }
 """How many words `wc -w` may count on a page, code and tables included. Lower a number when its page gets shorter."""
 
-ALL_WORDS = 34_150
+ALL_WORDS = 33_950
 """How many the README and docs/ may have together. The goal is 28,000."""
 
 
