@@ -26,7 +26,7 @@ WORDS = {
     "CONTRIBUTING.md": 1_320,
     "docs/api.md": 4_810,
     "docs/architecture.md": 1_910,
-    "docs/cli.md": 4_440,
+    "docs/cli.md": 3_410,
     "docs/console.md": 810,
     "docs/consumer.md": 790,
     "docs/cost.md": 510,
@@ -51,7 +51,7 @@ WORDS = {
 }
 """How many words `wc -w` may count on a page, code and tables included. Lower a number when its page gets shorter."""
 
-ALL_WORDS = 33_950
+ALL_WORDS = 32_850
 """How many the README and docs/ may have together. The goal is 28,000."""
 
 
