@@ -24,7 +24,7 @@ DECISION_LINES = 5
 WORDS = {
     "README.md": 840,
     "CONTRIBUTING.md": 1_320,
-    "docs/api.md": 4_810,
+    "docs/api.md": 4_490,
     "docs/architecture.md": 1_910,
     "docs/cli.md": 3_410,
     "docs/console.md": 810,
@@ -51,7 +51,7 @@ WORDS = {
 }
 """How many words `wc -w` may count on a page, code and tables included. Lower a number when its page gets shorter."""
 
-ALL_WORDS = 32_850
+ALL_WORDS = 32_500
 """How many the README and docs/ may have together. The goal is 28,000."""
 
 
