@@ -25,7 +25,7 @@ WORDS = {
     "README.md": 840,
     "CONTRIBUTING.md": 1_320,
     "docs/api.md": 4_490,
-    "docs/architecture.md": 1_910,
+    "docs/architecture.md": 1_720,
     "docs/cli.md": 3_410,
     "docs/console.md": 810,
     "docs/consumer.md": 790,
@@ -37,13 +37,13 @@ WORDS = {
     "docs/index.md": 720,
     "docs/metrics.md": 1_045,
     "docs/on-call.md": 730,
-    "docs/operations.md": 1_890,
+    "docs/operations.md": 1_790,
     "docs/performance.md": 500,
     "docs/positions.md": 440,
     "docs/producers.md": 940,
     "docs/producer-python.md": 930,
     "docs/reliability.md": 1_170,
-    "docs/runbook.md": 2_030,
+    "docs/runbook.md": 1_950,
     "docs/scale.md": 1_270,
     "docs/security.md": 1_370,
     "docs/sql.md": 435,
@@ -51,7 +51,7 @@ WORDS = {
 }
 """How many words `wc -w` may count on a page, code and tables included. Lower a number when its page gets shorter."""
 
-ALL_WORDS = 32_500
+ALL_WORDS = 32_050
 """How many the README and docs/ may have together. The goal is 28,000."""
 
 
