@@ -100,9 +100,16 @@ def test_every_metric_that_is_written_is_listed_and_every_listed_one_is_written(
     assert set(re.findall(r'(?:_count\(|add_metric\(name=)"(\w+)"', source)) == METRICS.keys()
 
 
-def test_the_testing_page_shows_the_test_that_runs() -> None:
-    [shown] = re.findall(r"```python\n(.*?)\n```", page("testing.md"), re.DOTALL)
-    assert (ROOT / "tests/functional/test_your_fork.py").read_text().endswith(f"import annotations\n\n{shown}\n")
+def test_the_testing_page_leads_to_a_test_that_runs_and_does_what_the_page_explains() -> None:
+    text = page("testing.md")
+    [shown] = re.findall(r"\]\(\.\./(tests/functional/\w+\.py)\)", text)
+    code = (ROOT / shown).read_text()
+
+    assert f".venv/bin/pytest {shown}" in text
+    for explained in ("system.forget()", "generate_sqs_event", "stage_name=", "aws: None", "client.lambda_.invoke"):
+        assert explained in code
+    for named in ("system.forget()", "generate_sqs_event", "`aws`"):
+        assert named in text
 
 
 def test_every_command_in_the_docs_is_a_make_target_and_every_target_is_documented() -> None:
