@@ -24,9 +24,9 @@ DECISION_LINES = 5
 WORDS = {
     "README.md": 840,
     "CONTRIBUTING.md": 1_320,
-    "docs/api.md": 4_490,
+    "docs/api.md": 4_290,
     "docs/architecture.md": 1_720,
-    "docs/cli.md": 3_410,
+    "docs/cli.md": 3_140,
     "docs/console.md": 760,
     "docs/consumer.md": 750,
     "docs/cost.md": 510,
@@ -51,7 +51,7 @@ WORDS = {
 }
 """How many words `wc -w` may count on a page, code and tables included. Lower a number when its page gets shorter."""
 
-ALL_WORDS = 30_850
+ALL_WORDS = 30_400
 """How many the README and docs/ may have together. The goal is 28,000."""
 
 
