@@ -31,27 +31,27 @@ WORDS = {
     "docs/consumer.md": 750,
     "docs/cost.md": 510,
     "docs/decisions.md": 2_680,
-    "docs/deploying.md": 1_360,
-    "docs/glossary.md": 1_005,
+    "docs/deploying.md": 1_320,
+    "docs/glossary.md": 910,
     "docs/incident.md": 580,
     "docs/index.md": 720,
     "docs/metrics.md": 1_020,
     "docs/on-call.md": 720,
-    "docs/operations.md": 1_790,
+    "docs/operations.md": 1_750,
     "docs/performance.md": 500,
     "docs/positions.md": 420,
     "docs/producers.md": 940,
     "docs/producer-python.md": 920,
     "docs/reliability.md": 1_080,
     "docs/runbook.md": 1_950,
-    "docs/scale.md": 1_270,
+    "docs/scale.md": 1_210,
     "docs/security.md": 1_290,
     "docs/sql.md": 435,
     "docs/testing.md": 280,
 }
 """How many words `wc -w` may count on a page, code and tables included. Lower a number when its page gets shorter."""
 
-ALL_WORDS = 30_400
+ALL_WORDS = 30_100
 """How many the README and docs/ may have together. The goal is 28,000."""
 
 
