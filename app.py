@@ -192,6 +192,13 @@ def metric(name: str) -> Response:
     return api.metrics.metric(name)
 
 
+@app.route("/metrics/{name}/values", authorizer=signed)
+@as_problem_response
+def metric_values(name: str) -> Response:
+    """What a metric comes to by day, over all entities, by group or by entity."""
+    return api.metrics.values(_request(), name)
+
+
 @app.route("/metrics/{name}", methods=["PUT"], authorizer=signed, content_types=ANY_CONTENT_TYPE)
 @as_problem_response
 def define_metric(name: str) -> Response:

@@ -53,6 +53,7 @@ _SOURCES = ("SOURCES",)
 _MESSAGES = ("ENTITY#*#P1D#*#VER#*",)
 """What became of the messages of a version: never the version itself, whose partition is that of its entity."""
 
+_TOTALS = ("TOTALS#*",)
 _REPLAYS = ("REPLAY#*",)
 _METRICS = ("METRIC#*",)
 _COUNT_PROGRESS = Right("CountProgress", ("dynamodb:UpdateItem",), ("ReplaysTable",), keys=_REPLAYS, together=True)
@@ -80,7 +81,7 @@ RIGHTS: Mapping[str, tuple[Right, ...]] = {
         Right("ReadWebhookSecret", ("secretsmanager:GetSecretValue",), ("WebhookSecretArn",)),
         *_COMMON,
     ),
-    # Answers questions, starts replays, defines metrics; it writes no event.
+    # Answers questions, starts replays, defines metrics, keeps totals; it writes no event and no version.
     "api": (
         Right("ReadEvents", ("s3:GetObject",), ("RawBucket/raw/*", "RawBucket/rejected/*")),
         _LIST_REFUSED,
@@ -108,7 +109,13 @@ RIGHTS: Mapping[str, tuple[Right, ...]] = {
         Right("RecordChangesOfMetrics", ("s3:PutObject", "s3:GetObject"), ("RawBucket/metrics/*",)),
         Right("OrderReplayJobs", ("dynamodb:UpdateItem",), ("ReplaysTable",), keys=("ORDER",)),
         Right("ListReplayJobs", ("dynamodb:Query",), ("ReplaysTable/index/newest-first",)),
-        Right("ReadAggregates", ("dynamodb:Query", "dynamodb:BatchGetItem"), ("AggregatesTable",), keys=("ENTITY#*",)),
+        Right(
+            "ReadAggregates",
+            ("dynamodb:Query", "dynamodb:BatchGetItem"),
+            ("AggregatesTable",),
+            keys=("ENTITY#*", *_TOTALS),
+        ),
+        Right("KeepTotals", ("dynamodb:PutItem",), ("AggregatesTable",), keys=_TOTALS),
         Right("StartReplays", ("sqs:SendMessage",), ("ReplayJobsQueue",)),
         *_COMMON,
     ),

@@ -31,7 +31,8 @@ def faults(method: str, path: str, status: int, content_type: str, body: bytes) 
     if media_type not in content:
         return [f"{method} {path} does not document {media_type} with {status}"]
     schema = {**content[media_type]["schema"], "components": _document()["components"]}
-    return [error.message for error in Draft202012Validator(schema).iter_errors(json.loads(body))]
+    answered = body.decode() if media_type == "text/csv" else json.loads(body)
+    return [error.message for error in Draft202012Validator(schema).iter_errors(answered)]
 
 
 def _operation(method: str, path: str) -> Json | None:

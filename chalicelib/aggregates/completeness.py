@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from chalicelib.aggregates.aggregate import Version
 from chalicelib.aggregates.ports import AggregateVersion
-from chalicelib.core.timestamps import CALENDAR, Instant
+from chalicelib.core.timestamps import CALENDAR, Instant, Window
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.replays.job import JobState, ReplayJob
 from chalicelib.replays.messages import is_object_version
@@ -34,7 +34,7 @@ class VersionStatus:
     @property
     def settled(self) -> bool:
         """Whether each event that the replay covers, and that was there to be read, is known to be an input."""
-        return self.job is not None and self.job.settled and not _cut_short(self.job)
+        return self.job is not None and self.job.settled and not cut_short(self.job)
 
     @property
     def covers_day(self) -> bool:
@@ -60,16 +60,22 @@ class VersionStatus:
 
 
 def _incompleteness_reasons(job: ReplayJob, version: Version) -> Iterator[str]:
+    yield from unprocessed(job)
+    yield from _left_out(job.request, version)
+
+
+def unprocessed(job: ReplayJob) -> Iterator[str]:
+    """What a replay selected and did not process, in sentences."""
     if job.public_state is not JobState.COMPLETE:
         yield f"Its replay is {job.public_state.value}, with {job.processed} of {job.sent} sent messages processed."
     elif job.failed > 0:
         yield f"Of its replay's {job.sent} messages, {job.failed} failed."
-    if _cut_short(job):
+    if cut_short(job):
         yield f"Its replay ended after max_messages ({job.request.max_messages})."
-    yield from _left_out(job.request, version)
 
 
-def _cut_short(job: ReplayJob) -> bool:
+def cut_short(job: ReplayJob) -> bool:
+    """Whether it reached its `max_messages`."""
     return job.request.max_messages is not None and job.sent >= job.request.max_messages
 
 
@@ -80,14 +86,24 @@ def _left_out(request: ReplayRequest, version: Version) -> Iterator[str]:
         if version.calendar != CALENDAR:
             yield f"Its replay sent whole UTC days, which may be only a part of the day in {version.calendar}."
         return
+    if request.entity_id is None:
+        yield of_its_types_only(request)
+    yield from outside(request, day)
+
+
+def outside(request: ReplayRequest, day: Window) -> Iterator[str]:
+    """What a replay leaves out of a day by its filters and its window, in sentences."""
     if request.filtered:
         yield "Its replay took only events that pass its filters."
-    if request.entity_id is None:
-        yield f"It covers events of source {request.source} and type {' or '.join(request.types)} only."
     if request.window.start > day.start:
         yield f"Its replay leaves out the day's events before {_readable(request.window.start)}."
     if request.window.end < day.end:
         yield f"Its replay leaves out the day's events from {_readable(request.window.end)} on."
+
+
+def of_its_types_only(request: ReplayRequest) -> str:
+    """The sentence about a replay by source and type."""
+    return f"It covers events of source {request.source} and type {' or '.join(request.types)} only."
 
 
 def _readable(instant: Instant) -> str:

@@ -77,6 +77,15 @@ class DynamoAggregateHistory:
         of_day = Version(entity_id, day, "", calendar=calendar)
         return [_stored(of_day, item) for item in items]
 
+    def of_entities(self, of: Version, entity_ids: Collection[str]) -> list[AggregateVersion]:
+        """Those versions that the same replay has of the same day for at most 100 entities: a BatchGetItem."""
+        versions = [replace(of, entity_id=entity_id) for entity_id in entity_ids]
+        of_partition = {keys.entity(version.entity_id): version for version in versions}
+        with translated("reading aggregates"):
+            wanted = list(map(version_key, versions))
+            items = get_items(self.dynamodb, self.aggregates_table, wanted, self.pause, consistent=True)
+        return [_stored(of_partition[item["PK"]["S"]], item) for item in items]
+
     def inputs(self, version: Version, after: str | None, limit: int, definitions: Definitions = ()) -> InputsPage:
         """The inputs among at most `limit` messages of a version, by time and id: one Query."""
         keys.require_position(keys.MESSAGE_POSITION, after)

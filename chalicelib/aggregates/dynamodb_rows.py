@@ -83,19 +83,25 @@ def version_row(changed: NewRevision, now: Instant) -> Item:
     """
     version, aggregate = changed.version, changed.aggregate
     pins = version.calendar != CALENDAR or any(each.definition not in BUILT_IN for each in aggregate.states.values())
-    values = {
+    values = aggregate_members(aggregate) | {
         "replay_id": version.replay_id,
-        "event_count": aggregate.event_count,
-        "inputs_hash": aggregate.inputs_hash,
-        "counts_by_type": dict(aggregate.counts_by_type),
         "metrics": None if pins else aggregate.metrics,
         "m": packed_states(aggregate.states.values()) if pins else None,
         "computed_at": now,
-        "samples": [list(sample) for sample in aggregate.samples],
-        "state": multiset_hash.to_bytes(aggregate.state),
         "revision": changed.read_revision + 1,
     }
     return version_key(version) | to_item(values)
+
+
+def aggregate_members(aggregate: Aggregate) -> dict[str, Any]:
+    """What a row has of an aggregate beside its metrics."""
+    return {
+        "event_count": aggregate.event_count,
+        "inputs_hash": aggregate.inputs_hash,
+        "counts_by_type": dict(aggregate.counts_by_type),
+        "samples": [list(sample) for sample in aggregate.samples],
+        "state": multiset_hash.to_bytes(aggregate.state),
+    }
 
 
 def snapshot_of(item: Item, definitions: Definitions = BUILT_IN) -> Snapshot:

@@ -86,3 +86,10 @@ class AggregateHistory(Protocol):
 
     def inputs_among(self, candidates: Sequence[tuple[Version, StoredEvent]]) -> list[tuple[Version, StoredEvent]]:
         """Those of at most 100 candidates whose event went into the version."""
+
+
+class VersionsOfEntities(AggregateHistory, Protocol):
+    """What is kept of daily aggregates, also by replay."""
+
+    def of_entities(self, of: Version, entity_ids: Collection[str]) -> list[AggregateVersion]:
+        """Those versions that the same replay has of the same day for at most 100 entities."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from chalice.app import Request, Response
 
 from chalicelib.api import requests
-from chalicelib.api.responses import exact_answer
+from chalicelib.api.responses import answer, csv_answer, exact_answer
 from chalicelib.metrics import responses
 from chalicelib.metrics.queries import MetricsQuery, definition_in
-from chalicelib.runtime import metrics_wiring
+from chalicelib.runtime import metrics_wiring, query_wiring
+from chalicelib.totals import responses as values_of
+from chalicelib.totals.queries import ValuesQuery
 
 
 def metrics(request: Request) -> Response:
@@ -20,6 +22,15 @@ def metrics(request: Request) -> Response:
 def metric(name: str) -> Response:
     """GET /metrics/{name}."""
     return exact_answer(responses.metric(metrics_wiring.find_metrics().get(name)))
+
+
+def values(request: Request, name: str) -> Response:
+    """GET /metrics/{name}/values, as JSON or as CSV."""
+    query = requests.parameters(request, ValuesQuery)
+    found = values_of.values(query_wiring.find_values().find(name, query))
+    if request.headers.get("Accept", "").partition(";")[0].strip().lower() == values_of.CSV:
+        return csv_answer(values_of.as_csv(found), found["cursor"])
+    return answer(found)
 
 
 def define(request: Request, name: str) -> Response:

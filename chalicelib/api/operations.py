@@ -23,6 +23,8 @@ from chalicelib.search import schemas as search
 from chalicelib.search.queries import EventsQuery, FreshnessQuery, GapsQuery, LateQuery, LateSummaryQuery, StaleQuery
 from chalicelib.sources import responses as sources
 from chalicelib.sources.queries import SourcesQuery
+from chalicelib.totals import responses as totals
+from chalicelib.totals.queries import ValuesQuery
 
 Json = dict[str, Any]
 Model = Any
@@ -60,6 +62,8 @@ class Operation:
     headers: tuple[str, ...] = ()
     answer_headers: Mapping[str, Json] = field(default_factory=dict)
     """Of a 200, beside those of every answer."""
+    also: Mapping[str, Json] = field(default_factory=dict)
+    """What a 200 can be beside JSON, by media type."""
 
 
 def reference(model: Model) -> Json:
@@ -67,6 +71,10 @@ def reference(model: Model) -> Json:
     return {"$ref": REFERENCE.format(model=model.__name__)}
 
 
+_CSV_CURSOR: Json = {
+    "description": "Of CSV: where the next page begins. Absent after the last.",
+    "schema": {"type": "string"},
+}
 _EVENTS: Json = {"oneOf": [reference(NativeEvent), {"type": "array", "items": reference(NativeEvent)}]}
 _SHA256: Json = {
     "required": True,
@@ -162,6 +170,14 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/metrics"): Operation("Metrics by name", {200: metrics.MetricList, **_QUERIED}, MetricsQuery),
     ("GET", "/metrics/{name}"): Operation(
         "A metric and the definitions it had", {200: metrics.MetricHistory, **_NAMED}
+    ),
+    ("GET", "/metrics/{name}/values"): Operation(
+        "What a metric comes to by day, group or entity",
+        {200: totals.ValueList, 409: Problem, 404: Problem, **_QUERIED},
+        ValuesQuery,
+        headers=("Accept",),
+        answer_headers={totals.CURSOR_HEADER: _CSV_CURSOR},
+        also={totals.CSV: {"type": "string", "description": "The values, with a header line."}},
     ),
     ("PUT", "/metrics/{name}"): Operation(
         "Define a metric",

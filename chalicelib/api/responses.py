@@ -14,6 +14,7 @@ from chalicelib.core.errors import TITLES, problem_type
 from chalicelib.core.lossless_json import Number
 from chalicelib.core.schemas import field_errors
 from chalicelib.core.version import MAJOR_VERSION
+from chalicelib.totals.responses import CSV, CURSOR_HEADER
 
 RETRY_AFTER_S = 2
 
@@ -106,6 +107,12 @@ def _exact(value: Any) -> str:
 def _with_text(item: Mapping[str, Any], member: str, text: str | None) -> str:
     written = _json(item)
     return written if text is None else f'{written[:-1]},"{member}":{text}}}'
+
+
+def csv_answer(text: str, cursor: str | None) -> Response:
+    """A page of a list as CSV."""
+    more = {} if cursor is None else {CURSOR_HEADER: cursor}
+    return _json_answer(text, headers={"Content-Type": f"{CSV}; charset=utf-8", **more})
 
 
 def accepted(body: Mapping[str, Any]) -> Response:

@@ -23,7 +23,6 @@ SUPERSEDED = "superseded/"
 METRICS = "metrics/"
 LISTED = (RAW, REJECTED, SUPERSEDED, METRICS)
 """What digests list."""
-
 _DIGESTS_A_FOLDER = 1_000
 _DIGEST = re.compile(r"digests/\d{9,}/(\d{12,})\.ndjson", re.ASCII)
 _CONFLICT = ".conflict.json"
@@ -216,6 +215,11 @@ def aggregate_version(day: Day, replay_id: str, calendar: str = CALENDAR) -> str
 def inputs(entity_id: str, day: Day, replay_id: str, calendar: str = CALENDAR) -> str:
     """The partition of a version's messages, the inputs among them."""
     return f"{entity(entity_id)}#{aggregate_version(day, replay_id, calendar)}"
+
+
+def totals(replay_id: str) -> str:
+    """The partition of the totals of a replay: the sort key of each is that of its versions."""
+    return f"TOTALS#{version_name(replay_id)}"
 
 
 def message(event_time: Instant, event_id: str, duplicate: str | None = None) -> str:

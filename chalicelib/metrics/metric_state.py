@@ -90,6 +90,14 @@ def merged(left: MetricState, right: MetricState) -> MetricState:
     return MetricState(left.definition, _listed(groups, kind))
 
 
+def over_groups(state: MetricState) -> MetricState:
+    """The state of all groups together."""
+    groups: dict[Group, GroupState] = {}
+    for each in state.groups.values():
+        _add(groups, REST, each, state.definition.kind)
+    return MetricState(state.definition, groups)
+
+
 def read_state(definition: Definition, members: Iterable[Mapping[str, Any]]) -> MetricState:
     """The state that `members` were made of."""
     kind = definition.kind

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chalicelib.aggregates.dynamodb_history import DynamoAggregateHistory
+from chalicelib.aggregates.dynamodb_totals import DynamoTotals
 from chalicelib.aggregates.use_cases import InvestigateAggregates, TraceVersions
 from chalicelib.quarantine.use_cases import ReviewQuarantine
 from chalicelib.runtime import system
@@ -18,6 +19,7 @@ from chalicelib.search.late_arrivals import LateArrivals
 from chalicelib.search.stale import FindStale
 from chalicelib.search.use_cases import SearchEvents
 from chalicelib.sources.use_cases import ListSources
+from chalicelib.totals.use_cases import FindValues
 
 
 def search_events() -> SearchEvents:
@@ -73,6 +75,26 @@ def investigate_aggregates() -> InvestigateAggregates:
 def trace_versions() -> TraceVersions:
     """GET /aggregates/inputs and /aggregates/diff."""
     return TraceVersions(aggregate_history(), replay_store(), definitions(), system.concurrently)
+
+
+def totals() -> DynamoTotals:
+    """Totals that are kept."""
+    return DynamoTotals(system.dynamodb(), system.settings().named("aggregates_table"), system.pause)
+
+
+def find_values() -> FindValues:
+    """GET /metrics/{name}/values."""
+    return FindValues(
+        definitions(),
+        definitions(),
+        replay_store(),
+        aggregate_history(),
+        event_index(),
+        totals(),
+        system.settings().shards_read,
+        system.now,
+        system.concurrently,
+    )
 
 
 def review_quarantine() -> ReviewQuarantine:

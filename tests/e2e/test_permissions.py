@@ -51,6 +51,7 @@ WHO_MAY_CALL = {
     "GET /aggregates/diff": READERS,
     "GET /metrics": READERS,
     "GET /metrics/{name}": READERS,
+    "GET /metrics/{name}/values": READERS,
     "PUT /metrics/{name}": {"investigator"},
     "DELETE /metrics/{name}": {"investigator"},
     "GET /rejected": READERS,
@@ -108,7 +109,8 @@ def _answered(route: str) -> int:
     """The status for who may call a route, and says nothing with it, or names what is not there."""
     if route in {"GET /health", "GET /openapi.json", "GET /replay", "GET /sources", "GET /metrics"}:
         return 200
-    return 404 if "{" in route and not route.startswith("PUT ") else 400
+    needs_days = route == "GET /metrics/{name}/values"
+    return 404 if "{" in route and not route.startswith("PUT ") and not needs_days else 400
 
 
 def _request(route: str) -> tuple[str, str]:

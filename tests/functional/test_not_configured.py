@@ -51,6 +51,7 @@ REQUESTS = [
     ("GET", "/aggregates/diff?entity_id=e&day=2026-11-21&from=r&to=q", None),
     ("GET", "/metrics", None),
     ("GET", "/metrics/revenue", None),
+    ("GET", "/metrics/revenue/values?start_day=2023-06-30&end_day=2023-06-30", None),
     ("PUT", "/metrics/revenue", {"aggregate": "count"}),
     ("DELETE", "/metrics/revenue", None),
     ("GET", "/rejected?day=2026-11-21", None),

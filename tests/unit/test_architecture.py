@@ -23,7 +23,7 @@ PACKAGES = (
     ("app",),
     ("api",),
     ("runtime",),
-    ("processing", "search", "sources"),
+    ("processing", "search", "sources", "totals"),
     ("aggregates", "quarantine"),
     ("replays", "ingest"),
     ("metrics",),

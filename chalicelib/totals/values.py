@@ -1,0 +1,102 @@
+"""A page of the values of a metric: what each is of, where it is from, and what would mend those that are not whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+from chalicelib.aggregates.aggregate import Aggregate
+from chalicelib.core.pagination import invalid_cursor
+from chalicelib.core.timestamps import Day, Instant, day_after, end_of, start_of
+from chalicelib.metrics.definition import Definition
+from chalicelib.metrics.metric_state import MetricState, over_groups
+from chalicelib.replays.job import ReplayJob
+from chalicelib.totals.coverage import Computed, bounds, mending
+
+
+@dataclass(frozen=True, slots=True)
+class MetricValue:
+    """A value of a metric. `members` are its group, value and counts; `arrived_since` is None if it is not counted."""
+
+    computed: Computed
+    members: Mapping[str, Any]
+    aggregate: Aggregate
+    versions: int
+    computed_at: Instant | None
+    arrived_since: int | None
+    entity_id: str | None = None
+
+    @property
+    def needs_mending(self) -> bool:
+        """Whether a further replay would make it another one."""
+        return bool(self.arrived_since or self.computed.partial_because)
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A day without a value, and why."""
+
+    day: Day
+    reason: str
+
+
+@dataclass
+class ValuesPage:
+    """Values in order, days without one, and the position to go on from."""
+
+    definition: Definition
+    limit: int
+    values: list[MetricValue] = field(default_factory=list)
+    missing: list[Missing] = field(default_factory=list)
+    position: str | None = None
+
+    @property
+    def room(self) -> int:
+        """How many more values it may have."""
+        return self.limit - len(self.values)
+
+    def take(self, every: Sequence[MetricValue], position: str) -> str | None:
+        """Add those of a day's values that follow a position, as far as there is room; the position to go on from."""
+        if not position.isascii() or not (position.isdigit() or position == ""):
+            raise invalid_cursor()
+        begin = int(position or "0")
+        end = begin + self.room
+        self.values += every[begin:end]
+        return str(end) if end < len(every) else None
+
+    def replays(self, entity_id: str | None, *, names_it: bool) -> list[dict[str, object]]:
+        """Bodies for POST /replay that make every day of the page whole, consecutive days together."""
+        found: list[dict[str, object]] = []
+        for (_, request), days in groupby(enumerate(self._mended()), _run):
+            some = [day for _, (day, _) in days]
+            body = _of_entity(self.definition, some, entity_id) if entity_id else None
+            body = body or mending(self.definition, some, request, names_it=names_it)
+            found += [body] if body else []
+        return found
+
+    def _mended(self) -> list[tuple[Day, ReplayJob | None]]:
+        jobs: dict[Day, ReplayJob | None] = {each.day: None for each in self.missing}
+        jobs |= {each.computed.day: each.computed.job for each in self.values if each.needs_mending}
+        return sorted(jobs.items(), key=lambda item: item[0])
+
+
+def _run(numbered: tuple[int, tuple[Day, ReplayJob | None]]) -> tuple[Day, ReplayJob | None]:
+    """What consecutive days that one request mends have in common."""
+    number, (day, job) = numbered
+    return day_after(day, -number), job
+
+
+def _of_entity(definition: Definition, days: list[Day], entity_id: str) -> dict[str, object]:
+    window = bounds(definition, days)
+    if "start_time" not in window:
+        window = {"start_time": start_of(days[0]), "end_time": end_of(days[-1])}
+    return {"entity_id": entity_id, **window}
+
+
+def members_of(state: MetricState, by: str, group: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
+    """What a metric comes to: one for each group that is wanted, or one over all groups."""
+    for members in (over_groups(state) if by == "day" else state).members:
+        if group.items() <= members["group"].items():
+            yield members

@@ -1,0 +1,105 @@
+"""The versions that a replay made of a day, one for each entity, in the order of their earliest inputs.
+
+AggregatesTable has versions by entity, so the index says which entities there are: it is read as the replay read it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from chalicelib.aggregates.aggregate import Version
+from chalicelib.aggregates.ports import AggregateVersion, VersionsOfEntities
+from chalicelib.aggregates.total import BEGINNING
+from chalicelib.core.pagination import chunked, invalid_cursor
+from chalicelib.core.read_budget import PaidReads
+from chalicelib.events.index_pages import Partition, Row, merged
+from chalicelib.events.ports import EventIndex
+from chalicelib.totals.coverage import Computed
+
+ROWS_A_READ = 8_000
+"""Of all partitions of a day together."""
+
+FEWEST_ROWS_A_READ, MOST_ROWS_A_READ = 100, 1_000
+"""Of each."""
+
+VERSIONS_A_READ = 100
+FOLD_US = 150
+"""Computing for one version that is folded."""
+
+_POSITION = re.compile(r"([0-9]{1,4}):(.*)", re.DOTALL | re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """A version, met at its earliest input, and the position behind that."""
+
+    version: AggregateVersion
+    position: str
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """The versions that one round of reads met, and the position to go on from, None after the last."""
+
+    met: Sequence[Met]
+    read_to: str | None
+
+
+@dataclass
+class WalkVersions:
+    """Walks through the versions of a day."""
+
+    computed: Computed
+    history: VersionsOfEntities
+    index: EventIndex
+    reads: PaidReads
+    _awaited: dict[str, AggregateVersion | None] = field(default_factory=dict)
+
+    def rounds(self, position: str = BEGINNING) -> Iterator[Round]:
+        """Rounds from a position on; raises ReadsSpent between two of them."""
+        number, after = _read(position)
+        days = list(self.computed.partitions(self.computed.job.request.types, self.computed.job.shards))
+        while number < len(days):
+            rows, after = self._rows(days[number], after)
+            met = [Met(version, f"{number}:{row.sort_key}") for row, version in self._met(rows)]
+            self.reads.pay(len(met) * FOLD_US)
+            number += after is None
+            yield Round(met, f"{number}:{after or ''}" if number < len(days) else None)
+
+    def _rows(self, partitions: Sequence[Partition], after: str | None) -> tuple[Sequence[Row], str | None]:
+        limit = min(max(FEWEST_ROWS_A_READ, ROWS_A_READ // len(partitions)), MOST_ROWS_A_READ)
+        page = merged(self.reads(lambda part: self.index.page(part, after, limit), partitions), newest_first=False)
+        return page.rows, page.read_to
+
+    def _met(self, rows: Sequence[Row]) -> Iterator[tuple[Row, AggregateVersion]]:
+        self._look_up(rows)
+        for row in rows:
+            version = self._awaited.get(row.event.entity_id)
+            if version is not None and _earliest(version) == (row.event.event_time, row.event.event_id):
+                self._awaited[row.event.entity_id] = None
+                yield row, version
+
+    def _look_up(self, rows: Sequence[Row]) -> None:
+        """Read the versions of entities that come for the first time. Those met before this walk are left out."""
+        first = {row.event.entity_id: row for row in reversed(rows) if row.event.entity_id not in self._awaited}
+        self._awaited |= dict.fromkeys(first)
+        of = Version("", self.computed.day, self.computed.job.replay_id, calendar=self.computed.of.calendar)
+        chunks = list(chunked(list(first), VERSIONS_A_READ))
+        for found in self.reads(lambda some: self.history.of_entities(of, some), chunks) if chunks else []:
+            for version in found:
+                event = first[version.version.entity_id].event
+                if _earliest(version) >= (event.event_time, event.event_id):
+                    self._awaited[version.version.entity_id] = version
+
+
+def _earliest(version: AggregateVersion) -> tuple[str, str]:
+    return version.aggregate.samples[0]
+
+
+def _read(position: str) -> tuple[int, str | None]:
+    match = _POSITION.fullmatch(position or "0:")
+    if match is None:
+        raise invalid_cursor()
+    return int(match[1]), match[2] or None
