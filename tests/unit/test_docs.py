@@ -100,12 +100,12 @@ def test_every_metric_that_is_written_is_listed_and_every_listed_one_is_written(
     assert set(re.findall(r'(?:_count\(|add_metric\(name=)"(\w+)"', source)) == METRICS.keys()
 
 
-def test_the_testing_page_leads_to_a_test_that_runs_and_does_what_the_page_explains() -> None:
-    text = page("testing.md")
-    [shown] = re.findall(r"\]\(\.\./(tests/functional/\w+\.py)\)", text)
-    code = (ROOT / shown).read_text()
+def test_the_section_about_forks_leads_to_a_test_that_runs_and_does_what_it_explains() -> None:
+    text = section((ROOT / "tests/README.md").read_text(), "Testing your fork")
+    [shown] = re.findall(r"\]\((functional/\w+\.py)\)", text)
+    code = (ROOT / "tests" / shown).read_text()
 
-    assert f".venv/bin/pytest {shown}" in text
+    assert f".venv/bin/pytest tests/{shown}" in text
     for explained in ("system.forget()", "generate_sqs_event", "stage_name=", "aws: None", "client.lambda_.invoke"):
         assert explained in code
     for named in ("system.forget()", "generate_sqs_event", "`aws`"):

@@ -31,7 +31,7 @@ WORDS = {
     "docs/consumer.md": 770,
     "docs/cost.md": 520,
     "docs/decisions.md": 2_580,
-    "docs/deploying.md": 1_310,
+    "docs/deploying.md": 1_160,
     "docs/glossary.md": 950,
     "docs/incident.md": 630,
     "docs/index.md": 780,
@@ -44,14 +44,13 @@ WORDS = {
     "docs/producer-python.md": 940,
     "docs/reliability.md": 1_100,
     "docs/runbook.md": 1_920,
-    "docs/scale.md": 1_230,
+    "docs/scale.md": 1_170,
     "docs/security.md": 1_250,
     "docs/sql.md": 460,
-    "docs/testing.md": 300,
 }
 """How many words `wc -w` may count on a page, code and tables included. Lower a number when its page gets shorter."""
 
-ALL_WORDS = 30_050
+ALL_WORDS = 29_600
 """How many the README and docs/ may have together. The goal is 28,000."""
 
 
