@@ -1,4 +1,4 @@
-"""Measure Retrace beside what people would otherwise use, on one embedded AWS, for docs/performance.md.
+"""Measure Retrace beside what people would otherwise use, on one embedded AWS, for bench/performance.md.
 
 python -m bench.compare            prints the tables
 python -m bench.compare --write    puts them into the page, too
@@ -18,14 +18,13 @@ from functools import partial
 from pathlib import Path
 
 from bench.contenders import Contender, deployed, far_away, until
-from bench.markdown import DOCS, publish, table
+from bench.markdown import publish, table
 from bench.orders import bodies
 from bench.query_latency import Asked, asked
 from bench.rounds import Rates, require_equal
 from bench.throughput import Ingested, Replayed, Scenario, from_the_queue, in_hundreds, ingested, replayed
 from embedded.connection import Stack
 
-PAGE = DOCS / "performance.md"
 WORKINGS = Path(__file__).with_name("performance.md")
 
 ALL = ("Retrace", "plain", "Powertools")
@@ -132,15 +131,11 @@ def _require_all_stored(contenders: Sequence[Contender], done: Sequence[Ingested
         require_equal({"sent": sent, "rows": rows, "identities": known, "raw": contender.stored}, contender.name)
 
 
-def blocks(measured: Measured) -> Mapping[str, str]:
-    """The generated parts of the page, by name."""
-    return {"ingest": _ingest(measured.ingested, ALL)}
-
-
 def workings(measured: Measured) -> Mapping[str, str]:
     """The generated parts of bench/performance.md, by name."""
     near, far, hundreds = measured.replayed, measured.replayed_far, measured.in_hundreds
     return {
+        "ingest": _ingest(measured.ingested, ALL),
         "waits": _waits(measured.ingested),
         "sending": _replays([(each.scenario, each.sending) for each in near], ALL),
         "processing": _replays([(each.scenario, each.processing) for each in near], ALL),
@@ -195,5 +190,4 @@ def _shown(value: float | None) -> object:
 if __name__ == "__main__":
     with deployed() as (embedded, all_of_them):
         found = measure(embedded, all_of_them, QUICK if "--quick" in sys.argv[1:] else FULL)
-    publish(PAGE, "bench.compare", blocks(found))
     publish(WORKINGS, "bench.compare", workings(found))
