@@ -23,34 +23,34 @@ DECISION_LINES = 5
 
 WORDS = {
     "README.md": 860,
-    "CONTRIBUTING.md": 1_370,
-    "docs/api.md": 4_410,
+    "CONTRIBUTING.md": 1_380,
+    "docs/api.md": 4_390,
     "docs/architecture.md": 1_740,
     "docs/cli.md": 3_080,
-    "docs/console.md": 770,
+    "docs/console.md": 740,
     "docs/consumer.md": 730,
-    "docs/cost.md": 520,
+    "docs/cost.md": 430,
     "docs/decisions.md": 2_510,
     "docs/deploying.md": 1_160,
-    "docs/glossary.md": 950,
+    "docs/glossary.md": 900,
     "docs/incident.md": 620,
     "docs/index.md": 770,
     "docs/metrics.md": 1_110,
     "docs/on-call.md": 740,
     "docs/operations.md": 1_750,
-    "docs/performance.md": 410,
+    "docs/performance.md": 380,
     "docs/positions.md": 430,
     "docs/producers.md": 960,
     "docs/producer-python.md": 920,
     "docs/reliability.md": 1_100,
     "docs/runbook.md": 1_890,
-    "docs/scale.md": 1_170,
-    "docs/security.md": 1_250,
+    "docs/scale.md": 1_080,
+    "docs/security.md": 1_230,
     "docs/sql.md": 460,
 }
 """How many words `wc -w` may count on a page, code and tables included. Lower a number when its page gets shorter."""
 
-ALL_WORDS = 29_100
+ALL_WORDS = 28_750
 """How many the README and docs/ may have together. The goal is 28,000."""
 
 
