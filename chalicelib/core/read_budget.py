@@ -1,10 +1,12 @@
-"""Limits the reads of one request by counting, so that the same request always ends at the same read."""
+"""Limits the reads of one request, so that it is answered in time with what it found until then."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from math import ceil
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
+
+from chalicelib.core.errors import OutOfTime
 
 if TYPE_CHECKING:
     from chalicelib.core.ports import Concurrently
@@ -45,12 +47,16 @@ class Brought(Protocol):
         """How many rows were fetched."""
 
 
-class PaidReads:
-    """Makes reads at once, as `Concurrently` does, and pays for them from one budget."""
+class CountedReads:
+    """Makes reads at once, as `Concurrently` does, and pays for them from one budget.
+
+    It counts and knows no clock, so the same request always ends at the same read.
+    """
 
     def __init__(self, concurrently: Concurrently, left_us: int) -> None:
         self._concurrently = concurrently
         self.left_us = left_us
+        self.begun = False
 
     def __call__(self, function: Callable[[T], R], items: Iterable[T], /) -> list[R]:
         """The results, in the order of the items; raises ReadsSpent if nothing was left before the first read."""
@@ -58,12 +64,29 @@ class PaidReads:
         if todo and self.left_us <= 0:
             raise ReadsSpent
         results = self._concurrently(function, todo)
+        self.begun = True
         self.left_us -= ceil(len(todo) / AT_ONCE) * ROUND_US + len(todo) * READ_US + sum(map(_rows, results)) * ROW_US
         return results
 
     def pay(self, computing_us: int) -> None:
         """Pay for what is computed of results beyond reading them."""
         self.left_us -= computing_us
+
+
+class PaidReads(CountedReads):
+    """Counts, and also ends where AWS is so slow that the invocation's time ends first: then what was found is told.
+
+    A request that has read nothing has nothing to tell, and the same page again would be no progress.
+    """
+
+    def __call__(self, function: Callable[[T], R], items: Iterable[T], /) -> list[R]:
+        """The results, in order; raises ReadsSpent, or OutOfTime if the time does not suffice for the first reads."""
+        try:
+            return super().__call__(function, items)
+        except OutOfTime as error:
+            if not self.begun:
+                raise
+            raise ReadsSpent from error
 
 
 def _rows(result: object) -> int:

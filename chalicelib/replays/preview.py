@@ -12,7 +12,7 @@ from itertools import count, islice, takewhile
 from chalicelib.core.pagination import PageOf
 from chalicelib.core.percent_encoding import entity_digest
 from chalicelib.core.ports import Clock, Concurrently
-from chalicelib.core.read_budget import AT_ONCE, REQUEST_US, PaidReads, ReadsSpent
+from chalicelib.core.read_budget import AT_ONCE, REQUEST_US, CountedReads, ReadsSpent
 from chalicelib.core.timestamps import Day, Instant, day_of, shifted
 from chalicelib.events.index_pages import Partition, TypeDayPartition
 from chalicelib.events.ports import EventIndex
@@ -89,7 +89,7 @@ class PreviewReplay:
         return shifted(self.now(), -self.index_lag_s * 1_000_000_000)
 
     def _of_entity(self, request: ReplayRequest, detailed_above: int) -> Preview:
-        counting = PaidReads(self.concurrently, COUNTING_US)
+        counting = CountedReads(self.concurrently, COUNTING_US)
         rows, exact = self._rows(request, counting)
         messages = sum(rows.values())
         if exact and messages <= detailed_above:
@@ -115,7 +115,7 @@ class PreviewReplay:
         """Count row by row."""
         days, tally, scanned = DaysInMemory(), Tally(), 0
         most = request.max_messages
-        reads = PaidReads(self.concurrently, budget_us)
+        reads = CountedReads(self.concurrently, budget_us)
         with suppress(ReadsSpent):
             for row in ReadSelection(request, self.index, days, self.shards, reads).rows(beginning_of(request)):
                 scanned += row.scanned
@@ -130,14 +130,14 @@ class PreviewReplay:
 
     def _counted_by_type(self, request: ReplayRequest) -> _Counted:
         """The same where source, type and day of a row are those of its partition."""
-        rows, exact = self._rows(request, PaidReads(self.concurrently, REQUEST_US))
+        rows, exact = self._rows(request, CountedReads(self.concurrently, REQUEST_US))
         tally = Tally()
         for partition, count_of_it in rows.items():
             if isinstance(partition, TypeDayPartition):
                 tally.add(partition.source, partition.event_type, partition.day, count_of_it)
         return _Counted(tally, tally.messages, exact)
 
-    def _rows(self, request: ReplayRequest, reads: PaidReads) -> tuple[Counter[Partition], bool]:
+    def _rows(self, request: ReplayRequest, reads: CountedReads) -> tuple[Counter[Partition], bool]:
         """How many rows each partition has, and whether all of them were counted."""
         rows: Counter[Partition] = Counter()
         every = _partitions(request, self.shards)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from chalicelib.core.errors import Fault, InvalidRequest
 from chalicelib.core.pagination import every_page
 from chalicelib.core.ports import Clock, Concurrently
-from chalicelib.core.read_budget import REQUEST_US, PaidReads, ReadsSpent
+from chalicelib.core.read_budget import REQUEST_US, CountedReads, ReadsSpent
 from chalicelib.core.timestamps import (
     Instant,
     Window,
@@ -78,7 +78,7 @@ class FindGaps:
         around = _around(window, now) if seeks_dips else window
         sides = Window(around.start, window.start), window, Window(window.end, around.end)
         periods = [period for side in sides for period in _periods(side, query.unit)]
-        reads = PaidReads(self.concurrently, REQUEST_US)
+        reads = CountedReads(self.concurrently, REQUEST_US)
         counts = PeriodCounts(self.index, periods, lambda kind, part: self._partitions(query, kind, part), reads)
         try:
             counts.count(event_types, exactly=seeks_dips)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from chalicelib.core.pagination import chunked
-from chalicelib.core.read_budget import PaidReads
+from chalicelib.core.read_budget import CountedReads
 from chalicelib.core.timestamps import Instant, Window, day_of
 from chalicelib.events.index_pages import Page, Partition
 from chalicelib.events.ports import NOT_AHEAD, EventIndex
@@ -40,7 +40,7 @@ class PeriodCounts:
     index: EventIndex
     periods: Sequence[Window]
     partitions: PartitionsOf
-    reads: PaidReads
+    reads: CountedReads
     by_type: dict[str, Counter[int]] = field(default_factory=dict)
     _left: list[_Part] = field(default_factory=list)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from chalicelib.core.errors import OutOfTime
 from chalicelib.core.pagination import chunked, from_cursor, query_fingerprint, to_cursor
 from chalicelib.core.ports import Clock, Concurrently
-from chalicelib.core.read_budget import REQUEST_US, PaidReads, ReadsSpent
+from chalicelib.core.read_budget import PaidReads, ReadsSpent
 from chalicelib.core.timestamps import (
     CLOCKS_DIFFER_MS,
     Day,
@@ -23,9 +24,11 @@ from chalicelib.events.index_pages import TypeDayPartition, days_of, shards_of_d
 from chalicelib.events.ports import EventIndex, SourceAndType, Sources
 from chalicelib.sources.queries import SourcesQuery
 
+LOOKING_BACK_US = 2_300_000
+"""Two rounds of reads, and at most 900 of them: of sources that all are silent each day is read in vain."""
+
 _NANOSECONDS_OF_MS = 1_000_000
 _READS_AT_ONCE = 400
-_DAYS_AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +52,25 @@ class ListSources:
     concurrently: Concurrently
 
     def page(self, query: SourcesQuery) -> FoundSources:
-        """Sources and types in order. Looks backwards for the newest events, as far as the reads suffice."""
+        """Sources and types in order. Looks backwards for the newest events, as far as the reads and the time suffice.
+
+        A day, the two before it, the four before those, as far as they fit into a round: many silent days take few
+        rounds, and few reads are in vain.
+        """
         fingerprint = query_fingerprint(query)
         page = self.sources.page(from_cursor(fingerprint, query.cursor), query.limit)
         window = _window(self.now(), query.look_back_days)
         last_seen: dict[SourceAndType, Instant] = {}
         looked_back_to = day_after(day_of(window.end), 1)
-        reads = PaidReads(self.concurrently, REQUEST_US)
-        with suppress(ReadsSpent):
-            for days in _doubling(_days(window, query.look_back_days)):
-                silent = [each for each in page.items if each not in last_seen]
-                if not silent:
-                    break
-                for some in chunked(silent, max(1, _READS_AT_ONCE // (self.shards * len(days)))):
+        reads = PaidReads(self.concurrently, LOOKING_BACK_US)
+        unread, width = _days(window, query.look_back_days), 1
+        with suppress(ReadsSpent, OutOfTime):
+            while unread and (silent := [each for each in page.items if each not in last_seen]):
+                days = unread[: min(width, max(1, _READS_AT_ONCE // (self.shards * len(silent))))]
+                for some in chunked(silent, _READS_AT_ONCE // (self.shards * len(days))):
                     last_seen |= self._seen_on(days, window, some, reads)
                 looked_back_to = days[-1]
+                unread, width = unread[len(days) :], 2 * width
         return FoundSources(page.items, last_seen, looked_back_to, to_cursor(fingerprint, page.read_to))
 
     def _seen_on(
@@ -96,12 +103,3 @@ def _window(now: Instant, look_back_days: int) -> Window:
 def _days(window: Window, look_back_days: int) -> list[Day]:
     """The days to look at, the newest first; none if nothing is to be looked back."""
     return list(reversed(list(days_of(window)))) if look_back_days else []
-
-
-def _doubling(days: Sequence[Day]) -> Iterator[Sequence[Day]]:
-    """A day, the two before it, the four before those: many silent days take few rounds, and few reads are in vain."""
-    start = 0
-    while start < len(days):
-        end = min(2 * start + 1, start + _DAYS_AT_ONCE)
-        yield days[start:end]
-        start = end

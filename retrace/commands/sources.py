@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
+from retrace.answer import Answer, Json
 from retrace.context import AsJson, Limit, command_context
 from retrace.output import Column, Output, short_time
 
-_PAGE = 100
+_PAGE = 25
+"""Of fewer, a request looks further back."""
 _MOST_DAYS = 366
 
 
@@ -33,10 +35,16 @@ def sources(
         Column("first seen (UTC)", lambda item: short_time(item["first_seen"])[:16], whole=True),
         Column("last seen", lambda item: short_time(item["last_seen"] or "-")[:16], whole=True),
     )
-    found = list(call.client.pages("/sources", query, limit))
+    looked_back_to: list[str] = []
+
+    def read(answer: Answer) -> tuple[list[Json], str | None]:
+        looked_back_to.append(answer.json["looked_back_to"])
+        return answer.items_and_cursor()
+
+    found = [item for page in call.client.each_page("/sources", query, limit, read) for item in page]
     output.rows(found, columns, "No event was accepted yet: retrace ingest --help")
     if any(item["last_seen"] is None for item in found):
         further = f" Look further back: --look-back-days {_MOST_DAYS}" if look_back < _MOST_DAYS else ""
-        output.note(f"`last seen` is `-` if no event time is in the last {look_back} days.{further}")
+        output.note(f"`last seen` is `-` if no event time is on or after {max(looked_back_to)}.{further}")
     if len(found) == limit:
         output.note(f"Cut off at {limit}. There may be more: --limit")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core.timestamps import Instant
+from chalicelib.core.timestamps import Day, Instant, day_after
 from chalicelib.runtime import event_wiring, system
 from tests.functional.application import Application
 from tests.functional.events import Json, paid
@@ -91,6 +91,22 @@ def test_a_source_that_was_silent_for_longer_than_is_looked_back_has_no_last_tim
         "2026-11-24",
         "2026-11-23",
     ]
+
+
+@pytest.mark.parametrize(("many", "days"), [(1, 127), (12, 15), (250, 0)])
+def test_of_sources_that_all_are_silent_at_most_nine_hundred_days_and_shards_are_read(
+    application: Application, wire: Wire, monkeypatch: pytest.MonkeyPatch, many: int, days: int
+) -> None:
+    silent = [paid(number, event_type=f"t{number}", event_time="2024-01-01T00:00:00Z") for number in range(many)]
+    application.accept_all(silent)
+    at(monkeypatch, FRIDAY)
+    wire.mend()
+
+    found = application.get("/sources", look_back_days="366", limit="250").json_body
+
+    assert [item["last_seen"] for item in found["items"]] == [None] * many
+    assert found["looked_back_to"] == day_after(Day("2026-11-28"), -days)
+    assert 4 * many * days < wire.count()["Query"] <= 900 + 1
 
 
 def test_an_event_of_a_time_to_come_does_not_hide_that_its_source_is_seen(

@@ -14,6 +14,7 @@ from chalice.local import LambdaContext
 
 from chalicelib.api.middleware import SHORTEST_MS
 from chalicelib.core.errors import OutOfTime
+from chalicelib.replays.preview import PARTITIONS_AT_ONCE
 from chalicelib.runtime import deadline, system
 from tests.functional import conftest
 from tests.functional.application import Application
@@ -175,6 +176,57 @@ def test_recording_arrivals_leaves_an_answer_its_time(
     assert response.status_code == 200
     assert response.json_body["counts"] == {"accepted": 1, "duplicate": 60, "conflict": 0, "rejected": 0}
     assert_holds(Storage(), *paid_several(61))
+
+
+LOOKED_FOR = {"source": "shop/checkout", "event_type": "order.paid"}
+WEEK = {"start_time": "2023-06-01T00:00:00Z", "end_time": "2023-06-08T00:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [("/sources", {"look_back_days": "366"}), ("/freshness", {**LOOKED_FOR, "look_back_days": "366"})],
+)
+def test_what_looks_back_says_how_far_it_came_when_the_time_ends(
+    application: Application, wire: Wire, time: Time, path: str, query: dict[str, str]
+) -> None:
+    application.accept(paid(event_time="2023-06-01T10:00:00Z"))
+    in_time = application.get(path, **query).json_body
+    time.left_s = API_S
+    wire.mend()
+    wire.disturb(slowly(answers, time), "Query", times=ALWAYS)
+
+    found = application.get(path, **query)
+
+    assert found.status_code == 200
+    assert found.json_body["looked_back_to"] > in_time["looked_back_to"]
+    assert found.json_body == {**in_time, "looked_back_to": found.json_body["looked_back_to"]}
+    assert wire.count()["Query"] <= API_S / SLOWEST_S
+
+
+@pytest.mark.parametrize("path", ["/late", "/late/summary", "/stale"])
+def test_a_page_ends_when_the_time_ends_and_the_next_goes_on(
+    application: Application, wire: Wire, time: Time, path: str
+) -> None:
+    wire.disturb(slowly(answers, time), times=ALWAYS)
+
+    page = application.get(path, **LOOKED_FOR, **WEEK)
+
+    assert (page.status_code, page.json_body["cursor"] is None) == (200, False)
+    wire.mend()
+    time.left_s = API_S
+    last = application.get(path, **LOOKED_FOR, **WEEK, cursor=page.json_body["cursor"])
+    assert (last.status_code, last.json_body["cursor"]) == (200, None)
+    assert wire.count()["Query"] == 4 * 6, "the days that are left, in four shards"
+
+
+def test_a_preview_is_counted_whole_or_not_answered_so_that_its_number_confirms_the_same_replay(
+    application: Application, wire: Wire, time: Time
+) -> None:
+    wire.disturb(slowly(answers, time), "Query", skip=PARTITIONS_AT_ONCE, times=ALWAYS)
+
+    answer = application.preview({**LOOKED_FOR, "start_day": "2023-06-01", "end_day": "2024-05-31"})
+
+    assert answer.status_code == 503
 
 
 def test_a_batch_of_messages_goes_back_to_its_queue_in_time(

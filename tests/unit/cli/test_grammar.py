@@ -15,7 +15,12 @@ from retrace.problem import Exit
 from tests.unit.cli.scripted_api import ScriptedApi, exit_code, routes, said, serving
 
 SOURCE = {"source": "shop/till", "event_type": "sale", "first_seen": "2026-11-21T09:30:00.000000000Z"}
-SOURCES = {"GET /sources": (200, {"items": [SOURCE | {"last_seen": SOURCE["first_seen"]}], "cursor": None})}
+SOURCES = {
+    "GET /sources": (
+        200,
+        {"items": [SOURCE | {"last_seen": SOURCE["first_seen"]}], "cursor": None, "looked_back_to": "2025-11-28"},
+    )
+}
 REJECTED: dict[str, Any] = {"GET /rejected": (200, {"items": [], "cursor": None})}
 
 _METAVAR = re.compile(r"[A-Z][A-Z_=|…]*|N|[a-zA-Z]+(\|[a-zA-Z]+)*")

@@ -131,5 +131,5 @@ def test_sources_without_a_newest_event_say_how_far_was_looked_back(days: str, f
     with serving(routes({"GET /sources": sources(*KNOWN)})) as api:
         told = said(api.run("sources", "--look-back-days", days))
 
-    assert f"`last seen` is `-` if no event time is in the last {days} days." in told
+    assert f"`last seen` is `-` if no event time is on or after {DAY}." in told
     assert ("Look further back: --look-back-days 366" in told) is further

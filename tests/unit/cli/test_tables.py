@@ -31,7 +31,7 @@ EVENT |= {"entity_id": "an-entity-of-thirty-characters"}
 ANSWERS: Json = {
     "GET /events": (200, {"items": [EVENT], "cursor": None}),
     "GET /replay": (200, {"items": JOBS, "cursor": None}),
-    "GET /sources": (200, {"items": [SOURCE], "cursor": None}),
+    "GET /sources": (200, {"items": [SOURCE], "cursor": None, "looked_back_to": "2025-11-28"}),
     "GET /aggregates": (200, day(version(NEW, 36), PARTIAL)),
     "GET /aggregates/inputs": (200, {"items": [an_input(0)], "cursor": None}),
     "GET /aggregates/diff": (200, difference([], [an_input(0)], [])),

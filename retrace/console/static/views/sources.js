@@ -19,7 +19,9 @@ export async function sources(signal, days) {
   do {
     const found = /** @type {any} */ (await get('/sources', { limit: days === 0 ? 1000 : PAGE, look_back_days: days, cursor }, signal));
     items.push(...found.items);
-    ({ cursor, looked_back_to: looked } = found);
+    cursor = found.cursor;
+    // A page of sources that are silent looks back less far. What is said of all is true of each.
+    if (found.looked_back_to > looked) looked = found.looked_back_to;
   } while (cursor);
   return { items, looked: days === 0 ? '' : looked };
 }
