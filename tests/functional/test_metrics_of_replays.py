@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSResponse
 
+from bench.meter import item_size
+from chalicelib.aggregates.aggregate import Version, aggregate_of
+from chalicelib.aggregates.dynamodb_rows import version_row
+from chalicelib.aggregates.inputs import Input
+from chalicelib.aggregates.ledger import MessageKey, NewRevision, Outcome, OutcomeRecord
 from chalicelib.core.errors import MessagesFailed
 from chalicelib.core.lossless_json import parse
-from chalicelib.metrics.definition import definition_of
-from tests.functional import ledger
+from chalicelib.core.timestamps import Day, Instant
+from chalicelib.metrics.contribution import Contribution
+from chalicelib.metrics.definition import BUILT_IN, definition_of
+from chalicelib.metrics.exact_number import Exact
+from chalicelib.runtime import consumer_wiring
+from tests.conftest import SETTINGS
+from tests.functional import clients, ledger
 from tests.functional.application import Application
 from tests.functional.events import DAY, NEXT_DAY, Json, paid
 from tests.functional.storage import Storage
+from tests.functional.wire import ALWAYS, Attempt, Wire, fails_with
 
 WHOLE_DAY = {"entity_id": "order-1", "start_time": f"{DAY}T00:00:00Z", "end_time": f"{NEXT_DAY}T00:00:00Z"}
 REVENUE: Json = {"aggregate": "sum", "value": "/amount", "group_by": ["/currency"]}
@@ -274,3 +287,53 @@ def test_an_unknown_calendar_is_refused(application: Application) -> None:
 
     assert response.status_code == 400
     assert [each["field"] for each in response.json_body["errors"]] == ["calendar"]
+
+
+def with_bytes(typed: dict[str, Any]) -> dict[str, Any]:
+    """A value of DynamoDB as its client was given it."""
+    return {"B": b64decode(typed["B"])} if set(typed) == {"B"} else typed
+
+
+def four_megabytes_at_most(attempt: Attempt) -> AWSResponse:
+    """As DynamoDB has it; moto and DynamoDB Local take transactions of any size.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+    """
+    body: Any = attempt.request.body
+    actions = json.loads(body, object_hook=with_bytes)["TransactItems"]
+    size = sum(item_size(action["Put"]["Item"]) for action in actions if "Put" in action)
+    return fails_with(400, "ValidationException")(attempt) if size > 4 * 1_024 * 1_024 else attempt.delivered()
+
+
+def test_versions_of_the_largest_size_are_written_by_transactions_that_dynamodb_takes(aws: None, wire: Wire) -> None:
+    by_group = {"aggregate": "sum", "value": "/v", "group_by": ["/g"]}
+    metrics = [definition_of(parse(json.dumps({"name": f"m{number}", **by_group}))) for number in range(20)]
+    widest = Exact(10**256 - 1, 128)
+    inputs = [
+        Input(
+            Instant(f"{DAY}T10:00:00.000000000Z"),
+            f"{number:064x}",
+            "t",
+            "f" * 64,
+            {each.sha256: Contribution((f"{number:036d}",), widest) for each in metrics},
+        )
+        for number in range(101)
+    ]
+    definitions = (*BUILT_IN, *metrics)
+    largest = aggregate_of(inputs[:100], definitions)
+    versions = [Version(f"order-{number}", Day(DAY), "replay", of_job=False) for number in range(14)]
+    for version in versions:
+        row = version_row(NewRevision(version, largest, 0), inputs[0].event_time)
+        assert item_size(row) > 300_000
+        clients.dynamodb().put_item(TableName=SETTINGS["AGGREGATES_TABLE"], Item=row)
+    wire.disturb(four_megabytes_at_most, "TransactWriteItems", times=ALWAYS)
+
+    recorded = consumer_wiring.record().record(
+        [
+            OutcomeRecord(version, inputs[100], Outcome.INPUT, MessageKey(*inputs[100].key), definitions)
+            for version in versions
+        ]
+    )
+
+    assert (len(recorded.outcomes), recorded.failures) == (14, {})
+    assert wire.count()["TransactWriteItems"] == 2

@@ -12,16 +12,17 @@ from chalicelib.aggregates.aggregate import Aggregate, Version, aggregate_of, me
 from chalicelib.aggregates.dynamodb_rows import outcome_row, version_row
 from chalicelib.aggregates.inputs import Input
 from chalicelib.aggregates.ledger import MessageKey, NewRevision, Outcome, OutcomeRecord
-from chalicelib.aggregates.transactions import written_together
+from chalicelib.aggregates.transactions import message_bytes, version_bytes, written_together
 from chalicelib.aws.dynamodb import Item
 from chalicelib.core.timestamps import Day, Instant
 from chalicelib.events import dynamodb_rows as events_dynamodb_rows
 from chalicelib.events.arrivals import Arrival, ArrivalKind
 from chalicelib.events.raw_objects import RawLocation, StoredEvent
-from chalicelib.metrics.contribution import Contributed, Contribution, Group
+from chalicelib.metrics.contribution import Contributed, Contribution, Group, Skipped
 from chalicelib.metrics.definition import BUILT_IN, Definition
 from chalicelib.metrics.exact_number import Exact, exact
 from chalicelib.metrics.metric_state import NAMES_BYTES, REST, GroupState
+from chalicelib.metrics.reasons import Reason
 from chalicelib.replays import dynamodb_rows as replays_dynamodb_rows
 from chalicelib.replays.chosen_metrics import MAX_METRICS
 from chalicelib.replays.job import Cursor, ReplayJob, told_failure
@@ -104,9 +105,15 @@ def input_of_groups(number: int, definitions: Iterable[Definition], amount: Exac
     return replace(input_of_type(number), contributed=contributed)
 
 
+def metrics_by_group(aggregate: str, **members: Any) -> list[Definition]:
+    """As many as there may be."""
+    by_group = {"aggregate": aggregate, "value": "/v", "group_by": ["/g"], **members}
+    return [defined(name=f"m{number}", **by_group) for number in range(MAX_METRICS)]
+
+
 def largest_version(aggregate: str, width: int) -> Item:
     """The row of as many metrics and groups as there may be, each group of ten million of the widest numbers."""
-    metrics = [defined(name=f"m{n}", aggregate=aggregate, value="/v", group_by=["/g"]) for n in range(MAX_METRICS)]
+    metrics = metrics_by_group(aggregate)
     definitions = (*BUILT_IN, *metrics)
     amount = WIDEST if metrics[0].kind.grows else LONGEST
     one = aggregate_of((input_of_groups(number, metrics, amount, width) for number in range(200)), definitions)
@@ -130,9 +137,65 @@ def test_a_version_of_all_metrics_there_may_be_with_the_widest_numbers_fits_into
     hundred = size_of(largest_version(aggregate, NAMES_BYTES // 100))
     few = size_of(largest_version(aggregate, 256))
 
-    assert few < hundred < ROW
+    assert few < hundred < version_bytes((*BUILT_IN, *metrics_by_group(aggregate)))
+    assert hundred < ROW
     units = 2 * -(-hundred // 1_024)  # a transaction takes two for each KB
     assert units <= 700
+
+
+def test_a_version_of_metrics_without_groups_is_counted_as_large_as_it_is() -> None:
+    metrics = metrics_by_group("sum", group_by=[])
+    contributed = {each.sha256: Contribution((), OF_ALL_OTHERS) for each in metrics}
+    inputs = [replace(input_of_type(number), contributed=contributed) for number in range(100)]
+    aggregate = aggregate_of(inputs, (*BUILT_IN, *metrics))
+
+    row = version_row(NewRevision(Version(ENTITY, Day("2026-11-21"), REPLAY), aggregate, 10**9), TIME)
+
+    assert size_of(row) < version_bytes((*BUILT_IN, *metrics)) < ROW / 5
+
+
+WORST: dict[str, Contributed] = {
+    each.sha256: Skipped(Reason.EXPONENT_TOO_LARGE, "/" + "\u20ac" * 85)
+    if number % 2
+    else Contribution(("\u20ac" * 85, '"' * 256), LONGEST)
+    for number, each in enumerate(metrics_by_group("sum"))
+}
+
+
+@pytest.mark.parametrize("contributed", [{}, WORST], ids=["nothing", "the longest texts"])
+def test_the_row_of_a_message_is_counted_as_large_as_it_is(contributed: dict[str, Contributed]) -> None:
+    event = replace(input_of_type(1), contributed=contributed)
+    version = Version(ENTITY, Day("2026-11-21"), REPLAY)
+
+    row = outcome_row(OutcomeRecord(version, event, Outcome.INPUT, MessageKey(TIME, HASH, REPEATED)))
+
+    assert size_of(row) < message_bytes(event) < 5_000 + 1.1 * size_of(row)
+
+
+@pytest.mark.parametrize("entities", [1, 40])
+def test_messages_of_the_largest_versions_are_written_in_transactions_that_fit(entities: int) -> None:
+    metrics = metrics_by_group("sum")
+    widest = {each.sha256: Contribution((f"{'g' * 250}",), LONGEST) for each in metrics}
+    records = [
+        OutcomeRecord(
+            Version(f"{ENTITY[5:]}{number % entities:05d}", Day("2026-11-21"), REPLAY),
+            replace(input_of_type(number), contributed=widest),
+            Outcome.INPUT,
+            MessageKey(TIME, f"{number:064x}", REPEATED),
+            (*BUILT_IN, *metrics),
+        )
+        for number in range(100)
+    ]
+    largest = size_of(largest_version("sum", NAMES_BYTES // 100))
+
+    parts = list(written_together(records))
+
+    sizes = [
+        len({each.version for each in part}) * largest + sum(size_of(outcome_row(each)) for each in part)
+        for part in parts
+    ]
+    assert max(sizes) < TRANSACTION
+    assert sum(map(len, parts)) == 100
 
 
 def test_a_transaction_of_as_many_versions_as_it_has_room_for_fits() -> None:
