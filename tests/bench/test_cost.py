@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from aws_lambda_powertools.utilities.idempotency.persistence import base
 
 from bench import prices
 from bench.cost import PAGE, WORKINGS, blocks, workings
@@ -68,6 +71,18 @@ def test_the_units_of_peers() -> None:
     assert [each.units for each in (plain.new, plain.known)] == [(2, 1, 0), (1, 0, 0)]
     assert [each.units for each in (powertools.new, powertools.known)] == [(3, 1, 0), (1, 0, 0)]
     assert [each.processing.each(each.processing.writes) for each in (plain, powertools)] == [1, 3]
+
+
+@pytest.mark.parametrize("now", [4_000_000_000 - 3_600, 4_111_111_111], ids=["ends in zeros", "does not"])
+def test_what_peers_cost_does_not_depend_on_when_they_run(monkeypatch: pytest.MonkeyPatch, now: int) -> None:
+    class Then(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Then:
+            return cls.fromtimestamp(now, tz)
+
+    monkeypatch.setattr(base, "dt", SimpleNamespace(datetime=Then, timedelta=timedelta))
+
+    assert of_peer.__wrapped__("powertools").new == of_peer("powertools").new
 
 
 def test_a_batch_of_a_hundred_takes_less_than_a_quarter_of_the_plain_designs_calls() -> None:

@@ -294,11 +294,16 @@ class TestManyFaults:
 
 
 def test_what_was_parsed_is_gone_with_the_last_that_refers_to_it() -> None:
-    gc.collect()
-    gc.disable()
-    try:
+    def in_cycles() -> int:
+        gc.collect()
         parse('{"a": [1, {"b": null}]}')
         list(parse_elements('[{"a": 1}, {"a": NaN, "a": 2}]'))
-        assert gc.collect() == 0  # Python looks for cycles so seldom that texts in them would fill the memory
+        return gc.collect()
+
+    gc.disable()
+    try:
+        # Python looks for cycles so seldom that texts in them would fill the memory. Threads of other tests leave some
+        # at times, parsing would leave them each time.
+        assert min(in_cycles() for _ in range(5)) == 0
     finally:
         gc.enable()
