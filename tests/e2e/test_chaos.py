@@ -1,4 +1,4 @@
-"""Aggregates are exact although planners and processors die, messages come twice, and many write the same aggregate.
+"""Aggregates and five metrics are exact although planners and processors die, messages come twice, and many write one.
 
 The functions run as processes of the test, which read the queues as Lambda does and are ended with SIGKILL.
 `make chaos` takes 100,000 events each.
@@ -20,8 +20,10 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from chalicelib.aggregates.inputs import Input
 from chalicelib.core.timestamps import Instant
+from tests.e2e import chaos_metrics
 from tests.e2e.chaos import Job, Killer, Run, Witness
-from tests.e2e.deployed import AT_ONCE, Deployed, batches
+from tests.e2e.chaos_metrics import Expected, Key
+from tests.e2e.deployed import AT_ONCE, Deployed, Row, batches
 from tests.e2e.workers import events
 from tests.e2e.workers.fleet import Fleet, fleet
 from tests.e2e.workers.stack import Ground, ground
@@ -55,8 +57,6 @@ HOT_EVENTS_BY_TEN = 5_000 if FULL else 500
 
 _PLAIN = TypeDeserializer()
 
-Expected = dict[tuple[str, str], list[Input]]
-
 
 @pytest.fixture(scope="module")
 def quiet() -> Iterator[Ground]:
@@ -64,6 +64,7 @@ def quiet() -> Iterator[Ground]:
     with ground({"MAX_IN_FLIGHT": "5000", "TYPE_DAY_SHARDS": SHARDS, "INDEX_LAG_SECONDS": LAG_S}) as quiet:
         for url in (quiet.stack.replay_queue_url, quiet.stack.replay_jobs_queue_url):
             quiet.admin.sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": HIDDEN_S})
+        chaos_metrics.define(Deployed(quiet.stack))
         yield quiet
 
 
@@ -82,14 +83,15 @@ def ingested(deployed: Deployed, lines: Sequence[bytes], event_type: str) -> Exp
         answers = list(clients.map(deployed.ingest, batches(lines, AT_ONCE)))
     results = [result for answer in answers for result in answer["results"]]
     assert {result["status"] for result in results} == {"ACCEPTED"}
-    expected = defaultdict(list)
+    expected = Expected()
     for line, result in zip(lines, results, strict=True):
         if events.kind_of(line) == (events.SOURCE, event_type):
             event = json.loads(line)
             event_time = Instant(event["event_time"])
             single = Input(event_time, result["event_id"], event["event_type"], result["content_sha256"])
-            expected[event["entity_id"], event_time[:10]].append(single)
-    return dict(expected)
+            expected.inputs[event["entity_id"], event_time[:10]].append(single)
+            expected.payloads[result["event_id"]] = line.decode().partition('"payload": ')[2][:-1]
+    return expected
 
 
 def requested(deployed: Deployed, event_type: str, **selection: str | int) -> str:
@@ -118,33 +120,36 @@ def assert_settled(job: Job, count: int) -> None:
 
 def assert_exact(deployed: Deployed, replay_id: str, expected: Expected) -> None:
     """Every aggregate of a replay, and all that it was made of, is what one computation over all events gives."""
-    versions: dict[tuple[str, str], dict[str, Any]] = {}
-    lineage: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for row in deployed.rows_of_replay(replay_id):
-        partition, sort_key = row["PK"]["S"].split("#"), row["SK"]["S"].split("#")
+    versions: dict[Key, dict[str, Any]] = {}
+    lineage: dict[Key, dict[str, Row]] = defaultdict(dict)
+    for stored in deployed.rows_of_replay(replay_id):
+        row = {name: _PLAIN.deserialize(value) for name, value in stored.items()}
+        partition, sort_key = row["PK"].split("#"), row["SK"].split("#")
         if sort_key[0] == "P1D":
-            version = {name: _PLAIN.deserialize(value) for name, value in row.items()}
             # A row has the ids of its samples with their times.
-            samples = [event_id for _, event_id in version["samples"]]
-            versions[partition[1], sort_key[2]] = version | {"sample_event_ids": samples}
+            samples = [event_id for _, event_id in row["samples"]]
+            versions[partition[1], sort_key[2]] = row | {"sample_event_ids": samples}
         else:
-            assert row["outcome"]["S"] == "INPUT"
-            lineage[partition[1], partition[4]].add(row["event_id"]["S"])
+            assert row["outcome"] == "INPUT"
+            lineage[partition[1], partition[4]][row["event_id"]] = row
 
-    assert versions.keys() == expected.keys()
-    for key, inputs in expected.items():
+    assert versions.keys() == expected.inputs.keys()
+    for key, inputs in expected.inputs.items():
         # A row does not have the number of inputs of other types, which follows from the others.
         once = {name: value for name, value in computed(inputs).items() if name != "other_types_count"}
         assert {name: versions[key][name] for name in once} == once, key
-        assert lineage[key] == {single.event_id for single in inputs}, key
+        assert lineage[key].keys() == {single.event_id for single in inputs}, key
+    chaos_metrics.assert_exact(versions, lineage, expected)
 
 
 def assert_served(deployed: Deployed, expected: Expected, rng: random.Random) -> None:
     """The API tells some of them in the same way."""
-    for key in rng.sample(sorted(expected), 20):
+    for key in rng.sample(sorted(expected.inputs), 20):
         [version] = deployed.get("/aggregates", entity_id=key[0], day=key[1])["versions"]
-        once = computed(expected[key])
+        once = computed(expected.inputs[key])
         assert {name: version[name] for name in once} == once, key
+        for name in chaos_metrics.DEFINITIONS:
+            assert chaos_metrics.said_by_api(name, version["metrics"]) == expected.metric(name, key), (name, key)
 
 
 def test_a_replay_is_exact_although_planners_and_processors_are_killed_and_messages_come_twice(
@@ -152,8 +157,7 @@ def test_a_replay_is_exact_although_planners_and_processors_are_killed_and_messa
 ) -> None:
     deployed = Deployed(quiet.stack)
     expected = ingested(deployed, list(events.of_a_month(EVENTS)), events.EVENT_TYPE)
-    every_input = [single for inputs in expected.values() for single in inputs]
-    assert len(every_input) == EVENTS
+    assert len(expected.payloads) == EVENTS
     killer = Killer(random.Random(seed), KILLS)
     run = Run(quiet, workers, killer, Counter(events=EVENTS))
     workers.start("planner")
@@ -181,7 +185,7 @@ def test_a_replay_by_two_planners_from_an_index_that_lags_is_exact_and_never_com
 ) -> None:
     deployed = Deployed(quiet.stack)
     lines = [line for line in events.of_a_month(WATCHED_EVENTS) if events.kind_of(line)[1] == events.EVENT_TYPE]
-    watched = [json.dumps({**json.loads(line), "event_type": "watched"}).encode() for line in lines]
+    watched = [line.replace(b'"order.paid"', b'"watched"') for line in lines]
     for _ in range(2):
         workers.start("planner", "--repeat", "1", "--lag", LAG_S)
     for _ in range(2):
@@ -207,7 +211,7 @@ def test_an_aggregate_that_many_processors_write_at_once_is_exact(
     deployed = Deployed(quiet.stack)
     event_type = f"hot-{batch}"
     expected = ingested(deployed, list(events.of_a_day(count, event_type)), event_type)
-    assert len(expected) == 1
+    assert len(expected.inputs) == 1
     run = Run(quiet, workers, Killer(random.Random(seed), {}), Counter(events=count))
     given_up = quiet.stack.replay_failures_queue_url, quiet.stack.dead_letter_queue_url
     given_up_before = quiet.messages(*given_up)

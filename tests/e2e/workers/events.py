@@ -20,6 +20,12 @@ Kind = tuple[str, str]
 
 SECONDS_A_DAY = 86_400
 
+LITERALS = ("1.10", "-0", "1E+3", str(2**103), str(-(2**102)), "1e-400", "9e400", "1e401", '"12"', "null")
+"""Values that are not drawn: numbers of 103 bits and at the bounds of exponents, one beyond, and what is no number."""
+SPECIAL = 0.4
+"""The share of events that have one of them."""
+GROUPS = ("EUR", "USD", "GBP")
+
 
 def of_a_month(count: int) -> Iterator[bytes]:
     """`count` events of one type, of 1,000 entities over 30 days in about the order of time, and some of others."""
@@ -53,6 +59,7 @@ def _event(rng: random.Random, kind: Kind, entity: str, day: date, number: int) 
         "event_type": kind[1],
         "entity_id": entity,
         "event_time": f"{day}T{clock}.000000000Z",
-        "payload": {"number": number, "total": rng.randrange(10_000)},
+        "payload": {"number": number, "value": "VALUE", "group": rng.choice(GROUPS)},
     }
-    return json.dumps(event).encode()
+    value = rng.choice(LITERALS) if rng.random() < SPECIAL else f"{rng.randrange(-9_999, 99_999) / 100:.2f}"
+    return json.dumps(event).replace('"VALUE"', value).encode()

@@ -30,8 +30,10 @@ def number(given: Any) -> Fraction | None:
     return Fraction(digits) * Fraction(10) ** int(exponent or "0")
 
 
-def computed(aggregate: str, events: Iterable[tuple[str, str]], percentile: Fraction) -> dict[str | None, Any]:
-    """By group (its `/group`; None if skipped): the value of `/value` of payloads, and how many there are.
+def computed(
+    aggregate: str, events: Iterable[tuple[str, str]], percentile: Fraction = Fraction(0), *, grouped: bool = True
+) -> dict[str | None, Any]:
+    """By group (its `/group`, or a single empty one; None if skipped): the value of `/value`, and how many there are.
 
     A fraction, or of min and max with the first id that has it; of skipped ones, how many. The group of numbers to add
     that have more than 128 digits on a side of the point is REST.
@@ -39,15 +41,24 @@ def computed(aggregate: str, events: Iterable[tuple[str, str]], percentile: Frac
     found: dict[str | None, list[tuple[Fraction, str]]] = {None: []}
     for event_id, payload in events:
         members = json.loads(payload, parse_int=Literal, parse_float=Literal)
-        value, group = number(members.get("value")), members.get("group")
+        value, group = number(members.get("value")), members.get("group") if grouped else ""
         sound = (aggregate == "count" or value is not None) and isinstance(group, str)
-        if aggregate in ("sum", "avg") and value and not (abs(value) < 10**128 and (value * 10**128).denominator == 1):
+        if (
+            grouped
+            and aggregate in ("sum", "avg")
+            and value
+            and not (abs(value) < 10**128 and (value * 10**128).denominator == 1)
+        ):
             group = REST if isinstance(group, str) else None
         found.setdefault(group if sound else None, []).append((value or Fraction(0), event_id))
     skipped = len(found.pop(None))
     return {group: (_folded(aggregate, values, percentile), len(values)) for group, values in found.items()} | {
         None: skipped
     }
+
+
+def _is_wide(value: Fraction) -> bool:
+    return not (abs(value) < 10**128 and (value * 10**128).denominator == 1)
 
 
 def _folded(aggregate: str, found: list[tuple[Fraction, str]], percentile: Fraction) -> Any:

@@ -97,7 +97,7 @@ def test_any_batches_order_and_grouping_come_to_what_fractions_say(
 ) -> None:
     found = in_batches(definition(aggregate), given_events, rng)
 
-    assert said(found) == metric_reference.computed(aggregate, given_events, Fraction(0))
+    assert said(found) == metric_reference.computed(aggregate, given_events)
 
 
 @given(given_events=events, percentile=st.sampled_from(["99.9", "50", "100", "0.1", "33.3"]), rng=randoms)
@@ -138,7 +138,7 @@ def test_of_more_than_a_hundred_groups_the_first_are_listed_and_all_others_folde
     ]
     found = in_batches(definition(aggregate), given_events, rng)
 
-    expected = metric_reference.computed(aggregate, given_events, Fraction(0))
+    expected = metric_reference.computed(aggregate, given_events)
     assert expected.pop(None) == 0
     listed = sorted(group for group in expected if group is not None)[:MAX_GROUPS]
     beyond = [event for event in given_events if json.loads(event[1])["group"] not in listed]
@@ -149,7 +149,7 @@ def test_of_more_than_a_hundred_groups_the_first_are_listed_and_all_others_folde
     assert rest["inputs"] == len(beyond)
     if beyond:
         as_one = [(event_id, re.sub("currency-[0-9]+", "one", text)) for event_id, text in beyond]
-        expected = metric_reference.computed(aggregate, as_one, Fraction(0))
+        expected = metric_reference.computed(aggregate, as_one)
         assert (_value(aggregate, rest), rest["inputs"]) == expected["one"]
 
 
