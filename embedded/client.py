@@ -112,6 +112,13 @@ class Client:
             raise _problem_of("POST /replay", answer)
         return _job(json.loads(answer.data))
 
+    def define_metric(self, name: str, definition: Json) -> None:
+        """Define a metric, or give it another definition."""
+        headers = {"Content-Type": "application/json"}
+        answer = self._call("PUT", f"/metrics/{name}", body=json.dumps(definition).encode(), headers=headers)
+        if answer.status != HTTPStatus.OK:
+            raise _problem_of(f"PUT /metrics/{name}", answer)
+
     def progress(self, job: Job, patience: float) -> Iterator[Job]:
         """Yield the replay each time that it has moved on, until it is over.
 

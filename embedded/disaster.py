@@ -31,8 +31,9 @@ EVENTS: Final = "events, by id"
 RAW: Final = "events, as they were sent"
 LISTS: Final = "entries of lists"
 NUMBERS: Final = "numbers"
+METRICS: Final = "definitions of metrics"
 REFUSED: Final = "refused events"
-KINDS: Final = (EVENTS, RAW, LISTS, NUMBERS, REFUSED)
+KINDS: Final = (EVENTS, RAW, LISTS, NUMBERS, METRICS, REFUSED)
 
 
 class Disaster:
@@ -55,6 +56,13 @@ class Disaster:
         """Delete those tables with all that is in them, and create them empty, as CloudFormation would."""
         for table in self.tables():
             self._recreate(table)
+
+    def lose_metrics(self) -> None:
+        """Delete every row of metrics: names, their changes, and definitions."""
+        for row in self.rows(self._stack.replays_table):
+            if row["PK"]["S"].startswith("METRIC#"):
+                key = {name: row[name] for name in ("PK", "SK")}
+                self._admin.dynamodb.delete_item(TableName=self._stack.replays_table, Key=key)
 
     def _recreate(self, table: str) -> None:
         dynamodb = self._admin.dynamodb
@@ -117,8 +125,11 @@ class ApiSnapshot:
         return [question for question, answer in self.answers.items() if later.answers.get(question) != answer]
 
 
-def questions_about(index: Sequence[Row]) -> list[Question]:
-    """Return what can be asked about the events of index rows: about some by id, about all in lists and numbers."""
+def questions_about(index: Sequence[Row], metrics: Iterable[str]) -> list[Question]:
+    """Return what can be asked about the events of index rows and metrics: some events by id, all in lists and numbers.
+
+    The answer about a metric has all of its definitions.
+    """
     ids = [row["event_id"]["S"] for row in sorted(index, key=lambda row: str(row["event_id"]["S"]))]
     some = ids[:: len(ids) // _MOST_EVENTS + 1]
     days = sorted({(row["entity_id"]["S"], _day(row)) for row in index})[:_MOST_DAYS]
@@ -135,6 +146,7 @@ def questions_about(index: Sequence[Row]) -> list[Question]:
             for path, day in (("/events", event_day), *(("/late", of_arrival) for of_arrival in arrived))
         ),
         *((NUMBERS, "/aggregates", (("entity_id", entity), ("day", day))) for entity, day in days),
+        *((METRICS, f"/metrics/{name}", ()) for name in metrics),
         *((REFUSED, "/rejected", (("day", day),)) for day in arrived),
     ]
 
@@ -148,7 +160,7 @@ def asked(stack: Stack, questions: Iterable[Question]) -> ApiSnapshot:
 
 def _answer(api: Api, question: Question) -> object:
     kind, path, query = question
-    if kind in (EVENTS, RAW, NUMBERS):
+    if kind in (EVENTS, RAW, NUMBERS, METRICS):
         answer = _answered(api, path, dict(query))
         if answer is None:
             return None

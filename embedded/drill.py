@@ -14,7 +14,7 @@ from embedded.admin import Administrator
 from embedded.client import Client
 from embedded.connection import Stack
 from embedded.demo import SAMPLE
-from embedded.disaster import EVENTS, KINDS, RAW, ApiSnapshot, Disaster, Row, asked, questions_about
+from embedded.disaster import EVENTS, KINDS, METRICS, RAW, ApiSnapshot, Disaster, Row, asked, questions_about
 from embedded.layout import ROOT
 from embedded.load import BYTES_A_REQUEST, PATIENCE_SECONDS
 from embedded.narration import Narrator, perform, require
@@ -25,6 +25,12 @@ from infra.command import Problem
 EVENTS_A_REQUEST = 500
 REPLAYED = 5
 _NAMES = ("raw_bucket", "events_table", "dedupe_table", "replays_table", "aggregates_table")
+_CHANGES = (
+    ("weight", {"aggregate": "sum", "value": "/weight_kg"}),
+    ("weight", {"aggregate": "sum", "value": "/weight_kg", "group_by": ["/scanner"]}),
+    ("heaviest", {"aggregate": "max", "value": "/weight_kg"}),
+)
+"""Of metrics; a name gets two definitions. Events of your own may have none of their values, and are skipped then."""
 _DIFFERENT = 1
 """How a command exits that found differences."""
 
@@ -45,8 +51,10 @@ class Drill:
         self._ingest()
         index, arrivals = self._index(), len(self._arrivals())
         replayed = self._busiest(index)
+        for name, definition in _CHANGES:
+            self._client.define_metric(name, definition)
         self._replay(replayed)
-        questions = questions_about(index)
+        questions = questions_about(index, sorted({name for name, _ in _CHANGES}))
         before, rows = asked(self._stack, questions), self._counted()
         require("each event is known, and its text is there", [*before.unknown(EVENTS), *before.unknown(RAW)], [])
         self._narrator.say(f"What the API answers to {len(questions):,} questions is remembered.")
@@ -107,16 +115,18 @@ class Drill:
             "Index, identities and aggregates are lost: their tables are deleted, past their protection"
         )
         self._disaster.lose_tables()
+        self._disaster.lose_metrics()
         left = {table: len(self._disaster.rows(table)) for table in self._disaster.tables()}
         require("nothing is left in the tables", sum(left.values()), 0)
         known = asked(self._stack, list(before.of(EVENTS).answers)[:1])
         require("the API knows no event any more", known.count(EVENTS), 0)
-        self._narrator.say("The tables exist again, and are empty. The API answers 404 to every request for an event.")
+        require("the API knows no metric any more", asked(self._stack, before.of(METRICS).answers).count(METRICS), 0)
+        self._narrator.say(
+            "The tables exist again, and are empty. The rows of metrics in ReplaysTable are deleted, too."
+        )
 
     def _rebuild(self, events: int) -> None:
-        self._narrator.step(
-            "retrace check rebuild: index and identities, from the raw objects; then the same replays again"
-        )
+        self._narrator.step("retrace check rebuild: rows and metrics from the bucket; then the same replays again")
         [summary] = self._retrace.lines("check", "rebuild", as_root=True)
         self._narrator.fact("events written again", summary["written"])
         require("rows of each event were written", summary["written"], events)

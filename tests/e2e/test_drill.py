@@ -24,13 +24,14 @@ def test_the_drill_loses_tables_and_raw_objects_and_brings_all_of_them_back(tmp_
 
     assert done.returncode == 0, done.stdout + done.stderr
     counted = re.findall(r"^ +(\S.*?) +(\d+) +(\d+) +(\d+) *$", done.stdout, re.MULTILINE)
-    assert counted[:5] == [
+    assert counted[:6] == [
         ("events, by id", "156", "156", "0"),
         ("events, as they were sent", "156", "156", "0"),
         ("entries of lists", counted[2][1], counted[2][1], "0"),
         ("numbers", "5", "5", "0"),
+        ("definitions of metrics", "2", "2", "0"),
         ("refused events", "3", "3", "0"),
     ]
-    assert [row[1:] for row in counted[5:]] == [("156", "156", "0")] * 5
+    assert [row[1:] for row in counted[6:]] == [("156", "156", "0")] * 5
     assert done.stdout.count("Lost: nothing.") == 2
     assert not list(tmp_path.iterdir())

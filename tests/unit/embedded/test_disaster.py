@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from embedded.disaster import EVENTS, LISTS, RAW, ApiSnapshot, Question, questions_about
+from embedded.disaster import EVENTS, LISTS, METRICS, RAW, ApiSnapshot, Question, questions_about
 
 EVENT: Question = (EVENTS, "/events/1", ())
 TEXT: Question = (RAW, "/events/1/raw", ())
@@ -31,7 +31,8 @@ def test_things_are_counted_and_not_questions() -> None:
 
 
 def test_every_event_is_asked_for_and_of_very_many_some() -> None:
-    few, many = questions_about([row(number) for number in range(3)]), questions_about([row(n) for n in range(2_000)])
+    few, many = (questions_about([row(number) for number in range(count)], ["weight"]) for count in (3, 2_000))
 
+    assert (METRICS, "/metrics/weight", ()) in few
     assert sum(kind == RAW for kind, _, _ in few) == 3
     assert sum(kind == RAW for kind, _, _ in many) == 400
