@@ -1,8 +1,8 @@
-"""Processor time of our own code for each event, beside that of boto3 and of the framework, for bench/performance.md.
+"""Processor time of our own code for each event, beside that of boto3 and of the framework, and what metrics add.
 
 python -m bench.cpu             prints it
 python -m bench.cpu --counts    prints the calls of functions alone, as JSON
-python -m bench.cpu --write     puts it into the page
+python -m bench.cpu --write     puts it into bench/performance.md, and what metrics add into docs/performance.md
 
 All of it runs in one thread, from the event that Lambda hands over to the answer. Requests to AWS are serialised and
 signed, and answers parsed, but in place of the network stands bench/stub_transport.py. Time is charged by the borders
@@ -31,11 +31,22 @@ from typing import Any
 from bench import lambda_events
 from bench.cpu_profiler import BOTO3, OURS, OWNERS
 from bench.instrumentation import ENVIRONMENT, Application, instrumented
-from bench.markdown import publish, table
+from bench.markdown import DOCS, publish, table
 
 BATCHES = (10, 100, 1_000)
 ROUNDS = 7
 PLANNED = 1_000
+
+METRICS = (
+    {"name": "by_currency", "aggregate": "sum", "value": "/amount", "group_by": ["/currency"]},
+    {"name": "average", "aggregate": "avg", "value": "/amount"},
+    {"name": "smallest", "aggregate": "min", "value": "/amount"},
+    {"name": "largest", "aggregate": "max", "value": "/amount"},
+    {"name": "in_euro", "aggregate": "count", "where": [{"path": "/currency", "equals": "EUR"}]},
+)
+COMPUTED = (0, 1, 5)
+"""How many of the metrics replays compute."""
+PROCESSED = (10, 100)
 
 ByOwner = dict[str, float]
 """For one event."""
@@ -52,10 +63,12 @@ class Workload:
     before: Callable[[], None]
 
     def run(self, times: int) -> None:
-        """Do it this many times."""
+        """Do it this many times; raises RuntimeError if anything of it failed, and so took another way."""
         for number in range(times):
             self.before()
-            self.function(self.invocations[number % len(self.invocations)])
+            said = self.function(self.invocations[number % len(self.invocations)]) or {}
+            if said.get("batchItemFailures") or said.get("statusCode", 200) >= 300:
+                raise RuntimeError(f"{self.name} failed: {said}")
 
 
 def counts(application: Application, workloads: Sequence[Workload]) -> dict[str, ByOwner]:
@@ -71,12 +84,12 @@ def counts(application: Application, workloads: Sequence[Workload]) -> dict[str,
     return found
 
 
-def times(application: Application, workloads: Sequence[Workload]) -> dict[str, ByOwner]:
-    """Microseconds of an event, by workload and owner: medians of rounds in which the workloads take turns."""
-    rounds: dict[str, list[ByOwner]] = {workload.name: [] for workload in workloads}
+def rounds(application: Application, workloads: Sequence[Workload]) -> dict[str, list[ByOwner]]:
+    """Microseconds of an event, by workload and owner, in each of the rounds in which the workloads take turns."""
+    found: dict[str, list[ByOwner]] = {workload.name: [] for workload in workloads}
     for workload in [*workloads] * ROUNDS:
-        rounds[workload.name].append(_timed(application, workload))
-    return {name: {owner: median(each[owner] for each in found) for owner in OWNERS} for name, found in rounds.items()}
+        found[workload.name].append(_timed(application, workload))
+    return found
 
 
 def _timed(application: Application, workload: Workload) -> ByOwner:
@@ -102,13 +115,12 @@ def workloads_of(application: Application) -> list[Workload]:
 
 
 def _replay(application: Application) -> list[Workload]:
-    """Planned, and processed in batches as `chalice deploy` and the package have them."""
+    """Planned, and processed in batches as `chalice deploy` and the package have them, with metrics and without."""
     aws, handle = application.aws, application.function("app")
     handle(lambda_events.batch(0, PLANNED))
-    handle(lambda_events.request("POST", "/replay", json.dumps(lambda_events.WHOLE_DAY)))
+    tasks = {count: lambda_events.messages([_task(application, count)]) for count in COMPUTED}
     stored = {name: aws.tables[ENVIRONMENT[name]] for name in ("EVENTS_TABLE", "REPLAYS_TABLE")}
     stored["REPLAYS_TABLE"] = copy.deepcopy(stored["REPLAYS_TABLE"])
-    _, task = aws.sent  # the first is for the case that the second is never sent
 
     def restore() -> None:
         aws.sent.clear()
@@ -116,25 +128,54 @@ def _replay(application: Application) -> list[Workload]:
         for name, kept in stored.items():
             aws.tables[ENVIRONMENT[name]] = copy.deepcopy(kept) if name == "REPLAYS_TABLE" else kept
 
-    restore()
     plan, process = application.function("planner"), application.function("processor")
-    plan(lambda_events.messages([task]))
-    bodies = list(aws.sent)
-    found = [Workload("replay, 1,000 planned", PLANNED, plan, [lambda_events.messages([task])], restore)]
-    for size in (10, 100):
-        batches = [lambda_events.messages(bodies[start : start + size]) for start in range(0, 3 * size, size)]
-        found.append(Workload(f"replay, {size} processed", size, process, batches, restore))
+    found = [Workload("replay, 1,000 planned", PLANNED, plan, [tasks[0]], restore)]
+    for count, task in tasks.items():
+        restore()
+        plan(task)
+        bodies = list(aws.sent)
+        for size in PROCESSED:
+            batches = [lambda_events.messages(bodies[start : start + size]) for start in range(0, 3 * size, size)]
+            found.append(Workload(_processed(size, count), size, process, batches, restore))
     return found
 
 
-def table_of(calls: dict[str, ByOwner], microseconds: dict[str, ByOwner]) -> str:
-    """As Markdown."""
+def _task(application: Application, count: int) -> str:
+    """The planner's task for a replay that computes so many metrics."""
+    asked = {**lambda_events.WHOLE_DAY, "metrics": METRICS[:count]}
+    application.function("app")(lambda_events.request("POST", "/replay", json.dumps(asked)))
+    return application.aws.sent[-1]  # the one before is for the case that this one is never sent
+
+
+def _processed(size: int, metrics: int) -> str:
+    return f"replay, {size} processed" + (f", {_counted(metrics)}" if metrics else "")
+
+
+def _counted(metrics: int) -> str:
+    return f"{metrics} metric{'s' * (metrics != 1)}" if metrics else "without"
+
+
+def table_of(calls: dict[str, ByOwner], found: dict[str, list[ByOwner]]) -> str:
+    """Medians as Markdown, without what metrics add."""
     head = ["for each event of", *(f"calls: {owner}" for owner in OWNERS), *(f"µs: {owner}" for owner in OWNERS)]
-    rows = (
-        (name, *calls[name].values(), *spent.values(), f"{spent[OURS] / spent[BOTO3]:.2f}")
-        for name, spent in microseconds.items()
-    )
+    rows = []
+    for name, each in found.items():
+        if "metric" not in name:
+            spent = {owner: median(of_round[owner] for of_round in each) for owner in OWNERS}
+            ratio = f"{spent[OURS] / spent[BOTO3]:.2f}"
+            rows.append((name, *calls[name].values(), *spent.values(), ratio))
     return table([*head, "ours / boto3"], rows)
+
+
+def metrics_table(found: dict[str, list[ByOwner]]) -> str:
+    """What a message takes beside one of a replay without metrics: medians of the rounds' own ratios."""
+
+    def ratio(size: int, count: int) -> float:
+        pairs = zip(found[_processed(size, count)], found[_processed(size, 0)], strict=True)
+        return median(sum(with_metrics.values()) / sum(without.values()) for with_metrics, without in pairs)
+
+    rows = ((size, *(f"{ratio(size, count):.2f}" for count in COMPUTED)) for size in PROCESSED)
+    return table(("messages a batch", *map(_counted, COMPUTED)), rows)
 
 
 def main() -> None:
@@ -145,11 +186,10 @@ def main() -> None:
     if "--counts" in sys.argv[1:]:
         print(json.dumps(calls))
     else:
-        publish(
-            Path(__file__).with_name("performance.md"),
-            "bench.cpu",
-            {"cpu": table_of(calls, times(application, workloads))},
-        )
+        found = rounds(application, workloads)
+        page = Path(__file__).with_name("performance.md")
+        publish(page, "bench.cpu", {"cpu": table_of(calls, found)})
+        publish(DOCS / "performance.md", "bench.cpu", {"metrics": metrics_table(found)})
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ ENVIRONMENT = {
     "REPLAY_QUEUE_URL": f"{QUEUES}-replay",
     "ORDERED_REPLAY_QUEUE_URL": f"{QUEUES}-ordered-replay.fifo",
     "REPLAY_JOBS_QUEUE_URL": f"{QUEUES}-replay-jobs",
+    "REPLAY_JOBS_DEAD_LETTER_QUEUE_URL": f"{QUEUES}-replay-jobs-dead-letters",
     "REPLAY_FAILURES_QUEUE_URL": f"{QUEUES}-replay-failures",
     "DEAD_LETTER_QUEUE_URL": f"{QUEUES}-dead-letters",
     "POWERTOOLS_SERVICE_NAME": "retrace-dev",

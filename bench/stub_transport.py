@@ -81,7 +81,10 @@ def _sent_as(typed: Json) -> Json:
 
 
 class StubTransport:
-    """S3, DynamoDB and SQS that remember what is put, look at no condition, and leave rows as they are on updates."""
+    """S3, DynamoDB and SQS that remember what is put, look at no condition, and leave rows as they are on updates.
+
+    An object stays as it was put first: raw objects are written once.
+    """
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
@@ -107,7 +110,7 @@ class StubTransport:
     def _answered(self, request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse:
         operation = event_name.rpartition(".")[2]
         if operation == "PutObject":
-            self.objects[request.url] = _content(request)
+            self.objects.setdefault(request.url, _content(request))
             return _response(request, b"", {"ETag": '"0123456789abcdef0123456789abcdef"', "x-amz-version-id": "1"})
         if operation == "GetObject":
             return self._ranged(request)

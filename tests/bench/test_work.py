@@ -36,7 +36,9 @@ def calls() -> Counts:
         ("POST /ingest, 100 events", 290, 510),
         ("POST /ingest, 1,000 events", 285, 480),
         ("replay, 1,000 planned", 95, 840),
-        ("replay, 100 processed", 440, 335),
+        ("replay, 100 processed", 560, 335),
+        ("replay, 100 processed, 1 metric", 700, 370),
+        ("replay, 100 processed, 5 metrics", 960, 450),
     ],
 )
 def test_an_event_takes_few_calls_of_functions(calls: Counts, workload: str, ours: int, boto3: int) -> None:
