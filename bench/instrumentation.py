@@ -29,7 +29,7 @@ ENVIRONMENT = {
     "REPLAYS_TABLE": "retrace-dev-replays",
     "AGGREGATES_TABLE": "retrace-dev-aggregates",
     "REPLAY_QUEUE_URL": f"{QUEUES}-replay",
-    "ORDERED_REPLAY_QUEUE_URL": f"{QUEUES}-ordered-replay.fifo",
+    "DESTINATIONS": '{"aggregates": {"arn": "arn:aws:sqs:us-east-1:123456789012:bench-replay"}}',
     "REPLAY_JOBS_QUEUE_URL": f"{QUEUES}-replay-jobs",
     "REPLAY_JOBS_DEAD_LETTER_QUEUE_URL": f"{QUEUES}-replay-jobs-dead-letters",
     "REPLAY_FAILURES_QUEUE_URL": f"{QUEUES}-replay-failures",

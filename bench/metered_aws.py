@@ -22,8 +22,8 @@ from chalicelib.events.s3_raw_store import S3RawStore
 from chalicelib.ingest.use_cases import Ingest
 from chalicelib.quarantine.s3 import S3Quarantine
 from chalicelib.replays.commit_batch import MESSAGES_A_BATCH
+from chalicelib.replays.destinations import TO_AGGREGATES
 from chalicelib.replays.dynamodb_jobs import DynamoReplayStates, DynamoReplayStore
-from chalicelib.replays.messages import TO_AGGREGATES
 from chalicelib.replays.sqs import SqsDestination, SqsReplayQueues
 from infra.merge import RESOURCES, load
 

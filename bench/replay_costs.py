@@ -40,8 +40,9 @@ from chalicelib.metrics.measured import measured
 from chalicelib.processing.fetcher import FetchAndVerify
 from chalicelib.processing.processor import ProcessBatch
 from chalicelib.processing.recorder import RecordInLedger
+from chalicelib.replays.destinations import TO_AGGREGATES
 from chalicelib.replays.job import PinnedMetric, ReplayJob
-from chalicelib.replays.messages import TO_AGGREGATES, message_of
+from chalicelib.replays.messages import message_of
 from chalicelib.replays.planner import PlanReplay
 from chalicelib.replays.request import ReplayRequest
 from chalicelib.replays.tasks import ReplayTask
@@ -153,7 +154,7 @@ def _planned() -> Cost:
 def plan_slice(aws: MeteredAws) -> int:
     """Let a planner send what it can of the kept job within one invocation; returns how many messages it sent."""
     ports, clock = (aws.replays, aws.index, aws.queues), (lambda: NOW, never_wait, lambda: REPLAY_ID)
-    planner = PlanReplay(*ports, {None: aws.destination}, *clock, one_by_one, index_lag_s=0)
+    planner = PlanReplay(*ports, lambda _: aws.destination, *clock, one_by_one, index_lag_s=0)
     return planner.plan_slice(ReplayTask(REPLAY_ID), lambda: 45_000)
 
 

@@ -9,9 +9,11 @@ from embedded.connection import Stack
 from embedded.layout import HOME, LOOPBACK, ON_THE_PATH, Layout, parse_port
 from embedded.stack import Parameters, down, forget, up
 from infra.command import Problem, exit_status, say_doing
+from infra.destination_file import file_of
 from retrace.commands.console import PORT
 
 PARAMETERS = "RETRACE_PARAMETERS"
+STACK_STAGE = "dev"
 
 
 def main(arguments: Sequence[str], layout: Layout, environment: Mapping[str, str]) -> int:
@@ -28,7 +30,9 @@ def _run(command: str, layout: Layout, environment: Mapping[str, str]) -> None:
         case "up":
             port = environment.get("RETRACE_PORT", "")
             parameters = _parameters(environment.get(PARAMETERS, ""))
-            _tell_how_to_use(layout, up(layout, parse_port(port) if port else None, say_doing, parameters))
+            destinations = file_of(STACK_STAGE)
+            stack = up(layout, parse_port(port) if port else None, say_doing, parameters, destinations=destinations)
+            _tell_how_to_use(layout, stack)
         case "down":
             print("Stopped; its state is kept." if down(layout, say_doing) else "Nothing was up.")
         case "forget":
@@ -37,11 +41,11 @@ def _run(command: str, layout: Layout, environment: Mapping[str, str]) -> None:
 
 
 def _parameters(text: str) -> Parameters:
-    """Read parameters of the template, as in "EnableProcessor=false MaxInFlight=500"."""
+    """Read parameters of the template, as in "MaxInFlight=500 ConfirmAbove=1000"."""
     pairs = [word.partition("=") for word in text.split()]
     wrong = [name for name, equals, value in pairs if not (name and equals and value)]
     if wrong:
-        raise Problem(f"{PARAMETERS} is {text!r}.", f"Write Name=value, as in {PARAMETERS}='EnableProcessor=false'")
+        raise Problem(f"{PARAMETERS} is {text!r}.", f"Write Name=value, as in {PARAMETERS}='MaxInFlight=500'")
     return {name: value for name, _, value in pairs}
 
 

@@ -122,8 +122,9 @@ def local_user(admin: Admin, outputs: dict[str, str], known: AccessKey | None) -
 
     It is the known one if that is good.
     """
-    policies = ("ProducerPolicyArn", "InvestigatorPolicyArn", "AuditorPolicyArn", "ConsumerPolicyArn")
-    return user_with(admin, LOCAL_USER, {"look": looking_policy()}, [outputs[policy] for policy in policies], known)
+    policies = ("ProducerPolicyArn", "InvestigatorPolicyArn", "AuditorPolicyArn")
+    given = [arn for name, arn in outputs.items() if name in policies or name.endswith("ConsumerPolicyArn")]
+    return user_with(admin, LOCAL_USER, {"look": looking_policy()}, given, known)
 
 
 def functions_user(admin: Admin, policies: Mapping[str, dict[str, Any]]) -> AccessKey:

@@ -23,11 +23,11 @@ class Stack:
     replays_table: str
     aggregates_table: str
     replay_queue_url: str
-    ordered_replay_queue_url: str
+    destinations: str
+    """Where replays may send: names and ARNs, as JSON."""
     replay_jobs_queue_url: str
     replay_failures_queue_url: str
     dead_letter_queue_url: str
-    ordered_dead_letter_queue_url: str
     replay_jobs_dead_letter_queue_url: str
     digest_key_arn: str = ""
     """Empty where there are no digests."""
@@ -54,8 +54,8 @@ def shell_variables(stack: Stack) -> str:
         "AWS_SECRET_ACCESS_KEY": stack.secret_access_key,
         "AWS_REGION": stack.region,
         "AWS_ENDPOINT_URL": stack.aws_endpoint_url,
+        "DESTINATIONS": stack.destinations,
         "REPLAY_QUEUE_URL": stack.replay_queue_url,
-        "ORDERED_REPLAY_QUEUE_URL": stack.ordered_replay_queue_url,
         "REPLAY_FAILURES_QUEUE_URL": stack.replay_failures_queue_url,
         "DEAD_LETTER_QUEUE_URL": stack.dead_letter_queue_url,
     }

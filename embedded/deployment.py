@@ -18,6 +18,8 @@ from embedded.bundle import packaged
 from infra import deploy as onto_aws
 from infra.account import Artifacts
 from infra.command import silent
+from infra.destination_file import DEFAULT, Declarations
+from infra.destinations import with_destinations
 from infra.merge import Template
 from infra.package import BUNDLE, TEMPLATE, Application
 from infra.rollout import require_declared, roll_out
@@ -34,14 +36,18 @@ FUNCTION_PARAMETERS = {"ProcessorConcurrency": "5", "IndexLagSeconds": "0"}
 """Each running processor is a process of this machine. The emulator's indexes do not lag."""
 
 
-def deploy(admin: Admin, package: Path, parameters: Mapping[str, str]) -> dict[str, str]:
-    """Deploy a packaged application and return the outputs of the stack."""
+def deploy(
+    admin: Admin, package: Path, parameters: Mapping[str, str], destinations: Declarations = DEFAULT
+) -> dict[str, str]:
+    """Deploy a packaged application with its destinations, and return the outputs of the stack."""
     template: Template = json.loads((package / TEMPLATE).read_text())
     require_declared(template["Parameters"], parameters)
     chosen = {**PARAMETERS, **FUNCTION_PARAMETERS, **parameters}
     artifacts = artifacts_of(admin)
     artifacts.forget()  # every upload would stay for as long as the state does
-    template = adapted(template, artifacts.keep_code((package / BUNDLE).read_bytes()), chosen)
+    template = adapted(
+        with_destinations(template, destinations), artifacts.keep_code((package / BUNDLE).read_bytes()), chosen
+    )
     return _deployed(admin, artifacts, template, chosen, STACK_NAME)
 
 

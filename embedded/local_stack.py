@@ -16,6 +16,8 @@ from embedded.deployment import PARAMETERS, STACK_NAME, deploy_template
 from embedded.layout import LOOPBACK, Layout, free_port, locked, require_free
 from embedded.server import Server
 from infra.command import Problem, Tell
+from infra.destination_file import declared_in, file_of
+from infra.destinations import sending_in, with_destinations
 from infra.merge import RESOURCES, load
 from infra.record_outputs import environment_name
 from infra.roles import of_stage
@@ -44,11 +46,13 @@ def local_stack(layout: Layout, inherited: Mapping[str, str], tell: Tell) -> Ite
             raise Problem("`make local` runs already.", "End that one with Ctrl-C, or use it.")
         emulator = _emulator(layout, tell)
         try:
+            declared = declared_in(file_of(PARAMETERS["Stage"]), REGION)
             tell("Deploying bucket, tables and queues")
             admin = Admin(emulator.endpoint_url, Administrator.of(layout))
-            outputs = deploy_template(admin, load(RESOURCES), PARAMETERS)
+            outputs = deploy_template(admin, with_destinations(load(RESOURCES), declared), PARAMETERS)
             close_gaps(admin, outputs)
-            yield environment(inherited, emulator, outputs, functions_user(admin, policies(admin)))
+            key = functions_user(admin, policies(admin, outputs["Destinations"]))
+            yield environment(inherited, emulator, outputs, key)
         finally:
             server.stop(layout, emulator)
 
@@ -72,12 +76,12 @@ def environment(
     return foreign | settings | aws | ours
 
 
-def policies(admin: Admin) -> dict[str, dict[str, Any]]:
-    """Return the policies of all functions, by name."""
+def policies(admin: Admin, destinations: str) -> dict[str, dict[str, Any]]:
+    """Return the policies of all functions, by name, with these DESTINATIONS."""
     stack = Stack(admin.cloudformation, STACK_NAME)
     described = stack.described()
     assert described is not None, "it was deployed just now"  # noqa: S101  # mypy cannot know
-    found = of_stage(PARAMETERS["Stage"], described["StackId"], stack.resources(), PARAMETERS)
+    found = of_stage(PARAMETERS["Stage"], described["StackId"], stack.resources(), PARAMETERS, sending_in(destinations))
     for policy in found.values():
         allow_batch_forms(policy)
     return found | {"polling": POLLING}

@@ -25,6 +25,7 @@ from chalice.app import SQSEventConfig
 from chalice.cli.factory import CLIFactory
 from chalice.local import LambdaContext
 
+from chalicelib.replays.destinations import TO_AGGREGATES, destinations_in
 from chalicelib.runtime.event_sources import queue_name
 from chalicelib.runtime.settings import settings_from
 from embedded.layout import ROOT
@@ -123,7 +124,8 @@ def sources(sqs: "SQSClient") -> list[Source]:
     factory = CLIFactory(str(ROOT), environ=os.environ)
     config = factory.create_config_obj(chalice_stage_name=CHALICE_STAGE)
     app = config.chalice_app
-    unread = set() if settings_from(os.environ).processor_enabled else {queue_name(os.environ, "replay")}
+    declared = destinations_in(settings_from(os.environ).named("destinations"))
+    unread = set() if TO_AGGREGATES in declared.arns else {queue_name(os.environ, "replay")}
     return [
         Source(
             function=listener.name,

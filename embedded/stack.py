@@ -23,6 +23,7 @@ from embedded.deployment import deploy
 from embedded.layout import DEFAULT_PORT, Layout, free_port, locked, require_free
 from embedded.server import Server
 from infra.command import Problem, Tell, silent, wait_until
+from infra.destination_file import DEFAULT, Declarations, declared_in
 from infra.record_outputs import environment_name
 
 API_STAGE = "api"
@@ -34,19 +35,24 @@ DEFAULTS: Parameters = {}
 
 @contextmanager
 def started(
-    directory: Path | None = None, *, port: int = 0, tell: Tell = silent, parameters: Parameters = DEFAULTS
+    directory: Path | None = None,
+    *,
+    port: int = 0,
+    tell: Tell = silent,
+    parameters: Parameters = DEFAULTS,
+    destinations: Path | None = None,
 ) -> Iterator[Stack]:
     """Yield a stack of its own, and stop it afterwards.
 
     Port 0 means any free one. Without a directory nothing is left behind; with one, state is kept there.
-    Parameters are those of the template, such as EnableProcessor.
+    Parameters are those of the template, such as MaxInFlight. Destinations are those of a file, or `aggregates` alone.
     """
     with tempfile.TemporaryDirectory(prefix="retrace-", ignore_cleanup_errors=True) as temporary:
         layout = Layout(directory or Path(temporary))
         package = packaged(tell)  # before anything runs, so that a failure leaves nothing running
         emulator = launch(layout, port or layout.kept_port() or free_port(), tell, kept=directory is not None)
         try:
-            yield bring_up(layout, emulator, package, tell, parameters)
+            yield bring_up(layout, emulator, package, tell, parameters, destinations=declared_in(destinations, REGION))
         finally:
             server.stop(layout, emulator)
 
@@ -57,11 +63,19 @@ def launch(layout: Layout, port: int, tell: Tell, *, kept: bool = True) -> Serve
     return server.start(layout, port, kept=kept)
 
 
-def bring_up(layout: Layout, emulator: Server, package: Path, tell: Tell, parameters: Parameters = DEFAULTS) -> Stack:
+def bring_up(  # noqa: PLR0913  # what runs, what is deployed onto it, and how to report
+    layout: Layout,
+    emulator: Server,
+    package: Path,
+    tell: Tell,
+    parameters: Parameters = DEFAULTS,
+    *,
+    destinations: Declarations = DEFAULT,
+) -> Stack:
     """Deploy the package onto a running emulator, wait for its API, and write down how to reach it."""
     tell("Deploying with CloudFormation")
     admin = Admin(emulator.endpoint_url, Administrator.of(layout))
-    outputs = deploy(admin, package, parameters)
+    outputs = deploy(admin, package, parameters, destinations)
     close_gaps(admin, outputs)
     key = local_user(admin, outputs, _known_key(layout))
     stack = _described(emulator, outputs, key, layout)
@@ -110,15 +124,25 @@ def _wait_for_api(stack: Stack, layout: Layout) -> None:
         )
 
 
-def up(layout: Layout, port: int | None, tell: Tell, parameters: Parameters = DEFAULTS) -> Stack:
-    """Start the stack, or bring a running one up to date with the checkout and these parameters."""
+def up(
+    layout: Layout,
+    port: int | None,
+    tell: Tell,
+    parameters: Parameters = DEFAULTS,
+    *,
+    destinations: Path | None = None,
+) -> Stack:
+    """Start the stack, or bring a running one up to date with the checkout, these parameters and destinations."""
+    declared = declared_in(destinations, REGION)
     with _alone(layout):
         running = server.find(layout)
         if running is not None:
             _require_usable(layout, running, port)
         chosen = running.port if running is not None else _port_for(layout, port)
         package = packaged(tell)
-        return bring_up(layout, running or launch(layout, chosen, tell), package, tell, parameters)
+        return bring_up(
+            layout, running or launch(layout, chosen, tell), package, tell, parameters, destinations=declared
+        )
 
 
 def down(layout: Layout, tell: Tell) -> bool:

@@ -15,6 +15,8 @@ from typing import Final
 from infra.account import Account, Artifacts, aws_errors_in_words, session
 from infra.changes import Change, lines
 from infra.command import Problem, Tell, exit_status, parser, say
+from infra.destination_file import declared_in, file_of
+from infra.destinations import policies_to_attach, with_destinations
 from infra.merge import RESOURCES, load, merged
 from infra.package import Application
 from infra.rollout import (
@@ -56,6 +58,9 @@ def main(arguments: Sequence[str], say: Tell = say, application: Application = T
     line = parser("infra.deploy", "Deploy Retrace into the AWS account that the AWS CLI would use.", EPILOG)
     line.add_argument("stage", help="a name for this deployment, such as dev or prod; the stack is retrace-STAGE")
     line.add_argument("parameters", nargs="*", metavar="Name=value", help="parameters of the template")
+    line.add_argument(
+        "--destinations", type=Path, metavar="FILE", help="instead of destinations.STAGE.yaml or destinations.yaml"
+    )
     line.add_argument("--resources", action="store_true", help="deploy bucket, tables and queues only")
     line.add_argument(
         "--dry-run", action="store_true", help="upload and show what would change, but change nothing of the stage"
@@ -72,6 +77,7 @@ def _deploy(chosen: argparse.Namespace, say: Tell, application: Application) -> 
     require_declared(declared, given)
     account = Account.of(session())
     say(str(account))
+    destinations = declared_in(chosen.destinations or file_of(stage), account.region)
     stack = Stack(account.cloudformation, stack_name(stage))
     described = stack.settled(say)
     kind = kind_of_change(stack, described)
@@ -82,10 +88,10 @@ def _deploy(chosen: argparse.Namespace, say: Tell, application: Application) -> 
         say(line)
     if resources_only:
         _require_no_functions(stack, new=kind == "CREATE")
-        template = load(RESOURCES)
+        template = with_destinations(load(RESOURCES), destinations)
         artifacts.prepare()
     else:
-        template = application.uploaded(artifacts, account.region, stage, given, say)
+        template = application.uploaded(artifacts, account.region, stage, given, say, destinations=destinations)
     parameters = {"Stage": stage, **given}
     changed = roll_out(
         stack,
@@ -102,6 +108,8 @@ def _deploy(chosen: argparse.Namespace, say: Tell, application: Application) -> 
     say(f"\n{stack.name} is {'deployed' if changed else 'up to date: there was nothing to change'}.\n")
     for line in _next_steps(stage, account.region, stack.outputs(), resources_only=resources_only):
         say(line)
+    for arn, policy in policies_to_attach(destinations, account.number, _role_of_planners(stack, stage, account)):
+        say(f"\n# attach this policy to {arn}, or no replay reaches it\n  {policy}")
 
 
 def warnings(stage: str, retention_days: str) -> Iterator[str]:
@@ -143,6 +151,13 @@ def _require_no_functions(stack: Stack, *, new: bool) -> None:
             f"{stack.name} has its functions and API in it already; with --resources they would be removed.",
             "Deploy it without --resources, or choose another stage.",
         )
+
+
+def _role_of_planners(stack: Stack, stage: str, account: Account) -> str:
+    """Return the ARN of the role that planners send with; `chalice deploy` names it after the stage."""
+    made = {each.logical_id: each.physical_id for each in stack.resources()}
+    partition = "aws-cn" if account.region.startswith("cn-") else "aws"
+    return f"arn:{partition}:iam::{account.number}:role/{made.get('PlannerRole', f'retrace-{stage}-planner')}"
 
 
 def _next_steps(stage: str, region: str, outputs: Mapping[str, str], *, resources_only: bool) -> Iterator[str]:

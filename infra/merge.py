@@ -47,7 +47,12 @@ _CALLED: Final = {
 
 def load(path: Path) -> Template:
     """Read a CloudFormation file, short-form functions (`!Ref`) included."""
-    template: Template = YAMLTemplateSerializer().load_template(path.read_text(), str(path))
+    return load_text(path.read_text(), path)
+
+
+def load_text(text: str, path: Path) -> Template:
+    """Read the text of one, which a path is named for in errors."""
+    template: Template = YAMLTemplateSerializer().load_template(text, str(path))
     return template
 
 

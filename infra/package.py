@@ -21,6 +21,8 @@ from typing import Any, Final
 
 from infra.account import Artifacts
 from infra.command import Problem, Tell, exit_status, say
+from infra.destination_file import DEFAULT, Declarations, declared_in, file_of
+from infra.destinations import with_destinations
 from infra.merge import ROOT, Template, merged, source_files
 
 TEMPLATE: Final = "sam.json"
@@ -96,8 +98,17 @@ class Application:
     make: Make = package
     finish: Finish = with_code
 
-    def uploaded(self, artifacts: Artifacts, region: str, stage: str, given: Mapping[str, str], tell: Tell) -> Template:
-        """Package the application for a stage, upload its code, and return the template."""
+    def uploaded(  # noqa: PLR0913  # where, what, and how to report
+        self,
+        artifacts: Artifacts,
+        region: str,
+        stage: str,
+        given: Mapping[str, str],
+        tell: Tell,
+        *,
+        destinations: Declarations = DEFAULT,
+    ) -> Template:
+        """Package the application for a stage, upload its code, and return the template with its destinations."""
         with tempfile.TemporaryDirectory(prefix="retrace-deploy-") as temporary:
             directory = Path(temporary)
             tell("Packaging the application …")
@@ -106,13 +117,17 @@ class Application:
             tell(f"Uploading to {artifacts.bucket} … ({size(bundle)})")
             artifacts.prepare()
             code = artifacts.keep_code(bundle.read_bytes())
-            return self.finish(json.loads((directory / TEMPLATE).read_text()), code, given)
+            template = with_destinations(json.loads((directory / TEMPLATE).read_text()), destinations)
+            return self.finish(template, code, given)
 
 
 def main(directory: str, stage: str = "dev") -> None:
     """Package, and say how large the bundle is."""
-    target = Path(directory)
-    package(target, region=os.environ.get("AWS_DEFAULT_REGION", "eu-west-1"), stage=stage)
+    target, region = Path(directory), os.environ.get("AWS_DEFAULT_REGION", "eu-west-1")
+    declared = declared_in(file_of(stage), region)
+    package(target, region=region, stage=stage)
+    template = with_destinations(json.loads((target / TEMPLATE).read_text()), declared)
+    (target / TEMPLATE).write_text(json.dumps(template, indent=2))
     say(size(target / BUNDLE))
 
 

@@ -65,6 +65,9 @@ def _record(*keys: str) -> Right:
     return Right("RecordOutcomes", ("dynamodb:PutItem",), ("AggregatesTable",), keys=keys, together=True)
 
 
+# Those of a stage that declares none. infra/destinations.py has the right of all others.
+SEND_TO_DESTINATIONS = Right("SendToDestinations", ("sqs:SendMessage",), ("ReplayQueue",))
+
 _COMMON = (_USE_KEY, _TRACE)
 
 RIGHTS: Mapping[str, tuple[Right, ...]] = {
@@ -125,11 +128,8 @@ RIGHTS: Mapping[str, tuple[Right, ...]] = {
         Right("FindEventsByIndex", ("dynamodb:Query",), ("EventsTable/index/by-type-and-day",)),
         Right("AdvanceReplayJobs", ("dynamodb:PutItem", "dynamodb:Query"), ("ReplaysTable",), keys=_REPLAYS),
         Right("KeepFoundDays", ("dynamodb:BatchWriteItem",), ("ReplaysTable",), keys=("REPLAY#*#DAYS",)),
-        Right(
-            "SendReferencesAndNextSlices",
-            ("sqs:SendMessage",),
-            ("ReplayQueue", "OrderedReplayQueue", "ReplayJobsQueue", "ReplayJobsDeadLetterQueue"),
-        ),
+        Right("SendNextSlices", ("sqs:SendMessage",), ("ReplayJobsQueue", "ReplayJobsDeadLetterQueue")),
+        SEND_TO_DESTINATIONS,
         Right("TakeDeadLettersBack", ("sqs:ReceiveMessage", "sqs:DeleteMessage"), ("DeadLetterQueue",)),
         _READ_RECORDED,
         _record(*_MESSAGES),

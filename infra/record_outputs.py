@@ -17,6 +17,7 @@ from typing import Any
 from infra.account import aws_errors_in_words, session
 from infra.command import Problem, exit_status, parser, say
 from infra.deploy import INTERRUPTED, stack_name
+from infra.destinations import sending_in
 from infra.merge import RESOURCES, ROOT, load
 from infra.roles import DEPLOYED_BY_CHALICE, Policy, of_stage
 from infra.rollout import deployed_values, kind_of_change
@@ -59,7 +60,8 @@ def record(stage: str, stack: Stack, config_file: Path = CONFIG) -> None:
     declared = load(RESOURCES)["Outputs"]
     outputs = {name: value for name, value in stack.outputs().items() if name in declared}
     config = with_stage(json.loads(config_file.read_text()), stage, outputs)
-    policies = of_stage(stage, described["StackId"], stack.resources(), deployed_values(described))
+    sending, parameters = sending_in(outputs["Destinations"]), deployed_values(described)
+    policies = of_stage(stage, described["StackId"], stack.resources(), parameters, sending)
     _write(config_file, config)
     for function, policy in policies.items():
         _write(config_file.with_name(policy_file(stage, function)), policy)

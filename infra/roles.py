@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from infra.changes import Resource
-from infra.permissions import EVERYTHING, RIGHTS, Right
+from infra.permissions import EVERYTHING, RIGHTS, SEND_TO_DESTINATIONS, Right
 
 Policy = dict[str, Any]
 Named = Callable[[str], Any]
@@ -36,6 +36,7 @@ DEPLOYED_BY_CHALICE: Final[Mapping[str, tuple[str, ...]]] = {
 _MAY_BE_EMPTY: Final[Mapping[str, str]] = {"KmsKeyArn": "EncryptsWithOwnKey", "WebhookSecretArn": "TakesWebhooks"}
 """Parameters, and the conditions of the template that they are not empty."""
 
+_ARN: Final = "arn:"
 _LOGGING: Final = ("logs:CreateLogStream", "logs:PutLogEvents")
 
 _ARNS: Final[Mapping[str, str]] = {
@@ -54,11 +55,12 @@ def in_template() -> dict[str, Any]:
 def _role(function: str, role: str) -> dict[str, Any]:
     group = role.removesuffix("Role").removesuffix("Handler") + "Logs"
     logging = _allow("WriteLogs", _LOGGING, [{"Fn::GetAtt": [group, "Arn"]}])
-    policy = _document([*(_where_given(right) for right in RIGHTS[function]), logging])
+    policy = _document([*(statement_of(right) for right in RIGHTS[function]), logging])
     return {"Policies": [{"PolicyName": f"retrace-{function.replace('_', '-')}", "PolicyDocument": policy}]}
 
 
-def _where_given(right: Right) -> dict[str, Any]:
+def statement_of(right: Right) -> dict[str, Any]:
+    """Return a right as a statement of a policy in the template."""
     resources = [_reference(resource) for resource in right.resources]
     statement = _allow(right.sid, right.actions, resources, _conditions(right, lambda text: {"Fn::Sub": text}))
     for parameter in _MAY_BE_EMPTY.keys() & set(right.resources):
@@ -68,7 +70,7 @@ def _where_given(right: Right) -> dict[str, Any]:
 
 def _reference(resource: str) -> Any:
     name, slash, rest = resource.partition("/")
-    if resource == EVERYTHING:
+    if resource == EVERYTHING or resource.startswith(_ARN):
         return resource
     if name in _MAY_BE_EMPTY:
         return {"Ref": name}
@@ -76,9 +78,12 @@ def _reference(resource: str) -> Any:
 
 
 def of_stage(
-    stage: str, stack_id: str, resources: Iterable[Resource], parameters: Mapping[str, str]
+    stage: str, stack_id: str, resources: Iterable[Resource], parameters: Mapping[str, str], sending: Right
 ) -> dict[str, Policy]:
-    """Return the policy of each function that `chalice deploy` makes, for a stage whose resources are deployed."""
+    """Return the policy of each function that `chalice deploy` makes, for a stage whose resources are deployed.
+
+    `sending` is what its planners may do with its destinations.
+    """
     _, partition, _, region, account, _ = stack_id.split(":", 5)
     place = {"partition": partition, "region": region, "account": account}
     arns = {
@@ -87,19 +92,30 @@ def of_stage(
         if each.type in _ARNS
     }
     known = {EVERYTHING: EVERYTHING} | {name: parameters.get(name, "") for name in _MAY_BE_EMPTY} | arns
+    known |= {resource: resource for resource in sending.resources if resource.startswith(_ARN)}
     own = {
         "${AWS::Region}": region,
         "${AWS::URLSuffix}": "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com",
     }
     return {
         function: _exact(
-            [right for each in given for right in _given(RIGHTS[each], known)],
+            [right for each in given for right in _given(_sending_to(sending, RIGHTS[each]), known)],
             known,
             own,
             f"arn:{partition}:logs:{region}:{account}:log-group:/aws/lambda/retrace-{stage}{_suffix(function)}:*",
         )
         for function, given in DEPLOYED_BY_CHALICE.items()
     }
+
+
+def _sending_to(sending: Right, rights: Iterable[Right]) -> list[Right]:
+    return [sending if right == SEND_TO_DESTINATIONS else right for right in rights]
+
+
+def _split(resource: str) -> tuple[str, str]:
+    """Return a name and what follows in its ARN; an ARN is whole."""
+    name, slash, rest = resource.partition("/")
+    return (resource, "") if resource.startswith(_ARN) else (name, slash + rest)
 
 
 def _suffix(function: str) -> str:
@@ -109,7 +125,7 @@ def _suffix(function: str) -> str:
 
 def _given(rights: Iterable[Right], known: Mapping[str, str]) -> list[Right]:
     """Return the rights on what there is. A function that lacks a resource does nothing, so it may do nothing."""
-    needed = {right: {resource.partition("/")[0] for resource in right.resources} for right in rights}
+    needed = {right: {_split(resource)[0] for resource in right.resources} for right in rights}
     whole = all(names <= known.keys() for names in needed.values())
     return [right for right, names in needed.items() if names == {EVERYTHING} or (whole and all(map(known.get, names)))]
 
@@ -121,8 +137,8 @@ def _exact(rights: Iterable[Right], known: Mapping[str, str], own: Mapping[str, 
         return text
 
     def arn(resource: str) -> str:
-        name, slash, rest = resource.partition("/")
-        return known[name] + slash + rest
+        name, rest = _split(resource)
+        return known[name] + rest
 
     statements = [
         _allow(right.sid, right.actions, list(map(arn, right.resources)), _conditions(right, said))

@@ -69,7 +69,7 @@ _OPTIONS = {
 }
 """The option that a field of a request comes from, where it is called otherwise."""
 
-_AS_CALLED = frozenset({"source", "day", "rate", "order", "reason", "limit", "unit", "status"})
+_AS_CALLED = frozenset({"source", "day", "rate", "destination", "reason", "limit", "unit", "status"})
 _FIELD = re.compile("|".join(rf"\b{re.escape(name)}\b" for name in sorted(_OPTIONS, key=len, reverse=True)))
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -16,11 +17,12 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.core.version import MAJOR_VERSION, VERSION
+from chalicelib.replays.destinations import TO_AGGREGATES, Destinations, destinations_in
 from retrace.answer import Answer
 from retrace.client import Client
 from retrace.output import duration
 from retrace.problem import Problem
-from retrace.target import Target
+from retrace.target import DESTINATIONS, Target
 
 REQUESTS = 5
 SLOW_S = 1.0
@@ -29,6 +31,10 @@ SKEW_WARNING_S, SKEW_PROBLEM_S = 60, 300
 
 NAME_THE_STACK = "Give --stack, or write `stack` into the profile."
 PATIENCE = Config(connect_timeout=3, read_timeout=5, retries={"max_attempts": 1})
+
+
+Judge = Callable[[str, dict[str, Any]], "Finding"]
+"""Says how a queue is, by its attributes."""
 
 
 class Level(StrEnum):
@@ -155,18 +161,48 @@ def queues(target: Target) -> Iterator[Finding]:
         return
     for name, judge in QUEUES.items():
         check = f"queue {name.removesuffix('_queue_url').replace('_', ' ')}"
-        remedy = "Allow sqs:GetQueueAttributes to check this. The API works without it."
         yield finding_or_warning(
-            check, partial(_of_queue, target, name, check, judge), "The queue cannot be read", remedy
+            check, partial(_of_queue, target, name, check, judge), "The queue cannot be read", _READ_QUEUES
         )
 
 
-def _of_queue(target: Target, name: str, check: str, judge: Callable[[str, dict[str, Any]], Finding]) -> Finding:
+def _of_queue(target: Target, name: str, check: str, judge: Judge) -> Finding:
     url = target.known(name)
     if url is None:
         return Finding(check, Level.WARNING, "Its name is unknown.", NAME_THE_STACK)
-    attributes = target.client("sqs", PATIENCE).get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
-    return judge(check, attributes["Attributes"])
+    return judge(check, _attributes(target, url))
+
+
+def destinations(target: Target) -> Iterator[Finding]:
+    """How much waits at each destination beside the processor's, and whether its consumer gave up on messages."""
+    declared = destinations_in(target.known(DESTINATIONS) or "{}") if target.names_queues else Destinations({})
+    for name, arn in declared.arns.items():
+        if name != TO_AGGREGATES:
+            check = f"destination {name}"
+            yield finding_or_warning(
+                check, partial(_of_destination, target, arn, check), "Its queue cannot be read", _READ_QUEUES
+            )
+
+
+def _of_destination(target: Target, arn: str, check: str) -> Finding:
+    attributes = _attributes(target, _url(target, arn))
+    policy = json.loads(attributes.get("RedrivePolicy", "{}"))
+    if "deadLetterTargetArn" in policy:
+        dead = _dead(_OF_CONSUMERS)(check, _attributes(target, _url(target, policy["deadLetterTargetArn"])))
+        if dead.level is Level.PROBLEM:
+            return replace(dead, said=f"{dead.said} in its dead-letter queue")
+    return _waiting(check, attributes)
+
+
+def _url(target: Target, arn: str) -> str:
+    account, name = arn.split(":")[4:]
+    return f"{target.client('sqs').meta.endpoint_url}/{account}/{name}"
+
+
+def _attributes(target: Target, url: str) -> dict[str, Any]:
+    answer = target.client("sqs", PATIENCE).get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+    attributes: dict[str, Any] = answer["Attributes"]
+    return attributes
 
 
 def _waiting(check: str, attributes: dict[str, Any]) -> Finding:
@@ -197,15 +233,15 @@ def _counts(attributes: dict[str, Any]) -> tuple[int, int]:
     return waiting, int(attributes.get("ApproximateNumberOfMessagesNotVisible", 0))
 
 
+_READ_QUEUES = "Allow sqs:GetQueueAttributes to check this. The API works without it."
+_OF_CONSUMERS = "Its consumer failed to process them. docs/runbook.md says how to send them back."
 _OF_REPLAYS = "`retrace replay list` says of which replay; the logs of the processor say why."
 _HALTED = "A replay has stopped. The planner's logs say why. Run `retrace replay redrive` to continue it."
 
-QUEUES: dict[str, Callable[[str, dict[str, Any]], Finding]] = {
+QUEUES: dict[str, Judge] = {
     "replay_queue_url": _waiting,
-    "ordered_replay_queue_url": _waiting,
     "replay_jobs_queue_url": _waiting,
     "replay_failures_queue_url": _on_their_way,
     "dead_letter_queue_url": _dead(f"{_OF_REPLAYS} SQS keeps them for 14 days. Then: retrace replay redrive"),
-    "ordered_dead_letter_queue_url": _dead("Your own consumer failed to process them."),
     "replay_jobs_dead_letter_queue_url": _dead(_HALTED),
 }

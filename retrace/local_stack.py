@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from retrace.problem import Exit, Problem
-from retrace.target import DIGEST_KEY, QUEUES, STORAGE, Target
+from retrace.target import DESTINATIONS, DIGEST_KEY, QUEUES, STORAGE, Target
 
 LOCAL_FILE = Path(".retrace/local.json")
 USER: int | None = getattr(os, "geteuid", lambda: None)()
@@ -93,7 +93,7 @@ def _target(path: Path, stack: dict[str, str]) -> Target:
         region=stack["region"],
         access_key=(stack["access_key_id"], stack["secret_access_key"]),
         endpoint_url=stack["aws_endpoint_url"],
-        storage={name: stack[name] for name in (*STORAGE, *QUEUES, DIGEST_KEY) if stack.get(name)},
+        storage={name: stack[name] for name in (*STORAGE, *QUEUES, DIGEST_KEY, DESTINATIONS) if stack.get(name)},
     )
 
 

@@ -41,8 +41,8 @@ def _request(
         bool, typer.Option("--whole-days", help="All events of each entity and UTC day that is touched.")
     ] = False,
     rate: Annotated[float | None, typer.Option(help="Maximum messages per second.")] = None,
-    order: Annotated[
-        str | None, typer.Option(help="entity: in order for each entity, on the FIFO queue, for a consumer of yours.")
+    destination: Annotated[
+        str | None, typer.Option(help="Send to this destination and nowhere else. Default: aggregates.")
     ] = None,
     metric: Annotated[
         list[str] | None, typer.Option("--metric", help="Compute this metric. Repeatable. Default: all active ones.")
@@ -59,7 +59,7 @@ def _request(
         include_duplicates=include_duplicates,
         whole_days=whole_days,
         rate=rate,
-        order=order,
+        destination=destination,
         metrics=metric or None,
         reason=reason,
     )

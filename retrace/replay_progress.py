@@ -19,7 +19,7 @@ from retrace.client import Client
 from retrace.output import Json, Output, bar, duration, on_one_line, printable, short_time
 from retrace.problem import Exit, Problem
 from retrace.progress import Progress
-from retrace.replay_table import COUNTS, computes_partial_versions, what
+from retrace.replay_table import COUNTS, computes_partial_versions, goes_elsewhere, what
 
 _NAMES = 10
 _MOST_DAYS = 40
@@ -29,7 +29,7 @@ _UNCOUNTED = (
 )
 _PARTIAL = (
     "The newest version of each day that it touches will be partial, computed from these events only. "
-    "Add --whole-days for complete numbers, or --order entity to send to your own consumer."
+    "Add --whole-days for complete numbers, or --destination to send to your own consumer."
 )
 
 
@@ -135,8 +135,8 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 2.0
 
 
 def over(job: Json) -> bool:
-    """Whether waiting longer tells nothing more: what went to the ordered queue is for consumers of one's own."""
-    return job["state"] in FINAL or (job["state"] == "SENT" and job["request"].get("order") is not None)
+    """Whether waiting longer tells nothing more: what your own consumers do with messages is not reported back."""
+    return job["state"] in FINAL or (job["state"] == "SENT" and goes_elsewhere(job["request"]))
 
 
 def conclude(job: Json) -> None:

@@ -54,14 +54,20 @@ def what(request: Json) -> str:
     types = request.get("event_types", [request.get("event_type")])
     of = request.get("entity_id") or f"{request['source']} {', '.join(types)}"
     how = [name.replace("_", " ") for name in ("include_duplicates", "whole_days") if request.get(name)]
-    how += [f"{name} {request[name]}" for name in ("max_messages", "rate", "order") if name in request]
+    how += [f"{name} {request[name]}" for name in ("max_messages", "rate") if name in request]
     how += ["filtered"] if "include" in request or "exclude" in request else []
+    how += [f"to {request['destination']}"] if "destination" in request else []
     return f"{of}, {_when(request)} ({', '.join(how)})" if how else f"{of}, {_when(request)}"
+
+
+def goes_elsewhere(request: Json) -> bool:
+    """Whether a replay goes to a consumer of your own, and not to the processor."""
+    return "destination" in request
 
 
 def computes_partial_versions(request: Json) -> bool:
     """Whether a replay omits events of the days that it computes again: by its window, its filters or its type."""
-    if request.get("whole_days") or request.get("order") == "entity":
+    if request.get("whole_days") or goes_elsewhere(request):
         return False
     return not _is_of_days(request) or "source" in request or "include" in request or "exclude" in request
 

@@ -21,18 +21,22 @@ if TYPE_CHECKING:
 STORAGE = ("raw_bucket", "events_table", "dedupe_table", "replays_table", "aggregates_table")
 QUEUES = (
     "replay_queue_url",
-    "ordered_replay_queue_url",
     "replay_jobs_queue_url",
     "replay_failures_queue_url",
     "dead_letter_queue_url",
-    "ordered_dead_letter_queue_url",
     "replay_jobs_dead_letter_queue_url",
 )
 DIGEST_KEY = "digest_key_arn"
 """What digests are signed with, where a deployment has digests."""
 
+DESTINATIONS = "destinations"
+"""Where replays may send: names and ARNs, as JSON."""
+
 ROW_SETTINGS = ("type_day_shards", "late_after_seconds", "dedupe_ttl_days")
 """What rows depend on beside their events; outputs of the stack, as all of these are."""
+
+NAMED = (*STORAGE, *QUEUES, *ROW_SETTINGS, DIGEST_KEY, DESTINATIONS)
+"""All of them: what a profile may say in place of a stack."""
 
 _REGION_IN_URL = re.compile(r"execute-api\.([a-z0-9-]+)\.")
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from retrace.local_stack import is_on_this_machine, local_stack
 from retrace.problem import Exit, Problem
-from retrace.target import DIGEST_KEY, QUEUES, ROW_SETTINGS, STORAGE, Target
+from retrace.target import NAMED, Target
 
 
 def own_directory(variable: str, in_home: str, environment: Mapping[str, str]) -> Path | None:
@@ -24,7 +24,7 @@ def own_directory(variable: str, in_home: str, environment: Mapping[str, str]) -
     return Path(base or os.path.join(home, in_home)) / "retrace"  # noqa: PTH118  # so that one line says both
 
 
-SETTINGS = ("url", "region", "aws_profile", "endpoint_url", "stack", *STORAGE, *QUEUES, *ROW_SETTINGS, DIGEST_KEY)
+SETTINGS = ("url", "region", "aws_profile", "endpoint_url", "stack", *NAMED)
 """What a profile may say."""
 
 _NO_HOME = Path("/no-home-directory/.config/retrace")
@@ -111,7 +111,7 @@ def _of_profile(config: Path, name: str, named_by: str) -> Target:
         aws_profile=profile.get("aws_profile"),
         endpoint_url=profile.get("endpoint_url"),
         stack=profile.get("stack"),
-        storage={key: profile[key] for key in (*STORAGE, *QUEUES, *ROW_SETTINGS, DIGEST_KEY) if key in profile},
+        storage={key: profile[key] for key in NAMED if key in profile},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from functools import partial
@@ -26,7 +27,13 @@ SETTINGS = {
     "REPLAYS_TABLE": "retrace-test-replays",
     "AGGREGATES_TABLE": "retrace-test-aggregates",
     "REPLAY_QUEUE_URL": f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT}/retrace-test-replay",
-    "ORDERED_REPLAY_QUEUE_URL": f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT}/retrace-test-replay-ordered.fifo",
+    "DESTINATIONS": json.dumps(
+        {
+            "aggregates": {"arn": f"arn:aws:sqs:eu-west-1:{ACCOUNT}:retrace-test-replay"},
+            "billing": {"arn": f"arn:aws:sqs:eu-west-1:{ACCOUNT}:retrace-test-to-billing"},
+            "ordered": {"arn": f"arn:aws:sqs:eu-west-1:{ACCOUNT}:retrace-test-to-ordered.fifo"},
+        }
+    ),
     "REPLAY_JOBS_QUEUE_URL": f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT}/retrace-test-replay-jobs",
     "REPLAY_JOBS_DEAD_LETTER_QUEUE_URL": (
         f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT}/retrace-test-replay-jobs-dead-letters"

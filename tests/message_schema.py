@@ -11,7 +11,8 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from chalicelib.replays.messages import SCHEMA, TO_AGGREGATES, Duplicate, ReplayMessage
+from chalicelib.replays.destinations import TO_AGGREGATES
+from chalicelib.replays.messages import SCHEMA, Duplicate, ReplayMessage
 
 FILE = Path(__file__).parents[1] / "docs" / "replay-message.schema.json"
 

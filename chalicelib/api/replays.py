@@ -25,6 +25,7 @@ def request_replay(request: Request) -> Response:
     parsed = parse_with_drafts(requests.body_of(request))
     asked = parsed.request
     if query.dry_run:
+        replay_wiring.destinations().named(asked.destination)
         metrics = replay_wiring.pin_metrics().chosen(asked, parsed.drafts)
         return answer(responses.preview(replay_wiring.preview_replay().count_messages(asked), metrics))
     try:

@@ -32,6 +32,7 @@ def request_row(job: ReplayJob) -> Item:
             "created_at": job.created_at,
             "shards": job.shards,
             "metrics": [[each.name, each.definition_sha256] for each in job.metrics] or None,
+            "destination_arn": job.destination_arn,
         }
     )
 
@@ -96,6 +97,7 @@ def job_of(rows: Sequence[Row]) -> ReplayJob | None:
         failed_at=max((row["failed_at"] for row in rows if "failed_at" in row), default=None),
         dropped=_counted(rows, "dropped_count"),
         metrics=tuple(PinnedMetric(*each) for each in request.get("metrics", ())),
+        destination_arn=request["destination_arn"],
     )
 
 

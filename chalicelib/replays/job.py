@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from chalicelib.core.timestamps import Day, Instant, shifted
+from chalicelib.replays.destinations import DeclaredDestination
 from chalicelib.replays.messages import ReplayMessage
 from chalicelib.replays.request import ReplayRequest
 
@@ -92,6 +93,7 @@ class ReplayJob:
     holds only for the revision it was made from. `committed_by` names the last one. `outbox` names the commit whose
     messages may not all have been sent; `sent` counts them. `due_at` is when the next message may be sent at a rate.
     `metrics` are those that it computes beside those that are built in, whatever their names become.
+    `destination_arn` is where its destination was when the job was made.
     `failed` messages are dead letters, the last of them since `failed_at`; `dropped` ones came after a cancel.
     """
 
@@ -118,6 +120,12 @@ class ReplayJob:
     failed_at: Instant | None = None
     dropped: int = 0
     metrics: tuple[PinnedMetric, ...] = ()
+    destination_arn: str = ""
+
+    @property
+    def destination(self) -> DeclaredDestination:
+        """Where its messages go, whatever its stage declares by now."""
+        return DeclaredDestination(self.request.destination, self.destination_arn)
 
     @property
     def in_flight(self) -> int:

@@ -1,11 +1,10 @@
-"""The messages on ReplayQueue: a public contract that other consumers read too."""
+"""The messages of replays: a public contract, the same for the processor and all other consumers."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
 from collections.abc import Iterable
-from enum import StrEnum
 from hashlib import sha256
 from typing import Annotated, Final, Literal
 
@@ -23,19 +22,10 @@ _FixedWidthTime = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-
 SCHEMA: Final = "urn:retrace:replay-message:1"
 """The version of the contract. docs/consumer.md says what a version promises."""
 
-TO_AGGREGATES, TO_ORDERED = "aggregates", "ordered"
-"""The destinations: ReplayQueue, which the processor reads, and OrderedReplayQueue."""
-
 _OBJECT_VERSION = "object-"
 
 MAX_MESSAGE_BYTES = 64 * 1024
 """Four times what the longest names make of a message. Reading costs many times a message's size in memory."""
-
-
-class ReplayOrder(StrEnum):
-    """How the events of a replay follow one another."""
-
-    ENTITY = "entity"
 
 
 class Duplicate(BaseModel):
@@ -58,9 +48,7 @@ class ReplayMessage(BaseModel):
         Field(alias="schema", description="The version of this contract, the `$id` of its JSON Schema."),
     ]
     replay_id: Annotated[ReplayId, Field(description="The replay; a UUIDv7. Ids sort in the order of the requests.")]
-    destination: Annotated[
-        _Name, Field(description="Where it was sent: `aggregates` (ReplayQueue) or `ordered` (OrderedReplayQueue).")
-    ]
+    destination: Annotated[_Name, Field(description="The destination that it was sent to, as its replay named it.")]
     event_id: Annotated[_Hash, Field(description="The identity of the event.")]
     entity_id: Annotated[EntityId, Field(description="What the event is about, as its producer sent it.")]
     event_time: Annotated[_FixedWidthTime, Field(description="When it happened: UTC, nine fractional digits.")]

@@ -5,7 +5,7 @@ selection.py reads rows, commit_batch.py decides which of them make a batch, job
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -15,8 +15,9 @@ from chalicelib.core.timestamps import nanoseconds
 from chalicelib.events.ports import EventIndex
 from chalicelib.replays import rate_limit
 from chalicelib.replays.commit_batch import batch_size, is_full, job_after, next_batch
+from chalicelib.replays.destinations import DeclaredDestination
 from chalicelib.replays.job import ACTIVE_STATES, JobState, Outbox, ReplayJob, told_failure
-from chalicelib.replays.messages import ReplayOrder, by_entity_and_day
+from chalicelib.replays.messages import by_entity_and_day
 from chalicelib.replays.ports import Destination, ReplayQueues, ReplayStore
 from chalicelib.replays.selection import ReadSelection, SelectedRow
 from chalicelib.replays.tasks import ReplayTask
@@ -46,7 +47,7 @@ class PlanReplay:
     replays: ReplayStore
     index: EventIndex
     queues: ReplayQueues
-    destinations: Mapping[ReplayOrder | None, Destination]
+    destination_of: Callable[[DeclaredDestination], Destination]
     now: Clock
     sleep: Sleep
     new_id: Callable[[], str]
@@ -168,7 +169,7 @@ class PlanReplay:
             to.send(outbox.messages if to.ordered else by_entity_and_day(outbox.messages))
 
     def _destination(self, job: ReplayJob) -> Destination:
-        return self.destinations[job.request.order]
+        return self.destination_of(job.destination)
 
     def _wait_s(self, job: ReplayJob) -> float:
         """Seconds until the next batch may be sent."""

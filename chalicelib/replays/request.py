@@ -24,7 +24,7 @@ from chalicelib.core.timestamps import Day, Instant, Window, day_after, day_of, 
 from chalicelib.events.index_pages import EntityPartition, Partition, shards_of_day
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.replays.chosen_metrics import ChosenMetrics, Draft
-from chalicelib.replays.messages import ReplayOrder
+from chalicelib.replays.destinations import MAX_NAME, NAME_PATTERN, TO_AGGREGATES
 
 MAX_NAMES = 20
 MAX_EVENT_IDS = 500
@@ -121,8 +121,8 @@ class ReplayRequest(BaseModel):
     include_duplicates: bool = Field(False, description="Sends an event again for each time it arrived again.")
     whole_days: bool = Field(False, description="Sends all events of each entity and UTC day that is touched.")
     rate: Annotated[float, Field(ge=MIN_RATE, le=MAX_RATE)] | None = Field(None, description="Messages a second.")
-    order: Annotated[ReplayOrder, Strict(strict=False)] | None = Field(
-        None, description="`entity`: through the FIFO queue, each entity's events in order."
+    destination: Annotated[str, Field(max_length=MAX_NAME, pattern=NAME_PATTERN)] = Field(
+        TO_AGGREGATES, description="Sends to this destination of the stage, and nowhere else."
     )
     metrics: ChosenMetrics | None = Field(
         None,

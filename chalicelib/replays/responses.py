@@ -37,6 +37,8 @@ class ReplayAnswer(Shape):
     replay_id: str
     state: Annotated[str, JsonSchema(enum=["PLANNING", "SENDING", "SENT", "COMPLETE", "CANCELLED", "FAILED"])]
     request: Annotated[dict[str, object], DescribedBy(ReplayRequest)]
+    destination: Annotated[str, JsonSchema(description="Where its messages go, and nowhere else.")]
+    destination_arn: Annotated[str, JsonSchema(description="Its queue, as declared when the replay was requested.")]
     requested_by: str
     created_at: Time
     updated_at: Time
@@ -86,6 +88,7 @@ class PreviewAnswer(Shape):
     """What a replay would send."""
 
     request: Annotated[dict[str, object], DescribedBy(ReplayRequest)]
+    destination: Annotated[str, JsonSchema(description="Where they would go.")]
     messages: Annotated[Count, JsonSchema(description="How many messages; at least, if `exact` is false.")]
     exact: Annotated[bool, JsonSchema(description="False if counting stopped before the end.")]
     index_read_to: Annotated[
@@ -113,6 +116,8 @@ def job(shown: ReplayJob) -> ReplayAnswer:
         "replay_id": shown.replay_id,
         "state": shown.public_state.value,
         "request": shown.request.as_asked(),
+        "destination": shown.destination.name,
+        "destination_arn": shown.destination.arn,
         "requested_by": shown.requested_by,
         "created_at": shown.created_at,
         "updated_at": shown.updated_at,
@@ -186,6 +191,7 @@ def preview(counted: Preview, metrics: Sequence[Definition] | None = None) -> Pr
     """What a replay would send, and the metrics that its request chooses, if it chooses any."""
     answer: PreviewAnswer = {
         "request": counted.request.as_asked(),
+        "destination": counted.request.destination,
         "messages": counted.messages,
         "exact": counted.exact,
         "index_read_to": counted.index_read_to,

@@ -1,4 +1,4 @@
-"""The queues of replays in SQS: ReplayJobsQueue, ReplayQueue and OrderedReplayQueue."""
+"""Queues of replays in SQS: ReplayJobsQueue, and the destinations that are queues."""
 
 from __future__ import annotations
 
@@ -53,6 +53,15 @@ class SqsReplayQueues:
         """Set a task aside until an operator has looked at it."""
         with translated("setting a replay job aside"):
             self.sqs.send_message(QueueUrl=self.halted_jobs_queue_url, MessageBody=task.body)
+
+
+def queue_url(sqs: SQSClient, arn: str) -> str:
+    """The URL of a queue in the client's region, and of any account.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queue-message-identifiers.html
+    """
+    _, _, _, _, account, name = arn.split(":")
+    return f"{sqs.meta.endpoint_url}/{account}/{name}"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from chalicelib.core.fields import MAX_REPLAY_ID_BYTES
 from chalicelib.core.pagination import from_cursor, query_fingerprint, to_cursor
 from chalicelib.core.ports import Clock, Concurrently, Pause
 from chalicelib.core.replay_ids import what_if
+from chalicelib.replays.destinations import Destinations
 from chalicelib.replays.job import JobState, PinnedMetric, ReplayJob, Requester, beginning_of
 from chalicelib.replays.ports import KeyedReplay, ReplayQueues, ReplayStore
 from chalicelib.replays.preview_report import ConfirmationNeeded
@@ -41,19 +42,21 @@ class RequestReplay:
     now: Clock
     id_at: Callable[[int], str]
     metrics: PinMetrics
+    destinations: Destinations
 
     def request(self, request: ReplayRequest, requester: Requester, drafts: Sequence[Definition] = ()) -> ReplayJob:
         """Keep a job and queue it. Planners send its events.
 
         A second message is queued before the job is kept, in case the function ends before it has queued the first.
 
-        Raises ConfirmationNeeded for a large replay that was not confirmed, and Conflict for an idempotency key that
-        stands for another request.
+        Raises InvalidRequest for a destination that the stage does not have, ConfirmationNeeded for a large replay that
+        was not confirmed, and Conflict for an idempotency key that stands for another request.
         """
         digest = _digest(request)
         known = self._known_by(requester.idempotency_key)
         if known is not None:
             return self._again(known, digest, requester)
+        destination = self.destinations.named(request.destination)
         chosen = self.metrics.chosen(request, drafts)
         self._require_confirmation(request)
         now = self.now()
@@ -71,6 +74,7 @@ class RequestReplay:
             shards=self.shards,
             cursor=beginning_of(request),
             metrics=tuple(PinnedMetric(each.name, each.sha256) for each in chosen),
+            destination_arn=destination.arn,
         )
         self.queues.plan_unless_planned(job.replay_id)
         keyed = self.replays.create(job, requester.idempotency_key, digest)
@@ -179,7 +183,8 @@ class ControlReplay:
         job = self._changed(replay_id, _resumed)
         if job.unfinished:
             self.queues.plan(replay_id)
-        if job.failed > 0 or job.in_flight > 0:  # what rests in the dead-letter queue may not be counted yet
+        # What rests in the dead-letter queue may not be counted yet.
+        if job.destination.reports and (job.failed > 0 or job.in_flight > 0):
             self.queues.redrive(ReplayTask(replay_id, redrive=True))
         return job
 

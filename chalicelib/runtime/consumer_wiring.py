@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
-
 from chalicelib.aggregates.dynamodb_ledger import DynamoAggregateStore
 from chalicelib.digests.kms import KmsSigner
 from chalicelib.digests.s3 import S3DigestStore, S3WrittenObjects
@@ -16,10 +13,10 @@ from chalicelib.processing.processor import AcknowledgeBatch, ProcessBatch
 from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.processing.sqs import SqsDeadLetterQueue, SqsDeliveryQueue
 from chalicelib.replays import commit_batch
+from chalicelib.replays.destinations import DeclaredDestination, DestinationKind
 from chalicelib.replays.dynamodb_jobs import DynamoReplayStates
-from chalicelib.replays.messages import TO_AGGREGATES, TO_ORDERED, ReplayOrder
 from chalicelib.replays.planner import PlanReplay
-from chalicelib.replays.sqs import SqsDestination
+from chalicelib.replays.sqs import SqsDestination, queue_url
 from chalicelib.replays.worker import WorkOnReplay
 from chalicelib.runtime import system
 from chalicelib.runtime.event_wiring import event_index, raw_bucket, raw_store
@@ -38,7 +35,7 @@ def plan_replay() -> PlanReplay:
         replay_store(),
         event_index(),
         queues(),
-        destinations(),
+        destination_of,
         system.now,
         system.sleep,
         system.new_id,
@@ -47,17 +44,20 @@ def plan_replay() -> PlanReplay:
     )
 
 
-def destinations() -> Mapping[ReplayOrder | None, SqsDestination]:
-    """Where a replay sends its messages, by its `order`: to the processor, or through the FIFO queue of others."""
+def destination_of(declared: DeclaredDestination) -> SqsDestination:
+    """What sends to a destination. Only one that reports outcomes has a window of messages in flight."""
     chosen = system.settings()
-    queue, fifo = chosen.named("replay_queue_url"), chosen.named("ordered_replay_queue_url")
-    window = chosen.max_in_flight if chosen.processor_enabled else None
-    to = partial(SqsDestination, system.sqs(), pause=system.pause, concurrently=system.concurrently)
-    at_once, in_order = commit_batch.MESSAGES_A_BATCH, commit_batch.ORDERED_MESSAGES_A_BATCH
-    return {
-        None: to(queue, name=TO_AGGREGATES, ordered=False, messages_a_batch=at_once, max_in_flight=window),
-        ReplayOrder.ENTITY: to(fifo, name=TO_ORDERED, ordered=True, messages_a_batch=in_order),
-    }
+    ordered = declared.kind is DestinationKind.FIFO
+    return SqsDestination(
+        system.sqs(),
+        queue_url(system.sqs(), declared.arn),
+        system.pause,
+        system.concurrently,
+        declared.name,
+        ordered=ordered,
+        messages_a_batch=commit_batch.ORDERED_MESSAGES_A_BATCH if ordered else commit_batch.MESSAGES_A_BATCH,
+        max_in_flight=chosen.max_in_flight if declared.reports else None,
+    )
 
 
 def process_batch() -> ProcessBatch:

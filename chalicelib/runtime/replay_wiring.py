@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chalicelib.replays.destinations import Destinations, destinations_in
 from chalicelib.replays.dynamodb_jobs import DynamoReplayStore
 from chalicelib.replays.pinning import PinMetrics
 from chalicelib.replays.preview import PreviewReplay
@@ -25,7 +26,13 @@ def request_replay() -> RequestReplay:
         now=system.now,
         id_at=system.id_at,
         metrics=pin_metrics(),
+        destinations=destinations(),
     )
+
+
+def destinations() -> Destinations:
+    """What the stage declares."""
+    return destinations_in(system.settings().named("destinations"))
 
 
 def pin_metrics() -> PinMetrics:

@@ -26,8 +26,8 @@ class Settings(BaseModel):
     dedupe_table: str = Field("", description="Identity of events.")
     replays_table: str = Field("", description="Replay jobs and progress.")
     aggregates_table: str = Field("", description="Versions of daily aggregates and their inputs.")
-    replay_queue_url: str = Field("", description="Where the messages of replays go.")
-    ordered_replay_queue_url: str = Field("", description="Where the messages of ordered replays go.")
+    replay_queue_url: str = Field("", description="The queue of the processor.")
+    destinations: str = Field("", description="Where replays may send, by name: ARNs, as JSON.")
     replay_jobs_queue_url: str = Field("", description="Where planners are called from.")
     replay_jobs_dead_letter_queue_url: str = Field("", description="The dead-letter queue of planners' tasks.")
     replay_failures_queue_url: str = Field("", description="Where messages go that were received too often.")
@@ -54,7 +54,6 @@ class Settings(BaseModel):
     report_batch_item_failures: bool = Field(
         False, description="Whether the event source mapping takes partial batch responses."
     )
-    processor_enabled: bool = Field(True, description="Whether the processor reads ReplayQueue.")
     processor_concurrency: int = Field(
         PROCESSORS, ge=FEWEST_AT_ONCE, le=MOST_AT_ONCE, description="Processors that run at once."
     )

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Consume replays: print the raw line of every replayed event, verbatim, and take its message off the queue.
 
-    examples/consumer/consumer.py --until-empty > events.ndjson
+    examples/consumer/consumer.py billing --until-empty > events.ndjson
 
-It reads REPLAY_QUEUE_URL, or the queue that --queue-url names, the ordered one included. A message is deleted when its
-line has been written; one that fails is left on the queue, which delivers it again and in the end lays it aside.
+It reads the queue of a destination, ordered or not, which DESTINATIONS names as the stack does. A message is deleted
+when its line has been written; one that fails is left on the queue, which delivers it again and in the end lays it
+aside.
 """
 
 import argparse
@@ -117,12 +118,15 @@ def complain(what: str) -> None:
 def main(arguments: Sequence[str]) -> int:
     """Consume until interrupted, or until the queue is empty; return 1 if messages were left on it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--queue-url", default=os.environ.get("REPLAY_QUEUE_URL"), help="default: $REPLAY_QUEUE_URL")
+    parser.add_argument("destination", help="a name in $DESTINATIONS, which names the queue of each")
     parser.add_argument("--until-empty", action="store_true", help="stop when the queue has nothing to hand out")
     chosen = parser.parse_args(arguments)
-    if not chosen.queue_url:
-        parser.error("which queue? Set REPLAY_QUEUE_URL, or name it with --queue-url")
-    consumer = Consumer(boto3.client("sqs"), boto3.client("s3"), chosen.queue_url, sys.stdout.buffer)
+    declared = json.loads(os.environ.get("DESTINATIONS", "{}"))
+    if chosen.destination not in declared:
+        parser.error(f"{chosen.destination} is not in DESTINATIONS, which has: {', '.join(declared) or 'nothing'}")
+    sqs = boto3.client("sqs")
+    account, name = declared[chosen.destination]["arn"].split(":")[4:]
+    consumer = Consumer(sqs, boto3.client("s3"), f"{sqs.meta.endpoint_url}/{account}/{name}", sys.stdout.buffer)
     try:
         while consumer.poll(LAST_POLL_S if chosen.until_empty else LONG_POLL_S) or not chosen.until_empty:
             pass

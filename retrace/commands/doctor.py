@@ -52,6 +52,6 @@ def _findings(call: CommandContext) -> Iterator[Finding]:
     yield of_credentials
     if of_credentials.level is not Level.PROBLEM:
         api = checkup.Api(call.client, call.clock)
-        yield from chain(api.look(), checkup.queues(target))
+        yield from chain(api.look(), checkup.queues(target), checkup.destinations(target))
         yield newest_digest(target, call.clock())
         yield from safeguards(target)

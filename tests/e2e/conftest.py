@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 from embedded.connection import Stack
 from embedded.stack import started
 from tests.e2e.chromium import chromium
-from tests.e2e.deployed import Deployed
+from tests.e2e.deployed import DESTINATIONS, Deployed
 from tests.e2e.samples import Sample, chosen_sample
 
 
@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """The application, deployed with CloudFormation onto an embedded AWS that enforces IAM."""
-    with started() as stack:
+    with started(destinations=DESTINATIONS) as stack:
         yield stack
 
 

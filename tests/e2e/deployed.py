@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from urllib3 import BaseHTTPResponse
@@ -20,6 +21,7 @@ from infra.command import wait_until
 NDJSON = "application/x-ndjson"
 AT_ONCE = 500
 """So many events in a request, where several clients send at once: a function has to answer in 29 seconds."""
+DESTINATIONS = Path(__file__).parent / "destinations.yaml"
 _PATIENCE_S = 300.0
 
 Row = dict[str, Any]

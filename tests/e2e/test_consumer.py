@@ -1,4 +1,4 @@
-"""A deployment without a processor: messages wait for a consumer, and the one in examples/ gets every event."""
+"""Destinations for consumers of your own: messages wait there, and the consumer in examples/ gets every event."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.replays.sqs import queue_url
 from embedded.client import Api
 from embedded.connection import Stack, shell_variables
 from embedded.deployment import STACK_NAME
 from embedded.layout import Layout, free_port
 from embedded.stack import down, up
 from infra.command import silent
-from tests.e2e.deployed import Deployed, until
+from tests.e2e.deployed import DESTINATIONS, Deployed, until
 from tests.e2e.samples import ROOT
 
-WITHOUT_PROCESSOR = {"EnableProcessor": "false"}
 ENTITY, DAY = "depot-lyon", "2025-11-28"
 REQUEST = {"entity_id": ENTITY, "start_time": f"{DAY}T00:00:00Z", "end_time": "2025-11-29T00:00:00Z"}
 
@@ -38,8 +38,8 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
 
 @pytest.fixture(scope="module")
 def stack(layout: Layout) -> Stack:
-    """The application, without a processor."""
-    return up(layout, free_port(), silent, WITHOUT_PROCESSOR)
+    """The application, with destinations for consumers."""
+    return up(layout, free_port(), silent, destinations=DESTINATIONS)
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +55,10 @@ def consumer(deployed: Deployed) -> Stack:
     """The stack as a user sees it who may consume, and nothing else."""
     iam, stack = deployed.admin.iam, deployed.stack
     [found] = deployed.admin.cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"]
-    [policy] = [output["OutputValue"] for output in found["Outputs"] if output["OutputKey"] == "ConsumerPolicyArn"]
+    policies = [each["OutputValue"] for each in found["Outputs"] if each["OutputKey"].endswith("ConsumerPolicyArn")]
     iam.create_user(UserName="consumer")
-    iam.attach_user_policy(UserName="consumer", PolicyArn=policy)
+    for policy in policies:
+        iam.attach_user_policy(UserName="consumer", PolicyArn=policy)
     key = iam.create_access_key(UserName="consumer")["AccessKey"]
     own = {"access_key_id": key["AccessKeyId"], "secret_access_key": key["SecretAccessKey"]}
     return Stack(**{name: getattr(stack, name) for name in stack.__slots__} | own)
@@ -70,16 +71,26 @@ def replayed(deployed: Deployed, state: str, **options: str) -> dict[str, object
     return deployed.get(f"/replay/{replay_id}")
 
 
-def waiting(deployed: Deployed) -> int:
-    """How many messages are on ReplayQueue, in somebody's hands or not."""
+def waiting(deployed: Deployed) -> dict[str, int]:
+    """How many messages each queue of the stack has for consumers or the processor, in somebody's hands or not."""
+    return {name: count for name in declared(deployed.stack) if (count := _on(deployed, name))}
+
+
+def declared(stack: Stack) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = json.loads(stack.destinations)
+    return found
+
+
+def _on(deployed: Deployed, destination: str) -> int:
+    arn = declared(deployed.stack)[destination]["arn"]
     found = deployed.admin.sqs.get_queue_attributes(
-        QueueUrl=deployed.stack.replay_queue_url,
+        QueueUrl=queue_url(deployed.admin.sqs, arn),
         AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
     )
     return sum(map(int, found["Attributes"].values()))
 
 
-def run_example(consumer: Stack, queue_url: str) -> subprocess.CompletedProcess[bytes]:
+def run_example(consumer: Stack, destination: str) -> subprocess.CompletedProcess[bytes]:
     """Run the consumer until a queue is empty, with what a user of its kind has and nothing else."""
     environment: Mapping[str, str] = {
         "AWS_ACCESS_KEY_ID": consumer.access_key_id,
@@ -87,10 +98,10 @@ def run_example(consumer: Stack, queue_url: str) -> subprocess.CompletedProcess[
         "AWS_REGION": consumer.region,
         "AWS_DEFAULT_REGION": consumer.region,
         "AWS_ENDPOINT_URL": consumer.aws_endpoint_url,
-        "REPLAY_QUEUE_URL": queue_url,
+        "DESTINATIONS": consumer.destinations,
     }
     return subprocess.run(  # noqa: S603  # our own interpreter, our own script
-        [sys.executable, ROOT / "examples/consumer/consumer.py", "--until-empty"],
+        [sys.executable, ROOT / "examples/consumer/consumer.py", destination, "--until-empty"],
         env=environment,
         capture_output=True,
         timeout=300,
@@ -98,32 +109,32 @@ def run_example(consumer: Stack, queue_url: str) -> subprocess.CompletedProcess[
     )
 
 
-def test_messages_wait_where_no_processor_reads_them(deployed: Deployed) -> None:
-    job = replayed(deployed, "SENT")
+def test_messages_wait_at_the_destination_that_a_replay_names_and_nowhere_else(deployed: Deployed) -> None:
+    job = replayed(deployed, "SENT", destination="billing")
 
-    assert waiting(deployed) == job["sent"] == len(EVENTS)
-    assert job["processed"] == 0
+    assert waiting(deployed) == {"billing": len(EVENTS)}
+    assert (job["sent"], job["processed"]) == (len(EVENTS), 0)
     assert deployed.get("/aggregates", entity_id=ENTITY, day=DAY)["versions"] == []
 
 
 def test_the_example_gets_every_event_as_it_was_sent_and_empties_the_queue(deployed: Deployed, consumer: Stack) -> None:
-    finished = run_example(consumer, consumer.replay_queue_url)
+    finished = run_example(consumer, "billing")
 
     assert finished.returncode == 0, finished.stderr
     assert sorted(line.split(b',"event":', 1)[1][:-1] for line in finished.stdout.splitlines()) == EVENTS
-    assert waiting(deployed) == 0
+    assert waiting(deployed) == {}
 
 
-def test_an_ordered_replay_comes_in_the_order_of_its_events(deployed: Deployed, consumer: Stack) -> None:
-    replayed(deployed, "SENT", order="entity")
+def test_a_replay_to_a_fifo_queue_comes_in_the_order_of_its_events(deployed: Deployed, consumer: Stack) -> None:
+    replayed(deployed, "SENT", destination="ordered")
 
-    finished = run_example(consumer, consumer.ordered_replay_queue_url)
+    finished = run_example(consumer, "ordered")
 
     lines = [json.loads(line) for line in finished.stdout.splitlines()]
     order = [(line["event_time"], line["event_id"]) for line in lines]
     assert (finished.returncode, len(order)) == (0, len(EVENTS)), finished.stderr
     assert order == sorted(order)
-    assert waiting(deployed) == 0
+    assert waiting(deployed) == {}
 
 
 def test_the_session_of_the_examples_page_works_as_printed(stack: Stack, tmp_path: Path) -> None:
@@ -148,11 +159,19 @@ def test_who_may_consume_may_do_nothing_else(stack: Stack, consumer: Stack) -> N
     assert [Api(user).call("GET", "/aggregates", query=question).status for user in (stack, consumer)] == [200, 403]
 
 
-def test_a_processor_can_be_put_there_and_taken_away_again(layout: Layout, deployed: Deployed) -> None:
-    up(layout, None, silent)
+def test_without_aggregates_declared_there_is_no_processor_and_no_destination_is_the_default(
+    layout: Layout, deployed: Deployed, tmp_path: Path
+) -> None:
     processed = replayed(deployed, "COMPLETE")
-    up(layout, None, silent, WITHOUT_PROCESSOR)
-    sent = replayed(deployed, "SENT")
+    file = tmp_path / "destinations.yaml"
+    file.write_text("destinations: {billing: {kind: queue}, ordered: {kind: fifo}}")
+    up(layout, None, silent, destinations=file)
+
+    refused = deployed.post("/replay", REQUEST)
+    sent = replayed(deployed, "SENT", destination="billing")
 
     assert (processed["processed"], sent["processed"]) == (len(EVENTS), 0)
-    assert waiting(deployed) == len(EVENTS)
+    said = "is aggregates, which is not declared. Declared: billing, ordered"
+    assert (refused.status, refused.json()["errors"]) == (400, [{"field": "destination", "message": said}])
+    functions = deployed.admin.functions.list_functions()["Functions"]
+    assert not [each for each in functions if "Processor" in each["FunctionName"]]

@@ -139,7 +139,7 @@ def test_an_update_keeps_every_event_and_the_api_answers_all_the_while(aws: Emul
         assert {item["event_id"] for item in found.json()["items"]} == before
 
     with calling(calls):
-        said = aws.deploy("one", "RawRetentionDays=365", "MaxInFlight=500", "EnableProcessor=false")
+        said = aws.deploy("one", "RawRetentionDays=365", "MaxInFlight=500", "ConfirmAbove=7")
 
     assert " RawBucket " in said
     assert set(statuses) == {200}
@@ -222,7 +222,7 @@ def test_deployed_twice_it_says_that_nothing_is_to_change(aws: Emulated) -> None
 
 
 def test_a_dry_run_shows_changes_and_makes_none(aws: Emulated, two: Deployed) -> None:
-    said = aws.deploy("two", "--dry-run", "EnableProcessor=false")
+    said = aws.deploy("two", "--dry-run", "ConfirmAbove=7")
 
     assert " Processor " in said
     artifacts = f"retrace-artifacts-{ACCOUNT}-{REGION}"

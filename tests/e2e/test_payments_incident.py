@@ -17,6 +17,7 @@ from chalicelib.core.timestamps import instant_of
 from embedded import connection
 from embedded.stack import started
 from retrace.problem import Exit
+from tests.e2e.deployed import DESTINATIONS
 from tests.e2e.samples import ROOT
 from tests.e2e.test_cli_search import piped
 
@@ -36,7 +37,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Where a local stack is found that has the three days, aggregated before the late events came."""
     directory = tmp_path_factory.mktemp("payments")
     (directory / ".retrace").mkdir()
-    with started() as stack:
+    with started(destinations=DESTINATIONS) as stack:
         connection.save(directory / ".retrace/local.json", stack)
         assert sent(directory, "arrived.ndjson.gz").returncode == Exit.DIFFERENT
         assert sent(directory, "again.ndjson").returncode == Exit.DIFFERENT
@@ -126,7 +127,7 @@ def test_sources_without_an_outage_have_no_gap(asked: Asked, source: str) -> Non
 def test_two_hours_of_a_type_are_sent_again(asked: Asked) -> None:
     window = ("--since", "2025-11-22T09:00", "--until", "2025-11-22T11:00")
     kind = ("--source", GATEWAY, "--type", "payment.captured")
-    [replay] = asked("replay", "create", *kind, *window, "--order", "entity", "--yes", "--wait")
+    [replay] = asked("replay", "create", *kind, *window, "--destination", "ordered", "--yes", "--wait")
 
     hours = TRUTH["hours"][GATEWAY]["payment.captured"]
     assert (replay["state"], replay["sent"]) == ("SENT", hours["2025-11-22T09"] + hours["2025-11-22T10"])

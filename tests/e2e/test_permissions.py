@@ -26,7 +26,7 @@ POLICIES = {
     "producer": "ProducerPolicyArn",
     "investigator": "InvestigatorPolicyArn",
     "auditor": "AuditorPolicyArn",
-    "consumer": "ConsumerPolicyArn",
+    "consumer": "BillingConsumerPolicyArn",
 }
 
 READERS = {"investigator", "auditor"}
@@ -217,7 +217,8 @@ INDEXES = {
 ON_QUEUES = {
     ("ReplayJobsQueue", "SendMessage"): {"api", "planner"},
     ("ReplayQueue", "SendMessage"): {"planner"},
-    ("OrderedReplayQueue", "SendMessage"): {"planner"},
+    ("ToBilling", "SendMessage"): {"planner"},
+    ("ToOrdered", "SendMessage"): {"planner"},
     ("ReplayJobsDeadLetterQueue", "SendMessage"): {"planner"},
     ("DeadLetterQueue", "SendMessage"): {"dead letters"},
     ("DeadLetterQueue", "ReceiveMessage"): {"planner"},
@@ -239,8 +240,10 @@ QUEUES = (
     "ReplayQueue",
     "ReplayFailuresQueue",
     "DeadLetterQueue",
-    "OrderedReplayQueue",
-    "OrderedDeadLetterQueue",
+    "ToBilling",
+    "DeadLettersOfBilling",
+    "ToOrdered",
+    "DeadLettersOfOrdered",
     "ReplayJobsQueue",
     "ReplayJobsDeadLetterQueue",
     "DigestQueue",

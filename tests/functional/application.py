@@ -119,7 +119,8 @@ class Application:
     jobs: Queue = Queue(SETTINGS["REPLAY_JOBS_QUEUE_URL"])
     halted: Queue = Queue(SETTINGS["REPLAY_JOBS_DEAD_LETTER_QUEUE_URL"])
     messages: Queue = Queue(SETTINGS["REPLAY_QUEUE_URL"])
-    ordered: Queue = Queue(SETTINGS["ORDERED_REPLAY_QUEUE_URL"])
+    billing: Queue = Queue(SETTINGS["REPLAY_QUEUE_URL"].replace("-replay", "-to-billing"))
+    ordered: Queue = Queue(SETTINGS["REPLAY_QUEUE_URL"].replace("-replay", "-to-ordered.fifo"))
     failures: Queue = Queue(SETTINGS["REPLAY_FAILURES_QUEUE_URL"])
     dead: Queue = Queue(SETTINGS["DEAD_LETTER_QUEUE_URL"])
 

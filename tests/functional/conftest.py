@@ -110,8 +110,8 @@ def _create(resources: dict[str, Any]) -> None:
         dynamodb.create_table(TableName=SETTINGS[variable], **shape)
     for variable in _QUEUES:
         sqs.create_queue(QueueName=SETTINGS[variable].rpartition("/")[2])
-    ordered = SETTINGS["ORDERED_REPLAY_QUEUE_URL"].rpartition("/")[2]
-    sqs.create_queue(QueueName=ordered, Attributes={"FifoQueue": "true"})
+    sqs.create_queue(QueueName="retrace-test-to-billing")
+    sqs.create_queue(QueueName="retrace-test-to-ordered.fifo", Attributes={"FifoQueue": "true"})
 
 
 @pytest.fixture

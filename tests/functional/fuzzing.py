@@ -383,7 +383,7 @@ def replays(draw: st.DrawFn) -> Sent:
         {"entity_id": "order-1", **window},
         {"source": "shop", "event_type": "order.paid", "day": DAY, "exclude": {"entity_id": ["x"]}, "max_messages": 3},
         {"source": "shop", "event_type": "order.paid", "start_day": DAY, "end_day": DAY, "whole_days": True},
-        {"entity_id": "order-1", **window, "include_duplicates": True, "order": "entity"},
+        {"entity_id": "order-1", **window, "include_duplicates": True, "destination": "ordered"},
     ]
     asked = dict(draw(st.sampled_from(right)))
     if draw(st.booleans()):
@@ -397,7 +397,7 @@ def replays(draw: st.DrawFn) -> Sent:
             "include",
             "exclude",
             "confirm",
-            "order",
+            "destination",
         ]
         asked[draw(st.sampled_from(names))] = draw(VALUES | st.integers() | trees(max_leaves=3).map(str))
     text = json.dumps(asked, ensure_ascii=draw(st.booleans()))

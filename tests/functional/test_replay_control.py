@@ -401,16 +401,13 @@ def test_a_planner_waits_until_what_it_sent_is_settled(application: Application)
 
 
 @pytest.mark.usefixtures("two_in_flight")
-@pytest.mark.parametrize("order", [None, "entity"])
+@pytest.mark.parametrize("destination", ["billing", "ordered"])
 def test_where_nobody_tells_what_became_of_messages_a_planner_waits_for_nobody(
-    application: Application, monkeypatch: pytest.MonkeyPatch, order: str | None
+    application: Application, destination: str
 ) -> None:
-    if order is None:
-        monkeypatch.setenv("PROCESSOR_ENABLED", "false")
-        system.settings.cache_clear()
     application.accept_all(paid_several(5))
 
-    replay_id = application.requested(**WHOLE_DAY, order=order)
+    replay_id = application.requested(**WHOLE_DAY, destination=destination)
     application.plan()
 
     job = application.job(replay_id)

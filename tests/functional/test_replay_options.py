@@ -150,7 +150,8 @@ REFUSED: dict[str, tuple[Json, str]] = {
     "a maximum in words": ({"max_messages": "10"}, "max_messages"),
     "no rate": ({"rate": 0}, "rate"),
     "a rate beyond any": ({"rate": 10_001}, "rate"),
-    "another order": ({"order": "time"}, "order"),
+    "a destination that no name can be": ({"destination": "Billing"}, "destination"),
+    "a destination that is not declared": ({"destination": "biling"}, "destination"),
     "yes for true": ({"whole_days": "yes"}, "whole_days"),
     "one for true": ({"include_duplicates": 1}, "include_duplicates"),
     "an empty reason": ({"reason": ""}, "reason"),
@@ -177,7 +178,7 @@ def test_all_options_together_are_taken_and_told(application: Application) -> No
         "include_duplicates": True,
         "whole_days": True,
         "rate": 100.0,
-        "order": "entity",
+        "destination": "ordered",
         "reason": "Marta wants to know why Friday is low",
         "confirm": 3,
     }
@@ -444,7 +445,7 @@ def several_entities(events: int, entities: int = 3) -> list[Json]:
 def test_an_ordered_replay_goes_through_the_fifo_queue_entity_by_entity(application: Application) -> None:
     application.accept_all(several_entities(5))
 
-    replay_id, unordered = application.planned(**BY_TYPE, order="entity")
+    replay_id, unordered = application.planned(**BY_TYPE, destination="ordered")
 
     messages = application.ordered.taken()
     assert unordered == []
@@ -459,7 +460,7 @@ def test_an_entitys_days_and_later_arrivals_stay_in_order(application: Applicati
     request = {**BY_TYPE, "start_day": DAY_BEFORE, "end_day": NEXT_DAY}
     del request["day"]
 
-    application.planned(**request, whole_days=True, include_duplicates=True, order="entity")
+    application.planned(**request, whole_days=True, include_duplicates=True, destination="ordered")
 
     assert in_turn(application.ordered.taken()) == {"order-1": [1, 2, 3, 3, 3, 4, 5]}
 
@@ -472,7 +473,7 @@ def test_a_message_that_fifo_does_not_take_is_not_overtaken_by_a_later_one_of_it
     application.accept_all(several_entities(6))
     wire.disturb(one_left_unsent, "SendMessageBatch", skip=skip, times=times)
 
-    replay_id, _ = application.planned(**BY_TYPE, order="entity")
+    replay_id, _ = application.planned(**BY_TYPE, destination="ordered")
 
     assert in_turn(application.ordered.taken()) == {f"order-{entity}": list(range(1, 7)) for entity in (1, 2, 3)}
     assert application.job(replay_id)["sent"] == 18
@@ -480,7 +481,7 @@ def test_a_message_that_fifo_does_not_take_is_not_overtaken_by_a_later_one_of_it
 
 def test_a_message_that_fifo_never_takes_holds_back_what_comes_after_it(application: Application, wire: Wire) -> None:
     application.accept_all(paid_several(5))
-    replay_id = application.requested(**WHOLE_DAY, order="entity")
+    replay_id = application.requested(**WHOLE_DAY, destination="ordered")
     [found] = application.jobs.taken()
     wire.disturb(one_left_unsent, "SendMessageBatch", skip=2, times=ALWAYS)
 
@@ -502,7 +503,7 @@ def test_a_planner_that_ends_neither_doubles_nor_reorders_what_is_sent_in_order(
     application: Application, wire: Wire, operation: str, effect: Effect, skip: int
 ) -> None:
     application.accept_all(several_entities(4, entities=2))
-    replay_id = application.requested(**BY_TYPE, order="entity")
+    replay_id = application.requested(**BY_TYPE, destination="ordered")
     wire.disturb(effect, operation, skip=skip)
 
     plan_through(application)
@@ -515,7 +516,7 @@ def test_entities_whose_names_no_message_group_could_have_are_kept_apart(applica
     names = ["e" * 1_000, "e" * 999 + "f", "ein Paket für Österreich", " ", "🚚"]
     application.accept_all([paid(number, entity_id=name) for number in (1, 2) for name in names])
 
-    application.planned(**BY_TYPE, order="entity")
+    application.planned(**BY_TYPE, destination="ordered")
 
     assert in_turn(application.ordered.taken()) == {name: [1, 2] for name in names}
 

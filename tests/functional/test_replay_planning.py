@@ -71,15 +71,15 @@ def test_a_message_says_what_the_event_is_and_where_its_line_stands(application:
     assert found.members["s3_bucket"] == SETTINGS["RAW_BUCKET"]
 
 
-@pytest.mark.parametrize("order", [{}, {"order": "entity"}])
+@pytest.mark.parametrize("destination", [{}, {"destination": "ordered"}])
 def test_attributes_name_source_type_and_replay_so_that_receivers_choose_without_parsing(
-    application: Application, order: Json
+    application: Application, destination: Json
 ) -> None:
     application.accept(paid(source="shop/\u00e9\U0001f600", event_type="a\u0001b\uffffc"))
 
-    replay_id = application.requested_and_planned(**WHOLE_DAY, **order)
+    replay_id = application.requested_and_planned(**WHOLE_DAY, **destination)
 
-    [attributes] = (application.ordered if order else application.messages).attributes()
+    [attributes] = (application.ordered if destination else application.messages).attributes()
     assert attributes == {
         "source": "shop/\u00e9\U0001f600",
         "event_type": "a\ufffdb\ufffdc",

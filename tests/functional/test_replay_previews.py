@@ -35,7 +35,7 @@ def previewed(application: Application, request: Json, **options: Any) -> Json:
 
 def everything(application: Application, storage: Storage) -> dict[str, Any]:
     """All rows, all objects, and how many messages every queue holds."""
-    queues = ("jobs", "messages", "ordered", "failures", "dead")
+    queues = ("jobs", "messages", "billing", "ordered", "failures", "dead")
     return storage.everything() | {name: getattr(application, name).counted() for name in queues}
 
 
@@ -90,7 +90,7 @@ OPTIONS: dict[str, Json] = {
     "whole days": {"whole_days": True},
     "whole days of what a filter leaves": {"whole_days": True, "exclude": {"sources": ["shop/checkout"]}},
     "whole days with later arrivals, cut": {"whole_days": True, "include_duplicates": True, "max_messages": 4},
-    "order": {"order": "entity"},
+    "an ordered destination": {"destination": "ordered"},
 }
 
 
@@ -207,7 +207,7 @@ def test_a_dry_run_that_stopped_before_it_found_anything_does_not_say_that_there
 
 @pytest.mark.parametrize(
     "changes",
-    [{"entity_id": "order-9"}, {"entity_id": "order-9", "order": "entity"}, {"include": {"sources": ["shop"]}}],
+    [{"entity_id": "order-9"}, {"entity_id": "order-9", "destination": "ordered"}, {"include": {"sources": ["shop"]}}],
 )
 def test_a_replay_that_sent_nothing_says_what_its_dry_run_says(application: Application, changes: Json) -> None:
     application.accept(paid())

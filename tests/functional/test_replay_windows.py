@@ -107,7 +107,7 @@ def test_any_window_sends_and_previews_what_a_filter_over_all_events_leaves(appl
         ({"max_messages": 1}, 1),
         ({"include_duplicates": True}, 5),
         ({"exclude": {"min_lag_ms": 0}}, 0),
-        ({"order": "entity"}, 4),
+        ({"destination": "ordered"}, 4),
         ({"whole_days": True}, 24),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
@@ -199,7 +199,7 @@ def test_events_of_several_types_of_an_entity_stay_in_order(application: Applica
     application.accept_all(everything())
     window = {"start_time": INSTANTS[0], "end_time": INSTANTS[-1]}
 
-    application.requested_and_planned(source=BY_TYPE["source"], **TWO_TYPES, **window, order="entity")
+    application.requested_and_planned(source=BY_TYPE["source"], **TWO_TYPES, **window, destination="ordered")
 
     sent = [found.members for found in application.ordered.taken()]
     of_one = [message["event_time"] for message in sent if message["entity_id"] == "order-2"]

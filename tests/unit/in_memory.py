@@ -31,8 +31,9 @@ from chalicelib.events.raw_objects import (
 )
 from chalicelib.ingest.rejection import Rejection
 from chalicelib.replays import commit_batch
+from chalicelib.replays.destinations import DeclaredDestination
 from chalicelib.replays.job import Outbox, ReplayJob, unpacked
-from chalicelib.replays.messages import TO_AGGREGATES, TO_ORDERED, ReplayMessage, ReplayOrder
+from chalicelib.replays.messages import ReplayMessage
 from chalicelib.replays.ports import KeyedReplay, ReplayPlace
 from chalicelib.replays.preview import DaysInMemory
 from chalicelib.replays.tasks import ReplayTask
@@ -360,20 +361,15 @@ class QueueOfMessages:
         (self.queues.send_ordered if self.ordered else self.queues.send)(messages)
 
 
-def destinations(queues: Queues, max_in_flight: int | None = None) -> dict[ReplayOrder | None, QueueOfMessages]:
-    """Both queues that replays send to, by a replay's order."""
-    return {
-        None: QueueOfMessages(
-            queues,
-            TO_AGGREGATES,
-            ordered=False,
-            messages_a_batch=commit_batch.MESSAGES_A_BATCH,
-            max_in_flight=max_in_flight,
-        ),
-        ReplayOrder.ENTITY: QueueOfMessages(
-            queues, TO_ORDERED, ordered=True, messages_a_batch=commit_batch.ORDERED_MESSAGES_A_BATCH
-        ),
-    }
+def destinations(queues: Queues, max_in_flight: int | None = None) -> Callable[[DeclaredDestination], QueueOfMessages]:
+    """What sends to a destination: `ordered` is the FIFO queue, all others the queue of the processor."""
+
+    def destination_of(declared: DeclaredDestination) -> QueueOfMessages:
+        ordered = declared.name == "ordered"
+        size = commit_batch.ORDERED_MESSAGES_A_BATCH if ordered else commit_batch.MESSAGES_A_BATCH
+        return QueueOfMessages(queues, declared.name, ordered, size, None if ordered else max_in_flight)
+
+    return destination_of
 
 
 def copy_of(port: P) -> P:

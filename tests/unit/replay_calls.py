@@ -22,8 +22,9 @@ from chalicelib.processing.dead_letters import RecordDeadLetters, RedriveDeadLet
 from chalicelib.processing.fetcher import FetchAndVerify
 from chalicelib.processing.processor import ProcessBatch
 from chalicelib.processing.recorder import RecordInLedger
+from chalicelib.replays.destinations import TO_AGGREGATES
 from chalicelib.replays.job import ReplayJob, beginning_of
-from chalicelib.replays.messages import TO_AGGREGATES, ReplayMessage, message_of, parse_message
+from chalicelib.replays.messages import ReplayMessage, message_of, parse_message
 from chalicelib.replays.planner import PlanReplay
 from chalicelib.replays.preview import DaysInMemory
 from chalicelib.replays.request_body import parse_replay_request

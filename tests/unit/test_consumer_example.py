@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from chalicelib.events.raw_objects import object_of, stored_events
-from chalicelib.replays.messages import TO_AGGREGATES, Duplicate, ReplayMessage, message_of
+from chalicelib.replays.destinations import TO_AGGREGATES
+from chalicelib.replays.messages import Duplicate, ReplayMessage, message_of
 from tests.unit.examples import INGESTED, RECEIPT, an_event
 
 SCRIPT = Path(__file__).parents[2] / "examples/consumer/consumer.py"

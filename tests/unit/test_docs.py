@@ -144,7 +144,7 @@ RECIPES = {
     "a route": ("gaps", {"infra/permissions.py"}),
     "a use case": ("EventIndex|InvestigateEvent|index", set()),
     "an aggregate for metrics": ("percentile", set()),
-    "a destination": (r"(?i)ordered.?replay|replayorder|ordered=|`order`|\"order\"", set()),
+    "a kind of destination": ("(?i)fifo|ordered", {"infra/destinations.py"}),
     "an adapter": ("S3RawStore|RawStore|raw", {"chalicelib/aws/replay_keys.py", "chalicelib/aws/errors.py"}),
     "a CLI command": (
         "gaps",

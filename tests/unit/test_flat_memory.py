@@ -23,8 +23,9 @@ from chalicelib.events.raw_objects import RawLocation, StoredEvent
 from chalicelib.processing.fetcher import FetchAndVerify
 from chalicelib.processing.processor import ProcessBatch
 from chalicelib.processing.recorder import RecordInLedger
+from chalicelib.replays.destinations import TO_AGGREGATES
 from chalicelib.replays.job import JobState, Outbox, ReplayJob
-from chalicelib.replays.messages import TO_AGGREGATES, ReplayMessage, message_of
+from chalicelib.replays.messages import ReplayMessage, message_of
 from chalicelib.replays.planner import PlanReplay
 from chalicelib.replays.request_body import parse_replay_request
 from chalicelib.replays.tasks import ReplayTask

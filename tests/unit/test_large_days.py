@@ -24,6 +24,7 @@ from chalicelib.events.dynamodb_rows import index_row
 from chalicelib.events.index_pages import LateDayPartition, Page
 from chalicelib.events.raw_objects import RawLocation
 from chalicelib.replays import selection
+from chalicelib.replays.destinations import Destinations
 from chalicelib.replays.job import JobState, ReplayJob, Requester
 from chalicelib.replays.pinning import PinMetrics
 from chalicelib.replays.preview import PreviewReplay
@@ -136,6 +137,9 @@ def test_a_preview_with_later_arrivals_is_answered_in_time(chosen: dict[str, Any
     assert (told.messages > 0, told.exact) == (True, False)
 
 
+STAGE = Destinations({"aggregates": "arn"})
+
+
 @pytest.mark.parametrize("chosen", [ENTITY_DAY, ENTITY_MONTH, TYPE_DAY, TYPE_MONTH])
 def test_a_large_replay_is_refused_with_a_number_that_confirms_it(
     fifty_at_a_time: Invocation, chosen: dict[str, Any]
@@ -143,9 +147,9 @@ def test_a_large_replay_is_refused_with_a_number_that_confirms_it(
     def ask(invocation: Invocation, **confirm: int) -> ReplayJob:
         preview = preview_of(LargeTables(invocation, 10_000_000))
         asked = ReplayRequest.model_validate({**chosen, **confirm})
-        return RequestReplay(Jobs(), Queues(), preview, 100_000, 4, 5, at(), str, PinMetrics(NO_METRICS)).request(
-            asked, SOMEBODY
-        )
+        return RequestReplay(
+            Jobs(), Queues(), preview, 100_000, 4, 5, at(), str, PinMetrics(NO_METRICS), STAGE
+        ).request(asked, SOMEBODY)
 
     with pytest.raises(ConfirmationNeeded) as refused:
         ask(fifty_at_a_time)

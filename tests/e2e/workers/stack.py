@@ -93,7 +93,7 @@ def set_variables(admin: Admin, settings: Mapping[str, str]) -> None:
 
 def _environment(stack: Stack, admin: Admin) -> dict[str, str]:
     """The variables that a function has, none of the user's own AWS settings, and the rights of all functions."""
-    key = functions_user(admin, policies(admin))
+    key = functions_user(admin, policies(admin, stack.destinations))
     foreign = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     settings = {name.upper(): value for name, value in asdict(stack).items() if name in Settings.model_fields}
     return {

@@ -161,7 +161,7 @@ test('the form of a replay that mends a stale day asks for that day', () => {
 test('a replay that is asked for again is asked for as it was', () => {
   const of = (request) => requestOf(placeOf(new URL(address('/replay/new', queryOf(request)), 'http://console')).query);
   const filters = {
-    include: { sources: ['s,t', 'u'], event_types: ['x'], min_lag_ms: 0 }, exclude: { event_ids: ['e'.repeat(64)] }, max_messages: 5, rate: 0.5, order: 'entity', reason: 'late, again',
+    include: { sources: ['s,t', 'u'], event_types: ['x'], min_lag_ms: 0 }, exclude: { event_ids: ['e'.repeat(64)] }, max_messages: 5, rate: 0.5, destination: 'billing', reason: 'late, again',
     whole_days: true, include_duplicates: true,
   };
   const entity = { entity_id: ' a ', start_time: '2025-11-28T00:00:00.123456789Z', end_time: '2025-11-29T00:00:00.001Z', ...filters };
@@ -322,8 +322,8 @@ test('sources stand in order, and those that are silent for long last', () => {
 test('a replay that went to a consumer of its own, or that was processed, is not running', () => {
   const job = { state: 'SENT', sent: 3, processed: 0, failed: 0, dropped: 0, request: {} };
   assert.ok(isRunning(job));
-  assert.ok(isRunning({ ...job, state: 'PLANNING', request: { order: 'entity' } }));
-  assert.ok(!isRunning({ ...job, request: { order: 'entity' } }));
+  assert.ok(isRunning({ ...job, state: 'PLANNING', request: { destination: 'billing' } }));
+  assert.ok(!isRunning({ ...job, request: { destination: 'billing' } }));
   assert.ok(!isRunning({ ...job, processed: 3 }));
   assert.ok(!isRunning({ ...job, state: 'CANCELLED' }));
 });

@@ -128,11 +128,9 @@ def test_what_waits_is_counted_and_dead_letters_are_a_problem(aws: Target) -> No
 
     assert levels(findings) == {
         "replay": "ok",
-        "ordered replay": "ok",
         "replay jobs": "ok",
         "replay failures": "warning",
         "dead letter": "problem",
-        "ordered dead letter": "ok",
         "replay jobs dead letter": "ok",
     }
     assert findings["replay"].said == "1 waiting, 0 being worked at"

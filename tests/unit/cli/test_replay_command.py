@@ -72,7 +72,7 @@ def test_that_newest_versions_become_partial_is_told_with_the_remedy_before_anyt
     with serving(takes(preview(3, request=request_))) as api:
         refused, previewed = api.run(*DAY), api.run(*PREVIEWED, "--table")
 
-    for told in ("newest version", "will be partial", "--whole-days", "--order entity"):
+    for told in ("newest version", "will be partial", "--whole-days", "--destination"):
         assert told in refused.stderr
         assert told in previewed.stdout
     assert requests(api.asked) == []
@@ -80,7 +80,7 @@ def test_that_newest_versions_become_partial_is_told_with_the_remedy_before_anyt
 
 @pytest.mark.parametrize(
     ("request_", "messages"),
-    [(REQUEST, 3), ({**TWO_HOURS, "whole_days": True}, 3), ({**OF_TYPE, "order": "entity"}, 3), (TWO_HOURS, 0)],
+    [(REQUEST, 3), ({**TWO_HOURS, "whole_days": True}, 3), ({**OF_TYPE, "destination": "billing"}, 3), (TWO_HOURS, 0)],
 )
 def test_a_replay_that_computes_no_partial_version_is_previewed_without_a_word(
     request_: dict[str, Any], messages: int
@@ -257,7 +257,7 @@ def test_what_is_selected(options: tuple[str, ...], body: dict[str, Any]) -> Non
         (("--include-duplicates",), {"include_duplicates": True}),
         (("--whole-days",), {"whole_days": True}),
         (("--rate", "2.5"), {"rate": 2.5}),
-        (("--order", "entity"), {"order": "entity"}),
+        (("--destination", "billing"), {"destination": "billing"}),
         (("--reason", "closing"), {"reason": "closing"}),
         (("--include-source", "a", "--include-source", "b"), {"include": {"sources": ["a", "b"]}}),
         (("--include-type", "t", "--include-min-lag-ms", "5"), {"include": {"event_types": ["t"], "min_lag_ms": 5}}),

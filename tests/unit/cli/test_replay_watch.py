@@ -18,7 +18,7 @@ from tests.unit.cli.scripted_api import ScriptedApi, exit_code, problem, routes,
 STATUS, CANCEL, REDRIVE = (
     f"{call.format(REPLAY_ID)}" for call in ("GET /replay/{}", "POST /replay/{}/cancel", "POST /replay/{}/redrive")
 )
-ORDERED = job("SENT")["request"] | {"order": "entity"}
+ORDERED = job("SENT")["request"] | {"destination": "ordered"}
 
 
 class Terminal(io.StringIO):

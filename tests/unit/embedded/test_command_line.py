@@ -41,9 +41,9 @@ def test_a_port_that_is_none(capsys: pytest.CaptureFixture[str], layout: Layout)
     assert "'http', which is not a port number" in failing(capsys, "up", layout, "http")
 
 
-@pytest.mark.parametrize("parameters", ["EnableProcessor", "EnableProcessor=", "=false", "EnableProcessor = false"])
+@pytest.mark.parametrize("parameters", ["MaxInFlight", "MaxInFlight=", "=500", "MaxInFlight = 500"])
 def test_parameters_that_are_none(capsys: pytest.CaptureFixture[str], layout: Layout, parameters: str) -> None:
-    assert "RETRACE_PARAMETERS='EnableProcessor=false'" in failing(capsys, "up", layout, parameters=parameters)
+    assert "RETRACE_PARAMETERS='MaxInFlight=500'" in failing(capsys, "up", layout, parameters=parameters)
 
 
 def test_a_parameter_that_the_template_does_not_have(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,16 +53,19 @@ class Queues:
 
 
 @pytest.mark.parametrize(
-    ("enabled", "read"),
+    ("declared", "read"),
     [
-        ("true", {"planner": "replay-jobs", "processor": "replay", "dead_letters": "replay-failures"}),
-        ("false", {"planner": "replay-jobs", "dead_letters": "replay-failures"}),
+        (
+            ["aggregates", "b"],
+            {"planner": "replay-jobs", "processor": "replay", "dead_letters": "replay-failures"},
+        ),
+        (["b"], {"planner": "replay-jobs", "dead_letters": "replay-failures"}),
     ],
 )
 def test_every_queue_of_the_application_is_read_but_that_of_a_processor_that_is_not_there(
-    monkeypatch: pytest.MonkeyPatch, enabled: str, read: dict[str, str]
+    monkeypatch: pytest.MonkeyPatch, declared: list[str], read: dict[str, str]
 ) -> None:
-    monkeypatch.setenv("PROCESSOR_ENABLED", enabled)
+    monkeypatch.setenv("DESTINATIONS", json.dumps({name: {"arn": "arn"} for name in declared}))
     queues: Any = Queues()
 
     found = {

@@ -39,7 +39,10 @@ def name_of(alarm: dict[str, Any]) -> str:
 
 
 def test_every_alarm_has_a_section_of_the_runbook_and_every_section_an_alarm() -> None:
-    assert [name_of(alarm) for alarm in ALARMS.values()] == list(sections())
+    of_destinations = ["destinations"]  # infra/destinations.py makes their alarms
+
+    assert [name_of(alarm) for alarm in ALARMS.values()] == [name for name in sections() if name not in of_destinations]
+    assert set(of_destinations) <= sections().keys()
 
 
 @pytest.mark.parametrize("alarm", ALARMS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from chalicelib.aws import keys
 from infra.changes import Resource
 from infra.merge import FUNCTIONS, RESOURCES, load
-from infra.permissions import EVERYTHING, RIGHTS
+from infra.permissions import EVERYTHING, RIGHTS, SEND_TO_DESTINATIONS
 from infra.record_outputs import CONFIG
 from infra.roles import DEPLOYED_BY_CHALICE, ROLES, Policy, in_template, of_stage
 
@@ -38,12 +39,14 @@ ARNS = {
     },
 }
 
+SENDING = replace(SEND_TO_DESTINATIONS, resources=(ARNS["ReplayQueue"],))
+
 
 def derived(parameters: Mapping[str, str] | None = None) -> dict[str, Policy]:
     """The policies of a stage whose resources are called after their names in the template."""
     declared = load(RESOURCES)["Resources"]
     resources = [Resource(name, resource["Type"], f"retrace-prod-{name}") for name, resource in declared.items()]
-    return of_stage("prod", STACK_ID, resources, parameters or {})
+    return of_stage("prod", STACK_ID, resources, parameters or {}, SENDING)
 
 
 def rights(policy: Policy) -> set[tuple[str, str]]:
@@ -118,14 +121,14 @@ def test_a_function_whose_resources_are_not_deployed_may_only_log_and_trace() ->
     declared = load(RESOURCES)["Resources"]
     there = [Resource(name, each["Type"], name) for name, each in declared.items() if not name.startswith("Digest")]
 
-    allowed = {action for action, _ in rights(of_stage("prod", STACK_ID, there, {})["digest"])}
+    allowed = {action for action, _ in rights(of_stage("prod", STACK_ID, there, {}, SENDING)["digest"])}
 
     assert {action.partition(":")[0] for action in allowed} == {"logs", "xray"}
 
 
 def test_a_partition_of_china_has_its_own_names() -> None:
     stack_id = STACK_ID.replace("arn:aws:", "arn:aws-cn:")
-    policy = of_stage("prod", stack_id, [], {"KmsKeyArn": KEY})["digest"]
+    policy = of_stage("prod", stack_id, [], {"KmsKeyArn": KEY}, SENDING)["digest"]
 
     assert all(resource.startswith("arn:aws-cn:") for _, resource in rights(policy) if resource != "*")
 

@@ -14,7 +14,7 @@ from infra.merge import FILES, WITHOUT_SNAPSHOTS, load, merged, prepared
 
 PUBLISHED = {"APIHandler": ("ApiVersion", "ApiAlias"), "IngestHandler": ("IngestVersion", "IngestAlias")}
 
-LONGEST = {"Stage": 16, "WebhookSecretArn": 140, "TypeDayShards": 2, "EnableProcessor": 5, "SnapStart": 5}
+LONGEST = {"Stage": 16, "WebhookSecretArn": 140, "TypeDayShards": 2, "SnapStart": 5}
 LONGEST |= {"TypeDayShardsRead": 2, "ProcessorConcurrency": 4, "IndexLagSeconds": 3}
 """What their patterns and bounds allow; of other numbers nobody needs more than ten digits."""
 

@@ -166,7 +166,6 @@ def test_messages_fall_from_queue_to_queue_and_come_to_rest(template: dict[str, 
     assert falls == {
         "ReplayQueue": ("ReplayFailuresQueue", 5),
         "ReplayFailuresQueue": ("DeadLetterQueue", 10),
-        "OrderedReplayQueue": ("OrderedDeadLetterQueue", 5),
         "ReplayJobsQueue": ("ReplayJobsDeadLetterQueue", 100),
     }
 
@@ -199,15 +198,6 @@ def test_dead_letters_are_kept_as_long_as_sqs_keeps_anything(template: dict[str,
     assert {queue["MessageRetentionPeriod"] for queue in queues(template).values()} == {14 * 86_400}
 
 
-def test_ordered_replays_have_a_group_for_each_entity(template: dict[str, Any]) -> None:
-    ordered = queues(template)["OrderedReplayQueue"]
-
-    assert (ordered["DeduplicationScope"], ordered["FifoThroughputLimit"]) == ("messageGroup", "perMessageGroupId")
-    assert ordered["ContentBasedDeduplication"] is False
-    for name, queue in queues(template).items():
-        assert queue["QueueName"]["Fn::Sub"].endswith(".fifo") == queue.get("FifoQueue", False), name
-
-
 def only_where(template: dict[str, Any], condition: str) -> set[str]:
     """The resources that are there only under a condition."""
     return {name for name, resource in template["Resources"].items() if resource.get("Condition") == condition}
@@ -227,7 +217,6 @@ def without_conditional(node: Any, condition: str) -> Any:
 
 def test_all_of_the_processor_and_nothing_else_is_there_only_where_it_is_enabled(template: dict[str, Any]) -> None:
     assert only_where(template, "EnablesProcessor") == {"Processor", "ProcessorRole", "ProcessorLogs"}
-    assert template["Conditions"]["EnablesProcessor"] == {"Fn::Equals": [{"Ref": "EnableProcessor"}, "true"]}
 
 
 def test_all_of_digests_and_nothing_else_is_there_only_where_they_are_enabled(template: dict[str, Any]) -> None:
@@ -304,7 +293,6 @@ PARAMETERS_OF_INGEST = {
     "DEDUPE_TTL_DAYS": "DedupeTtlDays",
 }
 PARAMETERS_OF_SETTINGS = PARAMETERS_OF_INGEST | {
-    "PROCESSOR_ENABLED": "EnableProcessor",
     "PROCESSOR_CONCURRENCY": "ProcessorConcurrency",
     "CONFIRM_ABOVE": "ConfirmAbove",
     "MAX_IN_FLIGHT": "MaxInFlight",

@@ -22,8 +22,9 @@ from chalicelib.processing.dead_letters import DeadLetterReport, RecordDeadLette
 from chalicelib.processing.fetcher import FetchAndVerify
 from chalicelib.processing.processor import ProcessBatch, ProcessReport
 from chalicelib.processing.recorder import RecordInLedger
+from chalicelib.replays.destinations import TO_AGGREGATES
 from chalicelib.replays.job import JobState
-from chalicelib.replays.messages import TO_AGGREGATES, Duplicate, ReplayMessage, message_of, parse_message
+from chalicelib.replays.messages import Duplicate, ReplayMessage, message_of, parse_message
 from chalicelib.replays.ports import Redriven
 from tests.sizes import times
 from tests.unit import one_shot

@@ -36,8 +36,9 @@ from chalicelib.processing.fetcher import FetchAndVerify
 from chalicelib.processing.measuring import NO_DEFINITIONS
 from chalicelib.processing.processor import ProcessBatch, ProcessReport
 from chalicelib.processing.recorder import RecordInLedger
+from chalicelib.replays.destinations import TO_AGGREGATES
 from chalicelib.replays.job import JobState
-from chalicelib.replays.messages import TO_AGGREGATES, Duplicate, ObjectReference, ReplayMessage, message_of
+from chalicelib.replays.messages import Duplicate, ObjectReference, ReplayMessage, message_of
 from tests.sizes import times
 from tests.unit import one_shot
 from tests.unit.examples import INGESTED, RECEIPT, an_event

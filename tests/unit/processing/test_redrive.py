@@ -15,8 +15,9 @@ from chalicelib.core.ports import Delivery
 from chalicelib.core.timestamps import Instant, shifted
 from chalicelib.processing.dead_letters import RedriveDeadLetters
 from chalicelib.processing.recorder import RecordInLedger
+from chalicelib.replays.destinations import TO_AGGREGATES
 from chalicelib.replays.job import JobState, ReplayJob
-from chalicelib.replays.messages import TO_AGGREGATES, ReplayMessage, message_of
+from chalicelib.replays.messages import ReplayMessage, message_of
 from chalicelib.replays.request import ReplayRequest
 from chalicelib.replays.tasks import LONG_PASS_S, LOOKS, PASS_S, ReplayTask, parse_task, redrive_after
 from chalicelib.replays.worker import Worked, WorkOnReplay

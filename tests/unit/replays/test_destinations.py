@@ -1,25 +1,17 @@
-"""A third destination is an entry beside the others: batches, window and order are what it says of itself."""
+"""Destinations: what a stage declares, and that batches, window and order are what a destination says of itself."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
-from typing import cast
 
 import pytest
 
-from chalicelib.replays.messages import ReplayMessage, ReplayOrder
-from chalicelib.replays.ports import Destination
+from chalicelib.core.errors import InvalidRequest
+from chalicelib.replays.destinations import TO_AGGREGATES, DeclaredDestination, DestinationKind, Destinations
+from chalicelib.replays.messages import ReplayMessage
 from chalicelib.replays.tasks import ReplayTask
 from tests.unit.replays.test_planner import BY_TYPE, World
-
-
-class Order(StrEnum):
-    """`ReplayOrder` as it would be with one more member."""
-
-    ENTITY = "entity"
-    ARCHIVE = "archive"
 
 
 @dataclass
@@ -45,11 +37,10 @@ def planned(archive: Archive) -> World:
     world = World()
     for number, time in enumerate(TIMES):
         world.index_events(f"2026-11-21T{time}:00Z", entity_id=f"order-{number % 2}")
-    job = world.request(BY_TYPE)
-    order = cast("ReplayOrder", Order.ARCHIVE)
-    world.jobs.by_id[job.replay_id] = replace(job, request=job.request.model_copy(update={"order": order}))
-    third: dict[ReplayOrder | None, Destination] = {order: archive}
-    planner = replace(world.planner, destinations={**world.planner.destinations, **third})
+    asked = world.request(BY_TYPE, destination="archive")
+    job = world.jobs.by_id[asked.replay_id] = replace(asked, destination_arn="arn:of-the-archive")
+    declared = DeclaredDestination("archive", "arn:of-the-archive")
+    planner = replace(world.planner, destination_of={declared: archive}.__getitem__)
     planner.plan_slice(ReplayTask(job.replay_id), lambda: 900_000)
     return world
 
@@ -92,3 +83,25 @@ def test_messages_come_in_order_of_time_to_an_ordered_destination_and_by_entity_
     planned(archive)
 
     assert [message.event_time[11:16] for message in archive.sent] == times
+
+
+STAGE = Destinations({"aggregates": "arn:aws:sqs:eu-west-1:1:q", "billing": "arn:aws:sqs:eu-west-1:2:b.fifo"})
+
+
+def test_a_destination_that_is_not_declared_is_refused_with_all_that_are_and_a_near_one() -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        STAGE.named("biling")
+
+    [fault] = refused.value.faults
+    said = "is biling, which is not declared. Did you mean billing? Declared: aggregates, billing"
+    assert (fault.field, fault.message) == ("destination", said)
+
+
+def test_names_of_fifo_queues_say_that_they_are_ordered() -> None:
+    kinds = [STAGE.named(name).kind for name in STAGE.arns]
+
+    assert kinds == [DestinationKind.QUEUE, DestinationKind.FIFO]
+
+
+def test_only_the_processor_reports_what_became_of_messages() -> None:
+    assert [name for name in STAGE.arns if STAGE.named(name).reports] == [TO_AGGREGATES]

@@ -10,7 +10,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from chalicelib.events.raw_objects import stored_events
-from chalicelib.replays.messages import SCHEMA, TO_AGGREGATES, message_of, parse_message
+from chalicelib.replays.destinations import TO_AGGREGATES
+from chalicelib.replays.messages import SCHEMA, message_of, parse_message
 from tests.message_schema import FILE, text
 from tests.unit.examples import RECEIPT, an_event
 

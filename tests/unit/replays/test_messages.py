@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from chalicelib.core.errors import InvalidRequest, UnknownSchema
 from chalicelib.events.raw_objects import stored_events
+from chalicelib.replays.destinations import TO_AGGREGATES
 from chalicelib.replays.messages import (
-    TO_AGGREGATES,
     Duplicate,
     ObjectReference,
     ReplayMessage,

@@ -442,7 +442,7 @@ def test_a_planner_reads_its_job_once_while_there_is_room(max_in_flight: int | N
 def test_an_ordered_replay_goes_to_the_fifo_queue_in_order() -> None:
     world = World(index=Rows(page_size=lambda: 3), max_in_flight=2)
     events = world.index_events(*minutes(10))
-    world.request(BY_TYPE, order="entity")
+    world.request(BY_TYPE, destination="ordered")
 
     world.work_off()
 

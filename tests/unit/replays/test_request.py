@@ -250,7 +250,7 @@ class TestHow:
             ({"rate": "fast"}, "rate", "input should be a valid number"),
             ({"whole_days": "yes"}, "whole_days", "input should be a valid boolean"),
             ({"include_duplicates": None}, "include_duplicates", "input should be a valid boolean"),
-            ({"order": "time"}, "order", "input should be 'entity'"),
+            ({"destination": "Billing"}, "destination", "string should match pattern"),
             ({"confirm": -1}, "confirm", "input should be greater than or equal to 0"),
             ({"reason": ""}, "reason", "must not be empty"),
             ({"reason": "x" * 1_025}, "reason", "is 1025 bytes; at most 1024 are allowed"),
@@ -358,7 +358,7 @@ EVERYTHING = {
     "include_duplicates": True,
     "whole_days": True,
     "rate": 0.5,
-    "order": "entity",
+    "destination": "ordered",
     "reason": "an incident",
     "confirm": 17,
 }

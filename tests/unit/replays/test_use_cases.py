@@ -11,6 +11,7 @@ import pytest
 
 from chalicelib.core.errors import Conflict, InvalidRequest, NotFound, TryAgain, WriteConflict
 from chalicelib.core.timestamps import nanoseconds
+from chalicelib.replays.destinations import Destinations
 from chalicelib.replays.job import JobState, Outbox, ReplayJob, Requester
 from chalicelib.replays.pinning import PinMetrics
 from chalicelib.replays.preview import PreviewReplay
@@ -24,6 +25,7 @@ from tests.unit.in_memory import at, no_pause, one_by_one
 from tests.unit.replays.test_planner import BY_ENTITY, BY_TYPE, World, minutes
 
 SOMEBODY = Requester("somebody")
+STAGE = Destinations({"aggregates": "arn:of-aggregates", "billing": "arn:of-billing"})
 KEYED = Requester("somebody", "a-key")
 
 
@@ -46,7 +48,7 @@ class Desk:
         jobs, queues = self.world.troubles.beset(self.world.jobs), self.world.troubles.beset(self.world.queues)
         preview = PreviewReplay(self.world.index, 2, 10, self.world.index_lag_s, at(), one_by_one)
         lag_s, pin = self.world.index_lag_s, PinMetrics(self.definitions)
-        ask = RequestReplay(jobs, queues, preview, self.confirm_above, 2, lag_s, at(), self.id_at, pin)
+        ask = RequestReplay(jobs, queues, preview, self.confirm_above, 2, lag_s, at(), self.id_at, pin, STAGE)
         parsed = parse_with_drafts(json.dumps(members | more).encode())
         return ask.request(parsed.request, requester, parsed.drafts)
 

@@ -14,8 +14,9 @@ from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.processing.fetcher import FetchAndVerify
 from chalicelib.processing.processor import ProcessBatch
 from chalicelib.processing.recorder import RecordInLedger
+from chalicelib.replays.destinations import TO_AGGREGATES
 from chalicelib.replays.job import JobState
-from chalicelib.replays.messages import TO_AGGREGATES, message_of
+from chalicelib.replays.messages import message_of
 from chalicelib.search.event_history import InvestigateEvent
 from tests.unit.examples import INGESTED, RECEIPT, an_event, native
 from tests.unit.in_memory import Bucket, Rows, at, no_pause, one_by_one

@@ -23,8 +23,8 @@ const MEANING = /** @type {Record<string, string>} */ ({
 /** @param {Job} job */
 export const isOver = (job) => OVER.includes(job.state);
 
-/** Whether Retrace still works on it: what went to the ordered queue is for a consumer of one's own, and all of it has been sent. @param {Job} job */
-export const isRunning = (job) => !isOver(job) && !(job.state === 'SENT' && (job.request.order || job.processed + job.failed + job.dropped >= job.sent));
+/** Whether Retrace still works on it: all of what goes to another destination than the processor's is sent by then. @param {Job} job */
+export const isRunning = (job) => !isOver(job) && !(job.state === 'SENT' && (job.request.destination || job.processed + job.failed + job.dropped >= job.sent));
 
 /** @param {Job} job */
 export function state(job) {

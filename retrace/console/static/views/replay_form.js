@@ -68,20 +68,20 @@ export function requestOf(query) {
     ...(query.rate ? { rate: numeric(query.rate) } : {}),
     ...(yes(query.whole_days) ? { whole_days: yes(query.whole_days) } : {}),
     ...(yes(query.include_duplicates) ? { include_duplicates: yes(query.include_duplicates) } : {}),
-    ...(query.order ? { order: query.order } : {}),
+    ...(query.destination ? { destination: query.destination } : {}),
     ...(query.reason ? { reason: query.reason } : {}),
   };
 }
 
 /** The other way round: the form of an earlier request, to be changed or sent again. @param {any} request */
 export function queryOf(request) {
-  const { entity_id: entity, start_time: from, end_time: to, source, event_type: type, day, rate, max_messages, order, reason } = request;
+  const { entity_id: entity, start_time: from, end_time: to, source, event_type: type, day, rate, max_messages, destination, reason } = request;
   const of = (/** @type {string} */ which) => {
     const { sources = [], event_types: types = [], event_ids: events = [], min_lag_ms: lag } = request[which] ?? {};
     return { [`${which}_sources`]: listed(sources), [`${which}_types`]: listed(types), [`${which}_events`]: listed(events), [`${which}_lag_ms`]: lag };
   };
   return {
-    entity, from, to, source, type, types: listed(request.event_types ?? []), start_day: day ?? request.start_day, end_day: day ?? request.end_day, rate, max_messages, order, reason,
+    entity, from, to, source, type, types: listed(request.event_types ?? []), start_day: day ?? request.start_day, end_day: day ?? request.end_day, rate, max_messages, destination, reason,
     whole_days: request.whole_days && 'true', include_duplicates: request.include_duplicates && 'true', ...of('include'), ...of('exclude'),
   };
 }
@@ -124,8 +124,7 @@ export function fields(query) {
     <div class="fields">${text('from', 'from', '2025-11-28 10:00')}${text('to', 'to, excluded', '2025-11-28 12:00')}${text('start_day', 'first day', '2025-11-28')}${text('end_day', 'last day, included')}</div>
     <h2 class="minor">How</h2>
     <div class="fields">${text('reason', 'reason, shown in the list of replays')}${text('rate', 'messages a second, at most')}${text('max_messages', 'messages in all, at most')}
-      <label>order <select name="order"><option value="">any, fastest</option><option value="entity" ?selected=${query.order === 'entity'}>entity: in order, for a consumer of your own</option></select></label>
-      ${check('whole_days', 'whole days of each entity, so that aggregates are complete')}${check('include_duplicates', 'again for each repeated arrival')}</div>
+      ${text('destination', 'destination', 'aggregates')}${check('whole_days', 'whole days of each entity, so that aggregates are complete')}${check('include_duplicates', 'again for each repeated arrival')}</div>
     <details ?open=${filtered}><summary>Filters</summary>
       <div class="fields">${text('include_sources', 'only sources, with commas')}${text('include_types', 'only types')}${text('include_events', 'only event ids')}${text('include_lag_ms', 'only later than (ms)')}
       ${text('exclude_sources', 'without sources')}${text('exclude_types', 'without types')}${text('exclude_events', 'without event ids')}${text('exclude_lag_ms', 'without later than (ms)')}</div></details>`;

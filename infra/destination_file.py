@@ -1,0 +1,139 @@
+"""The file that declares the destinations of a stage; every fault is told with its line.
+
+A stage called prod has destinations.prod.yaml, or else destinations.yaml, or else `aggregates` alone.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from chalicelib.core.errors import Fault
+from chalicelib.core.fields import faults_of
+from chalicelib.core.lossless_json import JsonValue
+from chalicelib.replays.destinations import MAX_NAME, NAME_PATTERN, TO_AGGREGATES, DeclaredDestination
+from infra.command import Problem
+from infra.merge import ROOT
+from retrace.defining.yaml_text import NotYaml, YamlText
+
+MAX_DESTINATIONS: Final = 10
+"""So that all of them fit into the 4 KB that Lambda has for the environment of a function."""
+
+_MEMBER: Final = "destinations"
+_ARN: Final = r"^arn:[a-z-]+:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?$"
+
+
+class DestinationMembers(BaseModel):
+    """A destination as the file has it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+    kind: Literal["queue", "fifo"] = Field(description="queue: unordered. fifo: in order for each entity.")
+    arn: str | None = Field(
+        None,
+        pattern=_ARN,
+        description="An existing queue of this region. Without it, the stage makes one, with dead letters and alarms.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A destination of a stage: its name, its kind, and the ARN of its queue if that exists."""
+
+    name: str
+    kind: str = "queue"
+    arn: str | None = None
+
+    @property
+    def logical(self) -> str:
+        """Its name as a part of logical names in the template."""
+        return "".join(part.capitalize() for part in self.name.split("-"))
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the stage makes its queues, beside those of the processor."""
+        return self.arn is None and self.name != TO_AGGREGATES
+
+    @property
+    def resource(self) -> str:
+        """Its queue: a logical name of the template, or an ARN."""
+        return "ReplayQueue" if self.name == TO_AGGREGATES else self.arn or f"To{self.logical}"
+
+
+Declarations = tuple[Declared, ...]
+
+DEFAULT: Final[Declarations] = (Declared(TO_AGGREGATES),)
+"""Where there is no file."""
+
+
+def file_of(stage: str, directory: Path = ROOT) -> Path | None:
+    """Return the file of a stage, if there is one."""
+    names = (f"destinations.{stage}.yaml", "destinations.yaml")
+    return next((directory / name for name in names if (directory / name).is_file()), None)
+
+
+def declared_in(file: Path | None, region: str) -> Declarations:
+    """Return what a file declares for a stage in a region; raises Problem with every fault."""
+    if file is None:
+        return DEFAULT
+    try:
+        yaml = YamlText(file.read_text(encoding="utf-8-sig"))
+    except NotYaml as error:
+        raise Problem(f"{file.name}:{error.line} {error}.", "Correct it.") from error
+    except UnicodeDecodeError as error:
+        raise Problem(f"{file.name} is not UTF-8.", "Save it as UTF-8.") from error
+    declared = _members(yaml.value)
+    faults = [*yaml.faults, *_of_the_whole(yaml.value, declared)]
+    faults += [fault for name, members in declared.items() for fault in _of_one(name, members, region)]
+    if faults:
+        lines = sorted({(yaml.line_of(fault.field), fault.field, fault.message) for fault in faults})
+        told = [f"{file.name}:{line} {field} {message}" for line, field, message in lines]
+        raise Problem("\n".join(told), "Correct it. docs/consumer.md says what a destination has.")
+    return tuple(_declared(name, members) for name, members in declared.items())
+
+
+def _members(value: JsonValue) -> dict[str, JsonValue]:
+    listed = value.get(_MEMBER) if isinstance(value, dict) else None
+    return listed if isinstance(listed, dict) else {}
+
+
+def _declared(name: str, members: JsonValue) -> Declared:
+    given = members if isinstance(members, dict) else {}
+    return Declared(name, **{str(member): str(text) for member, text in given.items() if text is not None})
+
+
+def _of_the_whole(value: JsonValue, declared: dict[str, JsonValue]) -> Iterator[Fault]:
+    if not declared:
+        yield Fault(_MEMBER, "must have at least one destination, by its name")
+    if len(declared) > MAX_DESTINATIONS:
+        yield Fault(_MEMBER, f"are {len(declared)}; a stage has at most {MAX_DESTINATIONS}")
+    if isinstance(value, dict):
+        yield from (Fault(name, "is not known: the file has `destinations`") for name in value if name != _MEMBER)
+
+
+def _of_one(name: str, members: JsonValue, region: str) -> Iterator[Fault]:
+    path = f"{_MEMBER}.{name}"
+    if not re.fullmatch(NAME_PATTERN, name) or len(name) > MAX_NAME:
+        yield Fault(path, f"is no name: use at most {MAX_NAME} lower-case letters, digits and single hyphens")
+    if name == TO_AGGREGATES:
+        if members not in (None, {}):
+            yield Fault(path, "is built in and has no members")
+        return
+    try:
+        found = DestinationMembers.model_validate(members)
+    except ValidationError as error:
+        yield from (Fault(f"{path}.{fault.field}".rstrip("."), fault.message) for fault in faults_of(error))
+        return
+    if found.arn is not None:
+        yield from (Fault(f"{path}.arn", message) for message in _of_arn(found, found.arn, region))
+
+
+def _of_arn(members: DestinationMembers, arn: str, region: str) -> Iterator[str]:
+    kind = DeclaredDestination("", arn).kind.value
+    if kind != members.kind:
+        yield f"is of a {kind}, not of a {members.kind}"
+    if arn.split(":")[3] != region:
+        yield f"is in {arn.split(':')[3]}, but the stage is in {region}"

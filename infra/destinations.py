@@ -1,0 +1,147 @@
+"""What the destinations of a stage add to its template: queues, alarms, and the right of planners to send to them."""
+
+import copy
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from chalicelib.replays.destinations import TO_AGGREGATES, destinations_in
+from infra.destination_file import Declarations, Declared
+from infra.merge import HERE, Template, load_text
+from infra.permissions import SEND_TO_DESTINATIONS, Right
+from infra.roles import statement_of
+
+PARTS: Final = HERE / "destination.yaml"
+
+_CHARTED: Final = ("ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage")
+
+
+def with_destinations(template: Template, declared: Declarations) -> Template:
+    """Return the template of a stage, or that of its storage and queues alone, with these destinations."""
+    changed = copy.deepcopy(template)
+    resources, outputs = changed["Resources"], changed["Outputs"]
+    for each in declared:
+        resources |= _part("queues", each.kind, each) if each.is_own else {}
+    outputs["Destinations"] = {"Value": {"Fn::Sub": setting(declared)}}
+    if "Planner" not in resources:
+        return changed
+    _tell_functions(changed, declared)
+    _allow_planners(resources["PlannerRole"], declared)
+    _watch(resources, declared)
+    for each in declared:
+        if each.name != TO_AGGREGATES:
+            resources |= _part("consumer", "policy", each)
+            outputs[f"{each.logical}ConsumerPolicyArn"] = {"Value": {"Ref": f"ConsumerPolicyOf{each.logical}"}}
+    return changed
+
+
+def setting(declared: Iterable[Declared]) -> str:
+    """Return DESTINATIONS as functions read it, with names of the template for its own queues."""
+    return json.dumps({each.name: {"arn": _arn(each)} for each in declared}, separators=(",", ":"))
+
+
+def sending(declared: Iterable[Declared]) -> Right:
+    """Return the right of planners to send to destinations."""
+    return replace(SEND_TO_DESTINATIONS, resources=tuple(each.resource for each in declared))
+
+
+def sending_in(told: str) -> Right:
+    """Return the same of a stage that is deployed and has this DESTINATIONS."""
+    return replace(SEND_TO_DESTINATIONS, resources=tuple(destinations_in(told).arns.values()))
+
+
+def policies_to_attach(declared: Iterable[Declared], account: str, role_arn: str) -> Iterator[tuple[str, str]]:
+    """Yield each queue of another account, by its ARN, with the policy that lets planners of this one send to it.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-basic-examples-of-sqs-policies.html
+    """
+    for each in declared:
+        if each.arn is not None and each.arn.split(":")[4] != account:
+            allow = {
+                "Sid": "RetraceSends",
+                "Effect": "Allow",
+                "Principal": {"AWS": role_arn},
+                "Action": "sqs:SendMessage",
+                "Resource": each.arn,
+            }
+            yield each.arn, json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+
+
+def _arn(each: Declared) -> str:
+    return each.arn or f"${{{each.resource}.Arn}}"
+
+
+def _part(section: str, kind: str, each: Declared) -> dict[str, Any]:
+    """Return what one destination adds, with its names in place of those in the file."""
+    arn = each.arn or f"!GetAtt {each.resource}.Arn"
+    text = PARTS.read_text().replace("LOGICAL", each.logical).replace("NAME", each.name).replace("ARN", arn)
+    part: dict[str, Any] = load_text(text, PARTS)[section][kind]
+    return part
+
+
+def _tell_functions(template: Template, declared: Declarations) -> None:
+    enabled = any(each.name == TO_AGGREGATES for each in declared)
+    template["Conditions"]["EnablesProcessor"] = {"Fn::Equals": ["declared", "declared" if enabled else "absent"]}
+    told = setting(declared)
+    release = hashlib.sha256(told.encode()).hexdigest()[:8]
+    for resource in template["Resources"].values():
+        properties = resource.get("Properties", {})
+        variables = properties.get("Environment", {}).get("Variables", {})
+        if "DESTINATIONS" in variables:
+            variables["DESTINATIONS"] = {"Fn::Sub": told}
+        match properties.get("Description"):  # that of what has versions, which are published when it changes
+            case {"Fn::Sub": str(text)}:
+                properties["Description"] = {"Fn::Sub": f"{text} {release}"}
+
+
+def _allow_planners(role: dict[str, Any], declared: Declarations) -> None:
+    right = sending(declared)
+    document = role["Properties"]["Policies"][0]["PolicyDocument"]
+    document["Statement"] = [
+        statement_of(right) if statement.get("Sid") == right.sid else statement for statement in document["Statement"]
+    ]
+
+
+def _watch(resources: dict[str, Any], declared: Declarations) -> None:
+    """Add alarms and lines of the dashboard for the queues that the stage makes, and let auditors look at them."""
+    names = [name for each in declared if each.is_own for name in (f"To{each.logical}", f"DeadLettersOf{each.logical}")]
+    for each in declared:
+        if each.is_own:
+            resources |= _alarms(resources, each)
+    body: list[Any] = resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    body[0] = _with_lines(body[0], [each for each in declared if each.is_own])
+    for statement in resources["AuditorPolicy"]["Properties"]["PolicyDocument"]["Statement"]:
+        if statement.get("Sid") == "SeeHowMuchWaits":
+            statement["Resource"] += [{"Fn::GetAtt": [name, "Arn"]} for name in names]
+
+
+def _alarms(resources: Mapping[str, Any], each: Declared) -> dict[str, Any]:
+    dead, oldest = copy.deepcopy(resources["DeadLettersAlarm"]), copy.deepcopy(resources["OldestMessageAlarm"])
+    for alarm, queue, name, said in (
+        (dead, f"DeadLettersOf{each.logical}", "dead-letters-of", "Consumers gave up on messages to"),
+        (oldest, f"To{each.logical}", "oldest-message-to", "A message has waited for an hour to get to"),
+    ):
+        alarm["Properties"] |= {
+            "AlarmName": {"Fn::Sub": f"retrace-${{Stage}}-{name}-{each.name}"},
+            "AlarmDescription": f"{said} {each.name}. docs/runbook.md#destinations",
+            "Dimensions": [{"Name": "QueueName", "Value": {"Fn::GetAtt": [queue, "QueueName"]}}],
+        }
+    return {f"DeadLettersAlarmOf{each.logical}": dead, f"OldestMessageAlarmOf{each.logical}": oldest}
+
+
+def _with_lines(body: str, own: Sequence[Declared]) -> str:
+    """Return the dashboard with alarms and queues of destinations, each below those of the dead letters."""
+    alarm = '"${DeadLettersAlarm.Arn}",'
+    alarms = [f'"${{{name}AlarmOf{each.logical}.Arn}}",' for each in own for name in ("DeadLetters", "OldestMessage")]
+    body = body.replace(alarm, "\n".join([alarm, *alarms]))
+    for metric in _CHARTED:
+        line = f'["AWS/SQS", "{metric}", "QueueName", "${{DeadLetterQueue.QueueName}}", {{"label": "dead letters"}}],'
+        lines = [
+            f'["AWS/SQS", "{metric}", "QueueName", "${{{queue}{each.logical}.QueueName}}", {{"label": "{label}"}}],'
+            for each in own
+            for queue, label in (("To", f"to {each.name}"), ("DeadLettersOf", f"dead letters of {each.name}"))
+        ]
+        body = body.replace(line, "\n".join([line, *lines]))
+    return body

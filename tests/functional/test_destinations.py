@@ -1,0 +1,66 @@
+"""Destinations: a replay sends to the one that it names, and nowhere else."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from chalicelib.runtime import system
+from tests.conftest import SETTINGS
+from tests.functional.application import Application
+from tests.functional.events import DAY, NEXT_DAY, paid
+
+WHOLE_DAY = {"entity_id": "order-1", "start_time": f"{DAY}T00:00:00Z", "end_time": f"{NEXT_DAY}T00:00:00Z"}
+
+
+@pytest.mark.parametrize("destination", ["aggregates", "billing", "ordered"])
+def test_a_replay_sends_to_its_destination_and_nowhere_else(application: Application, destination: str) -> None:
+    accepted = {each["event_id"] for each in application.accept_all([paid(number) for number in range(1, 6)])}
+    queues = {"aggregates": application.messages, "billing": application.billing, "ordered": application.ordered}
+    others = (application.jobs, application.halted, application.failures, application.dead)
+
+    replay_id = application.requested_and_planned(**WHOLE_DAY, destination=destination)
+
+    sent = queues.pop(destination).taken()
+    assert {found.members["event_id"] for found in sent} == accepted
+    assert {found.members["destination"] for found in sent} == {destination}
+    assert {found.members["replay_id"] for found in sent} == {replay_id}
+    assert [found.taken() for found in (*queues.values(), *others)] == [[]] * 6
+
+
+def test_a_job_keeps_the_arn_that_its_destination_had_when_it_was_requested(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application.accept(paid())
+    replay_id = application.requested(**WHOLE_DAY, destination="billing")
+    declared = json.loads(SETTINGS["DESTINATIONS"])
+    monkeypatch.setenv("DESTINATIONS", json.dumps(declared | {"billing": declared["aggregates"]}))
+    system.settings.cache_clear()
+
+    application.plan()
+
+    assert len(application.billing.taken()) == 1
+    assert application.messages.taken() == []
+    job = application.job(replay_id)
+    assert (job["destination"], job["destination_arn"]) == ("billing", declared["billing"]["arn"])
+    assert application.get("/replay").json_body["items"] == [job]
+
+
+@pytest.mark.parametrize("ask", ["preview", "request_replay"])
+def test_a_destination_that_the_stage_does_not_have_is_refused_with_those_that_it_has(
+    application: Application, ask: str
+) -> None:
+    response = getattr(application, ask)({**WHOLE_DAY, "destination": "biling"})
+
+    assert response.status_code == 400
+    [fault] = response.json_body["errors"]
+    said = "is biling, which is not declared. Did you mean billing? Declared: aggregates, billing, ordered"
+    assert (fault["field"], fault["message"]) == ("destination", said)
+    assert application.get("/replay").json_body["items"] == []
+
+
+def test_a_preview_says_where_the_messages_would_go(application: Application) -> None:
+    told = [application.preview({**WHOLE_DAY, **to}).json_body for to in ({}, {"destination": "billing"})]
+
+    assert [each["destination"] for each in told] == ["aggregates", "billing"]
