@@ -137,7 +137,9 @@ def _version_row(entity: int, inputs: int, metrics: Sequence[Definition] = ()) -
 
 
 def _input(event: Event, metrics: Sequence[Definition]) -> Input:
-    contributed = contributions(metrics, measured(event.event_id, event.event_type, event.text)) if metrics else {}
+    contributed = (
+        contributions(metrics, measured(event.event_id, event.event_type, parse(event.text).value)) if metrics else {}
+    )
     return Input(start_of(DAY), event.event_id, event.event_type, event.content_sha256, contributed)
 
 

@@ -196,8 +196,15 @@ def _without_closing_brace(member: bytes, event: bytes) -> bytes:
 
 def verify(line: RawLine) -> Event:
     """The event of a line, derived from its own bytes again; raises IntegrityFailure if the line says otherwise."""
+    event, _ = verified_with_json(line)
+    return event
+
+
+def verified_with_json(line: RawLine) -> tuple[Event, JsonText]:
+    """The same, with the event's text as it was parsed for it: of a large event that takes most of the time."""
     try:
-        event = _event_of(parse(line.event.decode()))
+        json = parse(line.event.decode())
+        event = _event_of(json)
     except (UnicodeDecodeError, JsonSyntaxError, InvalidRequest) as error:
         raise IntegrityFailure("The stored event can no longer be read.") from error
     derived = {
@@ -213,7 +220,7 @@ def verify(line: RawLine) -> Event:
             f"The stored event {line.event_id} hashes to {event.content_sha256}; "
             f"its line has a different {', '.join(wrong)}."
         )
-    return event
+    return event, json
 
 
 def _event_of(json: JsonText) -> Event:

@@ -1,16 +1,15 @@
-"""What metrics look at of an event, read from its own text."""
+"""What metrics look at of an event, found in its own text."""
 
 from __future__ import annotations
 
-from chalicelib.core.lossless_json import JsonValue, parse
+from chalicelib.core.lossless_json import JsonValue
 from chalicelib.events.cloudevents import json_data_of
 from chalicelib.metrics.contribution import Measured
 from chalicelib.metrics.json_pointer import ABSENT, Absent
 
 
-def measured(event_id: str, event_type: str, text: str) -> Measured:
-    """Read the text of an event that was checked before."""
-    members = parse(text).value
+def measured(event_id: str, event_type: str, members: JsonValue) -> Measured:
+    """What metrics look at of an event that was checked before, given what its text was parsed to."""
     if not isinstance(members, dict):
         raise TypeError("an event is a JSON object")
     return Measured(event_id, str(members.get("source")), event_type, _payload(members))

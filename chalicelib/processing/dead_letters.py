@@ -26,8 +26,8 @@ from chalicelib.processing.fetcher import Failures, FetchAndVerify, Received, of
 from chalicelib.processing.measuring import (
     NO_DEFINITIONS,
     LostDefinition,
-    measured_records,
     pinned_by,
+    record_by,
 )
 from chalicelib.processing.processor import DeliveryQueue, replays_of
 from chalicelib.processing.recorder import RecordInLedger
@@ -169,7 +169,7 @@ class RecordDeadLetters:
         """What is wrong with what messages refer to."""
         replays = replays_of(received)
         pinned = pinned_by(self.definitions, {name: status for name, status in statuses.items() if name in replays})
-        found = ((each, measured_records(each.message, lines, pinned)) for each, lines in self.fetcher.fetch(received))
+        found = self.fetcher.fetch(received, record_by(pinned))
         return {each.message_id: wrong for each, wrong in found if isinstance(wrong, RetraceError)}
 
 

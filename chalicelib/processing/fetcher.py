@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from chalicelib.core.errors import IntegrityFailure, Oversized, RetraceError, UnknownReplay, WrongBucket
+from chalicelib.core.lossless_json import JsonText
 from chalicelib.core.ports import Concurrently, Delivery
 from chalicelib.events.ports import RawStore
 from chalicelib.events.raw_lines import parts_of, span_of
-from chalicelib.events.raw_objects import MAX_RAW_OBJECT_BYTES, RawLine, parse_line, verify
+from chalicelib.events.raw_objects import MAX_RAW_OBJECT_BYTES, RawLine, parse_line, verified_with_json
 from chalicelib.replays.messages import ObjectReference, ReplayMessage, parse_message
 
 Message = ReplayMessage | ObjectReference
@@ -26,8 +28,10 @@ class Received:
     message: Message
 
 
-Fetched = list[RawLine] | RetraceError
-"""The events that a message refers to, each checked, or what is wrong."""
+R = TypeVar("R")
+
+OfLine = Callable[[Message, RawLine, JsonText], R]
+"""What a message comes to by a line, which was checked, and by its event as it was parsed for that."""
 
 _BYTES_AT_ONCE = 4 * MAX_RAW_OBJECT_BYTES
 """What may be read before it is checked: a batch may hold a hundred messages, each of a line of megabytes."""
@@ -40,16 +44,18 @@ class FetchAndVerify:
     raw: RawStore
     concurrently: Concurrently
 
-    def fetch(self, received: Iterable[Received]) -> Iterator[tuple[Received, Fetched]]:
-        """What each message refers to; with one GET for each object.
+    def fetch(
+        self, received: Iterable[Received], of_line: OfLine[R]
+    ) -> Iterator[tuple[Received, list[R] | RetraceError]]:
+        """What each message comes to by the lines that it refers to, or what is wrong; with one GET for each object.
 
         Objects are read side by side, and lines checked one after the other: that takes many times a line's size in
-        memory, and threads would win no time.
+        memory, and threads would win no time. So what a line was parsed to is gone before the next one is.
         """
         for groups in _in_turns(_by_object(received)):
             for group, found in zip(groups, self.concurrently(self._found, groups), strict=True):
                 for each, lines in zip(group, found, strict=True):
-                    yield each, lines if isinstance(lines, RetraceError) else _checked(each.message, lines)
+                    yield each, lines if isinstance(lines, RetraceError) else _checked(each.message, lines, of_line)
 
     def _found(self, group: Sequence[Received]) -> list[list[bytes] | RetraceError]:
         """For each message of one object the lines it refers to, or why there are none."""
@@ -135,18 +141,18 @@ def of_no_replay(message: ReplayMessage) -> UnknownReplay:
     return UnknownReplay(f"There is no replay {message.replay_id}.")
 
 
-def _checked(message: Message, lines: Sequence[bytes]) -> list[RawLine] | RetraceError:
+def _checked(message: Message, lines: Sequence[bytes], of_line: OfLine[R]) -> list[R] | RetraceError:
     try:
-        return [_verified(message, parse_line(line)) for line in lines]
+        return [_of_verified(message, parse_line(line), of_line) for line in lines]
     except RetraceError as error:
         return error
 
 
-def _verified(message: Message, line: RawLine) -> RawLine:
-    """A line, after checking it against itself and against the message."""
-    verify(line)
+def _of_verified(message: Message, line: RawLine, of_line: OfLine[R]) -> R:
+    """What a message comes to by a line, after checking it against itself and against the message."""
+    _, json = verified_with_json(line)
     if isinstance(message, ReplayMessage):
         members = ("event_id", "content_sha256", "entity_id", "event_time", "ingest_time")
         if any(getattr(message, name) != getattr(line, name) for name in members):
             raise IntegrityFailure(f"The line at {message.s3_key} is not the event {message.event_id} of the message.")
-    return line
+    return of_line(message, line, json)

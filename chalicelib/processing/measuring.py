@@ -11,13 +11,14 @@ from chalicelib.aggregates.inputs import Input
 from chalicelib.aggregates.ledger import MessageKey, Outcome, OutcomeRecord, VersionInput
 from chalicelib.aggregates.pinned_metrics import DefinitionsByHash
 from chalicelib.core.calendars import day_in
-from chalicelib.core.errors import NotFound, PermanentError, RetraceError
+from chalicelib.core.errors import NotFound, PermanentError
+from chalicelib.core.lossless_json import JsonText
 from chalicelib.core.timestamps import CALENDAR
 from chalicelib.events.raw_objects import RawLine
-from chalicelib.metrics.contribution import Contributed, NothingToContribute, contributions
+from chalicelib.metrics.contribution import Contributed, contributions
 from chalicelib.metrics.definition import Definition
 from chalicelib.metrics.measured import measured
-from chalicelib.processing.fetcher import Fetched, Message
+from chalicelib.processing.fetcher import Message, OfLine
 from chalicelib.replays.messages import ObjectReference, ReplayMessage
 from chalicelib.replays.ports import ReplayStatus
 
@@ -69,22 +70,21 @@ class _Inputs:
         return VersionInput(version, event, definitions)
 
 
-def measured_records(message: Message, fetched: Fetched, pinned: Pinned) -> list[OutcomeRecord] | RetraceError:
-    """What a message comes to by each of its lines, or why it comes to nothing."""
-    if isinstance(fetched, RetraceError):
-        return fetched
-    own = () if isinstance(message, ObjectReference) else pinned.get(message.replay_id)
-    if own is None:
-        return LostDefinition(f"A definition of a metric that the replay {message.replay_id} computes is not there.")
-    try:
-        return [_record(message, line, own) for line in fetched]
-    except NothingToContribute as error:
-        return error
+def record_by(pinned: Pinned) -> OfLine[OutcomeRecord]:
+    """What a message comes to by a line; raises LostDefinition or NothingToContribute if that is nothing."""
+
+    def record(message: Message, line: RawLine, json: JsonText) -> OutcomeRecord:
+        own = () if isinstance(message, ObjectReference) else pinned.get(message.replay_id)
+        if own is None:
+            raise LostDefinition(f"A definition of a metric that the replay {message.replay_id} computes is not there.")
+        return _record(message, line, json, own)
+
+    return record
 
 
-def _record(message: Message, line: RawLine, pinned: Sequence[Definition]) -> OutcomeRecord:
+def _record(message: Message, line: RawLine, json: JsonText, pinned: Sequence[Definition]) -> OutcomeRecord:
     duplicate = message.duplicate if isinstance(message, ReplayMessage) else None
-    inputs = _Inputs(message, line, pinned, _contributed(line, pinned) if duplicate is None else {})
+    inputs = _Inputs(message, line, pinned, _contributed(line, json, pinned) if duplicate is None else {})
     calendars = dict.fromkeys(each.time_zone for each in pinned if each.time_zone != CALENDAR)
     [first, *elsewhere] = map(inputs.of, (CALENDAR, *calendars))
     return OutcomeRecord(
@@ -97,9 +97,6 @@ def _record(message: Message, line: RawLine, pinned: Sequence[Definition]) -> Ou
     )
 
 
-def _contributed(line: RawLine, pinned: Sequence[Definition]) -> Mapping[str, Contributed]:
-    """What an event contributes. Its text is read for it only where something is to be computed of it."""
+def _contributed(line: RawLine, json: JsonText, pinned: Sequence[Definition]) -> Mapping[str, Contributed]:
     selecting = [each for each in pinned if not each.counts_every_event]
-    if not selecting:
-        return {}
-    return contributions(selecting, measured(line.event_id, line.event_type, line.event.decode()))
+    return contributions(selecting, measured(line.event_id, line.event_type, json.value)) if selecting else {}

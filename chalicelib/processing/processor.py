@@ -11,7 +11,7 @@ from chalicelib.aggregates.pinned_metrics import DefinitionsByHash
 from chalicelib.core.errors import IntegrityFailure, MessagesFailed, RetraceError
 from chalicelib.core.ports import Delivery
 from chalicelib.processing.fetcher import Failures, FetchAndVerify, Received, of_no_replay, parsed
-from chalicelib.processing.measuring import NO_DEFINITIONS, Pinned, measured_records, pinned_by
+from chalicelib.processing.measuring import NO_DEFINITIONS, Pinned, pinned_by, record_by
 from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.job import JobState
 from chalicelib.replays.messages import ReplayMessage
@@ -72,8 +72,7 @@ class ProcessBatch:
         """What messages come to, and what is wrong with those that come to nothing."""
         records: DeliveredRecords = []
         failures: Failures = {}
-        for each, found in self.fetcher.fetch(wanted):
-            recorded = measured_records(each.message, found, pinned)
+        for each, recorded in self.fetcher.fetch(wanted, record_by(pinned)):
             if isinstance(recorded, RetraceError):
                 failures[each.message_id] = recorded
             else:

@@ -13,7 +13,7 @@ from chalicelib.aggregates.inputs import Input, InputKey
 from chalicelib.aws import replay_keys
 from chalicelib.aws.dynamodb import get_items, to_item
 from chalicelib.core.errors import IntegrityFailure
-from chalicelib.events.raw_objects import parse_line, verify
+from chalicelib.events.raw_objects import parse_line, verified_with_json
 from chalicelib.metrics.contribution import Contributed, NothingToContribute, contributions
 from chalicelib.metrics.definition import Definition
 from chalicelib.metrics.dynamodb_definitions import DynamoDefinitions
@@ -84,8 +84,8 @@ class MeasuredInputs:
         try:
             content = self._content(str(row.get("s3_key"))) or b""
             line = parse_line(content[row["s3_offset"] :][: row["s3_length"]])
-            verify(line)
-            return contributions(own, measured(line.event_id, line.event_type, line.event.decode()))
+            event, json = verified_with_json(line)
+            return contributions(own, measured(event.event_id, event.event_type, json.value))
         except NothingToContribute:
             return {}
         except (IntegrityFailure, KeyError, TypeError):

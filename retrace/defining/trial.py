@@ -76,7 +76,7 @@ class Trial:
                     self._amounts.setdefault(group, []).append(amount)
 
     def _contributed(self, event: Event) -> Contributed | None:
-        seen = measured(event.event_id, event.event_type, event.text)
+        seen = measured(event.event_id, event.event_type, parse(event.text).value)
         try:
             return contributions([self.definition], seen).get(self.definition.sha256)
         except NothingToContribute as error:

@@ -22,6 +22,7 @@ from chalicelib.aggregates.responses import difference
 from chalicelib.aggregates.schemas import MetricDifference
 from chalicelib.aggregates.use_cases import TraceVersions
 from chalicelib.core.errors import InvalidRequest, NotFound
+from chalicelib.core.lossless_json import parse
 from chalicelib.core.timestamps import Day, Instant
 from chalicelib.metrics.contribution import contributions
 from chalicelib.metrics.definition import BUILT_IN, Definition
@@ -52,7 +53,7 @@ def event_of(text: str) -> str:
 def an_input(key: tuple[Instant, str], content: str, definitions: Definitions) -> Input:
     """An event with this payload, as a processor measures it."""
     event_id = key[1].encode().hex()
-    found = contributions(definitions, measured(event_id, "order.paid", event_of(content)))
+    found = contributions(definitions, measured(event_id, "order.paid", parse(event_of(content)).value))
     return Input(key[0], key[1], "order.paid", sha256(content.encode()).hexdigest(), found)
 
 

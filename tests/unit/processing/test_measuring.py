@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -20,7 +21,7 @@ from chalicelib.aggregates.dynamodb_rows import aggregate_of_row, version_row
 from chalicelib.aggregates.ledger import Counts, NewRevision, Outcome
 from chalicelib.aws.dynamodb import from_item
 from chalicelib.core.errors import NotFound, TryAgain
-from chalicelib.core.lossless_json import parse
+from chalicelib.core.lossless_json import JsonText, Reader, parse
 from chalicelib.metrics.contribution import NothingToContribute
 from chalicelib.metrics.definition import BUILT_IN, Definition, definition_of
 from chalicelib.processing.measuring import LostDefinition
@@ -270,3 +271,21 @@ def test_definitions_that_cannot_be_read_now_send_messages_back() -> None:
     assert len(own.deliver(message).failures) == 1
     assert own.outcome(message) is None
     assert own.value(message.entity_id) == 0
+
+
+def test_the_text_of_an_event_is_parsed_once_for_its_check_and_its_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts: list[str] = []
+    read = Reader.value
+    in_ = world(REVENUE, LARGEST)
+    [message] = store(in_, Sent("2026-10-25T10:30:00Z", "paid", "1.10", "EUR"))
+
+    def read_and_noted(reader: Reader) -> JsonText:
+        found = read(reader)
+        texts.append(found.text)
+        return found
+
+    monkeypatch.setattr(Reader, "value", read_and_noted)
+    report = in_.deliver(message)
+
+    assert (report.failures, report.aggregate_writes) == ({}, 1)
+    assert ["1.10" in text for text in texts] == [True]
