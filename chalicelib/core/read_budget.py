@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from math import ceil
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
-from chalicelib.core.errors import OutOfTime
+from chalicelib.core.errors import OutOfTime, TryAgain
 
 if TYPE_CHECKING:
     from chalicelib.core.ports import Concurrently
@@ -34,8 +34,8 @@ AT_ONCE = 16
 """`CONCURRENCY`, as installed: what is beyond it waits."""
 
 
-class ReadsSpent(Exception):
-    """A request has read as much as it may. Its answer contains how far it came."""
+class ReadsSpent(TryAgain):
+    """A request has read as much as it may. Its answer contains how far it came, if it came anywhere."""
 
 
 @runtime_checkable
@@ -62,7 +62,7 @@ class CountedReads:
         """The results, in the order of the items; raises ReadsSpent if nothing was left before the first read."""
         todo = list(items)
         if todo and self.left_us <= 0:
-            raise ReadsSpent
+            raise ReadsSpent("The request has read as much as it may.")
         results = self._concurrently(function, todo)
         self.begun = True
         self.left_us -= ceil(len(todo) / AT_ONCE) * ROUND_US + len(todo) * READ_US + sum(map(_rows, results)) * ROW_US
@@ -86,7 +86,7 @@ class PaidReads(CountedReads):
         except OutOfTime as error:
             if not self.begun:
                 raise
-            raise ReadsSpent from error
+            raise ReadsSpent(str(error)) from error
 
 
 def _rows(result: object) -> int:

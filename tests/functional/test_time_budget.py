@@ -16,6 +16,7 @@ from chalicelib.api.middleware import SHORTEST_MS
 from chalicelib.core.errors import OutOfTime
 from chalicelib.replays.preview import PARTITIONS_AT_ONCE
 from chalicelib.runtime import deadline, system
+from chalicelib.totals import choice
 from tests.functional import conftest
 from tests.functional.application import Application
 from tests.functional.events import paid, paid_several
@@ -217,6 +218,50 @@ def test_a_page_ends_when_the_time_ends_and_the_next_goes_on(
     last = application.get(path, **LOOKED_FOR, **WEEK, cursor=page.json_body["cursor"])
     assert (last.status_code, last.json_body["cursor"]) == (200, None)
     assert wire.count()["Query"] == 4 * 6, "the days that are left, in four shards"
+
+
+QUESTIONS: dict[str, dict[str, str]] = {
+    "/aggregates": {"entity_id": "order-1", "day": "2023-06-01"},
+    "/events": {**LOOKED_FOR, **WEEK},
+    "/freshness": {**LOOKED_FOR, "look_back_days": "31"},
+    "/gaps": {**LOOKED_FOR, **WEEK},
+    "/late": WEEK,
+    "/late/summary": WEEK,
+    "/metrics/daily_event_count/values": {"start_day": "2023-06-01", "end_day": "2023-06-07"},
+    "/sources": {},
+    "/stale": WEEK,
+}
+
+
+@pytest.mark.parametrize("slow_after", [0, 1, 2, 3, 5, 8, 12])
+@pytest.mark.parametrize("path", QUESTIONS)
+def test_a_question_is_answered_or_asked_again_whenever_aws_gets_slow(
+    application: Application, wire: Wire, time: Time, path: str, slow_after: int
+) -> None:
+    time.left_s = 10_000.0
+    application.accept_all(BATCH)
+    application.replayed(**LOOKED_FOR, start_day="2023-06-01", end_day="2023-06-08")
+    time.left_s = API_S
+    wire.mend()
+    wire.disturb(slowly(answers, time), skip=slow_after, times=ALWAYS)
+
+    assert application.get(path, **QUESTIONS[path]).status_code in (200, 503)
+
+
+def test_a_question_that_found_nothing_to_tell_when_the_time_ends_is_to_be_asked_again(
+    application: Application, wire: Wire, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    time.left_s = 10_000.0
+    application.accept(paid())
+    for _ in range(6):  # none of which has a total
+        application.replayed(**WHOLE_DAY)
+    monkeypatch.setattr(choice, "REPLAYS_A_READ", 1)
+    time.left_s = API_S
+    wire.mend()
+    wire.disturb(slowly(answers, time), times=ALWAYS)
+
+    values = "/metrics/daily_event_count/values"
+    assert application.get(values, **QUESTIONS[values]).status_code == 503
 
 
 def test_a_preview_is_counted_whole_or_not_answered_so_that_its_number_confirms_the_same_replay(
