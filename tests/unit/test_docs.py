@@ -174,6 +174,14 @@ def test_what_was_added_is_in_each_file_that_its_recipe_names(thing: str) -> Non
     assert {name for name in named if not re.search(trace, (ROOT / name).read_text())} == named & shared
 
 
+def test_an_aggregate_is_named_in_no_code_beside_that_of_its_recipe() -> None:
+    code = [path for place in ("chalicelib", "retrace", "infra", "embedded") for path in ROOT.glob(f"{place}/**/*.py")]
+    named = {path.relative_to(ROOT).as_posix() for path in code if '"avg"' in path.read_text()}
+
+    steps = section((ROOT / "CONTRIBUTING.md").read_text(), "Add an aggregate for metrics").partition("\n1. ")[2]
+    assert named == set(re.findall(r"`(chalicelib/[\w/]+\.py)`", steps))
+
+
 def test_commits_are_checked_by_commands_of_this_repository_alone() -> None:
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
     steps = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]["test"]["steps"]
