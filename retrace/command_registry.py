@@ -39,6 +39,7 @@ PLACES = {
     "metrics try": "retrace.commands.metrics:try_metrics",
     "metrics list": "retrace.commands.metrics:list_metrics",
     "metrics show": "retrace.commands.metrics:show",
+    "metrics values": "retrace.commands.values:values",
     "metrics retire": "retrace.commands.metrics:retire",
     "export": "retrace.commands.export:export",
     "sql": "retrace.commands.sql:sql",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -152,3 +153,27 @@ def _agree(output: Output, preview: Json, most: int | None) -> None:
 
 def _body(body: Json) -> bytes:
     return json.dumps(body, ensure_ascii=False).encode()
+
+
+def command_of(request: Json) -> str:
+    """The command that sends a request which an answer names."""
+    types = request.get("event_types") or [each for each in (request.get("event_type"),) if each is not None]
+    words = ["--source", request["source"]] if "source" in request else []
+    words += [word for each in types for word in ("--type", each)]
+    words += _bounds(request) + ["--whole-days"] * ("whole_days" in request)
+    words += [word for each in request.get("metrics", ()) for word in ("--metric", each)]
+    if "include" in request:
+        words += ["--include-min-lag-ms", str(request["include"]["min_lag_ms"])]
+    entity = ["--", request["entity_id"]] if "entity_id" in request else []
+    return shlex.join(["retrace", "replay", "create", *words, *entity])
+
+
+def _bounds(request: Json) -> list[str]:
+    if "day" in request:
+        return ["--day", request["day"]]
+    if "start_day" in request:
+        return ["--from-day", request["start_day"], "--to-day", request["end_day"]]
+    day = Day(request["start_time"][:10])
+    if (request["start_time"], request["end_time"]) == (start_of(day), end_of(day)):
+        return ["--day", day]
+    return ["--since", request["start_time"], "--until", request["end_time"]]

@@ -29,6 +29,7 @@ class Kind(StrEnum):
     INPUT_UNKNOWN = "input-unknown"
     VERSION_DIFFERS = "version-differs"
     VERSION_MISSING = "version-missing"
+    TOTAL_DIFFERS = "total-differs"
     DIGEST_CHANGED = "digest-changed"
     DIGEST_MISSING = "digest-missing"
     DIGEST_CHAIN_BROKEN = "digest-chain-broken"
@@ -138,6 +139,10 @@ _TEXTS: dict[Kind, tuple[str, str]] = {
     ),
     Kind.VERSION_DIFFERS: ("The aggregate does not follow from its inputs.", _REPLAY),
     Kind.VERSION_MISSING: ("The inputs of an aggregate exist, but the aggregate does not.", _REPLAY),
+    Kind.TOTAL_DIFFERS: (
+        "The kept total of a day is not the fold of its replay's versions.",
+        "Trust the versions: delete the day's row of TOTALS#<replay> in AggregatesTable, and ask for the total again.",
+    ),
     Kind.DIGEST_CHANGED: (
         "The digest is not what was signed, so nothing is believed of what it lists.",
         f"Check that it is the right public key. {_ALL_VERSIONS}",

@@ -18,6 +18,7 @@ from chalicelib.metrics.contribution import Contributed, NothingToContribute, co
 from chalicelib.metrics.definition import Definition
 from chalicelib.metrics.dynamodb_definitions import DynamoDefinitions
 from chalicelib.metrics.measured import measured
+from chalicelib.replays.dynamodb_jobs import DynamoReplayStore
 from retrace.checking.stores import RawBucket, Row
 from retrace.checking.versions import contributed_of, key_of_input
 
@@ -49,6 +50,12 @@ class PinnedMetrics:
     def calendars(self, replay_id: str) -> list[str]:
         """The calendars that a replay whose definitions are known has versions of."""
         return list(dict.fromkeys(each.time_zone for each in self._known.get(replay_id, ())))
+
+    def processed(self, replay_id: str) -> int | None:
+        """How many messages a replay has processed."""
+        store = DynamoReplayStore(self.dynamodb, self.replays_table(True) or "", sleep)  # a callback
+        job = store.get(replay_id)
+        return None if job is None else job.processed
 
     def _pinned(self, table: str, replay_id: str) -> tuple[Definition, ...]:
         key = to_item({"PK": replay_keys.replay(replay_id), "SK": replay_keys.JOB})

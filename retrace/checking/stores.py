@@ -130,6 +130,10 @@ class Tables:
         """What became of each message of a version, by time and id."""
         return self._query(self.aggregates, "PK = :pk", {":pk": partition_of_inputs(version)})
 
+    def totals(self, replay_id: str) -> Iterator[Row]:
+        """The totals of a replay that are kept."""
+        return self._query(self.aggregates, "PK = :pk", {":pk": keys.totals(replay_id)})
+
     def versions_of_replay(self, replay_id: str) -> Iterator[list[Version]]:
         """Versions of a replay, some of them more than once, page by page of a Scan of the whole table."""
         mine = f"#VER#{version_name(replay_id)}"

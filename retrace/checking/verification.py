@@ -17,6 +17,7 @@ from retrace.checking.judging import Group
 from retrace.checking.kinds import Kind
 from retrace.checking.measured_inputs import MeasuredInputs, PinnedMetrics
 from retrace.checking.stores import Row, place
+from retrace.checking.totals import ALL_ENTITIES, by_day, check_total, day_of_total, total_differs, versions_of
 from retrace.checking.versions import check_version, input_of, key_of_input
 from retrace.problem import Exit, Problem
 from retrace.progress import Counting
@@ -69,6 +70,7 @@ class Verification:
             self.progress.add(events=len(own))
             yield from self._once(self.inspection.of_index_rows(own))
             yield from self._once(self._of_version(version, rows))
+        yield from self._once(self._of_totals(replay_id, versions))
 
     def of_prefix(self, prefix: str) -> Iterator[Difference]:
         """Every raw object below a prefix, the rows of its lines, and the aggregates of the days that they touch."""
@@ -119,6 +121,23 @@ class Verification:
         for difference in doubted:
             yield from self._looked_up(difference, version, known)
         yield from check_version(version, row, entries, known, definitions)
+
+    def _of_totals(self, replay_id: str, versions: Iterable[Version]) -> Iterator[Difference]:
+        """What differs in totals of a replay. One that the replay has outgrown, or that is not whole, is not read."""
+        tables, days = self.inspection.stores.tables, by_day(versions)
+        for row in tables.totals(replay_id):
+            of = day_of_total(replay_id, row)
+            if of is None or "folded_to" in row or row.get("processed") != self.pinned.processed(replay_id):
+                continue
+            whole = Version(ALL_ENTITIES, of.day, replay_id, calendar=of.calendar)
+            try:
+                definitions = self.pinned.of(whole, shows_some=True)
+            except NotFound:
+                self.lost.append(whole)
+                continue
+            self.progress.add(totals=1)
+            fields = check_total(of, row, versions_of(tables, days.get(of, ()), definitions), definitions)
+            yield from [total_differs(of, fields)] if fields else []
 
     def _looked_up(
         self, difference: Difference, version: Version, known: dict[InputKey, Input]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -13,6 +12,7 @@ from retrace.commands.late import ArrivedOn, ArrivedSince, ArrivedUntil, OfSourc
 from retrace.context import AsJson, Limit, command_context
 from retrace.known_sources import require_known
 from retrace.output import Column, Json, Output, short_time
+from retrace.replay_request import command_of
 
 _PAGE = 1_000
 
@@ -39,7 +39,7 @@ def stale(
         require_known(call.client, source, event_type)
     output.rows(found.worst_first[:limit], _COLUMNS, _nothing(found))
     if found.replays:
-        output.say("Compute them again: " + " && ".join(map(_command, found.replays)))
+        output.say("Compute them again: " + " && ".join(map(command_of, found.replays)))
     if found.ended_early or len(found.worst_first) > limit:
         output.note("There may be more. See further: --limit. See fewer: --since, --until, SOURCE, --type")
 
@@ -101,14 +101,3 @@ def _nothing(found: _Found) -> str:
         return f"{came} None of these days has an aggregate yet: retrace replay create --help"
     without = f" {found.without_version:,} have no aggregate yet." if found.without_version else ""
     return f"{came}{without} The newest version of each{' other' * bool(without)} contains them."
-
-
-def _command(replay: Json) -> str:
-    """The command that requests a replay."""
-    if "entity_id" in replay:
-        return f"retrace replay create --day {replay['start_time'][:10]} -- {shlex.quote(replay['entity_id'])}"
-    types = replay.get("event_types") or [replay["event_type"]]
-    words = ["--source", replay["source"], *(word for each in types for word in ("--type", each))]
-    words += ["--from-day", replay["start_day"], "--to-day", replay["end_day"], "--whole-days"]
-    words += ["--include-min-lag-ms", str(replay["include"]["min_lag_ms"])]
-    return shlex.join(["retrace", "replay", "create", *words])

@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import SETTINGS
 from tests.functional import clients
 from tests.functional.application import Application
-from tests.functional.events import DAY, Json
+from tests.functional.events import DAY, Json, paid
 from tests.functional.operators import Operator, an_operator
 from tests.functional.recomputed import as_stored
 from tests.functional.storage import Storage
@@ -113,3 +113,60 @@ def test_a_definition_that_was_lost_is_told(
     code, differences = operator.run("check", "verify", "order-1", DAY)
 
     assert (code, differences) == (1, [])
+
+
+@pytest.fixture
+def totals_of(application: Application) -> str:
+    """A replay of two entities' events, whose totals of two calendars are kept."""
+    define(application, "revenue", REVENUE)
+    define(application, "largest", LARGEST | {"time_zone": "Europe/Paris"})
+    accept(application, *amounts("1.10", "2.20"))
+    application.accept(paid(7, entity_id="order-2", payload={"amount": 7, "currency": "EUR"}))
+    window = {"start_time": "2023-06-29T00:00:00Z", "end_time": "2023-07-02T00:00:00Z"}
+    replay_id = application.replayed(source="shop/checkout", event_type="order.paid", **window)
+    for name in ("revenue", "largest"):
+        answer = application.get(f"/metrics/{name}/values", start_day=DAY, end_day=DAY).json_body
+        assert answer["values"][-1]["versions"] == 2
+    return replay_id
+
+
+def kept_total(storage: Storage, calendar: str) -> Json:
+    every = [row for row in storage.rows("AGGREGATES_TABLE") if str(row["PK"]).startswith("TOTALS#")]
+    [row] = [row for row in every if f"#{calendar}#" in row["SK"]]
+    return row
+
+
+def test_a_kept_total_is_verified_with_its_replay(operator: Operator, storage: Storage, totals_of: str) -> None:
+    assert kept_total(storage, "UTC")["versions"] == 2
+
+    assert found(operator, "--replay", totals_of) == []
+
+
+@pytest.mark.parametrize("calendar", ["UTC", "Europe/Paris"])
+def test_a_changed_digit_of_a_kept_total_is_found(
+    operator: Operator, storage: Storage, totals_of: str, calendar: str
+) -> None:
+    row = kept_total(storage, calendar)
+    [name] = row["m"]
+    group = {"UTC": [{"S": "EUR"}], "Europe/Paris": []}[calendar]
+    event = bytes(row["m"][name][0][0][1]) if calendar != "UTC" else b""
+    value: Json = {"B": as_stored("10.4")} if calendar == "UTC" else {"L": [{"B": as_stored("8")}, {"B": event}]}
+    change(row, "m", {"M": {name: {"L": [{"L": [value, {"N": "3"}, {"N": "0"}, *group]}]}}})
+
+    assert found(operator, "--replay", totals_of) == [("total-differs", ["m"])]
+
+
+def test_a_changed_count_of_versions_is_found(operator: Operator, storage: Storage, totals_of: str) -> None:
+    change(kept_total(storage, "UTC"), "versions", {"N": "3"})
+
+    assert found(operator, "--replay", totals_of) == [("total-differs", ["versions"])]
+
+
+def test_a_total_that_its_replay_has_outgrown_is_not_compared(
+    operator: Operator, storage: Storage, totals_of: str
+) -> None:
+    row = kept_total(storage, "UTC")
+    change(row, "versions", {"N": "1"})
+    change(row, "processed", {"N": "2"})
+
+    assert found(operator, "--replay", totals_of) == []

@@ -63,6 +63,7 @@ CALLS: dict[str, list[str]] = {
     "metrics try": ["{text}", "e", "--day", "2026-11-23"],
     "metrics list": ["--limit", "{text}"],
     "metrics show": ["{text}"],
+    "metrics values": ["{text}", "--group", "/p={text}"],
     "metrics retire": ["{text}"],
     "export": ["{text}"],
     "sql": ["{text}"],

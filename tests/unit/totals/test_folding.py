@@ -194,7 +194,7 @@ class Folding:
         found = {each["group"].get("/currency"): each for each in revenue.members}
         expected = revenue_of(had)
         assert {group: Fraction(each["value"]) for group, each in found.items() if each["inputs"]} == expected
-        numbers = [fraction(each.amount) for each in had if fraction(each.amount) is not None]
+        numbers = [number for each in had if (number := fraction(each.amount)) is not None]
         [biggest] = largest.members
         assert (biggest["value"] and Fraction(biggest["value"])) == max(numbers, default=None)
         assert total.versions == len({each.event.entity_id for each in had})
