@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from chalicelib.core.errors import Fault
 from chalicelib.core.fields import faults_of
 from chalicelib.core.lossless_json import JsonValue
-from chalicelib.replays.destinations import MAX_NAME, NAME_PATTERN, TO_AGGREGATES, DeclaredDestination
+from chalicelib.replays.destinations import MAX_NAME, NAME_PATTERN, TO_AGGREGATES, DeclaredDestination, DestinationKind
 from infra.command import Problem
 from infra.merge import ROOT
 from retrace.defining.yaml_text import NotYaml, YamlText
@@ -23,7 +23,7 @@ MAX_DESTINATIONS: Final = 10
 """So that all of them fit into the 4 KB that Lambda has for the environment of a function."""
 
 _MEMBER: Final = "destinations"
-_ARN: Final = r"^arn:[a-z-]+:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?$"
+_ARN: Final = r"^arn:[a-z-]+:(sqs:[a-z0-9-]+:[0-9]{12}:|events:[a-z0-9-]+:[0-9]{12}:event-bus/)[A-Za-z0-9_.-]{1,80}$"
 
 
 class DestinationMembers(BaseModel):
@@ -31,17 +31,19 @@ class DestinationMembers(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 
-    kind: Literal["queue", "fifo"] = Field(description="queue: unordered. fifo: in order for each entity.")
+    kind: Literal["queue", "fifo", "eventbridge"] = Field(
+        description="queue: unordered. fifo: in order for each entity. eventbridge: an event bus."
+    )
     arn: str | None = Field(
         None,
         pattern=_ARN,
-        description="An existing queue of this region. Without it, the stage makes one, with dead letters and alarms.",
+        description="An existing queue or bus of this region. Without it, the stage makes one.",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """A destination of a stage: its name, its kind, and the ARN of its queue if that exists."""
+    """A destination of a stage: its name, its kind, and the ARN of its queue or bus if that exists."""
 
     name: str
     kind: str = "queue"
@@ -58,8 +60,13 @@ class Declared:
         return self.arn is None and self.name != TO_AGGREGATES
 
     @property
+    def is_queue(self) -> bool:
+        """Whether messages wait there."""
+        return self.kind != DestinationKind.EVENTBRIDGE
+
+    @property
     def resource(self) -> str:
-        """Its queue: a logical name of the template, or an ARN."""
+        """Its queue or bus: a logical name of the template, or an ARN."""
         return "ReplayQueue" if self.name == TO_AGGREGATES else self.arn or f"To{self.logical}"
 
 
@@ -134,6 +141,6 @@ def _of_one(name: str, members: JsonValue, region: str) -> Iterator[Fault]:
 def _of_arn(members: DestinationMembers, arn: str, region: str) -> Iterator[str]:
     kind = DeclaredDestination("", arn).kind.value
     if kind != members.kind:
-        yield f"is of a {kind}, not of a {members.kind}"
+        yield f"is of kind {kind}, not {members.kind}"
     if arn.split(":")[3] != region:
         yield f"is in {arn.split(':')[3]}, but the stage is in {region}"

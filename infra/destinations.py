@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from chalicelib.replays.destinations import TO_AGGREGATES, destinations_in
+from chalicelib.replays.destinations import TO_AGGREGATES, DeclaredDestination, DestinationKind, destinations_in
 from infra.destination_file import Declarations, Declared
 from infra.merge import HERE, Template, load_text
-from infra.permissions import SEND_TO_DESTINATIONS, Right
+from infra.permissions import PUT_ON_BUSES, SEND_TO_DESTINATIONS, Right
 from infra.roles import statement_of
 
 PARTS: Final = HERE / "destination.yaml"
@@ -32,7 +32,7 @@ def with_destinations(template: Template, declared: Declarations) -> Template:
     _watch(resources, declared)
     for each in declared:
         if each.name != TO_AGGREGATES:
-            resources |= _part("consumer", "policy", each)
+            resources |= _part("consumer", "queue" if each.is_queue else "bus", each)
             outputs[f"{each.logical}ConsumerPolicyArn"] = {"Value": {"Ref": f"ConsumerPolicyOf{each.logical}"}}
     return changed
 
@@ -42,28 +42,37 @@ def setting(declared: Iterable[Declared]) -> str:
     return json.dumps({each.name: {"arn": _arn(each)} for each in declared}, separators=(",", ":"))
 
 
-def sending(declared: Iterable[Declared]) -> Right:
-    """Return the right of planners to send to destinations."""
-    return replace(SEND_TO_DESTINATIONS, resources=tuple(each.resource for each in declared))
+def sending(declared: Iterable[Declared]) -> tuple[Right, ...]:
+    """Return the rights of planners on destinations."""
+    return _rights((each.resource, each.kind == DestinationKind.EVENTBRIDGE) for each in declared)
 
 
-def sending_in(told: str) -> Right:
+def sending_in(told: str) -> tuple[Right, ...]:
     """Return the same of a stage that is deployed and has this DESTINATIONS."""
-    return replace(SEND_TO_DESTINATIONS, resources=tuple(destinations_in(told).arns.values()))
+    declared = (DeclaredDestination(name, arn) for name, arn in destinations_in(told).arns.items())
+    return _rights((each.arn, each.kind is DestinationKind.EVENTBRIDGE) for each in declared)
+
+
+def _rights(resources: Iterable[tuple[str, bool]]) -> tuple[Right, ...]:
+    known = tuple(resources)
+    both = ((PUT_ON_BUSES if bus else SEND_TO_DESTINATIONS, bus) for bus in (False, True))
+    rights = [replace(right, resources=tuple(name for name, is_bus in known if is_bus is bus)) for right, bus in both]
+    return tuple(right for right in rights if right.resources)
 
 
 def policies_to_attach(declared: Iterable[Declared], account: str, role_arn: str) -> Iterator[tuple[str, str]]:
-    """Yield each queue of another account, by its ARN, with the policy that lets planners of this one send to it.
+    """Yield each queue or bus of another account, by its ARN, with the policy that lets planners send to it.
 
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-basic-examples-of-sqs-policies.html
     """
     for each in declared:
         if each.arn is not None and each.arn.split(":")[4] != account:
+            [right] = sending([each])
             allow = {
                 "Sid": "RetraceSends",
                 "Effect": "Allow",
                 "Principal": {"AWS": role_arn},
-                "Action": "sqs:SendMessage",
+                "Action": right.actions[0],
                 "Resource": each.arn,
             }
             yield each.arn, json.dumps({"Version": "2012-10-17", "Statement": [allow]})
@@ -97,21 +106,19 @@ def _tell_functions(template: Template, declared: Declarations) -> None:
 
 
 def _allow_planners(role: dict[str, Any], declared: Declarations) -> None:
-    right = sending(declared)
     document = role["Properties"]["Policies"][0]["PolicyDocument"]
-    document["Statement"] = [
-        statement_of(right) if statement.get("Sid") == right.sid else statement for statement in document["Statement"]
-    ]
+    others = [each for each in document["Statement"] if each.get("Sid") != SEND_TO_DESTINATIONS.sid]
+    document["Statement"] = [*others, *map(statement_of, sending(declared))]
 
 
 def _watch(resources: dict[str, Any], declared: Declarations) -> None:
     """Add alarms and lines of the dashboard for the queues that the stage makes, and let auditors look at them."""
-    names = [name for each in declared if each.is_own for name in (f"To{each.logical}", f"DeadLettersOf{each.logical}")]
-    for each in declared:
-        if each.is_own:
-            resources |= _alarms(resources, each)
+    watched = [each for each in declared if each.is_own and each.is_queue]
+    for each in watched:
+        resources |= _alarms(resources, each)
     body: list[Any] = resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
-    body[0] = _with_lines(body[0], [each for each in declared if each.is_own])
+    body[0] = _with_lines(body[0], watched)
+    names = [f"{queue}{each.logical}" for each in watched for queue in ("To", "DeadLettersOf")]
     for statement in resources["AuditorPolicy"]["Properties"]["PolicyDocument"]["Statement"]:
         if statement.get("Sid") == "SeeHowMuchWaits":
             statement["Resource"] += [{"Fn::GetAtt": [name, "Arn"]} for name in names]

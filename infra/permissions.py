@@ -67,6 +67,7 @@ def _record(*keys: str) -> Right:
 
 # Those of a stage that declares none. infra/destinations.py has the right of all others.
 SEND_TO_DESTINATIONS = Right("SendToDestinations", ("sqs:SendMessage",), ("ReplayQueue",))
+PUT_ON_BUSES = Right("PutOnBuses", ("events:PutEvents",), ())
 
 _COMMON = (_USE_KEY, _TRACE)
 

@@ -4,7 +4,7 @@ The two differ in two things. `chalice deploy` has one function for all routes, 
 functions make their log groups themselves.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from infra.changes import Resource
@@ -78,7 +78,7 @@ def _reference(resource: str) -> Any:
 
 
 def of_stage(
-    stage: str, stack_id: str, resources: Iterable[Resource], parameters: Mapping[str, str], sending: Right
+    stage: str, stack_id: str, resources: Iterable[Resource], parameters: Mapping[str, str], sending: Sequence[Right]
 ) -> dict[str, Policy]:
     """Return the policy of each function that `chalice deploy` makes, for a stage whose resources are deployed.
 
@@ -92,7 +92,7 @@ def of_stage(
         if each.type in _ARNS
     }
     known = {EVERYTHING: EVERYTHING} | {name: parameters.get(name, "") for name in _MAY_BE_EMPTY} | arns
-    known |= {resource: resource for resource in sending.resources if resource.startswith(_ARN)}
+    known |= {resource: resource for right in sending for resource in right.resources if resource.startswith(_ARN)}
     own = {
         "${AWS::Region}": region,
         "${AWS::URLSuffix}": "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com",
@@ -108,8 +108,9 @@ def of_stage(
     }
 
 
-def _sending_to(sending: Right, rights: Iterable[Right]) -> list[Right]:
-    return [sending if right == SEND_TO_DESTINATIONS else right for right in rights]
+def _sending_to(sending: Iterable[Right], rights: Iterable[Right]) -> Iterator[Right]:
+    for right in rights:
+        yield from sending if right == SEND_TO_DESTINATIONS else (right,)
 
 
 def _split(resource: str) -> tuple[str, str]:

@@ -17,7 +17,13 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.core.version import MAJOR_VERSION, VERSION
-from chalicelib.replays.destinations import TO_AGGREGATES, Destinations, destinations_in
+from chalicelib.replays.destinations import (
+    TO_AGGREGATES,
+    DeclaredDestination,
+    DestinationKind,
+    Destinations,
+    destinations_in,
+)
 from retrace.answer import Answer
 from retrace.client import Client
 from retrace.output import duration
@@ -185,6 +191,8 @@ def destinations(target: Target) -> Iterator[Finding]:
 
 
 def _of_destination(target: Target, arn: str, check: str) -> Finding:
+    if DeclaredDestination("", arn).kind is DestinationKind.EVENTBRIDGE:
+        return Finding(check, Level.OK, "an event bus, on which nothing waits")
     attributes = _attributes(target, _url(target, arn))
     policy = json.loads(attributes.get("RedrivePolicy", "{}"))
     if "deadLetterTargetArn" in policy:

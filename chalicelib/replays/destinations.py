@@ -22,11 +22,12 @@ class DestinationKind(StrEnum):
 
     QUEUE = "queue"
     FIFO = "fifo"
+    EVENTBRIDGE = "eventbridge"
 
 
 @dataclass(frozen=True, slots=True)
 class DeclaredDestination:
-    """A destination by its name and the ARN of its queue."""
+    """A destination by its name and the ARN of its queue or event bus."""
 
     name: str
     arn: str
@@ -37,6 +38,8 @@ class DeclaredDestination:
 
         https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-understanding-logic.html
         """
+        if self.arn.split(":")[2] == "events":
+            return DestinationKind.EVENTBRIDGE
         return DestinationKind.FIFO if self.arn.endswith(".fifo") else DestinationKind.QUEUE
 
     @property

@@ -15,7 +15,9 @@ from chalicelib.processing.sqs import SqsDeadLetterQueue, SqsDeliveryQueue
 from chalicelib.replays import commit_batch
 from chalicelib.replays.destinations import DeclaredDestination, DestinationKind
 from chalicelib.replays.dynamodb_jobs import DynamoReplayStates
+from chalicelib.replays.eventbridge import EventBridgeDestination
 from chalicelib.replays.planner import PlanReplay
+from chalicelib.replays.ports import Destination
 from chalicelib.replays.sqs import SqsDestination, queue_url
 from chalicelib.replays.worker import WorkOnReplay
 from chalicelib.runtime import system
@@ -44,19 +46,20 @@ def plan_replay() -> PlanReplay:
     )
 
 
-def destination_of(declared: DeclaredDestination) -> SqsDestination:
+def destination_of(declared: DeclaredDestination) -> Destination:
     """What sends to a destination. Only one that reports outcomes has a window of messages in flight."""
-    chosen = system.settings()
+    at_once, waiting = commit_batch.MESSAGES_A_BATCH, (system.pause, system.concurrently)
+    if declared.kind is DestinationKind.EVENTBRIDGE:
+        return EventBridgeDestination(system.events(), declared.arn, *waiting, declared.name, at_once)
     ordered = declared.kind is DestinationKind.FIFO
     return SqsDestination(
         system.sqs(),
         queue_url(system.sqs(), declared.arn),
-        system.pause,
-        system.concurrently,
+        *waiting,
         declared.name,
         ordered=ordered,
-        messages_a_batch=commit_batch.ORDERED_MESSAGES_A_BATCH if ordered else commit_batch.MESSAGES_A_BATCH,
-        max_in_flight=chosen.max_in_flight if declared.reports else None,
+        messages_a_batch=commit_batch.ORDERED_MESSAGES_A_BATCH if ordered else at_once,
+        max_in_flight=system.settings().max_in_flight if declared.reports else None,
     )
 
 

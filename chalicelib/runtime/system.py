@@ -166,6 +166,12 @@ def sqs() -> SQSClient:
 
 
 @once
+def events() -> Any:
+    """EventBridge."""
+    return _bounded(boto3.client("events", config=_client_config()))
+
+
+@once
 def kms() -> KMSClient:
     """KMS."""
     return _bounded(boto3.client("kms", config=_client_config()))

@@ -51,6 +51,7 @@ class Kept:
     rejected_version: str
     tables: dict[str, str]
     queues: dict[str, str]
+    buses: dict[str, str]
     key_arn: str
 
 
@@ -66,6 +67,7 @@ class Caller:
         )
         self.kms: KMSClient = session.client("kms", endpoint_url=endpoint_url, config=_ONCE)
         self.sqs: SQSClient = session.client("sqs", endpoint_url=endpoint_url, config=_ONCE)
+        self.events: Any = session.client("events", endpoint_url=endpoint_url, config=_ONCE)
 
     def may(self, probe: Probe, kept: Kept) -> bool:
         """Whether a call is not denied; it may fail for another reason."""
@@ -248,3 +250,13 @@ def queue(name: str) -> dict[str, Probe]:
             lambda sqs, url: sqs.set_queue_attributes(QueueUrl=url, Attributes={"DelaySeconds": "-1"})
         ),
     }
+
+
+def bus(name: str) -> dict[str, Probe]:
+    """Calls on an event bus, by the name of the action. No caller may use the source, whatever its rights."""
+
+    def put(caller: Caller, kept: Kept) -> Any:
+        entry = {"EventBusName": kept.buses[name], "Source": "aws.none", "DetailType": "none", "Detail": "{}"}
+        return caller.events.put_events(Entries=[entry])
+
+    return {"PutEvents": put}

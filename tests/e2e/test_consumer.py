@@ -6,8 +6,10 @@ import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,7 +75,8 @@ def replayed(deployed: Deployed, state: str, **options: str) -> dict[str, object
 
 def waiting(deployed: Deployed) -> dict[str, int]:
     """How many messages each queue of the stack has for consumers or the processor, in somebody's hands or not."""
-    return {name: count for name in declared(deployed.stack) if (count := _on(deployed, name))}
+    queues = [name for name, members in declared(deployed.stack).items() if ":sqs:" in members["arn"]]
+    return {name: count for name in queues if (count := _on(deployed, name))}
 
 
 def declared(stack: Stack) -> dict[str, dict[str, str]]:
@@ -134,6 +137,33 @@ def test_a_replay_to_a_fifo_queue_comes_in_the_order_of_its_events(deployed: Dep
     order = [(line["event_time"], line["event_id"]) for line in lines]
     assert (finished.returncode, len(order)) == (0, len(EVENTS)), finished.stderr
     assert order == sorted(order)
+    assert waiting(deployed) == {}
+
+
+def test_a_replay_to_a_bus_reaches_the_targets_of_its_rules_and_no_queue(deployed: Deployed) -> None:
+    sqs, stack = deployed.admin.sqs, deployed.stack
+    events: Any = deployed.admin.session.client("events", endpoint_url=stack.aws_endpoint_url)
+    [(kind, count)] = Counter(json.loads(line)["event_type"] for line in EVENTS).most_common(1)
+    url = sqs.create_queue(QueueName="target-of-a-rule")["QueueUrl"]
+    target = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    rule = {"Name": "scans", "EventBusName": declared(stack)["news"]["arn"].rpartition("/")[2]}
+    events.put_rule(**rule, EventPattern=json.dumps({"source": ["retrace"], "detail-type": [kind]}))
+    events.put_targets(Rule="scans", EventBusName=rule["EventBusName"], Targets=[{"Id": "queue", "Arn": target}])
+
+    job = replayed(deployed, "SENT", destination="news")
+
+    details: list[dict[str, Any]] = []
+
+    def came() -> bool:
+        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+        details.extend(json.loads(found["Body"])["detail"] for found in answer.get("Messages", []))
+        return len(details) >= count
+
+    until(came)
+    assert (job["sent"], job["processed"]) == (len(EVENTS), 0)
+    assert len({detail["event_id"] for detail in details}) == len(details) == count
+    named = {(detail["replay_id"], detail["destination"], detail["event_type"]) for detail in details}
+    assert named == {(job["replay_id"], "news", kind)}
     assert waiting(deployed) == {}
 
 

@@ -18,7 +18,7 @@ from embedded.admin import AccessKey, Admin, user_with
 from embedded.client import Api
 from embedded.deployment import STACK_NAME
 from tests.e2e.deployed import Deployed
-from tests.e2e.probes import BUCKET, KEY, PARTITIONS, Caller, Kept, Probe, index, queue, table
+from tests.e2e.probes import BUCKET, KEY, PARTITIONS, Caller, Kept, Probe, bus, index, queue, table
 
 # Principals on routes
 
@@ -263,6 +263,7 @@ PROBES: dict[str, tuple[Probe, set[str]]] = {
         for name in QUEUES
         for action, probe in queue(name).items()
     },
+    **{f"ToNews: {action}": (probe, {"planner"}) for action, probe in bus("ToNews").items()},
 }
 
 
@@ -274,14 +275,19 @@ def _key_with_rights_of(admin: Admin, role: str, user: str) -> AccessKey:
     return user_with(admin, user, own, [policy["PolicyArn"] for policy in attached])
 
 
+def physical_id(admin: Admin, logical_id: str) -> str:
+    """What AWS calls a resource of the stack: a queue by its URL."""
+    resource = admin.cloudformation.describe_stack_resource(StackName=STACK_NAME, LogicalResourceId=logical_id)
+    return resource["StackResourceDetail"]["PhysicalResourceId"]
+
+
 @pytest.fixture(scope="module")
 def callers(deployed: Deployed) -> dict[str, Caller]:
     """AWS as each function calls it."""
     admin, found = deployed.admin, {}
     for name, logical_id in FUNCTIONS.items():
-        resource = admin.cloudformation.describe_stack_resource(StackName=STACK_NAME, LogicalResourceId=logical_id)
-        physical_id = resource["StackResourceDetail"]["PhysicalResourceId"]
-        role = admin.functions.get_function_configuration(FunctionName=physical_id)["Role"].rpartition("/")[2]
+        function = physical_id(admin, logical_id)
+        role = admin.functions.get_function_configuration(FunctionName=function)["Role"].rpartition("/")[2]
         key = _key_with_rights_of(admin, role, f"test-function-{logical_id}")
         found[name] = Caller(deployed.stack.aws_endpoint_url, deployed.stack.region, key)
     return found
@@ -301,7 +307,8 @@ def kept(deployed: Deployed, outputs: dict[str, str]) -> Kept:
         rejected_key=rejected_key,
         rejected_version=deployed.admin.s3.head_object(Bucket=bucket, Key=rejected_key)["VersionId"],
         tables={name: outputs[name] for name in TABLES},
-        queues={name: outputs[f"{name}Url"] for name in QUEUES},
+        queues={name: physical_id(deployed.admin, name) for name in QUEUES},
+        buses={"ToNews": json.loads(deployed.stack.destinations)["news"]["arn"]},
         key_arn=outputs["DigestKeyArn"],
     )
 

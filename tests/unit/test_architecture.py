@@ -35,7 +35,7 @@ RANKS = {package: rank for rank, packages in enumerate(PACKAGES) for package in 
 
 EDGE = ("api", "runtime")
 CHECKING_COMMANDS = ("audit", "rebuild", "verify", "verify_digests")
-ADAPTER = re.compile(r"(dynamodb|kms|s3|secretsmanager|sqs)(_\w+)?")
+ADAPTER = re.compile(r"(dynamodb|eventbridge|kms|s3|secretsmanager|sqs)(_\w+)?")
 CONTRACT = ("responses", "schemas")
 
 MAX_LINES = 250

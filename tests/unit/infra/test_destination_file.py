@@ -64,14 +64,21 @@ NAMES = "\n".join(f"  d{at}: {{kind: queue}}" for at in "abcdefghijk")
         (f"destinations:\n  {'a' * (MAX_NAME + 1)}: {{kind: queue}}", "is no name: use at most"),
         ("destinations:\n  a: {kind: queue}\n  a: {kind: fifo}", "3 destinations.a is a duplicate key"),
         ("destinations:\n  aggregates:\n    kind: queue", "2 destinations.aggregates is built in and has no members"),
-        ("destinations:\n  a:\n    kind: topic", "3 destinations.a.kind input should be 'queue' or 'fifo'"),
+        (
+            "destinations:\n  a:\n    kind: topic",
+            "3 destinations.a.kind input should be 'queue', 'fifo' or 'eventbridge'",
+        ),
         ("destinations:\n  a:\n    arn: x", "2 destinations.a.kind"),
         ("destinations:\n  a:\n    kind: queue\n    arn: x", "4 destinations.a.arn string should match pattern"),
         ("destinations:\n  a:\n    kind: queue\n    rte: 5", "4 destinations.a.rte is not a known field"),
-        (f"destinations:\n  a:\n    kind: fifo\n    arn: '{ARN}'", "4 destinations.a.arn is of a queue, not of a fifo"),
+        (f"destinations:\n  a:\n    kind: fifo\n    arn: '{ARN}'", "4 destinations.a.arn is of kind queue, not fifo"),
         (
             f"destinations:\n  a:\n    kind: queue\n    arn: '{ARN.replace('eu-west', 'us-east')}'",
             "4 destinations.a.arn is in us-east-1, but the stage is in eu-west-1",
+        ),
+        (
+            f"destinations:\n  a:\n    kind: queue\n    arn: 'arn:aws:events:{REGION}:222222222222:event-bus/b'",
+            "4 destinations.a.arn is of kind eventbridge, not queue",
         ),
         ("destinations:\n  a: [", "is not YAML"),
         ("destinations:\n  a: *b", "2 uses an alias"),

@@ -16,7 +16,16 @@ from infra.merge import RESOURCES, load, merged
 from tests.unit.infra.test_template_merge import references
 
 EXISTING = "arn:aws:sqs:eu-west-1:222222222222:theirs"
-DECLARED = (*DEFAULT, Declared("billing"), Declared("eu-ledger", "fifo"), Declared("theirs", "queue", EXISTING))
+BUS = "arn:aws:events:eu-west-1:222222222222:event-bus/theirs"
+DECLARED = (
+    *DEFAULT,
+    Declared("billing"),
+    Declared("eu-ledger", "fifo"),
+    Declared("theirs", "queue", EXISTING),
+    Declared("news", "eventbridge"),
+    Declared("their-news", "eventbridge", BUS),
+)
+SENDING = {"sqs:SendMessage", "events:PutEvents"}
 ENVIRONMENT_BYTES = 4_096
 """https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
@@ -41,15 +50,21 @@ def statements(role: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def test_planners_may_send_to_declared_destinations_and_no_other_role_may(template: dict[str, Any]) -> None:
     sending = {
-        name: [each["Resource"] for each in statements(resource) if "sqs:SendMessage" in each.get("Action", ())]
+        name: [
+            each["Resource"]
+            for each in statements(resource)
+            if {"sqs:SendMessage", "events:PutEvents"} & set(each.get("Action", ()))
+        ]
         for name, resource in template["Resources"].items()
         if resource.get("Type", "AWS::IAM::Role") == "AWS::IAM::Role"  # Chalice says so of its own
     }
 
     declared = [{"Fn::GetAtt": [name, "Arn"]} for name in ("ReplayQueue", "ToBilling", "ToEuLedger")]
-    assert [*declared, EXISTING] in sending.pop("PlannerRole")
-    assert set(references(sending)) & {"ReplayQueue", "ToBilling", "ToEuLedger"} == set()
-    assert EXISTING not in json.dumps(sending)
+    planners = sending.pop("PlannerRole")
+    assert [*declared, EXISTING] in planners
+    assert [{"Fn::GetAtt": ["ToNews", "Arn"]}, BUS] in planners
+    assert set(references(sending)) & {"ReplayQueue", "ToBilling", "ToEuLedger", "ToNews"} == set()
+    assert not re.search("222222222222", json.dumps(sending))
 
 
 def test_functions_are_told_names_and_arns(template: dict[str, Any]) -> None:
@@ -62,6 +77,8 @@ def test_functions_are_told_names_and_arns(template: dict[str, Any]) -> None:
             "billing": "${ToBilling.Arn}",
             "eu-ledger": "${ToEuLedger.Arn}",
             "theirs": EXISTING,
+            "news": "${ToNews.Arn}",
+            "their-news": BUS,
         }
 
 
@@ -82,8 +99,8 @@ def test_a_stage_makes_queue_and_dead_letters_and_none_for_an_existing_queue(
 
     of_each = ("To{}", "DeadLettersOf{}", "TlsOf{}", "DeadLettersAlarmOf{}", "OldestMessageAlarmOf{}")
     own = {name.format(each) for each in ("Billing", "EuLedger") for name in of_each}
-    policies = {f"ConsumerPolicyOf{each}" for each in ("Billing", "EuLedger", "Theirs")}
-    assert added == own | policies
+    policies = {f"ConsumerPolicyOf{each}" for each in ("Billing", "EuLedger", "Theirs", "News", "TheirNews")}
+    assert added == own | policies | {"ToNews"}
     for each, end in (("Billing", ""), ("EuLedger", ".fifo")):
         queue, dead = (template["Resources"][f"{name}{each}"]["Properties"] for name in ("To", "DeadLettersOf"))
         assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": [f"DeadLettersOf{each}", "Arn"]}
@@ -116,6 +133,8 @@ def test_a_consumer_may_take_from_its_own_queue_alone(template: dict[str, Any]) 
     ]
     theirs = template["Resources"]["ConsumerPolicyOfTheirs"]["Properties"]["PolicyDocument"]["Statement"]
     assert theirs[0]["Resource"] == EXISTING
+    of_a_bus = template["Resources"]["ConsumerPolicyOfNews"]["Properties"]["PolicyDocument"]["Statement"]
+    assert [each["Action"] for each in of_a_bus] == ["s3:GetObject"]
     assert template["Outputs"]["BillingConsumerPolicyArn"] == {"Value": {"Ref": "ConsumerPolicyOfBilling"}}
 
 
@@ -166,9 +185,11 @@ def test_for_chalice_deploy_the_stack_has_the_queues_and_tells_them() -> None:
 def test_a_policy_to_attach_is_told_for_queues_of_other_accounts_alone() -> None:
     role = "arn:aws:iam::111111111111:role/planner"
 
-    [(arn, policy)] = policies_to_attach(DECLARED, "111111111111", role)
+    told = dict(policies_to_attach(DECLARED, "111111111111", role))
 
-    [allowed] = json.loads(policy)["Statement"]
-    assert arn == allowed["Resource"] == EXISTING
-    assert (allowed["Effect"], allowed["Action"], allowed["Principal"]) == ("Allow", "sqs:SendMessage", {"AWS": role})
+    assert list(told) == [EXISTING, BUS]
+    for (arn, policy), action in zip(told.items(), ("sqs:SendMessage", "events:PutEvents"), strict=True):
+        [allowed] = json.loads(policy)["Statement"]
+        assert allowed["Resource"] == arn
+        assert (allowed["Effect"], allowed["Action"], allowed["Principal"]) == ("Allow", action, {"AWS": role})
     assert list(policies_to_attach(DECLARED, "222222222222", role)) == []

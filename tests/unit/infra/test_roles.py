@@ -39,7 +39,7 @@ ARNS = {
     },
 }
 
-SENDING = replace(SEND_TO_DESTINATIONS, resources=(ARNS["ReplayQueue"],))
+SENDING = (replace(SEND_TO_DESTINATIONS, resources=(ARNS["ReplayQueue"],)),)
 
 
 def derived(parameters: Mapping[str, str] | None = None) -> dict[str, Policy]:

@@ -85,7 +85,13 @@ def test_messages_come_in_order_of_time_to_an_ordered_destination_and_by_entity_
     assert [message.event_time[11:16] for message in archive.sent] == times
 
 
-STAGE = Destinations({"aggregates": "arn:aws:sqs:eu-west-1:1:q", "billing": "arn:aws:sqs:eu-west-1:2:b.fifo"})
+STAGE = Destinations(
+    {
+        "aggregates": "arn:aws:sqs:eu-west-1:1:q",
+        "billing": "arn:aws:sqs:eu-west-1:2:b.fifo",
+        "news": "arn:aws:events:eu-west-1:2:event-bus/n",
+    }
+)
 
 
 def test_a_destination_that_is_not_declared_is_refused_with_all_that_are_and_a_near_one() -> None:
@@ -93,14 +99,14 @@ def test_a_destination_that_is_not_declared_is_refused_with_all_that_are_and_a_n
         STAGE.named("biling")
 
     [fault] = refused.value.faults
-    said = "is biling, which is not declared. Did you mean billing? Declared: aggregates, billing"
+    said = "is biling, which is not declared. Did you mean billing? Declared: aggregates, billing, news"
     assert (fault.field, fault.message) == ("destination", said)
 
 
-def test_names_of_fifo_queues_say_that_they_are_ordered() -> None:
+def test_an_arn_says_what_kind_a_destination_is() -> None:
     kinds = [STAGE.named(name).kind for name in STAGE.arns]
 
-    assert kinds == [DestinationKind.QUEUE, DestinationKind.FIFO]
+    assert kinds == [DestinationKind.QUEUE, DestinationKind.FIFO, DestinationKind.EVENTBRIDGE]
 
 
 def test_only_the_processor_reports_what_became_of_messages() -> None:
