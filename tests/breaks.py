@@ -1062,8 +1062,8 @@ BREAKS = [
     Break(
         "7 ordered: two messages of an entity in one batch",
         "chalicelib/replays/sqs.py",
-        "for some in one_per_entity(messages) if self.ordered else [messages]:",
-        "for some in [messages]:",
+        "for calls in side_by_side(ordered_calls(messages, MESSAGES_A_CALL)) if self.ordered else [_tens(messages)]:",
+        "for calls in [_tens(messages)]:",
         "tests/functional/test_replay_options.py",
         "",
     ),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
+from heapq import heapify, heappop, heappush
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -136,17 +137,37 @@ def by_entity_and_day(messages: Iterable[ReplayMessage]) -> list[ReplayMessage]:
     return sorted(messages, key=lambda message: (message.entity_id, day_of(Instant(message.event_time))))
 
 
-def one_per_entity(messages: Iterable[ReplayMessage]) -> list[list[ReplayMessage]]:
-    """Messages in groups with at most one of each entity: the first of each, then the second of each, and so on."""
-    so_far: Counter[str] = Counter()
-    groups: list[list[ReplayMessage]] = []
+def ordered_calls(messages: Iterable[ReplayMessage], most: int) -> Iterator[list[ReplayMessage]]:
+    """Yield messages in as few calls of at most `most` as have no two of one entity, whose messages keep their order.
+
+    Each call takes from the entities that have most left. The others would have to go one by one at the end.
+    """
+    left: dict[str, deque[ReplayMessage]] = {}
     for message in messages:
-        number = so_far[message.entity_id]
-        so_far[message.entity_id] += 1
-        if number == len(groups):
-            groups.append([])
-        groups[number].append(message)
-    return groups
+        left.setdefault(message.entity_id, deque()).append(message)
+    heap = [(-len(of_entity), number, of_entity) for number, of_entity in enumerate(left.values())]
+    heapify(heap)
+    while heap:
+        taken = [heappop(heap) for _ in range(min(most, len(heap)))]
+        yield [of_entity.popleft() for _, _, of_entity in taken]
+        for count, number, of_entity in taken:
+            if of_entity:
+                heappush(heap, (count + 1, number, of_entity))
+
+
+def side_by_side(calls: Iterable[list[ReplayMessage]]) -> Iterator[list[list[ReplayMessage]]]:
+    """Yield consecutive calls together that have no entity in common, so that they may be made at once."""
+    together: list[list[ReplayMessage]] = []
+    entities: set[str] = set()
+    for call in calls:
+        of_call = {message.entity_id for message in call}
+        if entities & of_call:
+            yield together
+            together, entities = [], set()
+        together.append(call)
+        entities |= of_call
+    if together:
+        yield together
 
 
 def parse_message(body: str) -> ReplayMessage | ObjectReference:

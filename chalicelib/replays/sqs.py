@@ -12,7 +12,7 @@ from chalicelib.aws.sqs_batches import MESSAGES_A_CALL, send_entries, string_att
 from chalicelib.core.pagination import chunked
 from chalicelib.core.percent_encoding import entity_digest
 from chalicelib.core.ports import Concurrently, Pause
-from chalicelib.replays.messages import ReplayMessage, one_per_entity
+from chalicelib.replays.messages import ReplayMessage, ordered_calls, side_by_side
 from chalicelib.replays.tasks import ReplayTask
 
 if TYPE_CHECKING:
@@ -84,8 +84,8 @@ class SqsDestination:
         later one could be taken first.
         """
         with translated("sending replay messages in order" if self.ordered else "sending replay messages"):
-            for some in one_per_entity(messages) if self.ordered else [messages]:
-                self.concurrently(self._send, _tens(some))
+            for calls in side_by_side(ordered_calls(messages, MESSAGES_A_CALL)) if self.ordered else [_tens(messages)]:
+                self.concurrently(self._send, calls)
 
     def _send(self, messages: Sequence[ReplayMessage]) -> None:
         entry_of = _ordered_entry if self.ordered else _entry

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import random
+from math import ceil
 from random import Random
 from typing import Any
 
@@ -11,8 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.aws.sqs_batches import MESSAGES_A_CALL
 from chalicelib.core.errors import InvalidRequest, UnknownSchema
+from chalicelib.core.pagination import chunked
 from chalicelib.events.raw_objects import stored_events
+from chalicelib.replays.commit_batch import ORDERED_MESSAGES_A_BATCH
 from chalicelib.replays.destinations import TO_AGGREGATES
 from chalicelib.replays.messages import (
     Duplicate,
@@ -20,8 +25,9 @@ from chalicelib.replays.messages import (
     ReplayMessage,
     by_entity_and_day,
     message_of,
-    one_per_entity,
+    ordered_calls,
     parse_message,
+    side_by_side,
 )
 from tests.unit.examples import INGESTED, RECEIPT, an_event, event_in, natives, small, stored
 from tests.unit.json_trees import Members, Num, Tree, randoms, trees, write
@@ -209,14 +215,34 @@ def test_rounds_hold_every_message_once_each_entitys_in_order_and_none_of_an_ent
         MESSAGE.model_copy(update={"entity_id": entity, "s3_offset": number}) for number, entity in enumerate(entities)
     ]
 
-    rounds = one_per_entity(messages)
+    together = list(side_by_side(ordered_calls(messages, 3)))
 
-    assert len(rounds) == max((entities.count(entity) for entity in entities), default=0)
-    for each in rounds:
-        assert len({message.entity_id for message in each}) == len(each) > 0
+    calls = [call for some in together for call in some]
+    most_of_one = max((entities.count(entity) for entity in entities), default=0)
+    assert len(calls) == max(most_of_one, ceil(len(entities) / 3))
+    for call in calls:
+        assert 0 < len({message.entity_id for message in call}) == len(call) <= 3
+    for some in together:
+        assert len({message.entity_id for call in some for message in call}) == sum(map(len, some))
     for entity in set(entities):
-        of_entity = [message for each in rounds for message in each if message.entity_id == entity]
+        of_entity = [message for call in calls for message in call if message.entity_id == entity]
         assert of_entity == [message for message in messages if message.entity_id == entity]
+
+
+def test_ten_thousand_events_of_a_hundred_entities_take_few_calls_in_order() -> None:
+    """Ordered batches of events that come as they happened, the entities mixed at random."""
+    entities = random.Random(1).choices([f"order-{number}" for number in range(100)], k=10_000)  # of a test
+    messages = [
+        MESSAGE.model_copy(update={"entity_id": entity, "s3_offset": number}) for number, entity in enumerate(entities)
+    ]
+
+    batches = chunked(messages, ORDERED_MESSAGES_A_BATCH)
+    calls = [call for batch in batches for call in ordered_calls(batch, MESSAGES_A_CALL)]
+
+    assert len(calls) / len(messages) <= 0.15
+    for entity in set(entities):
+        sent = [message.s3_offset for call in calls for message in call if message.entity_id == entity]
+        assert sent == sorted(sent)
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["2026-11-21", "2026-11-22"])), max_size=30))
