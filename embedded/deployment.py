@@ -19,6 +19,7 @@ from infra import deploy as onto_aws
 from infra.account import Artifacts
 from infra.command import silent
 from infra.destination_file import DEFAULT, Declarations
+from infra.destination_removal import require_unused
 from infra.destinations import with_destinations
 from infra.merge import Template
 from infra.package import BUNDLE, TEMPLATE, Application
@@ -43,6 +44,7 @@ def deploy(
     template: Template = json.loads((package / TEMPLATE).read_text())
     require_declared(template["Parameters"], parameters)
     chosen = {**PARAMETERS, **FUNCTION_PARAMETERS, **parameters}
+    require_unused(Stack(admin.cloudformation, STACK_NAME).outputs(), destinations, "dev", admin.sqs, admin.dynamodb)
     artifacts = artifacts_of(admin)
     artifacts.forget()  # every upload would stay for as long as the state does
     template = adapted(

@@ -16,6 +16,7 @@ from infra.account import Account, Artifacts, aws_errors_in_words, session
 from infra.changes import Change, lines
 from infra.command import Problem, Tell, exit_status, parser, say
 from infra.destination_file import declared_in, file_of
+from infra.destination_removal import require_unused
 from infra.destinations import policies_to_attach, with_destinations
 from infra.merge import RESOURCES, load, merged
 from infra.package import Application
@@ -82,6 +83,8 @@ def _deploy(chosen: argparse.Namespace, say: Tell, application: Application) -> 
     described = stack.settled(say)
     kind = kind_of_change(stack, described)
     before = described if kind == "UPDATE" else None
+    if before is not None:
+        require_unused(stack.outputs(), destinations, stage, account.sqs, account.dynamodb)
     require_readers_first(declared, given, before)
     artifacts = Artifacts(account.s3, account.number, account.region)
     for line in warnings(stage, value_of("RawRetentionDays", declared, given, before)):

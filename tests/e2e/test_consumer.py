@@ -19,7 +19,7 @@ from embedded.connection import Stack, shell_variables
 from embedded.deployment import STACK_NAME
 from embedded.layout import Layout, free_port
 from embedded.stack import down, up
-from infra.command import silent
+from infra.command import Problem, silent
 from tests.e2e.deployed import DESTINATIONS, Deployed, until
 from tests.e2e.samples import ROOT
 
@@ -194,6 +194,10 @@ def test_without_aggregates_declared_there_is_no_processor_and_no_destination_is
 ) -> None:
     processed = replayed(deployed, "COMPLETE")
     file = tmp_path / "destinations.yaml"
+    replayed(deployed, "SENT", destination="ordered")
+    file.write_text("destinations: {billing: {kind: queue}}")
+    with pytest.raises(Problem, match=f"ordered would be removed, but {len(EVENTS)} messages wait"):
+        up(layout, None, silent, destinations=file)
     file.write_text("destinations: {billing: {kind: queue}, ordered: {kind: fifo}}")
     up(layout, None, silent, destinations=file)
 
