@@ -45,9 +45,9 @@ def require_unused(
 def removed(told: str, declared: Declarations, stage: str) -> Iterator[DeclaredDestination]:
     """Yield the destinations of a stage that has this DESTINATIONS and would no longer have them where they are."""
     stays = {each.name: each for each in declared}
-    for name, arn in destinations_in(told).arns.items():
-        deployed, new = DeclaredDestination(name, arn), stays.get(name)
-        same = new is not None and (new.arn == arn or (new.arn is None and _is_own(deployed, stage)))
+    for deployed in destinations_in(told).declared:
+        new = stays.get(deployed.name)
+        same = new is not None and (new.arn == deployed.arn or (new.arn is None and _is_own(deployed, stage)))
         if new is None or not same or new.kind != deployed.kind.value:
             yield deployed
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from chalicelib.replays.destinations import TO_AGGREGATES, DeclaredDestination, DestinationKind, destinations_in
+from chalicelib.replays.destinations import TO_AGGREGATES, DestinationKind, destinations_in
 from infra.destination_file import Declarations, Declared
 from infra.merge import HERE, Template, load_text
 from infra.permissions import PUT_ON_BUSES, SEND_TO_DESTINATIONS, Right
@@ -49,8 +49,7 @@ def sending(declared: Iterable[Declared]) -> tuple[Right, ...]:
 
 def sending_in(told: str) -> tuple[Right, ...]:
     """Return the same of a stage that is deployed and has this DESTINATIONS."""
-    declared = (DeclaredDestination(name, arn) for name, arn in destinations_in(told).arns.items())
-    return _rights((each.arn, each.kind is DestinationKind.EVENTBRIDGE) for each in declared)
+    return _rights((each.arn, each.kind is DestinationKind.EVENTBRIDGE) for each in destinations_in(told).declared)
 
 
 def _rights(resources: Iterable[tuple[str, bool]]) -> tuple[Right, ...]:

@@ -17,13 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.core.version import MAJOR_VERSION, VERSION
-from chalicelib.replays.destinations import (
-    TO_AGGREGATES,
-    DeclaredDestination,
-    DestinationKind,
-    Destinations,
-    destinations_in,
-)
+from chalicelib.replays.destinations import DeclaredDestination, DestinationKind, destinations_in
 from retrace.answer import Answer
 from retrace.client import Client
 from retrace.output import duration
@@ -181,19 +175,18 @@ def _of_queue(target: Target, name: str, check: str, judge: Judge) -> Finding:
 
 def destinations(target: Target) -> Iterator[Finding]:
     """How much waits at each destination beside the processor's, and whether its consumer gave up on messages."""
-    declared = destinations_in(target.known(DESTINATIONS) or "{}") if target.names_queues else Destinations({})
-    for name, arn in declared.arns.items():
-        if name != TO_AGGREGATES:
-            check = f"destination {name}"
-            yield finding_or_warning(
-                check, partial(_of_destination, target, arn, check), "Its queue cannot be read", _READ_QUEUES
-            )
+    told = target.known(DESTINATIONS) if target.names_queues else None
+    for each in destinations_in(told or "{}").declared:
+        if not each.reports:
+            check = f"destination {each.name}"
+            look = partial(_of_destination, target, each, check)
+            yield finding_or_warning(check, look, "Its queue cannot be read", _READ_QUEUES)
 
 
-def _of_destination(target: Target, arn: str, check: str) -> Finding:
-    if DeclaredDestination("", arn).kind is DestinationKind.EVENTBRIDGE:
+def _of_destination(target: Target, each: DeclaredDestination, check: str) -> Finding:
+    if each.kind is DestinationKind.EVENTBRIDGE:
         return Finding(check, Level.OK, "an event bus, on which nothing waits")
-    attributes = _attributes(target, _url(target, arn))
+    attributes = _attributes(target, _url(target, each.arn))
     policy = json.loads(attributes.get("RedrivePolicy", "{}"))
     if "deadLetterTargetArn" in policy:
         dead = _dead(_OF_CONSUMERS)(check, _attributes(target, _url(target, policy["deadLetterTargetArn"])))

@@ -54,6 +54,11 @@ class Destinations:
 
     arns: dict[str, str]
 
+    @property
+    def declared(self) -> list[DeclaredDestination]:
+        """Each of them."""
+        return [DeclaredDestination(name, arn) for name, arn in self.arns.items()]
+
     def named(self, name: str) -> DeclaredDestination:
         """One of them; raises InvalidRequest, which names all, for an unknown name."""
         if name not in self.arns:
