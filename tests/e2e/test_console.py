@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -54,6 +55,13 @@ class Incident:
     versions: list[str] = field(default_factory=list)
 
 
+def define(deployed: Deployed, name: str, **definition: Any) -> None:
+    """Define a metric."""
+    headers = {"Content-Type": "application/json"}
+    answer = deployed.api.call("PUT", f"/metrics/{name}", body=json.dumps(definition).encode(), headers=headers)
+    assert answer.status == 200, answer.data
+
+
 @pytest.fixture(scope="module")
 def incident(sample: Sample) -> Iterator[Incident]:
     """A stack on which the incident of docs/incident.md has happened."""
@@ -63,6 +71,7 @@ def incident(sample: Sample) -> Iterator[Incident]:
         for batch in batches(other.lines, 1_000):
             deployed.ingest(batch)
         deployed.ingest(lines("day.ndjson"))
+        define(deployed, "weight", aggregate="sum", value="/weight_kg", source="depot/scanners")
         friday = deployed.replayed(**WINDOW)["replay_id"]
         for name in ("retry-storm.ndjson", "conflict.ndjson", "malformed.ndjson"):
             deployed.api.call(
@@ -291,6 +300,25 @@ def test_the_difference_of_two_versions_names_the_nine_late_scans(page: Page, in
     expect(page.get_by_role("dialog")).to_contain_text("hash checked")
 
 
+def test_the_nine_late_scans_are_the_difference_of_their_weight(page: Page, incident: Incident) -> None:
+    friday, saturday = incident.versions
+    page.goto(f"/aggregates?entity=depot-lyon&day={DAY}&from={friday}&to={saturday}")
+    expect(page.get_by_role("heading", name="From 27 to 36")).to_be_visible()
+    page.get_by_label("metric").select_option(label="weight")
+    weights = [Decimal(str(json.loads(line)["payload"]["weight_kg"])) for line in lines("late-batch.ndjson")]
+    expect(page.locator("main")).to_contain_text(
+        f"+{sum(weights, Decimal(0)).normalize()}: 9 events contribute differently"
+    )
+    expect(page.locator("main")).to_contain_text("The inputs differ, the definition is the same.")
+    shown = page.locator(".waterfall li.event")
+    expect(shown).to_have_count(9)
+
+    assert {link.get_attribute("title") for link in shown.locator("a.id").all()} == incident.late
+    changes = [Decimal(text) for text in shown.locator(".exact").all_inner_texts()]
+    assert sorted(weights, reverse=True) == changes
+    expect(page.locator("table.contributions tbody tr")).to_have_count(25)
+
+
 def test_a_refused_event_is_corrected_and_sent_again(page: Page) -> None:
     page.goto("/quarantine?reason=entity_id")
     page.locator("tr", has_text="is missing").locator("a.id").click()
@@ -471,6 +499,9 @@ def views(incident: Incident) -> dict[str, str]:
         "replay": f"/replay?id={incident.versions[0]}",
         "new-replay": f"/replay/new?entity=depot-lyon&from={DAY}&to=2025-11-29",
         "aggregates": f"/aggregates?entity=depot-lyon&day={DAY}",
+        "difference-of-a-metric": f"/aggregates?entity=depot-lyon&day={DAY}&metric=weight",
+        "metrics": "/metrics",
+        "metric": f"/metrics?name=weight&from={DAY}&to=2025-12-01",
         "quarantine": "/quarantine",
         "event": f"/entity?{entity}&event={min(incident.late)}",
         "nothing": "/entity?id=nobody",
@@ -485,6 +516,9 @@ VIEWS = (
     "replay",
     "new-replay",
     "aggregates",
+    "difference-of-a-metric",
+    "metrics",
+    "metric",
     "quarantine",
     "event",
     "nothing",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -15,7 +17,7 @@ from tests.e2e.chromium import Watched, let_in
 from tests.e2e.deployed import Deployed
 from tests.e2e.samples import ROOT
 from tests.e2e.test_cli_search import piped
-from tests.e2e.test_console import WIDE, Running, start
+from tests.e2e.test_console import WIDE, Running, define, start
 
 PAYMENTS = ROOT / "examples/payments"
 TRUTH = json.loads((PAYMENTS / "truth.json").read_text())
@@ -119,6 +121,46 @@ def test_the_overview_leads_to_each_stale_day_and_to_the_replay_that_mends_it(pa
     page.go_back()
     stale.get_by_role("link", name="2025-11-20 of return-1").click()
     expect(page.locator("main")).to_contain_text("stale: 1 came since")
+
+
+def test_from_the_total_of_a_day_it_is_two_clicks_to_what_each_event_contributed(
+    page: Page, deployed: Deployed
+) -> None:
+    payments = {"source": GATEWAY, "event_type": "payment.captured"}
+    define(
+        deployed,
+        "captured",
+        aggregate="sum",
+        value="/amount",
+        source=GATEWAY,
+        event_types=["payment.captured"],
+    )
+    deployed.replayed(**payments, start_day="2025-11-21", end_day="2025-11-22")
+    amounts = captured_on("2025-11-22")
+    page.goto(f"/metrics?name=captured&{WINDOW}")
+    days = page.get_by_role("group", name="captured by day").get_by_role("link")
+    expect(days).to_have_count(3)
+    expect(days.nth(1)).to_have_accessible_name(f"2025-11-22: {sum(amounts):,}, complete")
+    expect(days.nth(2)).to_have_class("day missing")
+    expect(page.get_by_role("link", name=f"payment.captured of {GATEWAY} from 2025-11-23")).to_be_visible()
+    days.nth(1).click()
+    entities = page.locator("section[aria-labelledby=entities-title] tbody tr")
+    expect(entities.first).to_be_visible()
+    values = [Decimal(text.replace(",", "")) for text in entities.locator("strong").all_inner_texts()]
+    assert sum(values) == sum(amounts)
+    entities.first.get_by_role("link").click()
+
+    expect(page.locator("table.contributions tbody tr").first).to_be_visible()
+    expect(page.locator("section[aria-labelledby=value-title]")).to_contain_text(f"{values[0]:,}")
+
+
+def captured_on(day: str) -> list[Decimal]:
+    """The amounts that were captured on a day, each once."""
+    arrived = gzip.decompress((PAYMENTS / "arrived.ndjson.gz").read_bytes()).splitlines()
+    late = (PAYMENTS / "late.ndjson").read_bytes().splitlines()
+    events = [json.loads(line, parse_float=Decimal) for line in (*arrived, *late)]
+    payments = [one for one in events if one["event_type"] == "payment.captured" and one["event_time"].startswith(day)]
+    return list({one["idempotency_key"]: Decimal(one["payload"]["amount"]) for one in payments}.values())
 
 
 @pytest.mark.parametrize("key", ["payment_000491"])

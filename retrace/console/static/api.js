@@ -1,5 +1,7 @@
 // Requests to the console's own server, which signs those that it passes on to the API.
 
+import { keepingDigits } from './exact.js';
+
 // What lets this browser in; something is said even without it, as that is what tells the page from a form.
 const token = () => ({ 'X-Retrace-Console': localStorage.getItem('retrace.token') ?? 'none' });
 
@@ -41,12 +43,12 @@ async function asked(path, query = {}, options = {}) {
   return response;
 }
 
-/** @param {Response} response */
-async function read(response) {
+/** @param {Response} response @param {(text: string) => any} [parse] */
+async function read(response, parse = JSON.parse) {
   const text = await response.text();
   let body = null;
   try {
-    body = text ? JSON.parse(text) : null;
+    body = text ? parse(text) : null;
   } catch {
     body = { detail: text.slice(0, 300) };
   }
@@ -57,6 +59,11 @@ async function read(response) {
 /** A GET of the API. @param {string} path @param {Record<string, any>} query @param {AbortSignal} [signal] */
 export async function get(path, query = {}, signal) {
   return read(await asked(`/api${path}`, query, { signal }));
+}
+
+/** A GET of the API whose numbers are to be shown with the digits that they were sent with. @param {string} path @param {AbortSignal} signal */
+export async function digits(path, signal) {
+  return read(await asked(`/api${path}`, {}, { signal }), keepingDigits);
 }
 
 /** A GET of what the console adds. @param {string} path @param {Record<string, any>} query @param {AbortSignal} [signal] */

@@ -13,6 +13,7 @@ const PLACES = [
   ['/type', 'Types', 't'],
   ['/replays', 'Replays', 'r'],
   ['/aggregates', 'Aggregates', 'a'],
+  ['/metrics', 'Metrics', 'm'],
   ['/quarantine', 'Quarantine', 'q'],
 ];
 const WITHIN = { '/replay': '/replays', '/replay/new': '/replays' };

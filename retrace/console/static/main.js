@@ -8,6 +8,7 @@ import { empty, failed, html, nothing, say } from './parts.js';
 import { address, placeOf, sameView } from './place.js';
 import { aggregates } from './views/aggregates.js';
 import { entity } from './views/entity.js';
+import { metrics } from './views/metrics.js';
 import { overview } from './views/overview.js';
 import { quarantine } from './views/quarantine.js';
 import { newReplay } from './views/new_replay.js';
@@ -36,6 +37,7 @@ const VIEWS = {
   '/replay': { title: 'Replay', show: replay },
   '/replay/new': { title: 'New replay', show: newReplay },
   '/aggregates': { title: 'Aggregates', show: aggregates },
+  '/metrics': { title: 'Metrics', show: metrics },
   '/quarantine': { title: 'Quarantine', show: quarantine },
   '/search': { title: 'Search', show: search },
 };
@@ -76,7 +78,7 @@ async function showView(refined) {
   };
   surround();
   if (!refined) /** @type {NodeListOf<HTMLFormElement>} */ (document.querySelectorAll('#top form')).forEach((form) => form.reset());
-  document.title = `${found?.title ?? 'Not found'} · ${query.id || query.entity || query.type || 'Retrace'}`;
+  document.title = `${found?.title ?? 'Not found'} · ${query.id || query.entity || query.type || query.name || 'Retrace'}`;
   view.dataset.path = path;
   if (!found) {
     draw(empty('There is no such view.', html`<a href="/">Overview</a>`));

@@ -4,6 +4,7 @@ import { render } from './vendor/lit-html.js';
 import { look } from './api.js';
 import { badge, facts, failed, html, loading, nothing, number, when } from './parts.js';
 import { address } from './place.js';
+import { whatIf } from './views/job.js';
 import { HOUR, duration, msOf, rfc } from './times.js';
 
 const place = /** @type {HTMLElement} */ (document.getElementById('panel'));
@@ -103,5 +104,5 @@ function versions(event) {
   return html`<h3>In ${event.aggregates.length === 1 ? 'one version' : `${event.aggregates.length} versions`} of an aggregate</h3>
     ${older}<ul>${event.aggregates.map((/** @type {any} */ one) => html`<li>
       <a href=${address('/aggregates', { entity: one.entity_id, day: one.day, to: one.replay_id })}>${one.day} of ${one.entity_id}</a>
-      by <a href=${address('/replay', { id: one.replay_id })}>replay ${one.replay_id.slice(0, 13)}</a></li>`)}</ul>`;
+      by <a href=${address('/replay', { id: one.replay_id })}>replay ${one.replay_id.slice(0, 13)}</a> ${whatIf(one.replay_id)}</li>`)}</ul>`;
 }

@@ -14,6 +14,7 @@ const VIEWS = {
   '/type': { of: 'event time' },
   '/replays': { of: 'requested' },
   '/aggregates': { of: 'UTC day' },
+  '/metrics': { of: 'days', last: '30d' },
   '/quarantine': { of: 'received', last: '24h' },
 };
 /** Two times, which a narrow screen shows only if they are wanted. */
@@ -33,7 +34,8 @@ export function isLive({ path, query }) {
 /** @param {Here} here @param {(to: string) => void} go */
 export function picker(here, go) {
   const view = VIEWS[here.path];
-  if (!view || here.query.id && here.path === '/quarantine') return nothing;
+  const isList = here.path === '/metrics' && !here.query.name;
+  if (!view || isList || (here.query.id && here.path === '/quarantine')) return nothing;
   const window = windowOf(here);
   const byDay = here.path === '/aggregates';
   const submitted = (/** @type {SubmitEvent} */ event) => {
@@ -46,7 +48,7 @@ export function picker(here, go) {
     <select aria-label="Window" @change=${(/** @type {any} */ { target }) => chosen(target, here, go)}>${choices(here, window, byDay)}</select>
     ${byDay ? nothing : html`<span class="ends"><label>from <input name="from" .defaultValue=${window ? clock(window.from) : ''} @input=${forgive} size="19" autocomplete="off" required></label>
     <label>to <input name="to" .defaultValue=${window ? clock(window.to) : ''} @input=${forgive} size="19" autocomplete="off" required></label><button>Go</button></span>`}
-    <span class="quiet">${byDay ? view.of : `${view.of}, ${zoneName()}`}</span></form>`;
+    <span class="quiet">${byDay ? (here.query.calendar ?? 'UTC') === 'UTC' ? view.of : `day in ${here.query.calendar}` : `${view.of}, ${zoneName()}`}</span></form>`;
 }
 
 /** @param {Here} here @param {import('./views/window.js').Window | null} window @param {boolean} byDay */
@@ -71,7 +73,8 @@ function chosen({ form, value }, here, go) {
 function to({ path, query }, chosen) {
   const { from: _, to: __, day: ___, last: ____, ...others } = query;
   // The versions that an address of aggregates names are of its day.
-  const kept = path === '/aggregates' ? { entity: query.entity } : others;
+  const { entity, metric, calendar } = query;
+  const kept = path === '/aggregates' ? { entity, metric, calendar } : others;
   return address(path, { ...kept, ...(isDay(chosen) ? { day: chosen } : { last: chosen }) });
 }
 

@@ -85,6 +85,34 @@ export function startOf(day) {
   return Date.parse(`${day}T00:00:00Z`);
 }
 
+/** How far a time zone is ahead of UTC; one that this browser does not know is taken for UTC. @param {string} calendar @param {number} ms */
+function offsetIn(calendar, ms) {
+  let told = '';
+  try {
+    told = new Intl.DateTimeFormat('en', { timeZone: calendar, timeZoneName: 'longOffset' }).formatToParts(ms).find(({ type }) => type === 'timeZoneName')?.value ?? '';
+  } catch {
+    // The API says which zones there are.
+  }
+  const [, sign, hours, minutes = '0', seconds = '0'] = /([+-])(\d+):?(\d+)?:?(\d+)?/.exec(told) ?? [];
+  return sign ? (sign === '-' ? -1 : 1) * (Number(hours) * HOUR + Number(minutes) * MINUTE + Number(seconds) * 1000) : 0;
+}
+
+/** The day of an instant in a time zone. @param {string} calendar @param {number} ms */
+export const dayAt = (calendar, ms) => dayOf(ms + offsetIn(calendar, ms));
+
+/** When a day begins in a time zone: the earlier of two midnights, or where the clocks leave midnight out, the moment in which they do. @param {string} calendar @param {string} day */
+export function beginIn(calendar, day) {
+  const wall = startOf(day);
+  const [before, after] = [wall - DAY, wall + DAY].map((at) => offsetIn(calendar, at));
+  const midnights = [wall - Math.max(before, after), wall - Math.min(before, after)].filter((at) => at + offsetIn(calendar, at) === wall);
+  return midnights[0] ?? wall - before;
+}
+
+/** A day of a time zone, 23 to 25 hours. @param {string} calendar @param {string} day */
+export function calendarDay(calendar, day) {
+  return { from: beginIn(calendar, day), to: beginIn(calendar, dayOf(startOf(day) + DAY)) };
+}
+
 const WRITTEN = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(:\d{2}(?:\.\d{1,9})?)?)?\s*(Z|UTC|[+-]\d{2}:\d{2})?$/i;
 
 /**

@@ -1,9 +1,11 @@
-// The events of an aggregate over its versions, in the order in which they were computed.
+// The events of an aggregate over its versions, or the values of a metric, in the order in which they were computed.
 
 import uPlot from './vendor/uplot.js';
 import { colours } from './colours.js';
+import { compared, minus, placeOf, plus, roundNumbers, shortened, textOf, told, toldShort } from './exact.js';
 import { silent, write } from './labels.js';
-import { numberTicks, widthOf } from './ticks.js';
+import { number } from './parts.js';
+import { widthOf } from './ticks.js';
 import { minute, msOf } from './times.js';
 import { place } from './tips.js';
 import { roomFor } from './views/versions.js';
@@ -14,35 +16,43 @@ import { roomFor } from './views/versions.js';
 const BESIDE_PX = 104;
 const LABEL_PX = 84;
 const VALUE_PX = 34;
+/** Above it a label would lie over the title. */
+const HIGHEST = 0.92;
 
 /** @type {WeakMap<HTMLElement, uPlot>} */
 const known = new WeakMap();
 
-/** @param {HTMLElement} element @param {Version[]} versions newest first @param {{from?: string, to?: string}} chosen */
-export function versionChart(element, versions, chosen) {
+/** @typedef {import('./exact.js').Exact} Exact */
+
+/**
+ * @param {HTMLElement} element @param {Version[]} versions newest first @param {(version: Version) => Exact} valueOf what is drawn of each
+ * @param {string} title what that is called @param {{from?: string, to?: string}} chosen
+ */
+export function versionChart(element, versions, valueOf, title, chosen) {
   known.get(element)?.destroy();
+  known.delete(element);
   if (versions.length < 2) return;
   const ordered = [...versions].reverse();
   const colour = colours();
   const line = { stroke: colour('quiet'), grid: { stroke: colour('line'), width: 1 } };
-  const values = ordered.map((version) => version.event_count);
-  const [low, high] = [Math.min(...values), Math.max(...values)];
-  const room = Math.max(1, (high - low) * 0.3);
-  const bounds = [Math.max(0, low - room), high + room];
-  const y = numberTicks(bounds[1] - bounds[0], 4).map(({ at }) => Math.ceil(bounds[0]) + at).map((at) => ({ at, text: at.toLocaleString('en') }));
+  const [low, high] = boundsOf(ordered.map(valueOf));
+  // Drawn are parts of the scale. Its numbers are texts, exact however many digits they have.
+  const place = (/** @type {Exact} */ exact) => placeOf(exact, low, high);
+  const isWhole = ordered.every((version) => !textOf(valueOf(version)).includes('.'));
+  const y = roundNumbers(low, high, 5).filter((at) => !isWhole || !textOf(at).includes('.')).map((at) => ({ at: place(at), text: toldShort(at) })).filter(({ at }) => at < HIGHEST);
   const x = (/** @type {uPlot} */ u) => roomFor(ordered.length, u.width - BESIDE_PX, LABEL_PX).map((at) => ({ at, text: minute(msOf(ordered[at].computed_at)).slice(5) }));
   const tip = Object.assign(document.createElement('div'), { className: 'tip', hidden: true });
   const chart = new uPlot(/** @type {any} */ ({
     width: Math.max(200, element.clientWidth), height: 150, legend: { show: false }, cursor: { drag: { x: false, y: false }, points: { show: false } }, padding: [18, 44, 0, 0],
-    scales: { x: { time: false, range: () => [-0.3, ordered.length - 0.7] }, y: { range: () => bounds } },
+    scales: { x: { time: false, range: () => [-0.3, ordered.length - 0.7] }, y: { range: () => [0, 1] } },
     axes: [{ ...line, ...silent(() => ordered.map((_, at) => ({ at, text: '' })), 26) }, { ...line, ...silent(() => y, Math.max(...y.map(({ text }) => widthOf(text))) + 12) }],
     series: [{}, { stroke: colour('event'), width: 2, paths: uPlot.paths.stepped?.({ align: 1 }), points: { show: false } }],
     hooks: {
-      draw: [(/** @type {uPlot} */ u) => dots(u, ordered, chosen, colour), (/** @type {uPlot} */ u) => write(u, { x: x(u), y, title: 'events' })],
-      setCursor: [(/** @type {uPlot} */ u) => hover(u, ordered, tip)],
+      draw: [(/** @type {uPlot} */ u) => dots(u, ordered, (version) => ({ place: place(valueOf(version)), text: shortened(told(textOf(valueOf(version)))) }), chosen, colour), (/** @type {uPlot} */ u) => write(u, { x: x(u), y, title })],
+      setCursor: [(/** @type {uPlot} */ u) => hover(u, ordered, (version) => `${told(textOf(valueOf(version)))} ${title === 'events' ? title : `of ${number(version.event_count)} events`}`, tip)],
       ready: [(/** @type {uPlot} */ u) => u.over.append(tip)],
     },
-  }), [ordered.map((_, index) => index), values], element);
+  }), [ordered.map((_, index) => index), ordered.map((version) => place(valueOf(version)))], element);
   known.set(element, chart);
   new ResizeObserver(([{ contentRect }], observer) => {
     if (known.get(element) !== chart) observer.disconnect();
@@ -50,35 +60,51 @@ export function versionChart(element, versions, chosen) {
   }).observe(element);
 }
 
-/** The version nearest to the pointer, with its numbers. @param {uPlot} u @param {Version[]} ordered @param {HTMLElement} tip */
-function hover(u, ordered, tip) {
+/** The ends of a scale with room above and below. @param {Exact[]} all @returns {[Exact, Exact]} */
+function boundsOf(all) {
+  const low = all.reduce((one, other) => (compared(other, one) < 0 ? other : one));
+  const high = all.reduce((one, other) => (compared(other, one) > 0 ? other : one));
+  const { digits, scale } = minus(high, low);
+  // Three tenths of the span, or of one if all are equal.
+  const room = digits ? { digits: digits * 3n, scale: scale + 1 } : { digits: 1n, scale: 0 };
+  const below = minus(low, room);
+  return [low.digits >= 0n && below.digits < 0n ? { digits: 0n, scale: 0 } : below, plus(high, room)];
+}
+
+/** The version nearest to the pointer, with its numbers. @param {uPlot} u @param {Version[]} ordered @param {(version: Version) => string} toldOf @param {HTMLElement} tip */
+function hover(u, ordered, toldOf, tip) {
   const left = u.cursor.left ?? -1;
   const version = left < 0 ? null : ordered[Math.round(u.posToVal(left, 'x'))];
   tip.hidden = !version;
   if (!version) return;
   const since = version.arrived_since ? `, ${version.arrived_since.toLocaleString('en')} came since` : '';
-  tip.textContent = `${version.event_count.toLocaleString('en')} events, ${version.complete ? 'complete' : 'partial'}${since}\ncomputed ${minute(msOf(version.computed_at))}`;
+  tip.textContent = `${toldOf(version)}, ${version.complete ? 'complete' : 'partial'}${since}\ncomputed ${minute(msOf(version.computed_at))}`;
   place(tip, left + 12, 8, u.over.clientWidth, u.over.clientHeight);
 }
 
-/** A dot for each version, and its number where there is room. @param {uPlot} u @param {Version[]} ordered @param {{from?: string, to?: string}} chosen @param {(name: string) => string} colour */
-function dots(u, ordered, chosen, colour) {
-  const room = new Set(roomFor(ordered.length, u.width - BESIDE_PX, VALUE_PX));
-  ordered.forEach((version, index) => dot(u, version, index, chosen, colour, room.has(index)));
+/**
+ * A dot for each version, and its number where there is room.
+ * @typedef {{place: number, text: string}} Dot
+ * @param {uPlot} u @param {Version[]} ordered @param {(version: Version) => Dot} dotOf @param {{from?: string, to?: string}} chosen @param {(name: string) => string} colour
+ */
+function dots(u, ordered, dotOf, chosen, colour) {
+  const each = Math.max(VALUE_PX, ...ordered.map((version) => widthOf(dotOf(version).text) + 10));
+  const room = new Set(roomFor(ordered.length, u.width - BESIDE_PX, each));
+  ordered.forEach((version, index) => dot(u, version, index, dotOf(version), chosen, colour, room.has(index)));
 }
 
-/** @param {uPlot} u @param {Version} version @param {number} index @param {{from?: string, to?: string}} chosen @param {(name: string) => string} colour @param {boolean} told */
-function dot(u, version, index, chosen, colour, told) {
+/** @param {uPlot} u @param {Version} version @param {number} index @param {Dot} drawn @param {{from?: string, to?: string}} chosen @param {(name: string) => string} colour @param {boolean} isTold */
+function dot(u, version, index, { place: at, text }, chosen, colour, isTold) {
   const x = u.valToPos(index, 'x', true);
-  const y = u.valToPos(version.event_count, 'y', true);
+  const y = u.valToPos(at, 'y', true);
   const is = version.replay_id === chosen.from || version.replay_id === chosen.to;
   u.ctx.fillStyle = version.arrived_since || !version.complete ? colour('late') : colour('good');
   u.ctx.beginPath();
   u.ctx.arc(x, y, (is ? 6 : 4) * devicePixelRatio, 0, 7);
   u.ctx.fill();
-  if (!told) return;
+  if (!isTold) return;
   u.ctx.fillStyle = colour('ink');
   u.ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
   u.ctx.textAlign = 'center';
-  u.ctx.fillText(String(version.event_count), x, y - 9 * devicePixelRatio);
+  u.ctx.fillText(text, x, y - 9 * devicePixelRatio);
 }

@@ -20,6 +20,10 @@ const { dipAt, dipOf, isLookedThrough, lookForDips, marked, toldOf } = await imp
 const { binsOf, placed } = await import(`${page}/views/strip.js`);
 const { bySource, fits } = await import(`${page}/views/matrix.js`);
 const { chosenOf, roomFor, tellingOf } = await import(`${page}/views/versions.js`);
+const exact = await import(`${page}/exact.js`);
+const { changesOf, scaleOf, stepsOf, sumOf } = await import(`${page}/views/waterfall.js`);
+const { choices, leftOut } = await import(`${page}/views/measures.js`);
+const totals = await import(`${page}/views/totals.js`);
 
 const NOON = Date.UTC(2025, 10, 28, 12);
 
@@ -326,4 +330,138 @@ test('a replay that went to a consumer of its own, or that was processed, is not
   assert.ok(!isRunning({ ...job, request: { destination: 'billing' } }));
   assert.ok(!isRunning({ ...job, processed: 3 }));
   assert.ok(!isRunning({ ...job, state: 'CANCELLED' }));
+});
+
+const told = (number) => exact.told(exact.textOf(number));
+const HUGE = '12345678901234567890123456789012.05';
+
+test('decimals are added and written with all of their digits', () => {
+  const sum = (...texts) => exact.textOf(sumOf(texts.map(exact.exactOf)));
+  assert.equal(sum('0.1', '0.2'), '0.3');
+  assert.equal(sum(HUGE, '-0.05', '1'), '12345678901234567890123456789013');
+  assert.equal(sum('1.10', '-1.1'), '0');
+  assert.equal(exact.told(HUGE), '12,345,678,901,234,567,890,123,456,789,012.05');
+  assert.equal(exact.signed(exact.minus(exact.exactOf('-1000.5'), exact.exactOf(null))), '−1,000.5');
+  assert.equal(exact.compared(exact.exactOf('9007199254740993'), exact.exactOf('9007199254740992')), 1);
+});
+
+test('an axis has round numbers, exact however large or small they are', () => {
+  const ticks = (low, high) => exact.roundNumbers(exact.exactOf(low), exact.exactOf(high), 4).map(told);
+  assert.deepEqual(ticks('0', '165.48'), ['0', '50', '100', '150']);
+  assert.deepEqual(ticks('-0.0012', '0.0037'), ['0', '0.002']);
+  assert.deepEqual(ticks('5', '5'), ['5']);
+  assert.equal(exact.toldShort(exact.exactOf(`2${'0'.repeat(30)}`)), '2e30');
+  assert.equal(exact.shortened(HUGE).slice(-1), '…');
+});
+
+test('a definition is shown with the digits that it was sent with', () => {
+  const text = '{"in":[1.10,-0,1E+3,12345678901234567890],"equals":"1.10 \\" 2"}';
+  assert.equal(exact.laidOut(exact.keepingDigits(text)).replace(/\s+/g, ''), '{"in":[1.10,-0,1E+3,12345678901234567890],"equals":"1.10\\"2"}');
+});
+
+const weighed = (id, from, to, group = {}) => ({ event_id: id, from_value: from, to_value: to, from_group: from === null ? {} : group, to_group: to === null ? {} : group });
+
+test('a waterfall goes from one value to the other, the biggest change first, and folds the rest into one row', () => {
+  const events = [...Array(40).keys()].map((at) => weighed(`${at}`, null, `${at % 2 ? '-' : ''}0.${String(at + 10)}`));
+  const changes = changesOf([...events, weighed('huge', HUGE, null)], null);
+  const from = exact.exactOf(HUGE);
+  const to = sumOf([from, ...changes.map(({ change }) => change)]);
+  const steps = stepsOf(from, to, changes);
+  assert.deepEqual([steps[0].kind, steps[1].event.event_id, steps.at(-2).kind, steps.at(-2).count, steps.at(-1).kind], ['from', 'huge', 'rest', 29, 'to']);
+  assert.equal(steps.length, 15);
+  steps.slice(1, -1).forEach((step, at) => assert.equal(exact.compared(step.before, steps[at].after), 0));
+  assert.equal(exact.compared(steps.at(-2).after, to), 0);
+  const sizes = steps.slice(1, -2).map(({ event }) => exact.magnitude(event.change));
+  sizes.slice(1).forEach((size, at) => assert.ok(exact.compared(size, sizes[at]) <= 0));
+});
+
+test('what is not compared yet has a row of its own, so that a waterfall always ends at the second value', () => {
+  const steps = stepsOf(exact.exactOf('10'), exact.exactOf('13.5'), changesOf([weighed('a', null, '1.25')], null));
+  assert.deepEqual(steps.map(({ kind, before, after }) => [kind, told(exact.minus(after, before))]), [['from', '10'], ['event', '1.25'], ['unread', '2.25'], ['to', '13.5']]);
+});
+
+test('a waterfall of a group has what events change in that group, also of those that moved into another', () => {
+  const [eur, sek] = [{ '/currency': 'EUR' }, { '/currency': 'SEK' }];
+  const moved = { ...weighed('moved', '5', '5'), from_group: eur, to_group: sek };
+  const changed = (group) => changesOf([weighed('a', '1', '3', eur), moved], group).map(({ event_id: id, change }) => [id, told(change)]);
+  assert.deepEqual(changed(eur), [['moved', '−5'], ['a', '2']]);
+  assert.deepEqual(changed(sek), [['moved', '5']]);
+  assert.deepEqual(changed(null), [['a', '2'], ['moved', '0']]);
+});
+
+test('a scale begins at zero unless changes would be too small to see', () => {
+  const scale = (...values) => scaleOf(values.map((value) => ({ after: exact.exactOf(value) }))).map(told);
+  assert.deepEqual(scale('42.17', '165.48'), ['0', '165.48']);
+  assert.deepEqual(scale('6761.13', '7279.79'), ['6,500', '7,279.79']);
+  assert.deepEqual(scale('-3', '4'), ['−3', '4']);
+  assert.deepEqual(scale('-1000', '-999'), ['−1,000', '−998.5']);
+  assert.deepEqual(scale('7', '7'), ['0', '7']);
+});
+
+const WHAT_IF = '01a22dc8-61be-8a21-818b-d9d1ed6d74cf';
+const version = (id, hash, value) => ({ replay_id: id, inputs_hash: hash, metrics: value === undefined ? [] : [{ name: 'revenue', group: {}, value }] });
+
+test('versions of a metric are compared where its value changed, and a what-if with the newest of the same events', () => {
+  const versions = [version('d', 2, '9'), version('c', 2, '9'), version('b', 2, '7'), version('a', 1), version(WHAT_IF, 2, '1')];
+  assert.deepEqual(chosenOf(versions, {}, 'revenue'), { from: 'b', to: 'd' });
+  assert.deepEqual(chosenOf(versions, {}), { from: 'a', to: 'd' });
+  assert.deepEqual(chosenOf(versions, { to: WHAT_IF }, 'revenue'), { from: 'd', to: WHAT_IF });
+  assert.deepEqual(chosenOf([versions[0], versions[4]], {}, 'revenue'), { from: 'd', to: WHAT_IF });
+  assert.deepEqual(chosenOf(versions, {}, 'refunds'), { from: undefined, to: '' });
+  const many = [...Array.from({ length: 20 }, (_, at) => version(`${at}`, 1, at < 10 ? '2' : '3')), version(WHAT_IF, 1, '3')];
+  assert.deepEqual(tellingOf(many, { from: '10', to: '0' }, 'revenue').map(({ replay_id: id }) => id), ['0', '10', WHAT_IF]);
+});
+
+test('metrics can be chosen that are active, that the versions have, and that are retired', () => {
+  const metric = (name, state, calendar = 'UTC') => ({ name, state, built_in: false, definition: { time_zone: calendar } });
+  const metrics = [{ name: 'daily_event_count', state: 'ACTIVE', built_in: true, definition: { time_zone: 'UTC' } }, metric('revenue', 'ACTIVE', 'Europe/Paris'), metric('gone', 'RETIRED')];
+  const named = (kinds) => kinds.map(([kind, some]) => [kind, some.map(({ name, calendar }) => `${name} ${calendar}`)]);
+  const had = [{ metrics: ['daily_event_count', 'revenue', 'draft'].map((name) => ({ name })) }];
+  assert.deepEqual(named(choices(metrics, had, { name: '', calendar: 'UTC' })), [['', [' UTC']], ['active metrics', ['revenue Europe/Paris']], ['of these versions', ['revenue UTC', 'draft UTC']], ['retired', ['gone UTC']]]);
+  assert.deepEqual(named(choices([], [], { name: 'lost', calendar: 'Asia/Kolkata' })), [['', [' UTC', ' Asia/Kolkata']], ['of these versions', ['lost Asia/Kolkata']]]);
+  assert.equal(leftOut({ metric: 'revenue' }, metrics), 'Europe/Paris');
+  assert.deepEqual([leftOut({ metric: 'revenue', calendar: 'UTC' }, metrics), leftOut({}, metrics), leftOut({ metric: 'lost' }, metrics)], [null, null, 'UTC']);
+});
+
+test('a day of a time zone begins and ends where that of the API does', () => {
+  const days = {
+    'Europe/Paris 2025-10-26': ['2025-10-25T22:00', '2025-10-26T23:00'], 'Europe/Paris 2025-03-30': ['2025-03-29T23:00', '2025-03-30T22:00'],
+    'Asia/Kolkata 2025-11-28': ['2025-11-27T18:30', '2025-11-28T18:30'], 'America/Sao_Paulo 2018-11-04': ['2018-11-04T03:00', '2018-11-05T02:00'],
+    'Asia/Amman 2021-10-29': ['2021-10-28T21:00', '2021-10-29T22:00'], 'UTC 2025-11-28': ['2025-11-28T00:00', '2025-11-29T00:00'],
+  };
+  for (const [name, bounds] of Object.entries(days)) {
+    const [calendar, day] = name.split(' ');
+    const { from, to } = times.calendarDay(calendar, day);
+    assert.deepEqual([times.rfc(from), times.rfc(to)].map((text) => text.slice(0, 16)), bounds, name);
+    assert.equal(times.dayAt(calendar, from), day);
+    assert.equal(times.dayAt(calendar, to - 1), day);
+  }
+});
+
+test('totals are of the days of their own calendar, and say how far they can be trusted', () => {
+  const window = windowIn({ from: '2025-11-01T00:00:00Z', to: '2025-11-03T00:00:00Z' });
+  assert.deepEqual(totals.daysOf({}, window, 'UTC'), ['2025-11-01', '2025-11-02']);
+  assert.deepEqual(totals.daysOf({}, window, 'Europe/Paris'), ['2025-11-01', '2025-11-02', '2025-11-03']);
+  assert.deepEqual(totals.daysOf({ day: '2025-11-28' }, window, 'Asia/Kolkata'), ['2025-11-28']);
+  const total = (day, more) => ({ day, group: {}, value: '1', inputs: 1, skipped: 0, complete: true, arrived_since: 0, ...more });
+  const looks = (more) => totals.standing(total('2025-11-28', more))[0];
+  assert.deepEqual([looks({}), looks({ arrived_since: 2 }), looks({ complete: false }), looks({ complete: false, arrived_since: 2 })], ['', 'stale', 'partial', 'partial stale']);
+  assert.deepEqual(totals.standing(undefined, 'No replay.'), ['missing', 'No replay.']);
+  assert.match(totals.standing(total('2025-11-28', { arrived_since: null }))[1], /not known/);
+  const days = ['2025-11-01', '2025-11-02', '2025-11-03'];
+  const rows = totals.rowsOf(days, [total('2025-11-03')], new Map(days.map((day) => [day, 'none'])));
+  assert.deepEqual(rows.map(({ day, since, reason }) => [day, since, reason]), [['2025-11-03', undefined, undefined], ['2025-11-02', '2025-11-01', 'none']]);
+  const both = [total('2025-11-03'), total('2025-11-03', { group: { a: 'x' }, skipped: 2 })];
+  assert.deepEqual(totals.rowsOf(days, both, new Map()).map(({ all, inputs, skipped }) => [all?.length, inputs, skipped]), [[2, 2, 2], [undefined, undefined, undefined]]);
+  assert.equal(totals.rowsOf(days.slice(2), both, new Map()).length, 2);
+  const groups = totals.byGroup([total('2025-11-01', { inputs: 0 }), total('2025-11-01', { group: { a: 'x' } }), total('2025-11-02', { group: { a: 'y' }, inputs: 5 })]);
+  assert.deepEqual(groups.map(([group]) => group.a), ['y', 'x']);
+});
+
+test('a replay that computes chosen metrics is asked for again with them', () => {
+  const entity = { entity_id: 'a', start_time: '2025-11-28T00:00:00.000Z', end_time: '2025-11-29T00:00:00.000Z' };
+  const again = (request) => requestOf(placeOf(new URL(address('/replay/new', queryOf(request)), 'http://console')).query);
+  for (const metrics of [['revenue', 'refunds'], []]) assert.deepEqual(again({ ...entity, metrics }), { ...entity, metrics });
+  const day = replayOfDay({ entity: 'a', day: '2025-10-26', calendar: 'Europe/Paris', metrics: 'gone' });
+  assert.deepEqual(requestOf(placeOf(new URL(day, 'http://console')).query), { entity_id: 'a', start_time: '2025-10-25T22:00:00.000Z', end_time: '2025-10-26T23:00:00.000Z', metrics: ['gone'] });
 });

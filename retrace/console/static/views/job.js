@@ -6,7 +6,8 @@ import { address } from '../place.js';
 /**
  * A replay as the API tells it; `request` is what was asked for.
  * @typedef {{replay_id: string, state: string, request: any, requested_by: string, created_at: string, updated_at: string, index_read_to: string | null, cancelled_by: string | null, may_change_until: string | null,
- *   scanned: number, matched: number, sent: number, processed: number, failed: number, dropped: number, dead_letters_until: string | null, advice: string | null, failure?: string | null}} Job
+ *   scanned: number, matched: number, sent: number, processed: number, failed: number, dropped: number, dead_letters_until: string | null, advice: string | null, failure?: string | null,
+ *   metrics?: Array<{name: string, definition_sha256: string}>}} Job
  */
 
 const OVER = ['COMPLETE', 'CANCELLED', 'FAILED'];
@@ -25,6 +26,12 @@ export const isOver = (job) => OVER.includes(job.state);
 
 /** Whether Retrace still works on it: all of what goes to another destination than the processor's is sent by then. @param {Job} job */
 export const isRunning = (job) => !isOver(job) && !(job.state === 'SENT' && (job.request.destination || job.processed + job.failed + job.dropped >= job.sent));
+
+/** Whether a replay computed definitions that came with its request: its id, a UUIDv8, says so. @param {string} id */
+export const isWhatIf = (id) => /^.{14}8.{21}$/.test(id);
+
+/** The sign of a what-if, wherever its replay or its version is named. @param {string} id */
+export const whatIf = (id) => (isWhatIf(id) ? badge('what-if', 'what-if', 'It computed definitions that came with its request, and is never the newest version.') : nothing);
 
 /** @param {Job} job */
 export function state(job) {

@@ -6,7 +6,7 @@ import { isLive, windowOf } from '../picker.js';
 import { address } from '../place.js';
 import { clock, duration, msOf, rfc } from '../times.js';
 import { lookForDips } from './dips.js';
-import { isRunning, progress, state as stateOf, subjectOf } from './job.js';
+import { isRunning, progress, state as stateOf, subjectOf, whatIf } from './job.js';
 import { fits, keyOf, matrix } from './matrix.js';
 import { arrivals, refusals } from './received.js';
 import { sources } from './sources.js';
@@ -143,7 +143,7 @@ function jobs(listed, query) {
 
 /** @param {any} one */
 function job(one) {
-  return html`<li>${stateOf(one)} ${subjectOf(one.request)} <span class="quiet">${isRunning(one) ? progress(one) : `${number(one.processed)} processed`}${one.failed ? html`, <span class="is-late">${number(one.failed)} dead</span>` : nothing},
+  return html`<li>${stateOf(one)} ${whatIf(one.replay_id)} ${subjectOf(one.request)} <span class="quiet">${isRunning(one) ? progress(one) : `${number(one.processed)} processed`}${one.failed ? html`, <span class="is-late">${number(one.failed)} dead</span>` : nothing},
     <a href=${address('/replay', { id: one.replay_id })} title=${one.replay_id}>${duration(Date.now() - msOf(one.created_at))} ago</a></span></li>`;
 }
 

@@ -4,7 +4,8 @@ import { get, post } from '../api.js';
 import { empty, facts, failed, html, loading, nothing, number, say, when } from '../parts.js';
 import { address } from '../place.js';
 import { duration, msOf } from '../times.js';
-import { isOver, progress, state, subjectOf } from './job.js';
+import { isOver, isWhatIf, progress, state, subjectOf, whatIf } from './job.js';
+import { definitionLink } from './measures.js';
 import { queryOf } from './replay_form.js';
 
 const EVERY_MS = 1000;
@@ -70,7 +71,8 @@ function template(shown, act) {
     ${refused || unread ? html`<section>${refused ? failed(refused) : nothing}${unread ? failed(unread) : nothing}</section>` : nothing}
     ${results(job)}
     <section><h2>What was asked for</h2><pre tabindex="0">${JSON.stringify(job.request, null, 2)}</pre>
-      <p><a class="button replay" href=${address('/replay/new', queryOf(job.request))}>Ask for it again …</a></p></section>`;
+      ${isWhatIf(job.replay_id) ? html`<p class="quiet">It computes definitions that came with its request, of which the hash is kept. Ask for it again with the definition, by <code>POST /replay</code>.</p>`
+    : html`<p><a class="button replay" href=${address('/replay/new', queryOf(job.request))}>Ask for it again …</a></p>`}</section>`;
 }
 
 /** @param {Job} job @param {Shown} shown @param {(what: string) => void} act */
@@ -82,13 +84,14 @@ function told(job, shown, act) {
         ${isOver(job) ? nothing : html`<button class="danger" ?disabled=${busy} @click=${() => confirm('Send nothing more of this replay, and drop what is in flight? There is no way back.') && act('cancel')}>Cancel …</button>`}
         ${job.failed || job.state === 'FAILED' ? html`<button class="main" ?disabled=${busy} @click=${() => act('redrive')}>Redrive ${job.failed ? `${number(job.failed)} dead letters` : ''}</button>` : nothing}
       </span></div>
-    <p class="split"><span>${state(job)} ${subjectOf(request)}</span></p>
+    <p class="split"><span>${state(job)} ${whatIf(job.replay_id)} ${subjectOf(request)}</span></p>
     ${progress(job, 'wide')}
     ${facts([
     ['matched', number(job.matched)], ['sent', number(job.sent)], ['processed', html`<strong>${number(job.processed)}</strong>`],
     ['dead letters', html`<span class=${job.failed ? 'is-late' : ''}>${number(job.failed)}</span>`], job.dropped > 0 && ['dropped', number(job.dropped)],
     ['rows read', number(job.scanned)], ['asked for', when(job.created_at)],
     [isOver(job) ? 'state changed' : 'runs for', isOver(job) ? when(job.updated_at) : duration(Date.now() - msOf(job.created_at))],
+    !!job.metrics?.length && ['metrics', job.metrics.map(({ name, definition_sha256: sha }, at) => html`${at ? ', ' : ''}${name} ${definitionLink(name, sha, isWhatIf(job.replay_id), 8)}`)],
     !!job.index_read_to && ['index read to', when(job.index_read_to)], ['by', job.requested_by], !!job.cancelled_by && ['cancelled by', job.cancelled_by], !!job.dead_letters_until && ['dead letters until', when(job.dead_letters_until)], !!job.may_change_until && ['may count until', when(job.may_change_until)],
   ])}
     ${job.failure ? html`<p class="note">${job.failure}</p>` : nothing}

@@ -2,7 +2,7 @@
 
 import { html, nothing } from '../parts.js';
 import { address } from '../place.js';
-import { DAY, clock, rfc, startOf, written, zone, zoneName } from '../times.js';
+import { DAY, calendarDay, clock, rfc, startOf, written, zone, zoneName } from '../times.js';
 
 /** Names as a field holds them: with commas, or as JSON where a name has one itself. @param {string[]} names */
 export function listed(names) {
@@ -69,26 +69,30 @@ export function requestOf(query) {
     ...(yes(query.whole_days) ? { whole_days: yes(query.whole_days) } : {}),
     ...(yes(query.include_duplicates) ? { include_duplicates: yes(query.include_duplicates) } : {}),
     ...(query.destination ? { destination: query.destination } : {}),
+    ...(query.metrics ? { metrics: list(query.metrics) } : {}),
     ...(query.reason ? { reason: query.reason } : {}),
   };
 }
 
 /** The other way round: the form of an earlier request, to be changed or sent again. @param {any} request */
 export function queryOf(request) {
-  const { entity_id: entity, start_time: from, end_time: to, source, event_type: type, day, rate, max_messages, destination, reason } = request;
+  const { entity_id: entity, start_time: from, end_time: to, source, event_type: type, day, rate, max_messages, destination, metrics, reason } = request;
   const of = (/** @type {string} */ which) => {
     const { sources = [], event_types: types = [], event_ids: events = [], min_lag_ms: lag } = request[which] ?? {};
     return { [`${which}_sources`]: listed(sources), [`${which}_types`]: listed(types), [`${which}_events`]: listed(events), [`${which}_lag_ms`]: lag };
   };
   return {
     entity, from, to, source, type, types: listed(request.event_types ?? []), start_day: day ?? request.start_day, end_day: day ?? request.end_day, rate, max_messages, destination, reason,
+    // None is not all.
+    metrics: metrics && (metrics.length ? listed(metrics) : '[]'),
     whole_days: request.whole_days && 'true', include_duplicates: request.include_duplicates && 'true', ...of('include'), ...of('exclude'),
   };
 }
 
-/** The form of a replay of an entity's UTC day. @param {import('../place.js').Query} query */
-export function replayOfDay({ entity, day }) {
-  return address('/replay/new', { entity, from: rfc(startOf(day)), to: rfc(startOf(day) + DAY) });
+/** The form of a replay of an entity's day, of UTC unless a time zone is given; with metrics, it computes only these. @param {import('../place.js').Query} query */
+export function replayOfDay({ entity, day, calendar, metrics }) {
+  const { from, to } = calendar && calendar !== 'UTC' ? calendarDay(calendar, day) : { from: startOf(day), to: startOf(day) + DAY };
+  return address('/replay/new', { entity, from: rfc(from), to: rfc(to), metrics });
 }
 
 /** @param {import('../place.js').Query} query @param {'include' | 'exclude'} which */
@@ -124,7 +128,8 @@ export function fields(query) {
     <div class="fields">${text('from', 'from', '2025-11-28 10:00')}${text('to', 'to, excluded', '2025-11-28 12:00')}${text('start_day', 'first day', '2025-11-28')}${text('end_day', 'last day, included')}</div>
     <h2 class="minor">How</h2>
     <div class="fields">${text('reason', 'reason, shown in the list of replays')}${text('rate', 'messages a second, at most')}${text('max_messages', 'messages in all, at most')}
-      ${text('destination', 'destination', 'aggregates')}${check('whole_days', 'whole days of each entity, so that aggregates are complete')}${check('include_duplicates', 'again for each repeated arrival')}</div>
+      ${text('destination', 'destination', 'aggregates')}${text('metrics', 'only these metrics, with commas', 'all active ones')}
+      ${check('whole_days', 'whole days of each entity, so that aggregates are complete')}${check('include_duplicates', 'again for each repeated arrival')}</div>
     <details ?open=${filtered}><summary>Filters</summary>
       <div class="fields">${text('include_sources', 'only sources, with commas')}${text('include_types', 'only types')}${text('include_events', 'only event ids')}${text('include_lag_ms', 'only later than (ms)')}
       ${text('exclude_sources', 'without sources')}${text('exclude_types', 'without types')}${text('exclude_events', 'without event ids')}${text('exclude_lag_ms', 'without later than (ms)')}</div></details>`;

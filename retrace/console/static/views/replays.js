@@ -4,7 +4,7 @@ import { get } from '../api.js';
 import { empty, failed, html, nothing, number, table, when } from '../parts.js';
 import { address } from '../place.js';
 import { duration, msOf, toSecond } from '../times.js';
-import { isRunning, progress, state, subjectOf } from './job.js';
+import { isRunning, progress, state, subjectOf, whatIf } from './job.js';
 import { below, pager } from './pager.js';
 import { windowIn } from './window.js';
 
@@ -57,7 +57,7 @@ function template(list, failure, window) {
 /** @param {import('./job.js').Job[]} items */
 function listed(items) {
   return table([
-    ['replay', (job) => html`<a class="id" href=${address('/replay', { id: job.replay_id })} title=${job.replay_id}>${job.replay_id.slice(0, 18)}</a>`],
+    ['replay', (job) => html`<a class="id" href=${address('/replay', { id: job.replay_id })} title=${job.replay_id}>${job.replay_id.slice(0, 18)}</a> ${whatIf(job.replay_id)}`],
     ['state', (job) => html`${state(job)} ${isRunning(job) ? progress(job) : nothing}`],
     ['requested', (job) => html`${when(toSecond(job.created_at))} <span class="quiet">${duration(Date.now() - msOf(job.created_at))} ago</span>`],
     ['of', (job) => html`${subjectOf(job.request)}${job.request.reason ? html`<br><span class="quiet">${job.request.reason}</span>` : nothing}`],

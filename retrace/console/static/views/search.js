@@ -3,6 +3,7 @@
 import { look } from '../api.js';
 import { badge, empty, html, loading, nothing, when } from '../parts.js';
 import { address } from '../place.js';
+import { whatIf } from './job.js';
 import { carried, dayWindow, inWindow, windowIn } from './window.js';
 import { dayOf, msOf } from '../times.js';
 
@@ -46,7 +47,7 @@ function name({ kind, event_id, entity_id, source, event_type, replay_id, reject
 function list(items, query) {
   const told = { rejected: 'refused event' };
   return html`<ul class="found">${items.map((item) => html`<li>${badge('', /** @type {any} */ (told)[item.kind] ?? item.kind)} <a href=${there(item, query)}>${name(item)}</a>
-    ${item.kind === 'event' ? html`<span class="quiet">${item.event_type} of ${item.source}, ${item.entity_id}, ${when(item.event_time)}</span>` : item.kind === 'type' ? html`<span class="quiet">of ${item.source}</span>`
+    ${item.kind === 'replay' ? whatIf(item.replay_id) : nothing}${item.kind === 'event' ? html`<span class="quiet">${item.event_type} of ${item.source}, ${item.entity_id}, ${when(item.event_time)}</span>` : item.kind === 'type' ? html`<span class="quiet">of ${item.source}</span>`
     : item.kind === 'rejected' ? html`<span class="quiet">${[item.status, item.source, item.idempotency_key].filter(Boolean).join(', ')}, received ${when(item.ingest_time)}</span>` : nothing}</li>`)}</ul>`;
 }
 
