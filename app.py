@@ -38,7 +38,7 @@ signed = IAMAuthorizer()
 @as_problem_response
 def admitted(request: Request, get_response: Callable[[Request], Response]) -> Response:
     """In front of every route: go on only with what is signed."""
-    api.admission.admit(request)
+    api.requests.admit(request)
     return get_response(request)
 
 
@@ -98,7 +98,7 @@ def gaps() -> Response:
 @as_problem_response
 def sources() -> Response:
     """Every source and type, since when and until when it was seen."""
-    return api.sources.sources(_request())
+    return api.search.sources(_request())
 
 
 @app.route("/freshness", authorizer=signed)

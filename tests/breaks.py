@@ -1237,7 +1237,7 @@ BREAKS = [
     ),
     Break(
         "7 bounded: sources whose last times are looked for whatever it costs",
-        "chalicelib/sources/use_cases.py",
+        "chalicelib/search/sources.py",
         "PaidReads(self.concurrently, LOOKING_BACK_US)",
         "self.concurrently",
         "tests/unit/test_large_days.py",
@@ -1277,7 +1277,7 @@ BREAKS = [
     ),
     Break(
         "7 bounded: sources that look back as long as a request lasts",
-        "chalicelib/sources/use_cases.py",
+        "chalicelib/search/sources.py",
         "LOOKING_BACK_US = 2_300_000",
         "LOOKING_BACK_US = 18_000_000",
         "tests/functional/test_sources.py",
@@ -1447,7 +1447,7 @@ BREAKS = [
     ),
     Break(
         "7 complete: a replay that mends only a part of what is stale",
-        "chalicelib/search/mending.py",
+        "chalicelib/search/stale.py",
         "while len(types) < MAX_NAMES",
         "while len(types) < 1",
         "tests/unit/search/test_mending.py",
@@ -1455,7 +1455,7 @@ BREAKS = [
     ),
     Break(
         "7 complete: a replay that finds only the latest of the late events",
-        "chalicelib/search/mending.py",
+        "chalicelib/search/stale.py",
         "min(lags.values())",
         "max(lags.values())",
         "tests/unit/search/test_mending.py",
@@ -2079,7 +2079,7 @@ BREAKS = [
     ),
     Break(
         "9 no route is open: in Lambda a request that nobody signed",
-        "chalicelib/api/admission.py",
+        "chalicelib/api/requests.py",
         "authenticate(requests.signer(request), ",
         "authenticate(requests.caller(request), ",
         "tests/functional/test_routes.py",

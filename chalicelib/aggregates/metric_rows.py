@@ -13,9 +13,9 @@ from typing import Any
 from chalicelib.metrics.contribution import Contributed, Contribution, Skipped
 from chalicelib.metrics.definition import Definition
 from chalicelib.metrics.exact_number import exact, exact_of_bytes, read_exact
+from chalicelib.metrics.json_pointer import Reason
 from chalicelib.metrics.metric_kinds import Amount, Extreme, Folded, Takes
 from chalicelib.metrics.metric_state import REST, GroupState, MetricState
-from chalicelib.metrics.reasons import Reason
 from chalicelib.replays.pinning import SHORT
 
 Packed = Mapping[str, Any]

@@ -7,7 +7,6 @@ it does not import either. Everything below such a module imports plainly.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from chalicelib.api import admission as admission
     from chalicelib.api import aggregates as aggregates
     from chalicelib.api import consumers as consumers
     from chalicelib.api import ingest as ingest
@@ -15,8 +14,8 @@ if TYPE_CHECKING:
     from chalicelib.api import openapi as openapi
     from chalicelib.api import quarantine as quarantine
     from chalicelib.api import replays as replays
+    from chalicelib.api import requests as requests
     from chalicelib.api import search as search
-    from chalicelib.api import sources as sources
 else:
     from importlib import import_module
     from types import ModuleType

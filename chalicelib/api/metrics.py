@@ -5,7 +5,7 @@ from __future__ import annotations
 from chalice.app import Request, Response
 
 from chalicelib.api import requests
-from chalicelib.api.responses import answer, csv_answer, exact_answer
+from chalicelib.api.responses import CSV, answer, csv_answer, exact_answer
 from chalicelib.metrics import responses
 from chalicelib.metrics.queries import MetricsQuery, definition_in
 from chalicelib.runtime import metrics_wiring, query_wiring
@@ -28,7 +28,7 @@ def values(request: Request, name: str) -> Response:
     """GET /metrics/{name}/values, as JSON or as CSV."""
     query = requests.parameters(request, ValuesQuery)
     found = values_of.values(query_wiring.find_values().find(name, query))
-    if request.headers.get("Accept", "").partition(";")[0].strip().lower() == values_of.CSV:
+    if request.headers.get("Accept", "").partition(";")[0].strip().lower() == CSV:
         return csv_answer(values_of.as_csv(found), found["cursor"])
     return answer(found)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from chalicelib.aggregates import responses as aggregates
 from chalicelib.aggregates.queries import DiffQuery, InputsQuery, VersionsQuery
+from chalicelib.api.responses import CSV, CURSOR_HEADER
 from chalicelib.core.schemas import Health, Problem
 from chalicelib.events.event import NativeEvent
 from chalicelib.ingest import responses as ingest
@@ -20,9 +21,15 @@ from chalicelib.quarantine.retries import RejectedQuery
 from chalicelib.replays import responses as replays
 from chalicelib.replays.request import ReplayQuery, ReplayRequest, ReplaysQuery
 from chalicelib.search import schemas as search
-from chalicelib.search.queries import EventsQuery, FreshnessQuery, GapsQuery, LateQuery, LateSummaryQuery, StaleQuery
-from chalicelib.sources import responses as sources
-from chalicelib.sources.queries import SourcesQuery
+from chalicelib.search.queries import (
+    EventsQuery,
+    FreshnessQuery,
+    GapsQuery,
+    LateQuery,
+    LateSummaryQuery,
+    SourcesQuery,
+    StaleQuery,
+)
 from chalicelib.totals import responses as totals
 from chalicelib.totals.queries import ValuesQuery
 
@@ -110,7 +117,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/gaps"): Operation(
         "Hours or days without events, or with far fewer than usual", {200: search.GapList, **_QUERIED}, GapsQuery
     ),
-    ("GET", "/sources"): Operation("Every source and type", {200: sources.SourceList, **_QUERIED}, SourcesQuery),
+    ("GET", "/sources"): Operation("Every source and type", {200: search.SourceList, **_QUERIED}, SourcesQuery),
     ("GET", "/freshness"): Operation(
         "The newest event of a source and type",
         {
@@ -176,8 +183,8 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         {200: totals.ValueList, 409: Problem, 404: Problem, **_QUERIED},
         ValuesQuery,
         headers=("Accept",),
-        answer_headers={totals.CURSOR_HEADER: _CSV_CURSOR},
-        also={totals.CSV: {"type": "string", "description": "The values, with a header line."}},
+        answer_headers={CURSOR_HEADER: _CSV_CURSOR},
+        also={CSV: {"type": "string", "description": "The values, with a header line."}},
     ),
     ("PUT", "/metrics/{name}"): Operation(
         "Define a metric",

@@ -1,8 +1,8 @@
-"""Reads what requests have in common: signer, headers, body and query parameters."""
+"""Admits only signed requests, and reads what requests have in common: signer, headers, body, query parameters."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from chalice.app import Request
@@ -11,8 +11,8 @@ from pydantic import BaseModel, ValidationError
 from chalicelib.core.errors import Fault, InvalidRequest, first_faults, shown_name
 from chalicelib.core.fields import faults_of
 from chalicelib.events.cloudevents import REPEATED
-from chalicelib.ingest.authentication import SIGNATURE
-from chalicelib.runtime import system
+from chalicelib.ingest.authentication import SIGNATURE, Webhook
+from chalicelib.runtime import event_wiring, system
 from chalicelib.search.queries import NoParameters
 
 Q = TypeVar("Q", bound=BaseModel)
@@ -98,3 +98,17 @@ def refuse_body(request: Request) -> None:
     refuse_parameters(request)
     if body_of(request).strip() not in (b"", b"{}"):
         raise InvalidRequest("The request takes no body.", (Fault("body", "must be empty"),))
+
+
+_TAKES_WEBHOOKS = "/ingest"
+
+
+def admit(request: Request) -> None:
+    """Raise Unauthenticated unless the request is signed."""
+    event_wiring.authenticator().authenticate(signer(request), _webhook(request))
+
+
+def _webhook(request: Request) -> Callable[[], Webhook] | None:
+    """Reads a request as its sender signed it; None on a route that takes no webhooks."""
+    takes_webhooks = request.context["resourcePath"] == _TAKES_WEBHOOKS
+    return (lambda: Webhook(headers_of(request), body_of(request))) if takes_webhooks else None

@@ -14,9 +14,12 @@ from chalicelib.core.errors import TITLES, problem_type
 from chalicelib.core.lossless_json import Number
 from chalicelib.core.schemas import field_errors
 from chalicelib.core.version import MAJOR_VERSION
-from chalicelib.totals.responses import CSV, CURSOR_HEADER
 
 RETRY_AFTER_S = 2
+
+CSV = "text/csv"
+CURSOR_HEADER = "Retrace-Cursor"
+"""Of a page as CSV: where the next one begins. Absent after the last."""
 
 _PROBLEM = {"Content-Type": "application/problem+json"}
 

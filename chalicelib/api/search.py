@@ -1,4 +1,4 @@
-"""The routes that search events."""
+"""The routes that search events, and list their sources."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from chalicelib.api.requests import parameters
 from chalicelib.api.responses import answer, answer_with_texts, monitor_answer, raw_answer
 from chalicelib.runtime import query_wiring
 from chalicelib.search import responses
-from chalicelib.search.queries import EventsQuery, FreshnessQuery, GapsQuery, LateQuery, LateSummaryQuery, StaleQuery
+from chalicelib.search.queries import (
+    EventsQuery,
+    FreshnessQuery,
+    GapsQuery,
+    LateQuery,
+    LateSummaryQuery,
+    SourcesQuery,
+    StaleQuery,
+)
 
 
 def events(request: Request) -> Response:
@@ -60,3 +68,9 @@ def raw_event(event_id: str) -> Response:
     """GET /events/{event_id}/raw."""
     line = query_wiring.investigate_event().raw_line(event_id)
     return raw_answer(line.event, line.content_sha256)
+
+
+def sources(request: Request) -> Response:
+    """GET /sources."""
+    query = parameters(request, SourcesQuery)
+    return answer(responses.sources(query_wiring.list_sources().page(query)))

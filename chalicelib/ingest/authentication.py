@@ -12,10 +12,10 @@ import hmac
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from chalicelib.core.errors import Fault, Unauthenticated
 from chalicelib.core.timestamps import Instant, nanoseconds
-from chalicelib.ingest.ports import WebhookSecrets
 
 ID, TIMESTAMP, SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
 TOLERANCE_S = 300
@@ -32,6 +32,13 @@ _SHORTEST_KEY = 24
 
 _NO_SECRET = f"is not {_SECRET_PREFIX} and the base64 of at least {_SHORTEST_KEY} bytes"
 _SECONDS = re.compile(r"[0-9]{1,12}")
+
+
+class WebhookSecrets(Protocol):
+    """What webhooks are signed with."""
+
+    def current(self) -> Sequence[bytes]:
+        """Every key that is good now."""
 
 
 @dataclass(frozen=True, slots=True)

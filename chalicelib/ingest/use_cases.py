@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from chalicelib.core.errors import Fault, OutOfTime
 from chalicelib.core.pagination import chunked, chunked_by_size
@@ -21,7 +22,6 @@ from chalicelib.events.raw_objects import (
     most_bytes_of,
     stored_events,
 )
-from chalicelib.ingest.ports import Quarantine
 from chalicelib.ingest.rejection import Conflict, LineReference, Rejection, RejectionStatus, objects_of
 from chalicelib.ingest.report import EventResult, IngestReport
 from chalicelib.ingest.request import IngestRequest, InvalidEvent, Submission, events_of
@@ -31,6 +31,13 @@ EVENTS_A_PART = 1_600
 
 OBJECTS_AT_ONCE = 64
 """Of a part whose events are of many sources or days: rows follow so many, so that a resend need not put them again."""
+
+
+class Quarantine(Protocol):
+    """Where rejections are kept."""
+
+    def keep(self, rejected: Rejection) -> None:
+        """Keep a rejection. Keeping the same bytes twice on one day is the same."""
 
 
 @dataclass(frozen=True)

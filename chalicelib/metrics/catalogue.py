@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from chalicelib.core.errors import IntegrityFailure
 from chalicelib.core.lossless_json import member_texts
@@ -106,3 +107,39 @@ def versions_of(newest_first: Iterable[Change]) -> list[MetricVersion]:
             versions.append(MetricVersion(change.definition, change.at, change.by, retired_at))
             retired_at = None
     return versions
+
+
+class Definitions(Protocol):
+    """Definitions by hash, which never change, and those that replays compute."""
+
+    def active(self) -> list[Definition]:
+        """Those built in, and the newest of each active name, in order of names."""
+
+    def by_hash(self, hashes: Collection[str]) -> list[Definition]:
+        """Definitions in the order of their hashes, at most 100; raises NotFound if one is unknown."""
+
+    def keep(self, definitions: Sequence[Definition]) -> None:
+        """Keep at most 100 definitions that no name has, so that they are found by hash."""
+
+
+class Catalogue(Protocol):
+    """Names of metrics."""
+
+    def named(self, name: str) -> NamedMetric | None:
+        """A name as it is now."""
+
+    def page(self, after: str | None, limit: int) -> NamesPage:
+        """Names in order, as of now."""
+
+    def changes(self, name: str) -> list[Change]:
+        """The last changes of a name, newest first."""
+
+    def change(self, change: Change, read: NamedMetric | None) -> None:
+        """Write a change; raises WriteConflict if the name has changed since it was read."""
+
+
+class ChangeRecords(Protocol):
+    """Records of changes, kept once and never changed."""
+
+    def keep(self, change: Change) -> None:
+        """Keep the record of a change; raises WriteConflict if there is another of the same moment."""

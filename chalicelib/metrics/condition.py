@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chalicelib.core.lossless_json import JsonValue
-from chalicelib.metrics.json_pointer import ABSENT, Pointer, found_at, parse_pointer
+from chalicelib.metrics.json_pointer import ABSENT, Pointer, Reason, found_at, parse_pointer
 from chalicelib.metrics.members import ConditionMembers
-from chalicelib.metrics.reasons import Reason
 from chalicelib.metrics.scalars import Scalar, scalar_of
 
 

@@ -10,9 +10,8 @@ from chalicelib.core.errors import PermanentError
 from chalicelib.core.lossless_json import JsonValue
 from chalicelib.metrics.definition import Definition
 from chalicelib.metrics.exact_number import ONE, Exact
-from chalicelib.metrics.json_pointer import Absent, found_at
+from chalicelib.metrics.json_pointer import Absent, Reason, found_at
 from chalicelib.metrics.metric_kinds import Amount, Takes
-from chalicelib.metrics.reasons import Reason
 from chalicelib.metrics.scalars import number_of, text_of
 
 Group: TypeAlias = tuple[str, ...]

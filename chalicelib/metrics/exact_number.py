@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from chalicelib.metrics.reasons import Reason
+from chalicelib.metrics.json_pointer import Reason
 
 MAX_DIGITS = 128
 MAX_EXPONENT = 400

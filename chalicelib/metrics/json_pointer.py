@@ -1,12 +1,28 @@
-"""JSON Pointers (RFC 6901) into values whose numbers are still literals."""
+"""JSON Pointers (RFC 6901) into values whose numbers are still literals, and why a metric takes no such value."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 from chalicelib.core.lossless_json import JsonValue
+
+
+class Reason(Enum):
+    """What is wrong with the value that a pointer leads to. It is no text, which an event could contain."""
+
+    MISSING = "missing"
+    """It is absent or null."""
+    NOT_A_NUMBER = "not_a_number"
+    TOO_MANY_DIGITS = "too_many_digits"
+    EXPONENT_TOO_LARGE = "exponent_too_large"
+    NOT_A_SCALAR = "not_a_scalar"
+    """It is an object or an array."""
+    TOO_LONG = "too_long"
+    """It is a text of too many bytes."""
+
 
 MAX_BYTES = 256
 

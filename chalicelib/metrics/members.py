@@ -19,8 +19,7 @@ from chalicelib.core.calendars import UTC, time_zones
 from chalicelib.core.fields import EventType, Source
 from chalicelib.core.lossless_json import JsonValue, Number
 from chalicelib.metrics.exact_number import MAX_DIGITS, MAX_EXPONENT, ZERO, exact, exact_of
-from chalicelib.metrics.json_pointer import MAX_BYTES, parse_pointer
-from chalicelib.metrics.reasons import Reason
+from chalicelib.metrics.json_pointer import MAX_BYTES, Reason, parse_pointer
 from chalicelib.metrics.scalars import MAX_TEXT_BYTES, scalar_of
 
 NAME = r"^[a-z][a-z0-9_]{0,63}$"

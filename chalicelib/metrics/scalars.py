@@ -6,8 +6,7 @@ from typing import TypeAlias
 
 from chalicelib.core.lossless_json import JsonValue, Number
 from chalicelib.metrics.exact_number import Exact, exact_of
-from chalicelib.metrics.json_pointer import Absent
-from chalicelib.metrics.reasons import Reason
+from chalicelib.metrics.json_pointer import Absent, Reason
 
 MAX_TEXT_BYTES = 256
 

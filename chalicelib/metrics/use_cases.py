@@ -8,10 +8,19 @@ from dataclasses import dataclass
 from chalicelib.core.errors import Conflict, NotFound, shown_name
 from chalicelib.core.pagination import from_cursor, query_fingerprint, to_cursor
 from chalicelib.core.ports import Clock
-from chalicelib.metrics.catalogue import MAX_ACTIVE, Change, MetricVersion, NamedMetric, State, versions_of
+from chalicelib.metrics.catalogue import (
+    MAX_ACTIVE,
+    Catalogue,
+    Change,
+    ChangeRecords,
+    Definitions,
+    MetricVersion,
+    NamedMetric,
+    State,
+    versions_of,
+)
 from chalicelib.metrics.definition import BUILT_IN, Definition
 from chalicelib.metrics.members import NAME
-from chalicelib.metrics.ports import Catalogue, ChangeRecords, Definitions
 from chalicelib.metrics.queries import MetricsQuery
 
 

@@ -151,6 +151,14 @@ def listed(rejected: Rejection, *, retried: bool) -> Listed:
 
 
 @dataclass(frozen=True, slots=True)
+class RejectionsPage:
+    """Refused events in a fixed order, and the id up to which quarantine was read, None if to the end of the day."""
+
+    items: tuple[Listed, ...]
+    read_to: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class RetryRequest:
     """Who wants a refused event sent through ingest again, in which request; as it was kept if nothing is corrected."""
 

@@ -14,8 +14,7 @@ from chalicelib.core.errors import WriteConflict
 from chalicelib.core.ports import Concurrently
 from chalicelib.core.timestamps import Day
 from chalicelib.ingest.rejection import Rejection, RejectionStatus, parse_rejection
-from chalicelib.quarantine.ports import RejectionsPage
-from chalicelib.quarantine.retries import Listed, Retry, listed, parse_retry
+from chalicelib.quarantine.retries import Listed, RejectionsPage, Retry, listed, parse_retry
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef, ObjectTypeDef

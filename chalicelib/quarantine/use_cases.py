@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Protocol
 
 from chalicelib.core.errors import NotFound
 from chalicelib.core.pagination import from_cursor, invalid_cursor, query_fingerprint, to_cursor
@@ -17,10 +18,10 @@ from chalicelib.ingest.rejection import Conflict, Rejection
 from chalicelib.ingest.report import IngestReport
 from chalicelib.ingest.request import IngestRequest, events_of, parse_request
 from chalicelib.quarantine.differences import Difference, differences
-from chalicelib.quarantine.ports import Quarantine, RejectionsPage
 from chalicelib.quarantine.retries import (
     Listed,
     RejectedQuery,
+    RejectionsPage,
     Retry,
     RetryRequest,
     before_rejections_of,
@@ -36,6 +37,22 @@ MOST_COMPARED = 100
 """Conflicts of one answer, whose first events are read side by side."""
 
 MOST_DIFFERENCES = 20
+
+
+class Quarantine(Protocol):
+    """The rejections in quarantine, and the records of their retries."""
+
+    def page(self, ingest_day: Day, after: str | None, limit: int) -> RejectionsPage:
+        """At most `limit` refused events of a day, after an id; fewer if they are large."""
+
+    def read(self, beginning: str) -> list[Rejection]:
+        """The first two refused events whose ids begin so, as they are kept."""
+
+    def retries(self, rejected_id: str) -> list[Retry]:
+        """The first thousand retries of a refused event, oldest first."""
+
+    def record(self, retry: Retry) -> None:
+        """Keep the record of a retry; raises WriteConflict if another retry has the same moment."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,9 @@ from chalicelib.search.freshness import CheckFreshness
 from chalicelib.search.gaps import FindGaps
 from chalicelib.search.late import FindLate
 from chalicelib.search.late_arrivals import LateArrivals
+from chalicelib.search.sources import ListSources
 from chalicelib.search.stale import FindStale
 from chalicelib.search.use_cases import SearchEvents
-from chalicelib.sources.use_cases import ListSources
 from chalicelib.totals.use_cases import FindValues
 
 

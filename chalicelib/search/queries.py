@@ -229,3 +229,13 @@ class FreshnessQuery(BaseModel):
     event_type: EventType
     max_age_s: Annotated[int, Field(ge=0, le=MAX_MS // 1_000)] | None = None
     look_back_days: Annotated[int, Field(ge=1, le=MAX_DAYS_BY_TYPE)] = 31
+
+
+class SourcesQuery(BaseModel):
+    """GET /sources: every source and type."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    look_back_days: Annotated[int, Field(ge=0, le=MAX_DAYS_BY_TYPE)] = 31
+    limit: Limit = 100
+    cursor: str | None = None

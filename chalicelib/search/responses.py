@@ -15,7 +15,6 @@ from chalicelib.search.event_history import EventHistory
 from chalicelib.search.freshness import Freshness
 from chalicelib.search.gaps import FoundGaps, QuietHours
 from chalicelib.search.late import FoundLate, LateGroup, LateSummary
-from chalicelib.search.mending import replays_for
 from chalicelib.search.queries import FreshnessQuery, GapsQuery
 from chalicelib.search.schemas import (
     ArrivalItem,
@@ -29,11 +28,13 @@ from chalicelib.search.schemas import (
     LateGroupItem,
     LateList,
     LateSummaryAnswer,
+    SourceList,
     StaleItem,
     StaleList,
     TouchedDay,
 )
-from chalicelib.search.stale import FoundStale, StaleDay
+from chalicelib.search.sources import FoundSources
+from chalicelib.search.stale import FoundStale, StaleDay, replays_for
 from chalicelib.search.use_cases import FoundEvents
 
 
@@ -203,3 +204,20 @@ def _arrival(arrival: Arrival) -> ArrivalItem:
         "content_sha256": arrival.content_sha256,
     }
     return shown if arrival.rejected_id is None else {**shown, "rejected_id": arrival.rejected_id}
+
+
+def sources(listed: FoundSources) -> SourceList:
+    """Sources and types, and when each was seen."""
+    return {
+        "items": [
+            {
+                "source": each.source,
+                "event_type": each.event_type,
+                "first_seen": each.first_seen,
+                "last_seen": listed.last_seen.get(each),
+            }
+            for each in listed.found
+        ],
+        "cursor": listed.cursor,
+        "looked_back_to": listed.looked_back_to,
+    }

@@ -206,3 +206,25 @@ class EventHistoryAnswer(EventMetadata):
     more_arrivals: bool
     aggregates: list[AggregateReference]
     more_aggregates: bool
+
+
+class SourceItem(Shape):
+    """A source and type."""
+
+    source: str
+    event_type: str
+    first_seen: Annotated[Time, JsonSchema(description="When its first event was received.")]
+    last_seen: Annotated[
+        Time | None,
+        JsonSchema(
+            description="When the newest event, by event time, was received. Null if none is as new as looked_back_to."
+        ),
+    ]
+
+
+class SourceList(Shape):
+    """A page of sources and types."""
+
+    items: list[SourceItem]
+    cursor: Cursor
+    looked_back_to: Day

@@ -10,10 +10,6 @@ from chalicelib.core.schemas import Count, Cursor, Day, JsonSchema, Sha256, Shap
 from chalicelib.totals.use_cases import FoundValues
 from chalicelib.totals.values import MetricValue
 
-CSV = "text/csv"
-CURSOR_HEADER = "Retrace-Cursor"
-"""Of values as CSV: where the next page begins. Absent after the last."""
-
 
 class ValueShape(MetricShape):
     """What a metric comes to on a day: over all entities, or of one."""

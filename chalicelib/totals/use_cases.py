@@ -15,8 +15,8 @@ from chalicelib.core.ports import Clock, Concurrently
 from chalicelib.core.read_budget import REQUEST_US, PaidReads
 from chalicelib.core.timestamps import Day
 from chalicelib.events.ports import EventIndex
+from chalicelib.metrics.catalogue import Catalogue
 from chalicelib.metrics.definition import BUILT_IN, Definition
-from chalicelib.metrics.ports import Catalogue
 from chalicelib.replays.ports import ReplayStore
 from chalicelib.totals.arrivals import CountArrivals
 from chalicelib.totals.choice import ChooseReplays

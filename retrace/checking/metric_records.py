@@ -8,8 +8,7 @@ from itertools import groupby
 
 from chalicelib.aws import keys
 from chalicelib.core.errors import IntegrityFailure
-from chalicelib.metrics.catalogue import Change, NamedMetric, parse_change
-from chalicelib.metrics.ports import Catalogue
+from chalicelib.metrics.catalogue import Catalogue, Change, NamedMetric, parse_change
 from retrace.checking.differences import Difference
 from retrace.checking.kinds import Kind
 from retrace.checking.stores import RawBucket

@@ -23,7 +23,7 @@ PACKAGES = (
     ("app",),
     ("api",),
     ("runtime",),
-    ("processing", "search", "sources", "totals"),
+    ("processing", "search", "totals"),
     ("aggregates", "quarantine"),
     ("replays", "ingest"),
     ("metrics",),

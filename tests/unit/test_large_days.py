@@ -37,11 +37,18 @@ from chalicelib.search.freshness import CheckFreshness
 from chalicelib.search.gaps import FindGaps
 from chalicelib.search.late import FindLate
 from chalicelib.search.late_arrivals import LateArrivals
-from chalicelib.search.queries import EventsQuery, FreshnessQuery, GapsQuery, LateQuery, LateSummaryQuery, StaleQuery
+from chalicelib.search.queries import (
+    EventsQuery,
+    FreshnessQuery,
+    GapsQuery,
+    LateQuery,
+    LateSummaryQuery,
+    SourcesQuery,
+    StaleQuery,
+)
+from chalicelib.search.sources import ListSources
 from chalicelib.search.stale import FindStale
 from chalicelib.search.use_cases import SearchEvents
-from chalicelib.sources.queries import SourcesQuery
-from chalicelib.sources.use_cases import ListSources
 from tests.copied_project import ROOT
 from tests.unit.definitions_in_memory import DefinitionsInMemory
 from tests.unit.examples import INGESTED, an_event, stored

@@ -21,8 +21,8 @@ from chalicelib.events.raw_objects import RawLocation, StoredEvent
 from chalicelib.metrics.contribution import Contributed, Contribution, Group, Skipped
 from chalicelib.metrics.definition import BUILT_IN, Definition
 from chalicelib.metrics.exact_number import Exact, exact
+from chalicelib.metrics.json_pointer import Reason
 from chalicelib.metrics.metric_state import NAMES_BYTES, REST, GroupState
-from chalicelib.metrics.reasons import Reason
 from chalicelib.replays import dynamodb_rows as replays_dynamodb_rows
 from chalicelib.replays.chosen_metrics import MAX_METRICS
 from chalicelib.replays.job import Cursor, ReplayJob, told_failure

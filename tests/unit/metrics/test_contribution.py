@@ -19,8 +19,7 @@ from chalicelib.metrics.contribution import (
 )
 from chalicelib.metrics.definition import BUILT_IN, definition_of
 from chalicelib.metrics.exact_number import ONE, exact
-from chalicelib.metrics.json_pointer import ABSENT
-from chalicelib.metrics.reasons import Reason
+from chalicelib.metrics.json_pointer import ABSENT, Reason
 
 SUM = {"name": "revenue", "aggregate": "sum", "value": "/amount"}
 PAID = '{"amount":12.30,"currency":"EUR","lines":[{"net":1e1}],"note":null,"vip":true}'

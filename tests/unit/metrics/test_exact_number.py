@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.metrics.exact_number import ONE, ZERO, Exact, exact, exact_of, exact_of_bytes, quotient, read_exact
-from chalicelib.metrics.reasons import Reason
+from chalicelib.metrics.json_pointer import Reason
 
 exacts = st.builds(exact, st.integers(-(10**40), 10**40), st.integers(-60, 60))
 

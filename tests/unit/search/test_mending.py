@@ -17,8 +17,7 @@ from chalicelib.core.timestamps import Day, day_of, instant_of
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.replays.request import ReplayRequest
 from chalicelib.replays.request_body import parse_replay_request
-from chalicelib.search.mending import replays_for
-from chalicelib.search.stale import StaleDay
+from chalicelib.search.stale import StaleDay, replays_for
 from tests.unit.examples import INGESTED, an_event, stored
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)

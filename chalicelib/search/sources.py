@@ -22,7 +22,7 @@ from chalicelib.core.timestamps import (
 )
 from chalicelib.events.index_pages import TypeDayPartition, days_of, shards_of_day
 from chalicelib.events.ports import EventIndex, SourceAndType, Sources
-from chalicelib.sources.queries import SourcesQuery
+from chalicelib.search.queries import SourcesQuery
 
 LOOKING_BACK_US = 2_300_000
 """Two rounds of reads, and at most 900 of them: of sources that all are silent each day is read in vain."""

@@ -1,1 +1,0 @@
-"""What comes in, and from whom: every source and type that an event was accepted of."""
