@@ -7,14 +7,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from chalicelib.core.errors import Fault
 from chalicelib.core.fields import faults_of
-from chalicelib.core.lossless_json import JsonValue
+from chalicelib.core.lossless_json import JsonValue, Number
 from chalicelib.replays.destinations import MAX_NAME, NAME_PATTERN, TO_AGGREGATES, DeclaredDestination, DestinationKind
+from chalicelib.replays.request import MAX_RATE, MIN_RATE
 from infra.command import Problem
 from infra.merge import ROOT
 from retrace.defining.yaml_text import NotYaml, YamlText
@@ -39,6 +40,9 @@ class DestinationMembers(BaseModel):
         pattern=_ARN,
         description="An existing queue or bus of this region. Without it, the stage makes one.",
     )
+    rate: float | None = Field(
+        None, ge=MIN_RATE, le=MAX_RATE, description="Messages a second, which all replays to it share."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class Declared:
     name: str
     kind: str = "queue"
     arn: str | None = None
+    rate: float | None = None
 
     @property
     def logical(self) -> str:
@@ -108,8 +113,17 @@ def _members(value: JsonValue) -> dict[str, JsonValue]:
 
 
 def _declared(name: str, members: JsonValue) -> Declared:
-    given = members if isinstance(members, dict) else {}
-    return Declared(name, **{str(member): str(text) for member, text in given.items() if text is not None})
+    if name == TO_AGGREGATES:
+        return Declared(name)
+    found = DestinationMembers.model_validate(_with_floats(members))
+    return Declared(name, found.kind, found.arn, found.rate)
+
+
+def _with_floats(members: JsonValue) -> Any:
+    """Members with the numbers of the file as Python's."""
+    if not isinstance(members, dict):
+        return members
+    return {name: float(each.literal) if isinstance(each, Number) else each for name, each in members.items()}
 
 
 def _of_the_whole(value: JsonValue, declared: dict[str, JsonValue]) -> Iterator[Fault]:
@@ -130,7 +144,7 @@ def _of_one(name: str, members: JsonValue, region: str) -> Iterator[Fault]:
             yield Fault(path, "is built in and has no members")
         return
     try:
-        found = DestinationMembers.model_validate(members)
+        found = DestinationMembers.model_validate(_with_floats(members))
     except ValidationError as error:
         yield from (Fault(f"{path}.{fault.field}".rstrip("."), fault.message) for fault in faults_of(error))
         return

@@ -39,7 +39,8 @@ def with_destinations(template: Template, declared: Declarations) -> Template:
 
 def setting(declared: Iterable[Declared]) -> str:
     """Return DESTINATIONS as functions read it, with names of the template for its own queues."""
-    return json.dumps({each.name: {"arn": _arn(each)} for each in declared}, separators=(",", ":"))
+    told = {each.name: {"arn": _arn(each)} | ({} if each.rate is None else {"rate": each.rate}) for each in declared}
+    return json.dumps(told, separators=(",", ":"))
 
 
 def sending(declared: Iterable[Declared]) -> tuple[Right, ...]:

@@ -128,6 +128,7 @@ RIGHTS: Mapping[str, tuple[Right, ...]] = {
         Right("FindEvents", ("dynamodb:Query",), ("EventsTable",), keys=_EVENTS),
         Right("FindEventsByIndex", ("dynamodb:Query",), ("EventsTable/index/by-type-and-day",)),
         Right("AdvanceReplayJobs", ("dynamodb:PutItem", "dynamodb:Query"), ("ReplaysTable",), keys=_REPLAYS),
+        Right("TakeTurns", ("dynamodb:UpdateItem",), ("ReplaysTable",), keys=("DESTINATION#*",)),
         Right("KeepFoundDays", ("dynamodb:BatchWriteItem",), ("ReplaysTable",), keys=("REPLAY#*#DAYS",)),
         Right("SendNextSlices", ("sqs:SendMessage",), ("ReplayJobsQueue", "ReplayJobsDeadLetterQueue")),
         SEND_TO_DESTINATIONS,

@@ -12,6 +12,7 @@ JOB = "JOB"
 KEYED = "KEYED"
 PROGRESS_SHARDS = 64
 ORDER = "ORDER"
+TURN = "TURN"
 
 METRIC_NAMES = "METRIC#NAMES"
 """The partition of the names of metrics."""
@@ -53,6 +54,11 @@ def touched_day(entity_id: str, day: Day) -> str:
 def before_touched_days() -> str:
     """A bound below the sort keys of all touched days."""
     return "DAY#"
+
+
+def destination(name: str) -> str:
+    """The partition of a destination that replays send to in turns."""
+    return f"DESTINATION#{name}"
 
 
 def idempotency_key(key: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Final
@@ -50,9 +51,10 @@ class DeclaredDestination:
 
 @dataclass(frozen=True, slots=True)
 class Destinations:
-    """All that a stage declares, by name."""
+    """All that a stage declares, by name. Some have a rate, in messages a second, which all replays to it share."""
 
-    arns: dict[str, str]
+    arns: Mapping[str, str]
+    rates: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def declared(self) -> list[DeclaredDestination]:
@@ -70,5 +72,7 @@ class Destinations:
 
 
 def destinations_in(setting: str) -> Destinations:
-    """Read the setting DESTINATIONS, such as {"billing": {"arn": "arn:aws:sqs:…"}}, which a deployment writes."""
-    return Destinations({name: members["arn"] for name, members in json.loads(setting).items()})
+    """Read the setting DESTINATIONS, such as {"billing": {"arn": "arn:aws:sqs:…", "rate": 50}}."""
+    told = json.loads(setting)
+    rates = {name: members["rate"] for name, members in told.items() if "rate" in members}
+    return Destinations({name: members["arn"] for name, members in told.items()}, rates)

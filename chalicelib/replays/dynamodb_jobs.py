@@ -15,7 +15,7 @@ from chalicelib.core.errors import WriteConflict
 from chalicelib.core.pagination import PageOf, chunked
 from chalicelib.core.ports import Pause
 from chalicelib.core.timestamps import Instant, nanoseconds
-from chalicelib.replays.dynamodb_planning import DynamoOutboxes, DynamoTouchedDays
+from chalicelib.replays.dynamodb_planning import DynamoOutboxes, DynamoTouchedDays, DynamoTurns
 from chalicelib.replays.dynamodb_rows import job_of, job_row, request_row, status_of
 from chalicelib.replays.job import Outbox, ReplayJob
 from chalicelib.replays.ports import KeyedReplay, ReplayPlace, ReplayStatus
@@ -148,6 +148,10 @@ class DynamoReplayStore:
     def touched_days(self, replay_id: str) -> DynamoTouchedDays:
         """The days that a replay of whole days has found."""
         return DynamoTouchedDays(self.dynamodb, self.replays_table, replay_id, self.pause)
+
+    def take_turn(self, destination: str, messages: int, rate: float, now: Instant) -> float:
+        """Take a turn to send, in the row of the destination; answers the seconds until there is one."""
+        return DynamoTurns(self.dynamodb, self.replays_table, destination).take(messages, rate, now)
 
     def _put(self, item: dict[str, Any], **condition: Any) -> dict[str, Any]:
         return {"Put": {"TableName": self.replays_table, "Item": item, **condition}}

@@ -1,4 +1,4 @@
-"""What planners keep beside a job in DynamoDB: the outbox of each commit, and the days that a replay touches."""
+"""What planners keep beside a job in DynamoDB: outboxes, the days that a replay touches, turns at destinations."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
 from chalicelib.aws import keys, replay_keys
 from chalicelib.aws.dynamodb import ITEMS_A_WRITE, Item, from_item, page_of, put_items, to_item
-from chalicelib.aws.errors import translated
+from chalicelib.aws.errors import code_of, translated
 from chalicelib.core.errors import NotFound
 from chalicelib.core.pagination import PageOf, chunked
 from chalicelib.core.ports import Pause
 from chalicelib.core.timestamps import Day, Instant, nanoseconds
 from chalicelib.replays.job import Outbox, unpacked
 from chalicelib.replays.ports import TouchedDay
+from chalicelib.replays.rate_limit import MOST_BEHIND_S
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -26,6 +29,9 @@ KEPT_DAYS = 30
 """Longer than a queue keeps any message, so a job can be resumed for as long as that makes sense."""
 
 _NANOSECONDS = 1_000_000_000
+
+_RACE_S = 0.01
+"""Until the next attempt, if another planner took the turn that was due."""
 
 
 @dataclass(frozen=True)
@@ -99,3 +105,46 @@ class DynamoTouchedDays:
 def _touched_day(item: Item) -> TouchedDay:
     row = from_item(item)
     return TouchedDay(row["SK"], row["entity_id"], Day(row["day"]))
+
+
+@dataclass(frozen=True)
+class DynamoTurns:
+    """The row of a destination with a rate: the nanosecond at which the next messages are due, whoever sends them."""
+
+    dynamodb: DynamoDBClient
+    replays_table: str
+    destination: str
+
+    def take(self, messages: int, rate: float, now: Instant) -> float:
+        """Move the row on by what the messages take; if they are not due yet, answer in how many seconds they are.
+
+        What was not sent for longer than MOST_BEHIND_S is not made up for. Another planner may move the row between the
+        two attempts, and has taken the turn.
+        """
+        clock, cost = nanoseconds(now), int(messages / rate * _NANOSECONDS)
+        behind = clock - int(MOST_BEHIND_S * _NANOSECONDS)
+        due = self._moved("SET due = due + :by", "due BETWEEN :behind AND :now", by=cost, behind=behind, now=clock)
+        if due is not None and due < behind:
+            new = "attribute_not_exists(due) OR due < :behind"
+            due = self._moved("SET due = :by", new, by=behind + cost, behind=behind)
+        return 0.0 if due is None else max((due - clock) / _NANOSECONDS, _RACE_S)
+
+    def _moved(self, update: str, condition: str, **values: int) -> int | None:
+        """None once the row is moved, else what it says: 0 if there is none."""
+        key = {"PK": replay_keys.destination(self.destination), "SK": replay_keys.TURN}
+        with translated("taking a turn at a destination"):
+            try:
+                self.dynamodb.update_item(
+                    TableName=self.replays_table,
+                    Key=to_item(key),
+                    UpdateExpression=update,
+                    ConditionExpression=condition,
+                    ExpressionAttributeValues=to_item({f":{name}": value for name, value in values.items()}),
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+            except ClientError as error:
+                if code_of(error) != "ConditionalCheckFailedException":
+                    raise
+                item: Item = error.response.get("Item", {})  # type: ignore[assignment]  # with what the row says
+                return int(from_item(item).get("due", 0))
+        return None

@@ -37,6 +37,7 @@ class EventBridgeDestination:
     concurrently: Concurrently
     name: str
     messages_a_batch: int
+    rate: float | None = None
     ordered: bool = False
     max_in_flight: int | None = None
 

@@ -103,6 +103,9 @@ class PlanReplay:
                     break
                 if wait_s > 0:
                     self.sleep(wait_s)
+                wait_s = self._turn_wait_s(job, may_go_on)
+                if wait_s > 0:
+                    break
                 job = self._advanced(job, rows, may_go_on)
                 batches, wait_s = batches + 1, 0.0
             job = self._acknowledged(job)
@@ -176,6 +179,17 @@ class PlanReplay:
         if is_full(job, self._destination(job)):
             return FULL_PAUSE_S
         return 0.0 if job.request.rate is None else rate_limit.wait_s(job.due_at, self.now(), job.request.rate)
+
+    def _turn_wait_s(self, job: ReplayJob, may_go_on: Callable[[], bool]) -> float:
+        """Seconds until the destination's rate, which other replays share, has a turn left; 0.0 once it is taken."""
+        to = self._destination(job)
+        if to.rate is None:
+            return 0.0
+        while (wait_s := self.replays.take_turn(to.name, batch_size(to), to.rate, self.now())) > 0:
+            if wait_s >= SLEEP_AT_MOST_S or not may_go_on():
+                return wait_s
+            self.sleep(wait_s)
+        return 0.0
 
     def _with_fresh_counts(self, job: ReplayJob) -> ReplayJob:
         """The job with what processors have counted meanwhile, read only where it matters."""

@@ -75,6 +75,12 @@ class ReplayStore(Protocol):
     def touched_days(self, replay_id: str) -> TouchedDays:
         """The days that a replay of whole days has found."""
 
+    def take_turn(self, destination: str, messages: int, rate: float, now: Instant) -> float:
+        """Take the turn to send so many messages to a destination, at a rate that all replays to it share.
+
+        Answers the seconds until there is one; 0.0 if it is taken.
+        """
+
 
 class ReplayQueues(Protocol):
     """The tasks of planners: which replays to plan, and whose dead letters to move back."""
@@ -110,6 +116,10 @@ class Destination(Protocol):
     @property
     def max_in_flight(self) -> int | None:
         """How many messages may be in flight; None without such a window, as outcomes are not reported back."""
+
+    @property
+    def rate(self) -> float | None:
+        """Messages a second that all replays together may send; None without such a limit."""
 
     def send(self, messages: Sequence[ReplayMessage]) -> None:
         """Send messages; returns when every one of them has arrived."""

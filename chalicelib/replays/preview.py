@@ -16,6 +16,7 @@ from chalicelib.core.read_budget import AT_ONCE, REQUEST_US, CountedReads, Reads
 from chalicelib.core.timestamps import Day, Instant, day_of, shifted
 from chalicelib.events.index_pages import Partition, TypeDayPartition
 from chalicelib.events.ports import EventIndex
+from chalicelib.replays.destinations import Destinations
 from chalicelib.replays.job import beginning_of
 from chalicelib.replays.ports import TouchedDay
 from chalicelib.replays.preview_report import Preview, Tally, estimate, in_order, largest
@@ -69,6 +70,7 @@ class PreviewReplay:
     index_lag_s: int
     now: Clock
     concurrently: Concurrently
+    destinations: Destinations
 
     def count_messages(self, request: ReplayRequest, *, detailed_above: int = 0) -> Preview:
         """Go through what the planner would read, up to a bound, and count what it would send.
@@ -107,9 +109,14 @@ class PreviewReplay:
             by_day=in_order(counted.tally.by_day),
             by_source=largest(counted.tally.by_source),
             by_type=largest(counted.tally.by_type),
-            estimate=estimate(messages, request.rate, self.processors),
+            estimate=estimate(messages, self._rate(request), self.processors),
             index_read_to=None,
         )
+
+    def _rate(self, request: ReplayRequest) -> float | None:
+        """That of the request or of its destination, the lower of both."""
+        rates = (request.rate, self.destinations.rates.get(request.destination))
+        return min((rate for rate in rates if rate is not None), default=None)
 
     def _read(self, request: ReplayRequest, budget_us: int) -> _Counted:
         """Count row by row."""

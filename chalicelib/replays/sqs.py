@@ -76,6 +76,7 @@ class SqsDestination:
     ordered: bool
     messages_a_batch: int
     max_in_flight: int | None = None
+    rate: float | None = None
 
     def send(self, messages: Sequence[ReplayMessage]) -> None:
         """Send messages in tens; returns when every one of them is on the queue.

@@ -12,7 +12,7 @@ from chalicelib.processing.fetcher import FetchAndVerify
 from chalicelib.processing.processor import AcknowledgeBatch, ProcessBatch
 from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.processing.sqs import SqsDeadLetterQueue, SqsDeliveryQueue
-from chalicelib.replays import commit_batch
+from chalicelib.replays import commit_batch, rate_limit
 from chalicelib.replays.destinations import DeclaredDestination, DestinationKind
 from chalicelib.replays.dynamodb_jobs import DynamoReplayStates
 from chalicelib.replays.eventbridge import EventBridgeDestination
@@ -23,7 +23,7 @@ from chalicelib.replays.worker import WorkOnReplay
 from chalicelib.runtime import system
 from chalicelib.runtime.event_wiring import event_index, raw_bucket, raw_store
 from chalicelib.runtime.metrics_wiring import definitions
-from chalicelib.runtime.replay_wiring import queues, replay_store
+from chalicelib.runtime.replay_wiring import destinations, queues, replay_store
 
 
 def work_on_replay() -> WorkOnReplay:
@@ -48,18 +48,22 @@ def plan_replay() -> PlanReplay:
 
 def destination_of(declared: DeclaredDestination) -> Destination:
     """What sends to a destination. Only one that reports outcomes has a window of messages in flight."""
-    at_once, waiting = commit_batch.MESSAGES_A_BATCH, (system.pause, system.concurrently)
-    if declared.kind is DestinationKind.EVENTBRIDGE:
-        return EventBridgeDestination(system.events(), declared.arn, *waiting, declared.name, at_once)
+    rate = destinations().rates.get(declared.name)
     ordered = declared.kind is DestinationKind.FIFO
+    most = commit_batch.ORDERED_MESSAGES_A_BATCH if ordered else commit_batch.MESSAGES_A_BATCH
+    at_once = most if rate is None else min(most, rate_limit.burst(rate))
+    waiting = system.pause, system.concurrently
+    if declared.kind is DestinationKind.EVENTBRIDGE:
+        return EventBridgeDestination(system.events(), declared.arn, *waiting, declared.name, at_once, rate)
     return SqsDestination(
         system.sqs(),
         queue_url(system.sqs(), declared.arn),
         *waiting,
         declared.name,
         ordered=ordered,
-        messages_a_batch=commit_batch.ORDERED_MESSAGES_A_BATCH if ordered else at_once,
+        messages_a_batch=at_once,
         max_in_flight=system.settings().max_in_flight if declared.reports else None,
+        rate=rate,
     )
 
 

@@ -50,6 +50,7 @@ def preview_replay() -> PreviewReplay:
         chosen.index_lag_seconds,
         system.now,
         system.concurrently,
+        destinations(),
     )
 
 

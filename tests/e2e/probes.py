@@ -170,7 +170,7 @@ KEY: Final[dict[str, Probe]] = {
 PARTITIONS: Final[dict[str, tuple[str, ...]]] = {
     "EventsTable": ("ENTITY#none", "EVENT#none", "SOURCES"),
     "DedupeTable": ("none",),
-    "ReplaysTable": ("REPLAY#none", "REPLAY#none#DAYS", "KEY#none", "ORDER", "METRIC#none"),
+    "ReplaysTable": ("REPLAY#none", "REPLAY#none#DAYS", "KEY#none", "ORDER", "METRIC#none", "DESTINATION#none"),
     "AggregatesTable": ("ENTITY#none", "ENTITY#none#P1D#UTC#2026-11-21#VER#none"),
 }
 """A partition of each kind that a table has; none of these has a row."""

@@ -191,6 +191,7 @@ ON_TABLES = {
         for partition in ("REPLAY#none", "REPLAY#none#DAYS")
     },
     ("ReplaysTable", "ORDER"): each(("UpdateItem", "UpdateItem together"), {"api"}),
+    ("ReplaysTable", "DESTINATION#none"): each(("UpdateItem", "UpdateItem together"), {"planner"}),
     ("ReplaysTable", "METRIC#none"): {
         **each(("GetItem", "Query"), {"api"}),
         "BatchGetItem": {"api", "processor", "dead letters"},

@@ -6,8 +6,10 @@ import json
 
 import pytest
 
-from chalicelib.runtime import system
+from chalicelib.core.timestamps import Instant, shifted
+from chalicelib.runtime import replay_wiring, system
 from tests.conftest import SETTINGS
+from tests.functional import clients
 from tests.functional.application import Application
 from tests.functional.events import DAY, NEXT_DAY, paid
 
@@ -64,3 +66,41 @@ def test_a_preview_says_where_the_messages_would_go(application: Application) ->
     told = [application.preview({**WHOLE_DAY, **to}).json_body for to in ({}, {"destination": "billing"})]
 
     assert [each["destination"] for each in told] == ["aggregates", "billing"]
+
+
+AT = Instant("2026-11-21T12:00:00.000000000Z")
+
+
+def waits(*asked: tuple[str, float]) -> list[float]:
+    """What planners are told that take turns of five messages at ten a second, at these seconds."""
+    store = replay_wiring.replay_store()
+    return [
+        round(store.take_turn(name, 5, 10.0, shifted(AT, int(seconds * 1_000_000_000))), 3) for name, seconds in asked
+    ]
+
+
+@pytest.mark.usefixtures("application")
+def test_a_turn_at_a_destination_is_given_once_and_not_before_it_is_due() -> None:
+    # The first turn of all makes up for a second, as does one after a longer time. Five messages take half a second.
+    assert waits(*[("billing", 0.0)] * 4) == [0, 0, 0, 0.5]
+    assert waits(("billing", 0.2), ("billing", 0.5), ("billing", 0.5), ("ordered", 0.5)) == [0.3, 0, 0.5, 0]
+    assert waits(*[("billing", 60.0)] * 4) == [0, 0, 0, 0.5]
+
+
+def test_the_replays_to_a_destination_keep_its_rate_together(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application.accept_all([paid(number) for number in range(1, 4)])
+    declared = json.loads(SETTINGS["DESTINATIONS"])
+    declared["billing"]["rate"] = 4.0
+    monkeypatch.setenv("DESTINATIONS", json.dumps(declared))
+    system.settings.cache_clear()
+
+    preview = application.preview({**WHOLE_DAY, "destination": "billing"}).json_body
+    for _ in range(2):
+        application.requested_and_planned(**WHOLE_DAY, destination="billing")
+
+    assert len(application.billing.taken()) == 6
+    assert preview["estimated_seconds"] == 1
+    [row] = [row for row in clients.dynamodb().scan(TableName=SETTINGS["REPLAYS_TABLE"])["Items"] if "due" in row]
+    assert row["PK"] == {"S": "DESTINATION#billing"}

@@ -36,6 +36,7 @@ from chalicelib.replays.job import Outbox, ReplayJob, unpacked
 from chalicelib.replays.messages import ReplayMessage
 from chalicelib.replays.ports import KeyedReplay, ReplayPlace
 from chalicelib.replays.preview import DaysInMemory
+from chalicelib.replays.rate_limit import MOST_BEHIND_S
 from chalicelib.replays.tasks import ReplayTask
 from tests.unit.examples import INGESTED
 
@@ -278,6 +279,7 @@ class Jobs:
     outboxes: dict[str, bytes] = field(default_factory=dict)
     newest_ms: int = 0
     metrics_defined: bool = False
+    due: dict[str, int] = field(default_factory=dict)
 
     def next_place(self, now: Instant) -> ReplayPlace:
         self.newest_ms = max(nanoseconds(now) // 1_000_000, self.newest_ms + 1)
@@ -303,6 +305,14 @@ class Jobs:
 
     def touched_days(self, replay_id: str) -> DaysInMemory:
         return self.days[replay_id]
+
+    def take_turn(self, destination: str, messages: int, rate: float, now: Instant) -> float:
+        clock = nanoseconds(now)
+        due = max(self.due.get(destination, 0), clock - int(MOST_BEHIND_S * 1_000_000_000))
+        if due > clock:
+            return (due - clock) / 1_000_000_000
+        self.due[destination] = due + int(messages / rate * 1_000_000_000)
+        return 0.0
 
     def outbox(self, replay_id: str, commit_id: str) -> Outbox:
         return unpacked(self.outboxes[commit_id])
@@ -356,6 +366,7 @@ class QueueOfMessages:
     ordered: bool
     messages_a_batch: int
     max_in_flight: int | None = None
+    rate: float | None = None
 
     def send(self, messages: Sequence[ReplayMessage]) -> None:
         (self.queues.send_ordered if self.ordered else self.queues.send)(messages)

@@ -104,7 +104,7 @@ def investigation(tables: LargeTables, replays: Jobs, invocation: Invocation) ->
 
 
 def preview_of(tables: LargeTables, shards: int = 4) -> PreviewReplay:
-    return PreviewReplay(index_of(tables), shards, 10, 5, at(), tables.invocation.concurrently)
+    return PreviewReplay(index_of(tables), shards, 10, 5, at(), tables.invocation.concurrently, STAGE)
 
 
 @pytest.mark.parametrize("shards", [4, 64])

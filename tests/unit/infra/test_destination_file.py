@@ -26,14 +26,14 @@ def test_own_and_existing_queues_are_declared_by_name(tmp_path: Path) -> None:
     text = f"""
 destinations:
   aggregates:
-  billing: {{kind: queue}}
+  billing: {{kind: queue, rate: 2.5}}
   eu-ledger: {{kind: fifo}}
   theirs: {{kind: queue, arn: "{ARN}"}}
 """
 
     assert declared(tmp_path, text) == (
         *DEFAULT,
-        Declared("billing", "queue"),
+        Declared("billing", "queue", None, 2.5),
         Declared("eu-ledger", "fifo"),
         Declared("theirs", "queue", ARN),
     )
@@ -79,6 +79,11 @@ NAMES = "\n".join(f"  d{at}: {{kind: queue}}" for at in "abcdefghijk")
         (
             f"destinations:\n  a:\n    kind: queue\n    arn: 'arn:aws:events:{REGION}:222222222222:event-bus/b'",
             "4 destinations.a.arn is of kind eventbridge, not queue",
+        ),
+        ("destinations:\n  a:\n    kind: queue\n    rate: 0", "4 destinations.a.rate input should be greater than"),
+        (
+            "destinations:\n  a:\n    kind: queue\n    rate: fast",
+            "rate input should be a valid number",
         ),
         ("destinations:\n  a: [", "is not YAML"),
         ("destinations:\n  a: *b", "2 uses an alias"),

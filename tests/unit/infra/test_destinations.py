@@ -19,7 +19,7 @@ EXISTING = "arn:aws:sqs:eu-west-1:222222222222:theirs"
 BUS = "arn:aws:events:eu-west-1:222222222222:event-bus/theirs"
 DECLARED = (
     *DEFAULT,
-    Declared("billing"),
+    Declared("billing", rate=2.5),
     Declared("eu-ledger", "fifo"),
     Declared("theirs", "queue", EXISTING),
     Declared("news", "eventbridge"),
@@ -72,6 +72,7 @@ def test_functions_are_told_names_and_arns(template: dict[str, Any]) -> None:
     for name in ("APIHandler", "Planner"):
         variables = template["Resources"][name]["Properties"]["Environment"]["Variables"]
         assert variables["DESTINATIONS"] == told
+        assert destinations_in(told["Fn::Sub"]).rates == {"billing": 2.5}
         assert destinations_in(told["Fn::Sub"]).arns == {
             "aggregates": "${ReplayQueue.Arn}",
             "billing": "${ToBilling.Arn}",
@@ -84,7 +85,7 @@ def test_functions_are_told_names_and_arns(template: dict[str, Any]) -> None:
 
 def test_as_many_as_may_be_declared_fit_into_the_environment_of_a_function(plain: dict[str, Any]) -> None:
     longest = f"arn:aws-us-gov:sqs:us-gov-west-1:{'2' * 12}:{'q' * 80}"
-    many = [Declared(f"{'n' * (MAX_NAME - 2)}-{at:x}", "queue", longest) for at in range(MAX_DESTINATIONS)]
+    many = [Declared(f"{'n' * (MAX_NAME - 2)}-{at:x}", "queue", longest, 9_999.999) for at in range(MAX_DESTINATIONS)]
     variables = plain["Resources"]["Planner"]["Properties"]["Environment"]["Variables"].keys() - {"DESTINATIONS"}
     longest_of = {"_URL": 110, "_TABLE": 64, "_BUCKET": 63, "_ARN": 140}
     lengths = [next((most for end, most in longest_of.items() if name.endswith(end)), 24) for name in variables]

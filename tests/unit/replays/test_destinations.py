@@ -8,8 +8,11 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from chalicelib.core.errors import InvalidRequest
+from chalicelib.core.timestamps import nanoseconds
 from chalicelib.replays.destinations import TO_AGGREGATES, DeclaredDestination, DestinationKind, Destinations
+from chalicelib.replays.job import JobState
 from chalicelib.replays.messages import ReplayMessage
+from chalicelib.replays.rate_limit import MOST_BEHIND_S
 from chalicelib.replays.tasks import ReplayTask
 from tests.unit.replays.test_planner import BY_TYPE, World
 
@@ -20,6 +23,7 @@ class Archive:
 
     messages_a_batch: int
     max_in_flight: int | None = None
+    rate: float | None = None
     ordered: bool = False
     name: str = "archive"
     batches: list[list[ReplayMessage]] = field(default_factory=list)
@@ -111,3 +115,55 @@ def test_an_arn_says_what_kind_a_destination_is() -> None:
 
 def test_only_the_processor_reports_what_became_of_messages() -> None:
     assert [name for name in STAGE.arns if STAGE.named(name).reports] == [TO_AGGREGATES]
+
+
+RATE = 4.0
+"""Of the archive, in messages a second: one message a turn."""
+
+
+def test_replays_to_a_destination_share_its_rate() -> None:
+    world, archive = World(), Archive(messages_a_batch=1, rate=RATE)
+    world.index_events(*(f"2026-11-21T{time}:00Z" for time in TIMES))
+    jobs = [world.request(BY_TYPE, destination="archive") for _ in range(3)]
+    planner = replace(world.planner, destination_of=lambda _: archive)
+    began = world.clock()
+
+    while any(world.jobs.by_id[job.replay_id].state is not JobState.SENT for job in jobs):
+        for job in jobs:
+            planner.plan_slice(ReplayTask(job.replay_id), lambda: 0)
+        world.clock.sleep(0.05)
+
+    took_s = (nanoseconds(world.clock()) - nanoseconds(began)) / 1_000_000_000
+    assert len(archive.sent) == 30
+    assert took_s >= (30 - 1) / RATE - MOST_BEHIND_S
+
+
+def test_a_planner_without_a_turn_ends_and_is_called_when_there_is_one() -> None:
+    world, archive = World(), Archive(messages_a_batch=1, rate=0.1)
+    world.index_events("2026-11-21T10:00:00Z", "2026-11-21T11:00:00Z")
+    job = world.request(BY_TYPE, destination="archive")
+    world.jobs.take_turn("archive", 1, 0.1, world.clock())
+
+    sent = replace(world.planner, destination_of=lambda _: archive).plan_slice(
+        ReplayTask(job.replay_id), lambda: 900_000
+    )
+
+    assert (sent, archive.sent) == (0, [])
+    assert world.queues.delays_s[-1] in (8, 9)  # the first turn of all makes up for a second
+
+
+def test_a_destination_that_stands_still_slows_no_other() -> None:
+    world, archive = World(), Archive(messages_a_batch=100, rate=0.1)
+    world.index_events(*(f"2026-11-21T{time}:00Z" for time in TIMES))
+    world.jobs.take_turn("archive", 100, 0.1, world.clock())
+    stuck = world.request(BY_TYPE, destination="archive")
+    other = world.request(BY_TYPE)
+    to_others = world.planner.destination_of
+    planner = replace(world.planner, destination_of=lambda to: archive if to.name == "archive" else to_others(to))
+
+    for job in (stuck, other):
+        planner.plan_slice(ReplayTask(job.replay_id), lambda: 900_000)
+
+    assert archive.sent == []
+    assert len(world.queues.sent) == 10
+    assert world.jobs.by_id[other.replay_id].state is JobState.SENT

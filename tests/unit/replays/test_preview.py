@@ -14,6 +14,7 @@ from chalicelib.core.pagination import every_page
 from chalicelib.core.read_budget import ROUND_US
 from chalicelib.core.timestamps import Day
 from chalicelib.replays import preview
+from chalicelib.replays.destinations import Destinations
 from chalicelib.replays.preview import PreviewReplay
 from chalicelib.replays.preview_report import DOLLARS_A_MESSAGE, Preview, estimate
 from chalicelib.replays.request import ReplayRequest
@@ -27,13 +28,15 @@ PAID = {"event_types": ["order.paid"]}
 def counted(world: World, *parts: dict[str, Any], **members: Any) -> Preview:
     asked = {name: value for part in parts for name, value in part.items()} | members
     request = ReplayRequest.model_validate(asked)
-    return PreviewReplay(world.index, 2, 10, 5, at(), one_by_one).count_messages(request)
+    return PreviewReplay(world.index, 2, 10, 5, at(), one_by_one, Destinations({})).count_messages(request)
 
 
 def brief(world: World, *parts: dict[str, Any]) -> tuple[int, bool]:
     """What is counted where details are wanted of large replays only."""
     request = ReplayRequest.model_validate({name: value for part in parts for name, value in part.items()})
-    told = PreviewReplay(world.index, 2, 10, 5, at(), one_by_one).count_messages(request, detailed_above=1_000)
+    told = PreviewReplay(world.index, 2, 10, 5, at(), one_by_one, Destinations({})).count_messages(
+        request, detailed_above=1_000
+    )
     return told.messages, told.exact
 
 
@@ -174,3 +177,14 @@ class TestEstimates:
         assert estimate(2_000_000, None, 10).cost_usd == pytest.approx(
             2 * estimate(1_000_000, None, 10).cost_usd, abs=0.001
         )
+
+
+def test_the_lower_rate_of_request_and_destination_says_how_long_it_takes() -> None:
+    world = World()
+    world.index_events(*(f"2026-11-21T10:{minute:02}:00Z" for minute in range(20)))
+    counting = PreviewReplay(world.index, 2, 10, 5, at(), one_by_one, Destinations({}, {"billing": 2.0}))
+    rates = [{"rate": 4.0}, {"rate": 4.0, "destination": "billing"}, {"rate": 1.0, "destination": "billing"}]
+
+    told = [counting.count_messages(ReplayRequest.model_validate({**BY_TYPE, **asked})) for asked in rates]
+
+    assert [preview.estimate.seconds for preview in told] == [5, 10, 20]
