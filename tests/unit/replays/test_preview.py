@@ -183,7 +183,11 @@ def test_the_lower_rate_of_request_and_destination_says_how_long_it_takes() -> N
     world = World()
     world.index_events(*(f"2026-11-21T10:{minute:02}:00Z" for minute in range(20)))
     counting = PreviewReplay(world.index, 2, 10, 5, at(), one_by_one, Destinations({}, {"billing": 2.0}))
-    rates = [{"rate": 4.0}, {"rate": 4.0, "destination": "billing"}, {"rate": 1.0, "destination": "billing"}]
+    rates: list[dict[str, Any]] = [
+        {"rate": 4.0},
+        {"rate": 4.0, "destination": "billing"},
+        {"rate": 1.0, "destination": "billing"},
+    ]
 
     told = [counting.count_messages(ReplayRequest.model_validate({**BY_TYPE, **asked})) for asked in rates]
 
