@@ -1,4 +1,4 @@
-"""Tells an unknown entity from one without events in a window, with near names among those of the newest events."""
+"""Tells an unknown entity from one without events in a window, with near names among those of some events."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from retrace.client import Client
 from retrace.concurrency import in_order
 from retrace.known_sources import unknown_name
 from retrace.problem import Problem
+
+Query = dict[str, str | None]
 
 _PAIRS = 10
 """This many sources and types are looked at, those with the newest events."""
@@ -36,21 +38,27 @@ def require_known_entity(client: Client, entity: str | None) -> None:
     try:
         if any(client.pages("/events", {"entity_id": entity, "limit": "1"}, 1)):
             return
-        names = set(_of_the_newest_events(client))
+        names = set(_of_some_events(client))
     except Problem:  # the answer is empty all the same
         return
     raise unknown_name("entity", entity, names, "", _SEE_THEM)
 
 
-def _of_the_newest_events(client: Client) -> Iterator[str]:
-    """Entities of the newest events of each source and type, of a week."""
-    seen = [item for item in client.pages("/sources", {"limit": _PAGE}) if item["last_seen"] is not None]
-    newest = sorted(seen, key=lambda item: str(item["last_seen"]), reverse=True)[:_PAIRS]
-    pages = in_order(lambda item: list(islice(client.each_page("/events", _newest_of(item)), 1)), newest)
+def _of_some_events(client: Client) -> Iterator[str]:
+    """Entities of each source and type: of its newest events, and of those that came late when it was first seen."""
+    pairs = client.pages("/sources", {"limit": _PAGE})
+    newest = sorted(pairs, key=lambda pair: (pair["last_seen"] or "", pair["first_seen"]), reverse=True)[:_PAIRS]
+    pages = in_order(lambda one: list(islice(client.each_page(*one), 1)), chain.from_iterable(map(_lists_of, newest)))
     return (str(item["entity_id"]) for page in chain.from_iterable(pages) for item in page)
 
 
-def _newest_of(pair: Json) -> dict[str, str | None]:
-    last = Instant(pair["last_seen"])
-    window = {"start_time": start_of(day_after(day_of(last), -_DAYS)), "end_time": last}
-    return {"source": pair["source"], "event_type": pair["event_type"], "order": "newest", "limit": _PAGE, **window}
+def _lists_of(pair: Json) -> tuple[tuple[str, Query], ...]:
+    """Of a backfill, all events are late: their own times can be years ago."""
+    of_pair = {"source": pair["source"], "event_type": pair["event_type"], "limit": _PAGE}
+    first_day: Query = {"day": day_of(pair["first_seen"])}
+    newest = first_day if pair["last_seen"] is None else _week_before(pair["last_seen"])
+    return ("/events", {**of_pair, "order": "newest", **newest}), ("/late", {**of_pair, **first_day})
+
+
+def _week_before(last: Instant) -> Query:
+    return {"start_time": start_of(day_after(day_of(last), -_DAYS)), "end_time": last}

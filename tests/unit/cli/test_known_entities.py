@@ -32,6 +32,8 @@ def answers(asked: Asked) -> Answer:
             return 200, {"items": [kinds[0] | seen, kinds[1] | seen | {"last_seen": None}], "cursor": None}
         case "GET /aggregates":
             return 200, of_day()
+        case "GET /late":
+            return 200, {"items": [{"entity_id": "backfilled-7"}], "cursor": None}
         case "GET /events" if "event_type" in asked.query:
             names = ("depot-lyon", "depot-metz", "till-1")
             return 200, {"items": [{"entity_id": name} for name in names], "cursor": None}
@@ -60,12 +62,20 @@ def test_an_entity_that_is_only_quiet_is_not_called_unknown(command: str) -> Non
     assert "Unknown" not in said(result)
 
 
-def test_of_each_source_and_type_one_page_of_a_week_is_read() -> None:
+def test_an_entity_is_near_whose_events_all_came_late() -> None:
+    with serving(answers) as api:
+        result = api.run("events", "backfiled-7", "--day", DAY)
+
+    assert "Did you mean backfilled-7" in said(result)
+
+
+def test_of_each_source_and_type_a_page_of_its_newest_events_and_of_its_first_late_ones_is_read() -> None:
     with serving(answers) as api:
         api.run("events", "depot-lyno", "--day", DAY)
 
-    [page] = [asked.query for asked in api.calls("GET /events") if "event_type" in asked.query]
-    assert page == {
+    asked = {query["event_type"]: query for each in api.calls("GET /events") if "event_type" in (query := each.query)}
+    late = [each.query for each in api.calls("GET /late")]
+    assert asked["loaded"] == {
         "source": "depot",
         "event_type": "loaded",
         "order": "newest",
@@ -73,3 +83,6 @@ def test_of_each_source_and_type_one_page_of_a_week_is_read() -> None:
         "start_time": "2026-11-14T00:00:00.000000000Z",
         "end_time": SEEN,
     }
+    assert asked["old"] == {"source": "depot", "event_type": "old", "order": "newest", "limit": "1000", "day": DAY}
+    assert sorted(query.pop("event_type") for query in late) == ["loaded", "old"]
+    assert late == [{"source": "depot", "limit": "1000", "day": DAY}] * 2
