@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
-from chalicelib.core.timestamps import Instant, day_after, day_of, start_of
+from chalicelib.core.timestamps import Day, Instant, day_after, day_of, end_of, start_of
 from retrace.answer import Json
 from retrace.client import Client
 from retrace.concurrency import in_order
 from retrace.known_sources import unknown_name
-from retrace.problem import Problem
+from retrace.output import on_one_line
+from retrace.problem import Exit, Problem
 
 Query = dict[str, str | None]
 
@@ -42,6 +44,22 @@ def require_known_entity(client: Client, entity: str | None) -> None:
     except Problem:  # the answer is empty all the same
         return
     raise unknown_name("entity", entity, names, "", _SEE_THEM)
+
+
+def nothing_of_day(client: Client, entity: str, day: Day) -> Problem:
+    """The problem that an entity has nothing on a day, with the nearest days that have events, or with near names."""
+    require_known_entity(client, entity)
+    before = {"entity_id": entity, "end_time": start_of(day), "order": "newest", "limit": "1"}
+    after = {"entity_id": entity, "start_time": end_of(day), "order": "oldest", "limit": "1"}
+    try:
+        near = [
+            str(day_of(item["event_time"])) for query in (before, after) for item in client.pages("/events", query, 1)
+        ]
+    except Problem:  # the API is down, and the day is empty all the same
+        near = []
+    nearest = f"The nearest days with events: {' and '.join(near)}. " if near else ""
+    what = f"{on_one_line(entity)} has no event and no aggregate on {day}."
+    return Problem(what, f"{nearest}Run `retrace events {shlex.quote(entity)}` to see its events.", Exit.NOT_FOUND)
 
 
 def _of_some_events(client: Client) -> Iterator[str]:

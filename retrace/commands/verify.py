@@ -20,6 +20,7 @@ from retrace.checking.report import aws_errors_as_problems, report_differences
 from retrace.checking.verification import Verification
 from retrace.commands.verify_digests import verify_digests
 from retrace.context import AsJson, CommandContext, command_context
+from retrace.known_entities import nothing_of_day
 from retrace.output import Output
 from retrace.problem import Exit
 from retrace.progress import Counting
@@ -90,9 +91,9 @@ def verify(
     if prefix is not None and not progress.counts.total():
         bucket = inspection.stores.bucket
         raise nothing_below(bucket.s3, bucket.name, prefix)
+    if entity is not None and not (progress.counts.total() or kinds or any(verification.notes())):
+        raise nothing_of_day(call.client, entity, Day(day or ""))
     output.note(f"Verified: {progress}.")
-    if not progress.counts.total():
-        output.note("There is nothing to verify. Run `retrace events` to see an entity's events.")
     for note in verification.notes():
         output.note(note)
     if kinds or verification.lost:

@@ -14,7 +14,8 @@ from tests.functional import clients
 from tests.functional.events import Json
 
 _LOST = {"EVENTS_TABLE": ("PK", "SK"), "DEDUPE_TABLE": ("event_id",)}
-_PROFILE = {"url": "https://a.example/api", "region": "eu-west-1"} | {
+_NO_API = "http://127.0.0.1:9/api"
+_PROFILE = {"url": _NO_API, "region": "eu-west-1"} | {
     name: SETTINGS[name.upper()]
     for name in ("raw_bucket", "events_table", "dedupe_table", "replays_table", "aggregates_table")
 }
@@ -49,7 +50,7 @@ class Operator:
 def an_operator(directory: Path) -> Operator:
     """One whose profile is in a directory."""
     config = directory / "retrace/config.toml"
-    config.parent.mkdir()
+    config.parent.mkdir(exist_ok=True)
     config.write_text("".join(["[test]\n", *(f'{name} = "{value}"\n' for name, value in _PROFILE.items())]))
     return Operator(directory)
 

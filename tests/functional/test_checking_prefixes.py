@@ -1,4 +1,4 @@
-"""A prefix that no raw key begins with is told apart from one below which nothing differs."""
+"""A prefix that no raw key begins with, or a day that has nothing, is told apart from one in which nothing differs."""
 
 from __future__ import annotations
 
@@ -45,7 +45,23 @@ def test_a_prefix_of_something_is_checked(application: Application, tmp_path: Pa
     assert (result.exit_code, "1 objects" in result.stderr) == (Exit.DONE, True)
 
 
+@pytest.mark.parametrize(("entity", "day"), [("order-1007", "2020-01-01"), ("order-1008", DAY)])
+def test_an_entity_and_day_without_anything_are_not_found_also_without_the_api(
+    application: Application, tmp_path: Path, entity: str, day: str
+) -> None:
+    application.accept(paid(1, entity_id="order-1007"))
+    found, other = (run(tmp_path, "verify", *asked) for asked in (("order-1007", DAY), (entity, day)))
+
+    assert (found.exit_code, "1 events" in found.stderr) == (Exit.DONE, True)
+    assert isinstance(other.exception, Problem)
+    assert other.exception.exit_code == Exit.NOT_FOUND
+    assert other.exception.what == f"{entity} has no event and no aggregate on {day}."
+
+
 def checked(directory: Path, command: str, prefix: str) -> Result:
+    return run(directory, command, "--prefix", prefix)
+
+
+def run(directory: Path, *words: str) -> Result:
     an_operator(directory)
-    words = ["--profile", "test", "check", command, "--prefix", prefix]
-    return CliRunner().invoke(app, words, env={"XDG_CONFIG_HOME": str(directory)})
+    return CliRunner().invoke(app, ["--profile", "test", "check", *words], env={"XDG_CONFIG_HOME": str(directory)})

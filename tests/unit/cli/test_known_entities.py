@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from chalicelib.core.timestamps import Day
+from retrace.known_entities import nothing_of_day
 from retrace.problem import Exit
 from tests.unit.cli.scripted_api import Answer, Asked, exit_code, problem, said, serving
 from tests.unit.cli.test_aggregates_command import day as of_day
@@ -86,3 +88,18 @@ def test_of_each_source_and_type_a_page_of_its_newest_events_and_of_its_first_la
     assert asked["old"] == {"source": "depot", "event_type": "old", "order": "newest", "limit": "1000", "day": DAY}
     assert sorted(query.pop("event_type") for query in late) == ["loaded", "old"]
     assert late == [{"source": "depot", "limit": "1000", "day": DAY}] * 2
+
+
+def test_a_day_without_anything_is_told_with_the_nearest_days_that_have_events() -> None:
+    def around(asked: Asked) -> Answer:
+        times = {"newest": "2026-11-19T09:30:00.000000000Z", "oldest": "2026-11-23T00:00:00.000000000Z"}
+        time = times.get(asked.query.get("order", ""), SEEN)
+        return 200, {"items": [{"entity_id": "depot-metz", "event_time": time}], "cursor": None}
+
+    with serving(around) as api:
+        found = nothing_of_day(api.client(), "depot-metz", Day(DAY))
+    bounds = [(asked.query.get("start_time"), asked.query.get("end_time")) for asked in api.asked[-2:]]
+
+    assert (found.what, found.exit_code) == (f"depot-metz has no event and no aggregate on {DAY}.", Exit.NOT_FOUND)
+    assert found.remedy.startswith("The nearest days with events: 2026-11-19 and 2026-11-23. ")
+    assert bounds == [(None, f"{DAY}T00:00:00.000000000Z"), ("2026-11-22T00:00:00.000000000Z", None)]
