@@ -28,9 +28,9 @@ def known_pairs(client: Client) -> list[tuple[str, str]]:
     return [(item["source"], item["event_type"]) for item in client.pages("/sources", _ALL)]
 
 
-def require_known(client: Client, source: str | None, event_type: str | None) -> None:
-    """Raise Problem if no event was ever accepted of a source and type. Call it if an answer is empty."""
-    if source is None and event_type is None:
+def require_known(client: Client, source: str | None, *event_types: str | None) -> None:
+    """Raise Problem if no event was ever accepted of a source, or of a type of it. Call it if an answer is empty."""
+    if not any((source, *event_types)):
         return
     try:
         pairs = known_pairs(client)
@@ -40,9 +40,10 @@ def require_known(client: Client, source: str | None, event_type: str | None) ->
     if source is not None and source not in sources:
         raise unknown_name("source", source, sources, "", _LIST_THEM)
     types = {kind for known, kind in pairs if source in (None, known)}
-    if event_type is not None and event_type not in types:
-        origin = "" if source is None else f" from {on_one_line(source)}"
-        raise unknown_name("type", event_type, types, origin, _LIST_THEM)
+    for event_type in event_types:
+        if event_type is not None and event_type not in types:
+            origin = "" if source is None else f" from {on_one_line(source)}"
+            raise unknown_name("type", event_type, types, origin, _LIST_THEM)
 
 
 def unknown_name(what: str, name: str, known: Iterable[str], origin: str, list_them: str) -> Problem:

@@ -145,7 +145,7 @@ def _rejections(call: CommandContext, identity: Mapping[str, str]) -> list[Json]
     searched = {day: list(_refused(call, identity, day)) for day in days}
     found = [item for pages in searched.values() for page in pages for item in page]
     if not found:
-        require_known(call.client, identity["source"], None)
+        require_known(call.client, identity["source"])
         raise _not_found(identity, days, [day for day, pages in searched.items() if len(pages) == PAGES_A_DAY])
     return sorted(found, key=lambda item: str(item["ingest_time"]))
 

@@ -90,9 +90,8 @@ def export(
         exported.into_directory(Path(out), chosen)
     else:
         exported.into_file(out)
-    if not exported.taken and entity is None and len(kinds) == 1:
-        require_known(call.client, source, kinds[0])
     if not exported.taken:
+        require_known(call.client, source, *kinds)
         require_known_entity(call.client, entity)
     exported.conclude()
     if exported.bad:

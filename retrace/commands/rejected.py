@@ -13,6 +13,7 @@ from retrace.concurrency import in_order
 from retrace.context import TIME_HELP, AsJson, CommandContext, Limit, command_context
 from retrace.corrections import AS_IT_WAS_KEPT, Correction, corrections_of, is_like_an_id, line_for_correction
 from retrace.json_layout import indented
+from retrace.known_sources import require_known
 from retrace.output import Column, Json, Output, bar, on_one_line, short_time
 from retrace.problem import Exit
 from retrace.progress import Counting
@@ -55,6 +56,8 @@ def list_rejected(
     query |= {"source": source, "reason": reason, "resolved": "false" if unresolved else None}
     query["limit"] = str(min(limit, _PAGE))
     found = list(call.client.pages("/rejected", query, limit))
+    if not found:
+        require_known(call.client, source)
     nothing = f"No refused event of {_told(query)}. Look at other days with --since, or leave options out."
     if bodies:
         details = in_order(lambda item: call.client.expect("GET", f"/rejected/{item['rejected_id']}"), found)

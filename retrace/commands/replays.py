@@ -79,6 +79,7 @@ def preview(context: typer.Context, request: Json, as_json: AsJson = None) -> No
 
 def _counted(call: CommandContext, request: Json) -> Json:
     """What a replay would send; raises Problem if it has nothing of a source, type or entity that is unknown."""
+    _require_known_filters(call, request)
     found = counted(call.client, request)
     for event_type in request.get("event_types", [request.get("event_type")]):
         if found["exact"] and event_type not in found["by_type"]:
@@ -86,6 +87,14 @@ def _counted(call: CommandContext, request: Json) -> Json:
     if found["messages"] == 0 and found["exact"]:
         require_known_entity(call.client, request.get("entity_id"))
     return found
+
+
+def _require_known_filters(call: CommandContext, request: Json) -> None:
+    """Raise Problem if a filter names an unknown source or type: it would choose nothing, or leave nothing out."""
+    for named in (request.get("include", {}), request.get("exclude", {})):
+        for source in named.get("sources", ()):
+            require_known(call.client, source)
+        require_known(call.client, None, *named.get("event_types", ()))
 
 
 def _report(call: CommandContext, output: Output, job: Json, messages: int | None, *, wait: bool) -> None:

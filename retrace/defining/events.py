@@ -10,6 +10,8 @@ from retrace.exporting.events import through_api
 from retrace.exporting.selection import of_entity, of_sources
 from retrace.ingesting.files import look_at, records
 from retrace.ingesting.foreign_formats import Mapped
+from retrace.known_entities import require_known_entity
+from retrace.known_sources import require_known
 from retrace.output import Output
 
 _FAULTS_SHOWN = 5
@@ -39,10 +41,18 @@ def of_query(
     trials: Trials,
     output: Output,
 ) -> None:
-    """Add the stored events of an entity or a source. What cannot be read or fails its hash is noted and left out."""
+    """Add the stored events of an entity or a source. What cannot be read or fails its hash is noted and left out.
+
+    Raises Problem if there are none, and the entity, the source or a type is unknown.
+    """
+    found = False
     parts = of_sources(client, source, types, when) if entity is None else of_entity(entity, source, types, when)
     for query in (query for part in parts for query in part.queries):
         for fetched in through_api(client, {**query, "limit": "1000"}, None):
+            found = True
             fault = fetched.fault or (trials.add(fetched.text) if fetched.text is not None else "has no text")
             if fault is not None:
                 output.note(f"{fetched.metadata['event_id']} is left out: {fault}")
+    if not found:
+        require_known(client, source, *types)
+        require_known_entity(client, entity)

@@ -53,9 +53,9 @@ def of_sources(client: Client, source: str | None, types: Sequence[str], period:
         return [_of_type(source, types[0], period)]
     known = [pair for pair in known_pairs(client) if source in (None, pair[0])]
     if not known:
-        require_known(client, source, None)
-    for unknown in sorted(set(types) - {kind for _, kind in known}):
-        require_known(client, source, unknown)
+        require_known(client, source)
+    if set(types) - {kind for _, kind in known}:
+        require_known(client, source, *types)
     return [_of_type(*pair, period) for pair in known if not types or pair[1] in types]
 
 

@@ -75,9 +75,9 @@ class EventsTable:
 
     def _check(self, found: Found, sources: Iterable[str]) -> None:
         """Say how much is read before it is; raises Problem if that is not wanted, or does not fit."""
-        if not found.sizes:
+        if found.sources < len(set(sources)) or not found.sizes:
             for source in sources:
-                require_known(self.client, source, None)
+                require_known(self.client, source)
         much = f"{len(found.sizes):,} raw objects of {found.sources:,} sources, {size_text(found.size)}"
         if found.size > MUCH and not self.agreed(much):
             raise Problem(f"That is {much}.", "Choose a shorter window or a --source, or add --yes.", Exit.USAGE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from retrace.problem import Exit
@@ -26,6 +28,12 @@ FOUND = {
     "GET /late": EMPTY,
     "GET /gaps": (200, {"items": [WINDOW], "cursor": None, **WINDOW}),
     "POST /replay": (200, PREVIEW),
+}
+STALE: dict[str, Answer] = {
+    "GET /stale": (
+        200,
+        {"items": [], "cursor": None, "late_events": 0, "entity_days": 0, "without_version": 0, "replays": []},
+    )
 }
 KNOWN = [("Pay/Gateway", "payment.captured"), ("pay/ledger", "booking"), ("shop/till", "sale")]
 COMMANDS = ("events", "late", "gaps", "replay preview")
@@ -82,6 +90,43 @@ def test_an_empty_answer_stays_one_if_sources_cannot_be_listed(command: str) -> 
         code, _ = run(api, command, "shop/till", "sale")
 
     assert code == Exit.DONE
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("rejected", "list", "--source", "shop/tyll"),
+        ("export", "order-1", "--source", "shop/tyll"),
+        ("stale", "shop/tyll"),
+        ("replay", "preview", "order-1", "--include-source", "shop/tyll"),
+        ("replay", "create", "order-1", "--exclude-source", "shop/tyll", "--yes"),
+        ("metrics", "try", "METRICS", "--source", "shop/tyll", "--type", "sale"),
+        ("metrics", "try", "METRICS", "order-1", "--source", "shop/tyll"),
+    ],
+    ids=" ".join,
+)
+def test_an_unknown_source_is_told_wherever_it_is_named(tmp_path: Path, words: tuple[str, ...]) -> None:
+    (tmp_path / "metrics.yaml").write_text("metrics: [{name: sales, source: shop/till, aggregate: count}]")
+    given = [str(tmp_path / "metrics.yaml") if word == "METRICS" else word for word in words]
+    with serving(routes({**FOUND, "GET /rejected": EMPTY, **STALE, "GET /sources": sources(*KNOWN)})) as api:
+        result = api.run(*given, "--day", DAY)
+
+    assert exit_code(result) == Exit.NOT_FOUND
+    assert "Did you mean shop/till" in said(result)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("export", "order-1"), ("replay", "preview", "order-1"), ("replay", "create", "order-1", "--yes")],
+    ids=" ".join,
+)
+def test_an_unknown_type_is_told_wherever_it_is_named(words: tuple[str, ...]) -> None:
+    option = "--exclude-type" if words[0] == "replay" else "--type"
+    with serving(routes({**FOUND, "GET /sources": sources(*KNOWN)})) as api:
+        result = api.run(*words, option, "sael", "--day", DAY)
+
+    assert exit_code(result) == Exit.NOT_FOUND
+    assert "Did you mean sale?" in said(result)
 
 
 def test_a_silent_source_is_told_from_one_that_never_was() -> None:

@@ -82,8 +82,9 @@ def test_options_of_a_list_are_those_of_the_api() -> None:
         result = api.run("rejected", "list", "--day", DAY, "--reason", "CONFLICT")
 
     window = {"start_time": f"{DAY}T00:00:00.000000000Z", "end_time": f"{DAY}T09:00:00.000000000Z"}
-    assert api.asked[0].query == window | {"resolved": "false", "source": "s", "limit": "100"}
-    assert api.asked[1].query == {"day": DAY, "reason": "CONFLICT", "limit": "100"}
+    first, second = (asked.query for asked in api.calls("GET /rejected"))
+    assert first == window | {"resolved": "false", "source": "s", "limit": "100"}
+    assert second == {"day": DAY, "reason": "CONFLICT", "limit": "100"}
     assert f"No refused event of {DAY}, reason CONFLICT" in said(result)
 
 
