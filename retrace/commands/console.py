@@ -59,16 +59,16 @@ def console(
     call = command_context(context)
     client = Client(call.target, connections=CONNECTIONS)
     serving = Console(client, port, call.clock)
-    out = Terminal(highlight=False, markup=False, emoji=False, soft_wrap=True)
-    out.print(f"The console of {call.target.url}")
-    out.print(serving.link(view))
-    out.print("Ctrl-C ends it.")
     opens = browser if browser is not None else sys.stdout.isatty()
     # A shell lets its background commands ignore SIGINT, and `kill -INT` is how a script ends the console.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    # Ctrl-C is how it is meant to end.
-    with suppress(KeyboardInterrupt), opened(serving.link(view)) if opens else nullcontext():
-        serving.serve()
+    with suppress(KeyboardInterrupt):  # Ctrl-C is how it is meant to end
+        out = Terminal(highlight=False, markup=False, emoji=False, soft_wrap=True)
+        out.print(f"The console of {call.target.url}")
+        out.print(serving.link(view))
+        out.print("Ctrl-C ends it.")
+        with opened(serving.link(view)) if opens else nullcontext():
+            serving.serve()
     # The interpreter would wait minutes for the threads of calls that the API does not answer.
     os._exit(Exit.DONE)
 

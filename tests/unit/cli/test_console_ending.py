@@ -1,4 +1,4 @@
-"""Ctrl-C ends the console, also while the API does not answer."""
+"""Ctrl-C ends the console, also while the API does not answer, as does SIGINT where a shell had it ignored."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import pytest
 import urllib3
 
 from retrace.console.admission import HEADER
-from tests.unit.cli.scripted_api import Answer, Asked, ScriptedApi, serving
+from tests.unit.cli.scripted_api import Answer, Asked, ScriptedApi, routes, serving
 
 ROOT = Path(__file__).parents[3]
 PATIENCE_S = 60
 """Less than one call may take, six of which may follow one another."""
 
 
-def started(api: ScriptedApi, home: Path) -> subprocess.Popen[str]:
+def started(api: ScriptedApi, home: Path, **how: Any) -> subprocess.Popen[str]:
     keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "eu-central-1"}
     return subprocess.Popen(  # noqa: S603  # our own command
         [sys.executable, "-m", "retrace", "--url", api.url, "console", "--no-open", "--port", "0"],
@@ -29,6 +30,7 @@ def started(api: ScriptedApi, home: Path) -> subprocess.Popen[str]:
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(home), **keys},
         stdout=subprocess.PIPE,
         text=True,
+        **how,
     )
 
 
@@ -62,3 +64,18 @@ def test_ctrl_c_ends_the_console_while_the_api_does_not_answer(path: str, tmp_pa
         finally:
             process.kill()
             released.set()
+
+
+def test_sigint_ends_the_console_of_a_shell_that_had_it_ignored_as_for_its_background_commands(tmp_path: Path) -> None:
+    def ignore() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    with serving(routes({})) as api, started(api, tmp_path, preexec_fn=ignore) as process:
+        try:
+            assert process.stdout is not None
+            assert any("Ctrl-C ends it" in line for line in process.stdout)
+            process.send_signal(signal.SIGINT)
+
+            assert process.wait(PATIENCE_S) == 0
+        finally:
+            process.kill()
