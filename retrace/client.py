@@ -144,9 +144,21 @@ class Client:
         given = {name: value for name, value in (query or {}).items() if value is not None}
         url = self.target.url + quote(path) + ("?" + urlencode(given, quote_via=quote) if given else "")
         request = AWSRequest(method, url, data=body, headers=dict(headers or {}))
-        SigV4Auth(self.target.credentials, "execute-api", self.target.signing_region).add_auth(request)
+        self._sign(request)
         answer = self._pool.request(method, url, body=body, headers=dict(request.headers.items()))
         return Answer(answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.data)
+
+    def _sign(self, request: AWSRequest) -> None:
+        """Add a signature. If that cannot be, because RETRACE_URL is left over, raises what tells that."""
+        try:
+            SigV4Auth(self.target.credentials, "execute-api", self.target.signing_region).add_auth(request)
+        except Problem as problem:
+            if self.target.stack_here:
+                problem.remedy = str(self.target.left_over)
+            elif self.target.left_over:
+                self._pool.request("GET", f"{self.target.url}/health")  # fails if that stack is gone
+                problem.remedy = "Run it in the directory of that stack's `make up`, where its key is."
+            raise
 
     def _is_hopeless(self, error: Exception, attempt: int) -> bool:
         """Whether the address is probably wrong: two attempts got no connection, and none ever got an answer."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from retrace.command_line import app
 from retrace.problem import Exit
 from tests.unit.cli.scripted_api import ScriptedApi, exit_code, problem, routes, said, serving
 
@@ -106,6 +109,32 @@ def test_a_url_that_is_left_over_from_a_stack_that_is_gone_is_told() -> None:
 
     assert exit_code(gone) == Exit.UNREACHABLE
     assert said(gone).endswith("left over from a local stack that is gone. Run: unset RETRACE_URL, then make up")
+
+
+@pytest.mark.parametrize("unset", ["AWS_ACCESS_KEY_ID", "AWS_REGION"])
+def test_a_left_over_url_is_told_also_without_credentials_or_a_region(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unset: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    environment = {
+        "HOME": str(tmp_path),
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_REGION": "eu-central-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name in environment.keys() - {unset}:
+        monkeypatch.setenv(name, environment[name])
+    with serving(routes({})) as api:
+        monkeypatch.setenv("RETRACE_URL", api.url)
+        there = CliRunner().invoke(app, ["sources"])
+    monkeypatch.setenv("RETRACE_URL", "http://127.0.0.1:9/api")
+    gone = CliRunner().invoke(app, ["sources"])
+
+    assert said(gone).endswith("left over from a local stack that is gone. Run: unset RETRACE_URL, then make up")
+    assert said(there).endswith("Run it in the directory of that stack's `make up`, where its key is.")
 
 
 def test_a_url_of_another_stack_than_that_of_make_up_here_is_told(
