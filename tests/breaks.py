@@ -1512,8 +1512,8 @@ BREAKS = [
     Break(
         "7 complete: an outage that one late event hides",
         "chalicelib/search/dips.py",
-        "most * FRACTION <= usual",
-        "most == 0",
+        "count * FRACTION <= usual",
+        "count == 0",
         "tests/functional/test_gaps.py",
         "test_one_late_event_does_not_hide_an_outage_of_two_hours",
     ),
@@ -1568,7 +1568,7 @@ BREAKS = [
     Break(
         "7 honest: an alarm for a source with few events",
         "chalicelib/search/dips.py",
-        " and usual - most >= FEWER",
+        " and usual - count >= FEWER",
         "",
         "tests/unit/search/test_dips.py",
         "",
@@ -1576,10 +1576,26 @@ BREAKS = [
     Break(
         "7 honest: every night taken for an outage",
         "chalicelib/search/dips.py",
-        "return min(map(median_low",
-        "return max(map(median_low",
+        "usual = min(map(median_low",
+        "usual = max(map(median_low",
         "tests/unit/search/test_dips.py",
         "test_what_is_a_dip_and_what_is_none",
+    ),
+    Break(
+        "7 honest: every long night that begins abruptly taken for an outage",
+        "chalicelib/search/dips.py",
+        "if end - first > SHORT:",
+        "if end - first > LONGEST:",
+        "tests/unit/search/test_dips.py",
+        "test_what_is_a_dip_and_what_is_none",
+    ),
+    Break(
+        "7 complete: a long outage of which only some hours are asked about",
+        "chalicelib/search/gaps.py",
+        "-2 * DAY * _HOUR_NS",
+        "-3 * _HOUR_NS",
+        "tests/functional/test_gaps.py",
+        "test_an_outage_of_twelve_hours_with_an_event_in_each_is_found_from_any_window_that_it_touches",
     ),
     Break(
         "7 complete: gaps of a source in which its other types were forgotten",

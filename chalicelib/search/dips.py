@@ -1,20 +1,25 @@
-"""Finds dips: a few hours with far fewer events than the hours before and after them."""
+"""Finds dips: hours with far fewer events than those before and after them, and if they are many, than a day before."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice, takewhile
 from statistics import median_low
 
+DAY = 24
 NEIGHBOURS = 3
-LONGEST = 6
+LONGEST = DAY - NEIGHBOURS
+SHORT = 6
+"""A longer dip can be a night, so it is compared with the day before."""
 FEWER = 6
 FRACTION = 5
 
 RULE = (
     f"A dip is at most {LONGEST} hours, each with at most a fifth of the usual number of events and at least {FEWER}"
     f" fewer. Usual is the median of the {NEIGHBOURS} hours before the dip or that of the {NEIGHBOURS} after it,"
-    " whichever is smaller. If no hour after the dip has ended yet, those before it decide."
+    f" whichever is smaller. Of more than {SHORT} hours, it is also at most the median of the same hours a day before."
+    " If no hour after the dip has ended yet, those before it decide."
 )
 
 
@@ -22,8 +27,8 @@ RULE = (
 class Dip:
     """Hours by their numbers, the last one excluded: how many events they have together, and how many one usually has.
 
-    Night is no dip, as the hours on one side of each of its hours are as quiet. Nor are hours of a source with few
-    events, which are empty by chance.
+    Night is no dip, as the hours on one side of each of its hours are as quiet, or those of the night before. Nor are
+    hours of a source with few events, which are empty by chance.
     """
 
     first: int
@@ -48,14 +53,24 @@ def dips_in(counts: Sequence[int]) -> list[Dip]:
 
 
 def _longest_from(counts: Sequence[int], first: int) -> Dip | None:
-    for end in range(min(first + LONGEST, len(counts)), first, -1):
-        usual = _usual(counts, first, end)
-        most = max(counts[first:end])
-        if most * FRACTION <= usual and usual - most >= FEWER:
+    before = counts[max(0, first - NEIGHBOURS) : first]
+    quiet = takewhile(lambda end: _is_far_below(counts[end - 1], before), range(first + 1, len(counts) + 1))
+    for end in reversed(list(islice(quiet, LONGEST))):
+        usual = min(map(median_low, _compared(counts, first, end)))
+        if _is_far_below(max(counts[first:end]), [usual]):
             return Dip(first, end, sum(counts[first:end]), usual)
     return None
 
 
-def _usual(counts: Sequence[int], first: int, end: int) -> int:
-    before, after = counts[max(0, first - NEIGHBOURS) : first], counts[end : end + NEIGHBOURS]
-    return min(map(median_low, filter(None, (before, after)))) if before else 0
+def _is_far_below(count: int, others: Sequence[int]) -> bool:
+    usual = median_low(others) if others else 0
+    return count * FRACTION <= usual and usual - count >= FEWER
+
+
+def _compared(counts: Sequence[int], first: int, end: int) -> Iterator[Sequence[int]]:
+    """The hours before a dip, those after it if there are any, and of a long one the same hours a day before."""
+    yield counts[max(0, first - NEIGHBOURS) : first]
+    if end < len(counts):
+        yield counts[end : end + NEIGHBOURS]
+    if end - first > SHORT:
+        yield counts[first - DAY : end - DAY] if first >= DAY else [0]

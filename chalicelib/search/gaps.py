@@ -21,7 +21,7 @@ from chalicelib.core.timestamps import (
 )
 from chalicelib.events.index_pages import EntityPartition, Partition, shards_of_day
 from chalicelib.events.ports import EventIndex, Sources
-from chalicelib.search.dips import NEIGHBOURS, Dip, dips_in
+from chalicelib.search.dips import DAY, Dip, dips_in
 from chalicelib.search.period_counts import PeriodCounts
 from chalicelib.search.queries import GapsQuery, Unit
 
@@ -103,15 +103,18 @@ class FindGaps:
 
 
 def _around(window: Window, now: Instant) -> Window:
-    """The whole hours of a window and their neighbours, of those at the end only the ones that have ended."""
+    """The whole hours of a window and what dips are compared with, of those at the end only the ones that have ended.
+
+    A dip and the hours next to it fit into a day, and a long one is compared with the day before.
+    """
     try:
-        start = shifted(start_of_hour(window.start), -NEIGHBOURS * _HOUR_NS)
+        start = shifted(start_of_hour(window.start), -2 * DAY * _HOUR_NS)
     except OverflowError:  # the first day of the calendar
         start = window.start
     ended = start_of_hour(now)
     if window.end >= ended:
         return Window(start, window.end)
-    return Window(start, min(ended, shifted(_next_hour(window.end), NEIGHBOURS * _HOUR_NS)))
+    return Window(start, min(ended, shifted(_next_hour(window.end), DAY * _HOUR_NS)))
 
 
 def _next_hour(time: Instant) -> Instant:

@@ -10,6 +10,7 @@ from tests.functional.application import Application
 from tests.functional.events import Json, paid
 from tests.functional.wire import Wire
 
+DAY_BEFORE = "2026-11-19"
 DAY = "2026-11-20"
 SOURCE = "shop/checkout"
 OF_SOURCE = {"source": SOURCE, "day": DAY}
@@ -51,7 +52,23 @@ def test_one_late_event_does_not_hide_an_outage_of_two_hours(application: Applic
     assert gaps(answer) == [("14", "15")]
     assert dips(answer) == [("14", "16", None, 1, 7)]
     assert answer["event_types"] == ["paid", "refunded"]
-    assert answer["dip_rule"].startswith("A dip is at most 6 hours")
+    assert answer["dip_rule"].startswith("A dip is at most 21 hours")
+
+
+def test_an_outage_of_twelve_hours_with_an_event_in_each_is_found_from_any_window_that_it_touches(
+    application: Application,
+) -> None:
+    outage = {f"h{hour:02}": 1 for hour in range(6, 18)}
+    before = [{**each, "event_time": each["event_time"].replace(DAY, DAY_BEFORE)} for each in hourly("paid", steady(9))]
+    application.accept_all(before + hourly("paid", steady(9, **outage)))
+
+    of_day = application.get("/gaps", **OF_SOURCE).json_body
+    of_an_hour = application.get(
+        "/gaps", source=SOURCE, start_time=f"{DAY}T11:00:00Z", end_time=f"{DAY}T12:00:00Z"
+    ).json_body
+
+    assert gaps(of_day) == []
+    assert dips(of_day) == dips(of_an_hour) == [("06", "18", None, 12, 9)]
 
 
 def test_an_hour_in_which_any_type_of_the_source_has_an_event_is_no_gap(application: Application) -> None:
@@ -100,13 +117,15 @@ def test_events_of_the_future_are_not_counted(application: Application, monkeypa
     assert gaps(answer) == [("00", "00")]
 
 
-def test_a_quiet_day_costs_one_read_of_each_shard_and_type(application: Application, wire: Wire) -> None:
+def test_a_quiet_day_and_the_three_around_it_cost_one_read_of_each_shard_and_type(
+    application: Application, wire: Wire
+) -> None:
     application.accept_all(hourly("paid", {3: 1}) + hourly("refunded", {5: 1}))
     wire.mend()
 
     application.get("/gaps", source=SOURCE, start_time=f"{DAY}T06:00:00Z", end_time=f"{DAY}T09:00:00Z")
 
-    assert wire.calls == ["Query"] * (1 + 2 * 4)
+    assert wire.calls == ["Query"] * (1 + 2 * 4 * 4)
 
 
 def test_a_source_that_never_was_has_no_types(application: Application) -> None:

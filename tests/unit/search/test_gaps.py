@@ -102,8 +102,8 @@ def test_dips_are_those_of_the_counts_of_all_types_and_then_of_each(
 
 
 def dips_of(counts: list[int]) -> list[tuple[int, int, int, int]]:
-    """The dips of hours that three hours without events precede and follow."""
-    return [(dip.first - 3, dip.end - 3, dip.events, dip.usual) for dip in dips_in([0] * 3 + counts + [0] * 3)]
+    """The dips of hours that two days without events precede, and one follows."""
+    return [(dip.first - 48, dip.end - 48, dip.events, dip.usual) for dip in dips_in([0] * 48 + counts + [0] * 24)]
 
 
 def _hour(instant: Instant) -> int:
