@@ -20,7 +20,7 @@ class Found(StrEnum):
     QUARANTINE = "quarantine"
     """It arrived and was refused."""
     CONFLICT = "conflict"
-    """Its identity belongs to an event of other content."""
+    """Its identity belongs to an event of other content, or to an earlier line of the files."""
     INVALID = "invalid"
     """It would be refused, and quarantine does not have it."""
     KNOWN = "known"
@@ -57,6 +57,9 @@ def _who(row: Json) -> str:
 
 
 def _why(row: Json) -> str:
+    if "first_line" in row:
+        where = "" if row["first_file"] == row["file"] else f" of {row['first_file']}"
+        return f"Its key is in line {row['first_line']}{where}, with other content"
     if row.get("differences"):
         return "; ".join(_differing(one) for one in row["differences"][:3])
     errors = "; ".join(f"{one.get('field', '')} {one['message']}".strip() for one in row.get("errors", [])[:3])

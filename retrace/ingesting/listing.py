@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -28,6 +29,15 @@ _DIFFERENCES = 20
 _DIGEST_BYTES = 16
 
 
+@dataclass(frozen=True, slots=True)
+class _First:
+    """The line of the files that was the first of an identity, and is missing."""
+
+    content_sha256: str
+    file: str
+    line: int
+
+
 class Listing:
     """The table or the lines, written batch by batch in the order of the files, and the counts."""
 
@@ -49,7 +59,8 @@ class Listing:
         self._compared = 0
         self._heading = True
         self._missing = temporary_database()
-        self._missing.execute("CREATE TABLE missing (digest BLOB PRIMARY KEY) WITHOUT ROWID")
+        columns = "digest BLOB PRIMARY KEY, content TEXT, file TEXT, line INTEGER"
+        self._missing.execute(f"CREATE TABLE missing ({columns}) WITHOUT ROWID")
         self.counts: Counter[Found] = Counter()
         progress.counts = self._counted
 
@@ -78,27 +89,25 @@ class Listing:
 
     def _rows(self, file: str, result: BatchResult) -> Iterator[tuple[Json, bytes]]:
         for event in result.events:
-            arrived = self._arrived(event)
+            first = self._listed_as_missing(event)
+            arrived = _arrived(event, first)
             if arrived is not None and arrived not in self._shown:
                 self.counts[arrived] += 1
                 continue
             said = said_by(event.record.text, Form.CLOUDEVENT if event.record.cloudevent else Form.NATIVE)
-            found, told = (arrived, _receipt(event, arrived)) if arrived else self._unusual(event, said)
+            found, told = (arrived, _receipt(event, arrived)) if arrived else self._unusual(event, first, said)
+            if found is Found.MISSING:
+                self._remember(file, event)
             self.counts[found] += 1
             if found in self._shown:
                 place = {"event_id": event.result.get("event_id"), "arrived": found, "file": file}
                 yield place | {"line": event.record.line, **said, **told}, event.record.text
 
-    def _arrived(self, event: Answered) -> Found | None:
-        """Whether an event is known, or missing and listed as such already."""
-        status = event.result["status"]
-        if status in ("ACCEPTED", "DUPLICATE") and self._is_missing(event.result["event_id"]):
-            return Found.REPEATED
-        return Found.KNOWN if status == "DUPLICATE" else None
-
-    def _unusual(self, event: Answered, said: dict[str, str | None]) -> tuple[Found, Json]:
+    def _unusual(self, event: Answered, first: _First | None, said: dict[str, str | None]) -> tuple[Found, Json]:
         """What any other event is, and what there is to say of it."""
         text, answer = event.record.text, event.result
+        if first is not None:
+            return Found.CONFLICT, {"first_file": first.file, "first_line": first.line}
         rejected_id = self._refused.rejected_id(text, said["source"], said["idempotency_key"])
         kept = {"rejected_id": rejected_id} if rejected_id else {}
         errors = {"errors": answer["errors"]} if answer.get("errors") else {}
@@ -108,16 +117,24 @@ class Listing:
             return Found.QUARANTINE, kept | errors
         if answer["status"] != "ACCEPTED":
             return Found.INVALID, errors
-        self._missing.execute("INSERT INTO missing VALUES (?)", (_digest(answer["event_id"]),))
         return Found.MISSING, {}
 
-    def _is_missing(self, event_id: str) -> bool:
-        found = self._missing.execute("SELECT 1 FROM missing WHERE digest = ?", (_digest(event_id),))
-        return found.fetchone() is not None
+    def _remember(self, file: str, event: Answered) -> None:
+        missing = (_digest(event.result["event_id"]), event.result["content_sha256"], file, event.record.line)
+        self._missing.execute("INSERT INTO missing VALUES (?, ?, ?, ?)", missing)
+
+    def _listed_as_missing(self, event: Answered) -> _First | None:
+        """The earlier line of the files that has this event's identity and is missing."""
+        event_id = event.result.get("event_id")
+        if event_id is None:
+            return None
+        query = "SELECT content, file, line FROM missing WHERE digest = ?"
+        found = self._missing.execute(query, (_digest(event_id),)).fetchone()
+        return None if found is None else _First(*found)
 
     def _differences(self, event_id: str, text: bytes) -> Json:
         """How the first conflicts differ from the events that were accepted."""
-        if self._compared == COMPARED or self._is_missing(event_id):
+        if self._compared == COMPARED:
             return {}
         self._compared += 1
         first = self._client.call("GET", f"/events/{event_id}/raw")
@@ -134,7 +151,7 @@ class Listing:
         commands = {
             Found.MISSING: f": retrace ingest {again}",
             Found.QUARANTINE: ": retrace rejected list --unresolved",
-            Found.CONFLICT: ": retrace event EVENT_ID shows the first one",
+            Found.CONFLICT: ": retrace event SOURCE KEY shows the one that was accepted",
         }
         facts = [("events", f"{self.counts.total():,}{'' if finished else ', and there are more'}")]
         for found in Found:
@@ -150,6 +167,13 @@ class Listing:
     def is_complete(self) -> bool:
         """Whether each event is known."""
         return not any(self.counts[found] for found in UNUSUAL)
+
+
+def _arrived(event: Answered, first: _First | None) -> Found | None:
+    """Whether an event is known, or missing and listed as such already."""
+    if first is not None:
+        return Found.REPEATED if event.result.get("content_sha256") == first.content_sha256 else None
+    return Found.KNOWN if event.result["status"] == "DUPLICATE" else None
 
 
 def _digest(event_id: str) -> bytes:

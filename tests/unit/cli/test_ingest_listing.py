@@ -83,7 +83,9 @@ class Deployment:
             is_new = first[event_id] not in self.known and event_id not in new
             new.add(event_id)
             status = "ACCEPTED" if is_new else "DUPLICATE" if same else "CONFLICT"
-            results.append({"status": status, "event_id": event_id, "ingest_time": REFUSED_AT, "errors": []})
+            content = parse_native(parse(line.decode())).content_sha256
+            taken = {"ingest_time": REFUSED_AT, "content_sha256": content} if status != "CONFLICT" else {}
+            results.append({"status": status, "event_id": event_id, "errors": [], **taken})
         return {"results": results}
 
     def _id(self, text: bytes) -> str | None:
@@ -184,6 +186,29 @@ def test_each_event_is_told_apart_in_the_order_of_the_file(deployment: Deploymen
     assert all((row["source"], row["file"]) == ("pay", file) for row in rows)
     assert [row["idempotency_key"] for row in rows[:3]] == ["p-1", "p-2", "p-3"]
     assert ["ingest_time" in row for row in rows] == [True, False, False, False, False, False]
+
+
+@pytest.mark.parametrize("size", ["1", "10"])
+def test_two_contents_of_one_key_within_the_files_are_a_conflict_that_names_the_first_line(
+    tmp_path: Path, size: str
+) -> None:
+    one = written(tmp_path / "one.ndjson", FIRST, LATER, FIRST)
+    two = written(tmp_path / "two.ndjson", event(7), LATER)
+
+    options = ("--dry-run", "--list", "--only=missing", "--only=conflict", "--only=repeated", "--batch-events", size)
+    rows = listed(run(Deployment(), tmp_path, one, two, *options))
+    table = run(Deployment(), tmp_path, one, two, *options, "--table")
+
+    found = [(row["line"], row["arrived"], row.get("first_file"), row.get("first_line")) for row in rows]
+    assert found == [
+        (1, "missing", None, None),
+        (2, "conflict", one, 1),
+        (3, "repeated", None, None),
+        (1, "missing", None, None),
+        (2, "conflict", one, 1),
+    ]
+    assert not any("errors" in row or "differences" in row for row in rows)
+    assert "key is in line 1" in " ".join(table.stdout.split())
 
 
 def test_without_a_choice_known_events_are_not_listed_and_all_are_counted(
@@ -337,7 +362,7 @@ def of_missing(batch: int) -> BatchResult:
     texts = [event(100 * batch + number, payload="x" * 2_000) for number in range(100)]
     ids = (hashlib.sha256(text).hexdigest() for text in texts)
     events = (
-        Answered(Record(line, text), {"status": "ACCEPTED", "event_id": event_id})
+        Answered(Record(line, text), {"status": "ACCEPTED", "event_id": event_id, "content_sha256": event_id})
         for line, (text, event_id) in enumerate(zip(texts, ids, strict=True), 1)
     )
     return BatchResult(0, Tally(accepted=100), tuple(events), 0)
