@@ -14,6 +14,7 @@ import typer
 
 from chalicelib.core.timestamps import Instant, instant_of
 from retrace.client import Client
+from retrace.output import short_time
 from retrace.target import Target
 from retrace.target_resolution import Chosen, find_target
 from retrace.times import EXAMPLES, parse_day, parse_end, parse_time
@@ -58,9 +59,13 @@ class CommandContext:
         return instant_of(self.clock())
 
     def window(self, since: str | None, until: str | None) -> tuple[Instant | None, Instant | None]:
-        """The instants that --since and --until mean."""
+        """The instants that --since and --until mean, the first of which is before the second."""
         start = self.time(since, "--since")
-        return start, self._meant(until, lambda text, now: parse_end(text, now, start), "--until")
+        end = self._meant(until, lambda text, now: parse_end(text, now, start), "--until")
+        if start is not None and end is not None and start >= end:
+            times = f"{short_time(start)} is not before {short_time(end)}"
+            raise typer.BadParameter(f"must lie before --until, which is excluded: {times}", param_hint="--since")
+        return start, end
 
     def time(self, text: str | None, option: str) -> Instant | None:
         """The instant that an option means."""

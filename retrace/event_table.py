@@ -142,11 +142,9 @@ def period(
     """The part of a query that says when. Without a beginning it is refused, unless a window may be open."""
     if day is not None and (since, until) != (None, None):
         raise typer.BadParameter("is a window by itself: leave out --since and --until", param_hint="--day")
-    start, end = call.window(since, until)
-    if not open_ended and start is None and day is None:
+    if not open_ended and since is None and day is None:
         raise typer.BadParameter("say when: --day, or --since and --until", param_hint="--day")
-    if not open_ended and start is not None and end is None:
-        end = call.now
+    start, end = call.window(since, until if open_ended or since is None else until or "now")
     return {"day": call.day(day, "--day"), "start_time": start, "end_time": end}
 
 

@@ -51,8 +51,25 @@ def show_preview(console: Console, preview: Json) -> None:
         console.print(Text(_UNCOUNTED, style="yellow"))
     if preview["messages"] > 0 and computes_partial_versions(preview["request"]):
         console.print(Text(_PARTIAL, style="yellow"), soft_wrap=True)
-    if preview["advice"]:
-        console.print(Text(printable(preview["advice"])))
+    if preview["messages"] == 0 and preview["exact"]:
+        console.print(Text(_nothing(preview)), soft_wrap=True)
+
+
+def _nothing(preview: Json) -> str:
+    """Why there is nothing to send, and where to look, by the names of options and commands."""
+    request = preview["request"]
+    if preview["scanned"]:
+        return f"The filters (--include-…, --exclude-…) leave none of the {preview['scanned']:,} events."
+    if "entity_id" in request:
+        look = ["events", "--newest", "--", request["entity_id"]]
+    else:
+        event_type = request.get("event_type") or request["event_types"][0]
+        look = ["freshness", "--source", request["source"], "--type", event_type, "--look-back-days", "366"]
+    return (
+        f"No event of {on_one_line(what(request))}. Times are those of events, not of their arrival."
+        " Choose others with --day, or --since and --until."
+        f" The newest event: retrace {on_one_line(shlex.join(look))}"
+    )
 
 
 def amount(preview: Json) -> str:

@@ -81,7 +81,10 @@ def _range(call: CommandContext, days: tuple[str | None, str | None, str | None]
         if last is not None:
             raise _wrong("--to-day", "needs --from-day")
         return None
-    return call.day(first, "--from-day") or "", call.day(last or "today", "--to-day") or ""
+    begins, ends = call.day(first, "--from-day") or "", call.day(last or "today", "--to-day") or ""
+    if begins > ends:
+        raise _wrong("--from-day", f"must not lie after --to-day: {begins} is after {ends}")
+    return begins, ends
 
 
 def _window(call: CommandContext, times: tuple[str | None, str | None], named: tuple[str, str] | None) -> Json:

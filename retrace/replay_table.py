@@ -12,6 +12,7 @@ from retrace.problem import Exit, Problem
 _DIGITS = len("0199b0f4-5a1c")
 """Of an id in a table: the millisecond in which the replay was asked for."""
 _BEGINNING = re.compile(r"[0-9a-f]{8}(-[0-9a-f-]{0,26})?")
+_TOO_SHORT = re.compile(r"[0-9a-f]{1,7}")
 _PAGE = "25"
 
 
@@ -90,6 +91,9 @@ def _when(request: Json) -> str:
 
 def whole_replay_id(client: Client, given: str) -> str:
     """The id that begins as given; raises Problem if there is none, or several."""
+    if _TOO_SHORT.fullmatch(given) is not None:
+        remedy = "Give at least its first 8 digits. Run `retrace replay list` to see the ids there are."
+        raise Problem(f"{given} is too short for the beginning of a replay id.", remedy, Exit.USAGE)
     if _BEGINNING.fullmatch(given) is None:
         return given
     found = []

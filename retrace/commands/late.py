@@ -109,4 +109,5 @@ def arrival(
     day, since = (day, since) if (day, since) != (None, None) else default
     if since is None:
         return {"day": call.day(day, "--day")}
-    return {"start_time": call.time(since, "--since"), "end_time": call.time(until or "now", "--until")}
+    start, end = call.window(since, until or "now")
+    return {"start_time": start, "end_time": end}

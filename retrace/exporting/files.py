@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,7 +34,9 @@ def opened(out: str, *, replace: bool) -> Iterator[BinaryIO]:
             name.replace(path)
     except OSError as error:
         remedy = "Make room, or name a file that can be written."
-        raise Problem(f"{out} cannot be written: {error}", remedy, Exit.USAGE) from error
+        if not path.parent.is_dir():
+            remedy = f"Make its directory first: mkdir -p {shlex.quote(str(path.parent))}"
+        raise Problem(f"{out} cannot be written: {error.strerror or error}.", remedy, Exit.USAGE) from error
 
 
 def require_new(path: Path) -> None:
@@ -48,7 +51,7 @@ def made_directory(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         remedy = "Name a directory that can be made."
-        raise Problem(f"{path} cannot be made: {error.strerror}.", remedy, Exit.USAGE) from error
+        raise Problem(f"{path} cannot be made: {error.strerror or error}.", remedy, Exit.USAGE) from error
 
 
 @contextmanager

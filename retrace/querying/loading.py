@@ -54,8 +54,6 @@ class EventsTable:
     def of(self, sources: Sequence[str], window: Window) -> duckdb.DuckDBPyConnection:
         """The database; raises Problem if it would be too much, or cannot be read."""
         days = list(days_of(window))
-        if not days:
-            raise Problem("The window is empty.", "Give a --since before --until.", Exit.USAGE)
         s3 = self.client.target.client("s3", Config(max_pool_connections=AT_ONCE))
         bucket = RawBucket(s3, self.client.target.stored_in("raw_bucket"))
         try:

@@ -71,7 +71,7 @@ def test_faults_are_told_by_the_names_of_options() -> None:
         {"field": "rate", "message": "is too low"},
     ]
     answers = {"POST /replay": (400, problem("The replay request is not valid.", errors=faults))}
-    code, text = told(answers, "replay", "create", "e", "--since", "now", "--until", "2h", "--yes")
+    code, text = told(answers, "replay", "create", "e", "--since", "2h", "--until", "now", "--yes")
 
     assert code == Exit.REFUSED
     assert "--since must lie before --until, which is excluded" in text

@@ -196,8 +196,11 @@ def test_a_file_that_is_there_is_replaced_only_on_demand(tmp_path: Path) -> None
 
 
 def test_a_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
-    with pytest.raises(Problem, match="cannot be written"), opened(str(tmp_path / "no/such/file"), replace=False):
+    with pytest.raises(Problem) as raised, opened(str(tmp_path / "no/such/file"), replace=False):
         raise AssertionError
+
+    assert raised.value.what == f"{tmp_path}/no/such/file cannot be written: No such file or directory."
+    assert raised.value.remedy == f"Make its directory first: mkdir -p {tmp_path}/no/such"
 
 
 def test_the_selection_and_the_limit_are_those_of_events() -> None:

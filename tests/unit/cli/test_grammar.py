@@ -61,6 +61,32 @@ def test_the_shape_of_output_is_chosen_before_or_after_the_command() -> None:
     assert [json.loads(line)["source"] for line in lines] == ["shop/till"] * 3
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "events order-1",
+        "late",
+        "stale",
+        "gaps shop/till",
+        "rejected list",
+        "replay create order-1",
+        "replay preview --source shop/till --type sale",
+        "export",
+        "sql QUERY",
+    ],
+)
+def test_a_window_that_ends_before_it_begins_is_refused_before_anything_is_asked(words: str) -> None:
+    with serving(routes({})) as api:
+        reversed_, empty = (
+            api.run(*words.split(), "--since", "2025-11-28T10:00", "--until", until)
+            for until in ("2025-11-28T09:00", "2025-11-28T10:00")
+        )
+
+    assert (exit_code(reversed_), exit_code(empty), api.asked) == (Exit.USAGE, Exit.USAGE, [])
+    told = " ".join(said(reversed_).split())
+    assert "--since: must lie before --until, which is excluded: 2025-11-28 10:00:00 is not before 2025-11-28" in told
+
+
 @pytest.mark.parametrize("words", ["sources --json --table", "--json sources --table", "--table --json rejected list"])
 def test_json_and_a_table_at_once_are_refused(words: str) -> None:
     with serving(routes(SOURCES)) as api:

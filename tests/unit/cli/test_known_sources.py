@@ -14,7 +14,9 @@ WINDOW = {"start_time": f"{DAY}T00:00:00.000000000Z", "end_time": "2025-11-29T00
 HOUR = {**WINDOW, "end_time": f"{DAY}T01:00:00.000000000Z"}
 EMPTY: Answer = (200, {"items": [], "cursor": None})
 PREVIEW: Json = {
+    "request": {"source": "shop/till", "event_type": "sale", "day": DAY},
     "messages": 0,
+    "scanned": 0,
     "exact": True,
     "by_day": [],
     "by_source": {},

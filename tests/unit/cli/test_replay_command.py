@@ -181,8 +181,20 @@ def test_nothing_is_sent_where_there_is_nothing() -> None:
         result = api.run(*DAY, "--yes")
 
     assert exit_code(result) == 0
-    assert "The entity has no event in this window." in result.stderr
+    assert "No event of depot-lyon, 2025-11-28." in result.stderr
+    assert "The newest event: retrace events --newest -- depot-lyon" in result.stderr
     assert requests(api.asked) == []
+
+
+def test_where_nothing_is_sent_filters_or_options_of_the_window_are_named() -> None:
+    of_type = {"source": "shop", "event_types": ["paid", "sent"], "start_day": "2025-11-27", "end_day": "2025-11-28"}
+    with serving(takes(preview(0, request=of_type))) as empty, serving(takes(preview(0, scanned=7))) as filtering:
+        none, filtered = (said(api.run(*DAY, "--yes")) for api in (empty, filtering))
+
+    assert "No event of shop paid, sent, 2025-11-27 to 2025-11-28. Times are those of events" in none
+    assert "Choose others with --day, or --since and --until." in none
+    assert "retrace freshness --source shop --type paid --look-back-days 366" in none
+    assert "The filters (--include-…, --exclude-…) leave none of the 7 events." in filtered
 
 
 def test_a_refusal_is_told_with_its_fields() -> None:
@@ -203,11 +215,11 @@ SHA = "ab" * 32
     [
         (("order-1", "--day", "2025-11-28"), REQUEST | {"entity_id": "order-1"}),
         (
-            ("order-1", "--since", "2025-11-28T10:00:00Z", "--until", "2025-11-28T11:00:00+01:00"),
+            ("order-1", "--since", "2025-11-28T10:00:00Z", "--until", "2025-11-28T12:00:00+01:00"),
             {
                 "entity_id": "order-1",
                 "start_time": "2025-11-28T10:00:00.000000000Z",
-                "end_time": "2025-11-28T10:00:00.000000000Z",
+                "end_time": "2025-11-28T11:00:00.000000000Z",
             },
         ),
         (
@@ -290,6 +302,8 @@ def test_every_option_of_the_api(options: tuple[str, ...], members: dict[str, An
         ((*TYPE, "--until", "2025-11-28"), "say which events"),
         (TYPE, "say which events"),
         (("order-1", "--day", "someday"), "is not a day"),
+        (("order-1", "--from-day", "2025-11-28", "--to-day", "2025-11-27"), "must not lie after --to-day"),
+        ((*TYPE, "--since", "2025-11-28", "--until", "2025-11-27"), "must lie before --until"),
     ],
 )
 def test_selections_that_make_no_sense(options: tuple[str, ...], told: str) -> None:

@@ -122,6 +122,15 @@ def test_a_beginning_of_no_replay_id_is_not_found_and_of_several_is_refused() ->
     assert (exit_code(several), f"Give one: {ID}, {NEW}" in said(several)) == (Exit.USAGE, True)
 
 
+def test_a_beginning_that_is_too_short_is_explained() -> None:
+    with serving(routes(ANSWERS)) as api:
+        result = api.run("replay", "get", "0199b0f")
+
+    assert (exit_code(result), api.asked) == (Exit.USAGE, [])
+    assert "0199b0f is too short for the beginning of a replay id." in said(result)
+    assert "Give at least its first 8 digits." in said(result)
+
+
 def test_what_is_watched_stays_in_its_columns() -> None:
     terminal = Terminal()
     columns = [Column("lag", lambda item: item["lag"], number=True), *(plain(name) for name in ("type", "entity"))]
