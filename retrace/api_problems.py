@@ -69,6 +69,13 @@ _OPTIONS = {
 }
 """The option that a field of a request comes from, where it is called otherwise."""
 
+_LISTS = {
+    "/rejected": "retrace rejected list",
+    "/replay": "retrace replay list",
+    "/metrics": "retrace metrics list",
+}
+"""The command that lists what a path has."""
+
 _AS_CALLED = frozenset({"source", "day", "rate", "destination", "reason", "limit", "unit", "status"})
 _FIELD = re.compile("|".join(rf"\b{re.escape(name)}\b" for name in sorted(_OPTIONS, key=len, reverse=True)))
 
@@ -87,7 +94,8 @@ def problem_of(call: str, answer: Answer) -> Problem:
     if answer.status > HTTPStatus.INTERNAL_SERVER_ERROR:
         return Problem(told, "Try again. If it persists, see the logs of the API function.", Exit.UNREACHABLE)
     if answer.status == HTTPStatus.NOT_FOUND:
-        return Problem(told, "Check the id, and that it is of this deployment.", Exit.NOT_FOUND)
+        listing = next((f" Run `{run}` to list all." for path, run in _LISTS.items() if f" {path}/" in call), "")
+        return Problem(told, f"Check the id, and that it is of this deployment.{listing}", Exit.NOT_FOUND)
     named = list(dict.fromkeys(option for option, _ in faults if option))
     return Problem(told, f"Correct {', '.join(named)}." if named else "")
 

@@ -71,6 +71,8 @@ HEADINGS = {
 
 
 _ONE_LINE = 60
+_UsageError: Any = typer.BadParameter.__base__
+"""What typer raises of an unknown command, under no name of its own."""
 
 
 class _Made(Mapping[str, Any]):
@@ -108,6 +110,16 @@ class Commands(TyperGroup):
         if self._is_root and {"--json", "--table"} <= set(options):
             raise typer.BadParameter("give one of them", ctx=ctx, param_hint="--json, --table")
         return super().parse_args(ctx, args)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Name the group of a command that is called without it, as `verify` for `check verify`."""
+        try:
+            return super().resolve_command(ctx, args)
+        except _UsageError as error:
+            whole = [name for name in PLACES if name.partition(" ")[2] == args[0]]
+            if self._is_root and whole:
+                error.message = f"No such command {args[0]!r}. Did you mean {' or '.join(map(repr, whole))}?"
+            raise
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the commands below their headings, then the options."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -90,3 +90,13 @@ def command_context(context: typer.Context) -> CommandContext:
 
 
 TIME_HELP = f"A time: {EXAMPLES}."
+
+
+def nothing_selected(source: str | None, event_types: Sequence[str | None]) -> typer.BadParameter:
+    """What is missing where no entity is named, and only one of source and type, or neither."""
+    listed = "`retrace sources` lists them"
+    if source is not None:
+        return typer.BadParameter(f"give a type of the source, too: {listed}", param_hint="--type")
+    if any(event_types):
+        return typer.BadParameter(f"give the source of the type, too: {listed}", param_hint="--source")
+    return typer.BadParameter("name an entity, or give --source and --type", param_hint="ENTITY")

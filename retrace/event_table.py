@@ -12,7 +12,7 @@ import typer
 
 from chalicelib.core.timestamps import CLOCKS_DIFFER_MS
 from retrace.client import Client
-from retrace.context import TIME_HELP, CommandContext
+from retrace.context import TIME_HELP, CommandContext, nothing_selected
 from retrace.live_table import LiveTable
 from retrace.output import Column, Json, Output, duration, short_time
 
@@ -131,7 +131,7 @@ def window(
 ) -> dict[str, str | None]:
     """The query that these options mean. Only an entity's events may lie in an open window."""
     if entity is None and (source is None or event_type is None):
-        raise typer.BadParameter("name an entity, or give --source and --type", param_hint="ENTITY")
+        raise nothing_selected(source, [event_type])
     selected = {"entity_id": entity, "source": source, "event_type": event_type}
     return selected | period(call, day, since, until, open_ended=entity is not None)
 

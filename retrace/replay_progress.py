@@ -61,7 +61,7 @@ def _nothing(preview: Json) -> str:
     if preview["scanned"]:
         return f"The filters (--include-…, --exclude-…) leave none of the {preview['scanned']:,} events."
     if "entity_id" in request:
-        look = ["events", "--newest", "--", request["entity_id"]]
+        look = ["events", "--newest", "--limit", "1", "--", request["entity_id"]]
     else:
         event_type = request.get("event_type") or request["event_types"][0]
         look = ["freshness", "--source", request["source"], "--type", event_type, "--look-back-days", "366"]

@@ -14,7 +14,7 @@ import typer
 from chalicelib.core.timestamps import Day, end_of, start_of
 from retrace.answer import Answer
 from retrace.client import Client
-from retrace.context import CommandContext
+from retrace.context import CommandContext, nothing_selected
 from retrace.output import Json, Output
 from retrace.problem import Exit, Problem
 from retrace.replay_progress import amount, ask, show_preview
@@ -37,7 +37,7 @@ def selection(
             raise _wrong("--source, --type", "choose among an entity's events by --include-source and --include-type")
         return {"entity_id": entity, **_window(call, times, _range(call, days))}
     if source is None or not event_types:
-        raise _wrong("ENTITY", "name an entity, or give --source and --type")
+        raise nothing_selected(source, event_types)
     named = _range(call, days)
     if named is None or times != (None, None):
         bounds = _window(call, times, named)

@@ -126,7 +126,7 @@ def _versions(client: Client, query: Json, from_: str | None, to: str | None) ->
 def _too_few(known: Json) -> Problem:
     again = f"{replay_command(known['entity_id'], known['day'])} computes one"
     if not known["versions"]:
-        return Problem("This day has no version yet, so nothing can be compared.", f"{again}.", Exit.DIFFERENT)
+        return Problem("This day has no version yet, so nothing can be compared.", f"{again}.", Exit.NOT_FOUND)
     only = known["versions"][0]
     what = f"This day has one version, of {_events(only['event_count'])}, so nothing can be compared."
     came = known["late_arrivals"]

@@ -12,6 +12,8 @@ from retrace.known_sources import require_known
 from retrace.output import Output, duration
 from retrace.problem import Exit
 
+_MOST_DAYS = 366
+
 
 def freshness(
     context: typer.Context,
@@ -43,7 +45,8 @@ def freshness(
     if output.as_json:
         output.json(found)
     elif found["newest"] is None:
-        output.say(f"Nothing since {found['looked_back_to']}.", "red")
+        further = "" if look_back == _MOST_DAYS else f" Look further back: --look-back-days {_MOST_DAYS}"
+        output.say(f"Nothing since {found['looked_back_to']}.{further}", "red")
     else:
         output.say(f"The newest is {duration(found['age_s'] * 1_000)} old.", "" if found["fresh"] else "red")
         output.rows([found["newest"]], event_columns(output), "")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from retrace.commands.diff import summary
+from retrace.problem import Exit
 from tests.unit.cli.replay_answers import job
 from tests.unit.cli.scripted_api import Script, exit_code, routes, said, serving
 
@@ -249,7 +250,7 @@ def test_fewer_than_two_versions_explain_themselves(found: Json, told: str) -> N
     with serving(routes({"GET /aggregates": (200, found)})) as api:
         result = api.run("aggregates", "diff", *DAY)
 
-    assert exit_code(result) == 1
+    assert exit_code(result) == (Exit.DIFFERENT if found["versions"] else Exit.NOT_FOUND)
     assert told in said(result)
     assert "retrace replay create depot-lyon --day 2025-11-28" in said(result)
 

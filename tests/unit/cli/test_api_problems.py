@@ -104,6 +104,20 @@ def test_exit_codes_tell_what_is_not_found_from_what_is_refused(words: str, call
     assert (missing, refused) == (Exit.NOT_FOUND, Exit.REFUSED)
 
 
+@pytest.mark.parametrize(
+    ("words", "listing"),
+    [
+        ("replay get r1", "retrace replay list"),
+        ("rejected get 2026-11-22.1a611613", "retrace rejected list"),
+        ("metrics show revenue", "retrace metrics list"),
+    ],
+)
+def test_what_is_not_found_is_told_with_the_command_that_lists_it(words: str, listing: str) -> None:
+    _, text = told({}, *words.split())
+
+    assert text.endswith(f"Check the id, and that it is of this deployment. Run `{listing}` to list all.")
+
+
 def test_a_url_that_is_left_over_from_a_stack_that_is_gone_is_told() -> None:
     gone = ScriptedApi(routes({}), "http://127.0.0.1:9/api").run("sources")
 

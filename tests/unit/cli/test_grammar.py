@@ -135,3 +135,19 @@ def test_help_fits_a_terminal_but_for_examples(name: str) -> None:
         lines = shown(api, "help", *name.split()).splitlines()
 
     assert [line for line in lines if len(line) > 80 and not line.startswith("  retrace ")] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("verify order-1 today", "Did you mean 'check verify'?"),
+        ("list", "Did you mean 'rejected list' or 'replay list' or 'metrics list'?"),
+        ("evnts", "Did you mean 'events', 'event'?"),
+        ("replay verify", "No such command 'verify'."),
+    ],
+)
+def test_a_command_that_is_called_without_its_group_is_told_with_it(words: str, told: str) -> None:
+    with serving(routes({})) as api:
+        ended = api.run(*words.split())
+
+    assert (exit_code(ended), said(ended).strip().endswith(told)) == (Exit.USAGE, True)

@@ -182,7 +182,7 @@ def test_nothing_is_sent_where_there_is_nothing() -> None:
 
     assert exit_code(result) == 0
     assert "No event of depot-lyon, 2025-11-28." in result.stderr
-    assert "The newest event: retrace events --newest -- depot-lyon" in result.stderr
+    assert "The newest event: retrace events --newest --limit 1 -- depot-lyon" in result.stderr
     assert requests(api.asked) == []
 
 
@@ -292,7 +292,8 @@ def test_every_option_of_the_api(options: tuple[str, ...], members: dict[str, An
     ("options", "told"),
     [
         ((), "name an entity, or give --source and --type"),
-        (("--source", "shop"), "name an entity, or give --source and --type"),
+        (("--source", "shop"), "--type: give a type of the source, too: `retrace sources` lists them"),
+        (("--type", "order.paid"), "--source: give the source of the type, too"),
         (("order-1",), "say which events"),
         (("order-1", *TYPE, "--day", "2025-11-28"), "--include-source"),
         (("order-1", "--day", "2025-11-28", "--since", "2h"), "either days or times"),

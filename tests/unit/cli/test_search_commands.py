@@ -116,7 +116,7 @@ def test_many_events_are_drawn_with_the_hours_in_which_there_were_none() -> None
     ("arguments", "told"),
     [
         ((), "name an entity"),
-        (("--source", "a"), "name an entity"),
+        (("--source", "a"), "give a type of the source"),
         (("--source", "a", "--type", "b"), "say when"),
         (("depot", "--day", DAY, "--since", "2h"), "leave out"),
         (("depot", "--since", "soon"), "'soon' is not a time"),
@@ -234,7 +234,11 @@ AHEAD = item(2) | {"ingest_lag_ms": -129_600_000}
     [
         ((200, FRESH), Exit.DONE, "1m 30s old"),
         ((503, FRESH | {"fresh": False}), Exit.DIFFERENT, "1m 30s old"),
-        ((503, FRESH | {"fresh": False, "newest": None}), Exit.DIFFERENT, "Nothing since 2025-10-28"),
+        (
+            (503, FRESH | {"fresh": False, "newest": None}),
+            Exit.DIFFERENT,
+            "Nothing since 2025-10-28. Look further back",
+        ),
         ((200, FRESH | {"ahead": AHEAD}), Exit.DONE, "The newest event, 1d 12h ahead, does not count"),
         ((400, problem("look_back_days is too large")), Exit.REFUSED, "look_back_days is too large"),
     ],
