@@ -49,6 +49,15 @@ Keys = Annotated[
 Newest = Annotated[bool, typer.Option("--newest", help="Newest first.")]
 
 
+OfSource = Annotated[str | None, typer.Argument(metavar="SOURCE", help="Only of this source.")]
+OfType = Annotated[str | None, typer.Option("--type", "-t", help="Only of this type.")]
+ArrivedOn = Annotated[
+    str | None, typer.Option("--day", "-d", help="Arrived on this UTC day: yesterday, 3d, 2026-11-21.")
+]
+ArrivedSince = Annotated[str | None, typer.Option("--since", help=f"Arrived from this time on. {TIME_HELP}")]
+ArrivedUntil = Annotated[str | None, typer.Option("--until", help="Arrived before this time. Default: now.")]
+
+
 def event_columns(output: Output) -> tuple[Column, ...]:
     """The columns of a list of events, with as much of their ids as there is room for."""
     width = output.console.width
@@ -146,6 +155,25 @@ def period(
         raise typer.BadParameter("say when: --day, or --since and --until", param_hint="--day")
     start, end = call.window(since, until if open_ended or since is None else until or "now")
     return {"day": call.day(day, "--day"), "start_time": start, "end_time": end}
+
+
+def arrival(
+    call: CommandContext,
+    default: tuple[str | None, str | None],
+    day: str | None,
+    since: str | None,
+    until: str | None,
+) -> Mapping[str, str | None]:
+    """The time of arrival that these options mean. The default is a day, or since when."""
+    if day is not None and (since, until) != (None, None):
+        raise typer.BadParameter("is a window by itself: leave out --since and --until", param_hint="--day")
+    if since is None and until is not None:
+        raise typer.BadParameter("needs --since", param_hint="--until")
+    day, since = (day, since) if (day, since) != (None, None) else default
+    if since is None:
+        return {"day": call.day(day, "--day")}
+    start, end = call.window(since, until or "now")
+    return {"start_time": start, "end_time": end}
 
 
 def filters(min_lag: int | None, status: Arrived | None, *, newest: bool, page: int) -> dict[str, str | None]:

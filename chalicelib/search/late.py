@@ -32,18 +32,26 @@ class LateGroup:
     source: str
     event_type: str
     hour: Instant
+    min_lag_ms: int
+    max_lag_ms: int
+    first_arrival: Instant
+    last_arrival: Instant
     events: int = 0
-    lags_ms: list[int] = field(default_factory=list)
-    arrived: list[Instant] = field(default_factory=list)
     requests: set[str] = field(default_factory=set)
     entity_days: set[tuple[str, Day]] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, event: StoredEvent) -> LateGroup:
+        """The group that an event belongs to, before it is counted."""
+        lag_ms, time = event.ingest_lag_ms, event.ingest_time
+        return cls(event.source, event.event_type, start_of_hour(time), lag_ms, lag_ms, time, time)
 
     def add(self, event: StoredEvent) -> None:
         """Count an event."""
         lag_ms, time = event.ingest_lag_ms, event.ingest_time
         self.events += 1
-        self.lags_ms = [min(lag_ms, *self.lags_ms), max(lag_ms, *self.lags_ms)] if self.lags_ms else [lag_ms, lag_ms]
-        self.arrived = [min(time, *self.arrived), max(time, *self.arrived)] if self.arrived else [time, time]
+        self.min_lag_ms, self.max_lag_ms = min(self.min_lag_ms, lag_ms), max(self.max_lag_ms, lag_ms)
+        self.first_arrival, self.last_arrival = min(self.first_arrival, time), max(self.last_arrival, time)
         self.requests.add(event.request_id)
         self.entity_days.add((event.entity_id, day_of(event.event_time)))
 
@@ -90,7 +98,7 @@ class FindLate:
             for some in self.arrivals.rows(query, begin, ROWS_A_READ, PaidReads(self.concurrently, REQUEST_US)):
                 for event in some.events:
                     key = event.source, event.event_type, start_of_hour(event.ingest_time)
-                    groups.setdefault(key, LateGroup(*key)).add(event)
+                    groups.setdefault(key, LateGroup.of(event)).add(event)
                 reached = some.next
             reached = None
         last_first = sorted(groups.values(), key=lambda group: (group.hour, group.events), reverse=True)

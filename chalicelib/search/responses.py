@@ -117,13 +117,13 @@ def _late_group(group: LateGroup) -> LateGroupItem:
         "source": group.source,
         "event_type": group.event_type,
         "hour": group.hour,
-        "first_arrival": min(group.arrived),
-        "last_arrival": max(group.arrived),
+        "first_arrival": group.first_arrival,
+        "last_arrival": group.last_arrival,
         "events": group.events,
         "requests": len(group.requests),
         "entity_days": len(group.entity_days),
-        "min_lag_ms": min(group.lags_ms),
-        "max_lag_ms": max(group.lags_ms),
+        "min_lag_ms": group.min_lag_ms,
+        "max_lag_ms": group.max_lag_ms,
     }
 
 

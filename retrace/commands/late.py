@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Annotated
+from collections.abc import Iterable
 
 import typer
 
-from retrace.context import TIME_HELP, AsJson, CommandContext, Limit, command_context
-from retrace.event_table import PAGE, event_columns, list_events
+from retrace.context import AsJson, Limit, command_context
+from retrace.event_table import (
+    PAGE,
+    ArrivedOn,
+    ArrivedSince,
+    ArrivedUntil,
+    OfSource,
+    OfType,
+    arrival,
+    event_columns,
+    list_events,
+)
 from retrace.known_sources import or_unknown
 from retrace.output import Column, Json, Output, duration, short_time
-
-OfSource = Annotated[str | None, typer.Argument(metavar="SOURCE", help="Only of this source.")]
-OfType = Annotated[str | None, typer.Option("--type", "-t", help="Only of this type.")]
-ArrivedOn = Annotated[
-    str | None, typer.Option("--day", "-d", help="Arrived on this UTC day: yesterday, 3d, 2026-11-21.")
-]
-ArrivedSince = Annotated[str | None, typer.Option("--since", help=f"Arrived from this time on. {TIME_HELP}")]
-ArrivedUntil = Annotated[str | None, typer.Option("--until", help="Arrived before this time. Default: now.")]
 
 _A_BACKFILL = 10
 """As many late events a request, or more, are a backfill."""
@@ -92,22 +93,3 @@ def _shape(groups: Iterable[Json], total: int) -> str:
 
 def _hour(group: Json) -> str:
     return str(group["hour"])
-
-
-def arrival(
-    call: CommandContext,
-    default: tuple[str | None, str | None],
-    day: str | None,
-    since: str | None,
-    until: str | None,
-) -> Mapping[str, str | None]:
-    """The time of arrival that these options mean. The default is a day, or since when."""
-    if day is not None and (since, until) != (None, None):
-        raise typer.BadParameter("is a window by itself: leave out --since and --until", param_hint="--day")
-    if since is None and until is not None:
-        raise typer.BadParameter("needs --since", param_hint="--until")
-    day, since = (day, since) if (day, since) != (None, None) else default
-    if since is None:
-        return {"day": call.day(day, "--day")}
-    start, end = call.window(since, until or "now")
-    return {"start_time": start, "end_time": end}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import typer
 
+from retrace.answer import Answer
 from retrace.client import Client
-from retrace.commands.late import ArrivedOn, ArrivedSince, ArrivedUntil, OfSource, OfType, arrival
 from retrace.context import AsJson, Limit, command_context
+from retrace.event_table import ArrivedOn, ArrivedSince, ArrivedUntil, OfSource, OfType, arrival
 from retrace.known_sources import require_known
 from retrace.output import Column, Json, Output, short_time
 from retrace.replay_request import command_of
@@ -58,8 +59,9 @@ class _Found:
     def add(self, page: Json) -> None:
         self.days |= {(item["entity_id"], item["day"]): item for item in page["items"]}
         self.replays += [replay for replay in page["replays"] if replay not in self.replays]
-        for name in ("late_events", "entity_days", "without_version"):
-            setattr(self, name, getattr(self, name) + page[name])
+        self.late_events += page["late_events"]
+        self.entity_days += page["entity_days"]
+        self.without_version += page["without_version"]
 
     @property
     def worst_first(self) -> list[Json]:
@@ -68,7 +70,7 @@ class _Found:
 
 def _found(client: Client, query: Mapping[str, str | None], limit: int) -> _Found:
     found = _Found()
-    for page in _pages(client, query):
+    for [page] in client.each_page("/stale", query, read=_whole):
         found.add(page)
         found.ended_early = page["cursor"] is not None
         if len(found.days) >= limit:
@@ -76,12 +78,9 @@ def _found(client: Client, query: Mapping[str, str | None], limit: int) -> _Foun
     return found
 
 
-def _pages(client: Client, query: Mapping[str, str | None]) -> Iterator[Json]:
-    page = client.get("/stale", query)
-    yield page
-    while page["cursor"] is not None:
-        page = client.get("/stale", {**query, "cursor": page["cursor"]})
-        yield page
+def _whole(answer: Answer) -> tuple[list[Json], str | None]:
+    """A page as its only item: there is more on it than a list."""
+    return [answer.json], answer.json["cursor"]
 
 
 _COLUMNS = (

@@ -126,8 +126,9 @@ def test_a_summary_counts_each_late_arrival_by_source_type_and_hour(
             if (event.source, event.event_type, start_of_hour(event.ingest_time))
             == (group.source, group.event_type, group.hour)
         ]
-        assert group.lags_ms == [f(event.ingest_lag_ms for event in own) for f in (min, max)]
-        assert group.arrived == [f(event.ingest_time for event in own) for f in (min, max)]
+        lags_ms, arrived = [event.ingest_lag_ms for event in own], [event.ingest_time for event in own]
+        assert (group.min_lag_ms, group.max_lag_ms) == (min(lags_ms), max(lags_ms))
+        assert (group.first_arrival, group.last_arrival) == (min(arrived), max(arrived))
         assert group.entity_days == {(event.entity_id, day_of(event.event_time)) for event in own}
 
 
