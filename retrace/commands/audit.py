@@ -74,15 +74,11 @@ def audit(
         inspection = Inspection(stores, rules_of(call, settings))
         superseded = partial(inspection.superseded, found_at=instant_of(call.clock()), settle=settle)
         found = _differences(inspection, progress, prefix, superseded)
-        if repair:
-            restore = Restore(stores.tables, settings)
-            outcomes = _repaired(inspection, restore, found)
-        else:
-            outcomes = ((each, WOULD_BE_REPAIRED if each.repairable else NOT_REPAIRED) for each in found)
+        outcomes = _repaired(inspection, Restore(stores.tables, settings), found) if repair else map(_as_found, found)
         open_ones = [0]
         report_differences(output, progress, _counted(outcomes, open_ones), "Bucket, index and identities agree.")
     if prefix != RAW and not progress.counts.total():
-        raise nothing_below(stores.bucket.s3, stores.bucket.name, prefix)
+        raise nothing_below(stores.bucket, prefix)
     output.note(f"Audited: {progress}.")
     if open_ones[0] + _unprotected(call, output):
         raise typer.Exit(Exit.DIFFERENT)
@@ -121,6 +117,10 @@ def _differences(
         for group in records.groups():
             yield from inspection.judged(group)
             yield from superseded(group)
+
+
+def _as_found(difference: Difference) -> tuple[Difference, str]:
+    return difference, WOULD_BE_REPAIRED if difference.repairable else NOT_REPAIRED
 
 
 def _repaired(

@@ -79,13 +79,10 @@ def export(
     """
     call, output, kinds = command_context(context), Output(as_json=True), list(dict.fromkeys(types or []))
     when = period(call, day, since, until, open_ended=entity is not None)
-    chosen = written_as or (Format.PARQUET if out.endswith(".parquet") else Format.NDJSON)
-    if chosen is Format.PARQUET and out == STANDARD_OUTPUT and sys.stdout.isatty():
-        raise Problem("Parquet cannot be shown on a terminal.", "Name a file with --out, or pipe it.", Exit.USAGE)
-    writer = _writer(chosen)
+    chosen = _chosen(written_as, out)
     parts = of_sources(call.client, source, kinds, when) if entity is None else of_entity(entity, source, kinds, when)
     read = partial(_reader(call, direct=direct), filters(min_lag, status, newest=newest, page=limit or PAGE))
-    exported = Export(output, parts, read, writer, limit, keep_bad=keep_bad, replace=force)
+    exported = Export(output, parts, read, _writer(chosen), limit, keep_bad=keep_bad, replace=force)
     if out.endswith("/") or Path(out).is_dir():
         exported.into_directory(Path(out), chosen)
     else:
@@ -96,6 +93,14 @@ def export(
     exported.conclude()
     if exported.bad:
         raise typer.Exit(Exit.DIFFERENT)
+
+
+def _chosen(written_as: Format | None, out: str) -> Format:
+    """The format that was given, or that the name of the file says; raises Problem for Parquet on a terminal."""
+    chosen = written_as or (Format.PARQUET if out.endswith(".parquet") else Format.NDJSON)
+    if chosen is Format.PARQUET and out == STANDARD_OUTPUT and sys.stdout.isatty():
+        raise Problem("Parquet cannot be shown on a terminal.", "Name a file with --out, or pipe it.", Exit.USAGE)
+    return chosen
 
 
 def _writer(chosen: Format) -> Callable[[BinaryIO], Writer]:

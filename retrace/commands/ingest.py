@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import typer
@@ -95,13 +97,8 @@ def ingest(
     sender = Sender(Client(call.target, connections=concurrency), reading.pace, dry_run=dry_run, listed=listed)
     sending = Ingest(reading, sender.send, reached, kept, told)
     summary = listing or Summary(call.target.url, files, dry_run, rejects, kept, reached.tally.events)
-    try:
+    with _problems_as_told_by(summary, progress, output):
         finished = _sent(sending, concurrency, progress, output)
-    except Problem as problem:
-        summary.show(output, progress, finished=False)
-        if problem.exit_code is Exit.USAGE:  # what is put right is another file, or another command
-            raise
-        raise Problem(problem.what, f"{problem.remedy} {summary.how_on}".lstrip(), problem.exit_code) from problem
     summary.show(output, progress, finished=finished)
     if not finished:
         output.note(summary.how_on)
@@ -110,6 +107,18 @@ def ingest(
         kept.remove()
     if progress.tally.refused or (listing is not None and not listing.is_complete):
         raise typer.Exit(Exit.DIFFERENT)
+
+
+@contextmanager
+def _problems_as_told_by(summary: Listing | Summary, progress: IngestProgress, output: Output) -> Iterator[None]:
+    """Show how far it came before a problem is told, with how to continue unless another command is needed."""
+    try:
+        yield
+    except Problem as problem:
+        summary.show(output, progress, finished=False)
+        if problem.exit_code is Exit.USAGE:  # what is put right is another file, or another command
+            raise
+        raise Problem(problem.what, f"{problem.remedy} {summary.how_on}".lstrip(), problem.exit_code) from problem
 
 
 def _sent(sending: Ingest, concurrency: int, progress: IngestProgress, output: Output) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from time import sleep
@@ -14,13 +15,13 @@ import typer
 from chalicelib.aws.keys import METRICS
 from chalicelib.metrics.dynamodb_definitions import DynamoDefinitions
 from retrace.checking.checkpoint import Checkpoint
-from retrace.checking.deployment import IdentityTtl, LateAfter, Shards, row_settings, stores_of
+from retrace.checking.deployment import IdentityTtl, LateAfter, RowSettings, Shards, row_settings, stores_of
 from retrace.checking.kinds import Kind
 from retrace.checking.metric_records import MetricRecords
 from retrace.checking.rebuilding import Rebuilding
 from retrace.checking.report import aws_errors_as_problems, report_differences
 from retrace.checking.restoring import Restore
-from retrace.checking.stores import RawBucket
+from retrace.checking.stores import RawBucket, Stores
 from retrace.context import AsJson, CommandContext, command_context
 from retrace.databases import disk_errors_as_problems
 from retrace.output import Output
@@ -78,32 +79,32 @@ def rebuild(
     ):
         stores = stores_of(call, events_table, dedupe_table)
         settings = row_settings(call, shards, late_after_s, identity_ttl_days)
-        restore = Restore(stores.tables, settings)
-        about = {
-            "bucket": stores.bucket.name,
-            "events_table": stores.tables.events,
-            "dedupe_table": stores.tables.dedupe,
-            **asdict(settings),
-        }
-        kept = Checkpoint(checkpoint, about)
-        finished = False
-        try:
-            if kept.resumed:
-                output.note(f"Continuing from {checkpoint}.")
-            rebuilding = Rebuilding(stores, kept, restore, progress)
-            kinds = report_differences(
-                output, progress, ((each, "") for each in rebuilding.run()), "Every raw line is intact."
-            )
+        with _kept(checkpoint, stores, settings, output) as kept:
+            rebuilding = Rebuilding(stores, kept, Restore(stores.tables, settings), progress)
+            found = ((each, "") for each in rebuilding.run())
+            kinds = report_differences(output, progress, found, "Every raw line is intact.")
             kinds |= _metrics(call, stores.bucket, output, progress)
-            finished = True
-        except KeyboardInterrupt:
-            output.note(f"Stopped. The same command continues from {checkpoint}.")
-            raise
-        finally:
-            kept.close(finished=finished)
     _report(output, progress.counts, kinds)
     if kinds:
         raise typer.Exit(Exit.DIFFERENT)
+
+
+@contextmanager
+def _kept(path: Path, stores: Stores, settings: RowSettings, output: Output) -> Iterator[Checkpoint]:
+    """The checkpoint of a rebuild into these tables. It stays unless the rebuild comes to its end."""
+    tables = {"events_table": stores.tables.events, "dedupe_table": stores.tables.dedupe}
+    kept = Checkpoint(path, {"bucket": stores.bucket.name, **tables, **asdict(settings)})
+    finished = False
+    try:
+        if kept.resumed:
+            output.note(f"Continuing from {path}.")
+        yield kept
+        finished = True
+    except KeyboardInterrupt:
+        output.note(f"Stopped. The same command continues from {path}.")
+        raise
+    finally:
+        kept.close(finished=finished)
 
 
 def _metrics(call: CommandContext, bucket: RawBucket, output: Output, progress: Counting) -> Mapping[Kind, int]:

@@ -66,20 +66,14 @@ def verify(
     --digests costs one GET for each object below --prefix, and reads no table.
     """
     call, output = command_context(context), Output(as_json=as_json)
-    named = [entity is not None or day is not None, replay is not None, prefix is not None and not digests, digests]
-    if named.count(True) != 1:
-        raise typer.BadParameter("name one thing to verify: ENTITY DAY, --replay, --prefix or --digests")
-    if not digests and (public_key or directory is not None):
-        raise typer.BadParameter("--public-key and --directory go with --digests")
-    if not digests and replay is None and prefix is None and (entity is None or day is None):
-        raise typer.BadParameter("an entity goes with a day: retrace check verify ENTITY DAY")
-    below = keys.LISTED if digests else (RAW,)
-    if prefix is not None and not prefix.startswith(below):
-        what = "digests list only objects" if digests else "raw objects are only"
-        raise typer.BadParameter(f"{what} below {' and '.join(below)}", param_hint="--prefix")
+    _require_one_thing(entity, day, replay, prefix, digests=digests)
     if digests:
+        _require_prefix(prefix, keys.LISTED, "digests list only objects")
         verify_digests(call, output, keys.LISTED if prefix is None else [prefix], public_key or [], directory)
         return
+    _require_prefix(prefix, (RAW,), "raw objects are only")
+    if public_key or directory is not None:
+        raise typer.BadParameter("--public-key and --directory go with --digests")
     day = call.day(day, "DAY")
     replay = None if replay is None else whole_replay_id(call.client, replay)
     with aws_errors_as_problems(), Counting(output.notes, "Verifying") as progress:
@@ -88,16 +82,32 @@ def verify(
         verification = Verification(inspection, progress, _pinned(call))
         found = ((each, "") for each in _differences(verification, entity, day, replay, prefix))
         kinds = report_differences(output, progress, found, "Nothing differs.")
-    if prefix is not None and not progress.counts.total():
-        bucket = inspection.stores.bucket
-        raise nothing_below(bucket.s3, bucket.name, prefix)
-    if entity is not None and not (progress.counts.total() or kinds or any(verification.notes())):
-        raise nothing_of_day(call.client, entity, Day(day or ""))
+    notes = list(verification.notes())
+    if not (progress.counts.total() or kinds or notes):
+        if prefix is not None:
+            raise nothing_below(inspection.stores.bucket, prefix)
+        if entity is not None:
+            raise nothing_of_day(call.client, entity, Day(day or ""))
     output.note(f"Verified: {progress}.")
-    for note in verification.notes():
+    for note in notes:
         output.note(note)
     if kinds or verification.lost:
         raise typer.Exit(Exit.DIFFERENT)
+
+
+def _require_one_thing(
+    entity: str | None, day: str | None, replay: str | None, prefix: str | None, *, digests: bool
+) -> None:
+    of_day = entity is not None or day is not None
+    if [of_day, replay is not None, prefix is not None and not digests, digests].count(True) != 1:
+        raise typer.BadParameter("name one thing to verify: ENTITY DAY, --replay, --prefix or --digests")
+    if of_day and (entity is None or day is None):
+        raise typer.BadParameter("an entity goes with a day: retrace check verify ENTITY DAY")
+
+
+def _require_prefix(prefix: str | None, below: tuple[str, ...], what: str) -> None:
+    if prefix is not None and not prefix.startswith(below):
+        raise typer.BadParameter(f"{what} below {' and '.join(below)}", param_hint="--prefix")
 
 
 def _pinned(call: CommandContext) -> PinnedMetrics:
