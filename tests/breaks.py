@@ -356,9 +356,9 @@ BREAKS = [
     ),
     Break(
         "6 exact: an event that lacks what a metric must have counted as if it had it",
-        "chalicelib/processing/measuring.py",
-        "    except NothingToContribute as error:\n        return error\n",
-        "    except NothingToContribute:\n        return [_record(message, line, ()) for line in fetched]\n",
+        "chalicelib/metrics/contribution.py",
+        " and definition.fails_on_missing:",
+        " and not definition.fails_on_missing:",
         "tests/unit/processing/test_measuring.py",
         "test_an_event_that_lacks_what_a_metric_must_have_fails_alone",
     ),
