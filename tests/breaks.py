@@ -2152,8 +2152,8 @@ BREAKS = [
     Break(
         "9 no route is open: in Lambda a request that nobody signed",
         "chalicelib/api/requests.py",
-        "authenticate(requests.signer(request), ",
-        "authenticate(requests.caller(request), ",
+        "authenticate(signer(request), ",
+        "authenticate(caller(request), ",
         "tests/functional/test_routes.py",
         "test_in_lambda_no_route_answers_a_request_without_an_identity",
     ),
