@@ -81,7 +81,12 @@ def revenue(eur: str, sek: str) -> tuple[Json, ...]:
 
 
 SECOND = version(
-    "second", "b", *revenue(HUGE, "10"), measured("volume", "1010.5"), measured("largest", "9", event_id="e" * 64)
+    "second",
+    "b",
+    *revenue(HUGE, "10"),
+    measured("volume", "1010.5"),
+    measured("largest", "9", event_id="e" * 64),
+    measured("users", None),
 )
 FIRST = version(
     "first", "a", *revenue("5", "10.5"), measured("volume", "1000"), measured("largest", "8", event_id="f" * 64)
