@@ -59,13 +59,30 @@ class RequestReplay:
         destination = self.destinations.named(request.destination)
         chosen = self.metrics.chosen(request, drafts)
         self._require_confirmation(request)
+        job = self._job(request, requester, chosen, destination.arn)
+        self.metrics.keep(drafts)
+        self.queues.plan_unless_planned(job.replay_id)
+        keyed = self.replays.create(job, requester.idempotency_key, digest)
+        if keyed is not None:
+            return self._again(keyed, digest, requester)
+        with suppress(TryAgain):  # it is planned in a minute all the same
+            self.queues.plan(job.replay_id, request.settles_in(self.index_lag_s))
+        return job
+
+    def _job(
+        self,
+        request: ReplayRequest,
+        requester: Requester,
+        chosen: Sequence[Definition] | None,
+        destination_arn: str,
+    ) -> ReplayJob:
+        """A job at the next place in the order, with the metrics that the request chose, else the active ones."""
         now = self.now()
         place = self.replays.next_place(now)
         if chosen is None:
             chosen = self.metrics.active() if place.metrics_defined else []
-        self.metrics.keep(drafts)
         replay_id = self.id_at(place.millisecond)
-        job = ReplayJob(
+        return ReplayJob(
             replay_id=what_if(replay_id) if request.is_what_if else replay_id,
             request=request,
             requested_by=requester.name,
@@ -74,15 +91,8 @@ class RequestReplay:
             shards=self.shards,
             cursor=beginning_of(request),
             metrics=tuple(PinnedMetric(each.name, each.sha256) for each in chosen),
-            destination_arn=destination.arn,
+            destination_arn=destination_arn,
         )
-        self.queues.plan_unless_planned(job.replay_id)
-        keyed = self.replays.create(job, requester.idempotency_key, digest)
-        if keyed is not None:
-            return self._again(keyed, digest, requester)
-        with suppress(TryAgain):  # it is planned in a minute all the same
-            self.queues.plan(job.replay_id, request.settles_in(self.index_lag_s))
-        return job
 
     def _known_by(self, idempotency_key: str | None) -> KeyedReplay | None:
         return None if idempotency_key is None else self.replays.keyed(idempotency_key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -72,48 +72,58 @@ Look = Callable[[], Finding]
 
 
 def _of_bucket(target: Target, bucket: str, of_bucket: Any, of_policy: Any) -> dict[str, Look]:
-    s3 = target.client("s3", PATIENCE)
+    there = _Bucket(target.client("s3", PATIENCE), bucket, of_bucket, of_policy["PolicyDocument"])
+    return {
+        "bucket policy": there.policy,
+        "object lock": there.lock,
+        "versioning": there.versioning,
+        "public access": there.public_access,
+        "lifecycle": there.lifecycle,
+        "notifications": there.notifications,
+    }
 
-    def found(call: Callable[..., Any], member: str) -> Any:
+
+@dataclass(frozen=True)
+class _Bucket:
+    """The raw bucket as it is, and as the template declares it."""
+
+    s3: Any
+    name: str
+    declared: Any
+    declared_policy: Any
+
+    def policy(self) -> Finding:
+        text = self._found(self.s3.get_bucket_policy, "Policy")
+        return protection.policy(self.declared_policy, json.loads(text) if text else None)
+
+    def lock(self) -> Finding:
+        there = self._found(self.s3.get_object_lock_configuration, "ObjectLockConfiguration")
+        return protection.lock(self.declared["ObjectLockConfiguration"], there)
+
+    def versioning(self) -> Finding:
+        there = self.s3.get_bucket_versioning(Bucket=self.name)
+        return protection.versioning(self.declared["VersioningConfiguration"], there)
+
+    def public_access(self) -> Finding:
+        there = self._found(self.s3.get_public_access_block, "PublicAccessBlockConfiguration")
+        return protection.public_access(self.declared["PublicAccessBlockConfiguration"], there)
+
+    def lifecycle(self) -> Finding:
+        there = self._found(self.s3.get_bucket_lifecycle_configuration, "Rules")
+        return protection.lifecycle(self.declared["LifecycleConfiguration"], there)
+
+    def notifications(self) -> Finding:
+        there = self.s3.get_bucket_notification_configuration(Bucket=self.name)
+        return protection.notifications(self.declared.get("NotificationConfiguration", {}), there)
+
+    def _found(self, call: Callable[..., Any], member: str) -> Any:
         """What the bucket has; nothing if it has none."""
         try:
-            return call(Bucket=bucket).get(member, {})
+            return call(Bucket=self.name).get(member, {})
         except ClientError as error:
             if code_of(error) in _NONE:
                 return {}
             raise
-
-    def policy() -> Finding:
-        text = found(s3.get_bucket_policy, "Policy")
-        return protection.policy(of_policy["PolicyDocument"], json.loads(text) if text else None)
-
-    def lock() -> Finding:
-        there = found(s3.get_object_lock_configuration, "ObjectLockConfiguration")
-        return protection.lock(of_bucket["ObjectLockConfiguration"], there)
-
-    def versioning() -> Finding:
-        return protection.versioning(of_bucket["VersioningConfiguration"], s3.get_bucket_versioning(Bucket=bucket))
-
-    def public_access() -> Finding:
-        there = found(s3.get_public_access_block, "PublicAccessBlockConfiguration")
-        return protection.public_access(of_bucket["PublicAccessBlockConfiguration"], there)
-
-    def lifecycle() -> Finding:
-        there = found(s3.get_bucket_lifecycle_configuration, "Rules")
-        return protection.lifecycle(of_bucket["LifecycleConfiguration"], there)
-
-    def notifications() -> Finding:
-        there = s3.get_bucket_notification_configuration(Bucket=bucket)
-        return protection.notifications(of_bucket.get("NotificationConfiguration", {}), there)
-
-    return {
-        "bucket policy": policy,
-        "object lock": lock,
-        "versioning": versioning,
-        "public access": public_access,
-        "lifecycle": lifecycle,
-        "notifications": notifications,
-    }
 
 
 def _of_table(target: Target, name: str, declared: Any) -> Look:
