@@ -1,4 +1,4 @@
-"""Where the command begins: Ctrl-C ends it quietly also while its modules are read."""
+"""Starts the command line: Ctrl-C ends it quietly, also while its modules are imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An answer of the API, and how it is told apart from that of something else."""
+"""Answers of the API, told apart from those of other servers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the API said."""
+    """A response of the API: status, headers and body."""
 
     status: int
     headers: Mapping[str, str]

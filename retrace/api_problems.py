@@ -1,4 +1,4 @@
-"""Why the API refused a request, told with its cause, the options at fault, and one remedy."""
+"""Turns refusals of the API into problems, with the cause, the options at fault, and one remedy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `retrace doctor` looks at: credentials, the API and its clock, versions, speed, queues."""
+"""The checks of `retrace doctor`: credentials, the API and its clock, versions, speed, queues."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def finding_or_warning(check: str, look: Callable[[], Finding], failed: str, rem
 
 
 def credentials(target: Target) -> Finding:
-    """Whose credentials requests are signed with."""
+    """The credentials that requests are signed with."""
     try:
         key = f"access key …{str(target.credentials.access_key)[-4:]}"
     except Problem as problem:

@@ -1,4 +1,4 @@
-"""Signed requests to the REST API, repeated where that may help, and its problems told in words."""
+"""Sends signed requests to the API, retries them if that may help, and raises its problems."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Client:
         return self.expect("GET", path, query=query).json
 
     def pages(self, path: str, query: Mapping[str, str | None], at_most: int | None = None) -> Iterator[Json]:
-        """The items of a list, page after page, as they are asked for."""
+        """The items of a list, read page by page when needed."""
         return chain.from_iterable(self.each_page(path, query, at_most))
 
     def each_page(
@@ -73,7 +73,7 @@ class Client:
         at_most: int | None = None,
         read: Callable[[Answer], tuple[list[Json], str | None]] = Answer.items_and_cursor,
     ) -> Iterator[list[Json]]:
-        """The pages of a list, as they are asked for."""
+        """The pages of a list, read when needed."""
         cursor: str | None = None
         left = at_most
         while left is None or left > 0:

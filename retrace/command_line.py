@@ -1,4 +1,4 @@
-"""The command line: its commands, the options that say which deployment is meant, and how a command ends."""
+"""The command line: its commands, the options that name the deployment, and exit codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands, each imported when it is called: to read all of them takes longer than most of them run."""
+"""The commands, each imported when it is called, because importing all takes longer than most of them run."""
 
 from __future__ import annotations
 

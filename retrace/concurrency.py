@@ -1,4 +1,4 @@
-"""Many things at once or in parts, in bounded memory: never more is begun, or waits to be taken, than is said."""
+"""Runs many tasks at once in bounded memory: never more are begun, or wait to be taken, than a limit."""
 
 from __future__ import annotations
 

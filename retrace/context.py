@@ -1,4 +1,4 @@
-"""What every command is called with: the target that it talks to, the time it is, and the options that many share."""
+"""The context of a command: its target, the time, and options that many commands share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SQLite databases on disk, so that memory stays small however many events there are."""
+"""Opens SQLite databases on disk, so that memory stays small for any number of events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How events are listed, and followed as they come in, and the options that say which."""
+"""Lists events in a table and follows new ones, with the options that select them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A table whose rows come one after the other, for as long as a command watches: its columns stay where they were."""
+"""A table that gets rows while a command watches. Its columns keep their width."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a metric differs between two versions: the events that make the difference, and what they add up to."""
+"""Shows how a metric differs between two versions: the events that make the difference, and their sum."""
 
 from __future__ import annotations
 

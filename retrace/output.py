@@ -1,4 +1,4 @@
-"""What commands show: tables for people on a terminal, one JSON object a line for everything else."""
+"""Prints results: tables on a terminal, one JSON object a line elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stops a command: told in words, with the remedy, and with an exit code that a script can use."""
+"""The error that stops a command: what is wrong, the remedy, and the exit code."""
 
 from __future__ import annotations
 

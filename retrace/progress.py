@@ -1,4 +1,4 @@
-"""How far a command is, on standard error: a bar on a terminal, elsewhere a line every few seconds."""
+"""Shows how far a command is, on standard error: a bar on a terminal, elsewhere a line every few seconds."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Progress:
             self._bars.start()
 
     def show(self, text: str, done: float = 0, of: float | None = None) -> None:
-        """Tell how far it is: in words, and as a part of a whole if that is known."""
+        """Show the progress: in words, and as a part of the whole if that is known."""
         if self._bars is not None:
             self._bars.update(self._task, description=printable(text), completed=done, total=of or None)
         elif self._clock() - self._shown_at >= EVERY_S:

@@ -1,4 +1,4 @@
-"""How replays are shown, watched until they are over, and cancelled."""
+"""Shows replays, watches them until they end, and cancels them."""
 
 from __future__ import annotations
 
@@ -230,7 +230,7 @@ class Watch:
 
 
 def cancelled(client: Client, output: Output, replay_id: str) -> Json:
-    """Cancel a replay; answers how it then stands, which is COMPLETE if it was faster."""
+    """Cancel a replay; returns its new state, which is COMPLETE if it was faster."""
     path = f"/replay/{replay_id}/cancel"
     answer = client.call("POST", path)
     if answer.status == HTTPStatus.CONFLICT:

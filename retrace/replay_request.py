@@ -1,4 +1,4 @@
-"""A replay as it is asked for: from options to a request, counted, agreed to, and sent once."""
+"""Requests a replay: makes a request of options, counts it, asks, and sends it once."""
 
 from __future__ import annotations
 

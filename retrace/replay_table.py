@@ -1,4 +1,4 @@
-"""Replays in tables: one line each, with ids short enough for a terminal that commands find again."""
+"""Lists replays in tables, with shortened ids, and finds a replay by such an id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Retries a refused event through the API, and tells what came of it."""
+"""Retries a refused event through the API, and reports the result."""
 
 from __future__ import annotations
 

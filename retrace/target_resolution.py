@@ -1,4 +1,4 @@
-"""Which deployment is meant: by an option, the environment, a profile, or the local stack."""
+"""Finds the deployment that a command uses: by an option, the environment, a profile, or the local stack."""
 
 from __future__ import annotations
 

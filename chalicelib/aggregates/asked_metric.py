@@ -1,4 +1,4 @@
-"""The metric that a caller asks about: its definition in a version, and how it differs between two."""
+"""Finds the metric that a request names: its definition in a version, and its difference between two."""
 
 from __future__ import annotations
 

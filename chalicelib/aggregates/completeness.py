@@ -1,4 +1,4 @@
-"""Whether a version of a daily aggregate covers its whole day, and which events it may have missed."""
+"""Decides whether a version of a daily aggregate covers its whole day, and which events it may lack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept of daily aggregates in DynamoDB, read: their versions, and the events that went into each."""
+"""Reads daily aggregates from DynamoDB: their versions, and the inputs of each."""
 
 from __future__ import annotations
 

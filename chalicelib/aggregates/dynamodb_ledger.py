@@ -1,4 +1,4 @@
-"""The ledger of what became of messages in DynamoDB: outcomes, aggregates and progress are written together."""
+"""The ledger in DynamoDB: writes outcomes of messages, aggregates and progress together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rows of AggregatesTable: versions of daily aggregates, and what became of the messages that belong to them."""
+"""The rows of AggregatesTable: versions of daily aggregates, and outcomes of their messages."""
 
 from __future__ import annotations
 

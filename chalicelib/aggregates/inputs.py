@@ -1,4 +1,4 @@
-"""The events that went into an aggregate, with what each contributed to its metrics."""
+"""The inputs of an aggregate: its events, with what each contributed to metrics."""
 
 from __future__ import annotations
 

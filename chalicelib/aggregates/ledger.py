@@ -1,4 +1,4 @@
-"""The ledger: what became of replays' messages, of which each counts once, and of the aggregates they went into."""
+"""The ledger: the outcome of each message of a replay, counted once, and the aggregates that it changes."""
 
 from __future__ import annotations
 

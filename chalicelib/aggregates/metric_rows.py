@@ -1,4 +1,4 @@
-"""Metrics as rows have them: short, as a row is written for each message, and by the first digits of definitions.
+"""Writes metrics into rows and reads them: short, named by the first digits of their definitions' hashes.
 
 A version's row has `m`: of each definition its groups, each as [what is folded, inputs, skipped, group…]. What is of no
 event is left out. An input's row has `c`: [amount, group…], or {reason: path} if it was skipped. Metrics that count

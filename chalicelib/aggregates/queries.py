@@ -1,4 +1,4 @@
-"""What investigators may ask of daily aggregates: the versions of a day, the inputs of one, what two do not share."""
+"""Queries of daily aggregates: the versions of a day, the inputs of one, the differences of two."""
 
 from __future__ import annotations
 

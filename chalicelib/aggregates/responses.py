@@ -1,4 +1,4 @@
-"""Answers about daily aggregates: their versions, the inputs of one, what two do not share."""
+"""Answers about daily aggregates: their versions, the inputs of one, the differences of two."""
 
 from __future__ import annotations
 

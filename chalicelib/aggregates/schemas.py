@@ -1,4 +1,4 @@
-"""What answers about daily aggregates have of metrics, and of what events contribute to them."""
+"""The shapes of metrics and contributions in answers about daily aggregates."""
 
 from __future__ import annotations
 

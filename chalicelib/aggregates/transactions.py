@@ -1,4 +1,4 @@
-"""Which records are written together: as many as fit into one transaction with all rows that they change."""
+"""Splits records into transactions: each has as many as fit with all rows that they change."""
 
 from __future__ import annotations
 

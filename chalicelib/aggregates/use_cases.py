@@ -1,4 +1,4 @@
-"""Account for daily aggregates: the status of each version, its inputs, and the differences of two."""
+"""Shows daily aggregates: the status of each version, its inputs, and the differences of two."""
 
 from __future__ import annotations
 

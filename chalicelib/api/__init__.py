@@ -1,4 +1,4 @@
-"""The HTTP edge, and that of queues: requests are read, use cases called, answers and problems (RFC 9457) written.
+"""The HTTP edge and the handlers of queues: reads requests, calls use cases, writes answers and problems (RFC 9457).
 
 A module of this package is imported when a function first needs it, as `api.search`: what a cold function does not run
 it does not import either. Everything below such a module imports plainly.

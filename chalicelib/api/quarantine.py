@@ -37,7 +37,7 @@ def retry(request: Request, rejected_id: str) -> Response:
 
 
 def _retry_request(request: Request) -> RetryRequest:
-    """Who asks for a retry, and the correction that the request may carry: a body, or a CloudEvent in its headers."""
+    """The requester of a retry, and the correction in the request: a body, or a CloudEvent in its headers."""
     given = bool(requests.body_of(request)) or any(name.lower().startswith(HEADER_PREFIX) for name in request.headers)
     correction = ingest_request(request) if given else None
     if correction is not None:

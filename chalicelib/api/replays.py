@@ -37,7 +37,7 @@ def request_replay(request: Request) -> Response:
 
 
 def _requester(request: Request) -> Requester:
-    """Who asks for a replay, and the idempotency key that the request may carry."""
+    """The requester of a replay, and the idempotency key of the request, if any."""
     key = requests.headers_of(request).get(requests.IDEMPOTENCY_KEY.lower())
     if key is not None and not _KEY.fullmatch(key):
         fault = Fault(requests.IDEMPOTENCY_KEY, "must be given once, with 1 to 255 visible ASCII characters")

@@ -70,7 +70,7 @@ def as_problem(
 def answer(
     body: Mapping[str, Any], status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """What was asked for."""
+    """The response 200 with an answer."""
     return _json_answer(_json(body), status, headers)
 
 
@@ -119,7 +119,7 @@ def csv_answer(text: str, cursor: str | None) -> Response:
 
 
 def accepted(body: Mapping[str, Any]) -> Response:
-    """What was begun and goes on by itself."""
+    """The response 202 with the state of what was started."""
     return answer(body, HTTPStatus.ACCEPTED)
 
 

@@ -1,4 +1,4 @@
-"""Every key in ReplaysTable, built here alone, by the rules of keys.py."""
+"""Every key in ReplaysTable, built only here, by the rules of keys.py."""
 
 from __future__ import annotations
 

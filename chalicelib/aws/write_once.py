@@ -1,4 +1,4 @@
-"""S3 objects: written only if there is none under their key, and read."""
+"""Puts an S3 object only if its key is free, and reads it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can go wrong, by what the caller should do about it.
+"""Errors, by what the caller should do about them.
 
 RetraceError
 ├── PermanentError              sending it again unchanged does not help
@@ -113,7 +113,7 @@ class Unauthenticated(PermanentError):
 
 
 class RequestTooLarge(PermanentError):
-    """The request holds more events or bytes than one request may."""
+    """The request has more events or bytes than one request may have."""
 
 
 class UnsupportedMediaType(PermanentError):
@@ -121,11 +121,11 @@ class UnsupportedMediaType(PermanentError):
 
 
 class NotFound(PermanentError):
-    """Nothing is stored under the name that was asked for."""
+    """Nothing is stored under the requested name."""
 
 
 class Conflict(PermanentError):
-    """What the request wants does not go with what there is."""
+    """The request conflicts with what is stored."""
 
 
 class IntegrityFailure(PermanentError):

@@ -1,4 +1,4 @@
-"""The fields that callers give, with their limits, and faults in words for a caller."""
+"""The fields of requests with their limits, and their faults in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Long lists in parts: batches of what is written, pages of what is read, and the cursors that continue them."""
+"""Splits long lists: batches to write, pages to read, and the cursors that continue them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How names are written inside larger names: percent-encoded in one of two ways, or as a digest of fixed length."""
+"""Encodes names inside keys: percent-encoded in one of two ways, or as a digest of fixed length."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _MAY_BE_GONE = frozenset({"NoSuchKey", "NoSuchVersion", "AccessDenied"})
 
 @dataclass(frozen=True)
 class S3DigestStore:
-    """The part of the raw bucket that holds digests."""
+    """The digests in the raw bucket."""
 
     objects: WriteOnceBucket
 
@@ -51,7 +51,7 @@ class S3DigestStore:
             return written or self.objects.read(key) == digest.content
 
     def _listed(self, prefix: str, kind: str, name: str) -> list[str]:
-        """What lies directly in a folder, in order. A folder has a thousand digests: six weeks of them."""
+        """The objects directly in a folder, in order. A folder has a thousand digests: six weeks of them."""
         found: list[str] = []
         pages = self.objects.s3.get_paginator("list_objects_v2")
         for page in pages.paginate(Bucket=self.objects.bucket, Prefix=prefix, Delimiter="/"):

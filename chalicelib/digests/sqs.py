@@ -26,7 +26,7 @@ class SqsNotifications:
     concurrently: Concurrently
 
     def receive(self) -> list[Delivery]:
-        """At most eighty messages; none only if there are none that are not hidden."""
+        """At most eighty messages; empty only if all messages are hidden or deleted."""
         with translated("receiving notifications"):
             received = self.concurrently(lambda _: self._receive(), range(_RECEIVES_AT_ONCE))
         return [delivery for some in received for delivery in some]

@@ -84,7 +84,7 @@ class DigestReport:
 
 @dataclass
 class _Gathered:
-    """What is to be listed, by key and version, and the notifications that told of it."""
+    """The objects to list, by key and version, and their notifications."""
 
     objects: dict[tuple[str, str], WrittenObject] = field(default_factory=dict)
     listed: list[Delivery] = field(default_factory=list)

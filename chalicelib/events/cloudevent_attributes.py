@@ -1,4 +1,4 @@
-"""CloudEvents 1.0 context attributes: their names, their types, and what each may hold."""
+"""CloudEvents 1.0 context attributes: their names, their types, and the values that each may have."""
 
 from __future__ import annotations
 

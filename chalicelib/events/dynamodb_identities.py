@@ -51,7 +51,7 @@ class DynamoIdentities:
         return {event.event_id: event for items in found for event in map(stored_event, items)}
 
     def admit(self, events: Sequence[StoredEvent], written_by: str, received_at: Instant) -> dict[str, StoredEvent]:
-        """Write identity and index rows together where there are none; answers the events that were there first."""
+        """Write identity and index rows together if there are none; returns the events that were there first."""
         with translated("writing index and identity"):
             writer = _Writer(written_by, self._expiry(received_at))
             beaten = self.concurrently(

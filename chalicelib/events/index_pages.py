@@ -1,4 +1,4 @@
-"""The index in time order: the partitions that one query can read, and merging their pages."""
+"""Merges pages of the partitions that a query reads, in order of time."""
 
 from __future__ import annotations
 
@@ -94,16 +94,16 @@ def days_of(window: Window) -> Iterator[Day]:
 
 
 def part_of_day(window: Window, day: Day) -> Window:
-    """What of a window lies in a day that it touches."""
+    """The part of a window that is in one of its days."""
     return Window(Instant(max(window.start, start_of(day))), Instant(min(window.end, end_of(day))))
 
 
 def shards_of_day(source: str, event_type: str, day: Day, window: Window, shards: int) -> list[TypeDayPartition]:
-    """The partitions that together hold one day's part of a window."""
+    """The partitions that together contain one day's part of a window."""
     part = part_of_day(window, day)
     return [TypeDayPartition(source, event_type, day, shard, part) for shard in range(shards)]
 
 
 def shards_of_late_day(source: str, event_type: str, ingest_day: Day, shards: int) -> list[LateDayPartition]:
-    """The partitions that together hold what arrived late on a day."""
+    """The partitions that together contain what arrived late on a day."""
     return [LateDayPartition(source, event_type, ingest_day, shard) for shard in range(shards)]

@@ -57,7 +57,7 @@ class Identities(Protocol):
         """The events known under these ids; a very recent one may be missed unless the read is consistent."""
 
     def admit(self, events: Sequence[StoredEvent], written_by: str, received_at: Instant) -> dict[str, StoredEvent]:
-        """Write identity and index rows together, only where there are none; answers the events that were first.
+        """Write identity and index rows together if there are none; returns the events that were there first.
 
         `written_by` is the request that writes, which need not be the one whose raw line the rows are of.
         """

@@ -1,4 +1,4 @@
-"""Raw objects: their lines, the name that their bytes determine, and reading a line back and verifying it."""
+"""Raw objects: writes their lines and names, reads a line back and verifies it."""
 
 from __future__ import annotations
 

@@ -45,12 +45,12 @@ class S3RawStore:
         return self.objects.bucket
 
     def key_of(self, events: Sequence[Event], ingest_time: Instant) -> str:
-        """The key of the object that holds exactly these events; they share source and day."""
+        """The key of the object that contains exactly these events, which share source and day."""
         event_day = day_of(event_time_of(events[0], ingest_time))
         return keys.raw_object(events[0].source, event_day, day_of(ingest_time), name_of(events))
 
     def put_once(self, events: Sequence[Event], receipt: Receipt) -> list[StoredEvent]:
-        """Store events as one object. If an earlier attempt stored it already, that attempt's receipt holds."""
+        """Store events as one object. If an earlier attempt stored it, its receipt is used."""
         key = self.key_of(events, receipt.ingest_time)
         body = object_of(events, receipt)
         with translated("storing raw events"):

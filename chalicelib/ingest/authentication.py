@@ -50,7 +50,7 @@ class Webhook:
 
 
 def secret_of(text: str) -> bytes:
-    """The key that a secret (`whsec_` and base64) stands for; raises ValueError if it stands for none."""
+    """The key in a secret (`whsec_` and base64); raises ValueError if the secret is malformed."""
     try:
         key = base64.b64decode(text.removeprefix(_SECRET_PREFIX), validate=True)
     except binascii.Error as error:

@@ -1,4 +1,4 @@
-"""Content encodings of a request's body: none, or gzip, unpacked no further than is allowed."""
+"""Unpacks a request's body: gzip up to a limit, anything else as it is."""
 
 from __future__ import annotations
 

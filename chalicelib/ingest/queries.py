@@ -1,4 +1,4 @@
-"""What callers may ask of POST /ingest beside taking events in."""
+"""The query parameters of POST /ingest."""
 
 from __future__ import annotations
 

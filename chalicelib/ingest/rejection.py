@@ -1,4 +1,4 @@
-"""What could not be accepted, kept with the reasons."""
+"""Rejections: refused events with the reasons, and which of them share an object of quarantine."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ class BodyMembers(TypedDict, total=False):
 
 
 def body_members(body: bytes) -> BodyMembers:
-    """How JSON holds a body: as text where it is UTF-8."""
+    """The members of a body in JSON: text if it is UTF-8, else base64."""
     try:
         return {"body": body.decode()}
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""From the body of POST /ingest to what was submitted: events, and invalid ones with their text and faults."""
+"""Reads the body of POST /ingest into events, and invalid events with their text and faults."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class StoredWebhookSecrets:
     _known: tuple[Sequence[bytes], int] | None = field(default=None, init=False)
 
     def current(self) -> Sequence[bytes]:
-        """Every key that is good now; raises StorageRefused if the secret is none."""
+        """Every valid key; raises StorageRefused if the secret is malformed."""
         now = nanoseconds(self.now())
         if self._known is None or now - self._known[1] >= _REMEMBERED_NS:
             self._known = (self._read(), now)

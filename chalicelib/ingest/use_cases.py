@@ -69,7 +69,7 @@ class Ingest:
         return self._concluded(request, verdicts, receipt)
 
     def dry_run(self, request: IngestRequest, request_id: str, sent_by: str) -> IngestReport:
-        """What would become of a request, by what is stored now; writes nothing."""
+        """Report what would happen to a request, judged by what is stored now. Write nothing."""
         receipt = Receipt(self.now(), request_id, sent_by)
         verdicts = _Verdicts(_first_of_each(request))
         for part in self._parts(verdicts.firsts.values()):

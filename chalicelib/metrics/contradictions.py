@@ -1,4 +1,4 @@
-"""What is wrong between members of a definition, each of which is right by itself."""
+"""Finds contradictions between members of a definition that are each valid alone."""
 
 from __future__ import annotations
 

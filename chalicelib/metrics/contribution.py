@@ -1,4 +1,4 @@
-"""What an event contributes to metrics: computed from its own text, so that anyone can compute it again."""
+"""Computes what an event contributes to metrics, from its own text."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def exact(coefficient: int, scale: int) -> Exact:
 
 
 def exact_of(literal: str) -> Exact | Reason:
-    """The number that a decimal literal says, or why it is none. Its cost does not grow with its exponent."""
+    """The number of a decimal literal, or the reason why it is not used. Its cost does not grow with its exponent."""
     if len(literal) > MAX_LITERAL:
         return Reason.TOO_MANY_DIGITS
     found = _DECIMAL.fullmatch(literal)

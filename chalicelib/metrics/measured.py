@@ -1,4 +1,4 @@
-"""What metrics look at of an event, found in its own text."""
+"""Reads from an event's own text what metrics need."""
 
 from __future__ import annotations
 

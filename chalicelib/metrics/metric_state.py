@@ -1,4 +1,4 @@
-"""What a metric comes to: a commutative monoid over the contributions of distinct events."""
+"""The state of a metric: a commutative monoid over the contributions of distinct events."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class GroupState:
 
 @dataclass(frozen=True, slots=True)
 class MetricState:
-    """What a definition comes to, by group. REST is always there; skipped events are counted in it."""
+    """The state of a metric, by group. REST is always there; skipped events are counted in it."""
 
     definition: Definition
     groups: Mapping[Group, GroupState] = field(default_factory=lambda: MappingProxyType({REST: GroupState()}))

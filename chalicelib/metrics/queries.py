@@ -1,4 +1,4 @@
-"""What callers may ask of metrics, and how they define one."""
+"""Queries of metrics, and the body that defines one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read what messages refer to and check it: for who processes them, and for who says what was wrong with them."""
+"""Fetches the raw lines that messages refer to, and verifies them: for the processor, and for dead letters."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class FetchAndVerify:
     def fetch(
         self, received: Iterable[Received], of_line: OfLine[R]
     ) -> Iterator[tuple[Received, list[R] | RetraceError]]:
-        """What each message comes to by the lines that it refers to, or what is wrong; with one GET for each object.
+        """The result of each message by its lines, or the error; with one GET for each object.
 
         Objects are read side by side, and lines checked one after the other: that takes many times a line's size in
         memory, and threads would win no time. So what a line was parsed to is gone before the next one is.
@@ -58,7 +58,7 @@ class FetchAndVerify:
                     yield each, lines if isinstance(lines, RetraceError) else _checked(each.message, lines, of_line)
 
     def _found(self, group: Sequence[Received]) -> list[list[bytes] | RetraceError]:
-        """For each message of one object the lines it refers to, or why there are none."""
+        """The lines of each message of one object, or the error."""
         faults = [self._fault_of(each.message) for each in group]
         taken = [each.message for each, fault in zip(group, faults, strict=True) if fault is None]
         try:
@@ -149,7 +149,7 @@ def _checked(message: Message, lines: Sequence[bytes], of_line: OfLine[R]) -> li
 
 
 def _of_verified(message: Message, line: RawLine, of_line: OfLine[R]) -> R:
-    """What a message comes to by a line, after checking it against itself and against the message."""
+    """The result of a message by a line, once the line is verified against itself and the message."""
     _, json = verified_with_json(line)
     if isinstance(message, ReplayMessage):
         members = ("event_id", "content_sha256", "entity_id", "event_time", "ingest_time")

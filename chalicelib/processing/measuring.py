@@ -1,4 +1,4 @@
-"""What a message comes to by a raw line: an input of versions, with what it contributes to their metrics."""
+"""Makes an input of a raw line, with what it contributes to the metrics of its versions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from chalicelib.replays.ports import ReplayStatus
 
 
 class _NoDefinitions:
-    """There are none but those that are built in."""
+    """Only the built-in definitions."""
 
     def by_hash(self, hashes: Collection[str]) -> list[Definition]:
         """Nothing."""
@@ -71,7 +71,7 @@ class _Inputs:
 
 
 def record_by(pinned: Pinned) -> OfLine[OutcomeRecord]:
-    """What a message comes to by a line; raises LostDefinition or NothingToContribute if that is nothing."""
+    """The record of a message by its line; raises LostDefinition or NothingToContribute."""
 
     def record(message: Message, line: RawLine, json: JsonText) -> OutcomeRecord:
         own = () if isinstance(message, ObjectReference) else pinned.get(message.replay_id)

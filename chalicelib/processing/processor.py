@@ -69,7 +69,7 @@ class ProcessBatch:
         return ProcessReport(len(deliveries), failures, len(done), recorded.aggregate_writes)
 
     def _read(self, wanted: Iterable[Received], pinned: Pinned) -> tuple[DeliveredRecords, Failures]:
-        """What messages come to, and what is wrong with those that come to nothing."""
+        """The results of messages, and the errors of the others."""
         records: DeliveredRecords = []
         failures: Failures = {}
         for each, recorded in self.fetcher.fetch(wanted, record_by(pinned)):

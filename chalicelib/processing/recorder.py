@@ -1,4 +1,4 @@
-"""Record what became of messages: aggregates, outcomes and progress change together, also with concurrent writers."""
+"""Records outcomes of messages: aggregates, outcomes and progress change together, also with concurrent writers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads what the events of a refused body say of themselves, as far as they can be read."""
+"""Reads source, type, entity and key of the events in a refused body, as far as they can be read."""
 
 from __future__ import annotations
 

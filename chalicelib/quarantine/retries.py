@@ -1,4 +1,4 @@
-"""Looking into quarantine: what may be asked, what is listed, and how a retry is recorded."""
+"""Queries and items of quarantine, and the records of retries."""
 
 from __future__ import annotations
 

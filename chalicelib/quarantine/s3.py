@@ -68,7 +68,7 @@ class S3Quarantine:
         return listed(rejected, retried=keys.retries(rejected.rejected_id) in retried)
 
     def _retries_of(self, rejected_ids: Sequence[str]) -> dict[str, list[Retry]]:
-        """The retries of each, which lists need to tell whether one of them succeeded."""
+        """The retries of each, which show whether one succeeded."""
         found = self.concurrently(lambda rejected_id: self._keys(keys.retries(rejected_id)), rejected_ids)
         records = iter(self.concurrently(self._retry, [key for some in found for key in some]))
         return {one: list(islice(records, len(some))) for one, some in zip(rejected_ids, found, strict=True)}

@@ -1,4 +1,4 @@
-"""Look into quarantine: what was refused and why; and send it through ingest again, as it was kept or corrected."""
+"""Lists and shows refused events, and sends them through ingest again, as they were kept or corrected."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class KeptRejection:
 
 @dataclass(frozen=True)
 class ReviewQuarantine:
-    """The use cases behind GET /rejected and what lies beneath it; a retry is taken in as by POST /ingest."""
+    """The use cases behind GET /rejected and the routes below it. A retry is ingested as by POST /ingest."""
 
     quarantine: Quarantine
     take_in: TakeIn
@@ -86,7 +86,7 @@ class ReviewQuarantine:
     concurrently: Concurrently
 
     def find(self, query: RejectedQuery) -> FoundRejections:
-        """What was refused in a window. Looks at no more than `limit` events of one day, so a page may hold fewer."""
+        """The refused events of a window. Reads at most `limit` events of one day, so a page can be short."""
         fingerprint = query_fingerprint(query)
         after = from_cursor(fingerprint, query.cursor)
         page, read_to = self._first_page(query, _days_left(query.days, after), after)

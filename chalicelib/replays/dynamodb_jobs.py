@@ -68,7 +68,7 @@ class DynamoReplayStore:
         return ReplayPlace(row["newest"], row.get("metrics_defined", False))
 
     def create(self, job: ReplayJob, idempotency_key: str | None, digest: str) -> KeyedReplay | None:
-        """Keep a new job and what its key stands for, all or nothing; answers what the key stood for already, if so."""
+        """Keep a new job with its key, all or nothing; returns the replay that already has the key, if any."""
         actions = [self._put(request_row(job)), self._put(job_row(job))]
         if idempotency_key is not None:
             actions.append(self._put_key(idempotency_key, KeyedReplay(job.replay_id, digest)))
@@ -83,7 +83,7 @@ class DynamoReplayStore:
         return None if keyed.replay_id == job.replay_id else keyed
 
     def keyed(self, idempotency_key: str) -> KeyedReplay | None:
-        """What an idempotency key stands for."""
+        """The replay of an idempotency key."""
         key = {"PK": replay_keys.idempotency_key(idempotency_key), "SK": replay_keys.KEYED}
         with translated("reading an idempotency key"):
             answer = self.dynamodb.get_item(TableName=self.replays_table, Key=to_item(key), ConsistentRead=True)

@@ -1,4 +1,4 @@
-"""What planners keep beside a job in DynamoDB: outboxes, the days that a replay touches, turns at destinations."""
+"""Stores what planners keep beside a job in DynamoDB: outboxes, days that a replay touches, turns at destinations."""
 
 from __future__ import annotations
 

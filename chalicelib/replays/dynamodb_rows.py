@@ -1,4 +1,4 @@
-"""Rows of ReplaysTable, and the jobs they stand for: the request, which stays, and the job, which moves on."""
+"""The rows of ReplaysTable: a replay's request, which stays, and its job, which moves on."""
 
 from __future__ import annotations
 

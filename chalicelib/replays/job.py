@@ -42,7 +42,7 @@ _LONGEST_FAILURE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Requester:
-    """Who asks for a replay, and the idempotency key that makes asking again the same request."""
+    """The requester of a replay, and the idempotency key that makes a resend the same request."""
 
     name: str
     idempotency_key: str | None = None

@@ -1,4 +1,4 @@
-"""Pins the metrics of a replay: the hashes of the definitions that it computes, whatever names become later."""
+"""Pins the metrics of a replay: the hashes of the definitions that it computes."""
 
 from __future__ import annotations
 

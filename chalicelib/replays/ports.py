@@ -1,4 +1,4 @@
-"""What replays need from storage and queues, in domain terms; adapters provide it."""
+"""Defines what replays need of storage and queues, in domain terms. Adapters provide it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class TouchedDays(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class KeyedReplay:
-    """The replay that an idempotency key stands for, and the digest of what was asked for with it."""
+    """The replay of an idempotency key, and the digest of its request."""
 
     replay_id: str
     digest: str
@@ -55,10 +55,10 @@ class ReplayStore(Protocol):
         """The place of a new replay: now, or later if a replay was given that millisecond or a later one before."""
 
     def create(self, job: ReplayJob, idempotency_key: str | None, digest: str) -> KeyedReplay | None:
-        """Keep a new job; if the key stands for another one already, keep nothing and answer that."""
+        """Keep a new job; if another one already has the key, keep nothing and return that one."""
 
     def keyed(self, idempotency_key: str) -> KeyedReplay | None:
-        """What an idempotency key stands for."""
+        """The replay of an idempotency key."""
 
     def get(self, replay_id: str) -> ReplayJob | None:
         """A job with its counts."""

@@ -107,7 +107,7 @@ class Preview:
 
 
 def largest(counts: Counter[str]) -> dict[str, int]:
-    """The names that stand for most, in descending order."""
+    """The names with the highest counts, in descending order."""
     return dict(counts.most_common(NAMES_SHOWN))
 
 

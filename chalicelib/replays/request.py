@@ -1,4 +1,4 @@
-"""Requests about replays: for one, with its filters and the partitions that it covers, and for the list."""
+"""Requests for replays: their selection, filters and partitions, and the query of the list."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ class ReplayFilter(BaseModel):
         return self
 
     def meets_all(self, event: StoredEvent) -> bool:
-        """Whether an event meets every criterion: that is what `include` asks for."""
+        """Whether an event meets every criterion, as `include` requires."""
         return all(self._verdicts(event))
 
     def meets_any(self, event: StoredEvent) -> bool:
-        """Whether an event meets one of the criteria: that is what `exclude` asks for."""
+        """Whether an event meets one of the criteria, as `exclude` requires."""
         return any(self._verdicts(event))
 
     def _verdicts(self, event: StoredEvent) -> Iterator[bool]:

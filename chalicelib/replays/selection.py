@@ -1,4 +1,4 @@
-"""Read what a replay is to send, row by row, on from any cursor.
+"""Reads the rows that a replay sends, from any cursor on.
 
 The planner sends what is read here and a preview counts it, so that both speak of the same events.
 """
@@ -43,7 +43,7 @@ Send = tuple[StoredEvent, Duplicate | None]
 
 @dataclass(frozen=True, slots=True)
 class SelectedRow:
-    """A row or part of one: what it makes, and the cursor at which reading goes on after it.
+    """A row or part of one: what it sends, and the cursor that continues after it.
 
     `touched_day` is a day of an entity that is to be sent as a whole. Keep it before you ask for the next row.
     """
@@ -78,7 +78,7 @@ class ReadSelection:
     concurrently: Concurrently
 
     def rows(self, cursor: Cursor) -> Iterator[SelectedRow]:
-        """Everything after a cursor, read as it is asked for."""
+        """Every row after a cursor, read when needed."""
         if cursor.discovering_days:
             yield from map(self._discovering, self._selected(cursor))
             cursor = Cursor()

@@ -1,4 +1,4 @@
-"""Work on replays, a slice at a time: plan one on, or move its dead letters back."""
+"""Works on replays, one slice at a time: plans one, or moves its dead letters back."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ _PIECE = 64 * 1024
 
 
 class BoundedBody:
-    """The body of an answer of S3. botocore's time-out holds for each piece that comes, however many there are."""
+    """The body of an answer of S3. botocore's timeout is for each piece, however many there are."""
 
     def __init__(self, body: StreamingBody, longest_wait_s: float) -> None:
         self._body = body

@@ -1,4 +1,4 @@
-"""What `chalice deploy` reads of the environment: names of queues, how many functions run, whether it may run at all.
+"""Reads the environment for `chalice deploy`: names of queues, concurrency, and whether the stage is recorded.
 
 It stands apart from the settings, as every function reads it while it is imported, and none needs it.
 """

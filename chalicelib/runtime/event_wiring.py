@@ -56,7 +56,7 @@ def sources() -> DynamoSources:
 
 
 def event_index() -> DynamoEventIndex:
-    """What lies in a window."""
+    """The index of events."""
     return DynamoEventIndex(
         system.dynamodb(), system.settings().named("events_table"), system.pause, system.concurrently
     )

@@ -1,4 +1,4 @@
-"""Wires definitions of metrics: the routes about them, and who computes them."""
+"""Wires definitions of metrics, for their routes and for functions that compute them."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def find_values() -> FindValues:
 
 
 def review_quarantine() -> ReviewQuarantine:
-    """GET /rejected and what lies beneath it."""
+    """GET /rejected and the routes below it."""
     taken = ingest()
     return ReviewQuarantine(
         quarantine(), taken.take_in, taken.dry_run, identities(), raw_store(), system.now, system.concurrently

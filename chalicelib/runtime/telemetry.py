@@ -91,7 +91,7 @@ def _unrecorded(arrivals: Sequence[Arrival], request_id: str) -> None:
 
 
 def replay_requested(job: ReplayJob, request_id: str) -> None:
-    """A replay was asked for."""
+    """Count a requested replay."""
     extra = {"request_id": request_id, "replay_id": job.replay_id, "requested_by": job.requested_by}
     logger.info("replay requested", extra=extra)
     _count("ReplayRequestedCount", 1)

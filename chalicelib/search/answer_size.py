@@ -1,4 +1,4 @@
-"""How many events fit into one answer together with their texts.
+"""Limits how many events fit into one answer together with their texts.
 
 Lambda writes an answer into a JSON string, in ASCII before Python 3.12: a quote takes two bytes instead of one, and a
 character of two bytes six. So a text takes at most three times its bytes. The metadata of an event is in its line, too,

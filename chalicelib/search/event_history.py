@@ -1,4 +1,4 @@
-"""Answer questions about one event: what became of it, what it went into, its raw text."""
+"""Finds the history of one event: later arrivals, the aggregates that contain it, its raw text."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class QuietHours:
 
 @dataclass(frozen=True, slots=True)
 class FoundGaps:
-    """Gaps and dips in order, and the types that were looked at. No dips are known if `dips` is None."""
+    """Gaps and dips in order, and the types that were searched. `dips` is None if they were not counted."""
 
     gaps: tuple[Gap, ...]
     event_types: tuple[str, ...]
@@ -90,7 +90,7 @@ class FindGaps:
         return FoundGaps(tuple(_gaps(counts, window)), event_types, dips)
 
     def _event_types(self, query: GapsQuery) -> tuple[str, ...]:
-        """The type that was asked for, all of a source, or for an entity one that stands for all."""
+        """The requested type, all types of a source, or one placeholder for all types of an entity."""
         if query.source is None or query.event_type is not None:
             return (query.event_type or "",)
         pages = every_page(lambda after: self.sources.page(after, _TYPES_A_READ, query.source))

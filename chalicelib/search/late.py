@@ -1,4 +1,4 @@
-"""Finds what came late: the events, and how many they are by source, type and hour of arrival."""
+"""Finds late events, and counts them by source, type and hour of arrival."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class LateRows:
 
 @dataclass
 class _Stream:
-    """What is read of a partition and not yet given out; `read_to` is None at its end."""
+    """Rows read of a partition and not yet returned; `read_to` is None at its end."""
 
     partition: LateDayPartition
     read_to: str | None

@@ -1,4 +1,4 @@
-"""Counts events in hours or days, by type: with few reads if they are few, and as far as a budget of reads goes."""
+"""Counts events in hours or days, by type, as far as a budget of reads goes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What callers may ask of events: to find them, what came late, what is missing, how fresh it is."""
+"""Queries of events: in a window, late ones, gaps and freshness."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers about events: what there is, what came late, what is missing, how fresh it is."""
+"""Answers about events: in a window, late ones, gaps and freshness."""
 
 from __future__ import annotations
 

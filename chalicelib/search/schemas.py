@@ -1,4 +1,4 @@
-"""What answers about events have: what there is, what came late, what is missing, how fresh it is."""
+"""The shapes of answers about events: in a window, late ones, gaps and freshness."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists what comes in and from whom: sources and types, since when, and when each was last seen."""
+"""Lists sources and types, and when each was first and last seen."""
 
 from __future__ import annotations
 

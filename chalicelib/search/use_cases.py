@@ -33,7 +33,7 @@ _ROWS_A_STATUS_READ = 25
 
 @dataclass(frozen=True, slots=True)
 class FoundEvents:
-    """A page of events, the cursor to the next, and if they are asked for, the lines of the events."""
+    """A page of events, the cursor to the next, and on request the lines of the events."""
 
     events: tuple[StoredEvent, ...]
     cursor: str | None
@@ -72,7 +72,7 @@ class SearchEvents:
     concurrently: Concurrently
 
     def search(self, query: EventsQuery) -> FoundEvents:
-        """Events in the query's order, with their lines if asked for."""
+        """Events in the query's order, on request with their lines."""
         found = self._found(query) if query.idempotency_key is None else self._identified(query)
         if query.include is None:
             return found
@@ -85,7 +85,7 @@ class SearchEvents:
         return FoundEvents(tuple(known.values()), None)
 
     def _found(self, query: EventsQuery) -> FoundEvents:
-        """Reads a bounded number of rows, whatever lies in the window."""
+        """Read a bounded number of rows, however many the window has."""
         fingerprint = query_fingerprint(query)
         position = _Position.of(from_cursor(fingerprint, query.cursor))
         groups = list(query.groups(self.shards, query.window, query.order))

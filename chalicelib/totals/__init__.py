@@ -1,1 +1,1 @@
-"""What metrics come to by day: over all entities, by group, by entity, and of one entity."""
+"""The values of metrics by day: over all entities, by group, by entity, and of one entity."""

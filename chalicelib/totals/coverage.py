@@ -1,4 +1,4 @@
-"""What a replay covers of a metric's day: which replays count as having computed it, and what they leave out."""
+"""Decides which replays computed a metric's day, and what they leave out."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class FoldTotals:
 
 
 def _begun(computed: Computed, definitions: Definitions, kept: Total | None) -> Total:
-    """What folding goes on from: nothing, if the replay has processed more since."""
+    """The total that folding continues from: empty if the replay has processed more since."""
     if kept is not None and kept.processed == computed.job.processed:
         return kept
     revision = 0 if kept is None else kept.revision

@@ -1,4 +1,4 @@
-"""What callers may ask of the values of a metric."""
+"""Queries of the values of a metric."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class ValuesQuery(BaseModel):
 
     @property
     def days(self) -> Sequence[Day]:
-        """The days asked for, in order."""
+        """The requested days, in order."""
         first = Day(self.start_day)
         window = Window(start_of(first), end_of(Day(self.end_day)))
         return [day_after(first, number) for number in range(days_in(window))]

@@ -1,4 +1,4 @@
-"""Answers what a metric comes to: totals folded from the versions of a replay, and values of entities."""
+"""Finds the values of a metric: totals folded from the versions of a replay, and values of entities."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class FindValues:
         return ReadTotals(query, page, choice, chosen, arrivals, folding, days)
 
     def _asked(self, name: str, query: ValuesQuery) -> tuple[Definition, bool]:
-        """The definition that is asked for, and whether replays compute it unless they name others."""
+        """The requested definition, and whether replays compute it by default."""
         built_in = next((each for each in BUILT_IN if each.name == name), None)
         named = None if built_in else self.catalogue.named(name)
         newest = built_in or (None if named is None else named.last.definition)

@@ -1,4 +1,4 @@
-"""A page of the values of a metric: what each is of, where it is from, and what would mend those that are not whole."""
+"""Pages of the values of a metric: where each is from, and the replays that would mend partial and stale ones."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Whether raw objects, index, identities and aggregates agree, and writing again what follows from raw objects."""
+"""Checks that raw objects, index, identities and aggregates agree, and writes again what follows from raw objects."""

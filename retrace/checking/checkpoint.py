@@ -170,7 +170,7 @@ class Contested:
         )
 
     def claims(self, event_id: str) -> list[Claim]:
-        """What is told of an identity."""
+        """The claims about an identity."""
         query = (
             "SELECT s3_key, s3_offset, content_sha256, ingest_time, told_at, told_by FROM claim"
             " WHERE event_id = ? ORDER BY told_at, told_by"

@@ -1,4 +1,4 @@
-"""Which of several raw lines of one identity had the rows, as conflicts in quarantine and markers in the bucket say."""
+"""Reads conflicts in quarantine and markers, which say which of several raw lines of one identity had the rows."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Claim:
 
 
 def claims_of(key: str, content: bytes) -> list[Claim]:
-    """What a record of conflicts, or a marker, tells; raises IntegrityFailure if it is neither."""
+    """The claims of a record of conflicts or of a marker; raises IntegrityFailure if it is neither."""
     if key.startswith(keys.SUPERSEDED):
         marker = parse_marker(key, content)
         return [Claim(marker.event_id, marker.first, marker.found_at, key)]

@@ -1,4 +1,4 @@
-"""The stores of a deployment, opened as the caller, and the settings that its rows depend on."""
+"""Opens the stores of a deployment with the caller's rights, and the settings that its rows depend on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What differs between raw objects, digests, rows and aggregates: of which kind it is, and where."""
+"""Differences between raw objects, digests, rows and aggregates: their kind and their place."""
 
 from __future__ import annotations
 

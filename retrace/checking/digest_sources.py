@@ -1,4 +1,4 @@
-"""Where digests and the objects that they list are read: in the bucket, or in a copy of it in a directory."""
+"""Reads digests and the objects that they list, from the bucket or from a copy in a directory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What digests list held against what the bucket has, key by key, both ways."""
+"""Compares what digests list with what the bucket has, key by key, both ways."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading what belongs together and judging it; what seems to differ is read again, as events come in meanwhile."""
+"""Reads and judges what belongs together, and reads it again if it differs, because events come in meanwhile."""
 
 from __future__ import annotations
 

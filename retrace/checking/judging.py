@@ -1,4 +1,4 @@
-"""Holds raw lines, index rows and identity row of one event against each other: each difference, once."""
+"""Compares the raw lines, index rows and identity row of one event, and reports each difference once."""
 
 from __future__ import annotations
 

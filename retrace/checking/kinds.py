@@ -1,4 +1,4 @@
-"""The kinds of differences that are looked for: what each means, and what to do about it."""
+"""The kinds of differences: what each means, and what to do about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What to say of a prefix that no key begins with: which prefixes there are that are like it."""
+"""Suggests prefixes that are like one that no key begins with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Raw objects read back: which lines are sound, and whether the bytes are those that the name was made from."""
+"""Reads raw objects back: finds sound lines, and checks the bytes against the name."""
 
 from __future__ import annotations
 

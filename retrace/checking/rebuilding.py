@@ -1,4 +1,4 @@
-"""The work of a rebuild: rows from raw lines in the order of ingest, unless the bucket tells which line had them."""
+"""Rebuilds rows from raw lines, in the order of ingest unless a record in the bucket names the first line."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Rebuilding:
     progress: Counting
 
     def run(self) -> Iterator[Difference]:
-        """Write what is missing; answers what is damaged, and what the bucket does not tell for certain."""
+        """Write missing rows; returns damaged lines, and events that the bucket does not decide."""
         self._list()
         self.progress.counts["objects"], self.progress.counts["done"] = self.kept.counts()
         self.progress.counts.update(self.kept.tally())
@@ -123,7 +123,7 @@ class Rebuilding:
         return ruling(claims[line.event_id], line, self.restore.settings.identity_ttl_s)
 
     def _contradicted(self, lost: Sequence[tuple[StoredEvent, Claim]], claims: Claims) -> Iterator[Difference]:
-        """Lines that got no rows though something in the bucket tells that they had them."""
+        """Lines that got no rows although a record in the bucket says that they had them."""
         for line, claim in lost:
             for other in claims[line.event_id]:
                 if other.names(line) and line.content_sha256 != claim.first.content_sha256:
@@ -131,7 +131,7 @@ class Rebuilding:
                     yield between(Kind.CONTENT_UNDECIDED, claim.first, line, why)
 
     def _undecided(self, conflicts: Sequence[tuple[StoredEvent, StoredEvent]], claims: Claims) -> Iterator[Difference]:
-        """Lines that lost against other content, though nothing in the bucket tells that they had to."""
+        """Lines that lost against other content without a record in the bucket."""
         for chosen, other in conflicts:
             claim = self._ruling(other, claims)
             if claim is not None:

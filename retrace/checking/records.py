@@ -1,4 +1,4 @@
-"""What is read of many events in any order, put in order of their ids on disk, so that memory stays small."""
+"""Sorts what is read of many events by their ids on disk, so that memory stays small."""
 
 from __future__ import annotations
 

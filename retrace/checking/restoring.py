@@ -1,4 +1,4 @@
-"""Index and identity rows written from raw lines as ingest writes them: only where there are none, nothing deleted."""
+"""Writes missing index and identity rows from raw lines, as ingest does, and deletes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Goes through what is stored of a day, a replay or a prefix, and compares all of it with the raw bytes."""
+"""Compares what is stored of a day, a replay or a prefix with the raw bytes."""
 
 from __future__ import annotations
 

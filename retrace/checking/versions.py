@@ -119,7 +119,7 @@ def _of_version(
 
 
 def version_of_partition(partition: str) -> Version | None:
-    """The version whose messages a partition holds: ENTITY#<entity>#P1D#UTC#<day>#VER#<replay>."""
+    """The version whose messages a partition contains: ENTITY#<entity>#P1D#UTC#<day>#VER#<replay>."""
     match partition.split("#"):
         case ["ENTITY", entity, period, calendar, day, "VER", replay] if period == PERIOD:
             replay_id = replay_id_of_version(replay)

@@ -1,4 +1,4 @@
-"""The versions of a daily aggregate, how far each can be trusted, and the events in one."""
+"""`retrace aggregates get` and `inputs`: the versions of a daily aggregate, and the events in one."""
 
 from __future__ import annotations
 

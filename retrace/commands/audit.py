@@ -1,4 +1,4 @@
-"""`retrace check audit`: bucket and index held against each other, both ways, and what is missing written again."""
+"""`retrace check audit`: compares bucket and index both ways, and writes missing rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`retrace console`: the web console of the deployment that is meant, on this machine."""
+"""`retrace console`: serves the web console of a deployment on this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What two versions of a daily aggregate do not share, event by event, and in one sentence."""
+"""`retrace aggregates diff`: lists the differences of two versions, event by event."""
 
 from __future__ import annotations
 

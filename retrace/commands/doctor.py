@@ -1,4 +1,4 @@
-"""The command that looks whether all is well between this machine and a deployment."""
+"""`retrace doctor`: checks this machine's connection to a deployment, and the deployment."""
 
 from __future__ import annotations
 

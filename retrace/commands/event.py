@@ -1,4 +1,4 @@
-"""The command that shows one event: when it arrived, how often, from where, and what it says."""
+"""`retrace event`: shows when an event arrived, how often and from where, and its text."""
 
 from __future__ import annotations
 

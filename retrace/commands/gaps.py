@@ -1,4 +1,4 @@
-"""`retrace gaps`: which hours a source is missing."""
+"""`retrace gaps`: lists hours without events of a source, or with far fewer."""
 
 from __future__ import annotations
 

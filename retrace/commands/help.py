@@ -1,4 +1,4 @@
-"""`retrace help`: the same as `--help`, with the command behind it."""
+"""`retrace help`: shows the help of a command, as `--help` does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`retrace ingest`: its options and what they mean together, and how it ends."""
+"""`retrace ingest`: its options, which of them go together, and its exit code."""
 
 from __future__ import annotations
 

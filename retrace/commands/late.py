@@ -1,4 +1,4 @@
-"""`retrace late`: what came late, of all sources."""
+"""`retrace late`: lists late events, or counts them by source, type and hour."""
 
 from __future__ import annotations
 

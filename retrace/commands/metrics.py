@@ -1,4 +1,4 @@
-"""Commands of metrics: define them in a file, try them, list and retire them."""
+"""`retrace metrics …`: defines metrics of a file, tries them, lists, shows and retires them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command that says how fresh a source and type are."""
+"""`retrace freshness`: shows the newest event of a source and type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`retrace check rebuild`: index and identities written again from raw objects."""
+"""`retrace check rebuild`: writes index and identities again from raw objects."""
 
 from __future__ import annotations
 

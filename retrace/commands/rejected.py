@@ -1,4 +1,4 @@
-"""Commands about refused events: list them, show one, retry them."""
+"""`retrace rejected …`: lists refused events, shows one, retries them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands of replays: ask for one, watch it, cancel it, and send its dead letters back."""
+"""`retrace replay …`: requests, previews, lists, shows, cancels and redrives replays."""
 
 from __future__ import annotations
 

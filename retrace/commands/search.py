@@ -1,4 +1,4 @@
-"""Commands that search events."""
+"""`retrace events`: lists the events of a window."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`retrace sources`: what comes in, and from whom."""
+"""`retrace sources`: lists sources and types with accepted events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`retrace sql`: the raw events of a window as a table of DuckDB, for one query or many."""
+"""`retrace sql`: queries the raw events of a window with DuckDB."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`retrace stale`: which numbers lack events that came late, and what mends them."""
+"""`retrace stale`: lists days whose newest version lacks late events, and the replays that mend them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads what is stored, computes it again from the raw bytes, compares, and reports differences."""
+"""`retrace check verify`: computes stored data again from the raw bytes, and reports differences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`retrace check verify --digests`."""
+"""`retrace check verify --digests`: checks signed digests, and objects against them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may ask the console what: the address that is asked for, the page that asks, and the token of this start."""
+"""Guards the console: checks the address, the page and the token of each request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ALLOWED = (*_SAFE, "POST")
 
 
 class Kind(StrEnum):
-    """What is asked for."""
+    """The kind of a request: for the page itself, or for data."""
 
     PAGE = "page"
     """The page itself and its files: the same for everybody, and without a word of what is stored."""
@@ -27,7 +27,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AccessRequest:
-    """What a request says of itself, as far as it decides who may ask."""
+    """The parts of a request that decide whether it is admitted."""
 
     kind: Kind
     method: str

@@ -1,4 +1,4 @@
-"""The console as a web application: what guards it, its page, the API behind it, and pictures of many events."""
+"""The console as a web application: its guard, its page, the API behind it, and pictures of many events."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Guard:
 
 
 def access_request_of(request: Request) -> AccessRequest:
-    """What decides who may ask, out of a request."""
+    """The parts of a request that decide whether it is admitted."""
     headers = request.headers
     return AccessRequest(
         kind=Kind.DATA if request.url.path.startswith(DATA) else Kind.PAGE,

@@ -1,4 +1,4 @@
-"""Requests for the API, passed on signed: only such as the API documents and the page needs."""
+"""Passes requests on to the API, signed: only those that the API documents and the page needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events read from the API page by page, drawn meanwhile, and kept for zooming."""
+"""Reads events from the API page by page, draws them meanwhile, and keeps them for zooming."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class _Kept:
     marked: bool = False
 
     def holds(self, wanted: Wanted) -> bool:
-        """Whether what is wanted lies in it."""
+        """Whether it contains the wanted window."""
         mine = self.wanted
         within = mine.start <= wanted.start and wanted.end <= mine.end
         if (
@@ -178,7 +178,7 @@ class PictureReader:
 
 
 def _shown(kept: _Kept, wanted: Wanted, *, done: bool) -> Json:
-    """The picture, and how much it stands for."""
+    """The picture, and the number of its events."""
     return {
         "picture": kept.gathered.picture(
             wanted.frame, by_lag=wanted.by_lag, known_to=milliseconds(kept.read_at) if done and not kept.stopped else 0

@@ -1,4 +1,4 @@
-"""Events as a picture: what is drawn of any number of them is bounded by the picture, not by their number."""
+"""Draws events as a picture whose size does not depend on their number."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _ALWAYS = 10**15
 
 
 class Mark(IntFlag):
-    """What stands out of an event."""
+    """What is marked of an event."""
 
     DUPLICATE = 1
     CONFLICT = 2

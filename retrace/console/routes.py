@@ -29,7 +29,7 @@ CORRECT = "Correct the window, or go back."
 
 
 def _answered(ask: Callable[[], Any]) -> Response:
-    """What was asked, or the problem that kept it from being answered."""
+    """The answer, or the problem that prevented it."""
     try:
         return JSONResponse(ask())
     except Problem as problem:
@@ -139,7 +139,7 @@ class ConsoleRoutes:
         )
 
     async def nothing(self, _: Request) -> Response:
-        """Whatever else is asked for there."""
+        """404 for any other path below /console/."""
         return problem_response(HTTPStatus.NOT_FOUND, "The console has no such page.")
 
     async def search(self, request: Request) -> Response:

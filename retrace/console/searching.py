@@ -96,7 +96,7 @@ class _Named:
     now: datetime
 
     def answer(self) -> Json:
-        """Everything that is called so, asked for at once."""
+        """Everything with this name, searched at once."""
         asked: list[Callable[[], Any]] = [lambda: all_pairs(self.client), self._entity, self._refused]
         pairs, entity, refused = in_order(lambda ask: ask(), asked)
         keys = list(self._keys(sorted({source for source, _ in pairs})))

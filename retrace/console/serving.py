@@ -1,4 +1,4 @@
-"""The console served on the loopback, and nowhere else, until Ctrl-C."""
+"""Serves the console on the loopback only, until Ctrl-C."""
 
 from __future__ import annotations
 

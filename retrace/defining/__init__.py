@@ -1,1 +1,1 @@
-"""Definitions of metrics in files, and what they would come to."""
+"""Reads definitions of metrics from files, and tries them over events."""

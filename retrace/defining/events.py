@@ -1,4 +1,4 @@
-"""The events that definitions are tried over: those of files, or of a query."""
+"""Reads the events that definitions are tried over, from files or by a query."""
 
 from __future__ import annotations
 

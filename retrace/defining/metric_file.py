@@ -1,4 +1,4 @@
-"""Files of metrics: `metrics`, a list of definitions, in YAML or JSON. Every fault is told with its line."""
+"""Reads files of metrics in YAML or JSON (`metrics`, a list of definitions), and shows each fault with its line."""
 
 from __future__ import annotations
 

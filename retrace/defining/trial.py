@@ -1,4 +1,4 @@
-"""What definitions come to over events at hand, computed as the processor computes it, and what each event gives."""
+"""Computes metrics over given events as the processor does, with what each event contributes."""
 
 from __future__ import annotations
 

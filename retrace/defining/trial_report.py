@@ -1,4 +1,4 @@
-"""Shows what definitions come to: groups with their values, the biggest contributions, and what was skipped."""
+"""Shows computed metrics: groups with their values, the biggest contributions, and what was skipped."""
 
 from __future__ import annotations
 

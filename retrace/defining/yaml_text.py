@@ -1,4 +1,4 @@
-"""YAML read as JSON: numbers as they are written, no surprises of YAML 1.1, and the line of everything.
+"""Reads YAML as JSON: keeps numbers as written, refuses surprises of YAML 1.1, and knows the line of each value.
 
 `NO` is a text and `1:30` too. Only what JSON has as a number, true, false or null is one.
 """

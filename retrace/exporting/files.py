@@ -1,4 +1,4 @@
-"""Exports as files: one that is there whole or not at all, and a line of NDJSON for each event."""
+"""Writes exports to files: a file exists only once it is complete, and NDJSON has a line for each event."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class Part:
     window: Window | None = None
 
     def reached(self, event_time: str) -> float:
-        """How much of the window lies before an event, from 0 to 1."""
+        """The share of the window before an event, from 0 to 1."""
         if self.window is None:
             return 0.0
         start, end, now = map(_days, (self.window.start, self.window.end, event_time))

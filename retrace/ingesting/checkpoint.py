@@ -1,4 +1,4 @@
-"""How far a command got: kept in a small file, so that the same command with --resume goes on from there."""
+"""Keeps in a small file how far a command got, so that the same command with --resume continues there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON in pieces: where a text ends, its members, and the elements of an array that is never held as a whole."""
+"""Reads JSON in pieces: ends of texts, members, and elements of an array that is never in memory as a whole."""
 
 from __future__ import annotations
 

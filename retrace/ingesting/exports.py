@@ -1,4 +1,4 @@
-"""Exports of Retrace, read back: each event alone, as it was sent, without the metadata that a deployment added."""
+"""Reads exports of Retrace back: each event as it was sent, without the metadata of a deployment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files to send: identified, opened, and read in the format that their names and first bytes indicate."""
+"""Opens the files to send, and detects their formats from names and first bytes."""
 
 from __future__ import annotations
 

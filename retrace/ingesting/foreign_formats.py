@@ -1,4 +1,4 @@
-"""Formats of others: rows of CSV and records of CloudTrail logs, made into native events."""
+"""Makes native events of rows of CSV and records of CloudTrail logs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options of `retrace ingest`, and which of them make no sense together."""
+"""The options of `retrace ingest`, and the combinations that it refuses."""
 
 from __future__ import annotations
 

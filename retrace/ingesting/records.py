@@ -1,4 +1,4 @@
-"""Records: the events of a file, each with its line and what speaks against it; read from NDJSON line by line."""
+"""Records: the events of a file, each with its line and its faults. Reads NDJSON line by line."""
 
 from __future__ import annotations
 

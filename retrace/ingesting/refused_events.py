@@ -1,4 +1,4 @@
-"""Looks events up among those that were refused lately: read once, as far as a bound allows, and kept on disk."""
+"""Looks events up among recently refused ones, which it reads once, up to a limit, and keeps on disk."""
 
 from __future__ import annotations
 

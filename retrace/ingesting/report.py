@@ -110,7 +110,7 @@ class IngestProgress(Progress):
         return (self.tally.events - self._already.events) / max(self.seconds, 1e-6)
 
     def skipped(self, read: int) -> None:
-        """So many bytes were done by an earlier run."""
+        """Count bytes that an earlier run has sent."""
         self.read += read
 
     def answered(self, result: BatchResult) -> None:
@@ -124,7 +124,7 @@ class IngestProgress(Progress):
         self.read = self.total or self.read
 
     def line(self) -> str:
-        """Where it stands, in one line."""
+        """The progress in one line."""
         total = "" if self.total is None else f" of {self.total / 1e6:,.1f}"
         size = f"{self.read / 1e6:,.1f}{total} MB  " if self.read or self.total else ""
         return f"{size}{self.tally.events:,} events: {self.counts()}  {self.rate:,.0f}/s"

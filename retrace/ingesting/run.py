@@ -1,4 +1,4 @@
-"""One ingest: batches in flight, acknowledged in the order of the files, and stopped by Ctrl-C."""
+"""Runs an ingest: batches in flight, acknowledged in the order of the files, and stopped by Ctrl-C."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ class Reading:
 
 
 class Ingest:
-    """Sends what is read, from where it stands."""
+    """Sends records, from the position of a checkpoint."""
 
     def __init__(
         self,

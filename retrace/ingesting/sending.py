@@ -1,4 +1,4 @@
-"""Batches of records, sized by how fast the API answers, sent, and the results of their events counted."""
+"""Sends batches of records, sized by how fast the API answers, and counts the results."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Pace:
         self._most = most_events
 
     def took(self, events: int, seconds: float) -> None:
-        """A batch of so many events was answered after so long, other attempts and pauses included."""
+        """Note the size of an answered batch and its time, with all attempts and pauses."""
         if seconds > SLOW_S:
             self.events = min(self.events, max(LEAST_EVENTS, events // 2))
         elif seconds < QUICK_S and events >= self.events:

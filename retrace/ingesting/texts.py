@@ -1,4 +1,4 @@
-"""JSON texts that follow one another, on lines or not: each cut out as it was written, and a broken one kept apart.
+"""Splits a file into JSON texts, on lines or not: each as it was written, and a broken one apart.
 
 A text ends with its last bracket. Blanks, line breaks, commas and byte order marks may stand between two. With anything
 else behind it, a text is broken to the end of the line. One that cannot be JSON goes on to the next line that begins
@@ -36,7 +36,7 @@ class _State(Enum):
 
 
 class _Text:
-    """A text at hand, and where it stands."""
+    """A text and its position."""
 
     def __init__(self, line: int, indent: int, state: _State) -> None:
         self.line = line

@@ -1,4 +1,4 @@
-"""Files as UTF-8, whatever they are packed with (gzip, zstd) or encoded in (UTF-16), up to where they break."""
+"""Reads files as UTF-8: unpacks gzip and zstd and decodes UTF-16, up to where a file breaks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which events of a spool wait, which are in flight, and who waits for what. Threads share it."""
+"""Tracks which events of a spool wait and which are in flight. Threads share it."""
 
 from __future__ import annotations
 

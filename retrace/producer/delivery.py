@@ -1,4 +1,4 @@
-"""One request: a part of a batch as a compressed and signed body, and what its answer decides."""
+"""Sends one request: a part of a batch, compressed and signed, and reads what its answer decides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an answer to a batch decides. An event is done only if Retrace has answered for each event of its request."""
+"""Reads from an answer which events of a batch are decided: only if it answers for each event of its request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each thread of a producer does: take a batch, send it until every event of it is decided, report refusals."""
+"""The thread of a producer: takes a batch, sends it until every event of it is decided, reports refusals."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Sender:
             self._backlog.end_flight(rows)
 
     def _failed(self, attempt: int, events: int, later: TryLater) -> None:
-        """Tell of a failed attempt, and pause."""
+        """Log a failed attempt, and pause."""
         self.failure = later.reason
         log.warning("Attempt %d to send %d events failed: %s", attempt, events, later.reason)
         self._stopped.wait(self._delivery.pause_s(attempt, later.after_s))

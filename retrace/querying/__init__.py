@@ -1,1 +1,1 @@
-"""SQL over raw events: raw objects copied to this machine, and asked with DuckDB."""
+"""SQL over raw events: copies raw objects to this machine, and queries them with DuckDB."""
