@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
@@ -14,6 +15,7 @@ from tests.functional.events import DAY, NEXT_DAY, Json, paid
 from tests.functional.recomputed import inputs_hash
 from tests.functional.storage import Storage
 from tests.functional.test_metrics_of_replays import define
+from tests.functional.wire import Wire
 
 OF_DAY = {"source": "shop/checkout", "event_type": "order.paid", "day": DAY}
 REVENUE: Json = {
@@ -364,3 +366,25 @@ def test_what_cannot_be_answered_says_why(application: Application, replay_id: s
     assert status("revenue", by="entity", entity_id="a")[0] == 400
     assert status("revenue", cursor="x")[0] == 400
     assert status("revenue", definition_sha256="0" * 64)[0] == 404
+
+
+def test_a_total_reads_a_hundred_versions_with_a_call_and_is_one_call_once_it_is_kept(
+    application: Application, wire: Wire, revenue: str
+) -> None:
+    assert revenue
+    for first in range(0, 120, 40):
+        accept(application, *(sold(f"e{number}", "0.01", number) for number in range(first, first + 40)))
+    application.replayed(**OF_DAY)
+    values_of(application, start_day=NEXT_DAY, end_day=NEXT_DAY)
+    wire.mend()
+
+    total = euros(values_of(application))
+    first_asked, again = list(wire.calls), values_of(application)
+    asked_again = wire.calls[len(first_asked) :]
+
+    assert (total["value"], total["versions"], euros(again)) == ("1.2", 120, total)
+    of_shards = ["Query"] * 4
+    which = ["GetItem", "Query", "Query", "BatchGetItem"]  # the name, the replays, the replay, and the total
+    versions = ["BatchGetItem"] * 2
+    assert Counter(first_asked) == Counter([*which, *of_shards, *versions, "PutItem", *of_shards])
+    assert Counter(asked_again) == Counter([*which, *of_shards])

@@ -22,6 +22,7 @@ from chalicelib.aggregates.total import ReplayedDay, Total
 from chalicelib.aws.dynamodb import from_item
 from chalicelib.core.calendars import day_in, window_in
 from chalicelib.core.errors import WriteConflict
+from chalicelib.core.lossless_json import parse
 from chalicelib.core.read_budget import PaidReads, ReadsSpent
 from chalicelib.core.timestamps import Day, Instant
 from chalicelib.events.raw_objects import StoredEvent
@@ -82,7 +83,7 @@ class Sale:
 
     def input_of(self, definitions: Definitions) -> Input:
         event = self.event
-        contributed = contributions(definitions, measured(event.event_id, event.event_type, self.text))
+        contributed = contributions(definitions, measured(event.event_id, event.event_type, parse(self.text).value))
         return Input(event.event_time, event.event_id, event.event_type, event.content_sha256, contributed)
 
 
@@ -105,6 +106,7 @@ class Versions(Aggregates):
 
     def of_entities(self, of: Version, entity_ids: Collection[str]) -> list[AggregateVersion]:
         assert len(entity_ids) <= 100
+        self.calls.append("of_entities")
         found = ((each, self.by_entity[each]) for each in entity_ids if each in self.by_entity)
         return [AggregateVersion(replace(of, entity_id=each), aggregate, INGESTED) for each, aggregate in found]
 
@@ -307,3 +309,14 @@ def test_the_total_of_no_version_has_the_values_of_no_input() -> None:
     values = [members["value"] for members in total.aggregate.metrics]
     assert (values, total.versions) == (["0", None, None], 0)
     assert [state.definition for state in total.aggregate.states.values()][: len(BUILT_IN)] == list(BUILT_IN)
+
+
+def test_a_thousand_versions_are_ten_reads_and_one_write() -> None:
+    folding = Folding([sale(number, (f"depot-{number}", "EUR", "0.01", 600, True)) for number in range(1_000)])
+    folding.page_size = 1_000
+
+    total = folding.ask()
+
+    folding.require_exact(total)
+    assert (total.versions, folding.versions.calls) == (1_000, ["of_entities"] * 10)
+    assert folding.totals.written == [total]
