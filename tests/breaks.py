@@ -2477,6 +2477,73 @@ BREAKS = [
         "tests/unit/test_contract.py",
         "",
     ),
+    Break(
+        "10 explained: a version that is folded by each request that meets its entity",
+        "chalicelib/totals/walk.py",
+        "if version is not None and _earliest(version) == (row.event.event_time, row.event.event_id):",
+        "if version is not None:",
+        "tests/unit/totals/test_folding.py",
+        "test_a_total_is_the_exact_sum_of_the_inputs_however_its_folding_is_cut",
+    ),
+    Break(
+        "10 explained: a total without what a redrive processed after it was kept",
+        "chalicelib/totals/folding.py",
+        "if kept is not None and kept.processed == computed.job.processed:",
+        "if kept is not None:",
+        "tests/unit/totals/test_folding.py",
+        "test_what_a_redrive_processes_later_is_in_the_next_total",
+    ),
+    Break(
+        "10 explained: a total that is lost with the request that folds it",
+        "chalicelib/totals/folding.py",
+        """        except ReadsSpent:
+            self._keep(total, definitions)
+""",
+        """        except ReadsSpent:
+""",
+        "tests/unit/totals/test_folding.py",
+        "test_a_request_goes_on_where_the_last_one_ended",
+    ),
+    Break(
+        "10 explained: a kept total that another request replaces",
+        "chalicelib/aggregates/dynamodb_totals.py",
+        '"attribute_not_exists(PK)"',
+        '"attribute_not_exists(nothing)"',
+        "tests/functional/test_metric_values.py",
+        "test_a_kept_total_is_not_replaced_by_another_request",
+    ),
+    Break(
+        "10 explained: the total of a replay that is not complete",
+        "chalicelib/totals/choice.py",
+        "if not is_complete(job):",
+        "if False:",
+        "tests/functional/test_metric_values.py",
+        "test_a_replay_that_is_not_complete_is_refused_with_what_to_do",
+    ),
+    Break(
+        "10 explained: a newer replay of a part of the day in place of one that has all",
+        "chalicelib/totals/choice.py",
+        "if not computed.partial_because:",
+        "if True:",
+        "tests/functional/test_metric_values.py",
+        "test_a_replay_of_a_part_of_the_day_says_so_and_counts_only_if_no_other_covers_all",
+    ),
+    Break(
+        "10 explained: a total that a later event makes stale and that does not say so",
+        "chalicelib/totals/arrivals.py",
+        "return max(0, self._count(self._parts(computed, entity_id)) - inputs)",
+        "return 0",
+        "tests/functional/test_metric_values.py",
+        "test_an_event_that_came_later_makes_it_stale_and_a_replay_mends_it",
+    ),
+    Break(
+        "10 explained: a changed digit of a kept total",
+        "retrace/checking/totals.py",
+        "row.get(name) != value",
+        "False",
+        "tests/functional/test_verifying_metrics.py",
+        "test_a_changed_digit_of_a_kept_total_is_found",
+    ),
 ]
 
 

@@ -5,17 +5,24 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import pytest
 
+from chalicelib.aggregates.total import ReplayedDay, Total
+from chalicelib.core.errors import WriteConflict
+from chalicelib.core.timestamps import Day
+from chalicelib.metrics.definition import BUILT_IN
+from chalicelib.runtime import query_wiring
 from tests.functional.application import Application
 from tests.functional.events import DAY, NEXT_DAY, Json, paid
 from tests.functional.recomputed import inputs_hash
 from tests.functional.storage import Storage
 from tests.functional.test_metrics_of_replays import define
 from tests.functional.wire import Wire
+from tests.unit.examples import INGESTED
 
 OF_DAY = {"source": "shop/checkout", "event_type": "order.paid", "day": DAY}
 REVENUE: Json = {
@@ -103,6 +110,18 @@ def test_a_total_is_kept_once_it_is_made(application: Application, storage: Stor
 
 def totals(storage: Storage, replay_id: str) -> list[Any]:
     return [row for row in storage.rows("AGGREGATES_TABLE") if row["PK"] == f"TOTALS#{replay_id}"]
+
+
+def test_a_kept_total_is_not_replaced_by_another_request(replay_id: str) -> None:
+    stored = query_wiring.totals()
+    total = Total(ReplayedDay(replay_id, Day(DAY)), processed=3, folded_to=None)
+    kept = stored.keep(total, INGESTED)
+
+    for late in (total, replace(kept, revision=kept.revision - 1), replace(kept, revision=kept.revision + 1)):
+        with pytest.raises(WriteConflict):
+            stored.keep(late, INGESTED)
+    [found] = stored.kept([total.of], {replay_id: BUILT_IN}).values()
+    assert found == kept
 
 
 def test_an_event_that_came_later_makes_it_stale_and_a_replay_mends_it(

@@ -243,6 +243,15 @@ def test_a_total_is_the_exact_sum_of_the_inputs_however_its_folding_is_cut(
     assert folding.ask(0) == folding.totals.written[-1]
 
 
+def test_a_request_goes_on_where_the_last_one_ended() -> None:
+    folding = Folding([sale(number, (f"depot-{number}", "EUR", "1.10", 600 + number, True)) for number in range(12)])
+
+    total = folding.ask_until_whole(100_000)
+
+    folding.require_exact(total)
+    assert total.revision > 1
+
+
 @given(sales, st.lists(st.sampled_from(("before", "after", "no")), max_size=8), budgets)
 def test_a_request_that_ends_between_two_slices_harms_nothing(
     said: list[Sold], ends: list[str], budget_us: int
