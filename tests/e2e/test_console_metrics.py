@@ -418,6 +418,12 @@ def test_what_has_no_total_says_why(page: Page, said: dict[str, Any]) -> None:
     expect(page.locator("main")).to_contain_text("A total of distinct does not follow from the values of entities.")
     page.goto("/metrics?name=revenue&from=2023-01-01&to=2025-01-01")
     expect(page.locator("main")).to_contain_text("Choose at most 366.")
+    missing = [{"day": "2025-11-07", "reason": "No complete replay computed it."}]
+    none: Json = {"values": [], "missing": missing, "replays": [], "cursor": None}
+    said["GET /metrics/revenue/values"] = (200, none)
+    page.goto("/metrics?name=revenue&from=2025-11-07T00:00:00Z&to=2025-11-08T00:00:00Z")
+    page.get_by_role("link", name="Replay these days").click()
+    expect(page).to_have_url(re.compile(r"source=northpay&type=captured&start_day=2025-11-07&end_day=2025-11-08$"))
     said["GET /metrics/revenue/values"] = (409, problem("The replay is not complete."))
     page.goto(MONTH)
     expect(page.get_by_role("alert")).to_contain_text("The replay is not complete.")

@@ -8,7 +8,7 @@ import { DAY, dayAt, dayOf, isDay, rfc, startOf } from '../times.js';
 import { uncut, widthOf } from '../ticks.js';
 import { whatIf } from './job.js';
 import { definitionLink, groupName, groupOf, inGroup, valueLine } from './measures.js';
-import { queryOf } from './replay_form.js';
+import { listed, queryOf } from './replay_form.js';
 import { roomFor } from './versions.js';
 
 /**
@@ -94,20 +94,26 @@ export function totals(page, state) {
   const reasons = new Map(read.missing.map((/** @type {any} */ one) => [one.day, one.reason]));
   const isGrouped = groups.length > 1 || groups.some(([group]) => Object.keys(group).length);
   const shown = all ? groups : groups.slice(0, GROUPS);
-  const listed = rowsOf(days, read.values, reasons);
+  const every = rowsOf(days, read.values, reasons);
   return framed(html`
     ${read.values.length ? html`${days.length === 1 ? nothing : shown.map(([group, of]) => chart(page, days, of, reasons, isGrouped ? groupName(group, true) : nothing, isGrouped ? groupOf(group) || 'all others' : ''))}
-      ${days.length > 1 ? legend(isGrouped) : nothing}` : reading ? nothing : empty('No day of these has a total.', 'A total is made of a complete replay by source and type. The reasons are below.')}
+      ${days.length > 1 ? legend(isGrouped) : nothing}` : reading ? nothing : empty('No day of these has a total.', html`A total is made of a complete replay by source and type. <a href=${replayOf(days, metric)}>Replay these days</a>. The reasons are below.`)}
     ${shown.length < groups.length && days.length > 1 ? html`<p class="quiet">${counted(groups.length - shown.length, 'group')} more. <button @click=${showGroups}>Show all</button></p>` : nothing}
     ${reading ? loading('Adding up') : nothing}${failure ? failed(failure, page.again) : nothing}
     ${state.isCut && !reading && !failure ? html`<p class="note">Not all of it was added up yet. Show the page again to read on.</p>` : nothing}
     ${mending(read.replays)}
-    ${valueTable(page, rows ? listed : listed.slice(0, ROWS), isGrouped, metric)}
-    ${!rows && listed.length > ROWS ? html`<p class="quiet">${counted(listed.length - ROWS, 'row')} more. <button @click=${showRows}>Show all</button></p>` : nothing}`);
+    ${valueTable(page, rows ? every : every.slice(0, ROWS), isGrouped, metric)}
+    ${!rows && every.length > ROWS ? html`<p class="quiet">${counted(every.length - ROWS, 'row')} more. <button @click=${showRows}>Show all</button></p>` : nothing}`);
 }
 
 /** The address of a month that ends with a day. @param {import('../main.js').Page} page @param {string} day */
 const month = ({ query: { name } }, day) => address('/metrics', { name, from: rfc(startOf(day) - 29 * DAY), to: rfc(startOf(day) + DAY) });
+
+/** The form of a replay whose versions make totals, as far as a definition says of what. @param {string[]} days @param {any} metric */
+function replayOf(days, { name, state, definition: { source, event_types: types = [] } }) {
+  const of = types.length === 1 ? { type: types[0] } : { types: types.length ? listed(types) : '' };
+  return address('/replay/new', { source, ...of, start_day: days[0], end_day: days[days.length - 1], metrics: state === 'RETIRED' && name });
+}
 
 /** A row for each day, or for each total of one day, and for days without one; the newest first. @param {string[]} days @param {Total[]} values @param {Map<string, string>} reasons @returns {any[]} */
 export function rowsOf(days, values, reasons) {
