@@ -16,7 +16,7 @@ from retrace.ingesting.checkpoint import Checkpoint
 from retrace.ingesting.sending import Answered, BatchResult, Tally
 from retrace.output import Output, duration
 from retrace.problem import Exit, Problem
-from retrace.progress import Progress
+from retrace.progress import Progress, size_text
 
 
 def reasons_file(path: Path) -> Path:
@@ -125,8 +125,8 @@ class IngestProgress(Progress):
 
     def line(self) -> str:
         """The progress in one line."""
-        total = "" if self.total is None else f" of {self.total / 1e6:,.1f}"
-        size = f"{self.read / 1e6:,.1f}{total} MB  " if self.read or self.total else ""
+        total = "" if self.total is None else f" of {size_text(self.total)}"
+        size = f"{size_text(self.read)}{total}  " if self.read or self.total else ""
         return f"{size}{self.tally.events:,} events: {self.counts()}  {self.rate:,.0f}/s"
 
     def _by_status(self) -> str:

@@ -71,7 +71,7 @@ def test_the_rate_is_that_of_this_run_and_the_counts_are_of_all() -> None:
 
     told.answered(BatchResult(0, Tally(50, 30, 15, 5), (), 500_000))
 
-    assert told.line() == "0.5 of 1.0 MB  1,000 events: 950 accepted, 30 duplicates, 20 refused  10/s"
+    assert told.line() == "500.0 kB of 1.0 MB  1,000 events: 950 accepted, 30 duplicates, 20 refused  10/s"
 
 
 def test_resumed_in_a_later_file_the_earlier_ones_count_as_read(tmp_path: Path) -> None:
