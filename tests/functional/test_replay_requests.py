@@ -47,6 +47,8 @@ def test_a_replay_is_answered_202_at_once_whatever_it_will_find(
         "replay_id": row["replay_id"],
         "state": "PLANNING",
         "requested_by": "local",
+        "destination": "aggregates",
+        "destination_arn": "arn:aws:sqs:eu-west-1:123456789012:retrace-test-replay",
         "scanned": 0,
         "matched": 0,
         "sent": 0,
