@@ -120,6 +120,7 @@ RIGHTS: Mapping[str, tuple[Right, ...]] = {
             keys=("ENTITY#*", *_TOTALS),
         ),
         Right("KeepTotals", ("dynamodb:PutItem",), ("AggregatesTable",), keys=_TOTALS),
+        Right("KeepValues", ("dynamodb:BatchGetItem", "dynamodb:PutItem"), ("AggregatesTable",), keys=("VALUES#*",)),
         Right("StartReplays", ("sqs:SendMessage",), ("ReplayJobsQueue",)),
         *_COMMON,
     ),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from chalicelib.metrics.exact_number import ZERO, Exact, read_exact
+from collections.abc import Iterator
+
+from chalicelib.metrics.exact_number import read_exact
 from retrace.output import Column, Json, Output, short_time
 
 _MOST_GROUPS = 5
@@ -15,25 +17,28 @@ class MetricPages:
     def __init__(self, listed: int | None) -> None:
         self._listed = listed
         self._contributions: list[Json] = []
-        self._by_group: dict[str, Exact] = {}
         self._events = 0
 
     def add(self, page: Json) -> None:
         """Take a page's events in, and make the page's metric that of all pages so far."""
-        for event in page["contributions"]:
-            self._events += 1
-            self._add_to_group(event, "to", read_exact(event["to_value"] or "0"))
-            self._add_to_group(event, "from", ZERO - read_exact(event["from_value"] or "0"))
+        self._events += len(page["contributions"])
         room = None if self._listed is None else max(0, self._listed - len(self._contributions))
         self._contributions += page["contributions"][:room]
         page["contributions"] = self._contributions
         page["events"] = self._events
-        page["delta_by_group"] = {group: str(delta) for group, delta in sorted(self._by_group.items())}
+        if "delta" in page:
+            page["delta_by_group"] = {group_name(each["group"]): each["delta"] for each in page.get("groups", ())}
 
-    def _add_to_group(self, event: Json, side: str, amount: Exact) -> None:
-        if event[f"{side}_group"]:
-            group = group_text(event[f"{side}_group"])
-            self._by_group[group] = self._by_group.get(group, ZERO) + amount
+
+def asked_metric(found: Json) -> Json | None:
+    """The metric of a difference, a sum or not; None if none was named."""
+    metric: Json | None = found.get("metric", found.get("metric_values"))
+    return metric
+
+
+def group_name(group: Json) -> str:
+    """A group of a metric that has several: that of all others has no texts."""
+    return group_text(group) or "all others"
 
 
 def group_text(group: Json) -> str:
@@ -53,12 +58,16 @@ def changed_by(event: Json) -> str:
 
 def show_metric(output: Output, metric: Json) -> None:
     """The events that make the difference."""
-    output.rows(metric["contributions"], _columns(output, metric["contributions"]), "No event contributed differently.")
+    columns = _columns(output, metric["contributions"], adds_up="delta" in metric)
+    output.rows(metric["contributions"], columns, "No event contributed differently.")
     if len(metric["contributions"]) < metric["events"]:
         output.note("Not all are listed: --limit, --all", "yellow")
+    for side in ("from", "to"):
+        if f"{side}_unknown_because" in metric:
+            output.note(f"The value of {side} is unknown. {metric[f'{side}_unknown_because']}", "yellow")
 
 
-def _columns(output: Output, events: list[Json]) -> tuple[Column, ...]:
+def _columns(output: Output, events: list[Json], *, adds_up: bool) -> tuple[Column, ...]:
     grouped = any(event["from_group"] or event["to_group"] for event in events)
     columns = (
         Column("event time (UTC)", lambda event: short_time(event["event_time"][:19]), whole=True),
@@ -66,7 +75,7 @@ def _columns(output: Output, events: list[Json]) -> tuple[Column, ...]:
         *([Column("group", _groups)] * grouped),
         Column("from", lambda event: _value(event, "from"), number=True),
         Column("to", lambda event: _value(event, "to"), number=True),
-        Column("change", changed_by, number=True),
+        *([Column("change", changed_by, number=True)] * adds_up),
     )
     return (*columns, Column("event id", lambda event: event["event_id"], whole=True)) if output.is_wide else columns
 
@@ -83,11 +92,20 @@ def _groups(event: Json) -> str:
 def metric_summary(metric: Json) -> str:
     """What changed, in one sentence, and what differs between the versions."""
     events = f"{metric['events']:,} event{'' if metric['events'] == 1 else 's'}"
-    groups = [f"{group} {signed(delta)}" for group, delta in metric["delta_by_group"].items() if delta != "0"]
+    groups = list(_changes(metric))
     more = [f"{len(groups) - _MOST_GROUPS:,} groups more"] * (len(groups) > _MOST_GROUPS)
     by_group = f" ({', '.join([*groups[:_MOST_GROUPS], *more])})" if groups else ""
-    what = f"{metric['name']} went from {metric['from_value']} to {metric['to_value']}"
-    return f"{what}: {signed(metric['delta'])}{by_group} by {events}. {_differs(metric['differs'])}"
+    whole = f" went from {metric['from_value'] or _NONE} to {metric['to_value'] or _NONE}"
+    delta = f": {signed(metric['delta'])}" if "delta" in metric else ""
+    return f"{metric['name']}{whole}{delta}{by_group} by {events}. {_differs(metric['differs'])}"
+
+
+def _changes(metric: Json) -> Iterator[str]:
+    """What changed of each group."""
+    for each in metric.get("groups", ()):
+        if each["from_value"] != each["to_value"]:
+            values = f"{each['from_value'] or _NONE} > {each['to_value'] or _NONE}"
+            yield f"{group_name(each['group'])} {signed(each['delta']) if 'delta' in each else values}"
 
 
 def _differs(differs: list[str]) -> str:

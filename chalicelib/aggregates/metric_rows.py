@@ -12,7 +12,7 @@ from typing import Any
 
 from chalicelib.metrics.contribution import Contributed, Contribution, Skipped
 from chalicelib.metrics.definition import Definition
-from chalicelib.metrics.exact_number import exact, exact_of_bytes, read_exact
+from chalicelib.metrics.exact_number import Exact, exact, exact_of_bytes, read_exact
 from chalicelib.metrics.json_pointer import Reason
 from chalicelib.metrics.metric_kinds import Amount, Extreme, Folded, Takes
 from chalicelib.metrics.metric_state import REST, GroupState, MetricState
@@ -64,7 +64,7 @@ def _unpacked(folded: Any, inputs: int, skipped: int, *group: str) -> tuple[tupl
 def _stored(folded: Folded) -> bytes | list[bytes] | None:
     if isinstance(folded, Extreme):
         return [folded.number.to_bytes(), bytes.fromhex(folded.event_id)]
-    return None if folded is None else folded.to_bytes()
+    return folded.to_bytes() if isinstance(folded, Exact) else None
 
 
 def _folded_of(stored: Any) -> Folded:

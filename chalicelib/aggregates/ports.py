@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from chalicelib.aggregates.inputs import Input
 from chalicelib.aggregates.metric_rows import Packed, unpacked_state
 from chalicelib.core.timestamps import CALENDAR, Day, Instant
 from chalicelib.events.raw_objects import StoredEvent
+from chalicelib.metrics.contribution import Group
 from chalicelib.metrics.definition import Definition
 
 
@@ -93,3 +94,33 @@ class VersionsOfEntities(AggregateHistory, Protocol):
 
     def of_entities(self, of: Version, entity_ids: Collection[str]) -> list[AggregateVersion]:
         """Those versions that the same replay has of the same day for at most 100 entities."""
+
+
+class DefinitionsByHash(Protocol):
+    """Definitions of metrics, which never change."""
+
+    def by_hash(self, hashes: Collection[str]) -> list[Definition]:
+        """Definitions in the order of their hashes; raises NotFound if one is unknown."""
+
+
+Values = Mapping[Group, str]
+"""Of a metric, by group."""
+
+
+@dataclass(frozen=True, slots=True)
+class ValuesKey:
+    """Which values: those of a version's metric, by its definition, and of which inputs."""
+
+    version: Version
+    definition_sha256: str
+    inputs_hash: str
+
+
+class KeptValues(Protocol):
+    """Values that were computed from all inputs of a version. Each is kept once and never changes."""
+
+    def find(self, key: ValuesKey) -> Values | None:
+        """The values, if they are kept."""
+
+    def keep(self, key: ValuesKey, values: Values) -> None:
+        """Keep values. If there are some, they stay."""

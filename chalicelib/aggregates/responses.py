@@ -16,10 +16,13 @@ from chalicelib.aggregates.schemas import (
     InputShape,
     MetricDifference,
     MetricShape,
+    MetricValues,
     contributing,
     metric_difference,
+    metric_values,
 )
-from chalicelib.aggregates.use_cases import Account, DailyAggregates, Difference
+from chalicelib.aggregates.tracing import Difference
+from chalicelib.aggregates.use_cases import Account, DailyAggregates
 from chalicelib.core.replay_ids import is_what_if
 from chalicelib.core.schemas import (
     Count,
@@ -124,6 +127,9 @@ class DifferenceAnswer(_ComparedDay, _From):
 
     to: AggregateVersionShape
     metric: NotRequired[MetricDifference]
+    metric_values: NotRequired[
+        Annotated[MetricValues, JsonSchema(description="In place of `metric`, if it is neither a count nor a sum.")]
+    ]
     only_in_from: list[InputShape]
     only_in_to: list[InputShape]
     changed: list[ChangedInput]
@@ -226,8 +232,10 @@ def difference(query: DiffQuery, found: Difference) -> DifferenceAnswer:
         },
         "cursor": found.cursor,
     }
-    if found.metric is not None:
+    if found.metric is not None and found.metric.adds_up:
         answer["metric"] = metric_difference(found.metric, comparison.weighed)
+    elif found.metric is not None:
+        answer["metric_values"] = metric_values(found.metric, comparison.weighed)
     return answer
 
 

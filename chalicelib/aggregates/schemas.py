@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal, NotRequired
 
-from chalicelib.aggregates.asked_metric import MetricChange, total
+from chalicelib.aggregates.asked_metric import GroupChange, MetricChange, total, value_over_all
 from chalicelib.aggregates.diff import Weighed
 from chalicelib.aggregates.inputs import Input
 from chalicelib.core.schemas import Count, JsonSchema, Sha256, Shape, Time
 from chalicelib.metrics.contribution import Contributed, Contribution, Skipped
 from chalicelib.metrics.definition import Definition
+from chalicelib.metrics.metric_state import GroupState, MetricState, values_by_path
 
 
 class MetricShape(Shape):
@@ -27,6 +28,12 @@ class MetricShape(Shape):
     ]
     inputs: Annotated[Count, JsonSchema(description="Inputs that contributed.")]
     skipped: Annotated[Count, JsonSchema(description="Inputs that had nothing to contribute.")]
+    unknown_because: NotRequired[
+        Annotated[str, JsonSchema(description="Of distinct and percentile: why `value` is null, and what to do.")]
+    ]
+    folds_groups: NotRequired[
+        Annotated[bool, JsonSchema(description="True: groups that are not listed are folded into this entry.")]
+    ]
     event_id: NotRequired[
         Annotated[str | None, JsonSchema(description="Of min and max: the event that has the value, the first by id.")]
     ]
@@ -71,15 +78,35 @@ class ContributionDifference(Shape):
     to_skipped: NotRequired[Reason]
 
 
-class MetricDifference(Shape):
-    """How a count or a sum differs between two versions, and the page of events that make the difference."""
+class GroupDifference(Shape):
+    """A group of a metric in two versions."""
 
+    group: Group
+    from_value: Annotated[str | None, JsonSchema(description="Null if the version has no input of the group.")]
+    to_value: Annotated[str | None, JsonSchema(description="Null if the version has no input of the group.")]
+    delta: NotRequired[Annotated[str, JsonSchema(description="Of counts and sums: `to_value` minus `from_value`.")]]
+
+
+class _ComparedMetric(Shape):
     name: str
     from_definition_sha256: Sha256
     to_definition_sha256: Sha256
     differs: Annotated[
         list[Literal["inputs", "definition"]], JsonSchema(description="What differs between the versions.")
     ]
+    groups: NotRequired[
+        Annotated[list[GroupDifference], JsonSchema(description="If a version groups. The deltas add up to `delta`.")]
+    ]
+
+
+class _UnknownValues(Shape):
+    from_unknown_because: NotRequired[str]
+    to_unknown_because: NotRequired[str]
+
+
+class MetricDifference(_ComparedMetric):
+    """How a count or a sum differs between two versions, and the page of events that make the difference."""
+
     from_value: Annotated[str, JsonSchema(description="Over all groups, a decimal number as text.")]
     to_value: Annotated[str, JsonSchema(description="Over all groups, a decimal number as text.")]
     delta: Annotated[
@@ -88,19 +115,80 @@ class MetricDifference(Shape):
     contributions: list[ContributionDifference]
 
 
+class MetricValues(_ComparedMetric, _UnknownValues):
+    """The values of a metric that is no sum in two versions, and the page of events that contributed differently."""
+
+    from_value: Annotated[
+        str | None, JsonSchema(description="Over all groups. Null if unknown, and of distinct and percentile by group.")
+    ]
+    to_value: Annotated[str | None, JsonSchema(description="As `from_value`.")]
+    contributions: list[ContributionDifference]
+
+
 def metric_difference(change: MetricChange, weighed: Sequence[Weighed]) -> MetricDifference:
-    """A metric in two versions, with a page of the events that contributed differently."""
-    from_, to = change.from_.definition, change.to.definition
+    """A count or a sum in two versions, with a page of the events that contributed differently."""
     return {
+        **_compared(change),
+        "from_value": str(total(change.from_)),
+        "to_value": str(total(change.to)),
+        "delta": str(change.delta),
+        "contributions": _contributions(change, weighed),
+    }
+
+
+def metric_values(change: MetricChange, weighed: Sequence[Weighed]) -> MetricValues:
+    """Another metric in two versions, with a page of the events that contributed differently."""
+    return {
+        **_compared(change),
+        **_unknown(change),
+        "from_value": value_over_all(change.from_),
+        "to_value": value_over_all(change.to),
+        "contributions": _contributions(change, weighed),
+    }
+
+
+def _unknown(change: MetricChange) -> _UnknownValues:
+    answer: _UnknownValues = {}
+    if change.from_.unknown_because:
+        answer["from_unknown_because"] = change.from_.unknown_because
+    if change.to.unknown_because:
+        answer["to_unknown_because"] = change.to.unknown_because
+    return answer
+
+
+def _compared(change: MetricChange) -> _ComparedMetric:
+    from_, to = change.from_.definition, change.to.definition
+    answer: _ComparedMetric = {
         "name": to.name,
         "from_definition_sha256": from_.sha256,
         "to_definition_sha256": to.sha256,
         "differs": _differs(change),
-        "from_value": str(total(change.from_)),
-        "to_value": str(total(change.to)),
-        "delta": str(change.delta),
-        "contributions": [_contribution(each, from_, to) for each in weighed],
     }
+    if from_.group_by or to.group_by:
+        answer["groups"] = [_group_difference(change, each) for each in change.groups]
+    return answer
+
+
+def _contributions(change: MetricChange, weighed: Sequence[Weighed]) -> list[ContributionDifference]:
+    return [_contribution(each, change.from_.definition, change.to.definition) for each in weighed]
+
+
+def _group_difference(change: MetricChange, each: GroupChange) -> GroupDifference:
+    answer: GroupDifference = {
+        "group": dict(each.group),
+        "from_value": _value(change.from_, each.from_),
+        "to_value": _value(change.to, each.to),
+    }
+    if change.adds_up:
+        answer["delta"] = str(each.delta)
+    return answer
+
+
+def _value(state: MetricState, group: GroupState | None) -> str | None:
+    value: str | None = None
+    if group is not None:
+        value = state.definition.kind.answer(group.folded, group.inputs)["value"]
+    return value
 
 
 def _differs(change: MetricChange) -> list[Literal["inputs", "definition"]]:
@@ -154,5 +242,4 @@ def group_of(contributed: Contributed | None, definition: Definition) -> dict[st
     """The group that it contributed to."""
     if not isinstance(contributed, Contribution):
         return {}
-    paths = (pointer.text for pointer in definition.group_by)
-    return dict(zip(paths, contributed.group, strict=False))
+    return {**values_by_path(definition, contributed.group)}

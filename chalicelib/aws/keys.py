@@ -28,7 +28,6 @@ _DIGEST = re.compile(r"digests/\d{9,}/(\d{12,})\.ndjson", re.ASCII)
 _CONFLICT = ".conflict.json"
 _LAG_DIGITS = 15
 _AFTER_ANY_SUFFIX = "~"
-_AFTER_A_SLASH = "0"
 _ABOVE_HEX = "g"
 
 FIRST_MESSAGE = "TS#"
@@ -71,8 +70,8 @@ def retry_record(rejected_id: str, requested_at: Instant) -> str:
 
 
 def after_rejected(rejected_id: str) -> str:
-    """A bound above the S3 keys of a quarantined event and its retries, and below those of the next one."""
-    return f"{_rejected(rejected_id)}{_AFTER_A_SLASH}"
+    """A bound above the S3 keys of a quarantined event and its retries (0 is after /), below those of the next one."""
+    return f"{_rejected(rejected_id)}0"
 
 
 def superseded(raw_key: str, offset: int) -> str:
@@ -186,8 +185,7 @@ def arrivals_of(*, conflict: bool) -> str:
 
 def every_duplicate() -> tuple[str, str]:
     """Bounds around the sort keys of all duplicates."""
-    kind = arrivals_of(conflict=False)
-    return kind, just_after(kind)
+    return arrivals_of(conflict=False), just_after(arrivals_of(conflict=False))
 
 
 def versions_of_replays(day: Day, calendar: str = CALENDAR) -> tuple[str, str]:
@@ -198,8 +196,7 @@ def versions_of_replays(day: Day, calendar: str = CALENDAR) -> tuple[str, str]:
 
 def versions_of_objects(day: Day, calendar: str = CALENDAR) -> tuple[str, str]:
     """Bounds around the sort keys of all other versions of a day."""
-    versions = aggregate_versions(day, calendar)
-    return f"{versions}{_ABOVE_HEX}", just_after(versions)
+    return versions_of_replays(day, calendar)[1], just_after(aggregate_versions(day, calendar))
 
 
 def aggregate_versions(day: Day, calendar: str = CALENDAR) -> str:
@@ -222,6 +219,11 @@ def totals(replay_id: str) -> str:
     return f"TOTALS#{version_name(replay_id)}"
 
 
+def values(inputs_partition: str, definition_sha256: str, inputs_hash: str) -> tuple[str, str]:
+    """The partition and sort key of a metric's values, which were computed from these inputs of a version."""
+    return f"VALUES#{inputs_partition}", f"METRIC#{definition_sha256}#{inputs_hash}"
+
+
 def message(event_time: Instant, event_id: str, duplicate: str | None = None) -> str:
     """The sort key of a version's message: its event's, and that of the duplicate that it represents, if any."""
     of_event = event(event_time, event_id)
@@ -235,8 +237,6 @@ LATE_POSITION = re.compile(r"LAG#\d{15}#EID#[0-9a-f]{64}", re.ASCII)
 MESSAGE_POSITION = re.compile(rf"{_EVENT}(#DUP#{_INSTANT}#[^#\x00]+#\d{{6}}|~)?", re.ASCII)
 VERSION_POSITION = re.compile(rf"{PERIOD}#[^#\x00]+#\d{{4}}-\d{{2}}-\d{{2}}#VER#[^#\x00]+", re.ASCII)
 SOURCE_POSITION = re.compile(r"SRC#[^#]+#TYPE#[^#]+")
-METRIC_POSITION = re.compile(r"NAME#[a-z][a-z0-9_]{0,63}", re.ASCII)
-REPLAY_POSITION = re.compile(r"REPLAY#[^#\x00]+")
 _LONGEST_POSITION = 1_000
 """Bytes; DynamoDB takes 1,024, and bounds are made of positions by a character more."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from chalicelib.core.percent_encoding import entity_digest, for_key, from_key
 from chalicelib.core.timestamps import Day
 
@@ -17,6 +19,9 @@ TURN = "TURN"
 METRIC_NAMES = "METRIC#NAMES"
 """The partition of the names of metrics."""
 DEFINITION = "DEFINITION"
+
+METRIC_POSITION = re.compile(r"NAME#[a-z][a-z0-9_]{0,63}", re.ASCII)
+REPLAY_POSITION = re.compile(r"REPLAY#[^#\x00]+")
 
 _REPLAY = "REPLAY#"
 

@@ -71,7 +71,7 @@ class DynamoDefinitions:
 
     def page(self, after: str | None, limit: int) -> NamesPage:
         """Names in order, as of now: one consistent Query."""
-        keys.require_position(keys.METRIC_POSITION, after)
+        keys.require_position(replay_keys.METRIC_POSITION, after)
         with translated("listing metrics"):
             answer = self.dynamodb.query(
                 TableName=self.replays_table,

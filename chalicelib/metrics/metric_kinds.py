@@ -1,7 +1,7 @@
 """What each aggregate takes of an event and makes of many. One more aggregate is a `Kind` in KINDS.
 
 What is folded of events is a commutative monoid, so that they may come in any order and batches. None is that of no
-event, and that of every aggregate that needs all contributions at once.
+event, and that of every aggregate that needs all contributions at once, unless its value was computed from them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class Extreme:
     event_id: str
 
 
-Folded: TypeAlias = Exact | Extreme | None
+Folded: TypeAlias = Exact | Extreme | str | None
+"""A text is the value of all contributions, where they cannot be folded. Rows of versions never have one."""
 
 
 class Takes(Enum):
@@ -94,8 +95,8 @@ def _of_event(folded: Extreme | None, _inputs: int) -> dict[str, Any]:
     return {"value": str(folded.number), "event_id": folded.event_id}
 
 
-def _unknown(_folded: None, _inputs: int) -> dict[str, Any]:
-    return {"value": None}
+def _computed(value: str | None, _inputs: int) -> dict[str, Any]:
+    return {"value": value}
 
 
 def _read(member: str) -> Callable[[Mapping[str, Any]], Exact | None]:
@@ -126,9 +127,10 @@ def _distinct(amounts: Iterable[str], _percentile: Exact) -> str:
     return str(len(set(amounts)))
 
 
-def _nearest_rank(amounts: Iterable[Exact], percentile: Exact) -> str:
+def _nearest_rank(amounts: Collection[Exact], percentile: Exact) -> str:
     """The smallest amount that at least this share of all is not above: no number between two is made up."""
-    ordered = sorted(amounts)
+    finest = max(amount.scale for amount in amounts)
+    ordered = sorted(amounts, key=lambda amount: amount.coefficient * 10 ** (finest - amount.scale))
     share = percentile.coefficient * len(ordered) * 10 ** max(-percentile.scale, 0)
     rank = -(-share // (100 * 10 ** max(percentile.scale, 0)))
     return str(ordered[rank - 1])
@@ -140,6 +142,6 @@ KINDS: Mapping[str, Kind] = {
     "min": Kind(Takes.NUMBERS, Extreme, _smaller, _of_event, _read_extreme),
     "max": Kind(Takes.NUMBERS, Extreme, _larger, _of_event, _read_extreme),
     "avg": Kind(Takes.NUMBERS, _amount, add, _average, _read("sum"), grows=True),
-    "distinct": Kind(Takes.SCALARS, _nothing, _nothing, _unknown, _nothing, of_all=_distinct),
-    "percentile": Kind(Takes.NUMBERS, _nothing, _nothing, _unknown, _nothing, of_all=_nearest_rank),
+    "distinct": Kind(Takes.SCALARS, _nothing, _nothing, _computed, _nothing, of_all=_distinct),
+    "percentile": Kind(Takes.NUMBERS, _nothing, _nothing, _computed, _nothing, of_all=_nearest_rank),
 }

@@ -11,6 +11,7 @@ from typing import Any
 from chalicelib.metrics.contribution import Contributed, Contribution, Group, Skipped
 from chalicelib.metrics.definition import Definition
 from chalicelib.metrics.metric_kinds import Folded, Kind
+from chalicelib.metrics.scalars import MAX_TEXT_BYTES
 
 MAX_GROUPS = 100
 """A group that is not among the first hundred of a part, by code points, is not among those of the whole either.
@@ -43,24 +44,44 @@ class GroupState:
 
 @dataclass(frozen=True, slots=True)
 class MetricState:
-    """The state of a metric, by group. REST is always there; skipped events are counted in it."""
+    """The state of a metric, by group. REST is always there; skipped events are counted in it.
+
+    `unknown_because` says why there is no value, although all inputs together have one.
+    """
 
     definition: Definition
     groups: Mapping[Group, GroupState] = field(default_factory=lambda: MappingProxyType({REST: GroupState()}))
+    unknown_because: str = ""
 
     @property
     def members(self) -> list[dict[str, Any]]:
         """As rows and answers have it. Values are texts, so that no reader rounds them."""
         return [self._members(group, state) for group, state in self.groups.items()]
 
+    @property
+    def is_full(self) -> bool:
+        """Whether groups were folded into REST: it has inputs, and there may be no room to list one more group."""
+        if not self.definition.group_by or not self.groups[REST].inputs:
+            return False
+        names = sum(len(text.encode()) for group in self.groups for text in group)
+        longest = MAX_TEXT_BYTES * len(self.definition.group_by)
+        return len(self.groups) > MAX_GROUPS or names + longest > NAMES_BYTES
+
+    def may_fold(self, group: Group) -> bool:
+        """Whether inputs of a group that is not listed may be in REST: groups are listed in order."""
+        return self.is_full and group > max(self.groups)
+
     def _members(self, group: Group, state: GroupState) -> dict[str, Any]:
         definition = self.definition
-        paths = [pointer.text for pointer in definition.group_by]
         answer = definition.kind.answer(state.folded, state.inputs)
+        if self.unknown_because and state.inputs and state.folded is None:
+            answer["unknown_because"] = self.unknown_because
+        if group == REST and self.is_full:
+            answer["folds_groups"] = True
         return {
             "name": definition.name,
             "definition_sha256": definition.sha256,
-            "group": dict(zip(paths, group, strict=False)),
+            "group": values_by_path(definition, group),
             "value": answer.pop("value"),
             "inputs": state.inputs,
             "skipped": state.skipped,
@@ -106,6 +127,11 @@ def read_state(definition: Definition, members: Iterable[Mapping[str, Any]]) -> 
         for each in members
     }
     return MetricState(definition, states)
+
+
+def values_by_path(definition: Definition, group: Group) -> dict[str, str]:
+    """The texts of a group by the paths that its definition groups by; nothing for REST."""
+    return dict(zip((pointer.text for pointer in definition.group_by), group, strict=False))
 
 
 def _group_of(definition: Definition, said: Mapping[str, str]) -> Group:

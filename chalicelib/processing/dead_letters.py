@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from chalicelib.aggregates.ledger import Outcome, record_of
-from chalicelib.aggregates.pinned_metrics import DefinitionsByHash
+from chalicelib.aggregates.ports import DefinitionsByHash
 from chalicelib.core.errors import (
     IntegrityFailure,
     InvalidRequest,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from chalicelib.aggregates.aggregate import Version, definitions_in
 from chalicelib.aggregates.inputs import Input
 from chalicelib.aggregates.ledger import MessageKey, Outcome, OutcomeRecord, VersionInput
-from chalicelib.aggregates.pinned_metrics import DefinitionsByHash
+from chalicelib.aggregates.ports import DefinitionsByHash
 from chalicelib.core.calendars import day_in
 from chalicelib.core.errors import NotFound, PermanentError
 from chalicelib.core.lossless_json import JsonText

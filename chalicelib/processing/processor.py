@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from chalicelib.aggregates.ledger import LedgerKey, Outcome, OutcomeRecord, record_of
-from chalicelib.aggregates.pinned_metrics import DefinitionsByHash
+from chalicelib.aggregates.ports import DefinitionsByHash
 from chalicelib.core.errors import IntegrityFailure, MessagesFailed, RetraceError
 from chalicelib.core.ports import Delivery
 from chalicelib.processing.fetcher import Failures, FetchAndVerify, Received, of_no_replay, parsed

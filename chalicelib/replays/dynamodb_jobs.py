@@ -102,7 +102,7 @@ class DynamoReplayStore:
 
     def newest(self, after: str | None, limit: int) -> PageOf[str]:
         """Ids of jobs, newest first: each begins with the millisecond that was the next when it was requested."""
-        keys.require_position(keys.REPLAY_POSITION, after)
+        keys.require_position(replay_keys.REPLAY_POSITION, after)
         condition, values = "listing = :all", {":all": replay_keys.ALL_REPLAYS}
         if after is not None:
             condition, values = f"{condition} AND PK < :after", {**values, ":after": after}

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from chalicelib.aggregates.dynamodb_history import DynamoAggregateHistory
 from chalicelib.aggregates.dynamodb_totals import DynamoTotals
-from chalicelib.aggregates.use_cases import InvestigateAggregates, TraceVersions
+from chalicelib.aggregates.dynamodb_values import DynamoKeptValues
+from chalicelib.aggregates.stored_metrics import StoredMetrics
+from chalicelib.aggregates.tracing import TraceVersions
+from chalicelib.aggregates.use_cases import InvestigateAggregates
 from chalicelib.quarantine.use_cases import ReviewQuarantine
 from chalicelib.runtime import system
 from chalicelib.runtime.event_wiring import event_index, identities, raw_store, sources
@@ -69,12 +72,19 @@ def aggregate_history() -> DynamoAggregateHistory:
 
 def investigate_aggregates() -> InvestigateAggregates:
     """GET /aggregates."""
-    return InvestigateAggregates(aggregate_history(), event_index(), replay_store(), definitions(), system.concurrently)
+    return InvestigateAggregates(
+        aggregate_history(), event_index(), replay_store(), _stored_metrics(), system.concurrently
+    )
 
 
 def trace_versions() -> TraceVersions:
     """GET /aggregates/inputs and /aggregates/diff."""
-    return TraceVersions(aggregate_history(), replay_store(), definitions(), system.concurrently)
+    return TraceVersions(aggregate_history(), replay_store(), _stored_metrics(), system.concurrently)
+
+
+def _stored_metrics() -> StoredMetrics:
+    kept = DynamoKeptValues(system.dynamodb(), system.settings().named("aggregates_table"), system.pause)
+    return StoredMetrics(aggregate_history(), definitions(), kept)
 
 
 def totals() -> DynamoTotals:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from chalicelib.aggregates.aggregate import Definitions, definitions_in
-from chalicelib.aggregates.pinned_metrics import DefinitionsByHash
+from chalicelib.aggregates.ports import DefinitionsByHash
 from chalicelib.core.errors import Conflict, NotFound
 from chalicelib.core.pagination import every_page
 from chalicelib.core.read_budget import PaidReads

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from chalicelib.aggregates.pinned_metrics import DefinitionsByHash, with_metrics
-from chalicelib.aggregates.ports import AggregateVersion, VersionsOfEntities
+from chalicelib.aggregates.ports import AggregateVersion, DefinitionsByHash, VersionsOfEntities
+from chalicelib.aggregates.stored_metrics import with_metrics
 from chalicelib.aggregates.total import ReplayedDay, Total
 from chalicelib.core.read_budget import PaidReads, ReadsSpent
 from chalicelib.core.replay_ids import is_what_if

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from chalicelib.aggregates.pinned_metrics import DefinitionsByHash
-from chalicelib.aggregates.ports import VersionsOfEntities
+from chalicelib.aggregates.ports import DefinitionsByHash, VersionsOfEntities
 from chalicelib.aggregates.total import Totals
 from chalicelib.core.errors import Fault, InvalidRequest, NotFound, shown_name
 from chalicelib.core.pagination import from_cursor, invalid_cursor, query_fingerprint, to_cursor

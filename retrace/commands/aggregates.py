@@ -16,7 +16,7 @@ from retrace.concurrency import in_order
 from retrace.context import AsJson, CommandContext, command_context
 from retrace.event_table import event_ids_are_elsewhere
 from retrace.known_entities import require_known_entity
-from retrace.metric_diff import group_text
+from retrace.metric_diff import group_name, group_text
 from retrace.output import Column, Json, Output, short_time
 from retrace.problem import Exit, Problem
 from retrace.replay_table import replay_column, whole_replay_id
@@ -50,7 +50,16 @@ def _contributed(item: Json) -> str:
 def metric_text(version: Json) -> str:
     """The values of a version's metric, by group. A group without inputs is left out if there are others."""
     found = [each for each in version["metrics"] if each["inputs"]] or version["metrics"]
-    return ", ".join(f"{group_text(each['group'])} {each['value'] or '-'}".strip() for each in found) or "-"
+    name = group_name if any(each["group"] for each in found) else group_text
+    return ", ".join(f"{name(each['group'])} {each['value'] or '-'}".strip() for each in found) or "-"
+
+
+def _unknown(versions: Iterable[Json], reasons: list[str]) -> Iterator[Json]:
+    """The versions. Keeps why values of their metric are unknown, each reason once."""
+    for version in versions:
+        told = (each.get("unknown_because") for each in version["metrics"])
+        reasons += dict.fromkeys(each for each in told if each and each not in reasons)
+        yield version
 
 
 def _standing(version: Json) -> str:
@@ -115,11 +124,16 @@ def get_aggregates(
     if not newest["versions"]:
         require_known_entity(call.client, entity)
     settled: list[Json] = []
-    versions = _noted((version for page in chain([newest], pages) for version in page["versions"]), settled)
+    reasons: list[str] = []
+    versions = _noted(
+        (version for page in chain([newest], pages) for version in _unknown(page["versions"], reasons)), settled
+    )
     nothing = f"{_NO_VERSION} One is computed by {replay_command(entity, day)}"
     listed = output.rows(
         in_order(lambda version: _asked(call, version), versions), _columns(output, metric, hashes=hashes), nothing
     )
+    for reason in reasons if metric is not None else ():
+        output.note(f"{metric} is not shown. {reason}", "yellow")
     if listed == at_most:
         output.note(f"Cut off at {limit}. There may be more: --limit, --all")
     if settled and not settled[0]["complete"]:

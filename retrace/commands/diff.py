@@ -15,7 +15,7 @@ from retrace.concurrency import in_order
 from retrace.context import AsJson, command_context
 from retrace.event_table import event_ids_are_elsewhere
 from retrace.known_entities import require_known_entity
-from retrace.metric_diff import MetricPages, metric_summary, show_metric
+from retrace.metric_diff import MetricPages, asked_metric, metric_summary, show_metric
 from retrace.output import Column, Json, Output, duration, short_time
 from retrace.problem import Exit, Problem
 from retrace.progress import Counting
@@ -55,7 +55,7 @@ def diff(
         str | None, typer.Argument(metavar="TO", help="The replay of the other. Default: the newest.")
     ] = None,
     metric: Annotated[
-        str | None, typer.Option("--metric", metavar="NAME", help="The events that change this count or sum.")
+        str | None, typer.Option("--metric", metavar="NAME", help="The events that change this metric.")
     ] = None,
     raw: Annotated[bool, typer.Option("--raw", help="With each event as it was sent.")] = False,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="List at most this many of each kind.")] = 100,
@@ -86,7 +86,7 @@ def diff(
         output.json({**found, "summary": summary(found)})
     else:
         _show(output, found)
-    if any(found["counts"][name] for name in LISTS) or ("metric" in found and found["metric"]["events"]):
+    if any(found["counts"][name] for name in LISTS) or (asked_metric(found) or {}).get("events"):
         raise typer.Exit(Exit.DIFFERENT)
 
 
@@ -101,8 +101,8 @@ def _compared(client: Client, query: Json, listed: int | None, progress: Countin
         progress.add(events=sum(page["counts"].values()))
         for name in LISTS:
             page[name] = [*found.get(name, ()), *page[name]][:listed]
-        if "metric" in page:
-            metric.add(page["metric"])
+        if (part := asked_metric(page)) is not None:
+            metric.add(part)
         before = found.get("counts", {})
         found = {**page, "counts": {name: count + before.get(name, 0) for name, count in page["counts"].items()}}
     return found
@@ -152,9 +152,9 @@ def _show(output: Output, found: Json) -> None:
     for title, version in (("from", found["from"]), ("to", found["to"])):
         computed = short_time(version["computed_at"][:19])
         output.say(f"{title:4} {version['replay_id']}, computed {computed}: {version['event_count']:,}", "dim")
-    if "metric" in found:
-        show_metric(output, found["metric"])
-        output.say(metric_summary(found["metric"]), "bold")
+    if (compared := asked_metric(found)) is not None:
+        show_metric(output, compared)
+        output.say(metric_summary(compared), "bold")
         return
     items = list(_signed(found))
     if items:

@@ -208,6 +208,7 @@ ON_TABLES = {
         "BatchGetItem": {"api"} | RECORDERS,
         **each(WRITES_TOGETHER, RECORDERS),
     },
+    ("AggregatesTable", "VALUES#none"): {"BatchGetItem": {"api"}, **each(WRITES, {"api"})},
 }
 ON_TABLES["ReplaysTable", "REPLAY#none#DAYS"] |= each(("BatchWriteItem put", "BatchWriteItem delete"), {"planner"})
 INDEXES = {

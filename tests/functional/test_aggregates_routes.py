@@ -363,7 +363,7 @@ class TestDiff:
             assert faults(response).keys() == {"cursor"}
 
     def test_walks_versions_of_many_pages(self, application: Application, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("chalicelib.aggregates.use_cases.ROWS_A_READ", 4)
+        monkeypatch.setattr("chalicelib.aggregates.tracing.ROWS_A_READ", 4)
         application.accept_all([paid(number) for number in range(1, 31) if number % 3])
         older = application.replayed(**WHOLE_DAY)
         application.accept_all([paid(number) for number in range(1, 31) if not number % 3])

@@ -44,6 +44,7 @@ class TestDifference:
             "from_value": "12.5",
             "to_value": "13.6",
             "delta": "1.1",
+            "groups": [{"group": {"/currency": "EUR"}, "from_value": "12.5", "to_value": "13.6", "delta": "1.1"}],
         }
         assert [
             (one["event_id"], one["from_value"], one["to_value"], one["to_group"], one.get("to_skipped"))
@@ -79,17 +80,14 @@ class TestDifference:
 
         assert "metric" not in answer.json_body
 
-    def test_of_an_unknown_metric_is_404_and_of_one_that_does_not_add_up_400(self, application: Application) -> None:
-        define(application, "largest", LARGEST)
+    def test_of_an_unknown_metric_is_404_and_of_a_wrong_name_400(self, application: Application) -> None:
         accept(application, *amounts("10"))
         replay_id = application.replayed(**WHOLE_DAY)
 
-        unknown, largest, wrong = (
-            compared(application, replay_id, replay_id, name) for name in ("revenue", "largest", "Revenue")
-        )
+        unknown, wrong = (compared(application, replay_id, replay_id, name) for name in ("revenue", "Revenue"))
 
-        assert (unknown.status_code, largest.status_code, wrong.status_code) == (404, 400, 400)
-        for response in (unknown, largest, wrong):
+        assert (unknown.status_code, wrong.status_code) == (404, 400)
+        for response in (unknown, wrong):
             assert [each["field"] for each in response.json_body["errors"]] == ["metric"]
 
 
@@ -137,7 +135,7 @@ class TestInputs:
         define(application, "revenue", REVENUE)
         accept(application, *amounts("1", "-30", "2.5", '"x"', "2.50", "9E-7"))
         replay_id = application.replayed(**WHOLE_DAY)
-        monkeypatch.setattr("chalicelib.aggregates.use_cases.ROWS_A_READ", 2)
+        monkeypatch.setattr("chalicelib.aggregates.tracing.ROWS_A_READ", 2)
 
         every = inputs_of(application, replay_id, metric="revenue", by="contribution").json_body
         three = inputs_of(application, replay_id, metric="revenue", by="contribution", limit="3").json_body
@@ -154,8 +152,8 @@ class TestInputs:
         define(application, "revenue", REVENUE)
         accept(application, *amounts(*map(str, range(1, 9))))
         replay_id = application.replayed(**WHOLE_DAY)
-        monkeypatch.setattr("chalicelib.aggregates.use_cases.ROWS_A_READ", 4)
-        monkeypatch.setattr("chalicelib.aggregates.use_cases.REQUEST_US", 1)
+        monkeypatch.setattr("chalicelib.aggregates.tracing.ROWS_A_READ", 4)
+        monkeypatch.setattr("chalicelib.aggregates.tracing.REQUEST_US", 1)
 
         answer = inputs_of(application, replay_id, metric="revenue", by="contribution", limit="3").json_body
         first_four = inputs_of(application, replay_id, metric="revenue", limit="4").json_body["items"]

@@ -8,21 +8,26 @@ from typing import Any
 
 import pytest
 
-from chalicelib.aggregates import newest_versions
+from chalicelib.aggregates import newest_versions, tracing
+from chalicelib.aggregates import stored_metrics as values
 from chalicelib.aggregates import use_cases as aggregates_use_cases
 from chalicelib.aggregates.dynamodb_history import DynamoAggregateHistory
 from chalicelib.aggregates.queries import DiffQuery, InputsQuery, VersionsQuery
-from chalicelib.aggregates.use_cases import InvestigateAggregates, TraceVersions
+from chalicelib.aggregates.stored_metrics import StoredMetrics
+from chalicelib.aggregates.tracing import TraceVersions
+from chalicelib.aggregates.use_cases import InvestigateAggregates
 from chalicelib.aws import keys
 from chalicelib.aws.dynamodb import Item
 from chalicelib.core import read_budget
 from chalicelib.core.errors import InvalidRequest
+from chalicelib.core.read_budget import PaidReads
 from chalicelib.core.timestamps import Instant
 from chalicelib.events import raw_lines
 from chalicelib.events.dynamodb_index import DynamoEventIndex
 from chalicelib.events.dynamodb_rows import index_row
 from chalicelib.events.index_pages import LateDayPartition, Page
 from chalicelib.events.raw_objects import RawLocation
+from chalicelib.metrics.metric_state import REST, GroupState, MetricState
 from chalicelib.replays import selection
 from chalicelib.replays.destinations import Destinations
 from chalicelib.replays.job import JobState, ReplayJob, Requester
@@ -50,7 +55,8 @@ from chalicelib.search.sources import ListSources
 from chalicelib.search.stale import FindStale
 from chalicelib.search.use_cases import SearchEvents
 from tests.copied_project import ROOT
-from tests.unit.definitions_in_memory import DefinitionsInMemory
+from tests.unit.aggregates.values_in_memory import stored_metrics
+from tests.unit.definitions_in_memory import DefinitionsInMemory, defined
 from tests.unit.examples import INGESTED, an_event, stored
 from tests.unit.in_memory import Bucket, Jobs, Queues, Rows, SourcesInMemory, at, no_pause
 from tests.unit.large_tables import DAYS, Invocation, LargeTables, replay_id
@@ -99,8 +105,14 @@ def index_of(tables: LargeTables | SilentTables) -> DynamoEventIndex:
     return DynamoEventIndex(tables, "events", no_pause, tables.invocation.concurrently)  # type: ignore[arg-type]  # a fake
 
 
+def no_metrics(tables: LargeTables) -> StoredMetrics:
+    return stored_metrics(history_of(tables))
+
+
 def investigation(tables: LargeTables, replays: Jobs, invocation: Invocation) -> InvestigateAggregates:
-    return InvestigateAggregates(history_of(tables), index_of(tables), replays, NO_METRICS, invocation.concurrently)
+    return InvestigateAggregates(
+        history_of(tables), index_of(tables), replays, no_metrics(tables), invocation.concurrently
+    )
 
 
 def preview_of(tables: LargeTables, shards: int = 4) -> PreviewReplay:
@@ -195,7 +207,11 @@ STANDINGS = {
 @pytest.fixture
 def fifty_events_at_a_time(monkeypatch: pytest.MonkeyPatch, fifty_at_a_time: Invocation) -> Invocation:
     """The same for questions about aggregates."""
-    monkeypatch.setattr(aggregates_use_cases, "ROWS_A_READ", aggregates_use_cases.ROWS_A_READ // 50)
+    for asking in (aggregates_use_cases, tracing):
+        monkeypatch.setattr(asking, "ROWS_A_READ", asking.ROWS_A_READ // 50)
+    monkeypatch.setattr(values, "ROWS_A_READ", values.ROWS_A_READ // 50)
+    for name in ("COMPUTING_US", "ROW_US"):
+        monkeypatch.setattr(values, name, 50 * getattr(values, name))
     monkeypatch.setattr(aggregates_use_cases, "INPUTS_A_LOOK_UP", aggregates_use_cases.INPUTS_A_LOOK_UP // 50)
     monkeypatch.setattr(aggregates_use_cases, "LOOK_US", 50 * read_budget.LOOK_US)
     return fifty_at_a_time
@@ -210,7 +226,7 @@ def test_versions_of_a_day_of_ten_million_events_are_answered_in_time(
     tables = LargeTables(invocation, 10_000_000, versions=5_000)
     replays = Replays(invocation=invocation, request=request_, state=state)
     investigate = InvestigateAggregates(
-        history_of(tables), index_of(tables), replays, NO_METRICS, invocation.concurrently
+        history_of(tables), index_of(tables), replays, no_metrics(tables), invocation.concurrently
     )
 
     found = investigate.investigate(VersionsQuery.model_validate({**DAY, "limit": limit}))
@@ -227,7 +243,7 @@ def test_a_complete_day_of_half_a_million_events_is_counted_to_its_end(fifty_eve
     tables = LargeTables(invocation, 500_000, versions=1)
     replays = Replays(invocation=invocation, request=FIRST_DAY)
     investigate = InvestigateAggregates(
-        history_of(tables), index_of(tables), replays, NO_METRICS, invocation.concurrently
+        history_of(tables), index_of(tables), replays, no_metrics(tables), invocation.concurrently
     )
 
     found = investigate.investigate(VersionsQuery.model_validate(DAY))
@@ -248,7 +264,7 @@ def test_two_versions_of_ten_million_inputs_are_compared_page_by_page_each_in_ti
     for _ in range(3):
         invocation = Invocation(a_row=50)
         tables = LargeTables(invocation, 10_000_000, versions=2, without_inputs=frozenset(without))
-        compare = TraceVersions(history_of(tables), Jobs(), NO_METRICS, invocation.concurrently).difference
+        compare = TraceVersions(history_of(tables), Jobs(), no_metrics(tables), invocation.concurrently).difference
         after.append(compare(DiffQuery.model_validate({**asked, "cursor": after[-1]})).cursor)
         invocation.assert_answered()
 
@@ -261,7 +277,7 @@ def test_a_page_of_inputs_is_answered_in_time_whatever_the_version() -> None:
     tables = LargeTables(invocation, 10_000_000, versions=1)
 
     asked = InputsQuery.model_validate({**DAY, "replay_id": replay_id(0), "limit": 1_000})
-    found = TraceVersions(history_of(tables), Jobs(), NO_METRICS, invocation.concurrently).inputs(asked)
+    found = TraceVersions(history_of(tables), Jobs(), no_metrics(tables), invocation.concurrently).inputs(asked)
 
     invocation.assert_answered()
     assert (len(found.inputs), found.cursor is not None) == (1_000, True)
@@ -541,9 +557,9 @@ class TestRowsThatDocsNameAreThoseOfTheBudget:
     def test_that_a_diff_compares(self, fifty_events_at_a_time: Invocation) -> None:
         tables = LargeTables(fifty_events_at_a_time, 10_000_000, versions=2)
         asked = DiffQuery.model_validate({**DAY, "from": replay_id(0), "to": replay_id(1)})
-        found = TraceVersions(history_of(tables), Jobs(), NO_METRICS, fifty_events_at_a_time.concurrently).difference(
-            asked
-        )
+        found = TraceVersions(
+            history_of(tables), Jobs(), no_metrics(tables), fifty_events_at_a_time.concurrently
+        ).difference(asked)
 
         assert documented("`GET /aggregates/diff`") == [rounded(50 * found.comparison.shared)]
 
@@ -556,7 +572,29 @@ class TestRowsThatDocsNameAreThoseOfTheBudget:
         tables = LargeTables(invocation, int(rows * more), versions=1)
         replays = Replays(invocation=invocation, request=FIRST_DAY)
         investigate = InvestigateAggregates(
-            history_of(tables), index_of(tables), replays, NO_METRICS, invocation.concurrently
+            history_of(tables), index_of(tables), replays, no_metrics(tables), invocation.concurrently
         )
 
         assert investigate.investigate(VersionsQuery.model_validate(DAY)).exact is exact
+
+    @pytest.mark.parametrize(("more", "known"), [(1, True), (1.04, False)])
+    def test_that_a_metric_of_all_inputs_is_computed_from(
+        self, fifty_events_at_a_time: Invocation, more: float, *, known: bool
+    ) -> None:
+        invocation = fifty_events_at_a_time
+        [rows] = documented("`GET /aggregates`, a metric of all inputs")
+        inputs = int(rows * more) // 50
+        tables = LargeTables(invocation, inputs, versions=1)
+        version = history_of(tables).versions("order-1007", DAYS[0], None, 1).versions[0]
+        median = defined(name="median", aggregate="percentile", percentile=50, value="/amount")
+        state = MetricState(median, {REST: GroupState(None, inputs)})
+        aggregate = replace(version.aggregate, event_count=inputs, states={median.sha256: state})
+        stored = replace(version, aggregate=aggregate)
+
+        [found] = no_metrics(tables).valued(
+            [(stored, False)], "median", PaidReads(invocation.concurrently, aggregates_use_cases.VALUES_US)
+        )
+
+        invocation.assert_answered()
+        [told] = found.aggregate.metrics
+        assert ("needs all" not in told["unknown_because"]) is known

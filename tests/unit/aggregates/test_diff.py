@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.aggregates import use_cases as aggregates_use_cases
+from chalicelib.aggregates import tracing
 from chalicelib.aggregates.aggregate import Aggregate, Definitions, Version
 from chalicelib.aggregates.inputs import Input, InputKey
 from chalicelib.aggregates.ports import AggregateVersion, InputsPage, VersionsPage
 from chalicelib.aggregates.queries import DiffQuery
-from chalicelib.aggregates.use_cases import Difference, TraceVersions
+from chalicelib.aggregates.tracing import Difference, TraceVersions
 from chalicelib.core.read_budget import ROUND_US
 from chalicelib.core.timestamps import Day, Instant
 from chalicelib.events.raw_objects import StoredEvent
-from tests.unit.definitions_in_memory import DefinitionsInMemory
+from tests.unit.aggregates.values_in_memory import stored_metrics
 from tests.unit.examples import INGESTED
 from tests.unit.in_memory import Jobs, one_by_one
 from tests.unit.json_trees import randoms
@@ -67,7 +67,7 @@ def an_input(key: InputKey, content: str) -> Input:
 def pages_of(history: History, limit: int = 100) -> list[Difference]:
     """The comparison of both versions, page by page."""
     compare, pages, cursor = (
-        TraceVersions(history, Jobs(), DefinitionsInMemory(), one_by_one).difference,
+        TraceVersions(history, Jobs(), stored_metrics(history), one_by_one).difference,
         list[Difference](),
         None,
     )
@@ -91,7 +91,7 @@ def test_all_pages_together_are_what_set_arithmetic_says(
     history = History({"from": left, "to": right}, lambda: rng.randint(1, 4))
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(aggregates_use_cases, "REQUEST_US", rounds * ROUND_US)
+        patched.setattr(tracing, "REQUEST_US", rounds * ROUND_US)
         pages = [page.comparison for page in pages_of(history, limit)]
 
     left, right = (dict(filter(lambda row: row[1] is not None, side.items())) for side in (left, right))
@@ -108,7 +108,7 @@ def test_all_pages_together_are_what_set_arithmetic_says(
 
 
 def test_a_page_without_differences_has_a_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aggregates_use_cases, "REQUEST_US", 2 * ROUND_US)
+    monkeypatch.setattr(tracing, "REQUEST_US", 2 * ROUND_US)
     equal: Contents = {(Instant(f"{number:04}"), "a"): "x" for number in range(100)}
 
     pages = pages_of(History({"from": equal, "to": equal | {(Instant("9"), "b"): "y"}}, lambda: 10))
@@ -118,7 +118,7 @@ def test_a_page_without_differences_has_a_cursor(monkeypatch: pytest.MonkeyPatch
 
 
 def test_messages_that_are_no_inputs_are_passed_over_however_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aggregates_use_cases, "REQUEST_US", ROUND_US)
+    monkeypatch.setattr(tracing, "REQUEST_US", ROUND_US)
     none: Contents = {(Instant(f"{number:04}"), "a"): None for number in range(100)}
 
     pages = pages_of(History({"from": none, "to": none}, lambda: 10))

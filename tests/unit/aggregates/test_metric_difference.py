@@ -19,8 +19,7 @@ from chalicelib.aggregates.inputs import Input
 from chalicelib.aggregates.ports import AggregateVersion, InputsPage
 from chalicelib.aggregates.queries import DiffQuery
 from chalicelib.aggregates.responses import difference
-from chalicelib.aggregates.schemas import MetricDifference
-from chalicelib.aggregates.use_cases import TraceVersions
+from chalicelib.aggregates.tracing import TraceVersions
 from chalicelib.core.errors import InvalidRequest, NotFound
 from chalicelib.core.lossless_json import parse
 from chalicelib.core.timestamps import Day, Instant
@@ -28,7 +27,8 @@ from chalicelib.metrics.contribution import contributions
 from chalicelib.metrics.definition import BUILT_IN, Definition
 from chalicelib.metrics.measured import measured
 from tests.unit.aggregates.test_diff import Contents, History, input_keys
-from tests.unit.definitions_in_memory import DefinitionsInMemory, defined
+from tests.unit.aggregates.values_in_memory import stored_metrics
+from tests.unit.definitions_in_memory import defined
 from tests.unit.examples import INGESTED
 from tests.unit.in_memory import Jobs, one_by_one
 from tests.unit.json_trees import randoms
@@ -92,16 +92,16 @@ def history_of(
     return MeasuredHistory({"from": left, "to": right}, page, definitions={"from": (before,), "to": (after,)})
 
 
-def pages_of(history: MeasuredHistory, metric: str, limit: int = 100) -> Iterator[MetricDifference]:
+def pages_of(history: MeasuredHistory, metric: str, limit: int = 100, of: str = "metric") -> Iterator[Any]:
     """The difference of a metric, page by page."""
-    compare = TraceVersions(history, Jobs(), DefinitionsInMemory(), one_by_one).difference
+    compare = TraceVersions(history, Jobs(), stored_metrics(history), one_by_one).difference
     asked = {"entity_id": "order-1", "day": "2026-11-21", "from": "from", "to": "to", "limit": limit, "metric": metric}
     cursor, first = None, True
     while first or cursor is not None:
         query = DiffQuery.model_validate({**asked, "cursor": cursor})
         answer = difference(query, compare(query))
         cursor, first = answer["cursor"], False
-        yield answer["metric"]
+        yield answer[of]  # type: ignore[literal-required]
 
 
 def reference(text: str, name: str) -> Fraction:
@@ -147,7 +147,7 @@ TEN_EUROS, TEN_DOLLARS = payload("10", "8", "EUR"), payload("10", "8", "USD")
 def contributed(history: MeasuredHistory) -> list[tuple[Any, ...]]:
     [page] = pages_of(history, "revenue")
     names = ("event_id", "from_value", "to_value", "from_group", "to_group")
-    return [tuple(event[name] for name in names) for event in page["contributions"]]  # type: ignore[literal-required]
+    return [tuple(event[name] for name in names) for event in page["contributions"]]
 
 
 def test_an_event_that_moves_to_another_group_is_named_although_nothing_is_added() -> None:
@@ -195,12 +195,33 @@ def test_a_metric_that_one_version_lacks_is_not_found() -> None:
     assert [fault.field for fault in raised.value.faults] == ["metric"]
 
 
-def test_a_metric_whose_values_do_not_add_up_is_refused() -> None:
-    with pytest.raises(InvalidRequest, match="A difference of largest is not a sum of contributions") as raised:
-        list(pages_of(history_of({}, {}, LARGEST, LARGEST), "largest"))
+@given(sides, sides, st.tuples(names, names))
+def test_the_groups_of_a_difference_add_up_to_it(left: Contents, right: Contents, named: tuple[str, str]) -> None:
+    [page] = pages_of(history_of(left, right, DEFINITIONS[named[0]], DEFINITIONS[named[1]]), "revenue", 1_000)
 
-    [fault] = raised.value.faults
-    assert (fault.field, fault.message[:19]) == ("metric", "is of aggregate max")
+    groups = page.get("groups", [])
+    assert ("groups" in page) == ("REVENUE" in named)
+    for name, whole in (("delta", page["delta"]), ("from_value", page["from_value"]), ("to_value", page["to_value"])):
+        added = sum((Fraction(each[name] or 0) for each in groups), Fraction(0))
+        assert not groups or added == Fraction(whole)
+    assert len({str(each["group"]) for each in groups}) == len(groups)
+
+
+def numbered(*numbers: int) -> Contents:
+    """An event of one in each of these groups."""
+    return {(Instant(f"{n:03}"), "a"): payload("1", "1", f"{n:03}") for n in numbers}
+
+
+def test_a_group_that_one_version_may_have_folded_is_folded_in_both() -> None:
+    few, many = numbered(0, 200, 249), numbered(*range(0, 250, 2))
+
+    [page] = pages_of(history_of(few, many), "revenue", 1_000)
+
+    by_group = {each["group"].get("/currency", "others"): each for each in page["groups"]}
+    assert by_group["others"] == {"group": {}, "from_value": "2", "to_value": "25", "delta": "23"}
+    assert by_group["000"] == {"group": {"/currency": "000"}, "from_value": "1", "to_value": "1", "delta": "0"}
+    assert by_group["002"] == {"group": {"/currency": "002"}, "from_value": None, "to_value": "1", "delta": "1"}
+    assert len(by_group) == 101
 
 
 def test_a_name_that_two_definitions_of_a_version_share_is_refused() -> None:

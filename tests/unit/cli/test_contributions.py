@@ -60,6 +60,7 @@ def test_an_order_by_contribution_needs_a_metric() -> None:
     ("metrics", "told"),
     [
         ([("EUR", "12.5", 2), ("USD", "3", 1), (None, None, 0)], "EUR 12.5, USD 3"),
+        ([("EUR", "12.5", 2), (None, "3", 1)], "EUR 12.5, all others 3"),
         ([(None, "7", 2)], " 7 "),
         ([], " - "),
     ],
@@ -75,3 +76,19 @@ def test_versions_show_the_values_of_the_metric(metrics: list[tuple[str | None, 
 
     assert told in shown.stdout
     assert "revenue" in shown.stdout
+
+
+def test_a_value_that_is_unknown_says_why_once() -> None:
+    unknown: Json = {
+        "name": "median",
+        "group": {},
+        "value": None,
+        "inputs": 2,
+        "unknown_because": "It needs all 2 inputs.",
+    }
+    found = [version(replay_id, 27, metrics=[unknown]) for replay_id in (OLD, "0199b0f4-5a1c-7c3e-9f00-3d2b6a1e4f57")]
+
+    with serving(routes({"GET /aggregates": (200, day(*found))})) as api:
+        shown = api.run("aggregates", "get", *DAY, "--table", "--metric", "median")
+
+    assert shown.stderr.count("median is not shown. It needs all 2 inputs.") == 1

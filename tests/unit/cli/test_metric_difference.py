@@ -27,6 +27,10 @@ def answer(*contributions: Json, **members: Any) -> Json:
         "from_value": "10",
         "to_value": "12.5",
         "delta": "2.5",
+        "groups": [
+            {"group": {"/currency": "EUR"}, "from_value": "10", "to_value": "12.5", "delta": "2.5"},
+            {"group": {}, "from_value": "1", "to_value": "1", "delta": "0"},
+        ],
         "contributions": list(contributions),
         **members,
     }
@@ -63,7 +67,7 @@ def test_the_events_of_all_pages_are_listed_with_what_each_changes_and_exit_1() 
     )
 
 
-def test_changes_add_up_by_group_also_beyond_the_listed_events() -> None:
+def test_changes_are_told_by_group_also_beyond_the_listed_events() -> None:
     shown = run("--table", "--limit", "1")
 
     assert "Not all are listed" in shown.stderr
@@ -74,11 +78,11 @@ def test_json_has_the_events_of_all_pages_and_what_they_come_to() -> None:
     metric = json.loads(run("--json").stdout)["metric"]
 
     assert [one["event_id"] for one in metric["contributions"]] == [EARLIER["event_id"], LATER["event_id"]]
-    assert (metric["events"], metric["delta_by_group"]) == (2, {"EUR": "2.5"})
+    assert (metric["events"], metric["delta_by_group"]) == (2, {"EUR": "2.5", "all others": "0"})
 
 
 def test_no_difference_says_so_and_exits_0() -> None:
-    same = answer(differs=[], to_value="10", delta="0")
+    same = answer(differs=[], to_value="10", delta="0", groups=[])
 
     shown = run("--table", script=routes({"GET /aggregates/diff": (200, same)}))
 
@@ -87,3 +91,39 @@ def test_no_difference_says_so_and_exits_0() -> None:
     assert (
         said(shown).rstrip().endswith("revenue went from 10 to 10: 0 by 0 events. Inputs and definition are the same.")
     )
+
+
+VALUES = {
+    "name": "revenue",
+    "from_definition_sha256": "ab" * 32,
+    "to_definition_sha256": "ab" * 32,
+    "differs": ["inputs"],
+    "from_value": None,
+    "to_value": "3",
+    "groups": [
+        {"group": {"/currency": "EUR"}, "from_value": "2", "to_value": "3"},
+        {"group": {"/currency": "USD"}, "from_value": None, "to_value": "1"},
+        {"group": {}, "from_value": "1", "to_value": "1"},
+    ],
+    "contributions": [EARLIER],
+}
+
+
+def test_what_is_no_sum_has_both_values_by_group_and_no_change() -> None:
+    shown = run("--table", script=routes({"GET /aggregates/diff": (200, difference([], [], [], metric_values=VALUES))}))
+
+    assert shown.exit_code == 1
+    assert "change" not in shown.stdout
+    assert shown.stdout.splitlines()[-1] == (
+        "revenue went from - to 3 (EUR 2 > 3, USD - > 1) by 1 event. The inputs differ, the definition is the same."
+    )
+
+
+def test_a_value_that_is_unknown_says_why() -> None:
+    unknown = VALUES | {"from_unknown_because": "It needs all 9 inputs."}
+
+    shown = run(
+        "--table", script=routes({"GET /aggregates/diff": (200, difference([], [], [], metric_values=unknown))})
+    )
+
+    assert "The value of from is unknown. It needs all 9 inputs." in shown.stderr

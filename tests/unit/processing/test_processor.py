@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from chalicelib.aggregates.aggregate import Version
 from chalicelib.aggregates.inputs import Input
 from chalicelib.aggregates.ledger import Changes, Counts, Ledger, Outcome, OutcomeRecord, Snapshot, record_of
-from chalicelib.aggregates.pinned_metrics import DefinitionsByHash
+from chalicelib.aggregates.ports import DefinitionsByHash
 from chalicelib.core.errors import (
     IntegrityFailure,
     InvalidRequest,
