@@ -32,6 +32,7 @@ PLACES = {
     "replay get": "retrace.commands.replays:get_replay",
     "replay cancel": "retrace.commands.replays:cancel",
     "replay redrive": "retrace.commands.replays:redrive",
+    "explain": "retrace.commands.explain:explain",
     "aggregates get": "retrace.commands.aggregates:get_aggregates",
     "aggregates diff": "retrace.commands.diff:diff",
     "aggregates inputs": "retrace.commands.aggregates:inputs",
@@ -63,7 +64,7 @@ GROUPS = {
 HEADINGS = {
     "Find events": ("events", "event", "sources", "late", "stale", "gaps", "freshness", "export", "sql"),
     "Send events": ("ingest", "rejected"),
-    "Compute again": ("replay", "aggregates", "metrics"),
+    "Compute again": ("replay", "explain", "aggregates", "metrics"),
     "Check a deployment": ("doctor", "check"),
     "More": ("console", "help"),
 }

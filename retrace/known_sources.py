@@ -48,11 +48,15 @@ def require_known(client: Client, source: str | None, *event_types: str | None) 
 
 def unknown_name(what: str, name: str, known: Iterable[str], origin: str, list_them: str) -> Problem:
     """The problem that nothing is known by a name, with the near ones that are."""
-    by_folded = {each.casefold(): each for each in known}
-    near = [by_folded[each] for each in get_close_matches(name.casefold(), by_folded)]
-    guess = f"Did you mean {on_one_line(' or '.join(near))}? " if near else ""
     return Problem(
         f"Unknown {what}: no event of {what} {on_one_line(name)} was ever accepted{origin}.",
-        f"{guess}{list_them}",
+        f"{near_names(name, known)}{list_them}",
         Exit.NOT_FOUND,
     )
+
+
+def near_names(name: str, known: Iterable[str]) -> str:
+    """Which of the known names may be meant, as a question; nothing if none is near."""
+    by_folded = {each.casefold(): each for each in known}
+    near = [by_folded[each] for each in get_close_matches(name.casefold(), by_folded)]
+    return f"Did you mean {on_one_line(' or '.join(near))}? " if near else ""

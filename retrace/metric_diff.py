@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from chalicelib.metrics.exact_number import read_exact
+from chalicelib.metrics.exact_number import Exact, read_exact
 from retrace.output import Column, Json, Output, short_time
 
 _MOST_GROUPS = 5
@@ -51,14 +51,14 @@ def signed(text: str) -> str:
     return text if text.startswith("-") or text == "0" else f"+{text}"
 
 
-def changed_by(event: Json) -> str:
-    """By how much an event changes the metric."""
-    return signed(str(read_exact(event["to_value"] or "0") - read_exact(event["from_value"] or "0")))
+def change_of(event: Json) -> Exact:
+    """By how much an event changes a count or a sum."""
+    return read_exact(event["to_value"] or "0") - read_exact(event["from_value"] or "0")
 
 
 def show_metric(output: Output, metric: Json) -> None:
     """The events that make the difference."""
-    columns = _columns(output, metric["contributions"], adds_up="delta" in metric)
+    columns = change_columns(output, metric["contributions"], adds_up="delta" in metric)
     output.rows(metric["contributions"], columns, "No event contributed differently.")
     if len(metric["contributions"]) < metric["events"]:
         output.note("Not all are listed: --limit, --all", "yellow")
@@ -67,7 +67,8 @@ def show_metric(output: Output, metric: Json) -> None:
             output.note(f"The value of {side} is unknown. {metric[f'{side}_unknown_because']}", "yellow")
 
 
-def _columns(output: Output, events: list[Json], *, adds_up: bool) -> tuple[Column, ...]:
+def change_columns(output: Output, events: Sequence[Json], *, adds_up: bool) -> tuple[Column, ...]:
+    """What each event contributed to both versions, and if that adds up, the change."""
     grouped = any(event["from_group"] or event["to_group"] for event in events)
     columns = (
         Column("event time (UTC)", lambda event: short_time(event["event_time"][:19]), whole=True),
@@ -75,7 +76,7 @@ def _columns(output: Output, events: list[Json], *, adds_up: bool) -> tuple[Colu
         *([Column("group", _groups)] * grouped),
         Column("from", lambda event: _value(event, "from"), number=True),
         Column("to", lambda event: _value(event, "to"), number=True),
-        *([Column("change", changed_by, number=True)] * adds_up),
+        *([Column("change", lambda event: signed(str(change_of(event))), number=True)] * adds_up),
     )
     return (*columns, Column("event id", lambda event: event["event_id"], whole=True)) if output.is_wide else columns
 

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from retrace.context import TIME_HELP, command_context
-from retrace.output import Json
+from retrace.defining.metric_file import definitions_in
+from retrace.output import Json, Output
 from retrace.replay_request import criteria, request_of, selection
 
 
@@ -20,11 +21,14 @@ def _request(
     event_types: Annotated[
         list[str] | None, typer.Option("--type", "-t", help="All events of this type and --source. Repeatable.")
     ] = None,
-    day: Annotated[str | None, typer.Option("--day", "-d", help="On this UTC day: yesterday, 3d, 2026-11-21.")] = None,
+    day: Annotated[str | None, typer.Option("--day", "-d", help="On this day: yesterday, 3d, 2026-11-21.")] = None,
     since: Annotated[str | None, typer.Option("--since", help=f"From this time on. {TIME_HELP}")] = None,
     until: Annotated[str | None, typer.Option("--until", help="Before this time (excluded). Default: now.")] = None,
     from_day: Annotated[str | None, typer.Option("--from-day", help="From this day on (included).")] = None,
     to_day: Annotated[str | None, typer.Option("--to-day", help="To this day (included). Default: today.")] = None,
+    calendar: Annotated[
+        str | None, typer.Option("--calendar", help="The time zone of the days, such as Europe/Paris. Default: UTC.")
+    ] = None,
     include_source: Annotated[list[str] | None, typer.Option(help="Only of this source. Repeatable.")] = None,
     include_type: Annotated[list[str] | None, typer.Option(help="Only of this type. Repeatable.")] = None,
     include_event: Annotated[list[str] | None, typer.Option(help="Only the event with this id. Repeatable.")] = None,
@@ -47,11 +51,21 @@ def _request(
     metric: Annotated[
         list[str] | None, typer.Option("--metric", help="Compute this metric. Repeatable. Default: all active ones.")
     ] = None,
+    draft: Annotated[
+        str | None,
+        typer.Option("--draft", metavar="FILE", help="What if: compute the definitions of this file, as drafts."),
+    ] = None,
     reason: Annotated[str | None, typer.Option(help="Why you request the replay, stored with it.")] = None,
 ) -> Json:
     return request_of(
         **selection(
-            command_context(context), entity, source, event_types or [], (since, until), (day, from_day, to_day)
+            command_context(context),
+            entity,
+            source,
+            event_types or [],
+            (since, until),
+            (day, from_day, to_day),
+            calendar,
         ),
         include=criteria(include_source or [], include_type or [], include_event or [], include_min_lag_ms),
         exclude=criteria(exclude_source or [], exclude_type or [], exclude_event or [], exclude_min_lag_ms),
@@ -60,7 +74,7 @@ def _request(
         whole_days=whole_days,
         rate=rate,
         destination=destination,
-        metrics=metric or None,
+        metrics=[*(metric or []), *([] if draft is None else definitions_in(draft, Output()))] or None,
         reason=reason,
     )
 

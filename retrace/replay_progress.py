@@ -20,6 +20,7 @@ from retrace.output import Json, Output, bar, duration, on_one_line, printable, 
 from retrace.problem import Exit, Problem
 from retrace.progress import Progress
 from retrace.replay_table import COUNTS, computes_partial_versions, goes_elsewhere, what
+from retrace.what_if import is_what_if
 
 _NAMES = 10
 _MOST_DAYS = 40
@@ -27,6 +28,7 @@ _MOST_DAYS = 40
 _UNCOUNTED = (
     "Counting stopped at the limit of a request, so there may be more of everything. Set --max-messages for a bound."
 )
+_WHAT_IF = "This is a what-if: its versions are listed behind all others, and none becomes the newest."
 _PARTIAL = (
     "The newest version of each day that it touches will be partial, computed from these events only. "
     "Add --whole-days for complete numbers, or --destination to send to your own consumer."
@@ -49,7 +51,11 @@ def show_preview(console: Console, preview: Json) -> None:
         console.print(Text(f"It takes about {least}{time} and costs at most ${cost:,.4f}."))
     if not preview["exact"]:
         console.print(Text(_UNCOUNTED, style="yellow"))
-    if preview["messages"] > 0 and computes_partial_versions(preview["request"]):
+    if preview.get("metrics"):
+        console.print(Text(f"It computes {', '.join(each['name'] for each in preview['metrics'])}."))
+    if is_what_if(preview["request"]):
+        console.print(Text(_WHAT_IF), soft_wrap=True)
+    elif preview["messages"] > 0 and computes_partial_versions(preview["request"]):
         console.print(Text(_PARTIAL, style="yellow"), soft_wrap=True)
     if preview["messages"] == 0 and preview["exact"]:
         console.print(Text(_nothing(preview)), soft_wrap=True)

@@ -11,10 +11,13 @@ from uuid import uuid4
 
 import typer
 
+from chalicelib.core.calendars import UTC, time_zones, window_in
 from chalicelib.core.timestamps import Day, end_of, start_of
+from chalicelib.metrics.definition import Definition
 from retrace.answer import Answer
 from retrace.client import Client
 from retrace.context import CommandContext, nothing_selected
+from retrace.known_sources import near_names
 from retrace.output import Json, Output
 from retrace.problem import Exit, Problem
 from retrace.replay_progress import amount, ask, show_preview
@@ -27,20 +30,22 @@ def selection(
     event_types: Sequence[str],
     times: tuple[str | None, str | None],
     days: tuple[str | None, str | None, str | None],
+    calendar: str | None = None,
 ) -> Json:
     """Which events: those of an entity in a window, or those of a source and types in a window or on days.
 
-    `times` are --since and --until, `days` are --day, --from-day and --to-day.
+    `times` are --since and --until, `days` are --day, --from-day and --to-day, of the calendar.
     """
+    named = _range(call, days)
+    _require_calendar(calendar, named)
     if entity is not None:
         if source is not None or event_types:
             raise _wrong("--source, --type", "choose among an entity's events by --include-source and --include-type")
-        return {"entity_id": entity, **_window(call, times, _range(call, days))}
+        return {"entity_id": entity, **_window(call, times, named, calendar)}
     if source is None or not event_types:
         raise nothing_selected(source, event_types)
-    named = _range(call, days)
-    if named is None or times != (None, None):
-        bounds = _window(call, times, named)
+    if named is None or times != (None, None) or calendar is not None:
+        bounds = _window(call, times, named, calendar)
     else:
         bounds = {"day": named[0]} if named[0] == named[1] else {"start_day": named[0], "end_day": named[1]}
     types = {"event_type": event_types[0]} if len(event_types) == 1 else {"event_types": list(event_types)}
@@ -87,12 +92,28 @@ def _range(call: CommandContext, days: tuple[str | None, str | None, str | None]
     return begins, ends
 
 
-def _window(call: CommandContext, times: tuple[str | None, str | None], named: tuple[str, str] | None) -> Json:
+def _require_calendar(calendar: str | None, named: tuple[str, str] | None) -> None:
+    if calendar is None:
+        return
+    if calendar not in time_zones():
+        near = near_names(calendar, time_zones())
+        raise _wrong("--calendar", f"{calendar} is not a time zone. {near}Such are Europe/Paris and UTC")
+    if named is None:
+        raise _wrong("--calendar", "needs --day, or --from-day and --to-day")
+
+
+def _window(
+    call: CommandContext,
+    times: tuple[str | None, str | None],
+    named: tuple[str, str] | None,
+    calendar: str | None,
+) -> Json:
     since, until = times
     if named is not None:
         if times != (None, None):
             raise _wrong("--since, --until", "give either days or times")
-        return {"start_time": start_of(Day(named[0])), "end_time": end_of(Day(named[1]))}
+        first, last = (window_in(calendar or UTC, Day(each)) for each in named)
+        return {"start_time": first.start, "end_time": last.end}
     if since is None:
         raise _wrong("--since", "say which events: --day, --since (and --until), or --from-day and --to-day")
     start, end = call.window(since, until or "now")
@@ -106,7 +127,7 @@ _JSON = {"Content-Type": "application/json"}
 def counted(client: Client, request: Json) -> Json:
     """What a replay would send; nothing is sent."""
     query = {"dry_run": "true"}
-    return client.expect("POST", "/replay", query=query, body=_body(request), headers=_JSON).json
+    return client.expect("POST", "/replay", query=query, body=body_of(request), headers=_JSON).json
 
 
 def sent(client: Client, output: Output, request: Json, preview: Json, *, yes: bool) -> Json:
@@ -119,7 +140,7 @@ def sent(client: Client, output: Output, request: Json, preview: Json, *, yes: b
             _agree(output, preview, most)
         # A key for each body: sending it again after a lost answer starts no second replay.
         headers = {**_JSON, "Idempotency-Key": f"retrace-cli-{uuid4()}"}
-        body = _body({**request, "confirm": agreed})
+        body = body_of({**request, "confirm": agreed})
         try:
             answer = client.call("POST", "/replay", body=body, headers=headers)
         except KeyboardInterrupt:
@@ -154,8 +175,13 @@ def _agree(output: Output, preview: Json, most: int | None) -> None:
         raise typer.Exit(Exit.DIFFERENT)
 
 
-def _body(body: Json) -> bytes:
-    return json.dumps(body, ensure_ascii=False).encode()
+def body_of(body: Json) -> bytes:
+    """The request as JSON. Drafts are in it as their canonical texts, so that no number of them changes."""
+    members = json.dumps({name: value for name, value in body.items() if name != "metrics"}, ensure_ascii=False)
+    if "metrics" not in body:
+        return members.encode()
+    metrics = (each.canonical if isinstance(each, Definition) else json.dumps(each) for each in body["metrics"])
+    return f'{members[:-1]}, "metrics": [{", ".join(metrics)}]}}'.encode()
 
 
 def command_of(request: Json) -> str:

@@ -76,7 +76,7 @@ def diff(
     query = {"entity_id": entity, "day": call.day(of_day, "DAY") or "", "calendar": calendar}
     older, newer = _versions(call.client, query, from_, to)
     with Counting(output.notes, "Comparing") as progress:
-        found = _compared(
+        found = compared(
             call.client, {**query, "from": older, "to": newer, "metric": metric}, None if every else limit, progress
         )
     described_lists = () if metric is not None and not output.as_json else LISTS
@@ -90,8 +90,8 @@ def diff(
         raise typer.Exit(Exit.DIFFERENT)
 
 
-def _compared(client: Client, query: Json, listed: int | None, progress: Counting) -> Json:
-    """The difference of two versions, page after page: all of it counted, and the first of each kind."""
+def compared(client: Client, query: Json, listed: int | None, progress: Counting) -> Json:
+    """The difference of two versions, page after page: all of it counted, and the first of each kind, all if None."""
     found: Json = {}
     cursor: str | None = None
     metric = MetricPages(listed)
@@ -152,9 +152,9 @@ def _show(output: Output, found: Json) -> None:
     for title, version in (("from", found["from"]), ("to", found["to"])):
         computed = short_time(version["computed_at"][:19])
         output.say(f"{title:4} {version['replay_id']}, computed {computed}: {version['event_count']:,}", "dim")
-    if (compared := asked_metric(found)) is not None:
-        show_metric(output, compared)
-        output.say(metric_summary(compared), "bold")
+    if (metric := asked_metric(found)) is not None:
+        show_metric(output, metric)
+        output.say(metric_summary(metric), "bold")
         return
     items = list(_signed(found))
     if items:

@@ -18,6 +18,7 @@ from retrace.defining.metric_file import definitions_in
 from retrace.defining.trial import Trials
 from retrace.defining.trial_report import show_trial
 from retrace.event_table import Day, Since, Until, period
+from retrace.explanation import computes
 from retrace.json_layout import indented
 from retrace.output import Column, Json, Output, short_time
 from retrace.problem import Exit, Problem
@@ -45,13 +46,6 @@ _VERSIONS = (
     Column("definition", lambda item: item["definition_sha256"][:12], whole=True),
     Column("by", lambda item: item["defined_by"]),
 )
-
-
-def computes(definition: Json) -> str:
-    """What a metric computes, in a few words."""
-    of = f" of {definition['value']}" if "value" in definition else ""
-    by = f" by {', '.join(definition['group_by'])}" if "group_by" in definition else ""
-    return f"{definition['aggregate']}{of}{by}"
 
 
 def apply(

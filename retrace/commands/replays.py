@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 from urllib.parse import quote
 
 import typer
 
+from chalicelib.metrics.definition import Definition
 from retrace.context import AsJson, CommandContext, command_context
 from retrace.known_entities import require_known_entity
 from retrace.known_sources import require_known
@@ -17,6 +19,7 @@ from retrace.replay_options import with_request
 from retrace.replay_progress import Watch, cancelled, conclude, next_command, show_job, show_preview
 from retrace.replay_request import counted, sent
 from retrace.replay_table import job_columns, whole_replay_id
+from retrace.what_if import comparisons, drafts_in
 
 _PAGE = 25
 """As many as the API lists at a time."""
@@ -47,6 +50,7 @@ def create(
     retrace replay create order-1007 --day yesterday
     retrace replay create --source shop/checkout --type order.paid --since 10:00 --until 12:00
     retrace replay create --source shop/checkout --type order.paid --from-day 7d --to-day yesterday --yes --wait
+    retrace replay create merchant-42 --day 2025-11-28 --draft metrics.yaml
 
     An event must match every --include-… option and no --exclude-… option. Values of one option are alternatives.
     While it waits, Ctrl-C offers to cancel. Exits with 1 if you declined, if the replay was cancelled or failed, or if
@@ -60,7 +64,7 @@ def create(
         return
     job = sent(call.client, output, request, counts, yes=yes)
     messages = counts["messages"] if counts["exact"] else None
-    _report(call, output, job, messages, wait=sys.stdout.isatty() if wait is None else wait)
+    _report(call, output, job, messages, drafts_in(request), wait=sys.stdout.isatty() if wait is None else wait)
 
 
 @with_request
@@ -97,15 +101,19 @@ def _require_known_filters(call: CommandContext, request: Json) -> None:
         require_known(call.client, None, *named.get("event_types", ()))
 
 
-def _report(call: CommandContext, output: Output, job: Json, messages: int | None, *, wait: bool) -> None:
+def _report(
+    call: CommandContext, output: Output, job: Json, messages: int | None, drafts: Sequence[Definition], *, wait: bool
+) -> None:
     """Show a replay, as it is or, where it is waited for, as it ended; and end the command accordingly."""
     output.note(f"Replay {job['replay_id']} {'is under way.' if wait else 'was requested.'}")
     if wait:
         job = Watch(call.client, output, job["replay_id"], messages).until_over()
     show_job(output, job)
     follow = next_command(job) if wait else f"retrace replay get {job['replay_id']} --wait"
-    if follow is not None:
+    if follow is not None and not (wait and drafts):
         output.note(f"{'What came of it' if wait else 'Watch it'}: {follow}")
+    for command in comparisons(call.client, job, drafts):
+        output.note(f"{'What came of it' if wait else 'Once it is complete'}: {command}")
     conclude(job)
 
 

@@ -226,6 +226,23 @@ SHA = "ab" * 32
             ("order-1", "--from-day", "2025-11-27", "--to-day", "2025-11-28"),
             REQUEST | {"entity_id": "order-1", "start_time": "2025-11-27T00:00:00.000000000Z"},
         ),
+        (
+            ("order-1", "--day", "2025-10-26", "--calendar", "Europe/Paris"),
+            {
+                "entity_id": "order-1",
+                "start_time": "2025-10-25T22:00:00.000000000Z",
+                "end_time": "2025-10-26T23:00:00.000000000Z",
+            },
+        ),
+        (
+            (*TYPE, "--from-day", "2025-03-08", "--to-day", "2025-03-09", "--calendar", "America/New_York"),
+            {
+                "source": "shop",
+                "event_type": "order.paid",
+                "start_time": "2025-03-08T05:00:00.000000000Z",
+                "end_time": "2025-03-10T04:00:00.000000000Z",
+            },
+        ),
         ((*TYPE, "--day", "2025-11-28"), {"source": "shop", "event_type": "order.paid", "day": "2025-11-28"}),
         (
             (*TYPE, "--from-day", "2025-11-01", "--to-day", "2025-11-28"),
@@ -305,6 +322,8 @@ def test_every_option_of_the_api(options: tuple[str, ...], members: dict[str, An
         (("order-1", "--day", "someday"), "is not a day"),
         (("order-1", "--from-day", "2025-11-28", "--to-day", "2025-11-27"), "must not lie after --to-day"),
         ((*TYPE, "--since", "2025-11-28", "--until", "2025-11-27"), "must lie before --until"),
+        (("order-1", "--since", "2h", "--calendar", "Europe/Paris"), "needs --day, or --from-day and --to-day"),
+        (("order-1", "--day", "1d", "--calendar", "Europe/Pari"), "is not a time zone. Did you mean Europe/Paris"),
     ],
 )
 def test_selections_that_make_no_sense(options: tuple[str, ...], told: str) -> None:
