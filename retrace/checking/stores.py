@@ -15,8 +15,9 @@ from chalicelib.aws import keys
 from chalicelib.aws.dynamodb import KEYS_A_GET, Item, from_item, get_items, to_item
 from chalicelib.aws.errors import code_of
 from chalicelib.aws.write_once import WriteOnceBucket
+from chalicelib.core.calendars import UTC
 from chalicelib.core.replay_ids import version_name
-from chalicelib.core.timestamps import Day, Instant, Window
+from chalicelib.core.timestamps import PERIOD, Day, Instant, Window
 from chalicelib.events.raw_objects import INGEST_TIME_RANGE, StoredEvent
 from retrace.checking.claims import Marker
 from retrace.checking.raw_objects import RAW, ReadObject, read_object
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 
 _MISSING = frozenset({"NoSuchKey", "InvalidRange"})
+
+_LAST_DAY = Day("9999-12-31")
 
 
 @dataclass(frozen=True)
@@ -115,12 +118,25 @@ class Tables:
         """The index rows that there are under these keys."""
         return self._get(self.events, places)
 
-    def versions(self, entity_id: str, day: Day) -> list[Version]:
+    def versions(self, entity_id: str, day: Day, calendar: str = UTC) -> list[Version]:
         """The versions of a daily aggregate."""
-        values = {":pk": keys.entity(entity_id), ":versions": keys.aggregate_versions(day)}
+        values = {":pk": keys.entity(entity_id), ":versions": keys.aggregate_versions(day, calendar)}
         rows = self._query(self.aggregates, "PK = :pk AND begins_with(SK, :versions)", values)
         found = (version_of_partition(f"{row['PK']}#{row['SK']}") for row in rows)
         return [version for version in found if version is not None]
+
+    def calendars_of(self, entity_id: str) -> Iterator[str]:
+        """The calendars that an entity has versions of: a Query for each, which skips the rest of it."""
+        partition, after = keys.entity(entity_id), PERIOD
+        condition = "PK = :pk AND SK BETWEEN :after AND :last"
+        while True:
+            values = {":pk": partition, ":after": after, ":last": keys.just_after(PERIOD)}
+            row = next(self._query(self.aggregates, condition, values), None)
+            version = None if row is None else version_of_partition(f"{row['PK']}#{row['SK']}")
+            if version is None:
+                return
+            yield version.calendar
+            after = keys.just_after(keys.aggregate_versions(_LAST_DAY, version.calendar))
 
     def version_row(self, version: Version) -> Row | None:
         """A version of a daily aggregate."""

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from chalicelib.aggregates.aggregate import Version
 from chalicelib.aggregates.inputs import Input, InputKey
+from chalicelib.core.calendars import UTC, window_in
 from chalicelib.core.errors import NotFound
 from chalicelib.core.timestamps import Day, Instant, day_of, window_of
 from chalicelib.events.raw_objects import StoredEvent
@@ -48,13 +49,22 @@ class Verification:
     def _measured(self) -> MeasuredInputs:
         return MeasuredInputs(self.inspection.stores.bucket)
 
-    def of_day(self, entity_id: str, day: Day) -> Iterator[Difference]:
+    def of_day(self, entity_id: str, day: Day, calendar: str = UTC) -> Iterator[Difference]:
         """An entity's day: its index rows, identities and raw lines, and every version of its aggregate."""
         tables = self.inspection.stores.tables
-        rows = list(tables.index_rows_of_day(entity_id, window_of(day)))
+        rows = list(tables.index_rows_of_day(entity_id, window_in(calendar, day)))
         self.progress.add(events=len(rows))
         yield from self._once(self.inspection.of_index_rows(rows))
-        yield from self._once(self._of_versions(entity_id, day))
+        if calendar == UTC:
+            yield from self._once(self._of_versions(entity_id, day))
+            return
+        for version in tables.versions(entity_id, day, calendar):
+            yield from self._once(self._of_version(version, rows))
+
+    def calendars_with(self, entity_id: str, day: Day) -> list[str]:
+        """The calendars that have a version of an entity's day."""
+        tables = self.inspection.stores.tables
+        return [each for each in tables.calendars_of(entity_id) if tables.versions(entity_id, day, each)]
 
     def of_replay(self, replay_id: str) -> Iterator[Difference]:
         """Every version that a replay computed, and the events that went into each."""

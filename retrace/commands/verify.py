@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ from typing import Annotated
 import typer
 
 from chalicelib.aws import keys
+from chalicelib.core.calendars import UTC, time_zones
 from chalicelib.core.timestamps import Day
 from retrace.checking.deployment import IdentityTtl, LateAfter, Shards, row_settings, rules_of, stores_of
 from retrace.checking.differences import Difference
@@ -18,9 +20,11 @@ from retrace.checking.near_prefixes import nothing_below
 from retrace.checking.raw_objects import RAW
 from retrace.checking.report import aws_errors_as_problems, report_differences
 from retrace.checking.verification import Verification
+from retrace.commands.aggregates import OfCalendar
 from retrace.commands.verify_digests import verify_digests
 from retrace.context import AsJson, CommandContext, command_context
 from retrace.known_entities import nothing_of_day
+from retrace.known_sources import near_names
 from retrace.output import Output
 from retrace.problem import Exit
 from retrace.progress import Counting
@@ -30,7 +34,8 @@ from retrace.replay_table import whole_replay_id
 def verify(
     context: typer.Context,
     entity: Annotated[str | None, typer.Argument(help="An entity, followed by a day.")] = None,
-    day: Annotated[str | None, typer.Argument(help="A UTC day: today, yesterday, 3d, 2026-11-21.")] = None,
+    day: Annotated[str | None, typer.Argument(help="A day: today, yesterday, 3d, 2026-11-21.")] = None,
+    calendar: OfCalendar = None,
     replay: Annotated[str | None, typer.Option("--replay", "-r", help="Verify every aggregate of this replay.")] = None,
     prefix: Annotated[
         str | None, typer.Option("--prefix", "-p", help="Raw objects with this key prefix, such as raw/source=shop/.")
@@ -67,6 +72,7 @@ def verify(
     """
     call, output = command_context(context), Output(as_json=as_json)
     _require_one_thing(entity, day, replay, prefix, digests=digests)
+    _require_calendar(calendar, day)
     if digests:
         _require_prefix(prefix, keys.LISTED, "digests list only objects")
         verify_digests(call, output, keys.LISTED if prefix is None else [prefix], public_key or [], directory)
@@ -80,10 +86,11 @@ def verify(
         settings = row_settings(call, shards, late_after_s, identity_ttl_days)
         inspection = Inspection(stores_of(call), rules_of(call, settings))
         verification = Verification(inspection, progress, _pinned(call))
-        found = ((each, "") for each in _differences(verification, entity, day, replay, prefix))
+        found = ((each, "") for each in _differences(verification, entity, day, calendar, replay, prefix))
         kinds = report_differences(output, progress, found, "Nothing differs.")
     notes = list(verification.notes())
-    if not (progress.counts.total() or kinds or notes):
+    told = not progress.counts["aggregates"] and _says_where(output, verification, entity, day)
+    if not (progress.counts.total() or kinds or notes or told):
         if prefix is not None:
             raise nothing_below(inspection.stores.bucket, prefix)
         if entity is not None:
@@ -118,11 +125,39 @@ def _pinned(call: CommandContext) -> PinnedMetrics:
     return PinnedMetrics(call.target.client("dynamodb"), replays_table)
 
 
+def _require_calendar(calendar: str | None, day: str | None) -> None:
+    if calendar is None:
+        return
+    if day is None:
+        raise typer.BadParameter("goes with ENTITY DAY", param_hint="--calendar")
+    if calendar not in time_zones():
+        near = near_names(calendar, time_zones())
+        raise typer.BadParameter(f"{calendar} is not a time zone. {near}", param_hint="--calendar")
+
+
+def _says_where(output: Output, verification: Verification, entity: str | None, day: str | None) -> bool:
+    """Say in which calendars the day has versions, if the one that was asked for has none."""
+    if entity is None or day is None:
+        return False
+    with aws_errors_as_problems():
+        elsewhere = verification.calendars_with(entity, Day(day))
+    for other in elsewhere:
+        option = "" if other == UTC else f" --calendar {other}"
+        command = f"retrace check verify {shlex.quote(entity)} {day}{option}"
+        output.note(f"The day has versions in the calendar {other}. Verify them: {command}")
+    return bool(elsewhere)
+
+
 def _differences(
-    verification: Verification, entity: str | None, day: str | None, replay: str | None, prefix: str | None
+    verification: Verification,
+    entity: str | None,
+    day: str | None,
+    calendar: str | None,
+    replay: str | None,
+    prefix: str | None,
 ) -> Iterator[Difference]:
     if replay is not None:
         return verification.of_replay(replay)
     if prefix is not None:
         return verification.of_prefix(prefix)
-    return verification.of_day(entity or "", Day(day or ""))
+    return verification.of_day(entity or "", Day(day or ""), calendar or UTC)

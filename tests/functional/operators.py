@@ -35,6 +35,13 @@ class Operator:
         assert result.exception is None or isinstance(result.exception, SystemExit), result.output
         return result.exit_code, [json.loads(line) for line in result.stdout.splitlines()]
 
+    def told(self, *words: str) -> str:
+        """What a command says beside its results."""
+        result = CliRunner().invoke(
+            app, ["--profile", "test", *words], env={"XDG_CONFIG_HOME": str(self.directory), "COLUMNS": "300"}
+        )
+        return result.stderr
+
     def rebuild(self) -> tuple[int, list[Json], Json]:
         """How a rebuild ends, what it lists, and its summary."""
         code, [*listed, summary] = self.run("check", "rebuild", "--checkpoint", str(self.directory / "checkpoint"))

@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import SETTINGS
 from tests.functional import clients
 from tests.functional.application import Application
-from tests.functional.events import DAY, Json, paid
+from tests.functional.events import DAY, NEXT_DAY, Json, paid
 from tests.functional.operators import Operator, an_operator
 from tests.functional.recomputed import as_stored
 from tests.functional.storage import Storage
@@ -170,3 +170,39 @@ def test_a_total_that_its_replay_has_outgrown_is_not_compared(
     change(row, "processed", {"N": "2"})
 
     assert found(operator, "--replay", totals_of) == []
+
+
+NEXT_DAY_IN_PARIS = ("order-1", NEXT_DAY, "--calendar", "Europe/Paris")
+
+
+@pytest.fixture
+def only_in_paris(application: Application) -> str:
+    """A replay whose versions of the next day are only those of Paris: it is half past midnight there."""
+    define(application, "largest", LARGEST | {"time_zone": "Europe/Paris"})
+    application.accept(paid(event_time=f"{DAY}T22:30:00Z", payload={"amount": 7}))
+    return application.replayed(**WINDOW)
+
+
+def test_a_day_that_only_another_calendar_has_versions_of_is_verified(
+    operator: Operator, only_in_paris: str, storage: Storage
+) -> None:
+    assert found(operator, *NEXT_DAY_IN_PARIS) == []
+    [row] = [each for each in rows(storage, only_in_paris, "m", "Europe/Paris") if f"#{NEXT_DAY}#" in each["SK"]]
+    change(row, "event_count", {"N": "2"})
+
+    assert found(operator, *NEXT_DAY_IN_PARIS) == [("version-differs", ["event_count"])]
+    assert found(operator, "order-1", NEXT_DAY) == []
+
+
+def test_a_day_without_versions_names_the_calendars_that_have_some(operator: Operator, only_in_paris: str) -> None:
+    said = operator.told("check", "verify", "order-1", NEXT_DAY)
+    in_paris = operator.told("check", "verify", "order-1", NEXT_DAY, "--calendar", "Europe/Paris")
+
+    command = f"retrace check verify order-1 {NEXT_DAY} --calendar Europe/Paris"
+    assert f"The day has versions in the calendar Europe/Paris. Verify them: {command}" in said
+    assert "Verified: 1 events, 1 aggregates." in in_paris
+    assert "The day has versions" not in in_paris
+
+
+def test_a_time_zone_that_is_none_names_near_ones(operator: Operator, only_in_paris: str) -> None:
+    assert "Did you mean Europe/Paris" in operator.told("check", "verify", "order-1", DAY, "--calendar", "Europe/Pari")
