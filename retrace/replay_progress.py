@@ -6,7 +6,7 @@ import shlex
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -19,7 +19,7 @@ from retrace.client import Client
 from retrace.output import Json, Output, bar, duration, on_one_line, printable, short_time
 from retrace.problem import Exit, Problem
 from retrace.progress import Progress
-from retrace.replay_table import COUNTS, computes_partial_versions, goes_elsewhere, what
+from retrace.replay_table import COUNTS, computes_partial_versions, goes_elsewhere, partial_days_text, what
 from retrace.what_if import is_what_if
 
 _NAMES = 10
@@ -30,7 +30,7 @@ _UNCOUNTED = (
 )
 _WHAT_IF = "This is a what-if: its versions are listed behind all others, and none becomes the newest."
 _PARTIAL = (
-    "The newest version of each day that it touches will be partial, computed from these events only. "
+    "The newest version of each UTC day that it touches will be partial, computed from these events only. "
     "Add --whole-days for complete numbers, or --destination to send to your own consumer."
 )
 
@@ -49,14 +49,8 @@ def show_preview(console: Console, preview: Json) -> None:
         least = "" if preview["exact"] else "at least "
         time, cost = duration(preview["estimated_seconds"] * 1_000), preview["estimated_cost_usd"]
         console.print(Text(f"It takes about {least}{time} and costs at most ${cost:,.4f}."))
-    if not preview["exact"]:
-        console.print(Text(_UNCOUNTED, style="yellow"))
-    if preview.get("metrics"):
-        console.print(Text(f"It computes {', '.join(each['name'] for each in preview['metrics'])}."))
-    if is_what_if(preview["request"]):
-        console.print(Text(_WHAT_IF), soft_wrap=True)
-    elif preview["messages"] > 0 and computes_partial_versions(preview["request"]):
-        console.print(Text(_PARTIAL, style="yellow"), soft_wrap=True)
+    for text, style in _remarks(preview):
+        console.print(Text(text, style=style), soft_wrap=True)
     if preview["messages"] == 0 and preview["exact"]:
         console.print(Text(_nothing(preview)), soft_wrap=True)
 
@@ -76,6 +70,21 @@ def _nothing(preview: Json) -> str:
         " Choose others with --day, or --since and --until."
         f" The newest event: retrace {on_one_line(shlex.join(look))}"
     )
+
+
+def _remarks(preview: Json) -> Iterator[tuple[str, str]]:
+    """What to know before it is sent, and in which style it is shown."""
+    request = preview["request"]
+    if not preview["exact"]:
+        yield _UNCOUNTED, "yellow"
+    if preview.get("metrics"):
+        yield f"It computes {', '.join(each['name'] for each in preview['metrics'])}.", ""
+    if is_what_if(request):
+        yield _WHAT_IF, ""
+    elif preview["messages"] > 0:
+        if computes_partial_versions(request):
+            yield _PARTIAL, "yellow"
+        yield from ((partial_days_text(request, each), "yellow") for each in preview.get("partial_days", ()))
 
 
 def amount(preview: Json) -> str:

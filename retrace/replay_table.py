@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 from chalicelib.core.timestamps import Day, day_after
 from retrace.client import Client
@@ -71,6 +72,18 @@ def computes_partial_versions(request: Json) -> bool:
     if request.get("whole_days") or goes_elsewhere(request):
         return False
     return not _is_of_days(request) or "source" in request or "include" in request or "exclude" in request
+
+
+def partial_days_text(request: Json, partial: Json) -> str:
+    """Which days of a calendar will be partial, and the command that covers one of them."""
+    calendar, days = partial["calendar"], partial["days"]
+    if days is None:
+        which, entity, day = f"All days of {calendar} that it touches", "ENTITY", "DAY"
+    else:
+        which = f"In {calendar}, {' and '.join(each['day'] for each in days)}"
+        entity, day = shlex.quote(request["entity_id"]), days[0]["day"]
+    command = f"retrace replay create {entity} --day {day} --calendar {calendar}"
+    return f"{which} will be partial, as the replay covers only a part. For a whole day: {command}"
 
 
 def _is_of_days(request: Json) -> bool:

@@ -20,6 +20,7 @@ from chalicelib.quarantine import responses as quarantine
 from chalicelib.quarantine.retries import RejectedQuery
 from chalicelib.replays import responses as replays
 from chalicelib.replays.request import ReplayQuery, ReplayRequest, ReplaysQuery
+from chalicelib.replays.schemas import PreviewAnswer
 from chalicelib.search import schemas as search
 from chalicelib.search.queries import (
     EventsQuery,
@@ -143,7 +144,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/replay"): Operation(
         "Ask for a replay, or what it would send",
         {
-            200: replays.PreviewAnswer,
+            200: PreviewAnswer,
             202: replays.ReplayAnswer,
             409: (replays.UnconfirmedProblem, Problem),
             **_QUERIED,

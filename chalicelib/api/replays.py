@@ -11,6 +11,7 @@ from chalicelib.api.responses import accepted, answer, problem
 from chalicelib.core.errors import Fault, InvalidRequest
 from chalicelib.replays import responses
 from chalicelib.replays.job import Requester
+from chalicelib.replays.partial_days import partial_days
 from chalicelib.replays.preview_report import ConfirmationNeeded
 from chalicelib.replays.request import ReplayQuery, ReplaysQuery
 from chalicelib.replays.request_body import parse_with_drafts
@@ -26,8 +27,10 @@ def request_replay(request: Request) -> Response:
     asked = parsed.request
     if query.dry_run:
         replay_wiring.destinations().named(asked.destination)
-        metrics = replay_wiring.pin_metrics().chosen(asked, parsed.drafts)
-        return answer(responses.preview(replay_wiring.preview_replay().count_messages(asked), metrics))
+        pins = replay_wiring.pin_metrics()
+        chosen = pins.chosen(asked, parsed.drafts)
+        partial = partial_days(asked, pins.active() if chosen is None else chosen)
+        return answer(responses.preview(replay_wiring.preview_replay().count_messages(asked), chosen, partial))
     try:
         job = replay_wiring.request_replay().request(asked, _requester(request), parsed.drafts)
     except ConfirmationNeeded as error:

@@ -12,23 +12,17 @@ from chalicelib.core.schemas import (
     DescribedBy,
     JsonSchema,
     Problem,
-    Sha256,
     Shape,
     Time,
 )
 from chalicelib.core.timestamps import Instant
 from chalicelib.metrics.definition import Definition
 from chalicelib.replays.job import JobState, ReplayJob
+from chalicelib.replays.partial_days import PartialDays
 from chalicelib.replays.preview_report import Preview
 from chalicelib.replays.request import ReplayRequest
+from chalicelib.replays.schemas import PinnedMetricShape, PreviewAnswer, partial_shape
 from chalicelib.replays.use_cases import ReplaysFound
-
-
-class PinnedMetricShape(Shape):
-    """A metric that a replay computes."""
-
-    name: str
-    definition_sha256: Annotated[Sha256, JsonSchema(description="Of the definition that it had at the request.")]
 
 
 class ReplayAnswer(Shape):
@@ -82,26 +76,6 @@ class ReplayList(Shape):
 
     items: list[ReplayAnswer]
     cursor: Cursor
-
-
-class PreviewAnswer(Shape):
-    """What a replay would send."""
-
-    request: Annotated[dict[str, object], DescribedBy(ReplayRequest)]
-    destination: Annotated[str, JsonSchema(description="Where they would go.")]
-    messages: Annotated[Count, JsonSchema(description="How many messages; at least, if `exact` is false.")]
-    exact: Annotated[bool, JsonSchema(description="False if counting stopped before the end.")]
-    index_read_to: Annotated[
-        Time | None, JsonSchema(description="By type: every event acknowledged before this is in the index.")
-    ]
-    scanned: Annotated[Count, JsonSchema(description="Rows of the index that were read.")]
-    by_day: dict[str, Count]
-    by_source: Annotated[dict[str, Count], JsonSchema(description="The 100 with most messages.")]
-    by_type: Annotated[dict[str, Count], JsonSchema(description="The 100 with most messages.")]
-    estimated_seconds: Count
-    estimated_cost_usd: Annotated[float, JsonSchema(minimum=0, description="At most, at list prices.")]
-    metrics: NotRequired[Annotated[list[PinnedMetricShape], JsonSchema(description="Those that the request chooses.")]]
-    advice: Annotated[str | None, JsonSchema(description="Where to look, if it would send nothing.")]
 
 
 class UnconfirmedProblem(Problem):
@@ -187,8 +161,10 @@ def jobs(found: ReplaysFound) -> ReplayList:
     return {"items": list(map(job, found.jobs)), "cursor": found.cursor}
 
 
-def preview(counted: Preview, metrics: Sequence[Definition] | None = None) -> PreviewAnswer:
-    """What a replay would send, and the metrics that its request chooses, if it chooses any."""
+def preview(
+    counted: Preview, metrics: Sequence[Definition] | None = None, partial: Sequence[PartialDays] = ()
+) -> PreviewAnswer:
+    """What a replay would send, the metrics that its request chooses, if it chooses any, and days it makes partial."""
     answer: PreviewAnswer = {
         "request": counted.request.as_asked(),
         "destination": counted.request.destination,
@@ -205,6 +181,8 @@ def preview(counted: Preview, metrics: Sequence[Definition] | None = None) -> Pr
     }
     if metrics is not None:
         answer["metrics"] = [{"name": each.name, "definition_sha256": each.sha256} for each in metrics]
+    if partial:
+        answer["partial_days"] = list(map(partial_shape, partial))
     return answer
 
 

@@ -270,6 +270,24 @@ def _second_before(time: str) -> str:
     return (datetime.fromisoformat(time) - timedelta(seconds=1)).isoformat()
 
 
+def test_a_preview_says_which_days_of_other_calendars_will_be_partial_and_their_windows(
+    application: Application,
+) -> None:
+    define(application, "local", LARGEST | {"time_zone": PARIS})
+    accept(application, *amounts("1"))
+
+    utc_day = application.preview(WHOLE_DAY).json_body
+    [first, second] = utc_day["partial_days"][0]["days"]
+    window = {name: first[name] for name in ("start_time", "end_time")}
+    whole = application.preview({"entity_id": "order-1", **window}).json_body
+
+    assert (utc_day["partial_days"][0]["calendar"], first["day"], second["day"]) == (PARIS, DAY, NEXT_DAY)
+    assert "partial_days" not in whole
+    application.replayed(entity_id="order-1", **window)
+    [version] = application.get("/aggregates", entity_id="order-1", day=DAY, calendar=PARIS).json_body["versions"]
+    assert version["complete"] is True
+
+
 def test_what_arrives_later_is_counted_in_the_days_of_each_calendar(application: Application) -> None:
     define(application, "local", {"aggregate": "count", "where": [{"path": "/n", "exists": True}], "time_zone": PARIS})
     application.accept(paid(event_time=f"{DAY}T10:00:00Z", payload={"n": 1}))

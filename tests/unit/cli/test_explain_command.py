@@ -220,7 +220,7 @@ def test_a_day_without_the_number_says_why_and_the_command_that_computes_it(vers
 
 
 def test_an_unknown_entity_is_told_before_a_day_without_versions() -> None:
-    nothing = {"items": [], "cursor": None}
+    nothing: Json = {"items": [], "cursor": None}
     with serving(api(day(), **{"GET /events": nothing, "GET /sources": nothing})) as scripted:
         shown = scripted.run(*EXPLAIN)
 

@@ -91,6 +91,30 @@ def test_a_replay_that_computes_no_partial_version_is_previewed_without_a_word(
     assert "partial" not in previewed.stdout
 
 
+PARIS = {"calendar": "Europe/Paris", "days": [{"day": "2025-11-28"}, {"day": "2025-11-29"}]}
+
+
+@pytest.mark.parametrize(
+    ("partial", "told"),
+    [
+        (
+            PARIS,
+            "In Europe/Paris, 2025-11-28 and 2025-11-29 will be partial, as the replay covers only a part.",
+        ),
+        (PARIS | {"days": None}, "All days of Europe/Paris that it touches will be partial"),
+    ],
+)
+def test_days_of_another_calendar_that_become_partial_are_told_with_the_command_for_a_whole_one(
+    partial: dict[str, Any], told: str
+) -> None:
+    with serving(takes(preview(3, partial_days=[partial]))) as api:
+        result = api.run(*PREVIEWED, "--table")
+
+    assert told in result.stdout
+    assert "For a whole day: retrace replay create " in result.stdout
+    assert " --calendar Europe/Paris" in result.stdout
+
+
 def test_a_count_that_is_not_exact_is_a_least_one() -> None:
     with serving(takes(preview(100_000, exact=False))) as api:
         result = api.run(*DAY, "--yes")
