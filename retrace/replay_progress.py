@@ -6,7 +6,7 @@ import shlex
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -19,20 +19,10 @@ from retrace.client import Client
 from retrace.output import Json, Output, bar, duration, on_one_line, printable, short_time
 from retrace.problem import Exit, Problem
 from retrace.progress import Progress
-from retrace.replay_table import COUNTS, computes_partial_versions, goes_elsewhere, partial_days_text, what
-from retrace.what_if import is_what_if
+from retrace.replay_table import COUNTS, goes_elsewhere, remarks, what
 
 _NAMES = 10
 _MOST_DAYS = 40
-
-_UNCOUNTED = (
-    "Counting stopped at the limit of a request, so there may be more of everything. Set --max-messages for a bound."
-)
-_WHAT_IF = "This is a what-if: its versions are listed behind all others, and none becomes the newest."
-_PARTIAL = (
-    "The newest version of each UTC day that it touches will be partial, computed from these events only. "
-    "Add --whole-days for complete numbers, or --destination to send to your own consumer."
-)
 
 
 def show_preview(console: Console, preview: Json) -> None:
@@ -49,7 +39,7 @@ def show_preview(console: Console, preview: Json) -> None:
         least = "" if preview["exact"] else "at least "
         time, cost = duration(preview["estimated_seconds"] * 1_000), preview["estimated_cost_usd"]
         console.print(Text(f"It takes about {least}{time} and costs at most ${cost:,.4f}."))
-    for text, style in _remarks(preview):
+    for text, style in remarks(preview):
         console.print(Text(text, style=style), soft_wrap=True)
     if preview["messages"] == 0 and preview["exact"]:
         console.print(Text(_nothing(preview)), soft_wrap=True)
@@ -70,21 +60,6 @@ def _nothing(preview: Json) -> str:
         " Choose others with --day, or --since and --until."
         f" The newest event: retrace {on_one_line(shlex.join(look))}"
     )
-
-
-def _remarks(preview: Json) -> Iterator[tuple[str, str]]:
-    """What to know before it is sent, and in which style it is shown."""
-    request = preview["request"]
-    if not preview["exact"]:
-        yield _UNCOUNTED, "yellow"
-    if preview.get("metrics"):
-        yield f"It computes {', '.join(each['name'] for each in preview['metrics'])}.", ""
-    if is_what_if(request):
-        yield _WHAT_IF, ""
-    elif preview["messages"] > 0:
-        if computes_partial_versions(request):
-            yield _PARTIAL, "yellow"
-        yield from ((partial_days_text(request, each), "yellow") for each in preview.get("partial_days", ()))
 
 
 def amount(preview: Json) -> str:

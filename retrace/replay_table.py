@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator
 
 from chalicelib.core.timestamps import Day, day_after
 from retrace.client import Client
 from retrace.output import Column, Json, Output, short_time
 from retrace.problem import Exit, Problem
+from retrace.what_if import is_what_if
 
 _DIGITS = len("0199b0f4-5a1c")
 """Of an id in a table: the millisecond in which the replay was asked for."""
@@ -16,6 +18,14 @@ _BEGINNING = re.compile(r"[0-9a-f]{8}(-[0-9a-f-]{0,26})?")
 _TOO_SHORT = re.compile(r"[0-9a-f]{1,7}")
 _PAGE = "25"
 
+_UNCOUNTED = (
+    "Counting stopped at the limit of a request, so there may be more of everything. Set --max-messages for a bound."
+)
+_WHAT_IF = "This is a what-if: its versions are listed behind all others, and none becomes the newest."
+_PARTIAL = (
+    "The newest version of each UTC day that it touches will be partial, computed from these events only. "
+    "Add --whole-days for complete numbers, or --destination to send to your own consumer."
+)
 
 COUNTS = ("sent", "processed", "failed", "dropped")
 _STYLES = {"COMPLETE": "green", "FAILED": "red", "CANCELLED": "yellow"}
@@ -84,6 +94,21 @@ def partial_days_text(request: Json, partial: Json) -> str:
         entity, day = shlex.quote(request["entity_id"]), days[0]["day"]
     command = f"retrace replay create {entity} --day {day} --calendar {calendar}"
     return f"{which} will be partial, as the replay covers only a part. For a whole day: {command}"
+
+
+def remarks(preview: Json) -> Iterator[tuple[str, str]]:
+    """What to know before it is sent, and in which style it is shown."""
+    request = preview["request"]
+    if not preview["exact"]:
+        yield _UNCOUNTED, "yellow"
+    if preview.get("metrics"):
+        yield f"It computes {', '.join(each['name'] for each in preview['metrics'])}.", ""
+    if is_what_if(request):
+        yield _WHAT_IF, ""
+    elif preview["messages"] > 0:
+        if computes_partial_versions(request):
+            yield _PARTIAL, "yellow"
+        yield from ((partial_days_text(request, each), "yellow") for each in preview.get("partial_days", ()))
 
 
 def _is_of_days(request: Json) -> bool:

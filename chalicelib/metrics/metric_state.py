@@ -144,9 +144,14 @@ def _add(groups: dict[Group, GroupState], group: Group, state: GroupState, kind:
 
 def _listed(groups: dict[Group, GroupState], kind: Kind) -> dict[Group, GroupState]:
     """The first groups in order, and all others folded into the rest."""
-    ordered = sorted(groups)
-    names = accumulate(sum(len(text.encode()) for text in group) for group in ordered)
-    listed = [group for group, length in zip(ordered, names, strict=True) if length <= NAMES_BYTES][: MAX_GROUPS + 1]
-    for group in ordered[len(listed) :]:
+    listed = listed_among(groups)
+    for group in groups.keys() - set(listed):
         _add(groups, REST, groups[group], kind)
     return {group: groups[group] for group in listed}
+
+
+def listed_among(groups: Iterable[Group]) -> list[Group]:
+    """Those of groups, REST among them, that a version lists."""
+    ordered = sorted(groups)
+    names = accumulate(sum(len(text.encode()) for text in group) for group in ordered)
+    return [group for group, length in zip(ordered, names, strict=True) if length <= NAMES_BYTES][: MAX_GROUPS + 1]

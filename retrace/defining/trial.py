@@ -6,8 +6,10 @@ import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from chalicelib.core.calendars import day_in
 from chalicelib.core.errors import Fault, InvalidRequest
 from chalicelib.core.lossless_json import JsonSyntaxError, parse
+from chalicelib.core.timestamps import Day
 from chalicelib.events.cloudevents import parse_structured
 from chalicelib.events.event import Event, parse_native
 from chalicelib.metrics.contribution import (
@@ -22,7 +24,7 @@ from chalicelib.metrics.definition import Definition
 from chalicelib.metrics.exact_number import ZERO, Exact
 from chalicelib.metrics.measured import measured
 from chalicelib.metrics.metric_kinds import Amount
-from chalicelib.metrics.metric_state import REST, MetricState, merged, state_of
+from chalicelib.metrics.metric_state import REST, MetricState, listed_among, merged, state_of
 from retrace.output import Json
 
 _AT_ONCE = 1_000
@@ -42,6 +44,16 @@ class Given:
         return (Exact(abs(amount.coefficient), amount.scale), "") if isinstance(amount, Exact) else (ZERO, amount)
 
 
+@dataclass(frozen=True, slots=True)
+class Crowded:
+    """An entity's day with more groups than a version lists."""
+
+    entity_id: str
+    day: Day
+    groups: int
+    listed: int
+
+
 @dataclass
 class Trial:
     """A definition over events that come in parts."""
@@ -55,6 +67,8 @@ class Trial:
     selected: int = 0
     failing: int = 0
     _amounts: dict[Group, list[Amount]] = field(default_factory=dict)
+    _days: dict[tuple[str, Day], set[Group]] = field(default_factory=dict)
+    """The groups of each entity's day, if the definition groups."""
 
     def __post_init__(self) -> None:
         self.state = MetricState(self.definition)
@@ -67,6 +81,9 @@ class Trial:
         self.state = merged(self.state, part)
         taken = [each for each in given if isinstance(each.contributed, Contribution)]
         self.biggest = heapq.nlargest(self.shown, [*self.biggest, *taken], key=lambda each: each.order)
+        if self.definition.group_by:
+            for each in taken:
+                self._count_group(each)
         for each in given:
             match each.contributed:
                 case Skipped() as skipped:
@@ -74,6 +91,19 @@ class Trial:
                     self.skipped[str(skipped)] = count + 1, first
                 case Contribution(group, amount) if self.definition.kind.of_all is not None:
                     self._amounts.setdefault(group, []).append(amount)
+
+    def _count_group(self, given: Given) -> None:
+        at = given.event.event_time
+        if at is not None and isinstance(given.contributed, Contribution) and given.contributed.group != REST:
+            day = day_in(self.definition.time_zone, at)
+            self._days.setdefault((given.event.entity_id, day), set()).add(given.contributed.group)
+
+    @property
+    def crowded(self) -> list[Crowded]:
+        """The days of entities with more groups than a version lists, the worst first."""
+        listed = {of: len(listed_among({REST, *groups})) - 1 for of, groups in self._days.items()}
+        found = [Crowded(*of, len(groups), listed[of]) for of, groups in self._days.items() if len(groups) > listed[of]]
+        return sorted(found, key=lambda each: (-each.groups, each.day, each.entity_id))
 
     def _contributed(self, event: Event) -> Contributed | None:
         seen = measured(event.event_id, event.event_type, parse(event.text).value)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from chalicelib.metrics.contribution import Contribution
-from retrace.defining.trial import Given, Trial, Trials
+from retrace.defining.trial import Crowded, Given, Trial, Trials
 from retrace.output import Column, Json, Output, short_time
+
+_CROWDED_SHOWN = 10
 
 _GROUPS = (
     Column("group", lambda item: group_text(item["group"])),
@@ -53,7 +55,24 @@ def _said(trial: Trial) -> Json:
             {"reason": reason, "events": count, "event_id": first} for reason, (count, first) in trial.skipped.items()
         ],
         "failing": trial.failing,
+        "crowded": [_crowded(each) for each in trial.crowded[:_CROWDED_SHOWN]],
+        "crowded_days": len(trial.crowded),
     }
+
+
+def _crowded(each: Crowded) -> Json:
+    return {"entity_id": each.entity_id, "day": each.day, "groups": each.groups, "listed": each.listed}
+
+
+def _crowd_text(said: Json) -> str:
+    """How many days have too many groups, and which is the worst."""
+    worst, days = said["crowded"][0], said["crowded_days"]
+    more = f" {days:,} days of entities have more groups than that." if days > 1 else ""
+    return (
+        f"{said['name']} has {worst['groups']:,} groups for {worst['entity_id']} on {worst['day']}. A version lists"
+        f" {worst['listed']:,} of them, and folds {worst['groups'] - worst['listed']:,} into one entry.{more}"
+        " Group by a path with fewer values."
+    )
 
 
 def _contribution(trial: Trial, given: Given) -> Json:
@@ -79,5 +98,7 @@ def _show(output: Output, trial: Trial) -> None:
         output.rows(said["contributions"], [each for each in _CONTRIBUTIONS if grouped or each.heading != "group"], "")
     if said["skipped"]:
         output.rows(said["skipped"], _SKIPPED, "")
+    if said["crowded"]:
+        output.note(_crowd_text(said), "yellow")
     if trial.failing:
         output.note(f'{trial.failing:,} messages would fail, because {trial.definition.name} has "on_missing": "fail".')

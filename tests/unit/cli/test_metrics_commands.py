@@ -259,6 +259,49 @@ def test_try_finds_what_needs_all_contributions(tmp_path: Path) -> None:
     assert found["strict"]["failing"] == 5
 
 
+CROWD = """
+metrics:
+  - {name: revenue, aggregate: sum, value: /amount, group_by: [/currency], time_zone: Europe/Paris}
+"""
+
+
+def test_try_warns_of_a_group_explosion_and_names_the_worst_day(tmp_path: Path) -> None:
+    (tmp_path / "metrics.yaml").write_text(CROWD)
+    late = {"entity_id": "m-1", "event_time": "2026-11-28T23:30:00Z"}
+    lines = [event(0, "1", f"C{number:05}", **late) for number in range(10_000)]
+    lines += [event(2, "1", f"C{number:05}") for number in range(101)] + [event(3, "1", "EUR")]
+    lines += [event(4, "1", f"{number:0200}") for number in range(30)]
+    (tmp_path / "day.ndjson").write_text("\n".join(lines))
+    with serving(routes({})) as api:
+        shown = api.run("metrics", "try", str(tmp_path / "metrics.yaml"), "--events", str(tmp_path / "day.ndjson"))
+
+    [found] = map(json.loads, shown.stdout.splitlines())
+    assert found["crowded"] == [
+        {"entity_id": "m-1", "day": "2026-11-29", "groups": 10_000, "listed": 100},
+        {"entity_id": "m-2", "day": "2026-11-28", "groups": 101, "listed": 100},
+        {"entity_id": "m-4", "day": "2026-11-28", "groups": 30, "listed": 18},
+    ]
+    assert found["crowded_days"] == 3
+
+
+def test_try_says_how_many_groups_are_folded_and_is_silent_if_none_is(tmp_path: Path) -> None:
+    (tmp_path / "metrics.yaml").write_text(CROWD)
+    with serving(routes({})) as api:
+        for groups in (100, 101):
+            lines = (event(1, "1", f"C{number:05}") for number in range(groups))
+            (tmp_path / f"{groups}.ndjson").write_text("\n".join(lines))
+        few, many = (
+            api.run(*f"metrics try {tmp_path}/metrics.yaml --events {tmp_path}/{groups}.ndjson --table".split()).stderr
+            for groups in (100, 101)
+        )
+
+    assert "groups" not in few
+    assert (
+        "revenue has 101 groups for m-1 on 2026-11-28. A version lists 100 of them, and folds 1 into one entry."
+        " Group by a path with fewer values."
+    ) in many.replace("\n", " ")
+
+
 def test_try_chooses_metrics_by_name(file: Path, tmp_path: Path) -> None:
     (tmp_path / "day.ndjson").write_text(event(1, "1"))
     events = ("--events", str(tmp_path / "day.ndjson"))
