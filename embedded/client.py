@@ -103,9 +103,8 @@ class Client:
         """Return the event's own text."""
         return self._ok("GET", f"/events/{event_id}/raw", {}).data
 
-    def request_replay(self, entity_id: str, start_time: str, end_time: str) -> Job:
-        """Ask for a replay of one entity. Not tried again by itself: each request is a replay of its own."""
-        request = {"entity_id": entity_id, "start_time": start_time, "end_time": end_time}
+    def request_replay(self, request: Json) -> Job:
+        """Ask for a replay. Not tried again by itself: each request is a replay of its own."""
         headers = {"Content-Type": "application/json"}
         answer = self._call("POST", "/replay", body=json.dumps(request).encode(), headers=headers, attempts=1)
         if answer.status != HTTPStatus.ACCEPTED:
@@ -139,6 +138,15 @@ class Client:
     def aggregates(self, entity_id: str, day: str) -> Json:
         """Return every version of a daily aggregate."""
         return self._get("/aggregates", {"entity_id": entity_id, "day": day})
+
+    def values(self, metric: str, day: str) -> Json:
+        """Return what a metric comes to on a day, over all entities."""
+        return self._get(f"/metrics/{metric}/values", {"start_day": day, "end_day": day})
+
+    def difference(self, entity_id: str, day: str, from_: str, to: str, metric: str) -> Json:
+        """Return what makes the difference between the versions of two replays."""
+        query = {"entity_id": entity_id, "day": day, "from": from_, "to": to, "metric": metric}
+        return self._get("/aggregates/diff", query)
 
     def _get(self, path: str, query: Mapping[str, str] | None = None) -> Json:
         answer: Json = json.loads(self._ok("GET", path, query or {}).data)

@@ -15,13 +15,14 @@ from embedded.layout import ON_THE_PATH, ROOT
 from embedded.lineage import Lineage, inputs_hash
 from embedded.load import Load
 from embedded.narration import Narrator, Row, listed, perform, require
+from embedded.revenue import Revenue
 from embedded.sending import read
 from embedded.stack import started
 
 SAMPLE: Final = ROOT / "examples" / "shop-day"
 ENTITY = "depot-lyon"
 DAY = "2025-11-28"
-START, END = "2025-11-28T00:00:00Z", "2025-11-29T00:00:00Z"
+WHOLE_DAY: Final = {"entity_id": ENTITY, "start_time": "2025-11-28T00:00:00Z", "end_time": "2025-11-29T00:00:00Z"}
 
 STATUSES = ("ACCEPTED", "DUPLICATE", "CONFLICT", "REJECTED")
 PATIENCE_SECONDS = 60.0
@@ -60,6 +61,8 @@ class Story:
         saturday = self._a_second_replay()
         self._what_changed(friday, saturday)
         self._numbers_come_back_as_sent()
+        [refused] = self._files["conflict.ndjson"]
+        Revenue(self._client, self._narrator, DAY, self._replay).tell(self._files["day.ndjson"], refused)
 
     def _the_day_arrives(self) -> str:
         """Ingest the day and what is wrong with it; return the id of the first scan of the depot."""
@@ -95,7 +98,7 @@ class Story:
             _of_the_depot(line) for name in ("day.ndjson", "retry-storm.ndjson") for line in self._files[name]
         )
         self._narrator.step(f"How many scans at {ENTITY} on {DAY}? The dashboard says {dashboard}; a replay counts")
-        return self._replay()
+        return self._replay(WHOLE_DAY)
 
     def _the_aggregate(self, job: Job) -> Json:
         self._narrator.step("The aggregate, and the events that it was computed from")
@@ -125,7 +128,7 @@ class Story:
 
     def _a_second_replay(self) -> Job:
         self._narrator.step("The same replay again")
-        return self._replay()
+        return self._replay(WHOLE_DAY)
 
     def _what_changed(self, friday: Json, saturday: Job) -> None:
         self._narrator.step("Two versions, and what makes the difference")
@@ -169,10 +172,10 @@ class Story:
             require(f"events of {name} that end as {status}", sent[name].count(status), len(self._files[name]))
         return sent
 
-    def _replay(self) -> Job:
-        """Replay the entity's day and show how it gets on."""
+    def _replay(self, request: Json) -> Job:
+        """Request a replay and show how it gets on."""
         started = time.monotonic()
-        job = self._client.request_replay(ENTITY, START, END)
+        job = self._client.request_replay(request)
         self._narrator.fact("replay", job.replay_id)
         self._show(job, started)
         for moved in self._client.progress(job, PATIENCE_SECONDS):

@@ -101,7 +101,9 @@ class Drill:
 
     def _replay(self, entities: dict[str, tuple[str, str]]) -> None:
         jobs = [
-            self._client.request_replay(name, f"{first}T00:00:00Z", f"{last}T23:59:59.999999999Z")
+            self._client.request_replay(
+                {"entity_id": name, "start_time": f"{first}T00:00:00Z", "end_time": f"{last}T23:59:59.999999999Z"}
+            )
             for name, (first, last) in entities.items()
         ]
         for number, job in enumerate(jobs):

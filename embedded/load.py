@@ -138,7 +138,9 @@ class Load:
         return jobs
 
     def _request(self, entity_id: str, days: Mapping[Day, Identities]) -> Job:
-        return self._client.request_replay(entity_id, start_of(min(days)), end_of(max(days)))
+        return self._client.request_replay(
+            {"entity_id": entity_id, "start_time": start_of(min(days)), "end_time": end_of(max(days))}
+        )
 
     def _verify(self, chosen: Selection, jobs: Mapping[str, Job]) -> None:
         self._narrator.step("Check each aggregate against the answers of /ingest")

@@ -90,6 +90,10 @@ def test_the_story_ends_well(told: subprocess.CompletedProcess[str]) -> None:
         "event_count 27",
         "count, as it was 27",
         "arrived since 9",
+        "revenue 1332.6 EUR from 28 events of 28 orders",
+        "revenue 1343.6 EUR from 29 events of 28 orders",
+        "order-1007 2025-11-28T09:41:07.521000000Z 5cb15a5ce332d36d… - 11",
+        "1343.6 - 1332.6 = 11: what this event contributes.",
     ],
 )
 def test_the_figures_of_the_story_are_told(told: subprocess.CompletedProcess[str], row: str) -> None:

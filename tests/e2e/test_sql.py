@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+import yaml
 
 from embedded import connection
 from embedded.bundle import packaged
@@ -23,6 +25,8 @@ from tests.e2e.test_cli_replay import Session
 
 SOURCES = ("sql/plain", "sql/ü %#=&?")
 _EVENTS = 500
+METRIC_DAY = "2025-12-01"
+"""A day without events of other tests."""
 _PAGE = (ROOT / "docs/sql.md").read_text()
 QUERIES = re.findall(r"^```sql\n((?!-- Athena).*?)```", _PAGE, re.MULTILINE | re.DOTALL)
 
@@ -105,6 +109,40 @@ def test_each_query_of_the_page_answers_about_the_day_of_the_demo(shell: Shell, 
 
     assert status == 0, said
     assert found
+
+
+AMOUNTS = ("1.10", "-0", "1E+3", "-0.0001", str(2**103), "9007199254740993", "123456789.0125")
+
+
+def test_the_metric_of_the_page_is_what_the_api_says_to_the_last_digit(shell: Shell, deployed: Deployed) -> None:
+    [query] = [each for each in QUERIES if "revenue" in each]
+    [revenue, _] = yaml.safe_load((ROOT / "examples/metrics.yaml").read_text())["metrics"]
+    name, definition = revenue.pop("name"), json.dumps(revenue).encode()
+    headers = {"Content-Type": "application/json"}
+    assert deployed.api.call("PUT", f"/metrics/{name}", body=definition, headers=headers).status == 200
+    event = {
+        "source": "payments/northpay",
+        "event_type": "payment.captured",
+        "entity_id": "order-sql",
+        "event_time": f"{METRIC_DAY}T10:00:00Z",
+    }
+    lines = [
+        json.dumps({**event, "payload": {"amount": "AMOUNT", "currency": ("EUR", "USD")[number % 2]}})
+        .replace('"AMOUNT"', amount)
+        .encode()
+        for number, amount in enumerate(AMOUNTS)
+    ]
+    deployed.ingest(lines)
+    deployed.replayed(source=event["source"], event_type=event["event_type"], day=METRIC_DAY)
+
+    as_text = query.replace("AS revenue", "::VARCHAR AS revenue")  # no float in between
+    status, found, said = shell.run("sql", "--day", METRIC_DAY, "--json", as_text)
+
+    assert status == 0, said
+    values = deployed.get(f"/metrics/{name}/values", start_day=METRIC_DAY, end_day=METRIC_DAY)["values"]
+    told = {each["group"]["/currency"]: Fraction(each["value"]) for each in values if each["group"]}
+    assert {row["currency"]: Fraction(row["revenue"]) for row in found} == told
+    assert told == {"EUR": sum(map(Fraction, AMOUNTS[::2])), "USD": sum(map(Fraction, AMOUNTS[1::2]))}
 
 
 def test_a_prompt_answers_statements_of_several_lines_until_it_is_left(
