@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -46,10 +47,14 @@ NOW = parse_instant("2026-11-22T00:00:00Z")
 FIRST_SHA256 = "3804f24c9a23e8a9e2e36a483fe8642266be9527a10b0d5a29c15a89ded51ba1"
 
 
-def event_of(number: int, hour: int, event_type: str, payload: dict[str, Any]) -> Input:
-    """An input with what its payload contributes to all metrics."""
+def event_of(
+    number: int, hour: int, event_type: str, payload: dict[str, Any], definitions: Definitions = MORE[1:]
+) -> Input:
+    """An input with what its payload contributes to metrics."""
     event_id = f"{number:064x}"
-    contributed = contributions(MORE[1:], Measured(event_id, "shop", event_type, payload | {"hour": Number(str(hour))}))
+    contributed = contributions(
+        definitions, Measured(event_id, "shop", event_type, payload | {"hour": Number(str(hour))})
+    )
     return Input(parse_instant(f"2026-11-21T{hour:02d}:00:00Z"), event_id, event_type, "0" * 64, contributed)
 
 
@@ -97,12 +102,21 @@ def answer_of(row: dict[str, Any], definitions: Definitions = MORE) -> dict[str,
     return dict(version)
 
 
-def differing(row: dict[str, Any], definitions: Definitions) -> list[tuple[str, ...]]:
+def rows_of(events: Sequence[Input], definitions: Definitions) -> list[dict[str, Any]]:
+    """The rows of inputs."""
+    return [from_item(outcome_row(record_of_input(event, definitions))) for event in events]
+
+
+def differing(
+    row: dict[str, Any],
+    definitions: Definitions,
+    events: Sequence[Input] = EVENTS,
+    entries: Sequence[dict[str, Any]] | None = None,
+) -> list[tuple[str, ...]]:
     """The fields that `retrace check verify` finds to differ."""
-    entries = [from_item(outcome_row(record_of_input(event, definitions))) for event in EVENTS]
-    known = {event.key: record_of_input(event, definitions).event for event in EVENTS}
-    found = check_version(VERSION, row, entries, known, definitions)
-    return [each.fields for each in found]
+    known = {event.key: record_of_input(event, definitions).event for event in events}
+    stored = rows_of(events, definitions) if entries is None else entries
+    return [each.fields for each in check_version(VERSION, row, stored, known, definitions)]
 
 
 def test_one_more_metric_is_stored_and_answered_after_the_others_whatever_the_batches() -> None:
