@@ -14,6 +14,7 @@ from typing import Any
 from embedded import connection
 from embedded.connection import Stack
 from embedded.stack import started
+from tests.e2e.deployed import DESTINATIONS
 from tests.e2e.samples import ROOT
 from tests.terminal import on_a_terminal
 
@@ -71,7 +72,7 @@ def outputs(sessions: Sequence[Session], directory: Path, before: Sequence[str] 
     lines = ["set -o pipefail", *before, f"trap 'echo \"{_FAILED}$BASH_COMMAND\"' ERR"]
     for session in sessions:
         lines += [f"echo '{_MARK}'", session.commands]
-    with started() as stack:
+    with started(destinations=DESTINATIONS) as stack:
         connection.save(directory / ".retrace/local.json", stack)
         _, text = on_a_terminal(["/bin/bash", "-c", "\n".join(lines)], directory=directory, environment=environment)
     return text.split(f"{_MARK}\n")[1:]
