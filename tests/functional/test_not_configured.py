@@ -25,7 +25,7 @@ from chalicelib.runtime import (
 from chalicelib.runtime.settings import Settings
 from tests.conftest import SETTINGS
 
-NAMES = {name for name in SETTINGS if name.endswith(("_BUCKET", "_TABLE", "_QUEUE_URL"))}
+NAMES = {name for name in SETTINGS if name.endswith(("_BUCKET", "_TABLE", "_QUEUE_URL")) or name == "DESTINATIONS"}
 EVENT = {"source": "s", "event_type": "t", "entity_id": "e", "event_time": "2026-11-21T12:00:00Z", "payload": 1}
 WINDOW = "start_time=2026-11-21T00:00:00Z&end_time=2026-11-22T00:00:00Z"
 ID = "0" * 64
