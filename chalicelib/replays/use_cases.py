@@ -188,11 +188,15 @@ class ControlReplay:
     def redrive(self, replay_id: str) -> ReplayJob:
         """Move a job's dead letters back to the queue, and plan on where its planner has given up.
 
-        Raises Conflict for a cancelled replay, whose messages would only be dropped.
+        Raises Conflict for a cancelled replay, whose messages would only be dropped, and for one whose dead letters are
+        those of a consumer.
         """
         job = self._changed(replay_id, _resumed)
         if job.unfinished:
             self.queues.plan(replay_id)
+        elif not job.destination.reports:
+            name = job.destination.name
+            raise Conflict(f"Replay {replay_id} was sent to {name}. SQS moves the dead letters of {name} back.")
         # What rests in the dead-letter queue may not be counted yet.
         if job.destination.reports and (job.failed > 0 or job.in_flight > 0):
             self.queues.redrive(ReplayTask(replay_id, redrive=True))

@@ -42,28 +42,3 @@ resource "aws_cloudformation_stack" "retrace" {
     prevent_destroy = true
   }
 }
-
-# What a consumer of your own may do: receive the messages of replays, and read the events that they refer to.
-
-data "aws_sqs_queue" "replay" {
-  name = element(split("/", aws_cloudformation_stack.retrace.outputs["ReplayQueueUrl"]), 4)
-}
-
-data "aws_iam_policy_document" "consumer" {
-  statement {
-    sid       = "TakeReferences"
-    actions   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"]
-    resources = [data.aws_sqs_queue.replay.arn]
-  }
-
-  statement {
-    sid       = "ReadRawEvents"
-    actions   = ["s3:GetObject"]
-    resources = ["arn:aws:s3:::${aws_cloudformation_stack.retrace.outputs["RawBucket"]}/raw/*"]
-  }
-}
-
-resource "aws_iam_policy" "consumer" {
-  name   = "retrace-${var.stage}-consumer"
-  policy = data.aws_iam_policy_document.consumer.json
-}

@@ -104,3 +104,15 @@ def test_the_replays_to_a_destination_keep_its_rate_together(
     assert preview["estimated_seconds"] == 1
     [row] = [row for row in clients.dynamodb().scan(TableName=SETTINGS["REPLAYS_TABLE"])["Items"] if "due" in row]
     assert row["PK"] == {"S": "DESTINATION#billing"}
+
+
+def test_a_redrive_is_refused_where_dead_letters_are_those_of_a_consumer(application: Application) -> None:
+    application.accept(paid())
+    replay_id = application.requested_and_planned(**WHOLE_DAY, destination="billing")
+
+    response = application.call("POST", f"/replay/{replay_id}/redrive")
+
+    assert response.status_code == 409
+    said = f"Replay {replay_id} was sent to billing. SQS moves the dead letters of billing back."
+    assert response.json_body["detail"] == said
+    assert application.jobs.taken() == []
