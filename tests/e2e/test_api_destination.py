@@ -1,4 +1,4 @@
-"""The recipe of docs/consumer.md brings the messages of a replay to an HTTP endpoint, by an API destination."""
+"""The recipe of examples/README.md brings the messages of a replay to an HTTP endpoint, by an API destination."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def endpoint() -> Iterator[Endpoint]:
 
 def recipe() -> list[str]:
     """The commands of the page, a line each."""
-    page = (ROOT / "docs/consumer.md").read_text()
+    page = (ROOT / "examples/README.md").read_text()
     blocks: list[str] = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
     [block] = [block for block in blocks if "create-api-destination" in block]
     return block.replace("\\\n", " ").strip().splitlines()

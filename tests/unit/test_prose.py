@@ -28,7 +28,7 @@ WORDS = {
     "docs/architecture.md": 1_640,
     "docs/cli.md": 3_120,
     "docs/console.md": 710,
-    "docs/consumer.md": 840,
+    "docs/consumer.md": 790,
     "docs/cost.md": 400,
     "docs/decisions.md": 2_440,
     "docs/deploying.md": 1_100,
