@@ -157,6 +157,13 @@ def redrive_replay(replay_id: str) -> Response:
     return api.replays.redrive(_request(), replay_id)
 
 
+@app.route("/replay/{replay_id}/outcomes", methods=["POST"], authorizer=signed, content_types=ANY_CONTENT_TYPE)
+@as_problem_response
+def report_outcomes(replay_id: str) -> Response:
+    """Record what a consumer reports of the messages that a replay sent it."""
+    return api.replays.outcomes(_request(), replay_id)
+
+
 @app.route("/aggregates", authorizer=signed)
 @as_problem_response
 def aggregates() -> Response:

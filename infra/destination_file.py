@@ -43,16 +43,26 @@ class DestinationMembers(BaseModel):
     rate: float | None = Field(
         None, ge=MIN_RATE, le=MAX_RATE, description="Messages a second, which all replays to it share."
     )
+    reports: bool = Field(
+        default=False,
+        description="Whether its consumer reports outcomes, so that they are counted and its replays become COMPLETE.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """A destination of a stage: its name, its kind, and the ARN of its queue or bus if that exists."""
+    """A destination of a stage: its name and kind, the ARN of its queue or bus if that exists, whether it reports."""
 
     name: str
     kind: str = "queue"
     arn: str | None = None
     rate: float | None = None
+    reports: bool = False
+
+    @property
+    def options(self) -> dict[str, object]:
+        """What functions are told of it beside its ARN."""
+        return {name: value for name, value in (("rate", self.rate), ("reports", self.reports)) if value}
 
     @property
     def logical(self) -> str:
@@ -116,7 +126,7 @@ def _declared(name: str, members: JsonValue) -> Declared:
     if name == TO_AGGREGATES:
         return Declared(name)
     found = DestinationMembers.model_validate(_with_floats(members))
-    return Declared(name, found.kind, found.arn, found.rate)
+    return Declared(name, found.kind, found.arn, found.rate, found.reports)
 
 
 def _with_floats(members: JsonValue) -> Any:

@@ -32,14 +32,23 @@ def with_destinations(template: Template, declared: Declarations) -> Template:
     _watch(resources, declared)
     for each in declared:
         if each.name != TO_AGGREGATES:
-            resources |= _part("consumer", "queue" if each.is_queue else "bus", each)
+            resources |= _policy_of_consumer(each)
             outputs[f"{each.logical}ConsumerPolicyArn"] = {"Value": {"Ref": f"ConsumerPolicyOf{each.logical}"}}
     return changed
 
 
+def _policy_of_consumer(each: Declared) -> dict[str, Any]:
+    """Return the policy that its consumer needs, with the right to report if it does."""
+    policy = _part("consumer", "queue" if each.is_queue else "bus", each)
+    if each.reports:
+        document = policy[f"ConsumerPolicyOf{each.logical}"]["Properties"]["PolicyDocument"]
+        document["Statement"] = [*document["Statement"], *load_text(PARTS.read_text(), PARTS)["reports"]]
+    return policy
+
+
 def setting(declared: Iterable[Declared]) -> str:
     """Return DESTINATIONS as functions read it, with names of the template for its own queues."""
-    told = {each.name: {"arn": _arn(each)} | ({} if each.rate is None else {"rate": each.rate}) for each in declared}
+    told = {each.name: {"arn": _arn(each)} | each.options for each in declared}
     return json.dumps(told, separators=(",", ":"))
 
 

@@ -55,6 +55,7 @@ _MESSAGES = ("ENTITY#*#P1D#*#VER#*",)
 
 _TOTALS = ("TOTALS#*",)
 _REPLAYS = ("REPLAY#*",)
+_SENT = ("REPLAY#*#SENT#*",)
 _METRICS = ("METRIC#*",)
 _COUNT_PROGRESS = Right("CountProgress", ("dynamodb:UpdateItem",), ("ReplaysTable",), keys=_REPLAYS, together=True)
 _READ_STATES = Right("ReadStates", ("dynamodb:BatchGetItem",), ("ReplaysTable",), keys=(*_REPLAYS, *_METRICS))
@@ -85,7 +86,8 @@ RIGHTS: Mapping[str, tuple[Right, ...]] = {
         Right("ReadWebhookSecret", ("secretsmanager:GetSecretValue",), ("WebhookSecretArn",)),
         *_COMMON,
     ),
-    # Answers questions, starts replays, defines metrics, keeps totals; it writes no event and no version.
+    # Answers questions, starts replays, defines metrics, keeps totals, and records what consumers report. It writes
+    # no event and no version.
     "api": (
         Right("ReadEvents", ("s3:GetObject",), ("RawBucket/raw/*", "RawBucket/rejected/*")),
         _LIST_REFUSED,
@@ -112,6 +114,9 @@ RIGHTS: Mapping[str, tuple[Right, ...]] = {
         ),
         Right("RecordChangesOfMetrics", ("s3:PutObject", "s3:GetObject"), ("RawBucket/metrics/*",)),
         Right("OrderReplayJobs", ("dynamodb:UpdateItem",), ("ReplaysTable",), keys=("ORDER",)),
+        Right("FindWhatWasSent", ("dynamodb:BatchGetItem",), ("ReplaysTable",), keys=_SENT),
+        _record(*_MESSAGES),
+        _COUNT_PROGRESS,
         Right("ListReplayJobs", ("dynamodb:Query",), ("ReplaysTable/index/newest-first",)),
         Right(
             "ReadAggregates",
@@ -130,7 +135,12 @@ RIGHTS: Mapping[str, tuple[Right, ...]] = {
         Right("FindEventsByIndex", ("dynamodb:Query",), ("EventsTable/index/by-type-and-day",)),
         Right("AdvanceReplayJobs", ("dynamodb:PutItem", "dynamodb:Query"), ("ReplaysTable",), keys=_REPLAYS),
         Right("TakeTurns", ("dynamodb:UpdateItem",), ("ReplaysTable",), keys=("DESTINATION#*",)),
-        Right("KeepFoundDays", ("dynamodb:BatchWriteItem",), ("ReplaysTable",), keys=("REPLAY#*#DAYS",)),
+        Right(
+            "KeepFoundDaysAndWhatIsSent",
+            ("dynamodb:BatchWriteItem",),
+            ("ReplaysTable",),
+            keys=("REPLAY#*#DAYS", *_SENT),
+        ),
         Right("SendNextSlices", ("sqs:SendMessage",), ("ReplayJobsQueue", "ReplayJobsDeadLetterQueue")),
         SEND_TO_DESTINATIONS,
         Right("TakeDeadLettersBack", ("sqs:ReceiveMessage", "sqs:DeleteMessage"), ("DeadLetterQueue",)),

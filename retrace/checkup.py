@@ -177,7 +177,7 @@ def destinations(target: Target) -> Iterator[Finding]:
     """How much waits at each destination beside the processor's, and whether its consumer gave up on messages."""
     told = target.known(DESTINATIONS) if target.names_queues else None
     for each in destinations_in(told or "{}").declared:
-        if not each.reports:
+        if not each.is_aggregates:
             check = f"destination {each.name}"
             look = partial(_of_destination, target, each, check)
             yield finding_or_warning(check, look, "Its queue cannot be read", _READ_QUEUES)

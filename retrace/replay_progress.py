@@ -19,7 +19,7 @@ from retrace.client import Client
 from retrace.output import Json, Output, bar, duration, on_one_line, printable, short_time
 from retrace.problem import Exit, Problem
 from retrace.progress import Progress
-from retrace.replay_table import COUNTS, goes_elsewhere, remarks, what
+from retrace.replay_table import COUNTS, remarks, what
 
 _NAMES = 10
 _MOST_DAYS = 40
@@ -142,8 +142,8 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 2.0
 
 
 def over(job: Json) -> bool:
-    """Whether waiting longer tells nothing more: what your own consumers do with messages is not reported back."""
-    return job["state"] in FINAL or (job["state"] == "SENT" and goes_elsewhere(job["request"]))
+    """Whether waiting longer tells nothing more: what a consumer that does not report does with messages is unknown."""
+    return job["state"] in FINAL or (job["state"] == "SENT" and not job["reports"])
 
 
 def conclude(job: Json) -> None:

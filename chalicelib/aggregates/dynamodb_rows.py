@@ -54,6 +54,7 @@ def outcome_row(record: OutcomeRecord) -> Item:
         "event_type": event.event_type,
         "content_sha256": event.content_sha256,
         "c": packed_contributions(event.contributed) or None,
+        "reason": record.reason,
     }
     return outcome_key(record.key) | to_item(values)
 

@@ -22,8 +22,10 @@ class Outcome(StrEnum):
     """Its event is an input of the aggregate."""
     DUPLICATE = "REPEATED"
     """It is about a duplicate of an event, which is not an input."""
+    DONE = "DONE"
+    """Its consumer has reported it done; it is in no aggregate."""
     FAILED = "FAILED"
-    """It is a dead letter, or was until that expired."""
+    """It is a dead letter, or was until that expired, or its consumer has reported that it failed."""
     REDRIVEN = "REDRIVEN"
     """It was in the dead-letter queue, and is on its way again."""
     DROPPED = "DROPPED"
@@ -32,7 +34,7 @@ class Outcome(StrEnum):
     @property
     def final(self) -> bool:
         """Whether nothing else can become of the message."""
-        return self in (Outcome.INPUT, Outcome.DUPLICATE, Outcome.DROPPED)
+        return self in (Outcome.INPUT, Outcome.DUPLICATE, Outcome.DONE, Outcome.DROPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ def count_delta(before: Outcome | None, now: Outcome | None) -> Counts:
 
 def _counted(outcome: Outcome | None) -> Counts:
     match outcome:
-        case Outcome.INPUT | Outcome.DUPLICATE:
+        case Outcome.INPUT | Outcome.DUPLICATE | Outcome.DONE:
             return Counts(processed=1)
         case Outcome.FAILED:
             return Counts(failed=1)
@@ -108,7 +110,7 @@ class OutcomeRecord:
     """What is to be recorded of a message: its event, the version it belongs to, and what became of it.
 
     `elsewhere` has the versions of other calendars that its event is an input of, too. Whether it is one was decided
-    where the message is recorded.
+    where the message is recorded. `reason` is why its consumer failed.
     """
 
     version: Version
@@ -117,6 +119,7 @@ class OutcomeRecord:
     message_key: MessageKey
     definitions: Definitions = BUILT_IN
     elsewhere: tuple[VersionInput, ...] = ()
+    reason: str | None = None
 
     @property
     def key(self) -> LedgerKey:
@@ -131,12 +134,13 @@ class OutcomeRecord:
         return (VersionInput(self.version, self.event, self.definitions), *self.elsewhere)
 
 
-def record_of(message: ReplayMessage, outcome: Outcome) -> OutcomeRecord:
+def record_of(message: ReplayMessage, outcome: Outcome, reason: str | None = None) -> OutcomeRecord:
     """The record of a message whose event is not read."""
     event_time = Instant(message.event_time)
     event = Input(event_time, message.event_id, message.event_type, message.content_sha256)
     version = Version(message.entity_id, day_of(event_time), message.replay_id)
-    return OutcomeRecord(version, event, outcome, MessageKey(event_time, message.event_id, message.duplicate))
+    message_key = MessageKey(event_time, message.event_id, message.duplicate)
+    return OutcomeRecord(version, event, outcome, message_key, reason=reason)
 
 
 @dataclass(frozen=True, slots=True)

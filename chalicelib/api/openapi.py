@@ -13,6 +13,7 @@ from chalicelib.core.version import MAJOR_VERSION, VERSION
 from chalicelib.events.event import NativeEvent
 from chalicelib.ingest.responses import REFUSED_HEADER, IngestAnswer, RefusedEventProblem
 from chalicelib.metrics.members import DefinitionMembers
+from chalicelib.processing.reported import OutcomesReport
 from chalicelib.replays.request import ReplayRequest
 
 VALIDATION: Literal["validation"] = "validation"
@@ -129,7 +130,9 @@ def _schemas() -> Json:
         for model in (models if isinstance(models, tuple) else (models,))
     ]
     queries = [operation.query for operation in OPERATIONS.values() if operation.query is not None]
-    models: dict[Model, None] = dict.fromkeys([*answered, *queries, NativeEvent, ReplayRequest, DefinitionMembers])
+    models: dict[Model, None] = dict.fromkeys(
+        [*answered, *queries, NativeEvent, ReplayRequest, DefinitionMembers, OutcomesReport]
+    )
     adapters = [(model, VALIDATION, TypeAdapter(model)) for model in models]
     _, generated = TypeAdapter.json_schemas(adapters, ref_template=REFERENCE)
     definitions: Json = generated["$defs"]

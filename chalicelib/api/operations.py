@@ -16,6 +16,8 @@ from chalicelib.ingest.queries import IngestQuery
 from chalicelib.metrics import responses as metrics
 from chalicelib.metrics.members import DefinitionMembers
 from chalicelib.metrics.queries import MetricsQuery
+from chalicelib.processing.reported import OutcomesReport
+from chalicelib.processing.responses import ReportAnswer
 from chalicelib.quarantine import responses as quarantine
 from chalicelib.quarantine.retries import RejectedQuery
 from chalicelib.replays import responses as replays
@@ -161,6 +163,11 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("POST", "/replay/{replay_id}/redrive"): Operation(
         "Send dead letters back, and go on", {202: replays.ReplayAnswer, 409: Problem, 400: Problem, **_NAMED}
+    ),
+    ("POST", "/replay/{replay_id}/outcomes"): Operation(
+        "Report what became of messages",
+        {200: ReportAnswer, 409: Problem, 400: Problem, **_NAMED},
+        body={JSON: reference(OutcomesReport)},
     ),
     ("GET", "/aggregates"): Operation(
         "Versions of a daily aggregate, newest first",

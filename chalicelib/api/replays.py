@@ -9,13 +9,15 @@ from chalice.app import Request, Response
 from chalicelib.api import requests
 from chalicelib.api.responses import accepted, answer, problem
 from chalicelib.core.errors import Fault, InvalidRequest
+from chalicelib.processing.reported import parse_report
+from chalicelib.processing.responses import report as reported
 from chalicelib.replays import responses
 from chalicelib.replays.job import Requester
 from chalicelib.replays.partial_days import partial_days
 from chalicelib.replays.preview_report import ConfirmationNeeded
 from chalicelib.replays.request import ReplayQuery, ReplaysQuery
 from chalicelib.replays.request_body import parse_with_drafts
-from chalicelib.runtime import replay_wiring, telemetry
+from chalicelib.runtime import consumer_wiring, replay_wiring, telemetry
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -76,3 +78,9 @@ def redrive(request: Request, replay_id: str) -> Response:
     job = replay_wiring.control_replay().redrive(replay_id)
     telemetry.replay_controlled(job, "redrive", requests.caller(request))
     return accepted(responses.job(job))
+
+
+def outcomes(request: Request, replay_id: str) -> Response:
+    """POST /replay/{replay_id}/outcomes."""
+    report = parse_report(requests.body_of(request))
+    return answer(reported(consumer_wiring.record_reported_outcomes().record(replay_id, report)))

@@ -66,6 +66,16 @@ def destination(name: str) -> str:
     return f"DESTINATION#{name}"
 
 
+def sent_messages(replay_id: str, event_id: str) -> str:
+    """One of the partitions of what a replay sent: sixteen, as DynamoDB writes a thousand units a second to each."""
+    return f"{replay(replay_id)}#SENT#{event_id[0]}"
+
+
+def sent_message(event_id: str, arrival: str | None) -> str:
+    """The sort key of a message that was sent: its event's id, and the key of the later arrival that it repeats."""
+    return event_id if arrival is None else f"{event_id}#{arrival}"
+
+
 def idempotency_key(key: str) -> str:
     """The partition of the replay that an idempotency key stands for."""
     return f"KEY#{for_key(key)}"

@@ -28,10 +28,14 @@ class DestinationKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeclaredDestination:
-    """A destination by its name and the ARN of its queue or event bus."""
+    """A destination by its name and the ARN of its queue or event bus.
+
+    `takes_reports` says whether its consumer reports what became of messages.
+    """
 
     name: str
     arn: str
+    takes_reports: bool = False
 
     @property
     def kind(self) -> DestinationKind:
@@ -44,35 +48,49 @@ class DeclaredDestination:
         return DestinationKind.FIFO if self.arn.endswith(".fifo") else DestinationKind.QUEUE
 
     @property
+    def is_aggregates(self) -> bool:
+        """Whether Retrace itself processes its messages, and keeps its dead letters."""
+        return self.name == TO_AGGREGATES
+
+    @property
     def reports(self) -> bool:
         """Whether outcomes of its messages are counted, so that its replays become COMPLETE."""
-        return self.name == TO_AGGREGATES
+        return self.is_aggregates or self.takes_reports
 
 
 @dataclass(frozen=True, slots=True)
 class Destinations:
     """All that a stage declares, by name. Some have a rate, in messages a second, which all replays to it share."""
 
-    arns: Mapping[str, str]
+    by_name: Mapping[str, DeclaredDestination]
     rates: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def arns(self) -> dict[str, str]:
+        """Where each is."""
+        return {name: each.arn for name, each in self.by_name.items()}
 
     @property
     def declared(self) -> list[DeclaredDestination]:
         """Each of them."""
-        return [DeclaredDestination(name, arn) for name, arn in self.arns.items()]
+        return list(self.by_name.values())
 
     def named(self, name: str) -> DeclaredDestination:
         """One of them; raises InvalidRequest, which names all, for an unknown name."""
-        if name not in self.arns:
-            near = get_close_matches(name, self.arns, 1)
+        if name not in self.by_name:
+            near = get_close_matches(name, self.by_name, 1)
             guess = f"Did you mean {near[0]}? " if near else ""
-            fault = Fault("destination", f"is {name}, which is not declared. {guess}Declared: {', '.join(self.arns)}")
+            known = ", ".join(self.by_name)
+            fault = Fault("destination", f"is {name}, which is not declared. {guess}Declared: {known}")
             raise InvalidRequest("This stage has no such destination.", (fault,))
-        return DeclaredDestination(name, self.arns[name])
+        return self.by_name[name]
 
 
 def destinations_in(setting: str) -> Destinations:
-    """Read the setting DESTINATIONS, such as {"billing": {"arn": "arn:aws:sqs:…", "rate": 50}}."""
+    """Read the setting DESTINATIONS, such as {"billing": {"arn": "arn:aws:sqs:…", "rate": 50, "reports": true}}."""
     told = json.loads(setting)
     rates = {name: members["rate"] for name, members in told.items() if "rate" in members}
-    return Destinations({name: members["arn"] for name, members in told.items()}, rates)
+    by_name = {
+        name: DeclaredDestination(name, members["arn"], members.get("reports", False)) for name, members in told.items()
+    }
+    return Destinations(by_name, rates)

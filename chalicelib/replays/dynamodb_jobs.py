@@ -15,7 +15,7 @@ from chalicelib.core.errors import WriteConflict
 from chalicelib.core.pagination import PageOf, chunked
 from chalicelib.core.ports import Pause
 from chalicelib.core.timestamps import Instant, nanoseconds
-from chalicelib.replays.dynamodb_planning import DynamoOutboxes, DynamoTouchedDays, DynamoTurns
+from chalicelib.replays.dynamodb_planning import DynamoOutboxes, DynamoSentMessages, DynamoTouchedDays, DynamoTurns
 from chalicelib.replays.dynamodb_rows import job_of, job_row, request_row, status_of
 from chalicelib.replays.job import Outbox, ReplayJob
 from chalicelib.replays.ports import KeyedReplay, ReplayPlace, ReplayStatus
@@ -152,6 +152,10 @@ class DynamoReplayStore:
     def take_turn(self, destination: str, messages: int, rate: float, now: Instant) -> float:
         """Take a turn to send, in the row of the destination; answers the seconds until there is one."""
         return DynamoTurns(self.dynamodb, self.replays_table, destination).take(messages, rate, now)
+
+    def sent_messages(self, replay_id: str) -> DynamoSentMessages:
+        """What a replay has sent to a consumer that reports outcomes."""
+        return DynamoSentMessages(self.dynamodb, self.replays_table, replay_id, self.pause)
 
     def _put(self, item: dict[str, Any], **condition: Any) -> dict[str, Any]:
         return {"Put": {"TableName": self.replays_table, "Item": item, **condition}}

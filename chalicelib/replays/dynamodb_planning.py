@@ -1,4 +1,4 @@
-"""Stores what planners keep beside a job in DynamoDB: outboxes, days that a replay touches, turns at destinations."""
+"""Stores what planners keep beside a job in DynamoDB: outboxes, touched days, what was sent, turns at destinations."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from chalicelib.aws import keys, replay_keys
-from chalicelib.aws.dynamodb import ITEMS_A_WRITE, Item, from_item, page_of, put_items, to_item
+from chalicelib.aws.dynamodb import ITEMS_A_WRITE, KEYS_A_GET, Item, from_item, get_items, page_of, put_items, to_item
 from chalicelib.aws.errors import code_of, translated
 from chalicelib.core.errors import NotFound
 from chalicelib.core.pagination import PageOf, chunked
 from chalicelib.core.ports import Pause
 from chalicelib.core.timestamps import Day, Instant, nanoseconds
 from chalicelib.replays.job import Outbox, unpacked
+from chalicelib.replays.messages import MessageIdentity, ReplayMessage
 from chalicelib.replays.ports import TouchedDay
 from chalicelib.replays.rate_limit import MOST_BEHIND_S
 
@@ -100,6 +101,42 @@ class DynamoTouchedDays:
     def _row(self, entity_id: str, day: Day) -> Item:
         key = {"PK": replay_keys.touched_days(self.replay_id), "SK": replay_keys.touched_day(entity_id, day)}
         return to_item(key | {"entity_id": entity_id, "day": day})
+
+
+@dataclass(frozen=True)
+class DynamoSentMessages:
+    """The partitions of what a replay sent to a consumer that reports outcomes. Rows stay, as outcomes do."""
+
+    dynamodb: DynamoDBClient
+    replays_table: str
+    replay_id: str
+    pause: Pause
+
+    def add(self, messages: Iterable[ReplayMessage]) -> None:
+        """Keep messages. A row says what its message does, so writing it again changes nothing."""
+        rows = [self._key(message.identity) | to_item({"message": message.body}) for message in messages]
+        with translated("keeping what a replay sends"):
+            for some in chunked(rows, ITEMS_A_WRITE):
+                put_items(self.dynamodb, self.replays_table, some, self.pause)
+
+    def find(self, identities: Iterable[MessageIdentity]) -> dict[MessageIdentity, ReplayMessage]:
+        """Those that were sent: a BatchGetItem for each hundred."""
+        found: dict[MessageIdentity, ReplayMessage] = {}
+        with translated("reading what a replay sent"):
+            for some in chunked([self._key(each) for each in dict.fromkeys(identities)], KEYS_A_GET):
+                items = get_items(self.dynamodb, self.replays_table, some, self.pause, consistent=True)
+                messages = (ReplayMessage.model_validate_json(item["message"]["S"]) for item in items)
+                found |= {message.identity: message for message in messages}
+        return found
+
+    def _key(self, identity: MessageIdentity) -> Item:
+        event_id, duplicate = identity
+        arrival = None
+        if duplicate is not None:
+            ingest_time = Instant(duplicate.ingest_time)
+            arrival = keys.arrival(ingest_time, duplicate.request_id, duplicate.position, conflict=False)
+        partition = replay_keys.sent_messages(self.replay_id, event_id)
+        return to_item({"PK": partition, "SK": replay_keys.sent_message(event_id, arrival)})
 
 
 def _touched_day(item: Item) -> TouchedDay:

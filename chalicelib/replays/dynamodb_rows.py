@@ -33,6 +33,7 @@ def request_row(job: ReplayJob) -> Item:
             "shards": job.shards,
             "metrics": [[each.name, each.definition_sha256] for each in job.metrics] or None,
             "destination_arn": job.destination_arn,
+            "takes_reports": job.takes_reports or None,
         }
     )
 
@@ -98,6 +99,7 @@ def job_of(rows: Sequence[Row]) -> ReplayJob | None:
         dropped=_counted(rows, "dropped_count"),
         metrics=tuple(PinnedMetric(*each) for each in request.get("metrics", ())),
         destination_arn=request["destination_arn"],
+        takes_reports=request.get("takes_reports", False),
     )
 
 

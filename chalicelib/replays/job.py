@@ -93,7 +93,7 @@ class ReplayJob:
     holds only for the revision it was made from. `committed_by` names the last one. `outbox` names the commit whose
     messages may not all have been sent; `sent` counts them. `due_at` is when the next message may be sent at a rate.
     `metrics` are those that it computes beside those that are built in, whatever their names become.
-    `destination_arn` is where its destination was when the job was made.
+    `destination_arn` is where its destination was when the job was made, and `takes_reports` whether it reported then.
     `failed` messages are dead letters, the last of them since `failed_at`; `dropped` ones came after a cancel.
     """
 
@@ -121,11 +121,12 @@ class ReplayJob:
     dropped: int = 0
     metrics: tuple[PinnedMetric, ...] = ()
     destination_arn: str = ""
+    takes_reports: bool = False
 
     @property
     def destination(self) -> DeclaredDestination:
         """Where its messages go, whatever its stage declares by now."""
-        return DeclaredDestination(self.request.destination, self.destination_arn)
+        return DeclaredDestination(self.request.destination, self.destination_arn, self.takes_reports)
 
     @property
     def in_flight(self) -> int:
@@ -139,8 +140,8 @@ class ReplayJob:
 
     @property
     def dead_letters_until(self) -> Instant | None:
-        """When the last of its dead letters has expired; None if it has none."""
-        if self.failed_at is None or self.failed <= 0:
+        """When the last of its dead letters has expired; None if it has none, or its consumer keeps them."""
+        if self.failed_at is None or self.failed <= 0 or not self.destination.is_aggregates:
             return None
         return shifted(self.failed_at, DEAD_LETTERS_KEPT_S * 1_000_000_000)
 

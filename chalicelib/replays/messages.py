@@ -25,6 +25,9 @@ SCHEMA: Final = "urn:retrace:replay-message:1"
 
 _OBJECT_VERSION = "object-"
 
+MAX_POSITION = 999_999
+"""In a request: sort keys have six digits for it, and no request has as many events."""
+
 MAX_MESSAGE_BYTES = 64 * 1024
 """Four times what the longest names make of a message. Reading costs many times a message's size in memory."""
 
@@ -36,7 +39,11 @@ class Duplicate(BaseModel):
 
     ingest_time: Annotated[_FixedWidthTime, Field(description="When it came: UTC, nine fractional digits.")]
     request_id: Annotated[RequestId, Field(description="The request that brought it.")]
-    position: Annotated[int, Field(ge=0, description="Where in that request it stood, from 0.")]
+    position: Annotated[int, Field(ge=0, le=MAX_POSITION, description="Where in that request it stood, from 0.")]
+
+
+MessageIdentity = tuple[str, Duplicate | None]
+"""What distinguishes the messages of one replay: the event's id, and which of its later arrivals."""
 
 
 class ReplayMessage(BaseModel):
@@ -74,6 +81,11 @@ class ReplayMessage(BaseModel):
         https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html, MessageBody
         """
         return self.model_dump_json(exclude_none=True, ensure_ascii=True)
+
+    @property
+    def identity(self) -> MessageIdentity:
+        """What distinguishes it from others of its replay."""
+        return self.event_id, self.duplicate
 
     @property
     def attributes(self) -> dict[str, str]:

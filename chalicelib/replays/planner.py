@@ -169,6 +169,8 @@ class PlanReplay:
             self.replays.touched_days(job.replay_id).add(outbox.days)
         if outbox.messages:
             to = self._destination(job)
+            if job.destination.takes_reports:  # kept first, so that no report comes of what is not known to be sent
+                self.replays.sent_messages(job.replay_id).add(outbox.messages)
             to.send(outbox.messages if to.ordered else by_entity_and_day(outbox.messages))
 
     def _destination(self, job: ReplayJob) -> Destination:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from chalicelib.core.errors import NotFound
+from chalicelib.core.fields import MAX_REPLAY_ID_BYTES
 from chalicelib.core.pagination import PageOf
 from chalicelib.core.timestamps import Day, Instant
 from chalicelib.replays.job import JobState, Outbox, ReplayJob
-from chalicelib.replays.messages import ReplayMessage
+from chalicelib.replays.messages import MessageIdentity, ReplayMessage
 from chalicelib.replays.tasks import ReplayTask
 
 
@@ -30,6 +32,16 @@ class TouchedDays(Protocol):
 
     def page(self, after: str | None, limit: int) -> PageOf[TouchedDay]:
         """At most `limit` days, in order, after a position."""
+
+
+class SentMessages(Protocol):
+    """What one replay has sent to a consumer that reports outcomes."""
+
+    def add(self, messages: Iterable[ReplayMessage]) -> None:
+        """Keep messages that are about to be sent; each is kept once."""
+
+    def find(self, identities: Iterable[MessageIdentity]) -> Mapping[MessageIdentity, ReplayMessage]:
+        """Those that were sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +92,17 @@ class ReplayStore(Protocol):
 
         Answers the seconds until there is one; 0.0 if it is taken.
         """
+
+    def sent_messages(self, replay_id: str) -> SentMessages:
+        """What a replay has sent to a consumer that reports outcomes."""
+
+
+def required_job(replays: ReplayStore, replay_id: str) -> ReplayJob:
+    """A job with its counts; raises NotFound."""
+    job = replays.get(replay_id) if len(replay_id) <= MAX_REPLAY_ID_BYTES else None
+    if job is None:
+        raise NotFound(f"There is no replay {replay_id[:MAX_REPLAY_ID_BYTES]}.")
+    return job
 
 
 class ReplayQueues(Protocol):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import ValidationError
 
 from chalicelib.core.errors import Fault, InvalidRequest
 from chalicelib.core.fields import faults_of
-from chalicelib.core.lossless_json import JsonSyntaxError, parse
+from chalicelib.core.lossless_json import JsonSyntaxError, JsonValue, parse
 from chalicelib.metrics.definition import Definition
 from chalicelib.replays.chosen_metrics import drafts_in, with_references
 from chalicelib.replays.request import ReplayRequest
@@ -32,18 +33,8 @@ def parse_replay_request(body: bytes) -> ReplayRequest:
 
 def parse_with_drafts(body: bytes) -> ParsedRequest:
     """Read a request, as strictly as an event is read; raises InvalidRequest with every fault."""
-    try:
-        text = body.decode()
-        strictly_read = parse(text)
-    except (UnicodeDecodeError, JsonSyntaxError) as error:
-        at_fault = f"UTF-8 at byte {error.start}" if isinstance(error, UnicodeDecodeError) else f"JSON: {error}"
-        raise InvalidRequest("The body is not JSON.", (Fault("body", f"is not {at_fault}"),)) from error
-    if strictly_read.faults:
-        raise InvalidRequest("The replay request is not valid.", strictly_read.faults)
-    members = json.loads(text, parse_int=_number)
-    if not isinstance(members, dict):
-        raise InvalidRequest("The body is not a JSON object.", (Fault("body", "must be a JSON object"),))
-    drafts, faults = drafts_in(strictly_read.value)
+    members, strictly_read = json_object(body, "The replay request is not valid.")
+    drafts, faults = drafts_in(strictly_read)
     try:
         request = ReplayRequest.model_validate(with_references(members, drafts))
     except ValidationError as error:
@@ -51,6 +42,22 @@ def parse_with_drafts(body: bytes) -> ParsedRequest:
     if faults:
         raise InvalidRequest("The replay request is not valid.", faults)
     return ParsedRequest(request, tuple(drafts.values()))
+
+
+def json_object(body: bytes, invalid: str) -> tuple[dict[str, Any], JsonValue]:
+    """Return the members of a body, as Python has them and as an event is read; raises InvalidRequest otherwise."""
+    try:
+        text = body.decode()
+        strictly_read = parse(text)
+    except (UnicodeDecodeError, JsonSyntaxError) as error:
+        at_fault = f"UTF-8 at byte {error.start}" if isinstance(error, UnicodeDecodeError) else f"JSON: {error}"
+        raise InvalidRequest("The body is not JSON.", (Fault("body", f"is not {at_fault}"),)) from error
+    if strictly_read.faults:
+        raise InvalidRequest(invalid, strictly_read.faults)
+    members = json.loads(text, parse_int=_number)
+    if not isinstance(members, dict):
+        raise InvalidRequest("The body is not a JSON object.", (Fault("body", "must be a JSON object"),))
+    return members, strictly_read.value
 
 
 def _number(digits: str) -> int | float:

@@ -24,15 +24,20 @@ from chalicelib.replays.request import ReplayRequest
 from chalicelib.replays.schemas import PinnedMetricShape, PreviewAnswer, partial_shape
 from chalicelib.replays.use_cases import ReplaysFound
 
+STATES = ["PLANNING", "SENDING", "SENT", "COMPLETE", "CANCELLED", "FAILED"]
+
 
 class ReplayAnswer(Shape):
     """A replay and how far it is."""
 
     replay_id: str
-    state: Annotated[str, JsonSchema(enum=["PLANNING", "SENDING", "SENT", "COMPLETE", "CANCELLED", "FAILED"])]
+    state: Annotated[str, JsonSchema(enum=STATES)]
     request: Annotated[dict[str, object], DescribedBy(ReplayRequest)]
     destination: Annotated[str, JsonSchema(description="Where its messages go, and nowhere else.")]
     destination_arn: Annotated[str, JsonSchema(description="Its queue, as declared when the replay was requested.")]
+    reports: Annotated[
+        bool, JsonSchema(description="Whether outcomes are counted, so that the replay becomes COMPLETE.")
+    ]
     requested_by: str
     created_at: Time
     updated_at: Time
@@ -55,7 +60,10 @@ class ReplayAnswer(Shape):
     matched: Annotated[Count, JsonSchema(description="Events among them that are sent.")]
     sent: Annotated[Count, JsonSchema(description="Messages that were sent.")]
     processed: Annotated[Count, JsonSchema(description="Of these, those that were processed.")]
-    failed: Annotated[Count, JsonSchema(description="Of these, those that failed: dead letters, until these expire.")]
+    failed: Annotated[
+        Count,
+        JsonSchema(description="Of these, those that failed: dead letters, until these expire, or reported so."),
+    ]
     dropped: Annotated[Count, JsonSchema(description="Of these, those that came after a cancel and were dropped.")]
     dead_letters_until: Annotated[
         Time | None, JsonSchema(description="By when the last of its dead letters has expired; null if it has none.")
@@ -92,6 +100,7 @@ def job(shown: ReplayJob) -> ReplayAnswer:
         "request": shown.request.as_asked(),
         "destination": shown.destination.name,
         "destination_arn": shown.destination.arn,
+        "reports": shown.destination.reports,
         "requested_by": shown.requested_by,
         "created_at": shown.created_at,
         "updated_at": shown.updated_at,
@@ -124,18 +133,23 @@ def _advice(shown: ReplayJob) -> str | None:
         return f"It was given up. Once the cause is gone, {again} goes on where it stopped."
     if shown.public_state is JobState.COMPLETE and shown.sent == 0:
         return _about_nothing(shown.request, shown.scanned, shown.index_read_to)
-    if shown.failed > 0:
+    if shown.failed == 0:
+        return None
+    if shown.destination.is_aggregates:
         return _about_dead_letters(shown, again)
-    return None
+    return f"{_failed(shown)}, as the consumer of {shown.destination.name} reported. It may report them done later."
 
 
 def _about_dead_letters(shown: ReplayJob, again: str) -> str:
     """What to do about messages that failed, before their dead letters expire and after."""
-    failed = "1 message" if shown.failed == 1 else f"{shown.failed} messages"
     return (
-        f"{failed} failed. Once the cause is gone, {again} sends them back to be processed."
+        f"{_failed(shown)}. Once the cause is gone, {again} sends them back to be processed."
         f" Dead letters expire after 14 days, the last of these by {shown.dead_letters_until}: then replay again."
     )
+
+
+def _failed(shown: ReplayJob) -> str:
+    return "1 message failed" if shown.failed == 1 else f"{shown.failed} messages failed"
 
 
 def _about_nothing(request: ReplayRequest, scanned: int, index_read_to: Instant | None) -> str:

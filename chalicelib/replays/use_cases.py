@@ -9,14 +9,13 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from chalicelib.core.errors import Conflict, Fault, NotFound, TryAgain, WriteConflict
-from chalicelib.core.fields import MAX_REPLAY_ID_BYTES
+from chalicelib.core.errors import Conflict, Fault, TryAgain, WriteConflict
 from chalicelib.core.pagination import from_cursor, query_fingerprint, to_cursor
 from chalicelib.core.ports import Clock, Concurrently, Pause
 from chalicelib.core.replay_ids import what_if
-from chalicelib.replays.destinations import Destinations
+from chalicelib.replays.destinations import DeclaredDestination, Destinations
 from chalicelib.replays.job import JobState, PinnedMetric, ReplayJob, Requester, beginning_of
-from chalicelib.replays.ports import KeyedReplay, ReplayQueues, ReplayStore
+from chalicelib.replays.ports import KeyedReplay, ReplayQueues, ReplayStore, required_job
 from chalicelib.replays.preview_report import ConfirmationNeeded
 from chalicelib.replays.request import ReplayRequest, ReplaysQuery
 from chalicelib.replays.tasks import ReplayTask
@@ -59,7 +58,7 @@ class RequestReplay:
         destination = self.destinations.named(request.destination)
         chosen = self.metrics.chosen(request, drafts)
         self._require_confirmation(request)
-        job = self._job(request, requester, chosen, destination.arn)
+        job = self._job(request, requester, chosen, destination)
         self.metrics.keep(drafts)
         self.queues.plan_unless_planned(job.replay_id)
         keyed = self.replays.create(job, requester.idempotency_key, digest)
@@ -74,7 +73,7 @@ class RequestReplay:
         request: ReplayRequest,
         requester: Requester,
         chosen: Sequence[Definition] | None,
-        destination_arn: str,
+        destination: DeclaredDestination,
     ) -> ReplayJob:
         """A job at the next place in the order, with the metrics that the request chose, else the active ones."""
         now = self.now()
@@ -91,7 +90,8 @@ class RequestReplay:
             shards=self.shards,
             cursor=beginning_of(request),
             metrics=tuple(PinnedMetric(each.name, each.sha256) for each in chosen),
-            destination_arn=destination_arn,
+            destination_arn=destination.arn,
+            takes_reports=destination.takes_reports,
         )
 
     def _known_by(self, idempotency_key: str | None) -> KeyedReplay | None:
@@ -101,7 +101,7 @@ class RequestReplay:
         """The job that was requested before. It is queued again if no planner has had it, as it may not be queued."""
         if keyed.digest != digest:
             raise _other_request(requester.idempotency_key)
-        job = _known(self.replays, keyed.replay_id)
+        job = required_job(self.replays, keyed.replay_id)
         if job.revision == 0:
             self.queues.plan(job.replay_id)
         return job
@@ -122,13 +122,6 @@ def _digest(request: ReplayRequest) -> str:
 def _other_request(key: str | None) -> Conflict:
     fault = Fault("Idempotency-Key", "belongs to another request. Use a new key for a new replay")
     return Conflict(f"The Idempotency-Key {key} was used for another replay.", (fault,))
-
-
-def _known(replays: ReplayStore, replay_id: str) -> ReplayJob:
-    job = replays.get(replay_id) if len(replay_id) <= MAX_REPLAY_ID_BYTES else None
-    if job is None:
-        raise NotFound(f"There is no replay {replay_id[:MAX_REPLAY_ID_BYTES]}.")
-    return job
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +148,7 @@ class FindReplays:
 
     def one(self, replay_id: str) -> ReplayJob:
         """A job with its counts; raises NotFound."""
-        return _known(self.replays, replay_id)
+        return required_job(self.replays, replay_id)
 
 
 @dataclass(frozen=True)
@@ -194,11 +187,11 @@ class ControlReplay:
         job = self._changed(replay_id, _resumed)
         if job.unfinished:
             self.queues.plan(replay_id)
-        elif not job.destination.reports:
+        elif not job.destination.is_aggregates:
             name = job.destination.name
             raise Conflict(f"Replay {replay_id} was sent to {name}. SQS moves the dead letters of {name} back.")
         # What rests in the dead-letter queue may not be counted yet.
-        if job.destination.reports and (job.failed > 0 or job.in_flight > 0):
+        if job.destination.is_aggregates and (job.failed > 0 or job.in_flight > 0):
             self.queues.redrive(ReplayTask(replay_id, redrive=True))
         return job
 
@@ -207,7 +200,7 @@ class ControlReplay:
         request_id = self.new_id()
         attempts = 0
         while attempts < _ATTEMPTS:
-            job = _known(self.replays, replay_id)
+            job = required_job(self.replays, replay_id)
             aim = None if job.committed_by == request_id else change(job)
             if aim is None:
                 return job

@@ -11,6 +11,7 @@ from chalicelib.processing.dead_letters import RecordDeadLetters, RedriveDeadLet
 from chalicelib.processing.fetcher import FetchAndVerify
 from chalicelib.processing.processor import AcknowledgeBatch, ProcessBatch
 from chalicelib.processing.recorder import RecordInLedger
+from chalicelib.processing.reported import RecordReportedOutcomes
 from chalicelib.processing.sqs import SqsDeadLetterQueue, SqsDeliveryQueue
 from chalicelib.replays import commit_batch, rate_limit
 from chalicelib.replays.destinations import DeclaredDestination, DestinationKind
@@ -90,6 +91,11 @@ def acknowledge_dead_letters() -> AcknowledgeBatch:
 def redrive_dead_letters() -> RedriveDeadLetters:
     """One slice of sending a replay's dead letters back."""
     return RedriveDeadLetters(record(), dead_letter_queue())
+
+
+def record_reported_outcomes() -> RecordReportedOutcomes:
+    """POST /replay/{id}/outcomes."""
+    return RecordReportedOutcomes(replay_store(), record())
 
 
 def write_digests() -> WriteDigests | None:

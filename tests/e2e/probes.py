@@ -170,7 +170,15 @@ KEY: Final[dict[str, Probe]] = {
 PARTITIONS: Final[dict[str, tuple[str, ...]]] = {
     "EventsTable": ("ENTITY#none", "EVENT#none", "SOURCES"),
     "DedupeTable": ("none",),
-    "ReplaysTable": ("REPLAY#none", "REPLAY#none#DAYS", "KEY#none", "ORDER", "METRIC#none", "DESTINATION#none"),
+    "ReplaysTable": (
+        "REPLAY#none",
+        "REPLAY#none#DAYS",
+        "REPLAY#none#SENT#0",
+        "KEY#none",
+        "ORDER",
+        "METRIC#none",
+        "DESTINATION#none",
+    ),
     "AggregatesTable": ("ENTITY#none", "ENTITY#none#P1D#UTC#2026-11-21#VER#none", "VALUES#none"),
 }
 """A partition of each kind that a table has; none of these has a row."""

@@ -120,6 +120,22 @@ def test_messages_wait_at_the_destination_that_a_replay_names_and_nowhere_else(d
     assert deployed.get("/aggregates", entity_id=ENTITY, day=DAY)["versions"] == []
 
 
+def test_what_a_consumer_reports_is_counted(deployed: Deployed, consumer: Stack) -> None:
+    url = queue_url(deployed.admin.sqs, declared(consumer)["billing"]["arn"])
+    found = deployed.admin.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+    messages = [json.loads(each["Body"]) for each in found["Messages"]]
+    replay_id = messages[0]["replay_id"]
+    job = deployed.get(f"/replay/{replay_id}")
+    body = {"outcomes": [{"event_id": each["event_id"], "outcome": "done"} for each in messages]}
+    path, headers = f"/replay/{replay_id}/outcomes", {"Content-Type": "application/json"}
+
+    answer = Api(consumer).call("POST", path, headers=headers, body=json.dumps(body).encode())
+
+    assert answer.status == 200, answer.data
+    assert answer.json()["recorded"] == len(messages)
+    assert deployed.get(f"/replay/{replay_id}")["processed"] == len(messages) <= job["sent"]
+
+
 def test_the_example_gets_every_event_as_it_was_sent_and_empties_the_queue(deployed: Deployed, consumer: Stack) -> None:
     finished = run_example(consumer, "billing")
 

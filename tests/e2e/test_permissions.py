@@ -46,6 +46,7 @@ WHO_MAY_CALL = {
     "GET /replay/{replay_id}": READERS,
     "POST /replay/{replay_id}/cancel": {"investigator"},
     "POST /replay/{replay_id}/redrive": {"investigator"},
+    "POST /replay/{replay_id}/outcomes": {"consumer"},
     "GET /aggregates": READERS,
     "GET /aggregates/inputs": READERS,
     "GET /aggregates/diff": READERS,
@@ -109,8 +110,11 @@ def _answered(route: str) -> int:
     """The status for who may call a route, and says nothing with it, or names what is not there."""
     if route in {"GET /health", "GET /openapi.json", "GET /replay", "GET /sources", "GET /metrics"}:
         return 200
-    needs_days = route == "GET /metrics/{name}/values"
-    return 404 if "{" in route and not route.startswith("PUT ") and not needs_days else 400
+    needs_more = route.startswith("PUT ") or route in {
+        "GET /metrics/{name}/values",
+        "POST /replay/{replay_id}/outcomes",
+    }
+    return 404 if "{" in route and not needs_more else 400
 
 
 def _request(route: str) -> tuple[str, str]:
@@ -156,6 +160,7 @@ ON_BUCKET = {
 }
 ON_KEY = {"Sign": {"digest"}}
 RECORDERS = {"planner", "processor", "dead letters"}
+COUNTERS = {"api"} | RECORDERS
 WRITES_TOGETHER = ("PutItem together", "PutItem over together")
 """No condition of IAM tells a put that writes over something from one that must not; docs/security.md says so."""
 
@@ -186,9 +191,9 @@ ON_TABLES = {
             "BatchGetItem": {"processor", "dead letters"},
             "Query": {"api", "planner"},
             **each(WRITES, {"api", "planner"}),
-            "UpdateItem together": RECORDERS,
+            "UpdateItem together": COUNTERS,
         }
-        for partition in ("REPLAY#none", "REPLAY#none#DAYS")
+        for partition in ("REPLAY#none", "REPLAY#none#DAYS", "REPLAY#none#SENT#0")
     },
     ("ReplaysTable", "ORDER"): each(("UpdateItem", "UpdateItem together"), {"api"}),
     ("ReplaysTable", "DESTINATION#none"): each(("UpdateItem", "UpdateItem together"), {"planner"}),
@@ -200,17 +205,19 @@ ON_TABLES = {
     ("ReplaysTable", "KEY#none"): {"GetItem": {"api"}, "Query": {"api"}, **each(WRITES, {"api"})},
     ("AggregatesTable", "ENTITY#none"): {
         "Query": {"api"},
-        "BatchGetItem": {"api"} | RECORDERS,
+        "BatchGetItem": COUNTERS,
         **each(WRITES_TOGETHER, {"processor"}),
     },
     ("AggregatesTable", MESSAGES): {
         "Query": {"api"},
-        "BatchGetItem": {"api"} | RECORDERS,
-        **each(WRITES_TOGETHER, RECORDERS),
+        "BatchGetItem": COUNTERS,
+        **each(WRITES_TOGETHER, COUNTERS),
     },
     ("AggregatesTable", "VALUES#none"): {"BatchGetItem": {"api"}, **each(WRITES, {"api"})},
 }
-ON_TABLES["ReplaysTable", "REPLAY#none#DAYS"] |= each(("BatchWriteItem put", "BatchWriteItem delete"), {"planner"})
+for kept_by_planners in ("REPLAY#none#DAYS", "REPLAY#none#SENT#0"):
+    ON_TABLES["ReplaysTable", kept_by_planners] |= each(("BatchWriteItem put", "BatchWriteItem delete"), {"planner"})
+ON_TABLES["ReplaysTable", "REPLAY#none#SENT#0"]["BatchGetItem"] = {"api", "processor", "dead letters"}
 INDEXES = {
     ("EventsTable", "by-type-and-day", "type_day"): {"api", "planner"},
     ("EventsTable", "late-arrivals", "late_day"): {"api"},

@@ -33,7 +33,7 @@ from chalicelib.ingest.rejection import Rejection
 from chalicelib.replays import commit_batch
 from chalicelib.replays.destinations import DeclaredDestination
 from chalicelib.replays.job import Outbox, ReplayJob, unpacked
-from chalicelib.replays.messages import ReplayMessage
+from chalicelib.replays.messages import MessageIdentity, ReplayMessage
 from chalicelib.replays.ports import KeyedReplay, ReplayPlace
 from chalicelib.replays.preview import DaysInMemory
 from chalicelib.replays.rate_limit import MOST_BEHIND_S
@@ -270,12 +270,26 @@ def _in(partition: Partition, event: StoredEvent) -> bool:
 
 
 @dataclass
+class SentInMemory:
+    """What a replay has sent to a consumer that reports."""
+
+    by_identity: dict[MessageIdentity, ReplayMessage] = field(default_factory=dict)
+
+    def add(self, messages: Iterable[ReplayMessage]) -> None:
+        self.by_identity |= {message.identity: message for message in messages}
+
+    def find(self, identities: Iterable[MessageIdentity]) -> dict[MessageIdentity, ReplayMessage]:
+        return {each: self.by_identity[each] for each in identities if each in self.by_identity}
+
+
+@dataclass
 class Jobs:
-    """Replay jobs, what their keys stand for, and the days they have found."""
+    """Replay jobs, what their keys stand for, the days they have found, and what they have sent."""
 
     by_id: dict[str, ReplayJob] = field(default_factory=dict)
     by_key: dict[str, KeyedReplay] = field(default_factory=dict)
     days: dict[str, DaysInMemory] = field(default_factory=lambda: defaultdict(DaysInMemory))
+    sent: dict[str, SentInMemory] = field(default_factory=lambda: defaultdict(SentInMemory))
     outboxes: dict[str, bytes] = field(default_factory=dict)
     newest_ms: int = 0
     metrics_defined: bool = False
@@ -313,6 +327,9 @@ class Jobs:
             return (due - clock) / 1_000_000_000
         self.due[destination] = due + int(messages / rate * 1_000_000_000)
         return 0.0
+
+    def sent_messages(self, replay_id: str) -> SentInMemory:
+        return self.sent[replay_id]
 
     def outbox(self, replay_id: str, commit_id: str) -> Outbox:
         return unpacked(self.outboxes[commit_id])

@@ -29,7 +29,7 @@ from chalicelib.events.index_pages import LateDayPartition, Page
 from chalicelib.events.raw_objects import RawLocation
 from chalicelib.metrics.metric_state import REST, GroupState, MetricState
 from chalicelib.replays import selection
-from chalicelib.replays.destinations import Destinations
+from chalicelib.replays.destinations import destinations_in
 from chalicelib.replays.job import JobState, ReplayJob, Requester
 from chalicelib.replays.pinning import PinMetrics
 from chalicelib.replays.preview import PreviewReplay
@@ -156,7 +156,7 @@ def test_a_preview_with_later_arrivals_is_answered_in_time(chosen: dict[str, Any
     assert (told.messages > 0, told.exact) == (True, False)
 
 
-STAGE = Destinations({"aggregates": "arn"})
+STAGE = destinations_in('{"aggregates": {"arn": "arn"}}')
 
 
 @pytest.mark.parametrize("chosen", [ENTITY_DAY, ENTITY_MONTH, TYPE_DAY, TYPE_MONTH])

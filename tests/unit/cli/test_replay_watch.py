@@ -55,7 +55,7 @@ def watch(api: ScriptedApi, **given: Any) -> tuple[Watch, io.StringIO]:
         (job("COMPLETE", processed=2, failed=1), 1),
         (job("FAILED", failure="gone"), 1),
         (job("CANCELLED"), 1),
-        (job("SENT", request=ORDERED), 0),
+        (job("SENT", request=ORDERED, reports=False), 0),
     ],
     ids=lambda value: value["state"] if isinstance(value, dict) else str(value),
 )

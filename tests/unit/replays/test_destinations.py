@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.timestamps import nanoseconds
-from chalicelib.replays.destinations import TO_AGGREGATES, DeclaredDestination, DestinationKind, Destinations
+from chalicelib.replays.destinations import TO_AGGREGATES, DeclaredDestination, DestinationKind, destinations_in
 from chalicelib.replays.job import JobState
 from chalicelib.replays.messages import ReplayMessage
 from chalicelib.replays.rate_limit import MOST_BEHIND_S
@@ -89,12 +89,9 @@ def test_messages_come_in_order_of_time_to_an_ordered_destination_and_by_entity_
     assert [message.event_time[11:16] for message in archive.sent] == times
 
 
-STAGE = Destinations(
-    {
-        "aggregates": "arn:aws:sqs:eu-west-1:1:q",
-        "billing": "arn:aws:sqs:eu-west-1:2:b.fifo",
-        "news": "arn:aws:events:eu-west-1:2:event-bus/n",
-    }
+STAGE = destinations_in(
+    '{"aggregates": {"arn": "arn:aws:sqs:eu-west-1:1:q"}, "billing": {"arn": "arn:aws:sqs:eu-west-1:2:b.fifo"},'
+    ' "news": {"arn": "arn:aws:events:eu-west-1:2:event-bus/n", "reports": true}}'
 )
 
 
@@ -113,8 +110,8 @@ def test_an_arn_says_what_kind_a_destination_is() -> None:
     assert kinds == [DestinationKind.QUEUE, DestinationKind.FIFO, DestinationKind.EVENTBRIDGE]
 
 
-def test_only_the_processor_reports_what_became_of_messages() -> None:
-    assert [name for name in STAGE.arns if STAGE.named(name).reports] == [TO_AGGREGATES]
+def test_the_processor_reports_what_became_of_messages_and_others_if_they_are_declared_so() -> None:
+    assert [name for name in STAGE.arns if STAGE.named(name).reports] == [TO_AGGREGATES, "news"]
 
 
 RATE = 4.0

@@ -11,7 +11,7 @@ import pytest
 
 from chalicelib.core.errors import Conflict, InvalidRequest, NotFound, TryAgain, WriteConflict
 from chalicelib.core.timestamps import nanoseconds
-from chalicelib.replays.destinations import Destinations
+from chalicelib.replays.destinations import destinations_in
 from chalicelib.replays.job import JobState, Outbox, ReplayJob, Requester
 from chalicelib.replays.pinning import PinMetrics
 from chalicelib.replays.preview import PreviewReplay
@@ -25,7 +25,7 @@ from tests.unit.in_memory import at, no_pause, one_by_one
 from tests.unit.replays.test_planner import BY_ENTITY, BY_TYPE, World, minutes
 
 SOMEBODY = Requester("somebody")
-STAGE = Destinations({"aggregates": "arn:of-aggregates", "billing": "arn:of-billing"})
+STAGE = destinations_in('{"aggregates": {"arn": "arn:of-aggregates"}, "billing": {"arn": "arn:of-billing"}}')
 KEYED = Requester("somebody", "a-key")
 
 

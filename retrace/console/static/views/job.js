@@ -24,8 +24,8 @@ const MEANING = /** @type {Record<string, string>} */ ({
 /** @param {Job} job */
 export const isOver = (job) => OVER.includes(job.state);
 
-/** Whether Retrace still works on it: all of what goes to another destination than the processor's is sent by then. @param {Job} job */
-export const isRunning = (job) => !isOver(job) && !(job.state === 'SENT' && (job.request.destination || job.processed + job.failed + job.dropped >= job.sent));
+/** Whether something of it still moves: what goes to a consumer that does not report is over once it is sent. @param {Job} job */
+export const isRunning = (job) => !isOver(job) && !(job.state === 'SENT' && (!job.reports || job.processed + job.failed + job.dropped >= job.sent));
 
 /** Whether a replay computed definitions that came with its request: its id, a UUIDv8, says so. @param {string} id */
 export const isWhatIf = (id) => /^.{14}8.{21}$/.test(id);

@@ -1,0 +1,189 @@
+"""Outcomes that consumers report: each message counts once, and the replay is complete exactly when all are settled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from chalicelib.replays import commit_batch
+from chalicelib.runtime import system
+from tests.conftest import SETTINGS
+from tests.functional.application import JSON, Application
+from tests.functional.events import DAY, NEXT_DAY, Json, as_json, paid, paid_several
+from tests.functional.wire import Effect, Killed, Wire, killed_after, killed_before
+
+WHOLE_DAY = {"entity_id": "order-1", "start_time": f"{DAY}T00:00:00Z", "end_time": f"{NEXT_DAY}T00:00:00Z"}
+STRANGER = "0" * 64
+
+
+@pytest.fixture
+def reporting(application: Application, monkeypatch: pytest.MonkeyPatch) -> Application:
+    """The application of a stage whose destination `billing` reports."""
+    declared = json.loads(SETTINGS["DESTINATIONS"])
+    declared["billing"]["reports"] = True
+    monkeypatch.setenv("DESTINATIONS", json.dumps(declared))
+    system.settings.cache_clear()
+    return application
+
+
+@pytest.fixture
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commit_batch, "MESSAGES_A_BATCH", 2)
+
+
+def report(application: Application, replay_id: str, outcomes: Any) -> Any:
+    body = outcomes if isinstance(outcomes, bytes) else as_json({"outcomes": outcomes})
+    return application.call("POST", f"/replay/{replay_id}/outcomes", {"content-type": JSON}, body)
+
+
+def of(outcome: str, messages: Iterable[Json], **more: str) -> list[Json]:
+    """The same outcome of each message."""
+    named = ("event_id", "duplicate")
+    return [{name: each[name] for name in named if name in each} | {"outcome": outcome} | more for each in messages]
+
+
+def sent_to_billing(application: Application, count: int, **request: Any) -> tuple[str, list[Json]]:
+    """A replay of so many events that went to billing, and its messages."""
+    application.accept_all([paid(number) for number in range(1, count + 1)])
+    replay_id = application.requested_and_planned(**WHOLE_DAY, destination="billing", **request)
+    return replay_id, [each.members for each in application.billing.taken()]
+
+
+def counts(application: Application, replay_id: str) -> tuple[str, int, int, int]:
+    job = application.job(replay_id)
+    return job["state"], job["sent"], job["processed"], job["failed"]
+
+
+def test_a_replay_is_complete_exactly_when_each_message_is_reported(reporting: Application) -> None:
+    replay_id, messages = sent_to_billing(reporting, 5)
+    assert counts(reporting, replay_id) == ("SENT", 5, 0, 0)
+
+    first = report(reporting, replay_id, of("done", messages[:3]))
+    assert first.json_body == {
+        "replay_id": replay_id,
+        "state": "SENT",
+        "sent": 5,
+        "processed": 3,
+        "failed": 0,
+        "recorded": 3,
+        "never_sent": [],
+    }
+    report(reporting, replay_id, of("done", messages[3:4]))
+    assert counts(reporting, replay_id) == ("SENT", 5, 4, 0)
+    report(reporting, replay_id, of("failed", messages[4:], reason="no such account"))
+
+    assert counts(reporting, replay_id) == ("COMPLETE", 5, 4, 1)
+    advice = "1 message failed, as the consumer of billing reported. It may report them done later."
+    assert reporting.job(replay_id)["advice"] == advice
+    assert reporting.job(replay_id)["dead_letters_until"] is None
+    assert reporting.versions("order-1", DAY) == []
+
+
+def test_a_report_again_counts_nothing_and_done_is_final(reporting: Application) -> None:
+    replay_id, messages = sent_to_billing(reporting, 3)
+
+    for outcome in ("failed", "failed", "done", "failed", "done"):
+        report(reporting, replay_id, of(outcome, messages[:1]))
+    both = of("done", messages[1:2]) + of("failed", messages[1:2])
+    answer = report(reporting, replay_id, both).json_body
+
+    assert answer["recorded"] == 1
+    assert counts(reporting, replay_id) == ("SENT", 3, 2, 0)
+
+
+def test_what_was_never_sent_is_told_and_counts_nothing(reporting: Application) -> None:
+    replay_id, messages = sent_to_billing(reporting, 2, exclude={"min_lag_ms": 10**12})
+    later = reporting.accept(paid(9))["event_id"]
+
+    answer = report(reporting, replay_id, of("done", [{"event_id": STRANGER}, {"event_id": later}, messages[0]]))
+
+    told = [{"event_id": each} for each in (STRANGER, later)]
+    assert (answer.status_code, answer.json_body["recorded"], answer.json_body["never_sent"]) == (200, 1, told)
+    assert counts(reporting, replay_id) == ("SENT", 2, 1, 0)
+
+
+def test_each_arrival_of_an_event_is_reported_apart(reporting: Application) -> None:
+    reporting.ingest(paid(1))
+    reporting.ingest(paid(1))
+    replay_id = reporting.requested_and_planned(**WHOLE_DAY, destination="billing", include_duplicates=True)
+    messages = [each.members for each in reporting.billing.taken()]
+    assert sorted("duplicate" in each for each in messages) == [False, True]
+
+    report(reporting, replay_id, of("done", [each for each in messages if "duplicate" in each]))
+    assert counts(reporting, replay_id) == ("SENT", 2, 1, 0)
+    report(reporting, replay_id, of("done", [each for each in messages if "duplicate" not in each]))
+
+    assert counts(reporting, replay_id) == ("COMPLETE", 2, 2, 0)
+
+
+@pytest.mark.parametrize("destination", ["aggregates", "billing"])
+def test_a_destination_that_takes_no_reports_refuses_them(application: Application, destination: str) -> None:
+    application.accept(paid())
+    replay_id = application.requested_and_planned(**WHOLE_DAY, destination=destination)
+
+    refused = report(application, replay_id, of("done", [{"event_id": STRANGER}]))
+
+    assert refused.status_code == 409
+    assert refused.json_body["detail"] == (
+        f"Replay {replay_id} was sent to {destination}, which takes no reports. "
+        "Set `reports: true` in destinations.yaml, deploy, and request a new replay."
+    )
+
+
+def test_a_report_about_no_replay_is_not_found(reporting: Application) -> None:
+    assert (
+        report(reporting, "01981e5c-7a3e-7c41-9d52-3f1f0c8e6b7a", of("done", [{"event_id": STRANGER}])).status_code
+        == 404
+    )
+
+
+def test_every_fault_of_a_report_is_named(reporting: Application) -> None:
+    replay_id, _ = sent_to_billing(reporting, 1)
+
+    refused = report(
+        reporting,
+        replay_id,
+        [
+            {"event_id": "abc", "outcome": "done"},
+            {"event_id": STRANGER, "outcome": "perhaps"},
+            {"event_id": STRANGER, "outcome": "done", "reason": "none"},
+        ],
+    )
+
+    assert refused.status_code == 400
+    faults = {fault["field"] for fault in refused.json_body["errors"]}
+    assert faults == {"outcomes.0.event_id", "outcomes.1.outcome", "outcomes.2"}
+    none = report(reporting, replay_id, [])
+    many = report(reporting, replay_id, of("done", [{"event_id": STRANGER}] * 1_001))
+    assert [none.status_code, many.status_code] == [400, 400]
+
+
+@pytest.mark.usefixtures("small_batches")
+@pytest.mark.parametrize("effect", [killed_before, killed_after])
+@pytest.mark.parametrize("operation", ["BatchWriteItem", "SendMessageBatch"])
+@pytest.mark.parametrize("skip", [0, 1])
+def test_a_planner_that_dies_leaves_no_message_that_cannot_be_reported(
+    reporting: Application, wire: Wire, operation: str, effect: Effect, skip: int
+) -> None:
+    reporting.accept_all(paid_several(5))
+    replay_id = reporting.requested(**WHOLE_DAY, destination="billing")
+    wire.disturb(effect, operation, skip=skip)
+
+    ends, reported = 0, set()
+    while slices := reporting.jobs.taken():
+        for found in slices:
+            try:
+                reporting.call_planner(found)
+            except Killed:
+                ends += 1
+                reporting.jobs.send(found.body)  # its visibility timeout ends
+        messages = [each.members for each in reporting.billing.taken()]
+        if messages:
+            assert report(reporting, replay_id, of("done", messages)).json_body["never_sent"] == []
+            reported |= {each["event_id"] for each in messages}
+
+    assert (ends, len(reported)) == (1, 5)
+    assert counts(reporting, replay_id) == ("COMPLETE", 5, 5, 0)
