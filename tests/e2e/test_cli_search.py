@@ -151,5 +151,5 @@ def test_the_doctor_finds_nothing_wrong_but_that_no_digest_is_written_yet(listed
     assert (digests["level"], digests["said"]) == ("warning", "There are none yet; the first comes within an hour.")
     assert {finding["level"] for finding in findings.values()} == {"ok"}
     assert findings["credentials"]["said"].startswith("arn:aws:iam::")
-    assert len([check for check in findings if check.startswith("queue ")]) == 7
+    assert len([check for check in findings if check.startswith("queue ")]) == 5
     assert "GET /health was answered 200" in shown("doctor")

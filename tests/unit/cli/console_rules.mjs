@@ -323,11 +323,11 @@ test('sources stand in order, and those that are silent for long last', () => {
   assert.ok(fits({}, { source: null }));
 });
 
-test('a replay that went to a consumer of its own, or that was processed, is not running', () => {
-  const job = { state: 'SENT', sent: 3, processed: 0, failed: 0, dropped: 0, request: {} };
+test('a replay that went to a consumer that does not report, or that was processed, is not running', () => {
+  const job = { state: 'SENT', sent: 3, processed: 0, failed: 0, dropped: 0, reports: true, request: {} };
   assert.ok(isRunning(job));
-  assert.ok(isRunning({ ...job, state: 'PLANNING', request: { destination: 'billing' } }));
-  assert.ok(!isRunning({ ...job, request: { destination: 'billing' } }));
+  assert.ok(isRunning({ ...job, state: 'PLANNING', reports: false }));
+  assert.ok(!isRunning({ ...job, reports: false }));
   assert.ok(!isRunning({ ...job, processed: 3 }));
   assert.ok(!isRunning({ ...job, state: 'CANCELLED' }));
 });

@@ -5,7 +5,7 @@ import { address } from '../place.js';
 
 /**
  * A replay as the API tells it; `request` is what was asked for.
- * @typedef {{replay_id: string, state: string, request: any, requested_by: string, created_at: string, updated_at: string, index_read_to: string | null, cancelled_by: string | null, may_change_until: string | null,
+ * @typedef {{replay_id: string, state: string, request: any, reports: boolean, requested_by: string, created_at: string, updated_at: string, index_read_to: string | null, cancelled_by: string | null, may_change_until: string | null,
  *   scanned: number, matched: number, sent: number, processed: number, failed: number, dropped: number, dead_letters_until: string | null, advice: string | null, failure?: string | null,
  *   metrics?: Array<{name: string, definition_sha256: string}>}} Job
  */
