@@ -89,6 +89,8 @@ class ChooseReplays:
         job = self.replays.get(replay_id)
         if job is None:
             raise NotFound(f"There is no replay {replay_id}. GET /replay lists all.")
+        if not job.destination.is_aggregates:
+            raise NotFound(f"The replay {replay_id} was sent to {job.destination.name}, so it computed nothing.")
         definition = self.pinned(job)
         if definition is None:
             names = sorted({*(each.name for each in BUILT_IN), *(each.name for each in job.metrics)})
@@ -113,7 +115,7 @@ class ChooseReplays:
         seen = 0
         for page in every_page(lambda after: reads(lambda at: self.replays.newest(at, REPLAYS_A_READ), [after])[0]):
             jobs = reads(self.replays.get, [each for each in page.items if not is_what_if(each)])
-            yield from (job for job in jobs if job is not None)
+            yield from (job for job in jobs if job is not None and job.destination.is_aggregates)
             seen += len(page.items)
             if seen >= LOOKED_BACK:
                 return

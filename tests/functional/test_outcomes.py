@@ -13,6 +13,7 @@ from chalicelib.runtime import system
 from tests.conftest import SETTINGS
 from tests.functional.application import JSON, Application
 from tests.functional.events import DAY, NEXT_DAY, Json, as_json, paid, paid_several
+from tests.functional.test_metric_values import OF_DAY, values_of
 from tests.functional.wire import Effect, Killed, Wire, killed_after, killed_before
 
 WHOLE_DAY = {"entity_id": "order-1", "start_time": f"{DAY}T00:00:00Z", "end_time": f"{NEXT_DAY}T00:00:00Z"}
@@ -130,6 +131,35 @@ def test_a_destination_that_takes_no_reports_refuses_them(application: Applicati
     assert refused.json_body["detail"] == (
         f"Replay {replay_id} was sent to {destination}, which takes no reports. "
         "Set `reports: true` in destinations.yaml, deploy, and request a new replay."
+    )
+
+
+@pytest.mark.parametrize("ingest_time", ["2026-99-99T99:99:99.999999999Z", "0000-00-00T00:00:00.000000000Z"])
+def test_a_report_about_an_arrival_at_no_real_time_is_of_what_was_never_sent(
+    reporting: Application, ingest_time: str
+) -> None:
+    replay_id, [message] = sent_to_billing(reporting, 1)
+    arrival = {"ingest_time": ingest_time, "request_id": "any#%", "position": 0}
+
+    answer = report(reporting, replay_id, of("done", [message | {"duplicate": arrival}])).json_body
+
+    assert (answer["recorded"], len(answer["never_sent"])) == (0, 1)
+
+
+def test_a_complete_replay_to_a_consumer_makes_no_total(reporting: Application) -> None:
+    reporting.accept_all(paid_several(3))
+    computed = reporting.replayed(**OF_DAY)
+    replay_id = reporting.requested_and_planned(**OF_DAY, destination="billing")
+    report(reporting, replay_id, of("done", [each.members for each in reporting.billing.taken()]))
+
+    [value] = values_of(reporting, "daily_event_count")["values"]
+    named = reporting.get("/metrics/daily_event_count/values", start_day=DAY, end_day=DAY, replay_id=replay_id)
+
+    assert counts(reporting, replay_id) == ("COMPLETE", 3, 3, 0)
+    assert (value["replay_id"], value["value"]) == (computed, "3")
+    assert (named.status_code, named.json_body["detail"]) == (
+        404,
+        f"The replay {replay_id} was sent to billing, so it computed nothing.",
     )
 
 
