@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from chalicelib.replays.destinations import TO_AGGREGATES
 from retrace.client import Client
 from retrace.output import Json, Output, bar, duration, on_one_line, printable, short_time
 from retrace.problem import Exit, Problem
@@ -128,10 +129,15 @@ def counts_of(job: Json) -> str:
     return f"{job['state']}: {', '.join(counts)}"
 
 
+def is_elsewhere(job: Json) -> bool:
+    """Whether a replay went to a destination that the processor does not read."""
+    return bool(job["destination"] != TO_AGGREGATES)
+
+
 def next_command(job: Json) -> str | None:
-    """The command that shows what a replay of one entity came to."""
+    """The command that shows what a replay of one entity came to; None if it computed nothing."""
     request = job["request"]
-    if "entity_id" not in request or job["state"] != "COMPLETE" or not job["sent"]:
+    if "entity_id" not in request or job["state"] != "COMPLETE" or not job["sent"] or is_elsewhere(job):
         return None
     return f"retrace aggregates get {shlex.quote(request['entity_id'])} {request['start_time'][:10]}"
 

@@ -29,7 +29,7 @@ _Entry = dict[str, str]
 
 @dataclass(frozen=True)
 class EventBridgeDestination:
-    """A bus, which keeps no order and reports nothing back."""
+    """A bus, which keeps no order. It has no window in flight, as rules may not match each message."""
 
     events: Any
     arn: str

@@ -135,8 +135,13 @@ class ReplayJob:
 
     @property
     def may_change_until(self) -> Instant | None:
-        """When the last batch that a processor had in hand at a cancel has ended; it may count until then."""
-        return None if self.cancelled_at is None else shifted(self.cancelled_at, AFTER_CANCEL_S * 1_000_000_000)
+        """When the last batch that a processor had in hand at a cancel has ended; it may count until then.
+
+        None for other destinations, as their consumers may report outcomes at any time.
+        """
+        if self.cancelled_at is None or not self.destination.is_aggregates:
+            return None
+        return shifted(self.cancelled_at, AFTER_CANCEL_S * 1_000_000_000)
 
     @property
     def dead_letters_until(self) -> Instant | None:

@@ -48,7 +48,7 @@ def plan_replay() -> PlanReplay:
 
 
 def destination_of(declared: DeclaredDestination) -> Destination:
-    """What sends to a destination. Only one that reports outcomes has a window of messages in flight."""
+    """What sends to a destination. Only a queue whose outcomes are counted has a window in flight."""
     rate = destinations().rates.get(declared.name)
     ordered = declared.kind is DestinationKind.FIFO
     most = commit_batch.ORDERED_MESSAGES_A_BATCH if ordered else commit_batch.MESSAGES_A_BATCH

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from chalicelib.aggregates.aggregate import Version
 from chalicelib.aggregates.inputs import Input, InputKey
+from chalicelib.aggregates.ledger import Outcome
 from chalicelib.core.calendars import UTC, window_in
 from chalicelib.core.errors import NotFound
 from chalicelib.core.timestamps import Day, Instant, day_of, window_of
@@ -117,8 +118,8 @@ class Verification:
             self.being_computed.append(version)
             return
         row, entries = read
-        if row is None and not entries:
-            return
+        if row is None and not any(entry.get("outcome") == Outcome.INPUT.value for entry in entries):
+            return  # its messages are dead letters, or were sent to another destination
         try:
             shows_some = "m" in (row or {}) or any("c" in entry for entry in entries)
             definitions = self.pinned.of(version, shows_some=shows_some)

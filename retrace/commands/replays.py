@@ -16,7 +16,7 @@ from retrace.known_sources import require_known
 from retrace.output import Json, Output
 from retrace.problem import Exit
 from retrace.replay_options import with_request
-from retrace.replay_progress import Watch, cancelled, conclude, next_command, show_job, show_preview
+from retrace.replay_progress import Watch, cancelled, conclude, is_elsewhere, next_command, show_job, show_preview
 from retrace.replay_request import counted, sent
 from retrace.replay_table import job_columns, whole_replay_id
 from retrace.what_if import comparisons, drafts_in
@@ -168,5 +168,7 @@ def redrive(context: typer.Context, replay_id: ReplayId, as_json: AsJson = None)
     show_job(output, job)
     if job["state"] == "COMPLETE" and job["failed"] == 0:
         output.note("It has no dead letters, so nothing was sent back.")
+    elif is_elsewhere(job):
+        output.note(f"It continues. Watch it: retrace replay get {replay_id}")
     else:
         output.note(f"Dead letters are on their way back. Watch it: retrace replay get {replay_id}")

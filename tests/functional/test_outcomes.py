@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from chalicelib.runtime import system
 from tests.conftest import SETTINGS
 from tests.functional.application import JSON, Application
 from tests.functional.events import DAY, NEXT_DAY, Json, as_json, paid, paid_several
+from tests.functional.operators import an_operator
 from tests.functional.test_metric_values import OF_DAY, values_of
 from tests.functional.wire import Effect, Killed, Wire, killed_after, killed_before
 
@@ -146,6 +148,17 @@ def test_a_report_about_an_arrival_at_no_real_time_is_of_what_was_never_sent(
     assert (answer["recorded"], len(answer["never_sent"])) == (0, 1)
 
 
+def test_a_consumer_reports_on_a_cancelled_replay_what_it_did_with_its_messages(reporting: Application) -> None:
+    replay_id, messages = sent_to_billing(reporting, 3)
+    cancelled = reporting.call("POST", f"/replay/{replay_id}/cancel").json_body
+    assert (cancelled["state"], cancelled["may_change_until"]) == ("CANCELLED", None)
+
+    answer = report(reporting, replay_id, of("done", messages[:2])).json_body
+
+    assert (answer["state"], answer["recorded"]) == ("CANCELLED", 2)
+    assert counts(reporting, replay_id) == ("CANCELLED", 3, 2, 0)
+
+
 def test_a_complete_replay_to_a_consumer_makes_no_total(reporting: Application) -> None:
     reporting.accept_all(paid_several(3))
     computed = reporting.replayed(**OF_DAY)
@@ -217,3 +230,12 @@ def test_a_planner_that_dies_leaves_no_message_that_cannot_be_reported(
 
     assert (ends, len(reported)) == (1, 5)
     assert counts(reporting, replay_id) == ("COMPLETE", 5, 5, 0)
+
+
+def test_verifying_a_replay_to_a_consumer_finds_no_aggregate_of_it(reporting: Application, tmp_path: Path) -> None:
+    replay_id, messages = sent_to_billing(reporting, 3)
+    report(reporting, replay_id, of("done", messages))
+
+    told = an_operator(tmp_path).told("check", "verify", "--replay", replay_id)
+
+    assert told == "Nothing differs.\nVerified: 3 events.\n"

@@ -36,6 +36,7 @@ def job(state: str = "COMPLETE", **members: Any) -> Json:
         "replay_id": REPLAY_ID,
         "state": state,
         "request": REQUEST,
+        "destination": "aggregates",
         "reports": True,
         "requested_by": "arn:aws:iam::000000000000:user/ana",
         "created_at": "2025-11-29T08:00:00.000000000Z",

@@ -82,6 +82,16 @@ def test_a_replay_is_waited_for_from_its_request_on() -> None:
     assert "retrace aggregates get depot-lyon 2025-11-28" in result.stderr
 
 
+def test_a_replay_to_another_destination_leads_to_no_aggregate() -> None:
+    ended = job(destination="billing")
+    with serving(routes({"POST /replay": [(200, preview()), (202, ended)], STATUS: (200, ended)})) as api:
+        result = api.run(
+            "replay", "create", "depot-lyon", "--day", "2025-11-28", "--destination", "billing", "--yes", "--wait"
+        )
+
+    assert (exit_code(result), "retrace aggregates get" in result.stderr) == (0, False)
+
+
 def test_progress_is_a_line_now_and_then_where_there_is_no_terminal() -> None:
     moments = iter(range(0, 10_000, 3))
     states = [(200, job("SENT", processed=done)) for done in range(3)]
@@ -167,6 +177,14 @@ def test_redrive_says_where_there_is_nothing_to_send_back() -> None:
     assert "on their way back" in first.stderr
     assert "nothing was sent back" in second.stderr
     assert [asked.body for asked in api.asked] == [None, None]
+
+
+def test_a_redrive_to_another_destination_continues_and_sends_nothing_back() -> None:
+    with serving(routes({REDRIVE: (202, job("SENDING", destination="billing"))})) as api:
+        result = api.run("replay", "redrive", REPLAY_ID)
+
+    assert "It continues." in result.stderr
+    assert "on their way back" not in result.stderr
 
 
 def test_advice_names_the_command_and_not_the_route() -> None:

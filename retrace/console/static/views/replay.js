@@ -61,7 +61,7 @@ export async function replay(page) {
 }
 
 /** Whether dead letters are on their way back, as far as is known. @param {Shown} shown */
-const isRedriven = ({ job, redriveUntil }) => !!job?.failed && Date.now() < redriveUntil;
+const isRedriven = ({ job, redriveUntil }) => !!job?.failed && !job.request.destination && Date.now() < redriveUntil;
 
 /** @param {Shown} shown @param {(what: string) => void} act */
 function template(shown, act) {
@@ -82,7 +82,7 @@ function told(job, shown, act) {
   return html`<section><div class="split"><h1>Replay <code>${job.replay_id}</code></h1>
       <span class="actions">
         ${isOver(job) ? nothing : html`<button class="danger" ?disabled=${busy} @click=${() => confirm('Send nothing more of this replay, and drop what is in flight? There is no way back.') && act('cancel')}>Cancel …</button>`}
-        ${job.failed || job.state === 'FAILED' ? html`<button class="main" ?disabled=${busy} @click=${() => act('redrive')}>Redrive ${job.failed ? `${number(job.failed)} dead letters` : ''}</button>` : nothing}
+        ${(job.failed && !request.destination) || job.state === 'FAILED' ? html`<button class="main" ?disabled=${busy} @click=${() => act('redrive')}>Redrive ${job.failed && !request.destination ? `${number(job.failed)} dead letters` : ''}</button>` : nothing}
       </span></div>
     <p class="split"><span>${state(job)} ${whatIf(job.replay_id)} ${subjectOf(request)}</span></p>
     ${progress(job, 'wide')}
@@ -97,13 +97,13 @@ function told(job, shown, act) {
     ${job.failure ? html`<p class="note">${job.failure}</p>` : nothing}
     ${job.advice ? html`<p class="note">${job.advice}</p>` : nothing}
     ${isRedriven(shown) ? html`<p class="note">Dead letters are sent back. Those that fail again are counted here again.</p>`
-    : job.failed ? html`<p class="note">Each dead letter in the queue has its reason. Remove the cause, then redrive.</p>` : nothing}
+    : job.failed && !request.destination ? html`<p class="note">Each dead letter in the queue has its reason. Remove the cause, then redrive.</p>` : nothing}
   </section>`;
 }
 
 /** @param {Job} job */
 function results({ request, sent, state: at }) {
-  if (!request.entity_id) return nothing;
+  if (!request.entity_id || request.destination) return nothing; // only the processor computes aggregates
   const days = [...new Set([request.start_time.slice(0, 10), new Date(msOf(request.end_time) - 1).toISOString().slice(0, 10)])];
   if (at === 'COMPLETE' && !sent) return empty('It found no events, so no aggregate was computed.');
   return html`<section><h2>Aggregates that it computes</h2><p>${days.map((day, index) => html`${index ? ' to ' : ''}<a href=${address('/aggregates', { entity: request.entity_id, day })}>${day} of ${request.entity_id}</a>`)}</p></section>`;
