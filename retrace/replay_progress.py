@@ -144,6 +144,9 @@ def next_command(job: Json) -> str | None:
 
 FINAL = frozenset({"COMPLETE", "CANCELLED", "FAILED"})
 STILL_S = 60.0
+_STANDS_STILL = (
+    "There was no progress for a minute. Run `retrace doctor` to find out why, and press Ctrl-C to stop waiting."
+)
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 2.0
 
 
@@ -199,17 +202,13 @@ class Watch:
                     moved, last = self.clock(), counts
                 elif self.clock() - moved >= STILL_S:
                     moved = float("inf")
-                    self._say_it_stands(job)
+                    self.output.note(_STANDS_STILL, "yellow")
                 self.sleep(pause)
                 pause = min(pause * 1.3, _LONGEST_PAUSE_S)
 
     @property
     def _of(self) -> str:
         return "" if self.counted is None else f" of {self.counted:,}"
-
-    def _say_it_stands(self, job: Json) -> None:
-        why = "where no processor is deployed, a replay stays SENT." if job["state"] == "SENT" else "see its queues."
-        self.output.note(f"There was no progress for a minute:  {why} Press Ctrl-C to stop waiting.", "yellow")
 
     def _interrupted(self) -> Json:
         """Offer to cancel. No answer, or Ctrl-C once more, leaves the replay running."""

@@ -34,7 +34,9 @@ class ReplayAnswer(Shape):
     state: Annotated[str, JsonSchema(enum=STATES)]
     request: Annotated[dict[str, object], DescribedBy(ReplayRequest)]
     destination: Annotated[str, JsonSchema(description="Where its messages go, and nowhere else.")]
-    destination_arn: Annotated[str, JsonSchema(description="Its queue, as declared when the replay was requested.")]
+    destination_arn: Annotated[
+        str, JsonSchema(description="Its queue or event bus, as declared when the replay was requested.")
+    ]
     reports: Annotated[
         bool, JsonSchema(description="Whether outcomes are counted, so that the replay becomes COMPLETE.")
     ]

@@ -108,7 +108,7 @@ def test_a_replay_that_stands_still_is_said_to_once() -> None:
         watched, err = watch(api, sleep=lambda _: None, clock=lambda: float(next(moments)))
         watched.until_over()
 
-    assert err.getvalue().count("where no processor is deployed, a replay stays SENT") == 1
+    assert err.getvalue().count("no progress for a minute. Run `retrace doctor`") == 1
 
 
 def test_ctrl_c_offers_to_cancel_and_yes_cancels(monkeypatch: pytest.MonkeyPatch) -> None:
