@@ -22,36 +22,36 @@ VAGUE = 1
 DECISION_LINES = 5
 
 WORDS = {
-    "README.md": 870,
+    "README.md": 850,
     "CONTRIBUTING.md": 1_400,
     "docs/api.md": 4_300,
     "docs/architecture.md": 1_650,
-    "docs/cli.md": 3_140,
-    "docs/console.md": 700,
+    "docs/cli.md": 2_800,
+    "docs/console.md": 680,
     "docs/consumer.md": 810,
-    "docs/cost.md": 390,
-    "docs/decisions.md": 2_430,
-    "docs/deploying.md": 1_090,
-    "docs/glossary.md": 880,
-    "docs/incident.md": 680,
-    "docs/index.md": 710,
-    "docs/metrics.md": 1_080,
-    "docs/on-call.md": 680,
-    "docs/operations.md": 1_680,
-    "docs/performance.md": 370,
-    "docs/positions.md": 390,
-    "docs/producers.md": 900,
-    "docs/producer-python.md": 870,
-    "docs/reliability.md": 1_060,
-    "docs/runbook.md": 1_830,
-    "docs/scale.md": 970,
-    "docs/security.md": 1_150,
-    "docs/sql.md": 460,
+    "docs/cost.md": 370,
+    "docs/decisions.md": 2_410,
+    "docs/deploying.md": 1_060,
+    "docs/glossary.md": 860,
+    "docs/incident.md": 660,
+    "docs/index.md": 690,
+    "docs/metrics.md": 990,
+    "docs/on-call.md": 650,
+    "docs/operations.md": 1_650,
+    "docs/performance.md": 340,
+    "docs/positions.md": 370,
+    "docs/producers.md": 880,
+    "docs/producer-python.md": 850,
+    "docs/reliability.md": 1_040,
+    "docs/runbook.md": 1_790,
+    "docs/scale.md": 940,
+    "docs/security.md": 1_020,
+    "docs/sql.md": 440,
 }
 """How many words `wc -w` may count on a page, code and tables included. Lower a number when its page gets shorter."""
 
-ALL_WORDS = 28_600
-"""How many the README and docs/ may have together. The goal is 28,000."""
+ALL_WORDS = 28_000
+"""How many the README and docs/ may have together."""
 
 
 def rates(counted: Count) -> tuple[float, float]:
