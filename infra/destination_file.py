@@ -141,8 +141,18 @@ def _of_the_whole(value: JsonValue, declared: dict[str, JsonValue]) -> Iterator[
         yield Fault(_MEMBER, "must have at least one destination, by its name")
     if len(declared) > MAX_DESTINATIONS:
         yield Fault(_MEMBER, f"are {len(declared)}; a stage has at most {MAX_DESTINATIONS}")
+    yield from _of_shared_arns(declared)
     if isinstance(value, dict):
         yield from (Fault(name, "is not known: the file has `destinations`") for name in value if name != _MEMBER)
+
+
+def _of_shared_arns(declared: dict[str, JsonValue]) -> Iterator[Fault]:
+    """Fault a second destination at the same place: the consumer of the first would get its messages."""
+    by_arn: dict[str, str] = {}
+    for name, members in declared.items():
+        arn = members.get("arn") if isinstance(members, dict) else None
+        if isinstance(arn, str) and by_arn.setdefault(arn, name) != name:
+            yield Fault(f"{_MEMBER}.{name}.arn", f"is that of {by_arn[arn]}. Declare one of the two")
 
 
 def _of_one(name: str, members: JsonValue, region: str) -> Iterator[Fault]:

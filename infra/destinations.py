@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -93,8 +94,9 @@ def _arn(each: Declared) -> str:
 
 def _part(section: str, kind: str, each: Declared) -> dict[str, Any]:
     """Return what one destination adds, with its names in place of those in the file."""
-    arn = each.arn or f"!GetAtt {each.resource}.Arn"
-    text = PARTS.read_text().replace("LOGICAL", each.logical).replace("NAME", each.name).replace("ARN", arn)
+    names = {"LOGICAL": each.logical, "NAME": each.name, "ARN": each.arn or f"!GetAtt {each.resource}.Arn"}
+    # At once, as a name may itself read like one of them: a-r-n is ARN in the template.
+    text = re.sub("|".join(names), lambda found: names[found[0]], PARTS.read_text())
     part: dict[str, Any] = load_text(text, PARTS)[section][kind]
     return part
 

@@ -113,7 +113,7 @@ class RecordInLedger:
                 ledger = None
             else:
                 return Recorded(outcomes_after(ledger, part), {}, int(bool(changes.revisions)))
-        raise WriteConflict("Other processors kept writing the same aggregates. The messages go back to their queue.")
+        raise WriteConflict("Others kept recording outcomes of the same aggregates. Try again.")
 
 
 def _failed(part: Sequence[OutcomeRecord], error: RetraceError) -> Recorded:

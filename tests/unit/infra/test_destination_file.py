@@ -85,6 +85,10 @@ NAMES = "\n".join(f"  d{at}: {{kind: queue}}" for at in "abcdefghijk")
             "destinations:\n  a:\n    kind: queue\n    rate: fast",
             "rate input should be a valid number",
         ),
+        (
+            f"destinations:\n  a: {{kind: queue, arn: '{ARN}'}}\n  b: {{kind: queue, arn: '{ARN}'}}",
+            "3 destinations.b.arn is that of a. Declare one of the two",
+        ),
         ("destinations:\n  a: [", "is not YAML"),
         ("destinations:\n  a: *b", "2 uses an alias"),
     ],

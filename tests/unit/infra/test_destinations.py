@@ -119,6 +119,14 @@ def test_an_ordered_destination_has_a_group_for_each_entity(template: dict[str, 
     assert ordered["ContentBasedDeduplication"] is False
 
 
+@pytest.mark.parametrize("name", ["a-r-n", "n-a-m-e"])
+def test_a_name_that_reads_like_a_part_of_the_template_is_one_all_the_same(plain: dict[str, Any], name: str) -> None:
+    added = with_destinations(plain, (*DEFAULT, Declared(name)))["Resources"].keys() - plain["Resources"].keys()
+
+    parts = ("To", "DeadLettersOf", "TlsOf", "ConsumerPolicyOf", "DeadLettersAlarmOf", "OldestMessageAlarmOf")
+    assert added == {f"{part}{name.replace('-', '').upper()}" for part in parts}
+
+
 def test_everything_that_is_referred_to_is_there(template: dict[str, Any]) -> None:
     known = template["Resources"].keys() | template["Parameters"].keys()
 
