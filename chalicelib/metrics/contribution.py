@@ -12,7 +12,7 @@ from chalicelib.metrics.definition import Definition
 from chalicelib.metrics.exact_number import ONE, Exact
 from chalicelib.metrics.json_pointer import Absent, Reason, found_at
 from chalicelib.metrics.metric_kinds import Amount, Takes
-from chalicelib.metrics.scalars import number_of, text_of
+from chalicelib.metrics.scalars import MAX_TEXT_BYTES, group_text_of, number_of, text_of
 
 Group: TypeAlias = tuple[str, ...]
 """The texts that a definition groups by; empty if it groups by none."""
@@ -62,7 +62,7 @@ _WORDS = {
     Reason.TOO_MANY_DIGITS: "has too many digits",
     Reason.EXPONENT_TOO_LARGE: "has too large an exponent",
     Reason.NOT_A_SCALAR: "is an object or an array",
-    Reason.TOO_LONG: "is too long a text",
+    Reason.TOO_LONG: f"is longer than {MAX_TEXT_BYTES} bytes",
 }
 
 Contributed: TypeAlias = Contribution | Skipped
@@ -99,7 +99,7 @@ def _contributed(definition: Definition, event: Measured) -> Contributed:
 def _found(definition: Definition, payload: JsonValue | Absent) -> Contributed:
     group = []
     for pointer in definition.group_by:
-        text = text_of(found_at(pointer, payload))
+        text = group_text_of(found_at(pointer, payload))
         if isinstance(text, Reason):
             return Skipped(text, pointer.text)
         group.append(text)

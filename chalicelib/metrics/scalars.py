@@ -30,7 +30,7 @@ def scalar_of(value: JsonValue | Absent) -> Scalar | Reason:
 
 
 def text_of(value: JsonValue | Absent) -> str | Reason:
-    """A scalar as text, as groups are named; null has none."""
+    """A scalar as text; null has none."""
     match scalar_of(value):
         case None:
             return Reason.MISSING
@@ -40,6 +40,12 @@ def text_of(value: JsonValue | Absent) -> str | Reason:
             return str(number)
         case found:
             return found
+
+
+def group_text_of(value: JsonValue | Absent) -> str | Reason:
+    """The text that names a group. A number whose digits are too many bytes names none."""
+    text = text_of(value)
+    return Reason.TOO_LONG if isinstance(text, str) and len(text.encode("utf-8", "replace")) > MAX_TEXT_BYTES else text
 
 
 def number_of(value: JsonValue | Absent, *, also_in_text: bool) -> Exact | Reason:

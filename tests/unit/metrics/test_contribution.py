@@ -109,6 +109,15 @@ def test_a_text_of_more_than_256_bytes_is_no_group() -> None:
     assert contributed(SUM | {"group_by": ["/currency"]}, payload) == Skipped(Reason.TOO_LONG, "/currency")
 
 
+@pytest.mark.parametrize(("number", "fits"), [("1e255", True), ("1e256", False), ("1e-254", True), ("1e-255", False)])
+def test_a_number_of_more_than_256_characters_is_no_group(number: str, *, fits: bool) -> None:
+    found = contributed(SUM | {"group_by": ["/currency"]}, f'{{"amount":1,"currency":{number}}}')
+
+    assert isinstance(found, Contribution) is fits
+    if not fits:
+        assert found == Skipped(Reason.TOO_LONG, "/currency")
+
+
 def test_an_event_that_must_not_lack_its_value_fails_and_says_what_to_do() -> None:
     with pytest.raises(NothingToContribute, match=r'revenue .* lacks: /net is missing\. .*"on_missing": "skip"'):
         contributed(SUM | {"value": "/net", "on_missing": "fail"})
