@@ -97,6 +97,7 @@ def find_values() -> FindValues:
     return FindValues(
         definitions(),
         definitions(),
+        _stored_metrics(),
         replay_store(),
         aggregate_history(),
         event_index(),

@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from chalicelib.aggregates.ports import AggregateVersion, DefinitionsByHash, VersionsOfEntities
-from chalicelib.aggregates.stored_metrics import with_metrics
+from chalicelib.aggregates.ports import AggregateVersion, VersionsOfEntities
+from chalicelib.aggregates.stored_metrics import StoredMetrics
 from chalicelib.aggregates.total import ReplayedDay, Total
 from chalicelib.core.read_budget import PaidReads, ReadsSpent
 from chalicelib.core.replay_ids import is_what_if
 from chalicelib.core.timestamps import Day
 from chalicelib.events.ports import EventIndex
-from chalicelib.metrics.metric_state import MetricState
 from chalicelib.totals.arrivals import CountArrivals
 from chalicelib.totals.choice import ChooseReplays
 from chalicelib.totals.coverage import Computed, is_complete
@@ -100,6 +99,7 @@ class ReadEntities:
     page: ValuesPage
     choice: ChooseReplays
     chosen: Mapping[Day, Computed]
+    metrics: StoredMetrics
     history: VersionsOfEntities
     index: EventIndex
     reads: PaidReads
@@ -115,15 +115,18 @@ class ReadEntities:
             for some in WalkVersions(computed, self.history, self.index, self.reads).rounds(rest):
                 for met in some.met:
                     self.page.values += self._values(computed, met.version)
+                    reached = met.position
                     if self.page.room <= 0:
-                        return met.position
+                        return reached
                 reached = some.read_to
         except ReadsSpent:
             return reached
         return None
 
     def _values(self, computed: Computed, version: AggregateVersion) -> Iterator[MetricValue]:
-        own = version.with_metrics(self.choice.all_of(computed.job))
+        own = _valued(
+            self.metrics, version.with_metrics(self.choice.all_of(computed.job)), computed, self.page, self.reads
+        )
         state = own.aggregate.states[computed.definition.sha256]
         for members in members_of(state, "group", self.query.wanted_group):
             yield MetricValue(computed, members, own.aggregate, 1, own.computed_at, None, own.version.entity_id)
@@ -137,8 +140,8 @@ class ReadEntity:
     page: ValuesPage
     choice: ChooseReplays
     arrivals: CountArrivals
+    metrics: StoredMetrics
     history: VersionsOfEntities
-    definitions: DefinitionsByHash
 
     def read(self, day: Day, rest: str) -> str | None:
         """The values of the entity's version of the day."""
@@ -148,9 +151,10 @@ class ReadEntity:
             self.page.missing.append(Missing(day, self.choice.why_missing(self.query)))
             return None
         computed, version = found
-        own = with_metrics(version, computed.job, self.definitions)
+        own = version.with_metrics(self.choice.all_of(computed.job))
         since = self.arrivals.since(computed, own.aggregate, entity_id)
-        state = own.aggregate.states.get(computed.definition.sha256, MetricState(computed.definition))
+        own = _valued(self.metrics, own, computed, self.page, self.arrivals.reads)
+        state = own.aggregate.states[computed.definition.sha256]
         every = [
             MetricValue(computed, members, own.aggregate, 1, own.computed_at, since, entity_id)
             for members in members_of(state, self.query.by, self.query.wanted_group)
@@ -177,3 +181,15 @@ class ReadEntity:
             return self.history.named(entity_id, day, [self.query.replay_id], calendar)
         page = self.history.versions(entity_id, day, None, VERSIONS_LOOKED_AT, calendar)
         return [each for each in page.versions if not is_what_if(each.version.replay_id)]
+
+
+def _valued(
+    metrics: StoredMetrics, own: AggregateVersion, computed: Computed, page: ValuesPage, reads: PaidReads
+) -> AggregateVersion:
+    """A version with its value if that needs all inputs. Raises ReadsSpent if the next page may have reads for it."""
+    if computed.definition.kind.of_all is None:
+        return own
+    [found] = metrics.valued([(own, computed.job.settled)], computed.definition.name, reads)
+    if page.values and found.aggregate.states[computed.definition.sha256].unknown_because:
+        raise ReadsSpent("The next page has reads for a value that needs all inputs.")
+    return found

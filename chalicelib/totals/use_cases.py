@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from chalicelib.aggregates.ports import DefinitionsByHash, VersionsOfEntities
+from chalicelib.aggregates.stored_metrics import StoredMetrics
 from chalicelib.aggregates.total import Totals
 from chalicelib.core.errors import Fault, InvalidRequest, NotFound, shown_name
 from chalicelib.core.pagination import from_cursor, invalid_cursor, query_fingerprint, to_cursor
@@ -43,6 +44,7 @@ class FindValues:
 
     catalogue: Catalogue
     definitions: DefinitionsByHash
+    metrics: StoredMetrics
     replays: ReplayStore
     history: VersionsOfEntities
     index: EventIndex
@@ -77,10 +79,10 @@ class FindValues:
         if query.entity_id is not None:
             if query.replay_id is not None:
                 choice.named(query.replay_id, of_entity=True)
-            return ReadEntity(query, page, choice, arrivals, self.history, self.definitions)
+            return ReadEntity(query, page, choice, arrivals, self.metrics, self.history)
         chosen = choice.for_query(query, days, reads)
         if query.by == "entity":
-            return ReadEntities(query, page, choice, chosen, self.history, self.index, reads)
+            return ReadEntities(query, page, choice, chosen, self.metrics, self.history, self.index, reads)
         folding = FoldTotals(self.history, self.index, self.totals, self.now, reads)
         return ReadTotals(query, page, choice, chosen, arrivals, folding, days)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
@@ -14,6 +14,10 @@ from chalicelib.metrics.definition import Definition
 from chalicelib.metrics.metric_state import MetricState, over_groups
 from chalicelib.replays.job import ReplayJob
 from chalicelib.totals.coverage import Computed, bounds, mending
+
+_DOES_NOT_FOLLOW = (
+    "It does not follow from the values of entities or groups. Ask by=entity, or by=group with entity_id."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,9 @@ def _of_entity(definition: Definition, days: list[Day], entity_id: str) -> dict[
 
 def members_of(state: MetricState, by: str, group: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
     """What a metric comes to: one for each group that is wanted, or one over all groups."""
-    for members in (over_groups(state) if by == "day" else state).members:
+    shown = over_groups(state) if by == "day" else state
+    if state.definition.kind.of_all is not None:
+        shown = replace(shown, unknown_because=state.unknown_because or _DOES_NOT_FOLLOW)
+    for members in shown.members:
         if group.items() <= members["group"].items():
             yield members

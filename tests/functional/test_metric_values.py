@@ -70,11 +70,11 @@ def values_of(application: Application, name: str = "revenue", **query: str) -> 
     return answer
 
 
-def every_page(application: Application, **query: str) -> Iterator[Json]:
-    page = values_of(application, **query)
+def every_page(application: Application, name: str = "revenue", **query: str) -> Iterator[Json]:
+    page = values_of(application, name, **query)
     yield page
     while page["cursor"] is not None:
-        page = values_of(application, **query, cursor=page["cursor"])
+        page = values_of(application, name, **query, cursor=page["cursor"])
         yield page
 
 
@@ -291,6 +291,54 @@ def test_values_of_one_entity_are_those_of_its_newest_version(application: Appli
     assert (euros(stale)["value"], euros(stale)["arrived_since"], euros(stale)["replay_id"]) == ("1.1", 1, replay_id)
     assert (euros(answer)["value"], euros(answer)["arrived_since"]) == ("5.1", 0)
     assert (euros(answer)["replay_id"], euros(answer)["entity_id"], euros(answer)["versions"]) == (mended, "a", 1)
+
+
+@pytest.fixture
+def buyers(application: Application) -> None:
+    """A metric that needs all inputs, of two entities, one of which has two groups."""
+    members: Json = {name: REVENUE[name] for name in ("source", "event_types", "group_by")}
+    define(application, "buyers", members | {"aggregate": "distinct", "value": "/amount"})
+    dollars = sold("a", "3", 4)
+    dollars["payload"]["currency"] = "USD"
+    accept(application, sold("a", "1", 1), sold("a", "2", 2), sold("b", "1", 3), dollars)
+    application.replayed(**OF_DAY)
+
+
+@pytest.mark.usefixtures("buyers")
+@pytest.mark.parametrize("limit", ["1", "100"])
+def test_values_that_need_all_inputs_are_those_of_each_entity(application: Application, limit: str) -> None:
+    for query, expected in (
+        ({"by": "entity"}, [("a", "EUR", "2"), ("a", "USD", "1"), ("b", "EUR", "1")]),
+        ({"entity_id": "a"}, [("a", "EUR", "2"), ("a", "USD", "1")]),
+    ):
+        pages = list(every_page(application, name="buyers", limit=limit, **query))
+        found = [each for page in pages for each in page["values"] if each["inputs"]]
+        assert [(each["entity_id"], each["group"]["/currency"], each["value"]) for each in found] == expected
+        assert not any("unknown_because" in each for each in found)
+
+
+@pytest.mark.usefixtures("buyers")
+def test_a_value_that_does_not_follow_from_others_is_null_and_says_what_to_ask(application: Application) -> None:
+    [over_groups] = values_of(application, "buyers", entity_id="a", by="day")["values"]
+    define(application, "buyers", REVENUE)  # replays pin the definition that it had
+    total = euros(values_of(application, "buyers"))
+
+    for each in (over_groups, total):
+        assert each["value"] is None
+        assert each["unknown_because"].endswith("Ask by=entity, or by=group with entity_id.")
+
+
+@pytest.mark.usefixtures("buyers")
+def test_a_value_that_needs_more_reads_than_a_page_has_left_is_on_the_next(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = values_of(application, "buyers", by="entity")["values"]
+    monkeypatch.setattr("chalicelib.totals.use_cases.REQUEST_US", 180_000)
+
+    pages = list(every_page(application, name="buyers", by="entity"))
+
+    assert [each for page in pages for each in page["values"]] == whole
+    assert len(pages) > 1
 
 
 def test_a_total_of_a_calendar_is_of_its_own_days(application: Application) -> None:
