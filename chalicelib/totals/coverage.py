@@ -97,19 +97,15 @@ def is_complete(job: ReplayJob) -> bool:
     return job.public_state is JobState.COMPLETE
 
 
-def mending(definition: Definition, days: Sequence[Day], job: ReplayJob | None, *, names_it: bool) -> dict[str, object]:
-    """The body for POST /replay that computes consecutive days of a metric again; empty if no source and type is known.
-
-    `names_it` is True of a metric that replays compute only if they name it.
-    """
+def mending(definition: Definition, days: Sequence[Day], job: ReplayJob | None) -> dict[str, object]:
+    """The body for POST /replay that computes consecutive days again; empty if no source and type is known."""
     source, types = definition.source, sorted(definition.event_types or ())
     if (source is None or not types) and job is not None and job.request.source is not None:
         source, types = job.request.source, list(job.request.types)
     if source is None or not types:
         return {}
     named: dict[str, object] = {"event_type": types[0]} if len(types) == 1 else {"event_types": types}
-    chosen = {"metrics": [definition.name]} if names_it else {}
-    return {"source": source, **named, **bounds(definition, days), **chosen}
+    return {"source": source, **named, **bounds(definition, days)}
 
 
 def bounds(definition: Definition, days: Sequence[Day]) -> dict[str, object]:

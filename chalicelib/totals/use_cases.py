@@ -58,7 +58,7 @@ class FindValues:
 
         Raises NotFound, Conflict if a replay that is named is not complete, or InvalidRequest.
         """
-        asked, is_active = self._asked(name, query)
+        asked, by_default = self._asked(name, query)
         _require_foldable(asked, query)
         fingerprint = {**query_fingerprint(query), "name": name}
         day, _, rest = (from_cursor(fingerprint, query.cursor) or query.start_day).partition(" ")
@@ -67,7 +67,7 @@ class FindValues:
         page = ValuesPage(asked, query.limit)
         days = query.days[query.days.index(Day(day)) :]
         fill(page, days, rest, self._reader(asked, query, page, days))
-        replays = page.replays(query.entity_id, names_it=not is_active)
+        replays = [] if by_default is None else page.replays(query.entity_id, names_it=not by_default)
         return FoundValues(query, page, replays, to_cursor(fingerprint, page.position))
 
     def _reader(
@@ -86,8 +86,8 @@ class FindValues:
         folding = FoldTotals(self.history, self.index, self.totals, self.now, reads)
         return ReadTotals(query, page, choice, chosen, arrivals, folding, days)
 
-    def _asked(self, name: str, query: ValuesQuery) -> tuple[Definition, bool]:
-        """The requested definition, and whether replays compute it by default."""
+    def _asked(self, name: str, query: ValuesQuery) -> tuple[Definition, bool | None]:
+        """The requested definition, and whether replays compute it by default, None if its name has another by now."""
         built_in = next((each for each in BUILT_IN if each.name == name), None)
         named = None if built_in else self.catalogue.named(name)
         newest = built_in or (None if named is None else named.last.definition)
@@ -100,7 +100,7 @@ class FindValues:
         if found.name != name:
             fault = Fault("definition_sha256", f"is a definition of {found.name}")
             raise InvalidRequest(f"It is no definition of {shown_name(name)}.", (fault,))
-        return found, False
+        return found, None
 
     def _unknown(self, name: str) -> NotFound:
         names = [each.name for each in BUILT_IN]

@@ -71,13 +71,19 @@ class ValuesPage:
         return str(end) if end < len(every) else None
 
     def replays(self, entity_id: str | None, *, names_it: bool) -> list[dict[str, object]]:
-        """Bodies for POST /replay that make every day of the page whole, consecutive days together."""
+        """Bodies for POST /replay that make every day of the page whole, consecutive days together.
+
+        `names_it` is True of a metric that replays compute only if they name it.
+        """
         found: list[dict[str, object]] = []
+        chosen: dict[str, object] = {"metrics": [self.definition.name]} if names_it else {}
         for (_, request), days in groupby(enumerate(self._mended()), _run):
             some = [day for _, (day, _) in days]
-            body = _of_entity(self.definition, some, entity_id) if entity_id else None
-            body = body or mending(self.definition, some, request, names_it=names_it)
-            found += [body] if body else []
+            if entity_id:
+                body = _of_entity(self.definition, some, entity_id)
+            else:
+                body = mending(self.definition, some, request)
+            found += [body | chosen] if body else []
         return found
 
     def _mended(self) -> list[tuple[Day, ReplayJob | None]]:

@@ -388,6 +388,28 @@ def test_an_older_definition_counts_until_a_replay_computes_the_newest(
     assert euros(before)["replay_id"] == replay_id
 
 
+def test_what_a_replay_would_not_compute_has_no_replay_that_mends_it(
+    application: Application, revenue: str, replay_id: str
+) -> None:
+    assert replay_id
+    before = values_of(application, start_day=NEXT_DAY, end_day=NEXT_DAY, definition_sha256=revenue)
+    define(application, "revenue", REVENUE | {"value": "/net"})
+    after = values_of(application, start_day=NEXT_DAY, end_day=NEXT_DAY, definition_sha256=revenue)
+
+    assert (len(before["missing"]), before["replays"]) == (1, [OF_DAY | {"day": NEXT_DAY}])
+    assert (len(after["missing"]), after["replays"]) == (1, [])
+
+
+def test_a_retired_metric_is_named_by_the_replay_that_mends_it(application: Application, revenue: str) -> None:
+    accept(application, sold("a", "4"))
+    application.call("DELETE", "/metrics/revenue", {"content-type": "application/json"})
+
+    for query in ({"entity_id": "a"}, {}):
+        [request] = values_of(application, **query)["replays"]
+        application.replayed(**request)
+        assert euros(values_of(application, **query))["definition_sha256"] == revenue
+
+
 def test_csv_has_the_same_values(application: Application, replay_id: str) -> None:
     response = application.call(
         "GET", f"/metrics/revenue/values?start_day={DAY}&end_day={DAY}&limit=1", {"Accept": "text/csv"}
