@@ -84,6 +84,7 @@ class _Found:
 
     missing: list[Json] = field(default_factory=list)
     replays: list[Json] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
     calendar: str = ""
 
 
@@ -101,6 +102,7 @@ def _values(client: Client, name: str, query: Mapping[str, str | None], limit: i
         found.calendar = page["calendar"]
         found.missing += page["missing"]
         found.replays += [each for each in page["replays"] if each not in found.replays]
+        found.unknown += [each["unknown_because"] for each in page["values"][:left] if "unknown_because" in each]
         yield from page["values"][:left]
         left, cursor = left - len(page["values"]), page["cursor"]
         if cursor is None:
@@ -145,6 +147,8 @@ def _explain(output: Output, found: _Found, *, cut: bool) -> None:
         days = [each["day"] for each in found.missing if each["reason"] == reason]
         when = days[0] if len(days) == 1 else f"{len(days)} days from {days[0]} to {days[-1]}"
         output.note(f"{when}: {reason}", "yellow")
+    for reason in dict.fromkeys(found.unknown):
+        output.note(f"A value is unknown. {reason}", "yellow")
     for request in found.replays:
         output.note(f"Compute it again: {command_of(request)}")
     if found.calendar not in ("", "UTC"):

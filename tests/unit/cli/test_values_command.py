@@ -84,6 +84,14 @@ def test_what_is_missing_partial_or_stale_is_told_with_the_command_that_mends_it
     assert "Days are those of Europe/Paris." in text
 
 
+def test_a_value_that_is_unknown_says_why() -> None:
+    unknown = value(value=None, unknown_because="It needs all 9 inputs.")
+    with serving(routes({ROUTE: page(unknown, unknown)})) as api:
+        result = api.run("metrics", "values", "revenue", "--day", DAY, "--by", "group", "--table")
+
+    assert said(result).count("A value is unknown. It needs all 9 inputs.") == 1
+
+
 def test_no_value_at_all_says_why() -> None:
     missing = [{"day": day, "reason": "No complete replay computed it."} for day in (DAY, NEXT)]
     with serving(routes({ROUTE: page(missing=missing)})) as api:
