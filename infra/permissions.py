@@ -53,7 +53,7 @@ _SOURCES = ("SOURCES",)
 _MESSAGES = ("ENTITY#*#P1D#*#VER#*",)
 """What became of the messages of a version: never the version itself, whose partition is that of its entity."""
 
-_TOTALS = ("TOTALS#*",)
+_KEPT = ("TOTALS#*", "VALUES#*")
 _REPLAYS = ("REPLAY#*",)
 _SENT = ("REPLAY#*#SENT#*",)
 _METRICS = ("METRIC#*",)
@@ -86,7 +86,7 @@ RIGHTS: Mapping[str, tuple[Right, ...]] = {
         Right("ReadWebhookSecret", ("secretsmanager:GetSecretValue",), ("WebhookSecretArn",)),
         *_COMMON,
     ),
-    # Answers questions, starts replays, defines metrics, keeps totals, and records what consumers report. It writes
+    # Answers questions, starts replays, defines metrics, keeps totals and values, and records reports. It writes
     # no event and no version.
     "api": (
         Right("ReadEvents", ("s3:GetObject",), ("RawBucket/raw/*", "RawBucket/rejected/*")),
@@ -118,14 +118,8 @@ RIGHTS: Mapping[str, tuple[Right, ...]] = {
         _record(*_MESSAGES),
         _COUNT_PROGRESS,
         Right("ListReplayJobs", ("dynamodb:Query",), ("ReplaysTable/index/newest-first",)),
-        Right(
-            "ReadAggregates",
-            ("dynamodb:Query", "dynamodb:BatchGetItem"),
-            ("AggregatesTable",),
-            keys=("ENTITY#*", *_TOTALS),
-        ),
-        Right("KeepTotals", ("dynamodb:PutItem",), ("AggregatesTable",), keys=_TOTALS),
-        Right("KeepValues", ("dynamodb:BatchGetItem", "dynamodb:PutItem"), ("AggregatesTable",), keys=("VALUES#*",)),
+        Right("ReadAggregates", ("dynamodb:Query", "dynamodb:BatchGetItem"), ("AggregatesTable",), keys=("ENTITY#*",)),
+        Right("KeepTotalsAndValues", ("dynamodb:BatchGetItem", "dynamodb:PutItem"), ("AggregatesTable",), keys=_KEPT),
         Right("StartReplays", ("sqs:SendMessage",), ("ReplayJobsQueue",)),
         *_COMMON,
     ),

@@ -179,7 +179,7 @@ PARTITIONS: Final[dict[str, tuple[str, ...]]] = {
         "METRIC#none",
         "DESTINATION#none",
     ),
-    "AggregatesTable": ("ENTITY#none", "ENTITY#none#P1D#UTC#2026-11-21#VER#none", "VALUES#none"),
+    "AggregatesTable": ("ENTITY#none", "ENTITY#none#P1D#UTC#2026-11-21#VER#none", "TOTALS#none", "VALUES#none"),
 }
 """A partition of each kind that a table has; none of these has a row."""
 

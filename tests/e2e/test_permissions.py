@@ -213,7 +213,10 @@ ON_TABLES = {
         "BatchGetItem": COUNTERS,
         **each(WRITES_TOGETHER, COUNTERS),
     },
-    ("AggregatesTable", "VALUES#none"): {"BatchGetItem": {"api"}, **each(WRITES, {"api"})},
+    **{
+        ("AggregatesTable", partition): {"BatchGetItem": {"api"}, **each(WRITES, {"api"})}
+        for partition in ("TOTALS#none", "VALUES#none")
+    },
 }
 for kept_by_planners in ("REPLAY#none#DAYS", "REPLAY#none#SENT#0"):
     ON_TABLES["ReplaysTable", kept_by_planners] |= each(("BatchWriteItem put", "BatchWriteItem delete"), {"planner"})
