@@ -66,7 +66,7 @@ export function inVersion(version, state, query) {
     ['skipped', skipped ? html`<a href=${address('/aggregates', { ...query, list: 'skipped' })} @click=${keep}>${counted(skipped, 'event')}</a>` : 'none'],
   ])}
     ${isGrouped(found) ? values(found, all, showGroups) : nothing}
-    ${found.some(({ value, inputs }) => value === null && inputs) ? html`<p class="quiet">A version keeps no value of distinct and percentile. <code>retrace metrics try</code> computes them.</p>` : nothing}</section>
+    ${found.some(({ value, inputs }) => value === null && inputs) ? html`<p class="quiet">Values of distinct and percentile are computed when they are asked for: <code>retrace aggregates get … --metric ${choice.name}</code>.</p>` : nothing}</section>
     <section aria-labelledby="each-title"><div class="over"><h2 id="each-title">What each event contributed</h2>
       <span class="steps" role="group" aria-label="Order">${ordersOf(state).map(([one, name]) => html`<a class="button" href=${address('/aggregates', { ...query, list: one })} @click=${keep} aria-current=${one === order ? 'true' : nothing}>${name}</a>`)}</span></div>
       ${contributions ? listed(contributions, order, skipped) : nothing}</section>`;
