@@ -26,6 +26,9 @@ MAX_DESTINATIONS: Final = 10
 _MEMBER: Final = "destinations"
 _ARN: Final = r"^arn:[a-z-]+:(sqs:[a-z0-9-]+:[0-9]{12}:|events:[a-z0-9-]+:[0-9]{12}:event-bus/)[A-Za-z0-9_.-]{1,80}$"
 
+_OF_RETRACE: Final = r":retrace-.+-(replay(-jobs)?(-failures|-dead-letters)?|digest)$"
+"""Queues in infra/resources.yaml: the processor counts whatever ReplayQueue brings it."""
+
 
 class DestinationMembers(BaseModel):
     """A destination as the file has it."""
@@ -176,5 +179,7 @@ def _of_arn(members: DestinationMembers, arn: str, region: str) -> Iterator[str]
     kind = DeclaredDestination("", arn).kind.value
     if kind != members.kind:
         yield f"is of kind {kind}, not {members.kind}"
+    if re.search(_OF_RETRACE, arn):
+        yield "is a queue of Retrace itself, which would take the messages for its own. Name one of your consumer"
     if arn.split(":")[3] != region:
         yield f"is in {arn.split(':')[3]}, but the stage is in {region}"

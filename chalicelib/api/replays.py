@@ -83,4 +83,6 @@ def redrive(request: Request, replay_id: str) -> Response:
 def outcomes(request: Request, replay_id: str) -> Response:
     """POST /replay/{replay_id}/outcomes."""
     report = parse_report(requests.body_of(request))
-    return answer(reported(consumer_wiring.record_reported_outcomes().record(replay_id, report)))
+    recorded = consumer_wiring.record_reported_outcomes().record(replay_id, report)
+    telemetry.replay_controlled(recorded.job, "report outcomes", requests.caller(request))
+    return answer(reported(recorded))

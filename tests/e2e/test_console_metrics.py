@@ -347,7 +347,9 @@ def test_contributions_are_listed_biggest_first_page_by_page_and_skipped_ones_sa
     page.goto(f"{ASKED}&metric=users")
     expect(listed).to_have_count(100)
     expect(page.get_by_role("link", name="biggest first")).to_have_count(0)
-    expect(page.locator("main")).to_contain_text("Values of distinct and percentile are computed when they are asked for")
+    expect(page.locator("main")).to_contain_text(
+        "Values of distinct and percentile are computed when they are asked for"
+    )
 
 
 def test_metrics_are_listed_with_what_they_compute_and_a_definition_leads_to_its_text(page: Page) -> None:

@@ -176,6 +176,15 @@ def test_a_complete_replay_to_a_consumer_makes_no_total(reporting: Application) 
     )
 
 
+def test_who_reports_is_logged(reporting: Application, caplog: pytest.LogCaptureFixture) -> None:
+    replay_id, messages = sent_to_billing(reporting, 1)
+
+    report(reporting, replay_id, of("done", messages))
+
+    [logged] = [vars(each) for each in caplog.records if vars(each).get("action") == "report outcomes"]
+    assert (logged["replay_id"], logged["caller"], logged["state"]) == (replay_id, "local", "COMPLETE")
+
+
 def test_a_report_about_no_replay_is_not_found(reporting: Application) -> None:
     assert (
         report(reporting, "01981e5c-7a3e-7c41-9d52-3f1f0c8e6b7a", of("done", [{"event_id": STRANGER}])).status_code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,9 @@ def test_the_file_of_the_stage_comes_before_that_of_all_stages(tmp_path: Path) -
     assert found == [tmp_path / "destinations.prod.yaml", tmp_path / "destinations.yaml"]
 
 
+OF_RETRACE = re.findall(
+    r'QueueName: !Sub "(.+)"', (ROOT / "infra/resources.yaml").read_text().replace("${Stage}", "dev")
+)
 NAMES = "\n".join(f"  d{at}: {{kind: queue}}" for at in "abcdefghijk")
 
 
@@ -88,6 +92,13 @@ NAMES = "\n".join(f"  d{at}: {{kind: queue}}" for at in "abcdefghijk")
         (
             f"destinations:\n  a: {{kind: queue, arn: '{ARN}'}}\n  b: {{kind: queue, arn: '{ARN}'}}",
             "3 destinations.b.arn is that of a. Declare one of the two",
+        ),
+        *(
+            (
+                f"destinations:\n  a:\n    kind: queue\n    arn: 'arn:aws:sqs:{REGION}:222222222222:{queue}'",
+                "4 destinations.a.arn is a queue of Retrace itself",
+            )
+            for queue in OF_RETRACE
         ),
         ("destinations:\n  a: [", "is not YAML"),
         ("destinations:\n  a: *b", "2 uses an alias"),
