@@ -5,7 +5,8 @@ from __future__ import annotations
 from chalice.app import Request, Response
 
 from chalicelib.api import requests
-from chalicelib.api.responses import CSV, answer, csv_answer, exact_answer
+from chalicelib.api.responses import answer, csv_answer, exact_answer
+from chalicelib.core.schemas import CSV
 from chalicelib.metrics import responses
 from chalicelib.metrics.queries import MetricsQuery, definition_in
 from chalicelib.runtime import metrics_wiring, query_wiring

@@ -8,8 +8,7 @@ from typing import Any
 
 from chalicelib.aggregates import responses as aggregates
 from chalicelib.aggregates.queries import DiffQuery, InputsQuery, VersionsQuery
-from chalicelib.api.responses import CSV, CURSOR_HEADER
-from chalicelib.core.schemas import Health, Problem
+from chalicelib.core.schemas import CSV, CURSOR_HEADER, Health, Problem
 from chalicelib.events.event import NativeEvent
 from chalicelib.ingest import responses as ingest
 from chalicelib.ingest.queries import IngestQuery

@@ -12,14 +12,11 @@ from chalice.app import Response
 from chalicelib.core import errors
 from chalicelib.core.errors import TITLES, problem_type
 from chalicelib.core.lossless_json import Number
-from chalicelib.core.schemas import field_errors
+from chalicelib.core.schemas import CSV, CURSOR_HEADER, field_errors
 from chalicelib.core.version import MAJOR_VERSION
 
 RETRY_AFTER_S = 2
 
-CSV = "text/csv"
-CURSOR_HEADER = "Retrace-Cursor"
-"""Of a page as CSV: where the next one begins. Absent after the last."""
 
 _PROBLEM = {"Content-Type": "application/problem+json"}
 

@@ -15,6 +15,10 @@ from chalicelib.core.errors import Fault
 
 Json = dict[str, Any]
 
+CSV = "text/csv"
+CURSOR_HEADER = "Retrace-Cursor"
+"""Of a page as CSV: where the next one begins. Absent after the last."""
+
 
 class JsonSchema:
     """Members of the JSON Schema of what it annotates."""

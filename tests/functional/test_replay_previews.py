@@ -70,6 +70,7 @@ def test_a_dry_run_counts_by_day_source_and_type(application: Application) -> No
             "start_time": f"{DAY}T00:00:00.000000000Z",
             "end_time": f"{NEXT_DAY}T12:00:00.000000000Z",
         },
+        "destination": "aggregates",
         "messages": 4,
         "exact": True,
         "index_read_to": told["index_read_to"],

@@ -49,6 +49,7 @@ def test_a_replay_is_answered_202_at_once_whatever_it_will_find(
         "requested_by": "local",
         "destination": "aggregates",
         "destination_arn": "arn:aws:sqs:eu-west-1:123456789012:retrace-test-replay",
+        "reports": True,
         "scanned": 0,
         "matched": 0,
         "sent": 0,

@@ -56,6 +56,7 @@ CALLS: dict[str, list[str]] = {
     "replay get": ["{text}"],
     "replay cancel": ["{text}"],
     "replay redrive": ["{text}"],
+    "explain": ["{text}", "e", "2026-11-23"],
     "aggregates get": ["{text}", "2026-11-23"],
     "aggregates diff": ["{text}", "2026-11-23"],
     "aggregates inputs": ["e", "2026-11-23", "{text}"],
