@@ -19,6 +19,8 @@ from chalicelib.replays.request_body import json_object
 
 MAX_OUTCOMES = 1_000
 
+_INVALID = "The report is not valid."
+
 _STRICT = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, defer_build=True)
 
 
@@ -71,9 +73,6 @@ def parse_report(body: bytes) -> OutcomesReport:
         return OutcomesReport.model_validate(members)
     except ValidationError as error:
         raise InvalidRequest(_INVALID, faults_of(error)) from error
-
-
-_INVALID = "The report is not valid."
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,9 +128,12 @@ def test_a_queue_of_the_stage_in_which_messages_wait_is_not_removed(stage: Stage
 
 
 def test_what_waits_in_an_existing_queue_stays_there_and_keeps_nothing(stage: Stage) -> None:
-    stage.sqs.send_message(QueueUrl=stage.sqs.get_queue_url(QueueName="theirs")["QueueUrl"], MessageBody="x")
+    url = stage.sqs.get_queue_url(QueueName="theirs")["QueueUrl"]
+    stage.sqs.send_message(QueueUrl=url, MessageBody="x")
 
     stage.require(ALL[:2])
+
+    assert [each["Body"] for each in stage.sqs.receive_message(QueueUrl=url)["Messages"]] == ["x"]
 
 
 def test_a_stack_of_before_has_no_destinations_to_remove(stage: Stage) -> None:
