@@ -36,6 +36,8 @@ def places_in(found: Any) -> Iterator[Place]:
 def changed(value: Any, by: int) -> Any:
     """Another value of the same kind, or none."""
     match value:
+        case "":
+            return "a"
         case bytes():
             at = by % len(value)
             return value[:at] + bytes([value[at] ^ (1 << by % 8)]) + value[at + 1 :]
