@@ -62,7 +62,7 @@ def _ingested() -> str:
         *((NAMES[name], *(_dollars(model.by_peer(name, size)) for size in SIZES)) for name in PEERS),
         (f"{EVENTBRIDGE}, in tens at most", *(_dollars(model.published()) for _ in SIZES)),
     ]
-    return table(("a million events", *(f"in requests of {size:,}" for size in SIZES)), rows)
+    return table(("a million events, in requests of", *(f"{size:,}" for size in SIZES)), rows)
 
 
 def _services() -> str:
