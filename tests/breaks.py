@@ -997,7 +997,7 @@ BREAKS = [
     ),
     Break(
         "7 no size limit: one page only",
-        "chalicelib/replays/selection.py",
+        "chalicelib/replays/origins.py",
         "            for page in every_page(partial(self._page, group), after):\n",
         "            for page in [self._page(group, after)]:\n",
         "tests/functional/test_replay_planning.py",
