@@ -1,4 +1,4 @@
-"""Files of refused events to correct: a JSON object a line, with the event as its last member."""
+"""Corrects refused events in files, a JSON object a line with the event as its last member, and retries them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 
 from chalicelib.core.lossless_json import JsonSyntaxError, member_texts, one_line, parse
+from retrace.answer import Answer, Json
+from retrace.client import Client
 from retrace.problem import Exit, Problem
-
-Json = dict[str, Any]
 
 _NDJSON = "application/x-ndjson"
 _CLOUDEVENTS = "application/cloudevents"
@@ -115,3 +115,46 @@ def _type_of(event: str, was: str | None) -> str:
     if not (was or "").startswith(_CLOUDEVENTS):
         return "application/json"
     return f"{_CLOUDEVENTS}{'-batch' if event.lstrip().startswith('[') else ''}+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """What came of a retry: how many events ended in each status, and why those were refused that were."""
+
+    rejected_id: str
+    counts: Mapping[str, int]
+    errors: tuple[Json, ...]
+
+    @property
+    def taken_in(self) -> bool:
+        """Whether every event of it is stored."""
+        return not any(count for status, count in self.counts.items() if status not in ("accepted", "duplicate"))
+
+    def to_json(self) -> Json:
+        """As a line of JSON."""
+        return {"rejected_id": self.rejected_id, **self.counts, "errors": list(self.errors)}
+
+
+def retried(client: Client, correction: Correction, *, dry_run: bool) -> Retried:
+    """Send one; raises Problem where nothing was decided."""
+    path = f"/rejected/{correction.rejected_id}/retry"
+    query = {"dry_run": "true"} if dry_run else {}
+    answer = client.call("POST", path, query=query, body=correction.sent.body, headers=correction.sent.headers)
+    if answer.status == HTTPStatus.NOT_FOUND:
+        return Retried(correction.rejected_id, {"unknown": 1}, (_fault("", answer.json.get("detail", "is unknown")),))
+    if answer.has("counts"):
+        return _of_a_batch(correction, answer)
+    if not answer.has("status") or ("rejected_id" not in answer.json and answer.status >= HTTPStatus.BAD_REQUEST):
+        raise client.problem_of(f"POST {path}", answer)
+    status = str(answer.json["status"]).lower()
+    return Retried(correction.rejected_id, {status: 1}, tuple(answer.json.get("errors", ())))
+
+
+def _of_a_batch(correction: Correction, answer: Answer) -> Retried:
+    counts = {status: count for status, count in answer.json["counts"].items() if count}
+    errors = tuple(error for result in answer.json.get("results", ()) for error in result.get("errors", ()))
+    return Retried(correction.rejected_id, counts, errors)
+
+
+def _fault(field: str, message: str) -> Json:
+    return {"field": field, "message": message}

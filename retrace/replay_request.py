@@ -17,7 +17,7 @@ from chalicelib.metrics.definition import Definition
 from retrace.answer import Answer
 from retrace.client import Client
 from retrace.context import CommandContext, nothing_selected
-from retrace.known_sources import near_names
+from retrace.known_names import near_names
 from retrace.output import Json, Output
 from retrace.problem import Exit, Problem
 from retrace.replay_progress import amount, ask, show_preview

@@ -564,7 +564,7 @@ BREAKS = [
     ),
     Break(
         "8 rebuilt: metrics lost with their table",
-        "retrace/checking/metric_records.py",
+        "retrace/checking/restoring.py",
         "            self.restored += _written(catalogue, changes)\n",
         "            self.restored += 1\n",
         "tests/functional/test_metrics_routes.py",
@@ -1455,7 +1455,7 @@ BREAKS = [
     ),
     Break(
         "5 nothing is dropped: an unknown entity that looks like a quiet one",
-        "retrace/known_entities.py",
+        "retrace/known_names.py",
         "    if empty:\n        require_known_entity(client, entity)\n",
         "",
         "tests/unit/cli/test_known_entities.py",
@@ -2391,7 +2391,7 @@ BREAKS = [
     ),
     Break(
         "5 nothing is dropped: a producer that retries at once however long it is asked to wait",
-        "retrace/producer/delivery.py",
+        "retrace/producer/sender.py",
         "        return min(after_s, _LONGEST_WAIT_S) + jittered(",
         "        return jittered(",
         "tests/unit/producer/test_producer.py",
@@ -2415,7 +2415,7 @@ BREAKS = [
     ),
     Break(
         "5 nothing is dropped: a Retry-After of ages that ends a thread",
-        "retrace/producer/delivery.py",
+        "retrace/producer/sender.py",
         "min(after_s, _LONGEST_WAIT_S)",
         "after_s",
         "tests/unit/producer/test_producer.py",

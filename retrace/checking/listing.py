@@ -1,15 +1,18 @@
-"""Finds the raw objects of sources and days, and markers of superseded lines, by listing the bucket."""
+"""Finds raw objects of sources and days, and markers of superseded lines, by listing the bucket."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from chalicelib.aws.keys import RAW, SUPERSEDED
 from chalicelib.core.percent_encoding import for_path
 from chalicelib.core.timestamps import Day
+from retrace.checking.stores import RawBucket
 from retrace.concurrency import in_order
+from retrace.problem import Exit, Problem
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -70,3 +73,29 @@ def _line(marker: str) -> tuple[str, int]:
     """The object and the place of a superseded line, by the key of its marker."""
     key, _, offset = marker.removeprefix(SUPERSEDED).removesuffix(".json").rpartition("/")
     return f"{RAW}{key}.ndjson", int(offset)
+
+
+_LIKE = 0.5
+_MOST = 3
+
+
+def nothing_below(bucket: RawBucket, prefix: str) -> Problem:
+    """The problem that no key begins with a prefix, and the nearest that some do."""
+    near = _near(bucket, prefix)
+    remedy = f"Did you mean {' or '.join(near)}?" if near else "Run `retrace sources` to see what was ever accepted."
+    return Problem(f"No key of the bucket begins with {prefix}, so nothing was checked.", remedy, Exit.DIFFERENT)
+
+
+def _near(bucket: RawBucket, prefix: str) -> list[str]:
+    folder = prefix.rstrip("/")
+    while "/" in folder:
+        folder = folder.rpartition("/")[0]
+        below = _folders(bucket, f"{folder}/")
+        if below:
+            return get_close_matches(prefix, below, _MOST, _LIKE)
+    return []
+
+
+def _folders(bucket: RawBucket, folder: str) -> list[str]:
+    pages = bucket.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket.name, Prefix=folder, Delimiter="/")
+    return [found["Prefix"] for page in pages for found in page.get("CommonPrefixes", [])]

@@ -1,8 +1,8 @@
-"""Writes missing index and identity rows from raw lines, as ingest does, and deletes nothing."""
+"""Writes what tables lack, as ingest and the routes do: rows of raw lines, metrics of records. Deletes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -12,14 +12,19 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
+from chalicelib.aws import keys
 from chalicelib.aws.errors import code_of, translated
+from chalicelib.core.errors import IntegrityFailure
 from chalicelib.core.timestamps import Instant
 from chalicelib.events.dynamodb_identities import DynamoIdentities
 from chalicelib.events.dynamodb_rows import index_row
 from chalicelib.events.dynamodb_sources import DynamoSources
 from chalicelib.events.raw_objects import StoredEvent
+from chalicelib.metrics.catalogue import Catalogue, Change, NamedMetric, parse_change
 from retrace.checking.claims import apart
-from retrace.checking.stores import Tables, place_of
+from retrace.checking.differences import Difference
+from retrace.checking.kinds import Kind
+from retrace.checking.stores import RawBucket, Tables, place_of
 from retrace.concurrency import concurrently, in_order
 
 if TYPE_CHECKING:
@@ -135,3 +140,42 @@ def is_restored(identity: Mapping[str, object]) -> bool:
 
 def _same_line(event: StoredEvent, other: StoredEvent | None) -> bool:
     return other is not None and event.location == other.location
+
+
+@dataclass
+class MetricRecords:
+    """The records of a bucket."""
+
+    bucket: RawBucket
+    restored: int = 0
+    """How many metrics were written."""
+
+    def restore(self, catalogue: Catalogue) -> Iterator[Difference]:
+        """Write every metric that the catalogue lacks, change by change; answers records that are damaged."""
+        every_key = (key for page in self.bucket.keys(keys.METRICS) for key in page)
+        for _, of_name in groupby(every_key, key=lambda key: key.rpartition("/")[0]):
+            changes = list[Change]()
+            for key, content in in_order(lambda key: (key, self.bucket.content(key) or b""), of_name):
+                try:
+                    changes.append(_of_key(key, content))
+                except IntegrityFailure as error:
+                    yield Difference(Kind.RECORD_CHANGED, s3_key=key, detail=str(error))
+            self.restored += _written(catalogue, changes)
+
+
+def _of_key(key: str, content: bytes) -> Change:
+    change = parse_change(content)
+    if key != keys.metric_change(change.name, change.at):
+        raise IntegrityFailure("It says another name or time than its key.")
+    return change
+
+
+def _written(catalogue: Catalogue, changes: list[Change]) -> bool:
+    """Write the changes of a metric in their order, unless the catalogue has the metric."""
+    if not changes or catalogue.named(changes[0].name) is not None:
+        return False
+    read: NamedMetric | None = None
+    for revision, change in enumerate(changes, 1):
+        catalogue.change(change, read)
+        read = NamedMetric(change, revision)
+    return True

@@ -15,7 +15,7 @@ from retrace.client import Client
 from retrace.concurrency import in_order
 from retrace.context import AsJson, CommandContext, command_context
 from retrace.event_table import event_ids_are_elsewhere
-from retrace.known_entities import require_known_entity
+from retrace.known_names import require_known_entity
 from retrace.metric_diff import group_name, group_text
 from retrace.output import Column, Json, Output, short_time
 from retrace.problem import Exit, Problem

@@ -15,7 +15,7 @@ from retrace.checking.deployment import IdentityTtl, LateAfter, Shards, row_sett
 from retrace.checking.differences import Difference
 from retrace.checking.inspection import Inspection
 from retrace.checking.judging import Group
-from retrace.checking.near_prefixes import nothing_below
+from retrace.checking.listing import nothing_below
 from retrace.checking.raw_objects import RAW
 from retrace.checking.records import Records
 from retrace.checking.report import aws_errors_as_problems, report_differences

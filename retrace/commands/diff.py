@@ -14,7 +14,7 @@ from retrace.commands.aggregates import Entity, OfCalendar, OfDay, at_least, rep
 from retrace.concurrency import in_order
 from retrace.context import AsJson, command_context
 from retrace.event_table import event_ids_are_elsewhere
-from retrace.known_entities import require_known_entity
+from retrace.known_names import require_known_entity
 from retrace.metric_diff import MetricPages, asked_metric, metric_summary, show_metric
 from retrace.output import Column, Json, Output, duration, short_time
 from retrace.problem import Exit, Problem

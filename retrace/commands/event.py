@@ -16,7 +16,7 @@ from rich.text import Text
 from retrace.context import AsJson, CommandContext, command_context
 from retrace.event_table import lag
 from retrace.json_layout import indented
-from retrace.known_sources import require_known
+from retrace.known_names import require_known
 from retrace.output import Column, Json, Output, escaped, short_time
 from retrace.problem import Exit, Problem
 

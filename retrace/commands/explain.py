@@ -15,8 +15,7 @@ from retrace.commands.aggregates import Entity, OfCalendar, OfDay, at_least, rep
 from retrace.commands.diff import compared
 from retrace.context import AsJson, command_context
 from retrace.explanation import show_explanation
-from retrace.known_entities import require_known_entity
-from retrace.known_sources import near_names
+from retrace.known_names import near_names, require_known_entity
 from retrace.output import Json, Output
 from retrace.problem import Exit, Problem
 from retrace.progress import Counting

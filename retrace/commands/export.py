@@ -19,8 +19,7 @@ from retrace.exporting.events import Fetched, from_s3, through_api
 from retrace.exporting.files import STANDARD_OUTPUT, NdjsonWriter, Writer
 from retrace.exporting.run import Export
 from retrace.exporting.selection import Query, of_entity, of_sources
-from retrace.known_entities import require_known_entity
-from retrace.known_sources import require_known
+from retrace.known_names import require_known, require_known_entity
 from retrace.output import Output
 from retrace.problem import Exit, Problem, extra
 

@@ -12,8 +12,7 @@ from chalicelib.core.timestamps import Day as CalendarDay
 from chalicelib.core.timestamps import Instant, end_of, start_of
 from retrace.context import AsJson, CommandContext, command_context
 from retrace.event_table import Day, Since, Until
-from retrace.known_entities import require_known_entity
-from retrace.known_sources import require_known
+from retrace.known_names import require_known, require_known_entity
 from retrace.output import Column, Json, Output, short_time
 
 

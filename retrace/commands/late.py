@@ -1,11 +1,14 @@
-"""`retrace late`: lists late events, or counts them by source, type and hour."""
+"""`retrace late` lists or counts late events, `retrace stale` the numbers that lack them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import typer
 
+from retrace.answer import Answer
+from retrace.client import Client
 from retrace.context import AsJson, Limit, command_context
 from retrace.event_table import (
     PAGE,
@@ -18,8 +21,9 @@ from retrace.event_table import (
     event_columns,
     list_events,
 )
-from retrace.known_sources import or_unknown
+from retrace.known_names import or_unknown, require_known
 from retrace.output import Column, Json, Output, duration, short_time
+from retrace.replay_request import command_of
 
 _A_BACKFILL = 10
 """As many late events a request, or more, are a backfill."""
@@ -93,3 +97,90 @@ def _shape(groups: Iterable[Json], total: int) -> str:
 
 def _hour(group: Json) -> str:
     return str(group["hour"])
+
+
+_PAGE = 1_000
+
+
+def stale(
+    context: typer.Context,
+    source: OfSource = None,
+    event_type: OfType = None,
+    day: ArrivedOn = None,
+    since: ArrivedSince = None,
+    until: ArrivedUntil = None,
+    limit: Limit = 100,
+    as_json: AsJson = None,
+) -> None:
+    """List entities and days whose newest version lacks late events, the worst first. Default: --since 7d.
+
+    retrace stale
+    retrace stale shop/checkout --since 2h
+    """
+    call, output = command_context(context), Output(as_json=as_json)
+    query = {"source": source, "event_type": event_type, **arrival(call, (None, "7d"), day, since, until)}
+    found = _found(call.client, {**query, "limit": str(min(limit, _PAGE))}, limit)
+    if not found.late_events:
+        require_known(call.client, source, event_type)
+    output.rows(found.worst_first[:limit], _COLUMNS, _nothing(found))
+    if found.replays:
+        output.say("Compute them again: " + " && ".join(map(command_of, found.replays)))
+    if found.ended_early or len(found.worst_first) > limit:
+        output.note("There may be more. See further: --limit. See fewer: --since, --until, SOURCE, --type")
+
+
+@dataclass
+class _Found:
+    """The answers of all pages together: a day can be on several."""
+
+    days: dict[tuple[str, str], Json] = field(default_factory=dict)
+    replays: list[Json] = field(default_factory=list)
+    late_events: int = 0
+    entity_days: int = 0
+    without_version: int = 0
+    ended_early: bool = False
+
+    def add(self, page: Json) -> None:
+        self.days |= {(item["entity_id"], item["day"]): item for item in page["items"]}
+        self.replays += [replay for replay in page["replays"] if replay not in self.replays]
+        self.late_events += page["late_events"]
+        self.entity_days += page["entity_days"]
+        self.without_version += page["without_version"]
+
+    @property
+    def worst_first(self) -> list[Json]:
+        return sorted(self.days.values(), key=lambda item: (-item["arrived_since"], item["entity_id"], item["day"]))
+
+
+def _found(client: Client, query: Mapping[str, str | None], limit: int) -> _Found:
+    found = _Found()
+    for [page] in client.each_page("/stale", query, read=_whole):
+        found.add(page)
+        found.ended_early = page["cursor"] is not None
+        if len(found.days) >= limit:
+            break
+    return found
+
+
+def _whole(answer: Answer) -> tuple[list[Json], str | None]:
+    """A page as its only item: there is more on it than a list."""
+    return [answer.json], answer.json["cursor"]
+
+
+_COLUMNS = (
+    Column("day", lambda item: item["day"], whole=True),
+    Column("entity", lambda item: item["entity_id"]),
+    Column("lacks", lambda item: f"{item['arrived_since']:,}{'' if item['exact'] else ' or more'}", number=True),
+    Column("has", lambda item: f"{item['event_count']:,}", number=True),
+    Column("last arrival (UTC)", lambda item: short_time(item["last_arrival"])[:19], whole=True),
+)
+
+
+def _nothing(found: _Found) -> str:
+    if not found.late_events:
+        return "Nothing came late then, so no number lacks a late event."
+    came = f"{found.late_events:,} events came late, of {found.entity_days:,} days of entities."
+    if found.without_version == found.entity_days:
+        return f"{came} None of these days has an aggregate yet: retrace replay create --help"
+    without = f" {found.without_version:,} have no aggregate yet." if found.without_version else ""
+    return f"{came}{without} The newest version of each{' other' * bool(without)} contains them."

@@ -17,10 +17,9 @@ from chalicelib.metrics.dynamodb_definitions import DynamoDefinitions
 from retrace.checking.checkpoint import Checkpoint
 from retrace.checking.deployment import IdentityTtl, LateAfter, RowSettings, Shards, row_settings, stores_of
 from retrace.checking.kinds import Kind
-from retrace.checking.metric_records import MetricRecords
 from retrace.checking.rebuilding import Rebuilding
 from retrace.checking.report import aws_errors_as_problems, report_differences
-from retrace.checking.restoring import Restore
+from retrace.checking.restoring import MetricRecords, Restore
 from retrace.checking.stores import RawBucket, Stores
 from retrace.context import AsJson, CommandContext, command_context
 from retrace.databases import disk_errors_as_problems

@@ -11,13 +11,20 @@ import typer
 
 from retrace.concurrency import in_order
 from retrace.context import TIME_HELP, AsJson, CommandContext, Limit, command_context
-from retrace.corrections import AS_IT_WAS_KEPT, Correction, corrections_of, is_like_an_id, line_for_correction
+from retrace.corrections import (
+    AS_IT_WAS_KEPT,
+    Correction,
+    Retried,
+    corrections_of,
+    is_like_an_id,
+    line_for_correction,
+    retried,
+)
 from retrace.json_layout import indented
-from retrace.known_sources import require_known
+from retrace.known_names import require_known
 from retrace.output import Column, Json, Output, bar, on_one_line, short_time
 from retrace.problem import Exit
 from retrace.progress import Counting
-from retrace.retries import Retried, retried
 
 _PAGE = 1_000
 _NAMED = "source, entity, key"

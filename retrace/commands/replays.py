@@ -11,8 +11,7 @@ import typer
 
 from chalicelib.metrics.definition import Definition
 from retrace.context import AsJson, CommandContext, command_context
-from retrace.known_entities import require_known_entity
-from retrace.known_sources import require_known
+from retrace.known_names import require_known, require_known_entity
 from retrace.output import Json, Output
 from retrace.problem import Exit
 from retrace.replay_options import with_request

@@ -29,8 +29,7 @@ from retrace.event_table import (
     list_events,
     window,
 )
-from retrace.known_entities import or_unknown_entity
-from retrace.known_sources import or_unknown
+from retrace.known_names import or_unknown, or_unknown_entity
 from retrace.output import Json, Output, sparkline
 
 _MOST_HOURS = 72

@@ -13,7 +13,7 @@ import typer
 
 from retrace.client import Client
 from retrace.context import AsJson, CommandContext, Limit, command_context
-from retrace.known_entities import require_known_entity
+from retrace.known_names import require_known_entity
 from retrace.metric_diff import group_text
 from retrace.output import Column, Json, Output
 from retrace.replay_request import command_of

@@ -15,16 +15,15 @@ from chalicelib.core.timestamps import Day
 from retrace.checking.deployment import IdentityTtl, LateAfter, Shards, row_settings, rules_of, stores_of
 from retrace.checking.differences import Difference
 from retrace.checking.inspection import Inspection
+from retrace.checking.listing import nothing_below
 from retrace.checking.measured_inputs import PinnedMetrics
-from retrace.checking.near_prefixes import nothing_below
 from retrace.checking.raw_objects import RAW
 from retrace.checking.report import aws_errors_as_problems, report_differences
 from retrace.checking.verification import Verification
 from retrace.commands.aggregates import OfCalendar
 from retrace.commands.verify_digests import verify_digests
 from retrace.context import AsJson, CommandContext, command_context
-from retrace.known_entities import nothing_of_day
-from retrace.known_sources import near_names
+from retrace.known_names import near_names, nothing_of_day
 from retrace.output import Output
 from retrace.problem import Exit
 from retrace.progress import Counting

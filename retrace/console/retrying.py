@@ -8,8 +8,15 @@ from typing import Any
 
 from retrace.client import Client
 from retrace.concurrency import in_order
-from retrace.corrections import AS_IT_WAS_KEPT, NEEDED, Correction, corrections_in, is_like_an_id, line_for_correction
-from retrace.retries import retried
+from retrace.corrections import (
+    AS_IT_WAS_KEPT,
+    NEEDED,
+    Correction,
+    corrections_in,
+    is_like_an_id,
+    line_for_correction,
+    retried,
+)
 
 Json = dict[str, Any]
 

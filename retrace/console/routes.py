@@ -15,9 +15,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from retrace import checkup
 from retrace.client import Client
 from retrace.console.columns import paths_of, rows
-from retrace.console.counting import counts
 from retrace.console.forwarding import bounded, is_passed_on, problem_response, response_to
-from retrace.console.gathering import LATE_MS, PictureReader, Wanted, wanted
+from retrace.console.gathering import LATE_MS, PictureReader, Wanted, counts, wanted
 from retrace.console.received import metrics_of
 from retrace.console.retrying import corrections, lines_to_correct, results
 from retrace.console.searching import found_by

@@ -10,8 +10,7 @@ from retrace.exporting.events import through_api
 from retrace.exporting.selection import of_entity, of_sources
 from retrace.ingesting.files import look_at, records
 from retrace.ingesting.foreign_formats import Mapped
-from retrace.known_entities import require_known_entity
-from retrace.known_sources import require_known
+from retrace.known_names import require_known, require_known_entity
 from retrace.output import Output
 
 _FAULTS_SHOWN = 5

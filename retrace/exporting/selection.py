@@ -12,7 +12,7 @@ from chalicelib.events.index_pages import days_of
 from chalicelib.search.queries import MAX_DAYS_BY_TYPE
 from retrace.client import Client
 from retrace.concurrency import chunks
-from retrace.known_sources import known_pairs, require_known
+from retrace.known_names import known_pairs, require_known
 
 Period = Mapping[str, str | None]
 Query = Mapping[str, str | None]

@@ -50,8 +50,11 @@ class Producer:
 
         `full_timeout_s` is how long `send` waits for room in a full spool. None waits for ever, 0 not at all.
         """
-        from retrace.producer.delivery import MAX_EVENT_BYTES, delivery_to  # noqa: PLC0415  # boto3 takes a while
-        from retrace.producer.sender import Sender  # noqa: PLC0415  # likewise
+        from retrace.producer.sender import (  # noqa: PLC0415  # boto3 takes a while
+            MAX_EVENT_BYTES,
+            Sender,  # likewise
+            delivery_to,
+        )
 
         delivery = delivery_to(
             url,

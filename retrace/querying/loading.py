@@ -21,7 +21,7 @@ from retrace.checking.listing import Found, Listing
 from retrace.checking.stores import RawBucket
 from retrace.client import Client
 from retrace.concurrency import AT_ONCE, in_order
-from retrace.known_sources import require_known
+from retrace.known_names import require_known
 from retrace.output import Output
 from retrace.problem import Exit, Problem
 from retrace.progress import Progress, size_text

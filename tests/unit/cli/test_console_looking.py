@@ -12,7 +12,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from retrace.console import counting
+from retrace.console import gathering
 from retrace.console.picture import DAY as DAY_MS
 from retrace.console.picture import HOUR, Frame
 from retrace.console.received import metrics_of, series_of_logs
@@ -188,7 +188,7 @@ def test_events_of_a_type_are_counted_in_bins_of_a_window() -> None:
 
 
 def test_where_there_are_more_events_than_are_counted_it_is_said_up_to_when(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counting, "MOST_COUNTED", 3)
+    monkeypatch.setattr(gathering, "MOST_COUNTED", 3)
     with console(late_page) as served:
         found = served.page(f"/console/counts?{COUNTED}").json()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chalicelib.core.timestamps import Day
-from retrace.known_entities import nothing_of_day
+from retrace.known_names import nothing_of_day
 from retrace.problem import Exit
 from tests.unit.cli.scripted_api import Answer, Asked, exit_code, problem, said, serving
 from tests.unit.cli.test_aggregates_command import day as of_day

@@ -11,9 +11,8 @@ import pytest
 
 from retrace import Rejection
 from retrace.producer.backlog import Backlog, Limits
-from retrace.producer.delivery import delivery_to
 from retrace.producer.encoding import encoded
-from retrace.producer.sender import Sender
+from retrace.producer.sender import Sender, delivery_to
 from retrace.producer.spool import Row, Spool
 from tests.unit.producer.model_api import ModelApi, numbered, producer, serving
 
