@@ -8,14 +8,14 @@ The credentials, the region and the account are those that the AWS CLI would use
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from infra.account import Account, Artifacts, aws_errors_in_words, session
-from infra.changes import Change, lines
+from infra.changes import Change, Resource, lines
 from infra.command import Problem, Tell, exit_status, parser, say
-from infra.destination_file import declared_in, file_of
+from infra.destination_file import declared_in, file_of, require_reporters
 from infra.destination_removal import require_unused
 from infra.destinations import policies_to_attach, with_destinations
 from infra.merge import RESOURCES, load, merged
@@ -79,6 +79,7 @@ def _deploy(chosen: argparse.Namespace, say: Tell, application: Application) -> 
     account = Account.of(session())
     say(str(account))
     destinations = declared_in(chosen.destinations or file_of(stage), account.region)
+    require_reporters(destinations)
     stack = Stack(account.cloudformation, stack_name(stage))
     described = stack.settled(say)
     kind = kind_of_change(stack, described)
@@ -111,7 +112,8 @@ def _deploy(chosen: argparse.Namespace, say: Tell, application: Application) -> 
     say(f"\n{stack.name} is {'deployed' if changed else 'up to date: there was nothing to change'}.\n")
     for line in _next_steps(stage, account.region, stack.outputs(), resources_only=resources_only):
         say(line)
-    for arn, policy in policies_to_attach(destinations, account.number, _role_of_planners(stack, stage, account)):
+    role = role_of_planners(stack.resources(), stage, account.caller)
+    for arn, policy in policies_to_attach(destinations, account.number, role):
         say(f"\n# attach this policy to {arn}, or no replay reaches it\n  {policy}")
 
 
@@ -156,11 +158,14 @@ def _require_no_functions(stack: Stack, *, new: bool) -> None:
         )
 
 
-def _role_of_planners(stack: Stack, stage: str, account: Account) -> str:
-    """Return the ARN of the role that planners send with; `chalice deploy` names it after the stage."""
-    made = {each.logical_id: each.physical_id for each in stack.resources()}
-    partition = "aws-cn" if account.region.startswith("cn-") else "aws"
-    return f"arn:{partition}:iam::{account.number}:role/{made.get('PlannerRole', f'retrace-{stage}-planner')}"
+def role_of_planners(resources: Iterable[Resource], stage: str, deployer: str) -> str:
+    """Return the ARN of the role that planners send with, in the partition and account of the deployer's ARN.
+
+    `chalice deploy` names it after the stage.
+    """
+    made = {each.logical_id: each.physical_id for each in resources}
+    _, partition, _, _, account, _ = deployer.split(":", 5)
+    return f"arn:{partition}:iam::{account}:role/{made.get('PlannerRole', f'retrace-{stage}-planner')}"
 
 
 def _next_steps(stage: str, region: str, outputs: Mapping[str, str], *, resources_only: bool) -> Iterator[str]:

@@ -3,18 +3,26 @@
 A stage called prod has destinations.prod.yaml, or else destinations.yaml, or else `aggregates` alone.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
 
 from chalicelib.core.errors import Fault
 from chalicelib.core.fields import faults_of
 from chalicelib.core.lossless_json import JsonValue, Number
-from chalicelib.replays.destinations import MAX_NAME, NAME_PATTERN, TO_AGGREGATES, DeclaredDestination, DestinationKind
+from chalicelib.replays.destinations import (
+    MAX_NAME,
+    NAME_PATTERN,
+    TO_AGGREGATES,
+    DeclaredDestination,
+    DestinationKind,
+    principal_of,
+)
 from chalicelib.replays.request import MAX_RATE, MIN_RATE
 from infra.command import Problem
 from infra.merge import ROOT
@@ -25,6 +33,14 @@ MAX_DESTINATIONS: Final = 10
 
 _MEMBER: Final = "destinations"
 _ARN: Final = r"^arn:[a-z-]+:(sqs:[a-z0-9-]+:[0-9]{12}:|events:[a-z0-9-]+:[0-9]{12}:event-bus/)[A-Za-z0-9_.-]{1,80}$"
+
+_PRINCIPAL: Final = r"^arn:[a-z-]+:iam::[0-9]{12}:(role|user)/([!-~]{1,510}/)?[A-Za-z0-9_+=,.@-]{1,64}$"
+
+MAX_BYTES: Final = 2_400
+"""Of all destinations as functions are told of them, for the same reason."""
+
+_OWN_ARN: Final = len("arn:aws-us-gov:sqs:us-gov-west-1:111122223333:retrace--to-.fifo") + 16
+"""Bytes of the ARN of a queue that the stage makes, without the name of the destination."""
 
 _OF_RETRACE: Final = r":retrace-.+-(replay(-jobs)?(-failures|-dead-letters)?|digest)$"
 """Queues in infra/resources.yaml: the processor counts whatever ReplayQueue brings it."""
@@ -50,22 +66,27 @@ class DestinationMembers(BaseModel):
         default=False,
         description="Whether its consumer reports outcomes, so that they are counted and its replays become COMPLETE.",
     )
+    reporters: Annotated[tuple[Annotated[str, Field(pattern=_PRINCIPAL)], ...], Strict(strict=False)] = Field(
+        (), description="ARNs of the roles and users that may report. Without it, all that may report on any replay."
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """A destination of a stage: its name and kind, the ARN of its queue or bus if that exists, whether it reports."""
+    """A destination of a stage: its name and kind, the ARN of its queue or bus if that exists, who reports, if any."""
 
     name: str
     kind: str = "queue"
     arn: str | None = None
     rate: float | None = None
     reports: bool = False
+    reporters: tuple[str, ...] = ()
 
     @property
     def options(self) -> dict[str, object]:
         """What functions are told of it beside its ARN."""
-        return {name: value for name, value in (("rate", self.rate), ("reports", self.reports)) if value}
+        told = {"rate": self.rate, "reports": self.reports, "reporters": list(map(principal_of, self.reporters))}
+        return {name: value for name, value in told.items() if value}
 
     @property
     def logical(self) -> str:
@@ -117,7 +138,16 @@ def declared_in(file: Path | None, region: str) -> Declarations:
         lines = sorted({(yaml.line_of(fault.field), fault.field, fault.message) for fault in faults})
         told = [f"{file.name}:{line} {field} {message}" for line, field, message in lines]
         raise Problem("\n".join(told), "Correct it. docs/consumer.md says what a destination has.")
-    return tuple(_declared(name, members) for name, members in declared.items())
+    found = tuple(_declared(name, members) for name, members in declared.items())
+    if (size := sum(_bytes_of(each) for each in found)) > MAX_BYTES:
+        too_long = f"{file.name} has {size:,} bytes of names, ARNs and reporters, and Lambda leaves {MAX_BYTES:,}."
+        raise Problem(too_long, "Name fewer reporters, such as one role for each consumer.")
+    return found
+
+
+def _bytes_of(each: Declared) -> int:
+    arn = _OWN_ARN + len(each.name) if each.arn is None else len(each.arn)
+    return len(json.dumps({each.name: {"arn": ""} | each.options}, separators=(",", ":"))) + arn
 
 
 def _members(value: JsonValue) -> dict[str, JsonValue]:
@@ -129,7 +159,7 @@ def _declared(name: str, members: JsonValue) -> Declared:
     if name == TO_AGGREGATES:
         return Declared(name)
     found = DestinationMembers.model_validate(_with_floats(members))
-    return Declared(name, found.kind, found.arn, found.rate, found.reports)
+    return Declared(name, found.kind, found.arn, found.rate, found.reports, found.reporters)
 
 
 def _with_floats(members: JsonValue) -> Any:
@@ -158,6 +188,17 @@ def _of_shared_arns(declared: dict[str, JsonValue]) -> Iterator[Fault]:
             yield Fault(f"{_MEMBER}.{name}.arn", f"is that of {by_arn[arn]}. Declare one of the two")
 
 
+def require_reporters(declared: Declarations) -> None:
+    """Raise Problem if several consumers report and one may report on the replays of another."""
+    reporting = [each for each in declared if each.reports]
+    open_to_all = [each.name for each in reporting if not each.reporters]
+    if len(reporting) > 1 and open_to_all:
+        told = (
+            f"Several consumers report outcomes, and any of them could report on replays to {', '.join(open_to_all)}."
+        )
+        raise Problem(told, "Name the roles of each consumer: `reporters` in destinations.yaml, docs/consumer.md.")
+
+
 def _of_one(name: str, members: JsonValue, region: str) -> Iterator[Fault]:
     path = f"{_MEMBER}.{name}"
     if not re.fullmatch(NAME_PATTERN, name) or len(name) > MAX_NAME:
@@ -171,6 +212,8 @@ def _of_one(name: str, members: JsonValue, region: str) -> Iterator[Fault]:
     except ValidationError as error:
         yield from (Fault(f"{path}.{fault.field}".rstrip("."), fault.message) for fault in faults_of(error))
         return
+    if found.reporters and not found.reports:
+        yield Fault(f"{path}.reporters", "are named, but it takes no reports. Set `reports: true`")
     if found.arn is not None:
         yield from (Fault(f"{path}.arn", message) for message in _of_arn(found, found.arn, region))
 

@@ -25,23 +25,22 @@ def with_destinations(template: Template, declared: Declarations) -> Template:
     resources, outputs = changed["Resources"], changed["Outputs"]
     for each in declared:
         resources |= _part("queues", each.kind, each) if each.is_own else {}
+        if each.name != TO_AGGREGATES:
+            resources |= _policy_of_consumer(each, reports=each.reports and "RestAPI" in resources)
+            outputs[f"{each.logical}ConsumerPolicyArn"] = {"Value": {"Ref": f"ConsumerPolicyOf{each.logical}"}}
     outputs["Destinations"] = {"Value": {"Fn::Sub": setting(declared)}}
     if "Planner" not in resources:
         return changed
     _tell_functions(changed, declared)
     _allow_planners(resources["PlannerRole"], declared)
     _watch(resources, declared)
-    for each in declared:
-        if each.name != TO_AGGREGATES:
-            resources |= _policy_of_consumer(each)
-            outputs[f"{each.logical}ConsumerPolicyArn"] = {"Value": {"Ref": f"ConsumerPolicyOf{each.logical}"}}
     return changed
 
 
-def _policy_of_consumer(each: Declared) -> dict[str, Any]:
-    """Return the policy that its consumer needs, with the right to report if it does."""
+def _policy_of_consumer(each: Declared, *, reports: bool) -> dict[str, Any]:
+    """Return the policy that its consumer needs, with the right to report if it does and the template has the API."""
     policy = _part("consumer", "queue" if each.is_queue else "bus", each)
-    if each.reports:
+    if reports:
         document = policy[f"ConsumerPolicyOf{each.logical}"]["Properties"]["PolicyDocument"]
         document["Statement"] = [*document["Statement"], *load_text(PARTS.read_text(), PARTS)["reports"]]
     return policy

@@ -62,7 +62,7 @@ def _operation(method: str, path: str, operation: Operation) -> Json:
         answers["200"]["headers"] |= operation.answer_headers
     for media_type, schema in operation.also.items():
         answers["200"]["content"][media_type] = {"schema": schema}
-    answers["403"] = {"description": "The gateway did not let the caller in."}
+    answers["403"] = answers.get("403", {}) | {"description": "The gateway did not let the caller in."}
     described: Json = {"operationId": name, "summary": operation.summary, "responses": answers}
     parameters = _path_parameters(path) + _query_parameters(operation.query) + _headers(operation.headers)
     if parameters:

@@ -165,7 +165,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("POST", "/replay/{replay_id}/outcomes"): Operation(
         "Report what became of messages",
-        {200: ReportAnswer, 409: Problem, 400: Problem, **_NAMED},
+        {200: ReportAnswer, 403: Problem, 409: Problem, 400: Problem, **_NAMED},
         body={JSON: reference(OutcomesReport)},
     ),
     ("GET", "/aggregates"): Operation(

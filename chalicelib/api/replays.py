@@ -31,7 +31,7 @@ def request_replay(request: Request) -> Response:
         replay_wiring.destinations().named(asked.destination)
         pins = replay_wiring.pin_metrics()
         chosen = pins.chosen(asked, parsed.drafts)
-        partial = partial_days(asked, pins.active() if chosen is None else chosen)
+        partial = partial_days(asked, pins.active(asked.destination) if chosen is None else chosen)
         return answer(responses.preview(replay_wiring.preview_replay().count_messages(asked), chosen, partial))
     try:
         job = replay_wiring.request_replay().request(asked, _requester(request), parsed.drafts)
@@ -83,6 +83,6 @@ def redrive(request: Request, replay_id: str) -> Response:
 def outcomes(request: Request, replay_id: str) -> Response:
     """POST /replay/{replay_id}/outcomes."""
     report = parse_report(requests.body_of(request))
-    recorded = consumer_wiring.record_reported_outcomes().record(replay_id, report)
+    recorded = consumer_wiring.record_reported_outcomes().record(replay_id, report, requests.signer(request))
     telemetry.replay_controlled(recorded.job, "report outcomes", requests.caller(request))
     return answer(reported(recorded))

@@ -120,6 +120,10 @@ class UnsupportedMediaType(PermanentError):
     """The content type or encoding is none that the route understands."""
 
 
+class Forbidden(PermanentError):
+    """IAM let the caller in, but what it asks for is another's."""
+
+
 class NotFound(PermanentError):
     """Nothing is stored under the requested name."""
 
@@ -173,6 +177,7 @@ class MessagesFailed(RetraceError):
 TITLES: Mapping[int, str] = {
     400: "Bad Request",
     401: "Unauthorized",
+    403: "Forbidden",
     404: "Not Found",
     409: "Conflict",
     410: "Gone",

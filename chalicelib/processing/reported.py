@@ -9,9 +9,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, ValidationError, model_validator
 
 from chalicelib.aggregates.ledger import Outcome, OutcomeRecord, record_of
-from chalicelib.core.errors import Conflict, InvalidRequest
+from chalicelib.core.errors import Conflict, Forbidden, InvalidRequest
 from chalicelib.core.fields import Reason, Sha256Text, faults_of
 from chalicelib.processing.recorder import RecordInLedger
+from chalicelib.replays.destinations import DeclaredDestination, Destinations
 from chalicelib.replays.job import ReplayJob
 from chalicelib.replays.messages import Duplicate, MessageIdentity, ReplayMessage
 from chalicelib.replays.ports import ReplayStore, required_job
@@ -90,14 +91,17 @@ class RecordReportedOutcomes:
 
     replays: ReplayStore
     recorder: RecordInLedger
+    destinations: Destinations
 
-    def record(self, replay_id: str, report: OutcomesReport) -> RecordedReport:
+    def record(self, replay_id: str, report: OutcomesReport, reporter: str | None) -> RecordedReport:
         """Record outcomes of messages that the replay sent; the same report again changes nothing.
 
-        Raises NotFound for an unknown replay, Conflict for one whose destination takes no reports, and TryAgain if
-        something could not be recorded: then report all of it again.
+        `reporter` is the ARN of the principal that signed, None outside of Lambda, where nothing is signed.
+
+        Raises NotFound for an unknown replay, Forbidden for one to another consumer, Conflict for one whose destination
+        takes no reports, and TryAgain if something could not be recorded: then report all of it again.
         """
-        self._require_reporting(replay_id)
+        self._require_reporting(replay_id, reporter)
         reported = _each_once(report.outcomes)
         sent = self.replays.sent_messages(replay_id).find(reported)
         records = [_record(sent, each) for each in reported.values() if each.identity in sent]
@@ -107,13 +111,22 @@ class RecordReportedOutcomes:
         never_sent = tuple(identity for identity in reported if identity not in sent)
         return RecordedReport(required_job(self.replays, replay_id), len(records), never_sent)
 
-    def _require_reporting(self, replay_id: str) -> None:
+    def _require_reporting(self, replay_id: str, reporter: str | None) -> None:
         destination = required_job(self.replays, replay_id).destination
+        if reporter is not None and not self.destinations.may_report(destination.name, reporter):
+            raise Forbidden(_of_another(replay_id, destination, reporter))
         if not destination.takes_reports:
             raise Conflict(
                 f"Replay {replay_id} was sent to {destination.name}, which takes no reports. "
                 "Set `reports: true` in destinations.yaml, deploy, and request a new replay."
             )
+
+
+def _of_another(replay_id: str, destination: DeclaredDestination, reporter: str) -> str:
+    return (
+        f"Replay {replay_id} was sent to {destination.name}, and {reporter} is none of its reporters. If it consumes "
+        f"{destination.name}, add the ARN of its role or user to `reporters` in destinations.yaml and deploy."
+    )
 
 
 def _each_once(outcomes: Sequence[ReportedOutcome]) -> dict[MessageIdentity, ReportedOutcome]:

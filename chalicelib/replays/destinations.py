@@ -30,12 +30,14 @@ class DestinationKind(StrEnum):
 class DeclaredDestination:
     """A destination by its name and the ARN of its queue or event bus.
 
-    `takes_reports` says whether its consumer reports what became of messages.
+    `takes_reports` says whether its consumer reports what became of messages, `reporters` which principals may, as
+    `principal_of` writes them: none named is all that IAM lets in.
     """
 
     name: str
     arn: str
     takes_reports: bool = False
+    reporters: tuple[str, ...] = ()
 
     @property
     def kind(self) -> DestinationKind:
@@ -75,6 +77,13 @@ class Destinations:
         """Each of them."""
         return list(self.by_name.values())
 
+    def may_report(self, name: str, reporter: str) -> bool:
+        """Whether a principal, by its ARN, may report on replays to a destination; nobody on one that is gone."""
+        if name not in self.by_name:
+            return False
+        reporters = self.by_name[name].reporters
+        return not reporters or principal_of(reporter) in reporters
+
     def named(self, name: str) -> DeclaredDestination:
         """One of them; raises InvalidRequest, which names all, for an unknown name."""
         if name not in self.by_name:
@@ -86,11 +95,25 @@ class Destinations:
         return self.by_name[name]
 
 
+def principal_of(arn: str) -> str:
+    """The role or user that an ARN names, such as 111122223333:role/billing.
+
+    API Gateway names an assumed role by its session and without its path. Names are unique in an account without it:
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+    """
+    _, _, _, _, account, resource = arn.split(":", 5)
+    kind, *path = resource.split("/")
+    return f"{account}:role/{path[0]}" if kind == "assumed-role" else f"{account}:{kind}/{path[-1] if path else ''}"
+
+
 def destinations_in(setting: str) -> Destinations:
     """Read the setting DESTINATIONS, such as {"billing": {"arn": "arn:aws:sqs:…", "rate": 50, "reports": true}}."""
     told = json.loads(setting)
     rates = {name: members["rate"] for name, members in told.items() if "rate" in members}
     by_name = {
-        name: DeclaredDestination(name, members["arn"], members.get("reports", False)) for name, members in told.items()
+        name: DeclaredDestination(
+            name, members["arn"], members.get("reports", False), tuple(members.get("reporters", ()))
+        )
+        for name, members in told.items()
     }
     return Destinations(by_name, rates)

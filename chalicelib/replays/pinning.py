@@ -11,6 +11,7 @@ from chalicelib.core.errors import Fault, InvalidRequest
 from chalicelib.metrics.catalogue import NamedMetric
 from chalicelib.metrics.definition import BUILT_IN, Definition
 from chalicelib.replays.chosen_metrics import MAX_METRICS, Draft
+from chalicelib.replays.destinations import TO_AGGREGATES
 from chalicelib.replays.request import ReplayRequest
 
 SHORT = 8
@@ -40,9 +41,14 @@ class PinMetrics:
     definitions: MetricDefinitions
 
     def chosen(self, request: ReplayRequest, drafts: Sequence[Definition] = ()) -> list[Definition] | None:
-        """Those that a request names, in its order; None if it names none. Raises InvalidRequest for unknown names."""
+        """Those that a request names, in its order; None if it names none.
+
+        Raises InvalidRequest for unknown names, and for any if the replay goes to a consumer, which computes its own.
+        """
         if request.metrics is None:
             return None
+        if request.destination != TO_AGGREGATES:
+            raise InvalidRequest("The replay request is not valid.", (_computes_nothing(request.destination),))
         given = {draft.sha256: draft for draft in drafts}
         found: list[Definition] = []
         faults: list[Fault] = []
@@ -56,8 +62,10 @@ class PinMetrics:
             raise InvalidRequest("The replay request is not valid.", faults)
         return _own(found)
 
-    def active(self) -> list[Definition]:
-        """All that are active."""
+    def active(self, destination: str) -> list[Definition]:
+        """All that are active; none for a replay to a consumer."""
+        if destination != TO_AGGREGATES:
+            return []
         return _own(self.definitions.active())
 
     def keep(self, drafts: Sequence[Definition]) -> None:
@@ -71,6 +79,11 @@ class PinMetrics:
                 return definition
         named = self.definitions.named(name)
         return None if named is None else named.last.definition
+
+
+def _computes_nothing(destination: str) -> Fault:
+    told = f"is only for {TO_AGGREGATES}: a replay to {destination} computes no metric. Leave out one of the two"
+    return Fault("metrics", told)
 
 
 def _own(found: Iterable[Definition]) -> list[Definition]:

@@ -79,7 +79,7 @@ class RequestReplay:
         now = self.now()
         place = self.replays.next_place(now)
         if chosen is None:
-            chosen = self.metrics.active() if place.metrics_defined else []
+            chosen = self.metrics.active(destination.name) if place.metrics_defined else []
         replay_id = self.id_at(place.millisecond)
         return ReplayJob(
             replay_id=what_if(replay_id) if request.is_what_if else replay_id,

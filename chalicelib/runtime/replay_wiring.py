@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from chalicelib.replays.destinations import Destinations, destinations_in
 from chalicelib.replays.dynamodb_jobs import DynamoReplayStore
-from chalicelib.replays.origins import Origins
 from chalicelib.replays.pinning import PinMetrics
 from chalicelib.replays.preview import PreviewReplay
 from chalicelib.replays.sqs import SqsReplayQueues
@@ -45,7 +44,7 @@ def preview_replay() -> PreviewReplay:
     """POST /replay?dry_run=true."""
     chosen = system.settings()
     return PreviewReplay(
-        origins(),
+        event_index(),
         chosen.shards_read,
         chosen.processor_concurrency,
         chosen.index_lag_seconds,
@@ -53,11 +52,6 @@ def preview_replay() -> PreviewReplay:
         system.concurrently,
         destinations(),
     )
-
-
-def origins() -> Origins:
-    """Where the events of replays come from."""
-    return Origins(event_index())
 
 
 def find_replays() -> FindReplays:

@@ -185,6 +185,45 @@ def test_who_reports_is_logged(reporting: Application, caplog: pytest.LogCapture
     assert (logged["replay_id"], logged["caller"], logged["state"]) == (replay_id, "local", "COMPLETE")
 
 
+def reported_by(application: Application, signer: str, replay_id: str, messages: list[Json]) -> tuple[int, Json]:
+    """What a report is answered that API Gateway hands over, signed by a principal."""
+    path = "/replay/{replay_id}/outcomes"
+    answer = application.handed_over(
+        {
+            "requestContext": {"httpMethod": "POST", "resourcePath": path, "identity": {"userArn": signer}},
+            "headers": {"content-type": JSON},
+            "multiValueQueryStringParameters": None,
+            "pathParameters": {"replay_id": replay_id},
+            "stageVariables": None,
+            "body": as_json({"outcomes": of("done", messages)}).decode(),
+            "isBase64Encoded": False,
+        }
+    )
+    return answer["statusCode"], json.loads(answer["body"])
+
+
+def test_a_consumer_reports_on_replays_to_its_own_destination_alone(
+    reporting: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replay_id, messages = sent_to_billing(reporting, 2)
+    declared = json.loads(SETTINGS["DESTINATIONS"])
+    declared["billing"] |= {"reports": True, "reporters": ["111122223333:role/billing"]}
+    declared["ordered"] |= {"reports": True, "reporters": ["111122223333:role/ledger"]}
+    monkeypatch.setenv("DESTINATIONS", json.dumps(declared))
+    system.settings.cache_clear()
+    of_another, own = (f"arn:aws:sts::111122223333:assumed-role/{name}/i-0123" for name in ("ledger", "billing"))
+
+    status, problem = reported_by(reporting, of_another, replay_id, messages)
+
+    assert (status, problem["type"]) == (403, "urn:retrace:problem:forbidden")
+    assert problem["detail"] == (
+        f"Replay {replay_id} was sent to billing, and {of_another} is none of its reporters. If it consumes billing, "
+        "add the ARN of its role or user to `reporters` in destinations.yaml and deploy."
+    )
+    assert counts(reporting, replay_id) == ("SENT", 2, 0, 0)
+    assert reported_by(reporting, own, replay_id, messages)[1]["state"] == "COMPLETE"
+
+
 def test_a_report_about_no_replay_is_not_found(reporting: Application) -> None:
     assert (
         report(reporting, "01981e5c-7a3e-7c41-9d52-3f1f0c8e6b7a", of("done", [{"event_id": STRANGER}])).status_code

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from chalicelib.replays.destinations import MAX_NAME
 from infra.command import Problem
-from infra.destination_file import DEFAULT, MAX_DESTINATIONS, Declared, declared_in, file_of
+from infra.destination_file import DEFAULT, MAX_DESTINATIONS, Declared, declared_in, file_of, require_reporters
 from tests import destination_schema
 
 REGION = "eu-west-1"
@@ -54,6 +55,7 @@ def test_the_file_of_the_stage_comes_before_that_of_all_stages(tmp_path: Path) -
 OF_RETRACE = re.findall(
     r'QueueName: !Sub "(.+)"', (ROOT / "infra/resources.yaml").read_text().replace("${Stage}", "dev")
 )
+ROLE = "arn:aws:iam::111122223333:role/service-role/billing"
 NAMES = "\n".join(f"  d{at}: {{kind: queue}}" for at in "abcdefghijk")
 
 
@@ -100,6 +102,14 @@ NAMES = "\n".join(f"  d{at}: {{kind: queue}}" for at in "abcdefghijk")
             )
             for queue in OF_RETRACE
         ),
+        (
+            "destinations:\n  a:\n    kind: queue\n    reporters: [billing]",
+            "destinations.a.reporters.0 string should match pattern",
+        ),
+        (
+            f"destinations:\n  a:\n    kind: queue\n    reporters: ['{ROLE}']",
+            "4 destinations.a.reporters are named, but it takes no reports. Set `reports: true`",
+        ),
         ("destinations:\n  a: [", "is not YAML"),
         ("destinations:\n  a: *b", "2 uses an alias"),
     ],
@@ -117,6 +127,41 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
 
     lines = [line.split(":")[1].split()[0] for line in refused.value.what.splitlines()]
     assert lines == ["2", "3", "4", "5"]
+
+
+def test_reporters_are_told_to_functions_without_what_api_gateway_leaves_out(tmp_path: Path) -> None:
+    text = f"destinations:\n  a: {{kind: queue, reports: true, reporters: ['{ROLE}']}}"
+
+    [found] = declared(tmp_path, text)
+
+    assert found.options == {"reports": True, "reporters": ["111122223333:role/billing"]}
+
+
+def test_more_reporters_than_fit_beside_other_settings_are_refused(tmp_path: Path) -> None:
+    roles = [f"arn:aws:iam::111122223333:role/{'r' * 60}{number}" for number in range(40)]
+    text = "destinations:\n  a: {{kind: queue, reports: true, reporters: {}}}"
+
+    assert len(declared(tmp_path, text.format(roles[:20]))[0].reporters) == 20
+    with pytest.raises(Problem, match=r"destinations.yaml has [3-9],\d+ bytes of names, ARNs and reporters"):
+        declared(tmp_path, text.format(roles))
+
+
+@pytest.mark.parametrize(
+    ("reporters", "told"),
+    [
+        ({"a": ()}, None),
+        ({"a": (ROLE,), "b": (ROLE,)}, None),
+        ({"a": (ROLE,), "b": ()}, "any of them could report on replays to b."),
+        ({"a": (), "b": ()}, "any of them could report on replays to a, b."),
+    ],
+)
+def test_of_several_consumers_that_report_each_names_its_reporters(
+    reporters: dict[str, tuple[str, ...]], told: str | None
+) -> None:
+    every = (*DEFAULT, *(Declared(name, reports=True, reporters=named) for name, named in reporters.items()))
+
+    with nullcontext() if told is None else pytest.raises(Problem, match=told):
+        assert require_reporters(every) is None  # type: ignore[func-returns-value]  # it only raises
 
 
 @pytest.mark.parametrize("file", ["examples/destinations.yaml", "tests/e2e/destinations.yaml"])

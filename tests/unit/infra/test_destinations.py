@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from chalicelib.replays.destinations import MAX_NAME, destinations_in
-from infra.destination_file import DEFAULT, MAX_DESTINATIONS, Declared
+from infra.changes import Resource
+from infra.deploy import role_of_planners
+from infra.destination_file import DEFAULT, MAX_BYTES, MAX_DESTINATIONS, Declared
 from infra.destinations import policies_to_attach, setting, with_destinations
 from infra.merge import RESOURCES, load, merged
 from tests.unit.infra.test_template_merge import references
@@ -85,12 +87,17 @@ def test_functions_are_told_names_and_arns(template: dict[str, Any]) -> None:
 
 def test_as_many_as_may_be_declared_fit_into_the_environment_of_a_function(plain: dict[str, Any]) -> None:
     longest = f"arn:aws-us-gov:sqs:us-gov-west-1:{'2' * 12}:{'q' * 80}"
-    many = [Declared(f"{'n' * (MAX_NAME - 2)}-{at:x}", "queue", longest, 9_999.999) for at in range(MAX_DESTINATIONS)]
+    many = [
+        Declared(f"{'n' * (MAX_NAME - 2)}-{at:x}", "queue", longest, 9_999.999, reports=True)
+        for at in range(MAX_DESTINATIONS)
+    ]
     variables = plain["Resources"]["Planner"]["Properties"]["Environment"]["Variables"].keys() - {"DESTINATIONS"}
     longest_of = {"_URL": 110, "_TABLE": 64, "_BUCKET": 63, "_ARN": 140}
     lengths = [next((most for end, most in longest_of.items() if name.endswith(end)), 24) for name in variables]
 
-    assert sum(map(len, variables)) + sum(lengths) + len(f"DESTINATIONS{setting(many)}") < ENVIRONMENT_BYTES
+    others = sum(map(len, variables)) + sum(lengths) + len("DESTINATIONS")
+    assert len(setting(many)) <= MAX_BYTES
+    assert others + MAX_BYTES < ENVIRONMENT_BYTES
 
 
 def test_a_stage_makes_queue_and_dead_letters_and_none_for_an_existing_queue(
@@ -187,8 +194,34 @@ def test_for_chalice_deploy_the_stack_has_the_queues_and_tells_them() -> None:
     storage = with_destinations(load(RESOURCES), DECLARED)
 
     assert {"ToBilling", "ToEuLedger", "DeadLettersOfBilling"} <= storage["Resources"].keys()
-    assert not [name for name in storage["Resources"] if "Alarm" in name or "Consumer" in name]
+    assert not [name for name in storage["Resources"] if "Alarm" in name]
     assert storage["Outputs"]["Destinations"] == {"Value": {"Fn::Sub": setting(DECLARED)}}
+
+
+def test_for_chalice_deploy_consumers_have_their_policies_without_the_right_to_report() -> None:
+    storage = with_destinations(load(RESOURCES), (*DECLARED, Declared("reporting", reports=True)))
+
+    policies = {name: each for name, each in storage["Resources"].items() if each["Type"] == "AWS::IAM::ManagedPolicy"}
+    of = ("Billing", "EuLedger", "Theirs", "News", "TheirNews", "Reporting")
+    assert policies.keys() == {f"ConsumerPolicyOf{each}" for each in of}
+    assert {f"{each}ConsumerPolicyArn" for each in of} <= storage["Outputs"].keys()
+    assert "execute-api" not in json.dumps(policies)
+    assert set(references(policies)) <= storage["Resources"].keys()
+
+
+@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
+def test_no_template_or_policy_has_a_partition_of_its_own(plain: dict[str, Any], partition: str) -> None:
+    deployer = f"arn:{partition}:sts::111111111111:assumed-role/admin/jo"
+    theirs = Declared("theirs", "queue", EXISTING.replace(":aws:", f":{partition}:"), reports=True)
+
+    role = role_of_planners([Resource("PlannerRole", "AWS::IAM::Role", "planner")], "dev", deployer)
+    by_chalice = role_of_planners([], "dev", deployer)
+    written = [with_destinations(template, (*DECLARED[:3], theirs)) for template in (plain, load(RESOURCES))]
+    told = [json.dumps(written), *dict(policies_to_attach([theirs], "111111111111", role)).values(), by_chalice]
+
+    assert role == f"arn:{partition}:iam::111111111111:role/planner"
+    assert by_chalice == f"arn:{partition}:iam::111111111111:role/retrace-dev-planner"
+    assert {found for text in told for found in re.findall(r"arn:(aws[a-z-]*):", text)} == {partition}
 
 
 def test_a_policy_to_attach_is_told_for_queues_of_other_accounts_alone() -> None:

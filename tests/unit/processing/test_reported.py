@@ -12,6 +12,7 @@ from chalicelib.aggregates.ledger import Counts, Outcome, record_of
 from chalicelib.core.errors import RetraceError
 from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.processing.reported import OutcomesReport, RecordReportedOutcomes, ReportedOutcome
+from chalicelib.replays.destinations import DeclaredDestination, Destinations
 from chalicelib.replays.job import ReplayJob
 from chalicelib.replays.messages import Duplicate, ReplayMessage, message_of
 from chalicelib.replays.request import ReplayRequest
@@ -21,6 +22,9 @@ from tests.unit.json_trees import randoms
 from tests.unit.ledger_in_memory import Aggregates
 
 MESSAGES = 40
+BILLING = Destinations(
+    {"billing": DeclaredDestination("billing", "arn:aws:sqs:eu-west-1:1:billing", takes_reports=True)}
+)
 
 
 @dataclass
@@ -53,13 +57,13 @@ class Consumer:
             for each, outcome in chosen
         ]
         recorder = RecordInLedger(self.troubles.beset(self.aggregates), at(), no_pause)
-        use_case = RecordReportedOutcomes(self.jobs, recorder)
+        use_case = RecordReportedOutcomes(self.jobs, recorder, BILLING)
         self.troubles.ahead = iter(self.rng.choices(["none", "refused", "lost", "last"], [12, 1, 1, 1], k=20))
         try:
-            use_case.record("replay-1", OutcomesReport(outcomes=tuple(outcomes)))
+            use_case.record("replay-1", OutcomesReport(outcomes=tuple(outcomes)), None)
         except (RetraceError, Ended):
             self.troubles.ahead = iter(())
-            use_case.record("replay-1", OutcomesReport(outcomes=tuple(outcomes)))
+            use_case.record("replay-1", OutcomesReport(outcomes=tuple(outcomes)), None)
         for message, outcome in chosen:
             if message in self.sent and self.expected.get(message) is not Outcome.DONE:
                 self.expected[message] = Outcome.DONE if outcome == "done" else Outcome.FAILED
@@ -70,7 +74,9 @@ class Consumer:
             ReportedOutcome(event_id=each.event_id, duplicate=each.duplicate, outcome="done") for each in self.sent
         ]
         recorder = RecordInLedger(self.aggregates, at(), no_pause)
-        RecordReportedOutcomes(self.jobs, recorder).record("replay-1", OutcomesReport(outcomes=tuple(outcomes)))
+        RecordReportedOutcomes(self.jobs, recorder, BILLING).record(
+            "replay-1", OutcomesReport(outcomes=tuple(outcomes)), None
+        )
 
 
 def messages_of(numbers: range) -> list[ReplayMessage]:
@@ -108,7 +114,9 @@ def test_the_reason_of_a_failure_is_kept(reason: str | None) -> None:
     outcome = ReportedOutcome(event_id=message.event_id, outcome="failed", reason=reason)
 
     recorder = RecordInLedger(consumer.aggregates, at(), no_pause)
-    RecordReportedOutcomes(consumer.jobs, recorder).record("replay-1", OutcomesReport(outcomes=(outcome,)))
+    RecordReportedOutcomes(consumer.jobs, recorder, BILLING).record(
+        "replay-1", OutcomesReport(outcomes=(outcome,)), None
+    )
 
     [entry] = consumer.aggregates.entries.values()
     assert (entry.outcome, entry.reason) == (Outcome.FAILED, reason)

@@ -9,12 +9,50 @@ import pytest
 
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.timestamps import nanoseconds
-from chalicelib.replays.destinations import TO_AGGREGATES, DeclaredDestination, DestinationKind, destinations_in
+from chalicelib.replays.destinations import (
+    TO_AGGREGATES,
+    DeclaredDestination,
+    DestinationKind,
+    Destinations,
+    destinations_in,
+    principal_of,
+)
 from chalicelib.replays.job import JobState
 from chalicelib.replays.messages import ReplayMessage
 from chalicelib.replays.rate_limit import MOST_BEHIND_S
 from chalicelib.replays.tasks import ReplayTask
 from tests.unit.replays.test_planner import BY_TYPE, World
+
+ROLE = "arn:aws:iam::111122223333:role/consumers/billing"
+
+
+@pytest.mark.parametrize(
+    ("signer", "may"),
+    [
+        (ROLE, True),
+        ("arn:aws:sts::111122223333:assumed-role/billing/i-0123", True),
+        ("arn:aws-cn:sts::111122223333:assumed-role/billing/role", True),
+        ("arn:aws:sts::111122223333:assumed-role/ledger/billing", False),
+        ("arn:aws:sts::444455556666:assumed-role/billing/i-0123", False),
+        ("arn:aws:iam::111122223333:user/billing", False),
+        ("arn:aws:sts::111122223333:federated-user/billing", False),
+        ("arn:aws:iam::111122223333:root", False),
+    ],
+)
+def test_a_reporter_is_known_by_account_and_name_whatever_its_session_and_path(signer: str, *, may: bool) -> None:
+    reporters = (principal_of(ROLE), principal_of("arn:aws:iam::111122223333:user/teams/ana"))
+    known = Destinations(
+        {"billing": DeclaredDestination("billing", "arn:of:it", takes_reports=True, reporters=reporters)}
+    )
+
+    assert known.may_report("billing", signer) is may
+    assert known.may_report("billing", "arn:aws:iam::111122223333:user/ana")
+
+
+def test_all_that_iam_lets_in_may_report_where_no_reporter_is_named_and_nobody_where_the_destination_is_gone() -> None:
+    known = Destinations({"billing": DeclaredDestination("billing", "arn:of:it", takes_reports=True)})
+
+    assert [known.may_report(name, ROLE) for name in ("billing", "gone")] == [True, False]
 
 
 @dataclass

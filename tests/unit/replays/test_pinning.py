@@ -11,6 +11,7 @@ from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.replay_ids import is_what_if
 from chalicelib.metrics.definition import BUILT_IN
 from chalicelib.replays.chosen_metrics import MAX_METRICS
+from chalicelib.replays.destinations import TO_AGGREGATES
 from chalicelib.replays.dynamodb_rows import job_row, request_row
 from chalicelib.replays.job import PinnedMetric
 from chalicelib.replays.pinning import SHORT, PinMetrics
@@ -73,6 +74,21 @@ def test_a_what_ifs_id_says_so() -> None:
     assert [is_what_if(desk.ask(BY_ENTITY, metrics=given).replay_id) for given in ([], [DRAFT])] == [False, True]
 
 
+def test_a_replay_to_a_consumer_pins_no_metric_and_takes_none() -> None:
+    desk = a_desk(REVENUE)
+    elsewhere = BY_ENTITY | {"destination": "billing"}
+
+    assert desk.ask(elsewhere).metrics == ()
+    assert desk.definitions.asked == []
+    for chosen in (["revenue"], [DRAFT], []):
+        with pytest.raises(InvalidRequest) as refused:
+            desk.ask(elsewhere, metrics=chosen)
+        [fault] = refused.value.faults
+        told = "is only for aggregates: a replay to billing computes no metric. Leave out one of the two"
+        assert (fault.field, fault.message) == ("metrics", told)
+    assert desk.definitions.kept.keys() == {REVENUE.sha256}
+
+
 def test_what_is_built_in_may_be_named_and_is_computed_once() -> None:
     definitions = DefinitionsInMemory.of(REVENUE)
 
@@ -109,9 +125,9 @@ def test_metrics_are_a_list() -> None:
 def test_more_metrics_than_fit_into_a_row_are_refused_with_what_to_do() -> None:
     many = [defined(name=f"m{number}", aggregate="count") for number in range(MAX_METRICS + 1)]
 
-    assert len(PinMetrics(DefinitionsInMemory.of(*many[1:])).active()) == MAX_METRICS
+    assert len(PinMetrics(DefinitionsInMemory.of(*many[1:])).active(TO_AGGREGATES)) == MAX_METRICS
     with pytest.raises(InvalidRequest) as refused:
-        PinMetrics(DefinitionsInMemory.of(*many)).active()
+        PinMetrics(DefinitionsInMemory.of(*many)).active(TO_AGGREGATES)
 
     assert [str(fault.message) for fault in refused.value.faults] == [
         "are 21, as many as are active, and a replay computes 20: retire some, or name some"
@@ -126,4 +142,4 @@ def test_definitions_that_rows_could_not_tell_apart_are_refused() -> None:
             return [REVENUE, other]
 
     with pytest.raises(InvalidRequest, match="not valid"):
-        PinMetrics(Alike()).active()
+        PinMetrics(Alike()).active(TO_AGGREGATES)
