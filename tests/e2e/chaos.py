@@ -5,19 +5,19 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from infra.command import wait_until
 from tests.e2e.deployed import Deployed
 from tests.e2e.workers.fleet import Fleet, Process
-from tests.e2e.workers.reports import Began, Ended, Report
+from tests.e2e.workers.reports import Began, Ended, Report, Sent
 from tests.e2e.workers.stack import Ground
 
 _TICK_S = 0.02
-_LOOK_S = 0.3
-_PATIENCE_S = 180.0
+LOOK_S = 0.3
+PATIENCE_S = 180.0
 """A replay that does not move for so long has come to a halt."""
 
 LONGEST_S = {"planner": 1.5, "processor": 0.3}
@@ -32,10 +32,11 @@ Job = dict[str, Any]
 
 @dataclass
 class Killer:
-    """Decides which workers die and when: planners as soon as may be, processors spread over the whole replay."""
+    """Decides which workers die and when: those `at_once` as soon as may be, others spread over the whole replay."""
 
     rng: random.Random
     kills: Mapping[str, int]
+    at_once: Collection[str] = ("planner",)
     processed: float = 0.0
     killed: Counter[str] = field(default_factory=Counter)
     between_batches: int = 0
@@ -52,12 +53,13 @@ class Killer:
     def _is_due(self, function: str, batch: Began) -> bool:
         quota = self.kills.get(function, 0)
         if function == "planner":
-            return self.killed[function] < quota and batch.receives < RECEIVES_OF_A_SLICE - 1
+            allowed = quota if function in self.at_once else self._allowed(quota)
+            return self.killed[function] < allowed and batch.receives < RECEIVES_OF_A_SLICE - 1
         again = batch.receives > 1 and self.second < self._allowed(SECOND_KILLS if quota else 0)
         return again or self.killed[function] < self._allowed(quota)
 
     def _allowed(self, quota: int) -> int:
-        """How many processors may have died by now; all of them when nine tenths are done."""
+        """How many of a function may have died by now; all of them when nine tenths are done."""
         return min(quota, 1 + int(quota * self.processed / 0.9)) if quota else 0
 
     def condemned(self) -> list[Process]:
@@ -95,14 +97,13 @@ class Witness:
 
 
 @dataclass
-class Run:
-    """One replay, its workers and what was counted of them."""
+class Work:
+    """Workers that are killed while they work, and what was counted of them."""
 
     ground: Ground
     workers: Fleet
     killer: Killer
     counts: Counter[str] = field(default_factory=Counter)
-    witness: Witness | None = None
 
     @property
     def deployed(self) -> Deployed:
@@ -113,10 +114,53 @@ class Run:
         """Wait until every worker listens to its queue, so that none has all the work before another begins."""
 
         def ready() -> bool:
-            self._work(_TICK_S)
+            self.go_on(_TICK_S)
             return all(process.last is not None for process in self.workers.processes)
 
-        assert wait_until(ready, _PATIENCE_S), "not every worker has begun"
+        assert wait_until(ready, PATIENCE_S), "not every worker has begun"
+
+    def go_on(self, seconds: float) -> None:
+        """Hear what workers tell for a while, and kill those whose time has come."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            for process, report in self.workers.reports(_TICK_S):
+                self._heard(process, report)
+            for process in self.killer.condemned():
+                self._kill(process)
+
+    def _heard(self, process: Process, report: Report) -> None:
+        self.killer.told(process, report)
+        self._count(process, report)
+
+    def _count(self, process: Process, report: Report) -> None:
+        if isinstance(report, Began):
+            self.counts[f"{process.function} batches"] += 1
+        if isinstance(report, Began) and report.receives > 1:
+            self.counts[f"{process.function} batches with messages that came back"] += 1
+        if isinstance(report, Sent):
+            self.counts["calls"] += 1
+            self.counts["messages sent"] += report.messages
+        if isinstance(report, Ended):
+            for name in ("messages", "failed", "repeated", "transactions", "cancelled"):
+                self.counts[f"{process.function} {name}"] += getattr(report, name)
+
+    def _kill(self, process: Process) -> None:
+        """Kill a worker; what it had comes back at once, as if its visibility timeout were over."""
+        for report in self.workers.kill(process):
+            self._count(process, report)
+        self.killer.buried(process)
+        if isinstance(process.last, Began):
+            self.counts[f"{process.function} killed at {process.last.replay_id}"] += 1
+        queue = {"planner": "replay_jobs", "processor": "replay"}[process.function]
+        self.counts[f"{process.function} messages in flight when it was killed"] += len(process.receipts)
+        self.ground.give_back(getattr(self.ground.stack, f"{queue}_queue_url"), process.receipts)
+
+
+@dataclass
+class Run(Work):
+    """One replay whose messages are processed, or recorded as failed."""
+
+    witness: Witness | None = None
 
     def until_settled(self, replay_id: str) -> Job:
         """Work until every message of the replay is processed and no queue holds any; answers the job."""
@@ -130,9 +174,9 @@ class Run:
                 return job
             if job["state"] == "SENT" and self._messages("dead_letter") and self._queues_are_empty():
                 self._redrive(replay_id)  # the planner that was at it was killed, and hides what it had received
-            assert time.monotonic() < moved + _PATIENCE_S, f"the replay came to a halt: {job}, {self.counts}"
+            assert time.monotonic() < moved + PATIENCE_S, f"the replay came to a halt: {job}, {self.counts}"
             assert job["state"] not in {"FAILED", "CANCELLED"}, job
-            self._work(_LOOK_S)
+            self.go_on(LOOK_S)
 
     def _looked_at(self, replay_id: str) -> Job:
         job = self.deployed.get(f"/replay/{replay_id}")
@@ -161,33 +205,3 @@ class Run:
         # Planners that were overtaken look after their job five minutes later.
         tasks = () if self.witness else ("replay_jobs",)
         return self._messages("replay", "replay_failures", *tasks) == 0
-
-    def _work(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            for process, report in self.workers.reports(_TICK_S):
-                self._heard(process, report)
-            for process in self.killer.condemned():
-                self._kill(process)
-
-    def _heard(self, process: Process, report: Report) -> None:
-        self.killer.told(process, report)
-        self._count(process, report)
-
-    def _count(self, process: Process, report: Report) -> None:
-        if isinstance(report, Began):
-            self.counts[f"{process.function} batches"] += 1
-        if isinstance(report, Began) and report.receives > 1:
-            self.counts[f"{process.function} batches with messages that came back"] += 1
-        if isinstance(report, Ended):
-            for name in ("messages", "failed", "repeated", "transactions", "cancelled"):
-                self.counts[f"{process.function} {name}"] += getattr(report, name)
-
-    def _kill(self, process: Process) -> None:
-        """Kill a worker; what it had comes back at once, as if its visibility timeout were over."""
-        for report in self.workers.kill(process):
-            self._count(process, report)
-        self.killer.buried(process)
-        queue = {"planner": "replay_jobs", "processor": "replay"}[process.function]
-        self.counts[f"{process.function} messages in flight when it was killed"] += len(process.receipts)
-        self.ground.give_back(getattr(self.ground.stack, f"{queue}_queue_url"), process.receipts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -50,6 +51,14 @@ class Deployed:
         assert answer.status == 200, answer.data
         answered: dict[str, Any] = answer.json()
         return answered
+
+    def accepted(self, lines: Sequence[bytes]) -> list[dict[str, Any]]:
+        """Send events, all of them new, in batches by four clients; answers their results."""
+        with ThreadPoolExecutor(4) as clients:
+            answers = list(clients.map(self.ingest, batches(lines, AT_ONCE)))
+        results = [result for answer in answers for result in answer["results"]]
+        assert {result["status"] for result in results} == {"ACCEPTED"}
+        return results
 
     def post(self, path: str, body: Any) -> BaseHTTPResponse:
         """POST a JSON body."""

@@ -10,7 +10,6 @@ import json
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from chalicelib.core.timestamps import Instant
 from tests.e2e import chaos_metrics
 from tests.e2e.chaos import Job, Killer, Run, Witness
 from tests.e2e.chaos_metrics import Expected, Key
-from tests.e2e.deployed import AT_ONCE, Deployed, Row, batches
+from tests.e2e.deployed import Deployed, Row
 from tests.e2e.workers import events
 from tests.e2e.workers.fleet import Fleet, fleet
 from tests.e2e.workers.stack import Ground, ground
@@ -79,12 +78,8 @@ def workers(quiet: Ground, tmp_path: Path) -> Iterator[Fleet]:
 
 def ingested(deployed: Deployed, lines: Sequence[bytes], event_type: str) -> Expected:
     """Take events in; answers what aggregates of a type must be computed from, by entity and day."""
-    with ThreadPoolExecutor(4) as clients:
-        answers = list(clients.map(deployed.ingest, batches(lines, AT_ONCE)))
-    results = [result for answer in answers for result in answer["results"]]
-    assert {result["status"] for result in results} == {"ACCEPTED"}
     expected = Expected()
-    for line, result in zip(lines, results, strict=True):
+    for line, result in zip(lines, deployed.accepted(lines), strict=True):
         if events.kind_of(line) == (events.SOURCE, event_type):
             event = json.loads(line)
             event_time = Instant(event["event_time"])

@@ -7,13 +7,12 @@ One planner and two processors work each replay off, in processes of their own. 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from bench.markdown import table
-from tests.e2e.deployed import AT_ONCE, Deployed, batches
+from tests.e2e.deployed import Deployed
 from tests.e2e.workers import events
 from tests.e2e.workers.fleet import fleet
 from tests.e2e.workers.stack import Ground, ground
@@ -31,10 +30,8 @@ MEGABYTE = 1_000_000
 @pytest.fixture(scope="module")
 def quiet() -> Iterator[Ground]:
     """A deployed stack whose functions read no queue, with events for the largest replay."""
-    with ground({}) as quiet, ThreadPoolExecutor(4) as clients:
-        lines = list(events.of_a_month(max(SIZES)))
-        answers = clients.map(Deployed(quiet.stack).ingest, batches(lines, AT_ONCE))
-        assert {result["status"] for answer in answers for result in answer["results"]} == {"ACCEPTED"}
+    with ground({}) as quiet:
+        Deployed(quiet.stack).accepted(list(events.of_a_month(max(SIZES))))
         yield quiet
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +20,7 @@ from tests import conformance
 from tests.conftest import SETTINGS
 from tests.functional import clients
 from tests.functional.events import Json, as_json
+from tests.functional.wire import Killed
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
@@ -210,6 +211,19 @@ class Application:
                 self.call_planner(found)
             slices += len(messages)
         return slices
+
+    def plan_through(self, after_each: Callable[[], object] = lambda: None) -> int:
+        """Plan to the end; a planner that is killed in between gets its message again. Answers how many were."""
+        killed = 0
+        while messages := self.jobs.taken():
+            for found in messages:
+                try:
+                    self.call_planner(found)
+                except Killed:
+                    killed += 1
+                    self.jobs.send(found.body)  # its visibility timeout is over
+                after_each()
+        return killed
 
     def call_planner(self, found: Message, receives: int = 1) -> None:
         """Deliver one message to the planner, for the n-th time."""

@@ -18,7 +18,6 @@ from tests.functional.events import DAY, NEXT_DAY, Json, paid, paid_several
 from tests.functional.wire import (
     ALWAYS,
     Effect,
-    Killed,
     Wire,
     answer_lost,
     killed_after,
@@ -270,7 +269,7 @@ def test_a_planner_that_ends_within_a_storm_sends_each_arrival_and_counts_it_onc
     replay_id = application.requested(**WHOLE_DAY, include_duplicates=True)
     wire.disturb(effect, operation, skip=skip)
 
-    assert plan_through(application) == 1
+    assert application.plan_through() == 1
 
     messages = application.messages.taken()
     for batch in batched(messages, 3):
@@ -278,19 +277,6 @@ def test_a_planner_that_ends_within_a_storm_sends_each_arrival_and_counts_it_onc
     job = application.job(replay_id)
     assert numbers({found.body: found for found in messages}.values()) == [1, *[2] * 8, 3]
     assert (job["state"], job["scanned"], job["sent"], job["processed"]) == ("COMPLETE", 3, 10, 10)
-
-
-def plan_through(application: Application) -> int:
-    """Plan to the end; a planner that ends in between gets its message again. Answers how many did."""
-    ended = 0
-    while slices := application.jobs.taken():
-        for found in slices:
-            try:
-                application.call_planner(found)
-            except Killed:
-                ended += 1
-                application.jobs.send(found.body)  # its visibility timeout is over
-    return ended
 
 
 # Whole days
@@ -411,7 +397,7 @@ def test_a_planner_that_ends_while_it_finds_or_sends_whole_days_leaves_complete_
     replay_id = application.requested(**BY_TYPE, whole_days=True)
     wire.disturb(effect, operation, skip=skip)
 
-    assert plan_through(application) == 1
+    assert application.plan_through() == 1
 
     for batch in batched(application.messages.taken(), 10):
         application.process(batch)
@@ -506,7 +492,7 @@ def test_a_planner_that_ends_neither_doubles_nor_reorders_what_is_sent_in_order(
     replay_id = application.requested(**BY_TYPE, destination="ordered")
     wire.disturb(effect, operation, skip=skip)
 
-    plan_through(application)
+    application.plan_through()
 
     assert in_turn(application.ordered.taken()) == {f"order-{entity}": [1, 2, 3, 4] for entity in (1, 2)}
     assert application.job(replay_id)["sent"] == 8

@@ -12,7 +12,6 @@ from chalicelib.core.timestamps import parse_instant, shifted
 from chalicelib.replays import commit_batch, selection
 from tests.functional.application import Application, Message
 from tests.functional.events import DAY, NEXT_DAY, Json, paid
-from tests.functional.test_replay_options import plan_through
 from tests.functional.wire import Effect, Wire, killed_after, killed_before
 from tests.sizes import times
 
@@ -134,7 +133,7 @@ def test_a_planner_that_ends_within_a_window_neither_skips_nor_leaves_it(
     replay_id = application.requested(**BY_TYPE, **window)
     wire.disturb(effect, "SendMessageBatch", skip=skip)
 
-    assert plan_through(application) == 1
+    assert application.plan_through() == 1
 
     job = application.job(replay_id)
     assert (job["sent"], sorted(set(event_times(application.messages.taken())))) == (

@@ -45,6 +45,13 @@ def of_a_day(count: int, event_type: str) -> Iterator[bytes]:
         yield _event(rng, (SOURCE, event_type), f"entity-of-{event_type}", FIRST_DAY, number)
 
 
+def of_entities(count: int, entities: int, event_type: str) -> Iterator[bytes]:
+    """`count` events of one type and of so many entities, mixed at random, on the first day."""
+    rng = random.Random(count)  # repeatable, not secret
+    for number in range(count):
+        yield _event(rng, (SOURCE, event_type), f"entity-{rng.randrange(entities):03d}", FIRST_DAY, number)
+
+
 def kind_of(line: bytes) -> Kind:
     """An event's source and type."""
     event = json.loads(line)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from embedded.layout import ROOT
 from infra.command import Problem
-from tests.e2e.workers.reports import Began, Ended, Over, Received, Report
+from tests.e2e.workers.reports import Began, Ended, Over, Received, Report, Sent
 from tests.e2e.workers.stack import APPLICATION_ID
 
 
@@ -43,6 +43,8 @@ class Process:
         except (EOFError, OSError):  # OSError: it was killed in the middle of a word
             self._process.wait()
             return None
+        if isinstance(report, Sent):
+            return report
         self.last = report
         if isinstance(report, Received):
             self.receipts += report.receipts

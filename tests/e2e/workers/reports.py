@@ -17,10 +17,18 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """Its function works on what it was given: on how many messages, received how often at most."""
+    """Its function works on what it was given: on how many messages, received how often at most, of which replay."""
 
     messages: int
     receives: int
+    replay_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """SQS took so many messages of replays in one call."""
+
+    messages: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,4 +52,4 @@ class Over:
     resident_bytes: int
 
 
-Report = Ready | Received | Began | Ended | Over
+Report = Ready | Received | Began | Sent | Ended | Over

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from chalicelib.core.pagination import chunked
@@ -63,9 +64,9 @@ def messages_on(admin: Admin, queue_url: str, counts: Sequence[QueueAttributeNam
 
 
 @contextmanager
-def ground(settings: Mapping[str, str]) -> Iterator[Ground]:
+def ground(settings: Mapping[str, str], destinations: Path | None = None) -> Iterator[Ground]:
     """Yield a stack of its own; `settings` are added to the environment of its API and of workers."""
-    with started() as stack:
+    with started(destinations=destinations) as stack:
         yield ground_of(stack, settings)
 
 

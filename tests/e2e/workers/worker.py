@@ -25,7 +25,7 @@ from chalicelib.core.pagination import chunked
 from chalicelib.runtime import system
 from embedded.poller import MESSAGES_A_RECEIVE, Source, failed_of, sources
 from tests.e2e.workers.lagging_index import lag
-from tests.e2e.workers.reports import Began, Ended, Over, Ready, Received
+from tests.e2e.workers.reports import Began, Ended, Over, Ready, Received, Report, Sent
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -58,12 +58,29 @@ class Transactions:
 
 
 @dataclass(frozen=True)
+class Telling:
+    """What a worker tells, from any of its threads."""
+
+    connection: Connection
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def send(self, report: Report) -> None:
+        """Tell a thing, whole."""
+        with self.lock:
+            self.connection.send(report)
+
+    def sent(self, parsed: dict[str, Any], **_: Any) -> None:
+        """Tell of messages that SQS took; botocore calls what is registered with each answer."""
+        self.send(Sent(len(parsed.get("Successful", []))))
+
+
+@dataclass(frozen=True)
 class Worker:
     """One function and its queue."""
 
     source: Source
     sqs: "SQSClient"
-    told: Connection
+    told: Telling
     batch: int
     repeat: int | None
     transactions: Transactions = field(default_factory=Transactions)
@@ -71,6 +88,7 @@ class Worker:
     def run(self, ending: threading.Event) -> None:
         """Work until asked to end."""
         self.transactions.count()
+        system.sqs().meta.events.register("after-call.sqs.SendMessageBatch", self.told.sent)
         self.told.send(Ready())
         while not ending.is_set():
             messages = self._received()
@@ -97,7 +115,8 @@ class Worker:
 
     def _work(self, messages: Sequence["MessageTypeDef"]) -> None:
         written, cancelled = self.transactions.written, self.transactions.cancelled
-        self.told.send(Began(len(messages), max(map(_receives, messages))))
+        replay_id = json.loads(messages[0]["Body"]).get("replay_id")
+        self.told.send(Began(len(messages), max(map(_receives, messages)), replay_id))
         repeated = self._repeat(messages)
         failures = failed_of(self.source, messages)
         self._delete([message["ReceiptHandle"] for message in messages if message["MessageId"] not in failures])
@@ -183,7 +202,7 @@ def main() -> None:
     [source] = [source for source in sources(sqs) if source.function == asked.function]
     if asked.lag:
         lag(system.dynamodb(), asked.lag)
-    told = Connection(asked.descriptor, readable=False)
+    told = Telling(Connection(asked.descriptor, readable=False))
     worker = Worker(source, sqs, told, asked.batch, asked.repeat)
     worker.run(ending)
     told.send(Over(_most_resident()))
