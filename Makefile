@@ -112,7 +112,7 @@ types: $(TOOLS)  ## mypy, strictly
 	@$(BIN)/mypy
 
 chaos: environments  ## replay 100,000 events while planners and processors are killed, and 100,000 of one entity and day
-	@$(SOAKING) -n0 -rP --durations=0 tests/e2e/test_chaos.py
+	@$(SOAKING) -n0 -rP --durations=0 tests/e2e/test_chaos.py tests/e2e/test_chaos_destinations.py
 
 memory: environments  ## measure the memory that planner and processor need for replays of 1,000 to 100,000 events
 	@$(SOAKING) -n0 -rP tests/e2e/test_replay_memory.py

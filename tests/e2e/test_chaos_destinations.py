@@ -35,7 +35,7 @@ pytestmark = pytest.mark.sized
 FULL = is_full()
 
 EVENTS = 100_000 if FULL else min(times(600), 1_500)
-KILLS = 20 if FULL else 4
+KILLS = 20 if FULL else 3
 AT_ONCE = () if FULL else ("planner",)
 """Which functions are killed as soon as may be: a short replay is over before many of them could be."""
 
@@ -54,7 +54,7 @@ WINDOW = 5_000 if FULL else EVENTS // 3
 MOST_AT_ONCE = 200 if FULL else 50
 
 ORDERED_EVENTS, ENTITIES = 10_000 if FULL else 1_000, 100
-ORDERED_KILLS = 5 if FULL else 2
+ORDERED_KILLS = 5 if FULL else 1
 CALLS_A_MESSAGE = 0.15
 
 SHARDS = "32" if FULL else "4"

@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from chalicelib.replays.sqs import queue_url
 from embedded.client import Api
 from embedded.connection import Stack, shell_variables
-from embedded.deployment import STACK_NAME
 from embedded.layout import Layout, free_port
 from embedded.stack import down, up
 from infra.command import Problem, silent
 from tests.e2e.deployed import DESTINATIONS, Deployed, until
+from tests.e2e.destinations import arn_of, consumer_of, queue_behind, url_of
 from tests.e2e.samples import ROOT
+from tests.e2e.workers.stack import messages_on
 
 ENTITY, DAY = "depot-lyon", "2025-11-28"
 REQUEST = {"entity_id": ENTITY, "start_time": f"{DAY}T00:00:00Z", "end_time": "2025-11-29T00:00:00Z"}
@@ -54,16 +54,8 @@ def deployed(stack: Stack) -> Deployed:
 
 @pytest.fixture(scope="module")
 def consumer(deployed: Deployed) -> Stack:
-    """The stack as a user sees it who may consume, and nothing else."""
-    iam, stack = deployed.admin.iam, deployed.stack
-    [found] = deployed.admin.cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"]
-    policies = [each["OutputValue"] for each in found["Outputs"] if each["OutputKey"].endswith("ConsumerPolicyArn")]
-    iam.create_user(UserName="consumer")
-    for policy in policies:
-        iam.attach_user_policy(UserName="consumer", PolicyArn=policy)
-    key = iam.create_access_key(UserName="consumer")["AccessKey"]
-    own = {"access_key_id": key["AccessKeyId"], "secret_access_key": key["SecretAccessKey"]}
-    return Stack(**{name: getattr(stack, name) for name in stack.__slots__} | own)
+    """The stack as a user sees it who may consume every destination, and nothing else."""
+    return consumer_of(deployed, "Billing", "Ordered", "News")
 
 
 def replayed(deployed: Deployed, state: str, **options: str) -> dict[str, object]:
@@ -75,22 +67,8 @@ def replayed(deployed: Deployed, state: str, **options: str) -> dict[str, object
 
 def waiting(deployed: Deployed) -> dict[str, int]:
     """How many messages each queue of the stack has for consumers or the processor, in somebody's hands or not."""
-    queues = [name for name, members in declared(deployed.stack).items() if ":sqs:" in members["arn"]]
-    return {name: count for name in queues if (count := _on(deployed, name))}
-
-
-def declared(stack: Stack) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = json.loads(stack.destinations)
-    return found
-
-
-def _on(deployed: Deployed, destination: str) -> int:
-    arn = declared(deployed.stack)[destination]["arn"]
-    found = deployed.admin.sqs.get_queue_attributes(
-        QueueUrl=queue_url(deployed.admin.sqs, arn),
-        AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
-    )
-    return sum(map(int, found["Attributes"].values()))
+    queues = [name for name in json.loads(deployed.stack.destinations) if name != "news"]
+    return {name: count for name in queues if (count := messages_on(deployed.admin, url_of(deployed, name)))}
 
 
 def run_example(consumer: Stack, destination: str) -> subprocess.CompletedProcess[bytes]:
@@ -121,8 +99,9 @@ def test_messages_wait_at_the_destination_that_a_replay_names_and_nowhere_else(d
 
 
 def test_what_a_consumer_reports_is_counted(deployed: Deployed, consumer: Stack) -> None:
-    url = queue_url(deployed.admin.sqs, declared(consumer)["billing"]["arn"])
-    found = deployed.admin.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+    found = deployed.admin.sqs.receive_message(
+        QueueUrl=url_of(deployed, "billing"), MaxNumberOfMessages=10, VisibilityTimeout=0
+    )
     messages = [json.loads(each["Body"]) for each in found["Messages"]]
     replay_id = messages[0]["replay_id"]
     job = deployed.get(f"/replay/{replay_id}")
@@ -157,21 +136,16 @@ def test_a_replay_to_a_fifo_queue_comes_in_the_order_of_its_events(deployed: Dep
 
 
 def test_a_replay_to_a_bus_reaches_the_targets_of_its_rules_and_no_queue(deployed: Deployed) -> None:
-    sqs, stack = deployed.admin.sqs, deployed.stack
-    events: Any = deployed.admin.session.client("events", endpoint_url=stack.aws_endpoint_url)
     [(kind, count)] = Counter(json.loads(line)["event_type"] for line in EVENTS).most_common(1)
-    url = sqs.create_queue(QueueName="target-of-a-rule")["QueueUrl"]
-    target = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    rule = {"Name": "scans", "EventBusName": declared(stack)["news"]["arn"].rpartition("/")[2]}
-    events.put_rule(**rule, EventPattern=json.dumps({"source": ["retrace"], "detail-type": [kind]}))
-    events.put_targets(Rule="scans", EventBusName=rule["EventBusName"], Targets=[{"Id": "queue", "Arn": target}])
+    pattern = {"source": ["retrace"], "detail-type": [kind]}
+    url = queue_behind(deployed, arn_of(deployed.stack, "news"), pattern, "behind-news")
 
     job = replayed(deployed, "SENT", destination="news")
 
     details: list[dict[str, Any]] = []
 
     def came() -> bool:
-        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+        answer = deployed.admin.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
         details.extend(json.loads(found["Body"])["detail"] for found in answer.get("Messages", []))
         return len(details) >= count
 
