@@ -263,7 +263,7 @@ def test_a_planner_that_dies_leaves_no_message_that_cannot_be_reported(
     replay_id = reporting.requested(**WHOLE_DAY, destination="billing")
     wire.disturb(effect, operation, skip=skip)
 
-    reported = set()
+    reported: set[str] = set()
 
     def report_what_came() -> None:
         messages = [each.members for each in reporting.billing.taken()]
