@@ -1381,7 +1381,7 @@ BREAKS = [
     ),
     Break(
         "10 explained: the biggest contributions in an order that forgets refunds",
-        "chalicelib/aggregates/biggest_inputs.py",
+        "chalicelib/aggregates/tracing.py",
         "Exact(abs(amount.coefficient), amount.scale)",
         "amount",
         "tests/functional/test_asking_metrics.py",
@@ -1389,7 +1389,7 @@ BREAKS = [
     ),
     Break(
         "7 bounded: the biggest contributions of a part called those of all",
-        "chalicelib/aggregates/biggest_inputs.py",
+        "chalicelib/aggregates/tracing.py",
         "        return tuple(biggest), False\n",
         "        return tuple(biggest), True\n",
         "tests/functional/test_asking_metrics.py",
@@ -1413,7 +1413,7 @@ BREAKS = [
     ),
     Break(
         "7 bounded: freshness that looks on whatever it costs",
-        "chalicelib/search/freshness.py",
+        "chalicelib/search/sources.py",
         "PaidReads(self.concurrently, REQUEST_US)\n        with",
         "self.concurrently\n        with",
         "tests/unit/test_large_days.py",
@@ -1759,7 +1759,7 @@ BREAKS = [
     ),
     Break(
         "7 complete: a busy hour that is counted in part",
-        "chalicelib/search/period_counts.py",
+        "chalicelib/search/dips.py",
         "counted.read_to is not None and (exactly or",
         "counted.read_to is not None and (False or",
         "tests/unit/search/test_gaps.py",

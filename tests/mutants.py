@@ -27,9 +27,7 @@ _PACKAGES = (
     "processing",
 )
 _NOT_RULES = re.compile(r"__init__|ports|responses|schemas|(dynamodb|kms|s3|secretsmanager|sqs)(_\w+)?")
-_OF_STORAGE = re.compile(
-    r"(?!search).+/use_cases|authentication|dead_letters|event_history|fetcher|freshness|worker|writer"
-)
+_OF_STORAGE = re.compile(r"(?!search).+/use_cases|authentication|dead_letters|fetcher|worker|writer")
 """What these promise depends on storage, which the fast unit tests do not have."""
 
 PURE = sorted(

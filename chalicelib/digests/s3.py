@@ -14,8 +14,7 @@ from botocore.exceptions import ClientError
 from chalicelib.aws import keys
 from chalicelib.aws.errors import code_of, translated
 from chalicelib.aws.write_once import WriteOnceBucket
-from chalicelib.digests.digest import KeptDigest, WrittenObject
-from chalicelib.digests.notifications import Notice
+from chalicelib.digests.digest import KeptDigest, Notice, WrittenObject
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -14,13 +14,14 @@ from chalicelib.digests.digest import (
     MAX_OBJECTS,
     Head,
     KeptDigest,
+    Notice,
     Origin,
     WrittenObject,
     next_head,
+    parse_notification,
     signed_part,
     with_signature,
 )
-from chalicelib.digests.notifications import Notice, parse_notification
 
 
 class Notifications(Protocol):

@@ -17,8 +17,7 @@ from chalicelib.core.schemas import (
     states,
 )
 from chalicelib.ingest.rejection import Conflict, body_members
-from chalicelib.quarantine.contents import Contents, contents_of
-from chalicelib.quarantine.differences import Difference
+from chalicelib.quarantine.contents import Contents, Difference, contents_of
 from chalicelib.quarantine.retries import Listed, Retry, RetryResult, is_resolved
 from chalicelib.quarantine.use_cases import MOST_DIFFERENCES, FoundRejections, KeptRejection
 

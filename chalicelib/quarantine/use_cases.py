@@ -17,7 +17,7 @@ from chalicelib.events.raw_objects import RawLine
 from chalicelib.ingest.rejection import Conflict, Rejection
 from chalicelib.ingest.report import IngestReport
 from chalicelib.ingest.request import IngestRequest, events_of, parse_request
-from chalicelib.quarantine.differences import Difference, differences
+from chalicelib.quarantine.contents import Difference, differences
 from chalicelib.quarantine.retries import (
     Listed,
     RejectedQuery,

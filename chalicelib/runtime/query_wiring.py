@@ -14,14 +14,12 @@ from chalicelib.runtime.event_wiring import event_index, identities, raw_store, 
 from chalicelib.runtime.ingest_wiring import ingest, quarantine
 from chalicelib.runtime.metrics_wiring import definitions
 from chalicelib.runtime.replay_wiring import replay_store
-from chalicelib.search.event_history import InvestigateEvent
-from chalicelib.search.freshness import CheckFreshness
 from chalicelib.search.gaps import FindGaps
 from chalicelib.search.late import FindLate
 from chalicelib.search.late_arrivals import LateArrivals
-from chalicelib.search.sources import ListSources
+from chalicelib.search.sources import CheckFreshness, ListSources
 from chalicelib.search.stale import FindStale
-from chalicelib.search.use_cases import SearchEvents
+from chalicelib.search.use_cases import InvestigateEvent, SearchEvents
 from chalicelib.totals.use_cases import FindValues
 
 

@@ -1,11 +1,19 @@
-"""Finds dips: hours with far fewer events than those before and after them, and if they are many, than a day before."""
+"""Counts events by hour, and finds dips: hours with far fewer than before and after, and if many, than a day before."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice, takewhile
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby, islice, takewhile
 from statistics import median_low
+
+from chalicelib.core.pagination import chunked
+from chalicelib.core.read_budget import CountedReads
+from chalicelib.core.timestamps import Instant, Window, day_of
+from chalicelib.events.index_pages import Page, Partition
+from chalicelib.events.ports import NOT_AHEAD, EventIndex
 
 DAY = 24
 NEIGHBOURS = 3
@@ -74,3 +82,85 @@ def _compared(counts: Sequence[int], first: int, end: int) -> Iterator[Sequence[
         yield counts[end : end + NEIGHBOURS]
     if end - first > SHORT:
         yield counts[first - DAY : end - DAY] if first >= DAY else [0]
+
+
+ROWS_OF_A_DAY = 200
+"""As many rows of a day are read at first, which takes less time than to count each of its hours."""
+
+_READS_AT_ONCE = 400
+
+PartitionsOf = Callable[[str, Window], Sequence[Partition]]
+"""The partitions that together hold the events of a type in a window of one day."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What a partition has of a period, or of the periods of a day, after a position."""
+
+    event_type: str
+    numbers: Sequence[int]
+    partition: Partition
+    after: str | None = None
+
+
+@dataclass
+class PeriodCounts:
+    """How many events each type has in each period, by its number. Events that are ahead do not count."""
+
+    index: EventIndex
+    periods: Sequence[Window]
+    partitions: PartitionsOf
+    reads: CountedReads
+    by_type: dict[str, Counter[int]] = field(default_factory=dict)
+    _left: list[_Part] = field(default_factory=list)
+
+    def of_all_types(self, number: int) -> int:
+        """How many events a period has, at least, if counting has not come to its end."""
+        return sum(counts[number] for counts in self.by_type.values())
+
+    def undecided(self) -> set[int]:
+        """The periods that may be empty, and may not."""
+        return {number for part in self._left for number in part.numbers if self.of_all_types(number) == 0}
+
+    def count(self, event_types: Sequence[str], *, exactly: bool) -> None:
+        """Count each period to its end or, unless exactly, until it is known not to be empty; raises ReadsSpent."""
+        self.by_type = {event_type: Counter() for event_type in event_types}
+        by_day = groupby(range(len(self.periods)), lambda number: day_of(self.periods[number].start))
+        days = [list(numbers) for _, numbers in by_day]
+        self._left = [part for numbers in days for kind in event_types for part in self._parts(kind, numbers)]
+        if any(len(numbers) > 1 for numbers in days):
+            self._left = [left for some in chunked(self._left, _READS_AT_ONCE) for left in self._first_rows(some)]
+        while self._left:
+            some, rest = self._left[:_READS_AT_ONCE], self._left[_READS_AT_ONCE:]
+            self._left = rest + list(self._counted(some, exactly=exactly))
+
+    def _parts(self, event_type: str, numbers: Sequence[int]) -> Iterator[_Part]:
+        window = Window(self.periods[numbers[0]].start, self.periods[numbers[-1]].end)
+        return (_Part(event_type, numbers, partition) for partition in self.partitions(event_type, window))
+
+    def _first_rows(self, days: Sequence[_Part]) -> Iterator[_Part]:
+        """Count the first rows of each day; answers what is left of its periods."""
+        pages = self.reads(lambda day: self.index.page(day.partition, None, ROWS_OF_A_DAY), days)
+        for day, page in zip(days, pages, strict=True):
+            for event in page.events:
+                self.by_type[day.event_type][self._number_at(event.event_time)] += not event.is_ahead
+            if page.read_to is not None:
+                yield from self._rest(day, page)
+
+    def _rest(self, day: _Part, page: Page) -> Iterator[_Part]:
+        last = self._number_at(page.events[-1].event_time)
+        for number in range(last, day.numbers[-1] + 1):
+            partition = replace(day.partition, window=self.periods[number])
+            yield _Part(day.event_type, [number], partition, page.read_to if number == last else None)
+
+    def _counted(self, parts: Sequence[_Part], *, exactly: bool) -> Iterator[_Part]:
+        """Count parts of one period each, as far as one read of each goes; answers what is left."""
+        found = self.reads(lambda part: self.index.count(part.partition, part.after, NOT_AHEAD), parts)
+        for part, counted in zip(parts, found, strict=True):
+            [number] = part.numbers
+            self.by_type[part.event_type][number] += counted.rows
+            if counted.read_to is not None and (exactly or not self.of_all_types(number)):
+                yield replace(part, after=counted.read_to)
+
+    def _number_at(self, time: Instant) -> int:
+        return bisect_right(self.periods, time, key=lambda period: period.start) - 1

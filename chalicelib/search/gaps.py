@@ -21,8 +21,7 @@ from chalicelib.core.timestamps import (
 )
 from chalicelib.events.index_pages import EntityPartition, Partition, shards_of_day
 from chalicelib.events.ports import EventIndex, Sources
-from chalicelib.search.dips import DAY, Dip, dips_in
-from chalicelib.search.period_counts import PeriodCounts
+from chalicelib.search.dips import DAY, Dip, PeriodCounts, dips_in
 from chalicelib.search.queries import GapsQuery, Unit
 
 _HOUR_NS = 3_600_000_000_000

@@ -11,8 +11,6 @@ from chalicelib.events.arrivals import Arrival
 from chalicelib.events.raw_objects import RawLine, StoredEvent
 from chalicelib.ingest.responses import receipt
 from chalicelib.search.dips import RULE
-from chalicelib.search.event_history import EventHistory
-from chalicelib.search.freshness import Freshness
 from chalicelib.search.gaps import FoundGaps, QuietHours
 from chalicelib.search.late import FoundLate, LateGroup, LateSummary
 from chalicelib.search.queries import FreshnessQuery, GapsQuery
@@ -33,9 +31,9 @@ from chalicelib.search.schemas import (
     StaleList,
     TouchedDay,
 )
-from chalicelib.search.sources import FoundSources
+from chalicelib.search.sources import FoundSources, Freshness
 from chalicelib.search.stale import FoundStale, StaleDay, replays_for
-from chalicelib.search.use_cases import FoundEvents
+from chalicelib.search.use_cases import EventHistory, FoundEvents
 
 
 def event_history(history: EventHistory) -> EventHistoryAnswer:

@@ -1,4 +1,4 @@
-"""Searches the index for events in a window."""
+"""Searches the index for events in a window, and finds the history of one: arrivals, aggregates, its raw text."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import isqrt
 
-from chalicelib.core.errors import PermanentError
-from chalicelib.core.pagination import from_cursor, invalid_cursor, query_fingerprint, to_cursor
+from chalicelib.aggregates.aggregate import Version
+from chalicelib.aggregates.ports import AggregateHistory
+from chalicelib.core.errors import NotFound, PermanentError
+from chalicelib.core.pagination import chunked, from_cursor, invalid_cursor, query_fingerprint, to_cursor
 from chalicelib.core.ports import Concurrently
-from chalicelib.events.arrivals import ArrivalKind, Status
+from chalicelib.core.read_budget import REQUEST_US, PaidReads, ReadsSpent
+from chalicelib.core.timestamps import day_of
+from chalicelib.events.arrivals import Arrival, ArrivalKind, Status
+from chalicelib.events.event import is_event_id
 from chalicelib.events.index_pages import (
     Page,
     Partition,
@@ -19,7 +24,7 @@ from chalicelib.events.index_pages import (
     merged,
 )
 from chalicelib.events.ports import EVERY_EVENT, EventFilter, EventIndex, Identities, RawStore
-from chalicelib.events.raw_lines import lines_of
+from chalicelib.events.raw_lines import lines_of, verified
 from chalicelib.events.raw_objects import RawLine, StoredEvent
 from chalicelib.search.answer_size import how_many_fit, within_an_answer
 from chalicelib.search.queries import EventsQuery, Order
@@ -142,3 +147,71 @@ def _share(limit: int, shards: int) -> int:
     """Rows to read of each shard, so that together they nearly always fill a page: events are spread at random."""
     share = -(-limit // shards)
     return min(limit, share + 3 * isqrt(share))
+
+
+ARRIVALS_SHOWN = 1_000
+"""A retry storm may have brought more than an answer can hold."""
+
+VERSIONS_LOOKED_AT = 1_000
+VERSIONS_A_READ = 200
+INPUTS_A_LOOK_UP = 100
+
+
+@dataclass(frozen=True, slots=True)
+class EventHistory:
+    """An event, the arrivals of its identity, and the aggregates that it went into; and whether there are more."""
+
+    event: StoredEvent
+    arrivals: tuple[Arrival, ...]
+    more_arrivals: bool
+    aggregates: tuple[Version, ...]
+    more_aggregates: bool
+
+
+@dataclass(frozen=True)
+class InvestigateEvent:
+    """The use cases behind GET /events/{event_id} and its raw text."""
+
+    identities: Identities
+    index: EventIndex
+    raw: RawStore
+    aggregates: AggregateHistory
+    concurrently: Concurrently
+
+    def history(self, event_id: str) -> EventHistory:
+        """What is known of an event; raises NotFound."""
+        event = self._event(event_id)
+        arrivals = self.index.arrivals(event_id, ARRIVALS_SHOWN + 1)
+        more = len(arrivals) > ARRIVALS_SHOWN
+        return EventHistory(event, tuple(arrivals[:ARRIVALS_SHOWN]), more, *self._versions_with(event))
+
+    def raw_line(self, event_id: str) -> RawLine:
+        """The event's raw line, its hash checked; raises NotFound or IntegrityFailure."""
+        event = self._event(event_id)
+        return verified(event, self.raw.read(event.location))
+
+    def _versions_with(self, event: StoredEvent) -> tuple[tuple[Version, ...], bool]:
+        """The versions that an event went into, newest first, and whether there may be more than were looked at."""
+        reads, found = PaidReads(self.concurrently, REQUEST_US), list[Version]()
+        entity_id, day, after = event.entity_id, day_of(event.event_time), None
+        for _ in range(VERSIONS_LOOKED_AT // VERSIONS_A_READ):
+            try:
+                [page] = reads(lambda at: self.aggregates.versions(entity_id, day, at, VERSIONS_A_READ), [after])
+                found += self._holding(event, [stored.version for stored in page.versions], reads)
+            except ReadsSpent:
+                break
+            after = page.read_to
+            if after is None:
+                return tuple(found), False
+        return tuple(found), True
+
+    def _holding(self, event: StoredEvent, versions: Sequence[Version], reads: PaidReads) -> list[Version]:
+        look_ups = chunked([(version, event) for version in versions], INPUTS_A_LOOK_UP)
+        return [version for found in reads(self.aggregates.inputs_among, look_ups) for version, _ in found]
+
+    def _event(self, event_id: str) -> StoredEvent:
+        known = self.identities.first_seen([event_id], consistent=True) if is_event_id(event_id) else {}
+        event = known.get(event_id)
+        if event is None:
+            raise NotFound(f"There is no event {event_id[:64]}.")
+        return event

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from chalicelib.events.event import Form
-from chalicelib.quarantine.differences import differences
+from chalicelib.quarantine.contents import differences
 from retrace.answer import succeeded
 from retrace.client import Client
 from retrace.databases import disk_errors_as_problems, temporary_database

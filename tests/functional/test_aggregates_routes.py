@@ -443,8 +443,8 @@ class TestWhereAnEventWent:
     ) -> None:
         result = application.accept(paid(1))
         replays = [application.replayed(**WHOLE_DAY) for _ in range(3)]
-        monkeypatch.setattr("chalicelib.search.event_history.VERSIONS_A_READ", 1)
-        monkeypatch.setattr("chalicelib.search.event_history.VERSIONS_LOOKED_AT", 2)
+        monkeypatch.setattr("chalicelib.search.use_cases.VERSIONS_A_READ", 1)
+        monkeypatch.setattr("chalicelib.search.use_cases.VERSIONS_LOOKED_AT", 2)
 
         answer = application.get(f"/events/{result['event_id']}").json_body
 

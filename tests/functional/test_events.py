@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from chalice.test import HTTPResponse
 
-from chalicelib.search import event_history
+from chalicelib.search import use_cases
 from tests.functional.application import Application
 from tests.functional.events import Json, as_json, paid, paid_several
 from tests.functional.storage import Storage
@@ -189,7 +189,7 @@ def test_a_question_that_aws_does_not_take_is_answered_503(application: Applicat
 def test_a_retry_storm_is_told_as_far_as_an_answer_holds_it(
     application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(event_history, "ARRIVALS_SHOWN", 3)
+    monkeypatch.setattr(use_cases, "ARRIVALS_SHOWN", 3)
     event_id = application.accept(paid())["event_id"]
 
     application.ingest([paid()] * 3)

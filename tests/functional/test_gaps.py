@@ -100,7 +100,7 @@ def test_hours_are_counted_to_their_end_however_many_events_they_have(
     application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     application.accept_all(hourly("paid", steady(12, h06=2, h20=0)))
-    monkeypatch.setattr("chalicelib.search.period_counts.ROWS_OF_A_DAY", 5)
+    monkeypatch.setattr("chalicelib.search.dips.ROWS_OF_A_DAY", 5)
 
     answer = application.get("/gaps", **OF_SOURCE).json_body
 
@@ -108,7 +108,7 @@ def test_hours_are_counted_to_their_end_however_many_events_they_have(
 
 
 def test_events_of_the_future_are_not_counted(application: Application, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chalicelib.search.period_counts.ROWS_OF_A_DAY", 3)
+    monkeypatch.setattr("chalicelib.search.dips.ROWS_OF_A_DAY", 3)
     ahead = [{**each, "event_time": each["event_time"].replace("2026", "2036")} for each in hourly("paid", steady(4))]
     application.accept_all(ahead)
 
@@ -157,7 +157,7 @@ def test_more_than_a_request_reads_is_refused_with_the_advice_to_name_a_type(
 ) -> None:
     application.accept_all(hourly("paid", {3: 1}))
     monkeypatch.setattr("chalicelib.search.gaps.REQUEST_US", 1)
-    monkeypatch.setattr("chalicelib.search.period_counts._READS_AT_ONCE", 1)
+    monkeypatch.setattr("chalicelib.search.dips._READS_AT_ONCE", 1)
 
     response = application.get("/gaps", **OF_SOURCE)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib.core.pagination import query_fingerprint, to_cursor
-from chalicelib.search import freshness
+from chalicelib.search import sources
 from chalicelib.search import use_cases as search_use_cases
 from chalicelib.search.queries import EventsQuery
 from tests.functional.application import Application
@@ -368,7 +368,7 @@ def test_events_of_the_future_alone_are_not_fresh(application: Application) -> N
 def test_looking_past_events_of_the_future_has_an_end(
     application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(freshness, "REQUEST_US", 1)
+    monkeypatch.setattr(sources, "REQUEST_US", 1)
     application.ingest([event("a", _ago(minutes=1)), *(event("fast", _ago(hours=-1 - n / 10)) for n in range(8))])
 
     found = application.get("/freshness", **BY_TYPE, max_age_s="1000000").json_body
@@ -380,7 +380,7 @@ def test_looking_past_events_of_the_future_has_an_end(
 def test_events_of_the_future_are_passed_over_without_being_fetched(
     application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(freshness, "_ROWS_AHEAD", 2)
+    monkeypatch.setattr(sources, "_ROWS_AHEAD", 2)
     application.ingest([event("a", _ago(minutes=1)), *(event("fast", _ago(minutes=-6 - n)) for n in range(8))])
 
     found = application.get("/freshness", **BY_TYPE, max_age_s="1000000").json_body
@@ -392,7 +392,7 @@ def test_gaps_of_more_than_a_request_reads_are_refused_with_what_to_do(
     application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chalicelib.search.gaps.REQUEST_US", 1)
-    monkeypatch.setattr("chalicelib.search.period_counts._READS_AT_ONCE", 1)
+    monkeypatch.setattr("chalicelib.search.dips._READS_AT_ONCE", 1)
     window = {"start_time": "2026-11-01T00:00:00Z", "end_time": "2026-11-20T00:00:00Z"}
 
     response = application.get("/gaps", entity_id="a", **window)

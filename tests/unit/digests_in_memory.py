@@ -18,8 +18,7 @@ from chalicelib.aws import keys
 from chalicelib.core.errors import StorageRefused
 from chalicelib.core.ports import Delivery
 from chalicelib.core.timestamps import Instant, shifted
-from chalicelib.digests.digest import KeptDigest, WrittenObject
-from chalicelib.digests.notifications import Notice
+from chalicelib.digests.digest import KeptDigest, Notice, WrittenObject
 from chalicelib.digests.writer import DigestReport, WriteDigests
 from retrace.checking.differences import Difference
 from retrace.checking.digest_chain import DigestChain, Listed

@@ -37,8 +37,6 @@ from chalicelib.replays.preview_report import ConfirmationNeeded
 from chalicelib.replays.request import ReplayRequest
 from chalicelib.replays.use_cases import RequestReplay
 from chalicelib.search import late, late_arrivals
-from chalicelib.search.event_history import InvestigateEvent
-from chalicelib.search.freshness import CheckFreshness
 from chalicelib.search.gaps import FindGaps
 from chalicelib.search.late import FindLate
 from chalicelib.search.late_arrivals import LateArrivals
@@ -51,9 +49,9 @@ from chalicelib.search.queries import (
     SourcesQuery,
     StaleQuery,
 )
-from chalicelib.search.sources import ListSources
+from chalicelib.search.sources import CheckFreshness, ListSources
 from chalicelib.search.stale import FindStale
-from chalicelib.search.use_cases import SearchEvents
+from chalicelib.search.use_cases import InvestigateEvent, SearchEvents
 from tests.copied_project import ROOT
 from tests.unit.aggregates.values_in_memory import stored_metrics
 from tests.unit.definitions_in_memory import DefinitionsInMemory, defined

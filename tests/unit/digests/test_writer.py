@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from chalicelib.core.errors import IntegrityFailure, InvalidRequest
 from chalicelib.core.timestamps import Instant
 from chalicelib.digests import writer as digests_writer
-from chalicelib.digests.digest import KeptDigest, parse_digest
-from chalicelib.digests.notifications import Notice, parse_notification
+from chalicelib.digests.digest import KeptDigest, Notice, parse_digest, parse_notification
 from tests.unit.digests_in_memory import BEGINNING, BUCKET, KEY_ARN, Killed, World, differences, lines_of
 
 

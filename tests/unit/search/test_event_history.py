@@ -17,7 +17,7 @@ from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.destinations import TO_AGGREGATES
 from chalicelib.replays.job import JobState
 from chalicelib.replays.messages import message_of
-from chalicelib.search.event_history import InvestigateEvent
+from chalicelib.search.use_cases import InvestigateEvent
 from tests.unit.examples import INGESTED, RECEIPT, an_event, native
 from tests.unit.in_memory import Bucket, Rows, at, no_pause, one_by_one
 from tests.unit.ledger_in_memory import Aggregates, States

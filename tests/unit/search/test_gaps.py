@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.core.timestamps import Instant, hour_after, instant_of, start_of_hour
-from chalicelib.search import period_counts
+from chalicelib.search import dips
 from chalicelib.search.dips import dips_in
 from chalicelib.search.gaps import FindGaps, FoundGaps
 from chalicelib.search.queries import GapsQuery
@@ -147,7 +147,7 @@ def test_dips_are_in_hours(unit: str) -> None:
 
 
 def test_without_reads_left_to_count_gaps_are_found_and_no_dips(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(period_counts, "ROWS_OF_A_DAY", 5)
+    monkeypatch.setattr(dips, "ROWS_OF_A_DAY", 5)
     rows = rows_of(steady(range(8)) + steady(range(9, 24), count=30), [5])
     monkeypatch.setattr("chalicelib.search.gaps.REQUEST_US", 400_000)
 
