@@ -43,6 +43,7 @@ from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.destinations import TO_AGGREGATES
 from chalicelib.replays.job import PinnedMetric, ReplayJob
 from chalicelib.replays.messages import message_of
+from chalicelib.replays.origins import Origins
 from chalicelib.replays.planner import PlanReplay
 from chalicelib.replays.request import ReplayRequest
 from chalicelib.replays.tasks import ReplayTask
@@ -155,7 +156,7 @@ def _planned() -> Cost:
 
 def plan_slice(aws: MeteredAws) -> int:
     """Let a planner send what it can of the kept job within one invocation; returns how many messages it sent."""
-    ports, clock = (aws.replays, aws.index, aws.queues), (lambda: NOW, never_wait, lambda: REPLAY_ID)
+    ports, clock = (aws.replays, Origins(aws.index), aws.queues), (lambda: NOW, never_wait, lambda: REPLAY_ID)
     planner = PlanReplay(*ports, lambda _: aws.destination, *clock, one_by_one, index_lag_s=0)
     return planner.plan_slice(ReplayTask(REPLAY_ID), lambda: 45_000)
 

@@ -36,7 +36,7 @@ class DynamoKeptValues:
 
     def keep(self, key: ValuesKey, values: Values) -> None:
         """Keep values, unless there are some: a PutItem."""
-        item = _key(key) | to_item({"values": [[value, *group] for group, value in sorted(values.items())]})
+        item = _key(key) | to_item({"values": packed_values(values)})
         with translated("keeping values"):
             try:
                 self.dynamodb.put_item(
@@ -45,6 +45,11 @@ class DynamoKeptValues:
             except ClientError as error:
                 if code_of(error) != _EXISTS:
                     raise
+
+
+def packed_values(values: Values) -> list[list[str]]:
+    """Values as a row has them: each followed by the texts of its group."""
+    return [[value, *group] for group, value in sorted(values.items())]
 
 
 def _key(key: ValuesKey) -> Item:

@@ -69,7 +69,9 @@ class _Completeness(Shape):
 class AccountedVersion(AggregateVersionShape, _Completeness):
     """A version, whether it covers its whole day, and how many events came after it was asked for."""
 
-    arrived_since: Annotated[Count, JsonSchema(description="At least, if the answer's `exact` is false.")]
+    arrived_since: Annotated[
+        Count, JsonSchema(description="Events of the day, of any metric: at least, if the answer's `exact` is false.")
+    ]
 
 
 class DailyAggregatesAnswer(Shape):

@@ -6,7 +6,6 @@ settled it is kept, under the hash of the inputs that it was computed from, so t
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -24,10 +23,8 @@ from chalicelib.aggregates.ports import (
 from chalicelib.core.errors import NotFound
 from chalicelib.core.pagination import every_page
 from chalicelib.core.read_budget import READ_US, ROUND_US, ROW_US, PaidReads, ReadsSpent
-from chalicelib.metrics.contribution import Contribution, Group
-from chalicelib.metrics.exact_number import ZERO
-from chalicelib.metrics.metric_kinds import Amount
-from chalicelib.metrics.metric_state import REST, MetricState
+from chalicelib.metrics.contribution import Contributed
+from chalicelib.metrics.metric_state import MetricState, values_of_all
 from chalicelib.replays.job import ReplayJob
 
 ROWS_A_READ = 1_000
@@ -104,21 +101,16 @@ class StoredMetrics:
 
     def _computed(self, stored: AggregateVersion, state: MetricState, reads: PaidReads) -> Values | str:
         version, definition = stored.version, state.definition
-        amounts, inputs_hash = defaultdict[Group, list[Amount]](list), multiset_hash.EMPTY
+        contributed, inputs_hash = list[Contributed | None](), multiset_hash.EMPTY
         for page in every_page(
             lambda after: reads(lambda at: self.history.inputs(version, at, ROWS_A_READ, (definition,)), [after])[0]
         ):
             reads.pay(len(page.inputs) * COMPUTING_US)
             inputs_hash = multiset_hash.combine((inputs_hash, *map(_element, page.inputs)))
-            for each in page.inputs:
-                match each.contributed_to(definition):
-                    case Contribution(group, amount):
-                        amounts[group if group in state.groups else REST].append(amount)
+            contributed += (each.contributed_to(definition) for each in page.inputs)
         if multiset_hash.digest(inputs_hash) != stored.aggregate.inputs_hash:
             return _CHANGING
-        of_all = definition.kind.of_all
-        assert of_all is not None, "only asked of these"  # noqa: S101  # narrows the type
-        return {group: of_all(some, definition.percentile or ZERO) for group, some in amounts.items()}
+        return values_of_all(state, contributed)
 
 
 def _of_all(stored: AggregateVersion) -> list[MetricState]:

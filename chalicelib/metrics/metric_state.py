@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -10,7 +11,8 @@ from typing import Any
 
 from chalicelib.metrics.contribution import Contributed, Contribution, Group, Skipped
 from chalicelib.metrics.definition import Definition
-from chalicelib.metrics.metric_kinds import Folded, Kind
+from chalicelib.metrics.exact_number import ZERO
+from chalicelib.metrics.metric_kinds import Amount, Folded, Kind
 from chalicelib.metrics.scalars import MAX_TEXT_BYTES
 
 MAX_GROUPS = 100
@@ -117,6 +119,17 @@ def over_groups(state: MetricState) -> MetricState:
     for each in state.groups.values():
         _add(groups, REST, each, state.definition.kind)
     return MetricState(state.definition, groups)
+
+
+def values_of_all(state: MetricState, contributed: Iterable[Contributed | None]) -> dict[Group, str]:
+    """The values of all contributions of a metric that needs them at once, by the groups that its state lists."""
+    of_all, amounts = state.definition.kind.of_all, defaultdict[Group, list[Amount]](list)
+    for each in contributed:
+        match each:
+            case Contribution(group, amount):
+                amounts[group if group in state.groups else REST].append(amount)
+    assert of_all is not None, "only asked of these"  # noqa: S101  # narrows the type
+    return {group: of_all(some, state.definition.percentile or ZERO) for group, some in amounts.items()}
 
 
 def read_state(definition: Definition, members: Iterable[Mapping[str, Any]]) -> MetricState:

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from chalicelib.core.errors import NotFound, WriteConflict
 from chalicelib.core.ports import Clock, Concurrently, Sleep
 from chalicelib.core.timestamps import nanoseconds
-from chalicelib.events.ports import EventIndex
 from chalicelib.replays import rate_limit
 from chalicelib.replays.commit_batch import batch_size, is_full, job_after, next_batch
 from chalicelib.replays.destinations import DeclaredDestination
 from chalicelib.replays.job import ACTIVE_STATES, JobState, Outbox, ReplayJob, told_failure
 from chalicelib.replays.messages import by_entity_and_day
+from chalicelib.replays.origins import Origins
 from chalicelib.replays.ports import Destination, ReplayQueues, ReplayStore
 from chalicelib.replays.selection import ReadSelection, SelectedRow
 from chalicelib.replays.tasks import ReplayTask
@@ -45,7 +45,7 @@ class PlanReplay:
     """The use case behind ReplayJobsQueue: one slice of one job."""
 
     replays: ReplayStore
-    index: EventIndex
+    origins: Origins
     queues: ReplayQueues
     destination_of: Callable[[DeclaredDestination], Destination]
     now: Clock
@@ -152,7 +152,7 @@ class PlanReplay:
 
     def _selection(self, job: ReplayJob) -> ReadSelection:
         days = self.replays.touched_days(job.replay_id)
-        return ReadSelection(job.request, self.index, days, job.shards, self.concurrently)
+        return ReadSelection(job.request, self.origins, days, job.shards, self.concurrently)
 
     def _advanced(self, job: ReplayJob, rows: Iterator[SelectedRow], may_go_on: Callable[[], bool]) -> ReplayJob:
         """The job after one more batch, or at its end: read and decide, commit, send."""

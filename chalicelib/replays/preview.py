@@ -15,9 +15,9 @@ from chalicelib.core.ports import Clock, Concurrently
 from chalicelib.core.read_budget import AT_ONCE, REQUEST_US, CountedReads, ReadsSpent
 from chalicelib.core.timestamps import Day, Instant, day_of, shifted
 from chalicelib.events.index_pages import Partition, TypeDayPartition
-from chalicelib.events.ports import EventIndex
 from chalicelib.replays.destinations import Destinations
 from chalicelib.replays.job import beginning_of
+from chalicelib.replays.origins import Origins
 from chalicelib.replays.ports import TouchedDay
 from chalicelib.replays.preview_report import Preview, Tally, estimate, in_order, largest
 from chalicelib.replays.request import ReplayRequest
@@ -64,7 +64,7 @@ class _Counted:
 class PreviewReplay:
     """What POST /replay answers with ?dry_run=true, and before a replay so large that it must be confirmed."""
 
-    index: EventIndex
+    origins: Origins
     shards: int
     processors: int
     index_lag_s: int
@@ -124,7 +124,7 @@ class PreviewReplay:
         most = request.max_messages
         reads = CountedReads(self.concurrently, budget_us)
         with suppress(ReadsSpent):
-            for row in ReadSelection(request, self.index, days, self.shards, reads).rows(beginning_of(request)):
+            for row in ReadSelection(request, self.origins, days, self.shards, reads).rows(beginning_of(request)):
                 scanned += row.scanned
                 if row.touched_day is not None:
                     days.add([row.touched_day])
@@ -152,7 +152,7 @@ class PreviewReplay:
             while partitions := list(islice(every, PARTITIONS_AT_ONCE)):
                 unread: list[tuple[Partition, str | None]] = [(partition, None) for partition in partitions]
                 while unread:
-                    counted = reads(lambda both: self.index.count(*both), unread)
+                    counted = reads(lambda both: self.origins.index.count(*both), unread)
                     so_far = [(partition, found) for (partition, _), found in zip(unread, counted, strict=True)]
                     rows.update({partition: found.rows for partition, found in so_far})
                     unread = [(partition, found.read_to) for partition, found in so_far if found.read_to is not None]

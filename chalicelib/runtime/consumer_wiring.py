@@ -22,9 +22,9 @@ from chalicelib.replays.ports import Destination
 from chalicelib.replays.sqs import SqsDestination, queue_url
 from chalicelib.replays.worker import WorkOnReplay
 from chalicelib.runtime import system
-from chalicelib.runtime.event_wiring import event_index, raw_bucket, raw_store
+from chalicelib.runtime.event_wiring import raw_bucket, raw_store
 from chalicelib.runtime.metrics_wiring import definitions
-from chalicelib.runtime.replay_wiring import destinations, queues, replay_store
+from chalicelib.runtime.replay_wiring import destinations, origins, queues, replay_store
 
 
 def work_on_replay() -> WorkOnReplay:
@@ -36,7 +36,7 @@ def plan_replay() -> PlanReplay:
     """One slice of a replay."""
     return PlanReplay(
         replay_store(),
-        event_index(),
+        origins(),
         queues(),
         destination_of,
         system.now,

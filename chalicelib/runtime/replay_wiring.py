@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chalicelib.replays.destinations import Destinations, destinations_in
 from chalicelib.replays.dynamodb_jobs import DynamoReplayStore
+from chalicelib.replays.origins import Origins
 from chalicelib.replays.pinning import PinMetrics
 from chalicelib.replays.preview import PreviewReplay
 from chalicelib.replays.sqs import SqsReplayQueues
@@ -44,7 +45,7 @@ def preview_replay() -> PreviewReplay:
     """POST /replay?dry_run=true."""
     chosen = system.settings()
     return PreviewReplay(
-        event_index(),
+        origins(),
         chosen.shards_read,
         chosen.processor_concurrency,
         chosen.index_lag_seconds,
@@ -52,6 +53,11 @@ def preview_replay() -> PreviewReplay:
         system.concurrently,
         destinations(),
     )
+
+
+def origins() -> Origins:
+    """Where the events of replays come from."""
+    return Origins(event_index())
 
 
 def find_replays() -> FindReplays:

@@ -27,6 +27,9 @@ class ValueShape(MetricShape):
         Count | None,
         JsonSchema(description="Events that came after the replay had read the index. Null if they are not counted."),
     ]
+    arrived_since_counts: NotRequired[
+        Annotated[str, JsonSchema(description="Which events are counted, if the metric may not take all of them.")]
+    ]
 
 
 class MissingDay(Shape):
@@ -81,6 +84,7 @@ def _value(value: MetricValue) -> ValueShape:
         "complete": not partial_because,
         **({"partial_because": partial_because} if partial_because else {}),
         "arrived_since": value.arrived_since,
+        **({"arrived_since_counts": counts} if (counts := value.arrived_since_counts) else {}),
     }
     return cast("ValueShape", answer)
 

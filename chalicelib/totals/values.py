@@ -37,6 +37,17 @@ class MetricValue:
         """Whether a further replay would make it another one."""
         return bool(self.arrived_since or self.computed.partial_because)
 
+    @property
+    def arrived_since_counts(self) -> str:
+        """Which events `arrived_since` counts, if the metric may not take all of them. The index has no payloads."""
+        definition = self.computed.definition
+        if self.arrived_since is None:
+            return ""
+        if self.entity_id is not None and not self.computed.is_of_all_entities:
+            takes_all = definition.source is None and definition.event_types is None and not definition.where
+            return "" if takes_all else "every event of the entity's day, whether or not the metric takes it"
+        return "events of the metric's source and types, whether or not they meet its where" if definition.where else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Missing:

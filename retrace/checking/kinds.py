@@ -29,6 +29,7 @@ class Kind(StrEnum):
     INPUT_UNKNOWN = "input-unknown"
     VERSION_DIFFERS = "version-differs"
     VERSION_MISSING = "version-missing"
+    VALUES_DIFFER = "values-differ"
     TOTAL_DIFFERS = "total-differs"
     DIGEST_CHANGED = "digest-changed"
     DIGEST_MISSING = "digest-missing"
@@ -139,6 +140,10 @@ _TEXTS: dict[Kind, tuple[str, str]] = {
     ),
     Kind.VERSION_DIFFERS: ("The aggregate does not follow from its inputs.", _REPLAY),
     Kind.VERSION_MISSING: ("The inputs of an aggregate exist, but the aggregate does not.", _REPLAY),
+    Kind.VALUES_DIFFER: (
+        "The kept values of a metric that needs all inputs are not those of the inputs.",
+        "Trust the inputs: delete the rows of VALUES#<inputs> in AggregatesTable, and ask for the metric again.",
+    ),
     Kind.TOTAL_DIFFERS: (
         "The kept total of a day is not the fold of its replay's versions.",
         "Trust the versions: delete the day's row of TOTALS#<replay> in AggregatesTable, and ask for the total again.",

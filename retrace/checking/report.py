@@ -19,7 +19,7 @@ from retrace.progress import Counting
 _COLUMNS = (
     Column("difference", lambda item: item["difference"], style=lambda _: "red"),
     Column("where", lambda item: item["where"], several_lines=True),
-    Column("in", lambda item: ", ".join(item["fields"]) or item["detail"]),
+    Column("in", lambda item: ": ".join(filter(None, (", ".join(item["fields"]), item["detail"])))),
     Column("repair", lambda item: item["repair"]),
 )
 

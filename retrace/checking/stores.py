@@ -146,6 +146,10 @@ class Tables:
         """What became of each message of a version, by time and id."""
         return self._query(self.aggregates, "PK = :pk", {":pk": partition_of_inputs(version)})
 
+    def values(self, version: Version) -> Iterator[Row]:
+        """The values of metrics that are kept of a version, of whichever inputs."""
+        return self._query(self.aggregates, "PK = :pk", {":pk": keys.values(partition_of_inputs(version), "", "")[0]})
+
     def totals(self, replay_id: str) -> Iterator[Row]:
         """The totals of a replay that are kept."""
         return self._query(self.aggregates, "PK = :pk", {":pk": keys.totals(replay_id)})

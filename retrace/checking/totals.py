@@ -14,6 +14,7 @@ from chalicelib.aggregates.total import ReplayedDay, Total
 from chalicelib.aws.dynamodb import from_item
 from chalicelib.core.percent_encoding import from_key
 from chalicelib.core.timestamps import Day, Instant
+from chalicelib.replays.pinning import SHORT
 from retrace.checking.differences import Difference
 from retrace.checking.kinds import Kind
 from retrace.checking.stores import Tables
@@ -24,11 +25,27 @@ _SAYS_HOW = ("computed_at", "revision", "processed")
 ALL_ENTITIES = "all entities"
 
 
-def check_total(of: ReplayedDay, row: Row, versions: Iterable[AggregateVersion], definitions: Definitions) -> list[str]:
-    """The members of a whole total that do not follow from the versions of its day."""
+def check_total(
+    of: ReplayedDay, row: Row, versions: Iterable[AggregateVersion], definitions: Definitions
+) -> Iterator[Difference]:
+    """What of a whole total does not follow from the versions of its day, with the names of the metrics."""
     begun = Total(of, processed=0, aggregate=aggregate_of((), definitions), computed_at=Instant(""), folded_to=None)
     expected = from_item(total_row(begun.with_versions(versions, definitions)))
-    return [name for name, value in expected.items() if name not in _SAYS_HOW and row.get(name) != value]
+    fields = tuple(name for name, value in expected.items() if name not in _SAYS_HOW and row.get(name) != value)
+    if fields:
+        detail = ", ".join(_metrics_in(row, expected, definitions))
+        yield Difference(
+            Kind.TOTAL_DIFFERS, entity_id=ALL_ENTITIES, day=of.day, replay_id=of.replay_id, fields=fields, detail=detail
+        )
+
+
+def _metrics_in(row: Row, expected: Row, definitions: Definitions) -> Iterator[str]:
+    """The names of metrics that differ between two rows."""
+    names = {each.sha256[:SHORT]: each.name for each in definitions}
+    kept = row["m"] if isinstance(row.get("m"), dict) else {}
+    for short in sorted({*kept, *expected["m"]}):
+        if kept.get(short) != expected["m"].get(short):
+            yield names.get(short, short)
 
 
 def versions_of(tables: Tables, versions: Iterable[Version], definitions: Definitions) -> Iterator[AggregateVersion]:
@@ -56,10 +73,3 @@ def day_of_total(replay_id: str, row: Row) -> ReplayedDay | None:
         case [_, calendar, day, "VER", _]:
             return ReplayedDay(replay_id, Day(day), from_key(calendar))
     return None
-
-
-def total_differs(of: ReplayedDay, fields: Iterable[str]) -> Difference:
-    """The difference that a total is not the fold of its versions."""
-    return Difference(
-        Kind.TOTAL_DIFFERS, entity_id=ALL_ENTITIES, day=of.day, replay_id=of.replay_id, fields=tuple(fields)
-    )

@@ -19,8 +19,8 @@ from retrace.checking.judging import Group
 from retrace.checking.kinds import Kind
 from retrace.checking.measured_inputs import MeasuredInputs, PinnedMetrics
 from retrace.checking.stores import Row, place
-from retrace.checking.totals import ALL_ENTITIES, by_day, check_total, day_of_total, total_differs, versions_of
-from retrace.checking.versions import check_version, input_of, key_of_input
+from retrace.checking.totals import ALL_ENTITIES, by_day, check_total, day_of_total, versions_of
+from retrace.checking.versions import check_values, check_version, input_of, key_of_input
 from retrace.problem import Exit, Problem
 from retrace.progress import Counting
 
@@ -132,6 +132,8 @@ class Verification:
         for difference in doubted:
             yield from self._looked_up(difference, version, known)
         yield from check_version(version, row, entries, known, definitions)
+        if any(each.kind.of_all for each in definitions):
+            yield from check_values(version, self.inspection.stores.tables.values(version), entries, known, definitions)
 
     def _of_totals(self, replay_id: str, versions: Iterable[Version]) -> Iterator[Difference]:
         """What differs in totals of a replay. One that the replay has outgrown, or that is not whole, is not read."""
@@ -147,8 +149,7 @@ class Verification:
                 self.lost.append(whole)
                 continue
             self.progress.add(totals=1)
-            fields = check_total(of, row, versions_of(tables, days.get(of, ()), definitions), definitions)
-            yield from [total_differs(of, fields)] if fields else []
+            yield from check_total(of, row, versions_of(tables, days.get(of, ()), definitions), definitions)
 
     def _looked_up(
         self, difference: Difference, version: Version, known: dict[InputKey, Input]

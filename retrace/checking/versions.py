@@ -1,16 +1,19 @@
-"""Computes versions of daily aggregates again from the rows of their inputs, and compares them with those stored."""
+"""Computes versions of aggregates and kept values again from their inputs, and compares them with those stored."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from chalicelib.aggregates.aggregate import Definitions, Version, aggregate_of
 from chalicelib.aggregates.dynamodb_rows import version_row
+from chalicelib.aggregates.dynamodb_values import packed_values
 from chalicelib.aggregates.inputs import Input, InputKey
 from chalicelib.aggregates.ledger import NewRevision, Outcome
 from chalicelib.aggregates.metric_rows import packed_contributions, unpacked_contributions
+from chalicelib.aws import keys
 from chalicelib.aws.dynamodb import from_item
 from chalicelib.core.percent_encoding import from_key
 from chalicelib.core.replay_ids import replay_id_of_version
@@ -18,6 +21,7 @@ from chalicelib.core.timestamps import PERIOD, Day, Instant
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.metrics.contribution import Contributed
 from chalicelib.metrics.definition import BUILT_IN
+from chalicelib.metrics.metric_state import values_of_all
 from chalicelib.replays.messages import is_object_version
 from retrace.checking.differences import Difference
 from retrace.checking.kinds import Kind
@@ -26,6 +30,7 @@ Row = Mapping[str, Any]
 Known = Mapping[InputKey, Input]
 """What raw lines (where they are sound, else rows) say of the events that an aggregate can have counted."""
 
+_NOT_KEPT = object()
 _METRICS = ("metrics", "m")
 _MOVES_ON = ("computed_at", "revision")
 _SAID = ("event_time", "event_id", "event_type", "content_sha256")
@@ -53,11 +58,7 @@ def check_version(
     recorded: list[Input] = []
     believed: list[Input] = []
     found: list[Difference] = []
-    for entry in entries:
-        if entry.get("outcome") != Outcome.INPUT.value:
-            continue
-        said = replace(input_of(entry), contributed=contributed_of(entry, definitions))
-        event = known.get(key_of_input(entry))
+    for entry, said, event in _inputs_among(entries, known, definitions):
         found += _of_input(version, entry, said, event)
         recorded.append(said)
         believed.append(event or said)
@@ -67,6 +68,34 @@ def check_version(
     if fields and not _differing(version, row, believed, definitions):
         fields = ()
     return [*found, _of_version(Kind.VERSION_DIFFERS, version, fields)] if fields else found
+
+
+def check_values(
+    version: Version, rows: Iterable[Row], entries: Iterable[Row], known: Known, definitions: Definitions
+) -> Iterator[Difference]:
+    """What differs between kept values of these inputs and those that follow from what the inputs contribute."""
+    inputs = [event or said for _, said, event in _inputs_among(entries, known, definitions)]
+    aggregate = aggregate_of(inputs, definitions)
+    kept = {str(row.get("SK")): row.get("values") for row in rows}
+    for each in definitions:
+        row = kept.get(keys.values("", each.sha256, aggregate.inputs_hash)[1], _NOT_KEPT)
+        if each.kind.of_all is None or row is _NOT_KEPT:
+            continue
+        state = aggregate.states[each.sha256]
+        values = packed_values(values_of_all(state, (single.contributed_to(each) for single in inputs)))
+        if row != values:
+            difference = _of_version(Kind.VALUES_DIFFER, version, ("values",))
+            yield replace(difference, detail=f"{each.name} is {json.dumps(values)}, not {json.dumps(row, default=str)}")
+
+
+def _inputs_among(
+    entries: Iterable[Row], known: Known, definitions: Definitions
+) -> Iterator[tuple[Row, Input, Input | None]]:
+    """Rows of inputs, each with what it says and the event that is known."""
+    for entry in entries:
+        if entry.get("outcome") == Outcome.INPUT.value:
+            said = replace(input_of(entry), contributed=contributed_of(entry, definitions))
+            yield entry, said, known.get(key_of_input(entry))
 
 
 def contributed_of(entry: Row, definitions: Definitions) -> dict[str, Contributed]:

@@ -85,6 +85,7 @@ class _Found:
     missing: list[Json] = field(default_factory=list)
     replays: list[Json] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
+    counts: list[str] = field(default_factory=list)
     calendar: str = ""
 
 
@@ -103,6 +104,8 @@ def _values(client: Client, name: str, query: Mapping[str, str | None], limit: i
         found.missing += page["missing"]
         found.replays += [each for each in page["replays"] if each not in found.replays]
         found.unknown += [each["unknown_because"] for each in page["values"][:left] if "unknown_because" in each]
+        stale = (each for each in page["values"][:left] if each["arrived_since"])
+        found.counts += [each.get("arrived_since_counts", "") for each in stale]
         yield from page["values"][:left]
         left, cursor = left - len(page["values"]), page["cursor"]
         if cursor is None:
@@ -149,6 +152,8 @@ def _explain(output: Output, found: _Found, *, cut: bool) -> None:
         output.note(f"{when}: {reason}", "yellow")
     for reason in dict.fromkeys(found.unknown):
         output.note(f"A value is unknown. {reason}", "yellow")
+    for counts in filter(None, dict.fromkeys(found.counts)):
+        output.note(f"came since: {counts}.", "yellow")
     for request in found.replays:
         output.note(f"Compute it again: {command_of(request)}")
     if found.calendar not in ("", "UTC"):

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 import pytest
 from botocore.awsrequest import AWSResponse
 
-from chalicelib.replays import selection
 from chalicelib.runtime import system
 from tests.functional import ledger
 from tests.functional.application import Application, Queue, message
@@ -178,8 +177,8 @@ def test_a_replay_sends_everything_once_wherever_pages_end(
     effect: Effect,
     request_: dict[str, object],
 ) -> None:
-    for size in ("ROWS_A_READ", "FEWEST_ROWS_A_READ", "ROWS_OF_A_DAY"):
-        monkeypatch.setattr(selection, size, 4)
+    for size in ("origins.ROWS_A_READ", "origins.FEWEST_ROWS_A_READ", "selection.ROWS_OF_A_DAY"):
+        monkeypatch.setattr(f"chalicelib.replays.{size}", 4)
     ids = sorted(result["event_id"] for result in application.accept_all(paid_several(4)))
     if effect is last_page_unknown:
         wire.disturb(effect, "Query", times=ALWAYS, skip=1)  # the first counts

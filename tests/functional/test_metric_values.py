@@ -154,6 +154,43 @@ def test_an_event_that_the_metric_does_not_take_makes_nothing_stale(application:
     assert (euros(answer)["value"], euros(answer)["arrived_since"], euros(answer)["complete"]) == ("3", 0, True)
 
 
+WHERE = {"where": [{"path": "/amount", "in": [1, 2]}]}
+
+
+def test_what_came_since_is_counted_before_where_and_says_so(application: Application, revenue: str) -> None:
+    assert revenue
+    define(application, "small", REVENUE | WHERE)
+    accept(application, sold("a", "1", 1), sold("b", "9", 2))
+    application.replayed(**OF_DAY)
+    certain = values_of(application, "small")
+    accept(application, sold("c", "9", 3))
+
+    by_where, by_type = values_of(application, "small"), values_of(application)
+
+    assert (euros(certain)["value"], euros(certain)["arrived_since"]) == ("1", 0)
+    assert (euros(by_where)["value"], euros(by_where)["arrived_since"]) == ("1", 1)
+    assert euros(by_where)["arrived_since_counts"] == (
+        "events of the metric's source and types, whether or not they meet its where"
+    )
+    assert (euros(by_type)["arrived_since"], "arrived_since_counts" in euros(by_type)) == (1, False)
+
+
+def test_what_came_since_of_an_entity_that_was_replayed_alone_is_every_event(
+    application: Application, revenue: str
+) -> None:
+    assert revenue
+    accept(application, sold("a", "1", 1))
+    application.replayed(entity_id="a", start_time=f"{DAY}T00:00:00Z", end_time=f"{NEXT_DAY}T00:00:00Z")
+    accept(application, sold("a", "9", 2, event_type="order.noted"))
+
+    answer = values_of(application, entity_id="a")
+
+    assert (euros(answer)["arrived_since"], euros(answer)["arrived_since_counts"]) == (
+        1,
+        "every event of the entity's day, whether or not the metric takes it",
+    )
+
+
 def test_a_replay_of_a_part_of_the_day_says_so_and_counts_only_if_no_other_covers_all(
     application: Application, replay_id: str
 ) -> None:

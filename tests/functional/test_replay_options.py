@@ -11,7 +11,7 @@ import pytest
 
 from chalicelib.core.pagination import every_page
 from chalicelib.core.timestamps import Day
-from chalicelib.replays import commit_batch, selection
+from chalicelib.replays import commit_batch, origins, selection
 from chalicelib.runtime import replay_wiring
 from tests.functional.application import Application, Message, batched
 from tests.functional.events import DAY, NEXT_DAY, Json, paid, paid_several
@@ -53,8 +53,8 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name, size in (
         (commit_batch, "MESSAGES_A_BATCH", 3),
         (commit_batch, "ORDERED_MESSAGES_A_BATCH", 3),
-        (selection, "ROWS_A_READ", 2),
-        (selection, "FEWEST_ROWS_A_READ", 2),
+        (origins, "ROWS_A_READ", 2),
+        (origins, "FEWEST_ROWS_A_READ", 2),
         (selection, "ROWS_OF_A_DAY", 2),
         (selection, "DAYS_A_READ", 1),
         (selection, "ARRIVALS_A_READ", 2),

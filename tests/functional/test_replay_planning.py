@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.replays import commit_batch, dynamodb_planning, selection
+from chalicelib.replays import commit_batch, dynamodb_planning, origins
 from chalicelib.replays import planner as plan
 from tests.conftest import SETTINGS
 from tests.functional import clients
@@ -51,8 +51,8 @@ def process_all(application: Application, messages: list[Message]) -> None:
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three messages a batch, and two rows a read."""
     monkeypatch.setattr(commit_batch, "MESSAGES_A_BATCH", 3)
-    monkeypatch.setattr(selection, "ROWS_A_READ", 2)
-    monkeypatch.setattr(selection, "FEWEST_ROWS_A_READ", 2)
+    monkeypatch.setattr(origins, "ROWS_A_READ", 2)
+    monkeypatch.setattr(origins, "FEWEST_ROWS_A_READ", 2)
 
 
 # What is sent

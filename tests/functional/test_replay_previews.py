@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.replays import preview, selection
+from chalicelib.replays import origins, preview
 from chalicelib.runtime import system
 from tests.functional.application import Application
 from tests.functional.events import DAY, NEXT_DAY, Json, paid, paid_several
@@ -41,8 +41,8 @@ def everything(application: Application, storage: Storage) -> dict[str, Any]:
 
 def spent_after_one_read_of_two_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preview, "REQUEST_US", 1)
-    monkeypatch.setattr(selection, "ROWS_A_READ", 2)
-    monkeypatch.setattr(selection, "FEWEST_ROWS_A_READ", 2)
+    monkeypatch.setattr(origins, "ROWS_A_READ", 2)
+    monkeypatch.setattr(origins, "FEWEST_ROWS_A_READ", 2)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.core.timestamps import parse_instant, shifted
-from chalicelib.replays import commit_batch, selection
+from chalicelib.replays import commit_batch, origins
 from tests.functional.application import Application, Message
 from tests.functional.events import DAY, NEXT_DAY, Json, paid
 from tests.functional.wire import Effect, Wire, killed_after, killed_before
@@ -52,8 +52,8 @@ def event_times(messages: list[Message]) -> list[str]:
 def small_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three messages a batch, and two rows a read."""
     monkeypatch.setattr(commit_batch, "MESSAGES_A_BATCH", 3)
-    monkeypatch.setattr(selection, "ROWS_A_READ", 2)
-    monkeypatch.setattr(selection, "FEWEST_ROWS_A_READ", 2)
+    monkeypatch.setattr(origins, "ROWS_A_READ", 2)
+    monkeypatch.setattr(origins, "FEWEST_ROWS_A_READ", 2)
 
 
 @st.composite

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from chalicelib.aws.dynamodb import to_item
 from tests.conftest import SETTINGS
 from tests.functional import clients
 from tests.functional.application import Application
@@ -15,6 +17,7 @@ from tests.functional.operators import Operator, an_operator
 from tests.functional.recomputed import as_stored
 from tests.functional.storage import Storage
 from tests.functional.test_metrics_of_replays import LARGEST, REVENUE, accept, amounts, define
+from tests.functional.test_values_of_all import BUYERS, MEDIAN, asked
 
 WINDOW = {"entity_id": "order-1", "start_time": "2023-06-29T00:00:00Z", "end_time": "2023-07-02T00:00:00Z"}
 
@@ -154,6 +157,69 @@ def test_a_changed_digit_of_a_kept_total_is_found(
     change(row, "m", {"M": {name: {"L": [{"L": [value, {"N": "3"}, {"N": "0"}, *group]}]}}})
 
     assert found(operator, "--replay", totals_of) == [("total-differs", ["m"])]
+
+
+def test_a_difference_of_a_total_names_its_metrics(operator: Operator, storage: Storage, totals_of: str) -> None:
+    change(kept_total(storage, "UTC"), "m", {"M": {}})
+
+    _, [difference] = operator.run("check", "verify", "--replay", totals_of)
+
+    assert (difference["fields"], difference["detail"]) == (["m"], "revenue")
+
+
+@pytest.fixture
+def values_of(application: Application) -> str:
+    """A replay with two metrics that need all inputs, whose values are kept."""
+    define(application, "buyers", BUYERS)
+    define(application, "median", MEDIAN | {"time_zone": "Europe/Paris"})
+    accept(application, *amounts("1.10", "2.20", "7"))
+    replay_id = application.replayed(**WINDOW)
+    assert asked(application, "buyers") == [("3", None)]
+    assert asked(application, "median", calendar="Europe/Paris") == [("2.2", None)]
+    return replay_id
+
+
+def kept_values(storage: Storage, calendar: str) -> Json:
+    every = [row for row in storage.rows("AGGREGATES_TABLE") if str(row["PK"]).startswith("VALUES#")]
+    [row] = [row for row in every if f"#{calendar}#" in row["PK"]]
+    return row
+
+
+def test_kept_values_of_all_inputs_are_verified(operator: Operator, values_of: str) -> None:
+    assert found(operator, "order-1", DAY) == []
+    assert found(operator, "--replay", values_of) == []
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("buyers", ["3", "EUR"], ["4", "EUR"]),
+        ("buyers", ["3", "EUR"], ["3", "EUS"]),
+        ("median", ["2.2"], ["2.1"]),
+    ],
+)
+def test_a_changed_digit_of_kept_values_is_found_and_named(
+    operator: Operator, storage: Storage, values_of: str, case: tuple[str, list[str], list[str]]
+) -> None:
+    name, computed, changed = case
+    row = kept_values(storage, "UTC" if name == "buyers" else "Europe/Paris")
+    change(row, "values", {"L": [{"L": [{"S": text} for text in changed]}]})
+
+    for arguments in (("order-1", DAY), ("--replay", values_of), ("--prefix", "raw/")):
+        code, [difference] = operator.run("check", "verify", *arguments)
+        assert (code, difference["difference"]) == (1, "values-differ")
+        assert difference["detail"] == f"{name} is {json.dumps([computed])}, not {json.dumps([changed])}"
+
+
+def test_kept_values_of_other_inputs_are_not_compared(
+    operator: Operator, application: Application, storage: Storage, values_of: str
+) -> None:
+    row = kept_values(storage, "UTC")
+    forged = row | {"SK": f"{row['SK'][:-4]}beef", "values": [["9", "EUR"]]}
+    clients.dynamodb().put_item(TableName=SETTINGS["AGGREGATES_TABLE"], Item=to_item(forged))
+
+    assert found(operator, "order-1", DAY) == []
+    assert asked(application, "buyers") == [("3", None)]
 
 
 def test_a_changed_count_of_versions_is_found(operator: Operator, storage: Storage, totals_of: str) -> None:

@@ -25,6 +25,7 @@ from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.destinations import TO_AGGREGATES
 from chalicelib.replays.job import ReplayJob, beginning_of
 from chalicelib.replays.messages import ReplayMessage, message_of, parse_message
+from chalicelib.replays.origins import Origins
 from chalicelib.replays.planner import PlanReplay
 from chalicelib.replays.preview import DaysInMemory
 from chalicelib.replays.request_body import parse_replay_request
@@ -216,7 +217,7 @@ def _work(code: Code, script: Script, task: tuple[ReplayTask, int, bool]) -> Any
     queues: Any = script.port("queues")
     planner = code.plan(
         jobs,
-        script.port("index"),
+        Origins(script.port("index")),
         queues,
         destinations(queues),
         at(),

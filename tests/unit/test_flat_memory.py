@@ -26,6 +26,7 @@ from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.destinations import TO_AGGREGATES
 from chalicelib.replays.job import JobState, Outbox, ReplayJob
 from chalicelib.replays.messages import ReplayMessage, message_of
+from chalicelib.replays.origins import Origins
 from chalicelib.replays.planner import PlanReplay
 from chalicelib.replays.request_body import parse_replay_request
 from chalicelib.replays.tasks import ReplayTask
@@ -132,7 +133,7 @@ def planned(request: dict[str, Any], total: int) -> int:
     jobs.create(job, None, "")
     planner = PlanReplay(
         jobs,
-        Generated(total=total),
+        Origins(Generated(total=total)),
         queues,
         destinations(queues),
         at(),

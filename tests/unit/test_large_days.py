@@ -28,9 +28,10 @@ from chalicelib.events.dynamodb_rows import index_row
 from chalicelib.events.index_pages import LateDayPartition, Page
 from chalicelib.events.raw_objects import RawLocation
 from chalicelib.metrics.metric_state import REST, GroupState, MetricState
-from chalicelib.replays import selection
+from chalicelib.replays import origins, selection
 from chalicelib.replays.destinations import destinations_in
 from chalicelib.replays.job import JobState, ReplayJob, Requester
+from chalicelib.replays.origins import Origins
 from chalicelib.replays.pinning import PinMetrics
 from chalicelib.replays.preview import PreviewReplay
 from chalicelib.replays.preview_report import ConfirmationNeeded
@@ -90,8 +91,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
 def fifty_at_a_time(monkeypatch: pytest.MonkeyPatch) -> Invocation:
     """A request of which each row that is read counts as fifty, and as many fewer are read at a time."""
     monkeypatch.setattr(read_budget, "ROW_US", 50 * read_budget.ROW_US)
-    for name in ("ROWS_A_READ", "FEWEST_ROWS_A_READ", "ROWS_OF_A_DAY"):
-        monkeypatch.setattr(selection, name, getattr(selection, name) // 50)
+    for module, name in (
+        (origins, "ROWS_A_READ"),
+        (origins, "FEWEST_ROWS_A_READ"),
+        (selection, "ROWS_OF_A_DAY"),
+    ):
+        monkeypatch.setattr(module, name, getattr(module, name) // 50)
     return Invocation(a_row=50)
 
 
@@ -114,7 +119,7 @@ def investigation(tables: LargeTables, replays: Jobs, invocation: Invocation) ->
 
 
 def preview_of(tables: LargeTables, shards: int = 4) -> PreviewReplay:
-    return PreviewReplay(index_of(tables), shards, 10, 5, at(), tables.invocation.concurrently, STAGE)
+    return PreviewReplay(Origins(index_of(tables)), shards, 10, 5, at(), tables.invocation.concurrently, STAGE)
 
 
 @pytest.mark.parametrize("shards", [4, 64])

@@ -448,6 +448,7 @@ test('totals are of the days of their own calendar, and say how far they can be 
   assert.deepEqual([looks({}), looks({ arrived_since: 2 }), looks({ complete: false }), looks({ complete: false, arrived_since: 2 })], ['', 'stale', 'partial', 'partial stale']);
   assert.deepEqual(totals.standing(undefined, 'No replay.'), ['missing', 'No replay.']);
   assert.match(totals.standing(total('2025-11-28', { arrived_since: null }))[1], /not known/);
+  assert.match(totals.standing(total('2025-11-28', { arrived_since: 2, arrived_since_counts: 'all' }))[1], /perhaps stale: 2 came since, of all/);
   const days = ['2025-11-01', '2025-11-02', '2025-11-03'];
   const rows = totals.rowsOf(days, [total('2025-11-03')], new Map(days.map((day) => [day, 'none'])));
   assert.deepEqual(rows.map(({ day, since, reason }) => [day, since, reason]), [['2025-11-03', undefined, undefined], ['2025-11-02', '2025-11-01', 'none']]);

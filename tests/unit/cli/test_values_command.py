@@ -62,6 +62,15 @@ def test_json_has_each_value_on_a_line_as_it_is() -> None:
     assert (asked.query["start_day"], asked.query["end_day"], asked.query["by"]) == (DAY, DAY, "day")
 
 
+def test_which_events_came_since_is_told_if_the_metric_may_not_take_them() -> None:
+    counted = {"arrived_since_counts": "every event of the entity's day"}
+    for since, is_told in ((2, True), (0, False)):
+        with serving(routes({ROUTE: page(value(arrived_since=since, **counted))})) as api:
+            result = api.run("metrics", "values", "revenue", "--day", DAY, "--table")
+
+        assert ("came since: every event of the entity's day." in said(result)) is is_told
+
+
 def test_what_is_missing_partial_or_stale_is_told_with_the_command_that_mends_it() -> None:
     reason = "No complete replay by source and type computed revenue for this day."
     partial = value(complete=False, partial_because=["Its replay left something out."], arrived_since=2)

@@ -19,6 +19,7 @@ from chalicelib.replays import commit_batch
 from chalicelib.replays import responses as replays_responses
 from chalicelib.replays.destinations import Destinations
 from chalicelib.replays.job import JobState, ReplayJob
+from chalicelib.replays.origins import Origins
 from chalicelib.replays.preview import PreviewReplay
 from chalicelib.replays.request import ReplayRequest
 from tests.unit.examples import INGESTED
@@ -214,7 +215,8 @@ class TestAdvice:
     def test_of_a_preview_by_type_speaks_of_what_the_index_shows_by_now(self) -> None:
         world, index = lagging_world()
         request = ReplayRequest.model_validate(BY_TYPE)
-        counted = PreviewReplay(index, 2, 10, LAG_S, world.clock, one_by_one, Destinations({})).count_messages(request)
+        preview = PreviewReplay(Origins(index), 2, 10, LAG_S, world.clock, one_by_one, Destinations({}))
+        counted = preview.count_messages(request)
         told = replays_responses.preview(counted)
 
         shown_to = shifted(INGESTED, -LAG_S * SECOND)

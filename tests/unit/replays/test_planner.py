@@ -24,6 +24,7 @@ from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.replays import commit_batch, planner, selection
 from chalicelib.replays.job import JobState, Outbox, ReplayJob, beginning_of
 from chalicelib.replays.messages import ReplayMessage
+from chalicelib.replays.origins import Origins
 from chalicelib.replays.planner import BATCHES_A_SLICE, WATCH_S, PlanReplay
 from chalicelib.replays.request_body import parse_replay_request
 from chalicelib.replays.tasks import ReplayTask
@@ -92,7 +93,7 @@ class World:
         queues = self.troubles.beset(self.queues)
         return PlanReplay(
             self.troubles.beset(self.jobs),
-            self.troubles.beset(self.index),
+            Origins(self.troubles.beset(self.index)),
             queues,
             destinations(queues, self.max_in_flight),
             self.clock,

@@ -14,7 +14,7 @@ import { roomFor } from './versions.js';
 /**
  * A total of a day, as the API tells it.
  * @typedef {{day: string, entity_id?: string, group: Record<string, string>, value: string | null, inputs: number, skipped: number, definition_sha256: string, replay_id: string, versions: number,
- *   complete: boolean, partial_because?: string[], arrived_since: number | null}} Total
+ *   complete: boolean, partial_because?: string[], arrived_since: number | null, arrived_since_counts?: string}} Total
  */
 
 const MOST_DAYS = 366;
@@ -63,8 +63,8 @@ export async function totalsOf(path, state, signal, redraw) {
 /** How far a total can be trusted: its look in a chart, and in words. @param {Total | undefined} total @param {string} [reason] why it is missing @returns {[string, string]} */
 export function standing(total, reason) {
   if (!total) return ['missing', reason ?? 'not read yet'];
-  const { complete, partial_because: why = [], arrived_since: since } = total;
-  const stale = since ? `stale: ${number(since)} came since` : since === null && complete ? 'not known whether it is stale' : '';
+  const { complete, partial_because: why = [], arrived_since: since, arrived_since_counts: of } = total;
+  const stale = since ? `${of ? 'perhaps ' : ''}stale: ${number(since)} came since${of ? `, of ${of}` : ''}` : since === null && complete ? 'not known whether it is stale' : '';
   const looks = [complete ? '' : 'partial', since ? 'stale' : ''].filter(Boolean).join(' ');
   return [looks, [complete ? 'complete' : `partial: ${why.join(' ')}`, stale].filter(Boolean).join(', ')];
 }
@@ -170,9 +170,9 @@ function legend(isGrouped) {
 function valueTable(page, rows, isGrouped, metric) {
   const trust = (/** @type {any} */ one) => {
     if (one.reason) return html`<span class="quiet">${one.reason}</span>`;
-    const { complete, partial_because: why = [], arrived_since: since } = one;
+    const { complete, partial_because: why = [], arrived_since: since, arrived_since_counts: of } = one;
     const unknown = since === null && complete ? html`<div class="quiet">It is not known whether events came since.</div>` : nothing;
-    return html`${complete ? badge('good', 'complete') : badge('warn', 'partial')} ${since ? badge('bad', `stale: ${number(since)} came since`) : nothing}${complete ? nothing : html`<div class="quiet">${why.join(' ')}</div>`}${unknown}`;
+    return html`${complete ? badge('good', 'complete') : badge('warn', 'partial')} ${since ? badge(of ? 'warn' : 'bad', `${of ? 'perhaps ' : ''}stale: ${number(since)} came since`) : nothing}${of ? html`<div class="quiet">Counted: ${of}.</div>` : nothing}${complete ? nothing : html`<div class="quiet">${why.join(' ')}</div>`}${unknown}`;
   };
   const known = (/** @type {(one: any) => unknown} */ shown) => (/** @type {any} */ one) => (one.replay_id ? shown(one) : '');
   return table([
