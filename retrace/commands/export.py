@@ -1,4 +1,4 @@
-"""`retrace export`: events as NDJSON or Parquet, each checked against its hash, in one file or one for each type."""
+"""`retrace export`: events as NDJSON or Parquet, each checked against its hash, or what they contributed to metrics."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ from typing import Annotated, BinaryIO
 import typer
 from botocore.config import Config
 
+from chalicelib.events.index_pages import days_of
 from retrace.concurrency import AT_ONCE
 from retrace.context import CommandContext, command_context
 from retrace.event_table import PAGE, Day, MinLag, Newest, Since, Status, Until, filters, period
+from retrace.exporting.contributions import ExportContributions, NdjsonRows, RowWriter
 from retrace.exporting.events import Fetched, from_s3, through_api
 from retrace.exporting.files import STANDARD_OUTPUT, NdjsonWriter, Writer
 from retrace.exporting.run import Export
-from retrace.exporting.selection import Query, of_entity, of_sources
+from retrace.exporting.selection import Query, of_entity, of_sources, window_of_period
 from retrace.known_names import require_known, require_known_entity
 from retrace.output import Output
 from retrace.problem import Exit, Problem, extra
+from retrace.replay_table import whole_replay_id
 
 
 class Format(StrEnum):
@@ -63,20 +66,39 @@ def export(
     direct: Annotated[
         bool, typer.Option("--direct", help="Read the events from S3 with your own AWS permissions, which is faster.")
     ] = False,
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option("--metric", "-m", help="What each event contributed to it, in place of events. Repeatable."),
+    ] = None,
+    replay: Annotated[str | None, typer.Option("--replay", help="With --metric: from the versions of it.")] = None,
 ) -> None:
     """Export events of an entity, a source, several types or everything, as they were sent, with their metadata.
 
     retrace export order-1007 --day yesterday > order-1007.ndjson
     retrace export --source shop/checkout --since 7d --out checkout.parquet
     retrace export --since 7d --format parquet --out week/
+    retrace export --metric revenue --day yesterday --out revenue.parquet
 
     One file has the events of one source and type after the other, each in the order of time. With --out DIR/ each
     type has a file, DIR/source=SOURCE/TYPE.ndjson. A file gets its name when it is complete.
 
     The command hashes every event again and compares it with the hash recorded at ingest. If one differs or cannot be
     read, the command reports it, leaves it out, and exits with 1.
+
+    With --metric a row says what an event contributed, or why it was skipped, in the version that the day's value is
+    folded from. Days are those of the metric's time zone.
     """
     call, output, kinds = command_context(context), Output(as_json=True), list(dict.fromkeys(types or []))
+    if metrics or replay is not None:
+        of_events = (source, types, min_lag, status, newest or None, keep_bad or None, direct or None)
+        _require_contributions(metrics, out, of_events=any(each is not None for each in of_events))
+        query = {**_days(call, day, since, until), **_versions(call, entity, replay)}
+        contributions = ExportContributions(call.client, output, list(dict.fromkeys(metrics or [])), query)
+        contributions.into_file(out, _row_writer(_chosen(written_as, out)), limit, replace=force)
+        if not contributions.written:
+            require_known_entity(call.client, entity)
+        contributions.conclude()
+        return
     when = period(call, day, since, until, open_ended=entity is not None)
     chosen = _chosen(written_as, out)
     parts = of_sources(call.client, source, kinds, when) if entity is None else of_entity(entity, source, kinds, when)
@@ -92,6 +114,35 @@ def export(
     exported.conclude()
     if exported.bad:
         raise typer.Exit(Exit.DIFFERENT)
+
+
+def _require_contributions(metrics: list[str] | None, out: str, *, of_events: bool) -> None:
+    if not metrics:
+        raise typer.BadParameter("goes with --metric", param_hint="--replay")
+    if of_events:
+        raise typer.BadParameter("goes with ENTITY, days, --replay, --limit, --out and --format", param_hint="--metric")
+    if out.endswith("/") or Path(out).is_dir():
+        raise typer.BadParameter("is one file with --metric", param_hint="--out")
+
+
+def _days(call: CommandContext, day: str | None, since: str | None, until: str | None) -> dict[str, str | None]:
+    days = list(days_of(window_of_period(period(call, day, since, until, open_ended=False))))
+    return {"start_day": days[0], "end_day": days[-1]}
+
+
+def _versions(call: CommandContext, entity: str | None, replay: str | None) -> dict[str, str | None]:
+    """What selects the versions of a day: those of every entity, or that of one."""
+    replay_id = None if replay is None else whole_replay_id(call.client, replay)
+    return {"by": "entity" if entity is None else None, "entity_id": entity, "replay_id": replay_id}
+
+
+def _row_writer(chosen: Format) -> Callable[[BinaryIO], RowWriter]:
+    if chosen is Format.NDJSON:
+        return NdjsonRows
+    with extra("parquet"):
+        from retrace.exporting import parquet  # noqa: PLC0415  # no other command should wait for pyarrow
+
+    return partial(parquet.ParquetWriter, schema=parquet.CONTRIBUTIONS)
 
 
 def _chosen(written_as: Format | None, out: str) -> Format:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -20,6 +22,11 @@ from retrace.replay_request import command_of
 from retrace.replay_table import replay_column, whole_replay_id
 
 _PAGE = 1_000
+_OF_VALUE = ("day", "entity_id")
+_COUNTED = (
+    *("value", "inputs", "skipped", "replay_id", "definition_sha256", "versions", "inputs_hash", "complete"),
+    "arrived_since",
+)
 
 
 class By(StrEnum):
@@ -50,6 +57,7 @@ def values(
     ] = None,
     replay: Annotated[str | None, typer.Option("--replay", help="From the versions of this replay.")] = None,
     limit: Limit = 100,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Write CSV.")] = False,
     as_json: AsJson = None,
 ) -> None:
     """Show what a metric came to on each day, over all entities, and whether the values are complete.
@@ -62,6 +70,8 @@ def values(
     type. `came since` counts events that came after that replay had read the index.
     """
     call, output = command_context(context), Output(as_json=as_json)
+    if as_csv and as_json is not None:
+        raise typer.BadParameter("cannot be combined with --json or --table", param_hint="--csv")
     group = dict(map(_pair, groups or []))
     query = {
         **_days(call, day, from_day, to_day),
@@ -72,10 +82,26 @@ def values(
         "limit": str(min(limit, _PAGE)),
     }
     found = _Found()
-    shown = output.rows(_values(call.client, name, query, limit, found), _columns(output, query), _nothing(name))
+    rows = _values(call.client, name, query, limit, found)
+    shown = write_csv(list(rows)) if as_csv else output.rows(rows, _columns(output, query), _nothing(name))
     if not shown and entity is not None:
         require_known_entity(call.client, entity)
     _explain(output, found, cut=shown == limit)
+
+
+def write_csv(found: Sequence[Json]) -> int:
+    """Write values as the API's CSV has them, with one heading whatever groups they have; answers how many."""
+    paths = dict.fromkeys(path for each in found for path in each["group"])
+    rows = csv.writer(sys.stdout)
+    rows.writerow([*_OF_VALUE, *paths, *_COUNTED])
+    for each in found:
+        known = {**each, "complete": str(each["complete"]).lower()}
+        rows.writerow(
+            [known.get(name) for name in _OF_VALUE]
+            + [each["group"].get(path) for path in paths]
+            + [known[name] for name in _COUNTED]
+        )
+    return len(found)
 
 
 @dataclass

@@ -1,7 +1,9 @@
-"""Events as Parquet: typed columns of metadata, the event and its payload as JSON text, in bounded row groups."""
+"""Events and contributions as Parquet: typed columns, JSON as text, in bounded row groups."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 import pyarrow as pa  # type: ignore[import-untyped]  # it has no stubs
@@ -41,18 +43,48 @@ SCHEMA = pa.schema(
 )
 
 
-class ParquetWriter:
-    """Writes events in row groups; what is not yet a group is in memory."""
+CONTRIBUTIONS = pa.schema(
+    [
+        pa.field("metric", pa.string(), nullable=False),
+        pa.field("definition_sha256", pa.string(), nullable=False),
+        pa.field("day", pa.string(), nullable=False),
+        pa.field("calendar", pa.string(), nullable=False),
+        pa.field("replay_id", pa.string(), nullable=False),
+        pa.field("entity_id", pa.string(), nullable=False),
+        pa.field("event_id", pa.string(), nullable=False),
+        pa.field("event_time", _TIME),
+        pa.field("event_time_text", pa.string()),
+        pa.field("event_type", pa.string(), nullable=False),
+        pa.field("content_sha256", pa.string(), nullable=False),
+        pa.field("group", pa.string(), nullable=False),
+        pa.field("value", pa.string()),
+        pa.field("skipped", pa.string()),
+    ]
+)
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._writer = pq.ParquetWriter(file, SCHEMA, compression="zstd")
+
+class ParquetWriter:
+    """Writes rows in groups; what is not yet a group is in memory."""
+
+    def __init__(self, file: BinaryIO, schema: pa.Schema = SCHEMA) -> None:
+        self._schema = schema
+        self._writer = pq.ParquetWriter(file, schema, compression="zstd")
         self._rows: list[dict[str, Any]] = []
         self._bytes = 0
 
     def write(self, event: Fetched) -> None:
+        """Add an event."""
+        self._add(row_of(event), 2 * event.size)
+
+    def write_row(self, row: Mapping[str, Any]) -> None:
+        """Add a contribution, its group as JSON."""
+        group = json.dumps(row["group"], ensure_ascii=False, separators=(",", ":"))
+        self._add({**row, **_times(row["event_time"]), "group": group}, len(group))
+
+    def _add(self, row: dict[str, Any], size: int) -> None:
         """Add a row, and write a group once there are enough."""
-        self._rows.append(row_of(event))
-        self._bytes += 2 * event.size
+        self._rows.append(row)
+        self._bytes += size
         if len(self._rows) >= ROWS_A_GROUP or self._bytes >= BYTES_A_GROUP:
             self._write_group()
 
@@ -63,23 +95,27 @@ class ParquetWriter:
         self._writer.close()
 
     def _write_group(self) -> None:
-        self._writer.write_table(pa.Table.from_pylist(self._rows, schema=SCHEMA))
+        self._writer.write_table(pa.Table.from_pylist(self._rows, schema=self._schema))
         self._rows, self._bytes = [], 0
 
 
 def row_of(event: Fetched) -> dict[str, Any]:
-    """The row of an event. A time beyond what 64 bits of nanoseconds hold (1677 to 2262) is text alone."""
+    """The row of an event."""
     metadata, text = event.metadata, None if event.text is None else event.text.decode(errors="replace")
-    event_ns = _fitting(metadata["event_time"])
     return {
         **{name: metadata.get(name) for name in SCHEMA.names},
-        "event_time": event_ns,
-        "event_time_text": metadata["event_time"] if event_ns is None else None,
+        **_times(metadata["event_time"]),
         "ingest_time": _fitting(metadata["ingest_time"]),
         "payload": payload_of(text) if text is not None and event.fault is None else None,
         "event": text,
         "fault": event.fault,
     }
+
+
+def _times(instant: str) -> dict[str, object]:
+    """A time of an event. One beyond what 64 bits of nanoseconds have (1677 to 2262) is text alone."""
+    fitting = _fitting(instant)
+    return {"event_time": fitting, "event_time_text": instant if fitting is None else None}
 
 
 def _fitting(instant: str) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections import Counter
 from fractions import Fraction
 from pathlib import Path
@@ -114,12 +115,13 @@ def test_each_query_of_the_page_answers_about_the_day_of_the_demo(shell: Shell, 
 AMOUNTS = ("1.10", "-0", "1E+3", "-0.0001", str(2**103), "9007199254740993", "123456789.0125")
 
 
-def test_the_metric_of_the_page_is_what_the_api_says_to_the_last_digit(shell: Shell, deployed: Deployed) -> None:
-    [query] = [each for each in QUERIES if "revenue" in each]
-    [revenue, _] = yaml.safe_load((ROOT / "examples/metrics.yaml").read_text())["metrics"]
-    name, definition = revenue.pop("name"), json.dumps(revenue).encode()
+@pytest.fixture(scope="module")
+def revenue(deployed: Deployed) -> dict[str, Fraction]:
+    """What the API says of the metric of the page on a day, by currency."""
+    [definition, _] = yaml.safe_load((ROOT / "examples/metrics.yaml").read_text())["metrics"]
+    name, body = definition.pop("name"), json.dumps(definition).encode()
     headers = {"Content-Type": "application/json"}
-    assert deployed.api.call("PUT", f"/metrics/{name}", body=definition, headers=headers).status == 200
+    assert deployed.api.call("PUT", f"/metrics/{name}", body=body, headers=headers).status == 200
     event = {
         "source": "payments/northpay",
         "event_type": "payment.captured",
@@ -134,15 +136,38 @@ def test_the_metric_of_the_page_is_what_the_api_says_to_the_last_digit(shell: Sh
     ]
     deployed.ingest(lines)
     deployed.replayed(source=event["source"], event_type=event["event_type"], day=METRIC_DAY)
+    values = deployed.get(f"/metrics/{name}/values", start_day=METRIC_DAY, end_day=METRIC_DAY)["values"]
+    told = {each["group"]["/currency"]: Fraction(each["value"]) for each in values if each["group"]}
+    assert told == {"EUR": sum(map(Fraction, AMOUNTS[::2])), "USD": sum(map(Fraction, AMOUNTS[1::2]))}
+    return told
+
+
+def test_the_metric_of_the_page_is_what_the_api_says_to_the_last_digit(
+    shell: Shell, revenue: dict[str, Fraction]
+) -> None:
+    [query] = [each for each in QUERIES if "revenue" in each]
 
     as_text = query.replace("AS revenue", "::VARCHAR AS revenue")  # no float in between
     status, found, said = shell.run("sql", "--day", METRIC_DAY, "--json", as_text)
 
     assert status == 0, said
-    values = deployed.get(f"/metrics/{name}/values", start_day=METRIC_DAY, end_day=METRIC_DAY)["values"]
-    told = {each["group"]["/currency"]: Fraction(each["value"]) for each in values if each["group"]}
-    assert {row["currency"]: Fraction(row["revenue"]) for row in found} == told
-    assert told == {"EUR": sum(map(Fraction, AMOUNTS[::2])), "USD": sum(map(Fraction, AMOUNTS[1::2]))}
+    assert {row["currency"]: Fraction(row["revenue"]) for row in found} == revenue
+
+
+def test_the_contributions_of_the_page_add_up_to_the_metric(
+    shell: Shell, tmp_path: Path, revenue: dict[str, Fraction]
+) -> None:
+    [block] = re.findall(r"^```sh\n(retrace export.*?)```", _PAGE, re.MULTILINE | re.DOTALL)
+    here = block.replace("2025-11-28", METRIC_DAY).replace("revenue.parquet", str(tmp_path / "revenue.parquet"))
+    as_text = here.replace("AS contributed", "::VARCHAR AS contributed")  # no float in between
+    _, export, query = (shlex.split(each) for each in re.split(r"^retrace ", as_text, flags=re.MULTILINE))
+
+    status, _, said = shell.run(*export)
+    assert (status, "7 contributions of 1 versions" in said) == (0, True), said
+    status, found, said = shell.run(*query, "--json")
+
+    assert status == 0, said
+    assert {row["currency"]: Fraction(row["contributed"]) for row in found} == revenue
 
 
 def test_a_prompt_answers_statements_of_several_lines_until_it_is_left(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from chalicelib.totals.responses import as_csv
 from retrace.problem import Exit
 from retrace.replay_request import command_of
 from tests.unit.cli.scripted_api import Answer, Json, exit_code, routes, said, serving
@@ -152,3 +155,24 @@ def test_the_detail_of_an_unknown_metric_has_near_names() -> None:
 )  # fmt: skip
 def test_a_request_is_told_as_a_command(request_: Json, command: str) -> None:
     assert command_of(request_) == f"retrace replay create {command}"
+
+
+def test_csv_of_all_pages_has_one_heading_and_is_what_the_api_writes() -> None:
+    rest = value(group={}, inputs_hash="a" * 64, definition_sha256="d" * 64)
+    quoted = value(NEXT, group={"/currency": 'E,"R'}, complete=False, arrived_since=None)
+    quoted |= {"inputs_hash": "b" * 64, "definition_sha256": "d" * 64, "value": None}
+    with serving(routes({ROUTE: [page(rest, cursor="next"), page(quoted)]})) as api:
+        result = api.run("metrics", "values", "revenue", "--from-day", DAY, "--to-day", NEXT, "--csv")
+
+    assert exit_code(result) == Exit.DONE, said(result)
+    assert result.stdout_bytes.decode() == as_csv(cast("Any", {"values": [rest, quoted]}))
+    [heading, _, _] = csv.reader(io.StringIO(result.stdout))
+    assert heading[:4] == ["day", "entity_id", "/currency", "value"]
+
+
+def test_csv_is_not_combined_with_another_form() -> None:
+    with serving(routes({ROUTE: page(value())})) as api:
+        result = api.run("metrics", "values", "revenue", "--day", DAY, "--csv", "--json")
+
+    assert exit_code(result) == Exit.USAGE
+    assert "cannot be combined with --json or --table" in said(result)
