@@ -2712,6 +2712,14 @@ BREAKS = [
         "tests/unit/aggregates/test_changed_metrics.py",
         "test_any_change_of_kept_values_is_found_and_named",
     ),
+    Break(
+        "8 rebuilt: a change of a metric that a rebuild takes for the newest although another request was first",
+        "chalicelib/metrics/use_cases.py",
+        "self.catalogue.change(recorded, read)",
+        "self.catalogue.change(change, read)",
+        "tests/functional/test_metrics_routes.py",
+        "test_of_changes_at_once_the_table_has_all_and_a_rebuild_writes_what_it_has",
+    ),
 ]
 
 

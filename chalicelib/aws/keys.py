@@ -79,9 +79,9 @@ def superseded(raw_key: str, offset: int) -> str:
     return f"{SUPERSEDED}{raw_key.removeprefix(RAW).removesuffix('.ndjson')}/{offset}.json"
 
 
-def metric_change(name: str, at: Instant) -> str:
-    """The S3 key of the record of a change to a metric."""
-    return f"{METRICS}name={name}/{at}.json"
+def metric_change(name: str, sequence: int) -> str:
+    """The S3 key of the record of a change to a metric: the changes of a name are numbered from 1."""
+    return f"{METRICS}name={name}/{sequence:012d}.json"
 
 
 def digest(sequence: int) -> str:

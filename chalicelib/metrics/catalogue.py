@@ -31,12 +31,13 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What was decided about a name, when and by whom."""
+    """What was decided about a name, when and by whom. The changes of a name are numbered from 1 by `sequence`."""
 
     state: State
     definition: Definition
     at: Instant
     by: str
+    sequence: int
 
     @property
     def name(self) -> str:
@@ -45,8 +46,9 @@ class Change:
 
     def to_json(self) -> bytes:
         """The record that is kept once, from which names can be rebuilt. It has the definition as its hash says it."""
-        members = {"v": VERSION, "name": self.name, "state": self.state, "at": self.at, "by": self.by}
-        head = json.dumps(members | {"definition_sha256": self.definition.sha256}, ensure_ascii=False)
+        members = {"v": VERSION, "name": self.name, "sequence": self.sequence, "state": self.state, "at": self.at}
+        members |= {"by": self.by, "definition_sha256": self.definition.sha256}
+        head = json.dumps(members, ensure_ascii=False)
         return f'{head[:-1]}, "definition": {self.definition.canonical}}}\n'.encode()
 
 
@@ -54,9 +56,8 @@ def parse_change(content: bytes) -> Change:
     """Read a record; raises IntegrityFailure if it is none, or its definition is not the one that its hash says."""
     try:
         said, text = json.loads(content), content.decode()
-        change = Change(
-            State(said["state"]), read_definition(member_texts(text)["definition"]), Instant(said["at"]), said["by"]
-        )
+        definition = read_definition(member_texts(text)["definition"])
+        change = Change(State(said["state"]), definition, Instant(said["at"]), said["by"], int(said["sequence"]))
         hashes = (said["name"], said["definition_sha256"])
     except (ValueError, KeyError, TypeError) as error:
         raise IntegrityFailure("It is not a record of a change of a metric.") from error
@@ -70,7 +71,6 @@ class NamedMetric:
     """A name as it is now. What is built in was never changed."""
 
     last: Change
-    revision: int
 
     @property
     def is_active(self) -> bool:
@@ -135,11 +135,11 @@ class Catalogue(Protocol):
         """The last changes of a name, newest first."""
 
     def change(self, change: Change, read: NamedMetric | None) -> None:
-        """Write a change; raises WriteConflict if the name has changed since it was read."""
+        """Write a recorded change; raises WriteConflict if the name has changed since it was read."""
 
 
 class ChangeRecords(Protocol):
-    """Records of changes, kept once and never changed."""
+    """Records of changes, kept once and never changed: of requests at once one has the next number of a name."""
 
-    def keep(self, change: Change) -> None:
-        """Keep the record of a change; raises WriteConflict if there is another of the same moment."""
+    def keep(self, change: Change) -> Change:
+        """Keep the record of a change, and answer the one that has its number: another if that was first."""

@@ -100,11 +100,10 @@ class DynamoDefinitions:
 
     def change(self, change: Change, read: NamedMetric | None) -> None:
         """Write a change; raises WriteConflict if the name has changed since it was read."""
-        revision = 0 if read is None else read.revision
         with translated("changing a metric"):
             if read is None:
                 self._say_that_there_are_metrics()
-            cancelled = write_together(self.dynamodb, [*self._puts(change, revision)])
+            cancelled = write_together(self.dynamodb, [*self._puts(change, 0 if read is None else read.last.sequence)])
         if cancelled is not None:
             raise WriteConflict("Another request was changing the same metric.")
 
@@ -117,16 +116,16 @@ class DynamoDefinitions:
             ExpressionAttributeValues=to_item({":true": True}),
         )
 
-    def _puts(self, change: Change, read_revision: int) -> Iterator[dict[str, Any]]:
+    def _puts(self, change: Change, read: int) -> Iterator[dict[str, Any]]:
         said = _row(change)
         yield self._put(_definition_row(change.definition))
-        key = {"PK": replay_keys.metric_changes(change.name), "SK": change.at}
+        key = {"PK": replay_keys.metric_changes(change.name), "SK": f"{change.sequence:012d}"}
         yield self._put(to_item(key | said), ConditionExpression="attribute_not_exists(PK)")
         key = {"PK": replay_keys.METRIC_NAMES, "SK": replay_keys.metric_name(change.name)}
         yield self._put(
-            to_item(key | said | {"revision": read_revision + 1}),
-            ConditionExpression="revision = :read" if read_revision else "attribute_not_exists(PK)",
-            **({"ExpressionAttributeValues": to_item({":read": read_revision})} if read_revision else {}),
+            to_item(key | said),
+            ConditionExpression="revision = :read" if read else "attribute_not_exists(PK)",
+            **({"ExpressionAttributeValues": to_item({":read": read})} if read else {}),
         )
 
     def _put(self, item: Item, **condition: Any) -> dict[str, Any]:
@@ -155,14 +154,14 @@ def _row(change: Change) -> dict[str, Any]:
         "definition": change.definition.canonical,
         "changed_at": change.at,
         "changed_by": change.by,
+        "revision": change.sequence,
     }
 
 
 def _change(row: dict[str, Any]) -> Change:
     definition = read_definition(row["definition"])
-    return Change(State(row["state"]), definition, Instant(row["changed_at"]), row["changed_by"])
+    return Change(State(row["state"]), definition, Instant(row["changed_at"]), row["changed_by"], row["revision"])
 
 
 def _named(item: Item) -> NamedMetric:
-    row = from_item(item)
-    return NamedMetric(_change(row), row["revision"])
+    return NamedMetric(_change(from_item(item)))

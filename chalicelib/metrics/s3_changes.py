@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from chalicelib.aws import keys
 from chalicelib.aws.errors import translated
 from chalicelib.aws.write_once import WriteOnceBucket
-from chalicelib.core.errors import WriteConflict
-from chalicelib.metrics.catalogue import Change
+from chalicelib.core.errors import IntegrityFailure
+from chalicelib.metrics.catalogue import Change, parse_change
 
 
 @dataclass(frozen=True)
@@ -17,11 +17,18 @@ class S3ChangeRecords:
 
     objects: WriteOnceBucket
 
-    def keep(self, change: Change) -> None:
-        """Keep the record of a change; raises WriteConflict if there is another of the same moment."""
-        key, record = keys.metric_change(change.name, change.at), change.to_json()
+    def keep(self, change: Change) -> Change:
+        """Keep the record of a change, and answer the one that has its number: another if that was first."""
+        key = keys.metric_change(change.name, change.sequence)
         with translated("recording a change of a metric"):
-            written = self.objects.put_if_absent(key, record, "application/json")
-            # A record that is there already may be this one, if only the answer of writing it was lost.
-            if not written and self.objects.read(key) != record:
-                raise WriteConflict("Another change of the same metric was recorded at the same moment.")
+            if self.objects.put_if_absent(key, change.to_json(), "application/json"):
+                return change
+            return recorded_change(key, self.objects.read(key))
+
+
+def recorded_change(key: str, content: bytes) -> Change:
+    """The change that an object records; raises IntegrityFailure if it is none, or not what its key says."""
+    change = parse_change(content)
+    if key != keys.metric_change(change.name, change.sequence):
+        raise IntegrityFailure("It says another name or number than its key.")
+    return change

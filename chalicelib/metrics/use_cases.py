@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from chalicelib.core.errors import Conflict, NotFound, shown_name
+from chalicelib.core.errors import Conflict, NotFound, WriteConflict, shown_name
 from chalicelib.core.pagination import from_cursor, query_fingerprint, to_cursor
 from chalicelib.core.ports import Clock
 from chalicelib.metrics.catalogue import (
@@ -23,6 +23,9 @@ from chalicelib.metrics.definition import BUILT_IN, Definition
 from chalicelib.metrics.members import NAME
 from chalicelib.metrics.queries import MetricsQuery
 
+_CHANGES_AT_ONCE = 4
+"""How many changes of others a request gives way to."""
+
 
 @dataclass(frozen=True, slots=True)
 class Defined:
@@ -36,7 +39,8 @@ class Defined:
 class DefineMetrics:
     """The use case behind PUT and DELETE /metrics/{name}.
 
-    The record in S3 is written first: if the function dies before the name changes, sending the request again does it.
+    The record in S3 decides: of requests that change a name at once one writes the record of the next number. If its
+    function dies before the name changes, the next request that changes the name first does what the record says.
     """
 
     catalogue: Catalogue
@@ -47,25 +51,38 @@ class DefineMetrics:
     def define(self, definition: Definition, by: str) -> Defined:
         """Make a definition the newest of its name. The same one again changes nothing."""
         _refuse_built_in(definition.name)
-        read = self.catalogue.named(definition.name)
-        if read is not None and read.is_active and read.last.definition.sha256 == definition.sha256:
-            return Defined(read.last, changed=False)
-        if read is None or not read.is_active:
-            self._require_room()
-        return self._changed(Change(State.ACTIVE, definition, self.now(), by), read)
+        for _ in range(_CHANGES_AT_ONCE):
+            read = self.catalogue.named(definition.name)
+            if read is not None and read.is_active and read.last.definition.sha256 == definition.sha256:
+                return Defined(read.last, changed=False)
+            if read is None or not read.is_active:
+                self._require_room()
+            if (changed := self._changed(State.ACTIVE, definition, by, read)) is not None:
+                return changed
+        raise _overtaken(definition.name)
 
     def retire(self, name: str, by: str) -> Defined:
         """Have no further replay compute a metric that does not name it. Its versions stay."""
         _refuse_built_in(name)
-        read = _named(self.catalogue, name)
-        if not read.is_active:
-            return Defined(read.last, changed=False)
-        return self._changed(Change(State.RETIRED, read.last.definition, self.now(), by), read)
+        for _ in range(_CHANGES_AT_ONCE):
+            read = _named(self.catalogue, name)
+            if not read.is_active:
+                return Defined(read.last, changed=False)
+            if (changed := self._changed(State.RETIRED, read.last.definition, by, read)) is not None:
+                return changed
+        raise _overtaken(name)
 
-    def _changed(self, change: Change, read: NamedMetric | None) -> Defined:
-        self.records.keep(change)
-        self.catalogue.change(change, read)
-        return Defined(change, changed=True)
+    def _changed(self, state: State, definition: Definition, by: str, read: NamedMetric | None) -> Defined | None:
+        """Make the next change of a name. None if another request had recorded one, which is made in its place."""
+        change = Change(state, definition, self.now(), by, 1 if read is None else read.last.sequence + 1)
+        recorded = self.records.keep(change)
+        try:
+            self.catalogue.change(recorded, read)
+        except WriteConflict:
+            last = self.catalogue.named(change.name)
+            if last is None or last.last.sequence < recorded.sequence:
+                raise
+        return Defined(change, changed=True) if recorded == change else None
 
     def _require_room(self) -> None:
         if len(self.definitions.active()) - len(BUILT_IN) >= MAX_ACTIVE:
@@ -110,6 +127,10 @@ class FindMetrics:
                 return FoundMetric(definition, None, ())
         named = _named(self.catalogue, name)
         return FoundMetric(named.last.definition, named.last, tuple(versions_of(self.catalogue.changes(name))))
+
+
+def _overtaken(name: str) -> WriteConflict:
+    return WriteConflict(f"Other requests kept changing the metric {name}.")
 
 
 def _refuse_built_in(name: str) -> None:

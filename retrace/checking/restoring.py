@@ -20,7 +20,8 @@ from chalicelib.events.dynamodb_identities import DynamoIdentities
 from chalicelib.events.dynamodb_rows import index_row
 from chalicelib.events.dynamodb_sources import DynamoSources
 from chalicelib.events.raw_objects import StoredEvent
-from chalicelib.metrics.catalogue import Catalogue, Change, NamedMetric, parse_change
+from chalicelib.metrics.catalogue import Catalogue, Change, NamedMetric
+from chalicelib.metrics.s3_changes import recorded_change
 from retrace.checking.claims import apart
 from retrace.checking.differences import Difference
 from retrace.checking.kinds import Kind
@@ -157,17 +158,10 @@ class MetricRecords:
             changes = list[Change]()
             for key, content in in_order(lambda key: (key, self.bucket.content(key) or b""), of_name):
                 try:
-                    changes.append(_of_key(key, content))
+                    changes.append(recorded_change(key, content))
                 except IntegrityFailure as error:
                     yield Difference(Kind.RECORD_CHANGED, s3_key=key, detail=str(error))
             self.restored += _written(catalogue, changes)
-
-
-def _of_key(key: str, content: bytes) -> Change:
-    change = parse_change(content)
-    if key != keys.metric_change(change.name, change.at):
-        raise IntegrityFailure("It says another name or time than its key.")
-    return change
 
 
 def _written(catalogue: Catalogue, changes: list[Change]) -> bool:
@@ -175,7 +169,7 @@ def _written(catalogue: Catalogue, changes: list[Change]) -> bool:
     if not changes or catalogue.named(changes[0].name) is not None:
         return False
     read: NamedMetric | None = None
-    for revision, change in enumerate(changes, 1):
+    for change in changes:
         catalogue.change(change, read)
-        read = NamedMetric(change, revision)
+        read = NamedMetric(change)
     return True

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Callable
 from hashlib import sha256
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +24,7 @@ from tests.functional.application import Application
 from tests.functional.events import Json
 from tests.functional.operators import an_operator
 from tests.functional.storage import Storage
-from tests.functional.wire import Killed, Wire, answer_lost, killed_after, preceded_by
+from tests.functional.wire import Killed, Wire, answer_lost, killed_after, killed_before, preceded_by
 
 MONDAY, TUESDAY, FRIDAY = (Instant(f"2026-11-{day}T12:00:00.000000000Z") for day in (23, 24, 27))
 REVENUE: Json = {
@@ -132,7 +135,7 @@ def test_each_change_is_kept_once_beside_the_raw_events_with_the_definition_that
 
     records = storage.objects("metrics/")
 
-    assert [*records] == [f"metrics/name=revenue/{now}.json" for now in (MONDAY, TUESDAY)]
+    assert [*records] == [f"metrics/name=revenue/{number:012d}.json" for number in (1, 2)]
     for record, state in zip(map(json.loads, records.values()), ("ACTIVE", "RETIRED"), strict=True):
         assert (record["v"], record["name"], record["state"], record["by"]) == (1, "revenue", state, "local")
         canonical = json.dumps(record["definition"], sort_keys=True, separators=(",", ":"))
@@ -241,8 +244,8 @@ def test_if_the_function_dies_before_the_name_changes_the_request_can_be_sent_ag
         put(application, "revenue", REVENUE)
     assert application.get("/metrics/revenue").status_code == 404
 
-    assert defined(application, "revenue", REVENUE)["changed"]
-    assert len(storage.objects("metrics/")) == 2
+    assert defined(application, "revenue", REVENUE)["definition_sha256"] == hash_of("revenue", REVENUE)
+    assert len(storage.objects("metrics/")) == 1
 
 
 @pytest.mark.parametrize("operation", ["PutObject", "TransactWriteItems"])
@@ -290,7 +293,7 @@ def test_a_rebuild_leaves_metrics_that_are_there_and_lists_records_that_were_cha
     at(monkeypatch, MONDAY)
     defined(application, "revenue", REVENUE)
     before = storage.rows("REPLAYS_TABLE")
-    key = f"metrics/name=revenue/{MONDAY}.json"
+    key = "metrics/name=revenue/000000000001.json"
     storage.overwrite(key, b"/amount", b"/amoumt")
 
     code, found, _ = an_operator(tmp_path).rebuild()
@@ -304,13 +307,96 @@ def test_a_rebuild_leaves_metrics_that_are_there_and_lists_records_that_were_cha
     assert application.get("/metrics/revenue").status_code == 404
 
 
-def test_of_two_changes_at_once_one_is_told_to_try_again(application: Application, wire: Wire) -> None:
-    wire.disturb(preceded_by(lambda: defined(application, "revenue", NET)), "TransactWriteItems")
+@pytest.fixture
+def require_rebuildable(application: Application, storage: Storage, tmp_path: Path) -> Callable[[], None]:
+    """Requires that a rebuild writes the rows that the table of replays had."""
+
+    def require() -> None:
+        rows, found = storage.rows("REPLAYS_TABLE"), application.get("/metrics/revenue").json_body
+        lose_metrics(storage)
+        code, _, _ = an_operator(tmp_path).rebuild()
+        assert (code, application.get("/metrics/revenue").json_body) == (0, found)
+        assert storage.rows("REPLAYS_TABLE") == rows
+
+    return require
+
+
+OPERATIONS = ("GetItem", "PutObject", "TransactWriteItems")
+"""The calls of a change of a name, in their order."""
+
+
+def begun(application: Application, change: str) -> int:
+    """Send a change once, whatever becomes of it."""
+    if change.startswith("DELETE"):
+        return application.call("DELETE", "/metrics/revenue", JSON).status_code
+    return put(application, "revenue", REVENUE).status_code
+
+
+CHANGES = ("PUT of a new name", "PUT", "DELETE")
+
+
+@pytest.mark.parametrize("case", [*product(CHANGES, OPERATIONS)], ids=", ".join)
+def test_of_changes_at_once_the_table_has_all_and_a_rebuild_writes_what_it_has(
+    application: Application,
+    wire: Wire,
+    monkeypatch: pytest.MonkeyPatch,
+    require_rebuildable: Callable[[], None],
+    case: tuple[str, str],
+) -> None:
+    change, operation = case
+    at(monkeypatch, TUESDAY)
+    if change != "PUT of a new name":
+        defined(application, "revenue", REVENUE | {"value": "/gross"})
+
+    def another_on_monday() -> None:
+        at(monkeypatch, MONDAY)
+        defined(application, "revenue", NET)
+        at(monkeypatch, TUESDAY)
+
+    wire.disturb(preceded_by(another_on_monday), operation)
+    status = begun(application, change)
+
+    versions = application.get("/metrics/revenue").json_body["versions"]
+    assert (status, hash_of("revenue", NET) in [each["definition_sha256"] for each in versions]) == (200, True)
+    require_rebuildable()
+
+
+@pytest.mark.parametrize("case", [*product(CHANGES, OPERATIONS, ("before", "after"))], ids=", ".join)
+def test_a_change_whose_function_died_is_made_by_the_next_or_never(
+    application: Application,
+    wire: Wire,
+    require_rebuildable: Callable[[], None],
+    case: tuple[str, str, str],
+) -> None:
+    change, operation, moment = case
+    if change != "PUT of a new name":
+        defined(application, "revenue", REVENUE | {"value": "/gross"})
+    wire.disturb(killed_before if moment == "before" else killed_after, operation)
+    with pytest.raises(Killed):
+        begun(application, change)
+
+    defined(application, "revenue", NET)
+
+    found = application.get("/metrics/revenue").json_body
+    assert (found["state"], found["definition_sha256"]) == ("ACTIVE", hash_of("revenue", NET))
+    require_rebuildable()
+
+
+def test_of_changes_that_keep_coming_first_one_is_told_to_try_again(application: Application, wire: Wire) -> None:
+    values, begun_within = iter("abcdefgh"), Counter[str]()
+
+    def another_first() -> None:
+        begun_within["another"] += 1
+        if begun_within["another"] == 1:
+            defined(application, "revenue", NET | {"value": f"/{next(values)}"})
+        begun_within["another"] -= 1
+
+    wire.disturb(preceded_by(another_first), "PutObject", times=100)
 
     refused = put(application, "revenue", REVENUE)
 
-    assert refused.status_code == 503
-    assert application.get("/metrics/revenue").json_body["definition_sha256"] == hash_of("revenue", NET)
+    assert (refused.status_code, next(values)) == (503, "e")
+    wire.mend()
     assert defined(application, "revenue", REVENUE)["changed"]
 
 

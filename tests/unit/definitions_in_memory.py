@@ -40,7 +40,7 @@ class DefinitionsInMemory:
     def named(self, name: str) -> NamedMetric | None:
         self.asked.append("named")
         found = self.by_name.get(name)
-        return None if found is None else NamedMetric(Change(State.ACTIVE, found, INGESTED, "somebody"), 1)
+        return None if found is None else NamedMetric(Change(State.ACTIVE, found, INGESTED, "somebody", 1))
 
     def by_hash(self, hashes: Collection[str]) -> list[Definition]:
         self.asked.append("by_hash")
