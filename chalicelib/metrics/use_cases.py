@@ -59,7 +59,7 @@ class DefineMetrics:
                 self._require_room()
             if (changed := self._changed(State.ACTIVE, definition, by, read)) is not None:
                 return changed
-        raise _overtaken(definition.name)
+        raise _changed_by_others(definition.name)
 
     def retire(self, name: str, by: str) -> Defined:
         """Have no further replay compute a metric that does not name it. Its versions stay."""
@@ -70,7 +70,7 @@ class DefineMetrics:
                 return Defined(read.last, changed=False)
             if (changed := self._changed(State.RETIRED, read.last.definition, by, read)) is not None:
                 return changed
-        raise _overtaken(name)
+        raise _changed_by_others(name)
 
     def _changed(self, state: State, definition: Definition, by: str, read: NamedMetric | None) -> Defined | None:
         """Make the next change of a name. None if another request had recorded one, which is made in its place."""
@@ -129,7 +129,7 @@ class FindMetrics:
         return FoundMetric(named.last.definition, named.last, tuple(versions_of(self.catalogue.changes(name))))
 
 
-def _overtaken(name: str) -> WriteConflict:
+def _changed_by_others(name: str) -> WriteConflict:
     return WriteConflict(f"Other requests kept changing the metric {name}.")
 
 
