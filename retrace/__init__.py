@@ -1,4 +1,4 @@
-"""Retrace: the command line for loading files and investigating, and `Producer` for programs that send events.
+"""Retrace: the command line, `Producer` for programs that send events, `Consumer` for programs that take replays.
 
 The names below are imported when they are first used, so the command line does not wait for them.
 """
@@ -9,6 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from retrace.consumer.consumer import Consumer as Consumer
+    from retrace.consumer.message import ConsumerError as ConsumerError
+    from retrace.consumer.message import Message as Message
     from retrace.producer.errors import InvalidEvent as InvalidEvent
     from retrace.producer.errors import ProducerError as ProducerError
     from retrace.producer.errors import SpoolFull as SpoolFull
@@ -17,12 +20,15 @@ if TYPE_CHECKING:
     from retrace.producer.producer import Producer as Producer
 
 _PLACES = {
-    "InvalidEvent": "errors",
-    "Producer": "producer",
-    "ProducerError": "errors",
-    "Rejection": "outcomes",
-    "SpoolFull": "errors",
-    "SpoolInUse": "errors",
+    "Consumer": "consumer.consumer",
+    "ConsumerError": "consumer.message",
+    "InvalidEvent": "producer.errors",
+    "Message": "consumer.message",
+    "Producer": "producer.producer",
+    "ProducerError": "producer.errors",
+    "Rejection": "producer.outcomes",
+    "SpoolFull": "producer.errors",
+    "SpoolInUse": "producer.errors",
 }
 
 
@@ -30,4 +36,4 @@ def __getattr__(name: str) -> Any:
     """A public name, from the module that has it."""
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"retrace.producer.{_PLACES[name]}"), name)
+    return getattr(import_module(f"retrace.{_PLACES[name]}"), name)

@@ -208,14 +208,17 @@ def outcomes_after(ledger: Ledger, records: Iterable[OutcomeRecord]) -> dict[Led
 
 
 def changes_to(ledger: Ledger, records: Iterable[OutcomeRecord]) -> Changes:
-    """The writes that record records of different messages, without those that are recorded already."""
+    """The writes that record records of different messages, without those that are recorded already.
+
+    A failure that is reported again replaces the reason: a later attempt has failed.
+    """
     transitions = []
     progress: dict[str, Counts] = defaultdict(Counts)
     inputs: dict[Version, list[VersionInput]] = defaultdict(list)
     for each in records:
         before = ledger.outcomes.get(each.key)
         now = next_outcome(before, each.outcome)
-        if now == before:
+        if now == before and not (now is Outcome.FAILED and each.reason is not None):
             continue
         transitions.append(Transition(each, before))
         if each.version.of_job:

@@ -15,6 +15,7 @@ from tests.conftest import SETTINGS
 from tests.functional.application import JSON, Application
 from tests.functional.events import DAY, NEXT_DAY, Json, as_json, paid, paid_several
 from tests.functional.operators import an_operator
+from tests.functional.storage import Storage
 from tests.functional.test_metric_values import OF_DAY, values_of
 from tests.functional.wire import Effect, Wire, killed_after, killed_before
 
@@ -95,6 +96,17 @@ def test_a_report_again_counts_nothing_and_done_is_final(reporting: Application)
 
     assert answer["recorded"] == 1
     assert counts(reporting, replay_id) == ("SENT", 3, 2, 0)
+
+
+def test_the_reason_of_the_last_failure_is_kept_and_counts_nothing(reporting: Application, storage: Storage) -> None:
+    replay_id, messages = sent_to_billing(reporting, 1)
+
+    for reason in ("no network", "no such account"):
+        report(reporting, replay_id, of("failed", messages, reason=reason))
+    report(reporting, replay_id, of("failed", messages))
+
+    reasons = [row["reason"] for row in storage.rows("AGGREGATES_TABLE") if row.get("reason")]
+    assert (reasons, counts(reporting, replay_id)) == (["no such account"], ("COMPLETE", 1, 0, 1))
 
 
 def test_what_was_never_sent_is_told_and_counts_nothing(reporting: Application) -> None:
