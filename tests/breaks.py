@@ -677,7 +677,7 @@ BREAKS = [
     Break(
         "6 exact: redelivered messages counted again",
         "chalicelib/aggregates/ledger.py",
-        "        if now == before:\n            continue\n",
+        "        if now == before and not (now is Outcome.FAILED and each.reason is not None):\n            continue\n",
         "",
         "tests/unit/processing/test_processor.py",
         "",

@@ -58,7 +58,18 @@ class Consumer:
     ) -> None:
         """Find the queue of a destination by its name, its ARN or its URL; raises ConsumerError if it cannot be used.
 
-        `reports` is as destinations.yaml declares it, unless it is given.
+        - `url`, `region`, `aws_profile`: of the API, the queue and the raw objects, if not as the CLI finds them
+        - `reports`: whether to report outcomes, if not as declared
+        - `stack`: the stack whose outputs name the destinations, if DESTINATIONS does not
+        - `visibility_s`: how long a message is invisible after a crash, if not as the queue has it
+        - `retry_after_s`: when a message that failed is visible again, if not at the end of that time
+        - `receive_at_once`: at most so many messages, up to 10; fewer for slow handlers beside other consumers
+        - `wait_s`: how long a poll waits for messages, up to 20; `stop` waits for the poll
+        - `stop_when_empty`: end once a poll finds nothing, and nothing is left to do
+        - `report_age_s`: how long an outcome waits for others, to be reported with them
+        - `close_timeout_s`: how long a stop waits until outcomes are reported
+        - `request_timeout_s`: how long a report waits for an answer
+        - `max_pause_s`: the longest pause between attempts to receive or to report
         """
         self.place = place_of(destination, reports, Chosen(url, None, region, stack), aws_profile, os.environ)
         target, config = self.place.target, Config(max_pool_connections=_CONNECTIONS)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from tests.e2e.deployed import DESTINATIONS, Deployed, until
 from tests.e2e.destinations import arn_of, consumer_of, queue_behind, url_of
 from tests.e2e.samples import ROOT
 from tests.e2e.workers.stack import messages_on
+from tests.unit.producer.killing import started
 
 ENTITY, DAY = "depot-lyon", "2025-11-28"
 REQUEST = {"entity_id": ENTITY, "start_time": f"{DAY}T00:00:00Z", "end_time": "2025-11-29T00:00:00Z"}
@@ -73,8 +75,19 @@ def waiting(deployed: Deployed) -> dict[str, int]:
 
 
 def run_example(consumer: Stack, destination: str) -> subprocess.CompletedProcess[bytes]:
-    """Run the consumer until a queue is empty, with what a user of its kind has and nothing else."""
-    environment: Mapping[str, str] = {
+    """Run the consumer until a queue is empty."""
+    return subprocess.run(  # noqa: S603  # our own interpreter, our own script
+        [sys.executable, ROOT / "examples/consumer/consumer.py", destination, "--until-empty"],
+        env=environment_of(consumer),
+        capture_output=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def environment_of(consumer: Stack) -> dict[str, str]:
+    """What a user who may consume has, and nothing else."""
+    return {
         "AWS_ACCESS_KEY_ID": consumer.access_key_id,
         "AWS_SECRET_ACCESS_KEY": consumer.secret_access_key,
         "AWS_REGION": consumer.region,
@@ -83,13 +96,6 @@ def run_example(consumer: Stack, destination: str) -> subprocess.CompletedProces
         "DESTINATIONS": consumer.destinations,
         "RETRACE_URL": consumer.api_url,
     }
-    return subprocess.run(  # noqa: S603  # our own interpreter, our own script
-        [sys.executable, ROOT / "examples/consumer/consumer.py", destination, "--until-empty"],
-        env=environment,
-        capture_output=True,
-        timeout=300,
-        check=False,
-    )
 
 
 def test_messages_wait_at_the_destination_that_a_replay_names_and_nowhere_else(deployed: Deployed) -> None:
@@ -125,6 +131,23 @@ def test_the_example_gets_every_event_as_it_was_sent_and_empties_the_queue(deplo
     assert waiting(deployed) == {}
     [job] = [each for each in deployed.get("/replay")["items"] if each["destination"] == "billing"]
     assert (job["state"], job["processed"], job["failed"]) == ("COMPLETE", len(EVENTS), 0)
+
+
+def test_the_first_lines_of_the_page_are_a_consumer(deployed: Deployed, consumer: Stack) -> None:
+    replay_id = replayed(deployed, "SENT", destination="billing")["replay_id"]
+    [code] = re.findall(r"```python\n(.*?)```", (ROOT / "docs/consumer.md").read_text(), re.DOTALL)
+
+    with started("-u", "-c", code, environment=environment_of(consumer)) as process:
+        assert process.stdout is not None
+        printed = [process.stdout.readline() for _ in EVENTS]
+        process.send_signal(signal.SIGTERM)
+        _, complaints = process.communicate(timeout=120)
+
+    assert (process.returncode, complaints) == (0, "")
+    assert len({line.split()[0] for line in printed}) == len(EVENTS)
+    assert all(line.startswith(f"{replay_id}/") for line in printed)
+    assert deployed.get(f"/replay/{replay_id}")["state"] == "COMPLETE"
+    assert waiting(deployed) == {}
 
 
 def test_a_replay_to_a_fifo_queue_comes_in_the_order_of_its_events(deployed: Deployed, consumer: Stack) -> None:

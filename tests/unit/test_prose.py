@@ -28,7 +28,7 @@ WORDS = {
     "docs/architecture.md": 1_650,
     "docs/cli.md": 2_820,
     "docs/console.md": 680,
-    "docs/consumer.md": 810,
+    "docs/consumer.md": 860,
     "docs/cost.md": 370,
     "docs/decisions.md": 2_410,
     "docs/deploying.md": 1_060,

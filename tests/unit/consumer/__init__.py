@@ -1,0 +1,1 @@
+"""Tests of `retrace.Consumer` that need no AWS."""
