@@ -39,8 +39,8 @@ KILLS = 20 if FULL else 3
 AT_ONCE = () if FULL else ("planner",)
 """Which functions are killed as soon as may be: a short replay is over before many of them could be."""
 
-RATE = min(EVENTS // 8, 400)
-"""Messages a second to each destination: consumers keep up, and planners are busy long enough to die."""
+RATE = min(EVENTS // 8, 2_000)
+"""Messages a second to each destination: planners are busy for eight seconds at least, whatever the machine."""
 
 DESTINATIONS = f"""
 destinations:
@@ -57,7 +57,6 @@ ORDERED_EVENTS, ENTITIES = 10_000 if FULL else 1_000, 100
 ORDERED_KILLS = 5 if FULL else 1
 CALLS_A_MESSAGE = 0.15
 
-SHARDS = "32" if FULL else "4"
 HIDDEN_S = "60" if FULL else "20"
 """For what a planner was given in the moment of its death; what it is known to have had comes back at once."""
 
@@ -70,7 +69,7 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     """A deployed stack with destinations, whose functions read no queue."""
     declared = tmp_path_factory.mktemp("stage") / "destinations.yaml"
     declared.write_text(DESTINATIONS)
-    settings = {"MAX_IN_FLIGHT": str(WINDOW), "TYPE_DAY_SHARDS": SHARDS, "INDEX_LAG_SECONDS": "0"}
+    settings = {"MAX_IN_FLIGHT": str(WINDOW), "TYPE_DAY_SHARDS": "4", "INDEX_LAG_SECONDS": "0"}
     with ground(settings, declared) as quiet:
         quiet.admin.sqs.set_queue_attributes(
             QueueUrl=quiet.stack.replay_jobs_queue_url, Attributes={"VisibilityTimeout": HIDDEN_S}
