@@ -67,7 +67,7 @@ class BadConsumer:
 
     inbox: Inbox
     api: Api
-    stranger: Api
+    strangers: Sequence[Api]
     replay_id: str
     never_sent: Sequence[str]
     withheld: str
@@ -88,26 +88,32 @@ class BadConsumer:
                 self.report_late(keep=len(self.late) // 2 if received else 0)
 
     def _work(self, received: Sequence[Received]) -> None:
-        may_crash = max(each.receives for each in received) < _CRASHES_AT_MOST
-        fate = self.rng.choices(("crash", "crash reported", "twice", "late", "plain"), (1, 1, 1, 2, 5))[0]
-        outcomes = [outcome for each in received for outcome in self._outcomes(each.event_id)]
-        if fate == "crash" and may_crash:
-            self.counts["crashed before it reported"] += len(received)
-            self.inbox.give_back(received)
-            return
-        if fate == "late":
-            self.counts["told late"] += len(outcomes)
+        fate = self._fate(received)
+        self.counts[fate] += len(received)
+        if fate != "crashes":
+            self._tell([outcome for each in received for outcome in self._outcomes(each.event_id)], fate)
+        leave = self.inbox.give_back if fate in {"crashes", "reports and crashes"} else self.inbox.delete
+        leave(received)
+
+    def _fate(self, received: Sequence[Received]) -> str:
+        """What becomes of the work on some messages."""
+        crashes = 1 if max(each.receives for each in received) < _CRASHES_AT_MOST else 0
+        weights = {
+            "crashes": crashes,
+            "reports and crashes": crashes,
+            "reports twice": 1,
+            "reports late": 2,
+            "reports": 5,
+        }
+        return self.rng.choices(list(weights), list(weights.values()))[0]
+
+    def _tell(self, outcomes: Sequence[Json], fate: str) -> None:
+        if fate == "reports late":
             self.late += outcomes
-        else:
-            self.report(outcomes)
-        if fate == "crash reported" and may_crash:
-            self.counts["crashed once it had reported"] += len(received)
-            self.inbox.give_back(received)
             return
-        if fate == "twice":
-            self.counts["told twice"] += len(outcomes)
+        self.report(outcomes)
+        if fate == "reports twice":
             self.report(self.rng.sample(outcomes, len(outcomes)))
-        self.inbox.delete(received)
 
     def _outcomes(self, event_id: str) -> list[Json]:
         """What is to be told of a message now. Of some it is told later that they are done after all."""
@@ -135,7 +141,7 @@ class BadConsumer:
         unknown = self.rng.sample(self.never_sent, 2) if self.rng.random() < 0.2 else []
         strange = [{"event_id": each, "outcome": DONE} for each in unknown]
         if self.rng.random() < 0.1:
-            refused = self._post(self.stranger, outcomes)
+            refused = self._post(self.rng.choice(self.strangers), outcomes)
             assert refused.status == 403, refused.data
             self.counts["refused"] += 1
         least = self.told.counts(self.told.known)
@@ -145,7 +151,7 @@ class BadConsumer:
         assert [each["event_id"] for each in answer["never_sent"]] == unknown
         assert answer["recorded"] == len({each["event_id"] for each in outcomes})
         self.told.add(self.told.known, outcomes)
-        self.counts["reports"] += 1
+        self.counts["calls"] += 1
         self.counts["never sent"] += len(unknown)
 
     def _answered(self, outcomes: Sequence[Json]) -> Json:

@@ -35,12 +35,12 @@ def url_of(deployed: Deployed, destination: str) -> str:
     return queue_url(deployed.admin.sqs, arn_of(deployed.stack, destination))
 
 
-def consumer_of(deployed: Deployed, *outputs: str) -> Stack:
+def consumer_of(deployed: Deployed, user: str, *outputs: str) -> Stack:
     """The stack as a user sees it who has the consumer policies of these outputs, such as Billing, and nothing else."""
     [found] = deployed.admin.cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"]
     arns = {each["OutputKey"]: each["OutputValue"] for each in found["Outputs"]}
     policies = [arns[f"{output}ConsumerPolicyArn"] for output in outputs]
-    key = user_with(deployed.admin, f"consumer-of-{'-'.join(outputs)}", {}, policies)
+    key = user_with(deployed.admin, user, {}, policies)
     return replace(deployed.stack, access_key_id=key.access_key_id, secret_access_key=key.secret_access_key)
 
 

@@ -20,6 +20,7 @@ import pytest
 
 from chalicelib.replays.commit_batch import ORDERED_MESSAGES_A_BATCH
 from chalicelib.replays.rate_limit import burst
+from embedded.admin import ACCOUNT
 from embedded.client import Api
 from tests.e2e.bad_consumer import BadConsumer, Told, fails, fails_first
 from tests.e2e.chaos import LOOK_S, PATIENCE_S, Job, Killer, Work
@@ -42,10 +43,11 @@ AT_ONCE = () if FULL else ("planner",)
 RATE = min(EVENTS // 8, 2_000)
 """Messages a second to each destination: planners are busy for eight seconds at least, whatever the machine."""
 
+REPORTER = "billing"
 DESTINATIONS = f"""
 destinations:
   aggregates:
-  billing: {{kind: queue, reports: true, rate: {RATE}}}
+  billing: {{kind: queue, reports: true, reporters: ["arn:aws:iam::{ACCOUNT}:user/{REPORTER}"], rate: {RATE}}}
   ordered: {{kind: fifo}}
   news: {{kind: eventbridge}}
 """
@@ -187,12 +189,13 @@ def a_queue_behind_each_bus(deployed: Deployed) -> str:
 def bad_consumers(
     delivery: Delivery, never_sent: Sequence[str], withheld: str, rng: random.Random
 ) -> list[BadConsumer]:
-    """Two that share a queue. They may consume `billing`; who may consume another destination is a stranger."""
+    """Two that share a queue. Who consumes another destination is a stranger, and who may read this one alone."""
     deployed, inbox, replay_id = delivery.work.deployed, delivery.inboxes["billing"], delivery.replays["billing"]
-    api, stranger, told = Api(consumer_of(deployed, "Billing")), Api(consumer_of(deployed, "Ordered")), Told()
+    api, told = Api(consumer_of(deployed, REPORTER, "Billing")), Told()
+    strangers = [Api(consumer_of(deployed, f"reader-of-{each}", each)) for each in ("Ordered", "Billing")]
     return [
         BadConsumer(
-            inbox, api, stranger, replay_id, never_sent, withheld, random.Random(rng.random()), told, MOST_AT_ONCE
+            inbox, api, strangers, replay_id, never_sent, withheld, random.Random(rng.random()), told, MOST_AT_ONCE
         )
         for _ in range(2)
     ]

@@ -58,7 +58,7 @@ def deployed(stack: Stack) -> Deployed:
 @pytest.fixture(scope="module")
 def consumer(deployed: Deployed) -> Stack:
     """The stack as a user sees it who may consume every destination, and nothing else."""
-    return consumer_of(deployed, "Billing", "Ordered", "News")
+    return consumer_of(deployed, "consumer", "Billing", "Ordered", "News")
 
 
 def replayed(deployed: Deployed, state: str, **options: str) -> dict[str, object]:
