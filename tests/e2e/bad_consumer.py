@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from threading import Event, Lock
 from typing import Any
@@ -63,14 +63,14 @@ class Told:
 
 @dataclass
 class BadConsumer:
-    """It works a queue off and reports on one replay. Of one event it tells nothing, which is `withheld`."""
+    """It works a queue off and reports on one replay. Of events that are `withheld` it tells nothing."""
 
     inbox: Inbox
     api: Api
     strangers: Sequence[Api]
     replay_id: str
     never_sent: Sequence[str]
-    withheld: str
+    withheld: Collection[str]
     rng: random.Random
     told: Told
     most_at_once: int
@@ -117,7 +117,7 @@ class BadConsumer:
 
     def _outcomes(self, event_id: str) -> list[Json]:
         """What is to be told of a message now. Of some it is told later that they are done after all."""
-        if event_id == self.withheld:
+        if event_id in self.withheld:
             return []
         if fails(event_id):
             return [{"event_id": event_id, "outcome": FAILED, "reason": "no such account"}]

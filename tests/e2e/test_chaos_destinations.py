@@ -187,7 +187,7 @@ def a_queue_behind_each_bus(deployed: Deployed) -> str:
 
 
 def bad_consumers(
-    delivery: Delivery, never_sent: Sequence[str], withheld: str, rng: random.Random
+    delivery: Delivery, never_sent: Sequence[str], withheld: Collection[str], rng: random.Random
 ) -> list[BadConsumer]:
     """Two that share a queue. Who consumes another destination is a stranger, and who may read this one alone."""
     deployed, inbox, replay_id = delivery.work.deployed, delivery.inboxes["billing"], delivery.replays["billing"]
@@ -223,7 +223,7 @@ def test_each_destination_gets_every_message_of_its_replay_although_planners_are
     withheld = next(each for each in chosen if not fails(each) and not fails_first(each))
     work = Work(quiet, workers, Killer(rng, {"planner": KILLS}, AT_ONCE))
     delivery = Delivery(work, EVENTS, replays, inboxes)
-    bad = bad_consumers(delivery, never_sent, withheld, rng)
+    bad = bad_consumers(delivery, never_sent, {withheld}, rng)
     for _ in replays:
         workers.start("planner")
 
