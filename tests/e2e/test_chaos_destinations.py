@@ -227,7 +227,7 @@ def test_each_destination_gets_every_message_of_its_replay_although_planners_are
     for _ in replays:
         workers.start("planner")
 
-    good = [taking_from(inboxes[name]) for name in ("ordered", "news")]
+    good = [taking_from(inboxes[name]) for name in ("ordered", "news")] * 2
     with at_work(*(each.run for each in bad), *good) as require_all:
         delivery.until_over(require_all)
     for each in bad:
