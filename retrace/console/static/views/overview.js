@@ -34,8 +34,8 @@ export async function overview(page) {
   }, (failure) => { state.failures[name] = failure; }).then(redraw);
   const choose = () => {
     const fitting = (state.pairs ?? []).filter((/** @type {any} */ pair) => fits(query, pair));
-    // Where there are many, those that sent last.
-    state.shown = [...fitting].sort((one, other) => ((one.last_seen ?? '') > (other.last_seen ?? '') ? -1 : 1)).slice(0, state.most);
+    // Where there are many, those that sent last, and of silent ones the first by name.
+    state.shown = [...fitting].sort((one, other) => (other.last_seen ?? '').localeCompare(one.last_seen ?? '')).slice(0, state.most);
     state.fitting = fitting.length;
   };
   const counting = () => count(state, signal, redraw);
