@@ -85,7 +85,12 @@ class Declared:
     @property
     def options(self) -> dict[str, object]:
         """What functions are told of it beside its ARN."""
-        told = {"rate": self.rate, "reports": self.reports, "reporters": list(map(principal_of, self.reporters))}
+        told = {
+            "own": self.is_own and self.is_queue,
+            "rate": self.rate,
+            "reports": self.reports,
+            "reporters": list(map(principal_of, self.reporters)),
+        }
         return {name: value for name, value in told.items() if value}
 
     @property

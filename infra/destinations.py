@@ -11,7 +11,7 @@ from typing import Any, Final
 from chalicelib.replays.destinations import TO_AGGREGATES, DestinationKind, destinations_in
 from infra.destination_file import Declarations, Declared
 from infra.merge import HERE, Template, load_text
-from infra.permissions import PUT_ON_BUSES, SEND_TO_DESTINATIONS, Right
+from infra.permissions import PUT_ON_BUSES, SEND_TO_DESTINATIONS, TAKE_BACK_FROM_CONSUMERS, Right
 from infra.roles import statement_of
 
 PARTS: Final = HERE / "destination.yaml"
@@ -53,20 +53,30 @@ def setting(declared: Iterable[Declared]) -> str:
 
 
 def sending(declared: Iterable[Declared]) -> tuple[Right, ...]:
-    """Return the rights of planners on destinations."""
-    return _rights((each.resource, each.kind == DestinationKind.EVENTBRIDGE) for each in declared)
+    """Return the rights of planners on destinations, and on the dead letters of those that the stage makes."""
+    known = tuple(declared)
+    return _rights(
+        [each.resource for each in known if each.is_queue],
+        [each.resource for each in known if not each.is_queue],
+        [f"DeadLettersOf{each.logical}" for each in known if each.is_own and each.is_queue],
+    )
 
 
 def sending_in(told: str) -> tuple[Right, ...]:
     """Return the same of a stage that is deployed and has this DESTINATIONS."""
-    return _rights((each.arn, each.kind is DestinationKind.EVENTBRIDGE) for each in destinations_in(told).declared)
+    destinations = destinations_in(told)
+    buses = [each.arn for each in destinations.declared if each.kind is DestinationKind.EVENTBRIDGE]
+    dead_letters = map(destinations.dead_letters_of, destinations.declared)
+    return _rights(
+        [each.arn for each in destinations.declared if each.arn not in buses],
+        buses,
+        [each for each in dead_letters if each],
+    )
 
 
-def _rights(resources: Iterable[tuple[str, bool]]) -> tuple[Right, ...]:
-    known = tuple(resources)
-    both = ((PUT_ON_BUSES if bus else SEND_TO_DESTINATIONS, bus) for bus in (False, True))
-    rights = [replace(right, resources=tuple(name for name, is_bus in known if is_bus is bus)) for right, bus in both]
-    return tuple(right for right in rights if right.resources)
+def _rights(queues: Sequence[str], buses: Sequence[str], dead_letters: Sequence[str]) -> tuple[Right, ...]:
+    of_each = ((SEND_TO_DESTINATIONS, queues), (PUT_ON_BUSES, buses), (TAKE_BACK_FROM_CONSUMERS, dead_letters))
+    return tuple(replace(right, resources=tuple(names)) for right, names in of_each if names)
 
 
 def policies_to_attach(declared: Iterable[Declared], account: str, role_arn: str) -> Iterator[tuple[str, str]]:

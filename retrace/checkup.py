@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -17,12 +16,11 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.core.version import MAJOR_VERSION, VERSION
-from chalicelib.replays.destinations import DeclaredDestination, DestinationKind, destinations_in
 from retrace.answer import Answer
 from retrace.client import Client
 from retrace.output import duration
 from retrace.problem import Problem
-from retrace.target import DESTINATIONS, Target
+from retrace.target import Target
 
 REQUESTS = 5
 SLOW_S = 1.0
@@ -162,7 +160,7 @@ def queues(target: Target) -> Iterator[Finding]:
     for name, judge in QUEUES.items():
         check = f"queue {name.removesuffix('_queue_url').replace('_', ' ')}"
         yield finding_or_warning(
-            check, partial(_of_queue, target, name, check, judge), "The queue cannot be read", _READ_QUEUES
+            check, partial(_of_queue, target, name, check, judge), "The queue cannot be read", READ_QUEUES
         )
 
 
@@ -170,45 +168,20 @@ def _of_queue(target: Target, name: str, check: str, judge: Judge) -> Finding:
     url = target.known(name)
     if url is None:
         return Finding(check, Level.WARNING, "Its name is unknown.", NAME_THE_STACK)
-    return judge(check, _attributes(target, url))
+    return judge(check, queue_attributes(target, url))
 
 
-def destinations(target: Target) -> Iterator[Finding]:
-    """How much waits at each destination beside the processor's, and whether its consumer gave up on messages."""
-    told = target.known(DESTINATIONS) if target.names_queues else None
-    for each in destinations_in(told or "{}").declared:
-        if not each.is_aggregates:
-            check = f"destination {each.name}"
-            look = partial(_of_destination, target, each, check)
-            yield finding_or_warning(check, look, "Its queue cannot be read", _READ_QUEUES)
-
-
-def _of_destination(target: Target, each: DeclaredDestination, check: str) -> Finding:
-    if each.kind is DestinationKind.EVENTBRIDGE:
-        return Finding(check, Level.OK, "an event bus, on which nothing waits")
-    attributes = _attributes(target, _url(target, each.arn))
-    policy = json.loads(attributes.get("RedrivePolicy", "{}"))
-    if "deadLetterTargetArn" in policy:
-        dead = _dead(_OF_CONSUMERS)(check, _attributes(target, _url(target, policy["deadLetterTargetArn"])))
-        if dead.level is Level.PROBLEM:
-            return replace(dead, said=f"{dead.said} in its dead-letter queue")
-    return _waiting(check, attributes)
-
-
-def _url(target: Target, arn: str) -> str:
-    account, name = arn.split(":")[4:]
-    return f"{target.client('sqs').meta.endpoint_url}/{account}/{name}"
-
-
-def _attributes(target: Target, url: str) -> dict[str, Any]:
+def queue_attributes(target: Target, url: str) -> dict[str, Any]:
+    """All attributes of a queue."""
     answer = target.client("sqs", PATIENCE).get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
     attributes: dict[str, Any] = answer["Attributes"]
     return attributes
 
 
-def _waiting(check: str, attributes: dict[str, Any]) -> Finding:
-    waiting, in_flight = _counts(attributes)
-    return Finding(check, Level.OK, f"{waiting} waiting, {in_flight} being worked at")
+def waiting(check: str, attributes: dict[str, Any]) -> Finding:
+    """How much waits on a queue."""
+    visible, in_flight = _counts(attributes)
+    return Finding(check, Level.OK, f"{visible} waiting, {in_flight} being worked at")
 
 
 def _on_their_way(check: str, attributes: dict[str, Any]) -> Finding:
@@ -218,7 +191,9 @@ def _on_their_way(check: str, attributes: dict[str, Any]) -> Finding:
     return Finding(check, Level.WARNING, f"{found} failed messages on their way to the dead letters", _OF_REPLAYS)
 
 
-def _dead(remedy: str) -> Callable[[str, dict[str, Any]], Finding]:
+def dead(remedy: str) -> Judge:
+    """What says of a dead-letter queue that there is something on it, and what to do."""
+
     def judge(check: str, attributes: dict[str, Any]) -> Finding:
         if found := sum(_counts(attributes)):
             return Finding(check, Level.PROBLEM, f"{found} messages", remedy)
@@ -234,15 +209,14 @@ def _counts(attributes: dict[str, Any]) -> tuple[int, int]:
     return waiting, int(attributes.get("ApproximateNumberOfMessagesNotVisible", 0))
 
 
-_READ_QUEUES = "Allow sqs:GetQueueAttributes to check this. The API works without it."
-_OF_CONSUMERS = "Its consumer failed to process them. docs/runbook.md says how to send them back."
+READ_QUEUES = "Allow sqs:GetQueueAttributes to check this. The API works without it."
 _OF_REPLAYS = "`retrace replay list` says of which replay; the logs of the processor say why."
 _HALTED = "A replay has stopped. The planner's logs say why. Run `retrace replay redrive` to continue it."
 
 QUEUES: dict[str, Judge] = {
-    "replay_queue_url": _waiting,
-    "replay_jobs_queue_url": _waiting,
+    "replay_queue_url": waiting,
+    "replay_jobs_queue_url": waiting,
     "replay_failures_queue_url": _on_their_way,
-    "dead_letter_queue_url": _dead(f"{_OF_REPLAYS} SQS keeps them for 14 days. Then: retrace replay redrive"),
-    "replay_jobs_dead_letter_queue_url": _dead(_HALTED),
+    "dead_letter_queue_url": dead(f"{_OF_REPLAYS} SQS keeps them for 14 days. Then: retrace replay redrive"),
+    "replay_jobs_dead_letter_queue_url": dead(_HALTED),
 }

@@ -30,8 +30,8 @@ SETTINGS = {
     "DESTINATIONS": json.dumps(
         {
             "aggregates": {"arn": f"arn:aws:sqs:eu-west-1:{ACCOUNT}:retrace-test-replay"},
-            "billing": {"arn": f"arn:aws:sqs:eu-west-1:{ACCOUNT}:retrace-test-to-billing"},
-            "ordered": {"arn": f"arn:aws:sqs:eu-west-1:{ACCOUNT}:retrace-test-to-ordered.fifo"},
+            "billing": {"arn": f"arn:aws:sqs:eu-west-1:{ACCOUNT}:retrace-test-to-billing", "own": True},
+            "ordered": {"arn": f"arn:aws:sqs:eu-west-1:{ACCOUNT}:retrace-test-to-ordered.fifo", "own": True},
         }
     ),
     "REPLAY_JOBS_QUEUE_URL": f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT}/retrace-test-replay-jobs",

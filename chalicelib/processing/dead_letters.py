@@ -30,7 +30,7 @@ from chalicelib.processing.measuring import (
     record_by,
 )
 from chalicelib.processing.processor import DeliveryQueue, replays_of
-from chalicelib.processing.recorder import RecordInLedger
+from chalicelib.processing.recorder import Recorded, RecordInLedger
 from chalicelib.replays.messages import ReplayMessage
 from chalicelib.replays.ports import Redriven, ReplayStates, ReplayStatus
 
@@ -118,8 +118,8 @@ class DeadLetterQueue(DeliveryQueue, Protocol):
     def receive(self, hidden_s: int) -> list[Delivery]:
         """At most ten messages, hidden from all receivers for this long. None only if none is visible."""
 
-    def send_back(self, messages: Sequence[tuple[str, ReplayMessage]]) -> None:
-        """Send messages to ReplayQueue again; returns when every one of them is there."""
+    def send_back(self, messages: Sequence[tuple[Delivery, ReplayMessage]]) -> None:
+        """Send messages to the queue again that they came from; returns when every one of them is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +175,12 @@ class RecordDeadLetters:
 
 @dataclass(frozen=True)
 class RedriveDeadLetters:
-    """One slice of sending a replay's dead letters back to ReplayQueue."""
+    """One slice of sending a replay's dead letters back to its destination.
 
-    recorder: RecordInLedger
+    Without a recorder their outcomes are not known: their consumer does not report.
+    """
+
+    recorder: RecordInLedger | None
     dead_letters: DeadLetterQueue
 
     def redrive_slice(self, replay_id: str, time_left_ms: Callable[[], int], hidden_s: int) -> Redriven:
@@ -201,11 +204,11 @@ class RedriveDeadLetters:
         handled in the meantime is only taken off; one that cannot be recorded stays, and the request is made again.
         """
         records = {name: record_of(message, Outcome.REDRIVEN) for name, message in messages.items()}
-        recorded = self.recorder.record(list(records.values()))
+        recorded = Recorded() if self.recorder is None else self.recorder.record(list(records.values()))
         done = {name for name, each in records.items() if each.key not in recorded.failures}
         outcomes = {name: recorded.outcomes.get(records[name].key) for name in done}
         handled = {name for name, outcome in outcomes.items() if outcome is not None and outcome.final}
-        back = [(each.body, messages[each.message_id]) for each in deliveries if each.message_id in done - handled]
+        back = [(each, messages[each.message_id]) for each in deliveries if each.message_id in done - handled]
         self.dead_letters.send_back(back)
         self.dead_letters.acknowledge([delivery for delivery in deliveries if delivery.message_id in done])
         for error in recorded.failures.values():

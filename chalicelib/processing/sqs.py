@@ -1,13 +1,16 @@
-"""The queues in SQS that functions are called from, the dead-letter queue, and the way back to ReplayQueue."""
+"""The queues in SQS that functions are called from, dead-letter queues, and the way back from them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from chalicelib.aws.errors import translated
 from chalicelib.aws.sqs_batches import MESSAGES_A_CALL, delete_deliveries, deliveries_of, send_all, string_attributes
+from chalicelib.core.pagination import chunked
+from chalicelib.core.percent_encoding import entity_digest
 from chalicelib.core.ports import Delivery, Pause
 from chalicelib.processing.dead_letters import DeadLetter
 from chalicelib.replays.messages import ReplayMessage
@@ -32,12 +35,16 @@ class SqsDeliveryQueue:
 
 @dataclass(frozen=True)
 class SqsDeadLetterQueue:
-    """DeadLetterQueue. Its own attributes say to wait a second for messages: an empty answer means that it is empty."""
+    """DeadLetterQueue, or that of a consumer: a FIFO queue if `ordered`.
+
+    Its own attributes say to wait a second for messages: an empty answer means that it is empty.
+    """
 
     sqs: SQSClient
     dead_letter_queue_url: str
-    replay_queue_url: str
+    back_to_url: str
     pause: Pause
+    ordered: bool = False
 
     def keep(self, letters: Sequence[DeadLetter]) -> None:
         """Put messages on the queue, each with its reason; returns when every one of them is there."""
@@ -57,11 +64,23 @@ class SqsDeadLetterQueue:
             )
         return deliveries_of(answer)
 
-    def send_back(self, messages: Sequence[tuple[str, ReplayMessage]]) -> None:
-        """Send messages to ReplayQueue again; returns when every one of them is there."""
+    def send_back(self, messages: Sequence[tuple[Delivery, ReplayMessage]]) -> None:
+        """Send messages to the queue again that they came from; returns when every one of them is there.
+
+        SQS may take some messages of a call and not others, so each ordered one has a call of its own.
+        """
+        entries = [self._back(number, *each) for number, each in enumerate(messages)]
         with translated("sending dead letters back"):
-            entries = [_entry(number, body, message.attributes) for number, (body, message) in enumerate(messages)]
-            send_all(self.sqs, self.replay_queue_url, entries, self.pause)
+            for some in chunked(entries, 1) if self.ordered else [entries]:
+                send_all(self.sqs, self.back_to_url, some, self.pause)
+
+    def _back(self, number: int, delivery: Delivery, message: ReplayMessage) -> SendMessageBatchRequestEntryTypeDef:
+        """A message as it was sent, but not as a repetition: SQS would leave it out if it was sent just before."""
+        entry = _entry(number, delivery.body, message.attributes)
+        if not self.ordered:
+            return entry
+        group, repetition = entity_digest(message.entity_id), sha256(f"{delivery.message_id}{delivery.body}".encode())
+        return {**entry, "MessageGroupId": group, "MessageDeduplicationId": repetition.hexdigest()}
 
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Take messages off the queue for good."""

@@ -62,10 +62,14 @@ class DeclaredDestination:
 
 @dataclass(frozen=True, slots=True)
 class Destinations:
-    """All that a stage declares, by name. Some have a rate, in messages a second, which all replays to it share."""
+    """All that a stage declares, by name. Some have a rate, in messages a second, which all replays to it share.
+
+    `own` names those whose queues the stage has made.
+    """
 
     by_name: Mapping[str, DeclaredDestination]
     rates: Mapping[str, float] = field(default_factory=dict)
+    own: frozenset[str] = frozenset()
 
     @property
     def arns(self) -> dict[str, str]:
@@ -94,6 +98,17 @@ class Destinations:
             raise InvalidRequest("This stage has no such destination.", (fault,))
         return self.by_name[name]
 
+    def dead_letters_of(self, destination: DeclaredDestination) -> str | None:
+        """The ARN of the queue that the stage made for a consumer's dead letters (infra/destination.yaml).
+
+        None for a queue that the stage did not make, or has no more, for a bus, and for aggregates.
+        """
+        name, arn = destination.name, destination.arn
+        if name not in self.own or self.by_name[name].arn != arn:
+            return None
+        before, _, after = arn.rpartition(f"-to-{name}")
+        return f"{before}-dead-letters-of-{name}{after}"
+
 
 def principal_of(arn: str) -> str:
     """The role or user that an ARN names, such as 111122223333:role/billing.
@@ -107,7 +122,7 @@ def principal_of(arn: str) -> str:
 
 
 def destinations_in(setting: str) -> Destinations:
-    """Read the setting DESTINATIONS, such as {"billing": {"arn": "arn:aws:sqs:…", "rate": 50, "reports": true}}."""
+    """Read the setting DESTINATIONS, such as {"billing": {"arn": "arn:aws:sqs:…", "own": true, "rate": 50}}."""
     told = json.loads(setting)
     rates = {name: members["rate"] for name, members in told.items() if "rate" in members}
     by_name = {
@@ -116,4 +131,4 @@ def destinations_in(setting: str) -> Destinations:
         )
         for name, members in told.items()
     }
-    return Destinations(by_name, rates)
+    return Destinations(by_name, rates, frozenset(name for name, members in told.items() if members.get("own")))

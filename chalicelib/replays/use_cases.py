@@ -13,7 +13,7 @@ from chalicelib.core.errors import Conflict, Fault, TryAgain, WriteConflict
 from chalicelib.core.pagination import from_cursor, query_fingerprint, to_cursor
 from chalicelib.core.ports import Clock, Concurrently, Pause
 from chalicelib.core.replay_ids import what_if
-from chalicelib.replays.destinations import DeclaredDestination, Destinations
+from chalicelib.replays.destinations import DeclaredDestination, DestinationKind, Destinations
 from chalicelib.replays.job import JobState, PinnedMetric, ReplayJob, Requester, beginning_of
 from chalicelib.replays.ports import KeyedReplay, ReplayQueues, ReplayStore, required_job
 from chalicelib.replays.preview_report import ConfirmationNeeded
@@ -157,6 +157,7 @@ class ControlReplay:
 
     replays: ReplayStore
     queues: ReplayQueues
+    destinations: Destinations
     now: Clock
     new_id: Callable[[], str]
     pause: Pause
@@ -181,17 +182,18 @@ class ControlReplay:
     def redrive(self, replay_id: str) -> ReplayJob:
         """Move a job's dead letters back to the queue, and plan on where its planner has given up.
 
-        Raises Conflict for a cancelled replay, whose messages would only be dropped, and for one whose dead letters are
-        those of a consumer.
+        Raises Conflict for a cancelled replay, whose messages would only be dropped, and for one whose dead letters
+        planners cannot read.
         """
         job = self._changed(replay_id, _resumed)
+        to = job.destination
+        is_within_reach = to.is_aggregates or self.destinations.dead_letters_of(to) is not None
         if job.unfinished:
             self.queues.plan(replay_id)
-        elif not job.destination.is_aggregates:
-            name = job.destination.name
-            raise Conflict(f"Replay {replay_id} was sent to {name}. SQS moves the dead letters of {name} back.")
+        elif not is_within_reach:
+            raise Conflict(f"Replay {replay_id} was sent to {to.name}. {_out_of_reach(to)}")
         # What rests in the dead-letter queue may not be counted yet.
-        if job.destination.is_aggregates and (job.failed > 0 or job.in_flight > 0):
+        if is_within_reach and (job.failed > 0 or job.in_flight > 0):
             self.queues.redrive(ReplayTask(replay_id, redrive=True))
         return job
 
@@ -213,6 +215,19 @@ class ControlReplay:
             else:
                 return changed
         raise WriteConflict(f"Replay {replay_id} kept changing. Try again.")
+
+
+def _out_of_reach(destination: DeclaredDestination) -> str:
+    """Who has dead letters that planners cannot read, and how to move them back."""
+    if destination.kind is DestinationKind.EVENTBRIDGE:
+        return (
+            "The rules of a bus have dead-letter queues of their own, if you gave them any."
+            " Send those messages to their targets yourself, or request a new replay."
+        )
+    return (
+        "This stage did not make its queue, so planners cannot read its dead letters. Let SQS move all of them back:"
+        " `aws sqs start-message-move-task --source-arn` with the ARN of its dead-letter queue."
+    )
 
 
 def _resumed(job: ReplayJob) -> ReplayJob | None:

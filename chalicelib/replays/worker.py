@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from chalicelib.core.ports import Clock
+from chalicelib.replays.destinations import DeclaredDestination
 from chalicelib.replays.planner import PlanReplay
-from chalicelib.replays.ports import RedriveSlice, ReplayQueues, ReplayStore
-from chalicelib.replays.tasks import RECEIVES, RECEIVES_IN_VAIN, ReplayTask, redrive_after
+from chalicelib.replays.ports import RedriveSlice, ReplayQueues, ReplayStore, required_job
+from chalicelib.replays.tasks import LOOKS, RECEIVES, RECEIVES_IN_VAIN, ReplayTask, redrive_after
 
 _PROBABLY = "Lambda throttled them, or they ran out of time or memory"
 
@@ -30,7 +31,7 @@ class WorkOnReplay:
     """The use case behind ReplayJobsQueue."""
 
     planner: PlanReplay
-    dead_letters: RedriveSlice
+    dead_letters_of: Callable[[DeclaredDestination], RedriveSlice | None]
     queues: ReplayQueues
     replays: ReplayStore
     now: Clock
@@ -42,12 +43,18 @@ class WorkOnReplay:
         """
         if not task.redrive:
             return Worked(self._plan(task, time_left_ms, receives))
+        destination = required_job(self.replays, task.replay_id).destination
+        dead_letters = self.dead_letters_of(destination)
+        if dead_letters is None:  # the stage has no such destination any more
+            return Worked(0)
         begun = replace(task, began_at=task.began_at or self.now())
-        redriven = self.dead_letters.redrive_slice(task.replay_id, time_left_ms, task.pass_s)
-        failed = self._failed(task.replay_id)
-        following = redrive_after(begun, self.now(), came_through=redriven.came_through, missing=failed > 0)
+        redriven = dead_letters.redrive_slice(task.replay_id, time_left_ms, task.pass_s)
+        # Those of a consumer are not counted: another redrive may have hidden some, so they are looked for twice.
+        not_found = self._failed(task.replay_id) if destination.is_aggregates else 0
+        missing = not_found > 0 if destination.is_aggregates else task.looks == LOOKS
+        following = redrive_after(begun, self.now(), came_through=redriven.came_through, missing=missing)
         if following is None:
-            return Worked(redriven.moved, failed)
+            return Worked(redriven.moved, not_found)
         self.queues.redrive(following.task, following.delay_s)
         return Worked(redriven.moved)
 

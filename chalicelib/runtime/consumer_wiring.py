@@ -29,7 +29,7 @@ from chalicelib.runtime.replay_wiring import destinations, origins, queues, repl
 
 def work_on_replay() -> WorkOnReplay:
     """ReplayJobsQueue."""
-    return WorkOnReplay(plan_replay(), redrive_dead_letters(), queues(), replay_store(), system.now)
+    return WorkOnReplay(plan_replay(), redrive_dead_letters, queues(), replay_store(), system.now)
 
 
 def plan_replay() -> PlanReplay:
@@ -88,9 +88,18 @@ def acknowledge_dead_letters() -> AcknowledgeBatch:
     return _acknowledge(system.settings().named("replay_failures_queue_url"))
 
 
-def redrive_dead_letters() -> RedriveDeadLetters:
-    """One slice of sending a replay's dead letters back."""
-    return RedriveDeadLetters(record(), dead_letter_queue())
+def redrive_dead_letters(destination: DeclaredDestination) -> RedriveDeadLetters | None:
+    """One slice of sending a replay's dead letters back to its destination; None if planners cannot read them."""
+    if destination.is_aggregates:
+        return RedriveDeadLetters(record(), dead_letter_queue())
+    dead_letters = destinations().dead_letters_of(destination)
+    if dead_letters is None:
+        return None
+    sqs, ordered = system.sqs(), destination.kind is DestinationKind.FIFO
+    of_consumer = SqsDeadLetterQueue(
+        sqs, queue_url(sqs, dead_letters), queue_url(sqs, destination.arn), system.pause, ordered=ordered
+    )
+    return RedriveDeadLetters(record() if destination.reports else None, of_consumer)
 
 
 def record_reported_outcomes() -> RecordReportedOutcomes:

@@ -67,7 +67,7 @@ def find_replays() -> FindReplays:
 
 def control_replay() -> ControlReplay:
     """POST /replay/{id}/cancel and POST /replay/{id}/redrive."""
-    return ControlReplay(replay_store(), queues(), system.now, system.new_id, system.pause)
+    return ControlReplay(replay_store(), queues(), destinations(), system.now, system.new_id, system.pause)
 
 
 def replay_store() -> DynamoReplayStore:

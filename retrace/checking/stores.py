@@ -150,6 +150,10 @@ class Tables:
         """The values of metrics that are kept of a version, of whichever inputs."""
         return self._query(self.aggregates, "PK = :pk", {":pk": keys.values(partition_of_inputs(version), "", "")[0]})
 
+    def outcomes(self, places: Iterable[Key]) -> Iterator[Row]:
+        """What became of the messages under these keys, of those of which anything is known."""
+        return self._get(self.aggregates, places)
+
     def totals(self, replay_id: str) -> Iterator[Row]:
         """The totals of a replay that are kept."""
         return self._query(self.aggregates, "PK = :pk", {":pk": keys.totals(replay_id)})

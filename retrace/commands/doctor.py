@@ -9,6 +9,7 @@ from itertools import chain
 import typer
 
 from retrace import checkup
+from retrace.checking import destination_queues
 from retrace.checking.safeguards import newest_digest, safeguards
 from retrace.checkup import Finding, Level
 from retrace.context import AsJson, CommandContext, command_context
@@ -52,6 +53,6 @@ def _findings(call: CommandContext) -> Iterator[Finding]:
     yield of_credentials
     if of_credentials.level is not Level.PROBLEM:
         api = checkup.Api(call.client, call.clock)
-        yield from chain(api.look(), checkup.queues(target), checkup.destinations(target))
+        yield from chain(api.look(), checkup.queues(target), destination_queues.findings(target))
         yield newest_digest(target, call.clock())
         yield from safeguards(target)

@@ -1,4 +1,4 @@
-"""`retrace replay …`: requests, previews, lists, shows, cancels and redrives replays."""
+"""`retrace replay …`: requests, previews, lists, shows and cancels replays."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from retrace.known_names import require_known, require_known_entity
 from retrace.output import Json, Output
 from retrace.problem import Exit
 from retrace.replay_options import with_request
-from retrace.replay_progress import Watch, cancelled, conclude, is_elsewhere, next_command, show_job, show_preview
+from retrace.replay_progress import Watch, cancelled, conclude, next_command, show_job, show_preview
 from retrace.replay_request import counted, sent
 from retrace.replay_table import job_columns, whole_replay_id
 from retrace.what_if import comparisons, drafts_in
@@ -24,14 +24,15 @@ _PAGE = 25
 """As many as the API lists at a time."""
 
 
-def _one_name(text: str) -> str:
+def one_name(text: str) -> str:
+    """The name of a replay; raises BadParameter for what no id can be."""
     if not text or quote(text, safe="") != text:
         raise typer.BadParameter("is not a replay id: run `retrace replay list` to list them")
     return text
 
 
 Wait = Annotated[bool, typer.Option("--wait", help="Wait until it ends, and show its progress.")]
-ReplayId = Annotated[str, typer.Argument(help="The id of a replay, or its beginning as listed.", callback=_one_name)]
+ReplayId = Annotated[str, typer.Argument(help="The id of a replay, or its beginning as listed.", callback=one_name)]
 
 
 @with_request
@@ -154,20 +155,3 @@ def cancel(context: typer.Context, replay_id: ReplayId, as_json: AsJson = None) 
     show_job(output, job)
     if job["state"] != "CANCELLED":
         raise typer.Exit(Exit.DIFFERENT)
-
-
-def redrive(context: typer.Context, replay_id: ReplayId, as_json: AsJson = None) -> None:
-    """Send a replay's dead letters back to be processed, and continue a failed replay.
-
-    retrace replay redrive 0199b0f4-5a1c-7c3e-9f00-3d2b6a1e4f57
-    """
-    call, output = command_context(context), Output(as_json=as_json)
-    replay_id = whole_replay_id(call.client, replay_id)
-    job = call.client.expect("POST", f"/replay/{replay_id}/redrive").json
-    show_job(output, job)
-    if job["state"] == "COMPLETE" and job["failed"] == 0:
-        output.note("It has no dead letters, so nothing was sent back.")
-    elif is_elsewhere(job):
-        output.note(f"It continues. Watch it: retrace replay get {replay_id}")
-    else:
-        output.note(f"Dead letters are on their way back. Watch it: retrace replay get {replay_id}")

@@ -233,8 +233,11 @@ ON_QUEUES = {
     ("ToOrdered", "SendMessage"): {"planner"},
     ("ReplayJobsDeadLetterQueue", "SendMessage"): {"planner"},
     ("DeadLetterQueue", "SendMessage"): {"dead letters"},
-    ("DeadLetterQueue", "ReceiveMessage"): {"planner"},
-    ("DeadLetterQueue", "DeleteMessage"): {"planner"},
+    **{
+        (queue, action): {"planner"}
+        for queue in ("DeadLetterQueue", "DeadLettersOfBilling", "DeadLettersOfOrdered")
+        for action in ("ReceiveMessage", "DeleteMessage")
+    },
     **{
         (queue, action): {function}
         for queue, function in {

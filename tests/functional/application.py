@@ -122,6 +122,8 @@ class Application:
     messages: Queue = Queue(SETTINGS["REPLAY_QUEUE_URL"])
     billing: Queue = Queue(SETTINGS["REPLAY_QUEUE_URL"].replace("-replay", "-to-billing"))
     ordered: Queue = Queue(SETTINGS["REPLAY_QUEUE_URL"].replace("-replay", "-to-ordered.fifo"))
+    dead_of_billing: Queue = Queue(SETTINGS["REPLAY_QUEUE_URL"].replace("-replay", "-dead-letters-of-billing"))
+    dead_of_ordered: Queue = Queue(SETTINGS["REPLAY_QUEUE_URL"].replace("-replay", "-dead-letters-of-ordered.fifo"))
     failures: Queue = Queue(SETTINGS["REPLAY_FAILURES_QUEUE_URL"])
     dead: Queue = Queue(SETTINGS["DEAD_LETTER_QUEUE_URL"])
 

@@ -110,8 +110,9 @@ def _create(resources: dict[str, Any]) -> None:
         dynamodb.create_table(TableName=SETTINGS[variable], **shape)
     for variable in _QUEUES:
         sqs.create_queue(QueueName=SETTINGS[variable].rpartition("/")[2])
-    sqs.create_queue(QueueName="retrace-test-to-billing")
-    sqs.create_queue(QueueName="retrace-test-to-ordered.fifo", Attributes={"FifoQueue": "true"})
+    for purpose in ("to", "dead-letters-of"):
+        sqs.create_queue(QueueName=f"retrace-test-{purpose}-billing")
+        sqs.create_queue(QueueName=f"retrace-test-{purpose}-ordered.fifo", Attributes={"FifoQueue": "true"})
 
 
 @pytest.fixture

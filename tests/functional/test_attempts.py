@@ -15,7 +15,7 @@ from botocore.awsrequest import AWSResponse
 from chalice.test import HTTPResponse
 
 from chalicelib.core.errors import RetraceError
-from chalicelib.runtime import consumer_wiring, system
+from chalicelib.runtime import consumer_wiring, replay_wiring, system
 from tests.functional.application import Application
 from tests.functional.events import DAY, NEXT_DAY, paid, paid_several
 from tests.functional.storage import Storage, assert_sound
@@ -100,7 +100,9 @@ def redrive(application: Application, wire: Wire) -> Act:
     application.accept_all(paid_several(2))
     replay_id, messages = application.planned(**WHOLE_DAY)
     application.give_up_on(messages)
-    return lambda: consumer_wiring.redrive_dead_letters().redrive_slice(replay_id, lambda: 45_000, 60)
+    redriving = consumer_wiring.redrive_dead_letters(replay_wiring.destinations().named("aggregates"))
+    assert redriving is not None
+    return lambda: redriving.redrive_slice(replay_id, lambda: 45_000, 60)
 
 
 def cancel(application: Application, wire: Wire) -> Act:

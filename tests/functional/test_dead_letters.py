@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from chalicelib.core.timestamps import Instant
+from chalicelib.processing.dead_letters import RedriveDeadLetters
 from chalicelib.replays.ports import Redriven
-from chalicelib.runtime import consumer_wiring, system
+from chalicelib.runtime import consumer_wiring, replay_wiring, system
 from tests.conftest import SETTINGS
 from tests.functional import ledger
 from tests.functional.application import Application, Message, message
@@ -47,7 +48,14 @@ REDRIVING = [
 
 def redriven(replay_id: str, time_left_ms: int = 45_000) -> Redriven:
     """One slice of a redrive."""
-    return consumer_wiring.redrive_dead_letters().redrive_slice(replay_id, lambda: time_left_ms, 60)
+    return redriving_aggregates().redrive_slice(replay_id, lambda: time_left_ms, 60)
+
+
+def redriving_aggregates() -> RedriveDeadLetters:
+    """What sends the processor's dead letters back."""
+    redriving = consumer_wiring.redrive_dead_letters(replay_wiring.destinations().named("aggregates"))
+    assert redriving is not None
+    return redriving
 
 
 def resting(application: Application) -> list[str]:

@@ -10,8 +10,9 @@ from chalicelib.core.timestamps import Instant, shifted
 from chalicelib.runtime import replay_wiring, system
 from tests.conftest import SETTINGS
 from tests.functional import clients
-from tests.functional.application import Application
+from tests.functional.application import Application, Queue
 from tests.functional.events import DAY, NEXT_DAY, paid
+from tests.functional.wire import ALWAYS, Wire, not_kept_back
 
 WHOLE_DAY = {"entity_id": "order-1", "start_time": f"{DAY}T00:00:00Z", "end_time": f"{NEXT_DAY}T00:00:00Z"}
 
@@ -106,13 +107,94 @@ def test_the_replays_to_a_destination_keep_its_rate_together(
     assert row["PK"] == {"S": "DESTINATION#billing"}
 
 
-def test_a_redrive_is_refused_where_dead_letters_are_those_of_a_consumer(application: Application) -> None:
+OUT_OF_REACH = {
+    "arn:aws:sqs:eu-west-1:111122223333:theirs": "start-message-move-task",
+    "arn:aws:events:eu-west-1:111122223333:event-bus/theirs": "The rules of a bus have dead-letter queues of their own",
+}
+
+
+@pytest.mark.parametrize("arn", OUT_OF_REACH)
+def test_a_redrive_is_refused_where_planners_cannot_read_dead_letters_and_says_what_to_do(
+    application: Application, monkeypatch: pytest.MonkeyPatch, arn: str
+) -> None:
     application.accept(paid())
-    replay_id = application.requested_and_planned(**WHOLE_DAY, destination="billing")
+    declared = json.loads(SETTINGS["DESTINATIONS"])
+    monkeypatch.setenv("DESTINATIONS", json.dumps(declared | {"theirs": {"arn": arn}}))
+    system.settings.cache_clear()
+    replay_id = application.requested(**WHOLE_DAY, destination="theirs")
+    sent_all(replay_id)
+    application.jobs.taken()
 
     response = application.call("POST", f"/replay/{replay_id}/redrive")
 
     assert response.status_code == 409
-    said = f"Replay {replay_id} was sent to billing. SQS moves the dead letters of billing back."
-    assert response.json_body["detail"] == said
+    assert f"Replay {replay_id} was sent to theirs." in response.json_body["detail"]
+    assert OUT_OF_REACH[arn] in response.json_body["detail"]
     assert application.jobs.taken() == []
+
+
+def sent_all(replay_id: str) -> None:
+    """Let a replay be SENT."""
+    clients.dynamodb().update_item(
+        TableName=SETTINGS["REPLAYS_TABLE"],
+        Key={"PK": {"S": f"REPLAY#{replay_id}"}, "SK": {"S": "JOB"}},
+        UpdateExpression="SET #state = :sent",
+        ExpressionAttributeNames={"#state": "state"},
+        ExpressionAttributeValues={":sent": {"S": "SENT"}},
+    )
+
+
+def given_up(queue: Queue, dead: Queue) -> list[str]:
+    """What a consumer did not process: SQS moves all that waits on its queue to its dead letters."""
+    messages = queue.taken()
+    for number, found in enumerate(messages):
+        group = {"MessageGroupId": found.members["entity_id"], "MessageDeduplicationId": str(number)}
+        ordered = group if dead.url.endswith(".fifo") else {}
+        clients.sqs().send_message(QueueUrl=dead.url, MessageBody=found.body, **ordered)
+    return sorted(found.body for found in messages)
+
+
+@pytest.mark.parametrize("destination", ["billing", "ordered"])
+def test_a_redrive_sends_a_consumer_the_dead_letters_of_its_replay_and_leaves_those_of_others(
+    application: Application, destination: str
+) -> None:
+    application.accept_all([paid(number) for number in range(1, 4)])
+    queue, dead = getattr(application, destination), getattr(application, f"dead_of_{destination}")
+    _, mine = (application.requested_and_planned(**WHOLE_DAY, destination=destination) for _ in range(2))
+    lost = given_up(queue, dead)
+
+    response = application.call("POST", f"/replay/{mine}/redrive")
+    [task] = application.jobs.taken()
+    application.call_planner(task)
+
+    assert response.status_code == 202
+    back = queue.taken()
+    assert [found.members["replay_id"] for found in back] == [mine] * 3
+    if destination == "ordered":
+        assert [found.members["event_time"] for found in back] == sorted(each.members["event_time"] for each in back)
+    dead.a_minute_later()
+    rest = dead.taken()
+    assert sorted(found.body for found in (*back, *rest)) == lost
+    assert mine not in {found.members["replay_id"] for found in rest}
+    assert application.messages.taken() == []
+
+
+def test_dead_letters_of_a_consumer_are_looked_for_twice_as_another_redrive_may_hide_them(
+    application: Application, wire: Wire
+) -> None:
+    application.accept(paid())
+    replay_id = application.requested_and_planned(**WHOLE_DAY, destination="billing")
+    given_up(application.billing, application.dead_of_billing)
+    hidden = application.dead_of_billing.received()
+    application.call("POST", f"/replay/{replay_id}/redrive")
+
+    [task] = application.jobs.taken()
+    wire.disturb(not_kept_back, "SendMessage", times=ALWAYS)
+    application.call_planner(task)
+    assert application.billing.taken() == []
+    application.dead_of_billing.given_back(hidden)
+    [again] = application.jobs.taken()
+    application.call_planner(again)
+
+    assert len(application.billing.taken()) == 1
+    assert application.plan() == 1  # the rest of its pass

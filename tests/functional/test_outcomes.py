@@ -188,6 +188,28 @@ def test_a_complete_replay_to_a_consumer_makes_no_total(reporting: Application) 
     )
 
 
+def test_a_redrive_sends_back_what_was_reported_failed_or_not_at_all_and_takes_off_what_is_done(
+    reporting: Application,
+) -> None:
+    replay_id, messages = sent_to_billing(reporting, 3)
+    for each in messages:
+        reporting.dead_of_billing.send(json.dumps(each))
+    report(reporting, replay_id, of("done", messages[:1]) + of("failed", messages[1:2]))
+    assert counts(reporting, replay_id) == ("SENT", 3, 1, 1)
+
+    assert reporting.call("POST", f"/replay/{replay_id}/redrive").status_code == 202
+    [task] = reporting.jobs.taken()
+    reporting.call_planner(task)
+
+    back = [found.members["event_id"] for found in reporting.billing.taken()]
+    assert sorted(back) == sorted(each["event_id"] for each in messages[1:])
+    assert counts(reporting, replay_id) == ("SENT", 3, 1, 0)
+    reporting.dead_of_billing.a_minute_later()
+    assert reporting.dead_of_billing.taken() == []
+    report(reporting, replay_id, of("done", messages[1:]))
+    assert counts(reporting, replay_id) == ("COMPLETE", 3, 3, 0)
+
+
 def test_who_reports_is_logged(reporting: Application, caplog: pytest.LogCaptureFixture) -> None:
     replay_id, messages = sent_to_billing(reporting, 1)
 

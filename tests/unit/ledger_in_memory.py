@@ -180,8 +180,8 @@ class DeadLettersInMemory:
         self.hidden += received
         return received
 
-    def send_back(self, messages: Sequence[tuple[str, ReplayMessage]]) -> None:
-        self.sent_back += [body for body, _ in messages]
+    def send_back(self, messages: Sequence[tuple[Delivery, ReplayMessage]]) -> None:
+        self.sent_back += [each.body for each, _ in messages]
 
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         self.visible = [each for each in self.visible if each not in deliveries]

@@ -22,7 +22,7 @@ from chalicelib.processing.dead_letters import RecordDeadLetters, RedriveDeadLet
 from chalicelib.processing.fetcher import FetchAndVerify
 from chalicelib.processing.processor import ProcessBatch
 from chalicelib.processing.recorder import RecordInLedger
-from chalicelib.replays.destinations import TO_AGGREGATES
+from chalicelib.replays.destinations import TO_AGGREGATES, Destinations
 from chalicelib.replays.job import ReplayJob, beginning_of
 from chalicelib.replays.messages import ReplayMessage, message_of, parse_message
 from chalicelib.replays.origins import Origins
@@ -227,7 +227,7 @@ def _work(code: Code, script: Script, task: tuple[ReplayTask, int, bool]) -> Any
         code.index_lag_s,
     )
     mover = RedriveDeadLetters(_recorder(script), script.port("letters"))
-    return WorkOnReplay(planner, mover, queues, jobs, at()).work(task[0], lambda: 900_000, task[1])
+    return WorkOnReplay(planner, lambda _: mover, queues, jobs, at()).work(task[0], lambda: 900_000, task[1])
 
 
 def _recorder(script: Script) -> RecordInLedger:
@@ -254,4 +254,4 @@ def _succeeds(failures: Mapping[str, Exception]) -> bool:
 
 def _control(script: Script) -> ControlReplay:
     jobs: Any = _JobsOfScript(script)
-    return ControlReplay(jobs, script.port("queues"), at(), _new_id(), no_pause)
+    return ControlReplay(jobs, script.port("queues"), Destinations({}), at(), _new_id(), no_pause)

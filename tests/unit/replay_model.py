@@ -393,8 +393,8 @@ class Model:
     def _letters_receive(self, state: State, _: Caller, _hidden_s: int) -> Effects:
         yield Effect(list(map(calls.delivery, sorted(state.letters))), state)
 
-    def _letters_send_back(self, state: State, _: Caller, sent: Sequence[tuple[str, ReplayMessage]]) -> Effects:
-        bodies = [body for body, _ in sent]
+    def _letters_send_back(self, state: State, _: Caller, sent: Sequence[tuple[Delivery, ReplayMessage]]) -> Effects:
+        bodies = [each.body for each, _ in sent]
         yield Effect(None, state._replace(messages=state.messages | calls.numbers_in(bodies)))
 
     def _letters_acknowledge(self, state: State, _: Caller, deliveries: Sequence[Delivery]) -> Effects:

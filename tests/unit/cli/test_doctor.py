@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -14,7 +13,7 @@ from moto import mock_aws
 
 from chalicelib.core.version import MAJOR_VERSION, VERSION
 from retrace.checking.safeguards import newest_digest
-from retrace.checkup import Api, Finding, Level, credentials, destinations, queues
+from retrace.checkup import Api, Finding, Level, credentials, queues
 from retrace.client import Client
 from retrace.problem import Exit
 from retrace.target import QUEUES, Target
@@ -236,26 +235,3 @@ def test_without_a_target_that_is_the_one_finding(monkeypatch: pytest.MonkeyPatc
 
     assert exit_code(result) == Exit.DIFFERENT
     assert "make up" in result.stdout
-
-
-def test_what_waits_at_destinations_and_their_dead_letters_is_told(aws: Target) -> None:
-    sqs, place = aws.client("sqs"), "eu-west-1:123456789012"
-    arns = {"aggregates": f"arn:aws:sqs:{place}:replay_queue_url", "news": f"arn:aws:events:{place}:event-bus/news"}
-    for name, waiting, dead in (("billing", 1, 0), ("ledger", 0, 2)):
-        gone = sqs.create_queue(QueueName=f"dead-letters-of-{name}")["QueueUrl"]
-        policy = {"deadLetterTargetArn": f"arn:aws:sqs:{place}:dead-letters-of-{name}", "maxReceiveCount": 5}
-        url = sqs.create_queue(QueueName=name, Attributes={"RedrivePolicy": json.dumps(policy)})["QueueUrl"]
-        arns[name] = f"arn:aws:sqs:{place}:{name}"
-        for queue_url, count in ((url, waiting), (gone, dead)):
-            for _ in range(count):
-                sqs.send_message(QueueUrl=queue_url, MessageBody="{}")
-    told = json.dumps({name: {"arn": arn} for name, arn in arns.items()})
-
-    found = list(destinations(replace(aws, storage={**aws.storage, "destinations": told})))
-
-    assert {each.check: (each.level.value, each.said) for each in found} == {
-        "destination news": ("ok", "an event bus, on which nothing waits"),
-        "destination billing": ("ok", "1 waiting, 0 being worked at"),
-        "destination ledger": ("problem", "2 messages in its dead-letter queue"),
-    }
-    assert list(destinations(aws)) == []

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import typer
 
+from retrace.commands import dead_letters
 from retrace.output import Output
 from retrace.problem import Problem
 from retrace.replay_progress import STILL_S, Watch
@@ -185,6 +186,25 @@ def test_a_redrive_to_another_destination_continues_and_sends_nothing_back() -> 
 
     assert "It continues." in result.stderr
     assert "on their way back" not in result.stderr
+
+
+def test_a_redrive_of_a_destination_redrives_each_replay_of_its_dead_letters_and_says_which_was_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = "0199b0f4-5a1c-7c3e-9f00-3d2b6a1e4f58"
+    letters = [{"replay_id": each} for each in (other, REPLAY_ID, "", other)]
+    monkeypatch.setattr(dead_letters, "letters_of", lambda target, name: iter(letters if name == "billing" else ()))
+    refused = (409, problem("It was cancelled."))
+    with serving(routes({REDRIVE: (202, job(failed=1)), f"POST /replay/{other}/redrive": refused})) as api:
+        result = api.run("replay", "redrive", "--destination", "billing")
+        nothing = api.run("replay", "redrive", "--destination", "ledger")
+        neither, both = api.run("replay", "redrive"), api.run("replay", "redrive", REPLAY_ID, "--destination", "a")
+
+    assert [json.loads(line)["replay_id"] for line in result.stdout.splitlines()] == [REPLAY_ID]
+    assert f"Replay {other}: " in result.stderr
+    assert "It was cancelled." in result.stderr
+    assert "There are no dead letters of ledger." in nothing.stderr
+    assert [exit_code(each) for each in (result, nothing, neither, both)] == [1, 0, 2, 2]
 
 
 def test_advice_names_the_command_and_not_the_route() -> None:

@@ -55,6 +55,7 @@ CALLS: dict[str, list[str]] = {
     "replay list": ["--reason", "{text}"],
     "replay get": ["{text}"],
     "replay cancel": ["{text}"],
+    "replay dead-letters": ["--replay", "{text}"],
     "replay redrive": ["{text}"],
     "explain": ["{text}", "e", "2026-11-23"],
     "aggregates get": ["{text}", "2026-11-23"],

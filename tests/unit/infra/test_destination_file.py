@@ -134,7 +134,7 @@ def test_reporters_are_told_to_functions_without_what_api_gateway_leaves_out(tmp
 
     [found] = declared(tmp_path, text)
 
-    assert found.options == {"reports": True, "reporters": ["111122223333:role/billing"]}
+    assert found.options == {"own": True, "reports": True, "reporters": ["111122223333:role/billing"]}
 
 
 def test_more_reporters_than_fit_beside_other_settings_are_refused(tmp_path: Path) -> None:

@@ -74,8 +74,8 @@ class World:
             heappush(self.hidden, (self.at_s + hidden_s, number))
         return [Delivery(str(number), "receipt", self.bodies[number]) for number in received]
 
-    def send_back(self, messages: Sequence[tuple[str, ReplayMessage]]) -> None:
-        self.sent_back += [body for body, _ in messages]
+    def send_back(self, messages: Sequence[tuple[Delivery, ReplayMessage]]) -> None:
+        self.sent_back += [each.body for each, _ in messages]
 
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         gone = {int(each.message_id) for each in deliveries}
@@ -94,7 +94,7 @@ class World:
         """What each slice came to, until the redrive asks for no other."""
         record = RecordInLedger(self.aggregates, at(), no_pause)
         port: Any = self
-        work = WorkOnReplay(port, RedriveDeadLetters(record, port), port, port, lambda: later(self.at_s))
+        work = WorkOnReplay(port, lambda _: RedriveDeadLetters(record, port), port, port, lambda: later(self.at_s))
         slices = []
         while self.tasks:
             due_s, body = self.tasks.pop()

@@ -55,7 +55,7 @@ class Desk:
 
     @property
     def control(self) -> ControlReplay:
-        return ControlReplay(self.world.jobs, self.world.queues, at(), self.new_id, no_pause)
+        return ControlReplay(self.world.jobs, self.world.queues, STAGE, at(), self.new_id, no_pause)
 
     @property
     def find(self) -> FindReplays:

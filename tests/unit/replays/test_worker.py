@@ -25,7 +25,7 @@ class NoDeadLetters:
 
 
 def work_on(world: World, task: ReplayTask, receives: int) -> int:
-    work = WorkOnReplay(world.planner, NoDeadLetters(), world.queues, world.jobs, at())
+    work = WorkOnReplay(world.planner, lambda _: NoDeadLetters(), world.queues, world.jobs, at())
     return work.work(task, lambda: 900_000, receives).sent
 
 
