@@ -97,7 +97,7 @@ sys.exit(sum(run([*name.split(), "--help"]) for name in PLACES))
 """
 _NO_CHALICELIB = "import importlib.util, sys; sys.exit(importlib.util.find_spec('chalicelib') is not None)"
 _EXTRAS = """
-import retrace.console.serving, retrace.exporting.parquet, duckdb
+import retrace.console.application, retrace.exporting.parquet, duckdb
 from retrace.console.application import require_libraries
 require_libraries()
 """

@@ -12,23 +12,23 @@ if TYPE_CHECKING:
     from retrace.consumer.consumer import Consumer as Consumer
     from retrace.consumer.message import ConsumerError as ConsumerError
     from retrace.consumer.message import Message as Message
-    from retrace.producer.errors import InvalidEvent as InvalidEvent
-    from retrace.producer.errors import ProducerError as ProducerError
-    from retrace.producer.errors import SpoolFull as SpoolFull
-    from retrace.producer.errors import SpoolInUse as SpoolInUse
+    from retrace.producer.encoding import InvalidEvent as InvalidEvent
+    from retrace.producer.encoding import ProducerError as ProducerError
+    from retrace.producer.encoding import SpoolFull as SpoolFull
+    from retrace.producer.encoding import SpoolInUse as SpoolInUse
     from retrace.producer.outcomes import Rejection as Rejection
     from retrace.producer.producer import Producer as Producer
 
 _PLACES = {
     "Consumer": "consumer.consumer",
     "ConsumerError": "consumer.message",
-    "InvalidEvent": "producer.errors",
+    "InvalidEvent": "producer.encoding",
     "Message": "consumer.message",
     "Producer": "producer.producer",
-    "ProducerError": "producer.errors",
+    "ProducerError": "producer.encoding",
     "Rejection": "producer.outcomes",
-    "SpoolFull": "producer.errors",
-    "SpoolInUse": "producer.errors",
+    "SpoolFull": "producer.encoding",
+    "SpoolInUse": "producer.encoding",
 }
 
 

@@ -52,8 +52,7 @@ def console(
     """
     # It brings a web server along, which no other command needs to wait for.
     with extra("console"):
-        from retrace.console.application import require_libraries  # noqa: PLC0415
-        from retrace.console.serving import CONNECTIONS, Console  # noqa: PLC0415
+        from retrace.console.application import CONNECTIONS, Console, require_libraries  # noqa: PLC0415
 
     require_libraries()
     call = command_context(context)

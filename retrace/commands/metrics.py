@@ -13,9 +13,8 @@ from chalicelib.metrics.definition import Definition
 from retrace.answer import Answer
 from retrace.client import Client
 from retrace.context import AsJson, Limit, command_context
-from retrace.defining.events import of_files, of_query
 from retrace.defining.metric_file import definitions_in
-from retrace.defining.trial import Trials
+from retrace.defining.trial import Trials, of_files, of_query
 from retrace.defining.trial_report import show_trial
 from retrace.event_table import Day, Since, Until, period
 from retrace.explanation import computes

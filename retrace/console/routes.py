@@ -18,8 +18,8 @@ from retrace.console.columns import paths_of, rows
 from retrace.console.forwarding import bounded, is_passed_on, problem_response, response_to
 from retrace.console.gathering import LATE_MS, PictureReader, Wanted, counts, wanted
 from retrace.console.received import metrics_of
-from retrace.console.retrying import corrections, lines_to_correct, results
 from retrace.console.searching import found_by
+from retrace.corrections import corrections, lines_to_correct, results
 from retrace.exporting.events import fault_of
 from retrace.json_layout import indented
 from retrace.problem import Problem

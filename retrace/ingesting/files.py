@@ -15,9 +15,17 @@ from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from retrace.ingesting.elements import BrokenArray, array_records, is_one_object
-from retrace.ingesting.exports import PARQUET, parquet_records, without_metadata
 from retrace.ingesting.foreign_formats import BEGINS, BrokenTable, Mapped, cloudtrail_records, table_records
-from retrace.ingesting.records import Records, Stream, line_records, unreadable, with_form
+from retrace.ingesting.records import (
+    PARQUET,
+    Records,
+    Stream,
+    line_records,
+    parquet_records,
+    unreadable,
+    with_form,
+    without_metadata,
+)
 from retrace.ingesting.texts import text_records
 from retrace.ingesting.unpacking import Broken, as_utf8, read_ahead, rejoined, unpacked
 

@@ -7,8 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from retrace.producer.encoding import Line
-from retrace.producer.errors import ProducerError, SpoolFull
+from retrace.producer.encoding import Line, ProducerError, SpoolFull
 from retrace.producer.spool import Row, Spool
 
 

@@ -1,4 +1,10 @@
-"""An event that a program hands over, as one line of JSON."""
+"""An event that a program hands over, as one line of JSON, and the errors of the producer.
+
+ProducerError
+├── InvalidEvent   the event is not one JSON object, or too large: `send` did not take it
+├── SpoolFull      there is no room on disk: `send` did not take the event
+└── SpoolInUse     another producer has the spool open
+"""
 
 from __future__ import annotations
 
@@ -8,7 +14,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.core import lossless_json
-from retrace.producer.errors import InvalidEvent
+
+
+class ProducerError(Exception):
+    """What the producer cannot do, and what to do about it."""
+
+
+class InvalidEvent(ProducerError, ValueError):
+    """The event cannot be sent as it is."""
+
+
+class SpoolFull(ProducerError):
+    """The spool has no room for another event."""
+
+
+class SpoolInUse(ProducerError):
+    """Another producer has the spool open."""
+
 
 _CLOUDEVENT = "specversion"
 """Every CloudEvent has this attribute. A native event has no member of this name."""

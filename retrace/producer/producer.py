@@ -11,8 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from retrace.producer.backlog import Backlog, Limits
-from retrace.producer.encoding import encoded
-from retrace.producer.errors import InvalidEvent, ProducerError
+from retrace.producer.encoding import InvalidEvent, ProducerError, encoded
 from retrace.producer.outcomes import Rejection
 from retrace.producer.spool import Spool
 

@@ -17,7 +17,7 @@ from chalicelib.ingest.request import MAX_BYTES
 from retrace.client import Client, jittered
 from retrace.problem import Problem
 from retrace.producer.backlog import Backlog
-from retrace.producer.errors import ProducerError
+from retrace.producer.encoding import ProducerError
 from retrace.producer.outcomes import Decided, Divide, Outcome, Part, Rejection, TryLater, outcome
 from retrace.producer.spool import Row
 from retrace.target_resolution import target_at

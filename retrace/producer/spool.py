@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakSet
 
-from retrace.producer.encoding import Line
-from retrace.producer.errors import ProducerError, SpoolFull, SpoolInUse
+from retrace.producer.encoding import Line, ProducerError, SpoolFull, SpoolInUse
 
 FILE = "spool.sqlite"
 _VERSION = 1

@@ -20,7 +20,7 @@ from bench.markdown import table
 from embedded.connection import Stack
 from embedded.stack import started
 from retrace.client import Client
-from retrace.console.serving import CONNECTIONS, Console
+from retrace.console.application import CONNECTIONS, Console
 from retrace.target import Target
 from tests.e2e.deployed import Deployed, batches
 from tests.sizes import is_full

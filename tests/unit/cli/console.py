@@ -13,7 +13,7 @@ import urllib3
 
 from retrace.client import Client
 from retrace.console.admission import HEADER
-from retrace.console.serving import Console
+from retrace.console.application import Console
 from retrace.target import Target
 from tests.unit.cli.scripted_api import Script, ScriptedApi, serving
 

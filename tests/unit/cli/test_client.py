@@ -11,8 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.config import Config
 
-from retrace.client import ATTEMPTS, Client
-from retrace.connecting import Proxy, proxy_for
+from retrace.client import ATTEMPTS, Client, Proxy, proxy_for
 from retrace.problem import Exit, Problem
 from retrace.target import Target
 from tests.unit.cli.scripted_api import BROKEN, Answer, ScriptedApi, problem, routes, serving

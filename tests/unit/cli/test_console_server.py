@@ -10,8 +10,8 @@ import pytest
 from chalicelib.api.operations import OPERATIONS
 from retrace.commands.console import PORT
 from retrace.console.admission import HEADER
+from retrace.console.application import Console
 from retrace.console.forwarding import LONGEST_BODY, NOT_PASSED_ON, is_passed_on
-from retrace.console.serving import Console
 from retrace.problem import Exit, Problem
 from tests.unit.cli.console import NOT_LET_IN, Served, console
 from tests.unit.cli.scripted_api import BROKEN, Answer, Asked, problem

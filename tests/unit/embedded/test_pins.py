@@ -26,7 +26,7 @@ ADDED_LATER = {
     "embedded/guard.py": "requirements-embedded.txt",
     "retrace/console": "requirements-console.txt",
     "retrace/exporting/parquet.py": "requirements-dev.txt",
-    "retrace/ingesting/exports.py": "requirements-dev.txt",
+    "retrace/ingesting/records.py": "requirements-dev.txt",
     "retrace/commands/sql.py": "requirements-console.txt",
     "retrace/querying": "requirements-console.txt",
     "tests/e2e/faulty_wire.py": "requirements-faults.txt",

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrace.producer.encoding import Line
-from retrace.producer.errors import ProducerError
+from retrace.producer.encoding import Line, ProducerError
 from retrace.producer.spool import FILE, Spool
 from tests.copied_project import ROOT
 
