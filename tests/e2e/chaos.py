@@ -37,16 +37,23 @@ class Killer:
     rng: random.Random
     kills: Mapping[str, int]
     at_once: Collection[str] = ("planner",)
+    most_of_a_replay: int | None = None
     processed: float = 0.0
     killed: Counter[str] = field(default_factory=Counter)
+    killed_at: Counter[str | None] = field(default_factory=Counter)
     between_batches: int = 0
     second: int = 0
     deaths: dict[Process, float] = field(default_factory=dict)
 
     def told(self, process: Process, report: Report) -> None:
-        """A batch has begun, which may be the last of its worker, or has ended before its worker died."""
+        """A batch has begun, which may be the last of its worker, is partly sent, or has ended before its worker died.
+
+        Half of the planners that are to die do so in the middle of what they send.
+        """
         if isinstance(report, Began) and self._is_due(process.function, report):
             self.deaths[process] = time.monotonic() + self.rng.uniform(0, LONGEST_S[process.function])
+        elif isinstance(report, Sent) and process in self.deaths and self.rng.random() < 0.5:
+            self.deaths[process] = time.monotonic()
         elif isinstance(report, Ended):
             self.deaths.pop(process, None)
 
@@ -54,7 +61,8 @@ class Killer:
         quota = self.kills.get(function, 0)
         if function == "planner":
             allowed = quota if function in self.at_once else self._allowed(quota)
-            return self.killed[function] < allowed and batch.receives < RECEIVES_OF_A_SLICE - 1
+            spared = self.killed_at[batch.replay_id] == self.most_of_a_replay
+            return self.killed[function] < allowed and batch.receives < RECEIVES_OF_A_SLICE - 1 and not spared
         again = batch.receives > 1 and self.second < self._allowed(SECOND_KILLS if quota else 0)
         return again or self.killed[function] < self._allowed(quota)
 
@@ -74,6 +82,7 @@ class Killer:
             self.between_batches += 1
             return
         self.killed[process.function] += 1
+        self.killed_at[process.last.replay_id] += 1
         self.second += process.function == "processor" and process.last.receives > 1
 
 
@@ -149,8 +158,6 @@ class Work:
         for report in self.workers.kill(process):
             self._count(process, report)
         self.killer.buried(process)
-        if isinstance(process.last, Began):
-            self.counts[f"{process.function} killed at {process.last.replay_id}"] += 1
         queue = {"planner": "replay_jobs", "processor": "replay"}[process.function]
         self.counts[f"{process.function} messages in flight when it was killed"] += len(process.receipts)
         self.ground.give_back(getattr(self.ground.stack, f"{queue}_queue_url"), process.receipts)

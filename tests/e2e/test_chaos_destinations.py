@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from math import ceil
 from pathlib import Path
 from threading import Event
 
@@ -164,15 +165,17 @@ class Delivery:
     @property
     def told(self) -> dict[str, tuple[int, int, int]]:
         """Of each destination: planners killed, messages that came, and doubles among them."""
-        killed = {name: self.work.counts[f"planner killed at {each}"] for name, each in self.replays.items()}
-        return {name: (killed[name], each.came.total(), each.doubles) for name, each in self.inboxes.items()}
+        return {name: (self.killed(name), each.came.total(), each.doubles) for name, each in self.inboxes.items()}
+
+    def killed(self, destination: str) -> int:
+        """How many planners were killed while they worked on the replay to a destination."""
+        return self.work.killer.killed_at[self.replays[destination]]
 
     def assert_came(self, event_ids: Collection[str]) -> None:
         """Each event came to each destination by its own replay, and nothing else came; doubles only by kills."""
         for name, inbox in self.inboxes.items():
             assert inbox.came.keys() == {(self.replays[name], event_id) for event_id in event_ids}, name
-            killed = self.work.counts[f"planner killed at {self.replays[name]}"]
-            assert inbox.doubles <= killed * burst(RATE), name
+            assert inbox.doubles <= self.killed(name) * burst(RATE), name
 
 
 def shown(job: Job) -> tuple[str, int, int, int]:
@@ -221,7 +224,7 @@ def test_each_destination_gets_every_message_of_its_replay_although_planners_are
     never_sent = [sha256(each.encode()).hexdigest() for each in chosen[:5]]
     never_sent += [event_id for event_id, kind in kinds.items() if kind != events.CHOSEN]
     withheld = next(each for each in chosen if not fails(each) and not fails_first(each))
-    work = Work(quiet, workers, Killer(rng, {"planner": KILLS}, AT_ONCE))
+    work = Work(quiet, workers, Killer(rng, {"planner": KILLS}, AT_ONCE, ceil(KILLS / len(replays))))
     delivery = Delivery(work, EVENTS, replays, inboxes)
     bad = bad_consumers(delivery, never_sent, {withheld}, rng)
     for _ in replays:
@@ -240,6 +243,7 @@ def test_each_destination_gets_every_message_of_its_replay_although_planners_are
     assert inboxes["ordered"].too_late == []
     assert waiting(deployed).keys() <= UNREAD
     assert work.killer.killed["planner"] >= KILLS
+    assert min(map(delivery.killed, replays)) > 0
 
     failed = sum(map(fails, chosen))
     jobs = delivery.jobs()

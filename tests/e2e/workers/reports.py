@@ -26,7 +26,7 @@ class Began:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """SQS took so many messages of replays in one call."""
+    """SQS or EventBridge took so many messages of replays in one call."""
 
     messages: int
 

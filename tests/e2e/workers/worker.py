@@ -70,8 +70,9 @@ class Telling:
             self.connection.send(report)
 
     def sent(self, parsed: dict[str, Any], **_: Any) -> None:
-        """Tell of messages that SQS took; botocore calls what is registered with each answer."""
-        self.send(Sent(len(parsed.get("Successful", []))))
+        """Tell of messages that SQS or EventBridge took; botocore calls what is registered with each answer."""
+        taken = parsed.get("Successful") or [each for each in parsed.get("Entries", []) if "EventId" in each]
+        self.send(Sent(len(taken)))
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ class Worker:
         """Work until asked to end."""
         self.transactions.count()
         system.sqs().meta.events.register("after-call.sqs.SendMessageBatch", self.told.sent)
+        system.events().meta.events.register("after-call.events.PutEvents", self.told.sent)
         self.told.send(Ready())
         while not ending.is_set():
             messages = self._received()
