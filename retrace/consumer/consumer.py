@@ -133,7 +133,7 @@ class Consumer:
     def stop(self) -> None:
         """Begin no other message. `run` or the loop ends once what is in work is handled and reported.
 
-        Any thread, handler or signal handler may call this.
+        Any thread, handler or signal handler may call this. Before a run, it ends that one at once.
         """
         self._stops.put(None)
 
@@ -177,11 +177,10 @@ class Consumer:
     @contextmanager
     def _working(self, concurrency: int) -> Iterator[Work]:
         """The threads of one run. A second Ctrl-C ends the program without waiting for them."""
-        self._stops = SimpleQueue()
         holding = Holding(self.queue)
         reporter = Reporter(self.queue, holding, self._client, self._report_age_s, self._options.max_pause_s)
         work = Work(self.queue, Reader(self.s3), holding, reporter, self._options, concurrency)
-        watch = threading.Thread(target=self._stop_when_asked, args=(self._stops, work), daemon=True)
+        watch = threading.Thread(target=self._stop_when_asked, args=(work,), daemon=True)
         with self._stopped_by_signals():
             watch.start()
             try:
@@ -189,14 +188,20 @@ class Consumer:
             except KeyboardInterrupt:
                 raise
             except BaseException:
-                work.end()
+                self._end(work, watch)
                 raise
-            work.end()
+            self._end(work, watch)
 
-    @staticmethod
-    def _stop_when_asked(stops: SimpleQueue[None], work: Work) -> None:
-        stops.get()
+    def _stop_when_asked(self, work: Work) -> None:
+        self._stops.get()
         work.stop()
+
+    def _end(self, work: Work, watch: threading.Thread) -> None:
+        self._stops.put(None)
+        watch.join()
+        while not self._stops.empty():  # what asked twice did not mean the next run
+            self._stops.get()
+        work.end()
 
     @contextmanager
     def _stopped_by_signals(self) -> Iterator[None]:

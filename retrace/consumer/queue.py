@@ -69,7 +69,6 @@ class Queue:
 
     def receive(self, most: int, wait_s: int) -> list[Held]:
         """Wait for messages, and take at most so many; raises ConsumerError if AWS refuses, or what botocore raises."""
-        asked = time.monotonic()
         try:
             answer = self.sqs.receive_message(
                 QueueUrl=self.url,
@@ -82,13 +81,8 @@ class Queue:
             if _is_final(error):
                 raise self.unusable(error) from error
             raise
-        return [self._held(found, asked) for found in answer.get("Messages", [])]
-
-    def _held(self, found: Any, asked: float) -> Held:
-        attributes = found.get("Attributes", {})
-        delivery = Delivery(found["MessageId"], found["ReceiptHandle"], found["Body"])
-        group = attributes.get("MessageGroupId") or delivery.message_id
-        return Held(delivery, group, int(attributes.get("ApproximateReceiveCount", 1)), asked + self.visibility_s)
+        until = time.monotonic() + self.visibility_s  # from the answer on: the poll may have waited for long
+        return [_held(found, until) for found in answer.get("Messages", [])]
 
     def extend(self, held: Sequence[Held]) -> list[tuple[Held, str]]:
         """Keep messages invisible; returns those that are not in flight any more, with what SQS says."""
@@ -137,6 +131,13 @@ class Queue:
         """What to say if AWS does not let this consumer use the queue."""
         remedy = "Check the destination, the region and the credentials, and attach the destination's ConsumerPolicy."
         return ConsumerError(f"The queue {self.url} cannot be used: {error} {remedy}")
+
+
+def _held(found: Any, until: float) -> Held:
+    attributes = found.get("Attributes", {})
+    delivery = Delivery(found["MessageId"], found["ReceiptHandle"], found["Body"])
+    group = attributes.get("MessageGroupId") or delivery.message_id
+    return Held(delivery, group, int(attributes.get("ApproximateReceiveCount", 1)), until)
 
 
 def _entry(number: int, held: Held) -> dict[str, Any]:

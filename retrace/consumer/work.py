@@ -67,16 +67,14 @@ class Work:
 
     def succeed(self, held: Held) -> None:
         """The message is handled."""
-        self._reporter.add(Outcome(held))
-        self._lanes.finish(held)
+        self._end_in_its_group(Outcome(held))
 
     def fail(self, held: Held, reason: str) -> None:
         """The message is not handled. The queue delivers it again, or after the last attempt its group goes on."""
         named = held.delivery.message_id if held.sent is None else held.sent.event_id
         log.warning("Attempt %d of %s at message %s failed: %s", held.attempt, self._queue.attempts, named, reason)
         if self._queue.is_last(held):
-            self._reporter.add(Outcome(held, reason))
-            self._lanes.finish(held)
+            self._end_in_its_group(Outcome(held, reason))
             return
         left = [held, *self._lanes.give_up_group(held)]
         self._holding.discard(left)
@@ -128,6 +126,13 @@ class Work:
             return not self.stopped.is_set()
         reason = f"Attempt {held.attempt} of {self._queue.attempts}, the last one, did not end."
         return self._reporter.report_at_once(Outcome(held, reason), self.stopped)
+
+    def _end_in_its_group(self, outcome: Outcome) -> None:
+        """Report an outcome, at once if nothing else can be done: a queue keeps back the rest of a group until then."""
+        self._reporter.add(outcome)
+        self._lanes.finish(outcome.held)
+        if outcome.held.group != outcome.held.delivery.message_id and self._lanes.empty:
+            self._reporter.flush()
 
     def _release(self, deliveries: Sequence[Held]) -> None:
         if deliveries:

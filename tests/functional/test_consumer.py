@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from itertools import chain, repeat
 from threading import Barrier, Event, Lock, Thread
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -405,6 +406,57 @@ def test_messages_of_a_group_are_handled_one_after_the_other_and_groups_at_once(
     }
     assert set(most) == {1}
     assert counts(consuming, replay_id) == ("COMPLETE", 40, 40, 0)
+
+
+def test_a_group_need_not_wait_for_a_large_report(consuming: Consuming) -> None:
+    replay_id = replayed(consuming, payments(25), "ordered")
+    consumer, _ = consuming.consumer("ordered", report_age_s=3_600.0, stop_when_empty=False)
+    handled: list[int] = []
+
+    def handle(message: Message) -> None:
+        handled.append(number_of(message))
+        if len(handled) == 25:
+            consumer.stop()
+
+    consumer.run(handle)
+
+    assert handled == list(range(1, 26))
+    assert counts(consuming, replay_id) == ("COMPLETE", 25, 25, 0)
+
+
+def test_a_consumer_that_was_stopped_can_run_again(consuming: Consuming) -> None:
+    replay_id = replayed(consuming, payments(3))
+    consumer, _ = consuming.consumer()
+    consumer.stop()
+    found: list[Message] = []
+
+    consumer.run(found.append)
+    assert found == []
+    consumer.run(found.append)
+
+    assert counts(consuming, replay_id) == ("COMPLETE", 3, 3, 0)
+
+
+def test_a_message_that_came_late_in_a_poll_is_held_for_its_whole_time(consuming: Consuming) -> None:
+    replay_id = replayed(consuming, payments(1))
+    consumer, wire = consuming.consumer(visibility_s=1, stop_when_empty=False)
+    found: list[Message] = []
+
+    def late(attempt: Attempt) -> Any:
+        began = monotonic()
+        while monotonic() < began + 1.1:  # the poll takes longer than the message is invisible
+            pass
+        return attempt.delivered()
+
+    def handle(message: Message) -> None:
+        found.append(message)
+        consumer.stop()
+
+    wire.disturb(late, "ReceiveMessage")
+    consumer.run(handle)
+
+    assert [message.attempt for message in found] == [1]
+    assert counts(consuming, replay_id) == ("COMPLETE", 1, 1, 0)
 
 
 def test_nothing_of_a_group_overtakes_a_message_that_failed(consuming: Consuming) -> None:
