@@ -2393,8 +2393,8 @@ BREAKS = [
     Break(
         "11 ordered: a consumer that goes on with a group after a failure",
         "retrace/consumer/work.py",
-        "        left = [held, *self._lanes.give_up_group(held)]\n",
-        "        self._lanes.finish(held)\n        left = [held]\n",
+        "        left = [held, *self._lanes.take_behind(held)]\n",
+        "        left = [held]\n",
         "tests/functional/test_consumer.py",
         "test_nothing_of_a_group_overtakes_a_message_that_failed",
     ),

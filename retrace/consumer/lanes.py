@@ -55,13 +55,10 @@ class Lanes:
                 del self._waiting[held.group]
             self._changed.notify_all()
 
-    def give_up_group(self, held: Held) -> list[Held]:
-        """The same, but what waits behind it does so no more, and is returned: nothing must overtake the message."""
+    def take_behind(self, held: Held) -> list[Held]:
+        """Take all that waits behind a message in work, so that nothing overtakes it."""
         with self._changed:
-            behind = list(self._waiting.pop(held.group, ()))
-            self._busy.discard(held.group)
-            self._changed.notify_all()
-            return behind
+            return list(self._waiting.pop(held.group, ()))
 
     def wait_for_room(self, most: int) -> bool:
         """Wait until fewer messages than that can be taken; False once this is closed."""

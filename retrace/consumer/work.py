@@ -46,7 +46,9 @@ class Work:
         self._options = options
         self._concurrency = concurrency
         self._lanes = Lanes()
-        self._receivers = [self._thread(self._receive, "receive") for _ in range(-(-concurrency // MESSAGES_A_CALL))]
+        # What is empty for one receiver may be in the hands of another.
+        receivers = 1 if options.stop_when_empty else -(-concurrency // MESSAGES_A_CALL)
+        self._receivers = [self._thread(self._receive, "receive") for _ in range(receivers)]
         self._holder = self._thread(holding.run, "hold")
         self._reporting = self._thread(reporter.run, "report")
         for thread in (self._holder, self._reporting, *self._receivers):
@@ -76,14 +78,16 @@ class Work:
         if self._queue.is_last(held):
             self._end_in_its_group(Outcome(held, reason))
             return
-        left = [held, *self._lanes.give_up_group(held)]
+        left = [held, *self._lanes.take_behind(held)]
         self._holding.discard(left)
         if self._options.retry_after_s is not None:
             self._queue.make_visible(left, self._options.retry_after_s)
+        self._lanes.finish(held)
 
     def give_back(self, held: Held) -> None:
         """The message was not handled, and did not fail. It is visible again, with those behind it."""
-        self._release([held, *self._lanes.give_up_group(held)])
+        self._release([held, *self._lanes.take_behind(held)])
+        self._lanes.finish(held)
 
     def stop(self) -> None:
         """Begin nothing more, and make visible again what was not begun."""
@@ -142,6 +146,7 @@ class Work:
     def _receive(self) -> None:
         failures = 0
         while self._lanes.wait_for_room(self._concurrency) and self._reporter.wait_for_room():
+            nothing_left = self._lanes.empty and self._reporter.empty
             try:
                 found = self._queue.receive(self._options.receive_at_once, self._options.wait_s)
             except AWS_ERRORS as error:
@@ -154,10 +159,7 @@ class Work:
                 self._holding.add(found)
                 self._reader.read(found)
                 self._lanes.add(found)
+            elif self._options.stop_when_empty and nothing_left:
+                self.stop()
             elif self._options.stop_when_empty:
-                self._stop_if_done()
-
-    def _stop_if_done(self) -> None:
-        if self._lanes.empty and self._reporter.empty:
-            self.stop()
-        self._reporter.flush()
+                self._reporter.flush()  # a message or group that the queue keeps back may come then

@@ -182,7 +182,7 @@ def test_a_consumer_that_dies_before_any_call_loses_nothing_and_is_counted_once(
 ) -> None:
     door = consuming.door
     queue = {"billing": door.application.billing, "ordered": door.application.ordered}[destination]
-    for at in range(1, 14):
+    for at in range(1, 12):
         events = [paid(number, source=f"shop/{at}", entity_id=f"order-{number % 2}") for number in range(1, 7)]
         replay_id = replayed(consuming, events, destination)
         handled: list[str] = []
