@@ -156,7 +156,10 @@ def _planned() -> Cost:
 
 def plan_slice(aws: MeteredAws) -> int:
     """Let a planner send what it can of the kept job within one invocation; returns how many messages it sent."""
-    ports, clock = (aws.replays, Origins(aws.index), aws.queues), (lambda: NOW, never_wait, lambda: REPLAY_ID)
+    ports, clock = (
+        (aws.replays, Origins(aws.index, aws.replays, aws.aggregates), aws.queues),
+        (lambda: NOW, never_wait, lambda: REPLAY_ID),
+    )
     planner = PlanReplay(*ports, lambda _: aws.destination, *clock, one_by_one, index_lag_s=0)
     return planner.plan_slice(ReplayTask(REPLAY_ID), lambda: 45_000)
 

@@ -56,6 +56,7 @@ _MESSAGES = ("ENTITY#*#P1D#*#VER#*",)
 _KEPT = ("TOTALS#*", "VALUES#*")
 _REPLAYS = ("REPLAY#*",)
 _SENT = ("REPLAY#*#SENT#*",)
+_SENT_EVENTS = ("DESTINATION#*#SENT#*",)
 _METRICS = ("METRIC#*",)
 _COUNT_PROGRESS = Right("CountProgress", ("dynamodb:UpdateItem",), ("ReplaysTable",), keys=_REPLAYS, together=True)
 _READ_STATES = Right("ReadStates", ("dynamodb:BatchGetItem",), ("ReplaysTable",), keys=(*_REPLAYS, *_METRICS))
@@ -115,7 +116,7 @@ RIGHTS: Mapping[str, tuple[Right, ...]] = {
         ),
         Right("RecordChangesOfMetrics", ("s3:PutObject", "s3:GetObject"), ("RawBucket/metrics/*",)),
         Right("OrderReplayJobs", ("dynamodb:UpdateItem",), ("ReplaysTable",), keys=("ORDER",)),
-        Right("FindWhatWasSent", ("dynamodb:BatchGetItem",), ("ReplaysTable",), keys=_SENT),
+        Right("FindWhatWasSent", ("dynamodb:BatchGetItem",), ("ReplaysTable",), keys=(*_SENT, *_SENT_EVENTS)),
         _record(*_MESSAGES),
         _COUNT_PROGRESS,
         Right("ListReplayJobs", ("dynamodb:Query",), ("ReplaysTable/index/newest-first",)),
@@ -134,8 +135,9 @@ RIGHTS: Mapping[str, tuple[Right, ...]] = {
             "KeepFoundDaysAndWhatIsSent",
             ("dynamodb:BatchWriteItem",),
             ("ReplaysTable",),
-            keys=("REPLAY#*#DAYS", *_SENT),
+            keys=("REPLAY#*#DAYS", *_SENT, *_SENT_EVENTS),
         ),
+        Right("FindWhatWasSent", ("dynamodb:BatchGetItem",), ("ReplaysTable",), keys=_SENT_EVENTS),
         Right("SendNextSlices", ("sqs:SendMessage",), ("ReplayJobsQueue", "ReplayJobsDeadLetterQueue")),
         SEND_TO_DESTINATIONS,
         Right("TakeDeadLettersBack", ("sqs:ReceiveMessage", "sqs:DeleteMessage"), ("DeadLetterQueue",)),

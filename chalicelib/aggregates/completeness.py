@@ -93,7 +93,9 @@ def _left_out(request: ReplayRequest, version: Version) -> Iterator[str]:
 
 def outside(request: ReplayRequest, day: Window) -> Iterator[str]:
     """What a replay leaves out of a day by its filters and its window, in sentences."""
-    if request.filtered:
+    if request.of is not None:
+        yield f"Its replay took only what replay {request.of} left unprocessed."
+    elif request.filtered:
         yield "Its replay took only events that pass its filters."
     if request.window.start > day.start:
         yield f"Its replay leaves out the day's events before {_readable(request.window.start)}."
@@ -114,6 +116,8 @@ def _readable(instant: Instant) -> str:
 def _covers(request: ReplayRequest, version: Version, event: StoredEvent) -> bool:
     if request.selects_whole_days:
         return not any(_left_out(request, version))
+    if request.only is not None:
+        return False
     if not request.takes(event) or not request.window.start <= event.event_time < request.window.end:
         return False
     if request.entity_id is not None:

@@ -26,6 +26,8 @@ from chalicelib.aggregates.ledger import (
     Transition,
     VersionConflict,
     VersionInput,
+    count_delta,
+    record_of,
 )
 from chalicelib.aws import replay_keys
 from chalicelib.aws.dynamodb import Cancellation, Item, get_items, to_item, write_together
@@ -33,6 +35,7 @@ from chalicelib.aws.errors import translated
 from chalicelib.core.errors import WriteConflict
 from chalicelib.core.ports import Pause
 from chalicelib.core.timestamps import Instant
+from chalicelib.replays.messages import MessageIdentity, ReplayMessage
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -57,6 +60,12 @@ class DynamoAggregateStore:
         with translated("reading what became of messages"):
             items = get_items(self.dynamodb, self.aggregates_table, wanted, self.pause, consistent=True)
         return _ledger(ledger_keys, versions, items)
+
+    def processed(self, messages: Sequence[ReplayMessage]) -> list[MessageIdentity]:
+        """Those of at most 100 messages of a replay that were processed, or reported done: one BatchGetItem."""
+        records = {message.identity: record_of(message, Outcome.FAILED) for message in messages}
+        outcomes = self.read(list(records.values())).outcomes
+        return [identity for identity, each in records.items() if count_delta(None, outcomes.get(each.key)).processed]
 
     def write(self, changes: Changes, now: Instant) -> None:
         """Write outcomes, aggregates and the progress of replays together: one TransactWriteItems.

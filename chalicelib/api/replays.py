@@ -28,6 +28,7 @@ def request_replay(request: Request) -> Response:
     parsed = parse_with_drafts(requests.body_of(request))
     asked = parsed.request
     if query.dry_run:
+        asked = replay_wiring.complete_request().completed(asked)
         replay_wiring.destinations().named(asked.destination)
         pins = replay_wiring.pin_metrics()
         chosen = pins.chosen(asked, parsed.drafts)

@@ -24,6 +24,7 @@ METRIC_POSITION = re.compile(r"NAME#[a-z][a-z0-9_]{0,63}", re.ASCII)
 REPLAY_POSITION = re.compile(r"REPLAY#[^#\x00]+")
 
 _REPLAY = "REPLAY#"
+_DIGITS_OF_COUNTS = 12
 
 
 def replay(replay_id: str) -> str:
@@ -46,6 +47,16 @@ def outbox_part(commit_id: str, number: int) -> str:
     return f"{commit_id}#{number:03d}"
 
 
+def listed_outbox(first: int) -> str:
+    """The sort key of the row that says which outbox has a replay's messages from this number on."""
+    return f"SENT#{first:0{_DIGITS_OF_COUNTS}}"
+
+
+def first_listed(sort_key: str) -> int:
+    """The number that such a sort key has."""
+    return int(sort_key.removeprefix("SENT#"))
+
+
 def touched_days(replay_id: str) -> str:
     """The partition of the days that a replay of whole days has found."""
     return f"{replay(replay_id)}#DAYS"
@@ -64,6 +75,11 @@ def before_touched_days() -> str:
 def destination(name: str) -> str:
     """The partition of a destination that replays send to in turns."""
     return f"DESTINATION#{name}"
+
+
+def sent_events(name: str, event_id: str) -> str:
+    """One of the partitions of the events that were sent to a destination: 4,096, as it may get any number of them."""
+    return f"{destination(name)}#SENT#{event_id[:3]}"
 
 
 def sent_messages(replay_id: str, event_id: str) -> str:

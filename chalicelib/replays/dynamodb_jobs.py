@@ -15,7 +15,13 @@ from chalicelib.core.errors import WriteConflict
 from chalicelib.core.pagination import PageOf, chunked
 from chalicelib.core.ports import Pause
 from chalicelib.core.timestamps import Instant, nanoseconds
-from chalicelib.replays.dynamodb_planning import DynamoOutboxes, DynamoSentMessages, DynamoTouchedDays, DynamoTurns
+from chalicelib.replays.dynamodb_planning import (
+    DynamoOutboxes,
+    DynamoSentEvents,
+    DynamoSentMessages,
+    DynamoTouchedDays,
+    DynamoTurns,
+)
 from chalicelib.replays.dynamodb_rows import job_of, job_row, request_row, status_of
 from chalicelib.replays.job import Outbox, ReplayJob
 from chalicelib.replays.ports import KeyedReplay, ReplayPlace, ReplayStatus
@@ -141,6 +147,18 @@ class DynamoReplayStore:
     def outbox(self, replay_id: str, commit_id: str) -> Outbox:
         """The outbox of a job's commit; raises NotFound if it has expired."""
         return self._outboxes(replay_id).get(commit_id)
+
+    def list_outbox(self, replay_id: str, first: int, commit_id: str, now: Instant) -> None:
+        """Keep which outbox has the messages of a replay from the `first` on."""
+        self._outboxes(replay_id).enlist(first, commit_id, now)
+
+    def outbox_with(self, replay_id: str, number: int) -> tuple[int, Outbox]:
+        """The outbox that has a message that a replay sent, and the number of the first in it; raises NotFound."""
+        return self._outboxes(replay_id).having(number)
+
+    def sent_events(self, destination: str) -> DynamoSentEvents:
+        """What replays have sent to a destination."""
+        return DynamoSentEvents(self.dynamodb, self.replays_table, destination, self.pause)
 
     def _outboxes(self, replay_id: str) -> DynamoOutboxes:
         return DynamoOutboxes(self.dynamodb, self.replays_table, replay_id)

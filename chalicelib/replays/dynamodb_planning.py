@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from chalicelib.core.errors import NotFound
 from chalicelib.core.pagination import PageOf, chunked
 from chalicelib.core.ports import Pause
 from chalicelib.core.timestamps import Day, Instant, nanoseconds
-from chalicelib.replays.job import Outbox, unpacked
+from chalicelib.replays.job import OUTBOXES_KEPT_DAYS, Outbox, unpacked
 from chalicelib.replays.messages import MessageIdentity, ReplayMessage
 from chalicelib.replays.ports import TouchedDay
 from chalicelib.replays.rate_limit import MOST_BEHIND_S
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 PART_BYTES = 390_000
 """An item has at most 400 KB, its keys included."""
-
-KEPT_DAYS = 30
-"""Longer than a queue keeps any message, so a job can be resumed for as long as that makes sense."""
 
 _NANOSECONDS = 1_000_000_000
 
@@ -45,12 +42,19 @@ class DynamoOutboxes:
 
     def put(self, commit_id: str, outbox: Outbox, now: Instant) -> None:
         """Write what a commit is going to name."""
-        expires_at = nanoseconds(now) // _NANOSECONDS + KEPT_DAYS * 86_400
         with translated("keeping what a replay is about to send"):
             for number, part in enumerate(chunked(outbox.packed, PART_BYTES)):
-                row = {"PK": replay_keys.outbox(self.replay_id), "SK": replay_keys.outbox_part(commit_id, number)}
-                item = to_item(row | {"content": part, "expires_at": expires_at})
-                self.dynamodb.put_item(TableName=self.replays_table, Item=item)
+                self._put(replay_keys.outbox_part(commit_id, number), now, content=bytes(part))
+
+    def enlist(self, first: int, commit_id: str, now: Instant) -> None:
+        """Write which outbox has the messages from the `first` on. Only outboxes of commits that held are listed."""
+        with translated("listing what a replay sends"):
+            self._put(replay_keys.listed_outbox(first), now, commit_id=commit_id)
+
+    def _put(self, sort_key: str, now: Instant, **members: str | bytes) -> None:
+        expires_at = nanoseconds(now) // _NANOSECONDS + OUTBOXES_KEPT_DAYS * 86_400
+        row = {"PK": replay_keys.outbox(self.replay_id), "SK": sort_key, "expires_at": expires_at, **members}
+        self.dynamodb.put_item(TableName=self.replays_table, Item=to_item(row))
 
     def get(self, commit_id: str) -> Outbox:
         """Read it; raises NotFound once it has expired."""
@@ -63,10 +67,34 @@ class DynamoOutboxes:
             )
             content = b"".join(item["content"]["B"] for page in pages for item in page["Items"])
         if not content:
-            raise NotFound(
-                f"The outbox of replay {self.replay_id} expired after {KEPT_DAYS} days. Ask for a new replay."
-            )
+            raise self._expired()
         return unpacked(content)
+
+    def having(self, number: int) -> tuple[int, Outbox]:
+        """The outbox with the message of this number, and the number of its first: two Queries.
+
+        Raises NotFound unless it is sure that the outbox has it: its row or that of the listed one may have expired.
+        """
+        between = {":low": replay_keys.listed_outbox(0), ":high": replay_keys.listed_outbox(number)}
+        with translated("finding what a replay sent"):
+            answer = self.dynamodb.query(
+                TableName=self.replays_table,
+                KeyConditionExpression="PK = :pk AND SK BETWEEN :low AND :high",
+                ExpressionAttributeValues=to_item({":pk": replay_keys.outbox(self.replay_id), **between}),
+                ConsistentRead=True,
+                ScanIndexForward=False,
+                Limit=1,
+            )
+        for row in map(from_item, answer["Items"]):
+            first, outbox = replay_keys.first_listed(row["SK"]), self.get(row["commit_id"])
+            if number < first + len(outbox.messages):
+                return first, outbox
+        raise self._expired()
+
+    def _expired(self) -> NotFound:
+        return NotFound(
+            f"The outbox of replay {self.replay_id} expired after {OUTBOXES_KEPT_DAYS} days. Ask for a new replay."
+        )
 
 
 @dataclass(frozen=True)
@@ -137,6 +165,32 @@ class DynamoSentMessages:
             arrival = keys.arrival(ingest_time, duplicate.request_id, duplicate.position, conflict=False)
         partition = replay_keys.sent_messages(self.replay_id, event_id)
         return to_item({"PK": partition, "SK": replay_keys.sent_message(event_id, arrival)})
+
+
+@dataclass(frozen=True)
+class DynamoSentEvents:
+    """The partitions of the events that were sent to a destination. A row says nothing but its key, and stays."""
+
+    dynamodb: DynamoDBClient
+    replays_table: str
+    destination: str
+    pause: Pause
+
+    def add(self, event_ids: Iterable[str]) -> None:
+        """Keep events: a write unit for each, whichever replay sent it, and however often."""
+        with translated("keeping which events were sent to a destination"):
+            for some in chunked(self._keys(event_ids), ITEMS_A_WRITE):
+                put_items(self.dynamodb, self.replays_table, some, self.pause)
+
+    def among(self, event_ids: Sequence[str]) -> list[str]:
+        """Those of at most 100 events that were sent: one BatchGetItem."""
+        with translated("reading which events were sent to a destination"):
+            items = get_items(self.dynamodb, self.replays_table, self._keys(event_ids), self.pause, consistent=True)
+        return [item["SK"]["S"] for item in items]
+
+    def _keys(self, event_ids: Iterable[str]) -> list[Item]:
+        ids = dict.fromkeys(event_ids)
+        return [to_item({"PK": replay_keys.sent_events(self.destination, each), "SK": each}) for each in ids]
 
 
 def _touched_day(item: Item) -> TouchedDay:

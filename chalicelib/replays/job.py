@@ -37,6 +37,11 @@ DEAD_LETTERS_KEPT_S = 14 * 86_400 + 3_600
 """SQS keeps a message for 14 days. It can be counted up to an hour before that, if the function in between fails."""
 
 
+OUTBOXES_KEPT_DAYS = 30
+"""Longer than a queue keeps any message, so a job can be resumed for as long as that makes sense. For as long it is
+known what a replay sent, in order."""
+
+
 _LONGEST_FAILURE = 1_000
 
 
@@ -174,8 +179,7 @@ class ReplayJob:
         Planners wait until the index shows what was acknowledged before the job was made. Entities are read
         consistently and need no such instant.
         """
-        read_by_type = self.request.entity_id is None and self.state is JobState.SENT
-        return self.created_at if read_by_type else None
+        return self.created_at if self.request.reads_index_by_type and self.state is JobState.SENT else None
 
     @property
     def settled(self) -> bool:

@@ -88,6 +88,22 @@ class ReplayMessage(BaseModel):
         return self.event_id, self.duplicate
 
     @property
+    def event(self) -> StoredEvent:
+        """Its event. Messages do not say which request brought it, and from whom."""
+        return StoredEvent(
+            event_id=self.event_id,
+            source=self.source,
+            event_type=self.event_type,
+            entity_id=self.entity_id,
+            event_time=Instant(self.event_time),
+            ingest_time=Instant(self.ingest_time),
+            content_sha256=self.content_sha256,
+            request_id="",
+            sent_by="",
+            location=self.location,
+        )
+
+    @property
     def attributes(self) -> dict[str, str]:
         """What receivers can choose by without parsing the body."""
         return {"source": self.source, "event_type": self.event_type, "replay_id": self.replay_id}

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain, islice
 from typing import Protocol
 
-from chalicelib.core.pagination import every_page
+from chalicelib.core.pagination import chunked, every_page
 from chalicelib.core.ports import Concurrently
 from chalicelib.events.index_pages import Page, Partition, merged
 from chalicelib.events.ports import EventIndex
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.replays.job import Cursor
-from chalicelib.replays.messages import Duplicate
+from chalicelib.replays.messages import Duplicate, MessageIdentity, ReplayMessage
+from chalicelib.replays.ports import ProcessedMessages, ReplayStore, SentEvents, required_job
 from chalicelib.replays.request import ReplayRequest
 
 ROWS_A_READ = 1_250
@@ -21,6 +23,10 @@ ROWS_A_READ = 1_250
 
 FEWEST_ROWS_A_READ = 100
 """Of each: what one has read beyond the others is read again, and weighs the more the shorter the pages are."""
+
+LOOKED_UP_TOGETHER = 500
+LOOKED_UP_A_CALL = 100
+"""As many as DynamoDB reads in one call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +59,17 @@ class Origins:
     """What origins read, and which of them a request asks for."""
 
     index: EventIndex
+    replays: ReplayStore
+    ledger: ProcessedMessages
 
     def of(self, request: ReplayRequest, shards: int, concurrently: Concurrently) -> EventOrigin:
         """Where the events of a request come from."""
-        return IndexOrigin(request, self.index, shards, concurrently)
+        if request.of is not None:
+            return UnprocessedOrigin(request.of, self.replays, self.ledger, concurrently)
+        selected = IndexOrigin(request, self.index, shards, concurrently)
+        if request.only is None:
+            return selected
+        return NotSentOrigin(selected, request, self.replays.sent_events(request.destination), concurrently)
 
 
 @dataclass(frozen=True)
@@ -82,3 +95,60 @@ class IndexOrigin:
         limit = max(FEWEST_ROWS_A_READ, ROWS_A_READ // len(group))
         pages = self.concurrently(lambda partition: self.index.page(partition, after, limit), group)
         return merged(pages, newest_first=False)
+
+
+@dataclass(frozen=True)
+class UnprocessedOrigin:
+    """The messages of a replay that were neither processed nor reported done, in the order in which it sent them.
+
+    What it sent is read from its outboxes. It has ended, so there will be no more of them.
+    """
+
+    replay_id: str
+    replays: ReplayStore
+    ledger: ProcessedMessages
+    concurrently: Concurrently
+
+    def rows(self, cursor: Cursor) -> Iterator[OriginRow]:
+        """A row for each message that the replay sent, with an event if it is unprocessed."""
+        number = 0 if cursor.after is None else int(cursor.after)
+        [job] = self.concurrently(partial(required_job, self.replays), [self.replay_id])
+        while number < job.sent:
+            [messages] = self.concurrently(self._sent_from, [number])
+            for some in chunked(messages, LOOKED_UP_TOGETHER):
+                parts = self.concurrently(self._processed, chunked(some, LOOKED_UP_A_CALL))
+                processed = set(chain.from_iterable(parts))
+                for message in some:
+                    number += 1
+                    event = None if message.identity in processed else message.event
+                    after = Cursor(cursor.discovering_days, after=str(number))
+                    yield OriginRow(after, event, duplicate=message.duplicate)
+
+    def _sent_from(self, number: int) -> list[ReplayMessage]:
+        first, outbox = self.replays.outbox_with(self.replay_id, number)
+        return list(outbox.messages[number - first :])
+
+    def _processed(self, messages: Sequence[ReplayMessage]) -> list[MessageIdentity]:
+        return list(self.ledger.processed(messages))
+
+
+@dataclass(frozen=True)
+class NotSentOrigin:
+    """What another origin has, without the events that a replay sent to the destination before they are read here."""
+
+    origin: EventOrigin
+    request: ReplayRequest
+    sent: SentEvents
+    concurrently: Concurrently
+
+    def rows(self, cursor: Cursor) -> Iterator[OriginRow]:
+        """The other origin's rows, those of events that were sent without their event."""
+        rows = self.origin.rows(cursor)
+        while some := list(islice(rows, LOOKED_UP_TOGETHER)):
+            taken = [row.event.event_id for row in some if row.event is not None and self.request.takes(row.event)]
+            sent = set(chain.from_iterable(self.concurrently(self._among, chunked(taken, LOOKED_UP_A_CALL))))
+            for row in some:
+                yield replace(row, event=None) if row.event is not None and row.event.event_id in sent else row
+
+    def _among(self, event_ids: Sequence[str]) -> list[str]:
+        return list(self.sent.among(event_ids))

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from chalicelib.core.errors import NotFound, WriteConflict
+from chalicelib.core.pagination import chunked
 from chalicelib.core.ports import Clock, Concurrently, Sleep
 from chalicelib.core.timestamps import nanoseconds
 from chalicelib.replays import rate_limit
@@ -35,6 +36,9 @@ WATCH_S = 300
 
 DELAY_AT_MOST_S = 900
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html, DelaySeconds"""
+
+EVENTS_A_WRITE = 25
+"""As many as DynamoDB takes in one call."""
 
 _RESERVE_MS = 20_000
 """Left over of a planner's time, for a batch that is slow to send."""
@@ -169,9 +173,18 @@ class PlanReplay:
             self.replays.touched_days(job.replay_id).add(outbox.days)
         if outbox.messages:
             to = self._destination(job)
+            self._list(job, outbox)
             if job.destination.takes_reports:  # kept first, so that no report comes of what is not known to be sent
                 self.replays.sent_messages(job.replay_id).add(outbox.messages)
             to.send(outbox.messages if to.ordered else by_entity_and_day(outbox.messages))
+            if not job.destination.is_aggregates:  # kept last, so that nothing is said to be sent that may not be
+                events = list(dict.fromkeys(message.event_id for message in outbox.messages))
+                self.concurrently(self.replays.sent_events(to.name).add, chunked(events, EVENTS_A_WRITE))
+
+    def _list(self, job: ReplayJob, outbox: Outbox) -> None:
+        """Keep the outbox's place in all that the job sends. Every planner that carries it out keeps the same."""
+        if job.outbox is not None:
+            self.replays.list_outbox(job.replay_id, job.sent - len(outbox.messages), job.outbox, self.now())
 
     def _destination(self, job: ReplayJob) -> Destination:
         return self.destination_of(job.destination)

@@ -44,6 +44,23 @@ class SentMessages(Protocol):
         """Those that were sent."""
 
 
+class SentEvents(Protocol):
+    """The events that any replay has sent to one destination."""
+
+    def add(self, event_ids: Iterable[str]) -> None:
+        """Keep events that were sent; each is kept once."""
+
+    def among(self, event_ids: Sequence[str]) -> Collection[str]:
+        """Those of at most 100 events that were sent."""
+
+
+class ProcessedMessages(Protocol):
+    """What the ledger knows of messages."""
+
+    def processed(self, messages: Sequence[ReplayMessage]) -> Collection[MessageIdentity]:
+        """Those of at most 100 messages of one replay that were processed, or reported done."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeyedReplay:
     """The replay of an idempotency key, and the digest of its request."""
@@ -83,6 +100,18 @@ class ReplayStore(Protocol):
 
     def outbox(self, replay_id: str, commit_id: str) -> Outbox:
         """The outbox of a job's commit; raises NotFound if it has expired."""
+
+    def list_outbox(self, replay_id: str, first: int, commit_id: str, now: Instant) -> None:
+        """Keep which outbox has the messages of a replay from the `first` on, counted from 0 in order of sending."""
+
+    def outbox_with(self, replay_id: str, number: int) -> tuple[int, Outbox]:
+        """The outbox that has a message that a replay sent, by its number, and the number of the first in it.
+
+        Raises NotFound if it has expired.
+        """
+
+    def sent_events(self, destination: str) -> SentEvents:
+        """What replays have sent to a destination other than `aggregates`."""
 
     def touched_days(self, replay_id: str) -> TouchedDays:
         """The days that a replay of whole days has found."""

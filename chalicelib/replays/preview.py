@@ -18,7 +18,7 @@ from chalicelib.events.index_pages import Partition, TypeDayPartition
 from chalicelib.replays.destinations import Destinations
 from chalicelib.replays.job import beginning_of
 from chalicelib.replays.origins import Origins
-from chalicelib.replays.ports import TouchedDay
+from chalicelib.replays.ports import TouchedDay, required_job
 from chalicelib.replays.preview_report import Preview, Tally, estimate, in_order, largest
 from chalicelib.replays.request import ReplayRequest
 from chalicelib.replays.selection import ReadSelection
@@ -80,13 +80,15 @@ class PreviewReplay:
         """
         if _plain(request) and request.entity_id is not None:
             return self._of_entity(request, detailed_above)
+        if _all_unprocessed(request):
+            return self._unprocessed(request)
         shown_to = self._index_shows_to(request)
         counted = self._counted_by_type(request) if _plain(request) else self._read(request, REQUEST_US)
         told = self._preview(request, counted, counted.tally.messages, exact=counted.exact)
         return replace(told, index_read_to=shown_to)
 
     def _index_shows_to(self, request: ReplayRequest) -> Instant | None:
-        if request.entity_id is not None:
+        if not request.reads_index_by_type:
             return None
         return shifted(self.now(), -self.index_lag_s * 1_000_000_000)
 
@@ -99,6 +101,12 @@ class PreviewReplay:
         else:
             counted = self._read(request, REQUEST_US - COUNTING_US + counting.left_us)
         return self._preview(request, counted, messages, exact=exact)
+
+    def _unprocessed(self, request: ReplayRequest) -> Preview:
+        """The counts of the other replay say how many messages are unprocessed, and the rows which, up to a bound."""
+        counted, of = self._read(request, REQUEST_US), required_job(self.origins.replays, request.of or "")
+        messages = counted.tally.messages if counted.exact else of.sent - of.processed
+        return self._preview(request, counted, messages, exact=True)
 
     def _preview(self, request: ReplayRequest, counted: _Counted, messages: int, *, exact: bool) -> Preview:
         return Preview(
@@ -164,6 +172,12 @@ def _plain(request: ReplayRequest) -> bool:
     """Whether a replay sends each event of its window, once."""
     as_they_are = request.max_messages is None and not request.filtered and not request.selects_whole_days
     return as_they_are and not request.include_duplicates
+
+
+def _all_unprocessed(request: ReplayRequest) -> bool:
+    """Whether a replay sends each message that another left unprocessed."""
+    chosen = request.include is not None or request.exclude is not None or request.whole_days
+    return request.of is not None and not chosen and request.max_messages is None
 
 
 def _partitions(request: ReplayRequest, shards: int) -> Iterator[Partition]:

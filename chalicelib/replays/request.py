@@ -1,20 +1,19 @@
-"""Requests for replays: their selection, filters and partitions, and the query of the list."""
+"""Requests for replays: their selection and partitions, and the query of the list."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from chalicelib.core.fields import (
     DayText,
     EndTime,
     EntityId,
     EventType,
-    Milliseconds,
     Reason,
-    Sha256Text,
+    ReplayId,
     Source,
     Time,
     TrueOrFalse,
@@ -25,57 +24,7 @@ from chalicelib.events.index_pages import EntityPartition, Partition, shards_of_
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.replays.chosen_metrics import ChosenMetrics, Draft
 from chalicelib.replays.destinations import MAX_NAME, NAME_PATTERN, TO_AGGREGATES
-
-MAX_NAMES = 20
-MAX_EVENT_IDS = 500
-
-# JSON has arrays only; strictness holds for what is in them.
-_LENIENT = Strict(strict=False)
-
-
-def _not_empty(names: tuple[str, ...]) -> tuple[str, ...]:
-    if not names:
-        raise ValueError("must not be empty")
-    return names
-
-
-_NOT_EMPTY = AfterValidator(_not_empty)
-
-
-class ReplayFilter(BaseModel):
-    """Criteria by which events are taken in, or left out; at least one is given."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, defer_build=True)
-
-    sources: Annotated[tuple[Source, ...], Field(max_length=MAX_NAMES), _NOT_EMPTY, _LENIENT] | None = None
-    event_types: Annotated[tuple[EventType, ...], Field(max_length=MAX_NAMES), _NOT_EMPTY, _LENIENT] | None = None
-    event_ids: Annotated[tuple[Sha256Text, ...], Field(max_length=MAX_EVENT_IDS), _NOT_EMPTY, _LENIENT] | None = None
-    min_lag_ms: Milliseconds | None = None
-
-    @model_validator(mode="after")
-    def _has_a_criterion(self) -> ReplayFilter:
-        if all(value is None for _, value in self):
-            raise ValueError("needs sources, event_types, event_ids or min_lag_ms")
-        return self
-
-    def meets_all(self, event: StoredEvent) -> bool:
-        """Whether an event meets every criterion, as `include` requires."""
-        return all(self._verdicts(event))
-
-    def meets_any(self, event: StoredEvent) -> bool:
-        """Whether an event meets one of the criteria, as `exclude` requires."""
-        return any(self._verdicts(event))
-
-    def _verdicts(self, event: StoredEvent) -> Iterator[bool]:
-        if self.sources is not None:
-            yield event.source in self.sources
-        if self.event_types is not None:
-            yield event.event_type in self.event_types
-        if self.event_ids is not None:
-            yield event.event_id in self.event_ids
-        if self.min_lag_ms is not None:
-            yield event.ingest_lag_ms >= self.min_lag_ms
-
+from chalicelib.replays.filters import LENIENT, MAX_NAMES, NOT_EMPTY, ReplayFilter
 
 MAX_DAYS = 3_660
 MIN_RATE, MAX_RATE = 0.1, 10_000
@@ -97,6 +46,10 @@ _SELECTIONS: tuple[set[str], ...] = (
 )
 
 
+SELECTION = tuple(sorted(frozenset().union(*_SELECTIONS)))
+"""The members that say which events a replay covers."""
+
+
 class ReplayRequest(BaseModel):
     """By entity and window, or by source, type(s) and a window, `day`, or `start_day` to `end_day` (included)."""
 
@@ -107,7 +60,7 @@ class ReplayRequest(BaseModel):
     end_time: EndTime | None = None
     source: Source | None = None
     event_type: EventType | None = None
-    event_types: Annotated[tuple[EventType, ...], Field(max_length=MAX_NAMES), _NOT_EMPTY, _LENIENT] | None = Field(
+    event_types: Annotated[tuple[EventType, ...], Field(max_length=MAX_NAMES), NOT_EMPTY, LENIENT] | None = Field(
         None, description="Instead of `event_type`."
     )
     day: DayText | None = None
@@ -124,6 +77,14 @@ class ReplayRequest(BaseModel):
     destination: Annotated[str, Field(max_length=MAX_NAME, pattern=NAME_PATTERN)] = Field(
         TO_AGGREGATES, description="Sends to this destination of the stage, and nowhere else."
     )
+    only: Literal["unprocessed", "not_sent_to"] | None = Field(
+        None,
+        description="Sends only what is missing: the messages of the replay `of` that were neither processed nor"
+        " reported done, or the events that no replay ever sent to `destination`.",
+    )
+    of: ReplayId | None = Field(
+        None, description="With `unprocessed`: the replay. Its selection and destination are this one's."
+    )
     metrics: ChosenMetrics | None = Field(
         None,
         description="Computes only these: names, or definitions (a what-if, never the newest version). Default: all"
@@ -136,7 +97,10 @@ class ReplayRequest(BaseModel):
 
     @model_validator(mode="after")
     def _names_one_selection(self) -> ReplayRequest:
-        given = {name for name in frozenset().union(*_SELECTIONS) if getattr(self, name) is not None}
+        given = {name for name in SELECTION if getattr(self, name) is not None}
+        self._check_only()
+        if self.of is not None and not given:
+            return self
         if given not in _SELECTIONS:
             raise ValueError(
                 "name what to replay by entity_id, start_time and end_time, or by source, event_type (or event_types)"
@@ -144,6 +108,17 @@ class ReplayRequest(BaseModel):
             )
         self._check_window()
         return self
+
+    def _check_only(self) -> None:
+        if (self.only == "unprocessed") != (self.of is not None):
+            raise WrongField("of", 'goes with "only": "unprocessed", and names the replay')
+        if self.only is not None and self.include_duplicates:
+            raise WrongField("include_duplicates", "does not go with only")
+        if self.only == "not_sent_to" and self.destination == TO_AGGREGATES:
+            told = "names a destination other than aggregates with only. GET /stale lists what aggregates lack"
+            raise WrongField("destination", told)
+        if self.only == "not_sent_to" and self.whole_days:
+            raise WrongField("whole_days", 'does not go with "only": "not_sent_to"')
 
     def _check_window(self) -> None:
         if self.window.start >= self.window.end:
@@ -172,7 +147,12 @@ class ReplayRequest(BaseModel):
     @property
     def filtered(self) -> bool:
         """Whether not every selected event is taken."""
-        return self.include is not None or self.exclude is not None
+        return self.include is not None or self.exclude is not None or self.only is not None
+
+    @property
+    def reads_index_by_type(self) -> bool:
+        """Whether its events are found in the index by type, which shows them only after a while."""
+        return self.entity_id is None and self.of is None
 
     @property
     def selects_whole_days(self) -> bool:
@@ -190,8 +170,8 @@ class ReplayRequest(BaseModel):
         return included and not (self.exclude is not None and self.exclude.meets_any(event))
 
     def settles_in(self, index_lag_s: int) -> int:
-        """Seconds until all that this reads shows what is acknowledged now; entities are read consistently."""
-        return index_lag_s if self.entity_id is None else 0
+        """Seconds until all that this reads shows what is acknowledged now; all else is read consistently."""
+        return index_lag_s if self.reads_index_by_type else 0
 
     def group(self, number: int, shards: int) -> Sequence[Partition] | None:
         """The n-th group of partitions to read, counting from 0; None after the last.

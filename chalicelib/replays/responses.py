@@ -157,7 +157,9 @@ def _failed(shown: ReplayJob) -> str:
 def _about_nothing(request: ReplayRequest, scanned: int, index_read_to: Instant | None) -> str:
     """Why a replay may have no events, and where to look."""
     if scanned > 0:
-        return f"The filters leave none of the {scanned} events that were read."
+        return _about_filters(request, scanned)
+    if request.of is not None:
+        return f"Replay {request.of} sent no message."
     if request.entity_id is not None:
         known = "The entity has no event in this window."
         look = f"GET /events?entity_id={for_path(request.entity_id)} lists all events of the entity"
@@ -170,6 +172,15 @@ def _about_nothing(request: ReplayRequest, scanned: int, index_read_to: Instant 
         parameters = f"source={source}&event_type={event_type}&look_back_days=366"
         look = f"GET /freshness?{parameters} finds the newest event of {'the' if len(request.types) == 1 else 'a'} type"
     return f"{known} Names are compared to the letter, and times are event times; {look}."
+
+
+def _about_filters(request: ReplayRequest, scanned: int) -> str:
+    """Why none of the rows that were read is sent."""
+    if request.of is not None:
+        return f"Each of the {scanned} messages of replay {request.of} was processed, or passes no filter."
+    if request.only is not None:
+        return f"Each of the {scanned} events was sent to {request.destination} before, or passes no filter."
+    return f"The filters leave none of the {scanned} events that were read."
 
 
 def jobs(found: ReplaysFound) -> ReplayList:

@@ -15,6 +15,7 @@ from chalicelib.core.ports import Clock, Concurrently, Pause
 from chalicelib.core.replay_ids import what_if
 from chalicelib.replays.destinations import DeclaredDestination, DestinationKind, Destinations
 from chalicelib.replays.job import JobState, PinnedMetric, ReplayJob, Requester, beginning_of
+from chalicelib.replays.missing import CompleteRequest
 from chalicelib.replays.ports import KeyedReplay, ReplayQueues, ReplayStore, required_job
 from chalicelib.replays.preview_report import ConfirmationNeeded
 from chalicelib.replays.request import ReplayRequest, ReplaysQuery
@@ -49,12 +50,14 @@ class RequestReplay:
         A second message is queued before the job is kept, in case the function ends before it has queued the first.
 
         Raises InvalidRequest for a destination that the stage does not have, ConfirmationNeeded for a large replay that
-        was not confirmed, and Conflict for an idempotency key that stands for another request.
+        was not confirmed, and Conflict for an idempotency key that stands for another request. CompleteRequest says
+        what it raises for a request for only what is missing.
         """
         digest = _digest(request)
         known = self._known_by(requester.idempotency_key)
         if known is not None:
             return self._again(known, digest, requester)
+        request = CompleteRequest(self.replays, self.now).completed(request)
         destination = self.destinations.named(request.destination)
         chosen = self.metrics.chosen(request, drafts)
         self._require_confirmation(request)

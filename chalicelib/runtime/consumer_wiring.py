@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from chalicelib.aggregates.dynamodb_ledger import DynamoAggregateStore
 from chalicelib.digests.kms import KmsSigner
 from chalicelib.digests.s3 import S3DigestStore, S3WrittenObjects
 from chalicelib.digests.sqs import SqsNotifications
@@ -24,7 +23,7 @@ from chalicelib.replays.worker import WorkOnReplay
 from chalicelib.runtime import system
 from chalicelib.runtime.event_wiring import raw_bucket, raw_store
 from chalicelib.runtime.metrics_wiring import definitions
-from chalicelib.runtime.replay_wiring import destinations, origins, queues, replay_store
+from chalicelib.runtime.replay_wiring import aggregate_store, destinations, origins, queues, replay_store
 
 
 def work_on_replay() -> WorkOnReplay:
@@ -135,14 +134,6 @@ def fetcher() -> FetchAndVerify:
 def record() -> RecordInLedger:
     """Records what became of messages."""
     return RecordInLedger(aggregate_store(), system.now, system.pause)
-
-
-def aggregate_store() -> DynamoAggregateStore:
-    """Versions of daily aggregates and the ledger of their messages."""
-    chosen = system.settings()
-    return DynamoAggregateStore(
-        system.dynamodb(), chosen.named("aggregates_table"), chosen.named("replays_table"), system.pause
-    )
 
 
 def replay_states() -> DynamoReplayStates:

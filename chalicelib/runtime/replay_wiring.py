@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from chalicelib.aggregates.dynamodb_ledger import DynamoAggregateStore
 from chalicelib.replays.destinations import Destinations, destinations_in
 from chalicelib.replays.dynamodb_jobs import DynamoReplayStore
+from chalicelib.replays.missing import CompleteRequest
 from chalicelib.replays.origins import Origins
 from chalicelib.replays.pinning import PinMetrics
 from chalicelib.replays.preview import PreviewReplay
@@ -29,6 +31,11 @@ def request_replay() -> RequestReplay:
         metrics=pin_metrics(),
         destinations=destinations(),
     )
+
+
+def complete_request() -> CompleteRequest:
+    """Requests for what a replay left unprocessed."""
+    return CompleteRequest(replay_store(), system.now)
 
 
 def destinations() -> Destinations:
@@ -57,7 +64,7 @@ def preview_replay() -> PreviewReplay:
 
 def origins() -> Origins:
     """Where the events of replays come from."""
-    return Origins(event_index())
+    return Origins(event_index(), replay_store(), aggregate_store())
 
 
 def find_replays() -> FindReplays:
@@ -68,6 +75,14 @@ def find_replays() -> FindReplays:
 def control_replay() -> ControlReplay:
     """POST /replay/{id}/cancel and POST /replay/{id}/redrive."""
     return ControlReplay(replay_store(), queues(), destinations(), system.now, system.new_id, system.pause)
+
+
+def aggregate_store() -> DynamoAggregateStore:
+    """Versions of daily aggregates and the ledger of their messages."""
+    chosen = system.settings()
+    return DynamoAggregateStore(
+        system.dynamodb(), chosen.named("aggregates_table"), chosen.named("replays_table"), system.pause
+    )
 
 
 def replay_store() -> DynamoReplayStore:

@@ -15,8 +15,9 @@ from chalicelib.core.read_budget import REQUEST_US, PaidReads, ReadsSpent
 from chalicelib.core.timestamps import day_after, day_of, end_of, start_of
 from chalicelib.events.ports import EventIndex
 from chalicelib.events.raw_objects import StoredEvent
+from chalicelib.replays.filters import MAX_NAMES
 from chalicelib.replays.ports import ReplayStore
-from chalicelib.replays.request import MAX_DAYS, MAX_NAMES
+from chalicelib.replays.request import MAX_DAYS
 from chalicelib.search.late_arrivals import LateArrivals, LateRows, Position, text_of
 from chalicelib.search.queries import StaleQuery
 

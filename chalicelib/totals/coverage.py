@@ -89,7 +89,7 @@ class Computed:
 
 def is_of_all_entities(job: ReplayJob) -> bool:
     """Whether a replay sends what it selects of every entity, and not days of chosen ones."""
-    return job.request.entity_id is None and not job.request.selects_whole_days
+    return job.request.entity_id is None and not job.request.selects_whole_days and job.request.only is None
 
 
 def is_complete(job: ReplayJob) -> bool:

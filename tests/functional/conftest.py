@@ -180,3 +180,13 @@ def logs() -> Iterator[Logs]:
     before = handler.setStream(stream)
     yield Logs(stream)
     handler.setStream(before)
+
+
+@pytest.fixture
+def reporting(application: Application, monkeypatch: pytest.MonkeyPatch) -> Application:
+    """The application of a stage whose destination `billing` reports."""
+    declared = json.loads(SETTINGS["DESTINATIONS"])
+    declared["billing"]["reports"] = True
+    monkeypatch.setenv("DESTINATIONS", json.dumps(declared))
+    system.settings.cache_clear()
+    return application

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,6 @@ from typing import Any
 import pytest
 
 from chalicelib.replays import commit_batch
-from chalicelib.runtime import system
-from tests.conftest import SETTINGS
 from tests.functional.application import JSON, Application
 from tests.functional.events import DAY, NEXT_DAY, Json, as_json, paid, paid_several
 from tests.functional.operators import an_operator
@@ -21,16 +18,6 @@ from tests.functional.wire import Effect, Wire, killed_after, killed_before
 
 WHOLE_DAY = {"entity_id": "order-1", "start_time": f"{DAY}T00:00:00Z", "end_time": f"{NEXT_DAY}T00:00:00Z"}
 STRANGER = "0" * 64
-
-
-@pytest.fixture
-def reporting(application: Application, monkeypatch: pytest.MonkeyPatch) -> Application:
-    """The application of a stage whose destination `billing` reports."""
-    declared = json.loads(SETTINGS["DESTINATIONS"])
-    declared["billing"]["reports"] = True
-    monkeypatch.setenv("DESTINATIONS", json.dumps(declared))
-    system.settings.cache_clear()
-    return application
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from random import Random
 from typing import Any, TypeVar, cast
 
 from chalicelib.aws import keys
-from chalicelib.core.errors import IntegrityFailure, RawObjectMissing, TryAgain, WriteConflict
+from chalicelib.core.errors import IntegrityFailure, NotFound, RawObjectMissing, TryAgain, WriteConflict
 from chalicelib.core.pagination import PageOf
 from chalicelib.core.timestamps import Instant, Window, day_of, nanoseconds
 from chalicelib.events.event import Arrival, ArrivalKind, Event
@@ -33,6 +33,7 @@ from chalicelib.replays import commit_batch
 from chalicelib.replays.destinations import DeclaredDestination
 from chalicelib.replays.job import Outbox, ReplayJob, unpacked
 from chalicelib.replays.messages import MessageIdentity, ReplayMessage
+from chalicelib.replays.origins import Origins
 from chalicelib.replays.ports import KeyedReplay, ReplayPlace
 from chalicelib.replays.preview import DaysInMemory
 from chalicelib.replays.rate_limit import MOST_BEHIND_S
@@ -45,6 +46,11 @@ P = TypeVar("P")
 
 BUCKET = "raw-bucket"
 LATE_MS = 3_600_000
+
+
+def origins_of(index: Any, jobs: Jobs | None = None, ledger: ProcessedInMemory | None = None) -> Origins:
+    """Where the events of replays come from: most tests need no more of it than the index."""
+    return Origins(index, jobs or Jobs(), ledger or ProcessedInMemory())
 
 
 def one_by_one(function: Callable[[T], R], items: Iterable[T], /) -> list[R]:
@@ -282,6 +288,31 @@ class SentInMemory:
 
 
 @dataclass
+class SentEventsInMemory:
+    """The events that were sent to a destination."""
+
+    ids: set[str] = field(default_factory=set)
+
+    def add(self, event_ids: Iterable[str]) -> None:
+        self.ids |= set(event_ids)
+
+    def among(self, event_ids: Sequence[str]) -> list[str]:
+        assert len(event_ids) <= 100
+        return [each for each in event_ids if each in self.ids]
+
+
+@dataclass
+class ProcessedInMemory:
+    """What the ledger has of messages that were processed: replay and identity."""
+
+    done: set[tuple[str, MessageIdentity]] = field(default_factory=set)
+
+    def processed(self, messages: Sequence[ReplayMessage]) -> list[MessageIdentity]:
+        assert len(messages) <= 100
+        return [each.identity for each in messages if (each.replay_id, each.identity) in self.done]
+
+
+@dataclass
 class Jobs:
     """Replay jobs, what their keys stand for, the days they have found, and what they have sent."""
 
@@ -290,6 +321,8 @@ class Jobs:
     days: dict[str, DaysInMemory] = field(default_factory=lambda: defaultdict(DaysInMemory))
     sent: dict[str, SentInMemory] = field(default_factory=lambda: defaultdict(SentInMemory))
     outboxes: dict[str, bytes] = field(default_factory=dict)
+    listed: dict[tuple[str, int], str] = field(default_factory=dict)
+    sent_to: dict[str, SentEventsInMemory] = field(default_factory=lambda: defaultdict(SentEventsInMemory))
     newest_ms: int = 0
     metrics_defined: bool = False
     due: dict[str, int] = field(default_factory=dict)
@@ -330,8 +363,22 @@ class Jobs:
     def sent_messages(self, replay_id: str) -> SentInMemory:
         return self.sent[replay_id]
 
+    def sent_events(self, destination: str) -> SentEventsInMemory:
+        return self.sent_to[destination]
+
     def outbox(self, replay_id: str, commit_id: str) -> Outbox:
         return unpacked(self.outboxes[commit_id])
+
+    def list_outbox(self, replay_id: str, first: int, commit_id: str, now: Instant) -> None:
+        assert self.listed.setdefault((replay_id, first), commit_id) == commit_id, "no two commits have the same place"
+
+    def outbox_with(self, replay_id: str, number: int) -> tuple[int, Outbox]:
+        first = max((begin for of, begin in self.listed if of == replay_id and begin <= number), default=None)
+        if first is not None and self.listed[replay_id, first] in self.outboxes:
+            outbox = self.outbox(replay_id, self.listed[replay_id, first])
+            if number < first + len(outbox.messages):
+                return first, outbox
+        raise NotFound(f"The outbox of replay {replay_id} expired.")
 
     def commit(self, planned_from: ReplayJob, reached: ReplayJob, outbox: Outbox | None = None) -> None:
         if self.by_id[reached.replay_id].revision != planned_from.revision:

@@ -25,7 +25,6 @@ from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.destinations import TO_AGGREGATES, Destinations
 from chalicelib.replays.job import ReplayJob, beginning_of
 from chalicelib.replays.messages import ReplayMessage, message_of, parse_message
-from chalicelib.replays.origins import Origins
 from chalicelib.replays.planner import PlanReplay
 from chalicelib.replays.preview import DaysInMemory
 from chalicelib.replays.request_body import parse_replay_request
@@ -33,7 +32,7 @@ from chalicelib.replays.tasks import ReplayTask
 from chalicelib.replays.use_cases import ControlReplay
 from chalicelib.replays.worker import WorkOnReplay
 from tests.unit.examples import INGESTED, RECEIPT, an_event
-from tests.unit.in_memory import Bucket, Jobs, Rows, at, destinations, no_pause, one_by_one
+from tests.unit.in_memory import Bucket, Jobs, Rows, at, destinations, no_pause, one_by_one, origins_of
 from tests.unit.ledger_in_memory import Aggregates
 from tests.unit.stepped import Script, UseCase
 
@@ -205,6 +204,9 @@ class _JobsOfScript:
     def touched_days(self, _replay_id: str) -> Any:
         return self._days
 
+    def list_outbox(self, *_: object) -> None:
+        """Nothing in the model reads it."""
+
 
 def _new_id() -> Callable[[], str]:
     """Ids that each process has for itself: the model tells them apart."""
@@ -217,7 +219,7 @@ def _work(code: Code, script: Script, task: tuple[ReplayTask, int, bool]) -> Any
     queues: Any = script.port("queues")
     planner = code.plan(
         jobs,
-        Origins(script.port("index")),
+        origins_of(script.port("index")),
         queues,
         destinations(queues),
         at(),

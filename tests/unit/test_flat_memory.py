@@ -26,12 +26,11 @@ from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.destinations import TO_AGGREGATES
 from chalicelib.replays.job import JobState, Outbox, ReplayJob
 from chalicelib.replays.messages import ReplayMessage, message_of
-from chalicelib.replays.origins import Origins
 from chalicelib.replays.planner import PlanReplay
 from chalicelib.replays.request_body import parse_replay_request
 from chalicelib.replays.tasks import ReplayTask
 from tests.unit.examples import INGESTED, RECEIPT, an_event
-from tests.unit.in_memory import Bucket, Jobs, Queues, Rows, at, destinations, no_pause, one_by_one
+from tests.unit.in_memory import Bucket, Jobs, Queues, Rows, at, destinations, no_pause, one_by_one, origins_of
 from tests.unit.ledger_in_memory import States
 
 pytestmark = pytest.mark.long
@@ -133,7 +132,7 @@ def planned(request: dict[str, Any], total: int) -> int:
     jobs.create(job, None, "")
     planner = PlanReplay(
         jobs,
-        Origins(Generated(total=total)),
+        origins_of(Generated(total=total)),
         queues,
         destinations(queues),
         at(),

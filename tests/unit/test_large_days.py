@@ -31,7 +31,6 @@ from chalicelib.metrics.metric_state import REST, GroupState, MetricState
 from chalicelib.replays import origins, selection
 from chalicelib.replays.destinations import destinations_in
 from chalicelib.replays.job import JobState, ReplayJob, Requester
-from chalicelib.replays.origins import Origins
 from chalicelib.replays.pinning import PinMetrics
 from chalicelib.replays.preview import PreviewReplay
 from chalicelib.replays.preview_report import ConfirmationNeeded
@@ -57,7 +56,7 @@ from tests.copied_project import ROOT
 from tests.unit.aggregates.values_in_memory import stored_metrics
 from tests.unit.definitions_in_memory import DefinitionsInMemory, defined
 from tests.unit.examples import INGESTED, an_event, stored
-from tests.unit.in_memory import Bucket, Jobs, Queues, Rows, SourcesInMemory, at, no_pause
+from tests.unit.in_memory import Bucket, Jobs, Queues, Rows, SourcesInMemory, at, no_pause, origins_of
 from tests.unit.large_tables import DAYS, Invocation, LargeTables, replay_id
 
 SOMEBODY = Requester("somebody")
@@ -119,7 +118,7 @@ def investigation(tables: LargeTables, replays: Jobs, invocation: Invocation) ->
 
 
 def preview_of(tables: LargeTables, shards: int = 4) -> PreviewReplay:
-    return PreviewReplay(Origins(index_of(tables)), shards, 10, 5, at(), tables.invocation.concurrently, STAGE)
+    return PreviewReplay(origins_of(index_of(tables)), shards, 10, 5, at(), tables.invocation.concurrently, STAGE)
 
 
 @pytest.mark.parametrize("shards", [4, 64])

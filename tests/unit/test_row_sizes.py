@@ -25,9 +25,10 @@ from chalicelib.metrics.json_pointer import Reason
 from chalicelib.metrics.metric_state import NAMES_BYTES, REST, GroupState
 from chalicelib.replays import dynamodb_rows as replays_dynamodb_rows
 from chalicelib.replays.chosen_metrics import MAX_METRICS
+from chalicelib.replays.filters import MAX_EVENT_IDS, MAX_NAMES
 from chalicelib.replays.job import Cursor, ReplayJob, told_failure
 from chalicelib.replays.messages import Duplicate
-from chalicelib.replays.request import MAX_EVENT_IDS, MAX_NAMES, ReplayRequest
+from chalicelib.replays.request import ReplayRequest
 from tests.unit.definitions_in_memory import defined
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html

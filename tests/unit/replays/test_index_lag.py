@@ -19,11 +19,10 @@ from chalicelib.replays import commit_batch
 from chalicelib.replays import responses as replays_responses
 from chalicelib.replays.destinations import Destinations
 from chalicelib.replays.job import JobState, ReplayJob
-from chalicelib.replays.origins import Origins
 from chalicelib.replays.preview import PreviewReplay
 from chalicelib.replays.request import ReplayRequest
 from tests.unit.examples import INGESTED
-from tests.unit.in_memory import Rows, one_by_one
+from tests.unit.in_memory import Rows, one_by_one, origins_of
 from tests.unit.json_trees import randoms
 from tests.unit.replays.test_planner import BY_ENTITY, BY_TYPE, IN_WINDOW, World, ids, minutes, troubles
 from tests.unit.replays.test_use_cases import KEYED, Desk
@@ -215,7 +214,7 @@ class TestAdvice:
     def test_of_a_preview_by_type_speaks_of_what_the_index_shows_by_now(self) -> None:
         world, index = lagging_world()
         request = ReplayRequest.model_validate(BY_TYPE)
-        preview = PreviewReplay(Origins(index), 2, 10, LAG_S, world.clock, one_by_one, Destinations({}))
+        preview = PreviewReplay(origins_of(index), 2, 10, LAG_S, world.clock, one_by_one, Destinations({}))
         counted = preview.count_messages(request)
         told = replays_responses.preview(counted)
 

@@ -24,12 +24,13 @@ from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.replays import commit_batch, planner, selection
 from chalicelib.replays.job import JobState, Outbox, ReplayJob, beginning_of
 from chalicelib.replays.messages import ReplayMessage
+from chalicelib.replays.missing import CompleteRequest
 from chalicelib.replays.origins import Origins
 from chalicelib.replays.planner import BATCHES_A_SLICE, WATCH_S, PlanReplay
 from chalicelib.replays.request_body import parse_replay_request
 from chalicelib.replays.tasks import ReplayTask
 from tests.unit.examples import INGESTED, an_event, stored
-from tests.unit.in_memory import Ended, Jobs, Queues, Rows, Troubles, destinations, one_by_one
+from tests.unit.in_memory import Ended, Jobs, ProcessedInMemory, Queues, Rows, Troubles, destinations, one_by_one
 from tests.unit.json_trees import randoms
 
 BY_ENTITY = {"entity_id": "order-1007", "start_time": "2026-11-21T00:00:00Z", "end_time": "2026-11-23T00:00:00Z"}
@@ -62,6 +63,7 @@ class World:
     index: Rows = field(default_factory=Rows)
     jobs: Jobs = field(default_factory=Jobs)
     queues: Queues = field(default_factory=Queues)
+    ledger: ProcessedInMemory = field(default_factory=ProcessedInMemory)
     troubles: Troubles = field(default_factory=Troubles)
     clock: Clock = field(default_factory=Clock)
     max_in_flight: int | None = None
@@ -70,7 +72,8 @@ class World:
 
     def request(self, *parts: dict[str, Any], **members: Any) -> ReplayJob:
         asked = {name: value for part in parts for name, value in part.items()} | members
-        request = parse_replay_request(json.dumps(asked).encode())
+        parsed = parse_replay_request(json.dumps(asked).encode())
+        request = CompleteRequest(self.jobs, self.clock).completed(parsed)
         job = ReplayJob(
             f"replay-{len(self.jobs.by_id) + 1}",
             request,
@@ -79,6 +82,7 @@ class World:
             INGESTED,
             shards=2,
             cursor=beginning_of(request),
+            takes_reports=request.destination == "billing",
         )
         self.jobs.create(job, None, "")
         self.queues.plan(job.replay_id)
@@ -90,10 +94,11 @@ class World:
 
     @property
     def planner(self) -> PlanReplay:
-        queues = self.troubles.beset(self.queues)
+        beset = self.troubles.beset
+        queues = beset(self.queues)
         return PlanReplay(
             self.troubles.beset(self.jobs),
-            Origins(self.troubles.beset(self.index)),
+            Origins(beset(self.index), beset(self.jobs), beset(self.ledger)),
             queues,
             destinations(queues, self.max_in_flight),
             self.clock,

@@ -16,11 +16,10 @@ from chalicelib.events.event import Arrival
 from chalicelib.events.index_pages import Page
 from chalicelib.replays import selection
 from chalicelib.replays.job import beginning_of
-from chalicelib.replays.origins import Origins
 from chalicelib.replays.preview import DaysInMemory
 from chalicelib.replays.request import ReplayRequest
 from chalicelib.replays.selection import ReadSelection
-from tests.unit.in_memory import Rows
+from tests.unit.in_memory import Rows, origins_of
 from tests.unit.json_trees import randoms
 from tests.unit.replays.test_planner import BY_ENTITY, BY_TYPE, IN_WINDOW, World
 
@@ -69,7 +68,7 @@ def test_no_read_is_made_past_the_concurrency_that_is_handed_in(
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(selection, "EVENTS_A_LOOK_UP", 3)
         patched.setattr(selection, "DAYS_A_READ", 2)
-        for row in ReadSelection(asked, Origins(index), days, 2, index.concurrently).rows(beginning_of(asked)):
+        for row in ReadSelection(asked, origins_of(index), days, 2, index.concurrently).rows(beginning_of(asked)):
             if row.touched_day is not None:
                 days.add([row.touched_day])
 

@@ -13,7 +13,6 @@ from chalicelib.core.errors import Conflict, InvalidRequest, NotFound, TryAgain,
 from chalicelib.core.timestamps import nanoseconds
 from chalicelib.replays.destinations import destinations_in
 from chalicelib.replays.job import JobState, Outbox, ReplayJob, Requester
-from chalicelib.replays.origins import Origins
 from chalicelib.replays.pinning import PinMetrics
 from chalicelib.replays.preview import PreviewReplay
 from chalicelib.replays.preview_report import ConfirmationNeeded
@@ -22,7 +21,7 @@ from chalicelib.replays.request_body import parse_with_drafts
 from chalicelib.replays.use_cases import ControlReplay, FindReplays, RequestReplay
 from tests.unit.definitions_in_memory import DefinitionsInMemory
 from tests.unit.examples import INGESTED
-from tests.unit.in_memory import at, no_pause, one_by_one
+from tests.unit.in_memory import at, no_pause, one_by_one, origins_of
 from tests.unit.replays.test_planner import BY_ENTITY, BY_TYPE, World, minutes
 
 SOMEBODY = Requester("somebody")
@@ -47,7 +46,7 @@ class Desk:
 
     def ask(self, members: dict[str, Any], requester: Requester = SOMEBODY, **more: Any) -> ReplayJob:
         jobs, queues = self.world.troubles.beset(self.world.jobs), self.world.troubles.beset(self.world.queues)
-        preview = PreviewReplay(Origins(self.world.index), 2, 10, self.world.index_lag_s, at(), one_by_one, STAGE)
+        preview = PreviewReplay(origins_of(self.world.index), 2, 10, self.world.index_lag_s, at(), one_by_one, STAGE)
         lag_s, pin = self.world.index_lag_s, PinMetrics(self.definitions)
         ask = RequestReplay(jobs, queues, preview, self.confirm_above, 2, lag_s, at(), self.id_at, pin, STAGE)
         parsed = parse_with_drafts(json.dumps(members | more).encode())

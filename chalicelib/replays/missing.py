@@ -1,0 +1,73 @@
+"""Completes requests for what a replay left unprocessed, and refuses those whose answer cannot be known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chalicelib.core.errors import Conflict, Fault, InvalidRequest
+from chalicelib.core.ports import Clock
+from chalicelib.core.timestamps import nanoseconds
+from chalicelib.replays.job import OUTBOXES_KEPT_DAYS, JobState, ReplayJob
+from chalicelib.replays.ports import ReplayStore
+from chalicelib.replays.request import SELECTION, ReplayRequest
+
+_A_DAY_NS = 86_400 * 1_000_000_000
+
+
+@dataclass(frozen=True)
+class CompleteRequest:
+    """Gives a request for what a replay left unprocessed the selection and the destination of that replay."""
+
+    replays: ReplayStore
+    now: Clock
+
+    def completed(self, request: ReplayRequest) -> ReplayRequest:
+        """The request as it is kept: any other one as it is.
+
+        Raises InvalidRequest for an unknown replay, or a request that contradicts it, and Conflict for a replay that is
+        not sent yet, was given up, has expired, or went to a destination whose consumer reports nothing.
+        """
+        if request.of is None:
+            return request
+        job = self.replays.get(request.of)
+        if job is None:
+            raise _invalid("of", f"is {request.of}, which names no replay. GET /replay lists them")
+        self._require_known(job)
+        own = {name: getattr(job.request, name) for name in SELECTION}
+        _require_same(request, own, job.request.destination)
+        return request.model_copy(update={**own, "destination": job.request.destination})
+
+    def _require_known(self, job: ReplayJob) -> None:
+        """Raise Conflict unless it is known what a replay sent, all of it, and what became of that."""
+        named = f"Replay {job.replay_id}"
+        if job.state is JobState.FAILED:
+            again = f"POST /replay/{job.replay_id}/redrive"
+            raise Conflict(
+                f"{named} was given up before it had sent everything. Once the cause is gone, {again} goes on."
+            )
+        if job.unfinished:
+            raise Conflict(
+                f"{named} is still sending: {job.sent} messages so far. GET /replay/{job.replay_id} shows it."
+            )
+        if not job.destination.reports:
+            raise Conflict(
+                f"{named} was sent to {job.destination.name}, which takes no reports, so nothing says what it did. "
+                "Set `reports: true` in destinations.yaml, deploy, and request a new replay."
+            )
+        if nanoseconds(self.now()) - nanoseconds(job.created_at) >= OUTBOXES_KEPT_DAYS * _A_DAY_NS:
+            raise Conflict(
+                f"{named} is from {job.created_at}. What a replay sent is known for {OUTBOXES_KEPT_DAYS} days. "
+                "Request a new replay of its selection."
+            )
+
+
+def _require_same(request: ReplayRequest, own: dict[str, object], destination: str) -> None:
+    for name, value in own.items():
+        if getattr(request, name) not in (None, value):
+            raise _invalid(name, f"is not that of replay {request.of}, whose selection this one has: leave it out")
+    if "destination" in request.model_fields_set and request.destination != destination:
+        raise _invalid("destination", f"must be {destination}, where replay {request.of} went: leave it out")
+
+
+def _invalid(field: str, message: str) -> InvalidRequest:
+    return InvalidRequest("The replay request is not valid.", (Fault(field, message),))
