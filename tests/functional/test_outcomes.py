@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 
 from chalicelib.replays import commit_batch
+from chalicelib.runtime import system
+from tests.conftest import SETTINGS
 from tests.functional.application import JSON, Application
 from tests.functional.events import DAY, NEXT_DAY, Json, as_json, paid, paid_several
 from tests.functional.operators import an_operator
