@@ -11,7 +11,7 @@ import typer
 from retrace.context import TIME_HELP, command_context
 from retrace.defining.metric_file import definitions_in
 from retrace.output import Json, Output
-from retrace.replay_request import criteria, request_of, selection
+from retrace.replay_request import Only, criteria, of_replay, request_of, selection
 
 
 def _request(
@@ -55,18 +55,19 @@ def _request(
         str | None,
         typer.Option("--draft", metavar="FILE", help="What if: compute the definitions of this file, as drafts."),
     ] = None,
+    only: Annotated[
+        Only | None, typer.Option(help="Only what a replay left unprocessed (--of), or none sent to --destination.")
+    ] = None,
+    of: Annotated[
+        str | None, typer.Option(metavar="REPLAY", help="With --only unprocessed: the replay. It says which events.")
+    ] = None,
     reason: Annotated[str | None, typer.Option(help="Why you request the replay, stored with it.")] = None,
 ) -> Json:
+    call = command_context(context)
+    chosen = entity, source, event_types or [], (since, until), (day, from_day, to_day), calendar
     return request_of(
-        **selection(
-            command_context(context),
-            entity,
-            source,
-            event_types or [],
-            (since, until),
-            (day, from_day, to_day),
-            calendar,
-        ),
+        **(selection(call, *chosen) if of is None else of_replay(call, of, *chosen)),
+        only=only and only.value,
         include=criteria(include_source or [], include_type or [], include_event or [], include_min_lag_ms),
         exclude=criteria(exclude_source or [], exclude_type or [], exclude_event or [], exclude_min_lag_ms),
         max_messages=max_messages,
@@ -83,13 +84,14 @@ _OPTIONS = signature(_request, eval_str=True)
 
 
 def with_request(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of a replay, and hand it the `request` that they mean."""
+    """Give a command the options of a replay, hand it the `request` that they mean, and `calendar` if it asks."""
     own = signature(command, eval_str=True)
-    others = [parameter for name, parameter in own.parameters.items() if name not in ("context", "request")]
+    others = [parameter for name, parameter in own.parameters.items() if name not in ("context", "request", "calendar")]
 
     def called(context: typer.Context, **given: Any) -> None:
         chosen = {name: given.pop(name) for name in _OPTIONS.parameters if name != "context"}
-        command(context, request=_request(context, **chosen), **given)
+        asked = {"calendar": chosen["calendar"]} if "calendar" in own.parameters else {}
+        command(context, request=_request(context, **chosen), **asked, **given)
 
     # typer reads parameters from the signature.
     called.__signature__ = own.replace(parameters=[*_OPTIONS.parameters.values(), *others])  # type: ignore[attr-defined]

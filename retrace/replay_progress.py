@@ -15,12 +15,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from chalicelib.core.calendars import UTC, day_in
+from chalicelib.core.timestamps import Instant
 from chalicelib.replays.destinations import TO_AGGREGATES
 from retrace.client import Client
 from retrace.output import Json, Output, bar, duration, on_one_line, printable, short_time
 from retrace.problem import Exit, Problem
 from retrace.progress import Progress
-from retrace.replay_table import COUNTS, remarks, what
+from retrace.replay_table import COUNTS, command_for_missing, remarks, what
 
 _NAMES = 10
 _MOST_DAYS = 40
@@ -49,6 +51,8 @@ def show_preview(console: Console, preview: Json) -> None:
 def _nothing(preview: Json) -> str:
     """Why there is nothing to send, and where to look, by the names of options and commands."""
     request = preview["request"]
+    if "only" in request and (preview["scanned"] or "of" in request):
+        return str(preview["advice"])
     if preview["scanned"]:
         return f"The filters (--include-…, --exclude-…) leave none of the {preview['scanned']:,} events."
     if "entity_id" in request:
@@ -121,6 +125,9 @@ def show_job(output: Output, job: Json) -> None:
     if job["advice"]:
         route = f"POST /replay/{job['replay_id']}/redrive"
         output.say(job["advice"].replace(route, f"`retrace replay redrive {job['replay_id']}`"), "yellow")
+    missing = command_for_missing(job)
+    if missing is not None:
+        output.note(f"Send only what was not reported done: {missing}")
 
 
 def counts_of(job: Json) -> str:
@@ -134,12 +141,17 @@ def is_elsewhere(job: Json) -> bool:
     return bool(job["destination"] != TO_AGGREGATES)
 
 
-def next_command(job: Json) -> str | None:
-    """The command that shows what a replay of one entity came to; None if it computed nothing."""
+def next_command(job: Json, calendar: str | None = None) -> str | None:
+    """The command that shows what a replay of one entity came to; None if it computed nothing.
+
+    Its days are those of the calendar that it was requested by.
+    """
     request = job["request"]
     if "entity_id" not in request or job["state"] != "COMPLETE" or not job["sent"] or is_elsewhere(job):
         return None
-    return f"retrace aggregates get {shlex.quote(request['entity_id'])} {request['start_time'][:10]}"
+    day = day_in(calendar or UTC, Instant(request["start_time"]))
+    of_calendar = "" if calendar in {None, UTC} else f" --calendar {calendar}"
+    return f"retrace aggregates get {shlex.quote(request['entity_id'])} {day}{of_calendar}"
 
 
 FINAL = frozenset({"COMPLETE", "CANCELLED", "FAILED"})

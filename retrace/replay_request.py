@@ -6,7 +6,9 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
+from enum import StrEnum
 from http import HTTPStatus
+from typing import Any
 from uuid import uuid4
 
 import typer
@@ -21,6 +23,7 @@ from retrace.known_names import near_names
 from retrace.output import Json, Output
 from retrace.problem import Exit, Problem
 from retrace.replay_progress import amount, ask, show_preview
+from retrace.replay_table import whole_replay_id
 
 
 def selection(
@@ -52,6 +55,23 @@ def selection(
     return {"source": source, **types, **bounds}
 
 
+class Only(StrEnum):
+    """What is missing, as options say it."""
+
+    UNPROCESSED = "unprocessed"
+    NOT_SENT_TO = "not-sent-to"
+
+
+def of_replay(call: CommandContext, replay: str, *chosen: object) -> Json:
+    """The replay whose unprocessed messages are asked for. It says which events, so nothing else may."""
+    if chosen != _NOTHING_CHOSEN:
+        raise _wrong("--of", "leave out ENTITY, --source, --type, days and times: the replay says which events")
+    return {"of": whole_replay_id(call.client, replay)}
+
+
+_NOTHING_CHOSEN: tuple[object, ...] = (None, None, [], (None, None), (None, None, None), None)
+
+
 def criteria(
     sources: Sequence[str], event_types: Sequence[str], event_ids: Sequence[str], min_lag_ms: int | None
 ) -> Json | None:
@@ -65,9 +85,10 @@ def criteria(
     return {name: value for name, value in given.items() if value not in ([], None)} or None
 
 
-def request_of(**members: object) -> Json:
+def request_of(**members: Any) -> Json:
     """The body of a request: what was given, and nothing for what was not."""
-    return {name: value for name, value in members.items() if value is not None and value is not False}
+    given = {name: value for name, value in members.items() if value is not None and value is not False}
+    return given | ({"only": given["only"].replace("-", "_")} if "only" in given else {})
 
 
 def _wrong(option: str, why: str) -> typer.BadParameter:

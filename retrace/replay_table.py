@@ -27,6 +27,8 @@ _PARTIAL = (
     "Add --whole-days for complete numbers, or --destination to send to your own consumer."
 )
 
+_ONLY = {"unprocessed": "only what {of} left unprocessed", "not_sent_to": "only what was not sent there"}
+
 COUNTS = ("sent", "processed", "failed", "dropped")
 _STYLES = {"COMPLETE": "green", "FAILED": "red", "CANCELLED": "yellow"}
 _MINUTE = len("2025-11-28T10:00")
@@ -67,6 +69,7 @@ def what(request: Json) -> str:
     of = request.get("entity_id") or f"{request['source']} {', '.join(types)}"
     how = [name.replace("_", " ") for name in ("include_duplicates", "whole_days") if request.get(name)]
     how += [f"{name} {request[name]}" for name in ("max_messages", "rate") if name in request]
+    how += [_ONLY[request["only"]].format(**request)] if "only" in request else []
     how += ["filtered"] if "include" in request or "exclude" in request else []
     how += [f"to {request['destination']}"] if "destination" in request else []
     return f"{of}, {_when(request)} ({', '.join(how)})" if how else f"{of}, {_when(request)}"
@@ -77,11 +80,18 @@ def goes_elsewhere(request: Json) -> bool:
     return "destination" in request
 
 
+def command_for_missing(job: Json) -> str | None:
+    """The command that sends again what a consumer reported as failed; None if nothing failed there."""
+    if not goes_elsewhere(job["request"]) or not job["failed"] or job["state"] not in {"SENT", "COMPLETE"}:
+        return None
+    return f"retrace replay create --only unprocessed --of {job['replay_id']}"
+
+
 def computes_partial_versions(request: Json) -> bool:
     """Whether a replay omits events of the days that it computes again: by its window, its filters or its type."""
     if request.get("whole_days") or goes_elsewhere(request):
         return False
-    return not _is_of_days(request) or "source" in request or "include" in request or "exclude" in request
+    return not _is_of_days(request) or not {"source", "include", "exclude", "only"}.isdisjoint(request)
 
 
 def partial_days_text(request: Json, partial: Json) -> str:

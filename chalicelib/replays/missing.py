@@ -33,8 +33,8 @@ class CompleteRequest:
         if job is None:
             raise _invalid("of", f"is {request.of}, which names no replay. GET /replay lists them")
         self._require_known(job)
+        _require_same(request, job.request)
         own = {name: getattr(job.request, name) for name in SELECTION}
-        _require_same(request, own, job.request.destination)
         return request.model_copy(update={**own, "destination": job.request.destination})
 
     def _require_known(self, job: ReplayJob) -> None:
@@ -61,12 +61,17 @@ class CompleteRequest:
             )
 
 
-def _require_same(request: ReplayRequest, own: dict[str, object], destination: str) -> None:
-    for name, value in own.items():
-        if getattr(request, name) not in (None, value):
-            raise _invalid(name, f"is not that of replay {request.of}, whose selection this one has: leave it out")
-    if "destination" in request.model_fields_set and request.destination != destination:
-        raise _invalid("destination", f"must be {destination}, where replay {request.of} went: leave it out")
+def _require_same(request: ReplayRequest, other: ReplayRequest) -> None:
+    """Raise InvalidRequest for a selection or destination that is not the other one's: a request need not name them."""
+    if any(getattr(request, name) is not None for name in SELECTION) and _selection(request) != _selection(other):
+        raise _invalid("of", "goes with the selection of that replay: leave out entity_id, source and times")
+    if "destination" in request.model_fields_set and request.destination != other.destination:
+        raise _invalid("destination", f"must be {other.destination}, where replay {request.of} went: leave it out")
+
+
+def _selection(request: ReplayRequest) -> tuple[object, ...]:
+    as_named = request.model_copy(update={"whole_days": False})
+    return request.entity_id, request.source, request.types, as_named.window
 
 
 def _invalid(field: str, message: str) -> InvalidRequest:

@@ -39,6 +39,7 @@ ReplayId = Annotated[str, typer.Argument(help="The id of a replay, or its beginn
 def create(
     context: typer.Context,
     request: Json,
+    calendar: str | None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before sending.")] = False,
     wait: Annotated[
         bool | None, typer.Option("--wait/--no-wait", help="Wait until it ends. The default on a terminal.")
@@ -51,6 +52,7 @@ def create(
     retrace replay create --source shop/checkout --type order.paid --since 10:00 --until 12:00
     retrace replay create --source shop/checkout --type order.paid --from-day 7d --to-day yesterday --yes --wait
     retrace replay create merchant-42 --day 2025-11-28 --draft metrics.yaml
+    retrace replay create --only unprocessed --of 0199b0f4-5a1c
 
     An event must match every --include-… option and no --exclude-… option. Values of one option are alternatives.
     While it waits, Ctrl-C offers to cancel. Exits with 1 if you declined, if the replay was cancelled or failed, or if
@@ -64,7 +66,8 @@ def create(
         return
     job = sent(call.client, output, request, counts, yes=yes)
     messages = counts["messages"] if counts["exact"] else None
-    _report(call, output, job, messages, drafts_in(request), wait=sys.stdout.isatty() if wait is None else wait)
+    wait = sys.stdout.isatty() if wait is None else wait
+    _report(call, output, job, messages, drafts_in(request), calendar, wait=wait)
 
 
 @with_request
@@ -86,7 +89,7 @@ def _counted(call: CommandContext, request: Json) -> Json:
     _require_known_filters(call, request)
     found = counted(call.client, request)
     for event_type in request.get("event_types", [request.get("event_type")]):
-        if found["exact"] and event_type not in found["by_type"]:
+        if "of" not in request and found["exact"] and event_type not in found["by_type"]:
             require_known(call.client, request.get("source"), event_type)
     if found["messages"] == 0 and found["exact"]:
         require_known_entity(call.client, request.get("entity_id"))
@@ -102,14 +105,21 @@ def _require_known_filters(call: CommandContext, request: Json) -> None:
 
 
 def _report(
-    call: CommandContext, output: Output, job: Json, messages: int | None, drafts: Sequence[Definition], *, wait: bool
+    call: CommandContext,
+    output: Output,
+    job: Json,
+    messages: int | None,
+    drafts: Sequence[Definition],
+    calendar: str | None,
+    *,
+    wait: bool,
 ) -> None:
     """Show a replay, as it is or, where it is waited for, as it ended; and end the command accordingly."""
     output.note(f"Replay {job['replay_id']} {'is under way.' if wait else 'was requested.'}")
     if wait:
         job = Watch(call.client, output, job["replay_id"], messages).until_over()
     show_job(output, job)
-    follow = next_command(job) if wait else f"retrace replay get {job['replay_id']} --wait"
+    follow = next_command(job, calendar) if wait else f"retrace replay get {job['replay_id']} --wait"
     if follow is not None and not (wait and drafts):
         output.note(f"{'What came of it' if wait else 'Watch it'}: {follow}")
     for command in comparisons(call.client, job, drafts):

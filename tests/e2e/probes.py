@@ -178,6 +178,7 @@ PARTITIONS: Final[dict[str, tuple[str, ...]]] = {
         "ORDER",
         "METRIC#none",
         "DESTINATION#none",
+        "DESTINATION#none#SENT#000",
     ),
     "AggregatesTable": ("ENTITY#none", "ENTITY#none#P1D#UTC#2026-11-21#VER#none", "TOTALS#none", "VALUES#none"),
 }

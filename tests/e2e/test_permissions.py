@@ -197,6 +197,10 @@ ON_TABLES = {
     },
     ("ReplaysTable", "ORDER"): each(("UpdateItem", "UpdateItem together"), {"api"}),
     ("ReplaysTable", "DESTINATION#none"): each(("UpdateItem", "UpdateItem together"), {"planner"}),
+    ("ReplaysTable", "DESTINATION#none#SENT#000"): {
+        "BatchGetItem": {"api", "planner"},
+        **each(("UpdateItem", "UpdateItem together"), {"planner"}),
+    },
     ("ReplaysTable", "METRIC#none"): {
         **each(("GetItem", "Query"), {"api"}),
         "BatchGetItem": {"api", "processor", "dead letters"},
@@ -218,7 +222,7 @@ ON_TABLES = {
         for partition in ("TOTALS#none", "VALUES#none")
     },
 }
-for kept_by_planners in ("REPLAY#none#DAYS", "REPLAY#none#SENT#0"):
+for kept_by_planners in ("REPLAY#none#DAYS", "REPLAY#none#SENT#0", "DESTINATION#none#SENT#000"):
     ON_TABLES["ReplaysTable", kept_by_planners] |= each(("BatchWriteItem put", "BatchWriteItem delete"), {"planner"})
 ON_TABLES["ReplaysTable", "REPLAY#none#SENT#0"]["BatchGetItem"] = {"api", "processor", "dead letters"}
 INDEXES = {

@@ -221,7 +221,7 @@ CALLS: dict[Prepare, Sequence[str]] = {
     ingest: ["BatchGetItem", "PutObject", "TransactWriteItems", "PutObject", "PutObject", "BatchWriteItem"],
     ingest_again: ["BatchGetItem", "PutObject", "GetObject", "TransactWriteItems"],
     request: ["GetItem", "Query", "UpdateItem", "SendMessage", "TransactWriteItems", "SendMessage"],
-    plan: ["Query", "Query", "PutItem", "PutItem", "SendMessageBatch", "PutItem"],
+    plan: ["Query", "Query", "PutItem", "PutItem", "PutItem", "SendMessageBatch", "PutItem"],
     plan_whole_days: [*["Query"] * 5, "PutItem", "PutItem", "BatchWriteItem", "PutItem", "SendMessage"],
     process: ["BatchGetItem", "GetObject", "BatchGetItem", "TransactWriteItems"],
     give_up: ["BatchGetItem", "BatchGetItem", "TransactWriteItems", "GetObject", "SendMessageBatch"],

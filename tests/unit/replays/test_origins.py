@@ -21,6 +21,14 @@ from tests.unit.in_memory import Rows
 from tests.unit.json_trees import randoms
 from tests.unit.replays.test_planner import BY_ENTITY, BY_TYPE, World, ids, minutes, troubles
 
+IN_DAYS = {
+    "source": "shop/checkout",
+    "event_types": ["order.paid"],
+    "start_time": "2026-11-21T00:00:00Z",
+    "end_time": "2026-11-23T00:00:00Z",
+}
+"""The same selection as that of BY_TYPE, in other words."""
+
 BILLING = {"destination": "billing"}
 
 
@@ -194,7 +202,7 @@ def test_a_replay_has_the_selection_and_the_destination_of_the_one_that_it_is_of
     job = world.request(BY_TYPE, BILLING, max_messages=7, rate=50.0, reason="first")
     world.work_off()
 
-    repeated = world.request(unprocessed(job, rate=2.0), BY_TYPE)
+    repeated = world.request(unprocessed(job, rate=2.0), IN_DAYS)
 
     assert repeated.request.as_asked() == {
         **BY_TYPE,
@@ -272,8 +280,9 @@ def test_what_can_be_known_is_taken(members: dict[str, Any]) -> None:
         ({"of": None}, "of"),
         ({"only": None}, "of"),
         ({"only": "not_sent_to"}, "of"),
-        (BY_TYPE | {"start_day": "2026-11-20"}, "start_day"),
-        (BY_ENTITY, "end_time"),
+        (BY_TYPE | {"start_day": "2026-11-20"}, "of"),
+        (BY_TYPE | {"event_type": "order.sent"}, "of"),
+        (BY_ENTITY, "of"),
         ({"destination": "aggregates"}, "destination"),
         ({"include_duplicates": True}, "include_duplicates"),
         (BY_TYPE | {"only": "not_sent_to", "of": None}, "destination"),
