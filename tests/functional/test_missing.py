@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core.errors import NotFound
+from chalicelib.core.errors import NotFound, RetraceError
 from chalicelib.replays import commit_batch, origins
 from tests.conftest import SETTINGS
 from tests.functional import clients
@@ -14,7 +14,7 @@ from tests.functional.application import Application
 from tests.functional.events import DAY, Json, paid
 from tests.functional.storage import Storage
 from tests.functional.test_outcomes import WHOLE_DAY, of, report, sent_to_billing
-from tests.functional.wire import Effect, Killed, Wire, killed_after, killed_before
+from tests.functional.wire import ALWAYS, Effect, Killed, Wire, killed_after, killed_before, throttled
 
 BILLING = {"destination": "billing"}
 
@@ -221,10 +221,12 @@ def test_a_replay_of_what_another_left_fails_if_a_batch_has_expired(
     first, _ = sent_to_billing(reporting, 5)
     replay_id = reporting.requested(**unprocessed(first))
     rows = [row for row in storage.rows("REPLAYS_TABLE") if row["PK"] == f"REPLAY#{first}#OUTBOX" and what in row]
-    row = min(rows, key=lambda row: str(row["SK"]))
+    row = sorted(rows, key=lambda row: str(row["SK"]))[1]
     key = {name: {"S": row[name]} for name in ("PK", "SK")}
     clients.dynamodb().delete_item(TableName=SETTINGS["REPLAYS_TABLE"], Key=key)
 
+    [task] = reporting.jobs.taken()
+    reporting.call_planner(task)  # has time for one batch, which is there
     [task] = reporting.jobs.taken()
     with pytest.raises(NotFound):
         reporting.call_planner(task, receives=5)
@@ -262,3 +264,18 @@ def test_a_large_rest_is_confirmed_by_the_number_that_the_counts_say(
 
     assert (counted["messages"], counted["exact"]) == (4, True)
     assert counted["scanned"] < 6
+
+
+def test_what_a_planner_could_not_send_was_not_sent(application: Application, wire: Wire) -> None:
+    application.accept_all([paid(number) for number in range(1, 4)])
+    given_up = application.requested(**WHOLE_DAY, **BILLING)
+    [task] = application.jobs.taken()
+    wire.disturb(throttled, "SendMessageBatch", times=ALWAYS)
+    with pytest.raises(RetraceError):
+        application.call_planner(task, receives=5)
+    wire.mend()
+
+    replay_id = application.requested_and_planned(**WHOLE_DAY, **BILLING, only="not_sent_to")
+
+    assert (application.job(given_up)["state"], application.job(given_up)["sent"]) == ("FAILED", 3)
+    assert application.job(replay_id)["sent"] == 3

@@ -127,6 +127,12 @@ class TestPartial:
             "Its replay took only events that pass its filters.",
         )
 
+    def test_is_a_version_of_what_another_replay_left(self) -> None:
+        rest = job(WHOLE_DAY | {"only": "unprocessed", "of": "replay-0"})
+
+        assert status(rest).partial_because == ("Its replay took only what replay replay-0 left unprocessed.",)
+        assert not status(rest).may_lack(event(BEFORE))
+
     def test_is_a_version_whose_replay_ended_after_max_messages(self) -> None:
         assert status(job(WHOLE_DAY | {"max_messages": 5})).partial_because == (
             "Its replay ended after max_messages (5).",

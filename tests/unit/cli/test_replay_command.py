@@ -65,7 +65,9 @@ OF_TYPE = {"source": "depot/scanners", "event_type": "parcel.sorted", "day": "20
 TWO_HOURS = {**REQUEST, "start_time": "2025-11-28T10:00:00.000000000Z", "end_time": "2025-11-28T12:00:00.000000000Z"}
 
 
-@pytest.mark.parametrize("request_", [TWO_HOURS, OF_TYPE, {**REQUEST, "include": {"sources": ["s"]}}])
+@pytest.mark.parametrize(
+    "request_", [TWO_HOURS, OF_TYPE, {**REQUEST, "include": {"sources": ["s"]}}, {**REQUEST, "only": "unprocessed"}]
+)
 def test_that_newest_versions_become_partial_is_told_with_the_remedy_before_anything_is_sent(
     request_: dict[str, Any],
 ) -> None:
@@ -357,3 +359,87 @@ def test_selections_that_make_no_sense(options: tuple[str, ...], told: str) -> N
     assert exit_code(result) == 2
     assert told in " ".join(said(result).split())
     assert api.asked == []
+
+
+@pytest.mark.parametrize(
+    ("zone", "start", "follow"),
+    [
+        ("Europe/Paris", "2025-11-27T23:00:00.000000000Z", "depot-lyon 2025-11-28 --calendar Europe/Paris"),
+        ("America/New_York", "2025-11-28T05:00:00.000000000Z", "depot-lyon 2025-11-28 --calendar America/New_York"),
+        ("UTC", "2025-11-28T00:00:00.000000000Z", "depot-lyon 2025-11-28"),
+    ],
+)
+def test_the_next_command_names_the_day_of_the_calendar_that_was_asked_for(zone: str, start: str, follow: str) -> None:
+    ended = job(request=REQUEST | {"start_time": start})
+    with serving(takes(preview(3), (202, job("PLANNING")), **{STATUS: (200, ended)})) as api:
+        result = api.run(*DAY, "--calendar", zone, "--yes", "--wait")
+
+    assert f"What came of it: retrace aggregates get {follow}\n" in result.stderr
+
+
+LEFT = REQUEST | {"destination": "billing", "only": "unprocessed", "of": REPLAY_ID}
+
+
+def test_what_a_replay_left_is_asked_for_by_the_beginning_of_its_id() -> None:
+    listed = {"items": [job()], "cursor": None}
+    with serving(takes(preview(2, request=LEFT), **{"GET /replay": (200, listed)})) as api:
+        result = api.run("replay", "create", "--only", "unprocessed", "--of", REPLAY_ID[:13], "--yes")
+
+    (sent,) = requests(api.asked)
+    assert exit_code(result) == 0
+    assert sent.body == {"only": "unprocessed", "of": REPLAY_ID, "confirm": 2}
+
+
+def test_what_was_not_sent_to_a_destination_is_asked_for_with_a_selection() -> None:
+    with serving(takes(preview(2))) as api:
+        api.run(*DAY, "--only", "not-sent-to", "--destination", "billing", "--yes")
+
+    (sent,) = requests(api.asked)
+    assert sent.body == REQUEST | {"only": "not_sent_to", "destination": "billing", "confirm": 2}
+
+
+@pytest.mark.parametrize("more", [("order-1",), ("--day", "1d"), ("--source", "shop"), ("--calendar", "UTC")])
+def test_a_replay_whose_rest_is_asked_for_says_which_events(more: tuple[str, ...]) -> None:
+    with serving(takes(preview(2))) as api:
+        result = api.run("replay", "create", "--only", "unprocessed", "--of", REPLAY_ID, *more)
+
+    assert exit_code(result) == 2
+    assert "the replay says which events" in said(result).replace("\n", " ")
+    assert api.asked == []
+
+
+def test_that_nothing_is_left_is_told_in_the_words_of_the_api() -> None:
+    told = f"Each of the 3 messages of replay {REPLAY_ID} was processed, or passes no filter."
+    with serving(takes(preview(0, request=LEFT, scanned=3, advice=told))) as api:
+        result = api.run("replay", "create", "--only", "unprocessed", "--of", REPLAY_ID, "--yes")
+
+    assert told in result.stderr
+    assert requests(api.asked) == []
+
+
+@pytest.mark.parametrize(
+    ("members", "suggested"),
+    [
+        ({"failed": 1, "processed": 2}, True),
+        ({"failed": 1, "processed": 1, "state": "SENT"}, True),
+        ({"failed": 0, "processed": 3}, False),
+        ({"failed": 1, "processed": 2, "request": REQUEST, "destination": "aggregates"}, False),
+        ({"failed": 1, "processed": 2, "state": "FAILED"}, False),
+    ],
+)
+def test_after_failures_at_a_consumer_the_command_that_sends_them_again_is_shown(
+    members: dict[str, Any],
+    suggested: bool,  # noqa: FBT001  # a parameter of the test
+) -> None:
+    ended = job(**{"request": REQUEST | {"destination": "billing"}, "destination": "billing", **members})
+    with serving(routes({STATUS: (200, ended)})) as api:
+        result = api.run("replay", "get", REPLAY_ID, "--table")
+
+    assert (f"retrace replay create --only unprocessed --of {REPLAY_ID}" in said(result)) == suggested
+
+
+def test_what_is_missing_is_named_where_replays_are_listed() -> None:
+    with serving(routes({STATUS: (200, job(request=LEFT, destination="billing"))})) as api:
+        result = api.run("replay", "get", REPLAY_ID, "--table")
+
+    assert f"only what {REPLAY_ID} left unprocessed" in said(result).replace("\n", "")
