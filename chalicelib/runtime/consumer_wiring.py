@@ -22,8 +22,14 @@ from chalicelib.replays.sqs import SqsDestination, queue_url
 from chalicelib.replays.worker import WorkOnReplay
 from chalicelib.runtime import system
 from chalicelib.runtime.event_wiring import raw_bucket, raw_store
-from chalicelib.runtime.metrics_wiring import definitions
-from chalicelib.runtime.replay_wiring import aggregate_store, destinations, origins, queues, replay_store
+from chalicelib.runtime.replay_wiring import (
+    aggregate_store,
+    definitions,
+    destinations,
+    origins,
+    queues,
+    replay_store,
+)
 
 
 def work_on_replay() -> WorkOnReplay:

@@ -12,8 +12,7 @@ from chalicelib.quarantine.use_cases import ReviewQuarantine
 from chalicelib.runtime import system
 from chalicelib.runtime.event_wiring import event_index, identities, raw_store, sources
 from chalicelib.runtime.ingest_wiring import ingest, quarantine
-from chalicelib.runtime.metrics_wiring import definitions
-from chalicelib.runtime.replay_wiring import replay_store
+from chalicelib.runtime.replay_wiring import definitions, replay_store
 from chalicelib.search.gaps import FindGaps
 from chalicelib.search.late import FindLate
 from chalicelib.search.late_arrivals import LateArrivals

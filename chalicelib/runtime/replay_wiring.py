@@ -1,8 +1,11 @@
-"""Wires the routes of replays, with the stores and queues of their jobs."""
+"""Wires the routes of replays and of the metrics that they compute, with their stores and queues."""
 
 from __future__ import annotations
 
 from chalicelib.aggregates.dynamodb_ledger import DynamoAggregateStore
+from chalicelib.metrics.dynamodb_definitions import DynamoDefinitions
+from chalicelib.metrics.s3_changes import S3ChangeRecords
+from chalicelib.metrics.use_cases import DefineMetrics, FindMetrics
 from chalicelib.replays.destinations import Destinations, destinations_in
 from chalicelib.replays.dynamodb_jobs import DynamoReplayStore
 from chalicelib.replays.missing import CompleteRequest
@@ -12,8 +15,23 @@ from chalicelib.replays.preview import PreviewReplay
 from chalicelib.replays.sqs import SqsReplayQueues
 from chalicelib.replays.use_cases import ControlReplay, FindReplays, RequestReplay
 from chalicelib.runtime import system
-from chalicelib.runtime.event_wiring import event_index
-from chalicelib.runtime.metrics_wiring import definitions
+from chalicelib.runtime.event_wiring import event_index, raw_bucket
+
+
+@system.once
+def definitions() -> DynamoDefinitions:
+    """Definitions and their names; one for all requests, as it remembers definitions."""
+    return DynamoDefinitions(system.dynamodb(), system.settings().named("replays_table"), system.pause)
+
+
+def define_metrics() -> DefineMetrics:
+    """PUT and DELETE /metrics/{name}."""
+    return DefineMetrics(definitions(), definitions(), S3ChangeRecords(raw_bucket()), system.now)
+
+
+def find_metrics() -> FindMetrics:
+    """GET /metrics and GET /metrics/{name}."""
+    return FindMetrics(definitions())
 
 
 def request_replay() -> RequestReplay:

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from chalice.test import Client
 
-from chalicelib.runtime import event_wiring, metrics_wiring, system, telemetry
+from chalicelib.runtime import event_wiring, replay_wiring, system, telemetry
 from tests.conftest import SETTINGS
 from tests.functional import clients, emulators
 from tests.functional.application import Application
@@ -95,7 +95,7 @@ def sweep(emulator: Emulator, resources: dict[str, Any]) -> None:
     """Leave nothing but empty tables, queues and an empty bucket."""
     clients.received.clear()
     event_wiring.sources.cache_clear()
-    metrics_wiring.definitions.cache_clear()
+    replay_wiring.definitions.cache_clear()
     emulator.emptied(partial(_create, resources))
 
 

@@ -10,7 +10,7 @@ from botocore.awsrequest import AWSResponse
 
 from chalicelib.aws import keys
 from chalicelib.replays import planner as plan
-from chalicelib.runtime import event_wiring, metrics_wiring, system
+from chalicelib.runtime import event_wiring, replay_wiring, system
 from tests.functional import ledger
 from tests.functional.application import Application, sqs_event
 from tests.functional.events import DAY, NEXT_DAY, paid, paid_several
@@ -208,7 +208,7 @@ def test_five_metrics_cost_a_call_for_their_definitions_in_each_process_and_late
     five_metrics(application)
     application.accept_all(paid_several(10))
     _, messages = application.planned(**WHOLE_DAY)
-    metrics_wiring.definitions.cache_clear()
+    replay_wiring.definitions.cache_clear()
     wire.mend()
 
     application.process(messages[:5])

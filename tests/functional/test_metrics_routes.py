@@ -17,7 +17,7 @@ from chalicelib.core.errors import IntegrityFailure, NotFound
 from chalicelib.core.lossless_json import parse
 from chalicelib.core.timestamps import Instant
 from chalicelib.metrics.definition import BUILT_IN, definition_of
-from chalicelib.runtime import metrics_wiring, system
+from chalicelib.runtime import replay_wiring, system
 from tests.conftest import SETTINGS
 from tests.functional import clients
 from tests.functional.application import Application
@@ -71,8 +71,8 @@ def listed(application: Application, **query: str) -> list[tuple[str, str]]:
 
 def active(_: Application) -> list[str]:
     """The names that a replay computes, as another process finds them."""
-    metrics_wiring.definitions.cache_clear()
-    return [definition.name for definition in metrics_wiring.definitions().active()]
+    replay_wiring.definitions.cache_clear()
+    return [definition.name for definition in replay_wiring.definitions().active()]
 
 
 def test_a_definition_is_answered_with_its_hash_and_found_by_name_and_by_hash(
@@ -92,8 +92,8 @@ def test_a_definition_is_answered_with_its_hash_and_found_by_name_and_by_hash(
         "changed": True,
     }
     assert application.get("/metrics/revenue").json_body["definition"] == answer["definition"]
-    metrics_wiring.definitions.cache_clear()
-    [found] = metrics_wiring.definitions().by_hash([answer["definition_sha256"]])
+    replay_wiring.definitions.cache_clear()
+    [found] = replay_wiring.definitions().by_hash([answer["definition_sha256"]])
     assert found.canonical == json.dumps(answer["definition"], sort_keys=True, separators=(",", ":"))
 
 
@@ -266,7 +266,7 @@ def lose_metrics(storage: Storage) -> None:
         if row["PK"].startswith("METRIC#"):
             key = {name: {"S": row[name]} for name in ("PK", "SK")}
             clients.dynamodb().delete_item(TableName=SETTINGS["REPLAYS_TABLE"], Key=key)
-    metrics_wiring.definitions.cache_clear()
+    replay_wiring.definitions.cache_clear()
 
 
 def test_a_rebuild_writes_metrics_again_from_the_records_of_their_changes(
@@ -402,20 +402,20 @@ def test_of_changes_that_keep_coming_first_one_is_told_to_try_again(application:
 
 def test_definitions_without_a_name_are_kept_and_found_by_hash_alone(application: Application) -> None:
     draft = definition_of(parse('{"name":"draft","aggregate":"count","source":"shop"}'))
-    metrics_wiring.definitions().keep([draft])
-    metrics_wiring.definitions.cache_clear()
+    replay_wiring.definitions().keep([draft])
+    replay_wiring.definitions.cache_clear()
 
-    assert metrics_wiring.definitions().by_hash([draft.sha256, BUILT_IN[0].sha256]) == [draft, BUILT_IN[0]]
+    assert replay_wiring.definitions().by_hash([draft.sha256, BUILT_IN[0].sha256]) == [draft, BUILT_IN[0]]
     assert active(application) == ["daily_event_count"]
     with pytest.raises(NotFound):
-        metrics_wiring.definitions().by_hash(["0" * 64])
+        replay_wiring.definitions().by_hash(["0" * 64])
 
 
 def test_a_definition_that_was_changed_in_its_row_is_not_used(application: Application, storage: Storage) -> None:
     known = defined(application, "revenue", REVENUE)["definition_sha256"]
     other = definition_of(parse('{"name":"revenue","aggregate":"count"}'))
     storage.put("REPLAYS_TABLE", {"PK": f"METRIC#{known}", "SK": "DEFINITION", "definition": other.canonical})
-    metrics_wiring.definitions.cache_clear()
+    replay_wiring.definitions.cache_clear()
 
     with pytest.raises(IntegrityFailure, match=other.sha256):
-        metrics_wiring.definitions().by_hash([known])
+        replay_wiring.definitions().by_hash([known])

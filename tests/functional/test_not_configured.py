@@ -17,7 +17,6 @@ from chalicelib.runtime import (
     consumer_wiring,
     event_wiring,
     ingest_wiring,
-    metrics_wiring,
     query_wiring,
     replay_wiring,
     system,
@@ -61,7 +60,7 @@ REQUESTS = [
 ]
 WITHOUT_AWS = {"/health", "/openapi.json"}
 
-WIRING = (consumer_wiring, event_wiring, ingest_wiring, metrics_wiring, query_wiring, replay_wiring)
+WIRING = (consumer_wiring, event_wiring, ingest_wiring, query_wiring, replay_wiring)
 MAY_DO_WITHOUT = {"authenticator", "write_digests"}
 
 
