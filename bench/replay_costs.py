@@ -34,9 +34,8 @@ from chalicelib.core.timestamps import CALENDAR, Day, shifted, start_of
 from chalicelib.events.dynamodb_rows import index_row
 from chalicelib.events.event import Event, parse_native
 from chalicelib.events.raw_objects import Receipt, StoredEvent, name_of, stored_events
-from chalicelib.metrics.contribution import contributions
+from chalicelib.metrics.contribution import contributions, measured
 from chalicelib.metrics.definition import Definition
-from chalicelib.metrics.measured import measured
 from chalicelib.processing.fetcher import FetchAndVerify
 from chalicelib.processing.processor import ProcessBatch
 from chalicelib.processing.recorder import RecordInLedger

@@ -2712,7 +2712,7 @@ BREAKS = [
     ),
     Break(
         "10 explained: a total without what a redrive processed after it was kept",
-        "chalicelib/totals/folding.py",
+        "chalicelib/totals/walk.py",
         "if kept is not None and kept.processed == computed.job.processed:",
         "if kept is not None:",
         "tests/unit/totals/test_folding.py",
@@ -2720,7 +2720,7 @@ BREAKS = [
     ),
     Break(
         "10 explained: a total that is lost with the request that folds it",
-        "chalicelib/totals/folding.py",
+        "chalicelib/totals/walk.py",
         """        except ReadsSpent:
             self._keep(total, definitions)
 """,

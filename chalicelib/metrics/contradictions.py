@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from chalicelib.core.errors import Fault
-from chalicelib.metrics.condition import Condition, condition_of
 from chalicelib.metrics.exact_number import Exact
 from chalicelib.metrics.json_pointer import Pointer, parse_pointer
-from chalicelib.metrics.members import DefinitionMembers
+from chalicelib.metrics.members import Condition, DefinitionMembers, condition_of
 from chalicelib.metrics.metric_kinds import KINDS, Takes
 from chalicelib.metrics.scalars import Scalar
 

@@ -8,9 +8,10 @@ from typing import TypeAlias
 
 from chalicelib.core.errors import PermanentError
 from chalicelib.core.lossless_json import JsonValue
+from chalicelib.events.cloudevents import json_data_of
 from chalicelib.metrics.definition import Definition
 from chalicelib.metrics.exact_number import ONE, Exact
-from chalicelib.metrics.json_pointer import Absent, Reason, found_at
+from chalicelib.metrics.json_pointer import ABSENT, Absent, Reason, found_at
 from chalicelib.metrics.metric_kinds import Amount, Takes
 from chalicelib.metrics.scalars import MAX_TEXT_BYTES, group_text_of, number_of, text_of
 
@@ -119,3 +120,17 @@ def _amount(definition: Definition, payload: JsonValue | Absent) -> Amount | Ski
     numbers = takes is Takes.NUMBERS
     amount = number_of(value, also_in_text=definition.reads_numbers_in_text) if numbers else text_of(value)
     return Skipped(amount, pointer.text) if isinstance(amount, Reason) else amount
+
+
+def measured(event_id: str, event_type: str, members: JsonValue) -> Measured:
+    """What metrics look at of an event that was checked before, given what its text was parsed to."""
+    if not isinstance(members, dict):
+        raise TypeError("an event is a JSON object")
+    return Measured(event_id, str(members.get("source")), event_type, _payload(members))
+
+
+def _payload(members: dict[str, JsonValue]) -> JsonValue | Absent:
+    """The `payload` of a native event, or the data of a CloudEvent, ABSENT if they are not JSON."""
+    if "specversion" not in members:
+        return members.get("payload", ABSENT)
+    return next(iter(json_data_of(members)), ABSENT)

@@ -14,11 +14,10 @@ from chalicelib.core.canonical_json import canonical
 from chalicelib.core.errors import Fault, InvalidRequest, first_faults
 from chalicelib.core.fields import faults_of
 from chalicelib.core.lossless_json import JsonText, JsonValue, parse, without_lone_surrogates
-from chalicelib.metrics.condition import Condition, condition_of
 from chalicelib.metrics.contradictions import contradictions
 from chalicelib.metrics.exact_number import Exact, exact_of
 from chalicelib.metrics.json_pointer import Pointer, parse_pointer
-from chalicelib.metrics.members import ConditionMembers, DefinitionMembers
+from chalicelib.metrics.members import Condition, ConditionMembers, DefinitionMembers, condition_of
 from chalicelib.metrics.metric_kinds import KINDS, Kind, Takes
 
 MAX_BYTES = 16_384

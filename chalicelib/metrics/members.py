@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -19,8 +20,8 @@ from chalicelib.core.calendars import UTC, time_zones
 from chalicelib.core.fields import EventType, Source
 from chalicelib.core.lossless_json import JsonValue, Number
 from chalicelib.metrics.exact_number import MAX_DIGITS, MAX_EXPONENT, ZERO, exact, exact_of
-from chalicelib.metrics.json_pointer import MAX_BYTES, Reason, parse_pointer
-from chalicelib.metrics.scalars import MAX_TEXT_BYTES, scalar_of
+from chalicelib.metrics.json_pointer import ABSENT, MAX_BYTES, Pointer, Reason, found_at, parse_pointer
+from chalicelib.metrics.scalars import MAX_TEXT_BYTES, Scalar, scalar_of
 
 NAME = r"^[a-z][a-z0-9_]{0,63}$"
 MAX_NAMED = 20
@@ -129,3 +130,28 @@ class DefinitionMembers(BaseModel):
     group_by: Annotated[tuple[PointerText, ...], Field(max_length=MAX_GROUP_POINTERS), _LENIENT] = ()
     time_zone: Annotated[str, AfterValidator(_a_time_zone)] = UTC
     on_missing: Literal["skip", "fail"] = "skip"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Either `values`, one of which must be there, or whether anything is there."""
+
+    path: Pointer
+    values: frozenset[Scalar] | None
+    exists: bool = True
+
+    def is_met_by(self, payload: JsonValue) -> bool:
+        """Whether an event with this payload meets it. A value that is no scalar equals none."""
+        found = found_at(self.path, payload)
+        if self.values is None:
+            return (found is not ABSENT) == self.exists
+        return scalar_of(found) in self.values
+
+
+def condition_of(members: ConditionMembers) -> Condition:
+    """The condition that checked members describe."""
+    path = parse_pointer(members.path)
+    if members.exists is not None:
+        return Condition(path, None, members.exists)
+    given = (members.equals,) if members.in_ is None else members.in_
+    return Condition(path, frozenset(found for found in map(scalar_of, given) if not isinstance(found, Reason)))

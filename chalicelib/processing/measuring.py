@@ -15,9 +15,8 @@ from chalicelib.core.errors import NotFound, PermanentError
 from chalicelib.core.lossless_json import JsonText
 from chalicelib.core.timestamps import CALENDAR
 from chalicelib.events.raw_objects import RawLine
-from chalicelib.metrics.contribution import Contributed, contributions
+from chalicelib.metrics.contribution import Contributed, contributions, measured
 from chalicelib.metrics.definition import Definition
-from chalicelib.metrics.measured import measured
 from chalicelib.processing.fetcher import Message, OfLine
 from chalicelib.replays.messages import ObjectReference, ReplayMessage
 from chalicelib.replays.ports import ReplayStatus

@@ -16,10 +16,9 @@ from chalicelib.events.ports import EventIndex
 from chalicelib.totals.arrivals import CountArrivals
 from chalicelib.totals.choice import ChooseReplays
 from chalicelib.totals.coverage import Computed, is_complete
-from chalicelib.totals.folding import FoldTotals
 from chalicelib.totals.queries import ValuesQuery
 from chalicelib.totals.values import MetricValue, Missing, ValuesPage, members_of
-from chalicelib.totals.walk import WalkVersions
+from chalicelib.totals.walk import FoldTotals, WalkVersions
 
 DAYS_A_READ = 31
 VERSIONS_LOOKED_AT = 20

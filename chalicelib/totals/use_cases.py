@@ -20,10 +20,10 @@ from chalicelib.metrics.definition import BUILT_IN, Definition
 from chalicelib.replays.ports import ReplayStore
 from chalicelib.totals.arrivals import CountArrivals
 from chalicelib.totals.choice import ChooseReplays
-from chalicelib.totals.folding import FoldTotals
 from chalicelib.totals.queries import ValuesQuery
 from chalicelib.totals.reading import ReadEntities, ReadEntity, ReadTotals, fill
 from chalicelib.totals.values import ValuesPage
+from chalicelib.totals.walk import FoldTotals
 
 NAMES_LOOKED_AT = 1_000
 

@@ -14,10 +14,9 @@ from chalicelib.aws import replay_keys
 from chalicelib.aws.dynamodb import get_items, to_item
 from chalicelib.core.errors import IntegrityFailure
 from chalicelib.events.raw_objects import parse_line, verified_with_json
-from chalicelib.metrics.contribution import Contributed, NothingToContribute, contributions
+from chalicelib.metrics.contribution import Contributed, NothingToContribute, contributions, measured
 from chalicelib.metrics.definition import Definition
 from chalicelib.metrics.dynamodb_definitions import DynamoDefinitions
-from chalicelib.metrics.measured import measured
 from chalicelib.replays.dynamodb_jobs import DynamoReplayStore
 from retrace.checking.stores import RawBucket, Row
 from retrace.checking.versions import contributed_of, key_of_input

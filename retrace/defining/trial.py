@@ -19,10 +19,10 @@ from chalicelib.metrics.contribution import (
     NothingToContribute,
     Skipped,
     contributions,
+    measured,
 )
 from chalicelib.metrics.definition import Definition
 from chalicelib.metrics.exact_number import ZERO, Exact
-from chalicelib.metrics.measured import measured
 from chalicelib.metrics.metric_kinds import Amount
 from chalicelib.metrics.metric_state import REST, MetricState, listed_among, merged, state_of
 from retrace.client import Client

@@ -23,9 +23,8 @@ from chalicelib.aggregates.tracing import TraceVersions
 from chalicelib.core.errors import InvalidRequest, NotFound
 from chalicelib.core.lossless_json import parse
 from chalicelib.core.timestamps import Day, Instant
-from chalicelib.metrics.contribution import contributions
+from chalicelib.metrics.contribution import contributions, measured
 from chalicelib.metrics.definition import BUILT_IN, Definition
-from chalicelib.metrics.measured import measured
 from tests.unit.aggregates.test_diff import Contents, History, input_keys
 from tests.unit.aggregates.values_in_memory import stored_metrics
 from tests.unit.definitions_in_memory import defined

@@ -26,13 +26,12 @@ from chalicelib.core.lossless_json import parse
 from chalicelib.core.read_budget import PaidReads, ReadsSpent
 from chalicelib.core.timestamps import Day, Instant
 from chalicelib.events.raw_objects import StoredEvent
-from chalicelib.metrics.contribution import contributions
+from chalicelib.metrics.contribution import contributions, measured
 from chalicelib.metrics.definition import BUILT_IN, Definition
-from chalicelib.metrics.measured import measured
 from chalicelib.replays.job import JobState, ReplayJob
 from chalicelib.replays.request import ReplayRequest
 from chalicelib.totals.coverage import Computed
-from chalicelib.totals.folding import FoldTotals
+from chalicelib.totals.walk import FoldTotals
 from tests.unit.definitions_in_memory import defined
 from tests.unit.examples import INGESTED, an_event, stored
 from tests.unit.in_memory import Ended, Rows, at, one_by_one
