@@ -1,4 +1,4 @@
-"""Reads the versions that a replay made of a day, one for each entity, in the order of their earliest inputs.
+"""Reads the versions that a replay made of a day in the order of their earliest inputs, and folds them into its total.
 
 AggregatesTable has versions by entity, so the index says which entities there are: it is read as the replay read it.
 """
