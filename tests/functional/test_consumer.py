@@ -602,3 +602,20 @@ def test_an_error_that_is_none_of_the_handler_ends_the_consumer(consuming: Consu
         consumer.run(handle)
 
     assert counts(consuming, replay_id) == ("SENT", 2, 0, 0)
+
+
+def test_a_cloudevent_is_handed_over_as_it_was_sent(consuming: Consuming) -> None:
+    text = (
+        f'{{"specversion":"1.0","id":"1","source":"/shop/1","type":"order.paid","subject":"order-1",'
+        f'"time":"{DAY}T10:00:00Z","data":{{"amount":1.10}}}}'
+    )
+    application = consuming.door.application
+    assert application.ingest(text.encode(), "application/cloudevents+json").status_code == 201
+    selected = {"source": "/shop/1", "event_type": "order.paid", **WHOLE_DAY}
+    replay_id = application.requested_and_planned(**selected, destination="billing")
+    found: list[Message] = []
+
+    consuming.consumer()[0].run(found.append)
+
+    assert [message.text for message in found] == [text]
+    assert counts(consuming, replay_id) == ("COMPLETE", 1, 1, 0)
