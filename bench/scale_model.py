@@ -12,7 +12,8 @@ from bench.meter import Cost
 from bench.metered_aws import AGGREGATES, EVENTS, REPLAYS, SHARDS
 from bench.replay_costs import Count, Shape
 from chalicelib.replays.commit_batch import MESSAGES_A_BATCH
-from chalicelib.replays.planner import BATCHES_A_SLICE, FULL_PAUSE_S
+from chalicelib.replays.in_flight import LOOK_EVERY_S
+from chalicelib.replays.planner import BATCHES_A_SLICE
 from chalicelib.runtime.event_sources import PLANNERS
 from chalicelib.runtime.settings import Settings
 from infra.merge import FUNCTIONS, RESOURCES, load
@@ -142,7 +143,7 @@ class Model:
         """What a deployment chooses."""
         chosen, jobs = self.deployment, self.deployment.jobs
         window_s = chosen.window_s if self.batch > prices.SQS_BATCH.value else 0
-        dwell_s = window_s + self.batch_s + FULL_PAUSE_S
+        dwell_s = window_s + self.batch_s + LOOK_EVERY_S
         in_flight = chosen.max_in_flight - MESSAGES_A_BATCH
         planners = min(jobs, chosen.planners)
         yield "the planner of a job", planners / self.planning_s, "more jobs, or the planner's memory"

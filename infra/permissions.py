@@ -130,7 +130,12 @@ RIGHTS: Mapping[str, tuple[Right, ...]] = {
         Right("FindEvents", ("dynamodb:Query",), ("EventsTable",), keys=_EVENTS),
         Right("FindEventsByIndex", ("dynamodb:Query",), ("EventsTable/index/by-type-and-day",)),
         Right("AdvanceReplayJobs", ("dynamodb:PutItem", "dynamodb:Query"), ("ReplaysTable",), keys=_REPLAYS),
-        Right("TakeTurns", ("dynamodb:UpdateItem",), ("ReplaysTable",), keys=("DESTINATION#*",)),
+        Right(
+            "TakeTurnsAndRoom",
+            ("dynamodb:UpdateItem", "dynamodb:GetItem", "dynamodb:PutItem"),
+            ("ReplaysTable",),
+            keys=("DESTINATION#*",),
+        ),
         Right(
             "KeepFoundDaysAndWhatIsSent",
             ("dynamodb:BatchWriteItem",),

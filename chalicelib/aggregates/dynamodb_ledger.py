@@ -112,18 +112,19 @@ class DynamoAggregateStore:
         return {"Put": put}
 
     def _count(self, replay_id: str, by: Counts, seed: str, now: Instant) -> Action:
-        """Add to a progress counter, which also says when the last message failed."""
+        """Add to a progress counter, which also says when it was changed, and when the last message failed."""
         named = {"processed_count": by.processed, "failed_count": by.failed, "dropped_count": by.dropped}
         added = {name: value for name, value in named.items() if value}
-        failed = {"failed_at": now} if by.failed > 0 else {}
+        times = {"counted_at": now} | ({"failed_at": now} if by.failed > 0 else {})
         return {
             "Update": {
                 "TableName": self.replays_table,
                 "Key": to_item({"PK": replay_keys.replay(replay_id), "SK": replay_keys.progress(seed)}),
                 "UpdateExpression": "ADD "
                 + ", ".join(f"{name} :{name}" for name in added)
-                + (" SET failed_at = :failed_at" if failed else ""),
-                "ExpressionAttributeValues": to_item({f":{name}": value for name, value in (added | failed).items()}),
+                + " SET "
+                + ", ".join(f"{name} = :{name}" for name in times),
+                "ExpressionAttributeValues": to_item({f":{name}": value for name, value in (added | times).items()}),
             }
         }
 

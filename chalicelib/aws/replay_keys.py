@@ -15,6 +15,7 @@ KEYED = "KEYED"
 PROGRESS_SHARDS = 64
 ORDER = "ORDER"
 TURN = "TURN"
+IN_FLIGHT = "IN_FLIGHT"
 
 METRIC_NAMES = "METRIC#NAMES"
 """The partition of the names of metrics."""

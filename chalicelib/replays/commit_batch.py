@@ -47,12 +47,6 @@ def batch_size(destination: Destination) -> int:
     return destination.messages_a_batch if window is None else min(destination.messages_a_batch, window)
 
 
-def is_full(job: ReplayJob, destination: Destination) -> bool:
-    """Whether planning waits, as another batch could exceed the messages that may be in flight."""
-    window = destination.max_in_flight
-    return window is not None and job.in_flight + batch_size(destination) > window
-
-
 def next_batch(rows: Iterator[SelectedRow], job: ReplayJob, size: int, may_go_on: Callable[[], bool]) -> Batch:
     """The next rows: as many as may be sent together, and none after days that must be kept before they are read."""
     taken: list[SelectedRow] = []

@@ -16,6 +16,7 @@ from chalicelib.core.pagination import PageOf, chunked
 from chalicelib.core.ports import Pause
 from chalicelib.core.timestamps import Instant, nanoseconds
 from chalicelib.replays.dynamodb_planning import (
+    DynamoInFlight,
     DynamoOutboxes,
     DynamoSentEvents,
     DynamoSentMessages,
@@ -23,6 +24,7 @@ from chalicelib.replays.dynamodb_planning import (
     DynamoTurns,
 )
 from chalicelib.replays.dynamodb_rows import job_of, job_row, request_row, status_of
+from chalicelib.replays.in_flight import InFlight
 from chalicelib.replays.job import Outbox, ReplayJob
 from chalicelib.replays.ports import KeyedReplay, ReplayPlace, ReplayStatus
 
@@ -170,6 +172,14 @@ class DynamoReplayStore:
     def take_turn(self, destination: str, messages: int, rate: float, now: Instant) -> float:
         """Take a turn to send, in the row of the destination; answers the seconds until there is one."""
         return DynamoTurns(self.dynamodb, self.replays_table, destination).take(messages, rate, now)
+
+    def in_flight(self, destination: str) -> InFlight:
+        """What all replays to a destination have in flight."""
+        return DynamoInFlight(self.dynamodb, self.replays_table, destination).get()
+
+    def keep_in_flight(self, destination: str, now: InFlight) -> None:
+        """Keep it; raises WriteConflict if another planner was faster."""
+        DynamoInFlight(self.dynamodb, self.replays_table, destination).put(now)
 
     def sent_messages(self, replay_id: str) -> DynamoSentMessages:
         """What a replay has sent to a consumer that reports outcomes."""

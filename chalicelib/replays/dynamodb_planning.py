@@ -1,4 +1,4 @@
-"""Stores what planners keep beside a job in DynamoDB: outboxes, touched days, what was sent, turns at destinations."""
+"""Stores what planners keep beside a job in DynamoDB: outboxes, touched days, what was sent, and turns and room."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from botocore.exceptions import ClientError
 
 from chalicelib.aws import keys, replay_keys
 from chalicelib.aws.dynamodb import ITEMS_A_WRITE, KEYS_A_GET, Item, from_item, get_items, page_of, put_items, to_item
-from chalicelib.aws.errors import code_of, translated
-from chalicelib.core.errors import NotFound
+from chalicelib.aws.errors import attempts_of, code_of, translated
+from chalicelib.core.errors import NotFound, WriteConflict
 from chalicelib.core.pagination import PageOf, chunked
 from chalicelib.core.ports import Pause
 from chalicelib.core.timestamps import Day, Instant, nanoseconds
+from chalicelib.replays.in_flight import InFlight, Share
 from chalicelib.replays.job import OUTBOXES_KEPT_DAYS, Outbox, unpacked
 from chalicelib.replays.messages import MessageIdentity, ReplayMessage
 from chalicelib.replays.ports import TouchedDay
@@ -239,3 +240,42 @@ class DynamoTurns:
                 item: Item = error.response.get("Item", {})  # type: ignore[assignment]  # with what the row says
                 return int(from_item(item).get("due", 0))
         return None
+
+
+@dataclass(frozen=True)
+class DynamoInFlight:
+    """The row of a destination with a window: what each replay has in flight there, as planners know it."""
+
+    dynamodb: DynamoDBClient
+    replays_table: str
+    destination: str
+
+    def get(self) -> InFlight:
+        """The row; that of nothing if there is none."""
+        with translated("reading what is in flight at a destination"):
+            answer = self.dynamodb.get_item(TableName=self.replays_table, Key=to_item(self._key), ConsistentRead=True)
+        row = from_item(answer.get("Item", {}))
+        shares = tuple(Share(*each) for each in row.get("shares", ()))
+        return InFlight(shares, row.get("looked_at"), row.get("revision", 0))
+
+    def put(self, now: InFlight) -> None:
+        """Write the next revision; raises WriteConflict if another planner wrote one."""
+        shares = [[each.replay_id, each.sent, each.settled, each.planning, each.forgotten] for each in now.shares]
+        row = self._key | {"shares": shares, "looked_at": now.looked_at, "revision": now.revision}
+        with translated("keeping what is in flight at a destination"):
+            try:
+                self.dynamodb.put_item(
+                    TableName=self.replays_table,
+                    Item=to_item(row),
+                    ConditionExpression="attribute_not_exists(PK) OR revision = :read",
+                    ExpressionAttributeValues=to_item({":read": now.revision - 1}),
+                )
+            except ClientError as error:
+                if code_of(error) != "ConditionalCheckFailedException":
+                    raise
+                message = f"Another planner took room at {self.destination}."
+                raise WriteConflict(message, attempts_of(error.response)) from error
+
+    @property
+    def _key(self) -> dict[str, str]:
+        return {"PK": replay_keys.destination(self.destination), "SK": replay_keys.IN_FLIGHT}

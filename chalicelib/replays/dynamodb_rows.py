@@ -95,12 +95,17 @@ def job_of(rows: Sequence[Row]) -> ReplayJob | None:
         sent=job["sent"],
         processed=_counted(rows, "processed_count"),
         failed=_counted(rows, "failed_count"),
-        failed_at=max((row["failed_at"] for row in rows if "failed_at" in row), default=None),
+        failed_at=_last(rows, "failed_at"),
+        counted_at=_last(rows, "counted_at"),
         dropped=_counted(rows, "dropped_count"),
         metrics=tuple(PinnedMetric(*each) for each in request.get("metrics", ())),
         destination_arn=request["destination_arn"],
         takes_reports=request.get("takes_reports", False),
     )
+
+
+def _last(rows: Sequence[Row], name: str) -> Instant | None:
+    return max((Instant(row[name]) for row in rows if name in row), default=None)
 
 
 def _counted(rows: Sequence[Row], name: str) -> int:

@@ -100,6 +100,7 @@ class ReplayJob:
     `metrics` are those that it computes beside those that are built in, whatever their names become.
     `destination_arn` is where its destination was when the job was made, and `takes_reports` whether it reported then.
     `failed` messages are dead letters, the last of them since `failed_at`; `dropped` ones came after a cancel.
+    `counted_at` is when one of these counts changed last.
     """
 
     replay_id: str
@@ -123,6 +124,7 @@ class ReplayJob:
     processed: int = 0
     failed: int = 0
     failed_at: Instant | None = None
+    counted_at: Instant | None = None
     dropped: int = 0
     metrics: tuple[PinnedMetric, ...] = ()
     destination_arn: str = ""
@@ -137,6 +139,11 @@ class ReplayJob:
     def in_flight(self) -> int:
         """How many messages were sent and are neither processed, dropped nor a dead letter."""
         return self.sent - self.processed - self.failed - self.dropped
+
+    @property
+    def moved_at(self) -> Instant:
+        """When a planner or an outcome moved it on last."""
+        return self.updated_at if self.counted_at is None else max(self.updated_at, self.counted_at)
 
     @property
     def may_change_until(self) -> Instant | None:

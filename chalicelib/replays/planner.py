@@ -14,12 +14,13 @@ from chalicelib.core.pagination import chunked
 from chalicelib.core.ports import Clock, Concurrently, Sleep
 from chalicelib.core.timestamps import nanoseconds
 from chalicelib.replays import rate_limit
-from chalicelib.replays.commit_batch import batch_size, is_full, job_after, next_batch
+from chalicelib.replays.commit_batch import batch_size, job_after, next_batch
 from chalicelib.replays.destinations import DeclaredDestination
 from chalicelib.replays.job import ACTIVE_STATES, JobState, Outbox, ReplayJob, told_failure
 from chalicelib.replays.messages import by_entity_and_day
 from chalicelib.replays.origins import Origins
 from chalicelib.replays.ports import Destination, ReplayQueues, ReplayStore
+from chalicelib.replays.room import TakeRoom
 from chalicelib.replays.selection import ReadSelection, SelectedRow
 from chalicelib.replays.tasks import ReplayTask
 
@@ -30,7 +31,6 @@ SLICE_S = 10
 SLEEP_AT_MOST_S = 1.0
 """A planner that has longer to wait ends, and is called again when it is time."""
 
-FULL_PAUSE_S = 1.0
 WATCH_S = 300
 """Longer than any planner lives."""
 
@@ -101,13 +101,7 @@ class PlanReplay:
         # At least one batch, so that a slice with little time left still brings the job forward.
         try:
             while job.state in ACTIVE_STATES and (batches == 0 or (batches < BATCHES_A_SLICE and may_go_on())):
-                job = self._with_fresh_counts(job)
-                wait_s = self._wait_s(job)
-                if wait_s >= SLEEP_AT_MOST_S:
-                    break
-                if wait_s > 0:
-                    self.sleep(wait_s)
-                wait_s = self._turn_wait_s(job, may_go_on)
+                wait_s = self._wait_s(job, may_go_on)
                 if wait_s > 0:
                     break
                 job = self._advanced(job, rows, may_go_on)
@@ -189,31 +183,27 @@ class PlanReplay:
     def _destination(self, job: ReplayJob) -> Destination:
         return self.destination_of(job.destination)
 
-    def _wait_s(self, job: ReplayJob) -> float:
-        """Seconds until the next batch may be sent."""
-        if is_full(job, self._destination(job)):
-            return FULL_PAUSE_S
-        return 0.0 if job.request.rate is None else rate_limit.wait_s(job.due_at, self.now(), job.request.rate)
+    def _wait_s(self, job: ReplayJob, may_go_on: Callable[[], bool]) -> float:
+        """Seconds until the next batch may be sent, if the planner does not sleep them; 0.0 if it may be sent now.
 
-    def _turn_wait_s(self, job: ReplayJob, may_go_on: Callable[[], bool]) -> float:
-        """Seconds until the destination's rate, which other replays share, has a turn left; 0.0 once it is taken."""
-        to = self._destination(job)
-        if to.rate is None:
-            return 0.0
-        while (wait_s := self.replays.take_turn(to.name, batch_size(to), to.rate, self.now())) > 0:
+        What limits it: the rate of the replay, and the window and the rate that it shares with others.
+        """
+        to, rate = self._destination(job), job.request.rate
+        wait_s = 0.0 if rate is None else rate_limit.wait_s(job.due_at, self.now(), rate)
+        if wait_s >= SLEEP_AT_MOST_S:
+            return wait_s
+        if wait_s > 0:
+            self.sleep(wait_s)
+        room = TakeRoom(self.replays, self.now, self.concurrently)
+        while (wait_s := room.wait_s(job, to) or self._turn_wait_s(to)) > 0:
             if wait_s >= SLEEP_AT_MOST_S or not may_go_on():
                 return wait_s
             self.sleep(wait_s)
         return 0.0
 
-    def _with_fresh_counts(self, job: ReplayJob) -> ReplayJob:
-        """The job with what processors have counted meanwhile, read only where it matters."""
-        if not is_full(job, self._destination(job)):
-            return job
-        current = self._current(job)
-        if current.revision != job.revision:
-            raise WriteConflict(f"Replay {job.replay_id} was moved on by another.")
-        return current
+    def _turn_wait_s(self, to: Destination) -> float:
+        """Seconds until the destination's rate, which other replays share, has a turn left; 0.0 once it is taken."""
+        return 0.0 if to.rate is None else self.replays.take_turn(to.name, batch_size(to), to.rate, self.now())
 
     def _committed(self, job: ReplayJob, reached: ReplayJob, outbox: Outbox | None = None) -> ReplayJob:
         commit_id = self.new_id()

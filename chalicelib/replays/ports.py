@@ -10,6 +10,7 @@ from chalicelib.core.errors import NotFound
 from chalicelib.core.fields import MAX_REPLAY_ID_BYTES
 from chalicelib.core.pagination import PageOf
 from chalicelib.core.timestamps import Day, Instant
+from chalicelib.replays.in_flight import InFlight
 from chalicelib.replays.job import JobState, Outbox, ReplayJob
 from chalicelib.replays.messages import MessageIdentity, ReplayMessage
 from chalicelib.replays.tasks import ReplayTask
@@ -121,6 +122,12 @@ class ReplayStore(Protocol):
 
         Answers the seconds until there is one; 0.0 if it is taken.
         """
+
+    def in_flight(self, destination: str) -> InFlight:
+        """What all replays to a destination have in flight."""
+
+    def keep_in_flight(self, destination: str, now: InFlight) -> None:
+        """Keep it; raises WriteConflict unless it is of the revision that follows the one that is kept."""
 
     def sent_messages(self, replay_id: str) -> SentMessages:
         """What a replay has sent to a consumer that reports outcomes."""

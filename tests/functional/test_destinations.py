@@ -179,6 +179,27 @@ def test_a_redrive_sends_a_consumer_the_dead_letters_of_its_replay_and_leaves_th
     assert application.messages.taken() == []
 
 
+def test_an_ordered_message_that_is_redriven_at_once_is_not_taken_for_a_repetition(application: Application) -> None:
+    """SQS leaves out for five minutes what has the deduplication id of another. moto does so only while that waits."""
+    application.accept(paid())
+    replay_id = application.requested_and_planned(**WHOLE_DAY, destination="ordered")
+    names = [repetition_of(application.ordered)]
+    given_up(application.ordered, application.dead_of_ordered)
+
+    application.call("POST", f"/replay/{replay_id}/redrive")
+    application.plan()
+
+    assert names[0] not in {repetition_of(application.ordered), None}
+
+
+def repetition_of(queue: Queue) -> str | None:
+    """What SQS knows a message of a queue by that is sent again. It can be received at once again."""
+    answer = clients.sqs().receive_message(
+        QueueUrl=queue.url, AttributeNames=["MessageDeduplicationId"], VisibilityTimeout=0
+    )
+    return answer["Messages"][0]["Attributes"].get("MessageDeduplicationId")
+
+
 def test_dead_letters_of_a_consumer_are_looked_for_twice_as_another_redrive_may_hide_them(
     application: Application, wire: Wire
 ) -> None:

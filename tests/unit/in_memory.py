@@ -31,6 +31,7 @@ from chalicelib.events.raw_objects import (
 from chalicelib.ingest.rejection import Rejection
 from chalicelib.replays import commit_batch
 from chalicelib.replays.destinations import DeclaredDestination
+from chalicelib.replays.in_flight import InFlight
 from chalicelib.replays.job import Outbox, ReplayJob, unpacked
 from chalicelib.replays.messages import MessageIdentity, ReplayMessage
 from chalicelib.replays.origins import Origins
@@ -326,6 +327,7 @@ class Jobs:
     newest_ms: int = 0
     metrics_defined: bool = False
     due: dict[str, int] = field(default_factory=dict)
+    flights: dict[str, InFlight] = field(default_factory=dict)
 
     def next_place(self, now: Instant) -> ReplayPlace:
         self.newest_ms = max(nanoseconds(now) // 1_000_000, self.newest_ms + 1)
@@ -359,6 +361,14 @@ class Jobs:
             return (due - clock) / 1_000_000_000
         self.due[destination] = due + int(messages / rate * 1_000_000_000)
         return 0.0
+
+    def in_flight(self, destination: str) -> InFlight:
+        return self.flights.get(destination, InFlight())
+
+    def keep_in_flight(self, destination: str, now: InFlight) -> None:
+        if now.revision != self.in_flight(destination).revision + 1:
+            raise WriteConflict("another planner was faster")
+        self.flights[destination] = now
 
     def sent_messages(self, replay_id: str) -> SentInMemory:
         return self.sent[replay_id]

@@ -420,7 +420,7 @@ def test_a_planner_that_waits_for_room_sends_on_once_processors_have_made_it() -
     def send_and_be_processed(messages: list[ReplayMessage]) -> None:
         send(messages)
         current = world.job(job)
-        world.jobs.by_id[job.replay_id] = replace(current, processed=current.processed + len(messages))
+        world.jobs.by_id[job.replay_id] = replace(current, processed=len(world.queues.sent))
 
     world.queues.send = send_and_be_processed  # type: ignore[method-assign, assignment]
 

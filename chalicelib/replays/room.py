@@ -1,0 +1,55 @@
+"""Takes room for a planner's next batch in the window of its destination, which other planners take from as well."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+
+from chalicelib.core.errors import WriteConflict
+from chalicelib.core.ports import Clock, Concurrently
+from chalicelib.replays.commit_batch import batch_size
+from chalicelib.replays.in_flight import LOOK_EVERY_S, InFlight, pause_s
+from chalicelib.replays.job import ReplayJob
+from chalicelib.replays.ports import Destination, ReplayStore
+
+JOBS_A_LOOK = 100
+
+_ATTEMPTS = 5
+_RACE_S = 0.05
+"""Until the next attempt, if other planners always wrote first."""
+
+
+@dataclass(frozen=True)
+class TakeRoom:
+    """Takes room for a batch in the window of a destination."""
+
+    replays: ReplayStore
+    now: Clock
+    concurrently: Concurrently
+
+    def wait_s(self, job: ReplayJob, to: Destination) -> float:
+        """Seconds until there may be room; 0.0 once it is taken, or if the destination has no window."""
+        if to.max_in_flight is None:
+            return 0.0
+        for _ in range(_ATTEMPTS):
+            known = self.replays.in_flight(to.name)
+            try:
+                return self._taken(known, job, to, batch_size(to), to.max_in_flight)
+            except WriteConflict:
+                continue
+        return _RACE_S
+
+    def _taken(self, known: InFlight, job: ReplayJob, to: Destination, messages: int, window: int) -> float:
+        """Take it, or leave word that the replay waits. Raises WriteConflict if another planner was faster."""
+        wait_s = 0.0
+        found = known
+        if not found.has_room(job, messages, window):
+            if not found.may_be_looked_at(self.now()):
+                return LOOK_EVERY_S
+            others = (each.replay_id for each in known.shares if each.replay_id != job.replay_id)
+            names = [job.replay_id, *islice(others, JOBS_A_LOOK)]
+            jobs = dict(zip(names, self.concurrently(self.replays.get, names), strict=True))
+            found = known.after_look(jobs, self.now())
+            wait_s = 0.0 if found.has_room(job, messages, window) else pause_s(jobs.values(), self.now())
+        self.replays.keep_in_flight(to.name, found.with_share(job, messages if wait_s == 0 else 0))
+        return wait_s
