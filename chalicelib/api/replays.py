@@ -17,7 +17,7 @@ from chalicelib.replays.partial_days import partial_days
 from chalicelib.replays.preview_report import ConfirmationNeeded
 from chalicelib.replays.request import ReplayQuery, ReplaysQuery
 from chalicelib.replays.request_body import parse_with_drafts
-from chalicelib.runtime import consumer_wiring, replay_wiring, telemetry
+from chalicelib.runtime import consumer_wiring, replay_wiring, system, telemetry
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -39,7 +39,7 @@ def request_replay(request: Request) -> Response:
     except ConfirmationNeeded as error:
         return problem(error, {"preview": responses.preview(error.preview)})
     telemetry.replay_requested(job, requests.request_id(request))
-    return accepted(responses.job(job))
+    return accepted(responses.job(job, system.now()))
 
 
 def _requester(request: Request) -> Requester:
@@ -55,13 +55,13 @@ def replays(request: Request) -> Response:
     """GET /replay."""
     query = requests.parameters(request, ReplaysQuery)
     found = replay_wiring.find_replays().newest(query)
-    return answer(responses.jobs(found))
+    return answer(responses.jobs(found, system.now()))
 
 
 def replay(replay_id: str) -> Response:
     """GET /replay/{replay_id}."""
     job = replay_wiring.find_replays().one(replay_id)
-    return answer(responses.job(job))
+    return answer(responses.job(job, system.now()))
 
 
 def cancel(request: Request, replay_id: str) -> Response:
@@ -70,7 +70,7 @@ def cancel(request: Request, replay_id: str) -> Response:
     caller = requests.caller(request)
     job = replay_wiring.control_replay().cancel(replay_id, caller)
     telemetry.replay_controlled(job, "cancel", caller)
-    return answer(responses.job(job))
+    return answer(responses.job(job, system.now()))
 
 
 def redrive(request: Request, replay_id: str) -> Response:
@@ -78,7 +78,7 @@ def redrive(request: Request, replay_id: str) -> Response:
     requests.refuse_body(request)
     job = replay_wiring.control_replay().redrive(replay_id)
     telemetry.replay_controlled(job, "redrive", requests.caller(request))
-    return accepted(responses.job(job))
+    return accepted(responses.job(job, system.now()))
 
 
 def outcomes(request: Request, replay_id: str) -> Response:

@@ -16,14 +16,13 @@ from chalicelib.core.pagination import PageOf, chunked
 from chalicelib.core.ports import Pause
 from chalicelib.core.timestamps import Instant, nanoseconds
 from chalicelib.replays.dynamodb_planning import (
-    DynamoInFlight,
     DynamoOutboxes,
     DynamoSentEvents,
     DynamoSentMessages,
     DynamoTouchedDays,
-    DynamoTurns,
 )
 from chalicelib.replays.dynamodb_rows import job_of, job_row, request_row, status_of
+from chalicelib.replays.dynamodb_windows import DynamoInFlight, DynamoTurns
 from chalicelib.replays.in_flight import InFlight
 from chalicelib.replays.job import Outbox, ReplayJob
 from chalicelib.replays.ports import KeyedReplay, ReplayPlace, ReplayStatus

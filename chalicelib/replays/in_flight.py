@@ -47,9 +47,9 @@ def _quiet_s(job: ReplayJob, now: Instant) -> float:
     return (nanoseconds(now) - nanoseconds(job.moved_at)) / 1_000_000_000
 
 
-def is_quiet(job: ReplayJob, now: Instant) -> bool:
-    """Whether messages are in flight of which nothing was heard for an hour."""
-    return job.in_flight > 0 and _quiet_s(job, now) >= QUIET_S
+def quiet_hours(job: ReplayJob, now: Instant) -> int:
+    """For how many hours nothing was heard of messages that are in flight; 0 if none is."""
+    return int(_quiet_s(job, now) // QUIET_S) if job.in_flight > 0 else 0
 
 
 def _looked_at(known: Share, job: ReplayJob | None, now: Instant) -> Share | None:
@@ -58,7 +58,7 @@ def _looked_at(known: Share, job: ReplayJob | None, now: Instant) -> Share | Non
         return None
     planning = job.state in ACTIVE_STATES
     sent, settled = max(job.sent, known.sent) if planning else job.sent, _settled(job)
-    forgotten = sent - settled if is_quiet(job, now) else min(known.forgotten, sent - settled)
+    forgotten = sent - settled if quiet_hours(job, now) else min(known.forgotten, sent - settled)
     share = Share(known.replay_id, sent, settled, planning, forgotten)
     return share if planning or share.counted > 0 else None
 

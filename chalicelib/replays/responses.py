@@ -17,6 +17,7 @@ from chalicelib.core.schemas import (
 )
 from chalicelib.core.timestamps import Instant
 from chalicelib.metrics.definition import Definition
+from chalicelib.replays.in_flight import quiet_hours
 from chalicelib.replays.job import JobState, ReplayJob
 from chalicelib.replays.partial_days import PartialDays
 from chalicelib.replays.preview_report import Preview
@@ -94,8 +95,8 @@ class UnconfirmedProblem(Problem):
     preview: PreviewAnswer
 
 
-def job(shown: ReplayJob) -> ReplayAnswer:
-    """A replay and how far it is. One that computes only what is built in says nothing of metrics."""
+def job(shown: ReplayJob, now: Instant) -> ReplayAnswer:
+    """A replay and how far it is now. One that computes only what is built in says nothing of metrics."""
     answer: ReplayAnswer = {
         "replay_id": shown.replay_id,
         "state": shown.public_state.value,
@@ -117,7 +118,7 @@ def job(shown: ReplayJob) -> ReplayAnswer:
         "failed": shown.failed,
         "dropped": shown.dropped,
         "dead_letters_until": shown.dead_letters_until,
-        "advice": _advice(shown),
+        "advice": _advice(shown, now),
     }
     if shown.metrics:
         answer["metrics"] = [{"name": each.name, "definition_sha256": each.definition_sha256} for each in shown.metrics]
@@ -126,7 +127,7 @@ def job(shown: ReplayJob) -> ReplayAnswer:
     return answer
 
 
-def _advice(shown: ReplayJob) -> str | None:
+def _advice(shown: ReplayJob, now: Instant) -> str | None:
     """What to do about a replay that does not get on by itself, or that got on with nothing."""
     again = f"POST /replay/{shown.replay_id}/redrive"
     if shown.public_state is JobState.CANCELLED:
@@ -135,11 +136,29 @@ def _advice(shown: ReplayJob) -> str | None:
         return f"It was given up. Once the cause is gone, {again} goes on where it stopped."
     if shown.public_state is JobState.COMPLETE and shown.sent == 0:
         return _about_nothing(shown.request, shown.scanned, shown.index_read_to)
-    if shown.failed == 0:
-        return None
-    if shown.destination.is_aggregates:
-        return _about_dead_letters(shown, again)
-    return f"{_failed(shown)}, as the consumer of {shown.destination.name} reported. It may report them done later."
+    hours = quiet_hours(shown, now) if shown.destination.reports else 0
+    told = [_about_silence(shown, hours, again)] if hours else []
+    if shown.failed > 0 and shown.destination.is_aggregates:
+        told.append(_about_dead_letters(shown, again))
+    elif shown.failed > 0:
+        name = shown.destination.name
+        told.append(f"{_failed(shown)}, as the consumer of {name} reported. It may report them done later.")
+    return " ".join(told) or None
+
+
+_AND_REPLAY = ', and replay only what is missing ("only": "unprocessed")'
+
+
+def _about_silence(shown: ReplayJob, hours: int, again: str) -> str:
+    """What to do about messages that were sent, and of which nothing was heard for longer than SQS retries them."""
+    name, to_aggregates = shown.destination.name, shown.destination.is_aggregates
+    waiting = f"{shown.in_flight} message{'' if shown.in_flight == 1 else 's'}"
+    since = "an hour" if hours == 1 else f"{hours} hours"
+    return (
+        f"{waiting} sent to {name}, and none {'processed' if to_aggregates else 'reported'} for {since}."
+        f" See whether {'the processor' if to_aggregates else 'its consumer'} runs, and look at the dead letters of"
+        f" {name}: {again} sends those of this replay back. Or cancel it{'' if to_aggregates else _AND_REPLAY}."
+    )
 
 
 def _about_dead_letters(shown: ReplayJob, again: str) -> str:
@@ -183,9 +202,9 @@ def _about_filters(request: ReplayRequest, scanned: int) -> str:
     return f"The filters leave none of the {scanned} events that were read."
 
 
-def jobs(found: ReplaysFound) -> ReplayList:
+def jobs(found: ReplaysFound, now: Instant) -> ReplayList:
     """A page of replays."""
-    return {"items": list(map(job, found.jobs)), "cursor": found.cursor}
+    return {"items": [job(each, now) for each in found.jobs], "cursor": found.cursor}
 
 
 def preview(

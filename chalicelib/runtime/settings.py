@@ -58,7 +58,7 @@ class Settings(BaseModel):
         PROCESSORS, ge=FEWEST_AT_ONCE, le=MOST_AT_ONCE, description="Processors that run at once."
     )
     confirm_above: int = Field(100_000, ge=0, description="Events above which a replay must be confirmed.")
-    max_in_flight: int = Field(10_000, ge=1, description="Messages of a replay that are sent and not settled, at most.")
+    max_in_flight: int = Field(10_000, ge=1, description="Messages sent to a destination and not settled, at most.")
 
     @property
     def shards_read(self) -> int:

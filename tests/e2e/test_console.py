@@ -685,7 +685,7 @@ def test_a_dead_letter_is_seen_and_sent_back_once_its_cause_is_mended(page: Page
     expect(fact(page, "dead letters")).to_have_text("1")
     replay = page.url
     page.goto("/")
-    expect(page.locator("main")).to_contain_text("1 with dead letters")
+    expect(page.locator("main")).to_contain_text("1 with failed messages")
     expect(page.locator("tr", has_text="dead letter").first).to_contain_text("1")
     page.goto(replay)
     lost()

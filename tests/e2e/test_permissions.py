@@ -196,10 +196,10 @@ ON_TABLES = {
         for partition in ("REPLAY#none", "REPLAY#none#DAYS", "REPLAY#none#SENT#0")
     },
     ("ReplaysTable", "ORDER"): each(("UpdateItem", "UpdateItem together"), {"api"}),
-    ("ReplaysTable", "DESTINATION#none"): each(("UpdateItem", "UpdateItem together"), {"planner"}),
+    ("ReplaysTable", "DESTINATION#none"): each(("GetItem", "UpdateItem", "UpdateItem together", *WRITES), {"planner"}),
     ("ReplaysTable", "DESTINATION#none#SENT#000"): {
         "BatchGetItem": {"api", "planner"},
-        **each(("UpdateItem", "UpdateItem together"), {"planner"}),
+        **each(("GetItem", "UpdateItem", "UpdateItem together", *WRITES), {"planner"}),
     },
     ("ReplaysTable", "METRIC#none"): {
         **each(("GetItem", "Query"), {"api"}),

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from chalicelib.core.timestamps import Instant, shifted
 from chalicelib.replays import commit_batch
 from chalicelib.runtime import system
 from tests.conftest import SETTINGS
-from tests.functional.application import JSON, Application
+from tests.functional import clients
+from tests.functional.application import JSON, Application, Message
 from tests.functional.events import DAY, NEXT_DAY, Json, as_json, paid, paid_several
 from tests.functional.operators import an_operator
 from tests.functional.storage import Storage
@@ -198,6 +200,57 @@ def test_a_redrive_sends_back_what_was_reported_failed_or_not_at_all_and_takes_o
     assert reporting.dead_of_billing.taken() == []
     report(reporting, replay_id, of("done", messages[1:]))
     assert counts(reporting, replay_id) == ("COMPLETE", 3, 3, 0)
+
+
+def hours_ago(replay_id: str, hours: int) -> None:
+    """Let the last outcome of a replay, and what its planner did last, be so long ago."""
+    rows = clients.dynamodb().scan(TableName=SETTINGS["REPLAYS_TABLE"], ConsistentRead=True)["Items"]
+    for row in rows:
+        for name in {"updated_at", "counted_at"} & row.keys():
+            if row["PK"]["S"] == f"REPLAY#{replay_id}":
+                then = shifted(Instant(row[name]["S"]), -hours * 3_600 * 1_000_000_000)
+                clients.dynamodb().put_item(TableName=SETTINGS["REPLAYS_TABLE"], Item=row | {name: {"S": then}})
+
+
+def test_a_replay_of_which_nothing_is_heard_for_hours_says_so_and_what_to_do(reporting: Application) -> None:
+    replay_id, messages = sent_to_billing(reporting, 3)
+    report(reporting, replay_id, of("done", messages[:1]))
+    assert reporting.job(replay_id)["advice"] is None
+
+    hours_ago(replay_id, 3)
+
+    said = (
+        "2 messages sent to billing, and none reported for 3 hours. See whether its consumer runs, and look at the dead"
+        f" letters of billing: POST /replay/{replay_id}/redrive sends those of this replay back. Or cancel it,"
+        ' and replay only what is missing ("only": "unprocessed").'
+    )
+    assert reporting.job(replay_id)["advice"] == said
+    assert reporting.get("/replay").json_body["items"][0]["advice"] == said
+    report(reporting, replay_id, of("failed", messages[1:2]))
+    advice = reporting.job(replay_id)["advice"]
+    assert advice == "1 message failed, as the consumer of billing reported. It may report them done later."
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_two_replays_to_a_silent_consumer_share_its_window_and_one_to_the_processor_is_not_slowed(
+    reporting: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAX_IN_FLIGHT", "4")
+    system.settings.cache_clear()
+    reporting.accept_all(paid_several(6))
+    silent = [reporting.requested(**WHOLE_DAY, destination="billing") for _ in range(2)]
+    healthy = reporting.requested(**WHOLE_DAY)
+    tasks = [Message(json.dumps({"replay_id": each, "waited_s": 60}), each, each) for each in (*silent, healthy)]
+
+    processed = 0
+    for task in tasks * 4:
+        reporting.call_planner(task)
+        processed += len(messages := reporting.messages.taken())
+        reporting.process(messages)
+
+    assert (processed, reporting.job(healthy)["state"]) == (6, "COMPLETE")
+    assert [reporting.job(each)["sent"] for each in silent] in ([4, 0], [2, 2])
+    assert len(reporting.billing.taken()) == 4
 
 
 def test_who_reports_is_logged(reporting: Application, caplog: pytest.LogCaptureFixture) -> None:

@@ -458,7 +458,7 @@ def test_a_planner_that_reads_less_than_the_one_that_died_sends_what_that_one_co
     ids = [result["event_id"] for result in application.accept_all(paid_several(3))]
     replay_id = application.requested(**BY_TYPE, day=DAY)
     [found] = application.jobs.taken()
-    wire.disturb(killed_after, "PutItem", skip=1)
+    wire.disturb(killed_after, "PutItem", skip=2)
     with pytest.raises(Killed):
         application.call_planner(found)
     wire.disturb(lagging(ids[1], "ENTITY#"), "Query", times=ALWAYS)

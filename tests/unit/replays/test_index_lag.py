@@ -186,7 +186,7 @@ class TestIndexReadTo:
 
 
 def advice(job: ReplayJob) -> str:
-    said = replays_responses.job(job)["advice"]
+    said = replays_responses.job(job, job.updated_at)["advice"]
     assert said is not None
     return said
 

@@ -5,7 +5,7 @@ import { address } from '../place.js';
 
 /**
  * A replay as the API tells it; `request` is what was asked for.
- * @typedef {{replay_id: string, state: string, request: any, reports: boolean, requested_by: string, created_at: string, updated_at: string, index_read_to: string | null, cancelled_by: string | null, may_change_until: string | null,
+ * @typedef {{replay_id: string, state: string, request: any, destination: string, reports: boolean, requested_by: string, created_at: string, updated_at: string, index_read_to: string | null, cancelled_by: string | null, may_change_until: string | null,
  *   scanned: number, matched: number, sent: number, processed: number, failed: number, dropped: number, dead_letters_until: string | null, advice: string | null, failure?: string | null,
  *   metrics?: Array<{name: string, definition_sha256: string}>}} Job
  */
@@ -33,10 +33,13 @@ export const isWhatIf = (id) => /^.{14}8.{21}$/.test(id);
 /** The sign of a what-if, wherever its replay or its version is named. @param {string} id */
 export const whatIf = (id) => (isWhatIf(id) ? badge('what-if', 'what-if', 'It computed definitions that came with its request, and is never the newest version.') : nothing);
 
+/** What its failed messages are: consumers report theirs. @param {{request: any}} job */
+export const failures = ({ request }) => (request.destination ? 'reported failures' : 'dead letters');
+
 /** @param {Job} job */
 export function state(job) {
   const kind = job.state === 'COMPLETE' && job.failed ? 'warn' : KINDS[job.state] ?? '';
-  return badge(kind, job.state === 'COMPLETE' && job.failed ? 'COMPLETE, with dead letters' : job.state, MEANING[job.state]);
+  return badge(kind, job.state === 'COMPLETE' && job.failed ? `COMPLETE, with ${failures(job)}` : job.state, MEANING[job.state]);
 }
 
 /**
@@ -63,12 +66,15 @@ export function progress(job, kind = '') {
 export function subjectOf(request) {
   if (request.entity_id) {
     const bounds = { from: request.start_time, to: request.end_time };
-    return html`<a href=${address('/entity', { id: request.entity_id, ...bounds })}>${request.entity_id}</a> <span class="quiet">${span(request)}</span>`;
+    return html`<a href=${address('/entity', { id: request.entity_id, ...bounds })}>${request.entity_id}</a> <span class="quiet">${span(request)}${where(request)}</span>`;
   }
   const bounds = request.start_time ? { from: request.start_time, to: request.end_time } : { day: request.day ?? request.end_day };
   const types = request.event_types ?? [request.event_type];
-  return html`${types.map((/** @type {string} */ type, /** @type {number} */ at) => html`${at ? ', ' : ''}<a href=${address('/type', { source: request.source, type, ...bounds })}>${type}</a>`)} of ${request.source} <span class="quiet">${span(request)}</span>`;
+  return html`${types.map((/** @type {string} */ type, /** @type {number} */ at) => html`${at ? ', ' : ''}<a href=${address('/type', { source: request.source, type, ...bounds })}>${type}</a>`)} of ${request.source} <span class="quiet">${span(request)}${where(request)}</span>`;
 }
+
+/** @param {any} request */
+const where = ({ destination }) => (destination ? `, to ${destination}` : '');
 
 /** @param {any} request */
 function span(request) {

@@ -137,13 +137,13 @@ function jobs(listed, query) {
   const dead = all.filter((job) => job.failed);
   const notable = [...running, ...dead.filter((job) => !isRunning(job))];
   const shown = notable.length ? notable : all.slice(0, 4);
-  return html`<p>${running.length ? badge('warn', `${running.length} running`) : badge('good', 'none is running')} ${dead.length ? badge('bad', `${dead.length} with dead letters`) : nothing} <a href="/replays">all</a></p>
+  return html`<p>${running.length ? badge('warn', `${running.length} running`) : badge('good', 'none is running')} ${dead.length ? badge('bad', `${dead.length} with failed messages`) : nothing} <a href="/replays">all</a></p>
     ${shown.length ? html`<ul class="jobs">${shown.map(job)}</ul>` : nothing}`;
 }
 
 /** @param {any} one */
 function job(one) {
-  return html`<li>${stateOf(one)} ${whatIf(one.replay_id)} ${subjectOf(one.request)} <span class="quiet">${isRunning(one) ? progress(one) : `${number(one.processed)} processed`}${one.failed ? html`, <span class="is-late">${number(one.failed)} dead</span>` : nothing},
+  return html`<li>${stateOf(one)} ${whatIf(one.replay_id)} ${subjectOf(one.request)} <span class="quiet">${isRunning(one) ? progress(one) : `${number(one.processed)} processed`}${one.failed ? html`, <span class="is-late">${number(one.failed)} failed</span>` : nothing},
     <a href=${address('/replay', { id: one.replay_id })} title=${one.replay_id}>${duration(Date.now() - msOf(one.created_at))} ago</a></span></li>`;
 }
 

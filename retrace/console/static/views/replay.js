@@ -4,7 +4,7 @@ import { get, post } from '../api.js';
 import { empty, facts, failed, html, loading, nothing, number, say, when } from '../parts.js';
 import { address } from '../place.js';
 import { duration, msOf } from '../times.js';
-import { isOver, isWhatIf, progress, state, subjectOf, whatIf } from './job.js';
+import { failures, isOver, isWhatIf, progress, state, subjectOf, whatIf } from './job.js';
 import { definitionLink } from './measures.js';
 import { queryOf } from './replay_form.js';
 
@@ -82,13 +82,13 @@ function told(job, shown, act) {
   return html`<section><div class="split"><h1>Replay <code>${job.replay_id}</code></h1>
       <span class="actions">
         ${isOver(job) ? nothing : html`<button class="danger" ?disabled=${busy} @click=${() => confirm('Send nothing more of this replay, and drop what is in flight? There is no way back.') && act('cancel')}>Cancel …</button>`}
-        ${(job.failed && !request.destination) || job.state === 'FAILED' ? html`<button class="main" ?disabled=${busy} @click=${() => act('redrive')}>Redrive ${job.failed && !request.destination ? `${number(job.failed)} dead letters` : ''}</button>` : nothing}
+        ${job.failed || job.state === 'FAILED' ? html`<button class="main" ?disabled=${busy} @click=${() => act('redrive')}>Redrive ${job.failed && !request.destination ? `${number(job.failed)} dead letters` : ''}</button>` : nothing}
       </span></div>
     <p class="split"><span>${state(job)} ${whatIf(job.replay_id)} ${subjectOf(request)}</span></p>
     ${progress(job, 'wide')}
     ${facts([
-    ['matched', number(job.matched)], ['sent', number(job.sent)], ['processed', html`<strong>${number(job.processed)}</strong>`],
-    ['dead letters', html`<span class=${job.failed ? 'is-late' : ''}>${number(job.failed)}</span>`], job.dropped > 0 && ['dropped', number(job.dropped)],
+    ['destination', job.destination], ['matched', number(job.matched)], ['sent', number(job.sent)], ['processed', html`<strong>${number(job.processed)}</strong>`],
+    [failures(job), html`<span class=${job.failed ? 'is-late' : ''}>${number(job.failed)}</span>`], job.dropped > 0 && ['dropped', number(job.dropped)],
     ['rows read', number(job.scanned)], ['asked for', when(job.created_at)],
     [isOver(job) ? 'state changed' : 'runs for', isOver(job) ? when(job.updated_at) : duration(Date.now() - msOf(job.created_at))],
     !!job.metrics?.length && ['metrics', job.metrics.map(({ name, definition_sha256: sha }, at) => html`${at ? ', ' : ''}${name} ${definitionLink(name, sha, isWhatIf(job.replay_id), 8)}`)],

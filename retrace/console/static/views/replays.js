@@ -62,7 +62,7 @@ function listed(items) {
     ['requested', (job) => html`${when(toSecond(job.created_at))} <span class="quiet">${duration(Date.now() - msOf(job.created_at))} ago</span>`],
     ['of', (job) => html`${subjectOf(job.request)}${job.request.reason ? html`<br><span class="quiet">${job.request.reason}</span>` : nothing}`],
     ['sent', (job) => number(job.sent), 'number'], ['processed', (job) => number(job.processed), 'number'],
-    ['dead letters', (job) => html`<span class=${job.failed ? 'is-late' : ''}>${number(job.failed)}</span>`, 'number'],
+    ['failed', (job) => html`<span class=${job.failed ? 'is-late' : ''}>${number(job.failed)}</span>`, 'number'],
     ['by', (job) => html`<span title=${job.requested_by}>${job.requested_by.split('/').pop()}</span>`],
   ], items);
 }
