@@ -51,6 +51,15 @@ RUNNING: dict[str, Any] = {
     **dict.fromkeys(("scanned", "matched", "sent", "processed"), 3),
     **dict.fromkeys(("failed", "dropped"), 0),
 }
+FAILED: dict[str, Any] = RUNNING | {
+    "replay_id": "01a2087f-5d30-7685-9d9f-d6fe157fef45",
+    "state": "COMPLETE",
+    "request": {"source": "s", "event_type": "t", "day": "2025-11-28", "destination": "billing", "rate": 5},
+    "reports": True,
+    "sent": 9,
+    "processed": 7,
+    "failed": 2,
+}
 SOURCES = [
     {"source": f"s{n:02}", "event_type": "t", "last_seen": f"2026-11-23T09:00:{n:02}.000000000Z"} for n in range(50)
 ]
@@ -61,6 +70,7 @@ SAID = {
     "GET /rejected": (200, {"items": [], "cursor": None}),
     f"GET /rejected/{ID}": (200, REFUSED),
     f"GET /replay/{RUNNING['replay_id']}": (200, RUNNING),
+    f"GET /replay/{FAILED['replay_id']}": (200, FAILED),
 }
 
 
@@ -238,3 +248,19 @@ def test_how_far_a_replay_is_is_told_by_what_was_confirmed(page: Page) -> None:
     expect(bar).to_have_attribute("max", "36")
     expect(bar).to_have_attribute("value", "3")
     expect(page.locator("main")).to_contain_text("2026-11-23 09:00:10")
+
+
+def test_what_a_consumer_did_not_process_is_asked_for_by_a_form_of_its_replay(page: Page, served: Served) -> None:
+    page.goto(f"/replay?id={FAILED['replay_id']}")
+    page.get_by_role("link", name="Send the 2 that are not processed").click()
+    page.get_by_role("button", name="Send 36").wait_for()
+
+    assert served.api.calls("POST /replay")[-1].body == {
+        "source": "s",
+        "event_type": "t",
+        "start_day": "2025-11-28",
+        "end_day": "2025-11-28",
+        "destination": "billing",
+        "only": "unprocessed",
+        "of": FAILED["replay_id"],
+    }

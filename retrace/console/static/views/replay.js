@@ -6,7 +6,7 @@ import { address } from '../place.js';
 import { duration, msOf } from '../times.js';
 import { failures, isOver, isWhatIf, progress, state, subjectOf, whatIf } from './job.js';
 import { definitionLink } from './measures.js';
-import { queryOf } from './replay_form.js';
+import { queryOf, replayOfRest } from './replay_form.js';
 
 const EVERY_MS = 1000;
 const SELDOM_MS = 10_000;
@@ -75,6 +75,9 @@ function template(shown, act) {
     : html`<p><a class="button replay" href=${address('/replay/new', queryOf(job.request))}>Ask for it again …</a></p>`}</section>`;
 }
 
+/** Whether another replay can send what this one's consumer did not process; dead letters of ours are redriven. @param {Job} job */
+const hasRest = (job) => job.reports && job.request.destination && job.sent > job.processed && ['SENT', 'COMPLETE', 'CANCELLED'].includes(job.state);
+
 /** @param {Job} job @param {Shown} shown @param {(what: string) => void} act */
 function told(job, shown, act) {
   const { busy } = shown;
@@ -84,6 +87,7 @@ function told(job, shown, act) {
         ${isOver(job) ? nothing : html`<button class="danger" ?disabled=${busy} @click=${() => confirm('Send nothing more of this replay, and drop what is in flight? There is no way back.') && act('cancel')}>Cancel …</button>`}
         ${job.failed || job.state === 'FAILED' ? html`<button class="main" ?disabled=${busy} @click=${() => act('redrive')}>Redrive ${job.failed && !request.destination ? `${number(job.failed)} dead letters` : ''}</button>` : nothing}
       </span></div>
+    ${hasRest(job) ? html`<p><a class="button replay" href=${replayOfRest(request, job.replay_id)}>Send the ${number(job.sent - job.processed)} that are not processed …</a></p>` : nothing}
     <p class="split"><span>${state(job)} ${whatIf(job.replay_id)} ${subjectOf(request)}</span></p>
     ${progress(job, 'wide')}
     ${facts([

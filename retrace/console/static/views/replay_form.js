@@ -69,6 +69,8 @@ export function requestOf(query) {
     ...(yes(query.whole_days) ? { whole_days: yes(query.whole_days) } : {}),
     ...(yes(query.include_duplicates) ? { include_duplicates: yes(query.include_duplicates) } : {}),
     ...(query.destination ? { destination: query.destination } : {}),
+    ...(query.only ? { only: query.only } : {}),
+    ...(query.of ? { of: query.of } : {}),
     ...(query.metrics ? { metrics: list(query.metrics) } : {}),
     ...(query.reason ? { reason: query.reason } : {}),
   };
@@ -76,17 +78,23 @@ export function requestOf(query) {
 
 /** The other way round: the form of an earlier request, to be changed or sent again. @param {any} request */
 export function queryOf(request) {
-  const { entity_id: entity, start_time: from, end_time: to, source, event_type: type, day, rate, max_messages, destination, metrics, reason } = request;
+  const { entity_id: entity, start_time: from, end_time: to, source, event_type: type, day, rate, max_messages, destination, only, of: ofReplay, metrics, reason } = request;
   const of = (/** @type {string} */ which) => {
     const { sources = [], event_types: types = [], event_ids: events = [], min_lag_ms: lag } = request[which] ?? {};
     return { [`${which}_sources`]: listed(sources), [`${which}_types`]: listed(types), [`${which}_events`]: listed(events), [`${which}_lag_ms`]: lag };
   };
   return {
-    entity, from, to, source, type, types: listed(request.event_types ?? []), start_day: day ?? request.start_day, end_day: day ?? request.end_day, rate, max_messages, destination, reason,
+    entity, from, to, source, type, types: listed(request.event_types ?? []), start_day: day ?? request.start_day, end_day: day ?? request.end_day, rate, max_messages, destination, only, of: ofReplay, reason,
     // None is not all.
     metrics: metrics && (metrics.length ? listed(metrics) : '[]'),
     whole_days: request.whole_days && 'true', include_duplicates: request.include_duplicates && 'true', ...of('include'), ...of('exclude'),
   };
+}
+
+/** The form of a replay of what another one left. @param {any} request @param {string} of */
+export function replayOfRest(request, of) {
+  const { entity_id, start_time, end_time, source, event_type, event_types, day, start_day, end_day, destination } = request;
+  return address('/replay/new', queryOf({ entity_id, start_time, end_time, source, event_type, event_types, day, start_day, end_day, destination, only: 'unprocessed', of }));
 }
 
 /** The form of a replay of an entity's day, of UTC unless a time zone is given; with metrics, it computes only these. @param {import('../place.js').Query} query */
@@ -129,6 +137,7 @@ export function fields(query) {
     <h2 class="minor">How</h2>
     <div class="fields">${text('reason', 'reason, shown in the list of replays')}${text('rate', 'messages a second, at most')}${text('max_messages', 'messages in all, at most')}
       ${text('destination', 'destination', 'aggregates')}${text('metrics', 'only these metrics, with commas', 'all active ones')}
+      ${text('only', 'only what is missing', 'unprocessed, or not_sent_to')}${text('of', 'unprocessed of this replay')}
       ${check('whole_days', 'whole days of each entity, so that aggregates are complete')}${check('include_duplicates', 'again for each repeated arrival')}</div>
     <details ?open=${filtered}><summary>Filters</summary>
       <div class="fields">${text('include_sources', 'only sources, with commas')}${text('include_types', 'only types')}${text('include_events', 'only event ids')}${text('include_lag_ms', 'only later than (ms)')}
