@@ -36,6 +36,7 @@ _ON_BOTH = {
     "test_emulators",
     "test_ingest_faults",
     "test_ingest_races",
+    "test_missing",
     "test_model",
     "test_processor",
     "test_processor_failures",
