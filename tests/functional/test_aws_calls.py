@@ -359,7 +359,7 @@ class FewSecondsLeft:
 
 
 @pytest.mark.parametrize("request_", [WHOLE_DAY, OF_A_TYPE], ids=["entity", "type over four shards"])
-def test_sending_a_thousand_events_costs_a_tenth_of_a_call_for_each_and_twelve_in_all(
+def test_sending_a_thousand_events_costs_a_tenth_of_a_call_for_each_and_thirteen_in_all(
     application: Application, storage: Storage, wire: Wire, monkeypatch: pytest.MonkeyPatch, request_: dict[str, str]
 ) -> None:
     from app import planner  # noqa: PLC0415  # not before the environment stands
@@ -378,4 +378,4 @@ def test_sending_a_thousand_events_costs_a_tenth_of_a_call_for_each_and_twelve_i
     assert (application.job(replay_id)["state"], application.job(replay_id)["sent"]) == ("SENT", 1_000)
     assert application.jobs.counted()["ApproximateNumberOfMessages"] == "0"
     assert calls["SendMessageBatch"] == 100
-    assert sum(calls.values()) <= 112, calls
+    assert sum(calls.values()) <= 113, calls
