@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections import Counter
@@ -51,8 +52,10 @@ class Killer:
         Half of the planners that are to die do so in the middle of what they send.
         """
         if isinstance(report, Began) and self._is_due(process.function, report):
-            self.deaths[process] = time.monotonic() + self.rng.uniform(0, LONGEST_S[process.function])
-        elif isinstance(report, Sent) and process in self.deaths and self.rng.random() < 0.5:
+            in_the_middle = process.function == "planner" and self.rng.random() < 0.5
+            lasts_s = math.inf if in_the_middle else self.rng.uniform(0, LONGEST_S[process.function])
+            self.deaths[process] = time.monotonic() + lasts_s
+        elif isinstance(report, Sent) and self.deaths.get(process) == math.inf:
             self.deaths[process] = time.monotonic()
         elif isinstance(report, Ended):
             self.deaths.pop(process, None)
