@@ -60,6 +60,8 @@ ORDERED_EVENTS, ENTITIES = 10_000 if FULL else 1_000, 100
 ORDERED_KILLS = 5 if FULL else 1
 CALLS_A_MESSAGE = 0.15
 
+EVENTS_OF_A_LOSER, LOST = 10_000 if FULL else 500, 137
+
 HIDDEN_S = "60" if FULL else "20"
 """For what a planner was given in the moment of its death; what it is known to have had comes back at once."""
 
@@ -278,3 +280,33 @@ def test_a_fifo_destination_gets_each_entity_in_order_by_few_calls_although_plan
     assert work.killer.killed["planner"] >= ORDERED_KILLS
     assert sent >= ORDERED_EVENTS - work.killer.killed["planner"] * ORDERED_MESSAGES_A_BATCH
     assert calls / sent <= CALLS_A_MESSAGE
+
+
+def test_only_what_a_bad_consumer_lost_is_sent_once_more(quiet: Ground, workers: Fleet, seed: int) -> None:
+    deployed, rng = Deployed(quiet.stack), random.Random(seed)
+    lines = list(events.of_entities(EVENTS_OF_A_LOSER, ENTITIES, "lost"))
+    chosen = [each["event_id"] for each in deployed.accepted(lines)]
+    failed = {each for each in chosen if fails(each)}
+    reliable = [each for each in chosen if not fails(each) and not fails_first(each)]
+    never_reported = set(rng.sample(reliable, LOST - len(failed)))
+    first = requested(deployed, "billing", "lost", EVENTS_OF_A_LOSER)
+    inbox = Inbox(deployed.admin.sqs, url_of(deployed, "billing"))
+    work = Work(quiet, workers, Killer(rng, {"planner": 1}, AT_ONCE))
+    delivery = Delivery(work, EVENTS_OF_A_LOSER, {"billing": first}, {"billing": inbox})
+    bad = bad_consumers(delivery, [sha256(each.encode()).hexdigest() for each in chosen[:5]], never_reported, rng)
+    workers.start("planner")
+    with at_work(*(each.run for each in bad)) as require_all:
+        delivery.until_over(require_all)
+    for each in bad:
+        each.report_late()
+    counts = ("SENT", EVENTS_OF_A_LOSER, EVENTS_OF_A_LOSER - LOST, len(failed))
+    assert shown(delivery.jobs()["billing"]) == counts
+
+    answer = deployed.post("/replay", {"only": "unprocessed", "of": first})
+    assert answer.status == 202, answer.data
+    again = Delivery(work, LOST, {"billing": answer.json()["replay_id"]}, {"billing": Inbox(inbox.sqs, inbox.url)})
+    with at_work(taking_from(again.inboxes["billing"])) as require_all:
+        again.until_over(require_all)
+
+    again.assert_came(failed | never_reported)
+    assert again.jobs()["billing"]["sent"] == LOST
