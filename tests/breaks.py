@@ -2872,6 +2872,12 @@ BREAKS = [
         "if counted.exact else counted.tally.messages",
         "tests/functional/test_missing.py",
         "test_a_large_rest_is_confirmed_by_the_number_that_the_counts_say",
+        "10 explained: a total that is called whole although its replay left out types of the day",
+        "chalicelib/totals/coverage.py",
+        "return self.needed is not None and self.needed <= self._pairs",
+        "return self.needed is not None",
+        "tests/unit/totals/test_types_of_days.py",
+        "test_is_whole_exactly_if_the_replay_selects_every_event_that_the_metric_takes",
     ),
 ]
 

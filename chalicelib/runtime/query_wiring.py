@@ -98,6 +98,7 @@ def find_values() -> FindValues:
         replay_store(),
         aggregate_history(),
         event_index(),
+        sources(),
         totals(),
         system.settings().shards_read,
         system.now,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chalicelib.aggregates.aggregate import Definitions, definitions_in
 from chalicelib.aggregates.ports import DefinitionsByHash
@@ -15,8 +15,10 @@ from chalicelib.core.timestamps import Day
 from chalicelib.metrics.definition import BUILT_IN, Definition
 from chalicelib.replays.job import JobState, ReplayJob
 from chalicelib.replays.ports import ReplayStore
-from chalicelib.totals.coverage import Computed, is_complete, is_of_all_entities
+from chalicelib.totals.arrivals import TypesOfDays
+from chalicelib.totals.coverage import SEVERAL_SOURCES, Computed, has_several_sources, is_complete, is_of_all_entities
 from chalicelib.totals.queries import ValuesQuery
+from chalicelib.totals.values import Missing
 
 REPLAYS_A_READ = 100
 LOOKED_BACK = 500
@@ -31,6 +33,7 @@ class ChooseReplays:
     definitions: DefinitionsByHash
     asked: Definition
     exactly: bool
+    types: TypesOfDays
 
     def pinned(self, job: ReplayJob) -> Definition | None:
         """The definition of this name and calendar that a replay computes."""
@@ -58,7 +61,7 @@ class ChooseReplays:
             if definition is None:
                 continue
             for day in list(todo):
-                computed = Computed(job, definition, day)
+                computed = self._computed(job, definition, day)
                 if computed.is_of_all_entities and computed.overlaps:
                     if not computed.partial_because:
                         found[day] = computed
@@ -73,11 +76,22 @@ class ChooseReplays:
         if query.replay_id is None:
             return self.of_days(days, reads)
         job, definition = self.named(query.replay_id, of_entity=False)
-        computed = (Computed(job, definition, day) for day in days)
+        computed = (self._computed(job, definition, day) for day in days)
         return {each.day: each for each in computed if each.overlaps}
 
-    def why_missing(self, query: ValuesQuery) -> str:
-        """Why a day has no value."""
+    def _computed(self, job: ReplayJob, definition: Definition, day: Day) -> Computed:
+        found = Computed(job, definition, day)
+        if found.is_of_all_entities and found.overlaps and found.partial_because:
+            return replace(found, needed=self.types.needed(definition, day))
+        return found
+
+    def missing(self, query: ValuesQuery, day: Day) -> Missing:
+        """A day without a value, why, and what a replay of it has to send."""
+        needed = self.types.needed(self.asked, day) if query.entity_id is None else None
+        several = f" {SEVERAL_SOURCES}" if has_several_sources(needed) else ""
+        return Missing(day, f"{self._why_missing(query)}{several}", needed)
+
+    def _why_missing(self, query: ValuesQuery) -> str:
         name = self.asked.name
         if query.replay_id is not None:
             return f"The replay {query.replay_id} sent no event of this day that {name} takes."

@@ -12,6 +12,12 @@ from chalicelib.core.timestamps import CALENDAR, Day, Window
 from chalicelib.events.index_pages import Partition, days_of, shards_of_day
 from chalicelib.metrics.definition import Definition
 from chalicelib.replays.job import JobState, ReplayJob
+from chalicelib.replays.request import MAX_NAMES
+
+Pair = tuple[str, str]
+"""A source and a type."""
+
+SEVERAL_SOURCES = "A replay has one source, and the metric takes events of several: define a metric for each."
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +27,8 @@ class Computed:
     job: ReplayJob
     definition: Definition
     day: Day
+    needed: frozenset[Pair] | None = None
+    """The sources and types of the day's events that the metric takes, None if they are not known."""
 
     @property
     def of(self) -> ReplayedDay:
@@ -79,12 +87,28 @@ class Computed:
             return
         if request.entity_id is None and not self._takes_all_types:
             yield of_its_types_only(request)
+            yield from self._others()
         yield from outside(request, self.of.window)
+
+    def _others(self) -> Iterator[str]:
+        """Which events of the day it does not cover, and how a replay covers them."""
+        others = sorted((self.needed or frozenset()) - self._pairs)
+        if others:
+            more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+            yield f"The day also has events of source {others[0][0]} and type {others[0][1]}{more}."
+        if has_several_sources(self.needed):
+            yield SEVERAL_SOURCES
+
+    @property
+    def _pairs(self) -> frozenset[Pair]:
+        return frozenset((self.job.request.source or "", name) for name in self.job.request.types)
 
     @property
     def _takes_all_types(self) -> bool:
         request, types = self.job.request, self.definition.event_types
-        return request.source == self.definition.source and types is not None and types <= set(request.types)
+        if request.source == self.definition.source and types is not None and types <= set(request.types):
+            return True
+        return self.needed is not None and self.needed <= self._pairs
 
 
 def is_of_all_entities(job: ReplayJob) -> bool:
@@ -97,15 +121,29 @@ def is_complete(job: ReplayJob) -> bool:
     return job.public_state is JobState.COMPLETE
 
 
-def mending(definition: Definition, days: Sequence[Day], job: ReplayJob | None) -> dict[str, object]:
+def has_several_sources(needed: frozenset[Pair] | None) -> bool:
+    """Whether no replay has all of these."""
+    return len({source for source, _ in needed or ()}) > 1
+
+
+def taken(definition: Definition, job: ReplayJob | None, needed: frozenset[Pair] | None) -> tuple[Pair, ...]:
+    """The source, with each type, that a replay of a metric's day has to name; empty if it is not known."""
+    if definition.source is not None and definition.event_types is not None:
+        return tuple((definition.source, name) for name in sorted(definition.event_types))
+    if needed and not has_several_sources(needed) and len(needed) <= MAX_NAMES:
+        return tuple(sorted(needed))
+    if job is not None and job.request.source is not None:
+        return tuple((job.request.source, name) for name in job.request.types)
+    return ()
+
+
+def mending(definition: Definition, days: Sequence[Day], pairs: Sequence[Pair]) -> dict[str, object]:
     """The body for POST /replay that computes consecutive days again; empty if no source and type is known."""
-    source, types = definition.source, sorted(definition.event_types or ())
-    if (source is None or not types) and job is not None and job.request.source is not None:
-        source, types = job.request.source, list(job.request.types)
-    if source is None or not types:
+    if not pairs:
         return {}
+    types = [name for _, name in pairs]
     named: dict[str, object] = {"event_type": types[0]} if len(types) == 1 else {"event_types": types}
-    return {"source": source, **named, **bounds(definition, days)}
+    return {"source": pairs[0][0], **named, **bounds(definition, days)}
 
 
 def bounds(definition: Definition, days: Sequence[Day]) -> dict[str, object]:

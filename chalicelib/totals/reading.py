@@ -17,7 +17,7 @@ from chalicelib.totals.arrivals import CountArrivals
 from chalicelib.totals.choice import ChooseReplays
 from chalicelib.totals.coverage import Computed, is_complete
 from chalicelib.totals.queries import ValuesQuery
-from chalicelib.totals.values import MetricValue, Missing, ValuesPage, members_of
+from chalicelib.totals.values import MetricValue, ValuesPage, members_of
 from chalicelib.totals.walk import FoldTotals, WalkVersions
 
 DAYS_A_READ = 31
@@ -67,7 +67,7 @@ class ReadTotals:
         """The total of the day, made if it is not kept."""
         computed = self.chosen.get(day)
         if computed is None:
-            self.page.missing.append(Missing(day, self.choice.why_missing(self.query)))
+            self.page.missing.append(self.choice.missing(self.query, day))
             return None
         total = self.folding.of(computed, self.choice.all_of(computed.job), self._kept_total(computed))
         since = self.arrivals.since(computed, total.aggregate)
@@ -107,7 +107,7 @@ class ReadEntities:
         """The values of the versions of the day."""
         computed = self.chosen.get(day)
         if computed is None:
-            self.page.missing.append(Missing(day, self.choice.why_missing(self.query)))
+            self.page.missing.append(self.choice.missing(self.query, day))
             return None
         reached: str | None = rest
         try:
@@ -147,7 +147,7 @@ class ReadEntity:
         entity_id = self.query.entity_id or ""
         found = self._newest(entity_id, day)
         if found is None:
-            self.page.missing.append(Missing(day, self.choice.why_missing(self.query)))
+            self.page.missing.append(self.choice.missing(self.query, day))
             return None
         computed, version = found
         own = version.with_metrics(self.choice.all_of(computed.job))

@@ -14,11 +14,11 @@ from chalicelib.core.pagination import from_cursor, invalid_cursor, query_finger
 from chalicelib.core.ports import Clock, Concurrently
 from chalicelib.core.read_budget import REQUEST_US, PaidReads
 from chalicelib.core.timestamps import Day
-from chalicelib.events.ports import EventIndex
+from chalicelib.events.ports import EventIndex, Sources
 from chalicelib.metrics.catalogue import Catalogue
 from chalicelib.metrics.definition import BUILT_IN, Definition
 from chalicelib.replays.ports import ReplayStore
-from chalicelib.totals.arrivals import CountArrivals
+from chalicelib.totals.arrivals import CountArrivals, TypesOfDays
 from chalicelib.totals.choice import ChooseReplays
 from chalicelib.totals.queries import ValuesQuery
 from chalicelib.totals.reading import ReadEntities, ReadEntity, ReadTotals, fill
@@ -26,6 +26,8 @@ from chalicelib.totals.values import ValuesPage
 from chalicelib.totals.walk import FoldTotals
 
 NAMES_LOOKED_AT = 1_000
+TYPES_US = REQUEST_US // 6
+"""What it may cost to learn which types the days have. Only metrics that do not name theirs need it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class FindValues:
     replays: ReplayStore
     history: VersionsOfEntities
     index: EventIndex
+    sources: Sources
     totals: Totals
     shards: int
     now: Clock
@@ -74,13 +77,16 @@ class FindValues:
         self, asked: Definition, query: ValuesQuery, page: ValuesPage, days: Sequence[Day]
     ) -> ReadTotals | ReadEntities | ReadEntity:
         reads = PaidReads(self.concurrently, REQUEST_US)
-        choice = ChooseReplays(self.replays, self.definitions, asked, exactly=query.definition_sha256 is not None)
+        types = TypesOfDays(self.sources, self.index, self.shards, PaidReads(self.concurrently, TYPES_US))
+        exactly = query.definition_sha256 is not None
+        choice = ChooseReplays(self.replays, self.definitions, asked, exactly, types)
         arrivals = CountArrivals(self.index, self.shards, reads)
         if query.entity_id is not None:
             if query.replay_id is not None:
                 choice.named(query.replay_id, of_entity=True)
             return ReadEntity(query, page, choice, arrivals, self.metrics, self.history)
         chosen = choice.for_query(query, days, reads)
+        reads.pay(TYPES_US - types.reads.left_us)
         if query.by == "entity":
             return ReadEntities(query, page, choice, chosen, self.metrics, self.history, self.index, reads)
         folding = FoldTotals(self.history, self.index, self.totals, self.now, reads)

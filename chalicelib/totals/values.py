@@ -12,8 +12,7 @@ from chalicelib.core.pagination import invalid_cursor
 from chalicelib.core.timestamps import Day, Instant, day_after, end_of, start_of
 from chalicelib.metrics.definition import Definition
 from chalicelib.metrics.metric_state import MetricState, over_groups
-from chalicelib.replays.job import ReplayJob
-from chalicelib.totals.coverage import Computed, bounds, mending
+from chalicelib.totals.coverage import Computed, Pair, bounds, mending, taken
 
 _DOES_NOT_FOLLOW = (
     "It does not follow from the values of entities or groups. Ask by=entity, or by=group with entity_id."
@@ -55,6 +54,7 @@ class Missing:
 
     day: Day
     reason: str
+    needed: frozenset[Pair] | None = None
 
 
 @dataclass
@@ -88,25 +88,24 @@ class ValuesPage:
         """
         found: list[dict[str, object]] = []
         chosen: dict[str, object] = {"metrics": [self.definition.name]} if names_it else {}
-        for (_, request), days in groupby(enumerate(self._mended()), _run):
+        for (_, pairs), days in groupby(enumerate(self._mended()), _run):
             some = [day for _, (day, _) in days]
-            if entity_id:
-                body = _of_entity(self.definition, some, entity_id)
-            else:
-                body = mending(self.definition, some, request)
+            body = _of_entity(self.definition, some, entity_id) if entity_id else mending(self.definition, some, pairs)
             found += [body | chosen] if body else []
         return found
 
-    def _mended(self) -> list[tuple[Day, ReplayJob | None]]:
-        jobs: dict[Day, ReplayJob | None] = {each.day: None for each in self.missing}
-        jobs |= {each.computed.day: each.computed.job for each in self.values if each.needs_mending}
-        return sorted(jobs.items(), key=lambda item: item[0])
+    def _mended(self) -> list[tuple[Day, tuple[Pair, ...]]]:
+        """Days to compute again, each with the source and types that a replay names."""
+        days = {each.day: taken(self.definition, None, each.needed) for each in self.missing}
+        stale = (each.computed for each in self.values if each.needs_mending)
+        days |= {each.day: taken(self.definition, each.job, each.needed) for each in stale}
+        return sorted(days.items())
 
 
-def _run(numbered: tuple[int, tuple[Day, ReplayJob | None]]) -> tuple[Day, ReplayJob | None]:
+def _run(numbered: tuple[int, tuple[Day, tuple[Pair, ...]]]) -> tuple[Day, tuple[Pair, ...]]:
     """What consecutive days that one request mends have in common."""
-    number, (day, job) = numbered
-    return day_after(day, -number), job
+    number, (day, pairs) = numbered
+    return day_after(day, -number), pairs
 
 
 def _of_entity(definition: Definition, days: list[Day], entity_id: str) -> dict[str, object]:

@@ -399,7 +399,56 @@ def test_the_number_of_events_has_totals_too(application: Application, replay_id
     [total] = values_of(application, "daily_event_count")["values"]
 
     assert (total["value"], total["versions"], total["replay_id"]) == ("3", 3, replay_id)
-    assert total["partial_because"] == ["It covers events of source shop/checkout and type order.paid only."]
+    assert (total["complete"], total["arrived_since"]) == (True, 0)
+
+
+def test_a_metric_of_every_type_has_a_whole_total_once_a_replay_sends_all_that_the_day_has(
+    application: Application, replay_id: str
+) -> None:
+    accept(application, sold("d", "9", 5, event_type="order.noted"))
+    partial = values_of(application, "daily_event_count")
+    [body] = partial["replays"]
+
+    application.replayed(**body)
+    whole = values_of(application, "daily_event_count")
+    accept(application, sold("d", "9", 6, event_type="order.new"))
+    again = values_of(application, "daily_event_count")
+
+    assert (partial["values"][0]["replay_id"], partial["values"][0]["complete"]) == (replay_id, False)
+    assert partial["values"][0]["partial_because"] == [
+        "It covers events of source shop/checkout and type order.paid only.",
+        "The day also has events of source shop/checkout and type order.noted.",
+    ]
+    assert body == {"source": "shop/checkout", "event_types": ["order.noted", "order.paid"], "day": DAY}
+    assert [(each["value"], each["complete"]) for each in whole["values"]] == [("4", True)]
+    assert [(each["value"], each["complete"]) for each in again["values"]] == [("4", False)]
+    assert again["replays"][0]["event_types"] == ["order.new", "order.noted", "order.paid"]
+
+
+def test_a_metric_of_several_sources_has_no_whole_total_and_says_what_to_define(
+    application: Application, replay_id: str
+) -> None:
+    accept(application, sold("d", "9", 5, source="shop/returns"))
+
+    found = values_of(application, "daily_event_count", replay_id=replay_id)
+    missing = values_of(application, "daily_event_count", start_day=NEXT_DAY, end_day=NEXT_DAY)
+
+    assert found["values"][0]["partial_because"][1:] == [
+        "The day also has events of source shop/returns and type order.paid.",
+        "A replay has one source, and the metric takes events of several: define a metric for each.",
+    ]
+    assert missing["missing"][0]["reason"].startswith("No complete replay by source and type")
+
+
+def test_a_missing_day_of_a_metric_of_every_type_names_the_replay_that_computes_it(application: Application) -> None:
+    define(application, "seen", {"aggregate": "count", "source": "shop/checkout"})
+    accept(application, sold("a", "1", 1), sold("b", "1", 2, event_type="order.noted"))
+
+    [body] = values_of(application, "seen")["replays"]
+    application.replayed(**body)
+
+    [total] = values_of(application, "seen")["values"]
+    assert (total["value"], total["complete"]) == ("2", True)
 
 
 def test_a_day_without_events_has_the_total_of_no_version(application: Application, replay_id: str) -> None:
