@@ -132,6 +132,9 @@ class DifferenceAnswer(_ComparedDay, _From):
     metric_values: NotRequired[
         Annotated[MetricValues, JsonSchema(description="In place of `metric`, if it is neither a count nor a sum.")]
     ]
+    incomplete: NotRequired[
+        Annotated[dict[str, str], JsonSchema(description="How far the replay of `from` or `to` is, if not COMPLETE.")]
+    ]
     only_in_from: list[InputShape]
     only_in_to: list[InputShape]
     changed: list[ChangedInput]
@@ -234,6 +237,8 @@ def difference(query: DiffQuery, found: Difference) -> DifferenceAnswer:
         },
         "cursor": found.cursor,
     }
+    if found.incomplete:
+        answer["incomplete"] = dict(found.incomplete)
     if found.metric is not None and found.metric.adds_up:
         answer["metric"] = metric_difference(found.metric, comparison.weighed)
     elif found.metric is not None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 
 from chalicelib.aggregates.aggregate import Version
 from chalicelib.aggregates.asked_metric import MetricChange, metric_change, metric_named
+from chalicelib.aggregates.completeness import unprocessed
 from chalicelib.aggregates.diff import Comparison, Side
 from chalicelib.aggregates.inputs import FoundInputs, Input
 from chalicelib.aggregates.ports import AggregateHistory, AggregateVersion, InputsPage
@@ -22,6 +23,7 @@ from chalicelib.core.timestamps import Day
 from chalicelib.metrics.contribution import Contribution
 from chalicelib.metrics.definition import Definition
 from chalicelib.metrics.exact_number import ZERO, Exact
+from chalicelib.replays.job import JobState, ReplayJob
 from chalicelib.replays.ports import ReplayStore
 
 WEIGH_US = 50
@@ -81,6 +83,8 @@ class Difference:
     comparison: Comparison
     cursor: str | None
     metric: MetricChange | None = None
+    incomplete: Mapping[str, str] = field(default_factory=dict)
+    """Of each side whose replay is not complete, how far it is."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,8 @@ class TraceVersions:
         fingerprint = query_fingerprint(query)
         afters = _positions(from_cursor(fingerprint, query.cursor))
         reads = PaidReads(self.concurrently, REQUEST_US)
+        # Before the versions: what a job that is complete had written is then there.
+        jobs = dict(zip(query.named, reads(self.replays.get, query.named.values()), strict=True))
         from_, to = both = self._compared(query, reads)
         metric = None if query.metric is None else metric_change(from_, to, query.metric)
         definitions = (None, None) if metric is None else (metric.from_.definition, metric.to.definition)
@@ -137,7 +143,8 @@ class TraceVersions:
         comparison = self._comparison(sides, query.limit, reads)
         more = any(side.more or side.next is not None for side in sides)
         position = _BETWEEN.join(side.after or "" for side in sides) if more else None
-        return Difference(from_, to, comparison, to_cursor(fingerprint, position), metric)
+        cursor = to_cursor(fingerprint, position)
+        return Difference(from_, to, comparison, cursor, metric, dict(_incomplete(jobs)))
 
     def _compared(self, query: DiffQuery, reads: PaidReads) -> list[AggregateVersion]:
         stored = {found.version.replay_id: found for found in self._named(query, *query.named.values())}
@@ -182,6 +189,12 @@ def _positions(both: str | None) -> list[str | None]:
     if len(positions) != len(("from", "to")):
         raise invalid_cursor()
     return [position or None for position in positions]
+
+
+def _incomplete(jobs: Mapping[str, ReplayJob | None]) -> Iterator[tuple[str, str]]:
+    for side, job in jobs.items():
+        if job is not None and job.public_state is not JobState.COMPLETE:
+            yield side, next(unprocessed(job))
 
 
 def _no_version(query: AggregatesQuery, **replay_ids: str) -> NotFound:

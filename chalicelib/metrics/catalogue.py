@@ -18,6 +18,9 @@ VERSION = 1
 
 MAX_ACTIVE = 20
 """Of all names together: each is computed by every replay that names no metrics."""
+MAX_NAMES = 200
+"""Retired ones included: a request for a replay that names no metrics reads them all."""
+NAMES_A_PAGE = 100
 MAX_CHANGES = 100
 """How many changes of a name an answer looks back."""
 

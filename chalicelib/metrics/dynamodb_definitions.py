@@ -14,13 +14,11 @@ from chalicelib.core.errors import IntegrityFailure, NotFound, WriteConflict
 from chalicelib.core.pagination import every_page
 from chalicelib.core.ports import Pause
 from chalicelib.core.timestamps import Instant
-from chalicelib.metrics.catalogue import MAX_CHANGES, Change, NamedMetric, NamesPage, State
+from chalicelib.metrics.catalogue import MAX_CHANGES, NAMES_A_PAGE, Change, NamedMetric, NamesPage, State
 from chalicelib.metrics.definition import BUILT_IN, Definition, read_definition
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-_NAMES_A_PAGE = 100
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class DynamoDefinitions:
 
     def active(self) -> list[Definition]:
         """Those built in, and the newest of each active name, in order of names."""
-        pages = every_page(lambda after: self.page(after, _NAMES_A_PAGE))
+        pages = every_page(lambda after: self.page(after, NAMES_A_PAGE))
         named = chain.from_iterable(page.metrics for page in pages)
         return [*BUILT_IN, *(each.last.definition for each in named if each.is_active)]
 

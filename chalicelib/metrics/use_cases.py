@@ -6,14 +6,15 @@ import re
 from dataclasses import dataclass
 
 from chalicelib.core.errors import Conflict, NotFound, WriteConflict, shown_name
-from chalicelib.core.pagination import from_cursor, query_fingerprint, to_cursor
+from chalicelib.core.pagination import every_page, from_cursor, query_fingerprint, to_cursor
 from chalicelib.core.ports import Clock
 from chalicelib.metrics.catalogue import (
     MAX_ACTIVE,
+    MAX_NAMES,
+    NAMES_A_PAGE,
     Catalogue,
     Change,
     ChangeRecords,
-    Definitions,
     MetricVersion,
     NamedMetric,
     State,
@@ -44,7 +45,6 @@ class DefineMetrics:
     """
 
     catalogue: Catalogue
-    definitions: Definitions
     records: ChangeRecords
     now: Clock
 
@@ -56,7 +56,7 @@ class DefineMetrics:
             if read is not None and read.is_active and read.last.definition.sha256 == definition.sha256:
                 return Defined(read.last, changed=False)
             if read is None or not read.is_active:
-                self._require_room()
+                self._require_room(is_new=read is None)
             if (changed := self._changed(State.ACTIVE, definition, by, read)) is not None:
                 return changed
         raise _changed_by_others(definition.name)
@@ -84,9 +84,14 @@ class DefineMetrics:
                 raise
         return Defined(change, changed=True) if recorded == change else None
 
-    def _require_room(self) -> None:
-        if len(self.definitions.active()) - len(BUILT_IN) >= MAX_ACTIVE:
+    def _require_room(self, *, is_new: bool) -> None:
+        pages = every_page(lambda after: self.catalogue.page(after, NAMES_A_PAGE))
+        names = [each for page in pages for each in page.metrics]
+        if sum(each.is_active for each in names) >= MAX_ACTIVE:
             raise Conflict(f"There are {MAX_ACTIVE} active metrics, which is the maximum. Retire one first.")
+        if is_new and len(names) >= MAX_NAMES:
+            told = f"There are {MAX_NAMES} names of metrics, retired ones included, which is the maximum."
+            raise Conflict(f"{told} Define one of the retired names again: GET /metrics lists them.")
 
 
 @dataclass(frozen=True, slots=True)

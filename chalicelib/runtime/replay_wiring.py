@@ -26,7 +26,7 @@ def definitions() -> DynamoDefinitions:
 
 def define_metrics() -> DefineMetrics:
     """PUT and DELETE /metrics/{name}."""
-    return DefineMetrics(definitions(), definitions(), S3ChangeRecords(raw_bucket()), system.now)
+    return DefineMetrics(definitions(), S3ChangeRecords(raw_bucket()), system.now)
 
 
 def find_metrics() -> FindMetrics:

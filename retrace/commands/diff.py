@@ -152,6 +152,8 @@ def _show(output: Output, found: Json) -> None:
     for title, version in (("from", found["from"]), ("to", found["to"])):
         computed = short_time(version["computed_at"][:19])
         output.say(f"{title:4} {version['replay_id']}, computed {computed}: {version['event_count']:,}", "dim")
+        if title in found.get("incomplete", {}):
+            output.say(f"{found['incomplete'][title]} The difference may change.", "yellow")
     if (metric := asked_metric(found)) is not None:
         show_metric(output, metric)
         output.say(metric_summary(metric), "bold")

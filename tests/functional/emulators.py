@@ -34,6 +34,7 @@ _ON_BOTH = {
     "test_deviations",
     "test_duplicates_and_conflicts",
     "test_emulators",
+    "test_group_explosion",
     "test_ingest_faults",
     "test_ingest_races",
     "test_missing",

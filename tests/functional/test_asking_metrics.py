@@ -54,6 +54,20 @@ class TestDifference:
             (late[1]["event_id"], None, None, {}, "/amount is not a number"),
         ]
 
+    def test_of_a_replay_that_runs_says_how_far_it_is(self, application: Application) -> None:
+        define(application, "revenue", REVENUE)
+        accept(application, *amounts("10", "2.50", "1"))
+        before = application.replayed(**WHOLE_DAY)
+        running, messages = application.planned(**WHOLE_DAY)
+        application.process(messages[:1])
+
+        halfway = compared(application, before, running, "revenue").json_body
+        application.process(messages[1:])
+        complete = compared(application, before, running, "revenue").json_body
+
+        assert halfway["incomplete"] == {"to": "Its replay is SENT, with 1 of 3 sent messages processed."}
+        assert ("incomplete" in complete, complete["metric"]["delta"]) == (False, "0")
+
     def test_of_a_what_if_says_that_the_definition_differs_and_names_events_of_both(
         self, application: Application
     ) -> None:

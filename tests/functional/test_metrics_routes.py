@@ -16,6 +16,7 @@ from chalice.test import HTTPResponse
 from chalicelib.core.errors import IntegrityFailure, NotFound
 from chalicelib.core.lossless_json import parse
 from chalicelib.core.timestamps import Instant
+from chalicelib.metrics.catalogue import MAX_NAMES, Change, State
 from chalicelib.metrics.definition import BUILT_IN, definition_of
 from chalicelib.runtime import replay_wiring, system
 from tests.conftest import SETTINGS
@@ -234,6 +235,32 @@ def test_no_more_than_twenty_metrics_are_active(application: Application) -> Non
     assert defined(application, "m00", NET)["changed"]
     retired(application, "m01")
     assert defined(application, "one_more", REVENUE)["changed"]
+
+
+def test_no_more_names_are_kept_than_a_request_for_a_replay_reads(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chalicelib.metrics.use_cases.MAX_NAMES", 3)
+    for number in range(3):
+        defined(application, f"m{number}", REVENUE)
+        retired(application, f"m{number}")
+
+    refused = put(application, "one_more", REVENUE)
+
+    assert refused.status_code == 409
+    assert "Define one of the retired names again" in refused.json_body["detail"]
+    assert defined(application, "m1", NET)["changed"]
+
+
+def test_active_metrics_of_many_retired_names_are_read_in_two_queries(application: Application, wire: Wire) -> None:
+    defined(application, "zz_last", REVENUE)
+    for number in range(MAX_NAMES - 1):
+        retired_one = definition_of(parse(json.dumps(REVENUE | {"name": f"m{number:03d}"})))
+        replay_wiring.definitions().change(Change(State.RETIRED, retired_one, MONDAY, "local", 1), None)
+    wire.mend()
+
+    assert active(application) == ["daily_event_count", "zz_last"]
+    assert wire.count() == {"Query": 2}
 
 
 def test_if_the_function_dies_before_the_name_changes_the_request_can_be_sent_again(

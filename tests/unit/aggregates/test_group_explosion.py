@@ -13,6 +13,7 @@ from chalicelib.aggregates.ledger import MessageKey, NewRevision, Outcome, Outco
 from chalicelib.aws.dynamodb import from_item
 from chalicelib.core.timestamps import Day, Instant
 from chalicelib.metrics.contribution import Contribution
+from chalicelib.metrics.definition import Definition
 from chalicelib.metrics.exact_number import exact
 from chalicelib.metrics.metric_state import MetricState
 from chalicelib.processing.recorder import RecordInLedger
@@ -29,13 +30,14 @@ VERSION = Version("order-1", Day("2026-11-28"), "a-replay")
 TIME = Instant("2026-11-28T10:00:00.000000000Z")
 
 
-def records() -> Iterator[OutcomeRecord]:
+def records(version: Version = VERSION, definition: Definition = REVENUE) -> Iterator[OutcomeRecord]:
     """An input in each currency, the n-th of n hundredths."""
     for number in range(CURRENCIES):
         event_id = f"{number:064x}"
-        contributed = {REVENUE.sha256: Contribution((f"C{number:05}",), exact(number, 2))}
+        contributed = {definition.sha256: Contribution((f"C{number:05}",), exact(number, 2))}
         event = Input(TIME, event_id, "order.paid", "ab" * 32, contributed)
-        yield OutcomeRecord(VERSION, event, Outcome.INPUT, MessageKey(TIME, event_id, None), DEFINITIONS)
+        definitions = definitions_in("UTC", [definition])
+        yield OutcomeRecord(version, event, Outcome.INPUT, MessageKey(TIME, event_id, None), definitions)
 
 
 def test_of_ten_thousand_groups_a_hundred_are_listed_and_the_rest_is_folded_exactly() -> None:

@@ -213,6 +213,16 @@ def test_the_table_tells_sides_apart_and_ends_with_the_sentence() -> None:
     assert lines[-1].startswith("1 event more, 1 fewer, 1 event with other content: ")
 
 
+def test_a_replay_that_runs_is_told_beside_its_version() -> None:
+    how_far = "Its replay is SENT, with 1 of 3 sent messages processed."
+    with serving(compares(difference([], [], []) | {"incomplete": {"to": how_far}})) as api:
+        result = api.run("aggregates", "diff", *DAY, "--table")
+
+    lines = result.stdout.splitlines()
+    assert [line[:4] for line in lines[:2]] == ["from", "to  "]
+    assert lines[2] == f"{how_far} The difference may change."
+
+
 def test_an_event_whose_identity_has_expired_is_shown_as_far_as_it_is_known() -> None:
     with serving(compares(difference([an_input(3)], [], []))) as api:
         result = api.run("aggregates", "diff", *DAY, OLD, NEW, "--table")
