@@ -11,8 +11,8 @@ from chalicelib.core.calendars import window_in
 from chalicelib.core.timestamps import CALENDAR, Day, Window
 from chalicelib.events.index_pages import Partition, days_of, shards_of_day
 from chalicelib.metrics.definition import Definition
+from chalicelib.replays.filters import MAX_NAMES
 from chalicelib.replays.job import JobState, ReplayJob
-from chalicelib.replays.request import MAX_NAMES
 
 Pair = tuple[str, str]
 """A source and a type."""
