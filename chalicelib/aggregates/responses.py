@@ -24,15 +24,7 @@ from chalicelib.aggregates.schemas import (
 from chalicelib.aggregates.tracing import Difference
 from chalicelib.aggregates.use_cases import Account, DailyAggregates
 from chalicelib.core.replay_ids import is_what_if
-from chalicelib.core.schemas import (
-    Count,
-    Cursor,
-    Day,
-    JsonSchema,
-    Sha256,
-    Shape,
-    Time,
-)
+from chalicelib.core.schemas import Count, Cursor, Day, JsonSchema, Sha256, Shape, Time
 from chalicelib.core.timestamps import PERIOD
 
 
