@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from hashlib import sha256
+from http import HTTPStatus
 from typing import Any
 
 from chalicelib.aggregates.inputs import Input
+from tests.e2e.chaos import Job, Witness
 from tests.e2e.deployed import Deployed
 from tests.unit.metrics import metric_reference
 
@@ -50,6 +52,29 @@ class Expected:
         events = [(one.event_id, self.payloads[one.event_id]) for key in keys for one in self.inputs[key]]
         selected = (each for each in events if "where" not in definition or json.loads(each[1])["group"] == "EUR")
         return metric_reference.computed(definition["aggregate"], selected, grouped="group_by" in definition)
+
+
+@dataclass
+class AsksForTotals(Witness):
+    """Also asks the API for the total of a day at each look: it is refused, or exact."""
+
+    expected: Expected | None = None
+    answers: Counter[int] = field(default_factory=Counter)
+
+    def sees(self, job: Job) -> None:
+        """A look at a job, and a question."""
+        super().sees(job)
+        if self.expected is None:
+            return
+        day = min(day for _, day in self.expected.inputs)
+        query = {"start_day": day, "end_day": day, "replay_id": job["replay_id"]}
+        answer = self.deployed.api.call("GET", "/metrics/by_group/values", query=query)
+        self.answers[answer.status] += 1
+        if answer.status == HTTPStatus.OK:
+            keys = [key for key in self.expected.inputs if key[1] == day]
+            assert said_by_api("by_group", answer.json()["values"]) == self.expected.metric("by_group", *keys)
+        else:
+            assert (answer.status, job["state"] == "COMPLETE") == (HTTPStatus.CONFLICT, False), (job, answer.data)
 
 
 def define(deployed: Deployed) -> None:

@@ -85,12 +85,12 @@ class Deployed:
         return [item for page in pages for item in page["Items"]]
 
     def rows_of_replay(self, replay_id: str) -> list[Row]:
-        """The aggregates of a replay, and what became of its messages."""
+        """The aggregates of a replay, and what became of its messages; not the totals, which questions keep."""
         pages = self.admin.dynamodb.get_paginator("scan").paginate(
             TableName=self.stack.aggregates_table,
             ConsistentRead=True,
-            FilterExpression="contains(PK, :replay) OR contains(SK, :replay)",
-            ExpressionAttributeValues={":replay": {"S": replay_id}},
+            FilterExpression="NOT begins_with(PK, :totals) AND (contains(PK, :replay) OR contains(SK, :replay))",
+            ExpressionAttributeValues={":replay": {"S": replay_id}, ":totals": {"S": "TOTALS#"}},
         )
         return [item for page in pages for item in page["Items"]]
 

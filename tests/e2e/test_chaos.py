@@ -11,6 +11,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ from boto3.dynamodb.types import TypeDeserializer
 from chalicelib.aggregates.inputs import Input
 from chalicelib.core.timestamps import Instant
 from tests.e2e import chaos_metrics
-from tests.e2e.chaos import Job, Killer, Run, Witness
-from tests.e2e.chaos_metrics import Expected, Key
+from tests.e2e.chaos import Job, Killer, Run
+from tests.e2e.chaos_metrics import AsksForTotals, Expected, Key
 from tests.e2e.deployed import Deployed, Row
 from tests.e2e.workers import events
 from tests.e2e.workers.fleet import Fleet, fleet
@@ -186,9 +187,10 @@ def test_a_replay_by_two_planners_from_an_index_that_lags_is_exact_and_never_com
         workers.start("planner", "--repeat", "1", "--lag", LAG_S)
     for _ in range(2):
         workers.start("processor", "--batch", "100", "--repeat", str(REPEAT))
-    run = Run(quiet, workers, Killer(random.Random(seed), {"planner": 2}), Counter(), Witness(deployed))
+    asking = AsksForTotals(deployed)
+    run = Run(quiet, workers, Killer(random.Random(seed), {"planner": 2}), Counter(), asking)
     run.until_ready()
-    expected = ingested(deployed, watched, "watched")
+    expected = asking.expected = ingested(deployed, watched, "watched")
 
     days = {"start_day": str(events.FIRST_DAY), "end_day": str(events.LAST_DAY)}
     replay_id = requested(deployed, "watched", rate=WATCHED_EVENTS // 8, **days)
@@ -197,6 +199,7 @@ def test_a_replay_by_two_planners_from_an_index_that_lags_is_exact_and_never_com
     print(dict(run.counts), run.killer.killed, job)  # noqa: T201  # pytest shows it where it matters
     assert_settled(job, WATCHED_EVENTS)
     assert run.counts["planner repeated"] > 0
+    assert (asking.answers[HTTPStatus.CONFLICT] > 0, asking.answers[HTTPStatus.OK] > 0) == (True, True)
     assert_exact(deployed, replay_id, expected)
 
 
