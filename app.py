@@ -164,6 +164,13 @@ def report_outcomes(replay_id: str) -> Response:
     return api.replays.outcomes(_request(), replay_id)
 
 
+@app.route("/events-files/{sha256}", methods=["PUT"], authorizer=signed, content_types=ANY_CONTENT_TYPE)
+@as_problem_response
+def offer_upload(sha256: str) -> Response:
+    """Say how to upload a file of event ids, unless it is there."""
+    return api.replays.offer_upload(_request(), sha256)
+
+
 @app.route("/aggregates", authorizer=signed)
 @as_problem_response
 def aggregates() -> Response:

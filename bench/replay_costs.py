@@ -42,9 +42,11 @@ from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.destinations import TO_AGGREGATES
 from chalicelib.replays.job import PinnedMetric, ReplayJob
 from chalicelib.replays.messages import message_of
+from chalicelib.replays.named_events import NamedEvents
 from chalicelib.replays.origins import Origins
 from chalicelib.replays.planner import PlanReplay
 from chalicelib.replays.request import ReplayRequest
+from chalicelib.replays.s3 import S3EventsFiles
 from chalicelib.replays.tasks import ReplayTask
 
 DAY = Day("2026-11-21")
@@ -155,8 +157,9 @@ def _planned() -> Cost:
 
 def plan_slice(aws: MeteredAws) -> int:
     """Let a planner send what it can of the kept job within one invocation; returns how many messages it sent."""
+    named = NamedEvents(S3EventsFiles(aws.raw.objects.s3, BUCKET), aws.ingest.identities, lambda: NOW)
     ports, clock = (
-        (aws.replays, Origins(aws.index, aws.replays, aws.aggregates), aws.queues),
+        (aws.replays, Origins(aws.index, aws.replays, aws.aggregates, named), aws.queues),
         (lambda: NOW, never_wait, lambda: REPLAY_ID),
     )
     planner = PlanReplay(*ports, lambda _: aws.destination, *clock, one_by_one, index_lag_s=0)

@@ -46,6 +46,8 @@ _READ_RAW = Right("ReadRawEvents", ("s3:GetObject",), ("RawBucket/raw/*",))
 # No function lists these: S3 answers 404 and not 403 for a missing object to callers that may list it.
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, "Permissions"
 _TELL_MISSING = Right("TellMissingRawEvents", ("s3:ListBucket",), ("RawBucket",), listing="raw/*")
+_READ_EVENTS_FILES = Right("ReadEventsFiles", ("s3:GetObject",), ("RawBucket/events-files/*",))
+_FIND_EVENTS_FILES = Right("FindEventsFiles", ("s3:ListBucket",), ("RawBucket",), listing="events-files/*")
 _LIST_REFUSED = Right("ListWhatWasRefused", ("s3:ListBucket",), ("RawBucket",), listing="rejected/*")
 
 _EVENTS = ("ENTITY#*", "EVENT#*")
@@ -94,6 +96,9 @@ RIGHTS: Mapping[str, tuple[Right, ...]] = {
         Right("ReadEvents", ("s3:GetObject",), ("RawBucket/raw/*", "RawBucket/rejected/*")),
         _LIST_REFUSED,
         _TELL_MISSING,
+        # What it signs for a client has the function's rights: one upload, as chalicelib/replays/s3.py says.
+        Right("KeepEventsFiles", ("s3:PutObject", "s3:GetObject"), ("RawBucket/events-files/*",)),
+        _FIND_EVENTS_FILES,
         Right("FindEvents", ("dynamodb:Query",), ("EventsTable",), keys=(*_EVENTS, *_SOURCES)),
         Right(
             "FindEventsByIndex",
@@ -129,6 +134,9 @@ RIGHTS: Mapping[str, tuple[Right, ...]] = {
     "planner": (
         Right("FindEvents", ("dynamodb:Query",), ("EventsTable",), keys=_EVENTS),
         Right("FindEventsByIndex", ("dynamodb:Query",), ("EventsTable/index/by-type-and-day",)),
+        Right("LookEventsUp", ("dynamodb:BatchGetItem",), ("DedupeTable",)),
+        _READ_EVENTS_FILES,
+        _FIND_EVENTS_FILES,
         Right("AdvanceReplayJobs", ("dynamodb:PutItem", "dynamodb:Query"), ("ReplaysTable",), keys=_REPLAYS),
         Right(
             "TakeTurnsAndRoom",

@@ -11,7 +11,7 @@ import typer
 from retrace.context import TIME_HELP, command_context
 from retrace.defining.metric_file import definitions_in
 from retrace.output import Json, Output
-from retrace.replay_request import Only, criteria, of_replay, request_of, selection
+from retrace.replay_request import Only, criteria, of_replay, request_of, selected_by_file, selection
 
 
 def _request(
@@ -20,6 +20,10 @@ def _request(
     source: Annotated[str | None, typer.Option("--source", "-s", help="All events of this source and --type.")] = None,
     event_types: Annotated[
         list[str] | None, typer.Option("--type", "-t", help="All events of this type and --source. Repeatable.")
+    ] = None,
+    events: Annotated[
+        str | None,
+        typer.Option("--events", metavar="FILE", help="The events of this file: an id, or JSON with event_id, a line."),
     ] = None,
     day: Annotated[str | None, typer.Option("--day", "-d", help="On this day: yesterday, 3d, 2026-11-21.")] = None,
     since: Annotated[str | None, typer.Option("--since", help=f"From this time on. {TIME_HELP}")] = None,
@@ -65,8 +69,12 @@ def _request(
 ) -> Json:
     call = command_context(context)
     chosen = entity, source, event_types or [], (since, until), (day, from_day, to_day), calendar
+    if events is not None:
+        selected = selected_by_file(call, events, of, *chosen)
+    else:
+        selected = selection(call, *chosen) if of is None else of_replay(call, of, *chosen)
     return request_of(
-        **(selection(call, *chosen) if of is None else of_replay(call, of, *chosen)),
+        **selected,
         only=only and only.value,
         include=criteria(include_source or [], include_type or [], include_event or [], include_min_lag_ms),
         exclude=criteria(exclude_source or [], exclude_type or [], exclude_event or [], exclude_min_lag_ms),

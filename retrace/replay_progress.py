@@ -51,7 +51,7 @@ def show_preview(console: Console, preview: Json) -> None:
 def _nothing(preview: Json) -> str:
     """Why there is nothing to send, and where to look, by the names of options and commands."""
     request = preview["request"]
-    if "only" in request and (preview["scanned"] or "of" in request):
+    if "of" in request or (preview["scanned"] and not {"only", "events_file"}.isdisjoint(request)):
         return str(preview["advice"])
     if preview["scanned"]:
         return f"The filters (--include-…, --exclude-…) leave none of the {preview['scanned']:,} events."
@@ -115,6 +115,7 @@ def show_job(output: Output, job: Json) -> None:
         ("what-if", "yes: never the newest version" if job.get("what_if") else None),
         ("index read to", short_time(job["index_read_to"]) if job["index_read_to"] else None),
         *((name, f"{job[name]:,}") for name in COUNTS),
+        ("not found", f"{job['not_found']:,} ids of the file" if job.get("not_found") else None),
         ("cancelled by", job["cancelled_by"]),
         ("may count until", job["may_change_until"] and short_time(job["may_change_until"])),
         ("dead letters until", job["dead_letters_until"] and short_time(job["dead_letters_until"])),

@@ -19,6 +19,7 @@ from chalicelib.metrics.definition import Definition
 from retrace.answer import Answer
 from retrace.client import Client
 from retrace.context import CommandContext, nothing_selected
+from retrace.events_file import events_file_of
 from retrace.known_names import near_names
 from retrace.output import Json, Output
 from retrace.problem import Exit, Problem
@@ -70,6 +71,13 @@ def of_replay(call: CommandContext, replay: str, *chosen: object) -> Json:
 
 
 _NOTHING_CHOSEN: tuple[object, ...] = (None, None, [], (None, None), (None, None, None), None)
+
+
+def selected_by_file(call: CommandContext, name: str, *others: object) -> Json:
+    """The events of a file, which is uploaded. `others` are what would select events otherwise."""
+    if any(part for other in others for part in (other if isinstance(other, tuple) else [other])):
+        raise _wrong("--events", "names the events. Leave out ENTITY, --source, --type, days and times")
+    return {"events_file": events_file_of(call.client, name, Output())}
 
 
 def criteria(
@@ -153,7 +161,7 @@ def counted(client: Client, request: Json) -> Json:
 
 def sent(client: Client, output: Output, request: Json, preview: Json, *, yes: bool) -> Json:
     """Send what was agreed to; where the API has counted something else meanwhile, that is shown and asked for."""
-    most = request.get("max_messages")
+    most = request.get("max_messages", _named(request, preview))
     for _ in range(_RECOUNTS):
         # Where counting stopped early, what it found is not the size of the replay; max_messages bounds that.
         agreed = preview["messages"] if preview["exact"] or most is None else most
@@ -176,6 +184,12 @@ def sent(client: Client, output: Output, request: Json, preview: Json, *, yes: b
         else:
             return answer.json
     raise Problem("The number of events kept changing.", "Let the window end before now, or try again.")
+
+
+def _named(request: Json, preview: Json) -> int | None:
+    """How many events a file names, if the replay sends none beside them and none twice."""
+    more = request.get("whole_days") or request.get("include_duplicates")
+    return None if more or "events_file" not in preview else int(preview["events_file"]["events"])
 
 
 def _recounted(answer: Answer, agreed: int) -> bool:

@@ -31,6 +31,7 @@ _ONLY = {"unprocessed": "only what {of} left unprocessed", "not_sent_to": "only 
 
 COUNTS = ("sent", "processed", "failed", "dropped")
 _STYLES = {"COMPLETE": "green", "FAILED": "red", "CANCELLED": "yellow"}
+_HASH_SHOWN = 12
 _MINUTE = len("2025-11-28T10:00")
 _MIDNIGHT = "T00:00:00.000000000Z"
 
@@ -65,14 +66,22 @@ def _done(job: Json) -> str:
 
 def what(request: Json) -> str:
     """Which events a request names, in words."""
-    types = request.get("event_types", [request.get("event_type")])
-    of = request.get("entity_id") or f"{request['source']} {', '.join(types)}"
+    of = ", ".join(_selected(request))
     how = [name.replace("_", " ") for name in ("include_duplicates", "whole_days") if request.get(name)]
     how += [f"{name} {request[name]}" for name in ("max_messages", "rate") if name in request]
     how += [_ONLY[request["only"]].format(**request)] if "only" in request else []
     how += ["filtered"] if "include" in request or "exclude" in request else []
     how += [f"to {request['destination']}"] if "destination" in request else []
-    return f"{of}, {_when(request)} ({', '.join(how)})" if how else f"{of}, {_when(request)}"
+    return f"{of} ({', '.join(how)})" if how else of
+
+
+def _selected(request: Json) -> Iterator[str]:
+    if "events_file" in request:
+        yield f"events of the file {request['events_file'][:_HASH_SHOWN]}"
+        return
+    types = request.get("event_types", [request.get("event_type")])
+    yield request.get("entity_id") or f"{request['source']} {', '.join(types)}"
+    yield _when(request)
 
 
 def goes_elsewhere(request: Json) -> bool:
@@ -91,7 +100,7 @@ def computes_partial_versions(request: Json) -> bool:
     """Whether a replay omits events of the days that it computes again: by its window, its filters or its type."""
     if request.get("whole_days") or goes_elsewhere(request):
         return False
-    return not _is_of_days(request) or not {"source", "include", "exclude", "only"}.isdisjoint(request)
+    return not _is_of_days(request) or not {"source", "events_file", "include", "exclude", "only"}.isdisjoint(request)
 
 
 def partial_days_text(request: Json, partial: Json) -> str:
@@ -111,6 +120,8 @@ def remarks(preview: Json) -> Iterator[tuple[str, str]]:
     request = preview["request"]
     if not preview["exact"]:
         yield _UNCOUNTED, "yellow"
+    if "events_file" in preview:
+        yield _about_file(preview["events_file"]), "yellow" if preview["events_file"]["not_found"] else ""
     if preview.get("metrics"):
         yield f"It computes {', '.join(each['name'] for each in preview['metrics'])}.", ""
     if is_what_if(request):
@@ -119,6 +130,15 @@ def remarks(preview: Json) -> Iterator[tuple[str, str]]:
         if computes_partial_versions(request):
             yield _PARTIAL, "yellow"
         yield from ((partial_days_text(request, each), "yellow") for each in preview.get("partial_days", ()))
+
+
+def _about_file(file: Json) -> str:
+    said = f"The file names {file['events']:,} events ({file['bytes']:,} bytes)."
+    if not file["not_found"]:
+        return said
+    do = "does" if file["not_found"] == 1 else "do"
+    more = ", …" if file["not_found"] > len(file["not_found_ids"]) else ""
+    return f"{said} {file['not_found']:,} of them {do} not exist: {', '.join(file['not_found_ids'])}{more}"
 
 
 def _is_of_days(request: Json) -> bool:

@@ -86,13 +86,15 @@ def _left_out(request: ReplayRequest, version: Version) -> Iterator[str]:
         if version.calendar != CALENDAR:
             yield f"Its replay sent whole UTC days, which may be only a part of the day in {version.calendar}."
         return
-    if request.entity_id is None:
+    if request.source is not None:
         yield of_its_types_only(request)
     yield from outside(request, day)
 
 
 def outside(request: ReplayRequest, day: Window) -> Iterator[str]:
-    """What a replay leaves out of a day by its filters and its window, in sentences."""
+    """What a replay leaves out of a day by its file, its filters and its window, in sentences."""
+    if request.events_file is not None:
+        yield "Its replay sent only the events of a file."
     if request.of is not None:
         yield f"Its replay took only what replay {request.of} left unprocessed."
     elif request.filtered:

@@ -20,8 +20,8 @@ from chalicelib.processing.responses import ReportAnswer
 from chalicelib.quarantine import responses as quarantine
 from chalicelib.quarantine.retries import RejectedQuery
 from chalicelib.replays import responses as replays
-from chalicelib.replays.request import ReplayQuery, ReplayRequest, ReplaysQuery
-from chalicelib.replays.schemas import PreviewAnswer
+from chalicelib.replays.request import EventsFileQuery, ReplayQuery, ReplayRequest, ReplaysQuery
+from chalicelib.replays.schemas import EventsFileAnswer, PreviewAnswer, UnconfirmedProblem
 from chalicelib.search import schemas as search
 from chalicelib.search.queries import (
     EventsQuery,
@@ -147,7 +147,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         {
             200: PreviewAnswer,
             202: replays.ReplayAnswer,
-            409: (replays.UnconfirmedProblem, Problem),
+            409: (UnconfirmedProblem, Problem),
             **_QUERIED,
         },
         ReplayQuery,
@@ -167,6 +167,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "Report what became of messages",
         {200: ReportAnswer, 403: Problem, 409: Problem, 400: Problem, **_NAMED},
         body={JSON: reference(OutcomesReport)},
+    ),
+    ("PUT", "/events-files/{sha256}"): Operation(
+        "How to upload a file of event ids for a replay", {200: EventsFileAnswer, **_QUERIED}, EventsFileQuery
     ),
     ("GET", "/aggregates"): Operation(
         "Versions of a daily aggregate, newest first",

@@ -12,11 +12,13 @@ from chalicelib.core.errors import Fault, InvalidRequest
 from chalicelib.processing.reported import parse_report
 from chalicelib.processing.responses import report as reported
 from chalicelib.replays import responses
+from chalicelib.replays.events_file import LINE_BYTES, is_sha256
 from chalicelib.replays.job import Requester
 from chalicelib.replays.partial_days import partial_days
 from chalicelib.replays.preview_report import ConfirmationNeeded
-from chalicelib.replays.request import ReplayQuery, ReplaysQuery
+from chalicelib.replays.request import EventsFileQuery, ReplayQuery, ReplaysQuery
 from chalicelib.replays.request_body import parse_with_drafts
+from chalicelib.replays.schemas import upload_shape
 from chalicelib.runtime import consumer_wiring, replay_wiring, system, telemetry
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -29,7 +31,7 @@ def request_replay(request: Request) -> Response:
     asked = parsed.request
     if query.dry_run:
         asked = replay_wiring.complete_request().completed(asked)
-        replay_wiring.destinations().named(asked.destination)
+        replay_wiring.destinations().named(asked.destination, in_time_order=asked.in_time_order)
         pins = replay_wiring.pin_metrics()
         chosen = pins.chosen(asked, parsed.drafts)
         partial = partial_days(asked, pins.active(asked.destination) if chosen is None else chosen)
@@ -40,6 +42,16 @@ def request_replay(request: Request) -> Response:
         return problem(error, {"preview": responses.preview(error.preview)})
     telemetry.replay_requested(job, requests.request_id(request))
     return accepted(responses.job(job, system.now()))
+
+
+def offer_upload(request: Request, sha256: str) -> Response:
+    """PUT /events-files/{sha256}."""
+    query = requests.parameters(request, EventsFileQuery)
+    if not is_sha256(sha256):
+        fault = Fault("sha256", "must be the SHA-256 of the file: 64 lowercase hexadecimal digits")
+        raise InvalidRequest("The name of the file is not valid.", (fault,))
+    found = replay_wiring.offer_upload().offer(sha256, query.events * LINE_BYTES)
+    return answer(upload_shape(sha256, found, query.events))
 
 
 def _requester(request: Request) -> Requester:

@@ -1,4 +1,4 @@
-"""Every key in ReplaysTable, built only here, by the rules of keys.py."""
+"""Every key in ReplaysTable, and that of a file of events, built only here, by the rules of keys.py."""
 
 from __future__ import annotations
 
@@ -116,3 +116,8 @@ def metric_definition(sha256: str) -> str:
 def progress(seed: str) -> str:
     """One of a replay's progress counters, chosen by a hash; several, so that processors seldom meet in one."""
     return f"PROGRESS#{int(seed[:8], 16) % PROGRESS_SHARDS:02d}"
+
+
+def events_file(month: str, sha256: str) -> str:
+    """The S3 key of a file that names the events of replays, by the month of its upload."""
+    return f"events-files/{month}/{sha256}.txt"

@@ -128,6 +128,10 @@ class Window:
     end: Instant
 
 
+ALL_TIME = Window(Instant("0001-01-01T00:00:00.000000000Z"), END_OF_TIME)
+"""All that an event's time can be."""
+
+
 def window_of(day: Day) -> Window:
     """A whole day."""
     return Window(start_of(day), end_of(day))

@@ -35,6 +35,7 @@ class Batch:
     sends: tuple[Send, ...]
     touched_days: tuple[tuple[str, Day], ...]
     ended: bool
+    not_found: int = 0
 
     def outbox(self, replay_id: str, destination: str) -> Outbox:
         """What is to be done once the batch is committed."""
@@ -69,6 +70,7 @@ def next_batch(rows: Iterator[SelectedRow], job: ReplayJob, size: int, may_go_on
         sends=tuple(send for row in taken for send in row.sends)[:left],
         touched_days=tuple(dict.fromkeys(row.touched_day for row in taken if row.touched_day is not None)),
         ended=exhausted or (most is not None and count >= left),
+        not_found=sum(row.not_found is not None for row in taken),
     )
 
 
@@ -94,6 +96,7 @@ def job_after(job: ReplayJob, batch: Batch, begun: Instant) -> ReplayJob:
         cursor=batch.cursor,
         scanned=job.scanned + batch.scanned,
         matched=job.matched + batch.matched,
+        not_found=job.not_found + batch.not_found,
         sent=job.sent + len(batch.sends),
         outbox=None,
         due_at=due_at,

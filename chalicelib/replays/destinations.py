@@ -88,15 +88,23 @@ class Destinations:
         reporters = self.by_name[name].reporters
         return not reporters or principal_of(reporter) in reporters
 
-    def named(self, name: str) -> DeclaredDestination:
-        """One of them; raises InvalidRequest, which names all, for an unknown name."""
+    def named(self, name: str, *, in_time_order: bool = True) -> DeclaredDestination:
+        """One of them; raises InvalidRequest, which names all, for an unknown name.
+
+        Also for a FIFO queue whose messages would not come `in_time_order`: its consumer may skip what comes later.
+        """
         if name not in self.by_name:
             near = get_close_matches(name, self.by_name, 1)
             guess = f"Did you mean {near[0]}? " if near else ""
             known = ", ".join(self.by_name)
             fault = Fault("destination", f"is {name}, which is not declared. {guess}Declared: {known}")
             raise InvalidRequest("This stage has no such destination.", (fault,))
-        return self.by_name[name]
+        found = self.by_name[name]
+        if not in_time_order and found.kind is DestinationKind.FIFO:
+            advice = "Add whole_days, or choose another destination"
+            fault = Fault("destination", f"is {name}, a FIFO queue, and a file has no order of time. {advice}")
+            raise InvalidRequest("The destination needs events in the order of their times.", (fault,))
+        return found
 
     def dead_letters_of(self, destination: DeclaredDestination) -> str | None:
         """The ARN of the queue that the stage made for a consumer's dead letters (infra/destination.yaml).

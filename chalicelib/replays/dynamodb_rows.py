@@ -59,6 +59,7 @@ def job_row(job: ReplayJob) -> Item:
             "scanned": job.scanned,
             "matched": job.matched,
             "sent": job.sent,
+            "not_found": job.not_found or None,
         }
     )
 
@@ -101,6 +102,7 @@ def job_of(rows: Sequence[Row]) -> ReplayJob | None:
         metrics=tuple(PinnedMetric(*each) for each in request.get("metrics", ())),
         destination_arn=request["destination_arn"],
         takes_reports=request.get("takes_reports", False),
+        not_found=job.get("not_found", 0),
     )
 
 

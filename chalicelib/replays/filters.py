@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
 
 from chalicelib.core.fields import EventType, Milliseconds, Sha256Text, Source
 from chalicelib.events.raw_objects import StoredEvent
@@ -26,6 +26,13 @@ def _not_empty(names: tuple[str, ...]) -> tuple[str, ...]:
 NOT_EMPTY = AfterValidator(_not_empty)
 
 
+def _few_enough(given: object) -> object:
+    if isinstance(given, list) and len(given) > MAX_EVENT_IDS:
+        more = "Upload more in a file: retrace replay create --events FILE"
+        raise ValueError(f"has {len(given)} ids. At most {MAX_EVENT_IDS} are allowed. {more}")
+    return given
+
+
 class ReplayFilter(BaseModel):
     """Criteria by which events are taken in, or left out; at least one is given."""
 
@@ -33,7 +40,16 @@ class ReplayFilter(BaseModel):
 
     sources: Annotated[tuple[Source, ...], Field(max_length=MAX_NAMES), NOT_EMPTY, LENIENT] | None = None
     event_types: Annotated[tuple[EventType, ...], Field(max_length=MAX_NAMES), NOT_EMPTY, LENIENT] | None = None
-    event_ids: Annotated[tuple[Sha256Text, ...], Field(max_length=MAX_EVENT_IDS), NOT_EMPTY, LENIENT] | None = None
+    event_ids: (
+        Annotated[
+            tuple[Sha256Text, ...],
+            Field(max_length=MAX_EVENT_IDS),
+            NOT_EMPTY,
+            LENIENT,
+            BeforeValidator(_few_enough),
+        ]
+        | None
+    ) = None
     min_lag_ms: Milliseconds | None = None
 
     @model_validator(mode="after")

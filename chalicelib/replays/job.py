@@ -129,6 +129,7 @@ class ReplayJob:
     metrics: tuple[PinnedMetric, ...] = ()
     destination_arn: str = ""
     takes_reports: bool = False
+    not_found: int = 0
 
     @property
     def destination(self) -> DeclaredDestination:
@@ -183,8 +184,8 @@ class ReplayJob:
     def index_read_to(self) -> Instant | None:
         """The instant before which every acknowledged event is in the index as it was read; None until all is read.
 
-        Planners wait until the index shows what was acknowledged before the job was made. Entities are read
-        consistently and need no such instant.
+        Planners wait until the index shows what was acknowledged before the job was made. Entities and the events of a
+        file are read consistently and need no such instant.
         """
         return self.created_at if self.request.reads_index_by_type and self.state is JobState.SENT else None
 

@@ -15,6 +15,7 @@ from chalicelib.events.ports import EventIndex
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.replays.job import Cursor
 from chalicelib.replays.messages import Duplicate, MessageIdentity, ReplayMessage
+from chalicelib.replays.named_events import NamedEvents
 from chalicelib.replays.ports import ProcessedMessages, ReplayStore, SentEvents, required_job
 from chalicelib.replays.request import ReplayRequest
 
@@ -33,13 +34,15 @@ LOOKED_UP_A_CALL = 100
 class OriginRow:
     """A row of an origin and the cursor after it. Without an event it only moves the cursor on.
 
-    `scanned` counts rows that were read, with the one of this event. `duplicate` is the later arrival that it is about.
+    `scanned` counts rows that were read, with the one of this event. `duplicate` is the later arrival that it is about,
+    and `not_found` an id that a file names and no event has.
     """
 
     cursor: Cursor
     event: StoredEvent | None
     scanned: int = 1
     duplicate: Duplicate | None = None
+    not_found: str | None = None
 
 
 class EventOrigin(Protocol):
@@ -61,12 +64,15 @@ class Origins:
     index: EventIndex
     replays: ReplayStore
     ledger: ProcessedMessages
+    named: NamedEvents
 
     def of(self, request: ReplayRequest, shards: int, concurrently: Concurrently) -> EventOrigin:
         """Where the events of a request come from."""
         if request.of is not None:
             return UnprocessedOrigin(request.of, self.replays, self.ledger, concurrently)
-        selected = IndexOrigin(request, self.index, shards, concurrently)
+        selected: EventOrigin = IndexOrigin(request, self.index, shards, concurrently)
+        if request.events_file is not None:
+            selected = FileOrigin(request.events_file, self.named, concurrently)
         if request.only is None:
             return selected
         return NotSentOrigin(selected, request, self.replays.sent_events(request.destination), concurrently)
@@ -152,3 +158,23 @@ class NotSentOrigin:
 
     def _among(self, event_ids: Sequence[str]) -> list[str]:
         return list(self.sent.among(event_ids))
+
+
+@dataclass(frozen=True)
+class FileOrigin:
+    """The events that a file names, in the order of their ids: page by page."""
+
+    sha256: str
+    named: NamedEvents
+    concurrently: Concurrently
+
+    def rows(self, cursor: Cursor) -> Iterator[OriginRow]:
+        """A row for each id of the file, with its event if there is one."""
+        finds = cursor.discovering_days
+        for number, page in self.named.pages(self.sha256, cursor.group, self.concurrently):
+            done_to = cursor.after if number == cursor.group else None
+            for event_id, event in page:
+                if done_to is None or event_id > done_to:
+                    unknown = event_id if event is None else None
+                    yield OriginRow(Cursor(finds, group=number, after=event_id), event, not_found=unknown)
+            yield OriginRow(Cursor(finds, group=number + 1), None, scanned=0)

@@ -10,6 +10,7 @@ from chalicelib.core.errors import NotFound
 from chalicelib.core.fields import MAX_REPLAY_ID_BYTES
 from chalicelib.core.pagination import PageOf
 from chalicelib.core.timestamps import Day, Instant
+from chalicelib.replays.events_file import EventsFile, Upload
 from chalicelib.replays.in_flight import InFlight
 from chalicelib.replays.job import JobState, Outbox, ReplayJob
 from chalicelib.replays.messages import MessageIdentity, ReplayMessage
@@ -139,6 +140,19 @@ def required_job(replays: ReplayStore, replay_id: str) -> ReplayJob:
     if job is None:
         raise NotFound(f"There is no replay {replay_id[:MAX_REPLAY_ID_BYTES]}.")
     return job
+
+
+class EventsFiles(Protocol):
+    """Files that name the events of replays. Clients upload them themselves."""
+
+    def find(self, sha256: str, at: Instant, months: int) -> EventsFile | None:
+        """The file of this name that was uploaded in one of the months up to an instant; None if there is none."""
+
+    def upload(self, sha256: str, size: int, at: Instant) -> Upload:
+        """A request that uploads this file, and nothing else."""
+
+    def read(self, file: EventsFile, offset: int, length: int) -> bytes:
+        """Bytes of a file; raises IntegrityFailure if it is not there any more as it was found."""
 
 
 class ReplayQueues(Protocol):

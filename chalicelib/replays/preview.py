@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import count, islice, takewhile
@@ -16,6 +16,7 @@ from chalicelib.core.read_budget import AT_ONCE, REQUEST_US, CountedReads, Reads
 from chalicelib.core.timestamps import Day, Instant, day_of, shifted
 from chalicelib.events.index_pages import Partition, TypeDayPartition
 from chalicelib.replays.destinations import Destinations
+from chalicelib.replays.events_file import EventsFile
 from chalicelib.replays.job import beginning_of
 from chalicelib.replays.origins import Origins
 from chalicelib.replays.ports import TouchedDay, required_job
@@ -53,11 +54,12 @@ class DaysInMemory:
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
-    """What would be sent, how many rows were gone through, and whether they were all."""
+    """What would be sent, how many rows were gone through, whether they were all, and the ids that no event has."""
 
     tally: Tally
     scanned: int
     exact: bool
+    not_found: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,17 @@ class PreviewReplay:
             return self._of_entity(request, detailed_above)
         if _all_unprocessed(request):
             return self._unprocessed(request)
+        file = self.file_of(request)
         shown_to = self._index_shows_to(request)
         counted = self._counted_by_type(request) if _plain(request) else self._read(request, REQUEST_US)
         told = self._preview(request, counted, counted.tally.messages, exact=counted.exact)
-        return replace(told, index_read_to=shown_to)
+        return replace(told, index_read_to=shown_to, file=file, not_found=counted.not_found)
+
+    def file_of(self, request: ReplayRequest) -> EventsFile | None:
+        """The file that a request names, if it names one; raises InvalidRequest if it is not there."""
+        if request.events_file is None or request.of is not None:
+            return None
+        return self.origins.named.file(request.events_file)
 
     def _index_shows_to(self, request: ReplayRequest) -> Instant | None:
         if not request.reads_index_by_type:
@@ -128,20 +137,21 @@ class PreviewReplay:
 
     def _read(self, request: ReplayRequest, budget_us: int) -> _Counted:
         """Count row by row."""
-        days, tally, scanned = DaysInMemory(), Tally(), 0
+        days, tally, scanned, not_found = DaysInMemory(), Tally(), 0, list[str]()
         most = request.max_messages
         reads = CountedReads(self.concurrently, budget_us)
         with suppress(ReadsSpent):
             for row in ReadSelection(request, self.origins, days, self.shards, reads).rows(beginning_of(request)):
                 scanned += row.scanned
+                not_found += [row.not_found] if row.not_found is not None else []
                 if row.touched_day is not None:
                     days.add([row.touched_day])
                 for event, _ in row.sends[: None if most is None else most - tally.messages]:
                     tally.add(event.source, event.event_type, day_of(event.event_time))
                 if tally.messages == most:
                     break
-            return _Counted(tally, scanned, exact=True)
-        return _Counted(tally, scanned, exact=False)
+            return _Counted(tally, scanned, exact=True, not_found=not_found)
+        return _Counted(tally, scanned, exact=False, not_found=not_found)
 
     def _counted_by_type(self, request: ReplayRequest) -> _Counted:
         """The same where source, type and day of a row are those of its partition."""
@@ -171,7 +181,7 @@ class PreviewReplay:
 def _plain(request: ReplayRequest) -> bool:
     """Whether a replay sends each event of its window, once."""
     as_they_are = request.max_messages is None and not request.filtered and not request.selects_whole_days
-    return as_they_are and not request.include_duplicates
+    return as_they_are and not request.include_duplicates and request.events_file is None
 
 
 def _all_unprocessed(request: ReplayRequest) -> bool:

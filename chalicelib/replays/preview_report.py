@@ -7,16 +7,18 @@ object and of another entity-day that has many. Messages that are sent twice com
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from operator import itemgetter
 
 from chalicelib.core.errors import Conflict, Fault
 from chalicelib.core.timestamps import Day, Instant
+from chalicelib.replays.events_file import EventsFile
 from chalicelib.replays.request import ReplayRequest
 
 NAMES_SHOWN = 100
+NOT_FOUND_SHOWN = 20
 
 MESSAGES_A_SECOND_A_PROCESSOR = 80
 MESSAGES_A_SECOND_A_PLANNER = 1_000
@@ -78,8 +80,8 @@ class Preview:
     """What a replay would send. If the count is not exact, it is what was found before counting stopped, at least.
 
     Days, sources and types are those of the rows that were gone through (`scanned`), which may be fewer.
-    `index_read_to` is the instant before which every acknowledged event is in the index by type; None for an entity,
-    which is read consistently.
+    `index_read_to` is the instant before which every acknowledged event is in the index by type; None for an entity and
+    a file, which are read consistently. `not_found` are ids of the file that no event has.
     """
 
     request: ReplayRequest
@@ -91,17 +93,27 @@ class Preview:
     by_type: Mapping[str, int]
     estimate: Estimate
     index_read_to: Instant | None
+    file: EventsFile | None = None
+    not_found: Sequence[str] = ()
+
+    @property
+    def at_most(self) -> int | None:
+        """How many messages there cannot be more of, if that is known: `max_messages`, or as many as a file names."""
+        request = self.request
+        if request.max_messages is not None or self.file is None:
+            return request.max_messages
+        return None if request.selects_whole_days or request.include_duplicates else self.file.events
 
     def confirmed(self, above: int) -> bool:
         """Whether the replay may run: it is known to be small, or its size was named.
 
-        Its size is what was counted, or its own `max_messages`. What was found before counting stopped is its size only
+        Its size is what was counted, or what it cannot exceed. What was found before counting stopped is its size only
         if that is large already: a caller that confirms a few of many does not know what it confirms.
         """
         request = self.request
         if self.exact and self.messages <= above:
             return True
-        if request.max_messages is not None and request.confirm == request.max_messages:
+        if self.at_most is not None and request.confirm == self.at_most:
             return True
         return request.confirm == self.messages and not _is_unknown(self, above)
 
@@ -140,7 +152,8 @@ def _large(preview: Preview, above: int) -> tuple[str, str]:
 
 
 def _unknown(preview: Preview, above: int) -> tuple[str, str]:
-    return (
-        f"Counting ran out of reads, with {preview.messages} messages found: the size of this replay is not known.",
-        f'needs a known size: give "max_messages" of at most {above}, confirm a larger one or shorten the window',
-    )
+    advice = f'needs a known size: give "max_messages" of at most {above}, confirm a larger one or shorten the window'
+    if preview.file is not None and preview.at_most is not None:
+        advice = f"must be {preview.at_most}, more than which there cannot be"
+    found = f"Counting ran out of reads, with {preview.messages} messages found"
+    return f"{found}: the size of this replay is not known.", advice

@@ -1,4 +1,4 @@
-"""Requests for replays: their selection and partitions, and the query of the list."""
+"""Requests for replays: their selection and partitions, and the queries of their routes."""
 
 from __future__ import annotations
 
@@ -14,16 +14,29 @@ from chalicelib.core.fields import (
     EventType,
     Reason,
     ReplayId,
+    Sha256Text,
     Source,
     Time,
     TrueOrFalse,
     WrongField,
 )
-from chalicelib.core.timestamps import Day, Instant, Window, day_after, day_of, days_in, end_of, start_of, whole_days_of
+from chalicelib.core.timestamps import (
+    ALL_TIME,
+    Day,
+    Instant,
+    Window,
+    day_after,
+    day_of,
+    days_in,
+    end_of,
+    start_of,
+    whole_days_of,
+)
 from chalicelib.events.index_pages import EntityPartition, Partition, shards_of_day
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.replays.chosen_metrics import ChosenMetrics, Draft
 from chalicelib.replays.destinations import MAX_NAME, NAME_PATTERN, TO_AGGREGATES
+from chalicelib.replays.events_file import MAX_EVENTS
 from chalicelib.replays.filters import LENIENT, MAX_NAMES, NOT_EMPTY, ReplayFilter
 
 MAX_DAYS = 3_660
@@ -37,6 +50,7 @@ MAX_REPLAYS = 25
 """Each may name a thousand events and eighty sources and types; together they must stay below Lambda's 6 MB."""
 
 _SELECTIONS: tuple[set[str], ...] = (
+    {"events_file"},
     {"entity_id", "start_time", "end_time"},
     *(
         {"source", types} | when
@@ -51,7 +65,7 @@ SELECTION = tuple(sorted(frozenset().union(*_SELECTIONS)))
 
 
 class ReplayRequest(BaseModel):
-    """By entity and window, or by source, type(s) and a window, `day`, or `start_day` to `end_day` (included)."""
+    """By entity and window, by source, type(s) and a window, `day` or days (`end_day` included), or by a file."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, defer_build=True)
 
@@ -66,6 +80,7 @@ class ReplayRequest(BaseModel):
     day: DayText | None = None
     start_day: DayText | None = None
     end_day: DayText | None = None
+    events_file: Sha256Text | None = Field(None, description="The events of a file, uploaded before, by its hash.")
     include: ReplayFilter | None = Field(None, description="Takes only events that meet all of these criteria.")
     exclude: ReplayFilter | None = Field(None, description="Leaves out events that meet any of these criteria.")
     max_messages: Annotated[int, Field(ge=1, le=MAX_MESSAGES)] | None = Field(
@@ -104,9 +119,10 @@ class ReplayRequest(BaseModel):
         if given not in _SELECTIONS:
             raise ValueError(
                 "name what to replay by entity_id, start_time and end_time, or by source, event_type (or event_types)"
-                " and day (or start_day and end_day, or start_time and end_time)"
+                " and day (or start_day and end_day, or start_time and end_time), or by events_file"
             )
-        self._check_window()
+        if self.events_file is None:
+            self._check_window()
         return self
 
     def _check_only(self) -> None:
@@ -132,7 +148,9 @@ class ReplayRequest(BaseModel):
 
     @property
     def window(self) -> Window:
-        """The span of event time in which events are selected."""
+        """The span of event time in which events are selected; all of time for a file."""
+        if self.events_file is not None:
+            return ALL_TIME
         if self.start_time is None:
             return Window(start_of(Day(self.start_day or self.day or "")), end_of(Day(self.end_day or self.day or "")))
         asked = Window(Instant(self.start_time), Instant(self.end_time or ""))
@@ -152,7 +170,7 @@ class ReplayRequest(BaseModel):
     @property
     def reads_index_by_type(self) -> bool:
         """Whether its events are found in the index by type, which shows them only after a while."""
-        return self.entity_id is None and self.of is None
+        return self.source is not None and self.of is None
 
     @property
     def selects_whole_days(self) -> bool:
@@ -168,6 +186,11 @@ class ReplayRequest(BaseModel):
         """Whether a selected event passes the filters."""
         included = self.include is None or self.include.meets_all(event)
         return included and not (self.exclude is not None and self.exclude.meets_any(event))
+
+    @property
+    def in_time_order(self) -> bool:
+        """Whether events of an entity are sent in the order of their times; those of a file are in order of ids."""
+        return self.events_file is None or self.whole_days
 
     def settles_in(self, index_lag_s: int) -> int:
         """Seconds until all that this reads shows what is acknowledged now; all else is read consistently."""
@@ -207,3 +230,11 @@ class ReplaysQuery(BaseModel):
 
     limit: Annotated[int, Field(ge=1, le=MAX_REPLAYS)] = 20
     cursor: str | None = None
+
+
+class EventsFileQuery(BaseModel):
+    """PUT /events-files/{sha256}: how many ids the file has, each in a line."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    events: Annotated[int, Field(ge=1, le=MAX_EVENTS)]

@@ -11,7 +11,6 @@ from chalicelib.core.schemas import (
     Cursor,
     DescribedBy,
     JsonSchema,
-    Problem,
     Shape,
     Time,
 )
@@ -22,7 +21,7 @@ from chalicelib.replays.job import JobState, ReplayJob
 from chalicelib.replays.partial_days import PartialDays
 from chalicelib.replays.preview_report import Preview
 from chalicelib.replays.request import ReplayRequest
-from chalicelib.replays.schemas import PinnedMetricShape, PreviewAnswer, partial_shape
+from chalicelib.replays.schemas import PinnedMetricShape, PreviewAnswer, counted_file, partial_shape
 from chalicelib.replays.use_cases import ReplaysFound
 
 STATES = ["PLANNING", "SENDING", "SENT", "COMPLETE", "CANCELLED", "FAILED"]
@@ -74,6 +73,9 @@ class ReplayAnswer(Shape):
     metrics: NotRequired[
         Annotated[list[PinnedMetricShape], JsonSchema(description="Computed beside those that are built in.")]
     ]
+    not_found: NotRequired[
+        Annotated[Count, JsonSchema(description="Ids of its file, of those read, that no event has.")]
+    ]
     what_if: NotRequired[
         Annotated[bool, JsonSchema(description="True: it computes drafts, and is never the newest version.")]
     ]
@@ -87,12 +89,6 @@ class ReplayList(Shape):
 
     items: list[ReplayAnswer]
     cursor: Cursor
-
-
-class UnconfirmedProblem(Problem):
-    """The replay is large, and was not confirmed with the number of its messages."""
-
-    preview: PreviewAnswer
 
 
 def job(shown: ReplayJob, now: Instant) -> ReplayAnswer:
@@ -122,6 +118,8 @@ def job(shown: ReplayJob, now: Instant) -> ReplayAnswer:
     }
     if shown.metrics:
         answer["metrics"] = [{"name": each.name, "definition_sha256": each.definition_sha256} for each in shown.metrics]
+    if shown.request.events_file is not None:
+        answer["not_found"] = shown.not_found
     if shown.request.is_what_if:
         answer["what_if"] = True
     return answer
@@ -135,7 +133,7 @@ def _advice(shown: ReplayJob, now: Instant) -> str | None:
     if shown.public_state is JobState.FAILED:
         return f"It was given up. Once the cause is gone, {again} goes on where it stopped."
     if shown.public_state is JobState.COMPLETE and shown.sent == 0:
-        return _about_nothing(shown.request, shown.scanned, shown.index_read_to)
+        return _about_nothing(shown.request, shown.scanned, shown.not_found, shown.index_read_to)
     hours = quiet_hours(shown, now) if shown.destination.reports else 0
     told = [_about_silence(shown, hours, again)] if hours else []
     if shown.failed > 0 and shown.destination.is_aggregates:
@@ -173,8 +171,10 @@ def _failed(shown: ReplayJob) -> str:
     return "1 message failed" if shown.failed == 1 else f"{shown.failed} messages failed"
 
 
-def _about_nothing(request: ReplayRequest, scanned: int, index_read_to: Instant | None) -> str:
+def _about_nothing(request: ReplayRequest, scanned: int, not_found: int, index_read_to: Instant | None) -> str:
     """Why a replay may have no events, and where to look."""
+    if request.events_file is not None and scanned == not_found:
+        return "No event has any id of the file. GET /events lists events with their ids."
     if scanned > 0:
         return _about_filters(request, scanned)
     if request.of is not None:
@@ -227,6 +227,8 @@ def preview(
     }
     if metrics is not None:
         answer["metrics"] = [{"name": each.name, "definition_sha256": each.sha256} for each in metrics]
+    if counted.file is not None:
+        answer["events_file"] = counted_file(counted.file, counted.not_found)
     if partial:
         answer["partial_days"] = list(map(partial_shape, partial))
     return answer
@@ -241,4 +243,4 @@ def _advice_before(counted: Preview) -> str | None:
             "Counting ran out of reads before it found anything. Set max_messages to replay it uncounted,"
             " or a shorter window to have all of it counted."
         )
-    return _about_nothing(counted.request, counted.scanned, counted.index_read_to)
+    return _about_nothing(counted.request, counted.scanned, len(counted.not_found), counted.index_read_to)

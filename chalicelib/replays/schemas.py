@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, NotRequired
 
-from chalicelib.core.schemas import Count, Day, DescribedBy, JsonSchema, Sha256, Shape, Time
+from chalicelib.core.schemas import Count, Day, DescribedBy, JsonSchema, Problem, Sha256, Shape, Time
+from chalicelib.replays.events_file import LINE_BYTES, EventsFile, Upload
 from chalicelib.replays.partial_days import PartialDays
+from chalicelib.replays.preview_report import NOT_FOUND_SHOWN
 from chalicelib.replays.request import ReplayRequest
 
 
@@ -33,6 +36,33 @@ class PartialDaysShape(Shape):
     ]
 
 
+class CountedFile(Shape):
+    """The file of a replay, as it was counted."""
+
+    bytes: Count
+    events: Annotated[Count, JsonSchema(description="How many ids it has.")]
+    not_found: Annotated[Count, JsonSchema(description="How many of them no event has; at least, if not `exact`.")]
+    not_found_ids: Annotated[list[Sha256], JsonSchema(description="The first 20 of them.")]
+
+
+class UploadShape(Shape):
+    """The request that uploads a file. It needs no signature, and does nothing else."""
+
+    method: str
+    url: str
+    headers: Annotated[dict[str, str], JsonSchema(description="Send exactly these.")]
+    expires_at: Time
+
+
+class EventsFileAnswer(Shape):
+    """A file of event ids, and how to upload it."""
+
+    events_file: Annotated[Sha256, JsonSchema(description="For `events_file` of POST /replay.")]
+    bytes: Count
+    events: Count
+    upload: Annotated[UploadShape | None, JsonSchema(description="Null if the file is there.")]
+
+
 class PreviewAnswer(Shape):
     """What a replay would send."""
 
@@ -53,7 +83,20 @@ class PreviewAnswer(Shape):
     partial_days: NotRequired[
         Annotated[list[PartialDaysShape], JsonSchema(description="Calendars whose versions it makes partial, if any.")]
     ]
+    events_file: NotRequired[Annotated[CountedFile, JsonSchema(description="Of a replay of a file.")]]
     advice: Annotated[str | None, JsonSchema(description="Where to look, if it would send nothing.")]
+
+
+class UnconfirmedProblem(Problem):
+    """The replay is large, and was not confirmed with the number of its messages."""
+
+    preview: PreviewAnswer
+
+
+def counted_file(file: EventsFile, not_found: Sequence[str]) -> CountedFile:
+    """A file, with the first ids of it that no event has."""
+    first = list(not_found[:NOT_FOUND_SHOWN])
+    return {"bytes": file.size, "events": file.events, "not_found": len(not_found), "not_found_ids": first}
 
 
 def partial_shape(found: PartialDays) -> PartialDaysShape:
@@ -62,3 +105,16 @@ def partial_shape(found: PartialDays) -> PartialDaysShape:
         return {"calendar": found.calendar, "days": None}
     days: list[PartialDayShape] = [{"day": day, "start_time": of.start, "end_time": of.end} for day, of in found.days]
     return {"calendar": found.calendar, "days": days}
+
+
+def upload_shape(sha256: str, found: EventsFile | Upload, events: int) -> EventsFileAnswer:
+    """A file, and how to upload it unless it is there."""
+    if isinstance(found, EventsFile):
+        return {"events_file": sha256, "bytes": found.size, "events": found.events, "upload": None}
+    upload: UploadShape = {
+        "method": found.method,
+        "url": found.url,
+        "headers": found.headers,
+        "expires_at": found.expires_at,
+    }
+    return {"events_file": sha256, "bytes": events * LINE_BYTES, "events": events, "upload": upload}

@@ -40,6 +40,7 @@ class SelectedRow:
     """A row or part of one: what it sends, and the cursor that continues after it.
 
     `touched_day` is a day of an entity that is to be sent as a whole. Keep it before you ask for the next row.
+    `not_found` is an id of a file that no event has.
     """
 
     cursor: Cursor
@@ -47,6 +48,7 @@ class SelectedRow:
     matched: int = 0
     sends: tuple[Send, ...] = ()
     touched_day: tuple[str, Day] | None = None
+    not_found: str | None = None
 
 
 @dataclass(frozen=True)
@@ -78,11 +80,11 @@ class ReadSelection:
         event = row.event
         takes = event is not None and self.request.takes(event)
         touched_day = (event.entity_id, day_of(event.event_time)) if event is not None and takes else None
-        return SelectedRow(row.cursor, row.scanned, touched_day=touched_day)
+        return SelectedRow(row.cursor, row.scanned, touched_day=touched_day, not_found=row.not_found)
 
     def _sending(self, row: OriginRow) -> SelectedRow:
         if row.event is None or not self._taken(row.event):
-            return SelectedRow(row.cursor, row.scanned)
+            return SelectedRow(row.cursor, row.scanned, not_found=row.not_found)
         return SelectedRow(row.cursor, row.scanned, 1, ((row.event, row.duplicate),))
 
     def _taken(self, event: StoredEvent) -> bool:
@@ -116,7 +118,7 @@ class ReadSelection:
             first_pages = {row.cursor: page for row, page in zip(taken, pages, strict=True)}
             for row in chunk:
                 if row.event is None or row.cursor not in first_pages:
-                    yield SelectedRow(row.cursor, row.scanned)
+                    yield SelectedRow(row.cursor, row.scanned, not_found=row.not_found)
                 else:
                     begun = row.cursor.after == cursor.repeating
                     arrivals = self._every_arrival(row, first_pages[row.cursor])

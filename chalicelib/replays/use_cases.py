@@ -49,16 +49,17 @@ class RequestReplay:
 
         A second message is queued before the job is kept, in case the function ends before it has queued the first.
 
-        Raises InvalidRequest for a destination that the stage does not have, ConfirmationNeeded for a large replay that
-        was not confirmed, and Conflict for an idempotency key that stands for another request. CompleteRequest says
-        what it raises for a request for only what is missing.
+        Raises InvalidRequest for a destination or file that the stage does not have, ConfirmationNeeded for a large
+        replay that was not confirmed, and Conflict for an idempotency key that stands for another request.
+        CompleteRequest says what it raises for a request for only what is missing.
         """
         digest = _digest(request)
         known = self._known_by(requester.idempotency_key)
         if known is not None:
             return self._again(known, digest, requester)
         request = CompleteRequest(self.replays, self.now).completed(request)
-        destination = self.destinations.named(request.destination)
+        destination = self.destinations.named(request.destination, in_time_order=request.in_time_order)
+        self.preview.file_of(request)
         chosen = self.metrics.chosen(request, drafts)
         self._require_confirmation(request)
         job = self._job(request, requester, chosen, destination)

@@ -9,13 +9,15 @@ from chalicelib.metrics.use_cases import DefineMetrics, FindMetrics
 from chalicelib.replays.destinations import Destinations, destinations_in
 from chalicelib.replays.dynamodb_jobs import DynamoReplayStore
 from chalicelib.replays.missing import CompleteRequest
+from chalicelib.replays.named_events import NamedEvents, OfferUpload
 from chalicelib.replays.origins import Origins
 from chalicelib.replays.pinning import PinMetrics
 from chalicelib.replays.preview import PreviewReplay
+from chalicelib.replays.s3 import S3EventsFiles
 from chalicelib.replays.sqs import SqsReplayQueues
 from chalicelib.replays.use_cases import ControlReplay, FindReplays, RequestReplay
 from chalicelib.runtime import system
-from chalicelib.runtime.event_wiring import event_index, raw_bucket
+from chalicelib.runtime.event_wiring import event_index, identities, raw_bucket
 
 
 @system.once
@@ -56,6 +58,21 @@ def complete_request() -> CompleteRequest:
     return CompleteRequest(replay_store(), system.now)
 
 
+def named_events() -> NamedEvents:
+    """The events of files."""
+    return NamedEvents(events_files(), identities(), system.now)
+
+
+def offer_upload() -> OfferUpload:
+    """PUT /events-files/{sha256}."""
+    return OfferUpload(events_files(), system.now)
+
+
+def events_files() -> S3EventsFiles:
+    """Files that name the events of replays."""
+    return S3EventsFiles(system.s3(), system.settings().named("raw_bucket"))
+
+
 def destinations() -> Destinations:
     """What the stage declares."""
     return destinations_in(system.settings().named("destinations"))
@@ -82,7 +99,7 @@ def preview_replay() -> PreviewReplay:
 
 def origins() -> Origins:
     """Where the events of replays come from."""
-    return Origins(event_index(), replay_store(), aggregate_store())
+    return Origins(event_index(), replay_store(), aggregate_store(), named_events())
 
 
 def find_replays() -> FindReplays:

@@ -147,7 +147,10 @@ def _no_late_piece(parsed: dict[str, Any], **_: object) -> None:
 @once
 def s3() -> S3Client:
     """S3."""
-    client = _bounded(boto3.client("s3", config=_client_config()))
+    # What it signs for clients is for the host of the region: S3 answers that of all regions with a redirect at first,
+    # and signatures before version 4 leave the headers out.
+    own = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
+    client = _bounded(boto3.client("s3", config=_client_config().merge(own)))
     client.meta.events.register_last("before-call.s3", _without_asking)
     client.meta.events.register("after-call.s3.GetObject", _no_late_piece)
     return client

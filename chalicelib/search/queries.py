@@ -21,15 +21,13 @@ from chalicelib.core.fields import (
     Time,
     WrongField,
 )
-from chalicelib.core.timestamps import END_OF_TIME, Day, Instant, Window, days_in, window_of
+from chalicelib.core.timestamps import ALL_TIME, Day, Instant, Window, days_in, window_of
 from chalicelib.events.event import Status, event_id_of
 from chalicelib.events.index_pages import EntityPartition, Partition, days_of, shards_of_day
 
 MAX_DAYS_BY_TYPE = 366
 MAX_DAYS_OF_HOURS = 31
 MAX_DAYS_OF_ARRIVAL = 31
-
-_BEGINNING = Instant("0001-01-01T00:00:00.000000000Z")
 
 
 class NoParameters(BaseModel):
@@ -90,7 +88,7 @@ class _Selection(BaseModel):
         """The period of event time that is asked about; all of time if an entity's is not bounded."""
         if self.day is not None:
             return window_of(Day(self.day))
-        return Window(Instant(self.start_time or _BEGINNING), Instant(self.end_time or END_OF_TIME))
+        return Window(Instant(self.start_time or ALL_TIME.start), Instant(self.end_time or ALL_TIME.end))
 
     def groups(self, shards: int, window: Window, order: Order = Order.OLDEST) -> Iterator[Sequence[Partition]]:
         """The partitions that hold a window, in order; those of one group are to be merged."""
@@ -195,7 +193,7 @@ class ArrivalsQuery(BaseModel):
         """The period of arrival."""
         if self.day is not None:
             return window_of(Day(self.day))
-        return Window(Instant(self.start_time or _BEGINNING), Instant(self.end_time or END_OF_TIME))
+        return Window(Instant(self.start_time or ALL_TIME.start), Instant(self.end_time or ALL_TIME.end))
 
     @property
     def days(self) -> Sequence[Day]:

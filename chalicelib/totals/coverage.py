@@ -85,7 +85,7 @@ class Computed:
                 zone = self.definition.time_zone
                 yield f"Its replay sent whole UTC days, which may be only a part of the day in {zone}."
             return
-        if request.entity_id is None and not self._takes_all_types:
+        if request.source is not None and not self._takes_all_types:
             yield of_its_types_only(request)
             yield from self._others()
         yield from outside(request, self.of.window)
@@ -113,7 +113,8 @@ class Computed:
 
 def is_of_all_entities(job: ReplayJob) -> bool:
     """Whether a replay sends what it selects of every entity, and not days of chosen ones."""
-    return job.request.entity_id is None and not job.request.selects_whole_days and job.request.only is None
+    request = job.request
+    return request.source is not None and not request.selects_whole_days and request.only is None
 
 
 def is_complete(job: ReplayJob) -> bool:

@@ -64,6 +64,7 @@ Json = Mapping[str, Any]
 
 _REDEPLOY = "Find in CloudTrail who changed it, then restore it: docs/security.md#protection"
 _NOT_ACTIONS = {"Id", "ID", "Filter", "Prefix"}
+_AS_ANSWERED = {"ExpirationInDays": "Expiration"}
 
 
 def policy(declared: Json, found: Json | None) -> Finding:
@@ -131,7 +132,7 @@ def lifecycle(declared: Json, found: Iterable[Json]) -> Finding:
     if others:
         said = f"Rules differ from those deployed: {', '.join(others)}. They may delete what Object Lock does not keep."
         return Finding("lifecycle", Level.PROBLEM, said, _REDEPLOY)
-    return Finding("lifecycle", Level.OK, "nothing expires except parts of uploads")
+    return Finding("lifecycle", Level.OK, "no event expires, only parts of uploads and files of events")
 
 
 def notifications(declared: Json, found: Json) -> Finding:
@@ -160,11 +161,21 @@ def _prefix(rules: Iterable[Json]) -> str:
 
 def _rules(rules: Iterable[Json]) -> dict[str, Json]:
     return {
-        str(rule.get("ID", rule.get("Id", "one without an id"))): {
-            name: each for name, each in rule.items() if name not in _NOT_ACTIONS
-        }
+        str(rule.get("ID", rule.get("Id", "one without an id"))): {"prefix": _below(rule)}
+        | {_AS_ANSWERED.get(name, name): _days(each) for name, each in rule.items() if name not in _NOT_ACTIONS}
         for rule in rules
     }
+
+
+def _below(rule: Json) -> object:
+    """What a rule is about: the prefix of its filter, or whatever else that has."""
+    where = rule.get("Filter", rule.get("Prefix", ""))
+    return where.get("Prefix", where or "") if isinstance(where, dict) else where
+
+
+def _days(action: object) -> object:
+    """An action as S3 answers it; CloudFormation takes the days of an expiration alone."""
+    return action if isinstance(action, dict | str) else {"Days": action}
 
 
 def table(name: str, declared: Json, described: Json, recovery: str) -> Finding:

@@ -53,6 +53,7 @@ def create(
     retrace replay create --source shop/checkout --type order.paid --from-day 7d --to-day yesterday --yes --wait
     retrace replay create merchant-42 --day 2025-11-28 --draft metrics.yaml
     retrace replay create --only unprocessed --of 0199b0f4-5a1c
+    retrace replay create --events lost.txt --destination billing
 
     An event must match every --include-… option and no --exclude-… option. Values of one option are alternatives.
     While it waits, Ctrl-C offers to cancel. Exits with 1 if you declined, if the replay was cancelled or failed, or if
@@ -88,7 +89,7 @@ def _counted(call: CommandContext, request: Json) -> Json:
     """What a replay would send; raises Problem if it has nothing of a source, type or entity that is unknown."""
     _require_known_filters(call, request)
     found = counted(call.client, request)
-    for event_type in request.get("event_types", [request.get("event_type")]):
+    for event_type in request.get("event_types", [request["event_type"]] if "event_type" in request else []):
         if "of" not in request and found["exact"] and event_type not in found["by_type"]:
             require_known(call.client, request.get("source"), event_type)
     if found["messages"] == 0 and found["exact"]:

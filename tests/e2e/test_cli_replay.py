@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import pty
@@ -17,6 +19,7 @@ from typing import Any
 
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it has no stubs
 import pytest
+import urllib3
 
 from embedded.connection import Stack
 from embedded.stack import started
@@ -155,6 +158,64 @@ def test_a_replay_from_its_preview_to_its_end(deployed: Deployed, tmp_path: Path
     assert answer(run(deployed, tmp_path, "replay", "list", "--limit", "1")) == ended
     (version,) = deployed.get("/aggregates", entity_id="complete", day=DAY)["versions"]
     assert (version["event_count"], version["replay_id"]) == (60, ended["replay_id"])
+
+
+def test_a_replay_of_the_events_of_a_file(deployed: Deployed, tmp_path: Path) -> None:
+    ids = ingested(deployed, of_entity("listed", range(40)))
+    listed = [*ids[:25], *ids[:5], "0" * 64, "f" * 64]
+    (tmp_path / "ids.txt").write_text("\n".join(reversed(listed)))
+    (tmp_path / "wrong.txt").write_text(f"{ids[0]}\nnone\n{ids[1]}\n\nneither\n")
+    ask = ("replay", "create", "--yes", "--wait", "--events")
+
+    wrong = run(deployed, tmp_path, *ask, "wrong.txt")
+    previewed = run(deployed, tmp_path, "replay", "preview", "--events", "ids.txt")
+    replayed = run(deployed, tmp_path, *ask, "ids.txt")
+
+    assert wrong.returncode == 2
+    assert b"wrong.txt has 2 lines without an event id: 2, 5." in wrong.stderr
+    assert answer(previewed)["events_file"] == {
+        "bytes": 27 * 65,
+        "events": 27,
+        "not_found": 2,
+        "not_found_ids": ["0" * 64, "f" * 64],
+    }
+    assert replayed.returncode == 0, replayed.stderr
+    assert b"Uploaded" in previewed.stderr
+    assert b"Uploaded" not in replayed.stderr  # it is there
+    ended = answer(replayed)
+    assert [ended[name] for name in ("state", "processed", "not_found", "scanned")] == ["COMPLETE", 25, 2, 27]
+    (version,) = deployed.get("/aggregates", entity_id="listed", day=DAY)["versions"]
+    assert (version["event_count"], version["replay_id"]) == (25, ended["replay_id"])
+    assert version["partial_because"] == ["Its replay sent only the events of a file."]
+
+
+def test_an_upload_is_of_one_key_and_one_content(deployed: Deployed) -> None:
+    content = f"{'a' * 64}\n".encode()
+    name = hashlib.sha256(content).hexdigest()
+    offer = deployed.api.call("PUT", f"/events-files/{name}", query={"events": "1"}).json()["upload"]
+
+    def put(headers: Mapping[str, str] = offer["headers"], body: bytes = content, url: str = offer["url"]) -> int:
+        return urllib3.request("PUT", url, body=body, headers=headers, retries=False).status
+
+    other = "b" * 64
+    of_other = base64.b64encode(hashlib.sha256(b"other").digest()).decode()
+    signed = offer["headers"]
+    tried = {
+        "another key": put(url=offer["url"].replace(name, other)),
+        "a raw object": put(url=offer["url"].replace("events-files/", "raw/")),
+        "another content": put(body=content.replace(b"a", b"b")),
+        "a checksum of it": put({**signed, "x-amz-checksum-sha256": of_other, "Content-Length": "5"}, b"other"),
+        "over what is there": put({each: value for each, value in signed.items() if each != "If-None-Match"}),
+    }
+    assert tried == {
+        "another key": 403,
+        "a raw object": 403,
+        "another content": 400,
+        "a checksum of it": 403,
+        "over what is there": 403,
+    }
+    assert put() == 200
+    assert put() == 412
 
 
 @pytest.fixture(scope="module")

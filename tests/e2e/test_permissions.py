@@ -150,6 +150,9 @@ ON_BUCKET = {
     "put a change of a metric": {"api"},
     "get a change of a metric": {"api"},
     "list versions of changes of metrics": {"digest"},
+    "put a file of events": {"api"},
+    "get a file of events": {"api", "planner"},
+    "list files of events": {"api", "planner"},
     "put a digest": {"digest"},
     "get a digest": {"digest"},
     "list digests": {"digest"},
@@ -184,7 +187,7 @@ ON_TABLES = {
         "BatchGetItem": {"ingest"},
         **each(WRITES, {"ingest"}),
     },
-    ("DedupeTable", "none"): {"BatchGetItem": {"ingest", "api"}, **each(WRITES_TOGETHER, {"ingest"})},
+    ("DedupeTable", "none"): {"BatchGetItem": {"ingest", "api", "planner"}, **each(WRITES_TOGETHER, {"ingest"})},
     **{
         ("ReplaysTable", partition): {
             "GetItem": {"api"},

@@ -52,6 +52,7 @@ REQUESTS = [
     ("GET", "/metrics", None),
     ("GET", "/metrics/revenue", None),
     ("GET", "/metrics/revenue/values?start_day=2023-06-30&end_day=2023-06-30", None),
+    ("PUT", f"/events-files/{ID}?events=1", None),
     ("PUT", "/metrics/revenue", {"aggregate": "count"}),
     ("DELETE", "/metrics/revenue", None),
     ("GET", "/rejected?day=2026-11-21", None),

@@ -24,7 +24,7 @@ BY_WINDOW = {
 
 NAME_ONE = (
     "name what to replay by entity_id, start_time and end_time, or by source, event_type (or event_types)"
-    " and day (or start_day and end_day, or start_time and end_time)"
+    " and day (or start_day and end_day, or start_time and end_time), or by events_file"
 )
 
 

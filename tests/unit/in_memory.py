@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
+from hashlib import sha256
 from random import Random
 from typing import Any, TypeVar, cast
 
@@ -31,9 +32,11 @@ from chalicelib.events.raw_objects import (
 from chalicelib.ingest.rejection import Rejection
 from chalicelib.replays import commit_batch
 from chalicelib.replays.destinations import DeclaredDestination
+from chalicelib.replays.events_file import EventsFile, Upload, content_of
 from chalicelib.replays.in_flight import InFlight
 from chalicelib.replays.job import Outbox, ReplayJob, unpacked
 from chalicelib.replays.messages import MessageIdentity, ReplayMessage
+from chalicelib.replays.named_events import NamedEvents
 from chalicelib.replays.origins import Origins
 from chalicelib.replays.ports import KeyedReplay, ReplayPlace
 from chalicelib.replays.preview import DaysInMemory
@@ -51,7 +54,12 @@ LATE_MS = 3_600_000
 
 def origins_of(index: Any, jobs: Jobs | None = None, ledger: ProcessedInMemory | None = None) -> Origins:
     """Where the events of replays come from: most tests need no more of it than the index."""
-    return Origins(index, jobs or Jobs(), ledger or ProcessedInMemory())
+    return Origins(index, jobs or Jobs(), ledger or ProcessedInMemory(), named_in(index))
+
+
+def named_in(index: Any, files: Any = None) -> NamedEvents:
+    """The events that files name, of those that are indexed."""
+    return NamedEvents(files or FilesInMemory(), index, at())
 
 
 def one_by_one(function: Callable[[T], R], items: Iterable[T], /) -> list[R]:
@@ -273,6 +281,30 @@ def _in(partition: Partition, event: StoredEvent) -> bool:
         of_type = (event.source, event.event_type) == (partition.source, partition.event_type)
         return of_type and int(event.event_id[0], 16) % 2 == partition.shard
     return event.entity_id == partition.entity_id
+
+
+@dataclass
+class FilesInMemory:
+    """Files that name events. Tests change what is kept."""
+
+    kept: dict[str, bytes] = field(default_factory=dict)
+    read_bytes: int = 0
+
+    def keep(self, event_ids: Iterable[str]) -> str:
+        """Keep a file as a client makes it; answers its name."""
+        content = content_of(event_ids)
+        self.kept[sha256(content).hexdigest()] = content
+        return sha256(content).hexdigest()
+
+    def find(self, name: str, at: Instant, months: int) -> EventsFile | None:
+        return EventsFile(name, name, len(self.kept[name]), "tag") if name in self.kept else None
+
+    def upload(self, name: str, size: int, at: Instant) -> Upload:
+        return Upload("PUT", f"https://{name}", {"Content-Length": str(size)}, at)
+
+    def read(self, file: EventsFile, offset: int, length: int) -> bytes:
+        self.read_bytes = max(self.read_bytes, length)
+        return self.kept[file.key][offset : offset + length]
 
 
 @dataclass

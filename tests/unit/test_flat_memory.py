@@ -6,7 +6,7 @@ import itertools
 import json
 import tracemalloc
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
@@ -24,13 +24,27 @@ from chalicelib.processing.fetcher import FetchAndVerify
 from chalicelib.processing.processor import ProcessBatch
 from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.replays.destinations import TO_AGGREGATES
+from chalicelib.replays.events_file import LINE_BYTES, EventsFile
 from chalicelib.replays.job import JobState, Outbox, ReplayJob
 from chalicelib.replays.messages import ReplayMessage, message_of
+from chalicelib.replays.named_events import NamedEvents
+from chalicelib.replays.origins import Origins
 from chalicelib.replays.planner import PlanReplay
 from chalicelib.replays.request_body import parse_replay_request
 from chalicelib.replays.tasks import ReplayTask
 from tests.unit.examples import INGESTED, RECEIPT, an_event
-from tests.unit.in_memory import Bucket, Jobs, Queues, Rows, at, destinations, no_pause, one_by_one, origins_of
+from tests.unit.in_memory import (
+    Bucket,
+    FilesInMemory,
+    Jobs,
+    Queues,
+    Rows,
+    at,
+    destinations,
+    no_pause,
+    one_by_one,
+    origins_of,
+)
 from tests.unit.ledger_in_memory import States
 
 pytestmark = pytest.mark.long
@@ -41,6 +55,9 @@ FEW, MANY = 2_500, 10_000
 FEW_BATCHES, MANY_BATCHES, BATCH = 5, 20, 40
 NO_MORE = 1.2
 """The same but for a few names and numbers; what grew with the replay would be four times as much."""
+
+MOST_OF_A_FILE = 16_000_000
+"""Bytes, whatever the file has: a piece of it as bytes and as ids, and a batch of messages."""
 
 DAYS, SHARDS = 10, 2
 
@@ -126,13 +143,18 @@ class Brief(Jobs):
 
 def planned(request: dict[str, Any], total: int) -> int:
     """Plan a replay of so many events to its end; answers how many messages were sent."""
+    return planned_to_end(request, origins_of(Generated(total=total))).sent
+
+
+def planned_to_end(request: dict[str, Any], origins: Origins) -> ReplayJob:
+    """Plan a replay to its end; answers its job."""
     jobs, queues, ids = Brief(), Forgetful(), itertools.count()
     asked = parse_replay_request(json.dumps(request).encode())
     job = ReplayJob("replay-1", asked, "somebody", INGESTED, INGESTED, SHARDS)
     jobs.create(job, None, "")
     planner = PlanReplay(
         jobs,
-        origins_of(Generated(total=total)),
+        origins,
         queues,
         destinations(queues),
         at(),
@@ -143,7 +165,8 @@ def planned(request: dict[str, Any], total: int) -> int:
     )
     while jobs.by_id[job.replay_id].state is not JobState.SENT:
         planner.plan_slice(ReplayTask(job.replay_id), lambda: 900_000)
-    return queues.count
+    assert queues.count == jobs.by_id[job.replay_id].sent
+    return jobs.by_id[job.replay_id]
 
 
 @pytest.mark.parametrize(
@@ -158,6 +181,47 @@ def test_a_planner(request_: dict[str, Any], messages_of_an_event: int) -> None:
 
     assert sent == [FEW * messages_of_an_event, MANY * messages_of_an_event]
     assert many < few * NO_MORE
+
+
+class GeneratedFile(FilesInMemory):
+    """A file whose ids are made when they are read, so that the test keeps none; every fourth is of no event."""
+
+    ids = 0
+
+    def find(self, name: str, at: Instant, months: int) -> EventsFile | None:
+        return EventsFile(name, name, self.ids * LINE_BYTES, "tag")
+
+    def read(self, file: EventsFile, offset: int, length: int) -> bytes:
+        numbers = range(offset // LINE_BYTES, (offset + length) // LINE_BYTES)
+        return b"".join(b"%064x\n" % number for number in numbers)
+
+
+class GeneratedIdentities(Rows):
+    """Events that are made when their ids are looked up."""
+
+    def first_seen(self, event_ids: Sequence[str], *, consistent: bool = False) -> dict[str, StoredEvent]:
+        return {each: replace(generated("any"), event_id=each) for each in event_ids if int(each, 16) % 4}
+
+
+def planned_of_a_file(ids: int) -> ReplayJob:
+    """Plan a replay of a file of so many ids to its end."""
+    files, hashed = GeneratedFile(), sha256()
+    files.ids = ids
+    for number in range(ids):
+        hashed.update(b"%064x\n" % number)
+    origins = replace(origins_of(Rows()), named=NamedEvents(files, GeneratedIdentities(), at()))
+    return planned_to_end({"events_file": hashed.hexdigest()}, origins)
+
+
+@pytest.mark.parametrize("ids", [100_000])
+def test_a_planner_of_a_file(ids: int) -> None:
+    jobs: list[ReplayJob] = []
+    few = most_allocated(lambda: jobs.append(planned_of_a_file(ids // 4)))
+    many = most_allocated(lambda: jobs.append(planned_of_a_file(ids)))
+
+    assert [(job.sent, job.not_found) for job in jobs] == [(ids // 16 * 3, ids // 16), (ids // 4 * 3, ids // 4)]
+    assert many < few * NO_MORE
+    assert many < MOST_OF_A_FILE
 
 
 @dataclass

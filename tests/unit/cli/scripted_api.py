@@ -57,7 +57,7 @@ class ScriptedApi:
         target = Target(self.url, "test", "eu-central-1", access_key=("key", "secret"))
         return Client(target, sleep=lambda _: None)
 
-    def run(self, *arguments: str) -> Result:
+    def run(self, *arguments: str, stdin: bytes | None = None) -> Result:
         """Run a command, without a terminal."""
         environment = {
             "RETRACE_URL": self.url,
@@ -67,7 +67,7 @@ class ScriptedApi:
             "XDG_CONFIG_HOME": "/nonexistent",
             "COLUMNS": "200",
         }
-        return CliRunner().invoke(app, list(arguments), env=environment)
+        return CliRunner().invoke(app, list(arguments), input=stdin, env=environment)
 
 
 @contextmanager
@@ -112,6 +112,14 @@ def exit_code(result: Result) -> int:
     raise result.exception
 
 
+def _read(sent: bytes) -> Any:
+    """A body, as JSON if it is."""
+    try:
+        return json.loads(sent) if sent else None
+    except ValueError:
+        return sent
+
+
 def _handler(api: ScriptedApi) -> type[Handler]:
     class ScriptedHandler(Handler):
         def answer_as_scripted(self) -> None:
@@ -121,7 +129,7 @@ def _handler(api: ScriptedApi) -> type[Handler]:
                 f"{self.command} {unquote(address.path).removeprefix('/api')}",
                 dict(parse_qsl(address.query, keep_blank_values=True)),
                 {name.lower(): value for name, value in self.headers.items()},
-                json.loads(sent) if sent else None,
+                _read(sent),
             )
             api.asked.append(asked)
             status, body = api.script(asked)

@@ -32,6 +32,14 @@ PARAMETERS = {name: str(each["Default"]) for name, each in TEMPLATE["Parameters"
 
 PREFIX = {"Name": "prefix", "Value": "raw/"}
 
+FILES = {
+    "ID": "forget-events-files",
+    "Status": "Enabled",
+    "Expiration": {"Days": 240},
+    "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
+}
+"""The rule that has files of events expire, as S3 answers it without its prefix."""
+
 
 class Deployed:
     """A stage, deployed; its CloudFormation only remembers the template."""
@@ -86,15 +94,15 @@ class Deployed:
         configuration: Any = {"QueueConfigurations": told}
         self.s3.put_bucket_notification_configuration(Bucket=BUCKET, NotificationConfiguration=configuration)
 
-    def expire(self, more: list[Any]) -> None:
-        """Put the template's lifecycle rule, and others."""
+    def expire(self, more: list[Any], below: str = "events-files/") -> None:
+        """Put the template's lifecycle rules, and others."""
         rule = {
             "ID": "forget-uploads-that-were-not-completed",
             "Status": "Enabled",
             "Filter": {"Prefix": ""},
             "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
         }
-        rules: Any = {"Rules": [rule, *more]}
+        rules: Any = {"Rules": [rule, {**FILES, "Filter": {"Prefix": below}}, *more]}
         self.s3.put_bucket_lifecycle_configuration(Bucket=BUCKET, LifecycleConfiguration=rules)
 
     def _put_table(self, name: str) -> None:
@@ -188,6 +196,11 @@ def no_retention(deployed: Deployed) -> None:
     deployed.s3.put_object_lock_configuration(Bucket=BUCKET, ObjectLockConfiguration=lock)
 
 
+def of_all_objects(deployed: Deployed) -> None:
+    """The rule of files of events, with all objects below its prefix."""
+    deployed.expire([], below="")
+
+
 def no_lifecycle(deployed: Deployed) -> None:
     deployed.s3.delete_bucket_lifecycle(Bucket=BUCKET)
 
@@ -230,6 +243,7 @@ def irrecoverable(deployed: Deployed) -> None:
         (shorter_retention, "object lock"),
         (no_retention, "object lock"),
         (no_lifecycle, "lifecycle"),
+        (of_all_objects, "lifecycle"),
         (nothing_told, "notifications"),
         (told_of_one_prefix, "notifications"),
         (told_elsewhere, "notifications"),

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.aws import keys
+from chalicelib.aws import keys, replay_keys
+from chalicelib.replays import events_file
 from infra.merge import RESOURCES, load
 
 OWN_KEY, NOTHING = "EncryptsWithOwnKey", {"Ref": "AWS::NoValue"}
@@ -52,10 +53,13 @@ def test_the_bucket_keeps_every_version_locked_for_as_long_as_a_parameter_says(b
     }
 
 
-def test_nothing_in_the_bucket_ever_expires_but_parts_of_uploads(bucket: dict[str, Any]) -> None:
-    [rule] = bucket["LifecycleConfiguration"]["Rules"]
+def test_no_event_in_the_bucket_ever_expires_only_parts_of_uploads_and_files_of_events(bucket: dict[str, Any]) -> None:
+    files, parts = bucket["LifecycleConfiguration"]["Rules"]
 
-    assert rule.keys() == {"Id", "Status", "AbortIncompleteMultipartUpload"}
+    assert parts.keys() == {"Id", "Status", "AbortIncompleteMultipartUpload"}
+    assert files["Prefix"] == replay_keys.events_file("", "").partition("/")[0] + "/"
+    assert files["ExpirationInDays"] == events_file.KEPT_DAYS
+    assert not any(prefix.startswith(files["Prefix"]) for prefix in (*keys.LISTED, keys.DIGESTS))
 
 
 def test_the_bucket_is_encrypted_by_s3_or_with_a_key_of_ones_own(bucket: dict[str, Any]) -> None:

@@ -164,7 +164,9 @@ def test_statements_have_names_of_their_own_and_keep_their_conditions(function: 
 
     assert len({statement["Sid"] for statement in statements}) == len(statements)
     listing = [statement for statement in statements if "s3:ListBucket" in listed(statement["Action"])]
-    wanted = [{"StringLike": {"s3:prefix": prefix}} for prefix in ("rejected/*", "raw/*", "digests/*")]
+    wanted = [
+        {"StringLike": {"s3:prefix": prefix}} for prefix in ("rejected/*", "raw/*", "digests/*", "events-files/*")
+    ]
     assert all(statement["Condition"] in wanted for statement in listing)
 
 

@@ -30,7 +30,18 @@ from chalicelib.replays.planner import BATCHES_A_SLICE, WATCH_S, PlanReplay
 from chalicelib.replays.request_body import parse_replay_request
 from chalicelib.replays.tasks import ReplayTask
 from tests.unit.examples import INGESTED, an_event, stored
-from tests.unit.in_memory import Ended, Jobs, ProcessedInMemory, Queues, Rows, Troubles, destinations, one_by_one
+from tests.unit.in_memory import (
+    Ended,
+    FilesInMemory,
+    Jobs,
+    ProcessedInMemory,
+    Queues,
+    Rows,
+    Troubles,
+    destinations,
+    named_in,
+    one_by_one,
+)
 from tests.unit.json_trees import randoms
 
 BY_ENTITY = {"entity_id": "order-1007", "start_time": "2026-11-21T00:00:00Z", "end_time": "2026-11-23T00:00:00Z"}
@@ -61,6 +72,7 @@ class World:
     """Indexed events, jobs, queues, and the planner between them."""
 
     index: Rows = field(default_factory=Rows)
+    files: FilesInMemory = field(default_factory=FilesInMemory)
     jobs: Jobs = field(default_factory=Jobs)
     queues: Queues = field(default_factory=Queues)
     ledger: ProcessedInMemory = field(default_factory=ProcessedInMemory)
@@ -93,12 +105,18 @@ class World:
         return self.planner.plan_slice(task, lambda: time_left, last_chance=last_chance)
 
     @property
+    def origins(self) -> Origins:
+        beset = self.troubles.beset
+        named = named_in(beset(self.index), beset(self.files))
+        return Origins(beset(self.index), beset(self.jobs), beset(self.ledger), named)
+
+    @property
     def planner(self) -> PlanReplay:
         beset = self.troubles.beset
         queues = beset(self.queues)
         return PlanReplay(
             self.troubles.beset(self.jobs),
-            Origins(beset(self.index), beset(self.jobs), beset(self.ledger)),
+            self.origins,
             queues,
             destinations(queues, self.max_in_flight),
             self.clock,

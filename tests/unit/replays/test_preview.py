@@ -18,7 +18,7 @@ from chalicelib.replays.destinations import Destinations
 from chalicelib.replays.preview import PreviewReplay
 from chalicelib.replays.preview_report import DOLLARS_A_MESSAGE, Preview, estimate
 from chalicelib.replays.request import ReplayRequest
-from tests.unit.in_memory import Rows, at, one_by_one, origins_of
+from tests.unit.in_memory import Rows, at, one_by_one
 from tests.unit.json_trees import randoms
 from tests.unit.replays.test_planner import BY_ENTITY, BY_TYPE, IN_WINDOW, World, minutes
 
@@ -28,13 +28,13 @@ PAID = {"event_types": ["order.paid"]}
 def counted(world: World, *parts: dict[str, Any], **members: Any) -> Preview:
     asked = {name: value for part in parts for name, value in part.items()} | members
     request = ReplayRequest.model_validate(asked)
-    return PreviewReplay(origins_of(world.index), 2, 10, 5, at(), one_by_one, Destinations({})).count_messages(request)
+    return PreviewReplay(world.origins, 2, 10, 5, at(), one_by_one, Destinations({})).count_messages(request)
 
 
 def brief(world: World, *parts: dict[str, Any]) -> tuple[int, bool]:
     """What is counted where details are wanted of large replays only."""
     request = ReplayRequest.model_validate({name: value for part in parts for name, value in part.items()})
-    told = PreviewReplay(origins_of(world.index), 2, 10, 5, at(), one_by_one, Destinations({})).count_messages(
+    told = PreviewReplay(world.origins, 2, 10, 5, at(), one_by_one, Destinations({})).count_messages(
         request, detailed_above=1_000
     )
     return told.messages, told.exact
@@ -182,7 +182,7 @@ class TestEstimates:
 def test_the_lower_rate_of_request_and_destination_says_how_long_it_takes() -> None:
     world = World()
     world.index_events(*(f"2026-11-21T10:{minute:02}:00Z" for minute in range(20)))
-    counting = PreviewReplay(origins_of(world.index), 2, 10, 5, at(), one_by_one, Destinations({}, {"billing": 2.0}))
+    counting = PreviewReplay(world.origins, 2, 10, 5, at(), one_by_one, Destinations({}, {"billing": 2.0}))
     rates: list[dict[str, Any]] = [
         {"rate": 4.0},
         {"rate": 4.0, "destination": "billing"},

@@ -68,6 +68,7 @@ export function subjectOf(request) {
     const bounds = { from: request.start_time, to: request.end_time };
     return html`<a href=${address('/entity', { id: request.entity_id, ...bounds })}>${request.entity_id}</a> <span class="quiet">${span(request)}${where(request)}</span>`;
   }
+  if (request.events_file) return html`events of a file <span class="quiet">${request.events_file.slice(0, 12)}</span>`;
   const bounds = request.start_time ? { from: request.start_time, to: request.end_time } : { day: request.day ?? request.end_day };
   const types = request.event_types ?? [request.event_type];
   return html`${types.map((/** @type {string} */ type, /** @type {number} */ at) => html`${at ? ', ' : ''}<a href=${address('/type', { source: request.source, type, ...bounds })}>${type}</a>`)} of ${request.source} <span class="quiet">${span(request)}${where(request)}</span>`;

@@ -72,6 +72,7 @@ function template(shown, act) {
     ${results(job)}
     <section><h2>What was asked for</h2><pre tabindex="0">${JSON.stringify(job.request, null, 2)}</pre>
       ${isWhatIf(job.replay_id) ? html`<p class="quiet">It computes definitions that came with its request, of which the hash is kept. Ask for it again with the definition, by <code>POST /replay</code>.</p>`
+    : job.request.events_file ? nothing
     : html`<p><a class="button replay" href=${address('/replay/new', queryOf(job.request))}>Ask for it again …</a></p>`}</section>`;
 }
 
