@@ -49,4 +49,5 @@ class Assumptions:
             "PutObject": self.put_ms,
             "SendMessage": self.send_ms,
             "SendMessageBatch": self.send_ms,
+            "PutEvents": self.send_ms,
         }[operation]

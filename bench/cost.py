@@ -12,9 +12,11 @@ from pathlib import Path
 from bench import cost_model as model
 from bench import prices
 from bench.cost_model import Dollars
+from bench.destination_costs import Sending, reporting_takes, sending_takes
 from bench.event_costs import PEERS, SIZES, of_peer, taken_in, taken_in_again
 from bench.markdown import DOCS, Row, publish, table
 from bench.replay_costs import SCATTERED, THREES, TOGETHER
+from chalicelib.replays.destinations import DestinationKind
 
 PAGE = DOCS / "cost.md"
 WORKINGS = Path(__file__).with_suffix(".md")
@@ -37,6 +39,7 @@ def workings() -> Mapping[str, str]:
         "services": _services(),
         "kept": _kept(),
         "replayed": _replayed(),
+        "destinations": _destinations(),
         "prices": table(("price", "page", "who read it there, and when"), map(prices.row, prices.OTHER_PRICES)),
     }
 
@@ -114,6 +117,19 @@ def _together() -> str:
         rows.append((NAMES[name], _dollars(*work, {"": model.kept_by_peer(name).dollars})))
     archived = (model.published(), model.sent_by_eventbridge(), {"": model.kept_by_eventbridge().dollars})
     return table(("a million events", "dollars"), [*rows, (f"{EVENTBRIDGE}, without aggregates", _dollars(*archived))])
+
+
+def _destinations() -> str:
+    kinds = {
+        "`queue`": Sending(DestinationKind.QUEUE),
+        "`fifo`, many entities": Sending(DestinationKind.FIFO),
+        "`fifo`, one entity": Sending(DestinationKind.FIFO, entities=1),
+        "`eventbridge`": Sending(DestinationKind.EVENTBRIDGE),
+    }
+    reports = reporting_takes().usd
+    sent = ((says, sending_takes(sending).usd) for says, sending in kinds.items())
+    rows = ((says, _dollars({"": usd}), _dollars({"": usd + reports})) for says, usd in sent)
+    return table(("a million messages to", "dollars", "with `reports`"), rows)
 
 
 def _dollars(*of_one: Dollars) -> str:

@@ -1,4 +1,4 @@
-"""Count AWS calls, and what DynamoDB, SQS and S3 charge for each, by the rules that AWS publishes."""
+"""Count AWS calls, and what DynamoDB, SQS, EventBridge and S3 charge for each, by the rules that AWS publishes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 from botocore.client import BaseClient
 
 from bench.prices import BYTES_A_ROW, KIB
+from chalicelib.replays.eventbridge import size_of
 
 S3 = "S3"
 INDEXES = "indexes"
@@ -58,7 +59,7 @@ def read_units(size: int, *, consistent: bool) -> float:
 
 @dataclass(frozen=True)
 class Cost:
-    """What some events took: AWS calls, DynamoDB's units by table, what SQS charges for, and bytes that stay."""
+    """What some events took: AWS calls, DynamoDB's units by table, what SQS and buses charge for, bytes that stay."""
 
     events: int
     calls: Mapping[str, int]
@@ -67,6 +68,7 @@ class Cost:
     reads: Mapping[str, float]
     sqs_requests: int
     stored_bytes: Mapping[str, int]
+    bus_events: int = 0
 
     def each(self, count: float | Mapping[str, float]) -> float:
         """A count, or the sum of several, for one event."""
@@ -108,7 +110,7 @@ class Meter:
         self._calls, self._writes = Counter[str](), Counter[str]()
         self._reads = defaultdict[str, float](float)
         self._stored_bytes = Counter[str]()  # of rows that are put, with what is charged beside them
-        self._projections = self._sqs_requests = 0
+        self._projections = self._sqs_requests = self._bus_events = 0
 
     def measured(self, events: int, work: Callable[[], int]) -> Cost:
         """Count what work takes that has to do with this many events, and says with how many it did."""
@@ -116,7 +118,7 @@ class Meter:
         if (done := work()) != events:
             raise RuntimeError(f"{done} of {events} events were counted.")
         units = (self._writes, self._projections, self._reads)
-        return Cost(events, self._calls, *units, self._sqs_requests, self._stored_bytes)
+        return Cost(events, self._calls, *units, self._sqs_requests, self._stored_bytes, self._bus_events)
 
     def attach(self, client: BaseClient) -> None:
         """Count the calls of a client."""
@@ -141,6 +143,8 @@ class Meter:
                 self._stored_bytes[S3] += len(body) if isinstance(body, bytes) else body.seek(0, SEEK_END)
             case "SendMessage" | "SendMessageBatch":
                 self._sent(asked.get("Entries", [asked]))
+            case "PutEvents":
+                self._bus_events += sum(ceil(size_of(entry) / (64 * KIB)) for entry in asked["Entries"])
             case "BatchGetItem":
                 for table, wanted in asked["RequestItems"].items():
                     self._got(table, wanted, parsed["Responses"].get(table, []))

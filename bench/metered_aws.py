@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 import boto3
+from botocore.client import BaseClient
 from botocore.config import Config
 
 from bench.meter import Meter
@@ -24,11 +25,13 @@ from chalicelib.quarantine.s3 import S3Quarantine
 from chalicelib.replays.commit_batch import MESSAGES_A_BATCH
 from chalicelib.replays.destinations import TO_AGGREGATES
 from chalicelib.replays.dynamodb_jobs import DynamoReplayStates, DynamoReplayStore
+from chalicelib.replays.eventbridge import EventBridgeDestination
 from chalicelib.replays.sqs import SqsDestination, SqsReplayQueues
 from infra.merge import RESOURCES, load
 
 BUCKET = "retrace-dev-raw"
 QUEUE = "https://sqs.us-east-1.amazonaws.com/123456789012/retrace-dev-replay"
+BUS = "arn:aws:events:us-east-1:123456789012:event-bus/retrace-dev-to-bus"
 EVENTS, DEDUPE, REPLAYS, AGGREGATES = TABLES = ("EventsTable", "DedupeTable", "ReplaysTable", "AggregatesTable")
 SHARDS = 4
 NEVER_LATE = 1 << 40
@@ -51,6 +54,7 @@ class MeteredAws:
     aggregates: DynamoAggregateStore
     queues: SqsReplayQueues
     destination: SqsDestination
+    bus: EventBridgeDestination
     ingest: Ingest
 
 
@@ -67,9 +71,10 @@ def metered_aws() -> MeteredAws:
     """An AWS of its own."""
     session, own = _session(), Config(ignore_configured_endpoint_urls=True)  # type: ignore[call-arg]  # stubs lack it
     s3, dynamodb = session.client("s3", config=own), session.client("dynamodb", config=own)
-    sqs = session.client("sqs", config=own)
+    sqs, events = session.client("sqs", config=own), session.client("events", config=own)
     transport, meter = StubTransport(), Meter({name: _index_keys(name) for name in TABLES})
-    for client in (s3, dynamodb, sqs):
+    clients: tuple[BaseClient, ...] = (s3, dynamodb, sqs, events)
+    for client in clients:
         transport.attach(client)
         meter.attach(client)
     bucket = WriteOnceBucket(s3, BUCKET, never_wait)
@@ -90,6 +95,7 @@ def metered_aws() -> MeteredAws:
         SqsDestination(
             sqs, QUEUE, never_wait, one_by_one, TO_AGGREGATES, ordered=False, messages_a_batch=MESSAGES_A_BATCH
         ),
+        EventBridgeDestination(events, BUS, never_wait, one_by_one, "bus", MESSAGES_A_BATCH),
         Ingest(raw, sources, identities, index, S3Quarantine(bucket, one_by_one), lambda: NOW, one_by_one),
     )
 

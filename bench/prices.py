@@ -67,6 +67,7 @@ WRITE_UNIT = Figure(0.625 / MILLION, "$0.625 a million write request units", *_D
 READ_UNIT = Figure(0.125 / MILLION, "$0.125 a million read request units", *_DYNAMODB, _SEED)
 STORED_GB_MONTH = Figure(0.25, "$0.25 a GB-month of table storage", *_DYNAMODB, _SEED_UNDATED)
 SQS_REQUEST = Figure(0.40 / MILLION, "$0.40 a million requests to standard queues", *_SQS, _SQS_SEEN)
+FIFO_REQUEST = Figure(0.50 / MILLION, "$0.50 a million requests to FIFO queues", *_SQS, _SQS_SEEN)
 S3_GET = Figure(0.0004 / 1_000, "$0.0004 a thousand GET requests", *_S3, _SEED_UNDATED)
 LAMBDA_REQUEST = Figure(0.20 / MILLION, "$0.20 a million invocations", *_LAMBDA, _LAMBDA_SEEN)
 LAMBDA_GB_SECOND = Figure(16.6667 / MILLION, "$0.0000166667 a GB-second, x86, first tier", *_LAMBDA, _LAMBDA_SEEN)
@@ -86,6 +87,7 @@ OTHER_PRICES = (
     S3_GB_MONTH,
     RECOVERY_GB_MONTH,
     API_REQUEST,
+    FIFO_REQUEST,
     BUS_EVENT,
     REPLAYED_EVENT,
     ARCHIVED_GB,

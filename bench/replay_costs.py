@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from bench.event_costs import SENT_BY
@@ -39,12 +39,13 @@ from chalicelib.metrics.definition import Definition
 from chalicelib.processing.fetcher import FetchAndVerify
 from chalicelib.processing.processor import ProcessBatch
 from chalicelib.processing.recorder import RecordInLedger
-from chalicelib.replays.destinations import TO_AGGREGATES
+from chalicelib.replays.destinations import TO_AGGREGATES, DeclaredDestination
 from chalicelib.replays.job import PinnedMetric, ReplayJob
 from chalicelib.replays.messages import message_of
 from chalicelib.replays.named_events import NamedEvents
 from chalicelib.replays.origins import Origins
 from chalicelib.replays.planner import PlanReplay
+from chalicelib.replays.ports import Destination
 from chalicelib.replays.request import ReplayRequest
 from chalicelib.replays.s3 import S3EventsFiles
 from chalicelib.replays.tasks import ReplayTask
@@ -54,6 +55,7 @@ REPLAY_ID = "019a0000-0000-7000-8000-000000000001"
 EVENTS_PLANNED = 4_000
 ENTITIES = 97
 BATCHES = (100, 10)
+_AGGREGATES = DeclaredDestination(TO_AGGREGATES, "")
 RECEIPT = Receipt(NOW, "00000000-0000-4000-8000-000000000000", SENT_BY)
 
 
@@ -133,7 +135,7 @@ class _Remembered:
 
 def _version_row(entity: int, inputs: int, metrics: Sequence[Definition] = ()) -> Item:
     """A version that so many messages went into before."""
-    events = [_event(entity, -number) for number in range(1, inputs + 1)]
+    events = [an_event(entity, -number) for number in range(1, inputs + 1)]
     aggregate = aggregate_of((_input(each, metrics) for each in events), definitions_in(CALENDAR, metrics))
     return version_row(NewRevision(Version(events[0].entity_id, DAY, REPLAY_ID), aggregate, 0), NOW)
 
@@ -149,35 +151,43 @@ def _planned() -> Cost:
     """What planning takes of a replay by type that one slice plans."""
     aws = metered_aws()
     keep_job(aws)
-    events = [_event(number % ENTITIES, number) for number in range(EVENTS_PLANNED)]
-    for stored in stored_events(events, RECEIPT, BUCKET, _key(events)):
+    events = [an_event(number % ENTITIES, number) for number in range(EVENTS_PLANNED)]
+    for stored in stored_events(events, RECEIPT, BUCKET, key_of(events)):
         aws.tables[EVENTS].put(index_row(stored, SHARDS, NEVER_LATE))
     return aws.meter.measured(EVENTS_PLANNED, lambda: plan_slice(aws))
 
 
-def plan_slice(aws: MeteredAws) -> int:
+def plan_slice(aws: MeteredAws, destination: Destination | None = None) -> int:
     """Let a planner send what it can of the kept job within one invocation; returns how many messages it sent."""
     named = NamedEvents(S3EventsFiles(aws.raw.objects.s3, BUCKET), aws.ingest.identities, lambda: NOW)
+    to = destination or aws.destination
     ports, clock = (
         (aws.replays, Origins(aws.index, aws.replays, aws.aggregates, named), aws.queues),
         (lambda: NOW, never_wait, lambda: REPLAY_ID),
     )
-    planner = PlanReplay(*ports, lambda _: aws.destination, *clock, one_by_one, index_lag_s=0)
+    planner = PlanReplay(*ports, lambda _: to, *clock, one_by_one, index_lag_s=0)
     return planner.plan_slice(ReplayTask(REPLAY_ID), lambda: 45_000)
 
 
-def keep_job(aws: MeteredAws, metrics: Sequence[Definition] = ()) -> None:
-    """Keep a job that replays the events of a day, and pins metrics."""
-    request = ReplayRequest.model_validate({"source": "shop/checkout", "event_type": "order.paid", "day": DAY})
+def keep_job(
+    aws: MeteredAws,
+    metrics: Sequence[Definition] = (),
+    to: DeclaredDestination = _AGGREGATES,
+) -> None:
+    """Keep a job that replays the events of a day to a destination, and pins metrics."""
+    selection = {"source": "shop/checkout", "event_type": "order.paid", "day": DAY}
+    request = ReplayRequest.model_validate(selection | {"destination": to.name})
     pinned = tuple(PinnedMetric(each.name, each.sha256) for each in metrics)
-    aws.replays.create(ReplayJob(REPLAY_ID, request, "investigator", NOW, NOW, SHARDS, metrics=pinned), None, "")
+    job = ReplayJob(REPLAY_ID, request, "investigator", NOW, NOW, SHARDS, metrics=pinned)
+    aws.replays.create(replace(job, destination_arn=to.arn, takes_reports=to.takes_reports), None, "")
 
 
-def _event(entity: int, number: int) -> Event:
+def an_event(entity: int, number: int, padding: int = 0) -> Event:
+    """An event of an entity, whose name is longer by this many bytes."""
     native = {
         "source": "shop/checkout",
         "event_type": "order.paid",
-        "entity_id": f"order-{entity:08d}",
+        "entity_id": f"order-{entity:08d}{'x' * padding}",
         "event_time": shifted(start_of(DAY), number * 1_000_000),
         "payload": {"amount": "19.99", "currency": "EUR", "customer": f"customer-{number:08d}", "lines": [1, 2, 3]},
         "idempotency_key": f"payment-{number:012d}",
@@ -190,7 +200,7 @@ def _stored(aws: MeteredAws, shape: Shape, batch: int) -> list[StoredEvent]:
     objects: dict[int, list[Event]] = {}
     for number in range(batch):
         entity = shape.entity_of(number)
-        objects.setdefault(entity, []).append(_event(entity, number))
+        objects.setdefault(entity, []).append(an_event(entity, number))
     return [stored for events in objects.values() for stored in aws.raw.put_once(events, RECEIPT)]
 
 
@@ -199,15 +209,15 @@ def _deliveries(stored: Sequence[StoredEvent]) -> list[Delivery]:
     return [Delivery(str(number), "", body) for number, body in enumerate(bodies)]
 
 
-def _key(events: Sequence[Event]) -> str:
+def key_of(events: Sequence[Event]) -> str:
     """The raw object that holds events of one source and day."""
     return keys.raw_object(events[0].source, DAY, DAY, name_of(events))
 
 
 def _sizes() -> Sizes:
     """Rows as the adapters make them, and a message as it is sent."""
-    event = _event(1, 1)
-    [stored] = stored_events([event], RECEIPT, BUCKET, _key([event]))
+    event = an_event(1, 1)
+    [stored] = stored_events([event], RECEIPT, BUCKET, key_of([event]))
     message = message_of(REPLAY_ID, TO_AGGREGATES, stored)
     return Sizes(
         index_row=item_size(index_row(stored, SHARDS, NEVER_LATE)),

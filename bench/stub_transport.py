@@ -81,7 +81,7 @@ def _sent_as(typed: Json) -> Json:
 
 
 class StubTransport:
-    """S3, DynamoDB and SQS that remember what is put, look at no condition, and leave rows as they are on updates.
+    """S3, DynamoDB, SQS and EventBridge. They look at no condition, and leave rows as they are on updates.
 
     An object stays as it was put first: raw objects are written once.
     """
@@ -134,7 +134,7 @@ class StubTransport:
                 return {"Responses": rows, "UnprocessedKeys": {}}
             case "Query":
                 return self.tables[asked["TableName"]].queried(asked)
-            case "SendMessage" | "SendMessageBatch":
+            case "SendMessage" | "SendMessageBatch" | "PutEvents":
                 return self._take(asked.get("Entries", [{"Id": "1", **asked}]))
             case "UpdateItem" if "ReturnValues" in asked:
                 return {"Attributes": {"newest": {"N": "1795341600000"}}}  # which ids of replays are made from
@@ -158,6 +158,8 @@ class StubTransport:
                 raise NotImplementedError(name)
 
     def _take(self, entries: list[Json]) -> Json:
+        if "Detail" in entries[0]:  # for a bus
+            return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"} for _ in entries]}
         self.sent += [entry["MessageBody"] for entry in entries]
         taken = [{"Id": entry["Id"], "MessageId": entry["Id"], "MD5OfMessageBody": ""} for entry in entries]
         return {"Successful": taken, **taken[0]}

@@ -40,8 +40,9 @@ def show_preview(console: Console, preview: Json) -> None:
             console.print(_bars(heading, counts))
     if preview["messages"] > 0:
         least = "" if preview["exact"] else "at least "
-        time, cost = duration(preview["estimated_seconds"] * 1_000), preview["estimated_cost_usd"]
-        console.print(Text(f"It takes about {least}{time} and costs at most ${cost:,.4f}."))
+        time, reports = duration(preview["estimated_seconds"] * 1_000), preview.get("estimated_reports_usd")
+        told = f"It takes about {least}{time} and costs at most ${preview['estimated_cost_usd']:,.4f}"
+        console.print(Text(f"{told}{f', of which ${reports:,.4f} for reported outcomes' if reports else ''}."))
     for text, style in remarks(preview):
         console.print(Text(text, style=style), soft_wrap=True)
     if preview["messages"] == 0 and preview["exact"]:

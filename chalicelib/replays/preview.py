@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import count, islice, takewhile
@@ -15,12 +15,13 @@ from chalicelib.core.ports import Clock, Concurrently
 from chalicelib.core.read_budget import AT_ONCE, REQUEST_US, CountedReads, ReadsSpent
 from chalicelib.core.timestamps import Day, Instant, day_of, shifted
 from chalicelib.events.index_pages import Partition, TypeDayPartition
-from chalicelib.replays.destinations import Destinations
+from chalicelib.replays.destinations import DeclaredDestination, Destinations
+from chalicelib.replays.estimate import Estimate, estimate
 from chalicelib.replays.events_file import EventsFile
 from chalicelib.replays.job import beginning_of
 from chalicelib.replays.origins import Origins
 from chalicelib.replays.ports import TouchedDay, required_job
-from chalicelib.replays.preview_report import Preview, Tally, estimate, in_order, largest
+from chalicelib.replays.preview_report import Preview, Tally, in_order, largest
 from chalicelib.replays.request import ReplayRequest
 from chalicelib.replays.selection import ReadSelection
 
@@ -73,6 +74,8 @@ class PreviewReplay:
     now: Clock
     concurrently: Concurrently
     destinations: Destinations
+    sending_to: Callable[[str], int] = lambda _: 0
+    """How many replays send to a destination, which share its rate."""
 
     def count_messages(self, request: ReplayRequest, *, detailed_above: int = 0) -> Preview:
         """Go through what the planner would read, up to a bound, and count what it would send.
@@ -126,14 +129,21 @@ class PreviewReplay:
             by_day=in_order(counted.tally.by_day),
             by_source=largest(counted.tally.by_source),
             by_type=largest(counted.tally.by_type),
-            estimate=estimate(messages, self._rate(request), self.processors),
+            estimate=self._estimate(request, messages),
             index_read_to=None,
         )
 
+    def _estimate(self, request: ReplayRequest, messages: int) -> Estimate:
+        name = request.destination
+        to = self.destinations.by_name.get(name, DeclaredDestination(name, ""))
+        of_one_entity = request.entity_id is not None
+        return estimate(messages, to, self._rate(request), self.processors, of_one_entity=of_one_entity)
+
     def _rate(self, request: ReplayRequest) -> float | None:
-        """That of the request or of its destination, the lower of both."""
-        rates = (request.rate, self.destinations.rates.get(request.destination))
-        return min((rate for rate in rates if rate is not None), default=None)
+        """That of the request or its share of that of its destination, the lower of both."""
+        rate = self.destinations.rates.get(request.destination)
+        share = None if rate is None else rate / (1 + self.sending_to(request.destination))
+        return min((each for each in (request.rate, share) if each is not None), default=None)
 
     def _read(self, request: ReplayRequest, budget_us: int) -> _Counted:
         """Count row by row."""

@@ -1,60 +1,20 @@
-"""Reports what a replay would send and cost at most, and whether it must be confirmed.
-
-Time and cost are those of the dearest case that bench/scale.md counts: batches of ten, each message of another raw
-object and of another entity-day that has many. Messages that are sent twice come on top.
-"""
+"""Reports what a replay would send, and whether it must be confirmed."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import ceil
 from operator import itemgetter
 
 from chalicelib.core.errors import Conflict, Fault
 from chalicelib.core.timestamps import Day, Instant
+from chalicelib.replays.estimate import Estimate
 from chalicelib.replays.events_file import EventsFile
 from chalicelib.replays.request import ReplayRequest
 
 NAMES_SHOWN = 100
 NOT_FOUND_SHOWN = 20
-
-MESSAGES_A_SECOND_A_PROCESSOR = 80
-MESSAGES_A_SECOND_A_PLANNER = 1_000
-"""Counted calls, and what bench/scale.md assumes of how long each of them takes."""
-
-# Prices on demand in us-east-1; bench/scale.md says from which pages, and of when.
-_WRITE_UNIT = 0.625e-6
-_READ_UNIT = 0.125e-6
-_SQS_REQUEST = 0.40e-6
-_S3_GET = 0.40e-6
-_LAMBDA_REQUEST = 0.20e-6
-_LAMBDA_GB_SECOND = 16.6667e-6
-
-DOLLARS_A_MESSAGE = (
-    6.3 * _WRITE_UNIT
-    + 2.2 * _READ_UNIT
-    + 0.3 * _SQS_REQUEST
-    + _S3_GET
-    + 0.101 * _LAMBDA_REQUEST
-    + 0.013 * _LAMBDA_GB_SECOND
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """Whole seconds from the first message to the last, and dollars, both rounded up."""
-
-    seconds: int
-    cost_usd: float
-
-
-def estimate(messages: int, rate: float | None, processors: int) -> Estimate:
-    """The duration of this many messages: that of the slowest of the rate, the planner and the processors."""
-    fastest = min(MESSAGES_A_SECOND_A_PLANNER, processors * MESSAGES_A_SECOND_A_PROCESSOR)
-    a_second = fastest if rate is None else min(fastest, rate)
-    return Estimate(seconds=ceil(messages / a_second), cost_usd=ceil(messages * DOLLARS_A_MESSAGE * 10_000) / 10_000)
 
 
 @dataclass

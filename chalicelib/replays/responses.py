@@ -16,6 +16,7 @@ from chalicelib.core.schemas import (
 )
 from chalicelib.core.timestamps import Instant
 from chalicelib.metrics.definition import Definition
+from chalicelib.replays.estimate import cost_usd
 from chalicelib.replays.in_flight import quiet_hours
 from chalicelib.replays.job import JobState, ReplayJob
 from chalicelib.replays.partial_days import PartialDays
@@ -70,6 +71,7 @@ class ReplayAnswer(Shape):
     dead_letters_until: Annotated[
         Time | None, JsonSchema(description="By when the last of its dead letters has expired; null if it has none.")
     ]
+    estimated_cost_usd: Annotated[float, JsonSchema(minimum=0, description="Of what was sent, at most, list prices.")]
     metrics: NotRequired[
         Annotated[list[PinnedMetricShape], JsonSchema(description="Computed beside those that are built in.")]
     ]
@@ -114,6 +116,7 @@ def job(shown: ReplayJob, now: Instant) -> ReplayAnswer:
         "failed": shown.failed,
         "dropped": shown.dropped,
         "dead_letters_until": shown.dead_letters_until,
+        "estimated_cost_usd": cost_usd(shown.sent, shown.destination),
         "advice": _advice(shown, now),
     }
     if shown.metrics:
@@ -223,6 +226,7 @@ def preview(
         "by_type": dict(counted.by_type),
         "estimated_seconds": counted.estimate.seconds,
         "estimated_cost_usd": counted.estimate.cost_usd,
+        "estimated_reports_usd": counted.estimate.reports_usd,
         "advice": _advice_before(counted),
     }
     if metrics is not None:

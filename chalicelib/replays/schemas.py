@@ -77,8 +77,13 @@ class PreviewAnswer(Shape):
     by_day: dict[str, Count]
     by_source: Annotated[dict[str, Count], JsonSchema(description="The 100 with most messages.")]
     by_type: Annotated[dict[str, Count], JsonSchema(description="The 100 with most messages.")]
-    estimated_seconds: Count
+    estimated_seconds: Annotated[
+        Count, JsonSchema(description="To a destination with a rate: with the share that other replays leave.")
+    ]
     estimated_cost_usd: Annotated[float, JsonSchema(minimum=0, description="At most, at list prices.")]
+    estimated_reports_usd: Annotated[
+        float, JsonSchema(minimum=0, description="Of that, for outcomes that a consumer reports in thousands.")
+    ]
     metrics: NotRequired[Annotated[list[PinnedMetricShape], JsonSchema(description="Those that the request chooses.")]]
     partial_days: NotRequired[
         Annotated[list[PartialDaysShape], JsonSchema(description="Calendars whose versions it makes partial, if any.")]

@@ -18,7 +18,7 @@ from chalicelib.replays.job import JobState, PinnedMetric, ReplayJob, Requester,
 from chalicelib.replays.missing import CompleteRequest
 from chalicelib.replays.ports import KeyedReplay, ReplayQueues, ReplayStore, required_job
 from chalicelib.replays.preview_report import ConfirmationNeeded
-from chalicelib.replays.request import ReplayRequest, ReplaysQuery
+from chalicelib.replays.request import MAX_REPLAYS, ReplayRequest, ReplaysQuery
 from chalicelib.replays.tasks import ReplayTask
 
 if TYPE_CHECKING:  # a cold function imports what it runs
@@ -149,6 +149,11 @@ class FindReplays:
         page = self.replays.newest(from_cursor(fingerprint, query.cursor), query.limit)
         jobs = self.concurrently(self.replays.get, page.items)
         return ReplaysFound(tuple(job for job in jobs if job is not None), to_cursor(fingerprint, page.read_to))
+
+    def sending_to(self, destination: str) -> int:
+        """How many of the newest replays still send to a destination."""
+        jobs = self.newest(ReplaysQuery(limit=MAX_REPLAYS)).jobs
+        return sum(job.unfinished and job.destination.name == destination for job in jobs)
 
     def one(self, replay_id: str) -> ReplayJob:
         """A job with its counts; raises NotFound."""

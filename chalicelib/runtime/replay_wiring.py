@@ -94,6 +94,7 @@ def preview_replay() -> PreviewReplay:
         system.now,
         system.concurrently,
         destinations(),
+        find_replays().sending_to,
     )
 
 

@@ -13,7 +13,7 @@ from bench.meter import item_size, read_units, write_units
 from bench.replay_costs import ALONE, BATCHES, SCATTERED, SHAPES, TOGETHER, Count, Shape, count
 from bench.scale import BILLION, FORTY_JOBS, INSTALLED, PAGE, TEN_JOBS, WORKINGS, blocks, workings
 from bench.scale_model import NEW_TABLE, Model
-from chalicelib.replays import preview_report
+from chalicelib.replays import estimate
 
 
 @pytest.fixture(scope="module")
@@ -71,15 +71,15 @@ def test_each_message_costs_two_units_and_the_rest_are_versions_and_counters_wri
 def test_the_estimate_of_a_preview_is_the_dearest_case_and_hardly_more(counted: Count) -> None:
     dearest = max(sum(model(counted, shape, batch).dollars.values()) for shape in SHAPES for batch in BATCHES)
 
-    assert dearest <= preview_report.DOLLARS_A_MESSAGE <= 1.02 * dearest
+    assert dearest <= estimate.AGGREGATED.usd <= 1.02 * dearest
     assert sum(model(counted, SCATTERED, 10).dollars.values()) == dearest
 
 
 def test_the_estimate_of_a_preview_is_as_slow_as_the_slowest_case_and_hardly_slower(counted: Count) -> None:
     slowest = min((model(counted, shape, batch) for shape in SHAPES for batch in BATCHES), key=_a_second)
 
-    assert 0.9 * _a_second(slowest) <= preview_report.MESSAGES_A_SECOND_A_PROCESSOR <= _a_second(slowest)
-    assert 0.9 / slowest.planning_s <= preview_report.MESSAGES_A_SECOND_A_PLANNER <= 1 / slowest.planning_s
+    assert 0.9 * _a_second(slowest) <= estimate.MESSAGES_A_SECOND_A_PROCESSOR <= _a_second(slowest)
+    assert 0.9 / slowest.planning_s <= estimate.AGGREGATED_A_SECOND <= 1 / slowest.planning_s
 
 
 def _a_second(of: Model) -> float:

@@ -97,12 +97,17 @@ def test_the_replays_to_a_destination_keep_its_rate_together(
     monkeypatch.setenv("DESTINATIONS", json.dumps(declared))
     system.settings.cache_clear()
 
-    preview = application.preview({**WHOLE_DAY, "destination": "billing"}).json_body
-    for _ in range(2):
-        application.requested_and_planned(**WHOLE_DAY, destination="billing")
+    elsewhere = {**WHOLE_DAY, "destination": "ordered"}
+    previews = [application.preview({**WHOLE_DAY, "destination": "billing"}).json_body]
+    for asked in (elsewhere, *[{**WHOLE_DAY, "destination": "billing"}] * 2):
+        application.requested(**asked)
+        previews.append(application.preview({**WHOLE_DAY, "destination": "billing"}).json_body)
+    application.plan()
+    previews.append(application.preview({**WHOLE_DAY, "destination": "billing"}).json_body)
 
     assert len(application.billing.taken()) == 6
-    assert preview["estimated_seconds"] == 1
+    # Three messages at four a second, of which replays that still send take their shares.
+    assert [each["estimated_seconds"] for each in previews] == [1, 1, 2, 3, 1]
     [row] = [row for row in clients.dynamodb().scan(TableName=SETTINGS["REPLAYS_TABLE"])["Items"] if "due" in row]
     assert row["PK"] == {"S": "DESTINATION#billing"}
 

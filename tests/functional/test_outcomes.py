@@ -78,6 +78,26 @@ def test_a_replay_is_complete_exactly_when_each_message_is_reported(reporting: A
     assert reporting.versions("order-1", DAY) == []
 
 
+def test_preview_confirmation_and_job_say_what_the_destination_costs_and_reports_of_it(
+    reporting: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONFIRM_ABOVE", "2")
+    system.settings.cache_clear()
+    reporting.accept_all([paid(number) for number in range(1, 4)])
+    asked = {**WHOLE_DAY, "destination": "billing"}
+
+    preview = reporting.preview(asked).json_body
+    unconfirmed = reporting.request_replay(asked).json_body["preview"]
+    requested = reporting.request_replay(asked | {"confirm": 3}).json_body
+    reporting.plan()
+    sent = reporting.job(requested["replay_id"])
+    to_others = [reporting.preview(WHOLE_DAY | {"destination": each}).json_body for each in ("aggregates", "ordered")]
+
+    told = [(each["estimated_cost_usd"], each["estimated_reports_usd"]) for each in (preview, unconfirmed, *to_others)]
+    assert told == [(0.0001, 0.0001), (0.0001, 0.0001), (0.0001, 0), (0.0001, 0)]
+    assert [requested["estimated_cost_usd"], sent["estimated_cost_usd"]] == [0, 0.0001]
+
+
 def test_a_report_again_counts_nothing_and_done_is_final(reporting: Application) -> None:
     replay_id, messages = sent_to_billing(reporting, 3)
 

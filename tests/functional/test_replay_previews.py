@@ -64,6 +64,7 @@ def test_a_dry_run_counts_by_day_source_and_type(application: Application) -> No
     told = previewed(application, request)
 
     assert told.pop("estimated_cost_usd") > 0
+    assert told.pop("estimated_reports_usd") == 0
     assert told == {
         "request": {
             "entity_id": "order-1",

@@ -61,6 +61,7 @@ def test_a_replay_is_answered_202_at_once_whatever_it_will_find(
         "index_read_to": None,
         "may_change_until": None,
         "dead_letters_until": None,
+        "estimated_cost_usd": 0,
         "advice": None,
     }
     assert application.messages.received() == []
@@ -76,7 +77,8 @@ def test_a_job_can_be_asked_for_before_and_after_it_ran(application: Application
     sent = application.get(f"/replay/{asked['replay_id']}")
     assert sent.status_code == 200
     moved_on = {"state": "SENT", "scanned": 1, "matched": 1, "sent": 1, "updated_at": sent.json_body["updated_at"]}
-    assert sent.json_body == {**asked, **moved_on}
+    assert asked["estimated_cost_usd"] == 0 < sent.json_body["estimated_cost_usd"]
+    assert sent.json_body == {**asked, **moved_on, "estimated_cost_usd": sent.json_body["estimated_cost_usd"]}
     assert sent.json_body["updated_at"] > asked["updated_at"]
 
 

@@ -40,7 +40,8 @@ def test_what_was_counted_is_confirmed_under_a_key_of_its_own() -> None:
 
 
 def test_the_preview_is_shown_before_anything_is_sent() -> None:
-    shown = preview(3, by_day={"2025-11-27": 1, "2025-11-28": 2}, estimated_seconds=90)
+    cost = {"estimated_cost_usd": 0.0123, "estimated_reports_usd": 0.01}
+    shown = preview(3, by_day={"2025-11-27": 1, "2025-11-28": 2}, estimated_seconds=90, **cost)
     with serving(takes(shown)) as api:
         result = api.run(*DAY, "--yes")
 
@@ -56,7 +57,7 @@ def test_the_preview_is_shown_before_anything_is_sent() -> None:
         "depot/scanners",
         "parcel.sorted",
         "1m 30s",
-        "$0.0001",
+        "at most $0.0123, of which $0.0100 for reported outcomes.",
     ):
         assert told in result.stderr
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -14,14 +15,18 @@ from chalicelib.core.pagination import every_page
 from chalicelib.core.read_budget import ROUND_US
 from chalicelib.core.timestamps import Day
 from chalicelib.replays import preview
-from chalicelib.replays.destinations import Destinations
+from chalicelib.replays.destinations import TO_AGGREGATES, DeclaredDestination, Destinations
+from chalicelib.replays.estimate import AGGREGATED, REPORTED, SENT, estimate
+from chalicelib.replays.messages import MAX_MESSAGE_BYTES
 from chalicelib.replays.preview import PreviewReplay
-from chalicelib.replays.preview_report import DOLLARS_A_MESSAGE, Preview, estimate
+from chalicelib.replays.preview_report import Preview
 from chalicelib.replays.request import ReplayRequest
 from tests.unit.in_memory import Rows, at, one_by_one
 from tests.unit.json_trees import randoms
 from tests.unit.replays.test_planner import BY_ENTITY, BY_TYPE, IN_WINDOW, World, minutes
 
+AGGREGATES = DeclaredDestination(TO_AGGREGATES, "")
+STAGE = Destinations({"billing": DeclaredDestination("billing", "arn:aws:sqs:r:1:billing")}, {"billing": 2.0})
 PAID = {"event_types": ["order.paid"]}
 
 
@@ -158,37 +163,61 @@ def test_found_days_are_kept_once_and_read_day_by_day(added: list[list[tuple[str
     )
 
 
+def to(arn: str, *, reports: bool = False) -> DeclaredDestination:
+    return DeclaredDestination("theirs", f"arn:aws:{arn}", reports)
+
+
+QUEUE, FIFO, BUS = to("sqs:r:1:theirs"), to("sqs:r:1:theirs.fifo"), to("events:r:1:event-bus/theirs")
+EVERYWHERE = (AGGREGATES, QUEUE, FIFO, BUS)
+
+
 class TestEstimates:
     def test_go_by_the_rate_or_by_what_is_slowest(self) -> None:
-        assert estimate(1_000, 10, 10).seconds == 100
-        assert estimate(1_000, None, 2).seconds == 7
-        assert estimate(4_000, None, 1_000).seconds == 4
-        assert estimate(1, 10_000, 10).seconds == 1
-        assert estimate(0, None, 10).seconds == 0
+        assert estimate(1_000, AGGREGATES, 10, 10).seconds == 100
+        assert estimate(1_000, AGGREGATES, None, 2).seconds == 7
+        assert estimate(4_000, AGGREGATES, None, 1_000).seconds == 4
+        assert estimate(1, AGGREGATES, 10_000, 10).seconds == 1
+        assert estimate(0, AGGREGATES, None, 10).seconds == 0
 
-    def test_cost_is_that_of_the_messages_rounded_up_to_a_hundredth_of_a_cent(self) -> None:
-        for messages in (1, 2_000, 1_000_000):
-            cost = messages * DOLLARS_A_MESSAGE
-            assert cost <= estimate(messages, None, 10).cost_usd <= cost + 0.000_1
+    def test_go_to_a_consumer_by_the_planner_alone_in_order_slower_and_slower_still_for_one_entity(self) -> None:
+        assert [estimate(8_000, each, None, 1).seconds for each in (QUEUE, FIFO, BUS)] == [13, 17, 13]
+        assert [estimate(400, each, None, 1, of_one_entity=True).seconds for each in (QUEUE, FIFO)] == [1, 11]
+        assert estimate(8_000, to("sqs:r:1:theirs", reports=True), None, 1).seconds == 18
 
-    def test_cost_grows_with_the_messages(self) -> None:
-        assert estimate(0, None, 10).cost_usd == 0
-        assert estimate(1, None, 10).cost_usd > 0, "at most so much is never less than it costs"
-        assert estimate(2_000_000, None, 10).cost_usd == pytest.approx(
-            2 * estimate(1_000_000, None, 10).cost_usd, abs=0.001
-        )
+    @pytest.mark.parametrize("destination", EVERYWHERE, ids=lambda each: each.arn)
+    def test_cost_is_that_of_the_messages_rounded_up_to_a_hundredth_of_a_cent(
+        self, destination: DeclaredDestination
+    ) -> None:
+        for messages in (0, 1, 2_000, 1_000_000):
+            cost = messages * (AGGREGATED if destination.is_aggregates else SENT[destination.kind]).usd
+            assert cost <= estimate(messages, destination, None, 10).cost_usd <= cost + 0.000_1
+
+    def test_reports_cost_the_same_more_to_each_kind_and_are_told_apart(self) -> None:
+        for each in (QUEUE, FIFO, BUS):
+            plain = estimate(1_000_000, each, None, 10)
+            reporting = estimate(1_000_000, replace(each, takes_reports=True), None, 10)
+            assert plain.reports_usd == 0
+            assert reporting.reports_usd == pytest.approx(1_000_000 * REPORTED.usd, abs=0.000_1)
+            assert reporting.cost_usd == pytest.approx(plain.cost_usd + reporting.reports_usd, abs=0.000_2)
+
+    def test_no_message_is_larger_than_what_a_bus_charges_for_as_one(self) -> None:
+        assert MAX_MESSAGE_BYTES <= 64 * 1024
 
 
-def test_the_lower_rate_of_request_and_destination_says_how_long_it_takes() -> None:
+def test_the_lower_of_a_requests_rate_and_its_share_of_the_destinations_says_how_long_it_takes() -> None:
     world = World()
     world.index_events(*(f"2026-11-21T10:{minute:02}:00Z" for minute in range(20)))
-    counting = PreviewReplay(world.origins, 2, 10, 5, at(), one_by_one, Destinations({}, {"billing": 2.0}))
+    counting = PreviewReplay(world.origins, 2, 10, 5, at(), one_by_one, STAGE, sending_to=lambda _: 1)
+    alone = replace(counting, sending_to=lambda _: 0)
     rates: list[dict[str, Any]] = [
         {"rate": 4.0},
         {"rate": 4.0, "destination": "billing"},
         {"rate": 1.0, "destination": "billing"},
     ]
 
-    told = [counting.count_messages(ReplayRequest.model_validate({**BY_TYPE, **asked})) for asked in rates]
+    told = [
+        [each.count_messages(ReplayRequest.model_validate({**BY_TYPE, **asked})).estimate.seconds for asked in rates]
+        for each in (alone, counting)
+    ]
 
-    assert [preview.estimate.seconds for preview in told] == [5, 10, 20]
+    assert told == [[5, 10, 20], [5, 20, 20]]

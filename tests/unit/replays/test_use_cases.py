@@ -25,7 +25,7 @@ from tests.unit.in_memory import at, no_pause, one_by_one, origins_of
 from tests.unit.replays.test_planner import BY_ENTITY, BY_TYPE, World, minutes
 
 SOMEBODY = Requester("somebody")
-STAGE = destinations_in('{"aggregates": {"arn": "arn:of-aggregates"}, "billing": {"arn": "arn:of-billing"}}')
+STAGE = destinations_in('{"aggregates": {"arn": "arn:of-aggregates"}, "billing": {"arn": "arn:aws:sqs:of:billing"}}')
 KEYED = Requester("somebody", "a-key")
 
 

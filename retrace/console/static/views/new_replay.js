@@ -96,21 +96,25 @@ function twofold() {
   return html`<p class="note" role="alert">A replay is of one or the other: an entity, or a source and type. Give a window, or days of a source and type. Empty the other fields. Within an entity, a source or type is a filter.</p>`;
 }
 
+/** @param {number} usd */
+const dollars = (usd) => (usd < 0.01 ? 'less than $0.01' : `$${usd.toFixed(2)}`);
+
 /** @param {any} state */
-function shown({ preview, send, busy }) {
+function shown({ preview, request, send, busy }) {
   const days = Object.entries(preview.by_day);
   const rows = (/** @type {Record<string, number>} */ of) => /** @type {Array<[string, number]>} */ (Object.entries(of));
   return html`<section aria-labelledby="preview-title"><h2 id="preview-title">It would send</h2>
     ${facts([
     ['messages', html`<strong>${preview.exact ? '' : 'at least '}${number(preview.messages)}</strong>`],
     ['estimated time', duration(preview.estimated_seconds * 1000)],
-    ['estimated cost, at most', `${preview.estimated_cost_usd < 0.01 ? 'less than $0.01' : `$${preview.estimated_cost_usd.toFixed(2)}`}`],
+    ['estimated cost, at most', dollars(preview.estimated_cost_usd)],
+    ...(preview.estimated_reports_usd ? [/** @type {[string, string]} */ (['of which reported outcomes', dollars(preview.estimated_reports_usd)])] : []),
     ['rows that were counted', number(preview.scanned)],
   ])}
     ${preview.exact ? nothing : html`<p class="note">Counting stopped before the end. Set the most messages in all: that number is confirmed instead.</p>`}
     ${preview.advice ? html`<p class="note">${preview.advice}</p>` : nothing}
     <p><button class="main" ?disabled=${!preview.messages || busy} @click=${send}>Send ${counted(preview.messages, 'message')}</button>
-      <span class="quiet">It computes a new version of each aggregate that it touches, and replaces none.</span></p></section>
+      <span class="quiet">${request?.destination ? `It goes to ${request.destination} and computes no aggregate.` : 'It computes a new version of each aggregate that it touches, and replaces none.'}</span></p></section>
     <div class="columns">
       <section>${ranked(rows(preview.by_day).slice(0, 60), `By day${days.length > 60 ? `, 60 of ${days.length}` : ''}`)}</section>
       <section>${ranked(rows(preview.by_type).slice(0, 25), 'By type')}</section>
