@@ -24,6 +24,9 @@ from tests.unit.examples import INGESTED
 from tests.unit.in_memory import Jobs, one_by_one
 from tests.unit.json_trees import randoms
 
+JOBS_US = ROUND_US
+"""What reading the jobs of both versions takes of a request, before any of their inputs."""
+
 Contents = dict[InputKey, str | None]
 """The content of each input; None for a message that is no input."""
 
@@ -91,7 +94,7 @@ def test_all_pages_together_are_what_set_arithmetic_says(
     history = History({"from": left, "to": right}, lambda: rng.randint(1, 4))
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(tracing, "REQUEST_US", rounds * ROUND_US)
+        patched.setattr(tracing, "REQUEST_US", JOBS_US + rounds * ROUND_US)
         pages = [page.comparison for page in pages_of(history, limit)]
 
     left, right = (dict(filter(lambda row: row[1] is not None, side.items())) for side in (left, right))
@@ -108,7 +111,7 @@ def test_all_pages_together_are_what_set_arithmetic_says(
 
 
 def test_a_page_without_differences_has_a_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracing, "REQUEST_US", 2 * ROUND_US)
+    monkeypatch.setattr(tracing, "REQUEST_US", JOBS_US + 2 * ROUND_US)
     equal: Contents = {(Instant(f"{number:04}"), "a"): "x" for number in range(100)}
 
     pages = pages_of(History({"from": equal, "to": equal | {(Instant("9"), "b"): "y"}}, lambda: 10))
@@ -118,7 +121,7 @@ def test_a_page_without_differences_has_a_cursor(monkeypatch: pytest.MonkeyPatch
 
 
 def test_messages_that_are_no_inputs_are_passed_over_however_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracing, "REQUEST_US", ROUND_US)
+    monkeypatch.setattr(tracing, "REQUEST_US", JOBS_US + ROUND_US)
     none: Contents = {(Instant(f"{number:04}"), "a"): None for number in range(100)}
 
     pages = pages_of(History({"from": none, "to": none}, lambda: 10))

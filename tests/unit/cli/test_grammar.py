@@ -23,7 +23,7 @@ SOURCES = {
 }
 REJECTED: dict[str, Any] = {"GET /rejected": (200, {"items": [], "cursor": None})}
 
-_METAVAR = re.compile(r"[A-Z][A-Z_=|…]*|N|[a-zA-Z]+(\|[a-zA-Z]+)*")
+_METAVAR = re.compile(r"[A-Z][A-Z_=|…]*|N|[a-zA-Z-]+(\|[a-zA-Z-]+)*")
 
 
 def command(name: str) -> Any:
