@@ -47,6 +47,7 @@ WHO_MAY_CALL = {
     "POST /replay/{replay_id}/cancel": {"investigator"},
     "POST /replay/{replay_id}/redrive": {"investigator"},
     "POST /replay/{replay_id}/outcomes": {"consumer"},
+    "PUT /events-files/{sha256}": {"investigator"},
     "GET /aggregates": READERS,
     "GET /aggregates/inputs": READERS,
     "GET /aggregates/diff": READERS,
@@ -119,7 +120,7 @@ def _answered(route: str) -> int:
 
 def _request(route: str) -> tuple[str, str]:
     method, _, path = route.partition(" ")
-    for parameter in ("event_id", "replay_id", "rejected_id", "name"):
+    for parameter in ("event_id", "replay_id", "rejected_id", "name", "sha256"):
         path = path.replace(f"{{{parameter}}}", "0" * 64)
     return method, path
 
