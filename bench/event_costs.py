@@ -12,7 +12,7 @@ from bench.meter import Cost
 from bench.metered_aws import MeteredAws, metered_aws
 from bench.orders import DAY, SOURCE, orders
 from bench.peers.in_process import in_process
-from chalicelib.events.event import Status
+from chalicelib.events.arrivals import Status
 from chalicelib.ingest.request import parse_request
 
 EVENT_TYPE = "order.paid"

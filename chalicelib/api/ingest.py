@@ -9,7 +9,7 @@ from chalice.app import Request, Response
 from chalicelib.api import requests
 from chalicelib.api.responses import answer, as_problem
 from chalicelib.core.errors import RequestTooLarge
-from chalicelib.events.event import Status
+from chalicelib.events.arrivals import Status
 from chalicelib.ingest import responses
 from chalicelib.ingest.queries import MOST_RESULTS, AnswerQuery, IngestQuery, Listed
 from chalicelib.ingest.report import IngestReport

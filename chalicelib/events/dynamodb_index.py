@@ -14,8 +14,8 @@ from chalicelib.core.errors import TryAgain
 from chalicelib.core.pagination import PageOf, chunked
 from chalicelib.core.ports import Concurrently, Pause
 from chalicelib.core.timestamps import Window
+from chalicelib.events.arrivals import Arrival, ArrivalKind
 from chalicelib.events.dynamodb_rows import arrival_of, arrival_row, stored_event
-from chalicelib.events.event import Arrival, ArrivalKind
 from chalicelib.events.index_pages import EntityPartition, LateDayPartition, Page, Partition, Row
 from chalicelib.events.ports import EVERY_EVENT, Counted, EventFilter
 

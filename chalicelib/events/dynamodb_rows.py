@@ -5,7 +5,7 @@ from __future__ import annotations
 from chalicelib.aws import keys
 from chalicelib.aws.dynamodb import Item, from_item, to_item
 from chalicelib.core.timestamps import Instant, day_of
-from chalicelib.events.event import Arrival, ArrivalKind
+from chalicelib.events.arrivals import Arrival, ArrivalKind
 from chalicelib.events.raw_objects import RawLocation, StoredEvent
 
 EventValues = dict[str, str | int]

@@ -8,7 +8,8 @@ from typing import Protocol
 
 from chalicelib.core.pagination import PageOf
 from chalicelib.core.timestamps import CLOCKS_DIFFER_MS, Instant, Window
-from chalicelib.events.event import Arrival, ArrivalKind, Event
+from chalicelib.events.arrivals import Arrival, ArrivalKind
+from chalicelib.events.event import Event
 from chalicelib.events.index_pages import LateDayPartition, Page, Partition
 from chalicelib.events.raw_objects import RawLocation, Receipt, StoredEvent
 

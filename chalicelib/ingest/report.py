@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from chalicelib.core.errors import Fault
-from chalicelib.events.event import Arrival, Status
+from chalicelib.events.arrivals import Arrival, Status
 from chalicelib.events.raw_objects import StoredEvent
 
 

@@ -11,7 +11,8 @@ from chalicelib.core.errors import Fault, OutOfTime
 from chalicelib.core.pagination import chunked, chunked_by_size
 from chalicelib.core.ports import Clock, Concurrently
 from chalicelib.core.timestamps import Instant, day_of
-from chalicelib.events.event import Arrival, ArrivalKind, Event, Form, Status
+from chalicelib.events.arrivals import Arrival, ArrivalKind, Status
+from chalicelib.events.event import Event, Form
 from chalicelib.events.ports import EventIndex, Identities, RawStore, Sources
 from chalicelib.events.raw_objects import (
     MAX_RAW_OBJECT_BYTES,

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from chalicelib.core.errors import Fault
 from chalicelib.core.fields import DayText, EndTime, IdempotencyKey, Limit, Source, Time, TrueOrFalse, WrongField
 from chalicelib.core.timestamps import Day, Instant, Window, parse_day, window_of
-from chalicelib.events.event import Status
+from chalicelib.events.arrivals import Status
 from chalicelib.events.index_pages import days_of
 from chalicelib.ingest.rejection import Rejection, RejectionStatus
 from chalicelib.ingest.report import IngestReport

@@ -14,7 +14,7 @@ from typing import TypeVar
 from chalicelib.core.pagination import Paged, PageOf, every_page
 from chalicelib.core.ports import Concurrently
 from chalicelib.core.timestamps import Day, day_of, window_of
-from chalicelib.events.event import Arrival
+from chalicelib.events.arrivals import Arrival
 from chalicelib.events.index_pages import EntityPartition, Page
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.replays.job import Cursor

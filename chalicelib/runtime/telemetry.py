@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from chalicelib.core.errors import IntegrityFailure, RetraceError
-from chalicelib.events.event import Arrival, Status
+from chalicelib.events.arrivals import Arrival, Status
 
 if TYPE_CHECKING:  # a cold function imports what it runs, and not what others report
     from chalicelib.digests.writer import DigestReport

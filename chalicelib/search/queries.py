@@ -22,7 +22,8 @@ from chalicelib.core.fields import (
     WrongField,
 )
 from chalicelib.core.timestamps import ALL_TIME, Day, Instant, Window, days_in, window_of
-from chalicelib.events.event import Status, event_id_of
+from chalicelib.events.arrivals import Status
+from chalicelib.events.event import event_id_of
 from chalicelib.events.index_pages import EntityPartition, Partition, days_of, shards_of_day
 
 MAX_DAYS_BY_TYPE = 366

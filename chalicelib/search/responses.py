@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from chalicelib.core.errors import PermanentError
 from chalicelib.core.timestamps import CALENDAR, PERIOD, day_of
-from chalicelib.events.event import Arrival
+from chalicelib.events.arrivals import Arrival
 from chalicelib.events.raw_objects import RawLine, StoredEvent
 from chalicelib.ingest.responses import receipt
 from chalicelib.search.dips import RULE

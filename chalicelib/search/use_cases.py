@@ -14,7 +14,8 @@ from chalicelib.core.pagination import chunked, from_cursor, invalid_cursor, que
 from chalicelib.core.ports import Concurrently
 from chalicelib.core.read_budget import REQUEST_US, PaidReads, ReadsSpent
 from chalicelib.core.timestamps import day_of
-from chalicelib.events.event import Arrival, ArrivalKind, Status, is_event_id
+from chalicelib.events.arrivals import Arrival, ArrivalKind, Status
+from chalicelib.events.event import is_event_id
 from chalicelib.events.index_pages import (
     Page,
     Partition,

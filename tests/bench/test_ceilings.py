@@ -9,8 +9,8 @@ import pytest
 from bench.meter import item_size, read_units, write_units
 from bench.prices import NEW_TABLE_WRITES, PARTITION_READS, PARTITION_WRITES, TABLE_UNITS
 from bench.scale import PAGE
+from chalicelib.events.arrivals import Arrival, ArrivalKind
 from chalicelib.events.dynamodb_rows import arrival_row, identity_row, index_row
-from chalicelib.events.event import Arrival, ArrivalKind
 from chalicelib.ingest.request import MAX_BYTES, MAX_EVENTS
 from chalicelib.runtime.settings import Settings
 from infra.merge import FUNCTIONS, load

@@ -15,8 +15,8 @@ from bench.metered_aws import BUCKET, DEDUPE, EVENTS, NEVER_LATE, NOW, SHARDS, M
 from bench.orders import SOURCE
 from bench.replay_costs import keep_job, plan_slice
 from chalicelib.core.timestamps import Day, shifted, start_of
+from chalicelib.events.arrivals import Status
 from chalicelib.events.dynamodb_rows import identity_row, index_row
-from chalicelib.events.event import Status
 from chalicelib.events.raw_objects import RawLocation, StoredEvent
 from chalicelib.search.queries import EventsQuery
 from chalicelib.search.use_cases import SearchEvents

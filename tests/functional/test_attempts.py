@@ -256,7 +256,7 @@ CALLS: dict[Prepare, Sequence[str]] = {
     ask_how_fresh: ["Query"] * 8,
     list_sources: ["Query"] * 5,
     look_at_aggregates: ["Query"] * 6,
-    compare_aggregates: ["BatchGetItem", "Query", "Query"],
+    compare_aggregates: ["Query", "Query", "BatchGetItem", "Query", "Query"],
     preview: ["Query"] * 3,
     list_replays: ["Query"] * 2,
     send_a_refusal_again: [

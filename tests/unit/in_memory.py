@@ -15,7 +15,8 @@ from chalicelib.aws import keys
 from chalicelib.core.errors import IntegrityFailure, NotFound, RawObjectMissing, TryAgain, WriteConflict
 from chalicelib.core.pagination import PageOf
 from chalicelib.core.timestamps import Instant, Window, day_of, nanoseconds
-from chalicelib.events.event import Arrival, ArrivalKind, Event
+from chalicelib.events.arrivals import Arrival, ArrivalKind
+from chalicelib.events.event import Event
 from chalicelib.events.index_pages import LateDayPartition, Page, Partition, Row, TypeDayPartition
 from chalicelib.events.ports import EVERY_EVENT, Counted, EventFilter, SourceAndType
 from chalicelib.events.raw_objects import (

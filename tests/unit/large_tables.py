@@ -14,8 +14,8 @@ from chalicelib.aggregates.aggregate import Aggregate, Version
 from chalicelib.aggregates.dynamodb_rows import version_row
 from chalicelib.aggregates.ledger import NewRevision
 from chalicelib.core.timestamps import Day, Instant, nanoseconds, shifted, start_of
+from chalicelib.events.arrivals import Arrival, ArrivalKind
 from chalicelib.events.dynamodb_rows import arrival_row, index_row
-from chalicelib.events.event import Arrival, ArrivalKind
 from tests.unit.examples import INGESTED, an_event, stored
 
 T = TypeVar("T")

@@ -16,7 +16,7 @@ from chalicelib.aggregates.ledger import Changes, Ledger, OutcomeRecord
 from chalicelib.core.pagination import PageOf
 from chalicelib.core.ports import Delivery
 from chalicelib.core.timestamps import Instant
-from chalicelib.events.event import Arrival, ArrivalKind
+from chalicelib.events.arrivals import Arrival, ArrivalKind
 from chalicelib.events.index_pages import Page, Partition, Row, TypeDayPartition
 from chalicelib.events.ports import EVERY_EVENT, EventFilter
 from chalicelib.events.raw_objects import RawLocation, StoredEvent

@@ -16,7 +16,7 @@ from chalicelib.aggregates.transactions import message_bytes, version_bytes, wri
 from chalicelib.aws.dynamodb import Item
 from chalicelib.core.timestamps import Day, Instant
 from chalicelib.events import dynamodb_rows as events_dynamodb_rows
-from chalicelib.events.event import Arrival, ArrivalKind
+from chalicelib.events.arrivals import Arrival, ArrivalKind
 from chalicelib.events.raw_objects import RawLocation, StoredEvent
 from chalicelib.metrics.contribution import Contributed, Contribution, Group, Skipped
 from chalicelib.metrics.definition import BUILT_IN, Definition

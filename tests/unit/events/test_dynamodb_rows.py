@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from chalicelib.aws.dynamodb import from_item, to_item
 from chalicelib.core.timestamps import Instant, parse_instant
+from chalicelib.events.arrivals import Arrival, ArrivalKind
 from chalicelib.events.dynamodb_rows import arrival_of, arrival_row, identity_row, index_row, stored_event, written_by
-from chalicelib.events.event import Arrival, ArrivalKind
 from chalicelib.events.raw_objects import RawLocation, StoredEvent
 from tests.unit.examples import INGESTED, an_event, hashes, instants, names, stored
 

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from chalicelib.core.errors import OutOfTime, TryAgain
 from chalicelib.core.lossless_json import parse
 from chalicelib.core.timestamps import Instant, parse_instant
-from chalicelib.events.event import ArrivalKind, Event, Status, parse_native
+from chalicelib.events.arrivals import ArrivalKind, Status
+from chalicelib.events.event import Event, parse_native
 from chalicelib.events.raw_objects import MAX_RAW_OBJECT_BYTES, Receipt, StoredEvent, parse_line, verify
 from chalicelib.ingest.report import EventResult, IngestReport
 from chalicelib.ingest.request import IngestRequest, parse_request

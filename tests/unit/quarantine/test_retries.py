@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chalicelib.core.errors import Fault, IntegrityFailure
 from chalicelib.core.timestamps import Instant
-from chalicelib.events.event import Status
+from chalicelib.events.arrivals import Status
 from chalicelib.ingest.rejection import Rejection, RejectionStatus, parse_rejection
 from chalicelib.ingest.report import EventResult, IngestReport
 from chalicelib.ingest.request import IngestRequest

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from chalicelib.core.errors import NotFound, RetraceError, WriteConflict
 from chalicelib.core.percent_encoding import entity_digest
 from chalicelib.core.timestamps import Instant, day_of, nanoseconds, shifted
-from chalicelib.events.event import Arrival, ArrivalKind
+from chalicelib.events.arrivals import Arrival, ArrivalKind
 from chalicelib.events.index_pages import Page, Partition, TypeDayPartition
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.replays import commit_batch, planner, selection

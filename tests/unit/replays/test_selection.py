@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core.pagination import PageOf
-from chalicelib.events.event import Arrival
+from chalicelib.events.arrivals import Arrival
 from chalicelib.events.index_pages import Page
 from chalicelib.replays import selection
 from chalicelib.replays.job import beginning_of

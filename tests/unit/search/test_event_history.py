@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.core.errors import IntegrityFailure, NotFound
 from chalicelib.core.ports import Delivery
-from chalicelib.events.event import Arrival, ArrivalKind
+from chalicelib.events.arrivals import Arrival, ArrivalKind
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.processing.fetcher import FetchAndVerify
 from chalicelib.processing.processor import ProcessBatch
