@@ -92,7 +92,7 @@ def _upload(upload: Json, content: bytes) -> None:
         connections = pool(proxy_for(upload["url"]), retries=retries, timeout=60.0)
         answer = connections.request(upload["method"], upload["url"], body=content, headers=upload["headers"])
     except urllib3.exceptions.HTTPError as error:
-        remedy = f"Files of events are uploaded to S3. Check that this machine can reach {host}."
+        remedy = f"Events files are uploaded to S3. Check that this machine can reach {host}."
         raise Problem(f"{host} does not answer: {error}", remedy, Exit.UNREACHABLE) from error
     # 412: the file is there by now, as the answer to an earlier attempt was lost, or another client was faster.
     if answer.status not in (HTTPStatus.OK, HTTPStatus.PRECONDITION_FAILED):

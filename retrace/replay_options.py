@@ -23,7 +23,11 @@ def _request(
     ] = None,
     events: Annotated[
         str | None,
-        typer.Option("--events", metavar="FILE", help="The events of this file: an id, or JSON with event_id, a line."),
+        typer.Option(
+            "--events",
+            metavar="FILE",
+            help="The events of a file (- is stdin): on each line an id, or JSON with event_id.",
+        ),
     ] = None,
     day: Annotated[str | None, typer.Option("--day", "-d", help="On this day: yesterday, 3d, 2026-11-21.")] = None,
     since: Annotated[str | None, typer.Option("--since", help=f"From this time on. {TIME_HELP}")] = None,
@@ -60,7 +64,8 @@ def _request(
         typer.Option("--draft", metavar="FILE", help="What if: compute the definitions of this file, as drafts."),
     ] = None,
     only: Annotated[
-        Only | None, typer.Option(help="Only what a replay left unprocessed (--of), or none sent to --destination.")
+        Only | None,
+        typer.Option(help="Only what replay --of left unprocessed, or what no replay sent to --destination."),
     ] = None,
     of: Annotated[
         str | None, typer.Option(metavar="REPLAY", help="With --only unprocessed: the replay. It says which events.")

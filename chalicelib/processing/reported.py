@@ -124,8 +124,8 @@ class RecordReportedOutcomes:
 
 def _of_another(replay_id: str, destination: DeclaredDestination, reporter: str) -> str:
     return (
-        f"Replay {replay_id} was sent to {destination.name}, and {reporter} is none of its reporters. If it consumes "
-        f"{destination.name}, add the ARN of its role or user to `reporters` in destinations.yaml and deploy."
+        f"Replay {replay_id} was sent to {destination.name}, and {reporter} is not one of its reporters. If it "
+        f"consumes {destination.name}, add the ARN of its role or user to `reporters` in destinations.yaml and deploy."
     )
 
 

@@ -82,7 +82,7 @@ class Destinations:
         return list(self.by_name.values())
 
     def may_report(self, name: str, reporter: str) -> bool:
-        """Whether a principal, by its ARN, may report on replays to a destination; nobody on one that is gone."""
+        """Whether a principal, by its ARN, may report on replays to a destination; none may on one that is gone."""
         if name not in self.by_name:
             return False
         reporters = self.by_name[name].reporters

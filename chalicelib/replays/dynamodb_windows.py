@@ -26,7 +26,7 @@ _RACE_S = 0.01
 
 @dataclass(frozen=True)
 class DynamoTurns:
-    """The row of a destination with a rate: the nanosecond at which the next messages are due, whoever sends them."""
+    """The row of a destination with a rate: the nanosecond at which the next messages are due, of any replay."""
 
     dynamodb: DynamoDBClient
     replays_table: str

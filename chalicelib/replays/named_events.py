@@ -44,8 +44,8 @@ class NamedEvents:
         # An upload may have been offered in one month, and be named in the next one.
         found = self.files.find(sha256, self.now(), MONTHS_FOUND + 1)
         if found is None:
-            advice = "is not uploaded, or was too long ago. Upload it: retrace replay create --events FILE"
-            raise InvalidRequest("There is no such file of events.", (Fault("events_file", advice),))
+            advice = "is unknown, or was uploaded too long ago. Upload it again: retrace replay create --events FILE"
+            raise InvalidRequest("The events file is not found.", (Fault("events_file", advice),))
         return found
 
     def pages(self, sha256: str, page: int, concurrently: Concurrently) -> Iterator[tuple[int, Sequence[Named]]]:

@@ -114,6 +114,6 @@ def _large(preview: Preview, above: int) -> tuple[str, str]:
 def _unknown(preview: Preview, above: int) -> tuple[str, str]:
     advice = f'needs a known size: give "max_messages" of at most {above}, confirm a larger one or shorten the window'
     if preview.file is not None and preview.at_most is not None:
-        advice = f"must be {preview.at_most}, more than which there cannot be"
+        advice = f"must be {preview.at_most}, the most that this file can send"
     found = f"Counting ran out of reads, with {preview.messages} messages found"
     return f"{found}: the size of this replay is not known.", advice

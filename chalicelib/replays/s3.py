@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 UPLOAD_S = 900
-"""For 65 MB on a slow line. Whoever has the URL can do nothing with it but what the client was to do."""
+"""For 65 MB on a slow line. The URL can upload this one file and nothing else."""
 
 _MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
 _CHANGED = frozenset({"PreconditionFailed", "412", "InvalidRange", "NoSuchKey"})

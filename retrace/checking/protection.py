@@ -132,7 +132,7 @@ def lifecycle(declared: Json, found: Iterable[Json]) -> Finding:
     if others:
         said = f"Rules differ from those deployed: {', '.join(others)}. They may delete what Object Lock does not keep."
         return Finding("lifecycle", Level.PROBLEM, said, _REDEPLOY)
-    return Finding("lifecycle", Level.OK, "no event expires, only parts of uploads and files of events")
+    return Finding("lifecycle", Level.OK, "no event expires, only parts of uploads and events files")
 
 
 def notifications(declared: Json, found: Json) -> Finding:

@@ -61,7 +61,7 @@ def redrive(
         str | None, typer.Argument(help="The id of a replay, or its beginning as listed.", callback=_one_name_if_any)
     ] = None,
     destination: Annotated[
-        str | None, typer.Option("--destination", help="Every replay that has dead letters there.")
+        str | None, typer.Option("--destination", help="Redrive every replay that has dead letters there.")
     ] = None,
     as_json: AsJson = None,
 ) -> None:

@@ -70,7 +70,9 @@ def export(
         list[str] | None,
         typer.Option("--metric", "-m", help="What each event contributed to it, in place of events. Repeatable."),
     ] = None,
-    replay: Annotated[str | None, typer.Option("--replay", help="With --metric: from the versions of it.")] = None,
+    replay: Annotated[
+        str | None, typer.Option("--replay", help="With --metric: from the versions of this replay.")
+    ] = None,
 ) -> None:
     """Export events of an entity, a source, several types or everything, as they were sent, with their metadata.
 

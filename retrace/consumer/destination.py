@@ -49,8 +49,8 @@ def place_of(
     except Problem as problem:
         raise ConsumerError(f"{problem} {problem.remedy}") from problem
     if place.reports and place.target.url == _NO_API:
-        remedy = "Give its `url`, or set RETRACE_URL, or say `reports=False`."
-        raise ConsumerError(f"{destination} reports outcomes, and no API is known to report them to. {remedy}")
+        remedy = "Give `url`, set RETRACE_URL, or give `reports=False`."
+        raise ConsumerError(f"{destination} reports outcomes, but the URL of the API is unknown. {remedy}")
     return place
 
 
@@ -75,8 +75,8 @@ def _found(destination: str, declared: Destinations) -> DeclaredDestination:
         same = (each for each in declared.declared if each.arn.split(":")[-2:] == path)
         return next(same, DeclaredDestination("", destination))
     if not declared.by_name:
-        remedy = "Name its `stack`, or set DESTINATIONS as the stack's output has it, or give the URL of the queue."
-        raise ConsumerError(f"Where the destination {destination} is, is unknown. {remedy}")
+        remedy = "Give `stack`, set DESTINATIONS to the stack's output `Destinations`, or give the URL of the queue."
+        raise ConsumerError(f"The queue of destination {destination} is unknown. {remedy}")
     try:
         return declared.named(destination)
     except InvalidRequest as error:
@@ -98,9 +98,9 @@ def _reports(found: DeclaredDestination, chosen: bool | None, declared: Destinat
         return chosen
     if not found.name:
         known = ", ".join(declared.by_name) or "none"
-        remedy = "Say `reports=True` or `reports=False`, as destinations.yaml does."
+        remedy = "Give `reports=True` or `reports=False`, as in destinations.yaml."
         raise ConsumerError(
-            f"Whether the consumer of {found.arn} reports is unknown. Known destinations: {known}. {remedy}"
+            f"It is unknown whether the consumer of {found.arn} reports outcomes. Known destinations: {known}. {remedy}"
         )
     return found.reports
 

@@ -69,7 +69,7 @@ def test_a_replay_to_a_bus_is_complete_exactly_when_the_consumer_behind_a_rule_h
     _, then = report(consumer, replay_id, "done", messages[:-1])
     _, last = report(consumer, replay_id, "failed", messages[-1:])
 
-    assert (refused, "is none of its reporters" in problem["detail"]) == (403, True)
+    assert (refused, "is not one of its reporters" in problem["detail"]) == (403, True)
     assert [(each["state"], each["processed"]) for each in (first, then)] == [("SENT", COUNT - 2), ("SENT", COUNT - 1)]
     assert (last["state"], last["processed"], last["failed"]) == ("COMPLETE", COUNT - 1, 1)
 

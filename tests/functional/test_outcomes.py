@@ -314,8 +314,8 @@ def test_a_consumer_reports_on_replays_to_its_own_destination_alone(
 
     assert (status, problem["type"]) == (403, "urn:retrace:problem:forbidden")
     assert problem["detail"] == (
-        f"Replay {replay_id} was sent to billing, and {of_another} is none of its reporters. If it consumes billing, "
-        "add the ARN of its role or user to `reporters` in destinations.yaml and deploy."
+        f"Replay {replay_id} was sent to billing, and {of_another} is not one of its reporters. If it consumes "
+        "billing, add the ARN of its role or user to `reporters` in destinations.yaml and deploy."
     )
     assert counts(reporting, replay_id) == ("SENT", 2, 0, 0)
     assert reported_by(reporting, own, replay_id, messages)[1]["state"] == "COMPLETE"

@@ -66,8 +66,8 @@ WRONG = {
     "billng": ("is billng, which is not declared. Did you mean billing?", URL),
     "aggregates": ("Messages to aggregates are for Retrace's own processor. Name another destination.", URL),
     "news": ("news is an event bus, not a queue. Give the URL of a queue that its rule targets.", URL),
-    f"{AT}other": ("Say `reports=True` or `reports=False`, as destinations.yaml does.", URL),
-    "billing": ("billing reports outcomes, and no API is known to report them to. Give its `url`", None),
+    f"{AT}other": ("Give `reports=True` or `reports=False`, as in destinations.yaml.", URL),
+    "billing": ("billing reports outcomes, but the URL of the API is unknown. Give `url`", None),
     "ordered": ("has a url that is not valid for an API: ftp://x", "ftp://x"),
 }
 
@@ -81,7 +81,7 @@ def test_what_is_wrong_is_told_with_what_to_do(named: str) -> None:
 
 
 def test_without_declared_destinations_a_name_is_not_enough() -> None:
-    with pytest.raises(ConsumerError, match="Name its `stack`, or set DESTINATIONS"):
+    with pytest.raises(ConsumerError, match="Give `stack`, set DESTINATIONS"):
         found("billing", DESTINATIONS="")
 
     assert found(f"{AT}other", reports=True, DESTINATIONS="").reports
