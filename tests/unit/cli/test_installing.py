@@ -101,7 +101,7 @@ def test_every_command_has_its_help_without_any_extra(base: Installation) -> Non
 @pytest.mark.parametrize(
     ("extra", "package", "command"),
     [
-        ("console", "starlette", ("console",)),
+        ("console", "uvicorn", ("console",)),
         ("parquet", "pyarrow", ("export", "some-entity", "--out", "some.parquet")),
         ("sql", "duckdb", ("sql", "SELECT 1")),
     ],
