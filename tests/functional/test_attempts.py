@@ -15,6 +15,7 @@ from botocore.awsrequest import AWSResponse
 from chalice.test import HTTPResponse
 
 from chalicelib.core.errors import RetraceError
+from chalicelib.core.timestamps import Instant
 from chalicelib.runtime import consumer_wiring, replay_wiring, system
 from tests.functional.application import Application
 from tests.functional.events import DAY, NEXT_DAY, paid, paid_several
@@ -46,7 +47,9 @@ Prepare = Callable[[Application, Wire], Act]
 
 @pytest.fixture(autouse=True)
 def one_call_at_a_time(application: Application, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """So that a call that fails is the last one, and all attempts are its own."""
+    """So that a call that fails is the last one, and all attempts are its own; at noon, as midnight has a day more."""
+    now = system.now()
+    monkeypatch.setattr(system, "now", lambda: Instant(f"{now[:10]}T12:00:00{now[19:]}"))
     monkeypatch.setenv("CONCURRENCY", "1")
     system.settings.cache_clear()
     yield
