@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from queue import SimpleQueue
 from types import FrameType, TracebackType
 from typing import Any, Self
+from weakref import ref
 
 from botocore.config import Config
 
@@ -86,7 +87,7 @@ class Consumer:
         self._report_age_s = report_age_s
         self._options = Options(retry_after_s, receive_at_once, wait_s, stop_when_empty, close_timeout_s, max_pause_s)
         self._stops = SimpleQueue[None]()
-        self._loop: Generator[Message] | None = None
+        self._loop: ref[Generator[Message]] | None = None
         self._reason: str | None = None
         self._counting = threading.Lock()
 
@@ -98,13 +99,14 @@ class Consumer:
     ) -> None:
         if isinstance(error, Exception):
             self._reason = _reason_of(error)
-        if self._loop is not None:
-            self._loop.close()
+        if self._loop is not None and (loop := self._loop()) is not None:
+            loop.close()
 
     def __iter__(self) -> Iterator[Message]:
         """Each message. It is handled when the loop asks for the next one, and not handled if the loop is left."""
-        self._loop = self._messages()
-        return self._loop
+        loop = self._messages()
+        self._loop = ref(loop)  # the loop alone owns it: leaving the loop closes it
+        return loop
 
     def fail(self, reason: str) -> None:
         """Say that the loop could not handle its message: the queue delivers it again, as if a handler had raised."""

@@ -7,6 +7,7 @@ import os
 import signal
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from itertools import chain, repeat
 from threading import Barrier, Event, Lock, Thread
 from time import monotonic
@@ -562,11 +563,14 @@ def test_a_loop_has_handled_a_message_when_it_asks_for_the_next(consuming: Consu
     assert counts(consuming, replay_id) == ("COMPLETE", 4, 4, 0)
 
 
-def test_a_loop_that_is_left_gives_its_message_back(consuming: Consuming) -> None:
+@pytest.mark.parametrize("context", [lambda consumer: consumer, nullcontext])
+def test_a_loop_that_is_left_gives_its_message_back(
+    consuming: Consuming, context: Callable[[Consumer], AbstractContextManager[Consumer]]
+) -> None:
     replay_id = replayed(consuming, payments(4))
     consumer, _ = consuming.consumer()
 
-    with consumer:
+    with context(consumer):
         for message in consumer:
             if number_of(message) > 0:
                 break
