@@ -2497,8 +2497,8 @@ BREAKS = [
     Break(
         "11 reaches: a dead letter that was never reported, as its consumer died of it",
         "retrace/consumer/work.py",
-        "        return self._reporter.report_at_once(Outcome(held, reason), self.stopped)\n",
-        "        return not self.stopped.is_set() or not reason\n",
+        "                self._report_last_attempts(found)\n",
+        "",
         "tests/functional/test_consumer.py",
         "test_a_message_that_kills_its_consumer_is_reported_before_its_last_attempt",
     ),

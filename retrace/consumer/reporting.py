@@ -86,16 +86,12 @@ class Reporter:
             self._outcomes.append(outcome)
             self._changed.notify_all()
 
-    def report_at_once(self, outcome: Outcome, stopped: threading.Event) -> bool:
-        """Report an outcome before anything else happens to its message; False if this consumer is stopped before."""
-        attempt = 0
-        while not stopped.is_set():
-            attempt += 1
-            pause_s = self._attempt([outcome], attempt)
-            if pause_s is None:
-                return True
-            stopped.wait(pause_s)
-        return False
+    def report_at_once(self, outcomes: Sequence[Outcome], stopped: threading.Event) -> None:
+        """Report outcomes before anything else happens to their messages; at least tried once if this is stopped."""
+        for some in _by_replay(outcomes):
+            attempt = 1
+            while (pause_s := self._attempt(some, attempt)) is not None and not stopped.wait(pause_s):
+                attempt += 1
 
     def flush(self) -> None:
         """Report what there is now."""

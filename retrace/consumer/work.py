@@ -60,11 +60,11 @@ class Work:
             if not self._holding.has(held):
                 self.give_back(held)
             elif not isinstance(held.content, Message):
-                self.fail(held, f"{type(held.content).__name__}: {held.content}")
-            elif self._is_safe_to_begin(held):
-                return held, held.content
-            else:
+                self.fail(held, _why_unread(held))
+            elif self.stopped.is_set():
                 self.give_back(held)
+            else:
+                return held, held.content
         return None
 
     def succeed(self, held: Held) -> None:
@@ -97,10 +97,10 @@ class Work:
     def end(self) -> None:
         """Once no worker is at work: report what is left, end the threads, and raise what ended this."""
         self.stop()
-        for thread in self._receivers:
+        unreported = self._reporter.close(self._options.close_timeout_s, self._reporting)
+        for thread in self._receivers:  # one may have waited until outcomes are reported, or the reporter is closed
             thread.join()
         self._release(self._lanes.close())
-        unreported = self._reporter.close(self._options.close_timeout_s, self._reporting)
         if unreported:
             log.warning("%d messages are handled, but not reported. They come again.", len(unreported))
         self._release(unreported)
@@ -121,15 +121,18 @@ class Work:
     def _thread(self, function: Callable[[], None], name: str) -> threading.Thread:
         return threading.Thread(target=self.guarded, args=(function,), name=f"retrace-consumer-{name}", daemon=True)
 
-    def _is_safe_to_begin(self, held: Held) -> bool:
-        """Before the last attempt, report that it failed, in case the process ends during it. Done is reported after.
+    def _report_last_attempts(self, found: Sequence[Held]) -> None:
+        """Report before anything else happens that last attempts failed, in case none ends. Done is reported after.
 
-        SQS would move the message to the dead letters, and nothing would ever report it.
+        Whether the process ends or the message is given back, SQS moves it to the dead letters, and nothing reports it.
         """
-        if not self._queue.is_last(held):
-            return not self.stopped.is_set()
-        reason = f"Attempt {held.attempt} of {self._queue.attempts}, the last one, did not end."
-        return self._reporter.report_at_once(Outcome(held, reason), self.stopped)
+        last = [Outcome(each, self._why_not_ended(each)) for each in found if self._queue.is_last(each)]
+        self._reporter.report_at_once(last, self.stopped)
+
+    def _why_not_ended(self, held: Held) -> str:
+        if not isinstance(held.content, Message):
+            return _why_unread(held)
+        return f"Attempt {held.attempt} of {self._queue.attempts}, the last one, did not end."
 
     def _end_in_its_group(self, outcome: Outcome) -> None:
         """Report an outcome, at once if nothing else can be done: a queue keeps back the rest of a group until then."""
@@ -158,8 +161,13 @@ class Work:
             if found:
                 self._holding.add(found)
                 self._reader.read(found)
+                self._report_last_attempts(found)
                 self._lanes.add(found)
             elif self._options.stop_when_empty and nothing_left:
                 self.stop()
             elif self._options.stop_when_empty:
                 self._reporter.flush()  # a message or group that the queue keeps back may come then
+
+
+def _why_unread(held: Held) -> str:
+    return f"{type(held.content).__name__}: {held.content}"

@@ -235,7 +235,7 @@ def test_a_message_that_always_fails_ends_in_the_dead_letters_and_is_reported_wi
 
 def test_a_message_that_kills_its_consumer_is_reported_before_its_last_attempt(consuming: Consuming) -> None:
     consuming.gives_up_after(2)
-    replay_id = replayed(consuming, payments(1))
+    replay_id = replayed(consuming, payments(3))  # two of them wait behind it, and are never begun
     door = consuming.door
     for _ in range(2):
         death = Death(1_000)
@@ -253,8 +253,29 @@ def test_a_message_that_kills_its_consumer_is_reported_before_its_last_attempt(c
 
     consuming.consumer()[0].run(lambda _: None)
 
-    assert counts(consuming, replay_id) == ("COMPLETE", 1, 0, 1)
-    assert [each["reason"] for each in door.reports] == ["Attempt 2 of 2, the last one, did not end."]
+    assert counts(consuming, replay_id) == ("COMPLETE", 3, 0, 3)
+    assert [each["reason"] for each in door.reports] == ["Attempt 2 of 2, the last one, did not end."] * 3
+
+
+def test_a_last_attempt_that_is_given_back_is_reported_as_nothing_else_will(consuming: Consuming) -> None:
+    consuming.gives_up_after(1)
+    replay_id = replayed(consuming, payments(4))
+    consumer, wire = consuming.consumer(stop_when_empty=False)
+    given_back = Event()
+
+    def give_back(attempt: Attempt) -> Any:
+        answer = attempt.delivered()
+        given_back.set()
+        return answer
+
+    def handle(_: Message) -> None:
+        consumer.stop()
+        assert given_back.wait(PATIENCE_S)
+
+    wire.disturb(give_back, "ChangeMessageVisibilityBatch", times=1_000)
+    consumer.run(handle)
+
+    assert counts(consuming, replay_id) == ("COMPLETE", 4, 1, 3)
 
 
 def test_a_last_attempt_that_succeeds_counts_as_done(consuming: Consuming) -> None:
@@ -533,6 +554,36 @@ def test_a_report_that_is_refused_ends_the_consumer_and_deletes_nothing(consumin
     with pytest.raises(ConsumerError, match=f"POST /replay/{replay_id}/outcomes"):
         consumer.run(lambda _: None)
 
+    assert len(consuming.door.application.billing.received()) == 3
+
+
+@pytest.mark.parametrize("status", ["403", "503"])
+def test_a_consumer_ends_though_it_receives_nothing_until_it_has_reported(
+    consuming: Consuming, monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
+    monkeypatch.setattr(reporting, "MAX_OUTCOMES", 2)
+    replayed(consuming, payments(3))
+    consuming.door.fate = lambda: status
+    consumer, _ = consuming.consumer(stop_when_empty=False, close_timeout_s=0.1)
+    ended: list[Exception | None] = []
+
+    def handle(_: Message) -> None:
+        if status == "503" and consumer.done == 2:
+            consumer.stop()
+
+    def run() -> None:
+        try:
+            consumer.run(handle)
+        except ConsumerError as error:
+            ended.append(error)
+        else:
+            ended.append(None)
+
+    running = Thread(target=run, daemon=True)
+    running.start()
+    running.join(PATIENCE_S)
+
+    assert [error is None for error in ended] == [status == "503"]
     assert len(consuming.door.application.billing.received()) == 3
 
 
