@@ -1350,10 +1350,18 @@ BREAKS = [
     Break(
         "7 bounded: a planner that reads its job again for each batch",
         "chalicelib/replays/room.py",
-        "        if not found.has_room(job, messages, window):\n",
+        "        if not has_room or (may_look and len(known.shares) > JOBS_A_LOOK):\n",
         "        if True:\n",
         "tests/unit/replays/test_planner.py",
         "test_a_planner_reads_its_job_once_while_there_is_room",
+    ),
+    Break(
+        "7 bounded: a row of a destination that keeps the share of each replay that ever ended",
+        "chalicelib/replays/room.py",
+        " or (may_look and len(known.shares) > JOBS_A_LOOK)",
+        "",
+        "tests/unit/replays/test_in_flight.py",
+        "test_replays_that_ended_do_not_make_the_row_ever_larger_where_there_is_always_room",
     ),
     Break(
         "11 named: a window that each replay has for itself",

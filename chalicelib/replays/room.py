@@ -13,6 +13,7 @@ from chalicelib.replays.job import ReplayJob
 from chalicelib.replays.ports import Destination, ReplayStore
 
 JOBS_A_LOOK = 100
+"""Planners look as well if more have a share: replays that ended leave theirs, and the row must stay small."""
 
 _ATTEMPTS = 5
 _RACE_S = 0.05
@@ -41,11 +42,11 @@ class TakeRoom:
 
     def _taken(self, known: InFlight, job: ReplayJob, to: Destination, messages: int, window: int) -> float:
         """Take it, or leave word that the replay waits. Raises WriteConflict if another planner was faster."""
-        wait_s = 0.0
-        found = known
-        if not found.has_room(job, messages, window):
-            if not found.may_be_looked_at(self.now()):
-                return LOOK_EVERY_S
+        has_room, may_look = known.has_room(job, messages, window), known.may_be_looked_at(self.now())
+        if not has_room and not may_look:
+            return LOOK_EVERY_S
+        wait_s, found = 0.0, known
+        if not has_room or (may_look and len(known.shares) > JOBS_A_LOOK):
             others = (each.replay_id for each in known.shares if each.replay_id != job.replay_id)
             names = [job.replay_id, *islice(others, JOBS_A_LOOK)]
             jobs = dict(zip(names, self.concurrently(self.replays.get, names), strict=True))

@@ -16,7 +16,7 @@ from chalicelib.replays.job import JobState, ReplayJob
 from chalicelib.replays.messages import ReplayMessage
 from chalicelib.replays.ports import Destination
 from chalicelib.replays.request_body import parse_replay_request
-from chalicelib.replays.room import TakeRoom
+from chalicelib.replays.room import JOBS_A_LOOK, TakeRoom
 from tests.unit.examples import INGESTED
 from tests.unit.in_memory import Jobs, one_by_one
 
@@ -176,6 +176,19 @@ def test_planners_that_wait_at_one_destination_do_not_all_read_its_jobs() -> Non
 
     assert min(waits) >= LOOK_EVERY_S
     assert len(reads) == len(names)
+
+
+def test_replays_that_ended_do_not_make_the_row_ever_larger_where_there_is_always_room() -> None:
+    stage = Stage()
+    port: Destination = To("roomy", max_in_flight=1_000_000)  # type: ignore[assignment]
+
+    for number in range(3 * JOBS_A_LOOK):
+        replay_id = stage.ask(f"replay-{number}")
+        assert TakeRoom(stage.jobs, stage.now, one_by_one).wait_s(stage.jobs.by_id[replay_id], port) == 0
+        stage.change(replay_id, state=JobState.SENT, sent=1, processed=1)
+        stage.at_s += LOOK_EVERY_S
+
+    assert len(stage.jobs.in_flight("roomy").shares) <= JOBS_A_LOOK + 1
 
 
 def test_a_planner_that_is_not_first_five_times_tries_again_soon() -> None:
