@@ -64,14 +64,14 @@ class CompleteRequest:
 def _require_same(request: ReplayRequest, other: ReplayRequest) -> None:
     """Raise InvalidRequest for a selection or destination that is not the other one's: a request need not name them."""
     if any(getattr(request, name) is not None for name in SELECTION) and _selection(request) != _selection(other):
-        raise _invalid("of", "goes with the selection of that replay: leave out entity_id, source and times")
+        raise _invalid("of", "goes with the selection of that replay: leave out entity_id, source, times and file")
     if "destination" in request.model_fields_set and request.destination != other.destination:
         raise _invalid("destination", f"must be {other.destination}, where replay {request.of} went: leave it out")
 
 
 def _selection(request: ReplayRequest) -> tuple[object, ...]:
     as_named = request.model_copy(update={"whole_days": False})
-    return request.entity_id, request.source, request.types, as_named.window
+    return request.events_file, request.entity_id, request.source, request.types, as_named.window
 
 
 def _invalid(field: str, message: str) -> InvalidRequest:

@@ -189,8 +189,11 @@ class ReplayRequest(BaseModel):
 
     @property
     def in_time_order(self) -> bool:
-        """Whether events of an entity are sent in the order of their times; those of a file are in order of ids."""
-        return self.events_file is None or self.whole_days
+        """Whether events of an entity are sent in the order of their times; those of a file are in order of ids.
+
+        What another replay left is in the order in which that one sent it.
+        """
+        return self.events_file is None or self.whole_days or self.of is not None
 
     def settles_in(self, index_lag_s: int) -> int:
         """Seconds until all that this reads shows what is acknowledged now; all else is read consistently."""

@@ -176,10 +176,10 @@ def _failed(shown: ReplayJob) -> str:
 
 def _about_nothing(request: ReplayRequest, scanned: int, not_found: int, index_read_to: Instant | None) -> str:
     """Why a replay may have no events, and where to look."""
-    if request.events_file is not None and scanned == not_found:
+    if request.events_file is not None and request.of is None and scanned == not_found:
         return "No event has any id of the file. GET /events lists events with their ids."
     if scanned > 0:
-        return _about_filters(request, scanned)
+        return _about_filters(request, scanned - not_found)
     if request.of is not None:
         return f"Replay {request.of} sent no message."
     if request.entity_id is not None:

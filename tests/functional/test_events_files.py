@@ -128,6 +128,20 @@ def test_filters_whole_days_and_destinations_go_with_a_file(
     assert len(application.billing.taken()) == 1
 
 
+def test_of_a_file_it_is_told_apart_what_was_sent_before_what_was_not_and_what_does_not_exist(
+    reporting: Application, uploading: Uploading, accepted: list[str]
+) -> None:
+    nothing = reporting.requested_and_planned(events_file=uploading.uploaded(UNKNOWN), destination="billing")
+    some = {"events_file": uploading.uploaded([*accepted[:2], *UNKNOWN]), "destination": "billing"}
+    reporting.requested_and_planned(**some)
+
+    again = reporting.preview({**some, "only": "not_sent_to"}).json_body
+    left = reporting.preview({"only": "unprocessed", "of": nothing}).json_body
+
+    assert again["advice"] == "Each of the 2 events was sent to billing before, or passes no filter."
+    assert left["advice"] == f"Replay {nothing} sent no message."
+
+
 @pytest.mark.parametrize("ask", ["preview", "request_replay"])
 def test_a_fifo_queue_gets_the_events_of_a_file_only_in_the_order_of_their_times(
     application: Application, uploading: Uploading, accepted: list[str], ask: str

@@ -16,6 +16,7 @@ from chalicelib.core.timestamps import shifted
 from chalicelib.replays import commit_batch, origins
 from chalicelib.replays.job import OUTBOXES_KEPT_DAYS, JobState, ReplayJob
 from chalicelib.replays.messages import MessageIdentity, ReplayMessage
+from chalicelib.replays.request import ReplayRequest
 from tests.unit.examples import INGESTED
 from tests.unit.in_memory import Rows
 from tests.unit.json_trees import randoms
@@ -300,6 +301,28 @@ def test_a_request_that_contradicts_itself_or_the_other_replay_is_refused(member
         world.request(asked)
 
     assert [fault.field for fault in refused.value.faults] == [field]
+
+
+def test_what_is_left_of_a_file_is_not_asked_for_with_another_file() -> None:
+    world = World()
+    job = world.request(BY_TYPE, BILLING)
+    of_file = ReplayRequest(events_file="a" * 64, destination="billing")
+    world.jobs.by_id[job.replay_id] = replace(job, state=JobState.SENT, takes_reports=True, request=of_file)
+
+    with pytest.raises(InvalidRequest) as refused:
+        world.request(unprocessed(job, events_file="b" * 64))
+
+    assert [fault.field for fault in refused.value.faults] == ["of"]
+    assert world.request(unprocessed(job, events_file="a" * 64)).request.events_file == "a" * 64
+
+
+def test_what_is_left_of_a_file_is_in_the_order_in_which_it_was_sent() -> None:
+    world = World()
+    job = world.request(BY_TYPE, BILLING)
+    whole = ReplayRequest(events_file="a" * 64, destination="ordered", whole_days=True)
+    world.jobs.by_id[job.replay_id] = replace(job, state=JobState.SENT, takes_reports=True, request=whole)
+
+    assert world.request(unprocessed(job)).request.in_time_order
 
 
 @pytest.mark.parametrize("gone", ["outboxes", "listed", "all listed"])
