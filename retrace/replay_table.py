@@ -90,8 +90,10 @@ def goes_elsewhere(request: Json) -> bool:
 
 
 def command_for_missing(job: Json) -> str | None:
-    """The command that sends again what a consumer reported as failed; None if nothing failed there."""
-    if not goes_elsewhere(job["request"]) or not job["failed"] or job["state"] not in {"SENT", "COMPLETE"}:
+    """The command that sends again what failed at a consumer, or what it has not reported for long; None otherwise."""
+    silent = job["state"] == "SENT" and job["advice"] is not None
+    missing = goes_elsewhere(job["request"]) and (job["failed"] or silent)
+    if not missing or job["state"] not in {"SENT", "COMPLETE"}:
         return None
     return f"retrace replay create --only unprocessed --of {job['replay_id']}"
 

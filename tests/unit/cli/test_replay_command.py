@@ -423,6 +423,11 @@ def test_that_nothing_is_left_is_told_in_the_words_of_the_api() -> None:
     [
         ({"failed": 1, "processed": 2}, True),
         ({"failed": 1, "processed": 1, "state": "SENT"}, True),
+        (
+            {"failed": 0, "processed": 1, "state": "SENT", "advice": "2 messages sent, and none reported for an hour."},
+            True,
+        ),
+        ({"failed": 0, "processed": 1, "state": "SENT"}, False),
         ({"failed": 0, "processed": 3}, False),
         ({"failed": 1, "processed": 2, "request": REQUEST, "destination": "aggregates"}, False),
         ({"failed": 1, "processed": 2, "state": "FAILED"}, False),
