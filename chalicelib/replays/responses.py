@@ -6,16 +6,10 @@ from collections.abc import Sequence
 from typing import Annotated, NotRequired
 
 from chalicelib.core.percent_encoding import for_path
-from chalicelib.core.schemas import (
-    Count,
-    Cursor,
-    DescribedBy,
-    JsonSchema,
-    Shape,
-    Time,
-)
+from chalicelib.core.schemas import Count, Cursor, DescribedBy, JsonSchema, Shape, Time
 from chalicelib.core.timestamps import Instant
 from chalicelib.metrics.definition import Definition
+from chalicelib.replays.destinations import DestinationKind
 from chalicelib.replays.estimate import cost_usd
 from chalicelib.replays.in_flight import quiet_hours
 from chalicelib.replays.job import JobState, ReplayJob
@@ -155,10 +149,13 @@ def _about_silence(shown: ReplayJob, hours: int, again: str) -> str:
     name, to_aggregates = shown.destination.name, shown.destination.is_aggregates
     waiting = f"{shown.in_flight} message{'' if shown.in_flight == 1 else 's'}"
     since = "an hour" if hours == 1 else f"{hours} hours"
+    resting = f"{name}: {again} sends those of this replay back"
+    if not to_aggregates and shown.destination.kind is DestinationKind.EVENTBRIDGE:  # planners cannot read them
+        resting = "the targets of its rules"
     return (
         f"{waiting} sent to {name}, and none {'processed' if to_aggregates else 'reported'} for {since}."
         f" See whether {'the processor' if to_aggregates else 'its consumer'} runs, and look at the dead letters of"
-        f" {name}: {again} sends those of this replay back. Or cancel it{'' if to_aggregates else _AND_REPLAY}."
+        f" {resting}. Or cancel it{'' if to_aggregates else _AND_REPLAY}."
     )
 
 

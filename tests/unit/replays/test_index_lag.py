@@ -192,7 +192,19 @@ def advice(job: ReplayJob) -> str:
 
 
 class TestAdvice:
-    """What is said of a replay without events."""
+    """What is said of a replay without events, or without reports."""
+
+    def test_moves_no_dead_letters_back_where_planners_cannot_read_them(self) -> None:
+        arn = "arn:aws:events:eu-west-1:111122223333:event-bus/billing"
+        sent = replace(lagging_world()[0].request(BY_TYPE), state=JobState.SENT, sent=2)
+        to_bus = replace(sent, request=sent.request.model_copy(update={"destination": "billing"}), destination_arn=arn)
+        job = replace(to_bus, takes_reports=True)
+
+        said = replays_responses.job(job, shifted(job.updated_at, 3 * 3_600 * 1_000_000_000))["advice"]
+
+        assert said is not None
+        assert "look at the dead letters of the targets of its rules. Or cancel it" in said
+        assert "redrive" not in said
 
     def test_claims_of_a_type_only_what_its_index_shows(self) -> None:
         world, _ = lagging_world()
