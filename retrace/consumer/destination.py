@@ -89,7 +89,8 @@ def _require_queue(found: DeclaredDestination) -> None:
         raise ConsumerError(f"Messages to {found.name} are for Retrace's own processor. {remedy}")
     if found.arn.startswith("arn:") and found.kind is DestinationKind.EVENTBRIDGE:
         raise ConsumerError(
-            f"{found.name} is an event bus, not a queue. Give the URL of a queue that its rule targets."
+            f"{found.name} is an event bus, not a queue."
+            " Give the URL of a queue that its rule targets, with the InputPath $.detail."
         )
 
 

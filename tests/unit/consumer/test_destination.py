@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,7 @@ def test_the_api_is_found_as_the_command_line_finds_it() -> None:
 WRONG = {
     "billng": ("is billng, which is not declared. Did you mean billing?", URL),
     "aggregates": ("Messages to aggregates are for Retrace's own processor. Name another destination.", URL),
-    "news": ("news is an event bus, not a queue. Give the URL of a queue that its rule targets.", URL),
+    "news": ("Give the URL of a queue that its rule targets, with the InputPath $.detail.", URL),
     f"{AT}other": ("Give `reports=True` or `reports=False`, as in destinations.yaml.", URL),
     "billing": ("billing reports outcomes, but the URL of the API is unknown. Give `url`", None),
     "ordered": ("has a url that is not valid for an API: ftp://x", "ftp://x"),
@@ -76,7 +77,7 @@ WRONG = {
 def test_what_is_wrong_is_told_with_what_to_do(named: str) -> None:
     said, url = WRONG[named]
 
-    with pytest.raises(ConsumerError, match=said.replace("?", r"\?").replace("(", r"\(")):
+    with pytest.raises(ConsumerError, match=re.escape(said)):
         found(named, url=url)
 
 
