@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 UPLOAD_S = 900
 """For 65 MB on a slow line. The URL can upload this one file and nothing else."""
 
-_MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
 _CHANGED = frozenset({"PreconditionFailed", "412", "InvalidRange", "NoSuchKey"})
 
 
@@ -32,17 +31,15 @@ class S3EventsFiles:
     bucket: str
 
     def find(self, sha256: str, at: Instant, months: int) -> EventsFile | None:
-        """The file of this name that was uploaded in one of the months up to an instant; None if there is none."""
+        """The file of this name that was uploaded in one of the months up to an instant; None if there is none.
+
+        S3 says that a key is missing only to who may list it, and a HEAD has no prefix that the right names: so list.
+        """
         with translated("looking for a file of events"):
             for month in months_of(at, months):
                 key = replay_keys.events_file(month, sha256)
-                try:
-                    found = self.s3.head_object(Bucket=self.bucket, Key=key)
-                except ClientError as error:
-                    if code_of(error) not in _MISSING:
-                        raise
-                else:
-                    return EventsFile(sha256, key, found["ContentLength"], found["ETag"])
+                for found in self.s3.list_objects_v2(Bucket=self.bucket, Prefix=key, MaxKeys=1).get("Contents", ()):
+                    return EventsFile(sha256, key, found["Size"], found["ETag"])
         return None
 
     def upload(self, sha256: str, size: int, at: Instant) -> Upload:
