@@ -34,6 +34,8 @@ HIDDEN_S = 10
 """A message that is looked at is hidden for this long, so that the next call brings others."""
 
 _AT_ONCE = 10
+_LOOKS = 20
+"""As many batches of messages that were read already are passed over, before there are taken to be no others."""
 
 _NO_DEAD_LETTERS = "no dead-letter queue: messages that its consumer cannot process come back until they expire"
 _SET_A_POLICY = (
@@ -118,16 +120,24 @@ def _url(target: Target, arn: str) -> str:
 
 
 def _received(target: Target, url: str, seen: set[str]) -> list[Any]:
-    """Messages that were not received before; none if there are no others."""
-    answer = target.client("sqs").receive_message(
-        QueueUrl=url,
-        MaxNumberOfMessages=_AT_ONCE,
-        VisibilityTimeout=HIDDEN_S,
-        WaitTimeSeconds=1,
-        MessageAttributeNames=["failure", "reason"],
-        AttributeNames=["ApproximateReceiveCount"],
-    )
-    return [each for each in answer.get("Messages", []) if each["MessageId"] not in seen]
+    """Messages that were not received before; none if there are no others.
+
+    Those that were read come again after ten seconds, so a batch of only such does not mean that there are no others.
+    """
+    for _ in range(_LOOKS):
+        answer = target.client("sqs").receive_message(
+            QueueUrl=url,
+            MaxNumberOfMessages=_AT_ONCE,
+            VisibilityTimeout=HIDDEN_S,
+            WaitTimeSeconds=1,
+            MessageAttributeNames=["failure", "reason"],
+            AttributeNames=["ApproximateReceiveCount"],
+        )
+        batch = answer.get("Messages", [])
+        new = [each for each in batch if each["MessageId"] not in seen]
+        if new or not batch:
+            return new
+    return []
 
 
 def _message(body: str) -> ReplayMessage | None:

@@ -108,6 +108,20 @@ def test_every_dead_letter_is_listed_once_and_its_replays_in_their_order(aws: Ta
     assert replays_of(dead_letters(target, "billing"), 10) == [SECOND, FIRST]
 
 
+def test_dead_letters_that_come_again_do_not_end_the_list(aws: Target) -> None:
+    target, url = with_billing(aws)
+    put(target, url, [each.body for each in messages(FIRST, 15)])
+    hidden = iter([0])
+
+    def shown_again(params: dict[str, Any], **_: Any) -> None:
+        """The first batch is not hidden, so that it comes a second time."""
+        params["VisibilityTimeout"] = next(hidden, params["VisibilityTimeout"])
+
+    target.session.events.register("before-parameter-build.sqs.ReceiveMessage", shown_again)
+
+    assert len(list(dead_letters(target, "billing"))) == 15
+
+
 @pytest.mark.parametrize(
     ("destination", "said", "remedy"),
     [
