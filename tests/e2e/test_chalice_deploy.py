@@ -107,6 +107,7 @@ def test_every_arn_is_exact_and_of_this_stage(aws: Emulated, checkout: Path, cha
         f"arn:aws:s3:::{stack.raw_bucket}/superseded/*",
         f"arn:aws:s3:::{stack.raw_bucket}/metrics/*",
         f"arn:aws:s3:::{stack.raw_bucket}/digests/*",
+        f"arn:aws:s3:::{stack.raw_bucket}/events-files/*",
         *(
             f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/retrace-{STAGE}{name}:*"
             for name in ("", "-planner", "-processor", "-dead_letters", "-digest")
