@@ -2,11 +2,17 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from chalicelib.aws import replay_keys
-from chalicelib.replays.destinations import TO_AGGREGATES, DeclaredDestination, DestinationKind, destinations_in
-from chalicelib.replays.sqs import queue_url
+from chalicelib.replays.destinations import (
+    TO_AGGREGATES,
+    DeclaredDestination,
+    DestinationKind,
+    destinations_in,
+    queue_url,
+)
 from infra.command import Problem
 from infra.destination_file import Declarations
 
@@ -82,7 +88,8 @@ def _waiting(sqs: "SQSClient", each: DeclaredDestination, stage: str) -> int:
     """Return how many messages wait in the queues that the stage made for a destination, dead letters included."""
     if each.kind is DestinationKind.EVENTBRIDGE or not _is_own(each, stage):
         return 0
-    attributes = sqs.get_queue_attributes(QueueUrl=queue_url(sqs, each.arn), AttributeNames=["All"])["Attributes"]
-    dead = queue_url(sqs, json.loads(attributes["RedrivePolicy"])["deadLetterTargetArn"])
+    url_of = partial(queue_url, sqs.meta.endpoint_url)
+    attributes = sqs.get_queue_attributes(QueueUrl=url_of(each.arn), AttributeNames=["All"])["Attributes"]
+    dead = url_of(json.loads(attributes["RedrivePolicy"])["deadLetterTargetArn"])
     both = [attributes, sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["All"])["Attributes"]]
     return sum(int(of_one[name]) for of_one in both for name in _COUNTS)

@@ -49,6 +49,10 @@ class Answer:
             raise self.foreign()
         return body["items"], body.get("cursor")
 
+    def whole(self) -> tuple[list[Json], str | None]:
+        """A page as its only item, if there is more on it than a list, and the cursor to the next."""
+        return [self.json], self.json["cursor"]
+
     def has(self, member: str) -> bool:
         """Whether the body is a JSON object with this member."""
         return self.is_an_object and member in self.json

@@ -10,7 +10,8 @@ from http import HTTPStatus
 
 import urllib3
 
-from chalicelib.replays.events_file import LINE_BYTES, MAX_EVENTS, content_of, is_sha256
+from chalicelib.core.fields import is_sha256
+from chalicelib.replays.events_file import LINE_BYTES, MAX_EVENTS, content_of
 from retrace.client import Client, pool, proxy_for
 from retrace.ingesting.files import look_at
 from retrace.output import Json, Output

@@ -243,7 +243,7 @@ BREAKS = [
     Break(
         "11 named: messages on ReplayQueue wherever they are asked for",
         "chalicelib/runtime/consumer_wiring.py",
-        "queue_url(system.sqs(), declared.arn),",
+        "queue_url(system.sqs().meta.endpoint_url, declared.arn),",
         'system.settings().named("replay_queue_url"),',
         "tests/functional/test_destinations.py",
         "test_a_replay_sends_to_its_destination_and_nowhere_else",
@@ -251,8 +251,8 @@ BREAKS = [
     Break(
         "11 named: a job that follows what is declared later",
         "chalicelib/runtime/consumer_wiring.py",
-        "queue_url(system.sqs(), declared.arn),",
-        "queue_url(system.sqs(), destinations().arns[declared.name]),",
+        "queue_url(system.sqs().meta.endpoint_url, declared.arn),",
+        "queue_url(system.sqs().meta.endpoint_url, destinations().arns[declared.name]),",
         "tests/functional/test_destinations.py",
         "test_a_job_keeps_the_arn_that_its_destination_had_when_it_was_requested",
     ),

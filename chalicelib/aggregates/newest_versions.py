@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from math import ceil
 
 from chalicelib.aggregates.completeness import VersionStatus
-from chalicelib.aggregates.ports import AggregateHistory, AggregateVersion
+from chalicelib.aggregates.ports import INPUTS_A_LOOK_UP, AggregateHistory, AggregateVersion
 from chalicelib.core.pagination import chunked
 from chalicelib.core.read_budget import AT_ONCE, READ_US, ROUND_US, PaidReads
 from chalicelib.core.replay_ids import is_what_if
@@ -21,7 +21,6 @@ from chalicelib.replays.ports import ReplayStore
 EntityDay = tuple[str, Day]
 
 ROWS_OF_A_DAY = 500
-INPUTS_A_LOOK_UP = 100
 _LARGE_READS_AT_ONCE = 32
 
 

@@ -14,6 +14,9 @@ from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.metrics.contribution import Group
 from chalicelib.metrics.definition import Definition
 
+INPUTS_A_LOOK_UP = 100
+"""As many as DynamoDB reads in one call."""
+
 
 @dataclass(frozen=True, slots=True)
 class AggregateVersion:
@@ -86,7 +89,7 @@ class AggregateHistory(Protocol):
         """The position just behind an input."""
 
     def inputs_among(self, candidates: Sequence[tuple[Version, StoredEvent]]) -> list[tuple[Version, StoredEvent]]:
-        """Those of at most 100 candidates whose event went into the version."""
+        """Those of at most INPUTS_A_LOOK_UP candidates whose event went into the version."""
 
 
 class VersionsOfEntities(AggregateHistory, Protocol):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from chalicelib.aggregates.aggregate import Version
 from chalicelib.aggregates.completeness import VersionStatus
-from chalicelib.aggregates.ports import AggregateHistory, AggregateVersion
+from chalicelib.aggregates.ports import INPUTS_A_LOOK_UP, AggregateHistory, AggregateVersion
 from chalicelib.aggregates.queries import VersionsQuery
 from chalicelib.aggregates.stored_metrics import StoredMetrics
 from chalicelib.core.calendars import window_in
@@ -23,7 +23,6 @@ from chalicelib.replays.job import ReplayJob
 from chalicelib.replays.ports import ReplayStore
 
 ROWS_A_READ = 1_000
-INPUTS_A_LOOK_UP = 100
 VALUES_US = REQUEST_US * 2 // 3
 """What values that need all inputs may cost. What is left of the budget goes into what came since."""
 

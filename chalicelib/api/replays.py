@@ -9,10 +9,11 @@ from chalice.app import Request, Response
 from chalicelib.api import requests
 from chalicelib.api.responses import accepted, answer, problem
 from chalicelib.core.errors import Fault, InvalidRequest
+from chalicelib.core.fields import is_sha256
 from chalicelib.processing.reported import parse_report
 from chalicelib.processing.responses import report as reported
 from chalicelib.replays import responses
-from chalicelib.replays.events_file import LINE_BYTES, is_sha256
+from chalicelib.replays.events_file import LINE_BYTES
 from chalicelib.replays.job import Requester
 from chalicelib.replays.partial_days import partial_days
 from chalicelib.replays.preview_report import ConfirmationNeeded

@@ -25,6 +25,7 @@ METRIC_POSITION = re.compile(r"NAME#[a-z][a-z0-9_]{0,63}", re.ASCII)
 REPLAY_POSITION = re.compile(r"REPLAY#[^#\x00]+")
 
 _REPLAY = "REPLAY#"
+_LISTED = "SENT#"
 _DIGITS_OF_COUNTS = 12
 
 
@@ -50,12 +51,12 @@ def outbox_part(commit_id: str, number: int) -> str:
 
 def listed_outbox(first: int) -> str:
     """The sort key of the row that says which outbox has a replay's messages from this number on."""
-    return f"SENT#{first:0{_DIGITS_OF_COUNTS}}"
+    return f"{_LISTED}{first:0{_DIGITS_OF_COUNTS}}"
 
 
 def first_listed(sort_key: str) -> int:
     """The number that such a sort key has."""
-    return int(sort_key.removeprefix("SENT#"))
+    return int(sort_key.removeprefix(_LISTED))
 
 
 def touched_days(replay_id: str) -> str:

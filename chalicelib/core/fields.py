@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Annotated
 
@@ -43,6 +44,14 @@ class WrongField(ValueError):
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
         self.field = field
+
+
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+def is_sha256(text: str) -> bool:
+    """Whether a text is a hash as Retrace writes it, such as the id of an event."""
+    return _SHA256.fullmatch(text) is not None
 
 
 Text = Annotated[str, Field(min_length=1)]

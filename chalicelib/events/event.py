@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,16 +17,9 @@ from chalicelib.core.fields import EntityId, EventType, IdempotencyKey, Source, 
 from chalicelib.core.timestamps import Instant
 from chalicelib.events.cloudevent_attributes import RESERVED, extension_attributes
 
-_EVENT_ID = re.compile(r"[0-9a-f]{64}", re.ASCII)
-
 # Each kind of identity hashes under its own prefix, so that no key can be made to collide with a content.
 _BY_KEY = "retrace:event-id:idempotency-key\n"
 _BY_CONTENT = "retrace:event-id:content\n"
-
-
-def is_event_id(text: str) -> bool:
-    """Whether an event can have this id: 64 lower-case hex digits."""
-    return _EVENT_ID.fullmatch(text) is not None
 
 
 def content_hash_of(normalised_event: Mapping[str, lossless_json.JsonValue]) -> str:

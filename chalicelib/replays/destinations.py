@@ -26,6 +26,15 @@ class DestinationKind(StrEnum):
     EVENTBRIDGE = "eventbridge"
 
 
+def queue_url(endpoint_url: str, arn: str) -> str:
+    """The URL of a queue, of any account, at an endpoint of SQS in its region.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queue-message-identifiers.html
+    """
+    _, _, _, _, account, name = arn.split(":")
+    return f"{endpoint_url}/{account}/{name}"
+
+
 @dataclass(frozen=True, slots=True)
 class DeclaredDestination:
     """A destination by its name and the ARN of its queue or event bus.

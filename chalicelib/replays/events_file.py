@@ -32,13 +32,7 @@ ten events in 100 seconds, and its outbox is kept after that."""
 MONTHS_KEPT = 9
 """The months that these days are in, at most."""
 
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _LINES = re.compile(rb"(?:[0-9a-f]{64}\n)*")
-
-
-def is_sha256(text: str) -> bool:
-    """Whether a text can be the id of an event, or the name of a file."""
-    return _SHA256.fullmatch(text) is not None
 
 
 def content_of(event_ids: Iterable[str]) -> bytes:

@@ -25,7 +25,8 @@ from chalicelib.replays.events_file import (
 )
 from chalicelib.replays.ports import EventsFiles
 
-IDENTITIES_A_CALL = 100
+LOOKED_UP_A_CALL = 100
+"""As many as DynamoDB reads in one call."""
 
 Named = tuple[str, StoredEvent | None]
 """An id, and its event if there is one."""
@@ -63,7 +64,7 @@ class NamedEvents:
         verification.end()
         for number, place in enumerate(pieces(file, PAGE_BYTES, page), page):
             ids = ids_in(file, read(place))
-            found = concurrently(self._look_up, chunked(ids, IDENTITIES_A_CALL))
+            found = concurrently(self._look_up, chunked(ids, LOOKED_UP_A_CALL))
             known = {event.event_id: event for some in found for event in some}
             yield number, [(each, known.get(each)) for each in ids]
 

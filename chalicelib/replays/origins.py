@@ -15,7 +15,7 @@ from chalicelib.events.ports import EventIndex
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.replays.job import Cursor
 from chalicelib.replays.messages import Duplicate, MessageIdentity, ReplayMessage
-from chalicelib.replays.named_events import NamedEvents
+from chalicelib.replays.named_events import LOOKED_UP_A_CALL, NamedEvents
 from chalicelib.replays.ports import ProcessedMessages, ReplayStore, SentEvents, required_job
 from chalicelib.replays.request import ReplayRequest
 
@@ -26,8 +26,6 @@ FEWEST_ROWS_A_READ = 100
 """Of each: what one has read beyond the others is read again, and weighs the more the shorter the pages are."""
 
 LOOKED_UP_TOGETHER = 500
-LOOKED_UP_A_CALL = 100
-"""As many as DynamoDB reads in one call."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,15 +55,6 @@ class SqsReplayQueues:
             self.sqs.send_message(QueueUrl=self.halted_jobs_queue_url, MessageBody=task.body)
 
 
-def queue_url(sqs: SQSClient, arn: str) -> str:
-    """The URL of a queue in the client's region, and of any account.
-
-    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queue-message-identifiers.html
-    """
-    _, _, _, _, account, name = arn.split(":")
-    return f"{sqs.meta.endpoint_url}/{account}/{name}"
-
-
 @dataclass(frozen=True)
 class SqsDestination:
     """A queue that replayed events go to: a FIFO queue if `ordered`."""

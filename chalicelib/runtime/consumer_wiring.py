@@ -13,12 +13,12 @@ from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.processing.reported import RecordReportedOutcomes
 from chalicelib.processing.sqs import SqsDeadLetterQueue, SqsDeliveryQueue
 from chalicelib.replays import commit_batch, rate_limit
-from chalicelib.replays.destinations import DeclaredDestination, DestinationKind
+from chalicelib.replays.destinations import DeclaredDestination, DestinationKind, queue_url
 from chalicelib.replays.dynamodb_jobs import DynamoReplayStates
 from chalicelib.replays.eventbridge import EventBridgeDestination
 from chalicelib.replays.planner import PlanReplay
 from chalicelib.replays.ports import Destination
-from chalicelib.replays.sqs import SqsDestination, queue_url
+from chalicelib.replays.sqs import SqsDestination
 from chalicelib.replays.worker import WorkOnReplay
 from chalicelib.runtime import system
 from chalicelib.runtime.event_wiring import raw_bucket, raw_store
@@ -63,7 +63,7 @@ def destination_of(declared: DeclaredDestination) -> Destination:
         return EventBridgeDestination(system.events(), declared.arn, *waiting, declared.name, at_once, rate)
     return SqsDestination(
         system.sqs(),
-        queue_url(system.sqs(), declared.arn),
+        queue_url(system.sqs().meta.endpoint_url, declared.arn),
         *waiting,
         declared.name,
         ordered=ordered,
@@ -101,9 +101,8 @@ def redrive_dead_letters(destination: DeclaredDestination) -> RedriveDeadLetters
     if dead_letters is None:
         return None
     sqs, ordered = system.sqs(), destination.kind is DestinationKind.FIFO
-    of_consumer = SqsDeadLetterQueue(
-        sqs, queue_url(sqs, dead_letters), queue_url(sqs, destination.arn), system.pause, ordered=ordered
-    )
+    dead_letters_url, url = (queue_url(sqs.meta.endpoint_url, arn) for arn in (dead_letters, destination.arn))
+    of_consumer = SqsDeadLetterQueue(sqs, dead_letters_url, url, system.pause, ordered=ordered)
     return RedriveDeadLetters(record() if destination.reports else None, of_consumer)
 
 

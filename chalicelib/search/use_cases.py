@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from math import isqrt
 
 from chalicelib.aggregates.aggregate import Version
-from chalicelib.aggregates.ports import AggregateHistory
+from chalicelib.aggregates.ports import INPUTS_A_LOOK_UP, AggregateHistory
 from chalicelib.core.errors import NotFound, PermanentError
+from chalicelib.core.fields import is_sha256
 from chalicelib.core.pagination import chunked, from_cursor, invalid_cursor, query_fingerprint, to_cursor
 from chalicelib.core.ports import Concurrently
 from chalicelib.core.read_budget import REQUEST_US, PaidReads, ReadsSpent
 from chalicelib.core.timestamps import day_of
 from chalicelib.events.arrivals import Arrival, ArrivalKind, Status
-from chalicelib.events.event import is_event_id
 from chalicelib.events.index_pages import (
     Page,
     Partition,
@@ -154,7 +154,6 @@ ARRIVALS_SHOWN = 1_000
 
 VERSIONS_LOOKED_AT = 1_000
 VERSIONS_A_READ = 200
-INPUTS_A_LOOK_UP = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +209,7 @@ class InvestigateEvent:
         return [version for found in reads(self.aggregates.inputs_among, look_ups) for version, _ in found]
 
     def _event(self, event_id: str) -> StoredEvent:
-        known = self.identities.first_seen([event_id], consistent=True) if is_event_id(event_id) else {}
+        known = self.identities.first_seen([event_id], consistent=True) if is_sha256(event_id) else {}
         event = known.get(event_id)
         if event is None:
             raise NotFound(f"There is no event {event_id[:64]}.")

@@ -13,7 +13,13 @@ from chalicelib.aggregates.dynamodb_rows import outcome_key
 from chalicelib.aggregates.ledger import Outcome, record_of
 from chalicelib.aws.dynamodb import from_item
 from chalicelib.core.errors import InvalidRequest
-from chalicelib.replays.destinations import DeclaredDestination, DestinationKind, Destinations, destinations_in
+from chalicelib.replays.destinations import (
+    DeclaredDestination,
+    DestinationKind,
+    Destinations,
+    destinations_in,
+    queue_url,
+)
 from chalicelib.replays.messages import ReplayMessage, parse_message
 from retrace.checking.stores import Tables
 from retrace.checkup import (
@@ -115,8 +121,7 @@ def _dead_letters_url(target: Target, name: str) -> str:
 
 
 def _url(target: Target, arn: str) -> str:
-    account, name = arn.split(":")[4:]
-    return f"{target.client('sqs').meta.endpoint_url}/{account}/{name}"
+    return queue_url(target.client("sqs").meta.endpoint_url, arn)
 
 
 def _received(target: Target, url: str, seen: set[str]) -> list[Any]:

@@ -16,7 +16,7 @@ from chalicelib.events.index_pages import days_of
 from retrace.concurrency import AT_ONCE
 from retrace.context import CommandContext, command_context
 from retrace.event_table import PAGE, Day, MinLag, Newest, Since, Status, Until, filters, period
-from retrace.exporting.contributions import ExportContributions, NdjsonRows, RowWriter
+from retrace.exporting.contributions import ExportContributions, RowWriter
 from retrace.exporting.events import Fetched, from_s3, through_api
 from retrace.exporting.files import STANDARD_OUTPUT, NdjsonWriter, Writer
 from retrace.exporting.run import Export
@@ -140,7 +140,7 @@ def _versions(call: CommandContext, entity: str | None, replay: str | None) -> d
 
 def _row_writer(chosen: Format) -> Callable[[BinaryIO], RowWriter]:
     if chosen is Format.NDJSON:
-        return NdjsonRows
+        return NdjsonWriter
     with extra("parquet"):
         from retrace.exporting import parquet  # noqa: PLC0415  # no other command should wait for pyarrow
 

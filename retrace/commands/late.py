@@ -54,7 +54,7 @@ def late(
     else:
         page = {**query, "limit": str(min(limit, PAGE))}
         items = or_unknown(call.client, call.client.pages("/late", page, limit), source, event_type)
-        list_events(output, items, limit, _NOTHING, _columns(output))
+        list_events(output, items, limit, _NOTHING_LATE, _columns(output))
     if total:
         output.say(_shape(groups, total))
         output.say("Which numbers lack them: retrace stale", "dim")
@@ -62,7 +62,7 @@ def late(
         output.note(f"Up to --limit {limit} events are listed one by one. See fewer: --since, --until, SOURCE, --type")
 
 
-_NOTHING = "Nothing came late: no event that arrived then is older than LateAfterSeconds (an hour by default)."
+_NOTHING_LATE = "Nothing came late: no event that arrived then is older than LateAfterSeconds (an hour by default)."
 
 _GROUPS = (
     Column("arrived (UTC)", lambda group: f"{short_time(group['hour'])[:13]}h", whole=True),
@@ -99,9 +99,6 @@ def _hour(group: Json) -> str:
     return str(group["hour"])
 
 
-_PAGE = 1_000
-
-
 def stale(
     context: typer.Context,
     source: OfSource = None,
@@ -119,10 +116,10 @@ def stale(
     """
     call, output = command_context(context), Output(as_json=as_json)
     query = {"source": source, "event_type": event_type, **arrival(call, (None, "7d"), day, since, until)}
-    found = _found(call.client, {**query, "limit": str(min(limit, _PAGE))}, limit)
+    found = _stale_days(call.client, {**query, "limit": str(min(limit, PAGE))}, limit)
     if not found.late_events:
         require_known(call.client, source, event_type)
-    output.rows(found.worst_first[:limit], _COLUMNS, _nothing(found))
+    output.rows(found.worst_first[:limit], _DAYS, _nothing_stale(found))
     if found.replays:
         output.say("Compute them again: " + " && ".join(map(command_of, found.replays)))
     if found.ended_early or len(found.worst_first) > limit:
@@ -130,7 +127,7 @@ def stale(
 
 
 @dataclass
-class _Found:
+class _Stale:
     """The answers of all pages together: a day can be on several."""
 
     days: dict[tuple[str, str], Json] = field(default_factory=dict)
@@ -152,9 +149,9 @@ class _Found:
         return sorted(self.days.values(), key=lambda item: (-item["arrived_since"], item["entity_id"], item["day"]))
 
 
-def _found(client: Client, query: Mapping[str, str | None], limit: int) -> _Found:
-    found = _Found()
-    for [page] in client.each_page("/stale", query, read=_whole):
+def _stale_days(client: Client, query: Mapping[str, str | None], limit: int) -> _Stale:
+    found = _Stale()
+    for [page] in client.each_page("/stale", query, read=Answer.whole):
         found.add(page)
         found.ended_early = page["cursor"] is not None
         if len(found.days) >= limit:
@@ -162,12 +159,7 @@ def _found(client: Client, query: Mapping[str, str | None], limit: int) -> _Foun
     return found
 
 
-def _whole(answer: Answer) -> tuple[list[Json], str | None]:
-    """A page as its only item: there is more on it than a list."""
-    return [answer.json], answer.json["cursor"]
-
-
-_COLUMNS = (
+_DAYS = (
     Column("day", lambda item: item["day"], whole=True),
     Column("entity", lambda item: item["entity_id"]),
     Column("lacks", lambda item: f"{item['arrived_since']:,}{'' if item['exact'] else ' or more'}", number=True),
@@ -176,7 +168,7 @@ _COLUMNS = (
 )
 
 
-def _nothing(found: _Found) -> str:
+def _nothing_stale(found: _Stale) -> str:
     if not found.late_events:
         return "Nothing came late then, so no number lacks a late event."
     came = f"{found.late_events:,} events came late, of {found.entity_days:,} days of entities."

@@ -17,6 +17,7 @@ from botocore.config import Config
 from retrace.client import Client
 from retrace.consumer.destination import place_of
 from retrace.consumer.holding import Holding
+from retrace.consumer.lanes import LOOK_S
 from retrace.consumer.message import ConsumerError, Message
 from retrace.consumer.queue import Held, Queue
 from retrace.consumer.reading import Reader
@@ -27,9 +28,6 @@ from retrace.target_resolution import Chosen
 
 _CONNECTIONS = 64
 """At most, to each AWS service. They are made when they are needed."""
-
-_LOOK_S = 0.5
-"""How often a thread that waits for the end looks for a signal, where waiting hides it (Windows)."""
 
 
 class Consumer:
@@ -127,7 +125,7 @@ class Consumer:
             threads = [threading.Thread(target=work.guarded, args=(handle,), name=name, daemon=True) for name in names]
             for thread in threads:
                 thread.start()
-            while not work.stopped.wait(_LOOK_S):
+            while not work.stopped.wait(LOOK_S):
                 pass
             for thread in threads:
                 thread.join()

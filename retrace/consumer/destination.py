@@ -8,7 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chalicelib.core.errors import InvalidRequest
-from chalicelib.replays.destinations import DeclaredDestination, DestinationKind, Destinations, destinations_in
+from chalicelib.replays.destinations import (
+    DeclaredDestination,
+    DestinationKind,
+    Destinations,
+    destinations_in,
+    queue_url,
+)
 from retrace.consumer.message import ConsumerError
 from retrace.problem import Problem
 from retrace.target import DESTINATIONS, Target
@@ -26,14 +32,8 @@ class Place:
     target: Target
 
     def queue_url(self, endpoint_url: str) -> str:
-        """The URL of the queue, of any account.
-
-        https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queue-message-identifiers.html
-        """
-        if not self.queue.startswith("arn:"):
-            return self.queue
-        account, name = self.queue.split(":")[4:]
-        return f"{endpoint_url}/{account}/{name}"
+        """The URL of the queue, of any account."""
+        return queue_url(endpoint_url, self.queue) if self.queue.startswith("arn:") else self.queue
 
 
 def place_of(

@@ -8,8 +8,8 @@ from threading import Condition
 
 from retrace.consumer.queue import Held
 
-_LOOK_S = 0.5
-"""How often a worker looks for a signal, where waiting hides it (Windows)."""
+LOOK_S = 0.5
+"""How often a thread that waits looks for a signal, where waiting hides it (Windows)."""
 
 
 class Lanes:
@@ -35,7 +35,7 @@ class Lanes:
     def take(self) -> Held | None:
         """Wait for a message whose group has none in work; None once this is closed."""
         with self._changed:
-            while not self._changed.wait_for(lambda: self._ready or self._closed, _LOOK_S):
+            while not self._changed.wait_for(lambda: self._ready or self._closed, LOOK_S):
                 pass
             if self._closed:
                 return None

@@ -15,6 +15,7 @@ from typing import Any
 import urllib3
 
 from chalicelib.core.pagination import chunked
+from chalicelib.processing.reported import MAX_OUTCOMES
 from retrace.answer import Answer
 from retrace.client import WORTH_SENDING_AGAIN, Client, jittered
 from retrace.consumer.holding import Holding
@@ -23,9 +24,6 @@ from retrace.consumer.queue import Held, Queue
 from retrace.problem import Problem
 
 log = logging.getLogger("retrace.consumer")
-
-MAX_OUTCOMES = 1_000
-"""Of one report."""
 
 MAX_REASON_BYTES = 1_024
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,6 +9,7 @@ from itertools import chain, islice
 from typing import Any, BinaryIO, Protocol
 from urllib.parse import quote
 
+from retrace.answer import Answer
 from retrace.client import Client
 from retrace.concurrency import begun
 from retrace.exporting.files import opened
@@ -31,20 +31,6 @@ class RowWriter(Protocol):
 
     def close(self) -> None:
         """Write what is left."""
-
-
-class NdjsonRows:
-    """Writes a row as a line of JSON."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-
-    def write_row(self, row: Mapping[str, Any]) -> None:
-        """Write a line."""
-        self._file.write(json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
-
-    def close(self) -> None:
-        """Nothing is left."""
 
 
 @dataclass
@@ -92,9 +78,8 @@ class ExportContributions:
 
     def _versions(self, name: str) -> Iterator[Json]:
         """The versions that the values of a metric are of, each once: all groups of one come together."""
-        path, last, cursor = f"/metrics/{quote(name, safe='')}/values", None, None
-        while True:
-            page = self.client.get(path, {**self.query, "limit": _PAGE, "cursor": cursor})
+        path, last = f"/metrics/{quote(name, safe='')}/values", None
+        for [page] in self.client.each_page(path, {**self.query, "limit": _PAGE}, read=Answer.whole):
             self.missing += page["missing"]
             for value in page["values"]:
                 version = {"calendar": page["calendar"], **{member: value[member] for member in _OF_VERSION}}
@@ -103,9 +88,6 @@ class ExportContributions:
                     self.partial += not value["complete"]
                     yield version
                 last = version
-            cursor = page["cursor"]
-            if cursor is None:
-                return
 
     def _of_version(self, name: str, version: Json) -> Iterator[Json]:
         of = {member: version[member] for member in ("entity_id", "day", "calendar", "replay_id")}

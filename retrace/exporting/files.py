@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 from uuid import uuid4
 
 from retrace.exporting.events import Fetched
@@ -84,6 +84,10 @@ class NdjsonWriter:
     def write(self, event: Fetched) -> None:
         """Write a line."""
         self._file.write(line_of(event) + b"\n")
+
+    def write_row(self, row: Mapping[str, Any]) -> None:
+        """Write a contribution as a line."""
+        self._file.write(_object(row) + b"\n")
 
     def close(self) -> None:
         """Nothing is left."""

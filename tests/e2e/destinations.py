@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.core.pagination import chunked
-from chalicelib.replays.sqs import queue_url
+from chalicelib.replays.destinations import queue_url
 from embedded.admin import user_with
 from embedded.connection import Stack
 from embedded.deployment import STACK_NAME
@@ -32,7 +32,7 @@ def arn_of(stack: Stack, destination: str) -> str:
 
 def url_of(deployed: Deployed, destination: str) -> str:
     """The URL of a destination that is a queue."""
-    return queue_url(deployed.admin.sqs, arn_of(deployed.stack, destination))
+    return queue_url(deployed.admin.sqs.meta.endpoint_url, arn_of(deployed.stack, destination))
 
 
 def consumer_of(deployed: Deployed, user: str, *outputs: str) -> Stack:

@@ -12,6 +12,7 @@ from chalicelib.aggregates import newest_versions, tracing
 from chalicelib.aggregates import stored_metrics as values
 from chalicelib.aggregates import use_cases as aggregates_use_cases
 from chalicelib.aggregates.dynamodb_history import DynamoAggregateHistory
+from chalicelib.aggregates.ports import INPUTS_A_LOOK_UP
 from chalicelib.aggregates.queries import DiffQuery, InputsQuery, VersionsQuery
 from chalicelib.aggregates.stored_metrics import StoredMetrics
 from chalicelib.aggregates.tracing import TraceVersions
@@ -214,7 +215,7 @@ def fifty_events_at_a_time(monkeypatch: pytest.MonkeyPatch, fifty_at_a_time: Inv
     monkeypatch.setattr(values, "ROWS_A_READ", values.ROWS_A_READ // 50)
     for name in ("COMPUTING_US", "ROW_US"):
         monkeypatch.setattr(values, name, 50 * getattr(values, name))
-    monkeypatch.setattr(aggregates_use_cases, "INPUTS_A_LOOK_UP", aggregates_use_cases.INPUTS_A_LOOK_UP // 50)
+    monkeypatch.setattr(aggregates_use_cases, "INPUTS_A_LOOK_UP", INPUTS_A_LOOK_UP // 50)
     monkeypatch.setattr(aggregates_use_cases, "LOOK_US", 50 * read_budget.LOOK_US)
     return fifty_at_a_time
 

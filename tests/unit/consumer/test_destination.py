@@ -9,10 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.processing import reported
 from retrace import Consumer, ConsumerError
 from retrace.consumer.destination import Place, place_of
-from retrace.consumer.reporting import MAX_OUTCOMES
 from retrace.target_resolution import Chosen
 
 URL = "https://abc123.execute-api.eu-west-1.amazonaws.com/api"
@@ -86,10 +84,6 @@ def test_without_declared_destinations_a_name_is_not_enough() -> None:
         found("billing", DESTINATIONS="")
 
     assert found(f"{AT}other", reports=True, DESTINATIONS="").reports
-
-
-def test_a_report_has_as_many_outcomes_as_the_api_takes() -> None:
-    assert MAX_OUTCOMES == reported.MAX_OUTCOMES
 
 
 def test_the_docstring_names_each_option() -> None:

@@ -25,7 +25,7 @@ BEFORE_ALL, AFTER_ALL = "0" * 64, "f" * 64
 def small_pages(patched: pytest.MonkeyPatch, ids_a_page: int) -> None:
     patched.setattr(named_events, "PAGE_BYTES", ids_a_page * LINE_BYTES)
     patched.setattr(named_events, "PIECE_BYTES", 2 * LINE_BYTES)
-    patched.setattr(named_events, "IDENTITIES_A_CALL", 2)
+    patched.setattr(named_events, "LOOKED_UP_A_CALL", 2)
 
 
 @given(

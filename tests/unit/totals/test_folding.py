@@ -187,7 +187,7 @@ class Folding:
                 continue
         raise AssertionError("folding makes no progress")
 
-    def require_exact(self, total: Total) -> None:
+    def assert_exact(self, total: Total) -> None:
         had = [each for each in self.of_day if each.had]
         revenue, largest = (
             total.aggregate.states.values() if self.zone != "UTC" else list(total.aggregate.states.values())[1:]
@@ -238,7 +238,7 @@ def test_a_total_is_the_exact_sum_of_the_inputs_however_its_folding_is_cut(
 ) -> None:
     folding = Folding(all_of(said), zone, page_size)
 
-    folding.require_exact(folding.ask_until_whole(budget_us))
+    folding.assert_exact(folding.ask_until_whole(budget_us))
     assert folding.ask(0) == folding.totals.written[-1]
 
 
@@ -247,7 +247,7 @@ def test_a_request_goes_on_where_the_last_one_ended() -> None:
 
     total = folding.ask_until_whole(100_000)
 
-    folding.require_exact(total)
+    folding.assert_exact(total)
     assert total.revision > 1
 
 
@@ -269,7 +269,7 @@ def test_a_request_that_ends_between_two_slices_harms_nothing(
 
     folding.totals.before, folding.totals.after = before, after
 
-    folding.require_exact(folding.ask_until_whole(budget_us))
+    folding.assert_exact(folding.ask_until_whole(budget_us))
 
 
 @given(sales, budgets, budgets)
@@ -288,7 +288,7 @@ def test_of_requests_that_fold_the_same_day_at_once_all_get_the_same_total(
 
     total = folding.ask_until_whole(budget_us)
 
-    folding.require_exact(total)
+    folding.assert_exact(total)
     whole = [each for each in folding.totals.written if each.folded_to is None]
     assert whole == [total]
 
@@ -304,11 +304,11 @@ def ask_quietly(folding: Folding, budget_us: int) -> None:
 def test_what_a_redrive_processes_later_is_in_the_next_total(said: list[Sold]) -> None:
     every = all_of(said)
     folding = Folding([replace(each, had=each.had and number % 2 == 0) for number, each in enumerate(every)])
-    folding.require_exact(folding.ask())
+    folding.assert_exact(folding.ask())
 
     redriven = Folding(every, totals=folding.totals, processed=6)
 
-    redriven.require_exact(redriven.ask())
+    redriven.assert_exact(redriven.ask())
 
 
 def test_the_total_of_no_version_has_the_values_of_no_input() -> None:
@@ -325,6 +325,6 @@ def test_a_thousand_versions_are_ten_reads_and_one_write() -> None:
 
     total = folding.ask()
 
-    folding.require_exact(total)
+    folding.assert_exact(total)
     assert (total.versions, folding.versions.calls) == (1_000, ["of_entities"] * 10)
     assert folding.totals.written == [total]
