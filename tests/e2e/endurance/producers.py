@@ -4,7 +4,6 @@ import gzip
 import json
 import random
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -45,10 +44,12 @@ class Producer:
     ledger: Ledger
     epoch_now: Epoch
     ending: threading.Event
+    given_up: threading.Event
     rng: random.Random
     epoch: int = 0
     made: int = 0
     requests: int = 0
+    jitter: random.Random = field(default_factory=random.Random)
     second: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
 
     def run(self) -> None:
@@ -69,9 +70,9 @@ class Producer:
         self.epoch = 1_000_000
 
     def deliver(self, request: Request) -> None:
-        """Send until it is acknowledged."""
-        while not self._sent(request):
-            time.sleep(random.uniform(0, PAUSE_S))  # jitter is no secret
+        """Send until it is acknowledged, or the run is given up."""
+        while not (self._sent(request) or self.given_up.wait(self.jitter.uniform(0, PAUSE_S))):
+            continue
 
     def _sent(self, request: Request) -> bool:
         self.ledger.sends(request)

@@ -9,7 +9,7 @@ import math
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -72,6 +72,7 @@ class Run:
     workers: Fleet
     ledger: Ledger = field(default_factory=Ledger)
     ending: threading.Event = field(default_factory=threading.Event)
+    given_up: threading.Event = field(default_factory=threading.Event)
     started: float = field(default_factory=time.monotonic)
     ended: float = math.inf
 
@@ -79,7 +80,7 @@ class Run:
         rng = random.Random(self.plan.seed)  # repeatable, not secret
         api = Api(self.ground.stack, timeout=90.0, connections=4 * self.plan.producers)
         self.producers = [
-            Producer(number, api, self.ledger, self._epoch, self.ending, random.Random(rng.random()))
+            Producer(number, api, self.ledger, self._epoch, self.ending, self.given_up, random.Random(rng.random()))
             for number in range(self.plan.producers)
         ]
         self.desk = Desk(api, self.ledger, self._epochs_closed, random.Random(rng.random()))
@@ -92,16 +93,25 @@ class Run:
         )
 
     def __call__(self) -> Counts:
-        """Run it all; raises Problem if it does not come to an end."""
+        """Run it all; raises Problem if it does not come to an end. No thread outlives it."""
+        producing = [threading.Thread(target=producer.run, daemon=True) for producer in self.producers]
+        asking = threading.Thread(target=self.desk.run, daemon=True)
         self.wire.disturb(foul_weather(self.plan.share))
-        runs = [*(producer.run for producer in self.producers), self.desk.run]
-        threads = [threading.Thread(target=run, daemon=True) for run in runs]
-        for thread in threads:
+        for thread in (*producing, asking):
             thread.start()
+        try:
+            return self._run(producing, asking)
+        finally:
+            for event in (self.given_up, self.ending, self.desk.ending):
+                event.set()
+            for thread in (*producing, asking):
+                thread.join()
+
+    def _run(self, producing: Sequence[threading.Thread], asking: threading.Thread) -> Counts:
         self._storm()
         self.ended = time.monotonic()
         self.ending.set()
-        while any(thread.is_alive() for thread in threads[:-1]):
+        while any(thread.is_alive() for thread in producing):
             self.crashes.work(TURN_S)
         foul = time.monotonic() - self.started
         calls = self.wire.calls()
@@ -109,7 +119,7 @@ class Run:
         self.crashes.on = False
         self._calm()
         self.desk.ending.set()
-        threads[-1].join()
+        asking.join()
         return Counts(foul, calls, self.ledger, self.crashes, self.desk.errands, self._accounted())
 
     def _storm(self) -> None:

@@ -150,6 +150,8 @@ class Worker:
             )
         return len(bodies)
 
+    # A batch may take longer than its messages are hidden: another worker has those then. The answers to calls for
+    # several say so for each, where a call for one message would end this worker.
     def _delete(self, receipts: Sequence[str]) -> None:
         for some in chunked(receipts, MESSAGES_A_RECEIVE):
             self.sqs.delete_message_batch(
@@ -158,9 +160,13 @@ class Worker:
             )
 
     def _return(self, receipts: Sequence[str]) -> None:
-        for receipt in receipts:
-            self.sqs.change_message_visibility(
-                QueueUrl=self.source.queue_url, ReceiptHandle=receipt, VisibilityTimeout=RETURN_SECONDS
+        for some in chunked(receipts, MESSAGES_A_RECEIVE):
+            self.sqs.change_message_visibility_batch(
+                QueueUrl=self.source.queue_url,
+                Entries=[
+                    {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": RETURN_SECONDS}
+                    for number, receipt in enumerate(some)
+                ],
             )
 
 
