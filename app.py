@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from chalice.app import Chalice, CloudWatchEvent, IAMAuthorizer, Rate, Request, Response, SQSEvent
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from chalicelib.processing.processor import BatchResponse
 
+View = TypeVar("View", bound="Callable[..., Response]")
+
 refuse_unrecorded(os.environ, sys.argv)
 
 app = Chalice(app_name="retrace", configure_logs=False)  # telemetry configures them, as JSON
@@ -44,7 +46,13 @@ def admitted(request: Request, get_response: Callable[[Request], Response]) -> R
 
 # Requests of these types reach the function byte by byte through API Gateway; answers stay text.
 app.api.binary_types = ["application/x-ndjson", "application/gzip"]
-ANY_CONTENT_TYPE = ["*/*"]
+
+
+def route(path: str, method: str = "GET") -> Callable[[View], View]:
+    """A route that takes signed requests only, with a body of any type, and answers errors with problems."""
+    bodies = ["application/json"] if method == "GET" else ["*/*"]
+    register = app.route(path, methods=[method], authorizer=signed, content_types=bodies)
+    return lambda view: register(as_problem_response(view))
 
 
 def _request() -> Request:
@@ -52,220 +60,188 @@ def _request() -> Request:
     return app.current_request
 
 
-@app.route("/ingest", methods=["POST"], authorizer=signed, content_types=ANY_CONTENT_TYPE)
-@as_problem_response
+@route("/ingest", "POST")
 def ingest() -> Response:
     """Ingest events, or with ?dry_run=true report what would happen to them."""
     return api.ingest.ingest(_request())
 
 
-@app.route("/events", authorizer=signed)
-@as_problem_response
+@route("/events")
 def events() -> Response:
     """List events of an entity, or of a source and type, in a window."""
     return api.search.events(_request())
 
 
-@app.route("/late", authorizer=signed)
-@as_problem_response
+@route("/late")
 def late() -> Response:
     """Late arrivals of a day, and what they touch."""
     return api.search.late(_request())
 
 
-@app.route("/late/summary", authorizer=signed)
-@as_problem_response
+@route("/late/summary")
 def late_summary() -> Response:
     """How many events came late, by source, type and hour of arrival."""
     return api.search.late_summary(_request())
 
 
-@app.route("/stale", authorizer=signed)
-@as_problem_response
+@route("/stale")
 def stale() -> Response:
     """Daily aggregates whose newest version lacks events that came late."""
     return api.search.stale(_request())
 
 
-@app.route("/gaps", authorizer=signed)
-@as_problem_response
+@route("/gaps")
 def gaps() -> Response:
     """Hours or days without events."""
     return api.search.gaps(_request())
 
 
-@app.route("/sources", authorizer=signed)
-@as_problem_response
+@route("/sources")
 def sources() -> Response:
     """Every source and type, since when and until when it was seen."""
     return api.search.sources(_request())
 
 
-@app.route("/freshness", authorizer=signed)
-@as_problem_response
+@route("/freshness")
 def freshness() -> Response:
     """The newest event of a source and type; 503 if it is older than asked for."""
     return api.search.freshness(_request())
 
 
-@app.route("/events/{event_id}", authorizer=signed)
-@as_problem_response
+@route("/events/{event_id}")
 def event(event_id: str) -> Response:
     """What is known of an event, its later arrivals, and the aggregates it went into."""
     return api.search.event(event_id)
 
 
-@app.route("/events/{event_id}/raw", authorizer=signed)
-@as_problem_response
+@route("/events/{event_id}/raw")
 def raw_event(event_id: str) -> Response:
     """The event's own text, its hash checked."""
     return api.search.raw_event(event_id)
 
 
-@app.route("/replay", methods=["POST"], authorizer=signed, content_types=ANY_CONTENT_TYPE)
-@as_problem_response
+@route("/replay", "POST")
 def request_replay() -> Response:
     """Ask for a replay, which runs on its own, or with ?dry_run=true for what it would send."""
     return api.replays.request_replay(_request())
 
 
-@app.route("/replay", authorizer=signed)
-@as_problem_response
+@route("/replay")
 def replays() -> Response:
     """Replays and how far they are, newest first."""
     return api.replays.replays(_request())
 
 
-@app.route("/replay/{replay_id}", authorizer=signed)
-@as_problem_response
+@route("/replay/{replay_id}")
 def replay(replay_id: str) -> Response:
     """A replay and how far it is."""
     return api.replays.replay(replay_id)
 
 
-@app.route("/replay/{replay_id}/cancel", methods=["POST"], authorizer=signed, content_types=ANY_CONTENT_TYPE)
-@as_problem_response
+@route("/replay/{replay_id}/cancel", "POST")
 def cancel_replay(replay_id: str) -> Response:
     """Send nothing more of a replay, and drop what was sent and not processed."""
     return api.replays.cancel(_request(), replay_id)
 
 
-@app.route("/replay/{replay_id}/redrive", methods=["POST"], authorizer=signed, content_types=ANY_CONTENT_TYPE)
-@as_problem_response
+@route("/replay/{replay_id}/redrive", "POST")
 def redrive_replay(replay_id: str) -> Response:
     """Move a replay's dead letters back to the queue, and plan on where its planner has given up."""
     return api.replays.redrive(_request(), replay_id)
 
 
-@app.route("/replay/{replay_id}/outcomes", methods=["POST"], authorizer=signed, content_types=ANY_CONTENT_TYPE)
-@as_problem_response
+@route("/replay/{replay_id}/outcomes", "POST")
 def report_outcomes(replay_id: str) -> Response:
     """Record what a consumer reports of the messages that a replay sent it."""
     return api.replays.outcomes(_request(), replay_id)
 
 
-@app.route("/events-files/{sha256}", methods=["PUT"], authorizer=signed, content_types=ANY_CONTENT_TYPE)
-@as_problem_response
+@route("/events-files/{sha256}", "PUT")
 def offer_upload(sha256: str) -> Response:
     """Say how to upload a file of event ids, unless it is there."""
     return api.replays.offer_upload(_request(), sha256)
 
 
-@app.route("/aggregates", authorizer=signed)
-@as_problem_response
+@route("/aggregates")
 def aggregates() -> Response:
     """Every version of an entity's daily aggregate."""
     return api.aggregates.aggregates(_request())
 
 
-@app.route("/aggregates/inputs", authorizer=signed)
-@as_problem_response
+@route("/aggregates/inputs")
 def aggregate_inputs() -> Response:
     """The events that went into one version."""
     return api.aggregates.inputs(_request())
 
 
-@app.route("/aggregates/diff", authorizer=signed)
-@as_problem_response
+@route("/aggregates/diff")
 def aggregate_difference() -> Response:
     """What two versions do not share."""
     return api.aggregates.difference(_request())
 
 
-@app.route("/metrics", authorizer=signed)
-@as_problem_response
+@route("/metrics")
 def metrics() -> Response:
     """Every metric with its newest definition."""
     return api.metrics.metrics(_request())
 
 
-@app.route("/metrics/{name}", authorizer=signed)
-@as_problem_response
+@route("/metrics/{name}")
 def metric(name: str) -> Response:
     """A metric with all definitions that it had."""
     return api.metrics.metric(name)
 
 
-@app.route("/metrics/{name}/values", authorizer=signed)
-@as_problem_response
+@route("/metrics/{name}/values")
 def metric_values(name: str) -> Response:
     """What a metric comes to by day, over all entities, by group or by entity."""
     return api.metrics.values(_request(), name)
 
 
-@app.route("/metrics/{name}", methods=["PUT"], authorizer=signed, content_types=ANY_CONTENT_TYPE)
-@as_problem_response
+@route("/metrics/{name}", "PUT")
 def define_metric(name: str) -> Response:
     """Make a definition the newest of a metric."""
     return api.metrics.define(_request(), name)
 
 
-@app.route("/metrics/{name}", methods=["DELETE"], authorizer=signed, content_types=ANY_CONTENT_TYPE)
-@as_problem_response
+@route("/metrics/{name}", "DELETE")
 def retire_metric(name: str) -> Response:
     """Have no further replay compute a metric that does not name it."""
     return api.metrics.retire(_request(), name)
 
 
-@app.route("/rejected", authorizer=signed)
-@as_problem_response
+@route("/rejected")
 def rejections() -> Response:
     """What was refused on a day, and why."""
     return api.quarantine.rejections(_request())
 
 
-@app.route("/rejected/{rejected_id}", authorizer=signed)
-@as_problem_response
+@route("/rejected/{rejected_id}")
 def rejection(rejected_id: str) -> Response:
     """A refused event with its body, and what came of its retries."""
     return api.quarantine.rejection(rejected_id)
 
 
-@app.route("/rejected/{rejected_id}/retry", methods=["POST"], authorizer=signed, content_types=ANY_CONTENT_TYPE)
-@as_problem_response
+@route("/rejected/{rejected_id}/retry", "POST")
 def retry_rejected(rejected_id: str) -> Response:
     """Send a refused event through ingest again, as it was kept or as the body corrects it."""
     return api.quarantine.retry(_request(), rejected_id)
 
 
-@app.route("/openapi.json", authorizer=signed)
-@as_problem_response
+@route("/openapi.json")
 def openapi_document() -> Response:
     """This API, described in OpenAPI 3.1."""
     return answer(api.openapi.document())
 
 
-@app.route("/health", authorizer=signed)
-@as_problem_response
+@route("/health")
 def health() -> Response:
     """Whether the API answers."""
     return answer({"status": "ok"})
 
 
 @app.on_sqs_message(
-    queue=queue_name(os.environ, "replay-jobs"),
-    batch_size=1,
-    maximum_concurrency=planner_concurrency(os.environ),
+    queue=queue_name(os.environ, "replay-jobs"), batch_size=1, maximum_concurrency=planner_concurrency(os.environ)
 )
 def planner(event: SQSEvent) -> None:
     """Work on one slice of a replay."""
@@ -273,9 +249,7 @@ def planner(event: SQSEvent) -> None:
 
 
 @app.on_sqs_message(
-    queue=queue_name(os.environ, "replay"),
-    batch_size=10,
-    maximum_concurrency=processor_concurrency(os.environ),
+    queue=queue_name(os.environ, "replay"), batch_size=10, maximum_concurrency=processor_concurrency(os.environ)
 )
 def processor(event: SQSEvent) -> BatchResponse:
     """Turn replayed events into daily aggregates."""

@@ -2416,7 +2416,7 @@ BREAKS = [
     Break(
         "9 no route is open: one without an authorizer",
         "app.py",
-        '@app.route("/events", authorizer=signed)',
+        '@route("/events")',
         '@app.route("/events")',
         "tests/functional/test_routes.py",
         "",

@@ -32,7 +32,7 @@ def with_deadline(event: Any, get_response: Callable[[Any], Any]) -> Any:
 
 
 def as_problem_response(view: Callable[P, Response]) -> Callable[P, Response]:
-    """Turn Retrace's errors into problems. Goes beneath `@app.route`, as Chalice would make them a bare 500."""
+    """Turn Retrace's errors into problems. `route` puts it beneath Chalice's, which would answer a bare 500."""
 
     @functools.wraps(view)
     def answered(*args: P.args, **kwargs: P.kwargs) -> Response:
