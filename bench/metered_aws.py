@@ -24,7 +24,7 @@ from chalicelib.ingest.use_cases import Ingest
 from chalicelib.quarantine.s3 import S3Quarantine
 from chalicelib.replays.commit_batch import MESSAGES_A_BATCH
 from chalicelib.replays.destinations import TO_AGGREGATES
-from chalicelib.replays.dynamodb_jobs import DynamoReplayStates, DynamoReplayStore
+from chalicelib.replays.dynamodb_jobs import DynamoReplayStore
 from chalicelib.replays.eventbridge import EventBridgeDestination
 from chalicelib.replays.sqs import SqsDestination, SqsReplayQueues
 from infra.merge import RESOURCES, load
@@ -50,7 +50,6 @@ class MeteredAws:
     raw: S3RawStore
     index: DynamoEventIndex
     replays: DynamoReplayStore
-    states: DynamoReplayStates
     aggregates: DynamoAggregateStore
     queues: SqsReplayQueues
     destination: SqsDestination
@@ -89,7 +88,6 @@ def metered_aws() -> MeteredAws:
         raw,
         index,
         DynamoReplayStore(dynamodb, REPLAYS, never_wait),
-        DynamoReplayStates(dynamodb, REPLAYS, never_wait),
         DynamoAggregateStore(dynamodb, AGGREGATES, REPLAYS, never_wait),
         SqsReplayQueues(sqs, QUEUE, QUEUE),
         SqsDestination(

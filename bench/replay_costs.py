@@ -115,7 +115,7 @@ def processed(shape: Shape, batch: int, metrics: Sequence[Definition] = ()) -> C
     aws = metered_aws()
     keep_job(aws, metrics)
     recorder = RecordInLedger(aws.aggregates, lambda: NOW, never_wait)
-    processor = ProcessBatch(FetchAndVerify(aws.raw, one_by_one), aws.states, recorder, _Remembered(metrics))
+    processor = ProcessBatch(FetchAndVerify(aws.raw, one_by_one), aws.replays, recorder, _Remembered(metrics))
     deliveries = _deliveries(_stored(aws, shape, batch))
     for entity in {shape.entity_of(number) for number in range(batch)} if shape.before else ():
         aws.tables[AGGREGATES].put(on_the_wire(_version_row(entity, shape.before, metrics)))

@@ -31,6 +31,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
@@ -52,42 +53,47 @@ _REGIONAL: Final = {"types": ["REGIONAL"]}
 Document = dict[str, Any]
 
 
+class _Handler(http.server.BaseHTTPRequestHandler):
+    """Passes calls on to the emulator, and answers those that it does not know."""
+
+    def __init__(self, account: Admin, endpoint_url: str, *connection: Any) -> None:
+        self._account, self._endpoint_url = account, endpoint_url
+        super().__init__(*connection)  # this answers the call
+
+    def answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        answer = _answered(self._account, self.command, self.path, body)
+        if answer is not None:
+            self._tell(200 if self.command == "PUT" else 201, {"Content-Type": "application/json"}, answer)
+            return
+        url = self._endpoint_url + self.path
+        headers = {name: value for name, value in self.headers.items() if name.lower() != "content-length"}
+        adapted = _adapted(self.command, body)
+        if adapted != body:
+            headers = _signed(self._account, self.command, url, adapted, headers["Content-Type"])
+        passed = urllib3.request(self.command, url, body=adapted, headers=headers, retries=False, timeout=60)
+        whole = _completed(passed.data) if self.command == "GET" and _API.fullmatch(self.path) else passed.data
+        self._tell(passed.status, dict(passed.headers), whole)
+
+    do_DELETE = do_GET = do_PATCH = do_POST = do_PUT = answer  # noqa: N815  # as http.server calls them
+
+    def _tell(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            if name.lower() not in _OF_THE_CONNECTION:
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
 @contextmanager
 def gateway(account: Admin, endpoint_url: str) -> Iterator[Mapping[str, str]]:
     """Yield the variables by which SDKs find the gateway of an emulator."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            answer = _answered(account, self.command, self.path, body)
-            if answer is not None:
-                self.tell(200 if self.command == "PUT" else 201, {"Content-Type": "application/json"}, answer)
-                return
-            headers = {name: value for name, value in self.headers.items() if name.lower() != "content-length"}
-            adapted = _adapted(self.command, body)
-            if adapted != body:
-                headers = _signed(account, self.command, endpoint_url + self.path, adapted, headers["Content-Type"])
-            passed = urllib3.request(
-                self.command, endpoint_url + self.path, body=adapted, headers=headers, retries=False, timeout=60
-            )
-            whole = _completed(passed.data) if self.command == "GET" and _API.fullmatch(self.path) else passed.data
-            self.tell(passed.status, dict(passed.headers), whole)
-
-        do_DELETE = do_GET = do_PATCH = do_POST = do_PUT = answer  # noqa: N815  # as http.server calls them
-
-        def tell(self, status: int, headers: dict[str, str], body: bytes) -> None:
-            self.send_response(status)
-            for name, value in headers.items():
-                if name.lower() not in _OF_THE_CONNECTION:
-                    self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer((LOOPBACK, 0), Handler) as proxy:
+    with http.server.ThreadingHTTPServer((LOOPBACK, 0), partial(_Handler, account, endpoint_url)) as proxy:
         threading.Thread(target=proxy.serve_forever).start()
         url = f"http://{LOOPBACK}:{proxy.server_port}"
         try:

@@ -15,7 +15,7 @@ from typing import Final
 from infra.account import Account, Artifacts, aws_errors_in_words, session
 from infra.changes import Change, Resource, lines
 from infra.command import Problem, Tell, exit_status, parser, say
-from infra.destination_file import declared_in, file_of, require_reporters
+from infra.destination_file import Declarations, declared_in, file_of, require_reporters
 from infra.destination_removal import require_unused
 from infra.destinations import policies_to_attach, with_destinations
 from infra.merge import RESOURCES, load, merged
@@ -96,25 +96,15 @@ def _deploy(chosen: argparse.Namespace, say: Tell, application: Application) -> 
         artifacts.prepare()
     else:
         template = application.uploaded(artifacts, account.region, stage, given, say, destinations=destinations)
-    parameters = {"Stage": stage, **given}
-    changed = roll_out(
-        stack,
-        kind,
-        artifacts.keep_template(template),
-        parameters,
-        kept=kept(declared, parameters, before),
-        agree=_review(stack.name, dry_run=chosen.dry_run, say=say),
-        tell=say,
-    )
+    url, parameters = artifacts.keep_template(template), {"Stage": stage, **given}
+    agree = _review(stack.name, dry_run=chosen.dry_run, say=say)
+    changed = roll_out(stack, kind, url, parameters, kept=kept(declared, parameters, before), agree=agree, tell=say)
     if chosen.dry_run:
         say(f"Nothing was changed in {stack.name}; what was uploaded stays in {artifacts.bucket}.")
         return
     say(f"\n{stack.name} is {'deployed' if changed else 'up to date: there was nothing to change'}.\n")
-    for line in _next_steps(stage, account.region, stack.outputs(), resources_only=resources_only):
+    for line in _next_steps(stage, account, stack, destinations, resources_only=resources_only):
         say(line)
-    role = role_of_planners(stack.resources(), stage, account.caller)
-    for arn, policy in policies_to_attach(destinations, account.number, role):
-        say(f"\n# attach this policy to {arn}, or no replay reaches it\n  {policy}")
 
 
 def warnings(stage: str, retention_days: str) -> Iterator[str]:
@@ -168,7 +158,10 @@ def role_of_planners(resources: Iterable[Resource], stage: str, deployer: str) -
     return f"arn:{partition}:iam::{account}:role/{made.get('PlannerRole', f'retrace-{stage}-planner')}"
 
 
-def _next_steps(stage: str, region: str, outputs: Mapping[str, str], *, resources_only: bool) -> Iterator[str]:
+def _next_steps(
+    stage: str, account: Account, stack: Stack, destinations: Declarations, *, resources_only: bool
+) -> Iterator[str]:
+    outputs = stack.outputs()
     width = max(map(len, outputs), default=0)
     for name, value in sorted(outputs.items()):
         yield f"  {name:{width}}  {value}"
@@ -176,7 +169,14 @@ def _next_steps(stage: str, region: str, outputs: Mapping[str, str], *, resource
     if resources_only:
         yield f"  {Path(sys.executable).parent}/python -m infra.record_outputs {stage}"
         yield f"  chalice deploy --stage {stage}"
-        return
+    else:
+        yield from _uses(stage, account.region, outputs)
+    role = role_of_planners(stack.resources(), stage, account.caller)
+    for arn, policy in policies_to_attach(destinations, account.number, role):
+        yield f"\n# attach this policy to {arn}, or no replay reaches it\n  {policy}"
+
+
+def _uses(stage: str, region: str, outputs: Mapping[str, str]) -> Iterator[str]:
     yield "\n# attach these policies to principals that send events or investigate"
     for policy in ("ProducerPolicyArn", "InvestigatorPolicyArn"):
         yield f"  aws iam attach-role-policy --role-name <role> --policy-arn {outputs[policy]}"

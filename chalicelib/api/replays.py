@@ -15,7 +15,6 @@ from chalicelib.processing.responses import report as reported
 from chalicelib.replays import responses
 from chalicelib.replays.events_file import LINE_BYTES
 from chalicelib.replays.job import Requester
-from chalicelib.replays.partial_days import partial_days
 from chalicelib.replays.preview_report import ConfirmationNeeded
 from chalicelib.replays.request import EventsFileQuery, ReplayQuery, ReplaysQuery
 from chalicelib.replays.request_body import parse_with_drafts
@@ -28,17 +27,11 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 def request_replay(request: Request) -> Response:
     """POST /replay."""
     query = requests.parameters(request, ReplayQuery)
-    parsed = parse_with_drafts(requests.body_of(request))
-    asked = parsed.request
+    parsed, use_case = parse_with_drafts(requests.body_of(request)), replay_wiring.request_replay()
     if query.dry_run:
-        asked = replay_wiring.complete_request().completed(asked)
-        replay_wiring.destinations().named(asked.destination, in_time_order=asked.in_time_order)
-        pins = replay_wiring.pin_metrics()
-        chosen = pins.chosen(asked, parsed.drafts)
-        partial = partial_days(asked, pins.active(asked.destination) if chosen is None else chosen)
-        return answer(responses.preview(replay_wiring.preview_replay().count_messages(asked), chosen, partial))
+        return answer(responses.preview(use_case.dry_run(parsed.request, parsed.drafts)))
     try:
-        job = replay_wiring.request_replay().request(asked, _requester(request), parsed.drafts)
+        job = use_case.request(parsed.request, _requester(request), parsed.drafts)
     except ConfirmationNeeded as error:
         return problem(error, {"preview": responses.preview(error.preview)})
     telemetry.replay_requested(job, requests.request_id(request))
@@ -51,7 +44,7 @@ def offer_upload(request: Request, sha256: str) -> Response:
     if not is_sha256(sha256):
         fault = Fault("sha256", "must be the SHA-256 of the file: 64 lowercase hexadecimal digits")
         raise InvalidRequest("The name of the file is not valid.", (fault,))
-    found = replay_wiring.offer_upload().offer(sha256, query.events * LINE_BYTES)
+    found = replay_wiring.named_events().offer(sha256, query.events * LINE_BYTES)
     return answer(upload_shape(sha256, found, query.events))
 
 

@@ -109,6 +109,10 @@ def parse_native(json: lossless_json.JsonText) -> Event:
         raise InvalidRequest("The event is not valid.", faults) from error
     if json.faults or wrong:
         raise InvalidRequest("The event is not valid.", all_faults(json.faults, wrong))
+    return _identified(native, extensions, lossless_json.one_line(json.text))
+
+
+def _identified(native: NativeEvent, extensions: Mapping[str, str], text: str) -> Event:
     event_time = Instant(native.event_time)
     content = content_hash_of(
         {
@@ -127,7 +131,7 @@ def parse_native(json: lossless_json.JsonText) -> Event:
         event_time=event_time,
         content_sha256=content,
         event_id=event_id_of(native.source, native.idempotency_key, content),
-        text=lossless_json.one_line(json.text),
+        text=text,
     )
 
 

@@ -200,22 +200,6 @@ class DynamoReplayStore:
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
 
-
-def _keyed(item: Item | None) -> KeyedReplay | None:
-    if item is None:
-        return None
-    row = from_item(item)
-    return KeyedReplay(row["replay_id"], row["digest"])
-
-
-@dataclass(frozen=True)
-class DynamoReplayStates:
-    """The jobs in ReplaysTable."""
-
-    dynamodb: DynamoDBClient
-    replays_table: str
-    pause: Pause
-
     def states(self, replay_ids: Collection[str]) -> Mapping[str, ReplayStatus]:
         """The states of those replays that there are, as they are now: a BatchGetItem for each hundred."""
         partitions = {replay_keys.replay(replay_id): replay_id for replay_id in replay_ids}
@@ -226,3 +210,10 @@ class DynamoReplayStates:
                 items = get_items(self.dynamodb, self.replays_table, wanted, self.pause, consistent=True)
                 found |= {partitions[item["PK"]["S"]]: status_of(from_item(item)) for item in items}
         return found
+
+
+def _keyed(item: Item | None) -> KeyedReplay | None:
+    if item is None:
+        return None
+    row = from_item(item)
+    return KeyedReplay(row["replay_id"], row["digest"])

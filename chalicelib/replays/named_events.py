@@ -34,11 +34,17 @@ Named = tuple[str, StoredEvent | None]
 
 @dataclass(frozen=True)
 class NamedEvents:
-    """The events of files."""
+    """The use case behind PUT /events-files/{sha256}, and the events of the files."""
 
     files: EventsFiles
     identities: Identities
     now: Clock
+
+    def offer(self, sha256: str, size: int) -> EventsFile | Upload:
+        """The file, if it was uploaded this month or in the one before, otherwise how to upload it."""
+        now = self.now()
+        found = self.files.find(sha256, now, MONTHS_FOUND)
+        return self.files.upload(sha256, size, now) if found is None else found
 
     def file(self, sha256: str) -> EventsFile:
         """The file that a new request may name; raises InvalidRequest if there is none."""
@@ -73,17 +79,3 @@ class NamedEvents:
 
     def _look_up(self, ids: Sequence[str]) -> list[StoredEvent]:
         return list(self.identities.first_seen(ids, consistent=True).values())
-
-
-@dataclass(frozen=True)
-class OfferUpload:
-    """The use case behind PUT /events-files/{sha256}."""
-
-    files: EventsFiles
-    now: Clock
-
-    def offer(self, sha256: str, size: int) -> EventsFile | Upload:
-        """The file, if it was uploaded this month or in the one before, otherwise how to upload it."""
-        now = self.now()
-        found = self.files.find(sha256, now, MONTHS_FOUND)
-        return self.files.upload(sha256, size, now) if found is None else found

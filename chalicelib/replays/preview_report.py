@@ -9,8 +9,10 @@ from operator import itemgetter
 
 from chalicelib.core.errors import Conflict, Fault
 from chalicelib.core.timestamps import Day, Instant
+from chalicelib.metrics.definition import Definition
 from chalicelib.replays.estimate import Estimate
 from chalicelib.replays.events_file import EventsFile
+from chalicelib.replays.partial_days import PartialDays
 from chalicelib.replays.request import ReplayRequest
 
 NAMES_SHOWN = 100
@@ -41,7 +43,8 @@ class Preview:
 
     Days, sources and types are those of the rows that were gone through (`scanned`), which may be fewer.
     `index_read_to` is the instant before which every acknowledged event is in the index by type; None for an entity and
-    a file, which are read consistently. `not_found` are ids of the file that no event has.
+    a file, which are read consistently. `not_found` are ids of the file that no event has. `metrics` are those
+    that the request chose, if it chose any, and `partial_days` days of their calendars that it covers in part.
     """
 
     request: ReplayRequest
@@ -55,6 +58,8 @@ class Preview:
     index_read_to: Instant | None
     file: EventsFile | None = None
     not_found: Sequence[str] = ()
+    metrics: Sequence[Definition] | None = None
+    partial_days: Sequence[PartialDays] = ()
 
     @property
     def at_most(self) -> int | None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, NotRequired
 
 from chalicelib.core.percent_encoding import for_path
 from chalicelib.core.schemas import Count, Cursor, DescribedBy, JsonSchema, Shape, Time
 from chalicelib.core.timestamps import Instant
-from chalicelib.metrics.definition import Definition
 from chalicelib.replays.destinations import DestinationKind
 from chalicelib.replays.estimate import cost_usd
 from chalicelib.replays.in_flight import quiet_hours
 from chalicelib.replays.job import JobState, ReplayJob
-from chalicelib.replays.partial_days import PartialDays
 from chalicelib.replays.preview_report import Preview
 from chalicelib.replays.request import ReplayRequest
 from chalicelib.replays.schemas import PinnedMetricShape, PreviewAnswer, counted_file, partial_shape
@@ -207,9 +204,7 @@ def jobs(found: ReplaysFound, now: Instant) -> ReplayList:
     return {"items": [job(each, now) for each in found.jobs], "cursor": found.cursor}
 
 
-def preview(
-    counted: Preview, metrics: Sequence[Definition] | None = None, partial: Sequence[PartialDays] = ()
-) -> PreviewAnswer:
+def preview(counted: Preview) -> PreviewAnswer:
     """What a replay would send, the metrics that its request chooses, if it chooses any, and days it makes partial."""
     answer: PreviewAnswer = {
         "request": counted.request.as_asked(),
@@ -226,12 +221,12 @@ def preview(
         "estimated_reports_usd": counted.estimate.reports_usd,
         "advice": _advice_before(counted),
     }
-    if metrics is not None:
-        answer["metrics"] = [{"name": each.name, "definition_sha256": each.sha256} for each in metrics]
+    if counted.metrics is not None:
+        answer["metrics"] = [{"name": each.name, "definition_sha256": each.sha256} for each in counted.metrics]
     if counted.file is not None:
         answer["events_file"] = counted_file(counted.file, counted.not_found)
-    if partial:
-        answer["partial_days"] = list(map(partial_shape, partial))
+    if counted.partial_days:
+        answer["partial_days"] = list(map(partial_shape, counted.partial_days))
     return answer
 
 

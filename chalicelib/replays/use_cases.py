@@ -7,24 +7,22 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
 from chalicelib.core.errors import Conflict, Fault, TryAgain, WriteConflict
 from chalicelib.core.pagination import from_cursor, query_fingerprint, to_cursor
 from chalicelib.core.ports import Clock, Concurrently, Pause
 from chalicelib.core.replay_ids import what_if
+from chalicelib.metrics.definition import Definition
 from chalicelib.replays.destinations import DeclaredDestination, DestinationKind, Destinations
 from chalicelib.replays.job import JobState, PinnedMetric, ReplayJob, Requester, beginning_of
 from chalicelib.replays.missing import CompleteRequest
+from chalicelib.replays.partial_days import partial_days
+from chalicelib.replays.pinning import PinMetrics
 from chalicelib.replays.ports import KeyedReplay, ReplayQueues, ReplayStore, required_job
-from chalicelib.replays.preview_report import ConfirmationNeeded
+from chalicelib.replays.preview import PreviewReplay
+from chalicelib.replays.preview_report import ConfirmationNeeded, Preview
 from chalicelib.replays.request import MAX_REPLAYS, ReplayRequest, ReplaysQuery
 from chalicelib.replays.tasks import ReplayTask
-
-if TYPE_CHECKING:  # a cold function imports what it runs
-    from chalicelib.metrics.definition import Definition
-    from chalicelib.replays.pinning import PinMetrics
-    from chalicelib.replays.preview import PreviewReplay
 
 _ATTEMPTS = 10
 
@@ -54,23 +52,34 @@ class RequestReplay:
         CompleteRequest says what it raises for a request for only what is missing.
         """
         digest = _digest(request)
-        known = self._known_by(requester.idempotency_key)
+        key = requester.idempotency_key
+        known = None if key is None else self.replays.keyed(key)
         if known is not None:
             return self._again(known, digest, requester)
-        request = CompleteRequest(self.replays, self.now).completed(request)
-        destination = self.destinations.named(request.destination, in_time_order=request.in_time_order)
+        request, destination = self._completed(request)
         self.preview.file_of(request)
         chosen = self.metrics.chosen(request, drafts)
         self._require_confirmation(request)
         job = self._job(request, requester, chosen, destination)
         self.metrics.keep(drafts)
         self.queues.plan_unless_planned(job.replay_id)
-        keyed = self.replays.create(job, requester.idempotency_key, digest)
+        keyed = self.replays.create(job, key, digest)
         if keyed is not None:
             return self._again(keyed, digest, requester)
         with suppress(TryAgain):  # it is planned in a minute all the same
             self.queues.plan(job.replay_id, request.settles_in(self.index_lag_s))
         return job
+
+    def dry_run(self, request: ReplayRequest, drafts: Sequence[Definition]) -> Preview:
+        """Say what a request would do, and do nothing of it. Raises what `request` does, except ConfirmationNeeded."""
+        request, destination = self._completed(request)
+        chosen = self.metrics.chosen(request, drafts)
+        partial = partial_days(request, self.metrics.active(destination.name) if chosen is None else chosen)
+        return replace(self.preview.count_messages(request), metrics=chosen, partial_days=partial)
+
+    def _completed(self, request: ReplayRequest) -> tuple[ReplayRequest, DeclaredDestination]:
+        completed = CompleteRequest(self.replays, self.now).completed(request)
+        return completed, self.destinations.named(completed.destination, in_time_order=completed.in_time_order)
 
     def _job(
         self,
@@ -98,13 +107,11 @@ class RequestReplay:
             takes_reports=destination.takes_reports,
         )
 
-    def _known_by(self, idempotency_key: str | None) -> KeyedReplay | None:
-        return None if idempotency_key is None else self.replays.keyed(idempotency_key)
-
     def _again(self, keyed: KeyedReplay, digest: str, requester: Requester) -> ReplayJob:
         """The job that was requested before. It is queued again if no planner has had it, as it may not be queued."""
         if keyed.digest != digest:
-            raise _other_request(requester.idempotency_key)
+            fault = Fault("Idempotency-Key", "belongs to another request. Use a new key for a new replay")
+            raise Conflict(f"The Idempotency-Key {requester.idempotency_key} was used for another replay.", (fault,))
         job = required_job(self.replays, keyed.replay_id)
         if job.revision == 0:
             self.queues.plan(job.replay_id)
@@ -121,11 +128,6 @@ class RequestReplay:
 def _digest(request: ReplayRequest) -> str:
     content = json.dumps(request.as_asked(), sort_keys=True, ensure_ascii=False)
     return sha256(content.encode()).hexdigest()
-
-
-def _other_request(key: str | None) -> Conflict:
-    fault = Fault("Idempotency-Key", "belongs to another request. Use a new key for a new replay")
-    return Conflict(f"The Idempotency-Key {key} was used for another replay.", (fault,))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from chalicelib.processing.reported import RecordReportedOutcomes
 from chalicelib.processing.sqs import SqsDeadLetterQueue, SqsDeliveryQueue
 from chalicelib.replays import commit_batch, rate_limit
 from chalicelib.replays.destinations import DeclaredDestination, DestinationKind, queue_url
-from chalicelib.replays.dynamodb_jobs import DynamoReplayStates
 from chalicelib.replays.eventbridge import EventBridgeDestination
 from chalicelib.replays.planner import PlanReplay
 from chalicelib.replays.ports import Destination
@@ -75,7 +74,7 @@ def destination_of(declared: DeclaredDestination) -> Destination:
 
 def process_batch() -> ProcessBatch:
     """ReplayQueue."""
-    return ProcessBatch(fetcher(), replay_states(), record(), definitions())
+    return ProcessBatch(fetcher(), replay_store(), record(), definitions())
 
 
 def acknowledge_batch() -> AcknowledgeBatch:
@@ -85,7 +84,7 @@ def acknowledge_batch() -> AcknowledgeBatch:
 
 def record_dead_letters() -> RecordDeadLetters:
     """ReplayFailuresQueue."""
-    return RecordDeadLetters(replay_states(), fetcher(), record(), dead_letter_queue(), definitions())
+    return RecordDeadLetters(replay_store(), fetcher(), record(), dead_letter_queue(), definitions())
 
 
 def acknowledge_dead_letters() -> AcknowledgeBatch:
@@ -120,15 +119,10 @@ def write_digests() -> WriteDigests | None:
         SqsNotifications(system.sqs(), chosen.named("digest_queue_url"), system.concurrently),
         S3WrittenObjects(system.s3(), chosen.named("raw_bucket")),
         S3DigestStore(raw_bucket()),
-        signer(),
+        KmsSigner(system.kms(), chosen.named("digest_key_arn")),
         system.now,
         system.concurrently,
     )
-
-
-def signer() -> KmsSigner:
-    """The key that digests are signed with."""
-    return KmsSigner(system.kms(), system.settings().named("digest_key_arn"))
 
 
 def fetcher() -> FetchAndVerify:
@@ -139,11 +133,6 @@ def fetcher() -> FetchAndVerify:
 def record() -> RecordInLedger:
     """Records what became of messages."""
     return RecordInLedger(aggregate_store(), system.now, system.pause)
-
-
-def replay_states() -> DynamoReplayStates:
-    """The states of replay jobs."""
-    return DynamoReplayStates(system.dynamodb(), system.settings().named("replays_table"), system.pause)
 
 
 def dead_letter_queue() -> SqsDeadLetterQueue:

@@ -8,8 +8,7 @@ from chalicelib.metrics.s3_changes import S3ChangeRecords
 from chalicelib.metrics.use_cases import DefineMetrics, FindMetrics
 from chalicelib.replays.destinations import Destinations, destinations_in
 from chalicelib.replays.dynamodb_jobs import DynamoReplayStore
-from chalicelib.replays.missing import CompleteRequest
-from chalicelib.replays.named_events import NamedEvents, OfferUpload
+from chalicelib.replays.named_events import NamedEvents
 from chalicelib.replays.origins import Origins
 from chalicelib.replays.pinning import PinMetrics
 from chalicelib.replays.preview import PreviewReplay
@@ -37,7 +36,7 @@ def find_metrics() -> FindMetrics:
 
 
 def request_replay() -> RequestReplay:
-    """POST /replay."""
+    """POST /replay, and with ?dry_run=true."""
     chosen = system.settings()
     return RequestReplay(
         replay_store(),
@@ -48,24 +47,14 @@ def request_replay() -> RequestReplay:
         index_lag_s=chosen.index_lag_seconds,
         now=system.now,
         id_at=system.id_at,
-        metrics=pin_metrics(),
+        metrics=PinMetrics(definitions()),
         destinations=destinations(),
     )
 
 
-def complete_request() -> CompleteRequest:
-    """Requests for what a replay left unprocessed."""
-    return CompleteRequest(replay_store(), system.now)
-
-
 def named_events() -> NamedEvents:
-    """The events of files."""
+    """PUT /events-files/{sha256}, and the events of files."""
     return NamedEvents(events_files(), identities(), system.now)
-
-
-def offer_upload() -> OfferUpload:
-    """PUT /events-files/{sha256}."""
-    return OfferUpload(events_files(), system.now)
 
 
 def events_files() -> S3EventsFiles:
@@ -78,13 +67,8 @@ def destinations() -> Destinations:
     return destinations_in(system.settings().named("destinations"))
 
 
-def pin_metrics() -> PinMetrics:
-    """The metrics that a request for a replay chooses."""
-    return PinMetrics(definitions())
-
-
 def preview_replay() -> PreviewReplay:
-    """POST /replay?dry_run=true."""
+    """What a request would send."""
     chosen = system.settings()
     return PreviewReplay(
         origins(),

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from retrace.answer import Answer
 from retrace.client import Client
 from retrace.commands.aggregates import Entity, OfCalendar, OfDay, at_least, replay_command
 from retrace.concurrency import in_order
@@ -93,11 +94,8 @@ def diff(
 def compared(client: Client, query: Json, listed: int | None, progress: Counting) -> Json:
     """The difference of two versions, page after page: all of it counted, and the first of each kind, all if None."""
     found: Json = {}
-    cursor: str | None = None
     metric = MetricPages(listed)
-    while not found or cursor is not None:
-        page = client.get("/aggregates/diff", {**query, "limit": _PAGE, "cursor": cursor})
-        cursor = page.pop("cursor")
+    for [page] in client.each_page("/aggregates/diff", {**query, "limit": _PAGE}, read=Answer.whole):
         progress.add(events=sum(page["counts"].values()))
         for name in LISTS:
             page[name] = [*found.get(name, ()), *page[name]][:listed]
@@ -105,6 +103,7 @@ def compared(client: Client, query: Json, listed: int | None, progress: Counting
             metric.add(part)
         before = found.get("counts", {})
         found = {**page, "counts": {name: count + before.get(name, 0) for name, count in page["counts"].items()}}
+    del found["cursor"]
     return found
 
 

@@ -52,9 +52,7 @@ def explain(
     versions = [version for version in page["versions"] if version["metrics"]]
     if not versions:
         raise _nothing(call.client, of, page["versions"], command)
-    own = [version for version in versions if not version.get("what_if")] or versions
-    complete = [version for version in own if version["complete"]]
-    shown = (complete or own)[0]
+    shown, before = _shown(versions)
     definition = _definition(shown, known)
     found: Json = {
         **of,
@@ -67,14 +65,21 @@ def explain(
         **_state(shown, known),
         "command": command,
     }
-    if len(complete) > 1:
+    if before is not None:
         with Counting(output.notes, "Comparing") as progress:
-            query = {**of, "from": complete[1]["replay_id"], "to": shown["replay_id"]}
+            query = {**of, "from": before["replay_id"], "to": shown["replay_id"]}
             found["change"] = compared(call.client, query, None, progress)
     if output.as_json:
         output.json(found)
     else:
         show_explanation(output, found)
+
+
+def _shown(versions: list[Json]) -> tuple[Json, Json | None]:
+    """The newest complete version, else the newest, and the complete one before it. What-if ones last."""
+    own = [version for version in versions if not version.get("what_if")] or versions
+    complete = [version for version in own if version["complete"]]
+    return (complete or own)[0], complete[1] if len(complete) > 1 else None
 
 
 def _metric(client: Client, name: str) -> Json:
