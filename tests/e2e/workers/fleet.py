@@ -24,9 +24,10 @@ class Process:
         self.last: Report | None = None
         self.receipts: tuple[str, ...] = ()
         self.heard, telling = Pipe(duplex=False)
+        told = [str(telling.fileno()), environment["AWS_ENDPOINT_URL"], *self.options]
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.e2e.workers.worker", function, str(telling.fileno()), *self.options],
+                [sys.executable, "-m", "tests.e2e.workers.worker", function, *told],
                 env={**environment, APPLICATION_ID: function},
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,

@@ -1,11 +1,11 @@
 """A function of the application as Lambda runs it for a queue, in a process that may be killed at any moment.
 
-    python -m tests.e2e.workers.worker FUNCTION DESCRIPTOR [--batch 100] [--repeat 20] [--lag 5]
+    python -m tests.e2e.workers.worker FUNCTION DESCRIPTOR QUEUES [--batch 100] [--repeat 20] [--lag 5]
 
-It reads the function's queue, runs the handler here, and takes off the queue what did not fail; what failed comes back
-after a second, not after the visibility timeout. It tells of each batch over the descriptor. One message in `--repeat`
-is put onto the queue a second time, as SQS may deliver it twice. Of slices of replays it is each. With `--lag` it reads
-indexes that lag by so many seconds. SIGTERM ends it after the batch that it has begun.
+It reads the function's queue at the endpoint QUEUES, runs the handler here, and takes off the queue what did not fail.
+What failed comes back after a second, not after the visibility timeout. It tells of each batch over the descriptor. One
+message in `--repeat` is put onto the queue a second time, as SQS may deliver it twice. Of slices of replays it is each.
+With `--lag` it reads indexes that lag by so many seconds. SIGTERM ends it after the batch that it has begun.
 """
 
 import argparse
@@ -199,6 +199,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("function")
     parser.add_argument("descriptor", type=int)
+    parser.add_argument("queues")
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--repeat", type=int)
     parser.add_argument("--lag", type=float, default=0)
@@ -206,7 +207,7 @@ def main() -> None:
     ending = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
     # Lambda reads queues by itself: that goes past whatever the application's own calls are led over.
-    sqs: SQSClient = boto3.client("sqs")
+    sqs: SQSClient = boto3.client("sqs", endpoint_url=asked.queues)
     [source] = [source for source in sources(sqs) if source.function == asked.function]
     if asked.lag:
         lag(system.dynamodb(), asked.lag)
