@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
+from chalicelib.aggregates.aggregate import Version
 from chalicelib.aggregates.completeness import VersionStatus
 from chalicelib.aggregates.ports import INPUTS_A_LOOK_UP, AggregateHistory, AggregateVersion
 from chalicelib.core.pagination import chunked
@@ -15,6 +16,7 @@ from chalicelib.core.replay_ids import is_what_if
 from chalicelib.core.timestamps import Day, window_of
 from chalicelib.events.index_pages import EntityPartition
 from chalicelib.events.ports import EventIndex
+from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.replays.job import ReplayJob
 from chalicelib.replays.ports import ReplayStore
 
@@ -82,20 +84,34 @@ class NewestVersions:
             for page in self.reads(lambda day: self.index.page(_partition(day), None, ROWS_OF_A_DAY), some)
         ]
         read = list(zip(statuses.items(), pages, strict=True))
-        candidates = {day: [event for event in page.events if status.may_lack(event)] for (day, status), page in read}
-        doubtful = [
-            (status.stored.version, event)
-            for day, status in statuses.items()
-            if not status.settled
-            for event in candidates[day]
-        ]
-        look_ups = chunked(list(chunked(doubtful, INPUTS_A_LOOK_UP)), _LARGE_READS_AT_ONCE)
-        found = (each for some in look_ups for each in self.reads(self.history.inputs_among, some))
-        held = Counter(version for inputs in found for version, _ in inputs)
+        candidates = [[event for event in page.events if status.may_lack(event)] for (_, status), page in read]
+        missed = missed_among(candidates, list(statuses.values()), self.history, self.reads, _LARGE_READS_AT_ONCE)
         return {
-            day: _lacking(status, len(candidates[day]) - held[status.stored.version], exact=page.read_to is None)
-            for (day, status), page in read
+            day: _lacking(status, count, exact=page.read_to is None)
+            for ((day, status), page), count in zip(read, missed, strict=True)
         }
+
+
+def missed_among(
+    candidates: Sequence[Sequence[StoredEvent]],
+    statuses: Sequence[VersionStatus],
+    history: AggregateHistory,
+    reads: PaidReads,
+    at_once: int = AT_ONCE,
+) -> Sequence[int]:
+    """How many of each version's candidates are no inputs of it. Of settled versions none is looked up."""
+    each = list(zip(statuses, candidates, strict=True))
+    doubtful = [(status.stored.version, event) for status, some in each if not status.settled for event in some]
+    held = Counter(versions_with(doubtful, history, reads, at_once))
+    return [len(some) - held[status.stored.version] for status, some in each]
+
+
+def versions_with(
+    pairs: Sequence[tuple[Version, StoredEvent]], history: AggregateHistory, reads: PaidReads, at_once: int = AT_ONCE
+) -> Iterator[Version]:
+    """The version of each pair whose event is an input of it."""
+    for look_ups in chunked(list(chunked(pairs, INPUTS_A_LOOK_UP)), at_once):
+        yield from (version for found in reads(history.inputs_among, look_ups) for version, _ in found)
 
 
 def _partition(day: EntityDay) -> EntityPartition:

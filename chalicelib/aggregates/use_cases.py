@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from chalicelib.aggregates.aggregate import Version
 from chalicelib.aggregates.completeness import VersionStatus
-from chalicelib.aggregates.ports import INPUTS_A_LOOK_UP, AggregateHistory, AggregateVersion
+from chalicelib.aggregates.newest_versions import missed_among
+from chalicelib.aggregates.ports import AggregateHistory, AggregateVersion
 from chalicelib.aggregates.queries import VersionsQuery
 from chalicelib.aggregates.stored_metrics import StoredMetrics
 from chalicelib.core.calendars import window_in
-from chalicelib.core.pagination import chunked, every_page, from_cursor, query_fingerprint, to_cursor
+from chalicelib.core.pagination import every_page, from_cursor, query_fingerprint, to_cursor
 from chalicelib.core.ports import Concurrently
-from chalicelib.core.read_budget import AT_ONCE, LOOK_US, REQUEST_US, PaidReads, ReadsSpent
+from chalicelib.core.read_budget import LOOK_US, REQUEST_US, PaidReads, ReadsSpent
 from chalicelib.core.timestamps import Day
 from chalicelib.events.index_pages import EntityPartition
 from chalicelib.events.ports import EventIndex
-from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.replays.job import ReplayJob
 from chalicelib.replays.ports import ReplayStore
 
@@ -116,23 +114,6 @@ class InvestigateAggregates:
                 yield [counted.rows] * len(statuses)
             return
         for page in every_page(lambda after: reads(lambda at: self.index.page(partition, at, ROWS_A_READ), [after])[0]):
-            yield self._candidates_among(page.events, statuses, reads)
-
-    def _candidates_among(
-        self, events: Sequence[StoredEvent], statuses: Sequence[VersionStatus], reads: PaidReads
-    ) -> Sequence[int]:
-        reads.pay(len(events) * len(statuses) * LOOK_US)
-        candidates = [[event for event in events if status.may_lack(event)] for status in statuses]
-        doubtful = [
-            (status.stored.version, event)
-            for status, some in zip(statuses, candidates, strict=True)
-            if not status.settled
-            for event in some
-        ]
-        held = Counter(self._holding(doubtful, reads))
-        return [len(some) - held[status.stored.version] for status, some in zip(statuses, candidates, strict=True)]
-
-    def _holding(self, doubtful: Sequence[tuple[Version, StoredEvent]], reads: PaidReads) -> Iterator[Version]:
-        """The version of each pair, if it holds the event."""
-        for look_ups in chunked(list(chunked(doubtful, INPUTS_A_LOOK_UP)), AT_ONCE):
-            yield from (version for found in reads(self.history.inputs_among, look_ups) for version, _ in found)
+            reads.pay(len(page.events) * len(statuses) * LOOK_US)
+            candidates = [[event for event in page.events if status.may_lack(event)] for status in statuses]
+            yield missed_among(candidates, statuses, self.history, reads)

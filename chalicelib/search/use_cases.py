@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from math import isqrt
 
 from chalicelib.aggregates.aggregate import Version
-from chalicelib.aggregates.ports import INPUTS_A_LOOK_UP, AggregateHistory
+from chalicelib.aggregates.newest_versions import versions_with
+from chalicelib.aggregates.ports import AggregateHistory
 from chalicelib.core.errors import NotFound, PermanentError
 from chalicelib.core.fields import is_sha256
-from chalicelib.core.pagination import chunked, from_cursor, invalid_cursor, query_fingerprint, to_cursor
+from chalicelib.core.pagination import from_cursor, invalid_cursor, query_fingerprint, to_cursor
 from chalicelib.core.ports import Concurrently
 from chalicelib.core.read_budget import REQUEST_US, PaidReads, ReadsSpent
 from chalicelib.core.timestamps import day_of
@@ -196,17 +197,14 @@ class InvestigateEvent:
         for _ in range(VERSIONS_LOOKED_AT // VERSIONS_A_READ):
             try:
                 [page] = reads(lambda at: self.aggregates.versions(entity_id, day, at, VERSIONS_A_READ), [after])
-                found += self._holding(event, [stored.version for stored in page.versions], reads)
+                pairs = [(stored.version, event) for stored in page.versions]
+                found += list(versions_with(pairs, self.aggregates, reads))
             except ReadsSpent:
                 break
             after = page.read_to
             if after is None:
                 return tuple(found), False
         return tuple(found), True
-
-    def _holding(self, event: StoredEvent, versions: Sequence[Version], reads: PaidReads) -> list[Version]:
-        look_ups = chunked([(version, event) for version in versions], INPUTS_A_LOOK_UP)
-        return [version for found in reads(self.aggregates.inputs_among, look_ups) for version, _ in found]
 
     def _event(self, event_id: str) -> StoredEvent:
         known = self.identities.first_seen([event_id], consistent=True) if is_sha256(event_id) else {}
