@@ -156,6 +156,12 @@ def report_outcomes(replay_id: str) -> Response:
     return api.replays.outcomes(_request(), replay_id)
 
 
+@route("/destinations", "GET")
+def destinations() -> Response:
+    """Where replays may send, and what the newest have there."""
+    return api.replays.destinations(_request())
+
+
 @route("/events-files/{sha256}", "PUT")
 def offer_upload(sha256: str) -> Response:
     """Say how to upload a file of event ids, unless it is there."""

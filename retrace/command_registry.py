@@ -33,6 +33,7 @@ PLACES = {
     "replay cancel": "retrace.commands.replays:cancel",
     "replay dead-letters": "retrace.commands.dead_letters:dead_letters",
     "replay redrive": "retrace.commands.dead_letters:redrive",
+    "destinations": "retrace.commands.replays:destinations",
     "explain": "retrace.commands.explain:explain",
     "aggregates get": "retrace.commands.aggregates:get_aggregates",
     "aggregates diff": "retrace.commands.diff:diff",
@@ -65,7 +66,7 @@ GROUPS = {
 HEADINGS = {
     "Find events": ("events", "event", "sources", "late", "stale", "gaps", "freshness", "export", "sql"),
     "Send events": ("ingest", "rejected"),
-    "Compute again": ("replay", "explain", "aggregates", "metrics"),
+    "Compute again": ("replay", "destinations", "explain", "aggregates", "metrics"),
     "Check a deployment": ("doctor", "check"),
     "More": ("console", "help"),
 }

@@ -21,7 +21,7 @@ from chalicelib.quarantine import responses as quarantine
 from chalicelib.quarantine.retries import RejectedQuery
 from chalicelib.replays import responses as replays
 from chalicelib.replays.request import EventsFileQuery, ReplayQuery, ReplayRequest, ReplaysQuery
-from chalicelib.replays.schemas import EventsFileAnswer, PreviewAnswer, UnconfirmedProblem
+from chalicelib.replays.schemas import DestinationList, EventsFileAnswer, PreviewAnswer, UnconfirmedProblem
 from chalicelib.search import schemas as search
 from chalicelib.search.queries import (
     EventsQuery,
@@ -168,6 +168,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         {200: ReportAnswer, 403: Problem, 409: Problem, 400: Problem, **_NAMED},
         body={JSON: reference(OutcomesReport)},
     ),
+    ("GET", "/destinations"): Operation("Where replays may send", {200: DestinationList, 400: Problem, **_COMMON}),
     ("PUT", "/events-files/{sha256}"): Operation(
         "How to upload a file of event ids for a replay", {200: EventsFileAnswer, **_QUERIED}, EventsFileQuery
     ),

@@ -16,9 +16,9 @@ from chalicelib.replays import responses
 from chalicelib.replays.events_file import LINE_BYTES
 from chalicelib.replays.job import Requester
 from chalicelib.replays.preview_report import ConfirmationNeeded
-from chalicelib.replays.request import EventsFileQuery, ReplayQuery, ReplaysQuery
+from chalicelib.replays.request import MAX_REPLAYS, EventsFileQuery, ReplayQuery, ReplaysQuery
 from chalicelib.replays.request_body import parse_with_drafts
-from chalicelib.replays.schemas import upload_shape
+from chalicelib.replays.schemas import destination_list, upload_shape
 from chalicelib.runtime import consumer_wiring, replay_wiring, system, telemetry
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -36,6 +36,13 @@ def request_replay(request: Request) -> Response:
         return problem(error, {"preview": responses.preview(error.preview)})
     telemetry.replay_requested(job, requests.request_id(request))
     return accepted(responses.job(job, system.now()))
+
+
+def destinations(request: Request) -> Response:
+    """GET /destinations. It costs a query for the newest replays, and a read of each."""
+    requests.refuse_parameters(request)
+    newest = replay_wiring.find_replays().newest(ReplaysQuery(limit=MAX_REPLAYS)).jobs
+    return answer(destination_list(replay_wiring.destinations(), newest))
 
 
 def offer_upload(request: Request, sha256: str) -> Response:

@@ -59,6 +59,11 @@ class DeclaredDestination:
         return DestinationKind.FIFO if self.arn.endswith(".fifo") else DestinationKind.QUEUE
 
     @property
+    def is_ordered(self) -> bool:
+        """Whether messages of an entity come in the order of their times."""
+        return self.kind is DestinationKind.FIFO
+
+    @property
     def is_aggregates(self) -> bool:
         """Whether Retrace itself processes its messages, and keeps its dead letters."""
         return self.name == TO_AGGREGATES
@@ -68,17 +73,24 @@ class DeclaredDestination:
         """Whether outcomes of its messages are counted, so that its replays become COMPLETE."""
         return self.is_aggregates or self.takes_reports
 
+    @property
+    def has_window(self) -> bool:
+        """Whether its messages in flight are limited: those of a queue whose outcomes are counted."""
+        return self.reports and self.kind is not DestinationKind.EVENTBRIDGE
+
 
 @dataclass(frozen=True, slots=True)
 class Destinations:
     """All that a stage declares, by name. Some have a rate, in messages a second, which all replays to it share.
 
-    `own` names those whose queues the stage has made.
+    `own` names those whose queues the stage has made. `window` is how many messages may be in flight at one that
+    `has_window`.
     """
 
     by_name: Mapping[str, DeclaredDestination]
     rates: Mapping[str, float] = field(default_factory=dict)
     own: frozenset[str] = frozenset()
+    window: int | None = None
 
     @property
     def arns(self) -> dict[str, str]:
@@ -109,7 +121,7 @@ class Destinations:
             fault = Fault("destination", f"is {name}, which is not declared. {guess}Declared: {known}")
             raise InvalidRequest("This stage has no such destination.", (fault,))
         found = self.by_name[name]
-        if not in_time_order and found.kind is DestinationKind.FIFO:
+        if not in_time_order and found.is_ordered:
             advice = "Add whole_days, or choose another destination"
             fault = Fault("destination", f"is {name}, a FIFO queue, and a file has no order of time. {advice}")
             raise InvalidRequest("The destination needs events in the order of their times.", (fault,))

@@ -106,3 +106,22 @@ def pause_s(jobs: Iterable[ReplayJob | None], now: Instant) -> float:
     """Seconds after which a planner that found no room looks again: the longer, the longer nothing has happened."""
     quiet = min((_quiet_s(each, now) for each in jobs if each is not None), default=0.0)
     return max(LOOK_EVERY_S, min(quiet * _PART_OF_QUIET, LONGEST_PAUSE_S))
+
+
+@dataclass(frozen=True, slots=True)
+class AtDestination:
+    """What replays have at a destination: how many of them still send, and their messages in flight and failed."""
+
+    sending: int
+    in_flight: int
+    failed: int
+
+
+def at_destination(name: str, jobs: Iterable[ReplayJob]) -> AtDestination:
+    """What these replays have at a destination. What a cancelled one has in flight is dropped, and nothing waits."""
+    there = [each for each in jobs if each.destination.name == name]
+    counted = [each for each in there if each.destination.reports]
+    in_flight = sum(max(0, each.in_flight) for each in counted if each.state is not JobState.CANCELLED)
+    return AtDestination(
+        sum(each.unfinished for each in there), in_flight, sum(max(0, each.failed) for each in counted)
+    )

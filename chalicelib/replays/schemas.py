@@ -1,4 +1,4 @@
-"""What answers about replays have of previews, and of the metrics that a replay computes."""
+"""What answers about replays have of previews, destinations, and the metrics that a replay computes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from typing import Annotated, NotRequired
 
 from chalicelib.core.schemas import Count, Day, DescribedBy, JsonSchema, Problem, Sha256, Shape, Time
+from chalicelib.replays.destinations import DeclaredDestination, DestinationKind, Destinations
 from chalicelib.replays.events_file import LINE_BYTES, EventsFile, Upload
+from chalicelib.replays.in_flight import at_destination
+from chalicelib.replays.job import ReplayJob
 from chalicelib.replays.partial_days import PartialDays
 from chalicelib.replays.preview_report import NOT_FOUND_SHOWN
-from chalicelib.replays.request import ReplayRequest
+from chalicelib.replays.request import MAX_REPLAYS, ReplayRequest
 
 
 class PinnedMetricShape(Shape):
@@ -94,10 +97,64 @@ class PreviewAnswer(Shape):
     advice: Annotated[str | None, JsonSchema(description="Where to look, if it would send nothing.")]
 
 
+class DestinationAnswer(Shape):
+    """A destination that the stage declares, and what the newest replays have there."""
+
+    name: str
+    kind: Annotated[str, JsonSchema(enum=[each.value for each in DestinationKind])]
+    arn: Annotated[str, JsonSchema(description="Of its queue or event bus.")]
+    built_in: Annotated[bool, JsonSchema(description="Whether the processor of Retrace reads it.")]
+    ordered: Annotated[bool, JsonSchema(description="Whether messages of an entity come in order of time.")]
+    reports: Annotated[bool, JsonSchema(description="Whether outcomes are counted, so that replays become COMPLETE.")]
+    rate: Annotated[
+        float | None, JsonSchema(exclusiveMinimum=0, description="Messages a second that all replays to it share.")
+    ]
+    max_in_flight: Annotated[
+        int | None, JsonSchema(minimum=1, description="Window: most messages sent and without an outcome.")
+    ]
+    sending: Annotated[
+        Count, JsonSchema(description=f"Of the {MAX_REPLAYS} newest replays, those that still send to it.")
+    ]
+    in_flight: Annotated[
+        Count | None, JsonSchema(description="Messages of these replays without an outcome; null without reports.")
+    ]
+    failed: Annotated[
+        Count | None, JsonSchema(description="Messages of these replays that failed; null without reports.")
+    ]
+
+
+class DestinationList(Shape):
+    """Every destination of the stage."""
+
+    items: list[DestinationAnswer]
+
+
 class UnconfirmedProblem(Problem):
     """The replay is large, and was not confirmed with the number of its messages."""
 
     preview: PreviewAnswer
+
+
+def destination_list(declared: Destinations, newest: Sequence[ReplayJob]) -> DestinationList:
+    """What the stage declares, in its order."""
+    return {"items": [_destination(each, declared, newest) for each in declared.declared]}
+
+
+def _destination(each: DeclaredDestination, declared: Destinations, newest: Sequence[ReplayJob]) -> DestinationAnswer:
+    there = at_destination(each.name, newest)
+    return {
+        "name": each.name,
+        "kind": each.kind.value,
+        "arn": each.arn,
+        "built_in": each.is_aggregates,
+        "ordered": each.is_ordered,
+        "reports": each.reports,
+        "rate": declared.rates.get(each.name),
+        "max_in_flight": declared.window if each.has_window else None,
+        "sending": there.sending,
+        "in_flight": there.in_flight if each.reports else None,
+        "failed": there.failed if each.reports else None,
+    }
 
 
 def counted_file(file: EventsFile, not_found: Sequence[str]) -> CountedFile:

@@ -54,7 +54,7 @@ def plan_replay() -> PlanReplay:
 def destination_of(declared: DeclaredDestination) -> Destination:
     """What sends to a destination. Only a queue whose outcomes are counted has a window in flight."""
     rate = destinations().rates.get(declared.name)
-    ordered = declared.kind is DestinationKind.FIFO
+    ordered = declared.is_ordered
     most = commit_batch.ORDERED_MESSAGES_A_BATCH if ordered else commit_batch.MESSAGES_A_BATCH
     at_once = most if rate is None else min(most, rate_limit.burst(rate))
     waiting = system.pause, system.concurrently
@@ -67,7 +67,7 @@ def destination_of(declared: DeclaredDestination) -> Destination:
         declared.name,
         ordered=ordered,
         messages_a_batch=at_once,
-        max_in_flight=system.settings().max_in_flight if declared.reports else None,
+        max_in_flight=destinations().window if declared.has_window else None,
         rate=rate,
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from chalicelib.aggregates.dynamodb_ledger import DynamoAggregateStore
 from chalicelib.metrics.dynamodb_definitions import DynamoDefinitions
 from chalicelib.metrics.s3_changes import S3ChangeRecords
@@ -64,7 +66,8 @@ def events_files() -> S3EventsFiles:
 
 def destinations() -> Destinations:
     """What the stage declares."""
-    return destinations_in(system.settings().named("destinations"))
+    chosen = system.settings()
+    return replace(destinations_in(chosen.named("destinations")), window=chosen.max_in_flight)
 
 
 def preview_replay() -> PreviewReplay:

@@ -1,4 +1,4 @@
-"""`retrace replay …`: requests, previews, lists, shows and cancels replays."""
+"""`retrace replay …` requests, previews, lists, shows and cancels replays, `retrace destinations` lists where to."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typer
 from chalicelib.metrics.definition import Definition
 from retrace.context import AsJson, CommandContext, command_context
 from retrace.known_names import require_known, require_known_entity
-from retrace.output import Json, Output
+from retrace.output import Column, Json, Output
 from retrace.problem import Exit
 from retrace.replay_options import with_request
 from retrace.replay_progress import Watch, cancelled, conclude, next_command, show_job, show_preview
@@ -22,6 +22,25 @@ from retrace.what_if import comparisons, drafts_in
 
 _PAGE = 25
 """As many as the API lists at a time."""
+
+_DESTINATIONS = (
+    Column("destination", lambda item: item["name"], whole=True),
+    Column("kind", lambda item: f"{item['kind']}{_how_counted(item)}", whole=True),
+    Column("rate/s", lambda item: _or_dash(item["rate"]), number=True),
+    Column("sending", lambda item: item["sending"], number=True),
+    Column("in flight", lambda item: _or_dash(item["in_flight"]), number=True),
+    Column(
+        "failed", lambda item: _or_dash(item["failed"]), number=True, style=lambda item: "red" * bool(item["failed"])
+    ),
+)
+
+
+def _how_counted(item: Json) -> str:
+    return ", built in" if item["built_in"] else ", reports" if item["reports"] else ""
+
+
+def _or_dash(number: float | None) -> str:
+    return "-" if number is None else f"{number:,}"
 
 
 def one_name(text: str) -> str:
@@ -140,6 +159,15 @@ def list_replays(
     call, output = command_context(context), Output(as_json=as_json)
     found = call.client.pages("/replay", {"limit": str(min(limit, _PAGE))}, limit)
     output.rows(found, job_columns(output), "No replay was requested yet: retrace replay create --help")
+
+
+def destinations(context: typer.Context, as_json: AsJson = None) -> None:
+    """List where replays may send, and what the newest replays have there.
+
+    retrace destinations
+    """
+    call, output = command_context(context), Output(as_json=as_json)
+    output.rows(call.client.get("/destinations")["items"], _DESTINATIONS, "No destination is declared.")
 
 
 def get_replay(context: typer.Context, replay_id: ReplayId, wait: Wait = False, as_json: AsJson = None) -> None:

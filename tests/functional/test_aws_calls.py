@@ -57,6 +57,20 @@ def test_listing_sources_costs_a_call_for_the_list_and_one_a_day_for_each_shard_
     assert wire.calls == ["Query"]
 
 
+def test_listing_destinations_costs_a_query_and_two_for_each_of_the_newest_replays(
+    application: Application, wire: Wire
+) -> None:
+    application.get("/destinations")
+    assert wire.calls == ["Query"]
+    for _ in range(2):
+        application.requested(**WHOLE_DAY)
+    wire.mend()
+
+    application.get("/destinations")
+
+    assert wire.count() == {"Query": 3}
+
+
 def test_a_raw_object_is_sent_without_waiting_for_consent(application: Application, wire: Wire) -> None:
     sent = []
 

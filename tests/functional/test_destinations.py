@@ -63,6 +63,54 @@ def test_a_destination_that_the_stage_does_not_have_is_refused_with_those_that_i
     assert application.get("/replay").json_body["items"] == []
 
 
+NOTHING = {"sending": 0, "in_flight": 0, "failed": 0}
+UNCOUNTED = {"sending": 0, "in_flight": None, "failed": None, "max_in_flight": None}
+
+
+def test_destinations_are_listed_with_what_they_are(application: Application, monkeypatch: pytest.MonkeyPatch) -> None:
+    declared = json.loads(SETTINGS["DESTINATIONS"])
+    declared["billing"] |= {"rate": 50, "reports": True}
+    bus = "arn:aws:events:eu-west-1:111122223333:event-bus/theirs"
+    monkeypatch.setenv("DESTINATIONS", json.dumps(declared | {"news": {"arn": bus, "reports": True}}))
+    monkeypatch.setenv("MAX_IN_FLIGHT", "400")
+    system.settings.cache_clear()
+
+    found = application.get("/destinations").json_body
+
+    plain = {"built_in": False, "ordered": False, "reports": True, "rate": None}
+    queues = {name: each["arn"] for name, each in declared.items()}
+    ordered = {"kind": "fifo", "ordered": True, "reports": False}
+    assert found == {
+        "items": [
+            {**plain, **NOTHING, "name": "aggregates", "kind": "queue", "arn": queues["aggregates"]}
+            | {"built_in": True, "max_in_flight": 400},
+            {**plain, **NOTHING, "name": "billing", "kind": "queue", "arn": queues["billing"]}
+            | {"rate": 50, "max_in_flight": 400},
+            {**plain, **UNCOUNTED, "name": "ordered", "arn": queues["ordered"], **ordered},
+            {**plain, **NOTHING, "name": "news", "kind": "eventbridge", "arn": bus, "max_in_flight": None},
+        ]
+    }
+
+
+def test_destinations_are_listed_with_what_replays_have_there(application: Application) -> None:
+    application.accept_all([paid(number) for number in range(1, 4)])
+    application.requested_and_planned(**WHOLE_DAY)
+    cancelled = application.requested_and_planned(**WHOLE_DAY)
+    application.call("POST", f"/replay/{cancelled}/cancel")
+    for _ in range(2):
+        application.requested_and_planned(**WHOLE_DAY, destination="billing")
+    application.requested(**WHOLE_DAY, destination="ordered")
+
+    items = application.get("/destinations").json_body["items"]
+
+    told = {each["name"]: (each["sending"], each["in_flight"], each["failed"]) for each in items}
+    assert told == {"aggregates": (0, 3, 0), "billing": (0, None, None), "ordered": (1, None, None)}
+
+
+def test_a_list_of_destinations_takes_no_parameters(application: Application) -> None:
+    assert application.get("/destinations", limit="1").status_code == 400
+
+
 def test_a_preview_says_where_the_messages_would_go(application: Application) -> None:
     told = [application.preview({**WHOLE_DAY, **to}).json_body for to in ({}, {"destination": "billing"})]
 

@@ -46,6 +46,7 @@ REQUESTS = [
     ("POST", "/replay/r/cancel", None),
     ("POST", "/replay/r/redrive", None),
     ("POST", "/replay/r/outcomes", {"outcomes": [{"event_id": ID, "outcome": "done"}]}),
+    ("GET", "/destinations", None),
     ("GET", "/aggregates?entity_id=e&day=2026-11-21", None),
     ("GET", "/aggregates/inputs?entity_id=e&day=2026-11-21&replay_id=r", None),
     ("GET", "/aggregates/diff?entity_id=e&day=2026-11-21&from=r&to=q", None),

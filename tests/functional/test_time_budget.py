@@ -222,6 +222,7 @@ def test_a_page_ends_when_the_time_ends_and_the_next_goes_on(
 
 QUESTIONS: dict[str, dict[str, str]] = {
     "/aggregates": {"entity_id": "order-1", "day": "2023-06-01"},
+    "/destinations": {},
     "/events": {**LOOKED_FOR, **WEEK},
     "/freshness": {**LOOKED_FOR, "look_back_days": "31"},
     "/gaps": {**LOOKED_FOR, **WEEK},

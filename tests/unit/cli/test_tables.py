@@ -28,10 +28,15 @@ SOURCE = {"source": "payments/northpay", "event_type": "payment.authorised", "fi
 PARTIAL = version(OLD, 27, complete=False, partial_because=["its window leaves out part of the day"])
 EVENT = known(0) | {"source": "payments/northpay", "event_type": "payment.authorised"}
 EVENT |= {"entity_id": "an-entity-of-thirty-characters"}
+DESTINATION = {"name": "a-long-destination-1", "kind": "fifo", "built_in": False, "reports": True}
+DESTINATION |= {"rate": 9999.5, "sending": 25, "in_flight": None, "max_in_flight": None, "failed": None}
+BUILT_IN = {"name": "aggregates", "kind": "queue", "built_in": True, "reports": True, "rate": None, "sending": 0}
+DESTINATIONS = [BUILT_IN | {"in_flight": 9_999, "max_in_flight": 10_000, "failed": 1}, DESTINATION]
 ANSWERS: Json = {
     "GET /events": (200, {"items": [EVENT], "cursor": None}),
     "GET /replay": (200, {"items": JOBS, "cursor": None}),
     "GET /sources": (200, {"items": [SOURCE], "cursor": None, "looked_back_to": "2025-11-28"}),
+    "GET /destinations": (200, {"items": DESTINATIONS}),
     "GET /aggregates": (200, day(version(NEW, 36), PARTIAL)),
     "GET /aggregates/inputs": (200, {"items": [an_input(0)], "cursor": None}),
     "GET /aggregates/diff": (200, difference([], [an_input(0)], [])),
@@ -40,6 +45,7 @@ ANSWERS: Json = {
 LISTS = {
     "replay list": ("0199b0f4-5a1c", "0199b0f4-0000"),
     "sources": ("payments/northpay   payment.authorised   2025-11-28 10:00   2025-11-28 10:00",),
+    "destinations": ("a-long-destination-1   fifo, reports", "9,999        1"),
     "events an-entity-of-thirty-characters": (" an-entity-of-thirty-characters", "   payment…   payment…   "),
     f"aggregates get {' '.join(DAY)}": ("0199b0f4-0000",),
     f"aggregates inputs {' '.join(DAY)} {OLD}": ("2025-11-28 10:00:00   parcel.sorted",),

@@ -57,6 +57,7 @@ CALLS: dict[str, list[str]] = {
     "replay cancel": ["{text}"],
     "replay dead-letters": ["--replay", "{text}"],
     "replay redrive": ["{text}"],
+    "destinations": ["--url", "{text}"],
     "explain": ["{text}", "e", "2026-11-23"],
     "aggregates get": ["{text}", "2026-11-23"],
     "aggregates diff": ["{text}", "2026-11-23"],
