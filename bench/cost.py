@@ -61,7 +61,7 @@ def _calls() -> str:
 def _ingested() -> str:
     rows: list[Row] = [
         (RETRACE, *(_dollars(model.by_retrace(size)) for size in SIZES)),
-        (f"{RETRACE}, known already", *(_dollars(model.by_retrace(size, known=True)) for size in SIZES)),
+        (f"{RETRACE}, duplicates", *(_dollars(model.by_retrace(size, known=True)) for size in SIZES)),
         *((NAMES[name], *(_dollars(model.by_peer(name, size)) for size in SIZES)) for name in PEERS),
         (f"{EVENTBRIDGE}, in tens at most", *(_dollars(model.published()) for _ in SIZES)),
     ]

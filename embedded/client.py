@@ -163,9 +163,9 @@ class Client:
         for left in reversed(range(attempts)):
             try:
                 answer = self._api.call(method, path, **details)
-            except urllib3.exceptions.HTTPError as exc:
+            except urllib3.exceptions.HTTPError as error:
                 if not left:
-                    raise Problem(f"{method} {path} got no answer: {exc}", "Is the stack still running?") from exc
+                    raise Problem(f"{method} {path} got no answer: {error}", "Is the stack still running?") from error
             else:
                 if answer.status not in _AGAIN or not left:
                     return answer

@@ -186,15 +186,15 @@ def require_free(port: int, setting: str = "RETRACE_PORT") -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
-        except PermissionError as exc:
+        except PermissionError as error:
             raise Problem(
                 f"Port {port} may not be opened by this user.", f"Choose one above 1023, for example {setting}=4610."
-            ) from exc
-        except OSError as exc:
+            ) from error
+        except OSError as error:
             raise Problem(
                 f"Port {port} is in use by another program.",
                 f"End that one, or choose a free port: {setting}={port + 1}",
-            ) from exc
+            ) from error
 
 
 def parse_port(text: str, setting: str = "RETRACE_PORT") -> int:

@@ -59,8 +59,8 @@ class Lineage:
                 ConsistentRead=True,
             )
             rows = [item for page in pages for item in page["Items"]]
-        except (ClientError, BotoCoreError) as exc:
-            raise Problem(f"AggregatesTable cannot be read: {exc}", "Is the stack still running?") from exc
+        except (ClientError, BotoCoreError) as error:
+            raise Problem(f"AggregatesTable cannot be read: {error}", "Is the stack still running?") from error
         return [
             Input(*(row[name]["S"] for name in ("event_time", "event_id", "event_type", "content_sha256")))
             for row in rows

@@ -102,8 +102,8 @@ def _emulator(layout: Layout, tell: Tell) -> Server:
 def _require_kept(layout: Layout, port: int) -> None:
     try:
         require_free(port)
-    except Problem as exc:
+    except Problem as error:
         raise Problem(
-            f"{exc.what} What is kept in {layout.directory} belongs to that port.",
+            f"{error.what} What is kept in {layout.directory} belongs to that port.",
             "End that program, or delete that directory and start without it.",
-        ) from exc
+        ) from error

@@ -50,10 +50,10 @@ def _content(path: Path) -> bytes:
     try:
         content = path.read_bytes()
         return gzip.decompress(content) if content.startswith(GZIP_MAGIC) else content
-    except (EOFError, gzip.BadGzipFile, zlib.error) as exc:
-        raise Problem(f"{path} is not a whole gzip file: {exc}", "Pack or download it again.") from exc
-    except OSError as exc:
-        raise Problem(f"{path} cannot be read: {exc.strerror}.", "Check the path: make demo DATA=FILE") from exc
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise Problem(f"{path} is not a whole gzip file: {error}", "Pack or download it again.") from error
+    except OSError as error:
+        raise Problem(f"{path} cannot be read: {error.strerror}.", "Check the path: make demo DATA=FILE") from error
 
 
 def _is_object(line: bytes) -> bool:

@@ -55,11 +55,11 @@ def find(layout: Layout) -> Server | None:
         return None
     try:
         return Server(**json.loads(layout.server_file.read_text()))
-    except (OSError, ValueError, TypeError) as exc:
+    except (OSError, ValueError, TypeError) as error:
         raise Problem(
             f"An emulator runs on {layout.directory}, but {layout.server_file.name} does not say which.",
             f"Find it with `ps ax | grep embedded.emulator`, end it with `kill PID`, and delete {layout.server_file}.",
-        ) from exc
+        ) from error
 
 
 def start(layout: Layout, port: int, *, kept: bool = True, account: str = ACCOUNT) -> Server:

@@ -111,8 +111,8 @@ def _wait_for_api(stack: Stack, layout: Layout) -> None:
         nonlocal last
         try:
             answer = Api(stack).call("GET", "/health")
-        except urllib3.exceptions.HTTPError as exc:
-            last = str(exc)
+        except urllib3.exceptions.HTTPError as error:
+            last = str(error)
             return False
         last = f"{answer.status} {answer.data.decode(errors='replace')}"
         return answer.status == http.HTTPStatus.OK

@@ -1,1 +1,1 @@
-"""Processing of replayed messages, and of those that failed too often."""
+"""Processing of replayed messages, what consumers report of theirs, and messages that failed too often."""

@@ -1,1 +1,1 @@
-"""Replays: requested, planned in slices, sent to ReplayQueue, controlled."""
+"""Replays: requested, planned in slices, sent to destinations, controlled."""

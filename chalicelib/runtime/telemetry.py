@@ -26,13 +26,13 @@ _IDS_A_LINE = 20
 # The docs list these names; a test compares the two.
 METRICS = {
     "IngestAcceptedCount": "events accepted",
-    "DuplicateCount": "events that were known already",
+    "DuplicateCount": "events that are duplicates",
     "ConflictCount": "events whose identity belongs to other content",
     "RejectedCount": "events that were not valid",
     "UnrecordedArrivalCount": "duplicates and conflicts that DynamoDB did not confirm as recorded arrivals",
     "IngestLagMs": "milliseconds from event time to ingest time of accepted events, without those that are ahead",
     "ReplayRequestedCount": "replays asked for",
-    "ReplayMessageCount": "messages sent to ReplayQueue",
+    "ReplayMessageCount": "messages that planners sent",
     "ProcessorMessageCount": "messages delivered to the processor",
     "ProcessorErrorCount": "messages that failed and went back to the queue",
     "ReplayDroppedCount": "messages of cancelled replays that were not processed",

@@ -141,7 +141,7 @@ RECIPES = {
     "a route": ("gaps", {"infra/permissions.py"}),
     "a use case": ("EventIndex|InvestigateEvent|index", set()),
     "an aggregate for metrics": ("percentile", set()),
-    "a kind of destination": ("(?i)fifo|ordered", {"infra/destinations.py"}),
+    "a kind of destination": ("(?i)fifo|ordered|eventbridge", set()),
     "an adapter": ("S3RawStore|RawStore|raw", {"chalicelib/aws/replay_keys.py", "chalicelib/aws/errors.py"}),
     "a CLI command": (
         "gaps",
@@ -177,6 +177,15 @@ def test_an_aggregate_is_named_in_no_code_beside_that_of_its_recipe() -> None:
 
     steps = section((ROOT / "CONTRIBUTING.md").read_text(), "Add an aggregate for metrics").partition("\n1. ")[2]
     assert named == set(re.findall(r"`(chalicelib/[\w/]+\.py)`", steps))
+
+
+def test_a_kind_of_destination_is_named_in_no_code_beside_that_of_its_recipe() -> None:
+    code = [path for place in ("chalicelib", "retrace", "infra", "embedded") for path in ROOT.glob(f"{place}/**/*.py")]
+    named = {path.relative_to(ROOT).as_posix() for path in code if "DestinationKind.EVENTBRIDGE" in path.read_text()}
+
+    steps = section((ROOT / "CONTRIBUTING.md").read_text(), "Add a kind of destination")
+    assert "chalicelib/replays/estimate.py" in named
+    assert named <= set(re.findall(r"`([\w/]+\.py)`", steps))
 
 
 def test_commits_are_checked_by_commands_of_this_repository_alone() -> None:
