@@ -24,6 +24,10 @@ NEEDED = ("rejected_id", "content_type")
 _TOLD = ("rejected_id", "status", "errors", "source", "event_type", "entity_id", "idempotency_key", "content_type")
 
 
+ID_DIGITS = len("2026-11-22.") + 8
+"""Of the id of a refused event, shown in tables. Other commands take as many."""
+
+
 def is_like_an_id(text: str) -> bool:
     """Whether a text can be an id of a refused event, or the beginning of one."""
     return re.fullmatch(r"[0-9a-f.-]+", text) is not None

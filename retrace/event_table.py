@@ -13,6 +13,7 @@ import typer
 from chalicelib.core.timestamps import CLOCKS_DIFFER_MS
 from retrace.client import Client
 from retrace.context import TIME_HELP, CommandContext, nothing_selected
+from retrace.event_ids import event_id_column
 from retrace.live_table import LiveTable
 from retrace.output import Column, Json, Output, duration, short_time
 
@@ -69,13 +70,16 @@ def event_columns(output: Output) -> tuple[Column, ...]:
         Column("type", lambda item: item["event_type"], cut=True),
         Column("entity", lambda item: item["entity_id"], whole=True),
     )
-    return (*columns, Column("event id", lambda item: item["event_id"], whole=True)) if output.is_wide else columns
+    return (*columns, event_id_column(output)) if output.is_wide else columns
 
 
-def key_columns(output: Output, *, of_entity: bool) -> tuple[Column, ...]:
-    """The columns of a list of events with their keys, without those that the query says already."""
+def columns_of_query(output: Output, *, of_entity: bool, keys: bool) -> tuple[Column, ...]:
+    """The columns of a list of events with ids or keys; if narrow, without those that the query says already."""
+    if output.is_wide and not keys:
+        return event_columns(output)
     when, late, source, event_type, entity = event_columns(output)[:5]
-    return (when, late, *((source, event_type) if of_entity else (entity,)), Column("key", key_of, whole=True))
+    named = Column("key", key_of, whole=True) if keys else event_id_column(output)
+    return (when, late, *((source, event_type) if of_entity else (entity,)), named)
 
 
 def key_of(item: Json) -> str:
@@ -105,22 +109,14 @@ def is_late(item: Json) -> bool:
 
 
 def list_events(
-    output: Output, items: Iterator[Json], limit: int, nothing: str, columns: tuple[Column, ...] | None = None
+    output: Output, items: Iterator[Json], limit: int, nothing: str, columns: tuple[Column, ...]
 ) -> list[Json]:
     """Show events, and say where the list is cut off; answers them."""
     found: list[Json] = []
-    output.rows(_noted(items, found), columns or event_columns(output), nothing)
+    output.rows(_noted(items, found), columns, nothing)
     if len(found) == limit:
         output.note(f"Cut off at {limit}. There may be more: --limit")
-    if found and columns is None:
-        event_ids_are_elsewhere(output, " Keys: --keys")
     return found
-
-
-def event_ids_are_elsewhere(output: Output, more: str = "") -> None:
-    """Say how to see the ids that a table has no room for."""
-    if not output.as_json and not output.is_wide:
-        output.note(f"Event ids: --json, or a wider terminal.{more}")
 
 
 def _noted(items: Iterator[Json], into: list[Json]) -> Iterator[Json]:
@@ -199,7 +195,7 @@ def follow_events(
     """Show the last events that a query (newest first) finds, then those that come in, until Ctrl-C."""
     seen: set[str] = set()
     output.note("Waiting for events. Press Ctrl-C to end.")
-    table = LiveTable(output, event_columns(output))
+    table = LiveTable(output, columns_of_query(output, of_entity=True, keys=False))
     first = True
     while True:
         found = list(islice(client.pages("/events", query), MOST))

@@ -321,6 +321,22 @@ BREAKS = [
         "test_a_destination_that_a_replay_sends_to_is_not_removed",
     ),
     Break(
+        "4 conflict: listed with two hashes in place of what differs",
+        "retrace/conflicts.py",
+        'if item["status"] == "CONFLICT")',
+        'if item["status"] == "REJECTED")',
+        "tests/unit/cli/test_rejected_commands.py",
+        "test_a_list_shows_conflicts_by_what_differs_as_far_as_they_can_be_read",
+    ),
+    Break(
+        "5 nothing is dropped: one of several events that the beginning of an id means",
+        "retrace/event_ids.py",
+        "if len(found) > 1:",
+        "if len(found) > 2:",
+        "tests/unit/cli/test_event_command.py",
+        "test_a_beginning_of_several_event_ids_is_refused_with_each_of_them",
+    ),
+    Break(
         "12 producers lose nothing: a decided batch answered so that a shipper repeats or drops it",
         "chalicelib/api/ingest.py",
         "_strict_status(report) if query.strict else HTTPStatus.OK",

@@ -14,7 +14,7 @@ import typer
 from retrace.client import Client
 from retrace.concurrency import in_order
 from retrace.context import AsJson, CommandContext, command_context
-from retrace.event_table import event_ids_are_elsewhere
+from retrace.event_ids import event_id_column
 from retrace.known_names import require_known_entity
 from retrace.metric_diff import group_name, group_text
 from retrace.output import Column, Json, Output, short_time
@@ -86,13 +86,13 @@ def _columns(output: Output, metric: str | None, *, hashes: bool) -> tuple[Colum
 
 
 def _input_columns(output: Output, *, hashes: bool, metric: bool) -> tuple[Column, ...]:
-    columns = (
+    return (
         Column("event time (UTC)", lambda item: short_time(item["event_time"]), whole=True),
         Column("type", lambda item: item["event_type"]),
         *([Column("group", lambda item: group_text(item["group"])), Column("contributed", _contributed)] * metric),
         *([Column("content", lambda item: item["content_sha256"][:_HASH_DIGITS], whole=True)] * hashes),
+        event_id_column(output),
     )
-    return (*columns, Column("event id", lambda item: item["event_id"], whole=True)) if output.is_wide else columns
 
 
 def get_aggregates(
@@ -199,7 +199,6 @@ def inputs(
     else:
         items = call.client.pages("/aggregates/inputs", query, limit)
         output.rows(items, columns, "No event went into this version.")
-    event_ids_are_elsewhere(output)
 
 
 def _newest(client: Client, of_day: Json) -> str:

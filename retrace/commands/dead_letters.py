@@ -12,6 +12,7 @@ from retrace.checking.destination_queues import dead_letters as letters_of
 from retrace.checking.destination_queues import replays_of
 from retrace.commands.replays import one_name
 from retrace.context import AsJson, CommandContext, Limit, command_context
+from retrace.event_ids import event_id_column
 from retrace.output import Column, Output
 from retrace.problem import Exit, Problem
 from retrace.replay_progress import show_job
@@ -19,8 +20,6 @@ from retrace.replay_table import replay_column, whole_replay_id
 
 _MOST = 10_000
 """A redrive of every replay to a destination looks at this many dead letters."""
-
-_EVENT_DIGITS = 12
 
 
 def _one_name_if_any(text: str | None) -> str | None:
@@ -45,10 +44,9 @@ def dead_letters(
     call, output = command_context(context), Output(as_json=as_json)
     whole = None if replay_id is None else whole_replay_id(call.client, replay_id)
     found = (each for each in letters_of(call.target, destination) if whole in (None, each["replay_id"]))
-    digits = None if output.is_wide else _EVENT_DIGITS
     columns = (
         replay_column(output),
-        Column("event", lambda item: item["event_id"][:digits], whole=True),
+        event_id_column(output),
         Column("of", lambda item: item["entity_id"]),
         Column("why", lambda item: item["reason"]),
     )

@@ -14,7 +14,7 @@ from retrace.client import Client
 from retrace.commands.aggregates import Entity, OfCalendar, OfDay, at_least, replay_command
 from retrace.concurrency import in_order
 from retrace.context import AsJson, command_context
-from retrace.event_table import event_ids_are_elsewhere
+from retrace.event_ids import event_id_column
 from retrace.known_names import require_known_entity
 from retrace.metric_diff import MetricPages, asked_metric, metric_summary, show_metric
 from retrace.output import Column, Json, Output, duration, short_time
@@ -36,13 +36,10 @@ def _columns(output: Output) -> tuple[Column, ...]:
         Column("event time (UTC)", lambda item: short_time(item["event_time"][:19]), whole=True),
         Column("lag", lambda item: duration(item["ingest_lag_ms"]) if "ingest_lag_ms" in item else "", number=True),
         Column("source", lambda item: item.get("source", ""), cut=True),
-        Column("type", lambda item: item.get("event_type", ""), whole=True),
+        Column("type", lambda item: item.get("event_type", ""), cut=True),
     )
-    more = (
-        Column("taken in (UTC)", lambda item: short_time(item.get("ingest_time", "")[:19]), whole=True),
-        Column("event id", lambda item: item["event_id"], whole=True),
-    )
-    return (*columns, *more) if output.is_wide else columns
+    taken_in = Column("taken in (UTC)", lambda item: short_time(item.get("ingest_time", "")[:19]), whole=True)
+    return (*columns, *([taken_in] * output.is_wide), event_id_column(output))
 
 
 def diff(
@@ -160,7 +157,6 @@ def _show(output: Output, found: Json) -> None:
     items = list(_signed(found))
     if items:
         output.rows(items, _columns(output), "")
-        event_ids_are_elsewhere(output)
     for item in items:
         if "raw" in item:
             output.say(f"{item['sign']} {item['event_id']} {item['raw'] or '(unavailable)'}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +13,8 @@ from rich.highlighter import JSONHighlighter
 from rich.text import Text
 
 from retrace.context import AsJson, CommandContext, command_context
+from retrace.corrections import ID_DIGITS
+from retrace.event_ids import is_like_an_event_id, whole_event_id
 from retrace.event_table import lag
 from retrace.json_layout import indented
 from retrace.known_names import require_known
@@ -26,7 +27,6 @@ PAGES_A_DAY = 3
 
 _PAGE = 1_000
 _CONFLICTS_SHOWN = 3
-_EVENT_ID = re.compile(r"[0-9a-f]{64}")
 _ARRIVED_AGAIN = (
     Column("arrived again (UTC)", lambda item: short_time(item["ingest_time"]), whole=True),
     Column("as", lambda item: item["status"], whole=True),
@@ -42,10 +42,13 @@ def event(
     context: typer.Context,
     subject: Annotated[
         str,
-        typer.Argument(metavar="SOURCE|EVENT_ID", help="The source, followed by the key; or an id of 64 hex digits."),
+        typer.Argument(metavar="SOURCE|EVENT_ID", help="The source, followed by the key; or an id, or its beginning."),
     ],
     key: Annotated[
         str | None, typer.Argument(metavar="KEY", help="The idempotency key, or the id of a CloudEvent.")
+    ] = None,
+    entity: Annotated[
+        str | None, typer.Option("--entity", help="Find the beginning of an id among the events of this entity.")
     ] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Write only the event as it was sent, byte for byte.")] = False,
     as_json: AsJson = None,
@@ -56,10 +59,10 @@ def event(
 
     retrace event shop/checkout payment-000491
     retrace event --raw shop/checkout payment-000491 > event.json
-    retrace event 1a61161322230d9602eedf304c617d9ee46f64091763446c5f378d739edb9352
+    retrace event 1a6116132223 --entity order-1007
     """
     call, output = command_context(context), Output(as_json=as_json)
-    event_id = _given_id(subject) if key is None else _id_under(call, subject, key)
+    event_id = _given_id(call, subject, entity) if key is None else _id_under(call, subject, key)
     if event_id is None:
         rejections = _rejections(call, {"source": subject, "idempotency_key": str(key)})
         if output.as_json and not raw:
@@ -74,12 +77,12 @@ def event(
         _show_text(output, _text_of(call, event_id).decode())
 
 
-def _given_id(given: str) -> str:
+def _given_id(call: CommandContext, given: str, entity: str | None) -> str:
     wanted = given.strip().lower()
-    if _EVENT_ID.fullmatch(wanted) is None:
-        why = f"is not an event id: one has 64 hex digits, this {len(wanted)}. By key: retrace event SOURCE KEY"
+    if not is_like_an_event_id(wanted):
+        why = "is not an event id: one has 64 hex digits, of which you give 6 or more. By key: retrace event SOURCE KEY"
         raise typer.BadParameter(why, param_hint="EVENT_ID")
-    return wanted
+    return whole_event_id(call.client, wanted, entity, call.clock())
 
 
 def _id_under(call: CommandContext, source: str, key: str) -> str | None:
@@ -93,13 +96,18 @@ def _text_of(call: CommandContext, event_id: str) -> bytes:
 
 def _show(output: Output, found: Json, key: str | None) -> None:
     output.facts([(name, value) for name, value in _facts(found, key) if value is not None])
+    if output.is_wide:
+        place = f"byte {found['s3_offset']}, {found['s3_length']} bytes long"
+        output.facts([("stored in", found["s3_key"]), ("at", place)])
+    else:
+        output.note("Where it is stored: --json, or a wider terminal.")
     if found["arrivals"]:
         output.rows(found["arrivals"], _ARRIVED_AGAIN, "")
     if found.get("more_arrivals"):
         output.note("It arrived more often than is listed.")
     conflicts = [arrival["rejected_id"] for arrival in found["arrivals"] if arrival.get("rejected_id")]
     for rejected_id in conflicts[:_CONFLICTS_SHOWN]:
-        output.say(f"Conflict in quarantine: retrace rejected get {rejected_id}")
+        output.say(f"Conflict in quarantine: retrace rejected get {rejected_id[:ID_DIGITS]}")
     output.rows(found["aggregates"], _VERSIONS, "It is in no aggregate yet.")
     if found.get("more_aggregates"):
         output.note("Older versions may contain it, too: only the newest of its day were searched.")
@@ -116,8 +124,6 @@ def _facts(found: Json, key: str | None) -> Iterator[tuple[str, object]]:
     yield "sent by", found["sent_by"]
     yield "in request", found["request_id"]
     yield "event id", found["event_id"]
-    yield "stored in", found["s3_key"]
-    yield "at", f"byte {found['s3_offset']}, {found['s3_length']} bytes long"
 
 
 def _how_often(found: Json) -> str:
@@ -169,7 +175,7 @@ def _not_accepted(rejections: Sequence[Json]) -> Problem:
         + "; ".join(f"{error['field']} {error['message']}" for error in item["errors"][:3])
         for item in rejections
     )
-    remedy = f"Correct it and retry it: retrace rejected retry {rejections[-1]['rejected_id']}"
+    remedy = f"Correct it and retry it: retrace rejected retry {rejections[-1]['rejected_id'][:ID_DIGITS]}"
     return Problem("\n".join(f"Not accepted: {line}." for line in told), remedy, Exit.DIFFERENT)
 
 

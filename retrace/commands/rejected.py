@@ -10,9 +10,11 @@ from typing import Annotated
 import typer
 
 from retrace.concurrency import in_order
+from retrace.conflicts import differences, facts_of_conflict, with_conflicts
 from retrace.context import TIME_HELP, AsJson, CommandContext, Limit, command_context
 from retrace.corrections import (
     AS_IT_WAS_KEPT,
+    ID_DIGITS,
     Correction,
     Retried,
     corrections_of,
@@ -29,8 +31,6 @@ from retrace.progress import Counting
 _PAGE = 1_000
 _NAMED = "source, entity, key"
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z")
-_DIGITS = len("2026-11-22.") + 8
-"""Of an id, shown in tables. Other commands take as many."""
 
 RejectedId = Annotated[str, typer.Argument(help="The id of a refused event, or its day and first 6 digits or more.")]
 
@@ -74,6 +74,7 @@ def list_rejected(
             output.note(nothing)
     else:
         ordered = sorted(found, key=lambda item: str(item["ingest_time"]))
+        ordered = ordered if output.as_json else with_conflicts(call.client, ordered)
         output.rows(ordered, _columns(output, retried=any(map(_done, found))), nothing)
     if len(found) == limit:
         output.note(f"Cut off at {limit}. There may be more: --limit")
@@ -107,8 +108,8 @@ def _who(item: Json) -> str:
 
 
 def _why(item: Json) -> str:
-    errors = item.get("errors", [])
-    return on_one_line("; ".join(map(_reason, errors[:3])))
+    differs = [told for conflict in item.get("conflicts", ()) for told in differences(conflict)]
+    return on_one_line("; ".join(differs[:3] or map(_reason, item.get("errors", [])[:3])))
 
 
 def _reason(error: Json) -> str:
@@ -125,7 +126,7 @@ def _columns(output: Output, *, retried: bool) -> tuple[Column, ...]:
     """The columns of a list: reasons are below names unless there is room beside them."""
     below = Column(f"{_NAMED}, why", lambda item: f"{_who(item)}\n{_why(item)}", several_lines=True, cut=True)
     return (
-        Column("id", lambda item: str(item["rejected_id"])[:_DIGITS], whole=True),
+        Column("id", lambda item: str(item["rejected_id"])[:ID_DIGITS], whole=True),
         Column("received", lambda item: str(item["ingest_time"])[11:19], whole=True),
         *((Column(_NAMED, _who), Column("why", _why)) if output.is_wide else (below,)),
         *([Column("retry", _done, whole=True)] * retried),
@@ -153,12 +154,12 @@ def get_rejected(context: typer.Context, rejected_id: RejectedId, as_json: AsJso
         return
     output.facts(
         [
-            ("id", item["rejected_id"]),
+            ("id", item["rejected_id"][: None if output.is_wide else ID_DIGITS]),
             ("received", short_time(item["ingest_time"])),
             ("status", item["status"]),
             *((name, item[member]) for name, member in _NAMES.items() if item.get(member) is not None),
             *(("why", _reason(fault)) for fault in item["errors"]),
-            *(fact for conflict in item["conflicts"] for fact in _differing(conflict)),
+            *(fact for conflict in item["conflicts"] for fact in facts_of_conflict(conflict, item)),
             *(("retried", _result(retry)) for retry in item["retries"]),
         ]
     )
@@ -172,15 +173,6 @@ def _segment(rejected_id: str) -> str:
     if not is_like_an_id(rejected_id):
         raise typer.BadParameter("is not the id of a refused event: run `retrace rejected list`", param_hint="ID")
     return rejected_id
-
-
-def _differing(conflict: Json) -> list[tuple[str, str]]:
-    """What differs from the first event, and which event that is."""
-    found = conflict.get("differences", ())
-    told = [f"{one['path']}: {one.get('refused', 'absent')}, first was {one.get('first', 'absent')}" for one in found]
-    more = ["(more)"] if conflict.get("more_differences") else []
-    first = f"received {short_time(conflict['first']['ingest_time'])}: retrace event {conflict['event_id']}"
-    return [*(("differs", text) for text in [*told, *more]), ("first", first)]
 
 
 def _result(retry: Json) -> str:
@@ -239,6 +231,6 @@ def retry_rejected(
 
 
 _REFUSED_AGAIN = (
-    Column("id", lambda item: str(item["rejected_id"])[:_DIGITS], whole=True),
+    Column("id", lambda item: str(item["rejected_id"])[:ID_DIGITS], whole=True),
     Column("refused again because", _why),
 )

@@ -21,11 +21,11 @@ from retrace.event_table import (
     Source,
     Status,
     Until,
+    columns_of_query,
     filters,
     follow_events,
     is_ahead,
     is_late,
-    key_columns,
     list_events,
     window,
 )
@@ -73,10 +73,13 @@ def events(
     nothing = "No events in this window. Run `retrace gaps` to find events, or `retrace rejected list`."
     if keys:
         query["include"] = "event"
-    columns = key_columns(output, of_entity=entity is not None) if keys else None
+    columns = columns_of_query(output, of_entity=entity is not None, keys=keys)
     items = or_unknown(call.client, call.client.pages("/events", query, limit), source, event_type)
     items = or_unknown_entity(call.client, items, entity)
-    _shape(output, list_events(output, items, limit, nothing, columns))
+    found = list_events(output, items, limit, nothing, columns)
+    if found and not (keys or output.as_json):
+        output.note("One event: retrace event EVENT_ID. Keys: --keys")
+    _shape(output, found)
 
 
 def _shape(output: Output, found: list[Json]) -> None:

@@ -78,7 +78,8 @@ def verify(
 
     It reads S3 and DynamoDB with your own rights. A day costs one GET for each of its objects; --replay also a Scan
     of the table of aggregates, which finds all versions of a replay even if other rows are damaged.
-    --digests costs one GET for each object below --prefix, and reads no table.
+    --digests costs one GET for each object below --prefix, and reads no table. It takes 400 bytes of temporary disk
+    (TMPDIR) for each listed object.
     """
     call, output = command_context(context), Output(as_json=as_json)
     _require_one_thing(entity, day, replay, prefix, digests=digests)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from chalicelib.core.lossless_json import JsonSyntaxError, parse
+from retrace.conflicts import difference
 from retrace.output import Column, on_one_line, short_time
 
 Json = dict[str, Any]
@@ -61,15 +62,11 @@ def _why(row: Json) -> str:
         where = "" if row["first_file"] == row["file"] else f" of {row['first_file']}"
         return f"Its key is in line {row['first_line']}{where}, with other content"
     if row.get("differences"):
-        return "; ".join(_differing(one) for one in row["differences"][:3])
+        return "; ".join(difference(one["path"], one["file"], one["first"]) for one in row["differences"][:3])
     errors = "; ".join(f"{one.get('field', '')} {one['message']}".strip() for one in row.get("errors", [])[:3])
     refused = f"retrace rejected get {row['rejected_id'][:19]}" if "rejected_id" in row else ""
     received = f"received {short_time(row['ingest_time'])[:19]}" if "ingest_time" in row else ""
     return " ".join(part for part in (errors, refused, received) if part)
-
-
-def _differing(one: Json) -> str:
-    return f"{one['path']}: {one['file'] or 'absent'}, first was {one['first'] or 'absent'}"
 
 
 FILE = Column("file", lambda row: row["file"])

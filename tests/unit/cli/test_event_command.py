@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from retrace.commands.event import PAGES_A_DAY
+from retrace.event_ids import LOOK_BACK, MOST
 from retrace.problem import Exit
 from tests.terminal import on_a_terminal
 from tests.unit.cli.scripted_api import Json, Script, ScriptedApi, exit_code, routes, said, serving
@@ -71,13 +72,75 @@ def test_the_raw_event_is_handed_on_byte_for_byte_but_not_to_a_terminal(one: Scr
     assert "Ł\\u009b31m" in shown
 
 
-@pytest.mark.parametrize("wrong", ["1234", "../health", ID + "0", "g" * 64])
+@pytest.mark.parametrize("wrong", ["12345", "../health", ID + "0", "g" * 64])
 def test_what_is_no_event_id_is_not_asked_for(one: ScriptedApi, wrong: str) -> None:
     result = one.run("event", wrong)
 
     assert (exit_code(result), one.asked) == (Exit.USAGE, [])
     assert "64 hex digits" in said(result)
     assert "retrace event SOURCE KEY" in said(result)
+
+
+KINDS = [{"source": SOURCE, "event_type": kind, "last_seen": seen} for kind, seen in (("a", DAY), ("b", None))]
+BEGINNING, OTHER = ID[:12], ID[:8] + "0" * 56
+
+
+def api_with(*late: str, of_week: tuple[str, ...] = ()) -> Script:
+    """An API with these event ids among late events and among those of the week, which knows the text of one."""
+    listed = {"GET /late": page(*({"event_id": one} for one in late)), "GET /sources": page(*KINDS)}
+    events = {"GET /events": page(*({"event_id": one} for one in of_week))}
+    return routes(listed | events | {f"GET /events/{ID}": (200, event()), f"GET /events/{ID}/raw": (200, RAW)})
+
+
+@pytest.mark.parametrize("script", [api_with(OTHER, ID), api_with(OTHER, of_week=(ID,)), api_with(ID, of_week=(ID,))])
+def test_an_event_is_found_by_the_beginning_of_its_id_among_those_of_the_last_week(script: Script) -> None:
+    with serving(script) as api:
+        result = api.run("event", BEGINNING.upper())
+
+    assert json.loads(result.stdout)["event_id"] == ID
+    [events] = api.calls("GET /events")
+    assert {"source": SOURCE, "event_type": "a", "order": "newest"}.items() <= events.query.items()
+    [late] = api.calls("GET /late")
+    week = [datetime.fromisoformat(late.query[name]) for name in ("start_time", "end_time")]
+    assert week[1] - week[0] == LOOK_BACK
+    assert {name: events.query[name] for name in ("start_time", "end_time")}.items() <= late.query.items()
+
+
+def test_an_event_is_found_by_the_beginning_of_its_id_among_those_of_its_entity() -> None:
+    with serving(api_with(of_week=(OTHER, ID))) as api:
+        result = api.run("event", BEGINNING, "--entity", "depot")
+
+    assert json.loads(result.stdout)["event_id"] == ID
+    [events] = api.calls("GET /events")
+    assert (events.query["entity_id"], api.calls("GET /late"), api.calls("GET /sources")) == ("depot", [], [])
+
+
+def test_a_beginning_of_no_event_id_is_not_found_and_told_with_what_was_searched() -> None:
+    with serving(api_with(OTHER)) as api:
+        anywhere, of_entity = api.run("event", BEGINNING), api.run("event", BEGINNING, "--entity", "depot")
+
+    assert (exit_code(anywhere), exit_code(of_entity)) == (Exit.NOT_FOUND, Exit.NOT_FOUND)
+    assert "of each source and type in the last 7 days, and of the late ones" in said(anywhere)
+    assert "Name its entity (--entity)" in said(anywhere)
+    assert "events of depot." in said(of_entity)
+
+
+def test_a_beginning_of_several_event_ids_is_refused_with_each_of_them() -> None:
+    with serving(api_with(OTHER, ID)) as api:
+        result = api.run("event", ID[:8])
+
+    assert exit_code(result) == Exit.USAGE
+    assert f"Several event ids begin with {ID[:8]}." in said(result)
+    assert OTHER in said(result)
+    assert ID in said(result)
+
+
+def test_an_event_is_searched_among_so_many_of_each_list_and_no_more() -> None:
+    endless = (200, {"items": [{"event_id": OTHER}] * 1_000, "cursor": "next"})
+    with serving(routes({"GET /events": endless})) as api:
+        result = api.run("event", "cd" * 4, "--entity", "depot")
+
+    assert (exit_code(result), len(api.asked)) == (Exit.NOT_FOUND, MOST // 1_000)
 
 
 def test_an_id_that_is_not_known_is_not_found(one: ScriptedApi) -> None:
@@ -109,7 +172,7 @@ def test_an_event_is_shown_with_when_it_arrived_how_often_and_from_where() -> No
     assert "sent by arn:aws:iam::123456789012:user/till in request request-1" in shown
     assert "stored in raw/source=depot/one.ndjson at byte 0, 613 bytes long" in shown
     assert f"{DAY} 09:00:00 CONFLICT request-2" in shown
-    assert f"Conflict in quarantine: retrace rejected get {REJECTED_ID}" in shown
+    assert f"Conflict in quarantine: retrace rejected get {REJECTED_ID[:19]}" in shown
 
 
 @pytest.mark.parametrize(
@@ -145,7 +208,7 @@ def test_an_event_in_quarantine_is_told_from_one_that_never_arrived() -> None:
 
     assert exit_code(result) == Exit.DIFFERENT
     assert f"Not accepted: REJECTED {DAY} 12:03:00 UTC, because event_time is missing." in said(result)
-    assert f"retrace rejected retry {REJECTED_ID}" in said(result)
+    assert f"retrace rejected retry {REJECTED_ID[:19]}" in said(result).splitlines()[-1]
 
 
 def test_an_event_in_quarantine_is_not_written_where_the_raw_event_is_wanted() -> None:

@@ -106,6 +106,34 @@ def test_a_conflict_is_shown_by_what_differs() -> None:
     assert f"first     received {DAY} 07:00:00: retrace event {'ab' * 32}" in result.stdout
 
 
+def test_a_list_shows_conflicts_by_what_differs_as_far_as_they_can_be_read() -> None:
+    differs = [{"path": "payload.amount", "first": "130.77", "refused": "120.77"}]
+    reason = {"field": "idempotency_key", "message": "was first used for other content (content_sha256 ab, first cd)"}
+    conflicts = [
+        refused(number, status="CONFLICT", errors=[reason], conflicts=[{"differences": differs}]) for number in (1, 2)
+    ]
+    answered = api_of(*conflicts, refused(3))
+
+    def script(asked: Asked) -> Any:
+        return (403, problem("no")) if asked.call == f"GET /rejected/{IDS[1]}" else answered(asked)
+
+    with serving(script) as api:
+        result = api.run("rejected", "list", "--day", DAY, "--table")
+
+    rows = [line for line in result.stdout.splitlines() if line.startswith(DAY)]
+    told = ["payload.amount: 120.77, first was 130.77", "idempotency_key was first used for other content"]
+    assert [text in row for text, row in zip([*told, "event_time is missing"], rows, strict=True)] == [True] * 3
+    assert len(api.calls(f"GET /rejected/{IDS[2]}")) == 0
+
+
+def test_a_list_for_programs_is_as_the_api_answers_it() -> None:
+    with serving(api_of(refused(1, status="CONFLICT"))) as api:
+        result = api.run("rejected", "list", "--day", DAY)
+
+    assert json.loads(result.stdout) == refused(1, status="CONFLICT")
+    assert [asked.call for asked in api.asked] == ["GET /rejected"]
+
+
 def test_bodies_are_listed_with_the_text_that_was_sent() -> None:
     with serving(api_of(refused(1), refused(2, body="not\njson"))) as api:
         result = api.run("rejected", "list", "--day", DAY, "--bodies")

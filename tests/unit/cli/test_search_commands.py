@@ -270,7 +270,8 @@ def test_what_was_refused_is_counted_by_reason() -> None:
     def refused(number: int, field: str) -> Json:
         errors = [{"field": field, "message": "is wrong"}]
         received = f"{DAY}T08:00:0{number}.000000000Z"
-        return {"rejected_id": f"r-{number}", "errors": errors, "ingest_time": received, "retried": number == 1}
+        told = {"rejected_id": f"r-{number}", "status": "REJECTED", "errors": errors, "ingest_time": received}
+        return told | {"retried": number == 1}
 
     with serving(routes({"GET /rejected": page(refused(1, "a"), refused(2, "a"), refused(3, ""))})) as api:
         result = api.run("rejected", "list", "--day", DAY, "--reason", "a", "--table")

@@ -34,6 +34,8 @@ BUILT_IN = {"name": "aggregates", "kind": "queue", "built_in": True, "reports": 
 DESTINATIONS = [BUILT_IN | {"in_flight": 9_999, "max_in_flight": 10_000, "failed": 1}, DESTINATION]
 ANSWERS: Json = {
     "GET /events": (200, {"items": [EVENT], "cursor": None}),
+    "GET /late": (200, {"items": [EVENT], "cursor": None}),
+    "GET /late/summary": (200, {"items": [], "cursor": None}),
     "GET /replay": (200, {"items": JOBS, "cursor": None}),
     "GET /sources": (200, {"items": [SOURCE], "cursor": None, "looked_back_to": "2025-11-28"}),
     "GET /destinations": (200, {"items": DESTINATIONS}),
@@ -46,10 +48,16 @@ LISTS = {
     "replay list": ("0199b0f4-5a1c", "0199b0f4-0000"),
     "sources": ("payments/northpay   payment.authorised   2025-11-28 10:00   2025-11-28 10:00",),
     "destinations": ("a-long-destination-1   fifo, reports", "9,999        1"),
-    "events an-entity-of-thirty-characters": (" an-entity-of-thirty-characters", "   payment…   payment…   "),
+    "events an-entity-of-thirty-characters": (f"payments/northp…   payment.authoris…   {IDS[0][:12]}",),
+    "events -s payments/northpay -t payment.authorised --day 2025-11-28": (
+        f"an-entity-of-thirty-characters   {IDS[0][:12]}",
+    ),
+    "late --day 2025-11-28": (" an-entity-of-thirty-characters", "   payment…   payment…   "),
     f"aggregates get {' '.join(DAY)}": ("0199b0f4-0000",),
-    f"aggregates inputs {' '.join(DAY)} {OLD}": ("2025-11-28 10:00:00   parcel.sorted",),
-    f"aggregates diff {' '.join(DAY)} {OLD} {NEW}": ("+   2025-11-28 10:00:00    1h   depot/scanners   parcel.sorted",),
+    f"aggregates inputs {' '.join(DAY)} {OLD}": (f"2025-11-28 10:00:00   parcel.sorted   {IDS[0][:12]}",),
+    f"aggregates diff {' '.join(DAY)} {OLD} {NEW}": (
+        f"+   2025-11-28 10:00:00    1h   depot/scanners   parcel.sorted   {IDS[0][:12]}",
+    ),
 }
 """Lists, and what stands in a line of each, unbroken."""
 
@@ -73,6 +81,34 @@ def test_a_list_fits_80_columns_with_ids_and_times_unbroken(monkeypatch: pytest.
     assert [line for line in table if len(line.rstrip()) > 80] == []
     for shown in LISTS[command]:
         assert any(shown in line for line in table), table
+
+
+def test_what_is_told_of_an_event_or_a_conflict_fits_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    conflict = {"event_id": IDS[0], "first": {"ingest_time": SEEN}}
+    texts = {"body": "{}", "content_type": "application/json", "errors": [], "retries": [], "conflicts": [conflict]}
+    rejected = {"rejected_id": f"2025-11-28.{'cd' * 32}", "status": "CONFLICT", "ingest_time": SEEN} | texts
+    rejected |= {"source": "payments/northpay", "idempotency_key": "evt_1"}
+    arrival = {"status": "CONFLICT", "request_id": ID, "ingest_time": SEEN, "rejected_id": rejected["rejected_id"]}
+    stored = {
+        "sent_by": "till",
+        "request_id": ID,
+        "s3_key": f"raw/{'ab' * 60}",
+        "aggregates": [],
+        "arrivals": [arrival],
+    }
+    answers = {
+        f"GET /events/{IDS[0]}": (200, EVENT | stored),
+        f"GET /events/{IDS[0]}/raw": (200, b"{}"),
+        "GET /rejected/2025-11-28.cdcdcdcd": (200, rejected),
+    }
+    with serving(routes(answers)) as api:
+        event = on_80_columns(monkeypatch, api, "event", IDS[0])
+        refused = on_80_columns(monkeypatch, api, "rejected", "get", "2025-11-28.cdcdcdcd")
+
+    assert [line for line in [*event, *refused] if len(line.rstrip()) > 80] == []
+    assert "Conflict in quarantine: retrace rejected get 2025-11-28.cdcdcdcd" in event
+    assert f"event id    {IDS[0]}" in event
+    assert "first     received 2025-11-28 10:00:00: retrace event payments/northpay evt_1" in refused
 
 
 def test_a_replay_is_one_line_whose_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
