@@ -156,7 +156,7 @@ def report_outcomes(replay_id: str) -> Response:
     return api.replays.outcomes(_request(), replay_id)
 
 
-@route("/destinations", "GET")
+@route("/destinations")
 def destinations() -> Response:
     """Where replays may send, and what the newest have there."""
     return api.replays.destinations(_request())

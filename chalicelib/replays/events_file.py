@@ -9,7 +9,7 @@ from hashlib import sha256
 from itertools import pairwise
 from typing import Any
 
-from chalicelib.core.errors import IntegrityFailure
+from chalicelib.core.errors import Fault, IntegrityFailure, InvalidRequest
 from chalicelib.core.timestamps import Day, Instant, day_after
 
 MAX_EVENTS = 1_000_000
@@ -33,6 +33,11 @@ MONTHS_KEPT = 9
 """The months that these days are in, at most."""
 
 _LINES = re.compile(rb"(?:[0-9a-f]{64}\n)*")
+
+_MEND_IT = (
+    "Sort the ids, without duplicates (LC_ALL=C sort -u), upload the file by its new hash and request a new replay. "
+    "retrace replay create --events FILE does all this"
+)
 
 
 def content_of(event_ids: Iterable[str]) -> bytes:
@@ -73,12 +78,9 @@ class Upload:
     expires_at: Instant
 
 
-def ids_in(file: EventsFile, piece: bytes) -> Sequence[str]:
-    """The ids of a piece; raises IntegrityFailure unless it is one a line, in order, each of them once."""
-    found = piece.decode("ascii", "replace").split() if _LINES.fullmatch(piece) else [""]
-    if any(low >= high for low, high in pairwise(["", *found])):
-        raise IntegrityFailure(f"The events file {file.sha256} is not one id a line, sorted, each of them once.")
-    return found
+def ids_in(piece: bytes) -> Sequence[str]:
+    """The ids of a piece of a file that was verified."""
+    return piece.decode("ascii").split()
 
 
 @dataclass
@@ -87,20 +89,46 @@ class Verification:
 
     file: EventsFile
     _hash: Any = field(default_factory=sha256)
-    _last: str = ""
+    _last: bytes = b""
+    _lines: int = 0
+    _wrong: str | None = None
 
     def add(self, piece: bytes) -> None:
-        """Read the next piece; raises IntegrityFailure if its ids are not in order."""
+        """Read the next piece, of whole lines unless the file is malformed."""
         self._hash.update(piece)
-        ids = ids_in(self.file, piece)
-        if ids[0] <= self._last:
-            raise IntegrityFailure(f"The events file {self.file.sha256} is not sorted at {ids[0]}.")
-        self._last = ids[-1]
+        if self._wrong is None:
+            self._wrong = self._wrong_in(piece)
 
     def end(self) -> None:
-        """Raise IntegrityFailure unless the file is what its name says."""
+        """Raise IntegrityFailure unless the file is what its name says, and InvalidRequest if its client made it so."""
         if self._hash.hexdigest() != self.file.sha256:
             raise IntegrityFailure(f"The events file {self.file.sha256} has other content than its name says.")
+        if self._wrong is not None:
+            fault = Fault("events_file", f"{self._wrong}. {_MEND_IT}")
+            raise InvalidRequest(
+                f"The events file {self.file.sha256} is not valid: {self._wrong}. {_MEND_IT}.", (fault,)
+            )
+
+    def _wrong_in(self, piece: bytes) -> str | None:
+        """What is wrong with the first line that is; all lines before it have the length that they must have."""
+        if _LINES.fullmatch(piece) is None:
+            return self._first_wrong(piece)
+        lines = [self._last, *(piece[at : at + LINE_BYTES] for at in range(0, len(piece), LINE_BYTES))]
+        if any(low >= high for low, high in pairwise(lines)):
+            return self._first_wrong(piece)
+        self._last, self._lines = lines[-1], self._lines + len(lines) - 1
+        return None
+
+    def _first_wrong(self, piece: bytes) -> str:
+        last = self._last
+        for number, at in enumerate(range(0, len(piece), LINE_BYTES), self._lines + 1):
+            line = piece[at : at + LINE_BYTES]
+            if not line or _LINES.fullmatch(line) is None:
+                return f"line {number} is not 64 lowercase hexadecimal digits and a line feed"
+            if line <= last:
+                return f"line {number} {'repeats' if line == last else 'must come before'} line {number - 1}"
+            last = line
+        raise AssertionError
 
 
 def pieces(file: EventsFile, length: int, begin: int = 0) -> Iterator[tuple[int, int]]:

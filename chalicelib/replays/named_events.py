@@ -58,21 +58,29 @@ class NamedEvents:
     def pages(self, sha256: str, page: int, concurrently: Concurrently) -> Iterator[tuple[int, Sequence[Named]]]:
         """The events of a file and the number of their page, from a page on; the whole file is verified before.
 
-        Raises IntegrityFailure if it is not what its name says or changes meanwhile, and NotFound if it has expired.
+        Raises what `verified` does.
+        """
+        file = self.verified(sha256, concurrently)
+        read = partial(self._read, file, concurrently)
+        for number, place in enumerate(pieces(file, PAGE_BYTES, page), page):
+            ids = ids_in(read(place))
+            found = concurrently(self._look_up, chunked(ids, LOOKED_UP_A_CALL))
+            known = {event.event_id: event for some in found for event in some}
+            yield number, [(each, known.get(each)) for each in ids]
+
+    def verified(self, sha256: str, concurrently: Concurrently) -> EventsFile:
+        """The file, once it was read; raises InvalidRequest if it does not have one id a line, sorted, each once.
+
+        Also IntegrityFailure if it is not what its name says or changes meanwhile, and NotFound if it has expired.
         """
         file = concurrently(lambda name: self.files.find(name, self.now(), MONTHS_KEPT), [sha256])[0]
         if file is None:
             raise NotFound(f"The events file {sha256} has expired, {KEPT_DAYS} days after its upload. Upload it again.")
-        read = partial(self._read, file, concurrently)
         verification = Verification(file)
         for place in pieces(file, PIECE_BYTES):
-            verification.add(read(place))
+            verification.add(self._read(file, concurrently, place))
         verification.end()
-        for number, place in enumerate(pieces(file, PAGE_BYTES, page), page):
-            ids = ids_in(file, read(place))
-            found = concurrently(self._look_up, chunked(ids, LOOKED_UP_A_CALL))
-            known = {event.event_id: event for some in found for event in some}
-            yield number, [(each, known.get(each)) for each in ids]
+        return file
 
     def _read(self, file: EventsFile, concurrently: Concurrently, place: tuple[int, int]) -> bytes:
         return concurrently(lambda at: self.files.read(file, *at), [place])[0]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from chalicelib.core.errors import NotFound, WriteConflict
+from chalicelib.core.errors import InvalidRequest, NotFound, WriteConflict
 from chalicelib.core.pagination import chunked
 from chalicelib.core.ports import Clock, Concurrently, Sleep
 from chalicelib.core.timestamps import nanoseconds
@@ -65,7 +65,8 @@ class PlanReplay:
         not count, whatever another planner reads. If a planner dies before the next commit, its successor sends those
         same messages again, which count once, as processors deduplicate messages. A planner whose commit fails has sent
         nothing of it, and stops: another has the job.
-        If it fails and will not be called again (`last_chance`), the job is FAILED, as no planner would continue it.
+        If it fails and will not be called again (`last_chance`), the job is FAILED, as no planner would continue it. It
+        is at once for a malformed events file, which no other call could read either.
         """
         job = self.replays.get(task.replay_id)
         if task.unless_planned and (job is None or job.revision > 0):
@@ -76,6 +77,9 @@ class PlanReplay:
             if self._put_off(job, task):
                 return 0
             return self._slice(job, self._turn(time_left_ms))
+        except InvalidRequest as error:
+            self.give_up(task, error)
+            return 0
         except Exception as error:
             if last_chance:
                 self.give_up(task, error)

@@ -99,6 +99,11 @@ class PreviewReplay:
             return None
         return self.origins.named.file(request.events_file)
 
+    def verify_file_of(self, request: ReplayRequest) -> None:
+        """Read the file that a request names, if it names one; raises InvalidRequest if it is malformed."""
+        if self.file_of(request) is not None:
+            self.origins.named.verified(request.events_file or "", self.concurrently)
+
     def _index_shows_to(self, request: ReplayRequest) -> Instant | None:
         if not request.reads_index_by_type:
             return None

@@ -47,7 +47,7 @@ class RequestReplay:
 
         A second message is queued before the job is kept, in case the function ends before it has queued the first.
 
-        Raises InvalidRequest for a destination or file that the stage does not have, ConfirmationNeeded for a large
+        Raises InvalidRequest for a unknown destination or file and a malformed file, ConfirmationNeeded for a large
         replay that was not confirmed, and Conflict for an idempotency key that stands for another request.
         CompleteRequest says what it raises for a request for only what is missing.
         """
@@ -119,6 +119,7 @@ class RequestReplay:
 
     def _require_confirmation(self, request: ReplayRequest) -> None:
         if request.max_messages is not None and request.max_messages <= self.confirm_above:
+            self.preview.verify_file_of(request)
             return
         preview = self.preview.count_messages(request, detailed_above=self.confirm_above)
         if not preview.confirmed(self.confirm_above):

@@ -12,6 +12,7 @@ from botocore.awsrequest import AWSPreparedRequest
 
 from chalicelib.core.errors import IntegrityFailure
 from chalicelib.core.timestamps import Instant
+from chalicelib.replays import preview
 from chalicelib.replays.events_file import MAX_EVENTS, MONTHS_FOUND, content_of
 from chalicelib.replays.s3 import UPLOAD_S
 from chalicelib.replays.tasks import RECEIVES
@@ -272,17 +273,42 @@ def test_a_file_that_is_replaced_after_it_was_found_is_not_read(uploading: Uploa
         files.read(found, 0, 65)
 
 
-def test_a_file_with_a_name_of_its_own_that_is_not_sorted_is_refused(
-    application: Application, uploading: Uploading
+@pytest.mark.parametrize("request_", [{}, {"max_messages": 1}, {"only": "not_sent_to"}])
+@pytest.mark.parametrize("ask", ["preview", "request_replay"])
+def test_a_file_that_its_client_made_malformed_is_refused_with_the_line_and_what_to_do(
+    application: Application, uploading: Uploading, ask: str, request_: Json
 ) -> None:
     content = b"".join(f"{each}\n".encode() for each in reversed(UNKNOWN))
     offer = uploading.offered(content)
     assert uploading.put(offer["upload"], content) == 200
+    to = {"destination": "billing"} if "only" in request_ else {}
 
-    answer = application.preview({"events_file": offer["events_file"]})
+    answer = getattr(application, ask)({"events_file": offer["events_file"], **request_, **to})
 
-    assert answer.status_code == 500
-    assert "sorted" in answer.json_body["detail"]
+    assert answer.status_code == 400
+    [fault] = answer.json_body["errors"]
+    assert fault["field"] == "events_file"
+    assert fault["message"].startswith("line 2 must come before line 1. Sort the ids, without duplicates")
+    assert "retrace replay create --events FILE" in fault["message"]
+    assert application.get("/replay").json_body["items"] == []
+
+
+def test_a_job_whose_file_is_malformed_fails_at_its_first_planner(
+    application: Application, uploading: Uploading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that counting did not come to the end of, or that was requested before malformed files were refused."""
+    content = b"".join(f"{each}\n".encode() for each in reversed(UNKNOWN))
+    offer = uploading.offered(content)
+    assert uploading.put(offer["upload"], content) == 200
+    monkeypatch.setattr(preview, "REQUEST_US", 1)
+    replay_id = application.requested(events_file=offer["events_file"], confirm=2)
+
+    [task] = application.jobs.taken()[:1]
+    application.call_planner(task)
+
+    job = application.job(replay_id)
+    assert (job["state"], job["sent"]) == ("FAILED", 0)
+    assert "line 2 must come before line 1. Sort the ids" in job["failure"]
 
 
 def test_a_file_is_found_in_the_month_of_its_upload_and_the_next_and_read_for_as_long_as_it_is_kept(

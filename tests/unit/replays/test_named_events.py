@@ -109,39 +109,40 @@ def test_a_file_that_changes_while_it_is_read_sends_nothing_of_the_change() -> N
     assert name in (world.job(job).failure or "")
 
 
+NOT_AN_ID = "is not 64 lowercase hexadecimal digits and a line feed"
+
+
 @pytest.mark.parametrize(
-    "content",
+    ("content", "told"),
     [
-        f"{BEFORE_ALL}\n{BEFORE_ALL}\n",
-        f"{AFTER_ALL}\n{BEFORE_ALL}\n",
-        f"{BEFORE_ALL}\n{AFTER_ALL}",
-        f"{BEFORE_ALL}\n\n",
-        f"{'A' * 64}\n",
-        f"{BEFORE_ALL[:-1]}\n ",
-        "é" * 32 + "\n",
+        (f"{BEFORE_ALL}\n{BEFORE_ALL}\n", "line 2 repeats line 1"),
+        (f"{BEFORE_ALL}\n{AFTER_ALL}\n{'a' * 64}\n", "line 3 must come before line 2"),
+        (f"{BEFORE_ALL}\n{AFTER_ALL}", f"line 2 {NOT_AN_ID}"),
+        (f"{BEFORE_ALL}\n\n", f"line 2 {NOT_AN_ID}"),
+        (f"{'A' * 64}\n", f"line 1 {NOT_AN_ID}"),
+        (f"{BEFORE_ALL}\r\n{AFTER_ALL}\r\n", f"line 1 {NOT_AN_ID}"),
+        (f"{BEFORE_ALL}\n{BEFORE_ALL[:-1]}\n ", f"line 2 {NOT_AN_ID}"),
+        ("é" * 32 + "\n", f"line 1 {NOT_AN_ID}"),
+        ("".join(f"{number:064x}\n" for number in (1, 2, 3, 4, 4)), "line 5 repeats line 4"),
+        ("".join(f"{number:064x}\n" for number in (1, 2, 2, 3)), "line 3 repeats line 2"),
+        ("".join(f"{number:064x}\n" for number in (1, 3, 5, 4, 6, 2)), "line 4 must come before line 3"),
     ],
-    ids=["twice", "not sorted", "no end of line", "an empty line", "capitals", "a space", "not ASCII"],
 )
-def test_a_file_is_one_id_a_line_sorted_and_each_of_them_once(content: str) -> None:
+def test_a_malformed_file_fails_its_job_at_once_and_the_reason_names_the_first_wrong_line(
+    monkeypatch: pytest.MonkeyPatch, content: str, told: str
+) -> None:
+    small_pages(monkeypatch, 2)
     files, name = FilesInMemory(), sha256(content.encode()).hexdigest()
     files.kept[name] = content.encode()
     world = World(files=files)
+    job = world.request({"events_file": name})
 
-    with pytest.raises(IntegrityFailure):
-        world.plan(world.request({"events_file": name}).replay_id)
+    world.plan(job.replay_id)
 
-    assert world.sent == set()
-
-
-def test_ids_are_in_order_from_one_piece_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    small_pages(monkeypatch, 2)
-    content = content_of([f"{number:064x}" for number in (1, 2)]) + content_of([f"{number:064x}" for number in (2, 3)])
-    files, name = FilesInMemory(), sha256(content).hexdigest()
-    files.kept[name] = content
-    world = World(files=files)
-
-    with pytest.raises(IntegrityFailure, match="not sorted"):
-        world.plan(world.request({"events_file": name}).replay_id)
+    planned = world.job(job)
+    assert (planned.state, world.sent) == (JobState.FAILED, set())
+    assert f"The events file {name} is not valid: {told}. Sort the ids, without duplicates" in (planned.failure or "")
+    assert "retrace replay create --events FILE does all this" in (planned.failure or "")
 
 
 @given(st.lists(st.sampled_from([BEFORE_ALL, AFTER_ALL, "a" * 64])))
