@@ -12,14 +12,7 @@ import chalicelib.runtime.system  # noqa: F401  # boto3 is imported while Lambda
 from chalicelib import api
 from chalicelib.api.middleware import as_problem_response, with_deadline
 from chalicelib.api.responses import answer
-from chalicelib.runtime import telemetry
-from chalicelib.runtime.event_sources import (
-    DEAD_LETTER_CONCURRENCY,
-    planner_concurrency,
-    processor_concurrency,
-    queue_name,
-    refuse_unrecorded,
-)
+from chalicelib.runtime import event_sources, telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +21,7 @@ if TYPE_CHECKING:
 
 View = TypeVar("View", bound="Callable[..., Response]")
 
-refuse_unrecorded(os.environ, sys.argv)
+event_sources.refuse_unrecorded(os.environ, sys.argv)
 
 app = Chalice(app_name="retrace", configure_logs=False)  # telemetry configures them, as JSON
 app.register_middleware(telemetry.flush_metrics, "all")
@@ -246,25 +239,19 @@ def health() -> Response:
     return answer({"status": "ok"})
 
 
-@app.on_sqs_message(
-    queue=queue_name(os.environ, "replay-jobs"), batch_size=1, maximum_concurrency=planner_concurrency(os.environ)
-)
+@app.on_sqs_message(**event_sources.planner(os.environ))
 def planner(event: SQSEvent) -> None:
     """Work on one slice of a replay."""
     api.consumers.plan(event)
 
 
-@app.on_sqs_message(
-    queue=queue_name(os.environ, "replay"), batch_size=10, maximum_concurrency=processor_concurrency(os.environ)
-)
+@app.on_sqs_message(**event_sources.processor(os.environ))
 def processor(event: SQSEvent) -> BatchResponse:
     """Turn replayed events into daily aggregates."""
     return api.consumers.process(event)
 
 
-@app.on_sqs_message(
-    queue=queue_name(os.environ, "replay-failures"), batch_size=10, maximum_concurrency=DEAD_LETTER_CONCURRENCY
-)
+@app.on_sqs_message(**event_sources.dead_letters(os.environ))
 def dead_letters(event: SQSEvent) -> BatchResponse:
     """Count messages that were received too often, and keep them."""
     return api.consumers.record_dead_letters(event)

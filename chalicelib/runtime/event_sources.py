@@ -6,6 +6,7 @@ It stands apart from the settings, as every function reads it while it is import
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypedDict
 
 PLANNERS = 10
 PROCESSORS = 10
@@ -19,14 +20,30 @@ def queue_name(environment: Mapping[str, str], purpose: str) -> str:
     return f"retrace-{environment.get('STAGE', 'dev')}-{purpose}"
 
 
-def processor_concurrency(environment: Mapping[str, str]) -> int:
-    """How many processors may run at once, which `chalice deploy` writes into the event source mapping."""
-    return _concurrency(environment, "PROCESSOR_CONCURRENCY", PROCESSORS)
+class EventSource(TypedDict):
+    """What `chalice deploy` writes into the event source mapping of a queue."""
+
+    queue: str
+    batch_size: int
+    maximum_concurrency: int
 
 
-def planner_concurrency(environment: Mapping[str, str]) -> int:
-    """How many planners may run at once, likewise."""
-    return _concurrency(environment, "PLANNER_CONCURRENCY", PLANNERS)
+def planner(environment: Mapping[str, str]) -> EventSource:
+    """ReplayJobsQueue, a slice of a replay for each function."""
+    at_once = _concurrency(environment, "PLANNER_CONCURRENCY", PLANNERS)
+    return {"queue": queue_name(environment, "replay-jobs"), "batch_size": 1, "maximum_concurrency": at_once}
+
+
+def processor(environment: Mapping[str, str]) -> EventSource:
+    """ReplayQueue."""
+    at_once = _concurrency(environment, "PROCESSOR_CONCURRENCY", PROCESSORS)
+    return {"queue": queue_name(environment, "replay"), "batch_size": 10, "maximum_concurrency": at_once}
+
+
+def dead_letters(environment: Mapping[str, str]) -> EventSource:
+    """ReplayFailuresQueue."""
+    at_once = DEAD_LETTER_CONCURRENCY
+    return {"queue": queue_name(environment, "replay-failures"), "batch_size": 10, "maximum_concurrency": at_once}
 
 
 def _concurrency(environment: Mapping[str, str], name: str, default: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from chalicelib.runtime.event_sources import planner_concurrency, processor_concurrency, queue_name
+from chalicelib.runtime.event_sources import planner, processor, queue_name
 from chalicelib.runtime.settings import Settings, settings_from
 
 
@@ -40,20 +40,20 @@ def test_queues_are_named_for_their_stage() -> None:
 
 
 def test_a_function_is_deployed_with_as_many_processors_as_its_setting_says() -> None:
-    assert processor_concurrency({}) == Settings().processor_concurrency
-    assert processor_concurrency({"PROCESSOR_CONCURRENCY": "3"}) == 3
+    assert processor({})["maximum_concurrency"] == Settings().processor_concurrency
+    assert processor({"PROCESSOR_CONCURRENCY": "3"})["maximum_concurrency"] == 3
 
 
 def test_a_function_is_deployed_with_as_many_planners_as_its_variable_says() -> None:
-    assert planner_concurrency({}) == 10
-    assert planner_concurrency({"PLANNER_CONCURRENCY": "3"}) == 3
+    assert planner({})["maximum_concurrency"] == 10
+    assert planner({"PLANNER_CONCURRENCY": "3"})["maximum_concurrency"] == 3
     with pytest.raises(ValueError, match="PLANNER_CONCURRENCY must be from 2 to 1,000"):
-        planner_concurrency({"PLANNER_CONCURRENCY": "1"})
+        planner({"PLANNER_CONCURRENCY": "1"})
 
 
 @pytest.mark.parametrize("value", ["1", "1001", "many"])
 def test_a_number_of_processors_that_aws_would_refuse_is_not_deployed(value: str) -> None:
     with pytest.raises(ValueError, match=r"PROCESSOR_CONCURRENCY|int"):
-        processor_concurrency({"PROCESSOR_CONCURRENCY": value})
+        processor({"PROCESSOR_CONCURRENCY": value})
     with pytest.raises(ValidationError, match="processor_concurrency"):
         settings_from({"PROCESSOR_CONCURRENCY": value})
