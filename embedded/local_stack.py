@@ -46,7 +46,7 @@ def local_stack(layout: Layout, inherited: Mapping[str, str], tell: Tell) -> Ite
             raise Problem("`make local` runs already.", "End that one with Ctrl-C, or use it.")
         emulator = _emulator(layout, tell)
         try:
-            declared = declared_in(file_of(PARAMETERS["Stage"]), REGION)
+            declared = declared_in(file_of(PARAMETERS["Stage"]), REGION, PARAMETERS["Stage"])
             tell("Deploying bucket, tables and queues")
             admin = Admin(emulator.endpoint_url, Administrator.of(layout))
             outputs = deploy_template(admin, with_destinations(load(RESOURCES), declared), PARAMETERS)

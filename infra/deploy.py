@@ -78,7 +78,7 @@ def _deploy(chosen: argparse.Namespace, say: Tell, application: Application) -> 
     require_declared(declared, given)
     account = Account.of(session())
     say(str(account))
-    destinations = declared_in(chosen.destinations or file_of(stage), account.region)
+    destinations = declared_in(chosen.destinations or file_of(stage), account.region, stage)
     require_reporters(destinations)
     stack = Stack(account.cloudformation, stack_name(stage))
     described = stack.settled(say)

@@ -42,8 +42,8 @@ MAX_BYTES: Final = 2_400
 _OWN_ARN: Final = len("arn:aws-us-gov:sqs:us-gov-west-1:111122223333:retrace--to-.fifo") + 16
 """Bytes of the ARN of a queue that the stage makes, without the name of the destination."""
 
-_OF_RETRACE: Final = r":retrace-.+-(replay(-jobs)?(-failures|-dead-letters)?|digest)$"
-"""Queues in infra/resources.yaml: the processor counts whatever ReplayQueue brings it."""
+_OF_RETRACE: Final = r":retrace-.+-(replay(-jobs)?(-failures|-dead-letters)?|digest|dead-letters-of-.+)$"
+"""Queues in infra/resources.yaml, as the processor counts whatever ReplayQueue brings it, and those of dead letters."""
 
 
 class DestinationMembers(BaseModel):
@@ -126,8 +126,8 @@ def file_of(stage: str, directory: Path = ROOT) -> Path | None:
     return next((directory / name for name in names if (directory / name).is_file()), None)
 
 
-def declared_in(file: Path | None, region: str) -> Declarations:
-    """Return what a file declares for a stage in a region; raises Problem with every fault."""
+def declared_in(file: Path | None, region: str, stage: str) -> Declarations:
+    """Return what a file declares for a stage in its region; raises Problem with every fault."""
     if file is None:
         return DEFAULT
     try:
@@ -138,7 +138,7 @@ def declared_in(file: Path | None, region: str) -> Declarations:
         raise Problem(f"{file.name} is not UTF-8.", "Save it as UTF-8.") from error
     declared = _members(yaml.value)
     faults = [*yaml.faults, *_of_the_whole(yaml.value, declared)]
-    faults += [fault for name, members in declared.items() for fault in _of_one(name, members, region)]
+    faults += [fault for name, members in declared.items() for fault in _of_one(name, members, region, stage)]
     if faults:
         lines = sorted({(yaml.line_of(fault.field), fault.field, fault.message) for fault in faults})
         told = [f"{file.name}:{line} {field} {message}" for line, field, message in lines]
@@ -204,7 +204,7 @@ def require_reporters(declared: Declarations) -> None:
         raise Problem(told, "Name the roles of each consumer: `reporters` in destinations.yaml, docs/consumer.md.")
 
 
-def _of_one(name: str, members: JsonValue, region: str) -> Iterator[Fault]:
+def _of_one(name: str, members: JsonValue, region: str, stage: str) -> Iterator[Fault]:
     path = f"{_MEMBER}.{name}"
     if not re.fullmatch(NAME_PATTERN, name) or len(name) > MAX_NAME:
         yield Fault(path, f"is no name: use at most {MAX_NAME} lower-case letters, digits and single hyphens")
@@ -220,14 +220,16 @@ def _of_one(name: str, members: JsonValue, region: str) -> Iterator[Fault]:
     if found.reporters and not found.reports:
         yield Fault(f"{path}.reporters", "are named, but it takes no reports. Set `reports: true`")
     if found.arn is not None:
-        yield from (Fault(f"{path}.arn", message) for message in _of_arn(found, found.arn, region))
+        yield from (Fault(f"{path}.arn", message) for message in _of_arn(found, found.arn, region, stage))
 
 
-def _of_arn(members: DestinationMembers, arn: str, region: str) -> Iterator[str]:
+def _of_arn(members: DestinationMembers, arn: str, region: str, stage: str) -> Iterator[str]:
     kind = DeclaredDestination("", arn).kind.value
     if kind != members.kind:
         yield f"is of kind {kind}, not {members.kind}"
     if re.search(_OF_RETRACE, arn):
         yield "is a queue of Retrace itself, which would take the messages for its own. Name one of your consumer"
+    if re.search(rf"[:/]retrace-{re.escape(stage)}-to-", arn):  # deployed so, the stack would delete it as its own
+        yield f"is one that the stage {stage} makes. Leave `arn` out, or name another"
     if arn.split(":")[3] != region:
         yield f"is in {arn.split(':')[3]}, but the stage is in {region}"

@@ -124,7 +124,7 @@ class Application:
 def main(directory: str, stage: str = "dev") -> None:
     """Package, and say how large the bundle is."""
     target, region = Path(directory), os.environ.get("AWS_DEFAULT_REGION", "eu-west-1")
-    declared = declared_in(file_of(stage), region)
+    declared = declared_in(file_of(stage), region, stage)
     package(target, region=region, stage=stage)
     template = with_destinations(json.loads((target / TEMPLATE).read_text()), declared)
     (target / TEMPLATE).write_text(json.dumps(template, indent=2))

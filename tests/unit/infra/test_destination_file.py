@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[3]
 def declared(directory: Path, text: str) -> tuple[Declared, ...]:
     file = directory / "destinations.yaml"
     file.write_text(text)
-    return declared_in(file, REGION)
+    return declared_in(file, REGION, "dev")
 
 
 def test_own_and_existing_queues_are_declared_by_name(tmp_path: Path) -> None:
@@ -41,9 +41,15 @@ destinations:
     )
 
 
+def test_a_queue_that_another_stage_makes_is_taken(tmp_path: Path) -> None:
+    arn = f"arn:aws:sqs:{REGION}:111111111111:retrace-dev-eu-to-a"
+
+    assert declared(tmp_path, f"destinations: {{a: {{kind: queue, arn: '{arn}'}}}}") == (Declared("a", "queue", arn),)
+
+
 def test_the_file_of_the_stage_comes_before_that_of_all_stages(tmp_path: Path) -> None:
     assert file_of("prod", tmp_path) is None
-    assert declared_in(None, REGION) == DEFAULT
+    assert declared_in(None, REGION, "dev") == DEFAULT
 
     for name in ("destinations.yaml", "destinations.prod.yaml"):
         (tmp_path / name).write_text("")
@@ -54,6 +60,11 @@ def test_the_file_of_the_stage_comes_before_that_of_all_stages(tmp_path: Path) -
 
 OF_RETRACE = re.findall(
     r'QueueName: !Sub "(.+)"', (ROOT / "infra/resources.yaml").read_text().replace("${Stage}", "dev")
+)
+OF_THE_STAGE = (
+    ("queue", f"sqs:{REGION}:111111111111:retrace-dev-to-a"),
+    ("fifo", f"sqs:{REGION}:111111111111:retrace-dev-to-gone.fifo"),
+    ("eventbridge", f"events:{REGION}:111111111111:event-bus/retrace-dev-to-a"),
 )
 ROLE = "arn:aws:iam::111122223333:role/service-role/billing"
 NAMES = "\n".join(f"  d{at}: {{kind: queue}}" for at in "abcdefghijk")
@@ -101,6 +112,17 @@ NAMES = "\n".join(f"  d{at}: {{kind: queue}}" for at in "abcdefghijk")
                 "4 destinations.a.arn is a queue of Retrace itself",
             )
             for queue in OF_RETRACE
+        ),
+        *(
+            (
+                f"destinations:\n  a:\n  b:\n    kind: {kind}\n    arn: 'arn:aws:{place}'",
+                "5 destinations.b.arn is one that the stage dev makes. Leave `arn` out, or name another",
+            )
+            for kind, place in OF_THE_STAGE
+        ),
+        (
+            f"destinations:\n  a:\n    kind: queue\n    arn: '{ARN.replace('theirs', 'retrace-x-dead-letters-of-a')}'",
+            "4 destinations.a.arn is a queue of Retrace itself",
         ),
         (
             "destinations:\n  a:\n    kind: queue\n    reporters: [billing]",
@@ -166,7 +188,7 @@ def test_of_several_consumers_that_report_each_names_its_reporters(
 
 @pytest.mark.parametrize("file", ["examples/destinations.yaml", "tests/e2e/destinations.yaml"])
 def test_the_examples_declare_what_they_say(file: str) -> None:
-    names = [each.name for each in declared_in(ROOT / file, REGION)]
+    names = [each.name for each in declared_in(ROOT / file, REGION, "dev")]
 
     assert names[:3] == ["aggregates", "billing", "ordered"]
 
