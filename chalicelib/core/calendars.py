@@ -38,7 +38,7 @@ def time_zones() -> frozenset[str]:
 
 def day_in(calendar: str, instant: Instant) -> Day:
     """The day of a calendar that an instant falls on: the last whose start is not after it."""
-    if calendar == UTC:
+    if calendar == UTC or instant == END_OF_TIME:
         return day_of(instant)
     day = _local_day(calendar, instant)
     # A clock that is put back at midnight shows the end of a day for a second time: that is part of the next day.
@@ -72,12 +72,11 @@ def _local_day(calendar: str, instant: Instant) -> Day:
 
 @lru_cache(maxsize=4_096)
 def _start_in(calendar: str, day: Day) -> Instant:
-    """The first instant at which the clock shows the day."""
+    """The first instant at which the clock shows the day. The first of all days begins with UTC's everywhere."""
+    if day == _FIRST_DAY:
+        return start_of(day)
     midnight = datetime.combine(date.fromisoformat(day), datetime.min.time(), _zone(calendar))
-    try:
-        return Instant(f"{midnight.astimezone(ZERO).replace(tzinfo=None).isoformat()}.000000000Z")
-    except OverflowError:  # before the beginning of the calendar, which is that of UTC
-        return start_of(_FIRST_DAY)
+    return Instant(f"{midnight.astimezone(ZERO).replace(tzinfo=None).isoformat()}.000000000Z")
 
 
 @lru_cache(maxsize=64)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import permutations
 
 from chalicelib.core.errors import Fault
-from chalicelib.metrics.exact_number import Exact
+from chalicelib.metrics.exact_number import Exact, exact_of
 from chalicelib.metrics.json_pointer import Pointer, parse_pointer
 from chalicelib.metrics.members import Condition, DefinitionMembers, condition_of
 from chalicelib.metrics.metric_kinds import KINDS, Takes
 from chalicelib.metrics.scalars import Scalar
+
+_NULL: frozenset[Scalar] = frozenset([None])
 
 
 def contradictions(members: DefinitionMembers, unknown: Collection[str] = ()) -> Iterator[Fault]:
@@ -53,15 +56,24 @@ def _filters_and_value(members: DefinitionMembers) -> Iterator[Fault]:
     conditions = [*map(condition_of, members.where)]
     value = parse_pointer(members.value)
     yield from _never_found(conditions, "value", [value])
-    if KINDS[members.aggregate].takes is Takes.NUMBERS:
-        numbers = (Exact,) if members.parse is None else (Exact, str)
-        allowed = _allowed(conditions).get(value)
-        if allowed and not any(isinstance(each, numbers) for each in allowed):
-            yield Fault("value", f"is not a number in any event that where selects by {_shown(value)}")
+    takes, allowed = KINDS[members.aggregate].takes, _allowed(conditions).get(value)
+    if takes is Takes.NUMBERS and allowed and not any(_is_number(each, members) for each in allowed):
+        yield Fault("value", f"is not a number in any event that where selects by {_shown(value)}")
+    if takes is Takes.SCALARS and allowed == _NULL:
+        yield Fault("value", f"is null in each event that where selects by {_shown(value)}")
+
+
+def _is_number(found: Scalar, members: DefinitionMembers) -> bool:
+    as_text = members.parse is not None and isinstance(found, str)
+    return isinstance(exact_of(str(found)) if as_text else found, Exact)
 
 
 def _filters_and_groups(members: DefinitionMembers) -> Iterator[Fault]:
-    yield from _never_found([*map(condition_of, members.where)], "group_by", map(parse_pointer, members.group_by))
+    conditions, groups = [*map(condition_of, members.where)], [*map(parse_pointer, members.group_by)]
+    yield from _never_found(conditions, "group_by", groups)
+    for path in groups:
+        if _allowed(conditions).get(path) == _NULL:
+            yield Fault("group_by", f"needs {_shown(path)}, which where asks to be null")
 
 
 def _groups(members: DefinitionMembers) -> Iterator[Fault]:
@@ -69,11 +81,25 @@ def _groups(members: DefinitionMembers) -> Iterator[Fault]:
         yield Fault("group_by", f"names {_shown(parse_pointer(path))} twice")
     if "" in members.group_by:
         yield Fault("group_by", "is unbounded: the whole payload would be a group for each event")
+    else:
+        yield from _within(permutations(map(parse_pointer, members.group_by), 2))
 
 
 def _groups_and_value(members: DefinitionMembers) -> Iterator[Fault]:
-    if members.value and members.value in members.group_by:
+    if members.value is None or "" in members.group_by:
+        return
+    if members.value in members.group_by:
         yield Fault("group_by", f"is unbounded: {members.value} is also the value, so each value would be a group")
+    value = parse_pointer(members.value)
+    for group in map(parse_pointer, members.group_by):
+        yield from _within(((value, group), (group, value)))
+
+
+def _within(pairs: Iterable[tuple[Pointer, ...]]) -> Iterator[Fault]:
+    """Paths that lead through one where a text or number must be."""
+    for path, single in pairs:
+        if path.leads_through(single):
+            yield Fault("group_by", f"needs {path.text}, which is within the single value {_shown(single)}")
 
 
 def _never_found(conditions: Sequence[Condition], field: str, paths: Iterable[Pointer]) -> Iterator[Fault]:

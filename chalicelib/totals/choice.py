@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from chalicelib.aggregates.aggregate import Definitions, definitions_in
 from chalicelib.aggregates.ports import DefinitionsByHash
+from chalicelib.core.calendars import window_in
 from chalicelib.core.errors import Conflict, NotFound
 from chalicelib.core.pagination import every_page
 from chalicelib.core.read_budget import PaidReads
@@ -86,7 +87,10 @@ class ChooseReplays:
         return found
 
     def missing(self, query: ValuesQuery, day: Day) -> Missing:
-        """A day without a value, why, and what a replay of it has to send."""
+        """A day without a value, why, and what a replay of it has to send: nothing, if clocks left the day out."""
+        window = window_in(self.asked.time_zone, day)
+        if window.start == window.end:
+            return Missing(day, f"The clocks of {self.asked.time_zone} left this day out.", frozenset())
         needed = self.types.needed(self.asked, day) if query.entity_id is None else None
         several = f" {SEVERAL_SOURCES}" if has_several_sources(needed) else ""
         return Missing(day, f"{self._why_missing(query)}{several}", needed)

@@ -17,7 +17,7 @@ MAX_DAYS = 366
 def _group(text: str) -> str:
     try:
         said = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         said = None
     if not isinstance(said, dict) or not all(isinstance(value, str) for value in said.values()):
         raise ValueError('must be a JSON object of texts by the paths of the group, such as {"/currency":"EUR"}')

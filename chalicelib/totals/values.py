@@ -96,7 +96,8 @@ class ValuesPage:
 
     def _mended(self) -> list[tuple[Day, tuple[Pair, ...]]]:
         """Days to compute again, each with the source and types that a replay names."""
-        days = {each.day: taken(self.definition, None, each.needed) for each in self.missing}
+        missing = (each for each in self.missing if each.needed is None or each.needed)
+        days = {each.day: taken(self.definition, None, each.needed) for each in missing}
         stale = (each.computed for each in self.values if each.needs_mending)
         days |= {each.day: taken(self.definition, each.job, each.needed) for each in stale}
         return sorted(days.items())

@@ -496,6 +496,30 @@ def test_a_retired_metric_is_named_by_the_replay_that_mends_it(application: Appl
         assert euros(values_of(application, **query))["definition_sha256"] == revenue
 
 
+@pytest.mark.parametrize("query", [{}, {"by": "entity"}, {"entity_id": "a"}])
+def test_a_day_that_clocks_left_out_says_so_and_no_replay_is_asked_for(
+    application: Application, query: dict[str, str]
+) -> None:
+    define(application, "in_apia", REVENUE | {"time_zone": "Pacific/Apia"})
+
+    answer = values_of(application, "in_apia", start_day="2011-12-29", end_day="2011-12-31", **query)
+
+    left_out = {"day": "2011-12-30", "reason": "The clocks of Pacific/Apia left this day out."}
+    assert (len(answer["missing"]), answer["missing"][1]) == (3, left_out)
+    assert [(each["start_time"][:10], each["end_time"][:10]) for each in answer["replays"]] == [
+        ("2011-12-29", "2011-12-30"),
+        ("2011-12-30", "2011-12-31"),
+    ]
+
+
+@pytest.mark.parametrize("group", ["[" * 4_000, '{"/currency":1}', "NaN", "{"])
+def test_a_group_that_is_none_is_refused(application: Application, revenue: str, group: str) -> None:
+    assert revenue
+    refused = application.get("/metrics/revenue/values", start_day=DAY, end_day=DAY, group=group)
+
+    assert (refused.status_code, [each["field"] for each in refused.json_body["errors"]]) == (400, ["group"])
+
+
 def test_csv_has_the_same_values(application: Application, replay_id: str) -> None:
     response = application.call(
         "GET", f"/metrics/revenue/values?start_day={DAY}&end_day={DAY}&limit=1", {"Accept": "text/csv"}

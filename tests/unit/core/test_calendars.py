@@ -74,7 +74,9 @@ def test_the_utc_days_of_a_day_are_those_it_shares_time_with(calendar: str, date
 
 
 def test_the_first_and_the_last_day_end_with_the_calendar() -> None:
-    assert window_in("Pacific/Apia", Day("0001-01-01")).start == "0001-01-01T00:00:00.000000000Z"
+    for calendar in ("Pacific/Apia", NEW_YORK):
+        assert window_in(calendar, Day("0001-01-01")).start == "0001-01-01T00:00:00.000000000Z"
+        assert day_in(calendar, END_OF_TIME) == "9999-12-31"
     assert window_in(NEW_YORK, Day("9999-12-31")).end == END_OF_TIME
     assert day_in("Pacific/Apia", Instant("9999-12-31T23:00:00.000000000Z")) == "9999-12-31"
 

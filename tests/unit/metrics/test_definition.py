@@ -200,6 +200,44 @@ def test_filters_that_no_event_meets_are_refused(where: list[Any], field: str, m
     assert faults == {(field, message)}
 
 
+@pytest.mark.parametrize(
+    ("changed", "field", "message"),
+    [
+        (
+            {"aggregate": "distinct", "where": [{"path": "/amount", "equals": None}]},
+            "value",
+            "is null in each event that where selects by /amount",
+        ),
+        (
+            {"where": [{"path": "/region", "equals": None}]},
+            "group_by",
+            "needs /region, which where asks to be null",
+        ),
+        (
+            {"parse": "decimal", "where": [{"path": "/amount", "in": ["twelve", ""]}]},
+            "value",
+            "is not a number in any event that where selects by /amount",
+        ),
+        ({"group_by": ["/a/b", "/a"]}, "group_by", "needs /a/b, which is within the single value /a"),
+        (
+            {"group_by": ["/amount/currency"]},
+            "group_by",
+            "needs /amount/currency, which is within the single value /amount",
+        ),
+        ({"value": "/region/net"}, "group_by", "needs /region/net, which is within the single value /region"),
+        ({"value": ""}, "group_by", "needs /region, which is within the single value the payload"),
+    ],
+)
+def test_paths_that_no_event_has_at_once_are_refused(changed: dict[str, Any], field: str, message: str) -> None:
+    assert faults_of(revenue(**{"where": ..., "group_by": ["/region"], **changed})) == {(field, message)}
+
+
+def test_what_some_events_have_at_once_is_no_contradiction() -> None:
+    where = [{"path": "/amount", "in": [None, "12.50"]}, {"path": "/region", "in": [None, "EU"]}]
+
+    assert defined(revenue(where=where, parse="decimal", group_by=["/region", "/regions/name"])).sha256
+
+
 def test_equal_numbers_do_not_contradict_each_other() -> None:
     where = [{"path": "/amount", "equals": 1.0}, {"path": "/amount", "in": [1, 2]}]
 

@@ -71,6 +71,11 @@ def test_filters_and_orders_say_so_otherwise_and_whole_utc_days_leave_out_a_part
     assert told(asked, "Europe/Paris") == ({"Europe/Paris": None} if every_day else {})
 
 
+def test_a_replay_to_the_end_of_time_covers_the_last_day() -> None:
+    for calendar in ("Asia/Kolkata", "America/New_York"):
+        assert told(request("0001-01-01T00:00:00Z", "9999-12-31T24:00:00Z"), calendar) == {}
+
+
 def test_a_replay_of_a_source_covers_no_day_of_an_entity_wholly() -> None:
     by_type = {"source": "shop", "event_type": "order.paid", "day": "2025-11-28"}
 
