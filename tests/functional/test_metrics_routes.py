@@ -409,6 +409,44 @@ def test_a_change_whose_function_died_is_made_by_the_next_or_never(
     require_rebuildable()
 
 
+def test_a_rebuild_completes_a_new_metric_whose_function_died_after_its_record(
+    application: Application, wire: Wire, tmp_path: Path
+) -> None:
+    wire.disturb(killed_after, "PutObject")
+    with pytest.raises(Killed):
+        put(application, "revenue", REVENUE)
+    assert application.get("/metrics/revenue").status_code == 404
+
+    code, _, _ = an_operator(tmp_path).rebuild()
+
+    found = application.get("/metrics/revenue").json_body
+    assert (code, found["definition_sha256"], len(found["versions"])) == (0, hash_of("revenue", REVENUE), 1)
+
+
+def test_of_two_metrics_defined_at_once_one_may_be_too_many_and_replays_say_what_to_do(
+    application: Application, wire: Wire
+) -> None:
+    for number in range(19):
+        defined(application, f"m{number:02d}", REVENUE)
+    wire.disturb(preceded_by(lambda: defined(application, "meanwhile", REVENUE)), "PutObject")
+    defined(application, "one_more", REVENUE)
+    whole_day = {"entity_id": "order-1", "start_time": "2025-11-28T00:00:00Z", "end_time": "2025-11-29T00:00:00Z"}
+
+    refused = application.request_replay(whole_day)
+
+    assert (refused.status_code, refused.json_body["errors"]) == (
+        400,
+        [
+            {
+                "field": "metrics",
+                "message": "are 21, as many as are active, and a replay computes 20: retire some, or name some",
+            }
+        ],
+    )
+    retired(application, "meanwhile")
+    assert application.request_replay(whole_day).status_code == 202
+
+
 def test_of_changes_that_keep_coming_first_one_is_told_to_try_again(application: Application, wire: Wire) -> None:
     values, begun_within = iter("abcdefgh"), Counter[str]()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -257,6 +258,25 @@ def test_try_finds_what_needs_all_contributions(tmp_path: Path) -> None:
 
     assert [found[name]["groups"][0]["value"] for name in ("median", "currencies", "strict")] == ["3", "1", None]
     assert found["strict"]["failing"] == 5
+
+
+def test_try_reads_cloudevents_and_compressed_files_and_finds_nothing_in_empty_ones(file: Path, tmp_path: Path) -> None:
+    cloudevent = (
+        '{"specversion":"1.0","id":"1","source":"shop","type":"paid","subject":"m-1","time":"2026-11-28T10:00:00Z",'
+        '"data":{"amount":1.10,"currency":"EUR"}}'
+    )
+    (tmp_path / "day.ndjson.gz").write_bytes(gzip.compress(f"{cloudevent}\n{event(2, '2')}\n{cloudevent}\n".encode()))
+    (tmp_path / "empty.ndjson").write_bytes(b"")
+    (tmp_path / "empty.ndjson.gz").write_bytes(gzip.compress(b""))
+    with serving(routes({})) as api:
+        some = tried(api, str(file), "--events", str(tmp_path / "day.ndjson.gz"), "--metric", "revenue")["revenue"]
+        empty = [str(tmp_path / name) for name in ("empty.ndjson", "empty.ndjson.gz")]
+        none = api.run("metrics", "try", str(file), "--events", empty[0], "--events", empty[1])
+
+    assert [(each["group"], each["value"]) for each in some["groups"] if each["inputs"]] == [
+        ({"/currency": "EUR"}, "3.1")
+    ]
+    assert (exit_code(none), "0 events were read. Nothing was written." in none.stderr) == (Exit.DONE, True)
 
 
 CROWD = """
