@@ -7,6 +7,7 @@ Two hundred go through route, planner and processor. `make soak` sends 10,000 th
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from fractions import Fraction
 from random import Random
 
@@ -18,7 +19,7 @@ from chalicelib.aggregates.ledger import NewRevision
 from chalicelib.core.pagination import chunked
 from chalicelib.core.timestamps import Day
 from chalicelib.processing.recorder import RecordInLedger
-from chalicelib.runtime import replay_wiring
+from chalicelib.runtime import replay_wiring, system
 from tests.conftest import SETTINGS
 from tests.functional import clients
 from tests.functional.application import Application
@@ -57,7 +58,17 @@ def test_ten_thousand_groups_are_a_small_row_an_exact_sum_and_an_answer_that_say
     assert sum(Fraction(each["value"]) for each in (rest, *listed)) == Fraction(sum(range(CURRENCIES)), 100)
 
 
+@pytest.fixture
+def twenty_thousand_in_flight(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """All messages are planned before the first is processed."""
+    monkeypatch.setenv("MAX_IN_FLIGHT", "20000")
+    system.settings.cache_clear()
+    yield
+    system.settings.cache_clear()
+
+
 @pytest.mark.sized
+@pytest.mark.usefixtures("twenty_thousand_in_flight")
 def test_groups_of_a_replay_beyond_a_hundred_are_folded_exactly_in_its_version_and_total(
     application: Application, emulator: Emulator, seed: int
 ) -> None:
@@ -68,6 +79,7 @@ def test_groups_of_a_replay_beyond_a_hundred_are_folded_exactly_in_its_version_a
     for part in chunked(sold, 100):
         accept(application, *(json.dumps(each).encode() for each in part))
     replay_id, messages = application.planned(source="shop/checkout", event_type="order.paid", day=DAY)
+    assert len(messages) == count
     Random(seed).shuffle(messages)
     for batch in [*chunked(messages, 100), messages[:100]]:
         assert application.process(batch) == {"batchItemFailures": []}
