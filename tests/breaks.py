@@ -2142,6 +2142,22 @@ BREAKS = [
         "test_a_fault_is_told_with_its_line",
     ),
     Break(
+        "7 visible: a preview without the price of what `only` looks up",
+        "chalicelib/replays/origins.py",
+        "looked_up=row.looked_up + 1)",
+        "looked_up=0)",
+        "tests/functional/test_missing.py",
+        "test_a_preview_prices_what_planners_look_up",
+    ),
+    Break(
+        "7 visible: a preview without the price of the ids that it did not come to",
+        "chalicelib/replays/preview.py",
+        "max(counted.looked_up, rows)",
+        "counted.looked_up",
+        "tests/functional/test_events_files.py",
+        "test_a_preview_prices_the_look_up_of_each_id",
+    ),
+    Break(
         "11 reaches: a malformed events file that is sent for ever",
         "chalicelib/replays/planner.py",
         "            self.give_up(task, error)\n            return 0\n",

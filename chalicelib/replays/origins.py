@@ -33,7 +33,7 @@ class OriginRow:
     """A row of an origin and the cursor after it. Without an event it only moves the cursor on.
 
     `scanned` counts rows that were read, with the one of this event. `duplicate` is the later arrival that it is about,
-    and `not_found` an id that a file names and no event has.
+    and `not_found` an id that a file names and no event has. `looked_up` counts what was read by a key to know it.
     """
 
     cursor: Cursor
@@ -41,6 +41,7 @@ class OriginRow:
     scanned: int = 1
     duplicate: Duplicate | None = None
     not_found: str | None = None
+    looked_up: int = 0
 
 
 class EventOrigin(Protocol):
@@ -126,7 +127,7 @@ class UnprocessedOrigin:
                     number += 1
                     event = None if message.identity in processed else message.event
                     after = Cursor(cursor.discovering_days, after=str(number))
-                    yield OriginRow(after, event, duplicate=message.duplicate)
+                    yield OriginRow(after, event, duplicate=message.duplicate, looked_up=1)
 
     def _sent_from(self, number: int) -> list[ReplayMessage]:
         first, outbox = self.replays.outbox_with(self.replay_id, number)
@@ -151,8 +152,13 @@ class NotSentOrigin:
         while some := list(islice(rows, LOOKED_UP_TOGETHER)):
             taken = [row.event.event_id for row in some if row.event is not None and self.request.takes(row.event)]
             sent = set(chain.from_iterable(self.concurrently(self._among, chunked(taken, LOOKED_UP_A_CALL))))
+            looked_up = set(taken)
             for row in some:
-                yield replace(row, event=None) if row.event is not None and row.event.event_id in sent else row
+                if row.event is None or row.event.event_id not in looked_up:
+                    yield row
+                else:
+                    event = None if row.event.event_id in sent else row.event
+                    yield replace(row, event=event, looked_up=row.looked_up + 1)
 
     def _among(self, event_ids: Sequence[str]) -> list[str]:
         return list(self.sent.among(event_ids))
@@ -174,5 +180,6 @@ class FileOrigin:
             for event_id, event in page:
                 if done_to is None or event_id > done_to:
                     unknown = event_id if event is None else None
-                    yield OriginRow(Cursor(finds, group=number, after=event_id), event, not_found=unknown)
+                    after = Cursor(finds, group=number, after=event_id)
+                    yield OriginRow(after, event, not_found=unknown, looked_up=1)
             yield OriginRow(Cursor(finds, group=number + 1), None, scanned=0)

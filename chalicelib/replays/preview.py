@@ -16,7 +16,7 @@ from chalicelib.core.read_budget import AT_ONCE, REQUEST_US, CountedReads, Reads
 from chalicelib.core.timestamps import Day, Instant, day_of, shifted
 from chalicelib.events.index_pages import Partition, TypeDayPartition
 from chalicelib.replays.destinations import DeclaredDestination, Destinations
-from chalicelib.replays.estimate import Estimate, estimate
+from chalicelib.replays.estimate import Estimate, Reads, cost_usd, estimate
 from chalicelib.replays.events_file import EventsFile
 from chalicelib.replays.job import beginning_of
 from chalicelib.replays.origins import Origins
@@ -55,12 +55,16 @@ class DaysInMemory:
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
-    """What would be sent, how many rows were gone through, whether they were all, and the ids that no event has."""
+    """What would be sent, how many rows were gone through, whether they were all, and the ids that no event has.
+
+    `looked_up` counts what was looked up for them.
+    """
 
     tally: Tally
     scanned: int
     exact: bool
     not_found: Sequence[str] = ()
+    looked_up: int = 0
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,8 @@ class PreviewReplay:
         file = self.file_of(request)
         shown_to = self._index_shows_to(request)
         counted = self._counted_by_type(request) if _plain(request) else self._read(request, REQUEST_US)
-        told = self._preview(request, counted, counted.tally.messages, exact=counted.exact)
+        ids = 0 if file is None else file.events
+        told = self._preview(request, counted, counted.tally.messages, exact=counted.exact, rows=ids)
         return replace(told, index_read_to=shown_to, file=file, not_found=counted.not_found)
 
     def file_of(self, request: ReplayRequest) -> EventsFile | None:
@@ -123,9 +128,14 @@ class PreviewReplay:
         """The counts of the other replay say how many messages are unprocessed, and the rows which, up to a bound."""
         counted, of = self._read(request, REQUEST_US), required_job(self.origins.replays, request.of or "")
         messages = counted.tally.messages if counted.exact else of.sent - of.processed
-        return self._preview(request, counted, messages, exact=True)
+        return self._preview(request, counted, messages, exact=True, rows=of.sent)
 
-    def _preview(self, request: ReplayRequest, counted: _Counted, messages: int, *, exact: bool) -> Preview:
+    def _preview(
+        self, request: ReplayRequest, counted: _Counted, messages: int, *, exact: bool, rows: int = 0
+    ) -> Preview:
+        """The report. Planners look up at least as many rows as `rows` if they were not all counted."""
+        read_past = 0 if request.of is None and request.events_file is not None else counted.scanned - messages
+        reads = Reads(counted.looked_up if counted.exact else max(counted.looked_up, rows), max(0, read_past))
         return Preview(
             request=request,
             messages=messages,
@@ -134,15 +144,16 @@ class PreviewReplay:
             by_day=in_order(counted.tally.by_day),
             by_source=largest(counted.tally.by_source),
             by_type=largest(counted.tally.by_type),
-            estimate=self._estimate(request, messages),
+            estimate=self._estimate(request, messages, reads),
             index_read_to=None,
         )
 
-    def _estimate(self, request: ReplayRequest, messages: int) -> Estimate:
+    def _estimate(self, request: ReplayRequest, messages: int, reads: Reads) -> Estimate:
         name = request.destination
         to = self.destinations.by_name.get(name, DeclaredDestination(name, ""))
         of_one_entity = request.entity_id is not None
-        return estimate(messages, to, self._rate(request), self.processors, of_one_entity=of_one_entity)
+        told = estimate(messages, to, self._rate(request), self.processors, of_one_entity=of_one_entity)
+        return replace(told, cost_usd=cost_usd(messages, to, reads))
 
     def _rate(self, request: ReplayRequest) -> float | None:
         """That of the request or its share of that of its destination, the lower of both."""
@@ -152,12 +163,13 @@ class PreviewReplay:
 
     def _read(self, request: ReplayRequest, budget_us: int) -> _Counted:
         """Count row by row."""
-        days, tally, scanned, not_found = DaysInMemory(), Tally(), 0, list[str]()
+        days, tally, scanned, looked_up, not_found = DaysInMemory(), Tally(), 0, 0, list[str]()
         most = request.max_messages
         reads = CountedReads(self.concurrently, budget_us)
         with suppress(ReadsSpent):
             for row in ReadSelection(request, self.origins, days, self.shards, reads).rows(beginning_of(request)):
                 scanned += row.scanned
+                looked_up += row.looked_up
                 not_found += [row.not_found] if row.not_found is not None else []
                 if row.touched_day is not None:
                     days.add([row.touched_day])
@@ -165,8 +177,8 @@ class PreviewReplay:
                     tally.add(event.source, event.event_type, day_of(event.event_time))
                 if tally.messages == most:
                     break
-            return _Counted(tally, scanned, exact=True, not_found=not_found)
-        return _Counted(tally, scanned, exact=False, not_found=not_found)
+            return _Counted(tally, scanned, exact=True, not_found=not_found, looked_up=looked_up)
+        return _Counted(tally, scanned, exact=False, not_found=not_found, looked_up=looked_up)
 
     def _counted_by_type(self, request: ReplayRequest) -> _Counted:
         """The same where source, type and day of a row are those of its partition."""

@@ -84,7 +84,7 @@ class PreviewAnswer(Shape):
         Count, JsonSchema(description="To a destination with a rate: with the share that other replays leave.")
     ]
     estimated_cost_usd: Annotated[
-        float, JsonSchema(minimum=0, description="At most, at list prices, beside what `only` or a file looks up.")
+        float, JsonSchema(minimum=0, description="At most, at list prices, with what `only` or a file looks up.")
     ]
     estimated_reports_usd: Annotated[
         float, JsonSchema(minimum=0, description="Of that, for outcomes that a consumer reports in thousands.")

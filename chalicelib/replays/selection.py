@@ -40,7 +40,7 @@ class SelectedRow:
     """A row or part of one: what it sends, and the cursor that continues after it.
 
     `touched_day` is a day of an entity that is to be sent as a whole. Keep it before you ask for the next row.
-    `not_found` is an id of a file that no event has.
+    `not_found` is an id of a file that no event has. `looked_up` is as of the row.
     """
 
     cursor: Cursor
@@ -49,6 +49,7 @@ class SelectedRow:
     sends: tuple[Send, ...] = ()
     touched_day: tuple[str, Day] | None = None
     not_found: str | None = None
+    looked_up: int = 0
 
 
 @dataclass(frozen=True)
@@ -80,12 +81,12 @@ class ReadSelection:
         event = row.event
         takes = event is not None and self.request.takes(event)
         touched_day = (event.entity_id, day_of(event.event_time)) if event is not None and takes else None
-        return SelectedRow(row.cursor, row.scanned, touched_day=touched_day, not_found=row.not_found)
+        return replace(_unsent(row), touched_day=touched_day)
 
     def _sending(self, row: OriginRow) -> SelectedRow:
         if row.event is None or not self._taken(row.event):
-            return SelectedRow(row.cursor, row.scanned, not_found=row.not_found)
-        return SelectedRow(row.cursor, row.scanned, 1, ((row.event, row.duplicate),))
+            return _unsent(row)
+        return SelectedRow(row.cursor, row.scanned, 1, ((row.event, row.duplicate),), looked_up=row.looked_up)
 
     def _taken(self, event: StoredEvent) -> bool:
         # Of a whole day everything is sent: the filters chose the day.
@@ -118,7 +119,7 @@ class ReadSelection:
             first_pages = {row.cursor: page for row, page in zip(taken, pages, strict=True)}
             for row in chunk:
                 if row.event is None or row.cursor not in first_pages:
-                    yield SelectedRow(row.cursor, row.scanned, not_found=row.not_found)
+                    yield _unsent(row)
                 else:
                     begun = row.cursor.after == cursor.repeating
                     arrivals = self._every_arrival(row, first_pages[row.cursor])
@@ -148,6 +149,10 @@ class ReadSelection:
         return ARRIVALS_A_READ if rate is None else min(ARRIVALS_A_READ, burst(rate))
 
 
+def _unsent(row: OriginRow) -> SelectedRow:
+    return SelectedRow(row.cursor, row.scanned, not_found=row.not_found, looked_up=row.looked_up)
+
+
 def _arrivals_of(
     row: OriginRow, before: Cursor, pages: Iterable[PageOf[Arrival]], *, begun: bool
 ) -> Iterator[SelectedRow]:
@@ -158,7 +163,8 @@ def _arrivals_of(
     for page in pages:
         sends += tuple((event, _duplicate(arrival)) for arrival in page.items)
         within = replace(before, repeating=row.cursor.after, repeated_to=page.read_to)
-        yield SelectedRow(row.cursor if page.read_to is None else within, first, first, sends)
+        at = row.cursor if page.read_to is None else within
+        yield SelectedRow(at, first, first, sends, looked_up=first * row.looked_up)
         sends, first = (), 0
 
 

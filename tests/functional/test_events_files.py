@@ -12,7 +12,7 @@ from botocore.awsrequest import AWSPreparedRequest
 
 from chalicelib.core.errors import IntegrityFailure
 from chalicelib.core.timestamps import Instant
-from chalicelib.replays import preview
+from chalicelib.replays import estimate, preview
 from chalicelib.replays.events_file import MAX_EVENTS, MONTHS_FOUND, content_of
 from chalicelib.replays.s3 import UPLOAD_S
 from chalicelib.replays.tasks import RECEIVES
@@ -22,6 +22,8 @@ from tests.functional import clients
 from tests.functional.application import Application
 from tests.functional.emulators import Emulator
 from tests.functional.events import DAY, NEXT_DAY, Json, paid
+from tests.functional.test_missing import A_DOLLAR, looked_up
+from tests.functional.wire import Wire
 
 UNKNOWN = ["0" * 64, "f" * 64]
 
@@ -93,6 +95,28 @@ def test_a_preview_says_how_large_the_file_is_and_which_ids_no_event_has(
     assert preview["events_file"] == {"bytes": 7 * 65, "events": 7, "not_found": 2, "not_found_ids": UNKNOWN}
     assert (preview["messages"], preview["exact"], preview["by_day"]) == (5, True, {DAY: 5})
     assert preview["estimated_cost_usd"] > 0
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_a_preview_prices_the_look_up_of_each_id(  # noqa: PLR0913, PLR0917  # fixtures
+    application: Application,
+    uploading: Uploading,
+    accepted: list[str],
+    wire: Wire,
+    monkeypatch: pytest.MonkeyPatch,
+    counted: bool,  # noqa: FBT001
+) -> None:
+    name = uploading.uploaded([*accepted, *UNKNOWN])
+    monkeypatch.setattr(estimate, "LOOKED_UP", A_DOLLAR)
+    with monkeypatch.context() as bounded:
+        bounded.setattr(preview, "REQUEST_US", 18_000_000 if counted else 1)
+        told = application.preview({"events_file": name}).json_body
+    keys = looked_up(wire)
+
+    application.requested_and_planned(events_file=name, max_messages=10)
+
+    assert (len(keys), told["exact"]) == (7, counted)
+    assert 7 <= told["estimated_cost_usd"] <= 7.001
 
 
 def test_of_many_ids_that_no_event_has_a_preview_counts_all_and_names_twenty(

@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSResponse
 
 from chalicelib.core.errors import NotFound, RetraceError
-from chalicelib.replays import commit_batch, origins
+from chalicelib.replays import commit_batch, estimate, origins
+from chalicelib.replays.estimate import Takes
 from tests.conftest import SETTINGS
 from tests.functional import clients
 from tests.functional.application import Application
 from tests.functional.events import DAY, Json, paid
 from tests.functional.storage import Storage
 from tests.functional.test_outcomes import WHOLE_DAY, of, report, sent_to_billing
-from tests.functional.wire import ALWAYS, Effect, Killed, Wire, killed_after, killed_before, throttled
+from tests.functional.wire import ALWAYS, Attempt, Effect, Killed, Wire, killed_after, killed_before, throttled
 
 BILLING = {"destination": "billing"}
 
@@ -34,6 +36,21 @@ def unprocessed(of_replay: str, **more: Any) -> Json:
     return {"only": "unprocessed", "of": of_replay, **more}
 
 
+A_DOLLAR = Takes(api_requests=1 / Takes(api_requests=1).usd)
+
+
+def looked_up(wire: Wire) -> list[Json]:
+    """The keys that are looked up from now on, a hundred or fewer in a call."""
+    found: list[Json] = []
+
+    def noted(attempt: Attempt) -> AWSResponse:
+        found.extend(key for table in attempt.members["RequestItems"].values() for key in table["Keys"])
+        return attempt.delivered()
+
+    wire.disturb(noted, "BatchGetItem", times=ALWAYS)
+    return found
+
+
 def ids(messages: list[Json]) -> list[str]:
     return sorted(each["event_id"] for each in messages)
 
@@ -46,6 +63,26 @@ def repeated(application: Application, of_replay: str, **more: Any) -> tuple[str
 
 def previewed(application: Application, body: Json) -> Json:
     return dict(application.preview(body).json_body)
+
+
+@pytest.mark.parametrize("filters", [{}, {"exclude": {"event_types": ["order.refunded"]}}])
+@pytest.mark.parametrize("only", ["unprocessed", "not_sent_to"])
+def test_a_preview_prices_what_planners_look_up(
+    reporting: Application, wire: Wire, monkeypatch: pytest.MonkeyPatch, only: str, filters: Json
+) -> None:
+    first, messages = sent_to_billing(reporting, 7)
+    report(reporting, first, of("done", messages[:4]))
+    reporting.accept_all([paid(8), paid(9, event_type="order.refunded")])
+    body = unprocessed(first) if only == "unprocessed" else {**WHOLE_DAY, **BILLING, "only": only}
+    monkeypatch.setattr(estimate, "LOOKED_UP", A_DOLLAR)
+    told = previewed(reporting, {**body, **filters})
+    reporting.requested(**body, **filters)
+    keys = looked_up(wire)
+
+    reporting.plan()
+
+    assert len(keys) == (7 if only == "unprocessed" else 8 if filters else 9)
+    assert len(keys) <= told["estimated_cost_usd"] <= len(keys) + 0.001
 
 
 def test_what_a_consumer_lost_or_failed_is_sent_again_and_nothing_else(

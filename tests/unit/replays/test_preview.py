@@ -16,7 +16,7 @@ from chalicelib.core.read_budget import ROUND_US
 from chalicelib.core.timestamps import Day
 from chalicelib.replays import preview
 from chalicelib.replays.destinations import TO_AGGREGATES, DeclaredDestination, Destinations
-from chalicelib.replays.estimate import AGGREGATED, REPORTED, SENT, estimate
+from chalicelib.replays.estimate import AGGREGATED, REPORTED, SENT, Reads, cost_usd, estimate
 from chalicelib.replays.messages import MAX_MESSAGE_BYTES
 from chalicelib.replays.preview import PreviewReplay
 from chalicelib.replays.preview_report import Preview
@@ -191,6 +191,17 @@ class TestEstimates:
         for messages in (0, 1, 2_000, 1_000_000):
             cost = messages * (AGGREGATED if destination.is_aggregates else SENT[destination.kind]).usd
             assert cost <= estimate(messages, destination, None, 10).cost_usd <= cost + 0.000_1
+
+    @pytest.mark.parametrize("destination", EVERYWHERE, ids=lambda each: each.arn)
+    def test_what_is_looked_up_and_read_past_costs_more_at_each_destination(
+        self, destination: DeclaredDestination
+    ) -> None:
+        plain = cost_usd(1_000, destination)
+        looked_up = cost_usd(1_000, destination, Reads(looked_up=1_000_000))
+        read_past = cost_usd(1_000, destination, Reads(read_past=1_000_000))
+
+        assert 0.125 <= looked_up - plain <= 0.125 * 1.3
+        assert 0.0125 <= read_past - plain <= 0.0125 * 1.1
 
     def test_reports_cost_the_same_more_to_each_kind_and_are_told_apart(self) -> None:
         for each in (QUEUE, FIFO, BUS):
