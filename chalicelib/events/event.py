@@ -109,10 +109,6 @@ def parse_native(json: lossless_json.JsonText) -> Event:
         raise InvalidRequest("The event is not valid.", faults) from error
     if json.faults or wrong:
         raise InvalidRequest("The event is not valid.", all_faults(json.faults, wrong))
-    return _identified(native, extensions, lossless_json.one_line(json.text))
-
-
-def _identified(native: NativeEvent, extensions: Mapping[str, str], text: str) -> Event:
     event_time = Instant(native.event_time)
     content = content_hash_of(
         {
@@ -131,7 +127,7 @@ def _identified(native: NativeEvent, extensions: Mapping[str, str], text: str) -
         event_time=event_time,
         content_sha256=content,
         event_id=event_id_of(native.source, native.idempotency_key, content),
-        text=text,
+        text=lossless_json.one_line(json.text),
     )
 
 
