@@ -20,7 +20,7 @@ from tests.functional.application import Application
 from tests.functional.events import DAY, NEXT_DAY, Json, paid
 from tests.functional.recomputed import inputs_hash
 from tests.functional.storage import Storage
-from tests.functional.test_metrics_of_replays import define
+from tests.functional.test_metrics_of_replays import define, sha256_of
 from tests.functional.wire import Wire
 from tests.unit.examples import INGESTED
 
@@ -494,6 +494,22 @@ def test_a_retired_metric_is_named_by_the_replay_that_mends_it(application: Appl
         [request] = values_of(application, **query)["replays"]
         application.replayed(**request)
         assert euros(values_of(application, **query))["definition_sha256"] == revenue
+
+
+@pytest.mark.parametrize("query", [{}, {"by": "entity"}, {"entity_id": "a"}])
+def test_values_are_of_a_what_if_only_if_it_is_named(
+    application: Application, replay_id: str, query: dict[str, str]
+) -> None:
+    draft = {"name": "revenue", **REVENUE, "value": "/tax", "group_by": []}
+    what_if = application.replayed(**OF_DAY, metrics=[draft])
+
+    newest, named = values_of(application, **query), values_of(application, **query, replay_id=what_if)
+
+    assert {each["replay_id"] for each in newest["values"]} == {replay_id}
+    assert {(each["replay_id"], each["inputs"], each["skipped"] > 0) for each in named["values"]} == {
+        (what_if, 0, True)
+    }
+    assert {each["definition_sha256"] for each in named["values"]} == {sha256_of("revenue", draft)}
 
 
 @pytest.mark.parametrize("query", [{}, {"by": "entity"}, {"entity_id": "a"}])

@@ -63,6 +63,20 @@ def test_sound_metrics_of_all_calendars_are_verified(operator: Operator, replay_
     assert found(operator, "--replay", replay_id) == []
 
 
+def test_a_what_if_is_verified_by_the_definition_of_its_request(
+    application: Application, operator: Operator, storage: Storage, replay_id: str
+) -> None:
+    what_if = application.replayed(**WINDOW, metrics=[{"name": "revenue", "aggregate": "sum", "value": "/amount"}])
+    assert found(operator, "--replay", what_if) == []
+    [row] = [row for row in rows(storage, replay_id, "m", "UTC") if what_if in str(row["SK"])]
+    [name] = row["m"]
+
+    change(row, "m", {"M": {name: {"L": [{"L": [{"B": as_stored("3.4")}, {"N": "2"}, {"N": "1"}]}]}}})
+
+    assert found(operator, "--replay", what_if) == [("version-differs", ["m"])]
+    assert found(operator, "--replay", replay_id) == []
+
+
 @pytest.mark.parametrize("calendar", ["UTC", "Europe/Paris"])
 def test_a_changed_digit_of_a_value_is_found(
     operator: Operator, storage: Storage, replay_id: str, calendar: str
