@@ -159,6 +159,17 @@ def _when(request: Json) -> str:
     return first if first == last else f"{first} to {last}"
 
 
+def replays_beginning(client: Client, beginning: str) -> Iterator[Json]:
+    """Replays whose id begins so, with at least 8 digits; none if it is not how one begins."""
+    if _BEGINNING.fullmatch(beginning) is None:
+        return
+    for job in client.pages("/replay", {"limit": _PAGE}):
+        if str(job["replay_id"]).startswith(beginning):
+            yield job
+        elif job["replay_id"] < beginning:
+            return  # they are listed newest first, and a newer one has a greater id
+
+
 def whole_replay_id(client: Client, given: str) -> str:
     """The id that begins as given; raises Problem if there is none, or several."""
     if _TOO_SHORT.fullmatch(given) is not None:
@@ -166,13 +177,7 @@ def whole_replay_id(client: Client, given: str) -> str:
         raise Problem(f"{given} is too short for the beginning of a replay id.", remedy, Exit.USAGE)
     if _BEGINNING.fullmatch(given) is None:
         return given
-    found = []
-    for job in client.pages("/replay", {"limit": _PAGE}):
-        replay_id = str(job["replay_id"])
-        if replay_id.startswith(given):
-            found.append(replay_id)
-        elif replay_id < given:
-            break  # they are listed newest first, and a newer one has a greater id
+    found = [str(job["replay_id"]) for job in replays_beginning(client, given)]
     if not found:
         remedy = "Run `retrace replay list` to see the ids there are."
         raise Problem(f"No replay has an id that begins with {given}.", remedy, Exit.NOT_FOUND)

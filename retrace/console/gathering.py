@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
 
@@ -66,6 +66,15 @@ def wanted(query: Mapping[str, str], late_ms: int = LATE_MS) -> Wanted:
         marks=query.get("marks") == "true",
         since=_number(query, "since", 0),
     )
+
+
+def in_view(query: Mapping[str, str]) -> tuple[datetime, datetime] | None:
+    """The window that a request names, None if it names none; raises ValueError with a text fit for a user."""
+    if not query.get("start_time"):
+        return None
+    asked = wanted(query)
+    start, end = (datetime.fromtimestamp(milliseconds(each) / 1_000, UTC) for each in (asked.start, asked.end))
+    return start, end
 
 
 def _instant(query: Mapping[str, str], name: str) -> Instant:

@@ -16,7 +16,7 @@ from retrace import checkup
 from retrace.client import Client
 from retrace.console.columns import paths_of, rows
 from retrace.console.forwarding import bounded, is_passed_on, problem_response, response_to
-from retrace.console.gathering import LATE_MS, PictureReader, Wanted, counts, wanted
+from retrace.console.gathering import LATE_MS, PictureReader, Wanted, counts, in_view, wanted
 from retrace.console.received import metrics_of
 from retrace.console.searching import found_by
 from retrace.corrections import corrections, lines_to_correct, results
@@ -146,7 +146,11 @@ class ConsoleRoutes:
         text = request.query_params.get("q", "").strip()
         if not text:
             return problem_response(HTTPStatus.BAD_REQUEST, "q is missing.", "Write a name or an id.")
-        return await run_in_threadpool(_answered, lambda: found_by(self._client, text, self._clock()))
+        try:
+            view = in_view(request.query_params)
+        except ValueError as error:
+            return problem_response(HTTPStatus.BAD_REQUEST, str(error), CORRECT)
+        return await run_in_threadpool(_answered, lambda: found_by(self._client, text, self._clock(), view))
 
     async def corrections(self, request: Request) -> Response:
         """Refused events as lines of text, to be corrected."""

@@ -14,22 +14,32 @@ from typing import Any
 from retrace.client import Client
 from retrace.concurrency import in_order
 from retrace.problem import Problem
+from retrace.replay_table import replays_beginning
 
 Json = dict[str, Any]
 Pair = tuple[str, str]
+View = tuple[datetime, datetime]
+"""When a window begins and ends."""
 
 _EVENT_ID = re.compile(r"[0-9a-f]{64}")
 _DIGITS = re.compile(r"[0-9a-f]{6,63}")
 _REJECTED_ID = re.compile(r"\d{4}-\d{2}-\d{2}\.[0-9a-f]{6,64}")
 _REPLAY_ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
-_BEGINNING = "The beginning of an event id cannot be looked up. Give all 64 digits, or the key that the producer sent."
+_BEGINNING = (
+    "No event of the window in view, {} to {}, has an id that begins so. It is searched for among the first {:,} events"
+    " of each type. Give all 64 digits, the key that the producer sent, or choose the window of the event first."
+)
 
 MOST_SOURCES = 50
-"""How many sources are asked for a key; each is a read."""
+"""How many sources are asked for a key, or types for the beginning of an id; each is a read."""
 MOST_REFUSED = 2_000
 LOOK_BACK, AHEAD = timedelta(days=29), timedelta(minutes=1)
 """Of quarantine: a window of GET /rejected touches at most 31 days."""
 MOST_NEAR = 5
+IN_VIEW = timedelta(days=31)
+"""Longer windows are searched for the beginning of an event id from their last days on."""
+MOST_EVENTS = 2_000
+"""How many events of each type are compared with the beginning of an id."""
 
 
 def all_pairs(client: Client) -> list[Pair]:
@@ -38,15 +48,23 @@ def all_pairs(client: Client) -> list[Pair]:
     return [(item["source"], item["event_type"]) for item in listed]
 
 
-def found_by(client: Client, text: str, now: datetime) -> Json:
-    """What a text names, each with its kind; if it names nothing, names that are near, and a hint."""
+def found_by(client: Client, text: str, now: datetime, view: View | None = None) -> Json:
+    """What a text names, each with its kind; if it names nothing, names that are near, and a hint.
+
+    Beginnings of event ids are searched for in the window in view, without one in the last 31 days.
+    """
     if _EVENT_ID.fullmatch(text):
         return _answer(_event(client, text))
     if _REJECTED_ID.fullmatch(text):
         return _answer(_rejected(client, text))
     if _REPLAY_ID.fullmatch(text):
         return _answer(_replay(client, text))
-    return _Named(client, text, now).answer()
+    end = view[1] if view else now + AHEAD
+    return _Named(client, text, now, (max(view[0], end - IN_VIEW) if view else end - IN_VIEW, end)).answer()
+
+
+def _rfc(time: datetime) -> str:
+    return time.isoformat().replace("+00:00", "Z")
 
 
 def _answer(items: list[Json], near: list[Json] | None = None, hint: str = "") -> Json:
@@ -84,7 +102,11 @@ def _told_rejected(item: Json) -> Json:
 
 def _replay(client: Client, replay_id: str) -> list[Json]:
     known = _known(client, f"/replay/{replay_id}")
-    return [] if known is None else [{"kind": "replay", **{name: known[name] for name in ("replay_id", "state")}}]
+    return [] if known is None else [_told_replay(known)]
+
+
+def _told_replay(job: Json) -> Json:
+    return {"kind": "replay", **{name: job[name] for name in ("replay_id", "state")}}
 
 
 @dataclass(frozen=True)
@@ -94,6 +116,7 @@ class _Named:
     client: Client
     text: str
     now: datetime
+    view: View
 
     def answer(self) -> Json:
         """Everything with this name, searched at once."""
@@ -103,11 +126,12 @@ class _Named:
         named = [_told_rejected(item) for item in refused if self._is_named_by(item)]
         if keys:  # an event shows its conflicts
             named = [item for item in named if item["status"] != "CONFLICT"]
-        items = [*self._of_pairs(pairs), *entity, *keys, *named]
+        items = [*self._of_pairs(pairs), *entity, *keys, *named] or self._beginning_so(pairs)
         if items:
             return _answer(items)
         entities = {item["entity_id"] for item in refused if item.get("entity_id")} | self._replayed()
-        hint = _BEGINNING if _DIGITS.fullmatch(self.text) else ""
+        days = [time.strftime("%Y-%m-%d %H:%M") for time in self.view]
+        hint = _BEGINNING.format(*days, MOST_EVENTS) if _DIGITS.fullmatch(self.text) else ""
         return _answer([], self._near(pairs, entities), hint)
 
     def _of_pairs(self, pairs: list[Pair]) -> Iterator[Json]:
@@ -135,9 +159,24 @@ class _Named:
         found: list[Json] = self.client.get("/events", {"source": source, "idempotency_key": key})["items"]
         return found
 
+    def _beginning_so(self, pairs: list[Pair]) -> list[Json]:
+        """Replays, and events in the window in view, whose id begins with the text."""
+        replays = [_told_replay(job) for job in replays_beginning(self.client, self.text)]
+        if _DIGITS.fullmatch(self.text) is None:
+            return replays
+        return replays + [
+            event for found in in_order(self._events_beginning_so, pairs[:MOST_SOURCES]) for event in found
+        ]
+
+    def _events_beginning_so(self, pair: Pair) -> list[Json]:
+        start, end = (_rfc(time) for time in self.view)
+        query = {"source": pair[0], "event_type": pair[1], "start_time": start, "end_time": end, "limit": "1000"}
+        listed = islice(self.client.pages("/events", query), MOST_EVENTS)
+        return [_told_event(event) for event in listed if event["event_id"].startswith(self.text)]
+
     def _refused(self) -> list[Json]:
         """Refused events of the last month."""
-        start, end = (time.strftime("%Y-%m-%dT%H:%M:%SZ") for time in (self.now - LOOK_BACK, self.now + AHEAD))
+        start, end = (_rfc(time) for time in (self.now - LOOK_BACK, self.now + AHEAD))
         try:
             listed = self.client.pages("/rejected", {"start_time": start, "end_time": end, "limit": "1000"})
             return list(islice(listed, MOST_REFUSED))

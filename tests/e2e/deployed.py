@@ -71,7 +71,7 @@ class Deployed:
         answered: dict[str, Any] = answer.json()
         return answered
 
-    def replayed(self, **request: str) -> dict[str, Any]:
+    def replayed(self, **request: str | bool) -> dict[str, Any]:
         """Ask for a replay and wait until it is complete; answers the job."""
         answer = self.post("/replay", request)
         assert answer.status == 202, answer.data

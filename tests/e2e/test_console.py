@@ -53,6 +53,8 @@ class Incident:
     hostile: str
     """An event whose every field is text that would act."""
     versions: list[str] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+    """The id of one that was rejected, and of one that is a conflict."""
 
 
 def define(deployed: Deployed, name: str, **definition: Any) -> None:
@@ -85,7 +87,9 @@ def incident(sample: Sample) -> Iterator[Incident]:
         deployed.ingest([json.dumps(hostile).encode()])
         deployed.post("/ingest", {**hostile, "colour": SCRIPT})
         deployed.replayed(source=SCRIPT, event_type=SCRIPT, day=DAY)
-        yield Incident(deployed, late, other, ids(known).pop(), [friday, saturday])
+        listed = deployed.get("/rejected", start_time=f"{datetime.now(UTC):%Y-%m-%d}T00:00:00Z")["items"]
+        refused = {item["status"]: item["rejected_id"] for item in listed}
+        yield Incident(deployed, late, other, ids(known).pop(), [friday, saturday], refused)
 
 
 @dataclass(frozen=True)
@@ -387,7 +391,7 @@ def test_the_overview_counts_what_came_in(page: Page, incident: Incident) -> Non
     expect(page.locator("tr", has_text="dead letter").first).to_contain_text("empty")
     expect(page.locator("#top select")).to_have_value("24h")
     page.goto("/?find=parcel.loaded")
-    expect(page.get_by_role("row").filter(has_text="parcel.loaded")).to_contain_text("before 20")
+    expect(page.get_by_role("row").filter(has_text="parcel.loaded")).to_contain_text("none since 20")
 
 
 def test_a_filter_of_the_overview_filters_each_number(page: Page) -> None:
@@ -504,6 +508,11 @@ def views(incident: Incident) -> dict[str, str]:
         "metrics": "/metrics",
         "metric": f"/metrics?name=weight&from={DAY}&to=2025-12-01",
         "quarantine": "/quarantine",
+        "refused": f"/quarantine?id={incident.refused['REJECTED']}",
+        "conflict": f"/quarantine?id={incident.refused['CONFLICT']}",
+        "types": "/type",
+        "search": "/search?q=order.placd",
+        "nowhere": "/nowhere",
         "event": f"/entity?{entity}&event={min(incident.late)}",
         "nothing": "/entity?id=nobody",
     }
@@ -521,6 +530,11 @@ VIEWS = (
     "metrics",
     "metric",
     "quarantine",
+    "refused",
+    "conflict",
+    "types",
+    "search",
+    "nowhere",
     "event",
     "nothing",
 )
@@ -565,7 +579,8 @@ def test_a_view_is_accessible_in_light_and_dark_and_no_label_overlaps_at_any_wid
 
 def test_the_legend_hides_what_it_names_and_the_address_says_so(page: Page) -> None:
     page.goto(f"/entity?id=depot-lyon&day={DAY}")
-    expect(fact(page, "lag p95")).to_be_visible()
+    for name in ("p50", "p95", "max"):
+        expect(fact(page, f"lag {name}")).to_have_text(re.compile(r"^\d"))
     page.get_by_role("list", name="Legend").get_by_role("link", name="late by").click()
 
     expect(page).to_have_url(re.compile("hide=late$"))

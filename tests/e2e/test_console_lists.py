@@ -232,6 +232,51 @@ def test_on_a_narrow_screen_it_is_seen_what_matters(page: Page, said: dict[str, 
         assert box is not None
         assert box["x"] + box["width"] <= 390, view
         expect(page.get_by_role("link", name="Quarantine")).to_be_in_viewport(ratio=1)
+        places = page.locator("#top nav a").evaluate_all("(links) => links.map((link) => link.offsetTop)")
+        assert len(set(places)) == 1  # one line
+
+
+def test_hours_to_come_look_unlike_empty_ones(page: Page) -> None:
+    page.clock.set_fixed_time(f"{DAY}T09:30:00Z")
+    page.goto(f"/?day={DAY}")
+    strip = page.get_by_role("table", name="Events by source and type").locator(".strip")
+
+    expect(strip.locator(".future")).to_have_count(14)
+    expect(strip.locator("a.none")).to_have_count(10)
+    expect(strip.locator(".future").first).to_have_text("has not come yet")
+    looks = {
+        strip.locator(kind).first.evaluate("(one) => getComputedStyle(one).background") for kind in (".future", ".none")
+    }
+    assert len(looks) == 2
+
+
+WATCHED = """
+window.loading = 0;
+new MutationObserver(() => { window.loading += document.querySelectorAll('main .loading, main [role=alert]').length; })
+    .observe(document.querySelector('main'), {childList: true, subtree: true});
+"""
+
+
+def test_the_overview_reads_again_quietly(page: Page, said: dict[str, Answer]) -> None:
+    page.clock.install(time=f"{DAY}T09:00:30Z")
+    page.goto("/")
+    events = page.get_by_role("table", name="Events by source and type").locator(".line .number").first
+    expect(events).to_have_text("0")
+    expect(page.locator(".asof")).to_have_text("as of 09:00:30")
+    expect(page.locator("main .loading")).to_have_count(0)
+    told = page.locator("#said").text_content()
+    page.evaluate(WATCHED)
+    page.locator(".matrix a").first.focus()
+    event = {"event_id": "ab" * 32, "source": "s", "event_type": "t", "entity_id": "e", "ingest_lag_ms": 0}
+    times = dict.fromkeys(("event_time", "ingest_time"), f"{DAY}T09:00:10.000000000Z")
+    said["GET /events"] = (200, {"items": [{**event, **times}], "cursor": None})
+    page.clock.run_for(31_000)
+
+    expect(events).to_have_text("1")
+    expect(page.locator(".asof")).to_have_text("as of 09:01:01")
+    expect(page.locator(".matrix a").first).to_be_focused()
+    assert page.evaluate("window.loading") == 0
+    assert page.locator("#said").text_content() == told
 
 
 def test_what_stands_in_a_field_as_its_address_says_stays_what_it_is(page: Page) -> None:

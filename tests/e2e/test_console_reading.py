@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.chromium import let_in
+from tests.e2e.chromium import Watched, let_in
 from tests.unit.cli.console import Served, console
 from tests.unit.cli.scripted_api import Answer, Asked, problem
 from tests.unit.examples import event_in, stored
@@ -88,6 +88,17 @@ def test_hours_that_are_not_read_yet_are_not_shown_as_empty(page: Page, reading:
 
     expect(page.locator(".heat td.unread")).to_have_count(0)
     expect(page.locator(".heat a.h5")).to_have_count(2)
+
+
+def test_a_label_at_the_top_of_a_chart_lies_below_its_title(browser: Browser, served: Served, reading: Reading) -> None:
+    reading.events = 1  # received in a whole second: the chart begins and ends with one
+    reading.go_on.set()
+    with let_in(browser, served.console.url, served.console.link("/nowhere"), bypass_csp=True) as context:
+        watched = Watched(context.new_page())
+        watched.page.goto(TYPE)
+        expect(watched.page.locator("#charts .label.beside").first).to_have_text(re.compile(r"^\d\d:\d\d:\d\d"))
+
+        assert watched.overlaps() == []
 
 
 def test_a_page_that_is_opened_anew_or_told_to_read_again_shows_what_there_is_by_now(

@@ -13,9 +13,9 @@ export function silent(ticks, size) {
 
 /**
  * Write the labels of a chart.
- * @param {any} u @param {{x?: Tick[], y?: Tick[], title?: string}} labels
+ * @param {any} u @param {{x?: Tick[], y?: Tick[], title?: string, above?: {x: number, y: number, text: string}[]}} labels `above` some values that are drawn
  */
-export function write(u, { x = [], y = [], title }) {
+export function write(u, { x = [], y = [], title, above = [] }) {
   const wrap = u.root.querySelector('.u-wrap');
   wrap.querySelectorAll('.label').forEach((/** @type {Element} */ old) => old.remove());
   const [left, top, height] = [u.bbox.left, u.bbox.top, u.bbox.height].map((px) => px / devicePixelRatio);
@@ -30,6 +30,7 @@ export function write(u, { x = [], y = [], title }) {
   uncut(x, along, width).forEach(({ at, text }) => put(text, 'below', along(at), top + height + 8));
   apart(y.map((tick) => ({ ...tick, px: u.valToPos(tick.at, 'y') })).filter(({ px }) => px >= -1 && px <= height + 1))
     .forEach(({ px, text }) => put(text, 'beside', left - 5, top + px));
+  above.forEach((value) => put(value.text, 'above', along(value.x), top + u.valToPos(value.y, 'y')));
   if (title) put(title, 'title', 0, 0);
 }
 

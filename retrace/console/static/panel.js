@@ -2,7 +2,7 @@
 
 import { render } from './vendor/lit-html.js';
 import { look } from './api.js';
-import { badge, facts, failed, html, loading, nothing, number, when } from './parts.js';
+import { badge, facts, failed, html, loading, nothing, number, table, when } from './parts.js';
 import { address } from './place.js';
 import { whatIf } from './views/job.js';
 import { HOUR, duration, msOf, rfc } from './times.js';
@@ -89,12 +89,11 @@ function body({ event, raw, laid_out, fault }) {
 function arrivals(event) {
   if (!event.arrivals.length) return html`<h3>Arrivals</h3><p class="quiet">It arrived once.</p>`;
   return html`<h3>Arrivals after the first: ${event.arrivals.length}${event.more_arrivals ? ' and more' : ''}</h3>
-    <div class="scroll"><table><thead><tr><th>as</th><th>arrived</th><th>after the first</th><th>in request</th></tr></thead><tbody>
-    ${event.arrivals.map((/** @type {any} */ one) => html`<tr>
-      <td>${badge(one.status === 'CONFLICT' ? 'bad' : 'warn', one.status)}</td><td>${when(one.ingest_time)}</td>
-      <td>${duration(msOf(one.ingest_time) - msOf(event.ingest_time))}</td>
-      <td>${one.rejected_id ? html`<a href=${address('/quarantine', { id: one.rejected_id })}>what was refused</a>` : html`<code>${one.request_id}</code>`}</td></tr>`)}
-    </tbody></table></div>`;
+    ${table([
+    ['as', (one) => badge(one.status === 'CONFLICT' ? 'bad' : 'warn', one.status)], ['arrived', (one) => when(one.ingest_time)],
+    ['after the first', (one) => duration(msOf(one.ingest_time) - msOf(event.ingest_time))],
+    ['in request', (one) => (one.rejected_id ? html`<a href=${address('/quarantine', { id: one.rejected_id })}>what was refused</a>` : html`<code>${one.request_id}</code>`)],
+  ], event.arrivals)}`;
 }
 
 /** @param {any} event */

@@ -34,6 +34,11 @@ export function badge(kind, text, title) {
   return html`<span class="badge ${kind}" title=${title ?? nothing}>${text}</span>`;
 }
 
+/** A name that a narrow place breaks at its own marks, not within a word. @param {string} name */
+export function breakable(name) {
+  return name.split(/(?<=[./:_-])/).map((part, index) => html`${index ? html`<wbr>` : nothing}${part}`);
+}
+
 /** The beginning of an id, which opens the event beside the view. @param {string} id */
 export function eventLink(id) {
   const place = new URL(location.href);

@@ -99,5 +99,5 @@ function told(window, query) {
   const whole = window.from % DAY === 0 && window.to === dayWindow(dayOf(window.from)).to;
   if (whole || isDay(query.day)) return dayOf(window.from);
   const [from, end] = [minute(window.from), minute(window.to)];
-  return `${from} – ${from.slice(0, 10) === end.slice(0, 10) ? end.slice(11) : end}`;
+  return `${from} – ${end.slice([10, 5].find((same) => from.slice(0, same) === end.slice(0, same)) ?? 0).replace(/^[- ]/, '')}`;
 }

@@ -19,7 +19,8 @@ import { place } from './tips.js';
  * @property {string[]} hide what the legend has switched off
  */
 
-const TOP_PX = 20;
+/** The title above has the first of them, so that a label at the top stays below it. */
+const TOP_PX = 22;
 const RIGHT_PX = 10;
 const BELOW_PX = 24;
 const APART_PX = 12;

@@ -55,6 +55,13 @@ export function minute(ms, utc) {
   return clock(ms, utc).slice(0, 16);
 }
 
+/** Instants of some days without the year, as finely as it takes to tell them apart. @param {number[]} all */
+export function toldApart(all) {
+  const texts = all.map((ms) => parts(ms).replace('T', ' '));
+  const end = [16, 19].find((one) => new Set(texts.map((text) => text.slice(0, one))).size === new Set(all).size) ?? 23;
+  return texts.map((text) => text.slice(5, end));
+}
+
 /** An API time, nine digits and all, without what is zero. @param {string} text */
 export function exact(text) {
   return text.replace('T', ' ').replace(/(?:\.0*|(\.\d*?)0+)?Z$/, '$1');

@@ -6,7 +6,7 @@ import { compared, minus, placeOf, plus, roundNumbers, shortened, textOf, told, 
 import { silent, write } from './labels.js';
 import { number } from './parts.js';
 import { widthOf } from './ticks.js';
-import { minute, msOf } from './times.js';
+import { clock, msOf, toldApart } from './times.js';
 import { place } from './tips.js';
 import { roomFor } from './views/versions.js';
 
@@ -14,7 +14,7 @@ import { roomFor } from './views/versions.js';
 
 /** What the y axis and the padding take. */
 const BESIDE_PX = 104;
-const LABEL_PX = 84;
+const LABEL_PX = 18;
 const VALUE_PX = 34;
 /** Above it a label would lie over the title. */
 const HIGHEST = 0.92;
@@ -40,7 +40,12 @@ export function versionChart(element, versions, valueOf, title, chosen) {
   const place = (/** @type {Exact} */ exact) => placeOf(exact, low, high);
   const isWhole = ordered.every((version) => !textOf(valueOf(version)).includes('.'));
   const y = roundNumbers(low, high, 5).filter((at) => !isWhole || !textOf(at).includes('.')).map((at) => ({ at: place(at), text: toldShort(at) })).filter(({ at }) => at < HIGHEST);
-  const x = (/** @type {uPlot} */ u) => roomFor(ordered.length, u.width - BESIDE_PX, LABEL_PX).map((at) => ({ at, text: minute(msOf(ordered[at].computed_at)).slice(5) }));
+  const places = ordered.map((version) => place(valueOf(version)));
+  const values = ordered.map((version) => shortened(told(textOf(valueOf(version)))));
+  const each = Math.max(VALUE_PX, ...values.map((text) => widthOf(text) + 10));
+  const above = (/** @type {uPlot} */ u) => roomFor(ordered.length, u.width - BESIDE_PX, each).map((at) => ({ x: at, y: places[at], text: values[at] }));
+  const times = toldApart(ordered.map((version) => msOf(version.computed_at)));
+  const x = (/** @type {uPlot} */ u) => roomFor(ordered.length, u.width - BESIDE_PX, widthOf(times[0]) + LABEL_PX).map((at) => ({ at, text: times[at] }));
   const tip = Object.assign(document.createElement('div'), { className: 'tip', hidden: true });
   const chart = new uPlot(/** @type {any} */ ({
     width: Math.max(200, element.clientWidth), height: 150, legend: { show: false }, cursor: { drag: { x: false, y: false }, points: { show: false } }, padding: [18, 44, 0, 0],
@@ -48,11 +53,11 @@ export function versionChart(element, versions, valueOf, title, chosen) {
     axes: [{ ...line, ...silent(() => ordered.map((_, at) => ({ at, text: '' })), 26) }, { ...line, ...silent(() => y, Math.max(...y.map(({ text }) => widthOf(text))) + 12) }],
     series: [{}, { stroke: colour('event'), width: 2, paths: uPlot.paths.stepped?.({ align: 1 }), points: { show: false } }],
     hooks: {
-      draw: [(/** @type {uPlot} */ u) => dots(u, ordered, (version) => ({ place: place(valueOf(version)), text: shortened(told(textOf(valueOf(version)))) }), chosen, colour), (/** @type {uPlot} */ u) => write(u, { x: x(u), y, title })],
+      draw: [(/** @type {uPlot} */ u) => ordered.forEach((version, at) => dot(u, version, at, places[at], chosen, colour)), (/** @type {uPlot} */ u) => write(u, { x: x(u), y, title, above: above(u) })],
       setCursor: [(/** @type {uPlot} */ u) => hover(u, ordered, (version) => `${told(textOf(valueOf(version)))} ${title === 'events' ? title : `of ${number(version.event_count)} events`}`, tip)],
       ready: [(/** @type {uPlot} */ u) => u.over.append(tip)],
     },
-  }), [ordered.map((_, index) => index), ordered.map((version) => place(valueOf(version)))], element);
+  }), [ordered.map((_, index) => index), places], element);
   known.set(element, chart);
   new ResizeObserver(([{ contentRect }], observer) => {
     if (known.get(element) !== chart) observer.disconnect();
@@ -78,33 +83,15 @@ function hover(u, ordered, toldOf, tip) {
   tip.hidden = !version;
   if (!version) return;
   const since = version.arrived_since ? `, ${version.arrived_since.toLocaleString('en')} came since` : '';
-  tip.textContent = `${toldOf(version)}, ${version.complete ? 'complete' : 'partial'}${since}\ncomputed ${minute(msOf(version.computed_at))}`;
+  tip.textContent = `${toldOf(version)}, ${version.complete ? 'complete' : 'partial'}${since}\ncomputed ${clock(msOf(version.computed_at))}`;
   place(tip, left + 12, 8, u.over.clientWidth, u.over.clientHeight);
 }
 
-/**
- * A dot for each version, and its number where there is room.
- * @typedef {{place: number, text: string}} Dot
- * @param {uPlot} u @param {Version[]} ordered @param {(version: Version) => Dot} dotOf @param {{from?: string, to?: string}} chosen @param {(name: string) => string} colour
- */
-function dots(u, ordered, dotOf, chosen, colour) {
-  const each = Math.max(VALUE_PX, ...ordered.map((version) => widthOf(dotOf(version).text) + 10));
-  const room = new Set(roomFor(ordered.length, u.width - BESIDE_PX, each));
-  ordered.forEach((version, index) => dot(u, version, index, dotOf(version), chosen, colour, room.has(index)));
-}
-
-/** @param {uPlot} u @param {Version} version @param {number} index @param {Dot} drawn @param {{from?: string, to?: string}} chosen @param {(name: string) => string} colour @param {boolean} isTold */
-function dot(u, version, index, { place: at, text }, chosen, colour, isTold) {
-  const x = u.valToPos(index, 'x', true);
-  const y = u.valToPos(at, 'y', true);
+/** The dot of a version. @param {uPlot} u @param {Version} version @param {number} index @param {number} place @param {{from?: string, to?: string}} chosen @param {(name: string) => string} colour */
+function dot(u, version, index, place, chosen, colour) {
   const is = version.replay_id === chosen.from || version.replay_id === chosen.to;
   u.ctx.fillStyle = version.arrived_since || !version.complete ? colour('late') : colour('good');
   u.ctx.beginPath();
-  u.ctx.arc(x, y, (is ? 6 : 4) * devicePixelRatio, 0, 7);
+  u.ctx.arc(u.valToPos(index, 'x', true), u.valToPos(place, 'y', true), (is ? 6 : 4) * devicePixelRatio, 0, 7);
   u.ctx.fill();
-  if (!isTold) return;
-  u.ctx.fillStyle = colour('ink');
-  u.ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
-  u.ctx.textAlign = 'center';
-  u.ctx.fillText(text, x, y - 9 * devicePixelRatio);
 }

@@ -62,6 +62,12 @@ test('times are shown in UTC with all the digits that there are', () => {
   assert.equal(times.msOf('2025-11-28T12:00:00.123456789Z'), NOON + 123);
 });
 
+test('times that labels tell apart are as fine as that takes', () => {
+  assert.deepEqual(times.toldApart([NOON, NOON + times.MINUTE]), ['11-28 12:00', '11-28 12:01']);
+  assert.deepEqual(times.toldApart([NOON, NOON + 7_000, NOON + 7_000]), ['11-28 12:00:00', '11-28 12:00:07', '11-28 12:00:07']);
+  assert.deepEqual(times.toldApart([NOON, NOON + 7]), ['11-28 12:00:00.000', '11-28 12:00:00.007']);
+});
+
 test('a duration has two units at most', () => {
   const told = [0, 999, 1000, 61_000, 3_600_000, 90_000_000, -61_000, 366 * times.DAY].map(times.duration);
   assert.deepEqual(told, ['0ms', '999ms', '1s', '1m 1s', '1h', '1d 1h', '−1m 1s', '1y 1d']);

@@ -44,7 +44,7 @@ def known(asked: Asked) -> Answer:
         f"GET /rejected/{REJECTED_ID}": REFUSED,
         f"GET /replay/{REPLAY_ID}": {"replay_id": REPLAY_ID, "state": "COMPLETE"},
         "GET /rejected": {"items": [REFUSED], "cursor": None},
-        "GET /replay": {"items": [], "cursor": None},
+        "GET /replay": {"items": [{"replay_id": REPLAY_ID, "state": "COMPLETE", "request": {}}], "cursor": None},
         "GET /events": {"items": [EVENT] * is_of_the_event(asked.query), "cursor": None},
     }
     return (200, said[asked.call]) if asked.call in said else (404, problem("There is nothing here."))
@@ -53,6 +53,9 @@ def known(asked: Asked) -> Answer:
 def is_of_the_event(query: dict[str, str]) -> bool:
     if "entity_id" in query:
         return query["entity_id"] == EVENT["entity_id"]
+    if "event_type" in query:
+        named = (query["source"], query["event_type"]) == (EVENT["source"], EVENT["event_type"])
+        return named and query["start_time"] <= EVENT["event_time"] < query["end_time"]
     return (query.get("source"), query.get("idempotency_key")) == (EVENT["source"], "payment_000491")
 
 
@@ -91,11 +94,26 @@ def test_of_a_name_that_is_not_known_near_ones_are_told(text: str, near: str) ->
     assert near in [value for item in answer["near"] for value in item.values()]
 
 
-def test_the_beginning_of_an_event_id_is_told_to_be_no_name() -> None:
-    answer = found(EVENT_ID[:12])
+@pytest.mark.parametrize(("beginning", "kind"), [(EVENT_ID[:12], "event"), (REPLAY_ID[:13], "replay")])
+def test_the_beginning_of_an_id_is_found_as_lists_show_it(beginning: str, kind: str) -> None:
+    assert [item["kind"] for item in found(beginning)["items"]] == [kind]
 
-    assert answer["items"] == []
-    assert "64 digits" in answer["hint"]
+
+@pytest.mark.parametrize(
+    ("day", "kinds"), [("2026-11-22", ["event"]), ("2026-11-21", []), ("2025-01-01", [])], ids=["in", "before", "year"]
+)
+def test_the_beginning_of_an_event_id_is_searched_for_in_the_window_in_view(day: str, kinds: list[str]) -> None:
+    with console(known) as served:
+        view = f"start_time={day}T00:00:00Z&end_time={day}T23:00:00Z"
+        answer = served.page(f"/console/search?q={EVENT_ID[:12]}&{view}").json()
+
+    assert [item["kind"] for item in answer["items"]] == kinds
+    assert bool(kinds) or f"{day} 00:00 to {day} 23:00" in answer["hint"]
+
+
+def test_a_window_that_is_none_is_said_to_be_none() -> None:
+    with console(known) as served:
+        assert served.page("/console/search?q=a&start_time=b").status == 400
 
 
 def test_an_id_that_is_not_known_finds_nothing() -> None:

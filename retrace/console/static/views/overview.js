@@ -5,9 +5,10 @@ import { badge, counted, failed, formOf, html, loading, nothing, number } from '
 import { isLive, windowOf } from '../picker.js';
 import { address } from '../place.js';
 import { clock, duration, msOf, rfc } from '../times.js';
+import { whereEventsAre } from './absent.js';
 import { lookForDips } from './dips.js';
 import { isRunning, progress, state as stateOf, subjectOf, whatIf } from './job.js';
-import { fits, keyOf, matrix } from './matrix.js';
+import { fits, hasNothing, keyOf, matrix } from './matrix.js';
 import { arrivals, refusals } from './received.js';
 import { sources } from './sources.js';
 import { staleDays, staleIn } from './stale.js';
@@ -18,7 +19,7 @@ const SHOWN = 40;
 const EVERY_MS = 30_000;
 const CLOCKS_DIFFER_MS = 60_000;
 /** What stands beside the columns of a row, in pixels. */
-const BESIDE_PX = 500;
+const BESIDE_PX = 530;
 const NARROW_PX = 700;
 
 /** @param {import('../main.js').Page} page */
@@ -70,6 +71,7 @@ export async function overview(page) {
     ]);
     state.at = Date.now();
     redraw();
+    if (hasNothing(state) && state.elsewhere === undefined) await load('elsewhere', whereEventsAre(state.shown, signal));
     await lookForDips(state, signal, redraw);
     // It reads much of the index, so it is asked once until the page is opened again.
     if (!query.find && state.stale === undefined) await load('stale', staleIn(window, signal));

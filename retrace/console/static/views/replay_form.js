@@ -4,6 +4,9 @@ import { html, nothing } from '../parts.js';
 import { address } from '../place.js';
 import { DAY, calendarDay, clock, rfc, startOf, written, zone, zoneName } from '../times.js';
 
+/** What a replay may leave out, as the API takes it. @type {Record<string, string>} */
+const ONLY = { '': 'no: everything', unprocessed: 'not processed by its consumer', not_sent_to: 'never sent to the destination' };
+
 /** Names as a field holds them: with commas, or as JSON where a name has one itself. @param {string[]} names */
 export function listed(names) {
   const text = names.join(',');
@@ -118,6 +121,11 @@ function criteria(query, which) {
   return Object.keys(found).length ? found : null;
 }
 
+/** @param {string} name @param {string} label @param {string} current @param {Record<string, string>} names what each value is called */
+function choice(name, label, current, names) {
+  return html`<label>${label}<select name=${name}>${Object.entries(names).map(([value, told]) => html`<option value=${value} ?selected=${value === current}>${told}</option>`)}</select></label>`;
+}
+
 /** @param {import('../place.js').Query} query */
 export function fields(query) {
   // An address is in UTC; a field is in the zone that is shown, as that is how it is read.
@@ -137,7 +145,7 @@ export function fields(query) {
     <h2 class="minor">How</h2>
     <div class="fields">${text('reason', 'reason, shown in the list of replays')}${text('rate', 'messages a second, at most')}${text('max_messages', 'messages in all, at most')}
       ${text('destination', 'destination', 'aggregates')}${text('metrics', 'only these metrics, with commas', 'all active ones')}
-      ${text('only', 'only what is missing', 'unprocessed, or not_sent_to')}${text('of', 'unprocessed of this replay')}
+      ${choice('only', 'only what is missing', query.only ?? '', ONLY)}${text('of', 'unprocessed of this replay')}
       ${check('whole_days', 'whole days of each entity, so that aggregates are complete')}${check('include_duplicates', 'again for each repeated arrival')}</div>
     <details ?open=${filtered}><summary>Filters</summary>
       <div class="fields">${text('include_sources', 'only sources, with commas')}${text('include_types', 'only types')}${text('include_events', 'only event ids')}${text('include_lag_ms', 'only later than (ms)')}

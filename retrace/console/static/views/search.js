@@ -5,7 +5,7 @@ import { badge, empty, html, loading, nothing, when } from '../parts.js';
 import { address } from '../place.js';
 import { whatIf } from './job.js';
 import { carried, dayWindow, inWindow, windowIn } from './window.js';
-import { dayOf, msOf } from '../times.js';
+import { dayOf, msOf, rfc } from '../times.js';
 
 /** @param {import('../main.js').Page} page */
 export async function search({ query, signal, draw, go }) {
@@ -15,13 +15,14 @@ export async function search({ query, signal, draw, go }) {
     return;
   }
   draw(html`<section><h1>Search</h1>${loading(`Looking for ${q}`)}</section>`);
-  const found = await look('/search', { q }, signal);
+  const window = windowIn(query);
+  const found = await look('/search', { q, ...(window ? { start_time: rfc(window.from), end_time: rfc(window.to) } : {}) }, signal);
   if (signal.aborted) return;
   if (found.items.length === 1) go(there(found.items[0], query), { replace: true });
   else draw(html`<section><h1>Search</h1>${found.items.length ? list(found.items, query) : none(q, found, query)}</section>`);
 }
 
-const EXPLAINED = 'Write all 64 digits of an event id, a key as the producer sent it, perhaps with its source before it, an entity, a source or type, or the id of a replay or of a refused event.';
+const EXPLAINED = 'Write an id of an event, a replay or a refused event, or its beginning, a key as the producer sent it, perhaps with its source before it, an entity, a source or a type.';
 
 /** Where a found thing is seen. @param {any} item @param {import('../place.js').Query} query */
 function there(item, query) {
