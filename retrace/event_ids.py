@@ -44,7 +44,7 @@ def whole_event_id(client: Client, given: str, entity: str | None, now: datetime
     """
     if _WHOLE.fullmatch(given) is not None:
         return given
-    queries = _of_last_week(client, now) if entity is None else [_of_entity(entity)]
+    queries = of_last_week(client, now) if entity is None else [_of_entity(entity)]
     lists = in_order(lambda query: [*client.pages(*query, MOST)], queries)
     found = list(dict.fromkeys(str(item["event_id"]) for item in _all(lists) if item["event_id"].startswith(given)))
     if not found:
@@ -67,7 +67,7 @@ def _of_entity(entity: str) -> Query:
     return "/events", {"entity_id": entity, "order": "newest", "limit": _PAGE}
 
 
-def _of_last_week(client: Client, now: datetime) -> Iterator[Query]:
+def of_last_week(client: Client, now: datetime) -> Iterator[Query]:
     """Late events by their arrival, and of each source and type the events that happened since."""
     week: dict[str, str | None] = {"start_time": instant_of(now - LOOK_BACK), "end_time": instant_of(now)}
     yield "/late", {**week, "limit": _PAGE}

@@ -1782,6 +1782,22 @@ BREAKS = [
         "test_addresses_times_and_requests_are_what_they_should_be",
     ),
     Break(
+        "10 explained: versions of one minute that the console's chart does not tell apart",
+        "retrace/console/static/times.js",
+        ".size === new Set(all).size",
+        ".size > 0",
+        "tests/unit/cli/test_console_page.py",
+        "test_addresses_times_and_requests_are_what_they_should_be",
+    ),
+    Break(
+        "7 honest: the beginning of an event id that the console searches for outside of the window in view",
+        "retrace/console/searching.py",
+        "if self.view is None else self._in_view(self.view, pairs)",
+        "if True else self._in_view(self.view, pairs)",
+        "tests/unit/cli/test_console_searching.py",
+        "test_the_beginning_of_an_event_id_is_searched_for_in_the_window_in_view",
+    ),
+    Break(
         "10 explained: values that the console adds as numbers of JavaScript",
         "retrace/console/static/exact.js",
         "digits: BigInt(whole + fraction)",

@@ -13,6 +13,8 @@ from typing import Any
 
 from retrace.client import Client
 from retrace.concurrency import in_order
+from retrace.event_ids import LOOK_BACK as WEEK
+from retrace.event_ids import MOST, Query, of_last_week
 from retrace.problem import Problem
 from retrace.replay_table import replays_beginning
 
@@ -26,8 +28,8 @@ _DIGITS = re.compile(r"[0-9a-f]{6,63}")
 _REJECTED_ID = re.compile(r"\d{4}-\d{2}-\d{2}\.[0-9a-f]{6,64}")
 _REPLAY_ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _BEGINNING = (
-    "No event of the window in view, {} to {}, has an id that begins so. It is searched for among the first {:,} events"
-    " of each type. Give all 64 digits, the key that the producer sent, or choose the window of the event first."
+    "No event of {} has an id that begins so: {:,} of each type were searched. Give all 64 digits or the key that the"
+    " producer sent, or choose the window of the event first."
 )
 
 MOST_SOURCES = 50
@@ -37,9 +39,7 @@ LOOK_BACK, AHEAD = timedelta(days=29), timedelta(minutes=1)
 """Of quarantine: a window of GET /rejected touches at most 31 days."""
 MOST_NEAR = 5
 IN_VIEW = timedelta(days=31)
-"""Longer windows are searched for the beginning of an event id from their last days on."""
-MOST_EVENTS = 2_000
-"""How many events of each type are compared with the beginning of an id."""
+"""Of longer windows only the end is searched for the beginning of an event id."""
 
 
 def all_pairs(client: Client) -> list[Pair]:
@@ -51,7 +51,7 @@ def all_pairs(client: Client) -> list[Pair]:
 def found_by(client: Client, text: str, now: datetime, view: View | None = None) -> Json:
     """What a text names, each with its kind; if it names nothing, names that are near, and a hint.
 
-    Beginnings of event ids are searched for in the window in view, without one in the last 31 days.
+    Beginnings of event ids are searched for in the window in view, without one where the command line does.
     """
     if _EVENT_ID.fullmatch(text):
         return _answer(_event(client, text))
@@ -59,8 +59,7 @@ def found_by(client: Client, text: str, now: datetime, view: View | None = None)
         return _answer(_rejected(client, text))
     if _REPLAY_ID.fullmatch(text):
         return _answer(_replay(client, text))
-    end = view[1] if view else now + AHEAD
-    return _Named(client, text, now, (max(view[0], end - IN_VIEW) if view else end - IN_VIEW, end)).answer()
+    return _Named(client, text, now, view and (max(view[0], view[1] - IN_VIEW), view[1])).answer()
 
 
 def _rfc(time: datetime) -> str:
@@ -116,7 +115,7 @@ class _Named:
     client: Client
     text: str
     now: datetime
-    view: View
+    view: View | None
 
     def answer(self) -> Json:
         """Everything with this name, searched at once."""
@@ -130,8 +129,7 @@ class _Named:
         if items:
             return _answer(items)
         entities = {item["entity_id"] for item in refused if item.get("entity_id")} | self._replayed()
-        days = [time.strftime("%Y-%m-%d %H:%M") for time in self.view]
-        hint = _BEGINNING.format(*days, MOST_EVENTS) if _DIGITS.fullmatch(self.text) else ""
+        hint = _BEGINNING.format(self._searched(), MOST) if _DIGITS.fullmatch(self.text) else ""
         return _answer([], self._near(pairs, entities), hint)
 
     def _of_pairs(self, pairs: list[Pair]) -> Iterator[Json]:
@@ -164,15 +162,20 @@ class _Named:
         replays = [_told_replay(job) for job in replays_beginning(self.client, self.text)]
         if _DIGITS.fullmatch(self.text) is None:
             return replays
-        return replays + [
-            event for found in in_order(self._events_beginning_so, pairs[:MOST_SOURCES]) for event in found
-        ]
+        queries = of_last_week(self.client, self.now) if self.view is None else self._in_view(self.view, pairs)
+        lists = in_order(lambda query: [*self.client.pages(*query, MOST)], queries)
+        events = {event["event_id"]: _told_event(event) for found in lists for event in found}
+        return replays + [event for event_id, event in events.items() if event_id.startswith(self.text)]
 
-    def _events_beginning_so(self, pair: Pair) -> list[Json]:
-        start, end = (_rfc(time) for time in self.view)
-        query = {"source": pair[0], "event_type": pair[1], "start_time": start, "end_time": end, "limit": "1000"}
-        listed = islice(self.client.pages("/events", query), MOST_EVENTS)
-        return [_told_event(event) for event in listed if event["event_id"].startswith(self.text)]
+    def _in_view(self, view: View, pairs: list[Pair]) -> Iterator[Query]:
+        window = dict(zip(("start_time", "end_time"), map(_rfc, view), strict=True))
+        for source, kind in pairs[:MOST_SOURCES]:
+            yield "/events", {"source": source, "event_type": kind, **window, "limit": "1000"}
+
+    def _searched(self) -> str:
+        if self.view is None:
+            return f"the last {WEEK.days} days"
+        return "the window in view, " + " to ".join(f"{time:%Y-%m-%d %H:%M}" for time in self.view)
 
     def _refused(self) -> list[Json]:
         """Refused events of the last month."""

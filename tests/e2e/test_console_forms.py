@@ -63,7 +63,12 @@ FAILED: dict[str, Any] = RUNNING | {
 SOURCES = [
     {"source": f"s{n:02}", "event_type": "t", "last_seen": f"2026-11-23T09:00:{n:02}.000000000Z"} for n in range(50)
 ]
+DESTINATIONS = [
+    {"name": "aggregates", "kind": "queue", "built_in": True, "ordered": False, "reports": True},
+    {"name": "billing", "kind": "fifo", "built_in": False, "ordered": True, "reports": True},
+]
 SAID = {
+    "GET /destinations": (200, {"items": DESTINATIONS}),
     "GET /events": (403, {"Message": "The security token included in the request is expired"}),
     "GET /replay": (200, {"items": [], "cursor": None}),
     "GET /sources": (200, {"items": SOURCES, "cursor": None, "looked_back_to": "2026-10-23"}),
@@ -248,6 +253,20 @@ def test_how_far_a_replay_is_is_told_by_what_was_confirmed(page: Page) -> None:
     expect(bar).to_have_attribute("max", "36")
     expect(bar).to_have_attribute("value", "3")
     expect(page.locator("main")).to_contain_text("2026-11-23 09:00:10")
+
+
+def test_a_destination_is_chosen_of_those_that_the_stage_declares(page: Page, served: Served) -> None:
+    page.goto(f"/replay/new?entity=a&{WINDOW}")
+    chooser = page.get_by_label("destination")
+    expect(chooser.get_by_role("option")).to_have_text(
+        ["aggregates: computed by Retrace", "billing: fifo, in order, reports outcomes"]
+    )
+    chooser.select_option("billing")
+    page.get_by_role("button", name="Count").click()
+    page.get_by_role("button", name="Send 36").click()
+    expect(page.get_by_role("alert")).to_contain_text("what became of it")
+
+    assert sent(served)[-1].body["destination"] == "billing"
 
 
 def test_what_a_consumer_did_not_process_is_asked_for_by_a_form_of_its_replay(page: Page, served: Served) -> None:

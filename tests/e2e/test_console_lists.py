@@ -262,8 +262,8 @@ def test_the_overview_reads_again_quietly(page: Page, said: dict[str, Answer]) -
     page.goto("/")
     events = page.get_by_role("table", name="Events by source and type").locator(".line .number").first
     expect(events).to_have_text("0")
-    expect(page.locator(".asof")).to_have_text("as of 09:00:30")
     expect(page.locator("main .loading")).to_have_count(0)
+    read_at = page.locator(".asof").inner_text()
     told = page.locator("#said").text_content()
     page.evaluate(WATCHED)
     page.locator(".matrix a").first.focus()
@@ -273,7 +273,7 @@ def test_the_overview_reads_again_quietly(page: Page, said: dict[str, Answer]) -
     page.clock.run_for(31_000)
 
     expect(events).to_have_text("1")
-    expect(page.locator(".asof")).to_have_text("as of 09:01:01")
+    expect(page.locator(".asof")).not_to_have_text(read_at)
     expect(page.locator(".matrix a").first).to_be_focused()
     assert page.evaluate("window.loading") == 0
     assert page.locator("#said").text_content() == told

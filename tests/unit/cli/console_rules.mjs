@@ -11,7 +11,7 @@ const page = '../../../retrace/console/static';
 const { address, placeOf, sameView } = await import(`${page}/place.js`);
 const times = await import(`${page}/times.js`);
 const { carried, inWindow, lastOf, windowIn, wrongEnd } = await import(`${page}/views/window.js`);
-const { agreed, isTwofold, listed, queryOf, replayOfDay, requestOf } = await import(`${page}/views/replay_form.js`);
+const { agreed, destinations, isTwofold, listed, queryOf, replayOfDay, requestOf } = await import(`${page}/views/replay_form.js`);
 const { howFar, isRunning } = await import(`${page}/views/job.js`);
 const { joined } = await import(`${page}/views/difference.js`);
 const { pager } = await import(`${page}/views/pager.js`);
@@ -158,6 +158,16 @@ test('a replay keeps the window that somebody wrote in local time', () => {
   const { from } = agreed({ from: '2025-11-28 00:00', to: '' });
   times.switchZone();
   assert.equal(from, new Date(2025, 10, 28).toISOString());
+});
+
+test('a replay goes to a destination that is declared, to the built-in one unless another is named', () => {
+  const own = { name: 'aggregates', kind: 'queue', built_in: true, ordered: false, reports: true };
+  const billing = { name: 'billing', kind: 'fifo', built_in: false, ordered: true, reports: false };
+  const known = { '': 'aggregates: computed by Retrace', billing: 'billing: fifo, in order' };
+  assert.deepEqual(destinations([own, billing], ''), known);
+  assert.deepEqual(destinations([own, billing], 'aggregates'), known);
+  assert.deepEqual(Object.keys(destinations([own, billing], 'gone')), ['gone', '', 'billing']);
+  assert.equal(destinations([billing], '')[''], 'choose one');
 });
 
 test('the form of a replay that mends a stale day asks for that day', () => {

@@ -30,9 +30,10 @@ REFUSED = {
     "idempotency_key": "payment_x1",
     "ingest_time": "2026-11-22T10:00:00.000000000Z",
 }
+SEEN = {"last_seen": "2026-11-22T10:00:00.000000000Z"}
 PAIRS = [
-    {"source": "pay/gateway", "event_type": "payment.captured"},
-    {"source": "shop/orders", "event_type": "order.placed"},
+    {"source": "pay/gateway", "event_type": "payment.captured", **SEEN},
+    {"source": "shop/orders", "event_type": "order.placed", **SEEN},
 ]
 
 
@@ -45,6 +46,7 @@ def known(asked: Asked) -> Answer:
         f"GET /replay/{REPLAY_ID}": {"replay_id": REPLAY_ID, "state": "COMPLETE"},
         "GET /rejected": {"items": [REFUSED], "cursor": None},
         "GET /replay": {"items": [{"replay_id": REPLAY_ID, "state": "COMPLETE", "request": {}}], "cursor": None},
+        "GET /late": {"items": [], "cursor": None},
         "GET /events": {"items": [EVENT] * is_of_the_event(asked.query), "cursor": None},
     }
     return (200, said[asked.call]) if asked.call in said else (404, problem("There is nothing here."))
@@ -109,6 +111,18 @@ def test_the_beginning_of_an_event_id_is_searched_for_in_the_window_in_view(day:
 
     assert [item["kind"] for item in answer["items"]] == kinds
     assert bool(kinds) or f"{day} 00:00 to {day} 23:00" in answer["hint"]
+
+
+def test_the_beginning_of_an_id_of_an_event_that_came_late_is_found_without_a_window() -> None:
+    late = {**EVENT, "event_id": "cd" * 32, "event_time": "2025-01-01T00:00:00.000000000Z"}
+
+    def script(asked: Asked) -> Answer:
+        return (200, {"items": [late], "cursor": None}) if asked.call == "GET /late" else known(asked)
+
+    with console(script) as served:
+        answer = served.page(f"/console/search?q={'cd' * 6}").json()
+
+    assert [item["event_id"] for item in answer["items"]] == ["cd" * 32]
 
 
 def test_a_window_that_is_none_is_said_to_be_none() -> None:

@@ -1,6 +1,6 @@
 // A replay before it is sent: what it would send, how long that takes and what it costs, and then a yes.
 
-import { Failure, post } from '../api.js';
+import { Failure, get, post } from '../api.js';
 import { counted, empty, facts, failed, formOf, html, loading, nothing, number, ranked } from '../parts.js';
 import { address } from '../place.js';
 import { duration } from '../times.js';
@@ -26,7 +26,9 @@ export async function newReplay(page) {
     redraw();
   };
   redraw();
-  if (request) await state.count();
+  // Without the right to list them, a name is written.
+  const listing = get('/destinations', {}, page.signal).then(({ items }) => { state.destinations = items; redraw(); }, () => null);
+  await Promise.all([listing, request && state.count()]);
 }
 
 /** @param {any} state @param {() => void} redraw */
@@ -83,7 +85,7 @@ function template(page, state) {
     if (to === location.pathname + location.search) count();
     else page.go(to);
   };
-  return html`<form class="card" @submit=${submitted} @input=${state.edit}><h1>New replay</h1>${fields(page.query)}<p><button>Count what it would send</button></p></form>
+  return html`<form class="card" @submit=${submitted} @input=${state.edit}><h1>New replay</h1>${fields(page.query, state.destinations)}<p><button>Count what it would send</button></p></form>
     ${busy ? loading(busy) : nothing}
     ${failure ? failed(failure) : nothing}
     ${doubt}

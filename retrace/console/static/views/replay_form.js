@@ -126,8 +126,19 @@ function choice(name, label, current, names) {
   return html`<label>${label}<select name=${name}>${Object.entries(names).map(([value, told]) => html`<option value=${value} ?selected=${value === current}>${told}</option>`)}</select></label>`;
 }
 
-/** @param {import('../place.js').Query} query */
-export function fields(query) {
+/**
+ * @typedef {{name: string, kind: string, built_in: boolean, ordered: boolean, reports: boolean}} Destination
+ * Where it may go, as choices: the built-in one unless another is named. @param {Destination[]} declared @param {string} current @returns {Record<string, string>}
+ */
+export function destinations(declared, current) {
+  const told = (/** @type {Destination} */ { name, kind, ordered, reports }) => `${name}: ${[kind, ordered && 'in order', reports && 'reports outcomes'].filter(Boolean).join(', ')}`;
+  const known = Object.fromEntries(declared.map((one) => [one.built_in ? '' : one.name, one.built_in ? `${one.name}: computed by Retrace` : told(one)]));
+  const value = declared.some(({ name, built_in: own }) => own && name === current) ? '' : current;
+  return value in known ? known : { [value]: value ? `${value}: not declared` : 'choose one', ...known };
+}
+
+/** @param {import('../place.js').Query} query @param {Destination[] | null} [declared] destinations, null if they are not known */
+export function fields(query, declared = null) {
   // An address is in UTC; a field is in the zone that is shown, as that is how it is read.
   const shown = (/** @type {string} */ name) => {
     const given = query[name] ?? '';
@@ -144,7 +155,7 @@ export function fields(query) {
     <div class="fields">${text('from', 'from', '2025-11-28 10:00')}${text('to', 'to, excluded', '2025-11-28 12:00')}${text('start_day', 'first day', '2025-11-28')}${text('end_day', 'last day, included')}</div>
     <h2 class="minor">How</h2>
     <div class="fields">${text('reason', 'reason, shown in the list of replays')}${text('rate', 'messages a second, at most')}${text('max_messages', 'messages in all, at most')}
-      ${text('destination', 'destination', 'aggregates')}${text('metrics', 'only these metrics, with commas', 'all active ones')}
+      ${declared ? choice('destination', 'destination', declared.some((one) => one.built_in && one.name === query.destination) ? '' : query.destination ?? '', destinations(declared, query.destination ?? '')) : text('destination', 'destination', 'aggregates')}${text('metrics', 'only these metrics, with commas', 'all active ones')}
       ${choice('only', 'only what is missing', query.only ?? '', ONLY)}${text('of', 'unprocessed of this replay')}
       ${check('whole_days', 'whole days of each entity, so that aggregates are complete')}${check('include_duplicates', 'again for each repeated arrival')}</div>
     <details ?open=${filtered}><summary>Filters</summary>
