@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -87,7 +87,8 @@ def incident(sample: Sample) -> Iterator[Incident]:
         deployed.ingest([json.dumps(hostile).encode()])
         deployed.post("/ingest", {**hostile, "colour": SCRIPT})
         deployed.replayed(source=SCRIPT, event_type=SCRIPT, day=DAY)
-        listed = deployed.get("/rejected", start_time=f"{datetime.now(UTC):%Y-%m-%d}T00:00:00Z")["items"]
+        yesterday, tomorrow = (f"{datetime.now(UTC) + timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}" for days in (-1, 1))
+        listed = deployed.get("/rejected", start_time=yesterday, end_time=tomorrow)["items"]
         refused = {item["status"]: item["rejected_id"] for item in listed}
         yield Incident(deployed, late, other, ids(known).pop(), [friday, saturday], refused)
 
