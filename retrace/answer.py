@@ -126,6 +126,8 @@ _OPTIONS = {
     "include_duplicates": "--include-duplicates",
     "whole_days": "--whole-days",
     "look_back_days": "--look-back-days",
+    "events_file": "--events",
+    "dry_run": "--dry-run",
     "include.min_lag_ms": "--include-min-lag-ms",
     "exclude.min_lag_ms": "--exclude-min-lag-ms",
     **{
@@ -134,7 +136,10 @@ _OPTIONS = {
         for field, name in {"sources": "source", "event_types": "type", "event_ids": "event"}.items()
     },
 }
-"""The option that a field of a request comes from, where it is called otherwise."""
+"""The option that a field of a request comes from, where it is called otherwise. Texts of problems name them, too."""
+
+_NAMED_LIKE_WORDS = {"metrics": "--metric", "order": "--newest", "resolved": "--unresolved", "from": "FROM", "to": "TO"}
+"""Other such fields, whose names in a text mean something else."""
 
 _LISTS = {
     "/rejected": "retrace rejected list",
@@ -143,7 +148,15 @@ _LISTS = {
 }
 """The command that lists what a path has."""
 
-_AS_CALLED = frozenset({"source", "day", "rate", "destination", "reason", "limit", "unit", "status"})
+_COMMANDS = (
+    (re.compile(r"POST /replay/([\w-]+)/(redrive|cancel)"), r"`retrace replay \2 \1`"),
+    (re.compile(r"GET /(replay|rejected)/([\w.-]*\w)"), r"`retrace \1 get \2`"),
+    (re.compile(r"GET /(replay|rejected|metrics)(?![\w/?])"), r"`retrace \1 list`"),
+    (re.compile(r"GET /(sources|stale|destinations)(?![\w/?])"), r"`retrace \1`"),
+)
+"""Routes in texts of problems, and the commands that call them."""
+
+_AS_CALLED = re.compile("source|day|rate|destination|reason|limit|unit|status|calendar|only|of|by|group|metric")
 _FIELD = re.compile("|".join(rf"\b{re.escape(name)}\b" for name in sorted(_OPTIONS, key=len, reverse=True)))
 
 
@@ -154,7 +167,10 @@ def problem_of(call: str, answer: Answer) -> Problem:
     problem = answer.json
     what = next((problem[name] for name in ("detail", "title", "message") if problem.get(name)), answer.status)
     faults = [(_option(fault.get("field") or ""), fault.get("message", "")) for fault in problem.get("errors", [])]
-    lines = [f"{call}: {what}", *(f"  {option or 'request'} {_in_options(why)}" for option, why in faults)]
+    lines = [
+        f"{call}: {_with_commands(str(what))}",
+        *(f"  {option or 'request'} {_in_options(why)}" for option, why in faults),
+    ]
     told = "\n".join(lines)
     if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return Problem(told, "See the logs of the API function. Run `retrace check verify` to find damaged data.")
@@ -180,9 +196,15 @@ def _denied(call: str, answer: Answer) -> Problem:
 
 def _option(field: str) -> str:
     name = re.sub(r"\.\d+$", "", field)
-    return _OPTIONS.get(name) or (f"--{name}" if name in _AS_CALLED else name)
+    return _OPTIONS.get(name) or _NAMED_LIKE_WORDS.get(name) or (f"--{name}" if _AS_CALLED.fullmatch(name) else name)
 
 
 def _in_options(text: str) -> str:
-    """A message about fields as one about options."""
-    return _FIELD.sub(lambda found: _OPTIONS[found[0]], text)
+    """A message about fields and routes as one about options and commands."""
+    return _FIELD.sub(lambda found: _OPTIONS[found[0]], _with_commands(text))
+
+
+def _with_commands(text: str) -> str:
+    for route, command in _COMMANDS:
+        text = route.sub(command, text)
+    return text

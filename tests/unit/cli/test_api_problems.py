@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
+from chalicelib.api.openapi import document
 from retrace.command_line import app
 from retrace.problem import Exit
 from tests.unit.cli.scripted_api import ScriptedApi, exit_code, problem, routes, said, serving
@@ -77,6 +80,61 @@ def test_faults_are_told_by_the_names_of_options() -> None:
     assert "--since must lie before --until, which is excluded" in text
     assert "--include-type is too long" in text
     assert text.splitlines()[-1] == "Correct --since, --include-type, --rate."
+
+
+def requested() -> set[str]:
+    """What requests have, by the OpenAPI document: parameters of queries, and members of the body of a replay."""
+    told = document()
+    operations = [operation for path in told["paths"].values() for operation in path.values()]
+    parameters = [one for operation in operations for one in operation.get("parameters", []) if one["in"] == "query"]
+    body = told["paths"]["/replay"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    schema = told["components"]["schemas"][body["$ref"].rpartition("/")[2]] if "$ref" in body else body
+    return {str(one["name"]) for one in parameters} | set(schema["properties"])
+
+
+NO_OPTIONS = {"confirm", "cursor", "definition_sha256", "events", "results", "strict", "include", "exclude"}
+"""What commands fill in themselves, and filters, whose members are options."""
+
+
+@pytest.mark.parametrize("field", sorted(requested() - NO_OPTIONS))
+def test_every_field_of_a_request_is_told_as_an_option_or_argument(field: str) -> None:
+    faults = [{"field": f"{field}.0", "message": "is wrong"}]
+    answers = {"POST /replay": (400, problem("The replay request is not valid.", errors=faults))}
+    _, text = told(answers, "replay", "create", "e", "--since", "2h", "--until", "now", "--yes")
+
+    [option] = re.findall(r"^Correct (.*)\.$", text, re.MULTILINE)
+    assert option in KNOWN
+
+
+def names_of(command: Any) -> set[str]:
+    """The options and arguments of a command, and of those below it."""
+    own = {name for one in command.params for name in (*one.opts, (one.metavar or one.name or "").upper())}
+    return own.union(*map(names_of, getattr(command, "commands", {}).values()))
+
+
+KNOWN = names_of(get_command(app))
+
+
+@pytest.mark.parametrize(
+    ("api", "told_as"),
+    [
+        ("names no metric. GET /metrics lists them", "names no metric. `retrace metrics list` lists them"),
+        ("is r1, which names no replay. GET /replay lists them", "names no replay. `retrace replay list` lists them"),
+        ("is still sending. GET /replay/0199-b0 shows it.", "is still sending. `retrace replay get 0199-b0` shows it."),
+        ("has failed. Use POST /replay/r1/redrive", "has failed. Use `retrace replay redrive r1`"),
+        ("no. GET /stale lists what aggregates lack", "no. `retrace stale` lists what aggregates lack"),
+        ("no. GET /destinations lists all", "no. `retrace destinations` lists all"),
+        ("GET /metrics/{name}/values has them", "GET /metrics/{name}/values has them"),
+    ],
+)
+def test_routes_in_a_refusal_are_told_as_commands(api: str, told_as: str) -> None:
+    answers = {"POST /replay/r1/redrive": (409, problem(api, errors=[{"field": "of", "message": api}]))}
+    _, text = told(answers, "replay", "redrive", "r1")
+
+    refused, fault, remedy = text.splitlines()
+    assert told_as in refused
+    assert told_as in fault
+    assert remedy == "Correct --of."
 
 
 def test_a_refusal_of_no_option_ends_with_what_the_api_says() -> None:
