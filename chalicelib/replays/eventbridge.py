@@ -44,7 +44,7 @@ class EventBridgeDestination:
     def send(self, messages: Sequence[ReplayMessage]) -> None:
         """Put messages on the bus in tens; returns when it has taken every one of them."""
         entries = [self._entry(message) for message in messages]
-        with translated("putting replay messages on an event bus"):
+        with translated(f"putting replay messages on the event bus {self.name}"):
             self.concurrently(self._put, list(chunked_by_size(entries, size_of, ENTRIES_A_CALL, BYTES_A_CALL)))
 
     def _entry(self, message: ReplayMessage) -> _Entry:

@@ -125,7 +125,7 @@ def _advice(shown: ReplayJob, now: Instant) -> str | None:
     if shown.public_state is JobState.CANCELLED:
         return None
     if shown.public_state is JobState.FAILED:
-        return f"It was given up. Once the cause is gone, {again} goes on where it stopped."
+        return f"{_about_denied(shown)}It was given up. Once the cause is gone, {again} goes on where it stopped."
     if shown.public_state is JobState.COMPLETE and shown.sent == 0:
         return _about_nothing(shown.request, shown.scanned, shown.not_found, shown.index_read_to)
     hours = quiet_hours(shown, now) if shown.destination.reports else 0
@@ -136,6 +136,14 @@ def _advice(shown: ReplayJob, now: Instant) -> str | None:
         name = shown.destination.name
         told.append(f"{_failed(shown)}, as the consumer of {name} reported. It may report them done later.")
     return " ".join(told) or None
+
+
+def _about_denied(shown: ReplayJob) -> str:
+    """What to do if AWS let no planner send: SQS says of a queue of another account too that there is none."""
+    to, failure = shown.destination, shown.failure or ""
+    if to.is_aggregates or not ("AccessDenied" in failure or "NonExistentQueue" in failure):
+        return ""
+    return f"See whether {to.arn} exists and, in another account, has the policy that the deployment prints. "
 
 
 _AND_REPLAY = ', and replay only what is missing ("only": "unprocessed")'

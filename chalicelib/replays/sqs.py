@@ -75,7 +75,7 @@ class SqsDestination:
         SQS may take some messages of a call and not others. So no call has two ordered messages of one entity: the
         later one could be taken first.
         """
-        with translated("sending replay messages in order" if self.ordered else "sending replay messages"):
+        with translated(f"sending replay messages to {self.name}"):
             for calls in side_by_side(ordered_calls(messages, MESSAGES_A_CALL)) if self.ordered else [_tens(messages)]:
                 self.concurrently(self._send, calls)
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from urllib3 import BaseHTTPResponse
 
+from chalicelib.core.timestamps import Instant
+from chalicelib.replays.dynamodb_jobs import DynamoReplayStore
+from chalicelib.replays.job import ReplayJob
+from chalicelib.replays.request import ReplayRequest
 from embedded.adaptation import adapted
 from embedded.admin import ACCOUNT, REGION
 from embedded.deployment import cached
@@ -247,6 +252,67 @@ def refused(aws: Emulated, module: str, *arguments: str) -> str:
 
 def test_resources_alone_do_not_take_the_functions_of_a_stage_away(aws: Emulated, two: Deployed) -> None:
     assert "would be removed" in refused(aws, "infra.deploy", "two", "--resources")
+
+
+REPORTERS = """
+destinations:
+  billing: {kind: queue, reports: true}
+  ledger: {kind: queue, reports: true, reporters: ["arn:aws:iam::111122223333:role/ledger"]}
+"""
+THEIRS = f"arn:aws:sqs:{REGION}:222222222222:theirs"
+USED = f"""
+destinations:
+  billing: {{kind: queue}}
+  theirs: {{kind: queue, arn: "{THEIRS}"}}
+"""
+ONLY_AGGREGATES = "destinations: {aggregates: }"
+
+
+def destinations_of(tmp_path: Path, text: str) -> tuple[str, str]:
+    """The arguments of a deployment with these destinations."""
+    file = tmp_path / "destinations.yaml"
+    file.write_text(text)
+    return "--destinations", str(file)
+
+
+def test_consumers_that_could_report_on_the_replays_of_others_are_refused(aws: Emulated, tmp_path: Path) -> None:
+    said = refused(aws, "infra.deploy", "reported", *destinations_of(tmp_path, REPORTERS))
+
+    assert "any of them could report on replays to billing" in said
+    assert "`reporters` in destinations.yaml" in said
+    assert aws.cloudformation("reported").described() is None
+
+
+def test_the_policy_for_another_account_is_printed_and_what_is_in_use_is_not_removed(
+    aws: Emulated, tmp_path: Path
+) -> None:
+    printed = aws.deploy("used", "--resources", ON_HTTP, *destinations_of(tmp_path, USED))
+    outputs = aws.cloudformation("used").outputs()
+    billing = json.loads(outputs["Destinations"])["billing"]["arn"]
+    request = ReplayRequest.model_validate({"entity_id": "order-1", **WINDOW, "destination": "theirs"})
+    now = Instant(f"{DAY}T00:00:00.000000000Z")
+    running = ReplayJob("replay-1", request, "me", now, now, 4, destination_arn=THEIRS)
+    DynamoReplayStore(aws.admin.dynamodb, outputs["ReplaysTable"], lambda _: None).create(running, None, "digest")
+    url = aws.admin.sqs.get_queue_url(QueueName=billing.rpartition(":")[2])["QueueUrl"]
+    aws.admin.sqs.send_message(QueueUrl=url, MessageBody="waiting")
+
+    waits = refused(
+        aws, "infra.deploy", "used", "--resources", *destinations_of(tmp_path, USED.replace("  billing", "  other"))
+    )
+    sends = refused(
+        aws, "infra.deploy", "used", "--resources", *destinations_of(tmp_path, USED.replace(THEIRS, f"{THEIRS}-2"))
+    )
+    aws.admin.sqs.purge_queue(QueueUrl=url)
+    aws.deploy("used", "--resources", ON_HTTP, *destinations_of(tmp_path, USED.replace("  billing", "  other")))
+
+    _, _, told = printed.partition(f"# attach this policy to {THEIRS}, or no replay reaches it\n")
+    [statement] = json.loads(told.splitlines()[0])["Statement"]
+    sender = f"arn:aws:iam::{ACCOUNT}:role/retrace-used-planner"
+    assert (statement["Principal"], statement["Action"]) == ({"AWS": sender}, "sqs:SendMessage")
+    assert statement["Resource"] == THEIRS
+    assert "The destination billing would be removed, but 1 messages wait there." in waits
+    assert "The destination theirs would be removed, but a replay still sends to it: replay-1." in sends
+    assert set(json.loads(aws.cloudformation("used").outputs()["Destinations"])) == {"other", "theirs"}
 
 
 def test_a_value_that_a_parameter_cannot_have(aws: Emulated, two: Deployed) -> None:

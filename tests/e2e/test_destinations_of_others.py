@@ -95,5 +95,6 @@ def test_a_queue_of_another_account_gets_nothing_unless_that_account_lets_it(tmp
 
         job = deployed.get(f"/replay/{answer['replay_id']}")
         assert "NonExistentQueue" in job["failure"]
+        assert "in another account, has the policy that the deployment prints" in job["advice"]
         counts = sqs.get_queue_attributes(QueueUrl=own, AttributeNames=["ApproximateNumberOfMessages"])
         assert counts["Attributes"] == {"ApproximateNumberOfMessages": "0"}

@@ -6,13 +6,15 @@ import json
 
 import pytest
 
+from chalicelib.core.errors import StorageRefused
 from chalicelib.core.timestamps import Instant, shifted
+from chalicelib.replays.tasks import RECEIVES
 from chalicelib.runtime import replay_wiring, system
 from tests.conftest import SETTINGS
 from tests.functional import clients
 from tests.functional.application import Application, Queue
 from tests.functional.events import DAY, NEXT_DAY, paid
-from tests.functional.wire import ALWAYS, Wire, not_kept_back
+from tests.functional.wire import ALWAYS, Wire, fails_with, not_kept_back
 
 WHOLE_DAY = {"entity_id": "order-1", "start_time": f"{DAY}T00:00:00Z", "end_time": f"{NEXT_DAY}T00:00:00Z"}
 
@@ -184,6 +186,51 @@ def test_a_redrive_is_refused_where_planners_cannot_read_dead_letters_and_says_w
     assert f"Replay {replay_id} was sent to theirs." in response.json_body["detail"]
     assert OUT_OF_REACH[arn] in response.json_body["detail"]
     assert application.jobs.taken() == []
+
+
+REFUSALS = [
+    ("theirs", "AccessDenied"),
+    ("theirs", "AWS.SimpleQueueService.NonExistentQueue"),
+    ("billing", "AccessDenied"),
+]
+
+
+@pytest.mark.parametrize(("destination", "code"), REFUSALS)
+def test_a_job_that_may_not_send_says_where_to_and_that_another_account_needs_the_printed_policy(
+    application: Application, wire: Wire, monkeypatch: pytest.MonkeyPatch, destination: str, code: str
+) -> None:
+    """As SQS answers, by the wire: moto looks at no policy of a queue, and an emulated stack has one account."""
+    application.accept(paid())
+    declared = json.loads(SETTINGS["DESTINATIONS"])
+    declared |= {"theirs": {"arn": "arn:aws:sqs:eu-west-1:111122223333:theirs"}}
+    monkeypatch.setenv("DESTINATIONS", json.dumps(declared))
+    system.settings.cache_clear()
+    replay_id = application.requested(**WHOLE_DAY, destination=destination)
+    wire.disturb(fails_with(403, code), "SendMessageBatch", times=ALWAYS)
+
+    [task] = application.jobs.taken()[:1]
+    with pytest.raises(StorageRefused):
+        application.call_planner(task, receives=RECEIVES)
+
+    job = application.job(replay_id)
+    assert job["state"] == "FAILED"
+    assert job["failure"] == f"AWS refused a call while sending replay messages to {destination} ({code})."
+    assert job["advice"].startswith(
+        f"See whether {declared[destination]['arn']} exists and, in another account, has the policy that the deployment"
+        " prints. It was given up. Once the cause is gone, "
+    )
+
+
+def test_a_job_that_fails_otherwise_says_nothing_of_policies(application: Application, wire: Wire) -> None:
+    application.accept(paid())
+    replay_id = application.requested(**WHOLE_DAY, destination="billing")
+    wire.disturb(fails_with(400, "InvalidMessageContents"), "SendMessageBatch", times=ALWAYS)
+
+    [task] = application.jobs.taken()[:1]
+    with pytest.raises(StorageRefused):
+        application.call_planner(task, receives=RECEIVES)
+
+    assert application.job(replay_id)["advice"].startswith("It was given up.")
 
 
 def sent_all(replay_id: str) -> None:
