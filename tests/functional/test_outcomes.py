@@ -94,6 +94,7 @@ def test_preview_confirmation_and_job_say_what_the_destination_costs_and_reports
     to_others = [reporting.preview(WHOLE_DAY | {"destination": each}).json_body for each in ("aggregates", "ordered")]
 
     told = [(each["estimated_cost_usd"], each["estimated_reports_usd"]) for each in (preview, unconfirmed, *to_others)]
+    assert [each["destination"] for each in (preview, unconfirmed, sent)] == ["billing"] * 3
     assert told == [(0.0001, 0.0001), (0.0001, 0.0001), (0.0001, 0), (0.0001, 0)]
     assert [requested["estimated_cost_usd"], sent["estimated_cost_usd"]] == [0, 0.0001]
 

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from chalicelib.core.errors import InvalidRequest
+from chalicelib.replays.destinations import DeclaredDestination, Destinations
 from chalicelib.replays.request_body import parse_replay_request
+from retrace.problem import Exit
 from tests.unit.cli.replay_answers import REPLAY_ID, REQUEST, job, preview
 from tests.unit.cli.scripted_api import Answer, Asked, Script, exit_code, problem, routes, said, serving
 
@@ -37,6 +40,22 @@ def test_what_was_counted_is_confirmed_under_a_key_of_its_own() -> None:
     assert sent.headers["idempotency-key"].startswith("retrace-cli-")
     assert json.loads(result.stdout) == job("PLANNING")
     assert f"retrace replay get {REPLAY_ID} --wait" in result.stderr
+
+
+@pytest.mark.parametrize("word", ["create", "preview"])
+def test_an_unknown_destination_is_told_with_a_near_one_and_all_that_are_declared(word: str) -> None:
+    unknown = Destinations({name: DeclaredDestination(name, "") for name in ("aggregates", "billing")})
+    with pytest.raises(InvalidRequest) as refused:
+        unknown.named("biling")
+    [fault] = refused.value.faults
+    answer = problem(str(refused.value), errors=[{"field": fault.field, "message": fault.message}])
+    with serving(routes({"POST /replay": (400, answer)})) as api:
+        result = api.run("replay", word, "depot-lyon", "--day", "2025-11-28", "--destination", "biling")
+
+    assert exit_code(result) == Exit.REFUSED
+    assert "--destination is biling, which is not declared. Did you mean billing?" in said(result)
+    assert "Declared: aggregates, billing" in said(result)
+    assert said(result).rstrip().endswith("Correct --destination.")
 
 
 def test_the_preview_is_shown_before_anything_is_sent() -> None:
