@@ -41,8 +41,11 @@ KILLS = 20 if FULL else 3
 AT_ONCE = () if FULL else ("planner",)
 """Which functions are killed as soon as may be: a short replay is over before many of them could be."""
 
-RATE = min(EVENTS // 8, 2_000)
-"""Messages a second to each destination: planners are busy for eight seconds at least, whatever the machine."""
+RATE = min(EVENTS // 8, 400)
+"""Messages a second to each destination: planners are busy for eight seconds at least, whatever the machine.
+
+Not many more than consumers take, as each call of the emulator goes through all that waits on its queue.
+"""
 
 REPORTER = "billing"
 DESTINATIONS = f"""

@@ -118,11 +118,66 @@ print(json.dumps([statuses[::2], rounds]))
 """
 
 
-def printed(program: str, directory: Path) -> Any:
+# The same calls of queues of MiniStack as it is and with what hastens it, by a clock of ours.
+QUEUES = """
+import asyncio, itertools, json, re, sys
+sys.path.insert(0, sys.argv[1])
+from ministack.services import sqs
+from embedded import emulator
+
+class Clock:
+    now = 1_000.0
+    def time(self):
+        return self.now
+
+clock, numbers = Clock(), itertools.count()
+if sys.argv[2:] == ["hastened"]:
+    emulator.patch_ministack()
+    emulator.time = clock
+sqs.time, sqs.new_uuid = clock, lambda: f"id-{next(numbers)}"
+told = []
+
+def call(action, **members):
+    try:
+        answer = asyncio.run(sqs._dispatch(action, members, ""))
+    except sqs._Err as error:
+        answer = [error.code, error.message]
+    told.append([action, answer])
+    return answer
+
+def on(queue, seconds=0.0):
+    clock.now += seconds
+    return dict(QueueUrl=queue)
+
+fifo = call("CreateQueue", QueueName="a.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+plain = call("CreateQueue", QueueName="a", Attributes={"MessageRetentionPeriod": "60"})["QueueUrl"]
+for seconds, name in ((0, "1"), (100, "2"), (199, "1"), (1, "1"), (0, "1"), (99, "2"), (1, "2")):
+    call("SendMessage", **on(fifo, seconds), MessageBody=name, MessageGroupId="g", MessageDeduplicationId=name)
+call("ReceiveMessage", **on(fifo), MaxNumberOfMessages=10)
+call("ReceiveMessage", **on(fifo), MaxNumberOfMessages=10)
+for seconds in (0, 30, 40):
+    call("SendMessage", **on(plain, seconds), MessageBody="x")
+found = call("ReceiveMessage", **on(plain, 5), MaxNumberOfMessages=10, VisibilityTimeout=5)["Messages"]
+call("GetQueueAttributes", **on(plain), AttributeNames=["All"])
+handles = [found[0]["ReceiptHandle"], "strange", found[0]["ReceiptHandle"], ""]
+entries = [{"Id": str(number), "ReceiptHandle": each} for number, each in enumerate(handles)]
+for some in (entries, entries, [], entries[:1] * 2, [{"Id": "none"}]):
+    call("SendMessage", **on(plain), MessageBody="never received")
+    call("DeleteMessageBatch", **on(plain), Entries=some)
+    call("ReceiveMessage", **on(plain, 6), MaxNumberOfMessages=1, VisibilityTimeout=3)
+call("DeleteMessageBatch", **on("http://localhost/000000000000/none"), Entries=entries)
+sqs._get_q(plain)["messages"].append({"id": "of SNS", "body": "y"})
+call("ReceiveMessage", **on(plain, 9), MaxNumberOfMessages=10, VisibilityTimeout=1)
+call("ReceiveMessage", **on(plain, 90), MaxNumberOfMessages=10)
+print(json.dumps(told))
+"""
+
+
+def printed(program: str, directory: Path, *more: str) -> Any:
     """What a program prints that runs beside MiniStack, in its environment."""
     environment = {"PATH": os.defpath, "LOG_LEVEL": "CRITICAL", "HOME": str(directory), "TMPDIR": str(directory)}
     finished = subprocess.run(  # noqa: S603  # our own interpreter, a program of our own
-        [EMULATOR_PYTHON, "-c", program, str(ROOT)], check=False, env=environment, capture_output=True, text=True
+        [EMULATOR_PYTHON, "-c", program, str(ROOT), *more], check=False, env=environment, capture_output=True, text=True
     )
     assert finished.returncode == 0, finished.stderr
     return json.loads(finished.stdout)
@@ -136,6 +191,16 @@ def test_conditions_hold_and_fail_as_those_of_ministack_do(tmp_path: Path) -> No
         assert len(own) == 23
     assert {len(answers) for answers in found.values()} == {2, 4}
     assert found["PK = :pk AND SK BETWEEN :low AND :high"][0].count(True) == 6
+
+
+def test_queues_answer_as_those_of_ministack_do(tmp_path: Path) -> None:
+    own, hastened = printed(QUEUES, tmp_path), printed(QUEUES, tmp_path, "hastened")
+
+    assert hastened == own
+    sent = [answer["MessageId"] for action, answer in own if action == "SendMessage"][:7]
+    assert [sent.index(each) for each in sent] == [0, 1, 0, 3, 3, 1, 6]
+    received = [len(answer.get("Messages", [])) for action, answer in own if action == "ReceiveMessage"]
+    assert received == [4, 0, 2, 1, 1, 1, 1, 1, 7, 0]
 
 
 def test_a_function_that_logs_nothing_writes_an_empty_line_that_is_in_no_log(tmp_path: Path) -> None:
