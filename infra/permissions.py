@@ -72,7 +72,9 @@ def _record(*keys: str) -> Right:
 # Those of a stage that declares none. infra/destinations.py has the right of all others.
 SEND_TO_DESTINATIONS = Right("SendToDestinations", ("sqs:SendMessage",), ("ReplayQueue",))
 PUT_ON_BUSES = Right("PutOnBuses", ("events:PutEvents",), ())
-TAKE_BACK_FROM_CONSUMERS = Right("TakeBackFromConsumers", ("sqs:ReceiveMessage", "sqs:DeleteMessage"), ())
+TAKE_BACK_FROM_CONSUMERS = Right(
+    "TakeBackFromConsumers", ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"), ()
+)
 
 _COMMON = (_USE_KEY, _TRACE)
 

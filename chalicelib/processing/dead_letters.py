@@ -35,6 +35,7 @@ from chalicelib.replays.messages import ReplayMessage
 from chalicelib.replays.ports import Redriven, ReplayStates, ReplayStatus
 
 _LONGEST_REASON = 1_000
+_LETTERS_A_CALL = 10
 
 
 class Failure(StrEnum):
@@ -110,13 +111,20 @@ RESERVE_MS = 20_000
 
 
 class DeadLetterQueue(DeliveryQueue, Protocol):
-    """Where messages rest that could not be processed."""
+    """Where messages rest that could not be processed. In an ordered one, those of an entity are a group."""
+
+    @property
+    def ordered(self) -> bool:
+        """Whether it gives out nothing of a group that has hidden messages."""
 
     def keep(self, letters: Sequence[DeadLetter]) -> None:
         """Put messages on the queue, each with its reason; returns when every one of them is there."""
 
     def receive(self, hidden_s: int) -> list[Delivery]:
         """At most ten messages, hidden from all receivers for this long. None only if none is visible."""
+
+    def show(self, deliveries: Sequence[Delivery]) -> None:
+        """Let messages be received again at once. One that stays hidden is only received later."""
 
     def send_back(self, messages: Sequence[tuple[Delivery, ReplayMessage]]) -> None:
         """Send messages to the queue again that they came from; returns when every one of them is there."""
@@ -191,8 +199,11 @@ class RedriveDeadLetters:
         moved = 0
         while deliveries := self.dead_letters.receive(hidden_s):
             received, _ = parsed(deliveries)
-            of_replay = {name: each for name, each in _of_replays(received).items() if each.replay_id == replay_id}
+            messages = _of_replays(received)
+            of_replay = {name: each for name, each in messages.items() if each.replay_id == replay_id}
             moved += self._moved(of_replay, deliveries)
+            if self.dead_letters.ordered:
+                self.dead_letters.show(_in_the_way(deliveries, messages, replay_id))
             if time_left_ms() <= RESERVE_MS:
                 return Redriven(moved, came_through=False)
         return Redriven(moved, came_through=True)
@@ -214,6 +225,24 @@ class RedriveDeadLetters:
         for error in recorded.failures.values():
             raise error
         return len(back)
+
+
+def _in_the_way(
+    deliveries: Sequence[Delivery], messages: Mapping[str, ReplayMessage], replay_id: str
+) -> list[Delivery]:
+    """The letters of other replays behind which there may be more of this one, of what an ordered queue gave out.
+
+    It gives out nothing of an entity that has hidden letters. So those of others are shown again if letters of this
+    replay were taken out between them, or if the ten of a call ended in the middle of an entity. Of ten or more of
+    others in front of an entity, nothing can be reached before they are redriven.
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-understanding-logic.html
+    """
+    entities = [each.entity_id for each in map(messages.get, (each.message_id for each in deliveries)) if each]
+    again = {each.entity_id for each in messages.values() if each.replay_id == replay_id}
+    if len(deliveries) == _LETTERS_A_CALL and len(set(entities)) > 1:
+        again.add(entities[-1])
+    others = {name: each for name, each in messages.items() if each.replay_id != replay_id}
+    return [each for each in deliveries if (of := others.get(each.message_id)) and of.entity_id in again]
 
 
 def _of_replays(received: Iterable[Received]) -> dict[str, ReplayMessage]:

@@ -17,7 +17,10 @@ from chalicelib.replays.messages import ReplayMessage
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
+    from mypy_boto3_sqs.type_defs import (
+        ChangeMessageVisibilityBatchRequestEntryTypeDef,
+        SendMessageBatchRequestEntryTypeDef,
+    )
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,16 @@ class SqsDeadLetterQueue:
                 QueueUrl=self.dead_letter_queue_url, MaxNumberOfMessages=MESSAGES_A_CALL, VisibilityTimeout=hidden_s
             )
         return deliveries_of(answer)
+
+    def show(self, deliveries: Sequence[Delivery]) -> None:
+        """Let messages be received again at once, the last ones first. SQS may leave some hidden for their time."""
+        entries: list[ChangeMessageVisibilityBatchRequestEntryTypeDef] = [
+            {"Id": str(number), "ReceiptHandle": each.receipt_handle, "VisibilityTimeout": 0}
+            for number, each in enumerate(reversed(deliveries))
+        ]
+        if entries:
+            with translated("showing dead letters"):
+                self.sqs.change_message_visibility_batch(QueueUrl=self.dead_letter_queue_url, Entries=entries)
 
     def send_back(self, messages: Sequence[tuple[Delivery, ReplayMessage]]) -> None:
         """Send messages to the queue again that they came from; returns when every one of them is there.

@@ -28,6 +28,9 @@ Redrives of other replays wait for what is hidden. So a pass is short, and is be
 not come through.
 """
 
+LONG_PASSES = 96
+"""A day of them. What is dead again after a redrive has sent it back is not sent back for ever."""
+
 _LAST_LOOKS = 2
 """The last ones wait for as long as another redrive can hide what is looked for."""
 SLICE_S = 30
@@ -39,7 +42,7 @@ class ReplayTask:
     """Plan a slice of a replay (`unless_planned`: if no planner had it), or move a slice of its dead letters back.
 
     `waited_s` is how many seconds the queue has kept it back. A redrive began its pass of at most `pass_s` seconds at
-    `began_at`.
+    `began_at`, after `passes` others that ended before the queue did, and `has_moved` letters in it or may have.
     """
 
     replay_id: str
@@ -49,13 +52,16 @@ class ReplayTask:
     looks: int = LOOKS
     pass_s: int = PASS_S
     began_at: Instant | None = None
+    passes: int = 0
+    has_moved: bool = False
 
     @property
     def body(self) -> str:
         """The message."""
         if self.redrive:
-            began = {"began_at": self.began_at} if self.began_at else {}
-            return json.dumps({"redrive": self.replay_id, "looks": self.looks, "pass_s": self.pass_s} | began)
+            more = {"began_at": self.began_at, "passes": self.passes, "has_moved": self.has_moved}
+            redrive = {"redrive": self.replay_id, "looks": self.looks, "pass_s": self.pass_s}
+            return json.dumps(redrive | {name: value for name, value in more.items() if value})
         more = {"unless_planned": self.unless_planned, "waited_s": self.waited_s}
         return json.dumps({"replay_id": self.replay_id} | {name: value for name, value in more.items() if value})
 
@@ -64,8 +70,8 @@ def parse_task(body: str) -> ReplayTask:
     """Read a message; only Retrace writes them."""
     members = json.loads(body)
     if "redrive" in members:
-        pass_s, began_at = members.get("pass_s", PASS_S), members.get("began_at")
-        return ReplayTask(members["redrive"], redrive=True, looks=members["looks"], pass_s=pass_s, began_at=began_at)
+        more = {name: members[name] for name in ("pass_s", "began_at", "passes", "has_moved") if name in members}
+        return ReplayTask(members["redrive"], redrive=True, looks=members["looks"], **more)
     replay_id, unless_planned = members["replay_id"], members.get("unless_planned", False)
     return ReplayTask(replay_id, unless_planned=unless_planned, waited_s=members.get("waited_s", 0))
 
@@ -81,17 +87,19 @@ class NextTask:
 def redrive_after(task: ReplayTask, now: Instant, *, came_through: bool, missing: bool) -> NextTask | None:
     """The task that continues a redrive after a slice; None if it is over.
 
-    `came_through` says that the slice found the queue empty, `missing` that the replay still counts dead letters.
+    `came_through` says that the slice found the queue empty, `missing` that dead letters of the replay may be left. As
+    long as passes move letters and do not come through, a pass follows a pass, and no look is used up.
     """
     began_at = task.began_at or now
     elapsed_s = (nanoseconds(now) - nanoseconds(began_at)) // 1_000_000_000
     if not came_through and elapsed_s + SLICE_S < task.pass_s:
         return NextTask(replace(task, began_at=began_at))
-    again = replace(task, began_at=None)
+    again = replace(task, began_at=None, has_moved=False)
     if not missing:
         return None
-    if not came_through and task.pass_s < LONG_PASS_S:
-        return NextTask(replace(again, pass_s=LONG_PASS_S))
+    goes_on = task.pass_s < LONG_PASS_S or (task.has_moved and task.passes < LONG_PASSES)
+    if not came_through and goes_on:
+        return NextTask(replace(again, pass_s=LONG_PASS_S, passes=task.passes + 1))
     if task.looks == 0:
         return None
     hidden_s = max(task.pass_s, LONG_PASS_S if task.looks <= _LAST_LOOKS else PASS_S)

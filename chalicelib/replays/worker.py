@@ -41,17 +41,24 @@ class WorkOnReplay:
 
         `receives` is how often the queue has given the task out.
         """
-        if not task.redrive:
-            return Worked(self._plan(task, time_left_ms, receives))
+        if task.redrive:
+            return self._redrive(task, time_left_ms, receives)
+        return Worked(self._plan(task, time_left_ms, receives))
+
+    def _redrive(self, task: ReplayTask, time_left_ms: Callable[[], int], receives: int) -> Worked:
         destination = required_job(self.replays, task.replay_id).destination
         dead_letters = self.dead_letters_of(destination)
         if dead_letters is None:  # the stage has no such destination any more
             return Worked(0)
-        begun = replace(task, began_at=task.began_at or self.now())
+        began_at = task.began_at or self.now()
         redriven = dead_letters.redrive_slice(task.replay_id, time_left_ms, task.pass_s)
-        # Those of a consumer are not counted: another redrive may have hidden some, so they are looked for twice.
+        # A planner that died with this slice may have moved some, and what it had received is hidden.
+        has_moved = task.has_moved or redriven.moved > 0 or receives > 1
+        begun = replace(task, began_at=began_at, has_moved=has_moved)
+        # Those of a consumer are not counted: another redrive may have hidden some, so they are looked for twice, and
+        # for as long as some are found.
         not_found = self._failed(task.replay_id) if destination.is_aggregates else 0
-        missing = not_found > 0 if destination.is_aggregates else task.looks == LOOKS
+        missing = not_found > 0 if destination.is_aggregates else has_moved or task.looks == LOOKS
         following = redrive_after(begun, self.now(), came_through=redriven.came_through, missing=missing)
         if following is None:
             return Worked(redriven.moved, not_found)

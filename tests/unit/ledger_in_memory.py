@@ -165,7 +165,11 @@ class DeadLettersInMemory:
     reasons: list[tuple[str, str]] = field(default_factory=list)
     hidden: list[Delivery] = field(default_factory=list)
     sent_back: list[str] = field(default_factory=list)
+    ordered: bool = False
     _numbers: Callable[[], int] = field(default_factory=lambda: count().__next__)
+
+    def show(self, deliveries: Sequence[Delivery]) -> None:
+        raise AssertionError(deliveries)
 
     def keep(self, letters: Sequence[DeadLetter]) -> None:
         numbers = [self._numbers() for _ in letters]

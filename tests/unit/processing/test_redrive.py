@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from heapq import heapify, heappop, heappush
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +16,6 @@ from chalicelib.core.ports import Delivery
 from chalicelib.core.timestamps import Instant, shifted
 from chalicelib.processing.dead_letters import RedriveDeadLetters
 from chalicelib.processing.recorder import RecordInLedger
-from chalicelib.replays.destinations import TO_AGGREGATES
 from chalicelib.replays.job import JobState, ReplayJob
 from chalicelib.replays.messages import ReplayMessage, message_of
 from chalicelib.replays.request import ReplayRequest
@@ -26,6 +26,9 @@ from tests.unit.in_memory import Bucket, at, no_pause
 from tests.unit.ledger_in_memory import Aggregates
 
 CALL_S = 0.02
+SLOW_CALL_S = 10.0
+"""So slow that a long pass comes through less than a thousand letters."""
+COMES_AGAIN_S = 270
 PLANNER_S = 45.0
 MINE = "replay-1"
 OTHERS = "{"
@@ -40,6 +43,16 @@ JOB = ReplayJob(
     shards=1,
     state=JobState.SENT,
 )
+
+TO_BILLING = replace(
+    JOB,
+    request=ReplayRequest(source="shop", event_type="paid", day="2026-11-21", destination="billing"),
+    destination_arn="arn:aws:sqs:eu-west-1:111122223333:retrace-dev-to-billing",
+)
+
+
+class Killed(Exception):
+    """A planner was."""
 
 
 def later(seconds: float) -> Instant:
@@ -58,6 +71,12 @@ class World:
     sent_back: list[str] = field(default_factory=list)
     tasks: list[tuple[float, str]] = field(default_factory=list)
     at_s: float = 0.0
+    call_s: float = CALL_S
+    job: ReplayJob = JOB
+    ordered: bool = False
+    killed_at: frozenset[int] = frozenset()
+    """At which acknowledgements a planner dies, when its letters are sent back and not yet taken off."""
+    acknowledged: int = 0
 
     def keep(self, bodies: Sequence[str]) -> None:
         """Letters that are newer than all others."""
@@ -66,7 +85,7 @@ class World:
         heapify(self.visible)
 
     def receive(self, hidden_s: int) -> list[Delivery]:
-        self.at_s += CALL_S
+        self.at_s += self.call_s
         while self.hidden and self.hidden[0][0] <= self.at_s:
             heappush(self.visible, heappop(self.hidden)[1])
         received = [heappop(self.visible) for _ in range(min(10, len(self.visible)))]
@@ -77,7 +96,13 @@ class World:
     def send_back(self, messages: Sequence[tuple[Delivery, ReplayMessage]]) -> None:
         self.sent_back += [each.body for each, _ in messages]
 
+    def show(self, deliveries: Sequence[Delivery]) -> None:
+        raise AssertionError(deliveries)
+
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        self.acknowledged += 1
+        if self.acknowledged in self.killed_at:
+            raise Killed
         gone = {int(each.message_id) for each in deliveries}
         if gone:
             self.hidden = [each for each in self.hidden if each[1] not in gone]
@@ -88,14 +113,14 @@ class World:
         self.tasks.append((self.at_s + delay_s, task.body))
 
     def get(self, replay_id: str) -> ReplayJob:
-        return replace(JOB, failed=self.aggregates.progress[replay_id].failed)
+        return replace(self.job, failed=self.aggregates.progress[replay_id].failed)
 
     def worked_off(self) -> list[Worked]:
         """What each slice came to, until the redrive asks for no other."""
-        record = RecordInLedger(self.aggregates, at(), no_pause)
+        record = RecordInLedger(self.aggregates, at(), no_pause) if self.job.destination.is_aggregates else None
         port: Any = self
         work = WorkOnReplay(port, lambda _: RedriveDeadLetters(record, port), port, port, lambda: later(self.at_s))
-        slices = []
+        slices, receives = [], 1
         while self.tasks:
             due_s, body = self.tasks.pop()
             begun_s = self.at_s = max(self.at_s, due_s)
@@ -103,13 +128,18 @@ class World:
             def left_ms(begun_s: float = begun_s) -> int:
                 return int((begun_s + PLANNER_S - self.at_s) * 1_000)
 
-            slices.append(work.work(parse_task(body), left_ms, 1))
+            try:
+                slices.append(work.work(parse_task(body), left_ms, receives))
+                receives = 1
+            except Killed:
+                self.tasks.append((begun_s + COMES_AGAIN_S, body))
+                receives += 1
         return slices
 
     def fail(self, number: int) -> list[str]:
         """The bodies of messages of the replay that are counted as failed."""
         stored = Bucket().put_once([an_event(payload=each) for each in range(number)], RECEIPT)
-        messages = [message_of(MINE, TO_AGGREGATES, event) for event in stored]
+        messages = [message_of(MINE, self.job.request.destination, event) for event in stored]
         RecordInLedger(self.aggregates, at(), no_pause).record([record_of(each, Outcome.FAILED) for each in messages])
         return [each.model_dump_json(exclude_none=True) for each in messages]
 
@@ -150,11 +180,25 @@ def test_a_redrive_of_letters_that_have_expired_ends_and_says_how_many_it_did_no
     assert [each.not_found for each in slices] == [*[0] * LOOKS, 3]
 
 
+@pytest.mark.parametrize("job", [JOB, TO_BILLING], ids=["aggregates", "billing"])
+def test_a_redrive_goes_on_until_all_is_sent_back_though_it_takes_many_passes_and_planners_die(job: ReplayJob) -> None:
+    world = World(call_s=SLOW_CALL_S, job=job, killed_at=frozenset({3, 41, 42, 200, 290}))
+    mine = world.fail(2_500)
+    world.keep([*mine, *[OTHERS] * 20])
+    world.redrive(ReplayTask(MINE, redrive=True))
+
+    slices = world.worked_off()
+
+    assert set(world.sent_back) == set(mine)
+    assert len(world.sent_back) <= len(mine) + 10 * len(world.killed_at)
+    assert (world.at_s > 2.5 * LONG_PASS_S, slices[-1].not_found) == (True, 0)
+
+
 @given(st.integers(0, LOOKS), st.lists(st.booleans(), min_size=500, max_size=500), st.booleans())
 def test_a_redrive_ends_whatever_it_finds(looks: int, outcomes: list[bool], missing: bool) -> None:  # noqa: FBT001
     task, at_s, slices = ReplayTask(MINE, redrive=True, looks=looks), 0.0, 0
     for came_through in outcomes:
-        begun = replace(task, began_at=task.began_at or later(at_s))
+        begun = replace(task, began_at=task.began_at or later(at_s), has_moved=False)
         at_s += PLANNER_S - 20
         following = redrive_after(begun, later(at_s), came_through=came_through, missing=missing)
         slices += 1
@@ -163,6 +207,32 @@ def test_a_redrive_ends_whatever_it_finds(looks: int, outcomes: list[bool], miss
         task, at_s = following.task, at_s + following.delay_s
 
     assert slices <= (LOOKS + 2) * (LONG_PASS_S // 25 + 1)
+
+
+@pytest.mark.parametrize("killed_at", [{}, {2}])
+def test_a_redrive_to_a_consumer_looks_again_after_it_found_letters_or_its_planner_died(killed_at: set[int]) -> None:
+    world = World(job=TO_BILLING, killed_at=frozenset(killed_at))
+    mine = world.fail(20)
+    world.keep(mine)
+    if not killed_at:
+        world.receive(2 * PASS_S)
+    world.redrive(ReplayTask(MINE, redrive=True, looks=LOOKS - 1, pass_s=LONG_PASS_S))
+
+    world.worked_off()
+
+    assert (set(world.sent_back), world.visible, world.hidden) == (set(mine), [], [])
+
+
+def test_a_redrive_whose_letters_always_come_back_ends_after_a_day() -> None:
+    task: ReplayTask | None = ReplayTask(MINE, redrive=True)
+    at_s = 0.0
+    while task is not None and at_s < 2 * 86_400:
+        begun = replace(task, began_at=task.began_at or later(at_s), has_moved=True)
+        at_s += PLANNER_S - 20
+        following = redrive_after(begun, later(at_s), came_through=False, missing=True)
+        task = None if following is None else parse_task(following.task.body)
+
+    assert 86_000 < at_s < 1.2 * 86_400
 
 
 def test_no_slice_of_a_pass_begins_when_it_could_receive_a_letter_again() -> None:
