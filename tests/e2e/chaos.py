@@ -33,15 +33,20 @@ Job = dict[str, Any]
 
 @dataclass
 class Killer:
-    """Decides which workers die and when: those `at_once` as soon as may be, others spread over the whole replay."""
+    """Decides which workers die and when: those `at_once` as soon as may be, others spread over the whole replay.
+
+    If there are several replays, of `messages` each, planners die `of_each` times at each of them, by how far it is.
+    """
 
     rng: random.Random
     kills: Mapping[str, int]
     at_once: Collection[str] = ("planner",)
-    most_of_a_replay: int | None = None
+    of_each: int | None = None
+    messages: int = 1
     processed: float = 0.0
     killed: Counter[str] = field(default_factory=Counter)
     killed_at: Counter[str | None] = field(default_factory=Counter)
+    sent_of: Counter[str | None] = field(default_factory=Counter)
     between_batches: int = 0
     second: int = 0
     deaths: dict[Process, float] = field(default_factory=dict)
@@ -51,6 +56,8 @@ class Killer:
 
         Half of the planners that are to die do so in the middle of what they send.
         """
+        if isinstance(report, Sent) and isinstance(process.last, Began):
+            self.sent_of[process.last.replay_id] += report.messages
         if isinstance(report, Began) and self._is_due(process.function, report):
             in_the_middle = process.function == "planner" and self.rng.random() < 0.5
             lasts_s = math.inf if in_the_middle else self.rng.uniform(0, LONGEST_S[process.function])
@@ -63,15 +70,20 @@ class Killer:
     def _is_due(self, function: str, batch: Began) -> bool:
         quota = self.kills.get(function, 0)
         if function == "planner":
-            allowed = quota if function in self.at_once else self._allowed(quota)
-            spared = self.killed_at[batch.replay_id] == self.most_of_a_replay
-            return self.killed[function] < allowed and batch.receives < RECEIVES_OF_A_SLICE - 1 and not spared
+            return batch.receives < RECEIVES_OF_A_SLICE - 1 and self._may_die_at(batch.replay_id, quota)
         again = batch.receives > 1 and self.second < self._allowed(SECOND_KILLS if quota else 0)
         return again or self.killed[function] < self._allowed(quota)
 
-    def _allowed(self, quota: int) -> int:
+    def _may_die_at(self, replay_id: str | None, quota: int) -> bool:
+        killed, processed = self.killed["planner"], self.processed
+        if quota and self.of_each is not None:
+            quota, killed, processed = self.of_each, self.killed_at[replay_id], self.sent_of[replay_id] / self.messages
+        return killed < (quota if "planner" in self.at_once else self._allowed(quota, processed))
+
+    def _allowed(self, quota: int, processed: float | None = None) -> int:
         """How many of a function may have died by now; all of them when nine tenths are done."""
-        return min(quota, 1 + int(quota * self.processed / 0.9)) if quota else 0
+        done = self.processed if processed is None else processed
+        return min(quota, 1 + int(quota * done / 0.9)) if quota else 0
 
     def condemned(self) -> list[Process]:
         """Those whose time has come."""

@@ -229,7 +229,7 @@ def test_each_destination_gets_every_message_of_its_replay_although_planners_are
     never_sent = [sha256(each.encode()).hexdigest() for each in chosen[:5]]
     never_sent += [event_id for event_id, kind in kinds.items() if kind != events.CHOSEN]
     withheld = next(each for each in chosen if not fails(each) and not fails_first(each))
-    work = Work(quiet, workers, Killer(rng, {"planner": KILLS}, AT_ONCE, ceil(KILLS / len(replays))))
+    work = Work(quiet, workers, Killer(rng, {"planner": KILLS}, AT_ONCE, ceil(KILLS / len(replays)), EVENTS))
     delivery = Delivery(work, EVENTS, replays, inboxes)
     bad = bad_consumers(delivery, never_sent, {withheld}, rng)
     for _ in replays:

@@ -279,6 +279,37 @@ def test_a_redrive_sends_a_consumer_the_dead_letters_of_its_replay_and_leaves_th
     assert application.messages.taken() == []
 
 
+def test_a_redrive_to_a_fifo_queue_reaches_what_is_behind_the_dead_letters_of_others_in_order(
+    application: Application,
+) -> None:
+    """SQS gives out nothing of a group that has messages in flight, and of a group as many as it can.
+
+    moto gives them out in the order of the queue, so the groups are sent one after the other.
+    """
+    application.accept_all([paid(number, entity_id=f"order-{number % 2}") for number in range(1, 33)])
+    theirs, mine = (application.requested_and_planned(**WHOLE_DAY, destination="ordered") for _ in range(2))
+    found = application.ordered.taken()
+    others, front, own = (
+        [each for each in found if each.members["replay_id"] == name and each.members["entity_id"] == entity]
+        for name, entity in ((theirs, "order-0"), (theirs, "order-1"), (mine, "order-1"))
+    )
+    as_declared = {"ReceiveMessageWaitTimeSeconds": "1"}  # or moto would not wait for what is shown in a millisecond
+    clients.sqs().set_queue_attributes(QueueUrl=application.dead_of_ordered.url, Attributes=as_declared)
+    letters = [*others[:8], *front[:3], *own[:8], *front[3:5], *own[8:]]
+    for number, each in enumerate(letters):
+        ordered = {"MessageGroupId": each.members["entity_id"], "MessageDeduplicationId": str(number)}
+        clients.sqs().send_message(QueueUrl=application.dead_of_ordered.url, MessageBody=each.body, **ordered)
+    application.call("POST", f"/replay/{mine}/redrive")
+
+    [task] = application.jobs.taken()
+    application.call_planner(task)
+
+    assert [each.body for each in application.ordered.taken()] == [each.body for each in own]
+    application.dead_of_ordered.a_minute_later()
+    left = application.dead_of_ordered.taken()
+    assert [each.body for each in left] == [each.body for each in (*others[:8], *front[:5])]
+
+
 def test_an_ordered_message_that_is_redriven_at_once_is_not_taken_for_a_repetition(application: Application) -> None:
     """SQS leaves out for five minutes what has the deduplication id of another. moto does so only while that waits."""
     application.accept(paid())
@@ -318,4 +349,4 @@ def test_dead_letters_of_a_consumer_are_looked_for_twice_as_another_redrive_may_
     application.call_planner(again)
 
     assert len(application.billing.taken()) == 1
-    assert application.plan() == 1  # the rest of its pass
+    assert application.plan() == 2  # the rest of its pass, and another look, as it found one
