@@ -287,7 +287,9 @@ def test_a_redrive_to_a_fifo_queue_reaches_what_is_behind_the_dead_letters_of_ot
     moto gives them out in the order of the queue, so the groups are sent one after the other.
     """
     application.accept_all([paid(number, entity_id=f"order-{number % 2}") for number in range(1, 33)])
-    theirs, mine = (application.requested_and_planned(**WHOLE_DAY, destination="ordered") for _ in range(2))
+    of_a_type = {"source": "shop/checkout", "event_type": "order.paid", "start_time": WHOLE_DAY["start_time"]}
+    selected = {**of_a_type, "end_time": WHOLE_DAY["end_time"], "destination": "ordered"}
+    theirs, mine = (application.requested_and_planned(**selected) for _ in range(2))
     found = application.ordered.taken()
     others, front, own = (
         [each for each in found if each.members["replay_id"] == name and each.members["entity_id"] == entity]
@@ -301,8 +303,7 @@ def test_a_redrive_to_a_fifo_queue_reaches_what_is_behind_the_dead_letters_of_ot
         clients.sqs().send_message(QueueUrl=application.dead_of_ordered.url, MessageBody=each.body, **ordered)
     application.call("POST", f"/replay/{mine}/redrive")
 
-    [task] = application.jobs.taken()
-    application.call_planner(task)
+    application.plan()
 
     assert [each.body for each in application.ordered.taken()] == [each.body for each in own]
     application.dead_of_ordered.a_minute_later()
