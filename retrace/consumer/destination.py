@@ -21,6 +21,7 @@ from retrace.target import DESTINATIONS, Target
 from retrace.target_resolution import Chosen, find_target
 
 _NO_API = ""
+_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,7 @@ def _declared(target: Target, environment: Mapping[str, str]) -> Destinations:
 def _found(destination: str, declared: Destinations) -> DeclaredDestination:
     """The declared destination of this name or queue; of an unknown queue, one without a name."""
     if destination.startswith("arn:") or "://" in destination:
-        path = destination.rstrip("/").replace(":", "/").split("/")[-2:]
-        same = (each for each in declared.declared if each.arn.split(":")[-2:] == path)
+        same = (each for each in declared.declared if _is_at(destination, each.arn))
         return next(same, DeclaredDestination("", destination))
     if not declared.by_name:
         remedy = "Give `stack`, set DESTINATIONS to the stack's output `Destinations`, or give the URL of the queue."
@@ -81,6 +81,16 @@ def _found(destination: str, declared: Destinations) -> DeclaredDestination:
         return declared.named(destination)
     except InvalidRequest as error:
         raise ConsumerError(f"The destination {error.faults[0].message}.") from error
+
+
+def _is_at(destination: str, arn: str) -> bool:
+    """Whether an ARN or the URL of a queue is that of an ARN. Hosts of AWS have their region between dots."""
+    if destination.startswith("arn:"):
+        return destination == arn
+    *_, region, account, name = arn.split(":")
+    *_, host, of_account, queue = ("", "", *destination.rstrip("/").split("/"))
+    regions = [label for label in host.split(".") if _REGION.fullmatch(label)]
+    return (of_account, queue) == (account, name) and regions in ([], [region])
 
 
 def _require_queue(found: DeclaredDestination) -> None:

@@ -27,6 +27,14 @@ log = logging.getLogger("retrace.consumer")
 
 MAX_REASON_BYTES = 1_024
 
+_REPEATED = WORTH_SENDING_AGAIN | {HTTPStatus.INTERNAL_SERVER_ERROR}
+"""A report may always be repeated, so it is, whatever went wrong in between."""
+
+_UNKNOWN = (
+    "The API at %s does not know replay %s: %s Its messages are neither deleted nor handed over: they end in the dead"
+    " letters. Check that `url` or RETRACE_URL is the API of the stage that sent them."
+)
+
 _LONGEST_WAIT_S = 60.0
 """For a Retry-After. Longer ones are taken for this."""
 
@@ -76,6 +84,7 @@ class Reporter:
         self._closed = False
         self._gave_up = threading.Event()
         self._takes_none: set[str] = set()
+        self._unknown: set[str] = set()
 
     def add(self, outcome: Outcome) -> None:
         """Take an outcome. Its message is held until it is reported."""
@@ -90,6 +99,10 @@ class Reporter:
             attempt = 1
             while (pause_s := self._attempt(some, attempt)) is not None and not stopped.wait(pause_s):
                 attempt += 1
+
+    def knows(self, replay_id: str) -> bool:
+        """Whether the API has not said that there is no such replay."""
+        return replay_id not in self._unknown
 
     def flush(self) -> None:
         """Report what there is now."""
@@ -144,7 +157,8 @@ class Reporter:
         pause_s = self._attempt(some, attempt)
         if pause_s is not None:
             return pause_s
-        left = set(self._queue.delete([each.held for each in some if each.reason is None]))
+        done = [each.held for each in some if each.reason is None and self.knows(each.replay_id)]
+        left = set(self._queue.delete(done))
         ended = {each for each in some if each.held not in left}
         self._holding.discard(each.held for each in ended)
         self._queue.make_visible([each.held for each in some if each.reason is not None], 0)  # to the dead letters
@@ -160,7 +174,7 @@ class Reporter:
         Raises ConsumerError if the report is refused.
         """
         replay_id = some[0].replay_id
-        if self._client is None or not replay_id or replay_id in self._takes_none:
+        if self._client is None or not replay_id or replay_id in self._takes_none | self._unknown:
             return None
         body = json.dumps({"outcomes": [each.members for each in some]}).encode()
         path, after_s = f"/replay/{replay_id}/outcomes", 0.0
@@ -169,9 +183,9 @@ class Reporter:
         except (urllib3.exceptions.HTTPError, Problem) as error:
             why = f"{error} {getattr(error, 'remedy', '')}"
         else:
-            if self._is_taken(replay_id, answer):
+            if self._is_taken(replay_id, answer) or self._is_unknown(replay_id, answer):
                 return None
-            if answer.status not in WORTH_SENDING_AGAIN:
+            if answer.status not in _REPEATED:
                 problem = self._client.problem_of(f"POST {path}", answer)
                 raise ConsumerError(f"{problem} {problem.remedy}")
             why, after_s = f"{answer.status} {answer.body[:200].decode(errors='replace')}", answer.retry_after_s
@@ -188,6 +202,14 @@ class Reporter:
             return False
         if strangers := answer.json["never_sent"]:
             log.warning("Replay %s never sent %d of the messages, such as %s", replay_id, len(strangers), strangers[0])
+        return True
+
+    def _is_unknown(self, replay_id: str, answer: Answer) -> bool:
+        """Whether there is no such replay. A 404 of another server than Retrace says nothing about that."""
+        if self._client is None or answer.status != HTTPStatus.NOT_FOUND or not answer.has("detail"):
+            return False
+        self._unknown.add(replay_id)
+        log.error(_UNKNOWN, self._client.target.url, replay_id, answer.json["detail"])
         return True
 
     def _pause_s(self, attempt: int, after_s: float) -> float:

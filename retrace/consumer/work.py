@@ -61,6 +61,8 @@ class Work:
                 self.give_back(held)
             elif not isinstance(held.content, Message):
                 self.fail(held, _why_unread(held))
+            elif not self._reporter.knows(held.content.replay_id):
+                self.fail(held, f"The API does not know replay {held.content.replay_id}.")
             elif self.stopped.is_set():
                 self.give_back(held)
             else:

@@ -128,7 +128,7 @@ def test_a_destination_without_reports_is_asked_for_none(consuming: Consuming) -
 
 def test_nothing_is_deleted_before_its_report_is_taken(consuming: Consuming) -> None:
     replay_id = replayed(consuming, payments(5))
-    fates = chain(["503", "cut", "lost", "429", "lost"], repeat("answered"))
+    fates = chain(["503", "cut", "lost", "429", "500", "502", "504", "lost"], repeat("answered"))
     deleted: list[int] = []
     consumer, wire = consuming.consumer(receive_at_once=5)
 
@@ -139,7 +139,7 @@ def test_nothing_is_deleted_before_its_report_is_taken(consuming: Consuming) -> 
     consuming.door.fate = fate
     consumer.run(lambda _: None)
 
-    assert deleted[:6] == [0] * 6
+    assert deleted[:9] == [0] * 9
     assert (counts(consuming, replay_id), left(consuming.door.application.billing)) == (("COMPLETE", 5, 5, 0), 0)
 
 
@@ -585,6 +585,38 @@ def test_a_consumer_ends_though_it_receives_nothing_until_it_has_reported(
 
     assert [error is None for error in ended] == [status == "503"]
     assert len(consuming.door.application.billing.received()) == 3
+
+
+def forgotten(replay_id: str) -> None:
+    """Let the API not know a replay any more."""
+    key = {"PK": {"S": f"REPLAY#{replay_id}"}, "SK": {"S": "JOB"}}
+    clients.dynamodb().delete_item(TableName=SETTINGS["REPLAYS_TABLE"], Key=key)
+
+
+def test_messages_of_an_unknown_replay_stay_on_the_queue_and_end_nothing(
+    consuming: Consuming, caplog: pytest.LogCaptureFixture
+) -> None:
+    unknown, known = replayed(consuming, payments(3)), replayed(consuming, [paid(4, source="shop/till")])
+    forgotten(unknown)
+    consumer, _ = consuming.consumer()
+
+    consumer.run(lambda _: None)
+
+    assert (counts(consuming, known), left(consuming.door.application.billing)) == (("COMPLETE", 1, 1, 0), 3)
+    assert f"does not know replay {unknown}" in caplog.text
+    assert "`url` or RETRACE_URL" in caplog.text
+
+
+def test_messages_of_a_replay_that_is_known_to_be_unknown_are_dead_letters_and_not_handed_over(
+    consuming: Consuming,
+) -> None:
+    dead = consuming.gives_up_after(1)  # so that each is reported before it is handed over
+    forgotten(replayed(consuming, payments(3)))
+    handled: list[str] = []
+
+    consuming.consumer()[0].run(noting(handled))
+
+    assert (handled, left(consuming.door.application.billing), len(Queue(dead).received())) == ([], 0, 3)
 
 
 def test_messages_of_a_replay_that_takes_no_reports_are_deleted(

@@ -51,6 +51,23 @@ def test_a_queue_is_found_by_name_arn_or_url_and_reports_as_declared(named: str)
     assert (place.reports, place.target.url, place.target.region) == (True, URL, "eu-west-1")
 
 
+@pytest.mark.parametrize(
+    "named",
+    [
+        "https://sqs.us-east-1.amazonaws.com/111122223333/retrace-dev-to-billing",
+        "https://sqs.eu-west-1.amazonaws.com/444455556666/retrace-dev-to-billing",
+        "arn:aws:sqs:us-east-1:111122223333:retrace-dev-to-billing",
+    ],
+)
+def test_a_queue_of_the_same_name_in_another_region_or_account_is_not_the_declared_one(named: str) -> None:
+    with pytest.raises(ConsumerError, match="It is unknown whether the consumer of"):
+        found(named)
+
+
+def test_a_url_without_a_region_is_that_of_the_declared_queue() -> None:
+    assert found("http://127.0.0.1:4566/111122223333/retrace-dev-to-billing").reports is True
+
+
 def test_a_destination_that_does_not_report_needs_no_api() -> None:
     place = found("ordered", url=None)
 
