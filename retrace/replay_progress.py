@@ -22,7 +22,7 @@ from retrace.client import Client
 from retrace.output import Json, Output, bar, duration, on_one_line, printable, short_time
 from retrace.problem import Exit, Problem
 from retrace.progress import Progress
-from retrace.replay_table import COUNTS, command_for_missing, remarks, what
+from retrace.replay_table import COUNTS, advice_of, command_for_missing, remarks, what
 
 _NAMES = 10
 _MOST_DAYS = 40
@@ -125,10 +125,8 @@ def show_job(output: Output, job: Json) -> None:
     ]
     output.facts([(name, value) for name, value in facts if value is not None])
     if job["advice"]:
-        route = f"POST /replay/{job['replay_id']}/redrive"
-        output.say(job["advice"].replace(route, f"`retrace replay redrive {job['replay_id']}`"), "yellow")
-    missing = command_for_missing(job)
-    if missing is not None:
+        output.say(advice_of(job), "yellow")
+    if (missing := command_for_missing(job)) is not None:
         output.note(f"Send only what was not reported done: {missing}")
 
 
@@ -203,7 +201,7 @@ class Watch:
             raise Problem(problem.what, remedy, problem.exit_code) from problem
 
     def _followed(self) -> Json:
-        pause, moved, last = _FIRST_PAUSE_S, self.clock(), ""
+        pause, moved, last, told = _FIRST_PAUSE_S, self.clock(), "", ""
         with Progress(self.output.notes, self.clock) as progress:
             while True:
                 job = self.client.get(f"/replay/{self.replay_id}")
@@ -214,6 +212,8 @@ class Watch:
                 progress.show(f"{counts}{self._of}", done, max(self.counted or 0, job["matched"]))
                 if counts != last:
                     moved, last = self.clock(), counts
+                elif advice_of(job) not in ("", told):
+                    self.output.note(told := advice_of(job), "yellow")
                 elif self.clock() - moved >= STILL_S:
                     moved = float("inf")
                     self.output.note(_STANDS_STILL, "yellow")

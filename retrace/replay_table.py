@@ -89,11 +89,18 @@ def goes_elsewhere(request: Json) -> bool:
     return "destination" in request
 
 
+def advice_of(job: Json) -> str:
+    """What to do about a replay, with a command in place of the route; empty if nothing."""
+    route = f"POST /replay/{job['replay_id']}/redrive"
+    return (job["advice"] or "").replace(route, f"`retrace replay redrive {job['replay_id']}`")
+
+
 def command_for_missing(job: Json) -> str | None:
-    """The command that sends again what failed at a consumer, or what it has not reported for long; None otherwise."""
+    """The command that sends again what a consumer failed with or has not reported: long ago, or before a cancel."""
     silent = job["state"] == "SENT" and job["advice"] is not None
-    missing = goes_elsewhere(job["request"]) and (job["failed"] or silent)
-    if not missing or job["state"] not in {"SENT", "COMPLETE"}:
+    cancelled = job["state"] == "CANCELLED" and job["reports"] and job["sent"] > job["processed"]
+    missing = cancelled or (job["state"] in {"SENT", "COMPLETE"} and (job["failed"] or silent))
+    if not missing or not goes_elsewhere(job["request"]):
         return None
     return f"retrace replay create --only unprocessed --of {job['replay_id']}"
 

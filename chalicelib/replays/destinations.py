@@ -69,6 +69,11 @@ class DeclaredDestination:
         return self.name == TO_AGGREGATES
 
     @property
+    def is_made_by_stage(self) -> bool:
+        """Whether its queue has the name that a stage gives one that it makes (infra/destination.yaml)."""
+        return self.arn.rpartition(":")[2].removesuffix(".fifo").endswith(f"-to-{self.name}")
+
+    @property
     def reports(self) -> bool:
         """Whether outcomes of its messages are counted, so that its replays become COMPLETE."""
         return self.is_aggregates or self.takes_reports

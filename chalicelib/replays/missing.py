@@ -33,6 +33,7 @@ class CompleteRequest:
         if job is None:
             raise _invalid("of", f"is {request.of}, which names no replay. GET /replay lists them")
         self._require_known(job)
+        self._list_last(job)
         _require_same(request, job.request)
         own = {name: getattr(job.request, name) for name in SELECTION}
         return request.model_copy(update={**own, "destination": job.request.destination})
@@ -45,7 +46,7 @@ class CompleteRequest:
             raise Conflict(
                 f"{named} was given up before it had sent everything. Once the cause is gone, {again} goes on."
             )
-        if job.unfinished:
+        if job.unfinished and job.state is not JobState.CANCELLED:
             raise Conflict(
                 f"{named} is still sending: {job.sent} messages so far. GET /replay/{job.replay_id} shows it."
             )
@@ -59,6 +60,16 @@ class CompleteRequest:
                 f"{named} is from {job.created_at}. What a replay sent is known for {OUTBOXES_KEPT_DAYS} days. "
                 "Request a new replay of its selection."
             )
+
+    def _list_last(self, job: ReplayJob) -> None:
+        """Keep what a cancelled replay may not have sent as sent: it counts, and no planner need come back for it.
+
+        Every planner that carries it out keeps the same.
+        """
+        if job.state is JobState.CANCELLED and job.outbox is not None:
+            messages = self.replays.outbox(job.replay_id, job.outbox).messages
+            if messages:
+                self.replays.list_outbox(job.replay_id, job.sent - len(messages), job.outbox, self.now())
 
 
 def _require_same(request: ReplayRequest, other: ReplayRequest) -> None:

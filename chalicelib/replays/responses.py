@@ -157,6 +157,8 @@ def _about_silence(shown: ReplayJob, hours: int, again: str) -> str:
     resting = f"{name}: {again} sends those of this replay back"
     if not to_aggregates and shown.destination.kind is DestinationKind.EVENTBRIDGE:  # planners cannot read them
         resting = "the targets of its rules"
+    elif not to_aggregates and not shown.destination.is_made_by_stage:
+        resting = f"{name}: `aws sqs start-message-move-task --source-arn` with the ARN of their queue moves all back"
     return (
         f"{waiting} sent to {name}, and none {'processed' if to_aggregates else 'reported'} for {since}."
         f" See whether {'the processor' if to_aggregates else 'its consumer'} runs, and look at the dead letters of"

@@ -295,10 +295,10 @@ def test_a_redrive_to_a_fifo_queue_reaches_what_is_behind_the_dead_letters_of_ot
         [each for each in found if each.members["replay_id"] == name and each.members["entity_id"] == entity]
         for name, entity in ((theirs, "order-0"), (theirs, "order-1"), (mine, "order-1"))
     )
-    as_declared: Any = {
-        "ReceiveMessageWaitTimeSeconds": "1"
-    }  # or moto would not wait for what is shown in a millisecond
-    clients.sqs().set_queue_attributes(QueueUrl=application.dead_of_ordered.url, Attributes=as_declared)
+    # As it is declared. Without it moto would not wait the millisecond in which it shows a message.
+    clients.sqs().set_queue_attributes(
+        QueueUrl=application.dead_of_ordered.url, Attributes={"ReceiveMessageWaitTimeSeconds": "1"}
+    )
     letters = [*others[:8], *front[:3], *own[:8], *front[3:5], *own[8:]]
     for number, each in enumerate(letters):
         ordered = {"MessageGroupId": each.members["entity_id"], "MessageDeduplicationId": str(number)}

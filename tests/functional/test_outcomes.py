@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from chalicelib.replays import commit_batch
 from chalicelib.runtime import system
 from tests.conftest import SETTINGS
 from tests.functional import clients
-from tests.functional.application import JSON, Application, Message
+from tests.functional.application import JSON, Application, Message, Queue
 from tests.functional.events import DAY, NEXT_DAY, Json, as_json, paid, paid_several
 from tests.functional.operators import an_operator
 from tests.functional.storage import Storage
@@ -250,6 +251,28 @@ def test_a_replay_of_which_nothing_is_heard_for_hours_says_so_and_what_to_do(rep
     report(reporting, replay_id, of("failed", messages[1:2]))
     advice = reporting.job(replay_id)["advice"]
     assert advice == "1 message failed, as the consumer of billing reported. It may report them done later."
+
+
+def test_of_a_silent_queue_that_the_stage_did_not_make_the_way_back_is_sqs_own(
+    reporting: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared = json.loads(os.environ["DESTINATIONS"])
+    theirs = clients.sqs().create_queue(QueueName="theirs")["QueueUrl"]
+    of_others = {"arn": "arn:aws:sqs:eu-west-1:123456789012:theirs", "reports": True}
+    monkeypatch.setenv("DESTINATIONS", json.dumps(declared | {"theirs": of_others}))
+    system.settings.cache_clear()
+    reporting.accept(paid())
+    replay_id = reporting.requested_and_planned(**WHOLE_DAY, destination="theirs")
+    assert len(Queue(theirs).taken()) == 1
+
+    hours_ago(replay_id, 2)
+
+    advice = reporting.job(replay_id)["advice"]
+    assert (
+        "of theirs: `aws sqs start-message-move-task --source-arn` with the ARN of their queue moves all back."
+        in advice
+    )
+    assert "redrive" not in advice
 
 
 @pytest.mark.usefixtures("small_batches")

@@ -450,6 +450,9 @@ def test_that_nothing_is_left_is_told_in_the_words_of_the_api() -> None:
         ({"failed": 0, "processed": 3}, False),
         ({"failed": 1, "processed": 2, "request": REQUEST, "destination": "aggregates"}, False),
         ({"failed": 1, "processed": 2, "state": "FAILED"}, False),
+        ({"failed": 0, "processed": 2, "state": "CANCELLED"}, True),
+        ({"failed": 0, "processed": 3, "state": "CANCELLED"}, False),
+        ({"failed": 0, "processed": 2, "state": "CANCELLED", "reports": False}, False),
     ],
 )
 def test_after_failures_at_a_consumer_the_command_that_sends_them_again_is_shown(

@@ -112,6 +112,16 @@ def test_a_replay_that_stands_still_is_said_to_once() -> None:
     assert err.getvalue().count("no progress for a minute. Run `retrace doctor`") == 1
 
 
+def test_a_consumer_that_is_silent_is_told_once_with_the_command() -> None:
+    silent = job("SENT", advice=f"None reported for 2 hours: POST /replay/{REPLAY_ID}/redrive sends those back.")
+    with serving(routes({STATUS: [*[(200, silent)] * 5, (200, job())]})) as api:
+        watched, err = watch(api, sleep=lambda _: None)
+        watched.until_over()
+
+    assert err.getvalue().count("None reported for 2 hours") == 1
+    assert f"`retrace replay redrive {REPLAY_ID}` sends those back" in err.getvalue().replace("\n", " ")
+
+
 def test_ctrl_c_offers_to_cancel_and_yes_cancels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", Terminal("y\n"))
     with serving(routes({STATUS: (200, job("SENDING")), CANCEL: (200, job("CANCELLED"))})) as api:

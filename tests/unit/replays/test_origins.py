@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -18,7 +19,7 @@ from chalicelib.replays.job import OUTBOXES_KEPT_DAYS, JobState, ReplayJob
 from chalicelib.replays.messages import MessageIdentity, ReplayMessage
 from chalicelib.replays.request import ReplayRequest
 from tests.unit.examples import INGESTED
-from tests.unit.in_memory import Rows
+from tests.unit.in_memory import Ended, Rows
 from tests.unit.json_trees import randoms
 from tests.unit.replays.test_planner import BY_ENTITY, BY_TYPE, World, ids, minutes, troubles
 
@@ -31,6 +32,8 @@ IN_DAYS = {
 """The same selection as that of BY_TYPE, in other words."""
 
 BILLING = {"destination": "billing"}
+
+CALLS_BEFORE_THE_COMMIT = 6
 
 
 def unprocessed(of: ReplayJob, **members: Any) -> dict[str, Any]:
@@ -185,6 +188,26 @@ def test_whole_days_of_what_is_left_are_sent_whole() -> None:
     assert {message.event_id for message in messages_of(world, repeated)} == ids(second)
 
 
+@pytest.mark.parametrize("calls", range(12))
+def test_what_a_cancelled_replay_committed_and_may_not_have_sent_is_sent(calls: int) -> None:
+    world = World()
+    events = world.index_events(*minutes(5))
+    job = world.request(BY_TYPE)
+    world.troubles.ahead = iter([*["none"] * calls, "last"])
+    with suppress(Ended):
+        world.plan(job.replay_id)
+    cancelled = replace(world.job(job), state=JobState.CANCELLED)
+    world.jobs.by_id[job.replay_id] = cancelled
+    world.troubles.ahead = iter(())
+    world.queues.to_plan.clear()
+
+    repeated = world.request(unprocessed(job))
+    world.work_off()
+
+    assert set(identities_of(world, repeated)) == {(each.event_id, None) for each in events[: cancelled.sent]}
+    assert cancelled.sent == (0 if calls < CALLS_BEFORE_THE_COMMIT else 5)
+
+
 def test_filters_choose_among_what_is_left() -> None:
     world = World()
     events = world.index_events(*minutes(5))
@@ -238,7 +261,6 @@ SENT = {"state": JobState.SENT, "takes_reports": True}
         ),
         (SENT | {"state": JobState.PLANNING}, "is still sending"),
         (SENT | {"outbox": "commit-3"}, "is still sending"),
-        (SENT | {"state": JobState.CANCELLED, "outbox": "commit-3"}, "is still sending"),
         (SENT | {"state": JobState.FAILED}, "POST /replay/replay-1/redrive"),
         (SENT | {"takes_reports": False}, "was sent to billing, which takes no reports"),
         (
