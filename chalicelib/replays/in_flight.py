@@ -53,14 +53,19 @@ def quiet_hours(job: ReplayJob, now: Instant) -> int:
 
 
 def _looked_at(known: Share, job: ReplayJob | None, now: Instant) -> Share | None:
-    """What a replay has in flight by its counts; None if that is nothing, and nothing more comes."""
+    """What a replay has in flight by its counts; None if that is nothing, and nothing more comes.
+
+    A planner that waits asks at least each minute, and takes its part again. So one of which nothing was heard for too
+    long has none: it may have ended without being able to say so.
+    """
     if job is None or job.state is JobState.CANCELLED:
         return None
-    planning = job.state in ACTIVE_STATES
-    sent, settled = max(job.sent, known.sent) if planning else job.sent, _settled(job)
+    active = job.state in ACTIVE_STATES
+    planning = active and _quiet_s(job, now) < QUIET_S
+    sent, settled = max(job.sent, known.sent) if active else job.sent, _settled(job)
     forgotten = sent - settled if quiet_hours(job, now) else min(known.forgotten, sent - settled)
     share = Share(known.replay_id, sent, settled, planning, forgotten)
-    return share if planning or share.counted > 0 else None
+    return share if active or share.counted > 0 else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from chalicelib.core.errors import TryAgain
 from chalicelib.core.timestamps import Instant, shifted
 from chalicelib.replays import commit_batch
+from chalicelib.replays.tasks import RECEIVES
 from chalicelib.runtime import system
 from tests.conftest import SETTINGS
 from tests.functional import clients
@@ -20,7 +22,7 @@ from tests.functional.events import DAY, NEXT_DAY, Json, as_json, paid, paid_sev
 from tests.functional.operators import an_operator
 from tests.functional.storage import Storage
 from tests.functional.test_metric_values import OF_DAY, values_of
-from tests.functional.wire import Effect, Wire, killed_after, killed_before
+from tests.functional.wire import Effect, Wire, killed_after, killed_before, never_arrives
 
 WHOLE_DAY = {"entity_id": "order-1", "start_time": f"{DAY}T00:00:00Z", "end_time": f"{NEXT_DAY}T00:00:00Z"}
 STRANGER = "0" * 64
@@ -295,6 +297,32 @@ def test_two_replays_to_a_silent_consumer_share_its_window_and_one_to_the_proces
     assert (processed, reporting.job(healthy)["state"]) == (6, "COMPLETE")
     assert [reporting.job(each)["sent"] for each in silent] in ([4, 0], [2, 2])
     assert len(reporting.billing.taken()) == 4
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_a_replay_that_could_not_be_given_up_keeps_no_part_of_the_window(
+    reporting: Application, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAX_IN_FLIGHT", "4")
+    system.settings.cache_clear()
+    reporting.accept_all(paid_several(6))
+    stuck, other = (reporting.requested(**WHOLE_DAY, destination="billing") for _ in range(2))
+    tasks = {each: Message(json.dumps({"replay_id": each, "waited_s": 60}), each, each) for each in (stuck, other)}
+    reporting.call_planner(tasks[stuck])
+    sent = [found.members for found in reporting.billing.taken()]
+    works = False
+    wire.disturb(lambda attempt: attempt.delivered() if works else never_arrives(attempt), "PutItem", times=10_000)
+    with pytest.raises(TryAgain):
+        reporting.call_planner(tasks[stuck], RECEIVES)
+    works = True
+    assert reporting.job(stuck)["state"] == "SENDING"
+    report(reporting, stuck, of("done", sent))
+
+    hours_ago(stuck, 2)
+    for _ in range(4):
+        reporting.call_planner(tasks[other])
+
+    assert [reporting.job(each)["sent"] for each in (stuck, other)] == [2, 4]
 
 
 def test_who_reports_is_logged(reporting: Application, caplog: pytest.LogCaptureFixture) -> None:
