@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -258,7 +257,7 @@ def test_a_replay_of_which_nothing_is_heard_for_hours_says_so_and_what_to_do(rep
 def test_of_a_silent_queue_that_the_stage_did_not_make_the_way_back_is_sqs_own(
     reporting: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    declared = json.loads(os.environ["DESTINATIONS"])
+    declared = json.loads(SETTINGS["DESTINATIONS"])
     theirs = clients.sqs().create_queue(QueueName="theirs")["QueueUrl"]
     of_others = {"arn": "arn:aws:sqs:eu-west-1:123456789012:theirs", "reports": True}
     monkeypatch.setenv("DESTINATIONS", json.dumps(declared | {"theirs": of_others}))
