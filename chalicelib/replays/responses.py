@@ -17,6 +17,7 @@ from chalicelib.replays.schemas import PinnedMetricShape, PreviewAnswer, counted
 from chalicelib.replays.use_cases import ReplaysFound
 
 STATES = ["PLANNING", "SENDING", "SENT", "COMPLETE", "CANCELLED", "FAILED"]
+_AND_REPLAY = ', and replay only what is missing ("only": "unprocessed")'
 
 
 class ReplayAnswer(Shape):
@@ -133,8 +134,8 @@ def _advice(shown: ReplayJob, now: Instant) -> str | None:
     if shown.failed > 0 and shown.destination.is_aggregates:
         told.append(_about_dead_letters(shown, again))
     elif shown.failed > 0:
-        name = shown.destination.name
-        told.append(f"{_failed(shown)}, as the consumer of {name} reported. It may report them done later.")
+        reported = f"as the consumer of {shown.destination.name} reported"
+        told.append(f"{_failed(shown)}, {reported}. It may report them done later.")
     return " ".join(told) or None
 
 
@@ -146,18 +147,15 @@ def _about_denied(shown: ReplayJob) -> str:
     return f"See whether {to.arn} exists and, in another account, has the policy that the deployment prints. "
 
 
-_AND_REPLAY = ', and replay only what is missing ("only": "unprocessed")'
-
-
 def _about_silence(shown: ReplayJob, hours: int, again: str) -> str:
     """What to do about messages that were sent, and of which nothing was heard for longer than SQS retries them."""
-    name, to_aggregates = shown.destination.name, shown.destination.is_aggregates
+    to, name, to_aggregates = shown.destination, shown.destination.name, shown.destination.is_aggregates
     waiting = f"{shown.in_flight} message{'' if shown.in_flight == 1 else 's'}"
     since = "an hour" if hours == 1 else f"{hours} hours"
     resting = f"{name}: {again} sends those of this replay back"
-    if not to_aggregates and shown.destination.kind is DestinationKind.EVENTBRIDGE:  # planners cannot read them
+    if not to_aggregates and to.kind is DestinationKind.EVENTBRIDGE:  # planners cannot read them
         resting = "the targets of its rules"
-    elif not to_aggregates and not shown.destination.is_made_by_stage:
+    elif not to_aggregates and not to.is_made_by_stage:
         resting = f"{name}: `aws sqs start-message-move-task --source-arn` with the ARN of their queue moves all back"
     return (
         f"{waiting} sent to {name}, and none {'processed' if to_aggregates else 'reported'} for {since}."
