@@ -12,7 +12,7 @@ from retrace.output import Json, short_time
 from retrace.problem import Problem
 
 MOST_COMPARED = 100
-"""Of this many conflicts of a list is shown what differs; each is a request."""
+"""A list shows what differs for this many conflicts at most. Each of them is a request."""
 
 
 def difference(path: str, came: object, first: object) -> str:

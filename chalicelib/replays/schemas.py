@@ -110,7 +110,7 @@ class DestinationAnswer(Shape):
         float | None, JsonSchema(exclusiveMinimum=0, description="Messages a second that all replays to it share.")
     ]
     max_in_flight: Annotated[
-        int | None, JsonSchema(minimum=1, description="Window: most messages sent and without an outcome.")
+        int | None, JsonSchema(minimum=1, description="Most messages in flight there, of all replays together.")
     ]
     sending: Annotated[
         Count, JsonSchema(description=f"Of the {MAX_REPLAYS} newest replays, those that still send to it.")

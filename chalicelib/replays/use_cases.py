@@ -47,7 +47,7 @@ class RequestReplay:
 
         A second message is queued before the job is kept, in case the function ends before it has queued the first.
 
-        Raises InvalidRequest for a unknown destination or file and a malformed file, ConfirmationNeeded for a large
+        Raises InvalidRequest for an unknown destination or file, a malformed file, ConfirmationNeeded for a large
         replay that was not confirmed, and Conflict for an idempotency key that stands for another request.
         CompleteRequest says what it raises for a request for only what is missing.
         """

@@ -57,6 +57,8 @@ def event(
 
     An event that was not accepted is looked for in quarantine, of today and yesterday.
 
+    The beginning of an id has 6 digits or more. It finds events of the last week, or with --entity those of an entity.
+
     retrace event shop/checkout payment-000491
     retrace event --raw shop/checkout payment-000491 > event.json
     retrace event 1a6116132223 --entity order-1007

@@ -1,4 +1,4 @@
-"""`retrace replay …` requests, previews, lists, shows and cancels replays, `retrace destinations` lists where to."""
+"""Commands that request, preview, list, show and cancel replays, and list the destinations of a stage."""
 
 from __future__ import annotations
 

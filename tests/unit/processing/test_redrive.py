@@ -52,7 +52,7 @@ TO_BILLING = replace(
 
 
 class Killed(Exception):
-    """A planner was."""
+    """A planner died."""
 
 
 def later(seconds: float) -> Instant:
