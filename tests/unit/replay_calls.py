@@ -208,6 +208,18 @@ class _JobsOfScript:
         """Nothing in the model reads it."""
 
 
+class _LettersOfScript:
+    """DeadLetterQueue of a queue without order, of whose letters none is in the way of another."""
+
+    ordered = False
+
+    def __init__(self, script: Script) -> None:
+        self._letters = script.port("letters")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._letters, name)
+
+
 def _new_id() -> Callable[[], str]:
     """Ids that each process has for itself: the model tells them apart."""
     numbers = count()
@@ -228,7 +240,8 @@ def _work(code: Code, script: Script, task: tuple[ReplayTask, int, bool]) -> Any
         one_by_one,
         code.index_lag_s,
     )
-    mover = RedriveDeadLetters(_recorder(script), script.port("letters"))
+    letters: Any = _LettersOfScript(script)
+    mover = RedriveDeadLetters(_recorder(script), letters)
     return WorkOnReplay(planner, lambda _: mover, queues, jobs, at()).work(task[0], lambda: 900_000, task[1])
 
 
