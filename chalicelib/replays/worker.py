@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from chalicelib.core.ports import Clock
 from chalicelib.replays.destinations import DeclaredDestination
+from chalicelib.replays.job import JobState
 from chalicelib.replays.planner import PlanReplay
 from chalicelib.replays.ports import RedriveSlice, ReplayQueues, ReplayStore, required_job
 from chalicelib.replays.tasks import LOOKS, RECEIVES, RECEIVES_IN_VAIN, ReplayTask, redrive_after
@@ -46,9 +47,11 @@ class WorkOnReplay:
         return Worked(self._plan(task, time_left_ms, receives))
 
     def _redrive(self, task: ReplayTask, time_left_ms: Callable[[], int], receives: int) -> Worked:
-        destination = required_job(self.replays, task.replay_id).destination
+        job = required_job(self.replays, task.replay_id)
+        destination = job.destination
         dead_letters = self.dead_letters_of(destination)
-        if dead_letters is None:  # the stage has no such destination any more
+        # Nothing more is sent after a cancel, and a stage may have no such destination any more.
+        if dead_letters is None or job.state is JobState.CANCELLED:
             return Worked(0)
         began_at = task.began_at or self.now()
         redriven = dead_letters.redrive_slice(task.replay_id, time_left_ms, task.pass_s)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from heapq import heapify, heappop, heappush
+from math import inf
 from typing import Any
 
 import pytest
@@ -77,6 +78,7 @@ class World:
     killed_at: frozenset[int] = frozenset()
     """At which acknowledgements a planner dies, when its letters are sent back and not yet taken off."""
     acknowledged: int = 0
+    cancelled_at_s: float = inf
 
     def keep(self, bodies: Sequence[str]) -> None:
         """Letters that are newer than all others."""
@@ -113,7 +115,8 @@ class World:
         self.tasks.append((self.at_s + delay_s, task.body))
 
     def get(self, replay_id: str) -> ReplayJob:
-        return replace(self.job, failed=self.aggregates.progress[replay_id].failed)
+        state = JobState.CANCELLED if self.at_s >= self.cancelled_at_s else self.job.state
+        return replace(self.job, state=state, failed=self.aggregates.progress[replay_id].failed)
 
     def worked_off(self) -> list[Worked]:
         """What each slice came to, until the redrive asks for no other."""
@@ -207,6 +210,19 @@ def test_a_redrive_ends_whatever_it_finds(looks: int, outcomes: list[bool], miss
         task, at_s = following.task, at_s + following.delay_s
 
     assert slices <= (LOOKS + 2) * (LONG_PASS_S // 25 + 1)
+
+
+@pytest.mark.parametrize("job", [JOB, TO_BILLING], ids=["aggregates", "billing"])
+def test_a_redrive_under_way_sends_nothing_back_once_its_replay_is_cancelled(job: ReplayJob) -> None:
+    world = World(call_s=SLOW_CALL_S, job=job)
+    world.keep(world.fail(100))
+    world.redrive(ReplayTask(MINE, redrive=True, pass_s=LONG_PASS_S))
+    world.cancelled_at_s = SLOW_CALL_S
+
+    world.worked_off()
+
+    assert 0 < len(world.sent_back) < 100
+    assert world.at_s < PLANNER_S
 
 
 @pytest.mark.parametrize("killed_at", [{}, {2}])
