@@ -1124,6 +1124,14 @@ BREAKS = [
         "",
     ),
     Break(
+        "7 stoppable: a redrive that goes on after a cancel",
+        "chalicelib/replays/worker.py",
+        " or job.state is JobState.CANCELLED",
+        "",
+        "tests/unit/processing/test_redrive.py",
+        "test_a_redrive_under_way_sends_nothing_back_once_its_replay_is_cancelled",
+    ),
+    Break(
         "7 no size limit: one page only",
         "chalicelib/replays/origins.py",
         "            for page in every_page(partial(self._page, group), after):\n",

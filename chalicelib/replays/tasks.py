@@ -31,10 +31,15 @@ not come through.
 LONG_PASSES = 96
 """A day of them. What is dead again after a redrive has sent it back is not sent back for ever."""
 
+TIMES_SENT = 10
+"""Nor is more sent back than so many times what the replay sent. Planners that die leave a message more than once."""
+
 _LAST_LOOKS = 2
 """The last ones wait for as long as another redrive can hide what is looked for."""
 SLICE_S = 30
 """Longer than a slice of a redrive lasts."""
+
+_OF_A_PASS = ("began_at", "passes", "has_moved", "moved")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,8 @@ class ReplayTask:
     """Plan a slice of a replay (`unless_planned`: if no planner had it), or move a slice of its dead letters back.
 
     `waited_s` is how many seconds the queue has kept it back. A redrive began its pass of at most `pass_s` seconds at
-    `began_at`, after `passes` others that ended before the queue did, and `has_moved` letters in it or may have.
+    `began_at`, after `passes` others that ended before the queue did, and `has_moved` letters in it or may have. It has
+    `moved` so many in all.
     """
 
     replay_id: str
@@ -54,14 +60,14 @@ class ReplayTask:
     began_at: Instant | None = None
     passes: int = 0
     has_moved: bool = False
+    moved: int = 0
 
     @property
     def body(self) -> str:
         """The message."""
         if self.redrive:
-            more = {"began_at": self.began_at, "passes": self.passes, "has_moved": self.has_moved}
-            redrive = {"redrive": self.replay_id, "looks": self.looks, "pass_s": self.pass_s}
-            return json.dumps(redrive | {name: value for name, value in more.items() if value})
+            more = {name: value for name in _OF_A_PASS if (value := getattr(self, name))}
+            return json.dumps({"redrive": self.replay_id, "looks": self.looks, "pass_s": self.pass_s} | more)
         more = {"unless_planned": self.unless_planned, "waited_s": self.waited_s}
         return json.dumps({"replay_id": self.replay_id} | {name: value for name, value in more.items() if value})
 
@@ -70,7 +76,7 @@ def parse_task(body: str) -> ReplayTask:
     """Read a message; only Retrace writes them."""
     members = json.loads(body)
     if "redrive" in members:
-        more = {name: members[name] for name in ("pass_s", "began_at", "passes", "has_moved") if name in members}
+        more = {name: members[name] for name in ("pass_s", *_OF_A_PASS) if name in members}
         return ReplayTask(members["redrive"], redrive=True, looks=members["looks"], **more)
     replay_id, unless_planned = members["replay_id"], members.get("unless_planned", False)
     return ReplayTask(replay_id, unless_planned=unless_planned, waited_s=members.get("waited_s", 0))

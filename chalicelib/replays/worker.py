@@ -10,7 +10,7 @@ from chalicelib.replays.destinations import DeclaredDestination
 from chalicelib.replays.job import JobState
 from chalicelib.replays.planner import PlanReplay
 from chalicelib.replays.ports import RedriveSlice, ReplayQueues, ReplayStore, required_job
-from chalicelib.replays.tasks import LOOKS, RECEIVES, RECEIVES_IN_VAIN, ReplayTask, redrive_after
+from chalicelib.replays.tasks import LOOKS, RECEIVES, RECEIVES_IN_VAIN, TIMES_SENT, ReplayTask, redrive_after
 
 _PROBABLY = "Lambda throttled them, or they ran out of time or memory"
 
@@ -57,13 +57,13 @@ class WorkOnReplay:
         redriven = dead_letters.redrive_slice(task.replay_id, time_left_ms, task.pass_s)
         # A planner that died with this slice may have moved some, and what it had received is hidden.
         has_moved = task.has_moved or redriven.moved > 0 or receives > 1
-        begun = replace(task, began_at=began_at, has_moved=has_moved)
+        begun = replace(task, began_at=began_at, has_moved=has_moved, moved=task.moved + redriven.moved)
         # Those of a consumer are not counted: another redrive may have hidden some, so they are looked for twice, and
         # for as long as some are found.
         not_found = self._failed(task.replay_id) if destination.is_aggregates else 0
         missing = not_found > 0 if destination.is_aggregates else has_moved or task.looks == LOOKS
         following = redrive_after(begun, self.now(), came_through=redriven.came_through, missing=missing)
-        if following is None:
+        if following is None or begun.moved >= TIMES_SENT * max(job.sent, 1):
             return Worked(redriven.moved, not_found)
         self.queues.redrive(following.task, following.delay_s)
         return Worked(redriven.moved)

@@ -43,6 +43,7 @@ JOB = ReplayJob(
     updated_at=INGESTED,
     shards=1,
     state=JobState.SENT,
+    sent=2_500,
 )
 
 TO_BILLING = replace(
@@ -79,6 +80,8 @@ class World:
     """At which acknowledgements a planner dies, when its letters are sent back and not yet taken off."""
     acknowledged: int = 0
     cancelled_at_s: float = inf
+    fails_at_once: bool = False
+    """Whether what is sent back is a dead letter again by the next call."""
 
     def keep(self, bodies: Sequence[str]) -> None:
         """Letters that are newer than all others."""
@@ -97,6 +100,8 @@ class World:
 
     def send_back(self, messages: Sequence[tuple[Delivery, ReplayMessage]]) -> None:
         self.sent_back += [each.body for each, _ in messages]
+        if self.fails_at_once:
+            self.keep([each.body for each, _ in messages])
 
     def show(self, deliveries: Sequence[Delivery]) -> None:
         raise AssertionError(deliveries)
@@ -210,6 +215,17 @@ def test_a_redrive_ends_whatever_it_finds(looks: int, outcomes: list[bool], miss
         task, at_s = following.task, at_s + following.delay_s
 
     assert slices <= (LOOKS + 2) * (LONG_PASS_S // 25 + 1)
+
+
+def test_a_redrive_to_a_consumer_that_fails_at_once_ends_when_it_has_sent_back_ten_times_what_was_sent() -> None:
+    world = World(job=replace(TO_BILLING, sent=20), call_s=1.0, fails_at_once=True)
+    world.keep(world.fail(20))
+    world.redrive(ReplayTask(MINE, redrive=True))
+
+    world.worked_off()
+
+    of_a_slice = 10 * PLANNER_S
+    assert 10 * 20 <= len(world.sent_back) < 10 * 20 + of_a_slice
 
 
 @pytest.mark.parametrize("job", [JOB, TO_BILLING], ids=["aggregates", "billing"])
