@@ -207,14 +207,15 @@ def _table(items: Sequence[Json], columns: Sequence[Column], width: int, *, head
 
 
 def _cut(rows: Sequence[Sequence[Text]], columns: Sequence[Column], width: int) -> None:
-    """Shorten what may be cut off to the room that the other columns leave."""
+    """Shorten what may be cut off: beyond the least of each, to its share of the room that is left."""
     widest = [max(map(cell_len, (one.heading, *texts))) for one, texts in zip(columns, _plain(rows), strict=True)]
-    wanted = sum(most for most, one in zip(widest, columns, strict=True) if one.cut)
-    room = width - (sum(widest) - wanted) - _BETWEEN * (len(columns) - 1)
+    least = [min(most, _LEAST) if one.cut else most for most, one in zip(widest, columns, strict=True)]
+    wanted = sum(widest) - sum(least)
+    room = max(0, width - sum(least) - _BETWEEN * (len(columns) - 1))
     for row in rows:
-        for cell, column, most in zip(row, columns, widest, strict=True):
+        for cell, column, most, few in zip(row, columns, widest, least, strict=True):
             if column.cut and wanted > room:
-                _truncate(cell, max(_LEAST, room * most // wanted))
+                _truncate(cell, few + room * (most - few) // wanted)
 
 
 def _truncate(cell: Text, width: int) -> None:

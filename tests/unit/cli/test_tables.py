@@ -8,8 +8,10 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from retrace.command_line import run
+from retrace.event_table import event_columns
 from retrace.live_table import LiveTable
 from retrace.output import Column, Output
 from retrace.problem import Exit
@@ -81,6 +83,17 @@ def test_a_list_fits_80_columns_with_ids_and_times_unbroken(monkeypatch: pytest.
     assert [line for line in table if len(line.rstrip()) > 80] == []
     for shown in LISTS[command]:
         assert any(shown in line for line in table), table
+
+
+@pytest.mark.parametrize(("source", "kind"), [("shop", "paid." * 8), ("till/" * 8, "paid"), ("till/" * 8, "paid." * 8)])
+@pytest.mark.parametrize("columns", [80, 150])
+def test_a_name_that_is_cut_off_stays_on_its_line(source: str, kind: str, columns: int) -> None:
+    output = Output(as_json=False)
+    output.console = Console(width=columns, record=True, file=StringIO())
+    output.rows([EVENT | {"source": source, "event_type": kind}], event_columns(output), "")
+
+    [_, _, row] = output.console.export_text().splitlines()
+    assert "…" in row
 
 
 def test_what_is_told_of_an_event_or_a_conflict_fits_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
