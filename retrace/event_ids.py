@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import chain
 
-from chalicelib.core.timestamps import instant_of
+from chalicelib.core.timestamps import CLOCKS_DIFFER_MS, instant_of
 from retrace.client import Client
 from retrace.concurrency import in_order
-from retrace.output import Column, Json, Output
+from retrace.output import Column, Output
 from retrace.problem import Exit, Problem
 
 LOOK_BACK = timedelta(days=7)
@@ -18,8 +19,8 @@ MOST = 5_000
 
 _SHOWN = 12
 _PAGE = "1000"
-_WHOLE = re.compile(r"[0-9a-f]{64}")
-_BEGINNING = re.compile(r"[0-9a-f]{6,63}")
+_DIGITS = 64
+_LIKE_ONE = re.compile(r"[0-9a-f]{6,64}")
 _GIVE_MORE = "Give all 64 digits, or its key: retrace event SOURCE KEY"
 _GIVE_ENTITY = "Name its entity (--entity), or give all 64 digits, or its key: retrace event SOURCE KEY"
 
@@ -34,19 +35,20 @@ def event_id_column(output: Output) -> Column:
 
 def is_like_an_event_id(text: str) -> bool:
     """Whether a text is an event id, or the beginning of one."""
-    return (_WHOLE.fullmatch(text) or _BEGINNING.fullmatch(text)) is not None
+    return _LIKE_ONE.fullmatch(text) is not None
 
 
 def whole_event_id(client: Client, given: str, entity: str | None, now: datetime) -> str:
-    """The event id that begins as given; raises Problem if none does, or several do.
+    """The event id that begins as given, which is like one; raises Problem if none does, or several do.
 
-    Searched are the newest events of the entity, or else those that arrived in the last week.
+    Searched are the newest events of the entity, or else those of the last week and the late ones that came in it.
     """
-    if _WHOLE.fullmatch(given) is not None:
+    if len(given) == _DIGITS:
         return given
     queries = of_last_week(client, now) if entity is None else [_of_entity(entity)]
     lists = in_order(lambda query: [*client.pages(*query, MOST)], queries)
-    found = list(dict.fromkeys(str(item["event_id"]) for item in _all(lists) if item["event_id"].startswith(given)))
+    ids = (str(item["event_id"]) for item in chain.from_iterable(lists))
+    found = list(dict.fromkeys(each for each in ids if each.startswith(given)))
     if not found:
         what = f"No event id begins with {given}, of the newest {MOST:,} events {_searched(entity)}."
         raise Problem(what, _GIVE_ENTITY if entity is None else _GIVE_MORE, Exit.NOT_FOUND)
@@ -59,17 +61,14 @@ def _searched(entity: str | None) -> str:
     return "of each source and type in the last 7 days, and of the late ones" if entity is None else f"of {entity}"
 
 
-def _all(lists: Iterator[Sequence[Json]]) -> Iterator[Json]:
-    return (item for some in lists for item in some)
-
-
 def _of_entity(entity: str) -> Query:
     return "/events", {"entity_id": entity, "order": "newest", "limit": _PAGE}
 
 
 def of_last_week(client: Client, now: datetime) -> Iterator[Query]:
-    """Late events by their arrival, and of each source and type the events that happened since."""
-    week: dict[str, str | None] = {"start_time": instant_of(now - LOOK_BACK), "end_time": instant_of(now)}
+    """Late events by their arrival, and of each source and type the events that happened since, by any clock."""
+    end = now + timedelta(milliseconds=CLOCKS_DIFFER_MS)
+    week: dict[str, str | None] = {"start_time": instant_of(now - LOOK_BACK), "end_time": instant_of(end)}
     yield "/late", {**week, "limit": _PAGE}
     for pair in client.pages("/sources", {"look_back_days": str(LOOK_BACK.days), "limit": _PAGE}):
         if pair["last_seen"] is not None:
