@@ -28,9 +28,10 @@ def differences(conflict: Json) -> list[str]:
 
 
 def facts_of_conflict(conflict: Json, item: Json) -> list[tuple[str, str]]:
-    """What differs from the first event, and the command that shows that one."""
-    source, key = item.get("source"), item.get("idempotency_key")
-    named = f"{quote(source)} {quote(key)}" if source and key else conflict["event_id"]
+    """What differs from the first event, and the command that shows that one, which a shell takes as it is shown."""
+    source, key = (str(item.get(name) or "") for name in ("source", "idempotency_key"))
+    written = all(name and name.isprintable() and not name.startswith("-") for name in (source, key))
+    named = f"{quote(source)} {quote(key)}" if written else conflict["event_id"]
     first = f"received {short_time(conflict['first']['ingest_time'])}: retrace event {named}"
     return [*(("differs", text) for text in differences(conflict)), ("first", first)]
 

@@ -106,6 +106,20 @@ def test_a_conflict_is_shown_by_what_differs() -> None:
     assert f"first     received {DAY} 07:00:00: retrace event {'ab' * 32}" in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("key", "named"),
+    [("evt 1", "s 'evt 1'"), ("-Xk1", "ab" * 32), ("two\nlines", "ab" * 32)],
+    ids=["text", "option", "lines"],
+)
+def test_the_command_for_the_first_event_of_a_conflict_can_be_run_as_it_is_shown(key: str, named: str) -> None:
+    conflict = {"event_id": "ab" * 32, "first": {"ingest_time": f"{DAY}T07:00:00.000000000Z"}}
+    known = refused(1, status="CONFLICT", conflicts=[conflict], source="s", idempotency_key=key)
+    with serving(api_of(known)) as api:
+        result = api.run("rejected", "get", IDS[0], "--table")
+
+    assert f"retrace event {named}\n" in result.stdout
+
+
 def test_a_list_shows_conflicts_by_what_differs_as_far_as_they_can_be_read() -> None:
     differs = [{"path": "payload.amount", "first": "130.77", "refused": "120.77"}]
     reason = {"field": "idempotency_key", "message": "was first used for other content (content_sha256 ab, first cd)"}
