@@ -59,7 +59,12 @@ def found_by(client: Client, text: str, now: datetime, view: View | None = None)
         return _answer(_rejected(client, text))
     if _REPLAY_ID.fullmatch(text):
         return _answer(_replay(client, text))
-    return _Named(client, text, now, view and (max(view[0], view[1] - IN_VIEW), view[1])).answer()
+    return _Named(client, text, now, view and _end_of(view)).answer()
+
+
+def _end_of(view: View) -> View:
+    start, end = view
+    return (start if end - start <= IN_VIEW else end - IN_VIEW), end
 
 
 def _rfc(time: datetime) -> str:

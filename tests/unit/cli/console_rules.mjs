@@ -18,7 +18,7 @@ const { pager } = await import(`${page}/views/pager.js`);
 const { numberTicks, timeTicks, uncut, widthOf } = await import(`${page}/ticks.js`);
 const { dipAt, dipOf, isLookedThrough, lookForDips, marked, toldOf } = await import(`${page}/views/dips.js`);
 const { binsOf, placed } = await import(`${page}/views/strip.js`);
-const { bySource, fits } = await import(`${page}/views/matrix.js`);
+const { bySource, fits, keyOf, matrix } = await import(`${page}/views/matrix.js`);
 const { chosenOf, roomFor, tellingOf } = await import(`${page}/views/versions.js`);
 const exact = await import(`${page}/exact.js`);
 const { changesOf, scaleOf, stepsOf, sumOf } = await import(`${page}/views/waterfall.js`);
@@ -338,6 +338,19 @@ test('sources stand in order, and those that are silent for long last', () => {
   assert.ok(!fits({ find: 'a' }, { source: null }));
   assert.ok(fits({}, { source: null }));
 });
+
+for (const [elsewhere, told] of [
+  ['last=30d', 'Show the last 30 days'], ['from=2025-11-26T00:00:00.000Z&to=2025-11-29T00:00:00.000Z', 'Show the days until 2025-11-28'], ['day=0001-01-01', 'Show the days until 0001-01-01'],
+]) {
+  test(`an empty window leads to ${elsewhere}`, () => {
+    const pair = { source: 'a', event_type: 'b', last_seen: null };
+    const window = { from: NOON, to: NOON + times.HOUR };
+    const bins = binsOf(window);
+    const none = { first: bins.first, width: bins.width, all: [0], late: [0], until: null };
+    const state = { window, bins, shown: [pair], of: new Map([[keyOf(pair), none]]), dips: new Map(), elsewhere };
+    assert.ok(JSON.stringify(matrix(state, {}, 300)).includes(told));
+  });
+}
 
 test('a replay that went to a consumer that does not report, or that was processed, is not running', () => {
   const job = { state: 'SENT', sent: 3, processed: 0, failed: 0, dropped: 0, reports: true, request: {} };

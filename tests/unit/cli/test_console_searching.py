@@ -113,6 +113,14 @@ def test_the_beginning_of_an_event_id_is_searched_for_in_the_window_in_view(day:
     assert bool(kinds) or f"{day} 00:00 to {day} 23:00" in answer["hint"]
 
 
+def test_a_window_at_the_beginning_of_time_is_searched_like_others() -> None:
+    with console(known) as served:
+        view = "start_time=0001-01-01T00:00:00Z&end_time=0001-01-02T00:00:00Z"
+        answer = served.page(f"/console/search?q={EVENT_ID[:12]}&{view}")
+
+    assert (answer.status, answer.json()["items"]) == (200, [])
+
+
 def test_the_beginning_of_an_id_of_an_event_that_came_late_is_found_without_a_window() -> None:
     late = {**EVENT, "event_id": "cd" * 32, "event_time": "2025-01-01T00:00:00.000000000Z"}
 

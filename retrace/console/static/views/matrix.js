@@ -5,7 +5,7 @@ import { address } from '../place.js';
 import { dayOf, duration, msOf } from '../times.js';
 import { legend, marked } from './dips.js';
 import { axis, placed, spoken, strip } from './strip.js';
-import { carried, inWindow } from './window.js';
+import { carried, inWindow, windowIn } from './window.js';
 
 /** How many types are shown below their sources without being asked for. */
 const FEW = 24;
@@ -40,7 +40,8 @@ function elsewhere(state, { find }) {
   const { elsewhere: there } = state;
   if (!hasNothing(state) || there === undefined) return nothing;
   const window = Object.fromEntries(new URLSearchParams(there));
-  return html`<p class="note">No event in this window. ${there ? html`<a href=${address('/', { find, ...window })}>${window.last ? `Show the last ${window.last.slice(0, -1)} days` : `Show the days until ${dayOf(msOf(window.to) - 1)}`}</a>, which have events.` : 'Nor in the last 30 days: choose a window in which there are events.'}</p>`;
+  const end = windowIn(window)?.to ?? 0;
+  return html`<p class="note">No event in this window. ${there ? html`<a href=${address('/', { find, ...window })}>${window.last ? `Show the last ${window.last.slice(0, -1)} days` : `Show the days until ${dayOf(end - 1)}`}</a>, which have events.` : 'Nor in the last 30 days: choose a window in which there are events.'}</p>`;
 }
 
 /** @param {any} state @param {import('../place.js').Query} query @param {number} pixels how wide a row of columns is */
