@@ -152,12 +152,12 @@ _COMMANDS = (
     (re.compile(r"POST /replay/([\w-]+)/(redrive|cancel)"), r"`retrace replay \2 \1`"),
     (re.compile(r"GET /(replay|rejected)/([\w.-]*\w)"), r"`retrace \1 get \2`"),
     (re.compile(r"GET /(replay|rejected|metrics)(?![\w/?])"), r"`retrace \1 list`"),
-    (re.compile(r"GET /(sources|stale|destinations)(?![\w/?])"), r"`retrace \1`"),
+    (re.compile(r"GET /(sources|stale|destinations|events)(?![\w/?-])"), r"`retrace \1`"),
 )
-"""Routes in texts of problems, and the commands that call them."""
+"""Routes in texts of the API, and the commands that call them."""
 
 _AS_CALLED = re.compile("source|day|rate|destination|reason|limit|unit|status|calendar|only|of|by|group|metric")
-_FIELD = re.compile("|".join(rf"\b{re.escape(name)}\b" for name in sorted(_OPTIONS, key=len, reverse=True)))
+_FIELD = re.compile("|".join(rf"(?<!/)\b{re.escape(name)}\b" for name in sorted(_OPTIONS, key=len, reverse=True)))
 
 
 def problem_of(call: str, answer: Answer) -> Problem:
@@ -168,7 +168,7 @@ def problem_of(call: str, answer: Answer) -> Problem:
     what = next((problem[name] for name in ("detail", "title", "message") if problem.get(name)), answer.status)
     faults = [(_option(fault.get("field") or ""), fault.get("message", "")) for fault in problem.get("errors", [])]
     lines = [
-        f"{call}: {_with_commands(str(what))}",
+        f"{call}: {with_commands(str(what))}",
         *(f"  {option or 'request'} {_in_options(why)}" for option, why in faults),
     ]
     told = "\n".join(lines)
@@ -201,10 +201,11 @@ def _option(field: str) -> str:
 
 def _in_options(text: str) -> str:
     """A message about fields and routes as one about options and commands."""
-    return _FIELD.sub(lambda found: _OPTIONS[found[0]], _with_commands(text))
+    return _FIELD.sub(lambda found: _OPTIONS[found[0]], with_commands(text))
 
 
-def _with_commands(text: str) -> str:
+def with_commands(text: str) -> str:
+    """A text of the API with commands in place of routes."""
     for route, command in _COMMANDS:
         text = route.sub(command, text)
     return text

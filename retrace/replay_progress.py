@@ -22,7 +22,7 @@ from retrace.client import Client
 from retrace.output import Json, Output, bar, duration, on_one_line, printable, short_time
 from retrace.problem import Exit, Problem
 from retrace.progress import Progress
-from retrace.replay_table import COUNTS, advice_of, command_for_missing, remarks, what
+from retrace.replay_table import COUNTS, advice_of, command_for_missing, newest_event, remarks, what
 
 _NAMES = 10
 _MOST_DAYS = 40
@@ -53,18 +53,13 @@ def _nothing(preview: Json) -> str:
     """Why there is nothing to send, and where to look, by the names of options and commands."""
     request = preview["request"]
     if "of" in request or (preview["scanned"] and not {"only", "events_file"}.isdisjoint(request)):
-        return str(preview["advice"])
+        return advice_of(preview)
     if preview["scanned"]:
         return f"The filters (--include-…, --exclude-…) leave none of the {preview['scanned']:,} events."
-    if "entity_id" in request:
-        look = ["events", "--newest", "--limit", "1", "--", request["entity_id"]]
-    else:
-        event_type = request.get("event_type") or request["event_types"][0]
-        look = ["freshness", "--source", request["source"], "--type", event_type, "--look-back-days", "366"]
     return (
         f"No event of {on_one_line(what(request))}. Times are those of events, not of their arrival."
         " Choose others with --day, or --since and --until."
-        f" The newest event: retrace {on_one_line(shlex.join(look))}"
+        f" {newest_event(request)}"
     )
 
 

@@ -7,8 +7,9 @@ import shlex
 from collections.abc import Iterator
 
 from chalicelib.core.timestamps import Day, day_after
+from retrace.answer import with_commands
 from retrace.client import Client
-from retrace.output import Column, Json, Output, short_time
+from retrace.output import Column, Json, Output, on_one_line, short_time
 from retrace.problem import Exit, Problem
 from retrace.what_if import is_what_if
 
@@ -89,10 +90,20 @@ def goes_elsewhere(request: Json) -> bool:
     return "destination" in request
 
 
-def advice_of(job: Json) -> str:
-    """What to do about a replay, with a command in place of the route; empty if nothing."""
-    route = f"POST /replay/{job['replay_id']}/redrive"
-    return (job["advice"] or "").replace(route, f"`retrace replay redrive {job['replay_id']}`")
+def advice_of(shown: Json) -> str:
+    """What to do about a replay or its preview, with commands in place of routes; empty if nothing."""
+    told, looks, _ = (shown["advice"] or "").partition("; GET /")
+    return f"{with_commands(told)}. {newest_event(shown['request'])}" if looks else with_commands(told)
+
+
+def newest_event(request: Json) -> str:
+    """The command that shows the newest event of the entity, or of the source and first type, that a request names."""
+    if "entity_id" in request:
+        look = ["events", "--newest", "--limit", "1", "--", request["entity_id"]]
+    else:
+        event_type = request.get("event_type") or request["event_types"][0]
+        look = ["freshness", "--source", request["source"], "--type", event_type, "--look-back-days", "366"]
+    return f"The newest event: retrace {on_one_line(shlex.join(look))}"
 
 
 def command_for_missing(job: Json) -> str | None:

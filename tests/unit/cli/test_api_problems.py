@@ -71,7 +71,7 @@ def test_faults_are_told_by_the_names_of_options() -> None:
     faults = [
         {"field": "start_time", "message": "must lie before end_time, which is excluded"},
         {"field": "include.event_types.0", "message": "is too long"},
-        {"field": "rate", "message": "is too low"},
+        {"field": "rate", "message": "is too low: /rate and /order/entity_id are paths"},
     ]
     answers = {"POST /replay": (400, problem("The replay request is not valid.", errors=faults))}
     code, text = told(answers, "replay", "create", "e", "--since", "2h", "--until", "now", "--yes")
@@ -79,6 +79,7 @@ def test_faults_are_told_by_the_names_of_options() -> None:
     assert code == Exit.REFUSED
     assert "--since must lie before --until, which is excluded" in text
     assert "--include-type is too long" in text
+    assert "--rate is too low: /rate and /order/entity_id are paths" in text
     assert text.splitlines()[-1] == "Correct --since, --include-type, --rate."
 
 

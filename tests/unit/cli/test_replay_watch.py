@@ -13,6 +13,7 @@ from retrace.commands import dead_letters
 from retrace.output import Output
 from retrace.problem import Problem
 from retrace.replay_progress import STILL_S, Watch
+from retrace.replay_table import advice_of
 from tests.unit.cli.replay_answers import REPLAY_ID, job, preview
 from tests.unit.cli.scripted_api import ScriptedApi, exit_code, problem, routes, said, serving
 
@@ -215,6 +216,31 @@ def test_a_redrive_of_a_destination_redrives_each_replay_of_its_dead_letters_and
     assert "It was cancelled." in result.stderr
     assert "There are no dead letters of ledger." in nothing.stderr
     assert [exit_code(each) for each in (result, nothing, neither, both)] == [1, 0, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("request_", "advice", "told"),
+    [
+        (
+            {"source": "my shop", "event_types": ["a b", "c"], "day": "2025-11-28"},
+            "Nothing; GET /freshness?source=my%20shop&event_type=a%20b finds the newest event of a type.",
+            "Nothing. The newest event: retrace freshness --source 'my shop' --type 'a b' --look-back-days 366",
+        ),
+        (
+            {"entity_id": "o 1", "day": "2025-11-28"},
+            "Nothing; GET /events?entity_id=o%201 lists all events of the entity.",
+            "Nothing. The newest event: retrace events --newest --limit 1 -- 'o 1'",
+        ),
+        (
+            {"events_file": "ab"},
+            "GET /events lists events with their ids.",
+            "`retrace events` lists events with their ids.",
+        ),
+    ],
+    ids=["type", "entity", "file"],
+)
+def test_advice_on_where_events_are_names_commands(request_: dict[str, Any], advice: str, told: str) -> None:
+    assert advice_of(job(request=request_, advice=advice)) == told
 
 
 def test_advice_names_the_command_and_not_the_route() -> None:
