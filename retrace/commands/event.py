@@ -63,6 +63,8 @@ def event(
     retrace event --raw shop/checkout payment-000491 > event.json
     retrace event 1a6116132223 --entity order-1007
     """
+    if key is not None and entity is not None:
+        raise typer.BadParameter("goes with the beginning of an id, not with a key", param_hint="--entity")
     call, output = command_context(context), Output(as_json=as_json)
     event_id = _given_id(call, subject, entity) if key is None else _id_under(call, subject, key)
     if event_id is None:

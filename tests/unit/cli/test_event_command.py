@@ -116,6 +116,14 @@ def test_an_event_is_found_by_the_beginning_of_its_id_among_those_of_its_entity(
     assert (events.query["entity_id"], api.calls("GET /late"), api.calls("GET /sources")) == ("depot", [], [])
 
 
+def test_an_entity_beside_a_key_is_refused_as_only_beginnings_are_searched_for_in_one() -> None:
+    with serving(api_with(ID)) as api:
+        result = api.run("event", SOURCE, KEY, "--entity", "depot")
+
+    assert (exit_code(result), api.asked) == (Exit.USAGE, [])
+    assert "--entity" in said(result)
+
+
 def test_a_beginning_of_no_event_id_is_not_found_and_told_with_what_was_searched() -> None:
     with serving(api_with(OTHER)) as api:
         anywhere, of_entity = api.run("event", BEGINNING), api.run("event", BEGINNING, "--entity", "depot")
