@@ -228,7 +228,7 @@ def _of_arn(members: DestinationMembers, arn: str, region: str, stage: str) -> I
     if kind != members.kind:
         yield f"is of kind {kind}, not {members.kind}"
     if re.search(_OF_RETRACE, arn):
-        yield "is a queue of Retrace itself, which would take the messages for its own. Name one of your consumer"
+        yield "is a queue of Retrace itself, which has another use for what is on it. Name one of your consumer"
     if re.search(rf"[:/]retrace-{re.escape(stage)}-to-", arn):  # deployed so, the stack would delete it as its own
         yield f"is one that the stage {stage} makes. Leave `arn` out, or name another"
     if arn.split(":")[3] != region:

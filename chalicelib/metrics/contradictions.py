@@ -99,7 +99,9 @@ def _within(pairs: Iterable[tuple[Pointer, ...]]) -> Iterator[Fault]:
     """Paths that lead through one where a text or number must be."""
     for path, single in pairs:
         if path.leads_through(single):
-            yield Fault("group_by", f"needs {path.text}, which is within the single value {_shown(single)}")
+            yield Fault(
+                "group_by", f"needs {path.text}, which is within the single value {_shown(single)}. Leave one out"
+            )
 
 
 def _never_found(conditions: Sequence[Condition], field: str, paths: Iterable[Pointer]) -> Iterator[Fault]:

@@ -34,7 +34,7 @@ MONTHS_KEPT = 9
 
 _LINES = re.compile(rb"(?:[0-9a-f]{64}\n)*")
 
-_MEND_IT = (
+MEND_IT = (
     "Sort the ids, without duplicates (LC_ALL=C sort -u), upload the file by its new hash and request a new replay. "
     "retrace replay create --events FILE does all this"
 )
@@ -104,9 +104,9 @@ class Verification:
         if self._hash.hexdigest() != self.file.sha256:
             raise IntegrityFailure(f"The events file {self.file.sha256} has other content than its name says.")
         if self._wrong is not None:
-            fault = Fault("events_file", f"{self._wrong}. {_MEND_IT}")
+            fault = Fault("events_file", f"{self._wrong}. {MEND_IT}")
             raise InvalidRequest(
-                f"The events file {self.file.sha256} is not valid: {self._wrong}. {_MEND_IT}.", (fault,)
+                f"The events file {self.file.sha256} is not valid: {self._wrong}. {MEND_IT}.", (fault,)
             )
 
     def _wrong_in(self, piece: bytes) -> str | None:

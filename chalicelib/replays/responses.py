@@ -9,6 +9,7 @@ from chalicelib.core.schemas import Count, Cursor, DescribedBy, JsonSchema, Shap
 from chalicelib.core.timestamps import Instant
 from chalicelib.replays.destinations import DestinationKind
 from chalicelib.replays.estimate import cost_usd
+from chalicelib.replays.events_file import MEND_IT
 from chalicelib.replays.in_flight import quiet_hours
 from chalicelib.replays.job import JobState, ReplayJob
 from chalicelib.replays.preview_report import Preview
@@ -123,7 +124,7 @@ def job(shown: ReplayJob, now: Instant) -> ReplayAnswer:
 def _advice(shown: ReplayJob, now: Instant) -> str | None:
     """What to do about a replay that does not get on by itself, or that got on with nothing."""
     again = f"POST /replay/{shown.replay_id}/redrive"
-    if shown.public_state is JobState.CANCELLED:
+    if shown.public_state is JobState.CANCELLED or MEND_IT in (shown.failure or ""):
         return None
     if shown.public_state is JobState.FAILED:
         return f"{_about_denied(shown)}It was given up. Once the cause is gone, {again} goes on where it stopped."
@@ -135,7 +136,7 @@ def _advice(shown: ReplayJob, now: Instant) -> str | None:
         told.append(_about_dead_letters(shown, again))
     elif shown.failed > 0:
         reported = f"as the consumer of {shown.destination.name} reported"
-        told.append(f"{_failed(shown)}, {reported}. It may report them done later.")
+        told.append(f"{_messages(shown.failed)} failed, {reported}. It may report them done later.")
     return " ".join(told) or None
 
 
@@ -149,31 +150,30 @@ def _about_denied(shown: ReplayJob) -> str:
 
 def _about_silence(shown: ReplayJob, hours: int, again: str) -> str:
     """What to do about messages that were sent, and of which nothing was heard for longer than SQS retries them."""
-    to, name, to_aggregates = shown.destination, shown.destination.name, shown.destination.is_aggregates
-    waiting = f"{shown.in_flight} message{'' if shown.in_flight == 1 else 's'}"
+    to, name, built_in = shown.destination, shown.destination.name, shown.destination.is_aggregates
     since = "an hour" if hours == 1 else f"{hours} hours"
     resting = f"{name}: {again} sends those of this replay back"
-    if not to_aggregates and to.kind is DestinationKind.EVENTBRIDGE:  # planners cannot read them
+    if not built_in and to.kind is DestinationKind.EVENTBRIDGE:  # planners cannot read them
         resting = "the targets of its rules"
-    elif not to_aggregates and not to.is_made_by_stage:
+    elif not built_in and not to.is_made_by_stage:
         resting = f"{name}: `aws sqs start-message-move-task --source-arn` with the ARN of their queue moves all back"
     return (
-        f"{waiting} sent to {name}, and none {'processed' if to_aggregates else 'reported'} for {since}."
-        f" See whether {'the processor' if to_aggregates else 'its consumer'} runs, and look at the dead letters of"
-        f" {resting}. Or cancel it{'' if to_aggregates else _AND_REPLAY}."
+        f"{_messages(shown.in_flight)} sent to {name}, and none {'processed' if built_in else 'reported'} for {since}."
+        f" See whether {'the processor' if built_in else 'its consumer'} runs, and look at the dead letters of"
+        f" {resting}. Or cancel it{'' if built_in else _AND_REPLAY}."
     )
 
 
 def _about_dead_letters(shown: ReplayJob, again: str) -> str:
     """What to do about messages that failed, before their dead letters expire and after."""
     return (
-        f"{_failed(shown)}. Once the cause is gone, {again} sends them back to be processed."
+        f"{_messages(shown.failed)} failed. Once the cause is gone, {again} sends them back to be processed."
         f" Dead letters expire after 14 days, the last of these by {shown.dead_letters_until}: then replay again."
     )
 
 
-def _failed(shown: ReplayJob) -> str:
-    return "1 message failed" if shown.failed == 1 else f"{shown.failed} messages failed"
+def _messages(count: int) -> str:
+    return "1 message" if count == 1 else f"{count} messages"
 
 
 def _about_nothing(request: ReplayRequest, scanned: int, not_found: int, index_read_to: Instant | None) -> str:

@@ -333,6 +333,7 @@ def test_a_job_whose_file_is_malformed_fails_at_its_first_planner(
     job = application.job(replay_id)
     assert (job["state"], job["sent"]) == ("FAILED", 0)
     assert "line 2 must come before line 1. Sort the ids" in job["failure"]
+    assert job["advice"] is None  # a redrive would read the same file
 
 
 def test_a_file_is_found_in_the_month_of_its_upload_and_the_next_and_read_for_as_long_as_it_is_kept(

@@ -218,14 +218,18 @@ def test_filters_that_no_event_meets_are_refused(where: list[Any], field: str, m
             "value",
             "is not a number in any event that where selects by /amount",
         ),
-        ({"group_by": ["/a/b", "/a"]}, "group_by", "needs /a/b, which is within the single value /a"),
+        ({"group_by": ["/a/b", "/a"]}, "group_by", "needs /a/b, which is within the single value /a. Leave one out"),
         (
             {"group_by": ["/amount/currency"]},
             "group_by",
-            "needs /amount/currency, which is within the single value /amount",
+            "needs /amount/currency, which is within the single value /amount. Leave one out",
         ),
-        ({"value": "/region/net"}, "group_by", "needs /region/net, which is within the single value /region"),
-        ({"value": ""}, "group_by", "needs /region, which is within the single value the payload"),
+        (
+            {"value": "/region/net"},
+            "group_by",
+            "needs /region/net, which is within the single value /region. Leave one out",
+        ),
+        ({"value": ""}, "group_by", "needs /region, which is within the single value the payload. Leave one out"),
     ],
 )
 def test_paths_that_no_event_has_at_once_are_refused(changed: dict[str, Any], field: str, message: str) -> None:
