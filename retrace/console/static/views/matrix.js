@@ -50,7 +50,7 @@ export function matrix(state, query, pixels) {
   if (!shown.length) return empty(...nothingToShow(query));
   const open = shown.length <= FEW || !!query.find;
   return html`${elsewhere(state, query)}<div class="matrix" role="table" aria-label="Events by source and type">
-    <div role="row" class="head"><span role="columnheader">source and type</span><span role="columnheader" class="number">events</span><span role="columnheader">by ${spoken(bins.width)}${axis(bins, pixels)}</span><span role="columnheader" class="number">late</span><span role="columnheader" title="When the newest event, by event time, was received">newest received</span></div>
+    <div role="row" class="head"><span role="columnheader">source and type</span><span role="columnheader" class="number">events</span><span role="columnheader">by ${spoken(bins.width)}${axis(bins, pixels)}</span><span role="columnheader" class="number">late</span><span role="columnheader" title="When the newest event, by event time, was received">newest event</span></div>
     ${bySource(shown).map(([source, pairs]) => html`${pairs.length > 1 || !open ? sourceRow(source, pairs, state, query, open) : nothing}${open ? pairs.map((pair) => typeRow(pair, state, query, pairs.length > 1)) : nothing}`)}
     </div>
     <p class="quiet">Each row has a scale of its own: its highest column is its most. Dotted is still to come, orange is late${late ? ` by ${duration(late)} and more` : ''}. Choose a column to see its events.</p>${legend(state)}`;
