@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -71,7 +72,8 @@ class DeclaredDestination:
     @property
     def is_made_by_stage(self) -> bool:
         """Whether its queue has the name that a stage gives one that it makes (infra/destination.yaml)."""
-        return self.arn.rpartition(":")[2].removesuffix(".fifo").endswith(f"-to-{self.name}")
+        own = rf"retrace-.+-to-{re.escape(self.name)}(\.fifo)?"
+        return re.fullmatch(own, self.arn.rpartition(":")[2]) is not None
 
     @property
     def reports(self) -> bool:

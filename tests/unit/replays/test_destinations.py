@@ -202,3 +202,19 @@ def test_a_destination_that_stands_still_slows_no_other() -> None:
     assert archive.sent == []
     assert len(world.queues.sent) == 10
     assert world.jobs.by_id[other.replay_id].state is JobState.SENT
+
+
+@pytest.mark.parametrize(
+    ("queue", "made"),
+    [
+        ("retrace-prod-to-billing", True),
+        ("retrace-prod-eu-to-billing.fifo", True),
+        ("events-to-billing", False),
+        ("retrace-prod-to-billing-old", False),
+        ("retrace-prod-to-other", False),
+    ],
+)
+def test_a_queue_is_made_by_a_stage_if_it_has_the_name_of_one(queue: str, *, made: bool) -> None:
+    destination = DeclaredDestination("billing", f"arn:aws:sqs:eu-west-1:111122223333:{queue}")
+
+    assert destination.is_made_by_stage is made
