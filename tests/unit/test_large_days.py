@@ -215,7 +215,7 @@ def fifty_events_at_a_time(monkeypatch: pytest.MonkeyPatch, fifty_at_a_time: Inv
     monkeypatch.setattr(values, "ROWS_A_READ", values.ROWS_A_READ // 50)
     for name in ("COMPUTING_US", "ROW_US"):
         monkeypatch.setattr(values, name, 50 * getattr(values, name))
-    monkeypatch.setattr(aggregates_use_cases, "INPUTS_A_LOOK_UP", INPUTS_A_LOOK_UP // 50)
+    monkeypatch.setattr(newest_versions, "INPUTS_A_LOOK_UP", INPUTS_A_LOOK_UP // 50)
     monkeypatch.setattr(aggregates_use_cases, "LOOK_US", 50 * read_budget.LOOK_US)
     return fifty_at_a_time
 
