@@ -90,12 +90,15 @@ class NextTask:
     delay_s: int = 0
 
 
-def redrive_after(task: ReplayTask, now: Instant, *, came_through: bool, missing: bool) -> NextTask | None:
+def redrive_after(task: ReplayTask, now: Instant, *, came_through: bool, missing: bool, sent: int) -> NextTask | None:
     """The task that continues a redrive after a slice; None if it is over.
 
     `came_through` says that the slice found the queue empty, `missing` that dead letters of the replay may be left. As
-    long as passes move letters and do not come through, a pass follows a pass, and no look is used up.
+    long as passes move letters and do not come through, a pass follows a pass, and no look is used up. `sent` is how
+    many messages the replay sent.
     """
+    if task.moved >= TIMES_SENT * max(sent, 1):
+        return None
     began_at = task.began_at or now
     elapsed_s = (nanoseconds(now) - nanoseconds(began_at)) // 1_000_000_000
     if not came_through and elapsed_s + SLICE_S < task.pass_s:

@@ -10,7 +10,7 @@ from chalicelib.replays.destinations import DeclaredDestination
 from chalicelib.replays.job import JobState
 from chalicelib.replays.planner import PlanReplay
 from chalicelib.replays.ports import RedriveSlice, ReplayQueues, ReplayStore, required_job
-from chalicelib.replays.tasks import LOOKS, RECEIVES, RECEIVES_IN_VAIN, TIMES_SENT, ReplayTask, redrive_after
+from chalicelib.replays.tasks import LOOKS, RECEIVES, RECEIVES_IN_VAIN, ReplayTask, redrive_after
 
 _PROBABLY = "Lambda throttled them, or they ran out of time or memory"
 
@@ -62,8 +62,9 @@ class WorkOnReplay:
         # for as long as some are found.
         not_found = self._failed(task.replay_id) if destination.is_aggregates else 0
         missing = not_found > 0 if destination.is_aggregates else has_moved or task.looks == LOOKS
-        following = redrive_after(begun, self.now(), came_through=redriven.came_through, missing=missing)
-        if following is None or begun.moved >= TIMES_SENT * max(job.sent, 1):
+        came_through = redriven.came_through
+        following = redrive_after(begun, self.now(), came_through=came_through, missing=missing, sent=job.sent)
+        if following is None:
             return Worked(redriven.moved, not_found)
         self.queues.redrive(following.task, following.delay_s)
         return Worked(redriven.moved)

@@ -208,7 +208,7 @@ def test_a_redrive_ends_whatever_it_finds(looks: int, outcomes: list[bool], miss
     for came_through in outcomes:
         begun = replace(task, began_at=task.began_at or later(at_s), has_moved=False)
         at_s += PLANNER_S - 20
-        following = redrive_after(begun, later(at_s), came_through=came_through, missing=missing)
+        following = redrive_after(begun, later(at_s), came_through=came_through, missing=missing, sent=1)
         slices += 1
         if following is None:
             break
@@ -261,7 +261,7 @@ def test_a_redrive_whose_letters_always_come_back_ends_after_a_day() -> None:
     while task is not None and at_s < 2 * 86_400:
         begun = replace(task, began_at=task.began_at or later(at_s), has_moved=True)
         at_s += PLANNER_S - 20
-        following = redrive_after(begun, later(at_s), came_through=False, missing=True)
+        following = redrive_after(begun, later(at_s), came_through=False, missing=True, sent=1)
         task = None if following is None else parse_task(following.task.body)
 
     assert 86_000 < at_s < 1.2 * 86_400
@@ -271,7 +271,7 @@ def test_no_slice_of_a_pass_begins_when_it_could_receive_a_letter_again() -> Non
     begun = ReplayTask(MINE, redrive=True, began_at=INGESTED)
 
     for elapsed_s in range(PASS_S):
-        following = redrive_after(begun, later(elapsed_s), came_through=False, missing=True)
+        following = redrive_after(begun, later(elapsed_s), came_through=False, missing=True, sent=1)
         assert following is not None
         same_pass = following.task.began_at == INGESTED
         assert same_pass == (elapsed_s + 30 < PASS_S)
