@@ -18,7 +18,7 @@ from embedded.bundle import packaged
 from infra import deploy as onto_aws
 from infra.account import Artifacts
 from infra.command import silent
-from infra.destination_file import DEFAULT, Declarations
+from infra.destination_file import DEFAULT, Declarations, declared_in
 from infra.destination_removal import require_unused
 from infra.destinations import with_destinations
 from infra.merge import Template
@@ -35,6 +35,11 @@ PARAMETERS = {"Stage": "dev", "RefusePlainHttp": "false", "RawRetentionDays": "0
 
 FUNCTION_PARAMETERS = {"ProcessorConcurrency": "5", "IndexLagSeconds": "0"}
 """Each running processor is a process of this machine. The emulator's indexes do not lag."""
+
+
+def declarations_of(destinations: Path | None) -> Declarations:
+    """Return what a file declares for the stage of the emulator; raises Problem with every fault."""
+    return declared_in(destinations, REGION, PARAMETERS["Stage"])
 
 
 def deploy(

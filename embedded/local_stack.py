@@ -12,11 +12,11 @@ from typing import Any
 from embedded import server
 from embedded.adaptation import allow_batch_forms, close_gaps
 from embedded.admin import REGION, AccessKey, Admin, Administrator, functions_user
-from embedded.deployment import PARAMETERS, STACK_NAME, deploy_template
+from embedded.deployment import PARAMETERS, STACK_NAME, declarations_of, deploy_template
 from embedded.layout import LOOPBACK, Layout, free_port, locked, require_free
 from embedded.server import Server
 from infra.command import Problem, Tell
-from infra.destination_file import declared_in, file_of
+from infra.destination_file import file_of
 from infra.destinations import sending_in, with_destinations
 from infra.merge import RESOURCES, load
 from infra.record_outputs import environment_name
@@ -46,7 +46,7 @@ def local_stack(layout: Layout, inherited: Mapping[str, str], tell: Tell) -> Ite
             raise Problem("`make local` runs already.", "End that one with Ctrl-C, or use it.")
         emulator = _emulator(layout, tell)
         try:
-            declared = declared_in(file_of(PARAMETERS["Stage"]), REGION, PARAMETERS["Stage"])
+            declared = declarations_of(file_of(PARAMETERS["Stage"]))
             tell("Deploying bucket, tables and queues")
             admin = Admin(emulator.endpoint_url, Administrator.of(layout))
             outputs = deploy_template(admin, with_destinations(load(RESOURCES), declared), PARAMETERS)

@@ -19,11 +19,11 @@ from embedded.admin import REGION, AccessKey, Admin, Administrator, local_user
 from embedded.bundle import packaged
 from embedded.client import Api
 from embedded.connection import Stack
-from embedded.deployment import PARAMETERS, deploy
+from embedded.deployment import declarations_of, deploy
 from embedded.layout import DEFAULT_PORT, Layout, free_port, locked, require_free
 from embedded.server import Server
 from infra.command import Problem, Tell, silent, wait_until
-from infra.destination_file import DEFAULT, Declarations, declared_in
+from infra.destination_file import DEFAULT, Declarations
 from infra.record_outputs import environment_name
 
 API_STAGE = "api"
@@ -52,14 +52,7 @@ def started(
         package = packaged(tell)  # before anything runs, so that a failure leaves nothing running
         emulator = launch(layout, port or layout.kept_port() or free_port(), tell, kept=directory is not None)
         try:
-            yield bring_up(
-                layout,
-                emulator,
-                package,
-                tell,
-                parameters,
-                destinations=declared_in(destinations, REGION, PARAMETERS["Stage"]),
-            )
+            yield bring_up(layout, emulator, package, tell, parameters, destinations=declarations_of(destinations))
         finally:
             server.stop(layout, emulator)
 
@@ -140,7 +133,7 @@ def up(
     destinations: Path | None = None,
 ) -> Stack:
     """Start the stack, or bring a running one up to date with the checkout, these parameters and destinations."""
-    declared = declared_in(destinations, REGION, PARAMETERS["Stage"])
+    declared = declarations_of(destinations)
     with _alone(layout):
         running = server.find(layout)
         if running is not None:
