@@ -25,6 +25,9 @@ from tests.functional.wire import Killed
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
 
+SetSetting = Callable[[str, str], None]
+"""Gives the application another value of a setting, by the name of its variable."""
+
 _FUNCTION_S = 60.0
 _ONE_BATCH_S = 20.0
 """A planner that has no more time left than this does not begin another batch, so each call does one."""

@@ -18,7 +18,7 @@ from chalice.test import Client
 from chalicelib.runtime import event_wiring, replay_wiring, system, telemetry
 from tests.conftest import SETTINGS
 from tests.functional import clients, emulators
-from tests.functional.application import Application
+from tests.functional.application import Application, SetSetting
 from tests.functional.emulators import Emulator
 from tests.functional.storage import Storage
 from tests.functional.wire import Wire
@@ -146,12 +146,21 @@ def application(wire: Wire) -> Iterator[Application]:
 
 
 @pytest.fixture
-def partial_responses(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def set_setting(monkeypatch: pytest.MonkeyPatch) -> Iterator[SetSetting]:
+    """Gives the application another value of a setting, until the test ends."""
+
+    def put(name: str, value: str) -> None:
+        monkeypatch.setenv(name, value)
+        system.settings.cache_clear()
+
+    yield put
+    system.settings.cache_clear()
+
+
+@pytest.fixture
+def partial_responses(set_setting: SetSetting) -> None:
     """As `chalice package` deploys it: the event source mapping takes partial batch responses."""
-    monkeypatch.setenv("REPORT_BATCH_ITEM_FAILURES", "true")
-    system.settings.cache_clear()
-    yield
-    system.settings.cache_clear()
+    set_setting("REPORT_BATCH_ITEM_FAILURES", "true")
 
 
 @dataclass(frozen=True)

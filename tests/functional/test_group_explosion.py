@@ -7,7 +7,6 @@ Two hundred go through route, planner and processor. `make soak` sends 10,000 th
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from fractions import Fraction
 from random import Random
 
@@ -19,10 +18,10 @@ from chalicelib.aggregates.ledger import NewRevision
 from chalicelib.core.pagination import chunked
 from chalicelib.core.timestamps import Day
 from chalicelib.processing.recorder import RecordInLedger
-from chalicelib.runtime import replay_wiring, system
+from chalicelib.runtime import replay_wiring
 from tests.conftest import SETTINGS
 from tests.functional import clients
-from tests.functional.application import Application
+from tests.functional.application import Application, SetSetting
 from tests.functional.emulators import Emulator, MiniStack
 from tests.functional.events import DAY, paid
 from tests.functional.test_metrics_of_replays import WHOLE_DAY, accept, amounts, define
@@ -59,12 +58,9 @@ def test_ten_thousand_groups_are_a_small_row_an_exact_sum_and_an_answer_that_say
 
 
 @pytest.fixture
-def twenty_thousand_in_flight(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def twenty_thousand_in_flight(set_setting: SetSetting) -> None:
     """All messages are planned before the first is processed."""
-    monkeypatch.setenv("MAX_IN_FLIGHT", "20000")
-    system.settings.cache_clear()
-    yield
-    system.settings.cache_clear()
+    set_setting("MAX_IN_FLIGHT", "20000")
 
 
 @pytest.mark.sized

@@ -263,13 +263,17 @@ def test_active_metrics_of_many_retired_names_are_read_in_two_queries(applicatio
     assert wire.count() == {"Query": 2}
 
 
-def test_if_the_function_dies_before_the_name_changes_the_request_can_be_sent_again(
-    application: Application, storage: Storage, wire: Wire
-) -> None:
+def put_dies_after_its_record(application: Application, wire: Wire) -> None:
     wire.disturb(killed_after, "PutObject")
     with pytest.raises(Killed):
         put(application, "revenue", REVENUE)
     assert application.get("/metrics/revenue").status_code == 404
+
+
+def test_if_the_function_dies_before_the_name_changes_the_request_can_be_sent_again(
+    application: Application, storage: Storage, wire: Wire
+) -> None:
+    put_dies_after_its_record(application, wire)
 
     assert defined(application, "revenue", REVENUE)["definition_sha256"] == hash_of("revenue", REVENUE)
     assert len(storage.objects("metrics/")) == 1
@@ -412,10 +416,7 @@ def test_a_change_whose_function_died_is_made_by_the_next_or_never(
 def test_a_rebuild_completes_a_new_metric_whose_function_died_after_its_record(
     application: Application, wire: Wire, tmp_path: Path
 ) -> None:
-    wire.disturb(killed_after, "PutObject")
-    with pytest.raises(Killed):
-        put(application, "revenue", REVENUE)
-    assert application.get("/metrics/revenue").status_code == 404
+    put_dies_after_its_record(application, wire)
 
     code, _, _ = an_operator(tmp_path).rebuild()
 

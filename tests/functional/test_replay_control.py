@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from chalicelib.core.timestamps import Instant
 from chalicelib.replays import commit_batch
 from chalicelib.runtime import system
 from tests.functional import ledger
-from tests.functional.application import JSON, Application, Message, batched, message
+from tests.functional.application import JSON, Application, Message, SetSetting, batched, message
 from tests.functional.events import DAY, NEXT_DAY, Json, as_json, paid, paid_several
 from tests.functional.storage import Storage
 from tests.functional.wire import (
@@ -371,12 +371,9 @@ def test_a_replay_that_nothing_can_be_queued_for_is_not_kept(application: Applic
 
 
 @pytest.fixture
-def two_in_flight(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def two_in_flight(set_setting: SetSetting) -> None:
     """At most two messages of a replay are sent and not settled."""
-    monkeypatch.setenv("MAX_IN_FLIGHT", "2")
-    system.settings.cache_clear()
-    yield
-    system.settings.cache_clear()
+    set_setting("MAX_IN_FLIGHT", "2")
 
 
 @pytest.mark.usefixtures("two_in_flight")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from chalicelib.replays import origins, preview
-from chalicelib.runtime import system
-from tests.functional.application import Application
+from tests.functional.application import Application, SetSetting
 from tests.functional.events import DAY, NEXT_DAY, Json, paid, paid_several
 from tests.functional.storage import Storage
 from tests.functional.wire import ALWAYS, Wire, throttled
@@ -46,12 +44,9 @@ def spent_after_one_read_of_two_rows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def confirmed_above_two(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def confirmed_above_two(set_setting: SetSetting) -> None:
     """A replay of more than two messages must be confirmed."""
-    monkeypatch.setenv("CONFIRM_ABOVE", "2")
-    system.settings.cache_clear()
-    yield
-    system.settings.cache_clear()
+    set_setting("CONFIRM_ABOVE", "2")
 
 
 # Dry runs
