@@ -42,7 +42,7 @@ app.api.binary_types = ["application/x-ndjson", "application/gzip"]
 
 
 def route(path: str, method: str = "GET") -> Callable[[View], View]:
-    """A route that takes signed requests only, with a body of any type, and answers errors with problems."""
+    """A route of signed requests, with a body of any type unless it is a GET, that answers errors with problems."""
     bodies = ["application/json"] if method == "GET" else ["*/*"]
     register = app.route(path, methods=[method], authorizer=signed, content_types=bodies)
     return lambda view: register(as_problem_response(view))

@@ -207,8 +207,9 @@ class Watch:
                 progress.show(f"{counts}{self._of}", done, max(self.counted or 0, job["matched"]))
                 if counts != last:
                     moved, last = self.clock(), counts
-                elif advice_of(job) not in ("", told):
-                    self.output.note(told := advice_of(job), "yellow")
+                elif (advice := advice_of(job)) not in ("", told):
+                    self.output.note(advice, "yellow")
+                    told = advice
                 elif self.clock() - moved >= STILL_S:
                     moved = float("inf")
                     self.output.note(_STANDS_STILL, "yellow")

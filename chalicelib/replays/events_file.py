@@ -120,6 +120,7 @@ class Verification:
         return None
 
     def _first_wrong(self, piece: bytes) -> str:
+        """Say which line is, of a piece that has one: sound pieces are not gone through line by line."""
         last = self._last
         for number, at in enumerate(range(0, len(piece), LINE_BYTES), self._lines + 1):
             line = piece[at : at + LINE_BYTES]

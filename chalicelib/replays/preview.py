@@ -106,8 +106,8 @@ class PreviewReplay:
 
     def verify_file_of(self, request: ReplayRequest) -> None:
         """Read the file that a request names, if it names one; raises InvalidRequest if it is malformed."""
-        if self.file_of(request) is not None:
-            self.origins.named.verified(request.events_file or "", self.concurrently)
+        if request.events_file is not None:
+            self.origins.named.verified(request.events_file, self.concurrently)
 
     def _index_shows_to(self, request: ReplayRequest) -> Instant | None:
         if not request.reads_index_by_type:

@@ -124,7 +124,7 @@ def job(shown: ReplayJob, now: Instant) -> ReplayAnswer:
 def _advice(shown: ReplayJob, now: Instant) -> str | None:
     """What to do about a replay that does not get on by itself, or that got on with nothing."""
     again = f"POST /replay/{shown.replay_id}/redrive"
-    if shown.public_state is JobState.CANCELLED or MEND_IT in (shown.failure or ""):
+    if shown.public_state is JobState.CANCELLED or MEND_IT in (shown.failure or ""):  # which says all of it
         return None
     if shown.public_state is JobState.FAILED:
         return f"{_about_denied(shown)}It was given up. Once the cause is gone, {again} goes on where it stopped."

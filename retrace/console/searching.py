@@ -11,10 +11,11 @@ from http import HTTPStatus
 from itertools import islice
 from typing import Any
 
+from chalicelib.core.fields import is_sha256
 from retrace.client import Client
 from retrace.concurrency import in_order
 from retrace.event_ids import LOOK_BACK as WEEK
-from retrace.event_ids import MOST, Query, of_last_week
+from retrace.event_ids import MOST, Query, is_like_an_event_id, of_last_week
 from retrace.problem import Problem
 from retrace.replay_table import replays_beginning
 
@@ -23,8 +24,6 @@ Pair = tuple[str, str]
 View = tuple[datetime, datetime]
 """When a window begins and ends."""
 
-_EVENT_ID = re.compile(r"[0-9a-f]{64}")
-_DIGITS = re.compile(r"[0-9a-f]{6,63}")
 _REJECTED_ID = re.compile(r"\d{4}-\d{2}-\d{2}\.[0-9a-f]{6,64}")
 _REPLAY_ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _BEGINNING = (
@@ -53,7 +52,7 @@ def found_by(client: Client, text: str, now: datetime, view: View | None = None)
 
     Beginnings of event ids are searched for in the window in view, without one where the command line does.
     """
-    if _EVENT_ID.fullmatch(text):
+    if is_sha256(text):
         return _answer(_event(client, text))
     if _REJECTED_ID.fullmatch(text):
         return _answer(_rejected(client, text))
@@ -134,7 +133,7 @@ class _Named:
         if items:
             return _answer(items)
         entities = {item["entity_id"] for item in refused if item.get("entity_id")} | self._replayed()
-        hint = _BEGINNING.format(self._searched(), MOST) if _DIGITS.fullmatch(self.text) else ""
+        hint = _BEGINNING.format(self._searched(), MOST) if is_like_an_event_id(self.text) else ""
         return _answer([], self._near(pairs, entities), hint)
 
     def _of_pairs(self, pairs: list[Pair]) -> Iterator[Json]:
@@ -165,7 +164,7 @@ class _Named:
     def _beginning_so(self, pairs: list[Pair]) -> list[Json]:
         """Replays, and events in the window in view, whose id begins with the text."""
         replays = [_told_replay(job) for job in replays_beginning(self.client, self.text)]
-        if _DIGITS.fullmatch(self.text) is None:
+        if not is_like_an_event_id(self.text):
             return replays
         queries = of_last_week(self.client, self.now) if self.view is None else self._in_view(self.view, pairs)
         lists = in_order(lambda query: [*self.client.pages(*query, MOST)], queries)
