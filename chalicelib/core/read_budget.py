@@ -65,8 +65,13 @@ class CountedReads:
             raise ReadsSpent("The request has read as much as it may.")
         results = self._concurrently(function, todo)
         self.begun = True
-        self.left_us -= ceil(len(todo) / AT_ONCE) * ROUND_US + len(todo) * READ_US + sum(map(_rows, results)) * ROW_US
+        self.left_us -= _cost_us(len(todo)) + sum(map(_rows, results)) * ROW_US
         return results
+
+    def require(self, count: int) -> None:
+        """Raise ReadsSpent if so many reads cost more than what is left, even if none of them brings a row."""
+        if _cost_us(count) > self.left_us:
+            raise ReadsSpent(f"The request may not make {count} more reads.")
 
     def pay(self, computing_us: int) -> None:
         """Pay for what is computed of results beyond reading them."""
@@ -87,6 +92,10 @@ class PaidReads(CountedReads):
             if not self.begun:
                 raise
             raise ReadsSpent(str(error)) from error
+
+
+def _cost_us(reads: int) -> int:
+    return ceil(reads / AT_ONCE) * ROUND_US + reads * READ_US
 
 
 def _rows(result: object) -> int:

@@ -122,17 +122,29 @@ class PeriodCounts:
         """The periods that may be empty, and may not."""
         return {number for part in self._left for number in part.numbers if self.of_all_types(number) == 0}
 
-    def count(self, event_types: Sequence[str], *, exactly: bool) -> None:
-        """Count each period to its end or, unless exactly, until it is known not to be empty; raises ReadsSpent."""
+    def count(self, event_types: Sequence[str], window: Window, *, exactly: bool) -> None:
+        """Count each period to its end or, unless exactly, until it is known not to be empty; raises ReadsSpent.
+
+        The days of the window come first: what lies around it is only compared with it.
+        """
         self.by_type = {event_type: Counter() for event_type in event_types}
         by_day = groupby(range(len(self.periods)), lambda number: day_of(self.periods[number].start))
         days = [list(numbers) for _, numbers in by_day]
-        self._left = [part for numbers in days for kind in event_types for part in self._parts(kind, numbers)]
+        touching = [numbers for numbers in days if any(self._is_in(window, number) for number in numbers)]
+        for some in touching, [numbers for numbers in days if numbers not in touching]:
+            self._count(some, exactly=exactly)
+
+    def _count(self, days: Sequence[Sequence[int]], *, exactly: bool) -> None:
+        self._left = [part for numbers in days for kind in self.by_type for part in self._parts(kind, numbers)]
+        self.reads.require(len(self._left))
         if any(len(numbers) > 1 for numbers in days):
             self._left = [left for some in chunked(self._left, _READS_AT_ONCE) for left in self._first_rows(some)]
         while self._left:
             some, rest = self._left[:_READS_AT_ONCE], self._left[_READS_AT_ONCE:]
             self._left = rest + list(self._counted(some, exactly=exactly))
+
+    def _is_in(self, window: Window, number: int) -> bool:
+        return window.start <= self.periods[number].start < window.end
 
     def _parts(self, event_type: str, numbers: Sequence[int]) -> Iterator[_Part]:
         window = Window(self.periods[numbers[0]].start, self.periods[numbers[-1]].end)

@@ -67,7 +67,7 @@ class FindGaps:
     concurrently: Concurrently
 
     def find(self, query: GapsQuery) -> FoundGaps:
-        """Gaps, and the dips of a source, unless it has more events than a request counts.
+        """Gaps, and the dips of a source, unless it has more events or types than a request counts.
 
         Raises InvalidRequest if the request may not even read whether each hour or day has an event.
         """
@@ -80,7 +80,7 @@ class FindGaps:
         reads = CountedReads(self.concurrently, REQUEST_US)
         counts = PeriodCounts(self.index, periods, lambda kind, part: self._partitions(query, kind, part), reads)
         try:
-            counts.count(event_types, exactly=seeks_dips)
+            counts.count(event_types, window, exactly=seeks_dips)
         except ReadsSpent as spent:
             if any(_within(periods[number], window) for number in counts.undecided()):
                 raise _too_large(query) from spent

@@ -151,7 +151,9 @@ class GapList(Shape):
     dips: NotRequired[
         Annotated[
             list[DipItem] | None,
-            JsonSchema(description="By source. Null in days, or if there are more events than a request counts."),
+            JsonSchema(
+                description="By source. Null in days, or if there are more events or types than a request counts."
+            ),
         ]
     ]
     dip_rule: NotRequired[Annotated[str, JsonSchema(description="What a dip is, for people.")]]

@@ -128,6 +128,20 @@ def test_a_quiet_day_and_the_three_around_it_cost_one_read_of_each_shard_and_typ
     assert wire.calls == ["Query"] * (1 + 2 * 4 * 4)
 
 
+def test_a_source_with_more_types_than_can_be_compared_with_the_days_around_still_has_gaps(
+    application: Application, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application.accept_all(hourly("paid", {3: 1}) + hourly("refunded", {5: 1}))
+    monkeypatch.setattr("chalicelib.search.gaps.REQUEST_US", 100_000)
+    monkeypatch.setattr("chalicelib.search.dips._READS_AT_ONCE", 8)
+    wire.mend()
+
+    answer = application.get("/gaps", **OF_SOURCE).json_body
+
+    assert (gaps(answer), answer["dips"]) == ([("00", "03"), ("04", "05"), ("06", "00")], None)
+    assert wire.calls == ["Query"] * (1 + 2 * 4)
+
+
 def test_a_source_that_never_was_has_no_types(application: Application) -> None:
     answer = application.get("/gaps", source="nobody", day=DAY).json_body
 
@@ -152,14 +166,15 @@ def test_a_question_without_source_entity_or_window_is_refused(
     assert [error["field"] for error in response.json_body["errors"]] == [named]
 
 
-def test_more_than_a_request_reads_is_refused_with_the_advice_to_name_a_type(
-    application: Application, monkeypatch: pytest.MonkeyPatch
+def test_more_than_a_request_reads_is_refused_before_it_is_read_with_the_advice_to_name_a_type(
+    application: Application, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     application.accept_all(hourly("paid", {3: 1}))
     monkeypatch.setattr("chalicelib.search.gaps.REQUEST_US", 1)
-    monkeypatch.setattr("chalicelib.search.dips._READS_AT_ONCE", 1)
+    wire.mend()
 
     response = application.get("/gaps", **OF_SOURCE)
 
     assert response.status_code == 400
     assert response.json_body["errors"][0]["message"].endswith("ask for fewer days, or for one event_type")
+    assert wire.calls == ["Query"]

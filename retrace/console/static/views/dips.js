@@ -8,7 +8,7 @@ import { DAY, HOUR, duration, msOf, rfc } from '../times.js';
 const MOST_DAYS = 31;
 
 /** @typedef {{from: number, to: number, events: number, usual: number, type: string | null}} Dip `type` is null if it is one of all types together */
-/** @typedef {{key: string, items?: Dip[] | null, failure?: any}} Found `items` is null if the source has more events than a request counts */
+/** @typedef {{key: string, items?: Dip[] | null, failure?: any}} Found `items` is null if the source has more events or types than a request counts */
 
 /** @param {import('./window.js').Window} window */
 export function isLookedThrough({ from, to }) {
@@ -60,6 +60,6 @@ export function legend({ shown, dips, bins, window }) {
   const failures = all.filter((found) => found?.failure);
   return html`<ul class="legend"><li><i class="gap"></i>no events</li><li><i class="dip"></i>far fewer events than in the hours around</li></ul>
     ${!isLookedThrough({ from: bins.first, to: window.to }) ? html`<p class="quiet">Hours with far fewer events are marked in windows of at most ${MOST_DAYS} days.</p>` : nothing}
-    ${uncounted ? html`<p class="quiet">Hours with far fewer events are not counted for ${counted(uncounted, 'source')} with more events than a request counts. Narrow the window.</p>` : nothing}
+    ${uncounted ? html`<p class="quiet">Hours with far fewer events are not counted for ${counted(uncounted, 'source')} with more events or types than a request counts. Narrow the window.</p>` : nothing}
     ${failures.length ? html`<p class="quiet">Hours with far fewer events are not known for ${counted(failures.length, 'source')}: ${failures[0].failure.message}</p>` : nothing}`;
 }
