@@ -559,6 +559,7 @@ def test_a_view_is_accessible_in_light_and_dark_and_no_label_overlaps_at_any_wid
     inspected: Watched, incident: Incident, name: str
 ) -> None:
     page = inspected.page
+    inspected.faults.clear()
     faults: list[object] = []
     for width, called in WIDTHS.items():
         page.set_viewport_size({"width": width, "height": 900})
