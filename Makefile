@@ -160,25 +160,28 @@ pins: $(TOOLS)  ## pin the newest versions that the .in files allow, with hashes
 
 environments: $(TOOLS) $(COMMAND) $(FAULTS) $(PAGE)  ## install all that is pinned; other commands install only what they need
 
-$(EMPTY): requirements-run.txt
+$(EMPTY): requirements-tools.txt
 	$(if $(PYTHON),,$(error $(PYTHONS) was not found.$(REMEDY)))
 	@$(PYTHON) -m embedded.environment $(@D)
 	@touch $@
 
+# What an environment gets: what a list asks for, as the lock pins it.
+INSTALL = $(BIN)/python -m embedded.environment $(@D) $(filter requirements%,$^)
+
 # All environments use one Python: the emulator runs what the first one packages. They share its pip, too.
-$(EMBEDDED): requirements-embedded.txt $(EMPTY)
-$(CHECKOV): requirements-checkov.txt $(EMPTY)
+$(EMBEDDED): requirements-emulator.txt requirements-embedded.in $(EMPTY)
+$(CHECKOV): requirements-checkov.txt requirements-checkov.in $(EMPTY)
 $(EMBEDDED) $(CHECKOV):
 	@$(BIN)/python -m venv --clear --without-pip $(@D)
-	@$(BIN)/python -m embedded.environment $(@D) $<
+	@$(INSTALL)
 	@touch $@
 
-$(PROJECT): requirements-run.txt $(EMPTY)
-$(CONSOLE): requirements-console.txt $(PROJECT)
-$(TOOLS): requirements-dev.txt $(CONSOLE)
-$(FAULTS): requirements-faults.txt $(EMBEDDED)
+$(PROJECT): requirements-tools.txt requirements-run.in $(EMPTY)
+$(CONSOLE): requirements-tools.txt requirements-console.in $(PROJECT)
+$(TOOLS): requirements-tools.txt requirements-dev.in $(CONSOLE)
+$(FAULTS): requirements-emulator.txt requirements-faults.in $(EMBEDDED)
 $(PROJECT) $(CONSOLE) $(TOOLS) $(FAULTS):
-	@$(BIN)/python -m embedded.environment $(@D) $<
+	@$(INSTALL)
 	@touch $@
 
 # What it needs is installed already, so this works offline.

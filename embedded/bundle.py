@@ -10,8 +10,8 @@ from infra.command import Tell, silent
 from infra.merge import RUNTIME, SOURCES, fingerprint
 from infra.package import BUNDLE, package, size
 
-INPUTS = (*SOURCES, "infra", "requirements-run.txt")
-"""What decides the content of a package, beside the Python that makes it; requirements-run.txt pins Chalice."""
+INPUTS = (*SOURCES, "infra", "requirements-tools.txt")
+"""What decides the content of a package, beside the Python that makes it; requirements-tools.txt pins Chalice."""
 
 KEPT = 8
 """How many packages are kept; the oldest go first."""

@@ -12,16 +12,13 @@ from collections.abc import Iterator
 from embedded.environment import OLDEST
 from embedded.layout import ROOT
 
-WITHIN = {
-    "requirements-dev": None,
-    "requirements-console": "requirements-dev",
-    "requirements-run": "requirements-console",
-    "requirements": "requirements-dev",
-    "requirements-faults": None,
-    "requirements-embedded": "requirements-faults",
-    "requirements-checkov": None,
+LOCKS = {
+    "requirements-tools.txt": ("requirements-run.in", "requirements-console.in", "requirements-dev.in"),
+    "requirements.txt": ("--constraints", "requirements-tools.txt", "requirements.in"),
+    "requirements-emulator.txt": ("requirements-embedded.in", "requirements-faults.in"),
+    "requirements-checkov.txt": ("requirements-checkov.in",),
 }
-"""The lock files in the order they are made in, each with the one that is added to it later: its versions hold."""
+"""Each lock file, in the order they are made in, with the lists that it has the packages of."""
 
 SETTINGS = {"index-url": "UV_DEFAULT_INDEX", "extra-index-url": "UV_INDEX", "cert": "SSL_CERT_FILE"}
 """What uv calls settings of pip."""
@@ -40,10 +37,8 @@ def main(*options: str) -> int:
         [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
     )
     environment = as_of_pip(listed.stdout) | os.environ
-    for name, larger in WITHIN.items():
-        bound = [] if larger is None else ["--constraints", f"{larger}.txt"]
-        files = [*bound, "--output-file", f"{name}.txt", f"{name}.in"]
-        command = [sys.executable, "-m", "uv", "pip", "compile", *OPTIONS, *options, *files]
+    for lock, lists in LOCKS.items():
+        command = [sys.executable, "-m", "uv", "pip", "compile", *OPTIONS, *options, "--output-file", lock, *lists]
         done = subprocess.run(command, cwd=ROOT, env=environment, check=False)
         if done.returncode != 0:
             return done.returncode

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from embedded.environment import NEWEST, OLDEST
+from embedded.environment import NEWEST, OLDEST, pinned
 from embedded.layout import ROOT
 
 pytestmark = pytest.mark.long
@@ -171,7 +171,9 @@ def lock(tmp_path: Path) -> Path:
         archive.writestr("tiny-1.dist-info/RECORD", "")
     (tmp_path / "some.in").write_text("# Something tiny.\ntiny\n")
     lock = tmp_path / "some.txt"
-    lock.write_text(f"tiny==1 --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n")
+    lock.write_text(
+        f"tiny==1 \\\n    --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n    # via -r some.in\n"
+    )
     return lock
 
 
@@ -179,7 +181,7 @@ def install(lock: Path) -> subprocess.CompletedProcess[str]:
     made = lock.parent / "environment"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", made], check=True)  # noqa: S603  # our own
     return subprocess.run(  # noqa: S603  # our own interpreter, our own module
-        [sys.executable, "-m", "embedded.environment", made, lock],
+        [sys.executable, "-m", "embedded.environment", made, lock, lock.with_suffix(".in")],
         cwd=ROOT,
         env={"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(lock.parent), "PIP_CONFIG_FILE": "/dev/null"},
         capture_output=True,
@@ -196,15 +198,39 @@ def test_what_is_pinned_is_installed_and_said_before(lock: Path) -> None:
     assert len(list(lock.parent.glob("environment/lib/python*/site-packages/tiny.py"))) == 1
 
 
-@pytest.mark.parametrize("hashed", [f"--hash=sha256:{'0' * 64}", ""])
+@pytest.mark.parametrize("hashed", [f" \\\n    --hash=sha256:{'0' * 64}", ""])
 def test_what_has_another_hash_or_none_is_not_installed(lock: Path, hashed: str) -> None:
-    lock.write_text(f"tiny==1 {hashed}\n")
+    lock.write_text(f"tiny==1{hashed}\n    # via -r some.in\n")
 
     done = install(lock)
 
     assert done.returncode != 0
     assert "hash" in done.stderr.lower()
     assert "pip could not install what is pinned.\n→" in done.stderr
+
+
+def test_what_only_others_ask_for_is_not_installed(lock: Path) -> None:
+    lock.write_text(lock.read_text() + "huge==1 \\\n    --hash=sha256:0\n    # via -r another.in, larger\n")
+
+    done = install(lock)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_list_has_its_packages_those_of_lists_that_it_includes_and_what_they_need() -> None:
+    asked = {
+        "one==1": "-r one.in",
+        "two==2 ; python_version < '3.12'": "-r two.in",
+        "two==3": "-r two.in",
+        "needed==4": "also, two",
+        "needed-by-it==5": "needed",
+        "also==6": "-r also.in",
+    }
+    lock = "".join(f"{pin} \\\n    --hash=sha256:0\n    # via {by}\n" for pin, by in asked.items())
+
+    found = [pin.splitlines()[0].removesuffix(" \\") for pin in pinned(lock, ["one.in", "two.in"])]
+
+    assert found == [pin for pin in asked if pin != "also==6"]
 
 
 def test_nothing_is_built_for_an_installation(lock: Path) -> None:

@@ -12,74 +12,83 @@ from sys import stdlib_module_names
 
 import pytest
 
+from embedded.environment import lists_of, pinned
 from embedded.layout import ROOT
-from embedded.pins import WITHIN, as_of_pip
+from embedded.pins import LOCKS, as_of_pip
 
 PINNED = re.compile(r"([a-z0-9-]+)==(\S+)(?: ; .+)?")
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
-FILES = [f"{name}.txt" for name in WITHIN]
+FILES = list(LOCKS)
+LISTS = [(lock, asked) for lock, lists in LOCKS.items() for asked in lists if asked.endswith(".in")]
 
 OURS = {"app", "bench", "chalicelib", "embedded", "infra", "retrace", "tests"}
 ADDED_LATER = {
-    "chalicelib/runtime/system.py": "requirements-dev.txt",  # the hooks of SnapStart, which Lambda has
-    "embedded/emulator.py": "requirements-embedded.txt",
-    "embedded/guard.py": "requirements-embedded.txt",
-    "retrace/console": "requirements-console.txt",
-    "retrace/exporting/parquet.py": "requirements-dev.txt",
-    "retrace/ingesting/records.py": "requirements-dev.txt",
-    "retrace/commands/sql.py": "requirements-console.txt",
-    "retrace/querying": "requirements-console.txt",
-    "tests/e2e/faulty_wire.py": "requirements-faults.txt",
+    "chalicelib/runtime/system.py": "requirements-dev.in",  # the hooks of SnapStart, which Lambda has
+    "embedded/emulator.py": "requirements-embedded.in",
+    "embedded/guard.py": "requirements-embedded.in",
+    "retrace/console": "requirements-console.in",
+    "retrace/exporting/parquet.py": "requirements-dev.in",
+    "retrace/ingesting/records.py": "requirements-dev.in",
+    "retrace/commands/sql.py": "requirements-console.in",
+    "retrace/querying": "requirements-console.in",
+    "tests/e2e/faulty_wire.py": "requirements-faults.in",
 }
 """What runs in another environment than the one that `make demo` makes, or in that one with more in it."""
 
 
-def entries(name: str) -> list[list[str]]:
+def entries(text: str) -> list[list[str]]:
     """Each pin with its hashes, without the comments."""
-    text = (ROOT / name).read_text().replace(" \\\n", "\n")
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
+    lines = [line.strip() for line in text.replace(" \\\n", "\n").splitlines()]
     found: list[list[str]] = []
     for line in lines:
         if line.startswith("--"):
             found[-1].append(line)
-        else:
+        elif line and not line.startswith("#"):
             found.append([line])
     return found
 
 
-def pins(name: str) -> dict[str, str]:
-    found = [PINNED.fullmatch(pin) for pin, *_ in entries(name)]
-    assert all(found), f"{name} has a line that is no pin"
+def pins(text: str) -> dict[str, str]:
+    found = [PINNED.fullmatch(pin) for pin, *_ in entries(text)]
+    assert all(found), "there is a line that is no pin"
     return {match[1]: match[2] for match in found if match}
+
+
+def locked(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+def environment(asked: str) -> dict[str, str]:
+    """The versions that an environment gets by a list."""
+    [lock] = [lock for lock, name in LISTS if name == asked]
+    return pins("\n".join(pinned(locked(lock), lists_of(ROOT / asked))))
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_requirement_is_pinned_and_names_no_index_or_path(name: str) -> None:
-    assert pins(name)
+    assert pins(locked(name))
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_pin_has_hashes(name: str) -> None:
-    for pin, *hashes in entries(name):
+    for pin, *hashes in entries(locked(name)):
         assert hashes, pin
         assert all(map(HASH.fullmatch, hashes)), pin
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_what_was_asked_for_is_pinned(name: str) -> None:
-    asked = (ROOT / Path(name).with_suffix(".in")).read_text().splitlines()
-    names = {re.split(r"[\[=]", line)[0].lower() for line in asked if line and not line.startswith(("#", "-r"))}
+@pytest.mark.parametrize("asked", [asked for _, asked in LISTS])
+def test_what_was_asked_for_is_pinned(asked: str) -> None:
+    names = {re.split(r"[\[=]", line)[0].lower() for line in locked(asked).splitlines() if line[0] not in "#-"}
 
-    assert names <= pins(name).keys()
+    assert names <= environment(asked).keys()
 
 
-@pytest.mark.parametrize(("smaller", "larger"), [(name, larger) for name, larger in WITHIN.items() if larger])
-def test_what_is_added_to_an_environment_changes_nothing_in_it(smaller: str, larger: str) -> None:
-    assert pins(f"{smaller}.txt").items() <= pins(f"{larger}.txt").items()
+def test_the_tools_change_nothing_in_what_is_deployed() -> None:
+    assert pins(locked("requirements.txt")).items() <= environment("requirements-run.in").items()
 
 
 def test_boto3_is_left_to_lambda() -> None:
-    assert not {"boto3", "botocore"} & pins("requirements.txt").keys()
+    assert not {"boto3", "botocore"} & pins(locked("requirements.txt")).keys()
 
 
 def test_a_demo_takes_at_most_sixty_packages() -> None:
@@ -91,10 +100,10 @@ def test_a_demo_takes_at_most_sixty_packages() -> None:
         text=True,
         check=True,
     )
-    files = set(re.findall(r"requirements\S*\.txt", planned.stdout))
+    lists = set(re.findall(r"requirements\S*\.in", planned.stdout))
 
-    assert files == {"requirements-run.txt", "requirements-embedded.txt"}
-    assert len({pin for name in files for pin in pins(name).items()}) <= 60 + len({"ansicon", "colorama"})
+    assert lists == {"requirements-run.in", "requirements-embedded.in"}
+    assert len({pin for asked in lists for pin in environment(asked).items()}) <= 60 + len({"ansicon", "colorama"})
 
 
 def modules() -> Iterator[Path]:
@@ -121,9 +130,9 @@ def test_each_module_imports_only_what_its_environment_has() -> None:
     owners = packages_distributions()
     for path in modules():
         name = str(path.relative_to(ROOT))
-        [*lock] = {lock for place, lock in ADDED_LATER.items() if name.startswith(place)} or {"requirements-run.txt"}
+        [asked] = {asked for place, asked in ADDED_LATER.items() if name.startswith(place)} or {"requirements-run.in"}
         foreign = set(imported(ast.parse(path.read_text()))) - OURS - stdlib_module_names
-        allowed = pins(lock[0]).keys()
+        allowed = environment(asked).keys()
         for package in foreign:
             distributions = {each.lower().replace("_", "-") for each in owners.get(package, [package])}
             assert distributions & allowed, f"{name} imports {package}"
