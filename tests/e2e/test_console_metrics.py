@@ -286,11 +286,13 @@ def test_a_difference_is_a_waterfall_of_exact_changes_that_ends_at_the_second_va
     expect(page).to_have_url(re.compile(rf"event={30:064}"))
 
 
-def test_of_a_metric_with_groups_a_group_alone_is_explained(page: Page, served: Served) -> None:
+def test_of_a_metric_with_groups_a_group_alone_is_explained(watched: Watched, served: Served) -> None:
+    page = watched.page
     page.goto(f"{ASKED}&metric=revenue")
     groups = page.locator("section[aria-labelledby=diff-title] table.groups tbody tr")
     expect(groups).to_have_count(2)
     expect(groups.nth(1)).to_contain_text("\N{MINUS SIGN}0.5")
+    watched.settle()
     asked = len(served.api.asked)
     groups.nth(1).get_by_role("link", name="SEK").click()
 
