@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from chalice.app import Chalice, CloudWatchEvent, IAMAuthorizer, Rate, Request, Response, SQSEvent
 
 import chalicelib.runtime.system  # noqa: F401  # boto3 is imported while Lambda initialises a function
 from chalicelib import api
-from chalicelib.api.middleware import as_problem_response, with_deadline
+from chalicelib.api.middleware import View, as_problem_response, only_admitted, with_deadline
 from chalicelib.api.responses import answer
 from chalicelib.runtime import event_sources, telemetry
 
@@ -19,26 +19,13 @@ if TYPE_CHECKING:
 
     from chalicelib.processing.processor import BatchResponse
 
-View = TypeVar("View", bound="Callable[..., Response]")
-
 event_sources.refuse_unrecorded(os.environ, sys.argv)
-
 app = Chalice(app_name="retrace", configure_logs=False)  # telemetry configures them, as JSON
 app.register_middleware(telemetry.flush_metrics, "all")
 app.register_middleware(with_deadline, "all")
+app.register_middleware(only_admitted, "http")
+app.api.binary_types = ["application/x-ndjson", "application/gzip"]  # requests, byte by byte; answers stay text
 signed = IAMAuthorizer()
-
-
-@app.middleware("http")
-@as_problem_response
-def admitted(request: Request, get_response: Callable[[Request], Response]) -> Response:
-    """In front of every route: go on only with what is signed."""
-    api.requests.admit(request)
-    return get_response(request)
-
-
-# Requests of these types reach the function byte by byte through API Gateway; answers stay text.
-app.api.binary_types = ["application/x-ndjson", "application/gzip"]
 
 
 def route(path: str, method: str = "GET") -> Callable[[View], View]:

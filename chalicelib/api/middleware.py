@@ -1,19 +1,23 @@
-"""Wraps every function: sets its deadline, and turns errors into problems."""
+"""Wraps every function: sets its deadline, admits requests, and turns errors into problems."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TypeAlias
 
 from chalice.app import Request, Response
 
+from chalicelib import api
 from chalicelib.api.responses import problem, status_of
 from chalicelib.core.errors import RetraceError
 from chalicelib.runtime import deadline, telemetry
 
 P = ParamSpec("P")
+
+View: TypeAlias = Callable[..., Response]
+"""Answers a request on a route, whose parameters it gets."""
 
 SHORTEST_MS = 10_000
 """Every deployed function begins with more: .chalice/config.json has their timeouts."""
@@ -48,3 +52,10 @@ def as_problem_response(view: Callable[P, Response]) -> Callable[P, Response]:
             return problem(RetraceError("Something went wrong in Retrace."))
 
     return answered
+
+
+@as_problem_response
+def only_admitted(request: Request, get_response: Callable[[Request], Response]) -> Response:
+    """Chalice middleware in front of every route: go on only with what is signed."""
+    api.requests.admit(request)
+    return get_response(request)

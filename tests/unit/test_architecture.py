@@ -39,7 +39,6 @@ ADAPTER = re.compile(r"(dynamodb|eventbridge|kms|s3|secretsmanager|sqs)(_\w+)?")
 CONTRACT = ("responses", "schemas")
 
 MAX_LINES = 250
-MAX_LINES_OF_ROUTES = 275  # a list of functions, each of which only delegates
 VAGUE_WORDS = {"util", "utils", "helper", "helpers", "manager", "managers"}
 CLOCKS = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today"}
 
@@ -292,7 +291,7 @@ def aws_errors_stay_in_the_adapters(module: Module) -> Iterator[str]:
 
 def modules_are_short(module: Module) -> Iterator[str]:
     lines = len(module.source.splitlines())
-    if lines > (MAX_LINES_OF_ROUTES if module.name == "app" else MAX_LINES):
+    if lines > MAX_LINES:
         yield f"{lines} lines"
 
 
@@ -485,6 +484,14 @@ def test_every_module_keeps_the_rule(rule: Rule) -> None:
     offences = [f"{module.name}: {offence}" for module in held for offence in rule(module)]
 
     assert offences == []
+
+
+@pytest.mark.parametrize("folder", ["bench", "embedded", "examples", "infra", "release"])
+def test_modules_beside_the_application_are_short_as_well(folder: str) -> None:
+    modules = [Module(str(path.relative_to(ROOT)), path.read_text()) for path in ROOT.glob(f"{folder}/**/*.py")]
+
+    assert modules
+    assert [f"{module.name}: {offence}" for module in modules for offence in modules_are_short(module)] == []
 
 
 @pytest.mark.parametrize(
