@@ -29,25 +29,24 @@ class Assumptions:
     cpu_ms_a_call: float = 1.2
 
     def function_s(self, cost: Cost, at_once: Mapping[str, int], ms_an_event: float, memory_mb: int) -> float:
-        """How long a function takes: for its calls, and to compute with the share of a core that its memory brings.
+        """How long a function takes for an event: for its calls, and to compute with the core that its memory brings.
 
         Of a kind of call it makes so many at once, and all others one after the other.
         """
         calls_ms = sum(ceil(n / at_once.get(name, 1)) * self._of_a_call(name) for name, n in cost.calls.items())
         cpu_ms = cost.events * ms_an_event + self.cpu_ms_a_call * sum(cost.calls.values())
-        return (calls_ms + cpu_ms / min(1.0, memory_mb / MB_A_VCPU)) / 1_000
+        return cost.each(calls_ms + cpu_ms / min(1.0, memory_mb / MB_A_VCPU)) / 1_000
 
     def _of_a_call(self, operation: str) -> float:
         return {
             "Query": self.query_ms,
             "BatchGetItem": self.read_ms,
-            "PutItem": self.write_ms,
-            "UpdateItem": self.write_ms,
-            "BatchWriteItem": self.write_ms,
+            **dict.fromkeys(("PutItem", "UpdateItem", "BatchWriteItem"), self.write_ms),
             "TransactWriteItems": self.transaction_ms,
             "GetObject": self.get_ms,
             "PutObject": self.put_ms,
-            "SendMessage": self.send_ms,
-            "SendMessageBatch": self.send_ms,
-            "PutEvents": self.send_ms,
+            **dict.fromkeys(("SendMessage", "SendMessageBatch", "PutEvents"), self.send_ms),
         }[operation]
+
+
+ASSUMED = Assumptions()

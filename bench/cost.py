@@ -11,25 +11,22 @@ from pathlib import Path
 
 from bench import cost_model as model
 from bench import prices
-from bench.cost_model import Dollars
 from bench.destination_costs import Sending, reporting_takes, sending_takes
 from bench.event_costs import PEERS, SIZES, of_peer, taken_in, taken_in_again
 from bench.markdown import DOCS, Row, publish, table
+from bench.prices import API, EVENTBRIDGE, LAMBDA, READS, S3, WRITES, Dollars
 from bench.replay_costs import SCATTERED, THREES, TOGETHER
 from chalicelib.replays.destinations import DestinationKind
 
 PAGE = DOCS / "cost.md"
 WORKINGS = Path(__file__).with_suffix(".md")
 NAMES = {"plain": "plain", "powertools": "Powertools"}
-RETRACE, EVENTBRIDGE = "Retrace", "EventBridge"
+RETRACE = "Retrace"
 
 
 def blocks() -> Mapping[str, str]:
     """The generated parts of the page, by name."""
-    return {
-        "ingested": _ingested(),
-        "together": _together(),
-    }
+    return {"ingested": _ingested(), "together": _together()}
 
 
 def workings() -> Mapping[str, str]:
@@ -40,7 +37,6 @@ def workings() -> Mapping[str, str]:
         "kept": _kept(),
         "replayed": _replayed(),
         "destinations": _destinations(),
-        "prices": table(("price", "page", "who read it there, and when"), map(prices.row, prices.OTHER_PRICES)),
     }
 
 
@@ -69,7 +65,7 @@ def _ingested() -> str:
 
 
 def _services() -> str:
-    services = (model.API, model.WRITES, model.READS, model.S3, model.LAMBDA)
+    services = (API, WRITES, READS, S3, LAMBDA)
     rows = (
         (f"{who}, {how}", *(_dollars({service: dollars[service]}) for service in services))
         for who, name in ((RETRACE, ""), *((NAMES[name], name) for name in PEERS))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from io import SEEK_END
 from math import ceil
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from botocore.client import BaseClient
 
 from bench.prices import BYTES_A_ROW, KIB
+from chalicelib.replays.estimate import Takes
 from chalicelib.replays.eventbridge import size_of
 
 S3 = "S3"
@@ -79,6 +80,16 @@ class Cost:
         """Write units, those of indexes and read units, for one event."""
         return self.each(self.writes), self.each(self.projections), self.each(self.reads)
 
+    def takes(self) -> Takes:
+        """What one event takes of what is counted here."""
+        return Takes(
+            write_units=self.each(self.writes) + self.each(self.projections),
+            read_units=self.each(self.reads),
+            sqs_requests=self.each(self.sqs_requests),
+            bus_events=self.each(self.bus_events),
+            gets=self.each(self.calls.get("GetObject", 0)),
+        )
+
     @property
     def s3_bytes(self) -> float:
         """Bytes of an event in S3."""
@@ -93,6 +104,11 @@ class Cost:
     def table_bytes(self) -> float:
         """Bytes of an event in tables, with those that are charged beside them."""
         return self.each(self.stored_bytes) - self.s3_bytes - self.index_bytes
+
+
+def together(*parts: Takes) -> Takes:
+    """What several parts of the work take."""
+    return Takes(*map(sum, zip(*map(astuple, parts), strict=True)))
 
 
 class Meter:

@@ -55,7 +55,7 @@ REPLAY_ID = "019a0000-0000-7000-8000-000000000001"
 EVENTS_PLANNED = 4_000
 ENTITIES = 97
 BATCHES = (100, 10)
-_AGGREGATES = DeclaredDestination(TO_AGGREGATES, "")
+AGGREGATING = DeclaredDestination(TO_AGGREGATES, "")
 RECEIPT = Receipt(NOW, "00000000-0000-4000-8000-000000000000", SENT_BY)
 
 
@@ -147,33 +147,32 @@ def _input(event: Event, metrics: Sequence[Definition]) -> Input:
     return Input(start_of(DAY), event.event_id, event.event_type, event.content_sha256, contributed)
 
 
-def _planned() -> Cost:
-    """What planning takes of a replay by type that one slice plans."""
+def with_events(count: int, entities: int = ENTITIES, to: DeclaredDestination = AGGREGATING) -> MeteredAws:
+    """An AWS with so many events of a day, of some entities in turn, and a job that sends them to a destination."""
     aws = metered_aws()
-    keep_job(aws)
-    events = [an_event(number % ENTITIES, number) for number in range(EVENTS_PLANNED)]
+    keep_job(aws, to=to)
+    events = [an_event(number % entities, number) for number in range(count)]
     for stored in stored_events(events, RECEIPT, BUCKET, key_of(events)):
         aws.tables[EVENTS].put(index_row(stored, SHARDS, NEVER_LATE))
+    return aws
+
+
+def _planned() -> Cost:
+    """What planning takes of a replay by type that one slice plans."""
+    aws = with_events(EVENTS_PLANNED)
     return aws.meter.measured(EVENTS_PLANNED, lambda: plan_slice(aws))
 
 
 def plan_slice(aws: MeteredAws, destination: Destination | None = None) -> int:
     """Let a planner send what it can of the kept job within one invocation; returns how many messages it sent."""
     named = NamedEvents(S3EventsFiles(aws.raw.objects.s3, BUCKET), aws.ingest.identities, lambda: NOW)
-    to = destination or aws.destination
-    ports, clock = (
-        (aws.replays, Origins(aws.index, aws.replays, aws.aggregates, named), aws.queues),
-        (lambda: NOW, never_wait, lambda: REPLAY_ID),
-    )
-    planner = PlanReplay(*ports, lambda _: to, *clock, one_by_one, index_lag_s=0)
+    origins, to = Origins(aws.index, aws.replays, aws.aggregates, named), destination or aws.destination
+    clock = (lambda: NOW, never_wait, lambda: REPLAY_ID)
+    planner = PlanReplay(aws.replays, origins, aws.queues, lambda _: to, *clock, one_by_one, index_lag_s=0)
     return planner.plan_slice(ReplayTask(REPLAY_ID), lambda: 45_000)
 
 
-def keep_job(
-    aws: MeteredAws,
-    metrics: Sequence[Definition] = (),
-    to: DeclaredDestination = _AGGREGATES,
-) -> None:
+def keep_job(aws: MeteredAws, metrics: Sequence[Definition] = (), to: DeclaredDestination = AGGREGATING) -> None:
     """Keep a job that replays the events of a day to a destination, and pins metrics."""
     selection = {"source": "shop/checkout", "event_type": "order.paid", "day": DAY}
     request = ReplayRequest.model_validate(selection | {"destination": to.name})
@@ -182,12 +181,12 @@ def keep_job(
     aws.replays.create(replace(job, destination_arn=to.arn, takes_reports=to.takes_reports), None, "")
 
 
-def an_event(entity: int, number: int, padding: int = 0) -> Event:
-    """An event of an entity, whose name is longer by this many bytes."""
+def an_event(entity: int, number: int) -> Event:
+    """An event of an entity."""
     native = {
         "source": "shop/checkout",
         "event_type": "order.paid",
-        "entity_id": f"order-{entity:08d}{'x' * padding}",
+        "entity_id": f"order-{entity:08d}",
         "event_time": shifted(start_of(DAY), number * 1_000_000),
         "payload": {"amount": "19.99", "currency": "EUR", "customer": f"customer-{number:08d}", "lines": [1, 2, 3]},
         "idempotency_key": f"payment-{number:012d}",

@@ -32,7 +32,7 @@ class Takes:
 
     @property
     def usd(self) -> float:
-        """Its price on demand; bench/prices.py says from which pages, and of when."""
+        """Its price on demand; bench/cost.md and bench/scale.md say from which pages, and of when."""
         return (
             self.write_units * 0.625e-6
             + self.read_units * 0.125e-6

@@ -24,13 +24,13 @@ ARRIVAL = arrival_row(Arrival(ArrivalKind.DUPLICATE, EVENT.event_id, INGESTED, "
 IN_A_TRANSACTION = 2
 
 CEILINGS = {
-    "new events of one entity": PARTITION_WRITES.value / (IN_A_TRANSACTION * INDEX_UNITS),
-    "new events of a source, type and day": PARTITION_WRITES.value * SHARDS / INDEX_UNITS,
-    "late events of a source, type and day of arrival": PARTITION_WRITES.value * SHARDS / INDEX_UNITS,
-    "sends of one known event": PARTITION_READS.value / read_units(IDENTITY, consistent=False),
-    "recorded duplicates of one event": PARTITION_WRITES.value / write_units(item_size(ARRIVAL)),
-    "new events of a new stage": NEW_TABLE_WRITES.value / (IN_A_TRANSACTION * INDEX_UNITS),
-    "new events in all": TABLE_UNITS.value / (IN_A_TRANSACTION * INDEX_UNITS),
+    "new events of one entity": PARTITION_WRITES / (IN_A_TRANSACTION * INDEX_UNITS),
+    "new events of a source, type and day": PARTITION_WRITES * SHARDS / INDEX_UNITS,
+    "late events of a source, type and day of arrival": PARTITION_WRITES * SHARDS / INDEX_UNITS,
+    "sends of one known event": PARTITION_READS / read_units(IDENTITY, consistent=False),
+    "recorded duplicates of one event": PARTITION_WRITES / write_units(item_size(ARRIVAL)),
+    "new events of a new stage": NEW_TABLE_WRITES / (IN_A_TRANSACTION * INDEX_UNITS),
+    "new events in all": TABLE_UNITS / (IN_A_TRANSACTION * INDEX_UNITS),
     "requests to a route": load(FUNCTIONS)["Parameters"]["ThrottleRate"]["Default"],
     "bytes in a request, unpacked": MAX_BYTES,
     "events in a request": MAX_EVENTS,

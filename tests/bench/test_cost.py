@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
@@ -14,6 +15,7 @@ from bench import prices
 from bench.cost import PAGE, WORKINGS, blocks, workings
 from bench.event_costs import PEERS, SIZES, of_peer, taken_in, taken_in_again
 from bench.markdown import filled
+from bench.scale import WORKINGS as SCALE
 
 
 @pytest.mark.parametrize(("path", "parts"), [(PAGE, blocks), (WORKINGS, workings)], ids=["page", "workings"])
@@ -92,7 +94,15 @@ def test_a_batch_of_a_hundred_takes_less_than_a_quarter_of_the_plain_designs_cal
 
 
 def test_every_price_names_its_page_and_who_read_it_where_the_page_shows_none() -> None:
-    every = (*prices.PRICES, *prices.OTHER_PRICES)
+    every = [line for path in (SCALE, WORKINGS) for line in path.read_text().splitlines() if line.startswith("| $")]
+    sourced = [re.fullmatch(r"\| (.+?) \| \[.+?\]\(https://\S+\) \| (.*)\|", line) for line in every]
 
-    assert all(each.url.startswith("https://") for each in every)
-    assert [each.says for each in every if not each.seen] == [prices.API_REQUEST.says]
+    assert len(every) == 16
+    assert None not in sourced
+    unseen = [match[1] for match in sourced if match and not match[2].strip()]
+    assert unseen == ["$3.50 a million requests to REST APIs, first tier"]
+
+
+def test_a_price_is_of_one_of_what_its_row_says() -> None:
+    assert (prices.STORED_GB_MONTH, prices.S3_PUT, prices.API_REQUEST) == (0.25, 0.000005, 0.0000035)
+    assert (prices.TABLE_UNITS, prices.SQS_BATCH) == (40_000, 10)

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
+from dataclasses import astuple, fields, replace
 
 import pytest
 
 from bench import prices
-from bench.destination_costs import Sending, planning_s, reported, reporting_takes, sending_takes, sent
+from bench.destination_costs import Sending, reported, reporting_takes, sending_s, sending_takes, sent
 from chalicelib.replays import estimate
 from chalicelib.replays.destinations import DestinationKind
 from chalicelib.replays.estimate import Takes
 
 QUEUE, FIFO, BUS = DestinationKind.QUEUE, DestinationKind.FIFO, DestinationKind.EVENTBRIDGE
 DEAREST = (Sending(QUEUE), Sending(FIFO, entities=1), Sending(BUS))
-PRICES = (
-    prices.WRITE_UNIT,
-    prices.READ_UNIT,
-    prices.SQS_REQUEST,
-    prices.FIFO_REQUEST,
-    prices.BUS_EVENT,
-    prices.S3_GET,
-    prices.API_REQUEST,
-    prices.LAMBDA_REQUEST,
-    prices.LAMBDA_GB_SECOND,
-)
 
 
 def at_most(counted: Takes, estimated: Takes) -> bool:
@@ -66,15 +55,17 @@ def test_a_bus_charges_for_each_message_and_queues_for_calls() -> None:
 
 
 def test_what_is_multiplied_is_the_list_price() -> None:
-    for position, price in enumerate(PRICES):
-        one = Takes(*(float(number == position) for number in range(len(PRICES))))
-        assert one.usd == pytest.approx(price.value)
+    charged = {name: price for of_service in prices.CHARGED.values() for name, price in of_service.items()}
+
+    assert charged.keys() == {each.name for each in fields(Takes)}
+    for name, price in charged.items():
+        assert replace(Takes(), **{name: 1.0}).usd == pytest.approx(price)
 
 
 def test_planners_are_as_fast_as_estimated() -> None:
     for kind, a_second in estimate.MESSAGES_A_SECOND_A_PLANNER.items():
-        assert 0.9 / planning_s(Sending(kind)) <= a_second <= 1 / planning_s(Sending(kind))
-    in_order = planning_s(Sending(FIFO, entities=1))
-    keeping = planning_s(Sending(QUEUE, reports=True)) - planning_s(Sending(QUEUE))
+        assert 0.9 / sending_s(Sending(kind)) <= a_second <= 1 / sending_s(Sending(kind))
+    in_order = sending_s(Sending(FIFO, entities=1))
+    keeping = sending_s(Sending(QUEUE, reports=True)) - sending_s(Sending(QUEUE))
     assert 0.9 / in_order <= estimate.IN_ORDER_A_SECOND <= 1 / in_order
     assert 0.9 / keeping <= estimate.KEPT_A_SECOND <= 1 / keeping

@@ -11,8 +11,8 @@ import pytest
 from bench.markdown import filled
 from bench.meter import item_size, read_units, write_units
 from bench.replay_costs import ALONE, BATCHES, SCATTERED, SHAPES, TOGETHER, Count, Shape, count
-from bench.scale import BILLION, FORTY_JOBS, INSTALLED, PAGE, TEN_JOBS, WORKINGS, blocks, workings
-from bench.scale_model import NEW_TABLE, Model
+from bench.scale import BILLION, FORTY_JOBS, PAGE, TEN_JOBS, WORKINGS, blocks, workings
+from bench.scale_model import INSTALLED, NEW_TABLE, Model
 from chalicelib.replays import estimate
 
 
@@ -21,17 +21,11 @@ def counted() -> Count:
     return count()
 
 
-def model(counted: Count, shape: Shape, batch: int) -> Model:
-    return Model(counted, shape, batch, INSTALLED)
-
-
 @pytest.mark.parametrize(("path", "parts"), [(PAGE, blocks), (WORKINGS, workings)], ids=["page", "workings"])
-def test_a_page_shows_what_is_counted_now(
-    counted: Count, path: Path, parts: Callable[[Count], Mapping[str, str]]
-) -> None:
+def test_a_page_shows_what_is_counted_now(path: Path, parts: Callable[[], Mapping[str, str]]) -> None:
     page = path.read_text()
 
-    assert filled(page, parts(counted), "bench.scale") == page, "python -m bench.scale --write brings it up to date"
+    assert filled(page, parts(), "bench.scale") == page, "python -m bench.scale --write brings it up to date"
 
 
 def test_planning_costs_a_call_for_ten_events_or_little_more(counted: Count) -> None:
@@ -68,15 +62,15 @@ def test_each_message_costs_two_units_and_the_rest_are_versions_and_counters_wri
     assert smallest * versions <= of_versions <= largest * (versions + transactions - 1)
 
 
-def test_the_estimate_of_a_preview_is_the_dearest_case_and_hardly_more(counted: Count) -> None:
-    dearest = max(sum(model(counted, shape, batch).dollars.values()) for shape in SHAPES for batch in BATCHES)
+def test_the_estimate_of_a_preview_is_the_dearest_case_and_hardly_more() -> None:
+    dearest = max(Model(shape, batch).takes.usd for shape in SHAPES for batch in BATCHES)
 
     assert dearest <= estimate.AGGREGATED.usd <= 1.02 * dearest
-    assert sum(model(counted, SCATTERED, 10).dollars.values()) == dearest
+    assert Model(SCATTERED, 10).takes.usd == dearest
 
 
-def test_the_estimate_of_a_preview_is_as_slow_as_the_slowest_case_and_hardly_slower(counted: Count) -> None:
-    slowest = min((model(counted, shape, batch) for shape in SHAPES for batch in BATCHES), key=_a_second)
+def test_the_estimate_of_a_preview_is_as_slow_as_the_slowest_case_and_hardly_slower() -> None:
+    slowest = min((Model(shape, batch) for shape in SHAPES for batch in BATCHES), key=_a_second)
 
     assert 0.9 * _a_second(slowest) <= estimate.MESSAGES_A_SECOND_A_PROCESSOR <= _a_second(slowest)
     assert 0.9 / slowest.planning_s <= estimate.AGGREGATED_A_SECOND <= 1 / slowest.planning_s
@@ -86,8 +80,8 @@ def _a_second(of: Model) -> float:
     return of.batch / of.batch_s
 
 
-def test_what_binds_is_the_lowest_ceiling_of_a_table_that_had_traffic_before(counted: Count) -> None:
-    scattered = model(counted, SCATTERED, 100)
+def test_what_binds_is_the_lowest_ceiling_of_a_table_that_had_traffic_before() -> None:
+    scattered = Model(SCATTERED, 100)
     ceilings = scattered.ceilings()
 
     assert ceilings == sorted(ceilings, key=lambda each: each.messages_a_second)
@@ -95,9 +89,9 @@ def test_what_binds_is_the_lowest_ceiling_of_a_table_that_had_traffic_before(cou
     assert scattered.binding() == ceilings[1]
 
 
-def test_jobs_side_by_side_raise_what_is_of_one_job_and_nothing_else(counted: Count) -> None:
+def test_jobs_side_by_side_raise_what_is_of_one_job_and_nothing_else() -> None:
     one, ten = (
-        {each.name: each.messages_a_second for each in Model(counted, TOGETHER, 100, deployment).ceilings()}
+        {each.name: each.messages_a_second for each in Model(TOGETHER, 100, deployment).ceilings()}
         for deployment in (INSTALLED, replace(INSTALLED, jobs=10))
     )
 
@@ -106,10 +100,10 @@ def test_jobs_side_by_side_raise_what_is_of_one_job_and_nothing_else(counted: Co
     assert {name for name in one if ten[name] == one[name]} == one.keys() - of_a_job
 
 
-def test_each_deployment_of_the_page_is_faster_than_the_one_before(counted: Count) -> None:
+def test_each_deployment_of_the_page_is_faster_than_the_one_before() -> None:
     for shape in SHAPES:
         hours = [
-            BILLION / Model(counted, shape, 100, deployment).binding().messages_a_second
+            BILLION / Model(shape, 100, deployment).binding().messages_a_second
             for deployment in (INSTALLED, TEN_JOBS, FORTY_JOBS)
         ]
         assert hours == sorted(hours, reverse=True)
