@@ -15,17 +15,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from bench.contenders import Contender, deployed, far_away, until
-from bench.markdown import publish, table
+from bench.markdown import PERFORMANCE, publish, table
 from bench.orders import bodies
-from bench.query_latency import Asked, asked
 from bench.rounds import Rates, require_equal
-from bench.throughput import Ingested, Replayed, Scenario, from_the_queue, in_hundreds, ingested, replayed
+from bench.throughput import Asked, Ingested, Replayed, Scenario, asked, from_the_queue, in_hundreds, ingested, replayed
 from embedded.connection import Stack
-
-WORKINGS = Path(__file__).with_name("performance.md")
 
 ALL = ("Retrace", "plain", "Powertools")
 FAST = ALL[:2]
@@ -159,9 +155,7 @@ def _waits(measured: Sequence[Ingested]) -> str:
     columns = [(name, percent) for name in ALL for percent in (50, 99)]
     head = ("events a request", *(f"{name}, p{percent}" for name, percent in columns))
     single = (each for each in measured if each.scenario.clients == 1)
-    return table(
-        head, ((each.scenario.size, *(_shown(each.wait_ms(*column)) for column in columns)) for each in single)
-    )
+    return table(head, ((each.scenario.size, *(each.wait_ms(*column) for column in columns)) for each in single))
 
 
 def _replays(measured: Sequence[tuple[Scenario, Rates]], names: Sequence[str]) -> str:
@@ -179,15 +173,11 @@ def _compared_with(names: Sequence[str]) -> tuple[str, ...]:
 
 def _compared(rates: Rates, names: Sequence[str]) -> tuple[object, ...]:
     """What each contender did, and how many times that of each peer Retrace, the first of them."""
-    ratios = (_shown(rates.ratio(names[0], peer)) for peer in names[1:])
-    return (*(_shown(rates.median(name)) for name in names), *ratios)
-
-
-def _shown(value: float | None) -> object:
-    return "" if value is None else value
+    ratios = (rates.ratio(names[0], peer) for peer in names[1:])
+    return (*(rates.median(name) for name in names), *ratios)
 
 
 if __name__ == "__main__":
     with deployed() as (embedded, all_of_them):
         found = measure(embedded, all_of_them, QUICK if "--quick" in sys.argv[1:] else FULL)
-    publish(WORKINGS, "bench.compare", workings(found))
+    publish(PERFORMANCE, "bench.compare", workings(found))

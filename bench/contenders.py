@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import urllib3
 
-from bench.orders import DAY, SOURCE
+from bench.orders import DAY, SOURCE, Json
 from bench.peers import deployment
 from bench.rounds import Load, timed
-from chalicelib.aws import keys
 from embedded.admin import Admin, Administrator
 from embedded.client import Api
 from embedded.connection import Stack
@@ -38,12 +36,10 @@ JSON = {"Content-Type": "application/json"}
 IN_FLIGHT: Final[Sequence[QueueAttributeNameType]] = ("ApproximateNumberOfMessagesNotVisible",)
 WAITING: Final[Sequence[QueueAttributeNameType]] = ("ApproximateNumberOfMessages", *IN_FLIGHT)
 
-Json = dict[str, Any]
-
 
 @dataclass(frozen=True)
-class Contender(ABC):
-    """A deployed application, called through its API."""
+class Contender:
+    """A deployed application, called through its API: a peer, unless it is Retrace."""
 
     name: str
     admin: Admin
@@ -54,22 +50,19 @@ class Contender(ABC):
     counts_table: str
     bucket: str
 
-    @abstractmethod
     def replay(self, event_type: str) -> str:
-        """Ask for a replay of the events of a type, and return how it is known."""
+        """Ask for a replay of the events of a type, and return how it is known; a peer has sent them by then."""
+        asked = {"source": SOURCE, "event_type": event_type, "day": DAY}
+        return str(self.call("POST", "/replay", asked).get("replay_id", ""))
 
-    @abstractmethod
-    def counted(self, replay_id: str) -> int:
+    def counted(self, replay_id: str) -> int:  # noqa: ARG002  # the counts of a peer know of no replays
         """How many events its aggregates count, once a replay is over; before that none, or what there was before."""
-
-    @abstractmethod
-    def partition(self, entity_id: str) -> str:
-        """The key that the rows of an entity have."""
+        return sum(int(row["events"]["N"]) for row in self.rows(self.counts_table))
 
     @property
-    @abstractmethod
     def stored(self) -> int:
-        """How many events are in raw objects."""
+        """How many events are in raw objects: lines, or in those of a peer one without an end."""
+        return sum(max(1, body.count(b"\n")) for body in self._objects())
 
     def take_in(self, bodies: Sequence[bytes], events_a_body: int, clients: int) -> Load:
         """Have all bodies sent to POST /ingest; raises unless each event of them is taken as new."""
@@ -112,7 +105,7 @@ class Contender(ABC):
         for page in self.admin.dynamodb.get_paginator("scan").paginate(TableName=table):
             yield from page["Items"]
 
-    def objects(self) -> Iterator[bytes]:
+    def _objects(self) -> Iterator[bytes]:
         """The content of all raw objects."""
         for page in self.admin.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix="raw/"):
             for found in page.get("Contents", []):
@@ -122,11 +115,6 @@ class Contender(ABC):
 class Retrace(Contender):
     """Retrace."""
 
-    def replay(self, event_type: str) -> str:
-        """Ask for a job, which a planner works off."""
-        replay_id: str = self.call("POST", "/replay", _wanted(event_type))["replay_id"]
-        return replay_id
-
     def counted(self, replay_id: str) -> int:
         """How many events its versions count."""
         job = self.call("GET", f"/replay/{replay_id}")
@@ -134,41 +122,6 @@ class Retrace(Contender):
             return 0
         rows = self.rows(self.counts_table)
         return sum(int(row["event_count"]["N"]) for row in rows if row["SK"]["S"].endswith(f"VER#{replay_id}"))
-
-    def partition(self, entity_id: str) -> str:
-        """As the index has it."""
-        return keys.entity(entity_id)
-
-    @property
-    def stored(self) -> int:
-        """The lines of its raw objects."""
-        return sum(body.count(b"\n") for body in self.objects())
-
-
-class Peer(Contender):
-    """A peer."""
-
-    def replay(self, event_type: str) -> str:
-        """Have all messages sent within the request."""
-        self.call("POST", "/replay", _wanted(event_type))
-        return ""
-
-    def counted(self, replay_id: str) -> int:  # noqa: ARG002  # its counts know of no replays
-        """The sum of all counters."""
-        return sum(int(row["events"]["N"]) for row in self.rows(self.counts_table))
-
-    def partition(self, entity_id: str) -> str:
-        """The entity itself."""
-        return entity_id
-
-    @property
-    def stored(self) -> int:
-        """The number of its raw objects."""
-        return sum(1 for _ in self.objects())
-
-
-def _wanted(event_type: str) -> Json:
-    return {"source": SOURCE, "event_type": event_type, "day": DAY}
 
 
 @contextmanager
@@ -181,12 +134,12 @@ def deployed() -> Iterator[tuple[Stack, Sequence[Contender]]]:
         yield stack, (retrace, _peer("plain", stack, admin), _peer("Powertools", stack, admin))
 
 
-def _peer(name: str, stack: Stack, admin: Admin) -> Peer:
+def _peer(name: str, stack: Stack, admin: Admin) -> Contender:
     """A deployed peer, called by the same user."""
     made = deployment.deploy(admin, name.lower())
     api = _api(replace(stack, api_url=f"{stack.aws_endpoint_url}/_aws/execute-api/{made['Api']}/api"))
-    tables = (made["EventsTable"], made["DedupeTable"], made["CountsTable"], made["Bucket"])
-    return Peer(name, admin, api, made["Queue"], *tables)
+    tables = (made[output] for output in ("EventsTable", "DedupeTable", "CountsTable", "Bucket"))
+    return Contender(name, admin, api, made["Queue"], *tables)
 
 
 def _api(stack: Stack) -> Api:

@@ -24,14 +24,12 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 from bench import lambda_events
-from bench.cpu_profiler import BOTO3, OURS, OWNERS
-from bench.instrumentation import ENVIRONMENT, Application, instrumented
-from bench.markdown import DOCS, publish, table
+from bench.instrumentation import BOTO3, ENVIRONMENT, OURS, OWNERS, Application, instrumented
+from bench.markdown import DOCS, PERFORMANCE, publish, table
 
 BATCHES = (10, 100, 1_000)
 ROUNDS = 7
@@ -191,8 +189,7 @@ def main() -> None:
         print(json.dumps(calls))
     else:
         found = rounds(application, workloads)
-        page = Path(__file__).with_name("performance.md")
-        publish(page, "bench.cpu", {"cpu": table_of(calls, found)})
+        publish(PERFORMANCE, "bench.cpu", {"cpu": table_of(calls, found)})
         publish(DOCS / "performance.md", "bench.cpu", {"metrics": metrics_line(found)})
 
 

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from bench.meter import Cost
-from bench.metered_aws import MeteredAws, metered_aws
-from bench.orders import DAY, SOURCE, orders
+from bench.metered_aws import MeteredAws
+from bench.orders import DAY, EVENT_TYPE, SOURCE, orders
 from bench.peers.in_process import in_process
 from chalicelib.events.arrivals import Status
 from chalicelib.ingest.request import parse_request
 
-EVENT_TYPE = "order.paid"
 SIZES = (1, 10, 100, 1_000)
 PEERS = ("plain", "powertools")
 PEERS_EVENTS = 20
@@ -28,7 +27,7 @@ def taken_in(size: int, padding: int = 0) -> Cost:
 
     Their source and type is known: the first event of each takes a read and a write more.
     """
-    aws = metered_aws()
+    aws = MeteredAws()
     take_in(aws, 1, Status.ACCEPTED, first=size)
     return take_in(aws, size, Status.ACCEPTED, padding=padding)
 
@@ -36,7 +35,7 @@ def taken_in(size: int, padding: int = 0) -> Cost:
 @lru_cache
 def taken_in_again(size: int) -> Cost:
     """What Retrace takes for a request whose events it knows."""
-    aws = metered_aws()
+    aws = MeteredAws()
     take_in(aws, size, Status.ACCEPTED)
     return take_in(aws, size, Status.DUPLICATE)
 

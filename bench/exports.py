@@ -9,8 +9,7 @@ All ways write the same events of a day into a Parquet file, and take turns on o
 from __future__ import annotations
 
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -18,10 +17,9 @@ from typing import Any
 
 import duckdb
 
-from bench.compare import WORKINGS
-from bench.markdown import publish, table
+from bench.markdown import PERFORMANCE, publish, table
 from bench.orders import DAY, SOURCE, bodies
-from bench.rounds import Rates, alternating, require_equal
+from bench.rounds import Rates, a_second, alternating, require_equal
 from embedded.admin import Admin, Administrator
 from embedded.client import Api
 from embedded.connection import Stack
@@ -49,12 +47,6 @@ def take_in(stack: Stack) -> None:
         api.call("POST", "/ingest", body=body, headers={"Content-Type": "application/json"})
 
 
-def client_of(stack: Stack) -> Client:
-    """The command line's client of the stack."""
-    key = (stack.access_key_id, stack.secret_access_key)
-    return Client(Target(stack.api_url, "bench", stack.region, access_key=key, endpoint_url=stack.aws_endpoint_url))
-
-
 def one_by_one(client: Client) -> Iterator[Fetched]:
     """A request for each text, as exports were before lists had them."""
 
@@ -66,59 +58,50 @@ def one_by_one(client: Client) -> Iterator[Fetched]:
         yield from threads.map(fetched, client.pages("/events", QUERY, ONE_BY_ONE))
 
 
-def written(events: Callable[[], Iterator[Fetched]], expected: int, _round: int) -> float:
-    """Write events into a Parquet file; answers how many a second."""
-    begun, count = time.perf_counter(), 0
+def written(events: Callable[[], Iterator[Fetched]], expected: int) -> None:
+    """Write events into a Parquet file."""
     with tempfile.TemporaryFile() as file:
-        writer = ParquetWriter(file)
+        writer, count = ParquetWriter(file), 0
         for event in events():
             writer.write(event)
             count += event.fault is None
         writer.close()
     require_equal({"exported": count, "sent": expected}, "export")
-    return count / (time.perf_counter() - begun)
 
 
-def downloaded(admin: Admin, bucket: str, _round: int) -> float:
+def downloaded(admin: Admin, bucket: str) -> None:
     """Copy the day's raw objects as `aws s3 sync` would, and have DuckDB write them; no hash is checked."""
-    begun = time.perf_counter()
+    pages = admin.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="raw/")
+    keys = [found["Key"] for page in pages for found in page["Contents"]]
     with tempfile.TemporaryDirectory() as directory, ThreadPoolExecutor(AT_ONCE) as threads:
-        keys = [
-            found["Key"]
-            for page in admin.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="raw/")
-            for found in page["Contents"]
-        ]
-        list(
-            threads.map(
-                lambda numbered: admin.s3.download_file(bucket, numbered[1], f"{directory}/{numbered[0]}.ndjson"),
-                enumerate(keys),
-            )
-        )
+        copies = [f"{directory}/{number}.ndjson" for number, _ in enumerate(keys)]
+        list(threads.map(partial(admin.s3.download_file, bucket), keys, copies))
         with duckdb.connect() as database:
             columns = {"line": "VARCHAR"}
             lines = database.read_csv(f"{directory}/*.ndjson", columns=columns, sep="\x01", header=False, quotechar="")
             lines.write_parquet(f"{directory}/day.parquet")
             count = len(database.read_parquet(f"{directory}/day.parquet"))
     require_equal({"exported": count, "sent": EVENTS}, "DuckDB")
-    return EVENTS / (time.perf_counter() - begun)
 
 
 def measure(stack: Stack, admin: Admin) -> Rates:
     """Events a second of each way."""
-    client = client_of(stack)
+    key = (stack.access_key_id, stack.secret_access_key)
+    client = Client(Target(stack.api_url, "bench", stack.region, access_key=key, endpoint_url=stack.aws_endpoint_url))
     s3 = client.target.client("s3")
-    ways: Mapping[str, Callable[[int], float]] = {
-        NAMES[0]: partial(written, partial(one_by_one, client), ONE_BY_ONE),
-        NAMES[1]: partial(written, partial(through_api, client, QUERY, None), EVENTS),
-        NAMES[2]: partial(written, partial(from_s3, client, s3, QUERY, None), EVENTS),
-        NAMES[3]: partial(downloaded, admin, stack.raw_bucket),
-    }
-    return alternating(f"{EVENTS:,} events exported", ways)
+    ways: list[tuple[Callable[[], None], int]] = [
+        (partial(written, partial(one_by_one, client), ONE_BY_ONE), ONE_BY_ONE),
+        (partial(written, partial(through_api, client, QUERY, None), EVENTS), EVENTS),
+        (partial(written, partial(from_s3, client, s3, QUERY, None), EVENTS), EVENTS),
+        (partial(downloaded, admin, stack.raw_bucket), EVENTS),
+    ]
+    measures = {name: lambda _, way=way: a_second(*way) for name, way in zip(NAMES, ways, strict=True)}
+    return alternating(f"{EVENTS:,} events exported", measures)
 
 
 def rows(rates: Rates) -> str:
     """The table: events a second, and how many times that of a request for each."""
-    found = ((name, rates.median(name) or 0.0, rates.ratio(name, NAMES[0]) or 0.0) for name in NAMES)
+    found = ((name, rates.median(name), rates.ratio(name, NAMES[0])) for name in NAMES)
     return table(("way", "events a second", "times a request for each"), found)
 
 
@@ -126,4 +109,4 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as kept, started(Path(kept)) as embedded:
         take_in(embedded)
         found = measure(embedded, Admin(embedded.aws_endpoint_url, Administrator.of(Layout(Path(kept)))))
-    publish(WORKINGS, "bench.exports", {"exports": rows(found)})
+    publish(PERFORMANCE, "bench.exports", {"exports": rows(found)})

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-Json = dict[str, Any]
+from bench.orders import DAY, NEXT_DAY, Json, order
 
-DAY, NEXT_DAY = "2026-11-21", "2026-11-22"
-ENTITY = "order-00001007"
-WHOLE_DAY = {"entity_id": ENTITY, "start_time": f"{DAY}T00:00:00Z", "end_time": f"{NEXT_DAY}T00:00:00Z"}
+ENTITY = 1007
+WHOLE_DAY = {"entity_id": f"order-{ENTITY:08d}", "start_time": f"{DAY}T00:00:00Z", "end_time": f"{NEXT_DAY}T00:00:00Z"}
 
 
 @dataclass(frozen=True)
@@ -30,19 +28,13 @@ class Context:
 
 def payment(number: int) -> Json:
     """A payment of one order, 435 bytes long; numbers tell events apart."""
-    return {
-        "source": "shop/checkout",
-        "event_type": "order.paid",
-        "entity_id": ENTITY,
-        "event_time": f"{DAY}T10:00:00.{number:09d}Z",
-        "payload": {
-            "amount": 19.99,
-            "currency": "EUR",
-            "customer": {"id": f"customer-{number:08d}", "name": "Zoë Müller", "new": False},
-            "lines": [{"sku": "A-1007", "count": 2, "price": 7.5}, {"sku": "B-12", "count": 1, "price": 4.99}],
-        },
-        "idempotency_key": f"payment-{number:012d}",
+    payload = {
+        "amount": 19.99,
+        "currency": "EUR",
+        "customer": {"id": f"customer-{number:08d}", "name": "Zoë Müller", "new": False},
+        "lines": [{"sku": "A-1007", "count": 2, "price": 7.5}, {"sku": "B-12", "count": 1, "price": 4.99}],
     }
+    return order(number, ENTITY, f"{DAY}T10:00:00.{number:09d}Z") | {"payload": payload}
 
 
 def one(number: int) -> Json:

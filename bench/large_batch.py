@@ -25,8 +25,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.instrumentation import ENVIRONMENT
-from bench.lambda_events import DAY, Context, Json, request
-from bench.markdown import publish, table
+from bench.lambda_events import Context, request
+from bench.markdown import PERFORMANCE, publish, table
+from bench.orders import DAY, Json, order
 from bench.stub_transport import StubTransport
 from chalicelib.ingest.request import MAX_BYTES
 
@@ -36,17 +37,7 @@ SMALL = 290_000
 
 def event(number: int) -> bytes:
     """A line of 290 bytes, its break included."""
-    line = json.dumps(
-        {
-            "source": "shop/checkout",
-            "event_type": "order.paid",
-            "entity_id": f"order-{number:08d}",
-            "event_time": f"{DAY}T10:00:00.{number:09d}Z",
-            "payload": {"amount": "19.99", "currency": "EUR", "customer": f"customer-{number:08d}"},
-            "idempotency_key": f"payment-{number:012d}",
-        }
-    )
-    return line.encode().ljust(289) + b"\n"
+    return json.dumps(order(number, number, f"{DAY}T10:00:00.{number:09d}Z")).encode().ljust(289) + b"\n"
 
 
 def known(number: int) -> bytes:
@@ -156,5 +147,4 @@ if __name__ == "__main__":
     if sys.argv[1:] and sys.argv[1] in BODIES:
         print(json.dumps(measured(sys.argv[1])))
     else:
-        page = Path(__file__).with_name("performance.md")
-        publish(page, "bench.large_batch", {"large": table_of({name: measured_apart(name) for name in BODIES})})
+        publish(PERFORMANCE, "bench.large_batch", {"large": table_of({name: measured_apart(name) for name in BODIES})})

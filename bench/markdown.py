@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 DOCS = Path(__file__).parents[1] / "docs"
+PERFORMANCE = Path(__file__).with_name("performance.md")
 
 Row = Iterable[object]
 
@@ -22,6 +23,9 @@ def table(head: Row, rows: Iterable[Row]) -> str:
 
 
 def _cell(value: object) -> str:
+    """A value as people read it; nothing where there is none."""
+    if value is None:
+        return ""
     if isinstance(value, float):
         return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
     return f"{value:,}" if isinstance(value, int) else str(value)

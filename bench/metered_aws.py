@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, TypeVar
 
 import boto3
-from botocore.client import BaseClient
 from botocore.config import Config
 
 from bench.meter import Meter
-from bench.stub_transport import StubTransport, Table
+from bench.stub_transport import StubTransport
 from chalicelib.aggregates.dynamodb_ledger import DynamoAggregateStore
 from chalicelib.aws.write_once import WriteOnceBucket
 from chalicelib.core.timestamps import Instant
@@ -41,22 +39,6 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-@dataclass(frozen=True)
-class MeteredAws:
-    """An AWS that holds nothing yet, as the application sees it. `meter` counts what the adapters ask for."""
-
-    tables: Mapping[str, Table]
-    meter: Meter
-    raw: S3RawStore
-    index: DynamoEventIndex
-    replays: DynamoReplayStore
-    aggregates: DynamoAggregateStore
-    queues: SqsReplayQueues
-    destination: SqsDestination
-    bus: EventBridgeDestination
-    ingest: Ingest
-
-
 def one_by_one(function: Callable[[T], R], items: Iterable[T], /) -> list[R]:
     """Calls counted are the same, whether made at once or one after the other."""
     return list(map(function, items))
@@ -66,41 +48,38 @@ def never_wait(_: float) -> None:
     """Nothing is contended here."""
 
 
-def metered_aws() -> MeteredAws:
-    """An AWS of its own."""
-    session, own = _session(), Config(ignore_configured_endpoint_urls=True)  # type: ignore[call-arg]  # stubs lack it
-    s3, dynamodb = session.client("s3", config=own), session.client("dynamodb", config=own)
-    sqs, events = session.client("sqs", config=own), session.client("events", config=own)
-    transport, meter = StubTransport(), Meter({name: _index_keys(name) for name in TABLES})
-    clients: tuple[BaseClient, ...] = (s3, dynamodb, sqs, events)
-    for client in clients:
-        transport.attach(client)
-        meter.attach(client)
-    bucket = WriteOnceBucket(s3, BUCKET, never_wait)
-    raw, index = S3RawStore(bucket), DynamoEventIndex(dynamodb, EVENTS, never_wait, one_by_one)
-    identities = DynamoIdentities(
-        dynamodb, DEDUPE, EVENTS, SHARDS, NEVER_LATE, None, pause=never_wait, concurrently=one_by_one
-    )
-    sources = DynamoSources(dynamodb, EVENTS, never_wait, one_by_one)
-    return MeteredAws(
-        transport.tables,
-        meter,
-        raw,
-        index,
-        DynamoReplayStore(dynamodb, REPLAYS, never_wait),
-        DynamoAggregateStore(dynamodb, AGGREGATES, REPLAYS, never_wait),
-        SqsReplayQueues(sqs, QUEUE, QUEUE),
-        SqsDestination(
+class MeteredAws:
+    """An AWS that holds nothing yet, as the application sees it. `meter` counts what the adapters ask for."""
+
+    def __init__(self) -> None:
+        transport, self.meter = StubTransport(), Meter({name: _index_keys(name) for name in TABLES})
+        self.tables = transport.tables
+        own = Config(ignore_configured_endpoint_urls=True)  # type: ignore[call-arg]  # stubs lack it
+        s3, dynamodb, sqs, events = (
+            _session().client(name, config=own) for name in ("s3", "dynamodb", "sqs", "events")
+        )
+        for client in (s3, dynamodb, sqs, events):
+            transport.attach(client)
+            self.meter.attach(client)
+        self.dynamodb, bucket = dynamodb, WriteOnceBucket(s3, BUCKET, never_wait)
+        self.raw, self.index = S3RawStore(bucket), DynamoEventIndex(dynamodb, EVENTS, never_wait, one_by_one)
+        self.identities = DynamoIdentities(
+            dynamodb, DEDUPE, EVENTS, SHARDS, NEVER_LATE, None, pause=never_wait, concurrently=one_by_one
+        )
+        self.replays = DynamoReplayStore(dynamodb, REPLAYS, never_wait)
+        self.aggregates = DynamoAggregateStore(dynamodb, AGGREGATES, REPLAYS, never_wait)
+        self.queues = SqsReplayQueues(sqs, QUEUE, QUEUE)
+        self.destination = SqsDestination(
             sqs, QUEUE, never_wait, one_by_one, TO_AGGREGATES, ordered=False, messages_a_batch=MESSAGES_A_BATCH
-        ),
-        EventBridgeDestination(events, BUS, never_wait, one_by_one, "bus", MESSAGES_A_BATCH),
-        Ingest(raw, sources, identities, index, S3Quarantine(bucket, one_by_one), lambda: NOW, one_by_one),
-    )
+        )
+        self.bus = EventBridgeDestination(events, BUS, never_wait, one_by_one, "bus", MESSAGES_A_BATCH)
+        sources, quarantine = DynamoSources(dynamodb, EVENTS, never_wait, one_by_one), S3Quarantine(bucket, one_by_one)
+        self.ingest = Ingest(self.raw, sources, self.identities, self.index, quarantine, lambda: NOW, one_by_one)
 
 
 @lru_cache(maxsize=1)
-def _session() -> boto3.session.Session:
-    """One session, as it reads the services' models."""
+def _session() -> Any:
+    """One session, as it reads the services' models; its clients are of any kind."""
     return boto3.session.Session("AKIAIOSFODNN7EXAMPLE", "secret", region_name="us-east-1")
 
 

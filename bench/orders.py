@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 SOURCE = "shop/checkout"
-DAY = "2026-11-21"
+EVENT_TYPE = "order.paid"
+DAY, NEXT_DAY = "2026-11-21", "2026-11-22"
 ENTITIES = 100
 
-Json = dict[str, object]
+Json = dict[str, Any]
+
+
+def order(number: int, entity: int, event_time: str, event_type: str = EVENT_TYPE) -> Json:
+    """An event about an entity; numbers tell events apart."""
+    return {
+        "source": SOURCE,
+        "event_type": event_type,
+        "entity_id": f"order-{entity:08d}",
+        "event_time": event_time,
+        "payload": {"amount": "19.99", "currency": "EUR", "customer": f"customer-{number:08d}", "lines": [1, 2, 3]},
+        "idempotency_key": f"payment-{number:012d}",
+    }
 
 
 def orders(event_type: str, first: int, count: int) -> list[Json]:
@@ -26,11 +40,6 @@ def bodies(event_type: str, first: int, size: int, requests: int) -> Iterator[by
 
 def _order(event_type: str, number: int) -> Json:
     second, fraction = divmod(number, 1_000)
-    return {
-        "source": SOURCE,
-        "event_type": event_type,
-        "entity_id": f"order-{number % ENTITIES:08d}",
-        "event_time": f"{DAY}T{second // 60 % 24:02d}:{second % 60:02d}:00.{fraction:03d}000000Z",
-        "payload": {"amount": "19.99", "currency": "EUR", "customer": f"customer-{number:08d}", "lines": [1, 2, 3]},
-        "idempotency_key": f"payment-{event_type}-{number:012d}",
-    }
+    event_time = f"{DAY}T{second // 60 % 24:02d}:{second % 60:02d}:00.{fraction:03d}000000Z"
+    named = {"idempotency_key": f"payment-{event_type}-{number:012d}"}
+    return order(number, number % ENTITIES, event_time, event_type) | named

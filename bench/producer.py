@@ -15,9 +15,9 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import requests
@@ -25,9 +25,9 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from bench.markdown import publish, table
+from bench.markdown import PERFORMANCE, publish, table
 from bench.orders import Json, orders
-from bench.rounds import Rates, alternating
+from bench.rounds import Rates, a_second, alternating
 from embedded.connection import Stack
 from embedded.stack import started
 from retrace import Producer
@@ -43,21 +43,10 @@ NOWHERE = "http://127.0.0.1:9/api"
 
 @dataclass(frozen=True)
 class Target:
-    """A deployed API, and what its clients find in the environment."""
+    """A deployed API, which clients find in the environment, and where they may write."""
 
     stack: Stack
     directory: Path
-
-    @property
-    def environment(self) -> Mapping[str, str]:
-        """URL and credentials."""
-        stack = self.stack
-        return {
-            "RETRACE_URL": stack.api_url,
-            "AWS_ACCESS_KEY_ID": stack.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": stack.secret_access_key,
-            "AWS_REGION": stack.region,
-        }
 
     def produce(self, number: int) -> float:
         """Events a second of a producer, until each is decided."""
@@ -75,25 +64,20 @@ class Target:
     def loop(self, number: int) -> float:
         """Events a second of requests of one event."""
         url = f"{self.stack.api_url}/ingest"
-        signer = SigV4Auth(
-            Credentials(self.stack.access_key_id, self.stack.secret_access_key), "execute-api", self.stack.region
-        )
 
         def post() -> None:
             for event in orders(f"order.looped-{number}", 0, LOOPED):
-                request = AWSRequest("POST", url, {"Content-Type": "application/json"}, json.dumps(event))
-                signer.add_auth(request)
-                answer = requests.post(url, data=json.dumps(event), headers=dict(request.headers.items()), timeout=60)
-                answer.raise_for_status()
+                requests.post(url, json=event, auth=self._signed, timeout=60).raise_for_status()
 
         return a_second(post, LOOPED)
 
-
-def a_second(work: Callable[[], object], count: int) -> float:
-    """How many of a count a second."""
-    begun = time.perf_counter()
-    work()
-    return count / (time.perf_counter() - begun)
+    def _signed(self, prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+        said = {"Content-Type": prepared.headers["Content-Type"]}
+        request = AWSRequest(prepared.method, prepared.url, said, prepared.body)
+        key = Credentials(self.stack.access_key_id, self.stack.secret_access_key)
+        SigV4Auth(key, "execute-api", self.stack.region).add_auth(request)
+        prepared.headers.update(request.headers.items())
+        return prepared
 
 
 def _produced(producer: Producer, events: Sequence[Json]) -> None:
@@ -104,8 +88,9 @@ def _produced(producer: Producer, events: Sequence[Json]) -> None:
 
 def sent(stack: Stack, directory: Path) -> Rates:
     """Let each send in turn, and before that once, so that the functions are warm."""
+    key = {"AWS_ACCESS_KEY_ID": stack.access_key_id, "AWS_SECRET_ACCESS_KEY": stack.secret_access_key}
+    os.environ.update({"RETRACE_URL": stack.api_url, "AWS_REGION": stack.region, **key})
     target = Target(stack, directory)
-    os.environ.update(target.environment)
     target.produce(-1)
     return alternating("events sent", {PRODUCER: target.produce, INGEST: target.ingest, LOOP: target.loop})
 
@@ -120,13 +105,7 @@ def spooled(directory: Path) -> Rates:
         with Producer(NOWHERE, spool=spool, region="eu-west-1", fsync=fsync, close_timeout_s=0) as producer:
             return a_second(lambda: [producer.send(event) for event in events], len(events))  # type: ignore[func-returns-value]  # it is timed
 
-    return alternating(
-        "events taken by send",
-        {
-            "fsync=False": lambda number: send(number, fsync=False),
-            "fsync=True": lambda number: send(number, fsync=True),
-        },
-    )
+    return alternating("events taken by send", {f"fsync={fsync}": partial(send, fsync=fsync) for fsync in SPOOLED})
 
 
 def tables(rates: Rates, spool: Rates) -> Mapping[str, str]:
@@ -141,4 +120,4 @@ def tables(rates: Rates, spool: Rates) -> Mapping[str, str]:
 if __name__ == "__main__":
     with started() as deployed, tempfile.TemporaryDirectory() as scratch:
         found = tables(sent(deployed, Path(scratch)), spooled(Path(scratch)))
-    publish(Path(__file__).with_name("performance.md"), "bench.producer", found)
+    publish(PERFORMANCE, "bench.producer", found)

@@ -6,22 +6,13 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import groupby
 
+from bench import orders
 from bench.event_costs import SENT_BY
 from bench.meter import Cost, item_size
-from bench.metered_aws import (
-    AGGREGATES,
-    BUCKET,
-    EVENTS,
-    NEVER_LATE,
-    NOW,
-    SHARDS,
-    MeteredAws,
-    metered_aws,
-    never_wait,
-    one_by_one,
-)
-from bench.stub_transport import on_the_wire
+from bench.metered_aws import AGGREGATES, BUCKET, EVENTS, NEVER_LATE, NOW, SHARDS, MeteredAws, never_wait, one_by_one
+from bench.orders import EVENT_TYPE, SOURCE, order
 from chalicelib.aggregates.aggregate import SAMPLE_SIZE, Version, aggregate_of, definitions_in
 from chalicelib.aggregates.dynamodb_rows import outcome_row, version_row
 from chalicelib.aggregates.inputs import Input
@@ -50,7 +41,7 @@ from chalicelib.replays.request import ReplayRequest
 from chalicelib.replays.s3 import S3EventsFiles
 from chalicelib.replays.tasks import ReplayTask
 
-DAY = Day("2026-11-21")
+DAY = Day(orders.DAY)
 REPLAY_ID = "019a0000-0000-7000-8000-000000000001"
 EVENTS_PLANNED = 4_000
 ENTITIES = 97
@@ -112,13 +103,13 @@ def count() -> Count:
 
 def processed(shape: Shape, batch: int, metrics: Sequence[Definition] = ()) -> Cost:
     """What one batch takes in the middle of a replay that pins these metrics, whose definitions are remembered."""
-    aws = metered_aws()
+    aws = MeteredAws()
     keep_job(aws, metrics)
     recorder = RecordInLedger(aws.aggregates, lambda: NOW, never_wait)
     processor = ProcessBatch(FetchAndVerify(aws.raw, one_by_one), aws.replays, recorder, _Remembered(metrics))
     deliveries = _deliveries(_stored(aws, shape, batch))
     for entity in {shape.entity_of(number) for number in range(batch)} if shape.before else ():
-        aws.tables[AGGREGATES].put(on_the_wire(_version_row(entity, shape.before, metrics)))
+        aws.dynamodb.put_item(TableName=AGGREGATES, Item=_version_row(entity, shape.before, metrics))
     return aws.meter.measured(batch, lambda: batch - len(processor.process(deliveries).failures))
 
 
@@ -149,7 +140,7 @@ def _input(event: Event, metrics: Sequence[Definition]) -> Input:
 
 def with_events(count: int, entities: int = ENTITIES, to: DeclaredDestination = AGGREGATING) -> MeteredAws:
     """An AWS with so many events of a day, of some entities in turn, and a job that sends them to a destination."""
-    aws = metered_aws()
+    aws = MeteredAws()
     keep_job(aws, to=to)
     events = [an_event(number % entities, number) for number in range(count)]
     for stored in stored_events(events, RECEIPT, BUCKET, key_of(events)):
@@ -174,7 +165,7 @@ def plan_slice(aws: MeteredAws, destination: Destination | None = None) -> int:
 
 def keep_job(aws: MeteredAws, metrics: Sequence[Definition] = (), to: DeclaredDestination = AGGREGATING) -> None:
     """Keep a job that replays the events of a day to a destination, and pins metrics."""
-    selection = {"source": "shop/checkout", "event_type": "order.paid", "day": DAY}
+    selection = {"source": SOURCE, "event_type": EVENT_TYPE, "day": DAY}
     request = ReplayRequest.model_validate(selection | {"destination": to.name})
     pinned = tuple(PinnedMetric(each.name, each.sha256) for each in metrics)
     job = ReplayJob(REPLAY_ID, request, "investigator", NOW, NOW, SHARDS, metrics=pinned)
@@ -183,24 +174,14 @@ def keep_job(aws: MeteredAws, metrics: Sequence[Definition] = (), to: DeclaredDe
 
 def an_event(entity: int, number: int) -> Event:
     """An event of an entity."""
-    native = {
-        "source": "shop/checkout",
-        "event_type": "order.paid",
-        "entity_id": f"order-{entity:08d}",
-        "event_time": shifted(start_of(DAY), number * 1_000_000),
-        "payload": {"amount": "19.99", "currency": "EUR", "customer": f"customer-{number:08d}", "lines": [1, 2, 3]},
-        "idempotency_key": f"payment-{number:012d}",
-    }
-    return parse_native(parse(json.dumps(native)))
+    return parse_native(parse(json.dumps(order(number, entity, shifted(start_of(DAY), number * 1_000_000)))))
 
 
 def _stored(aws: MeteredAws, shape: Shape, batch: int) -> list[StoredEvent]:
     """A batch's events, kept in raw objects; those of one entity-day share one."""
-    objects: dict[int, list[Event]] = {}
-    for number in range(batch):
-        entity = shape.entity_of(number)
-        objects.setdefault(entity, []).append(an_event(entity, number))
-    return [stored for events in objects.values() for stored in aws.raw.put_once(events, RECEIPT)]
+    objects = (list(numbers) for _, numbers in groupby(range(batch), shape.entity_of))
+    written = ([an_event(shape.entity_of(number), number) for number in numbers] for numbers in objects)
+    return [stored for events in written for stored in aws.raw.put_once(events, RECEIPT)]
 
 
 def _deliveries(stored: Sequence[StoredEvent]) -> list[Delivery]:

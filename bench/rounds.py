@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import chain
 from statistics import median, quantiles
 from typing import TypeVar
 
@@ -42,6 +41,13 @@ def alternating(what: str, measures: Mapping[str, Callable[[int], float]]) -> Ra
             rates.of[name].append(measures[name](number))
     print(f"{what}: { ({name: round(median(each)) for name, each in rates.of.items()}) } a second", flush=True)
     return rates
+
+
+def a_second(work: Callable[[], object], count: int) -> float:
+    """How many of a count a second, if the work is to do so many."""
+    begun = time.perf_counter()
+    work()
+    return count / (time.perf_counter() - begun)
 
 
 def require_equal(counts: Mapping[str, object], whose: str) -> None:
@@ -80,5 +86,5 @@ def timed(send: Callable[[T], object], parts: Sequence[T], events_a_part: int, c
 
 def percentile(loads: Sequence[Load], percent: int) -> float:
     """How long a request waited, in milliseconds, over all loads: p50, p99."""
-    waits = list(chain.from_iterable(load.waits for load in loads))
+    waits = [wait for load in loads for wait in load.waits]
     return 1_000 * (quantiles(waits, n=100, method="inclusive")[percent - 1] if len(waits) > 1 else waits[0])

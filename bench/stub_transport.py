@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import b64encode
 from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from collections.abc import Callable
@@ -12,10 +11,10 @@ from io import BytesIO
 from operator import itemgetter
 from typing import Any
 
+from botocore import handlers
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.client import BaseClient
 from botocore.compat import HTTPHeaders
-from botocore.httpsession import URLLib3Session
 
 Json = dict[str, Any]
 Answer = Callable[..., AWSResponse]
@@ -63,23 +62,6 @@ def _key_of(item: Json) -> str:
     return f"{item['PK']['S']}\0{item['SK']['S']}" if "PK" in item else str(item["event_id"]["S"])
 
 
-def on_the_wire(item: Json) -> Json:
-    """An item as boto3 sends it: bytes as base64."""
-    return {name: _sent_as(value) for name, value in item.items()}
-
-
-def _sent_as(typed: Json) -> Json:
-    match typed:
-        case {"B": content}:
-            return {"B": b64encode(content).decode()}
-        case {"L": members}:
-            return {"L": [_sent_as(each) for each in members]}
-        case {"M": members}:
-            return {"M": on_the_wire(members)}
-        case _:
-            return typed
-
-
 class StubTransport:
     """S3, DynamoDB, SQS and EventBridge. They look at no condition, and leave rows as they are on updates.
 
@@ -98,14 +80,8 @@ class StubTransport:
             events.register("before-send", charged(self._answered))
 
     def replace_network(self) -> None:
-        """Answer all clients of this process, those that others will make too."""
-        sessions: Any = URLLib3Session  # every client has its own
-        sessions.send = lambda _, request: self._sent(request)
-
-    def _sent(self, request: AWSPreparedRequest) -> AWSResponse:
-        said: Any = request.headers.get("X-Amz-Target")
-        target = said.decode() if isinstance(said, bytes) else said
-        return self._answered(request, target or {"PUT": "s3.PutObject", "GET": "s3.GetObject"}[request.method])
+        """Answer all clients that are made in this process from now on."""
+        handlers.BUILTIN_HANDLERS.append(("before-send", self._answered))
 
     def _answered(self, request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse:
         operation = event_name.rpartition(".")[2]

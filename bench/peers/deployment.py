@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,26 +43,23 @@ def template(module: str, code_uri: str, responses: list[str]) -> Json:
 def deploy(admin: Admin, module: str) -> Mapping[str, str]:
     """Deploy the peer in a module; returns the outputs of its stack."""
     artifacts = artifacts_of(admin)
-    code = artifacts.keep_code(_zipped(_files(module)))
+    code = artifacts.keep_code(_zipped(module))
     responses = ["ReportBatchItemFailures"] if module == "powertools" else []
     outputs = deploy_template(admin, template(module, code, responses), {}, name=f"peer-{module}")
     admin.iam.put_user_policy(UserName=LOCAL_USER, PolicyName="peers", PolicyDocument=json.dumps(CALLING))
     return outputs
 
 
-def _files(module: str) -> Iterable[Path]:
-    """A peer's own module, and what Lambda gets as a layer on AWS."""
-    yield HERE / f"{module}.py"
+def _zipped(module: str) -> bytes:
+    """An archive of a peer's own module, of what both share, and of what Lambda gets as a layer on AWS."""
+    shared = (HERE.parent / "__init__.py", HERE / "__init__.py", HERE / "records.py")
+    files = {path: path.relative_to(HERE.parents[1]) for path in shared} | {HERE / f"{module}.py": Path(f"{module}.py")}
     if module == "powertools":
         package = Path(aws_lambda_powertools.__file__).parent
-        yield from (*package.rglob("*.py"), package.parent / "typing_extensions.py")
-
-
-def _zipped(files: Iterable[Path]) -> bytes:
-    """An archive of a peer's own module, and of packages beside it."""
-    packages = Path(aws_lambda_powertools.__file__).parents[1]
+        layer = (*package.rglob("*.py"), package.parent / "typing_extensions.py")
+        files |= {path: path.relative_to(package.parent) for path in layer}
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in files:
-            archive.write(path, path.relative_to(HERE if path.parent == HERE else packages))
+        for path, name in files.items():
+            archive.write(path, name)
     return content.getvalue()

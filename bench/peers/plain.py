@@ -1,4 +1,4 @@
-"""The plain design: boto3 and one call for each thing to be done. It is deployed by itself, as a Lambda function.
+"""The plain design: boto3 and one call for each thing to be done. It is deployed as a Lambda function.
 
 What it does not guarantee, and Retrace does:
 
@@ -14,40 +14,25 @@ What it does not guarantee, and Retrace does:
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from datetime import UTC, datetime
-from typing import Any
 
-import boto3
-from boto3.dynamodb.conditions import Key
+from bench.peers import records
+from bench.peers.records import Json
 
-Json = dict[str, Any]
-
-# Clients are made once for each process, as AWS advises:
-# https://docs.aws.amazon.com/lambda/latest/dg/best-practices.html
-s3 = boto3.client("s3")
-sqs = boto3.client("sqs")
-dynamodb = boto3.resource("dynamodb")
-events_table = dynamodb.Table(os.environ["EVENTS_TABLE"])
-dedupe_table = dynamodb.Table(os.environ["DEDUPE_TABLE"])
-counts_table = dynamodb.Table(os.environ["COUNTS_TABLE"])
-
-BUCKET = os.environ["BUCKET"]
-QUEUE_URL = os.environ["QUEUE_URL"]
-TYPE_AND_DAY = "by-type-and-day"
+dedupe_table = records.dynamodb.Table(os.environ["DEDUPE_TABLE"])
 
 
 def api(event: Json, _context: object) -> Json:
     """Answer a request of API Gateway."""
     match event["httpMethod"], event["resource"]:
         case "POST", "/ingest":
-            return answer(ingest(json.loads(event["body"])))
+            return answer({"results": [take_in(each) for each in records.several(json.loads(event["body"]))]})
         case "POST", "/replay":
             return answer(replay(json.loads(event["body"])))
         case _:
-            return answer(search(event["queryStringParameters"]))
+            return answer(records.search(event["queryStringParameters"]))
 
 
 def answer(body: Json) -> Json:
@@ -56,17 +41,9 @@ def answer(body: Json) -> Json:
     return {"statusCode": 200, "headers": {"Content-Type": "application/json"}, "body": json.dumps(body, default=str)}
 
 
-def ingest(submitted: Json | list[Json]) -> Json:
-    """Take in one event or several."""
-    events = submitted if isinstance(submitted, list) else [submitted]
-    return {"results": [take_in(event) for event in events]}
-
-
 def take_in(event: Json) -> Json:
     """Write identity, raw object and index row, if the identity is new."""
-    identity = f"{event['source']}#{event['idempotency_key']}"
-    event_id = hashlib.sha256(identity.encode()).hexdigest()
-    ingest_time = datetime.now(UTC).isoformat()
+    event_id, ingest_time = records.id_of(event), datetime.now(UTC).isoformat()
     try:
         dedupe_table.put_item(
             Item={"event_id": event_id, "ingest_time": ingest_time},
@@ -74,68 +51,21 @@ def take_in(event: Json) -> Json:
         )
     except dedupe_table.meta.client.exceptions.ConditionalCheckFailedException:
         return {"event_id": event_id, "status": "DUPLICATE"}
-    day = event["event_time"][:10]
-    key = f"raw/{event['source']}/{day}/{event_id}.json"
-    s3.put_object(Bucket=BUCKET, Key=key, Body=json.dumps(event).encode(), ContentType="application/json")
-    events_table.put_item(
-        Item={
-            "PK": event["entity_id"],
-            "SK": f"{event['event_time']}#{event_id}",
-            "type_day": type_and_day(event["source"], event["event_type"], day),
-            "event_id": event_id,
-            "source": event["source"],
-            "event_type": event["event_type"],
-            "event_time": event["event_time"],
-            "ingest_time": ingest_time,
-            "s3_key": key,
-        }
-    )
-    return {"event_id": event_id, "status": "ACCEPTED", "s3_key": key}
-
-
-def type_and_day(source: str, event_type: str, day: str) -> str:
-    """The partition of the index."""
-    return f"{source}#{event_type}#{day}"
-
-
-def search(query: Json) -> Json:
-    """A page of the events of an entity, or of a source, type and day."""
-    return {"items": page(query, int(query["limit"]))["Items"]}
-
-
-def page(wanted: Json, limit: int, start: Json | None = None) -> Any:
-    """One Query."""
-    query: Json = {"Limit": limit}
-    if start is not None:
-        query["ExclusiveStartKey"] = start
-    if "entity_id" in wanted:
-        return events_table.query(KeyConditionExpression=Key("PK").eq(wanted["entity_id"]), **query)
-    partition = type_and_day(wanted["source"], wanted["event_type"], wanted["day"])
-    return events_table.query(IndexName=TYPE_AND_DAY, KeyConditionExpression=Key("type_day").eq(partition), **query)
+    return records.stored(event, event_id, ingest_time)
 
 
 def replay(wanted: Json) -> Json:
     """Send a message for each event of a source, type and day."""
-    sent, start = 0, None
-    while True:
-        found = page(wanted, 1_000, start)
-        for item in found["Items"]:
-            message = {name: item[name] for name in ("event_id", "event_time", "event_type", "s3_key")}
-            sqs.send_message(QueueUrl=QUEUE_URL, MessageBody=json.dumps({**message, "entity_id": item["PK"]}))
-            sent += 1
-        start = found.get("LastEvaluatedKey")
-        if start is None:
-            return {"sent": sent}
+    sent = 0
+    for messages in records.messages_by_page(wanted):
+        for message in messages:
+            records.sqs.send_message(QueueUrl=records.QUEUE_URL, MessageBody=json.dumps(message))
+        sent += len(messages)
+    return {"sent": sent}
 
 
 def process(event: Json, _context: object) -> None:
     """Count each message's event in its entity's day."""
     for record in event["Records"]:
-        message = json.loads(record["body"])
-        found = json.loads(s3.get_object(Bucket=BUCKET, Key=message["s3_key"])["Body"].read())
-        counts_table.update_item(
-            Key={"entity_id": found["entity_id"], "day": found["event_time"][:10]},
-            UpdateExpression="ADD events :one",
-            ExpressionAttributeValues={":one": 1},
-        )
+        records.counted(json.loads(record["body"]))
     print(json.dumps({"processed": len(event["Records"])}))

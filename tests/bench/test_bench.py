@@ -9,13 +9,12 @@ import pytest
 
 from bench import cold, exports, producer
 from bench.assumptions import Assumptions
-from bench.compare import WORKINGS, Measured, workings
+from bench.compare import Measured, workings
 from bench.contenders import CALL_MS
-from bench.markdown import filled
+from bench.markdown import PERFORMANCE, filled
 from bench.orders import orders
-from bench.query_latency import Asked
 from bench.rounds import Load, Rates, alternating, percentile, require_equal
-from bench.throughput import Ingested, Replayed, Scenario
+from bench.throughput import Asked, Ingested, Replayed, Scenario
 from chalicelib.core.lossless_json import parse
 from chalicelib.events.event import parse_native
 
@@ -40,7 +39,7 @@ def test_exports_are_compared_with_a_request_for_each_event() -> None:
 
     assert first == "| a request for each | 10 | 1 |"
     assert last == "| boto3 and DuckDB | 40 | 4 |"
-    assert all(f"| {name} |" in WORKINGS.read_text() for name in exports.NAMES)
+    assert all(f"| {name} |" in PERFORMANCE.read_text() for name in exports.NAMES)
 
 
 def test_a_ratio_is_the_median_of_the_rounds_ratios() -> None:
@@ -110,7 +109,7 @@ def test_a_contender_that_did_not_take_part_has_an_empty_cell(measured: Measured
 
 
 def test_the_page_has_the_tables_that_are_generated_with_their_columns(measured: Measured) -> None:
-    page, generated = WORKINGS.read_text(), workings(measured)
+    page, generated = PERFORMANCE.read_text(), workings(measured)
     marked = re.findall(r"<!-- bench\.compare: (\S+) -->\n(.*)\n(.*)\n", page)
 
     heads = [(name, *text.splitlines()[:1]) for name, text in generated.items()]
@@ -136,4 +135,4 @@ def test_a_producer_is_compared_with_each_other_way_to_send() -> None:
         "| `requests.post` | 10 | 200 |",
     ]
     assert found["send"].splitlines()[2:] == ["| `fsync=False` | 5 |", "| `fsync=True` | 1 |"]
-    assert filled(WORKINGS.read_text(), found, "bench.producer").count("| `retrace.Producer` | 2,000 | 1 |") == 1
+    assert filled(PERFORMANCE.read_text(), found, "bench.producer").count("| `retrace.Producer` | 2,000 | 1 |") == 1

@@ -9,10 +9,10 @@ from hashlib import sha256
 
 import pytest
 
-from bench.event_costs import EVENT_TYPE, SENT_BY, take_in
+from bench.event_costs import SENT_BY, take_in
 from bench.meter import Cost
-from bench.metered_aws import BUCKET, DEDUPE, EVENTS, NEVER_LATE, NOW, SHARDS, MeteredAws, metered_aws, one_by_one
-from bench.orders import SOURCE
+from bench.metered_aws import BUCKET, DEDUPE, EVENTS, NEVER_LATE, NOW, SHARDS, MeteredAws, one_by_one
+from bench.orders import EVENT_TYPE, SOURCE
 from bench.replay_costs import keep_job, plan_slice
 from chalicelib.core.timestamps import Day, shifted, start_of
 from chalicelib.events.arrivals import Status
@@ -44,7 +44,7 @@ class Costs:
 
 
 def costs_among(count: int) -> Costs:
-    aws = metered_aws()
+    aws = MeteredAws()
     for event in events(count):
         aws.tables[EVENTS].put(index_row(event, SHARDS, NEVER_LATE))
         aws.tables[DEDUPE].put(identity_row(event, "request", None))

@@ -55,7 +55,8 @@ def test_a_peer_takes_in_finds_replays_and_counts_each_event_once(peer: InProces
 
 @pytest.mark.parametrize("name", PEERS)
 def test_what_is_deployed_of_a_peer_is_what_its_module_has_and_reads(name: str) -> None:
-    source = (Path(in_process_module.__file__).parent / f"{name}.py").read_text()
+    folder = Path(in_process_module.__file__).parent
+    source = "".join((folder / f"{each}.py").read_text() for each in (name, "records"))
     resources = template(name, "s3://bucket/key", [])["Resources"]
 
     for function in (resources["ApiFunction"]["Properties"], resources["Processor"]["Properties"]):
@@ -72,7 +73,7 @@ def test_the_plain_design_loses_an_event_whose_function_ends_too_early(
         raise TimeoutError
 
     with monkeypatch.context() as ending:
-        ending.setattr(peer.module.s3, "put_object", ends)
+        ending.setattr(peer.module.records.s3, "put_object", ends)
         with pytest.raises(TimeoutError):
             peer.call("POST", "/ingest", EVENTS[0])
 
