@@ -122,7 +122,7 @@ def _require_all_stored(contenders: Sequence[Contender], done: Sequence[Ingested
     for contender in contenders:
         sent = warm + sum(each.scenario.events for each in done if contender.name in each.rates.of)
         identities = sum(1 for _ in contender.rows(contender.dedupe_table))
-        rows = sum(1 for _ in contender.rows(contender.events_table))
+        rows = sum(1 for _ in contender.index_rows())
         known = identities - (messages if contender.name == "Powertools" else 0)
         require_equal({"sent": sent, "rows": rows, "identities": known, "raw": contender.stored}, contender.name)
 

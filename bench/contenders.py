@@ -100,6 +100,10 @@ class Contender:
         found = self.admin.sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=["All"])["Attributes"]
         return sum(int(found[name]) for name in counts)
 
+    def index_rows(self) -> Iterator[Json]:
+        """The rows of its index of events; Retrace's table holds other rows as well."""
+        return (row for row in self.rows(self.events_table) if "event_id" in row)
+
     def rows(self, table: str) -> Iterator[Json]:
         """The rows of a table."""
         for page in self.admin.dynamodb.get_paginator("scan").paginate(TableName=table):
