@@ -1,7 +1,6 @@
 """What a cold function takes to import and to answer its first request, beside a peer, for docs/performance.md.
 
-python -m bench.cold            prints it
-python -m bench.cold --write    puts it into the page
+python -m bench.cold [--write]
 
 Each is in an interpreter of its own, in turns with the others, and its processor time is that of the process without
 that of an interpreter that imports nothing. A peer makes its clients while it is imported, Retrace with the first
@@ -44,10 +43,7 @@ def measured(modules: Sequence[str] = tuple(HANDLERS), rounds: int = ROUNDS) -> 
         for code, times in found.items():
             times.append(_processor_ms(code))
     ms = {code: median(times) - median(found[NOTHING]) for code, times in found.items()}
-    rows = (
-        (f"`{module}`", ms[imported], ms[answered])
-        for module, imported, answered in zip(modules, imports, answers, strict=True)
-    )
+    rows = zip((f"`{module}`" for module in modules), map(ms.get, imports), map(ms.get, answers), strict=True)
     return table(("of", "ms to import", "ms until an event is taken in"), rows)
 
 

@@ -1,8 +1,6 @@
 """Measure Retrace beside what people would otherwise use, on one embedded AWS, for bench/performance.md.
 
-python -m bench.compare            prints the tables
-python -m bench.compare --write    puts them into the page, too
-python -m bench.compare --quick    few events, to see whether it works
+python -m bench.compare [--write] [--quick]    quick: few events, to see whether it works
 
 Contenders take turns in three rounds, another one first in each. Figures are medians of rounds, ratios medians of the
 rounds' own ratios. Afterwards rows, identities and raw events of each must be as many as were sent, and aggregates must
@@ -20,7 +18,7 @@ from bench.contenders import Contender, deployed, far_away, until
 from bench.markdown import PERFORMANCE, publish, table
 from bench.orders import bodies
 from bench.rounds import Rates, require_equal
-from bench.throughput import Asked, Ingested, Replayed, Scenario, asked, from_the_queue, in_hundreds, ingested, replayed
+from bench.throughput import Replayed, Scenario, asked, from_the_queue, in_hundreds, ingested, replayed
 from embedded.connection import Stack
 
 ALL = ("Retrace", "plain", "Powertools")
@@ -67,12 +65,12 @@ QUICK = Plan((Scenario(1, 1, 4), Scenario(10, 2, 2)), FAR[::2], (Scenario(1, 1, 
 class Measured:
     """All that was measured."""
 
-    ingested: Sequence[Ingested]
-    ingested_far: Sequence[Ingested]
+    ingested: Mapping[Scenario, Rates]
+    ingested_far: Mapping[Scenario, Rates]
     replayed: Sequence[Replayed]
     replayed_far: Sequence[Replayed]
     in_hundreds: Sequence[Replayed]
-    asked: Sequence[Asked]
+    asked: Mapping[int, Rates]
 
 
 def measure(stack: Stack, contenders: Sequence[Contender], plan: Plan) -> Measured:
@@ -80,20 +78,20 @@ def measure(stack: Stack, contenders: Sequence[Contender], plan: Plan) -> Measur
     fast, handed_over = contenders[:2], partial(in_hundreds, FUNCTIONS_AT_ONCE)
     for contender in contenders:
         _warm(contender, plan.clients)
-    near = [ingested(scenario, contenders) for scenario in plan.near]
+    near = {scenario: ingested(scenario, contenders) for scenario in plan.near}
     _require_all_stored(contenders, near, plan.clients)
     from_queues = [replayed(scenario, contenders, from_the_queue) for scenario in plan.replayed]
     with far_away(stack):
-        far = [ingested(scenario, contenders) for scenario in plan.far]
+        far = {scenario: ingested(scenario, contenders) for scenario in plan.far}
         replayed_far = [replayed(scenario, fast, partial(in_hundreds, 1)) for scenario in plan.replayed_far]
-    _require_all_stored(fast, [*near, *far], plan.clients)
+    _require_all_stored(fast, near | far, plan.clients)
     return Measured(
         ingested=near,
         ingested_far=far,
         replayed=from_queues,
         replayed_far=replayed_far,
         in_hundreds=[replayed(scenario, fast, handed_over) for scenario in plan.replayed],
-        asked=[asked(contenders, partition) for partition in plan.partitions],
+        asked={partition: asked(contenders, partition) for partition in plan.partitions},
     )
 
 
@@ -115,12 +113,12 @@ def _started(clients: int) -> list[tuple[int, int]]:
     return [(number, min(number + STARTED_AT_ONCE, clients)) for number in range(0, clients, STARTED_AT_ONCE)]
 
 
-def _require_all_stored(contenders: Sequence[Contender], done: Sequence[Ingested], clients: int) -> None:
+def _require_all_stored(contenders: Sequence[Contender], done: Mapping[Scenario, Rates], clients: int) -> None:
     """Each has stored what it was sent, once."""
     warm = sum(at_once for _, at_once in _started(clients))
     messages = WARM_REPLAYS * min(STARTED_AT_ONCE, clients)  # Powertools keeps their identities among the others
     for contender in contenders:
-        sent = warm + sum(each.scenario.events for each in done if contender.name in each.rates.of)
+        sent = warm + sum(scenario.events for scenario, rates in done.items() if contender.name in rates.of)
         identities = sum(1 for _ in contender.rows(contender.dedupe_table))
         rows = sum(1 for _ in contender.index_rows())
         known = identities - (messages if contender.name == "Powertools" else 0)
@@ -140,31 +138,32 @@ def workings(measured: Measured) -> Mapping[str, str]:
         "sending-far": _replays([(each.scenario, each.sending) for each in far], FAST),
         "processing-far": _replays([(each.scenario, each.processing) for each in far], FAST),
         "queries": table(
-            ("events of the entity", *ALL), ((each.partition, *map(each.p50.get, ALL)) for each in measured.asked)
+            ("events of the entity", *ALL),
+            ((partition, *(rates.wait_ms(name, 50) for name in ALL)) for partition, rates in measured.asked.items()),
         ),
     }
 
 
-def _ingest(measured: Sequence[Ingested], names: Sequence[str]) -> str:
-    rows = ((each.scenario.size, each.scenario.clients, *_compared(each.rates, names)) for each in measured)
+def _ingest(measured: Mapping[Scenario, Rates], names: Sequence[str]) -> str:
+    rows = ((each.size, each.clients, *_compared(rates, names)) for each, rates in measured.items())
     return table(("events a request", "clients", *_compared_with(names)), rows)
 
 
-def _waits(measured: Sequence[Ingested]) -> str:
+def _waits(measured: Mapping[Scenario, Rates]) -> str:
     """Of single clients: with more of them than cores, a request waits for the others."""
     columns = [(name, percent) for name in ALL for percent in (50, 99)]
     head = ("events a request", *(f"{name}, p{percent}" for name, percent in columns))
-    single = (each for each in measured if each.scenario.clients == 1)
-    return table(head, ((each.scenario.size, *(each.wait_ms(*column) for column in columns)) for each in single))
+    single = ((each.size, rates) for each, rates in measured.items() if each.clients == 1)
+    return table(head, ((size, *(rates.wait_ms(*column) for column in columns)) for size, rates in single))
 
 
 def _replays(measured: Sequence[tuple[Scenario, Rates]], names: Sequence[str]) -> str:
-    rows = ((_taken_in(scenario.size), scenario.events, *_compared(rates, names)) for scenario, rates in measured)
+    by = {1: "requests of one event"}
+    rows = (
+        (by.get(each.size, f"requests of {each.size} events"), each.events, *_compared(rates, names))
+        for each, rates in measured
+    )
     return table(("taken in by", "events", *_compared_with(names)), rows)
-
-
-def _taken_in(size: int) -> str:
-    return "requests of one event" if size == 1 else f"requests of {size} events"
 
 
 def _compared_with(names: Sequence[str]) -> tuple[str, ...]:

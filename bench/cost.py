@@ -1,7 +1,6 @@
 """The tables of docs/cost.md and bench/cost.md: what events cost, as counted and by bench/cost_model.py.
 
-python -m bench.cost            prints them
-python -m bench.cost --write    puts them into the page
+python -m bench.cost [--write]
 """
 
 from __future__ import annotations
@@ -14,8 +13,9 @@ from bench import prices
 from bench.destination_costs import Sending, reporting_takes, sending_takes
 from bench.event_costs import PEERS, SIZES, of_peer, taken_in, taken_in_again
 from bench.markdown import DOCS, Row, publish, table
-from bench.prices import API, EVENTBRIDGE, LAMBDA, READS, S3, WRITES, Dollars
+from bench.prices import API, EVENTBRIDGE, LAMBDA, READS, S3, WRITES, Dollars, dollars
 from bench.replay_costs import SCATTERED, THREES, TOGETHER
+from bench.scale_model import Model
 from chalicelib.replays.destinations import DestinationKind
 
 PAGE = DOCS / "cost.md"
@@ -67,10 +67,10 @@ def _ingested() -> str:
 def _services() -> str:
     services = (API, WRITES, READS, S3, LAMBDA)
     rows = (
-        (f"{who}, {how}", *(_dollars({service: dollars[service]}) for service in services))
+        (f"{who}, {how}", *(_dollars({service: charged[service]}) for service in services))
         for who, name in ((RETRACE, ""), *((NAMES[name], name) for name in PEERS))
         for how, size in (("one by one", 1), ("in hundreds", 100))
-        for dollars in [model.by_peer(name, size) if name else model.by_retrace(size)]
+        for charged in [model.by_peer(name, size) if name else model.by_retrace(size)]
     )
     return table(("a million events", *services), rows)
 
@@ -95,9 +95,10 @@ def _replayed() -> str:
         "in batches, several entities": THREES,
         "one by one, the worst": SCATTERED,
     }
-    sent = _dollars(model.sent_by_retrace())
+    sent = _dollars(dollars(Model(TOGETHER).sending_takes))
+    processed = {says: _dollars(dollars(Model(shape).processing_takes)) for says, shape in shapes.items()}
     rows: list[Row] = [
-        *((f"Retrace, {says}", sent, _dollars(model.processed_by_retrace(shape))) for says, shape in shapes.items()),
+        *((f"Retrace, {says}", sent, each) for says, each in processed.items()),
         *((NAMES[name], _dollars(model.sent_by_peer(name)), _dollars(model.processed_by_peer(name))) for name in PEERS),
         (EVENTBRIDGE, _dollars(model.sent_by_eventbridge()), "your own consumer"),
     ]
@@ -106,7 +107,7 @@ def _replayed() -> str:
 
 def _together() -> str:
     """Taken in in hundreds, kept for a year, replayed and aggregated once."""
-    retrace = (model.by_retrace(100), model.sent_by_retrace(), model.processed_by_retrace(THREES))
+    retrace = (model.by_retrace(100), dollars(Model(TOGETHER).sending_takes), dollars(Model(THREES).processing_takes))
     rows = [(RETRACE, _dollars(*retrace, {"": model.kept_by_retrace(100).dollars}))]
     for name in PEERS:
         work = (model.by_peer(name, 100), model.sent_by_peer(name), model.processed_by_peer(name))

@@ -10,8 +10,7 @@ from bench.assumptions import ASSUMED
 from bench.event_costs import of_peer, taken_in, taken_in_again
 from bench.meter import Cost, together
 from bench.prices import EVENTBRIDGE, S3, SQS, Dollars, dollars
-from bench.replay_costs import TOGETHER, Shape
-from bench.scale_model import INSTALLED, RECEIVED, Model, gb_seconds
+from bench.scale_model import INSTALLED, RECEIVED, gb_seconds
 from chalicelib.replays.estimate import Takes
 
 MONTHS = 12
@@ -83,16 +82,6 @@ def _kept(cost: Cost, table_bytes: float, recovery: float) -> Kept:
     in_tables = _gb(table_bytes + cost.index_bytes) * prices.STORED_GB_MONTH + _gb(table_bytes) * recovery
     in_s3 = _gb(cost.s3_bytes) * prices.S3_GB_MONTH
     return Kept(cost.s3_bytes, table_bytes, cost.index_bytes, MONTHS * (in_s3 + in_tables))
-
-
-def sent_by_retrace() -> Dollars:
-    """What a message costs to be planned and sent."""
-    return dollars(Model(TOGETHER).sending_takes)
-
-
-def processed_by_retrace(shape: Shape) -> Dollars:
-    """What a message costs to be received, processed and deleted, in batches of a hundred, as the package asks for."""
-    return dollars(Model(shape).processing_takes)
 
 
 def sent_by_peer(name: str) -> Dollars:

@@ -1,8 +1,6 @@
 """Processor time of our own code for each event, beside that of boto3 and of the framework, and what metrics add.
 
-python -m bench.cpu             prints it
-python -m bench.cpu --counts    prints the calls of functions alone, as JSON
-python -m bench.cpu --write     puts it into bench/performance.md, and what metrics add into docs/performance.md
+python -m bench.cpu [--write] [--counts]    counts: the calls of functions alone, as JSON
 
 All of it runs in one thread, from the event that Lambda hands over to the answer. Requests to AWS are serialised and
 signed, and answers parsed, but in place of the network stands bench/stub_transport.py. Time is charged by the borders
@@ -11,9 +9,6 @@ that are crossed (bench/instrumentation.py):
 - boto3: from the call of a client's method to its return, without the network.
 - framework: Chalice around our views and consumers, and the logger and metrics of Powertools that they call.
 - ours: all the rest, with pydantic, json and hashlib in it.
-
-Times are medians of rounds in which all workloads take turns, and mean something only beside each other. How many
-functions are called does not vary. Other work on the machine may double every time.
 """
 
 from __future__ import annotations
@@ -85,17 +80,14 @@ def counts(application: Application, workloads: Sequence[Workload]) -> dict[str,
 def rounds(application: Application, workloads: Sequence[Workload]) -> dict[str, list[ByOwner]]:
     """Microseconds of an event, by workload and owner, in each of the rounds in which the workloads take turns."""
     found: dict[str, list[ByOwner]] = {workload.name: [] for workload in workloads}
+    clock = application.clock
     for workload in [*workloads] * ROUNDS:
-        found[workload.name].append(_timed(application, workload))
+        often = max(3, 60 // workload.events)  # so that rounds are about as long
+        gc.collect()
+        clock.reset()
+        workload.run(often)
+        found[workload.name].append({each: clock.microseconds(each) / workload.events / often for each in OWNERS})
     return found
-
-
-def _timed(application: Application, workload: Workload) -> ByOwner:
-    often = max(3, 60 // workload.events)  # so that rounds are about as long
-    gc.collect()
-    application.clock.reset()
-    workload.run(often)
-    return {owner: application.clock.microseconds(owner) / workload.events / often for owner in OWNERS}
 
 
 def workloads_of(application: Application) -> list[Workload]:
@@ -146,11 +138,7 @@ def _task(application: Application, count: int) -> str:
 
 
 def _processed(size: int, metrics: int) -> str:
-    return f"replay, {size} processed" + (f", {_counted(metrics)}" if metrics else "")
-
-
-def _counted(metrics: int) -> str:
-    return f"{metrics} metric{'s' * (metrics != 1)}" if metrics else "without"
+    return f"replay, {size} processed" + (f", {metrics} metric{'s' * (metrics > 1)}" if metrics else "")
 
 
 def table_of(calls: dict[str, ByOwner], found: dict[str, list[ByOwner]]) -> str:
@@ -180,18 +168,13 @@ def metrics_line(found: dict[str, list[ByOwner]]) -> str:
     )
 
 
-def main() -> None:
-    """Print the table, or put it into the page."""
-    application = instrumented()
-    workloads = workloads_of(application)
-    calls = counts(application, workloads)
-    if "--counts" in sys.argv[1:]:
-        print(json.dumps(calls))
-    else:
-        found = rounds(application, workloads)
-        publish(PERFORMANCE, "bench.cpu", {"cpu": table_of(calls, found)})
-        publish(DOCS / "performance.md", "bench.cpu", {"metrics": metrics_line(found)})
-
-
 if __name__ == "__main__":
-    main()
+    measured = instrumented()
+    loads = workloads_of(measured)
+    called = counts(measured, loads)
+    if "--counts" in sys.argv[1:]:
+        print(json.dumps(called))
+    else:
+        took = rounds(measured, loads)
+        publish(PERFORMANCE, "bench.cpu", {"cpu": table_of(called, took)})
+        publish(DOCS / "performance.md", "bench.cpu", {"metrics": metrics_line(took)})

@@ -1,7 +1,6 @@
 """Measure how fast events leave Retrace, beside a request for each and beside DuckDB on downloaded objects.
 
-python -m bench.exports            prints the table
-python -m bench.exports --write    puts it into bench/performance.md, too
+python -m bench.exports [--write]
 
 All ways write the same events of a day into a Parquet file, and take turns on one embedded AWS.
 """
@@ -19,7 +18,7 @@ import duckdb
 
 from bench.markdown import PERFORMANCE, publish, table
 from bench.orders import DAY, SOURCE, bodies
-from bench.rounds import Rates, a_second, alternating, require_equal
+from bench.rounds import Rates, alternating, load_of, require_equal
 from embedded.admin import Admin, Administrator
 from embedded.client import Api
 from embedded.connection import Stack
@@ -89,13 +88,13 @@ def measure(stack: Stack, admin: Admin) -> Rates:
     key = (stack.access_key_id, stack.secret_access_key)
     client = Client(Target(stack.api_url, "bench", stack.region, access_key=key, endpoint_url=stack.aws_endpoint_url))
     s3 = client.target.client("s3")
-    ways: list[tuple[Callable[[], None], int]] = [
-        (partial(written, partial(one_by_one, client), ONE_BY_ONE), ONE_BY_ONE),
-        (partial(written, partial(through_api, client, QUERY, None), EVENTS), EVENTS),
-        (partial(written, partial(from_s3, client, s3, QUERY, None), EVENTS), EVENTS),
-        (partial(downloaded, admin, stack.raw_bucket), EVENTS),
+    ways: list[tuple[int, Callable[[], None]]] = [
+        (ONE_BY_ONE, partial(written, partial(one_by_one, client), ONE_BY_ONE)),
+        (EVENTS, partial(written, partial(through_api, client, QUERY, None), EVENTS)),
+        (EVENTS, partial(written, partial(from_s3, client, s3, QUERY, None), EVENTS)),
+        (EVENTS, partial(downloaded, admin, stack.raw_bucket)),
     ]
-    measures = {name: lambda _, way=way: a_second(*way) for name, way in zip(NAMES, ways, strict=True)}
+    measures = {name: lambda _, way=way: load_of(*way) for name, way in zip(NAMES, ways, strict=True)}
     return alternating(f"{EVENTS:,} events exported", measures)
 
 

@@ -90,9 +90,8 @@ def request(method: str, path: str, body: str | None = None, query: Mapping[str,
 
 def messages(bodies: Sequence[str]) -> Json:
     """Messages of these bodies as an event source mapping hands them over."""
-    sent = ((f"00000000-0000-4000-8000-{number:012d}", f"receipt-{number}", body) for number, body in enumerate(bodies))
-    names = ("MessageId", "ReceiptHandle", "Body")
-    return {"Records": delivered([dict(zip(names, each, strict=True)) for each in sent])}
+    sent = ((f"00000000-0000-4000-8000-{at:012d}", f"receipt-{at}", body) for at, body in enumerate(bodies))
+    return {"Records": delivered([{"MessageId": each, "ReceiptHandle": at, "Body": body} for each, at, body in sent])}
 
 
 def delivered(received: Sequence[Mapping[str, str]]) -> list[Json]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
+from functools import partial
 from io import SEEK_END
 from math import ceil
 from typing import Any
@@ -58,17 +59,19 @@ def read_units(size: int, *, consistent: bool) -> float:
     return max(1, ceil(size / (4 * KIB))) * (1.0 if consistent else 0.5)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Cost:
     """What some events took: AWS calls, DynamoDB's units by table, what SQS and buses charge for, bytes that stay."""
 
     events: int
-    calls: Mapping[str, int]
-    writes: Mapping[str, int]
-    projections: int
-    reads: Mapping[str, float]
-    sqs_requests: int
-    stored_bytes: Mapping[str, int]
+    calls: Counter[str] = field(default_factory=Counter)
+    writes: Counter[str] = field(default_factory=Counter)
+    projections: int = 0
+    reads: defaultdict[str, float] = field(default_factory=partial(defaultdict, float))
+    sqs_requests: int = 0
+    stored_bytes: Counter[str] = field(
+        default_factory=Counter
+    )  # of rows that are put, with what is charged beside them
     bus_events: int = 0
 
     def each(self, count: float | Mapping[str, float]) -> float:
@@ -83,8 +86,8 @@ class Cost:
     def takes(self) -> Takes:
         """What one event takes of what is counted here."""
         return Takes(
-            write_units=self.each(self.writes) + self.each(self.projections),
-            read_units=self.each(self.reads),
+            write_units=sum(self.units[:2]),
+            read_units=self.units[2],
             sqs_requests=self.each(self.sqs_requests),
             bus_events=self.each(self.bus_events),
             gets=self.each(self.calls.get("GetObject", 0)),
@@ -119,22 +122,14 @@ class Meter:
     """
 
     def __init__(self, indexes: Mapping[str, Sequence[str]]) -> None:
-        self._indexes = indexes
-        self._reset()
-
-    def _reset(self) -> None:
-        self._calls, self._writes = Counter[str](), Counter[str]()
-        self._reads = defaultdict[str, float](float)
-        self._stored_bytes = Counter[str]()  # of rows that are put, with what is charged beside them
-        self._projections = self._sqs_requests = self._bus_events = 0
+        self._indexes, self._cost = indexes, Cost(0)
 
     def measured(self, events: int, work: Callable[[], int]) -> Cost:
         """Count what work takes that has to do with this many events, and says with how many it did."""
-        self._reset()
+        self._cost = Cost(events)
         if (done := work()) != events:
             raise RuntimeError(f"{done} of {events} events were counted.")
-        units = (self._writes, self._projections, self._reads)
-        return Cost(events, self._calls, *units, self._sqs_requests, self._stored_bytes, self._bus_events)
+        return self._cost
 
     def attach(self, client: BaseClient) -> None:
         """Count the calls of a client."""
@@ -150,17 +145,17 @@ class Meter:
     def answered(self, parsed: Item, model: Any, context: dict[str, Any], **_: Any) -> None:
         """A handler for the answer, to be called before others make something else of it."""
         asked: Item = context["metered"]
-        self._calls[model.name] += 1
+        self._cost.calls[model.name] += 1
         match model.name:
             case "GetObject":
                 pass
             case "PutObject":
                 body = asked["Body"]
-                self._stored_bytes[S3] += len(body) if isinstance(body, bytes) else body.seek(0, SEEK_END)
+                self._cost.stored_bytes[S3] += len(body) if isinstance(body, bytes) else body.seek(0, SEEK_END)
             case "SendMessage" | "SendMessageBatch":
                 self._sent(asked.get("Entries", [asked]))
             case "PutEvents":
-                self._bus_events += sum(ceil(size_of(entry) / (64 * KIB)) for entry in asked["Entries"])
+                self._cost.bus_events += sum(ceil(size_of(entry) / (64 * KIB)) for entry in asked["Entries"])
             case "BatchGetItem":
                 for table, wanted in asked["RequestItems"].items():
                     self._got(table, wanted, parsed["Responses"].get(table, []))
@@ -187,13 +182,13 @@ class Meter:
     def _got(self, table: str, wanted: Item, found: Sequence[Item]) -> None:
         consistent = wanted.get("ConsistentRead", False)
         sizes = [*map(item_size, found), *[0] * (len(wanted["Keys"]) - len(found))]
-        self._reads[table] += sum(read_units(size, consistent=consistent) for size in sizes)
+        self._cost.reads[table] += sum(read_units(size, consistent=consistent) for size in sizes)
 
     def _queried(self, asked: Item, parsed: Item) -> None:
         if "FilterExpression" in asked:
             raise ValueError("What a filter leaves out is charged too, and not known here.")
         size = sum(map(item_size, parsed["Items"]))
-        self._reads[asked["TableName"]] += read_units(size, consistent=asked.get("ConsistentRead", False))
+        self._cost.reads[asked["TableName"]] += read_units(size, consistent=asked.get("ConsistentRead", False))
 
     def _put(self, asked: Item, parsed: Item) -> None:
         """A put whose condition does not hold costs as much as one whose condition does, and leaves no row.
@@ -201,22 +196,22 @@ class Meter:
         https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
         """
         if "Error" in parsed:
-            self._writes[asked["TableName"]] += write_units(item_size(asked["Item"]))
+            self._cost.writes[asked["TableName"]] += write_units(item_size(asked["Item"]))
         else:
             self._wrote(asked["TableName"], asked["Item"])
 
     def _wrote(self, table: str, item: Item, times: int = 1) -> None:
         size = item_size(item)
         projected = sum(key in item for key in self._indexes.get(table, ()))
-        self._writes[table] += times * write_units(size)
-        self._projections += projected * write_units(size)
-        self._stored_bytes[table] += size + BYTES_A_ROW
-        self._stored_bytes[INDEXES] += projected * (size + BYTES_A_ROW)
+        self._cost.writes[table] += times * write_units(size)
+        self._cost.projections += projected * write_units(size)
+        self._cost.stored_bytes[table] += size + BYTES_A_ROW
+        self._cost.stored_bytes[INDEXES] += projected * (size + BYTES_A_ROW)
 
     def _updated(self, update: Item, times: int = 1) -> None:
         """Rows that are written again are as long as what is written, or a little longer."""
         size = item_size({**update["Key"], **update["ExpressionAttributeValues"]})
-        self._writes[update["TableName"]] += times * write_units(size)
+        self._cost.writes[update["TableName"]] += times * write_units(size)
 
     def _wrote_together(self, actions: Sequence[Item]) -> None:
         """Each write of a transaction costs twice."""
@@ -230,4 +225,4 @@ class Meter:
     def _sent(self, entries: Sequence[Item]) -> None:
         """SQS counts a request for each 64 KB."""
         size = sum(len(entry["MessageBody"].encode()) for entry in entries)
-        self._sqs_requests += max(1, ceil(size / (64 * KIB)))
+        self._cost.sqs_requests += max(1, ceil(size / (64 * KIB)))

@@ -1,7 +1,6 @@
 """Measure `retrace.Producer` beside a loop of `requests.post` and `retrace ingest`, for bench/performance.md.
 
-python -m bench.producer            prints the tables
-python -m bench.producer --write    puts them into the page, too
+python -m bench.producer [--write]
 
 All three send to one deployed API on the embedded AWS, in turns. The loop sends one event a request, as a program would
 that has no batches. How fast `send` alone is, is measured with an API that nobody serves.
@@ -27,7 +26,7 @@ from botocore.credentials import Credentials
 
 from bench.markdown import PERFORMANCE, publish, table
 from bench.orders import Json, orders
-from bench.rounds import Rates, a_second, alternating
+from bench.rounds import Load, Rates, alternating, load_of
 from embedded.connection import Stack
 from embedded.stack import started
 from retrace import Producer
@@ -48,28 +47,28 @@ class Target:
     stack: Stack
     directory: Path
 
-    def produce(self, number: int) -> float:
-        """Events a second of a producer, until each is decided."""
+    def produce(self, number: int) -> Load:
+        """What a producer takes until each event is decided."""
         events = orders(f"order.produced-{number}", 0, BATCHED)
         with Producer(self.stack.api_url, spool=self.directory / "spool") as producer:
-            return a_second(lambda: _produced(producer, events), BATCHED)
+            return load_of(BATCHED, lambda: _produced(producer, events))
 
-    def ingest(self, number: int) -> float:
-        """Events a second of the command, with its start."""
+    def ingest(self, number: int) -> Load:
+        """What the command takes, with its start."""
         path = self.directory / f"{number}.ndjson"
         path.write_text("".join(f"{json.dumps(event)}\n" for event in orders(f"order.file-{number}", 0, BATCHED)))
         command = [sys.executable, "-m", "retrace", "ingest", str(path)]
-        return a_second(lambda: subprocess.run(command, check=True, capture_output=True), BATCHED)
+        return load_of(BATCHED, lambda: subprocess.run(command, check=True, capture_output=True))
 
-    def loop(self, number: int) -> float:
-        """Events a second of requests of one event."""
+    def loop(self, number: int) -> Load:
+        """What requests of one event take."""
         url = f"{self.stack.api_url}/ingest"
 
         def post() -> None:
             for event in orders(f"order.looped-{number}", 0, LOOPED):
                 requests.post(url, json=event, auth=self._signed, timeout=60).raise_for_status()
 
-        return a_second(post, LOOPED)
+        return load_of(LOOPED, post)
 
     def _signed(self, prepared: requests.PreparedRequest) -> requests.PreparedRequest:
         said = {"Content-Type": prepared.headers["Content-Type"]}
@@ -99,11 +98,11 @@ def spooled(directory: Path) -> Rates:
     """How fast `send` returns."""
     logging.getLogger("retrace.producer").setLevel(logging.CRITICAL)
 
-    def send(number: int, *, fsync: bool) -> float:
+    def send(number: int, *, fsync: bool) -> Load:
         events = orders("order.spooled", 0, SPOOLED[fsync])
         spool = directory / f"{fsync}-{number}"
         with Producer(NOWHERE, spool=spool, region="eu-west-1", fsync=fsync, close_timeout_s=0) as producer:
-            return a_second(lambda: [producer.send(event) for event in events], len(events))  # type: ignore[func-returns-value]  # it is timed
+            return load_of(len(events), lambda: [producer.send(event) for event in events])  # type: ignore[func-returns-value]  # it is timed
 
     return alternating("events taken by send", {f"fsync={fsync}": partial(send, fsync=fsync) for fsync in SPOOLED})
 

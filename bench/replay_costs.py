@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby
@@ -11,7 +11,18 @@ from itertools import groupby
 from bench import orders
 from bench.event_costs import SENT_BY
 from bench.meter import Cost, item_size
-from bench.metered_aws import AGGREGATES, BUCKET, EVENTS, NEVER_LATE, NOW, SHARDS, MeteredAws, never_wait, one_by_one
+from bench.metered_aws import (
+    AGGREGATES,
+    BUCKET,
+    EVENTS,
+    NEVER_LATE,
+    NOW,
+    REPLAYS,
+    SHARDS,
+    MeteredAws,
+    never_wait,
+    one_by_one,
+)
 from bench.orders import EVENT_TYPE, SOURCE, order
 from chalicelib.aggregates.aggregate import SAMPLE_SIZE, Version, aggregate_of, definitions_in
 from chalicelib.aggregates.dynamodb_rows import outcome_row, version_row
@@ -27,6 +38,7 @@ from chalicelib.events.event import Event, parse_native
 from chalicelib.events.raw_objects import Receipt, StoredEvent, name_of, stored_events
 from chalicelib.metrics.contribution import contributions, measured
 from chalicelib.metrics.definition import Definition
+from chalicelib.metrics.dynamodb_definitions import DynamoDefinitions
 from chalicelib.processing.fetcher import FetchAndVerify
 from chalicelib.processing.processor import ProcessBatch
 from chalicelib.processing.recorder import RecordInLedger
@@ -74,54 +86,18 @@ SCATTERED = Shape("scattered", 1, before=SAMPLE_SIZE)
 SHAPES = (TOGETHER, THREES, ALONE, SCATTERED)
 
 
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """Bytes of the rows and of a message."""
-
-    index_row: int
-    entry: int
-    new_version: int
-    full_version: int
-    message: int
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """All that is counted: planning, processing a batch by shape and size, and sizes."""
-
-    planning: Cost
-    processing: Mapping[tuple[Shape, int], Cost]
-    sizes: Sizes
-
-
-@lru_cache(maxsize=1)
-def count() -> Count:
-    """Count everything once."""
-    processing = {(shape, batch): processed(shape, batch) for shape in SHAPES for batch in BATCHES}
-    return Count(_planned(), processing, _sizes())
-
-
-def processed(shape: Shape, batch: int, metrics: Sequence[Definition] = ()) -> Cost:
+@lru_cache
+def processed(shape: Shape, batch: int, metrics: tuple[Definition, ...] = ()) -> Cost:
     """What one batch takes in the middle of a replay that pins these metrics, whose definitions are remembered."""
     aws = MeteredAws()
     keep_job(aws, metrics)
     recorder = RecordInLedger(aws.aggregates, lambda: NOW, never_wait)
-    processor = ProcessBatch(FetchAndVerify(aws.raw, one_by_one), aws.replays, recorder, _Remembered(metrics))
+    remembered = DynamoDefinitions(aws.dynamodb, REPLAYS, never_wait, {each.sha256: each for each in metrics})
+    processor = ProcessBatch(FetchAndVerify(aws.raw, one_by_one), aws.replays, recorder, remembered)
     deliveries = _deliveries(_stored(aws, shape, batch))
     for entity in {shape.entity_of(number) for number in range(batch)} if shape.before else ():
         aws.dynamodb.put_item(TableName=AGGREGATES, Item=_version_row(entity, shape.before, metrics))
     return aws.meter.measured(batch, lambda: batch - len(processor.process(deliveries).failures))
-
-
-@dataclass(frozen=True, slots=True)
-class _Remembered:
-    """Definitions as a process has them after its first message."""
-
-    definitions: Sequence[Definition]
-
-    def by_hash(self, hashes: Collection[str]) -> list[Definition]:
-        """All of them, in order."""
-        return [each for each in self.definitions if each.sha256 in hashes]
 
 
 def _version_row(entity: int, inputs: int, metrics: Sequence[Definition] = ()) -> Item:
@@ -132,9 +108,7 @@ def _version_row(entity: int, inputs: int, metrics: Sequence[Definition] = ()) -
 
 
 def _input(event: Event, metrics: Sequence[Definition]) -> Input:
-    contributed = (
-        contributions(metrics, measured(event.event_id, event.event_type, parse(event.text).value)) if metrics else {}
-    )
+    contributed = contributions(metrics, measured(event.event_id, event.event_type, parse(event.text).value))
     return Input(start_of(DAY), event.event_id, event.event_type, event.content_sha256, contributed)
 
 
@@ -148,7 +122,8 @@ def with_events(count: int, entities: int = ENTITIES, to: DeclaredDestination = 
     return aws
 
 
-def _planned() -> Cost:
+@lru_cache(maxsize=1)
+def planned() -> Cost:
     """What planning takes of a replay by type that one slice plans."""
     aws = with_events(EVENTS_PLANNED)
     return aws.meter.measured(EVENTS_PLANNED, lambda: plan_slice(aws))
@@ -194,15 +169,16 @@ def key_of(events: Sequence[Event]) -> str:
     return keys.raw_object(events[0].source, DAY, DAY, name_of(events))
 
 
-def _sizes() -> Sizes:
-    """Rows as the adapters make them, and a message as it is sent."""
+@lru_cache(maxsize=1)
+def sizes() -> Mapping[str, int]:
+    """Bytes of rows as the adapters make them, and of a message as it is sent."""
     event = an_event(1, 1)
     [stored] = stored_events([event], RECEIPT, BUCKET, key_of([event]))
     message = message_of(REPLAY_ID, TO_AGGREGATES, stored)
-    return Sizes(
-        index_row=item_size(index_row(stored, SHARDS, NEVER_LATE)),
-        entry=item_size(outcome_row(record_of(message, Outcome.INPUT))),
-        new_version=item_size(_version_row(1, 1)),
-        full_version=item_size(_version_row(1, SAMPLE_SIZE)),
-        message=len(message.model_dump_json(exclude_none=True).encode()),
-    )
+    return {
+        "index row": item_size(index_row(stored, SHARDS, NEVER_LATE)),
+        "outcome": item_size(outcome_row(record_of(message, Outcome.INPUT))),
+        "new version": item_size(_version_row(1, 1)),
+        "full version": item_size(_version_row(1, SAMPLE_SIZE)),
+        "message": len(message.model_dump_json(exclude_none=True).encode()),
+    }

@@ -15,11 +15,26 @@ T = TypeVar("T")
 ROUNDS = 3
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What some requests took, from the first to the last, and each of them."""
+
+    events: int
+    seconds: float
+    waits: tuple[float, ...] = ()
+
+
 @dataclass
 class Rates:
-    """How many a second each contender did in each round, by its name."""
+    """How many a second each contender did in each round, by its name, and how many seconds each request waited."""
 
     of: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    waits: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, name: str, load: Load) -> None:
+        """Note a round of a contender."""
+        self.of[name].append(load.events / load.seconds)
+        self.waits[name] += load.waits
 
     def median(self, name: str) -> float | None:
         """The median of a contender's rounds; None for one that did not take part."""
@@ -31,43 +46,36 @@ class Rates:
             return None
         return median(ours / theirs for ours, theirs in zip(self.of[name], self.of[other], strict=True))
 
+    def wait_ms(self, name: str, percent: int) -> float | None:
+        """How long a contender's request waited in all rounds, in milliseconds: p50, p99."""
+        waits = self.waits.get(name, [])
+        if len(waits) < 2:
+            return 1_000 * waits[0] if waits else None
+        return 1_000 * quantiles(waits, n=100, method="inclusive")[percent - 1]
 
-def alternating(what: str, measures: Mapping[str, Callable[[int], float]]) -> Rates:
+
+def alternating(what: str, measures: Mapping[str, Callable[[int], Load]]) -> Rates:
     """Let each contender do the same in turn, another one first in each round, and say how many a second it did."""
     rates, names = Rates(), list(measures)
     for number in range(ROUNDS):
         first = number % len(names)
         for name in names[first:] + names[:first]:
-            rates.of[name].append(measures[name](number))
+            rates.add(name, measures[name](number))
     print(f"{what}: { ({name: round(median(each)) for name, each in rates.of.items()}) } a second", flush=True)
     return rates
 
 
-def a_second(work: Callable[[], object], count: int) -> float:
-    """How many of a count a second, if the work is to do so many."""
+def load_of(events: int, work: Callable[[], object]) -> Load:
+    """What work took that has to do with so many events."""
     begun = time.perf_counter()
     work()
-    return count / (time.perf_counter() - begun)
+    return Load(events, time.perf_counter() - begun)
 
 
 def require_equal(counts: Mapping[str, object], whose: str) -> None:
     """Raise unless all counts are the same."""
     if len(set(counts.values())) != 1:
         raise RuntimeError(f"{whose} did not do the same work: {dict(counts)}")
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """What some requests took, from the first to the last, and each of them."""
-
-    events: int
-    seconds: float
-    waits: tuple[float, ...]
-
-    @property
-    def a_second(self) -> float:
-        """Events a second."""
-        return self.events / self.seconds
 
 
 def timed(send: Callable[[T], object], parts: Sequence[T], events_a_part: int, clients: int) -> Load:
@@ -82,9 +90,3 @@ def timed(send: Callable[[T], object], parts: Sequence[T], events_a_part: int, c
         begun = time.perf_counter()
         waits = tuple(threads.map(wait_for, parts))
         return Load(events_a_part * len(parts), time.perf_counter() - begun, waits)
-
-
-def percentile(loads: Sequence[Load], percent: int) -> float:
-    """How long a request waited, in milliseconds, over all loads: p50, p99."""
-    waits = [wait for load in loads for wait in load.waits]
-    return 1_000 * (quantiles(waits, n=100, method="inclusive")[percent - 1] if len(waits) > 1 else waits[0])

@@ -1,7 +1,6 @@
 """The tables of docs/scale.md and bench/scale.md: what a replay of a billion events takes, by bench/scale_model.py.
 
-python -m bench.scale            prints them
-python -m bench.scale --write    puts them into the pages
+python -m bench.scale [--write]
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from bench.markdown import DOCS, Row, publish, table
 from bench.meter import write_units
 from bench.metered_aws import AGGREGATES, REPLAYS
 from bench.prices import LAMBDA, READS, S3, SQS, WRITES, dollars
-from bench.replay_costs import BATCHES, SCATTERED, SHAPES, TOGETHER, count
+from bench.replay_costs import BATCHES, SCATTERED, SHAPES, TOGETHER, planned, sizes
 from bench.scale_model import INSTALLED, Model
 
 PAGE = DOCS / "scale.md"
@@ -34,7 +33,6 @@ FORTY_JOBS = replace(
     planner_mb=MB_A_VCPU,
     table_units=400_000,
 )
-
 
 MODELS = [Model(shape, batch) for shape in SHAPES for batch in BATCHES]
 
@@ -60,21 +58,21 @@ def workings() -> Mapping[str, str]:
 
 
 def _rows() -> str:
-    sizes = count().sizes
+    of = sizes()
     written = {
-        "what became of a message": sizes.entry,
-        "version with one input": sizes.new_version,
-        "version with ten inputs or more": sizes.full_version,
+        "what became of a message": of["outcome"],
+        "version with one input": of["new version"],
+        "version with ten inputs or more": of["full version"],
     }
     rows: list[Row] = [
         (name, size, 2 * write_units(size), write_units(size) * prices.KIB - size) for name, size in written.items()
     ]
-    rows += [("row of the index", sizes.index_row, "", ""), ("message", sizes.message, "", "")]
+    rows += [("row of the index", of["index row"], "", ""), ("message", of["message"], "", "")]
     return table(("", "bytes", "units to write it in a transaction", "bytes until it costs two more"), rows)
 
 
 def _units() -> str:
-    costs = {("planning, any shape", ""): count().planning}
+    costs = {("planning, any shape", ""): planned()}
     costs |= {(model.shape.name, str(model.batch)): model.processing for model in MODELS}
     rows = (
         (*of, each(cost.calls), each(cost.writes.get(AGGREGATES, 0)), each(cost.writes[REPLAYS]), each(cost.reads))
@@ -118,9 +116,9 @@ def _dollars(models: Sequence[Model]) -> str:
 
 def _stored() -> str:
     """What stays in AggregatesTable."""
-    sizes = count().sizes
-    kept = {"of each message": sizes.entry, "of each entity-day with one event": sizes.new_version}
-    kept["of each entity-day with ten events or more"] = sizes.full_version
+    of = sizes()
+    kept = {"of each message": of["outcome"], "of each entity-day with one event": of["new version"]}
+    kept["of each entity-day with ten events or more"] = of["full version"]
     gb = {name: BILLION * (size + prices.BYTES_A_ROW) / prices.KIB**3 for name, size in kept.items()}
     rows = ((name, each, f"${each * prices.STORED_GB_MONTH:,.0f}") for name, each in gb.items())
     return table(("a billion rows", "GB", "dollars a month"), rows)

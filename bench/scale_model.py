@@ -10,7 +10,7 @@ from bench import prices
 from bench.assumptions import ASSUMED
 from bench.meter import Cost, together
 from bench.metered_aws import AGGREGATES, EVENTS, REPLAYS, SHARDS
-from bench.replay_costs import BATCHES, Shape, count
+from bench.replay_costs import BATCHES, Shape, planned, processed
 from chalicelib.replays.commit_batch import MESSAGES_A_BATCH
 from chalicelib.replays.estimate import Takes
 from chalicelib.replays.in_flight import LOOK_EVERY_S
@@ -22,7 +22,6 @@ from infra.merge import FUNCTIONS, RESOURCES, load
 NEW_TABLE = "AggregatesTable while it is new"
 RECEIVED = Takes(sqs_requests=2 / prices.SQS_BATCH)
 """Lambda's pollers, and consumers, receive a message and delete it in tens, at best."""
-
 
 _FUNCTIONS = json.loads((RESOURCES.parents[1] / ".chalice/config.json").read_text())["lambda_functions"]
 _PROCESSOR = load(FUNCTIONS)["Resources"]["Processor"]["Properties"]["Events"]["ProcessorSqsEventSource"]["Properties"]
@@ -78,20 +77,20 @@ class Model:
     @property
     def processing(self) -> Cost:
         """What a batch takes."""
-        return count().processing[self.shape, self.batch]
+        return processed(self.shape, self.batch)
 
     def writes(self, table: str) -> float:
         """Write units of a message in a table."""
-        return sum(cost.each(cost.writes.get(table, 0)) for cost in (count().planning, self.processing))
+        return sum(cost.each(cost.writes.get(table, 0)) for cost in (planned(), self.processing))
 
     def reads(self, table: str) -> float:
         """Read units of a message in a table."""
-        return sum(cost.each(cost.reads.get(table, 0)) for cost in (count().planning, self.processing))
+        return sum(cost.each(cost.reads.get(table, 0)) for cost in (planned(), self.processing))
 
     @property
     def planning_s(self) -> float:
         """How long a planner takes for a message."""
-        return planning_s(count().planning, self.deployment)
+        return planning_s(planned(), self.deployment)
 
     @property
     def batch_s(self) -> float:
@@ -104,7 +103,7 @@ class Model:
         """What a message takes until it is sent."""
         in_lambda = gb_seconds(self.planning_s, self.deployment.planner_mb)
         invocations = 1 / (MESSAGES_A_BATCH * BATCHES_A_SLICE)
-        return together(count().planning.takes(), Takes(invocations=invocations, gb_seconds=in_lambda))
+        return together(planned().takes(), Takes(invocations=invocations, gb_seconds=in_lambda))
 
     @property
     def processing_takes(self) -> Takes:

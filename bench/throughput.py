@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from bench.contenders import IN_FLIGHT, Contender, until
 from bench.lambda_events import delivered
 from bench.orders import bodies
-from bench.rounds import ROUNDS, Load, Rates, alternating, percentile, require_equal, timed
+from bench.rounds import ROUNDS, Load, Rates, alternating, require_equal, timed
 from chalicelib.core.pagination import chunked
 
 if TYPE_CHECKING:
@@ -60,29 +59,14 @@ class Scenario:
         return list(bodies(self.event_type, number * self.size * self.requests, self.size, self.requests))
 
 
-@dataclass(frozen=True, slots=True)
-class Ingested:
-    """How many events a second a scenario took in, and how long requests waited."""
-
-    scenario: Scenario
-    rates: Rates
-    loads: Mapping[str, Sequence[Load]]
-
-    def wait_ms(self, name: str, percent: int) -> float | None:
-        """How long a request waited."""
-        return percentile(self.loads[name], percent) if name in self.rates.of else None
-
-
-def ingested(scenario: Scenario, contenders: Sequence[Contender]) -> Ingested:
+def ingested(scenario: Scenario, contenders: Sequence[Contender]) -> Rates:
     """Let all take the events of a scenario in."""
-    loads: dict[str, list[Load]] = defaultdict(list)
 
-    def take_in(contender: Contender, number: int) -> float:
-        loads[contender.name].append(contender.take_in(scenario.bodies(number), scenario.size, scenario.clients))
-        return loads[contender.name][-1].a_second
+    def take_in(contender: Contender, number: int) -> Load:
+        return contender.take_in(scenario.bodies(number), scenario.size, scenario.clients)
 
     measures = {each.name: partial(take_in, each) for each in contenders[: scenario.contenders]}
-    return Ingested(scenario, alternating(f"{scenario.event_type} taken in", measures), loads)
+    return alternating(f"{scenario.event_type} taken in", measures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,18 +82,18 @@ def replayed(scenario: Scenario, contenders: Sequence[Contender], process: Proce
     """Let all replay what they took in, first all of it sent to a queue that is not read, then all of it processed."""
     events, processing = scenario.events, Rates()
 
-    def replay(contender: Contender, _: int) -> float:
+    def replay(contender: Contender, _: int) -> Load:
         contender.listen(enabled=False)
         begun = time.perf_counter()
         replay_id = contender.replay(scenario.event_type)
         until(lambda: contender.messages() >= events, f"{contender.name} had sent its messages")
-        seconds = time.perf_counter() - begun
+        sent = Load(events, time.perf_counter() - begun)
         require_equal({"sent": contender.messages(), "taken in": events}, contender.name)
         before = contender.counted(replay_id)
-        processing.of[contender.name].append(events / process(contender))
+        processing.add(contender.name, Load(events, process(contender)))
         until(lambda: contender.counted(replay_id) - before >= events, f"{contender.name} had counted its messages")
         require_equal({"counted": contender.counted(replay_id) - before, "taken in": events}, contender.name)
-        return events / seconds
+        return sent
 
     measures = {each.name: partial(replay, each) for each in contenders}
     return Replayed(scenario, alternating(f"{scenario.event_type} sent", measures), processing)
@@ -159,29 +143,18 @@ def _invoke(contender: Contender, records: Sequence[Mapping[str, Any]]) -> None:
     raise RuntimeError(f"{contender.name} did not process {len(pending)} messages.")
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """How long a page took of an entity with so many events, in milliseconds."""
-
-    partition: int
-    p50: Mapping[str, float]
-
-
-def asked(contenders: Sequence[Contender], partition: int) -> Asked:
+def asked(contenders: Sequence[Contender], partition: int) -> Rates:
     """Let all answer for an entity that has so many events."""
     entity = f"entity-of-{partition}"
-    loads: dict[str, list[Load]] = defaultdict(list)
     for contender in contenders:
         puts: list[WriteRequestTypeDef] = [{"PutRequest": {"Item": row}} for row in _rows(contender, entity, partition)]
         for some in chunked(puts, ROWS_A_WRITE):
             contender.admin.dynamodb.batch_write_item(RequestItems={contender.events_table: some})
 
-    def ask(contender: Contender, _: int) -> float:
-        loads[contender.name].append(timed(partial(_page, contender), [entity] * QUESTIONS, 1, clients=1))
-        return loads[contender.name][-1].a_second
+    def ask(contender: Contender, _: int) -> Load:
+        return timed(partial(_page, contender), [entity] * QUESTIONS, 1, clients=1)
 
-    alternating(f"pages of {partition}", {each.name: partial(ask, each) for each in contenders})
-    return Asked(partition, {name: percentile(each, 50) for name, each in loads.items()})
+    return alternating(f"pages of {partition}", {each.name: partial(ask, each) for each in contenders})
 
 
 def _page(contender: Contender, entity_id: str) -> None:

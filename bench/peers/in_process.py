@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -53,18 +54,14 @@ class InProcess:
     def process(self) -> int:
         """Process all that is on the queue, in tens; return how many messages there were."""
         processed = 0
-        while received := self._received():
+        receive = partial(self.sqs.receive_message, QueueUrl=self.module.records.QUEUE_URL)
+        while received := receive(MaxNumberOfMessages=MESSAGES_A_BATCH).get("Messages"):
             records = {"Records": lambda_events.delivered(received)}
             answer = self.module.process(records, lambda_events.Context())
             if answer is not None and answer["batchItemFailures"]:
                 raise RuntimeError("A message could not be processed.")
             processed += len(received)
         return processed
-
-    def _received(self) -> list[Json]:
-        answer = self.sqs.receive_message(QueueUrl=self.module.records.QUEUE_URL, MaxNumberOfMessages=MESSAGES_A_BATCH)
-        messages: list[Json] = answer.get("Messages", [])
-        return messages
 
 
 @contextmanager
@@ -116,9 +113,6 @@ def _asked_at_one_time(meter: Meter, params: Json, context: Json, **_: Any) -> N
 def _read(name: str) -> ModuleType:
     """A peer's module, under the name that it has when it is deployed: Powertools keeps it in its rows."""
     importlib.reload(importlib.import_module("bench.peers.records"))
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
-    assert spec is not None, name  # noqa: S101  # narrows the type
-    assert spec.loader is not None, name  # noqa: S101  # likewise
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = ModuleType(name)
+    SourceFileLoader(name, str(Path(__file__).parent / f"{name}.py")).exec_module(module)
     return module

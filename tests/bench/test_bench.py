@@ -13,8 +13,8 @@ from bench.compare import Measured, workings
 from bench.contenders import CALL_MS
 from bench.markdown import PERFORMANCE, filled
 from bench.orders import orders
-from bench.rounds import Load, Rates, alternating, percentile, require_equal
-from bench.throughput import Asked, Ingested, Replayed, Scenario
+from bench.rounds import Load, Rates, alternating, require_equal
+from bench.throughput import Replayed, Scenario
 from chalicelib.core.lossless_json import parse
 from chalicelib.events.event import parse_native
 
@@ -22,9 +22,9 @@ from chalicelib.events.event import parse_native
 def test_contenders_take_turns_and_another_one_is_first_in_each_round() -> None:
     called: list[str] = []
 
-    def measured(name: str) -> float:
+    def measured(name: str) -> Load:
         called.append(name)
-        return float(len(called))
+        return Load(len(called), 1.0)
 
     rates = alternating("work", {"a": lambda _: measured("a"), "b": lambda _: measured("b")})
 
@@ -50,14 +50,15 @@ def test_a_ratio_is_the_median_of_the_rounds_ratios() -> None:
 
 
 def test_waits_are_of_all_requests_together() -> None:
-    loads = [
-        Load(50, 1.0, tuple(n / 1_000 for n in range(50))),
-        Load(51, 1.0, tuple(n / 1_000 for n in range(50, 101))),
-    ]
+    rates = Rates()
+    rates.add("a", Load(50, 1.0, tuple(n / 1_000 for n in range(50))))
+    rates.add("a", Load(51, 1.0, tuple(n / 1_000 for n in range(50, 101))))
+    rates.add("b", Load(1, 1.0, (0.007,)))
 
-    assert percentile(loads, 50) == pytest.approx(50)
-    assert percentile(loads, 99) == pytest.approx(99)
-    assert percentile([Load(1, 1.0, (0.007,))], 99) == 7
+    assert rates.wait_ms("a", 50) == pytest.approx(50)
+    assert rates.wait_ms("a", 99) == pytest.approx(99)
+    assert rates.wait_ms("b", 99) == 7
+    assert rates.wait_ms("c", 99) is None
 
 
 def test_contenders_that_did_not_do_the_same_are_not_compared() -> None:
@@ -85,16 +86,15 @@ def test_aws_is_no_farther_away_than_any_call_is_assumed_to_be() -> None:
 def measured() -> Measured:
     """A run in which Powertools took part in some of the work."""
     scenario = Scenario(100, 1, 16)
-    rates = Rates({"Retrace": [1_500.0], "plain": [100.0]})
-    loads = {name: [Load(100, 1.0, (0.1, 0.3))] for name in rates.of}
+    rates = Rates({"Retrace": [1_500.0], "plain": [100.0]}, {"Retrace": [0.1, 0.3], "plain": [0.1, 0.3]})
     replayed = Replayed(scenario, rates, Rates({"Retrace": [900.0], "plain": [300.0], "Powertools": [200.0]}))
     return Measured(
-        ingested=[Ingested(scenario, rates, loads)],
-        ingested_far=[Ingested(scenario, rates, loads)],
+        ingested={scenario: rates},
+        ingested_far={scenario: rates},
         replayed=[replayed],
         replayed_far=[replayed],
         in_hundreds=[replayed],
-        asked=[Asked(100, {"Retrace": 9.0, "plain": 8.0, "Powertools": 10.0})],
+        asked={100: Rates({}, {"Retrace": [0.009], "plain": [0.008], "Powertools": [0.01]})},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -78,7 +79,7 @@ def read_page(aws: MeteredAws) -> int:
 
 def without_outbox(cost: Cost) -> Cost:
     """Other event ids make outboxes of other sizes, by a few bytes in a hundred."""
-    return replace(cost, writes={}, stored_bytes={})
+    return replace(cost, writes=Counter(), stored_bytes=Counter())
 
 
 @pytest.fixture(scope="module")

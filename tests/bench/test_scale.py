@@ -10,15 +10,10 @@ import pytest
 
 from bench.markdown import filled
 from bench.meter import item_size, read_units, write_units
-from bench.replay_costs import ALONE, BATCHES, SCATTERED, SHAPES, TOGETHER, Count, Shape, count
+from bench.replay_costs import ALONE, BATCHES, SCATTERED, SHAPES, TOGETHER, Shape, planned, processed, sizes
 from bench.scale import BILLION, FORTY_JOBS, PAGE, TEN_JOBS, WORKINGS, blocks, workings
 from bench.scale_model import INSTALLED, NEW_TABLE, Model
 from chalicelib.replays import estimate
-
-
-@pytest.fixture(scope="module")
-def counted() -> Count:
-    return count()
 
 
 @pytest.mark.parametrize(("path", "parts"), [(PAGE, blocks), (WORKINGS, workings)], ids=["page", "workings"])
@@ -28,31 +23,31 @@ def test_a_page_shows_what_is_counted_now(path: Path, parts: Callable[[], Mappin
     assert filled(page, parts(), "bench.scale") == page, "python -m bench.scale --write brings it up to date"
 
 
-def test_planning_costs_a_call_for_ten_events_or_little_more(counted: Count) -> None:
-    assert counted.planning.each(counted.planning.calls) <= 0.11
+def test_planning_costs_a_call_for_ten_events_or_little_more() -> None:
+    assert planned().each(planned().calls) <= 0.11
 
 
-def test_processing_costs_few_calls_where_messages_share_a_raw_object(counted: Count) -> None:
-    in_tens, in_hundreds = (counted.processing[TOGETHER, batch] for batch in (10, 100))
+def test_processing_costs_few_calls_where_messages_share_a_raw_object() -> None:
+    in_tens, in_hundreds = (processed(TOGETHER, batch) for batch in (10, 100))
 
     assert in_tens.each(in_tens.calls) <= 0.4
     assert in_hundreds.each(in_hundreds.calls) <= 0.1
 
 
-def test_a_raw_object_of_its_own_costs_each_message_a_call(counted: Count) -> None:
-    assert [counted.processing[ALONE, batch].calls["GetObject"] for batch in BATCHES] == list(BATCHES)
+def test_a_raw_object_of_its_own_costs_each_message_a_call() -> None:
+    assert [processed(ALONE, batch).calls["GetObject"] for batch in BATCHES] == list(BATCHES)
 
 
 @pytest.mark.parametrize("batch", BATCHES)
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
 def test_each_message_costs_two_units_and_the_rest_are_versions_and_counters_written_once_a_transaction(
-    counted: Count, shape: Shape, batch: int
+    shape: Shape, batch: int
 ) -> None:
-    processing = counted.processing[shape, batch]
+    processing = processed(shape, batch)
     transactions = processing.calls["TransactWriteItems"]
     versions = len({shape.entity_of(number) for number in range(batch)})
-    largest = 2 * write_units(counted.sizes.full_version)
-    smallest = largest if shape.before else 2 * write_units(counted.sizes.new_version)
+    largest = 2 * write_units(sizes()["full version"])
+    smallest = largest if shape.before else 2 * write_units(sizes()["new version"])
 
     assert transactions >= 1
     assert processing.writes.keys() == {"AggregatesTable", "ReplaysTable"}

@@ -39,6 +39,7 @@ ADAPTER = re.compile(r"(dynamodb|eventbridge|kms|s3|secretsmanager|sqs)(_\w+)?")
 CONTRACT = ("responses", "schemas")
 
 MAX_LINES = 250
+MAX_LINES_OF_BENCHES = 3_500
 VAGUE_WORDS = {"util", "utils", "helper", "helpers", "manager", "managers"}
 CLOCKS = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today"}
 
@@ -492,6 +493,10 @@ def test_modules_beside_the_application_are_short_as_well(folder: str) -> None:
 
     assert modules
     assert [f"{module.name}: {offence}" for module in modules for offence in modules_are_short(module)] == []
+
+
+def test_the_benches_are_much_smaller_than_what_they_measure() -> None:
+    assert sum(len(path.read_text().splitlines()) for path in ROOT.glob("bench/**/*.py")) <= MAX_LINES_OF_BENCHES
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,7 @@
 """Memory and processor time of the largest requests to POST /ingest, for bench/performance.md and the function's size.
 
-python -m bench.large_batch NAME    prints one of them as JSON; it needs a process of its own, as memory stays taken
-python -m bench.large_batch         prints all as a table
-python -m bench.large_batch --write puts them into the page
+python -m tests.bench.large_requests [--write]
+python -m tests.bench.large_requests NAME    prints one of them as JSON: each needs a process of its own
 
 Each body has 10 MB in gzip. AWS is answered by a stand-in that keeps nothing, so all memory is the function's own.
 Memory is the peak of the process. Processor time means something only beside that of a request of 1,000 events.
@@ -130,8 +129,8 @@ def peak_mb() -> float:
 
 def measured_apart(name: str) -> Json:
     """The same, in a process of its own."""
-    command = [sys.executable, "-m", "bench.large_batch", name]
-    said = subprocess.run(command, capture_output=True, text=True, check=True)  # fixed ones
+    command = [sys.executable, "-m", "tests.bench.large_requests", name]
+    said = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603  # fixed ones
     found: Json = json.loads(said.stdout)
     return found
 
@@ -145,6 +144,7 @@ def table_of(found: Mapping[str, Json]) -> str:
 
 if __name__ == "__main__":
     if sys.argv[1:] and sys.argv[1] in BODIES:
-        print(json.dumps(measured(sys.argv[1])))
+        print(json.dumps(measured(sys.argv[1])))  # noqa: T201  # what it measured
     else:
-        publish(PERFORMANCE, "bench.large_batch", {"large": table_of({name: measured_apart(name) for name in BODIES})})
+        tables = {"large": table_of({name: measured_apart(name) for name in BODIES})}
+        publish(PERFORMANCE, "tests.bench.large_requests", tables)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bench.large_batch import BODIES, measured_apart
 from infra.merge import FUNCTIONS, load
+from tests.bench.large_requests import BODIES, measured_apart
 
 FUNCTION_MB: int = load(FUNCTIONS)["Resources"]["IngestHandler"]["Properties"]["MemorySize"]
 
