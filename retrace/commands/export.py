@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 from botocore.config import Config
@@ -25,6 +25,9 @@ from retrace.known_names import require_known, require_known_entity
 from retrace.output import Output
 from retrace.problem import Exit, Problem, extra
 from retrace.replay_table import whole_replay_id
+
+if TYPE_CHECKING:
+    from retrace.exporting.parquet import ParquetWriter
 
 
 class Format(StrEnum):
@@ -139,12 +142,7 @@ def _versions(call: CommandContext, entity: str | None, replay: str | None) -> d
 
 
 def _row_writer(chosen: Format) -> Callable[[BinaryIO], RowWriter]:
-    if chosen is Format.NDJSON:
-        return NdjsonWriter
-    with extra("parquet"):
-        from retrace.exporting import parquet  # noqa: PLC0415  # no other command should wait for pyarrow
-
-    return partial(parquet.ParquetWriter, schema=parquet.CONTRIBUTIONS)
+    return NdjsonWriter if chosen is Format.NDJSON else _parquet_writer().of_contributions
 
 
 def _chosen(written_as: Format | None, out: str) -> Format:
@@ -156,8 +154,10 @@ def _chosen(written_as: Format | None, out: str) -> Format:
 
 
 def _writer(chosen: Format) -> Callable[[BinaryIO], Writer]:
-    if chosen is Format.NDJSON:
-        return NdjsonWriter
+    return NdjsonWriter if chosen is Format.NDJSON else _parquet_writer()
+
+
+def _parquet_writer() -> type[ParquetWriter]:
     with extra("parquet"):
         from retrace.exporting.parquet import ParquetWriter  # noqa: PLC0415  # no other command should wait for pyarrow
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 import pyarrow as pa  # type: ignore[import-untyped]  # it has no stubs
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # likewise
@@ -71,6 +71,11 @@ class ParquetWriter:
         self._writer = pq.ParquetWriter(file, schema, compression="zstd")
         self._rows: list[dict[str, Any]] = []
         self._bytes = 0
+
+    @classmethod
+    def of_contributions(cls, file: BinaryIO) -> Self:
+        """Writes contributions to values of a metric."""
+        return cls(file, CONTRIBUTIONS)
 
     def write(self, event: Fetched) -> None:
         """Add an event."""

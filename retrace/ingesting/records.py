@@ -132,16 +132,15 @@ def without_metadata(record: Record) -> Record:
 def parquet_records(path: str, file: BinaryIO) -> Records:
     """The rows of a Parquet file that `retrace export` wrote."""
     with extra("parquet"):
-        import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415  # only Parquet should wait for it
-        from pyarrow import parquet  # noqa: PLC0415  # likewise
+        from pyarrow import ArrowException, int64, parquet  # type: ignore[import-untyped]  # noqa: PLC0415  # only Parquet should wait for it
     try:
         table = parquet.ParquetFile(file)
         table.schema_arrow.empty_table().select(_COLUMNS)  # raises, which the batches do not
         batches = table.iter_batches(_ROWS_AT_A_TIME, columns=_COLUMNS)
-        rows = (row for batch in batches for row in _with_numbers(batch, pa.int64()).to_pylist())
+        rows = (row for batch in batches for row in _with_numbers(batch, int64()).to_pylist())
         for number, row in enumerate(rows, 1):
             yield _of_row(number, row)
-    except (pa.ArrowException, OSError, KeyError) as error:
+    except (ArrowException, OSError, KeyError) as error:
         remedy = "Only Parquet that `retrace export` wrote can be read. Send others as CSV or NDJSON."
         raise unreadable(path, f"cannot be read as an export: {error}.", remedy) from error
 

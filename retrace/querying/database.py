@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import duckdb
 
 from chalicelib.core.timestamps import Window
-from retrace.problem import extra
 from retrace.querying.download import SEPARATOR
-
-if TYPE_CHECKING:
-    import duckdb
 
 Place = tuple[str, int]
 """The object of a line, and the byte that it begins at."""
@@ -138,8 +135,6 @@ class Loading:
 
 def connected(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
     """A database that fetches nothing from anywhere, and keeps what does not fit into memory beside itself."""
-    with extra("sql"):
-        import duckdb  # noqa: PLC0415  # no other command should wait for it
     database = duckdb.connect(
         str(path), read_only=read_only, config={**_OFFLINE, "temp_directory": str(path.with_suffix(".tmp"))}
     )

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import duckdb
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -27,9 +27,6 @@ from retrace.problem import Exit, Problem
 from retrace.progress import Progress, size_text
 from retrace.querying.database import Loading, Place
 from retrace.querying.download import Download
-
-if TYPE_CHECKING:
-    import duckdb
 
 MUCH = 1_000_000_000
 """Bytes of raw objects that are not read unasked."""

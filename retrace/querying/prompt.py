@@ -1,14 +1,19 @@
-"""Reads statements from a prompt, with a history, completion, and the commands with a dot that users of DuckDB know."""
+"""Executes statements, and reads them from a prompt: with history, completion, and the dot commands of DuckDB."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import duckdb
+
 from retrace.output import Output
+from retrace.problem import Exit, Problem
 from retrace.querying.database import COLUMNS
 from retrace.querying.results import Results, Shape
+from retrace.target_resolution import own_directory
 
 HELP = """\
 End a statement with a semicolon. The table is `events`, and it cannot be changed.
@@ -22,6 +27,30 @@ _FIRST, _MORE = "retrace> ", "    ...> "
 _STATEMENTS = {".tables": "SHOW TABLES;", ".schema": "DESCRIBE events;"}
 _ENDS = (".quit", ".exit")
 _WORDS = ("SELECT", "FROM", "WHERE", "GROUP BY", "ORDER BY", "LIMIT", "events", *COLUMNS)
+
+
+def execute(database: duckdb.DuckDBPyConnection, text: str, results: Results) -> None:
+    """Execute statements one after the other; raises Problem at the first that cannot be."""
+    try:
+        for statement in duckdb.extract_statements(text):
+            results.show(database, statement)
+    except duckdb.Error as error:
+        remedy = "Columns: DESCRIBE events. Queries: docs/sql.md. DuckDB's SQL: https://duckdb.org/docs/sql"
+        raise Problem(str(error), remedy, Exit.USAGE) from error
+
+
+def converse(database: duckdb.DuckDBPyConnection, output: Output, results: Results) -> None:
+    """Execute what is typed until its end. A statement that cannot be executed is told, and does not end it."""
+    output.note("Type SQL that ends with a semicolon, or .help. Leave with .quit", "")
+    kept = own_directory("XDG_STATE_HOME", ".local/state", os.environ)
+    with line_editing(None if kept is None else kept / "sql_history"):
+        for text in statements(output, results):
+            try:
+                execute(database, text, results)
+            except Problem as problem:
+                output.note(problem.what, "red")
+            except KeyboardInterrupt:
+                output.note("Interrupted.")
 
 
 def statements(output: Output, results: Results, read: Callable[[str], str] = input) -> Iterator[str]:

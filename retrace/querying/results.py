@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import duckdb
 
 from retrace.output import Output, printable
-
-if TYPE_CHECKING:
-    import duckdb
 
 ROWS_SHOWN = 200
 """Of a table on a terminal. DuckDB says how many there are."""
@@ -111,8 +110,6 @@ def _in_utc(query: str, types: list[str]) -> str:
 
 def _without_end(query: str) -> str:
     """A statement without its semicolon and what follows."""
-    import duckdb  # noqa: PLC0415  # no other command should wait for it
-
     text = query.encode()  # DuckDB counts bytes
     ends = (at for at, _ in duckdb.tokenize(query) if text[at : at + 1] == b";")
     return text[: next(ends, len(text))].decode()
