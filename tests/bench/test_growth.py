@@ -11,6 +11,7 @@ from hashlib import sha256
 import pytest
 
 from bench.event_costs import SENT_BY, take_in
+from bench.markdown import PERFORMANCE
 from bench.meter import Cost
 from bench.metered_aws import BUCKET, DEDUPE, EVENTS, NEVER_LATE, NOW, SHARDS, MeteredAws, one_by_one
 from bench.orders import EVENT_TYPE, SOURCE
@@ -100,3 +101,11 @@ def test_a_page_of_a_hundred_events_costs_a_call_and_eighteen_read_units(among_a
     page = among_a_thousand.page
 
     assert (page.calls, page.units) == ({"Query": 1}, (0, 0, 0.18))
+    assert "A page costs 0.18 read units an event" in PERFORMANCE.read_text()
+
+
+def test_the_page_says_how_many_attributes_an_index_row_has() -> None:
+    [event] = events(1)
+
+    text = " ".join(PERFORMANCE.read_text().split())
+    assert f"index row has {len(index_row(event, SHARDS, NEVER_LATE))} attributes" in text

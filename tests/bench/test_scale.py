@@ -104,6 +104,21 @@ def test_each_deployment_of_the_page_is_faster_than_the_one_before() -> None:
         assert hours == sorted(hours, reverse=True)
 
 
+def test_the_page_names_the_hours_of_each_deployment_from_the_best_shape_to_the_worst() -> None:
+    (one, same), ten, forty = (
+        [
+            round(BILLION / Model(shape, deployment=deployment).binding().messages_a_second / 3_600)
+            for shape in (TOGETHER, SCATTERED)
+        ]
+        for deployment in (INSTALLED, TEN_JOBS, FORTY_JOBS)
+    )
+    page = " ".join(PAGE.read_text().split())
+
+    assert one == same
+    assert f"a billion messages take {one} hours. Ten jobs with" in page
+    assert "take {} to {}, forty jobs with larger planners and quotas {} to {} (".format(*ten, *forty) in page
+
+
 class TestTheRulesOfDynamoDB:
     def test_an_item_is_its_names_and_values(self) -> None:
         assert item_size({"PK": {"S": "é"}}) == 2 + 2

@@ -46,15 +46,17 @@ def test_an_event_takes_few_calls_of_functions(calls: Counts, workload: str, our
     assert calls[workload]["boto3"] <= boto3
 
 
-def test_the_page_says_about_how_many_functions_are_called(calls: Counts) -> None:
-    """About: each version of Python has its own number."""
+def test_the_page_says_how_many_functions_are_called(calls: Counts) -> None:
+    """To a hundredth with the Python that it names. Newer ones call nothing for a comprehension: up to 7 % fewer."""
     page = (ROOT / "bench/performance.md").read_text()
-    rows = re.findall(r"^\| ([^|]+) \| ([\d,.]+) \| ([\d,.]+) \| [\d,.]+ \| .*\|$", page, re.MULTILINE)
+    [python] = re.findall(r"with Python ([\d.]+\d)", page)
+    rows = re.findall(r"^\| ([^|]+) \| ([\d,.]+) \| ([\d,.]+) \| ([\d,.]+) \| .*\|$", page, re.MULTILINE)
     said = {name: [float(number.replace(",", "")) for number in numbers] for name, *numbers in rows if name in calls}
 
     assert len(said) == 7
     for name, numbers in said.items():
-        assert numbers == pytest.approx([calls[name]["ours"], calls[name]["boto3"]], rel=0.2)
+        counted = [calls[name][owner] for owner in ("ours", "boto3", "framework")]
+        assert numbers == pytest.approx(counted, rel=0.01 if sys.version.startswith(f"{python}.") else 0.1), name
 
 
 def test_the_application_imports_no_use_case_and_no_adapter_before_it_is_called() -> None:
