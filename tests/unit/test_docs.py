@@ -140,6 +140,7 @@ def _commands(text: str) -> str:
 RECIPES = {
     "a route": ("gaps", {"infra/permissions.py"}),
     "a use case": ("EventIndex|InvestigateEvent|index", set()),
+    "a content type": ("(?i)cloudevent", {"app.py"}),
     "an aggregate for metrics": ("percentile", set()),
     "a kind of destination": ("(?i)fifo|ordered|eventbridge", set()),
     "an adapter": ("S3RawStore|RawStore|raw", {"chalicelib/aws/replay_keys.py", "chalicelib/aws/errors.py"}),
@@ -177,6 +178,16 @@ def test_an_aggregate_is_named_in_no_code_beside_that_of_its_recipe() -> None:
 
     steps = section((ROOT / "CONTRIBUTING.md").read_text(), "Add an aggregate for metrics").partition("\n1. ")[2]
     assert named == set(re.findall(r"`(chalicelib/[\w/]+\.py)`", steps))
+
+
+def test_a_content_type_is_named_in_no_code_beside_that_of_its_recipe() -> None:
+    code = [path for place in ("chalicelib", "retrace", "infra", "embedded") for path in ROOT.glob(f"{place}/**/*.py")]
+    traces = re.compile(r"cloudevents-batch|from chalicelib\.ingest\.request import .*\bBATCH\b")
+    named = {path.relative_to(ROOT).as_posix() for path in code if traces.search(path.read_text())}
+
+    steps = section((ROOT / "CONTRIBUTING.md").read_text(), "Add a content type")
+    assert "chalicelib/quarantine/contents.py" in named
+    assert named <= set(re.findall(r"`([\w/]+\.py)`", steps))
 
 
 def test_a_kind_of_destination_is_named_in_no_code_beside_that_of_its_recipe() -> None:
