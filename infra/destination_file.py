@@ -21,6 +21,7 @@ from chalicelib.replays.destinations import (
     TO_AGGREGATES,
     DeclaredDestination,
     DestinationKind,
+    own_name,
     principal_of,
 )
 from chalicelib.replays.request import MAX_RATE, MIN_RATE
@@ -229,7 +230,7 @@ def _of_arn(members: DestinationMembers, arn: str, region: str, stage: str) -> I
         yield f"is of kind {kind}, not {members.kind}"
     if re.search(_OF_RETRACE, arn):
         yield "is a queue of Retrace itself, which has another use for what is on it. Name one of your consumer"
-    if re.search(rf"[:/]retrace-{re.escape(stage)}-to-", arn):  # deployed so, the stack would delete it as its own
+    if re.search(rf"[:/]{own_name(re.escape(stage), '')}", arn):  # deployed so, the stack would delete it as its own
         yield f"is one that the stage {stage} makes. Leave `arn` out, or name another"
     if arn.split(":")[3] != region:
         yield f"is in {arn.split(':')[3]}, but the stage is in {region}"

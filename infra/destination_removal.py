@@ -11,6 +11,7 @@ from chalicelib.replays.destinations import (
     DeclaredDestination,
     DestinationKind,
     destinations_in,
+    own_name,
     queue_url,
 )
 from infra.command import Problem
@@ -59,7 +60,7 @@ def removed(told: str, declared: Declarations, stage: str) -> Iterator[DeclaredD
 
 
 def _is_own(deployed: DeclaredDestination, stage: str) -> bool:
-    own = f"retrace-{stage}-to-{deployed.name}"
+    own = own_name(stage, deployed.name)
     return deployed.name == TO_AGGREGATES or deployed.arn.rpartition(":")[2].removesuffix(".fifo").endswith(own)
 
 

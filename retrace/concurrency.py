@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from itertools import islice
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -81,10 +80,3 @@ def walked(step: Callable[[T], tuple[R, T | None]], starts: Iterable[T]) -> Iter
                     yield result
         finally:
             threads.shutdown(cancel_futures=True)
-
-
-def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Consecutive parts of at most `size` items, of anything that can be gone through once."""
-    left = iter(items)
-    while some := list(islice(left, size)):
-        yield some

@@ -15,7 +15,7 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from retrace.concurrency import chunks
+from chalicelib.core.pagination import chunks
 
 Json = dict[str, Any]
 

@@ -2208,8 +2208,8 @@ BREAKS = [
     Break(
         "11 reaches: a queue that the stage makes is declared by its ARN, and deleted with the stage's",
         "infra/destination_file.py",
-        '-to-", arn)',
-        '-to-", "")',
+        "stage), '')}\", arn)",
+        'stage), \'\')}", "")',
         "tests/unit/infra/test_destination_file.py",
         "test_a_fault_is_told_with_its_line",
     ),

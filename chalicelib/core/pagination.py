@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import islice
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from chalicelib.core.errors import Fault, InvalidRequest
@@ -21,6 +22,13 @@ T = TypeVar("T")
 def chunked(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     """Consecutive parts of at most `size` items."""
     return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Consecutive parts of at most `size` items, of anything that can be gone through once."""
+    left = iter(items)
+    while some := list(islice(left, size)):
+        yield some
 
 
 def chunked_by_size(

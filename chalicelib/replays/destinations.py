@@ -71,9 +71,9 @@ class DeclaredDestination:
 
     @property
     def is_made_by_stage(self) -> bool:
-        """Whether its queue has the name that a stage gives one that it makes (infra/destination.yaml)."""
-        own = rf"retrace-.+-to-{re.escape(self.name)}(\.fifo)?"
-        return re.fullmatch(own, self.arn.rpartition(":")[2]) is not None
+        """Whether its queue has the name that a stage gives one that it makes."""
+        own = own_name(".+", re.escape(self.name))
+        return re.fullmatch(rf"{own}(\.fifo)?", self.arn.rpartition(":")[2]) is not None
 
     @property
     def reports(self) -> bool:
@@ -144,6 +144,11 @@ class Destinations:
             return None
         before, _, after = arn.rpartition(f"-to-{name}")
         return f"{before}-dead-letters-of-{name}{after}"
+
+
+def own_name(stage: str, name: str) -> str:
+    """The name of what a stage makes for a destination, for a FIFO queue without `.fifo` (infra/destination.yaml)."""
+    return f"retrace-{stage}-to-{name}"
 
 
 def principal_of(arn: str) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain, islice
+from itertools import chain
 from typing import Protocol
 
-from chalicelib.core.pagination import chunked, every_page
+from chalicelib.core.pagination import chunked, chunks, every_page
 from chalicelib.core.ports import Concurrently
 from chalicelib.events.index_pages import Page, Partition, merged
 from chalicelib.events.ports import EventIndex
@@ -148,8 +148,7 @@ class NotSentOrigin:
 
     def rows(self, cursor: Cursor) -> Iterator[OriginRow]:
         """The other origin's rows, those of events that were sent without their event."""
-        rows = self.origin.rows(cursor)
-        while some := list(islice(rows, LOOKED_UP_TOGETHER)):
+        for some in chunks(self.origin.rows(cursor), LOOKED_UP_TOGETHER):
             taken = [row.event.event_id for row in some if row.event is not None and self.request.takes(row.event)]
             sent = set(chain.from_iterable(self.concurrently(self._among, chunked(taken, LOOKED_UP_A_CALL))))
             looked_up = set(taken)

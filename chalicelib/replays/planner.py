@@ -76,7 +76,7 @@ class PlanReplay:
         try:
             if self._put_off(job, task):
                 return 0
-            return self._slice(job, self._turn(time_left_ms))
+            return self._slice(job, self._slice_lasts(time_left_ms))
         except InvalidRequest as error:
             self.give_up(task, error)
             return 0
@@ -98,9 +98,9 @@ class PlanReplay:
 
     def _slice(self, job: ReplayJob, may_go_on: Callable[[], bool]) -> int:
         sent_before = job.sent
-        rows = self._selection(job).rows(job.cursor)
         if job.outbox is not None:
             self._carry_out(job, self.replays.outbox(job.replay_id, job.outbox))
+        rows = self._selection(job).rows(job.cursor)
         batches, wait_s = 0, 0.0
         # At least one batch, so that a slice with little time left still brings the job forward.
         try:
@@ -147,7 +147,7 @@ class PlanReplay:
         current = self.replays.get(job.replay_id)
         return job if current is None else current
 
-    def _turn(self, time_left_ms: Callable[[], int]) -> Callable[[], bool]:
+    def _slice_lasts(self, time_left_ms: Callable[[], int]) -> Callable[[], bool]:
         """Whether this planner may go on: its time is not up, and it is not another job's turn."""
         ends = nanoseconds(self.now()) + SLICE_S * 1_000_000_000
         return lambda: time_left_ms() > _RESERVE_MS and nanoseconds(self.now()) < ends
@@ -171,7 +171,7 @@ class PlanReplay:
             self.replays.touched_days(job.replay_id).add(outbox.days)
         if outbox.messages:
             to = self._destination(job)
-            self._list(job, outbox)
+            self._list_outbox(job, outbox)
             if job.destination.takes_reports:  # kept first, so that no report comes of what is not known to be sent
                 self.replays.sent_messages(job.replay_id).add(outbox.messages)
             to.send(outbox.messages if to.ordered else by_entity_and_day(outbox.messages))
@@ -179,7 +179,7 @@ class PlanReplay:
                 events = list(dict.fromkeys(message.event_id for message in outbox.messages))
                 self.concurrently(self.replays.sent_events(to.name).add, chunked(events, EVENTS_A_WRITE))
 
-    def _list(self, job: ReplayJob, outbox: Outbox) -> None:
+    def _list_outbox(self, job: ReplayJob, outbox: Outbox) -> None:
         """Keep the outbox's place in all that the job sends. Every planner that carries it out keeps the same."""
         if job.outbox is not None:
             self.replays.list_outbox(job.replay_id, job.sent - len(outbox.messages), job.outbox, self.now())

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import count, islice, takewhile
+from itertools import count, takewhile
 
-from chalicelib.core.pagination import PageOf
+from chalicelib.core.pagination import PageOf, chunks
 from chalicelib.core.percent_encoding import entity_digest
 from chalicelib.core.ports import Clock, Concurrently
 from chalicelib.core.read_budget import AT_ONCE, REQUEST_US, CountedReads, ReadsSpent
@@ -192,9 +192,8 @@ class PreviewReplay:
     def _rows(self, request: ReplayRequest, reads: CountedReads) -> tuple[Counter[Partition], bool]:
         """How many rows each partition has, and whether all of them were counted."""
         rows: Counter[Partition] = Counter()
-        every = _partitions(request, self.shards)
         with suppress(ReadsSpent):
-            while partitions := list(islice(every, PARTITIONS_AT_ONCE)):
+            for partitions in chunks(_partitions(request, self.shards), PARTITIONS_AT_ONCE):
                 unread: list[tuple[Partition, str | None]] = [(partition, None) for partition in partitions]
                 while unread:
                     counted = reads(lambda both: self.origins.index.count(*both), unread)

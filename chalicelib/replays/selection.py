@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
 from typing import TypeVar
 
-from chalicelib.core.pagination import Paged, PageOf, every_page
+from chalicelib.core.pagination import Paged, PageOf, chunks, every_page
 from chalicelib.core.ports import Concurrently
 from chalicelib.core.timestamps import Day, day_of, window_of
 from chalicelib.events.arrivals import Arrival
@@ -84,11 +83,11 @@ class ReadSelection:
         return replace(_unsent(row), touched_day=touched_day)
 
     def _sending(self, row: OriginRow) -> SelectedRow:
-        if row.event is None or not self._taken(row.event):
+        if row.event is None or not self._is_sent(row.event):
             return _unsent(row)
         return SelectedRow(row.cursor, row.scanned, 1, ((row.event, row.duplicate),), looked_up=row.looked_up)
 
-    def _taken(self, event: StoredEvent) -> bool:
+    def _is_sent(self, event: StoredEvent) -> bool:
         # Of a whole day everything is sent: the filters chose the day.
         return self.request.selects_whole_days or self.request.takes(event)
 
@@ -112,9 +111,9 @@ class ReadSelection:
 
     def _repeated(self, rows: Iterable[OriginRow], cursor: Cursor) -> Iterator[SelectedRow]:
         """Each row's event, and then its later arrivals, however many."""
-        remaining, before = iter(rows), cursor
-        while chunk := list(islice(remaining, EVENTS_A_LOOK_UP)):
-            taken = [row for row in chunk if row.event is not None and self._taken(row.event)]
+        before = cursor
+        for chunk in chunks(rows, EVENTS_A_LOOK_UP):
+            taken = [row for row in chunk if row.event is not None and self._is_sent(row.event)]
             pages = self.concurrently(lambda row: self._arrivals(row, cursor), taken)
             first_pages = {row.cursor: page for row, page in zip(taken, pages, strict=True)}
             for row in chunk:

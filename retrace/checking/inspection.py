@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from chalicelib.core.pagination import chunks
 from chalicelib.core.timestamps import Instant
 from chalicelib.events.raw_objects import StoredEvent
 from chalicelib.ingest.rejection import LineReference
@@ -18,7 +19,7 @@ from retrace.checking.kinds import Kind
 from retrace.checking.raw_objects import Damage, Damages, ReadObject, damaged_line
 from retrace.checking.restoring import is_restored
 from retrace.checking.stores import Key, Row, Stores, place, place_of
-from retrace.concurrency import chunks, in_order
+from retrace.concurrency import in_order
 
 EVENTS_A_READ = 1_000
 _OBJECTS_KEPT = 32

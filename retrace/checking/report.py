@@ -9,9 +9,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.aws.errors import code_of
 from chalicelib.core.errors import RetraceError, TryAgain
+from chalicelib.core.pagination import chunks
 from retrace.checking.differences import Difference
 from retrace.checking.kinds import Kind
-from retrace.concurrency import chunks
 from retrace.output import ROWS_A_TABLE, Column, Json, Output
 from retrace.problem import Exit, Problem
 from retrace.progress import Counting

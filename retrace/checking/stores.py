@@ -16,13 +16,14 @@ from chalicelib.aws.dynamodb import KEYS_A_GET, Item, from_item, get_items, to_i
 from chalicelib.aws.errors import code_of
 from chalicelib.aws.write_once import WriteOnceBucket
 from chalicelib.core.calendars import UTC
+from chalicelib.core.pagination import chunks
 from chalicelib.core.replay_ids import version_name
 from chalicelib.core.timestamps import PERIOD, Day, Instant, Window
 from chalicelib.events.raw_objects import INGEST_TIME_RANGE, StoredEvent
 from retrace.checking.claims import Marker
 from retrace.checking.raw_objects import RAW, ReadObject, read_object
 from retrace.checking.versions import version_of_partition
-from retrace.concurrency import AT_ONCE, chunks, in_order, walked
+from retrace.concurrency import AT_ONCE, in_order, walked
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from chalicelib.core.pagination import chunks
 from chalicelib.core.percent_encoding import for_path
 from chalicelib.core.timestamps import Day, Instant, Window, end_of, start_of, window_of
 from chalicelib.events.index_pages import days_of
 from chalicelib.search.queries import MAX_DAYS_BY_TYPE
 from retrace.client import Client
-from retrace.concurrency import chunks
 from retrace.known_names import known_pairs, require_known
 
 Period = Mapping[str, str | None]
