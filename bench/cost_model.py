@@ -10,7 +10,7 @@ from bench.assumptions import ASSUMED
 from bench.event_costs import of_peer, taken_in, taken_in_again
 from bench.meter import Cost, together
 from bench.prices import EVENTBRIDGE, S3, SQS, Dollars, dollars
-from bench.scale_model import INSTALLED, RECEIVED, gb_seconds
+from bench.scale_model import INSTALLED, RECEIVED, in_lambda
 from chalicelib.replays.estimate import Takes
 
 MONTHS = 12
@@ -35,14 +35,9 @@ def by_peer(name: str, size: int) -> Dollars:
 
 def _ingested(cost: Cost, requests: float, at_once: Mapping[str, int] | None = None, own_ms: float = 0) -> Dollars:
     """What an event costs that is taken in by so many requests of a function."""
-    in_lambda = Takes(api_requests=requests, invocations=requests, gb_seconds=_gb_seconds(cost, at_once or {}, own_ms))
-    charged = dollars(together(cost.takes(), in_lambda))
+    computing = in_lambda(requests, ASSUMED.function_s(cost, at_once or {}, own_ms, MEMORY_MB), MEMORY_MB)
+    charged = dollars(together(cost.takes(), Takes(api_requests=requests), computing))
     return {**charged, S3: cost.each(cost.calls.get("PutObject", 0)) * prices.S3_PUT}
-
-
-def _gb_seconds(cost: Cost, at_once: Mapping[str, int], own_ms: float = 0) -> float:
-    """Of one event."""
-    return gb_seconds(ASSUMED.function_s(cost, at_once, own_ms, MEMORY_MB), MEMORY_MB)
 
 
 def published() -> Dollars:
@@ -86,15 +81,18 @@ def _kept(cost: Cost, table_bytes: float, recovery: float) -> Kept:
 
 def sent_by_peer(name: str) -> Dollars:
     """What a message costs to be sent within a request."""
-    cost = of_peer(name).sending
-    return dollars(together(cost.takes(), Takes(gb_seconds=_gb_seconds(cost, {}))))
+    return _of_message(of_peer(name).sending)
 
 
 def processed_by_peer(name: str) -> Dollars:
     """What a message costs to be received, processed and deleted, in batches of ten."""
-    cost = of_peer(name).processing
-    in_lambda = Takes(invocations=1 / PEERS_BATCH, gb_seconds=_gb_seconds(cost, {}))
-    return dollars(together(cost.takes(), RECEIVED, in_lambda))
+    return _of_message(of_peer(name).processing, RECEIVED, invocations=1 / PEERS_BATCH)
+
+
+def _of_message(cost: Cost, *more: Takes, invocations: float = 0) -> Dollars:
+    """What a message costs in a peer's function, and what it takes more."""
+    seconds = ASSUMED.function_s(cost, {}, 0, MEMORY_MB)
+    return dollars(together(cost.takes(), *more, in_lambda(invocations, seconds, MEMORY_MB)))
 
 
 def sent_by_eventbridge() -> Dollars:

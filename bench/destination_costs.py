@@ -10,7 +10,7 @@ from bench.assumptions import ASSUMED
 from bench.meter import Cost, together
 from bench.metered_aws import BUS, NOW, REPLAYS, MeteredAws, never_wait
 from bench.replay_costs import ENTITIES, REPLAY_ID, plan_slice, with_events
-from bench.scale_model import INSTALLED, RECEIVED, gb_seconds, planning_s
+from bench.scale_model import INSTALLED, RECEIVED, in_lambda, planning_s
 from chalicelib.processing.recorder import RecordInLedger
 from chalicelib.processing.reported import MAX_OUTCOMES, OutcomesReport, RecordReportedOutcomes, ReportedOutcome
 from chalicelib.replays.commit_batch import MESSAGES_A_BATCH, ORDERED_MESSAGES_A_BATCH
@@ -51,31 +51,24 @@ class Sending:
         """As many as a quarter of a slice sends."""
         return BATCHES_A_SLICE // 4 * self.batch
 
-    def aws(self) -> MeteredAws:
-        """An AWS with the events and the job."""
-        to = DeclaredDestination("theirs", ARNS[self.kind], self.reports)
-        return with_events(self.messages, self.entities, to)
-
-    def adapter(self, aws: MeteredAws) -> Destination:
-        """What sends to it."""
-        if self.kind is DestinationKind.EVENTBRIDGE:
-            return aws.bus
-        return replace(aws.destination, ordered=self.in_order, messages_a_batch=self.batch)
+    def planned(self) -> tuple[MeteredAws, Cost]:
+        """An AWS on which a replay was planned and sent, and what that took."""
+        aws = with_events(self.messages, self.entities, DeclaredDestination("theirs", ARNS[self.kind], self.reports))
+        queue = replace(aws.destination, ordered=self.in_order, messages_a_batch=self.batch)
+        adapter: Destination = aws.bus if self.kind is DestinationKind.EVENTBRIDGE else queue
+        return aws, aws.meter.measured(self.messages, lambda: plan_slice(aws, adapter))
 
 
 @lru_cache
 def sent(sending: Sending) -> Cost:
     """What it takes to plan and send a replay."""
-    aws = sending.aws()
-    return aws.meter.measured(sending.messages, lambda: plan_slice(aws, sending.adapter(aws)))
+    return sending.planned()[1]
 
 
 @lru_cache
 def reported(count: int = MAX_OUTCOMES) -> Cost:
     """What a report of this many outcomes takes."""
-    sending = Sending(DestinationKind.QUEUE, reports=True)
-    aws = sending.aws()
-    plan_slice(aws, sending.adapter(aws))
+    aws, _ = Sending(DestinationKind.QUEUE, reports=True).planned()
     rows = [row for row in aws.tables[REPLAYS].rows.values() if "message" in row][:count]
     report = OutcomesReport(outcomes=tuple(ReportedOutcome(event_id=row["SK"]["S"], outcome="done") for row in rows))
     recorder = RecordInLedger(aws.aggregates, lambda: NOW, never_wait)
@@ -91,8 +84,7 @@ def sending_s(sending: Sending) -> float:
 def sending_takes(sending: Sending) -> Takes:
     """What one message takes until its consumer has it. Consumers receive and delete in tens."""
     invocations = 1 / (sending.batch * BATCHES_A_SLICE)
-    in_lambda = Takes(invocations=invocations, gb_seconds=gb_seconds(sending_s(sending), INSTALLED.planner_mb))
-    takes = together(sent(sending).takes(), in_lambda)
+    takes = together(sent(sending).takes(), in_lambda(invocations, sending_s(sending), INSTALLED.planner_mb))
     if sending.kind is DestinationKind.EVENTBRIDGE:
         return takes
     takes = together(takes, RECEIVED)
@@ -103,6 +95,6 @@ def reporting_takes() -> Takes:
     """What one message takes more if its consumer reports: the planner keeps it, and the API function its outcome."""
     plain, kept = (sending_takes(Sending(DestinationKind.QUEUE, reports)) for reports in (False, True))
     more = Takes(*(after - before for before, after in zip(astuple(plain), astuple(kept), strict=True)))
-    in_lambda = gb_seconds(ASSUMED.function_s(reported(), {}, ASSUMED.cpu_ms_processed, API_MB), API_MB)
-    request = Takes(api_requests=1 / MAX_OUTCOMES, invocations=1 / MAX_OUTCOMES, gb_seconds=in_lambda)
-    return together(more, reported().takes(), request)
+    seconds = ASSUMED.function_s(reported(), {}, ASSUMED.cpu_ms_processed, API_MB)
+    request = Takes(api_requests=1 / MAX_OUTCOMES)
+    return together(more, reported().takes(), request, in_lambda(1 / MAX_OUTCOMES, seconds, API_MB))

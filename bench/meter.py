@@ -69,9 +69,8 @@ class Cost:
     projections: int = 0
     reads: defaultdict[str, float] = field(default_factory=partial(defaultdict, float))
     sqs_requests: int = 0
-    stored_bytes: Counter[str] = field(
-        default_factory=Counter
-    )  # of rows that are put, with what is charged beside them
+    stored_bytes: Counter[str] = field(default_factory=Counter)
+    """Of rows that are put, with what is charged beside them."""
     bus_events: int = 0
 
     def each(self, count: float | Mapping[str, float]) -> float:
@@ -126,10 +125,12 @@ class Meter:
 
     def measured(self, events: int, work: Callable[[], int]) -> Cost:
         """Count what work takes that has to do with this many events, and says with how many it did."""
-        self._cost = Cost(events)
-        if (done := work()) != events:
+        self._cost = cost = Cost(events)
+        done = work()
+        self._cost = Cost(0)  # calls from now on are of no work that is measured
+        if done != events:
             raise RuntimeError(f"{done} of {events} events were counted.")
-        return self._cost
+        return cost
 
     def attach(self, client: BaseClient) -> None:
         """Count the calls of a client."""

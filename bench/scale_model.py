@@ -61,9 +61,9 @@ def planning_s(cost: Cost, deployment: Deployment = INSTALLED, sends_at_once: in
     return ASSUMED.function_s(cost, {"Query": SHARDS, **sends}, ASSUMED.cpu_ms_planned, deployment.planner_mb)
 
 
-def gb_seconds(seconds: float, memory_mb: int) -> float:
-    """What Lambda charges for."""
-    return seconds * memory_mb / 1_024
+def in_lambda(invocations: float, seconds: float, memory_mb: int) -> Takes:
+    """What Lambda charges for: invocations, and their time by their memory."""
+    return Takes(invocations=invocations, gb_seconds=seconds * memory_mb / 1_024)
 
 
 @dataclass(frozen=True)
@@ -101,16 +101,14 @@ class Model:
     @property
     def sending_takes(self) -> Takes:
         """What a message takes until it is sent."""
-        in_lambda = gb_seconds(self.planning_s, self.deployment.planner_mb)
         invocations = 1 / (MESSAGES_A_BATCH * BATCHES_A_SLICE)
-        return together(planned().takes(), Takes(invocations=invocations, gb_seconds=in_lambda))
+        return together(planned().takes(), in_lambda(invocations, self.planning_s, self.deployment.planner_mb))
 
     @property
     def processing_takes(self) -> Takes:
         """What a message takes from then on."""
-        in_lambda = gb_seconds(self.batch_s / self.batch, self.deployment.processor_mb)
-        invoked = Takes(invocations=1 / self.batch, gb_seconds=in_lambda)
-        return together(self.processing.takes(), RECEIVED, invoked)
+        computing = in_lambda(1 / self.batch, self.batch_s / self.batch, self.deployment.processor_mb)
+        return together(self.processing.takes(), RECEIVED, computing)
 
     @property
     def takes(self) -> Takes:

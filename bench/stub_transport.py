@@ -16,7 +16,8 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.client import BaseClient
 from botocore.compat import HTTPHeaders
 
-Json = dict[str, Any]
+from bench.orders import Json
+
 Answer = Callable[..., AWSResponse]
 
 _INDEXED = {"PK": "SK", "type_day": "SK"}

@@ -7,15 +7,13 @@ import json
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import aws_lambda_powertools
 
+from bench.orders import Json
 from embedded.admin import LOCAL_USER, Admin
 from embedded.deployment import artifacts_of, deploy_template
 from infra.merge import RUNTIME, load
-
-Json = dict[str, Any]
 
 HERE = Path(__file__).parent
 TEMPLATE = HERE / "template.yaml"

@@ -20,6 +20,7 @@ from moto import mock_aws
 
 from bench import lambda_events
 from bench.meter import Meter
+from bench.orders import Json
 from bench.peers.deployment import INDEX_KEYS, SHAPES, TABLES
 
 BUCKET = "peer-raw"
@@ -28,8 +29,6 @@ MESSAGES_A_BATCH = 10
 ONE_TIME = {"expiration": {"N": "1795314601"}, "in_progress_expiration": {"N": "1795311001001"}}
 """What Powertools' rows are counted with: how long a number is stored depends on the zeros that it ends in."""
 REGION = "us-east-1"
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)

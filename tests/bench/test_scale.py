@@ -10,7 +10,20 @@ import pytest
 
 from bench.markdown import filled
 from bench.meter import item_size, read_units, write_units
-from bench.replay_costs import ALONE, BATCHES, SCATTERED, SHAPES, TOGETHER, Shape, planned, processed, sizes
+from bench.metered_aws import MeteredAws
+from bench.replay_costs import (
+    ALONE,
+    BATCHES,
+    REPLAY_ID,
+    SCATTERED,
+    SHAPES,
+    TOGETHER,
+    Shape,
+    keep_job,
+    planned,
+    processed,
+    sizes,
+)
 from bench.scale import BILLION, FORTY_JOBS, PAGE, TEN_JOBS, WORKINGS, blocks, workings
 from bench.scale_model import INSTALLED, NEW_TABLE, Model
 from chalicelib.replays import estimate
@@ -117,6 +130,15 @@ def test_the_page_names_the_hours_of_each_deployment_from_the_best_shape_to_the_
     assert one == same
     assert f"a billion messages take {one} hours. Ten jobs with" in page
     assert "take {} to {}, forty jobs with larger planners and quotas {} to {} (".format(*ten, *forty) in page
+
+
+def test_calls_before_and_after_work_are_not_counted_with_it() -> None:
+    aws = MeteredAws()
+    keep_job(aws)
+    read = aws.meter.measured(1, lambda: int(aws.replays.get(REPLAY_ID) is not None))
+    keep_job(aws)
+
+    assert read.calls == {"Query": 1}
 
 
 class TestTheRulesOfDynamoDB:
