@@ -22,6 +22,8 @@ from retrace.target_resolution import Chosen, find_target
 
 _NO_API = ""
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
+_OF_AWS = re.compile(r".+\.(amazonaws\.[a-z]+(\.cn)?|api\.(aws|amazonwebservices\.com\.cn))")
+"""https://docs.aws.amazon.com/general/latest/gr/sqs-service.html"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +86,13 @@ def _found(destination: str, declared: Destinations) -> DeclaredDestination:
 
 
 def _is_at(destination: str, arn: str) -> bool:
-    """Whether an ARN or the URL of a queue is that of an ARN. Hosts of AWS have their region between dots."""
+    """Whether an ARN or the URL of a queue is that of an ARN. Hosts of AWS, and no others, name their region."""
     if destination.startswith("arn:"):
         return destination == arn
     *_, region, account, name = arn.split(":")
     *_, host, of_account, queue = ("", "", *destination.rstrip("/").split("/"))
-    regions = [label for label in host.split(".") if _REGION.fullmatch(label)]
+    labels = host.split(".") if _OF_AWS.fullmatch(host) else []
+    regions = [label for label in labels if _REGION.fullmatch(label)]
     return (of_account, queue) == (account, name) and regions in ([], [region])
 
 

@@ -55,6 +55,11 @@ def test_a_queue_is_found_by_name_arn_or_url_and_reports_as_declared(named: str)
     "named",
     [
         "https://sqs.us-east-1.amazonaws.com/111122223333/retrace-dev-to-billing",
+        "https://us-east-1.queue.amazonaws.com/111122223333/retrace-dev-to-billing",
+        "https://sqs-fips.us-east-1.amazonaws.com/111122223333/retrace-dev-to-billing",
+        "https://sqs.cn-north-1.amazonaws.com.cn/111122223333/retrace-dev-to-billing",
+        "https://sqs.us-east-1.api.aws/111122223333/retrace-dev-to-billing",
+        "https://vpce-0a1b-2c3d.sqs.us-east-1.vpce.amazonaws.com/111122223333/retrace-dev-to-billing",
         "https://sqs.eu-west-1.amazonaws.com/444455556666/retrace-dev-to-billing",
         "arn:aws:sqs:us-east-1:111122223333:retrace-dev-to-billing",
     ],
@@ -64,8 +69,9 @@ def test_a_queue_of_the_same_name_in_another_region_or_account_is_not_the_declar
         found(named)
 
 
-def test_a_url_without_a_region_is_that_of_the_declared_queue() -> None:
-    assert found("http://127.0.0.1:4566/111122223333/retrace-dev-to-billing").reports is True
+@pytest.mark.parametrize("host", ["127.0.0.1:4566", "my-proxy-1", "my-proxy-1.example.com:4566", "sqs-cache-2.lan"])
+def test_a_url_without_a_region_is_that_of_the_declared_queue(host: str) -> None:
+    assert found(f"http://{host}/111122223333/retrace-dev-to-billing").reports is True
 
 
 def test_a_destination_that_does_not_report_needs_no_api() -> None:
