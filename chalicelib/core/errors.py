@@ -15,6 +15,7 @@ RetraceError
 │   ├── IntegrityFailure        500  stored bytes are not what their hash says
 │   │   └── RawObjectMissing         they are not there at all
 │   ├── StorageRefused          500  AWS refused a call: permissions or configuration are wrong
+│   │   └── DestinationRefused       messages may not be sent to where a replay sends them, or it is not there
 │   └── NotConfigured           500  settings are missing; every missing one is named
 ├── TryAgain                    503  storage did not take it; nothing was acknowledged
 │   ├── WriteConflict                other writers changed the same rows: read the state again
@@ -142,6 +143,10 @@ class RawObjectMissing(IntegrityFailure):
 
 class StorageRefused(PermanentError):
     """AWS refused a call in a way that no retry mends."""
+
+
+class DestinationRefused(StorageRefused):
+    """AWS lets no message be sent to a destination, or there is none: it says the same of both in another account."""
 
 
 class NotConfigured(PermanentError):

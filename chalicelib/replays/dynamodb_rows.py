@@ -9,7 +9,7 @@ from typing import Any
 from chalicelib.aws import replay_keys
 from chalicelib.aws.dynamodb import Item, to_item
 from chalicelib.core.timestamps import Instant
-from chalicelib.replays.job import Cursor, JobState, PinnedMetric, ReplayJob
+from chalicelib.replays.job import Cursor, FailureReason, JobState, PinnedMetric, ReplayJob
 from chalicelib.replays.ports import ReplayStatus
 from chalicelib.replays.request import ReplayRequest
 
@@ -55,6 +55,7 @@ def job_row(job: ReplayJob) -> Item:
             "cancelled_by": job.cancelled_by,
             "cancelled_at": job.cancelled_at,
             "failure": job.failure,
+            "failed_because": job.failed_because.value if job.failed_because else None,
             "metrics": [each.definition_sha256 for each in job.metrics] or None,
             "scanned": job.scanned,
             "matched": job.matched,
@@ -103,6 +104,7 @@ def job_of(rows: Sequence[Row]) -> ReplayJob | None:
         destination_arn=request["destination_arn"],
         takes_reports=request.get("takes_reports", False),
         not_found=job.get("not_found", 0),
+        failed_because=FailureReason(job["failed_because"]) if "failed_because" in job else None,
     )
 
 

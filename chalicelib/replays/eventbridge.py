@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from chalicelib.aws.errors import attempts_of, translated
-from chalicelib.core.errors import TryAgain
+from chalicelib.aws.errors import attempts_of, is_denied, translated
+from chalicelib.core.errors import DestinationRefused, TryAgain
 from chalicelib.core.pagination import chunked_by_size
 from chalicelib.core.ports import Concurrently, Pause
 from chalicelib.replays.messages import ReplayMessage
@@ -44,7 +44,7 @@ class EventBridgeDestination:
     def send(self, messages: Sequence[ReplayMessage]) -> None:
         """Put messages on the bus in tens; returns when it has taken every one of them."""
         entries = [self._entry(message) for message in messages]
-        with translated(f"putting replay messages on the event bus {self.name}"):
+        with translated(f"putting replay messages on the event bus {self.name}", DestinationRefused):
             self.concurrently(self._put, list(chunked_by_size(entries, size_of, ENTRIES_A_CALL, BYTES_A_CALL)))
 
     def _entry(self, message: ReplayMessage) -> _Entry:
@@ -71,7 +71,8 @@ class EventBridgeDestination:
             if not pending:
                 return
             self.pause(attempts)
-        raise TryAgain(f"EventBridge did not take every message of a batch ({', '.join(sorted(refused))}).")
+        told = f"EventBridge did not take every message of a batch ({', '.join(sorted(refused))})."
+        raise DestinationRefused(told) if any(map(is_denied, refused)) else TryAgain(told)
 
 
 def size_of(entry: _Entry) -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from chalicelib.core.errors import DestinationRefused, InvalidRequest
 from chalicelib.core.timestamps import Day, Instant, shifted
 from chalicelib.replays.destinations import DeclaredDestination
 from chalicelib.replays.messages import ReplayMessage
@@ -22,6 +23,13 @@ class JobState(StrEnum):
     COMPLETE = "COMPLETE"
     CANCELLED = "CANCELLED"
     FAILED = "FAILED"
+
+
+class FailureReason(StrEnum):
+    """Why a job has FAILED, if more is known than its error says."""
+
+    DESTINATION_REFUSED = "destination-refused"
+    EVENTS_FILE = "events-file"
 
 
 ACTIVE_STATES = (JobState.PLANNING, JobState.SENDING)
@@ -82,6 +90,13 @@ def told_failure(error: Exception) -> str:
     return (str(error) or type(error).__name__)[:_LONGEST_FAILURE]
 
 
+def reason_of(error: Exception) -> FailureReason | None:
+    """Which reason an error is that ended a job. All that is invalid once a job is stored is its events file."""
+    if isinstance(error, DestinationRefused):
+        return FailureReason.DESTINATION_REFUSED
+    return FailureReason.EVENTS_FILE if isinstance(error, InvalidRequest) else None
+
+
 @dataclass(frozen=True, slots=True)
 class PinnedMetric:
     """A metric as a replay computes it."""
@@ -130,11 +145,18 @@ class ReplayJob:
     destination_arn: str = ""
     takes_reports: bool = False
     not_found: int = 0
+    failed_because: FailureReason | None = None
 
     @property
     def destination(self) -> DeclaredDestination:
         """Where its messages go, whatever its stage declares by now."""
         return DeclaredDestination(self.request.destination, self.destination_arn, self.takes_reports)
+
+    @property
+    def resumed(self) -> ReplayJob:
+        """A failed one as a planner goes on with it, where the last one stopped."""
+        state = JobState.PLANNING if self.cursor.discovering_days else JobState.SENDING
+        return replace(self, state=state, failure=None, failed_because=None)
 
     @property
     def in_flight(self) -> int:

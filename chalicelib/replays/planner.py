@@ -16,7 +16,7 @@ from chalicelib.core.timestamps import nanoseconds
 from chalicelib.replays import rate_limit
 from chalicelib.replays.commit_batch import batch_size, job_after, next_batch
 from chalicelib.replays.destinations import DeclaredDestination
-from chalicelib.replays.job import ACTIVE_STATES, JobState, Outbox, ReplayJob, told_failure
+from chalicelib.replays.job import ACTIVE_STATES, JobState, Outbox, ReplayJob, reason_of, told_failure
 from chalicelib.replays.messages import by_entity_and_day
 from chalicelib.replays.origins import Origins
 from chalicelib.replays.ports import Destination, ReplayQueues, ReplayStore
@@ -228,5 +228,6 @@ class PlanReplay:
         if job is None or not job.unfinished or (task.unless_planned and job.revision > 0):
             return
         if job.state is not JobState.CANCELLED:
-            self._committed(job, replace(job, state=JobState.FAILED, failure=told_failure(error)))
+            told, reason = told_failure(error), reason_of(error)
+            self._committed(job, replace(job, state=JobState.FAILED, failure=told, failed_because=reason))
             self.queues.lay_aside(task)

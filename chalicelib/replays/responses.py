@@ -9,9 +9,8 @@ from chalicelib.core.schemas import Count, Cursor, DescribedBy, JsonSchema, Shap
 from chalicelib.core.timestamps import Instant
 from chalicelib.replays.destinations import DestinationKind
 from chalicelib.replays.estimate import cost_usd
-from chalicelib.replays.events_file import MEND_IT
 from chalicelib.replays.in_flight import quiet_hours
-from chalicelib.replays.job import JobState, ReplayJob
+from chalicelib.replays.job import FailureReason, JobState, ReplayJob
 from chalicelib.replays.preview_report import Preview
 from chalicelib.replays.request import ReplayRequest
 from chalicelib.replays.schemas import PinnedMetricShape, PreviewAnswer, counted_file, partial_shape
@@ -124,10 +123,10 @@ def job(shown: ReplayJob, now: Instant) -> ReplayAnswer:
 def _advice(shown: ReplayJob, now: Instant) -> str | None:
     """What to do about a replay that does not get on by itself, or that got on with nothing."""
     again = f"POST /replay/{shown.replay_id}/redrive"
-    if shown.public_state is JobState.CANCELLED or MEND_IT in (shown.failure or ""):  # which says all of it
-        return None
+    if shown.public_state is JobState.CANCELLED or shown.failed_because is FailureReason.EVENTS_FILE:
+        return None  # the failure of such a file says all of it
     if shown.public_state is JobState.FAILED:
-        return f"{_about_denied(shown)}It was given up. Once the cause is gone, {again} goes on where it stopped."
+        return f"{_about_refused(shown)}It was given up. Once the cause is gone, {again} goes on where it stopped."
     if shown.public_state is JobState.COMPLETE and shown.sent == 0:
         return _about_nothing(shown.request, shown.scanned, shown.not_found, shown.index_read_to)
     hours = quiet_hours(shown, now) if shown.destination.reports else 0
@@ -140,10 +139,10 @@ def _advice(shown: ReplayJob, now: Instant) -> str | None:
     return " ".join(told) or None
 
 
-def _about_denied(shown: ReplayJob) -> str:
-    """What to do if AWS let no planner send: SQS says of a queue of another account too that there is none."""
-    to, failure = shown.destination, shown.failure or ""
-    if to.is_aggregates or not ("AccessDenied" in failure or "NonExistentQueue" in failure):
+def _about_refused(shown: ReplayJob) -> str:
+    """What to do if AWS let no planner send."""
+    to = shown.destination
+    if to.is_aggregates or shown.failed_because is not FailureReason.DESTINATION_REFUSED:
         return ""
     return f"See whether {to.arn} exists and, in another account, has the policy that the deployment prints. "
 

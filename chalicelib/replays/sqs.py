@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.aws.errors import translated
 from chalicelib.aws.sqs_batches import MESSAGES_A_CALL, send_entries, string_attributes
+from chalicelib.core.errors import DestinationRefused
 from chalicelib.core.pagination import chunked
 from chalicelib.core.percent_encoding import entity_digest
 from chalicelib.core.ports import Concurrently, Pause
@@ -75,7 +76,7 @@ class SqsDestination:
         SQS may take some messages of a call and not others. So no call has two ordered messages of one entity: the
         later one could be taken first.
         """
-        with translated(f"sending replay messages to {self.name}"):
+        with translated(f"sending replay messages to {self.name}", DestinationRefused):
             for calls in side_by_side(ordered_calls(messages, MESSAGES_A_CALL)) if self.ordered else [_tens(messages)]:
                 self.concurrently(self._send, calls)
 

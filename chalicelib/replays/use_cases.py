@@ -247,4 +247,4 @@ def _resumed(job: ReplayJob) -> ReplayJob | None:
         raise Conflict(f"Replay {job.replay_id} was cancelled. Request a new one.")
     if job.state is not JobState.FAILED:
         return None
-    return replace(job, state=JobState.PLANNING if job.cursor.discovering_days else JobState.SENDING, failure=None)
+    return job.resumed

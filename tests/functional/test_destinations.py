@@ -233,6 +233,22 @@ def test_a_job_that_fails_otherwise_says_nothing_of_policies(application: Applic
     assert application.job(replay_id)["advice"].startswith("It was given up.")
 
 
+def test_a_job_that_may_not_write_its_own_rows_says_nothing_of_its_destination(
+    application: Application, wire: Wire
+) -> None:
+    application.accept(paid())
+    replay_id = application.requested(**WHOLE_DAY, destination="billing")
+    wire.disturb(fails_with(400, "AccessDeniedException"), "BatchWriteItem", times=ALWAYS)
+
+    [task] = application.jobs.taken()[:1]
+    with pytest.raises(StorageRefused):
+        application.call_planner(task, receives=RECEIVES)
+
+    job = application.job(replay_id)
+    assert "AccessDenied" in job["failure"]
+    assert job["advice"].startswith("It was given up.")
+
+
 def sent_all(replay_id: str) -> None:
     """Let a replay be SENT."""
     clients.dynamodb().update_item(

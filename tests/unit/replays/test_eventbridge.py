@@ -12,7 +12,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
-from chalicelib.core.errors import TryAgain
+from chalicelib.core.errors import DestinationRefused, TryAgain
 from chalicelib.replays.eventbridge import BYTES_A_CALL, EventBridgeDestination, size_of
 from chalicelib.replays.messages import ReplayMessage, message_of
 from tests.unit.examples import an_event, stored
@@ -110,6 +110,14 @@ def test_what_is_never_taken_is_an_error_that_says_why() -> None:
         bus.destination.send(messages(1))
 
     assert len(bus.calls) == 5
+
+
+def test_a_bus_that_may_not_be_written_is_told_from_one_that_is_too_slow() -> None:
+    """Entries are refused one by one: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html."""
+    bus = Bus(lambda _, __: "AccessDeniedException")
+
+    with pytest.raises(DestinationRefused, match="AccessDeniedException"):
+        bus.destination.send(messages(1))
 
 
 def test_the_entries_of_a_call_stay_below_what_eventbridge_takes() -> None:

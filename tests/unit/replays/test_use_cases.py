@@ -12,7 +12,7 @@ import pytest
 from chalicelib.core.errors import Conflict, InvalidRequest, NotFound, TryAgain, WriteConflict
 from chalicelib.core.timestamps import nanoseconds
 from chalicelib.replays.destinations import destinations_in
-from chalicelib.replays.job import JobState, Outbox, ReplayJob, Requester
+from chalicelib.replays.job import FailureReason, JobState, Outbox, ReplayJob, Requester
 from chalicelib.replays.pinning import PinMetrics
 from chalicelib.replays.preview import PreviewReplay
 from chalicelib.replays.preview_report import ConfirmationNeeded
@@ -281,12 +281,14 @@ class TestRedrive:
         assert (desk.world.queues.to_redrive, desk.world.queues.to_plan) == ([job.replay_id], [])
 
     def test_plans_on_a_job_that_failed(self, desk: Desk) -> None:
-        job = desk.put(desk.ask(BY_ENTITY), state=JobState.FAILED, failure="no reason", sent=3)
+        refused = FailureReason.DESTINATION_REFUSED
+        failed = {"state": JobState.FAILED, "failure": "no reason", "failed_because": refused}
+        job = desk.put(desk.ask(BY_ENTITY), **failed, sent=3)
         desk.world.queues.to_plan.clear()
 
         resumed = desk.control.redrive(job.replay_id)
 
-        assert (resumed.state, resumed.failure) == (JobState.SENDING, None)
+        assert (resumed.state, resumed.failure, resumed.failed_because) == (JobState.SENDING, None, None)
         assert desk.world.queues.to_plan == [job.replay_id]
 
     def test_goes_on_finding_days_where_that_is_where_it_failed(self, desk: Desk) -> None:
