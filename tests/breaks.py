@@ -2671,6 +2671,34 @@ BREAKS = [
         "test_a_slow_message_is_kept_invisible_and_delivered_once",
     ),
     Break(
+        "11 reaches: a host that is not of AWS is taken for a region, and its queue for another one",
+        "retrace/consumer/destination.py",
+        'host.split(".") if _OF_AWS.fullmatch(host) else []',
+        'host.split(".")',
+        "tests/unit/consumer/test_destination.py",
+        "test_a_url_without_a_region_is_that_of_the_declared_queue",
+    ),
+    Break(
+        "11 reaches: every refused call of a planner is taken for one to its destination",
+        "chalicelib/replays/responses.py",
+        "shown.failed_because is not FailureReason.DESTINATION_REFUSED",
+        "'AccessDenied' not in (shown.failure or '')",
+        "tests/functional/test_destinations.py",
+        "test_a_job_that_may_not_write_its_own_rows_says_nothing_of_its_destination",
+    ),
+    Break(
+        "11 reaches: a consumer that stops waits for a report of each replay from an API that is down",
+        "retrace/consumer/reporting.py",
+        """                if stopped.wait(pause_s):
+                    return
+""",
+        """                if stopped.wait(pause_s):
+                    break
+""",
+        "tests/functional/test_consumer.py",
+        "test_a_stop_waits_for_no_second_report_of_last_attempts_once_one_fails",
+    ),
+    Break(
         "11 reaches: a later failure whose reason is not kept",
         "chalicelib/aggregates/ledger.py",
         "        if now == before and not (now is Outcome.FAILED and each.reason is not None):\n",

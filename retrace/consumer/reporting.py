@@ -94,10 +94,16 @@ class Reporter:
             self._changed.notify_all()
 
     def report_at_once(self, outcomes: Sequence[Outcome], stopped: threading.Event) -> None:
-        """Report outcomes before anything else happens to their messages; at least tried once if this is stopped."""
+        """Report outcomes before anything else happens to their messages.
+
+        If this is stopped, the first report that fails is the last one: an API that is down would let a stop wait for
+        the timeout of each replay. What is not reported can be redriven.
+        """
         for some in _by_replay(outcomes):
             attempt = 1
-            while (pause_s := self._attempt(some, attempt)) is not None and not stopped.wait(pause_s):
+            while (pause_s := self._attempt(some, attempt)) is not None:
+                if stopped.wait(pause_s):
+                    return
                 attempt += 1
 
     def knows(self, replay_id: str) -> bool:

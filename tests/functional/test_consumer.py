@@ -7,7 +7,7 @@ import os
 import signal
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import chain, repeat
 from threading import Barrier, Event, Lock, Thread
 from time import monotonic
@@ -18,6 +18,7 @@ import pytest
 from chalicelib.runtime import system
 from retrace import Consumer, ConsumerError, Message
 from retrace.consumer import reporting
+from retrace.consumer.work import Work
 from tests.conftest import SETTINGS
 from tests.functional import clients
 from tests.functional.application import Application, Queue
@@ -276,6 +277,41 @@ def test_a_last_attempt_that_is_given_back_is_reported_as_nothing_else_will(cons
     consumer.run(handle)
 
     assert counts(consuming, replay_id) == ("COMPLETE", 4, 1, 3)
+
+
+def test_a_stop_waits_for_no_second_report_of_last_attempts_once_one_fails(consuming: Consuming) -> None:
+    """Each replay has a report of its own, and each may take as long as the first one did."""
+    consuming.gives_up_after(1)
+    replays = [replayed(consuming, [paid(number, source=f"shop/{number}")]) for number in (1, 2, 3)]
+    consumer, _ = consuming.consumer(stop_when_empty=False)
+    asked, stopped = list[bool](), Event()
+
+    def fails() -> str:
+        consumer.stop()
+        asked.append(stopped.wait(PATIENCE_S))
+        return "503"
+
+    consuming.door.fate = fails
+    with noted_stop(stopped):
+        consumer.run(lambda _: None)
+
+    assert asked == [True]
+    assert [counts(consuming, replay_id) for replay_id in replays] == [("SENT", 1, 0, 0)] * 3
+
+
+@contextmanager
+def noted_stop(noted: Event) -> Iterator[None]:
+    """Note when a consumer's work is stopped: `stop` only asks for it."""
+    stop = Work.stop
+
+    def stopped(work: Work) -> None:
+        work.stopped.set()
+        noted.set()
+        stop(work)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Work, "stop", stopped)
+        yield
 
 
 def test_a_last_attempt_that_succeeds_counts_as_done(consuming: Consuming) -> None:
