@@ -91,7 +91,7 @@ _SHA256: Json = {
     "schema": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
 }
 _CLOUDEVENT: Json = {"type": "object", "description": "A CloudEvent 1.0 in the JSON format."}
-_EVENT_BODIES: dict[str, Json] = {
+EVENT_BODIES: dict[str, Json] = {
     JSON: _EVENTS,
     NDJSON: {"type": "string", "description": "One event a line."},
     "application/cloudevents+json": _CLOUDEVENT,
@@ -99,7 +99,7 @@ _EVENT_BODIES: dict[str, Json] = {
 }
 
 OPERATIONS: dict[tuple[str, str], Operation] = {
-    ("POST", "/ingest"): Operation("Take events in", _INGESTED, IngestQuery, _EVENT_BODIES),
+    ("POST", "/ingest"): Operation("Take events in", _INGESTED, IngestQuery, EVENT_BODIES),
     ("GET", "/events"): Operation(
         "Events in a window, or that of a source and key", {200: search.EventList, **_QUERIED}, EventsQuery
     ),
@@ -139,7 +139,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "Send a refused event through ingest again",
         {**_INGESTED, 404: Problem},
         IngestQuery,
-        _EVENT_BODIES,
+        EVENT_BODIES,
         body_required=False,
     ),
     ("POST", "/replay"): Operation(

@@ -91,9 +91,9 @@ def _binary_reader(content_type: str | None, attributes: Mapping[str, str]) -> _
 
 def _reader_of(media_type: str, parameters: str) -> _Reader:
     _check_charset(parameters)
-    reader = _READERS.get(media_type)
+    reader = READERS.get(media_type)
     if reader is None:
-        raise UnsupportedMediaType(f"Send events as {' or '.join(_READERS)}, not as {media_type}.")
+        raise UnsupportedMediaType(f"Send events as {' or '.join(READERS)}, not as {media_type}.")
     return reader
 
 
@@ -205,7 +205,7 @@ def _syntax_fault(error: UnicodeDecodeError | lossless_json.JsonSyntaxError) -> 
     return Fault("body", f"is not JSON: {error}")
 
 
-_READERS: dict[str, _Reader] = {
+READERS: dict[str, _Reader] = {
     Form.NATIVE: _read_json,
     NDJSON: _read_ndjson,
     Form.CLOUDEVENT: _read_structured,

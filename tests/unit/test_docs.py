@@ -140,7 +140,7 @@ def _commands(text: str) -> str:
 RECIPES = {
     "a route": ("gaps", {"infra/permissions.py"}),
     "a use case": ("EventIndex|InvestigateEvent|index", set()),
-    "a content type": ("(?i)cloudevent", {"app.py"}),
+    "a content type": ("(?i)cloudevent", {"app.py", "tests/functional/test_new_content_type.py"}),
     "an aggregate for metrics": ("percentile", set()),
     "a kind of destination": ("(?i)fifo|ordered|eventbridge", set()),
     "an adapter": ("S3RawStore|RawStore|raw", {"chalicelib/aws/replay_keys.py", "chalicelib/aws/errors.py"}),
