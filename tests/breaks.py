@@ -1672,7 +1672,7 @@ BREAKS = [
     Break(
         "8 computed again: a check of an unknown day that looks like one without a difference",
         "retrace/commands/verify.py",
-        '            raise nothing_of_day(call.client, entity, Day(day or ""))\n',
+        "            raise nothing_of_day(client, self.entity, self.day)\n",
         "            pass\n",
         "tests/functional/test_checking_prefixes.py",
         "test_an_entity_and_day_without_anything_are_not_found_also_without_the_api",
@@ -1704,7 +1704,7 @@ BREAKS = [
     Break(
         "8 computed again: a check of nothing that looks like one without a difference",
         "retrace/commands/verify.py",
-        "            raise nothing_below(inspection.stores.bucket, prefix)\n",
+        "            raise nothing_below(bucket, self.prefix)\n",
         "            pass\n",
         "tests/functional/test_checking_prefixes.py",
         "test_a_prefix_of_nothing_ends_with_1_and_near_prefixes",

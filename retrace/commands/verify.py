@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,7 +31,9 @@ from retrace.checking.listing import nothing_below
 from retrace.checking.measured_inputs import PinnedMetrics
 from retrace.checking.raw_objects import RAW
 from retrace.checking.report import aws_errors_as_problems, report_differences
+from retrace.checking.stores import RawBucket
 from retrace.checking.verification import Verification
+from retrace.client import Client
 from retrace.commands.aggregates import OfCalendar
 from retrace.context import AsJson, CommandContext, command_context
 from retrace.known_names import near_names, nothing_of_day
@@ -84,33 +87,71 @@ def verify(
     call, output = command_context(context), Output(as_json=as_json)
     _require_one_thing(entity, day, replay, prefix, digests=digests)
     _require_calendar(calendar, day)
+    _require_prefix(
+        prefix, keys.LISTED if digests else (RAW,), "digests list only objects" if digests else "raw objects are only"
+    )
     if digests:
-        _require_prefix(prefix, keys.LISTED, "digests list only objects")
         verify_digests(call, output, keys.LISTED if prefix is None else [prefix], public_key or [], directory)
         return
-    _require_prefix(prefix, (RAW,), "raw objects are only")
     if public_key or directory is not None:
         raise typer.BadParameter("--public-key and --directory go with --digests")
-    day = call.day(day, "DAY")
-    replay = None if replay is None else whole_replay_id(call.client, replay)
+    replay_id = None if replay is None else whole_replay_id(call.client, replay)
+    asked = _Asked(entity or "", Day(call.day(day, "DAY") or ""), calendar or UTC, replay_id, prefix)
     with aws_errors_as_problems(), Counting(output.notes, "Verifying") as progress:
         settings = row_settings(call, shards, late_after_s, identity_ttl_days)
         inspection = Inspection(stores_of(call), rules_of(call, settings))
         verification = Verification(inspection, progress, _pinned(call))
-        found = ((each, "") for each in _differences(verification, entity, day, calendar, replay, prefix))
+        found = ((each, "") for each in asked.differences(verification))
         kinds = report_differences(output, progress, found, "Nothing differs.")
-    notes = list(verification.notes())
-    told = not progress.counts["aggregates"] and _says_where(output, verification, entity, day)
-    if not (progress.counts.total() or kinds or notes or told):
-        if prefix is not None:
-            raise nothing_below(inspection.stores.bucket, prefix)
-        if entity is not None:
-            raise nothing_of_day(call.client, entity, Day(day or ""))
-    output.note(f"Verified: {progress}.")
-    for note in notes:
+    notes = [*verification.notes(), *(() if progress.counts["aggregates"] else asked.elsewhere(verification))]
+    if not (progress.counts.total() or kinds or notes):
+        asked.require_anything(call.client, inspection.stores.bucket)
+    for note in (f"Verified: {progress}.", *notes):
         output.note(note)
     if kinds or verification.lost:
         raise typer.Exit(Exit.DIFFERENT)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is to be verified: what a replay computed, raw objects below a prefix, or else an entity's day."""
+
+    entity: str
+    day: Day
+    calendar: str
+    replay_id: str | None
+    prefix: str | None
+
+    @property
+    def is_day(self) -> bool:
+        """Whether it is an entity's day."""
+        return self.replay_id is None and self.prefix is None
+
+    def differences(self, verification: Verification) -> Iterator[Difference]:
+        """All that differs from what the raw bytes say."""
+        if self.replay_id is not None:
+            return verification.of_replay(self.replay_id)
+        if self.prefix is not None:
+            return verification.of_prefix(self.prefix)
+        return verification.of_day(self.entity, self.day, self.calendar)
+
+    def elsewhere(self, verification: Verification) -> Iterator[str]:
+        """How to verify the day in other calendars in which it has versions, as it has none in this one."""
+        if not self.is_day:
+            return
+        with aws_errors_as_problems():
+            calendars = verification.calendars_with(self.entity, self.day)
+        for other in calendars:
+            option = "" if other == UTC else f" --calendar {other}"
+            command = f"retrace check verify {shlex.quote(self.entity)} {self.day}{option}"
+            yield f"The day has versions in the calendar {other}. Verify them: {command}"
+
+    def require_anything(self, client: Client, bucket: RawBucket) -> None:
+        """Raise Problem, as nothing was found to verify; a replay may have computed nothing."""
+        if self.prefix is not None:
+            raise nothing_below(bucket, self.prefix)
+        if self.is_day:
+            raise nothing_of_day(client, self.entity, self.day)
 
 
 def _require_one_thing(
@@ -144,34 +185,6 @@ def _require_calendar(calendar: str | None, day: str | None) -> None:
     if calendar not in time_zones():
         near = near_names(calendar, time_zones())
         raise typer.BadParameter(f"{calendar} is not a time zone. {near}", param_hint="--calendar")
-
-
-def _says_where(output: Output, verification: Verification, entity: str | None, day: str | None) -> bool:
-    """Say in which calendars the day has versions, if the one that was asked for has none."""
-    if entity is None or day is None:
-        return False
-    with aws_errors_as_problems():
-        elsewhere = verification.calendars_with(entity, Day(day))
-    for other in elsewhere:
-        option = "" if other == UTC else f" --calendar {other}"
-        command = f"retrace check verify {shlex.quote(entity)} {day}{option}"
-        output.note(f"The day has versions in the calendar {other}. Verify them: {command}")
-    return bool(elsewhere)
-
-
-def _differences(
-    verification: Verification,
-    entity: str | None,
-    day: str | None,
-    calendar: str | None,
-    replay: str | None,
-    prefix: str | None,
-) -> Iterator[Difference]:
-    if replay is not None:
-        return verification.of_replay(replay)
-    if prefix is not None:
-        return verification.of_prefix(prefix)
-    return verification.of_day(entity or "", Day(day or ""), calendar or UTC)
 
 
 def verify_digests(
