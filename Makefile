@@ -117,7 +117,7 @@ chaos: environments  ## replay 100,000 events while planners and processors are 
 memory: environments  ## measure the memory that planner and processor need for replays of 1,000 to 100,000 events
 	@$(SOAKING) -n0 -rP tests/e2e/test_replay_memory.py
 
-bench: environments  ## measure Retrace beside what people would otherwise use, and write docs/performance.md; ten minutes
+bench: environments  ## measure Retrace beside what people would otherwise use, and write bench/performance.md; ten minutes
 	@$(BIN)/python -m bench.compare --write
 
 endurance: environments  ## faults on the wire and crashes for as long as MINUTES=30 says, and an account at the end

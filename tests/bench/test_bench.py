@@ -9,9 +9,9 @@ import pytest
 
 from bench import cold, exports, producer
 from bench.assumptions import Assumptions
-from bench.compare import Measured, workings
+from bench.compare import ALL, Measured, workings
 from bench.contenders import CALL_MS
-from bench.markdown import PERFORMANCE, filled
+from bench.markdown import DOCS, PERFORMANCE, filled
 from bench.orders import orders
 from bench.rounds import Load, Rates, alternating, require_equal
 from bench.throughput import Replayed, Scenario
@@ -115,6 +115,43 @@ def test_the_page_has_the_tables_that_are_generated_with_their_columns(measured:
     heads = [(name, *text.splitlines()[:1]) for name, text in generated.items()]
     assert [(name, head) for name, head, _ in marked] == heads
     assert filled(page, generated, "bench.compare").count("|\n<!-- /") == page.count("|\n<!-- /")
+
+
+def measurements(name: str) -> list[dict[str, str]]:
+    """The rows of a table of bench/performance.md, by its columns."""
+    [text] = re.findall(rf"<!-- bench\.\w+: {name} -->\n(.*?)\n<!--", PERFORMANCE.read_text(), re.DOTALL)
+    head, _, *rows = ([cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines())
+    return [dict(zip(head, row, strict=True)) for row in rows]
+
+
+def taken_in_by(size: str) -> list[dict[str, str]]:
+    return [row for row in measurements("ingest") if row["events a request"] == size]
+
+
+@pytest.mark.parametrize("peer", ALL[1:])
+def test_the_page_for_readers_has_the_ratios_that_were_measured(peer: str) -> None:
+    page = (DOCS / "performance.md").read_text()
+    measured = {
+        "single events": taken_in_by("1"),
+        "tens": taken_in_by("10"),
+        "hundreds": taken_in_by("100"),
+        r"\[sends a replay\]\S+": measurements("sending"),
+        r"\[processes messages\]\S+ in tens": measurements("processing"),
+        r"\[in hundreds\]\S+ as on AWS": measurements("in-hundreds"),
+    }
+    for says, rows in measured.items():
+        [cells] = re.findall(rf"^\|(?: \[takes in\]\S+)? {says} \| ([^|]*) \| ([^|]*)\|$", page, re.MULTILINE)
+        said = [float(number) for number in re.findall(r"[\d.]+", cells[ALL[1:].index(peer)])]
+        ratios = sorted(float(row[f"times {peer}"]) for row in rows if row.get(f"times {peer}"))
+        assert said[:1] + said[-1:] == pytest.approx(ratios[:1] + ratios[-1:], rel=0.15), says
+
+
+def test_the_page_for_readers_says_how_many_times_as_fast_the_producer_is() -> None:
+    [said] = re.findall(r"sends \[(\d+) times as fast\]", (DOCS / "performance.md").read_text())
+    *_, looped = measurements("producer")
+
+    assert looped["sent by"] == producer.LOOP
+    assert int(said) == round(float(looped["times as fast is the producer"]))
 
 
 def test_a_cold_function_takes_an_event_in_for_the_bench() -> None:
