@@ -136,14 +136,14 @@ def require_no_loss(changes: Sequence[Change]) -> None:
         names = ", ".join(f"{change.logical_id} ({change.how})" for change in lost)
         raise Problem(
             f"Data or its protection would be lost with {names}. Nothing was changed.",
-            "Take that change of the template back, or move the data first; docs/deploying.md says how.",
+            "Take that change of the template back, or move the data first: docs/deploying.md says how.",
         )
 
 
 def _require_no_functions(stack: Stack, *, new: bool) -> None:
     if not new and any(resource.type == "AWS::ApiGateway::RestApi" for resource in stack.resources()):
         raise Problem(
-            f"{stack.name} has its functions and API in it already; with --resources they would be removed.",
+            f"{stack.name} already has its functions and API. With --resources they would be removed.",
             "Deploy it without --resources, or choose another stage.",
         )
 

@@ -179,7 +179,7 @@ def _of_the_whole(value: JsonValue, declared: dict[str, JsonValue]) -> Iterator[
     if not declared:
         yield Fault(_MEMBER, "must have at least one destination, by its name")
     if len(declared) > MAX_DESTINATIONS:
-        yield Fault(_MEMBER, f"are {len(declared)}; a stage has at most {MAX_DESTINATIONS}")
+        yield Fault(_MEMBER, f"are {len(declared)}: a stage has at most {MAX_DESTINATIONS}")
     yield from _of_shared_arns(declared)
     if isinstance(value, dict):
         yield from (Fault(name, "is not known: the file has `destinations`") for name in value if name != _MEMBER)
@@ -208,7 +208,7 @@ def require_reporters(declared: Declarations) -> None:
 def _of_one(name: str, members: JsonValue, region: str, stage: str) -> Iterator[Fault]:
     path = f"{_MEMBER}.{name}"
     if not re.fullmatch(NAME_PATTERN, name) or len(name) > MAX_NAME:
-        yield Fault(path, f"is no name: use at most {MAX_NAME} lower-case letters, digits and single hyphens")
+        yield Fault(path, f"is not a valid name: use at most {MAX_NAME} lower-case letters, digits and single hyphens")
     if name == TO_AGGREGATES:
         if members not in (None, {}):
             yield Fault(path, "is built in and has no members")

@@ -63,7 +63,7 @@ def main(arguments: Sequence[str], say: Tell = say, ask: Ask = input) -> int:
 @aws_errors_in_words()
 def _destroy(stage: str, say: Tell, ask: Ask | None) -> None:
     if not stage:
-        raise Problem("Which stage?", "Name it: make destroy STAGE=dev")
+        raise Problem("No stage is given.", "Name it: make destroy STAGE=dev")
     account = Account.of(session())
     say(str(account))
     stack = Stack(account.cloudformation, stack_name(stage))
@@ -86,7 +86,7 @@ def _require_empty(stack: Stack, held: Sequence[Holding]) -> None:
     if held:
         raise Problem(
             "\n".join(lines),
-            "If that is to go as well, the commands above remove it; the bucket: docs/deploying.md. Then try again.",
+            "To remove that too, run these commands, for the bucket those of docs/deploying.md. Then try again.",
         )
 
 

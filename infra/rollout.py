@@ -32,7 +32,7 @@ def kind_of_change(stack: Stack, described: "StackTypeDef | None") -> Kind:
     if status == "UPDATE_ROLLBACK_FAILED":
         go_on = f"aws cloudformation continue-update-rollback --stack-name {stack.name}"
         remedy = f"Fix what its events report as failed. Then run: {go_on}"
-    raise Problem(f"The stack {stack.name} is in {status}; CloudFormation cannot change it any more.", remedy)
+    raise Problem(f"The stack {stack.name} is in {status}, so CloudFormation cannot change it.", remedy)
 
 
 def roll_out(  # noqa: PLR0913  # the stack, its target state, and how to ask and report
@@ -114,11 +114,11 @@ def require_stage(declared: Declared, stage: str, given: Mapping[str, str]) -> N
     pattern = declared["Stage"]["AllowedPattern"]
     if not re.fullmatch(pattern, stage):
         raise Problem(
-            f"A stage cannot be called {stage!r}." if stage else "Which stage?",
-            f"Name one as STAGE=prod; its name matches {pattern}",
+            f"A stage cannot be called {stage!r}." if stage else "No stage is given.",
+            f"Name one as STAGE=prod. Its name must match {pattern}",
         )
     if "Stage" in given:
-        raise Problem("Stage is given twice.", "STAGE=… alone says which; leave it out of PARAMETERS.")
+        raise Problem("Stage is given twice.", "Leave Stage out of PARAMETERS: STAGE=… says it.")
 
 
 def value_of(name: str, declared: Declared, given: Mapping[str, str], described: "StackTypeDef | None") -> str:

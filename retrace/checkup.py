@@ -122,7 +122,7 @@ class Api:
         if abs(skew) < SKEW_WARNING_S:
             return Finding("clock", Level.OK, f"This clock {said}.")
         level = Level.WARNING if abs(skew) < SKEW_PROBLEM_S else Level.PROBLEM
-        return Finding("clock", level, f"This clock {said}; a signature is good for 5m.", "Set the clock (NTP).")
+        return Finding("clock", level, f"This clock {said}. A signature is valid for 5m.", "Set the clock (NTP).")
 
     def _version(self) -> Finding:
         try:

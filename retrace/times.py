@@ -49,7 +49,7 @@ def parse_end(text: str, now: datetime, start: Instant | None) -> Instant:
     try:
         return found if found > start else shifted(found, _DAY_NS)
     except OverflowError as error:
-        raise ValueError(f"{text!r} is after the calendar ends") from error
+        raise ValueError(f"{text!r} is after the year 9999, the last that there is") from error
 
 
 def parse_day(text: str, now: datetime) -> Day:
@@ -71,7 +71,7 @@ def _ago(wanted: str, now: datetime) -> datetime | None:
     try:
         return now - timedelta(**{_UNITS[match[2]]: int(match[1])})
     except OverflowError as error:
-        raise ValueError(f"{wanted!r} is before the calendar begins") from error
+        raise ValueError(f"{wanted!r} is before the year 1, the first that there is") from error
 
 
 def _day(wanted: str, now: datetime) -> Day | None:

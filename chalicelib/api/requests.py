@@ -84,7 +84,7 @@ def _given(request: Request) -> dict[str, str]:
     repeated = [name for name in given if len(given.getlist(name)) > 1]
     if repeated:
         faults = first_faults(Fault(shown_name(name), "is given more than once") for name in repeated)
-        raise InvalidRequest("Each parameter is given once.", faults)
+        raise InvalidRequest("Give each parameter once.", faults)
     return dict(given)
 
 

@@ -32,7 +32,7 @@ def _at_most(limit: int, encoded: Callable[[str], str], how: str = " once percen
             return value
         size = len(encoded(value).encode())
         if size > limit:
-            raise ValueError(f"is {size} bytes{how}; at most {limit} are allowed")
+            raise ValueError(f"is {size} bytes{how}: at most {limit} are allowed")
         return value
 
     return AfterValidator(check)

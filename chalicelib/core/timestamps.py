@@ -48,11 +48,11 @@ def parse_instant(text: str) -> Instant:
     match = _RFC3339.fullmatch(text)
     if match is None:
         if _WITHOUT_OFFSET.fullmatch(text):
-            raise ValueError("has no offset; end it with Z or an offset such as +01:00")
+            raise ValueError("has no offset: end it with Z or an offset such as +01:00")
         raise ValueError("is not an RFC 3339 timestamp such as 2026-11-21T23:59:59.123Z")
     day, clock, fraction, sign, offset_hours, offset_minutes = match.groups(default="")
     if fraction[9:].strip("0"):
-        raise ValueError("is finer than nanoseconds; beyond nine fractional digits only zeros are accepted")
+        raise ValueError("is finer than nanoseconds: beyond nine fractional digits only zeros are accepted")
     leaps = clock.endswith(":60")
     if clock >= "24":  # Python 3.14 reads 24:00 as the next day
         raise ValueError("is not a real instant")

@@ -27,7 +27,7 @@ class _NoDefinitions:
 
     def by_hash(self, hashes: Collection[str]) -> list[Definition]:
         """Nothing."""
-        raise NotFound(f"There are no definitions, and none of {len(hashes)}.")
+        raise NotFound(f"None of these {len(hashes)} definitions is known: only built-in metrics are computed here.")
 
 
 NO_DEFINITIONS = _NoDefinitions()

@@ -143,9 +143,9 @@ class ReviewQuarantine:
     def _found(self, rejected_id: str) -> Rejection:
         found = self.quarantine.read(rejected_id) if is_beginning_of_rejected_id(rejected_id) else []
         if not found:
-            raise NotFound("Nothing is in quarantine under this id.")
+            raise NotFound("Nothing is in quarantine under this id. GET /rejected lists the refused events of a day.")
         if len(found) > 1:
-            raise NotFound("More than one refused event has an id that begins so. Give more of its digits.")
+            raise NotFound("Several refused events have an id that begins so. Give more digits of it.")
         return found[0]
 
 

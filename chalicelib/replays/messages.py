@@ -201,7 +201,7 @@ def side_by_side(calls: Iterable[list[ReplayMessage]]) -> Iterator[list[list[Rep
 def parse_message(body: str) -> ReplayMessage | ObjectReference:
     """Read a message; raises InvalidRequest with what is wrong."""
     if len(body) > MAX_MESSAGE_BYTES:  # the messages of Retrace are ASCII
-        raise Oversized(f"The message has {len(body):,} characters; at most {MAX_MESSAGE_BYTES:,} are read.")
+        raise Oversized(f"The message has {len(body):,} characters. At most {MAX_MESSAGE_BYTES:,} are read.")
     try:
         members = json.loads(body)
     except (ValueError, RecursionError) as error:

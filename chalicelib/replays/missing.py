@@ -44,7 +44,7 @@ class CompleteRequest:
         if job.state is JobState.FAILED:
             again = f"POST /replay/{job.replay_id}/redrive"
             raise Conflict(
-                f"{named} was given up before it had sent everything. Once the cause is gone, {again} goes on."
+                f"{named} FAILED before it had sent everything. Remove the cause, then continue it: {again}."
             )
         if job.unfinished and job.state is not JobState.CANCELLED:
             raise Conflict(
@@ -52,7 +52,7 @@ class CompleteRequest:
             )
         if not job.destination.reports:
             raise Conflict(
-                f"{named} was sent to {job.destination.name}, which takes no reports, so nothing says what it did. "
+                f"{named} was sent to {job.destination.name}, which takes no reports: what it did is unknown. "
                 "Set `reports: true` in destinations.yaml, deploy, and request a new replay."
             )
         if nanoseconds(self.now()) - nanoseconds(job.created_at) >= OUTBOXES_KEPT_DAYS * _A_DAY_NS:

@@ -138,7 +138,7 @@ def required_job(replays: ReplayStore, replay_id: str) -> ReplayJob:
     """A job with its counts; raises NotFound."""
     job = replays.get(replay_id) if len(replay_id) <= MAX_REPLAY_ID_BYTES else None
     if job is None:
-        raise NotFound(f"There is no replay {replay_id[:MAX_REPLAY_ID_BYTES]}.")
+        raise NotFound(f"There is no replay {replay_id[:MAX_REPLAY_ID_BYTES]}. GET /replay lists all.")
     return job
 
 

@@ -144,7 +144,7 @@ class ReplayRequest(BaseModel):
         count = days_in(self.window)
         if self.entity_id is None and count > MAX_DAYS:
             end = "end_day" if self.end_time is None else "end_time"
-            raise WrongField(end, f"is {count} days on; at most {MAX_DAYS} can be replayed at once")
+            raise WrongField(end, f"is {count} days on: at most {MAX_DAYS} can be replayed at once")
 
     @property
     def window(self) -> Window:

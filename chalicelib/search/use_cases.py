@@ -210,5 +210,7 @@ class InvestigateEvent:
         known = self.identities.first_seen([event_id], consistent=True) if is_sha256(event_id) else {}
         event = known.get(event_id)
         if event is None:
-            raise NotFound(f"There is no event {event_id[:64]}.")
+            raise NotFound(
+                f"There is no event {event_id[:64]}. GET /events lists those of an entity, or of a source and type."
+            )
         return event

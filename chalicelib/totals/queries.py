@@ -52,7 +52,7 @@ class ValuesQuery(BaseModel):
         if self.start_day > self.end_day:
             raise WrongField("start_day", "must not lie after end_day, which is included")
         if len(self.days) > MAX_DAYS:
-            raise WrongField("end_day", f"is {len(self.days)} days on; at most {MAX_DAYS} can be asked for at once")
+            raise WrongField("end_day", f"is {len(self.days)} days on: at most {MAX_DAYS} can be asked for at once")
         if self.by == "day" and self.group is not None:
             raise WrongField("group", "cannot be combined with by=day, which is over all groups")
         if self.by == "entity" and self.entity_id is not None:

@@ -105,7 +105,7 @@ class FindValues:
         [found] = self.definitions.by_hash([query.definition_sha256 or ""])
         if found.name != name:
             fault = Fault("definition_sha256", f"is a definition of {found.name}")
-            raise InvalidRequest(f"It is no definition of {shown_name(name)}.", (fault,))
+            raise InvalidRequest(f"The definition is not one of {shown_name(name)}.", (fault,))
         return found, None
 
     def _unknown(self, name: str) -> NotFound:

@@ -72,7 +72,9 @@ def _declared(target: Target) -> Destinations:
 
 def _finding(target: Target, declared: Destinations, each: DeclaredDestination, check: str) -> Finding:
     if each.kind is DestinationKind.EVENTBRIDGE:
-        return Finding(check, Level.OK, "an event bus, on which nothing waits; its rules keep their own dead letters")
+        return Finding(
+            check, Level.OK, "an event bus, on which nothing waits: its rules have dead letters of their own"
+        )
     attributes = queue_attributes(target, _url(target, each.arn))
     arn = json.loads(attributes.get("RedrivePolicy", "{}")).get("deadLetterTargetArn")
     if arn is None:

@@ -85,7 +85,7 @@ def test_an_event_is_found_by_its_key_with_one_consistent_read_and_as_soon_as_it
     [
         ({"idempotency_key": "k"}, "source", "is missing; a key identifies an event together with its source"),
         ({"source": "s", "idempotency_key": ""}, "idempotency_key", "must not be empty"),
-        ({"source": "s", "idempotency_key": "k" * 513}, "idempotency_key", "is 513 bytes; at most 512 are allowed"),
+        ({"source": "s", "idempotency_key": "k" * 513}, "idempotency_key", "is 513 bytes: at most 512 are allowed"),
         *(
             ({"source": "s", "idempotency_key": "k", name: value}, name, "cannot be combined with idempotency_key")
             for name, value in {

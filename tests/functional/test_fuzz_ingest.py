@@ -130,7 +130,9 @@ def test_a_path_with_a_lone_surrogate_is_answered_404(application: Application) 
     answer = application.handed_over(asked)
 
     assert answer["statusCode"] == 404
-    assert json.loads(answer["body"].encode())["detail"] == "There is no event ?."
+    assert json.loads(answer["body"].encode())["detail"] == (
+        "There is no event ?. GET /events lists those of an entity, or of a source and type."
+    )
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from tests.functional.storage import Storage, assert_holds
 
 SECRET = "4111-1111-1111-1111"
 
-NO_OFFSET = "has no offset; end it with Z or an offset such as +01:00"
+NO_OFFSET = "has no offset: end it with Z or an offset such as +01:00"
 NO_TIMESTAMP = "is not an RFC 3339 timestamp such as 2026-11-21T23:59:59.123Z"
-TOO_FINE = "is finer than nanoseconds; beyond nine fractional digits only zeros are accepted"
+TOO_FINE = "is finer than nanoseconds: beyond nine fractional digits only zeros are accepted"
 LEAP_SECOND = (
     "is a leap second, which Retrace does not accept because it cannot order it: send the second before it (:59) or"
     " the one after it (:00 of the next minute)"

@@ -58,7 +58,7 @@ POISON: dict[str, tuple[str, str, Spoil]] = {
     ),
     "a body beyond all": (
         "oversized",
-        f"The message has {MAX_MESSAGE_BYTES + 1:,} characters; at most {MAX_MESSAGE_BYTES:,} are read.",
+        f"The message has {MAX_MESSAGE_BYTES + 1:,} characters. At most {MAX_MESSAGE_BYTES:,} are read.",
         lambda storage, found: changed(found, pad="").replace('"pad": "', '"pad": "' + "x" * _room(found)),
     ),
     "a line beyond all": (

@@ -138,17 +138,17 @@ REFUSED: dict[str, tuple[Any, dict[str, str]]] = {
     ),
     "a window of a type of more than ten years": (
         {**BY_WINDOW, "end_time": "2033-07-07T00:00:00.000000001Z"},
-        {"end_time": "is 3661 days on; at most 3660 can be replayed at once"},
+        {"end_time": "is 3661 days on: at most 3660 can be replayed at once"},
     ),
     "more than ten years": (
         {**BY_DAYS, "end_day": "2043-06-30"},
-        {"end_day": "is 7306 days on; at most 3660 can be replayed at once"},
+        {"end_day": "is 7306 days on: at most 3660 can be replayed at once"},
     ),
     "wrong values": (
         {"entity_id": "", "start_time": "2023-06-30T00:00:00", "end_time": 7, "colour": "red"},
         {
             "entity_id": "must not be empty",
-            "start_time": "has no offset; end it with Z or an offset such as +01:00",
+            "start_time": "has no offset: end it with Z or an offset such as +01:00",
             "end_time": "must be a string",
             "colour": "is not a known field",
         },

@@ -12,7 +12,7 @@ from chalicelib.core.fields import faults_of
 from chalicelib.quarantine.retries import RejectedQuery
 
 ENTITY_DAY = {"entity_id": "order-1", "day": "2026-11-21"}
-TOO_LONG = "is {} bytes once percent-encoded; at most {} are allowed"
+TOO_LONG = "is {} bytes once percent-encoded: at most {} are allowed"
 
 
 def faults(model: type[BaseModel], **query: Any) -> dict[str, str]:

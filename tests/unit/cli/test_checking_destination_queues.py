@@ -166,7 +166,7 @@ def test_what_waits_at_destinations_and_their_dead_letters_is_told(aws: Target) 
     assert {name: (each.level.value, each.said) for name, each in found.items()} == {
         "destination news": (
             "ok",
-            "an event bus, on which nothing waits; its rules keep their own dead letters",
+            "an event bus, on which nothing waits: its rules have dead letters of their own",
         ),
         "destination billing": ("ok", "1 waiting, 0 being worked at"),
         "destination ledger": ("problem", "2 messages in its dead-letter queue"),

@@ -41,7 +41,7 @@ def test_a_time_is_understood(text: str, instant: str) -> None:
 def test_an_amount_is_that_long_ago_or_before_the_calendar(amount: int, unit: str) -> None:
     seconds = amount * UNITS[unit]
     if seconds > (NOW - datetime.min.replace(tzinfo=UTC)).total_seconds():
-        with pytest.raises(ValueError, match="before the calendar"):
+        with pytest.raises(ValueError, match="before the year 1"):
             parse_time(f"{amount}{unit}", NOW)
     else:
         assert parse_time(f"{amount}{unit}", NOW) == parse_instant((NOW - timedelta(seconds=seconds)).isoformat())
@@ -65,7 +65,7 @@ def test_a_time_of_day_that_ends_a_window_is_the_first_after_its_start(
 
 @pytest.mark.parametrize("until", ["25:00", "02:00"])
 def test_an_end_that_is_no_time_is_told(until: str) -> None:
-    with pytest.raises(ValueError, match=r"is not a time|after the calendar ends"):
+    with pytest.raises(ValueError, match=r"is not a time|after the year 9999, the last that there is"):
         parse_end(until, NOW, parse_instant("9999-12-31T23:00:00Z"))
 
 

@@ -201,8 +201,8 @@ def test_a_field_one_byte_longer_is_refused_with_both_sizes(field: str, value: s
 
 
 def test_the_two_sizes_are_those_that_count() -> None:
-    assert faults_with(source="/" * 129) == {"source": "is 387 bytes once percent-encoded; at most 384 are allowed"}
-    assert faults_with(idempotency_key="é" * 257) == {"idempotency_key": "is 514 bytes; at most 512 are allowed"}
+    assert faults_with(source="/" * 129) == {"source": "is 387 bytes once percent-encoded: at most 384 are allowed"}
+    assert faults_with(idempotency_key="é" * 257) == {"idempotency_key": "is 514 bytes: at most 512 are allowed"}
 
 
 def test_many_unknown_fields_are_not_all_named() -> None:

@@ -68,7 +68,7 @@ def test_nobody_listens(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     ("arguments", "said"),
     [
         (["Prod"], "A stage cannot be called 'Prod'."),
-        ([""], "Which stage?"),
+        ([""], "No stage is given."),
         (["prod", "MaxInFlight"], "'MaxInFlight' is not a parameter."),
         (["prod", "MaxInFlite=5"], "The template has no parameter MaxInFlite."),
         (["prod", "Stage=test"], "Stage is given twice."),
@@ -83,7 +83,7 @@ def test_what_was_typed_wrong_is_said_before_aws_is_asked(
 
 def test_destroying_asks_which_stage(capsys: pytest.CaptureFixture[str]) -> None:
     assert destroy.main([""]) == 1
-    assert capsys.readouterr().err == "\nWhich stage?\n→ Name it: make destroy STAGE=dev\n"
+    assert capsys.readouterr().err == "\nNo stage is given.\n→ Name it: make destroy STAGE=dev\n"
 
 
 @pytest.mark.parametrize(

@@ -76,9 +76,9 @@ NAMES = "\n".join(f"  d{at}: {{kind: queue}}" for at in "abcdefghijk")
         ("", "1 destinations must have at least one destination, by its name"),
         ("destinations: []", "1 destinations must have at least one destination, by its name"),
         ("destinations: {a: {kind: queue}}\nqueues: 1", "2 queues is not known: the file has `destinations`"),
-        (f"destinations:\n{NAMES}", f"1 destinations are 11; a stage has at most {MAX_DESTINATIONS}"),
-        ("destinations:\n  Billing: {kind: queue}", "2 destinations.Billing is no name: use at most"),
-        (f"destinations:\n  {'a' * (MAX_NAME + 1)}: {{kind: queue}}", "is no name: use at most"),
+        (f"destinations:\n{NAMES}", f"1 destinations are 11: a stage has at most {MAX_DESTINATIONS}"),
+        ("destinations:\n  Billing: {kind: queue}", "2 destinations.Billing is not a valid name: use at most"),
+        (f"destinations:\n  {'a' * (MAX_NAME + 1)}: {{kind: queue}}", "is not a valid name: use at most"),
         ("destinations:\n  a: {kind: queue}\n  a: {kind: fifo}", "3 destinations.a is a duplicate key"),
         ("destinations:\n  aggregates:\n    kind: queue", "2 destinations.aggregates is built in and has no members"),
         (

@@ -166,7 +166,7 @@ class TestByType:
 
         assert len(partitions_of(request(BY_WINDOW, longest), shards=1)) == MAX_DAYS
         assert faults_of(BY_WINDOW, longest, end_time="2036-01-09T00:00:00.000000001Z") == {
-            "end_time": f"is {MAX_DAYS + 1} days on; at most {MAX_DAYS} can be replayed at once"
+            "end_time": f"is {MAX_DAYS + 1} days on: at most {MAX_DAYS} can be replayed at once"
         }
 
     def test_may_cover_the_last_day_of_the_calendar(self) -> None:
@@ -218,7 +218,7 @@ class TestRefusal:
         assert faults_of(entity_id="", start_time="noon", end_time="2026-11-21T10:00:00", day="2026-02-30", what=1) == {
             "entity_id": "must not be empty",
             "start_time": "is not an RFC 3339 timestamp such as 2026-11-21T23:59:59.123Z",
-            "end_time": "has no offset; end it with Z or an offset such as +01:00",
+            "end_time": "has no offset: end it with Z or an offset such as +01:00",
             "day": "is not a real day",
             "what": "is not a known field",
         }
@@ -253,7 +253,7 @@ class TestHow:
             ({"destination": "Billing"}, "destination", "string should match pattern"),
             ({"confirm": -1}, "confirm", "input should be greater than or equal to 0"),
             ({"reason": ""}, "reason", "must not be empty"),
-            ({"reason": "x" * 1_025}, "reason", "is 1025 bytes; at most 1024 are allowed"),
+            ({"reason": "x" * 1_025}, "reason", "is 1025 bytes: at most 1024 are allowed"),
             ({"include": {}}, "include", "needs sources, event_types, event_ids or min_lag_ms"),
             ({"include": {"sources": []}}, "include.sources", "must not be empty"),
             ({"include": {"sources": "shop"}}, "include.sources", "input should be a valid tuple"),
