@@ -145,7 +145,7 @@ class ReviewQuarantine:
         if not found:
             raise NotFound("Nothing is in quarantine under this id. GET /rejected lists the refused events of a day.")
         if len(found) > 1:
-            raise NotFound("Several refused events have an id that begins so. Give more digits of it.")
+            raise NotFound("More than one refused event has an id that begins so. Give more of its digits.")
         return found[0]
 
 

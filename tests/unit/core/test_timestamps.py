@@ -163,7 +163,7 @@ class TestParsing:
 
     @pytest.mark.parametrize("fraction", ["1234567891", "000000000001", "0000000000000000000000100"])
     def test_refuses_what_is_finer_than_nanoseconds(self, fraction: str) -> None:
-        with pytest.raises(ValueError, match="finer than nanoseconds; beyond nine fractional digits only zeros"):
+        with pytest.raises(ValueError, match="finer than nanoseconds: beyond nine fractional digits only zeros"):
             parse_instant(f"2026-11-21T10:00:00.{fraction}Z")
 
     @given(_fractions, st.integers(0, 40))
