@@ -116,7 +116,7 @@ def prefix_of(row: Row) -> str:
     return str(row["s3_key"]["S"].partition("ingest_date=")[0])
 
 
-def test_nothing_differs_on_a_stack_that_nobody_damaged(reader: Shell, deployed: Deployed, row: Row) -> None:
+def test_nothing_differs_on_an_undamaged_stack(reader: Shell, deployed: Deployed, row: Row) -> None:
     replays = deployed.get("/replay")["items"]
 
     assert reader.finds("check", "verify", *day_of(row)) == []

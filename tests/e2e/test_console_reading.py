@@ -101,9 +101,7 @@ def test_a_label_at_the_top_of_a_chart_lies_below_its_title(browser: Browser, se
         assert watched.overlaps() == []
 
 
-def test_a_page_that_is_opened_anew_or_told_to_read_again_shows_what_there_is_by_now(
-    page: Page, reading: Reading
-) -> None:
+def test_a_page_that_is_opened_or_read_again_shows_what_there_is_by_now(page: Page, reading: Reading) -> None:
     reading.go_on.set()
     page.goto(TYPE)
     expect(page.locator(".heat a.h5")).to_have_count(2)

@@ -209,7 +209,7 @@ class calling:  # noqa: N801  # it reads as what it does: with calling(…)
             raise self._failures[0]
 
 
-def test_parameters_keep_what_they_were_given_until_they_are_given_anew(aws: Emulated, two: Deployed) -> None:
+def test_parameters_keep_their_values_until_they_are_given_again(aws: Emulated, two: Deployed) -> None:
     aws.deploy("two", "LogRetentionDays=30")
 
     described = aws.cloudformation("two").described()

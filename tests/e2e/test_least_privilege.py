@@ -130,7 +130,7 @@ def test_every_resource_is_named_but_for_those_with_a_reason(template: Json) -> 
                     assert set(listed(statement["Action"])) <= WITHOUT_RESOURCES, place
 
 
-def test_who_may_query_sees_metrics_of_this_region_and_nobody_else_any(template: Json) -> None:
+def test_only_policies_that_may_query_see_metrics_and_only_of_this_region(template: Json) -> None:
     seeing = {
         place: each
         for place, each in allowing(template)
@@ -166,7 +166,7 @@ def test_each_function_has_a_role_of_its_own_that_only_lambda_takes(template: Js
         assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
 
 
-def test_one_function_signs_and_nobody_else(template: Json) -> None:
+def test_only_one_function_signs(template: Json) -> None:
     places = {place for place, each in allowing(template) if "kms:Sign" in listed(each["Action"])}
     writing = {
         place

@@ -102,7 +102,7 @@ def test_a_principal_may_call_its_routes_and_no_other(
 
 
 @pytest.mark.parametrize("route", WHO_MAY_CALL)
-def test_nobody_calls_a_route_unsigned(deployed: Deployed, route: str) -> None:
+def test_no_route_can_be_called_unsigned(deployed: Deployed, route: str) -> None:
     method, path = _request(route)
 
     assert urllib3.request(method, deployed.stack.api_url + path, retries=False, timeout=60).status == 403
@@ -402,7 +402,7 @@ def test_who_may_call_all_of_s3_still_cannot_delete_or_undo_what_protects_the_bu
 # Who consumes, and who audits
 
 
-def test_a_policy_for_people_lets_nobody_change_what_is_kept(
+def test_no_policy_for_people_allows_changing_what_is_kept(
     deployed: Deployed, outputs: dict[str, str], kept: Kept
 ) -> None:
     changing = (

@@ -101,7 +101,7 @@ def test_a_message_that_was_processed_before_it_came_to_the_dead_letters_is_neit
     assert resting(application) == bodies(messages[2:])
 
 
-def test_what_is_no_message_of_a_replay_is_kept_and_counted_for_nobody(
+def test_what_is_no_message_of_a_replay_is_kept_and_counted_for_no_replay(
     application: Application, storage: Storage
 ) -> None:
     application.accept(paid())

@@ -82,7 +82,7 @@ def test_the_plain_design_loses_an_event_whose_function_ends_too_early(
 
 
 @pytest.mark.parametrize("peer", PEERS, indirect=True)
-def test_a_peer_does_not_notice_other_content_and_writes_numbers_anew(peer: InProcess) -> None:
+def test_a_peer_does_not_notice_other_content_and_rewrites_numbers(peer: InProcess) -> None:
     peer.call("POST", "/ingest", EVENTS[0])
     peer.call("POST", "/ingest", {**EVENTS[0], "payload": {"amount": "1.00"}})
 

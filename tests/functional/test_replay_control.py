@@ -399,9 +399,7 @@ def test_a_planner_waits_until_what_it_sent_is_settled(application: Application)
 
 @pytest.mark.usefixtures("two_in_flight")
 @pytest.mark.parametrize("destination", ["billing", "ordered"])
-def test_where_nobody_tells_what_became_of_messages_a_planner_waits_for_nobody(
-    application: Application, destination: str
-) -> None:
+def test_without_reports_a_planner_does_not_wait(application: Application, destination: str) -> None:
     application.accept_all(paid_several(5))
 
     replay_id = application.requested(**WHOLE_DAY, destination=destination)
@@ -896,6 +894,6 @@ def test_a_redrive_that_ends_between_two_calls_completes_the_replay_when_it_is_a
     assert (job["state"], job["sent"], job["processed"], job["failed"]) == ("COMPLETE", 5, 5, 0)
 
 
-def test_a_task_of_the_planner_that_nobody_wrote_fails(application: Application) -> None:
+def test_a_task_that_is_not_of_the_planner_fails(application: Application) -> None:
     with pytest.raises(Exception, match="There is no replay"):
         application.call_planner(message({"replay_id": "nobody"}), receives=5)

@@ -555,6 +555,6 @@ def test_a_planner_that_aws_throttles_fails_so_that_its_slice_is_delivered_again
         application.call_planner(found)
 
 
-def test_a_job_that_nobody_knows_fails_so_that_it_ends_in_the_dead_letter_queue(application: Application) -> None:
+def test_an_unknown_job_fails_so_that_it_ends_in_the_dead_letter_queue(application: Application) -> None:
     with pytest.raises(Exception, match="There is no replay"):
         application.call_planner(message({"replay_id": "nobody"}))

@@ -72,7 +72,7 @@ def test_there_is_nothing_elsewhere(application: Application, path: str) -> None
     assert application.client.http.get(path).status_code == 403
 
 
-def test_what_nobody_foresaw_is_answered_as_a_problem_too(
+def test_an_unexpected_error_is_answered_as_a_problem_too(
     application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(query_wiring, "find_gaps", lambda: 1 / 0)

@@ -181,7 +181,7 @@ def test_a_cursor_of_another_query_is_refused(application: Application, sent: li
 
 
 @pytest.mark.parametrize("position", ["x:y", "-1:", "", "9"])
-def test_a_cursor_that_somebody_sealed_himself_is_refused(application: Application, position: str) -> None:
+def test_a_cursor_that_a_client_made_is_refused(application: Application, position: str) -> None:
     query = EventsQuery(entity_id="ordër-1#%")
     cursor = to_cursor(query_fingerprint(query), position)
     assert cursor is not None

@@ -210,7 +210,7 @@ def test_messages_that_become_dead_letters_are_measured(application: Application
     assert metrics() == {"DeadLetterCount": [3]}
 
 
-def test_a_raw_event_that_is_missing_or_was_changed_is_counted_whoever_wants_to_read_it(
+def test_a_raw_event_that_is_missing_or_was_changed_is_counted_for_each_reader(
     application: Application, storage: Storage, metrics: Metrics
 ) -> None:
     lost, changed = application.accept(paid(1)), application.accept(paid(2))

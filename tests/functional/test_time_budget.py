@@ -133,7 +133,7 @@ def test_a_request_is_answered_in_time_however_slow_every_call_is(
     assert_holds(Storage(), *BATCH)
 
 
-def test_nobody_waits_for_a_retry_that_would_come_too_late(time: Time) -> None:
+def test_no_retry_is_waited_for_that_would_come_too_late(time: Time) -> None:
     with deadline.lasting(lambda: 7_000), pytest.raises(OutOfTime):
         system.pause(1)
     assert time.left_s == API_S

@@ -124,7 +124,7 @@ def test_a_secret_is_replaced_while_functions_run(
 
 
 @pytest.mark.parametrize("text", [" ", "not a secret", f"{FIRST} whsec_?"])
-def test_a_secret_that_is_none_admits_nobody(application: Application, secret_id: str, text: str) -> None:
+def test_an_invalid_secret_admits_no_request(application: Application, secret_id: str, text: str) -> None:
     boto3.client("secretsmanager").put_secret_value(SecretId=secret_id, SecretString=text)
 
     answer = posted(application, signed(BODY))

@@ -105,5 +105,13 @@ def test_cells_of_a_table_are_prose_unless_they_are_code_or_numbers() -> None:
     assert count(page) == Count(words=24, prose=7, semicolons=1, vague=1)
 
 
+def test_the_name_of_a_test_says_who_acts() -> None:
+    code = [path.read_text() for path in ROOT.glob("tests/**/*.py")]
+    names = [name for text in code for name in re.findall(r"^ *def (test_\w+)", text, re.MULTILINE)]
+
+    assert len(names) > 2_000
+    assert [name for name in names if count(name.replace("_", " ")).vague] == []
+
+
 def test_rates_are_for_1000_words_of_prose() -> None:
     assert rates(count("word; " * 499 + "whoever")) == (998.0, 2.0)

@@ -283,7 +283,7 @@ def _expiring(before: Instant) -> Rules:
     return Rules(_RULES.shards, _RULES.late_after_ms, before, _RULES.in_flight_from)
 
 
-def test_a_sound_object_that_somebody_added_is_found_as_no_row_points_at_it() -> None:
+def test_an_added_sound_object_is_found_as_no_row_points_at_it() -> None:
     """S3 tells of it as of any other, so a digest lists it."""
     store = Store()
     store.put([an_event(1)], _TIMES[0])

@@ -93,7 +93,7 @@ def test_trying_ends() -> None:
     assert (told.exit_code, api.url in told.what) == (Exit.UNREACHABLE, True)
 
 
-def test_where_nobody_listens_it_is_said_soon() -> None:
+def test_a_port_without_a_listener_is_reported_soon() -> None:
     with socket() as reserved:  # bound and not listening: connections are refused
         reserved.bind(("127.0.0.1", 0))
         pauses: list[float] = []
@@ -133,7 +133,7 @@ def test_what_is_not_allowed_says_where_to_look() -> None:
 
 
 @pytest.mark.parametrize("body", [b"<html>hello", b"[1]", b"", b"\xff"])
-def test_an_answer_of_somebody_else_is_told_apart(body: bytes) -> None:
+def test_an_answer_of_another_server_is_told_apart(body: bytes) -> None:
     with answering((200, body)) as api, pytest.raises(Problem, match="is not Retrace's") as raised:
         client_of(api).get("/health")
 
@@ -153,7 +153,7 @@ def test_pages_are_asked_for_as_they_are_needed() -> None:
     assert len(api.asked) == 1
 
 
-def test_a_list_of_somebody_else_is_told_apart() -> None:
+def test_a_list_of_another_server_is_told_apart() -> None:
     with answering((200, {"data": []})) as api, pytest.raises(Problem, match="is not Retrace's"):
         list(client_of(api).pages("/health", {}))
 

@@ -97,7 +97,7 @@ def test_zooming_into_what_was_read_asks_the_api_for_nothing(served: Served) -> 
         "entity_id=e&start_time=2025-11-27T00:00:00Z&end_time=2025-11-28T04:00:00Z",
     ],
 )
-def test_anything_else_is_read_anew(served: Served, other: str) -> None:
+def test_anything_else_is_read_again(served: Served, other: str) -> None:
     lines(served, f"entity_id=e&{DAY}")
     before = len(served.api.asked)
     lines(served, other)
@@ -202,7 +202,7 @@ def test_a_problem_while_counting_is_told_with_its_remedy() -> None:
     assert (answer.status, answer.json()["detail"][-24:]) == (502, " The window is too long.")
 
 
-def test_an_event_is_hashed_anew_and_laid_out_digit_by_digit() -> None:
+def test_an_event_is_hashed_again_and_laid_out_digit_by_digit() -> None:
     found = looked_at(TEXT)
 
     assert (found["fault"], found["raw"]) == (None, TEXT)

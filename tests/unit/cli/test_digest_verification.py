@@ -72,7 +72,7 @@ def objects_of(hour: int) -> Found:
     return [("object-unlisted", f"raw/{hour}/a"), ("object-unlisted", f"raw/{hour}/b")]
 
 
-def test_nothing_differs_where_nobody_did_anything() -> None:
+def test_nothing_differs_where_nothing_was_changed() -> None:
     found, counted = verified(history())
 
     assert found == []
@@ -139,7 +139,7 @@ def test_removed_digests_at_the_end_show_as_a_pause_and_by_what_comes_after() ->
     assert told(world) == sorted([("digest-delayed", 3), *objects_of(2), *objects_of(3)])
 
 
-def test_the_newest_digest_that_was_removed_with_its_objects_and_written_anew_by_the_next_run_is_late() -> None:
+def test_the_newest_digest_that_was_removed_with_its_objects_and_rewritten_by_the_next_run_is_late() -> None:
     world = history()
     del world.kept[4]
     for name in "ab":
@@ -149,7 +149,7 @@ def test_the_newest_digest_that_was_removed_with_its_objects_and_written_anew_by
     assert told(world) == [("digest-delayed", 4)]
 
 
-def test_digests_that_were_removed_with_their_objects_and_written_anew_at_once_are_shown_by_a_copy_alone() -> None:
+def test_digests_that_were_removed_with_their_objects_and_rewritten_at_once_are_shown_by_a_copy_alone() -> None:
     world = history()
     copied = dict(world.kept)
     del world.kept[4]
@@ -164,7 +164,7 @@ def test_digests_that_were_removed_with_their_objects_and_written_anew_at_once_a
     assert told(world) == [("digest-chain-broken", 5), ("listed-missing", "raw/3/a"), ("listed-missing", "raw/3/b")]
 
 
-def test_a_digest_that_was_written_over_or_hidden_and_written_anew_is_found_by_its_versions() -> None:
+def test_a_digest_that_was_written_over_or_hidden_and_rewritten_is_found_by_its_versions() -> None:
     """Also in the minutes in which the times of digests do not show it."""
     world = history()
     name = keys.digest(4)
@@ -327,7 +327,7 @@ def test_a_version_that_took_the_place_of_another_is_found() -> None:
     assert told(world) == [("listed-missing", "raw/1/a"), ("object-overwritten", "raw/1/a")]
 
 
-def test_an_object_that_nobody_was_told_of_is_found_once_its_digest_is_there() -> None:
+def test_an_object_without_a_notification_is_found_once_its_digest_is_there() -> None:
     world = history()
     world.put("raw/added", b"forged\n", told=False)
     assert told(world) == []

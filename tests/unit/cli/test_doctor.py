@@ -137,7 +137,7 @@ def test_what_waits_is_counted_and_dead_letters_are_a_problem(aws: Target) -> No
     assert "retrace replay redrive" in findings["dead letter"].remedy
 
 
-def test_queues_that_nothing_names_or_nobody_has_are_warnings(aws: Target) -> None:
+def test_queues_that_nothing_names_or_that_do_not_exist_are_warnings(aws: Target) -> None:
     gone = {name: f"{url}-gone" for name, url in aws.storage.items()}
     unnamed = Target(aws.url, "test", "eu-west-1", access_key=aws.access_key)
     misplaced = Target(aws.url, "test", "eu-west-1", access_key=aws.access_key, storage=gone)

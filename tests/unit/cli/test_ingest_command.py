@@ -479,7 +479,7 @@ def test_pipes_are_read_whole_and_only_once(api: IngestApi, run: Run, tmp_path: 
     assert run(first, "--resume").exit_code == Exit.USAGE
 
 
-def test_what_was_put_right_is_sent_anew_and_not_resumed(run: Run, tmp_path: Path) -> None:
+def test_a_corrected_file_is_sent_again_and_not_resumed(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "a.ndjson.gz"
     path.write_bytes(gzip.compress(b"\n".join(numbered(500)))[:-20])
 

@@ -163,7 +163,7 @@ def test_an_answer_that_was_lost_is_asked_for_again_under_the_same_key() -> None
     assert (first.headers["idempotency-key"], first.body) == (second.headers["idempotency-key"], second.body)
 
 
-def test_a_count_that_changed_meanwhile_is_shown_and_confirmed_anew() -> None:
+def test_a_count_that_changed_meanwhile_is_shown_and_confirmed_again() -> None:
     with serving(takes(preview(3), (409, problem("Confirm.", preview=preview(4))), (202, job()))) as api:
         result = api.run(*DAY, "--yes")
 

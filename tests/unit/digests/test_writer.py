@@ -157,7 +157,7 @@ def test_a_run_whose_time_is_up_leaves_the_rest_to_the_next_and_says_so() -> Non
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"[]\n[]\n", b"{" * 100_000])
-def test_a_newest_digest_that_somebody_made_unreadable_does_not_keep_the_next_from_coming(content: bytes) -> None:
+def test_an_unreadable_newest_digest_does_not_keep_the_next_from_coming(content: bytes) -> None:
     world = World()
     world.hour()
     world.kept[1] = content

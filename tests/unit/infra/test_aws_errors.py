@@ -51,7 +51,7 @@ def test_a_profile_that_there_is_not(capsys: pytest.CaptureFixture[str], monkeyp
     assert "The config profile (shop) could not be found.\n→ AWS_PROFILE chooses it" in failing(capsys, "prod")
 
 
-def test_nobody_listens(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_connection_is_reported(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "AWS_DEFAULT_REGION": "eu-west-1",
         "AWS_ACCESS_KEY_ID": "a",

@@ -87,7 +87,7 @@ def test_the_runbook_uses_commands_and_resources_that_there_are() -> None:
     assert set(re.findall(r"(?:id|errors|logs|source)_of (\w+)", "\n".join(commands()))) <= resources | FUNCTIONS
 
 
-def test_somebody_is_told_when_an_alarm_begins_and_ends_if_a_topic_is_given() -> None:
+def test_a_given_topic_is_told_when_an_alarm_begins_and_ends() -> None:
     told = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopic"}], {"Ref": "AWS::NoValue"}]}
 
     for name, alarm in ALARMS.items():

@@ -71,7 +71,7 @@ def test_the_bucket_is_encrypted_by_s3_or_with_a_key_of_ones_own(bucket: dict[st
     }
 
 
-def test_nobody_else_is_given_access_to_the_bucket(
+def test_no_other_principal_has_access_to_the_bucket(
     bucket: dict[str, Any], bucket_policy: dict[str, dict[str, Any]]
 ) -> None:
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
@@ -209,7 +209,7 @@ def test_the_key_of_digests_outlives_the_stack() -> None:
 
 
 @pytest.mark.parametrize("name", sorted({*QUEUES} - {"DigestQueue"}))
-def test_the_policy_of_a_queue_denies_all_without_tls_and_gives_nobody_access(name: str) -> None:
+def test_the_policy_of_a_queue_denies_all_without_tls_and_allows_no_access(name: str) -> None:
     policy = resources("AWS::SQS::QueuePolicy")[f"{name}Policy"]
 
     assert policy["Condition"] == "RefusesPlainHttp"

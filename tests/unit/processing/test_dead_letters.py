@@ -128,7 +128,7 @@ class TestRecording:
         assert world.dead.bodies == []
         assert (report.failures, report.kept) == ({}, {})
 
-    def test_keeps_whatever_it_cannot_read_and_counts_it_for_nobody(self) -> None:
+    def test_keeps_what_it_cannot_read_and_counts_it_for_no_replay(self) -> None:
         world = World()
         [message] = world.store(1)
         strangers = [
@@ -233,7 +233,7 @@ class TestRedriving:
         assert (world.dead.bodies, world.dead.sent_back) == ([], [])
         assert world.counts() == Counts(processed=1)
 
-    def test_moves_a_message_that_nobody_counted(self) -> None:
+    def test_moves_an_uncounted_message(self) -> None:
         world = World()
         [message] = world.store(1)
         world.dead.keep([dead_letter(body_of(message), message, None, "1")])  # as SQS does if the function cannot

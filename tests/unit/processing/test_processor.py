@@ -405,7 +405,7 @@ class TestContention:
 
     @pytest.mark.parametrize("told", [True, False])
     @pytest.mark.parametrize("entities", [1, 3])
-    def test_with_thirty_who_are_faster_each_time_loses_nobody_a_message(self, entities: int, *, told: bool) -> None:
+    def test_with_thirty_faster_writers_loses_no_message(self, entities: int, *, told: bool) -> None:
         world = World()
         *others, own = world.store(*(order(n, entity_id=f"order-{n % entities}") for n in range(31)))
         neighbours = world.store(*(order(40 + n, entity_id=f"order-{n}") for n in range(entities)))

@@ -49,7 +49,7 @@ def test_a_reporter_is_known_by_account_and_name_whatever_its_session_and_path(s
     assert known.may_report("billing", "arn:aws:iam::111122223333:user/ana")
 
 
-def test_all_that_iam_lets_in_may_report_where_no_reporter_is_named_and_nobody_where_the_destination_is_gone() -> None:
+def test_any_signer_may_report_where_no_reporter_is_named_and_none_where_the_destination_is_gone() -> None:
     known = Destinations({"billing": DeclaredDestination("billing", "arn:of:it", takes_reports=True)})
 
     assert [known.may_report(name, ROLE) for name in ("billing", "gone")] == [True, False]

@@ -296,7 +296,7 @@ class TestRedrive:
 
         assert desk.control.redrive(job.replay_id).state is JobState.PLANNING
 
-    def test_plans_on_a_job_that_nobody_plans(self, desk: Desk) -> None:
+    def test_continues_a_job_that_no_planner_has(self, desk: Desk) -> None:
         job = desk.put(desk.ask(BY_ENTITY), state=JobState.SENDING)
         desk.world.queues.to_plan.clear()
 

@@ -17,11 +17,11 @@ def test_a_setting_is_the_environment_variable_of_its_name() -> None:
     assert settings == Settings(raw_bucket="raw", type_day_shards=8, report_batch_item_failures=True)
 
 
-def test_failures_are_not_reported_in_the_response_unless_somebody_says_that_it_is_read() -> None:
+def test_failures_are_not_reported_in_the_response_unless_the_setting_says_that_it_is_read() -> None:
     assert settings_from({}).report_batch_item_failures is False
 
 
-def test_identities_are_kept_for_ever_unless_somebody_says_how_long() -> None:
+def test_identities_are_kept_for_ever_unless_the_setting_says_how_long() -> None:
     assert settings_from({}).dedupe_ttl_s is None
     assert settings_from({"DEDUPE_TTL_DAYS": "2"}).dedupe_ttl_s == 172_800
 
