@@ -55,7 +55,7 @@ def test_an_installation_adds_one_importable_name_and_it_is_retrace(bare: Path) 
 
 def test_no_module_of_the_wheel_names_chalicelib_and_each_can_be_imported(bare: Path, base: Installation) -> None:
     modules = {name: text.decode() for name, text in content(bare).items() if name.endswith(".py")}
-    optional = ("retrace/console/", "retrace/exporting/parquet.py", "retrace/__main__.py")
+    optional = ("retrace/console/", "retrace/exporting/parquet.py", "retrace/querying/", "retrace/__main__.py")
     dotted = [
         name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         for name in modules
